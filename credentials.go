@@ -1,0 +1,76 @@
+package rushgate
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"golang.org/x/text/secure/precis"
+)
+
+// Bounds of what a player may choose.
+const (
+	MinUsernameLen = 3   // characters, after normalisation
+	MaxUsernameLen = 32  // characters, after normalisation
+	MaxPasswordLen = 256 // bytes, after normalisation
+)
+
+// maxUsernameBytes bounds the work that normalisation does on hostile input.
+const maxUsernameBytes = 4 * MaxUsernameLen
+
+// ErrInvalidUsername and ErrInvalidPassword are wrapped by the errors of [ParseUsername] and [ParsePassword].
+var (
+	ErrInvalidUsername = errors.New("invalid username")
+	ErrInvalidPassword = errors.New("invalid password")
+)
+
+// ParseUsername returns the canonical form of a username: the UsernameCaseMapped profile of PRECIS (RFC 8265), so
+// that names which differ only in case or width are one, [MinUsernameLen] to [MaxUsernameLen] characters long.
+func ParseUsername(s string) (string, error) {
+	if len(s) > maxUsernameBytes {
+		return "", fmt.Errorf("%w: longer than %d characters", ErrInvalidUsername, MaxUsernameLen)
+	}
+	name, err := enforce(precis.UsernameCaseMapped, s)
+	if err != nil {
+		return "", fmt.Errorf("%w: it contains characters that are not allowed in a name", ErrInvalidUsername)
+	}
+	if n := utf8.RuneCountInString(name); n < MinUsernameLen || n > MaxUsernameLen {
+		return "", fmt.Errorf("%w: it must have %d to %d characters", ErrInvalidUsername, MinUsernameLen, MaxUsernameLen)
+	}
+	return name, nil
+}
+
+// ParsePassword returns the form of a password that is hashed: the OpaqueString profile of PRECIS (RFC 8265), 1 to
+// [MaxPasswordLen] bytes. Its errors never contain the password.
+func ParsePassword(s string) (string, error) {
+	if len(s) > 2*MaxPasswordLen {
+		return "", fmt.Errorf("%w: longer than %d bytes", ErrInvalidPassword, MaxPasswordLen)
+	}
+	pw, err := enforce(precis.OpaqueString, s)
+	if err != nil {
+		return "", fmt.Errorf("%w: it contains characters that are not allowed", ErrInvalidPassword)
+	}
+	if len(pw) > MaxPasswordLen {
+		return "", fmt.Errorf("%w: longer than %d bytes", ErrInvalidPassword, MaxPasswordLen)
+	}
+	return pw, nil
+}
+
+// enforce applies a profile until its output no longer changes, as RFC 8264 section 7 asks: the rules are not
+// idempotent for every string, and an identity that depends on how often it was normalised is none.
+func enforce(profile *precis.Profile, s string) (string, error) {
+	if !utf8.ValidString(s) { // OpaqueString would map every broken byte to the same U+FFFD
+		return "", errors.New("not UTF-8")
+	}
+	for range 4 {
+		out, err := profile.String(s)
+		if err != nil {
+			return "", err
+		}
+		if out == s {
+			return s, nil
+		}
+		s = out
+	}
+	return "", errors.New("no stable form")
+}

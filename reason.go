@@ -1,0 +1,71 @@
+package rushgate
+
+import (
+	"errors"
+	"time"
+)
+
+// Reason says, in the words of the wire, why a request was refused. A Reason is an error: match it with errors.Is,
+// get at it with [ReasonOf].
+type Reason string
+
+// The reasons a player can be given. Package api maps each to one HTTP status.
+const (
+	// ServerBusy: the queue is full, the predicted wait is too long, or the node is draining. Come back later.
+	ServerBusy Reason = "server-busy"
+	// RateLimited: too many failures came from this address.
+	RateLimited Reason = "rate-limited"
+	// BadCredentials: unknown user, wrong password, or no valid session token; deliberately not told apart.
+	BadCredentials Reason = "bad-credentials"
+	// UsernameTaken: an account of that name exists.
+	UsernameTaken Reason = "username-taken"
+	// AlreadyLoggedIn: the account has a live session, here or on another node.
+	AlreadyLoggedIn Reason = "already-logged-in"
+	// MissingCredentials: fields are absent or malformed.
+	MissingCredentials Reason = "missing-credentials"
+	// RequestExpired: the request waited too long in the queue, or its caller went away.
+	RequestExpired Reason = "request-expired"
+	// InternalError: anything else. Details are in the log only.
+	InternalError Reason = "internal-error"
+)
+
+// Error returns the reason as it stands on the wire.
+func (r Reason) Error() string { return string(r) }
+
+// Refusal is a [Reason] with the time after which to ask again and, for the log only, what caused it.
+type Refusal struct {
+	// Reason is what the player is told.
+	Reason Reason
+	// RetryAfter is how long to wait before asking again; zero if waiting does not help.
+	RetryAfter time.Duration
+	// Cause goes to the log and never to the player; it may be nil.
+	Cause error
+}
+
+// Error returns the reason, followed by the cause if there is one. It is meant for logs.
+func (r *Refusal) Error() string {
+	if r.Cause == nil {
+		return string(r.Reason)
+	}
+	return string(r.Reason) + ": " + r.Cause.Error()
+}
+
+// Unwrap makes both the reason and the cause visible to errors.Is and errors.As.
+func (r *Refusal) Unwrap() []error {
+	if r.Cause == nil {
+		return []error{r.Reason}
+	}
+	return []error{r.Reason, r.Cause}
+}
+
+// ReasonOf returns the reason within err: [InternalError] if err carries none, and the empty Reason if err is nil.
+func ReasonOf(err error) Reason {
+	if err == nil {
+		return ""
+	}
+	var r Reason
+	if errors.As(err, &r) {
+		return r
+	}
+	return InternalError
+}

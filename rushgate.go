@@ -1,0 +1,67 @@
+// Package rushgate holds the nouns that every part of Rushgate shares: accounts and characters, the [Store] that keeps
+// them, the [World] they live in, and the [Reason] a player is given when a door stays shut.
+//
+// A request's way through the other packages:
+//
+//   - api takes it over HTTPS, checks its form and puts it into the bounded queue of package auth;
+//   - auth's workers take requests in batches, load accounts from a [Store], derive keys (package password), and commit
+//     the batch to the [Store];
+//   - realm's tick takes who was admitted into the [World], in memory only, and completes the waiting request;
+//   - realm's saver writes characters back to the [Store] from copies.
+//
+// Package server wires a whole node together; cmd/rushgate is its command line.
+package rushgate
+
+import "time"
+
+// PlayerID identifies an account and its character, for ever. Ids start at 1; zero means "none".
+type PlayerID uint64
+
+// Account is what a player proves to own with a password.
+type Account struct {
+	// ID is the player this account belongs to; zero stands for "no such account".
+	ID PlayerID
+	// Username is canonical, as returned by [ParseUsername].
+	Username string
+	// PasswordHash is a self-describing string of package password. It is a secret: never logged, never shown.
+	PasswordHash string
+	// Attempt is the attempt_id of the registration that created the account, at most [MaxAttemptLen] bytes. It lets
+	// a registration whose answer was lost be recognised when it is sent again.
+	Attempt string
+	// CreatedAt is when the account was registered, to the millisecond.
+	CreatedAt time.Time
+}
+
+// Character is a player's lasting state in the world. The fields are those that every game has and that
+// leaderboards and routing need; whatever else a [World] wants kept goes into Data.
+type Character struct {
+	// ID is the player's id.
+	ID PlayerID
+	// Name is shown to other players; it is the account's canonical username.
+	Name string
+	// Zone is the part of the world the character is in; empty until it has entered the world for the first time.
+	Zone string
+	// X and Y are a position within Zone, in the world's units.
+	X, Y float64
+	// HP is the number of hit points; zero or less means dead.
+	HP int
+	// XP is the experience gained over the character's lifetime, never negative.
+	XP int64
+	// Level is 1 or more.
+	Level int
+	// Deaths counts how often the character has died.
+	Deaths int
+	// Playtime is the time spent in the world, to the millisecond.
+	Playtime time.Duration
+	// CreatedAt is when the character was made, to the millisecond.
+	CreatedAt time.Time
+	// Data is the world's own part, at most [MaxDataLen] bytes, opaque to everyone else.
+	Data []byte
+}
+
+const (
+	// MaxAttemptLen is the greatest length of an attempt_id in bytes.
+	MaxAttemptLen = 64
+	// MaxDataLen is the greatest length of [Character].Data in bytes.
+	MaxDataLen = 64 << 10
+)
