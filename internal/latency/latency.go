@@ -1,0 +1,91 @@
+// Package latency records durations into HdrHistograms that many goroutines may share.
+package latency
+
+import (
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// Range and precision: a microsecond to ten minutes with two significant figures, 40 KiB a histogram. Durations
+// outside are counted at the nearest end.
+const (
+	lowest  = int64(time.Microsecond / time.Microsecond)
+	highest = int64(10 * time.Minute / time.Microsecond)
+	figures = 2
+)
+
+// Histogram counts durations. The zero value is ready to use; all methods may be called from many goroutines.
+// Recording allocates nothing after the first call.
+type Histogram struct {
+	mu   sync.Mutex
+	hist *hdrhistogram.Histogram
+	sum  time.Duration
+}
+
+// Record counts one duration.
+func (h *Histogram) Record(d time.Duration) { h.RecordN(d, 1) }
+
+// RecordN counts the same duration n times.
+func (h *Histogram) RecordN(d time.Duration, n int) {
+	if n <= 0 {
+		return
+	}
+	us := min(max(d.Microseconds(), 0), highest)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.init()
+	if h.hist.RecordValues(us, int64(n)) == nil {
+		h.sum += d * time.Duration(n)
+	}
+}
+
+// Init allocates the histogram's memory now rather than with the first Record.
+func (h *Histogram) Init() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.init()
+}
+
+func (h *Histogram) init() {
+	if h.hist == nil {
+		h.hist = hdrhistogram.New(lowest, highest, figures)
+	}
+}
+
+// Summary is what a histogram holds, in milliseconds. Percentiles are accurate to two significant figures.
+type Summary struct {
+	Count int64   `json:"count"`
+	Min   float64 `json:"min_ms"`
+	Mean  float64 `json:"avg_ms"`
+	P50   float64 `json:"p50_ms"`
+	P90   float64 `json:"p90_ms"`
+	P99   float64 `json:"p99_ms"`
+	P999  float64 `json:"p999_ms"`
+	Max   float64 `json:"max_ms"`
+	// Sum is exact; it tells totals such as time spent hashing.
+	Sum float64 `json:"sum_ms"`
+}
+
+// Summary returns the figures of all durations recorded so far.
+func (h *Histogram) Summary() Summary {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.hist == nil || h.hist.TotalCount() == 0 {
+		return Summary{}
+	}
+	ms := func(us int64) float64 { return float64(us) / 1000 }
+	n := h.hist.TotalCount()
+	return Summary{
+		Count: n,
+		Min:   ms(h.hist.Min()),
+		Mean:  h.sum.Seconds() * 1000 / float64(n),
+		P50:   ms(h.hist.ValueAtPercentile(50)),
+		P90:   ms(h.hist.ValueAtPercentile(90)),
+		P99:   ms(h.hist.ValueAtPercentile(99)),
+		P999:  ms(h.hist.ValueAtPercentile(99.9)),
+		Max:   ms(h.hist.Max()),
+		Sum:   h.sum.Seconds() * 1000,
+	}
+}
