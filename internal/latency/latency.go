@@ -11,8 +11,8 @@ import (
 // Range and precision: a microsecond to ten minutes with two significant figures, 40 KiB a histogram. Durations
 // outside are counted at the nearest end.
 const (
-	lowest  = int64(time.Microsecond / time.Microsecond)
-	highest = int64(10 * time.Minute / time.Microsecond)
+	lowest  = 1                                   // µs
+	highest = 10 * time.Minute / time.Microsecond // µs
 	figures = 2
 )
 
@@ -32,11 +32,11 @@ func (h *Histogram) RecordN(d time.Duration, n int) {
 	if n <= 0 {
 		return
 	}
-	us := min(max(d.Microseconds(), 0), highest)
+	d = min(max(d, 0), highest*time.Microsecond)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.init()
-	if h.hist.RecordValues(us, int64(n)) == nil {
+	if h.hist.RecordValues(d.Microseconds(), int64(n)) == nil {
 		h.sum += d * time.Duration(n)
 	}
 }
@@ -50,7 +50,7 @@ func (h *Histogram) Init() {
 
 func (h *Histogram) init() {
 	if h.hist == nil {
-		h.hist = hdrhistogram.New(lowest, highest, figures)
+		h.hist = hdrhistogram.New(lowest, int64(highest), figures)
 	}
 }
 
