@@ -70,6 +70,25 @@ type Admitted struct {
 	HashReplaced bool
 }
 
+// Arrival is a player whom the store has admitted, on the way into the world.
+type Arrival struct {
+	// Admitted is the store's answer: the character, the lease, and whether the attempt had been admitted before.
+	Admitted
+	// Token is a fresh session token, used unless the lease already has a session.
+	Token string
+	// Reply is called exactly once, never blocks, and tells the waiting player: a session, or why there is none.
+	Reply func(Session, error)
+}
+
+// Session is a player's presence in the world and the proof of it.
+type Session struct {
+	Player PlayerID
+	// Token proves the session in later calls. It is a secret.
+	Token string
+	// ExpiresAt is when the session ends unless an authenticated call comes before.
+	ExpiresAt time.Time
+}
+
 // Save is one character to write back.
 type Save struct {
 	// Character is written whole, but for Name and CreatedAt, which never change.

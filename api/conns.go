@@ -1,0 +1,115 @@
+package api
+
+import (
+	"container/list"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The HTTP server's limits. A client on a bad line has seconds for its request, and nobody can hold a connection by
+// sending one byte at a time.
+const (
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 10 * time.Second
+	writeTimeout   = answerTimeout + 10*time.Second
+	idleTimeout    = 60 * time.Second
+	maxHeaderBytes = 8 << 10
+	maxStreams     = 16 // concurrent requests on one HTTP/2 connection
+)
+
+// DefaultMaxConns is how many connections may be open at once unless configured otherwise.
+const DefaultMaxConns = 16384
+
+// NewServer returns an HTTP server with limits that suit a front door: on time, on header size, and on the number of
+// open connections. When maxConns are open, the connection that has been idle longest makes room for the next one; if
+// none is idle, the newcomer is turned away at once.
+func NewServer(h http.Handler, maxConns int, tlsConfig *tls.Config, logger *slog.Logger) *http.Server {
+	conns := &connTable{max: maxConns, conns: make(map[net.Conn]*list.Element), idle: list.New()}
+	return &http.Server{
+		Handler:           h,
+		TLSConfig:         tlsConfig,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ConnState:         conns.observe,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		// Broken handshakes and the like: an outsider decides how many there are.
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// connTable knows the open connections and which of them are idle.
+type connTable struct {
+	max int
+
+	mu    sync.Mutex
+	conns map[net.Conn]*list.Element // nil while busy
+	idle  *list.List                 // of net.Conn, idle longest first
+}
+
+// turnedAway is what a newcomer hears when there is no room: as much of the usual answer as can be given before the
+// request has been read.
+const turnedAway = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+
+// observe is an [http.Server].ConnState hook. A connection that has not sent anything yet counts as idle.
+func (t *connTable) observe(c net.Conn, state http.ConnState) {
+	victim := t.note(c, state)
+	if victim == nil {
+		return
+	}
+	if tcp, ok := victim.(*net.TCPConn); ok && victim == c {
+		// An empty send buffer takes this without blocking; the deadline is for the day it does not.
+		tcp.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
+		tcp.Write([]byte(turnedAway))
+	}
+	abort(victim)
+}
+
+// note updates the table and returns the connection that has to go, if any.
+func (t *connTable) note(c net.Conn, state http.ConnState) net.Conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		var victim net.Conn
+		if len(t.conns) >= t.max {
+			front := t.idle.Front()
+			if front == nil {
+				return c
+			}
+			victim = t.idle.Remove(front).(net.Conn)
+			delete(t.conns, victim)
+		}
+		t.conns[c] = t.idle.PushBack(c)
+		return victim
+	case http.StateActive:
+		if e := t.conns[c]; e != nil {
+			t.idle.Remove(e)
+			t.conns[c] = nil
+		}
+	case http.StateIdle:
+		if e, known := t.conns[c]; known && e == nil {
+			t.conns[c] = t.idle.PushBack(c)
+		}
+	case http.StateHijacked, http.StateClosed:
+		if e := t.conns[c]; e != nil {
+			t.idle.Remove(e)
+		}
+		delete(t.conns, c)
+	}
+	return nil
+}
+
+// abort closes a connection without the courtesies of TLS, which could block the caller.
+func abort(c net.Conn) {
+	if tc, ok := c.(*tls.Conn); ok {
+		c = tc.NetConn()
+	}
+	c.Close()
+}

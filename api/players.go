@@ -1,0 +1,99 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/auth"
+)
+
+type sessionBody struct {
+	PlayerID     rushgate.PlayerID `json:"player_id"`
+	SessionToken string            `json:"session_token"`
+	ExpiresAt    timestamp         `json:"expires_at"`
+}
+
+type meBody struct {
+	PlayerID   rushgate.PlayerID `json:"player_id"`
+	Name       string            `json:"name"`
+	Zone       string            `json:"zone"`
+	X          float64           `json:"x"`
+	Y          float64           `json:"y"`
+	HP         int               `json:"hp"`
+	XP         int64             `json:"xp"`
+	Level      int               `json:"level"`
+	Deaths     int               `json:"deaths"`
+	PlaytimeMS int64             `json:"playtime_ms"`
+	ExpiresAt  timestamp         `json:"expires_at"`
+}
+
+// timestamp is an instant in RFC 3339, UTC, to the millisecond.
+type timestamp time.Time
+
+func (t timestamp) MarshalText() ([]byte, error) {
+	return []byte(time.Time(t).UTC().Format("2006-01-02T15:04:05.000Z")), nil
+}
+
+func (h *handler) register(w http.ResponseWriter, r *http.Request) {
+	h.admit(w, r, auth.Register, http.StatusCreated)
+}
+
+func (h *handler) login(w http.ResponseWriter, r *http.Request) {
+	h.admit(w, r, auth.Login, http.StatusOK)
+}
+
+func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, status int) {
+	c, err := readCredentials(r)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	s, err := h.Pool.Submit(r.Context(), auth.Request{
+		Kind: kind, Username: c.username, Password: c.password, Attempt: c.attempt, Addr: h.clientAddr(r),
+	})
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	writeJSON(w, status, sessionBody{s.Player, s.Token, timestamp(s.ExpiresAt)})
+}
+
+func (h *handler) logout(w http.ResponseWriter, r *http.Request) {
+	token, err := bearerToken(r)
+	if err == nil {
+		err = h.Realm.Logout(r.Context(), token)
+	}
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (h *handler) me(w http.ResponseWriter, r *http.Request) {
+	token, err := bearerToken(r)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	c, expires, err := h.Realm.Character(r.Context(), token)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, meBody{
+		PlayerID: c.ID, Name: c.Name, Zone: c.Zone, X: c.X, Y: c.Y, HP: c.HP, XP: c.XP, Level: c.Level,
+		Deaths: c.Deaths, PlaytimeMS: c.Playtime.Milliseconds(), ExpiresAt: timestamp(expires),
+	})
+}
+
+// bearerToken returns the token of the Authorization header (RFC 6750).
+func bearerToken(r *http.Request) (string, error) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", rushgate.BadCredentials
+	}
+	return token, nil
+}

@@ -1,0 +1,105 @@
+package auth
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/latency"
+)
+
+// metrics counts what the pool does.
+type metrics struct {
+	queued, processed, expired, rejectedBusy, rateLimited, success atomic.Int64
+
+	wait, load, derive, commit latency.Histogram
+
+	mu      sync.Mutex
+	fail    map[rushgate.Reason]int64
+	batches [BatchMax + 1]int64
+}
+
+func (m *metrics) countFailure(r rushgate.Reason) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail == nil {
+		m.fail = make(map[rushgate.Reason]int64)
+	}
+	m.fail[r]++
+}
+
+func (m *metrics) countBatch(size int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.batches[size]++
+}
+
+// Counters are totals since the start.
+type Counters struct {
+	Queued       int64 `json:"queued"`        // accepted into the queue
+	Processed    int64 `json:"processed"`     // taken through the stages to an answer
+	Expired      int64 `json:"expired"`       // dropped as stale
+	RejectedBusy int64 `json:"rejected_busy"` // refused with server-busy
+	RateLimited  int64 `json:"rate_limited"`  // refused with rate-limited
+	Success      int64 `json:"success"`       // let into the world
+	// Fail counts the other answers by reason.
+	Fail map[rushgate.Reason]int64 `json:"fail"`
+}
+
+// Stats is a snapshot of everything the pool measures.
+type Stats struct {
+	Counters Counters     `json:"counters"`
+	Limiter  LimiterStats `json:"limiter"`
+	Depth    int          `json:"depth"`    // requests in the queue now
+	Capacity int          `json:"capacity"` // 0: unbounded
+	Workers  int          `json:"workers"`
+	// Wait is the time a request spent in the queue; Load, Derive and Commit are the times of one batch.
+	Wait   latency.Summary `json:"wait"`
+	Load   latency.Summary `json:"load"`
+	Derive latency.Summary `json:"derive"`
+	Commit latency.Summary `json:"commit"`
+	// BatchSize counts batches by their number of requests.
+	BatchSize map[int]int64 `json:"batch_size"`
+	// DrainRate is the estimated capacity in requests per second.
+	DrainRate float64 `json:"drain_rate_per_s"`
+	// HashMS is what one hash takes alone on this machine, in milliseconds, measured at the start.
+	HashMS float64 `json:"hash_ms"`
+}
+
+// Stats returns a snapshot of everything the pool measures.
+func (p *Pool) Stats() Stats {
+	m := &p.metrics
+	s := Stats{
+		Counters: Counters{
+			Queued: m.queued.Load(), Processed: m.processed.Load(), Expired: m.expired.Load(),
+			RejectedBusy: m.rejectedBusy.Load(), RateLimited: m.rateLimited.Load(), Success: m.success.Load(),
+		},
+		Limiter: p.cfg.Limiter.Stats(), Depth: p.queue.Len(), Capacity: p.queue.Cap(), Workers: p.cfg.Workers,
+		Wait: m.wait.Summary(), Load: m.load.Summary(), Derive: m.derive.Summary(), Commit: m.commit.Summary(),
+		BatchSize: make(map[int]int64),
+		DrainRate: p.rate.PerSecond(),
+		HashMS:    p.cfg.HashTime.Seconds() * 1000,
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.Counters.Fail = maps.Clone(m.fail)
+	for size, n := range m.batches {
+		if n > 0 {
+			s.BatchSize[size] = n
+		}
+	}
+	return s
+}
+
+// summaryLine is what the operator's log shows of the counters.
+func (s Stats) summaryLine() string {
+	var fail int64
+	for _, n := range s.Counters.Fail {
+		fail += n
+	}
+	c := s.Counters
+	return fmt.Sprintf("[AUTH] queue=%d queued=%d processed=%d expired=%d busy=%d ok=%d fail=%d",
+		s.Depth, c.Queued, c.Processed, c.Expired, c.RejectedBusy, c.Success, fail)
+}

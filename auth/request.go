@@ -1,0 +1,60 @@
+package auth
+
+import (
+	"context"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+// Kind tells what a [Request] wants.
+type Kind uint8
+
+// The kinds of [Request].
+const (
+	Login Kind = iota
+	Register
+)
+
+// Request is a player's wish to be let in.
+type Request struct {
+	Kind Kind
+	// Username is canonical, as returned by [rushgate.ParseUsername].
+	Username string
+	// Password is as returned by [rushgate.ParsePassword]. It is a secret.
+	Password string
+	// Attempt is the attempt_id that the client chose, or empty.
+	Attempt string
+	// Addr is the client's address.
+	Addr netip.Addr
+}
+
+// pending is a request on its way through the queue and the workers.
+type pending struct {
+	Request
+	origin   Origin
+	ctx      context.Context // the caller's: done means nobody waits for the answer
+	enqueued time.Time
+	maxAge   time.Duration
+	answered atomic.Bool
+	answer   chan answer // holds one
+}
+
+type answer struct {
+	session rushgate.Session
+	err     error
+}
+
+// stale reports whether the request waited too long or its caller has gone.
+func (p *pending) stale() bool {
+	return time.Since(p.enqueued) > p.maxAge || p.ctx.Err() != nil
+}
+
+// claim makes the caller the one who answers the request; false means that somebody else has. What is to be counted is
+// counted between claim and reply: whoever has an answer finds it in the metrics.
+func (p *pending) claim() bool { return p.answered.CompareAndSwap(false, true) }
+
+// reply answers a request that the caller has claimed.
+func (p *pending) reply(s rushgate.Session, err error) { p.answer <- answer{s, err} }

@@ -1,0 +1,149 @@
+package auth
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func newExactClock() *retryClock {
+	c := newRetryClock()
+	c.jitter = func(time.Duration) time.Duration { return 0 }
+	return c
+}
+
+func TestRetryClockGivesEachTheNextMoment(t *testing.T) {
+	c, now := newExactClock(), time.Now()
+	for i, want := range []time.Duration{time.Second, 1100 * time.Millisecond, 1200 * time.Millisecond} {
+		if got := c.Refuse(OriginOf(addr(i)), now, 10, 10); got != want {
+			t.Errorf("refusal %d: %v, want %v", i, got, want)
+		}
+	}
+	// Asking again early moves nothing.
+	later := now.Add(500 * time.Millisecond)
+	for range 100 {
+		if got := c.Refuse(OriginOf(addr(0)), later, 10, 10); got != 500*time.Millisecond {
+			t.Fatalf("asked again after 500 ms: %v", got)
+		}
+	}
+	if got := c.Refuse(OriginOf(addr(3)), later, 10, 8); got != 800*time.Millisecond {
+		t.Errorf("the next one: %v, want 800ms", got)
+	}
+	// Asking again when the moment has come and there is still no place moves on.
+	if got := c.Refuse(OriginOf(addr(0)), now.Add(time.Second), 10, 1); got != 400*time.Millisecond {
+		t.Errorf("refused at its moment: %v, want 400ms", got)
+	}
+}
+
+func TestRetryClockPromises(t *testing.T) {
+	c, now := newExactClock(), time.Now()
+	mine, other := OriginOf(addr(1)), OriginOf(addr(2))
+	if c.Promised(other, now) {
+		t.Error("a fresh clock has promised something")
+	}
+	wait := c.Refuse(mine, now, 10, 10)
+	if !c.Promised(other, now) || !c.Promised(mine, now) {
+		t.Error("a moment ahead is not a promise to those who come before it")
+	}
+	c.Refuse(OriginOf(addr(3)), now, 10, 10)
+	due := now.Add(wait)
+	if c.Promised(mine, due) {
+		t.Error("an origin whose moment has come is held back")
+	}
+	if !c.Promised(other, due) {
+		t.Error("an origin without a moment goes before one with")
+	}
+	if c.Promised(other, due.Add(time.Minute)) {
+		t.Error("promises that have passed still hold")
+	}
+	c.Admit(mine)
+	if !c.Promised(mine, due) {
+		t.Error("a moment can be used twice")
+	}
+}
+
+func TestRetryClockIsBounded(t *testing.T) {
+	c, now := newRetryClock(), time.Now()
+	for i := range 3 * maxMoments {
+		if d := c.Refuse(OriginOf(addr(i)), now, 1e6, 1); d <= 0 || d > MaxRetryAfter {
+			t.Fatalf("refusal %d: %v", i, d)
+		}
+	}
+	if len(c.moments) > maxMoments || len(c.order) > maxMoments {
+		t.Errorf("%d moments remembered, want at most %d", len(c.moments), maxMoments)
+	}
+	c.Promised(OriginOf(addr(0)), now.Add(2*MaxRetryAfter))
+	if len(c.moments) != 0 || len(c.order) != 0 {
+		t.Errorf("%d moments and %d entries remembered after all have passed", len(c.moments), len(c.order))
+	}
+}
+
+// Whatever the order of events: a wait is positive and at most MaxRetryAfter, moments of different origins are a
+// service time apart, and the origin that asks early is told the same moment.
+func TestRetryClockModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, now := newExactClock(), time.Now()
+		const rate = 8
+		promised := map[int]time.Time{}
+		var last time.Time
+		t.Repeat(map[string]func(*rapid.T){
+			"refuse": func(t *rapid.T) {
+				i := rapid.IntRange(0, 20).Draw(t, "origin")
+				d := c.Refuse(OriginOf(addr(i)), now, rate, rapid.IntRange(1, 100).Draw(t, "backlog"))
+				at := now.Add(d)
+				if d <= 0 || d > MaxRetryAfter {
+					t.Fatalf("wait %v", d)
+				}
+				if before, ok := promised[i]; ok && before.After(now) {
+					if !at.Equal(before) {
+						t.Fatalf("origin %d was promised %v, now %v", i, before, at)
+					}
+					return
+				}
+				if !last.IsZero() && at.Sub(last) < time.Second/rate {
+					t.Fatalf("moments only %v apart", at.Sub(last))
+				}
+				promised[i], last = at, at
+			},
+			"admit": func(t *rapid.T) {
+				i := rapid.IntRange(0, 20).Draw(t, "origin")
+				c.Admit(OriginOf(addr(i)))
+				delete(promised, i)
+			},
+			"wait": func(t *rapid.T) {
+				now = now.Add(time.Duration(rapid.IntRange(0, 5000).Draw(t, "ms")) * time.Millisecond)
+			},
+		})
+	})
+}
+
+func TestDrainRate(t *testing.T) {
+	r, now := newDrainRate(100), time.Now()
+	if got := r.PerSecond(); got != 100 {
+		t.Fatalf("before anything is known: %v, want the estimate 100", got)
+	}
+	r.Done(16, now)
+	for range 600 { // a minute of 16 each 100 ms
+		now = now.Add(100 * time.Millisecond)
+		r.Done(16, now)
+	}
+	if got := r.PerSecond(); got < 159 || got > 161 {
+		t.Errorf("after a minute at 160/s: %v", got)
+	}
+	for range 100 { // a quiet time: one login every ten seconds
+		r.Idle()
+		now = now.Add(10 * time.Second)
+		r.Done(1, now)
+	}
+	if got := r.PerSecond(); got < 159 || got > 161 {
+		t.Errorf("a quiet time changed the estimate to %v", got)
+	}
+	for range 600 {
+		now = now.Add(100 * time.Millisecond)
+		r.Done(4, now)
+	}
+	if got := r.PerSecond(); got < 39 || got > 45 {
+		t.Errorf("after a minute at 40/s: %v", got)
+	}
+}

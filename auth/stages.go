@@ -1,0 +1,257 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/password"
+)
+
+// job is a pending request with what the stages have found out about it.
+type job struct {
+	*pending
+	attempt   string           // the client's, or one made for this request
+	account   rushgate.Account // as loaded; zero if there is none
+	hash      password.Job
+	admission rushgate.Admission
+}
+
+// stage works on the jobs that have no answer yet. It may be run again for a job, and must then end the same way.
+type stage func(jobs []*job)
+
+// process takes a batch from the queue to its answers.
+func (p *Pool) process(batch []*pending) {
+	jobs := make([]*job, 0, len(batch))
+	for _, r := range batch {
+		p.metrics.wait.Record(time.Since(r.enqueued))
+		if r.stale() {
+			p.expire(r)
+			continue
+		}
+		j := &job{pending: r, attempt: r.Attempt}
+		if j.attempt == "" {
+			j.attempt = rand.Text()
+		}
+		jobs = append(jobs, j)
+	}
+	if len(jobs) == 0 {
+		return
+	}
+	p.metrics.countBatch(len(jobs))
+	p.run("load", jobs, p.load, p.metrics.load.Record)
+	p.run("derive", jobs, p.derive, p.metrics.derive.Record)
+	p.run("commit", jobs, p.commit, p.metrics.commit.Record)
+}
+
+// run runs a stage on the jobs still open. A stage that panics is run once more for each job alone, so that the one
+// that brings it down is answered internal-error and harms no other.
+func (p *Pool) run(name string, jobs []*job, s stage, record func(time.Duration)) {
+	open := make([]*job, 0, len(jobs))
+	for _, j := range jobs {
+		if !j.answered.Load() {
+			open = append(open, j)
+		}
+	}
+	if len(open) == 0 {
+		return
+	}
+	start := time.Now()
+	defer func() { record(time.Since(start)) }()
+	if p.survives(name, s, open) {
+		return
+	}
+	for _, j := range open {
+		if !j.answered.Load() && (len(open) == 1 || !p.survives(name, s, []*job{j})) {
+			p.fail(j, fmt.Errorf("auth: %s: panic", name))
+		}
+	}
+}
+
+func (p *Pool) survives(name string, s stage, jobs []*job) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			// The value might quote a request; the type and the stack say where to look.
+			p.cfg.Logger.Error("auth stage panicked", "stage", name, "batch", len(jobs), "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+		}
+	}()
+	s(jobs)
+	return true
+}
+
+// load fetches the accounts of a batch, and answers registrations whose name is gone.
+func (p *Pool) load(jobs []*job) {
+	names := make([]string, len(jobs))
+	for i, j := range jobs {
+		names[i] = j.Username
+	}
+	ctx, cancel := storeContext()
+	defer cancel()
+	accounts, err := p.cfg.Store.LoadAccounts(ctx, names)
+	if err == nil && len(accounts) != len(jobs) {
+		err = fmt.Errorf("%d accounts for %d names", len(accounts), len(jobs))
+	}
+	for i, j := range jobs {
+		if j.Username == "" || j.Password == "" || len(j.Attempt) > rushgate.MaxAttemptLen {
+			p.fail(j, rushgate.MissingCredentials)
+			continue
+		}
+		if err != nil {
+			p.fail(j, fmt.Errorf("auth: load: %w", err))
+			continue
+		}
+		j.account = accounts[i]
+		if j.Kind == Register && j.account.ID != 0 && !j.repeats() {
+			p.fail(j, rushgate.UsernameTaken)
+		}
+	}
+}
+
+// repeats reports that a registration is one whose account was made by an earlier request of the same attempt, whose
+// answer got lost: it goes on as a login.
+func (j *job) repeats() bool { return j.Attempt != "" && j.account.Attempt == j.Attempt }
+
+// derive computes the keys of a batch, and answers whoever has the wrong password.
+func (p *Pool) derive(jobs []*job) {
+	hashes := make([]*password.Job, len(jobs))
+	for i, j := range jobs {
+		switch {
+		case j.account.ID != 0:
+			j.hash = password.Verify(j.Password, j.account.PasswordHash)
+		case j.Kind == Register:
+			j.hash = password.New(j.Password)
+		default:
+			j.hash = password.Decoy(j.Password)
+		}
+		j.hash.Skip = j.stale
+		hashes[i] = &j.hash
+	}
+	p.cfg.Hasher.Run(context.Background(), hashes)
+	for _, j := range jobs {
+		switch {
+		case errors.Is(j.hash.Err, password.ErrSkipped):
+			p.expire(j.pending)
+		case j.hash.Err != nil:
+			p.fail(j, fmt.Errorf("auth: derive for player %d: %w", j.account.ID, j.hash.Err))
+		case j.hash.Hash == "" && !j.hash.Match:
+			p.fail(j, rushgate.BadCredentials)
+		}
+	}
+}
+
+// commit admits a batch, and hands on whoever is admitted.
+func (p *Pool) commit(jobs []*job) {
+	ctx, cancel := storeContext()
+	defer cancel()
+	open := make([]*job, 0, len(jobs))
+	admissions := make([]rushgate.Admission, 0, len(jobs))
+	for _, j := range jobs {
+		if j.ctx.Err() != nil { // nobody would hear of the session that this would open
+			p.expire(j.pending)
+			continue
+		}
+		if err := p.prepare(ctx, j); err != nil {
+			p.fail(j, err)
+			continue
+		}
+		open = append(open, j)
+		admissions = append(admissions, j.admission)
+	}
+	if len(open) == 0 {
+		return
+	}
+	results, err := p.cfg.Store.Admit(ctx, p.cfg.Instance, admissions)
+	if err == nil && len(results) != len(open) {
+		err = fmt.Errorf("%d results for %d admissions", len(results), len(open))
+	}
+	for i, j := range open {
+		if err != nil {
+			p.fail(j, fmt.Errorf("auth: commit: %w", err))
+			continue
+		}
+		p.conclude(j, results[i])
+	}
+}
+
+// prepare makes a job's admission, once: a repeated stage must repeat the same admission.
+func (p *Pool) prepare(ctx context.Context, j *job) error {
+	if j.admission.Attempt != "" {
+		return nil
+	}
+	j.admission = rushgate.Admission{Account: j.account, Attempt: j.attempt}
+	if j.account.ID != 0 {
+		return nil
+	}
+	id, err := p.ids.Take(ctx)
+	if err != nil {
+		j.admission = rushgate.Admission{}
+		return fmt.Errorf("auth: reserve player ids: %w", err)
+	}
+	j.admission.Create = true
+	j.admission.Account = rushgate.Account{
+		ID: id, Username: j.Username, PasswordHash: j.hash.Hash, Attempt: j.attempt,
+		CreatedAt: time.Now().Truncate(time.Millisecond),
+	}
+	return nil
+}
+
+// conclude answers a job by the store's result: a failure at once, success when the world has taken the player in.
+func (p *Pool) conclude(j *job, r rushgate.Admitted) {
+	switch {
+	case errors.Is(r.Err, rushgate.ErrConcurrentAttempt):
+		p.fail(j, &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: concurrentRetry})
+		return
+	case r.Err != nil:
+		p.fail(j, r.Err)
+		return
+	}
+	p.cfg.Limiter.Success(j.origin)
+	p.cfg.Enter(rushgate.Arrival{Admitted: r, Token: rand.Text(), Reply: func(s rushgate.Session, err error) {
+		if j.claim() {
+			p.metrics.processed.Add(1)
+			if err == nil {
+				p.metrics.success.Add(1)
+			} else {
+				p.metrics.countFailure(rushgate.ReasonOf(err))
+			}
+			j.reply(s, err)
+		}
+	}})
+}
+
+// expire answers a stale request.
+func (p *Pool) expire(r *pending) {
+	if r.claim() {
+		p.metrics.expired.Add(1)
+		r.reply(rushgate.Session{}, rushgate.RequestExpired)
+	}
+}
+
+// fail answers a job that will not be let in, and records the failures that count against its origin.
+func (p *Pool) fail(j *job, err error) {
+	if !j.claim() {
+		return
+	}
+	reason := rushgate.ReasonOf(err)
+	if reason == rushgate.InternalError {
+		p.cfg.Logger.Error("auth request failed", "username", j.Username, "error", err)
+		err = &rushgate.Refusal{Reason: reason, Cause: err}
+	}
+	p.metrics.processed.Add(1)
+	p.metrics.countFailure(reason)
+	switch reason {
+	case rushgate.BadCredentials, rushgate.MissingCredentials, rushgate.InternalError:
+		p.cfg.Limiter.Failure(j.origin)
+	}
+	j.reply(rushgate.Session{}, err)
+}
+
+// storeContext bounds a store call by time only: a batch belongs to many callers, and the batch in hand is finished
+// also while the pool stops.
+func storeContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), storeTimeout)
+}

@@ -1,0 +1,152 @@
+package realm
+
+import (
+	"context"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+// message is something a player's connection wants of the tick.
+type message struct {
+	session *session
+	kind    messageKind
+	intent  rushgate.Intent
+	reply   chan<- queryAnswer // holds one; for messageQuery
+	done    func(error)        // for messageLogout
+}
+
+type messageKind uint8
+
+const (
+	messageIntent messageKind = iota
+	messageQuery
+	messageLogout
+)
+
+type queryAnswer struct {
+	character rushgate.Character
+	err       error
+}
+
+var errInboxFull = &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: time.Second, Cause: ErrInboxFull}
+
+// authenticate finds the session of a token and keeps it alive.
+func (r *Realm) authenticate(token string) (*session, error) {
+	s, ok := r.tokens.get(token)
+	if !ok {
+		return nil, rushgate.BadCredentials
+	}
+	s.touch(time.Now())
+	return s, nil
+}
+
+// post puts a message into the inbox; it never waits.
+func (r *Realm) post(m message) error {
+	select {
+	case r.inbox <- m:
+		return nil
+	default:
+		r.stats.inboxFull.Add(1)
+		return errInboxFull
+	}
+}
+
+// SubmitIntent hands over what the player of a session wants to do. The error is [rushgate.BadCredentials] for a token
+// without a session and [rushgate.ServerBusy] when the inbox is full.
+func (r *Realm) SubmitIntent(token string, in rushgate.Intent) error {
+	s, err := r.authenticate(token)
+	if err != nil {
+		return err
+	}
+	return r.post(message{session: s, kind: messageIntent, intent: in})
+}
+
+// Character returns the present state of the player of a session, and when that session ends unless another call
+// comes. Level and deaths are those that the store has: what a player has been told is never lost. Errors are as for
+// [Realm.SubmitIntent], and ctx's.
+func (r *Realm) Character(ctx context.Context, token string) (rushgate.Character, time.Time, error) {
+	s, err := r.authenticate(token)
+	if err != nil {
+		return rushgate.Character{}, time.Time{}, err
+	}
+	reply := make(chan queryAnswer, 1)
+	if err := r.post(message{session: s, kind: messageQuery, reply: reply}); err != nil {
+		return rushgate.Character{}, time.Time{}, err
+	}
+	select {
+	case a := <-reply:
+		return a.character, s.lastSeenTime().Add(r.cfg.SessionTimeout), a.err
+	case <-r.stopped:
+		return rushgate.Character{}, time.Time{}, rushgate.ServerBusy
+	case <-ctx.Done():
+		return rushgate.Character{}, time.Time{}, ctx.Err()
+	}
+}
+
+// Logout ends the session of a token and returns when the character is saved and the lease released. Errors are as
+// for [Realm.SubmitIntent], and ctx's, with which the logout goes on.
+func (r *Realm) Logout(ctx context.Context, token string) error {
+	s, err := r.authenticate(token)
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	if err := r.post(message{session: s, kind: messageLogout, done: func(err error) { done <- err }}); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-r.stopped:
+		return rushgate.ServerBusy
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// handleMessages works off the inbox, at most as many messages as one tick may.
+func (r *Realm) handleMessages() {
+	for range r.cfg.MessagesPerTick {
+		select {
+		case m := <-r.inbox:
+			r.handle(m)
+		default:
+			return
+		}
+	}
+}
+
+func (r *Realm) handle(m message) {
+	s := m.session
+	switch m.kind {
+	case messageIntent:
+		if s.state == stateInside {
+			r.world.apply(s.player, m.intent)
+		}
+	case messageQuery:
+		m.reply <- r.answerQuery(s)
+	case messageLogout:
+		switch s.state {
+		case stateInside:
+			r.leave(s, m.done)
+		case stateLeaving:
+			s.onSaved = append(s.onSaved, m.done)
+		case stateEnded:
+			m.done(nil)
+		}
+	}
+}
+
+func (r *Realm) answerQuery(s *session) queryAnswer {
+	if s.state != stateInside {
+		return queryAnswer{err: rushgate.BadCredentials}
+	}
+	c, ok := r.world.character(s.player)
+	if !ok {
+		return queryAnswer{err: rushgate.InternalError}
+	}
+	c = s.complete(c, time.Now())
+	c.Level, c.Deaths = s.told.level, s.told.deaths
+	return queryAnswer{character: c}
+}

@@ -1,0 +1,192 @@
+// Package realm runs the world: a loop that steps it 60 times a second on one goroutine, the sessions of the players
+// inside, and the saver that writes their characters back.
+//
+// The tick does no I/O and takes no lock that anyone holds across I/O. Whatever comes from outside waits for it in
+// memory: arrivals from the auth workers, messages from players, outcomes from the saver. Whatever it wants written
+// it hands to the saver as a copy.
+package realm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+const (
+	// DefaultSessionTimeout is how long a session lasts without an authenticated call.
+	DefaultSessionTimeout = 30 * time.Second
+	// DefaultSaveInterval is how often a character that has changed is saved.
+	DefaultSaveInterval = 30 * time.Second
+	// DefaultMessagesPerTick is how many messages from players one tick handles; the rest wait for the next.
+	DefaultMessagesPerTick = 2000
+
+	// inboxTicks is how many ticks' worth of messages the inbox holds.
+	inboxTicks = 4
+	// maxCatchUp is how many steps are made up for at once when the loop is late; beyond that, time is lost.
+	maxCatchUp = 5
+)
+
+// ErrInboxFull is the cause of a [rushgate.ServerBusy] for a message that found no room.
+var ErrInboxFull = errors.New("realm: inbox full")
+
+// Config says what a [Realm] runs and how.
+type Config struct {
+	// World is owned by the realm from now on. Required.
+	World rushgate.World
+	// Store is where characters are saved and leases refreshed. Required.
+	Store rushgate.Store
+	// Instance holds the leases.
+	Instance rushgate.Instance
+	// SessionTimeout ends sessions without a call for so long; 0 means [DefaultSessionTimeout].
+	SessionTimeout time.Duration
+	// SaveInterval is the time between saves of a character that keeps changing; 0 means [DefaultSaveInterval].
+	SaveInterval time.Duration
+	// MessagesPerTick caps the messages handled per tick; 0 means [DefaultMessagesPerTick].
+	MessagesPerTick int
+	// Logger defaults to slog.Default.
+	Logger *slog.Logger
+}
+
+// Realm is a running world. Its methods may be called from many goroutines, but for [Realm.Tick].
+type Realm struct {
+	cfg   Config
+	world guardedWorld
+	saver *saver
+	stats stats
+	log   *tickLog
+
+	arrivals mailbox[rushgate.Arrival]
+	inbox    chan message
+	tokens   tokenTable
+
+	// Owned by the tick.
+	tick        uint64
+	players     map[rushgate.PlayerID]*session // inside, leaving, or remembered after the end
+	inside      []*session
+	arriving    []rushgate.Arrival // reused
+	outcomes    []outcome          // reused
+	nextScan    time.Time
+	nextRefresh time.Time
+
+	insideCount atomic.Int64
+	startOnce   sync.Once
+	stopOnce    sync.Once
+	stopErr     error
+	quit        chan struct{} // closed when the tick is to end
+	stopped     chan struct{} // closed when nobody will answer a message any more
+	loops       sync.WaitGroup
+	// background ends when the saver and the log are to stop.
+	background     context.Context
+	stopBackground context.CancelFunc
+}
+
+// New returns a realm that has yet to be started.
+func New(cfg Config) (*Realm, error) {
+	if cfg.World == nil || cfg.Store == nil {
+		return nil, errors.New("realm: a realm needs World and Store")
+	}
+	if cfg.SessionTimeout < 0 || cfg.SaveInterval < 0 || cfg.MessagesPerTick < 0 {
+		return nil, fmt.Errorf("realm: session timeout %v, save interval %v, %d messages per tick: out of range",
+			cfg.SessionTimeout, cfg.SaveInterval, cfg.MessagesPerTick)
+	}
+	if cfg.SessionTimeout == 0 {
+		cfg.SessionTimeout = DefaultSessionTimeout
+	}
+	if cfg.SaveInterval == 0 {
+		cfg.SaveInterval = DefaultSaveInterval
+	}
+	if cfg.MessagesPerTick == 0 {
+		cfg.MessagesPerTick = DefaultMessagesPerTick
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	r := &Realm{
+		cfg:     cfg,
+		saver:   newSaver(cfg.Store, cfg.Instance, cfg.Logger),
+		inbox:   make(chan message, inboxTicks*cfg.MessagesPerTick),
+		tokens:  tokenTable{sessions: make(map[string]*session)},
+		players: make(map[rushgate.PlayerID]*session),
+		quit:    make(chan struct{}),
+		stopped: make(chan struct{}),
+	}
+	r.stats.init()
+	r.log = newTickLog(cfg.Logger)
+	r.world = guardedWorld{world: cfg.World, stats: &r.stats, log: r.log}
+	r.background, r.stopBackground = context.WithCancel(context.Background())
+	return r, nil
+}
+
+// Start starts the tick and the saver. It is idempotent; starting a stopped realm does nothing.
+func (r *Realm) Start() {
+	r.startOnce.Do(func() {
+		r.loops.Go(r.loop)
+		r.loops.Go(func() { r.saver.run(r.background) })
+		r.loops.Go(func() { r.log.run(r.background) })
+	})
+}
+
+// Stop ends the tick, takes every player out of the world, saves them and releases their leases. It returns when all
+// that is done and no goroutine of the realm is left, or, when ctx ends first, with an error that tells how many
+// characters were not saved. It is idempotent and may be called on a realm that was never started.
+func (r *Realm) Stop(ctx context.Context) error {
+	r.stopOnce.Do(func() {
+		r.startOnce.Do(func() {})
+		close(r.quit)
+		r.stopBackground()
+		r.loops.Wait()
+		// From here on this goroutine owns what the tick owned.
+		r.settle()
+		for _, a := range r.arrivals.close() { // admitted, so let in, if only to be saved at once
+			r.arrive(a, time.Now())
+		}
+		for len(r.inside) > 0 {
+			r.leave(r.inside[0], nil)
+		}
+		r.stopErr = r.saver.finish(ctx)
+		r.settle()
+		close(r.stopped)
+		r.log.flush()
+	})
+	return r.stopErr
+}
+
+// loop ticks at [rushgate.TickRate] until the realm is stopped. Steps missed by less than [maxCatchUp] are made up
+// for; beyond that they are counted as skipped.
+func (r *Realm) loop() {
+	due := time.Now().Add(rushgate.TickInterval)
+	timer := time.NewTimer(rushgate.TickInterval)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-r.quit:
+			return
+		}
+		now := time.Now()
+		r.stats.recordLateness(now.Sub(due))
+		if behind := int(now.Sub(due) / rushgate.TickInterval); behind > maxCatchUp {
+			r.stats.skipped.Add(int64(behind - maxCatchUp))
+			due = due.Add(time.Duration(behind-maxCatchUp) * rushgate.TickInterval)
+		}
+		r.Tick()
+		due = due.Add(rushgate.TickInterval)
+		timer.Reset(time.Until(due))
+	}
+}
+
+// Players returns the number of players inside.
+func (r *Realm) Players() int { return int(r.insideCount.Load()) }
+
+// Enter hands over an admitted player, who is inside with the next tick. It never blocks.
+func (r *Realm) Enter(a rushgate.Arrival) {
+	if !r.arrivals.put(a) { // stopped: the lease stays with this node, which takes it over when it runs again
+		a.Reply(rushgate.Session{}, rushgate.ServerBusy)
+	}
+}

@@ -1,0 +1,217 @@
+package realm
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/latency"
+)
+
+const (
+	// saveBatch is how many characters one call to the store carries.
+	saveBatch = 256
+	// saveTimeout bounds one call to the store.
+	saveTimeout = 10 * time.Second
+	// A store that fails is tried again after saveBackoffMin, then twice as long each time up to saveBackoffMax.
+	saveBackoffMin = 100 * time.Millisecond
+	saveBackoffMax = 5 * time.Second
+)
+
+// saver writes characters back and refreshes leases on a goroutine of its own. Of several copies of a character that
+// wait, only the newest is written, so what waits is bounded by the number of sessions however long the store is away.
+type saver struct {
+	store    rushgate.Store
+	instance rushgate.Instance
+	logger   *slog.Logger
+	outcomes mailbox[outcome] // for the tick
+
+	saves, retries atomic.Int64
+	duration       latency.Histogram
+
+	wake chan struct{}
+
+	mu      sync.Mutex
+	pending map[rushgate.Lease]rushgate.Save
+	leases  []rushgate.Lease // to refresh; nil when there is nothing to do
+}
+
+// outcome is what has become of a save or a refresh.
+type outcome struct {
+	lease    rushgate.Lease
+	err      error // nil or rushgate.ErrLeaseLost
+	saved    bool
+	released bool
+	told     told // of the character saved
+}
+
+func newSaver(store rushgate.Store, by rushgate.Instance, logger *slog.Logger) *saver {
+	return &saver{store: store, instance: by, logger: logger, wake: make(chan struct{}, 1),
+		pending: make(map[rushgate.Lease]rushgate.Save)}
+}
+
+// save queues a copy of a character; an older copy that still waits is dropped.
+func (s *saver) save(v rushgate.Save) {
+	s.mu.Lock()
+	s.pending[rushgate.Lease{Player: v.Character.ID, Fence: v.Fence}] = v
+	s.mu.Unlock()
+	s.signal()
+}
+
+// release queues the end of a lease that never became a session, with the character as it is stored.
+func (s *saver) release(c rushgate.Character, l rushgate.Lease) {
+	s.save(rushgate.Save{Character: c, Fence: l.Fence, Release: true})
+}
+
+// refresh queues the extension of leases, in place of any that still wait.
+func (s *saver) refresh(leases []rushgate.Lease) {
+	if len(leases) == 0 {
+		return
+	}
+	s.mu.Lock()
+	s.leases = leases
+	s.mu.Unlock()
+	s.signal()
+}
+
+// waiting returns how many characters are yet to be written.
+func (s *saver) waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending)
+}
+
+func (s *saver) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run works until ctx ends; the call to the store that is then under way is finished.
+func (s *saver) run(ctx context.Context) {
+	for {
+		select {
+		case <-s.wake:
+			s.work(ctx, context.Background())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// finish writes what is left, and returns an error that tells how much could not be written before ctx ended.
+func (s *saver) finish(ctx context.Context) error {
+	s.work(ctx, ctx)
+	if n := s.waiting(); n > 0 {
+		return fmt.Errorf("realm: %d characters not saved: %w", n, ctx.Err())
+	}
+	return nil
+}
+
+// work does what is queued, again and again while the store fails, until nothing is left or ctx has ended. Calls to
+// the store end with calls.
+func (s *saver) work(ctx, calls context.Context) {
+	backoff := saveBackoffMin
+	for {
+		err := s.round(calls)
+		if err == nil {
+			return
+		}
+		s.retries.Add(1)
+		s.logger.Error("saving failed, will be tried again", "error", err, "waiting", s.waiting(), "in", backoff)
+		timer := time.NewTimer(backoff)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		backoff = min(2*backoff, saveBackoffMax)
+	}
+}
+
+// round makes one attempt at everything that is queued now. Leases come first: a save does not need one that is
+// fresh, but other nodes look at it.
+func (s *saver) round(calls context.Context) error {
+	s.mu.Lock()
+	leases := s.leases
+	s.leases = nil
+	saves := slices.SortedFunc(maps.Values(s.pending), func(a, b rushgate.Save) int {
+		return cmp.Compare(a.Character.ID, b.Character.ID)
+	})
+	clear(s.pending)
+	s.mu.Unlock()
+
+	err := s.refreshLeases(calls, leases)
+	for batch := range slices.Chunk(saves, saveBatch) {
+		if e := s.write(calls, batch); e != nil {
+			s.requeue(batch)
+			err = cmp.Or(err, e)
+		}
+	}
+	return err
+}
+
+func (s *saver) write(calls context.Context, batch []rushgate.Save) error {
+	ctx, cancel := context.WithTimeout(calls, saveTimeout)
+	defer cancel()
+	start := time.Now()
+	errs, err := s.store.Save(ctx, batch)
+	s.duration.Record(time.Since(start))
+	if err != nil {
+		return err
+	}
+	for i, v := range batch {
+		if errs[i] == nil {
+			s.saves.Add(1)
+		}
+		s.outcomes.put(outcome{
+			lease: rushgate.Lease{Player: v.Character.ID, Fence: v.Fence}, err: errs[i], saved: errs[i] == nil,
+			released: v.Release, told: told{level: v.Character.Level, deaths: v.Character.Deaths},
+		})
+	}
+	return nil
+}
+
+// requeue puts back what could not be written, unless a newer copy has come meanwhile.
+func (s *saver) requeue(batch []rushgate.Save) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range batch {
+		lease := rushgate.Lease{Player: v.Character.ID, Fence: v.Fence}
+		if _, newer := s.pending[lease]; !newer {
+			s.pending[lease] = v
+		}
+	}
+}
+
+func (s *saver) refreshLeases(calls context.Context, leases []rushgate.Lease) error {
+	if len(leases) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(calls, saveTimeout)
+	defer cancel()
+	errs, err := s.store.Refresh(ctx, s.instance, leases)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.leases == nil {
+			s.leases = leases
+		}
+		return err
+	}
+	for i, e := range errs {
+		if e != nil {
+			s.outcomes.put(outcome{lease: leases[i], err: e})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package realm
+
+import (
+	"bytes"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+// session is one player's stay. But for token, player and lastSeen it is owned by the tick.
+type session struct {
+	player   rushgate.PlayerID
+	token    string
+	lastSeen atomic.Int64 // nanoseconds since epoch
+
+	fence    uint64
+	state    sessionState
+	index    int // in Realm.inside while inside
+	entered  time.Time
+	admitted rushgate.Character // as the store had it on the way in
+	// saved is the character as last handed to the saver, or as the store gave it.
+	saved    rushgate.Character
+	nextSave time.Time
+	// told is what the player may know of what must never be lost: it lags behind the world until it is saved.
+	told told
+	// onSaved are the calls waiting for the last save.
+	onSaved []func(error)
+	ended   time.Time
+}
+
+type sessionState uint8
+
+const (
+	stateInside  sessionState = iota
+	stateLeaving              // out of the world, the last save is under way
+	stateEnded                // saved and released; remembered for a while
+)
+
+type told struct{ level, deaths int }
+
+// epoch makes instants of the monotonic clock fit an integer that can be read and written atomically.
+var epoch = time.Now()
+
+func (s *session) touch(now time.Time)     { s.lastSeen.Store(int64(now.Sub(epoch))) }
+func (s *session) lastSeenTime() time.Time { return epoch.Add(time.Duration(s.lastSeen.Load())) }
+
+func (s *session) lease() rushgate.Lease { return rushgate.Lease{Player: s.player, Fence: s.fence} }
+
+// complete fills in what the session knows better than the world: who the character is, and the time played.
+func (s *session) complete(c rushgate.Character, now time.Time) rushgate.Character {
+	c.ID, c.Name, c.CreatedAt = s.player, s.admitted.Name, s.admitted.CreatedAt
+	c.Playtime = s.admitted.Playtime + now.Sub(s.entered).Truncate(time.Millisecond)
+	return c
+}
+
+// changed reports whether a character differs from a saved one in anything but playtime, which alone is not worth a
+// write.
+func changed(a, b *rushgate.Character) bool {
+	return a.Zone != b.Zone || a.X != b.X || a.Y != b.Y || a.HP != b.HP || a.XP != b.XP || a.Level != b.Level ||
+		a.Deaths != b.Deaths || !bytes.Equal(a.Data, b.Data)
+}
+
+// tokenTable finds sessions by token, for the goroutines that serve players.
+type tokenTable struct {
+	mu       sync.RWMutex
+	sessions map[string]*session
+}
+
+func (t *tokenTable) get(token string) (*session, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	s, ok := t.sessions[token]
+	return s, ok
+}
+
+func (t *tokenTable) add(s *session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sessions[s.token] = s
+}
+
+func (t *tokenTable) remove(s *session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.sessions, s.token)
+}

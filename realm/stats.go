@@ -1,0 +1,85 @@
+package realm
+
+import (
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/latency"
+)
+
+// overrunLogInterval keeps a world that always overruns from filling the log.
+const overrunLogInterval = 10 * time.Second
+
+// stats counts what the tick does.
+type stats struct {
+	ticks, late, skipped, panics, overruns, inboxFull atomic.Int64
+	opened, closed, timedOut, evicted                 atomic.Int64
+	lateness, duration                                latency.Histogram
+
+	lastOverrunLog time.Time // owned by the tick
+}
+
+// init allocates the histograms now: the tick is not to.
+func (s *stats) init() {
+	s.lateness.Init()
+	s.duration.Init()
+}
+
+func (s *stats) recordLateness(d time.Duration) {
+	if d >= rushgate.TickInterval {
+		s.late.Add(1)
+	}
+	s.lateness.Record(d)
+}
+
+func (s *stats) recordTick(d time.Duration, log *tickLog) {
+	s.ticks.Add(1)
+	s.duration.Record(d)
+	if d <= rushgate.TickInterval {
+		return
+	}
+	s.overruns.Add(1)
+	if now := time.Now(); now.Sub(s.lastOverrunLog) >= overrunLogInterval {
+		s.lastOverrunLog = now
+		log.log(slog.LevelWarn, "tick overran its interval", "took", d, "interval", rushgate.TickInterval, "overruns", s.overruns.Load())
+	}
+}
+
+// Stats is a snapshot of what the realm measures.
+type Stats struct {
+	Ticks    int64 `json:"ticks"`    // steps made
+	Late     int64 `json:"late"`     // steps begun an interval late or more
+	Skipped  int64 `json:"skipped"`  // steps given up because too many were due at once
+	Panics   int64 `json:"panics"`   // calls of the world that panicked
+	Overruns int64 `json:"overruns"` // steps that took longer than their interval
+	Players  int   `json:"players"`  // inside now
+
+	SessionsOpened   int64 `json:"sessions_opened"`
+	SessionsClosed   int64 `json:"sessions_closed"`
+	SessionsTimedOut int64 `json:"sessions_timed_out"` // closed for lack of calls
+	SessionsEvicted  int64 `json:"sessions_evicted"`   // closed because the lease was lost
+	InboxFull        int64 `json:"inbox_full"`         // messages refused
+
+	Saves       int64 `json:"saves"`        // characters written
+	SaveRetries int64 `json:"save_retries"` // batches that failed and were tried again
+	Unsaved     int   `json:"unsaved"`      // characters waiting to be written now
+
+	Lateness latency.Summary `json:"lateness"` // of the beginning of steps
+	Duration latency.Summary `json:"duration"` // of steps
+	Save     latency.Summary `json:"save"`     // of batches of saves
+}
+
+// Stats returns a snapshot of what the realm measures.
+func (r *Realm) Stats() Stats {
+	s := &r.stats
+	return Stats{
+		Ticks: s.ticks.Load(), Late: s.late.Load(), Skipped: s.skipped.Load(), Panics: s.panics.Load(),
+		Overruns: s.overruns.Load(), Players: r.Players(),
+		SessionsOpened: s.opened.Load(), SessionsClosed: s.closed.Load(),
+		SessionsTimedOut: s.timedOut.Load(), SessionsEvicted: s.evicted.Load(), InboxFull: s.inboxFull.Load(),
+		Saves: r.saver.saves.Load(), SaveRetries: r.saver.retries.Load(), Unsaved: r.saver.waiting(),
+		Lateness: s.lateness.Summary(), Duration: s.duration.Summary(), Save: r.saver.duration.Summary(),
+	}
+}

@@ -1,0 +1,209 @@
+package realm
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+const (
+	// scanInterval is how often sessions are looked through for ends and saves that are due.
+	scanInterval = time.Second
+	// remembered is how long an ended session is remembered, so that a late repeat of the login that opened it is
+	// not taken for a new one.
+	remembered = time.Minute
+	// endedRetry is when to repeat such a login.
+	endedRetry = time.Second
+)
+
+// Tick advances the realm by one step. The loop that [Realm.Start] starts calls it; a test may call it instead on a
+// realm that is not started.
+func (r *Realm) Tick() {
+	start := time.Now()
+	r.tick++
+	r.handleMessages()
+	r.integrate(start)
+	r.settle()
+	for _, e := range r.world.step(r.tick) {
+		if s := r.players[e.Player]; s != nil && s.state == stateInside {
+			r.save(s, start, true)
+		}
+	}
+	if !start.Before(r.nextScan) {
+		r.nextScan = start.Add(scanInterval)
+		r.scan(start)
+	}
+	if !start.Before(r.nextRefresh) {
+		r.nextRefresh = start.Add(rushgate.LeaseRefresh)
+		r.refreshLeases()
+	}
+	r.insideCount.Store(int64(len(r.inside)))
+	r.stats.recordTick(time.Since(start), r.log)
+}
+
+// integrate takes those in whom the store has admitted.
+func (r *Realm) integrate(now time.Time) {
+	r.arriving = r.arrivals.take(r.arriving)
+	for _, a := range r.arriving {
+		r.arrive(a, now)
+	}
+}
+
+// arrive opens a session, or finds the one that the same lease already has: the fence tells which came first.
+func (r *Realm) arrive(a rushgate.Arrival, now time.Time) {
+	s := r.players[a.Lease.Player]
+	switch {
+	case s == nil || s.fence < a.Lease.Fence:
+		if s != nil { // its lease ran out and was claimed anew: what it knows is no longer the truth
+			r.supersede(s)
+		}
+		r.open(a, now)
+	case s.fence == a.Lease.Fence && s.state == stateInside:
+		s.touch(now)
+		a.Reply(r.describe(s), nil)
+	default:
+		// A repeat of a login whose session has ended meanwhile; its character is out of date. The next try claims
+		// the lease, and reads the character, anew.
+		a.Reply(rushgate.Session{}, &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: endedRetry})
+	}
+}
+
+func (r *Realm) open(a rushgate.Arrival, now time.Time) {
+	if err := r.world.enter(a.Character); err != nil {
+		r.log.log(slog.LevelError, "character cannot enter the world", "player", a.Lease.Player, "error", err)
+		r.saver.release(a.Character, a.Lease)
+		a.Reply(rushgate.Session{}, rushgate.InternalError)
+		return
+	}
+	s := &session{
+		player: a.Lease.Player, token: a.Token, fence: a.Lease.Fence, index: len(r.inside),
+		entered: now, admitted: a.Character, saved: a.Character, nextSave: now.Add(r.cfg.SaveInterval),
+		told: told{level: a.Character.Level, deaths: a.Character.Deaths},
+	}
+	s.touch(now)
+	r.players[s.player] = s
+	r.inside = append(r.inside, s)
+	r.tokens.add(s)
+	r.stats.opened.Add(1)
+	a.Reply(r.describe(s), nil)
+}
+
+func (r *Realm) describe(s *session) rushgate.Session {
+	return rushgate.Session{Player: s.player, Token: s.token, ExpiresAt: s.lastSeenTime().Add(r.cfg.SessionTimeout)}
+}
+
+// save hands a copy of a player's character to the saver if it has changed, or in any case when forced.
+func (r *Realm) save(s *session, now time.Time, force bool) {
+	s.nextSave = now.Add(r.cfg.SaveInterval)
+	c, ok := r.world.character(s.player)
+	if !ok || !force && !changed(&c, &s.saved) {
+		return
+	}
+	s.saved = s.complete(c, now)
+	r.saver.save(rushgate.Save{Character: s.saved, Fence: s.fence})
+}
+
+// leave ends a session: the player is out of the world at once, and saved and released by the saver. done, if not
+// nil, is called when that has happened or failed for good.
+func (r *Realm) leave(s *session, done func(error)) {
+	now := time.Now()
+	// Without a fresh copy (a world that panics) the last good one has to do.
+	c := s.saved
+	if fresh, ok := r.world.character(s.player); ok {
+		c = fresh
+	}
+	s.saved = s.complete(c, now)
+	s.state = stateLeaving
+	if done != nil {
+		s.onSaved = append(s.onSaved, done)
+	}
+	r.remove(s)
+	r.saver.save(rushgate.Save{Character: s.saved, Fence: s.fence, Release: true})
+}
+
+// supersede ends whatever is left of a session whose player has come in anew.
+func (r *Realm) supersede(s *session) {
+	switch s.state {
+	case stateInside:
+		r.evict(s)
+	case stateLeaving:
+		r.end(s, rushgate.ErrLeaseLost)
+	case stateEnded:
+	}
+}
+
+// evict ends a session whose lease is another's by now: nothing is saved.
+func (r *Realm) evict(s *session) {
+	r.log.log(slog.LevelWarn, "session lease lost, player removed without saving", "player", s.player)
+	r.stats.evicted.Add(1)
+	r.remove(s)
+	r.end(s, rushgate.ErrLeaseLost)
+}
+
+// remove takes a player out of the world and invalidates the token.
+func (r *Realm) remove(s *session) {
+	r.tokens.remove(s)
+	r.world.leave(s.player)
+	last := len(r.inside) - 1
+	r.inside[s.index] = r.inside[last]
+	r.inside[s.index].index = s.index
+	r.inside[last] = nil
+	r.inside = r.inside[:last]
+	r.stats.closed.Add(1)
+}
+
+// end marks a session as ended and tells who waits for that.
+func (r *Realm) end(s *session, err error) {
+	s.state, s.ended = stateEnded, time.Now()
+	for _, done := range s.onSaved {
+		done(err)
+	}
+	s.onSaved, s.saved, s.admitted = nil, rushgate.Character{}, rushgate.Character{}
+}
+
+// settle takes note of what the saver has done.
+func (r *Realm) settle() {
+	r.outcomes = r.saver.outcomes.take(r.outcomes)
+	for _, o := range r.outcomes {
+		s := r.players[o.lease.Player]
+		if s == nil || s.fence != o.lease.Fence {
+			continue
+		}
+		switch {
+		case s.state == stateLeaving && o.released:
+			r.end(s, o.err)
+		case s.state == stateInside && o.err != nil:
+			r.evict(s)
+		case s.state == stateInside && o.saved:
+			s.told = o.told
+		}
+	}
+}
+
+// scan ends silent sessions, saves characters whose time has come, and forgets sessions long ended.
+func (r *Realm) scan(now time.Time) {
+	for i := len(r.inside) - 1; i >= 0; i-- { // backwards: leaving moves the last one into the gap
+		s := r.inside[i]
+		switch {
+		case now.Sub(s.lastSeenTime()) >= r.cfg.SessionTimeout:
+			r.stats.timedOut.Add(1)
+			r.leave(s, nil)
+		case !now.Before(s.nextSave):
+			r.save(s, now, false)
+		}
+	}
+	for id, s := range r.players {
+		if s.state == stateEnded && now.Sub(s.ended) >= remembered {
+			delete(r.players, id)
+		}
+	}
+}
+
+func (r *Realm) refreshLeases() {
+	leases := make([]rushgate.Lease, len(r.inside))
+	for i, s := range r.inside {
+		leases[i] = s.lease()
+	}
+	r.saver.refresh(leases)
+}
