@@ -1,0 +1,199 @@
+package realm
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/memory"
+)
+
+// plainWorld is the least of a world: players stand where they are, and a test can do to them what it likes.
+type plainWorld struct {
+	players map[rushgate.PlayerID]*rushgate.Character
+	applied int
+	events  []rushgate.Event
+	onCall  func(method string) // before each method
+}
+
+func (w *plainWorld) call(method string) {
+	if w.onCall != nil {
+		w.onCall(method)
+	}
+}
+
+func (w *plainWorld) Enter(c rushgate.Character) error {
+	w.call("Enter")
+	if c.Zone == "" {
+		c.Zone, c.HP = "meadow", 100
+	}
+	w.players[c.ID] = &c
+	return nil
+}
+
+func (w *plainWorld) Leave(id rushgate.PlayerID) { w.call("Leave"); delete(w.players, id) }
+
+func (w *plainWorld) Apply(rushgate.PlayerID, rushgate.Intent) { w.call("Apply"); w.applied++ }
+
+func (w *plainWorld) Step(uint64) []rushgate.Event {
+	w.call("Step")
+	events := w.events
+	w.events = nil
+	return events
+}
+
+func (w *plainWorld) Character(id rushgate.PlayerID) (rushgate.Character, bool) {
+	w.call("Character")
+	c, ok := w.players[id]
+	if !ok {
+		return rushgate.Character{}, false
+	}
+	return *c, true
+}
+
+// faultyStore fails or refuses saves on demand, and remembers those that were written.
+type faultyStore struct {
+	rushgate.Store
+	mu    sync.Mutex
+	fail  error
+	saved []rushgate.Save
+}
+
+func (s *faultyStore) setFail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = err
+}
+
+func (s *faultyStore) Save(ctx context.Context, saves []rushgate.Save) ([]error, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fail != nil {
+		return nil, s.fail
+	}
+	s.saved = append(s.saved, saves...)
+	return s.Store.Save(ctx, saves)
+}
+
+func (s *faultyStore) saves() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.saved)
+}
+
+var (
+	here      = rushgate.Instance{Node: "here", Run: "1"}
+	elsewhere = rushgate.Instance{Node: "elsewhere", Run: "1"}
+)
+
+type fixture struct {
+	*Realm
+	world *plainWorld
+	store *faultyStore
+	names map[string]rushgate.Account
+}
+
+func newFixture(t testing.TB, change func(*Config)) *fixture {
+	t.Helper()
+	f := &fixture{
+		world: &plainWorld{players: make(map[rushgate.PlayerID]*rushgate.Character)},
+		store: &faultyStore{Store: memory.New(memory.Options{})},
+		names: make(map[string]rushgate.Account),
+	}
+	cfg := Config{World: f.world, Store: f.store, Instance: here, Logger: slog.New(slog.DiscardHandler)}
+	if change != nil {
+		change(&cfg)
+	}
+	var err error
+	if f.Realm, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Stop(context.Background()) })
+	return f
+}
+
+// admit has the store admit a player, whose account is made when it is new, and returns the arrival and what it is
+// answered.
+func (f *fixture) admit(t testing.TB, name, attempt string) (rushgate.Arrival, *reply) {
+	t.Helper()
+	a, known := f.names[name]
+	if !known {
+		id, err := f.store.ReserveIDs(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a = rushgate.Account{ID: id, Username: name, PasswordHash: "hash of " + name, CreatedAt: time.Now()}
+		f.names[name] = a
+	}
+	results, err := f.store.Admit(t.Context(), here, []rushgate.Admission{{Account: a, Create: !known, Attempt: attempt}})
+	if err != nil || results[0].Err != nil {
+		t.Fatalf("admit %s: %v, %+v", name, err, results)
+	}
+	r := &reply{}
+	return rushgate.Arrival{Admitted: results[0], Token: "token of " + name + " for " + attempt, Reply: r.set}, r
+}
+
+// enter brings a player inside by hand-made ticks.
+func (f *fixture) enter(t testing.TB, name string) rushgate.Session {
+	t.Helper()
+	a, r := f.admit(t, name, name+"-1")
+	f.Enter(a)
+	f.Tick()
+	if r.err != nil || r.count != 1 {
+		t.Fatalf("%s: %+v", name, r)
+	}
+	return r.session
+}
+
+type reply struct {
+	count   int
+	session rushgate.Session
+	err     error
+}
+
+func (r *reply) set(s rushgate.Session, err error) { r.count++; r.session, r.err = s, err }
+
+// save lets the saver do one round and the tick take note of it.
+func (f *fixture) save(t testing.TB) {
+	t.Helper()
+	if err := f.saver.round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.Tick()
+}
+
+func (f *fixture) online(t testing.TB) int {
+	t.Helper()
+	n, err := f.store.Online(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// ask makes a call that waits for the tick, and ticks for it.
+func ask[T any](f *fixture, call func() T) T {
+	var out T
+	done := make(chan struct{})
+	go func() { out = call(); close(done) }()
+	synctest.Wait()
+	f.Tick()
+	<-done
+	return out
+}
+
+type seen struct {
+	c   rushgate.Character
+	err error
+}
+
+func (f *fixture) me(t *testing.T, token string) seen {
+	return ask(f, func() seen {
+		c, _, err := f.Character(t.Context(), token)
+		return seen{c, err}
+	})
+}

@@ -1,0 +1,206 @@
+package realm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+// A death is saved at once, and the player hears of it only then.
+func TestEventIsSavedBeforeThePlayerIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		s := f.enter(t, "alice")
+		f.store.setFail(errors.New("disk full"))
+		c := f.world.players[s.Player]
+		c.Deaths, c.Level = 1, 2
+		f.world.events = []rushgate.Event{{Player: s.Player, Kind: rushgate.EventDeath}, {Player: 999, Kind: rushgate.EventDeath}}
+		f.Tick()
+		if err := f.saver.round(t.Context()); err == nil {
+			t.Fatal("the store did not fail")
+		}
+		if me := f.me(t, s.Token); me.c.Deaths != 0 || me.c.Level != 1 {
+			t.Errorf("told of %d deaths and level %d before they are saved", me.c.Deaths, me.c.Level)
+		}
+		f.store.setFail(nil)
+		f.save(t)
+		if me := f.me(t, s.Token); me.c.Deaths != 1 || me.c.Level != 2 {
+			t.Errorf("told of %d deaths and level %d after they are saved", me.c.Deaths, me.c.Level)
+		}
+		ranks, err := f.store.Top(t.Context(), rushgate.BoardDeaths, 1)
+		if err != nil || ranks[0].Score != 1 {
+			t.Errorf("stored %+v, %v", ranks, err)
+		}
+	})
+}
+
+func TestChangedCharactersAreSavedNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *Config) { c.SessionTimeout = time.Hour })
+		mover, idler := f.enter(t, "mover"), f.enter(t, "idler")
+		time.Sleep(DefaultSaveInterval)
+		f.Tick()
+		f.save(t) // both have been given a place by the world
+		if got := f.store.saves(); got != 2 {
+			t.Fatalf("%d saves of newcomers, want 2", got)
+		}
+		for range 120 {
+			f.world.players[mover.Player].X++
+			time.Sleep(time.Second)
+			f.Tick()
+			f.save(t)
+		}
+		count := map[rushgate.PlayerID]int{}
+		for _, v := range f.store.saved[2:] {
+			count[v.Character.ID]++
+		}
+		if count[mover.Player] != 4 || count[idler.Player] != 0 {
+			t.Errorf("in two minutes %d saves of who moved and %d of who did not, want 4 and 0", count[mover.Player], count[idler.Player])
+		}
+	})
+}
+
+func TestSaverKeepsTheNewestWhileTheStoreIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		f.Start()
+		a, r := f.admit(t, "alice", "alice-1")
+		f.Enter(a)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		f.store.setFail(errors.New("gone"))
+		done := make(chan error, 1)
+		go func() { done <- f.Logout(t.Context(), r.session.Token) }()
+		time.Sleep(time.Minute)
+		select {
+		case err := <-done:
+			t.Fatalf("Logout returned while nothing could be saved: %v", err)
+		default:
+		}
+		if got := f.Stats(); got.Unsaved != 1 || got.SaveRetries < 5 || got.SaveRetries > 60 {
+			t.Errorf("unsaved %d, retries %d", got.Unsaved, got.SaveRetries)
+		}
+		f.store.setFail(nil)
+		if err := <-done; err != nil {
+			t.Errorf("Logout: %v", err)
+		}
+		if f.online(t) != 0 || f.store.saves() != 1 {
+			t.Errorf("%d online, %d saves", f.online(t), f.store.saves())
+		}
+		f.Stop(t.Context())
+	})
+}
+
+func TestLostLeaseRemovesThePlayerWithoutSaving(t *testing.T) {
+	for _, how := range []string{"save", "refresh"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, func(c *Config) { c.SessionTimeout = time.Hour })
+				s := f.enter(t, "alice")
+				f.save(t)
+				// The lease runs out while this node is cut off, and the player logs in elsewhere.
+				time.Sleep(rushgate.LeaseTTL + time.Second)
+				results, err := f.store.Admit(t.Context(), elsewhere, []rushgate.Admission{{Account: f.names["alice"], Attempt: "elsewhere"}})
+				if err != nil || results[0].Err != nil {
+					t.Fatalf("%v, %+v", err, results)
+				}
+				f.world.players[s.Player].X = 666
+				if how == "save" {
+					f.nextRefresh = time.Now().Add(time.Hour)
+				} else {
+					f.players[s.Player].nextSave = time.Now().Add(time.Hour)
+				}
+				f.Tick()
+				f.save(t)
+				if f.Players() != 0 || f.Stats().SessionsEvicted != 1 {
+					t.Errorf("%d inside, stats %+v", f.Players(), f.Stats())
+				}
+				saved, err := f.store.Admit(t.Context(), elsewhere, []rushgate.Admission{{Account: f.names["alice"], Attempt: "elsewhere"}})
+				if err != nil || !saved[0].Resumed || saved[0].Character.X == 666 {
+					t.Errorf("a node without the lease wrote %+v (%v)", saved, err)
+				}
+			})
+		})
+	}
+}
+
+func TestLeasesAreKeptAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *Config) { c.SessionTimeout = time.Hour })
+		f.Start()
+		a, _ := f.admit(t, "alice", "alice-1")
+		f.Enter(a)
+		for range 10 {
+			time.Sleep(rushgate.LeaseTTL / 2)
+			results, err := f.store.Admit(t.Context(), elsewhere, []rushgate.Admission{{Account: f.names["alice"], Attempt: "elsewhere"}})
+			if err != nil || !errors.Is(results[0].Err, rushgate.AlreadyLoggedIn) {
+				t.Fatalf("another node claimed a live player: %v, %+v", err, results)
+			}
+		}
+		f.Stop(t.Context())
+	})
+}
+
+func TestStopSavesEveryone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		f.Start()
+		const n = 600
+		var arrivals [n]rushgate.Arrival
+		for i := range n {
+			arrivals[i], _ = f.admit(t, fmt.Sprintf("player-%d", i), "1")
+			f.Enter(arrivals[i])
+		}
+		time.Sleep(time.Second)
+		late, r := f.admit(t, "late", "1")
+		f.Enter(late)
+		if err := f.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := f.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if r.err != nil || r.count != 1 {
+			t.Errorf("who was admitted before the end was told %+v", r)
+		}
+		if f.online(t) != 0 || f.store.saves() != n+1 {
+			t.Errorf("%d online and %d saves after Stop", f.online(t), f.store.saves())
+		}
+		var after reply
+		f.Enter(rushgate.Arrival{Admitted: late.Admitted, Reply: after.set})
+		if !errors.Is(after.err, rushgate.ServerBusy) {
+			t.Errorf("after Stop: %+v", after)
+		}
+		f.Start() // does nothing
+	})
+}
+
+func TestStopTellsWhatItCouldNotSave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		f.Start()
+		a, _ := f.admit(t, "alice", "1")
+		f.Enter(a)
+		time.Sleep(time.Second)
+		f.store.setFail(errors.New("gone"))
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		err := f.Stop(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 4*time.Second {
+			t.Errorf("Stop: %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+func TestStopWithoutStart(t *testing.T) {
+	f := newFixture(t, nil)
+	if err := f.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
