@@ -1,0 +1,123 @@
+package api
+
+import (
+	"bufio"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// limitedServer serves with room for max connections; a request for /hold is answered when release is closed.
+func limitedServer(t *testing.T, max int) (address string, holding <-chan struct{}, release chan<- struct{}) {
+	t.Helper()
+	held, free := make(chan struct{}, max), make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/hold", func(http.ResponseWriter, *http.Request) { held <- struct{}{}; <-free })
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := NewServer(mux, max, nil, slog.New(slog.DiscardHandler))
+	served := make(chan struct{})
+	go func() { srv.Serve(l); close(served) }()
+	t.Cleanup(func() { srv.Close(); <-served })
+	return l.Addr().String(), held, free
+}
+
+func dial(t *testing.T, address string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	return c
+}
+
+func get(t *testing.T, c net.Conn, path string) (*http.Response, error) {
+	t.Helper()
+	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		return nil, err
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err == nil {
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	return resp, err
+}
+
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	const max = 16
+	address, _, _ := limitedServer(t, max)
+	silent := dial(t, address) // says nothing, like the thousands of a flood
+	if _, err := get(t, dial(t, address), "/"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 * max {
+		c := dial(t, address)
+		if resp, err := get(t, c, "/"); err != nil || resp.StatusCode != 200 {
+			t.Fatalf("connection %d: %v", i, err)
+		} // and stays open
+	}
+	if _, err := silent.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection idle longest is still open")
+	} else if ne, ok := err.(net.Error); ok && ne.Timeout() {
+		t.Error("the connection idle longest was not closed")
+	}
+}
+
+func TestNewcomerIsTurnedAwayAtOnceWhenAllAreBusy(t *testing.T) {
+	const max = 16
+	address, holding, release := limitedServer(t, max)
+	for range max {
+		c := dial(t, address)
+		if _, err := io.WriteString(c, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		<-holding
+	}
+	// Without a request: the answer must not get lost in a reset.
+	resp, err := http.ReadResponse(bufio.NewReader(dial(t, address)), nil)
+	if err != nil {
+		t.Fatalf("a newcomer heard nothing: %v", err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("a newcomer was told %s", resp.Status)
+	}
+	close(release)
+}
+
+func TestConnTableForgetsClosedConnections(t *testing.T) {
+	const max = 16
+	address, _, _ := limitedServer(t, max)
+	for range 10 * max {
+		c := dial(t, address)
+		get(t, c, "/")
+		c.Close()
+	}
+	if _, err := get(t, dial(t, address), "/"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHeadersAreBounded(t *testing.T) {
+	address, _, _ := limitedServer(t, 16)
+	c := dial(t, address)
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 4*maxHeaderBytes)+"\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("status %s", resp.Status)
+	}
+}
