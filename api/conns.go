@@ -65,8 +65,9 @@ func (t *connTable) observe(c net.Conn, state http.ConnState) {
 	}
 	if tcp, ok := victim.(*net.TCPConn); ok && victim == c {
 		// An empty send buffer takes this without blocking; the deadline is for the day it does not.
-		tcp.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
-		tcp.Write([]byte(turnedAway))
+		if tcp.SetWriteDeadline(time.Now().Add(10*time.Millisecond)) == nil {
+			_, _ = tcp.Write([]byte(turnedAway)) // it is as well if the newcomer has gone
+		}
 	}
 	abort(victim)
 }

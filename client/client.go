@@ -1,0 +1,157 @@
+// Package client lets a game log its players in to a Rushgate server.
+//
+// A [Client] talks to one server. [Client.Register] and [Client.Login] open a [Session]; while the server is busy they
+// wait as long as it asks for and try again, telling the game through [Options.OnWait] what to show:
+//
+//	c, err := client.New("https://play.example.org", client.Options{
+//		OnWait: func(w client.Wait) { ui.Show(w.String()) }, // "Server is busy, retrying in 2 s (1 of 3)"
+//	})
+//	...
+//	session, err := c.Login(ctx, name, password)
+//	switch {
+//	case errors.Is(err, rushgate.BadCredentials):
+//		ui.Show("Wrong name or password.")
+//	case errors.Is(err, rushgate.ServerBusy):
+//		ui.Show(err.Error()) // "Server is too busy. Please try again later."
+//	...
+//	}
+//	defer session.Logout(ctx)
+//
+// # Errors
+//
+// Where the server gave a reason, the error is a [*rushgate.Refusal]; match it with errors.Is against the reasons of
+// package rushgate. A reason that this version does not know is kept as it came. Register and Login return a
+// [*BusyError] once their retries are used up. An answer that never came is [ErrNoAnswer], one that makes no sense
+// [ErrBadAnswer]. No error contains a password or a session token.
+//
+// # Lost answers
+//
+// All tries of one Register or Login carry the same attempt id, by which the server recognises a try whose answer was
+// lost and returns the session it had already opened, rather than "username-taken" or "already-logged-in".
+package client
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Defaults of [Options].
+const (
+	DefaultMaxRetries  = 3
+	DefaultTryTimeout  = 30 * time.Second // the server answers within 25 s
+	DefaultBackoffBase = time.Second
+	DefaultBackoffCap  = 30 * time.Second
+)
+
+// Options are a [Client]'s settings. The zero value of each field selects its default.
+type Options struct {
+	// Transport carries the requests. Default: a copy of http.DefaultTransport with connections of its own. It is
+	// used without an http.Client around it: redirects are never followed, as they would carry the password away.
+	Transport http.RoundTripper
+	// MaxRetries is how many times Register and Login try again after their first try. Zero means
+	// [DefaultMaxRetries], a negative number none.
+	MaxRetries int
+	// TryTimeout is how long one try may take, from dialing to the last byte of the answer. Default
+	// [DefaultTryTimeout]; it should exceed the server's own 25 s, or players are lost who were about to get in.
+	TryTimeout time.Duration
+	// BackoffBase and BackoffCap bound the pause before the n-th retry (n counts from 0): a random time below
+	// min(BackoffCap, BackoffBase<<n), known as full jitter, or what the server asks for if that is longer.
+	// Defaults [DefaultBackoffBase] and [DefaultBackoffCap].
+	BackoffBase, BackoffCap time.Duration
+	// Rand returns random numbers in [0,1) for the jitter. Default math/rand/v2.Float64.
+	Rand func() float64
+	// AttemptID returns a new attempt id for each Register or Login: 1 to 64 characters of A-Z, a-z, 0-9, '_' and
+	// '-' that nobody can guess. Default crypto/rand.Text.
+	AttemptID func() string
+	// OnWait, if set, is called before each pause of Register and Login, on the goroutine that called them.
+	OnWait func(Wait)
+	// OnAnswer, if set, is called after each try of Register and Login, on the goroutine that called them.
+	OnAnswer func(Answer)
+}
+
+// Client is a connection to one Rushgate server. Its methods may be called from many goroutines at once.
+type Client struct {
+	base string // without a slash at the end
+	opts Options
+}
+
+// New returns a client for the server at baseURL, such as "https://play.example.org". It does not connect yet. Plain
+// http sends passwords in the clear: use it on loopback only.
+//
+// The error tells what is wrong with baseURL or opts.
+func New(baseURL string, opts Options) (*Client, error) {
+	base, err := parseBase(baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("client: base URL: %w", err)
+	}
+	for _, d := range []struct {
+		name  string
+		value *time.Duration
+		def   time.Duration
+	}{
+		{"TryTimeout", &opts.TryTimeout, DefaultTryTimeout},
+		{"BackoffBase", &opts.BackoffBase, DefaultBackoffBase},
+		{"BackoffCap", &opts.BackoffCap, DefaultBackoffCap},
+	} {
+		switch {
+		case *d.value < 0:
+			return nil, fmt.Errorf("client: Options.%s is negative: %v", d.name, *d.value)
+		case *d.value == 0:
+			*d.value = d.def
+		}
+	}
+	switch {
+	case opts.MaxRetries == 0:
+		opts.MaxRetries = DefaultMaxRetries
+	case opts.MaxRetries < 0:
+		opts.MaxRetries = 0
+	}
+	if opts.Rand == nil {
+		opts.Rand = mathrand.Float64
+	}
+	if opts.AttemptID == nil {
+		opts.AttemptID = rand.Text
+	}
+	if opts.Transport == nil {
+		opts.Transport = http.DefaultTransport
+		if t, ok := opts.Transport.(*http.Transport); ok {
+			opts.Transport = t.Clone()
+		}
+	}
+	return &Client{base: base, opts: opts}, nil
+}
+
+// parseBase checks a base URL. Its errors do not repeat the URL, which may hold a password by mistake.
+func parseBase(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil {
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			err = ue.Err
+		}
+		return "", err
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", errors.New("its scheme must be http or https")
+	case u.Hostname() == "":
+		return "", errors.New("it has no host")
+	case u.User != nil:
+		return "", errors.New("it must not hold a user name or password")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "", errors.New("it must not have a query or fragment")
+	}
+	return strings.TrimRight(u.String(), "/"), nil
+}
+
+// CloseIdleConnections closes the connections that no request is using. The client remains usable.
+func (c *Client) CloseIdleConnections() {
+	if t, ok := c.opts.Transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,201 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/rushgate/rushgate"
+)
+
+var (
+	// ErrNoAnswer is wrapped by errors of requests to which no whole answer came: the server cannot be reached, the
+	// connection broke, or [Options.TryTimeout] passed. The server may have acted on the request all the same.
+	ErrNoAnswer = errors.New("no answer from the server")
+	// ErrBadAnswer is wrapped by errors of requests whose answer is not one of a Rushgate server.
+	ErrBadAnswer = errors.New("the answer makes no sense")
+)
+
+// Bounds of what a server can make the client keep or believe.
+const (
+	maxAnswer     = 256 << 10 // bytes of a body
+	maxReason     = 64        // bytes
+	maxMessage    = 256       // bytes
+	maxToken      = 4 << 10   // bytes
+	maxRetryAfter = 24 * time.Hour
+)
+
+// request is one call of the API.
+type request struct {
+	op           string // for errors
+	method, path string
+	body         []byte // nil: none
+	token        string // session token, or empty
+	secret       string // what must not turn up in an error, besides the token
+}
+
+// leaks reports whether text, which somebody else has written, repeats a secret of the request.
+func (r *request) leaks(text string) bool {
+	return r.secret != "" && strings.Contains(text, r.secret) || r.token != "" && strings.Contains(text, r.token)
+}
+
+func (r *request) bad(format string, args ...any) error {
+	return fmt.Errorf("client: %s: %w: "+format, append([]any{r.op, ErrBadAnswer}, args...)...)
+}
+
+// answer is a whole HTTP answer.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// exchange sends a request once and reads the whole answer, whatever it is. Its errors wrap ErrNoAnswer, ErrBadAnswer
+// or ctx.Err().
+func (c *Client) exchange(ctx context.Context, r request) (answer, error) {
+	tryCtx, cancel := context.WithTimeout(ctx, c.opts.TryTimeout)
+	defer cancel()
+	hr, err := http.NewRequestWithContext(tryCtx, r.method, c.base+r.path, bytes.NewReader(r.body))
+	if err != nil {
+		return answer{}, fmt.Errorf("client: %s: %w", r.op, err)
+	}
+	hr.Header.Set("Accept", "application/json")
+	if r.body != nil {
+		hr.Header.Set("Content-Type", "application/json")
+		// The attempt id makes it safe to send again. An empty list tells so to http.Transport alone: it then
+		// replaces by itself a connection that the server has closed during a pause.
+		hr.Header["Idempotency-Key"] = []string{}
+	}
+	if r.token != "" {
+		hr.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	resp, err := c.opts.Transport.RoundTrip(hr)
+	if err != nil {
+		return answer{}, c.lost(ctx, tryCtx, &r, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return answer{}, c.lost(ctx, tryCtx, &r, err)
+	}
+	ans := answer{status: resp.StatusCode, header: resp.Header, body: body}
+	if len(body) > maxAnswer {
+		return ans, r.bad("HTTP status %d with more than %d bytes", resp.StatusCode, maxAnswer)
+	}
+	return ans, nil
+}
+
+// lost says why no answer came: the caller's context, the try's own timeout, or the transport's error.
+func (c *Client) lost(ctx, tryCtx context.Context, r *request, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("client: %s: %w", r.op, ctx.Err())
+	case tryCtx.Err() != nil:
+		// Not context.DeadlineExceeded: callers must be able to tell their own deadline from this one.
+		return fmt.Errorf("client: %s: %w within %v", r.op, ErrNoAnswer, c.opts.TryTimeout)
+	case r.leaks(err.Error()):
+		return fmt.Errorf("client: %s: %w", r.op, ErrNoAnswer)
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return fmt.Errorf("client: %s: %w", r.op, err) // trying again will not change the certificate
+	}
+	return fmt.Errorf("client: %s: %w: %w", r.op, ErrNoAnswer, err)
+}
+
+// decode reads a success with one of the given statuses into v. Unknown fields are left to newer clients.
+func (r *request) decode(ans answer, v any, statuses ...int) error {
+	for _, s := range statuses {
+		if ans.status != s {
+			continue
+		}
+		if err := json.Unmarshal(ans.body, v); err != nil {
+			return r.bad("HTTP status %d with a body that is not the JSON expected", ans.status)
+		}
+		return nil
+	}
+	return r.refusal(ans)
+}
+
+// refusal turns any other answer into an error.
+func (r *request) refusal(ans answer) error {
+	if ans.status < 400 {
+		if ans.status >= 300 {
+			return r.bad("HTTP status %d: redirects are not followed", ans.status)
+		}
+		return r.bad("HTTP status %d", ans.status)
+	}
+	var body struct {
+		Reason       rushgate.Reason `json:"reason"`
+		Message      string          `json:"message"`
+		RetryAfterMS int64           `json:"retry_after_ms"`
+	}
+	if json.Unmarshal(ans.body, &body) == nil && validReason(string(body.Reason)) {
+		ref := &rushgate.Refusal{Reason: body.Reason, RetryAfter: retryAfter(ans.header)}
+		if ms := body.RetryAfterMS; ms > 0 { // more precise than the header's whole seconds
+			ref.RetryAfter = min(time.Duration(min(ms, maxRetryAfter.Milliseconds()))*time.Millisecond, maxRetryAfter)
+		}
+		if m := printable(body.Message); m != "" && !r.leaks(body.Message) {
+			ref.Cause = errors.New(m)
+		}
+		return ref
+	}
+	switch ans.status { // a proxy speaks
+	case http.StatusServiceUnavailable:
+		return &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: retryAfter(ans.header)}
+	case http.StatusTooManyRequests:
+		return &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: retryAfter(ans.header)}
+	case http.StatusGatewayTimeout:
+		return &rushgate.Refusal{Reason: rushgate.RequestExpired, RetryAfter: retryAfter(ans.header)}
+	case http.StatusBadGateway:
+		return fmt.Errorf("client: %s: %w: a proxy cannot reach it", r.op, ErrNoAnswer)
+	}
+	return r.bad("HTTP status %d without a reason", ans.status)
+}
+
+// validReason accepts what a reason of a newer server may look like.
+func validReason(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxReason
+}
+
+// printable returns s cut to maxMessage bytes, without characters that could play tricks on a terminal or log.
+func printable(s string) string {
+	s = strings.ToValidUTF8(s[:min(len(s), maxMessage)], "")
+	return strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return -1
+	}, s)
+}
+
+// retryAfter reads the Retry-After header, RFC 9110 section 10.2.3: seconds or a date. A date counts from the answer's
+// own Date if it has one, since the player's clock may be wrong.
+func retryAfter(h http.Header) time.Duration {
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if secs, err := strconv.ParseUint(v, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(secs, uint64(maxRetryAfter/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(v)
+	if err != nil {
+		return 0
+	}
+	now := time.Now()
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter)
+}

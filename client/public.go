@@ -1,0 +1,80 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/rushgate/rushgate"
+)
+
+// State says whether a server lets players in. Newer servers may know more states.
+type State string
+
+// The states of a server.
+const (
+	StateOpen     State = "open"
+	StateBusy     State = "busy"
+	StateDraining State = "draining"
+)
+
+// Status is a server's public state.
+type Status struct {
+	State State
+	// Players is how many players are inside.
+	Players int
+}
+
+// Status asks the server how it is. It is tried once.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	r := request{op: "status", method: http.MethodGet, path: "/v1/status"}
+	ans, err := c.exchange(ctx, r)
+	if err != nil {
+		return Status{}, err
+	}
+	var body struct {
+		State   State `json:"state"`
+		Players *int  `json:"players"`
+	}
+	if err := r.decode(ans, &body, http.StatusOK); err != nil {
+		return Status{}, err
+	}
+	if body.State == "" || body.Players == nil || *body.Players < 0 {
+		return Status{}, r.bad("a status without state or players")
+	}
+	return Status{State: body.State, Players: *body.Players}, nil
+}
+
+// Leaderboard returns the first limit lines of a leaderboard, best score first. A limit of zero or less leaves the
+// number to the server, which also has its own greatest limit. It is tried once.
+func (c *Client) Leaderboard(ctx context.Context, board rushgate.Board, limit int) ([]rushgate.Rank, error) {
+	r := request{op: "leaderboard", method: http.MethodGet, path: "/v1/leaderboards/" + url.PathEscape(string(board))}
+	if limit > 0 {
+		r.path += "?limit=" + strconv.Itoa(limit)
+	}
+	ans, err := c.exchange(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	var body struct {
+		Board   rushgate.Board `json:"board"`
+		Entries []struct {
+			Rank     int               `json:"rank"`
+			PlayerID rushgate.PlayerID `json:"player_id"`
+			Name     string            `json:"name"`
+			Score    int64             `json:"score"`
+		} `json:"entries"`
+	}
+	if err := r.decode(ans, &body, http.StatusOK); err != nil {
+		return nil, err
+	}
+	if body.Board != board {
+		return nil, r.bad("another board than asked for")
+	}
+	ranks := make([]rushgate.Rank, 0, len(body.Entries))
+	for _, e := range body.Entries {
+		ranks = append(ranks, rushgate.Rank{Rank: e.Rank, Player: e.PlayerID, Name: e.Name, Score: e.Score})
+	}
+	return ranks, nil
+}

@@ -1,0 +1,155 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+// Session is a player's stay on the server. It ends with [Session.Logout], or at [Session.ExpiresAt] if no
+// authenticated call comes before. Its methods may be called from many goroutines at once.
+//
+// A Session never shows its token, however it is printed, logged or marshalled.
+type Session struct {
+	// PlayerID is the player who logged in.
+	PlayerID rushgate.PlayerID
+
+	client *Client
+	grant  *grant
+}
+
+type grant struct {
+	// token is a function because fmt prints the fields of a Session inside another struct without asking its
+	// String method, and for some verbs even what they point to; but never what a function returns.
+	token func() string
+
+	mu      sync.Mutex
+	expires time.Time
+}
+
+// Player is a player's own state.
+type Player struct {
+	ID   rushgate.PlayerID
+	Name string
+	// Zone is the part of the world the player is in; X and Y are the position in it, in the world's units.
+	Zone string
+	X, Y float64
+	// HP is the number of hit points; zero or less means dead.
+	HP     int
+	XP     int64
+	Level  int
+	Deaths int
+	// Playtime is the time spent in the world, to the millisecond.
+	Playtime time.Duration
+}
+
+// newSession reads the answer to a registration or login.
+func (c *Client) newSession(r request, ans answer) (*Session, error) {
+	var body struct {
+		PlayerID rushgate.PlayerID `json:"player_id"`
+		Token    string            `json:"session_token"`
+		Expires  time.Time         `json:"expires_at"`
+	}
+	if err := r.decode(ans, &body, http.StatusOK, http.StatusCreated); err != nil {
+		return nil, err
+	}
+	switch {
+	case body.PlayerID == 0:
+		return nil, r.bad("a session without a player id")
+	case !validToken(body.Token):
+		return nil, r.bad("a session without a usable token")
+	case body.Expires.IsZero():
+		return nil, r.bad("a session without an expiry")
+	}
+	g := &grant{token: func() string { return body.Token }, expires: body.Expires}
+	return &Session{PlayerID: body.PlayerID, client: c, grant: g}, nil
+}
+
+// validToken accepts what can stand in an Authorization header.
+func validToken(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxToken
+}
+
+// ExpiresAt returns when the session ends, by the server's clock, if no authenticated call comes before. Every call of
+// [Session.Me] moves it.
+func (s Session) ExpiresAt() time.Time {
+	s.grant.mu.Lock()
+	defer s.grant.mu.Unlock()
+	return s.grant.expires
+}
+
+// Me returns the player's own state and keeps the session open. It is tried once. A session that has ended is
+// [rushgate.BadCredentials].
+func (s Session) Me(ctx context.Context) (Player, error) {
+	r := request{op: "me", method: http.MethodGet, path: "/v1/me", token: s.grant.token()}
+	ans, err := s.client.exchange(ctx, r)
+	if err != nil {
+		return Player{}, err
+	}
+	var body struct {
+		PlayerID   rushgate.PlayerID `json:"player_id"`
+		Name       string            `json:"name"`
+		Zone       string            `json:"zone"`
+		X          float64           `json:"x"`
+		Y          float64           `json:"y"`
+		HP         int               `json:"hp"`
+		XP         int64             `json:"xp"`
+		Level      int               `json:"level"`
+		Deaths     int               `json:"deaths"`
+		PlaytimeMS int64             `json:"playtime_ms"`
+		Expires    time.Time         `json:"expires_at"`
+	}
+	if err := r.decode(ans, &body, http.StatusOK); err != nil {
+		return Player{}, err
+	}
+	if body.PlayerID != s.PlayerID {
+		return Player{}, r.bad("the state of player %d, not %d", body.PlayerID, s.PlayerID)
+	}
+	s.grant.mu.Lock()
+	if body.Expires.After(s.grant.expires) {
+		s.grant.expires = body.Expires
+	}
+	s.grant.mu.Unlock()
+	return Player{
+		ID: body.PlayerID, Name: body.Name, Zone: body.Zone, X: body.X, Y: body.Y, HP: body.HP, XP: body.XP,
+		Level: body.Level, Deaths: body.Deaths, Playtime: time.Duration(body.PlaytimeMS) * time.Millisecond,
+	}, nil
+}
+
+// Logout ends the session. When it returns nil, the character has been saved. It is tried once and may be called
+// again if no answer came; [rushgate.BadCredentials] then means that the session has already ended.
+func (s Session) Logout(ctx context.Context) error {
+	r := request{op: "logout", method: http.MethodPost, path: "/v1/logout", token: s.grant.token()}
+	ans, err := s.client.exchange(ctx, r)
+	if err != nil {
+		return err
+	}
+	if ans.status == http.StatusNoContent {
+		return nil
+	}
+	return r.refusal(ans)
+}
+
+// String returns the session's player id and expiry, never its token.
+func (s Session) String() string {
+	if s.grant == nil {
+		return "no session"
+	}
+	return fmt.Sprintf("session of player %d until %s", s.PlayerID, s.ExpiresAt().Format(time.RFC3339))
+}
+
+// GoString is [Session.String] for the verb %#v.
+func (s Session) GoString() string { return "client.Session{" + s.String() + "}" }
+
+// LogValue is [Session.String] for log/slog.
+func (s Session) LogValue() slog.Value { return slog.StringValue(s.String()) }

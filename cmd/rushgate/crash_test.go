@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/client"
+)
+
+func newClient(t *testing.T, base string, opts client.Options) *client.Client {
+	t.Helper()
+	c, err := client.New(base, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+// kill -9 in the middle of a burst of registrations, again and again: whoever has got a 201 can log in as soon as the
+// node is back, although the sessions it had were never closed.
+func TestKill9LosesNothingThatWasPromised(t *testing.T) {
+	dir := t.TempDir()
+	var promised []string
+	for round := range 3 {
+		n := startNode(t, dir)
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		enough := make(chan struct{})
+		for i := range 200 {
+			wg.Go(func() {
+				name := fmt.Sprintf("player-%d-%d", round, i)
+				c := newClient(t, n.http, client.Options{MaxRetries: -1})
+				if _, err := c.Register(t.Context(), name, "correct horse"); err != nil {
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if promised = append(promised, name); len(promised) == 60*round+50 {
+					close(enough)
+				}
+			})
+		}
+		<-enough
+		n.signal(t, syscall.SIGKILL)
+		n.wait(t)
+		wg.Wait()
+	}
+	n := startNode(t, dir)
+	for i, name := range promised {
+		// An address of its own for each: a failure of one must not lock out the others.
+		transport := &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1, byte(i/250), byte(i%250+1))}}).DialContext}
+		if _, err := newClient(t, n.http, client.Options{Transport: transport}).Login(t.Context(), name, "correct horse"); err != nil {
+			t.Errorf("%s was told 201 and cannot log in: %v", name, err)
+		}
+	}
+	t.Logf("%d registrations were promised, in 3 rounds", len(promised))
+}
+
+// A registration whose answer is lost to kill -9 is resolved by sending the same attempt again.
+func TestKill9LostAnswerIsResolved(t *testing.T) {
+	dir := t.TempDir()
+	n := startNode(t, dir)
+	attempt := func() string { return "the-same-attempt" }
+	first, err := newClient(t, n.http, client.Options{AttemptID: attempt}).Register(t.Context(), "alice", "correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.signal(t, syscall.SIGKILL)
+	n.wait(t)
+	n = startNode(t, dir)
+	again, err := newClient(t, n.http, client.Options{AttemptID: attempt}).Register(t.Context(), "alice", "correct horse")
+	if err != nil || again.PlayerID != first.PlayerID {
+		t.Errorf("the same attempt after a crash: %+v, %v", again, err)
+	}
+}
+
+// Ten thousand connections that say nothing, and a flood of requests that make no sense, leave login working.
+func TestFloodLeavesLoginWorking(t *testing.T) {
+	n := startNode(t, t.TempDir())
+	address := strings.TrimPrefix(n.http, "http://")
+	idle := 10_000
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && limit.Cur < uint64(idle)+500 {
+		idle = int(limit.Cur) - 500
+		t.Logf("this machine allows %d open files: only %d idle connections", limit.Cur, idle)
+	}
+	conns := make([]net.Conn, 0, idle)
+	t.Cleanup(func() {
+		for _, c := range conns {
+			c.Close()
+		}
+	})
+	for i := range idle {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 2, byte(i/250), byte(i%250+1))}, Timeout: 10 * time.Second}
+		c, err := d.Dial("tcp", address)
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		conns = append(conns, c)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var flood sync.WaitGroup
+	var sent atomic.Int64
+	for i := range 8 {
+		flood.Go(func() {
+			body := []string{`{"username":`, `{"username":"x","password":1}`, strings.Repeat("[", 4096), strings.Repeat("x", 1<<20)}[i%4]
+			c := &http.Client{Transport: &http.Transport{}}
+			defer c.CloseIdleConnections()
+			for ctx.Err() == nil && sent.Load() < 100_000 {
+				req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.http+"/v1/login", strings.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if resp, err := c.Do(req); err == nil {
+					if resp.StatusCode != http.StatusBadRequest {
+						t.Errorf("a malformed request was answered %s", resp.Status)
+					}
+					resp.Body.Close()
+				}
+				sent.Add(1)
+			}
+		})
+	}
+	c := newClient(t, n.http, client.Options{})
+	for i := range 20 {
+		s, err := c.Register(t.Context(), fmt.Sprintf("player-%d", i), "correct horse")
+		if err != nil {
+			t.Errorf("registration %d during the flood: %v", i, err)
+			continue
+		}
+		if err := s.Logout(t.Context()); err != nil {
+			t.Errorf("logout %d during the flood: %v", i, err)
+		}
+	}
+	stop()
+	flood.Wait()
+	t.Logf("%d idle connections, %d malformed requests", len(conns), sent.Load())
+}
+
+// The first signal drains; the second ends the node at once, whatever is still to be done.
+func TestSecondSignalForces(t *testing.T) {
+	n := startNode(t, t.TempDir(), "--password-hash-iterations", "3000000", "--auth-workers", "1")
+	answered := make(chan error, 1)
+	go func() {
+		_, err := newClient(t, n.http, client.Options{MaxRetries: -1}).Register(t.Context(), "alice", "correct horse")
+		answered <- err
+	}()
+	waitFor(t, n, `"queued": 1`)
+	n.signal(t, syscall.SIGTERM)
+	n.log.waitFor(t, "draining")
+	n.signal(t, syscall.SIGTERM)
+	err := n.wait(t)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 128+int(syscall.SIGTERM) {
+		t.Errorf("after two signals: %v; the log says:\n%s", err, n.log)
+	}
+	if err := <-answered; err == nil || errors.Is(err, rushgate.InternalError) {
+		t.Errorf("the registration that was cut off: %v", err)
+	}
+}
+
+// waitFor asks the admin listener until its dump contains a text.
+func waitFor(t *testing.T, n *node, text string) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for time.Now().Before(deadline) {
+		resp, err := http.Get(n.admin + "/metrics.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dump, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(dump), text) {
+			return
+		}
+	}
+	t.Fatalf("the dump never showed %s", text)
+}

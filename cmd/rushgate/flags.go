@@ -1,0 +1,199 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// flags is a flag set whose flags may also be given by environment variables. A flag on the command line wins; a
+// value that does not parse or is out of range is an error that names it, wherever it came from.
+type flags struct {
+	*flag.FlagSet
+	synopsis string
+	env      map[string]string // flag name to variable
+	order    []string
+}
+
+func newFlags(synopsis string) *flags {
+	f := &flags{FlagSet: flag.NewFlagSet("", flag.ContinueOnError), synopsis: synopsis, env: map[string]string{}}
+	f.SetOutput(io.Discard)
+	return f
+}
+
+// add declares a flag; env may be empty.
+func (f *flags) add(v flag.Value, name, env, help string) {
+	f.Var(v, name, help)
+	f.order = append(f.order, name)
+	if env != "" {
+		f.env[name] = env
+	}
+}
+
+// parse reads the command line, then the environment. Asked for help, it prints it to stdout and returns
+// [flag.ErrHelp].
+func (f *flags) parse(args []string, stdout io.Writer) error {
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		f.printHelp(stdout)
+		return flag.ErrHelp
+	} else if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if f.NArg() > 0 {
+		return fmt.Errorf("%w: unexpected argument %q", errUsage, f.Arg(0))
+	}
+	given := map[string]bool{}
+	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
+	for _, name := range f.order {
+		variable := f.env[name]
+		value := os.Getenv(variable)
+		if variable == "" || value == "" || given[name] {
+			continue
+		}
+		if err := f.Set(name, value); err != nil {
+			return fmt.Errorf("%w: environment variable %s=%q: %w", errUsage, variable, value, err)
+		}
+	}
+	return nil
+}
+
+func (f *flags) printHelp(w io.Writer) {
+	fmt.Fprintf(w, "%s\n\nFlags:\n", f.synopsis)
+	for _, name := range f.order {
+		g := f.Lookup(name)
+		arg, help := flag.UnquoteUsage(g)
+		fmt.Fprintf(w, "  --%s", name)
+		if arg != "" && !isBool(g.Value) {
+			fmt.Fprintf(w, " %s", arg)
+		}
+		fmt.Fprintf(w, "\n        %s", help)
+		if g.DefValue != "" && !isBool(g.Value) {
+			fmt.Fprintf(w, " (default %s)", g.DefValue)
+		}
+		if env := f.env[name]; env != "" {
+			fmt.Fprintf(w, " [%s]", env)
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func isBool(v flag.Value) bool {
+	b, ok := v.(interface{ IsBoolFlag() bool })
+	return ok && b.IsBoolFlag()
+}
+
+// text is any string.
+type text string
+
+func (t *text) String() string     { return string(*t) }
+func (t *text) Set(s string) error { *t = text(s); return nil }
+
+// choice is one of a few words.
+type choice struct {
+	value string
+	among []string
+}
+
+func (c *choice) String() string { return c.value }
+
+func (c *choice) Set(s string) error {
+	for _, word := range c.among {
+		if s == word {
+			c.value = s
+			return nil
+		}
+	}
+	return fmt.Errorf("must be one of %s", strings.Join(c.among, ", "))
+}
+
+// toggle is on or off.
+type toggle bool
+
+func (t *toggle) String() string   { return strconv.FormatBool(bool(*t)) }
+func (t *toggle) IsBoolFlag() bool { return true }
+
+func (t *toggle) Set(s string) error {
+	v, err := strconv.ParseBool(s)
+	if err != nil {
+		return errors.New("must be true or false")
+	}
+	*t = toggle(v)
+	return nil
+}
+
+// number is a whole number within a range.
+type number struct{ value, low, high int }
+
+func (n *number) String() string { return strconv.Itoa(n.value) }
+
+func (n *number) Set(s string) error {
+	v, err := strconv.Atoi(s)
+	if err != nil || v < n.low || v > n.high {
+		return fmt.Errorf("must be a whole number from %d to %d", n.low, n.high)
+	}
+	n.value = v
+	return nil
+}
+
+// decimal is a positive number up to a limit.
+type decimal struct{ value, high float64 }
+
+func (d *decimal) String() string { return strconv.FormatFloat(d.value, 'g', -1, 64) }
+
+func (d *decimal) Set(s string) error {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(v > 0 && v <= d.high) {
+		return fmt.Errorf("must be a number above 0 and up to %g", d.high)
+	}
+	d.value = v
+	return nil
+}
+
+// span is a duration within a range.
+type span struct{ value, low, high time.Duration }
+
+func (d *span) String() string { return d.value.String() }
+
+func (d *span) Set(s string) error {
+	v, err := time.ParseDuration(s)
+	if err != nil || v < d.low || v > d.high {
+		return fmt.Errorf("must be a duration from %v to %v, such as %v", d.low, d.high, d.value)
+	}
+	d.value = v
+	return nil
+}
+
+// prefixes is a list of networks or single addresses.
+type prefixes []netip.Prefix
+
+func (p *prefixes) String() string {
+	var words []string
+	for _, x := range *p {
+		words = append(words, x.String())
+	}
+	return strings.Join(words, ",")
+}
+
+func (p *prefixes) Set(s string) error {
+	var list []netip.Prefix
+	for word := range strings.SplitSeq(s, ",") {
+		word = strings.TrimSpace(word)
+		x, err := netip.ParsePrefix(word)
+		if err != nil {
+			a, err := netip.ParseAddr(word)
+			if err != nil {
+				return fmt.Errorf("%q is neither a network such as 10.0.0.0/8 nor an address", word)
+			}
+			x = netip.PrefixFrom(a, a.BitLen())
+		}
+		list = append(list, x.Masked())
+	}
+	*p = list
+	return nil
+}

@@ -1,0 +1,89 @@
+// Command rushgate is a game server's front door, and the tool to find out whether it will hold.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+)
+
+// command is one subcommand.
+type command struct {
+	name  string
+	short string
+	run   func(ctx context.Context, args []string, stdout, stderr io.Writer) error
+}
+
+var commands = []command{
+	{"serve", "run a node", serve},
+	{"stress", "knock at a node with many clients at once and report how it went", runStress},
+	{"version", "print the version", version},
+}
+
+// errUsage is wrapped by errors that end with exit status 2 and need no further explanation.
+var errUsage = errors.New("usage")
+
+func main() {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		forced := <-signals
+		fmt.Fprintln(os.Stderr, "rushgate: a second signal, ending at once")
+		os.Exit(exitStatus(forced))
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// exitStatus is what a shell reports for a process that a signal has ended.
+func exitStatus(s os.Signal) int {
+	if n, ok := s.(syscall.Signal); ok {
+		return 128 + int(n)
+	}
+	return 1
+}
+
+// run carries out a command line and returns the exit status: 0, 1 if something failed, 2 if it was not understood.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		usage(stderr)
+		return 2
+	}
+	name := args[0]
+	if name == "help" || name == "-h" || name == "--help" {
+		usage(stdout)
+		return 0
+	}
+	i := slices.IndexFunc(commands, func(c command) bool { return c.name == name })
+	if i < 0 {
+		fmt.Fprintf(stderr, "rushgate: unknown command %q\n\n", name)
+		usage(stderr)
+		return 2
+	}
+	switch err := commands[i].run(ctx, args[1:], stdout, stderr); {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(stderr, "rushgate %s: %v\nRun \"rushgate %s --help\" for all flags.\n", name, err, name)
+		return 2
+	default:
+		fmt.Fprintf(stderr, "rushgate %s: %v\n", name, err)
+		return 1
+	}
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "Rushgate is the front door of an online game: login and registration that survive a rush.\n\nUsage: rushgate COMMAND [flags]\n\n")
+	for _, c := range commands {
+		fmt.Fprintf(w, "  %-9s%s\n", c.name, c.short)
+	}
+	fmt.Fprint(w, "\n\"rushgate COMMAND --help\" explains a command's flags.\n")
+}

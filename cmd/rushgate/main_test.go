@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// beRushgate makes the test binary the command itself, so that tests can run it as a process and kill it.
+const beRushgate = "RUSHGATE_TEST_BE_RUSHGATE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(beRushgate) != "" {
+		main() // exits
+	}
+	os.Exit(m.Run())
+}
+
+// node is a running "rushgate serve".
+type node struct {
+	cmd         *exec.Cmd
+	http, admin string // base URLs
+	log         *syncBuffer
+	ended       chan error
+}
+
+// startNode runs "rushgate serve" on ports of the system's choice and waits until it is ready. Extra arguments come
+// last.
+func startNode(t *testing.T, dir string, extra ...string) *node {
+	t.Helper()
+	args := append([]string{"serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", dir,
+		"--password-hash-iterations", "1000"}, extra...)
+	n := &node{cmd: exec.Command(os.Args[0], args...), log: newSyncBuffer(), ended: make(chan error, 1)}
+	n.cmd.Env = append(os.Environ(), beRushgate+"=1")
+	n.cmd.Stderr = n.log
+	stdout, err := n.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.cmd.Process.Kill(); <-n.ended })
+	line, err := readLine(stdout)
+	go func() {
+		io.Copy(io.Discard, stdout)
+		n.ended <- n.cmd.Wait()
+		close(n.ended)
+	}()
+	m := regexp.MustCompile(`^ready http=(\S+) admin=(\S+)$`).FindStringSubmatch(line)
+	if m == nil {
+		t.Fatalf("the first line is %q (%v); the log says:\n%s", line, err, n.log)
+	}
+	n.http, n.admin = "http://"+m[1], "http://"+m[2]
+	return n
+}
+
+func readLine(r io.Reader) (string, error) {
+	var line []byte
+	b := make([]byte, 1)
+	for {
+		if _, err := r.Read(b); err != nil || b[0] == '\n' {
+			return string(line), err
+		}
+		line = append(line, b[0])
+	}
+}
+
+// signal sends a signal; wait returns how the process ended.
+func (n *node) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := n.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (n *node) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-n.ended:
+		return err
+	case <-time.After(time.Minute):
+		t.Fatalf("the node does not end; its log says:\n%s", n.log)
+		return nil
+	}
+}
+
+// syncBuffer is a log that can be written, read and waited for from several goroutines.
+type syncBuffer struct {
+	mu      sync.Mutex
+	b       bytes.Buffer
+	written chan struct{} // closed with the next write
+}
+
+func newSyncBuffer() *syncBuffer { return &syncBuffer{written: make(chan struct{})} }
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.written)
+	s.written = make(chan struct{})
+	return s.b.Write(p)
+}
+
+// waitFor returns once the log contains a text.
+func (s *syncBuffer) waitFor(t *testing.T, text string) {
+	t.Helper()
+	giveUp := time.After(time.Minute)
+	for {
+		s.mu.Lock()
+		found, written := strings.Contains(s.b.String(), text), s.written
+		s.mu.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-written:
+		case <-giveUp:
+			t.Fatalf("the log never said %q:\n%s", text, s)
+		}
+	}
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// command runs a command line in this process.
+func runCommand(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // a node that would start ends at once
+	status = run(ctx, args, &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+func TestUsage(t *testing.T) {
+	tests := []struct {
+		args   string
+		status int
+		stdout string // part of it
+		stderr string
+	}{
+		{"", 2, "", "Usage: rushgate COMMAND"},
+		{"help", 0, "Usage: rushgate COMMAND", ""},
+		{"--help", 0, "stress", ""},
+		{"fly", 2, "", `unknown command "fly"`},
+		{"serve --help", 0, "[MMORPG_AUTH_WORKERS]", ""},
+		{"serve --fly", 2, "", "-fly"},
+		{"serve extra", 2, "", `unexpected argument "extra"`},
+		{"serve --auth-workers 0", 2, "", "whole number from 1 to 32"},
+		{"serve --auth-workers many", 2, "", "auth-workers"},
+		{"serve --auth-max-age 25", 2, "", "duration from 1s to 1h0m0s"},
+		{"serve --db postgres", 2, "", "sqlite, memory"},
+		{"serve --http 0.0.0.0:0", 2, "", "in the clear"},
+		{"serve --admin 0.0.0.0:0", 2, "", "not on loopback"},
+		{"serve --trusted-proxies 10.0.0.0/8,nonsense", 2, "", `"nonsense"`},
+		{"serve --world /does/not/exist", 1, "", "/does/not/exist"},
+		{"stress", 2, "", "burst or ramp"},
+		{"stress --help", 0, "--clients", ""},
+		{"stress burst --help", 0, "--clients", ""},
+		{"stress burst --clients 0", 2, "", "whole number from 1 to 100000"},
+		{"stress ramp --rate -1", 2, "", "above 0"},
+		{"version", 0, "rushgate ", ""},
+		{"version --help", 0, "Usage: rushgate version", ""},
+	}
+	for _, tt := range tests {
+		status, stdout, stderr := runCommand(t, strings.Fields(tt.args)...)
+		if status != tt.status || !strings.Contains(stdout, tt.stdout) || !strings.Contains(stderr, tt.stderr) {
+			t.Errorf("rushgate %s: status %d\nstdout %q\nstderr %q\nwant status %d, %q, %q", tt.args, status, stdout, stderr, tt.status, tt.stdout, tt.stderr)
+		}
+	}
+}
+
+// Every variable of the environment has a flag, is mentioned in its help, and is as strict as it is.
+func TestEnvironment(t *testing.T) {
+	variables := map[string]struct{ flag, good, bad string }{
+		"MMORPG_AUTH_WORKERS":             {"auth-workers", "7", "0"},
+		"MMORPG_AUTH_QUEUE_MAX":           {"auth-queue-max", "0", "-1"},
+		"MMORPG_AUTH_MAX_AGE":             {"auth-max-age", "10s", "fast"},
+		"MMORPG_MAX_MESSAGES_PER_TICK":    {"max-messages-per-tick", "500", "0"},
+		"MMORPG_PASSWORD_HASH_ITERATIONS": {"password-hash-iterations", "600000", "999"},
+		"MMORPG_DB_BACKEND":               {"db", "memory", "oracle"},
+	}
+	_, help, _ := runCommand(t, "serve", "--help")
+	for name, v := range variables {
+		t.Run(name, func(t *testing.T) {
+			if !strings.Contains(help, "["+name+"]") {
+				t.Error("not in the help")
+			}
+			t.Setenv(name, v.good)
+			f := newServeFlags().declare()
+			if err := f.parse(nil, io.Discard); err != nil || f.Lookup(v.flag).Value.String() != v.good {
+				t.Errorf("%q: flag %v, %v", v.good, f.Lookup(v.flag).Value, err)
+			}
+			f = newServeFlags().declare()
+			def := f.Lookup(v.flag).DefValue
+			if err := f.parse([]string{"--" + v.flag, def}, io.Discard); err != nil || f.Lookup(v.flag).Value.String() != def {
+				t.Errorf("the command line does not win: %v, %v", f.Lookup(v.flag).Value, err)
+			}
+			t.Setenv(name, v.bad)
+			if status, _, stderr := runCommand(t, "serve"); status != 2 || !strings.Contains(stderr, name) {
+				t.Errorf("%q: status %d, %q; want 2 and the variable's name", v.bad, status, stderr)
+			}
+		})
+	}
+}
+
+func TestSignalsEndTheNode(t *testing.T) {
+	for _, s := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		n := startNode(t, t.TempDir())
+		n.signal(t, s)
+		if err := n.wait(t); err != nil {
+			t.Errorf("after %v: %v; the log says:\n%s", s, err, n.log)
+		}
+		if !strings.Contains(n.log.String(), "stopped") {
+			t.Errorf("after %v the log says:\n%s", s, n.log)
+		}
+	}
+}
+
+func TestStressAgainstANode(t *testing.T) {
+	n := startNode(t, t.TempDir())
+	file := filepath.Join(t.TempDir(), "report.json")
+	for _, mode := range []string{"register", "login"} {
+		var out, errs bytes.Buffer
+		args := []string{"stress", "burst", "--target", n.http, "--admin", n.admin, "--clients", "300", "--mode", mode, "--json", file}
+		if status := run(t.Context(), args, &out, &errs); status != 0 {
+			t.Fatalf("%s: status %d\n%s%s", mode, status, out.String(), errs.String())
+		}
+		report, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(`"ok": 300\b`).Match(report) || !regexp.MustCompile(`"timed_out": 0\b`).Match(report) {
+			t.Errorf("%s: the report says\n%s", mode, report)
+		}
+	}
+}

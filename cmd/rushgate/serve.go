@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/rushgate/rushgate/api"
+	"github.com/rushgate/rushgate/auth"
+	"github.com/rushgate/rushgate/password"
+	"github.com/rushgate/rushgate/realm"
+	"github.com/rushgate/rushgate/server"
+	"github.com/rushgate/rushgate/world"
+)
+
+// serveFlags are the settings of a node as the command line has them.
+type serveFlags struct {
+	httpAddr, adminAddr, data, cert, key, worldFile text
+	db, logFormat, logLevel                         choice
+	tls, insecure                                   toggle
+	proxies                                         prefixes
+	conns, workers, depth, iterations, messages     number
+	seed                                            number
+	maxAge, sessionTimeout, drain                   span
+}
+
+func newServeFlags() *serveFlags {
+	return &serveFlags{
+		httpAddr:       server.DefaultHTTPAddr,
+		adminAddr:      server.DefaultAdminAddr,
+		data:           server.DefaultDataDir,
+		db:             choice{"sqlite", []string{"sqlite", "memory"}},
+		logFormat:      choice{"text", []string{"text", "json"}},
+		logLevel:       choice{"info", []string{"debug", "info", "warn", "error"}},
+		conns:          number{api.DefaultMaxConns, 16, 1 << 20},
+		workers:        number{auth.DefaultWorkers, 1, auth.MaxWorkers},
+		depth:          number{auth.DefaultQueueDepth, 0, 1 << 30},
+		iterations:     number{password.DefaultIterations, password.MinIterations, password.MaxIterations},
+		messages:       number{realm.DefaultMessagesPerTick, 1, 1_000_000},
+		seed:           number{0, 0, 1<<63 - 1},
+		maxAge:         span{auth.DefaultMaxAge, time.Second, time.Hour},
+		sessionTimeout: span{realm.DefaultSessionTimeout, time.Second, time.Hour},
+		drain:          span{server.DefaultDrainTimeout, time.Second, time.Hour},
+	}
+}
+
+func (v *serveFlags) declare() *flags {
+	f := newFlags(`Usage: rushgate serve [flags]
+
+Runs a node until it is interrupted: players knock at --http, the operator looks at --admin. Once it accepts, it prints
+one line, "ready http=ADDR admin=ADDR". The first SIGINT or SIGTERM drains it: new logins are told that the server is
+busy, queued ones finish, everyone is saved. A second one ends it at once.
+
+Each flag with a name in brackets can be set by that environment variable instead.`)
+	f.add(&v.httpAddr, "http", "", "`ADDR` for players, host:port; port 0 lets the system choose")
+	f.add(&v.adminAddr, "admin", "", "`ADDR` for the operator, host:port, on loopback")
+	f.add(&v.data, "data", "", "`DIR` for the database, the node's id and its certificate")
+	f.add(&v.db, "db", "MMORPG_DB_BACKEND", "`STORE` for players: sqlite, or memory, which forgets everything at the end")
+	f.add(&v.tls, "tls", "", "serve HTTPS; without --tls-cert with a self-signed certificate, kept in the data folder")
+	f.add(&v.cert, "tls-cert", "", "`FILE` with the certificate chain for HTTPS, PEM")
+	f.add(&v.key, "tls-key", "", "`FILE` with the certificate's key, PEM")
+	f.add(&v.insecure, "insecure-http", "", "allow plain HTTP beyond loopback: only behind a proxy that speaks TLS")
+	f.add(&v.proxies, "trusted-proxies", "", "`NETS` whose X-Forwarded-For is believed, separated by commas")
+	f.add(&v.conns, "max-conns", "", "`N` connections may be open at once; the longest idle makes room for the next")
+	f.add(&v.workers, "auth-workers", "MMORPG_AUTH_WORKERS", "`N` workers take logins from the queue, 1 to 32")
+	f.add(&v.depth, "auth-queue-max", "MMORPG_AUTH_QUEUE_MAX", "`N` logins may wait, all further ones are told to come back later; 0 means no bound")
+	f.add(&v.maxAge, "auth-max-age", "MMORPG_AUTH_MAX_AGE", "`AGE` at which a waiting login is given up")
+	f.add(&v.iterations, "password-hash-iterations", "MMORPG_PASSWORD_HASH_ITERATIONS", "`N` iterations of PBKDF2-SHA256 for new hashes, 1000 to 10000000")
+	f.add(&v.messages, "max-messages-per-tick", "MMORPG_MAX_MESSAGES_PER_TICK", "`N` messages from players are handled in one tick, the rest in the next")
+	f.add(&v.sessionTimeout, "session-timeout", "", "`TIME` without a call after which a session ends")
+	f.add(&v.worldFile, "world", "", "`FILE` that defines the reference world, JSON; default is the one built in")
+	f.add(&v.seed, "seed", "", "`N` that determines what happens by chance in the reference world")
+	f.add(&v.drain, "drain-timeout", "", "`TIME` that an orderly end may take")
+	f.add(&v.logFormat, "log-format", "", "`FORMAT` of the log on standard error: text or json")
+	f.add(&v.logLevel, "log-level", "", "`LEVEL` from which on lines are logged: debug, info, warn, error")
+	return f
+}
+
+func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	v := newServeFlags()
+	if err := v.declare().parse(args, stdout); err != nil {
+		return err
+	}
+	cfg, err := v.config(stderr)
+	if err != nil {
+		return err
+	}
+	err = server.Run(ctx, cfg, func(s *server.Server) {
+		fmt.Fprintf(stdout, "ready http=%s admin=%s\n", s.HTTPAddr(), s.AdminAddr())
+	})
+	if errors.Is(err, server.ErrInvalidConfig) {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return err
+}
+
+// config returns the node's configuration, with a log to stderr.
+func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
+	cfg := server.Config{
+		HTTPAddr: string(v.httpAddr), AdminAddr: string(v.adminAddr), DataDir: string(v.data),
+		Backend: server.Backend(v.db.value),
+		TLS:     bool(v.tls), TLSCert: string(v.cert), TLSKey: string(v.key), InsecureHTTP: bool(v.insecure),
+		TrustedProxies: v.proxies, MaxConns: v.conns.value,
+		Workers: v.workers.value, QueueDepth: v.depth.value, MaxAge: v.maxAge.value, HashIterations: v.iterations.value,
+		MessagesPerTick: v.messages.value, SessionTimeout: v.sessionTimeout.value,
+		DrainTimeout: v.drain.value, Seed: uint64(v.seed.value),
+	}
+	if cfg.QueueDepth == 0 {
+		cfg.QueueDepth = server.Unbounded
+	}
+	if v.worldFile != "" {
+		b, err := os.ReadFile(string(v.worldFile))
+		if err != nil {
+			return cfg, fmt.Errorf("world definition: %w", err)
+		}
+		def, err := world.ParseDefinition(b)
+		if err != nil {
+			return cfg, fmt.Errorf("%w: world definition %s: %w", errUsage, v.worldFile, err)
+		}
+		cfg.World = world.New(def, cfg.Seed)
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(v.logLevel.value)); err != nil {
+		return cfg, err
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if v.logFormat.value == "json" {
+		cfg.Logger = slog.New(slog.NewJSONHandler(stderr, opts))
+	} else {
+		cfg.Logger = slog.New(slog.NewTextHandler(stderr, opts))
+	}
+	return cfg, nil
+}

@@ -1,0 +1,163 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/api"
+	"github.com/rushgate/rushgate/auth"
+	"github.com/rushgate/rushgate/password"
+	"github.com/rushgate/rushgate/realm"
+)
+
+// Backend names a store.
+type Backend string
+
+// The stores a node can keep its players in.
+const (
+	// SQLite keeps them in the data folder.
+	SQLite Backend = "sqlite"
+	// Memory forgets them when the node stops.
+	Memory Backend = "memory"
+)
+
+// Defaults of [Config].
+const (
+	DefaultHTTPAddr     = "127.0.0.1:8080"
+	DefaultAdminAddr    = "127.0.0.1:9090"
+	DefaultDataDir      = "./rushgate-data"
+	DefaultDrainTimeout = 15 * time.Second
+	// Unbounded is the QueueDepth of a queue without bound.
+	Unbounded = -1
+)
+
+// Config configures a node. The zero value works: it is a node on loopback with the reference world, its players in
+// [DefaultDataDir].
+type Config struct {
+	// HTTPAddr is where players knock, host:port; port 0 lets the system choose. Default [DefaultHTTPAddr].
+	HTTPAddr string
+	// AdminAddr is where the operator looks, host:port on loopback. Default [DefaultAdminAddr].
+	AdminAddr string
+	// DataDir holds the database, the node's id and, with TLS, its certificate. Default [DefaultDataDir].
+	DataDir string
+	// Backend is the store. Default [SQLite].
+	Backend Backend
+
+	// TLS serves HTTPS, with a self-signed certificate kept in DataDir unless TLSCert and TLSKey are given.
+	TLS bool
+	// TLSCert and TLSKey are PEM files; both or neither. They imply TLS.
+	TLSCert, TLSKey string
+	// InsecureHTTP allows plain HTTP beyond loopback, for use behind a proxy that speaks TLS.
+	InsecureHTTP bool
+	// TrustedProxies are the peers whose X-Forwarded-For is believed. Default none.
+	TrustedProxies []netip.Prefix
+	// MaxConns bounds the connections open at once, 16 or more; what the process may open bounds it further.
+	// Default [api.DefaultMaxConns].
+	MaxConns int
+
+	// Workers is the number of auth workers, 1 to [auth.MaxWorkers]. Default [auth.DefaultWorkers].
+	Workers int
+	// QueueDepth is how many requests may wait, or [Unbounded]. Default [auth.DefaultQueueDepth].
+	QueueDepth int
+	// MaxAge is the age at which a waiting request is given up, 1 s to 1 h. Default [auth.DefaultMaxAge].
+	MaxAge time.Duration
+	// HashIterations is the cost of new password hashes, [password.MinIterations] to [password.MaxIterations].
+	// Default [password.DefaultIterations].
+	HashIterations int
+
+	// World is the game; nil means the reference world from Seed.
+	World rushgate.World
+	// Seed determines the reference world's chance. Default 0, a seed like any other.
+	Seed uint64
+	// MessagesPerTick caps the messages handled per tick, 1 to 1,000,000. Default [realm.DefaultMessagesPerTick].
+	MessagesPerTick int
+	// SessionTimeout ends sessions without a call for so long, 1 s to 1 h. Default [realm.DefaultSessionTimeout].
+	SessionTimeout time.Duration
+
+	// DrainTimeout bounds an orderly stop, 1 s to 1 h. Default [DefaultDrainTimeout].
+	DrainTimeout time.Duration
+	// Logger defaults to slog.Default.
+	Logger *slog.Logger
+}
+
+// ErrInvalidConfig is wrapped by the errors for settings that cannot be.
+var ErrInvalidConfig = errors.New("invalid configuration")
+
+func or[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+func (c Config) withDefaults() Config {
+	or(&c.HTTPAddr, DefaultHTTPAddr)
+	or(&c.AdminAddr, DefaultAdminAddr)
+	or(&c.DataDir, DefaultDataDir)
+	or(&c.Backend, SQLite)
+	or(&c.MaxConns, api.DefaultMaxConns)
+	or(&c.Workers, auth.DefaultWorkers)
+	or(&c.QueueDepth, auth.DefaultQueueDepth)
+	or(&c.MaxAge, auth.DefaultMaxAge)
+	or(&c.HashIterations, password.DefaultIterations)
+	or(&c.MessagesPerTick, realm.DefaultMessagesPerTick)
+	or(&c.SessionTimeout, realm.DefaultSessionTimeout)
+	or(&c.DrainTimeout, DefaultDrainTimeout)
+	or(&c.Logger, slog.Default())
+	c.TLS = c.TLS || c.TLSCert != ""
+	return c
+}
+
+// validate checks a configuration that has its defaults.
+func (c Config) validate() error {
+	var errs []error
+	number := func(name string, v, low, high int) {
+		if v < low || v > high {
+			errs = append(errs, fmt.Errorf("%w: %s is %d, want %d to %d", ErrInvalidConfig, name, v, low, high))
+		}
+	}
+	duration := func(name string, v time.Duration) {
+		if v < time.Second || v > time.Hour {
+			errs = append(errs, fmt.Errorf("%w: %s is %v, want 1s to 1h", ErrInvalidConfig, name, v))
+		}
+	}
+	number("number of connections", c.MaxConns, 16, 1<<20)
+	number("number of auth workers", c.Workers, 1, auth.MaxWorkers)
+	number("queue depth", c.QueueDepth, Unbounded, 1<<30)
+	number("password hash iterations", c.HashIterations, password.MinIterations, password.MaxIterations)
+	number("messages per tick", c.MessagesPerTick, 1, 1_000_000)
+	duration("request age", c.MaxAge)
+	duration("session timeout", c.SessionTimeout)
+	duration("drain timeout", c.DrainTimeout)
+	if c.Backend != SQLite && c.Backend != Memory {
+		errs = append(errs, fmt.Errorf("%w: store is %q, want sqlite or memory", ErrInvalidConfig, c.Backend))
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		errs = append(errs, fmt.Errorf("%w: a TLS certificate needs its key and the other way round", ErrInvalidConfig))
+	}
+	if local, err := isLoopback(c.HTTPAddr); err != nil {
+		errs = append(errs, fmt.Errorf("%w: HTTP address: %w", ErrInvalidConfig, err))
+	} else if !local && !c.TLS && !c.InsecureHTTP {
+		errs = append(errs, fmt.Errorf("%w: plain HTTP on %s would send passwords in the clear: use TLS, or allow insecure HTTP behind a proxy that speaks TLS", ErrInvalidConfig, c.HTTPAddr))
+	}
+	if local, err := isLoopback(c.AdminAddr); err != nil {
+		errs = append(errs, fmt.Errorf("%w: admin address: %w", ErrInvalidConfig, err))
+	} else if !local {
+		errs = append(errs, fmt.Errorf("%w: admin address %s is not on loopback", ErrInvalidConfig, c.AdminAddr))
+	}
+	return errors.Join(errs...)
+}
+
+// isLoopback reports whether a listener on addr can only be reached from this machine.
+func isLoopback(addr string) (bool, error) {
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return false, err
+	}
+	return tcp.IP.IsLoopback(), nil
+}

@@ -1,0 +1,230 @@
+// Package server assembles a node from its parts, runs it and takes it down in order.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/admin"
+	"github.com/rushgate/rushgate/api"
+	"github.com/rushgate/rushgate/auth"
+	"github.com/rushgate/rushgate/password"
+	"github.com/rushgate/rushgate/realm"
+	"github.com/rushgate/rushgate/store/memory"
+	"github.com/rushgate/rushgate/store/sqlite"
+	"github.com/rushgate/rushgate/world"
+)
+
+// Server is a running node.
+type Server struct {
+	cfg      Config
+	store    rushgate.Store
+	pool     *auth.Pool
+	realm    *realm.Realm
+	front    *http.Server
+	operator *http.Server
+	draining atomic.Bool
+
+	httpAddr, adminAddr net.Addr
+
+	serving  sync.WaitGroup
+	failed   chan error // a listener that broke down
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// Run runs a node until ctx ends, then drains it: new logins hear server-busy, queued ones finish, every player is
+// saved, leases are released. ready, if not nil, is called once the node accepts. Run returns nil after an orderly
+// drain.
+func Run(ctx context.Context, cfg Config, ready func(*Server)) error {
+	s, err := Start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if ready != nil {
+		ready(s)
+	}
+	select {
+	case <-ctx.Done():
+		return s.Stop()
+	case err := <-s.failed:
+		return errors.Join(err, s.Stop())
+	}
+}
+
+// Start starts a node and returns once it accepts. ctx bounds the start only. The caller has to call [Server.Stop].
+func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, failed: make(chan error, 2)}
+	var undo []func()
+	defer func() {
+		if err != nil {
+			for i := len(undo) - 1; i >= 0; i-- {
+				undo[i]()
+			}
+		}
+	}()
+	instance, err := s.openStore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { err = errors.Join(err, s.store.Close()) })
+	if err := s.assemble(instance); err != nil {
+		return nil, err
+	}
+	tlsConfig, err := s.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	front, err := net.Listen("tcp", cfg.HTTPAddr)
+	if err != nil {
+		return nil, fmt.Errorf("server: HTTP listener: %w", err)
+	}
+	undo = append(undo, func() { front.Close() })
+	operator, err := net.Listen("tcp", cfg.AdminAddr)
+	if err != nil {
+		return nil, fmt.Errorf("server: admin listener: %w", err)
+	}
+	s.httpAddr, s.adminAddr = front.Addr(), operator.Addr()
+	s.realm.Start()
+	s.pool.Start()
+	s.serve(front, operator, tlsConfig)
+	return s, nil
+}
+
+// HTTPAddr returns where players knock.
+func (s *Server) HTTPAddr() net.Addr { return s.httpAddr }
+
+// AdminAddr returns where the operator looks.
+func (s *Server) AdminAddr() net.Addr { return s.adminAddr }
+
+// TLS reports whether the front door speaks HTTPS.
+func (s *Server) TLS() bool { return s.cfg.TLS }
+
+// openStore opens the store and names this run of the node.
+func (s *Server) openStore(ctx context.Context) (rushgate.Instance, error) {
+	in := rushgate.Instance{Node: rand.Text(), Run: rand.Text()}
+	if s.cfg.Backend == Memory {
+		s.store = memory.New(memory.Options{})
+		return in, nil
+	}
+	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
+		return in, fmt.Errorf("server: data folder: %w", err)
+	}
+	store, err := sqlite.Open(ctx, filepath.Join(s.cfg.DataDir, "rushgate.db"), sqlite.Options{})
+	if err != nil {
+		return in, fmt.Errorf("server: %w", err)
+	}
+	// Only after the database: its lock also keeps a second node off this data folder.
+	if in.Node, err = nodeID(s.cfg.DataDir); err != nil {
+		return in, errors.Join(err, store.Close())
+	}
+	s.store = store
+	return in, nil
+}
+
+// assemble makes the parts and connects them.
+func (s *Server) assemble(instance rushgate.Instance) error {
+	cfg := s.cfg
+	hasher, err := password.NewHasher(cfg.HashIterations)
+	if err != nil {
+		return err
+	}
+	if cfg.World == nil {
+		cfg.World = world.New(world.Default(), cfg.Seed)
+	}
+	s.realm, err = realm.New(realm.Config{
+		World: cfg.World, Store: s.store, Instance: instance, Logger: cfg.Logger,
+		MessagesPerTick: cfg.MessagesPerTick, SessionTimeout: cfg.SessionTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	s.pool, err = auth.NewPool(auth.Config{
+		Workers: cfg.Workers, QueueDepth: max(cfg.QueueDepth, 0), MaxAge: cfg.MaxAge, Store: s.store, Hasher: hasher,
+		Limiter: auth.NewLimiter(0), Instance: instance, Enter: s.realm.Enter, Logger: cfg.Logger,
+	})
+	return err
+}
+
+// serve starts the two HTTP servers on their listeners.
+func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
+	door := api.New(api.Config{
+		Pool: s.pool, Realm: s.realm, Store: s.store, TrustedProxies: s.cfg.TrustedProxies,
+		Draining: s.draining.Load, Logger: s.cfg.Logger,
+	})
+	s.front = api.NewServer(door, connLimit(s.cfg.MaxConns), tlsConfig, s.cfg.Logger)
+	s.operator = &http.Server{
+		Handler: admin.New(admin.Sections{
+			"auth":    func() any { return s.pool.Stats() },
+			"tick":    func() any { return s.realm.Stats() },
+			"process": func() any { return admin.ReadProcess() },
+		}),
+		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+	}
+	s.serving.Go(func() {
+		if tlsConfig != nil {
+			s.report("HTTPS", s.front.ServeTLS(front, "", ""))
+		} else {
+			s.report("HTTP", s.front.Serve(front))
+		}
+	})
+	s.serving.Go(func() { s.report("admin", s.operator.Serve(operator)) })
+}
+
+func (s *Server) report(which string, err error) {
+	if !errors.Is(err, http.ErrServerClosed) {
+		s.failed <- fmt.Errorf("server: %s listener: %w", which, err)
+	}
+}
+
+// Stop drains the node as described at [Run] and returns when nothing of it is left, at the latest a little after the
+// drain timeout. The error tells what could not be saved. It is idempotent.
+func (s *Server) Stop() error {
+	s.stopOnce.Do(func() { s.stopErr = s.stop() })
+	return s.stopErr
+}
+
+func (s *Server) stop() error {
+	s.draining.Store(true)
+	start := time.Now()
+	s.cfg.Logger.Info("draining", "players", s.realm.Players(), "timeout", s.cfg.DrainTimeout)
+	deadline := start.Add(s.cfg.DrainTimeout)
+	// Saving the players comes before answering those who wait, so the queue may only take half of the time.
+	queue, cancel := context.WithDeadline(context.Background(), start.Add(s.cfg.DrainTimeout/2))
+	defer cancel()
+	if err := s.pool.Drain(queue); err != nil {
+		s.cfg.Logger.Warn("queue not empty in time, the rest was answered server-busy", "error", err)
+	}
+	rest, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	err := s.realm.Stop(rest)
+	// Answers under way still go out; connections that are idle do not count.
+	answers, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for _, srv := range []*http.Server{s.front, s.operator} {
+		if srv.Shutdown(answers) != nil {
+			srv.Close()
+		}
+	}
+	s.serving.Wait()
+	if e := s.store.Close(); e != nil {
+		err = errors.Join(err, fmt.Errorf("server: close store: %w", e))
+	}
+	s.cfg.Logger.Info("stopped", "took", time.Since(start).Round(time.Millisecond))
+	return err
+}

@@ -1,0 +1,278 @@
+package server_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/password"
+	"github.com/rushgate/rushgate/server"
+)
+
+func config(t *testing.T, dir string) server.Config {
+	t.Helper()
+	return server.Config{
+		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", DataDir: dir,
+		HashIterations: password.MinIterations, Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+func start(t *testing.T, cfg server.Config) *server.Server {
+	t.Helper()
+	s, err := server.Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Stop() })
+	return s
+}
+
+func newClient(t *testing.T, s *server.Server, opts client.Options) *client.Client {
+	t.Helper()
+	if opts.MaxRetries == 0 {
+		opts.MaxRetries = -1
+	}
+	c, err := client.New("http://"+s.HTTPAddr().String(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestPlayersSurviveARestart(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, config(t, dir))
+	c := newClient(t, s, client.Options{})
+	first, err := c.Register(t.Context(), "alice", "correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(); err != nil {
+		t.Errorf("a second Stop: %v", err)
+	}
+	s = start(t, config(t, dir))
+	c = newClient(t, s, client.Options{})
+	second, err := c.Login(t.Context(), "ALICE", "correct horse")
+	if err != nil {
+		t.Fatalf("login after a restart: %v", err)
+	}
+	me, err := second.Me(t.Context())
+	if err != nil || me.ID != first.PlayerID || me.Zone == "" {
+		t.Errorf("own state after a restart: %+v, %v", me, err)
+	}
+	other, err := c.Register(t.Context(), "bob", "correct horse")
+	if err != nil || other.PlayerID == first.PlayerID {
+		t.Errorf("a player id was given out again: %+v, %v", other, err)
+	}
+}
+
+// A drain answers everyone: who is queued gets in, who comes later is told that the server is busy, and everyone's
+// lease is free for the next run.
+func TestDrainAnswersEveryone(t *testing.T) {
+	dir := t.TempDir()
+	cfg := config(t, dir)
+	cfg.HashIterations = 200_000 // slow enough for a queue
+	s := start(t, cfg)
+	const n = 40
+	var in, busy atomic.Int64
+	names := make(chan string, n)
+	var wg sync.WaitGroup
+	queued := make(chan struct{}, n)
+	for i := range n {
+		wg.Go(func() {
+			c := newClient(t, s, client.Options{})
+			queued <- struct{}{}
+			name := fmt.Sprintf("player-%d", i)
+			switch _, err := c.Register(t.Context(), name, "correct horse"); {
+			case err == nil:
+				in.Add(1)
+				names <- name
+			case errors.Is(err, rushgate.ServerBusy):
+				busy.Add(1)
+			default:
+				// The listener is gone for who comes after the end: no answer, but at once and not in silence.
+				if !errors.Is(err, client.ErrNoAnswer) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		})
+	}
+	for range n {
+		<-queued
+	}
+	if err := s.Stop(); err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+	wg.Wait()
+	close(names)
+	t.Logf("%d in, %d told to come back", in.Load(), busy.Load())
+	cfg.HashIterations = password.MinIterations
+	s = start(t, cfg)
+	c := newClient(t, s, client.Options{})
+	for name := range names {
+		if _, err := c.Login(t.Context(), name, "correct horse"); err != nil {
+			t.Errorf("%s cannot log in after the restart: %v", name, err)
+		}
+	}
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := server.Run(ctx, config(t, t.TempDir()), func(s *server.Server) {
+		resp, err := http.Get("http://" + s.AdminAddr().String() + "/healthz")
+		if err != nil || resp.StatusCode != 200 {
+			t.Errorf("healthz of the admin listener: %v, %v", resp, err)
+		}
+		if err == nil {
+			resp.Body.Close()
+		}
+		cancel()
+	})
+	if err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+func TestAdminDump(t *testing.T) {
+	s := start(t, config(t, t.TempDir()))
+	if _, err := newClient(t, s, client.Options{}).Register(t.Context(), "alice", "correct horse"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get("http://" + s.AdminAddr().String() + "/metrics.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"success": 1`, `"players": 1`, `"lateness"`, `"rss_bytes"`, `"batch_size"`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("the dump lacks %s:\n%s", want, b)
+		}
+	}
+	if strings.Contains(string(b), "alice") || strings.Contains(string(b), "correct horse") {
+		t.Error("the dump names a player")
+	}
+}
+
+func TestSelfSignedTLS(t *testing.T) {
+	dir := t.TempDir()
+	cfg := config(t, dir)
+	cfg.TLS = true
+	var first []byte
+	for range 2 { // the certificate lasts
+		s := start(t, cfg)
+		pemBytes, err := os.ReadFile(filepath.Join(dir, "tls-cert.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = pemBytes
+		} else if string(first) != string(pemBytes) {
+			t.Error("a restart made another certificate")
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(pemBytes)
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
+		resp, err := (&http.Client{Transport: transport}).Get("https://" + s.HTTPAddr().String() + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		transport.CloseIdleConnections()
+		if resp.ProtoMajor != 2 || resp.TLS.Version != tls.VersionTLS13 {
+			t.Errorf("%s over TLS %x", resp.Proto, resp.TLS.Version)
+		}
+		s.Stop()
+	}
+	info, err := os.Stat(filepath.Join(dir, "tls-key.pem"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key's file: %v, %v", info.Mode(), err)
+	}
+}
+
+func TestInvalidConfig(t *testing.T) {
+	tests := map[string]struct {
+		change func(*server.Config)
+		says   string
+	}{
+		"plain HTTP to the world": {func(c *server.Config) { c.HTTPAddr = "0.0.0.0:0" }, "in the clear"},
+		"plain HTTP, any address": {func(c *server.Config) { c.HTTPAddr = ":0" }, "in the clear"},
+		"admin to the world":      {func(c *server.Config) { c.AdminAddr = "0.0.0.0:0" }, "not on loopback"},
+		"bad address":             {func(c *server.Config) { c.HTTPAddr = "127.0.0.1" }, "HTTP address"},
+		"certificate alone":       {func(c *server.Config) { c.TLSCert = "cert.pem" }, "needs its key"},
+		"workers":                 {func(c *server.Config) { c.Workers = 33 }, "auth workers is 33"},
+		"negative workers":        {func(c *server.Config) { c.Workers = -1 }, "auth workers is -1"},
+		"iterations":              {func(c *server.Config) { c.HashIterations = 10 }, "iterations is 10"},
+		"age":                     {func(c *server.Config) { c.MaxAge = 1 }, "request age is 1ns"},
+		"store":                   {func(c *server.Config) { c.Backend = "postgres" }, `"postgres"`},
+		"connections":             {func(c *server.Config) { c.MaxConns = 1 }, "connections is 1"},
+	}
+	for name, tt := range tests {
+		cfg := config(t, t.TempDir())
+		tt.change(&cfg)
+		s, err := server.Start(t.Context(), cfg)
+		if err == nil {
+			s.Stop()
+		}
+		if !errors.Is(err, server.ErrInvalidConfig) || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v, want an error that says %q", name, err, tt.says)
+		}
+	}
+}
+
+// A start that fails leaves nothing behind that would keep the next one from working.
+func TestFailedStart(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, config(t, dir))
+	taken := config(t, t.TempDir())
+	taken.HTTPAddr = s.HTTPAddr().String()
+	if _, err := server.Start(t.Context(), taken); err == nil {
+		t.Error("a port that is taken was taken again")
+	}
+	if _, err := server.Start(t.Context(), config(t, dir)); err == nil {
+		t.Error("two nodes run on one data folder")
+	}
+	taken.HTTPAddr = "127.0.0.1:0"
+	start(t, taken)
+}
+
+func TestDamagedNodeID(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "node-id"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.Start(t.Context(), config(t, dir)); err == nil || !strings.Contains(err.Error(), "node-id") {
+		t.Errorf("got %v, want an error that names the file", err)
+	}
+}
+
+func TestMemoryBackendNeedsNoFolder(t *testing.T) {
+	cfg := config(t, filepath.Join(t.TempDir(), "none"))
+	cfg.Backend = server.Memory
+	s := start(t, cfg)
+	if _, err := newClient(t, s, client.Options{}).Register(t.Context(), "alice", "correct horse"); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(cfg.DataDir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the data folder was made: %v", err)
+	}
+}

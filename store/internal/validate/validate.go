@@ -1,0 +1,83 @@
+// Package validate refuses the arguments that no [rushgate.Store] may act on, in the same words for every store. Its
+// errors fail a batch as a whole, before anything is written, and never contain a secret.
+package validate
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/rushgate/rushgate"
+)
+
+// Instance reports a node or a run without a name: two of those could not be told apart, and would share leases.
+func Instance(by rushgate.Instance) error {
+	if by.Node == "" {
+		return errors.New("instance has no node id")
+	}
+	if by.Run == "" {
+		return errors.New("instance has no run id")
+	}
+	return nil
+}
+
+// Admissions reports the first admission of a batch that cannot be carried out as it is written.
+func Admissions(admissions []rushgate.Admission) error {
+	for i := range admissions {
+		if err := admission(&admissions[i]); err != nil {
+			return fmt.Errorf("admission %d of %d: %w", i+1, len(admissions), err)
+		}
+	}
+	return nil
+}
+
+func admission(a *rushgate.Admission) error {
+	if err := attempt("attempt", a.Attempt); err != nil {
+		return err
+	}
+	if !a.Create {
+		return nil
+	}
+	switch {
+	case a.Account.ID == 0 || a.Account.ID > math.MaxInt64:
+		return fmt.Errorf("account id %d is outside 1..%d", a.Account.ID, int64(math.MaxInt64))
+	case a.Account.Username == "":
+		return errors.New("account has no username")
+	case a.Account.PasswordHash == "": // would make every registration of the name a repetition of this one
+		return errors.New("account has no password hash")
+	case a.NewHash != "":
+		return errors.New("a new account has no hash to replace")
+	case a.Account.Attempt != "":
+		return attempt("account attempt", a.Account.Attempt)
+	}
+	return nil
+}
+
+func attempt(field, s string) error {
+	if s == "" {
+		return fmt.Errorf("%s is empty", field)
+	}
+	if len(s) > rushgate.MaxAttemptLen {
+		return fmt.Errorf("%s has %d bytes, more than %d", field, len(s), rushgate.MaxAttemptLen)
+	}
+	return nil
+}
+
+// Saves reports the first character of a batch whose Data is too long.
+func Saves(saves []rushgate.Save) error {
+	for i := range saves {
+		if c := &saves[i].Character; len(c.Data) > rushgate.MaxDataLen {
+			return fmt.Errorf("save %d of %d: data of player %d has %d bytes, more than %d",
+				i+1, len(saves), c.ID, len(c.Data), rushgate.MaxDataLen)
+		}
+	}
+	return nil
+}
+
+// Count reports a number of things asked for that is less than one.
+func Count(what string, n int) error {
+	if n < 1 {
+		return fmt.Errorf("%s of %d is less than 1", what, n)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package validate_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/validate"
+)
+
+func TestAdmissions(t *testing.T) {
+	const secret = "salt$1000$hash"
+	valid := rushgate.Admission{
+		Account: rushgate.Account{ID: 1, Username: "alice", PasswordHash: secret, Attempt: "a"},
+		Create:  true,
+		Attempt: "a",
+	}
+	tests := []struct {
+		name string
+		edit func(*rushgate.Admission)
+		want string // empty: accepted
+	}{
+		{"create", func(*rushgate.Admission) {}, ""},
+		{"create without attempt_id", func(a *rushgate.Admission) { a.Account.Attempt = "" }, ""},
+		{"longest attempt", func(a *rushgate.Admission) { a.Attempt = strings.Repeat("x", 64) }, ""},
+		{"login", func(a *rushgate.Admission) { *a = rushgate.Admission{Attempt: "a", NewHash: secret} }, ""},
+		{"no attempt", func(a *rushgate.Admission) { a.Attempt = "" }, "attempt is empty"},
+		{"long attempt", func(a *rushgate.Admission) { a.Attempt = strings.Repeat("x", 65) }, "attempt has 65 bytes"},
+		{"long account attempt", func(a *rushgate.Admission) { a.Account.Attempt = strings.Repeat("x", 65) }, "account attempt has 65 bytes"},
+		{"no id", func(a *rushgate.Admission) { a.Account.ID = 0 }, "account id 0"},
+		{"id too great", func(a *rushgate.Admission) { a.Account.ID = math.MaxInt64 + 1 }, "account id"},
+		{"no name", func(a *rushgate.Admission) { a.Account.Username = "" }, "no username"},
+		{"no hash", func(a *rushgate.Admission) { a.Account.PasswordHash = "" }, "no password hash"},
+		{"create with new hash", func(a *rushgate.Admission) { a.NewHash = secret }, "no hash to replace"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bad := valid
+			tt.edit(&bad)
+			err := validate.Admissions([]rushgate.Admission{valid, bad})
+			if tt.want == "" {
+				if err != nil {
+					t.Fatalf("refused: %v", err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "admission 2 of 2") {
+				t.Fatalf("error %v does not name %q of admission 2", err, tt.want)
+			}
+			if strings.Contains(err.Error(), secret) {
+				t.Fatalf("error %v shows a password hash", err)
+			}
+		})
+	}
+}
+
+func TestInstance(t *testing.T) {
+	tests := []struct {
+		by rushgate.Instance
+		ok bool
+	}{
+		{rushgate.Instance{Node: "n", Run: "r"}, true},
+		{rushgate.Instance{Node: "n"}, false},
+		{rushgate.Instance{Run: "r"}, false},
+	}
+	for _, tt := range tests {
+		if err := validate.Instance(tt.by); (err == nil) != tt.ok {
+			t.Errorf("Instance(%+v) = %v", tt.by, err)
+		}
+	}
+}
+
+func TestSaves(t *testing.T) {
+	batch := []rushgate.Save{{}, {Character: rushgate.Character{ID: 7, Data: make([]byte, rushgate.MaxDataLen)}}}
+	if err := validate.Saves(batch); err != nil {
+		t.Errorf("the longest data was refused: %v", err)
+	}
+	batch[1].Character.Data = make([]byte, rushgate.MaxDataLen+1)
+	if err := validate.Saves(batch); err == nil || !strings.Contains(err.Error(), "save 2 of 2: data of player 7") {
+		t.Errorf("error %v does not name the data of player 7 in save 2", err)
+	}
+}
+
+func TestCount(t *testing.T) {
+	for n, ok := range map[int]bool{math.MinInt: false, -1: false, 0: false, 1: true, math.MaxInt: true} {
+		if err := validate.Count("limit", n); (err == nil) != ok {
+			t.Errorf("Count of %d = %v", n, err)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/validate"
+)
+
+// Admit implements [rushgate.Store]. An admission that is refused changes nothing. One whose account id belongs to an
+// account of another name fails the whole batch.
+func (s *Store) Admit(ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission) ([]rushgate.Admitted, error) {
+	if err := validate.Instance(by); err != nil {
+		return nil, fmt.Errorf("memory: %w", err)
+	}
+	if err := validate.Admissions(admissions); err != nil {
+		return nil, fmt.Errorf("memory: %w", err)
+	}
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	if err := s.checkIDs(admissions); err != nil {
+		return nil, err
+	}
+	admitted := make([]rushgate.Admitted, len(admissions))
+	for i := range admissions {
+		admitted[i] = s.admit(by, &admissions[i])
+	}
+	return admitted, nil
+}
+
+// checkIDs looks for ids used twice before anything is changed, because there is no rollback afterwards.
+func (s *Store) checkIDs(admissions []rushgate.Admission) error {
+	created := make(map[string]bool)
+	ids := make(map[rushgate.PlayerID]bool)
+	for i := range admissions {
+		a := &admissions[i]
+		if !a.Create || created[a.Account.Username] || s.names[a.Account.Username] != nil {
+			continue
+		}
+		if ids[a.Account.ID] || s.players[a.Account.ID] != nil {
+			return fmt.Errorf("memory: account id %d is in use", a.Account.ID)
+		}
+		created[a.Account.Username] = true
+		ids[a.Account.ID] = true
+	}
+	return nil
+}
+
+func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admitted {
+	p := s.players[a.Account.ID]
+	if a.Create {
+		p = s.names[a.Account.Username]
+	}
+	switch {
+	case p == nil && !a.Create:
+		return rushgate.Admitted{Err: rushgate.BadCredentials}
+	case p == nil:
+		p = s.create(&a.Account)
+	case !a.Create || p.account.PasswordHash == a.Account.PasswordHash:
+		// A login, or the same registration once more.
+	case a.Account.Attempt != "" && p.account.Attempt == a.Account.Attempt:
+		return rushgate.Admitted{Err: rushgate.ErrConcurrentAttempt}
+	default:
+		return rushgate.Admitted{Err: rushgate.UsernameTaken}
+	}
+
+	resumed, err := s.claim(by, a.Attempt, p)
+	if err != nil {
+		return rushgate.Admitted{Err: err}
+	}
+	if a.NewHash != "" && p.account.PasswordHash == a.Account.PasswordHash {
+		p.account.PasswordHash = a.NewHash
+	}
+	return rushgate.Admitted{
+		Character:    clone(p.character),
+		Lease:        rushgate.Lease{Player: p.account.ID, Fence: p.fence},
+		Resumed:      resumed,
+		HashReplaced: a.NewHash != "" && p.account.PasswordHash == a.NewHash,
+	}
+}
+
+func (s *Store) create(account *rushgate.Account) *player {
+	p := &player{account: *account}
+	p.account.CreatedAt = time.UnixMilli(account.CreatedAt.UnixMilli()).UTC()
+	p.character = rushgate.Character{
+		ID:        account.ID,
+		Name:      account.Username,
+		Level:     1,
+		CreatedAt: p.account.CreatedAt,
+	}
+	s.players[account.ID] = p
+	s.names[account.Username] = p
+	return p
+}
+
+// claim gives the player's lease to this attempt, or refuses with [rushgate.AlreadyLoggedIn].
+func (s *Store) claim(by rushgate.Instance, attempt string, p *player) (resumed bool, err error) {
+	now := s.now()
+	if l := p.lease; l != nil {
+		resumed = l.by == by && l.attempt == attempt
+		live := now.UnixMilli() < l.expiresAt
+		left := l.by.Node == by.Node && l.by.Run != by.Run // by a process of this node that is gone
+		if live && !left && !resumed {
+			return false, rushgate.AlreadyLoggedIn
+		}
+	}
+	if !resumed {
+		p.fence++
+	}
+	p.lease = &lease{by: by, attempt: attempt, expiresAt: now.Add(s.ttl).UnixMilli()}
+	return resumed, nil
+}

@@ -1,0 +1,252 @@
+// Package memory is a [rushgate.Store] that keeps everything in the process's memory and loses it with the process. It
+// serves tests, and nodes whose players need not be remembered (MMORPG_DB_BACKEND=memory).
+package memory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/validate"
+)
+
+// ErrClosed is the error of every call after [Store.Close].
+var ErrClosed = errors.New("memory: store is closed")
+
+// Options adjust a [Store]. The zero value is ready for use.
+type Options struct {
+	// Now tells the time by which leases run out; nil means [time.Now]. It must be safe for concurrent use and must
+	// not call the store.
+	Now func() time.Time
+	// LeaseTTL is how long a lease lasts, to the millisecond; zero or less means [rushgate.LeaseTTL].
+	LeaseTTL time.Duration
+}
+
+// Store is a [rushgate.Store] in memory. It is safe for concurrent use. Its memory grows with the number of accounts
+// and is never given back.
+type Store struct {
+	now func() time.Time
+	ttl time.Duration
+
+	mu      sync.Mutex
+	closed  bool
+	lastID  rushgate.PlayerID // the greatest id given out by ReserveIDs
+	players map[rushgate.PlayerID]*player
+	names   map[string]*player
+}
+
+// player is one account and all that hangs on it.
+type player struct {
+	account   rushgate.Account
+	character rushgate.Character
+	fence     uint64 // that of the last lease claimed
+	lease     *lease // nil: released, or never claimed
+}
+
+// lease outlives its expiry: until somebody claims the player, its holder may revive it and save.
+type lease struct {
+	by        rushgate.Instance
+	attempt   string
+	expiresAt int64 // Unix milliseconds; it is over when the clock shows this or more
+}
+
+var _ rushgate.Store = (*Store)(nil)
+
+// New returns an empty store.
+func New(opts Options) *Store {
+	s := &Store{
+		now:     opts.Now,
+		ttl:     opts.LeaseTTL,
+		players: make(map[rushgate.PlayerID]*player),
+		names:   make(map[string]*player),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.ttl <= 0 {
+		s.ttl = rushgate.LeaseTTL
+	}
+	return s
+}
+
+// lock takes the mutex, unless the caller has gone or the store is closed.
+func (s *Store) lock(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	return nil
+}
+
+// LoadAccounts implements [rushgate.Store].
+func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgate.Account, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	accounts := make([]rushgate.Account, len(usernames))
+	for i, name := range usernames {
+		if p := s.names[name]; p != nil {
+			accounts[i] = p.account
+		}
+	}
+	return accounts, nil
+}
+
+// Save implements [rushgate.Store]. A release that is repeated because its answer was lost answers nil and changes
+// nothing, as long as nobody has claimed the player in between.
+func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error) {
+	if err := validate.Saves(saves); err != nil {
+		return nil, fmt.Errorf("memory: %w", err)
+	}
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	errs := make([]error, len(saves))
+	for i := range saves {
+		errs[i] = s.save(&saves[i])
+	}
+	return errs, nil
+}
+
+func (s *Store) save(save *rushgate.Save) error {
+	p := s.players[save.Character.ID]
+	if p == nil || p.fence != save.Fence {
+		return rushgate.ErrLeaseLost
+	}
+	if p.lease == nil {
+		if save.Release {
+			return nil
+		}
+		return rushgate.ErrLeaseLost
+	}
+	c := clone(save.Character)
+	c.Name, c.CreatedAt = p.character.Name, p.character.CreatedAt
+	c.Playtime = c.Playtime.Truncate(time.Millisecond)
+	p.character = c
+	if save.Release {
+		p.lease = nil
+	}
+	return nil
+}
+
+// Refresh implements [rushgate.Store].
+func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rushgate.Lease) ([]error, error) {
+	if err := validate.Instance(by); err != nil {
+		return nil, fmt.Errorf("memory: %w", err)
+	}
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	expiresAt := s.now().Add(s.ttl).UnixMilli()
+	errs := make([]error, len(leases))
+	for i, l := range leases {
+		p := s.players[l.Player]
+		if p == nil || p.fence != l.Fence || p.lease == nil {
+			errs[i] = rushgate.ErrLeaseLost
+			continue
+		}
+		p.lease.by = by
+		p.lease.expiresAt = expiresAt
+	}
+	return errs, nil
+}
+
+// ReserveIDs implements [rushgate.Store].
+func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error) {
+	if err := validate.Count("block of ids", n); err != nil {
+		return 0, fmt.Errorf("memory: %w", err)
+	}
+	if err := s.lock(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	if uint64(n) > math.MaxInt64-uint64(s.lastID) {
+		return 0, errors.New("memory: player ids are exhausted")
+	}
+	first := s.lastID + 1
+	s.lastID += rushgate.PlayerID(n)
+	return first, nil
+}
+
+// Top implements [rushgate.Store]. It looks at every character.
+func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) ([]rushgate.Rank, error) {
+	score, ok := scores[board]
+	if !ok {
+		return nil, fmt.Errorf("memory: unknown leaderboard %q", board)
+	}
+	if err := validate.Count("leaderboard limit", limit); err != nil {
+		return nil, fmt.Errorf("memory: %w", err)
+	}
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	ranks := make([]rushgate.Rank, 0, len(s.players))
+	for id, p := range s.players {
+		ranks = append(ranks, rushgate.Rank{Player: id, Name: p.character.Name, Score: score(&p.character)})
+	}
+	slices.SortFunc(ranks, func(a, b rushgate.Rank) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Player, b.Player))
+	})
+	ranks = slices.Clone(ranks[:min(limit, len(ranks))])
+	for i := range ranks {
+		ranks[i].Rank = i + 1
+		if i > 0 && ranks[i].Score == ranks[i-1].Score {
+			ranks[i].Rank = ranks[i-1].Rank
+		}
+	}
+	return ranks, nil
+}
+
+var scores = map[rushgate.Board]func(*rushgate.Character) int64{
+	rushgate.BoardXP:     func(c *rushgate.Character) int64 { return c.XP },
+	rushgate.BoardLevel:  func(c *rushgate.Character) int64 { return int64(c.Level) },
+	rushgate.BoardDeaths: func(c *rushgate.Character) int64 { return int64(c.Deaths) },
+}
+
+// Online implements [rushgate.Store]. It looks at every account.
+func (s *Store) Online(ctx context.Context) (int, error) {
+	if err := s.lock(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	now := s.now().UnixMilli()
+	n := 0
+	for _, p := range s.players {
+		if p.lease != nil && now < p.lease.expiresAt {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// Close implements [rushgate.Store]. It never fails.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.players, s.names = nil, nil
+	return nil
+}
+
+// clone returns a copy that shares no memory with c.
+func clone(c rushgate.Character) rushgate.Character {
+	if len(c.Data) == 0 {
+		c.Data = nil
+	}
+	c.Data = slices.Clone(c.Data)
+	return c
+}

@@ -1,0 +1,187 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/validate"
+)
+
+// player is one account and all that hangs on it, as it is read before an admission.
+type player struct {
+	passwordHash, attempt string
+	character             rushgate.Character
+	fence                 int64
+	lease                 *lease // nil: released, or never claimed
+}
+
+type lease struct {
+	by        rushgate.Instance
+	attempt   string
+	expiresAt int64
+}
+
+const playerQuery = `SELECT a.password_hash, a.attempt,
+		c.id, c.name, c.zone, c.x, c.y, c.hp, c.xp, c.level, c.deaths, c.playtime_ms, c.created_at, c.fence, c.data,
+		l.node, l.run, l.attempt, l.expires_at
+	FROM accounts a JOIN characters c ON c.id = a.id LEFT JOIN leases l ON l.player_id = a.id `
+
+// scanPlayer reads the row of a playerQuery; it returns nil if there is none.
+func scanPlayer(row *sql.Row) (*player, error) {
+	var (
+		p                  player
+		c                  = &p.character
+		x, y               sql.NullFloat64
+		playtime, created  int64
+		node, run, attempt sql.NullString
+		expiresAt          sql.NullInt64
+	)
+	err := row.Scan(&p.passwordHash, &p.attempt,
+		&c.ID, &c.Name, &c.Zone, &x, &y, &c.HP, &c.XP, &c.Level, &c.Deaths, &playtime, &created, &p.fence, &c.Data,
+		&node, &run, &attempt, &expiresAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.X, c.Y = float(x), float(y)
+	c.Playtime = time.Duration(playtime) * time.Millisecond
+	c.CreatedAt = time.UnixMilli(created).UTC()
+	if len(c.Data) == 0 {
+		c.Data = nil
+	}
+	if node.Valid {
+		p.lease = &lease{rushgate.Instance{Node: node.String, Run: run.String}, attempt.String, expiresAt.Int64}
+	}
+	return &p, nil
+}
+
+func float(f sql.NullFloat64) float64 {
+	if !f.Valid {
+		return math.NaN()
+	}
+	return f.Float64
+}
+
+// Admit implements [rushgate.Store]. An admission that is refused changes nothing. One whose account id belongs to an
+// account of another name fails the whole batch.
+func (s *Store) Admit(ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission) ([]rushgate.Admitted, error) {
+	if err := validate.Instance(by); err != nil {
+		return nil, wrap(err)
+	}
+	if err := validate.Admissions(admissions); err != nil {
+		return nil, wrap(err)
+	}
+	admitted := make([]rushgate.Admitted, len(admissions))
+	err := s.do(ctx, func(ctx context.Context) (err error) {
+		for i := range admissions {
+			if admitted[i], err = s.admit(ctx, by, &admissions[i]); err != nil {
+				return fmt.Errorf("admit player %d: %w", admissions[i].Account.ID, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return admitted, nil
+}
+
+// admit carries out one admission. Its error is the job's; that of the admission is in the result.
+func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Admission) (rushgate.Admitted, error) {
+	p, refused, err := s.findOrCreate(ctx, a)
+	if err != nil || refused != nil {
+		return rushgate.Admitted{Err: refused}, err
+	}
+	resumed, refused, err := s.claim(ctx, by, a.Attempt, p)
+	if err != nil || refused != nil {
+		return rushgate.Admitted{Err: refused}, err
+	}
+	replaced := a.NewHash != "" && p.passwordHash == a.NewHash // before, by this same admission
+	if a.NewHash != "" && p.passwordHash == a.Account.PasswordHash {
+		if _, err := s.writes.setHash.ExecContext(ctx, a.NewHash, int64(p.character.ID)); err != nil {
+			return rushgate.Admitted{}, err
+		}
+		replaced = true
+	}
+	return rushgate.Admitted{
+		Character:    p.character,
+		Lease:        rushgate.Lease{Player: p.character.ID, Fence: uint64(p.fence)},
+		Resumed:      resumed,
+		HashReplaced: replaced,
+	}, nil
+}
+
+// findOrCreate returns the player of an admission, or why the player is not let in.
+func (s *Store) findOrCreate(ctx context.Context, a *rushgate.Admission) (_ *player, refused, err error) {
+	var row *sql.Row
+	if a.Create {
+		row = s.writes.playerByName.QueryRowContext(ctx, a.Account.Username)
+	} else {
+		row = s.writes.playerByID.QueryRowContext(ctx, int64(a.Account.ID))
+	}
+	p, err := scanPlayer(row)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case p == nil && !a.Create:
+		return nil, rushgate.BadCredentials, nil
+	case p == nil:
+		p, err = s.create(ctx, &a.Account)
+		return p, nil, err
+	case !a.Create || p.passwordHash == a.Account.PasswordHash:
+		return p, nil, nil // a login, or the same registration once more
+	case a.Account.Attempt != "" && p.attempt == a.Account.Attempt:
+		return nil, rushgate.ErrConcurrentAttempt, nil
+	default:
+		return nil, rushgate.UsernameTaken, nil
+	}
+}
+
+func (s *Store) create(ctx context.Context, a *rushgate.Account) (*player, error) {
+	created := a.CreatedAt.UnixMilli()
+	if _, err := s.writes.insertAccount.ExecContext(ctx, int64(a.ID), a.Username, a.PasswordHash, a.Attempt, created); err != nil {
+		return nil, err
+	}
+	if _, err := s.writes.insertCharacter.ExecContext(ctx, int64(a.ID), a.Username, created); err != nil {
+		return nil, err
+	}
+	return &player{
+		passwordHash: a.PasswordHash,
+		attempt:      a.Attempt,
+		character: rushgate.Character{
+			ID:        a.ID,
+			Name:      a.Username,
+			Level:     1,
+			CreatedAt: time.UnixMilli(created).UTC(),
+		},
+	}, nil
+}
+
+// claim gives the player's lease to this attempt, or refuses with [rushgate.AlreadyLoggedIn].
+func (s *Store) claim(ctx context.Context, by rushgate.Instance, attempt string, p *player) (resumed bool, refused, err error) {
+	now := s.now()
+	if l := p.lease; l != nil {
+		resumed = l.by == by && l.attempt == attempt
+		live := now.UnixMilli() < l.expiresAt
+		left := l.by.Node == by.Node && l.by.Run != by.Run // by a process of this node that is gone
+		if live && !left && !resumed {
+			return false, rushgate.AlreadyLoggedIn, nil
+		}
+	}
+	id := int64(p.character.ID)
+	if !resumed {
+		p.fence++
+		if _, err := s.writes.setFence.ExecContext(ctx, p.fence, id); err != nil {
+			return false, nil, err
+		}
+	}
+	_, err = s.writes.putLease.ExecContext(ctx, id, by.Node, by.Run, attempt, now.Add(s.ttl).UnixMilli())
+	return resumed, nil, err
+}

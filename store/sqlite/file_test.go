@@ -1,0 +1,257 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// conn is a connection with the queries that tests ask.
+type conn struct{ *sql.Conn }
+
+func (c conn) pragma(name string) (value string, err error) {
+	err = c.QueryRowContext(context.Background(), "PRAGMA "+name).Scan(&value)
+	return value, err
+}
+
+// foreignFile makes a SQLite file without the help of this package.
+func foreignFile(t *testing.T, statements ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "foreign.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range statements {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestOpenRefuses(t *testing.T) {
+	ours := fmt.Sprintf(`PRAGMA application_id = %d`, applicationID)
+	text := filepath.Join(t.TempDir(), "notes.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("This is no database. ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, path string
+		want       error
+		says       string
+	}{
+		{"a text file", text, ErrForeign, "not a SQLite file"},
+		{"tables without a mark", foreignFile(t, `CREATE TABLE bookmarks (url)`), ErrForeign, "application id 0x0"},
+		{"another application", foreignFile(t, `PRAGMA application_id = 0x66ab`), ErrForeign, "0x66ab"},
+		{"a version without a mark", foreignFile(t, `PRAGMA user_version = 1`), ErrForeign, "application id 0x0"},
+		{"a newer schema", foreignFile(t, ours, `PRAGMA user_version = 99`), &SchemaError{Found: 99, Known: len(migrations)}, "version 99"},
+		{"a folder that is missing", filepath.Join(t.TempDir(), "missing", "store.db"), fs.ErrNotExist, "missing"},
+		{"no path", "", nil, "no path"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			before, _ := os.ReadFile(tt.path)
+			s, err := Open(t.Context(), tt.path, Options{})
+			if err == nil {
+				_ = s.Close()
+				t.Fatal("it was opened")
+			}
+			if want, ok := errors.AsType[*SchemaError](tt.want); ok {
+				if got, ok := errors.AsType[*SchemaError](err); !ok || *got != *want {
+					t.Errorf("error %v is not %v", err, want)
+				}
+			} else if tt.want != nil && !errors.Is(err, tt.want) {
+				t.Errorf("error %v is not %v", err, tt.want)
+			}
+			if !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), tt.path) {
+				t.Errorf("error %q does not name %q and the path", err, tt.says)
+			}
+			if after, _ := os.ReadFile(tt.path); !slices.Equal(before, after) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestOpenLocks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := openStore(t, path)
+	if err := register(s, 1); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link.db")
+	names := []string{path}
+	if err := os.Symlink(path, link); err == nil { // needs a privilege on Windows
+		names = append(names, link)
+	}
+	for _, name := range names {
+		if second, err := Open(t.Context(), name, Options{}); !errors.Is(err, ErrLocked) {
+			t.Errorf("second Open of %s = %v, %v; want %v", name, second, err, ErrLocked)
+		}
+	}
+	if err := register(s, 2); err != nil {
+		t.Errorf("the first store suffered: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantAccounts(t, openStore(t, path), 1, 2)
+}
+
+// An Open that fails gives the lock back.
+func TestOpenFailsCleanly(t *testing.T) {
+	path := foreignFile(t, `PRAGMA application_id = 7`)
+	for range 2 {
+		if _, err := Open(t.Context(), path, Options{}); !errors.Is(err, ErrForeign) {
+			t.Fatalf("Open = %v, want %v", err, ErrForeign)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	fresh := filepath.Join(t.TempDir(), "store.db")
+	if _, err := Open(ctx, fresh, Options{}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Open = %v, want %v", err, context.Canceled)
+	}
+	openStore(t, fresh)
+}
+
+// A store that is closed has let go of its files, and is one file that can be copied. SQLite removes the log once the
+// last connection is really closed, which needs all statements closed.
+func TestCloseLeavesOneFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := openStore(t, path)
+	if err := register(s, 1); err != nil {
+		t.Fatal(err)
+	}
+	wantAccounts(t, s, 1)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(path + "*")
+	if want := []string{path, path + ".lock"}; err != nil || !slices.Equal(files, want) {
+		t.Errorf("files are %q, %v; want %q", files, err, want)
+	}
+}
+
+func TestFileIsPrivateAndKeepsItsName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "100% odd?name #1&mode=ro.db")
+	if runtime.GOOS == "windows" {
+		path = strings.ReplaceAll(path, "?", "_")
+	}
+	s := openStore(t, path)
+	if err := register(s, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil {
+			t.Errorf("%v", err)
+		} else if runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", info.Name(), info.Mode())
+		}
+	}
+}
+
+// Whatever version a database has, it arrives at the same schema with its rows.
+func TestMigrateFromEachVersion(t *testing.T) {
+	schema := func(db *sql.DB) (s string) {
+		t.Helper()
+		if err := db.QueryRowContext(t.Context(), `SELECT group_concat(sql, ';' ORDER BY name) FROM sqlite_schema`).Scan(&s); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	want := schema(newStore(t).read)
+	for version := range len(migrations) + 1 {
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "store.db")
+			db, err := sql.Open("sqlite", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := migrate(t.Context(), c, migrations[:version]); err != nil {
+				t.Fatal(err)
+			}
+			if version > 0 {
+				const account = `INSERT INTO accounts (id, username, password_hash, attempt, created_at) VALUES (1, 'player1', 'h', '', 0)`
+				if _, err := c.ExecContext(t.Context(), account); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := errors.Join(c.Close(), db.Close()); err != nil {
+				t.Fatal(err)
+			}
+
+			s := openStore(t, path)
+			if got := schema(s.read); got != want {
+				t.Errorf("schema is\n%s\nwant\n%s", got, want)
+			}
+			if got, err := (conn{s.writer.conn}).pragma("user_version"); err != nil || got != fmt.Sprint(len(migrations)) {
+				t.Errorf("version is %s, %v", got, err)
+			}
+			if version > 0 {
+				wantAccounts(t, s, 1)
+			}
+		})
+	}
+}
+
+// A migration that fails half-way leaves the version before it, from which the next start goes on.
+func TestMigrationIsAtomic(t *testing.T) {
+	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "store.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	sqlConn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sqlConn.Close() }()
+	c := conn{sqlConn}
+	tables := func() (names string) {
+		t.Helper()
+		const query = `SELECT coalesce(group_concat(name, ' ' ORDER BY name), '') FROM sqlite_schema`
+		if err := c.QueryRowContext(t.Context(), query).Scan(&names); err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	steps := []struct {
+		migrations      []string
+		ok              bool
+		tables, version string
+	}{
+		{[]string{`CREATE TABLE a (x)`}, true, "a", "1"},
+		{[]string{`CREATE TABLE a (x)`, `CREATE TABLE b (x); CREATE TABLE a (x)`}, false, "a", "1"},
+		{[]string{`CREATE TABLE a (x)`, `CREATE TABLE b (x)`, `CREATE TABLE c (x)`}, true, "a b c", "3"},
+		{[]string{`CREATE TABLE a (x)`, `CREATE TABLE b (x)`, `CREATE TABLE c (x)`}, true, "a b c", "3"},
+	}
+	for i, step := range steps {
+		if err := migrate(t.Context(), c.Conn, step.migrations); (err == nil) != step.ok {
+			t.Errorf("step %d: %v", i, err)
+		}
+		if got := tables(); got != step.tables {
+			t.Errorf("step %d: tables are %q, want %q", i, got, step.tables)
+		}
+		if got, err := c.pragma("user_version"); err != nil || got != step.version {
+			t.Errorf("step %d: version is %s, %v; want %s", i, got, err, step.version)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/validate"
+)
+
+// readStmts belong to the pool of readers; each connection prepares them once.
+type readStmts struct {
+	accounts, online *sql.Stmt
+	top              map[rushgate.Board]*sql.Stmt
+}
+
+func (r *readStmts) prepare(ctx context.Context, db *sql.DB) error {
+	_, err := prepare(ctx, db, map[**sql.Stmt]string{
+		&r.accounts: `SELECT id, username, password_hash, attempt, created_at FROM accounts
+			WHERE username IN (SELECT value FROM json_each(?))`,
+		&r.online: `SELECT count(*) FROM leases WHERE expires_at > ?`,
+	})
+	if err != nil {
+		return err
+	}
+	r.top = make(map[rushgate.Board]*sql.Stmt, len(scoreColumns))
+	for board, column := range scoreColumns {
+		if r.top[board], err = db.PrepareContext(ctx, topQuery(column)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var scoreColumns = map[rushgate.Board]string{
+	rushgate.BoardXP:     "xp",
+	rushgate.BoardLevel:  "level",
+	rushgate.BoardDeaths: "deaths",
+}
+
+func topQuery(column string) string {
+	return fmt.Sprintf(`SELECT id, name, %[1]s FROM characters ORDER BY %[1]s DESC, id LIMIT ?`, column)
+}
+
+// LoadAccounts implements [rushgate.Store].
+func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgate.Account, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	accounts, err := s.loadAccounts(ctx, usernames)
+	if err != nil {
+		return nil, wrap(fmt.Errorf("load accounts: %w", err))
+	}
+	return accounts, nil
+}
+
+func (s *Store) loadAccounts(ctx context.Context, usernames []string) (_ []rushgate.Account, err error) {
+	list, err := json.Marshal(usernames)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.reads.accounts.QueryContext(ctx, string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // what went wrong is in rows.Err
+	found := make(map[string]rushgate.Account, len(usernames))
+	for rows.Next() {
+		var a rushgate.Account
+		var created int64
+		if err := rows.Scan(&a.ID, &a.Username, &a.PasswordHash, &a.Attempt, &created); err != nil {
+			return nil, err
+		}
+		a.CreatedAt = time.UnixMilli(created).UTC()
+		found[a.Username] = a
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	accounts := make([]rushgate.Account, len(usernames))
+	for i, name := range usernames {
+		accounts[i] = found[name]
+	}
+	return accounts, nil
+}
+
+// Top implements [rushgate.Store]. It takes time in proportion to limit, not to the number of characters.
+func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) ([]rushgate.Rank, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	stmt, ok := s.reads.top[board]
+	if !ok {
+		return nil, fmt.Errorf("sqlite: unknown leaderboard %q", board)
+	}
+	if err := validate.Count("leaderboard limit", limit); err != nil {
+		return nil, wrap(err)
+	}
+	ranks, err := top(ctx, stmt, limit)
+	if err != nil {
+		return nil, wrap(fmt.Errorf("leaderboard: %w", err))
+	}
+	return ranks, nil
+}
+
+func top(ctx context.Context, stmt *sql.Stmt, limit int) (ranks []rushgate.Rank, err error) {
+	rows, err := stmt.QueryContext(ctx, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		r := rushgate.Rank{Rank: len(ranks) + 1}
+		if err := rows.Scan(&r.Player, &r.Name, &r.Score); err != nil {
+			return nil, err
+		}
+		if n := len(ranks); n > 0 && ranks[n-1].Score == r.Score {
+			r.Rank = ranks[n-1].Rank
+		}
+		ranks = append(ranks, r)
+	}
+	return ranks, rows.Err()
+}
+
+// Online implements [rushgate.Store].
+func (s *Store) Online(ctx context.Context) (int, error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	var n int
+	if err := s.reads.online.QueryRowContext(ctx, s.now().UnixMilli()).Scan(&n); err != nil {
+		return 0, wrap(fmt.Errorf("count online: %w", err))
+	}
+	return n, nil
+}

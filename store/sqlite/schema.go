@@ -1,0 +1,117 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// SchemaError refuses a database that was written by a newer version of Rushgate.
+type SchemaError struct {
+	// Found is the schema version of the database.
+	Found int
+	// Known is the newest schema version that this program can use.
+	Known int
+}
+
+// Error names both versions.
+func (e *SchemaError) Error() string {
+	return fmt.Sprintf("database has schema version %d, but this program knows only versions up to %d", e.Found, e.Known)
+}
+
+// migrations lead from each schema version to the next; the version (PRAGMA user_version) is the number of those that
+// have been carried out. What has been released must never be edited.
+var migrations = []string{
+	`CREATE TABLE accounts (
+		id            INTEGER PRIMARY KEY,
+		username      TEXT    NOT NULL UNIQUE,
+		password_hash TEXT    NOT NULL,
+		attempt       TEXT    NOT NULL,
+		created_at    INTEGER NOT NULL -- Unix milliseconds
+	) STRICT;
+
+	-- fence is that of the last lease claimed. x and y are NULL for NaN, which SQLite cannot store. data comes last
+	-- because what follows a long value is slow to reach.
+	CREATE TABLE characters (
+		id          INTEGER PRIMARY KEY REFERENCES accounts (id),
+		name        TEXT    NOT NULL,
+		zone        TEXT    NOT NULL,
+		x           REAL,
+		y           REAL,
+		hp          INTEGER NOT NULL,
+		xp          INTEGER NOT NULL,
+		level       INTEGER NOT NULL,
+		deaths      INTEGER NOT NULL,
+		playtime_ms INTEGER NOT NULL,
+		created_at  INTEGER NOT NULL, -- Unix milliseconds
+		fence       INTEGER NOT NULL,
+		data        BLOB    NOT NULL
+	) STRICT;
+	CREATE INDEX characters_by_xp     ON characters (xp     DESC, id);
+	CREATE INDEX characters_by_level  ON characters (level  DESC, id);
+	CREATE INDEX characters_by_deaths ON characters (deaths DESC, id);
+
+	-- A row lasts from the first claim to the release, also beyond expires_at: until somebody claims the player, the
+	-- holder may revive the lease and save. Its fence is that of the character.
+	CREATE TABLE leases (
+		player_id  INTEGER PRIMARY KEY REFERENCES characters (id),
+		node       TEXT    NOT NULL,
+		run        TEXT    NOT NULL,
+		attempt    TEXT    NOT NULL,
+		expires_at INTEGER NOT NULL -- Unix milliseconds; over when the clock shows this or more
+	) STRICT;
+	CREATE INDEX leases_by_expiry ON leases (expires_at);
+
+	CREATE TABLE player_ids (
+		one  INTEGER PRIMARY KEY CHECK (one = 1),
+		last INTEGER NOT NULL -- the greatest id given out
+	) STRICT;
+	INSERT INTO player_ids VALUES (1, 0);`,
+}
+
+// migrate carries out the migrations that the database has not seen yet, each wholly or not at all.
+func migrate(ctx context.Context, conn *sql.Conn, migrations []string) error {
+	var version int
+	if err := conn.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
+		return err
+	}
+	for ; version < len(migrations); version++ {
+		if err := migrateOnce(ctx, conn, migrations[version], version+1); err != nil {
+			return fmt.Errorf("migrate to schema version %d: %w", version+1, err)
+		}
+	}
+	return nil
+}
+
+func migrateOnce(ctx context.Context, conn *sql.Conn, migration string, version int) error {
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // without effect after Commit
+	if _, err := tx.ExecContext(ctx, migration); err != nil {
+		return err
+	}
+	stamp := fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d`, applicationID, version)
+	if _, err := tx.ExecContext(ctx, stamp); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// preparer is what *sql.DB and *sql.Conn have in common.
+type preparer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+// prepare fills in each statement, and returns those that it has prepared even if it fails at one of them. A pool
+// closes its statements; those of a single connection must be closed before it, or SQLite keeps its files open.
+func prepare(ctx context.Context, p preparer, queries map[**sql.Stmt]string) (prepared []*sql.Stmt, err error) {
+	for stmt, query := range queries {
+		if *stmt, err = p.PrepareContext(ctx, query); err != nil {
+			return prepared, err
+		}
+		prepared = append(prepared, *stmt)
+	}
+	return prepared, nil
+}

@@ -1,0 +1,196 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/storetest"
+)
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(crashEnv); path != "" {
+		os.Exit(registerUntilKilled(path))
+	}
+	os.Exit(m.Run())
+}
+
+// clock stands still unless it is moved.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func TestConformance(t *testing.T) {
+	c := &clock{now: time.Date(2026, time.May, 1, 0, 0, 0, 0, time.UTC)}
+	paths := make(map[rushgate.Store]string)
+	open := func(t *testing.T, path string) rushgate.Store {
+		t.Helper()
+		s, err := Open(t.Context(), path, Options{Now: c.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths[s] = path
+		return s
+	}
+	storetest.Run(t, storetest.Harness{
+		Open: func(t *testing.T) rushgate.Store {
+			t.Helper()
+			return open(t, filepath.Join(t.TempDir(), "store.db"))
+		},
+		Reopen: func(t *testing.T, s rushgate.Store) rushgate.Store {
+			t.Helper()
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return open(t, paths[s])
+		},
+		Advance: c.Advance,
+	})
+}
+
+// openStore opens a store that is closed with the test; opening the same path again finds the same data.
+func openStore(t testing.TB, path string) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+func newStore(t testing.TB) *Store {
+	t.Helper()
+	return openStore(t, filepath.Join(t.TempDir(), "store.db"))
+}
+
+var testInstance = rushgate.Instance{Node: "n", Run: "r"}
+
+func registration(id rushgate.PlayerID) rushgate.Admission {
+	return rushgate.Admission{
+		Account: rushgate.Account{
+			ID:           id,
+			Username:     fmt.Sprintf("player%d", id),
+			PasswordHash: fmt.Sprintf("hash %d", id),
+			CreatedAt:    time.Date(2026, time.May, 1, 0, 0, 0, 0, time.UTC),
+		},
+		Create:  true,
+		Attempt: "a",
+	}
+}
+
+func register(s *Store, ids ...rushgate.PlayerID) error {
+	var batch []rushgate.Admission
+	for _, id := range ids {
+		batch = append(batch, registration(id))
+	}
+	admitted, err := s.Admit(context.Background(), testInstance, batch)
+	for i := range admitted {
+		err = errors.Join(err, admitted[i].Err)
+	}
+	return err
+}
+
+func wantAccounts(t testing.TB, s *Store, ids ...rushgate.PlayerID) {
+	t.Helper()
+	for _, id := range ids {
+		accounts, err := s.LoadAccounts(context.Background(), []string{registration(id).Account.Username})
+		if err != nil || accounts[0].ID != id {
+			t.Errorf("account %d is %+v, %v", id, accounts, err)
+		}
+	}
+}
+
+func TestClosed(t *testing.T) {
+	s := newStore(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := register(s, 1); !errors.Is(err, ErrClosed) {
+		t.Errorf("Admit after Close = %v, want %v", err, ErrClosed)
+	}
+	if _, err := s.Online(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("Online after Close = %v, want %v", err, ErrClosed)
+	}
+}
+
+// The pragmas belong to a connection, and a pool has many.
+func TestPragmasHoldOnEveryConnection(t *testing.T) {
+	s := newStore(t)
+	type queryer interface {
+		pragma(name string) (string, error)
+	}
+	conns := map[string]queryer{"writer": conn{s.writer.conn}}
+	for i := range readers {
+		c, err := s.read.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		conns[fmt.Sprint("reader ", i)] = conn{c}
+	}
+	for name, c := range conns {
+		queryOnly := "1"
+		if name == "writer" {
+			queryOnly = "0"
+		}
+		want := map[string]string{
+			"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": queryOnly,
+		}
+		for pragma, want := range want {
+			if got, err := c.pragma(pragma); err != nil || got != want {
+				t.Errorf("%s: %s = %q, %v; want %q", name, pragma, got, err, want)
+			}
+		}
+	}
+}
+
+// A leaderboard must not read or sort all characters.
+func TestBoardsUseAnIndex(t *testing.T) {
+	s := newStore(t)
+	for board, column := range scoreColumns {
+		rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+topQuery(column), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var plan []string
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			plan = append(plan, detail)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if len(plan) != 1 || !strings.Contains(plan[0], "USING INDEX characters_by_"+column) {
+			t.Errorf("plan of board %s is %q", board, plan)
+		}
+	}
+}

@@ -1,0 +1,223 @@
+// Package sqlite is a [rushgate.Store] in one SQLite file, for a node that needs no database server.
+//
+// A write is answered only once it is on disk (write-ahead log, synchronous=FULL). Since that costs a disk flush, one
+// goroutine does all the writing and commits whatever is waiting together: the more callers, the fewer flushes each.
+// Reads go to a small pool of connections that cannot write, and never wait for a write.
+//
+// A file belongs to one process at a time, see [ErrLocked].
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+// ErrClosed is the error of every call after [Store.Close].
+var ErrClosed = errors.New("sqlite: store is closed")
+
+// Options adjust a [Store]. The zero value is ready for use.
+type Options struct {
+	// Now tells the time by which leases run out; nil means [time.Now]. It must be safe for concurrent use and must
+	// not call the store.
+	Now func() time.Time
+	// LeaseTTL is how long a lease lasts, to the millisecond; zero or less means [rushgate.LeaseTTL].
+	LeaseTTL time.Duration
+}
+
+// Store is a [rushgate.Store] in a SQLite file. It is safe for concurrent use.
+//
+// A call whose context ends before its turn to write has come does nothing and returns the context's error; once its
+// turn has come it runs to the end.
+type Store struct {
+	now func() time.Time
+	ttl time.Duration
+
+	lock   *os.File
+	read   *sql.DB
+	reads  readStmts
+	write  *sql.DB // one connection, which the writer keeps
+	writer *writer
+	writes writeStmts
+
+	mu     sync.Mutex
+	closed bool
+	calls  sync.WaitGroup // under way; none is added once closed is set
+
+	close func() error
+}
+
+var _ rushgate.Store = (*Store)(nil)
+
+// Open opens the database at path, or creates it there, readable by its owner only; the folder must exist. It brings
+// the schema up to date. Beside the database it keeps SQLite's own files and path.lock.
+//
+// It refuses a file that is in use ([ErrLocked]), that is not a Rushgate database ([ErrForeign]), or that a newer
+// version of Rushgate has written ([*SchemaError]), and changes nothing in such a file.
+//
+// ctx bounds the opening only.
+func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
+	s := &Store{now: opts.Now, ttl: opts.LeaseTTL}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.ttl <= 0 {
+		s.ttl = rushgate.LeaseTTL
+	}
+	s.close = sync.OnceValue(s.shutDown)
+	defer func() {
+		if err != nil {
+			_ = s.release() // err says what is the matter
+			err = fmt.Errorf("sqlite: open %s: %w", path, err)
+		}
+	}()
+
+	file, err := resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	// No descriptor of the database may be opened before the lock is held: closing it would strip the locks of a
+	// store that this very process has on the file (POSIX record locks belong to the process).
+	if s.lock, err = acquireLock(file + ".lock"); err != nil {
+		return nil, err
+	}
+	if err := create(file); err != nil {
+		return nil, err
+	}
+	if err := inspect(ctx, file, len(migrations)); err != nil {
+		return nil, err
+	}
+	if err := s.openWriter(ctx, file); err != nil {
+		return nil, err
+	}
+	if err := s.openReaders(ctx, file); err != nil {
+		return nil, err
+	}
+	s.writer.start()
+	return s, nil
+}
+
+func (s *Store) openWriter(ctx context.Context, file string) error {
+	var err error
+	if s.write, err = sql.Open("sqlite", dataSource(file, false)); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	s.writer = &writer{conn: conn, jobs: make(chan *job), stopped: make(chan struct{})}
+	var mode string
+	if err := conn.QueryRowContext(ctx, `PRAGMA journal_mode`).Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" { // SQLite does not call it an error when the file system cannot do it
+		return fmt.Errorf("write-ahead log is not available here (journal mode %q)", mode)
+	}
+	if err := migrate(ctx, conn, migrations); err != nil {
+		return err
+	}
+	return s.writer.prepare(ctx, s.writes.queries())
+}
+
+func (s *Store) openReaders(ctx context.Context, file string) error {
+	var err error
+	if s.read, err = sql.Open("sqlite", dataSource(file, true)); err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	return s.reads.prepare(ctx, s.read)
+}
+
+// enter admits one call, which must end with leave.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+func (s *Store) leave() { s.calls.Done() }
+
+// do runs a job in the writer and returns once it is on disk or has failed.
+func (s *Store) do(ctx context.Context, run func(context.Context) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	if err := s.writer.do(ctx, run); err != nil {
+		return wrap(err)
+	}
+	return nil
+}
+
+// Stats counts what the writer has done since [Open].
+type Stats struct {
+	// Writes is the number of calls that were written: those of Admit, Save, Refresh and ReserveIDs that succeeded.
+	Writes uint64
+	// Commits is the number of transactions that it took, each with one flush of the log to disk.
+	Commits uint64
+}
+
+// Stats returns the current counts. It may be called at any time, also after Close.
+func (s *Store) Stats() Stats {
+	commits := s.writer.commits.Load() // first, because the writer counts it last: never more commits than writes
+	return Stats{Writes: s.writer.writes.Load(), Commits: commits}
+}
+
+// Close implements [rushgate.Store]. Calls that have begun are finished first. Every call of Close returns the same
+// error.
+func (s *Store) Close() error { return s.close() }
+
+func (s *Store) shutDown() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.calls.Wait()
+	s.writer.stop()
+	if err := s.release(); err != nil {
+		return fmt.Errorf("sqlite: close: %w", err)
+	}
+	return nil
+}
+
+// release gives back whatever Open has got hold of. The writer goes last, so that it can move the log into the
+// database, and the lock after everything.
+func (s *Store) release() error {
+	var errs []error
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	if s.write != nil {
+		errs = append(errs, s.write.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// wrap marks an error as this package's, unless it is one that callers compare.
+func wrap(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("sqlite: %w", err)
+}

@@ -1,0 +1,146 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/validate"
+)
+
+// writeStmts belong to the writer's connection and are used by its jobs only.
+type writeStmts struct {
+	playerByID, playerByName                *sql.Stmt
+	insertAccount, insertCharacter, setHash *sql.Stmt
+	setFence, putLease                      *sql.Stmt
+	save, lastFence, endLease, refresh      *sql.Stmt
+	reserve                                 *sql.Stmt
+}
+
+// queries returns the text of each statement.
+func (w *writeStmts) queries() map[**sql.Stmt]string {
+	return map[**sql.Stmt]string{
+		&w.playerByID:   playerQuery + `WHERE a.id = ?`,
+		&w.playerByName: playerQuery + `WHERE a.username = ?`,
+		&w.insertAccount: `INSERT INTO accounts (id, username, password_hash, attempt, created_at)
+			VALUES (?, ?, ?, ?, ?)`,
+		&w.insertCharacter: `INSERT INTO characters
+			(id, name, zone, x, y, hp, xp, level, deaths, playtime_ms, created_at, fence, data)
+			VALUES (?, ?, '', 0, 0, 0, 0, 1, 0, 0, ?, 0, x'')`,
+		&w.setHash:  `UPDATE accounts SET password_hash = ? WHERE id = ?`,
+		&w.setFence: `UPDATE characters SET fence = ? WHERE id = ?`,
+		&w.putLease: `INSERT INTO leases (player_id, node, run, attempt, expires_at) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (player_id) DO UPDATE SET node = excluded.node, run = excluded.run,
+				attempt = excluded.attempt, expires_at = excluded.expires_at`,
+		&w.save: `UPDATE characters
+			SET zone = ?, x = ?, y = ?, hp = ?, xp = ?, level = ?, deaths = ?, playtime_ms = ?, data = ?
+			WHERE id = ? AND fence = ? AND EXISTS (SELECT 1 FROM leases WHERE player_id = characters.id)`,
+		&w.lastFence: `SELECT count(*) FROM characters WHERE id = ? AND fence = ?`,
+		&w.endLease:  `DELETE FROM leases WHERE player_id = ?`,
+		&w.refresh: `UPDATE leases SET node = ?, run = ?, expires_at = ?
+			WHERE player_id = ? AND (SELECT fence FROM characters WHERE id = player_id) = ?`,
+		&w.reserve: `UPDATE player_ids SET last = last + ? RETURNING last`,
+	}
+}
+
+// Save implements [rushgate.Store]. A release that is repeated because its answer was lost answers nil and changes
+// nothing, as long as nobody has claimed the player in between.
+func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error) {
+	if err := validate.Saves(saves); err != nil {
+		return nil, wrap(err)
+	}
+	errs := make([]error, len(saves))
+	err := s.do(ctx, func(ctx context.Context) (err error) {
+		for i := range saves {
+			if errs[i], err = s.save(ctx, &saves[i]); err != nil {
+				return fmt.Errorf("save player %d: %w", saves[i].Character.ID, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return errs, nil
+}
+
+// save writes one character back. The first error is the item's, the second the job's.
+func (s *Store) save(ctx context.Context, save *rushgate.Save) (lost, err error) {
+	c := &save.Character
+	data := c.Data
+	if data == nil {
+		data = []byte{} // nil would be NULL
+	}
+	n, err := affected(s.writes.save.ExecContext(ctx, c.Zone, c.X, c.Y, c.HP, c.XP, c.Level, c.Deaths,
+		c.Playtime.Milliseconds(), data, int64(c.ID), int64(save.Fence)))
+	if err != nil {
+		return nil, err
+	}
+	if n == 1 {
+		if save.Release {
+			_, err = s.writes.endLease.ExecContext(ctx, int64(c.ID))
+		}
+		return nil, err
+	}
+	if save.Release { // with the last fence there is: then only the lease was missing, so this is a repetition
+		var released int
+		err := s.writes.lastFence.QueryRowContext(ctx, int64(c.ID), int64(save.Fence)).Scan(&released)
+		if err != nil || released == 1 {
+			return nil, err
+		}
+	}
+	return rushgate.ErrLeaseLost, nil
+}
+
+// Refresh implements [rushgate.Store].
+func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rushgate.Lease) ([]error, error) {
+	if err := validate.Instance(by); err != nil {
+		return nil, wrap(err)
+	}
+	errs := make([]error, len(leases))
+	err := s.do(ctx, func(ctx context.Context) error {
+		expiresAt := s.now().Add(s.ttl).UnixMilli()
+		for i, l := range leases {
+			n, err := affected(s.writes.refresh.ExecContext(ctx, by.Node, by.Run, expiresAt, int64(l.Player), int64(l.Fence)))
+			if err != nil {
+				return fmt.Errorf("refresh lease of player %d: %w", l.Player, err)
+			}
+			if n == 0 {
+				errs[i] = rushgate.ErrLeaseLost
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return errs, nil
+}
+
+// ReserveIDs implements [rushgate.Store].
+func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error) {
+	if err := validate.Count("block of ids", n); err != nil {
+		return 0, wrap(err)
+	}
+	var last int64
+	err := s.do(ctx, func(ctx context.Context) error {
+		// A sum beyond 63 bits is no integer any more, which the STRICT table refuses.
+		if err := s.writes.reserve.QueryRowContext(ctx, n).Scan(&last); err != nil {
+			return fmt.Errorf("reserve %d player ids: %w", n, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return rushgate.PlayerID(last - int64(n) + 1), nil
+}
+
+// affected returns the number of rows that a statement has changed.
+func affected(r sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}

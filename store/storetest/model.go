@@ -1,0 +1,347 @@
+package storetest
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/rushgate/rushgate"
+)
+
+// runModel drives a store with random sequences of calls and compares each answer with that of a model.
+func runModel(t *testing.T, h Harness) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m := &machine{h: h, s: h.Open(t), players: make(map[rushgate.PlayerID]*modelPlayer), nextID: 1}
+		defer func() {
+			if err := m.s.Close(); err != nil {
+				rt.Errorf("Close: %v", err)
+			}
+		}()
+		actions := map[string]func(*rapid.T){
+			"admit":   m.admit,
+			"save":    m.save,
+			"refresh": m.refresh,
+			"advance": m.advance,
+			"load":    m.load,
+			"top":     m.top,
+			"online":  m.online,
+			"reserve": m.reserve,
+		}
+		if h.Reopen != nil {
+			actions["reopen"] = func(*rapid.T) { m.s = h.Reopen(t, m.s) }
+		}
+		rt.Repeat(actions)
+	})
+}
+
+// machine is a store and the model of what is in it.
+type machine struct {
+	h Harness
+
+	s rushgate.Store
+
+	now     time.Duration // since the start
+	players map[rushgate.PlayerID]*modelPlayer
+	nextID  rushgate.PlayerID // for the next account
+	lastID  rushgate.PlayerID // the greatest one reserved
+}
+
+type modelPlayer struct {
+	account   rushgate.Account
+	character rushgate.Character
+	fence     uint64 // that of the last claim; its value is the store's choice
+	held      bool   // claimed and not released
+	by        rushgate.Instance
+	attempt   string
+	expires   time.Duration
+}
+
+var (
+	modelNames    = []string{"ann", "bob", "cyd", "dan"}
+	modelHashes   = []string{"h1", "h2", "h3"}
+	modelAttempts = []string{"x", "y"}
+)
+
+func pick[T any](t *rapid.T, label string, from ...T) T {
+	return rapid.SampledFrom(from).Draw(t, label)
+}
+
+func (m *machine) byName(name string) *modelPlayer {
+	for _, p := range m.players {
+		if p.account.Username == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// player draws the id of a player, sometimes of one that does not exist.
+func (m *machine) player(t *rapid.T) rushgate.PlayerID {
+	ids := append(slices.Sorted(maps.Keys(m.players)), 1<<40)
+	return pick(t, "player", ids...)
+}
+
+func (m *machine) admit(t *rapid.T) {
+	by := pick(t, "by", nodeA, nodeA2, nodeB)
+	var batch []rushgate.Admission
+	for range rapid.IntRange(1, 4).Draw(t, "batch size") {
+		batch = append(batch, m.admission(t))
+	}
+	got, err := m.s.Admit(t.Context(), by, batch)
+	if err != nil || len(got) != len(batch) {
+		t.Fatalf("Admit of %d: %d results, %v", len(batch), len(got), err)
+	}
+	for i := range batch {
+		m.checkAdmitted(t, by, &batch[i], &got[i])
+	}
+}
+
+func (m *machine) admission(t *rapid.T) rushgate.Admission {
+	a := rushgate.Admission{Attempt: pick(t, "attempt", modelAttempts...)}
+	a.Account.PasswordHash = pick(t, "hash", modelHashes...)
+	if a.Create = rapid.Bool().Draw(t, "create"); !a.Create {
+		a.Account.ID = m.player(t)
+		a.NewHash = pick(t, "new hash", "", "", "h1", "h2", "h3")
+		return a
+	}
+	a.Account.ID = m.nextID
+	m.nextID++
+	a.Account.Username = pick(t, "name", modelNames...)
+	a.Account.Attempt = pick(t, "account attempt", "", "x", "y")
+	a.Account.CreatedAt = epoch.Add(m.now)
+	return a
+}
+
+// checkAdmitted carries one admission out in the model and compares the results.
+func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Admission, got *rushgate.Admitted) {
+	p, refused := m.findOrCreate(a)
+	if refused == nil && p.held && m.now < p.expires {
+		other := p.by.Node != by.Node
+		rival := p.by == by && p.attempt != a.Attempt
+		if other || rival {
+			refused = rushgate.AlreadyLoggedIn
+		}
+	}
+	if !errors.Is(got.Err, refused) {
+		t.Fatalf("%+v by %v got %v, want %v", *a, by, got.Err, refused)
+	}
+	if refused != nil {
+		return
+	}
+	resumed := p.held && p.by == by && p.attempt == a.Attempt
+	fresh := got.Lease.Fence > p.fence
+	if got.Lease.Player != p.account.ID || got.Resumed != resumed || fresh == resumed || resumed && got.Lease.Fence != p.fence {
+		t.Fatalf("%+v by %v got %+v resumed %v, want resumed %v after fence %d", *a, by, got.Lease, got.Resumed, resumed, p.fence)
+	}
+	if !sameCharacter(got.Character, p.character) {
+		t.Fatalf("admitted character is\n%+v, want\n%+v", got.Character, p.character)
+	}
+	if a.NewHash != "" && p.account.PasswordHash == a.Account.PasswordHash {
+		p.account.PasswordHash = a.NewHash
+	}
+	if want := a.NewHash != "" && p.account.PasswordHash == a.NewHash; got.HashReplaced != want {
+		t.Fatalf("%+v: HashReplaced = %v, want %v", *a, got.HashReplaced, want)
+	}
+	p.fence, p.held, p.by, p.attempt, p.expires = got.Lease.Fence, true, by, a.Attempt, m.now+rushgate.LeaseTTL
+}
+
+func (m *machine) findOrCreate(a *rushgate.Admission) (*modelPlayer, error) {
+	if !a.Create {
+		if p := m.players[a.Account.ID]; p != nil {
+			return p, nil
+		}
+		return nil, rushgate.BadCredentials
+	}
+	p := m.byName(a.Account.Username)
+	switch {
+	case p == nil:
+		p = &modelPlayer{account: a.Account, character: created(a.Account)}
+		m.players[a.Account.ID] = p
+		return p, nil
+	case p.account.PasswordHash == a.Account.PasswordHash:
+		return p, nil
+	case a.Account.Attempt != "" && p.account.Attempt == a.Account.Attempt:
+		return nil, rushgate.ErrConcurrentAttempt
+	default:
+		return nil, rushgate.UsernameTaken
+	}
+}
+
+// fence draws the right fence of a player, or one next to it.
+func (m *machine) fence(t *rapid.T, id rushgate.PlayerID) uint64 {
+	right := uint64(1)
+	if p := m.players[id]; p != nil {
+		right = p.fence
+	}
+	return pick(t, "fence", right, right, right, right-1, right+1)
+}
+
+func (m *machine) save(t *rapid.T) {
+	var batch []rushgate.Save
+	for range rapid.IntRange(1, 4).Draw(t, "batch size") {
+		id := m.player(t)
+		batch = append(batch, rushgate.Save{
+			Character: drawCharacter(t, id),
+			Fence:     m.fence(t, id),
+			Release:   rapid.Bool().Draw(t, "release"),
+		})
+	}
+	want := make([]error, len(batch))
+	for i := range batch {
+		want[i] = m.modelSave(batch[i])
+	}
+	got, err := m.s.Save(t.Context(), batch)
+	if err != nil || len(got) != len(batch) {
+		t.Fatalf("Save of %d: %d results, %v", len(batch), len(got), err)
+	}
+	for i := range batch {
+		if !errors.Is(got[i], want[i]) {
+			t.Fatalf("%+v got %v, want %v", batch[i], got[i], want[i])
+		}
+		for j := range batch[i].Character.Data {
+			batch[i].Character.Data[j] ^= 0xff // the caller's to change again
+		}
+	}
+}
+
+func (m *machine) modelSave(s rushgate.Save) error {
+	p := m.players[s.Character.ID]
+	switch {
+	case p == nil || p.fence != s.Fence:
+		return rushgate.ErrLeaseLost
+	case !p.held && s.Release:
+		return nil // repeated
+	case !p.held:
+		return rushgate.ErrLeaseLost
+	}
+	s.Character.Name, s.Character.CreatedAt = p.character.Name, p.character.CreatedAt
+	s.Character.Data = slices.Clone(s.Character.Data)
+	p.character = s.Character
+	p.held = !s.Release
+	return nil
+}
+
+func drawCharacter(t *rapid.T, id rushgate.PlayerID) rushgate.Character {
+	return rushgate.Character{
+		ID:       id,
+		Name:     "ignored",
+		Zone:     rapid.String().Draw(t, "zone"),
+		X:        rapid.Float64().Draw(t, "x"),
+		Y:        rapid.Float64().Draw(t, "y"),
+		HP:       rapid.IntRange(-10, 100).Draw(t, "hp"),
+		XP:       rapid.Int64Range(0, 3).Draw(t, "xp"),
+		Level:    rapid.IntRange(1, 3).Draw(t, "level"),
+		Deaths:   rapid.IntRange(0, 3).Draw(t, "deaths"),
+		Playtime: time.Duration(rapid.IntRange(0, 1000).Draw(t, "playtime")) * time.Millisecond,
+		Data:     rapid.SliceOfN(rapid.Byte(), 0, 8).Draw(t, "data"),
+	}
+}
+
+func (m *machine) refresh(t *rapid.T) {
+	by := pick(t, "by", nodeA, nodeA2, nodeB)
+	var batch []rushgate.Lease
+	for range rapid.IntRange(1, 4).Draw(t, "batch size") {
+		id := m.player(t)
+		batch = append(batch, rushgate.Lease{Player: id, Fence: m.fence(t, id)})
+	}
+	got, err := m.s.Refresh(t.Context(), by, batch)
+	if err != nil || len(got) != len(batch) {
+		t.Fatalf("Refresh of %d: %d results, %v", len(batch), len(got), err)
+	}
+	for i, l := range batch {
+		p := m.players[l.Player]
+		if p == nil || !p.held || p.fence != l.Fence {
+			if !errors.Is(got[i], rushgate.ErrLeaseLost) {
+				t.Fatalf("refresh of %+v: %v, want %v", l, got[i], rushgate.ErrLeaseLost)
+			}
+			continue
+		}
+		if got[i] != nil {
+			t.Fatalf("refresh of %+v: %v", l, got[i])
+		}
+		p.by, p.expires = by, m.now+rushgate.LeaseTTL
+	}
+}
+
+func (m *machine) advance(t *rapid.T) {
+	d := pick(t, "by", time.Millisecond, rushgate.LeaseTTL/2, rushgate.LeaseTTL-time.Millisecond, rushgate.LeaseTTL)
+	m.h.Advance(d)
+	m.now += d
+}
+
+func (m *machine) load(t *rapid.T) {
+	names := rapid.SliceOfN(rapid.SampledFrom([]string{"ann", "bob", "cyd", "dan", "nobody"}), 1, 8).Draw(t, "names")
+	got, err := m.s.LoadAccounts(t.Context(), names)
+	if err != nil || len(got) != len(names) {
+		t.Fatalf("LoadAccounts(%q): %d accounts, %v", names, len(got), err)
+	}
+	for i, name := range names {
+		var want rushgate.Account
+		if p := m.byName(name); p != nil {
+			want = p.account
+		}
+		if !sameAccount(got[i], want) {
+			t.Fatalf("account of %s is\n%+v, want\n%+v", name, got[i], want)
+		}
+	}
+}
+
+func (m *machine) top(t *rapid.T) {
+	board := pick(t, "board", rushgate.BoardXP, rushgate.BoardLevel, rushgate.BoardDeaths)
+	limit := rapid.IntRange(1, 5).Draw(t, "limit")
+	got, err := m.s.Top(t.Context(), board, limit)
+	if want := m.ranks(board, limit); err != nil || !slices.Equal(got, want) {
+		t.Fatalf("Top(%s, %d) is %v\n%+v, want\n%+v", board, limit, err, got, want)
+	}
+}
+
+// ranks gives each player the rank that follows from how many are better.
+func (m *machine) ranks(board rushgate.Board, limit int) []rushgate.Rank {
+	var ranks []rushgate.Rank
+	for id, p := range m.players {
+		c := p.character
+		score := map[rushgate.Board]int64{
+			rushgate.BoardXP:     c.XP,
+			rushgate.BoardLevel:  int64(c.Level),
+			rushgate.BoardDeaths: int64(c.Deaths),
+		}[board]
+		ranks = append(ranks, rushgate.Rank{Rank: 1, Player: id, Name: c.Name, Score: score})
+	}
+	for i := range ranks {
+		for _, other := range ranks {
+			if other.Score > ranks[i].Score {
+				ranks[i].Rank++
+			}
+		}
+	}
+	slices.SortFunc(ranks, func(a, b rushgate.Rank) int {
+		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Player, b.Player))
+	})
+	return ranks[:min(limit, len(ranks))]
+}
+
+func (m *machine) online(t *rapid.T) {
+	want := 0
+	for _, p := range m.players {
+		if p.held && m.now < p.expires {
+			want++
+		}
+	}
+	if n, err := m.s.Online(t.Context()); err != nil || n != want {
+		t.Fatalf("Online = %d, %v; want %d", n, err, want)
+	}
+}
+
+func (m *machine) reserve(t *rapid.T) {
+	n := rapid.IntRange(1, 1000).Draw(t, "n")
+	first, err := m.s.ReserveIDs(t.Context(), n)
+	if err != nil || first <= m.lastID {
+		t.Fatalf("ReserveIDs(%d) = %d, %v, but %d was given out", n, first, err, m.lastID)
+	}
+	m.lastID = first + rushgate.PlayerID(n) - 1
+}

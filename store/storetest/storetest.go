@@ -1,0 +1,244 @@
+// Package storetest is the conformance suite of [rushgate.Store]: whatever passes it may stand behind a node. A store's
+// own test calls [Run]:
+//
+//	func TestConformance(t *testing.T) {
+//		clock := newClock()
+//		storetest.Run(t, storetest.Harness{
+//			Open:    func(t *testing.T) rushgate.Store { return mystore.New(mystore.Options{Now: clock.Now}) },
+//			Advance: clock.Advance,
+//		})
+//	}
+package storetest
+
+import (
+	"bytes"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+// Harness is how the suite gets hold of the store under test.
+type Harness struct {
+	// Open returns a new, empty store whose leases last [rushgate.LeaseTTL]. The suite closes it.
+	Open func(t *testing.T) rushgate.Store
+	// Reopen closes s and returns another store on the same data, as after a restart. It is nil for a store that
+	// forgets everything when it is closed; what only a lasting store can show is then skipped.
+	Reopen func(t *testing.T, s rushgate.Store) rushgate.Store
+	// Advance moves the clock of all stores of this harness forward. Otherwise the clock stands still.
+	Advance func(d time.Duration)
+}
+
+// Run checks a store against the contract, case by case in subtests, and then against a model of it with random
+// sequences of calls.
+func Run(t *testing.T, h Harness) {
+	groups := []struct {
+		name  string
+		cases []testCase
+	}{
+		{"Accounts", accountCases},
+		{"Hashes", hashCases},
+		{"Leases", leaseCases},
+		{"Saves", saveCases},
+		{"Boards", boardCases},
+		{"IDs", idCases},
+		{"Calls", callCases},
+	}
+	for _, g := range groups {
+		t.Run(g.name, func(t *testing.T) {
+			for _, c := range g.cases {
+				t.Run(c.name, func(t *testing.T) { c.run(t, h) })
+			}
+		})
+	}
+	t.Run("Model", func(t *testing.T) { runModel(t, h) })
+}
+
+type testCase struct {
+	name string
+	run  func(t *testing.T, h Harness)
+}
+
+// open returns a fresh store that is closed with the test.
+func (h Harness) open(t *testing.T) rushgate.Store {
+	t.Helper()
+	s := h.Open(t)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+// reopen returns a store on the same data that is closed with the test, or skips the test.
+func (h Harness) reopen(t *testing.T, s rushgate.Store) rushgate.Store {
+	t.Helper()
+	if h.Reopen == nil {
+		t.Skip("the store does not outlast Close")
+	}
+	s = h.Reopen(t, s)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+var (
+	nodeA  = rushgate.Instance{Node: "a", Run: "1"}
+	nodeA2 = rushgate.Instance{Node: "a", Run: "2"} // the same node after a restart
+	nodeB  = rushgate.Instance{Node: "b", Run: "1"}
+)
+
+// epoch is when the suite's accounts were registered.
+var epoch = time.Date(2026, time.March, 1, 12, 0, 0, 123e6, time.UTC)
+
+// registration returns an admission that creates an account. Hash and attempt are derived from name and attempt.
+func registration(id rushgate.PlayerID, name, attempt string) rushgate.Admission {
+	return rushgate.Admission{
+		Account: rushgate.Account{
+			ID:           id,
+			Username:     name,
+			PasswordHash: "hash of " + name + " by " + attempt,
+			Attempt:      attempt,
+			CreatedAt:    epoch.Add(time.Duration(id) * time.Millisecond),
+		},
+		Create:  true,
+		Attempt: attempt,
+	}
+}
+
+func login(id rushgate.PlayerID, attempt string) rushgate.Admission {
+	return rushgate.Admission{Account: rushgate.Account{ID: id}, Attempt: attempt}
+}
+
+func admitAll(t *testing.T, s rushgate.Store, by rushgate.Instance, batch ...rushgate.Admission) []rushgate.Admitted {
+	t.Helper()
+	admitted, err := s.Admit(t.Context(), by, batch)
+	if err != nil {
+		t.Fatalf("Admit: %v", err)
+	}
+	if len(admitted) != len(batch) {
+		t.Fatalf("Admit of %d returned %d results", len(batch), len(admitted))
+	}
+	return admitted
+}
+
+// admit carries out one admission that must succeed.
+func admit(t *testing.T, s rushgate.Store, by rushgate.Instance, a rushgate.Admission) rushgate.Admitted {
+	t.Helper()
+	got := admitAll(t, s, by, a)[0]
+	if got.Err != nil {
+		t.Fatalf("Admit %q by %v: %v", a.Attempt, by, got.Err)
+	}
+	return got
+}
+
+// register creates an account that must not exist yet.
+func register(t *testing.T, s rushgate.Store, id rushgate.PlayerID, name string) rushgate.Admitted {
+	t.Helper()
+	return admit(t, s, nodeA, registration(id, name, "first"))
+}
+
+func saveAll(t *testing.T, s rushgate.Store, batch ...rushgate.Save) []error {
+	t.Helper()
+	errs, err := s.Save(t.Context(), batch)
+	if err != nil {
+		t.Fatalf("Save: %v", err)
+	}
+	if len(errs) != len(batch) {
+		t.Fatalf("Save of %d returned %d results", len(batch), len(errs))
+	}
+	return errs
+}
+
+func save(t *testing.T, s rushgate.Store, one rushgate.Save) error {
+	t.Helper()
+	return saveAll(t, s, one)[0]
+}
+
+// release writes a character back and ends its lease, which must succeed.
+func release(t *testing.T, s rushgate.Store, in rushgate.Admitted) {
+	t.Helper()
+	if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence, Release: true}); err != nil {
+		t.Fatalf("release: %v", err)
+	}
+}
+
+func refresh(t *testing.T, s rushgate.Store, by rushgate.Instance, leases ...rushgate.Lease) []error {
+	t.Helper()
+	errs, err := s.Refresh(t.Context(), by, leases)
+	if err != nil {
+		t.Fatalf("Refresh: %v", err)
+	}
+	if len(errs) != len(leases) {
+		t.Fatalf("Refresh of %d returned %d results", len(leases), len(errs))
+	}
+	return errs
+}
+
+func load(t *testing.T, s rushgate.Store, names ...string) []rushgate.Account {
+	t.Helper()
+	accounts, err := s.LoadAccounts(t.Context(), names)
+	if err != nil {
+		t.Fatalf("LoadAccounts: %v", err)
+	}
+	if len(accounts) != len(names) {
+		t.Fatalf("LoadAccounts of %d returned %d accounts", len(names), len(accounts))
+	}
+	return accounts
+}
+
+func top(t *testing.T, s rushgate.Store, board rushgate.Board, limit int) []rushgate.Rank {
+	t.Helper()
+	ranks, err := s.Top(t.Context(), board, limit)
+	if err != nil {
+		t.Fatalf("Top: %v", err)
+	}
+	return ranks
+}
+
+func wantOnline(t *testing.T, s rushgate.Store, want int) {
+	t.Helper()
+	if n, err := s.Online(t.Context()); err != nil || n != want {
+		t.Fatalf("Online = %d, %v; want %d", n, err, want)
+	}
+}
+
+func wantAccount(t *testing.T, got, want rushgate.Account) {
+	t.Helper()
+	if !sameAccount(got, want) {
+		t.Fatalf("account is\n%+v, want\n%+v", got, want)
+	}
+}
+
+func wantCharacter(t *testing.T, got, want rushgate.Character) {
+	t.Helper()
+	if !sameCharacter(got, want) {
+		t.Fatalf("character is\n%+v, want\n%+v", got, want)
+	}
+}
+
+// sameAccount compares instants, not their representation.
+func sameAccount(a, b rushgate.Account) bool {
+	created := a.CreatedAt.Equal(b.CreatedAt)
+	a.CreatedAt, b.CreatedAt = time.Time{}, time.Time{}
+	return created && a == b
+}
+
+// sameCharacter takes NaN for equal to itself and no Data for equal to empty Data.
+func sameCharacter(a, b rushgate.Character) bool {
+	return a.ID == b.ID && a.Name == b.Name && a.Zone == b.Zone && sameFloat(a.X, b.X) && sameFloat(a.Y, b.Y) &&
+		a.HP == b.HP && a.XP == b.XP && a.Level == b.Level && a.Deaths == b.Deaths && a.Playtime == b.Playtime &&
+		a.CreatedAt.Equal(b.CreatedAt) && bytes.Equal(a.Data, b.Data)
+}
+
+func sameFloat(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
+
+// created returns the character that a registration makes.
+func created(a rushgate.Account) rushgate.Character {
+	return rushgate.Character{ID: a.ID, Name: a.Username, Level: 1, CreatedAt: a.CreatedAt}
+}

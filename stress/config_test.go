@@ -1,0 +1,67 @@
+package stress
+
+import (
+	"math"
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func TestConfigErrorsNameTheField(t *testing.T) {
+	good := Config{Target: "http://127.0.0.1:8080", Clients: 1}
+	if _, err := good.withDefaults(); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		field  string
+		change func(*Config)
+	}{
+		{"Target", func(c *Config) { c.Target = "" }},
+		{"Target", func(c *Config) { c.Target = "127.0.0.1:8080" }},
+		{"Admin", func(c *Config) { c.Admin = "nowhere" }},
+		{"Scenario", func(c *Config) { c.Scenario = "flood" }},
+		{"Mode", func(c *Config) { c.Mode = "guess" }},
+		{"Clients", func(c *Config) { c.Clients = 0 }},
+		{"Clients", func(c *Config) { c.Clients = MaxClients + 1 }},
+		{"Rate", func(c *Config) { c.Scenario = Ramp }},
+		{"Rate", func(c *Config) { c.Scenario, c.Rate = Ramp, math.NaN() }},
+		{"Rate", func(c *Config) { c.Scenario, c.Rate = Ramp, math.Inf(1) }},
+		{"Rate", func(c *Config) { c.Rate = 5 }},
+		{"Prefix", func(c *Config) { c.Prefix = "two words" }},
+		{"Prefix", func(c *Config) { c.Prefix = "Upper" }},
+		{"Prefix", func(c *Config) { c.Prefix = strings.Repeat("x", 26) }},
+		{"Password", func(c *Config) { c.Password = "line\nbreak" }},
+		{"Timeout", func(c *Config) { c.Timeout = -1 }},
+	}
+	for _, tt := range tests {
+		cfg := good
+		tt.change(&cfg)
+		if _, err := Run(t.Context(), cfg); err == nil || !strings.HasPrefix(err.Error(), "stress: "+tt.field+": ") {
+			t.Errorf("%s: error %v", tt.field, err)
+		}
+	}
+}
+
+func TestSources(t *testing.T) {
+	for i, want := range map[int]string{0: "127.1.0.1", 253: "127.1.0.254", 254: "127.1.1.1", 254 * 256: "127.2.0.1"} {
+		if got := source(i); got != netip.MustParseAddr(want) {
+			t.Errorf("source(%d) = %v, want %s", i, got, want)
+		}
+	}
+	seen := map[netip.Addr]bool{}
+	for i := range MaxClients + 2 {
+		a := source(i)
+		if last := a.As4()[3]; seen[a] || !a.IsLoopback() || last == 0 || last == 255 {
+			t.Fatalf("source(%d) = %v", i, a)
+		}
+		seen[a] = true
+	}
+}
+
+func TestCanSpread(t *testing.T) {
+	for target, noted := range map[string]bool{"http://192.0.2.1": false, "https://play.example.org": false, "http://[::1]:80": true} {
+		if ok, note := (&Config{Target: target}).canSpread(); ok || (note != "") != noted {
+			t.Errorf("%s: %v, note %q", target, ok, note)
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package stress
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fake is a server in memory, to be used within a synctest bubble, where its delays are exact.
+type fake struct {
+	// knock answers the try-th request of an account; try counts from 1.
+	knock func(w http.ResponseWriter, r *http.Request, name string, try int)
+	// logout and healthz, if set, run before the answer.
+	logout, healthz func(r *http.Request)
+	metrics         []string // answers of /metrics.json in order, the last one for ever
+
+	mu       sync.Mutex
+	tries    map[string]int
+	arrived  map[string]time.Time
+	lastCall map[string]time.Time // of each session
+	expired  int                  // calls that came after more than 30 s of silence
+	players  int
+	dials    int
+	asked    int // times that metrics were read
+	conns    chan net.Conn
+	closed   chan struct{}
+}
+
+// start serves until the test ends, and returns a configuration that reaches the server.
+func (f *fake) start(t *testing.T) Config {
+	f.tries, f.arrived, f.lastCall = map[string]int{}, map[string]time.Time{}, map[string]time.Time{}
+	f.conns, f.closed = make(chan net.Conn), make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/{action}", f.action)
+	mux.HandleFunc("GET /v1/me", f.session(func(w http.ResponseWriter, _ *http.Request, name string) {
+		fmt.Fprintf(w, `{"player_id":%s,"name":%q,"expires_at":%q}`, idOf(name), name, time.Now().Add(30*time.Second).Format(time.RFC3339Nano))
+	}))
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		fmt.Fprintf(w, `{"state":"open","players":%d}`, f.players)
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if f.healthz != nil {
+			f.healthz(r)
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /metrics.json", func(w http.ResponseWriter, _ *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		fmt.Fprint(w, f.metrics[min(f.asked, len(f.metrics)-1)])
+		f.asked++
+	})
+	srv := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := srv.Serve(f); !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		if err := srv.Close(); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+	})
+	return Config{Target: "http://game.test", dial: f.dial, random: func() float64 { return 0 }}
+}
+
+func (f *fake) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	f.mu.Lock()
+	f.dials++
+	f.mu.Unlock()
+	ours, theirs := net.Pipe()
+	select {
+	case f.conns <- theirs:
+		return ours, nil
+	case <-f.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Accept, Close and Addr make the fake a net.Listener.
+func (f *fake) Accept() (net.Conn, error) {
+	select {
+	case c := <-f.conns:
+		return c, nil
+	case <-f.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (f *fake) Close() error { close(f.closed); return nil }
+
+func (f *fake) Addr() net.Addr { return &net.UnixAddr{Name: "fake"} }
+
+func (f *fake) action(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("action") == "logout" {
+		f.session(func(w http.ResponseWriter, r *http.Request, name string) {
+			if f.logout != nil {
+				f.logout(r)
+			}
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			delete(f.lastCall, name)
+			f.players--
+			w.WriteHeader(http.StatusNoContent)
+		})(w, r)
+		return
+	}
+	var in struct{ Username, Password string }
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Password != DefaultPassword {
+		http.Error(w, "bad request", http.StatusBadRequest)
+		return
+	}
+	f.mu.Lock()
+	f.tries[in.Username]++
+	try := f.tries[in.Username]
+	if try == 1 {
+		f.arrived[in.Username] = time.Now()
+	}
+	f.mu.Unlock()
+	f.knock(w, r, in.Username, try)
+}
+
+// admit opens a session after a while.
+func (f *fake) admit(w http.ResponseWriter, name string, after time.Duration) {
+	time.Sleep(after)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.players++
+	f.lastCall[name] = time.Now()
+	w.WriteHeader(http.StatusCreated)
+	fmt.Fprintf(w, `{"player_id":%s,"session_token":%q,"expires_at":"2026-01-02T15:04:05Z"}`, idOf(name), name)
+}
+
+// session lets in whoever has one; the token is the name.
+func (f *fake) session(h func(http.ResponseWriter, *http.Request, string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		f.mu.Lock()
+		last, ok := f.lastCall[name]
+		if time.Since(last) > 30*time.Second {
+			f.expired++
+		}
+		f.lastCall[name] = time.Now()
+		f.mu.Unlock()
+		if !ok {
+			refuse(w, 0, 401, "bad-credentials", 0)
+			return
+		}
+		h(w, r, name)
+	}
+}
+
+func refuse(w http.ResponseWriter, after time.Duration, status int, reason string, retry time.Duration) {
+	time.Sleep(after)
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"reason":%q,"message":"no","retry_after_ms":%d}`, reason, retry.Milliseconds())
+}
+
+// idOf returns the number in an account's name, without leading zeros.
+func idOf(name string) string {
+	_, number, _ := strings.Cut(name, "-")
+	return strings.TrimLeft(number, "0")
+}

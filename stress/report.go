@@ -1,0 +1,156 @@
+package stress
+
+import (
+	"time"
+
+	"github.com/rushgate/rushgate/internal/latency"
+)
+
+// Report is the outcome of a run. Its JSON field names are stable. Latencies are in milliseconds, accurate to two
+// significant figures.
+type Report struct {
+	Scenario  Scenario  `json:"scenario"`
+	Mode      Mode      `json:"mode"`
+	Target    string    `json:"target"`
+	Rate      float64   `json:"rate_per_s,omitempty"` // scenario Ramp
+	StartedAt time.Time `json:"started_at"`
+	// Interrupted says that the run was cancelled before every player had an outcome.
+	Interrupted bool `json:"interrupted"`
+
+	// Each of the Clients is counted in exactly one of the following.
+	Clients     int            `json:"clients"`
+	OK          int            `json:"ok"`
+	Busy        int            `json:"busy"`         // told to come back later until their tries or time ran out
+	RateLimited int            `json:"rate_limited"` // refused for their address
+	Failed      map[string]int `json:"failed"`       // refused for another reason, by reason
+	TimedOut    int            `json:"timed_out"`    // their time passed without a session or a refusal
+	Dropped     int            `json:"dropped"`      // the last try met a transport error
+	Unfinished  int            `json:"unfinished"`   // interrupted, or never started
+
+	// Tries counts all tries of all players. TriesPerSuccess is Tries / OK: what one success cost, including the
+	// tries of those who did not get in; zero if nobody did.
+	Tries           int     `json:"tries"`
+	TriesPerSuccess float64 `json:"tries_per_success"`
+	// InOnTry is how many players got in on their first, second, … try; InOnTryShare is the same as a share of
+	// Clients.
+	InOnTry      []int     `json:"in_on_try"`
+	InOnTryShare []float64 `json:"in_on_try_share"`
+
+	FirstAnswer latency.Summary `json:"first_answer"` // from a player's start to its first answer of any kind
+	Success     latency.Summary `json:"success"`      // from a player's start to its session, pauses included
+	BusyAnswer  latency.Summary `json:"busy_answer"`  // from a try to its server-busy
+	StartDelay  latency.Summary `json:"start_delay"`  // from when a player was due to when the generator started it
+	Probe       ProbeReport     `json:"probe"`
+
+	// WallSeconds is the time from the first start to the last success, LoginsPerSecond is OK / WallSeconds.
+	WallSeconds     float64 `json:"wall_s"`
+	LoginsPerSecond float64 `json:"logins_per_s"`
+	// HashBoundSeconds is the time that the hashes of those who got in take one by one on all cores that may hash:
+	// OK * hash_ms / min(cores, workers). HashBoundRatio is WallSeconds / HashBoundSeconds. Zero without server
+	// metrics.
+	HashBoundSeconds float64 `json:"hash_bound_s"`
+	HashBoundRatio   float64 `json:"hash_bound_ratio"`
+
+	// PlayersBefore and PlayersAtEnd are how many players the server said were inside before the run, and after it
+	// but before the logouts; null if it did not say. ExpectedAtEnd is what the latter should be.
+	PlayersBefore *int `json:"players_before"`
+	PlayersAtEnd  *int `json:"players_at_end"`
+	ExpectedAtEnd *int `json:"players_expected_at_end"`
+	// SessionsLost counts sessions that the server ended although their player kept calling; KeepAlivesFailed
+	// counts calls without effect that did not end one.
+	SessionsLost     int `json:"sessions_lost"`
+	KeepAlivesFailed int `json:"keep_alives_failed"`
+	LoggedOut        int `json:"logged_out"`
+	LogoutsFailed    int `json:"logouts_failed"`
+
+	// Server is null without server metrics.
+	Server *ServerReport `json:"server"`
+	// Notes are sentences about what is missing from the report and why.
+	Notes []string `json:"notes"`
+}
+
+// ProbeReport is what polling the target's /healthz every 50 ms showed during the load.
+type ProbeReport struct {
+	Answered int             `json:"answered"`
+	Failed   int             `json:"failed"`  // no answer within 5 s, a broken connection, or not 200
+	Skipped  int             `json:"skipped"` // not sent, because 100 were without an answer
+	Latency  latency.Summary `json:"latency"` // of the answered ones, from when they were due
+}
+
+// ServerReport is what the server's own metrics say. Counters are those of the run; summaries are since the server's
+// start.
+type ServerReport struct {
+	Auth       AuthCounters     `json:"auth"`
+	BatchSizes map[string]int64 `json:"batch_sizes"` // number of batches by size
+	Wait       latency.Summary  `json:"wait"`        // in the queue, per request
+	Load       latency.Summary  `json:"load"`        // per batch, as are the next two
+	Derive     latency.Summary  `json:"derive"`
+	Commit     latency.Summary  `json:"commit"`
+	HashMS     float64          `json:"hash_ms"` // one hash alone
+	Workers    int              `json:"workers"`
+	Cores      int              `json:"cores"`
+	Tick       TickCounters     `json:"tick"`
+	Lateness   latency.Summary  `json:"tick_lateness"`
+	Duration   latency.Summary  `json:"tick_duration"`
+	RSSBefore  int64            `json:"rss_bytes_before"`
+	RSSAtEnd   int64            `json:"rss_bytes_at_end"`
+	CPUSeconds float64          `json:"cpu_s"`
+}
+
+// AuthCounters are those of package auth, in requests.
+type AuthCounters struct {
+	Queued       int64            `json:"queued"`
+	Processed    int64            `json:"processed"`
+	Expired      int64            `json:"expired"`
+	RejectedBusy int64            `json:"rejected_busy"`
+	RateLimited  int64            `json:"rate_limited"`
+	Success      int64            `json:"success"`
+	Fail         map[string]int64 `json:"fail"` // by reason
+}
+
+// TickCounters are those of package realm, in ticks.
+type TickCounters struct {
+	Ticks    int64 `json:"ticks"`
+	Late     int64 `json:"late"`
+	Skipped  int64 `json:"skipped"`
+	Panics   int64 `json:"panics"`
+	Overruns int64 `json:"overruns"`
+}
+
+func newReport(cfg *Config) *Report {
+	return &Report{
+		Scenario: cfg.Scenario, Mode: cfg.Mode, Target: cfg.Target, Rate: cfg.Rate, Clients: cfg.Clients,
+		Failed: map[string]int{}, InOnTry: []int{}, Notes: []string{}, // never null in JSON
+	}
+}
+
+// note adds a sentence, unless it is empty.
+func (r *Report) note(s string) {
+	if s != "" {
+		r.Notes = append(r.Notes, s)
+	}
+}
+
+// derive fills in the figures that follow from others.
+func (r *Report) derive() {
+	if r.OK > 0 {
+		r.TriesPerSuccess = float64(r.Tries) / float64(r.OK)
+	}
+	r.InOnTryShare = make([]float64, len(r.InOnTry))
+	for i, n := range r.InOnTry {
+		r.InOnTryShare[i] = float64(n) / float64(r.Clients)
+	}
+	if r.WallSeconds > 0 {
+		r.LoginsPerSecond = float64(r.OK) / r.WallSeconds
+	}
+	if r.PlayersBefore != nil {
+		n := *r.PlayersBefore + r.OK - r.SessionsLost
+		r.ExpectedAtEnd = &n
+	}
+	if s := r.Server; s != nil && min(s.Cores, s.Workers) > 0 {
+		r.HashBoundSeconds = float64(r.OK) * s.HashMS / 1000 / float64(min(s.Cores, s.Workers))
+		if r.HashBoundSeconds > 0 {
+			r.HashBoundRatio = r.WallSeconds / r.HashBoundSeconds
+		}
+	}
+}
