@@ -1,0 +1,51 @@
+# `make` lists the targets; each says what it is for.
+
+GO            ?= go
+GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME      ?= 5s
+
+# Package and target of every fuzz test; `make unit` fails if one is missing here.
+FUZZ = ./api:FuzzParseCredentials ./client:FuzzAnswer ./password:FuzzParseHash ./world:FuzzParseDefinition ./world:FuzzEnterData
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+.PHONY: build
+build: ## build the command into ./rushgate, one static binary
+	CGO_ENABLED=0 $(GO) build -o rushgate ./cmd/rushgate
+
+.PHONY: run
+run: ## run a node on 127.0.0.1:8080, players in ./rushgate-data
+	$(GO) run ./cmd/rushgate serve
+
+.PHONY: test
+test: tools lint unit fuzz ## everything that has to pass before a change goes in
+
+.PHONY: tools
+tools: ## install what the tests need and this machine lacks
+	@command -v curl >/dev/null && command -v cc >/dev/null || \
+	{ apt-get update && apt-get install -y --no-install-recommends curl gcc libc6-dev; }
+
+.PHONY: lint
+lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
+	$(GO) mod tidy -diff
+	$(GOLANGCI_LINT) run ./...
+
+.PHONY: unit
+unit: ## run the tests with the race detector, and check that the static binary builds
+	@grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' . | wc -l | grep -qx "$(words $(FUZZ))" || { echo "FUZZ in the Makefile does not list every fuzz test"; exit 1; }
+	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/rushgate
+	$(GO) test -race ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz each parser of outside bytes for FUZZTIME (default 5s)
+	@set -e; for f in $(FUZZ); do $(GO) test -run '^$$' -fuzz "^$${f#*:}\$$" -fuzztime $(FUZZTIME) "$${f%:*}"; done
+
+.PHONY: bench
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . ./...
+
+.PHONY: clean
+clean: ## remove what build has made; players in ./rushgate-data stay
+	rm -f rushgate
