@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"time"
@@ -29,6 +30,9 @@ const (
 	storeTimeout = 10 * time.Second
 	// idReserve is how many player ids are reserved at a time.
 	idReserve = 1000
+	// fullRetry is when to ask again for a place in a world that is full, plus up to as much again, so that those who
+	// wait do not come together.
+	fullRetry = 10 * time.Second
 	// concurrentRetry is when to repeat an attempt that another request is completing.
 	concurrentRetry = time.Second
 )
@@ -52,6 +56,8 @@ type Config struct {
 	Instance rushgate.Instance
 	// Enter takes an admitted player into the world and has its Reply called. It must not block. Required.
 	Enter func(rushgate.Arrival)
+	// Full reports that the world has no room: newcomers are then told to come back, and cost no hash. Optional.
+	Full func() bool
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
 }
@@ -65,6 +71,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.Full == nil {
+		c.Full = func() bool { return false }
 	}
 	if c.HashTime == 0 {
 		c.HashTime = c.Hasher.Measure()
@@ -166,6 +175,10 @@ func (p *Pool) Submit(ctx context.Context, r Request) (rushgate.Session, error) 
 		p.metrics.rateLimited.Add(1)
 		return rushgate.Session{}, &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: d}
 	}
+	if p.cfg.Full() {
+		p.metrics.rejectedBusy.Add(1)
+		return rushgate.Session{}, &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: fullRetry + rand.N(fullRetry)}
+	}
 	req := &pending{Request: r, origin: o, ctx: ctx, enqueued: time.Now(), maxAge: p.cfg.MaxAge, answer: make(chan answer, 1)}
 	if !p.worthQueueing(req) || !p.queue.TryPush(req) {
 		p.metrics.rejectedBusy.Add(1)
@@ -184,7 +197,7 @@ func (p *Pool) Submit(ctx context.Context, r Request) (rushgate.Session, error) 
 // Busy reports whether a newcomer would be told to come back later.
 func (p *Pool) Busy() bool {
 	depth, limit := p.queue.Len(), p.queue.Cap()
-	return limit > 0 && depth >= limit || p.predictedWait(depth) > p.cfg.MaxAge
+	return p.cfg.Full() || limit > 0 && depth >= limit || p.predictedWait(depth) > p.cfg.MaxAge
 }
 
 // worthQueueing reports whether a request should be queued at all. One that would be stale before its turn should not.

@@ -455,6 +455,21 @@ func TestPoolRefusesAtOnceWhenFull(t *testing.T) {
 	})
 }
 
+func TestPoolRefusesWhileTheWorldIsFull(t *testing.T) {
+	full := true
+	f := newFixture(t, func(c *Config) { c.Full = func() bool { return full } })
+	f.Start()
+	_, err := f.Submit(t.Context(), request(Register, "alice", 1))
+	var refusal *rushgate.Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != rushgate.ServerBusy || refusal.RetryAfter < fullRetry || !f.Busy() {
+		t.Errorf("a full world: %v, %+v", err, refusal)
+	}
+	full = false
+	if _, err := f.Submit(t.Context(), request(Register, "alice", 1)); err != nil || f.Busy() {
+		t.Errorf("with room again: %v", err)
+	}
+}
+
 func TestPoolRefusesWhatWouldExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// One login a second and no bound on the queue: the 27th would be stale before its turn.

@@ -26,6 +26,9 @@ const (
 	// DefaultMessagesPerTick is how many messages from players one tick handles; the rest wait for the next.
 	DefaultMessagesPerTick = 2000
 
+	// DefaultMaxPlayers is how many players may be inside at once.
+	DefaultMaxPlayers = 10_000
+
 	// inboxTicks is how many ticks' worth of messages the inbox holds.
 	inboxTicks = 4
 	// maxCatchUp is how many steps are made up for at once when the loop is late; beyond that, time is lost.
@@ -43,6 +46,8 @@ type Config struct {
 	Store rushgate.Store
 	// Instance holds the leases.
 	Instance rushgate.Instance
+	// MaxPlayers is how many players may be inside at once; 0 means [DefaultMaxPlayers].
+	MaxPlayers int
 	// SessionTimeout ends sessions without a call for so long; 0 means [DefaultSessionTimeout].
 	SessionTimeout time.Duration
 	// SaveInterval is the time between saves of a character that keeps changing; 0 means [DefaultSaveInterval].
@@ -91,9 +96,12 @@ func New(cfg Config) (*Realm, error) {
 	if cfg.World == nil || cfg.Store == nil {
 		return nil, errors.New("realm: a realm needs World and Store")
 	}
-	if cfg.SessionTimeout < 0 || cfg.SaveInterval < 0 || cfg.MessagesPerTick < 0 {
-		return nil, fmt.Errorf("realm: session timeout %v, save interval %v, %d messages per tick: out of range",
-			cfg.SessionTimeout, cfg.SaveInterval, cfg.MessagesPerTick)
+	if cfg.MaxPlayers < 0 || cfg.SessionTimeout < 0 || cfg.SaveInterval < 0 || cfg.MessagesPerTick < 0 {
+		return nil, fmt.Errorf("realm: %d players, session timeout %v, save interval %v, %d messages per tick: out of range",
+			cfg.MaxPlayers, cfg.SessionTimeout, cfg.SaveInterval, cfg.MessagesPerTick)
+	}
+	if cfg.MaxPlayers == 0 {
+		cfg.MaxPlayers = DefaultMaxPlayers
 	}
 	if cfg.SessionTimeout == 0 {
 		cfg.SessionTimeout = DefaultSessionTimeout
@@ -183,6 +191,9 @@ func (r *Realm) loop() {
 
 // Players returns the number of players inside.
 func (r *Realm) Players() int { return int(r.insideCount.Load()) }
+
+// Full reports whether a newcomer would find no room.
+func (r *Realm) Full() bool { return r.Players() >= r.cfg.MaxPlayers }
 
 // Enter hands over an admitted player, who is inside with the next tick. It never blocks.
 func (r *Realm) Enter(a rushgate.Arrival) {

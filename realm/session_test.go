@@ -30,6 +30,33 @@ func TestArrivalOpensASession(t *testing.T) {
 	})
 }
 
+func TestWorldHoldsSoManyPlayers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *Config) { c.MaxPlayers = 2 })
+		f.enter(t, "alice")
+		bob := f.enter(t, "bob")
+		a, r := f.admit(t, "carol", "carol-1")
+		f.Enter(a)
+		f.Tick()
+		if !f.Full() || f.Players() != 2 || !errors.Is(r.err, rushgate.ServerBusy) {
+			t.Errorf("%d inside, full %v; who came last was told %v", f.Players(), f.Full(), r.err)
+		}
+		go f.Logout(t.Context(), bob.Token)
+		synctest.Wait()
+		f.Tick()
+		f.save(t)
+		if f.Full() || f.online(t) != 1 {
+			t.Errorf("full %v with %d online after one left", f.Full(), f.online(t))
+		}
+		a, r = f.admit(t, "carol", "carol-2")
+		f.Enter(a)
+		f.Tick()
+		if r.err != nil {
+			t.Errorf("with room again: %v", r.err)
+		}
+	})
+}
+
 func TestSilentSessionEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)

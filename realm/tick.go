@@ -13,6 +13,8 @@ const (
 	// remembered is how long an ended session is remembered, so that a late repeat of the login that opened it is
 	// not taken for a new one.
 	remembered = time.Minute
+	// fullRetry is when to ask again for a place in a world that is full.
+	fullRetry = 10 * time.Second
 	// endedRetry is when to repeat such a login.
 	endedRetry = time.Second
 )
@@ -38,7 +40,6 @@ func (r *Realm) Tick() {
 		r.nextRefresh = start.Add(rushgate.LeaseRefresh)
 		r.refreshLeases()
 	}
-	r.insideCount.Store(int64(len(r.inside)))
 	r.stats.recordTick(time.Since(start), r.log)
 }
 
@@ -70,6 +71,11 @@ func (r *Realm) arrive(a rushgate.Arrival, now time.Time) {
 }
 
 func (r *Realm) open(a rushgate.Arrival, now time.Time) {
+	if len(r.inside) >= r.cfg.MaxPlayers {
+		r.saver.release(a.Character, a.Lease)
+		a.Reply(rushgate.Session{}, &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: fullRetry})
+		return
+	}
 	if err := r.world.enter(a.Character); err != nil {
 		r.log.log(slog.LevelError, "character cannot enter the world", "player", a.Lease.Player, "error", err)
 		r.saver.release(a.Character, a.Lease)
@@ -84,6 +90,7 @@ func (r *Realm) open(a rushgate.Arrival, now time.Time) {
 	s.touch(now)
 	r.players[s.player] = s
 	r.inside = append(r.inside, s)
+	r.insideCount.Store(int64(len(r.inside)))
 	r.tokens.add(s)
 	r.stats.opened.Add(1)
 	a.Reply(r.describe(s), nil)
@@ -150,6 +157,7 @@ func (r *Realm) remove(s *session) {
 	r.inside[s.index].index = s.index
 	r.inside[last] = nil
 	r.inside = r.inside[:last]
+	r.insideCount.Store(int64(last))
 	r.stats.closed.Add(1)
 }
 

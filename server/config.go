@@ -76,6 +76,8 @@ type Config struct {
 	Seed uint64
 	// MessagesPerTick caps the messages handled per tick, 1 to 1,000,000. Default [realm.DefaultMessagesPerTick].
 	MessagesPerTick int
+	// MaxPlayers is how many players may be inside at once, 1 to 1,000,000. Default [realm.DefaultMaxPlayers].
+	MaxPlayers int
 	// SessionTimeout ends sessions without a call for so long, 1 s to 1 h. Default [realm.DefaultSessionTimeout].
 	SessionTimeout time.Duration
 
@@ -106,6 +108,7 @@ func (c Config) withDefaults() Config {
 	or(&c.MaxAge, auth.DefaultMaxAge)
 	or(&c.HashIterations, password.DefaultIterations)
 	or(&c.MessagesPerTick, realm.DefaultMessagesPerTick)
+	or(&c.MaxPlayers, realm.DefaultMaxPlayers)
 	or(&c.SessionTimeout, realm.DefaultSessionTimeout)
 	or(&c.DrainTimeout, DefaultDrainTimeout)
 	or(&c.Logger, slog.Default())
@@ -131,6 +134,7 @@ func (c Config) validate() error {
 	number("queue depth", c.QueueDepth, Unbounded, 1<<30)
 	number("password hash iterations", c.HashIterations, password.MinIterations, password.MaxIterations)
 	number("messages per tick", c.MessagesPerTick, 1, 1_000_000)
+	number("number of players", c.MaxPlayers, 1, 1_000_000)
 	duration("request age", c.MaxAge)
 	duration("session timeout", c.SessionTimeout)
 	duration("drain timeout", c.DrainTimeout)

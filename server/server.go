@@ -149,14 +149,14 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	}
 	s.realm, err = realm.New(realm.Config{
 		World: cfg.World, Store: s.store, Instance: instance, Logger: cfg.Logger,
-		MessagesPerTick: cfg.MessagesPerTick, SessionTimeout: cfg.SessionTimeout,
+		MaxPlayers: cfg.MaxPlayers, MessagesPerTick: cfg.MessagesPerTick, SessionTimeout: cfg.SessionTimeout,
 	})
 	if err != nil {
 		return err
 	}
 	s.pool, err = auth.NewPool(auth.Config{
 		Workers: cfg.Workers, QueueDepth: max(cfg.QueueDepth, 0), MaxAge: cfg.MaxAge, Store: s.store, Hasher: hasher,
-		Limiter: auth.NewLimiter(0), Instance: instance, Enter: s.realm.Enter, Logger: cfg.Logger,
+		Limiter: auth.NewLimiter(0), Instance: instance, Enter: s.realm.Enter, Full: s.realm.Full, Logger: cfg.Logger,
 	})
 	return err
 }

@@ -24,7 +24,7 @@ type serveFlags struct {
 	tls, insecure                                   toggle
 	proxies                                         prefixes
 	conns, workers, depth, iterations, messages     number
-	seed                                            number
+	players, seed                                   number
 	maxAge, sessionTimeout, drain                   span
 }
 
@@ -41,6 +41,7 @@ func newServeFlags() *serveFlags {
 		depth:          number{auth.DefaultQueueDepth, 0, 1 << 30},
 		iterations:     number{password.DefaultIterations, password.MinIterations, password.MaxIterations},
 		messages:       number{realm.DefaultMessagesPerTick, 1, 1_000_000},
+		players:        number{realm.DefaultMaxPlayers, 1, 1_000_000},
 		seed:           number{0, 0, 1<<63 - 1},
 		maxAge:         span{auth.DefaultMaxAge, time.Second, time.Hour},
 		sessionTimeout: span{realm.DefaultSessionTimeout, time.Second, time.Hour},
@@ -71,6 +72,7 @@ Each flag with a name in brackets can be set by that environment variable instea
 	f.add(&v.maxAge, "auth-max-age", "MMORPG_AUTH_MAX_AGE", "`AGE` at which a waiting login is given up")
 	f.add(&v.iterations, "password-hash-iterations", "MMORPG_PASSWORD_HASH_ITERATIONS", "`N` iterations of PBKDF2-SHA256 for new hashes, 1000 to 10000000")
 	f.add(&v.messages, "max-messages-per-tick", "MMORPG_MAX_MESSAGES_PER_TICK", "`N` messages from players are handled in one tick, the rest in the next")
+	f.add(&v.players, "max-players", "", "`N` players may be inside at once; further ones are told that the server is busy")
 	f.add(&v.sessionTimeout, "session-timeout", "", "`TIME` without a call after which a session ends")
 	f.add(&v.worldFile, "world", "", "`FILE` that defines the reference world, JSON; default is the one built in")
 	f.add(&v.seed, "seed", "", "`N` that determines what happens by chance in the reference world")
@@ -106,7 +108,7 @@ func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
 		TLS:     bool(v.tls), TLSCert: string(v.cert), TLSKey: string(v.key), InsecureHTTP: bool(v.insecure),
 		TrustedProxies: v.proxies, MaxConns: v.conns.value,
 		Workers: v.workers.value, QueueDepth: v.depth.value, MaxAge: v.maxAge.value, HashIterations: v.iterations.value,
-		MessagesPerTick: v.messages.value, SessionTimeout: v.sessionTimeout.value,
+		MaxPlayers: v.players.value, MessagesPerTick: v.messages.value, SessionTimeout: v.sessionTimeout.value,
 		DrainTimeout: v.drain.value, Seed: uint64(v.seed.value),
 	}
 	if cfg.QueueDepth == 0 {
