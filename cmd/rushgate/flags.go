@@ -43,10 +43,10 @@ func (f *flags) parse(args []string, stdout io.Writer) error {
 		f.printHelp(stdout)
 		return flag.ErrHelp
 	} else if err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return usageError{err}
 	}
 	if f.NArg() > 0 {
-		return fmt.Errorf("%w: unexpected argument %q", errUsage, f.Arg(0))
+		return usagef("unexpected argument %q", f.Arg(0))
 	}
 	given := map[string]bool{}
 	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
@@ -57,7 +57,7 @@ func (f *flags) parse(args []string, stdout io.Writer) error {
 			continue
 		}
 		if err := f.Set(name, value); err != nil {
-			return fmt.Errorf("%w: environment variable %s=%q: %w", errUsage, variable, value, err)
+			return usagef("environment variable %s=%q: %w", variable, value, err)
 		}
 	}
 	return nil

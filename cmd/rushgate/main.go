@@ -26,8 +26,12 @@ var commands = []command{
 	{"version", "print the version", version},
 }
 
-// errUsage is wrapped by errors that end with exit status 2 and need no further explanation.
-var errUsage = errors.New("usage")
+// usageError is an error in how the command was called; it ends with exit status 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func main() {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -68,10 +72,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		usage(stderr)
 		return 2
 	}
+	var misused usageError
 	switch err := commands[i].run(ctx, args[1:], stdout, stderr); {
 	case err == nil || errors.Is(err, flag.ErrHelp):
 		return 0
-	case errors.Is(err, errUsage):
+	case errors.As(err, &misused):
 		fmt.Fprintf(stderr, "rushgate %s: %v\nRun \"rushgate %s --help\" for all flags.\n", name, err, name)
 		return 2
 	default:

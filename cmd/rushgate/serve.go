@@ -56,6 +56,10 @@ Runs a node until it is interrupted: players knock at --http, the operator looks
 one line, "ready http=ADDR admin=ADDR". The first SIGINT or SIGTERM drains it: new logins are told that the server is
 busy, queued ones finish, everyone is saved. A second one ends it at once.
 
+  rushgate serve                                          on this machine only
+  rushgate serve --http 0.0.0.0:443 --tls                 for the network, self-signed
+  rushgate serve --http :443 --tls-cert c.pem --tls-key k.pem
+
 Each flag with a name in brackets can be set by that environment variable instead.`)
 	f.add(&v.httpAddr, "http", "", "`ADDR` for players, host:port; port 0 lets the system choose")
 	f.add(&v.adminAddr, "admin", "", "`ADDR` for the operator, host:port, on loopback")
@@ -95,7 +99,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stdout, "ready http=%s admin=%s\n", s.HTTPAddr(), s.AdminAddr())
 	})
 	if errors.Is(err, server.ErrInvalidConfig) {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return usageError{err}
 	}
 	return err
 }
@@ -121,7 +125,7 @@ func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
 		}
 		def, err := world.ParseDefinition(b)
 		if err != nil {
-			return cfg, fmt.Errorf("%w: world definition %s: %w", errUsage, v.worldFile, err)
+			return cfg, usagef("world definition %s: %w", v.worldFile, err)
 		}
 		cfg.World = world.New(def, cfg.Seed)
 	}

@@ -32,6 +32,10 @@ Clients register the accounts PREFIX-000001 and so on, or, with --mode login, lo
 registered. Who is in stays until the last one is answered; then all log out. The exit status is 1 if any client got
 no answer in time.
 
+  rushgate stress burst --clients 1000                    a thousand registrations at once, on this machine
+  rushgate stress burst --clients 1000 --mode login       the same accounts, later
+  rushgate stress ramp --rate 50 --clients 2000 --json report.json
+
 Only aim this at servers that are yours.`
 
 // errTimeouts ends a run in which someone was left without an answer.
@@ -87,7 +91,7 @@ func runStress(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		return err
 	}
 	if scenario == "" {
-		return fmt.Errorf("%w: name a scenario first: burst or ramp", errUsage)
+		return usagef("name a scenario first: burst or ramp")
 	}
 	report, err := stress.Run(ctx, v.config(scenario, stderr))
 	if err != nil {
