@@ -3,6 +3,7 @@ package rushgate
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
@@ -15,8 +16,9 @@ const (
 	MaxPasswordLen = 256 // bytes, after normalisation
 )
 
-// maxUsernameBytes bounds the work that normalisation does on hostile input.
-const maxUsernameBytes = 4 * MaxUsernameLen
+// maxUsernameBytes bounds the work that normalisation does on hostile input; a decomposed character takes up to nine
+// bytes.
+const maxUsernameBytes = 9 * MaxUsernameLen
 
 // ErrInvalidUsername and ErrInvalidPassword are wrapped by the errors of [ParseUsername] and [ParsePassword].
 var (
@@ -59,7 +61,8 @@ func ParsePassword(s string) (string, error) {
 // enforce applies a profile until its output no longer changes, as RFC 8264 section 7 asks: the rules are not
 // idempotent for every string, and an identity that depends on how often it was normalised is none.
 func enforce(profile *precis.Profile, s string) (string, error) {
-	if !utf8.ValidString(s) { // OpaqueString would map every broken byte to the same U+FFFD
+	// U+FFFD stands for what could not be decoded, here or before: different passwords would become one.
+	if !utf8.ValidString(s) || strings.ContainsRune(s, utf8.RuneError) {
 		return "", errors.New("not UTF-8")
 	}
 	for range 4 {

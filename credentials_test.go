@@ -31,6 +31,8 @@ func TestParseUsername(t *testing.T) {
 		{"nul\x00byte", ""},
 		{"bad\xffutf8", ""},
 		{"zero\u200bwidth", ""},
+		{"replaced\ufffd", ""},
+		{strings.Repeat("\u1112\u1161\u11ab", 20), strings.Repeat("\ud55c", 20)}, // decomposed Hangul
 	}
 	for _, tt := range tests {
 		got, err := rushgate.ParseUsername(tt.in)
@@ -56,6 +58,7 @@ func TestParsePassword(t *testing.T) {
 		{"e\u0301", "\u00e9"},
 		{"line\nbreak", ""},
 		{"bad\xff", ""},
+		{"bad\ufffd", ""},
 	}
 	for _, tt := range tests {
 		got, err := rushgate.ParsePassword(tt.in)

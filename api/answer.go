@@ -27,6 +27,9 @@ var outcomes = map[rushgate.Reason]struct {
 	rushgate.InternalError:      {http.StatusInternalServerError, "Something went wrong. Try again later."},
 }
 
+// defaultRetry is when to ask again where nobody knows better.
+const defaultRetry = time.Second
+
 type refusalBody struct {
 	Reason       rushgate.Reason `json:"reason"`
 	Message      string          `json:"message"`
@@ -39,34 +42,48 @@ type malformed struct{ message string }
 func (m malformed) Error() string { return m.message }
 func (m malformed) Unwrap() error { return rushgate.MissingCredentials }
 
-// refuse answers a request with an error's reason. Nothing else of the error is shown, unless it is a [malformed].
+// refuse answers a request with an error's reason. Nothing else of the error is shown, unless it is a [malformed]. An
+// error without a reason is logged; whoever gives one has logged what there is to log.
 func (h *handler) refuse(w http.ResponseWriter, err error) {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		err = rushgate.RequestExpired
+	var reason rushgate.Reason
+	if !errors.As(err, &reason) {
+		if reason = rushgate.InternalError; errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+			reason = rushgate.RequestExpired // the request's own context
+		} else {
+			h.Logger.Error("request failed", "error", err)
+		}
 	}
-	reason := rushgate.ReasonOf(err)
 	out, ok := outcomes[reason]
 	if !ok {
 		reason = rushgate.InternalError
 		out = outcomes[reason]
-	}
-	if reason == rushgate.InternalError {
-		h.Logger.Error("request failed", "error", err)
 	}
 	body := refusalBody{Reason: reason, Message: out.message}
 	var m malformed
 	if errors.As(err, &m) {
 		body.Message = m.message
 	}
-	var refusal *rushgate.Refusal
-	if errors.As(err, &refusal) && refusal.RetryAfter > 0 {
-		body.RetryAfterMS = int64(math.Ceil(float64(refusal.RetryAfter) / float64(time.Millisecond)))
-		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(refusal.RetryAfter.Seconds())), 10))
+	if wait := retryAfter(err, reason); wait > 0 {
+		body.RetryAfterMS = int64(math.Ceil(float64(wait) / float64(time.Millisecond)))
+		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
 	}
 	if reason == rushgate.BadCredentials {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110 section 15.5.2 demands one with every 401
 	}
 	writeJSON(w, out.status, body)
+}
+
+// retryAfter returns when to ask again; the refusals for now always say so.
+func retryAfter(err error, reason rushgate.Reason) time.Duration {
+	var refusal *rushgate.Refusal
+	switch {
+	case errors.As(err, &refusal) && refusal.RetryAfter > 0:
+		return refusal.RetryAfter
+	case reason == rushgate.ServerBusy || reason == rushgate.RateLimited:
+		return defaultRetry
+	default:
+		return 0
+	}
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

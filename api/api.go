@@ -49,7 +49,9 @@ func New(cfg Config) http.Handler {
 	for _, r := range h.routes() {
 		mux.HandleFunc(r.pattern, r.serve)
 	}
-	return h.guard(mux)
+	// A web page elsewhere must not be able to make its visitors' browsers knock here: their failures would count
+	// against the visitors. What is not a browser is not concerned.
+	return h.guard(http.NewCrossOriginProtection().Handler(mux))
 }
 
 type route struct {

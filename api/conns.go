@@ -2,6 +2,7 @@ package api
 
 import (
 	"container/list"
+	"context"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -25,12 +26,16 @@ const (
 const DefaultMaxConns = 16384
 
 // NewServer returns an HTTP server with limits that suit a front door: on time, on header size, and on the number of
-// open connections. When maxConns are open, the connection that has been idle longest makes room for the next one; if
-// none is idle, the newcomer is turned away at once.
+// open connections. When maxConns are open, the one that has gone longest without bringing a whole login makes room for
+// the next: be it idle, silent from the start, or sending its request a byte at a time. If all are waiting for the
+// answer to a login, the newcomer is turned away at once; over plain HTTP it is told so, if it listens before it speaks.
 func NewServer(h http.Handler, maxConns int, tlsConfig *tls.Config, logger *slog.Logger) *http.Server {
 	conns := &connTable{max: maxConns, conns: make(map[net.Conn]*list.Element), idle: list.New()}
+	door := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), connTableKey{}, conns)))
+	})
 	return &http.Server{
-		Handler:           h,
+		Handler:           door,
 		TLSConfig:         tlsConfig,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
@@ -38,26 +43,52 @@ func NewServer(h http.Handler, maxConns int, tlsConfig *tls.Config, logger *slog
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnState:         conns.observe,
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		// Broken handshakes and the like: an outsider decides how many there are.
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 }
 
-// connTable knows the open connections and which of them are idle.
+// The keys of a request's connection and of the table that knows it.
+type (
+	connKey      struct{}
+	connTableKey struct{}
+)
+
+// holdConn keeps the connection of a request from being closed in favour of another until the request is answered.
+// Requests that did not come by way of [NewServer] are left alone.
+func holdConn(ctx context.Context) {
+	t, ok := ctx.Value(connTableKey{}).(*connTable)
+	c, ok2 := ctx.Value(connKey{}).(net.Conn)
+	if ok && ok2 {
+		t.hold(c)
+	}
+}
+
+// connTable knows the open connections and which of them may be closed.
 type connTable struct {
 	max int
 
 	mu    sync.Mutex
-	conns map[net.Conn]*list.Element // nil while busy
-	idle  *list.List                 // of net.Conn, idle longest first
+	conns map[net.Conn]*list.Element // nil while held
+	idle  *list.List                 // of net.Conn, the ones not held, last heard of longest ago first
+}
+
+func (t *connTable) hold(c net.Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.conns[c]; e != nil {
+		t.idle.Remove(e)
+		t.conns[c] = nil
+	}
 }
 
 // turnedAway is what a newcomer hears when there is no room: as much of the usual answer as can be given before the
 // request has been read.
 const turnedAway = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 
-// observe is an [http.Server].ConnState hook. A connection that has not sent anything yet counts as idle.
+// observe is an [http.Server].ConnState hook.
 func (t *connTable) observe(c net.Conn, state http.ConnState) {
 	victim := t.note(c, state)
 	if victim == nil {
@@ -89,14 +120,15 @@ func (t *connTable) note(c net.Conn, state http.ConnState) net.Conn {
 		}
 		t.conns[c] = t.idle.PushBack(c)
 		return victim
-	case http.StateActive:
+	case http.StateActive: // the first byte of a request; it is not to be closed when it is whole, see hold
 		if e := t.conns[c]; e != nil {
-			t.idle.Remove(e)
-			t.conns[c] = nil
+			t.idle.MoveToBack(e)
 		}
 	case http.StateIdle:
 		if e, known := t.conns[c]; known && e == nil {
 			t.conns[c] = t.idle.PushBack(c)
+		} else if e != nil {
+			t.idle.MoveToBack(e)
 		}
 	case http.StateHijacked, http.StateClosed:
 		if e := t.conns[c]; e != nil {

@@ -18,7 +18,8 @@ func limitedServer(t *testing.T, max int) (address string, holding <-chan struct
 	t.Helper()
 	held, free := make(chan struct{}, max), make(chan struct{})
 	mux := http.NewServeMux()
-	mux.HandleFunc("/hold", func(http.ResponseWriter, *http.Request) { held <- struct{}{}; <-free })
+	mux.HandleFunc("/hold", func(_ http.ResponseWriter, r *http.Request) { holdConn(r.Context()); held <- struct{}{}; <-free })
+	mux.HandleFunc("/body", func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -74,6 +75,62 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 		t.Error("the connection idle longest is still open")
 	} else if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("the connection idle longest was not closed")
+	}
+}
+
+// A body that never comes does not hold a place.
+func TestHalfSentRequestsMakeRoom(t *testing.T) {
+	const max = 16
+	address, _, _ := limitedServer(t, max)
+	for round := range 3 {
+		for range max {
+			if _, err := io.WriteString(dial(t, address), "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\nx"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if status, err := get(t, dial(t, address), "/"); err != nil || status != 200 {
+			t.Fatalf("round %d: %d, %v", round, status, err)
+		}
+	}
+}
+
+// Who waits for the answer to a login is not sent away in favour of others.
+func TestHeldConnectionsStay(t *testing.T) {
+	const max = 16
+	address, holding, release := limitedServer(t, max)
+	waiting := dial(t, address)
+	if _, err := io.WriteString(waiting, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-holding
+	for range 5 * max {
+		if status, err := get(t, dial(t, address), "/"); err != nil || status != 200 {
+			t.Fatalf("%d, %v", status, err)
+		}
+	}
+	close(release)
+	resp, err := http.ReadResponse(bufio.NewReader(waiting), nil)
+	if err != nil {
+		t.Fatalf("the one who waited was sent away: %v", err)
+	}
+	resp.Body.Close()
+}
+
+// Nothing that a client can draw out is without a limit.
+func TestServerLimits(t *testing.T) {
+	s := NewServer(http.NotFoundHandler(), 1, nil, slog.New(slog.DiscardHandler))
+	for name, d := range map[string]time.Duration{
+		"header": s.ReadHeaderTimeout, "read": s.ReadTimeout, "write": s.WriteTimeout, "idle": s.IdleTimeout, "answer": answerTimeout,
+	} {
+		if d <= 0 || d > 2*time.Minute {
+			t.Errorf("%s timeout %v", name, d)
+		}
+	}
+	if s.WriteTimeout <= answerTimeout {
+		t.Errorf("an answer may take %v and its connection lasts %v", answerTimeout, s.WriteTimeout)
+	}
+	if s.MaxHeaderBytes != maxHeaderBytes || s.HTTP2.MaxConcurrentStreams != maxStreams || maxStreams < 1 {
+		t.Errorf("header bytes %d, streams %d", s.MaxHeaderBytes, s.HTTP2.MaxConcurrentStreams)
 	}
 }
 

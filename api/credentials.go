@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -15,12 +16,6 @@ import (
 
 // MaxBody is the most bytes of a request body that are read.
 const MaxBody = 4 << 10
-
-type credentialsBody struct {
-	Username  *string `json:"username"`
-	Password  *string `json:"password"`
-	AttemptID *string `json:"attempt_id"`
-}
 
 type credentials struct {
 	username, password, attempt string
@@ -41,35 +36,75 @@ func readCredentials(r *http.Request) (credentials, error) {
 
 // parseCredentials checks everything about credentials that can be checked without asking anyone.
 func parseCredentials(body []byte) (credentials, error) {
-	if !utf8.Valid(body) { // the decoder would replace what is broken, and two passwords could become one
-		return credentials{}, malformed{"The body is not UTF-8."}
+	fields, err := readFields(body, "username", "password", "attempt_id")
+	if err != nil {
+		return credentials{}, err
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	var b credentialsBody
-	if err := dec.Decode(&b); err != nil {
-		return credentials{}, malformed{describeJSONError(err)}
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return credentials{}, malformed{"There is something after the JSON object."}
-	}
-	if b.Username == nil || b.Password == nil {
+	username, ok := fields["username"]
+	password, ok2 := fields["password"]
+	if !ok || !ok2 {
 		return credentials{}, malformed{"Both username and password are needed."}
 	}
 	var c credentials
-	var err error
-	if c.username, err = rushgate.ParseUsername(*b.Username); err != nil {
+	if c.username, err = rushgate.ParseUsername(username); err != nil {
 		return credentials{}, malformed{sentence(err)}
 	}
-	if c.password, err = rushgate.ParsePassword(*b.Password); err != nil {
+	if c.password, err = rushgate.ParsePassword(password); err != nil {
 		return credentials{}, malformed{sentence(err)}
 	}
-	if b.AttemptID != nil {
-		if c.attempt = *b.AttemptID; !validAttempt(c.attempt) {
+	if attempt, ok := fields["attempt_id"]; ok {
+		if c.attempt = attempt; !validAttempt(attempt) {
 			return credentials{}, malformed{fmt.Sprintf("attempt_id must be 1 to %d letters, digits, '-' or '_'.", rushgate.MaxAttemptLen)}
 		}
 	}
 	return c, nil
+}
+
+// readFields reads a JSON object whose fields are strings with the given names, each at most once. Decoding into a
+// struct would be more lenient: it takes USERNAME for username, and the last of several. Errors are [malformed] and
+// quote no values, which may be secrets.
+func readFields(body []byte, names ...string) (map[string]string, error) {
+	if !utf8.Valid(body) { // the decoder would replace what is broken
+		return nil, malformed{"The body is not UTF-8."}
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	open, err := dec.Token()
+	if err != nil {
+		return nil, malformed{describeJSONError(err)}
+	}
+	if open != json.Delim('{') {
+		return nil, malformed{"The body must be a JSON object."}
+	}
+	fields := make(map[string]string)
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, malformed{describeJSONError(err)}
+		}
+		name, _ := key.(string) // a decoder takes nothing else for a key
+		if !slices.Contains(names, name) {
+			return nil, malformed{"The body has a field other than " + strings.Join(names, ", ") + "."}
+		}
+		if _, twice := fields[name]; twice {
+			return nil, malformed{fmt.Sprintf("The field %s is there twice.", name)}
+		}
+		value, err := dec.Token()
+		if err != nil {
+			return nil, malformed{describeJSONError(err)}
+		}
+		s, ok := value.(string)
+		if !ok {
+			return nil, malformed{fmt.Sprintf("The field %s must be a string.", name)}
+		}
+		fields[name] = s
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, malformed{describeJSONError(err)}
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, malformed{"There is something after the JSON object."}
+	}
+	return fields, nil
 }
 
 func validAttempt(s string) bool {
@@ -80,23 +115,14 @@ func validAttempt(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(allowed, r) })
 }
 
-// describeJSONError says what is wrong without quoting values, which may be secrets.
+// describeJSONError says what is wrong without quoting values.
 func describeJSONError(err error) string {
 	var syntax *json.SyntaxError
-	var typ *json.UnmarshalTypeError
 	switch {
-	case errors.As(err, &typ) && typ.Field != "":
-		return fmt.Sprintf("The field %s must be a string.", typ.Field)
-	case errors.As(err, &typ):
-		return "The body must be a JSON object."
 	case errors.As(err, &syntax):
 		return fmt.Sprintf("The body is not valid JSON (near byte %d).", syntax.Offset)
-	case errors.Is(err, io.EOF):
-		return "The body is empty."
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "The body is not valid JSON: it ends too early."
-	case strings.HasPrefix(err.Error(), "json: unknown field"):
-		return "The body has a field other than username, password and attempt_id."
 	default:
 		return "The body is not valid JSON."
 	}

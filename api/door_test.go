@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -240,15 +241,20 @@ func TestRefusalsSayWhenToComeBack(t *testing.T) {
 func TestMalformedRequests(t *testing.T) {
 	d := newDoor(t, nil)
 	tests := []struct{ name, body, message string }{
-		{"empty", "", "empty"},
+		{"empty", "", "ends too early"},
 		{"not JSON", "username=alice", "not valid JSON"},
 		{"cut off", `{"username":"alice`, "not valid JSON"},
 		{"array", `["alice"]`, "must be a JSON object"},
-		{"null", `null`, "Both username and password"},
+		{"null", `null`, "must be a JSON object"},
 		{"no password", `{"username":"alice"}`, "Both username and password"},
-		{"null password", `{"username":"alice","password":null}`, "Both username and password"},
+		{"null password", `{"username":"alice","password":null}`, "password must be a string"},
 		{"number", `{"username":"alice","password":1234567}`, "password must be a string"},
 		{"unknown field", `{"username":"alice","password":"secret","admin":true}`, "a field other than"},
+		{"upper-case field", `{"USERNAME":"alice","password":"secret"}`, "a field other than"},
+		{"field twice", `{"username":"alice","username":"bob","password":"secret"}`, "username is there twice"},
+		{"object in a field", `{"username":{"a":1},"password":"secret"}`, "username must be a string"},
+		{"lone surrogate", `{"username":"alice","password":"secret\ud800"}`, "not allowed"},
+		{"null attempt", `{"username":"alice","password":"secret","attempt_id":null}`, "attempt_id must be a string"},
 		{"two values", creds("alice", "secret") + creds("bob", "secret"), "something after"},
 		{"short name", creds("al", "secret"), "3 to 32 characters"},
 		{"long name", creds(strings.Repeat("a", 33), "secret"), "3 to 32 characters"},
@@ -261,7 +267,7 @@ func TestMalformedRequests(t *testing.T) {
 		{"odd attempt", `{"username":"alice","password":"secret","attempt_id":"a b"}`, "attempt_id"},
 		{"long attempt", `{"username":"alice","password":"secret","attempt_id":"` + strings.Repeat("x", 65) + `"}`, "attempt_id"},
 		{"large", creds("alice", strings.Repeat("p", MaxBody)), "larger than 4096 bytes"},
-		{"deep", strings.Repeat("[", 4000), "not valid JSON"},
+		{"deep", strings.Repeat("[", 4000), "must be a JSON object"},
 	}
 	for _, tt := range tests {
 		for _, path := range []string{"/v1/login", "/v1/register"} {
@@ -305,6 +311,54 @@ func TestInternalDetailsStayInTheLog(t *testing.T) {
 	d.Close() // nobody writes to the log any more
 	if !strings.Contains(d.log.String(), "secret-xp") {
 		t.Error("the log does not show the cause")
+	}
+}
+
+// A page of another origin cannot make its visitors' browsers fail to log in, and so have them locked out.
+func TestCrossOriginRequestsDoNotCount(t *testing.T) {
+	d := newDoor(t, nil)
+	for range 2 * auth.FailureLimit {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", d.URL+"/v1/login", strings.NewReader(creds("nobody", "wrong")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Forwarded-For", "192.0.2.1")
+		req.Header.Set("Content-Type", "text/plain")
+		req.Header.Set("Origin", "https://elsewhere.example")
+		req.Header.Set("Sec-Fetch-Site", "cross-site")
+		resp, err := d.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			t.Errorf("status %s", resp.Status)
+		}
+	}
+	d.call(t, "POST", "/v1/register", creds("alice", "secret"), "192.0.2.1", "").want(t, "the visitor", 201, "")
+}
+
+// The store's time being up is not the request's.
+func TestStoreTimeoutIsAnInternalError(t *testing.T) {
+	h := &handler{Config: Config{Logger: slog.New(slog.DiscardHandler)}}
+	tests := []struct {
+		err  error
+		want rushgate.Reason
+	}{
+		{context.DeadlineExceeded, rushgate.RequestExpired},
+		{&rushgate.Refusal{Reason: rushgate.ServerBusy, Cause: context.DeadlineExceeded}, rushgate.ServerBusy},
+		{&rushgate.Refusal{Reason: rushgate.InternalError, Cause: context.DeadlineExceeded}, rushgate.InternalError},
+		{errors.New("anything else"), rushgate.InternalError},
+	}
+	for _, tt := range tests {
+		w := httptest.NewRecorder()
+		h.refuse(w, tt.err)
+		if !strings.Contains(w.Body.String(), string(tt.want)) {
+			t.Errorf("%v: %s, want %s", tt.err, w.Body, tt.want)
+		}
+		if busy := tt.want == rushgate.ServerBusy; busy != (w.Header().Get("Retry-After") != "") {
+			t.Errorf("%v: Retry-After %q", tt.err, w.Header().Get("Retry-After"))
+		}
 	}
 }
 

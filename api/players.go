@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -50,6 +51,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 		h.refuse(w, err)
 		return
 	}
+	holdConn(r.Context())
 	s, err := h.Pool.Submit(r.Context(), auth.Request{
 		Kind: kind, Username: c.username, Password: c.password, Attempt: c.attempt, Addr: h.clientAddr(r),
 	})
@@ -84,9 +86,17 @@ func (h *handler) me(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, meBody{
-		PlayerID: c.ID, Name: c.Name, Zone: c.Zone, X: c.X, Y: c.Y, HP: c.HP, XP: c.XP, Level: c.Level,
+		PlayerID: c.ID, Name: c.Name, Zone: c.Zone, X: finite(c.X), Y: finite(c.Y), HP: c.HP, XP: c.XP, Level: c.Level,
 		Deaths: c.Deaths, PlaytimeMS: c.Playtime.Milliseconds(), ExpiresAt: timestamp(expires),
 	})
+}
+
+// finite replaces what JSON cannot express.
+func finite(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	return x
 }
 
 // bearerToken returns the token of the Authorization header (RFC 6750).

@@ -64,6 +64,10 @@ func (h *handler) leaderboard(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ranks, err := h.boards.top(r.Context(), board)
+	if err != nil && r.Context().Err() == nil { // the store's fault, also when it is the store's time that was up
+		h.Logger.Error("leaderboard cannot be read", "error", err)
+		err = rushgate.InternalError
+	}
 	if err != nil {
 		h.refuse(w, err)
 		return

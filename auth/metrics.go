@@ -84,7 +84,8 @@ func (p *Pool) Stats() Stats {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s.Counters.Fail = maps.Clone(m.fail)
+	s.Counters.Fail = make(map[rushgate.Reason]int64, len(m.fail)) // never null in JSON
+	maps.Copy(s.Counters.Fail, m.fail)
 	for size, n := range m.batches {
 		if n > 0 {
 			s.BatchSize[size] = n

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -33,6 +34,10 @@ const (
 	// fullRetry is when to ask again for a place in a world that is full, plus up to as much again, so that those who
 	// wait do not come together.
 	fullRetry = 10 * time.Second
+	// closedRetry is when to ask again at a node that is going down, plus up to as much again.
+	closedRetry = 5 * time.Second
+	// storeRetry is when to ask again when the store has failed, plus up to as much again.
+	storeRetry = time.Second
 	// concurrentRetry is when to repeat an attempt that another request is completing.
 	concurrentRetry = time.Second
 )
@@ -89,10 +94,14 @@ type Pool struct {
 	rate    *drainRate
 	ids     idBlock
 	metrics metrics
+	batch   int          // the most requests a worker takes at once
+	inHand  atomic.Int64 // requests that workers have taken and not yet answered
 
 	startOnce sync.Once
 	stopping  context.Context // ends when workers are to stop after the batch in hand
 	stop      context.CancelFunc
+	hurrying  context.Context // ends when even the batch in hand is to be given up
+	hurry     context.CancelFunc
 	workers   sync.WaitGroup
 	logging   sync.WaitGroup
 	logStop   chan struct{}
@@ -115,9 +124,12 @@ func NewPool(cfg Config) (*Pool, error) {
 		clock:   newRetryClock(),
 		rate:    newDrainRate(float64(parallel) / cfg.HashTime.Seconds()),
 		logStop: make(chan struct{}),
+		// A batch is answered as a whole: with hashes that take seconds, a full one would outlast MaxAge by itself.
+		batch: min(max(int(cfg.MaxAge/4/cfg.HashTime), 1), BatchMax),
 	}
 	p.ids.reserve = func(ctx context.Context) (rushgate.PlayerID, error) { return cfg.Store.ReserveIDs(ctx, idReserve) }
 	p.stopping, p.stop = context.WithCancel(context.Background())
+	p.hurrying, p.hurry = context.WithCancel(context.Background())
 	return p, nil
 }
 
@@ -132,7 +144,8 @@ func (p *Pool) Start() {
 }
 
 // Drain refuses new requests with [rushgate.ServerBusy], lets the workers finish what is queued, and returns when the
-// workers have ended. If ctx ends first, Drain goes on as [Pool.Stop] and returns the context's error.
+// workers have ended. If ctx ends first, whoever is not yet hashed is answered [rushgate.ServerBusy] too, also in the
+// batches in hand, and Drain returns the context's error; only calls of the store that are under way are waited for.
 func (p *Pool) Drain(ctx context.Context) error {
 	p.queue.Close()
 	p.startOnce.Do(func() {}) // a pool that never ran has nobody to drain it
@@ -143,6 +156,7 @@ func (p *Pool) Drain(ctx context.Context) error {
 	case <-finished:
 	case <-ctx.Done():
 		err = ctx.Err()
+		p.hurry()
 	}
 	p.Stop()
 	<-finished
@@ -156,13 +170,11 @@ func (p *Pool) Stop() {
 	p.startOnce.Do(func() {})
 	p.stop()
 	p.workers.Wait()
+	p.hurry()
 	p.logOnce.Do(func() { close(p.logStop) })
 	p.logging.Wait()
 	for _, r := range p.queue.Drain() {
-		if r.claim() {
-			p.metrics.rejectedBusy.Add(1)
-			r.reply(rushgate.Session{}, p.busy(r.origin))
-		}
+		p.turnAway(r)
 	}
 }
 
@@ -180,7 +192,7 @@ func (p *Pool) Submit(ctx context.Context, r Request) (rushgate.Session, error) 
 		return rushgate.Session{}, &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: fullRetry + rand.N(fullRetry)}
 	}
 	req := &pending{Request: r, origin: o, ctx: ctx, enqueued: time.Now(), maxAge: p.cfg.MaxAge, answer: make(chan answer, 1)}
-	if !p.worthQueueing(req) || !p.queue.TryPush(req) {
+	if !p.worthQueueing(o, req.enqueued) || !p.queue.TryPush(req) {
 		p.metrics.rejectedBusy.Add(1)
 		return rushgate.Session{}, p.busy(o)
 	}
@@ -195,29 +207,33 @@ func (p *Pool) Submit(ctx context.Context, r Request) (rushgate.Session, error) 
 }
 
 // Busy reports whether a newcomer would be told to come back later.
-func (p *Pool) Busy() bool {
-	depth, limit := p.queue.Len(), p.queue.Cap()
-	return p.cfg.Full() || limit > 0 && depth >= limit || p.predictedWait(depth) > p.cfg.MaxAge
-}
+func (p *Pool) Busy() bool { return p.cfg.Full() || !p.worthQueueing(Origin{}, time.Now()) }
 
 // worthQueueing reports whether a request should be queued at all. One that would be stale before its turn should not.
 // And while clients who were refused earlier are on their way back to the moments they were promised, half of the
 // queue is theirs: newcomers who happen to knock in between must not take their places.
-func (p *Pool) worthQueueing(r *pending) bool {
+func (p *Pool) worthQueueing(o Origin, now time.Time) bool {
 	depth, limit := p.queue.Len(), p.queue.Cap()
-	if p.predictedWait(depth) > p.cfg.MaxAge {
+	if p.queue.IsClosed() || limit > 0 && depth >= limit || p.predictedWait(depth) > p.cfg.MaxAge {
 		return false
 	}
-	return limit == 0 || depth < limit/2 || !p.clock.Promised(r.origin, r.enqueued)
+	return limit == 0 || depth < limit/2 || !p.clock.Promised(o, now)
 }
 
+// predictedWait is how long a request that finds depth others in the queue may have to wait for its answer: for those,
+// for the batches in hand, and for its own.
 func (p *Pool) predictedWait(depth int) time.Duration {
-	return time.Duration(float64(depth) / p.rate.PerSecond() * float64(time.Second))
+	ahead := depth + int(p.inHand.Load()) + p.batch
+	return time.Duration(float64(ahead) / p.rate.PerSecond() * float64(time.Second))
 }
 
 // busy is the refusal for an origin that finds no place. The first moment to promise is when half of the queue will
-// have been worked off, so that returns that come in bunches still find room.
+// have been worked off, so that returns that come in bunches still find room. A pool that is going down promises no
+// moment: whoever comes back finds another process.
 func (p *Pool) busy(o Origin) error {
+	if p.queue.IsClosed() {
+		return &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: closedRetry + rand.N(closedRetry)}
+	}
 	backlog := p.queue.Len() - p.queue.Cap()/2
 	wait := p.clock.Refuse(o, time.Now(), p.rate.PerSecond(), max(1, backlog))
 	return &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: wait}
@@ -229,12 +245,16 @@ func (p *Pool) work() {
 		if p.queue.Len() == 0 {
 			p.rate.Idle()
 		}
-		batch, err := p.queue.PopBatch(p.stopping, BatchMax)
+		batch, err := p.queue.PopBatch(p.stopping, p.batch)
 		if err != nil {
 			return
 		}
-		p.process(batch)
-		p.rate.Done(len(batch), time.Now())
+		p.inHand.Add(int64(len(batch)))
+		hashed := p.process(batch)
+		p.inHand.Add(-int64(len(batch)))
+		if hashed > 0 { // what expired or needed no hash says nothing about capacity
+			p.rate.Done(hashed, time.Now())
+		}
 	}
 }
 

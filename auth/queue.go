@@ -101,6 +101,13 @@ func (q *Queue[T]) Close() {
 	}
 }
 
+// IsClosed reports whether the queue is closed.
+func (q *Queue[T]) IsClosed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.isClosed
+}
+
 // take removes up to max items (all if max is 0) and reports whether the queue is closed.
 func (q *Queue[T]) take(max int) ([]T, bool) {
 	q.mu.Lock()

@@ -21,23 +21,32 @@ const (
 
 // retryClock tells the refused when to come back. It is a virtual clock in the sense of the generic cell rate
 // algorithm (ITU-T I.371): each refused origin is promised the next free moment, one service time after the one
-// before, so that the refused come back at the rate the node can serve and not together. An origin that asks again
-// before its moment is reminded of it, and moves nothing.
+// before, so that the refused come back at the rate the node can serve and not together.
+//
+// An origin that asks again before its moment may be somebody impatient, or one of many players behind one address. It
+// is given a moment one service time after its last one, which spreads the many, and does not move the clock, which
+// keeps the impatient from pushing back everybody else.
 type retryClock struct {
-	mu      sync.Mutex
-	next    time.Time // the last moment promised
-	moments map[Origin]time.Time
-	order   []moment // in order of time; the front is dropped as it passes
-	jitter  func(n time.Duration) time.Duration
+	mu       sync.Mutex
+	next     time.Time // the last moment promised by the clock
+	promises map[Origin]*promise
+	order    []due // when to forget promises, soonest first
+	jitter   func(n time.Duration) time.Duration
 }
 
-type moment struct {
+// promise is what an origin has been told.
+type promise struct {
+	first, last time.Time
+	open        int // moments promised and not yet used
+}
+
+type due struct {
 	at     time.Time
 	origin Origin
 }
 
 func newRetryClock() *retryClock {
-	return &retryClock{moments: make(map[Origin]time.Time), jitter: rand.N[time.Duration]}
+	return &retryClock{promises: make(map[Origin]*promise), jitter: rand.N[time.Duration]}
 }
 
 // Refuse returns how long o has to wait, when rate requests are served per second and the first free moment is
@@ -46,25 +55,36 @@ func (c *retryClock) Refuse(o Origin, now time.Time, rate float64, backlog int) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forgetPassed(now)
-	if at, ok := c.moments[o]; ok && at.After(now) {
-		return c.withJitter(at.Sub(now))
-	}
 	rate = max(rate, 1/MaxRetryAfter.Seconds())
 	service := time.Duration(float64(time.Second) / rate)
+	p := c.promises[o]
+	if p != nil && p.last.After(now) {
+		at := p.last.Add(service)
+		if at.Sub(now) > MaxRetryAfter {
+			return c.noMoment()
+		}
+		p.last = at
+		p.open++
+		return c.withJitter(at.Sub(now))
+	}
 	earliest := now.Add(time.Duration(float64(backlog) / rate * float64(time.Second)))
 	at := c.next.Add(service)
 	if at.Before(earliest) {
 		at = earliest
 	}
 	if at.Sub(now) > MaxRetryAfter || len(c.order) >= maxMoments {
-		// No moment left to promise. Spread over the last part, or all of these would come back as one.
-		return MaxRetryAfter - c.jitter(MaxRetryAfter/10)
+		return c.noMoment()
 	}
 	c.next = at
-	c.moments[o] = at
-	c.order = append(c.order, moment{at, o})
+	if p == nil {
+		c.order = append(c.order, due{at, o})
+	}
+	c.promises[o] = &promise{first: at, last: at, open: 1}
 	return c.withJitter(at.Sub(now))
 }
+
+// noMoment is the wait when there is no moment left to promise: spread over the last part, or all would come as one.
+func (c *retryClock) noMoment() time.Duration { return MaxRetryAfter - c.jitter(MaxRetryAfter/10) }
 
 // Promised reports whether moments lie ahead that were promised to others than o: o's own has come, or o has none and
 // nobody else's is outstanding.
@@ -72,33 +92,37 @@ func (c *retryClock) Promised(o Origin, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forgetPassed(now)
-	if at, ok := c.moments[o]; ok && !at.After(now) {
+	if p := c.promises[o]; p != nil && p.open > 0 && !p.first.After(now) {
 		return false
 	}
 	return c.next.After(now)
 }
 
-// Admit forgets o's moment: it has been let in.
+// Admit uses up one of o's moments: it has been let in.
 func (c *retryClock) Admit(o Origin) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.moments, o)
+	if p := c.promises[o]; p != nil && p.open > 0 {
+		p.open--
+	}
 }
 
 func (c *retryClock) withJitter(d time.Duration) time.Duration {
 	return min(d+c.jitter(min(maxJitter, time.Duration(float64(d)*jitterShare))+1), MaxRetryAfter)
 }
 
+// forgetPassed forgets promises whose last moment is over. Each origin stands in order once.
 func (c *retryClock) forgetPassed(now time.Time) {
-	n := 0
-	for n < len(c.order) && now.Sub(c.order[n].at) > momentGrace {
-		m := c.order[n]
-		if c.moments[m.origin].Equal(m.at) {
-			delete(c.moments, m.origin)
+	for len(c.order) > 0 && now.Sub(c.order[0].at) > momentGrace {
+		o := c.order[0].origin
+		c.order = c.order[1:]
+		if p := c.promises[o]; now.Sub(p.last) > momentGrace {
+			delete(c.promises, o)
+		} else {
+			c.order = append(c.order, due{p.last, o}) // perhaps behind some that are later: it is forgotten the later
 		}
-		n++
 	}
-	if c.order = c.order[n:]; len(c.order) == 0 {
+	if len(c.order) == 0 {
 		c.order = nil // give the passed ones' memory back
 	}
 }

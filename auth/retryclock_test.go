@@ -9,9 +9,17 @@ import (
 
 func newExactClock() *retryClock {
 	c := newRetryClock()
-	c.jitter = func(time.Duration) time.Duration { return 0 }
+	c.jitter = func(n time.Duration) time.Duration {
+		if n == MaxRetryAfter/10 {
+			return MaxRetryAfter - noMoment
+		}
+		return 0
+	}
 	return c
 }
+
+// noMoment is what a clock without jitter answers when it has no moment to promise.
+const noMoment = MaxRetryAfter - 1
 
 func TestRetryClockGivesEachTheNextMoment(t *testing.T) {
 	c, now := newExactClock(), time.Now()
@@ -20,19 +28,20 @@ func TestRetryClockGivesEachTheNextMoment(t *testing.T) {
 			t.Errorf("refusal %d: %v, want %v", i, got, want)
 		}
 	}
-	// Asking again early moves nothing.
+	// Asking again early does not move the clock for others: it puts off the one who asks, or spreads the many who
+	// share an address.
 	later := now.Add(500 * time.Millisecond)
-	for range 100 {
-		if got := c.Refuse(OriginOf(addr(0)), later, 10, 10); got != 500*time.Millisecond {
-			t.Fatalf("asked again after 500 ms: %v", got)
+	for i := range 100 {
+		if got, want := c.Refuse(OriginOf(addr(0)), later, 10, 10), time.Duration(600+100*i)*time.Millisecond; got != want {
+			t.Fatalf("asked again after 500 ms: %v, want %v", got, want)
 		}
 	}
 	if got := c.Refuse(OriginOf(addr(3)), later, 10, 8); got != 800*time.Millisecond {
 		t.Errorf("the next one: %v, want 800ms", got)
 	}
 	// Asking again when the moment has come and there is still no place moves on.
-	if got := c.Refuse(OriginOf(addr(0)), now.Add(time.Second), 10, 1); got != 400*time.Millisecond {
-		t.Errorf("refused at its moment: %v, want 400ms", got)
+	if got := c.Refuse(OriginOf(addr(1)), now.Add(1100*time.Millisecond), 10, 1); got != 300*time.Millisecond {
+		t.Errorf("refused at its moment: %v, want 300ms", got)
 	}
 }
 
@@ -70,23 +79,39 @@ func TestRetryClockIsBounded(t *testing.T) {
 			t.Fatalf("refusal %d: %v", i, d)
 		}
 	}
-	if len(c.moments) > maxMoments || len(c.order) > maxMoments {
-		t.Errorf("%d moments remembered, want at most %d", len(c.moments), maxMoments)
+	if len(c.promises) > maxMoments || len(c.order) > maxMoments {
+		t.Errorf("%d promises remembered, want at most %d", len(c.promises), maxMoments)
 	}
 	c.Promised(OriginOf(addr(0)), now.Add(2*MaxRetryAfter))
-	if len(c.moments) != 0 || len(c.order) != 0 {
-		t.Errorf("%d moments and %d entries remembered after all have passed", len(c.moments), len(c.order))
+	if len(c.promises) != 0 || len(c.order) != 0 {
+		t.Errorf("%d promises and %d entries remembered after all have passed", len(c.promises), len(c.order))
 	}
 }
 
-// Whatever the order of events: a wait is positive and at most MaxRetryAfter, moments of different origins are a
-// service time apart, and the origin that asks early is told the same moment.
+// Without the test's stand-in, waits carry a little jitter, later and never earlier.
+func TestRetryClockJitter(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for range 100 {
+		d := newRetryClock().Refuse(OriginOf(addr(1)), time.Now(), 10, 100)
+		if d < 10*time.Second || d > 10*time.Second+maxJitter {
+			t.Fatalf("a wait of 10 s became %v", d)
+		}
+		seen[d] = true
+	}
+	if len(seen) < 10 {
+		t.Errorf("100 waits have only %d lengths", len(seen))
+	}
+}
+
+// Whatever the order of events: a wait is positive and at most MaxRetryAfter, first moments of different origins are a
+// service time apart, and so are the moments of one origin.
 func TestRetryClockModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, now := newExactClock(), time.Now()
 		const rate = 8
-		promised := map[int]time.Time{}
-		var last time.Time
+		const service = time.Second / rate
+		promised := map[int]time.Time{} // the last moment of each origin
+		var last time.Time              // of the clock
 		t.Repeat(map[string]func(*rapid.T){
 			"refuse": func(t *rapid.T) {
 				i := rapid.IntRange(0, 20).Draw(t, "origin")
@@ -96,23 +121,27 @@ func TestRetryClockModel(t *testing.T) {
 					t.Fatalf("wait %v", d)
 				}
 				if before, ok := promised[i]; ok && before.After(now) {
-					if !at.Equal(before) {
+					if d != noMoment && !at.Equal(before.Add(service)) {
 						t.Fatalf("origin %d was promised %v, now %v", i, before, at)
 					}
-					return
+				} else if d != noMoment {
+					if !last.IsZero() && at.Sub(last) < service {
+						t.Fatalf("moments only %v apart", at.Sub(last))
+					}
+					last = at
 				}
-				if !last.IsZero() && at.Sub(last) < time.Second/rate {
-					t.Fatalf("moments only %v apart", at.Sub(last))
+				if d != noMoment {
+					promised[i] = at
 				}
-				promised[i], last = at, at
 			},
-			"admit": func(t *rapid.T) {
-				i := rapid.IntRange(0, 20).Draw(t, "origin")
-				c.Admit(OriginOf(addr(i)))
-				delete(promised, i)
-			},
+			"admit": func(t *rapid.T) { c.Admit(OriginOf(addr(rapid.IntRange(0, 20).Draw(t, "origin")))) },
 			"wait": func(t *rapid.T) {
 				now = now.Add(time.Duration(rapid.IntRange(0, 5000).Draw(t, "ms")) * time.Millisecond)
+			},
+			"": func(t *rapid.T) {
+				if len(c.order) != len(c.promises) {
+					t.Fatalf("%d promises, %d times to forget them", len(c.promises), len(c.order))
+				}
 			},
 		})
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"runtime/debug"
 	"time"
 
@@ -18,14 +19,15 @@ type job struct {
 	attempt   string           // the client's, or one made for this request
 	account   rushgate.Account // as loaded; zero if there is none
 	hash      password.Job
+	hashed    bool
 	admission rushgate.Admission
 }
 
 // stage works on the jobs that have no answer yet. It may be run again for a job, and must then end the same way.
 type stage func(jobs []*job)
 
-// process takes a batch from the queue to its answers.
-func (p *Pool) process(batch []*pending) {
+// process takes a batch from the queue to its answers and returns how many of its passwords were hashed.
+func (p *Pool) process(batch []*pending) int {
 	jobs := make([]*job, 0, len(batch))
 	for _, r := range batch {
 		p.metrics.wait.Record(time.Since(r.enqueued))
@@ -40,12 +42,19 @@ func (p *Pool) process(batch []*pending) {
 		jobs = append(jobs, j)
 	}
 	if len(jobs) == 0 {
-		return
+		return 0
 	}
 	p.metrics.countBatch(len(jobs))
 	p.run("load", jobs, p.load, p.metrics.load.Record)
 	p.run("derive", jobs, p.derive, p.metrics.derive.Record)
 	p.run("commit", jobs, p.commit, p.metrics.commit.Record)
+	hashed := 0
+	for _, j := range jobs {
+		if j.hashed {
+			hashed++
+		}
+	}
+	return hashed
 }
 
 // run runs a stage on the jobs still open. A stage that panics is run once more for each job alone, so that the one
@@ -95,13 +104,13 @@ func (p *Pool) load(jobs []*job) {
 	if err == nil && len(accounts) != len(jobs) {
 		err = fmt.Errorf("%d accounts for %d names", len(accounts), len(jobs))
 	}
+	if err != nil {
+		p.storeFailed(jobs, "load", err)
+		return
+	}
 	for i, j := range jobs {
 		if j.Username == "" || j.Password == "" || len(j.Attempt) > rushgate.MaxAttemptLen {
 			p.fail(j, rushgate.MissingCredentials)
-			continue
-		}
-		if err != nil {
-			p.fail(j, fmt.Errorf("auth: load: %w", err))
 			continue
 		}
 		j.account = accounts[i]
@@ -130,9 +139,12 @@ func (p *Pool) derive(jobs []*job) {
 		j.hash.Skip = j.stale
 		hashes[i] = &j.hash
 	}
-	p.cfg.Hasher.Run(context.Background(), hashes)
+	p.cfg.Hasher.Run(p.hurrying, hashes)
 	for _, j := range jobs {
+		j.hashed = j.hash.Err == nil
 		switch {
+		case errors.Is(j.hash.Err, context.Canceled):
+			p.turnAway(j.pending)
 		case errors.Is(j.hash.Err, password.ErrSkipped):
 			p.expire(j.pending)
 		case j.hash.Err != nil:
@@ -155,7 +167,7 @@ func (p *Pool) commit(jobs []*job) {
 			continue
 		}
 		if err := p.prepare(ctx, j); err != nil {
-			p.fail(j, err)
+			p.storeFailed([]*job{j}, "reserve player ids", err)
 			continue
 		}
 		open = append(open, j)
@@ -168,11 +180,11 @@ func (p *Pool) commit(jobs []*job) {
 	if err == nil && len(results) != len(open) {
 		err = fmt.Errorf("%d results for %d admissions", len(results), len(open))
 	}
+	if err != nil {
+		p.storeFailed(open, "commit", err)
+		return
+	}
 	for i, j := range open {
-		if err != nil {
-			p.fail(j, fmt.Errorf("auth: commit: %w", err))
-			continue
-		}
 		p.conclude(j, results[i])
 	}
 }
@@ -189,7 +201,7 @@ func (p *Pool) prepare(ctx context.Context, j *job) error {
 	id, err := p.ids.Take(ctx)
 	if err != nil {
 		j.admission = rushgate.Admission{}
-		return fmt.Errorf("auth: reserve player ids: %w", err)
+		return err
 	}
 	j.admission.Create = true
 	j.admission.Account = rushgate.Account{
@@ -209,7 +221,9 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 		p.fail(j, r.Err)
 		return
 	}
-	p.cfg.Limiter.Success(j.origin)
+	if !r.Resumed { // a repeat of a login that was counted before proves nothing new
+		p.cfg.Limiter.Success(j.origin)
+	}
 	p.cfg.Enter(rushgate.Arrival{Admitted: r, Token: rand.Text(), Reply: func(s rushgate.Session, err error) {
 		if j.claim() {
 			p.metrics.processed.Add(1)
@@ -221,6 +235,23 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 			j.reply(s, err)
 		}
 	}})
+}
+
+// turnAway answers a request that the pool has no time left for.
+func (p *Pool) turnAway(r *pending) {
+	if r.claim() {
+		p.metrics.rejectedBusy.Add(1)
+		r.reply(rushgate.Session{}, p.busy(r.origin))
+	}
+}
+
+// storeFailed answers jobs that the store has let down: the same attempt may succeed in a moment, and it is nothing
+// that their addresses could be blamed for.
+func (p *Pool) storeFailed(jobs []*job, what string, err error) {
+	p.cfg.Logger.Error("auth: store failed", "stage", what, "requests", len(jobs), "error", err)
+	for _, j := range jobs {
+		p.fail(j, &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: storeRetry + mathrand.N(storeRetry), Cause: err})
+	}
 }
 
 // expire answers a stale request.

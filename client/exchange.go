@@ -21,6 +21,9 @@ var (
 	// ErrNoAnswer is wrapped by errors of requests to which no whole answer came: the server cannot be reached, the
 	// connection broke, or [Options.TryTimeout] passed. The server may have acted on the request all the same.
 	ErrNoAnswer = errors.New("no answer from the server")
+	// ErrTryTimeout is wrapped, besides ErrNoAnswer, when it is the try's own time ([Options].TryTimeout) that was up:
+	// the server was silent.
+	ErrTryTimeout = errors.New("the time for a try is up")
 	// ErrBadAnswer is wrapped by errors of requests whose answer is not one of a Rushgate server.
 	ErrBadAnswer = errors.New("the answer makes no sense")
 )
@@ -101,7 +104,7 @@ func (c *Client) lost(ctx, tryCtx context.Context, r *request, err error) error 
 		return fmt.Errorf("client: %s: %w", r.op, ctx.Err())
 	case tryCtx.Err() != nil:
 		// Not context.DeadlineExceeded: callers must be able to tell their own deadline from this one.
-		return fmt.Errorf("client: %s: %w within %v", r.op, ErrNoAnswer, c.opts.TryTimeout)
+		return fmt.Errorf("client: %s: %w within %v: %w", r.op, ErrNoAnswer, c.opts.TryTimeout, ErrTryTimeout)
 	case r.leaks(err.Error()):
 		return fmt.Errorf("client: %s: %w", r.op, ErrNoAnswer)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"time"
 )
 
@@ -57,7 +58,11 @@ func Decoy(password string) Job { return Job{kind: jobDecoy, password: password}
 type Hasher struct {
 	iterations int
 	turns      chan struct{}
+	derived    atomic.Int64
 }
+
+// Derivations returns how many keys have been derived since the start.
+func (h *Hasher) Derivations() int64 { return h.derived.Load() }
 
 // NewHasher returns a Hasher whose new hashes cost the given number of iterations. It fails outside [MinIterations]
 // to [MaxIterations].
@@ -100,6 +105,7 @@ func (h *Hasher) run(j *Job) {
 		j.Err = fmt.Errorf("password: derive: %w", err)
 		return
 	}
+	h.derived.Add(1)
 	switch j.kind {
 	case jobNew:
 		target.key = key

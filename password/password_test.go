@@ -3,8 +3,12 @@ package password
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 func stored(salt, iterations, key string) string { return salt + "$" + iterations + "$" + key }
@@ -117,6 +121,40 @@ func TestSkippedJobsAreNotDerived(t *testing.T) {
 	if got := run(t, newTestHasher(t), j, New("other")); !errors.Is(got[0].Err, ErrSkipped) || got[0].Hash != "" || got[1].Err != nil {
 		t.Errorf("got %v and %v", got[0].Err, got[1].Err)
 	}
+}
+
+// A decoy costs what a verification at the current cost does, and a job that is skipped or unreadable costs nothing.
+func TestDerivationsAreCounted(t *testing.T) {
+	h := newTestHasher(t)
+	skipped := New("secret")
+	skipped.Skip = func() bool { return true }
+	run(t, h, New("secret"), Decoy("secret"), Verify("secret", stored(someSalt, "1000", someKey)), Verify("secret", "malformed"), skipped)
+	if n := h.Derivations(); n != 3 {
+		t.Errorf("%d derivations, want 3", n)
+	}
+}
+
+// However many batches come, no more than there are cores are worked on at once.
+func TestBatchesTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHasher(t)
+		var inside atomic.Int64
+		release := make(chan struct{})
+		var wg sync.WaitGroup
+		for range runtime.GOMAXPROCS(0) + 5 {
+			wg.Go(func() {
+				j := New("secret")
+				j.Skip = func() bool { inside.Add(1); <-release; return true }
+				h.Run(t.Context(), []*Job{&j})
+			})
+		}
+		synctest.Wait()
+		if n := inside.Load(); n != int64(runtime.GOMAXPROCS(0)) {
+			t.Errorf("%d batches at once on %d cores", n, runtime.GOMAXPROCS(0))
+		}
+		close(release)
+		wg.Wait()
+	})
 }
 
 func TestNewHasherBounds(t *testing.T) {

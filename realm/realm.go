@@ -148,6 +148,7 @@ func (r *Realm) Stop(ctx context.Context) error {
 		r.startOnce.Do(func() {})
 		close(r.quit)
 		r.stopBackground()
+		defer context.AfterFunc(ctx, r.saver.giveUp)()
 		r.loops.Wait()
 		// From here on this goroutine owns what the tick owned.
 		r.settle()

@@ -37,10 +37,14 @@ type saver struct {
 	duration       latency.Histogram
 
 	wake chan struct{}
+	// calls ends when calls of the store that are under way are to be given up.
+	calls  context.Context
+	giveUp context.CancelFunc
 
 	mu      sync.Mutex
 	pending map[rushgate.Lease]rushgate.Save
-	leases  []rushgate.Lease // to refresh; nil when there is nothing to do
+	spare   map[rushgate.Lease]rushgate.Save // empty; takes the place of pending while that is written
+	leases  []rushgate.Lease                 // to refresh; nil when there is nothing to do
 }
 
 // outcome is what has become of a save or a refresh.
@@ -53,8 +57,10 @@ type outcome struct {
 }
 
 func newSaver(store rushgate.Store, by rushgate.Instance, logger *slog.Logger) *saver {
-	return &saver{store: store, instance: by, logger: logger, wake: make(chan struct{}, 1),
-		pending: make(map[rushgate.Lease]rushgate.Save)}
+	s := &saver{store: store, instance: by, logger: logger, wake: make(chan struct{}, 1),
+		pending: make(map[rushgate.Lease]rushgate.Save), spare: make(map[rushgate.Lease]rushgate.Save)}
+	s.calls, s.giveUp = context.WithCancel(context.Background())
+	return s
 }
 
 // save queues a copy of a character; an older copy that still waits is dropped.
@@ -63,6 +69,13 @@ func (s *saver) save(v rushgate.Save) {
 	s.pending[rushgate.Lease{Player: v.Character.ID, Fence: v.Fence}] = v
 	s.mu.Unlock()
 	s.signal()
+}
+
+// drop takes back a copy that waits under a lease which is no longer valid.
+func (s *saver) drop(l rushgate.Lease) {
+	s.mu.Lock()
+	delete(s.pending, l)
+	s.mu.Unlock()
 }
 
 // release queues the end of a lease that never became a session, with the character as it is stored.
@@ -95,33 +108,39 @@ func (s *saver) signal() {
 	}
 }
 
-// run works until ctx ends; the call to the store that is then under way is finished.
+// run works until ctx ends; the call of the store that is then under way is finished.
 func (s *saver) run(ctx context.Context) {
 	for {
 		select {
 		case <-s.wake:
-			s.work(ctx, context.Background())
 		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
 			return
 		}
+		s.work(ctx)
 	}
 }
 
-// finish writes what is left, and returns an error that tells how much could not be written before ctx ended.
+// finish writes what is left, and returns an error that tells how much could not be written before ctx ended. It is
+// the saver's last work.
 func (s *saver) finish(ctx context.Context) error {
-	s.work(ctx, ctx)
+	defer s.giveUp()
+	s.mu.Lock()
+	s.leases = nil // they are about to be released
+	s.mu.Unlock()
+	s.work(ctx)
 	if n := s.waiting(); n > 0 {
 		return fmt.Errorf("realm: %d characters not saved: %w", n, ctx.Err())
 	}
 	return nil
 }
 
-// work does what is queued, again and again while the store fails, until nothing is left or ctx has ended. Calls to
-// the store end with calls.
-func (s *saver) work(ctx, calls context.Context) {
+// work does what is queued, again and again while the store fails, until nothing is left or ctx has ended.
+func (s *saver) work(ctx context.Context) {
 	backoff := saveBackoffMin
 	for {
-		err := s.round(calls)
+		err := s.round(ctx)
 		if err == nil {
 			return
 		}
@@ -138,34 +157,43 @@ func (s *saver) work(ctx, calls context.Context) {
 	}
 }
 
-// round makes one attempt at everything that is queued now. Leases come first: a save does not need one that is
-// fresh, but other nodes look at it.
-func (s *saver) round(calls context.Context) error {
-	s.mu.Lock()
-	leases := s.leases
-	s.leases = nil
-	saves := slices.SortedFunc(maps.Values(s.pending), func(a, b rushgate.Save) int {
+// round makes one attempt at everything that is queued now, and puts back what it could not do, or what it did not
+// come to before ctx ended.
+func (s *saver) round(ctx context.Context) error {
+	s.mu.Lock() // the tick may be waiting: no more under the lock than has to be
+	pending := s.pending
+	s.pending = s.spare
+	s.mu.Unlock()
+	saves := slices.SortedFunc(maps.Values(pending), func(a, b rushgate.Save) int {
 		return cmp.Compare(a.Character.ID, b.Character.ID)
 	})
-	clear(s.pending)
-	s.mu.Unlock()
+	clear(pending)
+	s.spare = pending
 
-	err := s.refreshLeases(calls, leases)
+	err := s.refreshLeases()
 	for batch := range slices.Chunk(saves, saveBatch) {
-		if e := s.write(calls, batch); e != nil {
+		e := ctx.Err()
+		if e == nil {
+			e = s.write(batch)
+		}
+		if e != nil {
 			s.requeue(batch)
 			err = cmp.Or(err, e)
 		}
+		err = cmp.Or(err, s.refreshLeases()) // which may have come due while a slow store was written to
 	}
 	return err
 }
 
-func (s *saver) write(calls context.Context, batch []rushgate.Save) error {
-	ctx, cancel := context.WithTimeout(calls, saveTimeout)
+func (s *saver) write(batch []rushgate.Save) error {
+	ctx, cancel := context.WithTimeout(s.calls, saveTimeout)
 	defer cancel()
 	start := time.Now()
 	errs, err := s.store.Save(ctx, batch)
 	s.duration.Record(time.Since(start))
+	if err == nil && len(errs) != len(batch) {
+		err = fmt.Errorf("realm: %d results for %d saves", len(errs), len(batch))
+	}
 	if err != nil {
 		return err
 	}
@@ -193,13 +221,21 @@ func (s *saver) requeue(batch []rushgate.Save) {
 	}
 }
 
-func (s *saver) refreshLeases(calls context.Context, leases []rushgate.Lease) error {
+// refreshLeases extends the leases that are due, if any, and puts them back if that fails.
+func (s *saver) refreshLeases() error {
+	s.mu.Lock()
+	leases := s.leases
+	s.leases = nil
+	s.mu.Unlock()
 	if len(leases) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(calls, saveTimeout)
+	ctx, cancel := context.WithTimeout(s.calls, saveTimeout)
 	defer cancel()
 	errs, err := s.store.Refresh(ctx, s.instance, leases)
+	if err == nil && len(errs) != len(leases) {
+		err = fmt.Errorf("realm: %d results for %d leases", len(errs), len(leases))
+	}
 	if err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()

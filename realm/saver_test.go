@@ -96,6 +96,116 @@ func TestSaverKeepsTheNewestWhileTheStoreIsAway(t *testing.T) {
 	})
 }
 
+// A store that is away for longer than a lease lasts, and a login as soon as it is back: what the session here knows
+// counts, not what the store had.
+func TestProgressSurvivesAnOutageLongerThanTheLease(t *testing.T) {
+	for _, left := range []bool{false, true} {
+		t.Run(fmt.Sprintf("left=%v", left), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, func(c *Config) { c.SessionTimeout = time.Hour })
+				s := f.enter(t, "alice")
+				f.save(t)
+				f.world.players[s.Player].XP = 5000
+				f.store.setFail(errors.New("gone"))
+				loggedOut := make(chan error, 1)
+				if left {
+					go func() { loggedOut <- f.Logout(t.Context(), s.Token) }()
+					synctest.Wait()
+				}
+				f.nextRefresh = time.Now().Add(time.Hour) // refreshing fails as well
+				f.Tick()
+				time.Sleep(rushgate.LeaseTTL + time.Second)
+				f.store.setFail(nil)
+				a, r := f.admit(t, "alice", "alice-2")
+				if a.Character.XP == 5000 {
+					t.Fatal("the fixture is wrong: the store knows already")
+				}
+				f.Enter(a)
+				f.Tick()
+				if left && r.err != nil || !left && !errors.Is(r.err, rushgate.AlreadyLoggedIn) {
+					t.Errorf("the login was answered %v", r.err)
+				}
+				if got := f.world.players[s.Player]; got == nil || got.XP != 5000 {
+					t.Errorf("inside is %+v", got)
+				}
+				f.save(t)
+				if left {
+					if err := <-loggedOut; err != nil {
+						t.Errorf("the logout was answered %v", err)
+					}
+				}
+				ranks, err := f.store.Top(t.Context(), rushgate.BoardXP, 1)
+				if err != nil || ranks[0].Score != 5000 || f.Stats().SessionsEvicted != 0 {
+					t.Errorf("stored %+v, %v", ranks, err)
+				}
+			})
+		})
+	}
+}
+
+// The lease of a player whose last save is still to be done is kept alive: nobody may come in with what the store has.
+func TestLeaseOfALeavingPlayerIsRefreshed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		f.Start()
+		a, r := f.admit(t, "alice", "alice-1")
+		f.Enter(a)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		f.store.setFail(errors.New("disk full"))
+		go f.Logout(t.Context(), r.session.Token)
+		for range 5 {
+			time.Sleep(rushgate.LeaseTTL / 2)
+			results, err := f.store.Admit(t.Context(), elsewhere, []rushgate.Admission{{Account: f.names["alice"], Attempt: "elsewhere"}})
+			if err != nil || !errors.Is(results[0].Err, rushgate.AlreadyLoggedIn) {
+				t.Fatalf("another node claimed a player who is being saved: %v, %+v", err, results)
+			}
+		}
+		f.store.setFail(nil)
+		f.Stop(t.Context())
+	})
+}
+
+func TestOversizedCharacterHarmsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *Config) { c.SessionTimeout = time.Hour })
+		big, good := f.enter(t, "big"), f.enter(t, "good")
+		f.world.players[big.Player].Data = make([]byte, rushgate.MaxDataLen+1)
+		f.world.players[good.Player].X = 7
+		time.Sleep(DefaultSaveInterval)
+		f.Tick()
+		f.save(t)
+		if f.store.saves() != 1 || f.store.saved[0].Character.X != 7 {
+			t.Errorf("saved %+v, want only the other's", f.store.saved)
+		}
+		if err := f.Stop(t.Context()); err != nil || f.online(t) != 0 {
+			t.Errorf("Stop: %v, %d online", err, f.online(t))
+		}
+	})
+}
+
+// A login that comes between the last save and the tick's taking note of it does not make that save a failure.
+func TestLogoutFollowedAtOnceByLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		s := f.enter(t, "alice")
+		loggedOut := make(chan error, 1)
+		go func() { loggedOut <- f.Logout(t.Context(), s.Token) }()
+		synctest.Wait()
+		f.Tick()
+		if err := f.saver.round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a, r := f.admit(t, "alice", "alice-2")
+		f.Enter(a)
+		f.Tick()
+		f.save(t)
+		if err := <-loggedOut; err != nil || r.err != nil {
+			t.Errorf("the logout was answered %v, the login %v", err, r.err)
+		}
+	})
+}
+
 func TestLostLeaseRemovesThePlayerWithoutSaving(t *testing.T) {
 	for _, how := range []string{"save", "refresh"} {
 		t.Run(how, func(t *testing.T) {
@@ -194,6 +304,35 @@ func TestStopTellsWhatItCouldNotSave(t *testing.T) {
 		err := f.Stop(ctx)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 4*time.Second {
 			t.Errorf("Stop: %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// hangingStore never answers a save before its context ends.
+type hangingStore struct{ rushgate.Store }
+
+func (hangingStore) Save(ctx context.Context, _ []rushgate.Save) ([]error, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestStopEndsInTimeWhenTheStoreHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *Config) { c.Store = hangingStore{c.Store} })
+		f.Start()
+		for i := range 3 * saveBatch {
+			a, _ := f.admit(t, fmt.Sprintf("player-%d", i), "1")
+			f.Enter(a)
+		}
+		time.Sleep(DefaultSaveInterval - time.Second) // the first saves are under way
+		for range 3 {
+			time.Sleep(time.Second)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		start := time.Now()
+		if err := f.Stop(ctx); err == nil || time.Since(start) > 2*time.Second {
+			t.Errorf("Stop: %v after %v, want an error within 2s", err, time.Since(start))
 		}
 	})
 }

@@ -25,7 +25,8 @@ type session struct {
 	nextSave time.Time
 	// told is what the player may know of what must never be lost: it lags behind the world until it is saved.
 	told told
-	// onSaved are the calls waiting for the last save.
+	// onSaved are the calls waiting for a save: the last one of this session, or, right after a login that came before
+	// it was done, of the one before.
 	onSaved []func(error)
 	ended   time.Time
 }
@@ -47,6 +48,14 @@ func (s *session) touch(now time.Time)     { s.lastSeen.Store(int64(now.Sub(epoc
 func (s *session) lastSeenTime() time.Time { return epoch.Add(time.Duration(s.lastSeen.Load())) }
 
 func (s *session) lease() rushgate.Lease { return rushgate.Lease{Player: s.player, Fence: s.fence} }
+
+// answerSaved tells whoever waits for a save what has become of it.
+func (s *session) answerSaved(err error) {
+	for _, done := range s.onSaved {
+		done(err)
+	}
+	s.onSaved = nil
+}
 
 // complete fills in what the session knows better than the world: who the character is, and the time played.
 func (s *session) complete(c rushgate.Character, now time.Time) rushgate.Character {

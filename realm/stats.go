@@ -59,7 +59,7 @@ type Stats struct {
 	SessionsOpened   int64 `json:"sessions_opened"`
 	SessionsClosed   int64 `json:"sessions_closed"`
 	SessionsTimedOut int64 `json:"sessions_timed_out"` // closed for lack of calls
-	SessionsEvicted  int64 `json:"sessions_evicted"`   // closed because the lease was lost
+	SessionsEvicted  int64 `json:"sessions_evicted"`   // given up because the lease was lost
 	InboxFull        int64 `json:"inbox_full"`         // messages refused
 
 	Saves       int64 `json:"saves"`        // characters written

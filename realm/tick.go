@@ -55,10 +55,12 @@ func (r *Realm) integrate(now time.Time) {
 func (r *Realm) arrive(a rushgate.Arrival, now time.Time) {
 	s := r.players[a.Lease.Player]
 	switch {
-	case s == nil || s.fence < a.Lease.Fence:
-		if s != nil { // its lease ran out and was claimed anew: what it knows is no longer the truth
-			r.supersede(s)
-		}
+	case s == nil || s.state == stateEnded && s.fence < a.Lease.Fence:
+		r.open(a, now)
+	case s.fence+1 == a.Lease.Fence:
+		r.reclaim(s, a, now)
+	case s.fence < a.Lease.Fence: // somebody else has had the player meanwhile: what s knows is no longer the truth
+		r.lose(s)
 		r.open(a, now)
 	case s.fence == a.Lease.Fence && s.state == stateInside:
 		s.touch(now)
@@ -77,6 +79,7 @@ func (r *Realm) open(a rushgate.Arrival, now time.Time) {
 		return
 	}
 	if err := r.world.enter(a.Character); err != nil {
+		r.world.leave(a.Lease.Player) // a world that panicked may have taken half of the player in
 		r.log.log(slog.LevelError, "character cannot enter the world", "player", a.Lease.Player, "error", err)
 		r.saver.release(a.Character, a.Lease)
 		a.Reply(rushgate.Session{}, rushgate.InternalError)
@@ -96,6 +99,26 @@ func (r *Realm) open(a rushgate.Arrival, now time.Time) {
 	a.Reply(r.describe(s), nil)
 }
 
+// reclaim deals with an arrival whose lease follows directly on that of a session here: it had run out, or was released
+// a moment ago, and nobody has had the player in between. So what this session knows is newer than what the store
+// gave out with the lease, and is what counts.
+func (r *Realm) reclaim(s *session, a rushgate.Arrival, now time.Time) {
+	r.saver.drop(s.lease())
+	s.fence = a.Lease.Fence
+	if s.state == stateInside {
+		r.save(s, now, true)
+		a.Reply(rushgate.Session{}, rushgate.AlreadyLoggedIn)
+		return
+	}
+	a.Character = s.saved
+	waiting := s.onSaved
+	r.open(a, now)
+	if opened := r.players[a.Lease.Player]; opened != s {
+		opened.onSaved = waiting // for the save that now stands in for the one that was dropped
+		r.save(opened, now, true)
+	}
+}
+
 func (r *Realm) describe(s *session) rushgate.Session {
 	return rushgate.Session{Player: s.player, Token: s.token, ExpiresAt: s.lastSeenTime().Add(r.cfg.SessionTimeout)}
 }
@@ -103,7 +126,7 @@ func (r *Realm) describe(s *session) rushgate.Session {
 // save hands a copy of a player's character to the saver if it has changed, or in any case when forced.
 func (r *Realm) save(s *session, now time.Time, force bool) {
 	s.nextSave = now.Add(r.cfg.SaveInterval)
-	c, ok := r.world.character(s.player)
+	c, ok := r.character(s)
 	if !ok || !force && !changed(&c, &s.saved) {
 		return
 	}
@@ -111,13 +134,23 @@ func (r *Realm) save(s *session, now time.Time, force bool) {
 	r.saver.save(rushgate.Save{Character: s.saved, Fence: s.fence})
 }
 
+// character returns a copy of a player's character that can be saved.
+func (r *Realm) character(s *session) (rushgate.Character, bool) {
+	c, ok := r.world.character(s.player)
+	if ok && len(c.Data) > rushgate.MaxDataLen { // would be refused, and everyone in the same batch with it
+		r.log.log(slog.LevelError, "character has grown too large to be saved", "player", s.player, "bytes", len(c.Data))
+		return rushgate.Character{}, false
+	}
+	return c, ok
+}
+
 // leave ends a session: the player is out of the world at once, and saved and released by the saver. done, if not
 // nil, is called when that has happened or failed for good.
 func (r *Realm) leave(s *session, done func(error)) {
 	now := time.Now()
-	// Without a fresh copy (a world that panics) the last good one has to do.
+	// Without a fresh copy (a world that panics, say) the last good one has to do.
 	c := s.saved
-	if fresh, ok := r.world.character(s.player); ok {
+	if fresh, ok := r.character(s); ok {
 		c = fresh
 	}
 	s.saved = s.complete(c, now)
@@ -129,22 +162,14 @@ func (r *Realm) leave(s *session, done func(error)) {
 	r.saver.save(rushgate.Save{Character: s.saved, Fence: s.fence, Release: true})
 }
 
-// supersede ends whatever is left of a session whose player has come in anew.
-func (r *Realm) supersede(s *session) {
-	switch s.state {
-	case stateInside:
-		r.evict(s)
-	case stateLeaving:
-		r.end(s, rushgate.ErrLeaseLost)
-	case stateEnded:
-	}
-}
-
-// evict ends a session whose lease is another's by now: nothing is saved.
-func (r *Realm) evict(s *session) {
-	r.log.log(slog.LevelWarn, "session lease lost, player removed without saving", "player", s.player)
+// lose ends a session whose lease is another's by now: nothing is saved.
+func (r *Realm) lose(s *session) {
+	r.log.log(slog.LevelWarn, "session lease lost, character not saved", "player", s.player)
 	r.stats.evicted.Add(1)
-	r.remove(s)
+	r.saver.drop(s.lease())
+	if s.state == stateInside {
+		r.remove(s)
+	}
 	r.end(s, rushgate.ErrLeaseLost)
 }
 
@@ -164,10 +189,8 @@ func (r *Realm) remove(s *session) {
 // end marks a session as ended and tells who waits for that.
 func (r *Realm) end(s *session, err error) {
 	s.state, s.ended = stateEnded, time.Now()
-	for _, done := range s.onSaved {
-		done(err)
-	}
-	s.onSaved, s.saved, s.admitted = nil, rushgate.Character{}, rushgate.Character{}
+	s.answerSaved(err)
+	s.saved, s.admitted = rushgate.Character{}, rushgate.Character{}
 }
 
 // settle takes note of what the saver has done.
@@ -179,12 +202,13 @@ func (r *Realm) settle() {
 			continue
 		}
 		switch {
+		case s.state != stateEnded && o.err != nil:
+			r.lose(s)
 		case s.state == stateLeaving && o.released:
-			r.end(s, o.err)
-		case s.state == stateInside && o.err != nil:
-			r.evict(s)
+			r.end(s, nil)
 		case s.state == stateInside && o.saved:
 			s.told = o.told
+			s.answerSaved(nil)
 		}
 	}
 }
@@ -209,9 +233,11 @@ func (r *Realm) scan(now time.Time) {
 }
 
 func (r *Realm) refreshLeases() {
-	leases := make([]rushgate.Lease, len(r.inside))
-	for i, s := range r.inside {
-		leases[i] = s.lease()
+	leases := make([]rushgate.Lease, 0, len(r.players))
+	for _, s := range r.players {
+		if s.state != stateEnded { // also who is leaving: until the last save is done nobody else may come in
+			leases = append(leases, s.lease())
+		}
 	}
 	r.saver.refresh(leases)
 }

@@ -56,8 +56,8 @@ func TestWorldThatPanics(t *testing.T) {
 		if !errors.Is(r.err, rushgate.InternalError) || f.Players() != 1 {
 			t.Errorf("entering: %v with %d players inside", r.err, f.Players())
 		}
-		if got := f.Stats(); got.Panics != 4 || got.Ticks != 3 { // Apply, Enter, two Steps
-			t.Errorf("panics %d in %d ticks, want 4 in 3", got.Panics, got.Ticks)
+		if got := f.Stats(); got.Panics != 5 || got.Ticks != 3 { // Apply, Enter and its undoing by Leave, two Steps
+			t.Errorf("panics %d in %d ticks, want 5 in 3", got.Panics, got.Ticks)
 		}
 		if got := f.me(t, s.Token); !errors.Is(got.err, rushgate.InternalError) {
 			t.Errorf("a query: %v", got.err)

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -167,7 +168,11 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 		Pool: s.pool, Realm: s.realm, Store: s.store, TrustedProxies: s.cfg.TrustedProxies,
 		Draining: s.draining.Load, Logger: s.cfg.Logger,
 	})
-	s.front = api.NewServer(door, connLimit(s.cfg.MaxConns), tlsConfig, s.cfg.Logger)
+	conns := connLimit(s.cfg.MaxConns)
+	if conns < s.cfg.MaxConns {
+		s.cfg.Logger.Warn("the limit on open files allows fewer connections than configured", "configured", s.cfg.MaxConns, "allowed", conns)
+	}
+	s.front = api.NewServer(door, conns, tlsConfig, s.cfg.Logger)
 	s.operator = &http.Server{
 		Handler: admin.New(admin.Sections{
 			"auth":    func() any { return s.pool.Stats() },
@@ -175,6 +180,7 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 			"process": func() any { return admin.ReadProcess() },
 		}),
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
 	}
 	s.serving.Go(func() {
 		if tlsConfig != nil {
@@ -210,9 +216,10 @@ func (s *Server) stop() error {
 	if err := s.pool.Drain(queue); err != nil {
 		s.cfg.Logger.Warn("queue not empty in time, the rest was answered server-busy", "error", err)
 	}
-	rest, cancel := context.WithDeadline(context.Background(), deadline)
+	// Whatever the queue has taken, saving gets its share.
+	saving, cancel := context.WithTimeout(context.Background(), max(time.Until(deadline), s.cfg.DrainTimeout/4))
 	defer cancel()
-	err := s.realm.Stop(rest)
+	err := s.realm.Stop(saving)
 	// Answers under way still go out; connections that are idle do not count.
 	answers, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -13,13 +13,14 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
+	"github.com/rushgate/rushgate/store/sqlite"
 )
 
 func config(t *testing.T, dir string) server.Config {
@@ -82,54 +83,116 @@ func TestPlayersSurviveARestart(t *testing.T) {
 	}
 }
 
-// A drain answers everyone: who is queued gets in, who comes later is told that the server is busy, and everyone's
-// lease is free for the next run.
-func TestDrainAnswersEveryone(t *testing.T) {
+// A drain lets in who is queued, saves everyone, releases their leases, and tells who comes later that the server is
+// busy.
+func TestDrain(t *testing.T) {
 	dir := t.TempDir()
 	cfg := config(t, dir)
-	cfg.HashIterations = 200_000 // slow enough for a queue
+	cfg.HashIterations, cfg.Workers = 50_000, 1 // slow enough for a queue
 	s := start(t, cfg)
-	const n = 40
-	var in, busy atomic.Int64
-	names := make(chan string, n)
+	const n = 30
 	var wg sync.WaitGroup
-	queued := make(chan struct{}, n)
 	for i := range n {
 		wg.Go(func() {
-			c := newClient(t, s, client.Options{})
-			queued <- struct{}{}
-			name := fmt.Sprintf("player-%d", i)
-			switch _, err := c.Register(t.Context(), name, "correct horse"); {
-			case err == nil:
-				in.Add(1)
-				names <- name
-			case errors.Is(err, rushgate.ServerBusy):
-				busy.Add(1)
-			default:
-				// The listener is gone for who comes after the end: no answer, but at once and not in silence.
-				if !errors.Is(err, client.ErrNoAnswer) {
-					t.Errorf("%s: %v", name, err)
-				}
+			if _, err := newClient(t, s, client.Options{}).Register(t.Context(), fmt.Sprintf("player-%d", i), "correct horse"); err != nil {
+				t.Errorf("player-%d, queued when the drain began: %v", i, err)
 			}
 		})
 	}
-	for range n {
-		<-queued
+	waitForCount(t, s, `"queued": `, n)
+	late := newClient(t, s, client.Options{})
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Stop() }()
+	for {
+		status, err := late.Status(t.Context())
+		if err != nil {
+			t.Fatalf("the door was closed before it said why: %v", err)
+		}
+		if status.State == "draining" {
+			break
+		}
 	}
+	if _, err := late.Register(t.Context(), "late", "correct horse"); !errors.Is(err, rushgate.ServerBusy) {
+		t.Errorf("during the drain: %v, want server-busy", err)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+	wg.Wait()
+	store, err := sqlite.Open(t.Context(), filepath.Join(dir, "rushgate.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	online, err := store.Online(t.Context())
+	if err != nil || online != 0 {
+		t.Errorf("%d leases are left (%v)", online, err)
+	}
+	elsewhere := rushgate.Instance{Node: "elsewhere", Run: "1"}
+	for i := range n {
+		accounts, err := store.LoadAccounts(t.Context(), []string{fmt.Sprintf("player-%d", i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		results, err := store.Admit(t.Context(), elsewhere, []rushgate.Admission{{Account: accounts[0], Attempt: "x"}})
+		if err != nil || results[0].Err != nil || results[0].Character.Zone == "" {
+			t.Errorf("player-%d was stored as %+v (%v)", i, results, err)
+		}
+	}
+}
+
+// waitForCount asks the admin listener until the number behind a key of its dump has reached n.
+func waitForCount(t *testing.T, s *server.Server, key string, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		resp, err := http.Get("http://" + s.AdminAddr().String() + "/metrics.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dump, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var count int
+		_, after, _ := strings.Cut(string(dump), key)
+		if _, err := fmt.Sscan(after, &count); err == nil && count >= n {
+			return
+		}
+	}
+	t.Fatalf("%s never reached %d", key, n)
+}
+
+// When the hashes in hand outlast the drain timeout, those who wait for them are turned away and those inside are saved
+// all the same.
+func TestDrainTimeoutSavesWhoIsInside(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, config(t, dir))
+	if _, err := newClient(t, s, client.Options{}).Register(t.Context(), "alice", "correct horse"); err != nil {
+		t.Fatal(err)
+	}
+	s.Stop()
+	cfg := config(t, dir)
+	cfg.HashIterations, cfg.DrainTimeout = 100_000, time.Second
+	s = start(t, cfg)
+	if _, err := newClient(t, s, client.Options{}).Login(t.Context(), "alice", "correct horse"); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	const n = 60
+	for i := range n {
+		wg.Go(func() {
+			_, err := newClient(t, s, client.Options{}).Register(t.Context(), fmt.Sprintf("player-%d", i), "correct horse")
+			if err != nil && !errors.Is(err, rushgate.ServerBusy) {
+				t.Errorf("player-%d: %v", i, err)
+			}
+		})
+	}
+	waitForCount(t, s, `"queued": `, n)
 	if err := s.Stop(); err != nil {
 		t.Errorf("Stop: %v", err)
 	}
 	wg.Wait()
-	close(names)
-	t.Logf("%d in, %d told to come back", in.Load(), busy.Load())
-	cfg.HashIterations = password.MinIterations
-	s = start(t, cfg)
-	c := newClient(t, s, client.Options{})
-	for name := range names {
-		if _, err := c.Login(t.Context(), name, "correct horse"); err != nil {
-			t.Errorf("%s cannot log in after the restart: %v", name, err)
-		}
-	}
 }
 
 func TestRunEndsWithItsContext(t *testing.T) {

@@ -111,7 +111,7 @@ func outcomeOf(ctx context.Context, err error) outcome {
 		return rateLimited
 	case refusal != nil, errors.Is(err, client.ErrBadAnswer):
 		return refused
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, client.ErrTryTimeout):
 		return timedOut
 	}
 	return dropped

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
 	"os"
 	"strconv"
@@ -138,6 +139,20 @@ func (n *number) Set(s string) error {
 		return fmt.Errorf("must be a whole number from %d to %d", n.low, n.high)
 	}
 	n.value = v
+	return nil
+}
+
+// seed is any 64-bit number.
+type seed uint64
+
+func (n *seed) String() string { return strconv.FormatUint(uint64(*n), 10) }
+
+func (n *seed) Set(s string) error {
+	v, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return fmt.Errorf("must be a whole number from 0 to %d", uint64(math.MaxUint64))
+	}
+	*n = seed(v)
 	return nil
 }
 

@@ -3,16 +3,22 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"io"
+	"log/slog"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rushgate/rushgate/server"
 )
 
 // beRushgate makes the test binary the command itself, so that tests can run it as a process and kill it.
@@ -215,6 +221,75 @@ func TestEnvironment(t *testing.T) {
 				t.Errorf("%q: status %d, %q; want 2 and the variable's name", v.bad, status, stderr)
 			}
 		})
+	}
+}
+
+// Every flag of serve arrives in the node's configuration.
+func TestServeFlags(t *testing.T) {
+	tests := []struct {
+		args string
+		want server.Config // what differs from no flags at all
+		get  func(server.Config) any
+	}{
+		{"--http :1", server.Config{HTTPAddr: ":1"}, func(c server.Config) any { return c.HTTPAddr }},
+		{"--admin :2", server.Config{AdminAddr: ":2"}, func(c server.Config) any { return c.AdminAddr }},
+		{"--data d", server.Config{DataDir: "d"}, func(c server.Config) any { return c.DataDir }},
+		{"--db memory", server.Config{Backend: server.Memory}, func(c server.Config) any { return c.Backend }},
+		{"--tls", server.Config{TLS: true}, func(c server.Config) any { return c.TLS }},
+		{"--tls-cert c", server.Config{TLSCert: "c"}, func(c server.Config) any { return c.TLSCert }},
+		{"--tls-key k", server.Config{TLSKey: "k"}, func(c server.Config) any { return c.TLSKey }},
+		{"--insecure-http", server.Config{InsecureHTTP: true}, func(c server.Config) any { return c.InsecureHTTP }},
+		{"--trusted-proxies 10.0.0.0/8,192.0.2.1", server.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}},
+			func(c server.Config) any { return c.TrustedProxies }},
+		{"--max-conns 17", server.Config{MaxConns: 17}, func(c server.Config) any { return c.MaxConns }},
+		{"--auth-workers 3", server.Config{Workers: 3}, func(c server.Config) any { return c.Workers }},
+		{"--auth-queue-max 5", server.Config{QueueDepth: 5}, func(c server.Config) any { return c.QueueDepth }},
+		{"--auth-queue-max 0", server.Config{QueueDepth: server.Unbounded}, func(c server.Config) any { return c.QueueDepth }},
+		{"--auth-max-age 7s", server.Config{MaxAge: 7 * time.Second}, func(c server.Config) any { return c.MaxAge }},
+		{"--password-hash-iterations 1234", server.Config{HashIterations: 1234}, func(c server.Config) any { return c.HashIterations }},
+		{"--max-messages-per-tick 9", server.Config{MessagesPerTick: 9}, func(c server.Config) any { return c.MessagesPerTick }},
+		{"--max-players 11", server.Config{MaxPlayers: 11}, func(c server.Config) any { return c.MaxPlayers }},
+		{"--session-timeout 13s", server.Config{SessionTimeout: 13 * time.Second}, func(c server.Config) any { return c.SessionTimeout }},
+		{"--drain-timeout 19s", server.Config{DrainTimeout: 19 * time.Second}, func(c server.Config) any { return c.DrainTimeout }},
+		{"--seed 18446744073709551615", server.Config{Seed: 1<<64 - 1}, func(c server.Config) any { return c.Seed }},
+		{"--log-level error", server.Config{}, func(c server.Config) any { return c.Logger.Enabled(t.Context(), slog.LevelWarn) }},
+	}
+	covered := map[string]bool{"world": true, "log-format": true} // below, and TestUsage
+	for _, tt := range tests {
+		v := newServeFlags()
+		if err := v.declare().parse(strings.Fields(tt.args), io.Discard); err != nil {
+			t.Errorf("%s: %v", tt.args, err)
+			continue
+		}
+		cfg, err := v.config(io.Discard)
+		if err != nil {
+			t.Errorf("%s: %v", tt.args, err)
+			continue
+		}
+		if tt.want.Logger == nil {
+			tt.want.Logger = slog.New(slog.DiscardHandler)
+		}
+		if got, want := tt.get(cfg), tt.get(tt.want); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, want %v", tt.args, got, want)
+		}
+		covered[strings.TrimPrefix(strings.Fields(tt.args)[0], "--")] = true
+	}
+	newServeFlags().declare().VisitAll(func(f *flag.Flag) {
+		if !covered[f.Name] {
+			t.Errorf("no test of --%s", f.Name)
+		}
+	})
+	v := newServeFlags()
+	if err := v.declare().parse([]string{"--world", "../../world/default.json", "--log-format", "json"}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cfg, err := v.config(&log)
+	if err != nil || cfg.World == nil {
+		t.Fatalf("--world: %v, %v", cfg.World, err)
+	}
+	if cfg.Logger.Info("hello"); !strings.HasPrefix(log.String(), "{") {
+		t.Errorf("--log-format json: %s", log.String())
 	}
 }
 

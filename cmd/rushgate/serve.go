@@ -24,7 +24,8 @@ type serveFlags struct {
 	tls, insecure                                   toggle
 	proxies                                         prefixes
 	conns, workers, depth, iterations, messages     number
-	players, seed                                   number
+	players                                         number
+	seed                                            seed
 	maxAge, sessionTimeout, drain                   span
 }
 
@@ -42,7 +43,6 @@ func newServeFlags() *serveFlags {
 		iterations:     number{password.DefaultIterations, password.MinIterations, password.MaxIterations},
 		messages:       number{realm.DefaultMessagesPerTick, 1, 1_000_000},
 		players:        number{realm.DefaultMaxPlayers, 1, 1_000_000},
-		seed:           number{0, 0, 1<<63 - 1},
 		maxAge:         span{auth.DefaultMaxAge, time.Second, time.Hour},
 		sessionTimeout: span{realm.DefaultSessionTimeout, time.Second, time.Hour},
 		drain:          span{server.DefaultDrainTimeout, time.Second, time.Hour},
@@ -113,7 +113,7 @@ func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
 		TrustedProxies: v.proxies, MaxConns: v.conns.value,
 		Workers: v.workers.value, QueueDepth: v.depth.value, MaxAge: v.maxAge.value, HashIterations: v.iterations.value,
 		MaxPlayers: v.players.value, MessagesPerTick: v.messages.value, SessionTimeout: v.sessionTimeout.value,
-		DrainTimeout: v.drain.value, Seed: uint64(v.seed.value),
+		DrainTimeout: v.drain.value, Seed: uint64(v.seed),
 	}
 	if cfg.QueueDepth == 0 {
 		cfg.QueueDepth = server.Unbounded

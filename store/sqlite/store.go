@@ -59,7 +59,8 @@ var _ rushgate.Store = (*Store)(nil)
 // the schema up to date. Beside the database it keeps SQLite's own files and path.lock.
 //
 // It refuses a file that is in use ([ErrLocked]), that is not a Rushgate database ([ErrForeign]), or that a newer
-// version of Rushgate has written ([*SchemaError]), and changes nothing in such a file.
+// version of Rushgate has written ([*SchemaError]), and changes no contents of such a file
+// (SQLite may move what is in its write-ahead log into it).
 //
 // ctx bounds the opening only.
 func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
