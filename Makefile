@@ -5,7 +5,7 @@ GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lin
 FUZZTIME      ?= 5s
 
 # Package and target of every fuzz test; `make unit` fails if one is missing here.
-FUZZ = ./api:FuzzParseCredentials ./client:FuzzAnswer ./password:FuzzParseHash ./world:FuzzParseDefinition ./world:FuzzEnterData
+FUZZ = ./api:FuzzParseCredentials ./client:FuzzAnswer ./internal/pbkdf2x:FuzzDerive ./password:FuzzParseHash ./password:FuzzParsePepper ./world:FuzzParseDefinition ./world:FuzzEnterData
 
 .PHONY: help
 help: ## list the targets
@@ -31,12 +31,18 @@ tools: ## install what the tests need and this machine lacks
 lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
 	$(GO) mod tidy -diff
 	$(GOLANGCI_LINT) run ./...
+	$(GO) vet -C internal/pbkdf2x/asm .
+	@$(GO) generate ./internal/pbkdf2x && git diff --exit-code --stat -- internal/pbkdf2x || \
+	{ echo "the generated assembly was not fresh; go generate has just made it so"; exit 1; }
 
 .PHONY: unit
 unit: ## run the tests with the race detector, and check that the static binary builds
 	@grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' . | wc -l | grep -qx "$(words $(FUZZ))" || { echo "FUZZ in the Makefile does not list every fuzz test"; exit 1; }
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/rushgate
+	GOARCH=arm64 $(GO) vet ./internal/pbkdf2x
 	$(GO) test -race ./...
+	$(GO) test -tags purego ./internal/pbkdf2x
+	@$(GO) test -run '^TestVectors$$' -v ./internal/pbkdf2x | grep 'NOT TESTED' || echo "every hash kernel was tested on this CPU"
 
 .PHONY: fuzz
 fuzz: ## fuzz each parser of outside bytes for FUZZTIME (default 5s)

@@ -30,7 +30,13 @@ type Account struct {
 	Attempt string
 	// CreatedAt is when the account was registered, to the millisecond.
 	CreatedAt time.Time
+	// Version is that of the record, 1 to [AccountVersion]. Records of versions 1 and 2 come from the game that Rushgate
+	// replaces and may hold a hash in an older form; they become current with the first login that replaces it.
+	Version int
 }
+
+// AccountVersion is the version of account records that are written now.
+const AccountVersion = 3
 
 // Character is a player's lasting state in the world. The fields are those that every game has and that
 // leaderboards and routing need; whatever else a [World] wants kept goes into Data.

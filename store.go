@@ -44,12 +44,14 @@ type Lease struct {
 // Admission asks a [Store] to let one player in. Repeating an admission whose outcome is unknown is safe: the repeat
 // has the same result.
 type Admission struct {
-	// Account names the player by Account.ID. With Create set it is the account to make, whole.
+	// Account names the player by Account.ID. With Create set it is the account to make, whole; a Version of 0 stands
+	// for [AccountVersion].
 	Account Account
 	// Create makes the account, and a character with Account's id, name and creation time at level 1, before
 	// claiming the lease: both or neither.
 	Create bool
-	// NewHash, if not empty, replaces the account's hash provided it still is Account.PasswordHash. Without Create.
+	// NewHash, if not empty, replaces the account's hash provided it still is Account.PasswordHash, and makes the
+	// record one of [AccountVersion]. Without Create.
 	NewHash string
 	// Attempt tells this login apart from all others of the player; never empty, at most [MaxAttemptLen] bytes.
 	Attempt string
@@ -140,6 +142,14 @@ type Store interface {
 	ReserveIDs(ctx context.Context, n int) (PlayerID, error)
 	// Top returns the first limit (1 or more) lines of a leaderboard, best score first, equal scores by player id.
 	Top(ctx context.Context, board Board, limit int) ([]Rank, error)
+	// LoadCharacters returns the character of each player, and the zero Character where there is none.
+	LoadCharacters(ctx context.Context, players []PlayerID) ([]Character, error)
+	// SetPasswordHash replaces a player's hash, whatever it was, and makes the record one of [AccountVersion]. The error
+	// is [BadCredentials] if there is no such account.
+	SetPasswordHash(ctx context.Context, player PlayerID, hash string) error
+	// DeleteAccount removes a player's account, character and lease; the id is not used again. The error is
+	// [BadCredentials] if there is no such account and [AlreadyLoggedIn] while a lease is live.
+	DeleteAccount(ctx context.Context, player PlayerID) error
 	// Online counts the players with a live lease, on all nodes.
 	Online(ctx context.Context) (int, error)
 	// Close waits for what is under way and releases the store. It is idempotent; later calls of the other methods

@@ -53,7 +53,7 @@ func newDoor(t *testing.T, change func(*auth.Config, *Config)) *door {
 	t.Helper()
 	d := &door{store: &countingStore{Store: memory.New(memory.Options{})}}
 	logger := slog.New(slog.NewTextHandler(&d.log, nil))
-	hasher, err := password.NewHasher(password.MinIterations)
+	hasher, err := password.NewHasher(password.Config{Iterations: password.MinIterations})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 // metrics counts what the pool does.
 type metrics struct {
-	queued, processed, expired, rejectedBusy, rateLimited, success atomic.Int64
+	queued, processed, expired, rejectedBusy, rateLimited, success, rehashed atomic.Int64
 
 	wait, load, derive, commit latency.Histogram
 
@@ -44,6 +44,7 @@ type Counters struct {
 	RejectedBusy int64 `json:"rejected_busy"` // refused with server-busy
 	RateLimited  int64 `json:"rate_limited"`  // refused with rate-limited
 	Success      int64 `json:"success"`       // let into the world
+	Rehashed     int64 `json:"rehashed"`      // outdated hashes replaced
 	// Fail counts the other answers by reason.
 	Fail map[rushgate.Reason]int64 `json:"fail"`
 }
@@ -64,7 +65,7 @@ type Stats struct {
 	BatchSize map[int]int64 `json:"batch_size"`
 	// DrainRate is the estimated capacity in requests per second.
 	DrainRate float64 `json:"drain_rate_per_s"`
-	// HashMS is what one hash takes alone on this machine, in milliseconds, measured at the start.
+	// HashMS is what a hash takes in a full batch on one core of this machine, in milliseconds, measured at the start.
 	HashMS float64 `json:"hash_ms"`
 }
 
@@ -75,6 +76,7 @@ func (p *Pool) Stats() Stats {
 		Counters: Counters{
 			Queued: m.queued.Load(), Processed: m.processed.Load(), Expired: m.expired.Load(),
 			RejectedBusy: m.rejectedBusy.Load(), RateLimited: m.rateLimited.Load(), Success: m.success.Load(),
+			Rehashed: m.rehashed.Load(),
 		},
 		Limiter: p.cfg.Limiter.Stats(), Depth: p.queue.Len(), Capacity: p.queue.Cap(), Workers: p.cfg.Workers,
 		Wait: m.wait.Summary(), Load: m.load.Summary(), Derive: m.derive.Summary(), Commit: m.commit.Summary(),

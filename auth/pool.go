@@ -54,8 +54,8 @@ type Config struct {
 	Store   rushgate.Store
 	Hasher  *password.Hasher
 	Limiter *Limiter
-	// HashTime is how long one hash takes alone; the first estimate of the pool's capacity comes from it. 0 means to
-	// measure it now.
+	// HashTime is how long a hash takes in a full batch on one core; the first estimate of the pool's capacity comes
+	// from it. 0 means to measure it now.
 	HashTime time.Duration
 	// Instance claims the session leases.
 	Instance rushgate.Instance
@@ -81,7 +81,7 @@ func (c Config) withDefaults() Config {
 		c.Full = func() bool { return false }
 	}
 	if c.HashTime == 0 {
-		c.HashTime = c.Hasher.Measure()
+		c.HashTime = max(c.Hasher.Measure(BatchMax), 1)
 	}
 	return c
 }

@@ -26,6 +26,14 @@ type spyStore struct {
 	loads, admits atomic.Int64
 	beforeLoad    func(names []string)
 	beforeAdmit   func(admissions []rushgate.Admission)
+	beforeReserve func()
+}
+
+func (s *spyStore) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error) {
+	if s.beforeReserve != nil {
+		s.beforeReserve()
+	}
+	return s.Store.ReserveIDs(ctx, n)
 }
 
 func (s *spyStore) LoadAccounts(ctx context.Context, names []string) ([]rushgate.Account, error) {
@@ -53,7 +61,7 @@ type fixture struct {
 
 func newFixture(t *testing.T, change func(*Config)) *fixture {
 	t.Helper()
-	hasher, err := password.NewHasher(password.MinIterations)
+	hasher, err := password.NewHasher(password.Config{Iterations: password.MinIterations})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,37 +273,21 @@ func TestPoolOpensNoSessionForACallerWhoHasGone(t *testing.T) {
 	})
 }
 
-// askedContext calls back when it has been asked for its error so many times.
-type askedContext struct {
-	context.Context
-	left atomic.Int64
-	call func()
-}
-
-func (c *askedContext) Err() error {
-	if c.left.Add(-1) == 0 {
-		c.call()
-	}
-	return c.Context.Err()
-}
-
 // Who goes away between the hash and the commit is not admitted either.
 func TestPoolChecksForTheCallerAgainBeforeCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, func(c *Config) { c.Workers = 1 })
 		ctx, cancel := context.WithCancel(t.Context())
-		first := f.submit(ctx, request(Register, "first", 1))
+		f.store.beforeReserve = cancel // while the first of the batch is given its id
+		first := f.submit(t.Context(), request(Register, "first", 1))
 		synctest.Wait()
-		// The second of the batch is asked when it is taken, and again before its own hash: the first has its hash then.
-		asked := &askedContext{Context: t.Context(), call: cancel}
-		asked.left.Store(2)
-		second := f.submit(asked, request(Register, "second", 2))
+		second := f.submit(ctx, request(Register, "second", 2))
 		synctest.Wait()
 		f.Start()
-		if err := <-first; !errors.Is(err, rushgate.RequestExpired) {
+		if err := <-first; err != nil {
 			t.Errorf("the first: %v", err)
 		}
-		if err := <-second; err != nil {
+		if err := <-second; !errors.Is(err, rushgate.RequestExpired) {
 			t.Errorf("the second: %v", err)
 		}
 		f.Stop()
@@ -304,6 +296,66 @@ func TestPoolChecksForTheCallerAgainBeforeCommit(t *testing.T) {
 		}
 		if online, err := f.store.Online(t.Context()); err != nil || online != 1 {
 			t.Errorf("%d admitted (%v), want 1", online, err)
+		}
+	})
+}
+
+// A login replaces an outdated hash; in a rush it does not, and succeeds all the same.
+func TestPoolRehashes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const legacy = "5f14740d5493f4de552bc5517834724b$b6754e0cbba0bac05a056e6ffd1fcc0aadbe49b6b75656703bbec3c3474bac0e"
+		f := newFixture(t, func(c *Config) { c.Workers = 1; c.QueueDepth = 10 })
+		login := func(name string, i int) Request {
+			r := request(Login, name, i)
+			r.Password = "p@$$w0rd"
+			return r
+		}
+		names := []string{"alice", "bob"}
+		for i, name := range names {
+			a := rushgate.Account{ID: rushgate.PlayerID(1000 + i), Username: name, PasswordHash: legacy, CreatedAt: time.Now(), Version: 2}
+			leave := rushgate.Save{Character: rushgate.Character{ID: a.ID, Level: 1}, Fence: 1, Release: true}
+			if _, err := f.store.Store.Admit(t.Context(), f.cfg.Instance, []rushgate.Admission{{Account: a, Create: true, Attempt: "x"}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.store.Save(t.Context(), []rushgate.Save{leave}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// bob comes when more than half of the queue is taken, alice when it is empty.
+		f.batch = 1
+		bob := f.submit(t.Context(), login("bob", 1))
+		synctest.Wait()
+		for i := range 8 {
+			f.submit(t.Context(), request(Login, "nobody", 10+i))
+		}
+		synctest.Wait()
+		f.Start()
+		if err := <-bob; err != nil {
+			t.Errorf("bob: %v", err)
+		}
+		synctest.Wait()
+		if _, err := f.Submit(t.Context(), login("alice", 2)); err != nil {
+			t.Errorf("alice: %v", err)
+		}
+		f.Stop()
+		accounts, err := f.store.LoadAccounts(t.Context(), names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if accounts[1].PasswordHash != legacy || accounts[1].Version != 2 {
+			t.Errorf("in a rush the hash was replaced: version %d", accounts[1].Version)
+		}
+		t.Logf("stored before the first login: %s", legacy) // a test's, no secret
+		t.Logf("stored after it:               %s", accounts[0].PasswordHash)
+		if f.cfg.Hasher.NeedsRehash(accounts[0].PasswordHash) || accounts[0].Version != rushgate.AccountVersion {
+			t.Errorf("the outdated hash is still there: version %d", accounts[0].Version)
+		}
+		if n := f.Stats().Counters.Rehashed; n != 1 {
+			t.Errorf("%d rehashed, want 1", n)
+		}
+		check := password.Verify("p@$$w0rd", accounts[0].PasswordHash)
+		if f.cfg.Hasher.Run(t.Context(), []*password.Job{&check}); !check.Match {
+			t.Error("the new hash is not that of the password")
 		}
 	})
 }

@@ -19,6 +19,7 @@ type job struct {
 	attempt   string           // the client's, or one made for this request
 	account   rushgate.Account // as loaded; zero if there is none
 	hash      password.Job
+	newHash   string // to replace an outdated one with, or empty
 	hashed    bool
 	admission rushgate.Admission
 }
@@ -136,7 +137,7 @@ func (p *Pool) derive(jobs []*job) {
 		default:
 			j.hash = password.Decoy(j.Password)
 		}
-		j.hash.Skip = j.stale
+		j.hash.Skip = j.skip()
 		hashes[i] = &j.hash
 	}
 	p.cfg.Hasher.Run(p.hurrying, hashes)
@@ -152,6 +153,49 @@ func (p *Pool) derive(jobs []*job) {
 		case j.hash.Hash == "" && !j.hash.Match:
 			p.fail(j, rushgate.BadCredentials)
 		}
+	}
+	p.rehash(jobs)
+}
+
+// skip returns what is asked before and during a derivation: whether it has become pointless. Age counts only before:
+// once begun, the work is better finished.
+func (j *job) skip() func() bool {
+	begun := false
+	return func() bool {
+		if begun {
+			return j.ctx.Err() != nil
+		}
+		begun = true
+		return j.stale()
+	}
+}
+
+// rehash derives new hashes for those whose password is right and whose hash is outdated. In a rush it is put off:
+// nobody is to wait for somebody else's migration.
+func (p *Pool) rehash(jobs []*job) {
+	limit := p.queue.Cap()
+	if limit == 0 {
+		limit = DefaultQueueDepth
+	}
+	if p.queue.Len() > limit/2 {
+		return
+	}
+	var outdated []*job
+	var hashes []*password.Job
+	for _, j := range jobs {
+		j.newHash = ""
+		if j.hash.Rehash {
+			h := password.New(j.Password)
+			h.Skip = func() bool { return j.ctx.Err() != nil }
+			outdated, hashes = append(outdated, j), append(hashes, &h)
+		}
+	}
+	if len(hashes) == 0 {
+		return
+	}
+	p.cfg.Hasher.Run(p.hurrying, hashes)
+	for i, j := range outdated {
+		j.newHash = hashes[i].Hash // empty if it was not to be: the login succeeds all the same
 	}
 }
 
@@ -194,7 +238,7 @@ func (p *Pool) prepare(ctx context.Context, j *job) error {
 	if j.admission.Attempt != "" {
 		return nil
 	}
-	j.admission = rushgate.Admission{Account: j.account, Attempt: j.attempt}
+	j.admission = rushgate.Admission{Account: j.account, Attempt: j.attempt, NewHash: j.newHash}
 	if j.account.ID != 0 {
 		return nil
 	}
@@ -220,6 +264,9 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 	case r.Err != nil:
 		p.fail(j, r.Err)
 		return
+	}
+	if r.HashReplaced {
+		p.metrics.rehashed.Add(1)
 	}
 	if !r.Resumed { // a repeat of a login that was counted before proves nothing new
 		p.cfg.Limiter.Success(j.origin)

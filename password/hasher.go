@@ -2,13 +2,17 @@ package password
 
 import (
 	"context"
-	"crypto/pbkdf2"
-	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/rushgate/rushgate/internal/pbkdf2x"
 )
 
 // Job is one password to hash or to verify, made by [New], [Verify] or [Decoy]. The result fields are set by
@@ -18,20 +22,20 @@ type Job struct {
 	password string
 	stored   string
 
-	// Skip, if not nil, is asked right before the derivation; true leaves the job undone with [ErrSkipped].
+	// Skip, if not nil, is asked before the derivation and again about every tenth of a millisecond of it; true leaves
+	// the job undone with [ErrSkipped]. (argon2id and bcrypt ask only before.)
 	Skip func() bool
 
 	// Hash is the new hash, after a job of [New].
 	Hash string
 	// Match reports that the password is right, after a job of [Verify].
 	Match bool
-	// Err is nil, or [ErrSkipped], or wraps [ErrMalformedHash] (the stored hash cannot be read), or is the context's
-	// error.
+	// Rehash reports that the password is right and its hash is not what [New] would make now.
+	Rehash bool
+	// Err is nil, or [ErrSkipped], or wraps [ErrMalformedHash] (the stored hash cannot be read) or [ErrUnknownPepper],
+	// or is the context's error.
 	Err error
 }
-
-// ErrSkipped is the result of a job whose Skip said so.
-var ErrSkipped = errors.New("skipped")
 
 type jobKind uint8
 
@@ -39,6 +43,13 @@ const (
 	jobNew jobKind = iota
 	jobVerify
 	jobDecoy
+)
+
+var (
+	// ErrSkipped is the result of a job whose Skip said so.
+	ErrSkipped = errors.New("skipped")
+	// ErrUnknownPepper is wrapped by the error for a hash made with a pepper that the hasher does not have.
+	ErrUnknownPepper = errors.New("unknown pepper")
 )
 
 // New is a job that hashes a password with a fresh salt at the hasher's cost.
@@ -53,80 +64,191 @@ func Verify(password, stored string) Job {
 // as a known one.
 func Decoy(password string) Job { return Job{kind: jobDecoy, password: password} }
 
+// Config says how a [Hasher] makes new hashes. The zero value works.
+type Config struct {
+	// Iterations is the cost, [MinIterations] to [MaxIterations]; 0 means [DefaultIterations].
+	Iterations int
+	// Pepper keys passwords before they are hashed; nil means that they are hashed as they are.
+	Pepper *Pepper
+}
+
 // Hasher derives keys. It lets at most as many batches run at once as there are cores; the others wait their turn.
 // All methods may be called from many goroutines.
 type Hasher struct {
-	iterations int
-	turns      chan struct{}
-	derived    atomic.Int64
+	cfg     Config
+	turns   chan struct{}
+	derived atomic.Int64
+}
+
+// NewHasher returns a Hasher. It fails for a cost out of range.
+func NewHasher(cfg Config) (*Hasher, error) {
+	if cfg.Iterations == 0 {
+		cfg.Iterations = DefaultIterations
+	}
+	if cfg.Iterations < MinIterations || cfg.Iterations > MaxIterations {
+		return nil, fmt.Errorf("password: %d iterations, want %d to %d", cfg.Iterations, MinIterations, MaxIterations)
+	}
+	return &Hasher{cfg: cfg, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
 }
 
 // Derivations returns how many keys have been derived since the start.
 func (h *Hasher) Derivations() int64 { return h.derived.Load() }
 
-// NewHasher returns a Hasher whose new hashes cost the given number of iterations. It fails outside [MinIterations]
-// to [MaxIterations].
-func NewHasher(iterations int) (*Hasher, error) {
-	if iterations < MinIterations || iterations > MaxIterations {
-		return nil, fmt.Errorf("password: %d iterations, want %d to %d", iterations, MinIterations, MaxIterations)
-	}
-	return &Hasher{iterations: iterations, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
-}
-
-// Run works through a batch and sets each job's results. When ctx ends, the jobs not yet done get its error.
+// Run works through a batch and sets each job's results. When ctx ends, the jobs not yet done get its error, those in
+// the middle of a PBKDF2 derivation within a millisecond.
+//
+// A hash that costs less than the hasher's own is made up for when the password is wrong: how long a refusal takes must
+// not tell whose hash is an old one.
 func (h *Hasher) Run(ctx context.Context, jobs []*Job) {
 	select {
 	case h.turns <- struct{}{}:
 		defer func() { <-h.turns }()
 	case <-ctx.Done():
 	}
+	works := make([]*work, 0, len(jobs))
 	for _, j := range jobs {
-		if err := ctx.Err(); err != nil {
-			j.Err = err
-			continue
+		if w := h.begin(ctx, j); w != nil {
+			works = append(works, w)
 		}
-		h.run(j)
+	}
+	h.derive(works)
+	var makeUp []*work
+	for _, w := range works {
+		if extra := h.conclude(ctx, w); extra > 0 {
+			makeUp = append(makeUp, h.newWork(ctx, w.job, []byte(w.job.password), w.target.salt, extra))
+		}
+	}
+	h.derive(makeUp)
+}
+
+// work is a job with a PBKDF2 derivation under way.
+type work struct {
+	job    *Job
+	target *pbkdf2Hash
+	lane   pbkdf2x.Lane
+}
+
+func (h *Hasher) newWork(ctx context.Context, j *Job, secret, salt []byte, iterations int) *work {
+	return &work{job: j, lane: pbkdf2x.Lane{
+		Password: secret, Salt: salt, Iterations: iterations,
+		Stop: func() bool { return ctx.Err() != nil || j.Skip != nil && j.Skip() },
+	}}
+}
+
+// begin prepares a job's derivation, or finishes the job and returns nil.
+func (h *Hasher) begin(ctx context.Context, j *Job) *work {
+	target := newPBKDF2Hash(h.cfg.Iterations, h.cfg.Pepper.currentID())
+	if j.kind == jobVerify {
+		parsed, err := parse(j.stored)
+		if err != nil {
+			j.Err = err
+			return nil
+		}
+		pbkdf2, ok := parsed.(*pbkdf2Hash)
+		if !ok {
+			h.verifyForeign(ctx, j, parsed)
+			return nil
+		}
+		target = pbkdf2
+	}
+	secret, ok := h.cfg.Pepper.apply(target.pepper, j.password)
+	if !ok {
+		j.Err = fmt.Errorf("%w %q", ErrUnknownPepper, target.pepper)
+		return nil
+	}
+	w := h.newWork(ctx, j, secret, target.salt, target.iterations)
+	w.target = target
+	return w
+}
+
+func (h *Hasher) derive(works []*work) {
+	lanes := make([]*pbkdf2x.Lane, len(works))
+	for i, w := range works {
+		lanes[i] = &w.lane
+	}
+	pbkdf2x.Derive(lanes)
+	for _, w := range works {
+		clear(w.lane.Password)
+		if !w.lane.Stopped {
+			h.derived.Add(1)
+		}
 	}
 }
 
-func (h *Hasher) run(j *Job) {
+// conclude sets a job's results, and returns how many iterations are to be made up for.
+func (h *Hasher) conclude(ctx context.Context, w *work) (makeUp int) {
+	j := w.job
+	if w.lane.Stopped {
+		if j.Err = ctx.Err(); j.Err == nil {
+			j.Err = ErrSkipped
+		}
+		return 0
+	}
+	switch j.kind {
+	case jobNew:
+		w.target.key = w.lane.Key[:]
+		j.Hash = w.target.String()
+	case jobVerify:
+		j.Match = w.target.matches(w.lane.Key[:])
+		j.Rehash = j.Match && !h.current(w.target)
+		if !j.Match {
+			return h.cfg.Iterations - w.target.iterations
+		}
+	case jobDecoy: // the work was the purpose
+	}
+	return 0
+}
+
+// current reports whether a hash is what New would make now.
+func (h *Hasher) current(s stored) bool {
+	p, ok := s.(*pbkdf2Hash)
+	return ok && !p.legacy && p.iterations == h.cfg.Iterations && p.pepper == h.cfg.Pepper.currentID()
+}
+
+// NeedsRehash reports whether a stored hash is not what [New] would make now: another form, cost or pepper. A hash that
+// cannot be read needs it too.
+func (h *Hasher) NeedsRehash(hash string) bool {
+	s, err := parse(hash)
+	return err != nil || !h.current(s)
+}
+
+// verifyForeign verifies a hash from another system. What it costs is up to that hash.
+func (h *Hasher) verifyForeign(ctx context.Context, j *Job, s stored) {
+	if j.Err = ctx.Err(); j.Err != nil {
+		return
+	}
 	if j.Skip != nil && j.Skip() {
 		j.Err = ErrSkipped
 		return
 	}
-	target := newHash(h.iterations)
-	if j.kind == jobVerify {
-		if target, j.Err = parseHash(j.stored); j.Err != nil {
-			return
-		}
+	switch s := s.(type) {
+	case *argonHash:
+		key := argon2.IDKey([]byte(j.password), s.salt, s.passes, s.memory, s.threads, uint32(len(s.key)))
+		j.Match = subtle.ConstantTimeCompare(key, s.key) == 1
+	case bcryptHash:
+		j.Match = bcrypt.CompareHashAndPassword([]byte(s), []byte(j.password)) == nil
 	}
-	key, err := pbkdf2.Key(sha256.New, j.password, target.salt, target.iterations, KeyLen)
-	if err != nil {
-		j.Err = fmt.Errorf("password: derive: %w", err)
-		return
-	}
+	j.Rehash = j.Match
 	h.derived.Add(1)
-	switch j.kind {
-	case jobNew:
-		target.key = key
-		j.Hash = target.String()
-	case jobVerify:
-		j.Match = target.matches(key)
-	case jobDecoy: // the work was the purpose
-	}
 }
 
-// Measure returns how long one hash at the hasher's cost takes on this machine now: the best of a few, since whatever
-// else is running only ever adds.
-func (h *Hasher) Measure() time.Duration {
+// Measure returns how long one hash at the hasher's cost takes on this machine now, in a batch of n on one core: the
+// best of a few tries, since whatever else is running only ever adds.
+func (h *Hasher) Measure(n int) time.Duration {
 	const tries, enough = 3, 200 * time.Millisecond
 	best, begin := time.Duration(1<<63-1), time.Now()
 	for range tries {
+		jobs := make([]*Job, n)
+		for i := range jobs {
+			j := Decoy("measure")
+			jobs[i] = &j
+		}
 		start := time.Now()
-		h.run(&Job{kind: jobDecoy, password: "measure"})
-		if best = min(best, time.Since(start)); time.Since(begin) > enough {
+		h.Run(context.Background(), jobs)
+		best = min(best, time.Since(start))
+		if time.Since(begin) > enough {
 			break
 		}
 	}
-	return best
+	return best / time.Duration(n)
 }

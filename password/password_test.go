@@ -2,16 +2,22 @@ package password
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
-func stored(salt, iterations, key string) string { return salt + "$" + iterations + "$" + key }
+func hashString(salt, iterations, key string) string { return salt + "$" + iterations + "$" + key }
 
 const (
 	someSalt = "d3000cd1ca6d871330cf6a581c55e834"
@@ -30,27 +36,196 @@ func run(t *testing.T, h *Hasher, jobs ...Job) []Job {
 
 func newTestHasher(t *testing.T) *Hasher {
 	t.Helper()
-	h, err := NewHasher(MinIterations)
+	h, err := NewHasher(Config{Iterations: MinIterations})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return h
 }
 
+// The records of the game that Rushgate replaces, in every form it wrote.
 func TestVerifyHashesOfTheOldGame(t *testing.T) {
-	tests := []struct{ password, stored string }{
-		{"tr0ub4dor&3", stored(someSalt, "10000", someKey)},
-		{"a", stored("17b113e6e327af510b85804bf48b88d3", "10000", "7362b7d9c08af1224551fbb64d3fb28b1e4b1f33ad883e752180a6a91e9764bb")},
-		{`with "quotes" and \ back`, stored("ad94e977fa6eb62c9f262f68ffa95443", "50000", "ab948096a8d86666cb84640cf76d7c997e9c99dfb9d2e9f123c8b4c92ccb0b38")},
+	f, err := os.Open("testdata/legacy.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	h := newTestHasher(t)
+	var jobs []Job
+	for dec := json.NewDecoder(f); ; {
+		var r struct{ Password, Hash string }
+		if err := dec.Decode(&r); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		jobs = append(jobs, Verify(r.Password, r.Hash), Verify(r.Password+"x", r.Hash), Verify("", r.Hash))
+	}
+	if len(jobs) < 3*7 {
+		t.Fatalf("only %d records", len(jobs)/3)
+	}
+	for i, j := range run(t, h, jobs...) {
+		if right := i%3 == 0; j.Err != nil || j.Match != right || j.Rehash != right {
+			t.Errorf("record %d, password %d: match %v, rehash %v, %v; want %v", i/3+1, i%3, j.Match, j.Rehash, j.Err, right)
+		}
+	}
+}
+
+// Hashes by other implementations: argon2id by the reference implementation (its test suite), bcrypt by OpenBSD's.
+func TestVerifyHashesOfOtherSystems(t *testing.T) {
+	tests := []struct{ password, hash string }{
+		{"password", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"},
+		{"password", "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc"},
+		{"U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"},
+		{"U*U*U", "$2a$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a"},
+		{"U*U", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"},
+		{"U*U", "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"},
 	}
 	h := newTestHasher(t)
 	for _, tt := range tests {
-		got := run(t, h, Verify(tt.password, tt.stored), Verify(tt.password+"x", tt.stored), Verify("", tt.stored))
-		for i, want := range []bool{true, false, false} {
-			if got[i].Err != nil || got[i].Match != want {
-				t.Errorf("job %d for %q: match %v, error %v; want %v", i, tt.password, got[i].Match, got[i].Err, want)
-			}
+		got := run(t, h, Verify(tt.password, tt.hash), Verify(tt.password+"x", tt.hash))
+		if got[0].Err != nil || !got[0].Match || !got[0].Rehash || got[1].Err != nil || got[1].Match || got[1].Rehash {
+			t.Errorf("%s: right password: %v %v, wrong one: %v %v", tt.hash[:12], got[0].Match, got[0].Err, got[1].Match, got[1].Err)
 		}
+	}
+}
+
+func TestNeedsRehash(t *testing.T) {
+	h := newTestHasher(t)
+	fresh := run(t, h, New("secret"))[0].Hash
+	tests := map[string]bool{
+		fresh:                                 false,
+		hashString(someSalt, "1001", someKey): true,
+		hashString(someSalt, "999", someKey):  true,
+		someSalt + "$" + someKey:              true,
+		fresh + "$pepper1":                    true,
+		"$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW": true,
+		"malformed": true,
+	}
+	for hash, want := range tests {
+		if got := h.NeedsRehash(hash); got != want {
+			t.Errorf("NeedsRehash of a hash of %d characters = %v, want %v", len(hash), got, want)
+		}
+	}
+	if j := run(t, h, Verify("secret", fresh))[0]; !j.Match || j.Rehash {
+		t.Errorf("a fresh hash: match %v, rehash %v", j.Match, j.Rehash)
+	}
+}
+
+func TestPepper(t *testing.T) {
+	key := func(c string) string { return strings.Repeat(c, 64) }
+	load := func(text string) *Pepper {
+		path := filepath.Join(t.TempDir(), "pepper")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, err := LoadPepper(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	hasher := func(p *Pepper) *Hasher {
+		h, err := NewHasher(Config{Iterations: MinIterations, Pepper: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	plain, first := hasher(nil), hasher(load("# the first\n\none:"+key("a")+"\n"))
+	rotated, other := hasher(load("two:"+key("b")+"\none:"+key("a"))), hasher(load("one:"+key("c")))
+	bare := run(t, plain, New("secret"))[0].Hash
+	peppered := run(t, first, New("secret"))[0].Hash
+	if !strings.HasSuffix(peppered, "$one") || strings.Contains(bare, "$one") {
+		t.Fatalf("hashes end in %q and %q", peppered[len(peppered)-4:], bare[len(bare)-4:])
+	}
+	tests := []struct {
+		name          string
+		h             *Hasher
+		hash          string
+		match, rehash bool
+		err           error
+	}{
+		{"same pepper", first, peppered, true, false, nil},
+		{"pepper introduced", first, bare, true, true, nil},
+		{"pepper rotated", rotated, peppered, true, true, nil},
+		{"another key of that id", other, peppered, false, false, nil},
+		{"pepper missing", plain, peppered, false, false, ErrUnknownPepper},
+		{"no pepper at all", plain, bare, true, false, nil},
+	}
+	for _, tt := range tests {
+		j := run(t, tt.h, Verify("secret", tt.hash))[0]
+		if j.Match != tt.match || j.Rehash != tt.rehash || !errors.Is(j.Err, tt.err) {
+			t.Errorf("%s: match %v, rehash %v, %v", tt.name, j.Match, j.Rehash, j.Err)
+		}
+	}
+	for name, text := range map[string]string{
+		"empty": "", "only a comment": "# x", "no colon": key("a"), "bad id": "a-b:" + key("a"), "long id": strings.Repeat("x", 17) + ":" + key("a"),
+		"short key": "a:" + key("a")[2:], "long key": "a:" + key("a") + key("b") + "aa", "not hex": "a:" + key("z"), "twice": "a:" + key("a") + "\na:" + key("b"),
+		"too large": strings.Repeat("# comment\n", 10_000),
+	} {
+		if _, err := parsePepper([]byte(text)); err == nil || strings.Contains(err.Error(), key("a")[2:]) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := LoadPepper(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+// Refusing takes as long for an old, cheap hash as for a current one.
+func TestCheapHashesAreMadeUpFor(t *testing.T) {
+	h, err := NewHasher(Config{Iterations: 5000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cheap := run(t, newTestHasher(t), New("secret"))[0].Hash
+	run(t, h, Verify("wrong", cheap))
+	if n := h.Derivations(); n != 2 {
+		t.Errorf("refusing took %d derivations, want 2: the hash's and the rest", n)
+	}
+	run(t, h, Verify("secret", cheap), Decoy("x"))
+	if n := h.Derivations(); n != 4 {
+		t.Errorf("%d derivations, want 2 more", n-2)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	tests := []struct{ hash, scheme, cost string }{
+		{hashString(someSalt, "1000", someKey), "PBKDF2-HMAC-SHA256", "1000 iterations"},
+		{someSalt + "$" + someKey, "PBKDF2-HMAC-SHA256", "100000 iterations"},
+		{hashString(someSalt, "1000", someKey) + "$k1", "PBKDF2-HMAC-SHA256 with pepper k1", "1000 iterations"},
+		{"$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc", "argon2id", "256 KiB, 2 passes, 2 threads"},
+		{"$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "bcrypt", "cost 5"},
+	}
+	for _, tt := range tests {
+		if scheme, cost, err := Describe(tt.hash); scheme != tt.scheme || cost != tt.cost || err != nil {
+			t.Errorf("%q, %q, %v; want %q, %q", scheme, cost, err, tt.scheme, tt.cost)
+		}
+	}
+	if _, _, err := Describe("x"); !errors.Is(err, ErrMalformedHash) {
+		t.Errorf("malformed: %v", err)
+	}
+}
+
+// A derivation that is under way is given up when its context ends.
+func TestRunStopsInTheMiddle(t *testing.T) {
+	h, err := NewHasher(Config{Iterations: MaxIterations})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := 0
+	j, other := New("secret"), New("secret")
+	j.Skip = func() bool {
+		if asked++; asked == 3 {
+			cancel()
+		}
+		return false
+	}
+	h.Run(ctx, []*Job{&j, &other})
+	if !errors.Is(j.Err, context.Canceled) || !errors.Is(other.Err, context.Canceled) || asked > 4 {
+		t.Errorf("after %d questions: %v, %v", asked, j.Err, other.Err)
 	}
 }
 
@@ -79,19 +254,30 @@ func TestMalformedStoredHash(t *testing.T) {
 	tests := map[string]string{
 		"empty":               "",
 		"no dollar":           "abc",
-		"two parts":           someSalt + "$" + someKey,
-		"four parts":          stored(someSalt, "1000", someKey) + "$x",
-		"short salt":          stored(someSalt[2:], "1000", someKey),
-		"short key":           stored(someSalt, "1000", someKey[2:]),
-		"not hex":             stored(strings.Repeat("z", 32), "1000", someKey),
-		"upper case":          stored(strings.ToUpper(someSalt), "1000", someKey),
-		"zero iterations":     stored(someSalt, "0", someKey),
-		"negative iterations": stored(someSalt, "-1", someKey),
-		"too many iterations": stored(someSalt, "10000001", someKey),
-		"overflow":            stored(someSalt, "99999999999999999999", someKey),
-		"leading zero":        stored(someSalt, "01000", someKey),
-		"plus sign":           stored(someSalt, "+1000", someKey),
-		"space":               stored(someSalt, " 1000", someKey),
+		"five parts":          hashString(someSalt, "1000", someKey) + "$x$y",
+		"bad pepper id":       hashString(someSalt, "1000", someKey) + "$x-y",
+		"empty pepper id":     hashString(someSalt, "1000", someKey) + "$",
+		"another scheme":      "$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E",
+		"argon2i":             "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA",
+		"argon2id old":        "$argon2id$v=16$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"argon2id greedy":     "$argon2id$v=19$m=4294967295,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"argon2id slow":       "$argon2id$v=19$m=65536,t=1000,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"argon2id order":      "$argon2id$v=19$t=2,m=65536,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"argon2id short key":  "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFh",
+		"argon2id memory":     "$argon2id$v=19$m=8,t=2,p=4$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"bcrypt greedy":       "$2b$31$abcdefghijklmnopqrstuuUG4GsXlDKYpqtjYYoxZQsUQvS3Lr6Rm",
+		"bcrypt short":        "$2b$10$abcdefghijklmnopqrstuu",
+		"short salt":          hashString(someSalt[2:], "1000", someKey),
+		"short key":           hashString(someSalt, "1000", someKey[2:]),
+		"not hex":             hashString(strings.Repeat("z", 32), "1000", someKey),
+		"upper case":          hashString(strings.ToUpper(someSalt), "1000", someKey),
+		"zero iterations":     hashString(someSalt, "0", someKey),
+		"negative iterations": hashString(someSalt, "-1", someKey),
+		"too many iterations": hashString(someSalt, "10000001", someKey),
+		"overflow":            hashString(someSalt, "99999999999999999999", someKey),
+		"leading zero":        hashString(someSalt, "01000", someKey),
+		"plus sign":           hashString(someSalt, "+1000", someKey),
+		"space":               hashString(someSalt, " 1000", someKey),
 	}
 	h := newTestHasher(t)
 	for name, s := range tests {
@@ -128,7 +314,7 @@ func TestDerivationsAreCounted(t *testing.T) {
 	h := newTestHasher(t)
 	skipped := New("secret")
 	skipped.Skip = func() bool { return true }
-	run(t, h, New("secret"), Decoy("secret"), Verify("secret", stored(someSalt, "1000", someKey)), Verify("secret", "malformed"), skipped)
+	run(t, h, New("secret"), Decoy("secret"), Verify("secret", hashString(someSalt, "1000", someKey)), Verify("secret", "malformed"), skipped)
 	if n := h.Derivations(); n != 3 {
 		t.Errorf("%d derivations, want 3", n)
 	}
@@ -158,8 +344,8 @@ func TestBatchesTakeTurns(t *testing.T) {
 }
 
 func TestNewHasherBounds(t *testing.T) {
-	for iterations, ok := range map[int]bool{999: false, 1000: true, 10_000_000: true, 10_000_001: false, 0: false, -1: false} {
-		if _, err := NewHasher(iterations); (err == nil) != ok {
+	for iterations, ok := range map[int]bool{999: false, 1000: true, 10_000_000: true, 10_000_001: false, 1: false, -1: false} {
+		if _, err := NewHasher(Config{Iterations: iterations}); (err == nil) != ok {
 			t.Errorf("NewHasher(%d): %v", iterations, err)
 		}
 	}
@@ -167,32 +353,64 @@ func TestNewHasherBounds(t *testing.T) {
 
 func FuzzParseHash(f *testing.F) {
 	for _, s := range []string{
-		stored(someSalt, "10000", someKey),
+		hashString(someSalt, "10000", someKey),
 		"5f14740d5493f4de552bc5517834724b$b6754e0cbba0bac05a056e6ffd1fcc0aadbe49b6b75656703bbec3c3474bac0e",
-		stored(someSalt, "10000000", someKey),
-		"$$", "$", "", someSalt + "$1$", "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$a2V5",
+		hashString(someSalt, "10000000", someKey),
+		"$$", "$", "", someSalt + "$" + someKey, hashString(someSalt, "1000", someKey) + "$k1",
+		"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+		"$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc", someSalt + "$1$", "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$a2V5",
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		h, err := parseHash(s)
+		h, err := parse(s)
 		if err != nil {
 			if !errors.Is(err, ErrMalformedHash) {
 				t.Fatalf("error %v is not ErrMalformedHash", err)
 			}
 			return
 		}
-		if h.String() != s {
-			t.Fatalf("%q reads back as %q", s, h.String())
+		scheme, cost := h.describe()
+		if scheme == "" || cost == "" {
+			t.Fatalf("%q cannot be described", s)
 		}
-		if len(h.salt) != SaltLen || len(h.key) != KeyLen || h.iterations < 1 || h.iterations > MaxIterations {
-			t.Fatalf("%q: out of bounds %+v", s, h)
+		switch h := h.(type) {
+		case *pbkdf2Hash:
+			if h.String() != s {
+				t.Fatalf("%q reads back as %q", s, h.String())
+			}
+			if len(h.salt) != SaltLen || len(h.key) != KeyLen || h.iterations < 1 || h.iterations > MaxIterations {
+				t.Fatalf("%q: out of bounds %+v", s, h)
+			}
+		case *argonHash:
+			if h.memory > maxArgonMemory || h.passes > maxArgonPasses || h.threads > maxArgonThreads || h.threads < 1 {
+				t.Fatalf("%q asks for too much", s)
+			}
+		case bcryptHash:
+			if n, err := bcrypt.Cost([]byte(h)); err != nil || n > maxBcryptCost {
+				t.Fatalf("%q: cost %d, %v", s, n, err)
+			}
+		}
+	})
+}
+
+func FuzzParsePepper(f *testing.F) {
+	f.Add([]byte("one:" + strings.Repeat("a", 64)))
+	f.Add([]byte("# comment\n\ntwo:" + strings.Repeat("b", 128) + "\r\none:" + strings.Repeat("0f", 32)))
+	f.Add([]byte(":::"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := parsePepper(b)
+		if err != nil {
+			return
+		}
+		if _, ok := p.apply(p.current, "secret"); !ok || !validPepperID(p.current) {
+			t.Fatalf("the current pepper %q cannot be used", p.current)
 		}
 	})
 }
 
 func BenchmarkHash(b *testing.B) {
-	h, err := NewHasher(DefaultIterations)
+	h, err := NewHasher(Config{})
 	if err != nil {
 		b.Fatal(err)
 	}

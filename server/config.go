@@ -70,6 +70,13 @@ type Config struct {
 	// Default [password.DefaultIterations].
 	HashIterations int
 
+	// HashKernel is the way in which hashes are computed, one of [password.Kernels]; it holds for the whole process.
+	// Default "auto".
+	HashKernel string
+	// PepperFile, if not empty, holds the keys that passwords are keyed with before they are hashed; see
+	// [password.LoadPepper].
+	PepperFile string
+
 	// World is the game; nil means the reference world from Seed.
 	World rushgate.World
 	// Seed determines the reference world's chance. Default 0, a seed like any other.
@@ -106,6 +113,7 @@ func (c Config) withDefaults() Config {
 	or(&c.Workers, auth.DefaultWorkers)
 	or(&c.QueueDepth, auth.DefaultQueueDepth)
 	or(&c.MaxAge, auth.DefaultMaxAge)
+	or(&c.HashKernel, "auto")
 	or(&c.HashIterations, password.DefaultIterations)
 	or(&c.MessagesPerTick, realm.DefaultMessagesPerTick)
 	or(&c.MaxPlayers, realm.DefaultMaxPlayers)

@@ -141,7 +141,7 @@ func (s *Server) openStore(ctx context.Context) (rushgate.Instance, error) {
 // assemble makes the parts and connects them.
 func (s *Server) assemble(instance rushgate.Instance) error {
 	cfg := s.cfg
-	hasher, err := password.NewHasher(cfg.HashIterations)
+	hasher, err := s.newHasher()
 	if err != nil {
 		return err
 	}
@@ -160,6 +160,20 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 		Limiter: auth.NewLimiter(0), Instance: instance, Enter: s.realm.Enter, Full: s.realm.Full, Logger: cfg.Logger,
 	})
 	return err
+}
+
+func (s *Server) newHasher() (*password.Hasher, error) {
+	if err := password.UseKernel(s.cfg.HashKernel); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+	}
+	c := password.Config{Iterations: s.cfg.HashIterations}
+	if s.cfg.PepperFile != "" {
+		var err error
+		if c.Pepper, err = password.LoadPepper(s.cfg.PepperFile); err != nil {
+			return nil, err
+		}
+	}
+	return password.NewHasher(c)
 }
 
 // serve starts the two HTTP servers on their listeners.

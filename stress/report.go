@@ -45,7 +45,7 @@ type Report struct {
 	// WallSeconds is the time from the first start to the last success, LoginsPerSecond is OK / WallSeconds.
 	WallSeconds     float64 `json:"wall_s"`
 	LoginsPerSecond float64 `json:"logins_per_s"`
-	// HashBoundSeconds is the time that the hashes of those who got in take one by one on all cores that may hash:
+	// HashBoundSeconds is the time that the hashes of those who got in take in full batches on all cores that may hash:
 	// OK * hash_ms / min(cores, workers). HashBoundRatio is WallSeconds / HashBoundSeconds. Zero without server
 	// metrics.
 	HashBoundSeconds float64 `json:"hash_bound_s"`
@@ -86,7 +86,7 @@ type ServerReport struct {
 	Load       latency.Summary  `json:"load"`        // per batch, as are the next two
 	Derive     latency.Summary  `json:"derive"`
 	Commit     latency.Summary  `json:"commit"`
-	HashMS     float64          `json:"hash_ms"` // one hash alone
+	HashMS     float64          `json:"hash_ms"` // a hash in a full batch on one core, measured when the server started
 	Workers    int              `json:"workers"`
 	Cores      int              `json:"cores"`
 	Tick       TickCounters     `json:"tick"`

@@ -98,7 +98,7 @@ func (s *ServerReport) write(b *bytes.Buffer) {
 		fmt.Fprintf(b, " %s×%d", size, s.BatchSizes[size])
 	}
 	const mib = 1 << 20
-	fmt.Fprintf(b, "\nCPU %.2f s on %d cores; RSS %.1f MiB, %.1f MiB before; %d workers, one hash %.1f ms\n",
+	fmt.Fprintf(b, "\nCPU %.2f s on %d cores; RSS %.1f MiB, %.1f MiB before; %d workers; a hash took %.1f ms in a full batch when the server started\n",
 		s.CPUSeconds, s.Cores, float64(s.RSSAtEnd)/mib, float64(s.RSSBefore)/mib, s.Workers, s.HashMS)
 }
 

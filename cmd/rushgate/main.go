@@ -22,6 +22,7 @@ type command struct {
 
 var commands = []command{
 	{"serve", "run a node", serve},
+	{"account", "create, show, change and delete accounts, and measure what hashing costs", account},
 	{"stress", "knock at a node with many clients at once and report how it went", runStress},
 	{"version", "print the version", version},
 }

@@ -247,6 +247,8 @@ func TestServeFlags(t *testing.T) {
 		{"--auth-queue-max 0", server.Config{QueueDepth: server.Unbounded}, func(c server.Config) any { return c.QueueDepth }},
 		{"--auth-max-age 7s", server.Config{MaxAge: 7 * time.Second}, func(c server.Config) any { return c.MaxAge }},
 		{"--password-hash-iterations 1234", server.Config{HashIterations: 1234}, func(c server.Config) any { return c.HashIterations }},
+		{"--hash-kernel portable", server.Config{HashKernel: "portable"}, func(c server.Config) any { return c.HashKernel }},
+		{"--password-pepper-file p", server.Config{PepperFile: "p"}, func(c server.Config) any { return c.PepperFile }},
 		{"--max-messages-per-tick 9", server.Config{MessagesPerTick: 9}, func(c server.Config) any { return c.MessagesPerTick }},
 		{"--max-players 11", server.Config{MaxPlayers: 11}, func(c server.Config) any { return c.MaxPlayers }},
 		{"--session-timeout 13s", server.Config{SessionTimeout: 13 * time.Second}, func(c server.Config) any { return c.SessionTimeout }},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate/api"
@@ -20,7 +21,8 @@ import (
 // serveFlags are the settings of a node as the command line has them.
 type serveFlags struct {
 	httpAddr, adminAddr, data, cert, key, worldFile text
-	db, logFormat, logLevel                         choice
+	db, logFormat, logLevel, kernel                 choice
+	pepper                                          text
 	tls, insecure                                   toggle
 	proxies                                         prefixes
 	conns, workers, depth, iterations, messages     number
@@ -37,6 +39,7 @@ func newServeFlags() *serveFlags {
 		db:             choice{"sqlite", []string{"sqlite", "memory"}},
 		logFormat:      choice{"text", []string{"text", "json"}},
 		logLevel:       choice{"info", []string{"debug", "info", "warn", "error"}},
+		kernel:         choice{"auto", password.Kernels()},
 		conns:          number{api.DefaultMaxConns, 16, 1 << 20},
 		workers:        number{auth.DefaultWorkers, 1, auth.MaxWorkers},
 		depth:          number{auth.DefaultQueueDepth, 0, 1 << 30},
@@ -75,6 +78,8 @@ Each flag with a name in brackets can be set by that environment variable instea
 	f.add(&v.depth, "auth-queue-max", "MMORPG_AUTH_QUEUE_MAX", "`N` logins may wait, all further ones are told to come back later; 0 means no bound")
 	f.add(&v.maxAge, "auth-max-age", "MMORPG_AUTH_MAX_AGE", "`AGE` at which a waiting login is given up")
 	f.add(&v.iterations, "password-hash-iterations", "MMORPG_PASSWORD_HASH_ITERATIONS", "`N` iterations of PBKDF2-SHA256 for new hashes, 1000 to 10000000")
+	f.add(&v.pepper, "password-pepper-file", "", "`FILE` with keys that passwords are keyed with before hashing, a line ID:HEX each, the current one first")
+	f.add(&v.kernel, "hash-kernel", "", "`KERNEL` that computes hashes: "+strings.Join(password.Kernels(), ", "))
 	f.add(&v.messages, "max-messages-per-tick", "MMORPG_MAX_MESSAGES_PER_TICK", "`N` messages from players are handled in one tick, the rest in the next")
 	f.add(&v.players, "max-players", "", "`N` players may be inside at once; further ones are told that the server is busy")
 	f.add(&v.sessionTimeout, "session-timeout", "", "`TIME` without a call after which a session ends")
@@ -112,6 +117,7 @@ func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
 		TLS:     bool(v.tls), TLSCert: string(v.cert), TLSKey: string(v.key), InsecureHTTP: bool(v.insecure),
 		TrustedProxies: v.proxies, MaxConns: v.conns.value,
 		Workers: v.workers.value, QueueDepth: v.depth.value, MaxAge: v.maxAge.value, HashIterations: v.iterations.value,
+		HashKernel: v.kernel.value, PepperFile: string(v.pepper),
 		MaxPlayers: v.players.value, MessagesPerTick: v.messages.value, SessionTimeout: v.sessionTimeout.value,
 		DrainTimeout: v.drain.value, Seed: uint64(v.seed),
 	}

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -73,7 +74,7 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 		return rushgate.Admitted{Err: err}
 	}
 	if a.NewHash != "" && p.account.PasswordHash == a.Account.PasswordHash {
-		p.account.PasswordHash = a.NewHash
+		p.account.PasswordHash, p.account.Version = a.NewHash, rushgate.AccountVersion
 	}
 	return rushgate.Admitted{
 		Character:    clone(p.character),
@@ -85,6 +86,7 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 
 func (s *Store) create(account *rushgate.Account) *player {
 	p := &player{account: *account}
+	p.account.Version = cmp.Or(account.Version, rushgate.AccountVersion)
 	p.account.CreatedAt = time.UnixMilli(account.CreatedAt.UnixMilli()).UTC()
 	p.character = rushgate.Character{
 		ID:        account.ID,
@@ -102,7 +104,7 @@ func (s *Store) claim(by rushgate.Instance, attempt string, p *player) (resumed 
 	now := s.now()
 	if l := p.lease; l != nil {
 		resumed = l.by == by && l.attempt == attempt
-		live := now.UnixMilli() < l.expiresAt
+		live := l.live(now)
 		left := l.by.Node == by.Node && l.by.Run != by.Run // by a process of this node that is gone
 		if live && !left && !resumed {
 			return false, rushgate.AlreadyLoggedIn

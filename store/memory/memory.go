@@ -28,8 +28,7 @@ type Options struct {
 	LeaseTTL time.Duration
 }
 
-// Store is a [rushgate.Store] in memory. It is safe for concurrent use. Its memory grows with the number of accounts
-// and is never given back.
+// Store is a [rushgate.Store] in memory. It is safe for concurrent use. Its memory grows with the number of accounts.
 type Store struct {
 	now func() time.Time
 	ttl time.Duration
@@ -55,6 +54,8 @@ type lease struct {
 	attempt   string
 	expiresAt int64 // Unix milliseconds; it is over when the clock shows this or more
 }
+
+func (l *lease) live(now time.Time) bool { return l != nil && now.UnixMilli() < l.expiresAt }
 
 var _ rushgate.Store = (*Store)(nil)
 
@@ -101,6 +102,21 @@ func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgat
 		}
 	}
 	return accounts, nil
+}
+
+// LoadCharacters implements [rushgate.Store].
+func (s *Store) LoadCharacters(ctx context.Context, players []rushgate.PlayerID) ([]rushgate.Character, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	characters := make([]rushgate.Character, len(players))
+	for i, id := range players {
+		if p := s.players[id]; p != nil {
+			characters[i] = clone(p.character)
+		}
+	}
+	return characters, nil
 }
 
 // Save implements [rushgate.Store]. A release that is repeated because its answer was lost answers nil and changes
@@ -223,10 +239,10 @@ func (s *Store) Online(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	defer s.mu.Unlock()
-	now := s.now().UnixMilli()
+	now := s.now()
 	n := 0
 	for _, p := range s.players {
-		if p.lease != nil && now < p.lease.expiresAt {
+		if p.lease.live(now) {
 			n++
 		}
 	}

@@ -1,11 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -26,47 +26,32 @@ type lease struct {
 	expiresAt int64
 }
 
-const playerQuery = `SELECT a.password_hash, a.attempt,
-		c.id, c.name, c.zone, c.x, c.y, c.hp, c.xp, c.level, c.deaths, c.playtime_ms, c.created_at, c.fence, c.data,
-		l.node, l.run, l.attempt, l.expires_at
+func (l *lease) live(now time.Time) bool { return l != nil && now.UnixMilli() < l.expiresAt }
+
+const playerQuery = `SELECT a.password_hash, a.attempt, c.fence, l.node, l.run, l.attempt, l.expires_at, ` + characterColumns + `
 	FROM accounts a JOIN characters c ON c.id = a.id LEFT JOIN leases l ON l.player_id = a.id `
 
 // scanPlayer reads the row of a playerQuery; it returns nil if there is none.
 func scanPlayer(row *sql.Row) (*player, error) {
 	var (
 		p                  player
-		c                  = &p.character
-		x, y               sql.NullFloat64
-		playtime, created  int64
+		c                  characterRow
 		node, run, attempt sql.NullString
 		expiresAt          sql.NullInt64
 	)
-	err := row.Scan(&p.passwordHash, &p.attempt,
-		&c.ID, &c.Name, &c.Zone, &x, &y, &c.HP, &c.XP, &c.Level, &c.Deaths, &playtime, &created, &p.fence, &c.Data,
-		&node, &run, &attempt, &expiresAt)
+	own := []any{&p.passwordHash, &p.attempt, &p.fence, &node, &run, &attempt, &expiresAt}
+	err := row.Scan(append(own, c.columns()...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	c.X, c.Y = float(x), float(y)
-	c.Playtime = time.Duration(playtime) * time.Millisecond
-	c.CreatedAt = time.UnixMilli(created).UTC()
-	if len(c.Data) == 0 {
-		c.Data = nil
-	}
+	p.character = c.value()
 	if node.Valid {
 		p.lease = &lease{rushgate.Instance{Node: node.String, Run: run.String}, attempt.String, expiresAt.Int64}
 	}
 	return &p, nil
-}
-
-func float(f sql.NullFloat64) float64 {
-	if !f.Valid {
-		return math.NaN()
-	}
-	return f.Float64
 }
 
 // Admit implements [rushgate.Store]. An admission that is refused changes nothing. One whose account id belongs to an
@@ -105,7 +90,7 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 	}
 	replaced := a.NewHash != "" && p.passwordHash == a.NewHash // before, by this same admission
 	if a.NewHash != "" && p.passwordHash == a.Account.PasswordHash {
-		if _, err := s.writes.setHash.ExecContext(ctx, a.NewHash, int64(p.character.ID)); err != nil {
+		if _, err := s.writes.setHash.ExecContext(ctx, a.NewHash, rushgate.AccountVersion, int64(p.character.ID)); err != nil {
 			return rushgate.Admitted{}, err
 		}
 		replaced = true
@@ -146,7 +131,9 @@ func (s *Store) findOrCreate(ctx context.Context, a *rushgate.Admission) (_ *pla
 
 func (s *Store) create(ctx context.Context, a *rushgate.Account) (*player, error) {
 	created := a.CreatedAt.UnixMilli()
-	if _, err := s.writes.insertAccount.ExecContext(ctx, int64(a.ID), a.Username, a.PasswordHash, a.Attempt, created); err != nil {
+	version := cmp.Or(a.Version, rushgate.AccountVersion)
+	_, err := s.writes.insertAccount.ExecContext(ctx, int64(a.ID), a.Username, a.PasswordHash, a.Attempt, created, version)
+	if err != nil {
 		return nil, err
 	}
 	if _, err := s.writes.insertCharacter.ExecContext(ctx, int64(a.ID), a.Username, created); err != nil {
@@ -169,7 +156,7 @@ func (s *Store) claim(ctx context.Context, by rushgate.Instance, attempt string,
 	now := s.now()
 	if l := p.lease; l != nil {
 		resumed = l.by == by && l.attempt == attempt
-		live := now.UnixMilli() < l.expiresAt
+		live := l.live(now)
 		left := l.by.Node == by.Node && l.by.Run != by.Run // by a process of this node that is gone
 		if live && !left && !resumed {
 			return false, rushgate.AlreadyLoggedIn, nil

@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rushgate/rushgate"
 )
 
 // conn is a connection with the queries that tests ask.
@@ -209,6 +212,74 @@ func TestMigrateFromEachVersion(t *testing.T) {
 				wantAccounts(t, s, 1)
 			}
 		})
+	}
+}
+
+// Accounts of schema version 1 are records of version 3 and lose nothing; not one row is written again.
+func TestMigrateAccountVersion(t *testing.T) {
+	const n = 1000
+	path := filepath.Join(t.TempDir(), "store.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	c, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if err := migrate(t.Context(), c, migrations[:1]); err != nil {
+		t.Fatal(err)
+	}
+	const ids = `WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < 1000) `
+	for _, rows := range []string{
+		`INSERT INTO accounts (id, username, password_hash, attempt, created_at) ` + ids +
+			`SELECT id, 'player' || id, 'hash ' || id, 'attempt ' || id, id FROM ids`,
+		`INSERT INTO characters (id, name, zone, x, y, hp, xp, level, deaths, playtime_ms, created_at, fence, data) ` + ids +
+			`SELECT id, 'player' || id, 'inn', 1.5, NULL, 7, id, 3, 2, 1000, id, 5, x'0102' FROM ids`,
+		`UPDATE player_ids SET last = 1000`,
+	} {
+		if _, err := c.ExecContext(t.Context(), rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changes := func() (n int) {
+		t.Helper()
+		if err := c.QueryRowContext(t.Context(), `SELECT total_changes()`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := changes()
+	if err := migrate(t.Context(), c, migrations[:2]); err != nil {
+		t.Fatal(err)
+	}
+	if after := changes(); after != before {
+		t.Errorf("the migration has written %d rows", after-before)
+	}
+	if err := errors.Join(c.Close(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+
+	s := openStore(t, path)
+	for _, id := range []rushgate.PlayerID{1, 500, n} {
+		got, err := s.LoadAccounts(t.Context(), []string{fmt.Sprint("player", id)})
+		want := rushgate.Account{
+			ID: id, Username: fmt.Sprint("player", id), PasswordHash: fmt.Sprint("hash ", id), Attempt: fmt.Sprint("attempt ", id),
+			CreatedAt: time.UnixMilli(int64(id)).UTC(), Version: 3,
+		}
+		if err != nil || got[0] != want {
+			t.Errorf("account is %+v, %v; want %+v", got, err, want)
+		}
+		login := rushgate.Admission{Account: want, NewHash: "new", Attempt: "a"}
+		in, err := s.Admit(t.Context(), testInstance, []rushgate.Admission{login})
+		if err != nil || in[0].Err != nil || !in[0].HashReplaced || in[0].Lease.Fence != 6 || in[0].Character.XP != int64(id) {
+			t.Errorf("admitted as %+v, %v", in, err)
+		}
+	}
+	if next, err := s.ReserveIDs(t.Context(), 1); err != nil || next != n+1 {
+		t.Errorf("next id is %d, %v; want %d", next, err, n+1)
 	}
 }
 

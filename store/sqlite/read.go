@@ -13,15 +13,17 @@ import (
 
 // readStmts belong to the pool of readers; each connection prepares them once.
 type readStmts struct {
-	accounts, online *sql.Stmt
-	top              map[rushgate.Board]*sql.Stmt
+	accounts, characters, lease, online *sql.Stmt
+	top                                 map[rushgate.Board]*sql.Stmt
 }
 
 func (r *readStmts) prepare(ctx context.Context, db *sql.DB) error {
 	_, err := prepare(ctx, db, map[**sql.Stmt]string{
-		&r.accounts: `SELECT id, username, password_hash, attempt, created_at FROM accounts
+		&r.accounts: `SELECT id, username, password_hash, attempt, created_at, version FROM accounts
 			WHERE username IN (SELECT value FROM json_each(?))`,
-		&r.online: `SELECT count(*) FROM leases WHERE expires_at > ?`,
+		&r.characters: `SELECT ` + characterColumns + ` FROM characters c WHERE c.id IN (SELECT value FROM json_each(?))`,
+		&r.lease:      `SELECT expires_at FROM leases WHERE player_id = ?`,
+		&r.online:     `SELECT count(*) FROM leases WHERE expires_at > ?`,
 	})
 	if err != nil {
 		return err
@@ -72,7 +74,7 @@ func (s *Store) loadAccounts(ctx context.Context, usernames []string) (_ []rushg
 	for rows.Next() {
 		var a rushgate.Account
 		var created int64
-		if err := rows.Scan(&a.ID, &a.Username, &a.PasswordHash, &a.Attempt, &created); err != nil {
+		if err := rows.Scan(&a.ID, &a.Username, &a.PasswordHash, &a.Attempt, &created, &a.Version); err != nil {
 			return nil, err
 		}
 		a.CreatedAt = time.UnixMilli(created).UTC()

@@ -67,6 +67,10 @@ var migrations = []string{
 		last INTEGER NOT NULL -- the greatest id given out
 	) STRICT;
 	INSERT INTO player_ids VALUES (1, 0);`,
+
+	// The version of the account record. No row is rewritten: one that was written without the column reads as the
+	// default, which is what all of them were until then. Whoever inserts a row states its version.
+	`ALTER TABLE accounts ADD COLUMN version INTEGER NOT NULL DEFAULT 3;`,
 }
 
 // migrate carries out the migrations that the database has not seen yet, each wholly or not at all.

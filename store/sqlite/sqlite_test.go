@@ -169,6 +169,35 @@ func TestPragmasHoldOnEveryConnection(t *testing.T) {
 	}
 }
 
+// The lease that a player left behind is told by its end, whoever asks and whenever.
+func TestLeasedUntil(t *testing.T) {
+	c := &clock{now: time.Date(2026, time.May, 1, 0, 0, 0, 0, time.UTC)}
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "store.db"), Options{Now: c.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	want := func(when string, want time.Time) {
+		t.Helper()
+		if got, err := s.LeasedUntil(t.Context(), 1); err != nil || !got.Equal(want) {
+			t.Errorf("%s: lease ends %v, %v; want %v", when, got, err, want)
+		}
+	}
+	want("before the registration", time.Time{})
+	if err := register(s, 1); err != nil {
+		t.Fatal(err)
+	}
+	end := c.Now().Add(rushgate.LeaseTTL)
+	want("inside", end)
+	c.Advance(2 * rushgate.LeaseTTL)
+	want("expired", end)
+	save := rushgate.Save{Character: rushgate.Character{ID: 1}, Fence: 1, Release: true}
+	if errs, err := s.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
+	}
+	want("released", time.Time{})
+}
+
 // A leaderboard must not read or sort all characters.
 func TestBoardsUseAnIndex(t *testing.T) {
 	s := newStore(t)

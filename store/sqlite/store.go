@@ -168,7 +168,7 @@ func (s *Store) do(ctx context.Context, run func(context.Context) error) error {
 
 // Stats counts what the writer has done since [Open].
 type Stats struct {
-	// Writes is the number of calls that were written: those of Admit, Save, Refresh and ReserveIDs that succeeded.
+	// Writes is the number of calls that were written: those of the methods that change something, if they succeeded.
 	Writes uint64
 	// Commits is the number of transactions that it took, each with one flush of the log to disk.
 	Commits uint64
@@ -218,6 +218,9 @@ func (s *Store) release() error {
 // wrap marks an error as this package's, unless it is one that callers compare.
 func wrap(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if _, ok := errors.AsType[rushgate.Reason](err); ok {
 		return err
 	}
 	return fmt.Errorf("sqlite: %w", err)

@@ -13,6 +13,7 @@ import (
 type writeStmts struct {
 	playerByID, playerByName                *sql.Stmt
 	insertAccount, insertCharacter, setHash *sql.Stmt
+	deleteAccount, deleteCharacter          *sql.Stmt
 	setFence, putLease                      *sql.Stmt
 	save, lastFence, endLease, refresh      *sql.Stmt
 	reserve                                 *sql.Stmt
@@ -23,13 +24,15 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
 		&w.playerByID:   playerQuery + `WHERE a.id = ?`,
 		&w.playerByName: playerQuery + `WHERE a.username = ?`,
-		&w.insertAccount: `INSERT INTO accounts (id, username, password_hash, attempt, created_at)
-			VALUES (?, ?, ?, ?, ?)`,
+		&w.insertAccount: `INSERT INTO accounts (id, username, password_hash, attempt, created_at, version)
+			VALUES (?, ?, ?, ?, ?, ?)`,
 		&w.insertCharacter: `INSERT INTO characters
 			(id, name, zone, x, y, hp, xp, level, deaths, playtime_ms, created_at, fence, data)
 			VALUES (?, ?, '', 0, 0, 0, 0, 1, 0, 0, ?, 0, x'')`,
-		&w.setHash:  `UPDATE accounts SET password_hash = ? WHERE id = ?`,
-		&w.setFence: `UPDATE characters SET fence = ? WHERE id = ?`,
+		&w.setHash:         `UPDATE accounts SET password_hash = ?, version = ? WHERE id = ?`,
+		&w.deleteAccount:   `DELETE FROM accounts WHERE id = ?`,
+		&w.deleteCharacter: `DELETE FROM characters WHERE id = ?`,
+		&w.setFence:        `UPDATE characters SET fence = ? WHERE id = ?`,
 		&w.putLease: `INSERT INTO leases (player_id, node, run, attempt, expires_at) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (player_id) DO UPDATE SET node = excluded.node, run = excluded.run,
 				attempt = excluded.attempt, expires_at = excluded.expires_at`,

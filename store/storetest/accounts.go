@@ -23,6 +23,7 @@ var accountCases = []testCase{
 	{"SameAttemptWithAnotherHash", concurrentAttempt},
 	{"LoginOfMissingAccount", loginMissing},
 	{"UsedIDIsAnError", usedID},
+	{"VersionIsKept", versionIsKept},
 	{"BadArgumentsWriteNothing", badAdmissions},
 }
 
@@ -257,23 +258,44 @@ func usedID(t *testing.T, h Harness) {
 	wantAccount(t, accounts[1], rushgate.Account{})
 }
 
+func versionIsKept(t *testing.T, h Harness) {
+	s := h.open(t)
+	for version := range rushgate.AccountVersion + 1 {
+		id, name := rushgate.PlayerID(version+1), fmt.Sprint("player", version)
+		a := registration(id, name, "a")
+		a.Account.Version = version
+		first := admit(t, s, nodeA, a)
+		if a.Account.Version == 0 {
+			a.Account.Version = rushgate.AccountVersion
+		}
+		wantAccount(t, load(t, s, name)[0], a.Account)
+		admit(t, s, nodeA, a) // repeated
+		release(t, s, first)
+		admit(t, s, nodeB, login(id, "b"))
+		wantAccount(t, load(t, s, name)[0], a.Account)
+	}
+}
+
 func badAdmissions(t *testing.T, h Harness) {
 	long := strings.Repeat("x", rushgate.MaxAttemptLen+1)
 	tests := []struct {
 		name string
 		edit func(*rushgate.Admission)
+		says string
 	}{
-		{"empty attempt", func(a *rushgate.Admission) { a.Attempt = "" }},
-		{"long attempt", func(a *rushgate.Admission) { a.Attempt = long }},
-		{"long account attempt", func(a *rushgate.Admission) { a.Account.Attempt = long }},
+		{"empty attempt", func(a *rushgate.Admission) { a.Attempt = "" }, "attempt"},
+		{"long attempt", func(a *rushgate.Admission) { a.Attempt = long }, "attempt"},
+		{"long account attempt", func(a *rushgate.Admission) { a.Account.Attempt = long }, "attempt"},
+		{"negative version", func(a *rushgate.Admission) { a.Account.Version = -1 }, "version"},
+		{"version to come", func(a *rushgate.Admission) { a.Account.Version = rushgate.AccountVersion + 1 }, "version"},
 	}
 	s := h.open(t)
 	for _, tt := range tests {
 		bad := registration(2, "bob", "b")
 		tt.edit(&bad)
 		got, err := s.Admit(t.Context(), nodeA, []rushgate.Admission{registration(1, "alice", "a"), bad})
-		if err == nil || !strings.Contains(err.Error(), "attempt") {
-			t.Errorf("%s: %+v, %v; want an error that names the attempt", tt.name, got, err)
+		if err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %+v, %v; want an error that names the %s", tt.name, got, err, tt.says)
 		}
 	}
 	for _, a := range load(t, s, "alice", "bob") {

@@ -104,7 +104,8 @@ func idsExhausted(t *testing.T, h Harness) {
 	}
 }
 
-// everyCall calls each method but Close with valid arguments, and returns the errors by method.
+// everyCall calls each method but Close with valid arguments, and returns the errors by method. Player 1 is inside as
+// in; player 2, if there is one, is not.
 func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[string]error {
 	errs := make(map[string]error)
 	in.Character.XP += 10
@@ -114,6 +115,9 @@ func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[
 	_, errs["Refresh"] = s.Refresh(ctx, nodeA, []rushgate.Lease{in.Lease})
 	_, errs["ReserveIDs"] = s.ReserveIDs(ctx, 1)
 	_, errs["Top"] = s.Top(ctx, rushgate.BoardXP, 1)
+	_, errs["LoadCharacters"] = s.LoadCharacters(ctx, []rushgate.PlayerID{1})
+	errs["SetPasswordHash"] = s.SetPasswordHash(ctx, 1, "set by everyCall")
+	errs["DeleteAccount"] = s.DeleteAccount(ctx, 2)
 	_, errs["Online"] = s.Online(ctx)
 	return errs
 }
@@ -121,6 +125,8 @@ func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[
 func cancelledContext(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := register(t, s, 1, "alice")
+	release(t, s, register(t, s, 2, "bob"))
+	before := load(t, s, "alice", "bob")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, err := range everyCall(ctx, s, in) {
@@ -128,7 +134,10 @@ func cancelledContext(t *testing.T, h Harness) {
 			t.Errorf("%s = %v, want %v", name, err, context.Canceled)
 		}
 	}
-	wantAccount(t, load(t, s, "newcomer")[0], rushgate.Account{})
+	after := load(t, s, "alice", "bob", "newcomer")
+	for i, want := range append(before, rushgate.Account{}) {
+		wantAccount(t, after[i], want)
+	}
 	wantCharacter(t, admit(t, s, nodeA, login(1, "first")).Character, in.Character)
 	for name, err := range everyCall(t.Context(), s, in) {
 		if err != nil {

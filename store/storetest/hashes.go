@@ -13,6 +13,10 @@ var hashCases = []testCase{
 	{"ReplacedByCompareAndSet", replaceHash},
 	{"KeptWhenTheLoginIsRefused", keepHashWhenRefused},
 	{"OnlyOneOfManyReplacementsWins", concurrentReplacements},
+	{"ReplacementMakesTheRecordCurrent", replacementUpgrades},
+	{"SetWhateverItWas", setHash},
+	{"SetOfMissingAccount", setHashMissing},
+	{"SetEmptyIsAnError", setHashEmpty},
 }
 
 func withHash(a rushgate.Admission, old, new string) rushgate.Admission {
@@ -93,4 +97,76 @@ func concurrentReplacements(t *testing.T, h Harness) {
 	if winners != 1 {
 		t.Errorf("%d replacements have won", winners)
 	}
+}
+
+// A record of an old version stays as it is until its hash is replaced.
+func replacementUpgrades(t *testing.T, h Harness) {
+	s := h.open(t)
+	for version := 1; version < rushgate.AccountVersion; version++ {
+		id, name := rushgate.PlayerID(version), fmt.Sprint("player", version)
+		a := registration(id, name, "a")
+		a.Account.Version = version
+		admit(t, s, nodeA, a)
+		old := a.Account.PasswordHash
+
+		admit(t, s, nodeA, withHash(login(id, "a"), old, ""))
+		admit(t, s, nodeA, withHash(login(id, "a"), "another", "new"))
+		if got := admitAll(t, s, nodeB, withHash(login(id, "b"), old, "new"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
+			t.Fatalf("login elsewhere: %v, want %v", got.Err, rushgate.AlreadyLoggedIn)
+		}
+		wantAccount(t, load(t, s, name)[0], a.Account)
+
+		admit(t, s, nodeA, withHash(login(id, "a"), old, "new"))
+		a.Account.PasswordHash, a.Account.Version = "new", rushgate.AccountVersion
+		wantAccount(t, load(t, s, name)[0], a.Account)
+	}
+}
+
+// Setting a hash touches nothing but the hash and the version, and is seen by whoever meant to replace the old one.
+func setHash(t *testing.T, h Harness) {
+	s := h.open(t)
+	a, other := registration(1, "alice", "a"), registration(2, "bob", "b")
+	a.Account.Version = 1
+	in := admit(t, s, nodeA, a)
+	admit(t, s, nodeA, other)
+	for _, hash := range []string{"new", "new", "newer"} {
+		if err := s.SetPasswordHash(t.Context(), 1, hash); err != nil {
+			t.Fatalf("SetPasswordHash: %v", err)
+		}
+		want := a.Account
+		want.PasswordHash, want.Version = hash, rushgate.AccountVersion
+		wantAccount(t, load(t, s, "alice")[0], want)
+	}
+	wantAccount(t, load(t, s, "bob")[0], other.Account)
+	got := admit(t, s, nodeA, withHash(login(1, "a"), a.Account.PasswordHash, "rehash of the old password"))
+	if got.HashReplaced || !got.Resumed || got.Lease != in.Lease {
+		t.Errorf("admitted as %+v, want the session %+v with the hash that was set", got, in)
+	}
+	wantHash(t, s, "alice", "newer")
+	if h.Reopen != nil {
+		s = h.reopen(t, s)
+		wantHash(t, s, "alice", "newer")
+	}
+}
+
+func setHashMissing(t *testing.T, h Harness) {
+	s := h.open(t)
+	register(t, s, 1, "alice")
+	before := load(t, s, "alice")[0]
+	for _, id := range []rushgate.PlayerID{0, 2, 1<<64 - 1} {
+		if err := s.SetPasswordHash(t.Context(), id, "new"); !errors.Is(err, rushgate.BadCredentials) {
+			t.Errorf("SetPasswordHash of player %d = %v, want %v", id, err, rushgate.BadCredentials)
+		}
+	}
+	wantAccount(t, load(t, s, "alice")[0], before)
+}
+
+func setHashEmpty(t *testing.T, h Harness) {
+	s := h.open(t)
+	register(t, s, 1, "alice")
+	before := load(t, s, "alice")[0]
+	if err := s.SetPasswordHash(t.Context(), 1, ""); err == nil || errors.Is(err, rushgate.BadCredentials) {
+		t.Errorf("SetPasswordHash of an empty hash = %v, want an error about it", err)
+	}
+	wantAccount(t, load(t, s, "alice")[0], before)
 }

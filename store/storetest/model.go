@@ -23,14 +23,17 @@ func runModel(t *testing.T, h Harness) {
 			}
 		}()
 		actions := map[string]func(*rapid.T){
-			"admit":   m.admit,
-			"save":    m.save,
-			"refresh": m.refresh,
-			"advance": m.advance,
-			"load":    m.load,
-			"top":     m.top,
-			"online":  m.online,
-			"reserve": m.reserve,
+			"admit":      m.admit,
+			"save":       m.save,
+			"refresh":    m.refresh,
+			"advance":    m.advance,
+			"load":       m.load,
+			"characters": m.characters,
+			"set hash":   m.setHash,
+			"delete":     m.delete,
+			"top":        m.top,
+			"online":     m.online,
+			"reserve":    m.reserve,
 		}
 		if h.Reopen != nil {
 			actions["reopen"] = func(*rapid.T) { m.s = h.Reopen(t, m.s) }
@@ -80,6 +83,9 @@ func (m *machine) byName(name string) *modelPlayer {
 	return nil
 }
 
+// inside reports whether a player's lease is live.
+func (m *machine) inside(p *modelPlayer) bool { return p.held && m.now < p.expires }
+
 // player draws the id of a player, sometimes of one that does not exist.
 func (m *machine) player(t *rapid.T) rushgate.PlayerID {
 	ids := append(slices.Sorted(maps.Keys(m.players)), 1<<40)
@@ -114,13 +120,14 @@ func (m *machine) admission(t *rapid.T) rushgate.Admission {
 	a.Account.Username = pick(t, "name", modelNames...)
 	a.Account.Attempt = pick(t, "account attempt", "", "x", "y")
 	a.Account.CreatedAt = epoch.Add(m.now)
+	a.Account.Version = rapid.IntRange(0, rushgate.AccountVersion).Draw(t, "version")
 	return a
 }
 
 // checkAdmitted carries one admission out in the model and compares the results.
 func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Admission, got *rushgate.Admitted) {
 	p, refused := m.findOrCreate(a)
-	if refused == nil && p.held && m.now < p.expires {
+	if refused == nil && m.inside(p) {
 		other := p.by.Node != by.Node
 		rival := p.by == by && p.attempt != a.Attempt
 		if other || rival {
@@ -142,7 +149,7 @@ func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Ad
 		t.Fatalf("admitted character is\n%+v, want\n%+v", got.Character, p.character)
 	}
 	if a.NewHash != "" && p.account.PasswordHash == a.Account.PasswordHash {
-		p.account.PasswordHash = a.NewHash
+		p.account.PasswordHash, p.account.Version = a.NewHash, rushgate.AccountVersion
 	}
 	if want := a.NewHash != "" && p.account.PasswordHash == a.NewHash; got.HashReplaced != want {
 		t.Fatalf("%+v: HashReplaced = %v, want %v", *a, got.HashReplaced, want)
@@ -161,6 +168,7 @@ func (m *machine) findOrCreate(a *rushgate.Admission) (*modelPlayer, error) {
 	switch {
 	case p == nil:
 		p = &modelPlayer{account: a.Account, character: created(a.Account)}
+		p.account.Version = cmp.Or(p.account.Version, rushgate.AccountVersion)
 		m.players[a.Account.ID] = p
 		return p, nil
 	case p.account.PasswordHash == a.Account.PasswordHash:
@@ -291,6 +299,61 @@ func (m *machine) load(t *rapid.T) {
 	}
 }
 
+func (m *machine) characters(t *rapid.T) {
+	var ids []rushgate.PlayerID
+	for range rapid.IntRange(0, 5).Draw(t, "batch size") {
+		ids = append(ids, m.player(t))
+	}
+	got, err := m.s.LoadCharacters(t.Context(), ids)
+	if err != nil || len(got) != len(ids) {
+		t.Fatalf("LoadCharacters(%d): %d characters, %v", ids, len(got), err)
+	}
+	for i, id := range ids {
+		var want rushgate.Character
+		if p := m.players[id]; p != nil {
+			want = p.character
+		}
+		if !sameCharacter(got[i], want) {
+			t.Fatalf("character of player %d is\n%+v, want\n%+v", id, got[i], want)
+		}
+		for j := range got[i].Data {
+			got[i].Data[j] ^= 0xff // the caller's to change
+		}
+	}
+}
+
+func (m *machine) setHash(t *rapid.T) {
+	id, hash := m.player(t), pick(t, "hash", modelHashes...)
+	err := m.s.SetPasswordHash(t.Context(), id, hash)
+	p := m.players[id]
+	if p == nil {
+		if !errors.Is(err, rushgate.BadCredentials) {
+			t.Fatalf("SetPasswordHash(%d) = %v, want %v", id, err, rushgate.BadCredentials)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("SetPasswordHash(%d) = %v", id, err)
+	}
+	p.account.PasswordHash, p.account.Version = hash, rushgate.AccountVersion
+}
+
+func (m *machine) delete(t *rapid.T) {
+	id := m.player(t)
+	var want error
+	switch p := m.players[id]; {
+	case p == nil:
+		want = rushgate.BadCredentials
+	case m.inside(p):
+		want = rushgate.AlreadyLoggedIn
+	default:
+		delete(m.players, id)
+	}
+	if err := m.s.DeleteAccount(t.Context(), id); !errors.Is(err, want) {
+		t.Fatalf("DeleteAccount(%d) = %v, want %v", id, err, want)
+	}
+}
+
 func (m *machine) top(t *rapid.T) {
 	board := pick(t, "board", rushgate.BoardXP, rushgate.BoardLevel, rushgate.BoardDeaths)
 	limit := rapid.IntRange(1, 5).Draw(t, "limit")
@@ -328,7 +391,7 @@ func (m *machine) ranks(board rushgate.Board, limit int) []rushgate.Rank {
 func (m *machine) online(t *rapid.T) {
 	want := 0
 	for _, p := range m.players {
-		if p.held && m.now < p.expires {
+		if m.inside(p) {
 			want++
 		}
 	}

@@ -41,7 +41,9 @@ func Run(t *testing.T, h Harness) {
 		{"Hashes", hashCases},
 		{"Leases", leaseCases},
 		{"Saves", saveCases},
+		{"Characters", characterCases},
 		{"Boards", boardCases},
+		{"Deletion", deletionCases},
 		{"IDs", idCases},
 		{"Calls", callCases},
 	}
@@ -105,6 +107,7 @@ func registration(id rushgate.PlayerID, name, attempt string) rushgate.Admission
 			PasswordHash: "hash of " + name + " by " + attempt,
 			Attempt:      attempt,
 			CreatedAt:    epoch.Add(time.Duration(id) * time.Millisecond),
+			Version:      rushgate.AccountVersion,
 		},
 		Create:  true,
 		Attempt: attempt,
@@ -190,6 +193,18 @@ func load(t *testing.T, s rushgate.Store, names ...string) []rushgate.Account {
 		t.Fatalf("LoadAccounts of %d returned %d accounts", len(names), len(accounts))
 	}
 	return accounts
+}
+
+func characters(t *testing.T, s rushgate.Store, players ...rushgate.PlayerID) []rushgate.Character {
+	t.Helper()
+	got, err := s.LoadCharacters(t.Context(), players)
+	if err != nil {
+		t.Fatalf("LoadCharacters: %v", err)
+	}
+	if len(got) != len(players) {
+		t.Fatalf("LoadCharacters of %d returned %d characters", len(players), len(got))
+	}
+	return got
 }
 
 func top(t *testing.T, s rushgate.Store, board rushgate.Board, limit int) []rushgate.Rank {

@@ -47,6 +47,8 @@ func admission(a *rushgate.Admission) error {
 		return errors.New("account has no password hash")
 	case a.NewHash != "":
 		return errors.New("a new account has no hash to replace")
+	case a.Account.Version < 0 || a.Account.Version > rushgate.AccountVersion: // 0 stands for the current one
+		return fmt.Errorf("account version %d is outside 1..%d", a.Account.Version, rushgate.AccountVersion)
 	case a.Account.Attempt != "":
 		return attempt("account attempt", a.Account.Attempt)
 	}
@@ -70,6 +72,14 @@ func Saves(saves []rushgate.Save) error {
 			return fmt.Errorf("save %d of %d: data of player %d has %d bytes, more than %d",
 				i+1, len(saves), c.ID, len(c.Data), rushgate.MaxDataLen)
 		}
+	}
+	return nil
+}
+
+// Hash reports a password hash that is empty: no password would match it, and the account could not be logged in to.
+func Hash(hash string) error {
+	if hash == "" {
+		return errors.New("password hash is empty")
 	}
 	return nil
 }

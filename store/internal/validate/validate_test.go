@@ -32,6 +32,11 @@ func TestAdmissions(t *testing.T) {
 		{"id too great", func(a *rushgate.Admission) { a.Account.ID = math.MaxInt64 + 1 }, "account id"},
 		{"no name", func(a *rushgate.Admission) { a.Account.Username = "" }, "no username"},
 		{"no hash", func(a *rushgate.Admission) { a.Account.PasswordHash = "" }, "no password hash"},
+		{"current version", func(a *rushgate.Admission) { a.Account.Version = rushgate.AccountVersion }, ""},
+		{"oldest version", func(a *rushgate.Admission) { a.Account.Version = 1 }, ""},
+		{"negative version", func(a *rushgate.Admission) { a.Account.Version = -1 }, "account version -1"},
+		{"version to come", func(a *rushgate.Admission) { a.Account.Version = rushgate.AccountVersion + 1 }, "account version 4"},
+		{"login to a version to come", func(a *rushgate.Admission) { a.Create, a.Account.Version = false, 4 }, ""},
 		{"create with new hash", func(a *rushgate.Admission) { a.NewHash = secret }, "no hash to replace"},
 	}
 	for _, tt := range tests {
@@ -79,6 +84,14 @@ func TestSaves(t *testing.T) {
 	batch[1].Character.Data = make([]byte, rushgate.MaxDataLen+1)
 	if err := validate.Saves(batch); err == nil || !strings.Contains(err.Error(), "save 2 of 2: data of player 7") {
 		t.Errorf("error %v does not name the data of player 7 in save 2", err)
+	}
+}
+
+func TestHash(t *testing.T) {
+	for hash, ok := range map[string]bool{"": false, "salt$1000$hash": true} {
+		if err := validate.Hash(hash); (err == nil) != ok {
+			t.Errorf("Hash(%q) = %v", hash, err)
+		}
 	}
 }
 

@@ -1,0 +1,12 @@
+// The generator is a module of its own, so that what it needs is not needed by those who use the package.
+module github.com/rushgate/rushgate/internal/pbkdf2x/asm
+
+go 1.26.0
+
+require github.com/mmcloughlin/avo v0.5.0
+
+require (
+	golang.org/x/mod v0.6.0 // indirect
+	golang.org/x/sys v0.1.0 // indirect
+	golang.org/x/tools v0.2.0 // indirect
+)

@@ -1,0 +1,44 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/validate"
+)
+
+// SetPasswordHash implements [rushgate.Store]. An empty hash is an error.
+func (s *Store) SetPasswordHash(ctx context.Context, player rushgate.PlayerID, hash string) error {
+	if err := validate.Hash(hash); err != nil {
+		return fmt.Errorf("memory: %w", err)
+	}
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	p := s.players[player]
+	if p == nil {
+		return rushgate.BadCredentials
+	}
+	p.account.PasswordHash, p.account.Version = hash, rushgate.AccountVersion
+	return nil
+}
+
+// DeleteAccount implements [rushgate.Store].
+func (s *Store) DeleteAccount(ctx context.Context, player rushgate.PlayerID) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	p := s.players[player]
+	switch {
+	case p == nil:
+		return rushgate.BadCredentials
+	case p.lease.live(s.now()):
+		return rushgate.AlreadyLoggedIn
+	}
+	delete(s.players, player)
+	delete(s.names, p.account.Username)
+	return nil
+}

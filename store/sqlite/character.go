@@ -1,0 +1,94 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+// characterColumns are those that a characterRow is scanned from, of a table called c.
+const characterColumns = `c.id, c.name, c.zone, c.x, c.y, c.hp, c.xp, c.level, c.deaths, c.playtime_ms, c.created_at, c.data`
+
+// characterRow is a character as it is in the database.
+type characterRow struct {
+	character         rushgate.Character
+	x, y              sql.NullFloat64
+	playtime, created int64
+}
+
+// columns returns where to scan the characterColumns to.
+func (r *characterRow) columns() []any {
+	c := &r.character
+	return []any{&c.ID, &c.Name, &c.Zone, &r.x, &r.y, &c.HP, &c.XP, &c.Level, &c.Deaths, &r.playtime, &r.created, &c.Data}
+}
+
+// value returns the character, once the columns are scanned.
+func (r *characterRow) value() rushgate.Character {
+	c := r.character
+	c.X, c.Y = float(r.x), float(r.y)
+	c.Playtime = time.Duration(r.playtime) * time.Millisecond
+	c.CreatedAt = time.UnixMilli(r.created).UTC()
+	if len(c.Data) == 0 {
+		c.Data = nil
+	}
+	return c
+}
+
+func float(f sql.NullFloat64) float64 {
+	if !f.Valid {
+		return math.NaN()
+	}
+	return f.Float64
+}
+
+// LoadCharacters implements [rushgate.Store].
+func (s *Store) LoadCharacters(ctx context.Context, players []rushgate.PlayerID) ([]rushgate.Character, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	characters, err := s.loadCharacters(ctx, players)
+	if err != nil {
+		return nil, wrap(fmt.Errorf("load characters: %w", err))
+	}
+	return characters, nil
+}
+
+func (s *Store) loadCharacters(ctx context.Context, players []rushgate.PlayerID) (_ []rushgate.Character, err error) {
+	ids := make([]int64, len(players)) // SQLite has no greater integers; whoever has a greater id does not exist
+	for i, id := range players {
+		ids[i] = int64(id)
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.reads.characters.QueryContext(ctx, string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // what went wrong is in rows.Err
+	found := make(map[rushgate.PlayerID]rushgate.Character, len(players))
+	for rows.Next() {
+		var r characterRow
+		if err := rows.Scan(r.columns()...); err != nil {
+			return nil, err
+		}
+		found[r.character.ID] = r.value()
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	characters := make([]rushgate.Character, len(players))
+	for i, id := range players {
+		characters[i] = found[id]
+		characters[i].Data = slices.Clone(characters[i].Data) // a player asked for twice is two values
+	}
+	return characters, nil
+}
