@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -195,7 +196,7 @@ func TestPoolLogin(t *testing.T) {
 		t.Errorf("failures by reason: %v", s.Counters.Fail)
 	}
 	// alice's registration, the wrong password, the unknown user's decoy, the one with a live session.
-	if n := f.cfg.Hasher.Derivations(); n != 4 {
+	if n := f.cfg.Hasher.Iterations() / password.MinIterations; n != 4 {
 		t.Errorf("%d derivations, want 4", n)
 	}
 }
@@ -291,7 +292,7 @@ func TestPoolChecksForTheCallerAgainBeforeCommit(t *testing.T) {
 			t.Errorf("the second: %v", err)
 		}
 		f.Stop()
-		if n := f.cfg.Hasher.Derivations(); n != 2 {
+		if n := f.cfg.Hasher.Iterations() / password.MinIterations; n != 2 {
 			t.Fatalf("%d derivations, want 2: the caller went too early for this test", n)
 		}
 		if online, err := f.store.Online(t.Context()); err != nil || online != 1 {
@@ -356,6 +357,60 @@ func TestPoolRehashes(t *testing.T) {
 		check := password.Verify("p@$$w0rd", accounts[0].PasswordHash)
 		if f.cfg.Hasher.Run(t.Context(), []*password.Job{&check}); !check.Match {
 			t.Error("the new hash is not that of the password")
+		}
+	})
+}
+
+func TestPoolInRush(t *testing.T) {
+	for limit, half := range map[int]int{10: 5, 200: 100, 0: DefaultQueueDepth / 2} {
+		f := newFixture(t, func(c *Config) { c.QueueDepth = limit })
+		for i := range half + 1 {
+			if f.inRush() {
+				t.Errorf("depth %d: a rush with %d in the queue", limit, i)
+			}
+			f.queue.TryPush(&pending{Request: request(Login, "x", i), answer: make(chan answer, 1)})
+		}
+		if !f.inRush() {
+			t.Errorf("depth %d: no rush with %d in the queue", limit, half+1)
+		}
+	}
+}
+
+// A slow hash from another system makes nobody else of its batch wait.
+func TestPoolAnswersOwnHashesBeforeForeignOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *Config) { c.Workers = 1 })
+		foreign := rushgate.Account{ID: 5000, Username: "foreign", CreatedAt: time.Now(),
+			PasswordHash: "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"}
+		if _, err := f.store.Store.Admit(t.Context(), f.cfg.Instance, []rushgate.Admission{{Account: foreign, Create: true, Attempt: "x"}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.store.Save(t.Context(), []rushgate.Save{{Character: rushgate.Character{ID: 5000, Level: 1}, Fence: 1, Release: true}}); err != nil {
+			t.Fatal(err)
+		}
+		var order []string
+		f.store.beforeAdmit = func(admissions []rushgate.Admission) {
+			for _, a := range admissions {
+				order = append(order, a.Account.Username)
+			}
+		}
+		login := request(Login, "foreign", 1)
+		login.Password = "U*U"
+		first := f.submit(t.Context(), login)
+		synctest.Wait()
+		second := f.submit(t.Context(), request(Register, "own", 2))
+		synctest.Wait()
+		f.Start()
+		if err1, err2 := <-first, <-second; err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		f.Stop()
+		if !slices.Equal(order, []string{"own", "foreign"}) {
+			t.Errorf("admitted in the order %q", order)
+		}
+		accounts, err := f.store.LoadAccounts(t.Context(), []string{"foreign"})
+		if err != nil || password.Foreign(accounts[0].PasswordHash) {
+			t.Errorf("the foreign hash was not replaced (%v)", err)
 		}
 	})
 }

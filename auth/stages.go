@@ -47,8 +47,12 @@ func (p *Pool) process(batch []*pending) int {
 	}
 	p.metrics.countBatch(len(jobs))
 	p.run("load", jobs, p.load, p.metrics.load.Record)
-	p.run("derive", jobs, p.derive, p.metrics.derive.Record)
-	p.run("commit", jobs, p.commit, p.metrics.commit.Record)
+	// Those whose hash comes from another system take long: the others are answered before.
+	own, foreign := split(jobs, func(j *job) bool { return password.Foreign(j.account.PasswordHash) })
+	for _, group := range [][]*job{own, foreign} {
+		p.run("derive", group, p.derive, p.metrics.derive.Record)
+		p.run("commit", group, p.commit, p.metrics.commit.Record)
+	}
 	hashed := 0
 	for _, j := range jobs {
 		if j.hashed {
@@ -56,6 +60,18 @@ func (p *Pool) process(batch []*pending) int {
 		}
 	}
 	return hashed
+}
+
+// split returns the jobs for which f is false, and those for which it is true.
+func split(jobs []*job, f func(*job) bool) (no, yes []*job) {
+	for _, j := range jobs {
+		if f(j) {
+			yes = append(yes, j)
+		} else {
+			no = append(no, j)
+		}
+	}
+	return no, yes
 }
 
 // run runs a stage on the jobs still open. A stage that panics is run once more for each job alone, so that the one
@@ -170,14 +186,19 @@ func (j *job) skip() func() bool {
 	}
 }
 
-// rehash derives new hashes for those whose password is right and whose hash is outdated. In a rush it is put off:
-// nobody is to wait for somebody else's migration.
-func (p *Pool) rehash(jobs []*job) {
+// inRush reports whether the queue is more than half full; one without bound is taken to be of the usual depth.
+func (p *Pool) inRush() bool {
 	limit := p.queue.Cap()
 	if limit == 0 {
 		limit = DefaultQueueDepth
 	}
-	if p.queue.Len() > limit/2 {
+	return p.queue.Len() > limit/2
+}
+
+// rehash derives new hashes for those whose password is right and whose hash is outdated. In a rush it is put off:
+// nobody is to wait for somebody else's migration.
+func (p *Pool) rehash(jobs []*job) {
+	if p.inRush() {
 		return
 	}
 	var outdated []*job

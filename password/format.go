@@ -27,11 +27,15 @@ const (
 
 	// legacyIterations is the cost of hashes that do not tell theirs.
 	legacyIterations = 100_000
-	// The most that hashes from other systems may ask for: about a second each.
-	maxArgonMemory  = 1 << 18 // KiB
+	// The most that hashes from other systems may ask for: about half a second each.
+	maxArgonMemory  = 1 << 17 // KiB
+	maxArgonWork    = 1 << 19 // KiB times passes
 	maxArgonPasses  = 16
-	maxArgonThreads = 16
-	maxBcryptCost   = 15
+	maxArgonThreads = 4
+	maxBcryptCost   = 13
+
+	// bcryptPasswordLen is how many bytes of a password bcrypt takes notice of.
+	bcryptPasswordLen = 72
 )
 
 // ErrMalformedHash is wrapped by the errors for a stored hash that cannot be read or asks for too much. It never
@@ -103,6 +107,10 @@ func (h bcryptHash) describe() (scheme, cost string) {
 	return "bcrypt", fmt.Sprintf("cost %d", n)
 }
 
+// Foreign reports whether a stored hash is of another system's making. Verifying it takes its own time, one hash
+// after another, so it had better not be in a batch with others.
+func Foreign(hash string) bool { return strings.HasPrefix(hash, "$") }
+
 // Describe returns the scheme and the cost of a stored hash, for people to read; nothing of the secret parts. The error
 // wraps [ErrMalformedHash].
 func Describe(hash string) (scheme, cost string, err error) {
@@ -116,7 +124,8 @@ func Describe(hash string) (scheme, cost string, err error) {
 
 func malformed(what string) error { return fmt.Errorf("%w: %s", ErrMalformedHash, what) }
 
-// parse reads a stored hash strictly: one spelling for each hash, so that comparing strings is comparing hashes.
+// parse reads a stored hash strictly: one spelling for each hash, but for bcrypt's, whose writers did not agree on what
+// to do with bits that do not count.
 func parse(s string) (stored, error) {
 	switch {
 	case strings.HasPrefix(s, "$argon2id$"):
@@ -203,14 +212,30 @@ func parseArgon(s string) (stored, error) {
 	if h.memory < 8*uint32(h.threads) { // RFC 9106 section 3.1
 		return nil, malformed("argon2id with less than 8 KiB of memory per thread")
 	}
-	var err error
-	if h.salt, err = base64.RawStdEncoding.Strict().DecodeString(parts[4]); err != nil || len(h.salt) < 8 || len(h.salt) > 64 {
-		return nil, malformed("argon2id salt not 8 to 64 bytes in base64")
+	if h.memory*h.passes > maxArgonWork {
+		return nil, malformed(fmt.Sprintf("argon2id with more than %d KiB times passes", maxArgonWork))
 	}
-	if h.key, err = base64.RawStdEncoding.Strict().DecodeString(parts[5]); err != nil || len(h.key) < 16 || len(h.key) > 64 {
-		return nil, malformed("argon2id key not 16 to 64 bytes in base64")
+	var err error
+	if h.salt, err = decodeBase64(parts[4], 8, 64); err != nil {
+		return nil, malformed("argon2id salt " + err.Error())
+	}
+	if h.key, err = decodeBase64(parts[5], 16, 64); err != nil {
+		return nil, malformed("argon2id key " + err.Error())
 	}
 	return h, nil
+}
+
+// decodeBase64 reads low to high bytes of base64 without padding, and without the line breaks that package base64 takes
+// no notice of.
+func decodeBase64(s string, low, high int) ([]byte, error) {
+	if len(s) > base64.RawStdEncoding.EncodedLen(high) {
+		return nil, fmt.Errorf("has more than %d bytes", high)
+	}
+	b, err := base64.RawStdEncoding.DecodeString(s)
+	if err != nil || len(b) < low || base64.RawStdEncoding.EncodeToString(b) != s {
+		return nil, fmt.Errorf("is not %d to %d bytes in base64", low, high)
+	}
+	return b, nil
 }
 
 func parseBcrypt(s string) (stored, error) {
@@ -219,7 +244,7 @@ func parseBcrypt(s string) (stored, error) {
 		return nil, malformed("bcrypt hash not of 60 characters")
 	}
 	cost, err := strconv.Atoi(s[4:6])
-	if err != nil || cost < bcrypt.MinCost || cost > maxBcryptCost {
+	if err != nil || fmt.Sprintf("%02d", cost) != s[4:6] || cost < bcrypt.MinCost || cost > maxBcryptCost {
 		return nil, malformed(fmt.Sprintf("bcrypt cost not from %d to %d", bcrypt.MinCost, maxBcryptCost))
 	}
 	return bcryptHash(s), nil

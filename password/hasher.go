@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -75,9 +76,10 @@ type Config struct {
 // Hasher derives keys. It lets at most as many batches run at once as there are cores; the others wait their turn.
 // All methods may be called from many goroutines.
 type Hasher struct {
-	cfg     Config
-	turns   chan struct{}
-	derived atomic.Int64
+	cfg        Config
+	turns      chan struct{}
+	foreign    chan struct{} // the turn of hashes from other systems, which take much memory and do not yield
+	iterations atomic.Int64
 }
 
 // NewHasher returns a Hasher. It fails for a cost out of range.
@@ -88,37 +90,36 @@ func NewHasher(cfg Config) (*Hasher, error) {
 	if cfg.Iterations < MinIterations || cfg.Iterations > MaxIterations {
 		return nil, fmt.Errorf("password: %d iterations, want %d to %d", cfg.Iterations, MinIterations, MaxIterations)
 	}
-	return &Hasher{cfg: cfg, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
+	return &Hasher{cfg: cfg, turns: make(chan struct{}, runtime.GOMAXPROCS(0)), foreign: make(chan struct{}, 1)}, nil
 }
 
-// Derivations returns how many keys have been derived since the start.
-func (h *Hasher) Derivations() int64 { return h.derived.Load() }
+// Iterations returns how many iterations of PBKDF2 have been done since the start.
+func (h *Hasher) Iterations() int64 { return h.iterations.Load() }
 
 // Run works through a batch and sets each job's results. When ctx ends, the jobs not yet done get its error, those in
-// the middle of a PBKDF2 derivation within a millisecond.
+// the middle of a PBKDF2 derivation within a millisecond. Hashes from other systems come last, see [Foreign].
 //
-// A hash that costs less than the hasher's own is made up for when the password is wrong: how long a refusal takes must
-// not tell whose hash is an old one.
+// A PBKDF2 hash that costs less than the hasher's own is made up for when the password is wrong: how long a refusal
+// takes must not tell an unknown user from one whose hash is an old one. Costlier hashes, and those from other systems,
+// cannot be hidden like that.
 func (h *Hasher) Run(ctx context.Context, jobs []*Job) {
-	select {
-	case h.turns <- struct{}{}:
-		defer func() { <-h.turns }()
-	case <-ctx.Done():
-	}
-	works := make([]*work, 0, len(jobs))
+	var works []*work
+	foreign := make(map[*Job]stored)
 	for _, j := range jobs {
-		if w := h.begin(ctx, j); w != nil {
+		w, other := h.begin(ctx, j)
+		switch {
+		case other != nil:
+			foreign[j] = other
+		case w != nil:
 			works = append(works, w)
 		}
 	}
-	h.derive(works)
-	var makeUp []*work
-	for _, w := range works {
-		if extra := h.conclude(ctx, w); extra > 0 {
-			makeUp = append(makeUp, h.newWork(ctx, w.job, []byte(w.job.password), w.target.salt, extra))
+	h.derive(ctx, works)
+	for _, j := range jobs {
+		if s, ok := foreign[j]; ok {
+			h.verifyForeign(ctx, j, s)
 		}
 	}
-	h.derive(makeUp)
 }
 
 // work is a job with a PBKDF2 derivation under way.
@@ -126,42 +127,50 @@ type work struct {
 	job    *Job
 	target *pbkdf2Hash
 	lane   pbkdf2x.Lane
+	// concluded: the job has its results, whatever becomes of the iterations that are made up for
+	concluded bool
 }
 
-func (h *Hasher) newWork(ctx context.Context, j *Job, secret, salt []byte, iterations int) *work {
-	return &work{job: j, lane: pbkdf2x.Lane{
-		Password: secret, Salt: salt, Iterations: iterations,
-		Stop: func() bool { return ctx.Err() != nil || j.Skip != nil && j.Skip() },
-	}}
-}
-
-// begin prepares a job's derivation, or finishes the job and returns nil.
-func (h *Hasher) begin(ctx context.Context, j *Job) *work {
+// begin prepares a job's derivation. It returns neither for a job that is finished, and a parsed hash for one of another
+// system.
+func (h *Hasher) begin(ctx context.Context, j *Job) (*work, stored) {
 	target := newPBKDF2Hash(h.cfg.Iterations, h.cfg.Pepper.currentID())
 	if j.kind == jobVerify {
 		parsed, err := parse(j.stored)
 		if err != nil {
 			j.Err = err
-			return nil
+			return nil, nil
 		}
 		pbkdf2, ok := parsed.(*pbkdf2Hash)
 		if !ok {
-			h.verifyForeign(ctx, j, parsed)
-			return nil
+			return nil, parsed
 		}
 		target = pbkdf2
 	}
 	secret, ok := h.cfg.Pepper.apply(target.pepper, j.password)
 	if !ok {
 		j.Err = fmt.Errorf("%w %q", ErrUnknownPepper, target.pepper)
-		return nil
+		return nil, nil
 	}
-	w := h.newWork(ctx, j, secret, target.salt, target.iterations)
-	w.target = target
-	return w
+	w := &work{job: j, target: target}
+	w.lane = pbkdf2x.Lane{
+		Password: secret, Salt: target.salt, Iterations: target.iterations,
+		Stop: func() bool { return ctx.Err() != nil || j.Skip != nil && j.Skip() },
+	}
+	w.lane.More = func() int { return h.conclude(w) }
+	return w, nil
 }
 
-func (h *Hasher) derive(works []*work) {
+// derive derives the keys of a batch when its turn has come.
+func (h *Hasher) derive(ctx context.Context, works []*work) {
+	if len(works) == 0 {
+		return
+	}
+	select {
+	case h.turns <- struct{}{}:
+		defer func() { <-h.turns }()
+	case <-ctx.Done(): // every lane's Stop says so
+	}
 	lanes := make([]*pbkdf2x.Lane, len(works))
 	for i, w := range works {
 		lanes[i] = &w.lane
@@ -169,21 +178,18 @@ func (h *Hasher) derive(works []*work) {
 	pbkdf2x.Derive(lanes)
 	for _, w := range works {
 		clear(w.lane.Password)
-		if !w.lane.Stopped {
-			h.derived.Add(1)
+		if w.lane.Stopped && !w.concluded {
+			if w.job.Err = ctx.Err(); w.job.Err == nil {
+				w.job.Err = ErrSkipped
+			}
 		}
 	}
 }
 
-// conclude sets a job's results, and returns how many iterations are to be made up for.
-func (h *Hasher) conclude(ctx context.Context, w *work) (makeUp int) {
+// conclude sets a job's results from its key, and returns how many iterations are to be made up for.
+func (h *Hasher) conclude(w *work) (makeUp int) {
 	j := w.job
-	if w.lane.Stopped {
-		if j.Err = ctx.Err(); j.Err == nil {
-			j.Err = ErrSkipped
-		}
-		return 0
-	}
+	w.concluded = true
 	switch j.kind {
 	case jobNew:
 		w.target.key = w.lane.Key[:]
@@ -192,11 +198,12 @@ func (h *Hasher) conclude(ctx context.Context, w *work) (makeUp int) {
 		j.Match = w.target.matches(w.lane.Key[:])
 		j.Rehash = j.Match && !h.current(w.target)
 		if !j.Match {
-			return h.cfg.Iterations - w.target.iterations
+			makeUp = max(h.cfg.Iterations-w.target.iterations, 0)
 		}
 	case jobDecoy: // the work was the purpose
 	}
-	return 0
+	h.iterations.Add(int64(w.target.iterations + makeUp))
+	return makeUp
 }
 
 // current reports whether a hash is what New would make now.
@@ -212,8 +219,13 @@ func (h *Hasher) NeedsRehash(hash string) bool {
 	return err != nil || !h.current(s)
 }
 
-// verifyForeign verifies a hash from another system. What it costs is up to that hash.
+// verifyForeign verifies a hash from another system, one at a time.
 func (h *Hasher) verifyForeign(ctx context.Context, j *Job, s stored) {
+	select {
+	case h.foreign <- struct{}{}:
+		defer func() { <-h.foreign }()
+	case <-ctx.Done():
+	}
 	if j.Err = ctx.Err(); j.Err != nil {
 		return
 	}
@@ -225,11 +237,13 @@ func (h *Hasher) verifyForeign(ctx context.Context, j *Job, s stored) {
 	case *argonHash:
 		key := argon2.IDKey([]byte(j.password), s.salt, s.passes, s.memory, s.threads, uint32(len(s.key)))
 		j.Match = subtle.ConstantTimeCompare(key, s.key) == 1
+		j.Rehash = j.Match
 	case bcryptHash:
-		j.Match = bcrypt.CompareHashAndPassword([]byte(s), []byte(j.password)) == nil
+		// bcrypt repeats a password after its terminating NUL, and takes no notice of what is beyond its length: such a
+		// password is let in as ever, but must not become the one that is hashed from now on.
+		j.Match = !strings.ContainsRune(j.password, 0) && bcrypt.CompareHashAndPassword([]byte(s), []byte(j.password)) == nil
+		j.Rehash = j.Match && len(j.password) < bcryptPasswordLen
 	}
-	j.Rehash = j.Match
-	h.derived.Add(1)
 }
 
 // Measure returns how long one hash at the hasher's cost takes on this machine now, in a batch of n on one core: the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -173,23 +174,6 @@ func TestPepper(t *testing.T) {
 	}
 }
 
-// Refusing takes as long for an old, cheap hash as for a current one.
-func TestCheapHashesAreMadeUpFor(t *testing.T) {
-	h, err := NewHasher(Config{Iterations: 5000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cheap := run(t, newTestHasher(t), New("secret"))[0].Hash
-	run(t, h, Verify("wrong", cheap))
-	if n := h.Derivations(); n != 2 {
-		t.Errorf("refusing took %d derivations, want 2: the hash's and the rest", n)
-	}
-	run(t, h, Verify("secret", cheap), Decoy("x"))
-	if n := h.Derivations(); n != 4 {
-		t.Errorf("%d derivations, want 2 more", n-2)
-	}
-}
-
 func TestDescribe(t *testing.T) {
 	tests := []struct{ hash, scheme, cost string }{
 		{hashString(someSalt, "1000", someKey), "PBKDF2-HMAC-SHA256", "1000 iterations"},
@@ -265,6 +249,9 @@ func TestMalformedStoredHash(t *testing.T) {
 		"argon2id order":      "$argon2id$v=19$t=2,m=65536,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
 		"argon2id short key":  "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFh",
 		"argon2id memory":     "$argon2id$v=19$m=8,t=2,p=4$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"argon2id line break": "$argon2id$v=19$m=256,t=2,p=2$c29tZX\nNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc",
+		"argon2id padding":    "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHR$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc",
+		"bcrypt sign":         "$2b$+5$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
 		"bcrypt greedy":       "$2b$31$abcdefghijklmnopqrstuuUG4GsXlDKYpqtjYYoxZQsUQvS3Lr6Rm",
 		"bcrypt short":        "$2b$10$abcdefghijklmnopqrstuu",
 		"short salt":          hashString(someSalt[2:], "1000", someKey),
@@ -309,14 +296,90 @@ func TestSkippedJobsAreNotDerived(t *testing.T) {
 	}
 }
 
-// A decoy costs what a verification at the current cost does, and a job that is skipped or unreadable costs nothing.
-func TestDerivationsAreCounted(t *testing.T) {
-	h := newTestHasher(t)
+// Refusing costs the same for an unknown user, a current hash and an old, cheap one, all in one derivation; letting in
+// costs what the hash does, and what is skipped or unreadable costs nothing.
+func TestCost(t *testing.T) {
+	const current = 5000
+	cheap := run(t, newTestHasher(t), New("secret"))[0].Hash
 	skipped := New("secret")
 	skipped.Skip = func() bool { return true }
-	run(t, h, New("secret"), Decoy("secret"), Verify("secret", hashString(someSalt, "1000", someKey)), Verify("secret", "malformed"), skipped)
-	if n := h.Derivations(); n != 3 {
-		t.Errorf("%d derivations, want 3", n)
+	tests := []struct {
+		name string
+		job  Job
+		want int64
+	}{
+		{"unknown user", Decoy("secret"), current},
+		{"new hash", New("secret"), current},
+		{"wrong, current cost", Verify("wrong", hashString(someSalt, "5000", someKey)), current},
+		{"wrong, cheap", Verify("wrong", cheap), current},
+		{"wrong, costlier", Verify("wrong", hashString(someSalt, "6000", someKey)), 6000},
+		{"right, cheap", Verify("secret", cheap), MinIterations},
+		{"malformed", Verify("secret", "malformed"), 0},
+		{"skipped", skipped, 0},
+	}
+	for _, tt := range tests {
+		h, err := NewHasher(Config{Iterations: current})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, h, tt.job)
+		if got := h.Iterations(); got != tt.want {
+			t.Errorf("%s: %d iterations, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
+// bcrypt takes no notice of what is beyond 72 bytes: what was mistyped there must not become the password.
+func TestLongPasswordIsNotRehashedFromBcrypt(t *testing.T) {
+	long := strings.Repeat("0123456789", 9)
+	b, err := bcrypt.GenerateFromPassword([]byte(long[:72]), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, err := bcrypt.GenerateFromPassword([]byte("ab"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		password, hash string
+		match, rehash  bool
+	}{
+		{long, string(b), true, false},
+		{long[:72] + "mistyped", string(b), true, false},
+		{long[:72], string(b), true, false},
+		{long[:71], string(b), false, false},
+		{"ab", string(short), true, true},
+		{"ab\x00ab", string(short), false, false},
+	}
+	for _, tt := range tests {
+		j := run(t, newTestHasher(t), Verify(tt.password, tt.hash))[0]
+		if j.Match != tt.match || j.Rehash != tt.rehash {
+			t.Errorf("%d bytes: match %v, rehash %v; want %v, %v", len(tt.password), j.Match, j.Rehash, tt.match, tt.rehash)
+		}
+	}
+}
+
+// Each cap holds exactly.
+func TestCaps(t *testing.T) {
+	argon := func(m, tt, p int) string {
+		return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", m, tt, p)
+	}
+	bcrypted := func(cost int) string {
+		return fmt.Sprintf("$2b$%02d$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", cost)
+	}
+	tests := []struct {
+		hash string
+		ok   bool
+	}{
+		{hashString(someSalt, "10000000", someKey), true}, {hashString(someSalt, "10000001", someKey), false},
+		{argon(131072, 4, 4), true}, {argon(131073, 1, 1), false}, {argon(131072, 5, 1), false},
+		{argon(1024, 16, 1), true}, {argon(1024, 17, 1), false}, {argon(1024, 1, 5), false}, {argon(8, 1, 1), true}, {argon(7, 1, 1), false},
+		{bcrypted(13), true}, {bcrypted(14), false}, {bcrypted(4), true}, {bcrypted(3), false},
+	}
+	for _, tt := range tests {
+		if _, err := parse(tt.hash); (err == nil) != tt.ok {
+			t.Errorf("%s…: %v, want accepted %v", tt.hash[:min(30, len(tt.hash))], err, tt.ok)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 )
@@ -25,7 +26,12 @@ type Pepper struct {
 // hexadecimal. The first line is the current pepper; to rotate, put a new one before it and remove the old when no
 // stored hash names it any more. Empty lines and lines that begin with # do not count. Errors never contain a key.
 func LoadPepper(path string) (*Pepper, error) {
-	b, err := os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("password: pepper: %w", err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	b, err := io.ReadAll(io.LimitReader(f, maxPepperFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("password: pepper: %w", err)
 	}

@@ -32,6 +32,8 @@ const (
 	DefaultAdminAddr    = "127.0.0.1:9090"
 	DefaultDataDir      = "./rushgate-data"
 	DefaultDrainTimeout = 15 * time.Second
+	// DatabaseName is the SQLite database's name within the data folder.
+	DatabaseName = "rushgate.db"
 	// Unbounded is the QueueDepth of a queue without bound.
 	Unbounded = -1
 )

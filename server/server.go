@@ -126,7 +126,7 @@ func (s *Server) openStore(ctx context.Context) (rushgate.Instance, error) {
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
 		return in, fmt.Errorf("server: data folder: %w", err)
 	}
-	store, err := sqlite.Open(ctx, filepath.Join(s.cfg.DataDir, "rushgate.db"), sqlite.Options{})
+	store, err := sqlite.Open(ctx, filepath.Join(s.cfg.DataDir, DatabaseName), sqlite.Options{})
 	if err != nil {
 		return in, fmt.Errorf("server: %w", err)
 	}

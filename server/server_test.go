@@ -119,7 +119,7 @@ func TestDrain(t *testing.T) {
 		t.Errorf("Stop: %v", err)
 	}
 	wg.Wait()
-	store, err := sqlite.Open(t.Context(), filepath.Join(dir, "rushgate.db"), sqlite.Options{})
+	store, err := sqlite.Open(t.Context(), filepath.Join(dir, server.DatabaseName), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,13 +121,10 @@ const (
 	whyOneName = "one player at a time"
 )
 
-// databaseName is that of the database within a data folder.
-const databaseName = "rushgate.db"
-
 // withStore opens the database of the data folder for one job. With create set, both are made if they are missing.
 func (v *accountFlags) withStore(ctx context.Context, create bool, job func(*sqlite.Store) error) (err error) {
 	dir := string(v.data)
-	path := filepath.Join(dir, databaseName)
+	path := filepath.Join(dir, server.DatabaseName)
 	if create {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("data folder: %w", err)

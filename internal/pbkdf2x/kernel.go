@@ -23,7 +23,7 @@ type kernel struct {
 }
 
 // kernels are all that this program contains, the widest first. The last one runs anywhere.
-var kernels = append(vectorKernels(), &kernel{name: "portable", width: 1, chunk: 512, supported: true, iterate: iteratePortable})
+var kernels = append(vectorKernels(), &kernel{name: "portable", width: 1, chunk: 320, supported: true, iterate: iteratePortable})
 
 // forced, if not nil, is the kernel that [Force] has named.
 var forced atomic.Pointer[kernel]
@@ -94,9 +94,14 @@ func choose(open int) *kernel {
 	if k := forced.Load(); k != nil {
 		return k
 	}
+	return cheapest(measured(), open)
+}
+
+// cheapest returns the kernel that costs least per lane.
+func cheapest(costs []kernelCost, open int) *kernel {
 	var best *kernel
 	least := math.Inf(1)
-	for _, m := range measured() {
+	for _, m := range costs {
 		if c := float64(m.cost) / float64(min(open, m.kernel.width)); c < least {
 			best, least = m.kernel, c
 		}

@@ -24,12 +24,18 @@ type Lane struct {
 	// Stop, if not nil, is asked before the derivation and again with every chunk; true gives it up.
 	Stop func() bool
 
+	// More, if not nil, is called once, with Key set; a positive result is a number of further iterations that the lane
+	// has to pass as if they were its own, without changing Key. A caller can so make up for a lane that was cheap,
+	// without anybody being able to tell from the time that the batch takes.
+	More func() int
+
 	// Key is the result.
 	Key [KeyLen]byte
 	// Stopped reports that the derivation was given up: Key is zero.
 	Stopped bool
 
 	started   bool
+	hasKey    bool
 	remaining int
 	state
 }
@@ -47,6 +53,9 @@ type state struct {
 // calls than there are cores run at once.
 func Derive(lanes []*Lane) { derive(lanes, choose) }
 
+// yield lets others run between two chunks.
+var yield = runtime.Gosched
+
 // derive works with the kernel that pick names for a number of open lanes.
 func derive(lanes []*Lane, pick func(open int) *kernel) {
 	defer wipe(lanes)
@@ -62,7 +71,7 @@ func derive(lanes []*Lane, pick func(open int) *kernel) {
 		}
 		if n > 0 {
 			k.iterate(now, n)
-			runtime.Gosched()
+			yield()
 		}
 		for _, l := range now {
 			if l.remaining -= n; l.remaining == 0 {
@@ -107,7 +116,17 @@ func (l *Lane) start() {
 	clear(first[:])
 }
 
-func (l *Lane) finish() { putWords(&l.Key, &l.t) }
+// finish takes the key, and begins what else is asked of the lane.
+func (l *Lane) finish() {
+	if l.hasKey {
+		return
+	}
+	putWords(&l.Key, &l.t)
+	l.hasKey = true
+	if l.More != nil {
+		l.remaining = max(l.More(), 0)
+	}
+}
 
 // The pads of RFC 2104.
 const innerPad, outerPad = 0x36, 0x5c
@@ -138,10 +157,11 @@ func paddedState(key []byte, pad byte) [8]uint32 {
 	return s
 }
 
-// wipe leaves nothing but the results.
+// wipe clears what the lanes were computed from. Kernels clear their registers and buffers; what the standard library
+// leaves on the heap while it takes in key and salt is out of reach.
 func wipe(lanes []*Lane) {
 	for _, l := range lanes {
 		l.state = state{}
-		l.started = false
+		l.started, l.hasKey = false, false
 	}
 }

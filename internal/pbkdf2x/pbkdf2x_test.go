@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -198,6 +199,74 @@ func TestStop(t *testing.T) {
 			t.Errorf("asked %d times, want once a chunk until the answer was yes", asked)
 		}
 	})
+}
+
+// Further iterations are passed, and leave the key as it was.
+func TestMore(t *testing.T) {
+	forEachKernel(t, func(t *testing.T, k *kernel) {
+		lanes := randomLanes(rand.New(rand.NewPCG(6, 6)), 20, 1000)
+		done := 0
+		counting := *k
+		counting.iterate = func(lanes []*Lane, n int) {
+			for _, l := range lanes {
+				if l == lanes[0] && l.More != nil && l.hasKey {
+					done += n
+				}
+			}
+			k.iterate(lanes, n)
+		}
+		cheap := lanes[0]
+		cheap.Iterations = 10
+		cheap.More = func() int {
+			if !bytes.Equal(cheap.Key[:], reference(t, cheap)) {
+				t.Error("asked for more before the key was there")
+			}
+			return 4990
+		}
+		lanes[1].More = func() int { return -5 }
+		derive(lanes, func(int) *kernel { return &counting })
+		if done != 4990 {
+			t.Errorf("%d further iterations, want 4990", done)
+		}
+		for i, l := range lanes {
+			if !bytes.Equal(l.Key[:], reference(t, l)) {
+				t.Errorf("lane %d: wrong key", i)
+			}
+		}
+	})
+}
+
+// No kernel is ever given more than a chunk, and others may run after each.
+func TestChunks(t *testing.T) {
+	forEachKernel(t, func(t *testing.T, k *kernel) {
+		yields, chunks := 0, 0
+		yield = func() { yields++ }
+		defer func() { yield = runtime.Gosched }()
+		watched := *k
+		watched.iterate = func(lanes []*Lane, n int) {
+			if chunks++; n < 1 || n > k.chunk || len(lanes) > k.width {
+				t.Errorf("%d iterations of %d lanes at once, chunk %d, width %d", n, len(lanes), k.chunk, k.width)
+			}
+			k.iterate(lanes, n)
+		}
+		derive(randomLanes(rand.New(rand.NewPCG(7, 7)), 40, 5000), func(int) *kernel { return &watched })
+		if yields != chunks || chunks < 40/k.width {
+			t.Errorf("%d chunks and %d yields", chunks, yields)
+		}
+		if k.chunk > 2000 {
+			t.Errorf("a chunk of %d iterations", k.chunk)
+		}
+	})
+}
+
+func TestCheapestDependsOnTheNumberOfLanes(t *testing.T) {
+	wide, pair, one := &kernel{name: "wide", width: 16}, &kernel{name: "pair", width: 2}, &kernel{name: "one", width: 1}
+	costs := []kernelCost{{wide, 160}, {pair, 26}, {one, 20}}
+	for open, want := range map[int]*kernel{1: one, 2: pair, 8: pair, 12: pair, 13: wide, 16: wide, 64: wide} {
+		if got := cheapest(costs, open); got != want {
+			t.Errorf("%d open lanes: %s, want %s", open, got.name, want.name)
+		}
+	}
 }
 
 func TestDeriveLeavesNoSecrets(t *testing.T) {

@@ -23,6 +23,8 @@ func iteratePortable(lanes []*Lane, n int) {
 		getWords(&l.u, &u)
 		clear(u[:])
 		clear(digest[:])
+		clear(inner.state)
+		clear(outer.state)
 	}
 }
 
