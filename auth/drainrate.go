@@ -9,8 +9,10 @@ import (
 const (
 	// rateMemory is the time constant with which past throughput is forgotten.
 	rateMemory = 10 * time.Second
-	// seedWeight is how much busy time the estimate made at the start counts as.
-	seedWeight = time.Second
+	// seedWeight is how much busy time the estimate made at the start counts as. It has to outlast the first moments of
+	// a burst, when accepting connections slows the workers down, and when most of the refused are given their moments:
+	// promised too slow a pace then, they would come back to workers with nothing to do.
+	seedWeight = 5 * time.Second
 )
 
 // drainRate estimates how many requests per second the workers complete when they have all they can do. Times in
