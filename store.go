@@ -101,6 +101,9 @@ type Save struct {
 	Release bool
 }
 
+// Lease returns the lease under which the character is saved.
+func (s Save) Lease() Lease { return Lease{Player: s.Character.ID, Fence: s.Fence} }
+
 // Board names a leaderboard.
 type Board string
 

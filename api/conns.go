@@ -31,11 +31,8 @@ const DefaultMaxConns = 16384
 // answer to a login, the newcomer is turned away at once; over plain HTTP it is told so, if it listens before it speaks.
 func NewServer(h http.Handler, maxConns int, tlsConfig *tls.Config, logger *slog.Logger) *http.Server {
 	conns := &connTable{max: maxConns, conns: make(map[net.Conn]*list.Element), idle: list.New()}
-	door := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), connTableKey{}, conns)))
-	})
 	return &http.Server{
-		Handler:           door,
+		Handler:           h,
 		TLSConfig:         tlsConfig,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
@@ -43,26 +40,26 @@ func NewServer(h http.Handler, maxConns int, tlsConfig *tls.Config, logger *slog
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnState:         conns.observe,
-		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		ConnContext:       conns.context,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		// Broken handshakes and the like: an outsider decides how many there are.
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 }
 
-// The keys of a request's connection and of the table that knows it.
-type (
-	connKey      struct{}
-	connTableKey struct{}
-)
+// holdKey is the context key of the function that holds a request's connection.
+type holdKey struct{}
+
+// context is an [http.Server].ConnContext hook.
+func (t *connTable) context(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, holdKey{}, func() { t.hold(c) })
+}
 
 // holdConn keeps the connection of a request from being closed in favour of another until the request is answered.
 // Requests that did not come by way of [NewServer] are left alone.
 func holdConn(ctx context.Context) {
-	t, ok := ctx.Value(connTableKey{}).(*connTable)
-	c, ok2 := ctx.Value(connKey{}).(net.Conn)
-	if ok && ok2 {
-		t.hold(c)
+	if hold, ok := ctx.Value(holdKey{}).(func()); ok {
+		hold()
 	}
 }
 

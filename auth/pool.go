@@ -100,12 +100,10 @@ type Pool struct {
 	startOnce sync.Once
 	stopping  context.Context // ends when workers are to stop after the batch in hand
 	stop      context.CancelFunc
-	hurrying  context.Context // ends when even the batch in hand is to be given up
+	hurrying  context.Context // ends when even the batch in hand is to be given up, at the latest with the workers
 	hurry     context.CancelFunc
 	workers   sync.WaitGroup
 	logging   sync.WaitGroup
-	logStop   chan struct{}
-	logOnce   sync.Once
 }
 
 // NewPool returns a pool that has yet to be started. Requests may be submitted before.
@@ -119,11 +117,10 @@ func NewPool(cfg Config) (*Pool, error) {
 	cfg = cfg.withDefaults()
 	parallel := min(cfg.Workers, runtime.GOMAXPROCS(0))
 	p := &Pool{
-		cfg:     cfg,
-		queue:   NewQueue[*pending](cfg.QueueDepth),
-		clock:   newRetryClock(),
-		rate:    newDrainRate(float64(parallel) / cfg.HashTime.Seconds()),
-		logStop: make(chan struct{}),
+		cfg:   cfg,
+		queue: NewQueue[*pending](cfg.QueueDepth),
+		clock: newRetryClock(),
+		rate:  newDrainRate(float64(parallel) / cfg.HashTime.Seconds()),
 		// A batch is answered as a whole: with hashes that take seconds, a full one would outlast MaxAge by itself.
 		batch: min(max(int(cfg.MaxAge/4/cfg.HashTime), 1), BatchMax),
 	}
@@ -171,7 +168,6 @@ func (p *Pool) Stop() {
 	p.stop()
 	p.workers.Wait()
 	p.hurry()
-	p.logOnce.Do(func() { close(p.logStop) })
 	p.logging.Wait()
 	for _, r := range p.queue.Drain() {
 		p.turnAway(r)
@@ -269,7 +265,7 @@ func (p *Pool) logSummaries() {
 				p.cfg.Logger.Info(line)
 				last = line
 			}
-		case <-p.logStop:
+		case <-p.hurrying.Done():
 			return
 		}
 	}

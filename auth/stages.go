@@ -204,7 +204,6 @@ func (p *Pool) rehash(jobs []*job) {
 	var outdated []*job
 	var hashes []*password.Job
 	for _, j := range jobs {
-		j.newHash = ""
 		if j.hash.Rehash {
 			h := password.New(j.Password)
 			h.Skip = func() bool { return j.ctx.Err() != nil }

@@ -149,6 +149,17 @@ func (f *fixture) enter(t testing.TB, name string) rushgate.Session {
 	return r.session
 }
 
+// live starts the realm, whose loop then brings a player inside.
+func (f *fixture) live(t testing.TB, name string) *reply {
+	t.Helper()
+	f.Start()
+	a, r := f.admit(t, name, name+"-1")
+	f.Enter(a)
+	time.Sleep(time.Second)
+	synctest.Wait()
+	return r
+}
+
 type reply struct {
 	count   int
 	session rushgate.Session

@@ -66,7 +66,7 @@ func newSaver(store rushgate.Store, by rushgate.Instance, logger *slog.Logger) *
 // save queues a copy of a character; an older copy that still waits is dropped.
 func (s *saver) save(v rushgate.Save) {
 	s.mu.Lock()
-	s.pending[rushgate.Lease{Player: v.Character.ID, Fence: v.Fence}] = v
+	s.pending[v.Lease()] = v
 	s.mu.Unlock()
 	s.signal()
 }
@@ -202,7 +202,7 @@ func (s *saver) write(batch []rushgate.Save) error {
 			s.saves.Add(1)
 		}
 		s.outcomes.put(outcome{
-			lease: rushgate.Lease{Player: v.Character.ID, Fence: v.Fence}, err: errs[i], saved: errs[i] == nil,
+			lease: v.Lease(), err: errs[i], saved: errs[i] == nil,
 			released: v.Release, told: told{level: v.Character.Level, deaths: v.Character.Deaths},
 		})
 	}
@@ -214,9 +214,8 @@ func (s *saver) requeue(batch []rushgate.Save) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range batch {
-		lease := rushgate.Lease{Player: v.Character.ID, Fence: v.Fence}
-		if _, newer := s.pending[lease]; !newer {
-			s.pending[lease] = v
+		if _, newer := s.pending[v.Lease()]; !newer {
+			s.pending[v.Lease()] = v
 		}
 	}
 }

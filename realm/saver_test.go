@@ -68,11 +68,7 @@ func TestChangedCharactersAreSavedNowAndThen(t *testing.T) {
 func TestSaverKeepsTheNewestWhileTheStoreIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
-		f.Start()
-		a, r := f.admit(t, "alice", "alice-1")
-		f.Enter(a)
-		time.Sleep(time.Second)
-		synctest.Wait()
+		r := f.live(t, "alice")
 		f.store.setFail(errors.New("gone"))
 		done := make(chan error, 1)
 		go func() { done <- f.Logout(t.Context(), r.session.Token) }()
@@ -147,11 +143,7 @@ func TestProgressSurvivesAnOutageLongerThanTheLease(t *testing.T) {
 func TestLeaseOfALeavingPlayerIsRefreshed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
-		f.Start()
-		a, r := f.admit(t, "alice", "alice-1")
-		f.Enter(a)
-		time.Sleep(time.Second)
-		synctest.Wait()
+		r := f.live(t, "alice")
 		f.store.setFail(errors.New("disk full"))
 		go f.Logout(t.Context(), r.session.Token)
 		for range 5 {

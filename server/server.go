@@ -113,9 +113,6 @@ func (s *Server) HTTPAddr() net.Addr { return s.httpAddr }
 // AdminAddr returns where the operator looks.
 func (s *Server) AdminAddr() net.Addr { return s.adminAddr }
 
-// TLS reports whether the front door speaks HTTPS.
-func (s *Server) TLS() bool { return s.cfg.TLS }
-
 // openStore opens the store and names this run of the node.
 func (s *Server) openStore(ctx context.Context) (rushgate.Instance, error) {
 	in := rushgate.Instance{Node: rand.Text(), Run: rand.Text()}

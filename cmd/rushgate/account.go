@@ -192,13 +192,7 @@ password is asked for twice on a terminal, without being shown; otherwise it is 
 
   rushgate account create alice
   pass show game/alice | rushgate account create alice`)
-	v.declareData(f)
-	v.declareHashing(f)
-	name, err := f.parseName(args, stdout, whyNoPassword)
-	if err != nil {
-		return err
-	}
-	hasher, err := v.hasher()
+	name, hasher, err := v.parseHashing(f, args, stdout)
 	if err != nil {
 		return err
 	}
@@ -244,6 +238,17 @@ func admitAndRelease(ctx context.Context, store rushgate.Store, account rushgate
 	return err
 }
 
+// parseHashing reads the command line of a command that gives an account a password.
+func (v *accountFlags) parseHashing(f *flags, args []string, stdout io.Writer) (name string, hasher *password.Hasher, err error) {
+	v.declareData(f)
+	v.declareHashing(f)
+	if name, err = f.parseName(args, stdout, whyNoPassword); err != nil {
+		return "", nil, err
+	}
+	hasher, err = v.hasher()
+	return name, hasher, err
+}
+
 func accountSetPassword(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	v := newAccountFlags()
 	f := newFlags(`Usage: rushgate account set-password NAME [flags]
@@ -253,13 +258,7 @@ shown; otherwise it is one line of standard input.
 
   rushgate account set-password alice
   pass show game/alice | rushgate account set-password alice`)
-	v.declareData(f)
-	v.declareHashing(f)
-	name, err := f.parseName(args, stdout, whyNoPassword)
-	if err != nil {
-		return err
-	}
-	hasher, err := v.hasher()
+	name, hasher, err := v.parseHashing(f, args, stdout)
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,8 @@ func (l *Lane) start() {
 		panic("pbkdf2x: fewer than one iteration")
 	}
 	l.started, l.remaining = true, l.Iterations-1
-	l.inner, l.outer = paddedState(l.key(), innerPad), paddedState(l.key(), outerPad)
+	key := l.key()
+	l.inner, l.outer = paddedState(key, innerPad), paddedState(key, outerPad)
 	mac := hmac.New(sha256.New, l.Password)
 	mac.Write(l.Salt)
 	mac.Write([]byte{0, 0, 0, 1}) // the only block of a key no longer than the hash

@@ -10,7 +10,8 @@ import (
 // iteratePortable iterates with crypto/sha256, which knows best what a CPU has where there is no kernel of ours.
 func iteratePortable(lanes []*Lane, n int) {
 	for _, l := range lanes {
-		inner, outer := newPrepared(l.key(), innerPad), newPrepared(l.key(), outerPad)
+		key := l.key()
+		inner, outer := newPrepared(key, innerPad), newPrepared(key, outerPad)
 		var u, digest [sha256.Size]byte
 		putWords(&u, &l.u)
 		for range n {

@@ -2,35 +2,15 @@ package memory_test
 
 import (
 	"errors"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/memory"
 	"github.com/rushgate/rushgate/store/storetest"
 )
 
-// clock stands still unless it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 func TestConformance(t *testing.T) {
-	c := &clock{now: time.Date(2026, time.May, 1, 0, 0, 0, 0, time.UTC)}
+	c := storetest.NewClock()
 	storetest.Run(t, storetest.Harness{
 		Open:    func(*testing.T) rushgate.Store { return memory.New(memory.Options{Now: c.Now}) },
 		Advance: c.Advance,

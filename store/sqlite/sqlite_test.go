@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,26 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// clock stands still unless it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 func TestConformance(t *testing.T) {
-	c := &clock{now: time.Date(2026, time.May, 1, 0, 0, 0, 0, time.UTC)}
+	c := storetest.NewClock()
 	paths := make(map[rushgate.Store]string)
 	open := func(t *testing.T, path string) rushgate.Store {
 		t.Helper()
@@ -171,7 +152,7 @@ func TestPragmasHoldOnEveryConnection(t *testing.T) {
 
 // The lease that a player left behind is told by its end, whoever asks and whenever.
 func TestLeasedUntil(t *testing.T) {
-	c := &clock{now: time.Date(2026, time.May, 1, 0, 0, 0, 0, time.UTC)}
+	c := storetest.NewClock()
 	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "store.db"), Options{Now: c.Now})
 	if err != nil {
 		t.Fatal(err)
