@@ -1,0 +1,113 @@
+package netcode
+
+import (
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// batchSize is how many datagrams go to the network with one call.
+const batchSize = 32
+
+// ErrPayloadSize is returned for a payload that is empty or larger than MaxPayload.
+var ErrPayloadSize = fmt.Errorf("netcode: a payload has 1 to %d bytes", MaxPayload)
+
+// ErrDisconnected is returned for a peer whose connection has ended.
+var ErrDisconnected = errors.New("netcode: disconnected")
+
+// outbox collects sealed datagrams and sends them many at a time. Its memory is its own: nothing is allocated after
+// newOutbox. One goroutine at a time.
+type outbox struct {
+	conn       Conn
+	stats      *counters
+	protocolID uint64
+	scratch    scratch
+	messages   []Message
+	n          int // messages waiting
+	bytes      int // in them
+	small      [8]byte
+}
+
+func newOutbox(conn Conn, stats *counters, protocolID uint64) *outbox {
+	o := &outbox{conn: conn, stats: stats, protocolID: protocolID, messages: make([]Message, batchSize)}
+	room := make([]byte, batchSize*maxPacket)
+	for i := range o.messages {
+		o.messages[i].Buf = room[i*maxPacket : (i+1)*maxPacket : (i+1)*maxPacket]
+	}
+	return o
+}
+
+// add seals one packet and, when that fills the outbox, flushes it.
+func (o *outbox) add(to netip.AddrPort, aead cipher.AEAD, t packetType, seq uint64, data []byte) error {
+	m := &o.messages[o.n]
+	m.N = len(sealPacket(m.Buf[:0], &o.scratch, aead, o.protocolID, t, seq, data))
+	m.Addr = to
+	o.n++
+	o.bytes += m.N
+	if o.n == len(o.messages) {
+		return o.flush()
+	}
+	return nil
+}
+
+// keepAlive adds a connection keep-alive packet, which tells the peer its slot.
+func (o *outbox) keepAlive(p *Peer) error {
+	data := appendKeepAlive(o.small[:0], keepAlive{index: p.index, maxClients: p.maxClients})
+	return o.add(p.addr, p.seal, packetKeepAlive, p.nextSequence(), data)
+}
+
+// flush sends what is waiting. Whatever the network says, the outbox is empty afterwards: the protocol sends no
+// datagram twice.
+func (o *outbox) flush() error {
+	if o.n == 0 {
+		return nil
+	}
+	sent, err := o.conn.WriteBatch(o.messages[:o.n])
+	o.stats.packetsSent.Add(uint64(sent))
+	o.stats.packetsNotSent.Add(uint64(o.n - sent))
+	o.stats.bytesSent.Add(uint64(o.bytes))
+	o.n, o.bytes = 0, 0
+	return err
+}
+
+// Batch sends payloads to many peers with few system calls. It is used by one goroutine at a time; any number of
+// batches may be used in parallel, for the same peers too. A Batch holds about 40 KiB and never allocates.
+type Batch struct {
+	out *outbox
+}
+
+// NewBatch returns an empty batch. Keep it: it is meant to be filled and flushed again and again.
+func (s *Server) NewBatch() *Batch {
+	return &Batch{out: newOutbox(s.conn, &s.stats, s.protocolID)}
+}
+
+// Add seals payload, 1 to MaxPayload bytes, for p at once, so that the caller may reuse the slice. Until something has
+// come from the peer, a keep-alive goes before every payload: without one the client does not know yet that it is
+// connected. A full batch flushes itself; should that fail,
+// Add returns the error and the payload may be lost.
+//
+// Add returns ErrDisconnected for a peer whose connection has ended, and an error that wraps ErrPayloadSize for a
+// payload of the wrong size; both leave the batch as it was.
+func (b *Batch) Add(p *Peer, payload []byte) error {
+	if len(payload) == 0 || len(payload) > MaxPayload {
+		return fmt.Errorf("%w, not %d", ErrPayloadSize, len(payload))
+	}
+	if p.gone.Load() {
+		return ErrDisconnected
+	}
+	if !p.confirmed.Load() {
+		if err := b.out.keepAlive(p); err != nil {
+			return err
+		}
+	}
+	if !p.sent.Load() { // a load first: most peers of a batch were sent to since the last pass
+		p.sent.Store(true)
+	}
+	return b.out.add(p.addr, p.seal, packetPayload, p.nextSequence(), payload)
+}
+
+// Flush sends what Add collected. Datagrams that the network refuses are lost, as any datagram may be, and counted in
+// ServerStats.PacketsNotSent; an error means that the connection as a whole has failed, and matches net.ErrClosed after
+// the server has stopped.
+func (b *Batch) Flush() error { return b.out.flush() }

@@ -1,0 +1,251 @@
+package netcode
+
+import (
+	"context"
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// sendInterval is the pause between requests, between responses, and before a keep-alive: the standard's 10 Hz.
+	sendInterval = 100 * time.Millisecond
+
+	// drainTime is how long a client that was kept from reading looks for packets that arrived meanwhile before it
+	// believes in the silence.
+	drainTime = 50 * time.Millisecond
+)
+
+// errClosed is what a closed client returns.
+var errClosed = fmt.Errorf("netcode: %w", net.ErrClosed)
+
+// ClientOptions change how a Client connects. The zero value is ready to use.
+type ClientOptions struct {
+	// Dial makes the socket for a server address; nil means a connected UDP socket. The socket receives datagrams
+	// of that server only, a Read takes one of them, and its Write does not block for long. Read errors that answer
+	// what was sent, ICMP refusals for instance, are ignored: the server may come back.
+	Dial func(ctx context.Context, server netip.AddrPort) (net.Conn, error)
+
+	// OnState, if not nil, is called with each new state on the goroutine that is in Dial, Read, or Close. The next
+	// server address is tried without a state between, as the standard has it.
+	OnState func(State)
+}
+
+// Client is the connection of one player to a server. It has no goroutine of its own: whoever calls Read keeps the
+// connection alive, and one goroutine at a time may call it. All other methods are safe for use by any goroutine at
+// any time.
+type Client struct {
+	opts   ClientOptions
+	token  *ConnectToken
+	sealer cipher.AEAD
+	opener cipher.AEAD
+	start  time.Time // the zero of all times below: durations of the monotonic clock
+
+	state      atomic.Int32
+	lastSent   atomic.Int64 // time.Duration since start
+	conn       net.Conn
+	index      int
+	maxClients int
+
+	// What follows belongs to the goroutine in Dial or Read.
+	now      time.Duration // when the last read of the socket ended
+	heard    time.Duration // the server last said what the state waits for, or the state began
+	wake     time.Duration // read deadline of the socket
+	draining bool          // the next deadline ends drainTime
+	replay   replayWindow
+	scratch  scratch
+	refusals uint64                    // errors of reads
+	response [challengePacketSize]byte // the challenge, which is returned as it is
+	packet   [maxPacket + 1]byte       // a datagram that is too long must not be cut to a packet that opens
+
+	sending sendingHalf
+}
+
+// sendingHalf is what the writers of a Client share.
+type sendingHalf struct {
+	mu       sync.Mutex
+	ended    error // why nothing is sent any more
+	sequence uint64
+	count    uint64 // datagrams handed to sockets
+	scratch  scratch
+	packet   [maxPacket]byte
+}
+
+// Dial connects to the first server of a connect token that lets the client in. At each address it waits for a
+// challenge and then for the connection, each time for the token's timeout, and it gives up when the token's lifetime
+// has passed since the call; clocks of clients are often wrong, so the time of day does not matter. The context bounds
+// Dial only, not the connection.
+//
+// The error wraps a StateError. Its state is what happened at the last address, or StateTokenExpired, or
+// StateInvalidToken; it is StateDisconnected beside the error of ctx or of ClientOptions.Dial. A token is good for one
+// Dial, because its keys must not seal twice from the same sequence number on.
+func Dial(ctx context.Context, token []byte, opts ClientOptions) (*Client, error) {
+	t, err := ParseConnectToken(token)
+	if err != nil {
+		if opts.OnState != nil {
+			opts.OnState(StateInvalidToken)
+		}
+		return nil, fmt.Errorf("%w: %w", StateError{StateInvalidToken}, err)
+	}
+	c := newClient(t, opts)
+	for _, server := range t.Addresses {
+		if err = c.connect(ctx, server); err == nil {
+			return c, nil
+		}
+		err = fmt.Errorf("%w (server %v)", err, server)
+		if errors.Is(err, StateError{StateTokenExpired}) {
+			break
+		}
+	}
+	return nil, c.end(err, ctx.Err() != nil)
+}
+
+func newClient(t *ConnectToken, opts ClientOptions) *Client {
+	if opts.Dial == nil {
+		opts.Dial = dialUDP
+	}
+	return &Client{
+		opts:   opts,
+		token:  t,
+		sealer: newAEAD(&t.ClientToServer),
+		opener: newAEAD(&t.ServerToClient),
+		start:  time.Now(),
+	}
+}
+
+func dialUDP(ctx context.Context, server netip.AddrPort) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "udp", server.String())
+}
+
+// connect tries one server.
+func (c *Client) connect(ctx context.Context, server netip.AddrPort) error {
+	if err := ctx.Err(); err != nil {
+		return broken(err)
+	}
+	if c.conn != nil {
+		_ = c.conn.Close() // first, since the next socket may be bound to the same local address
+	}
+	conn, err := c.opts.Dial(ctx, server)
+	if err != nil {
+		return broken(err)
+	}
+	c.conn = conn
+	// Another server counts its packets from zero. This client goes on counting, for its key remains the same.
+	c.replay = replayWindow{}
+	c.now = time.Since(c.start)
+	c.enter(StateSendingRequest)
+
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	for c.State() != StateConnected {
+		if _, err := c.step(ctx); err != nil {
+			return err
+		}
+	}
+	// Later the deadline must be Read's alone.
+	if !stop() {
+		return broken(ctx.Err())
+	}
+	// Until the server hears from the connected client, it sends each payload with a keep-alive before it.
+	c.transmit(packetKeepAlive)
+	return nil
+}
+
+// broken gives a reason outside the protocol its state.
+func broken(err error) error { return fmt.Errorf("%w: %w", StateError{StateDisconnected}, err) }
+
+// enter begins a state, whose first packet is due at once.
+func (c *Client) enter(s State) {
+	c.hear()
+	c.wake = 0
+	c.lastSent.Store(int64(c.now - sendInterval))
+	c.setState(s)
+}
+
+// setState tells the application of a change.
+func (c *Client) setState(s State) {
+	if State(c.state.Swap(int32(s))) != s && c.opts.OnState != nil {
+		c.opts.OnState(s)
+	}
+}
+
+// Read returns the next payload from the server. It also sends the keep-alives and notices the end of the connection,
+// so it has to be called again and again without long pauses, or the server will time out the client. A buf of
+// MaxPayload bytes holds every payload; of a longer payload the rest is lost and the error is io.ErrShortBuffer, after
+// which the connection goes on.
+//
+// Every other error is final and returned from then on: StateError with StateDisconnected if the server ended the
+// connection or the socket failed, with StateTimedOut if the server fell silent; an error that wraps net.ErrClosed after
+// Close.
+func (c *Client) Read(buf []byte) (int, error) {
+	for {
+		payload, err := c.step(context.Background())
+		if err != nil {
+			return 0, c.end(err, false)
+		}
+		if payload == nil {
+			continue
+		}
+		n := copy(buf, payload)
+		if n < len(payload) {
+			return n, io.ErrShortBuffer
+		}
+		return n, nil
+	}
+}
+
+// Write sends a payload of 1 to MaxPayload bytes. Like every datagram it may get lost, and a refusal by the network is
+// such a loss and no error. The error wraps ErrPayloadSize, or is what Read returns when the connection has ended.
+func (c *Client) Write(payload []byte) error {
+	if len(payload) == 0 || len(payload) > MaxPayload {
+		return fmt.Errorf("%w, not %d", ErrPayloadSize, len(payload))
+	}
+	return c.send(packetPayload, payload)
+}
+
+// State returns what the client is doing now.
+func (c *Client) State() State { return State(c.state.Load()) }
+
+// Index returns the client's slot on the server, from 0 to MaxClients-1.
+func (c *Client) Index() int { return c.index }
+
+// MaxClients returns the number of slots the server has.
+func (c *Client) MaxClients() int { return c.maxClients }
+
+// Close tells the server that the client leaves, several times because nobody confirms it, and ends a Read that waits.
+// Every call after the first, or after the connection has ended, does nothing. The error is always nil.
+func (c *Client) Close() error {
+	_ = c.end(errClosed, true)
+	return nil
+}
+
+// end closes the client for the reason err, unless it has ended before, and returns the reason it has ended for.
+func (c *Client) end(err error, sayGoodbye bool) error {
+	c.sending.mu.Lock()
+	if c.sending.ended != nil {
+		defer c.sending.mu.Unlock()
+		return c.sending.ended
+	}
+	if sayGoodbye && c.State() >= StateSendingResponse {
+		for range disconnectPackets {
+			c.seal(packetDisconnect, nil)
+		}
+	}
+	c.sending.ended = err
+	c.sending.mu.Unlock()
+
+	if c.conn != nil {
+		_ = c.conn.Close()
+	}
+	last := StateError{StateDisconnected}
+	errors.As(err, &last)
+	c.setState(last.State)
+	return err
+}

@@ -1,0 +1,77 @@
+// Package netcode implements netcode 1.02, the open standard for encrypted connections of game clients to game servers
+// over UDP (github.com/mas-bandwidth/netcode, STANDARD.md). Its bytes are those of the reference implementation, so
+// clients and servers written in other languages can be at the other end. A server holds thousands of clients.
+//
+// The protocol authenticates, encrypts, and protects against replay, forged addresses, and use as an amplifier. It
+// does not retransmit, order, or split: a payload is 1 to [MaxPayload] bytes and arrives once or not at all.
+//
+// # Tokens
+//
+// Whoever logs players in, typically a web service, and the game servers share a private [Key]. The login answers with
+// a connect token, which allows one player to connect to one of the servers it names, for a short time:
+//
+//	token, err := netcode.NewConnectToken(netcode.TokenSpec{
+//		ProtocolID: 0x47414d4501,
+//		ClientID:   playerID,
+//		CreatedAt:  now,
+//		ExpiresAt:  now.Add(45 * time.Second),
+//		Timeout:    10 * time.Second,
+//		Addresses:  []netip.AddrPort{publicAddress},
+//	}, &key, nil)
+//
+// A token is a credential: send it over HTTPS only, and do not log it. Values of this package that hold secrets hide
+// them when they are printed.
+//
+// # Server
+//
+// A [Server] reads from a [Conn], as a rule a [UDPConn], and calls a [Handler] from one goroutine, so the handler's
+// state needs no lock as long as nobody else uses it. Each connected client is a [Peer]:
+//
+//	conn, err := netcode.ListenUDP(":40000", netcode.UDPOptions{})
+//	…
+//	server, err := netcode.NewServer(netcode.ServerConfig{
+//		Conn:       conn,
+//		ProtocolID: 0x47414d4501,
+//		Keys:       []netcode.Key{key},
+//		Addresses:  []netip.AddrPort{publicAddress},
+//		MaxClients: 2000,
+//	})
+//	…
+//	server.Start(handler)
+//	defer server.Stop()
+//
+// # Batch
+//
+// Payloads to clients go out through a [Batch], which seals them at once and sends many with one system call. Each
+// sending goroutine has its own:
+//
+//	batch := server.NewBatch()
+//	for tick := range ticks {
+//		for _, peer := range players {
+//			_ = batch.Add(peer, snapshot(tick, peer)) // fails for a peer that has just left
+//		}
+//		_ = batch.Flush()
+//	}
+//
+// # Client
+//
+// [Dial] tries the servers of a token in turn. A [Client] has no goroutine of its own: [Client.Read] also keeps the
+// connection alive, so it is to be called all the time.
+//
+//	client, err := netcode.Dial(ctx, token, netcode.ClientOptions{})
+//	…
+//	defer client.Close()
+//	buf := make([]byte, netcode.MaxPayload)
+//	for {
+//		n, err := client.Read(buf)
+//		if err != nil {
+//			return err // a StateError says why the connection ended
+//		}
+//		handle(buf[:n])
+//	}
+//
+// # Clocks
+//
+// Servers compare the expiry of a token with their own clock and need one that agrees with the issuer's within a
+// second or so. Clients use only the difference between creation and expiry, since clocks of players are often wrong.
+package netcode

@@ -1,0 +1,174 @@
+package netcode
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+)
+
+// firstGlobalSequence is the sequence number of the first packet a server sends to a client without a slot. Such
+// packets are sealed with the same key as those of the later connection, which count from zero; the two halves of the
+// number space keep the nonces apart.
+const firstGlobalSequence = 1 << 63
+
+// onRequest makes the checks of the standard ("Processing Connection Requests") in its order and answers.
+func (s *Server) onRequest(packet []byte, from netip.AddrPort) {
+	r, err := parseRequest(packet, s.protocolID)
+	if err != nil {
+		s.stats.ignore(requestCause(packet))
+		return
+	}
+	if r.expire <= unixSeconds(s.now) {
+		s.stats.ignore(causeExpired)
+		return
+	}
+	if err := s.openToken(&r); err != nil {
+		s.stats.ignore(tokenCause(err))
+		return
+	}
+	if !s.isNamed() {
+		s.stats.ignore(causeWrongAddress)
+		return
+	}
+	if s.byAddr[from] != nil || s.byID[s.token.clientID] != nil {
+		s.stats.ignore(causeAlreadyConnected)
+		return
+	}
+	use, why, ok := s.tokens.use(tokenIDOf(&r), from, r.expire, unixSeconds(s.now))
+	if !ok {
+		s.stats.ignore(why)
+		return
+	}
+	s.answerRequest(from, use)
+}
+
+// answerRequest answers a valid request, with much less than it received.
+func (s *Server) answerRequest(from netip.AddrPort, use *tokenUse) {
+	if len(s.free) == 0 {
+		seal := newAEAD(&s.token.serverToClient)
+		s.stats.denied.Add(1)
+		_ = s.out.add(from, seal, packetDenied, s.nextGlobalSequence(), nil)
+		return
+	}
+	h := s.pending.find(from, s.clock)
+	if h == nil || h.use != use {
+		h = s.newHandshake(from, use)
+	}
+	s.pending.put(h, s.clock)
+	s.stats.pending.Store(int64(s.pending.len()))
+	s.stats.handshakes.Add(1)
+	s.sendChallenge(h)
+}
+
+// newHandshake makes a handshake from the token at hand.
+//
+// It numbers the challenge token once, not once for each packet that carries it. A response is then tied to the request
+// from its own address: it must bring back this number. With just any challenge token of this server, a client that
+// once obtained one at its own address could answer for an address it cannot read from.
+func (s *Server) newHandshake(from netip.AddrPort, use *tokenUse) *handshake {
+	h := &handshake{
+		addr:      from,
+		use:       use,
+		clientID:  s.token.clientID,
+		timeout:   time.Duration(max(0, s.token.timeout)) * time.Second,
+		challenge: s.challengeSeq,
+		seal:      newAEAD(&s.token.serverToClient),
+		open:      newAEAD(&s.token.clientToServer),
+	}
+	s.challengeSeq++
+	return h
+}
+
+// sendChallenge sends the challenge of h. The token at hand must be that of h: the same number then always seals the
+// same content, which gives the same bytes and nothing away.
+func (s *Server) sendChallenge(h *handshake) {
+	s.challenge.clientID = s.token.clientID
+	s.challenge.userData = s.token.userData
+	s.response.seq = h.challenge
+	sealChallenge(s.response.token[:0], s.challengeAEAD, h.challenge, &s.challenge)
+	data := appendChallengePacket(s.room[:0], &s.response)
+	_ = s.out.add(h.addr, h.seal, packetChallenge, s.nextGlobalSequence(), data)
+}
+
+// onPendingPacket handles an encrypted packet from an address without a slot. Only a connection response means
+// anything there. The checks are those of the standard ("Processing Connection Response Packets") in its order.
+func (s *Server) onPendingPacket(packet []byte, from netip.AddrPort) {
+	h := s.pending.find(from, s.clock)
+	if h == nil {
+		s.stats.ignore(causeUnknownSender)
+		return
+	}
+	if t, _, _, _ := packetHeader(packet); t != packetResponse {
+		s.stats.ignore(causeNotConnected)
+		return
+	}
+	_, _, data, err := openPacket(packet, &s.scratch, h.open, s.protocolID, nil)
+	if err != nil {
+		s.stats.ignore(openCause(err))
+		return
+	}
+	parseChallengePacket(&s.response, data)
+	if s.response.seq != h.challenge ||
+		openChallenge(&s.challenge, s.response.token[:], s.challengeAEAD, s.response.seq) != nil {
+		s.stats.ignore(causeUndecryptable)
+		return
+	}
+	if s.byID[h.clientID] != nil {
+		s.stats.ignore(causeAlreadyConnected)
+		return
+	}
+	if len(s.free) == 0 {
+		s.stats.denied.Add(1)
+		_ = s.out.add(from, h.seal, packetDenied, s.nextGlobalSequence(), nil)
+		return
+	}
+	s.connect(h, &s.challenge.userData)
+}
+
+// openToken tries the private keys in turn and reads the private part of the request's token into s.token.
+func (s *Server) openToken(r *request) error {
+	err := errNotAuthentic
+	for i := range s.keys {
+		err = openPrivateToken(&s.token, r.sealed, &s.keys[i], s.protocolID, r.expire, &r.nonce)
+		if !errors.Is(err, errNotAuthentic) {
+			break
+		}
+	}
+	return err
+}
+
+// isNamed reports whether the token at hand is for this server.
+func (s *Server) isNamed() bool {
+	for _, a := range s.token.addresses {
+		if _, ok := s.addresses[a]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) nextGlobalSequence() uint64 {
+	seq := s.globalSeq
+	s.globalSeq++
+	return seq
+}
+
+// requestCause says which check of parseRequest a packet fails.
+func requestCause(packet []byte) cause {
+	switch {
+	case len(packet) != requestSize:
+		return causeMalformed
+	case string(packet[1:1+len(versionInfo)]) != versionInfo:
+		return causeWrongVersion
+	default:
+		return causeWrongProtocol
+	}
+}
+
+// tokenCause is the cause for an error of openPrivateToken.
+func tokenCause(err error) cause {
+	if errors.Is(err, errNotAuthentic) {
+		return causeUndecryptable
+	}
+	return causeMalformed
+}

@@ -1,0 +1,361 @@
+package netcode
+
+import (
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+)
+
+// How a server reads.
+//
+// While nothing comes, it waits for the network. After a read that found fewer than readBatch datagrams it pauses for
+// pollInterval before it reads again, as network cards do that coalesce interrupts: with many clients there is always
+// one more datagram about to come, and being woken for each costs more than handling it, while a pause collects dozens
+// for one system call. A pause ends by a timer, and that has a second merit. The Go scheduler looks at its timers
+// whenever a goroutine yields, but at the network only when a processor has nothing else to do, or every 10 ms. A
+// reader that waits in the network is therefore late behind computations that keep all processors busy, even if they
+// yield often; one that waits for a timer is not. The price is up to pollInterval of added latency.
+//
+// A read that was full means that more is waiting, so the next one follows at once.
+const (
+	readBatch    = 64
+	pollInterval = 2 * time.Millisecond
+)
+
+// passInterval is the time between two passes over all slots, which send keep-alives and find silent clients.
+const passInterval = 100 * time.Millisecond
+
+// maxClients bounds ServerConfig.MaxClients.
+const maxClients = 1 << 20
+
+// Why a connection ended, as Handler.Disconnected is told.
+var (
+	ErrTimedOut     = errors.New("netcode: nothing came from the client for too long")
+	ErrLeft         = errors.New("netcode: the client left")
+	ErrKicked       = errors.New("netcode: disconnected by the server")
+	ErrServerClosed = errors.New("netcode: server closed")
+)
+
+// Handler is told what happens to the clients of a Server. All calls come one after the other from the one goroutine
+// that also reads the network and keeps the time. A call that blocks therefore stops the reading, which is what an
+// overloaded receiver should do: datagrams wait in the socket and, when that is full, are dropped by the system before
+// they have cost anything. Time in which the server did not read never counts against a client. The clients, though,
+// hear nothing from the server meanwhile but what other goroutines send with a Batch, and give up after their timeout.
+//
+// The calls may use Peer.Disconnect and batches, but must not call Server.Stop, which waits for them.
+type Handler interface {
+	// Connected is called when a client got a slot, before anything else is called for it.
+	Connected(p *Peer)
+
+	// Received is called for each payload, 1 to MaxPayload bytes. The slice is valid during the call only. Payloads
+	// arrive at most once, but some are lost and others come out of order.
+	Received(p *Peer, payload []byte)
+
+	// Disconnected is called once for each call of Connected, when the slot is free again, and is the last call for
+	// the peer. The reason is ErrTimedOut, ErrLeft, ErrKicked or ErrServerClosed.
+	Disconnected(p *Peer, why error)
+}
+
+// ServerConfig says what a Server serves. There are no defaults except for Rand.
+type ServerConfig struct {
+	// Conn is the network. The server owns it from NewServer on and closes it when it stops.
+	Conn Conn
+
+	// ProtocolID identifies the game and its version. Requests with another one are ignored.
+	ProtocolID uint64
+
+	// Keys are the private keys shared with the issuers of connect tokens, at least one. A token sealed with any of
+	// them is accepted, so that keys can be replaced while old tokens are still about. Each additional key costs a
+	// few microseconds per forged request; put the one used most first.
+	Keys []Key
+
+	// Addresses are the addresses under which clients know this server, at least one. A token must name one of them.
+	Addresses []netip.AddrPort
+
+	// MaxClients is the number of slots, 1 to 1,048,576.
+	MaxClients int
+
+	// Rand is where the key of the challenge tokens is read from. Nil means crypto/rand.Reader.
+	Rand io.Reader
+}
+
+func (cfg *ServerConfig) check() error {
+	switch {
+	case cfg.Conn == nil:
+		return errors.New("netcode: server without a Conn")
+	case len(cfg.Keys) == 0:
+		return errors.New("netcode: server without a private key")
+	case len(cfg.Addresses) == 0:
+		return errors.New("netcode: server without an address")
+	case cfg.MaxClients < 1 || cfg.MaxClients > maxClients:
+		return fmt.Errorf("netcode: server for %d clients, want 1 to %d", cfg.MaxClients, maxClients)
+	}
+	for _, a := range cfg.Addresses {
+		if !a.IsValid() || a.Port() == 0 || a.Addr().IsUnspecified() {
+			return fmt.Errorf("netcode: no client can reach server address %v", a)
+		}
+	}
+	return nil
+}
+
+// Server is the server side of netcode 1.02 (STANDARD.md, "Server-Side Connection Process") for thousands of clients.
+// One goroutine owns all of it; the work for a packet does not depend on the number of slots. What outsiders can make
+// it remember is bounded: see pendingTable and tokenHistory.
+//
+// Beyond the standard, a connect token is good for one connection: once it has led to a slot, requests with it are
+// ignored, also from the same address. Both sides count sequence numbers from zero in each connection, so a second one
+// under the same keys would use every nonce again, and packets recorded from the first one could be replayed into it.
+// The server forgets which tokens were used when it is restarted; keep the lifetime of tokens short.
+type Server struct {
+	conn       Conn
+	protocolID uint64
+	keys       []Key
+	addresses  map[netip.AddrPort]struct{}
+	maxClients int
+	epoch      time.Time // what Peer.received counts from
+
+	stats counters
+
+	mu      sync.Mutex // guards the following
+	started bool
+	stopped bool
+	kicks   []*Peer // asked to be disconnected by Peer.Disconnect
+
+	stop chan struct{} // closed by Stop
+	done chan struct{} // closed when the goroutine has ended
+
+	// The rest belongs to the goroutine.
+	handler  Handler
+	in       []Message
+	out      *outbox
+	scratch  scratch
+	now      time.Time     // when the packets at hand were read
+	clock    time.Duration // time spent reading; unlike now it stands still while the Handler blocks
+	nextPass time.Time
+	kicking  []*Peer
+
+	byAddr map[netip.AddrPort]*Peer
+	byID   map[uint64]*Peer
+	slots  []*Peer
+	free   []uint32 // indices of empty slots, the next one to be used last
+
+	pending *pendingTable
+	tokens  *tokenHistory
+
+	challengeAEAD cipher.AEAD
+	challengeSeq  uint64
+	globalSeq     uint64 // of packets to clients without a slot
+
+	token     privateToken    // the one at hand
+	challenge challenge       // the one at hand
+	response  challengePacket // the one at hand
+	room      [challengePacketSize]byte
+}
+
+// NewServer returns a server that does not run yet. It fails if the configuration is out of range or random bytes
+// cannot be read; the Conn then still belongs to the caller.
+func NewServer(cfg ServerConfig) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	challengeKey, err := NewKey(cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		conn:          cfg.Conn,
+		protocolID:    cfg.ProtocolID,
+		keys:          append([]Key(nil), cfg.Keys...),
+		addresses:     make(map[netip.AddrPort]struct{}, len(cfg.Addresses)),
+		maxClients:    cfg.MaxClients,
+		epoch:         time.Now(),
+		stop:          make(chan struct{}),
+		done:          make(chan struct{}),
+		in:            make([]Message, readBatch),
+		byAddr:        make(map[netip.AddrPort]*Peer),
+		byID:          make(map[uint64]*Peer),
+		slots:         make([]*Peer, cfg.MaxClients),
+		free:          make([]uint32, cfg.MaxClients),
+		pending:       newPendingTable(max(minPending, pendingPerSlot*cfg.MaxClients)),
+		tokens:        newTokenHistory(max(minTokenHistory, tokenHistoryPerSlot*cfg.MaxClients)),
+		challengeAEAD: newAEAD(&challengeKey),
+		globalSeq:     firstGlobalSequence,
+	}
+	s.out = newOutbox(s.conn, &s.stats, s.protocolID)
+	for i := range s.in {
+		s.in[i].Buf = make([]byte, maxPacket)
+	}
+	for _, a := range cfg.Addresses {
+		s.addresses[netip.AddrPortFrom(a.Addr().Unmap(), a.Port())] = struct{}{}
+	}
+	for i := range s.free {
+		s.free[i] = uint32(cfg.MaxClients - 1 - i)
+	}
+	return s, nil
+}
+
+// Start begins to serve, in a goroutine of its own that lasts until Stop. Further calls, and a call after Stop, do
+// nothing.
+func (s *Server) Start(h Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started || s.stopped {
+		return
+	}
+	s.started = true
+	s.handler = h
+	go s.run()
+}
+
+// Stop tells all clients goodbye, calls Handler.Disconnected for each with ErrServerClosed, closes the Conn, and
+// returns when nothing is left running; that takes up to 100 ms, and as long as a call of the Handler blocks. It may be
+// called several times and from several goroutines; all calls wait for the end.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	if !s.stopped {
+		s.stopped = true
+		close(s.stop)
+		if !s.started {
+			s.end()
+		}
+	}
+	s.mu.Unlock()
+	<-s.done
+}
+
+// end closes what the server owns.
+func (s *Server) end() {
+	_ = s.conn.Close() // nobody is left who could be told
+	close(s.done)
+}
+
+// run is the server's goroutine.
+func (s *Server) run() {
+	defer s.end()
+	s.now = time.Now()
+	s.nextPass = s.now.Add(passInterval)
+	pause := time.NewTimer(math.MaxInt64)
+	defer pause.Stop()
+	for !s.stopping() {
+		n, err := s.conn.ReadBatch(s.in, s.nextPass)
+		if errors.Is(err, net.ErrClosed) {
+			break
+		}
+		idle := errors.Is(err, os.ErrDeadlineExceeded)
+		if err != nil && !idle {
+			s.stats.readErrors.Add(1)
+		}
+		s.tell(time.Now())
+		s.receive(s.in[:n])
+		s.kick()
+		if !s.now.Before(s.nextPass) {
+			s.pass()
+		}
+		_ = s.out.flush() // a Conn that has failed altogether fails the next read too
+		if n < len(s.in) && !idle {
+			s.wait(pause)
+		}
+	}
+	s.dropAll()
+}
+
+func (s *Server) stopping() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait pauses for pollInterval or until Stop.
+func (s *Server) wait(t *time.Timer) {
+	t.Reset(pollInterval)
+	select {
+	case <-t.C:
+	case <-s.stop:
+	}
+}
+
+// tell sets the time for what follows. A turn of the loop takes little more than passInterval unless the Handler blocks
+// or the whole process stands still. What it takes beyond twice that was no time in which a client could be heard, and
+// the clock that timeouts are measured by leaves it out. Otherwise a Handler that blocked for ten seconds would have
+// all clients timed out as soon as it returns, while their packets wait to be read.
+func (s *Server) tell(now time.Time) {
+	s.clock += min(now.Sub(s.now), 2*passInterval)
+	s.now = now
+}
+
+// receive handles what one read returned.
+func (s *Server) receive(ms []Message) {
+	if len(ms) == 0 {
+		return
+	}
+	bytes := 0
+	for i := range ms {
+		m := &ms[i]
+		bytes += min(m.N, len(m.Buf))
+		if m.N < 1 || m.N > len(m.Buf) {
+			s.stats.ignore(causeMalformed)
+			continue
+		}
+		s.packet(m.Buf[:m.N], m.Addr)
+	}
+	s.stats.packetsReceived.Add(uint64(len(ms)))
+	s.stats.bytesReceived.Add(uint64(bytes))
+}
+
+// packet handles one datagram.
+func (s *Server) packet(p []byte, from netip.AddrPort) {
+	if packetType(p[0]) == packetRequest {
+		s.onRequest(p, from)
+		return
+	}
+	if t, _, _, ok := packetHeader(p); !ok || t < packetResponse {
+		s.stats.ignore(causeMalformed)
+		return
+	}
+	if peer := s.byAddr[from]; peer != nil {
+		s.onPeerPacket(peer, p)
+		return
+	}
+	s.onPendingPacket(p, from)
+}
+
+// pass is what is done every passInterval: timeouts, keep-alives, forgetting what is over.
+func (s *Server) pass() {
+	s.nextPass = s.nextPass.Add(passInterval)
+	if !s.nextPass.After(s.now) { // late by a whole interval: do not make up for it
+		s.nextPass = s.now.Add(passInterval)
+	}
+	for _, p := range s.slots {
+		if p == nil {
+			continue
+		}
+		if p.timeout > 0 && s.clock-p.heard >= p.timeout {
+			s.stats.timeouts.Add(1)
+			s.drop(p, ErrTimedOut)
+			continue
+		}
+		// A peer that got something since the last pass needs no keep-alive now. So a silence lasts at most two
+		// intervals, and an idle connection carries one packet in each.
+		if p.sent.Load() {
+			p.sent.Store(false)
+			continue
+		}
+		_ = s.out.keepAlive(p)
+	}
+	s.pending.expire(s.clock)
+	s.stats.pending.Store(int64(s.pending.len()))
+	s.tokens.expire(unixSeconds(s.now))
+}
+
+// unixSeconds is t as connect tokens write times.
+func unixSeconds(t time.Time) uint64 { return uint64(max(0, t.Unix())) }

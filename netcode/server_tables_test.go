@@ -1,0 +1,179 @@
+package netcode
+
+import (
+	"encoding/json"
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// The history against a model: a slice that is searched from end to end.
+func TestTokenHistoryModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		type entry struct {
+			id     tokenID
+			addr   netip.AddrPort
+			expire uint64
+			spent  bool
+		}
+		const limit = 4
+		h, now := newTokenHistory(limit), uint64(1000)
+		var model []entry
+		forget := func() {
+			keep := model[:0]
+			for _, e := range model {
+				if e.expire > now {
+					keep = append(keep, e)
+				}
+			}
+			model = keep
+		}
+		present := func(t *rapid.T) {
+			id := tokenID{rapid.Byte().Draw(t, "token") % 8}
+			from := clientAddr(rapid.IntRange(1, 3).Draw(t, "address"))
+			expire := now + rapid.Uint64Range(1, 50).Draw(t, "lifetime")
+			forgetting := len(model) >= limit
+			wantOK, wantWhy, known := true, cause(0), false
+			for _, e := range model {
+				if e.id == id {
+					known = true
+					wantOK = e.addr == from && !e.spent
+					wantWhy = causeReusedToken
+				}
+			}
+			if !known {
+				if forgetting {
+					forget()
+				}
+				if len(model) >= limit {
+					wantOK, wantWhy = false, causeHistoryFull
+				} else {
+					model = append(model, entry{id: id, addr: from, expire: expire})
+				}
+			}
+			use, why, ok := h.use(id, from, expire, now)
+			if ok != wantOK || !ok && why != wantWhy {
+				t.Fatalf("ok %v why %v, want %v %v", ok, why, wantOK, wantWhy)
+			}
+			if ok && rapid.Bool().Draw(t, "connects") {
+				use.spent = true
+				for i := range model {
+					if model[i].id == id {
+						model[i].spent = true
+					}
+				}
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"present": present,
+			"expire":  func(*rapid.T) { h.expire(now); forget() },
+			"wait":    func(t *rapid.T) { now += rapid.Uint64Range(1, 30).Draw(t, "seconds") },
+			"": func(t *rapid.T) {
+				if len(h.byID) != len(model) || len(h.byExpiry) != len(model) {
+					t.Fatalf("%d tokens, %d in the heap, want %d", len(h.byID), len(h.byExpiry), len(model))
+				}
+			},
+		})
+	})
+}
+
+// The handshakes against a model: a slice in the order in which they were heard of.
+func TestPendingTableModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const limit = 3
+		table, clock := newPendingTable(limit), time.Duration(0)
+		var model []*handshake
+		without := func(drop func(*handshake) bool) {
+			keep := []*handshake{}
+			for _, h := range model {
+				if !drop(h) {
+					keep = append(keep, h)
+				}
+			}
+			model = keep
+		}
+		find := func(addr netip.AddrPort) *handshake {
+			for _, h := range model {
+				if h.addr == addr && (h.timeout == 0 || h.ends > clock) {
+					return h
+				}
+			}
+			return nil
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"put": func(t *rapid.T) {
+				addr := clientAddr(rapid.IntRange(1, 5).Draw(t, "address"))
+				h := find(addr)
+				if h == nil || rapid.Bool().Draw(t, "another token") {
+					h = &handshake{addr: addr, timeout: time.Duration(rapid.IntRange(0, 3).Draw(t, "timeout"))}
+				}
+				without(func(old *handshake) bool { return old.addr == addr })
+				if len(model) == limit {
+					model = model[1:]
+				}
+				table.put(h, clock)
+				model = append(model, h)
+			},
+			"remove": func(t *rapid.T) {
+				if h := find(clientAddr(rapid.IntRange(1, 5).Draw(t, "address"))); h != nil {
+					table.remove(h)
+					without(func(old *handshake) bool { return old == h })
+				}
+			},
+			"wait": func(*rapid.T) { clock++ },
+			"expire": func(*rapid.T) {
+				table.expire(clock)
+				for len(model) > 0 && model[0].timeout > 0 && model[0].ends <= clock {
+					model = model[1:]
+				}
+			},
+			"": func(t *rapid.T) {
+				if table.len() != len(model) || table.order.Len() != len(model) {
+					t.Fatalf("%d handshakes, %d in order, want %d", table.len(), table.order.Len(), len(model))
+				}
+				for n := range 6 {
+					if got, want := table.find(clientAddr(n), clock), find(clientAddr(n)); got != want {
+						t.Fatalf("address %d: %v, want %v", n, got, want)
+					}
+				}
+			},
+		})
+	})
+}
+
+// Every counter of a cause must reach its own field.
+func TestIgnoredStatsShowEveryCause(t *testing.T) {
+	var c counters
+	for why := range causes {
+		for range why + 1 {
+			c.ignore(why)
+		}
+	}
+	v := reflect.ValueOf(c.ignoredStats())
+	if v.NumField() != int(causes) {
+		t.Fatalf("%d fields for %d causes", v.NumField(), causes)
+	}
+	for i := range v.NumField() {
+		if got := v.Field(i).Uint(); got != uint64(i+1) {
+			t.Errorf("%s shows %d, want %d", v.Type().Field(i).Name, got, i+1)
+		}
+	}
+}
+
+func TestStatsAsJSON(t *testing.T) {
+	b, err := json.Marshal(ServerStats{Clients: 3, Ignored: IgnoredStats{ReusedToken: 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	ignored, _ := got["ignored"].(map[string]any)
+	if got["clients"] != 3.0 || ignored["reused_token"] != 2.0 {
+		t.Errorf("%s", b)
+	}
+}
