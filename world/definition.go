@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 )
@@ -83,6 +84,7 @@ type monsterSpec struct {
 	Loot             []lootSpec `json:"loot"`
 
 	strike, respawn uint64 // steps
+	shown           uint8  // [rushgate.Entity].Kind
 }
 
 // lootSpec is something a monster may leave to its killer.
@@ -174,6 +176,7 @@ func (d *Definition) compile() {
 		m := &d.Monsters[i]
 		kinds[m.ID] = m
 		m.strike, m.respawn = ticks(m.AttackIntervalMS), ticks(m.RespawnMS)
+		m.shown = uint8(min(int(KindMonster)+i, math.MaxUint8))
 		d.cell = max(d.cell, m.AggroRadius)
 		for j := range m.Loot {
 			m.Loot[j].item = d.items[m.Loot[j].Item]
