@@ -2,10 +2,12 @@
 
 GO            ?= go
 GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-FUZZTIME      ?= 5s
+FUZZTIME      ?= 4s
 
 # Package and target of every fuzz test; `make unit` fails if one is missing here.
-FUZZ = ./api:FuzzParseCredentials ./client:FuzzAnswer ./internal/pbkdf2x:FuzzDerive ./password:FuzzParseHash ./password:FuzzParsePepper ./world:FuzzParseDefinition ./world:FuzzEnterData
+FUZZ = ./api:FuzzParseCredentials ./client:FuzzAnswer ./internal/pbkdf2x:FuzzDerive ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken \
+	./netcode:FuzzPacket ./netcode:FuzzPrivateToken ./netcode:FuzzRequest ./password:FuzzParseHash ./password:FuzzParsePepper \
+	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./server:FuzzParseKeys ./world:FuzzParseDefinition ./world:FuzzEnterData
 
 .PHONY: help
 help: ## list the targets
@@ -39,7 +41,9 @@ lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
 unit: ## run the tests with the race detector, and check that the static binary builds
 	@grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' . | wc -l | grep -qx "$(words $(FUZZ))" || { echo "FUZZ in the Makefile does not list every fuzz test"; exit 1; }
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/rushgate
-	GOARCH=arm64 $(GO) vet ./internal/pbkdf2x
+	GOARCH=arm64 $(GO) vet ./internal/pbkdf2x ./netcode
+	GOOS=darwin $(GO) vet ./netcode
+	$(GO) test -tags netcode_portable -run UDP ./netcode
 	$(GO) test -race ./...
 	$(GO) test -tags purego ./internal/pbkdf2x
 	@$(GO) test -run '^TestVectors$$' -v ./internal/pbkdf2x | grep 'NOT TESTED' || echo "every hash kernel was tested on this CPU"

@@ -26,7 +26,35 @@ type World interface {
 	// Character returns a copy of a player's present state that shares no memory with the world's own, and false
 	// if the player is not inside.
 	Character(id PlayerID) (Character, bool)
+	// View appends everything that players can see to dst, every player inside included, in an order that changes
+	// little from step to step, and returns the extended slice. It is asked for after most steps and must not
+	// allocate besides.
+	View(dst []Entity) []Entity
 }
+
+// Entity is something in the world as players see it: a player, a monster, whatever the world has.
+type Entity struct {
+	// ID is the world's own numbering, never 0; that of a player is the [PlayerID]. It is what [Intent].Target names.
+	ID uint64
+	// Name is shown beside the entity, at most [MaxEntityName] bytes; what is longer is cut.
+	Name string
+	// Zone is the world's own number for the part of the world: entities see only those of their own zone.
+	Zone uint16
+	// Kind and Flags are the world's own: what it is, and how it is.
+	Kind, Flags uint8
+	// Level is shown beside the entity.
+	Level uint16
+	// X and Y are the position in the zone, within ±2^24 units; players see it rounded to 1/64 unit.
+	X, Y float64
+	// HP and MaxHP are hit points; zero or less HP means dead.
+	HP, MaxHP int32
+	// XP and Deaths are shown to the player only whose entity it is.
+	XP     int64
+	Deaths int32
+}
+
+// MaxEntityName is the greatest length of [Entity].Name in bytes that players see.
+const MaxEntityName = 64
 
 // Intent is what a player wants to do, until the next intent replaces it.
 type Intent struct {

@@ -30,6 +30,9 @@ type Config struct {
 	Pool  *auth.Pool
 	Realm *realm.Realm
 	Store rushgate.Store
+	// ConnectToken returns what lets the player of a session into the realtime channel. It is called on the goroutines of
+	// requests. Nil means that there is no channel.
+	ConnectToken func(rushgate.Session) ([]byte, error)
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	// Draining reports that the node is on its way down.
@@ -63,6 +66,7 @@ func (h *handler) routes() []route {
 	return []route{
 		{"POST /v1/register", h.register},
 		{"POST /v1/login", h.login},
+		{"POST /v1/connect", h.connect},
 		{"POST /v1/logout", h.logout},
 		{"GET /v1/me", h.me},
 		{"GET /v1/leaderboards/{board}", h.leaderboard},

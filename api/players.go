@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"strings"
@@ -14,6 +15,12 @@ type sessionBody struct {
 	PlayerID     rushgate.PlayerID `json:"player_id"`
 	SessionToken string            `json:"session_token"`
 	ExpiresAt    timestamp         `json:"expires_at"`
+	ConnectToken []byte            `json:"connect_token,omitempty"` // absent without a realtime channel
+}
+
+type connectBody struct {
+	ConnectToken []byte    `json:"connect_token"`
+	ExpiresAt    timestamp `json:"expires_at"`
 }
 
 type meBody struct {
@@ -59,7 +66,38 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 		h.refuse(w, err)
 		return
 	}
-	writeJSON(w, status, sessionBody{s.Player, s.Token, timestamp(s.ExpiresAt)})
+	body := sessionBody{PlayerID: s.Player, SessionToken: s.Token, ExpiresAt: timestamp(s.ExpiresAt)}
+	if h.ConnectToken != nil {
+		if body.ConnectToken, err = h.ConnectToken(s); err != nil {
+			h.refuse(w, fmt.Errorf("api: connect token: %w", err))
+			return
+		}
+	}
+	writeJSON(w, status, body)
+}
+
+// connect gives the player of a session another connect token, in place of one that was used or has expired.
+func (h *handler) connect(w http.ResponseWriter, r *http.Request) {
+	if h.ConnectToken == nil {
+		http.NotFound(w, r)
+		return
+	}
+	token, err := bearerToken(r)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	s, err := h.Realm.Renew(token)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	connectToken, err := h.ConnectToken(s)
+	if err != nil {
+		h.refuse(w, fmt.Errorf("api: connect token: %w", err))
+		return
+	}
+	writeJSON(w, http.StatusOK, connectBody{connectToken, timestamp(s.ExpiresAt)})
 }
 
 func (h *handler) logout(w http.ResponseWriter, r *http.Request) {

@@ -19,25 +19,29 @@ type Intent struct {
 // moveScale is what a full component of the direction stands for on the wire.
 const moveScale = math.MaxInt16
 
-// AppendIntent appends the message to dst, at most 25 bytes. The components of the direction are clamped to ±1 and
-// rounded to 1/32767; one that is not finite becomes 0.
+// AppendIntent appends the message to dst, at most 25 bytes. A direction with a component beyond ±1 is shortened until
+// it has none, and keeps its angle; components are rounded to 1/32767. One that is not finite becomes 0.
 func AppendIntent(dst []byte, in Intent) []byte {
 	dst = append(dst, Version, kindIntent)
 	dst = binary.LittleEndian.AppendUint32(dst, in.Seq)
 	dst = binary.LittleEndian.AppendUint32(dst, in.Ack)
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(fixedMove(in.MoveX)))
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(fixedMove(in.MoveY)))
+	x, y := finite(in.MoveX), finite(in.MoveY)
+	longest := max(math.Abs(x), math.Abs(y), 1)
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(fixedMove(x/longest)))
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(fixedMove(y/longest)))
 	dst = append(dst, in.Action)
 	return binary.AppendUvarint(dst, in.Target)
 }
 
-func fixedMove(v float32) int16 {
+func finite(v float32) float64 {
 	f := float64(v)
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return 0
 	}
-	return int16(math.RoundToEven(min(max(f, -1), 1) * moveScale))
+	return f
 }
+
+func fixedMove(v float64) int16 { return int16(math.RoundToEven(v * moveScale)) }
 
 // ParseIntent reads a whole message. MoveX and MoveY lie within ±1; the direction may still be longer than 1. An error
 // wraps [ErrMalformed] or [ErrVersion].

@@ -55,6 +55,10 @@ func TestIntentDirection(t *testing.T) {
 			}
 		}
 	}
+	long := Intent{Intent: rushgate.Intent{MoveX: 3, MoveY: -1.5}}
+	if got, err := ParseIntent(AppendIntent(nil, long)); err != nil || got.MoveX != 1 || math.Abs(float64(got.MoveY)+0.5) > 1e-4 {
+		t.Errorf("%+v became %+v, %v; want the same angle", long, got, err)
+	}
 }
 
 func TestParseIntentRefuses(t *testing.T) {

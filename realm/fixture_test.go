@@ -4,18 +4,23 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/protocol"
 	"github.com/rushgate/rushgate/store/memory"
 )
 
 // plainWorld is the least of a world: players stand where they are, and a test can do to them what it likes.
 type plainWorld struct {
+	next    atomic.Pointer[func()] // done by the next step
 	players map[rushgate.PlayerID]*rushgate.Character
 	applied int
+	last    rushgate.Intent
+	onApply func(rushgate.PlayerID)
 	events  []rushgate.Event
 	onCall  func(method string) // before each method
 }
@@ -37,13 +42,40 @@ func (w *plainWorld) Enter(c rushgate.Character) error {
 
 func (w *plainWorld) Leave(id rushgate.PlayerID) { w.call("Leave"); delete(w.players, id) }
 
-func (w *plainWorld) Apply(rushgate.PlayerID, rushgate.Intent) { w.call("Apply"); w.applied++ }
+func (w *plainWorld) Apply(id rushgate.PlayerID, in rushgate.Intent) {
+	w.call("Apply")
+	w.applied++
+	w.last = in
+	if w.onApply != nil {
+		w.onApply(id)
+	}
+}
+
+// befall changes a player in the next step, with an event.
+func (w *plainWorld) befall(id rushgate.PlayerID, change func(*rushgate.Character)) {
+	f := func() {
+		change(w.players[id])
+		w.events = append(w.events, rushgate.Event{Player: id, Kind: rushgate.EventDeath})
+	}
+	w.next.Store(&f)
+}
 
 func (w *plainWorld) Step(uint64) []rushgate.Event {
 	w.call("Step")
+	if f := w.next.Swap(nil); f != nil {
+		(*f)()
+	}
 	events := w.events
 	w.events = nil
 	return events
+}
+
+func (w *plainWorld) View(dst []rushgate.Entity) []rushgate.Entity {
+	w.call("View")
+	for id, c := range w.players {
+		dst = append(dst, rushgate.Entity{ID: uint64(id), Name: c.Name, X: c.X, Y: c.Y, HP: int32(c.HP), MaxHP: 100, Deaths: int32(c.Deaths)})
+	}
+	return dst
 }
 
 func (w *plainWorld) Character(id rushgate.PlayerID) (rushgate.Character, bool) {
@@ -175,6 +207,29 @@ func (f *fixture) save(t testing.TB) {
 		t.Fatal(err)
 	}
 	f.Tick()
+}
+
+// call makes the least of an authenticated call.
+func (f *fixture) call(token string) error {
+	_, err := f.authenticate(token)
+	return err
+}
+
+// link gives a session that is inside a connection without a network, and counts its intents.
+func (f *fixture) link(s rushgate.Session) *countingLink {
+	return &countingLink{f: f, link: newLink(nil, f.players[s.Player], DefaultSnapshotRate)}
+}
+
+type countingLink struct {
+	f *fixture
+	*link
+	seq uint32
+}
+
+// send delivers the next intent.
+func (l *countingLink) send(in rushgate.Intent) {
+	l.seq++
+	l.f.deliver(l.link, protocol.Intent{Seq: l.seq, Intent: in})
 }
 
 func (f *fixture) online(t testing.TB) int {

@@ -60,6 +60,12 @@ func (g *guardedWorld) step(tick uint64) []rushgate.Event {
 	return g.world.Step(tick)
 }
 
+func (g *guardedWorld) view(dst []rushgate.Entity) (entities []rushgate.Entity) {
+	entities = dst // what stays when the world panics
+	defer g.caught("View", nil)
+	return g.world.View(dst)
+}
+
 func (g *guardedWorld) character(id rushgate.PlayerID) (rushgate.Character, bool) {
 	defer g.caught("Character", nil)
 	return g.world.Character(id)

@@ -11,7 +11,7 @@ import (
 type message struct {
 	session *session
 	kind    messageKind
-	intent  rushgate.Intent
+	link    *link              // for messageIntent
 	reply   chan<- queryAnswer // holds one; for messageQuery
 	done    func(error)        // for messageLogout
 }
@@ -29,6 +29,9 @@ type queryAnswer struct {
 	err       error
 }
 
+// queriesAtOnce is how many calls of one player may wait in the inbox.
+const queriesAtOnce = 8
+
 var errInboxFull = &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: time.Second, Cause: ErrInboxFull}
 
 // authenticate finds the session of a token and keeps it alive.
@@ -41,30 +44,23 @@ func (r *Realm) authenticate(token string) (*session, error) {
 	return s, nil
 }
 
-// post puts a message into the inbox; it never waits.
+// post puts a message into the inbox; it never waits. One player's calls take up queriesAtOnce places at most.
 func (r *Realm) post(m message) error {
-	select {
-	case r.inbox <- m:
-		return nil
-	default:
-		r.stats.inboxFull.Add(1)
-		return errInboxFull
+	if m.session.queries.Add(1) <= queriesAtOnce {
+		select {
+		case r.inbox <- m:
+			return nil
+		default:
+		}
 	}
-}
-
-// SubmitIntent hands over what the player of a session wants to do. The error is [rushgate.BadCredentials] for a token
-// without a session and [rushgate.ServerBusy] when the inbox is full.
-func (r *Realm) SubmitIntent(token string, in rushgate.Intent) error {
-	s, err := r.authenticate(token)
-	if err != nil {
-		return err
-	}
-	return r.post(message{session: s, kind: messageIntent, intent: in})
+	m.session.queries.Add(-1)
+	r.stats.inboxFull.Add(1)
+	return errInboxFull
 }
 
 // Character returns the present state of the player of a session, and when that session ends unless another call
-// comes. Level and deaths are those that the store has: what a player has been told is never lost. Errors are as for
-// [Realm.SubmitIntent], and ctx's.
+// comes. Level and deaths are those that the store has: what a player has been told is never lost. The error is
+// [rushgate.BadCredentials] for a token without a session, [rushgate.ServerBusy] when the inbox is full, or ctx's.
 func (r *Realm) Character(ctx context.Context, token string) (rushgate.Character, time.Time, error) {
 	s, err := r.authenticate(token)
 	if err != nil {
@@ -85,7 +81,7 @@ func (r *Realm) Character(ctx context.Context, token string) (rushgate.Character
 }
 
 // Logout ends the session of a token and returns when the character is saved and the lease released. Errors are as
-// for [Realm.SubmitIntent], and ctx's, with which the logout goes on.
+// for [Realm.Character]; with ctx's the logout goes on.
 func (r *Realm) Logout(ctx context.Context, token string) error {
 	s, err := r.authenticate(token)
 	if err != nil {
@@ -119,10 +115,15 @@ func (r *Realm) handleMessages() {
 
 func (r *Realm) handle(m message) {
 	s := m.session
+	if m.kind != messageIntent {
+		s.queries.Add(-1)
+	}
 	switch m.kind {
 	case messageIntent:
+		in := m.link.intents.take()
+		m.link.ack, m.link.applied = in.Ack, in.Seq
 		if s.state == stateInside {
-			r.world.apply(s.player, m.intent)
+			r.world.apply(s.player, in.Intent)
 		}
 	case messageQuery:
 		m.reply <- r.answerQuery(s)

@@ -7,15 +7,19 @@
 package realm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/netcode"
 )
 
 const (
@@ -28,11 +32,20 @@ const (
 
 	// DefaultMaxPlayers is how many players may be inside at once.
 	DefaultMaxPlayers = 10_000
+	// DefaultSnapshotRate is how many snapshots a player gets per second, MaxSnapshotRate the most there can be.
+	DefaultSnapshotRate = 20
+	MaxSnapshotRate     = rushgate.TickRate
+	// MaxSnapshotWorkers is the most goroutines that make snapshots.
+	MaxSnapshotWorkers = 64
+	// DefaultViewRadius is how far players see, in the world's units.
+	DefaultViewRadius = 64
 
 	// inboxTicks is how many ticks' worth of messages the inbox holds.
 	inboxTicks = 4
 	// maxCatchUp is how many steps are made up for at once when the loop is late; beyond that, time is lost.
 	maxCatchUp = 5
+	// maxViewRadius keeps the squares of distances within what the search for neighbours can hold.
+	maxViewRadius = 1<<14 - 1
 )
 
 // ErrInboxFull is the cause of a [rushgate.ServerBusy] for a message that found no room.
@@ -54,8 +67,44 @@ type Config struct {
 	SaveInterval time.Duration
 	// MessagesPerTick caps the messages handled per tick; 0 means [DefaultMessagesPerTick].
 	MessagesPerTick int
+	// Channel is where players connect for realtime play; nil means nowhere. The realm starts and stops it.
+	Channel *netcode.Server
+	// SnapshotRate is how many snapshots a player gets per second, 1 to [MaxSnapshotRate]; 0 means
+	// [DefaultSnapshotRate].
+	SnapshotRate int
+	// SnapshotWorkers is how many goroutines make and send snapshots, 1 to [MaxSnapshotWorkers]; 0 means one per core.
+	SnapshotWorkers int
+	// ViewRadius is how far players see, in the world's units; 0 means [DefaultViewRadius].
+	ViewRadius float64
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
+}
+
+// withDefaults fills in what is zero and checks the rest.
+func (cfg Config) withDefaults() (Config, error) {
+	if cfg.World == nil || cfg.Store == nil {
+		return cfg, errors.New("realm: a realm needs World and Store")
+	}
+	if cfg.MaxPlayers < 0 || cfg.SessionTimeout < 0 || cfg.SaveInterval < 0 || cfg.MessagesPerTick < 0 {
+		return cfg, fmt.Errorf("realm: %d players, session timeout %v, save interval %v, %d messages per tick: out of range",
+			cfg.MaxPlayers, cfg.SessionTimeout, cfg.SaveInterval, cfg.MessagesPerTick)
+	}
+	if cfg.SnapshotRate < 0 || cfg.SnapshotRate > MaxSnapshotRate || cfg.SnapshotWorkers < 0 ||
+		cfg.SnapshotWorkers > MaxSnapshotWorkers || !(cfg.ViewRadius >= 0 && cfg.ViewRadius <= maxViewRadius) {
+		return cfg, fmt.Errorf("realm: %d snapshots per second, %d snapshot workers, view radius %v: out of range",
+			cfg.SnapshotRate, cfg.SnapshotWorkers, cfg.ViewRadius)
+	}
+	cfg.MaxPlayers = cmp.Or(cfg.MaxPlayers, DefaultMaxPlayers)
+	cfg.SessionTimeout = cmp.Or(cfg.SessionTimeout, DefaultSessionTimeout)
+	cfg.SaveInterval = cmp.Or(cfg.SaveInterval, DefaultSaveInterval)
+	cfg.MessagesPerTick = cmp.Or(cfg.MessagesPerTick, DefaultMessagesPerTick)
+	cfg.SnapshotRate = cmp.Or(cfg.SnapshotRate, DefaultSnapshotRate)
+	cfg.SnapshotWorkers = cmp.Or(cfg.SnapshotWorkers, min(runtime.GOMAXPROCS(0), MaxSnapshotWorkers))
+	cfg.ViewRadius = cmp.Or(cfg.ViewRadius, DefaultViewRadius)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return cfg, nil
 }
 
 // Realm is a running world. Its methods may be called from many goroutines, but for [Realm.Tick].
@@ -69,9 +118,13 @@ type Realm struct {
 	arrivals mailbox[rushgate.Arrival]
 	inbox    chan message
 	tokens   tokenTable
+	byPlayer playerTable
+	// snapshots is nil without a channel.
+	snapshots *snapshotter
 
 	// Owned by the tick.
 	tick        uint64
+	lastNumber  uint64                         // of a session
 	players     map[rushgate.PlayerID]*session // inside, leaving, or remembered after the end
 	inside      []*session
 	arriving    []rushgate.Arrival // reused
@@ -83,9 +136,10 @@ type Realm struct {
 	startOnce   sync.Once
 	stopOnce    sync.Once
 	stopErr     error
-	quit        chan struct{} // closed when the tick is to end
-	stopped     chan struct{} // closed when nobody will answer a message any more
-	loops       sync.WaitGroup
+	quit        chan struct{}  // closed when the tick is to end
+	stopped     chan struct{}  // closed when nobody will answer a message any more
+	loops       sync.WaitGroup // the tick, the saver, the log
+	senders     sync.WaitGroup // the snapshotter
 	// background ends when the saver and the log are to stop.
 	background     context.Context
 	stopBackground context.CancelFunc
@@ -93,37 +147,25 @@ type Realm struct {
 
 // New returns a realm that has yet to be started.
 func New(cfg Config) (*Realm, error) {
-	if cfg.World == nil || cfg.Store == nil {
-		return nil, errors.New("realm: a realm needs World and Store")
-	}
-	if cfg.MaxPlayers < 0 || cfg.SessionTimeout < 0 || cfg.SaveInterval < 0 || cfg.MessagesPerTick < 0 {
-		return nil, fmt.Errorf("realm: %d players, session timeout %v, save interval %v, %d messages per tick: out of range",
-			cfg.MaxPlayers, cfg.SessionTimeout, cfg.SaveInterval, cfg.MessagesPerTick)
-	}
-	if cfg.MaxPlayers == 0 {
-		cfg.MaxPlayers = DefaultMaxPlayers
-	}
-	if cfg.SessionTimeout == 0 {
-		cfg.SessionTimeout = DefaultSessionTimeout
-	}
-	if cfg.SaveInterval == 0 {
-		cfg.SaveInterval = DefaultSaveInterval
-	}
-	if cfg.MessagesPerTick == 0 {
-		cfg.MessagesPerTick = DefaultMessagesPerTick
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
 	}
 	r := &Realm{
-		cfg:     cfg,
-		saver:   newSaver(cfg.Store, cfg.Instance, cfg.Logger),
-		inbox:   make(chan message, inboxTicks*cfg.MessagesPerTick),
-		tokens:  tokenTable{sessions: make(map[string]*session)},
-		players: make(map[rushgate.PlayerID]*session),
-		quit:    make(chan struct{}),
-		stopped: make(chan struct{}),
+		cfg:      cfg,
+		saver:    newSaver(cfg.Store, cfg.Instance, cfg.Logger),
+		inbox:    make(chan message, inboxTicks*cfg.MessagesPerTick),
+		tokens:   tokenTable{sessions: make(map[string]*session)},
+		byPlayer: playerTable{sessions: make(map[rushgate.PlayerID]*session)},
+		players:  make(map[rushgate.PlayerID]*session),
+		quit:     make(chan struct{}),
+		stopped:  make(chan struct{}),
 	}
+	if cfg.Channel != nil {
+		r.snapshots = newSnapshotter(cfg.Channel, cfg.SnapshotWorkers, cfg.ViewRadius)
+	}
+	// Not from 1: a connect token that the run before gave out must not fit a session of this one.
+	r.lastNumber = rand.Uint64N(1 << 62)
 	r.stats.init()
 	r.log = newTickLog(cfg.Logger)
 	r.world = guardedWorld{world: cfg.World, stats: &r.stats, log: r.log}
@@ -137,6 +179,10 @@ func (r *Realm) Start() {
 		r.loops.Go(r.loop)
 		r.loops.Go(func() { r.saver.run(r.background) })
 		r.loops.Go(func() { r.log.run(r.background) })
+		if r.snapshots != nil {
+			r.senders.Go(r.snapshots.run)
+			r.cfg.Channel.Start(channelHandler{r})
+		}
 	})
 }
 
@@ -151,12 +197,19 @@ func (r *Realm) Stop(ctx context.Context) error {
 		defer context.AfterFunc(ctx, r.saver.giveUp)()
 		r.loops.Wait()
 		// From here on this goroutine owns what the tick owned.
+		if r.snapshots != nil {
+			r.snapshots.close()
+			r.senders.Wait()
+		}
 		r.settle()
 		for _, a := range r.arrivals.close() { // admitted, so let in, if only to be saved at once
 			r.arrive(a, time.Now())
 		}
 		for len(r.inside) > 0 {
 			r.leave(r.inside[0], nil)
+		}
+		if r.cfg.Channel != nil {
+			r.cfg.Channel.Stop()
 		}
 		r.stopErr = r.saver.finish(ctx)
 		r.settle()

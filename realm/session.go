@@ -9,11 +9,15 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// session is one player's stay. But for token, player and lastSeen it is owned by the tick.
+// session is one player's stay. But for what stands first it is owned by the tick.
 type session struct {
 	player   rushgate.PlayerID
+	number   uint64
 	token    string
 	lastSeen atomic.Int64 // nanoseconds since epoch
+	link     atomic.Pointer[link]
+	gone     atomic.Bool  // no longer inside
+	queries  atomic.Int32 // calls in the inbox
 
 	fence    uint64
 	state    sessionState
@@ -44,8 +48,23 @@ type told struct{ level, deaths int }
 // epoch makes instants of the monotonic clock fit an integer that can be read and written atomically.
 var epoch = time.Now()
 
-func (s *session) touch(now time.Time)     { s.lastSeen.Store(int64(now.Sub(epoch))) }
-func (s *session) lastSeenTime() time.Time { return epoch.Add(time.Duration(s.lastSeen.Load())) }
+func sinceEpoch(t time.Time) int64 { return int64(t.Sub(epoch)) }
+
+// touch notes that the player was heard of at some time, unless that is known to be later.
+func (s *session) touch(seen time.Time) {
+	v := sinceEpoch(seen)
+	for old := s.lastSeen.Load(); old < v && !s.lastSeen.CompareAndSwap(old, v); old = s.lastSeen.Load() {
+	}
+}
+
+// lastSeenTime is when the player last called, or something came over the realtime connection.
+func (s *session) lastSeenTime() time.Time {
+	seen := epoch.Add(time.Duration(s.lastSeen.Load()))
+	if l := s.link.Load(); l != nil && l.peer.LastReceived().After(seen) {
+		return l.peer.LastReceived()
+	}
+	return seen
+}
 
 func (s *session) lease() rushgate.Lease { return rushgate.Lease{Player: s.player, Fence: s.fence} }
 

@@ -63,14 +63,14 @@ func TestSilentSessionEnds(t *testing.T) {
 		s := f.enter(t, "alice")
 		for range 4 {
 			time.Sleep(DefaultSessionTimeout - time.Second)
-			if err := f.SubmitIntent(s.Token, rushgate.Intent{}); err != nil {
+			if err := f.call(s.Token); err != nil {
 				t.Fatalf("a session with calls ended: %v", err)
 			}
 			f.Tick()
 		}
 		time.Sleep(DefaultSessionTimeout)
 		f.Tick()
-		if err := f.SubmitIntent(s.Token, rushgate.Intent{}); !errors.Is(err, rushgate.BadCredentials) {
+		if err := f.call(s.Token); !errors.Is(err, rushgate.BadCredentials) {
 			t.Errorf("after %v of silence: %v", DefaultSessionTimeout, err)
 		}
 		f.save(t)
@@ -161,7 +161,7 @@ func TestArrivalMeetsEarlierSession(t *testing.T) {
 		if r3.err != nil || f.Players() != 1 || f.Stats().SessionsEvicted != 1 || f.Stats().Unsaved != 0 {
 			t.Errorf("a claim that overtakes a live session: %+v, %+v", r3, f.Stats())
 		}
-		if err := f.SubmitIntent(r2.session.Token, rushgate.Intent{}); !errors.Is(err, rushgate.BadCredentials) {
+		if err := f.call(r2.session.Token); !errors.Is(err, rushgate.BadCredentials) {
 			t.Errorf("the overtaken session lives on: %v", err)
 		}
 	})

@@ -15,6 +15,7 @@ const overrunLogInterval = 10 * time.Second
 // stats counts what the tick does.
 type stats struct {
 	ticks, late, skipped, panics, overruns, inboxFull atomic.Int64
+	intents, malformed                                atomic.Int64
 	opened, closed, timedOut, evicted                 atomic.Int64
 	lateness, duration                                latency.Histogram
 
@@ -60,7 +61,13 @@ type Stats struct {
 	SessionsClosed   int64 `json:"sessions_closed"`
 	SessionsTimedOut int64 `json:"sessions_timed_out"` // closed for lack of calls
 	SessionsEvicted  int64 `json:"sessions_evicted"`   // given up because the lease was lost
-	InboxFull        int64 `json:"inbox_full"`         // messages refused
+	InboxFull        int64 `json:"inbox_full"`         // calls refused
+
+	Connected        int   `json:"connected"`         // players with a realtime connection now
+	Intents          int64 `json:"intents"`           // received
+	Malformed        int64 `json:"malformed"`         // messages of players that made no sense
+	Snapshots        int64 `json:"snapshots"`         // sent
+	SnapshotsSkipped int64 `json:"snapshots_skipped"` // ticks that sent none because the snapshots before were still under way
 
 	Saves       int64 `json:"saves"`        // characters written
 	SaveRetries int64 `json:"save_retries"` // batches that failed and were tried again
@@ -69,17 +76,25 @@ type Stats struct {
 	Lateness latency.Summary `json:"lateness"` // of the beginning of steps
 	Duration latency.Summary `json:"duration"` // of steps
 	Save     latency.Summary `json:"save"`     // of batches of saves
+	Snapshot latency.Summary `json:"snapshot"` // of making and sending the snapshots of a tick
 }
 
 // Stats returns a snapshot of what the realm measures.
 func (r *Realm) Stats() Stats {
 	s := &r.stats
-	return Stats{
+	out := Stats{
 		Ticks: s.ticks.Load(), Late: s.late.Load(), Skipped: s.skipped.Load(), Panics: s.panics.Load(),
 		Overruns: s.overruns.Load(), Players: r.Players(),
 		SessionsOpened: s.opened.Load(), SessionsClosed: s.closed.Load(),
 		SessionsTimedOut: s.timedOut.Load(), SessionsEvicted: s.evicted.Load(), InboxFull: s.inboxFull.Load(),
 		Saves: r.saver.saves.Load(), SaveRetries: r.saver.retries.Load(), Unsaved: r.saver.waiting(),
 		Lateness: s.lateness.Summary(), Duration: s.duration.Summary(), Save: r.saver.duration.Summary(),
+		Intents: s.intents.Load(), Malformed: s.malformed.Load(),
 	}
+	if r.snapshots != nil {
+		out.Connected = r.cfg.Channel.Stats().Clients
+		out.Snapshots, out.SnapshotsSkipped = r.snapshots.sent.Load(), r.snapshots.skipped.Load()
+		out.Snapshot = r.snapshots.duration.Summary()
+	}
+	return out
 }

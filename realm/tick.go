@@ -32,6 +32,7 @@ func (r *Realm) Tick() {
 			r.save(s, start, true)
 		}
 	}
+	r.publish()
 	if !start.Before(r.nextScan) {
 		r.nextScan = start.Add(scanInterval)
 		r.scan(start)
@@ -41,6 +42,35 @@ func (r *Realm) Tick() {
 		r.refreshLeases()
 	}
 	r.stats.recordTick(time.Since(start), r.log)
+}
+
+// publish hands a view of the world to the snapshotter, for those players whose turn it is: each once in
+// TickRate/SnapshotRate ticks, spread over the ticks by session number.
+func (r *Realm) publish() {
+	if r.snapshots == nil {
+		return
+	}
+	v := r.snapshots.take()
+	if v == nil {
+		r.snapshots.skipped.Add(1)
+		return
+	}
+	v.tick = uint32(r.tick)
+	for _, s := range r.inside {
+		l := s.link.Load()
+		if turn := r.tick + s.number; l != nil && r.snapshotsUntil(turn) != r.snapshotsUntil(turn-1) {
+			v.recipients = append(v.recipients, recipient{link: l, told: s.told, ack: l.ack, intent: l.applied})
+		}
+	}
+	if len(v.recipients) > 0 {
+		v.entities = r.world.view(v.entities)
+	}
+	r.snapshots.put(v)
+}
+
+// snapshotsUntil is how many snapshots a player gets in so many ticks.
+func (r *Realm) snapshotsUntil(tick uint64) uint64 {
+	return tick * uint64(r.cfg.SnapshotRate) / rushgate.TickRate
 }
 
 // integrate takes those in whom the store has admitted.
@@ -85,16 +115,18 @@ func (r *Realm) open(a rushgate.Arrival, now time.Time) {
 		a.Reply(rushgate.Session{}, rushgate.InternalError)
 		return
 	}
+	r.lastNumber++
 	s := &session{
-		player: a.Lease.Player, token: a.Token, fence: a.Lease.Fence, index: len(r.inside),
+		player: a.Lease.Player, number: r.lastNumber, token: a.Token, fence: a.Lease.Fence, index: len(r.inside),
 		entered: now, admitted: a.Character, saved: a.Character, nextSave: now.Add(r.cfg.SaveInterval),
 		told: told{level: a.Character.Level, deaths: a.Character.Deaths},
 	}
-	s.touch(now)
+	s.lastSeen.Store(sinceEpoch(now))
 	r.players[s.player] = s
 	r.inside = append(r.inside, s)
 	r.insideCount.Store(int64(len(r.inside)))
 	r.tokens.add(s)
+	r.byPlayer.add(s)
 	r.stats.opened.Add(1)
 	a.Reply(r.describe(s), nil)
 }
@@ -120,7 +152,9 @@ func (r *Realm) reclaim(s *session, a rushgate.Arrival, now time.Time) {
 }
 
 func (r *Realm) describe(s *session) rushgate.Session {
-	return rushgate.Session{Player: s.player, Token: s.token, ExpiresAt: s.lastSeenTime().Add(r.cfg.SessionTimeout)}
+	return rushgate.Session{
+		Player: s.player, Number: s.number, Token: s.token, ExpiresAt: s.lastSeenTime().Add(r.cfg.SessionTimeout),
+	}
 }
 
 // save hands a copy of a player's character to the saver if it has changed, or in any case when forced.
@@ -176,6 +210,11 @@ func (r *Realm) lose(s *session) {
 // remove takes a player out of the world and invalidates the token.
 func (r *Realm) remove(s *session) {
 	r.tokens.remove(s)
+	r.byPlayer.remove(s)
+	s.gone.Store(true)
+	if l := s.link.Swap(nil); l != nil {
+		l.peer.Disconnect()
+	}
 	r.world.leave(s.player)
 	last := len(r.inside) - 1
 	r.inside[s.index] = r.inside[last]

@@ -9,35 +9,82 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/protocol"
 )
 
 func TestTickHandlesACappedNumberOfMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 10
 		f := newFixture(t, func(c *Config) { c.MessagesPerTick = limit })
-		s := f.enter(t, "alice")
-		// An endless source: each message handled makes room for another one at once.
-		f.world.onCall = func(method string) {
-			if method == "Apply" {
-				f.SubmitIntent(s.Token, rushgate.Intent{})
-			}
+		links := make(map[rushgate.PlayerID]*countingLink)
+		for i := range inboxTicks * limit {
+			s := f.enter(t, fmt.Sprintf("player-%d", i))
+			links[s.Player] = f.link(s)
 		}
-		for range inboxTicks * limit {
-			if err := f.SubmitIntent(s.Token, rushgate.Intent{}); err != nil {
-				t.Fatal(err)
-			}
+		// An endless source: whoever has been served asks again at once.
+		f.world.onApply = func(id rushgate.PlayerID) { links[id].send(rushgate.Intent{}) }
+		for _, l := range links {
+			l.send(rushgate.Intent{})
 		}
-		if err := f.SubmitIntent(s.Token, rushgate.Intent{}); !errors.Is(err, rushgate.ServerBusy) || !errors.Is(err, ErrInboxFull) {
+		last := f.enter(t, "last")
+		if f.world.applied != limit {
+			t.Errorf("a tick handled %d messages, want %d", f.world.applied, limit)
+		}
+		// The inbox is full: a call is refused, a reader has to wait, and the tick goes on.
+		if _, _, err := f.Character(t.Context(), last.Token); !errors.Is(err, rushgate.ServerBusy) || !errors.Is(err, ErrInboxFull) {
 			t.Errorf("a full inbox: %v", err)
 		}
-		for i := range 5 {
+		if got := f.Stats().InboxFull; got != 1 {
+			t.Errorf("%d calls refused", got)
+		}
+		f.world.onApply = nil
+		delivered := make(chan struct{})
+		go func() { f.link(last).send(rushgate.Intent{}); close(delivered) }()
+		synctest.Wait()
+		select {
+		case <-delivered:
+			t.Error("an intent went into a full inbox")
+		default:
+		}
+		for i := range inboxTicks {
 			f.Tick()
-			if want := (i + 1) * limit; f.world.applied != want {
-				t.Errorf("after %d ticks %d messages were handled, want %d", i+1, f.world.applied, want)
+			if want := (i + 2) * limit; f.world.applied != want {
+				t.Errorf("after %d more ticks %d messages were handled, want %d", i+1, f.world.applied, want)
 			}
 		}
-		if f.Stats().InboxFull != 1 {
-			t.Errorf("stats %+v", f.Stats())
+		<-delivered
+		f.Tick()
+		if want := (inboxTicks+1)*limit + 1; f.world.applied != want {
+			t.Errorf("%d intents applied in all, want %d", f.world.applied, want)
+		}
+	})
+}
+
+func TestOnePlayerTakesOnePlaceInTheInbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *Config) { c.MessagesPerTick = 2 })
+		s := f.enter(t, "flooder")
+		l := f.link(s)
+		for range 20_000 { // without a tick in between: more than the inbox holds would block here
+			l.send(rushgate.Intent{MoveX: float32(l.seq)})
+		}
+		l.f.deliver(l.link, protocol.Intent{Seq: 7}) // late, or sent twice
+		f.Tick()
+		if f.world.applied != 1 || f.world.last.MoveX != 19_999 || l.applied != 20_000 {
+			t.Errorf("%d applied, the last %+v, number %d; want the newest only", f.world.applied, f.world.last, l.applied)
+		}
+		for range queriesAtOnce + 5 {
+			go f.Character(t.Context(), s.Token)
+		}
+		synctest.Wait()
+		if got := f.Stats().InboxFull; got != 5 {
+			t.Errorf("%d of the player's calls were refused, want 5", got)
+		}
+		for range queriesAtOnce {
+			f.Tick()
+		}
+		if got := f.me(t, s.Token); got.err != nil {
+			t.Errorf("after the calls were answered: %v", got.err)
 		}
 	})
 }
@@ -50,7 +97,7 @@ func TestWorldThatPanics(t *testing.T) {
 		f.world.onCall = func(string) { panic("a bug in the game") }
 		bob, r := f.admit(t, "bob", "bob-1")
 		f.Enter(bob)
-		f.SubmitIntent(s.Token, rushgate.Intent{})
+		f.link(s).send(rushgate.Intent{})
 		f.Tick()
 		f.Tick()
 		if !errors.Is(r.err, rushgate.InternalError) || f.Players() != 1 {
@@ -139,9 +186,9 @@ func TestTickAllocatesNothing(t *testing.T) {
 		f.enter(t, fmt.Sprintf("player-%d", i))
 	}
 	f.nextScan, f.nextRefresh = time.Now().Add(time.Hour), time.Now().Add(time.Hour) // once a second, not once a tick
-	token := f.inside[0].token
+	l := f.link(rushgate.Session{Player: f.inside[0].player})
 	n := testing.AllocsPerRun(1000, func() {
-		f.SubmitIntent(token, rushgate.Intent{MoveX: 1})
+		l.send(rushgate.Intent{MoveX: 1})
 		f.Tick()
 	})
 	if n != 0 {

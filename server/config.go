@@ -6,12 +6,15 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/api"
 	"github.com/rushgate/rushgate/auth"
 	"github.com/rushgate/rushgate/password"
+	"github.com/rushgate/rushgate/protocol"
 	"github.com/rushgate/rushgate/realm"
 )
 
@@ -30,12 +33,17 @@ const (
 const (
 	DefaultHTTPAddr     = "127.0.0.1:8080"
 	DefaultAdminAddr    = "127.0.0.1:9090"
+	DefaultUDPAddr      = "127.0.0.1:40000"
 	DefaultDataDir      = "./rushgate-data"
 	DefaultDrainTimeout = 15 * time.Second
 	// DatabaseName is the SQLite database's name within the data folder.
 	DatabaseName = "rushgate.db"
+	// KeysName is the name, within the data folder, of the file with the realtime channel's keys.
+	KeysName = "netcode.key"
 	// Unbounded is the QueueDepth of a queue without bound.
 	Unbounded = -1
+	// NoUDP is the UDPAddr of a node without a realtime channel.
+	NoUDP = "none"
 )
 
 // Config configures a node. The zero value works: it is a node on loopback with the reference world, its players in
@@ -45,7 +53,25 @@ type Config struct {
 	HTTPAddr string
 	// AdminAddr is where the operator looks, host:port on loopback. Default [DefaultAdminAddr].
 	AdminAddr string
-	// DataDir holds the database, the node's id and, with TLS, its certificate. Default [DefaultDataDir].
+	// UDPAddr is where the realtime channel is, host:port; port 0 lets the system choose, and [NoUDP] switches the channel
+	// off. Default [DefaultUDPAddr].
+	UDPAddr string
+	// UDPPublic is where players reach the realtime channel, one or more of host:port, as behind a router that forwards
+	// the port. It goes into the connect tokens. A host may be a name, which is resolved once, at the start; all of its
+	// addresses count, [netcode.MaxAddresses] of them in total at most. Default UDPAddr; required when that stands for all
+	// addresses of the machine.
+	UDPPublic []string
+	// ProtocolID tells games and their incompatible versions apart: a token for another one opens nothing. Default
+	// [protocol.ID].
+	ProtocolID uint64
+	// SnapshotRate is how often players are told of the world, in Hz, 1 to [realm.MaxSnapshotRate]. Default
+	// [realm.DefaultSnapshotRate].
+	SnapshotRate int
+	// SnapshotWorkers is the number of goroutines that encode and send snapshots, up to [realm.MaxSnapshotWorkers].
+	// Default the number of cores.
+	SnapshotWorkers int
+	// DataDir holds the database, the node's id, the realtime channel's keys and, with TLS, the certificate. Default
+	// [DefaultDataDir].
 	DataDir string
 	// Backend is the store. Default [SQLite].
 	Backend Backend
@@ -109,6 +135,10 @@ func or[T comparable](v *T, def T) {
 func (c Config) withDefaults() Config {
 	or(&c.HTTPAddr, DefaultHTTPAddr)
 	or(&c.AdminAddr, DefaultAdminAddr)
+	or(&c.UDPAddr, DefaultUDPAddr)
+	or(&c.ProtocolID, protocol.ID)
+	or(&c.SnapshotRate, realm.DefaultSnapshotRate)
+	or(&c.SnapshotWorkers, min(runtime.GOMAXPROCS(0), realm.MaxSnapshotWorkers))
 	or(&c.DataDir, DefaultDataDir)
 	or(&c.Backend, SQLite)
 	or(&c.MaxConns, api.DefaultMaxConns)
@@ -145,6 +175,8 @@ func (c Config) validate() error {
 	number("password hash iterations", c.HashIterations, password.MinIterations, password.MaxIterations)
 	number("messages per tick", c.MessagesPerTick, 1, 1_000_000)
 	number("number of players", c.MaxPlayers, 1, 1_000_000)
+	number("snapshot rate", c.SnapshotRate, 1, realm.MaxSnapshotRate)
+	number("number of snapshot workers", c.SnapshotWorkers, 1, realm.MaxSnapshotWorkers)
 	duration("request age", c.MaxAge)
 	duration("session timeout", c.SessionTimeout)
 	duration("drain timeout", c.DrainTimeout)
@@ -164,7 +196,52 @@ func (c Config) validate() error {
 	} else if !local {
 		errs = append(errs, fmt.Errorf("%w: admin address %s is not on loopback", ErrInvalidConfig, c.AdminAddr))
 	}
+	if err := c.validateUDP(); err != nil {
+		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
+	}
 	return errors.Join(errs...)
+}
+
+// validateUDP checks the addresses of the realtime channel, but for names, which the start resolves.
+func (c Config) validateUDP() error {
+	if c.UDPAddr == NoUDP {
+		if len(c.UDPPublic) > 0 {
+			return errors.New("there is a public UDP address, but the realtime channel is off")
+		}
+		return nil
+	}
+	addr, err := net.ResolveUDPAddr("udp", c.UDPAddr)
+	if err != nil {
+		return fmt.Errorf("UDP address: %w", err)
+	}
+	if local := addr.AddrPort().Addr().Unmap(); len(c.UDPPublic) == 0 && !usable(local) {
+		return fmt.Errorf("no player can be sent to the UDP address %s: a public UDP address is needed", c.UDPAddr)
+	}
+	for _, public := range c.UDPPublic {
+		if err := validatePublic(public); err != nil {
+			return fmt.Errorf("public UDP address %q: %w", public, err)
+		}
+	}
+	return nil
+}
+
+func validatePublic(addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return errors.New("want host:port")
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return errors.New("want a port from 1 to 65535")
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && !usable(ip) {
+		return errors.New("want an address or a name that players can reach")
+	}
+	return nil
+}
+
+// usable reports whether an address can stand in a connect token, which has no room for a zone.
+func usable(ip netip.Addr) bool {
+	return ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() && ip.Zone() == ""
 }
 
 // isLoopback reports whether a listener on addr can only be reached from this machine.

@@ -33,6 +33,7 @@ type Server struct {
 	store    rushgate.Store
 	pool     *auth.Pool
 	realm    *realm.Realm
+	channel  *channel // nil: none
 	front    *http.Server
 	operator *http.Server
 	draining atomic.Bool
@@ -84,6 +85,12 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	undo = append(undo, func() { err = errors.Join(err, s.store.Close()) })
+	if s.channel, err = openChannel(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if s.channel != nil {
+		undo = append(undo, func() { s.channel.close() })
+	}
 	if err := s.assemble(instance); err != nil {
 		return nil, err
 	}
@@ -112,6 +119,14 @@ func (s *Server) HTTPAddr() net.Addr { return s.httpAddr }
 
 // AdminAddr returns where the operator looks.
 func (s *Server) AdminAddr() net.Addr { return s.adminAddr }
+
+// UDPAddr returns the address of the realtime channel's socket, or nil if there is no channel.
+func (s *Server) UDPAddr() net.Addr {
+	if s.channel == nil {
+		return nil
+	}
+	return net.UDPAddrFromAddrPort(s.channel.conn.LocalAddr())
+}
 
 // openStore opens the store and names this run of the node.
 func (s *Server) openStore(ctx context.Context) (rushgate.Instance, error) {
@@ -145,10 +160,15 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	if cfg.World == nil {
 		cfg.World = world.New(world.Default(), cfg.Seed)
 	}
-	s.realm, err = realm.New(realm.Config{
+	inside := realm.Config{
 		World: cfg.World, Store: s.store, Instance: instance, Logger: cfg.Logger,
 		MaxPlayers: cfg.MaxPlayers, MessagesPerTick: cfg.MessagesPerTick, SessionTimeout: cfg.SessionTimeout,
-	})
+		SnapshotRate: cfg.SnapshotRate, SnapshotWorkers: cfg.SnapshotWorkers,
+	}
+	if s.channel != nil {
+		inside.Channel = s.channel.server
+	}
+	s.realm, err = realm.New(inside)
 	if err != nil {
 		return err
 	}
@@ -175,21 +195,26 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 
 // serve starts the two HTTP servers on their listeners.
 func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
-	door := api.New(api.Config{
+	door := api.Config{
 		Pool: s.pool, Realm: s.realm, Store: s.store, TrustedProxies: s.cfg.TrustedProxies,
 		Draining: s.draining.Load, Logger: s.cfg.Logger,
-	})
+	}
+	sections := admin.Sections{
+		"auth":    func() any { return s.pool.Stats() },
+		"tick":    func() any { return s.realm.Stats() },
+		"process": func() any { return admin.ReadProcess() },
+	}
+	if s.channel != nil {
+		door.ConnectToken = s.channel.connectToken
+		sections["channel"] = func() any { return s.channel.server.Stats() }
+	}
 	conns := connLimit(s.cfg.MaxConns)
 	if conns < s.cfg.MaxConns {
 		s.cfg.Logger.Warn("the limit on open files allows fewer connections than configured", "configured", s.cfg.MaxConns, "allowed", conns)
 	}
-	s.front = api.NewServer(door, conns, tlsConfig, s.cfg.Logger)
+	s.front = api.NewServer(api.New(door), conns, tlsConfig, s.cfg.Logger)
 	s.operator = &http.Server{
-		Handler: admin.New(admin.Sections{
-			"auth":    func() any { return s.pool.Stats() },
-			"tick":    func() any { return s.realm.Stats() },
-			"process": func() any { return admin.ReadProcess() },
-		}),
+		Handler:     admin.New(sections),
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
 	}

@@ -26,7 +26,7 @@ import (
 func config(t *testing.T, dir string) server.Config {
 	t.Helper()
 	return server.Config{
-		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", DataDir: dir,
+		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", UDPAddr: "127.0.0.1:0", DataDir: dir,
 		HashIterations: password.MinIterations, Logger: slog.New(slog.DiscardHandler),
 	}
 }
@@ -226,7 +226,7 @@ func TestAdminDump(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"success": 1`, `"players": 1`, `"lateness"`, `"rss_bytes"`, `"batch_size"`} {
+	for _, want := range []string{`"success": 1`, `"players": 1`, `"lateness"`, `"rss_bytes"`, `"batch_size"`, `"channel"`, `"handshakes": 0`} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("the dump lacks %s:\n%s", want, b)
 		}
@@ -288,6 +288,22 @@ func TestInvalidConfig(t *testing.T) {
 		"age":                     {func(c *server.Config) { c.MaxAge = 1 }, "request age is 1ns"},
 		"store":                   {func(c *server.Config) { c.Backend = "postgres" }, `"postgres"`},
 		"connections":             {func(c *server.Config) { c.MaxConns = 1 }, "connections is 1"},
+		"snapshot rate":           {func(c *server.Config) { c.SnapshotRate = 61 }, "snapshot rate is 61"},
+		"negative snapshot rate":  {func(c *server.Config) { c.SnapshotRate = -1 }, "snapshot rate is -1"},
+		"snapshot workers":        {func(c *server.Config) { c.SnapshotWorkers = 65 }, "snapshot workers is 65"},
+		"bad UDP address":         {func(c *server.Config) { c.UDPAddr = "127.0.0.1" }, "UDP address"},
+		"UDP on any address":      {func(c *server.Config) { c.UDPAddr = "0.0.0.0:0" }, "a public UDP address is needed"},
+		"UDP on any IPv6 address": {func(c *server.Config) { c.UDPAddr = "[::]:0" }, "a public UDP address is needed"},
+		"UDP on no address":       {func(c *server.Config) { c.UDPAddr = ":0" }, "a public UDP address is needed"},
+		"UDP with a zone":         {func(c *server.Config) { c.UDPAddr = "[fe80::1%lo]:0" }, "a public UDP address is needed"},
+		"public, no port":         {func(c *server.Config) { c.UDPPublic = []string{"192.0.2.1"} }, `"192.0.2.1": want host:port`},
+		"public, port 0":          {func(c *server.Config) { c.UDPPublic = []string{"192.0.2.1:0"} }, "a port from 1"},
+		"public, named port":      {func(c *server.Config) { c.UDPPublic = []string{"192.0.2.1:http"} }, "a port from 1"},
+		"public, any address":     {func(c *server.Config) { c.UDPPublic = []string{"0.0.0.0:1"} }, "players can reach"},
+		"public, no address":      {func(c *server.Config) { c.UDPPublic = []string{":1"} }, "players can reach"},
+		"public, multicast":       {func(c *server.Config) { c.UDPPublic = []string{"[ff02::1]:1"} }, "players can reach"},
+		"public without channel":  {func(c *server.Config) { c.UDPAddr, c.UDPPublic = "none", []string{"192.0.2.1:1"} }, "channel is off"},
+		"too many public":         {func(c *server.Config) { c.UDPPublic = manyAddresses(33) }, "33 public UDP addresses"},
 	}
 	for name, tt := range tests {
 		cfg := config(t, t.TempDir())

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -32,33 +31,8 @@ var accountCommands = []command{
 	{"calibrate", "measure what hashing a password costs on this machine", accountCalibrate},
 }
 
-// account runs one of the accountCommands.
 func account(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) == 0 {
-		return usagef("say what to do: create, set-password, show, delete or calibrate")
-	}
-	switch args[0] {
-	case "help", "-h", "-help", "--help":
-		fmt.Fprint(stdout, accountSynopsis)
-		for _, c := range accountCommands {
-			fmt.Fprintf(stdout, "  %-14s%s\n", c.name, c.short)
-		}
-		fmt.Fprint(stdout, "\n\"rushgate account COMMAND --help\" explains a command's flags.\n")
-		return nil
-	}
-	i := slices.IndexFunc(accountCommands, func(c command) bool { return c.name == args[0] })
-	if i < 0 {
-		return usagef("unknown command %q: create, set-password, show, delete and calibrate are known", args[0])
-	}
-	err := accountCommands[i].run(ctx, args[1:], stdout, stderr)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return fmt.Errorf("%s: interrupted", args[0])
-	default:
-		return fmt.Errorf("%s: %w", args[0], err)
-	}
+	return group{accountSynopsis, "account", accountCommands}.run(ctx, args, stdout, stderr)
 }
 
 // accountFlags are the settings of all account commands; each command declares those that it has.

@@ -174,7 +174,7 @@ func TestAccountUsage(t *testing.T) {
 	}{
 		{"", 2, "", "create, set-password, show, delete or calibrate"},
 		{"--help", 0, "set-password  give an account another password", ""},
-		{"fly", 2, "", `unknown command "fly"`},
+		{"fly", 2, "", `unknown command "fly", want create, set-password, show, delete or calibrate`},
 		{"create --help", 0, "one line of standard input", ""},
 		{"create alice --help", 0, "[MMORPG_PASSWORD_HASH_ITERATIONS]", ""},
 		{"set-password --help", 0, "--password-pepper-file FILE", ""},

@@ -156,6 +156,21 @@ func (n *seed) Set(s string) error {
 	return nil
 }
 
+// hexID is a 64-bit number above 0 in hexadecimal, with or without 0x before it.
+type hexID uint64
+
+func (n *hexID) String() string { return fmt.Sprintf("%#x", uint64(*n)) }
+
+func (n *hexID) Set(s string) error {
+	digits := strings.TrimPrefix(strings.ToLower(s), "0x")
+	v, err := strconv.ParseUint(digits, 16, 64)
+	if err != nil || v == 0 {
+		return errors.New("must be 1 to 16 hexadecimal digits, not all of them 0")
+	}
+	*n = hexID(v)
+	return nil
+}
+
 // decimal is a positive number up to a limit.
 type decimal struct{ value, high float64 }
 
@@ -181,6 +196,23 @@ func (d *span) Set(s string) error {
 		return fmt.Errorf("must be a duration from %v to %v, such as %v", d.low, d.high, d.value)
 	}
 	d.value = v
+	return nil
+}
+
+// words is a list of words, none of them empty.
+type words []string
+
+func (w *words) String() string { return strings.Join(*w, ",") }
+
+func (w *words) Set(s string) error {
+	var list []string
+	for word := range strings.SplitSeq(s, ",") {
+		if word = strings.TrimSpace(word); word == "" {
+			return errors.New("must be words separated by commas, none of them empty")
+		}
+		list = append(list, word)
+	}
+	*w = list
 	return nil
 }
 

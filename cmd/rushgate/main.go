@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -23,8 +24,61 @@ type command struct {
 var commands = []command{
 	{"serve", "run a node", serve},
 	{"account", "create, show, change and delete accounts, and measure what hashing costs", account},
+	{"key", "change the key of the realtime channel", key},
 	{"stress", "knock at a node with many clients at once and report how it went", runStress},
 	{"version", "print the version", version},
+}
+
+// group is a command that has commands of its own.
+type group struct {
+	synopsis string // for the help
+	name     string
+	commands []command
+}
+
+// run carries out the command that args begin with.
+func (g group) run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 0 {
+		return usagef("say what to do: %s", g.among())
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		fmt.Fprint(stdout, g.synopsis)
+		for _, c := range g.commands {
+			fmt.Fprintf(stdout, "  %-14s%s\n", c.name, c.short)
+		}
+		fmt.Fprintf(stdout, "\n\"rushgate %s COMMAND --help\" explains a command's flags.\n", g.name)
+		return nil
+	}
+	i := slices.IndexFunc(g.commands, func(c command) bool { return c.name == args[0] })
+	if i < 0 {
+		return usagef("unknown command %q, want %s", args[0], g.among())
+	}
+	err := g.commands[i].run(ctx, args[1:], stdout, stderr)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return fmt.Errorf("%s: interrupted", args[0])
+	default:
+		return fmt.Errorf("%s: %w", args[0], err)
+	}
+}
+
+// among lists the commands' names.
+func (g group) among() string {
+	var list strings.Builder
+	for i, c := range g.commands {
+		switch {
+		case i == 0:
+		case i == len(g.commands)-1:
+			list.WriteString(" or ")
+		default:
+			list.WriteString(", ")
+		}
+		list.WriteString(c.name)
+	}
+	return list.String()
 }
 
 // usageError is an error in how the command was called; it ends with exit status 2.

@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 type node struct {
 	cmd         *exec.Cmd
 	http, admin string // base URLs
+	udp         string // address, or none
 	log         *syncBuffer
 	ended       chan error
 }
@@ -43,7 +44,7 @@ type node struct {
 // last.
 func startNode(t *testing.T, dir string, extra ...string) *node {
 	t.Helper()
-	args := append([]string{"serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", dir,
+	args := append([]string{"serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--udp", "127.0.0.1:0", "--data", dir,
 		"--password-hash-iterations", "1000"}, extra...)
 	n := &node{cmd: exec.Command(os.Args[0], args...), log: newSyncBuffer(), ended: make(chan error, 1)}
 	n.cmd.Env = append(os.Environ(), beRushgate+"=1")
@@ -62,11 +63,11 @@ func startNode(t *testing.T, dir string, extra ...string) *node {
 		n.ended <- n.cmd.Wait()
 		close(n.ended)
 	}()
-	m := regexp.MustCompile(`^ready http=(\S+) admin=(\S+)$`).FindStringSubmatch(line)
+	m := regexp.MustCompile(`^ready http=(\S+) admin=(\S+) udp=(\S+)$`).FindStringSubmatch(line)
 	if m == nil {
 		t.Fatalf("the first line is %q (%v); the log says:\n%s", line, err, n.log)
 	}
-	n.http, n.admin = "http://"+m[1], "http://"+m[2]
+	n.http, n.admin, n.udp = "http://"+m[1], "http://"+m[2], m[3]
 	return n
 }
 
@@ -173,6 +174,14 @@ func TestUsage(t *testing.T) {
 		{"serve --http 0.0.0.0:0", 2, "", "in the clear"},
 		{"serve --admin 0.0.0.0:0", 2, "", "not on loopback"},
 		{"serve --trusted-proxies 10.0.0.0/8,nonsense", 2, "", `"nonsense"`},
+		{"serve --udp 127.0.0.1", 2, "", "UDP address"},
+		{"serve --udp 0.0.0.0:0", 2, "", "a public UDP address is needed"},
+		{"serve --udp-public play.example.org", 2, "", `"play.example.org": want host:port`},
+		{"serve --udp-public 192.0.2.1:1,", 2, "", "separated by commas"},
+		{"serve --snapshot-rate 61", 2, "", "whole number from 1 to 60"},
+		{"serve --worker-threads 65", 2, "", "whole number from 1 to 64"},
+		{"serve --protocol-id 0x0", 2, "", "hexadecimal digits"},
+		{"serve --protocol-id 12345678901234567", 2, "", "hexadecimal digits"},
 		{"serve --world /does/not/exist", 1, "", "/does/not/exist"},
 		{"stress", 2, "", "burst or ramp"},
 		{"stress --help", 0, "--clients", ""},
@@ -199,6 +208,8 @@ func TestEnvironment(t *testing.T) {
 		"MMORPG_MAX_MESSAGES_PER_TICK":    {"max-messages-per-tick", "500", "0"},
 		"MMORPG_PASSWORD_HASH_ITERATIONS": {"password-hash-iterations", "600000", "999"},
 		"MMORPG_DB_BACKEND":               {"db", "memory", "oracle"},
+		"MMORPG_SNAPSHOT_RATE":            {"snapshot-rate", "60", "0"},
+		"MMORPG_WORKER_THREADS":           {"worker-threads", "64", "0"},
 	}
 	_, help, _ := runCommand(t, "serve", "--help")
 	for name, v := range variables {
@@ -233,6 +244,12 @@ func TestServeFlags(t *testing.T) {
 	}{
 		{"--http :1", server.Config{HTTPAddr: ":1"}, func(c server.Config) any { return c.HTTPAddr }},
 		{"--admin :2", server.Config{AdminAddr: ":2"}, func(c server.Config) any { return c.AdminAddr }},
+		{"--udp :3", server.Config{UDPAddr: ":3"}, func(c server.Config) any { return c.UDPAddr }},
+		{"--udp-public a:1,b:2", server.Config{UDPPublic: []string{"a:1", "b:2"}}, func(c server.Config) any { return c.UDPPublic }},
+		{"--protocol-id 0xFEED", server.Config{ProtocolID: 0xfeed}, func(c server.Config) any { return c.ProtocolID }},
+		{"--protocol-id feed", server.Config{ProtocolID: 0xfeed}, func(c server.Config) any { return c.ProtocolID }},
+		{"--snapshot-rate 30", server.Config{SnapshotRate: 30}, func(c server.Config) any { return c.SnapshotRate }},
+		{"--worker-threads 5", server.Config{SnapshotWorkers: 5}, func(c server.Config) any { return c.SnapshotWorkers }},
 		{"--data d", server.Config{DataDir: "d"}, func(c server.Config) any { return c.DataDir }},
 		{"--db memory", server.Config{Backend: server.Memory}, func(c server.Config) any { return c.Backend }},
 		{"--tls", server.Config{TLS: true}, func(c server.Config) any { return c.TLS }},
@@ -292,6 +309,15 @@ func TestServeFlags(t *testing.T) {
 	}
 	if cfg.Logger.Info("hello"); !strings.HasPrefix(log.String(), "{") {
 		t.Errorf("--log-format json: %s", log.String())
+	}
+}
+
+func TestReadyLineNamesTheChannel(t *testing.T) {
+	if n := startNode(t, t.TempDir()); !strings.HasPrefix(n.udp, "127.0.0.1:") || strings.HasSuffix(n.udp, ":0") {
+		t.Errorf("udp=%s", n.udp)
+	}
+	if n := startNode(t, t.TempDir(), "--udp", "none"); n.udp != "none" {
+		t.Errorf("without a channel udp=%s", n.udp)
 	}
 }
 

@@ -7,12 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate/api"
 	"github.com/rushgate/rushgate/auth"
 	"github.com/rushgate/rushgate/password"
+	"github.com/rushgate/rushgate/protocol"
 	"github.com/rushgate/rushgate/realm"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/world"
@@ -21,6 +23,10 @@ import (
 // serveFlags are the settings of a node as the command line has them.
 type serveFlags struct {
 	httpAddr, adminAddr, data, cert, key, worldFile text
+	udpAddr                                         text
+	udpPublic                                       words
+	protocolID                                      hexID
+	snapshotRate, threads                           number
 	db, logFormat, logLevel, kernel                 choice
 	pepper                                          text
 	tls, insecure                                   toggle
@@ -35,6 +41,10 @@ func newServeFlags() *serveFlags {
 	return &serveFlags{
 		httpAddr:       server.DefaultHTTPAddr,
 		adminAddr:      server.DefaultAdminAddr,
+		udpAddr:        server.DefaultUDPAddr,
+		protocolID:     hexID(protocol.ID),
+		snapshotRate:   number{realm.DefaultSnapshotRate, 1, realm.MaxSnapshotRate},
+		threads:        number{min(runtime.GOMAXPROCS(0), realm.MaxSnapshotWorkers), 1, realm.MaxSnapshotWorkers},
 		data:           server.DefaultDataDir,
 		db:             choice{"sqlite", []string{"sqlite", "memory"}},
 		logFormat:      choice{"text", []string{"text", "json"}},
@@ -55,18 +65,24 @@ func newServeFlags() *serveFlags {
 func (v *serveFlags) declare() *flags {
 	f := newFlags(`Usage: rushgate serve [flags]
 
-Runs a node until it is interrupted: players knock at --http, the operator looks at --admin. Once it accepts, it prints
-one line, "ready http=ADDR admin=ADDR". The first SIGINT or SIGTERM drains it: new logins are told that the server is
-busy, queued ones finish, everyone is saved. A second one ends it at once.
+Runs a node until it is interrupted: players knock at --http and play over --udp, the operator looks at --admin. Once it
+accepts, it prints one line, "ready http=ADDR admin=ADDR udp=ADDR". The first SIGINT or SIGTERM drains it: new logins are
+told that the server is busy, queued ones finish, everyone is saved. A second one ends it at once.
 
   rushgate serve                                          on this machine only
-  rushgate serve --http 0.0.0.0:443 --tls                 for the network, self-signed
-  rushgate serve --http :443 --tls-cert c.pem --tls-key k.pem
+  rushgate serve --http 0.0.0.0:443 --tls --udp 0.0.0.0:40000 --udp-public play.example.org:40000
+                                                          for the network, self-signed
+  rushgate serve --http :443 --tls-cert c.pem --tls-key k.pem --udp none
 
 Each flag with a name in brackets can be set by that environment variable instead.`)
 	f.add(&v.httpAddr, "http", "", "`ADDR` for players, host:port; port 0 lets the system choose")
 	f.add(&v.adminAddr, "admin", "", "`ADDR` for the operator, host:port, on loopback")
-	f.add(&v.data, "data", "", "`DIR` for the database, the node's id and its certificate")
+	f.add(&v.udpAddr, "udp", "", "`ADDR` for the realtime channel, host:port; port 0 lets the system choose, \"none\" switches the channel off")
+	f.add(&v.udpPublic, "udp-public", "", "`ADDRS` at which players reach the realtime channel, host:port, separated by commas; default is --udp, if that is one address")
+	f.add(&v.snapshotRate, "snapshot-rate", "MMORPG_SNAPSHOT_RATE", "`HZ` at which players are told of the world, 1 to 60")
+	f.add(&v.threads, "worker-threads", "MMORPG_WORKER_THREADS", "`N` goroutines encode and send snapshots, 1 to 64; unless set, as many as there are cores")
+	f.add(&v.protocolID, "protocol-id", "", "`HEX` number that tells games and their incompatible versions apart on the realtime channel")
+	f.add(&v.data, "data", "", "`DIR` for the database, the node's id, its keys and its certificate")
 	f.add(&v.db, "db", "MMORPG_DB_BACKEND", "`STORE` for players: sqlite, or memory, which forgets everything at the end")
 	f.add(&v.tls, "tls", "", "serve HTTPS; without --tls-cert with a self-signed certificate, kept in the data folder")
 	f.add(&v.cert, "tls-cert", "", "`FILE` with the certificate chain for HTTPS, PEM")
@@ -101,7 +117,11 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	err = server.Run(ctx, cfg, func(s *server.Server) {
-		fmt.Fprintf(stdout, "ready http=%s admin=%s\n", s.HTTPAddr(), s.AdminAddr())
+		udp := server.NoUDP
+		if a := s.UDPAddr(); a != nil {
+			udp = a.String()
+		}
+		fmt.Fprintf(stdout, "ready http=%s admin=%s udp=%s\n", s.HTTPAddr(), s.AdminAddr(), udp)
 	})
 	if errors.Is(err, server.ErrInvalidConfig) {
 		return usageError{err}
@@ -113,6 +133,8 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
 	cfg := server.Config{
 		HTTPAddr: string(v.httpAddr), AdminAddr: string(v.adminAddr), DataDir: string(v.data),
+		UDPAddr: string(v.udpAddr), UDPPublic: v.udpPublic, ProtocolID: uint64(v.protocolID),
+		SnapshotRate: v.snapshotRate.value, SnapshotWorkers: v.threads.value,
 		Backend: server.Backend(v.db.value),
 		TLS:     bool(v.tls), TLSCert: string(v.cert), TLSKey: string(v.key), InsecureHTTP: bool(v.insecure),
 		TrustedProxies: v.proxies, MaxConns: v.conns.value,

@@ -32,9 +32,14 @@ Clients register the accounts PREFIX-000001 and so on, or, with --mode login, lo
 registered. Who is in stays until the last one is answered; then all log out. The exit status is 1 if any client got
 no answer in time.
 
+With --play, who is in also connects to the world by UDP, walks about, and checks every snapshot. The report then tells,
+for the time after all are in (--duration), how many snapshots came out of how many, how evenly, and what the node says
+of its ticks and its CPU time meanwhile. Each client takes two open files: see "ulimit -Hn".
+
   rushgate stress burst --clients 1000                    a thousand registrations at once, on this machine
   rushgate stress burst --clients 1000 --mode login       the same accounts, later
   rushgate stress ramp --rate 50 --clients 2000 --json report.json
+  rushgate stress ramp --rate 100 --clients 1000 --play --duration 60s    a thousand players in the world for a minute
 
 Only aim this at servers that are yours.`
 
@@ -47,8 +52,8 @@ type stressFlags struct {
 	mode                                         choice
 	clients, retries                             number
 	rate                                         decimal
-	timeout                                      span
-	insecureTLS                                  toggle
+	timeout, duration                            span
+	insecureTLS, play                            toggle
 }
 
 func newStressFlags() *stressFlags {
@@ -61,6 +66,7 @@ func newStressFlags() *stressFlags {
 		retries:  number{client.DefaultMaxRetries, 0, 1000},
 		rate:     decimal{10, stress.MaxRate},
 		timeout:  span{stress.DefaultTimeout, time.Second, time.Hour},
+		duration: span{0, 0, 7 * 24 * time.Hour},
 	}
 }
 
@@ -73,6 +79,8 @@ func (v *stressFlags) declare() *flags {
 	f.add(&v.rate, "rate", "", "`R` clients start per second (ramp only)")
 	f.add(&v.retries, "retries", "", "`N` times a client that was told \"busy\" comes back")
 	f.add(&v.timeout, "timeout", "", "`TIME` a client goes on trying")
+	f.add(&v.play, "play", "", "connect to the world by UDP and play")
+	f.add(&v.duration, "duration", "", fmt.Sprintf("`TIME` that everybody stays once all are in; 0 means %v with --play and otherwise none", stress.DefaultPlay))
 	f.add(&v.prefix, "prefix", "", "`PREFIX` of the accounts' names")
 	f.add(&v.password, "password", "", "`PASSWORD` of all accounts: a test's, never a real one")
 	f.add(&v.insecureTLS, "insecure-tls", "", "accept any certificate")
@@ -120,6 +128,7 @@ func (v *stressFlags) config(scenario stress.Scenario, progress io.Writer) stres
 		Target: string(v.target), Admin: v.admin(), Scenario: scenario, Mode: stress.Mode(v.mode.value),
 		Clients: v.clients.value, Prefix: string(v.prefix), Password: string(v.password),
 		MaxRetries: v.retries.value, Timeout: v.timeout.value, InsecureTLS: bool(v.insecureTLS), Progress: progress,
+		Play: bool(v.play), Duration: v.duration.value,
 	}
 	if scenario == stress.Ramp {
 		cfg.Rate = v.rate.value

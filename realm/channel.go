@@ -1,0 +1,139 @@
+package realm
+
+import (
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/netcode"
+	"github.com/rushgate/rushgate/protocol"
+)
+
+// TokenUserData returns the user data that the connect token of a session must carry for the realm to accept the
+// connection.
+func TokenUserData(s rushgate.Session) (data [netcode.UserDataSize]byte) {
+	binary.LittleEndian.PutUint64(data[:], s.Number)
+	return data
+}
+
+// playerTable finds the sessions of players inside, for the goroutine that reads the channel.
+type playerTable struct {
+	mu       sync.RWMutex
+	sessions map[rushgate.PlayerID]*session
+}
+
+func (t *playerTable) get(id rushgate.PlayerID) *session {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.sessions[id]
+}
+
+func (t *playerTable) add(s *session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sessions[s.player] = s
+}
+
+func (t *playerTable) remove(s *session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.sessions, s.player)
+}
+
+// channelHandler is the realm as its channel sees it. The channel calls it on one goroutine.
+type channelHandler struct{ *Realm }
+
+// Connected attaches a connection to its session, or ends it if there is none: the token was of an earlier session.
+func (h channelHandler) Connected(p *netcode.Peer) {
+	s := h.byPlayer.get(rushgate.PlayerID(p.ClientID()))
+	if s == nil || binary.LittleEndian.Uint64(p.UserData()[:]) != s.number {
+		p.Disconnect()
+		return
+	}
+	l := newLink(p, s, h.cfg.SnapshotRate)
+	p.Data = l
+	s.touch(time.Now())
+	s.link.Store(l)
+	if s.gone.Load() { // it ended meanwhile, and did not see this connection
+		p.Disconnect()
+	}
+}
+
+// Received takes an intent. While the inbox is full it waits, and nothing is read: what comes then stays in the
+// socket's buffer, and is dropped there when that is full too.
+func (h channelHandler) Received(p *netcode.Peer, payload []byte) {
+	l, ok := p.Data.(*link)
+	if !ok {
+		return
+	}
+	in, err := protocol.ParseIntent(payload)
+	if err != nil {
+		h.stats.malformed.Add(1)
+		return
+	}
+	h.stats.intents.Add(1)
+	h.deliver(l, in)
+}
+
+// deliver hands an intent to the tick. It waits while the inbox is full.
+func (r *Realm) deliver(l *link, in protocol.Intent) {
+	if !l.intents.put(in) {
+		return
+	}
+	select {
+	case r.inbox <- message{session: l.session, kind: messageIntent, link: l}:
+	case <-r.quit:
+	}
+}
+
+// Disconnected leaves the session without a connection; it ends unless the player comes back in time.
+func (h channelHandler) Disconnected(p *netcode.Peer, _ error) {
+	if l, ok := p.Data.(*link); ok {
+		l.session.touch(p.LastReceived())
+		l.session.link.CompareAndSwap(l, nil)
+	}
+}
+
+// Renew returns the session of a session token and ends its realtime connection, if it has one, so that the player can
+// connect anew. Errors are as for [Realm.Character].
+func (r *Realm) Renew(token string) (rushgate.Session, error) {
+	s, err := r.authenticate(token)
+	if err != nil {
+		return rushgate.Session{}, err
+	}
+	if l := s.link.Load(); l != nil {
+		l.peer.Disconnect()
+	}
+	return r.describe(s), nil
+}
+
+// intentSlot holds the newest intent of a connection until the tick takes it. However many a player sends, one waits.
+type intentSlot struct {
+	mu      sync.Mutex
+	newest  protocol.Intent
+	any     bool // there was one ever
+	waiting bool
+}
+
+// put keeps an intent if it is newer than all before. It reports whether the tick has to be told: the first one since
+// it last looked.
+func (s *intentSlot) put(in protocol.Intent) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.any && !protocol.Newer(in.Seq, s.newest.Seq) {
+		return false
+	}
+	s.newest, s.any = in, true
+	tell := !s.waiting
+	s.waiting = true
+	return tell
+}
+
+// take returns the newest intent.
+func (s *intentSlot) take() protocol.Intent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = false
+	return s.newest
+}

@@ -1,0 +1,339 @@
+package realm
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/memnet"
+	"github.com/rushgate/rushgate/netcode"
+	"github.com/rushgate/rushgate/protocol"
+)
+
+var nodeAddr = netip.MustParseAddrPort("192.0.2.1:40000")
+
+// arena is a running realm with a channel on a network in memory.
+type arena struct {
+	*fixture
+	network *memnet.Network
+	key     netcode.Key
+	clients int
+}
+
+func newArena(t *testing.T, network memnet.Options, change func(*Config)) *arena {
+	t.Helper()
+	a := &arena{network: memnet.New(network)}
+	conn, err := memnet.Listen[netcode.Message](a.network, nodeAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.key, err = netcode.NewKey(nil); err != nil {
+		t.Fatal(err)
+	}
+	channel, err := netcode.NewServer(netcode.ServerConfig{
+		Conn: conn, ProtocolID: protocol.ID, Keys: []netcode.Key{a.key}, Addresses: []netip.AddrPort{nodeAddr}, MaxClients: 64,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.fixture = newFixture(t, func(c *Config) {
+		c.Channel, c.SnapshotWorkers = channel, 2
+		if change != nil {
+			change(c)
+		}
+	})
+	return a
+}
+
+// enterLive brings a player inside the running realm.
+func (a *arena) enterLive(t *testing.T, name string) rushgate.Session {
+	t.Helper()
+	r := a.live(t, name)
+	if r.err != nil || r.count != 1 {
+		t.Fatalf("%s: %+v", name, r)
+	}
+	return r.session
+}
+
+// playing is a client that acknowledges what it gets and remembers it.
+type playing struct {
+	client *netcode.Client
+	done   chan struct{}
+
+	mu        sync.Mutex
+	snapshots []protocol.Snapshot
+	sizes     []int
+	failed    []error
+	err       error // how it ended
+}
+
+// dial connects a session's player.
+func (a *arena) dial(t *testing.T, s rushgate.Session) (*playing, error) {
+	t.Helper()
+	a.clients++
+	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 2}), uint16(1000+a.clients))
+	token, err := netcode.NewConnectToken(netcode.TokenSpec{
+		ProtocolID: protocol.ID, ClientID: uint64(s.Player), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(30 * time.Second),
+		Timeout: 10 * time.Second, Addresses: []netip.AddrPort{nodeAddr}, UserData: TokenUserData(s),
+	}, &a.key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := netcode.Dial(t.Context(), token, netcode.ClientOptions{
+		Dial: func(_ context.Context, to netip.AddrPort) (net.Conn, error) { return a.network.Dial(from, to) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	p := &playing{client: c, done: make(chan struct{})}
+	go p.run()
+	t.Cleanup(func() { c.Close(); <-p.done })
+	return p, nil
+}
+
+func (p *playing) run() {
+	defer close(p.done)
+	var decoder protocol.Decoder
+	buf := make([]byte, netcode.MaxPayload)
+	seq, received := uint32(0), 0
+	for {
+		n, err := p.client.Read(buf)
+		if err != nil {
+			p.mu.Lock()
+			p.err = err
+			p.mu.Unlock()
+			return
+		}
+		var s protocol.Snapshot
+		err = decoder.Decode(buf[:n], &s)
+		p.mu.Lock()
+		if err != nil {
+			p.failed = append(p.failed, err)
+		} else {
+			p.snapshots, p.sizes = append(p.snapshots, s), append(p.sizes, n)
+		}
+		p.mu.Unlock()
+		if received++; err == nil && received%3 == 0 { // not every snapshot is acknowledged
+			seq++
+			p.client.Write(protocol.AppendIntent(nil, protocol.Intent{Seq: seq, Ack: s.Tick, Intent: rushgate.Intent{MoveX: 1}}))
+		}
+	}
+}
+
+// taken returns what has come since the last call.
+func (p *playing) taken() (snapshots []protocol.Snapshot, sizes []int, failed []error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	snapshots, sizes, failed = p.snapshots, p.sizes, p.failed
+	p.snapshots, p.sizes, p.failed = nil, nil, nil
+	return
+}
+
+func TestSnapshotsArriveAtTheirRate(t *testing.T) {
+	for _, rate := range []int{1, 7, 20, 60} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newArena(t, memnet.Options{Delay: 5 * time.Millisecond}, func(c *Config) { c.SnapshotRate = rate })
+			var players []*playing
+			for _, name := range []string{"alice", "bob", "carol"} {
+				p, err := a.dial(t, a.enterLive(t, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				players = append(players, p)
+			}
+			time.Sleep(2 * time.Second)
+			for _, p := range players {
+				p.taken()
+			}
+			time.Sleep(10 * time.Second)
+			for i, p := range players {
+				got, sizes, failed := p.taken()
+				if len(failed) != 0 || len(got) < 10*rate-1 || len(got) > 10*rate+1 {
+					t.Errorf("rate %d: player %d got %d snapshots in 10 s, failed %v", rate, i, len(got), failed)
+					continue
+				}
+				last := got[len(got)-1]
+				if len(last.Entities) != 2 || last.Intent == 0 || last.Own.HP != 100 {
+					t.Errorf("rate %d: the last snapshot is %+v", rate, last)
+				}
+				if sizes[len(sizes)-1] > 40 && rate >= 7 {
+					t.Errorf("rate %d: %d bytes for what has not changed: not a delta", rate, sizes[len(sizes)-1])
+				}
+			}
+			if st := a.Stats(); st.Connected != 3 || st.SnapshotsSkipped != 0 || st.Malformed != 0 || st.Intents == 0 {
+				t.Errorf("stats %+v", st)
+			}
+			if err := a.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			<-players[0].done
+			if !errors.Is(players[0].err, net.ErrClosed) {
+				var state netcode.StateError
+				if !errors.As(players[0].err, &state) || state.State != netcode.StateDisconnected {
+					t.Errorf("after the realm stopped the client ended with %v", players[0].err)
+				}
+			}
+		})
+	}
+}
+
+func TestSnapshotsOverABadNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArena(t, memnet.Options{Loss: 0.3, Duplicate: 0.1, Reorder: 0.2, Delay: 40 * time.Millisecond, Seed: 1}, nil)
+		p, err := a.dial(t, a.enterLive(t, "alice"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := a.dial(t, a.enterLive(t, "bob"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.taken()
+		time.Sleep(20 * time.Second)
+		got, sizes, _ := p.taken()
+		deltas := 0
+		for i, s := range got {
+			if s.Own.HP != 100 || len(s.Entities) > 0 && s.Entities[0].Name != "bob" {
+				t.Fatalf("snapshot %d is %+v", i, s)
+			}
+			if len(s.Entities) == 1 && sizes[i] < 40 {
+				deltas++
+			}
+		}
+		if len(got) < 200 || deltas < len(got)/2 {
+			t.Errorf("%d snapshots, %d of them deltas", len(got), deltas)
+		}
+	})
+}
+
+func TestConnectionKeepsTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArena(t, memnet.Options{}, nil)
+		s := a.enterLive(t, "alice")
+		p, err := a.dial(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * DefaultSessionTimeout)
+		if a.Players() != 1 {
+			t.Fatal("a session with a connection has ended")
+		}
+		p.client.Close()
+		time.Sleep(DefaultSessionTimeout - 2*time.Second)
+		if a.Players() != 1 {
+			t.Error("the session ended together with its connection")
+		}
+		time.Sleep(4 * time.Second)
+		if st := a.Stats(); a.Players() != 0 || st.SessionsTimedOut != 1 || st.Connected != 0 {
+			t.Errorf("%d inside after %v without a connection, %+v", a.Players(), DefaultSessionTimeout, st)
+		}
+	})
+}
+
+func TestEndOfTheSessionEndsTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArena(t, memnet.Options{}, nil)
+		s := a.enterLive(t, "alice")
+		p, err := a.dial(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Logout(t.Context(), s.Token); err != nil {
+			t.Fatal(err)
+		}
+		<-p.done
+		if a.Stats().Connected != 0 {
+			t.Errorf("%d connected after the logout", a.Stats().Connected)
+		}
+		// The token of a session that is over does not let anyone stay, nor into the player's next session.
+		r := a.live(t, "alice")
+		if r.err != nil {
+			// the attempt is the one of the ended session
+			ar, again := a.admit(t, "alice", "alice-2")
+			a.Enter(ar)
+			time.Sleep(time.Second)
+			synctest.Wait()
+			r = again
+		}
+		if r.err != nil {
+			t.Fatal(r.err)
+		}
+		if old, err := a.dial(t, s); err == nil {
+			<-old.done
+		}
+		time.Sleep(time.Second)
+		if a.Stats().Connected != 0 {
+			t.Error("the token of an earlier session connected")
+		}
+		fresh, err := a.dial(t, r.session)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if got, _, _ := fresh.taken(); len(got) == 0 {
+			t.Error("no snapshots for the next session")
+		}
+	})
+}
+
+func TestRenewMakesRoomForANewConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArena(t, memnet.Options{}, nil)
+		s := a.enterLive(t, "alice")
+		old, err := a.dial(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		renewed, err := a.Renew(s.Token)
+		if err != nil || renewed.Number != s.Number {
+			t.Fatalf("renewed %+v, %v", renewed, err)
+		}
+		start := time.Now()
+		p, err := a.dial(t, renewed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wait := time.Since(start); wait > 2*time.Second {
+			t.Errorf("connecting anew took %v", wait)
+		}
+		<-old.done
+		time.Sleep(time.Second)
+		if got, _, _ := p.taken(); len(got) < 10 {
+			t.Errorf("%d snapshots over the new connection", len(got))
+		}
+		if _, err := a.Renew("no such token"); !errors.Is(err, rushgate.BadCredentials) {
+			t.Errorf("an unknown token: %v", err)
+		}
+	})
+}
+
+// TestPlayerLearnsWhatIsSaved checks that a snapshot tells of a death and a level only when the store has them.
+func TestPlayerLearnsWhatIsSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newArena(t, memnet.Options{}, nil)
+		s := a.enterLive(t, "alice")
+		p, err := a.dial(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.store.setFail(errors.New("away"))
+		a.world.befall(s.Player, func(c *rushgate.Character) { c.Level, c.Deaths, c.HP = 5, 1, 0 })
+		time.Sleep(time.Second)
+		got, _, _ := p.taken()
+		if own := got[len(got)-1].Own; own.Level != 1 || own.Deaths != 0 || own.HP <= 0 {
+			t.Errorf("told before it was saved: %+v", own)
+		}
+		a.store.setFail(nil)
+		time.Sleep(10 * time.Second)
+		got, _, _ = p.taken()
+		if own := got[len(got)-1].Own; own.Level != 5 || own.Deaths != 1 || own.HP != 0 {
+			t.Errorf("told after it was saved: %+v", own)
+		}
+	})
+}

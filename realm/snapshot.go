@@ -1,0 +1,245 @@
+package realm
+
+import (
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/latency"
+	"github.com/rushgate/rushgate/netcode"
+	"github.com/rushgate/rushgate/protocol"
+)
+
+const (
+	// viewsAtOnce is how many views there are for the tick to fill: one that is being sent and one that waits. When both
+	// are taken the tick goes on without, and those whose turn it was get their next snapshot a turn later.
+	viewsAtOnce = 2
+	// chunk is how many snapshots a worker makes before it lets others run: about 100 µs worth.
+	chunk = 16
+)
+
+// view is what the tick hands over: a copy of all that is to be seen, and who is to see it now. Until it comes back
+// nobody changes it.
+type view struct {
+	tick       uint32
+	entities   []rushgate.Entity
+	recipients []recipient
+}
+
+// recipient is a player whose turn it is, with what the tick knows of them.
+type recipient struct {
+	link   *link
+	told   told
+	ack    uint32 // tick of the newest snapshot that the player has
+	intent uint32 // sequence number of the newest intent applied
+	self   int32  // the player's own entity in the view, or none; found by the snapshotter
+}
+
+const none = -1
+
+// frame is a view as it goes over the wire, kept as long as snapshots can be deltas against it.
+type frame struct {
+	tick   uint32
+	states []protocol.State
+}
+
+// snapshotter turns views into snapshots and sends them, on goroutines of its own. One frame is worked on at a time.
+type snapshotter struct {
+	radius  int32 // of what players see, in 1/64 unit
+	idle    chan *view
+	views   chan *view
+	workers []*snapshotWorker
+
+	frames [protocol.MaxBase + 1]frame // by tick
+	zones  []uint16                    // of the present frame's entities
+	near   interest
+	found  map[uint64]int32 // player to entity, for those not found where they were last
+
+	// The work under way, for the workers.
+	view  *view
+	frame *frame
+	next  atomic.Int64 // first recipient that nobody has taken
+
+	sent, skipped atomic.Int64
+	duration      latency.Histogram // of a frame, from the tick's handing it over to the last datagram
+}
+
+// snapshotWorker is what one goroutine needs to make snapshots.
+type snapshotWorker struct {
+	work     chan *sync.WaitGroup
+	batch    *netcode.Batch
+	encoder  protocol.Encoder
+	search   search
+	baseline []*protocol.State
+}
+
+func newSnapshotter(channel *netcode.Server, workers int, radius float64) *snapshotter {
+	s := &snapshotter{
+		radius: protocol.Fixed(radius),
+		idle:   make(chan *view, viewsAtOnce),
+		views:  make(chan *view, viewsAtOnce),
+		found:  make(map[uint64]int32),
+	}
+	for range viewsAtOnce {
+		s.idle <- &view{}
+	}
+	for range workers {
+		s.workers = append(s.workers, &snapshotWorker{work: make(chan *sync.WaitGroup), batch: channel.NewBatch()})
+	}
+	s.duration.Init()
+	return s
+}
+
+// take returns a view to fill, or nil when the snapshotter is behind.
+func (s *snapshotter) take() *view {
+	select {
+	case v := <-s.idle:
+		v.entities, v.recipients = v.entities[:0], v.recipients[:0]
+		return v
+	default:
+		return nil
+	}
+}
+
+// put gives a view back unused, or hands it over when it has recipients. It never blocks.
+func (s *snapshotter) put(v *view) {
+	if len(v.recipients) == 0 {
+		s.idle <- v
+		return
+	}
+	s.views <- v
+}
+
+// close ends run; no more views may come.
+func (s *snapshotter) close() { close(s.views) }
+
+// run sends views until the snapshotter is closed and returns when its workers have ended.
+func (s *snapshotter) run() {
+	var workers, frame sync.WaitGroup
+	for _, w := range s.workers {
+		workers.Go(func() {
+			for done := range w.work {
+				s.sendShare(w)
+				done.Done()
+			}
+		})
+	}
+	for v := range s.views {
+		start := time.Now()
+		s.prepare(v)
+		frame.Add(len(s.workers))
+		for _, w := range s.workers {
+			w.work <- &frame
+		}
+		frame.Wait()
+		s.duration.Record(time.Since(start))
+		clear(v.recipients) // links of players who leave are not to be kept
+		s.idle <- v
+	}
+	for _, w := range s.workers {
+		close(w.work)
+	}
+	workers.Wait()
+}
+
+// prepare makes a view the present frame and finds the recipients in it.
+func (s *snapshotter) prepare(v *view) {
+	f := &s.frames[v.tick%uint32(len(s.frames))]
+	f.tick = v.tick
+	f.states, s.zones = f.states[:0], s.zones[:0]
+	for i := range v.entities {
+		f.states = append(f.states, protocol.Quantise(&v.entities[i]))
+		s.zones = append(s.zones, v.entities[i].Zone)
+	}
+	s.near.build(f.states, s.zones)
+	s.locate(v)
+	s.view, s.frame = v, f
+	s.next.Store(0)
+}
+
+// locate finds the recipients' own entities: where they were last time, or else by looking through all.
+func (s *snapshotter) locate(v *view) {
+	missing := false
+	for i := range v.recipients {
+		r := &v.recipients[i]
+		r.self = r.link.self
+		if int(r.self) >= len(v.entities) || r.self < 0 || v.entities[r.self].ID != uint64(r.link.player) {
+			r.self, missing = none, true
+		}
+	}
+	if !missing {
+		return
+	}
+	clear(s.found)
+	for i := range v.entities {
+		s.found[v.entities[i].ID] = int32(i)
+	}
+	for i := range v.recipients {
+		r := &v.recipients[i]
+		if r.self == none {
+			if at, ok := s.found[uint64(r.link.player)]; ok {
+				r.self, r.link.self = at, at
+			}
+		}
+	}
+}
+
+// sendShare sends snapshots until the present frame's recipients are all taken. It yields after each chunk, so that a
+// tick that is due waits for one chunk at most.
+func (s *snapshotter) sendShare(w *snapshotWorker) {
+	for {
+		from := int(s.next.Add(chunk)) - chunk
+		if from >= len(s.view.recipients) {
+			return
+		}
+		to := min(from+chunk, len(s.view.recipients))
+		for i := from; i < to; i++ {
+			s.send(w, &s.view.recipients[i])
+		}
+		_ = w.batch.Flush() // what the network does not take is lost like any datagram, and counted by the channel
+		runtime.Gosched()
+	}
+}
+
+// send makes one player's snapshot and puts it into the worker's batch.
+func (s *snapshotter) send(w *snapshotWorker, r *recipient) {
+	if r.self == none { // the world does not show the player: there is nothing to tell
+		return
+	}
+	header := protocol.Header{Tick: s.frame.tick, Intent: r.intent, Own: r.own(&s.view.entities[r.self], &s.frame.states[r.self])}
+	w.baseline = w.baseline[:0]
+	if base := r.link.sentAt(r.ack, s.frame.tick); base != nil {
+		header.Base = base.tick
+		for _, i := range base.entities {
+			w.baseline = append(w.baseline, &base.frame.states[i])
+		}
+	}
+	w.encoder.Begin(header, w.baseline)
+	sent := r.link.begin(s.frame)
+	for _, v := range w.search.nearest(&s.near, s.frame.states, s.zones[r.self], r.self, s.radius) {
+		if !w.encoder.Add(&s.frame.states[v.index()]) {
+			break
+		}
+		sent.entities = append(sent.entities, v.index())
+	}
+	if w.batch.Add(r.link.peer, w.encoder.Bytes()) == nil {
+		s.sent.Add(1)
+	}
+}
+
+// own is what a player is told of their own entity. Level and deaths are those that the store has, and a death that it
+// does not have yet does not show.
+func (r *recipient) own(e *rushgate.Entity, s *protocol.State) protocol.Own {
+	own := protocol.Own{
+		Zone: e.Zone, X: s.X, Y: s.Y, HP: s.HP, MaxHP: s.MaxHP, XP: e.XP, Flags: s.Flags,
+		Level:  uint16(min(max(r.told.level, 0), math.MaxUint16)),
+		Deaths: uint32(min(max(r.told.deaths, 0), math.MaxUint32)),
+	}
+	if int(e.Deaths) > r.told.deaths {
+		own.HP = max(own.HP, 1)
+	}
+	return own
+}
