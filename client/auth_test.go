@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -23,6 +24,12 @@ const (
 	password = "hunter2-secret"
 	token    = "tok-secret-0123"
 	granted  = `{"player_id":12,"session_token":"` + token + `","expires_at":"2026-01-02T15:04:05.123Z"}`
+)
+
+// grantedChannel is the same answer from a server that has a realtime channel.
+var (
+	connectToken   = bytes.Repeat([]byte("tic-secret-0123\n"), 128)
+	grantedChannel = strings.TrimSuffix(granted, "}") + `,"connect_token":"` + base64.StdEncoding.EncodeToString(connectToken) + `"}`
 )
 
 // script is a RoundTripper that answers each try with the next step, and records when it came and with which attempt.
@@ -390,6 +397,9 @@ func TestBadAnswers(t *testing.T) {
 		"no token":       says(200, `{"player_id":1,"expires_at":"2026-01-02T15:04:05Z"}`),
 		"token breaks":   says(200, `{"player_id":1,"session_token":"x\r\nEvil: 1","expires_at":"2026-01-02T15:04:05Z"}`),
 		"no expiry":      says(200, `{"player_id":1,"session_token":"x"}`),
+		"short connect":  says(200, strings.TrimSuffix(granted, "}")+`,"connect_token":"AAAA"}`),
+		"empty connect":  says(200, strings.TrimSuffix(granted, "}")+`,"connect_token":""}`),
+		"no base64":      says(200, strings.Replace(grantedChannel, "dGlj", "\u002a\u002a", 1)),
 		"no content":     says(204, ""),
 		"redirect":       says(307, "", "Location", "http://evil.test/"),
 		"404 elsewhere":  says(404, "not found"),

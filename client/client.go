@@ -17,12 +17,19 @@
 //	}
 //	defer session.Logout(ctx)
 //
+// # Realtime
+//
+// [Session.Connect] opens the connection over which the game is played: [Realtime.SendIntent] says what the player wants,
+// [Realtime.Views] and [Realtime.Latest] show the world, [Interpolate] moves things smoothly between two views. A
+// connection that is lost is made again without the game's doing, for as long as the session lasts; [Realtime.Events]
+// tells of it.
+//
 // # Errors
 //
 // Where the server gave a reason, the error is a [*rushgate.Refusal]; match it with errors.Is against the reasons of
 // package rushgate. A reason that this version does not know is kept as it came. Register and Login return a
 // [*BusyError] once their retries are used up. An answer that never came is [ErrNoAnswer], one that makes no sense
-// [ErrBadAnswer]. No error contains a password or a session token.
+// [ErrBadAnswer]. No error contains a password or a token.
 //
 // # Lost answers
 //

@@ -26,6 +26,8 @@ var (
 	ErrTryTimeout = errors.New("the time for a try is up")
 	// ErrBadAnswer is wrapped by errors of requests whose answer is not one of a Rushgate server.
 	ErrBadAnswer = errors.New("the answer makes no sense")
+	// ErrNoChannel is wrapped by errors of sessions on a server that has no realtime channel.
+	ErrNoChannel = errors.New("the server has no realtime channel")
 )
 
 // Bounds of what a server can make the client keep or believe.
@@ -36,6 +38,9 @@ const (
 	maxToken      = 4 << 10   // bytes
 	maxRetryAfter = 24 * time.Hour
 )
+
+// connectTokenSize is what a connect token of the netcode 1.02 standard has, in bytes.
+const connectTokenSize = 2048
 
 // request is one call of the API.
 type request struct {

@@ -11,10 +11,10 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// Session is a player's stay on the server. It ends with [Session.Logout], or at [Session.ExpiresAt] if no
-// authenticated call comes before. Its methods may be called from many goroutines at once.
+// Session is a player's stay on the server. It ends with [Session.Logout], or at [Session.ExpiresAt] if neither an
+// authenticated call nor anything from a [Realtime] comes before. Its methods may be called from many goroutines at once.
 //
-// A Session never shows its token, however it is printed, logged or marshalled.
+// A Session never shows its tokens, however it is printed, logged or marshalled.
 type Session struct {
 	// PlayerID is the player who logged in.
 	PlayerID rushgate.PlayerID
@@ -27,6 +27,12 @@ type grant struct {
 	// token is a function because fmt prints the fields of a Session inside another struct without asking its
 	// String method, and for some verbs even what they point to; but never what a function returns.
 	token func() string
+	// connect is the connect token that came with the session, nil if the server has no realtime channel; a function for
+	// the same reason.
+	connect func() []byte
+
+	since   time.Time  // when the session's answer came
+	channel channelUse // of the realtime channel
 
 	mu      sync.Mutex
 	expires time.Time
@@ -54,6 +60,7 @@ func (c *Client) newSession(r request, ans answer) (*Session, error) {
 		PlayerID rushgate.PlayerID `json:"player_id"`
 		Token    string            `json:"session_token"`
 		Expires  time.Time         `json:"expires_at"`
+		Connect  []byte            `json:"connect_token"`
 	}
 	if err := r.decode(ans, &body, http.StatusOK, http.StatusCreated); err != nil {
 		return nil, err
@@ -65,8 +72,13 @@ func (c *Client) newSession(r request, ans answer) (*Session, error) {
 		return nil, r.bad("a session without a usable token")
 	case body.Expires.IsZero():
 		return nil, r.bad("a session without an expiry")
+	case body.Connect != nil && len(body.Connect) != connectTokenSize:
+		return nil, r.bad("a connect token of %d bytes", len(body.Connect))
 	}
-	g := &grant{token: func() string { return body.Token }, expires: body.Expires}
+	g := &grant{
+		token: func() string { return body.Token }, connect: func() []byte { return body.Connect }, expires: body.Expires,
+		since: time.Now(),
+	}
 	return &Session{PlayerID: body.PlayerID, client: c, grant: g}, nil
 }
 
@@ -78,6 +90,45 @@ func validToken(s string) bool {
 		}
 	}
 	return s != "" && len(s) <= maxToken
+}
+
+// connectToken returns the connect token that came with the session, good for one connection within half a minute; nil
+// if the server has no realtime channel. It is not to be changed.
+func (s Session) connectToken() []byte { return s.grant.connect() }
+
+// renew returns another connect token for a session, and keeps the session open. The server ends the session's realtime
+// connection, if there is one. It is tried once. The error is [ErrNoChannel] if the server has no realtime channel and
+// [rushgate.BadCredentials] if the session has ended.
+func (c *Client) renew(ctx context.Context, s Session) ([]byte, error) {
+	r := request{op: "connect", method: http.MethodPost, path: "/v1/connect", token: s.grant.token()}
+	ans, err := c.exchange(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if ans.status == http.StatusNotFound {
+		return nil, fmt.Errorf("client: connect: %w", ErrNoChannel)
+	}
+	var body struct {
+		Connect []byte    `json:"connect_token"`
+		Expires time.Time `json:"expires_at"`
+	}
+	if err := r.decode(ans, &body, http.StatusOK); err != nil {
+		return nil, err
+	}
+	if len(body.Connect) != connectTokenSize {
+		return nil, r.bad("a connect token of %d bytes", len(body.Connect))
+	}
+	s.extend(body.Expires)
+	return body.Connect, nil
+}
+
+// extend notes until when the session now lasts.
+func (s Session) extend(expires time.Time) {
+	s.grant.mu.Lock()
+	defer s.grant.mu.Unlock()
+	if expires.After(s.grant.expires) {
+		s.grant.expires = expires
+	}
 }
 
 // ExpiresAt returns when the session ends, by the server's clock, if no authenticated call comes before. Every call of
@@ -115,11 +166,7 @@ func (s Session) Me(ctx context.Context) (Player, error) {
 	if body.PlayerID != s.PlayerID {
 		return Player{}, r.bad("the state of player %d, not %d", body.PlayerID, s.PlayerID)
 	}
-	s.grant.mu.Lock()
-	if body.Expires.After(s.grant.expires) {
-		s.grant.expires = body.Expires
-	}
-	s.grant.mu.Unlock()
+	s.extend(body.Expires)
 	return Player{
 		ID: body.PlayerID, Name: body.Name, Zone: body.Zone, X: body.X, Y: body.Y, HP: body.HP, XP: body.XP,
 		Level: body.Level, Deaths: body.Deaths, Playtime: time.Duration(body.PlaytimeMS) * time.Millisecond,
@@ -140,7 +187,7 @@ func (s Session) Logout(ctx context.Context) error {
 	return r.refusal(ans)
 }
 
-// String returns the session's player id and expiry, never its token.
+// String returns the session's player id and expiry, never its tokens.
 func (s Session) String() string {
 	if s.grant == nil {
 		return "no session"

@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -202,7 +203,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		slog.New(slog.NewTextHandler(&shown, nil)).Info("x", "v", v)
 	}
 	s := &script{steps: []step{
-		says(200, granted),
+		says(200, grantedChannel),
 		says(401, `{"reason":"bad-credentials","message":"password `+password+` is wrong"}`),
 		says(500, `{"reason":"internal-error","message":"`+password+`"}`),
 		says(400, password),
@@ -230,7 +231,13 @@ func TestSecretsStaySecret(t *testing.T) {
 	_, err = session.Me(t.Context())
 	show(err)
 	show(session.Logout(t.Context()))
-	for _, secret := range []string{password, token, fmt.Sprintf("%x", token), fmt.Sprintf("%x", password)} {
+	secrets := []string{password, token, fmt.Sprintf("%x", token), fmt.Sprintf("%x", password)}
+	ticket := connectToken[:16] // it is this, over and over
+	for _, form := range []string{"%s", "%x", "%d"} {
+		secrets = append(secrets, strings.Trim(fmt.Sprintf(form, ticket), "[]\n"))
+	}
+	secrets = append(secrets, base64.StdEncoding.EncodeToString(connectToken[:15]))
+	for _, secret := range secrets {
 		if strings.Contains(shown.String(), secret) {
 			t.Errorf("%q was shown:\n%s", secret, shown.String())
 		}
@@ -272,6 +279,7 @@ func TestNew(t *testing.T) {
 // FuzzAnswer looks for answers that crash the client or that it takes for what they are not.
 func FuzzAnswer(f *testing.F) {
 	f.Add(200, []byte(granted), "")
+	f.Add(201, []byte(grantedChannel), "")
 	f.Add(503, []byte(`{"reason":"server-busy","retry_after_ms":9223372036854775807}`), "Fri, 02 Jan 2026 15:04:05 GMT")
 	f.Add(429, []byte(`{"reason":"rate-limited","message":"\u001b"}`), "18446744073709551616")
 	f.Add(401, []byte(`{"reason":"bad-credentials"}`), "1")

@@ -23,6 +23,7 @@ func TestConnectionsOverABadNetwork(t *testing.T) {
 		stop := make(chan struct{})
 		quit := sync.OnceFunc(func() { close(stop) })
 		defer quit()
+		var staying sync.WaitGroup
 		var connected []*wireClient
 		for n := range clients {
 			c := f.dial(clientAddr(n), f.token(spec(uint64(n))))
@@ -30,14 +31,14 @@ func TestConnectionsOverABadNetwork(t *testing.T) {
 				t.Fatalf("client %d could not connect", n)
 			}
 			connected = append(connected, c)
-			go c.stay(stop)
+			staying.Go(func() { c.stay(stop) })
 		}
 		time.Sleep(time.Minute)
 		if got := f.events.connected(); got != clients {
 			t.Errorf("%d of %d clients are left after a minute", got, clients)
 		}
 		quit()
-		time.Sleep(time.Second) // the clients have stopped
+		staying.Wait()
 		for n, c := range connected {
 			for i := range 100 {
 				c.payload(fmt.Sprint(i))

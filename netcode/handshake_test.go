@@ -230,7 +230,8 @@ func TestAnswersAreSmallerThanWhatTheyAnswer(t *testing.T) {
 		answered := func(from int, p []byte, want packetType) {
 			t.Helper()
 			answers := f.inject(clientAddr(from), p)
-			if len(answers) != 1 || packetType(answers[0][0]&15) != want {
+			// A client that got its slot also gets the keep-alives of the next pass.
+			if len(answers) == 0 || len(answers) > 1 && want != packetKeepAlive || packetType(answers[0][0]&15) != want {
 				t.Fatalf("answers %x, want one of type %d", answers, want)
 			}
 			if len(answers[0]) >= len(p) {

@@ -5,9 +5,12 @@ import (
 	"net/netip"
 	"reflect"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/rushgate/rushgate/internal/memnet"
 )
 
 // The history against a model: a slice that is searched from end to end.
@@ -161,6 +164,33 @@ func TestIgnoredStatsShowEveryCause(t *testing.T) {
 			t.Errorf("%s shows %d, want %d", v.Type().Field(i).Name, got, i+1)
 		}
 	}
+}
+
+func TestStatsCountPacketsAndBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := serve(t, memnet.Options{}, 4, nil)
+		c := f.connected(1)
+		c.payload("hello")
+		c.drain(time.Second)
+		f.server.Stop()
+		c.drain(time.Second)
+		sent, received := 0, 0
+		for _, p := range c.sent {
+			sent += len(p)
+		}
+		for _, p := range c.received {
+			received += p.size
+		}
+		got := f.server.Stats()
+		if got.PacketsReceived != uint64(len(c.sent)) || got.BytesReceived != uint64(sent) {
+			t.Errorf("received %d packets, %d bytes, want %d, %d", got.PacketsReceived, got.BytesReceived,
+				len(c.sent), sent)
+		}
+		if got.PacketsSent != uint64(len(c.received)) || got.BytesSent != uint64(received) || got.PacketsNotSent != 0 {
+			t.Errorf("sent %d packets, %d bytes, want %d, %d; %d not sent", got.PacketsSent, got.BytesSent,
+				len(c.received), received, got.PacketsNotSent)
+		}
+	})
 }
 
 func TestStatsAsJSON(t *testing.T) {

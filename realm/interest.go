@@ -11,10 +11,6 @@ const (
 	maxVisible = 64
 	// maxCandidates bounds the search where players crowd: of a crowd on one spot any of them will do.
 	maxCandidates = 512
-	// minCellShift makes cells of 8 units or more; positions are in 1/64 unit.
-	minCellShift = 9
-	// maxSide is the most cells along one side of a zone's grid, which bounds its memory.
-	maxSide = 128
 )
 
 // interest finds who is near whom in one frame. It is built anew for each frame, by counting sort, and keeps its
@@ -30,9 +26,11 @@ type interest struct {
 // point is what a search looks at, side by side in memory.
 type point struct{ x, y, index int32 }
 
-// zoneGrid divides the part of a zone in which anything is into square cells.
+// zoneGrid divides the part of a zone in which anything is into square cells, no more than there are entities: a few in
+// each cell make for the fewest looks at what is too far away.
 type zoneGrid struct {
 	zone                   uint16
+	count                  int64 // of its entities
 	minX, minY, maxX, maxY int32
 	shift                  uint
 	cols, rows             int32
@@ -76,11 +74,12 @@ func resize(s []int32, n int) []int32 { return slices.Grow(s[:0], n)[:n] }
 func (n *interest) stretch(zone uint16, s *protocol.State) {
 	slot := n.slot[zone]
 	if slot == 0 {
-		n.zones = append(n.zones, zoneGrid{zone: zone, minX: s.X, minY: s.Y, maxX: s.X, maxY: s.Y})
+		n.zones = append(n.zones, zoneGrid{zone: zone, count: 1, minX: s.X, minY: s.Y, maxX: s.X, maxY: s.Y})
 		n.slot[zone] = uint16(len(n.zones))
 		return
 	}
 	g := &n.zones[slot-1]
+	g.count++
 	g.minX, g.maxX = min(g.minX, s.X), max(g.maxX, s.X)
 	g.minY, g.maxY = min(g.minY, s.Y), max(g.maxY, s.Y)
 }
@@ -91,7 +90,7 @@ func (n *interest) layOut() int {
 	for i := range n.zones {
 		g := &n.zones[i]
 		width, height := int64(g.maxX)-int64(g.minX), int64(g.maxY)-int64(g.minY)
-		for g.shift = minCellShift; max(width, height)>>g.shift >= maxSide; g.shift++ {
+		for g.shift = 0; (width>>g.shift+1)*(height>>g.shift+1) > g.count; g.shift++ {
 		}
 		g.cols, g.rows = int32(width>>g.shift)+1, int32(height>>g.shift)+1
 		g.first = cells
@@ -128,7 +127,7 @@ func (s *search) nearest(n *interest, states []protocol.State, zone uint16, self
 	g := &n.zones[n.slot[zone]-1]
 	me := point{states[self].X, states[self].Y, self}
 	s.near, s.reach2 = s.near[:0], uint64(int64(radius)*int64(radius))
-	last := (radius >> g.shift) + 1
+	last := min((radius>>g.shift)+1, max(g.cols, g.rows))
 	for ring := int32(0); ring <= last && len(s.near) < maxCandidates; ring++ {
 		s.ring(n, g, me, ring)
 		if len(s.near) >= maxVisible && s.complete(g.seen(me, ring)) {

@@ -18,9 +18,12 @@ type link struct {
 	applied uint32 // the newest intent that the world has
 
 	// Owned by the snapshotter.
+	rate uint32 // snapshots per second
 	self int32  // the player's entity in the last view, as a hint
-	ring []sent // the snapshots of the last protocol.MaxBase ticks, reused in turn
-	next int
+	ring []sent // the snapshots of the last protocol.MaxBase ticks
+
+	neighbours []known // whom the player sees, nearest first, as of the tick looked
+	looked     uint32
 }
 
 // sent is a snapshot as the player has it, if it arrived: the entities of a frame that it told of, in its order.
@@ -30,10 +33,16 @@ type sent struct {
 	entities []int32
 }
 
+// known is an entity and where it was in the last frame.
+type known struct {
+	id uint64
+	at int32
+}
+
 func newLink(peer *netcode.Peer, s *session, rate int) *link {
 	return &link{
-		peer: peer, player: s.player, session: s, self: none,
-		ring: make([]sent, protocol.MaxBase*rate/rushgate.TickRate+1),
+		peer: peer, player: s.player, session: s, rate: uint32(rate), self: none,
+		ring: make([]sent, protocol.MaxBase*rate/rushgate.TickRate+2),
 	}
 }
 
@@ -42,18 +51,21 @@ func (l *link) sentAt(tick, now uint32) *sent {
 	if age := now - tick; tick == 0 || age == 0 || age > protocol.MaxBase {
 		return nil
 	}
-	for i := range l.ring {
-		if s := &l.ring[i]; s.tick == tick && s.frame != nil && s.frame.tick == tick {
-			return s
-		}
+	if s := l.place(tick); s.tick == tick && s.frame != nil && s.frame.tick == tick {
+		return s
 	}
 	return nil
 }
 
 // begin records that a snapshot of a frame is being made.
 func (l *link) begin(f *frame) *sent {
-	s := &l.ring[l.next]
-	l.next = (l.next + 1) % len(l.ring)
+	s := l.place(f.tick)
 	s.tick, s.frame, s.entities = f.tick, f, s.entities[:0]
 	return s
+}
+
+// place is where in the ring the snapshot of a tick stands. The ring is long enough for the snapshots of MaxBase ticks
+// to have places of their own.
+func (l *link) place(tick uint32) *sent {
+	return &l.ring[uint64(tick)*uint64(l.rate)/rushgate.TickRate%uint64(len(l.ring))]
 }

@@ -19,6 +19,8 @@ const (
 	viewsAtOnce = 2
 	// chunk is how many snapshots a worker makes before it lets others run: about 100 µs worth.
 	chunk = 16
+	// lookInterval is how many ticks pass between two searches for whom a player sees: 200 ms.
+	lookInterval = rushgate.TickRate / 5
 )
 
 // view is what the tick hands over: a copy of all that is to be seen, and who is to see it now. Until it comes back
@@ -219,15 +221,40 @@ func (s *snapshotter) send(w *snapshotWorker, r *recipient) {
 	}
 	w.encoder.Begin(header, w.baseline)
 	sent := r.link.begin(s.frame)
-	for _, v := range w.search.nearest(&s.near, s.frame.states, s.zones[r.self], r.self, s.radius) {
-		if !w.encoder.Add(&s.frame.states[v.index()]) {
+	for _, k := range s.seen(w, r) {
+		if !w.encoder.Add(&s.frame.states[k.at]) {
 			break
 		}
-		sent.entities = append(sent.entities, v.index())
+		sent.entities = append(sent.entities, k.at)
 	}
 	if w.batch.Add(r.link.peer, w.encoder.Bytes()) == nil {
 		s.sent.Add(1)
 	}
+}
+
+// seen returns whom a player sees, nearest first. The search is the dearest part of a snapshot, so it is made only every
+// lookInterval, or when somebody is no longer where they were in the view; in between nobody comes or goes, but everybody
+// moves.
+func (s *snapshotter) seen(w *snapshotWorker, r *recipient) []known {
+	l := r.link
+	if l.looked != 0 && s.frame.tick-l.looked < lookInterval && s.present(l.neighbours, s.zones[r.self]) {
+		return l.neighbours
+	}
+	l.looked, l.neighbours = s.frame.tick, l.neighbours[:0]
+	for _, v := range w.search.nearest(&s.near, s.frame.states, s.zones[r.self], r.self, s.radius) {
+		l.neighbours = append(l.neighbours, known{s.frame.states[v.index()].ID, v.index()})
+	}
+	return l.neighbours
+}
+
+// present reports whether all of them are where they were in the view, and in a zone.
+func (s *snapshotter) present(neighbours []known, zone uint16) bool {
+	for _, k := range neighbours {
+		if int(k.at) >= len(s.zones) || s.zones[k.at] != zone || s.frame.states[k.at].ID != k.id {
+			return false
+		}
+	}
+	return true
 }
 
 // own is what a player is told of their own entity. Level and deaths are those that the store has, and a death that it

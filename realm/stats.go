@@ -66,6 +66,7 @@ type Stats struct {
 	Connected        int   `json:"connected"`         // players with a realtime connection now
 	Intents          int64 `json:"intents"`           // received
 	Malformed        int64 `json:"malformed"`         // messages of players that made no sense
+	SnapshotRate     int   `json:"snapshot_rate"`     // per player and second, as configured
 	Snapshots        int64 `json:"snapshots"`         // sent
 	SnapshotsSkipped int64 `json:"snapshots_skipped"` // ticks that sent none because the snapshots before were still under way
 
@@ -88,8 +89,8 @@ func (r *Realm) Stats() Stats {
 		SessionsOpened: s.opened.Load(), SessionsClosed: s.closed.Load(),
 		SessionsTimedOut: s.timedOut.Load(), SessionsEvicted: s.evicted.Load(), InboxFull: s.inboxFull.Load(),
 		Saves: r.saver.saves.Load(), SaveRetries: r.saver.retries.Load(), Unsaved: r.saver.waiting(),
-		Lateness: s.lateness.Summary(), Duration: s.duration.Summary(), Save: r.saver.duration.Summary(),
-		Intents: s.intents.Load(), Malformed: s.malformed.Load(),
+		Lateness: s.lateness.Detailed(), Duration: s.duration.Detailed(), Save: r.saver.duration.Summary(),
+		SnapshotRate: r.cfg.SnapshotRate, Intents: s.intents.Load(), Malformed: s.malformed.Load(),
 	}
 	if r.snapshots != nil {
 		out.Connected = r.cfg.Channel.Stats().Clients

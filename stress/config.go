@@ -2,9 +2,10 @@
 //
 // [Run] starts every player as a real [client.Client] with a connection of its own and, when the target is on
 // loopback, a source address of its own, so that the server's per-address protections see what they would see in the
-// wild. Players who got in keep their session open until the last one has an outcome, and then log out. Meanwhile a
-// probe polls the target's /healthz on a fixed schedule. The [Report] holds the outcomes and latencies, and what the
-// server's own metrics say about the same time.
+// wild. Players who got in keep their session open until the last one has an outcome, or play for a while if
+// [Config.Play] is set, and then log out. While they come in, a probe polls the target's /healthz on a fixed schedule.
+// The [Report] holds the outcomes and latencies, what the players saw of the world, and what the server's own metrics say
+// about the same time.
 package stress
 
 import (
@@ -49,6 +50,7 @@ const (
 	DefaultPrefix   = "stress"
 	DefaultPassword = "stress-test-password" // no secret: stress accounts belong on test servers
 	DefaultTimeout  = 120 * time.Second
+	DefaultPlay     = 60 * time.Second // Config.Duration with Config.Play
 )
 
 // Config says what to do to which server. The zero value of each field but Target and Clients selects its default.
@@ -74,6 +76,12 @@ type Config struct {
 	MaxRetries int
 	// Timeout is how long a player goes on trying, all retries together. Default [DefaultTimeout].
 	Timeout time.Duration
+	// Play has each player who got in connect to the world by UDP, walk about in it and check what it shows, rather
+	// than only keep the session open.
+	Play bool
+	// Duration is how long everybody stays once the last one has an outcome and, with Play, is connected. Default
+	// [DefaultPlay] with Play, otherwise none: the players leave at once.
+	Duration time.Duration
 	// InsecureTLS accepts any certificate of Target and Admin.
 	InsecureTLS bool
 	// RootCAs, if set, are the only certificate authorities trusted.
@@ -83,11 +91,15 @@ type Config struct {
 	Progress io.Writer
 	Terminal bool
 
-	dial   dialFunc       // in place of net.Dialer, for tests
-	random func() float64 // in [0,1), for the players' backoff and keep-alives; nil: math/rand/v2
+	dial    dialFunc       // in place of net.Dialer, for tests
+	dialUDP dialUDPFunc    // likewise
+	random  func() float64 // in [0,1), for the players' backoff, keep-alives and walks; nil: math/rand/v2
 }
 
-type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+type (
+	dialFunc    func(ctx context.Context, network, address string) (net.Conn, error)
+	dialUDPFunc func(ctx context.Context, server netip.AddrPort) (net.Conn, error)
+)
 
 // withDefaults returns the configuration with its defaults filled in, or an error that names the field at fault.
 func (cfg Config) withDefaults() (Config, error) {
@@ -96,6 +108,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	setDefault(&cfg.Prefix, DefaultPrefix)
 	setDefault(&cfg.Password, DefaultPassword)
 	setDefault(&cfg.Timeout, DefaultTimeout)
+	if cfg.Play {
+		setDefault(&cfg.Duration, DefaultPlay)
+	}
 	if _, err := client.New(cfg.Target, client.Options{}); err != nil {
 		return cfg, invalid("Target", err)
 	}
@@ -126,6 +141,8 @@ func (cfg Config) withDefaults() (Config, error) {
 		return cfg, invalid("Rate", fmt.Errorf("only scenario %q has one", Ramp))
 	case cfg.Timeout < 0:
 		return cfg, invalid("Timeout", fmt.Errorf("%v is negative", cfg.Timeout))
+	case cfg.Duration < 0:
+		return cfg, invalid("Duration", fmt.Errorf("%v is negative", cfg.Duration))
 	}
 	return cfg, nil
 }
@@ -194,5 +211,19 @@ func (cfg *Config) transport(i int, spread bool) *http.Transport {
 		ReadBufferSize:         1 << 10,
 		WriteBufferSize:        1 << 10,
 		Protocols:              &http1,
+	}
+}
+
+// realtimeDial returns how player i makes sockets to the world, nil for the default.
+func (cfg *Config) realtimeDial(i int, spread bool) dialUDPFunc {
+	if cfg.dialUDP != nil || !spread {
+		return cfg.dialUDP
+	}
+	return func(ctx context.Context, server netip.AddrPort) (net.Conn, error) {
+		var d net.Dialer
+		if server.Addr().IsLoopback() && server.Addr().Is4() { // from a loopback address nothing else can be reached
+			d.LocalAddr = &net.UDPAddr{IP: source(i).AsSlice()}
+		}
+		return d.DialContext(ctx, "udp", server.String())
 	}
 }

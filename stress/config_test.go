@@ -32,6 +32,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		{"Prefix", func(c *Config) { c.Prefix = strings.Repeat("x", 26) }},
 		{"Password", func(c *Config) { c.Password = "line\nbreak" }},
 		{"Timeout", func(c *Config) { c.Timeout = -1 }},
+		{"Duration", func(c *Config) { c.Duration = -1 }},
 	}
 	for _, tt := range tests {
 		cfg := good

@@ -2,6 +2,7 @@ package stress
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ type fake struct {
 	// logout and healthz, if set, run before the answer.
 	logout, healthz func(r *http.Request)
 	metrics         []string // answers of /metrics.json in order, the last one for ever
+	// connect, if set, makes connect tokens.
+	connect func(player string) []byte
 
 	mu       sync.Mutex
 	tries    map[string]int
@@ -107,6 +110,12 @@ func (f *fake) Close() error { close(f.closed); return nil }
 func (f *fake) Addr() net.Addr { return &net.UnixAddr{Name: "fake"} }
 
 func (f *fake) action(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("action") == "connect" {
+		f.session(func(w http.ResponseWriter, _ *http.Request, name string) {
+			fmt.Fprintf(w, `{"expires_at":"2026-01-02T15:04:05Z"%s}`, f.connectToken(name))
+		})(w, r)
+		return
+	}
 	if r.PathValue("action") == "logout" {
 		f.session(func(w http.ResponseWriter, r *http.Request, name string) {
 			if f.logout != nil {
@@ -143,7 +152,15 @@ func (f *fake) admit(w http.ResponseWriter, name string, after time.Duration) {
 	f.players++
 	f.lastCall[name] = time.Now()
 	w.WriteHeader(http.StatusCreated)
-	fmt.Fprintf(w, `{"player_id":%s,"session_token":%q,"expires_at":"2026-01-02T15:04:05Z"}`, idOf(name), name)
+	fmt.Fprintf(w, `{"player_id":%s,"session_token":%q,"expires_at":"2026-01-02T15:04:05Z"%s}`, idOf(name), name, f.connectToken(name))
+}
+
+// connectToken returns the field of an answer that holds one, if there are any.
+func (f *fake) connectToken(name string) string {
+	if f.connect == nil {
+		return ""
+	}
+	return `,"connect_token":"` + base64.StdEncoding.EncodeToString(f.connect(idOf(name))) + `"`
 }
 
 // session lets in whoever has one; the token is the name.

@@ -19,6 +19,7 @@ const (
 // player is one simulated player.
 type player struct {
 	run       *run
+	number    int // from 0
 	name      string
 	client    *client.Client
 	transport *http.Transport
@@ -30,7 +31,7 @@ type player struct {
 }
 
 func (r *run) newPlayer(i int) *player {
-	p := &player{run: r, name: account(r.cfg.Prefix, i), transport: r.cfg.transport(i, r.spread)}
+	p := &player{run: r, number: i, name: account(r.cfg.Prefix, i), transport: r.cfg.transport(i, r.spread)}
 	c, err := client.New(r.cfg.Target, client.Options{
 		Transport:  p.transport,
 		MaxRetries: r.cfg.MaxRetries,
@@ -48,8 +49,14 @@ func (r *run) newPlayer(i int) *player {
 func (p *player) play(ctx context.Context, due time.Time) {
 	defer p.transport.CloseIdleConnections()
 	session := p.knock(ctx, due)
+	stay := p.stay
+	if session != nil && p.run.cfg.Play {
+		if w := p.enter(ctx, session); w != nil {
+			stay = w.stay
+		}
+	}
 	p.run.knocking.Done()
-	if session != nil && p.stay(session) {
+	if session != nil && stay(session) {
 		p.leave(session)
 	}
 }

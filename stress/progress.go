@@ -18,14 +18,21 @@ type progress struct {
 	terminal bool
 	clients  int
 	tally    *tally
-	painted  bool // the two lines above the cursor are ours to paint over
+	play     *playTally // nil: nobody is to play
+	painted  bool       // the two lines above the cursor are ours to paint over
 
 	done chan struct{}
 	wg   sync.WaitGroup
 }
 
-func startProgress(cfg *Config, t *tally) *progress {
-	p := &progress{w: cfg.Progress, terminal: cfg.Terminal, clients: cfg.Clients, tally: t, done: make(chan struct{})}
+func startProgress(r *run) *progress {
+	cfg := &r.cfg
+	p := &progress{
+		w: cfg.Progress, terminal: cfg.Terminal, clients: cfg.Clients, tally: &r.tally, done: make(chan struct{}),
+	}
+	if cfg.Play {
+		p.play = &r.play
+	}
 	if p.w != nil {
 		p.wg.Go(p.loop)
 	}
@@ -55,13 +62,17 @@ func (p *progress) loop() {
 }
 
 // show writes two lines: Active are the players who have started and are knocking or inside, Pending those who have no
-// outcome yet.
+// outcome yet, Playing those with a connection to the world.
 func (p *progress) show() {
 	c := p.tally.snapshot()
 	s := p.tally.success.Summary()
 	away := c.busy + c.rateLimited + c.refused + c.timedOut + c.dropped + c.interrupted
 	active := c.started - away - c.out - c.stillIn - c.sessionsLost
-	const first = "[STRESS] Active: %d | Pending: %d | Auth ok=%d fail=%d timeout=%d busy=%d"
+	playing := ""
+	if p.play != nil {
+		playing = fmt.Sprintf(" | Playing: %d", p.play.connected.Load())
+	}
+	const first = "[STRESS] Active: %d | Pending: %d | Auth ok=%d fail=%d timeout=%d busy=%d%s"
 	const second = "Auth latency: min=%.1fs avg=%.1fs max=%.1fs p99=%.1fs"
 	begin, end := "", "\n"
 	if p.terminal {
@@ -72,6 +83,6 @@ func (p *progress) show() {
 		p.painted = true
 	}
 	fmt.Fprintf(p.w, begin+first+end+second+end,
-		active, p.clients-c.outcomes(), c.ok, c.rateLimited+c.refused+c.dropped, c.timedOut, c.busy,
+		active, p.clients-c.outcomes(), c.ok, c.rateLimited+c.refused+c.dropped, c.timedOut, c.busy, playing,
 		s.Min/1000, s.Mean/1000, s.Max/1000, s.P99/1000)
 }

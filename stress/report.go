@@ -14,7 +14,8 @@ type Report struct {
 	Target    string    `json:"target"`
 	Rate      float64   `json:"rate_per_s,omitempty"` // scenario Ramp
 	StartedAt time.Time `json:"started_at"`
-	// Interrupted says that the run was cancelled before every player had an outcome.
+	// Interrupted says that the run was cancelled before every player had an outcome, or before they had stayed as
+	// long as they were to.
 	Interrupted bool `json:"interrupted"`
 
 	// Each of the Clients is counted in exactly one of the following.
@@ -63,13 +64,15 @@ type Report struct {
 	LoggedOut        int `json:"logged_out"`
 	LogoutsFailed    int `json:"logouts_failed"`
 
+	// Play is null unless the players were to play, all had an outcome, and some were in.
+	Play *PlayReport `json:"play"`
 	// Server is null without server metrics.
 	Server *ServerReport `json:"server"`
 	// Notes are sentences about what is missing from the report and why.
 	Notes []string `json:"notes"`
 }
 
-// ProbeReport is what polling the target's /healthz every 50 ms showed during the load.
+// ProbeReport is what polling the target's /healthz every 50 ms showed while the players came in.
 type ProbeReport struct {
 	Answered int             `json:"answered"`
 	Failed   int             `json:"failed"`  // no answer within 5 s, a broken connection, or not 200

@@ -107,7 +107,7 @@ func TestReportJSONNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.Fields(`busy busy_answer clients dropped failed first_answer hash_bound_ratio hash_bound_s in_on_try
-		in_on_try_share interrupted keep_alives_failed logged_out logins_per_s logouts_failed mode notes ok
+		in_on_try_share interrupted keep_alives_failed logged_out logins_per_s logouts_failed mode notes ok play
 		players_at_end players_before players_expected_at_end probe rate_limited rate_per_s scenario server
 		sessions_lost start_delay started_at success target timed_out tries tries_per_success unfinished wall_s`)
 	if got := slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) {

@@ -20,8 +20,9 @@ type run struct {
 	cfg    Config
 	spread bool // players have source addresses of their own
 	tally  tally
+	play   playTally // of Config.Play
 
-	knocking sync.WaitGroup // players without an outcome
+	knocking sync.WaitGroup // players without an outcome, or not yet connected
 	players  sync.WaitGroup // goroutines
 
 	staying context.Context // ends when the players inside are to leave
@@ -29,14 +30,18 @@ type run struct {
 	exits   chan struct{}   // semaphore of logoutsAtOnce
 }
 
-// Run carries out cfg. It returns an error only if cfg is not valid; whatever happens to the players is in the report.
+// Run carries out cfg. It returns an error only if cfg is not valid, or takes more files than the process may open, which
+// is [ErrTooManyFiles]; whatever happens to the players is in the report.
 //
 // When ctx is cancelled, the load stops, the players inside log out within 10 s, and the report is marked as
 // interrupted. A run otherwise ends when every player has an outcome, cfg.Timeout after the last start at the latest,
-// and the players inside have logged out, which is bounded too.
+// cfg.Duration has passed, and the players inside have logged out, which is bounded too.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
+		return nil, err
+	}
+	if err := cfg.checkFiles(); err != nil {
 		return nil, err
 	}
 	if cfg.random == nil {
@@ -51,6 +56,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	look := newObserver(&cfg, spread)
 	defer look.close()
 	look.before(ctx, rep)
+	r.play.init(look.snapshotRate())
 
 	// What follows the load must also happen when ctx has been cancelled.
 	beyond := context.WithoutCancel(ctx)
@@ -58,30 +64,63 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	defer dismiss()
 	r.staying = staying
 
-	progress := startProgress(&cfg, &r.tally)
+	progress := startProgress(r)
 	probe := startProbe(ctx, &cfg, spread)
 	rep.StartedAt = r.startPlayers(ctx)
 	r.knocking.Wait()
 	rep.Interrupted = r.tally.outcomes() < cfg.Clients
 	rep.Probe = probe.stop(rep.Interrupted)
+	if !rep.Interrupted {
+		r.remain(ctx, look, rep)
+	}
 
 	observing, cancel := context.WithTimeout(beyond, pick(rep.Interrupted, observeTimeInterrupted, observeTime))
 	defer cancel()
 	look.after(observing, rep)
 
-	r.leaving, cancel = context.WithCancel(beyond)
+	r.seeOff(ctx, dismiss)
+	progress.stop()
+
+	r.tally.fill(rep)
+	r.play.fill(rep)
+	rep.derive()
+	return rep, nil
+}
+
+// seeOff has the players leave, and returns when they have or their time for it is up, which is shorter when ctx is done.
+func (r *run) seeOff(ctx context.Context, dismiss context.CancelFunc) {
+	leaving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	r.leaving = leaving
 	limit := time.AfterFunc(logoutTime, cancel)
 	defer limit.Stop()
 	hurry := context.AfterFunc(ctx, func() { limit.Reset(logoutTimeInterrupted) })
 	defer hurry()
 	dismiss()
 	r.players.Wait()
-	progress.stop()
+}
 
-	r.tally.fill(rep)
-	rep.derive()
-	return rep, nil
+// remain leaves the players be for as long as they are to stay, and looks at the server before and after if they play.
+func (r *run) remain(ctx context.Context, look *observer, rep *Report) {
+	if r.cfg.Duration == 0 || r.tally.snapshot().ok == 0 {
+		return
+	}
+	if r.cfg.Play {
+		rep.Play = new(PlayReport)
+		look.playBegins(ctx, rep)
+		r.play.open()
+	}
+	timer := time.NewTimer(r.cfg.Duration)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		rep.Interrupted = true
+	}
+	if r.cfg.Play {
+		r.play.shut()
+		look.playEnds(context.WithoutCancel(ctx), rep)
+	}
 }
 
 // startPlayers starts the players on schedule, until ctx is done. It returns when the schedule began.

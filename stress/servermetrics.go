@@ -29,14 +29,22 @@ type serverMetrics struct {
 	} `json:"auth"`
 	Tick struct {
 		TickCounters
-		Lateness latency.Summary `json:"lateness"`
-		Duration latency.Summary `json:"duration"`
+		Lateness         latency.Summary `json:"lateness"`
+		Duration         latency.Summary `json:"duration"`
+		SnapshotRate     float64         `json:"snapshot_rate"`
+		Snapshots        int64           `json:"snapshots"`
+		SnapshotsSkipped int64           `json:"snapshots_skipped"`
 	} `json:"tick"`
 	Process struct {
 		RSSBytes   int64   `json:"rss_bytes"`
 		CPUSeconds float64 `json:"cpu_seconds"`
 		Cores      int     `json:"cores"`
 	} `json:"process"`
+}
+
+// restartedSince reports whether the server was restarted between an earlier reading and m.
+func (m *serverMetrics) restartedSince(earlier *serverMetrics) bool {
+	return m.Process.CPUSeconds < earlier.Process.CPUSeconds || m.Tick.Ticks < earlier.Tick.Ticks
 }
 
 // observer looks at the server from outside, before and after the load.
@@ -55,6 +63,14 @@ func newObserver(cfg *Config, spread bool) *observer {
 	}
 	o.client = c
 	return o
+}
+
+// snapshotRate returns how many snapshots per second the server says it sends to each player, 0 if it does not say.
+func (o *observer) snapshotRate() float64 {
+	if o.first == nil {
+		return 0
+	}
+	return o.first.Tick.SnapshotRate
 }
 
 func (o *observer) close() {
@@ -98,7 +114,7 @@ func (o *observer) after(ctx context.Context, rep *Report) {
 		rep.note(fmt.Sprintf("no server metrics from after the run: %v", err))
 		return
 	}
-	if m.Process.CPUSeconds < o.first.Process.CPUSeconds || m.Tick.Ticks < o.first.Tick.Ticks {
+	if m.restartedSince(o.first) {
 		rep.note("the server was restarted during the run: its counters are those since")
 		o.first = new(serverMetrics)
 	}
@@ -137,6 +153,7 @@ func (o *observer) metrics(ctx context.Context) (*serverMetrics, error) {
 
 // serverReport tells what happened between two readings.
 func serverReport(a, b *serverMetrics) *ServerReport {
+	b.Tick.Lateness.Buckets, b.Tick.Duration.Buckets = "", "" // for computing, not for reading
 	return &ServerReport{
 		Auth:       b.Auth.Counters.since(a.Auth.Counters),
 		BatchSizes: since(b.Auth.BatchSize, a.Auth.BatchSize),

@@ -12,6 +12,8 @@ import (
 	"github.com/rushgate/rushgate/internal/latency"
 )
 
+const mib = 1 << 20
+
 // WriteText writes the report as tables for a terminal. The error is that of w.
 func (r *Report) WriteText(w io.Writer) error {
 	var b bytes.Buffer
@@ -21,6 +23,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	r.writeOutcomes(&b)
 	r.writeLatencies(&b)
+	if r.Play != nil {
+		r.Play.write(&b)
+	}
 	if r.Server != nil {
 		r.Server.write(&b)
 	}
@@ -97,7 +102,6 @@ func (s *ServerReport) write(b *bytes.Buffer) {
 	for _, size := range slices.SortedFunc(maps.Keys(s.BatchSizes), bySize) {
 		fmt.Fprintf(b, " %s×%d", size, s.BatchSizes[size])
 	}
-	const mib = 1 << 20
 	fmt.Fprintf(b, "\nCPU %.2f s on %d cores; RSS %.1f MiB, %.1f MiB before; %d workers; a hash took %.1f ms in a full batch when the server started\n",
 		s.CPUSeconds, s.Cores, float64(s.RSSAtEnd)/mib, float64(s.RSSBefore)/mib, s.Workers, s.HashMS)
 }

@@ -66,26 +66,42 @@ type Summary struct {
 	Max   float64 `json:"max_ms"`
 	// Sum is exact; it tells totals such as time spent hashing.
 	Sum float64 `json:"sum_ms"`
+	// Buckets is the histogram itself, of which [Summary.Since] computes what happened between two summaries: numbers
+	// of durations by µs, as in "20:153 21:99". Only [Histogram.Detailed] fills it.
+	Buckets string `json:"buckets,omitempty"`
 }
 
 // Summary returns the figures of all durations recorded so far.
-func (h *Histogram) Summary() Summary {
+func (h *Histogram) Summary() Summary { return summarise(h.export()) }
+
+// export copies what has been recorded. Nothing else is done under the lock: a tick may be waiting to record.
+func (h *Histogram) export() (*hdrhistogram.Histogram, time.Duration) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	if h.hist == nil || h.hist.TotalCount() == 0 {
+		h.mu.Unlock()
+		return nil, 0
+	}
+	counts, sum := h.hist.Export(), h.sum
+	h.mu.Unlock()
+	return hdrhistogram.Import(counts), sum
+}
+
+// summarise returns the figures of a histogram, nil being an empty one.
+func summarise(hist *hdrhistogram.Histogram, sum time.Duration) Summary {
+	if hist == nil {
 		return Summary{}
 	}
 	ms := func(us int64) float64 { return float64(us) / 1000 }
-	n := h.hist.TotalCount()
+	n := hist.TotalCount()
 	return Summary{
 		Count: n,
-		Min:   ms(h.hist.Min()),
-		Mean:  h.sum.Seconds() * 1000 / float64(n),
-		P50:   ms(h.hist.ValueAtPercentile(50)),
-		P90:   ms(h.hist.ValueAtPercentile(90)),
-		P99:   ms(h.hist.ValueAtPercentile(99)),
-		P999:  ms(h.hist.ValueAtPercentile(99.9)),
-		Max:   ms(h.hist.Max()),
-		Sum:   h.sum.Seconds() * 1000,
+		Min:   ms(hist.Min()),
+		Mean:  sum.Seconds() * 1000 / float64(n),
+		P50:   ms(hist.ValueAtPercentile(50)),
+		P90:   ms(hist.ValueAtPercentile(90)),
+		P99:   ms(hist.ValueAtPercentile(99)),
+		P999:  ms(hist.ValueAtPercentile(99.9)),
+		Max:   ms(hist.Max()),
+		Sum:   sum.Seconds() * 1000,
 	}
 }

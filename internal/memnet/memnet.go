@@ -154,7 +154,7 @@ func (n *Network) arm() {
 	if len(n.flying) == 0 {
 		return
 	}
-	wait := time.Until(n.flying[0].due)
+	wait := max(time.Until(n.flying[0].due), 1) // inside a synctest bubble a timer must not be set to the past
 	if n.timer == nil {
 		n.timer = time.AfterFunc(wait, n.land)
 		return

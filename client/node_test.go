@@ -1,0 +1,330 @@
+package client
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/memnet"
+	"github.com/rushgate/rushgate/netcode"
+	"github.com/rushgate/rushgate/protocol"
+)
+
+const (
+	nodePlayer  = 12
+	nodeStep    = 3 // ticks between two snapshots: 20 Hz
+	nodeToken   = 30 * time.Second
+	nodeTimeout = 10 * time.Second
+)
+
+var nodeAddr = netip.MustParseAddrPort("10.0.0.1:40000")
+
+// node is a server in memory, to be used in a synctest bubble: HTTP by its method RoundTrip, the realtime channel over
+// a network in memory. Its world is a function of the tick, see entityAt.
+type node struct {
+	t       *testing.T
+	network *memnet.Network
+	server  *netcode.Server
+	key     netcode.Key
+	ticking sync.WaitGroup
+	quit    chan struct{}
+
+	mu       sync.Mutex
+	noAnswer bool // to HTTP
+	over     bool // the session has ended
+	rewind   bool // the world is to begin again
+	renewals int
+	ports    uint16
+	links    map[*netcode.Peer]*nodeLink
+	got      []gotIntent
+	sent     []sentSnapshot
+}
+
+type nodeLink struct {
+	ack, applied uint32
+	sent         map[uint32][]*protocol.State
+}
+
+type gotIntent struct {
+	at time.Time
+	protocol.Intent
+}
+
+type sentSnapshot struct {
+	tick, base uint32
+	size       int
+}
+
+// startNode starts a node for so many players. stop must be called within the bubble.
+func startNode(t *testing.T, opts memnet.Options, slots int) *node {
+	t.Helper()
+	n := &node{
+		t: t, network: memnet.New(opts), key: netcode.Key{7}, quit: make(chan struct{}),
+		links: map[*netcode.Peer]*nodeLink{},
+	}
+	conn, err := memnet.Listen[netcode.Message](n.network, nodeAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.server, err = netcode.NewServer(netcode.ServerConfig{
+		Conn: conn, ProtocolID: protocol.ID, Keys: []netcode.Key{n.key}, Addresses: []netip.AddrPort{nodeAddr},
+		MaxClients: slots,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.server.Start(n)
+	n.ticking.Go(n.tick)
+	return n
+}
+
+func (n *node) stop() {
+	close(n.quit)
+	n.ticking.Wait()
+	n.server.Stop()
+}
+
+// tick sends snapshots.
+func (n *node) tick() {
+	ticker := time.NewTicker(nodeStep * rushgate.TickInterval)
+	defer ticker.Stop()
+	batch := n.server.NewBatch()
+	var encoder protocol.Encoder
+	for tick := uint32(nodeStep); ; tick += nodeStep {
+		select {
+		case <-ticker.C:
+		case <-n.quit:
+			return
+		}
+		n.mu.Lock()
+		if n.rewind {
+			tick, n.rewind = nodeStep, false
+		}
+		for p, l := range n.links {
+			n.sent = append(n.sent, l.send(batch, &encoder, p, tick))
+		}
+		n.mu.Unlock()
+		if err := batch.Flush(); err != nil {
+			n.t.Error(err)
+		}
+	}
+}
+
+func (l *nodeLink) send(batch *netcode.Batch, encoder *protocol.Encoder, p *netcode.Peer, tick uint32) sentSnapshot {
+	own := protocol.Own{Zone: 1, X: protocol.Fixed(selfAt(tick)), HP: 90, MaxHP: 100}
+	h := protocol.Header{Tick: tick, Intent: l.applied, Own: own}
+	baseline := l.sent[l.ack]
+	if baseline != nil && tick-l.ack <= protocol.MaxBase {
+		h.Base = l.ack
+	}
+	encoder.Begin(h, baseline)
+	var states []*protocol.State
+	for i := range 20 {
+		e := entityAt(i, tick)
+		s := protocol.Quantise(&e)
+		if encoder.Add(&s) {
+			states = append(states, &s)
+		}
+	}
+	l.sent[tick] = states
+	_ = batch.Add(p, encoder.Bytes()) // a peer that has gone
+	return sentSnapshot{tick, h.Base, len(encoder.Bytes())}
+}
+
+// selfAt is the player's x coordinate at a tick.
+func selfAt(tick uint32) float64 { return float64(tick) / protocol.Scale }
+
+// entityAt is entity i at a tick: half of them move, and all have hit points of their own.
+func entityAt(i int, tick uint32) rushgate.Entity {
+	e := rushgate.Entity{
+		ID: uint64(100 + i), Name: fmt.Sprintf("entity number %d", i), Zone: 1, Kind: 2, Level: 3,
+		X: float64(i), Y: 5, HP: int32(i), MaxHP: 50,
+	}
+	if i%2 == 0 {
+		e.Y = math.Mod(float64(tick)/8, 1000)
+	}
+	return e
+}
+
+// check compares a view with the world at its tick.
+func (n *node) check(v *View) {
+	n.t.Helper()
+	if v.Self.X != selfAt(v.Tick) || v.Self.ID != nodePlayer || v.Self.HP != 90 || v.Self.MaxHP != 100 || v.Self.Zone != 1 {
+		n.t.Errorf("tick %d: self %+v", v.Tick, v.Self)
+	}
+	if len(v.Entities) != 20 {
+		n.t.Errorf("tick %d: %d entities", v.Tick, len(v.Entities))
+	}
+	for i, e := range v.Entities {
+		if e != entityAt(i, v.Tick) {
+			n.t.Errorf("tick %d: entity %+v, want %+v", v.Tick, e, entityAt(i, v.Tick))
+			return
+		}
+	}
+}
+
+func (n *node) Connected(p *netcode.Peer) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.links[p] = &nodeLink{sent: map[uint32][]*protocol.State{}}
+}
+
+func (n *node) Received(p *netcode.Peer, payload []byte) {
+	in, err := protocol.ParseIntent(payload)
+	if err != nil {
+		n.t.Error(err)
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.got = append(n.got, gotIntent{time.Now(), in})
+	if l := n.links[p]; l.applied == 0 || protocol.Newer(in.Seq, l.applied) {
+		l.ack, l.applied = in.Ack, in.Seq
+	}
+}
+
+func (n *node) Disconnected(p *netcode.Peer, _ error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.links, p)
+}
+
+// kick ends all connections.
+func (n *node) kick() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for p := range n.links {
+		p.Disconnect()
+	}
+}
+
+// intents returns what has come since the last call.
+func (n *node) intents() []gotIntent {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	got := n.got
+	n.got = nil
+	return got
+}
+
+// snapshots returns what was sent since the last call.
+func (n *node) snapshots() []sentSnapshot {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	sent := n.sent
+	n.sent = nil
+	return sent
+}
+
+func (n *node) set(change func(*node)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	change(n)
+}
+
+func (n *node) token() string {
+	b, err := netcode.NewConnectToken(netcode.TokenSpec{
+		ProtocolID: protocol.ID, ClientID: nodePlayer, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(nodeToken),
+		Timeout: nodeTimeout, Addresses: []netip.AddrPort{nodeAddr},
+	}, &n.key, nil)
+	if err != nil {
+		n.t.Error(err)
+	}
+	return base64.StdEncoding.EncodeToString(b)
+}
+
+// RoundTrip is the node's HTTP side.
+func (n *node) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.noAnswer {
+		return nil, errors.New("connection refused")
+	}
+	answer := func(status int, body any) (*http.Response, error) {
+		b, err := json.Marshal(body)
+		return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(string(b)))}, err
+	}
+	granted := map[string]any{"expires_at": time.Now().Add(30 * time.Second), "connect_token": n.token()}
+	switch r.URL.Path {
+	case "/v1/login":
+		granted["player_id"], granted["session_token"] = nodePlayer, "token-secret-1"
+		return answer(200, granted)
+	case "/v1/connect":
+		if n.over {
+			return answer(401, map[string]any{"reason": "bad-credentials"})
+		}
+		n.renewals++
+		for p := range n.links {
+			p.Disconnect()
+		}
+		return answer(200, granted)
+	}
+	return answer(404, nil)
+}
+
+// login opens a session on the node.
+func (n *node) login() *Session {
+	n.t.Helper()
+	c, err := New("http://node.test", Options{Transport: n, MaxRetries: -1, Rand: func() float64 { return 0.5 }})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	s, err := c.Login(n.t.Context(), "alice", "correct horse")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return s
+}
+
+// dial makes sockets on the node's network, each at an address of its own.
+func (n *node) dial(_ context.Context, server netip.AddrPort) (net.Conn, error) {
+	n.mu.Lock()
+	n.ports++
+	from := netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), 50000+n.ports)
+	n.mu.Unlock()
+	return n.network.Dial(from, server)
+}
+
+// connect logs in and connects.
+func (n *node) connect(opts RealtimeOptions) *Realtime {
+	n.t.Helper()
+	opts.Dial = n.dial
+	rt, err := n.login().Connect(n.t.Context(), opts)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return rt
+}
+
+// wantEvents compares the kinds of the events that are there.
+func wantEvents(t *testing.T, rt *Realtime, want ...EventKind) (last Event) {
+	t.Helper()
+	var got []EventKind
+	for {
+		select {
+		case e, ok := <-rt.Events():
+			if ok {
+				got, last = append(got, e.Kind), e
+				continue
+			}
+		default:
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("events %v, want %v", got, want)
+		}
+		return last
+	}
+}

@@ -1,0 +1,288 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/netcode"
+	"github.com/rushgate/rushgate/protocol"
+)
+
+const (
+	// DefaultIntentRate is how many intents per second a [Realtime] sends at most.
+	DefaultIntentRate = 20
+	// MaxIntentRate is the most that [RealtimeOptions.IntentRate] allows: one for each step of the world.
+	MaxIntentRate = rushgate.TickRate
+)
+
+// eventQueue is how many events wait for a game that does not look at them.
+const eventQueue = 16
+
+// ErrConnected refuses a second realtime connection of one session: the server would end the first for it.
+var ErrConnected = errors.New("the session has a realtime connection already")
+
+// RealtimeOptions are the settings of a realtime connection. The zero value of each field selects its default.
+type RealtimeOptions struct {
+	// Dial makes the socket for an address of the server, as in [netcode.ClientOptions]. Default: a connected UDP
+	// socket.
+	Dial func(ctx context.Context, server netip.AddrPort) (net.Conn, error)
+	// IntentRate is how many intents are sent per second at most, 1 to [MaxIntentRate]. Default [DefaultIntentRate].
+	IntentRate int
+	// OnSnapshot, if set, takes the place of views, which are then never built: it is called with each new snapshot
+	// as it comes from the wire, in the order of the ticks. The snapshot is valid during the call only. The calls are
+	// made on the goroutine that reads the connection: they must be quick, and must not call Close. This is for
+	// programs that hold many connections and cannot afford a copy of everything, such as load generators.
+	OnSnapshot func(*protocol.Snapshot)
+}
+
+// Realtime is a player's connection to the world: intents go out, views of the world come in. All methods may be called
+// from any goroutine.
+//
+// It has one goroutine of its own, which reads, and which connects again when the connection is lost. It ends by Close,
+// or by itself when there is nothing left to connect to; [Realtime.Events] tells.
+type Realtime struct {
+	session Session
+	opts    RealtimeOptions
+	intents intents
+	views   chan *View // the newest one, if nobody has taken it
+	latest  atomic.Pointer[View]
+	events  chan Event
+	stats   realtimeCounters
+
+	cancel context.CancelFunc
+	ended  chan struct{} // closed when err is known
+	err    error         // why it has ended; nil: by Close
+	done   chan struct{} // closed when the goroutine is about to return
+
+	// Owned by the goroutine that reads.
+	snapshot protocol.Snapshot
+	newest   uint32 // tick of the newest snapshot of this connection, 0 for none
+	buf      [netcode.MaxPayload]byte
+}
+
+// RealtimeStats count what has come from the server since [Session.Connect].
+type RealtimeStats struct {
+	Bytes      int64 // of messages, without what the transport adds
+	Snapshots  int64 // that were new
+	Late       int64 // that came after a newer one, or twice, and were ignored
+	NoBaseline int64 // relative to one that had not come, and of no use
+	Malformed  int64 // messages that made no sense
+	Connects   int64 // connections made, the first one included
+}
+
+type realtimeCounters struct {
+	bytes, snapshots, late, noBaseline, malformed, connects atomic.Int64
+}
+
+// Connect opens the session's realtime connection. ctx bounds the connecting, not the connection.
+//
+// One session has one such connection at a time; while it lasts, another Connect fails with [ErrConnected]. It keeps
+// the session open without any other call. When the connection is lost, the Realtime connects again by itself.
+//
+// Errors of the realtime transport wrap a [netcode.StateError]: a server that is full matches
+// netcode.StateError{State: netcode.StateDenied}, and one that cannot be reached by UDP, perhaps for a firewall on the
+// way, matches the state StateRequestTimedOut. A server without a realtime channel is [ErrNoChannel], a session that has
+// ended [rushgate.BadCredentials]. Connect tries once and may be called again.
+func (s Session) Connect(ctx context.Context, opts RealtimeOptions) (*Realtime, error) {
+	if opts.IntentRate == 0 {
+		opts.IntentRate = DefaultIntentRate
+	}
+	if opts.IntentRate < 1 || opts.IntentRate > MaxIntentRate {
+		return nil, fmt.Errorf("client: RealtimeOptions.IntentRate: %d is not within 1 to %d", opts.IntentRate, MaxIntentRate)
+	}
+	if !s.grant.channel.claim() {
+		return nil, fmt.Errorf("client: realtime: %w", ErrConnected)
+	}
+	rt := &Realtime{
+		session: s, opts: opts,
+		views: make(chan *View, 1), events: make(chan Event, eventQueue),
+		ended: make(chan struct{}), done: make(chan struct{}),
+	}
+	rt.intents.init(time.Second / time.Duration(opts.IntentRate))
+	conn, err := rt.connect(ctx)
+	if err != nil {
+		s.grant.channel.release()
+		return nil, err
+	}
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	rt.cancel = cancel
+	go rt.run(life, conn)
+	return rt, nil
+}
+
+// run is the goroutine of a Realtime.
+func (rt *Realtime) run(ctx context.Context, conn *netcode.Client) {
+	defer close(rt.done)
+	var err error
+	for err == nil {
+		rt.stats.connects.Add(1)
+		rt.emit(Event{Kind: EventConnected})
+		lost := rt.play(conn)
+		if ctx.Err() != nil {
+			break
+		}
+		rt.emit(Event{Kind: kindOf(lost), Err: fmt.Errorf("client: realtime: %w", lost)})
+		conn, err = rt.reconnect(ctx)
+	}
+	if ctx.Err() != nil {
+		err = nil // by Close
+	}
+	rt.intents.close()
+	rt.cancel()
+	rt.session.grant.channel.release()
+	rt.err = err
+	close(rt.ended)
+	rt.emit(Event{Kind: EventEnded, Err: err})
+	close(rt.events)
+	close(rt.views)
+}
+
+// play reads a connection until it is lost, and returns why.
+func (rt *Realtime) play(conn *netcode.Client) error {
+	defer func() { _ = conn.Close() }() // never fails
+	var decoder protocol.Decoder
+	rt.newest = 0
+	if !rt.intents.attach(conn) {
+		return net.ErrClosed
+	}
+	defer rt.intents.detach()
+	for {
+		n, err := conn.Read(rt.buf[:])
+		if err != nil {
+			return err
+		}
+		rt.receive(&decoder, rt.buf[:n])
+	}
+}
+
+// receive takes a message.
+func (rt *Realtime) receive(decoder *protocol.Decoder, message []byte) {
+	rt.stats.bytes.Add(int64(len(message)))
+	switch err := decoder.Decode(message, &rt.snapshot); {
+	case errors.Is(err, protocol.ErrNoBaseline):
+		rt.stats.noBaseline.Add(1)
+		return
+	case err != nil:
+		rt.stats.malformed.Add(1)
+		return
+	case rt.newest != 0 && !protocol.Newer(rt.snapshot.Tick, rt.newest):
+		rt.stats.late.Add(1)
+		return
+	}
+	rt.newest = rt.snapshot.Tick
+	rt.intents.ack.Store(rt.newest)
+	rt.stats.snapshots.Add(1)
+	if rt.opts.OnSnapshot != nil {
+		rt.opts.OnSnapshot(&rt.snapshot)
+		return
+	}
+	v := newView(&rt.snapshot, rt.session.PlayerID, time.Now())
+	rt.latest.Store(v)
+	replace(rt.views, v)
+}
+
+// SendIntent tells the world what the player wants from now on, and returns the number that [View.Applied] will know it
+// by. It never blocks and may be called in every frame: the newest intent is sent at once, or, when the last one was
+// less than 1/[RealtimeOptions.IntentRate] s ago, as soon as that has passed, older ones then being left out. It is
+// repeated five times a second until the next one replaces it, so that a lost datagram costs a fifth of a second at
+// most. While there is no connection, the newest intent waits for it. After the end nothing happens.
+func (rt *Realtime) SendIntent(in rushgate.Intent) (number uint32) { return rt.intents.put(in) }
+
+// Views delivers views of the world in the order of their ticks, for a game that is driven by them. Whoever is late
+// finds the newest view and misses those before; nothing piles up. The channel is closed at the end.
+func (rt *Realtime) Views() <-chan *View { return rt.views }
+
+// Latest returns the newest view of the world, for a game that draws frames at its own pace; nil if none has come yet.
+// It does not take anything from [Realtime.Views].
+func (rt *Realtime) Latest() *View { return rt.latest.Load() }
+
+// Err returns why a Realtime has ended: nil after Close, and while it lasts.
+func (rt *Realtime) Err() error {
+	select {
+	case <-rt.ended:
+		return rt.err
+	default:
+		return nil
+	}
+}
+
+// Stats returns what has been counted so far.
+func (rt *Realtime) Stats() RealtimeStats {
+	c := &rt.stats
+	return RealtimeStats{
+		Bytes: c.bytes.Load(), Snapshots: c.snapshots.Load(), Late: c.late.Load(), NoBaseline: c.noBaseline.Load(),
+		Malformed: c.malformed.Load(), Connects: c.connects.Load(),
+	}
+}
+
+// Close says goodbye to the server, and returns when nothing is left running. The session stays open, until the server
+// ends it for silence: see [Session.Logout]. Further calls do nothing but wait for the first.
+func (rt *Realtime) Close() {
+	rt.cancel()
+	rt.intents.close()
+	<-rt.done
+}
+
+// String returns whose connection it is.
+func (rt *Realtime) String() string {
+	return fmt.Sprintf("realtime connection of player %d", rt.session.PlayerID)
+}
+
+// GoString is [Realtime.String] for the verb %#v.
+func (rt *Realtime) GoString() string { return "client.Realtime{" + rt.String() + "}" }
+
+// LogValue is [Realtime.String] for log/slog.
+func (rt *Realtime) LogValue() slog.Value { return slog.StringValue(rt.String()) }
+
+// replace puts the newest value into a channel that holds one. There is one sender.
+func replace[T any](c chan T, v T) {
+	for {
+		select {
+		case c <- v:
+			return
+		default:
+		}
+		select {
+		case <-c:
+		default:
+		}
+	}
+}
+
+// channelUse is what a session knows of its realtime channel.
+type channelUse struct {
+	mu       sync.Mutex
+	open     bool // there is a Realtime
+	tokenOut bool // the connect token that came with the session has been used
+}
+
+func (u *channelUse) claim() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	ok := !u.open
+	u.open = true
+	return ok
+}
+
+func (u *channelUse) release() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.open = false
+}
+
+// takeToken reports whether the session's connect token has yet to be used, which it now is.
+func (u *channelUse) takeToken() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	ok := !u.tokenOut
+	u.tokenOut = true
+	return ok
+}

@@ -1,0 +1,188 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/netcode"
+)
+
+const (
+	// tokenReserve is what has to be left of a connect token's life for a connection to be tried with it.
+	tokenReserve = 5 * time.Second
+	// maxReconnectPause bounds the pauses between attempts to connect again: a session without a word from its player
+	// lasts half a minute.
+	maxReconnectPause = 5 * time.Second
+	// lostAfter is how long attempts go on without any answer: twice what a server keeps a silent session by default.
+	lostAfter = time.Minute
+)
+
+// EventKind says what happened to a realtime connection.
+type EventKind uint8
+
+// The kinds of [Event].
+const (
+	// EventConnected: the connection stands, for the first time or again.
+	EventConnected EventKind = iota + 1
+	// EventDenied: an attempt to connect again found the server full.
+	EventDenied
+	// EventTimedOut: nothing came from the server for as long as the connect token says, or an attempt to connect
+	// again got no answer.
+	EventTimedOut
+	// EventDisconnected: the server ended the connection, or the socket broke.
+	EventDisconnected
+	// EventReconnecting: after Event.Delay comes another attempt.
+	EventReconnecting
+	// EventEnded: it is over. It is the last event.
+	EventEnded
+)
+
+// String returns the kind in words.
+func (k EventKind) String() string {
+	switch k {
+	case EventConnected:
+		return "connected"
+	case EventDenied:
+		return "denied"
+	case EventTimedOut:
+		return "timed out"
+	case EventDisconnected:
+		return "disconnected"
+	case EventReconnecting:
+		return "reconnecting"
+	case EventEnded:
+		return "ended"
+	}
+	return fmt.Sprintf("event %d", uint8(k))
+}
+
+// Event is something that happened to a realtime connection.
+type Event struct {
+	Kind EventKind
+	// At is when.
+	At time.Time
+	// Err is the cause; nil for EventConnected, and for EventEnded after Close. With EventEnded it matches
+	// [rushgate.BadCredentials] if the session is over: the player has to log in again.
+	Err error
+	// Delay is the pause that EventReconnecting begins.
+	Delay time.Duration
+}
+
+// Events tells what happens to the connection, for a game that wants to show it. It need not be read: of events that
+// nobody takes the last few are kept. The channel is closed after EventEnded.
+func (rt *Realtime) Events() <-chan Event { return rt.events }
+
+func (rt *Realtime) emit(e Event) {
+	e.At = time.Now()
+	replace(rt.events, e)
+}
+
+// kindOf returns the event that tells of an error.
+func kindOf(err error) EventKind {
+	state, ok := errors.AsType[netcode.StateError](err)
+	switch {
+	case !ok:
+		return EventTimedOut // no answer over HTTP
+	case state.State == netcode.StateDenied:
+		return EventDenied
+	case state.State == netcode.StateDisconnected:
+		return EventDisconnected
+	}
+	return EventTimedOut
+}
+
+// connect makes the first connection, with the connect token that came with the session if that is still good.
+func (rt *Realtime) connect(ctx context.Context) (*netcode.Client, error) {
+	s := rt.session
+	token := s.connectToken()
+	if !s.grant.channel.takeToken() || !s.fresh(token) {
+		return rt.connectAnew(ctx)
+	}
+	return rt.dial(ctx, token)
+}
+
+// fresh reports whether the connect token that came with the session can still be used.
+func (s Session) fresh(token []byte) bool {
+	t, err := netcode.ParseConnectToken(token)
+	return err == nil && time.Since(s.grant.since) <= t.Lifetime()-tokenReserve
+}
+
+// connectAnew makes a connection with a new connect token. The server ends the connection before it, which it would
+// otherwise keep until that has timed out there, too, and a player has one at a time.
+func (rt *Realtime) connectAnew(ctx context.Context) (*netcode.Client, error) {
+	token, err := rt.session.client.renew(ctx, rt.session)
+	if err != nil {
+		return nil, err
+	}
+	return rt.dial(ctx, token)
+}
+
+func (rt *Realtime) dial(ctx context.Context, token []byte) (*netcode.Client, error) {
+	conn, err := netcode.Dial(ctx, token, netcode.ClientOptions{Dial: rt.opts.Dial})
+	if err != nil {
+		return nil, fmt.Errorf("client: realtime: %w", err)
+	}
+	return conn, nil
+}
+
+// reconnect makes the next connection after one was lost. It returns an error when there is no use in going on: ctx has
+// ended, the session has, or nothing has answered for long.
+func (rt *Realtime) reconnect(ctx context.Context) (*netcode.Client, error) {
+	answered := time.Now()
+	var wait time.Duration // what the server asked for
+	for try := 0; ; try++ {
+		pause := max(min(rt.session.client.jitter(try), maxReconnectPause), wait)
+		rt.emit(Event{Kind: EventReconnecting, Delay: pause})
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+		conn, err := rt.connectAnew(ctx)
+		switch {
+		case err == nil:
+			return conn, nil
+		case ctx.Err() != nil, hopeless(err):
+			return nil, err
+		}
+		rt.emit(Event{Kind: kindOf(err), Err: err})
+		refusal, _ := errors.AsType[*rushgate.Refusal](err)
+		if wait = 0; refusal != nil {
+			wait = refusal.RetryAfter
+		}
+		if _, renewed := errors.AsType[netcode.StateError](err); renewed {
+			answered = time.Now()
+		}
+		if time.Since(answered)+wait > lostAfter {
+			return nil, fmt.Errorf("%w (nothing better within %v)", err, lostAfter)
+		}
+	}
+}
+
+// hopeless reports whether trying again cannot help.
+func hopeless(err error) bool {
+	if errors.Is(err, ErrNoChannel) || errors.Is(err, netcode.ErrInvalidToken) {
+		return true
+	}
+	refusal, ok := errors.AsType[*rushgate.Refusal](err)
+	if !ok {
+		return false
+	}
+	switch refusal.Reason {
+	case rushgate.ServerBusy, rushgate.RequestExpired, rushgate.RateLimited, rushgate.InternalError:
+		return false
+	}
+	return true
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

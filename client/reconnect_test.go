@@ -1,0 +1,187 @@
+package client
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/memnet"
+	"github.com/rushgate/rushgate/netcode"
+)
+
+var outage = memnet.Options{Loss: 1}
+
+func TestShortOutagesGoUnnoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, memnet.Options{}, 1)
+		defer n.stop()
+		rt := n.connect(RealtimeOptions{})
+		defer rt.Close()
+		before := <-rt.Views()
+		n.network.SetOptions(outage)
+		time.Sleep(nodeTimeout - 2*time.Second)
+		n.network.SetOptions(memnet.Options{})
+		<-rt.Views()
+		v := <-rt.Views()
+		n.check(v)
+		if since := v.ServerTime - before.ServerTime; since < 8*time.Second || since > 9*time.Second {
+			t.Errorf("the next view is %v later", since)
+		}
+		wantEvents(t, rt, EventConnected)
+	})
+}
+
+// An outage that outlasts the connection, whether the connect token of the first connection would still be good or not.
+func TestReconnectsAfterAnOutage(t *testing.T) {
+	for _, lasts := range []time.Duration{12 * time.Second, 45 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			n := startNode(t, memnet.Options{}, 1)
+			defer n.stop()
+			rt := n.connect(RealtimeOptions{})
+			defer rt.Close()
+			<-rt.Views()
+			wantEvents(t, rt, EventConnected)
+			rt.SendIntent(rushgate.Intent{Action: 1})
+			time.Sleep(time.Second)
+			n.network.SetOptions(outage)
+			n.set(func(n *node) { n.noAnswer = true })
+			time.Sleep(lasts)
+			number := rt.SendIntent(rushgate.Intent{Action: 2}) // waits for the connection
+			n.network.SetOptions(memnet.Options{})
+			n.set(func(n *node) { n.noAnswer = false; n.got = nil })
+			time.Sleep(maxReconnectPause + time.Second)
+			v := rt.Latest()
+			n.check(v)
+			if !v.Applied(number) || time.Since(v.ReceivedAt) > 50*time.Millisecond {
+				t.Errorf("after %v: newest view is %v old", lasts, time.Since(v.ReceivedAt))
+			}
+			if got := n.intents(); len(got) == 0 || got[0].Action != 2 || got[0].Ack != 0 {
+				t.Errorf("first message of the new connection: %+v", got[0].Intent)
+			}
+			kinds := map[EventKind]int{}
+			var last Event
+			for len(rt.Events()) > 0 {
+				last = <-rt.Events()
+				kinds[last.Kind]++
+			}
+			if last.Kind != EventConnected || kinds[EventTimedOut] == 0 || kinds[EventReconnecting] == 0 {
+				t.Errorf("after %v: events %v, last %+v", lasts, kinds, last)
+			}
+			if s := rt.Stats(); s.Connects != 2 || n.renewals != 1 {
+				t.Errorf("after %v: %+v, %d renewals", lasts, s, n.renewals)
+			}
+		})
+	}
+}
+
+// The ticks of a server that was restarted begin again.
+func TestReconnectsWhenTheServerEndsTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, memnet.Options{}, 1)
+		defer n.stop()
+		rt := n.connect(RealtimeOptions{})
+		defer rt.Close()
+		synctest.Wait()
+		wantEvents(t, rt, EventConnected)
+		for range 3 {
+			time.Sleep(time.Minute)
+			n.set(func(n *node) { n.rewind = true })
+			n.kick()
+			time.Sleep(3 * time.Second)
+			n.check(rt.Latest())
+			if tick := rt.Latest().Tick; tick > 3*rushgate.TickRate {
+				t.Errorf("newest view of tick %d, from before the world began again", tick)
+			}
+			wantEvents(t, rt, EventDisconnected, EventReconnecting, EventConnected)
+		}
+	})
+}
+
+func TestSessionThatIsOverEndsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, memnet.Options{}, 1)
+		defer n.stop()
+		rt := n.connect(RealtimeOptions{})
+		<-rt.Views()
+		n.set(func(n *node) { n.over = true })
+		n.kick()
+		for range rt.Views() { // until the end
+		}
+		last := wantEvents(t, rt, EventConnected, EventDisconnected, EventReconnecting, EventEnded)
+		if !errors.Is(last.Err, rushgate.BadCredentials) {
+			t.Errorf("ended with %v", last.Err)
+		}
+		if !errors.Is(rt.Err(), rushgate.BadCredentials) {
+			t.Errorf("Err() is %v", rt.Err())
+		}
+		rt.Close()
+	})
+}
+
+func TestServerThatIsGoneEndsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, memnet.Options{}, 1)
+		defer n.stop()
+		rt := n.connect(RealtimeOptions{})
+		n.network.SetOptions(outage)
+		n.set(func(n *node) { n.noAnswer = true })
+		begin := time.Now()
+		for range rt.Views() { // until the end
+		}
+		took := time.Since(begin)
+		if !errors.Is(rt.Err(), ErrNoAnswer) || took < nodeTimeout+lostAfter || took > nodeTimeout+lostAfter+maxReconnectPause {
+			t.Errorf("it took %v to end with %v", took, rt.Err())
+		}
+	})
+}
+
+// A token connects once, within its time.
+func TestConnectTokensAreRenewedWhenTheyHaveTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, memnet.Options{}, 1)
+		defer n.stop()
+		for _, tt := range []struct {
+			after    time.Duration
+			connects int
+			renewals int
+		}{
+			{0, 1, 0},
+			{0, 3, 2},
+			{nodeToken - tokenReserve, 1, 0},
+			{nodeToken - tokenReserve + time.Second, 1, 1},
+			{time.Hour, 2, 2},
+		} {
+			n.set(func(n *node) { n.renewals = 0 })
+			s := n.login()
+			time.Sleep(tt.after)
+			for range tt.connects {
+				rt, err := s.Connect(t.Context(), RealtimeOptions{Dial: n.dial})
+				if err != nil {
+					t.Fatal(err)
+				}
+				<-rt.Views()
+				rt.Close()
+				time.Sleep(time.Second)
+			}
+			if n.renewals != tt.renewals {
+				t.Errorf("%d connections %v after the login took %d renewals, want %d", tt.connects, tt.after, n.renewals, tt.renewals)
+			}
+		}
+	})
+}
+
+func TestEventKinds(t *testing.T) {
+	for err, want := range map[error]EventKind{
+		netcode.StateError{State: netcode.StateDenied}:          EventDenied,
+		netcode.StateError{State: netcode.StateTimedOut}:        EventTimedOut,
+		netcode.StateError{State: netcode.StateRequestTimedOut}: EventTimedOut,
+		netcode.StateError{State: netcode.StateDisconnected}:    EventDisconnected,
+		ErrNoAnswer: EventTimedOut,
+	} {
+		if got := kindOf(err); got != want {
+			t.Errorf("%v: %v, want %v", err, got, want)
+		}
+	}
+}

@@ -1,0 +1,30 @@
+package stress
+
+import (
+	"errors"
+	"fmt"
+)
+
+// reservedFiles are the files a run needs besides its players' connections.
+const reservedFiles = 64
+
+// ErrTooManyFiles is wrapped by the error of a run whose players would need more open files than the process may have.
+var ErrTooManyFiles = errors.New("too many open files needed")
+
+// checkFiles compares what the run needs with what the process may open: a run that is short of files would report the
+// generator's troubles as the server's.
+func (cfg *Config) checkFiles() error {
+	if cfg.dial != nil {
+		return nil
+	}
+	need := uint64(cfg.Clients) + reservedFiles
+	if cfg.Play {
+		need += uint64(cfg.Clients) // who has just connected by UDP still has the connection of the login
+	}
+	limit, known := fileLimit()
+	if !known || need <= limit {
+		return nil
+	}
+	return fmt.Errorf("stress: %w: up to %d for %d clients, and this process may open %d;"+
+		" raise the hard limit (ulimit -Hn) or take fewer clients", ErrTooManyFiles, need, cfg.Clients, limit)
+}

@@ -1,0 +1,170 @@
+package stress
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/netcode"
+	"github.com/rushgate/rushgate/protocol"
+)
+
+const (
+	turnInterval   = 3 * time.Second
+	connectTimeout = 30 * time.Second // as long as a connect token lasts
+)
+
+// What is still plausible for a player's own position: the reference world's players move 8 units per second.
+const (
+	plausibleSpeed = 12 // units per second
+	plausibleSlack = 2  // units
+)
+
+// walk is a player in the world.
+type walk struct {
+	player *player
+	tally  *playTally
+	rt     *client.Realtime
+
+	// Owned by the player's goroutine until the end.
+	connected bool
+	since     time.Duration // when the connection was made, by the tally's clock
+	counts    playCounts    // of the connection
+
+	seen seen // owned by the goroutine that reads, until it has ended
+}
+
+// enter connects a player to the world. It returns nil if that fails; the player then stays as one who does not play.
+func (p *player) enter(ctx context.Context, session *client.Session) *walk {
+	w := &walk{player: p, tally: &p.run.play}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	rt, err := session.Connect(ctx, client.RealtimeOptions{
+		Dial: p.run.cfg.realtimeDial(p.number, p.run.spread), OnSnapshot: w.onSnapshot,
+	})
+	if err != nil {
+		w.tally.connectFailed(err)
+		return nil
+	}
+	w.rt = rt
+	p.transport.CloseIdleConnections() // a game would not keep it either, and it takes a file at both ends
+	w.turn()
+	return w
+}
+
+// stay walks about until the players are to leave, and returns false if the session has ended before.
+func (w *walk) stay(*client.Session) bool {
+	defer w.end()
+	timer := time.NewTimer(time.Duration(w.player.run.cfg.random() * float64(turnInterval)))
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			w.turn()
+			timer.Reset(turnInterval)
+		case e := <-w.rt.Events():
+			if w.note(e); e.Kind == client.EventEnded {
+				w.player.run.tally.sessionLost()
+				return false
+			}
+		case <-w.player.run.staying.Done():
+			return true
+		}
+	}
+}
+
+// turn takes another direction at random. The client repeats it five times a second.
+func (w *walk) turn() {
+	y, x := math.Sincos(2 * math.Pi * w.player.run.cfg.random())
+	w.rt.SendIntent(rushgate.Intent{MoveX: float32(x), MoveY: float32(y)})
+}
+
+// note counts an event.
+func (w *walk) note(e client.Event) {
+	c, at := &w.counts, w.tally.at(e.At)
+	if e.Kind == client.EventConnected {
+		w.connected, w.since = true, at
+		w.tally.connected.Add(1)
+		return
+	}
+	switch {
+	case e.Kind == client.EventDenied:
+		c.denied++
+	case e.Kind == client.EventTimedOut && w.connected:
+		c.timedOut++
+	case e.Kind == client.EventDisconnected && w.connected:
+		c.disconnected++
+	}
+	if w.connected && e.Kind != client.EventReconnecting {
+		w.connected = false
+		w.tally.connected.Add(-1)
+		c.playing += w.tally.within(w.since, at)
+	}
+}
+
+// end closes the connection and hands over what was counted.
+func (w *walk) end() {
+	w.rt.Close()
+	for e := range w.rt.Events() { // until it is closed
+		w.note(e)
+	}
+	s := w.rt.Stats()
+	w.counts.connects = s.Connects
+	w.counts.bytes, w.counts.late, w.counts.noBaseline, w.counts.malformed = s.Bytes, s.Late, s.NoBaseline, s.Malformed
+	w.tally.add(&w.counts, &w.seen)
+}
+
+func (w *walk) onSnapshot(s *protocol.Snapshot) { w.seen.take(s, time.Since(w.tally.epoch), w.tally) }
+
+// seen is what a player has seen of the world, and what was wrong with it.
+type seen struct {
+	snapshots, missing, gaps int64 // during the play
+	implausible              int64
+
+	any      bool
+	tick     uint32
+	own      protocol.Own
+	came     time.Duration
+	cameOpen bool // during the play
+}
+
+// take looks at the next snapshot, which came at that time. It is on the way of every snapshot of every player.
+func (v *seen) take(s *protocol.Snapshot, now time.Duration, t *playTally) {
+	open := t.isOpen(now)
+	if open {
+		v.snapshots++
+	}
+	if v.any {
+		ticks := s.Tick - v.tick
+		if open && v.cameOpen {
+			t.interArrival.Record(now - v.came)
+			if n := t.snapshotsIn(ticks) - 1; n > 0 {
+				v.missing += n
+				v.gaps++
+			}
+		}
+		if !plausible(&v.own, &s.Own, ticks) {
+			v.implausible++
+		}
+	}
+	v.any, v.tick, v.own, v.came, v.cameOpen = true, s.Tick, s.Own, now, open
+}
+
+// plausible reports whether a player can have got from one state to the other in so many ticks. Portals and deaths take
+// players anywhere.
+func plausible(a, b *protocol.Own, ticks uint32) bool {
+	if ticks == 0 || ticks > math.MaxInt32 {
+		return false // time does not stand still, nor go back
+	}
+	if a.Zone != b.Zone || a.Deaths != b.Deaths || a.HP <= 0 || b.HP <= 0 {
+		return true
+	}
+	far := math.Hypot(float64(b.X)-float64(a.X), float64(b.Y)-float64(a.Y)) / protocol.Scale
+	return far <= plausibleSlack+plausibleSpeed*float64(ticks)/rushgate.TickRate
+}
+
+// denied reports whether a connection was refused because the server is full.
+func denied(err error) bool { return errors.Is(err, netcode.StateError{State: netcode.StateDenied}) }
