@@ -144,6 +144,7 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	if f.Realm, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
+	f.newPulse = nil // the system's time does not stand still with that of a test
 	t.Cleanup(func() { f.Stop(context.Background()) })
 	return f
 }

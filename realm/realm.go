@@ -132,6 +132,7 @@ type Realm struct {
 	nextScan    time.Time
 	nextRefresh time.Time
 
+	newPulse    func(time.Duration) *pulse // nil in tests with a clock of their own
 	insideCount atomic.Int64
 	startOnce   sync.Once
 	stopOnce    sync.Once
@@ -158,6 +159,7 @@ func New(cfg Config) (*Realm, error) {
 		tokens:   tokenTable{sessions: make(map[string]*session)},
 		byPlayer: playerTable{sessions: make(map[rushgate.PlayerID]*session)},
 		players:  make(map[rushgate.PlayerID]*session),
+		newPulse: newPulse,
 		quit:     make(chan struct{}),
 		stopped:  make(chan struct{}),
 	}
@@ -223,14 +225,9 @@ func (r *Realm) Stop(ctx context.Context) error {
 // for; beyond that they are counted as skipped.
 func (r *Realm) loop() {
 	due := time.Now().Add(rushgate.TickInterval)
-	timer := time.NewTimer(rushgate.TickInterval)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-		case <-r.quit:
-			return
-		}
+	clock := newClock(rushgate.TickInterval, r.newPulse)
+	defer clock.stop()
+	for clock.wait(due, r.quit) {
 		now := time.Now()
 		r.stats.recordLateness(now.Sub(due))
 		if behind := int(now.Sub(due) / rushgate.TickInterval); behind > maxCatchUp {
@@ -239,7 +236,6 @@ func (r *Realm) loop() {
 		}
 		r.Tick()
 		due = due.Add(rushgate.TickInterval)
-		timer.Reset(time.Until(due))
 	}
 }
 
