@@ -25,6 +25,8 @@ const (
 	MissingCredentials Reason = "missing-credentials"
 	// RequestExpired: the request waited too long in the queue, or its caller went away.
 	RequestExpired Reason = "request-expired"
+	// WrongZone: the character's zone is served by another node, whose address comes with the refusal.
+	WrongZone Reason = "wrong-zone"
 	// InternalError: anything else. Details are in the log only.
 	InternalError Reason = "internal-error"
 )
@@ -32,12 +34,14 @@ const (
 // Error returns the reason as it stands on the wire.
 func (r Reason) Error() string { return string(r) }
 
-// Refusal is a [Reason] with the time after which to ask again and, for the log only, what caused it.
+// Refusal is a [Reason] with when and where to ask again and, for the log only, what caused it.
 type Refusal struct {
 	// Reason is what the player is told.
 	Reason Reason
 	// RetryAfter is how long to wait before asking again; zero if waiting does not help.
 	RetryAfter time.Duration
+	// Address is where to go instead, as host:port; empty except with [WrongZone].
+	Address string
 	// Cause goes to the log and never to the player; it may be nil.
 	Cause error
 }

@@ -33,6 +33,9 @@ type Account struct {
 	// Version is that of the record, 1 to [AccountVersion]. Records of versions 1 and 2 come from the game that Rushgate
 	// replaces and may hold a hash in an older form; they become current with the first login that replaces it.
 	Version int
+	// Zone is the zone that the account's character was last saved in, empty until it has entered the world once. It
+	// is filled in by [Store].LoadAccounts and means nothing elsewhere.
+	Zone string
 }
 
 // AccountVersion is the version of account records that are written now.

@@ -14,6 +14,16 @@ var (
 	// ErrConcurrentAttempt refuses a registration whose attempt has already created the account from another request
 	// in flight: sent again, it will find the account and be let in by its password.
 	ErrConcurrentAttempt = errors.New("the same attempt is being admitted by another request")
+	// ErrUnavailable is wrapped by the errors of a store that cannot reach its server: the fault is not the request's,
+	// and the same call may succeed later.
+	ErrUnavailable = errors.New("store unavailable")
+	// ErrIDsInUse refuses an import whose ids the store has already begun to give to accounts of its own.
+	ErrIDsInUse = errors.New("player ids are already in use")
+	// ErrImported says of a [Record] that its account, by this name and id, is there already. Nothing was changed.
+	ErrImported = errors.New("account has already been imported")
+	// ErrIDTaken refuses a [Record] whose id belongs to an account of another name. A store that finds players by
+	// name only may be unable to tell.
+	ErrIDTaken = errors.New("player id belongs to another account")
 )
 
 const (
@@ -38,14 +48,17 @@ type Instance struct {
 // older one, so that a node which was cut off cannot overwrite a player who has since logged in elsewhere.
 type Lease struct {
 	Player PlayerID
-	Fence  uint64
+	// Name is the canonical username; a store may find the player by it, by the id, or by both. A name and an id
+	// that do not belong together have no lease.
+	Name  string
+	Fence uint64
 }
 
 // Admission asks a [Store] to let one player in. Repeating an admission whose outcome is unknown is safe: the repeat
 // has the same result.
 type Admission struct {
-	// Account names the player by Account.ID. With Create set it is the account to make, whole; a Version of 0 stands
-	// for [AccountVersion].
+	// Account names the player by Account.ID and Account.Username, which must belong together. With Create set it is
+	// the account to make, whole; a Version of 0 stands for [AccountVersion].
 	Account Account
 	// Create makes the account, and a character with Account's id, name and creation time at level 1, before
 	// claiming the lease: both or neither.
@@ -55,12 +68,15 @@ type Admission struct {
 	NewHash string
 	// Attempt tells this login apart from all others of the player; never empty, at most [MaxAttemptLen] bytes.
 	Attempt string
+	// Takeover asks whoever else holds the lease to let the player go. The answer is [AlreadyLoggedIn] all the same,
+	// until the holder, which learns of it from [Store].Wanted, has released the lease.
+	Takeover bool
 }
 
 // Admitted is the outcome of one [Admission].
 type Admitted struct {
-	// Err is nil, or [UsernameTaken], [ErrConcurrentAttempt] (with Create), [BadCredentials] (the account no longer
-	// exists), or [AlreadyLoggedIn] (the lease is held by another attempt).
+	// Err is nil, or [UsernameTaken], [ErrConcurrentAttempt] (with Create), [BadCredentials] (there is no
+	// account, or no longer one, of this name and id), or [AlreadyLoggedIn] (the lease is held by another attempt).
 	Err error
 	// Character is the character as it was when the lease was claimed.
 	Character Character
@@ -96,7 +112,8 @@ type Session struct {
 
 // Save is one character to write back.
 type Save struct {
-	// Character is written whole, but for Name and CreatedAt, which never change.
+	// Character is written whole, but for Name and CreatedAt, which never change. Its ID and Name are those of the
+	// session's [Lease].
 	Character Character
 	// Fence is that of the session's [Lease]; the save is refused with [ErrLeaseLost] if the store's is another.
 	Fence uint64
@@ -105,7 +122,24 @@ type Save struct {
 }
 
 // Lease returns the lease under which the character is saved.
-func (s Save) Lease() Lease { return Lease{Player: s.Character.ID, Fence: s.Fence} }
+func (s Save) Lease() Lease {
+	return Lease{Player: s.Character.ID, Name: s.Character.Name, Fence: s.Fence}
+}
+
+// Record is one player brought in from elsewhere, see [Store].Import.
+type Record struct {
+	// Account is the account as it will be, whole; a Version of 0 stands for [AccountVersion]. Its Username need not be
+	// one that [ParseUsername] would return today, but is UTF-8 of 1 to [MaxRecordNameLen] bytes.
+	Account Account
+	// Character belongs to Account: Character.ID is Account.ID and Character.Name is Account.Username.
+	Character Character
+}
+
+// MaxRecordNameLen is the greatest length of the username of a [Record] in bytes.
+const MaxRecordNameLen = 128
+
+// MaxWanted is the greatest number of leases that one call of [Store].Wanted returns.
+const MaxWanted = 1000
 
 // Board names a leaderboard.
 type Board string
@@ -148,14 +182,28 @@ type Store interface {
 	ReserveIDs(ctx context.Context, n int) (PlayerID, error)
 	// Top returns the first limit (1 or more) lines of a leaderboard, best score first, equal scores by player id.
 	Top(ctx context.Context, board Board, limit int) ([]Rank, error)
-	// LoadCharacters returns the character of each player, and the zero Character where there is none.
-	LoadCharacters(ctx context.Context, players []PlayerID) ([]Character, error)
-	// SetPasswordHash replaces a player's hash, whatever it was, and makes the record one of [AccountVersion]. The error
-	// is [BadCredentials] if there is no such account.
-	SetPasswordHash(ctx context.Context, player PlayerID, hash string) error
-	// DeleteAccount removes a player's account, character and lease; the id is not used again. The error is
-	// [BadCredentials] if there is no such account and [AlreadyLoggedIn] while a lease is live.
-	DeleteAccount(ctx context.Context, player PlayerID) error
+	// Wanted returns the leases of the node, whichever of its runs claimed them, that an [Admission] with Takeover has
+	// asked for since the last call: each once, at most [MaxWanted] a call. The node answers by ending those sessions
+	// with a last save; a lease that is over by then is told from a later one by its fence. A call that fails may lose
+	// what it would have returned, until the player asks again. The call is cheap; a node makes it once a second.
+	Wanted(ctx context.Context, by Instance) ([]Lease, error)
+	// LoadCharacters returns the character of each canonical username, and the zero Character where there is none.
+	LoadCharacters(ctx context.Context, usernames []string) ([]Character, error)
+	// SetPasswordHash replaces the hash of the account of a canonical username, whatever it was, and makes the record
+	// one of [AccountVersion]. The error is [BadCredentials] if there is no such account.
+	SetPasswordHash(ctx context.Context, username, hash string) error
+	// DeleteAccount removes the account of a canonical username with its character and lease; ReserveIDs does not
+	// return its id again. The error is [BadCredentials] if there is no such account and [AlreadyLoggedIn] while a
+	// lease is live.
+	DeleteAccount(ctx context.Context, username string) error
+	// BeginImport sets the ids 1 to highest aside for Import, so that ReserveIDs gives out greater ones only. It is
+	// idempotent, and a later import may reach further as long as ReserveIDs has not been called in between; else the
+	// error is [ErrIDsInUse].
+	BeginImport(ctx context.Context, highest PlayerID) error
+	// Import creates accounts with their characters, each pair at once or not at all, without a lease. Each item's
+	// error is nil, [ErrImported], [UsernameTaken] (the name belongs to another id) or [ErrIDTaken]; nothing that is
+	// there is changed. An id that BeginImport has not set aside fails the batch as a whole.
+	Import(ctx context.Context, records []Record) ([]error, error)
 	// Online counts the players with a live lease, on all nodes.
 	Online(ctx context.Context) (int, error)
 	// Close waits for what is under way and releases the store. It is idempotent; later calls of the other methods

@@ -24,6 +24,7 @@ var outcomes = map[rushgate.Reason]struct {
 	rushgate.AlreadyLoggedIn:    {http.StatusConflict, "This account is already logged in."},
 	rushgate.MissingCredentials: {http.StatusBadRequest, "The request is incomplete or malformed."},
 	rushgate.RequestExpired:     {http.StatusGatewayTimeout, "The request waited too long. Try again."},
+	rushgate.WrongZone:          {http.StatusMisdirectedRequest, "Your character is in a part of the world that another server runs. Log in there."},
 	rushgate.InternalError:      {http.StatusInternalServerError, "Something went wrong. Try again later."},
 }
 
@@ -34,6 +35,7 @@ type refusalBody struct {
 	Reason       rushgate.Reason `json:"reason"`
 	Message      string          `json:"message"`
 	RetryAfterMS int64           `json:"retry_after_ms,omitempty"`
+	Address      string          `json:"address,omitempty"` // with wrong-zone
 }
 
 // malformed is a [rushgate.MissingCredentials] whose message may be shown: it says what is wrong with the request.
@@ -66,6 +68,10 @@ func (h *handler) refuse(w http.ResponseWriter, err error) {
 	if wait := retryAfter(err, reason); wait > 0 {
 		body.RetryAfterMS = int64(math.Ceil(float64(wait) / float64(time.Millisecond)))
 		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
+	}
+	var refusal *rushgate.Refusal
+	if reason == rushgate.WrongZone && errors.As(err, &refusal) {
+		body.Address = refusal.Address
 	}
 	if reason == rushgate.BadCredentials {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110 section 15.5.2 demands one with every 401

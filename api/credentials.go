@@ -19,10 +19,22 @@ const MaxBody = 4 << 10
 
 type credentials struct {
 	username, password, attempt string
+	takeover                    bool
 }
 
-// readCredentials reads the body of a registration or login. Its errors are [malformed].
-func readCredentials(r *http.Request) (credentials, error) {
+// field is one that a body may have.
+type field struct {
+	name    string
+	boolean bool // true or false, and not a string
+}
+
+var (
+	registerFields = []field{{name: "username"}, {name: "password"}, {name: "attempt_id"}}
+	loginFields    = append(slices.Clip(registerFields), field{name: "takeover", boolean: true})
+)
+
+// readCredentials reads the body of a registration or login, which may have the given fields. Its errors are [malformed].
+func readCredentials(r *http.Request, known []field) (credentials, error) {
 	body, err := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -31,17 +43,17 @@ func readCredentials(r *http.Request) (credentials, error) {
 	case err != nil:
 		return credentials{}, malformed{"The body could not be read."}
 	}
-	return parseCredentials(body)
+	return parseCredentials(body, known)
 }
 
 // parseCredentials checks everything about credentials that can be checked without asking anyone.
-func parseCredentials(body []byte) (credentials, error) {
-	fields, err := readFields(body, "username", "password", "attempt_id")
+func parseCredentials(body []byte, known []field) (credentials, error) {
+	fields, err := readFields(body, known)
 	if err != nil {
 		return credentials{}, err
 	}
-	username, ok := fields["username"]
-	password, ok2 := fields["password"]
+	username, ok := fields["username"].(string)
+	password, ok2 := fields["password"].(string)
 	if !ok || !ok2 {
 		return credentials{}, malformed{"Both username and password are needed."}
 	}
@@ -52,7 +64,8 @@ func parseCredentials(body []byte) (credentials, error) {
 	if c.password, err = rushgate.ParsePassword(password); err != nil {
 		return credentials{}, malformed{sentence(err)}
 	}
-	if attempt, ok := fields["attempt_id"]; ok {
+	c.takeover, _ = fields["takeover"].(bool)
+	if attempt, ok := fields["attempt_id"].(string); ok {
 		if c.attempt = attempt; !validAttempt(attempt) {
 			return credentials{}, malformed{fmt.Sprintf("attempt_id must be 1 to %d letters, digits, '-' or '_'.", rushgate.MaxAttemptLen)}
 		}
@@ -60,10 +73,10 @@ func parseCredentials(body []byte) (credentials, error) {
 	return c, nil
 }
 
-// readFields reads a JSON object whose fields are strings with the given names, each at most once. Decoding into a
-// struct would be more lenient: it takes USERNAME for username, and the last of several. Errors are [malformed] and
-// quote no values, which may be secrets.
-func readFields(body []byte, names ...string) (map[string]string, error) {
+// readFields reads a JSON object that has no fields but those known, each at most once, and returns strings and
+// booleans. Decoding into a struct would be more lenient: it takes USERNAME for username, null for nothing, and the last
+// of several. Errors are [malformed] and quote no values, which may be secrets.
+func readFields(body []byte, known []field) (map[string]any, error) {
 	if !utf8.Valid(body) { // the decoder would replace what is broken
 		return nil, malformed{"The body is not UTF-8."}
 	}
@@ -75,15 +88,16 @@ func readFields(body []byte, names ...string) (map[string]string, error) {
 	if open != json.Delim('{') {
 		return nil, malformed{"The body must be a JSON object."}
 	}
-	fields := make(map[string]string)
+	fields := make(map[string]any)
 	for dec.More() {
 		key, err := dec.Token()
 		if err != nil {
 			return nil, malformed{describeJSONError(err)}
 		}
 		name, _ := key.(string) // a decoder takes nothing else for a key
-		if !slices.Contains(names, name) {
-			return nil, malformed{"The body has a field other than " + strings.Join(names, ", ") + "."}
+		i := slices.IndexFunc(known, func(f field) bool { return f.name == name })
+		if i < 0 {
+			return nil, malformed{"The body has a field other than " + fieldNames(known) + "."}
 		}
 		if _, twice := fields[name]; twice {
 			return nil, malformed{fmt.Sprintf("The field %s is there twice.", name)}
@@ -92,11 +106,15 @@ func readFields(body []byte, names ...string) (map[string]string, error) {
 		if err != nil {
 			return nil, malformed{describeJSONError(err)}
 		}
-		s, ok := value.(string)
-		if !ok {
+		_, isString := value.(string)
+		_, isBool := value.(bool)
+		switch {
+		case known[i].boolean && !isBool:
+			return nil, malformed{fmt.Sprintf("The field %s must be true or false.", name)}
+		case !known[i].boolean && !isString:
 			return nil, malformed{fmt.Sprintf("The field %s must be a string.", name)}
 		}
-		fields[name] = s
+		fields[name] = value
 	}
 	if _, err := dec.Token(); err != nil {
 		return nil, malformed{describeJSONError(err)}
@@ -105,6 +123,14 @@ func readFields(body []byte, names ...string) (map[string]string, error) {
 		return nil, malformed{"There is something after the JSON object."}
 	}
 	return fields, nil
+}
+
+func fieldNames(known []field) string {
+	var names []string
+	for _, f := range known {
+		names = append(names, f.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func validAttempt(s string) bool {

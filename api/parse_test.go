@@ -15,6 +15,8 @@ func FuzzParseCredentials(f *testing.F) {
 		`{"username":"alice","password":"correct horse"}`,
 		`{"username":"Ａｌｉｃｅ","password":"\u00e9","attempt_id":"a-1"}`,
 		`{"username":"alice","password":"x","extra":1}`,
+		`{"username":"alice","password":"x","takeover":true}`,
+		`{"username":"alice","password":"x","takeover":"true"}`,
 		`{"username":null,"password":[]}`,
 		`{"username":"alice","password":"x"} {}`,
 		`{"username":"\ud800alice","password":"\u0000"}`,
@@ -23,7 +25,10 @@ func FuzzParseCredentials(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		c, err := parseCredentials(body)
+		if c, err := parseCredentials(body, registerFields); err == nil && c.takeover {
+			t.Fatal("accepted a registration that takes over")
+		}
+		c, err := parseCredentials(body, loginFields)
 		if err != nil {
 			var m malformed
 			if !errors.As(err, &m) || m.message == "" || rushgate.ReasonOf(err) != rushgate.MissingCredentials {

@@ -53,14 +53,18 @@ func (h *handler) login(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, status int) {
-	c, err := readCredentials(r)
+	known := registerFields
+	if kind == auth.Login {
+		known = loginFields
+	}
+	c, err := readCredentials(r, known)
 	if err != nil {
 		h.refuse(w, err)
 		return
 	}
 	holdConn(r.Context())
 	s, err := h.Pool.Submit(r.Context(), auth.Request{
-		Kind: kind, Username: c.username, Password: c.password, Attempt: c.attempt, Addr: h.clientAddr(r),
+		Kind: kind, Username: c.username, Password: c.password, Attempt: c.attempt, Takeover: c.takeover, Addr: h.clientAddr(r),
 	})
 	if err != nil {
 		h.refuse(w, err)

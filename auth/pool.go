@@ -40,6 +40,8 @@ const (
 	storeRetry = time.Second
 	// concurrentRetry is when to repeat an attempt that another request is completing.
 	concurrentRetry = time.Second
+	// takeoverRetry is when to ask whether the session that is being taken over has ended.
+	takeoverRetry = time.Second
 )
 
 // Config says how a [Pool] works and what it works with.
@@ -63,6 +65,10 @@ type Config struct {
 	Enter func(rushgate.Arrival)
 	// Full reports that the world has no room: newcomers are then told to come back, and cost no hash. Optional.
 	Full func() bool
+	// Zones tells of a zone whether it is served by another node, and where players reach that (host:port). They are sent
+	// there with [rushgate.WrongZone] once they have proved who they are, without a session here. Optional: nil means
+	// that all zones are served here. It must be safe for concurrent use and must not block.
+	Zones func(zone string) (address string, elsewhere bool)
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
 }
@@ -79,6 +85,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Full == nil {
 		c.Full = func() bool { return false }
+	}
+	if c.Zones == nil {
+		c.Zones = func(string) (string, bool) { return "", false }
 	}
 	if c.HashTime == 0 {
 		c.HashTime = max(c.Hasher.Measure(BatchMax), 1)

@@ -27,6 +27,9 @@ type Request struct {
 	Password string
 	// Attempt is the attempt_id that the client chose, or empty.
 	Attempt string
+	// Takeover asks that a session which the player has elsewhere be ended: until it has, the request is refused with
+	// [rushgate.ServerBusy] instead of [rushgate.AlreadyLoggedIn].
+	Takeover bool
 	// Addr is the client's address.
 	Addr netip.Addr
 }

@@ -168,6 +168,8 @@ func (p *Pool) derive(jobs []*job) {
 			p.fail(j, fmt.Errorf("auth: derive for player %d: %w", j.account.ID, j.hash.Err))
 		case j.hash.Hash == "" && !j.hash.Match:
 			p.fail(j, rushgate.BadCredentials)
+		default:
+			p.redirect(j)
 		}
 	}
 	p.rehash(jobs)
@@ -204,7 +206,7 @@ func (p *Pool) rehash(jobs []*job) {
 	var outdated []*job
 	var hashes []*password.Job
 	for _, j := range jobs {
-		if j.hash.Rehash {
+		if j.hash.Rehash && !j.answered.Load() {
 			h := password.New(j.Password)
 			h.Skip = func() bool { return j.ctx.Err() != nil }
 			outdated, hashes = append(outdated, j), append(hashes, &h)
@@ -258,7 +260,7 @@ func (p *Pool) prepare(ctx context.Context, j *job) error {
 	if j.admission.Attempt != "" {
 		return nil
 	}
-	j.admission = rushgate.Admission{Account: j.account, Attempt: j.attempt, NewHash: j.newHash}
+	j.admission = rushgate.Admission{Account: j.account, Attempt: j.attempt, NewHash: j.newHash, Takeover: j.Takeover}
 	if j.account.ID != 0 {
 		return nil
 	}
@@ -282,7 +284,9 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 		p.fail(j, &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: concurrentRetry})
 		return
 	case r.Err != nil:
-		p.fail(j, r.Err)
+		p.fail(j, j.takingOver(r.Err))
+		return
+	case p.misplaced(j, r):
 		return
 	}
 	if r.HashReplaced {
@@ -293,6 +297,7 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 	}
 	p.cfg.Enter(rushgate.Arrival{Admitted: r, Token: rand.Text(), Reply: func(s rushgate.Session, err error) {
 		if j.claim() {
+			err = j.takingOver(err)
 			p.metrics.processed.Add(1)
 			if err == nil {
 				p.metrics.success.Add(1)

@@ -127,7 +127,7 @@ func TestPoolRehashes(t *testing.T) {
 		names := []string{"alice", "bob"}
 		for i, name := range names {
 			a := rushgate.Account{ID: rushgate.PlayerID(1000 + i), Username: name, PasswordHash: legacy, CreatedAt: time.Now(), Version: 2}
-			leave := rushgate.Save{Character: rushgate.Character{ID: a.ID, Level: 1}, Fence: 1, Release: true}
+			leave := rushgate.Save{Character: rushgate.Character{ID: a.ID, Name: name, Level: 1}, Fence: 1, Release: true}
 			if _, err := f.store.Store.Admit(t.Context(), f.cfg.Instance, []rushgate.Admission{{Account: a, Create: true, Attempt: "x"}}); err != nil {
 				t.Fatal(err)
 			}
@@ -198,7 +198,7 @@ func TestPoolAnswersOwnHashesBeforeForeignOnes(t *testing.T) {
 		if _, err := f.store.Store.Admit(t.Context(), f.cfg.Instance, []rushgate.Admission{{Account: foreign, Create: true, Attempt: "x"}}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.store.Save(t.Context(), []rushgate.Save{{Character: rushgate.Character{ID: 5000, Level: 1}, Fence: 1, Release: true}}); err != nil {
+		if _, err := f.store.Save(t.Context(), []rushgate.Save{{Character: rushgate.Character{ID: 5000, Name: "foreign", Level: 1}, Fence: 1, Release: true}}); err != nil {
 			t.Fatal(err)
 		}
 		var order []string

@@ -72,7 +72,13 @@ func (e *BusyError) Unwrap() []error { return []error{rushgate.ServerBusy, e.Las
 // Register makes an account and opens its first session. See [Client.Login] for retries and errors; a name that is
 // already in use is [rushgate.UsernameTaken].
 func (c *Client) Register(ctx context.Context, username, password string) (*Session, error) {
-	return c.authenticate(ctx, "register", "/v1/register", username, password)
+	return c.authenticate(ctx, entry{op: "register", path: "/v1/register"}, username, password)
+}
+
+// entry is a way to open a session.
+type entry struct {
+	op, path string
+	takeover bool
 }
 
 // Login opens a session.
@@ -84,12 +90,22 @@ func (c *Client) Register(ctx context.Context, username, password string) (*Sess
 // When ctx ends, Login returns at once with an error that wraps ctx.Err(). When ctx's deadline would pass during a
 // pause, Login does not begin the pause: it returns at once with an error that wraps both context.DeadlineExceeded and
 // the last answer. A server that asks for a pause of more than five minutes is taken to be too busy at once.
+//
+// [rushgate.AlreadyLoggedIn] means that the account has a session already; [Client.Takeover] ends it. With
+// [rushgate.WrongZone], Refusal.Address is the host:port of the server to log in to instead.
 func (c *Client) Login(ctx context.Context, username, password string) (*Session, error) {
-	return c.authenticate(ctx, "login", "/v1/login", username, password)
+	return c.authenticate(ctx, entry{op: "login", path: "/v1/login"}, username, password)
 }
 
-func (c *Client) authenticate(ctx context.Context, op, path, username, password string) (*Session, error) {
-	req, err := c.credentials(op, path, username, password)
+// Takeover is a [Client.Login] that ends a session which the account has already, on this server or another, such as one
+// that a player has left behind on another device: it is saved, and the new one begins with what was saved. Until it has
+// ended the server says that it is busy, so this takes one or two retries, a second each.
+func (c *Client) Takeover(ctx context.Context, username, password string) (*Session, error) {
+	return c.authenticate(ctx, entry{op: "take over", path: "/v1/login", takeover: true}, username, password)
+}
+
+func (c *Client) authenticate(ctx context.Context, e entry, username, password string) (*Session, error) {
+	req, err := c.credentials(e, username, password)
 	if err != nil {
 		return nil, err
 	}
@@ -106,30 +122,31 @@ func (c *Client) authenticate(ctx context.Context, op, path, username, password 
 			return nil, &BusyError{Tries: try, RetryAfter: refusal.RetryAfter, Last: refusal}
 		}
 		if err := c.pause(ctx, try, refusal, err); err != nil {
-			return nil, fmt.Errorf("client: %s: %w", op, err)
+			return nil, fmt.Errorf("client: %s: %w", e.op, err)
 		}
 	}
 }
 
 // credentials builds the request that every try of one call sends.
-func (c *Client) credentials(op, path, username, password string) (request, error) {
+func (c *Client) credentials(e entry, username, password string) (request, error) {
 	if !utf8.ValidString(username) || !utf8.ValidString(password) {
 		// JSON would replace the broken bytes, and the account would get a password nobody typed.
 		return request{}, &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: errors.New("not UTF-8")}
 	}
 	attempt := c.opts.AttemptID()
 	if !validAttempt(attempt) {
-		return request{}, fmt.Errorf("client: %s: Options.AttemptID returned an invalid attempt id", op)
+		return request{}, fmt.Errorf("client: %s: Options.AttemptID returned an invalid attempt id", e.op)
 	}
 	body, err := json.Marshal(struct {
 		Username string `json:"username"`
 		Password string `json:"password"`
 		Attempt  string `json:"attempt_id"`
-	}{username, password, attempt})
+		Takeover bool   `json:"takeover,omitempty"` // older servers do not know it
+	}{username, password, attempt, e.takeover})
 	if err != nil {
-		return request{}, fmt.Errorf("client: %s: %w", op, err)
+		return request{}, fmt.Errorf("client: %s: %w", e.op, err)
 	}
-	return request{op: op, method: http.MethodPost, path: path, body: body, secret: password}, nil
+	return request{op: e.op, method: http.MethodPost, path: e.path, body: body, secret: password}, nil
 }
 
 func validAttempt(s string) bool {

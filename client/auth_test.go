@@ -331,7 +331,8 @@ func TestRefusalsAreNotRetried(t *testing.T) {
 		{says(401, `{"reason":"bad-credentials"}`), rushgate.BadCredentials, 0},
 		{says(409, `{"reason":"username-taken"}`), rushgate.UsernameTaken, 0},
 		{says(409, `{"reason":"already-logged-in","message":"x"}`), rushgate.AlreadyLoggedIn, 0},
-		{says(421, `{"reason":"wrong-zone","zone":"caves"}`), "wrong-zone", 0}, // from a newer server
+		{says(421, `{"reason":"wrong-zone","address":"play2.example.org:443"}`), rushgate.WrongZone, 0},
+		{says(418, `{"reason":"no-tea-here","pot":"brown"}`), "no-tea-here", 0}, // from a newer server
 		{says(500, `{"reason":"internal-error"}`), rushgate.InternalError, 0},
 		{says(429, `{"reason":"rate-limited","retry_after_ms":299500}`, "Retry-After", "300"), rushgate.RateLimited, 299500 * time.Millisecond},
 		{says(429, `slow down`, "Retry-After", "17"), rushgate.RateLimited, 17 * time.Second}, // from a proxy

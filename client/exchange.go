@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +38,7 @@ const (
 	maxReason     = 64        // bytes
 	maxMessage    = 256       // bytes
 	maxToken      = 4 << 10   // bytes
+	maxAddress    = 255 + 6   // bytes: the longest name of RFC 1035, a colon, a port
 	maxRetryAfter = 24 * time.Hour
 )
 
@@ -145,11 +148,15 @@ func (r *request) refusal(ans answer) error {
 		Reason       rushgate.Reason `json:"reason"`
 		Message      string          `json:"message"`
 		RetryAfterMS int64           `json:"retry_after_ms"`
+		Address      string          `json:"address"`
 	}
 	if json.Unmarshal(ans.body, &body) == nil && validReason(string(body.Reason)) {
 		ref := &rushgate.Refusal{Reason: body.Reason, RetryAfter: retryAfter(ans.header)}
 		if ms := body.RetryAfterMS; ms > 0 { // more precise than the header's whole seconds
 			ref.RetryAfter = min(time.Duration(min(ms, maxRetryAfter.Milliseconds()))*time.Millisecond, maxRetryAfter)
+		}
+		if ref.Reason == rushgate.WrongZone && validAddress(body.Address) {
+			ref.Address = body.Address
 		}
 		if m := printable(body.Message); m != "" && !r.leaks(body.Message) {
 			ref.Cause = errors.New(m)
@@ -177,6 +184,28 @@ func validReason(s string) bool {
 		}
 	}
 	return s != "" && len(s) <= maxReason
+}
+
+// validAddress accepts host:port with a name or an address that can stand in a URL.
+func validAddress(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || len(s) > maxAddress {
+		return false
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return false
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Zone() == ""
+	}
+	for _, c := range []byte(host) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return host != ""
 }
 
 // printable returns s cut to maxMessage bytes, without characters that could play tricks on a terminal or log.

@@ -129,6 +129,7 @@ type Realm struct {
 	inside      []*session
 	arriving    []rushgate.Arrival // reused
 	outcomes    []outcome          // reused
+	asked       []rushgate.Lease   // reused
 	nextScan    time.Time
 	nextRefresh time.Time
 
@@ -139,7 +140,7 @@ type Realm struct {
 	stopErr     error
 	quit        chan struct{}  // closed when the tick is to end
 	stopped     chan struct{}  // closed when nobody will answer a message any more
-	loops       sync.WaitGroup // the tick, the saver, the log
+	loops       sync.WaitGroup // the tick, the saver with its watch, the log
 	senders     sync.WaitGroup // the snapshotter
 	// background ends when the saver and the log are to stop.
 	background     context.Context
@@ -180,6 +181,7 @@ func (r *Realm) Start() {
 	r.startOnce.Do(func() {
 		r.loops.Go(r.loop)
 		r.loops.Go(func() { r.saver.run(r.background) })
+		r.loops.Go(func() { r.saver.watch(r.background) })
 		r.loops.Go(func() { r.log.run(r.background) })
 		if r.snapshots != nil {
 			r.senders.Go(r.snapshots.run)

@@ -31,7 +31,8 @@ type saver struct {
 	store    rushgate.Store
 	instance rushgate.Instance
 	logger   *slog.Logger
-	outcomes mailbox[outcome] // for the tick
+	outcomes mailbox[outcome]        // for the tick
+	wanted   mailbox[rushgate.Lease] // for the tick: those that somebody else has asked for
 
 	saves, retries atomic.Int64
 	duration       latency.Histogram

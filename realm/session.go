@@ -12,6 +12,7 @@ import (
 // session is one player's stay. But for what stands first it is owned by the tick.
 type session struct {
 	player   rushgate.PlayerID
+	name     string
 	number   uint64
 	token    string
 	lastSeen atomic.Int64 // nanoseconds since epoch
@@ -66,7 +67,9 @@ func (s *session) lastSeenTime() time.Time {
 	return seen
 }
 
-func (s *session) lease() rushgate.Lease { return rushgate.Lease{Player: s.player, Fence: s.fence} }
+func (s *session) lease() rushgate.Lease {
+	return rushgate.Lease{Player: s.player, Name: s.name, Fence: s.fence}
+}
 
 // answerSaved tells whoever waits for a save what has become of it.
 func (s *session) answerSaved(err error) {
@@ -78,7 +81,7 @@ func (s *session) answerSaved(err error) {
 
 // complete fills in what the session knows better than the world: who the character is, and the time played.
 func (s *session) complete(c rushgate.Character, now time.Time) rushgate.Character {
-	c.ID, c.Name, c.CreatedAt = s.player, s.admitted.Name, s.admitted.CreatedAt
+	c.ID, c.Name, c.CreatedAt = s.player, s.name, s.admitted.CreatedAt
 	c.Playtime = s.admitted.Playtime + now.Sub(s.entered).Truncate(time.Millisecond)
 	return c
 }

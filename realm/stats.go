@@ -16,7 +16,7 @@ const overrunLogInterval = 10 * time.Second
 type stats struct {
 	ticks, late, skipped, panics, overruns, inboxFull atomic.Int64
 	intents, malformed                                atomic.Int64
-	opened, closed, timedOut, evicted                 atomic.Int64
+	opened, closed, timedOut, evicted, takenOver      atomic.Int64
 	lateness, duration                                latency.Histogram
 
 	lastOverrunLog time.Time // owned by the tick
@@ -61,7 +61,9 @@ type Stats struct {
 	SessionsClosed   int64 `json:"sessions_closed"`
 	SessionsTimedOut int64 `json:"sessions_timed_out"` // closed for lack of calls
 	SessionsEvicted  int64 `json:"sessions_evicted"`   // given up because the lease was lost
-	InboxFull        int64 `json:"inbox_full"`         // calls refused
+	// SessionsTakenOver counts those closed because the player has come again, here or at another node.
+	SessionsTakenOver int64 `json:"sessions_taken_over"`
+	InboxFull         int64 `json:"inbox_full"` // calls refused
 
 	Connected        int   `json:"connected"`         // players with a realtime connection now
 	Intents          int64 `json:"intents"`           // received
@@ -87,7 +89,8 @@ func (r *Realm) Stats() Stats {
 		Ticks: s.ticks.Load(), Late: s.late.Load(), Skipped: s.skipped.Load(), Panics: s.panics.Load(),
 		Overruns: s.overruns.Load(), Players: r.Players(),
 		SessionsOpened: s.opened.Load(), SessionsClosed: s.closed.Load(),
-		SessionsTimedOut: s.timedOut.Load(), SessionsEvicted: s.evicted.Load(), InboxFull: s.inboxFull.Load(),
+		SessionsTimedOut: s.timedOut.Load(), SessionsEvicted: s.evicted.Load(),
+		SessionsTakenOver: s.takenOver.Load(), InboxFull: s.inboxFull.Load(),
 		Saves: r.saver.saves.Load(), SaveRetries: r.saver.retries.Load(), Unsaved: r.saver.waiting(),
 		Lateness: s.lateness.Detailed(), Duration: s.duration.Detailed(), Save: r.saver.duration.Summary(),
 		SnapshotRate: r.cfg.SnapshotRate, Intents: s.intents.Load(), Malformed: s.malformed.Load(),

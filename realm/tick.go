@@ -27,6 +27,7 @@ func (r *Realm) Tick() {
 	r.handleMessages()
 	r.integrate(start)
 	r.settle()
+	r.letGo()
 	for _, e := range r.world.step(r.tick) {
 		if s := r.players[e.Player]; s != nil && s.state == stateInside {
 			r.save(s, start, true)
@@ -117,8 +118,8 @@ func (r *Realm) open(a rushgate.Arrival, now time.Time) {
 	}
 	r.lastNumber++
 	s := &session{
-		player: a.Lease.Player, number: r.lastNumber, token: a.Token, fence: a.Lease.Fence, index: len(r.inside),
-		entered: now, admitted: a.Character, saved: a.Character, nextSave: now.Add(r.cfg.SaveInterval),
+		player: a.Lease.Player, name: a.Lease.Name, number: r.lastNumber, token: a.Token, fence: a.Lease.Fence,
+		index: len(r.inside), entered: now, admitted: a.Character, saved: a.Character, nextSave: now.Add(r.cfg.SaveInterval),
 		told: told{level: a.Character.Level, deaths: a.Character.Deaths},
 	}
 	s.lastSeen.Store(sinceEpoch(now))

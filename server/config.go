@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"runtime"
@@ -109,6 +110,10 @@ type Config struct {
 	World rushgate.World
 	// Seed determines the reference world's chance. Default 0, a seed like any other.
 	Seed uint64
+	// Zones are the zones that other nodes on the same store serve, each with where players reach that node, host:port.
+	// Who is in one of them is sent there at login ([rushgate.WrongZone]). Zones not listed are served here. Default
+	// none.
+	Zones map[string]string
 	// MessagesPerTick caps the messages handled per tick, 1 to 1,000,000. Default [realm.DefaultMessagesPerTick].
 	MessagesPerTick int
 	// MaxPlayers is how many players may be inside at once, 1 to 1,000,000. Default [realm.DefaultMaxPlayers].
@@ -153,6 +158,7 @@ func (c Config) withDefaults() Config {
 	or(&c.DrainTimeout, DefaultDrainTimeout)
 	or(&c.Logger, slog.Default())
 	c.TLS = c.TLS || c.TLSCert != ""
+	c.Zones = maps.Clone(c.Zones) // the node reads it as long as it runs
 	return c
 }
 
@@ -195,6 +201,14 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("%w: admin address: %w", ErrInvalidConfig, err))
 	} else if !local {
 		errs = append(errs, fmt.Errorf("%w: admin address %s is not on loopback", ErrInvalidConfig, c.AdminAddr))
+	}
+	for zone, addr := range c.Zones {
+		if zone == "" {
+			errs = append(errs, fmt.Errorf("%w: the zone served at %s has no name", ErrInvalidConfig, addr))
+		}
+		if err := validatePublic(addr); err != nil {
+			errs = append(errs, fmt.Errorf("%w: zone %q: address %q: %w", ErrInvalidConfig, zone, addr, err))
+		}
 	}
 	if err := c.validateUDP(); err != nil {
 		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))

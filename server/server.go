@@ -175,6 +175,7 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	s.pool, err = auth.NewPool(auth.Config{
 		Workers: cfg.Workers, QueueDepth: max(cfg.QueueDepth, 0), MaxAge: cfg.MaxAge, Store: s.store, Hasher: hasher,
 		Limiter: auth.NewLimiter(0), Instance: instance, Enter: s.realm.Enter, Full: s.realm.Full, Logger: cfg.Logger,
+		Zones: func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 	})
 	return err
 }

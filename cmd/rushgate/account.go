@@ -245,7 +245,7 @@ shown; otherwise it is one line of standard input.
 		if err != nil {
 			return err
 		}
-		if err := store.SetPasswordHash(ctx, account.ID, hash); err != nil {
+		if err := store.SetPasswordHash(ctx, name, hash); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(stdout, "set the password of player %d, %s\n", account.ID, name)
@@ -287,7 +287,7 @@ otherwise --yes is needed. A player with a live session is not deleted.
 				return errors.New("that is another name; nothing was deleted")
 			}
 		}
-		err = store.DeleteAccount(ctx, account.ID)
+		err = store.DeleteAccount(ctx, name)
 		if errors.Is(err, rushgate.AlreadyLoggedIn) {
 			return fmt.Errorf("%s has a live session, left behind by a node that did not end in order: it is over within %v (%w)", name, rushgate.LeaseTTL, err)
 		}

@@ -67,11 +67,11 @@ func loadRecord(ctx context.Context, store *sqlite.Store, name string) (*account
 	if err != nil {
 		return nil, err
 	}
-	characters, err := store.LoadCharacters(ctx, []rushgate.PlayerID{a.ID})
+	characters, err := store.LoadCharacters(ctx, []string{a.Username})
 	if err != nil {
 		return nil, err
 	}
-	leasedUntil, err := store.LeasedUntil(ctx, a.ID)
+	leasedUntil, err := store.LeasedUntil(ctx, a.Username)
 	if err != nil {
 		return nil, err
 	}

@@ -298,7 +298,7 @@ func TestAccountDeleteLiveSession(t *testing.T) {
 	runAccount(t, "correct horse", "create", "alice", "--data", dir).want(t, 0, "created", "")
 	store := openDatabase(t, dir, sqlite.Options{LeaseTTL: 1000 * time.Hour})
 	by := rushgate.Instance{Node: "a node that crashed", Run: "1"}
-	admission := rushgate.Admission{Account: rushgate.Account{ID: 1}, Attempt: "a"}
+	admission := rushgate.Admission{Account: rushgate.Account{ID: 1, Username: "alice"}, Attempt: "a"}
 	if in, err := store.Admit(t.Context(), by, []rushgate.Admission{admission}); err != nil || in[0].Err != nil {
 		t.Fatal(in, err)
 	}

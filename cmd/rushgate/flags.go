@@ -5,9 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -213,6 +215,33 @@ func (w *words) Set(s string) error {
 		list = append(list, word)
 	}
 	*w = list
+	return nil
+}
+
+// zones are zones with the address of the node that serves each.
+type zones map[string]string
+
+func (z *zones) String() string {
+	var words []string
+	for _, zone := range slices.Sorted(maps.Keys(*z)) {
+		words = append(words, zone+"="+(*z)[zone])
+	}
+	return strings.Join(words, ",")
+}
+
+func (z *zones) Set(s string) error {
+	list := make(zones)
+	for word := range strings.SplitSeq(s, ",") {
+		zone, addr, ok := strings.Cut(strings.TrimSpace(word), "=")
+		if !ok || zone == "" || addr == "" {
+			return fmt.Errorf("%q is not of the form zone=host:port", word)
+		}
+		if _, twice := list[zone]; twice {
+			return fmt.Errorf("zone %s is there twice", zone)
+		}
+		list[zone] = addr
+	}
+	*z = list
 	return nil
 }
 

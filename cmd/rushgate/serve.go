@@ -31,6 +31,7 @@ type serveFlags struct {
 	pepper                                          text
 	tls, insecure                                   toggle
 	proxies                                         prefixes
+	zones                                           zones
 	conns, workers, depth, iterations, messages     number
 	players                                         number
 	seed                                            seed
@@ -99,6 +100,7 @@ Each flag with a name in brackets can be set by that environment variable instea
 	f.add(&v.messages, "max-messages-per-tick", "MMORPG_MAX_MESSAGES_PER_TICK", "`N` messages from players are handled in one tick, the rest in the next")
 	f.add(&v.players, "max-players", "", "`N` players may be inside at once; further ones are told that the server is busy")
 	f.add(&v.sessionTimeout, "session-timeout", "", "`TIME` without a call after which a session ends")
+	f.add(&v.zones, "zones", "", "`ZONES` that other nodes on the same store serve, zone=host:port, separated by commas; players are sent there at login")
 	f.add(&v.worldFile, "world", "", "`FILE` that defines the reference world, JSON; default is the one built in")
 	f.add(&v.seed, "seed", "", "`N` that determines what happens by chance in the reference world")
 	f.add(&v.drain, "drain-timeout", "", "`TIME` that an orderly end may take")
@@ -141,7 +143,7 @@ func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
 		Workers: v.workers.value, QueueDepth: v.depth.value, MaxAge: v.maxAge.value, HashIterations: v.iterations.value,
 		HashKernel: v.kernel.value, PepperFile: string(v.pepper),
 		MaxPlayers: v.players.value, MessagesPerTick: v.messages.value, SessionTimeout: v.sessionTimeout.value,
-		DrainTimeout: v.drain.value, Seed: uint64(v.seed),
+		DrainTimeout: v.drain.value, Seed: uint64(v.seed), Zones: v.zones,
 	}
 	if cfg.QueueDepth == 0 {
 		cfg.QueueDepth = server.Unbounded

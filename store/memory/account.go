@@ -9,7 +9,7 @@ import (
 )
 
 // SetPasswordHash implements [rushgate.Store]. An empty hash is an error.
-func (s *Store) SetPasswordHash(ctx context.Context, player rushgate.PlayerID, hash string) error {
+func (s *Store) SetPasswordHash(ctx context.Context, username, hash string) error {
 	if err := validate.Hash(hash); err != nil {
 		return fmt.Errorf("memory: %w", err)
 	}
@@ -17,7 +17,7 @@ func (s *Store) SetPasswordHash(ctx context.Context, player rushgate.PlayerID, h
 		return err
 	}
 	defer s.mu.Unlock()
-	p := s.players[player]
+	p := s.names[username]
 	if p == nil {
 		return rushgate.BadCredentials
 	}
@@ -26,19 +26,19 @@ func (s *Store) SetPasswordHash(ctx context.Context, player rushgate.PlayerID, h
 }
 
 // DeleteAccount implements [rushgate.Store].
-func (s *Store) DeleteAccount(ctx context.Context, player rushgate.PlayerID) error {
+func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
-	p := s.players[player]
+	p := s.names[username]
 	switch {
 	case p == nil:
 		return rushgate.BadCredentials
 	case p.lease.live(s.now()):
 		return rushgate.AlreadyLoggedIn
 	}
-	delete(s.players, player)
-	delete(s.names, p.account.Username)
+	delete(s.players, p.account.ID)
+	delete(s.names, username)
 	return nil
 }

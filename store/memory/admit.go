@@ -52,12 +52,9 @@ func (s *Store) checkIDs(admissions []rushgate.Admission) error {
 }
 
 func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admitted {
-	p := s.players[a.Account.ID]
-	if a.Create {
-		p = s.names[a.Account.Username]
-	}
+	p := s.names[a.Account.Username]
 	switch {
-	case p == nil && !a.Create:
+	case !a.Create && (p == nil || p.account.ID != a.Account.ID):
 		return rushgate.Admitted{Err: rushgate.BadCredentials}
 	case p == nil:
 		p = s.create(&a.Account)
@@ -71,6 +68,9 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 
 	resumed, err := s.claim(by, a.Attempt, p)
 	if err != nil {
+		if a.Takeover {
+			s.wanted.Add(p.lease.by.Node, p.leaseID())
+		}
 		return rushgate.Admitted{Err: err}
 	}
 	if a.NewHash != "" && p.account.PasswordHash == a.Account.PasswordHash {
@@ -78,26 +78,35 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 	}
 	return rushgate.Admitted{
 		Character:    clone(p.character),
-		Lease:        rushgate.Lease{Player: p.account.ID, Fence: p.fence},
+		Lease:        p.leaseID(),
 		Resumed:      resumed,
 		HashReplaced: a.NewHash != "" && p.account.PasswordHash == a.NewHash,
 	}
 }
 
 func (s *Store) create(account *rushgate.Account) *player {
-	p := &player{account: *account}
-	p.account.Version = cmp.Or(account.Version, rushgate.AccountVersion)
-	p.account.CreatedAt = time.UnixMilli(account.CreatedAt.UnixMilli()).UTC()
-	p.character = rushgate.Character{
+	return s.add(account, &rushgate.Character{
 		ID:        account.ID,
 		Name:      account.Username,
 		Level:     1,
-		CreatedAt: p.account.CreatedAt,
-	}
+		CreatedAt: account.CreatedAt,
+	})
+}
+
+// add puts in a player whose name and id are free.
+func (s *Store) add(account *rushgate.Account, character *rushgate.Character) *player {
+	p := &player{account: *account, character: clone(*character)}
+	p.account.Zone = ""
+	p.account.Version = cmp.Or(account.Version, rushgate.AccountVersion)
+	p.account.CreatedAt = toMillisecond(account.CreatedAt)
+	p.character.CreatedAt = toMillisecond(character.CreatedAt)
+	p.character.Playtime = character.Playtime.Truncate(time.Millisecond)
 	s.players[account.ID] = p
 	s.names[account.Username] = p
 	return p
 }
+
+func toMillisecond(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
 
 // claim gives the player's lease to this attempt, or refuses with [rushgate.AlreadyLoggedIn].
 func (s *Store) claim(by rushgate.Instance, attempt string, p *player) (resumed bool, err error) {

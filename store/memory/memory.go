@@ -14,6 +14,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/validate"
+	"github.com/rushgate/rushgate/store/internal/wanted"
 )
 
 // ErrClosed is the error of every call after [Store.Close].
@@ -35,7 +36,9 @@ type Store struct {
 
 	mu      sync.Mutex
 	closed  bool
-	lastID  rushgate.PlayerID // the greatest id given out by ReserveIDs
+	lastID  rushgate.PlayerID // the greatest id given out by ReserveIDs or set aside by BeginImport
+	imports rushgate.PlayerID // ids up to this one are set aside
+	wanted  wanted.List
 	players map[rushgate.PlayerID]*player
 	names   map[string]*player
 }
@@ -53,6 +56,11 @@ type lease struct {
 	by        rushgate.Instance
 	attempt   string
 	expiresAt int64 // Unix milliseconds; it is over when the clock shows this or more
+}
+
+// leaseID is what names the player's present lease, or the last one.
+func (p *player) leaseID() rushgate.Lease {
+	return rushgate.Lease{Player: p.account.ID, Name: p.account.Username, Fence: p.fence}
 }
 
 func (l *lease) live(now time.Time) bool { return l != nil && now.UnixMilli() < l.expiresAt }
@@ -99,20 +107,21 @@ func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgat
 	for i, name := range usernames {
 		if p := s.names[name]; p != nil {
 			accounts[i] = p.account
+			accounts[i].Zone = p.character.Zone
 		}
 	}
 	return accounts, nil
 }
 
 // LoadCharacters implements [rushgate.Store].
-func (s *Store) LoadCharacters(ctx context.Context, players []rushgate.PlayerID) ([]rushgate.Character, error) {
+func (s *Store) LoadCharacters(ctx context.Context, usernames []string) ([]rushgate.Character, error) {
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	characters := make([]rushgate.Character, len(players))
-	for i, id := range players {
-		if p := s.players[id]; p != nil {
+	characters := make([]rushgate.Character, len(usernames))
+	for i, name := range usernames {
+		if p := s.names[name]; p != nil {
 			characters[i] = clone(p.character)
 		}
 	}
@@ -138,7 +147,7 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 
 func (s *Store) save(save *rushgate.Save) error {
 	p := s.players[save.Character.ID]
-	if p == nil || p.fence != save.Fence {
+	if p == nil || p.leaseID() != save.Lease() {
 		return rushgate.ErrLeaseLost
 	}
 	if p.lease == nil {
@@ -170,7 +179,7 @@ func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rush
 	errs := make([]error, len(leases))
 	for i, l := range leases {
 		p := s.players[l.Player]
-		if p == nil || p.fence != l.Fence || p.lease == nil {
+		if p == nil || p.leaseID() != l || p.lease == nil {
 			errs[i] = rushgate.ErrLeaseLost
 			continue
 		}

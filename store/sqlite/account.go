@@ -12,14 +12,14 @@ import (
 )
 
 // SetPasswordHash implements [rushgate.Store]. An empty hash is an error.
-func (s *Store) SetPasswordHash(ctx context.Context, player rushgate.PlayerID, hash string) error {
+func (s *Store) SetPasswordHash(ctx context.Context, username, hash string) error {
 	if err := validate.Hash(hash); err != nil {
 		return wrap(err)
 	}
 	return s.do(ctx, func(ctx context.Context) error {
-		n, err := affected(s.writes.setHash.ExecContext(ctx, hash, rushgate.AccountVersion, int64(player)))
+		n, err := affected(s.writes.setHash.ExecContext(ctx, hash, rushgate.AccountVersion, username))
 		if err != nil {
-			return fmt.Errorf("set password hash of player %d: %w", player, err)
+			return fmt.Errorf("set password hash of %q: %w", username, err)
 		}
 		if n == 0 {
 			return rushgate.BadCredentials
@@ -29,13 +29,12 @@ func (s *Store) SetPasswordHash(ctx context.Context, player rushgate.PlayerID, h
 }
 
 // DeleteAccount implements [rushgate.Store].
-func (s *Store) DeleteAccount(ctx context.Context, player rushgate.PlayerID) error {
+func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 	return s.do(ctx, func(ctx context.Context) error {
-		id := int64(player)
-		p, err := scanPlayer(s.writes.playerByID.QueryRowContext(ctx, id))
+		p, err := scanPlayer(s.writes.player.QueryRowContext(ctx, username))
 		switch {
 		case err != nil:
-			return fmt.Errorf("delete player %d: %w", player, err)
+			return fmt.Errorf("delete %q: %w", username, err)
 		case p == nil:
 			return rushgate.BadCredentials
 		case p.lease.live(s.now()):
@@ -43,28 +42,28 @@ func (s *Store) DeleteAccount(ctx context.Context, player rushgate.PlayerID) err
 		}
 		// Each refers to the next.
 		for _, stmt := range []*sql.Stmt{s.writes.endLease, s.writes.deleteCharacter, s.writes.deleteAccount} {
-			if _, err := stmt.ExecContext(ctx, id); err != nil {
-				return fmt.Errorf("delete player %d: %w", player, err)
+			if _, err := stmt.ExecContext(ctx, int64(p.character.ID)); err != nil {
+				return fmt.Errorf("delete %q: %w", username, err)
 			}
 		}
 		return nil
 	})
 }
 
-// LeasedUntil returns when a player's lease runs out, to the millisecond, or has run out without having been released
-// or claimed anew; the zero time if there is no lease. The player is online until then.
-func (s *Store) LeasedUntil(ctx context.Context, player rushgate.PlayerID) (time.Time, error) {
+// LeasedUntil returns when the lease of a canonical username runs out, to the millisecond, or has run out without having
+// been released or claimed anew; the zero time if there is no lease. The player is online until then.
+func (s *Store) LeasedUntil(ctx context.Context, username string) (time.Time, error) {
 	if err := s.enter(ctx); err != nil {
 		return time.Time{}, err
 	}
 	defer s.leave()
 	var expiresAt int64
-	err := s.reads.lease.QueryRowContext(ctx, int64(player)).Scan(&expiresAt)
+	err := s.reads.lease.QueryRowContext(ctx, username).Scan(&expiresAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil
 	}
 	if err != nil {
-		return time.Time{}, wrap(fmt.Errorf("read lease of player %d: %w", player, err))
+		return time.Time{}, wrap(fmt.Errorf("read lease of %q: %w", username, err))
 	}
 	return time.UnixMilli(expiresAt).UTC(), nil
 }

@@ -26,6 +26,11 @@ type lease struct {
 	expiresAt int64
 }
 
+// leaseID is what names the player's present lease, or the last one.
+func (p *player) leaseID() rushgate.Lease {
+	return rushgate.Lease{Player: p.character.ID, Name: p.character.Name, Fence: uint64(p.fence)}
+}
+
 func (l *lease) live(now time.Time) bool { return l != nil && now.UnixMilli() < l.expiresAt }
 
 const playerQuery = `SELECT a.password_hash, a.attempt, c.fence, l.node, l.run, l.attempt, l.expires_at, ` + characterColumns + `
@@ -85,19 +90,22 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 		return rushgate.Admitted{Err: refused}, err
 	}
 	resumed, refused, err := s.claim(ctx, by, a.Attempt, p)
+	if refused != nil && a.Takeover {
+		s.wanted.Add(p.lease.by.Node, p.leaseID())
+	}
 	if err != nil || refused != nil {
 		return rushgate.Admitted{Err: refused}, err
 	}
 	replaced := a.NewHash != "" && p.passwordHash == a.NewHash // before, by this same admission
 	if a.NewHash != "" && p.passwordHash == a.Account.PasswordHash {
-		if _, err := s.writes.setHash.ExecContext(ctx, a.NewHash, rushgate.AccountVersion, int64(p.character.ID)); err != nil {
+		if _, err := s.writes.setHash.ExecContext(ctx, a.NewHash, rushgate.AccountVersion, p.character.Name); err != nil {
 			return rushgate.Admitted{}, err
 		}
 		replaced = true
 	}
 	return rushgate.Admitted{
 		Character:    p.character,
-		Lease:        rushgate.Lease{Player: p.character.ID, Fence: uint64(p.fence)},
+		Lease:        p.leaseID(),
 		Resumed:      resumed,
 		HashReplaced: replaced,
 	}, nil
@@ -105,17 +113,11 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 
 // findOrCreate returns the player of an admission, or why the player is not let in.
 func (s *Store) findOrCreate(ctx context.Context, a *rushgate.Admission) (_ *player, refused, err error) {
-	var row *sql.Row
-	if a.Create {
-		row = s.writes.playerByName.QueryRowContext(ctx, a.Account.Username)
-	} else {
-		row = s.writes.playerByID.QueryRowContext(ctx, int64(a.Account.ID))
-	}
-	p, err := scanPlayer(row)
+	p, err := scanPlayer(s.writes.player.QueryRowContext(ctx, a.Account.Username))
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case p == nil && !a.Create:
+	case !a.Create && (p == nil || p.character.ID != a.Account.ID):
 		return nil, rushgate.BadCredentials, nil
 	case p == nil:
 		p, err = s.create(ctx, &a.Account)
@@ -130,25 +132,33 @@ func (s *Store) findOrCreate(ctx context.Context, a *rushgate.Admission) (_ *pla
 }
 
 func (s *Store) create(ctx context.Context, a *rushgate.Account) (*player, error) {
-	created := a.CreatedAt.UnixMilli()
+	c := rushgate.Character{ID: a.ID, Name: a.Username, Level: 1, CreatedAt: toMillisecond(a.CreatedAt)}
+	if err := s.insert(ctx, a, &c); err != nil {
+		return nil, err
+	}
+	return &player{passwordHash: a.PasswordHash, attempt: a.Attempt, character: c}, nil
+}
+
+func toMillisecond(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
+
+// insert writes an account and its character.
+func (s *Store) insert(ctx context.Context, a *rushgate.Account, c *rushgate.Character) error {
 	version := cmp.Or(a.Version, rushgate.AccountVersion)
-	_, err := s.writes.insertAccount.ExecContext(ctx, int64(a.ID), a.Username, a.PasswordHash, a.Attempt, created, version)
+	_, err := s.writes.insertAccount.ExecContext(ctx, int64(a.ID), a.Username, a.PasswordHash, a.Attempt, a.CreatedAt.UnixMilli(), version)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if _, err := s.writes.insertCharacter.ExecContext(ctx, int64(a.ID), a.Username, created); err != nil {
-		return nil, err
+	_, err = s.writes.insertCharacter.ExecContext(ctx, int64(c.ID), c.Name, c.CreatedAt.UnixMilli(),
+		c.Zone, c.X, c.Y, c.HP, c.XP, c.Level, c.Deaths, c.Playtime.Milliseconds(), notNull(c.Data))
+	return err
+}
+
+// notNull makes no data empty data: nil would be NULL.
+func notNull(data []byte) []byte {
+	if data == nil {
+		return []byte{}
 	}
-	return &player{
-		passwordHash: a.PasswordHash,
-		attempt:      a.Attempt,
-		character: rushgate.Character{
-			ID:        a.ID,
-			Name:      a.Username,
-			Level:     1,
-			CreatedAt: time.UnixMilli(created).UTC(),
-		},
-	}, nil
+	return data
 }
 
 // claim gives the player's lease to this attempt, or refuses with [rushgate.AlreadyLoggedIn].

@@ -48,24 +48,20 @@ func float(f sql.NullFloat64) float64 {
 }
 
 // LoadCharacters implements [rushgate.Store].
-func (s *Store) LoadCharacters(ctx context.Context, players []rushgate.PlayerID) ([]rushgate.Character, error) {
+func (s *Store) LoadCharacters(ctx context.Context, usernames []string) ([]rushgate.Character, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer s.leave()
-	characters, err := s.loadCharacters(ctx, players)
+	characters, err := s.loadCharacters(ctx, usernames)
 	if err != nil {
 		return nil, wrap(fmt.Errorf("load characters: %w", err))
 	}
 	return characters, nil
 }
 
-func (s *Store) loadCharacters(ctx context.Context, players []rushgate.PlayerID) (_ []rushgate.Character, err error) {
-	ids := make([]int64, len(players)) // SQLite has no greater integers; whoever has a greater id does not exist
-	for i, id := range players {
-		ids[i] = int64(id)
-	}
-	list, err := json.Marshal(ids)
+func (s *Store) loadCharacters(ctx context.Context, usernames []string) (_ []rushgate.Character, err error) {
+	list, err := json.Marshal(usernames)
 	if err != nil {
 		return nil, err
 	}
@@ -74,20 +70,20 @@ func (s *Store) loadCharacters(ctx context.Context, players []rushgate.PlayerID)
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }() // what went wrong is in rows.Err
-	found := make(map[rushgate.PlayerID]rushgate.Character, len(players))
+	found := make(map[string]rushgate.Character, len(usernames))
 	for rows.Next() {
 		var r characterRow
 		if err := rows.Scan(r.columns()...); err != nil {
 			return nil, err
 		}
-		found[r.character.ID] = r.value()
+		found[r.character.Name] = r.value()
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	characters := make([]rushgate.Character, len(players))
-	for i, id := range players {
-		characters[i] = found[id]
+	characters := make([]rushgate.Character, len(usernames))
+	for i, name := range usernames {
+		characters[i] = found[name]
 		characters[i].Data = slices.Clone(characters[i].Data) // a player asked for twice is two values
 	}
 	return characters, nil

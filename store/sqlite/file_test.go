@@ -252,11 +252,11 @@ func TestMigrateAccountVersion(t *testing.T) {
 		return n
 	}
 	before := changes()
-	if err := migrate(t.Context(), c, migrations[:2]); err != nil {
+	if err := migrate(t.Context(), c, migrations); err != nil {
 		t.Fatal(err)
 	}
 	if after := changes(); after != before {
-		t.Errorf("the migration has written %d rows", after-before)
+		t.Errorf("the migrations have written %d rows", after-before)
 	}
 	if err := errors.Join(c.Close(), db.Close()); err != nil {
 		t.Fatal(err)
@@ -267,7 +267,7 @@ func TestMigrateAccountVersion(t *testing.T) {
 		got, err := s.LoadAccounts(t.Context(), []string{fmt.Sprint("player", id)})
 		want := rushgate.Account{
 			ID: id, Username: fmt.Sprint("player", id), PasswordHash: fmt.Sprint("hash ", id), Attempt: fmt.Sprint("attempt ", id),
-			CreatedAt: time.UnixMilli(int64(id)).UTC(), Version: 3,
+			CreatedAt: time.UnixMilli(int64(id)).UTC(), Version: 3, Zone: "inn",
 		}
 		if err != nil || got[0] != want {
 			t.Errorf("account is %+v, %v; want %+v", got, err, want)

@@ -19,11 +19,12 @@ type readStmts struct {
 
 func (r *readStmts) prepare(ctx context.Context, db *sql.DB) error {
 	_, err := prepare(ctx, db, map[**sql.Stmt]string{
-		&r.accounts: `SELECT id, username, password_hash, attempt, created_at, version FROM accounts
-			WHERE username IN (SELECT value FROM json_each(?))`,
-		&r.characters: `SELECT ` + characterColumns + ` FROM characters c WHERE c.id IN (SELECT value FROM json_each(?))`,
-		&r.lease:      `SELECT expires_at FROM leases WHERE player_id = ?`,
-		&r.online:     `SELECT count(*) FROM leases WHERE expires_at > ?`,
+		&r.accounts: `SELECT a.id, a.username, a.password_hash, a.attempt, a.created_at, a.version, coalesce(c.zone, '')
+			FROM accounts a LEFT JOIN characters c ON c.id = a.id WHERE a.username IN (SELECT value FROM json_each(?))`,
+		&r.characters: `SELECT ` + characterColumns + ` FROM accounts a JOIN characters c ON c.id = a.id
+			WHERE a.username IN (SELECT value FROM json_each(?))`,
+		&r.lease:  `SELECT l.expires_at FROM accounts a JOIN leases l ON l.player_id = a.id WHERE a.username = ?`,
+		&r.online: `SELECT count(*) FROM leases WHERE expires_at > ?`,
 	})
 	if err != nil {
 		return err
@@ -74,7 +75,7 @@ func (s *Store) loadAccounts(ctx context.Context, usernames []string) (_ []rushg
 	for rows.Next() {
 		var a rushgate.Account
 		var created int64
-		if err := rows.Scan(&a.ID, &a.Username, &a.PasswordHash, &a.Attempt, &created, &a.Version); err != nil {
+		if err := rows.Scan(&a.ID, &a.Username, &a.PasswordHash, &a.Attempt, &created, &a.Version, &a.Zone); err != nil {
 			return nil, err
 		}
 		a.CreatedAt = time.UnixMilli(created).UTC()

@@ -71,6 +71,9 @@ var migrations = []string{
 	// The version of the account record. No row is rewritten: one that was written without the column reads as the
 	// default, which is what all of them were until then. Whoever inserts a row states its version.
 	`ALTER TABLE accounts ADD COLUMN version INTEGER NOT NULL DEFAULT 3;`,
+
+	// The ids 1 to imports are set aside for imported accounts.
+	`ALTER TABLE player_ids ADD COLUMN imports INTEGER NOT NULL DEFAULT 0;`,
 }
 
 // migrate carries out the migrations that the database has not seen yet, each wholly or not at all.

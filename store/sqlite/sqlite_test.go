@@ -158,9 +158,10 @@ func TestLeasedUntil(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
+	name := registration(1).Account.Username
 	want := func(when string, want time.Time) {
 		t.Helper()
-		if got, err := s.LeasedUntil(t.Context(), 1); err != nil || !got.Equal(want) {
+		if got, err := s.LeasedUntil(t.Context(), name); err != nil || !got.Equal(want) {
 			t.Errorf("%s: lease ends %v, %v; want %v", when, got, err, want)
 		}
 	}
@@ -172,7 +173,7 @@ func TestLeasedUntil(t *testing.T) {
 	want("inside", end)
 	c.Advance(2 * rushgate.LeaseTTL)
 	want("expired", end)
-	save := rushgate.Save{Character: rushgate.Character{ID: 1}, Fence: 1, Release: true}
+	save := rushgate.Save{Character: rushgate.Character{ID: 1, Name: name}, Fence: 1, Release: true}
 	if errs, err := s.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
 		t.Fatal(errs, err)
 	}

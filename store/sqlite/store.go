@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/wanted"
 )
 
 // ErrClosed is the error of every call after [Store.Close].
@@ -45,6 +46,7 @@ type Store struct {
 	write  *sql.DB // one connection, which the writer keeps
 	writer *writer
 	writes writeStmts
+	wanted wanted.List
 
 	mu     sync.Mutex
 	closed bool

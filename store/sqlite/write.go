@@ -11,25 +11,25 @@ import (
 
 // writeStmts belong to the writer's connection and are used by its jobs only.
 type writeStmts struct {
-	playerByID, playerByName                *sql.Stmt
+	player, idInUse                         *sql.Stmt
 	insertAccount, insertCharacter, setHash *sql.Stmt
 	deleteAccount, deleteCharacter          *sql.Stmt
 	setFence, putLease                      *sql.Stmt
 	save, lastFence, endLease, refresh      *sql.Stmt
-	reserve                                 *sql.Stmt
+	reserve, imports, setAside              *sql.Stmt
 }
 
 // queries returns the text of each statement.
 func (w *writeStmts) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
-		&w.playerByID:   playerQuery + `WHERE a.id = ?`,
-		&w.playerByName: playerQuery + `WHERE a.username = ?`,
+		&w.player:  playerQuery + `WHERE a.username = ?`,
+		&w.idInUse: `SELECT count(*) FROM accounts WHERE id = ?`,
 		&w.insertAccount: `INSERT INTO accounts (id, username, password_hash, attempt, created_at, version)
 			VALUES (?, ?, ?, ?, ?, ?)`,
 		&w.insertCharacter: `INSERT INTO characters
-			(id, name, zone, x, y, hp, xp, level, deaths, playtime_ms, created_at, fence, data)
-			VALUES (?, ?, '', 0, 0, 0, 0, 1, 0, 0, ?, 0, x'')`,
-		&w.setHash:         `UPDATE accounts SET password_hash = ?, version = ? WHERE id = ?`,
+			(id, name, created_at, zone, x, y, hp, xp, level, deaths, playtime_ms, data, fence)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+		&w.setHash:         `UPDATE accounts SET password_hash = ?, version = ? WHERE username = ?`,
 		&w.deleteAccount:   `DELETE FROM accounts WHERE id = ?`,
 		&w.deleteCharacter: `DELETE FROM characters WHERE id = ?`,
 		&w.setFence:        `UPDATE characters SET fence = ? WHERE id = ?`,
@@ -38,12 +38,14 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 				attempt = excluded.attempt, expires_at = excluded.expires_at`,
 		&w.save: `UPDATE characters
 			SET zone = ?, x = ?, y = ?, hp = ?, xp = ?, level = ?, deaths = ?, playtime_ms = ?, data = ?
-			WHERE id = ? AND fence = ? AND EXISTS (SELECT 1 FROM leases WHERE player_id = characters.id)`,
-		&w.lastFence: `SELECT count(*) FROM characters WHERE id = ? AND fence = ?`,
+			WHERE id = ? AND name = ? AND fence = ? AND EXISTS (SELECT 1 FROM leases WHERE player_id = characters.id)`,
+		&w.lastFence: `SELECT count(*) FROM characters WHERE id = ? AND name = ? AND fence = ?`,
 		&w.endLease:  `DELETE FROM leases WHERE player_id = ?`,
 		&w.refresh: `UPDATE leases SET node = ?, run = ?, expires_at = ?
-			WHERE player_id = ? AND (SELECT fence FROM characters WHERE id = player_id) = ?`,
-		&w.reserve: `UPDATE player_ids SET last = last + ? RETURNING last`,
+			WHERE player_id = ? AND (SELECT fence FROM characters WHERE id = player_id AND name = ?) = ?`,
+		&w.reserve:  `UPDATE player_ids SET last = last + ? RETURNING last`,
+		&w.imports:  `SELECT last, imports FROM player_ids`,
+		&w.setAside: `UPDATE player_ids SET last = ?1, imports = ?1`,
 	}
 }
 
@@ -71,12 +73,8 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 // save writes one character back. The first error is the item's, the second the job's.
 func (s *Store) save(ctx context.Context, save *rushgate.Save) (lost, err error) {
 	c := &save.Character
-	data := c.Data
-	if data == nil {
-		data = []byte{} // nil would be NULL
-	}
 	n, err := affected(s.writes.save.ExecContext(ctx, c.Zone, c.X, c.Y, c.HP, c.XP, c.Level, c.Deaths,
-		c.Playtime.Milliseconds(), data, int64(c.ID), int64(save.Fence)))
+		c.Playtime.Milliseconds(), notNull(c.Data), int64(c.ID), c.Name, int64(save.Fence)))
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +86,7 @@ func (s *Store) save(ctx context.Context, save *rushgate.Save) (lost, err error)
 	}
 	if save.Release { // with the last fence there is: then only the lease was missing, so this is a repetition
 		var released int
-		err := s.writes.lastFence.QueryRowContext(ctx, int64(c.ID), int64(save.Fence)).Scan(&released)
+		err := s.writes.lastFence.QueryRowContext(ctx, int64(c.ID), c.Name, int64(save.Fence)).Scan(&released)
 		if err != nil || released == 1 {
 			return nil, err
 		}
@@ -105,7 +103,7 @@ func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rush
 	err := s.do(ctx, func(ctx context.Context) error {
 		expiresAt := s.now().Add(s.ttl).UnixMilli()
 		for i, l := range leases {
-			n, err := affected(s.writes.refresh.ExecContext(ctx, by.Node, by.Run, expiresAt, int64(l.Player), int64(l.Fence)))
+			n, err := affected(s.writes.refresh.ExecContext(ctx, by.Node, by.Run, expiresAt, int64(l.Player), l.Name, int64(l.Fence)))
 			if err != nil {
 				return fmt.Errorf("refresh lease of player %d: %w", l.Player, err)
 			}

@@ -22,6 +22,8 @@ var accountCases = []testCase{
 	{"RepeatedRegistrationAfterReleaseLogsIn", repeatedAfterRelease},
 	{"SameAttemptWithAnotherHash", concurrentAttempt},
 	{"LoginOfMissingAccount", loginMissing},
+	{"LoginByNameAndIDOfDifferentAccounts", loginMismatched},
+	{"ZoneIsTheCharacters", zoneOfCharacter},
 	{"UsedIDIsAnError", usedID},
 	{"VersionIsKept", versionIsKept},
 	{"BadArgumentsWriteNothing", badAdmissions},
@@ -46,7 +48,7 @@ func createMakesAll(t *testing.T, h Harness) {
 	a.Account.CreatedAt = epoch // times are kept to the millisecond
 	wantAccount(t, load(t, s, "émilie")[0], a.Account)
 	wantCharacter(t, got.Character, created(a.Account))
-	if got.Lease.Player != 7 || got.Lease.Fence == 0 || got.Resumed || got.HashReplaced {
+	if got.Lease.Player != 7 || got.Lease.Name != "émilie" || got.Lease.Fence == 0 || got.Resumed || got.HashReplaced {
 		t.Errorf("admitted as %+v", got)
 	}
 	wantOnline(t, s, 1)
@@ -78,11 +80,11 @@ func loadKeepsOrder(t *testing.T, h Harness) {
 func admissionsInOrder(t *testing.T, h Harness) {
 	s := h.open(t)
 	got := admitAll(t, s, nodeA,
-		login(1, "early"),
+		login(1, "alice", "early"),
 		registration(1, "alice", "one"),
 		registration(2, "alice", "two"),
-		login(1, "three"),
-		login(1, "one"),
+		login(1, "alice", "three"),
+		login(1, "alice", "one"),
 		registration(3, "bob", "four"),
 	)
 	want := []error{rushgate.BadCredentials, nil, rushgate.UsernameTaken, rushgate.AlreadyLoggedIn, nil, nil}
@@ -141,7 +143,7 @@ func concurrentCreates(t *testing.T, h Harness) {
 		if i == winner {
 			continue
 		}
-		if got := admitAll(t, s, nodeA, login(rushgate.PlayerID(i+1), "probe"))[0]; !errors.Is(got.Err, rushgate.BadCredentials) {
+		if got := admitAll(t, s, nodeA, login(rushgate.PlayerID(i+1), "alice", "probe"))[0]; !errors.Is(got.Err, rushgate.BadCredentials) {
 			t.Errorf("login of loser %d: %v, want %v", i, got.Err, rushgate.BadCredentials)
 		}
 	}
@@ -236,14 +238,47 @@ func concurrentAttempt(t *testing.T, h Harness) {
 func loginMissing(t *testing.T, h Harness) {
 	s := h.open(t)
 	for _, id := range []rushgate.PlayerID{0, 1, 1<<64 - 1} {
-		if got := admitAll(t, s, nodeA, login(id, "a"))[0]; !errors.Is(got.Err, rushgate.BadCredentials) {
+		if got := admitAll(t, s, nodeA, login(id, "alice", "a"))[0]; !errors.Is(got.Err, rushgate.BadCredentials) {
 			t.Errorf("login of player %d: %v, want %v", id, got.Err, rushgate.BadCredentials)
 		}
 	}
 	wantOnline(t, s, 0)
 }
 
+func loginMismatched(t *testing.T, h Harness) {
+	s := h.open(t)
+	release(t, s, register(t, s, 1, "alice"))
+	release(t, s, register(t, s, 2, "bob"))
+	for _, a := range []rushgate.Admission{login(1, "bob", "a"), login(2, "alice", "a"), login(0, "alice", "a"), login(1, "", "a")} {
+		a.Takeover = true
+		if got := admitAll(t, s, nodeA, a)[0]; !errors.Is(got.Err, rushgate.BadCredentials) {
+			t.Errorf("login of player %d as %q: %v, want %v", a.Account.ID, a.Account.Username, got.Err, rushgate.BadCredentials)
+		}
+	}
+	wantOnline(t, s, 0)
+}
+
+// The zone comes with the account, so that a login need not be admitted to learn where the character is.
+func zoneOfCharacter(t *testing.T, h Harness) {
+	s := h.open(t)
+	a := registration(1, "alice", "a")
+	a.Account.Zone = "not the account's to say"
+	in := admit(t, s, nodeA, a)
+	for _, zone := range []string{"", "inn", "forest/é", ""} {
+		in.Character.Zone = zone
+		if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}); err != nil {
+			t.Fatal(err)
+		}
+		if got := load(t, s, "nobody", "alice"); got[0].Zone != "" || got[1].Zone != zone {
+			t.Errorf("zones are %q and %q, want none and %q", got[0].Zone, got[1].Zone, zone)
+		}
+	}
+}
+
 func usedID(t *testing.T, h Harness) {
+	if h.NamesOnly {
+		t.Skip("the store finds players by name only")
+	}
 	s := h.open(t)
 	alice := registration(1, "alice", "a")
 	admit(t, s, nodeA, alice)
@@ -271,7 +306,7 @@ func versionIsKept(t *testing.T, h Harness) {
 		wantAccount(t, load(t, s, name)[0], a.Account)
 		admit(t, s, nodeA, a) // repeated
 		release(t, s, first)
-		admit(t, s, nodeB, login(id, "b"))
+		admit(t, s, nodeB, login(id, name, "b"))
 		wantAccount(t, load(t, s, name)[0], a.Account)
 	}
 }

@@ -105,8 +105,9 @@ func idsExhausted(t *testing.T, h Harness) {
 }
 
 // everyCall calls each method but Close with valid arguments, and returns the errors by method. Player 1 is inside as
-// in; player 2, if there is one, is not.
+// in; player 2, if there is one, is not. Ids up to imported are set aside.
 func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[string]error {
+	const imported = 10
 	errs := make(map[string]error)
 	in.Character.XP += 10
 	_, errs["LoadAccounts"] = s.LoadAccounts(ctx, []string{"alice"})
@@ -115,15 +116,19 @@ func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[
 	_, errs["Refresh"] = s.Refresh(ctx, nodeA, []rushgate.Lease{in.Lease})
 	_, errs["ReserveIDs"] = s.ReserveIDs(ctx, 1)
 	_, errs["Top"] = s.Top(ctx, rushgate.BoardXP, 1)
-	_, errs["LoadCharacters"] = s.LoadCharacters(ctx, []rushgate.PlayerID{1})
-	errs["SetPasswordHash"] = s.SetPasswordHash(ctx, 1, "set by everyCall")
-	errs["DeleteAccount"] = s.DeleteAccount(ctx, 2)
+	_, errs["LoadCharacters"] = s.LoadCharacters(ctx, []string{"alice"})
+	errs["SetPasswordHash"] = s.SetPasswordHash(ctx, "alice", "set by everyCall")
+	errs["DeleteAccount"] = s.DeleteAccount(ctx, "bob")
+	_, errs["Wanted"] = s.Wanted(ctx, nodeA)
+	errs["BeginImport"] = s.BeginImport(ctx, imported)
+	_, errs["Import"] = s.Import(ctx, []rushgate.Record{record(imported, "settler")})
 	_, errs["Online"] = s.Online(ctx)
 	return errs
 }
 
 func cancelledContext(t *testing.T, h Harness) {
 	s := h.open(t)
+	beginImport(t, s, 10)
 	in := register(t, s, 1, "alice")
 	release(t, s, register(t, s, 2, "bob"))
 	before := load(t, s, "alice", "bob")
@@ -134,11 +139,11 @@ func cancelledContext(t *testing.T, h Harness) {
 			t.Errorf("%s = %v, want %v", name, err, context.Canceled)
 		}
 	}
-	after := load(t, s, "alice", "bob", "newcomer")
-	for i, want := range append(before, rushgate.Account{}) {
+	after := load(t, s, "alice", "bob", "newcomer", "settler")
+	for i, want := range append(before, rushgate.Account{}, rushgate.Account{}) {
 		wantAccount(t, after[i], want)
 	}
-	wantCharacter(t, admit(t, s, nodeA, login(1, "first")).Character, in.Character)
+	wantCharacter(t, admit(t, s, nodeA, login(1, "alice", "first")).Character, in.Character)
 	for name, err := range everyCall(t.Context(), s, in) {
 		if err != nil {
 			t.Errorf("%s after a cancelled call: %v", name, err)
@@ -173,6 +178,7 @@ func durable(t *testing.T, h Harness) {
 	s := h.open(t)
 	a, b := registration(1, "alice", "a"), registration(2, "bob", "b")
 	alice, bob := admit(t, s, nodeA, a), admit(t, s, nodeA, b)
+	a.Account.Zone = "inn"
 	alice.Character.Zone, alice.Character.XP, alice.Character.Data = "inn", 12, []byte{1, 2, 3}
 	release(t, s, alice)
 	s = h.reopen(t, s)
@@ -182,16 +188,16 @@ func durable(t *testing.T, h Harness) {
 	wantAccount(t, accounts[1], b.Account)
 	wantOnline(t, s, 1)
 	wantRanks(t, top(t, s, rushgate.BoardXP, 1), []rushgate.Rank{{Rank: 1, Player: 1, Name: "alice", Score: 12}})
-	if got := admitAll(t, s, nodeB, login(2, "x"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
+	if got := admitAll(t, s, nodeB, login(2, "bob", "x"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
 		t.Errorf("login elsewhere: %v, want %v", got.Err, rushgate.AlreadyLoggedIn)
 	}
-	if got := admit(t, s, nodeA, login(2, "b")); !got.Resumed || got.Lease != bob.Lease {
+	if got := admit(t, s, nodeA, login(2, "bob", "b")); !got.Resumed || got.Lease != bob.Lease {
 		t.Errorf("the attempt got %+v, want its lease %+v", got, bob.Lease)
 	}
 	if err := refresh(t, s, nodeA, alice.Lease)[0]; !errors.Is(err, rushgate.ErrLeaseLost) {
 		t.Errorf("refresh after release: %v, want %v", err, rushgate.ErrLeaseLost)
 	}
-	got := admit(t, s, nodeB, login(1, "x"))
+	got := admit(t, s, nodeB, login(1, "alice", "x"))
 	wantCharacter(t, got.Character, alice.Character)
 	if got.Lease.Fence <= alice.Lease.Fence {
 		t.Errorf("fence %d after %d", got.Lease.Fence, alice.Lease.Fence)

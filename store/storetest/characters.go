@@ -19,7 +19,7 @@ var characterCases = []testCase{
 func missingCharacters(t *testing.T, h Harness) {
 	s := h.open(t)
 	register(t, s, 1, "alice")
-	for _, c := range characters(t, s, 0, 2, math.MaxInt64, math.MaxInt64+1, math.MaxUint64) {
+	for _, c := range characters(t, s, "nobody", "", "Alice", "alice ", "alice\x00", "al\xffice", `"alice"`) {
 		wantCharacter(t, c, rushgate.Character{})
 	}
 	characters(t, s)
@@ -30,7 +30,7 @@ func charactersAsSaved(t *testing.T, h Harness) {
 	s := h.open(t)
 	a := registration(1, "alice", "a")
 	in := admit(t, s, nodeA, a)
-	wantCharacter(t, characters(t, s, 1)[0], created(a.Account))
+	wantCharacter(t, characters(t, s, "alice")[0], created(a.Account))
 	in.Character = rushgate.Character{
 		ID: 1, Name: "alice", Zone: "forest/é\x00", X: math.NaN(), Y: math.Inf(-1), HP: -7, XP: math.MaxInt64, Level: 99,
 		Deaths: 3, Playtime: 36*time.Hour + time.Millisecond, CreatedAt: in.Character.CreatedAt, Data: []byte("\x00\xff"),
@@ -38,14 +38,14 @@ func charactersAsSaved(t *testing.T, h Harness) {
 	if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}); err != nil {
 		t.Fatal(err)
 	}
-	wantCharacter(t, characters(t, s, 1)[0], in.Character)
+	wantCharacter(t, characters(t, s, "alice")[0], in.Character)
 	in.Character.X, in.Character.Data = 1, nil
 	release(t, s, in)
-	wantCharacter(t, characters(t, s, 1)[0], in.Character)
+	wantCharacter(t, characters(t, s, "alice")[0], in.Character)
 	wantOnline(t, s, 0) // loading claims nothing
 	if h.Reopen != nil {
 		s = h.reopen(t, s)
-		wantCharacter(t, characters(t, s, 1)[0], in.Character)
+		wantCharacter(t, characters(t, s, "alice")[0], in.Character)
 	}
 }
 
@@ -57,10 +57,14 @@ func charactersInOrder(t *testing.T, h Harness) {
 		batch = append(batch, registration(id+1, fmt.Sprintf("player%02d", id+1), "a"))
 	}
 	admitAll(t, s, nodeA, batch...)
-	players := []rushgate.PlayerID{31, 99, 2, 2, 40, 0, 1}
-	for i, got := range characters(t, s, players...) {
+	ids := []rushgate.PlayerID{31, 99, 2, 2, 40, 0, 1}
+	var names []string
+	for _, id := range ids {
+		names = append(names, fmt.Sprintf("player%02d", id))
+	}
+	for i, got := range characters(t, s, names...) {
 		var want rushgate.Character
-		if id := players[i]; 1 <= id && id <= n {
+		if id := ids[i]; 1 <= id && id <= n {
 			want = created(batch[id-1].Account)
 		}
 		wantCharacter(t, got, want)
@@ -75,7 +79,7 @@ func characterDataIsCopied(t *testing.T, h Harness) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		got := characters(t, s, 1, 1)
+		got := characters(t, s, "alice", "alice")
 		copy(got[0].Data, "SCRIBBLE")
 		if string(got[1].Data) != "as saved" {
 			t.Fatalf("data is %q", got[1].Data)

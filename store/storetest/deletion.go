@@ -20,10 +20,10 @@ var deletionCases = []testCase{
 	{"DurableAcrossReopen", deleteDurable},
 }
 
-func deleteAccount(t *testing.T, s rushgate.Store, player rushgate.PlayerID) {
+func deleteAccount(t *testing.T, s rushgate.Store, name string) {
 	t.Helper()
-	if err := s.DeleteAccount(t.Context(), player); err != nil {
-		t.Fatalf("DeleteAccount of player %d: %v", player, err)
+	if err := s.DeleteAccount(t.Context(), name); err != nil {
+		t.Fatalf("DeleteAccount of %s: %v", name, err)
 	}
 }
 
@@ -31,7 +31,7 @@ func deleteAccount(t *testing.T, s rushgate.Store, player rushgate.PlayerID) {
 func wantGone(t *testing.T, s rushgate.Store) {
 	t.Helper()
 	wantAccount(t, load(t, s, "alice")[0], rushgate.Account{})
-	wantCharacter(t, characters(t, s, 1)[0], rushgate.Character{})
+	wantCharacter(t, characters(t, s, "alice")[0], rushgate.Character{})
 	for _, board := range []rushgate.Board{rushgate.BoardXP, rushgate.BoardLevel, rushgate.BoardDeaths} {
 		for _, rank := range top(t, s, board, 10) {
 			if rank.Player == 1 {
@@ -39,10 +39,10 @@ func wantGone(t *testing.T, s rushgate.Store) {
 			}
 		}
 	}
-	if got := admitAll(t, s, nodeA, login(1, "first"))[0]; !errors.Is(got.Err, rushgate.BadCredentials) {
+	if got := admitAll(t, s, nodeA, login(1, "alice", "first"))[0]; !errors.Is(got.Err, rushgate.BadCredentials) {
 		t.Errorf("login after the deletion: %v, want %v", got.Err, rushgate.BadCredentials)
 	}
-	if err := s.SetPasswordHash(t.Context(), 1, "new"); !errors.Is(err, rushgate.BadCredentials) {
+	if err := s.SetPasswordHash(t.Context(), "alice", "new"); !errors.Is(err, rushgate.BadCredentials) {
 		t.Errorf("SetPasswordHash after the deletion: %v, want %v", err, rushgate.BadCredentials)
 	}
 }
@@ -53,11 +53,11 @@ func deleteRemovesAll(t *testing.T, h Harness) {
 	in.Character.XP, in.Character.Level, in.Character.Deaths = 10, 10, 10
 	release(t, s, in)
 	before := load(t, s, "bob")[0]
-	deleteAccount(t, s, 1)
+	deleteAccount(t, s, "alice")
 	wantGone(t, s)
 	wantOnline(t, s, 1)
 	wantAccount(t, load(t, s, "bob")[0], before)
-	wantCharacter(t, characters(t, s, 2)[0], bob.Character)
+	wantCharacter(t, characters(t, s, "bob")[0], bob.Character)
 	wantRanks(t, top(t, s, rushgate.BoardLevel, 10), []rushgate.Rank{{Rank: 1, Player: 2, Name: "bob", Score: 1}})
 }
 
@@ -66,7 +66,7 @@ func deleteWhileInside(t *testing.T, h Harness) {
 	in := register(t, s, 1, "alice")
 	before := load(t, s, "alice")[0]
 	h.Advance(rushgate.LeaseTTL - time.Millisecond)
-	if err := s.DeleteAccount(t.Context(), 1); !errors.Is(err, rushgate.AlreadyLoggedIn) {
+	if err := s.DeleteAccount(t.Context(), "alice"); !errors.Is(err, rushgate.AlreadyLoggedIn) {
 		t.Fatalf("DeleteAccount of a player inside = %v, want %v", err, rushgate.AlreadyLoggedIn)
 	}
 	wantAccount(t, load(t, s, "alice")[0], before)
@@ -82,7 +82,7 @@ func deleteExpired(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := register(t, s, 1, "alice")
 	h.Advance(rushgate.LeaseTTL)
-	deleteAccount(t, s, 1)
+	deleteAccount(t, s, "alice")
 	for _, release := range []bool{false, true} {
 		err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence, Release: release})
 		if !errors.Is(err, rushgate.ErrLeaseLost) {
@@ -99,13 +99,13 @@ func deleteExpired(t *testing.T, h Harness) {
 func deleteMissing(t *testing.T, h Harness) {
 	s := h.open(t)
 	release(t, s, register(t, s, 1, "alice"))
-	for _, id := range []rushgate.PlayerID{0, 2, 1<<64 - 1} {
-		if err := s.DeleteAccount(t.Context(), id); !errors.Is(err, rushgate.BadCredentials) {
-			t.Errorf("DeleteAccount of player %d = %v, want %v", id, err, rushgate.BadCredentials)
+	for _, name := range []string{"", "bob", "Alice"} {
+		if err := s.DeleteAccount(t.Context(), name); !errors.Is(err, rushgate.BadCredentials) {
+			t.Errorf("DeleteAccount of %q = %v, want %v", name, err, rushgate.BadCredentials)
 		}
 	}
-	deleteAccount(t, s, 1)
-	if err := s.DeleteAccount(t.Context(), 1); !errors.Is(err, rushgate.BadCredentials) {
+	deleteAccount(t, s, "alice")
+	if err := s.DeleteAccount(t.Context(), "alice"); !errors.Is(err, rushgate.BadCredentials) {
 		t.Errorf("second DeleteAccount = %v, want %v", err, rushgate.BadCredentials)
 	}
 }
@@ -117,7 +117,7 @@ func deleteFreesName(t *testing.T, h Harness) {
 	old := register(t, s, first, "alice")
 	old.Character.XP, old.Character.Zone = 100, "castle"
 	release(t, s, old)
-	deleteAccount(t, s, first)
+	deleteAccount(t, s, "alice")
 
 	second := reserve(t, s, 1)
 	if second == first {
@@ -130,7 +130,7 @@ func deleteFreesName(t *testing.T, h Harness) {
 	if err := save(t, s, rushgate.Save{Character: old.Character, Fence: old.Lease.Fence}); !errors.Is(err, rushgate.ErrLeaseLost) {
 		t.Errorf("save of the deleted character: %v, want %v", err, rushgate.ErrLeaseLost)
 	}
-	wantCharacter(t, characters(t, s, second)[0], got.Character)
+	wantCharacter(t, characters(t, s, "alice")[0], got.Character)
 }
 
 // Of a deletion and the logins that race with it either the deletion wins, or one login.
@@ -144,7 +144,7 @@ func deleteRace(t *testing.T, h Harness) {
 		var deleted error
 		for i := range n {
 			wg.Go(func() {
-				got, err := s.Admit(t.Context(), nodeA, []rushgate.Admission{login(1, fmt.Sprint(i))})
+				got, err := s.Admit(t.Context(), nodeA, []rushgate.Admission{login(1, "alice", fmt.Sprint(i))})
 				if err != nil {
 					t.Errorf("Admit: %v", err)
 					return
@@ -152,7 +152,7 @@ func deleteRace(t *testing.T, h Harness) {
 				logins[i] = got[0]
 			})
 		}
-		wg.Go(func() { deleted = s.DeleteAccount(t.Context(), 1) })
+		wg.Go(func() { deleted = s.DeleteAccount(t.Context(), "alice") })
 		wg.Wait()
 		if t.Failed() {
 			return
@@ -185,10 +185,10 @@ func deleteDurable(t *testing.T, h Harness) {
 	s := h.open(t)
 	first := reserve(t, s, 1)
 	release(t, s, register(t, s, first, "alice"))
-	deleteAccount(t, s, first)
+	deleteAccount(t, s, "alice")
 	s = h.reopen(t, s)
 	wantAccount(t, load(t, s, "alice")[0], rushgate.Account{})
-	wantCharacter(t, characters(t, s, first)[0], rushgate.Character{})
+	wantCharacter(t, characters(t, s, "alice")[0], rushgate.Character{})
 	if next := reserve(t, s, 1); next <= first {
 		t.Errorf("id %d after %d was deleted", next, first)
 	}

@@ -49,7 +49,7 @@ func replaceHash(t *testing.T, h Harness) {
 		{"v2", "v3", true, "v3"},
 	}
 	for i, step := range steps {
-		got := admit(t, s, nodeA, withHash(login(1, "a"), step.old, step.new))
+		got := admit(t, s, nodeA, withHash(login(1, "alice", "a"), step.old, step.new))
 		if got.HashReplaced != step.replaced {
 			t.Errorf("step %d: HashReplaced = %v", i, got.HashReplaced)
 		}
@@ -61,7 +61,7 @@ func keepHashWhenRefused(t *testing.T, h Harness) {
 	s := h.open(t)
 	a := registration(1, "alice", "a")
 	admit(t, s, nodeA, a)
-	got := admitAll(t, s, nodeB, withHash(login(1, "b"), a.Account.PasswordHash, "v2"))[0]
+	got := admitAll(t, s, nodeB, withHash(login(1, "alice", "b"), a.Account.PasswordHash, "v2"))[0]
 	if !errors.Is(got.Err, rushgate.AlreadyLoggedIn) || got.HashReplaced {
 		t.Errorf("admitted as %+v, want %v", got, rushgate.AlreadyLoggedIn)
 	}
@@ -77,7 +77,7 @@ func concurrentReplacements(t *testing.T, h Harness) {
 	replaced := make([]bool, n)
 	for i := range n {
 		wg.Go(func() {
-			change := withHash(login(1, "a"), a.Account.PasswordHash, fmt.Sprint("v", i))
+			change := withHash(login(1, "alice", "a"), a.Account.PasswordHash, fmt.Sprint("v", i))
 			got, err := s.Admit(t.Context(), nodeA, []rushgate.Admission{change})
 			if err != nil || got[0].Err != nil {
 				t.Errorf("Admit: %+v, %v", got, err)
@@ -109,14 +109,14 @@ func replacementUpgrades(t *testing.T, h Harness) {
 		admit(t, s, nodeA, a)
 		old := a.Account.PasswordHash
 
-		admit(t, s, nodeA, withHash(login(id, "a"), old, ""))
-		admit(t, s, nodeA, withHash(login(id, "a"), "another", "new"))
-		if got := admitAll(t, s, nodeB, withHash(login(id, "b"), old, "new"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
+		admit(t, s, nodeA, withHash(login(id, name, "a"), old, ""))
+		admit(t, s, nodeA, withHash(login(id, name, "a"), "another", "new"))
+		if got := admitAll(t, s, nodeB, withHash(login(id, name, "b"), old, "new"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
 			t.Fatalf("login elsewhere: %v, want %v", got.Err, rushgate.AlreadyLoggedIn)
 		}
 		wantAccount(t, load(t, s, name)[0], a.Account)
 
-		admit(t, s, nodeA, withHash(login(id, "a"), old, "new"))
+		admit(t, s, nodeA, withHash(login(id, name, "a"), old, "new"))
 		a.Account.PasswordHash, a.Account.Version = "new", rushgate.AccountVersion
 		wantAccount(t, load(t, s, name)[0], a.Account)
 	}
@@ -130,7 +130,7 @@ func setHash(t *testing.T, h Harness) {
 	in := admit(t, s, nodeA, a)
 	admit(t, s, nodeA, other)
 	for _, hash := range []string{"new", "new", "newer"} {
-		if err := s.SetPasswordHash(t.Context(), 1, hash); err != nil {
+		if err := s.SetPasswordHash(t.Context(), "alice", hash); err != nil {
 			t.Fatalf("SetPasswordHash: %v", err)
 		}
 		want := a.Account
@@ -138,7 +138,7 @@ func setHash(t *testing.T, h Harness) {
 		wantAccount(t, load(t, s, "alice")[0], want)
 	}
 	wantAccount(t, load(t, s, "bob")[0], other.Account)
-	got := admit(t, s, nodeA, withHash(login(1, "a"), a.Account.PasswordHash, "rehash of the old password"))
+	got := admit(t, s, nodeA, withHash(login(1, "alice", "a"), a.Account.PasswordHash, "rehash of the old password"))
 	if got.HashReplaced || !got.Resumed || got.Lease != in.Lease {
 		t.Errorf("admitted as %+v, want the session %+v with the hash that was set", got, in)
 	}
@@ -153,9 +153,9 @@ func setHashMissing(t *testing.T, h Harness) {
 	s := h.open(t)
 	register(t, s, 1, "alice")
 	before := load(t, s, "alice")[0]
-	for _, id := range []rushgate.PlayerID{0, 2, 1<<64 - 1} {
-		if err := s.SetPasswordHash(t.Context(), id, "new"); !errors.Is(err, rushgate.BadCredentials) {
-			t.Errorf("SetPasswordHash of player %d = %v, want %v", id, err, rushgate.BadCredentials)
+	for _, name := range []string{"", "bob", "Alice"} {
+		if err := s.SetPasswordHash(t.Context(), name, "new"); !errors.Is(err, rushgate.BadCredentials) {
+			t.Errorf("SetPasswordHash of %q = %v, want %v", name, err, rushgate.BadCredentials)
 		}
 	}
 	wantAccount(t, load(t, s, "alice")[0], before)
@@ -165,7 +165,7 @@ func setHashEmpty(t *testing.T, h Harness) {
 	s := h.open(t)
 	register(t, s, 1, "alice")
 	before := load(t, s, "alice")[0]
-	if err := s.SetPasswordHash(t.Context(), 1, ""); err == nil || errors.Is(err, rushgate.BadCredentials) {
+	if err := s.SetPasswordHash(t.Context(), "alice", ""); err == nil || errors.Is(err, rushgate.BadCredentials) {
 		t.Errorf("SetPasswordHash of an empty hash = %v, want an error about it", err)
 	}
 	wantAccount(t, load(t, s, "alice")[0], before)

@@ -50,7 +50,7 @@ func whoMayClaim(t *testing.T, h Harness) {
 			s := h.open(t)
 			first := register(t, s, 1, "alice")
 			h.Advance(tt.after)
-			got := admitAll(t, s, tt.by, login(1, tt.attempt))[0]
+			got := admitAll(t, s, tt.by, login(1, "alice", tt.attempt))[0]
 			if !errors.Is(got.Err, tt.want) || got.Resumed != tt.resumed {
 				t.Fatalf("admitted as %+v, want error %v, resumed %v", got, tt.want, tt.resumed)
 			}
@@ -95,10 +95,10 @@ func refreshExtends(t *testing.T, h Harness) {
 	}
 	h.Advance(rushgate.LeaseTTL - time.Millisecond)
 	wantOnline(t, s, 1)
-	if got := admitAll(t, s, nodeB, login(1, "b"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
+	if got := admitAll(t, s, nodeB, login(1, "alice", "b"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
 		t.Errorf("login elsewhere: %v, want %v", got.Err, rushgate.AlreadyLoggedIn)
 	}
-	if got := admit(t, s, nodeA, login(1, "first")); !got.Resumed || got.Lease != in.Lease {
+	if got := admit(t, s, nodeA, login(1, "alice", "first")); !got.Resumed || got.Lease != in.Lease {
 		t.Errorf("the attempt got %+v, want its lease %+v", got, in.Lease)
 	}
 }
@@ -112,7 +112,7 @@ func refreshRevives(t *testing.T, h Harness) {
 		t.Fatalf("Refresh: %v", err)
 	}
 	wantOnline(t, s, 1)
-	if got := admitAll(t, s, nodeB, login(1, "b"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
+	if got := admitAll(t, s, nodeB, login(1, "alice", "b"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
 		t.Errorf("login elsewhere: %v, want %v", got.Err, rushgate.AlreadyLoggedIn)
 	}
 	h.Advance(rushgate.LeaseTTL)
@@ -123,7 +123,7 @@ func refreshAfterTakeover(t *testing.T, h Harness) {
 	s := h.open(t)
 	old := register(t, s, 1, "alice")
 	h.Advance(rushgate.LeaseTTL)
-	now := admit(t, s, nodeB, login(1, "b"))
+	now := admit(t, s, nodeB, login(1, "alice", "b"))
 	wantLost := func(when string) {
 		t.Helper()
 		if err := refresh(t, s, nodeA, old.Lease)[0]; !errors.Is(err, rushgate.ErrLeaseLost) {
@@ -143,13 +143,13 @@ func lateRefresh(t *testing.T, h Harness) {
 	in := register(t, s, 1, "alice")
 	release(t, s, in)
 	for _, fence := range []uint64{in.Lease.Fence, in.Lease.Fence + 1} {
-		err := refresh(t, s, nodeA, rushgate.Lease{Player: 1, Fence: fence})[0]
+		err := refresh(t, s, nodeA, rushgate.Lease{Player: 1, Name: "alice", Fence: fence})[0]
 		if !errors.Is(err, rushgate.ErrLeaseLost) {
 			t.Errorf("refresh with fence %d after release: %v, want %v", fence, err, rushgate.ErrLeaseLost)
 		}
 	}
 	wantOnline(t, s, 0)
-	if got := admit(t, s, nodeB, login(1, "b")); got.Resumed || got.Lease.Fence <= in.Lease.Fence {
+	if got := admit(t, s, nodeB, login(1, "alice", "b")); got.Resumed || got.Lease.Fence <= in.Lease.Fence {
 		t.Errorf("login after release got %+v after %+v", got.Lease, in.Lease)
 	}
 }
@@ -158,10 +158,12 @@ func refreshInOrder(t *testing.T, h Harness) {
 	s := h.open(t)
 	a, b, c := register(t, s, 1, "alice"), register(t, s, 2, "bob"), register(t, s, 3, "carol")
 	release(t, s, b)
-	stale := a.Lease
+	stale, misnamed := a.Lease, a.Lease
 	stale.Fence--
-	errs := refresh(t, s, nodeA, c.Lease, b.Lease, rushgate.Lease{Player: 99, Fence: 1}, stale, a.Lease)
-	for i, lost := range []bool{false, true, true, true, false} {
+	misnamed.Name = c.Lease.Name
+	unknown := rushgate.Lease{Player: 99, Name: "nobody", Fence: 1}
+	errs := refresh(t, s, nodeA, c.Lease, b.Lease, unknown, stale, misnamed, a.Lease)
+	for i, lost := range []bool{false, true, true, true, true, false} {
 		if lost != errors.Is(errs[i], rushgate.ErrLeaseLost) || !lost && errs[i] != nil {
 			t.Errorf("lease %d: %v", i, errs[i])
 		}
@@ -178,7 +180,7 @@ func concurrentLogins(t *testing.T, h Harness) {
 	for i := range n {
 		wg.Go(func() {
 			by := []rushgate.Instance{nodeA, nodeB}[i%2]
-			got, err := s.Admit(t.Context(), by, []rushgate.Admission{login(1, fmt.Sprint(i))})
+			got, err := s.Admit(t.Context(), by, []rushgate.Admission{login(1, "alice", fmt.Sprint(i))})
 			if err != nil {
 				t.Errorf("Admit: %v", err)
 				return

@@ -16,7 +16,10 @@ import (
 // runModel drives a store with random sequences of calls and compares each answer with that of a model.
 func runModel(t *testing.T, h Harness) {
 	rapid.Check(t, func(rt *rapid.T) {
-		m := &machine{h: h, s: h.Open(t), players: make(map[rushgate.PlayerID]*modelPlayer), nextID: 1}
+		m := &machine{
+			h: h, s: h.Open(t), nextID: 1 << 20,
+			players: make(map[rushgate.PlayerID]*modelPlayer), wanted: make(map[string]map[rushgate.Lease]bool),
+		}
 		defer func() {
 			if err := m.s.Close(); err != nil {
 				rt.Errorf("Close: %v", err)
@@ -34,9 +37,15 @@ func runModel(t *testing.T, h Harness) {
 			"top":        m.top,
 			"online":     m.online,
 			"reserve":    m.reserve,
+			"wanted":     m.takeWanted,
+			"set aside":  m.setAside,
+			"import":     m.bringIn,
 		}
 		if h.Reopen != nil {
-			actions["reopen"] = func(*rapid.T) { m.s = h.Reopen(t, m.s) }
+			actions["reopen"] = func(*rapid.T) {
+				m.s = h.Reopen(t, m.s)
+				m.forgiveWanted()
+			}
 		}
 		rt.Repeat(actions)
 	})
@@ -51,7 +60,10 @@ type machine struct {
 	now     time.Duration // since the start
 	players map[rushgate.PlayerID]*modelPlayer
 	nextID  rushgate.PlayerID // for the next account
-	lastID  rushgate.PlayerID // the greatest one reserved
+	lastID  rushgate.PlayerID // the greatest one reserved or set aside
+	imports rushgate.PlayerID // those up to this one are set aside
+	// wanted holds by node the leases asked for, and whether the store may not have forgotten that.
+	wanted map[string]map[rushgate.Lease]bool
 }
 
 type modelPlayer struct {
@@ -86,6 +98,20 @@ func (m *machine) byName(name string) *modelPlayer {
 // inside reports whether a player's lease is live.
 func (m *machine) inside(p *modelPlayer) bool { return p.held && m.now < p.expires }
 
+// lease is the player's present lease, or the last one.
+func (p *modelPlayer) lease() rushgate.Lease {
+	return rushgate.Lease{Player: p.account.ID, Name: p.account.Username, Fence: p.fence}
+}
+
+// name draws the name of the player of an id, or sometimes another's.
+func (m *machine) name(t *rapid.T, id rushgate.PlayerID) string {
+	right := "nobody"
+	if p := m.players[id]; p != nil {
+		right = p.account.Username
+	}
+	return pick(t, "name", right, right, right, right, right, right, modelNames[0], "nobody")
+}
+
 // player draws the id of a player, sometimes of one that does not exist.
 func (m *machine) player(t *rapid.T) rushgate.PlayerID {
 	ids := append(slices.Sorted(maps.Keys(m.players)), 1<<40)
@@ -108,10 +134,11 @@ func (m *machine) admit(t *rapid.T) {
 }
 
 func (m *machine) admission(t *rapid.T) rushgate.Admission {
-	a := rushgate.Admission{Attempt: pick(t, "attempt", modelAttempts...)}
+	a := rushgate.Admission{Attempt: pick(t, "attempt", modelAttempts...), Takeover: rapid.Bool().Draw(t, "takeover")}
 	a.Account.PasswordHash = pick(t, "hash", modelHashes...)
 	if a.Create = rapid.Bool().Draw(t, "create"); !a.Create {
 		a.Account.ID = m.player(t)
+		a.Account.Username = m.name(t, a.Account.ID)
 		a.NewHash = pick(t, "new hash", "", "", "h1", "h2", "h3")
 		return a
 	}
@@ -132,6 +159,9 @@ func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Ad
 		rival := p.by == by && p.attempt != a.Attempt
 		if other || rival {
 			refused = rushgate.AlreadyLoggedIn
+			if a.Takeover {
+				m.want(p)
+			}
 		}
 	}
 	if !errors.Is(got.Err, refused) {
@@ -142,7 +172,7 @@ func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Ad
 	}
 	resumed := p.held && p.by == by && p.attempt == a.Attempt
 	fresh := got.Lease.Fence > p.fence
-	if got.Lease.Player != p.account.ID || got.Resumed != resumed || fresh == resumed || resumed && got.Lease.Fence != p.fence {
+	if named := got.Lease.Player == p.account.ID && got.Lease.Name == p.account.Username; !named || got.Resumed != resumed || fresh == resumed || resumed && got.Lease.Fence != p.fence {
 		t.Fatalf("%+v by %v got %+v resumed %v, want resumed %v after fence %d", *a, by, got.Lease, got.Resumed, resumed, p.fence)
 	}
 	if !sameCharacter(got.Character, p.character) {
@@ -159,7 +189,7 @@ func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Ad
 
 func (m *machine) findOrCreate(a *rushgate.Admission) (*modelPlayer, error) {
 	if !a.Create {
-		if p := m.players[a.Account.ID]; p != nil {
+		if p := m.players[a.Account.ID]; p != nil && p.account.Username == a.Account.Username {
 			return p, nil
 		}
 		return nil, rushgate.BadCredentials
@@ -194,7 +224,7 @@ func (m *machine) save(t *rapid.T) {
 	for range rapid.IntRange(1, 4).Draw(t, "batch size") {
 		id := m.player(t)
 		batch = append(batch, rushgate.Save{
-			Character: drawCharacter(t, id),
+			Character: drawCharacter(t, id, m.name(t, id)),
 			Fence:     m.fence(t, id),
 			Release:   rapid.Bool().Draw(t, "release"),
 		})
@@ -220,24 +250,24 @@ func (m *machine) save(t *rapid.T) {
 func (m *machine) modelSave(s rushgate.Save) error {
 	p := m.players[s.Character.ID]
 	switch {
-	case p == nil || p.fence != s.Fence:
+	case p == nil || p.lease() != s.Lease():
 		return rushgate.ErrLeaseLost
 	case !p.held && s.Release:
 		return nil // repeated
 	case !p.held:
 		return rushgate.ErrLeaseLost
 	}
-	s.Character.Name, s.Character.CreatedAt = p.character.Name, p.character.CreatedAt
+	s.Character.CreatedAt = p.character.CreatedAt
 	s.Character.Data = slices.Clone(s.Character.Data)
 	p.character = s.Character
 	p.held = !s.Release
 	return nil
 }
 
-func drawCharacter(t *rapid.T, id rushgate.PlayerID) rushgate.Character {
+func drawCharacter(t *rapid.T, id rushgate.PlayerID, name string) rushgate.Character {
 	return rushgate.Character{
 		ID:       id,
-		Name:     "ignored",
+		Name:     name,
 		Zone:     rapid.String().Draw(t, "zone"),
 		X:        rapid.Float64().Draw(t, "x"),
 		Y:        rapid.Float64().Draw(t, "y"),
@@ -255,7 +285,7 @@ func (m *machine) refresh(t *rapid.T) {
 	var batch []rushgate.Lease
 	for range rapid.IntRange(1, 4).Draw(t, "batch size") {
 		id := m.player(t)
-		batch = append(batch, rushgate.Lease{Player: id, Fence: m.fence(t, id)})
+		batch = append(batch, rushgate.Lease{Player: id, Name: m.name(t, id), Fence: m.fence(t, id)})
 	}
 	got, err := m.s.Refresh(t.Context(), by, batch)
 	if err != nil || len(got) != len(batch) {
@@ -263,7 +293,7 @@ func (m *machine) refresh(t *rapid.T) {
 	}
 	for i, l := range batch {
 		p := m.players[l.Player]
-		if p == nil || !p.held || p.fence != l.Fence {
+		if p == nil || !p.held || p.lease() != l {
 			if !errors.Is(got[i], rushgate.ErrLeaseLost) {
 				t.Fatalf("refresh of %+v: %v, want %v", l, got[i], rushgate.ErrLeaseLost)
 			}
@@ -292,6 +322,7 @@ func (m *machine) load(t *rapid.T) {
 		var want rushgate.Account
 		if p := m.byName(name); p != nil {
 			want = p.account
+			want.Zone = p.character.Zone
 		}
 		if !sameAccount(got[i], want) {
 			t.Fatalf("account of %s is\n%+v, want\n%+v", name, got[i], want)
@@ -300,21 +331,18 @@ func (m *machine) load(t *rapid.T) {
 }
 
 func (m *machine) characters(t *rapid.T) {
-	var ids []rushgate.PlayerID
-	for range rapid.IntRange(0, 5).Draw(t, "batch size") {
-		ids = append(ids, m.player(t))
+	names := rapid.SliceOfN(rapid.SampledFrom([]string{"ann", "bob", "cyd", "dan", "nobody"}), 0, 5).Draw(t, "names")
+	got, err := m.s.LoadCharacters(t.Context(), names)
+	if err != nil || len(got) != len(names) {
+		t.Fatalf("LoadCharacters(%q): %d characters, %v", names, len(got), err)
 	}
-	got, err := m.s.LoadCharacters(t.Context(), ids)
-	if err != nil || len(got) != len(ids) {
-		t.Fatalf("LoadCharacters(%d): %d characters, %v", ids, len(got), err)
-	}
-	for i, id := range ids {
+	for i, name := range names {
 		var want rushgate.Character
-		if p := m.players[id]; p != nil {
+		if p := m.byName(name); p != nil {
 			want = p.character
 		}
 		if !sameCharacter(got[i], want) {
-			t.Fatalf("character of player %d is\n%+v, want\n%+v", id, got[i], want)
+			t.Fatalf("character of %s is\n%+v, want\n%+v", name, got[i], want)
 		}
 		for j := range got[i].Data {
 			got[i].Data[j] ^= 0xff // the caller's to change
@@ -323,34 +351,34 @@ func (m *machine) characters(t *rapid.T) {
 }
 
 func (m *machine) setHash(t *rapid.T) {
-	id, hash := m.player(t), pick(t, "hash", modelHashes...)
-	err := m.s.SetPasswordHash(t.Context(), id, hash)
-	p := m.players[id]
+	name, hash := pick(t, "name", modelNames...), pick(t, "hash", modelHashes...)
+	err := m.s.SetPasswordHash(t.Context(), name, hash)
+	p := m.byName(name)
 	if p == nil {
 		if !errors.Is(err, rushgate.BadCredentials) {
-			t.Fatalf("SetPasswordHash(%d) = %v, want %v", id, err, rushgate.BadCredentials)
+			t.Fatalf("SetPasswordHash(%s) = %v, want %v", name, err, rushgate.BadCredentials)
 		}
 		return
 	}
 	if err != nil {
-		t.Fatalf("SetPasswordHash(%d) = %v", id, err)
+		t.Fatalf("SetPasswordHash(%s) = %v", name, err)
 	}
 	p.account.PasswordHash, p.account.Version = hash, rushgate.AccountVersion
 }
 
 func (m *machine) delete(t *rapid.T) {
-	id := m.player(t)
+	name := pick(t, "name", modelNames...)
 	var want error
-	switch p := m.players[id]; {
+	switch p := m.byName(name); {
 	case p == nil:
 		want = rushgate.BadCredentials
 	case m.inside(p):
 		want = rushgate.AlreadyLoggedIn
 	default:
-		delete(m.players, id)
+		delete(m.players, p.account.ID)
 	}
-	if err := m.s.DeleteAccount(t.Context(), id); !errors.Is(err, want) {
-		t.Fatalf("DeleteAccount(%d) = %v, want %v", id, err, want)
+	if err := m.s.DeleteAccount(t.Context(), name); !errors.Is(err, want) {
+		t.Fatalf("DeleteAccount(%s) = %v, want %v", name, err, want)
 	}
 }
 

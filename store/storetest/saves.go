@@ -26,7 +26,7 @@ var saveCases = []testCase{
 // again returns the character as the next session finds it; the current one is released as it is.
 func again(t *testing.T, s rushgate.Store, attempt string) rushgate.Admitted {
 	t.Helper()
-	return admit(t, s, nodeA2, login(1, attempt))
+	return admit(t, s, nodeA2, login(1, "alice", attempt))
 }
 
 func saveKeepsFields(t *testing.T, h Harness) {
@@ -38,7 +38,7 @@ func saveKeepsFields(t *testing.T, h Harness) {
 		Data: []byte("\x00\xff any bytes \x00"),
 	}
 	written := want
-	written.Name, written.CreatedAt = "mallory", epoch.Add(time.Hour) // these never change
+	written.CreatedAt = epoch.Add(time.Hour) // never changes
 	written.Playtime += 999 * time.Microsecond
 	if err := save(t, s, rushgate.Save{Character: written, Fence: in.Lease.Fence}); err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func saveOddPositions(t *testing.T, h Harness) {
 		if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}); err != nil {
 			t.Fatalf("save at %v: %v", x, err)
 		}
-		got := admit(t, s, nodeA, login(1, "first"))
+		got := admit(t, s, nodeA, login(1, "alice", "first"))
 		wantCharacter(t, got.Character, in.Character)
 	}
 }
@@ -70,11 +70,13 @@ func savesInOrder(t *testing.T, h Harness) {
 		in.Character.XP = xp
 		return rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}
 	}
-	unknown := rushgate.Save{Character: rushgate.Character{ID: 99}, Fence: 1}
-	stale := at(a, 1000)
+	unknown := rushgate.Save{Character: rushgate.Character{ID: 99, Name: "nobody"}, Fence: 1}
+	stale, misnamed := at(a, 1000), at(a, 1000)
 	stale.Fence--
-	errs := saveAll(t, s, at(b, 5), stale, at(a, 1), unknown, at(a, 2))
-	for i, lost := range []bool{false, true, false, true, false} {
+	misnamed.Character.Name = "bob"
+	misnamed.Release = true
+	errs := saveAll(t, s, at(b, 5), stale, at(a, 1), unknown, misnamed, at(a, 2))
+	for i, lost := range []bool{false, true, false, true, true, false} {
 		if lost != errors.Is(errs[i], rushgate.ErrLeaseLost) || !lost && errs[i] != nil {
 			t.Errorf("save %d: %v", i, errs[i])
 		}
@@ -100,7 +102,7 @@ func saveStale(t *testing.T, h Harness) {
 	s := h.open(t)
 	old := register(t, s, 1, "alice")
 	h.Advance(rushgate.LeaseTTL)
-	now := admit(t, s, nodeB, login(1, "b"))
+	now := admit(t, s, nodeB, login(1, "alice", "b"))
 	wantLost := func(when string) {
 		t.Helper()
 		old.Character.XP++
@@ -133,7 +135,7 @@ func releaseEnds(t *testing.T, h Harness) {
 			t.Errorf("save with fence %d after release: %v, want %v", fence, err, rushgate.ErrLeaseLost)
 		}
 	}
-	got := admit(t, s, nodeB, login(1, "b"))
+	got := admit(t, s, nodeB, login(1, "alice", "b"))
 	wantCharacter(t, got.Character, in.Character)
 	if got.Resumed || got.Lease.Fence <= in.Lease.Fence {
 		t.Errorf("login after release got %+v after %+v", got.Lease, in.Lease)
@@ -160,7 +162,7 @@ func repeatedRelease(t *testing.T, h Harness) {
 			t.Errorf("release with fence %d: %v, want %v", fence, err, rushgate.ErrLeaseLost)
 		}
 	}
-	next := admit(t, s, nodeB, login(1, "b"))
+	next := admit(t, s, nodeB, login(1, "alice", "b"))
 	wantCharacter(t, next.Character, in.Character)
 	if err := save(t, s, repeat); !errors.Is(err, rushgate.ErrLeaseLost) {
 		t.Errorf("release repeated after the next login: %v, want %v", err, rushgate.ErrLeaseLost)
@@ -178,7 +180,7 @@ func dataIsCopied(t *testing.T, h Harness) {
 	}
 	copy(data, "SCRIBBLE")
 	for range 2 {
-		got := admit(t, s, nodeA, login(1, "first")).Character.Data
+		got := admit(t, s, nodeA, login(1, "alice", "first")).Character.Data
 		if !bytes.Equal(got, []byte("as saved")) {
 			t.Fatalf("data is %q", got)
 		}
@@ -188,7 +190,7 @@ func dataIsCopied(t *testing.T, h Harness) {
 	if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}); err != nil {
 		t.Fatal(err)
 	}
-	wantCharacter(t, admit(t, s, nodeA, login(1, "first")).Character, in.Character)
+	wantCharacter(t, admit(t, s, nodeA, login(1, "alice", "first")).Character, in.Character)
 }
 
 func tooMuchData(t *testing.T, h Harness) {
@@ -209,5 +211,5 @@ func tooMuchData(t *testing.T, h Harness) {
 	if err := save(t, s, rushgate.Save{Character: b.Character, Fence: b.Lease.Fence}); err != nil {
 		t.Fatalf("save of the longest data: %v", err)
 	}
-	wantCharacter(t, admit(t, s, nodeA, login(2, "first")).Character, b.Character)
+	wantCharacter(t, admit(t, s, nodeA, login(2, "bob", "first")).Character, b.Character)
 }

@@ -26,6 +26,9 @@ type Harness struct {
 	// Reopen closes s and returns another store on the same data, as after a restart. It is nil for a store that
 	// forgets everything when it is closed; what only a lasting store can show is then skipped.
 	Reopen func(t *testing.T, s rushgate.Store) rushgate.Store
+	// NamesOnly says that the store finds players by name only, and therefore cannot tell that an id is given to two. What
+	// only another store can tell is then skipped.
+	NamesOnly bool
 	// Advance moves the clock of all stores of this harness forward. Otherwise the clock stands still.
 	Advance func(d time.Duration)
 }
@@ -44,6 +47,8 @@ func Run(t *testing.T, h Harness) {
 		{"Characters", characterCases},
 		{"Boards", boardCases},
 		{"Deletion", deletionCases},
+		{"Takeover", takeoverCases},
+		{"Imports", importCases},
 		{"IDs", idCases},
 		{"Calls", callCases},
 	}
@@ -114,8 +119,8 @@ func registration(id rushgate.PlayerID, name, attempt string) rushgate.Admission
 	}
 }
 
-func login(id rushgate.PlayerID, attempt string) rushgate.Admission {
-	return rushgate.Admission{Account: rushgate.Account{ID: id}, Attempt: attempt}
+func login(id rushgate.PlayerID, name, attempt string) rushgate.Admission {
+	return rushgate.Admission{Account: rushgate.Account{ID: id, Username: name}, Attempt: attempt}
 }
 
 func admitAll(t *testing.T, s rushgate.Store, by rushgate.Instance, batch ...rushgate.Admission) []rushgate.Admitted {
@@ -195,14 +200,14 @@ func load(t *testing.T, s rushgate.Store, names ...string) []rushgate.Account {
 	return accounts
 }
 
-func characters(t *testing.T, s rushgate.Store, players ...rushgate.PlayerID) []rushgate.Character {
+func characters(t *testing.T, s rushgate.Store, names ...string) []rushgate.Character {
 	t.Helper()
-	got, err := s.LoadCharacters(t.Context(), players)
+	got, err := s.LoadCharacters(t.Context(), names)
 	if err != nil {
 		t.Fatalf("LoadCharacters: %v", err)
 	}
-	if len(got) != len(players) {
-		t.Fatalf("LoadCharacters of %d returned %d characters", len(players), len(got))
+	if len(got) != len(names) {
+		t.Fatalf("LoadCharacters of %d returned %d characters", len(names), len(got))
 	}
 	return got
 }

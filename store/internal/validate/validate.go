@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unicode/utf8"
 
 	"github.com/rushgate/rushgate"
 )
@@ -72,6 +73,56 @@ func Saves(saves []rushgate.Save) error {
 			return fmt.Errorf("save %d of %d: data of player %d has %d bytes, more than %d",
 				i+1, len(saves), c.ID, len(c.Data), rushgate.MaxDataLen)
 		}
+	}
+	return nil
+}
+
+// Records reports the first record of a batch that cannot be imported as it is.
+func Records(records []rushgate.Record) error {
+	for i := range records {
+		if err := record(&records[i]); err != nil {
+			return fmt.Errorf("record %d of %d: %w", i+1, len(records), err)
+		}
+	}
+	return nil
+}
+
+func record(r *rushgate.Record) error {
+	a, c := &r.Account, &r.Character
+	switch name := a.Username; {
+	case name == "" || len(name) > rushgate.MaxRecordNameLen:
+		return fmt.Errorf("username has %d bytes, want 1 to %d", len(name), rushgate.MaxRecordNameLen)
+	case !utf8.ValidString(name):
+		return errors.New("username is not UTF-8")
+	case c.ID != a.ID || c.Name != name:
+		return fmt.Errorf("account %d has the character of another", a.ID)
+	case a.PasswordHash == "":
+		return errors.New("account has no password hash")
+	case a.Version < 0 || a.Version > rushgate.AccountVersion:
+		return fmt.Errorf("account version %d is outside 1..%d", a.Version, rushgate.AccountVersion)
+	case len(c.Data) > rushgate.MaxDataLen:
+		return fmt.Errorf("data of player %d has %d bytes, more than %d", a.ID, len(c.Data), rushgate.MaxDataLen)
+	case a.Attempt != "":
+		return attempt("account attempt", a.Attempt)
+	}
+	return nil
+}
+
+// SetAside reports the first record of a batch whose id is not among those set aside for imports, 1 to highest.
+func SetAside(records []rushgate.Record, highest rushgate.PlayerID) error {
+	for i := range records {
+		if id := records[i].Account.ID; id == 0 || id > highest {
+			return fmt.Errorf("record %d of %d: account id %d is outside 1..%d, which are set aside for imports",
+				i+1, len(records), id, highest)
+		}
+	}
+	return nil
+}
+
+// Highest reports a greatest id that cannot be one.
+func Highest(id rushgate.PlayerID) error {
+	if id == 0 || id > math.MaxInt64 {
+		return fmt.Errorf("highest account id %d is outside 1..%d", id, int64(math.MaxInt64))
 	}
 	return nil
 }

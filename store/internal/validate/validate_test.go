@@ -60,6 +60,72 @@ func TestAdmissions(t *testing.T) {
 	}
 }
 
+func TestRecords(t *testing.T) {
+	const secret = "salt$1000$hash"
+	valid := rushgate.Record{
+		Account:   rushgate.Account{ID: 1, Username: "alice", PasswordHash: secret},
+		Character: rushgate.Character{ID: 1, Name: "alice"},
+	}
+	rename := func(r *rushgate.Record, name string) { r.Account.Username, r.Character.Name = name, name }
+	tests := []struct {
+		name string
+		edit func(*rushgate.Record)
+		want string // empty: accepted
+	}{
+		{"as it is", func(*rushgate.Record) {}, ""},
+		{"name of other rules", func(r *rushgate.Record) { rename(r, "X y\t!") }, ""},
+		{"longest name", func(r *rushgate.Record) { rename(r, strings.Repeat("x", 128)) }, ""},
+		{"with attempt", func(r *rushgate.Record) { r.Account.Attempt = "a" }, ""},
+		{"longest data", func(r *rushgate.Record) { r.Character.Data = make([]byte, rushgate.MaxDataLen) }, ""},
+		{"no name", func(r *rushgate.Record) { rename(r, "") }, "username has 0 bytes"},
+		{"long name", func(r *rushgate.Record) { rename(r, strings.Repeat("x", 129)) }, "username has 129 bytes"},
+		{"broken name", func(r *rushgate.Record) { rename(r, "a\xff") }, "username is not UTF-8"},
+		{"another's character", func(r *rushgate.Record) { r.Character.ID = 2 }, "character of another"},
+		{"another's name", func(r *rushgate.Record) { r.Character.Name = "bob" }, "character of another"},
+		{"no hash", func(r *rushgate.Record) { r.Account.PasswordHash = "" }, "no password hash"},
+		{"negative version", func(r *rushgate.Record) { r.Account.Version = -1 }, "account version -1"},
+		{"version to come", func(r *rushgate.Record) { r.Account.Version = 4 }, "account version 4"},
+		{"long data", func(r *rushgate.Record) { r.Character.Data = make([]byte, rushgate.MaxDataLen+1) }, "data of player 1"},
+		{"long attempt", func(r *rushgate.Record) { r.Account.Attempt = strings.Repeat("x", 65) }, "account attempt has 65 bytes"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bad := valid
+			tt.edit(&bad)
+			err := validate.Records([]rushgate.Record{valid, bad})
+			if tt.want == "" {
+				if err != nil {
+					t.Fatalf("refused: %v", err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "record 2 of 2") {
+				t.Fatalf("error %v does not name %q of record 2", err, tt.want)
+			}
+			if strings.Contains(err.Error(), secret) {
+				t.Fatalf("error %v shows a password hash", err)
+			}
+		})
+	}
+}
+
+func TestSetAside(t *testing.T) {
+	for id, ok := range map[rushgate.PlayerID]bool{0: false, 1: true, 10: true, 11: false, math.MaxUint64: false} {
+		batch := []rushgate.Record{{Account: rushgate.Account{ID: 5}}, {Account: rushgate.Account{ID: id}}}
+		if err := validate.SetAside(batch, 10); (err == nil) != ok || !ok && !strings.Contains(err.Error(), "record 2 of 2") {
+			t.Errorf("SetAside of %d = %v", id, err)
+		}
+	}
+}
+
+func TestHighest(t *testing.T) {
+	for id, ok := range map[rushgate.PlayerID]bool{0: false, 1: true, math.MaxInt64: true, math.MaxInt64 + 1: false} {
+		if err := validate.Highest(id); (err == nil) != ok {
+			t.Errorf("Highest(%d) = %v", id, err)
+		}
+	}
+}
+
 func TestInstance(t *testing.T) {
 	tests := []struct {
 		by rushgate.Instance

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/legacy"
+	"github.com/rushgate/rushgate/server"
+	"github.com/rushgate/rushgate/store/redis"
+	"github.com/rushgate/rushgate/store/sqlite"
+	"github.com/rushgate/rushgate/world"
+)
+
+const importSynopsis = `Usage: rushgate import COMMAND [flags]
+
+Brings in the players of another game.
+
+`
+
+var importCommands = []command{
+	{"redis", "bring in the old game's players, from its Redis or from a file", importRedis},
+}
+
+func importPlayers(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	return group{importSynopsis, "import", importCommands}.run(ctx, args, stdout, stderr)
+}
+
+const importRedisSynopsis = `Usage: rushgate import redis --file FILE | --from URL [flags]
+
+Brings in the players of the game that Rushgate replaces: accounts, which keep their passwords, and characters with
+position, hit points, experience, stats, inventory and equipment. It reads the records account:NAME and player:ID, as
+the old game's Lisp printed them,
+
+  --from   from the old game's Redis, where nothing is changed. Stop the old game first, so that nothing changes there
+  --file   or from a file with one JSON object on each line: {"key":"account:bob","value":"(:VERSION 2 ..."}
+
+First everything is read and checked; then the players are written, some hundred at a time. Begin with --dry-run, which
+writes nothing and says what would be refused. An import that was interrupted is started again: players who are there
+already are counted and left as they are. Import before the first new player registers, so that every old id is free.
+
+A record that cannot be read, or whose place is taken, is refused and harms no other. The report says which and why;
+--json has up to a thousand of them in full. The exit status is 0 if no record was refused, and otherwise 1.
+
+  rushgate import redis --from redis://old-server:6379 --dry-run
+  rushgate import redis --from redis://old-server:6379
+  rushgate import redis --file players.jsonl --data /var/lib/rushgate --json report.json
+  rushgate import redis --from redis://old-server:6379 --db redis --redis-url redis://new-server:6379`
+
+// errRefused ends an import that went to its end without some of the records.
+var errRefused = errors.New("not all records were imported")
+
+// importFlags are the settings of an import.
+type importFlags struct {
+	file, from, data, world, jsonFile text
+	db                                choice
+	redisURLs                         words
+	dryRun                            toggle
+}
+
+func newImportFlags() *importFlags {
+	return &importFlags{data: server.DefaultDataDir, db: choice{"sqlite", []string{"sqlite", "redis"}}}
+}
+
+func (v *importFlags) declare() *flags {
+	f := newFlags(importRedisSynopsis)
+	f.add(&v.file, "file", "", "`FILE` with the old game's records, a JSON object on each line")
+	f.add(&v.from, "from", "", "`URL` of the old game's Redis: redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS")
+	f.add(&v.db, "db", "MMORPG_DB_BACKEND", "`STORE` to import into: sqlite or redis")
+	f.add(&v.data, "data", "", "`DIR` with the SQLite database: what the node is started with")
+	f.add(&v.redisURLs, "redis-url", "", "`URLS` of the Redis or Valkey to import into, or of some servers of the Cluster, separated by commas; default redis://127.0.0.1:6379")
+	f.add(&v.world, "world", "", "`FILE` that defines the world, if the node is started with one: it says what level experience is worth")
+	f.add(&v.dryRun, "dry-run", "", "write nothing")
+	f.add(&v.jsonFile, "json", "", "`FILE` for the report as JSON")
+	return f
+}
+
+func importRedis(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	v := newImportFlags()
+	if err := v.declare().parse(args, stdout); err != nil {
+		return err
+	}
+	if (v.file == "") == (v.from == "") {
+		return usagef("say where the records are: either --file or --from")
+	}
+	opts := legacy.Options{DryRun: bool(v.dryRun)}
+	if opts.World, err = v.definition(); err != nil {
+		return err
+	}
+	src, err := v.source()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	return v.withStore(ctx, func(store rushgate.Store) error {
+		bar := startImportProgress(stderr)
+		opts.Progress = bar.set
+		report, err := legacy.Import(ctx, src, store, opts)
+		bar.stop()
+		return v.conclude(report, err, stdout)
+	})
+}
+
+// definition reads the world's definition, or returns nil for the one built in.
+func (v *importFlags) definition() (*world.Definition, error) {
+	if v.world == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(string(v.world))
+	if err != nil {
+		return nil, fmt.Errorf("world definition: %w", err)
+	}
+	def, err := world.ParseDefinition(b)
+	if err != nil {
+		return nil, usagef("world definition %s: %w", v.world, err)
+	}
+	return def, nil
+}
+
+func (v *importFlags) source() (legacy.Source, error) {
+	if v.file != "" {
+		return legacy.OpenFile(string(v.file))
+	}
+	return legacy.OpenRedis(string(v.from))
+}
+
+// withStore opens the store to import into for one job. A dry run makes nothing, and gets nil if there is no store yet.
+func (v *importFlags) withStore(ctx context.Context, job func(rushgate.Store) error) error {
+	if v.db.value == "redis" {
+		store, err := redis.Open(ctx, redis.Options{URLs: v.redisURLs})
+		if err != nil {
+			return fmt.Errorf("open the store: %w", err)
+		}
+		return errors.Join(job(store), store.Close())
+	}
+	_, err := os.Stat(filepath.Join(string(v.data), server.DatabaseName))
+	if bool(v.dryRun) && errors.Is(err, fs.ErrNotExist) {
+		return job(nil)
+	}
+	of := accountFlags{data: v.data}
+	return of.withStore(ctx, true, func(store *sqlite.Store) error { return job(store) })
+}
+
+// conclude shows the report of an import that has ended with err, and returns the error of the command.
+func (v *importFlags) conclude(report legacy.Report, err error, stdout io.Writer) error {
+	errs := []error{err, writeImportReport(stdout, &report)}
+	if v.jsonFile != "" {
+		b, err := json.MarshalIndent(report, "", "  ")
+		if err == nil {
+			err = os.WriteFile(string(v.jsonFile), append(b, '\n'), 0o644)
+		}
+		errs = append(errs, err)
+	}
+	switch {
+	case errors.Is(err, rushgate.ErrIDsInUse):
+		errs[0] = fmt.Errorf("new players have been given ids of the old game; import into an empty store (%w)", err)
+	case err == nil && report.Refused > 0:
+		errs[0] = fmt.Errorf("%w: %d were refused", errRefused, report.Refused)
+	}
+	return errors.Join(errs...)
+}
+
+// shownRefusals is how many refused records are shown; --json has more.
+const shownRefusals = 20
+
+func writeImportReport(w io.Writer, r *legacy.Report) error {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-10s%s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("read", "%d accounts and %d characters in %v; %d other keys", r.Accounts, r.Characters, r.Reading.Round(time.Millisecond), r.Ignored)
+	imported := "imported"
+	if r.DryRun {
+		imported = "would do"
+	}
+	line(imported, "%d accounts, %d of them without a character, in %v (%.0f/s)", r.Imported, r.WithoutCharacter, r.Writing.Round(time.Millisecond), r.Rate())
+	line("present", "%d accounts, from an earlier import", r.Present)
+	line("refused", "%d records", r.Refused)
+	for _, cause := range slices.Sorted(maps.Keys(r.RefusedBy)) {
+		line("", "%7d %s", r.RefusedBy[cause], cause)
+	}
+	line("ids", "up to %d belong to the old game", r.HighestID)
+	for i := range r.Refusals[:min(len(r.Refusals), shownRefusals)] {
+		fmt.Fprintf(&b, "  %v\n", r.Refusals[i])
+	}
+	if more := r.Refused - shownRefusals; more > 0 {
+		fmt.Fprintf(&b, "  and %d more\n", more)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

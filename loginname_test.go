@@ -1,0 +1,52 @@
+package rushgate
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestLoginName(t *testing.T) {
+	tests := []struct{ name, give, want string }{
+		{"canonical", "alice", "alice"},
+		{"folded", "ALICE", "alice"},
+		{"full width", "ａｌｉｃｅ", "alice"},
+		{"too short for a new account", "Al", "Al"},
+		{"with a space", "Bob Smith", "Bob Smith"},
+		{"too long for a new account", strings.Repeat("N", 128), strings.Repeat("N", 128)},
+		{"emoji", "🐉", "🐉"},
+		{"empty", "", ""},
+		{"too long", strings.Repeat("N", 129), ""},
+		{"not UTF-8", "a\xff", ""},
+		{"replacement character", "a\ufffd", ""},
+		{"line break", "a\nb", ""},
+		{"C1 control", "a\u0085", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := LoginName(tt.give)
+			if got != tt.want || (err == nil) != (tt.want != "") {
+				t.Errorf("LoginName(%q) = %q, %v, want %q", tt.give, got, err, tt.want)
+			}
+			if err != nil && !errors.Is(err, ErrInvalidUsername) {
+				t.Errorf("error %v does not wrap ErrInvalidUsername", err)
+			}
+		})
+	}
+}
+
+// Whatever name an account is stored under leads to that account again.
+func FuzzLoginName(f *testing.F) {
+	for _, s := range []string{"alice", "ALICE", "ａｌｉｃｅ", "Al", "Bob Smith", "🐉", "İstanbul", "ﬁ", "ς", "a\u0301b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		name, err := LoginName(s)
+		if err != nil {
+			return
+		}
+		if again, err := LoginName(name); again != name || err != nil {
+			t.Errorf("%q is stored as %q, which is looked up as %q, %v", s, name, again, err)
+		}
+	})
+}

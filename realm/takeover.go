@@ -1,0 +1,60 @@
+package realm
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// watchInterval is how often the store is asked which players are wanted elsewhere. With the save that follows, it is
+	// what a takeover takes.
+	watchInterval = time.Second
+	// watchTimeout bounds one such call.
+	watchTimeout = 5 * time.Second
+)
+
+// watch asks the store once in a while which leases of this node somebody else wants, and tells the tick, until ctx
+// ends. It is not done by the goroutine that saves: a store that does not answer this must not keep it from that.
+func (s *saver) watch(ctx context.Context) {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		err := s.askWanted(ctx)
+		if ctx.Err() == nil && (err != nil) != failing {
+			if failing = err != nil; failing {
+				s.logger.Warn("players cannot be taken over for now", "error", err)
+			} else {
+				s.logger.Info("players can be taken over again")
+			}
+		}
+	}
+}
+
+func (s *saver) askWanted(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+	defer cancel()
+	leases, err := s.store.Wanted(ctx, s.instance)
+	for _, l := range leases {
+		s.wanted.put(l)
+	}
+	return err
+}
+
+// letGo ends the sessions of the players who are wanted elsewhere, or who have come here once more: they are saved and
+// released as if they had logged out. A lease that is no session's, or no longer, is passed over; if there is cause
+// for it, it will be asked for again.
+func (r *Realm) letGo() {
+	r.asked = r.saver.wanted.take(r.asked)
+	for _, l := range r.asked {
+		if s := r.players[l.Player]; s != nil && s.state == stateInside && s.fence == l.Fence {
+			r.stats.takenOver.Add(1)
+			r.leave(s, nil)
+		}
+	}
+}

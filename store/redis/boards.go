@@ -1,0 +1,102 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/validate"
+)
+
+var boards = [...]rushgate.Board{rushgate.BoardXP, rushgate.BoardLevel, rushgate.BoardDeaths}
+
+// scoresOf returns a character's scores in the order of boards.
+func scoresOf(c *rushgate.Character) [3]int64 {
+	return [3]int64{c.XP, int64(c.Level), int64(c.Deaths)}
+}
+
+// boardMember orders players of equal score by id, because Redis orders them by bytes.
+func boardMember(id rushgate.PlayerID, name string) string {
+	return fmt.Sprintf("%016x:%s", uint64(id), name)
+}
+
+// formatScore negates, because Redis puts the lowest score first.
+func formatScore(value int64) string { return strconv.FormatInt(-value, 10) }
+
+// Top implements [rushgate.Store]. Scores are exact up to 2^53; greater ones are rounded as a float64 is.
+func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) ([]rushgate.Rank, error) {
+	if !slices.Contains(boards[:], board) {
+		return nil, fmt.Errorf("redis: unknown leaderboard %q", board)
+	}
+	if err := validate.Count("leaderboard limit", limit); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	if err := s.settle(ctx); err != nil {
+		return nil, err
+	}
+	results, err := s.run(ctx, []command{{
+		name: "ZRANGE", key: s.boardKey(board), args: []string{"0", strconv.Itoa(limit - 1), "WITHSCORES"},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	lines, err := results[0].AsZScores()
+	if err != nil {
+		return nil, fmt.Errorf("redis: leaderboard %s: %w", board, err)
+	}
+	return ranks(lines)
+}
+
+func ranks(lines []rueidis.ZScore) ([]rushgate.Rank, error) {
+	ranks := make([]rushgate.Rank, len(lines))
+	for i, line := range lines {
+		id, name, _ := strings.Cut(line.Member, ":")
+		player, err := strconv.ParseUint(id, 16, 64)
+		if err != nil {
+			return nil, fmt.Errorf("redis: leaderboard has a line %q", line.Member)
+		}
+		ranks[i] = rushgate.Rank{Rank: i + 1, Player: rushgate.PlayerID(player), Name: name, Score: positive(-line.Score)}
+		if i > 0 && ranks[i].Score == ranks[i-1].Score {
+			ranks[i].Rank = ranks[i-1].Rank
+		}
+	}
+	return ranks, nil
+}
+
+// positive converts what lies beyond an int64 to the nearest that does not.
+func positive(score float64) int64 {
+	if score >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(score)
+}
+
+// Online implements [rushgate.Store]. It costs the server the time of a look into a sorted set, however many are inside.
+func (s *Store) Online(ctx context.Context) (int, error) {
+	if err := s.enter(); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	if err := s.settle(ctx); err != nil {
+		return 0, err
+	}
+	results, err := s.run(ctx, []command{{script: countScript, key: s.onlineKey(), args: []string{s.now()}}})
+	if err != nil {
+		return 0, err
+	}
+	n, err := results[0].AsInt64()
+	if err != nil {
+		return 0, fmt.Errorf("redis: players online: %w", err)
+	}
+	return int(n), nil
+}

@@ -1,0 +1,102 @@
+package redis
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+const (
+	// breakAfter is how many calls in a row must fail before further ones are refused at once. It is more than one
+	// because a single lost connection, as in a failover, is no outage.
+	breakAfter = 3
+	// trialEvery is how often one call is let through to see whether the server is back.
+	trialEvery = 500 * time.Millisecond
+)
+
+// breaker refuses calls at once while the server does not answer, so that players are not kept waiting for nothing and
+// a server that comes back is not met by everything that has piled up.
+type breaker struct {
+	log *slog.Logger
+
+	mu       sync.Mutex
+	failures int // in a row
+	open     bool
+	openings uint64
+	tried    time.Time // when it opened, or the last trial ended
+	trying   bool
+}
+
+// allow reports whether a call may be made, and whether it is a trial; a nil error obliges the caller to report both
+// that and the outcome to done.
+func (b *breaker) allow() (trial bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.open {
+		return false, nil
+	}
+	if b.trying || time.Since(b.tried) < trialEvery {
+		return false, fmt.Errorf("redis: %w: not answering for now", rushgate.ErrUnavailable)
+	}
+	b.trying = true
+	return true, nil
+}
+
+// outcome is how a call has ended, seen from the server.
+type outcome int
+
+const (
+	answered  outcome = iota
+	failed            // the server was not there
+	abandoned         // the caller has gone: nothing is known
+)
+
+func (b *breaker) done(trial bool, o outcome) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if trial {
+		b.trying, b.tried = false, time.Now()
+	}
+	switch o {
+	case answered:
+		if b.open {
+			b.log.Info("redis answers again")
+		}
+		b.open, b.failures = false, 0
+	case failed:
+		b.failures++
+		if !b.open && b.failures >= breakAfter {
+			b.open, b.tried = true, time.Now()
+			b.openings++
+			b.log.Warn("redis does not answer; refusing calls until it does", "failures", b.failures)
+		}
+	case abandoned:
+	}
+}
+
+// Stats is a moment in the life of a [Store].
+type Stats struct {
+	// Open reports that calls are refused at once because the server does not answer.
+	Open bool
+	// Failures counts the calls that have found no server since the last one that did.
+	Failures int
+	// Openings counts how often Open became true.
+	Openings uint64
+	// Pending counts the players whose leaderboards or place among those online still have to be brought up to date.
+	Pending int
+}
+
+// Stats returns the present state. It never blocks on the network.
+func (s *Store) Stats() Stats {
+	s.breaker.mu.Lock()
+	defer s.breaker.mu.Unlock()
+	return Stats{
+		Open:     s.breaker.open,
+		Failures: s.breaker.failures,
+		Openings: s.breaker.openings,
+		Pending:  s.standings.pending(),
+	}
+}

@@ -1,0 +1,202 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/rushgate/rushgate"
+)
+
+const (
+	// callTimeout ends a pipeline that is not answered. It leaves time for a connection attempt that others have begun and
+	// that does not heed this call's context, so that every call ends within two seconds, or that for each pipelineLen
+	// of its items.
+	callTimeout = 1500 * time.Millisecond
+	// dialTimeout ends an attempt to connect, with TLS and authentication.
+	dialTimeout = 500 * time.Millisecond
+	// pipelineLen is how many commands are sent at once. A thousand saves take a server that writes to disk about 0.1 s,
+	// for which a login on the same connection waits.
+	pipelineLen = 1000
+)
+
+// command is one command or script about one key.
+type command struct {
+	name   string  // of the command, if there is no script
+	script *script // nil for a plain command
+	key    string
+	args   []string
+	// once keeps the command from being sent again when its outcome is unknown.
+	once bool
+}
+
+func (c *command) build(b rueidis.Builder, whole bool) rueidis.Completed {
+	var built rueidis.Completed
+	switch {
+	case c.script == nil:
+		built = b.Arbitrary(c.name).Keys(c.key).Args(c.args...).Build()
+	case whole:
+		built = b.Eval().Script(c.script.source).Numkeys(1).Key(c.key).Arg(c.args...).Build()
+	default:
+		built = b.Evalsha().Sha1(c.script.sha).Numkeys(1).Key(c.key).Arg(c.args...).Build()
+	}
+	if c.once {
+		return built
+	}
+	return built.ToRetryable()
+}
+
+// run sends commands in one pipeline per server and returns their answers in order, of which none is an error. What
+// concerns the same key is carried out in the order given. An error means that some may have been carried out.
+//
+// The client sends a pipeline again if a connection breaks or a Cluster is between two masters, until the pipeline's time
+// is up, except one that holds a command to be sent once.
+func (s *Store) run(ctx context.Context, commands []command) ([]rueidis.RedisResult, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	if len(commands) <= pipelineLen {
+		return s.pipeline(ctx, commands)
+	}
+	var all []rueidis.RedisResult
+	for piece := range slices.Chunk(commands, pipelineLen) {
+		results, err := s.pipeline(ctx, piece)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, results...)
+	}
+	return all, nil
+}
+
+func (s *Store) pipeline(ctx context.Context, commands []command) ([]rueidis.RedisResult, error) {
+	if len(commands) == 0 {
+		return nil, nil
+	}
+	trial, err := s.breaker.allow()
+	if err != nil {
+		return nil, err
+	}
+	inner, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	results, err := s.send(inner, commands)
+	switch {
+	case err == nil:
+		s.breaker.done(trial, answered)
+		return results, nil
+	case ctx.Err() != nil:
+		s.breaker.done(trial, abandoned)
+		return nil, fmt.Errorf("redis: %w", ctx.Err())
+	case isUnavailable(err):
+		s.breaker.done(trial, failed)
+		return nil, fmt.Errorf("redis: %w: %w", rushgate.ErrUnavailable, err)
+	default:
+		s.breaker.done(trial, answered)
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+}
+
+// send runs scripts by their hashes, and once more by their source where a server does not know them, because it has
+// just been started or promoted. The client's own way of running a script many times would load it on all servers of a
+// Cluster first, each time, and fail if one of them is away.
+func (s *Store) send(ctx context.Context, commands []command) ([]rueidis.RedisResult, error) {
+	built := make(rueidis.Commands, len(commands))
+	for i := range commands {
+		built[i] = commands[i].build(s.client.B(), false)
+	}
+	results := s.client.DoMulti(ctx, built...)
+	var unknown []int
+	var failure error
+	for i := range results {
+		switch err := results[i].Error(); {
+		case err == nil || rueidis.IsRedisNil(err):
+		case isNoScript(err):
+			unknown = append(unknown, i)
+		case failure == nil:
+			failure = err
+		}
+	}
+	if failure != nil || len(unknown) == 0 {
+		return results, failure
+	}
+	built = built[:0]
+	for _, i := range unknown {
+		built = append(built, commands[i].build(s.client.B(), true))
+	}
+	for j, result := range s.client.DoMulti(ctx, built...) {
+		if err := result.Error(); err != nil && !rueidis.IsRedisNil(err) {
+			return nil, err
+		}
+		results[unknown[j]] = result
+	}
+	return results, nil
+}
+
+func isNoScript(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	return ok && e.IsNoScript()
+}
+
+// isUnavailable tells a server that is not there, or refuses to work, from one that has refused a command.
+func isUnavailable(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	if !ok {
+		return !errors.Is(err, context.Canceled)
+	}
+	code, _, _ := strings.Cut(e.Error(), " ")
+	switch code {
+	case "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "READONLY", "MISCONF", "NOREPLICAS", "OOM", "BUSY":
+		return true
+	}
+	return false
+}
+
+// answer is what a script returns: a word, and what belongs to it.
+type answer struct {
+	word string
+	rest []rueidis.RedisMessage
+}
+
+// runScripts is run for scripts that answer with a word.
+func (s *Store) runScripts(ctx context.Context, commands []command) ([]answer, error) {
+	results, err := s.run(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]answer, len(results))
+	for i := range results {
+		parts, err := results[i].ToArray()
+		if err != nil || len(parts) == 0 {
+			return nil, fmt.Errorf("redis: script has no answer: %w", err)
+		}
+		word, err := parts[0].ToString()
+		if err != nil {
+			return nil, fmt.Errorf("redis: script has answered without a word: %w", err)
+		}
+		answers[i] = answer{word: word, rest: parts[1:]}
+	}
+	return answers, nil
+}
+
+// text returns the i-th string behind the word, or nothing if there is none.
+func (a *answer) text(i int) string {
+	if i >= len(a.rest) {
+		return ""
+	}
+	s, _ := a.rest[i].ToString()
+	return s
+}
+
+// number is text for a whole number.
+func (a *answer) number(i int) int64 {
+	n, _ := strconv.ParseInt(a.text(i), 10, 64)
+	return n
+}
+
+func (a *answer) unexpected() error { return fmt.Errorf("redis: script has answered %q", a.word) }

@@ -1,0 +1,146 @@
+package redis
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/redis/redistest"
+)
+
+// counts is what servers have counted since they were started.
+type counts struct {
+	commands    map[string]int // by name, also those that scripts have given
+	reads       []int          // times that each server has read from a connection: a pipeline is one
+	connections int
+}
+
+func count(t *testing.T, servers []*redistest.Server) counts {
+	t.Helper()
+	c := counts{commands: make(map[string]int)}
+	for _, server := range servers {
+		for name, value := range server.Info("commandstats") {
+			calls, _, _ := strings.Cut(strings.TrimPrefix(value, "calls="), ",")
+			c.commands[strings.TrimPrefix(name, "cmdstat_")] += number(t, calls)
+		}
+		stats := server.Info("stats")
+		c.reads = append(c.reads, number(t, stats["total_reads_processed"]))
+		c.connections += number(t, stats["total_connections_received"])
+	}
+	return c
+}
+
+func number(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// A batch of logins or registrations costs the player two round trips to each server, the server one command to load
+// and one script per player, and nobody a new connection.
+func TestCostOfABatch(t *testing.T) {
+	t.Run("Single", func(t *testing.T) {
+		server := redistest.Start(t)
+		costOfBatches(t, []*redistest.Server{server}, openStore(t, Options{URLs: []string{server.URL()}}))
+		if clients := number(t, server.Info("clients")["connected_clients"]); clients != 2 { // one is the question's
+			t.Errorf("%d connections are open, want 2", clients)
+		}
+	})
+	t.Run("Cluster", func(t *testing.T) {
+		cluster := redistest.StartCluster(t)
+		costOfBatches(t, cluster.Masters[:], openStore(t, Options{URLs: cluster.URLs()}))
+	})
+}
+
+const (
+	costBatches = 50
+	costSize    = 16
+)
+
+func costOfBatches(t *testing.T, servers []*redistest.Server, s *Store) {
+	batch := func(number int, kind string) {
+		var batch []rushgate.Admission
+		var names []string
+		for i := range costSize {
+			a := registration(rushgate.PlayerID(1 + number*costSize + i))
+			if names = append(names, a.Account.Username); kind == "login" {
+				a = login(a.Account.ID, fmt.Sprint("login ", i))
+			}
+			batch = append(batch, a)
+		}
+		if _, err := s.LoadAccounts(t.Context(), names); err != nil {
+			t.Fatal(err)
+		}
+		in := admit(t, s, nodeA, batch...)
+		if err := s.settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		leave(t, s, in)
+	}
+	for i := range 10 {
+		batch(costBatches+i, "registration") // connects, and teaches the servers their scripts
+	}
+	for _, kind := range []string{"registration", "login"} {
+		before := count(t, servers)
+		for i := range costBatches {
+			batch(i, kind)
+		}
+		wantCost(t, kind, before, count(t, servers))
+	}
+}
+
+// leave ends sessions in two round trips, the save and what follows from it.
+func leave(t *testing.T, s *Store, in []rushgate.Admitted) {
+	t.Helper()
+	var saves []rushgate.Save
+	for i := range in {
+		saves = append(saves, rushgate.Save{Character: in[i].Character, Fence: in[i].Lease.Fence, Release: true})
+	}
+	if _, err := s.Save(t.Context(), saves); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantCost(t *testing.T, kind string, before, after counts) {
+	t.Helper()
+	const players = costBatches * costSize
+	spent := func(command string) int { return after.commands[command] - before.commands[command] }
+	// Load and admit, for which the player waits; standings, save, and standings again, for which nobody does. What is
+	// left are the client's pings, the questions of this test, and pipelines beyond the server's buffer of 16 KiB.
+	for i := range after.reads {
+		if reads := after.reads[i] - before.reads[i]; reads > 6*costBatches {
+			t.Errorf("server %d has read %d times for %d batches of a %s, want at most 6 each", i, reads, costBatches, kind)
+		}
+	}
+	// One script admits and one saves; the set of players online takes one for a whole batch.
+	if scripts := spent("evalsha"); scripts > 2*players+2*costBatches {
+		t.Errorf("%d scripts for %d of a %s", scripts, players, kind)
+	}
+	if n := spent("eval"); n != 0 {
+		t.Errorf("%d scripts were sent whole, to servers that know them", n)
+	}
+	// Loading is one command; inside of scripts, admitting reads twice and saving once.
+	if reads := spent("hmget"); reads > 4*players {
+		t.Errorf("%d HMGET for %d of a %s", reads, players, kind)
+	}
+	if n := after.connections - before.connections; n > 2*len(after.reads) { // those of the questions
+		t.Errorf("%d connections were made", n)
+	}
+	total := 0
+	for name := range after.commands {
+		total += spent(name)
+	}
+	perPlayer := float64(total) / players
+	if perPlayer > 17 {
+		t.Errorf("%.1f commands per %s with its save, inside and outside of scripts, want at most 17", perPlayer, kind)
+	}
+	t.Logf("%.1f commands per %s with its save", perPlayer, kind)
+}

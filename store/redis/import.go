@@ -1,0 +1,133 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/rueidis"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/validate"
+)
+
+// ReserveIDs implements [rushgate.Store].
+func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error) {
+	if err := validate.Count("block of ids", n); err != nil {
+		return 0, fmt.Errorf("redis: %w", err)
+	}
+	if err := s.enter(); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	// Sent again after a lost answer, it leaves a gap.
+	results, err := s.run(ctx, []command{{name: "HINCRBY", key: s.idsKey(), args: []string{"last", strconv.Itoa(n)}}})
+	if err != nil {
+		return 0, err
+	}
+	last, err := results[0].AsInt64()
+	if err != nil || last < int64(n) {
+		return 0, fmt.Errorf("redis: counter of ids shows %d: %w", last, err)
+	}
+	return rushgate.PlayerID(last - int64(n) + 1), nil
+}
+
+// BeginImport implements [rushgate.Store].
+func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) error {
+	if err := validate.Highest(highest); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	answers, err := s.runScripts(ctx, []command{{
+		script: beginImportScript, key: s.idsKey(), args: []string{formatID(highest)},
+	}})
+	if err != nil {
+		return err
+	}
+	switch answers[0].word {
+	case "set":
+		return nil
+	case "used":
+		return fmt.Errorf("redis: set ids up to %d aside: %w", highest, rushgate.ErrIDsInUse)
+	}
+	return answers[0].unexpected()
+}
+
+// Import implements [rushgate.Store]. It does not tell two records of one id and different names apart, and never
+// answers [rushgate.ErrIDTaken].
+func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error, error) {
+	if err := validate.Records(records); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	if err := s.checkSetAside(ctx, records); err != nil {
+		return nil, err
+	}
+	commands := make([]command, len(records))
+	for i := range records {
+		a := &records[i].Account
+		commands[i] = command{
+			script: importScript, key: s.playerKey(a.Username),
+			args: append([]string{formatID(a.ID)}, newRecord(a, &records[i].Character)...),
+			once: true, // sent again, it would find what it has made and say so
+		}
+	}
+	answers, err := s.runScripts(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
+	errs := make([]error, len(records))
+	var news []standing
+	for i := range answers {
+		switch answers[i].word {
+		case "created":
+			a := &records[i].Account
+			news = append(news, standing{
+				player: a.ID, name: a.Username, score: &score{values: scoresOf(&records[i].Character)},
+			})
+		case "imported":
+			errs[i] = rushgate.ErrImported
+		case "taken":
+			errs[i] = rushgate.UsernameTaken
+		default:
+			return nil, answers[i].unexpected()
+		}
+	}
+	s.standings.put(news...)
+	// What waits is bounded, and an import could outrun it. The accounts are there whatever becomes of this.
+	if err := s.settle(ctx); err != nil {
+		s.breaker.log.Warn("redis: leaderboards do not have all imported players yet", "error", err)
+	}
+	return errs, nil
+}
+
+// checkSetAside asks the server only about ids beyond those that it is known to have set aside, which it never takes
+// back.
+func (s *Store) checkSetAside(ctx context.Context, records []rushgate.Record) error {
+	if validate.SetAside(records, rushgate.PlayerID(s.setAside.Load())) == nil {
+		return ctx.Err()
+	}
+	results, err := s.run(ctx, []command{{name: "HGET", key: s.idsKey(), args: []string{"imports"}}})
+	if err != nil {
+		return err
+	}
+	text, err := results[0].ToString()
+	var highest uint64
+	if err == nil {
+		highest, err = strconv.ParseUint(text, 10, 63)
+	}
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return fmt.Errorf("redis: ids set aside: %w", err)
+	}
+	if err := validate.SetAside(records, rushgate.PlayerID(highest)); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	s.setAside.Store(highest)
+	return nil
+}

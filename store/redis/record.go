@@ -1,0 +1,180 @@
+package redis
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/rushgate/rushgate"
+)
+
+// recordVersion is the version of the layout, in field v.
+const recordVersion = "1"
+
+// accountFields and characterFields are read in this order; admit.lua returns the latter.
+var (
+	accountFields = []string{
+		"id", "username", "password_hash", "attempt", "created_at", "account_version", "zone",
+	}
+	characterFields = []string{
+		"id", "username", "zone", "x", "y", "hp", "xp", "level", "deaths", "playtime_ms", "character_created_at", "data",
+	}
+)
+
+// newRecord returns field and value of a record that has never had a lease.
+func newRecord(a *rushgate.Account, c *rushgate.Character) []string {
+	fields := []string{
+		"v", recordVersion,
+		"id", formatID(a.ID),
+		"username", a.Username,
+		"password_hash", a.PasswordHash,
+		"attempt", a.Attempt,
+		"created_at", formatTime(a.CreatedAt),
+		"account_version", strconv.Itoa(cmp.Or(a.Version, rushgate.AccountVersion)),
+		"character_created_at", formatTime(c.CreatedAt),
+		"fence", "0",
+		"saved", "0",
+	}
+	return append(fields, characterState(c)...)
+}
+
+// characterState returns field and value of what saves change.
+func characterState(c *rushgate.Character) []string {
+	return []string{
+		"zone", c.Zone,
+		"x", formatFloat(c.X),
+		"y", formatFloat(c.Y),
+		"hp", strconv.Itoa(c.HP),
+		"xp", strconv.FormatInt(c.XP, 10),
+		"level", strconv.Itoa(c.Level),
+		"deaths", strconv.Itoa(c.Deaths),
+		"playtime_ms", strconv.FormatInt(c.Playtime.Milliseconds(), 10),
+		"data", string(c.Data),
+	}
+}
+
+func formatID(id rushgate.PlayerID) string { return strconv.FormatUint(uint64(id), 10) }
+func formatFloat(f float64) string         { return strconv.FormatFloat(f, 'g', -1, 64) }
+func formatTime(t time.Time) string        { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+// reader takes the values of fields one after the other and keeps the first error.
+type reader struct {
+	fields []string
+	values []rueidis.RedisMessage
+	next   int
+	err    error
+}
+
+// newReader reports also whether there is a record: every one has an id, which comes first.
+func newReader(fields []string, values []rueidis.RedisMessage, err error) (r *reader, exists bool) {
+	if err == nil && len(values) != len(fields) {
+		err = fmt.Errorf("%d values for %d fields", len(values), len(fields))
+	}
+	r = &reader{fields: fields, values: values, err: err}
+	return r, err != nil || !values[0].IsNil()
+}
+
+func (r *reader) text() string {
+	if r.err != nil {
+		return ""
+	}
+	s, err := r.values[r.next].ToString()
+	if err != nil {
+		r.fail(err)
+	}
+	r.next++
+	return s
+}
+
+// fail names the field, and not what is in it.
+func (r *reader) fail(err error) {
+	if r.err == nil {
+		r.err = fmt.Errorf("field %s: %w", r.fields[r.next], err)
+	}
+}
+
+func parse[T any](r *reader, f func(string) (T, error)) T {
+	s := r.text()
+	if r.err != nil {
+		var none T
+		return none
+	}
+	v, err := f(s)
+	if err != nil {
+		r.next--
+		r.fail(err)
+	}
+	return v
+}
+
+func (r *reader) id() rushgate.PlayerID {
+	return rushgate.PlayerID(parse(r, func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) }))
+}
+
+func (r *reader) int() int { return parse(r, strconv.Atoi) }
+func (r *reader) int64() int64 {
+	return parse(r, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
+}
+
+func (r *reader) float() float64 {
+	return parse(r, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
+}
+
+func (r *reader) time() time.Time { return time.UnixMilli(r.int64()).UTC() }
+
+func (r *reader) bytes() []byte {
+	if s := r.text(); s != "" {
+		return []byte(s)
+	}
+	return nil
+}
+
+// readAccount returns the zero Account if there is no record.
+func readAccount(values []rueidis.RedisMessage, err error) (rushgate.Account, error) {
+	r, exists := newReader(accountFields, values, err)
+	if !exists {
+		return rushgate.Account{}, nil
+	}
+	a := rushgate.Account{
+		ID:           r.id(),
+		Username:     r.text(),
+		PasswordHash: r.text(),
+		Attempt:      r.text(),
+		CreatedAt:    r.time(),
+		Version:      r.int(),
+		Zone:         r.text(),
+	}
+	if r.err != nil {
+		return rushgate.Account{}, r.err
+	}
+	return a, nil
+}
+
+// readCharacter returns the zero Character if there is no record.
+func readCharacter(values []rueidis.RedisMessage, err error) (rushgate.Character, error) {
+	r, exists := newReader(characterFields, values, err)
+	if !exists {
+		return rushgate.Character{}, nil
+	}
+	c := rushgate.Character{
+		ID:        r.id(),
+		Name:      r.text(),
+		Zone:      r.text(),
+		X:         r.float(),
+		Y:         r.float(),
+		HP:        r.int(),
+		XP:        r.int64(),
+		Level:     r.int(),
+		Deaths:    r.int(),
+		Playtime:  time.Duration(r.int64()) * time.Millisecond,
+		CreatedAt: r.time(),
+		Data:      r.bytes(),
+	}
+	if r.err != nil {
+		return rushgate.Character{}, r.err
+	}
+	return c, nil
+}

@@ -1,0 +1,191 @@
+// Package redis is a [rushgate.Store] on Redis or Valkey, 6.2 or later: one server, a pair watched by Sentinel, or a
+// Cluster. Several nodes share it.
+//
+// All that must change together is in one hash per player, and each change is one script about that one key. So a
+// registration either is there whole or is not there, on a Cluster too, whatever dies in between. Leaderboards and the
+// set of players online are kept under keys of their own and follow within a round trip. Time is the server's, so that
+// nodes need not agree on it. docs/storage.md lists every key.
+//
+// A player who logs in waits for two round trips, LoadAccounts and Admit, each shared by a whole batch. Every call about
+// up to a thousand players ends within two seconds; while the server does not answer, calls fail at once with
+// [rushgate.ErrUnavailable].
+//
+// What the server has acknowledged outlives the server only if it is set up for that, see [Store.Durability].
+package redis
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/rushgate/rushgate"
+)
+
+// ErrClosed is the error of every call after [Store.Close].
+var ErrClosed = errors.New("redis: store is closed")
+
+// DefaultPrefix stands before every key.
+const DefaultPrefix = "rushgate:"
+
+// topologyRefresh is how often the client looks for a change of masters that nothing has told it of.
+const topologyRefresh = 5 * time.Second
+
+// Options say where the server is. The zero value means a server on this machine.
+type Options struct {
+	// URLs are the addresses of the server, of some servers of a Cluster, or of the Sentinels, each as
+	// redis://[user:password@]host[:port][/database], or rediss:// for TLS. They differ in host and port only. Special
+	// characters in a password are percent-encoded. None means redis://127.0.0.1:6379. A single address may be that of
+	// a server or of a Cluster; several are those of a Cluster, unless SentinelMaster is set.
+	URLs []string
+	// SentinelMaster is the name by which the Sentinels at URLs know the master. User and password of the URLs are
+	// then the master's.
+	SentinelMaster string
+	// SentinelUser and SentinelPassword are for the Sentinels themselves, if they ask for them.
+	SentinelUser, SentinelPassword string
+	// Prefix stands before every key, so that several worlds can share a server; empty means [DefaultPrefix]. It must
+	// not contain braces, by which a Cluster would put all keys on one server.
+	Prefix string
+	// TLS, if not nil, turns TLS on and says how. It must not be changed afterwards.
+	TLS *tls.Config
+	// Logger hears of the server's going and coming; nil means [slog.Default].
+	Logger *slog.Logger
+
+	clock func() time.Time // in tests: the time, in place of the server's
+}
+
+// Store is a [rushgate.Store] on Redis. It is safe for concurrent use and keeps one long-lived connection to each server,
+// replicas included once they have been asked for the state of a Cluster.
+type Store struct {
+	client    rueidis.Client
+	prefix    string
+	clock     func() time.Time
+	breaker   breaker
+	standings *standings
+	setAside  atomic.Uint64 // ids up to this one are known to be set aside for imports
+
+	mu      sync.Mutex
+	closed  bool
+	calls   sync.WaitGroup
+	once    sync.Once
+	closing chan struct{} // closed to stop keepStandings
+	settled chan struct{} // closed by it
+}
+
+var _ rushgate.Store = (*Store)(nil)
+
+// Open connects to the server and fails if it does not answer. The error wraps [ErrInvalidURL] or
+// [rushgate.ErrUnavailable], or is the server's refusal.
+func Open(ctx context.Context, opts Options) (*Store, error) {
+	if strings.ContainsAny(opts.Prefix, "{}") {
+		return nil, fmt.Errorf("redis: prefix %q contains braces", opts.Prefix)
+	}
+	option, err := clientOption(&opts)
+	if err != nil {
+		return nil, err
+	}
+	client, err := connect(ctx, option)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		client:    client,
+		prefix:    cmp.Or(opts.Prefix, DefaultPrefix),
+		clock:     opts.clock,
+		breaker:   breaker{log: cmp.Or(opts.Logger, slog.Default())},
+		standings: newStandings(),
+		closing:   make(chan struct{}),
+		settled:   make(chan struct{}),
+	}
+	go s.keepStandings()
+	return s, nil
+}
+
+// connect returns early if the context ends; the attempt then ends by its own timeout.
+func connect(ctx context.Context, option rueidis.ClientOption) (rueidis.Client, error) {
+	type connected struct {
+		client rueidis.Client
+		err    error
+	}
+	result := make(chan connected)
+	go func() {
+		client, err := rueidis.NewClient(option)
+		select {
+		case result <- connected{client, err}:
+		case <-ctx.Done():
+			if client != nil {
+				client.Close()
+			}
+		}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("redis: %w", ctx.Err())
+	case r := <-result:
+		if r.err == nil {
+			return r.client, nil
+		}
+		if isUnavailable(r.err) {
+			return nil, fmt.Errorf("redis: %w: %w", rushgate.ErrUnavailable, r.err)
+		}
+		return nil, fmt.Errorf("redis: %w", r.err)
+	}
+}
+
+// enter admits a call unless the store is closed; nil obliges the caller to leave.
+func (s *Store) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+func (s *Store) leave() { s.calls.Done() }
+
+// Close implements [rushgate.Store]. It brings leaderboards and the set of players online up to date if the server
+// answers, and never fails.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		s.calls.Wait()
+		close(s.closing)
+		<-s.settled
+		if err := s.settle(context.Background()); err != nil {
+			s.breaker.log.Warn("redis: leaderboards and players online are not up to date", "error", err)
+		}
+		s.client.Close()
+	})
+	return nil
+}
+
+// now is the time for scripts: empty for the server's own.
+func (s *Store) now() string {
+	if s.clock == nil {
+		return ""
+	}
+	return formatTime(s.clock())
+}
+
+func (s *Store) ttl() string { return strconv.FormatInt(rushgate.LeaseTTL.Milliseconds(), 10) }
+
+func (s *Store) playerKey(username string) string { return s.prefix + "player:" + username }
+func (s *Store) idsKey() string                   { return s.prefix + "ids" }
+func (s *Store) boardKey(board rushgate.Board) string {
+	return s.prefix + "leaderboard:" + string(board)
+}
+func (s *Store) onlineKey() string            { return s.prefix + "online:players" }
+func (s *Store) wantedKey(node string) string { return s.prefix + "wanted:" + node }

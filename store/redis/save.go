@@ -1,0 +1,117 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/validate"
+)
+
+// lastSave numbers the saves of this process. A save that is given up after a timeout may still reach the server, behind
+// a newer one; by its number it is known for what it is. A lease never changes processes, so one process's numbers are
+// all that is compared.
+var lastSave atomic.Uint64
+
+// Save implements [rushgate.Store], each character by one script. A save that arrives after one that was begun later,
+// under the same lease, changes nothing.
+func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error) {
+	if err := validate.Saves(saves); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	commands := make([]command, len(saves))
+	numbers := make([]uint64, len(saves))
+	for i := range saves {
+		numbers[i] = lastSave.Add(1)
+		commands[i] = s.save(&saves[i], numbers[i])
+	}
+	answers, err := s.runScripts(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
+	errs := make([]error, len(answers))
+	var news []standing
+	for i := range answers {
+		switch answers[i].word {
+		case "lost":
+			errs[i] = rushgate.ErrLeaseLost
+		case "saved", "older":
+			news = append(news, standingAfter(&saves[i], numbers[i], &answers[i]))
+		case "released": // before
+		default:
+			return nil, answers[i].unexpected()
+		}
+	}
+	s.standings.put(news...)
+	return errs, nil
+}
+
+func (s *Store) save(save *rushgate.Save, number uint64) command {
+	release := "0"
+	if save.Release {
+		release = "1"
+	}
+	args := []string{
+		formatID(save.Character.ID), strconv.FormatUint(save.Fence, 10), strconv.FormatUint(number, 10), release,
+	}
+	return command{
+		script: saveScript,
+		key:    s.playerKey(save.Character.Name),
+		args:   append(args, characterState(&save.Character)...),
+	}
+}
+
+func standingAfter(save *rushgate.Save, number uint64, answer *answer) standing {
+	st := standing{player: save.Character.ID, name: save.Character.Name}
+	if answer.word == "saved" {
+		st.score = &score{fence: save.Fence, save: number, values: scoresOf(&save.Character)}
+	}
+	if save.Release {
+		st.seat = &seat{fence: save.Fence, until: answer.number(0)}
+	}
+	return st
+}
+
+// Refresh implements [rushgate.Store], all leases in one round trip.
+func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rushgate.Lease) ([]error, error) {
+	if err := validate.Instance(by); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	commands := make([]command, len(leases))
+	for i, l := range leases {
+		commands[i] = command{script: refreshScript, key: s.playerKey(l.Name), args: []string{
+			s.now(), s.ttl(), by.Node, by.Run, formatID(l.Player), strconv.FormatUint(l.Fence, 10),
+		}}
+	}
+	answers, err := s.runScripts(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
+	errs := make([]error, len(answers))
+	var news []standing
+	for i, l := range leases {
+		switch answers[i].word {
+		case "lost":
+			errs[i] = rushgate.ErrLeaseLost
+		case "refreshed":
+			news = append(news, standing{
+				player: l.Player, name: l.Name,
+				seat: &seat{fence: l.Fence, inside: true, until: answers[i].number(0)},
+			})
+		default:
+			return nil, answers[i].unexpected()
+		}
+	}
+	s.standings.put(news...)
+	return errs, nil
+}

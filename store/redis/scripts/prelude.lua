@@ -1,0 +1,16 @@
+-- Stands before every script.
+
+-- now_ms returns the server's time in Unix milliseconds, or the time that a test has given.
+local function now_ms(given)
+  if given ~= '' then
+    return tonumber(given)
+  end
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- decimal writes a whole number without an exponent.
+local function decimal(number)
+  return string.format('%.0f', number)
+end
+

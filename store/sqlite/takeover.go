@@ -1,0 +1,21 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/validate"
+)
+
+// Wanted implements [rushgate.Store]. It does not go to the database: what is asked for while a process has the database
+// is of no use to the next one.
+func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Lease, error) {
+	if err := validate.Instance(by); err != nil {
+		return nil, wrap(err)
+	}
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	return s.wanted.Take(by.Node), nil
+}
