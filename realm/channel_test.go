@@ -291,7 +291,7 @@ func TestRenewMakesRoomForANewConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		renewed, err := a.Renew(s.Token)
-		if err != nil || renewed.Number != s.Number {
+		if err != nil || renewed.Player != s.Player || renewed.Ticket == s.Ticket {
 			t.Fatalf("renewed %+v, %v", renewed, err)
 		}
 		start := time.Now()
@@ -306,6 +306,28 @@ func TestRenewMakesRoomForANewConnection(t *testing.T) {
 		time.Sleep(time.Second)
 		if got, _, _ := p.taken(); len(got) < 10 {
 			t.Errorf("%d snapshots over the new connection", len(got))
+		}
+		if stale, err := a.dial(t, s); err == nil { // with the ticket from before the renewal
+			<-stale.done
+		}
+		select {
+		case <-p.done:
+			t.Error("an old connect token ended the connection of a new one")
+		default:
+		}
+		for range maxRenewals - 1 {
+			if _, err := a.Renew(s.Token); err != nil {
+				t.Fatalf("renewing: %v", err)
+			}
+		}
+		_, err = a.Renew(s.Token)
+		if refusal, ok := errors.AsType[*rushgate.Refusal](err); !ok || refusal.Reason != rushgate.RateLimited || refusal.RetryAfter <= 0 {
+			t.Errorf("renewing for ever: %v", err)
+		} else {
+			time.Sleep(refusal.RetryAfter)
+			if _, err := a.Renew(s.Token); err != nil {
+				t.Errorf("renewing after the wait: %v", err)
+			}
 		}
 		if _, err := a.Renew("no such token"); !errors.Is(err, rushgate.BadCredentials) {
 			t.Errorf("an unknown token: %v", err)

@@ -124,7 +124,7 @@ type Realm struct {
 
 	// Owned by the tick.
 	tick        uint64
-	lastNumber  uint64                         // of a session
+	arrived     uint64                         // sessions opened
 	players     map[rushgate.PlayerID]*session // inside, leaving, or remembered after the end
 	inside      []*session
 	arriving    []rushgate.Arrival // reused
@@ -134,6 +134,7 @@ type Realm struct {
 
 	newPulse    func(time.Duration) *pulse // nil in tests with a clock of their own
 	insideCount atomic.Int64
+	tickets     atomic.Uint64 // the last one given out
 	startOnce   sync.Once
 	stopOnce    sync.Once
 	stopErr     error
@@ -167,7 +168,7 @@ func New(cfg Config) (*Realm, error) {
 		r.snapshots = newSnapshotter(cfg.Channel, cfg.SnapshotWorkers, cfg.ViewRadius)
 	}
 	// Not from 1: a connect token that the run before gave out must not fit a session of this one.
-	r.lastNumber = rand.Uint64N(1 << 62)
+	r.tickets.Store(rand.Uint64N(1 << 62))
 	r.stats.init()
 	r.log = newTickLog(cfg.Logger)
 	r.world = guardedWorld{world: cfg.World, stats: &r.stats, log: r.log}

@@ -12,7 +12,7 @@ import (
 // session is one player's stay. But for what stands first it is owned by the tick.
 type session struct {
 	player   rushgate.PlayerID
-	number   uint64
+	ticket   ticket
 	token    string
 	lastSeen atomic.Int64 // nanoseconds since epoch
 	link     atomic.Pointer[link]
@@ -20,6 +20,7 @@ type session struct {
 	queries  atomic.Int32 // calls in the inbox
 
 	fence    uint64
+	arrival  uint64 // how many came before; spreads the snapshots
 	state    sessionState
 	index    int // in Realm.inside while inside
 	entered  time.Time

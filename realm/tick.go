@@ -45,7 +45,7 @@ func (r *Realm) Tick() {
 }
 
 // publish hands a view of the world to the snapshotter, for those players whose turn it is: each once in
-// TickRate/SnapshotRate ticks, spread over the ticks by session number.
+// TickRate/SnapshotRate ticks, spread over the ticks by the order of arrival.
 func (r *Realm) publish() {
 	if r.snapshots == nil {
 		return
@@ -58,7 +58,7 @@ func (r *Realm) publish() {
 	v.tick = uint32(r.tick)
 	for _, s := range r.inside {
 		l := s.link.Load()
-		if turn := r.tick + s.number; l != nil && r.snapshotsUntil(turn) != r.snapshotsUntil(turn-1) {
+		if turn := r.tick + s.arrival; l != nil && r.snapshotsUntil(turn) != r.snapshotsUntil(turn-1) {
 			v.recipients = append(v.recipients, recipient{link: l, told: s.told, ack: l.ack, intent: l.applied})
 		}
 	}
@@ -115,9 +115,10 @@ func (r *Realm) open(a rushgate.Arrival, now time.Time) {
 		a.Reply(rushgate.Session{}, rushgate.InternalError)
 		return
 	}
-	r.lastNumber++
+	r.arrived++
 	s := &session{
-		player: a.Lease.Player, number: r.lastNumber, token: a.Token, fence: a.Lease.Fence, index: len(r.inside),
+		player: a.Lease.Player, token: a.Token, fence: a.Lease.Fence, index: len(r.inside), arrival: r.arrived,
+		ticket:  ticket{number: r.tickets.Add(1)},
 		entered: now, admitted: a.Character, saved: a.Character, nextSave: now.Add(r.cfg.SaveInterval),
 		told: told{level: a.Character.Level, deaths: a.Character.Deaths},
 	}
@@ -153,7 +154,7 @@ func (r *Realm) reclaim(s *session, a rushgate.Arrival, now time.Time) {
 
 func (r *Realm) describe(s *session) rushgate.Session {
 	return rushgate.Session{
-		Player: s.player, Number: s.number, Token: s.token, ExpiresAt: s.lastSeenTime().Add(r.cfg.SessionTimeout),
+		Player: s.player, Ticket: s.ticket.current(), Token: s.token, ExpiresAt: s.lastSeenTime().Add(r.cfg.SessionTimeout),
 	}
 }
 

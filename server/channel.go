@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"time"
@@ -56,7 +59,8 @@ func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
 	if c.public, err = publicAddresses(ctx, cfg.UDPPublic, conn.LocalAddr()); err != nil {
 		return nil, err
 	}
-	if local, err := isLoopback(cfg.HTTPAddr); err == nil && !local && !slices.ContainsFunc(c.public, beyondLoopback) {
+	local, err := isLoopback(cfg.HTTPAddr)
+	if remote := err == nil && !local || len(cfg.TrustedProxies) > 0; remote && !slices.ContainsFunc(c.public, beyondLoopback) {
 		cfg.Logger.Warn("players on other machines can log in, but the realtime channel's address is on loopback", "udp", c.public)
 	}
 	c.server, err = netcode.NewServer(netcode.ServerConfig{
@@ -72,7 +76,12 @@ func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
 // nothing.
 func channelKeys(cfg Config) ([]netcode.Key, error) {
 	if cfg.Backend != Memory {
-		return loadKeys(cfg.DataDir)
+		keys, err := loadKeys(cfg.DataDir)
+		path := filepath.Join(cfg.DataDir, KeysName)
+		if info, e := os.Stat(path); e == nil && info.Mode()&0o077 != 0 && runtime.GOOS != "windows" {
+			cfg.Logger.Warn("others than its owner may use the key file, and whoever has a key can be any player", "file", path, "mode", info.Mode())
+		}
+		return keys, err
 	}
 	key, err := netcode.NewKey(rand.Reader)
 	if err != nil {
