@@ -88,9 +88,11 @@ func (r *Realm) deliver(l *link, in protocol.Intent) {
 	}
 }
 
-// Disconnected leaves the session without a connection; it ends unless the player comes back in time.
+// Disconnected leaves the session without a connection; it ends unless the player comes back in time. Until then the
+// player stands still.
 func (h channelHandler) Disconnected(p *netcode.Peer, _ error) {
 	if l, ok := p.Data.(*link); ok {
+		h.deliver(l, protocol.Intent{Seq: l.intents.last() + 1})
 		l.session.touch(p.LastReceived())
 		l.session.link.CompareAndSwap(l, nil)
 	}
@@ -169,6 +171,13 @@ func (s *intentSlot) put(in protocol.Intent) bool {
 	tell := !s.waiting
 	s.waiting = true
 	return tell
+}
+
+// last returns the number of the newest intent.
+func (s *intentSlot) last() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newest.Seq
 }
 
 // take returns the newest intent.

@@ -48,7 +48,7 @@ const (
 	maxViewRadius = 1<<14 - 1
 )
 
-// ErrInboxFull is the cause of a [rushgate.ServerBusy] for a message that found no room.
+// ErrInboxFull is the cause of a [rushgate.ServerBusy] for a call that found no room.
 var ErrInboxFull = errors.New("realm: inbox full")
 
 // Config says what a [Realm] runs and how.
@@ -116,7 +116,8 @@ type Realm struct {
 	log   *tickLog
 
 	arrivals mailbox[rushgate.Arrival]
-	inbox    chan message
+	inbox    chan message // intents
+	calls    chan message // everything else
 	tokens   tokenTable
 	byPlayer playerTable
 	// snapshots is nil without a channel.
@@ -157,6 +158,7 @@ func New(cfg Config) (*Realm, error) {
 		cfg:      cfg,
 		saver:    newSaver(cfg.Store, cfg.Instance, cfg.Logger),
 		inbox:    make(chan message, inboxTicks*cfg.MessagesPerTick),
+		calls:    make(chan message, inboxTicks*cfg.MessagesPerTick),
 		tokens:   tokenTable{sessions: make(map[string]*session)},
 		byPlayer: playerTable{sessions: make(map[rushgate.PlayerID]*session)},
 		players:  make(map[rushgate.PlayerID]*session),

@@ -17,7 +17,7 @@ type session struct {
 	lastSeen atomic.Int64 // nanoseconds since epoch
 	link     atomic.Pointer[link]
 	gone     atomic.Bool  // no longer inside
-	queries  atomic.Int32 // calls in the inbox
+	queries  atomic.Int32 // calls waiting
 
 	fence    uint64
 	arrival  uint64 // how many came before; spreads the snapshots

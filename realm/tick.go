@@ -47,7 +47,7 @@ func (r *Realm) Tick() {
 // publish hands a view of the world to the snapshotter, for those players whose turn it is: each once in
 // TickRate/SnapshotRate ticks, spread over the ticks by the order of arrival.
 func (r *Realm) publish() {
-	if r.snapshots == nil {
+	if r.snapshots == nil || uint32(r.tick) == 0 { // after two years and three months: no snapshot has tick 0
 		return
 	}
 	v := r.snapshots.take()
@@ -56,9 +56,10 @@ func (r *Realm) publish() {
 		return
 	}
 	v.tick = uint32(r.tick)
+	rate := uint64(r.cfg.SnapshotRate)
 	for _, s := range r.inside {
 		l := s.link.Load()
-		if turn := r.tick + s.arrival; l != nil && r.snapshotsUntil(turn) != r.snapshotsUntil(turn-1) {
+		if turn := r.tick + s.arrival; l != nil && snapshotsUntil(turn, rate) != snapshotsUntil(turn-1, rate) {
 			v.recipients = append(v.recipients, recipient{link: l, told: s.told, ack: l.ack, intent: l.applied})
 		}
 	}
@@ -66,11 +67,6 @@ func (r *Realm) publish() {
 		v.entities = r.world.view(v.entities)
 	}
 	r.snapshots.put(v)
-}
-
-// snapshotsUntil is how many snapshots a player gets in so many ticks.
-func (r *Realm) snapshotsUntil(tick uint64) uint64 {
-	return tick * uint64(r.cfg.SnapshotRate) / rushgate.TickRate
 }
 
 // integrate takes those in whom the store has admitted.
