@@ -33,7 +33,7 @@ type channel struct {
 	conn       *netcode.UDPConn
 	server     *netcode.Server
 	protocolID uint64
-	key        netcode.Key // seals connect tokens
+	key        *netcode.Key // seals connect tokens; behind a pointer, which prints as an address
 	public     []netip.AddrPort
 }
 
@@ -50,7 +50,7 @@ func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: UDP listener: %w", err)
 	}
-	c := &channel{conn: conn, protocolID: cfg.ProtocolID, key: keys[0]}
+	c := &channel{conn: conn, protocolID: cfg.ProtocolID, key: &keys[0]}
 	defer func() {
 		if err != nil {
 			c.close()
@@ -99,7 +99,7 @@ func (c *channel) connectToken(s rushgate.Session) ([]byte, error) {
 	return netcode.NewConnectToken(netcode.TokenSpec{
 		ProtocolID: c.protocolID, ClientID: uint64(s.Player), CreatedAt: now, ExpiresAt: now.Add(ConnectWindow),
 		Timeout: ConnectionTimeout, Addresses: c.public, UserData: realm.TokenUserData(s),
-	}, &c.key, rand.Reader)
+	}, c.key, rand.Reader)
 }
 
 // publicAddresses returns what stands in connect tokens: the addresses of public, in their order, or, if there are none,
