@@ -101,9 +101,9 @@ type Arrival struct {
 // Session is a player's presence in the world and the proof of it.
 type Session struct {
 	Player PlayerID
-	// Number tells the session apart from all others of the node. It is part of the connect token, so that
-	// a token of an earlier session opens nothing.
-	Number uint64
+	// Ticket is part of the session's connect tokens, and a new one makes those before it worthless. It is a number that
+	// no other session of the node has had.
+	Ticket uint64
 	// Token proves the session in later calls. It is a secret.
 	Token string
 	// ExpiresAt is when the session ends unless an authenticated call comes before.

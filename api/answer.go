@@ -18,7 +18,7 @@ var outcomes = map[rushgate.Reason]struct {
 	message string
 }{
 	rushgate.ServerBusy:         {http.StatusServiceUnavailable, "The server is busy. Come back after the given time."},
-	rushgate.RateLimited:        {http.StatusTooManyRequests, "Too many failed attempts. Come back after the given time."},
+	rushgate.RateLimited:        {http.StatusTooManyRequests, "Too many attempts. Come back after the given time."},
 	rushgate.BadCredentials:     {http.StatusUnauthorized, "Unknown user or wrong password, or no valid session token."},
 	rushgate.UsernameTaken:      {http.StatusConflict, "That name is taken."},
 	rushgate.AlreadyLoggedIn:    {http.StatusConflict, "This account is already logged in."},

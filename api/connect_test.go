@@ -24,13 +24,13 @@ func (m *mint) token(s rushgate.Session) ([]byte, error) {
 		return nil, errors.New("the die is broken")
 	}
 	b := binary.BigEndian.AppendUint64(nil, uint64(s.Player))
-	b = binary.BigEndian.AppendUint64(b, s.Number)
+	b = binary.BigEndian.AppendUint64(b, s.Ticket)
 	b = binary.BigEndian.AppendUint64(b, m.made.Add(1))
 	return append(b, make([]byte, netcode.ConnectTokenSize-len(b))...), nil
 }
 
-// read returns the player, the session and the serial number that a connect token in an answer says.
-func (e exchange) read(t *testing.T) (player, session, serial uint64) {
+// read returns the player, the ticket and the serial number that a connect token in an answer says.
+func (e exchange) read(t *testing.T) (player, ticket, serial uint64) {
 	t.Helper()
 	s, _ := e.json["connect_token"].(string)
 	b, err := base64.StdEncoding.DecodeString(s)
@@ -52,27 +52,34 @@ func TestConnectTokens(t *testing.T) {
 	body := `{"username":"alice","password":"correct horse","attempt_id":"a"}`
 	in := d.call(t, "POST", "/v1/register", body, from, "")
 	in.want(t, "register", 201, "")
-	player, session, serial := in.read(t)
-	if float64(player) != in.json["player_id"] || session == 0 || serial != 1 {
-		t.Errorf("a token for player %d, session %d, number %d", player, session, serial)
+	player, ticket, serial := in.read(t)
+	if float64(player) != in.json["player_id"] || ticket == 0 || serial != 1 {
+		t.Errorf("a token for player %d, ticket %d, number %d", player, ticket, serial)
 	}
 	lost := d.call(t, "POST", "/v1/register", body, from, "") // for whoever lost the answer, and so the token
-	if p, s, n := lost.read(t); p != player || s != session || n != 2 {
-		t.Errorf("the same attempt: a token for player %d, session %d, number %d", p, s, n)
+	if p, s, n := lost.read(t); p != player || s != ticket || n != 2 {
+		t.Errorf("the same attempt: a token for player %d, ticket %d, number %d", p, s, n)
 	}
 	token, _ := in.json["session_token"].(string)
 	again := d.call(t, "POST", "/v1/connect", "", from, token)
 	again.want(t, "connect", 200, "")
-	if p, s, n := again.read(t); p != player || s != session || n != 3 {
-		t.Errorf("connect: a token for player %d, session %d, number %d", p, s, n)
+	if p, s, n := again.read(t); p != player || s == ticket || n != 3 {
+		t.Errorf("connect: a token for player %d, ticket %d, number %d", p, s, n)
 	}
+	for range 20 {
+		again = d.call(t, "POST", "/v1/connect", "", from, token)
+		if again.status != 200 {
+			break
+		}
+	}
+	again.want(t, "connecting for ever", 429, rushgate.RateLimited)
 	d.call(t, "POST", "/v1/logout", "", from, token)
 	d.call(t, "POST", "/v1/connect", "", from, token).want(t, "connect after logout", 401, rushgate.BadCredentials)
 	d.call(t, "POST", "/v1/connect", "", from, "").want(t, "connect without a token", 401, rushgate.BadCredentials)
 	in = d.call(t, "POST", "/v1/login", body, from, "")
 	in.want(t, "login", 200, "")
-	if p, s, n := in.read(t); p != player || s == session || n != 4 {
-		t.Errorf("login: a token for player %d, session %d, number %d", p, s, n)
+	if p, s, _ := in.read(t); p != player || s == ticket {
+		t.Errorf("login: a token for player %d, ticket %d", p, s)
 	}
 }
 

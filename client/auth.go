@@ -216,5 +216,10 @@ func (c *Client) jitter(n int) time.Duration {
 	if base := c.opts.BackoffBase; n < 63 && base <= ceiling>>n {
 		ceiling = base << n
 	}
+	return c.random(ceiling)
+}
+
+// random returns a time between 0 and ceiling.
+func (c *Client) random(ceiling time.Duration) time.Duration {
 	return time.Duration(min(max(c.opts.Rand(), 0), 1) * float64(ceiling))
 }

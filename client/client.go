@@ -45,6 +45,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,7 +66,8 @@ type Options struct {
 	// [DefaultMaxRetries], a negative number none.
 	MaxRetries int
 	// TryTimeout is how long one try may take, from dialing to the last byte of the answer. Default
-	// [DefaultTryTimeout]; it should exceed the server's own 25 s, or players are lost who were about to get in.
+	// [DefaultTryTimeout]; it should exceed the server's own 25 s, or players are lost who were about to get in. Asking
+	// for a realtime connection, which nobody queues for, takes 5 s at most.
 	TryTimeout time.Duration
 	// BackoffBase and BackoffCap bound the pause before the n-th retry (n counts from 0): a random time below
 	// min(BackoffCap, BackoffBase<<n), known as full jitter, or what the server asks for if that is longer.
@@ -86,6 +88,9 @@ type Options struct {
 type Client struct {
 	base string // without a slash at the end
 	opts Options
+	// stale is set when the connections that are kept open may be dead without anybody having noticed, as after a
+	// change of networks: a request over one of them would wait in vain until its time is up.
+	stale atomic.Bool
 }
 
 // New returns a client for the server at baseURL, such as "https://play.example.org". It does not connect yet. Plain

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/netcode"
 )
 
 // answers is a RoundTripper that gives one answer after the other and keeps the requests.
@@ -47,7 +48,7 @@ func login(t *testing.T, a *answers) (*Client, *Session) {
 }
 
 func TestConnectTokens(t *testing.T) {
-	first, second := bytes.Repeat([]byte{1}, connectTokenSize), bytes.Repeat([]byte{2}, connectTokenSize)
+	first, second := bytes.Repeat([]byte{1}, netcode.ConnectTokenSize), bytes.Repeat([]byte{2}, netcode.ConnectTokenSize)
 	a := &answers{
 		status: []int{200, 200},
 		body:   []string{withTicket(session, first), withTicket(`{"expires_at":"2026-01-02T15:04:35Z"`, second)},

@@ -23,8 +23,8 @@ var (
 	// ErrNoAnswer is wrapped by errors of requests to which no whole answer came: the server cannot be reached, the
 	// connection broke, or [Options.TryTimeout] passed. The server may have acted on the request all the same.
 	ErrNoAnswer = errors.New("no answer from the server")
-	// ErrTryTimeout is wrapped, besides ErrNoAnswer, when it is the try's own time ([Options].TryTimeout) that was up:
-	// the server was silent.
+	// ErrTryTimeout is wrapped, besides ErrNoAnswer, when it is the try's own time ([Options].TryTimeout, or less for
+	// calls that say so) that was up: the server was silent.
 	ErrTryTimeout = errors.New("the time for a try is up")
 	// ErrBadAnswer is wrapped by errors of requests whose answer is not one of a Rushgate server.
 	ErrBadAnswer = errors.New("the answer makes no sense")
@@ -42,9 +42,6 @@ const (
 	maxRetryAfter = 24 * time.Hour
 )
 
-// connectTokenSize is what a connect token of the netcode 1.02 standard has, in bytes.
-const connectTokenSize = 2048
-
 // request is one call of the API.
 type request struct {
 	op           string // for errors
@@ -52,6 +49,8 @@ type request struct {
 	body         []byte // nil: none
 	token        string // session token, or empty
 	secret       string // what must not turn up in an error, besides the token
+	// within bounds the try if it is less than Options.TryTimeout; 0: that bounds it.
+	within time.Duration
 }
 
 // leaks reports whether text, which somebody else has written, repeats a secret of the request.
@@ -73,7 +72,13 @@ type answer struct {
 // exchange sends a request once and reads the whole answer, whatever it is. Its errors wrap ErrNoAnswer, ErrBadAnswer
 // or ctx.Err().
 func (c *Client) exchange(ctx context.Context, r request) (answer, error) {
-	tryCtx, cancel := context.WithTimeout(ctx, c.opts.TryTimeout)
+	if c.stale.Swap(false) {
+		c.CloseIdleConnections()
+	}
+	if r.within == 0 || r.within > c.opts.TryTimeout {
+		r.within = c.opts.TryTimeout
+	}
+	tryCtx, cancel := context.WithTimeout(ctx, r.within)
 	defer cancel()
 	hr, err := http.NewRequestWithContext(tryCtx, r.method, c.base+r.path, bytes.NewReader(r.body))
 	if err != nil {
@@ -111,8 +116,9 @@ func (c *Client) lost(ctx, tryCtx context.Context, r *request, err error) error 
 	case ctx.Err() != nil:
 		return fmt.Errorf("client: %s: %w", r.op, ctx.Err())
 	case tryCtx.Err() != nil:
+		c.stale.Store(true)
 		// Not context.DeadlineExceeded: callers must be able to tell their own deadline from this one.
-		return fmt.Errorf("client: %s: %w within %v: %w", r.op, ErrNoAnswer, c.opts.TryTimeout, ErrTryTimeout)
+		return fmt.Errorf("client: %s: %w within %v: %w", r.op, ErrNoAnswer, r.within, ErrTryTimeout)
 	case r.leaks(err.Error()):
 		return fmt.Errorf("client: %s: %w", r.op, ErrNoAnswer)
 	}

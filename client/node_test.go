@@ -44,8 +44,14 @@ type node struct {
 
 	mu       sync.Mutex
 	noAnswer bool // to HTTP
-	over     bool // the session has ended
-	rewind   bool // the world is to begin again
+	hang     int  // so many requests, the next ones, are not answered, and leave the kept connections dead
+	dead     bool // no request is answered until the kept connections are closed
+	hung     int  // requests that were not answered
+	mortal   bool // the session ends after sessionLife of silence
+	heard    time.Time
+	refuse   *rushgate.Refusal // of whoever asks for a connect token
+	over     bool              // the session has ended
+	rewind   bool              // the world is to begin again
 	renewals int
 	ports    uint16
 	links    map[*netcode.Peer]*nodeLink
@@ -190,6 +196,7 @@ func (n *node) Received(p *netcode.Peer, payload []byte) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.heard = time.Now()
 	n.got = append(n.got, gotIntent{time.Now(), in})
 	if l := n.links[p]; l.applied == 0 || protocol.Newer(in.Seq, l.applied) {
 		l.ack, l.applied = in.Ack, in.Seq
@@ -246,8 +253,27 @@ func (n *node) token() string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
+// CloseIdleConnections has the next request make a connection of its own.
+func (n *node) CloseIdleConnections() { n.set(func(n *node) { n.dead = false }) }
+
+// hangs reports whether the next request is not to be answered.
+func (n *node) hangs() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	hangs := n.dead || n.hang > 0
+	if hangs {
+		n.hung++
+		n.dead, n.hang = true, max(n.hang-1, 0)
+	}
+	return hangs
+}
+
 // RoundTrip is the node's HTTP side.
 func (n *node) RoundTrip(r *http.Request) (*http.Response, error) {
+	if n.hangs() {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.noAnswer {
@@ -263,9 +289,13 @@ func (n *node) RoundTrip(r *http.Request) (*http.Response, error) {
 		granted["player_id"], granted["session_token"] = nodePlayer, "token-secret-1"
 		return answer(200, granted)
 	case "/v1/connect":
-		if n.over {
+		if n.refuse != nil { // whoever it is
+			return answer(503, map[string]any{"reason": n.refuse.Reason, "retry_after_ms": n.refuse.RetryAfter.Milliseconds()})
+		}
+		if n.over || n.mortal && time.Since(n.heard) >= sessionLife {
 			return answer(401, map[string]any{"reason": "bad-credentials"})
 		}
+		n.heard = time.Now()
 		n.renewals++
 		for p := range n.links {
 			p.Disconnect()

@@ -85,12 +85,14 @@ type realtimeCounters struct {
 // Connect opens the session's realtime connection. ctx bounds the connecting, not the connection.
 //
 // One session has one such connection at a time; while it lasts, another Connect fails with [ErrConnected]. It keeps
-// the session open without any other call. When the connection is lost, the Realtime connects again by itself.
+// the session open without any other call, and moves [Session.ExpiresAt]. When the connection is lost, the Realtime connects again by itself.
 //
 // Errors of the realtime transport wrap a [netcode.StateError]: a server that is full matches
 // netcode.StateError{State: netcode.StateDenied}, and one that cannot be reached by UDP, perhaps for a firewall on the
 // way, matches the state StateRequestTimedOut. A server without a realtime channel is [ErrNoChannel], a session that has
-// ended [rushgate.BadCredentials]. Connect tries once and may be called again.
+// ended [rushgate.BadCredentials]. A server that has no time for it now, or of which too many connections were asked
+// ([rushgate.RateLimited]), says when to come back: [rushgate.Refusal].RetryAfter. Connect tries once and may be called
+// again; an answer over HTTP has 5 s to come.
 func (s Session) Connect(ctx context.Context, opts RealtimeOptions) (*Realtime, error) {
 	if opts.IntentRate == 0 {
 		opts.IntentRate = DefaultIntentRate
@@ -159,12 +161,14 @@ func (rt *Realtime) play(conn *netcode.Client) error {
 		if err != nil {
 			return err
 		}
-		rt.receive(&decoder, rt.buf[:n])
+		now := time.Now()
+		rt.session.grant.channel.heard.Store(int64(now.Sub(rt.session.grant.since)))
+		rt.receive(&decoder, rt.buf[:n], now)
 	}
 }
 
-// receive takes a message.
-func (rt *Realtime) receive(decoder *protocol.Decoder, message []byte) {
+// receive takes a message that has come just now.
+func (rt *Realtime) receive(decoder *protocol.Decoder, message []byte, now time.Time) {
 	rt.stats.bytes.Add(int64(len(message)))
 	switch err := decoder.Decode(message, &rt.snapshot); {
 	case errors.Is(err, protocol.ErrNoBaseline):
@@ -184,7 +188,7 @@ func (rt *Realtime) receive(decoder *protocol.Decoder, message []byte) {
 		rt.opts.OnSnapshot(&rt.snapshot)
 		return
 	}
-	v := newView(&rt.snapshot, rt.session.PlayerID, time.Now())
+	v := newView(&rt.snapshot, rt.session.PlayerID, now)
 	rt.latest.Store(v)
 	replace(rt.views, v)
 }
@@ -259,6 +263,9 @@ func replace[T any](c chan T, v T) {
 
 // channelUse is what a session knows of its realtime channel.
 type channelUse struct {
+	// heard is when something last came over it: nanoseconds since the session's answer.
+	heard atomic.Int64
+
 	mu       sync.Mutex
 	open     bool // there is a Realtime
 	tokenOut bool // the connect token that came with the session has been used

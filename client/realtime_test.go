@@ -161,6 +161,39 @@ func TestCloseWhileReconnecting(t *testing.T) {
 	}
 }
 
+func TestRealtimeMovesTheExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, memnet.Options{}, 1)
+		defer n.stop()
+		s := n.login()
+		time.Sleep(10 * time.Second)
+		if left := time.Until(s.ExpiresAt()); left != sessionLife-10*time.Second {
+			t.Errorf("without a connection %v are left", left)
+		}
+		rt, err := s.Connect(t.Context(), RealtimeOptions{Dial: n.dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if left := time.Until(s.ExpiresAt()); left < sessionLife-50*time.Millisecond || left > sessionLife {
+			t.Errorf("while snapshots come %v are left", left)
+		}
+		n.network.SetOptions(outage)
+		before := s.ExpiresAt()
+		time.Sleep(nodeTimeout / 2)
+		if !s.ExpiresAt().Equal(before) {
+			t.Errorf("while none come it moves from %v to %v", before, s.ExpiresAt())
+		}
+		rt.Close()
+		if _, err := s.client.renew(t.Context(), *s); err != nil {
+			t.Fatal(err)
+		}
+		if left := time.Until(s.ExpiresAt()); left != sessionLife {
+			t.Errorf("after a call %v are left", left)
+		}
+	})
+}
+
 func TestConnectErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startNode(t, memnet.Options{}, 1)

@@ -16,8 +16,10 @@ const (
 	// maxReconnectPause bounds the pauses between attempts to connect again: a session without a word from its player
 	// lasts half a minute.
 	maxReconnectPause = 5 * time.Second
-	// lostAfter is how long attempts go on without any answer: twice what a server keeps a silent session by default.
-	lostAfter = time.Minute
+	// sessionLife is how long a server keeps a silent session by default.
+	sessionLife = 30 * time.Second
+	// lostAfter is how long attempts go on without any answer.
+	lostAfter = 2 * sessionLife
 )
 
 // EventKind says what happened to a realtime connection.
@@ -29,8 +31,11 @@ const (
 	EventConnected EventKind = iota + 1
 	// EventDenied: an attempt to connect again found the server full.
 	EventDenied
+	// EventRefused: an attempt to connect again was answered with a refusal that passes, a [*rushgate.Refusal] such as
+	// [rushgate.ServerBusy] or [rushgate.RateLimited].
+	EventRefused
 	// EventTimedOut: nothing came from the server for as long as the connect token says, or an attempt to connect
-	// again got no answer.
+	// again got no answer, or none that a Rushgate server gives.
 	EventTimedOut
 	// EventDisconnected: the server ended the connection, or the socket broke.
 	EventDisconnected
@@ -47,6 +52,8 @@ func (k EventKind) String() string {
 		return "connected"
 	case EventDenied:
 		return "denied"
+	case EventRefused:
+		return "refused"
 	case EventTimedOut:
 		return "timed out"
 	case EventDisconnected:
@@ -82,6 +89,9 @@ func (rt *Realtime) emit(e Event) {
 
 // kindOf returns the event that tells of an error.
 func kindOf(err error) EventKind {
+	if _, ok := errors.AsType[*rushgate.Refusal](err); ok {
+		return EventRefused
+	}
 	state, ok := errors.AsType[netcode.StateError](err)
 	switch {
 	case !ok:
@@ -131,10 +141,12 @@ func (rt *Realtime) dial(ctx context.Context, token []byte) (*netcode.Client, er
 // reconnect makes the next connection after one was lost. It returns an error when there is no use in going on: ctx has
 // ended, the session has, or nothing has answered for long.
 func (rt *Realtime) reconnect(ctx context.Context) (*netcode.Client, error) {
+	c := rt.session.client
+	c.stale.Store(true) // what broke this connection may have broken those that are kept for HTTP
 	answered := time.Now()
 	var wait time.Duration // what the server asked for
 	for try := 0; ; try++ {
-		pause := max(min(rt.session.client.jitter(try), maxReconnectPause), wait)
+		pause := max(min(c.jitter(try), maxReconnectPause), wait)
 		rt.emit(Event{Kind: EventReconnecting, Delay: pause})
 		if err := sleep(ctx, pause); err != nil {
 			return nil, err
@@ -149,15 +161,26 @@ func (rt *Realtime) reconnect(ctx context.Context) (*netcode.Client, error) {
 		rt.emit(Event{Kind: kindOf(err), Err: err})
 		refusal, _ := errors.AsType[*rushgate.Refusal](err)
 		if wait = 0; refusal != nil {
-			wait = refusal.RetryAfter
+			wait = rt.patience(refusal.RetryAfter)
 		}
-		if _, renewed := errors.AsType[netcode.StateError](err); renewed {
+		if _, renewed := errors.AsType[netcode.StateError](err); renewed || refusal != nil {
 			answered = time.Now()
 		}
-		if time.Since(answered)+wait > lostAfter {
+		if time.Since(answered) > lostAfter {
 			return nil, fmt.Errorf("%w (nothing better within %v)", err, lostAfter)
 		}
 	}
+}
+
+// patience returns how much of the pause that a server asks for can be granted. One that would outlast the session is
+// cut short, at random so that players who were lost together do not come back together, and with time for the try to be
+// answered. When no such time is left, there is nothing to lose by waiting.
+func (rt *Realtime) patience(asked time.Duration) time.Duration {
+	left := rt.session.untilLapse() - renewTimeout
+	if left <= 0 {
+		return min(asked, sessionLife)
+	}
+	return min(asked, left/2+rt.session.client.random(left/2))
 }
 
 // hopeless reports whether trying again cannot help.

@@ -120,6 +120,132 @@ func TestSessionThatIsOverEndsIt(t *testing.T) {
 	})
 }
 
+// A change of networks leaves the connections dead that were kept for HTTP, and may swallow a request besides. Both must
+// be over while the session lasts.
+func TestReconnectsAfterRequestsThatHang(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		hang int
+	}{{"a connection that was kept", 0}, {"the first request too", 1}, {"the first two", 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			n := startNode(t, memnet.Options{}, 1)
+			defer n.stop()
+			rt := n.connect(RealtimeOptions{})
+			defer rt.Close()
+			<-rt.Views()
+			time.Sleep(time.Minute)
+			n.set(func(n *node) { n.mortal, n.hang, n.dead = true, tt.hang, true })
+			n.network.SetOptions(outage)
+			time.Sleep(nodeTimeout + 100*time.Millisecond)
+			n.network.SetOptions(memnet.Options{})
+			time.Sleep(sessionLife - nodeTimeout)
+			if s := rt.Stats(); s.Connects != 2 || rt.Err() != nil {
+				t.Errorf("%s: %+v, %v", tt.name, s, rt.Err())
+			}
+			n.check(rt.Latest())
+			if n.hung != tt.hang {
+				t.Errorf("%s: %d requests hung, want %d", tt.name, n.hung, tt.hang)
+			}
+		})
+	}
+}
+
+func TestAskingForATokenHasLittleTime(t *testing.T) {
+	for _, tt := range []struct{ limit, want time.Duration }{{0, renewTimeout}, {time.Minute, renewTimeout}, {time.Second, time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			n := startNode(t, memnet.Options{}, 1)
+			defer n.stop()
+			c, err := New("http://node.test", Options{Transport: n, TryTimeout: tt.limit})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := c.Login(t.Context(), "alice", "correct horse")
+			if err != nil {
+				t.Fatal(err)
+			}
+			n.set(func(n *node) { n.hang = 1 })
+			begin := time.Now()
+			_, err = c.renew(t.Context(), *s)
+			if took := time.Since(begin); took != tt.want || !errors.Is(err, ErrTryTimeout) {
+				t.Errorf("with a TryTimeout of %v: %v after %v, want %v", tt.limit, err, took, tt.want)
+			}
+			if _, err := c.renew(t.Context(), *s); err != nil {
+				t.Errorf("the next one: %v", err)
+			}
+		})
+	}
+}
+
+// reconnecting returns the pause that the next attempt to connect again is preceded by, leaving out other events.
+func reconnecting(rt *Realtime) time.Duration {
+	for e := range rt.Events() {
+		if e.Kind == EventReconnecting {
+			return e.Delay
+		}
+	}
+	return -1
+}
+
+func TestRefusalsArePauses(t *testing.T) {
+	for _, tt := range []struct {
+		refusal rushgate.Refusal
+		from    time.Duration // the pause it makes
+		to      time.Duration
+	}{
+		{rushgate.Refusal{Reason: rushgate.ServerBusy}, 0, time.Second},
+		{rushgate.Refusal{Reason: rushgate.InternalError}, 0, time.Second},
+		{rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: 7 * time.Second}, 7 * time.Second, 7 * time.Second},
+		{rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: 6 * time.Second}, 6 * time.Second, 6 * time.Second},
+		// What would outlast the session is cut short.
+		{rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: time.Hour}, 7 * time.Second, 15 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			n := startNode(t, memnet.Options{}, 1)
+			defer n.stop()
+			rt := n.connect(RealtimeOptions{})
+			defer rt.Close()
+			<-rt.Views()
+			n.set(func(n *node) { n.mortal, n.refuse = true, &tt.refusal })
+			n.network.SetOptions(outage)
+			reconnecting(rt)
+			time.Sleep(500 * time.Millisecond) // the first pause
+			synctest.Wait()
+			n.network.SetOptions(memnet.Options{})
+			n.set(func(n *node) { n.refuse = nil })
+			if e := <-rt.Events(); e.Kind != EventRefused || !errors.Is(e.Err, tt.refusal.Reason) {
+				t.Errorf("%v: %v, %v", &tt.refusal, e.Kind, e.Err)
+			}
+			if got := reconnecting(rt); got < tt.from || got > tt.to {
+				t.Errorf("%v: a pause of %v", &tt.refusal, got)
+			}
+			if e := <-rt.Events(); e.Kind != EventConnected {
+				t.Errorf("%v: then %v, %v", &tt.refusal, e.Kind, e.Err)
+			}
+		})
+	}
+}
+
+// A server that answers is there, and the session may be too.
+func TestRefusalsDoNotEndIt(t *testing.T) {
+	for _, retryAfter := range []time.Duration{0, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			n := startNode(t, memnet.Options{}, 1)
+			defer n.stop()
+			rt := n.connect(RealtimeOptions{})
+			defer rt.Close()
+			<-rt.Views()
+			n.set(func(n *node) { n.refuse = &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: retryAfter} })
+			n.kick()
+			time.Sleep(5 * lostAfter)
+			n.set(func(n *node) { n.refuse = nil })
+			time.Sleep(sessionLife + time.Second)
+			if rt.Err() != nil || rt.Stats().Connects != 2 {
+				t.Errorf("told to wait %v: %v, %+v", retryAfter, rt.Err(), rt.Stats())
+			}
+		})
+	}
+}
+
 func TestServerThatIsGoneEndsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startNode(t, memnet.Options{}, 1)
@@ -178,7 +304,9 @@ func TestEventKinds(t *testing.T) {
 		netcode.StateError{State: netcode.StateTimedOut}:        EventTimedOut,
 		netcode.StateError{State: netcode.StateRequestTimedOut}: EventTimedOut,
 		netcode.StateError{State: netcode.StateDisconnected}:    EventDisconnected,
-		ErrNoAnswer: EventTimedOut,
+		ErrNoAnswer:  EventTimedOut,
+		ErrBadAnswer: EventTimedOut,
+		&rushgate.Refusal{Reason: rushgate.InternalError}: EventRefused,
 	} {
 		if got := kindOf(err); got != want {
 			t.Errorf("%v: %v, want %v", err, got, want)

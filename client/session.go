@@ -9,7 +9,12 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/netcode"
 )
+
+// renewTimeout bounds the try for a connect token. The server answers without a queue, and what remains of a session
+// whose connection was lost is 20 s by default: a try that hangs must leave time for others.
+const renewTimeout = 5 * time.Second
 
 // Session is a player's stay on the server. It ends with [Session.Logout], or at [Session.ExpiresAt] if neither an
 // authenticated call nor anything from a [Realtime] comes before. Its methods may be called from many goroutines at once.
@@ -35,7 +40,8 @@ type grant struct {
 	channel channelUse // of the realtime channel
 
 	mu      sync.Mutex
-	expires time.Time
+	expires time.Time // as the server said last
+	told    time.Time // when it said so
 }
 
 // Player is a player's own state.
@@ -72,12 +78,13 @@ func (c *Client) newSession(r request, ans answer) (*Session, error) {
 		return nil, r.bad("a session without a usable token")
 	case body.Expires.IsZero():
 		return nil, r.bad("a session without an expiry")
-	case body.Connect != nil && len(body.Connect) != connectTokenSize:
+	case body.Connect != nil && len(body.Connect) != netcode.ConnectTokenSize:
 		return nil, r.bad("a connect token of %d bytes", len(body.Connect))
 	}
+	now := time.Now()
 	g := &grant{
-		token: func() string { return body.Token }, connect: func() []byte { return body.Connect }, expires: body.Expires,
-		since: time.Now(),
+		token: func() string { return body.Token }, connect: func() []byte { return body.Connect },
+		since: now, expires: body.Expires, told: now,
 	}
 	return &Session{PlayerID: body.PlayerID, client: c, grant: g}, nil
 }
@@ -97,10 +104,10 @@ func validToken(s string) bool {
 func (s Session) connectToken() []byte { return s.grant.connect() }
 
 // renew returns another connect token for a session, and keeps the session open. The server ends the session's realtime
-// connection, if there is one. It is tried once. The error is [ErrNoChannel] if the server has no realtime channel and
-// [rushgate.BadCredentials] if the session has ended.
+// connection, if there is one. It is tried once, for renewTimeout at most. The error is [ErrNoChannel] if the server has
+// no realtime channel and [rushgate.BadCredentials] if the session has ended.
 func (c *Client) renew(ctx context.Context, s Session) ([]byte, error) {
-	r := request{op: "connect", method: http.MethodPost, path: "/v1/connect", token: s.grant.token()}
+	r := request{op: "connect", method: http.MethodPost, path: "/v1/connect", token: s.grant.token(), within: renewTimeout}
 	ans, err := c.exchange(ctx, r)
 	if err != nil {
 		return nil, err
@@ -115,7 +122,7 @@ func (c *Client) renew(ctx context.Context, s Session) ([]byte, error) {
 	if err := r.decode(ans, &body, http.StatusOK); err != nil {
 		return nil, err
 	}
-	if len(body.Connect) != connectTokenSize {
+	if len(body.Connect) != netcode.ConnectTokenSize {
 		return nil, r.bad("a connect token of %d bytes", len(body.Connect))
 	}
 	s.extend(body.Expires)
@@ -126,17 +133,35 @@ func (c *Client) renew(ctx context.Context, s Session) ([]byte, error) {
 func (s Session) extend(expires time.Time) {
 	s.grant.mu.Lock()
 	defer s.grant.mu.Unlock()
-	if expires.After(s.grant.expires) {
-		s.grant.expires = expires
+	if !expires.Before(s.grant.expires) {
+		s.grant.expires, s.grant.told = expires, time.Now()
 	}
 }
 
-// ExpiresAt returns when the session ends, by the server's clock, if no authenticated call comes before. Every call of
-// [Session.Me] moves it.
+// ExpiresAt returns when the session ends, by the server's clock, if the server hears nothing of the player before.
+// Every call of [Session.Me] moves it, and so does all that comes over a [Realtime], from which the server is taken to
+// have heard at the same time. That is an estimate: where only the way to the server is broken, the truth is up to ten
+// seconds earlier, which is when the server ends such a connection by default.
 func (s Session) ExpiresAt() time.Time {
 	s.grant.mu.Lock()
 	defer s.grant.mu.Unlock()
-	return s.grant.expires
+	return s.grant.expires.Add(s.grant.lastWord().Sub(s.grant.told))
+}
+
+// lastWord returns when the server last answered a call of the session or was heard over its realtime connection, by
+// the local clock. g.mu is held.
+func (g *grant) lastWord() time.Time {
+	if heard := g.since.Add(time.Duration(g.channel.heard.Load())); heard.After(g.told) {
+		return heard
+	}
+	return g.told
+}
+
+// untilLapse returns how long the session lasts yet if it has a silence of sessionLife, as it has by default.
+func (s Session) untilLapse() time.Duration {
+	s.grant.mu.Lock()
+	defer s.grant.mu.Unlock()
+	return sessionLife - time.Since(s.grant.lastWord())
 }
 
 // Me returns the player's own state and keeps the session open. It is tried once. A session that has ended is

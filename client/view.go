@@ -8,6 +8,9 @@ import (
 	"github.com/rushgate/rushgate/protocol"
 )
 
+// maxSpeed is the speed, in units per second, above which something has not walked but was put elsewhere.
+const maxSpeed = 8 * rushgate.TickRate
+
 // View is what the player sees of the world at one tick. It never changes, so goroutines may share it.
 type View struct {
 	// Tick is the step of the world, of which there are [rushgate.TickRate] a second. It grows from view to view of one
@@ -59,6 +62,10 @@ func (v *View) Applied(number uint32) bool { return v.intent != 0 && !protocol.N
 // says, and so is everything but positions. An entity that a does not have, and everything when the zone has changed
 // or a is nil, is where b has it. A time before a or after b counts as the one or the other.
 //
+// What was put elsewhere between the views, and did not walk, does not slide there either, but is where b has it: the
+// player when the number of Deaths has changed, whoever was dead and no longer is, and whatever has moved by more than 8
+// units per tick. At that speed it would cross all that is in sight in about a quarter of a second.
+//
 // Drawing the world in the past by one interval between views leaves time for the newer of the two to come: at is then
 // a.ServerTime plus the time since b.ReceivedAt. A game that keeps some more views can draw further in the past, and does
 // not stutter when one is lost.
@@ -71,20 +78,28 @@ func Interpolate(dst []rushgate.Entity, a, b *View, at time.Duration) (self rush
 	if share == 1 {
 		return self, others
 	}
-	between(&self, &a.Self, share)
+	reach := maxSpeed * (b.ServerTime - a.ServerTime).Seconds()
+	if a.Self.Deaths == b.Self.Deaths {
+		between(&self, &a.Self, share, reach)
+	}
 	moved := others[len(dst):]
 	for i := range moved {
 		if e := a.find(moved[i].ID, i); e != nil {
-			between(&moved[i], e, share)
+			between(&moved[i], e, share, reach)
 		}
 	}
 	return self, others
 }
 
-// between moves an entity back on its way from where it was before.
-func between(e, before *rushgate.Entity, share float64) {
-	e.X = before.X + (e.X-before.X)*share
-	e.Y = before.Y + (e.Y-before.Y)*share
+// between moves an entity back on its way from where it was before, if it can have walked, which takes it no further
+// than reach.
+func between(e, before *rushgate.Entity, share, reach float64) {
+	x, y := e.X-before.X, e.Y-before.Y
+	if before.HP <= 0 && e.HP > 0 || x*x+y*y > reach*reach {
+		return
+	}
+	e.X = before.X + x*share
+	e.Y = before.Y + y*share
 }
 
 // find looks for an entity, from where it probably is.

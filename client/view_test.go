@@ -60,6 +60,39 @@ func TestInterpolate(t *testing.T) {
 	}
 }
 
+// Half an interval of three ticks after a, whatever walked is half way, and whatever was put elsewhere is there.
+func TestInterpolateDoesNotSlideWhatWasPutElsewhere(t *testing.T) {
+	const far = 3 * 8 // units in three ticks
+	const gone = far + 1
+	for _, tt := range []struct {
+		name          string
+		before, after rushgate.Entity
+		other, self   float64 // where it is half way
+	}{
+		{"walks", rushgate.Entity{HP: 9}, rushgate.Entity{HP: 8, X: 4}, 2, 2},
+		{"dies", rushgate.Entity{HP: 9}, rushgate.Entity{HP: -1, X: 4}, 2, 2},
+		{"never lives", rushgate.Entity{}, rushgate.Entity{X: 4}, 2, 2},
+		{"rises", rushgate.Entity{HP: -3}, rushgate.Entity{HP: 9, X: 4}, 4, 4},
+		{"died and rose", rushgate.Entity{HP: 9}, rushgate.Entity{HP: 9, X: 4, Deaths: 1}, 2, 4},
+		{"as fast as can be", rushgate.Entity{HP: 9}, rushgate.Entity{HP: 9, X: far}, far / 2, far / 2},
+		{"jumps", rushgate.Entity{HP: 9}, rushgate.Entity{HP: 9, X: gone}, gone, gone},
+		{"jumps aside", rushgate.Entity{HP: 9, Y: far}, rushgate.Entity{HP: 9, X: far}, far, far},
+	} {
+		a := &View{ServerTime: time.Second, Self: tt.before, Entities: []rushgate.Entity{tt.before}}
+		b := &View{ServerTime: time.Second + 50*time.Millisecond, Self: tt.after, Entities: []rushgate.Entity{tt.after}}
+		self, others := Interpolate(nil, a, b, time.Second+25*time.Millisecond)
+		if self.X != tt.self || others[0].X != tt.other {
+			t.Errorf("%s: self at %v, want %v; another at %v, want %v", tt.name, self.X, tt.self, others[0].X, tt.other)
+		}
+	}
+	// The same distance in twice the time is a walk.
+	a := &View{ServerTime: time.Second, Self: rushgate.Entity{HP: 9}}
+	b := &View{ServerTime: time.Second + 100*time.Millisecond, Self: rushgate.Entity{HP: 9, X: gone}}
+	if self, _ := Interpolate(nil, a, b, time.Second+50*time.Millisecond); self.X != gone/2. {
+		t.Errorf("after a lost view: at %v, want %v", self.X, gone/2.)
+	}
+}
+
 func TestAppliedSurvivesTheEndOfNumbers(t *testing.T) {
 	for _, tt := range []struct {
 		applied, number uint32
@@ -104,8 +137,8 @@ func TestHookAllocatesNothingAndReplacesViews(t *testing.T) {
 		}
 	}
 	var d protocol.Decoder
-	rt.receive(&d, full)
-	if n := testing.AllocsPerRun(100, func() { rt.newest = 0; rt.receive(&d, delta) }); n != 0 {
+	rt.receive(&d, full, time.Now())
+	if n := testing.AllocsPerRun(100, func() { rt.newest = 0; rt.receive(&d, delta, time.Now()) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	if calls < 100 || rt.Latest() != nil || len(rt.views) != 0 {
@@ -118,7 +151,7 @@ func TestMessagesThatAreOfNoUse(t *testing.T) {
 	rt := &Realtime{views: make(chan *View, 1)}
 	var d protocol.Decoder
 	for _, m := range [][]byte{delta, {1}, full, delta, full, delta[:9], append([]byte{9}, full[1:]...)} {
-		rt.receive(&d, m)
+		rt.receive(&d, m, time.Now())
 	}
 	want := RealtimeStats{
 		Snapshots: 2, Late: 1, NoBaseline: 1, Malformed: 3, Bytes: int64(3*len(full) + 2*len(delta) + 1 + 9),
@@ -140,11 +173,11 @@ func BenchmarkReceive(b *testing.B) {
 		b.Run(bb.name, func(b *testing.B) {
 			rt := &Realtime{views: make(chan *View, 1), opts: RealtimeOptions{OnSnapshot: bb.hook}}
 			var d protocol.Decoder
-			rt.receive(&d, full)
+			rt.receive(&d, full, time.Now())
 			b.ReportAllocs()
 			for b.Loop() {
 				rt.newest = 0
-				rt.receive(&d, delta)
+				rt.receive(&d, delta, time.Now())
 			}
 		})
 	}

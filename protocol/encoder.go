@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/binary"
+	"unicode/utf8"
 
 	"github.com/rushgate/rushgate"
 )
@@ -24,7 +25,8 @@ type Header struct {
 	Base uint32
 	// Intent is the sequence number of the newest intent that the world had been given at Tick, 0 for none.
 	Intent uint32
-	// Own is the player's own state.
+	// Own is the player's own state. A position beyond ±2^24 units is written as the nearest within, a MaxHP or an XP
+	// below 0 as 0.
 	Own Own
 }
 
@@ -65,10 +67,13 @@ func (e *Encoder) Begin(h Header, baseline []*State) {
 	e.age = uint8(age)
 	e.table.fill(e.baseline)
 	clear(e.used[:len(e.baseline)])
+	h.Own.X, h.Own.Y = clampFixed(h.Own.X), clampFixed(h.Own.Y)
 	e.ownX, e.ownY = h.Own.X, h.Own.Y
 	e.headLen = len(e.appendHeader(e.head[:0], &h))
 	e.end, e.count = bodyStart, 0
 }
+
+func clampFixed(fixed int32) int32 { return min(max(fixed, -maxFixed), maxFixed) }
 
 func (e *Encoder) appendHeader(b []byte, h *Header) []byte {
 	b = append(b, Version, kindSnapshot)
@@ -88,13 +93,18 @@ func (e *Encoder) appendHeader(b []byte, h *Header) []byte {
 }
 
 // Add writes one entity, the nearest first; the player's own is not among them. It returns false if the entity finds no
-// room, in which case it is not written and, for the client, is not there. One that takes fewer bytes may still fit.
+// room, in which case it is not written and, for the client, is not there. One that takes fewer bytes may still fit. It
+// also returns false for what is not a [State] as documented, which no decoder would take: an ID of 0, a position beyond
+// ±2^24 units, a name that is too long or not UTF-8. A MaxHP below 0 is written as 0.
 func (e *Encoder) Add(s *State) bool {
-	if e.count == MaxEntities {
+	if e.count == MaxEntities || s.ID == 0 || !inRange(s.X) || !inRange(s.Y) {
 		return false
 	}
 	b := e.buf[:e.end]
 	k, known := e.known(s)
+	if !known && !nameFits(s.Name) { // one in the baseline has been checked
+		return false
+	}
 	if known {
 		b = appendChanges(b, k+1, e.baseline[k], s)
 	} else {
@@ -110,6 +120,10 @@ func (e *Encoder) Add(s *State) bool {
 	e.count++
 	return true
 }
+
+func inRange(fixed int32) bool { return fixed >= -maxFixed && fixed <= maxFixed }
+
+func nameFits(name string) bool { return len(name) <= rushgate.MaxEntityName && utf8.ValidString(name) }
 
 // known returns the index in the baseline of the entity that s can be written as a change of. A second state with the
 // same id cannot: the message would be malformed.

@@ -39,10 +39,10 @@ func ids(states []State) (list []uint64) {
 func TestExtremes(t *testing.T) {
 	const lo, hi = math.MinInt32, math.MaxInt32
 	name := strings.Repeat("x", rushgate.MaxEntityName)
-	low := &State{ID: math.MaxUint64, Name: name, X: lo, Y: hi, HP: lo, MaxHP: hi, Level: math.MaxUint16}
-	high := &State{ID: math.MaxUint64, Name: name, X: hi, Y: lo, HP: hi, Flags: 255}
+	low := &State{ID: math.MaxUint64, Name: name, X: -maxFixed, Y: maxFixed, HP: lo, MaxHP: hi, Level: math.MaxUint16}
+	high := &State{ID: math.MaxUint64, Name: name, X: maxFixed, Y: -maxFixed, HP: hi, Flags: 255}
 	own := Own{
-		Zone: math.MaxUint16, X: hi, Y: lo, HP: lo, MaxHP: hi, XP: math.MaxInt64, Level: math.MaxUint16,
+		Zone: math.MaxUint16, X: maxFixed, Y: -maxFixed, HP: lo, MaxHP: hi, XP: math.MaxInt64, Level: math.MaxUint16,
 		Deaths: math.MaxUint32, Flags: 255,
 	}
 	header := Header{Tick: math.MaxUint32 - 1, Intent: math.MaxUint32, Own: own}
@@ -194,6 +194,52 @@ func TestMaxEntities(t *testing.T) {
 	}
 	if e.Add(all[0]) {
 		t.Error("Add took one more")
+	}
+}
+
+// What no decoder would take is left out, and spoils nothing.
+func TestAddRefusesWhatIsNotAState(t *testing.T) {
+	good := State{ID: 1, Name: "rat", X: 64}
+	tests := map[string]func(*State){
+		"id 0":         func(s *State) { s.ID = 0 },
+		"x too great":  func(s *State) { s.X = maxFixed + 1 },
+		"x too small":  func(s *State) { s.X = -maxFixed - 1 },
+		"y too great":  func(s *State) { s.Y = maxFixed + 1 },
+		"y too small":  func(s *State) { s.Y = math.MinInt32 },
+		"a long name":  func(s *State) { s.Name = strings.Repeat("n", rushgate.MaxEntityName+1) },
+		"a huge name":  func(s *State) { s.Name = strings.Repeat("n", 2*encodeBuf) },
+		"not UTF-8":    func(s *State) { s.Name = "\xff" },
+		"renamed, too": func(s *State) { s.ID, s.Name = 2, "\xff" },
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			bad, other := good, State{ID: 3}
+			spoil(&bad)
+			var e Encoder
+			var d Decoder
+			decoded(t, &d, encode(&e, Header{Tick: 1}, nil, []*State{&good}))
+			e.Begin(Header{Tick: 2, Base: 1}, []*State{&good})
+			if e.Add(&bad) {
+				t.Errorf("Add took %+v", bad)
+			}
+			if !e.Add(&good) || !e.Add(&other) {
+				t.Error("Add refused what is good")
+			}
+			if got := decoded(t, &d, e.Bytes()); !slices.Equal(got.Entities, []State{good, other}) {
+				t.Errorf("the snapshot holds %+v", got.Entities)
+			}
+		})
+	}
+}
+
+// Numbers of the player's own that are out of range are written as the nearest that are not, and others' positions are
+// relative to what is written.
+func TestOwnOutOfRange(t *testing.T) {
+	own := Own{X: math.MaxInt32, Y: math.MinInt32, MaxHP: -1, XP: -1}
+	other := State{ID: 1, X: maxFixed, Y: 5}
+	got := decoded(t, new(Decoder), encode(new(Encoder), Header{Tick: 1, Own: own}, nil, []*State{&other}))
+	if want := (Own{X: maxFixed, Y: -maxFixed}); got.Own != want || !slices.Equal(got.Entities, []State{other}) {
+		t.Errorf("%+v became %+v, %+v", own, got.Own, got.Entities)
 	}
 }
 

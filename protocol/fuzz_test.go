@@ -35,7 +35,7 @@ func golden(f *testing.F, prefix string) (messages [][]byte) {
 
 // What ParseIntent takes, AppendIntent writes the same, in the shortest form.
 func FuzzParseIntent(f *testing.F) {
-	for _, b := range golden(f, "intent-") {
+	for _, b := range slices.Concat(golden(f, "intent-"), golden(f, "refused-intent-")) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -78,19 +78,24 @@ func split(input []byte) (messages [][]byte) {
 // Whatever sequence of messages a client gets, it neither panics nor gathers without bound, what it shows is within the
 // documented bounds, and the same message means the same for a while.
 func FuzzDecodeSnapshot(f *testing.F) {
-	messages := golden(f, "snapshot-")
-	for _, b := range messages {
+	for _, b := range golden(f, "snapshot-") {
 		f.Add(join(b))
 	}
-	var e Encoder
-	var sequence [][]byte
-	var baseline []State
-	for _, g := range goldenSnapshots() {
-		sequence = append(sequence, bytes.Clone(encode(&e, g.header, pointers(baseline), pointers(g.entities))))
-		baseline = g.entities
+	full := golden(f, "snapshot-full")[0]
+	for _, b := range golden(f, "refused-snapshot-") {
+		f.Add(join(full, b, full))
 	}
-	f.Add(join(sequence...))
-	f.Add(join(slices.Concat(sequence, sequence)...))
+	for _, snapshots := range [][]goldenSnapshot{goldenDay(), goldenWrap(), goldenCrowd()} {
+		var e Encoder
+		var sequence [][]byte
+		var baseline []State
+		for _, g := range snapshots {
+			sequence = append(sequence, bytes.Clone(encode(&e, g.header, pointers(baseline), pointers(g.entities))))
+			baseline = g.entities
+		}
+		f.Add(join(sequence...))
+		f.Add(join(slices.Concat(sequence, sequence)...))
+	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		var d Decoder
 		var s Snapshot
@@ -112,12 +117,16 @@ func FuzzDecodeSnapshot(f *testing.F) {
 
 func checkSnapshot(t *testing.T, s *Snapshot) {
 	t.Helper()
-	if len(s.Entities) > MaxEntities || s.Tick == 0 || s.Own.MaxHP < 0 || s.Own.XP < 0 {
+	own := &s.Own
+	if len(s.Entities) > MaxEntities || s.Tick == 0 || own.MaxHP < 0 || own.XP < 0 || !inRange(own.X) || !inRange(own.Y) {
 		t.Fatalf("%d entities, tick %d, own %+v", len(s.Entities), s.Tick, s.Own)
 	}
 	for _, e := range s.Entities {
 		if e.ID == 0 || len(e.Name) > rushgate.MaxEntityName || !utf8.ValidString(e.Name) || e.MaxHP < 0 {
 			t.Fatalf("%+v", e)
+		}
+		if !inRange(e.X) || !inRange(e.Y) {
+			t.Fatalf("%+v is out of range", e)
 		}
 	}
 }

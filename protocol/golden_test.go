@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,15 +26,15 @@ func goldenIntents() map[string]Intent {
 	}
 }
 
-// goldenSnapshot is a snapshot in testdata. Those after the first are relative to the one before, or to none.
+// goldenSnapshot is a snapshot in testdata. Those of a sequence after the first are relative to the one before.
 type goldenSnapshot struct {
 	name     string
 	header   Header
 	entities []State
 }
 
-func goldenSnapshots() []goldenSnapshot {
-	name := strings.Repeat("n", rushgate.MaxEntityName)
+// goldenDay is what happens in the document's example.
+func goldenDay() []goldenSnapshot {
 	anna := State{ID: 7, Name: "anna", X: 6500, Y: 3136, HP: 40, MaxHP: 40, Level: 1, Kind: 1}
 	rat := State{ID: 1<<63 | 41, Name: "rat", X: 6336, Y: 3300, HP: 12, MaxHP: 12, Kind: 2}
 	zofie := State{ID: 300, Name: "Žofie", X: 5000, Y: 4000, HP: 55, MaxHP: 56, Level: 3, Kind: 1}
@@ -50,14 +51,41 @@ func goldenSnapshots() []goldenSnapshot {
 		{"snapshot-delta", Header{Tick: 1203, Base: 1200, Intent: 258, Own: ownLater}, []State{ratLater, annaLater, bob}},
 		{"snapshot-still", Header{Tick: 1206, Base: 1203, Intent: 258, Own: ownLater}, []State{ratLater, annaLater, bob}},
 		{"snapshot-alone", Header{Tick: 1209, Base: 1206, Intent: 259, Own: ownLater}, nil},
-		{"snapshot-extremes", Header{Tick: math.MaxUint32, Intent: math.MaxUint32, Own: Own{
-			Zone: math.MaxUint16, X: maxFixed, Y: -maxFixed, HP: math.MinInt32, MaxHP: math.MaxInt32, XP: math.MaxInt64,
-			Level: math.MaxUint16, Deaths: math.MaxUint32, Flags: 255,
-		}}, []State{
-			{ID: math.MaxUint64, Name: name, X: -maxFixed, Y: maxFixed, HP: math.MaxInt32, MaxHP: math.MaxInt32,
-				Level: math.MaxUint16, Kind: 255, Flags: 255},
-			{ID: 1},
-		}},
+	}
+}
+
+// goldenWrap has every number at an end of its range, then ticks that begin again, and the longest way there is.
+func goldenWrap() []goldenSnapshot {
+	own := Own{
+		Zone: math.MaxUint16, X: maxFixed, Y: -maxFixed, HP: math.MinInt32, MaxHP: math.MaxInt32, XP: math.MaxInt64,
+		Level: math.MaxUint16, Deaths: math.MaxUint32, Flags: 255,
+	}
+	far := State{
+		ID: math.MaxUint64, Name: strings.Repeat("n", rushgate.MaxEntityName), X: -maxFixed, Y: maxFixed,
+		HP: math.MaxInt32, MaxHP: math.MaxInt32, Level: math.MaxUint16, Kind: 255, Flags: 255,
+	}
+	farLater := far
+	farLater.X, farLater.Y, farLater.HP = maxFixed, -maxFixed, math.MinInt32
+	return []goldenSnapshot{
+		{"snapshot-extremes", Header{Tick: math.MaxUint32, Intent: math.MaxUint32, Own: own}, []State{far, {ID: 1}}},
+		{"snapshot-wrap", Header{Tick: 3, Base: math.MaxUint32, Intent: 1, Own: own}, []State{farLater, {ID: 1}}},
+	}
+}
+
+// goldenCrowd has more entities than fit a message as new ones, so that counts and references take two bytes.
+func goldenCrowd() []goldenSnapshot {
+	const first, all = 100, 140
+	crowd := make([]State, all)
+	for i := range crowd {
+		crowd[i] = State{ID: uint64(i + 1), Kind: 1, X: int32(i), HP: 5, MaxHP: 5}
+	}
+	backwards := slices.Clone(crowd)
+	slices.Reverse(backwards)
+	backwards[0].HP = 4
+	return []goldenSnapshot{
+		{"snapshot-crowd-1", Header{Tick: 300}, crowd[:first]},
+		{"snapshot-crowd-2", Header{Tick: 303, Base: 300}, crowd},
+		{"snapshot-crowd-3", Header{Tick: 306, Base: 303}, backwards},
 	}
 }
 
@@ -73,8 +101,13 @@ func pointers(states []State) []*State {
 // message and what must follow.
 func goldenFile(t testing.TB, name string, message []byte, result string) []byte {
 	t.Helper()
+	return goldenText(t, name, dissect(message)+result)
+}
+
+// goldenText returns the bytes that a file in testdata stands for, having required that want is its text.
+func goldenText(t testing.TB, name, want string) []byte {
+	t.Helper()
 	path := filepath.Join("testdata", name+".hex")
-	want := dissect(message) + result
 	if *update {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -111,10 +144,16 @@ func TestGoldenIntents(t *testing.T) {
 }
 
 func TestGoldenSnapshots(t *testing.T) {
+	for _, snapshots := range [][]goldenSnapshot{goldenDay(), goldenWrap(), goldenCrowd()} {
+		checkGolden(t, snapshots)
+	}
+}
+
+func checkGolden(t *testing.T, snapshots []goldenSnapshot) {
 	var e Encoder
 	var d Decoder
 	var baseline []State
-	for _, g := range goldenSnapshots() {
+	for _, g := range snapshots {
 		message := encode(&e, g.header, pointers(baseline), pointers(g.entities))
 		got := decoded(t, &d, goldenFile(t, g.name, message, result(g.entities)))
 		want := Snapshot{Tick: g.header.Tick, Intent: g.header.Intent, Own: g.header.Own, Entities: g.entities}
@@ -151,6 +190,15 @@ func TestDocument(t *testing.T) {
 		}
 		if !strings.Contains(string(doc), "```\n"+string(text)+"```\n") {
 			t.Errorf("docs/protocol.md does not show %s.hex as it is", name)
+		}
+	}
+	paths, err := filepath.Glob(filepath.Join("testdata", "*.hex"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		if name := strings.TrimSuffix(filepath.Base(path), ".hex"); !strings.Contains(string(doc), "`"+name+"`") {
+			t.Errorf("docs/protocol.md does not mention %s", name)
 		}
 	}
 	for _, number := range []string{fmt.Sprintf("0x%x", ID), "1200", "1/64", "1/32767"} {

@@ -9,7 +9,8 @@ import (
 
 // Intent is the message of a client: what the player wants, and what the client has seen.
 type Intent struct {
-	// Seq counts the client's intents. Of two the [Newer] one holds; what comes late is ignored.
+	// Seq counts the client's intents from 1, and again from 1 after 2^32-1, since 0 stands for none. Of two the [Newer]
+	// one holds; what comes late is ignored. [ParseIntent] does not refuse 0.
 	Seq uint32
 	// Ack is the tick of the newest snapshot decoded, 0 for none.
 	Ack uint32

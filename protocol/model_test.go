@@ -41,8 +41,12 @@ func drawState(t *rapid.T) State {
 		MaxHP: rapid.Int32().Draw(t, "max hp"),
 	}
 	s := Quantise(&e)
-	s.X, s.Y = rapid.Int32().Draw(t, "x"), rapid.Int32().Draw(t, "y")
+	s.X, s.Y = drawPosition(t, "x"), drawPosition(t, "y")
 	return s
+}
+
+func drawPosition(t *rapid.T, label string) int32 {
+	return rapid.Int32Range(-maxFixed, maxFixed).Draw(t, label)
 }
 
 // appear puts new entities into the world, at any place of the order; some take the id of one that is there, as a
@@ -64,7 +68,7 @@ func (l *link) change(t *rapid.T) {
 		fresh := drawState(t)
 		switch rapid.IntRange(0, 6).Draw(t, "what") {
 		case 0, 1:
-			s.X += rapid.Int32Range(-100, 100).Draw(t, "dx")
+			s.X = clampFixed(s.X + rapid.Int32Range(-100, 100).Draw(t, "dx"))
 		case 2:
 			s.X, s.Y = fresh.X, fresh.Y
 		case 3:
@@ -91,8 +95,8 @@ func (l *link) send(t *rapid.T) {
 	}
 	h := Header{Tick: l.tick, Base: l.acked, Intent: rapid.Uint32().Draw(t, "intent"), Own: Own{
 		Zone:   rapid.Uint16().Draw(t, "zone"),
-		X:      rapid.Int32().Draw(t, "own x"),
-		Y:      rapid.Int32().Draw(t, "own y"),
+		X:      drawPosition(t, "own x"),
+		Y:      drawPosition(t, "own y"),
 		HP:     rapid.Int32().Draw(t, "own hp"),
 		MaxHP:  rapid.Int32Min(0).Draw(t, "own max hp"),
 		XP:     rapid.Int64Min(0).Draw(t, "xp"),

@@ -60,7 +60,7 @@ type State struct {
 	ID uint64
 	// Name is valid UTF-8 of at most [rushgate.MaxEntityName] bytes.
 	Name string
-	// X and Y are the position in 1/[Scale] units.
+	// X and Y are the position in 1/[Scale] units, within ±2^30.
 	X, Y int32
 	// HP and MaxHP are hit points; MaxHP is never negative.
 	HP, MaxHP int32
@@ -74,7 +74,7 @@ type State struct {
 type Own struct {
 	// Zone is the world's number of the zone that the player and all entities of the snapshot are in.
 	Zone uint16
-	// X and Y are the position in 1/[Scale] units.
+	// X and Y are the position in 1/[Scale] units, within ±2^30.
 	X, Y int32
 	// HP and MaxHP are hit points; MaxHP is never negative.
 	HP, MaxHP int32

@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // appendSigned appends v in zigzag form: 0, -1, 1, -2… become the uvarints 0, 1, 2, 3….
@@ -81,16 +82,23 @@ func (r *reader) uvarint(field string, limit uint64) uint64 {
 	return v
 }
 
-// signed reads a svarint that, added to base, makes an int32, and returns the sum.
-func (r *reader) signed(field string, base int32) int32 {
-	v := r.uvarint(field, 1<<33) // more than the difference of any two int32s
+// signed reads a svarint that, added to base, lies within lowest and highest, and returns the sum.
+func (r *reader) signed(field string, base int32, lowest, highest int64) int32 {
+	v := r.uvarint(field, 1<<32) // 2^31, the greatest difference of two positions, and any int32
 	sum := int64(base) + (int64(v>>1) ^ -int64(v&1))
-	if sum != int64(int32(sum)) {
+	if sum < lowest || sum > highest {
 		r.fail(field, "out of range")
 		return 0
 	}
 	return int32(sum)
 }
+
+// position reads a coordinate relative to base.
+func (r *reader) position(field string, base int32) int32 {
+	return r.signed(field, base, -maxFixed, maxFixed)
+}
+
+func (r *reader) hp() int32 { return r.signed("hp", 0, math.MinInt32, math.MaxInt32) }
 
 // header reads version and kind.
 func (r *reader) header(kind uint8) {

@@ -13,7 +13,7 @@ import (
 // TokenUserData returns the user data that the connect token of a session must carry for the realm to accept the
 // connection.
 func TokenUserData(s rushgate.Session) (data [netcode.UserDataSize]byte) {
-	binary.LittleEndian.PutUint64(data[:], s.Number)
+	binary.LittleEndian.PutUint64(data[:], s.Ticket)
 	return data
 }
 
@@ -44,10 +44,11 @@ func (t *playerTable) remove(s *session) {
 // channelHandler is the realm as its channel sees it. The channel calls it on one goroutine.
 type channelHandler struct{ *Realm }
 
-// Connected attaches a connection to its session, or ends it if there is none: the token was of an earlier session.
+// Connected attaches a connection to its session, or ends it if there is none: the token was of an earlier session, or
+// has been replaced.
 func (h channelHandler) Connected(p *netcode.Peer) {
 	s := h.byPlayer.get(rushgate.PlayerID(p.ClientID()))
-	if s == nil || binary.LittleEndian.Uint64(p.UserData()[:]) != s.number {
+	if s == nil || binary.LittleEndian.Uint64(p.UserData()[:]) != s.ticket.current() {
 		p.Disconnect()
 		return
 	}
@@ -87,25 +88,67 @@ func (r *Realm) deliver(l *link, in protocol.Intent) {
 	}
 }
 
-// Disconnected leaves the session without a connection; it ends unless the player comes back in time.
+// Disconnected leaves the session without a connection; it ends unless the player comes back in time. Until then the
+// player stands still.
 func (h channelHandler) Disconnected(p *netcode.Peer, _ error) {
 	if l, ok := p.Data.(*link); ok {
+		h.deliver(l, protocol.Intent{Seq: l.intents.last() + 1})
 		l.session.touch(p.LastReceived())
 		l.session.link.CompareAndSwap(l, nil)
 	}
 }
 
-// Renew returns the session of a session token and ends its realtime connection, if it has one, so that the player can
-// connect anew. Errors are as for [Realm.Character].
+const (
+	// A session may be renewed maxRenewals times in renewalWindow, more often than any honest network breaks. Each token
+	// that is presented has to be remembered by the channel until it expires, which bounds how many may be given out.
+	maxRenewals   = 6
+	renewalWindow = 30 * time.Second
+)
+
+// Renew returns the session of a session token with a new ticket, and ends its realtime connection, if it has one, so
+// that the player can connect anew. The error is [rushgate.BadCredentials] for a token without a session and
+// [rushgate.RateLimited] for a session that was renewed too often.
 func (r *Realm) Renew(token string) (rushgate.Session, error) {
 	s, err := r.authenticate(token)
 	if err != nil {
 		return rushgate.Session{}, err
 	}
+	if wait := s.ticket.renew(r.tickets.Add(1), time.Now()); wait > 0 {
+		return rushgate.Session{}, &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: wait}
+	}
 	if l := s.link.Load(); l != nil {
 		l.peer.Disconnect()
 	}
 	return r.describe(s), nil
+}
+
+// ticket is what the connect token of a session must carry.
+type ticket struct {
+	mu       sync.Mutex
+	number   uint64
+	renewals int
+	since    time.Time // of the first of them
+}
+
+func (t *ticket) current() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.number
+}
+
+// renew replaces the number, or returns how long to wait.
+func (t *ticket) renew(number uint64, now time.Time) (wait time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.renewals == 0 || now.Sub(t.since) >= renewalWindow {
+		t.renewals, t.since = 0, now
+	}
+	if t.renewals == maxRenewals {
+		return t.since.Add(renewalWindow).Sub(now)
+	}
+	t.renewals++
+	t.number = number
+	return 0
 }
 
 // intentSlot holds the newest intent of a connection until the tick takes it. However many a player sends, one waits.
@@ -128,6 +171,13 @@ func (s *intentSlot) put(in protocol.Intent) bool {
 	tell := !s.waiting
 	s.waiting = true
 	return tell
+}
+
+// last returns the number of the newest intent.
+func (s *intentSlot) last() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newest.Seq
 }
 
 // take returns the newest intent.

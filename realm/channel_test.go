@@ -251,25 +251,21 @@ func TestEndOfTheSessionEndsTheConnection(t *testing.T) {
 		if a.Stats().Connected != 0 {
 			t.Errorf("%d connected after the logout", a.Stats().Connected)
 		}
-		// The token of a session that is over does not let anyone stay, nor into the player's next session.
-		r := a.live(t, "alice")
-		if r.err != nil {
-			// the attempt is the one of the ended session
-			ar, again := a.admit(t, "alice", "alice-2")
-			a.Enter(ar)
-			time.Sleep(time.Second)
-			synctest.Wait()
-			r = again
-		}
+		// The token of a session that is over does not open the player's next one.
+		ar, r := a.admit(t, "alice", "alice-2")
+		a.Enter(ar)
+		time.Sleep(time.Second)
+		synctest.Wait()
 		if r.err != nil {
 			t.Fatal(r.err)
 		}
-		if old, err := a.dial(t, s); err == nil {
-			<-old.done
+		old, err := a.dial(t, s) // the handshake knows nothing of sessions
+		if err != nil {
+			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
-		if a.Stats().Connected != 0 {
-			t.Error("the token of an earlier session connected")
+		<-old.done
+		if got, _, _ := old.taken(); len(got) != 0 || a.Stats().Connected != 0 {
+			t.Errorf("the token of an earlier session got %d snapshots", len(got))
 		}
 		fresh, err := a.dial(t, r.session)
 		if err != nil {
@@ -291,7 +287,7 @@ func TestRenewMakesRoomForANewConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		renewed, err := a.Renew(s.Token)
-		if err != nil || renewed.Number != s.Number {
+		if err != nil || renewed.Player != s.Player || renewed.Ticket == s.Ticket {
 			t.Fatalf("renewed %+v, %v", renewed, err)
 		}
 		start := time.Now()
@@ -306,6 +302,28 @@ func TestRenewMakesRoomForANewConnection(t *testing.T) {
 		time.Sleep(time.Second)
 		if got, _, _ := p.taken(); len(got) < 10 {
 			t.Errorf("%d snapshots over the new connection", len(got))
+		}
+		if stale, err := a.dial(t, s); err == nil { // with the ticket from before the renewal
+			<-stale.done
+		}
+		select {
+		case <-p.done:
+			t.Error("an old connect token ended the connection of a new one")
+		default:
+		}
+		for range maxRenewals - 1 {
+			if _, err := a.Renew(s.Token); err != nil {
+				t.Fatalf("renewing: %v", err)
+			}
+		}
+		_, err = a.Renew(s.Token)
+		if refusal, ok := errors.AsType[*rushgate.Refusal](err); !ok || refusal.Reason != rushgate.RateLimited || refusal.RetryAfter <= 0 {
+			t.Errorf("renewing for ever: %v", err)
+		} else {
+			time.Sleep(refusal.RetryAfter)
+			if _, err := a.Renew(s.Token); err != nil {
+				t.Errorf("renewing after the wait: %v", err)
+			}
 		}
 		if _, err := a.Renew("no such token"); !errors.Is(err, rushgate.BadCredentials) {
 			t.Errorf("an unknown token: %v", err)
@@ -322,17 +340,18 @@ func TestPlayerLearnsWhatIsSaved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(time.Second)
 		a.store.setFail(errors.New("away"))
 		a.world.befall(s.Player, func(c *rushgate.Character) { c.Level, c.Deaths, c.HP = 5, 1, 0 })
 		time.Sleep(time.Second)
 		got, _, _ := p.taken()
-		if own := got[len(got)-1].Own; own.Level != 1 || own.Deaths != 0 || own.HP <= 0 {
+		if own := got[len(got)-1].Own; own.Level != 1 || own.Deaths != 0 || own.HP != 100 || own.Flags != 0 {
 			t.Errorf("told before it was saved: %+v", own)
 		}
 		a.store.setFail(nil)
 		time.Sleep(10 * time.Second)
 		got, _, _ = p.taken()
-		if own := got[len(got)-1].Own; own.Level != 5 || own.Deaths != 1 || own.HP != 0 {
+		if own := got[len(got)-1].Own; own.Level != 5 || own.Deaths != 1 || own.HP != 0 || own.Flags != flagDead {
 			t.Errorf("told after it was saved: %+v", own)
 		}
 	})

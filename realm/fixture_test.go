@@ -14,6 +14,8 @@ import (
 	"github.com/rushgate/rushgate/store/memory"
 )
 
+const flagDead = 2
+
 // plainWorld is the least of a world: players stand where they are, and a test can do to them what it likes.
 type plainWorld struct {
 	next    atomic.Pointer[func()] // done by the next step
@@ -73,7 +75,16 @@ func (w *plainWorld) Step(uint64) []rushgate.Event {
 func (w *plainWorld) View(dst []rushgate.Entity) []rushgate.Entity {
 	w.call("View")
 	for id, c := range w.players {
-		dst = append(dst, rushgate.Entity{ID: uint64(id), Name: c.Name, X: c.X, Y: c.Y, HP: int32(c.HP), MaxHP: 100, Deaths: int32(c.Deaths)})
+		e := rushgate.Entity{
+			ID: uint64(id), Name: c.Name, X: c.X, Y: c.Y, HP: int32(c.HP), MaxHP: 100, Level: uint16(c.Level), Deaths: int32(c.Deaths),
+		}
+		if c.Zone == "cellar" {
+			e.Zone = 7
+		}
+		if c.HP <= 0 {
+			e.Flags = flagDead
+		}
+		dst = append(dst, e)
 	}
 	return dst
 }

@@ -29,7 +29,7 @@ type queryAnswer struct {
 	err       error
 }
 
-// queriesAtOnce is how many calls of one player may wait in the inbox.
+// queriesAtOnce is how many calls of one player may wait.
 const queriesAtOnce = 8
 
 var errInboxFull = &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: time.Second, Cause: ErrInboxFull}
@@ -44,11 +44,11 @@ func (r *Realm) authenticate(token string) (*session, error) {
 	return s, nil
 }
 
-// post puts a message into the inbox; it never waits. One player's calls take up queriesAtOnce places at most.
+// post hands a call to the tick; it never waits. One player's calls take up queriesAtOnce places at most.
 func (r *Realm) post(m message) error {
 	if m.session.queries.Add(1) <= queriesAtOnce {
 		select {
-		case r.inbox <- m:
+		case r.calls <- m:
 			return nil
 		default:
 		}
@@ -101,9 +101,16 @@ func (r *Realm) Logout(ctx context.Context, token string) error {
 	}
 }
 
-// handleMessages works off the inbox, at most as many messages as one tick may.
+// handleMessages works off the calls and then the inbox, together at most as many messages as one tick may. Calls come
+// first: they are few, and somebody waits for the answer.
 func (r *Realm) handleMessages() {
 	for range r.cfg.MessagesPerTick {
+		select {
+		case m := <-r.calls:
+			r.handle(m)
+			continue
+		default:
+		}
 		select {
 		case m := <-r.inbox:
 			r.handle(m)

@@ -18,12 +18,16 @@ type link struct {
 	applied uint32 // the newest intent that the world has
 
 	// Owned by the snapshotter.
-	rate uint32 // snapshots per second
-	self int32  // the player's entity in the last view, as a hint
-	ring []sent // the snapshots of the last protocol.MaxBase ticks
+	rate    uint64       // snapshots per second
+	arrival uint64       // of the session
+	self    int32        // the player's entity in the last view, as a hint
+	ring    []sent       // the snapshots of the last protocol.MaxBase ticks
+	alive   protocol.Own // as of the last snapshot without a death that the store did not have
 
-	neighbours []known // whom the player sees, nearest first, as of the tick looked
+	// neighbours is whom the player sees, nearest first, as of the tick looked, when they were at x, y.
+	neighbours []known
 	looked     uint32
+	x, y       int32
 }
 
 // sent is a snapshot as the player has it, if it arrived: the entities of a frame that it told of, in its order.
@@ -41,7 +45,7 @@ type known struct {
 
 func newLink(peer *netcode.Peer, s *session, rate int) *link {
 	return &link{
-		peer: peer, player: s.player, session: s, rate: uint32(rate), self: none,
+		peer: peer, player: s.player, session: s, rate: uint64(rate), arrival: s.arrival, self: none,
 		ring: make([]sent, protocol.MaxBase*rate/rushgate.TickRate+2),
 	}
 }
@@ -64,8 +68,11 @@ func (l *link) begin(f *frame) *sent {
 	return s
 }
 
-// place is where in the ring the snapshot of a tick stands. The ring is long enough for the snapshots of MaxBase ticks
-// to have places of their own.
+// place is where in the ring the snapshot of a tick stands: the player's snapshots have consecutive places, and the ring
+// is long enough for those of MaxBase ticks.
 func (l *link) place(tick uint32) *sent {
-	return &l.ring[uint64(tick)*uint64(l.rate)/rushgate.TickRate%uint64(len(l.ring))]
+	return &l.ring[snapshotsUntil(uint64(tick)+l.arrival, l.rate)%uint64(len(l.ring))]
 }
+
+// snapshotsUntil is how many snapshots a player gets in so many ticks.
+func snapshotsUntil(tick, rate uint64) uint64 { return tick * rate / rushgate.TickRate }

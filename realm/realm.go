@@ -48,7 +48,7 @@ const (
 	maxViewRadius = 1<<14 - 1
 )
 
-// ErrInboxFull is the cause of a [rushgate.ServerBusy] for a message that found no room.
+// ErrInboxFull is the cause of a [rushgate.ServerBusy] for a call that found no room.
 var ErrInboxFull = errors.New("realm: inbox full")
 
 // Config says what a [Realm] runs and how.
@@ -116,7 +116,8 @@ type Realm struct {
 	log   *tickLog
 
 	arrivals mailbox[rushgate.Arrival]
-	inbox    chan message
+	inbox    chan message // intents
+	calls    chan message // everything else
 	tokens   tokenTable
 	byPlayer playerTable
 	// snapshots is nil without a channel.
@@ -124,7 +125,7 @@ type Realm struct {
 
 	// Owned by the tick.
 	tick        uint64
-	lastNumber  uint64                         // of a session
+	arrived     uint64                         // sessions opened
 	players     map[rushgate.PlayerID]*session // inside, leaving, or remembered after the end
 	inside      []*session
 	arriving    []rushgate.Arrival // reused
@@ -135,6 +136,7 @@ type Realm struct {
 
 	newPulse    func(time.Duration) *pulse // nil in tests with a clock of their own
 	insideCount atomic.Int64
+	tickets     atomic.Uint64 // the last one given out
 	startOnce   sync.Once
 	stopOnce    sync.Once
 	stopErr     error
@@ -157,6 +159,7 @@ func New(cfg Config) (*Realm, error) {
 		cfg:      cfg,
 		saver:    newSaver(cfg.Store, cfg.Instance, cfg.Logger),
 		inbox:    make(chan message, inboxTicks*cfg.MessagesPerTick),
+		calls:    make(chan message, inboxTicks*cfg.MessagesPerTick),
 		tokens:   tokenTable{sessions: make(map[string]*session)},
 		byPlayer: playerTable{sessions: make(map[rushgate.PlayerID]*session)},
 		players:  make(map[rushgate.PlayerID]*session),
@@ -168,7 +171,7 @@ func New(cfg Config) (*Realm, error) {
 		r.snapshots = newSnapshotter(cfg.Channel, cfg.SnapshotWorkers, cfg.ViewRadius)
 	}
 	// Not from 1: a connect token that the run before gave out must not fit a session of this one.
-	r.lastNumber = rand.Uint64N(1 << 62)
+	r.tickets.Store(rand.Uint64N(1 << 62))
 	r.stats.init()
 	r.log = newTickLog(cfg.Logger)
 	r.world = guardedWorld{world: cfg.World, stats: &r.stats, log: r.log}

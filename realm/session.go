@@ -13,14 +13,15 @@ import (
 type session struct {
 	player   rushgate.PlayerID
 	name     string
-	number   uint64
+	ticket   ticket
 	token    string
 	lastSeen atomic.Int64 // nanoseconds since epoch
 	link     atomic.Pointer[link]
 	gone     atomic.Bool  // no longer inside
-	queries  atomic.Int32 // calls in the inbox
+	queries  atomic.Int32 // calls waiting
 
 	fence    uint64
+	arrival  uint64 // how many came before; spreads the snapshots
 	state    sessionState
 	index    int // in Realm.inside while inside
 	entered  time.Time

@@ -3,6 +3,7 @@ package realm
 import (
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,7 +51,6 @@ type frame struct {
 
 // snapshotter turns views into snapshots and sends them, on goroutines of its own. One frame is worked on at a time.
 type snapshotter struct {
-	radius  int32 // of what players see, in 1/64 unit
 	idle    chan *view
 	views   chan *view
 	workers []*snapshotWorker
@@ -80,10 +80,10 @@ type snapshotWorker struct {
 
 func newSnapshotter(channel *netcode.Server, workers int, radius float64) *snapshotter {
 	s := &snapshotter{
-		radius: protocol.Fixed(radius),
-		idle:   make(chan *view, viewsAtOnce),
-		views:  make(chan *view, viewsAtOnce),
-		found:  make(map[uint64]int32),
+		near:  newInterest(protocol.Fixed(radius)),
+		idle:  make(chan *view, viewsAtOnce),
+		views: make(chan *view, viewsAtOnce),
+		found: make(map[uint64]int32),
 	}
 	for range viewsAtOnce {
 		s.idle <- &view{}
@@ -152,6 +152,7 @@ func (s *snapshotter) prepare(v *view) {
 	f := &s.frames[v.tick%uint32(len(s.frames))]
 	f.tick = v.tick
 	f.states, s.zones = f.states[:0], s.zones[:0]
+	v.entities = slices.DeleteFunc(v.entities, func(e rushgate.Entity) bool { return e.ID == 0 }) // the world's mistake
 	for i := range v.entities {
 		f.states = append(f.states, protocol.Quantise(&v.entities[i]))
 		s.zones = append(s.zones, v.entities[i].Zone)
@@ -233,19 +234,23 @@ func (s *snapshotter) send(w *snapshotWorker, r *recipient) {
 }
 
 // seen returns whom a player sees, nearest first. The search is the dearest part of a snapshot, so it is made only every
-// lookInterval, or when somebody is no longer where they were in the view; in between nobody comes or goes, but everybody
-// moves.
+// lookInterval, when somebody is no longer where they were in the view, or when the player has jumped; in between nobody
+// comes or goes, but everybody moves.
 func (s *snapshotter) seen(w *snapshotWorker, r *recipient) []known {
-	l := r.link
-	if l.looked != 0 && s.frame.tick-l.looked < lookInterval && s.present(l.neighbours, s.zones[r.self]) {
+	l, me := r.link, &s.frame.states[r.self]
+	jump := s.near.radius / 4
+	here := abs(me.X-l.x) <= jump && abs(me.Y-l.y) <= jump
+	if here && l.looked != 0 && s.frame.tick-l.looked < lookInterval && s.present(l.neighbours, s.zones[r.self]) {
 		return l.neighbours
 	}
-	l.looked, l.neighbours = s.frame.tick, l.neighbours[:0]
-	for _, v := range w.search.nearest(&s.near, s.frame.states, s.zones[r.self], r.self, s.radius) {
+	l.looked, l.neighbours, l.x, l.y = s.frame.tick, l.neighbours[:0], me.X, me.Y
+	for _, v := range w.search.nearest(&s.near, s.frame.states, s.zones[r.self], r.self) {
 		l.neighbours = append(l.neighbours, known{s.frame.states[v.index()].ID, v.index()})
 	}
 	return l.neighbours
 }
+
+func abs(v int32) int32 { return max(v, -v) }
 
 // present reports whether all of them are where they were in the view, and in a zone.
 func (s *snapshotter) present(neighbours []known, zone uint16) bool {
@@ -257,16 +262,18 @@ func (s *snapshotter) present(neighbours []known, zone uint16) bool {
 	return true
 }
 
-// own is what a player is told of their own entity. Level and deaths are those that the store has, and a death that it
-// does not have yet does not show.
+// own is what a player is told of their own entity. Level and deaths are those that the store has; as long as it does not
+// have a death, hit points and flags stay what they were, as far as that is known, or the death would show.
 func (r *recipient) own(e *rushgate.Entity, s *protocol.State) protocol.Own {
 	own := protocol.Own{
 		Zone: e.Zone, X: s.X, Y: s.Y, HP: s.HP, MaxHP: s.MaxHP, XP: e.XP, Flags: s.Flags,
 		Level:  uint16(min(max(r.told.level, 0), math.MaxUint16)),
 		Deaths: uint32(min(max(r.told.deaths, 0), math.MaxUint32)),
 	}
-	if int(e.Deaths) > r.told.deaths {
-		own.HP = max(own.HP, 1)
+	if int(e.Deaths) <= r.told.deaths {
+		r.link.alive = own
+	} else {
+		own.HP, own.Flags = max(r.link.alive.HP, 1), r.link.alive.Flags
 	}
 	return own
 }

@@ -46,9 +46,9 @@ func (r *Realm) Tick() {
 }
 
 // publish hands a view of the world to the snapshotter, for those players whose turn it is: each once in
-// TickRate/SnapshotRate ticks, spread over the ticks by session number.
+// TickRate/SnapshotRate ticks, spread over the ticks by the order of arrival.
 func (r *Realm) publish() {
-	if r.snapshots == nil {
+	if r.snapshots == nil || uint32(r.tick) == 0 { // after two years and three months: no snapshot has tick 0
 		return
 	}
 	v := r.snapshots.take()
@@ -57,9 +57,10 @@ func (r *Realm) publish() {
 		return
 	}
 	v.tick = uint32(r.tick)
+	rate := uint64(r.cfg.SnapshotRate)
 	for _, s := range r.inside {
 		l := s.link.Load()
-		if turn := r.tick + s.number; l != nil && r.snapshotsUntil(turn) != r.snapshotsUntil(turn-1) {
+		if turn := r.tick + s.arrival; l != nil && snapshotsUntil(turn, rate) != snapshotsUntil(turn-1, rate) {
 			v.recipients = append(v.recipients, recipient{link: l, told: s.told, ack: l.ack, intent: l.applied})
 		}
 	}
@@ -67,11 +68,6 @@ func (r *Realm) publish() {
 		v.entities = r.world.view(v.entities)
 	}
 	r.snapshots.put(v)
-}
-
-// snapshotsUntil is how many snapshots a player gets in so many ticks.
-func (r *Realm) snapshotsUntil(tick uint64) uint64 {
-	return tick * uint64(r.cfg.SnapshotRate) / rushgate.TickRate
 }
 
 // integrate takes those in whom the store has admitted.
@@ -116,10 +112,11 @@ func (r *Realm) open(a rushgate.Arrival, now time.Time) {
 		a.Reply(rushgate.Session{}, rushgate.InternalError)
 		return
 	}
-	r.lastNumber++
+	r.arrived++
 	s := &session{
-		player: a.Lease.Player, name: a.Lease.Name, number: r.lastNumber, token: a.Token, fence: a.Lease.Fence,
-		index: len(r.inside), entered: now, admitted: a.Character, saved: a.Character, nextSave: now.Add(r.cfg.SaveInterval),
+		player: a.Lease.Player, name: a.Lease.Name, token: a.Token, fence: a.Lease.Fence, index: len(r.inside),
+		arrival: r.arrived, ticket: ticket{number: r.tickets.Add(1)},
+		entered: now, admitted: a.Character, saved: a.Character, nextSave: now.Add(r.cfg.SaveInterval),
 		told: told{level: a.Character.Level, deaths: a.Character.Deaths},
 	}
 	s.lastSeen.Store(sinceEpoch(now))
@@ -154,7 +151,7 @@ func (r *Realm) reclaim(s *session, a rushgate.Arrival, now time.Time) {
 
 func (r *Realm) describe(s *session) rushgate.Session {
 	return rushgate.Session{
-		Player: s.player, Number: s.number, Token: s.token, ExpiresAt: s.lastSeenTime().Add(r.cfg.SessionTimeout),
+		Player: s.player, Ticket: s.ticket.current(), Token: s.token, ExpiresAt: s.lastSeenTime().Add(r.cfg.SessionTimeout),
 	}
 }
 

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"time"
@@ -30,7 +33,7 @@ type channel struct {
 	conn       *netcode.UDPConn
 	server     *netcode.Server
 	protocolID uint64
-	key        netcode.Key // seals connect tokens
+	key        *netcode.Key // seals connect tokens; behind a pointer, which prints as an address
 	public     []netip.AddrPort
 }
 
@@ -47,7 +50,7 @@ func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: UDP listener: %w", err)
 	}
-	c := &channel{conn: conn, protocolID: cfg.ProtocolID, key: keys[0]}
+	c := &channel{conn: conn, protocolID: cfg.ProtocolID, key: &keys[0]}
 	defer func() {
 		if err != nil {
 			c.close()
@@ -56,7 +59,8 @@ func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
 	if c.public, err = publicAddresses(ctx, cfg.UDPPublic, conn.LocalAddr()); err != nil {
 		return nil, err
 	}
-	if local, err := isLoopback(cfg.HTTPAddr); err == nil && !local && !slices.ContainsFunc(c.public, beyondLoopback) {
+	local, err := isLoopback(cfg.HTTPAddr)
+	if remote := err == nil && !local || len(cfg.TrustedProxies) > 0; remote && !slices.ContainsFunc(c.public, beyondLoopback) {
 		cfg.Logger.Warn("players on other machines can log in, but the realtime channel's address is on loopback", "udp", c.public)
 	}
 	c.server, err = netcode.NewServer(netcode.ServerConfig{
@@ -72,7 +76,12 @@ func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
 // nothing.
 func channelKeys(cfg Config) ([]netcode.Key, error) {
 	if cfg.Backend != Memory {
-		return loadKeys(cfg.DataDir)
+		keys, err := loadKeys(cfg.DataDir)
+		path := filepath.Join(cfg.DataDir, KeysName)
+		if info, e := os.Stat(path); e == nil && info.Mode()&0o077 != 0 && runtime.GOOS != "windows" {
+			cfg.Logger.Warn("others than its owner may use the key file, and whoever has a key can be any player", "file", path, "mode", info.Mode())
+		}
+		return keys, err
 	}
 	key, err := netcode.NewKey(rand.Reader)
 	if err != nil {
@@ -90,7 +99,7 @@ func (c *channel) connectToken(s rushgate.Session) ([]byte, error) {
 	return netcode.NewConnectToken(netcode.TokenSpec{
 		ProtocolID: c.protocolID, ClientID: uint64(s.Player), CreatedAt: now, ExpiresAt: now.Add(ConnectWindow),
 		Timeout: ConnectionTimeout, Addresses: c.public, UserData: realm.TokenUserData(s),
-	}, &c.key, rand.Reader)
+	}, c.key, rand.Reader)
 }
 
 // publicAddresses returns what stands in connect tokens: the addresses of public, in their order, or, if there are none,

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -364,4 +365,37 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// TestWarnings checks that an operator hears of what works on this machine and for nobody else.
+func TestWarnings(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(t *testing.T, cfg *server.Config)
+		want   string
+	}{
+		"nothing to warn of": {func(*testing.T, *server.Config) {}, ""},
+		"a proxy before a channel on loopback": {func(_ *testing.T, cfg *server.Config) {
+			cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+		}, "is on loopback"},
+		"a key file for everybody": {func(t *testing.T, cfg *server.Config) {
+			if runtime.GOOS == "windows" {
+				t.Skip("files have no such mode")
+			}
+			start(t, *cfg).Stop()
+			if err := os.Chmod(filepath.Join(cfg.DataDir, server.KeysName), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, "may use the key file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log lockedBuffer
+			cfg := config(t, t.TempDir())
+			c.change(t, &cfg)
+			cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			start(t, cfg).Stop()
+			if said := log.String(); !strings.Contains(said, c.want) || c.want == "" && said != "" {
+				t.Errorf("the log says %q, want %q", said, c.want)
+			}
+		})
+	}
 }

@@ -37,16 +37,19 @@ type walk struct {
 	seen seen // owned by the goroutine that reads, until it has ended
 }
 
-// enter connects a player to the world. It returns nil if that fails; the player then stays as one who does not play.
+// enter connects a player to the world. It returns nil if that fails, or ctx ends before; the player then stays as one
+// who does not play.
 func (p *player) enter(ctx context.Context, session *client.Session) *walk {
 	w := &walk{player: p, tally: &p.run.play}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	limited, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	rt, err := session.Connect(ctx, client.RealtimeOptions{
+	rt, err := session.Connect(limited, client.RealtimeOptions{
 		Dial: p.run.cfg.realtimeDial(p.number, p.run.spread), OnSnapshot: w.onSnapshot,
 	})
 	if err != nil {
-		w.tally.connectFailed(err)
+		if ctx.Err() == nil {
+			w.tally.connectFailed(err)
+		}
 		return nil
 	}
 	w.rt = rt

@@ -148,6 +148,7 @@ func TestPlayFindsFaults(t *testing.T) {
 			}
 		}
 		near(t, "snapshots", float64(p.Snapshots), 4*600-60)
+		near(t, "expected", p.Expected, 5*600)
 		if p.Players != 4 || p.ConnectsFailed != 1 || p.Denied != 1 || p.Server != nil || rep.LoggedOut != 5 {
 			t.Errorf("%+v\n%+v", p, rep)
 		}
@@ -191,6 +192,23 @@ func TestPlayInterrupted(t *testing.T) {
 	})
 }
 
+// Whoever was still connecting when the run was interrupted has not failed.
+func TestPlayInterruptedWhileConnecting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var a arena
+		cfg := a.open(t, 3)
+		defer a.shut()
+		cfg.Clients = 3
+		a.network.SetOptions(memnet.Options{Loss: 1})
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		rep := mustRun(t, ctx, cfg)
+		if !rep.Interrupted || rep.Play.ConnectsFailed != 0 || rep.Play.Players != 0 || rep.LoggedOut != 3 {
+			t.Errorf("%+v\n%+v", rep, rep.Play)
+		}
+	})
+}
+
 // A server without a realtime channel is played on without one.
 func TestPlayWithoutChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -199,7 +217,7 @@ func TestPlayWithoutChannel(t *testing.T) {
 		cfg := f.start(t)
 		cfg.Clients, cfg.Play, cfg.Duration = 2, true, time.Minute
 		rep := mustRun(t, t.Context(), cfg)
-		if p := rep.Play; p.ConnectsFailed != 2 || p.Players != 0 || p.Expected != 0 || rep.LoggedOut != 2 || f.expired != 0 {
+		if p := rep.Play; p.ConnectsFailed != 2 || p.Players != 0 || p.Expected != 2*60*20 || p.Share != 0 || rep.LoggedOut != 2 || f.expired != 0 {
 			t.Errorf("%+v\n%+v", p, rep)
 		}
 	})

@@ -18,14 +18,16 @@ type PlayReport struct {
 	ConnectsFailed int `json:"connects_failed"`
 
 	// Snapshots came during the play; Expected is SnapshotRate, which is the server's (20 if it does not say), times
-	// the time that players were connected during the play. Share is Snapshots / Expected.
+	// the time that players were connected during the play, or could have been had they not failed to connect. Share is
+	// Snapshots / Expected.
 	SnapshotRate float64 `json:"snapshot_rate"`
 	Snapshots    int64   `json:"snapshots"`
 	Expected     float64 `json:"snapshots_expected"`
 	Share        float64 `json:"snapshots_share"`
 	PerSecond    float64 `json:"snapshots_per_s"`
-	// Missing are the snapshots that did not come between two that did, by their ticks, time without a connection
-	// included; Gaps is in how many places.
+	// Missing are the snapshots that did not come between two that did, time without a connection included: as many as
+	// there must have been by the ticks of those two, which at rates that do not divide 60 may be less than there were.
+	// Gaps is in how many places.
 	Missing      int64           `json:"snapshots_missing"`
 	Gaps         int64           `json:"gaps"`
 	InterArrival latency.Summary `json:"inter_arrival"` // of a player's snapshots

@@ -65,9 +65,14 @@ func (t *playTally) within(from, to time.Duration) time.Duration {
 	return max(0, min(to, time.Duration(t.to.Load()))-max(from, time.Duration(t.from.Load())))
 }
 
-// snapshotsIn returns how many snapshots there are in so many ticks.
+// snapshotsIn returns how many snapshots there are at least in so many ticks, the last of which has one. The server sends
+// one in each tick in which floor(tick*rate/TickRate) grows; where in that pattern the ticks lie is not known. No ticks,
+// or less, have none.
 func (t *playTally) snapshotsIn(ticks uint32) int64 {
-	return int64(math.Round(float64(ticks) * t.rate / rushgate.TickRate))
+	if ticks == 0 || ticks > math.MaxInt32 {
+		return 0
+	}
+	return int64(math.Floor(float64(ticks-1)*t.rate/rushgate.TickRate)) + 1
 }
 
 func (t *playTally) connectFailed(err error) {
@@ -115,7 +120,7 @@ func (t *playTally) fill(rep *Report) {
 	r.Players, r.ConnectsFailed = t.players, t.failed
 	r.Seconds = time.Duration(t.to.Load() - t.from.Load()).Seconds()
 	r.SnapshotRate = t.rate
-	r.Snapshots, r.Expected = v.snapshots, c.playing.Seconds()*t.rate
+	r.Snapshots, r.Expected = v.snapshots, (c.playing.Seconds()+float64(t.failed)*r.Seconds)*t.rate
 	if r.Expected > 0 {
 		r.Share = float64(r.Snapshots) / r.Expected
 	}

@@ -34,7 +34,8 @@ no answer in time.
 
 With --play, who is in also connects to the world by UDP, walks about, and checks every snapshot. The report then tells,
 for the time after all are in (--duration), how many snapshots came out of how many, how evenly, and what the node says
-of its ticks and its CPU time meanwhile. Each client takes two open files: see "ulimit -Hn".
+of its ticks and its CPU time meanwhile. The exit status is then also 1 if any client that got in could not connect, or
+if no snapshot came. Each client takes two open files: see "ulimit -Hn".
 
   rushgate stress burst --clients 1000                    a thousand registrations at once, on this machine
   rushgate stress burst --clients 1000 --mode login       the same accounts, later
@@ -43,8 +44,12 @@ of its ticks and its CPU time meanwhile. Each client takes two open files: see "
 
 Only aim this at servers that are yours.`
 
-// errTimeouts ends a run in which someone was left without an answer.
-var errTimeouts = errors.New("clients timed out")
+var (
+	// errTimeouts ends a run in which someone was left without an answer.
+	errTimeouts = errors.New("clients timed out")
+	// errNoPlay ends a run with --play in which someone who got in could not play, or nobody did.
+	errNoPlay = errors.New("not everyone could play")
+)
 
 // stressFlags are the settings of a run as the command line has them.
 type stressFlags struct {
@@ -117,8 +122,20 @@ func runStress(ctx context.Context, args []string, stdout, stderr io.Writer) err
 			return err
 		}
 	}
+	return v.verdict(report)
+}
+
+// verdict returns what was wrong with the server in a run, for the exit status.
+func (v *stressFlags) verdict(report *stress.Report) error {
 	if n := report.TimedOut; n > 0 {
 		return fmt.Errorf("%w: %d of %d", errTimeouts, n, v.clients.value)
+	}
+	p := report.Play // nil if nobody got in, or the run was interrupted before
+	switch {
+	case p != nil && p.ConnectsFailed > 0:
+		return fmt.Errorf("%w: %d of %d could not connect", errNoPlay, p.ConnectsFailed, p.ConnectsFailed+p.Players)
+	case bool(v.play) && !report.Interrupted && (p == nil || p.Snapshots == 0):
+		return fmt.Errorf("%w: no snapshot came", errNoPlay)
 	}
 	return nil
 }

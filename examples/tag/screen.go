@@ -16,6 +16,8 @@ const (
 	// keptViews are enough to find the delay's beginning among them.
 	keptViews = 8
 
+	home = "\x1b[H\x1b[J" // go to the top left, and clear what is below
+
 	columns, rows = 48, 24 // of the picture; a character is about twice as high as wide
 )
 
@@ -69,7 +71,7 @@ func (s *screen) draw(now time.Time) {
 		put(&others[i], others[i].Name[0])
 	}
 	put(&self, '@')
-	b := bytes.NewBufferString("\x1b[H\x1b[J") // to the top left, and clear what is below
+	b := bytes.NewBufferString(home)
 	for i := range picture {
 		b.Write(picture[i][:])
 		b.WriteByte('\n')

@@ -33,8 +33,9 @@ func (h *Histogram) Detailed() Summary {
 }
 
 // Since returns the figures of what was recorded between an earlier summary of the same histogram and s, both from
-// [Histogram.Detailed], without Buckets. The error wraps [ErrNoInterval] if they have no buckets or do not belong together,
-// because one is from before a restart, say.
+// [Histogram.Detailed], without Buckets. The error wraps [ErrNoInterval] if one has no buckets, or if s has less than the
+// earlier one in some bucket or in Sum, as after a restart. A restart cannot be told if s has caught up in all of them by
+// then; the figures are meaningless in that case.
 func (s Summary) Since(earlier Summary) (Summary, error) {
 	counts, err := parseBuckets(s)
 	if err != nil {
@@ -43,6 +44,9 @@ func (s Summary) Since(earlier Summary) (Summary, error) {
 	before, err := parseBuckets(earlier)
 	if err != nil {
 		return Summary{}, err
+	}
+	if s.Sum < earlier.Sum {
+		return Summary{}, fmt.Errorf("%w: the earlier one has a greater sum", ErrNoInterval)
 	}
 	for us, n := range before {
 		counts[us] -= n

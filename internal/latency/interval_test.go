@@ -58,6 +58,7 @@ func TestSinceOfWhatDoesNotBelongTogether(t *testing.T) {
 	b.RecordN(time.Second, 2)
 	for name, pair := range map[string][2]Summary{
 		"restarted":     {b.Detailed(), a.Detailed()},
+		"lesser sum":    {{Count: 2, Sum: 1, Buckets: "1:2"}, {Count: 1, Sum: 2, Buckets: "1:1"}},
 		"no buckets":    {a.Summary(), {}},
 		"none earlier":  {a.Detailed(), a.Summary()},
 		"no colon":      {{Count: 1, Buckets: "12"}, {}},
