@@ -28,13 +28,19 @@ type field struct {
 	boolean bool // true or false, and not a string
 }
 
+// form is what a request with credentials may hold.
+type form struct {
+	fields []field
+	name   func(string) (string, error) // which names there can be
+}
+
 var (
-	registerFields = []field{{name: "username"}, {name: "password"}, {name: "attempt_id"}}
-	loginFields    = append(slices.Clip(registerFields), field{name: "takeover", boolean: true})
+	registerForm = form{[]field{{name: "username"}, {name: "password"}, {name: "attempt_id"}}, rushgate.ParseUsername}
+	loginForm    = form{append(slices.Clip(registerForm.fields), field{name: "takeover", boolean: true}), rushgate.LoginName}
 )
 
-// readCredentials reads the body of a registration or login, which may have the given fields. Its errors are [malformed].
-func readCredentials(r *http.Request, known []field) (credentials, error) {
+// readCredentials reads the body of a registration or login. Its errors are [malformed].
+func readCredentials(r *http.Request, f form) (credentials, error) {
 	body, err := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -43,12 +49,12 @@ func readCredentials(r *http.Request, known []field) (credentials, error) {
 	case err != nil:
 		return credentials{}, malformed{"The body could not be read."}
 	}
-	return parseCredentials(body, known)
+	return parseCredentials(body, f)
 }
 
 // parseCredentials checks everything about credentials that can be checked without asking anyone.
-func parseCredentials(body []byte, known []field) (credentials, error) {
-	fields, err := readFields(body, known)
+func parseCredentials(body []byte, f form) (credentials, error) {
+	fields, err := readFields(body, f.fields)
 	if err != nil {
 		return credentials{}, err
 	}
@@ -58,7 +64,7 @@ func parseCredentials(body []byte, known []field) (credentials, error) {
 		return credentials{}, malformed{"Both username and password are needed."}
 	}
 	var c credentials
-	if c.username, err = rushgate.ParseUsername(username); err != nil {
+	if c.username, err = f.name(username); err != nil {
 		return credentials{}, malformed{sentence(err)}
 	}
 	if c.password, err = rushgate.ParsePassword(password); err != nil {

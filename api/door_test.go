@@ -271,6 +271,9 @@ func TestMalformedRequests(t *testing.T) {
 	}
 	for _, tt := range tests {
 		for _, path := range []string{"/v1/login", "/v1/register"} {
+			if path == "/v1/login" && strings.HasSuffix(tt.name, " name") {
+				continue // names of imported accounts may break the rules for new ones
+			}
 			e := d.call(t, "POST", path, tt.body, "192.0.2.1", "")
 			e.want(t, tt.name, 400, rushgate.MissingCredentials)
 			if m, _ := e.json["message"].(string); !strings.Contains(m, tt.message) {

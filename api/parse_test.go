@@ -25,10 +25,12 @@ func FuzzParseCredentials(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if c, err := parseCredentials(body, registerFields); err == nil && c.takeover {
-			t.Fatal("accepted a registration that takes over")
+		if c, err := parseCredentials(body, registerForm); err == nil {
+			if name, err := rushgate.ParseUsername(c.username); c.takeover || err != nil || name != c.username {
+				t.Fatalf("accepted a registration of %q, takeover %v", c.username, c.takeover)
+			}
 		}
-		c, err := parseCredentials(body, loginFields)
+		c, err := parseCredentials(body, loginForm)
 		if err != nil {
 			var m malformed
 			if !errors.As(err, &m) || m.message == "" || rushgate.ReasonOf(err) != rushgate.MissingCredentials {
@@ -36,7 +38,7 @@ func FuzzParseCredentials(f *testing.F) {
 			}
 			return
 		}
-		if name, err := rushgate.ParseUsername(c.username); err != nil || name != c.username {
+		if name, err := rushgate.LoginName(c.username); err != nil || name != c.username {
 			t.Fatalf("accepted the username %q, which is not canonical", c.username)
 		}
 		if pw, err := rushgate.ParsePassword(c.password); err != nil || pw != c.password {

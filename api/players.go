@@ -53,11 +53,11 @@ func (h *handler) login(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, status int) {
-	known := registerFields
+	f := registerForm
 	if kind == auth.Login {
-		known = loginFields
+		f = loginForm
 	}
-	c, err := readCredentials(r, known)
+	c, err := readCredentials(r, f)
 	if err != nil {
 		h.refuse(w, err)
 		return

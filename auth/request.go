@@ -21,7 +21,7 @@ const (
 // Request is a player's wish to be let in.
 type Request struct {
 	Kind Kind
-	// Username is canonical, as returned by [rushgate.ParseUsername].
+	// Username is canonical, as returned by [rushgate.ParseUsername], or for a login by [rushgate.LoginName].
 	Username string
 	// Password is as returned by [rushgate.ParsePassword]. It is a secret.
 	Password string

@@ -26,6 +26,8 @@ type Backend string
 const (
 	// SQLite keeps them in the data folder.
 	SQLite Backend = "sqlite"
+	// Redis keeps them in a Redis or Valkey that several nodes may share.
+	Redis Backend = "redis"
 	// Memory forgets them when the node stops.
 	Memory Backend = "memory"
 )
@@ -76,6 +78,10 @@ type Config struct {
 	DataDir string
 	// Backend is the store. Default [SQLite].
 	Backend Backend
+	// RedisURLs, RedisSentinel and RedisPrefix say where the store [Redis] is; see [redis.Options]. They are for that
+	// store only.
+	RedisURLs                  []string
+	RedisSentinel, RedisPrefix string
 
 	// TLS serves HTTPS, with a self-signed certificate kept in DataDir unless TLSCert and TLSKey are given.
 	TLS bool
@@ -186,8 +192,11 @@ func (c Config) validate() error {
 	duration("request age", c.MaxAge)
 	duration("session timeout", c.SessionTimeout)
 	duration("drain timeout", c.DrainTimeout)
-	if c.Backend != SQLite && c.Backend != Memory {
-		errs = append(errs, fmt.Errorf("%w: store is %q, want sqlite or memory", ErrInvalidConfig, c.Backend))
+	if c.Backend != SQLite && c.Backend != Redis && c.Backend != Memory {
+		errs = append(errs, fmt.Errorf("%w: store is %q, want sqlite, redis or memory", ErrInvalidConfig, c.Backend))
+	}
+	if c.Backend != Redis && (len(c.RedisURLs) > 0 || c.RedisSentinel != "" || c.RedisPrefix != "") {
+		errs = append(errs, fmt.Errorf("%w: an address of Redis, but the store is %s", ErrInvalidConfig, c.Backend))
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		errs = append(errs, fmt.Errorf("%w: a TLS certificate needs its key and the other way round", ErrInvalidConfig))

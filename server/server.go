@@ -3,7 +3,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +20,6 @@ import (
 	"github.com/rushgate/rushgate/auth"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/realm"
-	"github.com/rushgate/rushgate/store/memory"
-	"github.com/rushgate/rushgate/store/sqlite"
 	"github.com/rushgate/rushgate/world"
 )
 
@@ -31,12 +27,14 @@ import (
 type Server struct {
 	cfg      Config
 	store    rushgate.Store
+	lock     *os.File // keeps other nodes off the data folder; nil where the store does
 	pool     *auth.Pool
 	realm    *realm.Realm
 	channel  *channel // nil: none
 	front    *http.Server
 	operator *http.Server
 	draining atomic.Bool
+	circuit  func() any // the state of the way to the store, or nil
 
 	httpAddr, adminAddr net.Addr
 
@@ -84,7 +82,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	undo = append(undo, func() { err = errors.Join(err, s.store.Close()) })
+	undo = append(undo, func() { err = errors.Join(err, s.closeStore()) })
 	if s.channel, err = openChannel(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -126,28 +124,6 @@ func (s *Server) UDPAddr() net.Addr {
 		return nil
 	}
 	return net.UDPAddrFromAddrPort(s.channel.conn.LocalAddr())
-}
-
-// openStore opens the store and names this run of the node.
-func (s *Server) openStore(ctx context.Context) (rushgate.Instance, error) {
-	in := rushgate.Instance{Node: rand.Text(), Run: rand.Text()}
-	if s.cfg.Backend == Memory {
-		s.store = memory.New(memory.Options{})
-		return in, nil
-	}
-	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
-		return in, fmt.Errorf("server: data folder: %w", err)
-	}
-	store, err := sqlite.Open(ctx, filepath.Join(s.cfg.DataDir, DatabaseName), sqlite.Options{})
-	if err != nil {
-		return in, fmt.Errorf("server: %w", err)
-	}
-	// Only after the database: its lock also keeps a second node off this data folder.
-	if in.Node, err = nodeID(s.cfg.DataDir); err != nil {
-		return in, errors.Join(err, store.Close())
-	}
-	s.store = store
-	return in, nil
 }
 
 // assemble makes the parts and connects them.
@@ -209,6 +185,9 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 		door.ConnectToken = s.channel.connectToken
 		sections["channel"] = func() any { return s.channel.server.Stats() }
 	}
+	if s.circuit != nil {
+		sections["store"] = s.circuit
+	}
 	conns := connLimit(s.cfg.MaxConns)
 	if conns < s.cfg.MaxConns {
 		s.cfg.Logger.Warn("the limit on open files allows fewer connections than configured", "configured", s.cfg.MaxConns, "allowed", conns)
@@ -266,9 +245,7 @@ func (s *Server) stop() error {
 		}
 	}
 	s.serving.Wait()
-	if e := s.store.Close(); e != nil {
-		err = errors.Join(err, fmt.Errorf("server: close store: %w", e))
-	}
+	err = errors.Join(err, s.closeStore())
 	s.cfg.Logger.Info("stopped", "took", time.Since(start).Round(time.Millisecond))
 	return err
 }

@@ -82,7 +82,7 @@ func (f *flags) parseName(args []string, stdout io.Writer, whyNoMore string) (st
 	default:
 		return "", usagef("unexpected argument after the name: %s", whyNoMore)
 	}
-	name, err := rushgate.ParseUsername(names[0])
+	name, err := rushgate.LoginName(names[0])
 	if err != nil {
 		return "", usagef("%q is no player's name: %w", names[0], err)
 	}
@@ -169,6 +169,9 @@ password is asked for twice on a terminal, without being shown; otherwise it is 
 	name, hasher, err := v.parseHashing(f, args, stdout)
 	if err != nil {
 		return err
+	}
+	if _, err := rushgate.ParseUsername(name); err != nil { // an imported player could have it, a new one cannot
+		return usagef("%q is no player's name: %w", name, err)
 	}
 	return v.withStore(ctx, true, func(store *sqlite.Store) error {
 		if a, err := store.LoadAccounts(ctx, []string{name}); err != nil {

@@ -64,12 +64,12 @@ var errRefused = errors.New("not all records were imported")
 type importFlags struct {
 	file, from, data, world, jsonFile text
 	db                                choice
-	redisURLs                         words
+	redis                             redisFlags
 	dryRun                            toggle
 }
 
 func newImportFlags() *importFlags {
-	return &importFlags{data: server.DefaultDataDir, db: choice{"sqlite", []string{"sqlite", "redis"}}}
+	return &importFlags{data: server.DefaultDataDir, redis: newRedisFlags(), db: choice{"sqlite", []string{"sqlite", "redis"}}}
 }
 
 func (v *importFlags) declare() *flags {
@@ -78,7 +78,7 @@ func (v *importFlags) declare() *flags {
 	f.add(&v.from, "from", "", "`URL` of the old game's Redis: redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS")
 	f.add(&v.db, "db", "MMORPG_DB_BACKEND", "`STORE` to import into: sqlite or redis")
 	f.add(&v.data, "data", "", "`DIR` with the SQLite database: what the node is started with")
-	f.add(&v.redisURLs, "redis-url", "", "`URLS` of the Redis or Valkey to import into, or of some servers of the Cluster, separated by commas; default redis://127.0.0.1:6379")
+	v.redis.declare(f)
 	f.add(&v.world, "world", "", "`FILE` that defines the world, if the node is started with one: it says what level experience is worth")
 	f.add(&v.dryRun, "dry-run", "", "write nothing")
 	f.add(&v.jsonFile, "json", "", "`FILE` for the report as JSON")
@@ -137,7 +137,7 @@ func (v *importFlags) source() (legacy.Source, error) {
 // withStore opens the store to import into for one job. A dry run makes nothing, and gets nil if there is no store yet.
 func (v *importFlags) withStore(ctx context.Context, job func(rushgate.Store) error) error {
 	if v.db.value == "redis" {
-		store, err := redis.Open(ctx, redis.Options{URLs: v.redisURLs})
+		store, err := redis.Open(ctx, redis.Options{URLs: v.redis.addresses(), SentinelMaster: string(v.redis.sentinel), Prefix: string(v.redis.prefix)})
 		if err != nil {
 			return fmt.Errorf("open the store: %w", err)
 		}

@@ -28,6 +28,7 @@ type serveFlags struct {
 	protocolID                                      hexID
 	snapshotRate, threads                           number
 	db, logFormat, logLevel, kernel                 choice
+	redis                                           redisFlags
 	pepper                                          text
 	tls, insecure                                   toggle
 	proxies                                         prefixes
@@ -47,7 +48,8 @@ func newServeFlags() *serveFlags {
 		snapshotRate:   number{realm.DefaultSnapshotRate, 1, realm.MaxSnapshotRate},
 		threads:        number{min(runtime.GOMAXPROCS(0), realm.MaxSnapshotWorkers), 1, realm.MaxSnapshotWorkers},
 		data:           server.DefaultDataDir,
-		db:             choice{"sqlite", []string{"sqlite", "memory"}},
+		db:             choice{"sqlite", []string{"sqlite", "redis", "memory"}},
+		redis:          newRedisFlags(),
 		logFormat:      choice{"text", []string{"text", "json"}},
 		logLevel:       choice{"info", []string{"debug", "info", "warn", "error"}},
 		kernel:         choice{"auto", password.Kernels()},
@@ -84,7 +86,8 @@ Each flag with a name in brackets can be set by that environment variable instea
 	f.add(&v.threads, "worker-threads", "MMORPG_WORKER_THREADS", "`N` goroutines encode and send snapshots, 1 to 64; unless set, as many as there are cores")
 	f.add(&v.protocolID, "protocol-id", "", "`HEX` number that tells games and their incompatible versions apart on the realtime channel")
 	f.add(&v.data, "data", "", "`DIR` for the database, the node's id, its keys and its certificate")
-	f.add(&v.db, "db", "MMORPG_DB_BACKEND", "`STORE` for players: sqlite, or memory, which forgets everything at the end")
+	f.add(&v.db, "db", "MMORPG_DB_BACKEND", "`STORE` for players: sqlite, redis (also Valkey), which nodes can share, or memory, which forgets everything at the end")
+	v.redis.declare(f)
 	f.add(&v.tls, "tls", "", "serve HTTPS; without --tls-cert with a self-signed certificate, kept in the data folder")
 	f.add(&v.cert, "tls-cert", "", "`FILE` with the certificate chain for HTTPS, PEM")
 	f.add(&v.key, "tls-key", "", "`FILE` with the certificate's key, PEM")
@@ -144,6 +147,9 @@ func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
 		HashKernel: v.kernel.value, PepperFile: string(v.pepper),
 		MaxPlayers: v.players.value, MessagesPerTick: v.messages.value, SessionTimeout: v.sessionTimeout.value,
 		DrainTimeout: v.drain.value, Seed: uint64(v.seed), Zones: v.zones,
+	}
+	if cfg.Backend == server.Redis {
+		cfg.RedisURLs, cfg.RedisSentinel, cfg.RedisPrefix = v.redis.addresses(), string(v.redis.sentinel), string(v.redis.prefix)
 	}
 	if cfg.QueueDepth == 0 {
 		cfg.QueueDepth = server.Unbounded

@@ -93,6 +93,9 @@ func (s *Store) pipeline(ctx context.Context, commands []command) ([]rueidis.Red
 	case ctx.Err() != nil:
 		s.breaker.done(trial, abandoned)
 		return nil, fmt.Errorf("redis: %w", ctx.Err())
+	case errors.Is(err, context.DeadlineExceeded): // ours, which callers must not take for their own
+		s.breaker.done(trial, failed)
+		return nil, fmt.Errorf("redis: %w: no answer within %v", rushgate.ErrUnavailable, callTimeout)
 	case isUnavailable(err):
 		s.breaker.done(trial, failed)
 		return nil, fmt.Errorf("redis: %w: %w", rushgate.ErrUnavailable, err)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"github.com/rushgate/rushgate/internal/filelock"
 	"io/fs"
 	"net/url"
 	"os"
@@ -17,7 +18,7 @@ import (
 var (
 	// ErrLocked refuses a database that another store has open, in this process or another. The lock goes with its
 	// holder, however that ends.
-	ErrLocked = errors.New("database is in use by another process")
+	ErrLocked = filelock.ErrLocked
 	// ErrForeign refuses a file that is not a Rushgate database.
 	ErrForeign = errors.New("not a Rushgate database")
 )

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/filelock"
 	"github.com/rushgate/rushgate/store/internal/wanted"
 )
 
@@ -87,7 +88,7 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	}
 	// No descriptor of the database may be opened before the lock is held: closing it would strip the locks of a
 	// store that this very process has on the file (POSIX record locks belong to the process).
-	if s.lock, err = acquireLock(file + ".lock"); err != nil {
+	if s.lock, err = filelock.Acquire(file + ".lock"); err != nil {
 		return nil, err
 	}
 	if err := create(file); err != nil {

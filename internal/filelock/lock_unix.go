@@ -1,6 +1,6 @@
 //go:build unix
 
-package sqlite
+package filelock
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// acquireLock takes an advisory lock on a file, which closing the file or the death of the process gives back. The
+// Acquire takes an advisory lock on a file, made if it is not there, which closing the file or the death of the process gives back. The
 // file itself stays: deleting it would let two processes lock two files of the same name.
-func acquireLock(name string) (*os.File, error) {
+func Acquire(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err

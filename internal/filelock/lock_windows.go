@@ -1,4 +1,4 @@
-package sqlite
+package filelock
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 // errSharingViolation is ERROR_SHARING_VIOLATION: someone else has the file open.
 const errSharingViolation = syscall.Errno(32)
 
-// acquireLock opens a file that it shares with nobody, until the file is closed or the process ends.
-func acquireLock(name string) (*os.File, error) {
+// Acquire opens a file that it shares with nobody, until the file is closed or the process ends.
+func Acquire(name string) (*os.File, error) {
 	p, err := syscall.UTF16PtrFromString(name)
 	if err != nil {
 		return nil, err

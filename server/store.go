@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/filelock"
+	"github.com/rushgate/rushgate/store/memory"
+	"github.com/rushgate/rushgate/store/redis"
+	"github.com/rushgate/rushgate/store/sqlite"
+)
+
+// openStore opens the store and names this run of the node.
+func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error) {
+	in = rushgate.Instance{Node: rand.Text(), Run: rand.Text()}
+	if s.cfg.Backend == Memory {
+		s.store = memory.New(memory.Options{})
+		return in, nil
+	}
+	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
+		return in, fmt.Errorf("server: data folder: %w", err)
+	}
+	database := filepath.Join(s.cfg.DataDir, DatabaseName)
+	if s.cfg.Backend == Redis {
+		// The lock that the database would have: two nodes with one id would take each other's players.
+		if s.lock, err = filelock.Acquire(database + ".lock"); err != nil {
+			return in, fmt.Errorf("server: data folder: %w", err)
+		}
+		s.store, err = s.openRedis(ctx)
+	} else {
+		s.store, err = sqlite.Open(ctx, database, sqlite.Options{})
+	}
+	if err != nil {
+		s.store = nil
+		return in, errors.Join(fmt.Errorf("server: %w", err), s.closeStore())
+	}
+	if in.Node, err = nodeID(s.cfg.DataDir); err != nil { // only now that nobody else can be making one
+		return in, errors.Join(err, s.closeStore())
+	}
+	return in, nil
+}
+
+// openRedis opens the store on Redis and warns of settings that lose what it acknowledges.
+func (s *Server) openRedis(ctx context.Context) (rushgate.Store, error) {
+	store, err := redis.Open(ctx, redis.Options{
+		URLs: s.cfg.RedisURLs, SentinelMaster: s.cfg.RedisSentinel, Prefix: s.cfg.RedisPrefix, Logger: s.cfg.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	warnings, err := store.Durability(ctx)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	for _, w := range warnings {
+		s.cfg.Logger.Warn("Redis may lose what it acknowledges, see docs/operations.md", "because", w)
+	}
+	s.circuit = func() any { return store.Stats() }
+	return store, nil
+}
+
+// closeStore closes what openStore has opened.
+func (s *Server) closeStore() (err error) {
+	if s.store != nil {
+		if e := s.store.Close(); e != nil {
+			err = fmt.Errorf("server: close store: %w", e)
+		}
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+	}
+	return err
+}
