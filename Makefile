@@ -43,7 +43,8 @@ unit: ## run the tests with the race detector, and check that the static binary 
 	@grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' . | wc -l | grep -qx "$(words $(FUZZ))" || { echo "FUZZ in the Makefile does not list every fuzz test"; exit 1; }
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/rushgate
 	GOARCH=arm64 $(GO) vet ./internal/pbkdf2x ./netcode
-	GOOS=darwin $(GO) vet ./netcode
+	GOOS=darwin $(GO) vet ./netcode ./realm
+	GOOS=windows $(GO) vet ./netcode
 	$(GO) test -tags netcode_portable -run UDP ./netcode
 	RUSHGATE_REQUIRE_REDIS=1 $(GO) test -race ./...
 	$(GO) test -tags purego ./internal/pbkdf2x

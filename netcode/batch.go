@@ -38,11 +38,17 @@ func newOutbox(conn Conn, stats *counters, protocolID uint64) *outbox {
 	return o
 }
 
+// path is where a datagram goes, and the address of this machine it leaves from; see Message.Local.
+type path struct {
+	addr  netip.AddrPort
+	local netip.Addr
+}
+
 // add seals one packet and, when that fills the outbox, flushes it.
-func (o *outbox) add(to netip.AddrPort, aead cipher.AEAD, t packetType, seq uint64, data []byte) error {
+func (o *outbox) add(to path, aead cipher.AEAD, t packetType, seq uint64, data []byte) error {
 	m := &o.messages[o.n]
 	m.N = len(sealPacket(m.Buf[:0], &o.scratch, aead, o.protocolID, t, seq, data))
-	m.Addr = to
+	m.Addr, m.Local = to.addr, to.local
 	o.n++
 	o.bytes += m.N
 	if o.n == len(o.messages) {
@@ -54,11 +60,11 @@ func (o *outbox) add(to netip.AddrPort, aead cipher.AEAD, t packetType, seq uint
 // keepAlive adds a connection keep-alive packet, which tells the peer its slot.
 func (o *outbox) keepAlive(p *Peer) error {
 	data := appendKeepAlive(o.small[:0], keepAlive{index: p.index, maxClients: p.maxClients})
-	return o.add(p.addr, p.seal, packetKeepAlive, p.nextSequence(), data)
+	return o.add(p.path(), p.seal, packetKeepAlive, p.nextSequence(), data)
 }
 
 // flush sends what is waiting. Whatever the network says, the outbox is empty afterwards: the protocol sends no
-// datagram twice.
+// datagram twice. The network does not say which datagrams it refused, so the bytes of all of them are counted.
 func (o *outbox) flush() error {
 	if o.n == 0 {
 		return nil
@@ -84,8 +90,7 @@ func (s *Server) NewBatch() *Batch {
 
 // Add seals payload, 1 to MaxPayload bytes, for p at once, so that the caller may reuse the slice. Until something has
 // come from the peer, a keep-alive goes before every payload: without one the client does not know yet that it is
-// connected. A full batch flushes itself; should that fail,
-// Add returns the error and the payload may be lost.
+// connected. A full batch flushes itself; should that fail, Add returns the error and the payload may be lost.
 //
 // Add returns ErrDisconnected for a peer whose connection has ended, and an error that wraps ErrPayloadSize for a
 // payload of the wrong size; both leave the batch as it was.
@@ -104,7 +109,7 @@ func (b *Batch) Add(p *Peer, payload []byte) error {
 	if !p.sent.Load() { // a load first: most peers of a batch were sent to since the last pass
 		p.sent.Store(true)
 	}
-	return b.out.add(p.addr, p.seal, packetPayload, p.nextSequence(), payload)
+	return b.out.add(p.path(), p.seal, packetPayload, p.nextSequence(), payload)
 }
 
 // Flush sends what Add collected. Datagrams that the network refuses are lost, as any datagram may be, and counted in

@@ -20,6 +20,10 @@ const (
 	// drainTime is how long a client that was kept from reading looks for packets that arrived meanwhile before it
 	// believes in the silence.
 	drainTime = 50 * time.Millisecond
+
+	// maxReadErrors is how many failed reads between two wake-ups are repeated at once. An error that an outsider caused
+	// must not keep the client from reading what waits behind it; a socket that always fails must not make it spin.
+	maxReadErrors = 16
 )
 
 // errClosed is what a closed client returns.
@@ -28,8 +32,9 @@ var errClosed = fmt.Errorf("netcode: %w", net.ErrClosed)
 // ClientOptions change how a Client connects. The zero value is ready to use.
 type ClientOptions struct {
 	// Dial makes the socket for a server address; nil means a connected UDP socket. The socket receives datagrams
-	// of that server only, a Read takes one of them, and its Write does not block for long. Read errors that answer
-	// what was sent, ICMP refusals for instance, are ignored: the server may come back.
+	// of that server only, a Read takes one of them, and its Write does not block for long. Only read errors that wrap
+	// net.ErrClosed or io.EOF end the connection. Others, ICMP refusals for instance, can be caused by outsiders, and
+	// the server may come back; the timeout of the token decides.
 	Dial func(ctx context.Context, server netip.AddrPort) (net.Conn, error)
 
 	// OnState, if not nil, is called with each new state on the goroutine that is in Dial, Read, or Close. The next
@@ -48,7 +53,8 @@ type Client struct {
 	start  time.Time // the zero of all times below: durations of the monotonic clock
 
 	state      atomic.Int32
-	lastSent   atomic.Int64 // time.Duration since start
+	lastSent   atomic.Int64  // time.Duration since start
+	done       chan struct{} // closed when the client has ended
 	conn       net.Conn
 	index      int
 	maxClients int
@@ -60,7 +66,7 @@ type Client struct {
 	draining bool          // the next deadline ends drainTime
 	replay   replayWindow
 	scratch  scratch
-	refusals uint64                    // errors of reads
+	failures int                       // reads that failed since the last wake-up
 	response [challengePacketSize]byte // the challenge, which is returned as it is
 	packet   [maxPacket + 1]byte       // a datagram that is too long must not be cut to a packet that opens
 
@@ -72,7 +78,6 @@ type sendingHalf struct {
 	mu       sync.Mutex
 	ended    error // why nothing is sent any more
 	sequence uint64
-	count    uint64 // datagrams handed to sockets
 	scratch  scratch
 	packet   [maxPacket]byte
 }
@@ -83,8 +88,10 @@ type sendingHalf struct {
 // Dial only, not the connection.
 //
 // The error wraps a StateError. Its state is what happened at the last address, or StateTokenExpired, or
-// StateInvalidToken; it is StateDisconnected beside the error of ctx or of ClientOptions.Dial. A token is good for one
-// Dial, because its keys must not seal twice from the same sequence number on.
+// StateInvalidToken; it is StateDisconnected beside the error of ctx or of ClientOptions.Dial. If the last address did
+// not answer the request, or there was no socket for it, but an earlier one denied the client, the state is
+// StateDenied: a server that is full says more than one that may not be there. A token is good for one Dial, because
+// its keys must not seal twice from the same sequence number on.
 func Dial(ctx context.Context, token []byte, opts ClientOptions) (*Client, error) {
 	t, err := ParseConnectToken(token)
 	if err != nil {
@@ -94,14 +101,22 @@ func Dial(ctx context.Context, token []byte, opts ClientOptions) (*Client, error
 		return nil, fmt.Errorf("%w: %w", StateError{StateInvalidToken}, err)
 	}
 	c := newClient(t, opts)
+	var denied error
 	for _, server := range t.Addresses {
 		if err = c.connect(ctx, server); err == nil {
 			return c, nil
 		}
 		err = fmt.Errorf("%w (server %v)", err, server)
+		if errors.Is(err, StateError{StateDenied}) {
+			denied = err
+		}
 		if errors.Is(err, StateError{StateTokenExpired}) {
 			break
 		}
+	}
+	unanswered := errors.Is(err, StateError{StateRequestTimedOut}) || errors.Is(err, StateError{StateDisconnected})
+	if denied != nil && unanswered && ctx.Err() == nil {
+		err = denied
 	}
 	return nil, c.end(err, ctx.Err() != nil)
 }
@@ -116,6 +131,7 @@ func newClient(t *ConnectToken, opts ClientOptions) *Client {
 		sealer: newAEAD(&t.ClientToServer),
 		opener: newAEAD(&t.ServerToClient),
 		start:  time.Now(),
+		done:   make(chan struct{}),
 	}
 }
 
@@ -182,8 +198,8 @@ func (c *Client) setState(s State) {
 // which the connection goes on.
 //
 // Every other error is final and returned from then on: StateError with StateDisconnected if the server ended the
-// connection or the socket failed, with StateTimedOut if the server fell silent; an error that wraps net.ErrClosed after
-// Close.
+// connection or the socket was closed, with StateTimedOut if the server fell silent, or the socket failed, for the
+// token's timeout; an error that wraps net.ErrClosed after Close.
 func (c *Client) Read(buf []byte) (int, error) {
 	for {
 		payload, err := c.step(context.Background())
@@ -209,6 +225,9 @@ func (c *Client) Write(payload []byte) error {
 	}
 	return c.send(packetPayload, payload)
 }
+
+// Format writes the client's state whatever the verb is.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "netcode client, %v", c.State()) }
 
 // State returns what the client is doing now.
 func (c *Client) State() State { return State(c.state.Load()) }
@@ -239,6 +258,7 @@ func (c *Client) end(err error, sayGoodbye bool) error {
 		}
 	}
 	c.sending.ended = err
+	close(c.done)
 	c.sending.mu.Unlock()
 
 	if c.conn != nil {

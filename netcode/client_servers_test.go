@@ -91,13 +91,55 @@ func TestSequenceNumbersAcrossServers(t *testing.T) {
 func TestClientFailsAsTheLastServerDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := memnet.New(memnet.Options{})
-		token, first, second := threeServers(t, network, nil)
+		token, first, second := threeServers(t, network, func(s *TokenSpec) { s.Addresses = testAddrs[:2] })
 		a := knock(t.Context(), t, network, token)
 		first.expect(packetRequest)
 		first.deny()
-		second.expect(packetRequest)
-		second.deny()
-		a.fails(StateRequestTimedOut, 5*time.Second, StateSendingRequest, StateRequestTimedOut)
+		second.reach(StateSendingResponse)
+		a.fails(StateResponseTimedOut, 5*time.Second+challengeDelay, StateSendingRequest, StateSendingResponse,
+			StateResponseTimedOut)
+	})
+}
+
+// That a server is full is worth more to know than that another does not answer, or cannot be reached. A server with
+// two addresses does not even answer at the second, because a token is bound to the address that first presented it.
+func TestDenialOutranksSilence(t *testing.T) {
+	for name, reachable := range map[string]bool{"silence": true, "no socket": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				network := memnet.New(memnet.Options{})
+				token, first, _ := threeServers(t, network, func(s *TokenSpec) { s.Addresses = testAddrs[:2] })
+				dial, after := dialOn(network), 5*time.Second
+				if !reachable {
+					after = 0
+				}
+				a := knockWith(t.Context(), t, token, func(ctx context.Context, server netip.AddrPort) (net.Conn, error) {
+					if server != testAddrs[0] && !reachable {
+						return nil, errors.New("no route")
+					}
+					return dial(ctx, server)
+				})
+				first.expect(packetRequest)
+				first.deny()
+				a.fails(StateDenied, after, StateSendingRequest, StateDenied)
+			})
+		})
+	}
+}
+
+func TestContextOutranksADenial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := memnet.New(memnet.Options{})
+		token, first, _ := threeServers(t, network, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		a := knock(ctx, t, network, token)
+		first.expect(packetRequest)
+		first.deny()
+		a.fails(StateDisconnected, time.Second, StateSendingRequest, StateDisconnected)
+		if !errors.Is(a.err, context.DeadlineExceeded) {
+			t.Errorf("error %v", a.err)
+		}
 	})
 }
 

@@ -3,10 +3,10 @@ package netcode
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,12 +20,20 @@ type watched struct {
 	reads, deadlines int
 	lag              time.Duration // by which deadlines are late
 	failing          atomic.Bool
+	failures         int   // reads that will fail
+	end              error // of all reads
 }
 
 func (w *watched) Read(b []byte) (int, error) {
 	w.reads++
-	if w.failing.Load() {
-		return 0, syscall.EIO
+	switch {
+	case w.end != nil:
+		return 0, w.end
+	case w.failures > 0:
+		w.failures--
+		return 0, errors.New("refused")
+	case w.failing.Load():
+		return 0, errors.New("refused")
 	}
 	return w.Conn.Read(b)
 }
@@ -86,18 +94,100 @@ func TestLateTimersDoNotPreventATimeout(t *testing.T) {
 	})
 }
 
-func TestBrokenSocketEndsTheConnection(t *testing.T) {
+// Reads that fail, for whatever reason, are silence: they end the connection no sooner than its timeout does, and the
+// client does not spin meanwhile.
+func TestFailingReadsAreSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s, w := connectWatched(t)
+		start := time.Now()
+		w.reads = 0
 		w.failing.Store(true)
-		if err := readAll(c).wait(); !errors.Is(err, syscall.EIO) || !errors.Is(err, StateError{StateDisconnected}) {
-			t.Errorf("Read failed with %v", err)
+		err, took := readAll(c).wait(), time.Since(start)
+		if !errors.Is(err, StateError{StateTimedOut}) || took < 5*time.Second || took > 6*time.Second {
+			t.Errorf("Read failed with %v after %v", err, took)
 		}
-		if c.State() != StateDisconnected || w.reads > 100 {
-			t.Errorf("state %v after %d reads", c.State(), w.reads)
+		if limit := int(took/sendInterval+2) * (maxReadErrors + 1); w.reads > limit {
+			t.Errorf("%d reads, want %d at most", w.reads, limit)
 		}
 		s.collect(0)
 	})
+}
+
+func TestConnectionSurvivesFailingReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s, w := connectWatched(t)
+		r := readAll(c)
+		w.failing.Store(true)
+		for range 40 {
+			s.keepAlive()
+			time.Sleep(sendInterval)
+		}
+		w.failing.Store(false)
+		s.payload("still there")
+		time.Sleep(2 * sendInterval)
+		c.Close()
+		if r.wait(); len(r.payloads) != 1 || r.payloads[0] != "still there" {
+			t.Errorf("read %q, then %v", r.payloads, r.err)
+		}
+	})
+}
+
+// A few errors must not keep the client from what arrived with them.
+func TestFewFailingReadsCostNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s, w := connectWatched(t)
+		buf := make([]byte, MaxPayload)
+		for range 10 {
+			s.payload("here")
+			synctest.Wait()
+			start := time.Now()
+			w.failures = maxReadErrors / 2
+			if n, err := c.Read(buf); string(buf[:n]) != "here" || err != nil || time.Since(start) != 0 {
+				t.Fatalf("Read = %q, %v after %v", buf[:n], err, time.Since(start))
+			}
+			time.Sleep(2 * sendInterval)
+		}
+		c.Close()
+	})
+}
+
+// Close ends the pause of a Read whose socket goes on failing; so does the context that of Dial.
+func TestFailingReadsDoNotHoldUpTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s, w := connectWatched(t)
+		w.failing.Store(true)
+		r := readAll(c)
+		synctest.Wait()
+		start := time.Now()
+		c.Close()
+		if err := r.wait(); !errors.Is(err, net.ErrClosed) || time.Since(start) != 0 {
+			t.Errorf("Read failed with %v after %v", err, time.Since(start))
+		}
+		s.collect(0)
+
+		ctx, cancel := context.WithCancel(t.Context())
+		a := knockWith(ctx, t, tokenFor(t, nil), func(context.Context, netip.AddrPort) (net.Conn, error) { return w, nil })
+		synctest.Wait()
+		cancel()
+		a.fails(StateDisconnected, 0, StateSendingRequest, StateDisconnected)
+	})
+}
+
+func TestEndOfTheSocketEndsTheConnection(t *testing.T) {
+	for _, end := range []error{net.ErrClosed, io.EOF} {
+		synctest.Test(t, func(t *testing.T) {
+			c, s, w := connectWatched(t)
+			start := time.Now()
+			w.end = end
+			if err := readAll(c).wait(); !errors.Is(err, end) || !errors.Is(err, StateError{StateDisconnected}) {
+				t.Errorf("Read failed with %v, want %v", err, end)
+			}
+			if time.Since(start) != 0 {
+				t.Errorf("ended after %v", time.Since(start))
+			}
+			s.collect(0)
+		})
+	}
 }
 
 // loopback is a plain UDP socket as a Conn.
@@ -172,7 +262,7 @@ func TestClientSurvivesRefusals(t *testing.T) {
 	c, s := connectLoopback(t)
 	addr := s.conn.LocalAddr()
 	s.conn.Close()
-	for c.refusals == 0 {
+	for c.failures == 0 {
 		if err := c.Write([]byte("anybody there?")); err != nil {
 			t.Fatal(err)
 		}

@@ -24,7 +24,7 @@ func (c *Client) step(ctx context.Context) (payload []byte, err error) {
 	n, err := c.conn.Read(c.packet[:])
 	c.now = time.Since(c.start)
 	if err != nil {
-		return nil, c.readFailed(err)
+		return nil, c.readFailed(ctx, err)
 	}
 	return c.receive(c.packet[:n])
 }
@@ -32,6 +32,7 @@ func (c *Client) step(ctx context.Context) (payload []byte, err error) {
 // upkeep ends what has lasted too long, sends what is due and sets the deadline for the next upkeep. Packets that arrive
 // or are sent can only make the next upkeep due later, so they leave the deadline alone: setting it is costly.
 func (c *Client) upkeep() error {
+	c.failures = 0
 	state, expires := c.State(), c.token.Lifetime()
 	if state != StateConnected && c.now >= expires {
 		return StateError{StateTokenExpired}
@@ -86,19 +87,29 @@ func whatToSend(s State) packetType {
 	}
 }
 
-// readFailed returns nil for an error that leaves the socket usable.
-func (c *Client) readFailed(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+// readFailed returns nil for an error that the connection may survive, which is every one that an outsider can cause:
+// an ICMP message about a datagram sent before (ECONNREFUSED, EHOSTUNREACH), or on Windows a datagram that is longer
+// than the buffer (WSAEMSGSIZE). Which errors those are differs between systems, so only the end of the socket itself is
+// final. When such errors become many, it waits for the next wake-up.
+func (c *Client) readFailed(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil
-	}
-	c.sending.mu.Lock()
-	sent := c.sending.count
-	c.sending.mu.Unlock()
-	// A datagram comes back as one refusal at most. More of them than datagrams mean that the socket is broken.
-	c.refusals++
-	if c.refusals > sent || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) {
+	case errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF):
 		return broken(err)
 	}
+	if c.failures++; c.failures <= maxReadErrors {
+		return nil
+	}
+	wake := time.NewTimer(c.wake - c.now)
+	defer wake.Stop()
+	select {
+	case <-wake.C:
+	case <-ctx.Done():
+	case <-c.done: // even if reads go on to fail in another way
+		return errClosed
+	}
+	c.now = time.Since(c.start)
 	return nil
 }
 
@@ -183,6 +194,5 @@ func (c *Client) seal(t packetType, data []byte) {
 	}
 	// An error is a lost datagram. It may even be the refusal of an earlier one; the timeout is what tells.
 	_, _ = c.conn.Write(p)
-	s.count++
 	c.lastSent.Store(int64(time.Since(c.start)))
 }

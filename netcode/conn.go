@@ -16,6 +16,11 @@ type Message struct {
 
 	// Addr is the address of the other side. IPv4 addresses have their 4-byte form whatever the socket is.
 	Addr netip.AddrPort
+
+	// Local is the address of this machine that a received datagram was sent to, where the network tells, and the one
+	// that a datagram to be sent should come from. The zero value leaves the choice to the system. A Server answers
+	// from the address at which a client's connection request arrived.
+	Local netip.Addr
 }
 
 // Conn is what a Server needs of a network. UDPConn is the one for the real network.

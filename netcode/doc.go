@@ -19,8 +19,18 @@
 //		Addresses:  []netip.AddrPort{publicAddress},
 //	}, &key, nil)
 //
-// A token is a credential: send it over HTTPS only, and do not log it. Values of this package that hold secrets hide
-// them when they are printed.
+// A token is a credential: send it over HTTPS only, and do not log it. The types of this package that hold secrets hide
+// them when they are printed; what that means for types that contain them, see [Key].
+//
+// # Nonces
+//
+// The packet keys of a connection are those of its token, and every server numbers what it seals under them from the
+// same two numbers on, which the standard fixes. A [Server] therefore lets a token lead to one connection only. It cannot
+// know of connections elsewhere: a token that names several servers and is presented to more than one of them, or that
+// is presented again after a restart of its server, has its numbers used twice under one key. An eavesdropper who has
+// recorded both then learns the difference of the packets of equal number, and enough to forge packets; what the client
+// sent to one may be replayed to the other. Name one server in each token, with all its addresses, and let tokens live
+// for seconds rather than minutes. A new private key at every start of a server rules out the second case.
 //
 // # Server
 //
@@ -40,6 +50,9 @@
 //	server.Start(handler)
 //	defer server.Stop()
 //
+// On Linux a [UDPConn] for every address of a machine answers clients from the address they wrote to. On other systems,
+// listen on the public address itself if there are several.
+//
 // # Batch
 //
 // Payloads to clients go out through a [Batch], which seals them at once and sends many with one system call. Each
@@ -55,7 +68,7 @@
 //
 // # Client
 //
-// [Dial] tries the servers of a token in turn. A [Client] has no goroutine of its own: [Client.Read] also keeps the
+// [Dial] tries the server addresses of a token in turn. A [Client] has no goroutine of its own: [Client.Read] also keeps the
 // connection alive, so it is to be called all the time.
 //
 //	client, err := netcode.Dial(ctx, token, netcode.ClientOptions{})

@@ -43,16 +43,9 @@ type fixture struct {
 func serve(t testing.TB, opts memnet.Options, slots int, change func(*ServerConfig)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, network: memnet.New(opts), events: newRecorder(), tokens: testRand(1)}
-	f.restart(slots, change)
-	return f
-}
-
-// restart puts a new server where the last one was, which must have been stopped.
-func (f *fixture) restart(slots int, change func(*ServerConfig)) {
-	f.t.Helper()
 	conn, err := memnet.Listen[Message](f.network, testServer)
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 	cfg := ServerConfig{
 		Conn: conn, ProtocolID: testProtocol, Keys: []Key{testKey}, Addresses: []netip.AddrPort{testServer},
@@ -62,9 +55,10 @@ func (f *fixture) restart(slots int, change func(*ServerConfig)) {
 		change(&cfg)
 	}
 	if f.server, err = NewServer(cfg); err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 	f.server.Start(f.events)
+	return f
 }
 
 // spec describes a token for client id: valid for 30 s, with a timeout of 5 s.

@@ -9,6 +9,9 @@ import (
 // firstGlobalSequence is the sequence number of the first packet a server sends to a client without a slot. Such
 // packets are sealed with the same key as those of the later connection, which count from zero; the two halves of the
 // number space keep the nonces apart.
+//
+// That holds within the life of one server. Another server that accepts the same token, or this one after a restart,
+// begins at the same number, which the standard fixes: see "Nonces" in the package documentation.
 const firstGlobalSequence = 1 << 63
 
 // onRequest makes the checks of the standard ("Processing Connection Requests") in its order and answers.
@@ -34,7 +37,7 @@ func (s *Server) onRequest(packet []byte, from netip.AddrPort) {
 		s.stats.ignore(causeAlreadyConnected)
 		return
 	}
-	use, why, ok := s.tokens.use(tokenIDOf(&r), from, r.expire, unixSeconds(s.now))
+	use, why, ok := s.tokens.use(tokenIDOf(&r), s.token.clientID, from, r.expire)
 	if !ok {
 		s.stats.ignore(why)
 		return
@@ -47,7 +50,7 @@ func (s *Server) answerRequest(from netip.AddrPort, use *tokenUse) {
 	if len(s.free) == 0 {
 		seal := newAEAD(&s.token.serverToClient)
 		s.stats.denied.Add(1)
-		_ = s.out.add(from, seal, packetDenied, s.nextGlobalSequence(), nil)
+		_ = s.out.add(path{from, s.local}, seal, packetDenied, s.nextGlobalSequence(), nil)
 		return
 	}
 	h := s.pending.find(from, s.clock)
@@ -68,6 +71,7 @@ func (s *Server) answerRequest(from netip.AddrPort, use *tokenUse) {
 func (s *Server) newHandshake(from netip.AddrPort, use *tokenUse) *handshake {
 	h := &handshake{
 		addr:      from,
+		local:     s.local,
 		use:       use,
 		clientID:  s.token.clientID,
 		timeout:   time.Duration(max(0, s.token.timeout)) * time.Second,
@@ -87,7 +91,7 @@ func (s *Server) sendChallenge(h *handshake) {
 	s.response.seq = h.challenge
 	sealChallenge(s.response.token[:0], s.challengeAEAD, h.challenge, &s.challenge)
 	data := appendChallengePacket(s.room[:0], &s.response)
-	_ = s.out.add(h.addr, h.seal, packetChallenge, s.nextGlobalSequence(), data)
+	_ = s.out.add(path{h.addr, h.local}, h.seal, packetChallenge, s.nextGlobalSequence(), data)
 }
 
 // onPendingPacket handles an encrypted packet from an address without a slot. Only a connection response means
@@ -119,7 +123,7 @@ func (s *Server) onPendingPacket(packet []byte, from netip.AddrPort) {
 	}
 	if len(s.free) == 0 {
 		s.stats.denied.Add(1)
-		_ = s.out.add(from, h.seal, packetDenied, s.nextGlobalSequence(), nil)
+		_ = s.out.add(path{from, s.local}, h.seal, packetDenied, s.nextGlobalSequence(), nil)
 		return
 	}
 	s.connect(h, &s.challenge.userData)
@@ -128,8 +132,8 @@ func (s *Server) onPendingPacket(packet []byte, from netip.AddrPort) {
 // openToken tries the private keys in turn and reads the private part of the request's token into s.token.
 func (s *Server) openToken(r *request) error {
 	err := errNotAuthentic
-	for i := range s.keys {
-		err = openPrivateToken(&s.token, r.sealed, &s.keys[i], s.protocolID, r.expire, &r.nonce)
+	for _, key := range s.keys {
+		err = openPrivateToken(s.token, r.sealed, key, s.protocolID, r.expire, &r.nonce)
 		if !errors.Is(err, errNotAuthentic) {
 			break
 		}

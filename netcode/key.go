@@ -2,15 +2,23 @@ package netcode
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 )
 
 // Key is a 32-byte secret of ChaCha20-Poly1305: the private key that the token issuer and the servers share, or one of
-// the two packet keys of a connect token. It never shows its bytes: every fmt verb, log/slog and encoding/json print
-// a placeholder. To store or load a key, convert it to and from [32]byte.
+// the two packet keys of a connect token. To store or load a key, convert it to and from [32]byte.
+//
+// Every fmt verb, log/slog and encoding/json print a placeholder for a key, and for one in an exported field, slice, or
+// map. They cannot do so for a key in an unexported field of another type: fmt does not call the methods of what it
+// finds there and prints the bytes, and with a verb like %s even those that a pointer leads to. Such a type must hide
+// itself with a Format method, as those of this package do, or keep the key where fmt does not look, in a func() Key.
 type Key [32]byte
+
+// errZeroKey says that a key was never set. Tokens under it could be forged by anybody.
+var errZeroKey = errors.New("netcode: the private key is all zeros")
 
 // redacted stands wherever a secret would have been printed.
 const redacted = "[redacted]"

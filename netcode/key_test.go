@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -31,6 +32,20 @@ func TestNewKey(t *testing.T) {
 	}
 }
 
+// secretTexts are the bytes 0xA5 and 0xB6 as the verbs of fmt show them, in lower case.
+var secretTexts = []string{"a5a5", "b6b6", "165", "182", "245", "266", "10100101", "10110110", "\xa5", "\xb6", "¥", "¶",
+	"paws", "trar", "u+00a5", "u+00b6", `\xa5`, `\xb6`, "a5, ", "b6, "}
+
+// repeated returns what several bytes in a row look like.
+func repeated(texts []string) (all []string) {
+	for _, s := range texts {
+		for _, separator := range []string{"", " ", ", ", "' '", "0x"} {
+			all = append(all, strings.Join([]string{s, s, s, s}, separator))
+		}
+	}
+	return all
+}
+
 // TestSecretsDoNotPrint prints values that hold secrets in every way that ends up in logs. All secret bytes are 0xA5
 // or, in the sealed part of the token, 0xB6, so any of them shows as one of a few texts.
 func TestSecretsDoNotPrint(t *testing.T) {
@@ -48,9 +63,15 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		}
 		return a
 	}}
+	server, client, peer := holders(t, key, &token)
 	values := map[string]any{
 		"key": key, "key pointer": &key, "keys": []Key{key}, "struct": struct{ K Key }{key},
-		"token": token, "token pointer": &token, "private": private, "private pointer": &private,
+		"behind a function": struct{ k func() Key }{func() Key { return key }},
+		"token":             token, "token pointer": &token, "private": private, "private pointer": &private,
+		"server": server, "client": client, "peer": peer, "behind a batch": server.NewBatch(),
+		"behind a struct with a server": struct{ s *Server }{server},
+		"behind a struct with a client": struct{ c *Client }{client},
+		"behind a struct with a peer":   struct{ p *Peer }{peer}, "config": ServerConfig{Keys: []Key{key}},
 	}
 	for name, v := range values {
 		texts := map[string]string{}
@@ -67,10 +88,13 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		slog.New(slog.NewJSONHandler(&log, withoutTime)).Info("m", "v", v, "group", slog.GroupValue(slog.Any("v", v)))
 		texts["slog"] = log.String()
 		texts["error"] = fmt.Errorf("with %v", v).Error()
+		secrets := secretTexts
+		if strings.HasPrefix(name, "behind") { // what is printed is an address, whose digits can be anything
+			secrets = repeated(secretTexts)
+		}
 		for how, text := range texts {
 			lower := strings.ToLower(text)
-			for _, secret := range []string{"a5a5", "b6b6", "165", "182", "245", "266", "10100101", "10110110",
-				"\xa5", "\xb6", "¥", "¶", "paws", "trar", "u+00a5", "u+00b6", `\xa5`, `\xb6`, "a5, ", "b6, "} {
+			for _, secret := range secrets {
 				if strings.Contains(lower, secret) {
 					t.Errorf("%s: %s shows a secret: %.200q", name, how, text)
 				}
@@ -79,5 +103,36 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 	if key.String() != redacted || key.GoString() != redacted || key.LogValue().String() != redacted {
 		t.Error("a key does not name itself redacted")
+	}
+}
+
+// holders returns a server that has key, and a client and a peer of a connection under the keys of token.
+func holders(t *testing.T, key Key, token *ConnectToken) (*Server, *Client, *Peer) {
+	t.Helper()
+	s, err := NewServer(ServerConfig{
+		Conn: nowhere{}, Keys: []Key{key}, Addresses: []netip.AddrPort{testServer}, MaxClients: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.handler = silentHandler{}
+	s.token.clientToServer, s.token.serverToClient = token.ClientToServer, token.ServerToClient
+	h := s.newHandshake(clientAddr(1), &tokenUse{})
+	s.pending.put(h, s.clock)
+	s.connect(h, &s.token.userData)
+	return s, newClient(token, ClientOptions{}), s.slots[0]
+}
+
+// What is printed instead is of use.
+func TestServerClientAndPeerNameThemselves(t *testing.T) {
+	s, c, p := holders(t, testKey, issue(t, spec(1), &testKey, testRand(1)))
+	for want, v := range map[string]any{
+		"netcode server at 10.0.0.1:40000":       s,
+		"netcode client, disconnected":           c,
+		"netcode peer 0 at " + p.Addr().String(): p,
+	} {
+		if got := fmt.Sprintf("%v", v); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package netcode
 import (
 	"crypto/cipher"
 	"errors"
+	"fmt"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ type Peer struct {
 	index      uint32
 	maxClients uint32
 	addr       netip.AddrPort
+	local      netip.Addr    // of this machine, where the client's request arrived
 	timeout    time.Duration // 0: none
 	seal, open cipher.AEAD
 
@@ -51,7 +53,8 @@ func (p *Peer) UserData() *[UserDataSize]byte { return &p.userData }
 // Addr returns the client's address. No other peer has it while this one is connected.
 func (p *Peer) Addr() netip.AddrPort { return p.addr }
 
-// Index returns the client's slot, 0 to ServerConfig.MaxClients-1. Once this peer is gone, another may have it.
+// Index returns the client's slot, 0 to ServerConfig.MaxClients-1. Once this peer is gone, another may have it. Slots
+// that have been used are given away before new ones, so indices stay below the largest number of clients so far.
 func (p *Peer) Index() int { return int(p.index) }
 
 // LastReceived returns when the server last read a payload or keep-alive packet from the client, or when it connected.
@@ -72,6 +75,14 @@ func (p *Peer) Disconnect() {
 	s.kicks = append(s.kicks, p)
 	s.mu.Unlock()
 }
+
+// Format writes the client's id and address whatever the verb is.
+func (p *Peer) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "netcode peer %d at %v", p.clientID, p.addr)
+}
+
+// path is how datagrams get to the client.
+func (p *Peer) path() path { return path{p.addr, p.local} }
 
 // nextSequence returns a sequence number that no other packet to the peer has.
 func (p *Peer) nextSequence() uint64 { return p.sequence.Add(1) - 1 }
@@ -98,7 +109,9 @@ func (s *Server) onPeerPacket(p *Peer, packet []byte) {
 		s.hear(p)
 	case packetPayload:
 		s.hear(p)
+		start := time.Now()
 		s.handler.Received(p, data)
+		s.handled(start)
 	case packetDisconnect:
 		s.stats.left.Add(1)
 		s.drop(p, ErrLeft)
@@ -128,6 +141,7 @@ func (s *Server) connect(h *handshake, userData *[UserDataSize]byte) {
 		index:      s.free[last],
 		maxClients: uint32(s.maxClients),
 		addr:       h.addr,
+		local:      h.local,
 		timeout:    h.timeout,
 		seal:       h.seal,
 		open:       h.open,
@@ -145,7 +159,9 @@ func (s *Server) connect(h *handshake, userData *[UserDataSize]byte) {
 	s.stats.clients.Add(1)
 	s.stats.pending.Store(int64(s.pending.len()))
 	_ = s.out.keepAlive(p)
+	start := time.Now()
 	s.handler.Connected(p)
+	s.handled(start)
 }
 
 // drop frees the slot of p. From here on no Batch takes p, and what is already in one arrives under p's own key, which
@@ -157,13 +173,15 @@ func (s *Server) drop(p *Peer, why error) {
 	s.slots[p.index] = nil
 	s.free = append(s.free, p.index)
 	s.stats.clients.Add(-1)
+	start := time.Now()
 	s.handler.Disconnected(p, why)
+	s.handled(start)
 }
 
 // dropWithGoodbye tells the client before it drops it.
 func (s *Server) dropWithGoodbye(p *Peer, why error) {
 	for range disconnectPackets {
-		_ = s.out.add(p.addr, p.seal, packetDisconnect, p.nextSequence(), nil)
+		_ = s.out.add(p.path(), p.seal, packetDisconnect, p.nextSequence(), nil)
 	}
 	s.drop(p, why)
 }

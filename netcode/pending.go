@@ -17,6 +17,7 @@ const (
 // mapping.
 type handshake struct {
 	addr       netip.AddrPort
+	local      netip.Addr // where the request arrived
 	use        *tokenUse
 	clientID   uint64
 	timeout    time.Duration // 0: none

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -46,8 +48,10 @@ var (
 // Handler is told what happens to the clients of a Server. All calls come one after the other from the one goroutine
 // that also reads the network and keeps the time. A call that blocks therefore stops the reading, which is what an
 // overloaded receiver should do: datagrams wait in the socket and, when that is full, are dropped by the system before
-// they have cost anything. Time in which the server did not read never counts against a client. The clients, though,
-// hear nothing from the server meanwhile but what other goroutines send with a Batch, and give up after their timeout.
+// they have cost anything. The time that calls take does not count as silence of the clients, however long or many
+// they are; while the server does little else, clients that have gone are therefore noticed late. Of a time in which
+// the whole process stood still, at most 200 ms count. The clients, though, hear nothing from the server meanwhile but
+// what other goroutines send with a Batch, and give up after their timeout.
 //
 // The calls may use Peer.Disconnect and batches, but must not call Server.Stop, which waits for them.
 type Handler interface {
@@ -73,7 +77,7 @@ type ServerConfig struct {
 
 	// Keys are the private keys shared with the issuers of connect tokens, at least one. A token sealed with any of
 	// them is accepted, so that keys can be replaced while old tokens are still about. Each additional key costs a
-	// few microseconds per forged request; put the one used most first.
+	// few microseconds per forged request; put the one used most first. A key of all zeros is an error.
 	Keys []Key
 
 	// Addresses are the addresses under which clients know this server, at least one. A token must name one of them.
@@ -97,6 +101,9 @@ func (cfg *ServerConfig) check() error {
 	case cfg.MaxClients < 1 || cfg.MaxClients > maxClients:
 		return fmt.Errorf("netcode: server for %d clients, want 1 to %d", cfg.MaxClients, maxClients)
 	}
+	if slices.Contains(cfg.Keys, Key{}) {
+		return errZeroKey
+	}
 	for _, a := range cfg.Addresses {
 		if !a.IsValid() || a.Port() == 0 || a.Addr().IsUnspecified() {
 			return fmt.Errorf("netcode: no client can reach server address %v", a)
@@ -112,11 +119,13 @@ func (cfg *ServerConfig) check() error {
 // Beyond the standard, a connect token is good for one connection: once it has led to a slot, requests with it are
 // ignored, also from the same address. Both sides count sequence numbers from zero in each connection, so a second one
 // under the same keys would use every nonce again, and packets recorded from the first one could be replayed into it.
-// The server forgets which tokens were used when it is restarted; keep the lifetime of tokens short.
+// The server forgets which tokens were used when it is restarted, and does not know what another server accepted; keep
+// the lifetime of tokens short, and name one server in each. Nor does one client id get anywhere with more than 8 tokens
+// at a time, counted from their first use until they expire.
 type Server struct {
 	conn       Conn
 	protocolID uint64
-	keys       []Key
+	keys       []*Key // pointers, because fmt follows one level of them at most where it does not find Format
 	addresses  map[netip.AddrPort]struct{}
 	maxClients int
 	epoch      time.Time // what Peer.received counts from
@@ -137,7 +146,8 @@ type Server struct {
 	out      *outbox
 	scratch  scratch
 	now      time.Time     // when the packets at hand were read
-	clock    time.Duration // time spent reading; unlike now it stands still while the Handler blocks
+	clock    time.Duration // what timeouts are measured by, see tell
+	handling time.Duration // time spent in calls of the Handler since now
 	nextPass time.Time
 	kicking  []*Peer
 
@@ -153,7 +163,8 @@ type Server struct {
 	challengeSeq  uint64
 	globalSeq     uint64 // of packets to clients without a slot
 
-	token     privateToken    // the one at hand
+	local     netip.Addr      // where the packet at hand arrived
+	token     *privateToken   // the one at hand; a pointer as in keys
 	challenge challenge       // the one at hand
 	response  challengePacket // the one at hand
 	room      [challengePacketSize]byte
@@ -172,7 +183,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	s := &Server{
 		conn:          cfg.Conn,
 		protocolID:    cfg.ProtocolID,
-		keys:          append([]Key(nil), cfg.Keys...),
+		token:         new(privateToken),
 		addresses:     make(map[netip.AddrPort]struct{}, len(cfg.Addresses)),
 		maxClients:    cfg.MaxClients,
 		epoch:         time.Now(),
@@ -188,6 +199,9 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		challengeAEAD: newAEAD(&challengeKey),
 		globalSeq:     firstGlobalSequence,
 	}
+	for _, k := range cfg.Keys {
+		s.keys = append(s.keys, &k)
+	}
 	s.out = newOutbox(s.conn, &s.stats, s.protocolID)
 	for i := range s.in {
 		s.in[i].Buf = make([]byte, maxPacket)
@@ -199,6 +213,11 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		s.free[i] = uint32(cfg.MaxClients - 1 - i)
 	}
 	return s, nil
+}
+
+// Format writes the server's address whatever the verb is.
+func (s *Server) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "netcode server at %v", s.conn.LocalAddr())
 }
 
 // Start begins to serve, in a goroutine of its own that lasts until Stop. Further calls, and a call after Stop, do
@@ -259,7 +278,12 @@ func (s *Server) run() {
 			s.pass()
 		}
 		_ = s.out.flush() // a Conn that has failed altogether fails the next read too
-		if n < len(s.in) && !idle {
+		switch {
+		case n == len(s.in):
+			// More is waiting. Under a flood that is so every time, and a goroutine that never waits is stopped by the
+			// scheduler only after 10 ms, for which all others on its processor would have to wait.
+			runtime.Gosched()
+		case !idle:
 			s.wait(pause)
 		}
 	}
@@ -284,14 +308,18 @@ func (s *Server) wait(t *time.Timer) {
 	}
 }
 
-// tell sets the time for what follows. A turn of the loop takes little more than passInterval unless the Handler blocks
-// or the whole process stands still. What it takes beyond twice that was no time in which a client could be heard, and
-// the clock that timeouts are measured by leaves it out. Otherwise a Handler that blocked for ten seconds would have
-// all clients timed out as soon as it returns, while their packets wait to be read.
+// tell sets the time for what follows. The clock that timeouts are measured by leaves out the time in which no client
+// could be heard: that of the Handler, and what a turn of the loop otherwise takes beyond twice passInterval, which is
+// so only if the whole process stood still. Else a Handler that blocked for ten seconds would have all clients timed
+// out as soon as it returns, while their packets wait to be read; and one that is slow again and again, those whose
+// packets the full socket dropped.
 func (s *Server) tell(now time.Time) {
-	s.clock += min(now.Sub(s.now), 2*passInterval)
-	s.now = now
+	s.clock += min(max(0, now.Sub(s.now)-s.handling), 2*passInterval)
+	s.now, s.handling = now, 0
 }
+
+// handled notes that a call of the Handler began at start and has just ended.
+func (s *Server) handled(start time.Time) { s.handling += time.Since(start) }
 
 // receive handles what one read returned.
 func (s *Server) receive(ms []Message) {
@@ -306,6 +334,7 @@ func (s *Server) receive(ms []Message) {
 			s.stats.ignore(causeMalformed)
 			continue
 		}
+		s.local = m.Local
 		s.packet(m.Buf[:m.N], m.Addr)
 	}
 	s.stats.packetsReceived.Add(uint64(len(ms)))

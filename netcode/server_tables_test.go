@@ -13,56 +13,68 @@ import (
 	"github.com/rushgate/rushgate/internal/memnet"
 )
 
-// The history against a model: a slice that is searched from end to end.
+// The history against a model: a slice that is searched from end to end. The clock may go back.
 func TestTokenHistoryModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		type entry struct {
 			id     tokenID
+			client uint64
 			addr   netip.AddrPort
 			expire uint64
 			spent  bool
 		}
-		const limit = 4
-		h, now := newTokenHistory(limit), uint64(1000)
+		const limit = maxTokensPerClient + 2
+		h, now, forgotten := newTokenHistory(limit), uint64(1000), uint64(0)
 		var model []entry
+		spent := map[tokenID]bool{}
 		forget := func() {
 			keep := model[:0]
 			for _, e := range model {
 				if e.expire > now {
 					keep = append(keep, e)
+				} else {
+					forgotten = max(forgotten, e.expire)
 				}
 			}
 			model = keep
 		}
 		present := func(t *rapid.T) {
-			id := tokenID{rapid.Byte().Draw(t, "token") % 8}
-			from := clientAddr(rapid.IntRange(1, 3).Draw(t, "address"))
+			// What a token is of and when it expires is part of the token.
+			client := rapid.Uint64Range(1, 2).Draw(t, "client")
 			expire := now + rapid.Uint64Range(1, 50).Draw(t, "lifetime")
-			forgetting := len(model) >= limit
-			wantOK, wantWhy, known := true, cause(0), false
+			id := tokenID{byte(client), byte(expire), byte(expire >> 8), rapid.Byte().Draw(t, "token") % 4}
+			from := clientAddr(rapid.IntRange(1, 3).Draw(t, "address"))
+			wantOK, wantWhy, known, ofClient := true, cause(0), false, 0
 			for _, e := range model {
 				if e.id == id {
 					known = true
 					wantOK = e.addr == from && !e.spent
 					wantWhy = causeReusedToken
 				}
-			}
-			if !known {
-				if forgetting {
-					forget()
-				}
-				if len(model) >= limit {
-					wantOK, wantWhy = false, causeHistoryFull
-				} else {
-					model = append(model, entry{id: id, addr: from, expire: expire})
+				if e.client == client {
+					ofClient++
 				}
 			}
-			use, why, ok := h.use(id, from, expire, now)
+			switch {
+			case known:
+			case expire <= forgotten:
+				wantOK, wantWhy = false, causeExpired
+			case ofClient >= maxTokensPerClient:
+				wantOK, wantWhy = false, causeTooManyTokens
+			case len(model) >= limit:
+				wantOK, wantWhy = false, causeHistoryFull
+			default:
+				model = append(model, entry{id: id, client: client, addr: from, expire: expire})
+			}
+			use, why, ok := h.use(id, client, from, expire)
 			if ok != wantOK || !ok && why != wantWhy {
 				t.Fatalf("ok %v why %v, want %v %v", ok, why, wantOK, wantWhy)
 			}
+			if ok && spent[id] {
+				t.Fatal("a token that has led to a connection is good for another")
+			}
 			if ok && rapid.Bool().Draw(t, "connects") {
-				use.spent = true
+				use.spent, spent[id] = true, true
 				for i := range model {
 					if model[i].id == id {
 						model[i].spent = true
@@ -74,9 +86,18 @@ func TestTokenHistoryModel(t *testing.T) {
 			"present": present,
 			"expire":  func(*rapid.T) { h.expire(now); forget() },
 			"wait":    func(t *rapid.T) { now += rapid.Uint64Range(1, 30).Draw(t, "seconds") },
+			"set":     func(t *rapid.T) { now -= rapid.Uint64Range(1, min(60, now)).Draw(t, "seconds back") },
 			"": func(t *rapid.T) {
-				if len(h.byID) != len(model) || len(h.byExpiry) != len(model) {
-					t.Fatalf("%d tokens, %d in the heap, want %d", len(h.byID), len(h.byExpiry), len(model))
+				sum := 0
+				for _, n := range h.perClient {
+					sum += n
+				}
+				if len(h.byID) != len(model) || len(h.byExpiry) != len(model) || sum != len(model) {
+					t.Fatalf("%d tokens, %d in the heap, %d of clients, want %d", len(h.byID), len(h.byExpiry), sum,
+						len(model))
+				}
+				if len(h.perClient) > len(model) {
+					t.Fatalf("%d clients remembered for %d tokens", len(h.perClient), len(model))
 				}
 			},
 		})

@@ -19,6 +19,7 @@ func TestNewServerChecksItsConfiguration(t *testing.T) {
 	for name, spoil := range map[string]func(*ServerConfig){
 		"no conn":             func(c *ServerConfig) { c.Conn = nil },
 		"no key":              func(c *ServerConfig) { c.Keys = nil },
+		"key of zeros":        func(c *ServerConfig) { c.Keys = []Key{testKey, {}} },
 		"no address":          func(c *ServerConfig) { c.Addresses = nil },
 		"invalid address":     func(c *ServerConfig) { c.Addresses = []netip.AddrPort{{}} },
 		"unspecified address": func(c *ServerConfig) { c.Addresses = []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:1")} },
@@ -136,34 +137,19 @@ func TestStopWaitsForABlockedHandlerAndThenEnds(t *testing.T) {
 	})
 }
 
-// While the Handler blocks nothing is read, so nobody can be heard: that must not be held against the clients.
-func TestBlockedHandlerTimesNobodyOut(t *testing.T) {
+// A slot that has been used comes before one that never was.
+func TestSlotsStayDense(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const many = readBatch + 36 // so that some are heard only after the first pass that follows the block
-		f := serve(t, memnet.Options{}, many, nil)
+		f := serve(t, memnet.Options{}, 8, nil)
 		defer f.server.Stop()
-		release := make(chan struct{})
-		f.events.onReceived = func(_ *Peer, p []byte) {
-			if string(p) == "block" {
-				<-release
-			}
+		for n := range 3 {
+			f.connected(n)
 		}
-		stop := make(chan struct{})
-		clients := make([]*wireClient, many)
-		for n := range clients {
-			clients[n] = f.connected(n)
+		f.events.peer(1).Disconnect()
+		eventually(t, "the client has left", func() bool { return f.events.connected() == 2 })
+		f.connected(3)
+		if got := f.events.peer(3).Index(); got != 1 {
+			t.Errorf("slot %d, want 1 again", got)
 		}
-		clients[0].payload("block")
-		for _, c := range clients {
-			go c.stay(stop)
-		}
-		time.Sleep(20 * time.Second)
-		close(release)
-		time.Sleep(10 * time.Second)
-		if got := f.events.connected(); got != many {
-			t.Errorf("%d of %d clients are left", got, many)
-		}
-		close(stop)
-		eventually(t, "everyone times out who has really gone", func() bool { return f.events.connected() == 0 })
 	})
 }

@@ -12,7 +12,7 @@ type ServerStats struct {
 	PacketsReceived uint64 `json:"packets_received"` // datagrams, ignored ones included
 	BytesReceived   uint64 `json:"bytes_received"`   // of UDP payload; a datagram that was cut off counts as the room it had
 	PacketsSent     uint64 `json:"packets_sent"`     // datagrams the network took
-	BytesSent       uint64 `json:"bytes_sent"`       // of UDP payload handed to the network, taken or not
+	BytesSent       uint64 `json:"bytes_sent"`       // of UDP payload handed to the network, refused datagrams included
 	PacketsNotSent  uint64 `json:"packets_not_sent"` // datagrams the network refused
 	ReadErrors      uint64 `json:"read_errors"`      // failed reads, other than for time or closing
 
@@ -36,6 +36,7 @@ type IgnoredStats struct {
 	WrongAddress     uint64 `json:"wrong_address"`     // connect token for other servers
 	AlreadyConnected uint64 `json:"already_connected"` // the address or the client id has a slot already
 	ReusedToken      uint64 `json:"reused_token"`      // connect token of another address, or of an earlier connection
+	TooManyTokens    uint64 `json:"too_many_tokens"`   // connect token of a client that has 8 others in use
 	HistoryFull      uint64 `json:"history_full"`      // no room to remember one more connect token
 	Replayed         uint64 `json:"replayed"`          // sequence number seen before, or too old to tell
 	UnknownSender    uint64 `json:"unknown_sender"`    // no connection and no handshake with this address
@@ -54,6 +55,7 @@ const (
 	causeWrongAddress
 	causeAlreadyConnected
 	causeReusedToken
+	causeTooManyTokens
 	causeHistoryFull
 	causeReplayed
 	causeUnknownSender
@@ -99,6 +101,7 @@ func (c *counters) ignoredStats() IgnoredStats {
 		WrongAddress:     c.ignored[causeWrongAddress].Load(),
 		AlreadyConnected: c.ignored[causeAlreadyConnected].Load(),
 		ReusedToken:      c.ignored[causeReusedToken].Load(),
+		TooManyTokens:    c.ignored[causeTooManyTokens].Load(),
 		HistoryFull:      c.ignored[causeHistoryFull].Load(),
 		Replayed:         c.ignored[causeReplayed].Load(),
 		UnknownSender:    c.ignored[causeUnknownSender].Load(),

@@ -29,18 +29,24 @@ type TokenSpec struct {
 	// debugging. Zero is an error, because implementations disagree about its meaning.
 	Timeout time.Duration
 
-	Addresses []netip.AddrPort   // 1 to MaxAddresses public addresses of servers, tried in this order
-	UserData  [UserDataSize]byte // for the server that accepts the client; the client cannot read it
+	// Addresses are 1 to MaxAddresses public addresses of servers, tried in this order. Best they are all of one server:
+	// several servers that accept the same token use every nonce again, see "Nonces" in the package documentation.
+	Addresses []netip.AddrPort
+
+	UserData [UserDataSize]byte // for the server that accepts the client; the client cannot read it
 }
 
 // NewConnectToken returns a connect token of ConnectTokenSize bytes, sealed with the key that the issuer shares with
 // the servers, and with fresh packet keys read from random (nil: crypto/rand.Reader). It is to be given to the client
 // over a channel that is private, HTTPS for instance, because whoever holds it can connect in the client's place.
-// The error wraps ErrInvalidToken if spec is out of range.
+// The error wraps ErrInvalidToken if spec is out of range. A key of all zeros is an error too.
 func NewConnectToken(spec TokenSpec, key *Key, random io.Reader) ([]byte, error) {
 	t, err := spec.public()
 	if err != nil {
 		return nil, err
+	}
+	if *key == (Key{}) {
+		return nil, errZeroKey
 	}
 	random = randomOrDefault(random)
 	for _, b := range [][]byte{t.ClientToServer[:], t.ServerToClient[:], t.nonce[:]} {
@@ -108,7 +114,7 @@ func timeoutSeconds(d time.Duration) (int32, error) {
 }
 
 // ConnectToken is what a client can read of its connect token. It is a credential: fmt and encoding/json print
-// neither its keys nor its private part.
+// neither its keys nor its private part, unless it is in an unexported field of another type; see Key.
 type ConnectToken struct {
 	ProtocolID     uint64
 	CreatedAt      uint64           // Unix time in seconds, by the issuer's clock

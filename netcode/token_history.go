@@ -9,6 +9,10 @@ import (
 const (
 	minTokenHistory     = 16384
 	tokenHistoryPerSlot = 8
+
+	// maxTokensPerClient is how many of them may be of one client id. A client needs one for each attempt to connect.
+	// Without this bound one player who collects tokens could fill the history and keep everybody else out.
+	maxTokensPerClient = 8
 )
 
 // tokenID tells connect tokens apart: the authentication tag of the private part.
@@ -18,10 +22,11 @@ func tokenIDOf(r *request) tokenID { return tokenID(r.sealed[len(r.sealed)-tagSi
 
 // tokenUse remembers who presented a token.
 type tokenUse struct {
-	id     tokenID
-	addr   netip.AddrPort // the first to present it, and the only one that may
-	expire uint64         // Unix time in seconds
-	spent  bool           // it has led to a connection
+	id       tokenID
+	clientID uint64
+	addr     netip.AddrPort // the first to present it, and the only one that may
+	expire   uint64         // Unix time in seconds
+	spent    bool           // it has led to a connection
 }
 
 // tokenHistory remembers the tokens presented to a server until they expire, after which the request is refused for
@@ -29,28 +34,40 @@ type tokenUse struct {
 // instead would let whoever overheard it connect in its owner's place. With the default sizes that takes an issuer
 // that hands out, within the lifetime of a token, more than 8 tokens for each slot and more than 16,384 in all.
 type tokenHistory struct {
-	limit    int
-	byID     map[tokenID]*tokenUse
-	byExpiry expiryHeap
+	limit     int
+	byID      map[tokenID]*tokenUse
+	perClient map[uint64]int // tokens remembered for each client id, none of them zero
+	byExpiry  expiryHeap
+	forgotten uint64 // latest expiry of a token forgotten, Unix time in seconds
 }
 
 func newTokenHistory(limit int) *tokenHistory {
-	return &tokenHistory{limit: limit, byID: make(map[tokenID]*tokenUse)}
+	return &tokenHistory{limit: limit, byID: make(map[tokenID]*tokenUse), perClient: make(map[uint64]int)}
 }
 
-// use records that from has presented a token. If it may not, ok is false and why says the reason.
-func (h *tokenHistory) use(id tokenID, from netip.AddrPort, expire, now uint64) (use *tokenUse, why cause, ok bool) {
-	if u := h.byID[id]; u != nil {
+// use records that from has presented a token of a client, valid until expire. If it may not, ok is false and why says
+// the reason.
+//
+// A token that the history does not know is refused if it expires no later than one already forgotten: it may have been
+// forgotten with it. Its time has passed then, so the request gets this far only when the wall clock has been set back.
+// The expiry of a token, unlike a reading of that clock, is no more wrong than the clock of the issuer, so that a clock
+// which was a year ahead for a moment does not shut everybody out for a year.
+func (h *tokenHistory) use(id tokenID, clientID uint64, from netip.AddrPort, expire uint64) (use *tokenUse, why cause,
+	ok bool) {
+	u := h.byID[id]
+	switch {
+	case u != nil:
 		return u, causeReusedToken, u.addr == from && !u.spent
-	}
-	if len(h.byID) >= h.limit {
-		h.expire(now)
-	}
-	if len(h.byID) >= h.limit {
+	case expire <= h.forgotten:
+		return nil, causeExpired, false
+	case h.perClient[clientID] >= maxTokensPerClient:
+		return nil, causeTooManyTokens, false
+	case len(h.byID) >= h.limit:
 		return nil, causeHistoryFull, false
 	}
-	u := &tokenUse{id: id, addr: from, expire: expire}
+	u = &tokenUse{id: id, clientID: clientID, addr: from, expire: expire}
 	h.byID[id] = u
+	h.perClient[clientID]++
 	heap.Push(&h.byExpiry, u)
 	return u, 0, true
 }
@@ -58,7 +75,12 @@ func (h *tokenHistory) use(id tokenID, from netip.AddrPort, expire, now uint64) 
 // expire forgets the tokens that have expired, now in Unix seconds.
 func (h *tokenHistory) expire(now uint64) {
 	for len(h.byExpiry) > 0 && h.byExpiry[0].expire <= now {
-		delete(h.byID, heap.Pop(&h.byExpiry).(*tokenUse).id)
+		u := heap.Pop(&h.byExpiry).(*tokenUse)
+		delete(h.byID, u.id)
+		if h.perClient[u.clientID]--; h.perClient[u.clientID] == 0 {
+			delete(h.perClient, u.clientID)
+		}
+		h.forgotten = max(h.forgotten, u.expire)
 	}
 }
 

@@ -14,12 +14,14 @@ import (
 type UDPOptions struct {
 	// ReadBuffer and WriteBuffer are the sizes in bytes asked of the operating system for datagrams that wait to be
 	// read and to be sent; 0 means 4 MiB. The system may grant less, and that is no error: on Linux the limits are
-	// net.core.rmem_max and net.core.wmem_max.
+	// net.core.rmem_max and net.core.wmem_max, 208 KiB unless they are raised. See UDPConn.ReadBuffer.
 	ReadBuffer, WriteBuffer int
 }
 
-// defaultSocketBuffer holds what thousands of players send while a server is kept from reading for some 100 ms.
-const defaultSocketBuffer = 4 << 20
+// DefaultSocketBuffer holds, if it is granted, what 1000 players send in 150 ms at 60 datagrams a second. Linux counts
+// the memory that datagrams occupy, so that 4 MiB are full with 10,000 small ones, or 3600 of the largest; the 208 KiB
+// that are usual there with 500 or 180.
+const DefaultSocketBuffer = 4 << 20
 
 // deadlineSlack is how late a read may end for lack of datagrams. Within it the socket's timer stays as it is, because
 // to change it costs about as much as to receive a datagram.
@@ -38,6 +40,10 @@ var _ Conn = (*UDPConn)(nil)
 
 // ListenUDP listens on addr, "host:port" as net.ListenPacket takes it. An empty host or "[::]" is every address of this
 // machine, IPv6 and IPv4, and "0.0.0.0" every IPv4 address; port 0 is one that the system chooses, see LocalAddr.
+//
+// Clients talk to one address and take answers from no other. On Linux a socket for every address reports where each
+// datagram arrived, and the Server answers from there. Elsewhere the system chooses the address that answers come from;
+// on a machine that has several there, listen on the public address itself.
 func ListenUDP(addr string, opts UDPOptions) (*UDPConn, error) {
 	network := "udp"
 	if a, err := netip.ParseAddrPort(addr); err == nil && a.Addr().Is4() {
@@ -61,10 +67,14 @@ func ListenUDP(addr string, opts UDPOptions) (*UDPConn, error) {
 // bufferSize is the size to ask for; the socket refuses what is out of range.
 func bufferSize(n int) int {
 	if n == 0 {
-		return defaultSocketBuffer
+		return DefaultSocketBuffer
 	}
 	return n
 }
+
+// ReadBuffer returns the size in bytes that the system granted for datagrams that wait to be read, in the terms of
+// UDPOptions.ReadBuffer; 0 where it is not known, which is everywhere but on Linux.
+func (c *UDPConn) ReadBuffer() int { return c.readBuffer }
 
 // LocalAddr returns the address the socket is bound to, with the port that the system chose.
 func (c *UDPConn) LocalAddr() netip.AddrPort { return c.local }

@@ -24,8 +24,10 @@ const maxVector = 64
 // golang.org/x/net/ipv4 can do that too, but allocates the address of every datagram received, and would feed the
 // garbage collector exactly when somebody floods the port. Here everything is allocated once.
 type datagrams struct {
-	raw  syscall.RawConn
-	ipv6 bool // the socket takes IPv6 addresses, and IPv4 addresses in their 16-byte form
+	raw        syscall.RawConn
+	ipv6       bool // the socket takes IPv6 addresses, and IPv4 addresses in their 16-byte form
+	wildcard   bool // it is bound to every address, and tells at which of them a datagram arrived
+	readBuffer int
 
 	in    *vector
 	idle  chan *vector // for WriteBatch, of which several may run at once
@@ -40,21 +42,41 @@ func (d *datagrams) init(conn *net.UDPConn) error {
 	if err != nil {
 		return err
 	}
-	var family int
-	var familyErr error
-	if err := raw.Control(func(fd uintptr) {
-		family, familyErr = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
-	}); err != nil {
+	d.raw = raw
+	d.wildcard = conn.LocalAddr().(*net.UDPAddr).IP.IsUnspecified()
+	var optErr error
+	if err := raw.Control(func(fd uintptr) { optErr = d.options(int(fd)) }); err != nil {
 		return err
 	}
-	if familyErr != nil {
-		return os.NewSyscallError("getsockopt", familyErr)
+	if optErr != nil {
+		return optErr
 	}
-	d.raw = raw
-	d.ipv6 = family == unix.AF_INET6
 	d.in = newReadVector(raw)
 	d.idle = make(chan *vector, maxIdleVectors)
 	return nil
+}
+
+// options asks what there is to know of the socket, and for the local address of each datagram.
+func (d *datagrams) options(fd int) error {
+	family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	size, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	d.ipv6 = family == unix.AF_INET6
+	d.readBuffer = size / 2 // the system doubles what it is asked for
+	if !d.wildcard {
+		return nil
+	}
+	if d.ipv6 { // for IPv4 datagrams too, with addresses in their 16-byte form
+		err = unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVPKTINFO, 1)
+	} else {
+		err = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_PKTINFO, 1)
+	}
+	return os.NewSyscallError("setsockopt", err)
 }
 
 // ReadBatch implements Conn.
@@ -66,7 +88,11 @@ func (c *UDPConn) ReadBatch(ms []Message, deadline time.Time) (int, error) {
 	v.reset()
 	for i := range ms[:min(len(ms), maxVector)] {
 		v.add(ms[i].Buf)
-		v.headers[i].hdr.Namelen = unix.SizeofSockaddrInet6
+		h := &v.headers[i].hdr
+		h.Namelen = unix.SizeofSockaddrInet6
+		if c.wildcard {
+			h.SetControllen(controlRoom)
+		}
 	}
 	// First without the poller, which a busy socket never needs and which would refuse to read past the deadline.
 	err := c.raw.Control(v.try)
@@ -85,7 +111,7 @@ func (c *UDPConn) ReadBatch(ms []Message, deadline time.Time) (int, error) {
 		return 0, readError(err)
 	}
 	for i := range v.done {
-		c.received(&ms[i], &v.headers[i], &v.names[i])
+		c.received(&ms[i], &v.headers[i], &v.names[i], &v.controls[i])
 	}
 	n := v.done
 	v.release()
@@ -93,12 +119,16 @@ func (c *UDPConn) ReadBatch(ms []Message, deadline time.Time) (int, error) {
 }
 
 // received fills in what the system call said of a datagram.
-func (c *UDPConn) received(m *Message, h *mmsghdr, name *unix.RawSockaddrInet6) {
+func (c *UDPConn) received(m *Message, h *mmsghdr, name *unix.RawSockaddrInet6, info *pktinfo) {
 	m.N = int(h.n)
 	if h.hdr.Flags&unix.MSG_TRUNC != 0 {
 		m.N = len(m.Buf) + 1
 	}
 	m.Addr = fromSockaddr(name, &c.zones)
+	m.Local = netip.Addr{}
+	if c.wildcard {
+		m.Local = info.local(int(h.hdr.Controllen))
+	}
 }
 
 // WriteBatch implements Conn.
@@ -116,7 +146,12 @@ func (c *UDPConn) WriteBatch(ms []Message) (int, error) {
 		v.reset()
 		for i := range ms[:n] {
 			if size := toSockaddr(&v.names[v.n], ms[i].Addr, c.ipv6); size > 0 {
-				v.headers[v.n].hdr.Namelen = size
+				h := &v.headers[v.n].hdr
+				h.Namelen = size
+				h.SetControllen(0)
+				if c.wildcard && ms[i].Local.IsValid() {
+					h.SetControllen(v.controls[v.n].setLocal(ms[i].Local, c.ipv6))
+				}
 				v.add(ms[i].Buf[:ms[i].N])
 			}
 		}
@@ -157,6 +192,8 @@ type vector struct {
 	iovecs  [maxVector]unix.Iovec
 	names   [maxVector]unix.RawSockaddrInet6 // large enough for either family
 
+	controls [maxVector]pktinfo
+
 	n     int           // datagrams in the vector
 	done  int           // of them received, or sent or skipped
 	sent  int           // of them sent
@@ -195,6 +232,7 @@ func newVector() *vector {
 		h := &v.headers[i].hdr
 		h.Name = (*byte)(unsafe.Pointer(&v.names[i]))
 		h.Iov = &v.iovecs[i]
+		h.Control = (*byte)(unsafe.Pointer(&v.controls[i])) // nothing as long as its length is 0
 		h.SetIovlen(1)
 	}
 	return v
@@ -219,7 +257,7 @@ func (v *vector) receive(fd uintptr) {
 	for {
 		n, errno := v.call(unix.SYS_RECVMMSG, fd)
 		switch errno {
-		case unix.EINTR, unix.ECONNREFUSED: // the latter about a datagram sent earlier: nothing to do with reading
+		case unix.EINTR:
 		case unix.EAGAIN:
 			v.again = true
 			return

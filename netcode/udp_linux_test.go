@@ -18,6 +18,9 @@ func TestUDPBufferSizes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
+	if got := c.ReadBuffer(); got != 32<<10 {
+		t.Errorf("ReadBuffer is %d, want the %d asked for", got, 32<<10)
+	}
 	err = c.raw.Control(func(fd uintptr) {
 		for option, want := range map[int]int{unix.SO_RCVBUF: 64 << 10, unix.SO_SNDBUF: 48 << 10} { // Linux doubles them
 			if got, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, option); got != want || err != nil {
@@ -27,6 +30,19 @@ func TestUDPBufferSizes(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// What is not granted is not reported either.
+func TestUDPReadBufferIsWhatWasGranted(t *testing.T) {
+	const asked = 1 << 30
+	c, err := ListenUDP("127.0.0.1:0", UDPOptions{ReadBuffer: asked})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if got := c.ReadBuffer(); got <= 0 || got > asked {
+		t.Errorf("asked for %d, ReadBuffer is %d", asked, got)
 	}
 }
 
@@ -138,7 +154,7 @@ func TestSockaddr(t *testing.T) {
 
 // Neither a batch nor a look for one that is not there feeds the garbage collector.
 func TestUDPAllocations(t *testing.T) {
-	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
+	for _, addr := range []string{"127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"} {
 		t.Run(addr, func(t *testing.T) {
 			from, to := listenUDP(t, addr), listenUDP(t, addr)
 			out, in := outgoing(udpBatch, to.LocalAddr()), messages(udpBatch, 64)

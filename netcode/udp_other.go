@@ -3,10 +3,8 @@
 package netcode
 
 import (
-	"errors"
 	"fmt"
 	"net"
-	"syscall"
 	"time"
 )
 
@@ -14,13 +12,11 @@ import (
 
 // datagrams reads and writes one datagram at a time.
 type datagrams struct {
-	buf []byte // one byte longer than the caller's buffer, which is how a longer datagram shows
+	readBuffer int
+	buf        []byte // one byte longer than the caller's buffer, which is how a longer datagram shows
 }
 
 func (*datagrams) init(*net.UDPConn) error { return nil }
-
-// wsaemsgsize is what Windows answers instead when a datagram is longer than the buffer.
-const wsaemsgsize = syscall.Errno(10040)
 
 // ReadBatch implements Conn. It returns one datagram at a time. With a deadline in the past it waits for
 // a millisecond, because the standard library cannot read from a socket without any waiting.
@@ -38,7 +34,7 @@ func (c *UDPConn) ReadBatch(ms []Message, deadline time.Time) (int, error) {
 	buf := c.buf[:len(m.Buf)+1]
 	err := c.waitRead(deadline, func() error {
 		n, addr, err := c.conn.ReadFromUDPAddrPort(buf)
-		if errors.Is(err, wsaemsgsize) {
+		if isTooLong(err) {
 			n, err = len(buf), nil
 		}
 		m.N, m.Addr = n, plainIPv4(addr)

@@ -33,7 +33,7 @@ type channel struct {
 	conn       *netcode.UDPConn
 	server     *netcode.Server
 	protocolID uint64
-	key        *netcode.Key // seals connect tokens; behind a pointer, which prints as an address
+	key        func() *netcode.Key // seals connect tokens; a function, because nothing prints what it returns
 	public     []netip.AddrPort
 }
 
@@ -50,12 +50,16 @@ func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: UDP listener: %w", err)
 	}
-	c := &channel{conn: conn, protocolID: cfg.ProtocolID, key: &keys[0]}
+	c := &channel{conn: conn, protocolID: cfg.ProtocolID, key: func() *netcode.Key { return &keys[0] }}
 	defer func() {
 		if err != nil {
 			c.close()
 		}
 	}()
+	if n := conn.ReadBuffer(); n > 0 && n < netcode.DefaultSocketBuffer {
+		cfg.Logger.Warn("the system grants the realtime channel a small buffer, and a burst of packets may overflow it: raise net.core.rmem_max",
+			"bytes", n, "wanted", netcode.DefaultSocketBuffer)
+	}
 	if c.public, err = publicAddresses(ctx, cfg.UDPPublic, conn.LocalAddr()); err != nil {
 		return nil, err
 	}
@@ -99,7 +103,7 @@ func (c *channel) connectToken(s rushgate.Session) ([]byte, error) {
 	return netcode.NewConnectToken(netcode.TokenSpec{
 		ProtocolID: c.protocolID, ClientID: uint64(s.Player), CreatedAt: now, ExpiresAt: now.Add(ConnectWindow),
 		Timeout: ConnectionTimeout, Addresses: c.public, UserData: realm.TokenUserData(s),
-	}, c.key, rand.Reader)
+	}, c.key(), rand.Reader)
 }
 
 // publicAddresses returns what stands in connect tokens: the addresses of public, in their order, or, if there are none,

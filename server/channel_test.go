@@ -393,7 +393,13 @@ func TestWarnings(t *testing.T) {
 			c.change(t, &cfg)
 			cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			start(t, cfg).Stop()
-			if said := log.String(); !strings.Contains(said, c.want) || c.want == "" && said != "" {
+			var said string
+			for line := range strings.Lines(log.String()) {
+				if !strings.Contains(line, "rmem_max") { // a matter of the machine that tests
+					said += line
+				}
+			}
+			if !strings.Contains(said, c.want) || c.want == "" && said != "" {
 				t.Errorf("the log says %q, want %q", said, c.want)
 			}
 		})

@@ -105,12 +105,13 @@ func (e *endpoint) close() error {
 }
 
 // Message constrains a type to the shape of a batched datagram: Buf is the room of a message, N counts the bytes in
-// use, Addr is where it comes from or goes to.
+// use, Addr is where it comes from or goes to, Local is the address of this side.
 type Message interface {
 	~struct {
-		Buf  []byte
-		N    int
-		Addr netip.AddrPort
+		Buf   []byte
+		N     int
+		Addr  netip.AddrPort
+		Local netip.Addr
 	}
 }
 
@@ -118,7 +119,8 @@ type Message interface {
 // only one may read.
 type Listener[M Message] struct{ endpoint *endpoint }
 
-// Listen makes a socket at addr. Its message type M is the caller's. The error is syscall.EADDRINUSE if addr is taken.
+// Listen makes a socket at addr. Its message type M is the caller's. The error wraps ErrAddressInUse if addr is
+// taken.
 func Listen[M Message](n *Network, addr netip.AddrPort) (*Listener[M], error) {
 	e, err := n.attach(addr, netip.AddrPort{})
 	if err != nil {
@@ -138,7 +140,7 @@ func (l *Listener[M]) ReadBatch(ms []M, deadline time.Time) (int, error) {
 		if m.N = copy(m.Buf, d.data); m.N < len(d.data) {
 			m.N = len(m.Buf) + 1
 		}
-		m.Addr = d.from
+		m.Addr, m.Local = d.from, d.to.Addr()
 		ms[i] = M(m)
 	}
 	return len(got), err
@@ -146,12 +148,14 @@ func (l *Listener[M]) ReadBatch(ms []M, deadline time.Time) (int, error) {
 
 // message is what every M converts to; the fields of a type parameter cannot be named.
 type message = struct {
-	Buf  []byte
-	N    int
-	Addr netip.AddrPort
+	Buf   []byte
+	N     int
+	Addr  netip.AddrPort
+	Local netip.Addr
 }
 
-// WriteBatch sends Buf[:N] of each message to its Addr and returns how many it sent. The error is net.ErrClosed.
+// WriteBatch sends Buf[:N] of each message to its Addr and returns how many it sent. Local is ignored: a socket has one
+// address. The error is net.ErrClosed.
 func (l *Listener[M]) WriteBatch(ms []M) (int, error) {
 	if l.endpoint.isClosed() {
 		return 0, net.ErrClosed
@@ -176,7 +180,7 @@ func (l *Listener[M]) Close() error {
 type conn struct{ endpoint *endpoint }
 
 // Dial makes a connected socket at from, which receives only what to sends. It does not matter whether anybody is
-// there. The error is syscall.EADDRINUSE if from is taken.
+// there. The error wraps ErrAddressInUse if from is taken.
 func (n *Network) Dial(from, to netip.AddrPort) (net.Conn, error) {
 	e, err := n.attach(from, to)
 	if err != nil {

@@ -21,7 +21,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -76,7 +75,10 @@ func (n *Network) SetOptions(opts Options) {
 	n.opts = opts
 }
 
-// attach makes an endpoint at addr. The error is syscall.EADDRINUSE if there is one already.
+// ErrAddressInUse is wrapped by the errors of Listen and Dial for an address that has an endpoint already.
+var ErrAddressInUse = errors.New("memnet: address in use")
+
+// attach makes an endpoint at addr. The error wraps ErrAddressInUse if there is one already.
 func (n *Network) attach(addr, peer netip.AddrPort) (*endpoint, error) {
 	if !addr.IsValid() {
 		return nil, errors.New("memnet: invalid address")
@@ -84,7 +86,7 @@ func (n *Network) attach(addr, peer netip.AddrPort) (*endpoint, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.endpoints[addr] != nil {
-		return nil, fmt.Errorf("memnet: %v: %w", addr, syscall.EADDRINUSE)
+		return nil, fmt.Errorf("%w: %v", ErrAddressInUse, addr)
 	}
 	limit := n.opts.Queue
 	if limit <= 0 {

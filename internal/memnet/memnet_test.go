@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,9 +15,10 @@ import (
 )
 
 type message struct {
-	Buf  []byte
-	N    int
-	Addr netip.AddrPort
+	Buf   []byte
+	N     int
+	Addr  netip.AddrPort
+	Local netip.Addr
 }
 
 var (
@@ -209,7 +209,7 @@ func TestConnectedSocketHearsItsPeerOnly(t *testing.T) {
 
 func TestAddressIsTakenUntilClose(t *testing.T) {
 	network, listener, _ := pair(t, memnet.Options{})
-	if _, err := network.Dial(serverAddr, clientAddr); !errors.Is(err, syscall.EADDRINUSE) {
+	if _, err := network.Dial(serverAddr, clientAddr); !errors.Is(err, memnet.ErrAddressInUse) {
 		t.Errorf("Dial from a taken address: %v", err)
 	}
 	listener.Close()
