@@ -73,6 +73,7 @@ func (h *handler) routes() []route {
 		{"GET /v1/status", h.status},
 		{"GET /v1/openapi.yaml", serveOpenAPI},
 		{"GET /healthz", serveHealth},
+		{"GET /readyz", h.ready},
 	}
 }
 
@@ -97,6 +98,15 @@ func (h *handler) guard(next http.Handler) http.Handler {
 func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/yaml")
 	w.Write(openAPI)
+}
+
+// ready tells a load balancer whether to send players here.
+func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
+	if h.Draining() {
+		http.Error(w, "draining", http.StatusServiceUnavailable)
+		return
+	}
+	serveHealth(w, r)
 }
 
 func serveHealth(w http.ResponseWriter, _ *http.Request) {

@@ -174,6 +174,9 @@ func TestLifeOfAPlayer(t *testing.T) {
 	d.call(t, "GET", "/v1/me", "", from, token).want(t, "me after logout", 401, rushgate.BadCredentials)
 	d.call(t, "POST", "/v1/logout", "", from, token).want(t, "second logout", 401, rushgate.BadCredentials)
 	d.call(t, "POST", "/v1/login", creds("alice", "correct horse"), from, "").want(t, "login", 200, "")
+	if e := d.call(t, "GET", "/readyz", "", from, ""); e.status != 200 || e.body != "ok\n" {
+		t.Errorf("readyz: %d %q", e.status, e.body)
+	}
 	if h := d.call(t, "GET", "/healthz", "", from, ""); h.status != 200 || h.body != "ok\n" {
 		t.Errorf("healthz: %d %q", h.status, h.body)
 	}
@@ -228,6 +231,9 @@ func TestRefusalsSayWhenToComeBack(t *testing.T) {
 	busy.want(t, "draining", 503, rushgate.ServerBusy)
 	if s := d.call(t, "GET", "/v1/status", "", "", ""); s.json["state"] != "draining" {
 		t.Errorf("status %s", s.body)
+	}
+	if e := d.call(t, "GET", "/readyz", "", "", ""); e.status != 503 || e.body != "draining\n" {
+		t.Errorf("readyz while draining: %d %q", e.status, e.body)
 	}
 	for _, e := range []exchange{locked, busy} {
 		ms, _ := e.json["retry_after_ms"].(float64)

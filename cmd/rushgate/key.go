@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/rushgate/rushgate/internal/filelock"
 	"github.com/rushgate/rushgate/server"
-	"github.com/rushgate/rushgate/store/sqlite"
 )
 
 const keySynopsis = `Usage: rushgate key COMMAND [flags]
@@ -29,7 +28,7 @@ func key(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return group{keySynopsis, "key", keyCommands}.run(ctx, args, stdout, stderr)
 }
 
-func keyRotate(ctx context.Context, args []string, stdout, _ io.Writer) error {
+func keyRotate(_ context.Context, args []string, stdout, _ io.Writer) error {
 	dir := text(server.DefaultDataDir)
 	f := newFlags(`Usage: rushgate key rotate [flags]
 
@@ -43,7 +42,7 @@ again. Connect tokens last 30 seconds: if a key may have become known, rotate tw
 	if err := f.parse(args, stdout); err != nil {
 		return err
 	}
-	release, err := holdFolder(ctx, string(dir))
+	release, err := holdFolder(string(dir))
 	if err != nil {
 		return err
 	}
@@ -55,22 +54,18 @@ again. Connect tokens last 30 seconds: if a key may have become known, rotate tw
 	return err
 }
 
-// holdFolder keeps nodes off a data folder until release is called. That is the database's lock: in a folder without a
-// database nothing tells whether a node is using it.
-func holdFolder(ctx context.Context, dir string) (release func() error, err error) {
-	database := filepath.Join(dir, server.DatabaseName)
-	if _, err := os.Stat(database); errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(filepath.Join(dir, server.KeysName)); err != nil {
-			return nil, fmt.Errorf("no node has run on %s, is --data right? (%w)", dir, err)
-		}
-		return func() error { return nil }, nil
+// holdFolder keeps nodes off a data folder until release is called. The lock is that of the database, which a node takes
+// that has its players elsewhere, too.
+func holdFolder(dir string) (release func() error, err error) {
+	if _, err := os.Stat(filepath.Join(dir, server.KeysName)); err != nil {
+		return nil, fmt.Errorf("no node has run on %s, is --data right? (%w)", dir, err)
 	}
-	store, err := sqlite.Open(ctx, database, sqlite.Options{})
-	if errors.Is(err, sqlite.ErrLocked) {
+	lock, err := filelock.Acquire(filepath.Join(dir, server.DatabaseName+".lock"))
+	if errors.Is(err, filelock.ErrLocked) {
 		return nil, fmt.Errorf("a node is using %s; stop it first (%w)", dir, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return store.Close, nil
+	return lock.Close, nil
 }
