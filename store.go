@@ -82,6 +82,10 @@ type Admitted struct {
 	Character Character
 	// Lease is what saves and refreshes of this session must carry.
 	Lease Lease
+	// Previous is the fence of the player's claim before the one that made Lease, and 0 if this is the first. It is less
+	// than Lease.Fence, by how much is the store's choice. Resuming is no claim: it shows the same Previous again. A node
+	// that has held the player under Previous knows that nobody else has since.
+	Previous uint64
 	// Resumed reports that this same attempt already held the lease here.
 	Resumed bool
 	// HashReplaced reports that NewHash is now the account's hash.

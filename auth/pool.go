@@ -101,7 +101,7 @@ type Pool struct {
 	queue   *Queue[*pending]
 	clock   *retryClock
 	rate    *drainRate
-	ids     idBlock
+	ids     *idBlock
 	metrics metrics
 	batch   int          // the most requests a worker takes at once
 	inHand  atomic.Int64 // requests that workers have taken and not yet answered
@@ -133,7 +133,7 @@ func NewPool(cfg Config) (*Pool, error) {
 		// A batch is answered as a whole: with hashes that take seconds, a full one would outlast MaxAge by itself.
 		batch: min(max(int(cfg.MaxAge/4/cfg.HashTime), 1), BatchMax),
 	}
-	p.ids.reserve = func(ctx context.Context) (rushgate.PlayerID, error) { return cfg.Store.ReserveIDs(ctx, idReserve) }
+	p.ids = newIDBlock(func(ctx context.Context) (rushgate.PlayerID, error) { return cfg.Store.ReserveIDs(ctx, idReserve) })
 	p.stopping, p.stop = context.WithCancel(context.Background())
 	p.hurrying, p.hurry = context.WithCancel(context.Background())
 	return p, nil

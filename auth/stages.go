@@ -225,22 +225,13 @@ func (p *Pool) rehash(jobs []*job) {
 func (p *Pool) commit(jobs []*job) {
 	ctx, cancel := storeContext()
 	defer cancel()
-	open := make([]*job, 0, len(jobs))
-	admissions := make([]rushgate.Admission, 0, len(jobs))
-	for _, j := range jobs {
-		if j.ctx.Err() != nil { // nobody would hear of the session that this would open
-			p.expire(j.pending)
-			continue
-		}
-		if err := p.prepare(ctx, j); err != nil {
-			p.storeFailed([]*job{j}, "reserve player ids", err)
-			continue
-		}
-		open = append(open, j)
-		admissions = append(admissions, j.admission)
-	}
+	open := p.prepareAll(ctx, jobs)
 	if len(open) == 0 {
 		return
+	}
+	admissions := make([]rushgate.Admission, len(open))
+	for i, j := range open {
+		admissions[i] = j.admission
 	}
 	results, err := p.cfg.Store.Admit(ctx, p.cfg.Instance, admissions)
 	if err == nil && len(results) != len(open) {
@@ -255,13 +246,45 @@ func (p *Pool) commit(jobs []*job) {
 	}
 }
 
+// prepareAll makes the admissions of a batch, and answers the jobs for which there is none. A store that has no id for
+// one is not asked for another's; one that does not answer is not asked to admit anybody: that would take as long again.
+func (p *Pool) prepareAll(ctx context.Context, jobs []*job) (open []*job) {
+	var failed []*job
+	var failure error
+	for _, j := range jobs {
+		switch {
+		case j.ctx.Err() != nil: // nobody would hear of the session that this would open
+			p.expire(j.pending)
+		case failure != nil && j.needsID():
+			failed = append(failed, j)
+		default:
+			if err := p.prepare(ctx, j); err != nil {
+				failure, failed = err, append(failed, j)
+				continue
+			}
+			open = append(open, j)
+		}
+	}
+	if errors.Is(failure, rushgate.ErrUnavailable) {
+		failed, open = append(failed, open...), nil
+	}
+	if failure != nil {
+		p.storeFailed(failed, "reserve player ids", failure)
+	}
+	return open
+}
+
+// needsID reports whether a job's admission, yet to be made, takes a new player id.
+func (j *job) needsID() bool { return j.admission.Attempt == "" && j.account.ID == 0 }
+
 // prepare makes a job's admission, once: a repeated stage must repeat the same admission.
 func (p *Pool) prepare(ctx context.Context, j *job) error {
 	if j.admission.Attempt != "" {
 		return nil
 	}
+	isNew := j.needsID()
 	j.admission = rushgate.Admission{Account: j.account, Attempt: j.attempt, NewHash: j.newHash, Takeover: j.Takeover}
-	if j.account.ID != 0 {
+	if !isNew {
 		return nil
 	}
 	id, err := p.ids.Take(ctx)

@@ -25,7 +25,7 @@ var (
 )
 
 // File is a [Source] that reads JSONL: one object {"key":"account:bob","value":"(:VERSION 2 …)"} on each line, with
-// whatever other fields. Blank lines do not count.
+// whatever other fields. Each of the two is there once, spelled like this. Blank lines do not count.
 type File struct {
 	f    *os.File
 	size int64
@@ -71,6 +71,8 @@ func (s *File) scan(ctx context.Context, visit func(item) error) error {
 			it := item{ref: ref{at: at, line: number}, err: err, done: at + n, total: s.size}
 			if err == nil {
 				it.key, it.value, it.err = parseLine(line)
+			} else {
+				it.key, _, _ = parseLine(line)
 			}
 			if err := visit(it); err != nil {
 				return err
@@ -80,8 +82,8 @@ func (s *File) scan(ctx context.Context, visit func(item) error) error {
 	}
 }
 
-// readLine returns a line, and how many bytes it takes in the file. After errLineTooLong reading may go on. The error
-// is io.EOF at the end of the file.
+// readLine returns a line, and how many bytes it takes in the file. With errLineTooLong it returns the beginning of the
+// line, where the key may be, and reading may go on. The error is io.EOF at the end of the file.
 func readLine(r *bufio.Reader) (line []byte, n int64, err error) {
 	line, err = r.ReadSlice('\n')
 	n = int64(len(line))
@@ -91,6 +93,7 @@ func readLine(r *bufio.Reader) (line []byte, n int64, err error) {
 	if !errors.Is(err, bufio.ErrBufferFull) {
 		return line, n, err
 	}
+	begin := bytes.Clone(line[:usualLineLen])
 	for errors.Is(err, bufio.ErrBufferFull) {
 		line, err = r.ReadSlice('\n')
 		n += int64(len(line))
@@ -98,30 +101,77 @@ func readLine(r *bufio.Reader) (line []byte, n int64, err error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, n, err
 	}
-	return nil, n, errLineTooLong
+	return begin, n, errLineTooLong
 }
 
-// parseLine reads the two fields of a line. Errors quote nothing of it: there may be passwords in other fields.
+var errNotRecord = errors.New("the line is not a JSON object with the strings \"key\" and \"value\"")
+
+// parseLine reads the two fields of a line. With an error the key is returned if it could be read, or empty. Errors
+// quote nothing of the line: there may be passwords in other fields.
 func parseLine(line []byte) (key, value string, err error) {
 	line = bytes.TrimSpace(line)
-	if !utf8.Valid(line) { // the decoder would replace what is broken
-		return "", "", errors.New("the line is not UTF-8")
+	k, v, err := fields(line)
+	// U+FFFD stands for what is not UTF-8 and for half a surrogate pair, and would make one name of several.
+	broken := func(s *string) bool { return s != nil && strings.ContainsRune(*s, utf8.RuneError) }
+	if k != nil && !broken(k) {
+		key = *k
 	}
-	var fields struct{ Key, Value *string }
-	if !bytes.HasPrefix(line, []byte("{")) || json.Unmarshal(line, &fields) != nil {
-		return "", "", errors.New("the line is not a JSON object with the strings \"key\" and \"value\"")
+	switch {
+	case !utf8.Valid(line):
+		err = errors.New("the line is not UTF-8")
+	case err != nil:
+	case k == nil:
+		err = errors.New("the line has no \"key\"")
+	case v == nil:
+		err = errors.New("the line has no \"value\"")
+	case broken(k) || broken(v):
+		err = errors.New("the line has text that is not UTF-8")
+	default:
+		return key, *v, nil
 	}
-	if fields.Key == nil {
-		return "", "", errors.New("the line has no \"key\"")
+	return key, "", err
+}
+
+// fields returns the fields "key" and "value" of a JSON object, nil for one that is null or not there. Names that differ
+// in case are other fields. With an error, what was read before it is returned.
+func fields(line []byte) (key, value *string, err error) {
+	d := json.NewDecoder(bytes.NewReader(line))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, nil, errNotRecord
 	}
-	if fields.Value == nil {
-		return *fields.Key, "", errors.New("the line has no \"value\"")
+	seen := map[string]bool{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return key, value, errNotRecord
+		}
+		field := &key
+		switch name {
+		case "key":
+		case "value":
+			field = &value
+		default:
+			var other json.RawMessage
+			if d.Decode(&other) != nil {
+				return key, value, errNotRecord
+			}
+			continue
+		}
+		if seen[name.(string)] {
+			return key, value, fmt.Errorf("the line has %q twice", name)
+		}
+		seen[name.(string)] = true
+		if d.Decode(field) != nil {
+			return key, value, errNotRecord
+		}
 	}
-	// U+FFFD also stands for half a surrogate pair, and would make one name of several.
-	if strings.ContainsRune(*fields.Key, utf8.RuneError) || strings.ContainsRune(*fields.Value, utf8.RuneError) {
-		return "", "", errors.New("the line has text that is not UTF-8")
+	if _, err := d.Token(); err != nil { // the closing brace
+		return key, value, errNotRecord
 	}
-	return *fields.Key, *fields.Value, nil
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return key, value, errNotRecord
+	}
+	return key, value, nil
 }
 
 func (s *File) fetch(_ context.Context, refs []ref) ([]item, error) {

@@ -3,16 +3,31 @@ package legacy
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate"
 )
 
-// importAttempt marks accounts that an import made under an id that is not of the old game, so that a later run knows
-// them. It is the attempt_id that they are created under.
-const importAttempt = "rushgate-import"
+// importNode is the node that holds the leases of accounts while they are made.
+const importNode = "rushgate-import"
+
+// importPrefix begins the marks of [importMark]. With the colon it cannot begin an attempt_id of a client, which has
+// letters, digits, '-' and '_'.
+const importPrefix = "import:"
+
+// importMark returns the attempt_id under which an import makes the account of a record without a character, so that a
+// later run knows it. It is kept when a login replaces the hash, so it stands for the hash of the record: with that
+// alone the account could only be told until then. The salt in the hash is not in the mark, and without it nothing can
+// be learned from the mark about the password.
+func importMark(a account) string {
+	sum := sha256.Sum256([]byte("rushgate import\x00" + a.name + "\x00" + a.hash))
+	return importPrefix + base64.RawURLEncoding.EncodeToString(sum[:])
+}
 
 // createBatch makes the accounts that have no character.
 func (m *importer) createBatch(ctx context.Context, entries []*accountEntry) error {
@@ -59,13 +74,15 @@ func (m *importer) missing(ctx context.Context, entries []*accountEntry) ([]rush
 		a, ok := m.account(e, items[i])
 		switch {
 		case !ok:
-		case stored[i].ID != 0 && stored[i].Attempt == importAttempt:
+		case stored[i].ID != 0 && stored[i].Attempt == importMark(a):
 			m.report.Present++
+		case stored[i].ID != 0 && strings.HasPrefix(stored[i].Attempt, importPrefix):
+			m.report.refuse(refs[i], NameTaken, "the name was imported with another password")
 		case stored[i].ID != 0:
 			m.report.refuse(refs[i], NameTaken, "the name belongs to another player")
 		default:
 			accounts = append(accounts, rushgate.Account{
-				Username: a.name, PasswordHash: a.hash, Attempt: importAttempt, Version: a.version,
+				Username: a.name, PasswordHash: a.hash, Attempt: importMark(a), Version: a.version,
 				CreatedAt: time.Now(), // the record does not say
 			})
 			good = append(good, refs[i])
@@ -86,7 +103,7 @@ func (m *importer) create(ctx context.Context, accounts []rushgate.Account) erro
 		accounts[i].ID = first + rushgate.PlayerID(i)
 		admissions[i] = rushgate.Admission{Account: accounts[i], Create: true, Attempt: rand.Text()}
 	}
-	by := rushgate.Instance{Node: importAttempt, Run: rand.Text()}
+	by := rushgate.Instance{Node: importNode, Run: rand.Text()}
 	admitted, err := m.store.Admit(ctx, by, admissions)
 	if err == nil && len(admitted) != len(admissions) {
 		err = fmt.Errorf("%d results for %d admissions", len(admitted), len(admissions))

@@ -188,6 +188,36 @@ func TestImportMovesTheIDsPastRefusedRecords(t *testing.T) {
 	}
 }
 
+// The same for records of which only the key could be read.
+func TestImportMovesTheIDsPastUnreadableRecords(t *testing.T) {
+	for name, line := range map[string]string{
+		"no value":            `{"key":"player:900"}`,
+		"value of a type":     `{"key":"player:900","value":900}`,
+		"cut off":             `{"key":"player:900","value":"(:VERSION 4`,
+		"value twice":         `{"key":"player:900","value":"","value":""}`,
+		"value not UTF-8":     "{\"key\":\"player:900\",\"value\":\"\xff\"}",
+		"half a pair":         `{"key":"player:900","value":"\ud83d"}`,
+		"longer than allowed": `{"key":"player:900","value":"` + strings.Repeat("x", MaxLineLen) + `"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newMemory(t)
+			r := mustImport(t, openText(t, line+"\n"), store, Options{})
+			if got := refused(r); !slices.Equal(got, []string{"player:900 unreadable"}) || r.Characters != 1 {
+				t.Errorf("%+v", r)
+			}
+			if id, err := store.ReserveIDs(t.Context(), 1); err != nil || id != 901 || r.HighestID != 900 {
+				t.Errorf("the next new player gets %d, %v", id, err)
+			}
+		})
+	}
+	var x index
+	var r Report
+	x.add(item{ref: ref{key: "player:900"}, err: errNoString}, &r)
+	if x.highest != 900 {
+		t.Errorf("after a key that holds no string the highest id is %d", x.highest)
+	}
+}
+
 func TestImportIntoAStoreWithPlayersOfItsOwn(t *testing.T) {
 	store := newMemory(t)
 	id, err := store.ReserveIDs(t.Context(), 1)

@@ -45,6 +45,9 @@ func (x *index) add(it item, r *Report) {
 			r.Accounts++
 		} else if strings.HasPrefix(it.key, keyPlayers) {
 			r.Characters++
+			if id, err := parsePlayerKey(it.key); err == nil {
+				x.highest = max(x.highest, id) // the old game has given it out all the same
+			}
 		}
 		r.refuse(it.ref, Unreadable, "%v", it.err)
 	case strings.HasPrefix(it.key, keyAccounts):

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -28,12 +30,13 @@ type Redis struct {
 	client rueidis.Client
 }
 
-// OpenRedis connects to the server that a URL names, such as redis://user:password@host:6379/0; rediss:// is for TLS.
+// OpenRedis connects to the server whose address is a URL, such as redis://user:password@host:6379/0; rediss:// is for TLS.
 // The errors do not contain the URL.
-func OpenRedis(url string) (*Redis, error) {
-	opts, err := rueidis.ParseURL(url)
-	if err != nil { // which would quote the password
-		return nil, errors.New("legacy: not a URL such as redis://host:6379/0")
+func OpenRedis(address string) (*Redis, error) {
+	opts, err := rueidis.ParseURL(address)
+	// With '#' or '?' in a password its beginning counts as the host, which errors of the connection would name.
+	if u, parseErr := url.Parse(address); err != nil || parseErr != nil || u.Fragment != "" || strings.Contains(u.RawQuery, "@") {
+		return nil, errors.New("legacy: not a URL such as redis://host:6379/0") // the cause may quote the password
 	}
 	opts.DisableCache = true
 	opts.AlwaysRESP2 = true // the old game's server may be an old one

@@ -106,7 +106,8 @@ func TestScanMayRepeatItself(t *testing.T) {
 func TestOpenRedisTellsNoSecrets(t *testing.T) {
 	const secret = "hunter2"
 	server := redistest.Start(t, "--requirepass", "other")
-	for _, url := range []string{"redis://:" + secret + "@host:port:1", "http://:" + secret + "@host", strings.Replace(server.URL(), "redis://", "redis://:"+secret+"@", 1)} {
+	for _, url := range []string{"redis://:" + secret + "@host:port:1", "http://:" + secret + "@host",
+		"redis://" + secret + "#x@host", "redis://" + secret + "?x@host", strings.Replace(server.URL(), "redis://", "redis://:"+secret+"@", 1)} {
 		src, err := OpenRedis(url)
 		if err == nil {
 			src.Close()

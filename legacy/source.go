@@ -27,7 +27,7 @@ type ref struct {
 type item struct {
 	ref
 	value string
-	err   error // the record cannot be read; the key may be missing then
+	err   error // the record cannot be read; the key is there if it could be
 	// How far the scan has come, in units of the source's own; total is 0 if it cannot tell.
 	done, total int64
 }

@@ -3,6 +3,7 @@ package realm
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -98,6 +99,47 @@ func (w *plainWorld) Character(id rushgate.PlayerID) (rushgate.Character, bool) 
 	return *c, true
 }
 
+// leapingStore is a store whose fences leap by more than one, as a store's may that takes them from a clock.
+type leapingStore struct{ rushgate.Store }
+
+// leap is the distance from one fence to the next.
+const leap = 1000
+
+func (s leapingStore) Admit(
+	ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission,
+) ([]rushgate.Admitted, error) {
+	admitted, err := s.Store.Admit(ctx, by, admissions)
+	for i := range admitted {
+		admitted[i].Lease.Fence *= leap
+		admitted[i].Previous *= leap
+	}
+	return admitted, err
+}
+
+func (s leapingStore) Save(ctx context.Context, saves []rushgate.Save) ([]error, error) {
+	saves = slices.Clone(saves)
+	for i := range saves {
+		saves[i].Fence /= leap
+	}
+	return s.Store.Save(ctx, saves)
+}
+
+func (s leapingStore) Refresh(ctx context.Context, by rushgate.Instance, leases []rushgate.Lease) ([]error, error) {
+	leases = slices.Clone(leases)
+	for i := range leases {
+		leases[i].Fence /= leap
+	}
+	return s.Store.Refresh(ctx, by, leases)
+}
+
+func (s leapingStore) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Lease, error) {
+	leases, err := s.Store.Wanted(ctx, by)
+	for i := range leases {
+		leases[i].Fence *= leap
+	}
+	return leases, err
+}
+
 // faultyStore fails or refuses saves on demand, and remembers those that were written.
 type faultyStore struct {
 	rushgate.Store
@@ -144,7 +186,7 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	t.Helper()
 	f := &fixture{
 		world: &plainWorld{players: make(map[rushgate.PlayerID]*rushgate.Character)},
-		store: &faultyStore{Store: memory.New(memory.Options{})},
+		store: &faultyStore{Store: leapingStore{memory.New(memory.Options{})}},
 		names: make(map[string]rushgate.Account),
 	}
 	cfg := Config{World: f.world, Store: f.store, Instance: here, Logger: slog.New(slog.DiscardHandler)}

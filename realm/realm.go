@@ -208,10 +208,7 @@ func (r *Realm) Stop(ctx context.Context) error {
 			r.snapshots.close()
 			r.senders.Wait()
 		}
-		r.settle()
-		for _, a := range r.arrivals.close() { // admitted, so let in, if only to be saved at once
-			r.arrive(a, time.Now())
-		}
+		r.integrate(r.arrivals.close(), time.Now()) // admitted, so let in, if only to be saved at once
 		for len(r.inside) > 0 {
 			r.leave(r.inside[0], nil)
 		}
@@ -219,7 +216,7 @@ func (r *Realm) Stop(ctx context.Context) error {
 			r.cfg.Channel.Stop()
 		}
 		r.stopErr = r.saver.finish(ctx)
-		r.settle()
+		r.integrate(nil, time.Now())
 		close(r.stopped)
 		r.log.flush()
 	})

@@ -92,53 +92,6 @@ func TestSaverKeepsTheNewestWhileTheStoreIsAway(t *testing.T) {
 	})
 }
 
-// A store that is away for longer than a lease lasts, and a login as soon as it is back: what the session here knows
-// counts, not what the store had.
-func TestProgressSurvivesAnOutageLongerThanTheLease(t *testing.T) {
-	for _, left := range []bool{false, true} {
-		t.Run(fmt.Sprintf("left=%v", left), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFixture(t, func(c *Config) { c.SessionTimeout = time.Hour })
-				s := f.enter(t, "alice")
-				f.save(t)
-				f.world.players[s.Player].XP = 5000
-				f.store.setFail(errors.New("gone"))
-				loggedOut := make(chan error, 1)
-				if left {
-					go func() { loggedOut <- f.Logout(t.Context(), s.Token) }()
-					synctest.Wait()
-				}
-				f.nextRefresh = time.Now().Add(time.Hour) // refreshing fails as well
-				f.Tick()
-				time.Sleep(rushgate.LeaseTTL + time.Second)
-				f.store.setFail(nil)
-				a, r := f.admit(t, "alice", "alice-2")
-				if a.Character.XP == 5000 {
-					t.Fatal("the fixture is wrong: the store knows already")
-				}
-				f.Enter(a)
-				f.Tick()
-				if left && r.err != nil || !left && !errors.Is(r.err, rushgate.AlreadyLoggedIn) {
-					t.Errorf("the login was answered %v", r.err)
-				}
-				if got := f.world.players[s.Player]; got == nil || got.XP != 5000 {
-					t.Errorf("inside is %+v", got)
-				}
-				f.save(t)
-				if left {
-					if err := <-loggedOut; err != nil {
-						t.Errorf("the logout was answered %v", err)
-					}
-				}
-				ranks, err := f.store.Top(t.Context(), rushgate.BoardXP, 1)
-				if err != nil || ranks[0].Score != 5000 || f.Stats().SessionsEvicted != 0 {
-					t.Errorf("stored %+v, %v", ranks, err)
-				}
-			})
-		})
-	}
-}
-
 // The lease of a player whose last save is still to be done is kept alive: nobody may come in with what the store has.
 func TestLeaseOfALeavingPlayerIsRefreshed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -172,28 +125,6 @@ func TestOversizedCharacterHarmsNoOther(t *testing.T) {
 		}
 		if err := f.Stop(t.Context()); err != nil || f.online(t) != 0 {
 			t.Errorf("Stop: %v, %d online", err, f.online(t))
-		}
-	})
-}
-
-// A login that comes between the last save and the tick's taking note of it does not make that save a failure.
-func TestLogoutFollowedAtOnceByLogin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, nil)
-		s := f.enter(t, "alice")
-		loggedOut := make(chan error, 1)
-		go func() { loggedOut <- f.Logout(t.Context(), s.Token) }()
-		synctest.Wait()
-		f.Tick()
-		if err := f.saver.round(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		a, r := f.admit(t, "alice", "alice-2")
-		f.Enter(a)
-		f.Tick()
-		f.save(t)
-		if err := <-loggedOut; err != nil || r.err != nil {
-			t.Errorf("the logout was answered %v, the login %v", err, r.err)
 		}
 	})
 }

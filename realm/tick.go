@@ -25,8 +25,8 @@ func (r *Realm) Tick() {
 	start := time.Now()
 	r.tick++
 	r.handleMessages()
-	r.integrate(start)
-	r.settle()
+	r.arriving = r.arrivals.take(r.arriving)
+	r.integrate(r.arriving, start)
 	r.letGo()
 	for _, e := range r.world.step(r.tick) {
 		if s := r.players[e.Player]; s != nil && s.state == stateInside {
@@ -70,11 +70,24 @@ func (r *Realm) publish() {
 	r.snapshots.put(v)
 }
 
-// integrate takes those in whom the store has admitted.
-func (r *Realm) integrate(now time.Time) {
-	r.arriving = r.arrivals.take(r.arriving)
-	for _, a := range r.arriving {
+// integrate takes note of what the saver has done, and takes those in whom the store has admitted.
+//
+// What was saved comes first: whoever comes back right after a logout finds it done. What was refused comes last: a
+// lease may be lost to an arrival that goes on with its session, see reclaim.
+func (r *Realm) integrate(arrivals []rushgate.Arrival, now time.Time) {
+	r.outcomes = r.saver.outcomes.take(r.outcomes)
+	for _, o := range r.outcomes {
+		if o.err == nil {
+			r.settle(o)
+		}
+	}
+	for _, a := range arrivals {
 		r.arrive(a, now)
+	}
+	for _, o := range r.outcomes {
+		if o.err != nil {
+			r.settle(o)
+		}
 	}
 }
 
@@ -84,7 +97,7 @@ func (r *Realm) arrive(a rushgate.Arrival, now time.Time) {
 	switch {
 	case s == nil || s.state == stateEnded && s.fence < a.Lease.Fence:
 		r.open(a, now)
-	case s.fence+1 == a.Lease.Fence:
+	case s.fence == a.Previous:
 		r.reclaim(s, a, now)
 	case s.fence < a.Lease.Fence: // somebody else has had the player meanwhile: what s knows is no longer the truth
 		r.lose(s)
@@ -230,23 +243,20 @@ func (r *Realm) end(s *session, err error) {
 	s.saved, s.admitted = rushgate.Character{}, rushgate.Character{}
 }
 
-// settle takes note of what the saver has done.
-func (r *Realm) settle() {
-	r.outcomes = r.saver.outcomes.take(r.outcomes)
-	for _, o := range r.outcomes {
-		s := r.players[o.lease.Player]
-		if s == nil || s.fence != o.lease.Fence {
-			continue
-		}
-		switch {
-		case s.state != stateEnded && o.err != nil:
-			r.lose(s)
-		case s.state == stateLeaving && o.released:
-			r.end(s, nil)
-		case s.state == stateInside && o.saved:
-			s.told = o.told
-			s.answerSaved(nil)
-		}
+// settle takes note of one thing that the saver has done.
+func (r *Realm) settle(o outcome) {
+	s := r.players[o.lease.Player]
+	if s == nil || s.fence != o.lease.Fence {
+		return
+	}
+	switch {
+	case s.state != stateEnded && o.err != nil:
+		r.lose(s)
+	case s.state == stateLeaving && o.released:
+		r.end(s, nil)
+	case s.state == stateInside && o.saved:
+		s.told = o.told
+		s.answerSaved(nil)
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 )
 
 // flags is a flag set whose flags may also be given by environment variables. A flag on the command line wins; a
-// value that does not parse or is out of range is an error that names it, wherever it came from.
+// value that does not parse or is out of range is an error that names it, wherever it came from. What may be a URL, and
+// so may hold a password, is in no error.
 type flags struct {
 	*flag.FlagSet
 	synopsis string
@@ -45,26 +46,36 @@ func (f *flags) parse(args []string, stdout io.Writer) error {
 	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
 		f.printHelp(stdout)
 		return flag.ErrHelp
+	} else if err != nil && mayHoldPassword(err.Error()) {
+		return usagef("a flag or its value was not understood; it is not shown, for it may hold a password")
 	} else if err != nil {
 		return usageError{err}
 	}
-	if f.NArg() > 0 {
-		return usagef("unexpected argument %q", f.Arg(0))
+	if f.NArg() > 0 { // perhaps the rest of a value that the shell has split, and of a password in it
+		return usagef("unexpected argument after the flags; a value with spaces must be quoted")
 	}
 	given := map[string]bool{}
 	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
 	for _, name := range f.order {
+		from := "--" + name
 		variable := f.env[name]
-		value := os.Getenv(variable)
-		if variable == "" || value == "" || given[name] {
-			continue
+		if value := os.Getenv(variable); variable != "" && value != "" && !given[name] {
+			from = "environment variable " + variable
+			if err := f.Set(name, value); err != nil && mayHoldPassword(value) {
+				return usagef("%s: the value was not understood; it is not shown, for it may hold a password", from)
+			} else if err != nil {
+				return usagef("%s=%q: %w", from, value, err)
+			}
 		}
-		if err := f.Set(name, value); err != nil {
-			return usagef("environment variable %s=%q: %w", variable, value, err)
+		if list, ok := f.Lookup(name).Value.(*urls); ok && list.err != nil {
+			return usagef("%s: %w", from, list.err)
 		}
 	}
 	return nil
 }
+
+// mayHoldPassword reports whether a text looks as if there were a URL in it, or the end of one with a password.
+func mayHoldPassword(s string) bool { return strings.Contains(s, "://") || strings.Contains(s, "@") }
 
 func (f *flags) printHelp(w io.Writer) {
 	fmt.Fprintf(w, "%s\n\nFlags:\n", f.synopsis)

@@ -62,10 +62,11 @@ var errRefused = errors.New("not all records were imported")
 
 // importFlags are the settings of an import.
 type importFlags struct {
-	file, from, data, world, jsonFile text
-	db                                choice
-	redis                             redisFlags
-	dryRun                            toggle
+	file, data, world, jsonFile text
+	from                        secret
+	db                          choice
+	redis                       redisFlags
+	dryRun                      toggle
 }
 
 func newImportFlags() *importFlags {
@@ -75,7 +76,7 @@ func newImportFlags() *importFlags {
 func (v *importFlags) declare() *flags {
 	f := newFlags(importRedisSynopsis)
 	f.add(&v.file, "file", "", "`FILE` with the old game's records, a JSON object on each line")
-	f.add(&v.from, "from", "", "`URL` of the old game's Redis: redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS")
+	f.add(&v.from, "from", "MMORPG_IMPORT_REDIS_URL", "`URL` of the old game's Redis: redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS. A comma in a password may be written %2C, as in --redis-url. In the variable, a password does not show in the list of processes")
 	f.add(&v.db, "db", "MMORPG_DB_BACKEND", "`STORE` to import into: sqlite or redis")
 	f.add(&v.data, "data", "", "`DIR` with the SQLite database: what the node is started with")
 	v.redis.declare(f)
@@ -91,7 +92,7 @@ func importRedis(ctx context.Context, args []string, stdout, stderr io.Writer) (
 		return err
 	}
 	if (v.file == "") == (v.from == "") {
-		return usagef("say where the records are: either --file or --from")
+		return usagef("say where the records are: either --file or --from, which MMORPG_IMPORT_REDIS_URL also sets")
 	}
 	opts := legacy.Options{DryRun: bool(v.dryRun)}
 	if opts.World, err = v.definition(); err != nil {

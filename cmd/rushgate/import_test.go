@@ -101,7 +101,7 @@ func TestImportUsage(t *testing.T) {
 		"--file a --from redis://b":  "either --file or --from",
 		"--file a --world /none":     "world definition",
 		"--file a --db memory":       "must be one of sqlite, redis",
-		"--file a surplus":           `unexpected argument "surplus"`,
+		"--file a surplus":           "unexpected argument after the flags",
 		"--file /none":               "no such file",
 		"--from http://old:6379":     "not a URL such as redis://",
 		"--from redis://127.0.0.1:1": "connect to Redis",
@@ -114,6 +114,7 @@ func TestImportUsage(t *testing.T) {
 		})
 	}
 	runImport(t, "--help").want(t, 0, "Stop the old game first", "")
+	runImport(t, "--help").want(t, 0, "[MMORPG_IMPORT_REDIS_URL]", "")
 	var stdout bytes.Buffer
 	if status := run(t.Context(), []string{"import", "--help"}, &stdout, &stdout); status != 0 || !strings.Contains(stdout.String(), "redis") {
 		t.Errorf("status %d, %s", status, stdout.String())

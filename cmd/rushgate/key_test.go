@@ -120,7 +120,7 @@ func TestKeyUsage(t *testing.T) {
 		{"fly", 2, "", `unknown command "fly", want rotate`},
 		{"rotate --help", 0, "--data DIR", ""},
 		{"rotate --help", 0, "rotate twice", ""},
-		{"rotate now", 2, "", `unexpected argument "now"`},
+		{"rotate now", 2, "", "unexpected argument after the flags"},
 	} {
 		status, stdout, stderr := runCommand(t, append([]string{"key"}, strings.Fields(tt.args)...)...)
 		t.Run(tt.args, func(t *testing.T) { outcome{status, stdout, stderr}.want(t, tt.status, tt.stdout, tt.stderr) })

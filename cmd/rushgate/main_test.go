@@ -166,7 +166,7 @@ func TestUsage(t *testing.T) {
 		{"fly", 2, "", `unknown command "fly"`},
 		{"serve --help", 0, "[MMORPG_AUTH_WORKERS]", ""},
 		{"serve --fly", 2, "", "-fly"},
-		{"serve extra", 2, "", `unexpected argument "extra"`},
+		{"serve extra", 2, "", "unexpected argument after the flags"},
 		{"serve --auth-workers 0", 2, "", "whole number from 1 to 32"},
 		{"serve --auth-workers many", 2, "", "auth-workers"},
 		{"serve --auth-max-age 25", 2, "", "duration from 1s to 1h0m0s"},

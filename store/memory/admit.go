@@ -79,6 +79,7 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 	return rushgate.Admitted{
 		Character:    clone(p.character),
 		Lease:        p.leaseID(),
+		Previous:     p.fence - 1, // each claim raises it by one
 		Resumed:      resumed,
 		HashReplaced: a.NewHash != "" && p.account.PasswordHash == a.NewHash,
 	}

@@ -77,16 +77,19 @@ func (s *Store) admitted(a *rushgate.Admission, answer *answer) (rushgate.Admitt
 		return rushgate.Admitted{Err: rushgate.UsernameTaken}, nil
 	case "concurrent":
 		return rushgate.Admitted{Err: rushgate.ErrConcurrentAttempt}, nil
+	case damaged:
+		return rushgate.Admitted{Err: rushgate.InternalError}, nil
 	}
 	return rushgate.Admitted{}, answer.unexpected()
 }
 
-// letIn reads an answer of flags whether resumed and whether the hash was replaced, fence, end of the lease, character.
+// letIn reads an answer of flags whether resumed and whether the hash was replaced, fence, the one before it, end of
+// the lease, character.
 func letIn(name string, answer *answer) (rushgate.Admitted, error) {
-	if len(answer.rest) != 5 {
+	if len(answer.rest) != 6 {
 		return rushgate.Admitted{}, answer.unexpected()
 	}
-	character, err := readCharacter(answer.rest[4].ToArray())
+	character, err := readCharacter(answer.rest[5].ToArray())
 	if err != nil {
 		return rushgate.Admitted{}, fmt.Errorf("redis: record of %q: %w", name, err)
 	}
@@ -94,9 +97,14 @@ func letIn(name string, answer *answer) (rushgate.Admitted, error) {
 	if err != nil {
 		return rushgate.Admitted{}, fmt.Errorf("redis: record of %q: fence: %w", name, err)
 	}
+	previous, err := strconv.ParseUint(answer.text(3), 10, 64)
+	if err != nil {
+		return rushgate.Admitted{}, fmt.Errorf("redis: record of %q: previous fence: %w", name, err)
+	}
 	return rushgate.Admitted{
 		Character:    character,
 		Lease:        rushgate.Lease{Player: character.ID, Name: name, Fence: fence},
+		Previous:     previous,
 		Resumed:      answer.text(0) == "1",
 		HashReplaced: answer.text(1) == "1",
 	}, nil
@@ -106,6 +114,6 @@ func standingIn(in *rushgate.Admitted, answer *answer) standing {
 	return standing{
 		player: in.Lease.Player, name: in.Lease.Name,
 		score: &score{fence: in.Lease.Fence, values: scoresOf(&in.Character)},
-		seat:  &seat{fence: in.Lease.Fence, inside: true, until: answer.number(3)},
+		seat:  &seat{fence: in.Lease.Fence, inside: true, until: answer.number(4)},
 	}
 }

@@ -77,16 +77,16 @@ func (b *breaker) done(trial bool, o outcome) {
 	}
 }
 
-// Stats is a moment in the life of a [Store].
+// Stats is a moment in the life of a [Store]. Its names in JSON are part of what a node exports.
 type Stats struct {
 	// Open reports that calls are refused at once because the server does not answer.
-	Open bool
+	Open bool `json:"open"`
 	// Failures counts the calls that have found no server since the last one that did.
-	Failures int
+	Failures int `json:"failures"`
 	// Openings counts how often Open became true.
-	Openings uint64
+	Openings uint64 `json:"openings"`
 	// Pending counts the players whose leaderboards or place among those online still have to be brought up to date.
-	Pending int
+	Pending int `json:"pending"`
 }
 
 // Stats returns the present state. It never blocks on the network.

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -73,4 +74,12 @@ func TestBreakerLetsOneTrialThrough(t *testing.T) {
 			t.Errorf("open %v after %d openings", b.open, b.openings)
 		}
 	})
+}
+
+// The names are part of what a node exports.
+func TestStatsInJSON(t *testing.T) {
+	got, err := json.Marshal(Stats{Open: true, Failures: 1, Openings: 2, Pending: 3})
+	if want := `{"open":true,"failures":1,"openings":2,"pending":3}`; err != nil || string(got) != want {
+		t.Errorf("stats are %s, %v; want %s", got, err, want)
+	}
 }

@@ -108,6 +108,9 @@ func (s *Store) pipeline(ctx context.Context, commands []command) ([]rueidis.Red
 // send runs scripts by their hashes, and once more by their source where a server does not know them, because it has
 // just been started or promoted. The client's own way of running a script many times would load it on all servers of a
 // Cluster first, each time, and fail if one of them is away.
+//
+// What a server answers to one command, such as that a record is not what the command takes it for, is left in that
+// command's result: the others of the batch have been carried out.
 func (s *Store) send(ctx context.Context, commands []command) ([]rueidis.RedisResult, error) {
 	built := make(rueidis.Commands, len(commands))
 	for i := range commands {
@@ -121,7 +124,7 @@ func (s *Store) send(ctx context.Context, commands []command) ([]rueidis.RedisRe
 		case err == nil || rueidis.IsRedisNil(err):
 		case isNoScript(err):
 			unknown = append(unknown, i)
-		case failure == nil:
+		case failure == nil && isFailure(err):
 			failure = err
 		}
 	}
@@ -133,7 +136,7 @@ func (s *Store) send(ctx context.Context, commands []command) ([]rueidis.RedisRe
 		built = append(built, commands[i].build(s.client.B(), true))
 	}
 	for j, result := range s.client.DoMulti(ctx, built...) {
-		if err := result.Error(); err != nil && !rueidis.IsRedisNil(err) {
+		if err := result.Error(); err != nil && isFailure(err) {
 			return nil, err
 		}
 		results[unknown[j]] = result
@@ -160,13 +163,24 @@ func isUnavailable(err error) bool {
 	return false
 }
 
+// isFailure tells what keeps a whole batch from being carried out from a server's refusal of one command.
+func isFailure(err error) bool {
+	_, refused := rueidis.IsRedisErr(err)
+	return !refused || isUnavailable(err)
+}
+
+// damaged is the word of an answer that stands for a script which failed on its record: somebody has changed it by hand,
+// or a newer version of this package has.
+const damaged = "damaged"
+
 // answer is what a script returns: a word, and what belongs to it.
 type answer struct {
 	word string
 	rest []rueidis.RedisMessage
+	err  error // with the word damaged
 }
 
-// runScripts is run for scripts that answer with a word.
+// runScripts is run for scripts that answer with a word. A script that failed on its record costs nobody else's answer.
 func (s *Store) runScripts(ctx context.Context, commands []command) ([]answer, error) {
 	results, err := s.run(ctx, commands)
 	if err != nil {
@@ -175,6 +189,11 @@ func (s *Store) runScripts(ctx context.Context, commands []command) ([]answer, e
 	answers := make([]answer, len(results))
 	for i := range results {
 		parts, err := results[i].ToArray()
+		if _, refused := rueidis.IsRedisErr(err); refused {
+			s.breaker.log.Error("a record cannot be used", "key", commands[i].key, "error", err)
+			answers[i] = answer{word: damaged, err: err}
+			continue
+		}
 		if err != nil || len(parts) == 0 {
 			return nil, fmt.Errorf("redis: script has no answer: %w", err)
 		}
@@ -202,4 +221,9 @@ func (a *answer) number(i int) int64 {
 	return n
 }
 
-func (a *answer) unexpected() error { return fmt.Errorf("redis: script has answered %q", a.word) }
+func (a *answer) unexpected() error {
+	if a.word == damaged {
+		return fmt.Errorf("redis: %w", a.err)
+	}
+	return fmt.Errorf("redis: script has answered %q", a.word)
+}

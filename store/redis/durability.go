@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/redis/rueidis"
 
@@ -38,32 +39,34 @@ func (s *Store) Durability(ctx context.Context) ([]string, error) {
 }
 
 func durability(ctx context.Context, node rueidis.Client) ([]string, error) {
-	get := func(setting string) (string, error) {
-		values, err := node.Do(ctx, node.B().ConfigGet().Parameter(setting).Build()).AsStrMap()
-		return values[setting], err
-	}
-	appendOnly, err := get("appendonly")
-	if _, refused := rueidis.IsRedisErr(err); refused {
-		return []string{"the server does not say whether it keeps what it acknowledges (CONFIG GET is refused)"}, nil
-	}
-	sync, err2 := get("appendfsync")
-	policy, err3 := get("maxmemory-policy")
-	for _, err := range []error{err, err2, err3} {
+	settings := make(map[string]string)
+	for _, name := range []string{"appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory-policy"} {
+		values, err := node.Do(ctx, node.B().ConfigGet().Parameter(name).Build()).AsStrMap()
+		if _, refused := rueidis.IsRedisErr(err); refused {
+			return []string{"the server does not say whether it keeps what it acknowledges (CONFIG GET is refused)"}, nil
+		}
 		if err != nil {
 			return nil, err
 		}
+		settings[name] = values[name]
 	}
 	var warnings []string
-	if appendOnly != "yes" {
-		warnings = append(warnings, fmt.Sprintf(
-			"appendonly is %q: a crash loses what was acknowledged since the last snapshot", appendOnly))
-	} else if sync != "always" {
-		warnings = append(warnings, fmt.Sprintf(
-			"appendfsync is %q: a crash loses what was acknowledged in the last second or more", sync))
+	warn := func(name, consequence string) {
+		warnings = append(warnings, fmt.Sprintf("%s is %q: %s", name, settings[name], consequence))
 	}
-	if policy != "noeviction" {
-		warnings = append(warnings, fmt.Sprintf(
-			"maxmemory-policy is %q: the server may drop players when memory is short", policy))
+	switch {
+	case settings["appendonly"] != "yes":
+		warn("appendonly", "a crash loses what was acknowledged since the last snapshot")
+	case settings["appendfsync"] != "always":
+		warn("appendfsync", "a crash loses what was acknowledged in the last second or more")
+	}
+	if settings["appendonly"] == "yes" && settings["no-appendfsync-on-rewrite"] == "yes" {
+		warn("no-appendfsync-on-rewrite",
+			"a crash while the append-only file is rewritten loses what was acknowledged in the last 30 seconds or so")
+	}
+	// What the policies volatile-… drop has a time to live, as no player has.
+	if strings.HasPrefix(settings["maxmemory-policy"], "allkeys-") {
+		warn("maxmemory-policy", "the server may drop players when memory is short")
 	}
 	return warnings, nil
 }

@@ -22,6 +22,15 @@ func TestDurability(t *testing.T) {
 			"a cache", []string{"--appendonly", "no", "--maxmemory-policy", "allkeys-lru"},
 			[]string{"appendonly", "maxmemory-policy"},
 		},
+		{
+			"not synced during a rewrite", []string{"--no-appendfsync-on-rewrite", "yes"},
+			[]string{"no-appendfsync-on-rewrite"},
+		},
+		{
+			"no file to rewrite", []string{"--no-appendfsync-on-rewrite", "yes", "--appendonly", "no"},
+			[]string{"appendonly"},
+		},
+		{"drops what has a time to live", []string{"--maxmemory-policy", "volatile-ttl"}, nil},
 		{"settings hidden", []string{"--rename-command", "CONFIG", ""}, []string{"CONFIG"}},
 	}
 	for _, tt := range tests {

@@ -11,27 +11,6 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// ReserveIDs implements [rushgate.Store].
-func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error) {
-	if err := validate.Count("block of ids", n); err != nil {
-		return 0, fmt.Errorf("redis: %w", err)
-	}
-	if err := s.enter(); err != nil {
-		return 0, err
-	}
-	defer s.leave()
-	// Sent again after a lost answer, it leaves a gap.
-	results, err := s.run(ctx, []command{{name: "HINCRBY", key: s.idsKey(), args: []string{"last", strconv.Itoa(n)}}})
-	if err != nil {
-		return 0, err
-	}
-	last, err := results[0].AsInt64()
-	if err != nil || last < int64(n) {
-		return 0, fmt.Errorf("redis: counter of ids shows %d: %w", last, err)
-	}
-	return rushgate.PlayerID(last - int64(n) + 1), nil
-}
-
 // BeginImport implements [rushgate.Store].
 func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) error {
 	if err := validate.Highest(highest); err != nil {

@@ -37,7 +37,13 @@ func load[T any](
 	loaded := make([]T, len(usernames))
 	for i := range results {
 		if loaded[i], err = read(results[i].ToArray()); err != nil {
-			return nil, fmt.Errorf("redis: record of %q: %w", usernames[i], err)
+			if len(results) == 1 {
+				return nil, fmt.Errorf("redis: record of %q: %w", usernames[i], err)
+			}
+			// The others of the batch are not to suffer for it; this one is as good as absent.
+			s.breaker.log.Error("a record cannot be used", "key", commands[i].key, "error", err)
+			var none T
+			loaded[i] = none
 		}
 	}
 	return loaded, nil

@@ -6,8 +6,8 @@
 // set of players online are kept under keys of their own and follow within a round trip. Time is the server's, so that
 // nodes need not agree on it. docs/storage.md lists every key.
 //
-// A player who logs in waits for two round trips, LoadAccounts and Admit, each shared by a whole batch. Every call about
-// up to a thousand players ends within two seconds; while the server does not answer, calls fail at once with
+// A player who logs in waits for two round trips, LoadAccounts and Admit, each shared by a whole batch. Every call of a
+// login, a save or a refresh about up to a thousand players ends within two seconds; while the server does not answer, calls fail at once with
 // [rushgate.ErrUnavailable].
 //
 // What the server has acknowledged outlives the server only if it is set up for that, see [Store.Durability].

@@ -39,7 +39,7 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 	var news []standing
 	for i := range answers {
 		switch answers[i].word {
-		case "lost":
+		case "lost", damaged: // a record that nothing can be written to is out of reach like another's
 			errs[i] = rushgate.ErrLeaseLost
 		case "saved", "older":
 			news = append(news, standingAfter(&saves[i], numbers[i], &answers[i]))
@@ -101,7 +101,7 @@ func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rush
 	var news []standing
 	for i, l := range leases {
 		switch answers[i].word {
-		case "lost":
+		case "lost", damaged:
 			errs[i] = rushgate.ErrLeaseLost
 		case "refreshed":
 			news = append(news, standing{

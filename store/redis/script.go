@@ -10,7 +10,7 @@ import (
 // node of a Cluster, and what it is given reaches it as KEYS and ARGV: nothing that a player has chosen is ever code.
 //
 // All but delete and import can be repeated when their outcome is unknown: the repeat changes nothing more and has the
-// same answer, save that an admission is then found resumed.
+// same answer, save that an admission is then found resumed, and that ids reserved before are left unused.
 type script struct {
 	source string
 	sha    string
@@ -26,6 +26,7 @@ var (
 	setHashScript     = newScript("sethash")
 	deleteScript      = newScript("delete")
 	importScript      = newScript("import")
+	reserveScript     = newScript("reserve")
 	beginImportScript = newScript("beginimport")
 	onlineScript      = newScript("online")
 	countScript       = newScript("count")

@@ -106,6 +106,7 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 	return rushgate.Admitted{
 		Character:    p.character,
 		Lease:        p.leaseID(),
+		Previous:     uint64(p.fence) - 1, // each claim raises it by one
 		Resumed:      resumed,
 		HashReplaced: replaced,
 	}, nil

@@ -19,6 +19,7 @@ var leaseCases = []testCase{
 	{"LateRefreshDoesNotUndoARelease", lateRefresh},
 	{"RefreshKeepsTheOrder", refreshInOrder},
 	{"ConcurrentLoginsOneWins", concurrentLogins},
+	{"PreviousIsTheFenceBefore", previousFence},
 }
 
 func whoMayClaim(t *testing.T, h Harness) {
@@ -169,6 +170,48 @@ func refreshInOrder(t *testing.T, h Harness) {
 		}
 	}
 	refresh(t, s, nodeA)
+}
+
+// previousFence follows one player through claims of every kind.
+func previousFence(t *testing.T, h Harness) {
+	s := h.open(t)
+	var before, now uint64
+	claim := func(what string, by rushgate.Instance, a rushgate.Admission) rushgate.Admitted {
+		t.Helper()
+		got := admit(t, s, by, a)
+		before, now = now, got.Lease.Fence
+		if got.Previous != before || got.Resumed {
+			t.Errorf("%s: previous fence %d, resumed %v; want %d, false", what, got.Previous, got.Resumed, before)
+		}
+		return got
+	}
+	again := func(what string, by rushgate.Instance, a rushgate.Admission) {
+		t.Helper()
+		if got := admit(t, s, by, a); got.Previous != before || got.Lease.Fence != now || !got.Resumed {
+			t.Errorf("%s: previous fence %d, fence %d, resumed %v; want %d, %d, true",
+				what, got.Previous, got.Lease.Fence, got.Resumed, before, now)
+		}
+	}
+	first := claim("a registration", nodeA, registration(1, "alice", "first"))
+	again("the registration again", nodeA, registration(1, "alice", "first"))
+	if err := save(t, s, rushgate.Save{Character: first.Character, Fence: first.Lease.Fence}); err != nil {
+		t.Fatal(err)
+	}
+	again("after a save", nodeA, login(1, "alice", "first"))
+	h.Advance(rushgate.LeaseTTL)
+	second := claim("after the lease has run out", nodeA, login(1, "alice", "second"))
+	refresh(t, s, nodeA, second.Lease)
+	again("after a refresh", nodeA, login(1, "alice", "second"))
+	h.Advance(time.Minute)
+	release(t, s, second)
+	claim("after a release, elsewhere", nodeB, login(1, "alice", "third"))
+	h.Advance(10 * rushgate.LeaseTTL)
+	claim("back again", nodeA, login(1, "alice", "fourth"))
+	claim("after a restart of the node", nodeA2, login(1, "alice", "fourth"))
+	if h.Reopen != nil {
+		s = h.reopen(t, s)
+		again("after a restart of the store", nodeA2, login(1, "alice", "fourth"))
+	}
 }
 
 func concurrentLogins(t *testing.T, h Harness) {

@@ -70,6 +70,7 @@ type modelPlayer struct {
 	account   rushgate.Account
 	character rushgate.Character
 	fence     uint64 // that of the last claim; its value is the store's choice
+	previous  uint64 // that of the claim before
 	held      bool   // claimed and not released
 	by        rushgate.Instance
 	attempt   string
@@ -174,6 +175,12 @@ func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Ad
 	fresh := got.Lease.Fence > p.fence
 	if named := got.Lease.Player == p.account.ID && got.Lease.Name == p.account.Username; !named || got.Resumed != resumed || fresh == resumed || resumed && got.Lease.Fence != p.fence {
 		t.Fatalf("%+v by %v got %+v resumed %v, want resumed %v after fence %d", *a, by, got.Lease, got.Resumed, resumed, p.fence)
+	}
+	if !resumed {
+		p.previous = p.fence
+	}
+	if got.Previous != p.previous {
+		t.Fatalf("%+v by %v got previous fence %d, want %d", *a, by, got.Previous, p.previous)
 	}
 	if !sameCharacter(got.Character, p.character) {
 		t.Fatalf("admitted character is\n%+v, want\n%+v", got.Character, p.character)

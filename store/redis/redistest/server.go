@@ -93,6 +93,17 @@ func isFree(port int) bool {
 // Addr returns the server's address as host:port. It stays the same when the server is restarted.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
+// Port returns the server's port, in decimal.
+func (s *Server) Port() string { return strconv.Itoa(s.port) }
+
+// AwaitMaster returns when the server, a replica, has all that its master had when they met.
+func (s *Server) AwaitMaster(tb testing.TB) {
+	tb.Helper()
+	await(tb, "replica that has caught up", func() bool {
+		return s.shows("replication", "master_link_status") == "up"
+	})
+}
+
 // URL returns the server's address as a URL.
 func (s *Server) URL() string {
 	if s.tls != nil {
