@@ -190,7 +190,9 @@ func (s *Store) runScripts(ctx context.Context, commands []command) ([]answer, e
 	for i := range results {
 		parts, err := results[i].ToArray()
 		if _, refused := rueidis.IsRedisErr(err); refused {
-			s.breaker.log.Error("a record cannot be used", "key", commands[i].key, "error", err)
+			if strings.HasPrefix(commands[i].key, s.playerKey("")) {
+				s.breaker.log.Error("a record cannot be used", "key", commands[i].key, "error", err)
+			}
 			answers[i] = answer{word: damaged, err: err}
 			continue
 		}

@@ -115,7 +115,7 @@ func wantNoneHalfMade(t *testing.T, s *Store, server *redistest.Server) {
 	}
 	wantWhole(t, s, accounts)
 	fields := len(newRecord(&rushgate.Account{}, &rushgate.Character{})) / 2
-	const lease = 4
+	const lease = 5 // the fields that a claim adds
 	commands := make([]command, len(keys))
 	for i, key := range keys {
 		commands[i] = command{name: "HLEN", key: key}
