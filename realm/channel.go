@@ -17,37 +17,13 @@ func TokenUserData(s rushgate.Session) (data [netcode.UserDataSize]byte) {
 	return data
 }
 
-// playerTable finds the sessions of players inside, for the goroutine that reads the channel.
-type playerTable struct {
-	mu       sync.RWMutex
-	sessions map[rushgate.PlayerID]*session
-}
-
-func (t *playerTable) get(id rushgate.PlayerID) *session {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.sessions[id]
-}
-
-func (t *playerTable) add(s *session) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.sessions[s.player] = s
-}
-
-func (t *playerTable) remove(s *session) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.sessions, s.player)
-}
-
 // channelHandler is the realm as its channel sees it. The channel calls it on one goroutine.
 type channelHandler struct{ *Realm }
 
 // Connected attaches a connection to its session, or ends it if there is none: the token was of an earlier session, or
 // has been replaced.
 func (h channelHandler) Connected(p *netcode.Peer) {
-	s := h.byPlayer.get(rushgate.PlayerID(p.ClientID()))
+	s, _ := h.byPlayer.get(rushgate.PlayerID(p.ClientID()))
 	if s == nil || binary.LittleEndian.Uint64(p.UserData()[:]) != s.ticket.current() {
 		p.Disconnect()
 		return

@@ -118,8 +118,8 @@ type Realm struct {
 	arrivals mailbox[rushgate.Arrival]
 	inbox    chan message // intents
 	calls    chan message // everything else
-	tokens   tokenTable
-	byPlayer playerTable
+	tokens   sessionTable[string]
+	byPlayer sessionTable[rushgate.PlayerID]
 	// snapshots is nil without a channel.
 	snapshots *snapshotter
 
@@ -160,8 +160,8 @@ func New(cfg Config) (*Realm, error) {
 		saver:    newSaver(cfg.Store, cfg.Instance, cfg.Logger),
 		inbox:    make(chan message, inboxTicks*cfg.MessagesPerTick),
 		calls:    make(chan message, inboxTicks*cfg.MessagesPerTick),
-		tokens:   tokenTable{sessions: make(map[string]*session)},
-		byPlayer: playerTable{sessions: make(map[rushgate.PlayerID]*session)},
+		tokens:   newSessionTable[string](),
+		byPlayer: newSessionTable[rushgate.PlayerID](),
 		players:  make(map[rushgate.PlayerID]*session),
 		newPulse: newPulse,
 		quit:     make(chan struct{}),

@@ -45,6 +45,7 @@ type saver struct {
 	mu      sync.Mutex
 	pending map[rushgate.Lease]rushgate.Save
 	spare   map[rushgate.Lease]rushgate.Save // empty; takes the place of pending while that is written
+	inHand  int                              // being written
 	leases  []rushgate.Lease                 // to refresh; nil when there is nothing to do
 }
 
@@ -99,7 +100,7 @@ func (s *saver) refresh(leases []rushgate.Lease) {
 func (s *saver) waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.pending)
+	return len(s.pending) + s.inHand
 }
 
 func (s *saver) signal() {
@@ -132,7 +133,7 @@ func (s *saver) finish(ctx context.Context) error {
 	s.mu.Unlock()
 	s.work(ctx)
 	if n := s.waiting(); n > 0 {
-		return fmt.Errorf("realm: %d characters not saved: %w", n, ctx.Err())
+		return fmt.Errorf("realm: characters not saved: %d: %w", n, ctx.Err())
 	}
 	return nil
 }
@@ -163,7 +164,7 @@ func (s *saver) work(ctx context.Context) {
 func (s *saver) round(ctx context.Context) error {
 	s.mu.Lock() // the tick may be waiting: no more under the lock than has to be
 	pending := s.pending
-	s.pending = s.spare
+	s.pending, s.inHand = s.spare, len(pending)
 	s.mu.Unlock()
 	saves := slices.SortedFunc(maps.Values(pending), func(a, b rushgate.Save) int {
 		return cmp.Compare(a.Character.ID, b.Character.ID)
@@ -181,6 +182,7 @@ func (s *saver) round(ctx context.Context) error {
 			s.requeue(batch)
 			err = cmp.Or(err, e)
 		}
+		s.putDown(len(batch))
 		err = cmp.Or(err, s.refreshLeases()) // which may have come due while a slow store was written to
 	}
 	return err
@@ -208,6 +210,13 @@ func (s *saver) write(batch []rushgate.Save) error {
 		})
 	}
 	return nil
+}
+
+// putDown notes that some of what was in hand is written, or back in the queue.
+func (s *saver) putDown(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inHand -= n
 }
 
 // requeue puts back what could not be written, unless a newer copy has come meanwhile.

@@ -94,27 +94,31 @@ func changed(a, b *rushgate.Character) bool {
 		a.Deaths != b.Deaths || !bytes.Equal(a.Data, b.Data)
 }
 
-// tokenTable finds sessions by token, for the goroutines that serve players.
-type tokenTable struct {
+// sessionTable finds the sessions of players inside, for the goroutines that serve players.
+type sessionTable[K comparable] struct {
 	mu       sync.RWMutex
-	sessions map[string]*session
+	sessions map[K]*session
 }
 
-func (t *tokenTable) get(token string) (*session, bool) {
+func newSessionTable[K comparable]() sessionTable[K] {
+	return sessionTable[K]{sessions: make(map[K]*session)}
+}
+
+func (t *sessionTable[K]) get(key K) (*session, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	s, ok := t.sessions[token]
+	s, ok := t.sessions[key]
 	return s, ok
 }
 
-func (t *tokenTable) add(s *session) {
+func (t *sessionTable[K]) add(key K, s *session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.sessions[s.token] = s
+	t.sessions[key] = s
 }
 
-func (t *tokenTable) remove(s *session) {
+func (t *sessionTable[K]) remove(key K) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.sessions, s.token)
+	delete(t.sessions, key)
 }

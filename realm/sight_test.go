@@ -104,11 +104,11 @@ func TestConnectionToASessionThatEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena(t, memnet.Options{}, nil)
 		s := a.enterLive(t, "alice")
-		held := a.byPlayer.get(s.Player)
+		held, _ := a.byPlayer.get(s.Player)
 		if err := a.Logout(t.Context(), s.Token); err != nil {
 			t.Fatal(err)
 		}
-		a.byPlayer.add(held) // as found just before it was removed
+		a.byPlayer.add(s.Player, held) // as found just before it was removed
 		p, err := a.dial(t, s)
 		if err != nil {
 			t.Fatal(err)

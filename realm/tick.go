@@ -136,8 +136,8 @@ func (r *Realm) open(a rushgate.Arrival, now time.Time) {
 	r.players[s.player] = s
 	r.inside = append(r.inside, s)
 	r.insideCount.Store(int64(len(r.inside)))
-	r.tokens.add(s)
-	r.byPlayer.add(s)
+	r.tokens.add(s.token, s)
+	r.byPlayer.add(s.player, s)
 	r.stats.opened.Add(1)
 	a.Reply(r.describe(s), nil)
 }
@@ -220,8 +220,8 @@ func (r *Realm) lose(s *session) {
 
 // remove takes a player out of the world and invalidates the token.
 func (r *Realm) remove(s *session) {
-	r.tokens.remove(s)
-	r.byPlayer.remove(s)
+	r.tokens.remove(s.token)
+	r.byPlayer.remove(s.player)
 	s.gone.Store(true)
 	if l := s.link.Swap(nil); l != nil {
 		l.peer.Disconnect()

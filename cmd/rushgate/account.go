@@ -84,7 +84,7 @@ func (f *flags) parseName(args []string, stdout io.Writer, whyNoMore string) (st
 	}
 	name, err := rushgate.LoginName(names[0])
 	if err != nil {
-		return "", usagef("%q is no player's name: %w", names[0], err)
+		return "", usagef("%s is no player's name: %w", quote(names[0]), err)
 	}
 	return name, nil
 }

@@ -77,6 +77,14 @@ func (f *flags) parse(args []string, stdout io.Writer) error {
 // mayHoldPassword reports whether a text looks as if there were a URL in it, or the end of one with a password.
 func mayHoldPassword(s string) bool { return strings.Contains(s, "://") || strings.Contains(s, "@") }
 
+// quote returns an argument for a message, unless it may hold a password.
+func quote(s string) string {
+	if mayHoldPassword(s) {
+		return "that argument"
+	}
+	return strconv.Quote(s)
+}
+
 func (f *flags) printHelp(w io.Writer) {
 	fmt.Fprintf(w, "%s\n\nFlags:\n", f.synopsis)
 	for _, name := range f.order {

@@ -53,7 +53,7 @@ func (g group) run(ctx context.Context, args []string, stdout, stderr io.Writer)
 	}
 	i := slices.IndexFunc(g.commands, func(c command) bool { return c.name == args[0] })
 	if i < 0 {
-		return usagef("unknown command %q, want %s", args[0], g.among())
+		return usagef("unknown command %s, want %s", quote(args[0]), g.among())
 	}
 	err := g.commands[i].run(ctx, args[1:], stdout, stderr)
 	switch {
@@ -124,7 +124,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	i := slices.IndexFunc(commands, func(c command) bool { return c.name == name })
 	if i < 0 {
-		fmt.Fprintf(stderr, "rushgate: unknown command %q\n\n", name)
+		fmt.Fprintf(stderr, "rushgate: unknown command %s\n\n", quote(name))
 		usage(stderr)
 		return 2
 	}

@@ -164,6 +164,8 @@ func TestUsage(t *testing.T) {
 		{"help", 0, "Usage: rushgate COMMAND", ""},
 		{"--help", 0, "stress", ""},
 		{"fly", 2, "", `unknown command "fly"`},
+		{"redis://:secret@host", 2, "", "unknown command that argument"},
+		{"account redis://:secret@host", 2, "", "unknown command that argument"},
 		{"serve --help", 0, "[MMORPG_AUTH_WORKERS]", ""},
 		{"serve --fly", 2, "", "-fly"},
 		{"serve extra", 2, "", "unexpected argument after the flags"},
