@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/rushgate/rushgate/auth"
 	"github.com/rushgate/rushgate/password"
@@ -54,8 +51,7 @@ folder. With the figures, choose --password-hash-iterations of "rushgate serve".
 
 // progressTo returns a function that shows on a terminal, and nowhere else, how far the measurement is.
 func progressTo(w io.Writer) func(done, of int) {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	if !isTerminal(w) {
 		return func(int, int) {}
 	}
 	return func(done, of int) {

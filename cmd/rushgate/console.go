@@ -23,7 +23,7 @@ type console struct {
 }
 
 func newConsole(in *os.File, prompts io.Writer) *console {
-	return &console{in: in, prompts: prompts, terminal: term.IsTerminal(int(in.Fd()))}
+	return &console{in: in, prompts: prompts, terminal: isTerminal(in)}
 }
 
 // newPassword returns a password that was typed twice, without echo, or one line of the input.

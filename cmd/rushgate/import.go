@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +18,6 @@ import (
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/store/redis"
 	"github.com/rushgate/rushgate/store/sqlite"
-	"github.com/rushgate/rushgate/world"
 )
 
 const importSynopsis = `Usage: rushgate import COMMAND [flags]
@@ -95,7 +93,7 @@ func importRedis(ctx context.Context, args []string, stdout, stderr io.Writer) (
 		return usagef("say where the records are: either --file or --from, which MMORPG_IMPORT_REDIS_URL also sets")
 	}
 	opts := legacy.Options{DryRun: bool(v.dryRun)}
-	if opts.World, err = v.definition(); err != nil {
+	if opts.World, err = readDefinition(v.world); err != nil {
 		return err
 	}
 	src, err := v.source()
@@ -110,22 +108,6 @@ func importRedis(ctx context.Context, args []string, stdout, stderr io.Writer) (
 		bar.stop()
 		return v.conclude(report, err, stdout)
 	})
-}
-
-// definition reads the world's definition, or returns nil for the one built in.
-func (v *importFlags) definition() (*world.Definition, error) {
-	if v.world == "" {
-		return nil, nil
-	}
-	b, err := os.ReadFile(string(v.world))
-	if err != nil {
-		return nil, fmt.Errorf("world definition: %w", err)
-	}
-	def, err := world.ParseDefinition(b)
-	if err != nil {
-		return nil, usagef("world definition %s: %w", v.world, err)
-	}
-	return def, nil
 }
 
 func (v *importFlags) source() (legacy.Source, error) {
@@ -154,14 +136,7 @@ func (v *importFlags) withStore(ctx context.Context, job func(rushgate.Store) er
 
 // conclude shows the report of an import that has ended with err, and returns the error of the command.
 func (v *importFlags) conclude(report legacy.Report, err error, stdout io.Writer) error {
-	errs := []error{err, writeImportReport(stdout, &report)}
-	if v.jsonFile != "" {
-		b, err := json.MarshalIndent(report, "", "  ")
-		if err == nil {
-			err = os.WriteFile(string(v.jsonFile), append(b, '\n'), 0o644)
-		}
-		errs = append(errs, err)
-	}
+	errs := []error{err, writeImportReport(stdout, &report), writeJSON(v.jsonFile, report)}
 	switch {
 	case errors.Is(err, rushgate.ErrIDsInUse):
 		errs[0] = fmt.Errorf("new players have been given ids of the old game; import into an empty store (%w)", err)

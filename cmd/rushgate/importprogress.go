@@ -3,12 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/rushgate/rushgate/legacy"
 )
@@ -33,10 +30,7 @@ type importProgress struct {
 }
 
 func startImportProgress(w io.Writer) *importProgress {
-	p := &importProgress{w: w, done: make(chan struct{}), started: time.Now()}
-	if f, ok := w.(*os.File); ok {
-		p.terminal = term.IsTerminal(int(f.Fd()))
-	}
+	p := &importProgress{w: w, terminal: isTerminal(w), done: make(chan struct{}), started: time.Now()}
 	p.wg.Go(p.loop)
 	return p
 }

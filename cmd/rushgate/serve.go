@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -154,15 +153,11 @@ func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
 	if cfg.QueueDepth == 0 {
 		cfg.QueueDepth = server.Unbounded
 	}
-	if v.worldFile != "" {
-		b, err := os.ReadFile(string(v.worldFile))
-		if err != nil {
-			return cfg, fmt.Errorf("world definition: %w", err)
-		}
-		def, err := world.ParseDefinition(b)
-		if err != nil {
-			return cfg, usagef("world definition %s: %w", v.worldFile, err)
-		}
+	def, err := readDefinition(v.worldFile)
+	if err != nil {
+		return cfg, err
+	}
+	if def != nil {
 		cfg.World = world.New(def, cfg.Seed)
 	}
 	var level slog.Level

@@ -2,17 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/netip"
 	"net/url"
-	"os"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/rushgate/rushgate/client"
 	"github.com/rushgate/rushgate/server"
@@ -113,14 +109,8 @@ func runStress(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	if err := report.WriteText(stdout); err != nil {
 		return err
 	}
-	if v.jsonFile != "" {
-		b, err := json.MarshalIndent(report, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(string(v.jsonFile), append(b, '\n'), 0o644); err != nil {
-			return err
-		}
+	if err := writeJSON(v.jsonFile, report); err != nil {
+		return err
 	}
 	return v.verdict(report)
 }
@@ -153,9 +143,7 @@ func (v *stressFlags) config(scenario stress.Scenario, progress io.Writer) stres
 	if cfg.MaxRetries == 0 {
 		cfg.MaxRetries = math.MinInt // the flag's zero means none
 	}
-	if file, ok := progress.(*os.File); ok {
-		cfg.Terminal = term.IsTerminal(int(file.Fd()))
-	}
+	cfg.Terminal = isTerminal(progress)
 	return cfg
 }
 

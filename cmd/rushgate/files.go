@@ -1,0 +1,46 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/rushgate/rushgate/world"
+)
+
+// readDefinition reads the file that defines the reference world, or returns nil for the definition built in if no file
+// is named.
+func readDefinition(file text) (*world.Definition, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(string(file))
+	if err != nil {
+		return nil, fmt.Errorf("world definition: %w", err)
+	}
+	def, err := world.ParseDefinition(b)
+	if err != nil {
+		return nil, usagef("world definition %s: %w", file, err)
+	}
+	return def, nil
+}
+
+// writeJSON writes a report to a file, if one is named.
+func writeJSON(file text, report any) error {
+	if file == "" {
+		return nil
+	}
+	b, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(string(file), append(b, '\n'), 0o644)
+}
+
+// isTerminal reports whether what is written to w, or read from it, goes to a terminal.
+func isTerminal(w any) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
