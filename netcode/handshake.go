@@ -18,7 +18,7 @@ const firstGlobalSequence = 1 << 63
 func (s *Server) onRequest(packet []byte, from netip.AddrPort) {
 	r, err := parseRequest(packet, s.protocolID)
 	if err != nil {
-		s.stats.ignore(requestCause(packet))
+		s.stats.ignore(causeOf(err))
 		return
 	}
 	if r.expire <= unixSeconds(s.now) {
@@ -26,7 +26,7 @@ func (s *Server) onRequest(packet []byte, from netip.AddrPort) {
 		return
 	}
 	if err := s.openToken(&r); err != nil {
-		s.stats.ignore(tokenCause(err))
+		s.stats.ignore(causeOf(err))
 		return
 	}
 	if !s.isNamed() {
@@ -108,7 +108,7 @@ func (s *Server) onPendingPacket(packet []byte, from netip.AddrPort) {
 	}
 	_, _, data, err := openPacket(packet, &s.scratch, h.open, s.protocolID, nil)
 	if err != nil {
-		s.stats.ignore(openCause(err))
+		s.stats.ignore(causeOf(err))
 		return
 	}
 	parseChallengePacket(&s.response, data)
@@ -155,24 +155,4 @@ func (s *Server) nextGlobalSequence() uint64 {
 	seq := s.globalSeq
 	s.globalSeq++
 	return seq
-}
-
-// requestCause says which check of parseRequest a packet fails.
-func requestCause(packet []byte) cause {
-	switch {
-	case len(packet) != requestSize:
-		return causeMalformed
-	case string(packet[1:1+len(versionInfo)]) != versionInfo:
-		return causeWrongVersion
-	default:
-		return causeWrongProtocol
-	}
-}
-
-// tokenCause is the cause for an error of openPrivateToken.
-func tokenCause(err error) cause {
-	if errors.Is(err, errNotAuthentic) {
-		return causeUndecryptable
-	}
-	return causeMalformed
 }

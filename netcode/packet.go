@@ -4,6 +4,7 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/bits"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -44,6 +45,7 @@ var (
 	errReplayed     = errors.New("netcode: packet received before or too old")
 	errNotAuthentic = errors.New("netcode: packet does not decrypt")
 	errProtocol     = errors.New("netcode: packet of another version or protocol id")
+	errVersion      = fmt.Errorf("%w: version", errProtocol)
 )
 
 // scratch holds what the cipher is given by reference for each packet, so that nothing of it escapes to the heap per
@@ -185,7 +187,7 @@ func parseRequest(p []byte, protocolID uint64) (request, error) {
 	}
 	p = p[1:]
 	if string(p[:len(versionInfo)]) != versionInfo {
-		return request{}, errProtocol
+		return request{}, errVersion
 	}
 	p = p[len(versionInfo):]
 	if binary.LittleEndian.Uint64(p) != protocolID {

@@ -2,7 +2,6 @@ package netcode
 
 import (
 	"crypto/cipher"
-	"errors"
 	"fmt"
 	"net/netip"
 	"sync/atomic"
@@ -101,7 +100,7 @@ func (s *Server) hear(p *Peer) {
 func (s *Server) onPeerPacket(p *Peer, packet []byte) {
 	t, _, data, err := openPacket(packet, &s.scratch, p.open, s.protocolID, &p.replay)
 	if err != nil {
-		s.stats.ignore(openCause(err))
+		s.stats.ignore(causeOf(err))
 		return
 	}
 	switch t {
@@ -117,18 +116,6 @@ func (s *Server) onPeerPacket(p *Peer, packet []byte) {
 		s.drop(p, ErrLeft)
 	default: // a response that was sent before our keep-alive arrived
 		s.stats.ignore(causeAlreadyConnected)
-	}
-}
-
-// openCause is the cause for an error of openPacket.
-func openCause(err error) cause {
-	switch {
-	case errors.Is(err, errNotAuthentic):
-		return causeUndecryptable
-	case errors.Is(err, errReplayed):
-		return causeReplayed
-	default:
-		return causeMalformed
 	}
 }
 

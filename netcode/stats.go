@@ -1,6 +1,9 @@
 package netcode
 
-import "sync/atomic"
+import (
+	"errors"
+	"sync/atomic"
+)
 
 // ServerStats is a snapshot of a server's counters. Clients and Pending are current values, everything else counts up
 // from the start. The fields are read one after another, so a snapshot taken under load may be off by the packets
@@ -62,6 +65,22 @@ const (
 	causeNotConnected
 	causes // how many there are
 )
+
+// causeOf is the cause for an error of a packet or token that could not be read.
+func causeOf(err error) cause {
+	switch {
+	case errors.Is(err, errNotAuthentic):
+		return causeUndecryptable
+	case errors.Is(err, errReplayed):
+		return causeReplayed
+	case errors.Is(err, errVersion):
+		return causeWrongVersion
+	case errors.Is(err, errProtocol):
+		return causeWrongProtocol
+	default:
+		return causeMalformed
+	}
+}
 
 // counters are what ServerStats is read from. The server's goroutine and every Batch count here.
 type counters struct {
