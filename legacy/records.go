@@ -1,7 +1,6 @@
 package legacy
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/password"
+	"github.com/rushgate/rushgate/world"
 )
 
 // Versions of the records that are understood.
@@ -23,12 +23,11 @@ const (
 
 // Ranges of what a record may hold. Numbers above 1<<53 would not survive JSON readers that know only doubles.
 const (
-	maxID          = 1 << 52
-	maxNumber      = 1 << 53
-	maxPoints      = 1_000_000_000 // hit points, deaths, items
-	maxCoordinate  = 1e9
-	maxPlaytime    = 1e9 // seconds
-	equipmentSlots = 6
+	maxID         = 1 << 52
+	maxNumber     = 1 << 53
+	maxPoints     = 1_000_000_000 // hit points, deaths, items
+	maxCoordinate = 1e9
+	maxPlaytime   = 1e9 // seconds
 )
 
 // Universal time, in which Common Lisp tells the time of day, counts seconds from the first moment of 1900, UTC.
@@ -87,8 +86,8 @@ func parsePlayer(id rushgate.PlayerID, value string) (rushgate.Character, error)
 		CreatedAt: time.Unix(d.integer(v[7], "CREATED-AT", unixEpoch, endOfTime-1)-unixEpoch, 0).UTC(),
 		Deaths:    int(d.integer(v[8], "DEATHS", 0, maxPoints)),
 	}
-	w := worldData{
-		Version:   1,
+	w := world.Data{
+		Version:   world.DataVersion,
 		Stats:     d.stats(v[9]),
 		Inventory: d.inventory(v[10]),
 		Equipment: d.equipment(v[11]),
@@ -97,33 +96,8 @@ func parsePlayer(id rushgate.PlayerID, value string) (rushgate.Character, error)
 	if d.err != nil {
 		return rushgate.Character{}, d.err
 	}
-	c.Data, err = json.Marshal(w)
-	return c, err
-}
-
-// worldData is the reference world's part of a character, as package world documents it.
-type worldData struct {
-	Version   int      `json:"v"`
-	Stats     stats    `json:"stats,omitzero"`
-	Inventory []stack  `json:"inventory,omitempty"`
-	Equipment []string `json:"equipment,omitempty"`
-}
-
-type stats struct {
-	Attack    stat `json:"attack,omitzero"`
-	Strength  stat `json:"strength,omitzero"`
-	Defense   stat `json:"defense,omitzero"`
-	Hitpoints stat `json:"hitpoints,omitzero"`
-}
-
-type stat struct {
-	Level int64 `json:"level"`
-	XP    int64 `json:"xp"`
-}
-
-type stack struct {
-	Item  string `json:"item"`
-	Count int64  `json:"count"`
+	c.Data = w.Encode()
+	return c, nil
 }
 
 // decoder takes a record's fields out of its nodes. It keeps the first error; from then on values mean nothing.
@@ -273,12 +247,12 @@ func (d *decoder) id(n node, name string) string {
 
 // The three parts that follow may be NIL: that is how the empty list prints.
 
-func (d *decoder) stats(n node) (s stats) {
+func (d *decoder) stats(n node) (s world.Stats) {
 	if n.kind == kindNil {
 		return s
 	}
 	v := d.fields(n, "ATTACK", "STRENGTH", "DEFENSE", "HITPOINTS")
-	for i, to := range []*stat{&s.Attack, &s.Strength, &s.Defense, &s.Hitpoints} {
+	for i, to := range []*world.Stat{&s.Attack, &s.Strength, &s.Defense, &s.Hitpoints} {
 		if v[i].kind == kindNil {
 			continue
 		}
@@ -290,17 +264,17 @@ func (d *decoder) stats(n node) (s stats) {
 }
 
 // inventory returns what the slots hold; which of them it was in has no meaning any more.
-func (d *decoder) inventory(n node) []stack {
+func (d *decoder) inventory(n node) []world.Stack {
 	if n.kind == kindNil {
 		return nil
 	}
-	var items []stack
+	var items []world.Stack
 	for _, slot := range d.elements(d.fields(n, "SLOTS")[0], "SLOTS") {
 		if slot.kind == kindNil {
 			continue
 		}
 		v := d.fields(slot, "ITEM-ID", "COUNT")
-		items = append(items, stack{Item: d.id(v[0], "ITEM-ID"), Count: d.integer(v[1], "COUNT", 1, maxPoints)})
+		items = append(items, world.Stack{Item: d.id(v[0], "ITEM-ID"), Count: int(d.integer(v[1], "COUNT", 1, maxPoints))})
 	}
 	return items
 }
@@ -312,8 +286,8 @@ func (d *decoder) equipment(n node) []string {
 	}
 	items := d.fields(n, "ITEMS")[0]
 	list := d.elements(items, "ITEMS")
-	if len(list) > equipmentSlots {
-		d.fail(items, "more than %d places in :ITEMS", equipmentSlots)
+	if len(list) > world.EquipmentSlots {
+		d.fail(items, "more than %d places in :ITEMS", world.EquipmentSlots)
 	}
 	var places []string
 	for _, item := range list {

@@ -10,16 +10,21 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// Bounds of [data]. Whatever passes them encodes to less than [rushgate.MaxDataLen] bytes.
 const (
-	dataVersion    = 1
-	equipmentSlots = 6
-	maxStacks      = 256
-	maxCount       = 1_000_000_000
-	maxStat        = 1 << 53 // what every JSON reader can hold exactly
+	// DataVersion is the version of [Data].
+	DataVersion = 1
+	// EquipmentSlots is how many places there are for equipment.
+	EquipmentSlots = 6
 )
 
-// data is the reference world's part of a character, as it stands in [rushgate.Character].Data:
+// Further bounds of [Data]. Whatever passes all of them encodes to less than [rushgate.MaxDataLen] bytes.
+const (
+	maxStacks = 256
+	maxCount  = 1_000_000_000
+	maxStat   = 1 << 53 // what every JSON reader can hold exactly
+)
+
+// Data is the reference world's part of a character, as it stands in [rushgate.Character].Data:
 //
 //	{"v":1,
 //	 "stats":{"attack":{"level":7,"xp":4300},"strength":…,"defense":…,"hitpoints":…},
@@ -29,44 +34,46 @@ const (
 // All but v may be absent. Equipment has up to six places, empty ones being "" or null. Items need not be in the
 // definition: one that a later definition dropped stays with its owner. Stats are carried along for games that use
 // them; this world's own rules do not.
-type data struct {
+type Data struct {
 	Version   int      `json:"v"`
-	Stats     stats    `json:"stats,omitzero"`
-	Inventory []stack  `json:"inventory,omitempty"`
+	Stats     Stats    `json:"stats,omitzero"`
+	Inventory []Stack  `json:"inventory,omitempty"`
 	Equipment []string `json:"equipment,omitempty"`
 }
 
-type stats struct {
-	Attack    stat `json:"attack,omitzero"`
-	Strength  stat `json:"strength,omitzero"`
-	Defense   stat `json:"defense,omitzero"`
-	Hitpoints stat `json:"hitpoints,omitzero"`
+// Stats are levels and experience of the skills of a fighter, 0 to 2^53.
+type Stats struct {
+	Attack    Stat `json:"attack,omitzero"`
+	Strength  Stat `json:"strength,omitzero"`
+	Defense   Stat `json:"defense,omitzero"`
+	Hitpoints Stat `json:"hitpoints,omitzero"`
 }
 
-type stat struct {
+// Stat is one skill.
+type Stat struct {
 	Level int64 `json:"level"`
 	XP    int64 `json:"xp"`
 }
 
-// stack is one place of an inventory.
-type stack struct {
+// Stack is one place of an inventory: 1 to 1,000,000,000 of an item.
+type Stack struct {
 	Item  string `json:"item"`
 	Count int    `json:"count"`
 }
 
 // parseData reads Data; empty Data is that of a new character. What it does not know it refuses, for the next save
 // would drop it.
-func parseData(b []byte) (data, error) {
-	d := data{Version: dataVersion}
+func parseData(b []byte) (Data, error) {
+	d := Data{Version: DataVersion}
 	if len(b) == 0 {
 		return d, nil
 	}
 	if len(b) > rushgate.MaxDataLen {
-		return data{}, fmt.Errorf("longer than %d bytes", rushgate.MaxDataLen)
+		return Data{}, fmt.Errorf("longer than %d bytes", rushgate.MaxDataLen)
 	}
 	d.Version = 0
 	if err := decodeStrict(b, &d); err != nil {
-		return data{}, err
+		return Data{}, err
 	}
 	return d, d.check()
 }
@@ -94,11 +101,11 @@ func line(b []byte, offset int64, err error) int {
 	return 1 + bytes.Count(b[:min(max(offset, 0), int64(len(b)))], []byte("\n"))
 }
 
-func (d *data) check() error {
-	if d.Version != dataVersion {
-		return fmt.Errorf("v: %d is not %d", d.Version, dataVersion)
+func (d *Data) check() error {
+	if d.Version != DataVersion {
+		return fmt.Errorf("v: %d is not %d", d.Version, DataVersion)
 	}
-	for _, s := range []stat{d.Stats.Attack, d.Stats.Strength, d.Stats.Defense, d.Stats.Hitpoints} {
+	for _, s := range []Stat{d.Stats.Attack, d.Stats.Strength, d.Stats.Defense, d.Stats.Hitpoints} {
 		if s.Level < 0 || s.Level > maxStat || s.XP < 0 || s.XP > maxStat {
 			return fmt.Errorf("stats: %d or %d is outside 0..%d", s.Level, s.XP, int64(maxStat))
 		}
@@ -114,8 +121,8 @@ func (d *data) check() error {
 			return fmt.Errorf("inventory[%d].count: %d is outside 1..%d", i, s.Count, maxCount)
 		}
 	}
-	if len(d.Equipment) > equipmentSlots {
-		return fmt.Errorf("equipment: more than %d items", equipmentSlots)
+	if len(d.Equipment) > EquipmentSlots {
+		return fmt.Errorf("equipment: more than %d items", EquipmentSlots)
 	}
 	for i, item := range d.Equipment {
 		if item != "" && !validID(item) {
@@ -125,25 +132,25 @@ func (d *data) check() error {
 	return nil
 }
 
-// encode returns the JSON form.
-func (d *data) encode() []byte {
+// Encode returns the JSON form.
+func (d *Data) Encode() []byte {
 	b, err := json.Marshal(d)
 	if err != nil {
-		panic(err) // no field of data can fail
+		panic(err) // no field of Data can fail
 	}
 	return b
 }
 
 // reserve makes room for n stacks, so that picking up loot does not allocate.
-func (d *data) reserve(n int) {
+func (d *Data) reserve(n int) {
 	if len(d.Inventory) < n {
-		d.Inventory = append(make([]stack, 0, n), d.Inventory...)
+		d.Inventory = append(make([]Stack, 0, n), d.Inventory...)
 	}
 }
 
 // add puts items into the inventory: onto stacks that have room, then onto new stacks as long as there are fewer than
 // slots. What finds no room is lost.
-func (d *data) add(item *itemSpec, count, slots int) {
+func (d *Data) add(item *itemSpec, count, slots int) {
 	for i := range d.Inventory {
 		if s := &d.Inventory[i]; s.Item == item.ID && s.Count < item.MaxStack {
 			n := min(count, item.MaxStack-s.Count)
@@ -153,7 +160,7 @@ func (d *data) add(item *itemSpec, count, slots int) {
 	}
 	for count > 0 && len(d.Inventory) < slots {
 		n := min(count, item.MaxStack)
-		d.Inventory = append(d.Inventory, stack{Item: item.ID, Count: n})
+		d.Inventory = append(d.Inventory, Stack{Item: item.ID, Count: n})
 		count -= n
 	}
 }

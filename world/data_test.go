@@ -114,18 +114,18 @@ func TestDataIsRefused(t *testing.T) {
 // The largest data that passes the checks must still be a Character that a store accepts.
 func TestDataNeverExceedsItsLimit(t *testing.T) {
 	id := func(i int) string { return fmt.Sprintf("%s%03d", strings.Repeat("x", maxIDLen-3), i) }
-	full := stat{Level: maxStat, XP: maxStat}
-	d := data{Version: dataVersion, Stats: stats{full, full, full, full}}
+	full := Stat{Level: maxStat, XP: maxStat}
+	d := Data{Version: DataVersion, Stats: Stats{full, full, full, full}}
 	for i := range maxStacks {
-		d.Inventory = append(d.Inventory, stack{Item: id(i), Count: maxCount})
+		d.Inventory = append(d.Inventory, Stack{Item: id(i), Count: maxCount})
 	}
-	for i := range equipmentSlots {
+	for i := range EquipmentSlots {
 		d.Equipment = append(d.Equipment, id(i))
 	}
 	if err := d.check(); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(d.encode()); n > rushgate.MaxDataLen {
+	if n := len(d.Encode()); n > rushgate.MaxDataLen {
 		t.Errorf("%d bytes, at most %d are allowed", n, rushgate.MaxDataLen)
 	}
 }

@@ -35,7 +35,7 @@ type sheet struct {
 	deaths    int
 	played    time.Duration // before entering
 	enteredAt uint64
-	data      data
+	data      Data
 }
 
 // playtime is the character's total time in the world, to the millisecond.
@@ -47,7 +47,7 @@ func (s *sheet) playtime(now uint64) time.Duration {
 func (p *player) alive() bool { return p.hp > 0 }
 
 // newPlayer makes a player of a character whose id, XP and data have been checked, repairing the rest.
-func (w *World) newPlayer(c rushgate.Character, d data) player {
+func (w *World) newPlayer(c rushgate.Character, d Data) player {
 	d.reserve(w.def.Player.InventorySlots)
 	p := player{
 		id:       c.ID,

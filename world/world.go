@@ -174,7 +174,7 @@ func (w *World) Character(id rushgate.PlayerID) (rushgate.Character, bool) {
 		Deaths:    p.sheet.deaths,
 		Playtime:  p.sheet.playtime(w.now),
 		CreatedAt: p.sheet.createdAt,
-		Data:      p.sheet.data.encode(),
+		Data:      p.sheet.data.Encode(),
 	}, true
 }
 
