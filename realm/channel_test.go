@@ -97,6 +97,17 @@ func (a *arena) dial(t *testing.T, s rushgate.Session) (*playing, error) {
 	return p, nil
 }
 
+// play brings a player inside the running realm and connects.
+func (a *arena) play(t *testing.T, name string) (rushgate.Session, *playing) {
+	t.Helper()
+	s := a.enterLive(t, name)
+	p, err := a.dial(t, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, p
+}
+
 func (p *playing) run() {
 	defer close(p.done)
 	var decoder protocol.Decoder
@@ -141,10 +152,7 @@ func TestSnapshotsArriveAtTheirRate(t *testing.T) {
 			a := newArena(t, memnet.Options{Delay: 5 * time.Millisecond}, func(c *Config) { c.SnapshotRate = rate })
 			var players []*playing
 			for _, name := range []string{"alice", "bob", "carol"} {
-				p, err := a.dial(t, a.enterLive(t, name))
-				if err != nil {
-					t.Fatal(err)
-				}
+				_, p := a.play(t, name)
 				players = append(players, p)
 			}
 			time.Sleep(2 * time.Second)
@@ -186,14 +194,8 @@ func TestSnapshotsArriveAtTheirRate(t *testing.T) {
 func TestSnapshotsOverABadNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena(t, memnet.Options{Loss: 0.3, Duplicate: 0.1, Reorder: 0.2, Delay: 40 * time.Millisecond, Seed: 1}, nil)
-		p, err := a.dial(t, a.enterLive(t, "alice"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := a.dial(t, a.enterLive(t, "bob"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, p := a.play(t, "alice")
+		_, b := a.play(t, "bob")
 		b.taken()
 		time.Sleep(20 * time.Second)
 		got, sizes, _ := p.taken()
@@ -215,11 +217,7 @@ func TestSnapshotsOverABadNetwork(t *testing.T) {
 func TestConnectionKeepsTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena(t, memnet.Options{}, nil)
-		s := a.enterLive(t, "alice")
-		p, err := a.dial(t, s)
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, p := a.play(t, "alice")
 		time.Sleep(10 * DefaultSessionTimeout)
 		if a.Players() != 1 {
 			t.Fatal("a session with a connection has ended")
@@ -239,11 +237,7 @@ func TestConnectionKeepsTheSession(t *testing.T) {
 func TestEndOfTheSessionEndsTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena(t, memnet.Options{}, nil)
-		s := a.enterLive(t, "alice")
-		p, err := a.dial(t, s)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s, p := a.play(t, "alice")
 		if err := a.Logout(t.Context(), s.Token); err != nil {
 			t.Fatal(err)
 		}
@@ -281,11 +275,7 @@ func TestEndOfTheSessionEndsTheConnection(t *testing.T) {
 func TestRenewMakesRoomForANewConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena(t, memnet.Options{}, nil)
-		s := a.enterLive(t, "alice")
-		old, err := a.dial(t, s)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s, old := a.play(t, "alice")
 		renewed, err := a.Renew(s.Token)
 		if err != nil || renewed.Player != s.Player || renewed.Ticket == s.Ticket {
 			t.Fatalf("renewed %+v, %v", renewed, err)
@@ -335,11 +325,7 @@ func TestRenewMakesRoomForANewConnection(t *testing.T) {
 func TestPlayerLearnsWhatIsSaved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena(t, memnet.Options{}, nil)
-		s := a.enterLive(t, "alice")
-		p, err := a.dial(t, s)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s, p := a.play(t, "alice")
 		time.Sleep(time.Second)
 		a.store.setFail(errors.New("away"))
 		a.world.befall(s.Player, func(c *rushgate.Character) { c.Level, c.Deaths, c.HP = 5, 1, 0 })

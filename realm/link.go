@@ -9,7 +9,6 @@ import (
 // link is a session's realtime connection.
 type link struct {
 	peer    *netcode.Peer
-	player  rushgate.PlayerID
 	session *session
 	intents intentSlot
 
@@ -18,11 +17,10 @@ type link struct {
 	applied uint32 // the newest intent that the world has
 
 	// Owned by the snapshotter.
-	rate    uint64       // snapshots per second
-	arrival uint64       // of the session
-	self    int32        // the player's entity in the last view, as a hint
-	ring    []sent       // the snapshots of the last protocol.MaxBase ticks
-	alive   protocol.Own // as of the last snapshot without a death that the store did not have
+	rate  uint64       // snapshots per second
+	self  int32        // the player's entity in the last view, as a hint
+	ring  []sent       // the snapshots of the last protocol.MaxBase ticks
+	alive protocol.Own // as of the last snapshot without a death that the store did not have
 
 	// neighbours is whom the player sees, nearest first, as of the tick looked, when they were at x, y.
 	neighbours []known
@@ -45,7 +43,7 @@ type known struct {
 
 func newLink(peer *netcode.Peer, s *session, rate int) *link {
 	return &link{
-		peer: peer, player: s.player, session: s, rate: uint64(rate), arrival: s.arrival, self: none,
+		peer: peer, session: s, rate: uint64(rate), self: none,
 		ring: make([]sent, protocol.MaxBase*rate/rushgate.TickRate+2),
 	}
 }
@@ -71,7 +69,7 @@ func (l *link) begin(f *frame) *sent {
 // place is where in the ring the snapshot of a tick stands: the player's snapshots have consecutive places, and the ring
 // is long enough for those of MaxBase ticks.
 func (l *link) place(tick uint32) *sent {
-	return &l.ring[snapshotsUntil(uint64(tick)+l.arrival, l.rate)%uint64(len(l.ring))]
+	return &l.ring[snapshotsUntil(uint64(tick)+l.session.arrival, l.rate)%uint64(len(l.ring))]
 }
 
 // snapshotsUntil is how many snapshots a player gets in so many ticks.

@@ -62,13 +62,7 @@ func TestLogoutFollowedAtOnceByLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
 		s := f.enter(t, "alice")
-		loggedOut := make(chan error, 1)
-		go func() { loggedOut <- f.Logout(t.Context(), s.Token) }()
-		synctest.Wait()
-		f.Tick()
-		if err := f.saver.round(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		loggedOut := f.logoutUntilSaved(t, s)
 		a, r := f.admit(t, "alice", "alice-2")
 		f.Enter(a)
 		f.Tick()
@@ -77,6 +71,20 @@ func TestLogoutFollowedAtOnceByLogin(t *testing.T) {
 			t.Errorf("the logout was answered %v, the login %v", err, r.err)
 		}
 	})
+}
+
+// logoutUntilSaved logs a player out as far as the last save, which the tick has yet to take note of, and returns where the
+// logout will be answered.
+func (f *fixture) logoutUntilSaved(t *testing.T, s rushgate.Session) <-chan error {
+	t.Helper()
+	loggedOut := make(chan error, 1)
+	go func() { loggedOut <- f.Logout(t.Context(), s.Token) }()
+	synctest.Wait()
+	f.Tick()
+	if err := f.saver.round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return loggedOut
 }
 
 // elsewhereAndBack has a player whose lease here is over log in at another node, leave it with some XP, and log in here.
@@ -116,13 +124,7 @@ func TestLogoutFollowedAtOnceByAnotherNodeAndBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
 		s := f.enter(t, "alice")
-		loggedOut := make(chan error, 1)
-		go func() { loggedOut <- f.Logout(t.Context(), s.Token) }()
-		synctest.Wait()
-		f.Tick()
-		if err := f.saver.round(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		loggedOut := f.logoutUntilSaved(t, s)
 		a, r := f.elsewhereAndBack(t, "alice", 7)
 		f.Enter(a)
 		f.Tick()

@@ -13,6 +13,7 @@ import (
 type session struct {
 	player   rushgate.PlayerID
 	name     string
+	arrival  uint64 // how many came before; spreads the snapshots
 	ticket   ticket
 	token    string
 	lastSeen atomic.Int64 // nanoseconds since epoch
@@ -21,7 +22,6 @@ type session struct {
 	queries  atomic.Int32 // calls waiting
 
 	fence    uint64
-	arrival  uint64 // how many came before; spreads the snapshots
 	state    sessionState
 	index    int // in Realm.inside while inside
 	entered  time.Time

@@ -69,10 +69,7 @@ func TestWorldShowsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena(t, memnet.Options{}, nil)
 		a.world.players[0] = &rushgate.Character{Name: "nobody"}
-		p, err := a.dial(t, a.enterLive(t, "alice"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, p := a.play(t, "alice")
 		time.Sleep(time.Second)
 		if got, _, failed := p.taken(); len(got) < 15 || len(failed) != 0 || len(names(t, got)) != 0 {
 			t.Errorf("%d snapshots, failed %v", len(got), failed)
@@ -84,10 +81,7 @@ func TestWorldShowsNobody(t *testing.T) {
 func TestPlayerWithoutConnectionStandsStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena(t, memnet.Options{}, nil)
-		p, err := a.dial(t, a.enterLive(t, "alice"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, p := a.play(t, "alice")
 		time.Sleep(time.Second)
 		p.client.Close()
 		<-p.done

@@ -169,7 +169,7 @@ func (s *snapshotter) locate(v *view) {
 	for i := range v.recipients {
 		r := &v.recipients[i]
 		r.self = r.link.self
-		if int(r.self) >= len(v.entities) || r.self < 0 || v.entities[r.self].ID != uint64(r.link.player) {
+		if int(r.self) >= len(v.entities) || r.self < 0 || v.entities[r.self].ID != uint64(r.link.session.player) {
 			r.self, missing = none, true
 		}
 	}
@@ -183,7 +183,7 @@ func (s *snapshotter) locate(v *view) {
 	for i := range v.recipients {
 		r := &v.recipients[i]
 		if r.self == none {
-			if at, ok := s.found[uint64(r.link.player)]; ok {
+			if at, ok := s.found[uint64(r.link.session.player)]; ok {
 				r.self, r.link.self = at, at
 			}
 		}
