@@ -64,6 +64,19 @@ type Report struct {
 	LoggedOut        int `json:"logged_out"`
 	LogoutsFailed    int `json:"logouts_failed"`
 
+	// Answers is what came of all tries; Phases the parts of the run in their order, with figures of their own; Timeline
+	// the whole of it.
+	Answers  Answers  `json:"answers"`
+	Phases   []Phase  `json:"phases"`
+	Timeline Timeline `json:"timeline"`
+	// Capacity is how many players per second the server was measured, or said by [Config.Capacity], to let in; zero
+	// outside of [LaunchDay].
+	Capacity float64 `json:"capacity_per_s,omitempty"`
+	// Storm is null outside of [ReconnectStorm].
+	Storm     *StormReport    `json:"storm"`
+	Generator GeneratorReport `json:"generator"`
+	Verdicts  []Verdict       `json:"verdicts"` // on the limits given
+
 	// Play is null unless the players were to play, all had an outcome, and some were in.
 	Play *PlayReport `json:"play"`
 	// Server is null without server metrics.

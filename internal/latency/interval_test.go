@@ -29,13 +29,16 @@ func TestSince(t *testing.T) {
 		later = Histogram{}
 		record(3000, &all, &later)
 		got, err := overTheWire(t, all.Detailed()).Since(earlier)
-		want := later.Summary()
+		want := later.Detailed()
 		if d := got.Sum - want.Sum; err != nil || d > 1e-3 || d < -1e-3 {
 			t.Errorf("after %d: sum %v, want %v; %v", before, got.Sum, want.Sum, err)
 		}
 		got.Sum, got.Mean, want.Sum, want.Mean = 0, 0, 0, 0
 		if got != want {
 			t.Errorf("after %d: %+v, want %+v", before, got, want)
+		}
+		if merged, err := got.Merge(earlier); err != nil || merged.Buckets != all.Detailed().Buckets {
+			t.Errorf("after %d: what was before and after is not the whole: %v", before, err)
 		}
 	}
 }
