@@ -193,8 +193,11 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 		s.cfg.Logger.Warn("the limit on open files allows fewer connections than configured", "configured", s.cfg.MaxConns, "allowed", conns)
 	}
 	s.front = api.NewServer(api.New(door), conns, tlsConfig, s.cfg.Logger)
+	operators := http.NewServeMux()
+	operators.Handle("/", admin.New(sections))
+	operators.Handle("POST /accounts/delete", admin.DeleteAccounts(s.store, s.cfg.Logger))
 	s.operator = &http.Server{
-		Handler:     admin.New(sections),
+		Handler:     operators,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
 	}

@@ -23,6 +23,8 @@ type fake struct {
 	// logout and healthz, if set, run before the answer.
 	logout, healthz func(r *http.Request)
 	metrics         []string // answers of /metrics.json in order, the last one for ever
+	// metricsAt, if set, says which of them is due after so long.
+	metricsAt func(time.Duration) int
 	// connect, if set, makes connect tokens.
 	connect func(player string) []byte
 
@@ -34,6 +36,7 @@ type fake struct {
 	players  int
 	dials    int
 	asked    int // times that metrics were read
+	begun    time.Time
 	conns    chan net.Conn
 	closed   chan struct{}
 }
@@ -41,7 +44,7 @@ type fake struct {
 // start serves until the test ends, and returns a configuration that reaches the server.
 func (f *fake) start(t *testing.T) Config {
 	f.tries, f.arrived, f.lastCall = map[string]int{}, map[string]time.Time{}, map[string]time.Time{}
-	f.conns, f.closed = make(chan net.Conn), make(chan struct{})
+	f.conns, f.closed, f.begun = make(chan net.Conn), make(chan struct{}), time.Now()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/{action}", f.action)
 	mux.HandleFunc("GET /v1/me", f.session(func(w http.ResponseWriter, _ *http.Request, name string) {
@@ -61,7 +64,11 @@ func (f *fake) start(t *testing.T) Config {
 	mux.HandleFunc("GET /metrics.json", func(w http.ResponseWriter, _ *http.Request) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		fmt.Fprint(w, f.metrics[min(f.asked, len(f.metrics)-1)])
+		which := f.asked
+		if f.metricsAt != nil {
+			which = f.metricsAt(time.Since(f.begun))
+		}
+		fmt.Fprint(w, f.metrics[min(which, len(f.metrics)-1)])
 		f.asked++
 	})
 	srv := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}

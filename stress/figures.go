@@ -72,10 +72,10 @@ type Phase struct {
 
 // StormReport is what became of the players of a [ReconnectStorm].
 type StormReport struct {
-	Dropped   int     `json:"dropped"`   // players who were inside and lost their connection
-	Back      int     `json:"back"`      // of those, who got in again
-	NotBack   int     `json:"not_back"`  // whose time ran out
-	DropAtSec float64 `json:"drop_at_s"` // when it began, from the start of the load
+	Dropped int     `json:"dropped"`   // players who were inside and lost their connection
+	Back    int     `json:"back"`      // of those, who got in again
+	NotBack int     `json:"not_back"`  // whose time ran out
+	DropAt  float64 `json:"drop_at_s"` // when it began, from the start of the load
 	// DownSeconds is how long the server answered nothing, as the probe saw it; zero if it was never away.
 	DownSeconds float64 `json:"down_s"`
 	// LastBack and LastBackSinceUp are the time from the drop, and from the server's first sign of life after it, until

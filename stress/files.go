@@ -11,17 +11,17 @@ const reservedFiles = 64
 // ErrTooManyFiles is wrapped by the error of a run whose players would need more open files than the process may have.
 var ErrTooManyFiles = errors.New("too many open files needed")
 
-// checkFiles compares what the run needs with what the process may open: a run that is short of files would report the
+// checkFiles compares what the run needs with what the process may open, which raise tells after having tried to raise it: a run that is short of files would report the
 // generator's troubles as the server's.
-func (cfg *Config) checkFiles() error {
+func (cfg *Config) checkFiles(raise func(need uint64) (limit uint64, known bool)) error {
 	if cfg.dial != nil {
 		return nil
 	}
-	need := uint64(cfg.Clients) + reservedFiles
+	need := uint64(cfg.Clients) + reservedFiles // none are given where a rate decides: how many knock at once is not known
 	if cfg.Play {
 		need += uint64(cfg.Clients) // who has just connected by UDP still has the connection of the login
 	}
-	limit, known := fileLimit()
+	limit, known := raise(need)
 	if !known || need <= limit {
 		return nil
 	}

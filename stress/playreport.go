@@ -31,6 +31,9 @@ type PlayReport struct {
 	Missing      int64           `json:"snapshots_missing"`
 	Gaps         int64           `json:"gaps"`
 	InterArrival latency.Summary `json:"inter_arrival"` // of a player's snapshots
+	// RoundTrip is from a player's turning to the first snapshot of a world that knows of it: both ways through the
+	// network, the wait for the next tick and for the next snapshot.
+	RoundTrip latency.Summary `json:"round_trip"`
 
 	// What follows counts from each player's first connection on.
 
@@ -70,7 +73,7 @@ type PlayServerReport struct {
 
 // playBegins takes the figures that those of the end of the play are compared with.
 func (o *observer) playBegins(ctx context.Context, rep *Report) {
-	if o.first == nil {
+	if o.readings == nil {
 		return // the report says why
 	}
 	m, err := o.metrics(ctx)
@@ -136,6 +139,7 @@ func (r *PlayReport) write(b *bytes.Buffer) {
 	}
 	t := newTable(b)
 	summaryRow(t, "inter-arrival", r.InterArrival)
+	summaryRow(t, "round trip", r.RoundTrip)
 	if s := r.Server; s != nil && s.Lateness != nil {
 		summaryRow(t, "tick lateness", *s.Lateness)
 	}

@@ -21,6 +21,7 @@ type playTally struct {
 	from, to     atomic.Int64 // the play, on the clock; both are far in the future at first
 	connected    atomic.Int64 // players, now
 	interArrival latency.Histogram
+	roundTrip    latency.Histogram
 
 	mu      sync.Mutex
 	players int // who have been connected
@@ -46,6 +47,7 @@ func (t *playTally) init(rate float64) {
 	t.from.Store(math.MaxInt64)
 	t.to.Store(math.MaxInt64)
 	t.interArrival.Init()
+	t.roundTrip.Init()
 }
 
 // open begins the play.
@@ -128,6 +130,7 @@ func (t *playTally) fill(rep *Report) {
 		r.PerSecond = float64(r.Snapshots) / r.Seconds
 	}
 	r.Missing, r.Gaps, r.InterArrival = v.missing, v.gaps, t.interArrival.Summary()
+	r.RoundTrip = t.roundTrip.Summary()
 	r.Malformed, r.Implausible, r.Late, r.NoBaseline = c.malformed, v.implausible, c.late, c.noBaseline
 	r.Connects, r.Reconnects = c.connects, c.connects-int64(t.players)
 	r.TimedOut, r.Disconnected, r.Denied, r.Bytes = c.timedOut, c.disconnected, c.denied, c.bytes

@@ -48,6 +48,16 @@ func (h *Histogram) Init() {
 	h.init()
 }
 
+// Reset forgets what was recorded and keeps the memory.
+func (h *Histogram) Reset() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.hist != nil {
+		h.hist.Reset()
+	}
+	h.sum = 0
+}
+
 func (h *Histogram) init() {
 	if h.hist == nil {
 		h.hist = hdrhistogram.New(lowest, int64(highest), figures)
