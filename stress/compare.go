@@ -464,11 +464,23 @@ func (u Unit) Format(v float64) string {
 	case UnitBytes:
 		return formatBytes(v)
 	case UnitShare:
-		return strconv.FormatFloat(100*v, 'f', pick(math.Abs(v) < 0.0995 || 0.99 < v && v < 1, 2, 1), 64) + " %"
+		return formatShare(v)
 	case UnitCores, UnitRatio:
 		return pick(math.Abs(v) < 1000, strconv.FormatFloat(v, 'f', 2, 64), digits(v))
 	}
 	return formatCount(v)
+}
+
+// formatShare keeps two decimals where they tell all from almost all, and none from almost none.
+func formatShare(v float64) string {
+	decimals := 1
+	switch {
+	case v == 0 || v == 1:
+		decimals = 0
+	case math.Abs(v) < 0.0995 || v > 0.99 && v < 1:
+		decimals = 2
+	}
+	return strconv.FormatFloat(100*v, 'f', decimals, 64) + " %"
 }
 
 // formatMillis chooses the unit by size.

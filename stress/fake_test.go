@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rushgate/rushgate"
 )
 
 // fake is a server in memory, to be used within a synctest bubble, where its delays are exact.
@@ -25,12 +27,14 @@ type fake struct {
 	metrics         []string // answers of /metrics.json in order, the last one for ever
 	// metricsAt, if set, says which of them is due after so long.
 	metricsAt func(time.Duration) int
+	gullible        bool     // lets in whoever sends anything
 	// connect, if set, makes connect tokens.
 	connect func(player string) []byte
 
 	mu       sync.Mutex
 	tries    map[string]int
 	arrived  map[string]time.Time
+	logins   map[string][]bool    // of each account: whether it was a takeover
 	lastCall map[string]time.Time // of each session
 	expired  int                  // calls that came after more than 30 s of silence
 	players  int
@@ -43,7 +47,7 @@ type fake struct {
 
 // start serves until the test ends, and returns a configuration that reaches the server.
 func (f *fake) start(t *testing.T) Config {
-	f.tries, f.arrived, f.lastCall = map[string]int{}, map[string]time.Time{}, map[string]time.Time{}
+	f.tries, f.arrived, f.lastCall, f.logins = map[string]int{}, map[string]time.Time{}, map[string]time.Time{}, map[string][]bool{}
 	f.conns, f.closed, f.begun = make(chan net.Conn), make(chan struct{}), time.Now()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/{action}", f.action)
@@ -136,14 +140,28 @@ func (f *fake) action(w http.ResponseWriter, r *http.Request) {
 		})(w, r)
 		return
 	}
-	var in struct{ Username, Password string }
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Password != DefaultPassword {
-		http.Error(w, "bad request", http.StatusBadRequest)
+	var in struct {
+		Username, Password string
+		Takeover           bool
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || rushgateName(in.Username) != nil {
+		if f.gullible {
+			in.Username = "stress-999999"
+		} else {
+			refuse(w, 0, 400, "missing-credentials", 0)
+			return
+		}
+	}
+	if in.Password != DefaultPassword && !f.gullible {
+		refuse(w, 0, 401, "bad-credentials", 0)
 		return
 	}
 	f.mu.Lock()
 	f.tries[in.Username]++
 	try := f.tries[in.Username]
+	if r.PathValue("action") == "login" {
+		f.logins[in.Username] = append(f.logins[in.Username], in.Takeover)
+	}
 	if try == 1 {
 		f.arrived[in.Username] = time.Now()
 	}
@@ -195,8 +213,12 @@ func refuse(w http.ResponseWriter, after time.Duration, status int, reason strin
 	fmt.Fprintf(w, `{"reason":%q,"message":"no","retry_after_ms":%d}`, reason, retry.Milliseconds())
 }
 
+func rushgateName(s string) error {
+	_, err := rushgate.ParseUsername(s)
+	return err
+}
+
 // idOf returns the number in an account's name, without leading zeros.
 func idOf(name string) string {
-	_, number, _ := strings.Cut(name, "-")
-	return strings.TrimLeft(number, "0")
+	return strings.TrimLeft(name[strings.LastIndexByte(name, '-')+1:], "0")
 }

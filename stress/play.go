@@ -101,7 +101,7 @@ func (w *walk) stay(ctx context.Context) end {
 				w.player.run.tally.sessionLost()
 				return lost
 			}
-		case <-w.player.run.storm.drop:
+		case <-w.player.dropped():
 			w.player.run.tally.sessionLost()
 			return lost
 		case <-ctx.Done():

@@ -91,8 +91,8 @@ func throughout(before, a, b latency.Summary) latency.Summary {
 
 // fill puts the whole run into the report.
 func (r *readings) fill(rep *Report) {
-	if r.restarts > 0 {
-		rep.note(fmt.Sprintf("the server was restarted %d times during the run: what it counted shortly before each is missing", r.restarts))
+	if rep.restarted = r.restarts > 0; rep.restarted {
+		rep.note(fmt.Sprintf("the server was restarted during the run (%d): what it counted shortly before each is missing", r.restarts))
 	}
 	s := r.total()
 	for _, l := range []*latency.Summary{&s.Wait, &s.Load, &s.Derive, &s.Commit, &s.Lateness, &s.Duration} {

@@ -54,7 +54,7 @@ type Report struct {
 	LoginsPerSecond float64 `json:"logins_per_s"`
 	// HashBoundSeconds is the time that the hashes of those who got in take in full batches on all cores that may hash:
 	// OK * hash_ms / min(cores, workers). HashBoundRatio is WallSeconds / HashBoundSeconds. Zero without server
-	// metrics.
+	// metrics, and outside of scenario Burst.
 	HashBoundSeconds float64 `json:"hash_bound_s"`
 	HashBoundRatio   float64 `json:"hash_bound_ratio"`
 
@@ -88,6 +88,8 @@ type Report struct {
 	Play *PlayReport `json:"play"`
 	// Server is null without server metrics.
 	Server *ServerReport `json:"server"`
+	restarted bool // the server, during the run
+
 	// Notes are sentences about what is missing from the report and why.
 	Notes []string `json:"notes"`
 }
@@ -168,14 +170,14 @@ func (r *Report) derive() {
 	if r.WallSeconds > 0 {
 		r.LoginsPerSecond = float64(r.OK) / r.WallSeconds
 	}
-	if r.PlayersBefore != nil {
+	if r.PlayersBefore != nil && !r.restarted {
 		n := *r.PlayersBefore + r.OK - r.SessionsLost - r.LeftBefore
 		if r.Storm != nil {
 			n += r.Storm.Back
 		}
 		r.ExpectedAtEnd = &n
 	}
-	if s := r.Server; s != nil && min(s.Cores, s.Workers) > 0 {
+	if s := r.Server; r.Scenario == Burst && s != nil && min(s.Cores, s.Workers) > 0 {
 		r.HashBoundSeconds = float64(r.OK) * s.HashMS / 1000 / float64(min(s.Cores, s.Workers))
 		if r.HashBoundSeconds > 0 {
 			r.HashBoundRatio = r.WallSeconds / r.HashBoundSeconds

@@ -353,7 +353,7 @@ func TestSourceAddresses(t *testing.T) {
 	const clients = 40
 	f := &fake{}
 	f.knock = func(w http.ResponseWriter, _ *http.Request, name string, _ int) { f.admit(w, name, 0) }
-	f.tries, f.arrived, f.lastCall = map[string]int{}, map[string]time.Time{}, map[string]time.Time{}
+	f.tries, f.arrived, f.lastCall, f.logins = map[string]int{}, map[string]time.Time{}, map[string]time.Time{}, map[string][]bool{}
 	var mu sync.Mutex
 	conns := map[netip.Addr]int{}
 	mux := http.NewServeMux()

@@ -43,7 +43,7 @@ func (p *player) stay(ctx context.Context, s *client.Session) end {
 	for {
 		select {
 		case <-timer.C:
-		case <-p.run.storm.drop:
+		case <-p.dropped():
 			p.line.CloseIdleConnections()
 			p.run.tally.sessionLost()
 			return lost

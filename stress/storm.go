@@ -38,6 +38,14 @@ type stormCounts struct {
 	overClosed bool
 }
 
+// dropped returns what tells a player that the connection is to be dropped: once is enough.
+func (p *player) dropped() <-chan struct{} {
+	if p.returning {
+		return nil
+	}
+	return p.run.storm.drop
+}
+
 // comeBackPause is the mean time that a player takes to try once more after the client has given up.
 const comeBackPause = time.Second
 
