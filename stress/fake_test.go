@@ -27,7 +27,7 @@ type fake struct {
 	metrics         []string // answers of /metrics.json in order, the last one for ever
 	// metricsAt, if set, says which of them is due after so long.
 	metricsAt func(time.Duration) int
-	gullible        bool     // lets in whoever sends anything
+	gullible  bool // lets in whoever sends anything
 	// connect, if set, makes connect tokens.
 	connect func(player string) []byte
 

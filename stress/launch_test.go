@@ -151,7 +151,9 @@ func TestImpatientPlayers(t *testing.T) {
 func TestLatenessOfTheGeneratorCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
-		f.knock = func(w http.ResponseWriter, _ *http.Request, name string, _ int) { f.admit(w, name, 100*time.Millisecond) }
+		f.knock = func(w http.ResponseWriter, _ *http.Request, name string, _ int) {
+			f.admit(w, name, 100*time.Millisecond)
+		}
 		cfg := f.start(t)
 		cfg.Scenario, cfg.Rate, cfg.Clients = Ramp, 10, 20
 		random := cfg.random

@@ -12,7 +12,9 @@ func TestMixed(t *testing.T) {
 	for _, gullible := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fake{gullible: gullible}
-			f.knock = func(w http.ResponseWriter, _ *http.Request, name string, _ int) { f.admit(w, name, 10*time.Millisecond) }
+			f.knock = func(w http.ResponseWriter, _ *http.Request, name string, _ int) {
+				f.admit(w, name, 10*time.Millisecond)
+			}
 			cfg := f.start(t)
 			cfg.Scenario, cfg.Rate, cfg.Length, cfg.Stay = Mixed, 20, 30*time.Second, 5*time.Second
 			cfg.random = locked(rand.New(rand.NewPCG(3, 4)).Float64)

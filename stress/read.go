@@ -22,10 +22,15 @@ var ErrNotReport = errors.New("not a report of a stress run")
 // ReadReport reads one report in JSON, at most 256 MiB, up to the end of r. Fields that it does not know are ignored, so
 // that reports of newer versions can be read; those that older versions did not write stay zero. The error is that of r,
 // or wraps [ErrNotReport] and says what is wrong.
-func ReadReport(r io.Reader) (*Report, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxReport+1))
+func ReadReport(r io.Reader) (*Report, error) { return readReport(r, maxReport) }
+
+func readReport(r io.Reader, limit int) (*Report, error) {
+	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err != nil {
 		return nil, fmt.Errorf("stress: reading a report: %w", err)
+	}
+	if len(data) > limit {
+		return nil, fmt.Errorf("stress: %w: more than %d bytes", ErrNotReport, limit)
 	}
 	rep := new(Report)
 	if err := parseReport(data, rep); err != nil {
@@ -36,8 +41,6 @@ func ReadReport(r io.Reader) (*Report, error) {
 
 func parseReport(data []byte, rep *Report) error {
 	switch {
-	case len(data) > maxReport:
-		return fmt.Errorf("more than %d bytes", maxReport)
 	case bytes.Count(data, []byte("{")) > maxObjects:
 		return fmt.Errorf("more than %d objects", maxObjects)
 	case bytes.Count(data, []byte(",")) > maxEntries:

@@ -87,8 +87,8 @@ type Report struct {
 	// Play is null unless the players were to play, all had an outcome, and some were in.
 	Play *PlayReport `json:"play"`
 	// Server is null without server metrics.
-	Server *ServerReport `json:"server"`
-	restarted bool // the server, during the run
+	Server    *ServerReport `json:"server"`
+	restarted bool          // the server, during the run
 
 	// Notes are sentences about what is missing from the report and why.
 	Notes []string `json:"notes"`

@@ -8,10 +8,11 @@
 //
 // # What becomes of each request
 //
-// A registration makes an account with a password and opens a session, in as many requests as the server needs for it; a
-// login opens one. A logout is the server's own if it has one over HTTP. GET /healthz is the server's own health
+// A registration makes an account with a password and opens a session, in as many requests as the server needs for
+// it; a login opens one. A logout is the server's own if it has one over HTTP. GET /healthz is the server's own health
 // endpoint. GET /v1/me is answered here, for as long as the player has not logged out: none of these servers has a
-// session in the sense of a stay in a game, which would have to be kept open. Everything else is 404.
+// session in the sense of a stay in a game, which would have to be kept open. So is a registration or login without a
+// name or a password, with "missing-credentials": there is nothing to translate. Everything else is 404.
 //
 // An answer that means one of Rushgate's reasons becomes that reason, with the Retry-After that came with it. An answer
 // that means none is passed on as its bare status, which the client takes for a bad answer. Errors of the transport are
@@ -128,9 +129,10 @@ func validCollection(s string) bool {
 	return s != "" && len(s) <= 100
 }
 
-// New returns a transport for one player, which reaches the server that cfg describes over next. The client's base URL
-// is that of the other server's API, path included: "http://127.0.0.1:9999" for a Supabase Auth that runs by itself,
-// "https://PROJECT.supabase.co/auth/v1" for a hosted one.
+// New returns a transport for one player, which reaches the server that cfg describes over next, or over
+// [http.DefaultTransport] if that is nil. The client's base URL is that of the other server's API, path included:
+// "http://127.0.0.1:9999" for a Supabase Auth that runs by itself, "https://PROJECT.supabase.co/auth/v1" for a hosted
+// one.
 //
 // The transport may be used by several goroutines at once. It remembers the latest session and the latest attempt, so
 // two players must not share one. It sends its requests one after the other and reads each answer to its end before the
@@ -143,7 +145,7 @@ func New(cfg Config, next http.RoundTripper) (http.RoundTripper, error) {
 		return nil, err
 	}
 	if next == nil {
-		return nil, errors.New("adapter: no transport to send requests over")
+		next = http.DefaultTransport
 	}
 	t := &transport{next: next, domain: cfg.Domain}
 	switch cfg.Kind {

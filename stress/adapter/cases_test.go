@@ -47,7 +47,8 @@ var scenarios = []scenario{
 	{"unknown-player", []step{{login, bob, 401, "bad-credentials"}}},
 	{"invalid", []step{{register, bobShort, 400, "missing-credentials"}}},
 	{"logout", []step{
-		{login, alice, 200, ""}, {logout, "", 204, ""}, {me, "", 401, "bad-credentials"}, {logout, "", 401, "bad-credentials"},
+		{login, alice, 200, ""}, {logout, "", 204, ""},
+		{me, "", 401, "bad-credentials"}, {logout, "", 401, "bad-credentials"},
 	}},
 	{"rate-limited", []step{{login, alice, 429, "rate-limited"}}},
 	{"server-error", []step{{login, alice, 500, "internal-error"}}},

@@ -142,7 +142,8 @@ func TestLostAnswerAndNameOfAnother(t *testing.T) {
 		s := &script{steps: []answerer{
 			fails(errors.New("connection reset")), says(400, pocketBaseTaken), says(400, pocketBaseWrong),
 		}}
-		_, err := newClient(t, adapter.Config{Kind: adapter.PocketBase}, s, client.Options{}).Register(t.Context(), "bob", password)
+		c := newClient(t, adapter.Config{Kind: adapter.PocketBase}, s, client.Options{})
+		_, err := c.Register(t.Context(), "bob", password)
 		if !errors.Is(err, rushgate.UsernameTaken) || len(s.asked) != 3 {
 			t.Errorf("%v after %q", err, s.asked)
 		}
@@ -157,8 +158,8 @@ func TestBusyServersAreGivenTheirTime(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &script{steps: []answerer{says(503, "<html>", header...), says(200, supabaseToken)}}
-			begin := time.Now()
-			c := newClient(t, adapter.Config{Kind: adapter.Supabase}, s, client.Options{Rand: func() float64 { return 0 }})
+			begin, noJitter := time.Now(), func() float64 { return 0 }
+			c := newClient(t, adapter.Config{Kind: adapter.Supabase}, s, client.Options{Rand: noJitter})
 			if _, err := c.Login(t.Context(), "alice", password); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

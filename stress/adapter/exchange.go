@@ -127,20 +127,31 @@ func (r reply) failure() error {
 	return &strange{r.status}
 }
 
-// admission reads a grant from an answer with that status, whose token is at one of the server's own fields.
-func (r reply) admission(token, refresh string) (grant, error) {
+// text returns a field of the body, empty if it is missing or not text.
+func (r reply) text(field string) string {
+	var fields map[string]any
+	if !r.decode(&fields) {
+		return ""
+	}
+	s, _ := fields[field].(string)
+	return s
+}
+
+// admission reads the grant from an answer that lets the player in, if its token is in that field.
+func (r reply) admission(field string) (grant, error) {
+	token := r.text(field)
 	if !validToken(token) {
 		return grant{}, &strange{r.status}
 	}
-	return grant{token: token, refresh: refresh}, nil
+	return grant{token: token}, nil
 }
 
 // ended says what the answer to a logout means.
 func (r reply) ended() error {
-	switch {
-	case r.status == http.StatusOK || r.status == http.StatusNoContent:
+	switch r.status {
+	case http.StatusOK, http.StatusNoContent:
 		return nil
-	case r.status == http.StatusUnauthorized || r.status == http.StatusForbidden:
+	case http.StatusUnauthorized, http.StatusForbidden:
 		return r.means(rushgate.BadCredentials)
 	}
 	return r.failure()

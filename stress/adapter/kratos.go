@@ -3,18 +3,17 @@ package adapter
 import (
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/rushgate/rushgate"
 )
 
-// kratos is the self-service flow for native apps of Ory Kratos with the method "password", on its public API: a flow is
-// created, then submitted under its id, as in https://www.ory.com/docs/kratos/self-service/flows/user-login and
-// https://www.ory.com/docs/kratos/self-service/flows/user-registration. An account has the one trait "email", as in the
-// identity schema of Kratos's quickstart.
+// kratos is the self-service flow for native apps of Ory Kratos with the method "password", on its public API: a flow
+// is created, then submitted under its id, as in https://www.ory.com/docs/kratos/self-service/flows/user-login and
+// https://www.ory.com/docs/kratos/self-service/flows/user-registration. An account has the one trait "email", as in
+// the identity schema of Kratos's quickstart.
 //
-// Kratos also says where to submit a flow, as an absolute URL of its own configuration. Like Ory's own clients this goes
-// by the flow's id and the base URL that it was given: no answer can send a password elsewhere.
+// Kratos also says where to submit a flow, as an absolute URL of its own configuration. Like Ory's own clients this
+// goes by the flow's id and the base URL that it was given: no answer can send a password elsewhere.
 type kratos struct{}
 
 const (
@@ -26,10 +25,11 @@ const (
 // Message ids of Kratos, see https://www.ory.com/docs/kratos/concepts/ui-messages and text/id.go in
 // https://github.com/ory/kratos.
 const (
-	kratosInvalidCredentials      = 4000006
-	kratosDuplicateCredentials    = 4000007
-	kratosDuplicateWithHints      = 4000028
-	kratosValidation, kratosFlows = 4000000, 4010000 // from the first up to the second: the input is not valid
+	kratosValidation           = 4000000 // from here to kratosFlows: the input is not valid
+	kratosInvalidCredentials   = 4000006
+	kratosDuplicateCredentials = 4000007
+	kratosDuplicateWithHints   = 4000028
+	kratosFlows                = 4010000
 )
 
 func (kratos) health() request { return request{method: http.MethodGet, path: "/health/alive"} }
@@ -56,13 +56,10 @@ func (k kratos) register(c *call, who credentials) (grant, error) {
 			ID string `json:"id"`
 		} `json:"identity"`
 	}
-	if !rep.decode(&body) {
-		return grant{}, &strange{rep.status}
-	}
-	if body.Token == "" && body.Identity.ID != "" {
+	if rep.decode(&body) && body.Token == "" && body.Identity.ID != "" {
 		return grant{}, nil
 	}
-	return rep.admission(body.Token, "")
+	return rep.admission("session_token")
 }
 
 func (k kratos) login(c *call, who credentials) (grant, error) {
@@ -77,13 +74,7 @@ func (k kratos) login(c *call, who credentials) (grant, error) {
 	if rep.status != http.StatusOK {
 		return grant{}, k.failure(rep)
 	}
-	var body struct {
-		Token string `json:"session_token"`
-	}
-	if !rep.decode(&body) {
-		return grant{}, &strange{rep.status}
-	}
-	return rep.admission(body.Token, "")
+	return rep.admission("session_token")
 }
 
 // flow creates a flow and submits it. What it returns is the answer to the latter.
@@ -95,14 +86,12 @@ func (k kratos) flow(c *call, path string, submission any) (reply, error) {
 	if rep.status != http.StatusOK {
 		return reply{}, rep.failure()
 	}
-	var created struct {
-		ID string `json:"id"`
-	}
-	if !rep.decode(&created) || !validFlow(created.ID) {
+	id := rep.text("id")
+	if !validFlow(id) {
 		return reply{}, &strange{rep.status}
 	}
 	return c.send(request{
-		method: http.MethodPost, path: path, query: url.Values{"flow": {created.ID}}, body: submission,
+		method: http.MethodPost, path: path, query: url.Values{"flow": {id}}, body: submission,
 	})
 }
 
@@ -121,8 +110,7 @@ func validFlow(id string) bool {
 // failure says what a refused submission means. The flow comes back with messages for the person who fills it in.
 func (kratos) failure(rep reply) error {
 	type message struct {
-		ID   int    `json:"id"`
-		Type string `json:"type"`
+		ID int `json:"id"`
 	}
 	var body struct {
 		UI struct {
@@ -139,16 +127,19 @@ func (kratos) failure(rep reply) error {
 	for _, n := range body.UI.Nodes {
 		messages = append(messages, n.Messages...)
 	}
-	has := func(from, to int) bool {
-		return slices.ContainsFunc(messages, func(m message) bool { return m.ID >= from && m.ID < to })
+	reason := rushgate.Reason("")
+	for _, m := range messages {
+		switch {
+		case m.ID == kratosInvalidCredentials:
+			return rep.means(rushgate.BadCredentials)
+		case m.ID == kratosDuplicateCredentials, m.ID == kratosDuplicateWithHints:
+			return rep.means(rushgate.UsernameTaken)
+		case m.ID >= kratosValidation && m.ID < kratosFlows:
+			reason = rushgate.MissingCredentials
+		}
 	}
-	switch {
-	case has(kratosInvalidCredentials, kratosInvalidCredentials+1):
-		return rep.means(rushgate.BadCredentials)
-	case has(kratosDuplicateCredentials, kratosDuplicateCredentials+1), has(kratosDuplicateWithHints, kratosDuplicateWithHints+1):
-		return rep.means(rushgate.UsernameTaken)
-	case has(kratosValidation, kratosFlows):
-		return rep.means(rushgate.MissingCredentials)
+	if reason != "" {
+		return rep.means(reason)
 	}
 	return rep.failure()
 }

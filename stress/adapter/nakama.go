@@ -10,7 +10,7 @@ import (
 )
 
 // nakama is the flow "email authentication" of Nakama, see
-// https://heroiclabs.com/docs/nakama/concepts/authentication/#email and apigrpc/apigrpc.swagger.json in
+// https://heroiclabs.com/docs/nakama/concepts/authentication/ and apigrpc/apigrpc.swagger.json in
 // https://github.com/heroiclabs/nakama. Meanings of errors are from server/api_authenticate.go and
 // server/core_authenticate.go there; their codes are those of gRPC.
 type nakama struct{ key string }
@@ -81,14 +81,9 @@ func (nakama) wrongPassword(rep reply) bool {
 
 func (n nakama) admit(rep reply) (grant, error) {
 	if rep.status == http.StatusOK {
-		var body struct {
-			Token   string `json:"token"`
-			Refresh string `json:"refresh_token"`
-		}
-		if !rep.decode(&body) {
-			return grant{}, &strange{rep.status}
-		}
-		return rep.admission(body.Token, body.Refresh)
+		g, err := rep.admission("token")
+		g.refresh = rep.text("refresh_token")
+		return g, err
 	}
 	var e nakamaError
 	if rep.status >= 500 || !rep.decode(&e) {
@@ -105,7 +100,7 @@ func (n nakama) admit(rep reply) (grant, error) {
 	return grant{}, rep.failure()
 }
 
-// logout ends the session, see https://heroiclabs.com/docs/nakama/concepts/session/#session-logout.
+// logout ends the session, see https://heroiclabs.com/docs/nakama/concepts/session/.
 func (nakama) logout(c *call, g grant) error {
 	rep, err := c.send(request{
 		method: http.MethodPost, path: "/v2/session/logout",

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	recordURL   = flag.String("record", "", "`URL` of a fresh server of one's own, to record anew what TestRecordedServers replays")
+	recordURL   = flag.String("record", "", "`URL` of a fresh server to record what TestRecordedServers replays")
 	recordKind  = flag.String("record.kind", "", "`KIND` of that server")
 	recordFrom  = flag.String("record.source", "", "`NAME` and version of that server")
 	recordCases = flag.String("record.cases", "", "comma-separated `NAMES` of the cases to record")

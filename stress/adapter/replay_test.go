@@ -72,7 +72,8 @@ func serve(t testing.TB, exchanges []exchange) (baseURL string) {
 	t.Cleanup(func() {
 		srv.Close()
 		if n := len(r.exchanges); n > 0 {
-			t.Errorf("%d recorded requests did not come, first %s %s", n, r.exchanges[0].Request.Method, r.exchanges[0].Request.Path)
+			next := r.exchanges[0].Request
+			t.Errorf("%d recorded requests did not come, first %s %s", n, next.Method, next.Path)
 		}
 	})
 	return srv.URL + "/base"

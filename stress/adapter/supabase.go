@@ -46,21 +46,12 @@ func (s supabase) send(c *call, who credentials, path string, query url.Values) 
 		return grant{}, err
 	}
 	if rep.status == http.StatusOK {
-		var body struct {
-			Token string `json:"access_token"`
-		}
-		if !rep.decode(&body) {
-			return grant{}, &strange{rep.status}
-		}
-		return rep.admission(body.Token, "")
+		return rep.admission("access_token")
 	}
-	var e struct {
-		Code string `json:"error_code"`
-	}
-	if rep.status >= 500 || !rep.decode(&e) {
+	if rep.status >= 500 {
 		return grant{}, rep.failure()
 	}
-	switch e.Code {
+	switch rep.text("error_code") {
 	case "invalid_credentials":
 		return grant{}, rep.means(rushgate.BadCredentials)
 	case "user_already_exists", "email_exists":

@@ -96,8 +96,12 @@ func TestErrorsOfTheTransportPass(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := rt.RoundTrip(req); err != broken { //nolint:errorlint // it must be this very error
+				resp, err := rt.RoundTrip(req)
+				if err != broken { //nolint:errorlint // it must be this very error
 					t.Errorf("%s %s: %v", kind, what, err)
+				}
+				if err == nil {
+					resp.Body.Close()
 				}
 			}
 		}
@@ -126,11 +130,16 @@ func TestRequestsThatAreNotForTheServer(t *testing.T) {
 	if len(s.asked) != 0 {
 		t.Errorf("asked %q", s.asked)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://game.test/v1/login", io.LimitReader(endless{}, 1<<20))
+	huge := io.LimitReader(endless{}, 1<<20)
+	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://game.test/v1/login", huge)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.transport.RoundTrip(req); err == nil || len(s.asked) != 0 {
+	resp, err := p.transport.RoundTrip(req)
+	if err == nil {
+		resp.Body.Close()
+	}
+	if err == nil || len(s.asked) != 0 {
 		t.Errorf("a huge request: %v", err)
 	}
 }

@@ -26,7 +26,7 @@ var kinds = []kind{
 
 // answersChart stacks what came of the tries in each interval. Kinds that never came are left out.
 func (c clock) answersChart(gist string) chart {
-	ch := chart{Title: "Answers by kind", Gist: gist, Axis: "answers per second", Wide: true, Timed: true, Height: 260}
+	ch := chart{Title: "Answers by kind", Gist: gist, Axis: "answers per second; few among many are drawn two pixels high", Wide: true, Timed: true, Height: 260}
 	var shown []kind
 	for _, k := range kinds {
 		for _, p := range c.points {
@@ -41,7 +41,6 @@ func (c clock) answersChart(gist string) chart {
 		return ch
 	}
 	c.frame(&ch)
-	sums := make([]float64, len(c.points)) // of the kinds below
 	top := 0.0
 	for _, p := range c.points {
 		sum := 0.0
@@ -50,11 +49,12 @@ func (c clock) answersChart(gist string) chart {
 		}
 		top = max(top, sum)
 	}
+	heights := make([]float64, len(c.points)) // of the kinds below, in pixels
 	y := linearScale(top, 5, false)
 	ch.Y = yTicks(y, ch.Height, func(v float64) string { return axisLabel(stress.UnitPerSecond, v) })
 	ch.Table = c.times(ch.Title)
 	for _, k := range shown {
-		ch.Shapes = append(ch.Shapes, shape{"bars " + k.class, c.bars(k, sums, y, float64(ch.Height))})
+		ch.Shapes = append(ch.Shapes, shape{"bars " + k.class, c.bars(k, heights, y, float64(ch.Height))})
 		ch.Table.Head = append(ch.Table.Head, k.name)
 		for i, p := range c.points {
 			ch.Table.Rows[i].Cells = append(ch.Table.Rows[i].Cells, count(k.of(p.Answers)))
@@ -71,7 +71,10 @@ func (c clock) perSecond(k kind, p stress.Point) float64 {
 	return bounded(max(0, float64(k.of(p.Answers))) / c.step)
 }
 
-// bars draws one kind on top of what is below it, and adds it to that.
+// leastBar is how high a bar is at least, in pixels: one player lost among a thousand is what one looks for.
+const leastBar = 2
+
+// bars draws one kind on top of those below it, and adds it to them.
 func (c clock) bars(k kind, below []float64, y scale, height float64) string {
 	var b strings.Builder
 	for i, p := range c.points {
@@ -83,10 +86,10 @@ func (c clock) bars(k kind, below []float64, y scale, height float64) string {
 		if end-x > 8 {
 			end-- // a hair's breadth between bars that are wide enough
 		}
-		foot, head := height*(1-y.at(below[i])), height*(1-y.at(below[i]+v))
-		below[i] += v
-		b.WriteString("M" + coordinate(x) + " " + coordinate(foot) + "V" + coordinate(head) + "H" + coordinate(end) + "V" +
-			coordinate(foot) + "z")
+		foot := height - below[i]
+		below[i] += max(leastBar, height*y.at(v))
+		b.WriteString("M" + coordinate(x) + " " + coordinate(foot) + "V" + coordinate(height-below[i]) + "H" + coordinate(end) +
+			"V" + coordinate(foot) + "z")
 	}
 	return b.String()
 }

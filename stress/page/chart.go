@@ -239,7 +239,7 @@ func (c clock) table(l lines) table {
 
 // times returns a table with a row for each point and no columns yet.
 func (c clock) times(title string) table {
-	t := table{Caption: title + ", by interval of " + stress.UnitSeconds.Format(c.step), Head: []string{"From"}}
+	t := table{Caption: title + ", by interval of " + show(stress.UnitSeconds, c.step), Head: []string{"From"}}
 	for _, p := range c.points {
 		t.Rows = append(t.Rows, row{Name: c.moment(p.At), At: coordinate(p.At)})
 	}

@@ -167,12 +167,12 @@ func (c clock) processorsChart(r *stress.Report) chart {
 	generator := c.values(func(p *stress.Point) float64 { return p.GeneratorCores })
 	var gist string
 	if peak, at := c.peak(server); at != "" {
-		gist = fmt.Sprintf("The server used up to %s cores (%s), ", stress.UnitCores.Format(peak), at)
+		gist = fmt.Sprintf("The server used up to %s cores (%s), ", show(stress.UnitCores, peak), at)
 	} else {
 		gist = "The server's use is unknown, "
 	}
 	peak, _ := c.peak(generator)
-	gist += fmt.Sprintf("the generator up to %s", stress.UnitCores.Format(peak))
+	gist += fmt.Sprintf("the generator up to %s", show(stress.UnitCores, peak))
 	if n := r.Generator.Available; n > 0 {
 		gist += fmt.Sprintf(" of the %s it may use", count(n))
 	}

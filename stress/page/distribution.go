@@ -46,10 +46,10 @@ func distributionChart(title, gist string, samples []sample) chart {
 		ch.Table.Head = append(ch.Table.Head, s.name)
 		for j, share := range shares {
 			if i == 0 {
-				ch.Table.Rows = append(ch.Table.Rows, row{Name: stress.UnitShare.Format(share)})
+				ch.Table.Rows = append(ch.Table.Rows, row{Name: show(stress.UnitShare, share)})
 			}
 			cells := &ch.Table.Rows[j].Cells
-			*cells = append(*cells, stress.UnitMillis.Format(quantile(s.buckets, s.summary.Count, share)))
+			*cells = append(*cells, show(stress.UnitMillis, quantile(s.buckets, s.summary.Count, share)))
 		}
 	}
 	return ch

@@ -119,10 +119,10 @@ func facts(r *stress.Report) []fact {
 		list = append(list, fact{"Length", seconds(c.axis.hi - c.axis.lo)})
 	}
 	if r.Rate != 0 {
-		list = append(list, fact{"Rate", stress.UnitPerSecond.Format(r.Rate)})
+		list = append(list, fact{"Rate", show(stress.UnitPerSecond, r.Rate)})
 	}
 	if r.Capacity != 0 {
-		list = append(list, fact{"Capacity", stress.UnitPerSecond.Format(r.Capacity)})
+		list = append(list, fact{"Capacity", show(stress.UnitPerSecond, r.Capacity)})
 	}
 	return list
 }

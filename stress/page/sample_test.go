@@ -21,6 +21,7 @@ type day struct {
 	queue        float64
 	away         [][2]float64 // players told busy: when they come back, when they first came
 	first, ok    latency.Histogram
+	busy         latency.Histogram
 	probe, start latency.Histogram
 	wait, late   latency.Histogram
 	parts        [3]struct{ first, ok, probe, late latency.Histogram }
@@ -81,15 +82,17 @@ func (d *day) interval(at, length float64) {
 			p.Answers.Busy++ // and that was the last try
 			d.r.Busy++
 			d.r.Unfinished--
-			record(answer, &first, &d.first, &part.first)
+			d.answered(came == at, answer, &first, &part.first)
+			record(answer, &d.busy)
 		case d.queue >= places-2:
 			p.Answers.Busy++
+			record(answer, &d.busy)
 			d.away = append(d.away, [2]float64{at + d.step + 5 + 25*d.random.Float64(), came})
-			record(answer, &first, &d.first, &part.first)
+			d.answered(came == at, answer, &first, &part.first)
 		default:
 			d.queue++
 			p.Answers.In++
-			record(delay+answer, &first, &d.first, &part.first)
+			d.answered(came == at, delay+answer, &first, &part.first)
 			record(at-came+delay+answer, &ok, &d.ok, &part.ok)
 			record(delay, &wait, &d.wait)
 		}
@@ -144,6 +147,13 @@ func (d *day) interval(at, length float64) {
 	phase.Answers = addAnswers(phase.Answers, p.Answers)
 }
 
+// answered records the answer to a player's first try.
+func (d *day) answered(firstTry bool, s float64, to ...*latency.Histogram) {
+	if firstTry {
+		record(s, append(to, &d.first)...)
+	}
+}
+
 func phaseOf(share float64) int {
 	switch {
 	case share < 0.25:
@@ -175,7 +185,7 @@ func (d *day) finish(length float64) {
 		r.Tries += k.of(r.Answers)
 	}
 	r.FirstAnswer, r.Success, r.StartDelay = d.first.Detailed(), d.ok.Detailed(), d.start.Detailed()
-	r.BusyAnswer = d.first.Summary()
+	r.BusyAnswer = d.busy.Summary()
 	r.Probe = stress.ProbeReport{Answered: int(20 * length), Latency: d.probe.Detailed()}
 	r.WallSeconds, r.LoginsPerSecond = length*0.97, float64(r.OK)/length/0.97
 	r.TriesPerSuccess = float64(r.Tries) / float64(max(1, r.OK))

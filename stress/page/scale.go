@@ -112,7 +112,8 @@ func bounded(v float64) float64 {
 	return min(max(v, -1e15), 1e15)
 }
 
-// seriesScale is a linear scale from 0, or a logarithmic one if the values differ by more than a hundredfold.
+// seriesScale is a linear scale from 0, or a logarithmic one for times that differ by more than a hundredfold. It has room
+// for the rules and their names.
 func seriesScale(unit stress.Unit, curves []curve, rules []rule) scale {
 	lo, hi := math.Inf(1), 0.0
 	for _, c := range curves {
@@ -125,13 +126,11 @@ func seriesScale(unit stress.Unit, curves []curve, rules []rule) scale {
 			}
 		}
 	}
+	for _, r := range rules {
+		hi = max(hi, 1.1*r.value)
+	}
 	if unit == stress.UnitMillis && hi > 100*lo {
 		return logScale(lo, hi)
 	}
-	for _, r := range rules {
-		if r.value <= 8*hi { // one far above would flatten what there is to see
-			hi = max(hi, r.value)
-		}
-	}
-	return linearScale(hi, 4, unit == stress.UnitCount)
+	return linearScale(hi, 5, unit == stress.UnitCount)
 }

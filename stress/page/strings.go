@@ -28,15 +28,15 @@ func clean(s string, n int) string {
 	return strings.TrimSpace(string(runes))
 }
 
-// show writes a number with its unit, and a dash for one that is missing.
+// show writes a number with its unit on the same line, and a dash for one that is missing.
 func show(unit stress.Unit, v float64) string {
 	if math.IsNaN(v) {
 		return "–"
 	}
-	return unit.Format(v)
+	return strings.ReplaceAll(unit.Format(v), " ", "\u00a0")
 }
 
-func count(n int) string { return stress.UnitCount.Format(float64(n)) }
+func count(n int) string { return show(stress.UnitCount, float64(n)) }
 
 // trimmed writes a number of an axis without zeros at the end, in four significant digits.
 func trimmed(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
@@ -49,13 +49,13 @@ func axisLabel(unit stress.Unit, v float64) string {
 		case v == 0:
 			return "0"
 		case v < 1:
-			return plain(v*1000) + " µs"
+			return plain(v*1000) + "\u00a0µs"
 		case v < 1000:
-			return plain(v) + " ms"
+			return plain(v) + "\u00a0ms"
 		}
-		return plain(v/1000) + " s"
+		return plain(v/1000) + "\u00a0s"
 	case stress.UnitShare:
-		return plain(100*v) + " %"
+		return plain(100*v) + "\u00a0%"
 	case stress.UnitPerSecond:
 		return plain(v)
 	}
@@ -71,14 +71,17 @@ func plain(v float64) string {
 	case v >= 1e6:
 		return trimmed(v/1e6) + " M"
 	case v >= 1000:
-		return stress.UnitCount.Format(v)
+		return show(stress.UnitCount, v)
 	}
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
 // show4 writes a number whose unit is not known in four significant digits.
 func show4(v float64) string {
-	if math.Abs(v) >= 1000 {
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return "–"
+	case math.Abs(v) >= 1000:
 		return plain(math.Round(v))
 	}
 	return trimmed(v)

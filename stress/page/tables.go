@@ -63,7 +63,7 @@ func phaseSheet(r *stress.Report) *sheet {
 			late = show(stress.UnitMillis, p99(*p.Lateness))
 		}
 		s.add(clean(p.Name, 60), moment(p.From), moment(p.To), count(p.Started), count(p.Answers.In),
-			stress.UnitRatio.Format(p.PerSecond), count(p.Answers.Busy), count(p.Answers.TimedOut), count(p.Answers.Dropped),
+			show(stress.UnitRatio, p.PerSecond), count(p.Answers.Busy), count(p.Answers.TimedOut), count(p.Answers.Dropped),
 			show(stress.UnitMillis, p99(p.FirstAnswer)), show(stress.UnitMillis, p99(p.Success)),
 			show(stress.UnitMillis, p99(p.Probe)), late)
 	}
@@ -122,7 +122,7 @@ func latencies(r *stress.Report) sheet {
 }
 
 func (s *sheet) summary(name string, l latency.Summary) {
-	cells := []string{stress.UnitCount.Format(float64(l.Count))}
+	cells := []string{show(stress.UnitCount, float64(l.Count))}
 	for _, v := range []float64{l.Min, l.Mean, l.P50, l.P90, l.P99, l.P999, l.Max} {
 		cells = append(cells, show(stress.UnitMillis, ifAny(l, v)))
 	}
@@ -142,20 +142,20 @@ func stormSheet(t *stress.StormReport) sheet {
 }
 
 func playSheet(p *stress.PlayReport) sheet {
-	n := func(v int64) string { return stress.UnitCount.Format(float64(v)) }
+	n := func(v int64) string { return show(stress.UnitCount, float64(v)) }
 	s := sheet{Title: "Play", Head: []string{"", ""}}
 	s.add("length", seconds(p.Seconds))
 	s.addf("players", "%s, %s could not connect", count(p.Players), count(p.ConnectsFailed))
-	s.addf("snapshots", "%s of %s expected, %s", n(p.Snapshots), stress.UnitCount.Format(p.Expected), stress.UnitShare.Format(p.Share))
-	s.addf("snapshot rate", "%s for all at %s Hz each", stress.UnitPerSecond.Format(p.PerSecond), plain(p.SnapshotRate))
+	s.addf("snapshots", "%s of %s expected, %s", n(p.Snapshots), show(stress.UnitCount, p.Expected), show(stress.UnitShare, p.Share))
+	s.addf("snapshot rate", "%s for all at %s Hz each", show(stress.UnitPerSecond, p.PerSecond), plain(p.SnapshotRate))
 	s.addf("missing snapshots", "%s in %s gaps", n(p.Missing), n(p.Gaps))
 	s.addf("odd messages", "%s malformed, %s implausible, %s late, %s without baseline",
 		n(p.Malformed), n(p.Implausible), n(p.Late), n(p.NoBaseline))
 	s.addf("connections", "%s, %s of them again", n(p.Connects), n(p.Reconnects))
 	s.addf("lost connections", "%s timed out, %s ended by the server, %s denied", n(p.TimedOut), n(p.Disconnected), n(p.Denied))
-	s.add("received", stress.UnitBytes.Format(float64(p.Bytes)))
+	s.add("received", show(stress.UnitBytes, float64(p.Bytes)))
 	if v := p.Server; v != nil {
-		s.addf("server", "%s cores, %s", stress.UnitCores.Format(v.Cores), stress.UnitBytes.Format(float64(v.RSS)))
+		s.addf("server", "%s cores, %s", show(stress.UnitCores, v.Cores), show(stress.UnitBytes, float64(v.RSS)))
 		s.addf("ticks", "%s, %s late, %s skipped", n(v.Tick.Ticks), n(v.Tick.Late), n(v.Tick.Skipped))
 		s.addf("snapshots sent", "%s, %s skipped", n(v.Snapshots), n(v.SnapshotsSkipped))
 	}
@@ -163,7 +163,7 @@ func playSheet(p *stress.PlayReport) sheet {
 }
 
 func serverSheet(v *stress.ServerReport) sheet {
-	n := func(v int64) string { return stress.UnitCount.Format(float64(v)) }
+	n := func(v int64) string { return show(stress.UnitCount, float64(v)) }
 	s := sheet{Title: "Server", Head: []string{"", ""}}
 	a, t := v.Auth, v.Tick
 	s.addf("requests", "%s queued, %s processed, %s successful", n(a.Queued), n(a.Processed), n(a.Success))
@@ -175,7 +175,7 @@ func serverSheet(v *stress.ServerReport) sheet {
 	}
 	s.addf("ticks", "%s, %s late, %s skipped, %s overruns, %s panics", n(t.Ticks), n(t.Late), n(t.Skipped), n(t.Overruns), n(t.Panics))
 	s.addf("CPU time", "%s on %s cores", seconds(v.CPUSeconds), count(v.Cores))
-	s.addf("memory", "%s at the end, %s before", stress.UnitBytes.Format(float64(v.RSSAtEnd)), stress.UnitBytes.Format(float64(v.RSSBefore)))
+	s.addf("memory", "%s at the end, %s before", show(stress.UnitBytes, float64(v.RSSAtEnd)), show(stress.UnitBytes, float64(v.RSSBefore)))
 	s.addf("hashing", "%s workers; %s for a hash in a full batch", count(v.Workers), ms(v.HashMS))
 	batches := ""
 	for i, size := range slices.SortedFunc(maps.Keys(v.BatchSizes), bySize) {
@@ -207,8 +207,8 @@ func generatorSheet(r *stress.Report) sheet {
 	s := sheet{Title: "Generator and its players", Head: []string{"", ""}}
 	if g.Available > 0 {
 		s.add("CPU time", seconds(g.CPUSeconds))
-		s.addf("cores in use", "%s, at most %s of %s", stress.UnitCores.Format(g.Cores), stress.UnitCores.Format(g.PeakCores), count(g.Available))
-		s.addf("memory", "%s at most", stress.UnitBytes.Format(float64(g.PeakRSS)))
+		s.addf("cores in use", "%s, at most %s of %s", show(stress.UnitCores, g.Cores), show(stress.UnitCores, g.PeakCores), count(g.Available))
+		s.addf("memory", "%s at most", show(stress.UnitBytes, float64(g.PeakRSS)))
 	}
 	s.addf("timer lateness", "p99 %s, max %s", show(stress.UnitMillis, p99(g.Lateness)), show(stress.UnitMillis, most(g.Lateness)))
 	s.addf("start delay", "p99 %s, max %s", show(stress.UnitMillis, p99(r.StartDelay)), show(stress.UnitMillis, most(r.StartDelay)))

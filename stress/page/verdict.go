@@ -18,9 +18,9 @@ const (
 )
 
 // ms writes a latency.
-func ms(v float64) string { return stress.UnitMillis.Format(v) }
+func ms(v float64) string { return show(stress.UnitMillis, v) }
 
-func seconds(v float64) string { return stress.UnitSeconds.Format(v) }
+func seconds(v float64) string { return show(stress.UnitSeconds, v) }
 
 // verdict says in a sentence or two how a run went.
 func verdict(r *stress.Report) (sentence, rating string) {
@@ -169,7 +169,7 @@ func share(n, of int) string {
 	if of <= 0 {
 		return "of no players"
 	}
-	return stress.UnitShare.Format(float64(n)/float64(of)) + " of " + count(of)
+	return show(stress.UnitShare, float64(n)/float64(of)) + " of " + count(of)
 }
 
 // speedTiles tell how fast it went.
@@ -180,11 +180,11 @@ func speedTiles(r *stress.Report) []tile {
 	}
 	attempts := tile{"Attempts per success", "–", count(r.Tries) + " attempts", ""}
 	if r.OK > 0 {
-		attempts.Value = stress.UnitRatio.Format(r.TriesPerSuccess)
+		attempts.Value = show(stress.UnitRatio, r.TriesPerSuccess)
 	}
 	list := []tile{
 		attempts,
-		{"Logins per second", cmp.Or(strings.TrimSuffix(stress.UnitPerSecond.Format(r.LoginsPerSecond), "/s"), "–"), "in " + seconds(r.WallSeconds), ""},
+		{"Logins per second", cmp.Or(strings.TrimSuffix(show(stress.UnitPerSecond, r.LoginsPerSecond), "/s"), "–"), "in " + seconds(r.WallSeconds), ""},
 		{"First answer p99", show(stress.UnitMillis, p99(r.FirstAnswer)), "p50 " + show(stress.UnitMillis, p50(r.FirstAnswer)), "answer"},
 		{"Success p99", show(stress.UnitMillis, p99(r.Success)), "p50 " + show(stress.UnitMillis, p50(r.Success)), "in"},
 		{"Probe p99", show(stress.UnitMillis, p99(r.Probe.Latency)), count(r.Probe.Failed+r.Probe.Skipped) + " unanswered", "probe"},
