@@ -62,6 +62,9 @@ func (cfg *Config) checkServer() error {
 	if cfg.Play {
 		return invalid("Play", errors.New("only a Rushgate server has a world that this tool can play in"))
 	}
+	if cfg.Mix.Malformed > 0 {
+		return invalid("Mix", errors.New("what is malformed is known of Rushgate's requests only"))
+	}
 	return nil
 }
 

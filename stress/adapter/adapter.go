@@ -1,10 +1,10 @@
 // Package adapter lets the load of package stress knock at servers that are not Rushgate: Nakama, Supabase Auth,
 // PocketBase and Ory Kratos.
 //
-// [New] returns a transport for [client.Options]. It takes the requests of Rushgate's own API, carries out the public
-// HTTP flow that the other server documents for the same purpose, and answers as Rushgate would. Tries, pauses, time
-// limits and connections remain those of the client, which are then the same for every server: what differs between two
-// reports is the servers.
+// [New] returns a transport for [github.com/rushgate/rushgate/client.Options]. It takes the requests of Rushgate's own
+// API, carries out the public HTTP flow that the other server documents for the same purpose, and answers as Rushgate
+// would. Tries, pauses, time limits and connections remain those of the client, which are then the same for every
+// server: what differs between two reports is the servers.
 //
 // # What becomes of each request
 //
@@ -21,8 +21,6 @@
 // # Names
 //
 // These servers know players by e-mail address, so each account NAME is NAME@[Config.Domain].
-//
-// [client.Options]: https://pkg.go.dev/github.com/rushgate/rushgate/client#Options
 package adapter
 
 import (

@@ -72,7 +72,6 @@ func (c *call) send(r request) (reply, error) {
 	if err != nil {
 		return reply{}, fmt.Errorf("adapter: %w", err)
 	}
-	hr.Host = c.original.Host
 	hr.Header.Set("Accept", "application/json")
 	if body != nil {
 		hr.Header.Set("Content-Type", "application/json")

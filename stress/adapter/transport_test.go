@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
 	"github.com/rushgate/rushgate/stress/adapter"
 )
@@ -170,6 +172,53 @@ func TestLogoutThatFails(t *testing.T) {
 	}
 	if len(s.asked) != 4 {
 		t.Errorf("asked %q", s.asked)
+	}
+}
+
+// A player has one session; a later one takes its place.
+func TestLaterSessionTakesThePlace(t *testing.T) {
+	c := newClient(t, adapter.Config{Kind: adapter.PocketBase}, &script{steps: []answerer{
+		says(200, pocketBaseToken), says(200, pocketBaseToken),
+	}}, client.Options{})
+	first, err := c.Login(t.Context(), "alice", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := c.Login(t.Context(), "alice", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Me(t.Context()); !errors.Is(err, rushgate.BadCredentials) {
+		t.Errorf("the first session: %v", err)
+	}
+	if _, err := second.Me(t.Context()); err != nil {
+		t.Errorf("the second session: %v", err)
+	}
+}
+
+// PocketBase also answers 400 to what is not the request's fault.
+func TestPocketBaseFaultsOfItsOwn(t *testing.T) {
+	s := &script{steps: []answerer{says(400, `{"data":{},"message":"Failed to create record.","status":400}`)}}
+	p := newPlayer(t, adapter.Config{Kind: adapter.PocketBase}, "http://game.test", s)
+	if got := p.ask(t, register, alice); got != (said{Status: 400}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// http.Transport may send a request again on another connection where the client allows it, see package client.
+func TestRequestsMayBeSentAgain(t *testing.T) {
+	var allowed []bool
+	keep := func(r *http.Request) (*http.Response, error) {
+		v, ok := r.Header["Idempotency-Key"]
+		allowed = append(allowed, ok && len(v) == 0 && (r.Body == nil || r.GetBody != nil))
+		return says(200, kratosFlow)(r)
+	}
+	c := newClient(t, adapter.Config{Kind: adapter.Kratos}, &script{steps: []answerer{keep, keep}}, client.Options{})
+	if _, err := c.Login(t.Context(), "alice", password); err == nil {
+		t.Error("let in without a token")
+	}
+	if !slices.Equal(allowed, []bool{true, true}) {
+		t.Errorf("allowed: %v", allowed)
 	}
 }
 
