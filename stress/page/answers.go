@@ -26,7 +26,10 @@ var kinds = []kind{
 
 // answersChart stacks what came of the tries in each interval. Kinds that never came are left out.
 func (c clock) answersChart(gist string) chart {
-	ch := chart{Title: "Answers by kind", Gist: gist, Axis: "answers per second; few among many are drawn two pixels high", Wide: true, Timed: true, Height: 260}
+	ch := chart{
+		Title: "Answers by kind", Gist: gist, Axis: "answers per second; few among many are drawn two pixels high",
+		Wide: true, Timed: true, Height: 260,
+	}
 	var shown []kind
 	for _, k := range kinds {
 		for _, p := range c.points {

@@ -144,35 +144,37 @@ func anyValue(curves []curve) bool {
 	})
 }
 
-// path draws a curve, with a gap where it has no value; closed goes down to the axis and back.
+// path draws a curve, with a gap where it has no value; closed goes down to the axis and back. A value between two gaps
+// is as wide as its interval.
 func (c clock) path(cv curve, y scale, height int, closed bool) string {
 	var b strings.Builder
 	bottom := coordinate(float64(height))
-	open, lastX := false, ""
-	end := func() {
-		if closed && open {
-			b.WriteString("L" + lastX + " " + bottom + "z")
-		}
-		open = false
-	}
+	missing := func(i int) bool { return i < 0 || i >= len(c.points) || math.IsNaN(cv.values[i]) }
 	for i, p := range c.points {
-		v := cv.values[i]
-		if math.IsNaN(v) {
-			end()
+		if missing(i) {
 			continue
 		}
-		x, h := coordinate(c.x(p.At+c.step/2)), coordinate(float64(height)*(1-y.at(bounded(v))))
-		switch {
-		case open:
-			b.WriteString("L" + x + " " + h)
-		case closed:
-			b.WriteString("M" + x + " " + bottom + "L" + x + " " + h)
-		default:
-			b.WriteString("M" + x + " " + h + "h0") // which shows a value between two gaps as a dot
+		level := coordinate(float64(height) * (1 - y.at(bounded(cv.values[i]))))
+		x := coordinate(c.x(p.At + c.step/2))
+		from, to := x, x
+		if missing(i-1) && missing(i+1) {
+			from, to = coordinate(c.x(p.At)), coordinate(max(c.x(p.At+c.step), c.x(p.At)+3))
 		}
-		open, lastX = true, x
+		switch {
+		case !missing(i - 1):
+			b.WriteString("L" + x + " " + level)
+		case closed:
+			b.WriteString("M" + from + " " + bottom + "L" + from + " " + level)
+		default:
+			b.WriteString("M" + from + " " + level)
+		}
+		if to != from {
+			b.WriteString("H" + to)
+		}
+		if closed && missing(i+1) {
+			b.WriteString("V" + bottom + "z")
+		}
 	}
-	end()
 	return b.String()
 }
 
@@ -225,11 +227,11 @@ func (c clock) table(l lines) table {
 	for _, cv := range l.curves {
 		t.Head = append(t.Head, cv.name)
 		for i := range t.Rows {
-			v := math.NaN()
-			if cv.clock == nil {
-				v = cv.values[i]
-			} else {
+			var v float64
+			if cv.clock != nil {
 				v = cv.resample(c.points[i].At + c.step/2)
+			} else {
+				v = cv.values[i]
 			}
 			t.Rows[i].Cells = append(t.Rows[i].Cells, show(l.unit, v))
 		}

@@ -45,11 +45,15 @@ func rank(ch chart) int { return pick(ch.Absent != "", 1, 0) }
 
 // percentiles returns three curves of a latency.
 func (c clock) percentiles(name, short, class string, of func(*stress.Point) latency.Summary) []curve {
-	return []curve{
-		{name: name + " p50", short: short + " p50", class: class + " p50", values: c.values(func(p *stress.Point) float64 { return p50(of(p)) })},
-		{name: name + " p90", short: short + " p90", class: class + " p90", values: c.values(func(p *stress.Point) float64 { return p90(of(p)) })},
-		{name: name + " p99", short: short + " p99", class: class + " p99", values: c.values(func(p *stress.Point) float64 { return p99(of(p)) })},
+	var list []curve
+	for _, p := range []struct {
+		name   string
+		figure func(latency.Summary) float64
+	}{{" p50", p50}, {" p90", p90}, {" p99", p99}} {
+		values := c.values(func(point *stress.Point) float64 { return p.figure(of(point)) })
+		list = append(list, curve{name: name + p.name, short: short + p.name, class: class + p.name, values: values})
 	}
+	return list
 }
 
 func (c clock) latencyChart(r *stress.Report) chart {

@@ -37,7 +37,7 @@ func linearScale(hi float64, n int, whole bool) scale {
 		hi = 1
 	}
 	step := roundStep(hi/float64(n), whole)
-	s := scale{hi: math.Ceil(hi/step-1e-9) * step}
+	s := scale{hi: max(1, math.Ceil(hi/step-1e-9)) * step}
 	for i := 0; i <= maxTicks; i++ {
 		if v := float64(i) * step; v <= s.hi+step/2 {
 			s.marks = append(s.marks, v)

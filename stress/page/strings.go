@@ -21,7 +21,7 @@ func clean(s string, n int) string {
 		runes = append(runes[:n-1], '…')
 	}
 	for i, c := range runes {
-		if !unicode.IsGraphic(c) || unicode.Is(unicode.Bidi_Control, c) {
+		if !unicode.IsGraphic(c) {
 			runes[i] = unicode.ReplacementChar
 		}
 	}

@@ -146,13 +146,15 @@ func playSheet(p *stress.PlayReport) sheet {
 	s := sheet{Title: "Play", Head: []string{"", ""}}
 	s.add("length", seconds(p.Seconds))
 	s.addf("players", "%s, %s could not connect", count(p.Players), count(p.ConnectsFailed))
-	s.addf("snapshots", "%s of %s expected, %s", n(p.Snapshots), show(stress.UnitCount, p.Expected), show(stress.UnitShare, p.Share))
+	s.addf("snapshots", "%s of %s expected, %s",
+		n(p.Snapshots), show(stress.UnitCount, p.Expected), show(stress.UnitShare, p.Share))
 	s.addf("snapshot rate", "%s for all at %s Hz each", show(stress.UnitPerSecond, p.PerSecond), plain(p.SnapshotRate))
 	s.addf("missing snapshots", "%s in %s gaps", n(p.Missing), n(p.Gaps))
 	s.addf("odd messages", "%s malformed, %s implausible, %s late, %s without baseline",
 		n(p.Malformed), n(p.Implausible), n(p.Late), n(p.NoBaseline))
 	s.addf("connections", "%s, %s of them again", n(p.Connects), n(p.Reconnects))
-	s.addf("lost connections", "%s timed out, %s ended by the server, %s denied", n(p.TimedOut), n(p.Disconnected), n(p.Denied))
+	s.addf("lost connections", "%s timed out, %s ended by the server, %s denied",
+		n(p.TimedOut), n(p.Disconnected), n(p.Denied))
 	s.add("received", show(stress.UnitBytes, float64(p.Bytes)))
 	if v := p.Server; v != nil {
 		s.addf("server", "%s cores, %s", show(stress.UnitCores, v.Cores), show(stress.UnitBytes, float64(v.RSS)))
@@ -173,9 +175,11 @@ func serverSheet(v *stress.ServerReport) sheet {
 			s.add("failed: "+clean(reason, 80), n(a.Fail[reason]))
 		}
 	}
-	s.addf("ticks", "%s, %s late, %s skipped, %s overruns, %s panics", n(t.Ticks), n(t.Late), n(t.Skipped), n(t.Overruns), n(t.Panics))
+	s.addf("ticks", "%s, %s late, %s skipped, %s overruns, %s panics",
+		n(t.Ticks), n(t.Late), n(t.Skipped), n(t.Overruns), n(t.Panics))
 	s.addf("CPU time", "%s on %s cores", seconds(v.CPUSeconds), count(v.Cores))
-	s.addf("memory", "%s at the end, %s before", show(stress.UnitBytes, float64(v.RSSAtEnd)), show(stress.UnitBytes, float64(v.RSSBefore)))
+	s.addf("memory", "%s at the end, %s before",
+		show(stress.UnitBytes, float64(v.RSSAtEnd)), show(stress.UnitBytes, float64(v.RSSBefore)))
 	s.addf("hashing", "%s workers; %s for a hash in a full batch", count(v.Workers), ms(v.HashMS))
 	batches := ""
 	for i, size := range slices.SortedFunc(maps.Keys(v.BatchSizes), bySize) {
@@ -207,11 +211,14 @@ func generatorSheet(r *stress.Report) sheet {
 	s := sheet{Title: "Generator and its players", Head: []string{"", ""}}
 	if g.Available > 0 {
 		s.add("CPU time", seconds(g.CPUSeconds))
-		s.addf("cores in use", "%s, at most %s of %s", show(stress.UnitCores, g.Cores), show(stress.UnitCores, g.PeakCores), count(g.Available))
+		s.addf("cores in use", "%s, at most %s of %s",
+			show(stress.UnitCores, g.Cores), show(stress.UnitCores, g.PeakCores), count(g.Available))
 		s.addf("memory", "%s at most", show(stress.UnitBytes, float64(g.PeakRSS)))
 	}
-	s.addf("timer lateness", "p99 %s, max %s", show(stress.UnitMillis, p99(g.Lateness)), show(stress.UnitMillis, most(g.Lateness)))
-	s.addf("start delay", "p99 %s, max %s", show(stress.UnitMillis, p99(r.StartDelay)), show(stress.UnitMillis, most(r.StartDelay)))
+	s.addf("timer lateness", "p99 %s, max %s",
+		show(stress.UnitMillis, p99(g.Lateness)), show(stress.UnitMillis, most(g.Lateness)))
+	s.addf("start delay", "p99 %s, max %s",
+		show(stress.UnitMillis, p99(r.StartDelay)), show(stress.UnitMillis, most(r.StartDelay)))
 	s.add("hung up and came back", count(r.HungUp))
 	s.add("sessions lost", count(r.SessionsLost))
 	s.add("keep-alives failed", count(r.KeepAlivesFailed))

@@ -98,15 +98,16 @@ func greatest(a, b latency.Summary) latency.Summary {
 		return a
 	}
 	return latency.Summary{
-		Count: a.Count + b.Count, Min: min(a.Min, b.Min), Mean: max(a.Mean, b.Mean), P50: max(a.P50, b.P50), P90: max(a.P90, b.P90),
-		P99: max(a.P99, b.P99), P999: max(a.P999, b.P999), Max: max(a.Max, b.Max),
+		Count: a.Count + b.Count, Min: min(a.Min, b.Min), Mean: max(a.Mean, b.Mean),
+		P50: max(a.P50, b.P50), P90: max(a.P90, b.P90), P99: max(a.P99, b.P99), P999: max(a.P999, b.P999), Max: max(a.Max, b.Max),
 	}
 }
 
 func addAnswers(a, b stress.Answers) stress.Answers {
 	return stress.Answers{
-		In: a.In + b.In, Busy: a.Busy + b.Busy, RateLimited: a.RateLimited + b.RateLimited, Expired: a.Expired + b.Expired,
-		Refused: a.Refused + b.Refused, TimedOut: a.TimedOut + b.TimedOut, Dropped: a.Dropped + b.Dropped, GaveUp: a.GaveUp + b.GaveUp,
+		In: a.In + b.In, Busy: a.Busy + b.Busy, RateLimited: a.RateLimited + b.RateLimited,
+		Expired: a.Expired + b.Expired, Refused: a.Refused + b.Refused, TimedOut: a.TimedOut + b.TimedOut,
+		Dropped: a.Dropped + b.Dropped, GaveUp: a.GaveUp + b.GaveUp,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rushgate/rushgate/internal/latency"
 	"github.com/rushgate/rushgate/stress"
 )
 
@@ -43,7 +44,8 @@ func verdict(r *stress.Report) (sentence, rating string) {
 	}
 	if failed > 0 {
 		rating = poor
-		sentence += fmt.Sprintf(" %s of %s limits %s not kept.", count(failed), count(len(r.Verdicts)), pick(failed == 1, "was", "were"))
+		sentence += fmt.Sprintf(" %s of %s limits %s not kept.",
+			count(failed), count(len(r.Verdicts)), pick(failed == 1, "was", "were"))
 	}
 	return sentence, rating
 }
@@ -66,7 +68,8 @@ func admission(r *stress.Report) (sentence, rating string) {
 	case r.OK <= 0:
 		return fmt.Sprintf("None of the %s %s got in", count(players), noun) + losses(r), poor
 	}
-	return fmt.Sprintf("%s of %s players got in", count(r.OK), count(players)) + losses(r), pick(r.TimedOut+r.Dropped > 0, poor, fair)
+	sentence = fmt.Sprintf("%s of %s players got in", count(r.OK), count(players)) + losses(r)
+	return sentence, pick(r.TimedOut+r.Dropped > 0, poor, fair)
 }
 
 // losses says what became of the players who did not get in, as the end of a sentence.
@@ -103,7 +106,8 @@ func storm(s *stress.StormReport) string {
 	if s.Back >= s.Dropped {
 		return fmt.Sprintf("All %s who were dropped were back %s later.", count(s.Dropped), seconds(s.LastBack))
 	}
-	return fmt.Sprintf("%s of the %s who were dropped came back, the last %s later.", count(s.Back), count(s.Dropped), seconds(s.LastBack))
+	return fmt.Sprintf("%s of the %s who were dropped came back, the last %s later.",
+		count(s.Back), count(s.Dropped), seconds(s.LastBack))
 }
 
 // answersGist says what the answers were.
@@ -182,15 +186,20 @@ func speedTiles(r *stress.Report) []tile {
 	if r.OK > 0 {
 		attempts.Value = show(stress.UnitRatio, r.TriesPerSuccess)
 	}
-	list := []tile{
+	rate := strings.TrimSuffix(show(stress.UnitPerSecond, r.LoginsPerSecond), "/s")
+	unanswered := count(r.Probe.Failed + r.Probe.Skipped)
+	figure := func(name string, s latency.Summary, detail, class string) tile {
+		return tile{name, show(stress.UnitMillis, p99(s)), detail, class}
+	}
+	median := func(s latency.Summary) string { return "p50 " + show(stress.UnitMillis, p50(s)) }
+	return []tile{
 		attempts,
-		{"Logins per second", cmp.Or(strings.TrimSuffix(show(stress.UnitPerSecond, r.LoginsPerSecond), "/s"), "–"), "in " + seconds(r.WallSeconds), ""},
-		{"First answer p99", show(stress.UnitMillis, p99(r.FirstAnswer)), "p50 " + show(stress.UnitMillis, p50(r.FirstAnswer)), "answer"},
-		{"Success p99", show(stress.UnitMillis, p99(r.Success)), "p50 " + show(stress.UnitMillis, p50(r.Success)), "in"},
-		{"Probe p99", show(stress.UnitMillis, p99(r.Probe.Latency)), count(r.Probe.Failed+r.Probe.Skipped) + " unanswered", "probe"},
+		{"Logins per second", rate, "in " + seconds(r.WallSeconds), ""},
+		figure("First answer p99", r.FirstAnswer, median(r.FirstAnswer), "answer"),
+		figure("Success p99", r.Success, median(r.Success), "in"),
+		figure("Probe p99", r.Probe.Latency, unanswered+" unanswered", "probe"),
 		lateness,
 	}
-	return list
 }
 
 // limits are the verdicts on limits as rows.
