@@ -3,6 +3,7 @@ package page
 import (
 	"math"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/rushgate/rushgate/internal/latency"
 	"github.com/rushgate/rushgate/stress"
@@ -142,6 +143,9 @@ func twoDigits(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
+// letterWidth is what a letter takes of a narrow chart's width, in percent.
+const letterWidth = 1.5
+
 // bands returns the phases as parts of the time axis.
 func (c clock) bands() []band {
 	var list []band
@@ -150,7 +154,11 @@ func (c clock) bands() []band {
 		if to <= from {
 			continue
 		}
-		list = append(list, band{X: percent(from), Width: percent(to - from), Name: clean(p.Name, 40), Odd: i%2 == 1})
+		name := clean(p.Name, 40)
+		if to-from < letterWidth*float64(utf8.RuneCountInString(name)) {
+			name = "" // it would be cut off; the table of phases has it
+		}
+		list = append(list, band{X: percent(from), Width: percent(to - from), Name: name, Odd: i%2 == 1})
 	}
 	return list
 }
