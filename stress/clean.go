@@ -29,15 +29,20 @@ type Cleaned struct {
 
 // Clean deletes the accounts that runs with a prefix have made, those for measuring the capacity included, through the
 // node's admin listener. It stops when as many names in a row as gap are unknown, since a run may have let in some players
-// and not others. Players who are inside are kept. progress, if not nil, is called after each request. The figures count
-// up to the error.
+// and not others; gap is 1 or more. Players who are inside are kept. progress, if not nil, is called after each request. The
+// figures count up to the error.
 func Clean(ctx context.Context, admin, prefix string, gap int, progress func(Cleaned)) (Cleaned, error) {
 	var sum Cleaned
 	if _, err := client.New(admin, client.Options{}); err != nil {
 		return sum, invalid("Admin", err)
 	}
-	if _, err := rushgate.ParseUsername(account(prefix, 0)); err != nil {
+	if name, err := rushgate.ParseUsername(account(prefix, 0)); err != nil {
 		return sum, invalid("Prefix", err)
+	} else if name != account(prefix, 0) { // nobody has a name like that
+		return sum, invalid("Prefix", errors.New("not in canonical form (lower case)"))
+	}
+	if gap < 1 {
+		return sum, invalid("gap", fmt.Errorf("%d is below 1", gap))
 	}
 	url := strings.TrimRight(admin, "/") + "/accounts/delete"
 	for _, p := range []string{prefix, calibrationPrefix(prefix)} {
@@ -50,7 +55,7 @@ func Clean(ctx context.Context, admin, prefix string, gap int, progress func(Cle
 			if err != nil {
 				return sum, err
 			}
-			sum.Deleted, sum.Inside = sum.Deleted+c.Deleted, sum.Inside+c.Inside
+			sum.Deleted, sum.Unknown, sum.Inside = sum.Deleted+c.Deleted, sum.Unknown+c.Unknown, sum.Inside+c.Inside
 			if unknown += c.Unknown; c.Unknown < len(names) {
 				unknown = 0
 			}

@@ -65,7 +65,7 @@ func (m *metronome) end(rep *Report) {
 	if d := time.Since(m.begun).Seconds(); d > 0 {
 		g.Cores = g.CPUSeconds / d
 	}
-	for i := range rep.Timeline.Points {
+	for i := range max(0, len(rep.Timeline.Points)-1) { // the last one may be too short to tell
 		g.PeakCores = max(g.PeakCores, rep.Timeline.Points[i].GeneratorCores)
 	}
 	g.Lateness = m.lateness.Summary()
@@ -92,7 +92,9 @@ func (r *Report) bottleneck() string {
 		signs = append(signs, fmt.Sprintf("it used all of its %d cores for %.0f s", g.Available, float64(full)*r.Timeline.IntervalSeconds))
 	}
 	if slices.ContainsFunc(shortages, func(e syscall.Errno) bool {
-		return slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, e.Error()) })
+		return slices.ContainsFunc(r.Notes, func(n string) bool {
+			return strings.Contains(n, e.Error()) && !strings.HasPrefix(n, sharedSource)
+		})
 	}) {
 		signs = append(signs, "it ran out of open files or ports")
 	}

@@ -19,6 +19,9 @@ type network struct {
 	tls    *tls.Config // shared by all: nothing in it changes
 }
 
+// sharedSource begins the note of a run whose players cannot have addresses of their own, which is no shortage of ports.
+const sharedSource = "all players share one source address"
+
 // newNetwork also returns a note if players should have source addresses of their own but cannot.
 func newNetwork(cfg *Config) (*network, string) {
 	n := &network{cfg: cfg, tls: &tls.Config{RootCAs: cfg.RootCAs, InsecureSkipVerify: cfg.InsecureTLS}}
@@ -45,12 +48,12 @@ func (cfg *Config) canSpread() (spread bool, note string) {
 	case err != nil || !ip.IsLoopback():
 		return false, ""
 	case !ip.Unmap().Is4():
-		return false, "all players share one source address: spreading them takes an IPv4 loopback target"
+		return false, sharedSource + ": spreading them takes an IPv4 loopback target"
 	}
 	// Linux routes all of 127.0.0.0/8; other systems need each address configured.
 	probe, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: source(0).AsSlice()})
 	if err != nil {
-		return false, "all players share one source address: " + err.Error()
+		return false, sharedSource + ": " + err.Error()
 	}
 	_ = probe.Close() // it was never used
 	return true, ""

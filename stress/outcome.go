@@ -43,7 +43,12 @@ func (p *player) outcome(ctx context.Context, err error) outcome {
 	if err == nil || errors.Is(err, errAccepted) {
 		return wronglyIn
 	}
-	return outcomeOf(ctx, err)
+	o := outcomeOf(ctx, err)
+	if o == timedOut && p.told != "" && !errors.Is(err, client.ErrTryTimeout) {
+		// Their time ended in the middle of a try. Until then they had not been left waiting in silence.
+		return outcomeOf(ctx, &rushgate.Refusal{Reason: p.told})
+	}
+	return o
 }
 
 // outcomeOf classifies the error of a registration or login. ctx is that of the run.

@@ -25,7 +25,8 @@ type player struct {
 	cameAgain bool // after giving up or losing the session
 	returning bool // after losing the session
 	tries     int
-	answered  bool // a whole answer has come
+	answered  bool            // a whole answer has come
+	told      rushgate.Reason // the last one; empty if it was none
 }
 
 func (r *run) newPlayer(i int, a arrival) *player {
@@ -158,7 +159,10 @@ func (p *player) onAnswer(a client.Answer) {
 	}
 	first := a.Status != 0 && !p.answered
 	p.answered = p.answered || first
-	p.run.tally.answer(a, answersOf(a, p.hurried), first, p.returning, time.Since(p.since))
+	if a.Status != 0 {
+		p.told = a.Reason
+	}
+	p.run.tally.answer(a, answersOf(a, p.hurried || p.answered), first, p.returning, time.Since(p.since))
 }
 
 // leave logs the player out.

@@ -211,9 +211,9 @@ func (t *tally) fill(rep *Report) {
 	}
 }
 
-// answersOf returns the count of one try that ended so. hurried says that the player would have given up before their
-// time was over.
-func answersOf(a client.Answer, hurried bool) Answers {
+// answersOf returns the count of one try that ended so. patience says that if it was cut short it is the player who gave
+// up: because their patience was at its end, or because their time was after they had heard something before.
+func answersOf(a client.Answer, patience bool) Answers {
 	switch {
 	case a.Err == nil && a.Reason == "":
 		return Answers{In: 1}
@@ -225,7 +225,7 @@ func answersOf(a client.Answer, hurried bool) Answers {
 		return Answers{Expired: 1}
 	case a.Reason != "", errors.Is(a.Err, client.ErrBadAnswer):
 		return Answers{Refused: 1}
-	case errors.Is(a.Err, client.ErrTryTimeout), errors.Is(a.Err, context.DeadlineExceeded) && !hurried:
+	case errors.Is(a.Err, client.ErrTryTimeout), errors.Is(a.Err, context.DeadlineExceeded) && !patience:
 		return Answers{TimedOut: 1}
 	case errors.Is(a.Err, context.Canceled), errors.Is(a.Err, context.DeadlineExceeded):
 		return Answers{GaveUp: 1}

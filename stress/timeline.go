@@ -23,10 +23,12 @@ type timeline struct {
 	// Owned by the goroutine, then by whoever has stopped it.
 	interval time.Duration
 	points   []Point
-	used     float64 // CPU seconds of the generator so far
+	rest     time.Duration // length of the last point, which is shorter than the others
+	used     float64       // CPU seconds of the generator so far
 
 	mu     sync.Mutex
 	server *ServerPoint // what the server said since the last point, or nil
+	told   int          // how many times
 }
 
 // startTimeline begins a timeline at the beginning of the load. The server is asked how it is as long as it goes on.
@@ -38,10 +40,15 @@ func startTimeline(ctx context.Context, r *run, look *observer) *timeline {
 	return t
 }
 
+// tell takes what the server said. There is more than one such reading to a point when its interval has grown.
 func (t *timeline) tell(p *ServerPoint) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.server != nil {
+		p = t.server.then(p, float64(t.told))
+	}
 	t.server = p
+	t.told++
 }
 
 func (t *timeline) record(ctx context.Context) {
@@ -56,8 +63,8 @@ func (t *timeline) record(ctx context.Context) {
 			t.thin()
 			timer.Reset(time.Until(begin.Add(from + t.interval)))
 		case <-ctx.Done():
-			if rest := time.Since(begin) - from; rest > 0 {
-				t.point(from, rest)
+			if t.rest = time.Since(begin) - from; t.rest > 0 {
+				t.point(from, t.rest)
 			}
 			return
 		}
@@ -72,7 +79,7 @@ func (t *timeline) point(from, length time.Duration) {
 	used := cpuSeconds()
 	p.GeneratorCores, t.used = (used-t.used)/length.Seconds(), used
 	t.mu.Lock()
-	p.Server, t.server = t.server, nil
+	p.Server, t.server, t.told = t.server, nil, 0
 	t.mu.Unlock()
 	t.points = append(t.points, p)
 }
@@ -122,13 +129,18 @@ func joined(a, b *Point) Point {
 	case b.Server == nil:
 		p.Server = a.Server
 	case a.Server != nil:
-		s := *b.Server
-		s.Wait, s.Lateness = merged(a.Server.Wait, s.Wait), merged(a.Server.Lateness, s.Lateness)
-		s.Skipped += a.Server.Skipped
-		s.Cores = (s.Cores + a.Server.Cores) / 2
-		p.Server = &s
+		p.Server = a.Server.then(b.Server, 1)
 	}
 	return p
+}
+
+// then returns what the server said at two successive times as one, if a stands for so many times as much time as b.
+func (a *ServerPoint) then(b *ServerPoint, times float64) *ServerPoint {
+	s := *b
+	s.Wait, s.Lateness = merged(a.Wait, b.Wait), merged(a.Lateness, b.Lateness)
+	s.Skipped += a.Skipped
+	s.Cores = (times*a.Cores + b.Cores) / (times + 1)
+	return &s
 }
 
 // merged returns two summaries as one. What was measured by this process always merges; a server's figures that make no
@@ -171,8 +183,11 @@ func (t *timeline) fillPhase(ph *Phase) {
 	var skipped int64
 	told := false
 	for i := range t.points {
-		p := &t.points[i]
-		if middle := p.At + t.interval.Seconds()/2; p.Server == nil || middle < ph.From || middle >= ph.To {
+		p, length := &t.points[i], t.interval
+		if i == len(t.points)-1 && t.rest > 0 {
+			length = t.rest
+		}
+		if middle := p.At + length.Seconds()/2; p.Server == nil || middle < ph.From || middle >= ph.To {
 			continue
 		}
 		told = true

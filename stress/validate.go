@@ -74,6 +74,9 @@ func (cfg *Config) checkAccounts() error {
 	}
 	// The error of ParseUsername speaks of the whole name: prefix, '-' and a number.
 	longest := account(cfg.Prefix, MaxClients-1)
+	if cfg.Scenario == LaunchDay && cfg.Capacity == 0 {
+		longest = account(calibrationPrefix(cfg.Prefix), MaxClients-1)
+	}
 	if name, err := rushgate.ParseUsername(longest); err != nil {
 		return invalid("Prefix", err)
 	} else if name != longest {

@@ -90,7 +90,11 @@ func (f *flags) parseFiles(args []string, stdout io.Writer, want int) ([]string,
 		args = f.Args()[1:]
 	}
 	if len(files) != want {
-		return nil, usagef("name %d reports, not %d", want, len(files))
+		reports := "reports"
+		if want == 1 {
+			reports = "report"
+		}
+		return nil, usagef("name %d %s, not %d", want, reports, len(files))
 	}
 	return files, nil
 }
