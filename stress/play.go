@@ -98,11 +98,9 @@ func (w *walk) stay(ctx context.Context) end {
 			timer.Reset(turnInterval)
 		case e := <-w.rt.Events():
 			if w.note(e); e.Kind == client.EventEnded {
-				w.player.run.tally.sessionLost()
 				return lost
 			}
 		case <-w.player.dropped():
-			w.player.run.tally.sessionLost()
 			return lost
 		case <-ctx.Done():
 			return leaving

@@ -63,7 +63,8 @@ type Report struct {
 	PlayersBefore *int `json:"players_before"`
 	PlayersAtEnd  *int `json:"players_at_end"`
 	ExpectedAtEnd *int `json:"players_expected_at_end"`
-	// SessionsLost counts sessions that the server ended although their player kept calling; KeepAlivesFailed
+	// SessionsLost counts sessions that the server ended although their player kept calling, other than in a storm, which
+	// has figures of its own; KeepAlivesFailed
 	// counts calls without effect that did not end one.
 	SessionsLost     int `json:"sessions_lost"`
 	KeepAlivesFailed int `json:"keep_alives_failed"`
@@ -173,7 +174,7 @@ func (r *Report) derive() {
 	if r.PlayersBefore != nil && !r.restarted {
 		n := *r.PlayersBefore + r.OK - r.SessionsLost - r.LeftBefore
 		if r.Storm != nil {
-			n += r.Storm.Back
+			n -= r.Storm.NotBack
 		}
 		r.ExpectedAtEnd = &n
 	}

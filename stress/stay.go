@@ -45,7 +45,6 @@ func (p *player) stay(ctx context.Context, s *client.Session) end {
 		case <-timer.C:
 		case <-p.dropped():
 			p.line.CloseIdleConnections()
-			p.run.tally.sessionLost()
 			return lost
 		case <-ctx.Done():
 			return leaving
@@ -56,7 +55,6 @@ func (p *player) stay(ctx context.Context, s *client.Session) end {
 		cancel()
 		switch {
 		case errors.Is(err, rushgate.BadCredentials):
-			p.run.tally.sessionLost()
 			return lost
 		case err != nil:
 			p.run.tally.keepAliveFailed()

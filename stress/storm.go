@@ -52,6 +52,7 @@ const comeBackPause = time.Second
 // comeBack tries to get in again after the session was lost, once in a storm. It returns nil if the player stays out.
 func (p *player) comeBack(ctx context.Context) (*client.Session, *walk) {
 	if !p.run.storm.on() || p.returning {
+		p.run.tally.sessionLost()
 		return nil, nil
 	}
 	p.since, p.returning, p.cameAgain, p.answered, p.impatient = time.Now(), true, true, false, false
@@ -92,6 +93,7 @@ func (t *tally) lost(now time.Time) {
 		close(s.begins)
 	}
 	s.lost++
+	t.counts.inside--
 	t.counts.knocking++
 }
 
