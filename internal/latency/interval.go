@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // ErrNoInterval is wrapped by the errors of [Summary.Since].
@@ -51,7 +49,7 @@ func (s Summary) Since(earlier Summary) (Summary, error) {
 	for us, n := range before {
 		counts[us] -= n
 	}
-	hist := hdrhistogram.New(lowest, int64(highest), figures)
+	hist := newHist()
 	for us, n := range counts {
 		if n < 0 {
 			return Summary{}, fmt.Errorf("%w: the earlier one has more at %d µs", ErrNoInterval, us)
