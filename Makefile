@@ -6,7 +6,7 @@ GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lin
 FUZZTIME      ?= 1000x
 
 # Package and target of every fuzz test; `make unit` fails if one is missing here.
-FUZZ = .:FuzzLoginName ./api:FuzzParseCredentials ./client:FuzzAnswer ./internal/pbkdf2x:FuzzDerive ./legacy:FuzzParse ./legacy:FuzzRecord ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken \
+FUZZ = .:FuzzLoginName ./api:FuzzParseCredentials ./browser:FuzzParseGreeting ./client:FuzzAnswer ./internal/pbkdf2x:FuzzDerive ./legacy:FuzzParse ./legacy:FuzzRecord ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken \
 	./netcode:FuzzPacket ./netcode:FuzzPrivateToken ./netcode:FuzzRequest ./password:FuzzParseHash ./password:FuzzParsePepper \
 	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./server:FuzzParseKeys ./stress:FuzzReadReport ./stress/page:FuzzWrite ./stress/adapter:FuzzServerAnswers ./world:FuzzParseDefinition ./world:FuzzEnterData
 
@@ -27,8 +27,8 @@ test: tools lint unit fuzz ## everything that has to pass before a change goes i
 
 .PHONY: tools
 tools: ## install what the tests need and this machine lacks
-	@command -v curl >/dev/null && command -v cc >/dev/null && command -v redis-server >/dev/null || \
-	{ apt-get update && apt-get install -y --no-install-recommends curl gcc libc6-dev redis-server; }
+	@for tool in curl cc redis-server prometheus promtool; do command -v $$tool >/dev/null || missing=1; done; [ -z "$$missing" ] || \
+	{ apt-get update && apt-get install -y --no-install-recommends curl gcc libc6-dev prometheus redis-server; }
 
 .PHONY: lint
 lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
@@ -45,7 +45,7 @@ unit: ## run the tests with the race detector, and check that the static binary 
 	GOARCH=arm64 $(GO) vet ./internal/pbkdf2x ./netcode
 	GOOS=darwin $(GO) vet ./netcode
 	$(GO) test -tags netcode_portable -run UDP ./netcode
-	RUSHGATE_REQUIRE_REDIS=1 $(GO) test -race ./...
+	RUSHGATE_REQUIRE_REDIS=1 RUSHGATE_REQUIRE_PROMETHEUS=1 $(GO) test -race ./...
 	$(GO) test -tags purego ./internal/pbkdf2x
 	@$(GO) test -run '^TestVectors$$' -v ./internal/pbkdf2x | grep 'NOT TESTED' || echo "every hash kernel was tested on this CPU"
 

@@ -210,6 +210,8 @@ type Store interface {
 	Import(ctx context.Context, records []Record) ([]error, error)
 	// Online counts the players with a live lease, on all nodes.
 	Online(ctx context.Context) (int, error)
+	// Ping returns nil if the store answers now. It changes nothing and costs as little as an answer can; it is for probes.
+	Ping(ctx context.Context) error
 	// Close waits for what is under way and releases the store. It is idempotent; later calls of the other methods
 	// fail.
 	Close() error

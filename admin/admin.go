@@ -1,34 +1,85 @@
-// Package admin is the operator's door: health and everything the node measures, on a listener of its own.
+// Package admin is the operator's door: health, everything the node measures, and profiles, on a listener of its own.
 package admin
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
+	"net/http/pprof"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
+
+// scrapesAtOnce bounds how many scrapes are answered at the same time; further ones are refused.
+const scrapesAtOnce = 4
 
 // Sections names the parts of the metrics dump and how to get each; the results must be fit for package json and are
 // asked for with every request.
 type Sections map[string]func() any
 
-// New returns the operator's handler: GET /healthz and GET /metrics.json.
-func New(sections Sections) http.Handler {
+// Config says what the operator gets to see. All functions must be safe for concurrent use.
+type Config struct {
+	// Sections make up /metrics.json.
+	Sections Sections
+	// Metrics are those of /metrics. Required.
+	Metrics prometheus.Gatherer
+	// Draining reports that the node is going down. Required.
+	Draining func() bool
+	// Ping returns nil if the store answers, and heeds its context. Required.
+	Ping func(context.Context) error
+	// Logger hears of metrics that could not be collected; nil means [slog.Default].
+	Logger *slog.Logger
+}
+
+// New returns the operator's handler:
+//
+//	GET /healthz        200 while the process lives
+//	GET /readyz         200 while players can be let in: the store answers and the node does not drain; otherwise 503
+//	GET /metrics        for Prometheus
+//	GET /metrics.json   the same figures, and some more, as JSON
+//	/debug/pprof/       profiles, see package net/http/pprof; without the command line, which may hold a password
+func New(cfg Config) http.Handler {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Write([]byte("ok\n"))
-	})
-	mux.HandleFunc("GET /metrics.json", func(w http.ResponseWriter, _ *http.Request) {
-		dump := make(map[string]any, len(sections))
-		for name, section := range sections {
-			dump[name] = section()
-		}
-		body, err := json.MarshalIndent(dump, "", "  ")
-		if err != nil {
-			http.Error(w, "the metrics cannot be written as JSON", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Write(append(body, '\n'))
-	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	mux.Handle("GET /readyz", newReadiness(cfg.Draining, cfg.Ping))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{
+		ErrorLog:            slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelError),
+		ErrorHandling:       promhttp.ContinueOnError,
+		MaxRequestsInFlight: scrapesAtOnce,
+		DisableCompression:  true, // costs more than it saves this close by
+	}))
+	mux.HandleFunc("GET /metrics.json", cfg.Sections.serve)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
 	return mux
+}
+
+func (s Sections) serve(w http.ResponseWriter, _ *http.Request) {
+	dump := make(map[string]any, len(s))
+	for name, section := range s {
+		dump[name] = section()
+	}
+	body, err := json.MarshalIndent(dump, "", "  ")
+	if err != nil {
+		http.Error(w, "the metrics cannot be written as JSON", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(append(body, '\n'))
+}
+
+// answer writes one line.
+func answer(w http.ResponseWriter, status int, line string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	w.Write([]byte(line + "\n"))
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/auth"
+	"github.com/rushgate/rushgate/browser"
 	"github.com/rushgate/rushgate/realm"
 )
 
@@ -33,6 +34,10 @@ type Config struct {
 	// ConnectToken returns what lets the player of a session into the realtime channel. It is called on the goroutines of
 	// requests. Nil means that there is no channel.
 	ConnectToken func(rushgate.Session) ([]byte, error)
+	// Channel is the realtime channel over WebSockets; nil means that there is none.
+	Channel *browser.Channel
+	// Origins are those, besides the node's own, whose web pages may open a WebSocket, as [ParseOrigin] returns them.
+	Origins []string
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	// Draining reports that the node is on its way down.
@@ -67,6 +72,7 @@ func (h *handler) routes() []route {
 		{"POST /v1/register", h.register},
 		{"POST /v1/login", h.login},
 		{"POST /v1/connect", h.connect},
+		{"GET /v1/channel", h.channel},
 		{"POST /v1/logout", h.logout},
 		{"GET /v1/me", h.me},
 		{"GET /v1/leaderboards/{board}", h.leaderboard},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"container/list"
 	"context"
 	"crypto/tls"
@@ -28,7 +29,7 @@ const DefaultMaxConns = 16384
 // NewServer returns an HTTP server with limits that suit a front door: on time, on header size, and on the number of
 // open connections. When maxConns are open, the one that has gone longest without bringing a whole login makes room for
 // the next: be it idle, silent from the start, or sending its request a byte at a time. If all are waiting for the
-// answer to a login, the newcomer is turned away at once; over plain HTTP it is told so, if it listens before it speaks.
+// answer to a login, or are players' WebSockets, the newcomer is turned away at once; over plain HTTP it is told so, if it listens before it speaks.
 func NewServer(h http.Handler, maxConns int, tlsConfig *tls.Config, logger *slog.Logger) *http.Server {
 	conns := &connTable{max: maxConns, conns: make(map[net.Conn]*list.Element), idle: list.New()}
 	return &http.Server{
@@ -50,9 +51,13 @@ func NewServer(h http.Handler, maxConns int, tlsConfig *tls.Config, logger *slog
 // holdKey is the context key of the function that holds a request's connection.
 type holdKey struct{}
 
+// forgetKey is the context key of the function that forgets a request's connection.
+type forgetKey struct{}
+
 // context is an [http.Server].ConnContext hook.
 func (t *connTable) context(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, holdKey{}, func() { t.hold(c) })
+	ctx = context.WithValue(ctx, holdKey{}, func() { t.hold(c) })
+	return context.WithValue(ctx, forgetKey{}, func() { t.forget(c) })
 }
 
 // holdConn keeps the connection of a request from being closed in favour of another until the request is answered.
@@ -61,6 +66,35 @@ func holdConn(ctx context.Context) {
 	if hold, ok := ctx.Value(holdKey{}).(func()); ok {
 		hold()
 	}
+}
+
+// countedHijacker hands a request's connection over such that it goes on counting as open until it is closed. Every
+// handler that hijacks has to do it this way: the HTTP server does not say when such a connection is closed.
+type countedHijacker struct {
+	http.ResponseWriter
+	request *http.Request
+}
+
+func (h countedHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	forget, _ := h.request.Context().Value(forgetKey{}).(func()) // nil for a request that did not come by way of NewServer
+	return &countedConn{Conn: c, forget: forget}, rw, nil
+}
+
+// countedConn is a hijacked connection. Its Close does not block.
+type countedConn struct {
+	net.Conn
+	forget func()
+}
+
+func (c *countedConn) Close() error {
+	if c.forget != nil {
+		c.forget()
+	}
+	return abort(c.Conn)
 }
 
 // connTable knows the open connections and which of them may be closed.
@@ -81,6 +115,20 @@ func (t *connTable) hold(c net.Conn) {
 	}
 }
 
+func (t *connTable) forget(c net.Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.remove(c)
+}
+
+// remove takes a connection from the table, which the caller has locked.
+func (t *connTable) remove(c net.Conn) {
+	if e := t.conns[c]; e != nil {
+		t.idle.Remove(e)
+	}
+	delete(t.conns, c)
+}
+
 // turnedAway is what a newcomer hears when there is no room: as much of the usual answer as can be given before the
 // request has been read.
 const turnedAway = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
@@ -97,7 +145,7 @@ func (t *connTable) observe(c net.Conn, state http.ConnState) {
 			_, _ = tcp.Write([]byte(turnedAway)) // it is as well if the newcomer has gone
 		}
 	}
-	abort(victim)
+	_ = abort(victim) // it is given up in any case
 }
 
 // note updates the table and returns the connection that has to go, if any.
@@ -127,19 +175,17 @@ func (t *connTable) note(c net.Conn, state http.ConnState) net.Conn {
 		} else if e != nil {
 			t.idle.MoveToBack(e)
 		}
-	case http.StateHijacked, http.StateClosed:
-		if e := t.conns[c]; e != nil {
-			t.idle.Remove(e)
-		}
-		delete(t.conns, c)
+	case http.StateClosed:
+		t.remove(c)
+	case http.StateHijacked: // it stays, until its countedConn is closed
 	}
 	return nil
 }
 
 // abort closes a connection without the courtesies of TLS, which could block the caller.
-func abort(c net.Conn) {
+func abort(c net.Conn) error {
 	if tc, ok := c.(*tls.Conn); ok {
 		c = tc.NetConn()
 	}
-	c.Close()
+	return c.Close()
 }

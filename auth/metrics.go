@@ -5,6 +5,7 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/latency"
@@ -94,6 +95,18 @@ func (p *Pool) Stats() Stats {
 		}
 	}
 	return s
+}
+
+// Durations are the times of [Stats], counted against bounds.
+type Durations struct{ Wait, Load, Derive, Commit latency.Cumulative }
+
+// Durations returns how long everything has taken so far, counted against bounds in ascending order.
+func (p *Pool) Durations(bounds []time.Duration) Durations {
+	m := &p.metrics
+	return Durations{
+		Wait: m.wait.Cumulative(bounds), Load: m.load.Cumulative(bounds),
+		Derive: m.derive.Cumulative(bounds), Commit: m.commit.Cumulative(bounds),
+	}
 }
 
 // summaryLine is what the operator's log shows of the counters.

@@ -24,14 +24,21 @@ type channelHandler struct{ *Realm }
 // has been replaced.
 func (h channelHandler) Connected(p *netcode.Peer) {
 	s, _ := h.byPlayer.get(rushgate.PlayerID(p.ClientID()))
-	if s == nil || binary.LittleEndian.Uint64(p.UserData()[:]) != s.ticket.current() {
+	if s == nil {
 		p.Disconnect()
 		return
 	}
-	l := newLink(p, s, h.cfg.SnapshotRate)
+	l := newLink(peerConnection{p}, s, h.cfg.SnapshotRate)
+	old, ok := s.admit(l, binary.LittleEndian.Uint64(p.UserData()[:]))
+	if !ok {
+		p.Disconnect()
+		return
+	}
+	if old != nil {
+		old.conn.Disconnect(Replaced)
+	}
 	p.Data = l
 	s.touch(time.Now())
-	s.link.Store(l)
 	if s.gone.Load() { // it ended meanwhile, and did not see this connection
 		p.Disconnect()
 	}
@@ -40,17 +47,9 @@ func (h channelHandler) Connected(p *netcode.Peer) {
 // Received takes an intent. While the inbox is full it waits, and nothing is read: what comes then stays in the
 // socket's buffer, and is dropped there when that is full too.
 func (h channelHandler) Received(p *netcode.Peer, payload []byte) {
-	l, ok := p.Data.(*link)
-	if !ok {
-		return
+	if l, ok := p.Data.(*link); ok {
+		h.receive(l, payload)
 	}
-	in, err := protocol.ParseIntent(payload)
-	if err != nil {
-		h.stats.malformed.Add(1)
-		return
-	}
-	h.stats.intents.Add(1)
-	h.deliver(l, in)
 }
 
 // deliver hands an intent to the tick. It waits while the inbox is full.
@@ -68,9 +67,7 @@ func (r *Realm) deliver(l *link, in protocol.Intent) {
 // player stands still.
 func (h channelHandler) Disconnected(p *netcode.Peer, _ error) {
 	if l, ok := p.Data.(*link); ok {
-		h.deliver(l, protocol.Intent{Seq: l.intents.last() + 1})
-		l.session.touch(p.LastReceived())
-		l.session.link.CompareAndSwap(l, nil)
+		h.detach(l)
 	}
 }
 
@@ -89,16 +86,49 @@ func (r *Realm) Renew(token string) (rushgate.Session, error) {
 	if err != nil {
 		return rushgate.Session{}, err
 	}
-	if wait := s.ticket.renew(r.tickets.Add(1), time.Now()); wait > 0 {
-		return rushgate.Session{}, &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: wait}
-	}
-	if l := s.link.Load(); l != nil {
-		l.peer.Disconnect()
+	if err := r.renew(s, nil); err != nil {
+		return rushgate.Session{}, err
 	}
 	return r.describe(s), nil
 }
 
-// ticket is what the connect token of a session must carry.
+// renew gives a session a new ticket, and ends its connection: in favour of l, or, if that is nil, of one that is to come.
+func (r *Realm) renew(s *session, l *link) error {
+	wait, old := s.renew(r.tickets.Add(1), time.Now(), l)
+	if wait > 0 {
+		return &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: wait}
+	}
+	if old != nil {
+		old.conn.Disconnect(Replaced)
+	}
+	return nil
+}
+
+// admit makes l the connection of a session if its present ticket has this number, and returns the one before, if any.
+func (s *session) admit(l *link, number uint64) (old *link, ok bool) {
+	s.ticket.mu.Lock()
+	defer s.ticket.mu.Unlock()
+	if number != s.ticket.number {
+		return nil, false
+	}
+	return s.link.Swap(l), true
+}
+
+// renew replaces the ticket and, unless l is nil, the connection in one step, such that no connection with the ticket
+// before can come in between. It returns the connection that has to end, or how long to wait.
+func (s *session) renew(number uint64, now time.Time, l *link) (wait time.Duration, old *link) {
+	s.ticket.mu.Lock()
+	defer s.ticket.mu.Unlock()
+	if wait := s.ticket.renew(number, now); wait > 0 {
+		return wait, nil
+	}
+	if l == nil {
+		return 0, s.link.Load()
+	}
+	return 0, s.link.Swap(l)
+}
+
+// ticket is what the connect token of a session must carry. Its mutex also orders the session's connections.
 type ticket struct {
 	mu       sync.Mutex
 	number   uint64
@@ -112,10 +142,8 @@ func (t *ticket) current() uint64 {
 	return t.number
 }
 
-// renew replaces the number, or returns how long to wait.
+// renew replaces the number, or returns how long to wait. The caller has locked the ticket.
 func (t *ticket) renew(number uint64, now time.Time) (wait time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if t.renewals == 0 || now.Sub(t.since) >= renewalWindow {
 		t.renewals, t.since = 0, now
 	}

@@ -129,7 +129,7 @@ func (r *Realm) handle(m message) {
 	case messageIntent:
 		in := m.link.intents.take()
 		m.link.ack, m.link.applied = in.Ack, in.Seq
-		if s.state == stateInside {
+		if s.state == stateInside && m.link.present() {
 			r.world.apply(s.player, in.Intent)
 		}
 	case messageQuery:

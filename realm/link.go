@@ -2,13 +2,12 @@ package realm
 
 import (
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/netcode"
 	"github.com/rushgate/rushgate/protocol"
 )
 
 // link is a session's realtime connection.
 type link struct {
-	peer    *netcode.Peer
+	conn    Connection
 	session *session
 	intents intentSlot
 
@@ -41,9 +40,9 @@ type known struct {
 	at int32
 }
 
-func newLink(peer *netcode.Peer, s *session, rate int) *link {
+func newLink(conn Connection, s *session, rate int) *link {
 	return &link{
-		peer: peer, session: s, rate: uint64(rate), self: none,
+		conn: conn, session: s, rate: uint64(rate), self: none,
 		ring: make([]sent, protocol.MaxBase*rate/rushgate.TickRate+2),
 	}
 }

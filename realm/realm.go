@@ -67,7 +67,8 @@ type Config struct {
 	SaveInterval time.Duration
 	// MessagesPerTick caps the messages handled per tick; 0 means [DefaultMessagesPerTick].
 	MessagesPerTick int
-	// Channel is where players connect for realtime play; nil means nowhere. The realm starts and stops it.
+	// Channel is where players connect for realtime play over UDP; nil means nowhere. The realm starts and stops it.
+	// Connections of other transports come by way of [Realm.Attach].
 	Channel *netcode.Server
 	// SnapshotRate is how many snapshots a player gets per second, 1 to [MaxSnapshotRate]; 0 means
 	// [DefaultSnapshotRate].
@@ -115,12 +116,11 @@ type Realm struct {
 	stats stats
 	log   *tickLog
 
-	arrivals mailbox[rushgate.Arrival]
-	inbox    chan message // intents
-	calls    chan message // everything else
-	tokens   sessionTable[string]
-	byPlayer sessionTable[rushgate.PlayerID]
-	// snapshots is nil without a channel.
+	arrivals  mailbox[rushgate.Arrival]
+	inbox     chan message // intents
+	calls     chan message // everything else
+	tokens    sessionTable[string]
+	byPlayer  sessionTable[rushgate.PlayerID]
 	snapshots *snapshotter
 
 	// Owned by the tick.
@@ -156,19 +156,17 @@ func New(cfg Config) (*Realm, error) {
 		return nil, err
 	}
 	r := &Realm{
-		cfg:      cfg,
-		saver:    newSaver(cfg.Store, cfg.Instance, cfg.Logger),
-		inbox:    make(chan message, inboxTicks*cfg.MessagesPerTick),
-		calls:    make(chan message, inboxTicks*cfg.MessagesPerTick),
-		tokens:   newSessionTable[string](),
-		byPlayer: newSessionTable[rushgate.PlayerID](),
-		players:  make(map[rushgate.PlayerID]*session),
-		newPulse: newPulse,
-		quit:     make(chan struct{}),
-		stopped:  make(chan struct{}),
-	}
-	if cfg.Channel != nil {
-		r.snapshots = newSnapshotter(cfg.Channel, cfg.SnapshotWorkers, cfg.ViewRadius)
+		cfg:       cfg,
+		saver:     newSaver(cfg.Store, cfg.Instance, cfg.Logger),
+		inbox:     make(chan message, inboxTicks*cfg.MessagesPerTick),
+		calls:     make(chan message, inboxTicks*cfg.MessagesPerTick),
+		tokens:    newSessionTable[string](),
+		byPlayer:  newSessionTable[rushgate.PlayerID](),
+		snapshots: newSnapshotter(cfg.Channel, cfg.SnapshotWorkers, cfg.ViewRadius),
+		players:   make(map[rushgate.PlayerID]*session),
+		newPulse:  newPulse,
+		quit:      make(chan struct{}),
+		stopped:   make(chan struct{}),
 	}
 	// Not from 1: a connect token that the run before gave out must not fit a session of this one.
 	r.tickets.Store(rand.Uint64N(1 << 62))
@@ -186,8 +184,8 @@ func (r *Realm) Start() {
 		r.loops.Go(func() { r.saver.run(r.background) })
 		r.loops.Go(func() { r.saver.watch(r.background) })
 		r.loops.Go(func() { r.log.run(r.background) })
-		if r.snapshots != nil {
-			r.senders.Go(r.snapshots.run)
+		r.senders.Go(r.snapshots.run)
+		if r.cfg.Channel != nil {
 			r.cfg.Channel.Start(channelHandler{r})
 		}
 	})
@@ -204,10 +202,8 @@ func (r *Realm) Stop(ctx context.Context) error {
 		defer context.AfterFunc(ctx, r.saver.giveUp)()
 		r.loops.Wait()
 		// From here on this goroutine owns what the tick owned.
-		if r.snapshots != nil {
-			r.snapshots.close()
-			r.senders.Wait()
-		}
+		r.snapshots.close()
+		r.senders.Wait()
 		r.integrate(r.arrivals.close(), time.Now()) // admitted, so let in, if only to be saved at once
 		for len(r.inside) > 0 {
 			r.leave(r.inside[0], nil)

@@ -62,8 +62,10 @@ func (s *session) touch(seen time.Time) {
 // lastSeenTime is when the player last called, or something came over the realtime connection.
 func (s *session) lastSeenTime() time.Time {
 	seen := epoch.Add(time.Duration(s.lastSeen.Load()))
-	if l := s.link.Load(); l != nil && l.peer.LastReceived().After(seen) {
-		return l.peer.LastReceived()
+	if l := s.link.Load(); l != nil {
+		if received := l.conn.LastReceived(); received.After(seen) {
+			return received
+		}
 	}
 	return seen
 }

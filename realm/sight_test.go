@@ -8,7 +8,6 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/memnet"
-	"github.com/rushgate/rushgate/netcode"
 	"github.com/rushgate/rushgate/protocol"
 )
 
@@ -118,7 +117,7 @@ func TestConnectionToASessionThatEnds(t *testing.T) {
 func TestBaselinesLast(t *testing.T) {
 	for rate := 1; rate <= MaxSnapshotRate; rate++ {
 		for _, arrival := range []uint64{0, 1, 7, 31, 59} {
-			l := newLink(&netcode.Peer{}, &session{arrival: arrival}, rate)
+			l := newLink(nil, &session{arrival: arrival}, rate)
 			frames := make(map[uint32]*frame)
 			for tick := uint32(1); tick < 300; tick++ {
 				turn := uint64(tick) + arrival

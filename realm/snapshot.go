@@ -65,19 +65,20 @@ type snapshotter struct {
 	frame *frame
 	next  atomic.Int64 // first recipient that nobody has taken
 
-	sent, skipped atomic.Int64
-	duration      latency.Histogram // of a frame, from the tick's handing it over to the last datagram
+	sent, bytes, skipped atomic.Int64
+	duration             latency.Histogram // of a frame, from the tick's handing it over until all is on its way
 }
 
 // snapshotWorker is what one goroutine needs to make snapshots.
 type snapshotWorker struct {
 	work     chan *sync.WaitGroup
-	batch    *netcode.Batch
+	batch    *netcode.Batch // nil without a channel
 	encoder  protocol.Encoder
 	search   search
 	baseline []*protocol.State
 }
 
+// newSnapshotter returns one that has yet to be run; channel may be nil.
 func newSnapshotter(channel *netcode.Server, workers int, radius float64) *snapshotter {
 	s := &snapshotter{
 		near:  newInterest(protocol.Fixed(radius)),
@@ -89,7 +90,11 @@ func newSnapshotter(channel *netcode.Server, workers int, radius float64) *snaps
 		s.idle <- &view{}
 	}
 	for range workers {
-		s.workers = append(s.workers, &snapshotWorker{work: make(chan *sync.WaitGroup), batch: channel.NewBatch()})
+		w := &snapshotWorker{work: make(chan *sync.WaitGroup)}
+		if channel != nil {
+			w.batch = channel.NewBatch()
+		}
+		s.workers = append(s.workers, w)
 	}
 	s.duration.Init()
 	return s
@@ -202,12 +207,14 @@ func (s *snapshotter) sendShare(w *snapshotWorker) {
 		for i := from; i < to; i++ {
 			s.send(w, &s.view.recipients[i])
 		}
-		_ = w.batch.Flush() // what the network does not take is lost like any datagram, and counted by the channel
+		if w.batch != nil {
+			_ = w.batch.Flush() // what the network does not take is lost like any datagram, and counted by the channel
+		}
 		runtime.Gosched()
 	}
 }
 
-// send makes one player's snapshot and puts it into the worker's batch.
+// send makes one player's snapshot and hands it to the player's connection.
 func (s *snapshotter) send(w *snapshotWorker, r *recipient) {
 	if r.self == none { // the world does not show the player: there is nothing to tell
 		return
@@ -228,8 +235,9 @@ func (s *snapshotter) send(w *snapshotWorker, r *recipient) {
 		}
 		sent.entities = append(sent.entities, k.at)
 	}
-	if w.batch.Add(r.link.peer, w.encoder.Bytes()) == nil {
+	if r.link.conn.Send(w.batch, w.encoder.Bytes()) == nil {
 		s.sent.Add(1)
+		s.bytes.Add(int64(len(w.encoder.Bytes())))
 	}
 }
 

@@ -15,7 +15,7 @@ const overrunLogInterval = 10 * time.Second
 // stats counts what the tick does.
 type stats struct {
 	ticks, late, skipped, panics, overruns, inboxFull atomic.Int64
-	intents, malformed                                atomic.Int64
+	intents, malformed, attached                      atomic.Int64
 	opened, closed, timedOut, evicted, takenOver      atomic.Int64
 	lateness, duration                                latency.Histogram
 
@@ -63,13 +63,16 @@ type Stats struct {
 	SessionsEvicted  int64 `json:"sessions_evicted"`   // given up because the lease was lost
 	// SessionsTakenOver counts those closed because the player has come again, here or at another node.
 	SessionsTakenOver int64 `json:"sessions_taken_over"`
-	InboxFull         int64 `json:"inbox_full"` // calls refused
+	InboxFull         int64 `json:"inbox_full"`     // calls refused
+	Inbox             int   `json:"inbox"`          // messages and calls waiting for the tick
+	InboxCapacity     int   `json:"inbox_capacity"` // how many of both can
 
 	Connected        int   `json:"connected"`         // players with a realtime connection now
 	Intents          int64 `json:"intents"`           // received
 	Malformed        int64 `json:"malformed"`         // messages of players that made no sense
 	SnapshotRate     int   `json:"snapshot_rate"`     // per player and second, as configured
 	Snapshots        int64 `json:"snapshots"`         // sent
+	SnapshotBytes    int64 `json:"snapshot_bytes"`    // in them, before encryption and framing
 	SnapshotsSkipped int64 `json:"snapshots_skipped"` // ticks that sent none because the snapshots before were still under way
 
 	Saves       int64 `json:"saves"`        // characters written
@@ -95,10 +98,13 @@ func (r *Realm) Stats() Stats {
 		Lateness: s.lateness.Detailed(), Duration: s.duration.Detailed(), Save: r.saver.duration.Summary(),
 		SnapshotRate: r.cfg.SnapshotRate, Intents: s.intents.Load(), Malformed: s.malformed.Load(),
 	}
-	if r.snapshots != nil {
-		out.Connected = r.cfg.Channel.Stats().Clients
-		out.Snapshots, out.SnapshotsSkipped = r.snapshots.sent.Load(), r.snapshots.skipped.Load()
-		out.Snapshot = r.snapshots.duration.Summary()
+	out.Inbox, out.InboxCapacity = len(r.inbox)+len(r.calls), cap(r.inbox)+cap(r.calls)
+	out.SnapshotBytes = r.snapshots.bytes.Load()
+	out.Connected = int(s.attached.Load())
+	if r.cfg.Channel != nil {
+		out.Connected += r.cfg.Channel.Stats().Clients
 	}
+	out.Snapshots, out.SnapshotsSkipped = r.snapshots.sent.Load(), r.snapshots.skipped.Load()
+	out.Snapshot = r.snapshots.duration.Summary()
 	return out
 }

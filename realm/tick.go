@@ -48,7 +48,7 @@ func (r *Realm) Tick() {
 // publish hands a view of the world to the snapshotter, for those players whose turn it is: each once in
 // TickRate/SnapshotRate ticks, spread over the ticks by the order of arrival.
 func (r *Realm) publish() {
-	if r.snapshots == nil || uint32(r.tick) == 0 { // after two years and three months: no snapshot has tick 0
+	if uint32(r.tick) == 0 { // after two years and three months: no snapshot has tick 0
 		return
 	}
 	v := r.snapshots.take()
@@ -224,7 +224,7 @@ func (r *Realm) remove(s *session) {
 	r.byPlayer.remove(s.player)
 	s.gone.Store(true)
 	if l := s.link.Swap(nil); l != nil {
-		l.peer.Disconnect()
+		l.conn.Disconnect(r.endCause())
 	}
 	r.world.leave(s.player)
 	last := len(r.inside) - 1
@@ -234,6 +234,16 @@ func (r *Realm) remove(s *session) {
 	r.inside = r.inside[:last]
 	r.insideCount.Store(int64(last))
 	r.stats.closed.Add(1)
+}
+
+// endCause is why sessions end at this time.
+func (r *Realm) endCause() Cause {
+	select {
+	case <-r.quit:
+		return Stopping
+	default:
+		return SessionEnded
+	}
 }
 
 // end marks a session as ended and tells who waits for that.

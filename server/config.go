@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -45,7 +46,7 @@ const (
 	KeysName = "netcode.key"
 	// Unbounded is the QueueDepth of a queue without bound.
 	Unbounded = -1
-	// NoUDP is the UDPAddr of a node without a realtime channel.
+	// NoUDP is the UDPAddr of a node without a realtime channel but the one for browsers.
 	NoUDP = "none"
 )
 
@@ -57,7 +58,7 @@ type Config struct {
 	// AdminAddr is where the operator looks, host:port on loopback. Default [DefaultAdminAddr].
 	AdminAddr string
 	// UDPAddr is where the realtime channel is, host:port; port 0 lets the system choose, and [NoUDP] switches the channel
-	// off. Default [DefaultUDPAddr].
+	// off but for browsers. Default [DefaultUDPAddr].
 	UDPAddr string
 	// UDPPublic is where players reach the realtime channel, one or more of host:port, as behind a router that forwards
 	// the port. It goes into the connect tokens. A host may be a name, which is resolved once, at the start; all of its
@@ -91,7 +92,10 @@ type Config struct {
 	InsecureHTTP bool
 	// TrustedProxies are the peers whose X-Forwarded-For is believed. Default none.
 	TrustedProxies []netip.Prefix
-	// MaxConns bounds the connections open at once, 16 or more; what the process may open bounds it further.
+	// Origins are those of the web pages, besides the node's own, that may open the realtime channel's WebSocket, like
+	// https://play.example.org; see [api.ParseOrigin]. Default none.
+	Origins []string
+	// MaxConns bounds the connections open at once, WebSockets included, 16 or more; what the process may open bounds it further.
 	// Default [api.DefaultMaxConns].
 	MaxConns int
 
@@ -165,6 +169,12 @@ func (c Config) withDefaults() Config {
 	or(&c.Logger, slog.Default())
 	c.TLS = c.TLS || c.TLSCert != ""
 	c.Zones = maps.Clone(c.Zones) // the node reads it as long as it runs
+	c.Origins = slices.Clone(c.Origins)
+	for i, origin := range c.Origins {
+		if canonical, err := api.ParseOrigin(origin); err == nil { // the others are for validate
+			c.Origins[i] = canonical
+		}
+	}
 	return c
 }
 
@@ -210,6 +220,11 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("%w: admin address: %w", ErrInvalidConfig, err))
 	} else if !local {
 		errs = append(errs, fmt.Errorf("%w: admin address %s is not on loopback", ErrInvalidConfig, c.AdminAddr))
+	}
+	for _, origin := range c.Origins {
+		if _, err := api.ParseOrigin(origin); err != nil {
+			errs = append(errs, fmt.Errorf("%w: origin %q: %w", ErrInvalidConfig, origin, err))
+		}
 	}
 	for zone, addr := range c.Zones {
 		if zone == "" {

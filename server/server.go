@@ -14,12 +14,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/admin"
 	"github.com/rushgate/rushgate/api"
 	"github.com/rushgate/rushgate/auth"
+	"github.com/rushgate/rushgate/browser"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/realm"
+	"github.com/rushgate/rushgate/store/measured"
 	"github.com/rushgate/rushgate/world"
 )
 
@@ -31,10 +35,13 @@ type Server struct {
 	pool     *auth.Pool
 	realm    *realm.Realm
 	channel  *channel // nil: none
+	browsers *browser.Channel
 	front    *http.Server
 	operator *http.Server
 	draining atomic.Bool
 	circuit  func() any // the state of the way to the store, or nil
+	measured *measured.Store
+	metrics  *prometheus.Registry
 
 	httpAddr, adminAddr net.Addr
 
@@ -83,6 +90,8 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	undo = append(undo, func() { err = errors.Join(err, s.closeStore()) })
+	s.measured = measured.New(s.store)
+	s.store = s.measured
 	if s.channel, err = openChannel(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -90,6 +99,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		undo = append(undo, func() { s.channel.close() })
 	}
 	if err := s.assemble(instance); err != nil {
+		return nil, err
+	}
+	if s.metrics, err = s.newMetrics(); err != nil {
 		return nil, err
 	}
 	tlsConfig, err := s.tlsConfig()
@@ -148,6 +160,7 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	if err != nil {
 		return err
 	}
+	s.browsers = browser.New(s.realm)
 	s.pool, err = auth.NewPool(auth.Config{
 		Workers: cfg.Workers, QueueDepth: max(cfg.QueueDepth, 0), MaxAge: cfg.MaxAge, Store: s.store, Hasher: hasher,
 		Limiter: auth.NewLimiter(0), Instance: instance, Enter: s.realm.Enter, Full: s.realm.Full, Logger: cfg.Logger,
@@ -174,12 +187,14 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 	door := api.Config{
 		Pool: s.pool, Realm: s.realm, Store: s.store, TrustedProxies: s.cfg.TrustedProxies,
+		Channel: s.browsers, Origins: s.cfg.Origins,
 		Draining: s.draining.Load, Logger: s.cfg.Logger,
 	}
 	sections := admin.Sections{
-		"auth":    func() any { return s.pool.Stats() },
-		"tick":    func() any { return s.realm.Stats() },
-		"process": func() any { return admin.ReadProcess() },
+		"auth":      func() any { return s.pool.Stats() },
+		"tick":      func() any { return s.realm.Stats() },
+		"process":   func() any { return admin.ReadProcess() },
+		"websocket": func() any { return s.browsers.Stats() },
 	}
 	if s.channel != nil {
 		door.ConnectToken = s.channel.connectToken
@@ -194,7 +209,9 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 	}
 	s.front = api.NewServer(api.New(door), conns, tlsConfig, s.cfg.Logger)
 	operators := http.NewServeMux()
-	operators.Handle("/", admin.New(sections))
+	operators.Handle("/", admin.New(admin.Config{
+		Sections: sections, Metrics: s.metrics, Draining: s.draining.Load, Ping: s.store.Ping, Logger: s.cfg.Logger,
+	}))
 	operators.Handle("POST /accounts/delete", admin.DeleteAccounts(s.store, s.cfg.Logger))
 	s.operator = &http.Server{
 		Handler:     operators,
@@ -238,6 +255,7 @@ func (s *Server) stop() error {
 	// Whatever the queue has taken, saving gets its share.
 	saving, cancel := context.WithTimeout(context.Background(), max(time.Until(deadline), s.cfg.DrainTimeout/4))
 	defer cancel()
+	s.browsers.Drain()
 	err := s.realm.Stop(saving)
 	// Answers under way still go out; connections that are idle do not count.
 	answers, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -248,6 +266,7 @@ func (s *Server) stop() error {
 		}
 	}
 	s.serving.Wait()
+	s.browsers.Stop()
 	err = errors.Join(err, s.closeStore())
 	s.cfg.Logger.Info("stopped", "took", time.Since(start).Round(time.Millisecond))
 	return err

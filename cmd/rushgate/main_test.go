@@ -271,6 +271,8 @@ func TestServeFlags(t *testing.T) {
 			func(c server.Config) any { return c.TrustedProxies }},
 		{"--zones hills=[2001:db8::7]:443,caves=node-2:8080", server.Config{Zones: map[string]string{"caves": "node-2:8080", "hills": "[2001:db8::7]:443"}},
 			func(c server.Config) any { return c.Zones }},
+		{"--origins https://a.example,http://b.example:3000", server.Config{Origins: []string{"https://a.example", "http://b.example:3000"}},
+			func(c server.Config) any { return c.Origins }},
 		{"--max-conns 17", server.Config{MaxConns: 17}, func(c server.Config) any { return c.MaxConns }},
 		{"--auth-workers 3", server.Config{Workers: 3}, func(c server.Config) any { return c.Workers }},
 		{"--auth-queue-max 5", server.Config{QueueDepth: 5}, func(c server.Config) any { return c.QueueDepth }},

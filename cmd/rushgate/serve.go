@@ -23,7 +23,7 @@ import (
 type serveFlags struct {
 	httpAddr, adminAddr, data, cert, key, worldFile text
 	udpAddr                                         text
-	udpPublic                                       words
+	udpPublic, origins                              words
 	protocolID                                      hexID
 	snapshotRate, threads                           number
 	db, logFormat, logLevel, kernel                 choice
@@ -79,7 +79,7 @@ told that the server is busy, queued ones finish, everyone is saved. A second on
 Each flag with a name in brackets can be set by that environment variable instead.`)
 	f.add(&v.httpAddr, "http", "", "`ADDR` for players, host:port; port 0 lets the system choose")
 	f.add(&v.adminAddr, "admin", "", "`ADDR` for the operator, host:port, on loopback")
-	f.add(&v.udpAddr, "udp", "", "`ADDR` for the realtime channel, host:port; port 0 lets the system choose, \"none\" switches the channel off")
+	f.add(&v.udpAddr, "udp", "", "`ADDR` for the realtime channel, host:port; port 0 lets the system choose, \"none\" leaves only the WebSocket for browsers")
 	f.add(&v.udpPublic, "udp-public", "", "`ADDRS` at which players reach the realtime channel, host:port, separated by commas; default is --udp, if that is one address")
 	f.add(&v.snapshotRate, "snapshot-rate", "MMORPG_SNAPSHOT_RATE", "`HZ` at which players are told of the world, 1 to 60")
 	f.add(&v.threads, "worker-threads", "MMORPG_WORKER_THREADS", "`N` goroutines encode and send snapshots, 1 to 64; unless set, as many as there are cores")
@@ -92,6 +92,7 @@ Each flag with a name in brackets can be set by that environment variable instea
 	f.add(&v.key, "tls-key", "", "`FILE` with the certificate's key, PEM")
 	f.add(&v.insecure, "insecure-http", "", "allow plain HTTP beyond loopback: only behind a proxy that speaks TLS")
 	f.add(&v.proxies, "trusted-proxies", "", "`NETS` whose X-Forwarded-For is believed, separated by commas")
+	f.add(&v.origins, "origins", "", "`ORIGINS` of web pages, besides the node's own, that may open the realtime channel's WebSocket, like https://play.example.org, separated by commas")
 	f.add(&v.conns, "max-conns", "", "`N` connections may be open at once; the longest idle makes room for the next")
 	f.add(&v.workers, "auth-workers", "MMORPG_AUTH_WORKERS", "`N` workers take logins from the queue, 1 to 32")
 	f.add(&v.depth, "auth-queue-max", "MMORPG_AUTH_QUEUE_MAX", "`N` logins may wait, all further ones are told to come back later; 0 means no bound")
@@ -141,7 +142,7 @@ func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
 		SnapshotRate: v.snapshotRate.value, SnapshotWorkers: v.threads.value,
 		Backend: server.Backend(v.db.value),
 		TLS:     bool(v.tls), TLSCert: string(v.cert), TLSKey: string(v.key), InsecureHTTP: bool(v.insecure),
-		TrustedProxies: v.proxies, MaxConns: v.conns.value,
+		TrustedProxies: v.proxies, Origins: v.origins, MaxConns: v.conns.value,
 		Workers: v.workers.value, QueueDepth: v.depth.value, MaxAge: v.maxAge.value, HashIterations: v.iterations.value,
 		HashKernel: v.kernel.value, PepperFile: string(v.pepper),
 		MaxPlayers: v.players.value, MessagesPerTick: v.messages.value, SessionTimeout: v.sessionTimeout.value,

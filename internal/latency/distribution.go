@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // Bucket is how many durations there are of about one length.
@@ -38,7 +36,7 @@ func (s Summary) Merge(other Summary) (Summary, error) {
 	case other.Count == 0:
 		return s, nil
 	}
-	hist := hdrhistogram.New(lowest, int64(highest), figures)
+	hist := newHist()
 	for _, half := range []Summary{s, other} {
 		counts, err := parseBuckets(half)
 		if err != nil {

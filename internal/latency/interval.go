@@ -56,7 +56,7 @@ func (s Summary) Since(earlier Summary) (Summary, error) {
 	for us, n := range before {
 		counts[us] -= n
 	}
-	hist := hdrhistogram.New(lowest, int64(highest), figures)
+	hist := newHist()
 	for us, n := range counts {
 		if n < 0 {
 			return Summary{}, fmt.Errorf("%w: the earlier one has more at %d µs", ErrNoInterval, us)

@@ -8,8 +8,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Range and precision: a microsecond to ten minutes with two significant figures, 40 KiB a histogram. Durations
-// outside are counted at the nearest end.
+// Range and precision: a microsecond to ten minutes with two significant figures, 40 KiB a histogram, 120 KiB once it has
+// been looked at. Durations outside are counted at the nearest end.
 const (
 	lowest  = 1                                   // µs
 	highest = 10 * time.Minute / time.Microsecond // µs
@@ -19,9 +19,13 @@ const (
 // Histogram counts durations. The zero value is ready to use; all methods may be called from many goroutines.
 // Recording allocates nothing after the first call.
 type Histogram struct {
-	mu   sync.Mutex
-	hist *hdrhistogram.Histogram
-	sum  time.Duration
+	mu   sync.Mutex              // held for moments only, see export
+	hist *hdrhistogram.Histogram // what was recorded since the last look
+	sum  time.Duration           // of everything
+
+	looking sync.Mutex              // taken before mu
+	earlier *hdrhistogram.Histogram // what was recorded before the last look
+	spare   *hdrhistogram.Histogram // empty; takes the place of hist with the next look
 }
 
 // Record counts one duration.
@@ -50,19 +54,25 @@ func (h *Histogram) Init() {
 
 // Reset forgets what was recorded and keeps the memory.
 func (h *Histogram) Reset() {
+	h.looking.Lock()
+	defer h.looking.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.hist != nil {
-		h.hist.Reset()
+	for _, hist := range []*hdrhistogram.Histogram{h.hist, h.earlier} {
+		if hist != nil {
+			hist.Reset()
+		}
 	}
 	h.sum = 0
 }
 
 func (h *Histogram) init() {
 	if h.hist == nil {
-		h.hist = hdrhistogram.New(lowest, int64(highest), figures)
+		h.hist = newHist()
 	}
 }
+
+func newHist() *hdrhistogram.Histogram { return hdrhistogram.New(lowest, int64(highest), figures) }
 
 // Summary is what a histogram holds, in milliseconds. Percentiles are accurate to two significant figures.
 type Summary struct {
@@ -84,16 +94,36 @@ type Summary struct {
 // Summary returns the figures of all durations recorded so far.
 func (h *Histogram) Summary() Summary { return summarise(h.export()) }
 
-// export copies what has been recorded. Nothing else is done under the lock: a tick may be waiting to record.
+// export copies what has been recorded. Under the lock that recording takes, histograms change places and nothing is
+// copied or allocated: a tick may be waiting to record, and whoever allocates may be made to help the garbage collector.
 func (h *Histogram) export() (*hdrhistogram.Histogram, time.Duration) {
-	h.mu.Lock()
-	if h.hist == nil || h.hist.TotalCount() == 0 {
-		h.mu.Unlock()
+	h.looking.Lock()
+	defer h.looking.Unlock()
+	if h.spare == nil {
+		h.earlier, h.spare = newHist(), newHist()
+	}
+	recent, sum := h.exchange(h.spare)
+	if recent == nil {
 		return nil, 0
 	}
-	counts, sum := h.hist.Export(), h.sum
-	h.mu.Unlock()
-	return hdrhistogram.Import(counts), sum
+	h.earlier.Merge(recent)
+	recent.Reset()
+	h.spare = recent
+	if h.earlier.TotalCount() == 0 {
+		return nil, 0
+	}
+	return h.earlier.Clone(), sum
+}
+
+// exchange puts an empty histogram in the place of the one recorded into, if there is one, and returns that.
+func (h *Histogram) exchange(empty *hdrhistogram.Histogram) (*hdrhistogram.Histogram, time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	recent := h.hist
+	if recent != nil {
+		h.hist = empty
+	}
+	return recent, h.sum
 }
 
 // summarise returns the figures of a histogram, nil being an empty one.

@@ -67,3 +67,23 @@ func TestRecordAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations per Record", n)
 	}
 }
+
+// What was recorded before is gone, looked at or not.
+func TestReset(t *testing.T) {
+	var h Histogram
+	h.Reset()
+	for range 3 {
+		h.Record(time.Millisecond)
+		_ = h.Summary()
+		h.Record(time.Second)
+		h.Reset()
+		if s := h.Summary(); s != (Summary{}) {
+			t.Fatalf("%+v", s)
+		}
+		h.Record(time.Minute)
+		if s := h.Summary(); s.Count != 1 || s.Sum != 60_000 || s.Min < 59_000 {
+			t.Fatalf("%+v", s)
+		}
+		h.Reset()
+	}
+}

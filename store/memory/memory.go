@@ -258,6 +258,15 @@ func (s *Store) Online(ctx context.Context) (int, error) {
 	return n, nil
 }
 
+// Ping implements [rushgate.Store].
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	s.mu.Unlock()
+	return nil
+}
+
 // Close implements [rushgate.Store]. It never fails.
 func (s *Store) Close() error {
 	s.mu.Lock()

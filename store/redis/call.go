@@ -75,6 +75,23 @@ func (s *Store) run(ctx context.Context, commands []command) ([]rueidis.RedisRes
 	return all, nil
 }
 
+// Ping implements [rushgate.Store]. It asks the server that hands out player ids, which is one of several on a Cluster,
+// and counts like any other call for the circuit: while that is open it mostly fails at once.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	results, err := s.run(ctx, []command{{name: "EXISTS", key: s.idsKey()}})
+	if err != nil {
+		return err
+	}
+	if err := results[0].Error(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	return nil
+}
+
 func (s *Store) pipeline(ctx context.Context, commands []command) ([]rueidis.RedisResult, error) {
 	if len(commands) == 0 {
 		return nil, nil

@@ -36,7 +36,11 @@ func TestServerGoesAndComesBack(t *testing.T) {
 			in := admit(t, s, nodeA, registration(1))[0]
 			outage.begin(server)
 			wantOutage(t, s)
+			if err := s.Ping(t.Context()); !errors.Is(err, rushgate.ErrUnavailable) {
+				t.Errorf("Ping without a server = %v, want %v", err, rushgate.ErrUnavailable)
+			}
 			outage.end(server)
+			eventually(t, func() error { return s.Ping(t.Context()) })
 			eventually(t, func() error {
 				_, err := s.LoadAccounts(t.Context(), []string{"player1"})
 				return err

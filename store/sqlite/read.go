@@ -13,8 +13,8 @@ import (
 
 // readStmts belong to the pool of readers; each connection prepares them once.
 type readStmts struct {
-	accounts, characters, lease, online *sql.Stmt
-	top                                 map[rushgate.Board]*sql.Stmt
+	accounts, characters, lease, online, ping *sql.Stmt
+	top                                       map[rushgate.Board]*sql.Stmt
 }
 
 func (r *readStmts) prepare(ctx context.Context, db *sql.DB) error {
@@ -25,6 +25,7 @@ func (r *readStmts) prepare(ctx context.Context, db *sql.DB) error {
 			WHERE a.username IN (SELECT value FROM json_each(?))`,
 		&r.lease:  `SELECT l.expires_at FROM accounts a JOIN leases l ON l.player_id = a.id WHERE a.username = ?`,
 		&r.online: `SELECT count(*) FROM leases WHERE expires_at > ?`,
+		&r.ping:   `SELECT count(*) FROM (SELECT 1 FROM accounts LIMIT 1)`,
 	})
 	if err != nil {
 		return err
@@ -141,4 +142,17 @@ func (s *Store) Online(ctx context.Context) (int, error) {
 		return 0, wrap(fmt.Errorf("count online: %w", err))
 	}
 	return n, nil
+}
+
+// Ping implements [rushgate.Store]. It reads from the file; whether that can be written shows when it is.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	var n int
+	if err := s.reads.ping.QueryRowContext(ctx).Scan(&n); err != nil {
+		return wrap(fmt.Errorf("ping: %w", err))
+	}
+	return nil
 }

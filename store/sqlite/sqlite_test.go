@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -116,6 +117,30 @@ func TestClosed(t *testing.T) {
 	}
 	if _, err := s.Online(t.Context()); !errors.Is(err, ErrClosed) {
 		t.Errorf("Online after Close = %v, want %v", err, ErrClosed)
+	}
+}
+
+// A ping tells more than that the store is open: it waits for a connection and reads.
+func TestPingFindsNoConnection(t *testing.T) {
+	s := newStore(t)
+	var held []*sql.Conn
+	for range readers {
+		c, err := s.read.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, c)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := s.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Ping while all connections are taken = %v, want %v", err, context.DeadlineExceeded)
+	}
+	for _, c := range held {
+		_ = c.Close()
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("Ping after that: %v", err)
 	}
 }
 

@@ -19,6 +19,7 @@ var idCases = []testCase{
 }
 
 var callCases = []testCase{
+	{"Ping", pings},
 	{"CancelledContext", cancelledContext},
 	{"UseAfterClose", useAfterClose},
 	{"DurableAcrossReopen", durable},
@@ -123,7 +124,20 @@ func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[
 	errs["BeginImport"] = s.BeginImport(ctx, imported)
 	_, errs["Import"] = s.Import(ctx, []rushgate.Record{record(imported, "settler")})
 	_, errs["Online"] = s.Online(ctx)
+	errs["Ping"] = s.Ping(ctx)
 	return errs
+}
+
+// pings asks a store that is empty, and one that is not.
+func pings(t *testing.T, h Harness) {
+	s := h.open(t)
+	for range 2 {
+		if err := s.Ping(t.Context()); err != nil {
+			t.Fatalf("Ping: %v", err)
+		}
+		register(t, s, reserve(t, s, 1), fmt.Sprintf("player%d", reserve(t, s, 1)))
+	}
+	wantOnline(t, s, 2)
 }
 
 func cancelledContext(t *testing.T, h Harness) {

@@ -1,0 +1,108 @@
+package realm
+
+import (
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/netcode"
+	"github.com/rushgate/rushgate/protocol"
+)
+
+// Connection is what the realm needs of a player's realtime connection, over whatever transport. The tick and the
+// goroutines that make snapshots call it, so its methods are safe for concurrent use and never wait for the network.
+type Connection interface {
+	// Disconnect ends the connection, soon after it has returned. Only the first call counts.
+	Disconnect(why Cause)
+	// LastReceived returns when the player's end last showed a sign of life, or when the connection began.
+	LastReceived() time.Time
+	// Send takes a snapshot, whose bytes are the caller's again afterwards, or returns an error if it cannot be on its way.
+	// The batch collects the datagrams of the goroutine that calls; it is nil if the realm has no [Config.Channel], and of
+	// no use to a transport without datagrams.
+	Send(batch *netcode.Batch, snapshot []byte) error
+}
+
+// Cause is why the realm ends a connection.
+type Cause int
+
+// The causes.
+const (
+	// SessionEnded is for a session that is over: by logout, by silence, taken over, or with its lease lost.
+	SessionEnded Cause = iota
+	// Replaced is for a connection in whose place the session's player connects anew.
+	Replaced
+	// Stopping is for a realm that stops.
+	Stopping
+)
+
+// peerConnection is a connection over the channel.
+type peerConnection struct{ *netcode.Peer }
+
+// Disconnect ends the connection; netcode has no word for the cause.
+func (p peerConnection) Disconnect(Cause) { p.Peer.Disconnect() }
+
+func (p peerConnection) Send(batch *netcode.Batch, snapshot []byte) error {
+	return batch.Add(p.Peer, snapshot)
+}
+
+// Attachment is a connection that was attached to its session.
+type Attachment struct {
+	realm *Realm
+	link  *link
+}
+
+// Attach makes c the realtime connection of the session of a token, in place of the one it has, which ends for being
+// [Replaced], and of whatever a connect token of the session could still open. It counts as a renewal, see
+// [Realm.Renew], whose errors it has. Without an error the caller has to call [Attachment.Detach] in the end. From the
+// call on, also before it returns, the realm may use c.
+func (r *Realm) Attach(token string, c Connection) (*Attachment, error) {
+	s, err := r.authenticate(token)
+	if err != nil {
+		return nil, err
+	}
+	l := newLink(c, s, r.cfg.SnapshotRate)
+	if err := r.renew(s, l); err != nil {
+		return nil, err
+	}
+	if s.gone.Load() { // it ended meanwhile, and did not see this connection
+		s.link.CompareAndSwap(l, nil)
+		return nil, rushgate.BadCredentials
+	}
+	r.stats.attached.Add(1)
+	return &Attachment{r, l}, nil
+}
+
+// Receive takes an intent from the player. While the inbox is full it waits. It may not be called by two goroutines at a
+// time, nor after [Attachment.Detach].
+func (a *Attachment) Receive(payload []byte) { a.realm.receive(a.link, payload) }
+
+// Detach is to be called once, when the connection has ended, for whatever reason. It leaves the session without a
+// connection, unless it has another one by now; it ends unless the player comes back in time. Until then the player
+// stands still.
+func (a *Attachment) Detach() {
+	a.realm.stats.attached.Add(-1)
+	a.realm.detach(a.link)
+}
+
+// receive takes an intent. While the inbox is full it waits.
+func (r *Realm) receive(l *link, payload []byte) {
+	in, err := protocol.ParseIntent(payload)
+	if err != nil {
+		r.stats.malformed.Add(1)
+		return
+	}
+	r.stats.intents.Add(1)
+	r.deliver(l, in)
+}
+
+// detach takes a connection that has ended from its session.
+func (r *Realm) detach(l *link) {
+	r.deliver(l, protocol.Intent{Seq: l.intents.last() + 1})
+	l.session.touch(l.conn.LastReceived())
+	l.session.link.CompareAndSwap(l, nil)
+}
+
+// present reports whether what comes over a connection still counts: not when the session has another one.
+func (l *link) present() bool {
+	now := l.session.link.Load()
+	return now == nil || now == l
+}
