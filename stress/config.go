@@ -112,7 +112,8 @@ type Config struct {
 	// Default [DefaultLength].
 	Length time.Duration
 	// Capacity is how many players per second the server can let in, for scenario LaunchDay. Zero, the default, has it
-	// measured first: by as many players as the server lets in within ten seconds, a hundred at a time.
+	// measured first: as the number of players who get in within ten seconds if there are always a hundred at the door, or
+	// as many as it takes for the server to let in no more.
 	Capacity float64
 	// Peak is the rate at the peak of scenario LaunchDay in multiples of the capacity, up to [MaxPeak]. Default
 	// [DefaultPeak].
@@ -140,6 +141,8 @@ type Config struct {
 	// Play has each player who got in connect to the world by UDP, walk about in it and check what it shows, rather
 	// than only keep the session open.
 	Play bool
+	// WebSocket has those who play connect over a WebSocket, as browsers do, instead of UDP. It needs Play.
+	WebSocket bool
 	// Stay is how long each player stays inside before logging out. Default: until the end of the run.
 	Stay time.Duration
 	// Duration is how long everybody stays once the last one has an outcome and, with Play, is connected. Default

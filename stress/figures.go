@@ -100,7 +100,7 @@ type GeneratorReport struct {
 
 // Verdict is how a run compares with a limit.
 type Verdict struct {
-	Limit string  `json:"limit"` // such as "first-answer p99 at most 500 ms"
+	Limit string  `json:"limit"` // such as "first answer p99: at most 500ms (in ms)"
 	Got   float64 `json:"got"`
 	OK    bool    `json:"ok"`
 }

@@ -2,9 +2,9 @@ package stress
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,7 +32,8 @@ type metronome struct {
 	used     float64 // CPU seconds at the start
 }
 
-func startMetronome() *metronome {
+// startMetronome begins; now is time.Now, or the time as it passes for a process that a test stalls.
+func startMetronome(now func() time.Time) *metronome {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &metronome{stop: cancel, begun: time.Now(), used: cpuSeconds()}
 	m.wg.Go(func() {
@@ -41,12 +42,8 @@ func startMetronome() *metronome {
 		defer timer.Stop()
 		for {
 			select {
-			case now := <-timer.C:
-				m.lateness.Record(max(0, now.Sub(due)))
-				due = due.Add(metronomeInterval)
-				if behind := now.Sub(due); behind > 0 {
-					due = due.Add(behind.Truncate(metronomeInterval) + metronomeInterval)
-				}
+			case <-timer.C: // whose time is when it fired, not when somebody got round to receiving it
+				due = m.beat(due, now())
 				timer.Reset(time.Until(due))
 			case <-ctx.Done():
 				return
@@ -56,8 +53,18 @@ func startMetronome() *metronome {
 	return m
 }
 
-// end stops the metronome and fills the report, whose other parts are filled.
-func (m *metronome) end(rep *Report) {
+// beat records all beats that were due by now, the first of them at that time, and returns when the next one is. One
+// stall has made all of them late: to record one would hide it among the many that were in time.
+func (m *metronome) beat(due, now time.Time) time.Time {
+	for ; !due.After(now); due = due.Add(metronomeInterval) {
+		m.lateness.Record(now.Sub(due))
+	}
+	return due
+}
+
+// end stops the metronome and fills the report, whose other parts are filled. The machine could not make that many
+// connections.
+func (m *metronome) end(rep *Report, unmade int) {
 	m.stop()
 	m.wg.Wait()
 	g := &rep.Generator
@@ -69,11 +76,11 @@ func (m *metronome) end(rep *Report) {
 		g.PeakCores = max(g.PeakCores, rep.Timeline.Points[i].GeneratorCores)
 	}
 	g.Lateness = m.lateness.Summary()
-	g.Bottleneck = rep.bottleneck()
+	g.Bottleneck = rep.bottleneck(unmade)
 }
 
 // bottleneck says what makes the generator suspect, or nothing.
-func (r *Report) bottleneck() string {
+func (r *Report) bottleneck(unmade int) string {
 	var signs []string
 	g := &r.Generator
 	if ms := g.Lateness.P99; ms >= float64(suspectLateness.Milliseconds()) {
@@ -91,12 +98,8 @@ func (r *Report) bottleneck() string {
 	if full >= suspectIntervals {
 		signs = append(signs, fmt.Sprintf("it used all of its %d cores for %.0f s", g.Available, float64(full)*r.Timeline.IntervalSeconds))
 	}
-	if slices.ContainsFunc(shortages, func(e syscall.Errno) bool {
-		return slices.ContainsFunc(r.Notes, func(n string) bool {
-			return strings.Contains(n, e.Error()) && !strings.HasPrefix(n, sharedSource)
-		})
-	}) {
-		signs = append(signs, "it ran out of open files or ports")
+	if unmade > 0 {
+		signs = append(signs, fmt.Sprintf("it could not make %d connections, being out of open files or ports", unmade))
 	}
 	if signs == nil {
 		return ""
@@ -104,5 +107,8 @@ func (r *Report) bottleneck() string {
 	return "The generator may have been the bottleneck: " + strings.Join(signs, "; ") + "."
 }
 
-// shortages are the errors of a machine that can make no more connections.
-var shortages = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL}
+// isShortage reports whether an error is that of a machine that can make no more connections.
+func isShortage(err error) bool {
+	no, ok := errors.AsType[syscall.Errno](err)
+	return ok && (no == syscall.EMFILE || no == syscall.ENFILE || no == syscall.EADDRNOTAVAIL)
+}

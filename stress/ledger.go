@@ -1,10 +1,28 @@
 package stress
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/rushgate/rushgate/internal/latency"
 )
+
+// checkMeasurable refuses limits that could not be told from shorter times, and players who try for longer.
+func (cfg *Config) checkMeasurable() error {
+	l := &cfg.Limits
+	for _, t := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"Timeout", cfg.Timeout}, {"Limits.FirstAnswerP99", l.FirstAnswerP99}, {"Limits.SuccessP99", l.SuccessP99},
+		{"Limits.ProbeP99", l.ProbeP99}, {"Limits.TickP99", l.TickP99},
+	} {
+		if t.value > latency.Longest {
+			return invalid(t.name, fmt.Errorf("%v is more than %v, the longest time that can be measured", t.value, latency.Longest))
+		}
+	}
+	return nil
+}
 
 // ledger is what happened in some part of a run.
 type ledger struct {

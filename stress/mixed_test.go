@@ -28,6 +28,9 @@ func TestMixed(t *testing.T) {
 			if f.players != 0 && !gullible { // those who registered accounts, and those who stayed for a while
 				t.Errorf("%d players are still inside", f.players)
 			}
+			if rep.TriesPerSuccess != 0 { // some tries are not to succeed
+				t.Errorf("%v tries per success", rep.TriesPerSuccess)
+			}
 			if p := phaseOf(t, rep, phaseArrivals); p.To != 30 || p.Started != rep.Clients {
 				t.Errorf("%+v", p)
 			}

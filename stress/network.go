@@ -80,7 +80,7 @@ func (n *network) line(i int) (*line, http.RoundTripper) {
 	return l, n.adapted(l)
 }
 
-// transport returns a transport with one warm connection, for those who are not players.
+// transport returns a transport with one warm connection, for those who are not players, and for WebSockets.
 func (n *network) transport(i int) *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)

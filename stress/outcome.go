@@ -44,7 +44,7 @@ func (p *player) outcome(ctx context.Context, err error) outcome {
 		return wronglyIn
 	}
 	o := outcomeOf(ctx, err)
-	if o == timedOut && p.told != "" && !errors.Is(err, client.ErrTryTimeout) {
+	if o == timedOut && p.told != "" {
 		// Their time ended in the middle of a try. Until then they had not been left waiting in silence.
 		return outcomeOf(ctx, &rushgate.Refusal{Reason: p.told})
 	}

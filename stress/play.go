@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -71,11 +73,10 @@ func (p *player) enter(ctx context.Context, session *client.Session) *walk {
 	w := &walk{player: p, tally: &p.run.play}
 	limited, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	rt, err := session.Connect(limited, client.RealtimeOptions{
-		Dial: p.run.network.realtimeDial(p.number), OnSnapshot: w.onSnapshot,
-	})
+	rt, err := session.Connect(limited, p.realtimeOptions(w))
 	if err != nil {
 		if ctx.Err() == nil {
+			p.run.tally.failedToConnect(err)
 			w.tally.connectFailed(err)
 		}
 		return nil
@@ -84,6 +85,48 @@ func (p *player) enter(ctx context.Context, session *client.Session) *walk {
 	p.line.CloseIdleConnections() // a game would not keep it either, and it takes a file at both ends
 	w.turn()
 	return w
+}
+
+// realtimeOptions returns how the player connects to the world. For a WebSocket the connection of the login makes room:
+// it takes a file at both ends.
+func (p *player) realtimeOptions(w *walk) client.RealtimeOptions {
+	opts := client.RealtimeOptions{Dial: p.dialWorld(), OnSnapshot: w.onSnapshot}
+	if p.run.cfg.WebSocket {
+		p.line.CloseIdleConnections()
+		t := p.run.network.transport(p.number)
+		t.DisableKeepAlives = true
+		opts.WebSocket, opts.Transport = true, t
+	}
+	return opts
+}
+
+// dialWorld returns how the player makes sockets to the world, nil for the default.
+func (p *player) dialWorld() dialUDPFunc {
+	dial, connection := p.run.network.realtimeDial(p.number), p.connection()
+	if p.run.cfg.DropBy != DropByClients {
+		return dial
+	}
+	return func(ctx context.Context, server netip.AddrPort) (conn net.Conn, err error) {
+		if dial != nil {
+			conn, err = dial(ctx, server)
+		} else {
+			conn, err = new(net.Dialer).DialContext(ctx, "udp", server.String())
+		}
+		return socket{conn, connection}, err
+	}
+}
+
+// socket is one through which nothing goes out once the connection has broken off, goodbyes neither.
+type socket struct {
+	net.Conn
+	connection context.Context
+}
+
+func (s socket) Write(b []byte) (int, error) {
+	if s.connection.Err() != nil {
+		return len(b), nil
+	}
+	return s.Conn.Write(b)
 }
 
 // stay walks about until the player is to leave, or the session is lost.
@@ -100,7 +143,7 @@ func (w *walk) stay(ctx context.Context) end {
 			if w.note(e); e.Kind == client.EventEnded {
 				return lost
 			}
-		case <-w.player.dropped():
+		case <-w.player.connection().Done():
 			return lost
 		case <-ctx.Done():
 			return leaving

@@ -351,12 +351,12 @@ func TestPlayText(t *testing.T) {
 
 func TestTooManyFiles(t *testing.T) {
 	const limit = 20_000
-	for _, play := range []bool{false, true} {
-		each := 1
-		if play {
-			each = 2
-		}
-		cfg := Config{Target: "http://127.0.0.1:1", Clients: limit / each, Play: play}
+	for _, tt := range []struct {
+		play, webSocket bool
+		each            int // files
+	}{{false, false, 1}, {true, false, 2}, {true, true, 1}} {
+		each := tt.each
+		cfg := Config{Target: "http://127.0.0.1:1", Clients: limit / each, Play: tt.play, WebSocket: tt.webSocket}
 		asked := uint64(0)
 		raise := func(need uint64) (uint64, bool) { asked = need; return limit, true }
 		if err := cfg.checkFiles(raise); !errors.Is(err, ErrTooManyFiles) || !strings.Contains(err.Error(), "ulimit") {

@@ -3,6 +3,7 @@ package stress
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -22,11 +23,12 @@ type player struct {
 	since     time.Time // when the player was due, or lost the session
 	impatient bool
 	hurried   bool // the try under way may be given up before the player's time is over
-	cameAgain bool // after giving up or losing the session
+	mayBeIn   bool // what the player asked for when here before may have been done without an answer
 	returning bool // after losing the session
 	tries     int
 	answered  bool            // a whole answer has come
-	told      rushgate.Reason // the last one; empty if it was none
+	puzzled   bool            // a try ended without an answer that makes sense
+	told      rushgate.Reason // by the last try that was not cut short, if that was to come back; otherwise empty
 }
 
 func (r *run) newPlayer(i int, a arrival) *player {
@@ -54,37 +56,39 @@ func (p *player) play(ctx context.Context, due time.Time) {
 	defer p.line.CloseIdleConnections()
 	p.since = due
 	p.run.tally.start(time.Since(due))
-	session := p.knock(ctx)
+	session, welcome := p.knock(ctx)
 	var w *walk
-	if session != nil && p.run.cfg.Play {
+	if welcome && p.run.cfg.Play {
 		w = p.enter(ctx, session)
 	}
 	p.run.knocking.Done()
+	if session != nil && !welcome {
+		p.logOut(session) // it was not to be; the report says so
+		return
+	}
 	for session != nil {
 		if p.inside(session, w) == leaving {
 			p.leave(session)
 			return
 		}
-		if session, w = p.comeBack(ctx); session == nil {
+		if session, w = p.comeBack(); session == nil {
 			return
 		}
 	}
 }
 
-// knock registers or logs in, and returns nil if the player was not let in or should not have been.
-func (p *player) knock(ctx context.Context) *client.Session {
+// knock registers or logs in. It returns nil if the player was not let in, and a session that is not welcome if the player
+// should not have been.
+func (p *player) knock(ctx context.Context) (session *client.Session, welcome bool) {
 	session, err := p.seek(ctx)
 	now := time.Now()
 	o := p.outcome(ctx, err)
 	if o == in {
 		p.run.tally.admitted(p.tries, now, now.Sub(p.since))
-		return session
+		return session, true
 	}
 	p.run.tally.turnedAway(o, err)
-	if session != nil {
-		_ = session.Logout(p.run.staying) // it was not to be; the report says so
-	}
-	return nil
+	return session, false
 }
 
 // seek tries to get in until the player's time is over, with breaks for those who lose patience.
@@ -94,20 +98,26 @@ func (p *player) seek(ctx context.Context) (*client.Session, error) {
 	begin := p.since
 	for {
 		session, err := p.try(ctx, begin.Add(p.run.cfg.GiveUpAfter))
-		if !p.hurried || !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		if !p.hurried || !errors.Is(err, context.DeadlineExceeded) {
 			return session, err
+		}
+		if ctx.Err() != nil {
+			return nil, endOf(ctx, err)
 		}
 		// The client has given up at once if it was told to wait for longer. The player behind it finds out in time.
 		if !sleep(ctx, time.Until(begin.Add(p.run.cfg.GiveUpAfter))) {
-			return nil, err
+			return nil, endOf(ctx, err)
 		}
 		p.run.tally.gaveUp()
 		if !sleep(ctx, time.Duration((0.5+p.run.cfg.random())*float64(p.run.cfg.GiveUpAfter))) {
-			return nil, err // which may hold the last answer
+			return nil, endOf(ctx, err)
 		}
-		p.cameAgain, begin = true, time.Now()
+		p.mayBeIn, begin = p.puzzled, time.Now()
 	}
 }
+
+// endOf returns that ctx has ended after what happened last, which may hold the last answer.
+func endOf(ctx context.Context, last error) error { return fmt.Errorf("%w after: %w", ctx.Err(), last) }
 
 // try has the client try until its retries are used up, ctx ends or, if the player is impatient, patience does.
 func (p *player) try(ctx context.Context, patience time.Time) (*client.Session, error) {
@@ -125,13 +135,13 @@ func (p *player) try(ctx context.Context, patience time.Time) (*client.Session, 
 		return p.client.Login(ctx, p.name, wrongPassword(cfg.Password))
 	case p.ask == askMalformed:
 		return nil, p.sendNonsense(ctx)
-	case p.ask == askLogin && !p.cameAgain:
+	case p.ask == askLogin && !p.mayBeIn:
 		return p.client.Login(ctx, p.name, cfg.Password)
 	case p.ask == askLogin:
 		return p.client.Takeover(ctx, p.name, cfg.Password)
 	}
 	session, err := p.client.Register(ctx, p.name, cfg.Password)
-	if p.cameAgain && errors.Is(err, rushgate.UsernameTaken) { // by the player, who hung up too soon to know
+	if p.mayBeIn && errors.Is(err, rushgate.UsernameTaken) { // by the player, who hung up too soon to know
 		return p.client.Takeover(ctx, p.name, cfg.Password)
 	}
 	return session, err
@@ -154,27 +164,33 @@ func (p *player) onAnswer(a client.Answer) {
 	if !p.returning {
 		p.tries++
 	}
-	if a.Reason != "" && !p.run.cfg.KeepAlive {
+	if (a.Reason != "" || a.Err != nil) && !p.run.cfg.KeepAlive {
 		p.line.CloseIdleConnections()
 	}
+	p.puzzled = p.puzzled || a.Err != nil
 	first := a.Status != 0 && !p.answered
 	p.answered = p.answered || first
-	if a.Status != 0 {
+	switch {
+	case a.Reason == rushgate.ServerBusy || a.Reason == rushgate.RequestExpired:
 		p.told = a.Reason
+	case !errors.Is(a.Err, context.DeadlineExceeded) || p.hurried: // not cut short, or by the player who heard nothing
+		p.told = ""
 	}
 	p.run.tally.answer(a, answersOf(a, p.hurried || p.answered), first, p.returning, time.Since(p.since))
 }
 
-// leave logs the player out.
-func (p *player) leave(s *client.Session) {
+// leave logs the player out who was inside.
+func (p *player) leave(s *client.Session) { p.run.tally.loggedOut(p.logOut(s)) }
+
+// logOut reports whether that worked. When the time for logouts is up, it returns.
+func (p *player) logOut(s *client.Session) bool {
 	ctx, cancel := context.WithTimeout(p.run.ending, logoutTime)
 	defer cancel()
 	select {
 	case p.run.exits <- struct{}{}:
 		defer func() { <-p.run.exits }()
 	case <-ctx.Done():
-		p.run.tally.loggedOut(false)
-		return
+		return false
 	}
-	p.run.tally.loggedOut(s.Logout(ctx) == nil)
+	return s.Logout(ctx) == nil
 }

@@ -12,12 +12,7 @@ import (
 	"github.com/rushgate/rushgate/client"
 )
 
-const (
-	preparedAtOnce   = 32
-	calibratedAtOnce = 100 // fewer than a server lets wait, so that nobody is told to come back
-	calibrationWarm  = 2 * time.Second
-	calibrationTime  = 10 * time.Second
-)
+const preparedAtOnce = 32
 
 // prepare does what has to be done before the players come. It returns false if ctx ended before.
 func (r *run) prepare(ctx context.Context, rep *Report, progress *progress) bool {
@@ -25,7 +20,7 @@ func (r *run) prepare(ctx context.Context, rep *Report, progress *progress) bool
 	capacity := cfg.Capacity
 	if cfg.Scenario == LaunchDay && capacity == 0 {
 		progress.stage("measuring how many players per second the server lets in", nil)
-		capacity = r.calibrate(ctx)
+		capacity = r.calibrate(ctx, rep)
 		if ctx.Err() != nil {
 			return false
 		}
@@ -48,30 +43,6 @@ func (r *run) prepare(ctx context.Context, rep *Report, progress *progress) bool
 	return ctx.Err() == nil
 }
 
-// calibrate returns how many players per second the server lets in when it always has some waiting.
-func (r *run) calibrate(ctx context.Context) float64 {
-	ctx, cancel := context.WithTimeout(ctx, calibrationWarm+calibrationTime)
-	defer cancel()
-	begin := time.Now().Add(calibrationWarm)
-	var next, in atomic.Int64
-	var wg sync.WaitGroup
-	for range calibratedAtOnce {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if r.visit(ctx, i, account(calibrationPrefix(r.cfg.Prefix), i)) == nil && time.Now().After(begin) {
-					in.Add(1)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return float64(in.Load()) / calibrationTime.Seconds()
-}
-
-// calibrationPrefix begins the names of the accounts that are only there to measure the capacity.
-func calibrationPrefix(prefix string) string { return prefix + "-cal" }
-
 // register registers the first n accounts, those that exist already excepted.
 func (r *run) register(ctx context.Context, n int, rep *Report, progress *progress) {
 	var next, done, failed atomic.Int64
@@ -86,7 +57,7 @@ func (r *run) register(ctx context.Context, n int, rep *Report, progress *progre
 				if i >= n {
 					return
 				}
-				err := r.visit(ctx, i, account(r.cfg.Prefix, i))
+				_, err := r.visit(ctx, i, account(r.cfg.Prefix, i), nil)
 				if err != nil && !errors.Is(err, rushgate.UsernameTaken) && ctx.Err() == nil {
 					failed.Add(1)
 					once.Do(func() { example = err })
@@ -101,15 +72,17 @@ func (r *run) register(ctx context.Context, n int, rep *Report, progress *progre
 	}
 }
 
-// visit registers an account and logs out. It waits as long as the server asks for.
-func (r *run) visit(ctx context.Context, i int, name string) error {
-	line, c := r.newClient(i, nil)
+// visit registers an account and logs out. It waits as long as the server asks for, and returns when the account was in,
+// if it was. When ctx ends it returns within logoutTimeInterrupted: it leaves nobody inside if it can.
+func (r *run) visit(ctx context.Context, i int, name string, onAnswer func(client.Answer)) (in time.Time, err error) {
+	line, c := r.newClient(i, onAnswer)
 	defer line.CloseIdleConnections()
 	session, err := c.Register(ctx, name, r.cfg.Password)
 	if err != nil {
-		return err
+		return in, err
 	}
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), client.DefaultTryTimeout)
+	in = time.Now()
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeInterrupted)
 	defer cancel()
-	return session.Logout(limited)
+	return in, session.Logout(limited)
 }

@@ -3,9 +3,12 @@ package stress
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/term"
 )
 
 const (
@@ -19,7 +22,8 @@ type progress struct {
 	w        io.Writer
 	terminal bool
 	run      *run
-	painted  int // lines above the cursor that are ours to paint over
+	width    func() int // of the terminal, in columns; 0: unknown
+	painted  int        // lines above the cursor that are ours to paint over
 
 	done     chan struct{}
 	stopOnce sync.Once
@@ -32,7 +36,7 @@ type progress struct {
 }
 
 func startProgress(r *run) *progress {
-	p := &progress{w: r.cfg.Progress, terminal: r.cfg.Terminal, run: r, done: make(chan struct{})}
+	p := &progress{w: r.cfg.Progress, terminal: r.cfg.Terminal, width: widthOf(r.cfg.Progress), run: r, done: make(chan struct{})}
 	if p.w != nil {
 		p.wg.Go(p.loop)
 	}
@@ -95,6 +99,7 @@ func (p *progress) show() {
 		return
 	}
 	var b strings.Builder
+	b.WriteByte('\r') // the terminal has echoed what was typed
 	if p.painted > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", p.painted) // up
 	}
@@ -102,10 +107,34 @@ func (p *progress) show() {
 		b.WriteString("\x1b[M") // a line less
 	}
 	for _, l := range lines {
-		b.WriteString(l + "\x1b[K\n") // clears what is left of a longer line
+		b.WriteString(cut(l, p.width()) + "\x1b[K\n") // clears what is left of a longer line
 	}
 	p.painted = len(lines)
 	fmt.Fprint(p.w, b.String())
+}
+
+// widthOf returns how to ask for the width of the terminal that w may be.
+func widthOf(w io.Writer) func() int {
+	file, ok := w.(*os.File)
+	if !ok {
+		return func() int { return 0 }
+	}
+	return func() int {
+		width, _, err := term.GetSize(int(file.Fd()))
+		if err != nil {
+			return 0
+		}
+		return width
+	}
+}
+
+// cut returns as much of a line as fits into a terminal without wrapping: the next paint could not tell how many lines
+// there are. The last column stays empty, as terminals differ in what they do there. A width of 0 is not known.
+func cut(line string, width int) string {
+	if r := []rune(line); width > 0 && len(r) >= width {
+		return string(r[:width-1])
+	}
+	return line
 }
 
 // lines are what is to be shown: two lines in words that operators know, and on a terminal a bar. Active are the players

@@ -54,14 +54,12 @@ func parseReport(data []byte, rep *Report) error {
 		return errors.New(`no "scenario"`)
 	case rep.Mode == "":
 		return errors.New(`no "mode"`)
-	case rep.Clients < 1:
-		return fmt.Errorf(`"clients" is %d`, rep.Clients)
 	}
 	for _, count := range []struct {
 		name string
 		n    int
 	}{
-		{"ok", rep.OK}, {"busy", rep.Busy}, {"rate_limited", rep.RateLimited}, {"expired", rep.Expired},
+		{"clients", rep.Clients}, {"ok", rep.OK}, {"busy", rep.Busy}, {"rate_limited", rep.RateLimited}, {"expired", rep.Expired},
 		{"rejected", rep.Rejected}, {"wrongly_in", rep.WronglyIn}, {"timed_out", rep.TimedOut}, {"dropped", rep.Dropped},
 		{"unfinished", rep.Unfinished}, {"tries", rep.Tries},
 	} {

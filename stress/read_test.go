@@ -50,7 +50,7 @@ func TestReadReportErrors(t *testing.T) {
 		{"[]", "cannot unmarshal array"},
 		{`{"jobs":[1]}`, `no "scenario"`},
 		{`{"scenario":"burst"}`, `no "mode"`},
-		{`{"scenario":"burst","mode":"login"}`, `"clients" is 0`},
+		{`{"scenario":"burst","mode":"login","clients":-1}`, `"clients" is -1`},
 		{`{"scenario":"burst","mode":"login","clients":"many"}`, "clients"},
 		{`{"scenario":"burst","mode":"login","clients":1,"timed_out":-1}`, `"timed_out" is -1`},
 		{`{"scenario":"burst","mode":"login","clients":1}{}`, "after top-level value"},

@@ -33,7 +33,7 @@ type Report struct {
 	Unfinished  int            `json:"unfinished"`   // interrupted, or never started
 
 	// Tries counts all tries of all players. TriesPerSuccess is Tries / OK: what one success cost, including the
-	// tries of those who did not get in; zero if nobody did.
+	// tries of those who did not get in; zero if nobody did, and in scenario Mixed, in which some are not to.
 	Tries           int     `json:"tries"`
 	HungUp          int     `json:"hung_up"` // how many times somebody lost patience, and came back
 	TriesPerSuccess float64 `json:"tries_per_success"`
@@ -64,8 +64,7 @@ type Report struct {
 	PlayersAtEnd  *int `json:"players_at_end"`
 	ExpectedAtEnd *int `json:"players_expected_at_end"`
 	// SessionsLost counts sessions that the server ended although their player kept calling, other than in a storm, which
-	// has figures of its own; KeepAlivesFailed
-	// counts calls without effect that did not end one.
+	// has figures of its own; KeepAlivesFailed counts calls without effect that did not end one.
 	SessionsLost     int `json:"sessions_lost"`
 	KeepAlivesFailed int `json:"keep_alives_failed"`
 	LoggedOut        int `json:"logged_out"`
@@ -161,7 +160,7 @@ func (r *Report) note(s string) {
 
 // derive fills in the figures that follow from others.
 func (r *Report) derive() {
-	if r.OK > 0 {
+	if r.OK > 0 && r.Scenario != Mixed {
 		r.TriesPerSuccess = float64(r.Tries) / float64(r.OK)
 	}
 	r.InOnTryShare = make([]float64, len(r.InOnTry))

@@ -43,6 +43,9 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.checkMeasurable(); err != nil {
+		return nil, err
+	}
 	if err := cfg.checkFiles(raiseFileLimit); err != nil {
 		return nil, err
 	}
@@ -50,8 +53,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		cfg.random = rand.Float64
 	}
 	r := &run{cfg: cfg, exits: make(chan struct{}, logoutsAtOnce)}
-	r.storm = storm{dropBy: cfg.DropBy, drop: make(chan struct{})}
-	r.tally.storm.begins, r.tally.storm.over = make(chan struct{}), make(chan struct{})
+	defer r.prepareStorm(ctx)()
 	rep := newReport(&cfg)
 	network, note := newNetwork(&r.cfg)
 	r.network = network
@@ -59,8 +61,6 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 
 	look := newObserver(network)
 	defer look.close()
-	look.before(ctx, rep)
-	r.play.init(look.snapshotRate())
 
 	// What follows the load must also happen when ctx has been cancelled.
 	beyond := context.WithoutCancel(ctx)
@@ -73,6 +73,8 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	progress := startProgress(r)
 	defer progress.stop()
 	if r.prepare(ctx, rep, progress) {
+		look.before(ctx, rep) // the load, and so after what was to be done for it
+		r.play.init(look.snapshotRate())
 		r.rush(ctx, look, rep, progress, func() { r.seeOff(ctx, dismiss, end) })
 	} else {
 		rep.Interrupted = true
@@ -86,10 +88,17 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 // rush lets the players loose and fills the report with what became of them.
 func (r *run) rush(ctx context.Context, look *observer, rep *Report, progress *progress, seeOff func()) {
 	rep.Clients = len(r.plan.arrivals)
-	metronome := startMetronome()
+	metronome := startMetronome(time.Now)
 	probe := startProbe(ctx, r.network, &r.tally)
 	var times *timeline
+	throughout := r.cfg.Play && r.cfg.Stay > 0 // the world may never hold all, and is empty in the end
+	if throughout {
+		r.beginPlay(ctx, look, rep)
+	}
 	r.startPlayers(ctx, func(begin time.Time) {
+		if throughout {
+			r.play.open()
+		}
 		r.tally.begin(begin, r.plan.sections[0].name)
 		times = startTimeline(ctx, r, look)
 		progress.began(begin)
@@ -99,6 +108,7 @@ func (r *run) rush(ctx context.Context, look *observer, rep *Report, progress *p
 	rep.Interrupted = r.tally.outcomes() < rep.Clients
 	switch {
 	case rep.Interrupted:
+		rep.Play = nil
 	case r.cfg.Scenario == ReconnectStorm:
 		r.rage(ctx, rep, probe)
 	default:
@@ -117,7 +127,7 @@ func (r *run) rush(ctx context.Context, look *observer, rep *Report, progress *p
 	r.tally.fill(rep)
 	r.play.fill(rep)
 	times.fill(rep)
-	metronome.end(rep)
+	metronome.end(rep, r.tally.snapshot().unmade)
 }
 
 // seeOff has the players leave, and returns when they have or their time for it is up, which is shorter when ctx is done.
@@ -133,21 +143,31 @@ func (r *run) seeOff(ctx context.Context, dismiss, end context.CancelFunc) {
 // remain leaves the players be for as long as they are to stay, and looks at the server before and after if they play.
 func (r *run) remain(ctx context.Context, look *observer, rep *Report) {
 	if r.cfg.Duration == 0 || r.tally.snapshot().ok == 0 {
+		rep.Play = nil
 		return
 	}
 	r.tally.beginPhase(phaseStay, time.Now())
-	if r.cfg.Play {
-		rep.Play = new(PlayReport)
-		look.playBegins(ctx, rep)
+	if r.cfg.Play && rep.Play == nil {
+		r.beginPlay(ctx, look, rep)
 		r.play.open()
 	}
-	if !sleep(ctx, r.cfg.Duration) {
+	duration := r.cfg.Duration
+	if stay := r.cfg.Stay; stay > 0 {
+		duration = min(duration, stay) // then the last one has left
+	}
+	if !sleep(ctx, duration) {
 		rep.Interrupted = true
 	}
 	if r.cfg.Play {
 		r.play.shut()
 		look.playEnds(context.WithoutCancel(ctx), rep)
 	}
+}
+
+// beginPlay takes the figures that those of the end of the play are compared with.
+func (r *run) beginPlay(ctx context.Context, look *observer, rep *Report) {
+	rep.Play, r.play.stay = &PlayReport{Transport: r.cfg.transport()}, r.cfg.Stay
+	look.playBegins(ctx, rep)
 }
 
 // startPlayers starts the players when they are due, until ctx is done. It calls begin when the load begins.

@@ -43,22 +43,26 @@ func (p *player) stay(ctx context.Context, s *client.Session) end {
 	for {
 		select {
 		case <-timer.C:
-		case <-p.dropped():
+		case <-p.connection().Done():
 			p.line.CloseIdleConnections()
 			return lost
 		case <-ctx.Done():
 			return leaving
 		}
-		// Not cancelled when the stay ends: that would cost the connection, and the logout a new one.
-		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepAliveTimeout)
-		_, err := s.Me(call)
-		cancel()
-		switch {
+		switch err := p.keepAlive(s); {
 		case errors.Is(err, rushgate.BadCredentials):
 			return lost
-		case err != nil:
+		case err != nil && p.connection().Err() == nil:
 			p.run.tally.keepAliveFailed()
 		}
 		timer.Reset(time.Duration((0.75 + p.run.cfg.random()/2) * float64(keepAlive)))
 	}
+}
+
+// keepAlive makes a call. It goes on when the stay ends: to cancel it would cost the connection, and the logout a new one.
+func (p *player) keepAlive(s *client.Session) error {
+	ctx, cancel := context.WithTimeout(p.connection(), keepAliveTimeout)
+	defer cancel()
+	_, err := s.Me(ctx)
+	return err
 }

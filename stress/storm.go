@@ -7,59 +7,49 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
-	"github.com/rushgate/rushgate/internal/latency"
 )
 
 // storm is the scenario ReconnectStorm after the players have come in.
 type storm struct {
-	dropBy DropBy
-	drop   chan struct{} // closed when the players are to drop their connections
+	standing context.Context // ends when the players' connections break off
+	breakOff context.CancelFunc
+	coming   context.Context // ends when nobody is to come back any more
+	endAll   context.CancelFunc
 }
 
-// on reports whether players who lose their session come back.
-func (s *storm) on() bool {
-	select {
-	case <-s.drop:
-		return true
-	default:
-		return s.dropBy == DropByServer
+// prepareStorm makes what players in any scenario look at. The result ends it.
+func (r *run) prepareStorm(ctx context.Context) (end func()) {
+	s := &r.storm
+	s.standing, s.breakOff = context.WithCancel(context.WithoutCancel(ctx))
+	s.coming, s.endAll = context.WithCancel(ctx)
+	r.tally.storm.begins, r.tally.storm.over = make(chan struct{}), make(chan struct{})
+	return func() {
+		s.breakOff()
+		s.endAll()
 	}
 }
 
-// stormCounts are kept by the tally, under its lock.
-type stormCounts struct {
-	expected   int // players who are to be dropped; 0: not known yet
-	lost       int // of those
-	back       []time.Time
-	notBack    int
-	firstLost  time.Time
-	begins     chan struct{} // closed when somebody is lost
-	over       chan struct{} // closed when all have been lost, and are back or have no time left
-	overClosed bool
-}
-
-// dropped returns what tells a player that the connection is to be dropped: once is enough.
-func (p *player) dropped() <-chan struct{} {
+// connection returns what lasts as long as the player's connections, which break off once at most.
+func (p *player) connection() context.Context {
 	if p.returning {
-		return nil
+		return context.WithoutCancel(p.run.storm.standing)
 	}
-	return p.run.storm.drop
+	return p.run.storm.standing
 }
 
 // comeBackPause is the mean time that a player takes to try once more after the client has given up.
 const comeBackPause = time.Second
 
 // comeBack tries to get in again after the session was lost, once in a storm. It returns nil if the player stays out.
-func (p *player) comeBack(ctx context.Context) (*client.Session, *walk) {
-	if !p.run.storm.on() || p.returning {
-		p.run.tally.sessionLost()
+func (p *player) comeBack() (*client.Session, *walk) {
+	number, since, ok := p.run.tally.lost(p.returning)
+	if !ok {
 		return nil, nil
 	}
-	p.since, p.returning, p.cameAgain, p.answered, p.impatient = time.Now(), true, true, false, false
-	p.run.tally.lost(p.since)
+	p.since, p.returning, p.mayBeIn, p.answered, p.impatient = since, true, true, false, false
+	ctx := p.run.storm.coming
 	session := p.seekAgain(ctx)
-	now := time.Now()
-	p.run.tally.returned(session != nil, now, now.Sub(p.since))
+	p.run.tally.returned(number, session != nil)
 	if session == nil || !p.run.cfg.Play {
 		return session, nil
 	}
@@ -83,81 +73,32 @@ func (p *player) seekAgain(ctx context.Context) *client.Session {
 	}
 }
 
-// lost counts a player who is on the way back.
-func (t *tally) lost(now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s := &t.storm
-	if s.lost == 0 {
-		s.firstLost = now
-		close(s.begins)
-	}
-	s.lost++
-	t.counts.inside--
-	t.counts.knocking++
-}
-
-// returned counts a player who is back, or will not be.
-func (t *tally) returned(back bool, now time.Time, after time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s := &t.storm
-	t.counts.knocking--
-	if back {
-		s.back = append(s.back, now)
-		t.counts.inside++
-		if t.phase != nil {
-			t.phase.success.Record(after)
-		}
-		t.interval.success.Record(after)
-	} else {
-		s.notBack++
-	}
-	s.check()
-}
-
-// expect says how many players are to be lost.
-func (t *tally) expect() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.storm.expected = t.counts.inside + t.storm.lost
-	t.storm.check()
-}
-
-func (s *stormCounts) check() {
-	if !s.overClosed && s.expected > 0 && len(s.back)+s.notBack >= s.expected {
-		s.overClosed = true
-		close(s.over)
-	}
-}
-
 // rage has everybody dropped when they have been inside for a while, or waits for the server to do it, and returns when
 // they are back.
 func (r *run) rage(ctx context.Context, rep *Report, probe *probe) {
 	r.tally.beginPhase(phaseStay, time.Now())
-	r.tally.expect()
 	if r.tally.snapshot().inside == 0 {
 		return
 	}
-	rep.Storm = new(StormReport)
-	dropped, ok := r.awaitDrop(ctx)
+	if r.awaitDrop(ctx) {
+		r.tally.beginPhase(phaseReturn, time.Now())
+		r.awaitReturn(ctx)
+	}
 	rep.Interrupted = ctx.Err() != nil
-	if !ok {
-		if !rep.Interrupted {
-			rep.note("the server dropped nobody while the run waited for it")
-		}
-		return
+	r.calm()
+	rep.Storm = r.tally.stormReport(probe)
+	if note := r.tally.stormNote(rep.Storm); !rep.Interrupted {
+		rep.note(note)
 	}
-	r.tally.beginPhase(phaseReturn, time.Now())
-	limit := time.NewTimer(r.cfg.Timeout + detection)
-	defer limit.Stop()
-	select {
-	case <-r.tally.storm.over:
-	case <-limit.C:
-	case <-ctx.Done():
-		rep.Interrupted = true
-	}
-	r.tally.fillStorm(rep.Storm, dropped, probe)
+}
+
+// calm ends the storm: who is on the way back gives up, and who is lost from now on stays out.
+func (r *run) calm() {
+	r.tally.mu.Lock()
+	r.tally.storm.raging = false
+	r.tally.mu.Unlock()
+	r.storm.endAll()
+	r.tally.storm.way.Wait()
 }
 
 // detection is how long it takes at most until a player knows that the session is lost: the silence after which a realtime
@@ -165,50 +106,43 @@ func (r *run) rage(ctx context.Context, rep *Report, probe *probe) {
 const detection = 60 * time.Second
 
 // awaitDrop returns when the players were dropped. It reports false if that did not happen.
-func (r *run) awaitDrop(ctx context.Context) (time.Time, bool) {
+func (r *run) awaitDrop(ctx context.Context) bool {
+	byServer := r.cfg.DropBy == DropByServer
+	if byServer {
+		r.tally.rage(time.Time{})
+	}
 	timer := time.NewTimer(r.cfg.Duration)
 	defer timer.Stop()
 	select {
 	case <-r.tally.storm.begins:
-		return time.Now(), true
+		return true
 	case <-timer.C:
-		if r.cfg.DropBy == DropByServer {
-			return time.Time{}, false
+		if byServer {
+			return false
 		}
-		now := time.Now()
-		close(r.storm.drop)
-		return now, true
+		r.tally.rage(time.Now())
+		r.storm.breakOff()
+		return true
 	case <-ctx.Done():
-		return time.Time{}, false
+		return false
 	}
 }
 
-// fillStorm puts what was counted into the report. The players were dropped at that time, or a little before: what the
-// probe saw of the server then is more precise.
-func (t *tally) fillStorm(rep *StormReport, dropped time.Time, probe *probe) {
-	down, up := probe.outage()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s := &t.storm
-	if !s.firstLost.IsZero() && s.firstLost.Before(dropped) {
-		dropped = s.firstLost
-	}
-	if !down.IsZero() && down.Before(dropped) {
-		dropped = down
-	}
-	rep.Dropped, rep.Back, rep.NotBack = s.lost, len(s.back), s.lost-len(s.back)
-	rep.DropAt = dropped.Sub(t.began).Seconds()
-	var returns latency.Histogram
-	last := dropped
-	for _, at := range s.back {
-		returns.Record(at.Sub(dropped))
-		if at.After(last) {
-			last = at
+// awaitReturn returns when all who were dropped are back, or have no time left.
+func (r *run) awaitReturn(ctx context.Context) {
+	noMore, limit := time.NewTimer(detection), time.NewTimer(detection+r.cfg.Timeout)
+	defer noMore.Stop()
+	defer limit.Stop()
+	for {
+		select {
+		case <-noMore.C:
+			r.tally.noMoreLosses()
+		case <-r.tally.storm.over:
+			return
+		case <-limit.C:
+			return
+		case <-ctx.Done():
+			return
 		}
-	}
-	rep.Return, rep.LastBack = returns.Detailed(), last.Sub(dropped).Seconds()
-	if !up.IsZero() {
-		rep.DownSeconds = up.Sub(down).Seconds()
-		rep.LastBackSinceUp = max(0, last.Sub(up).Seconds())
 	}
 }

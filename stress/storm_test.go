@@ -31,7 +31,9 @@ func TestStormOfClients(t *testing.T) {
 			case idOf(name) == "4":
 				refuse(w, time.Second, 401, "bad-credentials", 0) // the account is gone
 			default:
+				f.mu.Lock()
 				f.players-- // whose place is taken over
+				f.mu.Unlock()
 				f.admit(w, name, 2*time.Second)
 			}
 		}

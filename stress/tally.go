@@ -45,6 +45,7 @@ type counts struct {
 	hungUp                                            int // times that somebody gave up waiting
 	sessionsLost, keepAlivesFailed                    int
 	out, stillIn                                      int // logouts done and not done
+	unmade                                            int // connections, for the generator's lack of files or ports
 }
 
 // outcomes returns how many players' fate is known.
@@ -73,6 +74,7 @@ func (t *tally) start(delay time.Duration) {
 
 // answer counts one try of a player who came, or came back, a while ago. first marks the first whole answer.
 func (t *tally) answer(a client.Answer, one Answers, first, returning bool, after time.Duration) {
+	t.failedToConnect(a.Err)
 	if a.Reason == rushgate.ServerBusy {
 		t.busyAnswer.Record(a.Latency)
 	}
@@ -87,6 +89,16 @@ func (t *tally) answer(a client.Answer, one Answers, first, returning bool, afte
 			l.firstAnswer.Record(after)
 		}
 	})
+}
+
+// failedToConnect looks whether an error is the generator's own.
+func (t *tally) failedToConnect(err error) {
+	if !isShortage(err) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.unmade++
 }
 
 // admitted counts a player who got in on that try, after that long.
@@ -157,14 +169,6 @@ func (t *tally) countReason(err error) {
 		reason = "other"
 	}
 	t.failed[reason]++
-}
-
-// sessionLost counts a session that the server ended while its player kept it open.
-func (t *tally) sessionLost() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.counts.sessionsLost++
-	t.counts.inside--
 }
 
 func (t *tally) keepAliveFailed() {

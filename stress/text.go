@@ -69,7 +69,10 @@ func (r *Report) writeOutcomes(b *bytes.Buffer) {
 	}
 	_ = t.Flush() // to a bytes.Buffer, which never fails
 
-	fmt.Fprintf(b, "\ntries: %d, %.2f per success", r.Tries, r.TriesPerSuccess)
+	fmt.Fprintf(b, "\ntries: %d", r.Tries)
+	if r.TriesPerSuccess > 0 {
+		fmt.Fprintf(b, ", %.2f per success", r.TriesPerSuccess)
+	}
 	for i, share := range r.InOnTryShare {
 		fmt.Fprintf(b, "%s%.1f %% in on try %d", pick(i == 0, "; ", ", "), 100*share, i+1)
 	}
@@ -122,6 +125,9 @@ func (r *Report) writePhases(b *bytes.Buffer) {
 
 func (r *Report) writeGenerator(b *bytes.Buffer) {
 	g := &r.Generator
+	if g.Available == 0 {
+		return // there was no load
+	}
 	fmt.Fprintf(b, "\ngenerator: %.2f of %d cores, %.2f at its peak, %.1f MiB at its peak; its timers were %s ms late at p99\n",
 		g.Cores, g.Available, g.PeakCores, float64(g.PeakRSS)/mib, milliseconds(g.Lateness.P99))
 	if g.Bottleneck != "" {

@@ -3,12 +3,16 @@ package stress
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
 	"github.com/rushgate/rushgate/stress/adapter"
 )
+
+// maxTime bounds each time of a configuration, and so what they add up to.
+const maxTime = 7 * 24 * time.Hour
 
 // withDefaults returns the configuration with its defaults filled in, or an error that names the field at fault.
 func (cfg Config) withDefaults() (Config, error) {
@@ -36,7 +40,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.Play {
 		setDefault(&cfg.Duration, DefaultPlay)
 	}
-	for _, check := range []func(*Config) error{(*Config).checkServer, (*Config).checkAccounts, (*Config).checkScenario, (*Config).checkTimes} {
+	for _, check := range []func(*Config) error{
+		(*Config).checkServer, (*Config).checkAccounts, (*Config).checkScenario, (*Config).checkTimes, (*Config).checkGuests,
+	} {
 		if err := check(&cfg); err != nil {
 			return cfg, err
 		}
@@ -52,6 +58,9 @@ func (cfg *Config) checkServer() error {
 		if _, err := client.New(cfg.Admin, client.Options{}); err != nil {
 			return invalid("Admin", err)
 		}
+	}
+	if cfg.WebSocket && !cfg.Play {
+		return invalid("WebSocket", errors.New("it is for players who play, see Play"))
 	}
 	if cfg.Adapter.Kind == "" {
 		return nil
@@ -104,6 +113,8 @@ func (cfg *Config) checkScenario() error {
 		return invalid("Clients", fmt.Errorf("in scenario %q the rate decides how many there are", s))
 	case s.rated() && !(cfg.Rate > 0 && cfg.Rate <= MaxRate):
 		return invalid("Rate", fmt.Errorf("%v is not above 0 and up to %d per second", cfg.Rate, MaxRate))
+	case s.rated() && float64(cfg.Clients-1)/cfg.Rate > maxTime.Seconds():
+		return invalid("Rate", fmt.Errorf("at %v per second the last of %d players would come after more than %v", cfg.Rate, cfg.Clients, maxTime))
 	case !s.rated() && cfg.Rate != 0:
 		return invalid("Rate", fmt.Errorf("scenario %q has none", s))
 	case cfg.GiveUpShare < 0 || !(cfg.GiveUpShare <= 1):
@@ -122,6 +133,25 @@ func (cfg *Config) checkScenario() error {
 	return nil
 }
 
+// checkGuests makes sure that no two players of scenario Mixed want to be inside as one at the same time: there are no
+// more accounts than maxPrepared, which they take in turns.
+func (cfg *Config) checkGuests() error {
+	if cfg.Scenario != Mixed {
+		return nil
+	}
+	rate := cfg.Rate * (cfg.Mix.Login + cfg.Mix.WrongPassword) / cfg.Mix.sum() // mean number of guests per second
+	taken := cfg.Length                                                        // how long an account may be in use
+	if cfg.Stay > 0 {
+		taken = min(taken, cfg.Stay+cfg.Timeout)
+	}
+	n := rate * taken.Seconds()
+	if n+5*math.Sqrt(n) > maxPrepared { // so many more come by chance as good as never
+		return invalid("Stay", fmt.Errorf("about %.0f accounts would be in use at once by players who log in, and %d are the most that are"+
+			" registered for them: have each stay for a shorter time, or fewer come", n, maxPrepared))
+	}
+	return nil
+}
+
 func (m Mix) sum() float64 { return m.Register + m.Login + m.WrongPassword + m.Malformed }
 
 func (m Mix) valid() bool {
@@ -136,17 +166,18 @@ func (cfg *Config) checkTimes() error {
 		{"Timeout", cfg.Timeout}, {"Duration", cfg.Duration}, {"Length", cfg.Length}, {"RampUp", cfg.RampUp},
 		{"Decay", cfg.Decay}, {"GiveUpAfter", cfg.GiveUpAfter}, {"Stay", cfg.Stay},
 	} {
-		if t.value < 0 {
-			return invalid(t.name, fmt.Errorf("%v is negative", t.value))
+		if t.value < 0 || t.value > maxTime {
+			return invalid(t.name, fmt.Errorf("%v is not within 0 to %v", t.value, maxTime))
 		}
 	}
-	if n := cfg.expectedClients(max(cfg.Capacity, 1)); n > MaxClients {
+	if n := cfg.expectedClients(cfg.Capacity); n > MaxClients {
 		return invalid("Length", fmt.Errorf("%.0f players would come, and %d are the most", n, MaxClients))
 	}
 	return nil
 }
 
-// expectedClients returns how many players come on average, if the server lets in that many per second.
+// expectedClients returns how many players come on average, if the server lets in that many per second; 0 in scenario
+// LaunchDay as long as that is not known.
 func (cfg *Config) expectedClients(capacity float64) float64 {
 	switch cfg.Scenario {
 	case Poisson, Mixed:

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -78,36 +77,52 @@ func (v *stressFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	report, err := stress.Run(ctx, cfg)
+	release, err := reserve(v.jsonFile, v.htmlFile)
 	if err != nil {
 		return err
 	}
-	if err := report.WriteText(stdout); err != nil {
-		return err
+	report, err := stress.Run(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, release())
 	}
-	if err := writeJSON(v.jsonFile, report); err != nil {
-		return err
-	}
+	// A report that cannot be written in one form is all the more wanted in the others.
+	err = errors.Join(report.WriteText(stdout), writeJSON(v.jsonFile, report))
 	if v.htmlFile != "" {
-		if err := writePage(string(v.htmlFile), func(w io.Writer) error { return page.Write(w, report) }); err != nil {
-			return err
-		}
+		err = errors.Join(err, writePage(string(v.htmlFile), func(w io.Writer) error { return page.Write(w, report) }))
 	}
-	return verdict(report)
+	if !report.Held() {
+		err = errors.Join(err, errLimits)
+	}
+	return err
 }
 
-// verdict returns what was wrong with the server in a run, for the exit status.
-func verdict(report *stress.Report) error {
-	broken := 0
-	for _, v := range report.Verdicts {
-		if !v.OK {
-			broken++
+// reserve makes sure before a run that files can be written after it: what took an hour should not be lost for a folder that
+// is not there. It leaves files as they are, and makes those that are missing; release removes these.
+func reserve(files ...text) (release func() error, err error) {
+	var made []string
+	release = func() error {
+		var err error
+		for _, path := range made {
+			err = errors.Join(err, os.Remove(path))
+		}
+		return err
+	}
+	for _, file := range files {
+		path := string(file)
+		info, err := os.Stat(path)
+		if path == "" || err == nil && !info.Mode().IsRegular() { // a pipe would take the end of this for its end
+			continue
+		}
+		f, failed := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+		if failed != nil {
+			return nil, errors.Join(failed, release())
+		}
+		_ = f.Close() // nothing was written
+		if err != nil {
+			made = append(made, path)
 		}
 	}
-	if broken > 0 {
-		return fmt.Errorf("%w: %d of %d", errLimits, broken, len(report.Verdicts))
-	}
-	return nil
+	return release, nil
 }
 
 // writePage writes an HTML page to a file, whole or not at all.

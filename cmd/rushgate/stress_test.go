@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,8 +28,9 @@ func TestStressFlags(t *testing.T) {
 			return c.Clients == 1000 && c.MaxRetries == 3 && c.Rate == 0 && c.Admin == "http://127.0.0.1:9090" && !c.KeepAlive
 		}},
 		{stress.Burst, "--play --duration 90s --clients 7", func(c stress.Config) bool {
-			return c.Clients == 7 && c.Play && c.Duration == 90*time.Second
+			return c.Clients == 7 && c.Play && !c.WebSocket && c.Duration == 90*time.Second
 		}},
+		{stress.Burst, "--play --websocket", func(c stress.Config) bool { return c.Play && c.WebSocket }},
 		{stress.Ramp, "--play --retries 0", func(c stress.Config) bool { return c.MaxRetries == math.MinInt && c.Rate == 10 }},
 		{stress.Burst, "--duration 1h --admin none", func(c stress.Config) bool { return c.Duration == time.Hour && c.Admin == "" }},
 		{stress.Burst, "--tls", func(c stress.Config) bool { return c.Target == "https://127.0.0.1:8080" }},
@@ -39,8 +41,8 @@ func TestStressFlags(t *testing.T) {
 		{stress.Mixed, "--malformed 0 --length 5s", func(c stress.Config) bool {
 			return c.Mix.Malformed == 0 && c.Mix.Login == stress.DefaultMix.Login && c.Length == 5*time.Second
 		}},
-		{stress.Poisson, "--max-tick 5ms --max-dropped -1 --min-in 0.5", func(c stress.Config) bool {
-			return c.Limits == stress.Limits{TickP99: 5 * time.Millisecond, Dropped: -1, In: 0.5}
+		{stress.Poisson, "--max-tick 5ms --max-dropped -1 --max-refused 2 --min-in 0.5", func(c stress.Config) bool {
+			return c.Limits == stress.Limits{TickP99: 5 * time.Millisecond, Dropped: -1, Refused: 2, In: 0.5}
 		}},
 		{stress.Burst, "--server nakama --server-key k", func(c stress.Config) bool {
 			return c.Adapter.Kind == adapter.Nakama && c.Adapter.Key == "k" && c.Admin == ""
@@ -60,6 +62,19 @@ func TestStressFlags(t *testing.T) {
 		if err := newStressFlags(stress.Burst).declare().parse(strings.Fields(args), io.Discard); err == nil {
 			t.Errorf("%q is accepted", args)
 		}
+	}
+}
+
+// Shares that are all zero are not taken for those that nobody has given.
+func TestStressMixOfNobody(t *testing.T) {
+	v := newStressFlags(stress.Mixed)
+	args := strings.Fields("--register 0 --login 0 --wrong-password 0 --malformed 0")
+	if err := v.declare().parse(args, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	_, err := v.config(io.Discard)
+	if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), "--malformed") {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -89,22 +104,19 @@ func TestScenarioFiles(t *testing.T) {
 		"scenario: burst\nclients: [1, 2]": "line 2: clients takes one value",
 		"scenario: burst\nclients: 1\nclients: 2": "already defined",
 	} {
-		_, err := parseScenario([]byte(text), nil, io.Discard)
-		if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), want) {
+		path := filepath.Join(t.TempDir(), "x.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := readScenario(path, nil, io.Discard)
+		if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), path) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
-}
-
-func TestStressVerdict(t *testing.T) {
-	good, bad := stress.Verdict{OK: true}, stress.Verdict{}
-	for _, tt := range []struct {
-		verdicts []stress.Verdict
-		want     error
-	}{{nil, nil}, {[]stress.Verdict{good, good}, nil}, {[]stress.Verdict{good, bad}, errLimits}} {
-		if got := verdict(&stress.Report{Verdicts: tt.verdicts}); !errors.Is(got, tt.want) {
-			t.Errorf("%v: %v, want %v", tt.verdicts, got, tt.want)
-		}
+	// What is wrong with the command line is not the file's fault.
+	_, err = readScenario(files[0], []string{"--bogus"}, io.Discard)
+	if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), "bogus") || strings.Contains(err.Error(), files[0]) {
+		t.Errorf("error %v", err)
 	}
 }
 

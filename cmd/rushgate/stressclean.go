@@ -12,15 +12,16 @@ import (
 const cleanSynopsis = `Usage: rushgate stress clean [flags]
 
 Deletes the accounts that runs have made, with their characters, through the admin listener of the node. Only names of the
-form PREFIX-000001 are looked at, from the first one on, until --gap of them in a row are unknown. Who is logged in is kept:
-sessions that nobody uses end after half a minute.`
+forms PREFIX-000001 and PREFIX-cal-000001, which launch-day makes to measure the capacity, are looked at: two hundred at a
+time from the first one on, until --gap or more in a row are unknown. Below 1000, --gap may miss some of the latter. Who is
+logged in is kept: sessions that nobody uses end after half a minute.`
 
 func stressClean(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	prefix, admin, gap := text(stress.DefaultPrefix), text("http://"+server.DefaultAdminAddr), number{2000, 1, stress.MaxClients}
 	f := newFlags(cleanSynopsis)
 	f.add(&admin, "admin", "", "`URL` of the node's admin listener")
 	f.add(&prefix, "prefix", "", "`PREFIX` of the accounts' names")
-	f.add(&gap, "gap", "", "`N` unknown names in a row that mean the end")
+	f.add(&gap, "gap", "", "`N` unknown names in a row that mean the end, in steps of 200")
 	if err := f.parse(args, stdout); err != nil {
 		return err
 	}

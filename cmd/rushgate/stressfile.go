@@ -55,21 +55,24 @@ func readScenario(path string, args []string, stdout io.Writer) (*stressFlags, e
 	if len(data) > maxScenarioFile {
 		return nil, fmt.Errorf("%s has more than %d bytes", path, maxScenarioFile)
 	}
-	v, err := parseScenario(data, args, stdout)
+	v, f, err := parseScenario(data)
 	if misused := (usageError{}); errors.As(err, &misused) {
 		return nil, usageError{fmt.Errorf("%s: %w", path, misused.error)}
+	} else if err != nil {
+		return nil, err
 	}
-	return v, err
+	return v, f.parse(args, stdout)
 }
 
-func parseScenario(data []byte, args []string, stdout io.Writer) (*stressFlags, error) {
+// parseScenario returns the settings of a scenario file, and the flags that can override them.
+func parseScenario(data []byte) (*stressFlags, *flags, error) {
 	settings := make(map[string]yaml.Node)
 	if err := yaml.Unmarshal(data, &settings); err != nil {
-		return nil, usagef("not a list of settings: %w", err)
+		return nil, nil, usagef("not a list of settings: %w", err)
 	}
 	scenario := stress.Scenario(settings["scenario"].Value)
 	if !slices.Contains(stress.Scenarios(), scenario) {
-		return nil, usagef("its scenario must be one of %v", stress.Scenarios())
+		return nil, nil, usagef("its scenario must be one of %v", stress.Scenarios())
 	}
 	delete(settings, "scenario")
 	v := newStressFlags(scenario)
@@ -78,13 +81,13 @@ func parseScenario(data []byte, args []string, stdout io.Writer) (*stressFlags, 
 		node := settings[name]
 		switch {
 		case f.Lookup(name) == nil:
-			return nil, usagef("line %d: scenario %s has no setting %s", node.Line, scenario, quote(name))
+			return nil, nil, usagef("line %d: scenario %s has no setting %s", node.Line, scenario, quote(name))
 		case node.Kind != yaml.ScalarNode:
-			return nil, usagef("line %d: %s takes one value", node.Line, name)
+			return nil, nil, usagef("line %d: %s takes one value", node.Line, name)
 		}
 		if err := f.Set(name, node.Value); err != nil {
-			return nil, usagef("line %d: %s: %w", node.Line, name, err)
+			return nil, nil, usagef("line %d: %s: %w", node.Line, name, err)
 		}
 	}
-	return v, f.parse(args, stdout)
+	return v, f, nil
 }

@@ -28,7 +28,7 @@ type stressFlags struct {
 	jsonFile, htmlFile, serverKey          text
 	mode, kind, dropBy                     choice
 	clients, retries                       number
-	timedOut, dropped                      number
+	timedOut, dropped, refused             number
 	rate, peak                             decimal
 	capacity                               share
 	register, login, wrong, malformed      share
@@ -38,6 +38,7 @@ type stressFlags struct {
 	firstAnswerP99, successP99             span
 	probeP99, tickP99                      span
 	tls, insecureTLS, keepAlive, play      toggle
+	webSocket                              toggle
 }
 
 func newStressFlags(s stress.Scenario) *stressFlags {
@@ -51,7 +52,7 @@ func newStressFlags(s stress.Scenario) *stressFlags {
 		dropBy:   choice{string(stress.DropByClients), []string{string(stress.DropByClients), string(stress.DropByServer)}},
 		clients:  number{1000, 1, stress.MaxClients},
 		retries:  number{client.DefaultMaxRetries, 0, 1000},
-		timedOut: number{0, -1, stress.MaxClients}, dropped: number{0, -1, stress.MaxClients},
+		timedOut: number{0, -1, stress.MaxClients}, dropped: number{0, -1, stress.MaxClients}, refused: number{0, -1, stress.MaxClients},
 		rate: decimal{10, stress.MaxRate}, peak: decimal{stress.DefaultPeak, stress.MaxPeak},
 		capacity: share{0, stress.MaxRate},
 		register: share{stress.DefaultMix.Register, 1}, login: share{stress.DefaultMix.Login, 1},
@@ -83,7 +84,7 @@ var scenarioText = map[stress.Scenario]string{
 	stress.Poisson: `Clients come independently of each other and of the server, as strangers do: sometimes three at once, sometimes
 none for a while.`,
 	stress.LaunchDay: `The rate grows from nothing to --peak times what the server can let in, stays there for --length, and falls again. What
-the server can let in is measured first, for twelve seconds, unless --capacity tells. Some of those who wait lose patience,
+the server can let in is measured first, in half a minute or so, unless --capacity tells. Some of those who wait lose patience,
 hang up and come back; who is in stays for --stay. The report tells the goodput: how many got in per second during the
 peak, against the capacity.`,
 	stress.ReconnectStorm: `Clients come in at --rate and stay. Then all lose their connections at once and want back in: --drop-by clients has them
@@ -94,7 +95,7 @@ made before), log in with a wrong password, send nonsense. The last two must be 
 }
 
 func (v *stressFlags) declare() *flags {
-	f := newFlags(fmt.Sprintf("Usage: rushgate stress %s [flags]\n\n%s\n\nExit status 1 means that a limit was not held; by default nobody may be left without an answer.\nOnly aim this at servers that are yours.",
+	f := newFlags(fmt.Sprintf("Usage: rushgate stress %s [flags]\n\n%s\n\nExit status 1 means that a limit was not held; by default nobody may be left without an answer, and somebody has to get in.\nOnly aim this at servers that are yours.",
 		v.scenario, scenarioText[v.scenario]))
 	v.declareTarget(f)
 	v.declareArrivals(f)
@@ -154,6 +155,7 @@ func (v *stressFlags) declareClients(f *flags) {
 	f.add(&v.giveUpAfter, "give-up-after", "", "`TIME` until they lose patience")
 	f.add(&v.keepAlive, "keep-alive", "", "make all tries of a client over one connection; by default each has its own, as on a launch day")
 	f.add(&v.play, "play", "", "connect to the world by UDP, walk about, and check every snapshot; takes two open files a client, see \"ulimit -Hn\"")
+	f.add(&v.webSocket, "websocket", "", "play over a WebSocket, as browsers do, instead of UDP; with --play")
 	if v.scenario == stress.ReconnectStorm {
 		f.add(&v.duration, "duration", "", fmt.Sprintf("`TIME` that everybody is inside before the drop, or that is waited for the server to do it; 0 means %v", stress.DefaultInside))
 	} else {
@@ -167,7 +169,8 @@ func (v *stressFlags) declareClients(f *flags) {
 func (v *stressFlags) declareLimits(f *flags) {
 	f.add(&v.timedOut, "max-timed-out", "", "`N` clients at most may be left without an answer; -1 for any number")
 	f.add(&v.dropped, "max-dropped", "", "`N` clients at most may meet a transport error on their last try; -1 for any number")
-	f.add(&v.in, "min-in", "", "least `SHARE` of the clients, 0 to 1, who have to get in")
+	f.add(&v.refused, "max-refused", "", "`N` clients at most may be refused other than as busy, rate-limited or expired, for a name that is taken say; -1 for any number")
+	f.add(&v.in, "min-in", "", "least `SHARE` of the clients, 0 to 1, who have to get in; with 0 it is one client")
 	f.add(&v.firstAnswerP99, "max-first-answer", "", "`TIME` for the 99th percentile of the time to the first answer; 0 for any")
 	f.add(&v.successP99, "max-success", "", "`TIME` for the 99th percentile of the time until a client is in; 0 for any")
 	f.add(&v.probeP99, "max-probe", "", "`TIME` for the 99th percentile of what everyone else waits for the server; 0 for any")
@@ -183,14 +186,18 @@ func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
 		Target: string(v.target), Admin: v.admin(), Scenario: v.scenario, Mode: stress.Mode(v.mode.value),
 		GiveUpShare: v.giveUp.value, GiveUpAfter: v.giveUpAfter.value,
 		Prefix: string(v.prefix), Password: string(v.password), MaxRetries: v.retries.value, Timeout: v.timeout.value,
-		Play: bool(v.play), Stay: v.stay.value, Duration: v.duration.value,
+		Play: bool(v.play), WebSocket: bool(v.webSocket), Stay: v.stay.value, Duration: v.duration.value,
 		KeepAlive: bool(v.keepAlive), InsecureTLS: bool(v.insecureTLS), Progress: progress, Terminal: isTerminal(progress),
 		Limits: stress.Limits{
 			FirstAnswerP99: v.firstAnswerP99.value, SuccessP99: v.successP99.value, ProbeP99: v.probeP99.value, TickP99: v.tickP99.value,
 			Goodput: v.goodput.value, In: v.in.value, Snapshots: v.snapshots.value, TimedOut: v.timedOut.value, Dropped: v.dropped.value,
+			Refused: v.refused.value,
 		},
 	}
 	v.arrivals(&cfg)
+	if v.scenario == stress.Mixed && cfg.Mix == (stress.Mix{}) { // which would mean the default
+		return cfg, usagef("of --register, --login, --wrong-password and --malformed one has to be above 0")
+	}
 	if bool(v.tls) && strings.HasPrefix(cfg.Target, "http://") {
 		cfg.Target = "https" + strings.TrimPrefix(cfg.Target, "http")
 	}

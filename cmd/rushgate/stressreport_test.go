@@ -196,6 +196,43 @@ func TestStressReportMisused(t *testing.T) {
 	}
 }
 
+// A run does not begin if its report could not be written, and leaves no empty file if it does not begin.
+func TestStressReservesItsFiles(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.WriteFile(file("old.json"), []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		args string
+		want error
+	}{
+		"no folder for the JSON": {"--html " + file("new.html") + " --json " + file("none/x.json"), os.ErrNotExist},
+		"no folder for the page": {"--json " + file("new.json") + " --html " + file("none/x.html"), os.ErrNotExist},
+		"a run that cannot be":   {"--json " + file("old.json") + " --html " + file("new.html") + " --prefix Upper", nil},
+	} {
+		out, err := stressed(t.Context(), append([]string{"burst", "--clients", "1", "--admin", "none"}, strings.Fields(tt.args)...)...)
+		if err == nil || tt.want != nil && !errors.Is(err, tt.want) || out != "" {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+		if left, err := filepath.Glob(file("*")); err != nil || len(left) != 1 || read(t, file("old.json")) != "old" {
+			t.Errorf("%s: left behind %v, %v", name, left, err)
+		}
+	}
+}
+
+// Where the JSON cannot be written after all, the page is.
+func TestStressWritesWhatItCan(t *testing.T) {
+	dir := t.TempDir()
+	page := filepath.Join(dir, "x.html")
+	out, err := stressed(t.Context(), "burst", "--clients", "1", "--retries", "0", "--admin", "none", "--target", "http://127.0.0.1:1",
+		"--json", dir, "--html", page)
+	if err == nil || !errors.Is(err, errLimits) || !strings.Contains(err.Error(), dir) || !strings.Contains(out, "dropped") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	checkPage(t, page, "127.0.0.1")
+}
+
 func TestStressRunNames(t *testing.T) {
 	for _, tt := range [][4]string{
 		{"before.json", "after.json", "before", "after"},

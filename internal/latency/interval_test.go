@@ -67,7 +67,7 @@ func TestSinceOfWhatDoesNotBelongTogether(t *testing.T) {
 		"no colon":      {{Count: 1, Buckets: "12"}, {}},
 		"no number":     {{Count: 1, Buckets: "x:1"}, {}},
 		"negative":      {{Count: 1, Buckets: "1:-1 2:2"}, {}},
-		"out of range":  {{Count: 1, Buckets: "600000001:1"}, {}},
+		"out of range":  {{Count: 1, Buckets: "3600000001:1"}, {}},
 		"overflow":      {{Count: 1, Buckets: "1:9223372036854775807 2:9223372036854775807 3:3"}, {}},
 		"wrong total":   {{Count: 9, Buckets: "1:1"}, {}},
 		"not a bucket ": {{Count: 1, Buckets: ":"}, {}},

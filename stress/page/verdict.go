@@ -183,7 +183,7 @@ func speedTiles(r *stress.Report) []tile {
 		lateness = tile{"Tick lateness p99", ms(s.Lateness.P99), "max " + ms(s.Lateness.Max), "world"}
 	}
 	attempts := tile{"Attempts per success", "–", count(r.Tries) + " attempts", ""}
-	if r.OK > 0 {
+	if r.TriesPerSuccess > 0 {
 		attempts.Value = show(stress.UnitRatio, r.TriesPerSuccess)
 	}
 	rate := strings.TrimSuffix(show(stress.UnitPerSecond, r.LoginsPerSecond), "/s")
