@@ -48,7 +48,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 	for _, tt := range tests {
 		cfg := good
 		tt.change(&cfg)
-		if _, err := Run(t.Context(), cfg); err == nil || !strings.HasPrefix(err.Error(), "stress: "+tt.field+": ") {
+		if _, err := cfg.withDefaults(); err == nil || !strings.HasPrefix(err.Error(), "stress: "+tt.field+": ") {
 			t.Errorf("%s: error %v", tt.field, err)
 		}
 	}

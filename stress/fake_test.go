@@ -22,9 +22,9 @@ import (
 type fake struct {
 	// knock answers the try-th request of an account; try counts from 1.
 	knock func(w http.ResponseWriter, r *http.Request, name string, try int)
-	// logout and healthz, if set, run before the answer.
-	logout, healthz func(r *http.Request)
-	metrics         []string // answers of /metrics.json in order, the last one for ever
+	// logout, healthz and me, if set, run before the answer; me also before the session is looked for.
+	logout, healthz, me func(r *http.Request)
+	metrics             []string // answers of /metrics.json in order, the last one for ever
 	// metricsAt, if set, says which of them is due after so long.
 	metricsAt func(time.Duration) int
 	gullible  bool // lets in whoever sends anything
@@ -188,10 +188,27 @@ func (f *fake) connectToken(name string) string {
 	return `,"connect_token":"` + base64.StdEncoding.EncodeToString(f.connect(idOf(name))) + `"`
 }
 
+// forget ends the sessions of those accounts, or all of them.
+func (f *fake) forget(names ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := len(f.lastCall)
+	if names == nil {
+		clear(f.lastCall)
+	}
+	for _, name := range names {
+		delete(f.lastCall, name)
+	}
+	f.players -= before - len(f.lastCall)
+}
+
 // session lets in whoever has one; the token is the name.
 func (f *fake) session(h func(http.ResponseWriter, *http.Request, string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if f.me != nil && r.Method == http.MethodGet {
+			f.me(r)
+		}
 		f.mu.Lock()
 		last, ok := f.lastCall[name]
 		if time.Since(last) > 30*time.Second {

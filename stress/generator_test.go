@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -79,9 +80,10 @@ func TestOutOfFilesIsTheGenerator(t *testing.T) {
 			f := &fake{}
 			f.knock = func(w http.ResponseWriter, _ *http.Request, name string, _ int) { f.admit(w, name, 0) }
 			cfg := f.start(t)
-			dials, dial := 0, cfg.dial
+			var dials atomic.Int32
+			dial := cfg.dial
 			cfg.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-				if dials++; dials == 3 { // after those of the observer and the probe
+				if dials.Add(1) == 3 { // after those of the observer and the probe
 					return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", tt.err)}
 				}
 				return dial(ctx, network, address)

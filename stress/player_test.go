@@ -55,8 +55,6 @@ func TestOutcomeIsThatOfTheLastWholeTry(t *testing.T) {
 	}
 }
 
-const busy = busy
-
 // Who waits before coming once more when the run is interrupted has no outcome.
 func TestInterruptedBetweenTwoVisits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -128,12 +126,11 @@ func TestLogoutsOfThoseWronglyInAreBounded(t *testing.T) {
 			f.knock = func(w http.ResponseWriter, _ *http.Request, name string, _ int) { f.admit(w, name, 0) }
 			f.logout = silence
 			cfg := f.start(t)
-			cfg.Scenario, cfg.Rate, cfg.Length, cfg.Mix = Mixed, 10, 10*time.Second, Mix{Malformed: 1, WrongPassword: 0.001}
+			cfg.Scenario, cfg.Rate, cfg.Length, cfg.Mix = Mixed, 10, 10*time.Second, Mix{WrongPassword: 1}
 			cfg.random = locked(func() func() float64 {
 				x := 0.5
 				return func() float64 { x += 0.37; x -= float64(int(x)); return x }
 			}())
-			f.logout = silence
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var since time.Time
