@@ -39,19 +39,20 @@ type calibration struct {
 }
 
 // calibrate returns how many players per second the server lets in: as many as when twice as many at a time make no
-// difference, or some are told to come back. Notes in the report say what is wrong with the figure.
-func (r *run) calibrate(ctx context.Context, rep *Report) float64 {
+// difference, or some are told to come back. It has no more than most at a time. Notes in the report say what is wrong
+// with the figure.
+func (r *run) calibrate(ctx context.Context, rep *Report, most int) float64 {
 	c := calibration{run: r}
 	c.begin(ctx)
 	best, saturated := 0.0, false
-	for n := calibratedAtOnce; n <= calibratedMost && !saturated && ctx.Err() == nil; n *= 2 {
+	for n := calibratedAtOnce; n <= most && !saturated && ctx.Err() == nil; n *= 2 {
 		rate := c.measure(ctx, n)
 		saturated = c.busy.Load() || rate <= calibrationGain*best
 		best = max(best, rate)
 	}
 	if !saturated {
 		rep.note(fmt.Sprintf("the server could let in more than the measured capacity of %.1f per second: with %d players at a time it was not"+
-			" saturated; tell the capacity if you know it", best, calibratedMost))
+			" saturated; tell the capacity if you know it", best, most))
 	}
 	if c.refused > 0 {
 		rep.note(fmt.Sprintf("the measured capacity may be too low: %d of %d registrations were refused: %v", c.refused, c.visits, c.example))

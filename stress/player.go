@@ -149,6 +149,9 @@ func (p *player) try(ctx context.Context, patience time.Time) (*client.Session, 
 
 // sleep pauses for d and reports whether ctx has left it the time.
 func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 || ctx.Err() != nil {
+		return ctx.Err() == nil
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
