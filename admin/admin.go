@@ -29,8 +29,26 @@ type Config struct {
 	Draining func() bool
 	// Ping returns nil if the store answers, and heeds its context. Required.
 	Ping func(context.Context) error
-	// Logger hears of metrics that could not be collected; nil means [slog.Default].
+	// Dashboard is the page; nil: there is none.
+	Dashboard *Dashboard
+	// Token has to be shown with every request but those for health and readiness; nil: whoever reaches the listener, which
+	// must be on loopback, is the operator.
+	Token *Token
+	// TLS says that the listener speaks it, so that cookies are sent over nothing else.
+	TLS bool
+	// Logger hears of metrics that could not be collected, and of all that operators do; nil means [slog.Default].
 	Logger *slog.Logger
+}
+
+// Dashboard is what the operator's page shows and can do.
+type Dashboard struct {
+	// History is what it shows. Whoever owns it has to stop it before the HTTP server is shut down, which would wait for
+	// the streams of those who look on.
+	History *History
+	// About says which node it is.
+	About About
+	// Actions are what it can do.
+	Actions Actions
 }
 
 // New returns the operator's handler:
@@ -40,6 +58,17 @@ type Config struct {
 //	GET /metrics        for Prometheus
 //	GET /metrics.json   the same figures, and some more, as JSON
 //	/debug/pprof/       profiles, see package net/http/pprof; without the command line, which may hold a password
+//
+// and, with a dashboard:
+//
+//	GET /               the page
+//	GET /events         what it shows, as server-sent events
+//	POST /drain, /sessions/end, /accounts/lookup
+//	                    what it can do, see [Actions]; JSON in and out
+//	/login, /logout     for browsers, where there is a token; others send it as "Authorization: Bearer TOKEN"
+//
+// Requests that a browser makes for the page of another site change nothing. Without a token those are refused whose host
+// is a name other than localhost.
 func New(cfg Config) http.Handler {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -59,7 +88,16 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
-	return mux
+	logins := newLogins(cfg.TLS)
+	if d := cfg.Dashboard; d != nil {
+		servePage(mux)
+		serveLogin(mux, cfg.Token, logins)
+		about := d.About
+		about.Login = cfg.Token != nil
+		mux.Handle("GET /events", newEvents(d.History, about))
+		(&orders{d.Actions, cfg.Logger}).serve(mux)
+	}
+	return newGuard(mux, cfg.Token, logins)
 }
 
 func (s Sections) serve(w http.ResponseWriter, _ *http.Request) {

@@ -1,0 +1,103 @@
+package admin
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+)
+
+const (
+	// SampleInterval is the time between two samples of a [History].
+	SampleInterval = time.Second
+	// HistoryLength is how many samples a [History] keeps: those of the last 15 minutes.
+	HistoryLength = 900
+)
+
+// History is the recent past of a node: a sample a second, the last [HistoryLength] of them. Its methods may be called from
+// many goroutines.
+type History struct {
+	read func() Reading
+
+	mu      sync.Mutex
+	ring    [HistoryLength]json.RawMessage // points, that of sample n at n modulo the length
+	taken   int64                          // samples so far; they count from 1
+	now     json.RawMessage                // the last sample
+	changed chan struct{}                  // closed with the next sample
+
+	startOnce, stopOnce sync.Once
+	quit                chan struct{}
+	loop                sync.WaitGroup
+}
+
+// NewHistory returns a history of what read returns, which is called once in a [SampleInterval], by one goroutine. It has
+// yet to be started.
+func NewHistory(read func() Reading) *History {
+	return &History{read: read, changed: make(chan struct{}), quit: make(chan struct{})}
+}
+
+// Start begins to take samples. It is idempotent; starting a stopped history does nothing.
+func (h *History) Start() {
+	h.startOnce.Do(func() { h.loop.Go(h.run) })
+}
+
+// Stop ends that, and the streams of those who look on, and returns when no more samples are taken. It is idempotent and
+// may be called on a history that was never started.
+func (h *History) Stop() {
+	h.stopOnce.Do(func() {
+		h.startOnce.Do(func() {})
+		close(h.quit)
+	})
+	h.loop.Wait()
+}
+
+func (h *History) run() {
+	ticker := time.NewTicker(SampleInterval)
+	defer ticker.Stop()
+	earlier := sampled{reading: h.read(), at: time.Now()}
+	for {
+		select {
+		case <-ticker.C:
+			now := sampled{reading: h.read(), at: time.Now()}
+			sample := now.since(&earlier)
+			h.add(&sample)
+			earlier = now
+		case <-h.quit:
+			return
+		}
+	}
+}
+
+func (h *History) add(s *Sample) {
+	// Encoded once and not for each who looks on. Both hold nothing that cannot be JSON.
+	now, _ := json.Marshal(s)
+	point, _ := json.Marshal(s.point())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.taken++
+	h.ring[h.taken%HistoryLength] = point
+	h.now = now
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// update is what somebody who has seen the samples up to one needs to see the rest.
+type update struct {
+	last   int64             // the number of the newest sample
+	points []json.RawMessage // oldest first
+	now    json.RawMessage   // nil before the first sample
+	more   <-chan struct{}   // closed when there is another sample
+}
+
+// after returns the samples that came after one by its number: all that are kept for 0, and for a number that none has had.
+func (h *History) after(seen int64) update {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if seen < 0 || seen > h.taken {
+		seen = 0
+	}
+	u := update{last: h.taken, now: h.now, more: h.changed}
+	for n := max(seen+1, h.taken-HistoryLength+1); n <= h.taken; n++ {
+		u.points = append(u.points, h.ring[n%HistoryLength])
+	}
+	return u
+}
