@@ -138,7 +138,7 @@ func TestHeadline(t *testing.T) {
 		"Busy: all 100 places are taken; " + toldTo("10 s"):     {Busy, Reading{Players: 100, MaxPlayers: 100, RetryAfter: 10 * time.Second}},
 		"Busy: the queue is full; " + toldTo("3 s"):             {Busy, busy(Reading{Queue: 200, QueueCapacity: 200, RetryAfter: 2800 * time.Millisecond})},
 		"Busy: more knock than can be let in; " + toldTo("1 s"): {Busy, busy(Reading{Queue: 60, QueueCapacity: 200, RetryAfter: time.Millisecond})},
-		"The store is away. Newcomers are told to come back, who is inside plays on: 5 players.": {
+		"The store is away. Newcomers are told to come back, who is inside plays on. 5 players inside.": {
 			StoreAway, Reading{Players: 5, CircuitOpen: true}},
 	} {
 		earlier := sampled{at: time.Now()}

@@ -15,16 +15,22 @@ async function post(path, body) {
   return answer;
 }
 
-function confirmed(title, text, verb) {
+// closing is done when the last question has been answered.
+let closing = Promise.resolve();
+
+async function confirmed(title, text, verb) {
   const dialog = document.getElementById("confirm");
+  await closing; // a question that was closed a moment ago must not answer this one
   document.getElementById("confirm-title").textContent = title;
   document.getElementById("confirm-text").textContent = text;
   document.getElementById("confirm-yes").textContent = verb;
   dialog.returnValue = "no";
   dialog.showModal();
-  return new Promise((resolve) => {
+  const answer = new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });
+  closing = answer;
+  return answer;
 }
 
 function paragraph(text, className) {

@@ -117,7 +117,7 @@ function showMetrics(now) {
 }
 
 const words = {
-  "server-busy": "World full", "bad-credentials": "Wrong name or password", "username-taken": "Name taken",
+  "server-busy": "Told to come back", "bad-credentials": "Wrong name or password", "username-taken": "Name taken",
   "already-logged-in": "Already logged in", "missing-credentials": "Malformed", "wrong-zone": "Sent to another node",
   "internal-error": "Internal error", "request-expired": "Expired in the queue",
 };

@@ -179,7 +179,8 @@ export class Channel {
     const now = performance.now();
     if (now - this.heardAt > SILENCE) return this.closed(1006, "");
     const gap = now - this.sentAt;
-    if (!this.open || gap < (this.unsent ? INTENT_GAP : HEARTBEAT)) return;
+    // Between the node's goodbye and the event that tells of it, there is nobody to send to.
+    if (!this.open || socket.readyState !== WebSocket.OPEN || gap < (this.unsent ? INTENT_GAP : HEARTBEAT)) return;
     this.seq = following(this.seq);
     socket.send(encodeIntent({ seq: this.seq, ack: this.ack, ...this.wish, target: 0n }));
     this.unsent = false;

@@ -51,7 +51,7 @@ export class Door {
     const username = this.username.value;
     try {
       const session = await authenticate(
-        { send: (c, signal) => enter(kind, c, signal), onWait: (w) => this.wait(w), signal: attempt.signal },
+        { send: (c, signal) => enter(kind, c, signal), onWait: (w) => this.wait(w, takeover), signal: attempt.signal },
         { username, password: this.password.value, ...(takeover ? { takeover } : {}) },
       );
       this.password.value = "";
@@ -75,8 +75,9 @@ export class Door {
   }
 
   /** Counts down a pause before another try. */
-  private wait(w: Wait): void {
+  private wait(w: Wait, takeover: boolean): void {
     clearInterval(this.countdown);
+    if (takeover && w.retry === 1) return this.show("Ending the other session…"); // the node has to save it first
     const until = performance.now() + w.delay;
     const tick = (): void => setText(this.status, waiting(w, until - performance.now()));
     this.show(waiting(w, w.delay));

@@ -48,6 +48,8 @@ class Clock {
 class Socket {
   static all: Socket[] = [];
   sent: (string | Uint8Array)[] = [];
+  static readonly OPEN = 1;
+  readyState = Socket.OPEN;
   isClosed = false;
   onopen: (() => void) | null = null;
   onmessage: ((e: { data: unknown }) => void) | null = null;
