@@ -91,18 +91,26 @@ func (o *orders) serve(mux *http.ServeMux) {
 	mux.HandleFunc("POST /sessions/end", func(w http.ResponseWriter, r *http.Request) {
 		o.named(w, r, func(ctx context.Context, name string) (any, error) {
 			ended, err := o.actions.EndSession(ctx, name)
-			o.logger.Warn("the operator has asked for the end of a session", "player", name, "from", origin(r).Addr(),
-				"outcome", ended, "error", err)
+			o.note(slog.LevelWarn, "the operator has asked for the end of a session", err, "player", name, "from", origin(r).Addr(),
+				"outcome", ended)
 			return map[string]Ended{"outcome": ended}, err
 		})
 	})
 	mux.HandleFunc("POST /accounts/lookup", func(w http.ResponseWriter, r *http.Request) {
 		o.named(w, r, func(ctx context.Context, name string) (any, error) {
 			player, err := o.actions.Lookup(ctx, name)
-			o.logger.Info("the operator has looked up an account", "player", name, "from", origin(r).Addr(), "error", err)
+			o.note(slog.LevelInfo, "the operator has looked up an account", err, "player", name, "from", origin(r).Addr())
 			return player, err
 		})
 	})
+}
+
+// note logs what somebody has asked for, and the error if that has failed.
+func (o *orders) note(level slog.Level, what string, err error, attrs ...any) {
+	if err != nil {
+		attrs = append(attrs, "error", err)
+	}
+	o.logger.Log(context.Background(), level, what, attrs...)
 }
 
 // isJSON reports whether a request says so of its body, and answers it otherwise. A form of another site cannot, nor can

@@ -36,6 +36,9 @@ type Config struct {
 	Token *Token
 	// TLS says that the listener speaks it, so that cookies are sent over nothing else.
 	TLS bool
+	// Hold, if not nil, is called with the context of each request that is let through to more than the login form and the
+	// probes: its connection must not be closed to make room for another, however long the answer takes.
+	Hold func(context.Context)
 	// Logger hears of metrics that could not be collected, and of all that operators do; nil means [slog.Default].
 	Logger *slog.Logger
 }
@@ -67,8 +70,8 @@ type Dashboard struct {
 //	                    what it can do, see [Actions]; JSON in and out
 //	/login, /logout     for browsers, where there is a token; others send it as "Authorization: Bearer TOKEN"
 //
-// Requests that a browser makes for the page of another site change nothing. Without a token those are refused whose host
-// is a name other than localhost.
+// Requests that a browser makes for the page of another site are refused, but for following a link to / and /login.
+// Without a token those are refused whose host is a name other than localhost.
 func New(cfg Config) http.Handler {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -97,7 +100,7 @@ func New(cfg Config) http.Handler {
 		mux.Handle("GET /events", newEvents(d.History, about))
 		(&orders{d.Actions, cfg.Logger}).serve(mux)
 	}
-	return newGuard(mux, cfg.Token, logins)
+	return newGuard(mux, cfg.Token, logins, cfg.Hold)
 }
 
 func (s Sections) serve(w http.ResponseWriter, _ *http.Request) {

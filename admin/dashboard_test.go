@@ -17,7 +17,7 @@ func withDashboard(t *testing.T) (admin.Config, *asked) {
 	t.Helper()
 	cfg, log := config(), new(asked)
 	cfg.Dashboard = &admin.Dashboard{
-		History: admin.NewHistory(func() admin.Reading { return admin.Reading{} }),
+		History: admin.NewHistory(func() admin.Reading { return admin.Reading{} }, nil),
 		About:   admin.About{Name: "127.0.0.1:1", Run: "first"},
 		Actions: admin.Actions{
 			Drain: func() { log.drains++ },
@@ -209,9 +209,39 @@ func TestOtherSites(t *testing.T) {
 	}
 }
 
+// Nor does the page of another site get anything, however it asks; a link to the page may be followed.
+func TestOtherSitesRead(t *testing.T) {
+	cfg, _ := withDashboard(t)
+	h := admin.New(cfg)
+	link := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
+	for _, site := range []string{"cross-site", "same-site"} {
+		for _, path := range []string{"/", "/login", "/metrics", "/events", "/debug/pprof/trace?seconds=0.001", "/healthz", "/style.css"} {
+			for how, c := range map[string]struct {
+				headers []string
+				allowed bool
+			}{
+				"script": {[]string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "script"}, false},
+				"frame":  {[]string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, false},
+				"fetch":  {[]string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, false},
+				"link":   {link, path == "/" || path == "/login"},
+			} {
+				w := do(h, "GET", path, "", append(c.headers, "Sec-Fetch-Site", site)...)
+				if (w.Code != http.StatusForbidden) != c.allowed {
+					t.Errorf("%s, %s: GET %s = %d", site, how, path, w.Code)
+				}
+			}
+		}
+	}
+	for _, site := range []string{"same-origin", "none", ""} {
+		if w := do(h, "GET", "/metrics", "", "Sec-Fetch-Site", site, "Sec-Fetch-Mode", "cors"); w.Code != 200 {
+			t.Errorf("%q: %d", site, w.Code)
+		}
+	}
+}
+
 // Who did what, to whom, is in the log.
 func TestActionsAreLogged(t *testing.T) {
-	cfg, _ := withDashboard(t)
+	cfg, asked := withDashboard(t)
 	var log strings.Builder
 	cfg.Logger = textLog(&log)
 	h := admin.New(cfg)
@@ -222,5 +252,13 @@ func TestActionsAreLogged(t *testing.T) {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("no %q in the log:\n%s", want, log.String())
 		}
+	}
+	if strings.Contains(log.String(), "error=") {
+		t.Errorf("an error where there was none:\n%s", log.String())
+	}
+	asked.err = rushgate.ErrUnavailable
+	do(h, "POST", "/sessions/end", `{"name":"alice"}`, "Content-Type", "application/json")
+	if !strings.Contains(log.String(), "error=") {
+		t.Errorf("no error in the log:\n%s", log.String())
 	}
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net"
@@ -23,26 +24,52 @@ type guard struct {
 	next   http.Handler
 	token  *Token // nil: whoever reaches the listener on loopback is the operator
 	logins *logins
+	hold   func(context.Context) // see Config; may be nil
 }
 
-func newGuard(next http.Handler, token *Token, logins *logins) http.Handler {
-	// Requests of other sites' pages are refused before anything else is looked at.
-	return http.NewCrossOriginProtection().Handler(&guard{next: next, token: token, logins: logins})
+func newGuard(next http.Handler, token *Token, logins *logins, hold func(context.Context)) http.Handler {
+	// What would change something is refused here for other sites' pages, also those of browsers too old to say more than
+	// the origin; the rest in foreign.
+	return http.NewCrossOriginProtection().Handler(&guard{next: next, token: token, logins: logins, hold: hold})
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	switch {
+	case foreign(r):
+		http.Error(w, "this is not for the pages of other sites", http.StatusForbidden)
 	case open(r.URL.Path):
 		g.next.ServeHTTP(w, r)
 	case g.token == nil && !local(r.Host):
 		// A name could be one that leads a browser here from somebody else's page (DNS rebinding).
 		http.Error(w, "without a token the host has to be an address or localhost", http.StatusMisdirectedRequest)
-	case g.token == nil || public(r.URL.Path) || g.logins.valid(r):
+	case public(r.URL.Path):
 		g.next.ServeHTTP(w, r)
+	case g.token == nil:
+		g.through(w, r)
 	default:
-		g.authorize(w, r)
+		g.authenticate(w, r)
 	}
+}
+
+// through has a request of the operator answered.
+func (g *guard) through(w http.ResponseWriter, r *http.Request) {
+	if g.hold != nil {
+		g.hold(r.Context())
+	}
+	g.next.ServeHTTP(w, r)
+}
+
+// foreign reports whether a browser makes a request for the page of another site (W3C Fetch Metadata, section 2). Such a
+// page cannot read the answers, but it could have the node take profiles. Following a link to the page is another matter.
+func foreign(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none": // not a browser, an old one, the page itself, or the operator's own doing
+		return false
+	}
+	h, path := r.Header, r.URL.Path
+	followed := h.Get("Sec-Fetch-Mode") == "navigate" && h.Get("Sec-Fetch-Dest") == "document"
+	return !followed || path != "/" && path != "/login"
 }
 
 func setHeaders(h http.Header) {
@@ -68,6 +95,19 @@ func local(host string) bool {
 	return err == nil
 }
 
+// authenticate lets through who is logged in, and no longer than that lasts, or has the token.
+func (g *guard) authenticate(w http.ResponseWriter, r *http.Request) {
+	session, ok := g.logins.session(r)
+	if !ok {
+		g.authorize(w, r)
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(session, cancel)()
+	g.through(w, r.WithContext(ctx))
+}
+
 // authorize looks for the token in the header Authorization (RFC 6750). A browser that has not logged in is sent to do so.
 func (g *guard) authorize(w http.ResponseWriter, r *http.Request) {
 	scheme, presented, ok := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -87,7 +127,7 @@ func (g *guard) authorize(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		http.Error(w, "that is not the token", http.StatusUnauthorized)
 	default:
-		g.next.ServeHTTP(w, r)
+		g.through(w, r)
 	}
 }
 

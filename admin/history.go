@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ const (
 // many goroutines.
 type History struct {
 	read func() Reading
+	ping func(context.Context) error
 
 	mu      sync.Mutex
 	ring    [HistoryLength]json.RawMessage // points, that of sample n at n modulo the length
@@ -29,10 +31,11 @@ type History struct {
 	loop                sync.WaitGroup
 }
 
-// NewHistory returns a history of what read returns, which is called once in a [SampleInterval], by one goroutine. It has
-// yet to be started.
-func NewHistory(read func() Reading) *History {
-	return &History{read: read, changed: make(chan struct{}), quit: make(chan struct{})}
+// NewHistory returns a history of what read returns, which is called once in a [SampleInterval], by one goroutine. ping
+// returns nil if the store answers, and heeds its context; it is called at most as often, from when calls of the store have
+// failed until it answers. The history has yet to be started.
+func NewHistory(read func() Reading, ping func(context.Context) error) *History {
+	return &History{read: read, ping: ping, changed: make(chan struct{}), quit: make(chan struct{})}
 }
 
 // Start begins to take samples. It is idempotent; starting a stopped history does nothing.
@@ -53,18 +56,34 @@ func (h *History) Stop() {
 func (h *History) run() {
 	ticker := time.NewTicker(SampleInterval)
 	defer ticker.Stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var asked chan error // has the answer to the ping under way; nil: there is none
 	earlier := sampled{reading: h.read(), at: time.Now()}
 	for {
 		select {
+		case err := <-asked:
+			asked = nil
+			earlier.away = err != nil
 		case <-ticker.C:
 			now := sampled{reading: h.read(), at: time.Now()}
 			sample := now.since(&earlier)
 			h.add(&sample)
 			earlier = now
+			if now.away && asked == nil {
+				asked = make(chan error, 1)
+				h.loop.Go(func() { asked <- h.askStore(ctx) })
+			}
 		case <-h.quit:
 			return
 		}
 	}
+}
+
+func (h *History) askStore(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	return h.ping(ctx)
 }
 
 func (h *History) add(s *Sample) {

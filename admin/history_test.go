@@ -16,7 +16,7 @@ func TestHistoryKeepsFifteenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var reads atomic.Int64
-		h := NewHistory(func() Reading { return Reading{Players: int(reads.Add(1)) - 1} })
+		h := NewHistory(func() Reading { return Reading{Players: int(reads.Add(1)) - 1} }, nil)
 		h.Start()
 		h.Start()
 		for _, after := range []int{0, 1, 2, 899, 900, 901, 1000, 2750} {
@@ -49,7 +49,7 @@ func TestHistoryKeepsFifteenMinutes(t *testing.T) {
 // Who comes back gets what has been missed, or everything that is kept if that is too long ago or was never true.
 func TestHistoryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := NewHistory(func() Reading { return Reading{} })
+		h := NewHistory(func() Reading { return Reading{} }, nil)
 		h.Start()
 		defer h.Stop()
 		time.Sleep(1000*time.Second + time.Millisecond)
@@ -62,7 +62,7 @@ func TestHistoryAfter(t *testing.T) {
 }
 
 func TestStoppedHistory(t *testing.T) {
-	h := NewHistory(func() Reading { t.Error("read"); return Reading{} })
+	h := NewHistory(func() Reading { t.Error("read"); return Reading{} }, nil)
 	h.Stop()
 	h.Start()
 	h.Stop()
@@ -77,7 +77,7 @@ func TestFiguresOfAnInterval(t *testing.T) {
 			r := *total.Load()
 			r.Wait, r.Lateness = wait.Detailed(), lateness.Detailed()
 			return r
-		})
+		}, nil)
 		wait.RecordN(time.Minute, 1000) // all before the first sample
 		lateness.RecordN(time.Second, 1000)
 		total.Store(&Reading{Admitted: 1_000_000, StoreCalls: 5, StoreTime: time.Hour})
@@ -177,7 +177,7 @@ func TestStatesLast(t *testing.T) {
 		what          string
 		calls, errors int64
 		want          State
-	}{{"some fail", 10, 9, Open}, {"all fail", 3, 3, StoreAway}, {"no calls", 0, 0, StoreAway}, {"one is answered", 5, 4, Open}} {
+	}{{"some fail", 10, 9, Open}, {"all fail", 3, 3, StoreAway}, {"no calls", 0, 0, StoreAway}, {"one is given up", 5, 4, StoreAway}} {
 		got := step(func(r *Reading) { r.StoreCalls += c.calls; r.StoreErrors += c.errors })
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)

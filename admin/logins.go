@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"net/http"
@@ -15,7 +16,7 @@ const (
 	loginLasts = 12 * time.Hour
 	// maxLogins is how many browsers may be logged in; the one that has been for longest makes room for the next.
 	maxLogins = 64
-	// maxFailures wrong tokens from one address within failureWindow are heard, further ones are not.
+	// maxFailures wrong tokens from one address within failureWindow are called wrong; further ones are told to wait.
 	maxFailures   = 10
 	failureWindow = time.Minute
 	// maxAddresses is how many addresses with failures are remembered.
@@ -27,8 +28,15 @@ type logins struct {
 	secure bool // cookies go over TLS only
 
 	mu       sync.Mutex
-	sessions map[[sha256.Size]byte]time.Time // when they end, by the hash of what the cookie holds
+	sessions map[[sha256.Size]byte]session // by the hash of what the cookie holds
 	failures map[netip.Prefix]failures
+}
+
+// session is a browser that is logged in. What it has begun ends with it.
+type session struct {
+	ctx    context.Context // ends when the session does
+	cancel context.CancelFunc
+	ends   time.Time
 }
 
 // failures are those of an address since a moment.
@@ -39,26 +47,27 @@ type failures struct {
 
 func newLogins(secure bool) *logins {
 	return &logins{
-		secure: secure, sessions: make(map[[sha256.Size]byte]time.Time), failures: make(map[netip.Prefix]failures),
+		secure: secure, sessions: make(map[[sha256.Size]byte]session), failures: make(map[netip.Prefix]failures),
 	}
 }
 
-// try compares what somebody presents with the token, unless their address has failed too often: then it returns how long
-// it will not be listened to.
+// try compares what somebody presents with the token. If it is not that, and their address has failed too often, it
+// returns how long they are told to wait. The token itself is always heard: who fails from an address that the operator
+// shares must not keep the operator out, and it is too long to be guessed.
 func (l *logins) try(token *Token, presented string, r *http.Request) (wait time.Duration, right bool) {
 	from, now := origin(r), time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if token.matches(presented) {
+		delete(l.failures, from)
+		return 0, true
+	}
 	f := l.failures[from]
 	if now.Sub(f.since) >= failureWindow {
 		f = failures{since: now}
 	}
 	if f.count >= maxFailures {
 		return f.since.Add(failureWindow).Sub(now), false
-	}
-	if token.matches(presented) {
-		delete(l.failures, from)
-		return 0, true
 	}
 	f.count++
 	if _, known := l.failures[from]; !known && len(l.failures) >= maxAddresses {
@@ -105,42 +114,58 @@ func (l *logins) begin(w http.ResponseWriter, r *http.Request) {
 	for len(l.sessions) >= maxLogins {
 		l.dropOldest()
 	}
-	l.sessions[sha256.Sum256([]byte(id))] = now.Add(loginLasts)
+	s := session{ends: now.Add(loginLasts)}
+	s.ctx, s.cancel = context.WithDeadline(context.Background(), s.ends)
+	l.sessions[sha256.Sum256([]byte(id))] = s
 	http.SetCookie(w, l.cookie(r, id, int(loginLasts/time.Second)))
 }
 
 func (l *logins) dropOldest() {
 	var oldest [sha256.Size]byte
 	var ends time.Time
-	for key, at := range l.sessions {
-		if ends.IsZero() || at.Before(ends) {
-			oldest, ends = key, at
+	for key, s := range l.sessions {
+		if ends.IsZero() || s.ends.Before(ends) {
+			oldest, ends = key, s.ends
 		}
 	}
-	delete(l.sessions, oldest)
+	l.drop(oldest)
+}
+
+// drop ends a session, if there is one of that key. The caller has the lock.
+func (l *logins) drop(key [sha256.Size]byte) {
+	if s, ok := l.sessions[key]; ok {
+		s.cancel()
+		delete(l.sessions, key)
+	}
 }
 
 // valid reports whether a request comes from a browser that is logged in.
 func (l *logins) valid(r *http.Request) bool {
+	_, ok := l.session(r)
+	return ok
+}
+
+// session returns a context that ends with the session of the browser that a request comes from, if it is logged in.
+func (l *logins) session(r *http.Request) (context.Context, bool) {
 	key, ok := l.key(r)
 	if !ok {
-		return false
+		return nil, false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ends, ok := l.sessions[key]
-	if ok && !time.Now().Before(ends) {
-		delete(l.sessions, key)
-		return false
+	s, ok := l.sessions[key]
+	if ok && !time.Now().Before(s.ends) {
+		l.drop(key)
+		return nil, false
 	}
-	return ok
+	return s.ctx, ok
 }
 
 // end logs a browser out.
 func (l *logins) end(w http.ResponseWriter, r *http.Request) {
 	if key, ok := l.key(r); ok {
 		l.mu.Lock()
-		delete(l.sessions, key)
+		l.drop(key)
 		l.mu.Unlock()
 	}
 	http.SetCookie(w, l.cookie(r, "", -1))

@@ -78,10 +78,10 @@ type Sample struct {
 	Lateness Interval `json:"lateness"`
 
 	CircuitOpen bool    `json:"circuit_open"`
-	StoreAway   bool    `json:"store_away"` // its circuit is open, or every call of late has failed
+	StoreAway   bool    `json:"store_away"` // its circuit is open, or calls have failed and no ping has been answered since
 	StoreCalls  Count   `json:"store_calls"`
 	StoreErrors Count   `json:"store_errors"`
-	StoreMS     float64 `json:"store_ms"` // mean time of a call in the interval, or of the last one that had any
+	StoreMS     float64 `json:"store_ms"` // mean time of a call in the interval, or in the last one of whose calls most succeeded
 	Unsaved     int     `json:"unsaved"`
 
 	CPU        float64 `json:"cpu_cores"` // cores kept busy in the interval
@@ -133,7 +133,7 @@ type sampled struct {
 	reading  Reading
 	at       time.Time
 	storeMS  float64
-	away     bool      // whether the last calls of the store have failed
+	away     bool      // all calls of the store in an interval have failed, and it has answered no ping since
 	lastBusy time.Time // when somebody was last found to have been refused
 }
 
@@ -163,11 +163,13 @@ func (s *sampled) since(earlier *sampled) Sample {
 		out.Failed.PerSecond = rounded(out.Failed.PerSecond + c.PerSecond)
 	}
 	s.storeMS, s.away = earlier.storeMS, earlier.away
-	if calls := now.StoreCalls - before.StoreCalls; calls > 0 {
+	calls, failed := now.StoreCalls-before.StoreCalls, now.StoreErrors-before.StoreErrors
+	if calls > 2*failed { // how long it takes to be refused says nothing about the store
 		mean := (now.StoreTime - before.StoreTime) / time.Duration(calls)
 		s.storeMS = float64(mean.Microseconds()) / 1000
-		s.away = now.StoreErrors-before.StoreErrors >= calls
 	}
+	// That not all calls fail does not end it: some were given up by their callers.
+	s.away = s.away || calls > 0 && failed >= calls
 	out.StoreMS, out.StoreAway = s.storeMS, s.away || now.CircuitOpen
 	s.lastBusy = earlier.lastBusy
 	if now.Busy > before.Busy {

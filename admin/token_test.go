@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -111,6 +112,30 @@ func TestBearer(t *testing.T) {
 	}
 }
 
+// The connection of a request is kept for who may make it, and for nobody else.
+func TestHold(t *testing.T) {
+	cfg, _ := withDashboard(t)
+	token, err := admin.LoadToken(tokenFile(t, secret, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := 0
+	cfg.Hold = func(context.Context) { held++ }
+	for path, c := range map[string]struct {
+		token  *admin.Token
+		bearer string
+		want   int
+	}{
+		"/metrics": {nil, "", 1}, "/healthz": {nil, "", 0}, "/login": {token, secret, 0},
+		"/debug/pprof/trace?seconds=0.001": {token, secret, 1}, "/events": {token, "guess", 0}, "/": {token, "", 0},
+	} {
+		held, cfg.Token = 0, c.token
+		if do(admin.New(cfg), "GET", path, "", "Authorization", "Bearer "+c.bearer); held != c.want {
+			t.Errorf("GET %s: held %d times, want %d", path, held, c.want)
+		}
+	}
+}
+
 func login(h http.Handler, token string) *httptest.ResponseRecorder {
 	return do(h, "POST", "/login", "token="+token, "Content-Type", "application/x-www-form-urlencoded")
 }
@@ -188,21 +213,24 @@ func TestLoginsAreBounded(t *testing.T) {
 	})
 }
 
-// After ten wrong tokens in a minute an address is not listened to, even with the right one; others and who is logged in are.
+// After ten wrong tokens in a minute an address is told to wait. Who has the right one never is, also not from there.
 func TestGuessing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := guarded(t)
 		in := cookie(t, login(h, secret))
-		for i := range 10 {
-			if i%2 == 0 {
-				login(h, "guess")
-			} else {
-				do(h, "GET", "/metrics", "", "Authorization", "Bearer guess")
+		guess := func() {
+			for i := range 10 {
+				if i%2 == 0 {
+					login(h, "guess")
+				} else {
+					do(h, "GET", "/metrics", "", "Authorization", "Bearer guess")
+				}
 			}
 		}
+		guess()
 		time.Sleep(59 * time.Second)
 		for _, w := range []*httptest.ResponseRecorder{
-			login(h, secret), do(h, "GET", "/metrics", "", "Authorization", "Bearer "+secret),
+			login(h, "guess"), do(h, "GET", "/metrics", "", "Authorization", "Bearer guess"),
 		} {
 			if after, _ := strconv.Atoi(w.Header().Get("Retry-After")); w.Code != 429 || after != 1 {
 				t.Errorf("%d, retry after %d", w.Code, after)
@@ -219,8 +247,16 @@ func TestGuessing(t *testing.T) {
 			t.Errorf("from another address: %d", w.Code)
 		}
 		time.Sleep(time.Second)
-		if w := login(h, secret); w.Code != 303 {
+		if w := login(h, "guess"); w.Code != 401 {
 			t.Errorf("a minute later: %d", w.Code)
+		}
+		guess()
+		if w := do(h, "GET", "/metrics", "", "Authorization", "Bearer "+secret); w.Code != 200 {
+			t.Errorf("the token, from an address that has failed: %d", w.Code)
+		}
+		guess()
+		if w := login(h, secret); w.Code != 303 {
+			t.Errorf("the login, from an address that has failed: %d", w.Code)
 		}
 	})
 }

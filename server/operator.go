@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -13,9 +14,14 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/admin"
+	"github.com/rushgate/rushgate/api"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/realm"
 )
+
+// maxAdminConns is how many connections to the operator's listener may be open at once; those that wait for no answer
+// make room for the next.
+const maxAdminConns = 64
 
 // desk is where the operator sits: what is shown there, what can be done there, and who may sit down.
 type desk struct {
@@ -54,7 +60,7 @@ func (s *Server) newDesk(
 	instance rushgate.Instance, store rushgate.Store, token *admin.Token, nodeTLS *tls.Config,
 ) (*desk, error) {
 	d := &desk{Server: s, instance: instance, token: token, started: time.Now(), drain: make(chan struct{})}
-	d.history = admin.NewHistory(d.read)
+	d.history = admin.NewHistory(d.read, s.store.Ping)
 	if teller, ok := store.(leaseTeller); ok {
 		d.leasedUntil = teller.LeasedUntil
 	}
@@ -89,6 +95,26 @@ func (c Config) validateAdmin() error {
 			"or TLS for players, whose certificate then serves both", c.AdminAddr))
 	}
 	return errors.Join(errs...)
+}
+
+// newServer returns the operator's HTTP server. Its connections are so few that they fit into what the front door leaves
+// of the files that a process may open.
+func (d *desk) newServer(sections admin.Sections) *http.Server {
+	srv := &http.Server{
+		Handler: admin.New(admin.Config{
+			Sections: sections, Metrics: d.metrics, Draining: d.draining.Load, Ping: d.store.Ping, Logger: d.cfg.Logger,
+			Dashboard: d.dashboard(), Token: d.token, TLS: d.tls != nil, Hold: api.HoldConn,
+		}),
+		TLSConfig:         d.tls,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 8 << 10,
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: 32},
+		// Broken handshakes and the like: an outsider decides how many there are.
+		ErrorLog: slog.NewLogLogger(d.cfg.Logger.Handler(), slog.LevelDebug),
+	}
+	api.LimitConns(srv, maxAdminConns)
+	return srv
 }
 
 // serve serves the operator until the server is shut down.

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -220,15 +219,7 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 		s.cfg.Logger.Warn("the limit on open files allows fewer connections than configured", "configured", s.cfg.MaxConns, "allowed", conns)
 	}
 	s.front = api.NewServer(api.New(door), conns, tlsConfig, s.cfg.Logger)
-	s.operator = &http.Server{
-		Handler: admin.New(admin.Config{
-			Sections: sections, Metrics: s.metrics, Draining: s.draining.Load, Ping: s.store.Ping, Logger: s.cfg.Logger,
-			Dashboard: s.desk.dashboard(), Token: s.desk.token, TLS: s.desk.tls != nil,
-		}),
-		TLSConfig:   s.desk.tls,
-		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
-		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
-	}
+	s.operator = s.desk.newServer(sections)
 	s.serving.Go(func() {
 		if tlsConfig != nil {
 			s.report("HTTPS", s.front.ServeTLS(front, "", ""))
@@ -267,7 +258,6 @@ func (s *Server) stop() error {
 	// Whatever the queue has taken, saving gets its share.
 	saving, cancel := context.WithTimeout(context.Background(), max(time.Until(deadline), s.cfg.DrainTimeout/4))
 	defer cancel()
-	s.browsers.Drain()
 	err := s.realm.Stop(saving)
 	s.desk.history.Stop() // and with it the streams to those who look on, which the shutdown would wait for
 	// Answers under way still go out; connections that are idle do not count.

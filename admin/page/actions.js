@@ -104,6 +104,8 @@ async function endSession(player, button) {
     result = paragraph(error.message, "problem");
   }
   await find(player.name, result);
+  result.tabIndex = -1; // the button that had the focus is gone
+  result.focus();
 }
 
 // find shows what there is to see of a player, and beneath it what has come of the last action.
