@@ -8,7 +8,7 @@ FUZZTIME      ?= 1000x
 # Package and target of every fuzz test; `make unit` fails if one is missing here.
 FUZZ = .:FuzzLoginName ./api:FuzzParseCredentials ./browser:FuzzParseGreeting ./client:FuzzAnswer ./internal/pbkdf2x:FuzzDerive ./legacy:FuzzParse ./legacy:FuzzRecord ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken \
 	./netcode:FuzzPacket ./netcode:FuzzPrivateToken ./netcode:FuzzRequest ./password:FuzzParseHash ./password:FuzzParsePepper \
-	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./server:FuzzParseKeys ./world:FuzzParseDefinition ./world:FuzzEnterData
+	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./server:FuzzParseKeys ./stress:FuzzReadReport ./stress/page:FuzzWrite ./stress/adapter:FuzzServerAnswers ./world:FuzzParseDefinition ./world:FuzzEnterData
 
 .PHONY: help
 help: ## list the targets

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/rushgate/rushgate"
 )
 
 // scrapesAtOnce bounds how many scrapes are answered at the same time; further ones are refused.
@@ -31,6 +33,8 @@ type Config struct {
 	Ping func(context.Context) error
 	// Dashboard is the page; nil: there is none.
 	Dashboard *Dashboard
+	// Store is where accounts are deleted; nil: they cannot be.
+	Store rushgate.Store
 	// Token has to be shown with every request but those for health and readiness; nil: whoever reaches the listener, which
 	// must be on loopback, is the operator.
 	Token *Token
@@ -62,6 +66,9 @@ type Dashboard struct {
 //	GET /metrics.json   the same figures, and some more, as JSON
 //	/debug/pprof/       profiles, see package net/http/pprof; without the command line, which may hold a password
 //
+//	POST /accounts/delete
+//	                    deletes accounts, see [DeleteAccounts]; with a store
+//
 // and, with a dashboard:
 //
 //	GET /               the page
@@ -91,6 +98,9 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
+	if cfg.Store != nil {
+		mux.Handle("POST /accounts/delete", DeleteAccounts(cfg.Store, cfg.Logger))
+	}
 	logins := newLogins(cfg.TLS)
 	if d := cfg.Dashboard; d != nil {
 		servePage(mux)

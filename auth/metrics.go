@@ -80,7 +80,7 @@ func (p *Pool) Stats() Stats {
 			Rehashed: m.rehashed.Load(),
 		},
 		Limiter: p.cfg.Limiter.Stats(), Depth: p.queue.Len(), Capacity: p.queue.Cap(), Workers: p.cfg.Workers,
-		Wait: m.wait.Summary(), Load: m.load.Summary(), Derive: m.derive.Summary(), Commit: m.commit.Summary(),
+		Wait: m.wait.Detailed(), Load: m.load.Detailed(), Derive: m.derive.Detailed(), Commit: m.commit.Detailed(),
 		BatchSize: make(map[int]int64),
 		DrainRate: p.rate.PerSecond(),
 		HashMS:    p.cfg.HashTime.Seconds() * 1000,

@@ -22,7 +22,7 @@
 // [Session.Connect] opens the connection over which the game is played: [Realtime.SendIntent] says what the player wants,
 // [Realtime.Views] and [Realtime.Latest] show the world, [Interpolate] moves things smoothly between two views. A
 // connection that is lost is made again without the game's doing, for as long as the session lasts; [Realtime.Events]
-// tells of it.
+// tells of it. Where a network lets no UDP through, [RealtimeOptions].WebSocket takes the road of browsers.
 //
 // # Errors
 //
@@ -163,7 +163,11 @@ func parseBase(s string) (string, error) {
 
 // CloseIdleConnections closes the connections that no request is using. The client remains usable.
 func (c *Client) CloseIdleConnections() {
-	if t, ok := c.opts.Transport.(interface{ CloseIdleConnections() }); ok {
+	closeIdle(c.opts.Transport)
+}
+
+func closeIdle(transport http.RoundTripper) {
+	if t, ok := transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/netcode"
 	"github.com/rushgate/rushgate/protocol"
 )
 
@@ -20,7 +19,7 @@ type intents struct {
 	gap time.Duration // between two datagrams at least
 
 	mu     sync.Mutex
-	conn   *netcode.Client // nil: none
+	conn   connection // nil: none
 	closed bool
 	newest rushgate.Intent
 	number uint32 // of the newest intent or message
@@ -101,7 +100,7 @@ func (s *intents) fire() {
 }
 
 // attach begins to send on a connection that has delivered nothing yet. It returns false after close.
-func (s *intents) attach(conn *netcode.Client) bool {
+func (s *intents) attach(conn connection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

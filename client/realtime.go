@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -26,14 +27,34 @@ const (
 // eventQueue is how many events wait for a game that does not look at them.
 const eventQueue = 16
 
-// ErrConnected refuses a second realtime connection of one session: the server would end the first for it.
-var ErrConnected = errors.New("the session has a realtime connection already")
+var (
+	// ErrConnected refuses a second realtime connection of one session: the server would end the first for it.
+	ErrConnected = errors.New("the session has a realtime connection already")
+	// ErrReplaced ends a realtime connection over a WebSocket in whose place another program has connected with the
+	// same session. To connect again would end that one in turn.
+	ErrReplaced = errors.New("the session is connected elsewhere")
+)
+
+// connection is a realtime connection that stands: a [*netcode.Client] or a [*webSocket]. One goroutine reads; Write and
+// Close may be called from any, and do not wait for the network for long.
+type connection interface {
+	Read(buf []byte) (int, error) // an error is final
+	Write(message []byte) error
+	Close() error // never fails, and is idempotent
+}
 
 // RealtimeOptions are the settings of a realtime connection. The zero value of each field selects its default.
 type RealtimeOptions struct {
 	// Dial makes the socket for an address of the server, as in [netcode.ClientOptions]. Default: a connected UDP
-	// socket.
+	// socket. A WebSocket does not use it.
 	Dial func(ctx context.Context, server netip.AddrPort) (net.Conn, error)
+	// WebSocket has the game played over a WebSocket to the address of the server's HTTP interface rather than over
+	// UDP: in networks that block UDP, and to test the road that browsers take. Where packets get lost, it is slower.
+	WebSocket bool
+	// Transport carries the opening handshake of a WebSocket, and decides over which connection it then goes: its
+	// answer to a status of 101 must have a body that can be written to, as that of [http.Transport] has. Redirects are
+	// not followed. Default: [Options].Transport of the session's client.
+	Transport http.RoundTripper
 	// IntentRate is how many intents are sent per second at most, 1 to [MaxIntentRate]. Default [DefaultIntentRate].
 	IntentRate int
 	// OnSnapshot, if set, takes the place of views, which are then never built: it is called with each new snapshot
@@ -85,14 +106,16 @@ type realtimeCounters struct {
 // Connect opens the session's realtime connection. ctx bounds the connecting, not the connection.
 //
 // One session has one such connection at a time; while it lasts, another Connect fails with [ErrConnected]. It keeps
-// the session open without any other call, and moves [Session.ExpiresAt]. When the connection is lost, the Realtime connects again by itself.
+// the session open without any other call, and moves [Session.ExpiresAt]. When the connection is lost, the Realtime
+// connects again by itself.
 //
-// Errors of the realtime transport wrap a [netcode.StateError]: a server that is full matches
+// Errors of UDP wrap a [netcode.StateError]: a server that is full matches
 // netcode.StateError{State: netcode.StateDenied}, and one that cannot be reached by UDP, perhaps for a firewall on the
-// way, matches the state StateRequestTimedOut. A server without a realtime channel is [ErrNoChannel], a session that has
-// ended [rushgate.BadCredentials]. A server that has no time for it now, or of which too many connections were asked
-// ([rushgate.RateLimited]), says when to come back: [rushgate.Refusal].RetryAfter. Connect tries once and may be called
-// again; an answer over HTTP has 5 s to come.
+// way, matches the state StateRequestTimedOut; [RealtimeOptions].WebSocket may help there. A server without a realtime
+// channel is [ErrNoChannel], a session that has ended [rushgate.BadCredentials]. A server that has no time for it now,
+// or of which too many connections were asked ([rushgate.RateLimited]), says when to come back:
+// [rushgate.Refusal].RetryAfter. Connect tries once and may be called again; an answer over HTTP, and the first message
+// over a WebSocket, has 5 s to come.
 func (s Session) Connect(ctx context.Context, opts RealtimeOptions) (*Realtime, error) {
 	if opts.IntentRate == 0 {
 		opts.IntentRate = DefaultIntentRate
@@ -121,18 +144,20 @@ func (s Session) Connect(ctx context.Context, opts RealtimeOptions) (*Realtime, 
 }
 
 // run is the goroutine of a Realtime.
-func (rt *Realtime) run(ctx context.Context, conn *netcode.Client) {
+func (rt *Realtime) run(ctx context.Context, conn connection) {
 	defer close(rt.done)
 	var err error
 	for err == nil {
 		rt.stats.connects.Add(1)
 		rt.emit(Event{Kind: EventConnected})
-		lost := rt.play(conn)
+		lost := fmt.Errorf("client: realtime: %w", rt.play(conn))
 		if ctx.Err() != nil {
 			break
 		}
-		rt.emit(Event{Kind: kindOf(lost), Err: fmt.Errorf("client: realtime: %w", lost)})
-		conn, err = rt.reconnect(ctx)
+		rt.emit(Event{Kind: kindOf(lost), Err: lost})
+		if err = lost; !hopeless(lost) {
+			conn, err = rt.reconnect(ctx)
+		}
 	}
 	if ctx.Err() != nil {
 		err = nil // by Close
@@ -148,7 +173,7 @@ func (rt *Realtime) run(ctx context.Context, conn *netcode.Client) {
 }
 
 // play reads a connection until it is lost, and returns why.
-func (rt *Realtime) play(conn *netcode.Client) error {
+func (rt *Realtime) play(conn connection) error {
 	defer func() { _ = conn.Close() }() // never fails
 	var decoder protocol.Decoder
 	rt.newest = 0

@@ -34,8 +34,8 @@ const (
 	// EventRefused: an attempt to connect again was answered with a refusal that passes, a [*rushgate.Refusal] such as
 	// [rushgate.ServerBusy] or [rushgate.RateLimited].
 	EventRefused
-	// EventTimedOut: nothing came from the server for as long as the connect token says, or an attempt to connect
-	// again got no answer, or none that a Rushgate server gives.
+	// EventTimedOut: nothing came from the server for as long as the connect token says, or for 10 s over a WebSocket,
+	// or an attempt to connect again got no answer, or none that a Rushgate server gives.
 	EventTimedOut
 	// EventDisconnected: the server ended the connection, or the socket broke.
 	EventDisconnected
@@ -72,7 +72,8 @@ type Event struct {
 	// At is when.
 	At time.Time
 	// Err is the cause; nil for EventConnected, and for EventEnded after Close. With EventEnded it matches
-	// [rushgate.BadCredentials] if the session is over: the player has to log in again.
+	// [rushgate.BadCredentials] if the session is over: the player has to log in again; and [ErrReplaced] if the player
+	// is connected elsewhere.
 	Err error
 	// Delay is the pause that EventReconnecting begins.
 	Delay time.Duration
@@ -89,26 +90,25 @@ func (rt *Realtime) emit(e Event) {
 
 // kindOf returns the event that tells of an error.
 func kindOf(err error) EventKind {
-	if _, ok := errors.AsType[*rushgate.Refusal](err); ok {
-		return EventRefused
-	}
+	_, refused := errors.AsType[*rushgate.Refusal](err)
 	state, ok := errors.AsType[netcode.StateError](err)
 	switch {
-	case !ok:
-		return EventTimedOut // no answer over HTTP
-	case state.State == netcode.StateDenied:
+	case ok && state.State == netcode.StateDenied:
 		return EventDenied
-	case state.State == netcode.StateDisconnected:
+	case ok && state.State == netcode.StateDisconnected:
 		return EventDisconnected
+	case !ok && refused:
+		return EventRefused
 	}
-	return EventTimedOut
+	return EventTimedOut // or no answer over HTTP
 }
 
-// connect makes the first connection, with the connect token that came with the session if that is still good.
-func (rt *Realtime) connect(ctx context.Context) (*netcode.Client, error) {
+// connect makes the first connection, with the connect token that came with the session if that is still good. After a
+// WebSocket it is not.
+func (rt *Realtime) connect(ctx context.Context) (connection, error) {
 	s := rt.session
 	token := s.connectToken()
-	if !s.grant.channel.takeToken() || !s.fresh(token) {
+	if !s.grant.channel.takeToken() || !s.fresh(token) || rt.opts.WebSocket {
 		return rt.connectAnew(ctx)
 	}
 	return rt.dial(ctx, token)
@@ -120,9 +120,12 @@ func (s Session) fresh(token []byte) bool {
 	return err == nil && time.Since(s.grant.since) <= t.Lifetime()-tokenReserve
 }
 
-// connectAnew makes a connection with a new connect token. The server ends the connection before it, which it would
-// otherwise keep until that has timed out there, too, and a player has one at a time.
-func (rt *Realtime) connectAnew(ctx context.Context) (*netcode.Client, error) {
+// connectAnew makes a connection over a WebSocket or with a new connect token. The server ends the connection before it,
+// which it would otherwise keep until that has timed out there, too, and a player has one at a time.
+func (rt *Realtime) connectAnew(ctx context.Context) (connection, error) {
+	if rt.opts.WebSocket {
+		return rt.openWebSocket(ctx)
+	}
 	token, err := rt.session.client.renew(ctx, rt.session)
 	if err != nil {
 		return nil, err
@@ -130,7 +133,7 @@ func (rt *Realtime) connectAnew(ctx context.Context) (*netcode.Client, error) {
 	return rt.dial(ctx, token)
 }
 
-func (rt *Realtime) dial(ctx context.Context, token []byte) (*netcode.Client, error) {
+func (rt *Realtime) dial(ctx context.Context, token []byte) (connection, error) {
 	conn, err := netcode.Dial(ctx, token, netcode.ClientOptions{Dial: rt.opts.Dial})
 	if err != nil {
 		return nil, fmt.Errorf("client: realtime: %w", err)
@@ -140,7 +143,7 @@ func (rt *Realtime) dial(ctx context.Context, token []byte) (*netcode.Client, er
 
 // reconnect makes the next connection after one was lost. It returns an error when there is no use in going on: ctx has
 // ended, the session has, or nothing has answered for long.
-func (rt *Realtime) reconnect(ctx context.Context) (*netcode.Client, error) {
+func (rt *Realtime) reconnect(ctx context.Context) (connection, error) {
 	c := rt.session.client
 	c.stale.Store(true) // what broke this connection may have broken those that are kept for HTTP
 	answered := time.Now()
@@ -185,7 +188,7 @@ func (rt *Realtime) patience(asked time.Duration) time.Duration {
 
 // hopeless reports whether trying again cannot help.
 func hopeless(err error) bool {
-	if errors.Is(err, ErrNoChannel) || errors.Is(err, netcode.ErrInvalidToken) {
+	if errors.Is(err, ErrNoChannel) || errors.Is(err, ErrReplaced) || errors.Is(err, netcode.ErrInvalidToken) {
 		return true
 	}
 	refusal, ok := errors.AsType[*rushgate.Refusal](err)

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestConfigErrorsNameTheField(t *testing.T) {
@@ -21,6 +22,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		{"Admin", func(c *Config) { c.Admin = "nowhere" }},
 		{"Scenario", func(c *Config) { c.Scenario = "flood" }},
 		{"Mode", func(c *Config) { c.Mode = "guess" }},
+		{"WebSocket", func(c *Config) { c.WebSocket = true }},
 		{"Clients", func(c *Config) { c.Clients = 0 }},
 		{"Clients", func(c *Config) { c.Clients = MaxClients + 1 }},
 		{"Rate", func(c *Config) { c.Scenario = Ramp }},
@@ -33,12 +35,39 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		{"Password", func(c *Config) { c.Password = "line\nbreak" }},
 		{"Timeout", func(c *Config) { c.Timeout = -1 }},
 		{"Duration", func(c *Config) { c.Duration = -1 }},
+		{"Stay", func(c *Config) { c.Stay = maxTime + 1 }},
+		{"Rate", func(c *Config) { c.Scenario, c.Clients, c.Rate = Ramp, 3, 1e-10 }}, // the last one in 634 years
+		{"Rate", func(c *Config) { c.Scenario, c.Clients, c.Rate = ReconnectStorm, MaxClients, 1 }},
+		{"Length", func(c *Config) { c.Scenario, c.Clients, c.Capacity, c.Peak, c.Length = LaunchDay, 0, 1, 10, maxTime }},
+		// More players would be inside at once than there are accounts for.
+		{"Stay", func(c *Config) { c.Scenario, c.Clients, c.Rate, c.Length = Mixed, 0, 1000, time.Minute }},
+		{"Stay", func(c *Config) {
+			c.Scenario, c.Clients, c.Rate, c.Length, c.Stay = Mixed, 0, 100, time.Hour, time.Minute
+		}},
 	}
 	for _, tt := range tests {
 		cfg := good
 		tt.change(&cfg)
-		if _, err := Run(t.Context(), cfg); err == nil || !strings.HasPrefix(err.Error(), "stress: "+tt.field+": ") {
+		if _, err := cfg.withDefaults(); err == nil || !strings.HasPrefix(err.Error(), "stress: "+tt.field+": ") {
 			t.Errorf("%s: error %v", tt.field, err)
+		}
+	}
+}
+
+// What is close to a bound is within it.
+func TestConfigsAtTheirBounds(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"one player in a century":     {Scenario: Ramp, Clients: 1, Rate: 1e-10},
+		"a ramp of a week":            {Scenario: Ramp, Clients: 7*24*3600 + 1, Rate: 1},
+		"a slow launch":               {Scenario: LaunchDay, Capacity: 0.1, Peak: 10, Length: maxTime},
+		"a launch of unknown size":    {Scenario: LaunchDay, Peak: 10, Length: maxTime},
+		"guests who come in turns":    {Scenario: Mixed, Rate: 50, Length: time.Hour, Stay: 30 * time.Second},
+		"guests who come and stay":    {Scenario: Mixed, Rate: 100, Length: 2 * time.Minute},
+		"many, but none of them logs": {Scenario: Mixed, Rate: 10_000, Length: time.Minute, Mix: Mix{Register: 1}},
+	} {
+		cfg.Target = "http://game.test"
+		if _, err := cfg.withDefaults(); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -50,7 +79,7 @@ func TestSources(t *testing.T) {
 		}
 	}
 	seen := map[netip.Addr]bool{}
-	for i := range MaxClients + 2 {
+	for i := range 300_000 {
 		a := source(i)
 		if last := a.As4()[3]; seen[a] || !a.IsLoopback() || last == 0 || last == 255 {
 			t.Fatalf("source(%d) = %v", i, a)

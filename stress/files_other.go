@@ -2,5 +2,5 @@
 
 package stress
 
-// fileLimit returns how many files the process may open, if that is known.
-func fileLimit() (limit uint64, known bool) { return 0, false }
+// raiseFileLimit returns how many files the process may open, if that is known.
+func raiseFileLimit(uint64) (limit uint64, known bool) { return 0, false }

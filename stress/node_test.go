@@ -1,7 +1,11 @@
 package stress
 
 import (
+	"context"
 	"log/slog"
+	"net"
+	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,15 +27,28 @@ func TestPlayOnANode(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	rep := mustRun(t, t.Context(), Config{
-		Target: "http://" + node.HTTPAddr().String(), Admin: "http://" + node.AdminAddr().String(), Clients: 5,
-		Play: true, Duration: time.Second,
-	})
-	p := rep.Play
-	if p == nil || p.Players != 5 || p.ConnectsFailed != 0 || p.Snapshots == 0 || p.Expected == 0 || rep.LoggedOut != 5 {
-		t.Fatalf("%+v\n%+v", rep, p)
-	}
-	if p.Malformed+p.Implausible != 0 || p.Server == nil || p.Server.Snapshots == 0 || p.Server.Tick.Ticks == 0 {
-		t.Errorf("%+v\n%+v", p, p.Server)
+	var udp atomic.Int32 // sockets
+	for transport, prefix := range map[string]string{TransportUDP: "u", TransportWebSocket: "w"} {
+		rep := mustRun(t, t.Context(), Config{
+			Target: "http://" + node.HTTPAddr().String(), Admin: "http://" + node.AdminAddr().String(), Clients: 5,
+			Play: true, WebSocket: transport == TransportWebSocket, Duration: time.Second, Prefix: prefix,
+			dialUDP: func(ctx context.Context, server netip.AddrPort) (net.Conn, error) {
+				udp.Add(1)
+				return new(net.Dialer).DialContext(ctx, "udp", server.String())
+			},
+		})
+		if used := udp.Swap(0) > 0; used != (transport == TransportUDP) {
+			t.Errorf("%s: UDP was used: %v", transport, used)
+		}
+		p := rep.Play
+		if p == nil || p.Players != 5 || p.ConnectsFailed != 0 || p.Snapshots == 0 || p.Expected == 0 || rep.LoggedOut != 5 {
+			t.Fatalf("%s: %+v\n%+v", transport, rep, p)
+		}
+		if p.Transport != transport || p.Malformed+p.Implausible != 0 || p.Reconnects+p.TimedOut+p.Disconnected != 0 {
+			t.Errorf("%s: %+v", transport, p)
+		}
+		if p.Server == nil || p.Server.Snapshots == 0 || p.Server.Tick.Ticks == 0 {
+			t.Errorf("%s: %+v\n%+v", transport, p, p.Server)
+		}
 	}
 }

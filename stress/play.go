@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"math"
+	"net"
+	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -34,7 +37,34 @@ type walk struct {
 	since     time.Duration // when the connection was made, by the tally's clock
 	counts    playCounts    // of the connection
 
+	trip trip // the intent whose effect is awaited
 	seen seen // owned by the goroutine that reads, until it has ended
+}
+
+// trip measures how long it takes from a player's turning until a snapshot knows of it.
+type trip struct {
+	mu     sync.Mutex
+	number uint32 // of the intent; 0: none is awaited
+	begin  time.Time
+}
+
+func (t *trip) start(number uint32, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.number == 0 { // one that never arrives must not be replaced by the next, or slow ones would not show
+		t.number, t.begin = number, now
+	}
+}
+
+// stop returns how long the trip took, if the server now has the intent.
+func (t *trip) stop(newest uint32, now time.Time) (time.Duration, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.number == 0 || newest != t.number && !protocol.Newer(newest, t.number) {
+		return 0, false
+	}
+	t.number = 0
+	return now.Sub(t.begin), true
 }
 
 // enter connects a player to the world. It returns nil if that fails, or ctx ends before; the player then stays as one
@@ -43,23 +73,64 @@ func (p *player) enter(ctx context.Context, session *client.Session) *walk {
 	w := &walk{player: p, tally: &p.run.play}
 	limited, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	rt, err := session.Connect(limited, client.RealtimeOptions{
-		Dial: p.run.cfg.realtimeDial(p.number, p.run.spread), OnSnapshot: w.onSnapshot,
-	})
+	rt, err := session.Connect(limited, p.realtimeOptions(w))
 	if err != nil {
 		if ctx.Err() == nil {
+			p.run.tally.failedToConnect(err)
 			w.tally.connectFailed(err)
 		}
 		return nil
 	}
 	w.rt = rt
-	p.transport.CloseIdleConnections() // a game would not keep it either, and it takes a file at both ends
+	p.line.CloseIdleConnections() // a game would not keep it either, and it takes a file at both ends
 	w.turn()
 	return w
 }
 
-// stay walks about until the players are to leave, and returns false if the session has ended before.
-func (w *walk) stay(*client.Session) bool {
+// realtimeOptions returns how the player connects to the world. For a WebSocket the connection of the login makes room:
+// it takes a file at both ends.
+func (p *player) realtimeOptions(w *walk) client.RealtimeOptions {
+	opts := client.RealtimeOptions{Dial: p.dialWorld(), OnSnapshot: w.onSnapshot}
+	if p.run.cfg.WebSocket {
+		p.line.CloseIdleConnections()
+		t := p.run.network.transport(p.number)
+		t.DisableKeepAlives = true
+		opts.WebSocket, opts.Transport = true, t
+	}
+	return opts
+}
+
+// dialWorld returns how the player makes sockets to the world, nil for the default.
+func (p *player) dialWorld() dialUDPFunc {
+	dial, connection := p.run.network.realtimeDial(p.number), p.connection()
+	if p.run.cfg.DropBy != DropByClients {
+		return dial
+	}
+	return func(ctx context.Context, server netip.AddrPort) (conn net.Conn, err error) {
+		if dial != nil {
+			conn, err = dial(ctx, server)
+		} else {
+			conn, err = new(net.Dialer).DialContext(ctx, "udp", server.String())
+		}
+		return socket{conn, connection}, err
+	}
+}
+
+// socket is one through which nothing goes out once the connection has broken off, goodbyes neither.
+type socket struct {
+	net.Conn
+	connection context.Context
+}
+
+func (s socket) Write(b []byte) (int, error) {
+	if s.connection.Err() != nil {
+		return len(b), nil
+	}
+	return s.Conn.Write(b)
+}
+
+// stay walks about until the player is to leave, or the session is lost.
+func (w *walk) stay(ctx context.Context) end {
 	defer w.end()
 	timer := time.NewTimer(time.Duration(w.player.run.cfg.random() * float64(turnInterval)))
 	defer timer.Stop()
@@ -70,11 +141,12 @@ func (w *walk) stay(*client.Session) bool {
 			timer.Reset(turnInterval)
 		case e := <-w.rt.Events():
 			if w.note(e); e.Kind == client.EventEnded {
-				w.player.run.tally.sessionLost()
-				return false
+				return lost
 			}
-		case <-w.player.run.staying.Done():
-			return true
+		case <-w.player.connection().Done():
+			return lost
+		case <-ctx.Done():
+			return leaving
 		}
 	}
 }
@@ -82,7 +154,8 @@ func (w *walk) stay(*client.Session) bool {
 // turn takes another direction at random. The client repeats it five times a second.
 func (w *walk) turn() {
 	y, x := math.Sincos(2 * math.Pi * w.player.run.cfg.random())
-	w.rt.SendIntent(rushgate.Intent{MoveX: float32(x), MoveY: float32(y)})
+	now := time.Now()
+	w.trip.start(w.rt.SendIntent(rushgate.Intent{MoveX: float32(x), MoveY: float32(y)}), now)
 }
 
 // note counts an event.
@@ -120,7 +193,14 @@ func (w *walk) end() {
 	w.tally.add(&w.counts, &w.seen)
 }
 
-func (w *walk) onSnapshot(s *protocol.Snapshot) { w.seen.take(s, time.Since(w.tally.epoch), w.tally) }
+func (w *walk) onSnapshot(s *protocol.Snapshot) {
+	now := time.Now()
+	at := w.tally.at(now)
+	w.seen.take(s, at, w.tally)
+	if took, ok := w.trip.stop(s.Intent, now); ok && w.tally.isOpen(at) {
+		w.tally.roundTrip.Record(took)
+	}
+}
 
 // seen is what a player has seen of the world, and what was wrong with it.
 type seen struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -44,6 +45,9 @@ func TestPlay(t *testing.T) {
 			playMetrics(1, 1, 0, "{}"),
 			playMetrics(1000, 2, 1000, lateness(t, 50, 50_000)),
 			playMetrics(4000, 8, 7000, lateness(t, 50, 50_000, 20, 20, 20, 300)),
+		}
+		a.metricsAt = func(at time.Duration) int { // all are in after 20 s and leave after 80 s
+			return map[bool]int{at > time.Second: 1}[true] + map[bool]int{at > time.Minute: 1}[true]
 		}
 		a.knock = func(w http.ResponseWriter, _ *http.Request, name string, _ int) {
 			a.admit(w, name, map[bool]time.Duration{true: 20 * time.Second}[idOf(name) == "1"]) // the first comes last
@@ -346,21 +350,23 @@ func TestPlayText(t *testing.T) {
 }
 
 func TestTooManyFiles(t *testing.T) {
-	limit, known := fileLimit()
-	if !known || limit > MaxClients {
-		t.Skip("no limit within reach")
-	}
-	for _, play := range []bool{false, true} {
-		clients := int(limit)
-		if play {
-			clients = int(limit) / 2
+	const limit = 20_000
+	for _, tt := range []struct {
+		play, webSocket bool
+		each            int // files
+	}{{false, false, 1}, {true, false, 2}, {true, true, 1}} {
+		each := tt.each
+		cfg := Config{Target: "http://127.0.0.1:1", Clients: limit / each, Play: tt.play, WebSocket: tt.webSocket}
+		asked := uint64(0)
+		raise := func(need uint64) (uint64, bool) { asked = need; return limit, true }
+		if err := cfg.checkFiles(raise); !errors.Is(err, ErrTooManyFiles) || !strings.Contains(err.Error(), "ulimit") {
+			t.Errorf("%d clients, limit %d: %v", cfg.Clients, limit, err)
 		}
-		cfg := Config{Target: "http://127.0.0.1:1", Clients: clients, Play: play}
-		if err := cfg.checkFiles(); err == nil || !strings.Contains(err.Error(), "ulimit") {
-			t.Errorf("%d clients, limit %d: %v", clients, limit, err)
+		if want := uint64(limit + reservedFiles); asked != want {
+			t.Errorf("asked for %d files, want %d", asked, want)
 		}
-		cfg.Clients = (int(limit) - reservedFiles) / 2
-		if err := cfg.checkFiles(); err != nil {
+		cfg.Clients = (limit - reservedFiles) / each
+		if err := cfg.checkFiles(raise); err != nil {
 			t.Error(err)
 		}
 	}

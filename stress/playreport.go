@@ -9,10 +9,27 @@ import (
 	"github.com/rushgate/rushgate/internal/latency"
 )
 
+// What [PlayReport.Transport] can be.
+const (
+	TransportUDP       = "udp"
+	TransportWebSocket = "websocket"
+)
+
+// transport returns what the players connect to the world over.
+func (cfg *Config) transport() string {
+	if cfg.WebSocket {
+		return TransportWebSocket
+	}
+	return TransportUDP
+}
+
 // PlayReport is what the players saw of the world. The play began when every player had an outcome and, if inside, was
-// connected, and lasted for Config.Duration.
+// connected, and lasted for Config.Duration. With Config.Stay, when players leave while others come, it began with the
+// load.
 type PlayReport struct {
 	Seconds float64 `json:"s"`
+	// Transport is what the players connected over, [TransportUDP] or [TransportWebSocket]; empty in older reports.
+	Transport string `json:"transport"`
 	// Players is how many connected to the world; ConnectsFailed is how many were inside and could not.
 	Players        int `json:"players"`
 	ConnectsFailed int `json:"connects_failed"`
@@ -31,6 +48,9 @@ type PlayReport struct {
 	Missing      int64           `json:"snapshots_missing"`
 	Gaps         int64           `json:"gaps"`
 	InterArrival latency.Summary `json:"inter_arrival"` // of a player's snapshots
+	// RoundTrip is from a player's turning to the first snapshot of a world that knows of it: both ways through the
+	// network, the wait for the next tick and for the next snapshot.
+	RoundTrip latency.Summary `json:"round_trip"`
 
 	// What follows counts from each player's first connection on.
 
@@ -70,7 +90,7 @@ type PlayServerReport struct {
 
 // playBegins takes the figures that those of the end of the play are compared with.
 func (o *observer) playBegins(ctx context.Context, rep *Report) {
-	if o.first == nil {
+	if o.readings == nil {
 		return // the report says why
 	}
 	m, err := o.metrics(ctx)
@@ -121,7 +141,11 @@ func interval(rep *Report, what string, a, b latency.Summary) *latency.Summary {
 
 // write adds the play to the text of a report.
 func (r *PlayReport) write(b *bytes.Buffer) {
-	fmt.Fprintf(b, "\nplay: %d players for %.1f s; %d could not connect\n", r.Players, r.Seconds, r.ConnectsFailed)
+	over := ""
+	if r.Transport == TransportWebSocket {
+		over = " over WebSockets"
+	}
+	fmt.Fprintf(b, "\nplay: %d players%s for %.1f s; %d could not connect\n", r.Players, over, r.Seconds, r.ConnectsFailed)
 	fmt.Fprintf(b, "snapshots: %d of %.0f expected (%.2f %%), %.0f/s at %g Hz each; %d missing in %d gaps\n",
 		r.Snapshots, r.Expected, 100*r.Share, r.PerSecond, r.SnapshotRate, r.Missing, r.Gaps)
 	fmt.Fprintf(b, "messages: %d malformed, %d implausible, %d late, %d without baseline; %.1f MiB\n",
@@ -136,6 +160,7 @@ func (r *PlayReport) write(b *bytes.Buffer) {
 	}
 	t := newTable(b)
 	summaryRow(t, "inter-arrival", r.InterArrival)
+	summaryRow(t, "round trip", r.RoundTrip)
 	if s := r.Server; s != nil && s.Lateness != nil {
 		summaryRow(t, "tick lateness", *s.Lateness)
 	}

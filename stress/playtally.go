@@ -13,14 +13,16 @@ import (
 // defaultSnapshotRate is what a server sends per second that does not say.
 const defaultSnapshotRate = 20
 
-// playTally counts what the players of a run see of the world. The play is the time from when all are in until they
-// are to leave; its clock counts from the epoch.
+// playTally counts what the players of a run see of the world during the play, see [PlayReport]; its clock counts from
+// the epoch.
 type playTally struct {
+	stay         time.Duration // of each player at most; 0: until the end
 	epoch        time.Time
 	rate         float64      // snapshots per second that the server says it sends
 	from, to     atomic.Int64 // the play, on the clock; both are far in the future at first
 	connected    atomic.Int64 // players, now
 	interArrival latency.Histogram
+	roundTrip    latency.Histogram
 
 	mu      sync.Mutex
 	players int // who have been connected
@@ -46,6 +48,7 @@ func (t *playTally) init(rate float64) {
 	t.from.Store(math.MaxInt64)
 	t.to.Store(math.MaxInt64)
 	t.interArrival.Init()
+	t.roundTrip.Init()
 }
 
 // open begins the play.
@@ -120,7 +123,11 @@ func (t *playTally) fill(rep *Report) {
 	r.Players, r.ConnectsFailed = t.players, t.failed
 	r.Seconds = time.Duration(t.to.Load() - t.from.Load()).Seconds()
 	r.SnapshotRate = t.rate
-	r.Snapshots, r.Expected = v.snapshots, (c.playing.Seconds()+float64(t.failed)*r.Seconds)*t.rate
+	missed := r.Seconds // by each of those who could not connect
+	if t.stay > 0 {
+		missed = min(missed, t.stay.Seconds())
+	}
+	r.Snapshots, r.Expected = v.snapshots, (c.playing.Seconds()+float64(t.failed)*missed)*t.rate
 	if r.Expected > 0 {
 		r.Share = float64(r.Snapshots) / r.Expected
 	}
@@ -128,6 +135,7 @@ func (t *playTally) fill(rep *Report) {
 		r.PerSecond = float64(r.Snapshots) / r.Seconds
 	}
 	r.Missing, r.Gaps, r.InterArrival = v.missing, v.gaps, t.interArrival.Summary()
+	r.RoundTrip = t.roundTrip.Summary()
 	r.Malformed, r.Implausible, r.Late, r.NoBaseline = c.malformed, v.implausible, c.late, c.noBaseline
 	r.Connects, r.Reconnects = c.connects, c.connects-int64(t.players)
 	r.TimedOut, r.Disconnected, r.Denied, r.Bytes = c.timedOut, c.disconnected, c.denied, c.bytes

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/rushgate/rushgate/internal/latency"
 )
 
 const (
@@ -23,8 +21,9 @@ const (
 // (coordinated omission: Gil Tene, "How NOT to Measure Latency", 2013).
 type probe struct {
 	url       string
-	transport *http.Transport
-	latency   latency.Histogram
+	transport http.RoundTripper
+	idle      func()        // closes the connection when it is idle
+	tally     *tally        // of the run
 	slots     chan struct{} // semaphore of maxProbes
 
 	sending   sync.WaitGroup
@@ -34,14 +33,52 @@ type probe struct {
 	mu        sync.Mutex
 	report    ProbeReport
 	abandoned bool // answers no longer count
+	outages   outages
+}
+
+// outages is what the probe has seen of the server's being away: for three probes in a row, or longer.
+type outages struct {
+	failing  int       // probes in a row
+	since    time.Time // when the first of them was due
+	down, up time.Time // the last outage; up is zero while it lasts
+}
+
+const failuresOfOutage = 3
+
+// see takes note of a probe that was due at one time and had its answer, or none, at another. Probes are seen in the order
+// in which they end.
+func (o *outages) see(ok bool, due, end time.Time) {
+	if ok {
+		if o.failing >= failuresOfOutage {
+			o.up = end
+		}
+		o.failing = 0
+		return
+	}
+	if o.failing == 0 {
+		o.since = due
+	}
+	if o.failing++; o.failing == failuresOfOutage {
+		o.down, o.up = o.since, time.Time{}
+	}
+}
+
+// outage returns when the server was last away, zero times if it never was; up is zero if it still is.
+func (p *probe) outage() (down, up time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.outages.down, p.outages.up
 }
 
 // startProbe opens the connection, then begins and goes on until stop. What is to be measured is how the server answers
 // during the load, not how long a new connection waits behind those of the load.
-func startProbe(ctx context.Context, cfg *Config, spread bool) *probe {
+func startProbe(ctx context.Context, n *network, t *tally) *probe {
+	warm := n.transport(observers)
 	p := &probe{
-		url:       strings.TrimRight(cfg.Target, "/") + "/healthz",
-		transport: cfg.transport(cfg.Clients, spread),
+		url:       strings.TrimRight(n.cfg.Target, "/") + "/healthz",
+		transport: n.adapted(warm),
+		idle:      warm.CloseIdleConnections,
+		tally:     t,
 		slots:     make(chan struct{}, maxProbes),
 	}
 	opening, cancel := context.WithTimeout(ctx, probeTimeout)
@@ -68,8 +105,10 @@ func (p *probe) stop(abandon bool) ProbeReport {
 	}
 	p.requests.Wait()
 	p.endAll()
-	p.transport.CloseIdleConnections()
-	p.report.Latency = p.latency.Summary()
+	p.idle()
+	p.tally.mu.Lock()
+	defer p.tally.mu.Unlock()
+	p.report.Latency = p.tally.whole.probe.Detailed()
 	return p.report
 }
 
@@ -102,16 +141,27 @@ func (p *probe) ask(ctx context.Context, due time.Time) {
 	ctx, cancel := context.WithDeadline(ctx, due.Add(probeTimeout))
 	defer cancel()
 	ok := p.healthy(ctx)
-	took := time.Since(due)
+	end := time.Now()
+	if ok {
+		p.tally.probed(end.Sub(due))
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case ok:
+	if ok {
 		p.report.Answered++
-		p.latency.Record(took)
-	case !p.abandoned:
+	} else if !p.abandoned {
 		p.report.Failed++
+	} else {
+		return
 	}
+	p.outages.see(ok, due, end)
+}
+
+// probed counts an answer to the probe.
+func (t *tally) probed(took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.into(func(l *ledger) { l.probe.Record(took) })
 }
 
 func (p *probe) healthy(ctx context.Context) bool {

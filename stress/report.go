@@ -12,7 +12,8 @@ type Report struct {
 	Scenario  Scenario  `json:"scenario"`
 	Mode      Mode      `json:"mode"`
 	Target    string    `json:"target"`
-	Rate      float64   `json:"rate_per_s,omitempty"` // scenario Ramp
+	Kind      string    `json:"server_kind,omitempty"` // "" for Rushgate
+	Rate      float64   `json:"rate_per_s,omitempty"`  // mean number of players who started per second
 	StartedAt time.Time `json:"started_at"`
 	// Interrupted says that the run was cancelled before every player had an outcome, or before they had stayed as
 	// long as they were to.
@@ -23,14 +24,18 @@ type Report struct {
 	OK          int            `json:"ok"`
 	Busy        int            `json:"busy"`         // told to come back later until their tries or time ran out
 	RateLimited int            `json:"rate_limited"` // refused for their address
+	Expired     int            `json:"expired"`      // taken into the queue and dropped there as stale, the last time too
+	Rejected    int            `json:"rejected"`     // wrong passwords and malformed requests, refused as such
+	WronglyIn   int            `json:"wrongly_in"`   // the same, let in
 	Failed      map[string]int `json:"failed"`       // refused for another reason, by reason
 	TimedOut    int            `json:"timed_out"`    // their time passed without a session or a refusal
 	Dropped     int            `json:"dropped"`      // the last try met a transport error
 	Unfinished  int            `json:"unfinished"`   // interrupted, or never started
 
 	// Tries counts all tries of all players. TriesPerSuccess is Tries / OK: what one success cost, including the
-	// tries of those who did not get in; zero if nobody did.
+	// tries of those who did not get in; zero if nobody did, and in scenario Mixed, in which some are not to.
 	Tries           int     `json:"tries"`
+	HungUp          int     `json:"hung_up"` // how many times somebody lost patience, and came back
 	TriesPerSuccess float64 `json:"tries_per_success"`
 	// InOnTry is how many players got in on their first, second, … try; InOnTryShare is the same as a share of
 	// Clients.
@@ -42,13 +47,14 @@ type Report struct {
 	BusyAnswer  latency.Summary `json:"busy_answer"`  // from a try to its server-busy
 	StartDelay  latency.Summary `json:"start_delay"`  // from when a player was due to when the generator started it
 	Probe       ProbeReport     `json:"probe"`
+	KeepAlive   bool            `json:"keep_alive"` // one connection per player rather than per try
 
 	// WallSeconds is the time from the first start to the last success, LoginsPerSecond is OK / WallSeconds.
 	WallSeconds     float64 `json:"wall_s"`
 	LoginsPerSecond float64 `json:"logins_per_s"`
 	// HashBoundSeconds is the time that the hashes of those who got in take in full batches on all cores that may hash:
 	// OK * hash_ms / min(cores, workers). HashBoundRatio is WallSeconds / HashBoundSeconds. Zero without server
-	// metrics.
+	// metrics, and outside of scenario Burst.
 	HashBoundSeconds float64 `json:"hash_bound_s"`
 	HashBoundRatio   float64 `json:"hash_bound_ratio"`
 
@@ -57,22 +63,38 @@ type Report struct {
 	PlayersBefore *int `json:"players_before"`
 	PlayersAtEnd  *int `json:"players_at_end"`
 	ExpectedAtEnd *int `json:"players_expected_at_end"`
-	// SessionsLost counts sessions that the server ended although their player kept calling; KeepAlivesFailed
-	// counts calls without effect that did not end one.
+	// SessionsLost counts sessions that the server ended although their player kept calling, other than in a storm, which
+	// has figures of its own; KeepAlivesFailed counts calls without effect that did not end one.
 	SessionsLost     int `json:"sessions_lost"`
 	KeepAlivesFailed int `json:"keep_alives_failed"`
 	LoggedOut        int `json:"logged_out"`
+	LeftBefore       int `json:"left_before"` // of those, when the players at the end were counted
 	LogoutsFailed    int `json:"logouts_failed"`
+
+	// Answers is what came of all tries; Phases the parts of the run in their order, with figures of their own; Timeline
+	// the whole of it.
+	Answers  Answers  `json:"answers"`
+	Phases   []Phase  `json:"phases"`
+	Timeline Timeline `json:"timeline"`
+	// Capacity is how many players per second the server was measured, or said by [Config.Capacity], to let in; zero
+	// outside of [LaunchDay].
+	Capacity float64 `json:"capacity_per_s,omitempty"`
+	// Storm is null outside of [ReconnectStorm].
+	Storm     *StormReport    `json:"storm"`
+	Generator GeneratorReport `json:"generator"`
+	Verdicts  []Verdict       `json:"verdicts"` // on the limits given
 
 	// Play is null unless the players were to play, all had an outcome, and some were in.
 	Play *PlayReport `json:"play"`
 	// Server is null without server metrics.
-	Server *ServerReport `json:"server"`
+	Server    *ServerReport `json:"server"`
+	restarted bool          // the server, during the run
+
 	// Notes are sentences about what is missing from the report and why.
 	Notes []string `json:"notes"`
 }
 
-// ProbeReport is what polling the target's /healthz every 50 ms showed while the players came in.
+// ProbeReport is what polling the target's /healthz every 50 ms showed until the players left.
 type ProbeReport struct {
 	Answered int             `json:"answered"`
 	Failed   int             `json:"failed"`  // no answer within 5 s, a broken connection, or not 200
@@ -80,8 +102,8 @@ type ProbeReport struct {
 	Latency  latency.Summary `json:"latency"` // of the answered ones, from when they were due
 }
 
-// ServerReport is what the server's own metrics say. Counters are those of the run; summaries are since the server's
-// start.
+// ServerReport is what the server's own metrics say of the run. Summaries of a server that does not tell those of an
+// interval are since its start.
 type ServerReport struct {
 	Auth       AuthCounters     `json:"auth"`
 	BatchSizes map[string]int64 `json:"batch_sizes"` // number of batches by size
@@ -124,6 +146,8 @@ func newReport(cfg *Config) *Report {
 	return &Report{
 		Scenario: cfg.Scenario, Mode: cfg.Mode, Target: cfg.Target, Rate: cfg.Rate, Clients: cfg.Clients,
 		Failed: map[string]int{}, InOnTry: []int{}, Notes: []string{}, // never null in JSON
+		Phases: []Phase{}, Verdicts: []Verdict{}, Timeline: Timeline{Points: []Point{}},
+		Kind: string(cfg.Adapter.Kind), KeepAlive: cfg.KeepAlive,
 	}
 }
 
@@ -136,7 +160,7 @@ func (r *Report) note(s string) {
 
 // derive fills in the figures that follow from others.
 func (r *Report) derive() {
-	if r.OK > 0 {
+	if r.OK > 0 && r.Scenario != Mixed {
 		r.TriesPerSuccess = float64(r.Tries) / float64(r.OK)
 	}
 	r.InOnTryShare = make([]float64, len(r.InOnTry))
@@ -146,11 +170,14 @@ func (r *Report) derive() {
 	if r.WallSeconds > 0 {
 		r.LoginsPerSecond = float64(r.OK) / r.WallSeconds
 	}
-	if r.PlayersBefore != nil {
-		n := *r.PlayersBefore + r.OK - r.SessionsLost
+	if r.PlayersBefore != nil && !r.restarted {
+		n := *r.PlayersBefore + r.OK - r.SessionsLost - r.LeftBefore
+		if r.Storm != nil {
+			n -= r.Storm.NotBack
+		}
 		r.ExpectedAtEnd = &n
 	}
-	if s := r.Server; s != nil && min(s.Cores, s.Workers) > 0 {
+	if s := r.Server; r.Scenario == Burst && s != nil && min(s.Cores, s.Workers) > 0 {
 		r.HashBoundSeconds = float64(r.OK) * s.HashMS / 1000 / float64(min(s.Cores, s.Workers))
 		if r.HashBoundSeconds > 0 {
 			r.HashBoundRatio = r.WallSeconds / r.HashBoundSeconds

@@ -36,10 +36,11 @@ func TestProgress(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		got := run(t, true)
-		if want := "\x1b[2A" + late + "\x1b[K\n" + latency + "\x1b[K\n"; !strings.HasSuffix(got, want) {
-			t.Errorf("on a terminal: %q", got)
+		end := bar(1) + "  12s  leaving for 0s\x1b[K\n"
+		if want := "\x1b[3A" + late + "\x1b[K\n" + latency + "\x1b[K\n" + end; !strings.HasSuffix(got, want) {
+			t.Errorf("on a terminal: ...%q", got[max(0, len(got)-400):])
 		}
-		if paints, up := strings.Count(got, "[STRESS]"), strings.Count(got, "\x1b[2A"); paints < 40 || up != paints-1 {
+		if paints, up := strings.Count(got, "[STRESS]"), strings.Count(got, "\x1b[3A"); paints < 40 || up != paints-1 {
 			t.Errorf("%d paints, %d times up", paints, up)
 		}
 	})
@@ -106,10 +107,11 @@ func TestReportJSONNames(t *testing.T) {
 	if err := json.Unmarshal(data, &fields); err != nil {
 		t.Fatal(err)
 	}
-	want := strings.Fields(`busy busy_answer clients dropped failed first_answer hash_bound_ratio hash_bound_s in_on_try
-		in_on_try_share interrupted keep_alives_failed logged_out logins_per_s logouts_failed mode notes ok play
-		players_at_end players_before players_expected_at_end probe rate_limited rate_per_s scenario server
-		sessions_lost start_delay started_at success target timed_out tries tries_per_success unfinished wall_s`)
+	want := strings.Fields(`answers busy busy_answer clients dropped expired failed first_answer generator hash_bound_ratio
+		hash_bound_s hung_up in_on_try in_on_try_share interrupted keep_alive keep_alives_failed left_before logged_out
+		logins_per_s logouts_failed mode notes ok phases play players_at_end players_before players_expected_at_end probe
+		rate_limited rate_per_s rejected scenario server sessions_lost start_delay started_at storm success target timed_out
+		timeline tries tries_per_success unfinished verdicts wall_s wrongly_in`)
 	if got := slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) {
 		t.Errorf("fields %q", got)
 	}

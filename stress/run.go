@@ -17,16 +17,18 @@ const (
 
 // run is one run of the load.
 type run struct {
-	cfg    Config
-	spread bool // players have source addresses of their own
-	tally  tally
-	play   playTally // of Config.Play
+	cfg     Config
+	network *network
+	plan    plan
+	tally   tally
+	play    playTally // of Config.Play
+	storm   storm     // of ReconnectStorm
 
 	knocking sync.WaitGroup // players without an outcome, or not yet connected
 	players  sync.WaitGroup // goroutines
 
 	staying context.Context // ends when the players inside are to leave
-	leaving context.Context // bounds the logouts; set before staying ends
+	ending  context.Context // ends when there is no more time for logouts
 	exits   chan struct{}   // semaphore of logoutsAtOnce
 }
 
@@ -41,58 +43,96 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cfg.checkFiles(); err != nil {
+	if err := cfg.checkMeasurable(); err != nil {
+		return nil, err
+	}
+	if err := cfg.checkFiles(raiseFileLimit); err != nil {
 		return nil, err
 	}
 	if cfg.random == nil {
 		cfg.random = rand.Float64
 	}
 	r := &run{cfg: cfg, exits: make(chan struct{}, logoutsAtOnce)}
+	defer r.prepareStorm(ctx)()
 	rep := newReport(&cfg)
-	spread, note := cfg.canSpread()
-	r.spread = spread
+	network, note := newNetwork(&r.cfg)
+	r.network = network
 	rep.note(note)
 
-	look := newObserver(&cfg, spread)
+	look := newObserver(network)
 	defer look.close()
-	look.before(ctx, rep)
-	r.play.init(look.snapshotRate())
 
 	// What follows the load must also happen when ctx has been cancelled.
 	beyond := context.WithoutCancel(ctx)
 	staying, dismiss := context.WithCancel(beyond)
 	defer dismiss()
-	r.staying = staying
+	ending, end := context.WithCancel(beyond)
+	defer end()
+	r.staying, r.ending = staying, ending
 
 	progress := startProgress(r)
-	probe := startProbe(ctx, &cfg, spread)
-	rep.StartedAt = r.startPlayers(ctx)
-	r.knocking.Wait()
-	rep.Interrupted = r.tally.outcomes() < cfg.Clients
-	rep.Probe = probe.stop(rep.Interrupted)
-	if !rep.Interrupted {
-		r.remain(ctx, look, rep)
+	defer progress.stop()
+	if r.prepare(ctx, rep, progress) {
+		look.before(ctx, rep) // the load, and so after what was to be done for it
+		r.play.init(look.snapshotRate())
+		r.rush(ctx, look, rep, progress, func() { r.seeOff(ctx, dismiss, end) })
+	} else {
+		rep.Interrupted = true
+		r.tally.fill(rep)
 	}
-
-	observing, cancel := context.WithTimeout(beyond, pick(rep.Interrupted, observeTimeInterrupted, observeTime))
-	defer cancel()
-	look.after(observing, rep)
-
-	r.seeOff(ctx, dismiss)
-	progress.stop()
-
-	r.tally.fill(rep)
-	r.play.fill(rep)
 	rep.derive()
+	rep.judge(&r.cfg)
 	return rep, nil
 }
 
-// seeOff has the players leave, and returns when they have or their time for it is up, which is shorter when ctx is done.
-func (r *run) seeOff(ctx context.Context, dismiss context.CancelFunc) {
-	leaving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// rush lets the players loose and fills the report with what became of them.
+func (r *run) rush(ctx context.Context, look *observer, rep *Report, progress *progress, seeOff func()) {
+	rep.Clients = len(r.plan.arrivals)
+	metronome := startMetronome(time.Now)
+	probe := startProbe(ctx, r.network, &r.tally)
+	var times *timeline
+	throughout := r.cfg.Play && r.cfg.Stay > 0 // the world may never hold all, and is empty in the end
+	if throughout {
+		r.beginPlay(ctx, look, rep)
+	}
+	r.startPlayers(ctx, func(begin time.Time) {
+		if throughout {
+			r.play.open()
+		}
+		r.tally.begin(begin, r.plan.sections[0].name)
+		times = startTimeline(ctx, r, look)
+		progress.began(begin)
+	})
+	r.knocking.Wait()
+	rep.StartedAt = r.tally.loadBegan()
+	rep.Interrupted = r.tally.outcomes() < rep.Clients
+	switch {
+	case rep.Interrupted:
+		rep.Play = nil
+	case r.cfg.Scenario == ReconnectStorm:
+		r.rage(ctx, rep, probe)
+	default:
+		r.remain(ctx, look, rep)
+	}
+	r.tally.close(time.Now())
+	rep.Probe = probe.stop(rep.Interrupted)
+	times.halt()
+
+	observing, cancel := context.WithTimeout(context.WithoutCancel(ctx), pick(rep.Interrupted, observeTimeInterrupted, observeTime))
 	defer cancel()
-	r.leaving = leaving
-	limit := time.AfterFunc(logoutTime, cancel)
+	rep.LeftBefore = r.tally.snapshot().out
+	look.after(observing, rep)
+	seeOff()
+
+	r.tally.fill(rep)
+	r.play.fill(rep)
+	times.fill(rep)
+	metronome.end(rep, r.tally.snapshot().unmade)
+}
+
+// seeOff has the players leave, and returns when they have or their time for it is up, which is shorter when ctx is done.
+func (r *run) seeOff(ctx context.Context, dismiss, end context.CancelFunc) {
+	limit := time.AfterFunc(logoutTime, end)
 	defer limit.Stop()
 	hurry := context.AfterFunc(ctx, func() { limit.Reset(logoutTimeInterrupted) })
 	defer hurry()
@@ -103,18 +143,19 @@ func (r *run) seeOff(ctx context.Context, dismiss context.CancelFunc) {
 // remain leaves the players be for as long as they are to stay, and looks at the server before and after if they play.
 func (r *run) remain(ctx context.Context, look *observer, rep *Report) {
 	if r.cfg.Duration == 0 || r.tally.snapshot().ok == 0 {
+		rep.Play = nil
 		return
 	}
-	if r.cfg.Play {
-		rep.Play = new(PlayReport)
-		look.playBegins(ctx, rep)
+	r.tally.beginPhase(phaseStay, time.Now())
+	if r.cfg.Play && rep.Play == nil {
+		r.beginPlay(ctx, look, rep)
 		r.play.open()
 	}
-	timer := time.NewTimer(r.cfg.Duration)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+	duration := r.cfg.Duration
+	if stay := r.cfg.Stay; stay > 0 {
+		duration = min(duration, stay) // then the last one has left
+	}
+	if !sleep(ctx, duration) {
 		rep.Interrupted = true
 	}
 	if r.cfg.Play {
@@ -123,36 +164,61 @@ func (r *run) remain(ctx context.Context, look *observer, rep *Report) {
 	}
 }
 
-// startPlayers starts the players on schedule, until ctx is done. It returns when the schedule began.
-func (r *run) startPlayers(ctx context.Context) time.Time {
+// beginPlay takes the figures that those of the end of the play are compared with.
+func (r *run) beginPlay(ctx context.Context, look *observer, rep *Report) {
+	rep.Play, r.play.stay = &PlayReport{Transport: r.cfg.transport()}, r.cfg.Stay
+	look.playBegins(ctx, rep)
+}
+
+// startPlayers starts the players when they are due, until ctx is done. It calls begin when the load begins.
+func (r *run) startPlayers(ctx context.Context, begin func(time.Time)) {
 	if r.cfg.Scenario == Burst {
-		return r.startAtOnce(ctx)
+		r.startAtOnce(ctx, begin)
+		return
 	}
-	begin := time.Now()
+	start := time.Now()
+	begin(start)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for i := range r.cfg.Clients {
-		due := begin.Add(time.Duration(float64(i) / r.cfg.Rate * float64(time.Second)))
-		timer.Reset(time.Until(due))
+	until := func(at time.Duration) bool {
+		timer.Reset(time.Until(start.Add(at)))
 		select {
 		case <-timer.C:
-			p := r.newPlayer(i)
-			r.knocking.Add(1)
-			r.players.Go(func() { p.play(ctx, due) })
+			return true
 		case <-ctx.Done():
-			return begin
+			return false
 		}
 	}
-	return begin
+	next := 1 // section
+	for i, a := range r.plan.arrivals {
+		for ; next < len(r.plan.sections) && r.plan.sections[next].from <= a.due; next++ {
+			if !until(r.plan.sections[next].from) {
+				return
+			}
+			r.tally.beginPhase(r.plan.sections[next].name, time.Now())
+		}
+		if !until(a.due) {
+			return
+		}
+		p := r.newPlayer(i, a)
+		r.knocking.Add(1)
+		r.players.Go(func() { p.play(ctx, start.Add(a.due)) })
+	}
+	for ; next < len(r.plan.sections); next++ {
+		if !until(r.plan.sections[next].from) {
+			return
+		}
+		r.tally.beginPhase(r.plan.sections[next].name, time.Now())
+	}
 }
 
 // startAtOnce gets all players ready before the first may knock, so that they come at once and not as fast as they can
 // be made.
-func (r *run) startAtOnce(ctx context.Context) time.Time {
+func (r *run) startAtOnce(ctx context.Context, begin func(time.Time)) {
 	var due time.Time
 	gate := make(chan struct{})
-	for i := range r.cfg.Clients {
-		p := r.newPlayer(i)
+	for i, a := range r.plan.arrivals {
+		p := r.newPlayer(i, a)
 		r.knocking.Add(1)
 		r.players.Go(func() {
 			<-gate
@@ -160,6 +226,6 @@ func (r *run) startAtOnce(ctx context.Context) time.Time {
 		})
 	}
 	due = time.Now()
+	begin(due)
 	close(gate)
-	return due
 }

@@ -124,7 +124,7 @@ func TestReportIsExact(t *testing.T) {
 		if rep.LoggedOut != 6 || rep.LogoutsFailed+rep.SessionsLost+rep.KeepAlivesFailed != 0 {
 			t.Errorf("logouts: %+v", rep)
 		}
-		if len(rep.Notes) != 1 || !strings.HasPrefix(rep.Notes[0], "first of the dropped: ") {
+		if len(rep.Notes) != 2 || !strings.HasPrefix(rep.Notes[0], "first of the dropped: ") || !strings.Contains(rep.Notes[1], "stress clean") {
 			t.Errorf("notes: %q", rep.Notes)
 		}
 		checkServer(t, rep.Server)
@@ -170,7 +170,7 @@ func TestPlayersInsideStayInside(t *testing.T) {
 		if rep.OK != 20 || rep.LoggedOut != 20 || rep.SessionsLost != 0 || f.expired != 0 || *rep.PlayersAtEnd != 20 {
 			t.Errorf("%d calls came too late; %+v", f.expired, rep)
 		}
-		if f.dials != 22 { // one for each player, the probe and the observer
+		if f.dials != 22+5 { // one for each player, the probe and the observer; one for each further try
 			t.Errorf("%d connections", f.dials)
 		}
 	})
@@ -321,7 +321,8 @@ func TestProbeIsOpenLoop(t *testing.T) {
 			opened = true // one connection: one request at a time
 		}
 		cfg := f.start(t)
-		p := startProbe(t.Context(), &cfg, false)
+		n, _ := newNetwork(&cfg)
+		p := startProbe(t.Context(), n, new(tally))
 		time.Sleep(990 * time.Millisecond)
 		rep := p.stop(false)
 		if rep.Answered != 20 || rep.Failed+rep.Skipped != 0 {
@@ -337,7 +338,8 @@ func TestProbeIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{healthz: silence}
 		cfg := f.start(t)
-		p := startProbe(t.Context(), &cfg, false)
+		n, _ := newNetwork(&cfg)
+		p := startProbe(t.Context(), n, new(tally))
 		time.Sleep(time.Minute - probeInterval/2)
 		rep := p.stop(true)
 		if rep.Answered != 0 || rep.Failed+rep.Skipped+maxProbes < 1200 || rep.Failed+rep.Skipped > 1200 || len(p.slots) != 0 {
@@ -351,7 +353,7 @@ func TestSourceAddresses(t *testing.T) {
 	const clients = 40
 	f := &fake{}
 	f.knock = func(w http.ResponseWriter, _ *http.Request, name string, _ int) { f.admit(w, name, 0) }
-	f.tries, f.arrived, f.lastCall = map[string]int{}, map[string]time.Time{}, map[string]time.Time{}
+	f.tries, f.arrived, f.lastCall, f.logins = map[string]int{}, map[string]time.Time{}, map[string]time.Time{}, map[string][]bool{}
 	var mu sync.Mutex
 	conns := map[netip.Addr]int{}
 	mux := http.NewServeMux()

@@ -19,6 +19,8 @@ const maxMetrics = 1 << 20 // bytes
 type serverMetrics struct {
 	Auth struct {
 		Counters  AuthCounters     `json:"counters"`
+		Depth     int              `json:"depth"`
+		Capacity  int              `json:"capacity"`
 		Workers   int              `json:"workers"`
 		Wait      latency.Summary  `json:"wait"`
 		Load      latency.Summary  `json:"load"`
@@ -29,6 +31,7 @@ type serverMetrics struct {
 	} `json:"auth"`
 	Tick struct {
 		TickCounters
+		Players          int             `json:"players"`
 		Lateness         latency.Summary `json:"lateness"`
 		Duration         latency.Summary `json:"duration"`
 		SnapshotRate     float64         `json:"snapshot_rate"`
@@ -42,22 +45,17 @@ type serverMetrics struct {
 	} `json:"process"`
 }
 
-// restartedSince reports whether the server was restarted between an earlier reading and m.
-func (m *serverMetrics) restartedSince(earlier *serverMetrics) bool {
-	return m.Process.CPUSeconds < earlier.Process.CPUSeconds || m.Tick.Ticks < earlier.Tick.Ticks
-}
-
-// observer looks at the server from outside, before and after the load.
+// observer looks at the server from outside: before and after the load, and every second while it goes on.
 type observer struct {
 	cfg           *Config
 	client        *client.Client
 	target, admin *http.Transport
-	first         *serverMetrics // nil: could not be read
+	readings      *readings // nil: the first one failed
 }
 
-func newObserver(cfg *Config, spread bool) *observer {
-	o := &observer{cfg: cfg, target: cfg.transport(cfg.Clients+1, spread), admin: cfg.transport(0, false)}
-	c, err := client.New(cfg.Target, client.Options{Transport: o.target, TryTimeout: observeTime})
+func newObserver(n *network) *observer {
+	o := &observer{cfg: n.cfg, target: n.transport(observers + 1), admin: n.transport(-1)}
+	c, err := client.New(n.cfg.Target, client.Options{Transport: n.adapted(o.target), TryTimeout: observeTime})
 	if err != nil {
 		panic("stress: withDefaults let pass what client.New refuses: " + err.Error())
 	}
@@ -67,10 +65,10 @@ func newObserver(cfg *Config, spread bool) *observer {
 
 // snapshotRate returns how many snapshots per second the server says it sends to each player, 0 if it does not say.
 func (o *observer) snapshotRate() float64 {
-	if o.first == nil {
+	if o.readings == nil {
 		return 0
 	}
-	return o.first.Tick.SnapshotRate
+	return o.readings.first.Tick.SnapshotRate
 }
 
 func (o *observer) close() {
@@ -96,17 +94,38 @@ func (o *observer) before(ctx context.Context, rep *Report) {
 		rep.note(fmt.Sprintf("no server metrics from before the run: %v", err))
 		return
 	}
-	o.first = m
+	o.readings = &readings{first: m, base: m, last: m, at: time.Now()}
 }
 
-// after reads the figures again, while the players are still inside.
+// watch reads the figures every second until ctx ends, and hands on what happened in between.
+func (o *observer) watch(ctx context.Context, interval time.Duration, tell func(*ServerPoint)) {
+	if o.readings == nil {
+		return
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		m, err := o.metrics(ctx)
+		if err != nil {
+			continue // it may be away; the timeline has a gap there
+		}
+		tell(o.readings.add(m, time.Now()))
+	}
+}
+
+// after reads the figures again, while the players are still inside. watch has to have returned.
 func (o *observer) after(ctx context.Context, rep *Report) {
 	if s, err := o.client.Status(ctx); err != nil {
 		rep.note(fmt.Sprintf("players inside at the end unknown: %v", err))
 	} else {
 		rep.PlayersAtEnd = &s.Players
 	}
-	if o.first == nil {
+	if o.readings == nil {
 		return
 	}
 	m, err := o.metrics(ctx)
@@ -114,11 +133,8 @@ func (o *observer) after(ctx context.Context, rep *Report) {
 		rep.note(fmt.Sprintf("no server metrics from after the run: %v", err))
 		return
 	}
-	if m.restartedSince(o.first) {
-		rep.note("the server was restarted during the run: its counters are those since")
-		o.first = new(serverMetrics)
-	}
-	rep.Server = serverReport(o.first, m)
+	o.readings.add(m, time.Now())
+	o.readings.fill(rep)
 }
 
 func (o *observer) metrics(ctx context.Context) (*serverMetrics, error) {
@@ -149,59 +165,4 @@ func (o *observer) metrics(ctx context.Context) (*serverMetrics, error) {
 		return nil, fmt.Errorf("%s: %w", url, err)
 	}
 	return m, nil
-}
-
-// serverReport tells what happened between two readings.
-func serverReport(a, b *serverMetrics) *ServerReport {
-	b.Tick.Lateness.Buckets, b.Tick.Duration.Buckets = "", "" // for computing, not for reading
-	return &ServerReport{
-		Auth:       b.Auth.Counters.since(a.Auth.Counters),
-		BatchSizes: since(b.Auth.BatchSize, a.Auth.BatchSize),
-		Wait:       b.Auth.Wait,
-		Load:       b.Auth.Load,
-		Derive:     b.Auth.Derive,
-		Commit:     b.Auth.Commit,
-		HashMS:     b.Auth.HashMS,
-		Workers:    b.Auth.Workers,
-		Cores:      b.Process.Cores,
-		Tick:       b.Tick.since(a.Tick.TickCounters),
-		Lateness:   b.Tick.Lateness,
-		Duration:   b.Tick.Duration,
-		RSSBefore:  a.Process.RSSBytes,
-		RSSAtEnd:   b.Process.RSSBytes,
-		CPUSeconds: b.Process.CPUSeconds - a.Process.CPUSeconds,
-	}
-}
-
-func (c AuthCounters) since(a AuthCounters) AuthCounters {
-	return AuthCounters{
-		Queued:       c.Queued - a.Queued,
-		Processed:    c.Processed - a.Processed,
-		Expired:      c.Expired - a.Expired,
-		RejectedBusy: c.RejectedBusy - a.RejectedBusy,
-		RateLimited:  c.RateLimited - a.RateLimited,
-		Success:      c.Success - a.Success,
-		Fail:         since(c.Fail, a.Fail),
-	}
-}
-
-func (c TickCounters) since(a TickCounters) TickCounters {
-	return TickCounters{
-		Ticks:    c.Ticks - a.Ticks,
-		Late:     c.Late - a.Late,
-		Skipped:  c.Skipped - a.Skipped,
-		Panics:   c.Panics - a.Panics,
-		Overruns: c.Overruns - a.Overruns,
-	}
-}
-
-// since returns the entries of now that have grown, by how much.
-func since(now, before map[string]int64) map[string]int64 {
-	grown := make(map[string]int64)
-	for k, n := range now {
-		if d := n - before[k]; d != 0 {
-			grown[k] = d
-		}
-	}
-	return grown
 }

@@ -206,6 +206,20 @@ func (d *decimal) Set(s string) error {
 	return nil
 }
 
+// share is a number from 0 to a limit.
+type share struct{ value, high float64 }
+
+func (d *share) String() string { return strconv.FormatFloat(d.value, 'g', -1, 64) }
+
+func (d *share) Set(s string) error {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(v >= 0 && v <= d.high) {
+		return fmt.Errorf("must be a number from 0 to %g", d.high)
+	}
+	d.value = v
+	return nil
+}
+
 // span is a duration within a range.
 type span struct{ value, low, high time.Duration }
 

@@ -3,164 +3,138 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"math"
-	"net/netip"
-	"net/url"
-	"time"
+	"os"
 
-	"github.com/rushgate/rushgate/client"
-	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/stress"
+	"github.com/rushgate/rushgate/stress/page"
 )
 
-const stressSynopsis = `Usage: rushgate stress burst|ramp [flags]
+const stressSynopsis = `Usage: rushgate stress SCENARIO [flags]
+       rushgate stress run FILE [flags]
+       rushgate stress compare A.json B.json
+       rushgate stress report A.json
+       rushgate stress clean [flags]
 
-Knocks at a node with many clients and reports what they lived through: how long until each heard anything, how long
-until it was in, who was told that the server is busy and how often. Each client is a real one, with a connection of
-its own and, on loopback, an address of its own.
+Answers "will we survive launch day?": knocks at a server with many clients and reports what they lived through. How
+long until each heard anything, how long until it was in, who was told that the server is busy and how often, and what it
+did to the world and to everyone else meanwhile. Each client is a real one, with a connection of its own for each try
+and, on loopback, an address of its own. They come when they are due, however slow the server is.
 
-  burst   all clients at once
-  ramp    --rate clients per second
+  rushgate stress burst --clients 1000                          a thousand registrations at once, on this machine
+  rushgate stress burst --clients 1000 --mode login             the same accounts, later
+  rushgate stress ramp --rate 2 --clients 2000                  one client every half second
+  rushgate stress launch-day --peak 10 --html launch.html       ten times as many as the server can let in
+  rushgate stress reconnect-storm --clients 2000 --play         everybody drops out of the world and comes back
+  rushgate stress mixed --rate 200 --play --stay 20s            registrations, logins, wrong passwords and nonsense
+  rushgate stress clean                                         delete the accounts that all this has made
 
-Clients register the accounts PREFIX-000001 and so on, or, with --mode login, log in to those that an earlier run
-registered. Who is in stays until the last one is answered; then all log out. The exit status is 1 if any client got
-no answer in time.
+Only aim this at servers that are yours.
 
-With --play, who is in also connects to the world by UDP, walks about, and checks every snapshot. The report then tells,
-for the time after all are in (--duration), how many snapshots came out of how many, how evenly, and what the node says
-of its ticks and its CPU time meanwhile. The exit status is then also 1 if any client that got in could not connect, or
-if no snapshot came. Each client takes two open files: see "ulimit -Hn".
+`
 
-  rushgate stress burst --clients 1000                    a thousand registrations at once, on this machine
-  rushgate stress burst --clients 1000 --mode login       the same accounts, later
-  rushgate stress ramp --rate 50 --clients 2000 --json report.json
-  rushgate stress ramp --rate 100 --clients 1000 --play --duration 60s    a thousand players in the world for a minute
+// errLimits ends a run that has not kept to its limits.
+var errLimits = errors.New("limits not held")
 
-Only aim this at servers that are yours.`
-
-var (
-	// errTimeouts ends a run in which someone was left without an answer.
-	errTimeouts = errors.New("clients timed out")
-	// errNoPlay ends a run with --play in which someone who got in could not play, or nobody did.
-	errNoPlay = errors.New("not everyone could play")
+var stressCommands = append(scenarioCommands(),
+	command{"run", "do what a scenario file says", stressFile},
+	command{"compare", "put the reports of two runs side by side", stressCompare},
+	command{"report", "write the report of a run as an HTML page", stressReport},
+	command{"clean", "delete the accounts that runs have made", stressClean},
 )
 
-// stressFlags are the settings of a run as the command line has them.
-type stressFlags struct {
-	target, adminURL, prefix, password, jsonFile text
-	mode                                         choice
-	clients, retries                             number
-	rate                                         decimal
-	timeout, duration                            span
-	insecureTLS, play                            toggle
+// scenarioShort describes the scenarios for the help.
+var scenarioShort = map[stress.Scenario]string{
+	stress.Burst:          "all clients at once",
+	stress.Ramp:           "clients come evenly, --rate a second",
+	stress.Poisson:        "clients come independently of each other, --rate a second on average",
+	stress.LaunchDay:      "a rush of --peak times what the server can let in",
+	stress.ReconnectStorm: "all are inside, are dropped, and come back",
+	stress.Mixed:          "registrations, logins, wrong passwords and malformed requests",
 }
 
-func newStressFlags() *stressFlags {
-	return &stressFlags{
-		target:   "http://" + server.DefaultHTTPAddr,
-		prefix:   stress.DefaultPrefix,
-		password: stress.DefaultPassword,
-		mode:     choice{"register", []string{"register", "login"}},
-		clients:  number{1000, 1, stress.MaxClients},
-		retries:  number{client.DefaultMaxRetries, 0, 1000},
-		rate:     decimal{10, stress.MaxRate},
-		timeout:  span{stress.DefaultTimeout, time.Second, time.Hour},
-		duration: span{0, 0, 7 * 24 * time.Hour},
+func scenarioCommands() []command {
+	var list []command
+	for _, s := range stress.Scenarios() {
+		list = append(list, command{string(s), scenarioShort[s], func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+			v := newStressFlags(s)
+			if err := v.declare().parse(args, stdout); err != nil {
+				return err
+			}
+			return v.run(ctx, stdout, stderr)
+		}})
 	}
-}
-
-func (v *stressFlags) declare() *flags {
-	f := newFlags(stressSynopsis)
-	f.add(&v.target, "target", "", "`URL` of the node")
-	f.add(&v.adminURL, "admin", "", "`URL` of the node's admin listener, for the server's own figures; \"none\" for none; by default http://"+server.DefaultAdminAddr+" when the target is on loopback")
-	f.add(&v.clients, "clients", "", "`N` clients, 1 to 100000")
-	f.add(&v.mode, "mode", "", "`MODE`: register or login")
-	f.add(&v.rate, "rate", "", "`R` clients start per second (ramp only)")
-	f.add(&v.retries, "retries", "", "`N` times a client that was told \"busy\" comes back")
-	f.add(&v.timeout, "timeout", "", "`TIME` a client goes on trying")
-	f.add(&v.play, "play", "", "connect to the world by UDP and play")
-	f.add(&v.duration, "duration", "", fmt.Sprintf("`TIME` that everybody stays once all are in; 0 means %v with --play and otherwise none", stress.DefaultPlay))
-	f.add(&v.prefix, "prefix", "", "`PREFIX` of the accounts' names")
-	f.add(&v.password, "password", "", "`PASSWORD` of all accounts: a test's, never a real one")
-	f.add(&v.insecureTLS, "insecure-tls", "", "accept any certificate")
-	f.add(&v.jsonFile, "json", "", "`FILE` for the report as JSON")
-	return f
+	return list
 }
 
 func runStress(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	v := newStressFlags()
-	f := v.declare()
-	var scenario stress.Scenario
-	if len(args) > 0 && (args[0] == string(stress.Burst) || args[0] == string(stress.Ramp)) {
-		scenario, args = stress.Scenario(args[0]), args[1:]
-	}
-	if err := f.parse(args, stdout); err != nil {
-		return err
-	}
-	if scenario == "" {
-		return usagef("name a scenario first: burst or ramp")
-	}
-	report, err := stress.Run(ctx, v.config(scenario, stderr))
+	return group{stressSynopsis, "stress", stressCommands}.run(ctx, args, stdout, stderr)
+}
+
+// run carries out a run whose flags have been parsed.
+func (v *stressFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
+	cfg, err := v.config(stderr)
 	if err != nil {
 		return err
 	}
-	if err := report.WriteText(stdout); err != nil {
-		return err
-	}
-	if err := writeJSON(v.jsonFile, report); err != nil {
-		return err
-	}
-	return v.verdict(report)
-}
-
-// verdict returns what was wrong with the server in a run, for the exit status.
-func (v *stressFlags) verdict(report *stress.Report) error {
-	if n := report.TimedOut; n > 0 {
-		return fmt.Errorf("%w: %d of %d", errTimeouts, n, v.clients.value)
-	}
-	p := report.Play // nil if nobody got in, or the run was interrupted before
-	switch {
-	case p != nil && p.ConnectsFailed > 0:
-		return fmt.Errorf("%w: %d of %d could not connect", errNoPlay, p.ConnectsFailed, p.ConnectsFailed+p.Players)
-	case bool(v.play) && !report.Interrupted && (p == nil || p.Snapshots == 0):
-		return fmt.Errorf("%w: no snapshot came", errNoPlay)
-	}
-	return nil
-}
-
-func (v *stressFlags) config(scenario stress.Scenario, progress io.Writer) stress.Config {
-	cfg := stress.Config{
-		Target: string(v.target), Admin: v.admin(), Scenario: scenario, Mode: stress.Mode(v.mode.value),
-		Clients: v.clients.value, Prefix: string(v.prefix), Password: string(v.password),
-		MaxRetries: v.retries.value, Timeout: v.timeout.value, InsecureTLS: bool(v.insecureTLS), Progress: progress,
-		Play: bool(v.play), Duration: v.duration.value,
-	}
-	if scenario == stress.Ramp {
-		cfg.Rate = v.rate.value
-	}
-	if cfg.MaxRetries == 0 {
-		cfg.MaxRetries = math.MinInt // the flag's zero means none
-	}
-	cfg.Terminal = isTerminal(progress)
-	return cfg
-}
-
-// admin returns the URL of the admin listener to ask, or "" for none.
-func (v *stressFlags) admin() string {
-	switch {
-	case v.adminURL == "none":
-		return ""
-	case v.adminURL != "":
-		return string(v.adminURL)
-	}
-	u, err := url.Parse(string(v.target))
+	release, err := reserve(v.jsonFile, v.htmlFile)
 	if err != nil {
-		return ""
+		return err
 	}
-	if a, err := netip.ParseAddr(u.Hostname()); u.Hostname() == "localhost" || err == nil && a.IsLoopback() {
-		return "http://" + server.DefaultAdminAddr
+	report, err := stress.Run(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, release())
 	}
-	return ""
+	// A report that cannot be written in one form is all the more wanted in the others.
+	err = errors.Join(report.WriteText(stdout), writeJSON(v.jsonFile, report))
+	if v.htmlFile != "" {
+		err = errors.Join(err, writePage(string(v.htmlFile), func(w io.Writer) error { return page.Write(w, report) }))
+	}
+	if !report.Held() {
+		err = errors.Join(err, errLimits)
+	}
+	return err
+}
+
+// reserve makes sure before a run that files can be written after it: what took an hour should not be lost for a folder that
+// is not there. It leaves files as they are, and makes those that are missing; release removes these.
+func reserve(files ...text) (release func() error, err error) {
+	var made []string
+	release = func() error {
+		var err error
+		for _, path := range made {
+			err = errors.Join(err, os.Remove(path))
+		}
+		return err
+	}
+	for _, file := range files {
+		path := string(file)
+		info, err := os.Stat(path)
+		if path == "" || err == nil && !info.Mode().IsRegular() { // a pipe would take the end of this for its end
+			continue
+		}
+		f, failed := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+		if failed != nil {
+			return nil, errors.Join(failed, release())
+		}
+		_ = f.Close() // nothing was written
+		if err != nil {
+			made = append(made, path)
+		}
+	}
+	return release, nil
+}
+
+// writePage writes an HTML page to a file, whole or not at all.
+func writePage(path string, write func(io.Writer) error) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err = errors.Join(err, f.Close()); err != nil {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
+	return write(f)
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,53 +15,108 @@ import (
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/stress"
+	"github.com/rushgate/rushgate/stress/adapter"
 )
 
 func TestStressFlags(t *testing.T) {
-	for args, want := range map[string]stress.Config{
-		"":                                  {Clients: 1000, MaxRetries: 3},
-		"--play --duration 90s --clients 7": {Clients: 7, MaxRetries: 3, Play: true, Duration: 90 * time.Second},
-		"--play --retries 0":                {Clients: 1000, MaxRetries: math.MinInt, Play: true},
-		"--duration 1h --admin none":        {Clients: 1000, MaxRetries: 3, Duration: time.Hour},
-	} {
-		v := newStressFlags()
-		if err := v.declare().parse(strings.Fields(args), io.Discard); err != nil {
-			t.Errorf("%q: %v", args, err)
+	tests := []struct {
+		scenario stress.Scenario
+		args     string
+		want     func(stress.Config) bool
+	}{
+		{stress.Burst, "", func(c stress.Config) bool {
+			return c.Clients == 1000 && c.MaxRetries == 3 && c.Rate == 0 && c.Admin == "http://127.0.0.1:9090" && !c.KeepAlive
+		}},
+		{stress.Burst, "--play --duration 90s --clients 7", func(c stress.Config) bool {
+			return c.Clients == 7 && c.Play && !c.WebSocket && c.Duration == 90*time.Second
+		}},
+		{stress.Burst, "--play --websocket", func(c stress.Config) bool { return c.Play && c.WebSocket }},
+		{stress.Ramp, "--play --retries 0", func(c stress.Config) bool { return c.MaxRetries == math.MinInt && c.Rate == 10 }},
+		{stress.Burst, "--duration 1h --admin none", func(c stress.Config) bool { return c.Duration == time.Hour && c.Admin == "" }},
+		{stress.Burst, "--tls", func(c stress.Config) bool { return c.Target == "https://127.0.0.1:8080" }},
+		{stress.LaunchDay, "--ramp-up 0 --peak 2.5", func(c stress.Config) bool {
+			return c.Clients == 0 && c.Peak == 2.5 && c.RampUp == 1 && c.GiveUpShare == 0.3 && c.Stay == 10*time.Second
+		}},
+		{stress.ReconnectStorm, "--drop-by server", func(c stress.Config) bool { return c.DropBy == stress.DropByServer && c.Rate == 100 }},
+		{stress.Mixed, "--malformed 0 --length 5s", func(c stress.Config) bool {
+			return c.Mix.Malformed == 0 && c.Mix.Login == stress.DefaultMix.Login && c.Length == 5*time.Second
+		}},
+		{stress.Poisson, "--max-tick 5ms --max-dropped -1 --max-refused 2 --min-in 0.5", func(c stress.Config) bool {
+			return c.Limits == stress.Limits{TickP99: 5 * time.Millisecond, Dropped: -1, Refused: 2, In: 0.5}
+		}},
+		{stress.Burst, "--server nakama --server-key k", func(c stress.Config) bool {
+			return c.Adapter.Kind == adapter.Nakama && c.Adapter.Key == "k" && c.Admin == ""
+		}},
+	}
+	for _, tt := range tests {
+		v := newStressFlags(tt.scenario)
+		if err := v.declare().parse(strings.Fields(tt.args), io.Discard); err != nil {
+			t.Errorf("%s %q: %v", tt.scenario, tt.args, err)
 			continue
 		}
-		got := v.config(stress.Burst, io.Discard)
-		if got.Clients != want.Clients || got.MaxRetries != want.MaxRetries || got.Play != want.Play || got.Duration != want.Duration {
-			t.Errorf("%q: %+v", args, got)
+		if got, err := v.config(io.Discard); err != nil || !tt.want(got) {
+			t.Errorf("%s %q: %+v, %v", tt.scenario, tt.args, got, err)
 		}
 	}
-	for _, args := range []string{"--duration -1s", "--duration 60", "--play=perhaps"} {
-		if err := newStressFlags().declare().parse(strings.Fields(args), io.Discard); err == nil {
+	for _, args := range []string{"--duration -1s", "--duration 60", "--play=perhaps", "--rate 5", "--peak 2", "--server telnet", "--give-up 2"} {
+		if err := newStressFlags(stress.Burst).declare().parse(strings.Fields(args), io.Discard); err == nil {
 			t.Errorf("%q is accepted", args)
 		}
 	}
 }
 
-func TestStressVerdict(t *testing.T) {
-	for name, tt := range map[string]struct {
-		play   bool
-		report stress.Report
-		want   error
-	}{
-		"all is well":            {false, stress.Report{}, nil},
-		"a timeout":              {false, stress.Report{TimedOut: 1}, errTimeouts},
-		"all play":               {true, stress.Report{Play: &stress.PlayReport{Players: 3, Snapshots: 9}}, nil},
-		"one cannot connect":     {true, stress.Report{Play: &stress.PlayReport{Players: 2, Snapshots: 9, ConnectsFailed: 1}}, errNoPlay},
-		"silence":                {true, stress.Report{Play: &stress.PlayReport{Players: 3}}, errNoPlay},
-		"nobody got in":          {true, stress.Report{}, errNoPlay},
-		"interrupted at once":    {true, stress.Report{Interrupted: true, Play: &stress.PlayReport{Players: 3}}, nil},
-		"interrupted before":     {true, stress.Report{Interrupted: true}, nil},
-		"interrupted, and worse": {true, stress.Report{Interrupted: true, Play: &stress.PlayReport{ConnectsFailed: 1}}, errNoPlay},
-	} {
-		v := newStressFlags()
-		v.play = toggle(tt.play)
-		if got := v.verdict(&tt.report); !errors.Is(got, tt.want) {
-			t.Errorf("%s: %v, want %v", name, got, tt.want)
+// Shares that are all zero are not taken for those that nobody has given.
+func TestStressMixOfNobody(t *testing.T) {
+	v := newStressFlags(stress.Mixed)
+	args := strings.Fields("--register 0 --login 0 --wrong-password 0 --malformed 0")
+	if err := v.declare().parse(args, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	_, err := v.config(io.Discard)
+	if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), "--malformed") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestScenarioFiles(t *testing.T) {
+	files, err := filepath.Glob("../../deploy/stress/*.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		if _, err := readScenario(file, nil, io.Discard); err != nil {
+			t.Errorf("%s: %v", file, err)
 		}
+	}
+	v, err := readScenario("../../deploy/stress/launch-day.yaml", []string{"--peak", "7"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg, err := v.config(io.Discard); err != nil || cfg.Peak != 7 || cfg.Length != 2*time.Minute || cfg.Limits.TickP99 != 5*time.Millisecond {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+	for text, want := range map[string]string{
+		"":                                 "must be one of",
+		"- burst":                          "not a list of settings",
+		"scenario: flood":                  "must be one of",
+		"scenario: burst\nclients: many":   "line 2: clients: must be a whole number",
+		"scenario: burst\n\nlength: 1s":    "line 3: scenario burst has no setting \"length\"",
+		"scenario: burst\nclients: [1, 2]": "line 2: clients takes one value",
+		"scenario: burst\nclients: 1\nclients: 2": "already defined",
+	} {
+		path := filepath.Join(t.TempDir(), "x.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := readScenario(path, nil, io.Discard)
+		if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), path) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	// What is wrong with the command line is not the file's fault.
+	_, err = readScenario(files[0], []string{"--bogus"}, io.Discard)
+	if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), "bogus") || strings.Contains(err.Error(), files[0]) {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -79,7 +136,7 @@ func TestStressFailsIfNobodyCanPlay(t *testing.T) {
 	}()
 	args := strings.Fields("burst --play --clients 2 --duration 1ms --admin none --target http://" + node.HTTPAddr().String())
 	var out bytes.Buffer
-	if err := runStress(t.Context(), args, &out, io.Discard); !errors.Is(err, errNoPlay) {
+	if err := runStress(t.Context(), args, &out, io.Discard); !errors.Is(err, errLimits) {
 		t.Errorf("%v\n%s", err, &out)
 	}
 }

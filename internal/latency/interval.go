@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // ErrNoInterval is wrapped by the errors of [Summary.Since].
@@ -14,6 +16,11 @@ var ErrNoInterval = errors.New("latency: no interval between the summaries")
 // Detailed is [Histogram.Summary] with its Buckets: about ten bytes for each one that is not empty.
 func (h *Histogram) Detailed() Summary {
 	hist, sum := h.export()
+	return detail(hist, sum)
+}
+
+// detail is summarise with the buckets.
+func detail(hist *hdrhistogram.Histogram, sum time.Duration) Summary {
 	s := summarise(hist, sum)
 	if hist == nil {
 		return s
@@ -31,7 +38,7 @@ func (h *Histogram) Detailed() Summary {
 }
 
 // Since returns the figures of what was recorded between an earlier summary of the same histogram and s, both from
-// [Histogram.Detailed], without Buckets. The error wraps [ErrNoInterval] if one has no buckets, or if s has less than the
+// [Histogram.Detailed], with Buckets. The error wraps [ErrNoInterval] if one has no buckets, or if s has less than the
 // earlier one in some bucket or in Sum, as after a restart. A restart cannot be told if s has caught up in all of them by
 // then; the figures are meaningless in that case.
 func (s Summary) Since(earlier Summary) (Summary, error) {
@@ -61,7 +68,7 @@ func (s Summary) Since(earlier Summary) (Summary, error) {
 	if hist.TotalCount() == 0 {
 		return Summary{}, nil
 	}
-	return summarise(hist, time.Duration((s.Sum-earlier.Sum)*float64(time.Millisecond))), nil
+	return detail(hist, time.Duration((s.Sum-earlier.Sum)*float64(time.Millisecond))), nil
 }
 
 // parseBuckets reads the buckets of a summary, which may have come over a network.

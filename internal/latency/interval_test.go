@@ -29,13 +29,16 @@ func TestSince(t *testing.T) {
 		later = Histogram{}
 		record(3000, &all, &later)
 		got, err := overTheWire(t, all.Detailed()).Since(earlier)
-		want := later.Summary()
+		want := later.Detailed()
 		if d := got.Sum - want.Sum; err != nil || d > 1e-3 || d < -1e-3 {
 			t.Errorf("after %d: sum %v, want %v; %v", before, got.Sum, want.Sum, err)
 		}
 		got.Sum, got.Mean, want.Sum, want.Mean = 0, 0, 0, 0
 		if got != want {
 			t.Errorf("after %d: %+v, want %+v", before, got, want)
+		}
+		if merged, err := got.Merge(earlier); err != nil || merged.Buckets != all.Detailed().Buckets {
+			t.Errorf("after %d: what was before and after is not the whole: %v", before, err)
 		}
 	}
 }
@@ -64,7 +67,7 @@ func TestSinceOfWhatDoesNotBelongTogether(t *testing.T) {
 		"no colon":      {{Count: 1, Buckets: "12"}, {}},
 		"no number":     {{Count: 1, Buckets: "x:1"}, {}},
 		"negative":      {{Count: 1, Buckets: "1:-1 2:2"}, {}},
-		"out of range":  {{Count: 1, Buckets: "600000001:1"}, {}},
+		"out of range":  {{Count: 1, Buckets: "3600000001:1"}, {}},
 		"overflow":      {{Count: 1, Buckets: "1:9223372036854775807 2:9223372036854775807 3:3"}, {}},
 		"wrong total":   {{Count: 9, Buckets: "1:1"}, {}},
 		"not a bucket ": {{Count: 1, Buckets: ":"}, {}},

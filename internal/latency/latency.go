@@ -8,11 +8,14 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Range and precision: a microsecond to ten minutes with two significant figures, 40 KiB a histogram, 120 KiB once it has
-// been looked at. Durations outside are counted at the nearest end.
+// Longest is the longest duration that is told from longer ones, which count as this long.
+const Longest = time.Hour
+
+// Range and precision: a microsecond to an hour with two significant figures, 27 KiB a histogram, 80 KiB once it has been
+// looked at. Durations outside are counted at the nearest end.
 const (
-	lowest  = 1                                   // µs
-	highest = 10 * time.Minute / time.Microsecond // µs
+	lowest  = 1                          // µs
+	highest = Longest / time.Microsecond // µs
 	figures = 2
 )
 
@@ -36,7 +39,7 @@ func (h *Histogram) RecordN(d time.Duration, n int) {
 	if n <= 0 {
 		return
 	}
-	d = min(max(d, 0), highest*time.Microsecond)
+	d = min(max(d, 0), Longest)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.init()
@@ -50,6 +53,20 @@ func (h *Histogram) Init() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.init()
+}
+
+// Reset forgets what was recorded and keeps the memory.
+func (h *Histogram) Reset() {
+	h.looking.Lock()
+	defer h.looking.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, hist := range []*hdrhistogram.Histogram{h.hist, h.earlier} {
+		if hist != nil {
+			hist.Reset()
+		}
+	}
+	h.sum = 0
 }
 
 func (h *Histogram) init() {

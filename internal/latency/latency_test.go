@@ -37,9 +37,13 @@ func TestSummary(t *testing.T) {
 func TestOutOfRangeIsCountedAtTheEnds(t *testing.T) {
 	var h Histogram
 	h.Record(-time.Second)
-	h.Record(time.Hour)
+	h.Record(59 * time.Minute)
 	h.RecordN(time.Second, 0)
-	if s := h.Summary(); s.Count != 2 || s.Min != 0 || s.Max < 590_000 {
+	if s := h.Summary(); s.Count != 2 || s.Min != 0 || s.Max < 58.5*60_000 || s.Max > 59.5*60_000 {
+		t.Errorf("got %+v", s)
+	}
+	h.Record(24 * time.Hour)
+	if s := h.Summary(); s.Count != 3 || s.Max < 59.5*60_000 || s.Sum != float64((59*time.Minute+Longest).Milliseconds()) {
 		t.Errorf("got %+v", s)
 	}
 }
@@ -65,5 +69,25 @@ func TestRecordAllocatesNothing(t *testing.T) {
 	h.Init()
 	if n := testing.AllocsPerRun(100, func() { h.Record(time.Millisecond) }); n != 0 {
 		t.Errorf("%v allocations per Record", n)
+	}
+}
+
+// What was recorded before is gone, looked at or not.
+func TestReset(t *testing.T) {
+	var h Histogram
+	h.Reset()
+	for range 3 {
+		h.Record(time.Millisecond)
+		_ = h.Summary()
+		h.Record(time.Second)
+		h.Reset()
+		if s := h.Summary(); s != (Summary{}) {
+			t.Fatalf("%+v", s)
+		}
+		h.Record(time.Minute)
+		if s := h.Summary(); s.Count != 1 || s.Sum != 60_000 || s.Min < 59_000 {
+			t.Fatalf("%+v", s)
+		}
+		h.Reset()
 	}
 }

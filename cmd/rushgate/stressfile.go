@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/rushgate/rushgate/stress"
+)
+
+const stressFileSynopsis = `Usage: rushgate stress run FILE [flags]
+
+Does what a scenario file says: YAML with the name of the scenario and any of its flags, without the dashes. Flags on the
+command line win. deploy/stress has examples.
+
+  scenario: launch-day
+  peak: 10
+  length: 2m
+  max-first-answer: 1s`
+
+const maxScenarioFile = 1 << 20 // bytes
+
+func stressFile(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		if err := newFlags(stressFileSynopsis).parse(args, stdout); err != nil {
+			return err
+		}
+		return usagef("name a scenario file")
+	}
+	v, err := readScenario(args[0], args[1:], stdout)
+	if err != nil {
+		return err
+	}
+	return v.run(ctx, stdout, stderr)
+}
+
+// readScenario reads a scenario file, then a command line that overrides it.
+func readScenario(path string, args []string, stdout io.Writer) (*stressFlags, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	data, err := io.ReadAll(io.LimitReader(file, maxScenarioFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxScenarioFile {
+		return nil, fmt.Errorf("%s has more than %d bytes", path, maxScenarioFile)
+	}
+	v, f, err := parseScenario(data)
+	if misused := (usageError{}); errors.As(err, &misused) {
+		return nil, usageError{fmt.Errorf("%s: %w", path, misused.error)}
+	} else if err != nil {
+		return nil, err
+	}
+	return v, f.parse(args, stdout)
+}
+
+// parseScenario returns the settings of a scenario file, and the flags that can override them.
+func parseScenario(data []byte) (*stressFlags, *flags, error) {
+	settings := make(map[string]yaml.Node)
+	if err := yaml.Unmarshal(data, &settings); err != nil {
+		return nil, nil, usagef("not a list of settings: %w", err)
+	}
+	scenario := stress.Scenario(settings["scenario"].Value)
+	if !slices.Contains(stress.Scenarios(), scenario) {
+		return nil, nil, usagef("its scenario must be one of %v", stress.Scenarios())
+	}
+	delete(settings, "scenario")
+	v := newStressFlags(scenario)
+	f := v.declare()
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		node := settings[name]
+		switch {
+		case f.Lookup(name) == nil:
+			return nil, nil, usagef("line %d: scenario %s has no setting %s", node.Line, scenario, quote(name))
+		case node.Kind != yaml.ScalarNode:
+			return nil, nil, usagef("line %d: %s takes one value", node.Line, name)
+		}
+		if err := f.Set(name, node.Value); err != nil {
+			return nil, nil, usagef("line %d: %s: %w", node.Line, name, err)
+		}
+	}
+	return v, f, nil
+}

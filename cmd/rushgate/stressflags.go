@@ -1,0 +1,271 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/server"
+	"github.com/rushgate/rushgate/stress"
+	"github.com/rushgate/rushgate/stress/adapter"
+)
+
+const week = 7 * 24 * time.Hour
+
+// stressFlags are the settings of a run as the command line has them.
+type stressFlags struct {
+	scenario stress.Scenario
+
+	target, adminURL, prefix, password, ca text
+	jsonFile, htmlFile, serverKey          text
+	mode, kind, dropBy                     choice
+	clients, retries                       number
+	timedOut, dropped, refused             number
+	rate, peak                             decimal
+	capacity                               share
+	register, login, wrong, malformed      share
+	giveUp, goodput, in, snapshots         share
+	timeout, duration, stay                span
+	length, rampUp, decay, giveUpAfter     span
+	firstAnswerP99, successP99             span
+	probeP99, tickP99                      span
+	tls, insecureTLS, keepAlive, play      toggle
+	webSocket                              toggle
+}
+
+func newStressFlags(s stress.Scenario) *stressFlags {
+	v := &stressFlags{
+		scenario: s,
+		target:   "http://" + server.DefaultHTTPAddr,
+		prefix:   stress.DefaultPrefix,
+		password: stress.DefaultPassword,
+		mode:     choice{"register", []string{"register", "login"}},
+		kind:     choice{"rushgate", []string{"rushgate"}},
+		dropBy:   choice{string(stress.DropByClients), []string{string(stress.DropByClients), string(stress.DropByServer)}},
+		clients:  number{1000, 1, stress.MaxClients},
+		retries:  number{client.DefaultMaxRetries, 0, 1000},
+		timedOut: number{0, -1, stress.MaxClients}, dropped: number{0, -1, stress.MaxClients}, refused: number{0, -1, stress.MaxClients},
+		rate: decimal{10, stress.MaxRate}, peak: decimal{stress.DefaultPeak, stress.MaxPeak},
+		capacity: share{0, stress.MaxRate},
+		register: share{stress.DefaultMix.Register, 1}, login: share{stress.DefaultMix.Login, 1},
+		wrong: share{stress.DefaultMix.WrongPassword, 1}, malformed: share{stress.DefaultMix.Malformed, 1},
+		giveUp: share{0, 1}, goodput: share{0, 1}, in: share{0, 1}, snapshots: share{0, 1},
+		timeout: span{stress.DefaultTimeout, time.Second, time.Hour}, duration: span{0, 0, week}, stay: span{0, 0, week},
+		length: span{stress.DefaultLength, time.Second, week}, rampUp: span{stress.DefaultSlope, 0, week},
+		decay: span{stress.DefaultSlope, 0, week}, giveUpAfter: span{stress.DefaultPatience, time.Second, time.Hour},
+		firstAnswerP99: span{0, 0, time.Hour}, successP99: span{0, 0, time.Hour}, probeP99: span{0, 0, time.Hour}, tickP99: span{0, 0, time.Hour},
+	}
+	for _, k := range adapter.Kinds() {
+		v.kind.among = append(v.kind.among, string(k))
+	}
+	switch s {
+	case stress.Poisson, stress.Mixed:
+		v.rate.value = 50
+	case stress.ReconnectStorm:
+		v.rate.value = 100
+	case stress.LaunchDay:
+		v.giveUp.value, v.stay.value = 0.3, 10*time.Second
+	}
+	return v
+}
+
+// scenarioText explains a scenario in its help.
+var scenarioText = map[stress.Scenario]string{
+	stress.Burst: `All clients knock at once, at the door's worst moment: the doors open, or the servers are back.`,
+	stress.Ramp:  `Clients come one by one at an even pace. --rate 2 --clients 2000 is a classic: one every half second.`,
+	stress.Poisson: `Clients come independently of each other and of the server, as strangers do: sometimes three at once, sometimes
+none for a while.`,
+	stress.LaunchDay: `The rate grows from nothing to --peak times what the server can let in, stays there for --length, and falls again. What
+the server can let in is measured first, in half a minute or so, unless --capacity tells. Some of those who wait lose patience,
+hang up and come back; who is in stays for --stay. The report tells the goodput: how many got in per second during the
+peak, against the capacity.`,
+	stress.ReconnectStorm: `Clients come in at --rate and stay. Then all lose their connections at once and want back in: --drop-by clients has them
+hang up without a word after --duration, as when a network fails; --drop-by server has them play on until the server is
+gone, for up to --duration, so that you can kill or restart it meanwhile. The report tells when the last one was back.`,
+	stress.Mixed: `Clients come as with poisson, and want different things: register, log in to an account that exists (such accounts are
+made before), log in with a wrong password, send nonsense. The last two must be refused, each with the right answer.`,
+}
+
+func (v *stressFlags) declare() *flags {
+	f := newFlags(fmt.Sprintf("Usage: rushgate stress %s [flags]\n\n%s\n\nExit status 1 means that a limit was not held; by default nobody may be left without an answer, and somebody has to get in.\nOnly aim this at servers that are yours.",
+		v.scenario, scenarioText[v.scenario]))
+	v.declareTarget(f)
+	v.declareArrivals(f)
+	v.declareClients(f)
+	v.declareLimits(f)
+	f.add(&v.jsonFile, "json", "", "`FILE` for the report as JSON, which compare and report read")
+	f.add(&v.htmlFile, "html", "", "`FILE` for the report as one HTML page with charts")
+	return f
+}
+
+func (v *stressFlags) declareTarget(f *flags) {
+	f.add(&v.target, "target", "", "`URL` of the server")
+	f.add(&v.adminURL, "admin", "", "`URL` of the node's admin listener, for the server's own figures; \"none\" for none; by default http://"+server.DefaultAdminAddr+" when the target is on loopback")
+	f.add(&v.kind, "server", "", "`KIND` of server: "+strings.Join(v.kind.among, ", ")+"; see docs/comparison.md")
+	f.add(&v.serverKey, "server-key", "", "`KEY` that clients of Nakama and Supabase have to send")
+	f.add(&v.tls, "tls", "", "speak HTTPS even if the target's URL says http")
+	f.add(&v.insecureTLS, "insecure-tls", "", "accept any certificate, such as a self-signed one")
+	f.add(&v.ca, "ca", "", "`FILE` with the only certificate authorities to trust, PEM")
+}
+
+func (v *stressFlags) declareArrivals(f *flags) {
+	switch v.scenario {
+	case stress.Burst, stress.Ramp, stress.ReconnectStorm:
+		f.add(&v.clients, "clients", "", fmt.Sprintf("`N` clients, 1 to %d", stress.MaxClients))
+	}
+	switch v.scenario {
+	case stress.Ramp, stress.ReconnectStorm, stress.Poisson, stress.Mixed:
+		f.add(&v.rate, "rate", "", "`R` clients start per second")
+	}
+	switch v.scenario {
+	case stress.Poisson, stress.Mixed:
+		f.add(&v.length, "length", "", "`TIME` for which clients come")
+	case stress.LaunchDay:
+		f.add(&v.peak, "peak", "", "`M`: rate at the peak in multiples of the capacity")
+		f.add(&v.capacity, "capacity", "", "`R` clients per second can be let in; 0 has it measured")
+		f.add(&v.rampUp, "ramp-up", "", "`TIME` in which the rate grows to the peak")
+		f.add(&v.length, "length", "", "`TIME` that the peak lasts")
+		f.add(&v.decay, "decay", "", "`TIME` in which the rate falls to nothing")
+	case stress.ReconnectStorm:
+		f.add(&v.dropBy, "drop-by", "", "`WHO` ends the connections: clients or server")
+	}
+	if v.scenario == stress.Mixed {
+		f.add(&v.register, "register", "", "`SHARE` of clients who register")
+		f.add(&v.login, "login", "", "`SHARE` of clients who log in")
+		f.add(&v.wrong, "wrong-password", "", "`SHARE` of clients who log in with a wrong password")
+		f.add(&v.malformed, "malformed", "", "`SHARE` of clients who send nonsense")
+	}
+}
+
+func (v *stressFlags) declareClients(f *flags) {
+	if v.scenario != stress.Mixed {
+		f.add(&v.mode, "mode", "", "`MODE`: register, or login to the accounts that a run with register has made")
+	}
+	f.add(&v.retries, "retries", "", "`N` times a client that was told \"busy\" comes back")
+	f.add(&v.timeout, "timeout", "", "`TIME` a client goes on trying")
+	f.add(&v.giveUp, "give-up", "", "`SHARE` of clients, 0 to 1, who hang up if they are not in after --give-up-after, and come back later")
+	f.add(&v.giveUpAfter, "give-up-after", "", "`TIME` until they lose patience")
+	f.add(&v.keepAlive, "keep-alive", "", "make all tries of a client over one connection; by default each has its own, as on a launch day")
+	f.add(&v.play, "play", "", "connect to the world by UDP, walk about, and check every snapshot; takes two open files a client, see \"ulimit -Hn\"")
+	f.add(&v.webSocket, "websocket", "", "play over a WebSocket, as browsers do, instead of UDP; with --play")
+	if v.scenario == stress.ReconnectStorm {
+		f.add(&v.duration, "duration", "", fmt.Sprintf("`TIME` that everybody is inside before the drop, or that is waited for the server to do it; 0 means %v", stress.DefaultInside))
+	} else {
+		f.add(&v.stay, "stay", "", "`TIME` that each client stays inside; 0 means until the end of the run")
+		f.add(&v.duration, "duration", "", fmt.Sprintf("`TIME` that everybody stays once all are in; 0 means %v with --play and otherwise none", stress.DefaultPlay))
+	}
+	f.add(&v.prefix, "prefix", "", "`PREFIX` of the accounts' names, which are PREFIX-000001 and so on")
+	f.add(&v.password, "password", "", "`PASSWORD` of all accounts: a test's, never a real one")
+}
+
+func (v *stressFlags) declareLimits(f *flags) {
+	f.add(&v.timedOut, "max-timed-out", "", "`N` clients at most may be left without an answer; -1 for any number")
+	f.add(&v.dropped, "max-dropped", "", "`N` clients at most may meet a transport error on their last try; -1 for any number")
+	f.add(&v.refused, "max-refused", "", "`N` clients at most may be refused other than as busy, rate-limited or expired, for a name that is taken say; -1 for any number")
+	f.add(&v.in, "min-in", "", "least `SHARE` of the clients, 0 to 1, who have to get in; with 0 it is one client")
+	f.add(&v.firstAnswerP99, "max-first-answer", "", "`TIME` for the 99th percentile of the time to the first answer; 0 for any")
+	f.add(&v.successP99, "max-success", "", "`TIME` for the 99th percentile of the time until a client is in; 0 for any")
+	f.add(&v.probeP99, "max-probe", "", "`TIME` for the 99th percentile of what everyone else waits for the server; 0 for any")
+	f.add(&v.tickP99, "max-tick", "", "`TIME` for the 99th percentile of the lateness of ticks; 0 for any")
+	if v.scenario == stress.LaunchDay {
+		f.add(&v.goodput, "min-goodput", "", "least `SHARE` of the capacity, 0 to 1, that gets in during the peak")
+	}
+	f.add(&v.snapshots, "min-snapshots", "", "least `SHARE` of the snapshots, 0 to 1, that has to arrive, with --play")
+}
+
+func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
+	cfg := stress.Config{
+		Target: string(v.target), Admin: v.admin(), Scenario: v.scenario, Mode: stress.Mode(v.mode.value),
+		GiveUpShare: v.giveUp.value, GiveUpAfter: v.giveUpAfter.value,
+		Prefix: string(v.prefix), Password: string(v.password), MaxRetries: v.retries.value, Timeout: v.timeout.value,
+		Play: bool(v.play), WebSocket: bool(v.webSocket), Stay: v.stay.value, Duration: v.duration.value,
+		KeepAlive: bool(v.keepAlive), InsecureTLS: bool(v.insecureTLS), Progress: progress, Terminal: isTerminal(progress),
+		Limits: stress.Limits{
+			FirstAnswerP99: v.firstAnswerP99.value, SuccessP99: v.successP99.value, ProbeP99: v.probeP99.value, TickP99: v.tickP99.value,
+			Goodput: v.goodput.value, In: v.in.value, Snapshots: v.snapshots.value, TimedOut: v.timedOut.value, Dropped: v.dropped.value,
+			Refused: v.refused.value,
+		},
+	}
+	v.arrivals(&cfg)
+	if v.scenario == stress.Mixed && cfg.Mix == (stress.Mix{}) { // which would mean the default
+		return cfg, usagef("of --register, --login, --wrong-password and --malformed one has to be above 0")
+	}
+	if bool(v.tls) && strings.HasPrefix(cfg.Target, "http://") {
+		cfg.Target = "https" + strings.TrimPrefix(cfg.Target, "http")
+	}
+	if cfg.MaxRetries == 0 {
+		cfg.MaxRetries = math.MinInt // the flag's zero means none
+	}
+	if v.kind.value != v.kind.among[0] {
+		cfg.Adapter = adapter.Config{Kind: adapter.Kind(v.kind.value), Key: string(v.serverKey)}
+		if v.adminURL == "" {
+			cfg.Admin = "" // it would be that of some other server
+		}
+	}
+	var err error
+	cfg.RootCAs, err = v.authorities()
+	return cfg, err
+}
+
+// arrivals fills in what only some scenarios have.
+func (v *stressFlags) arrivals(cfg *stress.Config) {
+	switch v.scenario {
+	case stress.Burst:
+		cfg.Clients = v.clients.value
+	case stress.Ramp:
+		cfg.Clients, cfg.Rate = v.clients.value, v.rate.value
+	case stress.ReconnectStorm:
+		cfg.Clients, cfg.Rate, cfg.DropBy = v.clients.value, v.rate.value, stress.DropBy(v.dropBy.value)
+	case stress.Poisson:
+		cfg.Rate, cfg.Length = v.rate.value, v.length.value
+	case stress.Mixed:
+		cfg.Rate, cfg.Length = v.rate.value, v.length.value
+		cfg.Mix = stress.Mix{
+			Register: v.register.value, Login: v.login.value, WrongPassword: v.wrong.value, Malformed: v.malformed.value,
+		}
+	case stress.LaunchDay:
+		cfg.Peak, cfg.Capacity = v.peak.value, v.capacity.value
+		cfg.RampUp, cfg.Length, cfg.Decay = max(v.rampUp.value, 1), v.length.value, max(v.decay.value, 1) // 0 would mean the default
+	}
+}
+
+func (v *stressFlags) authorities() (*x509.CertPool, error) {
+	if v.ca == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(string(v.ca))
+	if err != nil {
+		return nil, fmt.Errorf("certificate authorities: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("certificate authorities: %w", errors.New("no certificate in "+string(v.ca)))
+	}
+	return pool, nil
+}
+
+// admin returns the URL of the admin listener to ask, or "" for none.
+func (v *stressFlags) admin() string {
+	switch {
+	case v.adminURL == "none":
+		return ""
+	case v.adminURL != "":
+		return string(v.adminURL)
+	}
+	u, err := url.Parse(string(v.target))
+	if err != nil {
+		return ""
+	}
+	if a, err := netip.ParseAddr(u.Hostname()); u.Hostname() == "localhost" || err == nil && a.IsLoopback() {
+		return "http://" + server.DefaultAdminAddr
+	}
+	return ""
+}
