@@ -18,6 +18,12 @@ help: ## list the targets
 build: ## build the command into ./rushgate, one static binary
 	CGO_ENABLED=0 $(GO) build -o rushgate ./cmd/rushgate
 
+.PHONY: web
+web: ## bundle the browser client anew into web/dist; `make unit` fails if that is not fresh
+	npm ci --no-audit --no-fund --prefix web
+	npm run check --prefix web
+	$(GO) generate ./web
+
 .PHONY: run
 run: ## run a node on 127.0.0.1:8080, players in ./rushgate-data
 	$(GO) run ./cmd/rushgate serve
@@ -27,14 +33,17 @@ test: tools lint unit fuzz ## everything that has to pass before a change goes i
 
 .PHONY: tools
 tools: ## install what the tests need and this machine lacks
-	@for tool in curl cc redis-server prometheus promtool; do command -v $$tool >/dev/null || missing=1; done; [ -z "$$missing" ] || \
-	{ apt-get update && apt-get install -y --no-install-recommends curl gcc libc6-dev prometheus redis-server; }
+	@for tool in cc chromium curl prometheus promtool redis-server; do command -v $$tool >/dev/null || missing=1; done; [ -z "$$missing" ] || \
+	{ apt-get update && apt-get install -y --no-install-recommends chromium curl gcc libc6-dev prometheus redis-server; }
+	@command -v npm >/dev/null || { apt-get update && apt-get install -y --no-install-recommends nodejs npm; }
+	npm ci --no-audit --no-fund --prefix web
 
 .PHONY: lint
 lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
 	$(GO) mod tidy -diff
 	$(GOLANGCI_LINT) run ./...
 	$(GO) vet -C internal/pbkdf2x/asm .
+	npm run check --prefix web
 	@$(GO) generate ./internal/pbkdf2x && git diff --exit-code --stat -- internal/pbkdf2x/kernels_amd64.s internal/pbkdf2x/stubs_amd64.go || \
 	{ echo "the generated assembly was not fresh; go generate has just made it so"; exit 1; }
 
@@ -45,7 +54,7 @@ unit: ## run the tests with the race detector, and check that the static binary 
 	GOARCH=arm64 $(GO) vet ./internal/pbkdf2x ./netcode
 	GOOS=darwin $(GO) vet ./netcode
 	$(GO) test -tags netcode_portable -run UDP ./netcode
-	RUSHGATE_REQUIRE_REDIS=1 RUSHGATE_REQUIRE_PROMETHEUS=1 $(GO) test -race ./...
+	RUSHGATE_REQUIRE_REDIS=1 RUSHGATE_REQUIRE_PROMETHEUS=1 RUSHGATE_REQUIRE_NODE=1 RUSHGATE_REQUIRE_CHROMIUM=1 $(GO) test -race ./...
 	$(GO) test -tags purego ./internal/pbkdf2x
 	@$(GO) test -run '^TestVectors$$' -v ./internal/pbkdf2x | grep 'NOT TESTED' || echo "every hash kernel was tested on this CPU"
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/rushgate/rushgate"
 )
 
 // scrapesAtOnce bounds how many scrapes are answered at the same time; further ones are refused.
@@ -29,8 +31,31 @@ type Config struct {
 	Draining func() bool
 	// Ping returns nil if the store answers, and heeds its context. Required.
 	Ping func(context.Context) error
-	// Logger hears of metrics that could not be collected; nil means [slog.Default].
+	// Dashboard is the page; nil: there is none.
+	Dashboard *Dashboard
+	// Store is where accounts are deleted; nil: they cannot be.
+	Store rushgate.Store
+	// Token has to be shown with every request but those for health and readiness; nil: whoever reaches the listener, which
+	// must be on loopback, is the operator.
+	Token *Token
+	// TLS says that the listener speaks it, so that cookies are sent over nothing else.
+	TLS bool
+	// Hold, if not nil, is called with the context of each request that is let through to more than the login form and the
+	// probes: its connection must not be closed to make room for another, however long the answer takes.
+	Hold func(context.Context)
+	// Logger hears of metrics that could not be collected, and of all that operators do; nil means [slog.Default].
 	Logger *slog.Logger
+}
+
+// Dashboard is what the operator's page shows and can do.
+type Dashboard struct {
+	// History is what it shows. Whoever owns it has to stop it before the HTTP server is shut down, which would wait for
+	// the streams of those who look on.
+	History *History
+	// About says which node it is.
+	About About
+	// Actions are what it can do.
+	Actions Actions
 }
 
 // New returns the operator's handler:
@@ -40,6 +65,20 @@ type Config struct {
 //	GET /metrics        for Prometheus
 //	GET /metrics.json   the same figures, and some more, as JSON
 //	/debug/pprof/       profiles, see package net/http/pprof; without the command line, which may hold a password
+//
+//	POST /accounts/delete
+//	                    deletes accounts, see [DeleteAccounts]; with a store
+//
+// and, with a dashboard:
+//
+//	GET /               the page
+//	GET /events         what it shows, as server-sent events
+//	POST /drain, /sessions/end, /accounts/lookup
+//	                    what it can do, see [Actions]; JSON in and out
+//	/login, /logout     for browsers, where there is a token; others send it as "Authorization: Bearer TOKEN"
+//
+// Requests that a browser makes for the page of another site are refused, but for following a link to / and /login.
+// Without a token those are refused whose host is a name other than localhost.
 func New(cfg Config) http.Handler {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -59,7 +98,19 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
-	return mux
+	if cfg.Store != nil {
+		mux.Handle("POST /accounts/delete", DeleteAccounts(cfg.Store, cfg.Logger))
+	}
+	logins := newLogins(cfg.TLS)
+	if d := cfg.Dashboard; d != nil {
+		servePage(mux)
+		serveLogin(mux, cfg.Token, logins)
+		about := d.About
+		about.Login = cfg.Token != nil
+		mux.Handle("GET /events", newEvents(d.History, about))
+		(&orders{d.Actions, cfg.Logger}).serve(mux)
+	}
+	return newGuard(mux, cfg.Token, logins, cfg.Hold)
 }
 
 func (s Sections) serve(w http.ResponseWriter, _ *http.Request) {

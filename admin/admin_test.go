@@ -27,11 +27,9 @@ func config() admin.Config {
 	}
 }
 
-func get(h http.Handler, path string) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-	return w
-}
+func textLog(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+
+func get(h http.Handler, path string) *httptest.ResponseRecorder { return do(h, "GET", path, "") }
 
 func TestPaths(t *testing.T) {
 	registry, err := admin.NewRegistry(admin.Collector(func(out admin.Scrape) { out.Gauge("rushgate_x", "An x.", 3) }))
@@ -62,9 +60,7 @@ func TestPaths(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/metrics.json", "/debug/pprof/profile"} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("POST", path, nil))
-		if w.Code != http.StatusMethodNotAllowed {
+		if w := do(h, "POST", path, ""); w.Code != http.StatusMethodNotAllowed {
 			t.Errorf("POST %s = %d", path, w.Code)
 		}
 	}
@@ -74,7 +70,7 @@ func TestPaths(t *testing.T) {
 func TestOneBadMetric(t *testing.T) {
 	var log strings.Builder
 	cfg := config()
-	cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	cfg.Logger = textLog(&log)
 	registry, err := admin.NewRegistry(admin.Collector(func(out admin.Scrape) {
 		out.Counter("rushgate_good_total", "A good one.", 1)
 		out.Counter("rushgate_bad_total", "Half a label.", 1, "label")

@@ -7,9 +7,9 @@ import (
 
 // Build says what is running.
 type Build struct {
-	Version  string // of the module; (devel) if it was not built from a release
-	Go       string // the Go release, as in go1.26.0
-	Revision string // the commit, or unknown
+	Version  string `json:"version"`  // of the module; (devel) if it was not built from a release
+	Go       string `json:"go"`       // the Go release, as in go1.26.0
+	Revision string `json:"revision"` // the commit, or unknown
 }
 
 // ReadBuild returns what the build has left in the binary.

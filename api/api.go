@@ -36,6 +36,8 @@ type Config struct {
 	ConnectToken func(rushgate.Session) ([]byte, error)
 	// Channel is the realtime channel over WebSockets; nil means that there is none.
 	Channel *browser.Channel
+	// Play is the browser client, served at /play and below; nil means that there is none.
+	Play http.Handler
 	// Origins are those, besides the node's own, whose web pages may open a WebSocket, as [ParseOrigin] returns them.
 	Origins []string
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
@@ -56,6 +58,10 @@ func New(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range h.routes() {
 		mux.HandleFunc(r.pattern, r.serve)
+	}
+	if cfg.Play != nil {
+		mux.Handle("/play", cfg.Play)
+		mux.Handle("/play/", cfg.Play)
 	}
 	// A web page elsewhere must not be able to make its visitors' browsers knock here: their failures would count
 	// against the visitors. What is not a browser is not concerned.

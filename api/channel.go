@@ -23,7 +23,7 @@ func (h *handler) channel(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "pages of this origin may not connect", http.StatusForbidden)
 		return
 	}
-	attached := func() { holdConn(r.Context()) }
+	attached := func() { HoldConn(r.Context()) }
 	if err := h.Channel.Serve(countedHijacker{w, r}, r, attached); err != nil {
 		h.refuse(w, &rushgate.Refusal{Reason: rushgate.ServerBusy, Cause: err})
 	}

@@ -31,8 +31,7 @@ const DefaultMaxConns = 16384
 // the next: be it idle, silent from the start, or sending its request a byte at a time. If all are waiting for the
 // answer to a login, or are players' WebSockets, the newcomer is turned away at once; over plain HTTP it is told so, if it listens before it speaks.
 func NewServer(h http.Handler, maxConns int, tlsConfig *tls.Config, logger *slog.Logger) *http.Server {
-	conns := &connTable{max: maxConns, conns: make(map[net.Conn]*list.Element), idle: list.New()}
-	return &http.Server{
+	srv := &http.Server{
 		Handler:           h,
 		TLSConfig:         tlsConfig,
 		ReadHeaderTimeout: headerTimeout,
@@ -40,12 +39,19 @@ func NewServer(h http.Handler, maxConns int, tlsConfig *tls.Config, logger *slog
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnState:         conns.observe,
-		ConnContext:       conns.context,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		// Broken handshakes and the like: an outsider decides how many there are.
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
+	LimitConns(srv, maxConns)
+	return srv
+}
+
+// LimitConns gives an HTTP server that has not begun to serve the limit on open connections that [NewServer] describes;
+// [HoldConn] says of a request that its connection must stay. It takes the server's ConnState and ConnContext.
+func LimitConns(srv *http.Server, maxConns int) {
+	conns := &connTable{max: maxConns, conns: make(map[net.Conn]*list.Element), idle: list.New()}
+	srv.ConnState, srv.ConnContext = conns.observe, conns.context
 }
 
 // holdKey is the context key of the function that holds a request's connection.
@@ -60,9 +66,9 @@ func (t *connTable) context(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, forgetKey{}, func() { t.forget(c) })
 }
 
-// holdConn keeps the connection of a request from being closed in favour of another until the request is answered.
-// Requests that did not come by way of [NewServer] are left alone.
-func holdConn(ctx context.Context) {
+// HoldConn keeps the connection of the request whose context ctx is from being closed in favour of another until the
+// request is answered. Requests to a server without [LimitConns] are left alone.
+func HoldConn(ctx context.Context) {
 	if hold, ok := ctx.Value(holdKey{}).(func()); ok {
 		hold()
 	}

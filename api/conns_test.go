@@ -18,7 +18,7 @@ func limitedServer(t *testing.T, max int) (address string, holding <-chan struct
 	t.Helper()
 	held, free := make(chan struct{}, max), make(chan struct{})
 	mux := http.NewServeMux()
-	mux.HandleFunc("/hold", func(_ http.ResponseWriter, r *http.Request) { holdConn(r.Context()); held <- struct{}{}; <-free })
+	mux.HandleFunc("/hold", func(_ http.ResponseWriter, r *http.Request) { HoldConn(r.Context()); held <- struct{}{}; <-free })
 	mux.HandleFunc("/body", func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -24,7 +24,7 @@ func hijackingServer(t *testing.T, max int) (address string, hijacked <-chan net
 				return
 			}
 			if held {
-				holdConn(r.Context())
+				HoldConn(r.Context())
 			}
 			conns <- c
 		}

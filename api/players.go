@@ -62,7 +62,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 		h.refuse(w, err)
 		return
 	}
-	holdConn(r.Context())
+	HoldConn(r.Context())
 	s, err := h.Pool.Submit(r.Context(), auth.Request{
 		Kind: kind, Username: c.username, Password: c.password, Attempt: c.attempt, Takeover: c.takeover, Addr: h.clientAddr(r),
 	})

@@ -8,6 +8,7 @@ package browser
 import (
 	"errors"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -43,6 +44,7 @@ var ErrStopped = errors.New("browser: channel stopped")
 type Channel struct {
 	realm *realm.Realm
 	stats counters
+	yield func() // lets other goroutines run
 
 	mu      sync.Mutex
 	stopped bool
@@ -52,7 +54,7 @@ type Channel struct {
 
 // New returns a channel to the sessions of r. Its owner has to stop it.
 func New(r *realm.Realm) *Channel {
-	return &Channel{realm: r, conns: make(map[*conn]struct{})}
+	return &Channel{realm: r, yield: runtime.Gosched, conns: make(map[*conn]struct{})}
 }
 
 // Serve answers the opening handshake of a WebSocket and returns; what follows goes on by itself. Who may open one, by
@@ -114,19 +116,14 @@ func (c *Channel) remove(conn *conn) {
 	c.running.Done()
 }
 
-// Drain begins what [Channel.Stop] does, and does not wait.
-func (c *Channel) Drain() {
+// Stop ends all connections, telling their clients that the node is going away, and returns when none of the channel's
+// goroutines is left: within seconds, however the clients behave. It is idempotent.
+func (c *Channel) Stop() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.stopped = true
 	for conn := range c.conns {
 		conn.end(stopping)
 	}
-}
-
-// Stop ends all connections, telling their clients that the node is going away, and returns when none of the channel's
-// goroutines is left: within seconds, however the clients behave. It is idempotent.
-func (c *Channel) Stop() {
-	c.Drain()
+	c.mu.Unlock()
 	c.running.Wait()
 }

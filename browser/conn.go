@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +16,8 @@ import (
 	"github.com/rushgate/rushgate/realm"
 )
 
-// yieldEvery is after how many frames from a client its reader lets others run. One that finds every frame in a buffer
-// never waits, and would be stopped by the scheduler only after 10 ms, for which the tick might have to wait.
+// yieldEvery is after how many messages, pings and pongs from a client its reader lets others run, besides after
+// yieldBytes. One that finds every frame in a buffer never waits, and would be stopped by the scheduler only after 10 ms, for which the tick might have to wait.
 const yieldEvery = 16
 
 // conn is a browser's connection. It has a goroutine that reads, one that keeps it alive and, in the end, closes it,
@@ -42,7 +41,7 @@ type conn struct {
 }
 
 func newConn(c *Channel, attached func()) *conn {
-	n := &conn{channel: c, slot: newSlot(), begun: time.Now(), onAttach: attached, wire: wire{stats: &c.stats}}
+	n := &conn{channel: c, slot: newSlot(), begun: time.Now(), onAttach: attached, wire: wire{stats: &c.stats, yield: c.yield}}
 	n.ending, n.cancel = context.WithCancelCause(context.Background())
 	return n
 }
@@ -160,6 +159,8 @@ func (c *conn) message(buf []byte, timeout *ending) (websocket.MessageType, []by
 	if err != nil {
 		return 0, nil, unreadable(err, timeout)
 	}
+	c.wire.begin()
+	defer c.wire.done() // the end of the connection may throw away as much as it has time for
 	n := 0
 	for {
 		k, err := r.Read(buf[n:])
@@ -179,7 +180,7 @@ func (c *conn) message(buf []byte, timeout *ending) (websocket.MessageType, []by
 // onFrame notes that the client has been heard of. Whoever reads calls it, for pings and pongs by way of the library.
 func (c *conn) onFrame() {
 	if c.frames.Add(1)%yieldEvery == 0 {
-		runtime.Gosched()
+		c.wire.yield()
 	}
 	if !c.attached.Load() { // the greeting has a deadline, which nothing prolongs
 		return

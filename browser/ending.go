@@ -84,6 +84,8 @@ func unreadable(err error, timeout *ending) *ending {
 	switch {
 	case websocket.CloseStatus(err) != -1:
 		return left
+	case errors.Is(err, errTooLong):
+		return tooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return timeout
 	default:

@@ -29,7 +29,7 @@ type ClosedStats struct {
 	SessionEnded uint64 `json:"session_ended"` // logged out, taken over or expired
 	Stopping     uint64 `json:"stopping"`      // the node goes down
 	Refused      uint64 `json:"refused"`       // text where binary was due, or the reverse, or no greeting
-	TooLarge     uint64 `json:"too_large"`     // a message longer than any may be
+	TooLarge     uint64 `json:"too_large"`     // a message longer than any may be, or in too many fragments
 	Internal     uint64 `json:"internal"`
 }
 

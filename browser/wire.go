@@ -2,6 +2,7 @@ package browser
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -13,12 +14,31 @@ import (
 // writeBuffer holds the largest frame that is sent, so that each goes out with one write.
 const writeBuffer = protocol.MaxSnapshot + 16
 
-// wire is the network connection below a WebSocket: it bounds each write in time, and counts.
+const (
+	// yieldBytes is after how much of what comes from a client its reader lets others run. The WebSocket library handles
+	// empty fragments, and what it throws away at a connection's end, without returning.
+	yieldBytes = 1 << 10
+	// readWeight is what a call counts for besides, however little it brings.
+	readWeight = 64
+	// maxOnWire is how many bytes a message may take with all its frames, and those of pings in between: more than twice
+	// what a greeting takes that comes in fragments of one byte.
+	maxOnWire = 64 << 10
+)
+
+// errTooLong is why reading fails when a message takes more than maxOnWire.
+var errTooLong = errors.New("browser: too many bytes for one message")
+
+// wire is the network connection below a WebSocket: it bounds each write in time and each message in size, lets others
+// run, and counts.
 //
 // A deadline of its own costs no allocation per message, which a context for each call of the WebSocket library would.
 type wire struct {
 	net.Conn
-	stats *counters
+	stats     *counters
+	yield     func()       // lets others run
+	unyielded atomic.Int64 // bytes since, and the weight of the calls
+	within    atomic.Bool  // a message has begun
+	onWire    atomic.Int64 // bytes since it has
 	// last is when the connection has to be done, in Unix nanoseconds; 0 while it is not ending.
 	last atomic.Int64
 }
@@ -26,8 +46,23 @@ type wire struct {
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	w.stats.bytesReceived.Add(uint64(n))
+	if w.unyielded.Add(int64(n)+readWeight) >= yieldBytes {
+		w.unyielded.Store(0)
+		w.yield()
+	}
+	if w.within.Load() && w.onWire.Add(int64(n)) > maxOnWire && err == nil {
+		err = errTooLong
+	}
 	return n, err
 }
+
+// begin has what comes from now on count as one message, until done.
+func (w *wire) begin() {
+	w.onWire.Store(0)
+	w.within.Store(true)
+}
+
+func (w *wire) done() { w.within.Store(false) }
 
 func (w *wire) Write(p []byte) (int, error) {
 	if err := w.limit(w.SetWriteDeadline, WriteTimeout); err != nil {

@@ -55,8 +55,14 @@ const (
 type Config struct {
 	// HTTPAddr is where players knock, host:port; port 0 lets the system choose. Default [DefaultHTTPAddr].
 	HTTPAddr string
-	// AdminAddr is where the operator looks, host:port on loopback. Default [DefaultAdminAddr].
+	// AdminAddr is where the operator looks, host:port. Beyond loopback it needs AdminTokenFile and TLS. Default
+	// [DefaultAdminAddr].
 	AdminAddr string
+	// AdminTokenFile, if not empty, holds what the operator has to show; see [admin.LoadToken].
+	AdminTokenFile string
+	// AdminTLSCert and AdminTLSKey are PEM files, both or neither, with which the admin listener speaks TLS. Without them
+	// it does so only beyond loopback, with the certificate of TLS.
+	AdminTLSCert, AdminTLSKey string
 	// UDPAddr is where the realtime channel is, host:port; port 0 lets the system choose, and [NoUDP] switches the channel
 	// off but for browsers. Default [DefaultUDPAddr].
 	UDPAddr string
@@ -216,10 +222,8 @@ func (c Config) validate() error {
 	} else if !local && !c.TLS && !c.InsecureHTTP {
 		errs = append(errs, fmt.Errorf("%w: plain HTTP on %s would send passwords in the clear: use TLS, or allow insecure HTTP behind a proxy that speaks TLS", ErrInvalidConfig, c.HTTPAddr))
 	}
-	if local, err := isLoopback(c.AdminAddr); err != nil {
-		errs = append(errs, fmt.Errorf("%w: admin address: %w", ErrInvalidConfig, err))
-	} else if !local {
-		errs = append(errs, fmt.Errorf("%w: admin address %s is not on loopback", ErrInvalidConfig, c.AdminAddr))
+	if err := c.validateAdmin(); err != nil {
+		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
 	}
 	for _, origin := range c.Origins {
 		if _, err := api.ParseOrigin(origin); err != nil {

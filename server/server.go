@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -24,6 +23,7 @@ import (
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/realm"
 	"github.com/rushgate/rushgate/store/measured"
+	"github.com/rushgate/rushgate/web"
 	"github.com/rushgate/rushgate/world"
 )
 
@@ -42,6 +42,7 @@ type Server struct {
 	circuit  func() any // the state of the way to the store, or nil
 	measured *measured.Store
 	metrics  *prometheus.Registry
+	desk     *desk // of the operator
 
 	httpAddr, adminAddr net.Addr
 
@@ -51,9 +52,9 @@ type Server struct {
 	stopErr  error
 }
 
-// Run runs a node until ctx ends, then drains it: new logins hear server-busy, queued ones finish, every player is
-// saved, leases are released. ready, if not nil, is called once the node accepts. Run returns nil after an orderly
-// drain.
+// Run runs a node until ctx ends or the operator asks for it on the dashboard, then drains it: new logins hear
+// server-busy, queued ones finish, every player is saved, leases are released. ready, if not nil, is called once the node
+// accepts. Run returns nil after an orderly drain.
 func Run(ctx context.Context, cfg Config, ready func(*Server)) error {
 	s, err := Start(ctx, cfg)
 	if err != nil {
@@ -65,6 +66,8 @@ func Run(ctx context.Context, cfg Config, ready func(*Server)) error {
 	select {
 	case <-ctx.Done():
 		return s.Stop()
+	case <-s.DrainRequested():
+		return s.Stop()
 	case err := <-s.failed:
 		return errors.Join(err, s.Stop())
 	}
@@ -74,6 +77,10 @@ func Run(ctx context.Context, cfg Config, ready func(*Server)) error {
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	token, err := cfg.adminToken()
+	if err != nil {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, failed: make(chan error, 2)}
@@ -90,7 +97,8 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	undo = append(undo, func() { err = errors.Join(err, s.closeStore()) })
-	s.measured = measured.New(s.store)
+	opened := s.store
+	s.measured = measured.New(opened)
 	s.store = s.measured
 	if s.channel, err = openChannel(ctx, cfg); err != nil {
 		return nil, err
@@ -106,6 +114,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	tlsConfig, err := s.tlsConfig()
 	if err != nil {
+		return nil, err
+	}
+	if s.desk, err = s.newDesk(instance, opened, token, tlsConfig); err != nil {
 		return nil, err
 	}
 	front, err := net.Listen("tcp", cfg.HTTPAddr)
@@ -187,7 +198,7 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 	door := api.Config{
 		Pool: s.pool, Realm: s.realm, Store: s.store, TrustedProxies: s.cfg.TrustedProxies,
-		Channel: s.browsers, Origins: s.cfg.Origins,
+		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins,
 		Draining: s.draining.Load, Logger: s.cfg.Logger,
 	}
 	sections := admin.Sections{
@@ -208,16 +219,7 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 		s.cfg.Logger.Warn("the limit on open files allows fewer connections than configured", "configured", s.cfg.MaxConns, "allowed", conns)
 	}
 	s.front = api.NewServer(api.New(door), conns, tlsConfig, s.cfg.Logger)
-	operators := http.NewServeMux()
-	operators.Handle("/", admin.New(admin.Config{
-		Sections: sections, Metrics: s.metrics, Draining: s.draining.Load, Ping: s.store.Ping, Logger: s.cfg.Logger,
-	}))
-	operators.Handle("POST /accounts/delete", admin.DeleteAccounts(s.store, s.cfg.Logger))
-	s.operator = &http.Server{
-		Handler:     operators,
-		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
-		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
-	}
+	s.operator = s.desk.newServer(sections)
 	s.serving.Go(func() {
 		if tlsConfig != nil {
 			s.report("HTTPS", s.front.ServeTLS(front, "", ""))
@@ -225,7 +227,8 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 			s.report("HTTP", s.front.Serve(front))
 		}
 	})
-	s.serving.Go(func() { s.report("admin", s.operator.Serve(operator)) })
+	s.desk.history.Start()
+	s.serving.Go(func() { s.report("admin", s.desk.serve(s.operator, operator)) })
 }
 
 func (s *Server) report(which string, err error) {
@@ -255,8 +258,8 @@ func (s *Server) stop() error {
 	// Whatever the queue has taken, saving gets its share.
 	saving, cancel := context.WithTimeout(context.Background(), max(time.Until(deadline), s.cfg.DrainTimeout/4))
 	defer cancel()
-	s.browsers.Drain()
 	err := s.realm.Stop(saving)
+	s.desk.history.Stop() // and with it the streams to those who look on, which the shutdown would wait for
 	// Answers under way still go out; connections that are idle do not count.
 	answers, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -250,6 +250,9 @@ func TestServeFlags(t *testing.T) {
 	}{
 		{"--http :1", server.Config{HTTPAddr: ":1"}, func(c server.Config) any { return c.HTTPAddr }},
 		{"--admin :2", server.Config{AdminAddr: ":2"}, func(c server.Config) any { return c.AdminAddr }},
+		{"--admin-token-file t", server.Config{AdminTokenFile: "t"}, func(c server.Config) any { return c.AdminTokenFile }},
+		{"--admin-tls-cert c", server.Config{AdminTLSCert: "c"}, func(c server.Config) any { return c.AdminTLSCert }},
+		{"--admin-tls-key k", server.Config{AdminTLSKey: "k"}, func(c server.Config) any { return c.AdminTLSKey }},
 		{"--udp :3", server.Config{UDPAddr: ":3"}, func(c server.Config) any { return c.UDPAddr }},
 		{"--udp-public a:1,b:2", server.Config{UDPPublic: []string{"a:1", "b:2"}}, func(c server.Config) any { return c.UDPPublic }},
 		{"--protocol-id 0xFEED", server.Config{ProtocolID: 0xfeed}, func(c server.Config) any { return c.ProtocolID }},

@@ -22,6 +22,7 @@ import (
 // serveFlags are the settings of a node as the command line has them.
 type serveFlags struct {
 	httpAddr, adminAddr, data, cert, key, worldFile text
+	adminToken, adminCert, adminKey                 text
 	udpAddr                                         text
 	udpPublic, origins                              words
 	protocolID                                      hexID
@@ -78,7 +79,10 @@ told that the server is busy, queued ones finish, everyone is saved. A second on
 
 Each flag with a name in brackets can be set by that environment variable instead.`)
 	f.add(&v.httpAddr, "http", "", "`ADDR` for players, host:port; port 0 lets the system choose")
-	f.add(&v.adminAddr, "admin", "", "`ADDR` for the operator, host:port, on loopback")
+	f.add(&v.adminAddr, "admin", "", "`ADDR` for the operator, host:port; beyond loopback it needs --admin-token-file and TLS")
+	f.add(&v.adminToken, "admin-token-file", "", "`FILE` with what the operator has to show, at least 32 characters, not readable by everybody")
+	f.add(&v.adminCert, "admin-tls-cert", "", "`FILE` with the certificate chain of --admin, PEM; beyond loopback, that of --tls serves if there is none")
+	f.add(&v.adminKey, "admin-tls-key", "", "`FILE` with that certificate's key, PEM")
 	f.add(&v.udpAddr, "udp", "", "`ADDR` for the realtime channel, host:port; port 0 lets the system choose, \"none\" leaves only the WebSocket for browsers")
 	f.add(&v.udpPublic, "udp-public", "", "`ADDRS` at which players reach the realtime channel, host:port, separated by commas; default is --udp, if that is one address")
 	f.add(&v.snapshotRate, "snapshot-rate", "MMORPG_SNAPSHOT_RATE", "`HZ` at which players are told of the world, 1 to 60")
@@ -138,6 +142,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
 	cfg := server.Config{
 		HTTPAddr: string(v.httpAddr), AdminAddr: string(v.adminAddr), DataDir: string(v.data),
+		AdminTokenFile: string(v.adminToken), AdminTLSCert: string(v.adminCert), AdminTLSKey: string(v.adminKey),
 		UDPAddr: string(v.udpAddr), UDPPublic: v.udpPublic, ProtocolID: uint64(v.protocolID),
 		SnapshotRate: v.snapshotRate.value, SnapshotWorkers: v.threads.value,
 		Backend: server.Backend(v.db.value),

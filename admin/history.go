@@ -1,0 +1,122 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+)
+
+const (
+	// SampleInterval is the time between two samples of a [History].
+	SampleInterval = time.Second
+	// HistoryLength is how many samples a [History] keeps: those of the last 15 minutes.
+	HistoryLength = 900
+)
+
+// History is the recent past of a node: a sample a second, the last [HistoryLength] of them. Its methods may be called from
+// many goroutines.
+type History struct {
+	read func() Reading
+	ping func(context.Context) error
+
+	mu      sync.Mutex
+	ring    [HistoryLength]json.RawMessage // points, that of sample n at n modulo the length
+	taken   int64                          // samples so far; they count from 1
+	now     json.RawMessage                // the last sample
+	changed chan struct{}                  // closed with the next sample
+
+	startOnce, stopOnce sync.Once
+	quit                chan struct{}
+	loop                sync.WaitGroup
+}
+
+// NewHistory returns a history of what read returns, which is called once in a [SampleInterval], by one goroutine. ping
+// returns nil if the store answers, and heeds its context; it is called at most as often, from when calls of the store have
+// failed until it answers. The history has yet to be started.
+func NewHistory(read func() Reading, ping func(context.Context) error) *History {
+	return &History{read: read, ping: ping, changed: make(chan struct{}), quit: make(chan struct{})}
+}
+
+// Start begins to take samples. It is idempotent; starting a stopped history does nothing.
+func (h *History) Start() {
+	h.startOnce.Do(func() { h.loop.Go(h.run) })
+}
+
+// Stop ends that, and the streams of those who look on, and returns when no more samples are taken. It is idempotent and
+// may be called on a history that was never started.
+func (h *History) Stop() {
+	h.stopOnce.Do(func() {
+		h.startOnce.Do(func() {})
+		close(h.quit)
+	})
+	h.loop.Wait()
+}
+
+func (h *History) run() {
+	ticker := time.NewTicker(SampleInterval)
+	defer ticker.Stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var asked chan error // has the answer to the ping under way; nil: there is none
+	earlier := sampled{reading: h.read(), at: time.Now()}
+	for {
+		select {
+		case err := <-asked:
+			asked = nil
+			earlier.away = err != nil
+		case <-ticker.C:
+			now := sampled{reading: h.read(), at: time.Now()}
+			sample := now.since(&earlier)
+			h.add(&sample)
+			earlier = now
+			if now.away && asked == nil {
+				asked = make(chan error, 1)
+				h.loop.Go(func() { asked <- h.askStore(ctx) })
+			}
+		case <-h.quit:
+			return
+		}
+	}
+}
+
+func (h *History) askStore(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	return h.ping(ctx)
+}
+
+func (h *History) add(s *Sample) {
+	// Encoded once and not for each who looks on. Both hold nothing that cannot be JSON.
+	now, _ := json.Marshal(s)
+	point, _ := json.Marshal(s.point())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.taken++
+	h.ring[h.taken%HistoryLength] = point
+	h.now = now
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// update is what somebody who has seen the samples up to one needs to see the rest.
+type update struct {
+	last   int64             // the number of the newest sample
+	points []json.RawMessage // oldest first
+	now    json.RawMessage   // nil before the first sample
+	more   <-chan struct{}   // closed when there is another sample
+}
+
+// after returns the samples that came after one by its number: all that are kept for 0, and for a number that none has had.
+func (h *History) after(seen int64) update {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if seen < 0 || seen > h.taken {
+		seen = 0
+	}
+	u := update{last: h.taken, now: h.now, more: h.changed}
+	for n := max(seen+1, h.taken-HistoryLength+1); n <= h.taken; n++ {
+		u.points = append(u.points, h.ring[n%HistoryLength])
+	}
+	return u
+}

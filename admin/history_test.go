@@ -1,0 +1,186 @@
+package admin
+
+import (
+	"encoding/json"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/latency"
+)
+
+// A node's history holds the last 900 samples, one a second, each once and in order.
+func TestHistoryKeepsFifteenMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var reads atomic.Int64
+		h := NewHistory(func() Reading { return Reading{Players: int(reads.Add(1)) - 1} }, nil)
+		h.Start()
+		h.Start()
+		for _, after := range []int{0, 1, 2, 899, 900, 901, 1000, 2750} {
+			time.Sleep(time.Until(start.Add(time.Duration(after) * time.Second)))
+			synctest.Wait()
+			u := h.after(0)
+			if int(u.last) != after || len(u.points) != min(after, 900) {
+				t.Fatalf("after %d s: sample %d, %d points", after, u.last, len(u.points))
+			}
+			for i, raw := range u.points {
+				var p point
+				if err := json.Unmarshal(raw, &p); err != nil {
+					t.Fatal(err)
+				}
+				n := after - len(u.points) + 1 + i
+				if p.Players != n || p.Time != start.Add(time.Duration(n)*time.Second).UnixMilli() {
+					t.Fatalf("after %d s point %d is %+v", after, i, p)
+				}
+			}
+		}
+		h.Stop()
+		h.Stop()
+		time.Sleep(time.Minute)
+		if n := reads.Load(); n != 2751 {
+			t.Errorf("read %d times", n)
+		}
+	})
+}
+
+// Who comes back gets what has been missed, or everything that is kept if that is too long ago or was never true.
+func TestHistoryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHistory(func() Reading { return Reading{} }, nil)
+		h.Start()
+		defer h.Stop()
+		time.Sleep(1000*time.Second + time.Millisecond)
+		for seen, want := range map[int64]int{0: 900, 1000: 0, 999: 1, 990: 10, 100: 900, 99: 900, 101: 899, 1001: 900, -1: 900} {
+			if u := h.after(seen); len(u.points) != want || u.last != 1000 {
+				t.Errorf("after sample %d: %d points up to %d, want %d", seen, len(u.points), u.last, want)
+			}
+		}
+	})
+}
+
+func TestStoppedHistory(t *testing.T) {
+	h := NewHistory(func() Reading { t.Error("read"); return Reading{} }, nil)
+	h.Stop()
+	h.Start()
+	h.Stop()
+}
+
+// The figures of a sample are those of its interval, whatever came before.
+func TestFiguresOfAnInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var wait, lateness latency.Histogram
+		var total atomic.Pointer[Reading]
+		h := NewHistory(func() Reading {
+			r := *total.Load()
+			r.Wait, r.Lateness = wait.Detailed(), lateness.Detailed()
+			return r
+		}, nil)
+		wait.RecordN(time.Minute, 1000) // all before the first sample
+		lateness.RecordN(time.Second, 1000)
+		total.Store(&Reading{Admitted: 1_000_000, StoreCalls: 5, StoreTime: time.Hour})
+		h.Start()
+		defer h.Stop()
+		sample := func() (s Sample) {
+			t.Helper()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if err := json.Unmarshal(h.after(0).now, &s); err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		synctest.Wait()
+		wait.RecordN(10*time.Millisecond, 90)
+		wait.RecordN(100*time.Millisecond, 10)
+		lateness.RecordN(50*time.Microsecond, 60)
+		total.Store(&Reading{
+			Admitted: 1_000_100, SkippedTicks: 2, Busy: 7, Failed: map[rushgate.Reason]int64{rushgate.BadCredentials: 3},
+			StoreCalls: 15, StoreErrors: 1, StoreTime: time.Hour + 20*time.Millisecond, Process: Process{CPUSeconds: 1.5},
+		})
+		s := sample()
+		if s.Admitted != (Count{1_000_100, 100}) || s.Busy != (Count{7, 7}) || s.Skipped != (Count{2, 2}) ||
+			s.Failed != (Count{3, 3}) || s.Reasons[rushgate.BadCredentials] != (Count{3, 3}) || s.StoreErrors != (Count{1, 1}) {
+			t.Errorf("counts %+v", s)
+		}
+		if s.Wait.Count != 100 || !near(s.Wait.P50, 10) || !near(s.Wait.P99, 100) || !near(s.Wait.Max, 100) {
+			t.Errorf("wait %+v", s.Wait)
+		}
+		if s.Lateness.Count != 60 || !near(s.Lateness.Max, 0.05) {
+			t.Errorf("lateness %+v", s.Lateness)
+		}
+		if s.StoreMS != 2 || s.CPU != 1.5 || s.StoreAway || s.State != Busy {
+			t.Errorf("store %v ms, CPU %v, away %v, %s", s.StoreMS, s.CPU, s.StoreAway, s.State)
+		}
+		s = sample() // nothing has happened
+		if s.Admitted != (Count{1_000_100, 0}) || s.Wait != (Interval{}) || s.Lateness != (Interval{}) || s.CPU != 0 || s.StoreMS != 2 {
+			t.Errorf("in between: %+v", s)
+		}
+	})
+}
+
+func near(got, want float64) bool { return got > want*0.98 && got < want*1.02 }
+
+func TestHeadline(t *testing.T) {
+	busy := func(r Reading) Reading { r.Busy = 1; return r }
+	for want, c := range map[string]struct {
+		state State
+		now   Reading
+	}{
+		"Open. Nobody inside, nobody waiting.":                  {Open, Reading{}},
+		"Open. 1 player inside, nobody waiting.":                {Open, Reading{Players: 1, MaxPlayers: 2}},
+		"Open. 812 players inside, nobody waiting.":             {Open, Reading{Players: 812, QueueCapacity: 200}},
+		"Open. 12\u202f345 players inside, 12 waiting.":         {Open, Reading{Players: 12_345, Queue: 12}},
+		"Draining. Nobody is inside any more.":                  {Draining, Reading{Draining: true, CircuitOpen: true}},
+		"Draining. 3 players still to be saved.":                {Draining, Reading{Draining: true, Players: 3}},
+		"Busy: all 100 places are taken; " + toldTo("10 s"):     {Busy, Reading{Players: 100, MaxPlayers: 100, RetryAfter: 10 * time.Second}},
+		"Busy: the queue is full; " + toldTo("3 s"):             {Busy, busy(Reading{Queue: 200, QueueCapacity: 200, RetryAfter: 2800 * time.Millisecond})},
+		"Busy: more knock than can be let in; " + toldTo("1 s"): {Busy, busy(Reading{Queue: 60, QueueCapacity: 200, RetryAfter: time.Millisecond})},
+		"The store is away. Newcomers are told to come back, who is inside plays on. 5 players inside.": {
+			StoreAway, Reading{Players: 5, CircuitOpen: true}},
+	} {
+		earlier := sampled{at: time.Now()}
+		now := sampled{reading: c.now, at: earlier.at.Add(time.Second)}
+		if s := now.since(&earlier); s.State != c.state || s.Headline != want {
+			t.Errorf("%s: %q, want %s: %q", s.State, s.Headline, c.state, want)
+		}
+	}
+}
+
+func toldTo(when string) string { return "newcomers are told to come back in about " + when + "." }
+
+// A rush has pauses, and a store that nobody calls says nothing: neither is news at once.
+func TestStatesLast(t *testing.T) {
+	last := sampled{at: time.Now()}
+	step := func(change func(*Reading)) State {
+		next := sampled{reading: last.reading, at: last.at.Add(time.Second)}
+		change(&next.reading)
+		s := next.since(&last)
+		last = next
+		return s.State
+	}
+	nothing := func(*Reading) {}
+	if s := step(func(r *Reading) { r.Busy++ }); s != Busy {
+		t.Errorf("refused: %s", s)
+	}
+	for i := range 4 {
+		if s := step(nothing); s != Busy {
+			t.Errorf("%d s later: %s", i+1, s)
+		}
+	}
+	if s := step(nothing); s != Open {
+		t.Errorf("5 s later: %s", s)
+	}
+	for _, c := range []struct {
+		what          string
+		calls, errors int64
+		want          State
+	}{{"some fail", 10, 9, Open}, {"all fail", 3, 3, StoreAway}, {"no calls", 0, 0, StoreAway}, {"one is given up", 5, 4, StoreAway}} {
+		got := step(func(r *Reading) { r.StoreCalls += c.calls; r.StoreErrors += c.errors })
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.what, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+// What an operator can have the node do. Each asks once more before anything happens.
+
+async function post(path, body) {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (response.status === 401) {
+    location.assign("/login");
+    throw new Error("You are logged out.");
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer.error ?? `The node answers ${response.status}.`);
+  return answer;
+}
+
+// closing is done when the last question has been answered.
+let closing = Promise.resolve();
+
+async function confirmed(title, text, verb) {
+  const dialog = document.getElementById("confirm");
+  await closing; // a question that was closed a moment ago must not answer this one
+  document.getElementById("confirm-title").textContent = title;
+  document.getElementById("confirm-text").textContent = text;
+  document.getElementById("confirm-yes").textContent = verb;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  const answer = new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+  closing = answer;
+  return answer;
+}
+
+function paragraph(text, className) {
+  const p = document.createElement("p");
+  p.textContent = text;
+  if (className) p.className = className;
+  return p;
+}
+
+const places = {
+  here: "Inside, on this node",
+  elsewhere: "Inside at another node, or held by a node that has died for up to a minute",
+  nowhere: "Not inside",
+  "not-here": "Not on this node; perhaps on another one",
+};
+const connections = { udp: "UDP", websocket: "WebSocket", none: "None" };
+const outcomes = {
+  ended: "The session has ended. The player is saved and logged out.",
+  elsewhere: "The session is at another node, which has been asked to end it. Within a few seconds the player is saved and logged out.",
+  "not-inside": "There is no session to end.",
+};
+
+function playtime(ms) {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return "less than a minute";
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function facts(player) {
+  const dl = document.createElement("dl");
+  dl.className = "facts-of";
+  const rows = {
+    Name: ["name", player.name],
+    "Player id": ["id", player.id],
+    Where: ["inside", places[player.inside] ?? player.inside],
+    Connection: ["connection", connections[player.connection] ?? player.connection],
+    Level: ["level", player.level],
+    Experience: ["xp", player.xp],
+    Deaths: ["deaths", player.deaths],
+    Zone: ["zone", player.zone || "none yet"],
+    Playtime: ["playtime", playtime(player.playtime_ms)],
+    Registered: ["created", new Date(player.created_at).toLocaleString()],
+    "Password hash": ["hash", `${player.hash_scheme}, ${player.hash_cost}`],
+    Record: ["version", `version ${player.record_version}`],
+  };
+  for (const [term, [field, value]] of Object.entries(rows)) {
+    const dt = document.createElement("dt");
+    const dd = document.createElement("dd");
+    dt.textContent = term;
+    dd.textContent = value;
+    dd.dataset.player = field;
+    dl.append(dt, dd);
+  }
+  return dl;
+}
+
+async function endSession(player, button) {
+  const sure = await confirmed(
+    `End the session of ${player.name}?`,
+    "The player is saved and logged out at once, and can log in again.",
+    "End session",
+  );
+  if (!sure) return;
+  button.disabled = true;
+  let result;
+  try {
+    const { outcome } = await post("/sessions/end", { name: player.name });
+    result = paragraph(outcomes[outcome] ?? outcome);
+    result.dataset.outcome = outcome;
+  } catch (error) {
+    result = paragraph(error.message, "problem");
+  }
+  await find(player.name, result);
+  result.tabIndex = -1; // the button that had the focus is gone
+  result.focus();
+}
+
+// find shows what there is to see of a player, and beneath it what has come of the last action.
+async function find(name, result) {
+  const found = document.getElementById("found");
+  const shown = [];
+  try {
+    const player = await post("/accounts/lookup", { name });
+    shown.push(facts(player));
+    if (player.inside !== "nowhere") {
+      const button = document.createElement("button");
+      button.id = "end-session";
+      button.className = "danger";
+      button.textContent = "End session …";
+      button.addEventListener("click", () => endSession(player, button));
+      shown.push(button);
+    }
+  } catch (error) {
+    shown.push(paragraph(error.message, "problem"));
+  }
+  if (result) shown.push(result);
+  found.replaceChildren(...shown);
+}
+
+async function drain(button) {
+  const sure = await confirmed(
+    "Drain this node?",
+    "Newcomers are turned away, everyone inside is saved and logged out, and then the process ends. This cannot be undone.",
+    "Drain",
+  );
+  if (!sure) return;
+  const result = document.getElementById("drain-result");
+  button.disabled = true;
+  try {
+    await post("/drain", {});
+    result.textContent = "The node is draining.";
+  } catch (error) {
+    result.textContent = error.message;
+    button.disabled = false;
+  }
+}
+
+export function listen() {
+  document.getElementById("find").addEventListener("submit", (e) => {
+    e.preventDefault();
+    find(new FormData(e.target).get("name"));
+  });
+  const button = document.getElementById("drain");
+  button.addEventListener("click", () => drain(button));
+}

@@ -1,0 +1,243 @@
+// The operator's page: it follows the node's events, shows the newest figures, and draws what was in the last 15 minutes.
+import { Chart, span } from "/charts.js";
+import { listen } from "/actions.js";
+
+const byID = (id) => document.getElementById(id);
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const number = (n) => whole.format(n).replaceAll(",", "\u202f");
+const rate = (n) => (n === 0 ? "0" : n < 10 ? n.toFixed(1) : number(n));
+const ms = (n) => {
+  if (n >= 1000) return `${(n / 1000).toFixed(n < 10_000 ? 1 : 0)} s`;
+  if (n >= 10) return `${n.toFixed(0)} ms`;
+  return n >= 1 ? `${n.toFixed(1)} ms` : `${n.toPrecision(n < 0.1 ? 1 : 2)} ms`;
+};
+const msOrZero = (n) => (n === 0 ? "0" : ms(n));
+const msTick = (n) => (n >= 1000 ? `${n / 1000} s` : `${Number(n.toPrecision(2))} ms`);
+const size = (bytes) => `${number(bytes / 2 ** 20)} MiB`;
+
+function duration(seconds) {
+  const [d, h, m, s] = [86400, 3600, 60, 1].map((unit, i, units) =>
+    Math.floor((i ? seconds % units[i - 1] : seconds) / unit));
+  if (d) return `${d} d ${h} h`;
+  if (h) return `${h} h ${m} min`;
+  return m ? `${m} min ${s} s` : `${s} s`;
+}
+
+const state = { about: null, now: null, points: [], heard: 0, stopped: false };
+const none = (interval, value, format) => (interval.count ? format(value) : "–");
+
+// metrics has, for each figure on the page, its plain value and how it is written.
+const metrics = {
+  players: (s) => [s.players, number],
+  "players-max": (s) => [s.players_max, number],
+  connected: (s) => [s.udp + s.websocket, number],
+  udp: (s) => [s.udp, number],
+  websocket: (s) => [s.websocket, number],
+  admitted: (s) => [s.admitted.total, number],
+  "admitted-rate": (s) => [s.admitted.per_s, rate],
+  busy: (s) => [s.busy.total, number],
+  "busy-rate": (s) => [s.busy.per_s, rate],
+  "rate-limited": (s) => [s.rate_limited.total, number],
+  "rate-limited-rate": (s) => [s.rate_limited.per_s, rate],
+  failed: (s) => [s.failed.total + s.expired.total, number],
+  "failed-rate": (s) => [s.failed.per_s + s.expired.per_s, rate],
+  queue: (s) => [s.queue, number],
+  "queue-capacity": (s) => [s.queue_capacity, (n) => (n ? number(n) : "unbounded")],
+  "retry-after": (s) => [s.retry_after_ms, (v) => `${number(Math.max(v / 1000, 1))} s`],
+  "wait-max": (s) => [s.wait.max_ms, (v) => none(s.wait, v, ms)],
+  "wait-p50": (s) => [s.wait.p50_ms, (v) => none(s.wait, v, ms)],
+  "wait-p99": (s) => [s.wait.p99_ms, (v) => none(s.wait, v, ms)],
+  "lateness-p50": (s) => [s.lateness.p50_ms, (v) => none(s.lateness, v, ms)],
+  "lateness-p99": (s) => [s.lateness.p99_ms, (v) => none(s.lateness, v, ms)],
+  "lateness-max": (s) => [s.lateness.max_ms, (v) => none(s.lateness, v, ms)],
+  "ticks-skipped": (s) => [s.ticks_skipped.total, number],
+  "store-ms": (s) => [s.store_ms, ms],
+  "store-health": (s) => [s.store_away ? "away" : "ok", (v) => (v === "ok" ? "Answers" : "Away")],
+  circuit: (s) => [s.circuit_open ? "open" : "closed", (v) => (v === "open" ? "Open" : "Closed")],
+  "store-errors": (s) => [s.store_errors.total, number],
+  unsaved: (s) => [s.unsaved, number],
+  cpu: (s) => [s.cpu_cores, (n) => n.toFixed(2)],
+  cores: (s) => [s.cores, number],
+  rss: (s) => [s.rss_bytes, size],
+  goroutines: (s) => [s.goroutines, number],
+  uptime: (s) => [Math.max(Math.floor((s.t - Date.parse(state.about.started)) / 1000), 0), duration],
+};
+
+const charts = [
+  new Chart(byID("chart-door"), {
+    title: "Logins and registrations per second", stacked: true, format: rate, least: 2,
+    series: [
+      { key: "in", label: "let in", css: "s-in" }, { key: "bu", label: "told busy", css: "s-busy" },
+      { key: "rl", label: "rate-limited", css: "s-limited" }, { key: "fa", label: "failed", css: "s-failed" },
+    ],
+  }),
+  new Chart(byID("chart-players"), {
+    title: "Players", format: number, least: 4, filled: true,
+    limit: () => state.now && { value: state.now.players_max, label: "full" },
+    series: [{ key: "p", label: "inside", css: "s-in" }, { key: "c", label: "connected", css: "s-main" }],
+  }),
+  new Chart(byID("chart-queue"), {
+    title: "Requests in the queue", format: number, least: 4, filled: true,
+    limit: () => state.now?.queue_capacity && { value: state.now.queue_capacity, label: "full" },
+    series: [{ key: "q", label: "waiting", css: "s-busy" }],
+  }),
+  new Chart(byID("chart-wait"), {
+    title: "Wait in the queue", format: msOrZero, tick: msTick, least: 10,
+    series: [{ key: "w5", label: "p50", css: "s-main" }, { key: "w9", label: "p99", css: "s-high" }],
+  }),
+  new Chart(byID("chart-tick"), {
+    title: "Tick lateness", format: ms, log: [0.01, 100], event: "sk",
+    tick: msTick,
+    limit: () => ({ value: 1000 / 60, label: "one tick, 16.67 ms" }),
+    series: [
+      { key: "lm", label: "max", css: "s-max" }, { key: "l9", label: "p99", css: "s-high" },
+      { key: "l5", label: "p50", css: "s-main" },
+    ],
+  }),
+  new Chart(byID("chart-store"), {
+    title: "Time of a call to the store", format: msOrZero, tick: msTick, least: 1, filled: true, event: "er",
+    series: [{ key: "st", label: "mean", css: "s-main" }],
+  }),
+  new Chart(byID("chart-cpu"), {
+    title: "Processor", format: (n) => n.toFixed(2), tick: (n) => String(Number(n.toFixed(2))), least: 0.5, filled: true,
+    limit: () => state.now && { value: state.now.cores, label: "all cores" },
+    series: [{ key: "cpu", label: "cores busy", css: "s-main" }],
+  }),
+];
+
+function showMetrics(now) {
+  for (const e of document.querySelectorAll("[data-metric]")) {
+    const metric = metrics[e.dataset.metric];
+    if (!metric) continue;
+    const [value, format] = metric(now);
+    e.value = value;
+    e.textContent = format(value);
+  }
+  showReasons(now.reasons, now.expired);
+}
+
+const words = {
+  "server-busy": "Told to come back", "bad-credentials": "Wrong name or password", "username-taken": "Name taken",
+  "already-logged-in": "Already logged in", "missing-credentials": "Malformed", "wrong-zone": "Sent to another node",
+  "internal-error": "Internal error", "request-expired": "Expired in the queue",
+};
+
+function showReasons(reasons, expired) {
+  const body = byID("reasons");
+  const all = { ...reasons, "request-expired": expired };
+  for (const reason of Object.keys(all).sort()) {
+    let row = body.querySelector(`[data-reason="${CSS.escape(reason)}"]`);
+    if (!row) {
+      row = body.insertRow();
+      row.dataset.reason = reason;
+      const th = document.createElement("th");
+      th.scope = "row";
+      th.textContent = words[reason] ?? reason;
+      row.append(th);
+      for (const part of ["rate", "total"]) {
+        const data = document.createElement("data");
+        data.dataset.part = part;
+        row.insertCell().append(data);
+      }
+    }
+    const [perSecond, total] = row.querySelectorAll("data");
+    perSecond.value = all[reason].per_s;
+    perSecond.textContent = rate(all[reason].per_s);
+    total.value = all[reason].total;
+    total.textContent = number(all[reason].total);
+  }
+}
+
+// showState writes the line at the top. Only another state is said aloud, not every change of the numbers in it.
+function showState(name, headline) {
+  const box = byID("status");
+  byID("headline").textContent = headline;
+  if (box.dataset.state === name) return;
+  box.dataset.state = name;
+  byID("status-icon").setAttribute("href", name === "stopped" ? "#i-draining" : `#i-${name}`);
+  byID("announce").textContent = headline;
+  document.title = `${{ open: "Open", busy: "Busy", draining: "Draining", "store-away": "Store away" }[name] ?? "No news"} – Rushgate`;
+}
+
+function showLink(name, text) {
+  const link = byID("link");
+  link.dataset.link = name;
+  link.textContent = text;
+}
+
+function onAbout(event) {
+  const about = JSON.parse(event.data);
+  if (state.about?.run !== about.run) state.points = [];
+  state.about = about;
+  byID("node").textContent = about.name;
+  byID("store").textContent = about.store;
+  byID("logout").hidden = !about.login;
+  byID("version").textContent = about.build.version;
+  byID("version").title = `${about.build.revision}, ${about.build.go}`;
+}
+
+function onSamples(event) {
+  const { now, points } = JSON.parse(event.data);
+  const last = state.points.at(-1)?.t ?? 0;
+  state.points.push(...points.filter((p) => p.t > last));
+  state.points = state.points.filter((p) => p.t > now.t - span);
+  state.now = now;
+  state.heard = Date.now();
+  showLink("live", "Live");
+  if (!document.hidden) show();
+}
+
+function show() {
+  if (!state.now) return;
+  showMetrics(state.now);
+  showState(state.now.state, state.now.headline);
+  for (const chart of charts) chart.show(state.points);
+}
+
+// follow opens the stream of events. What the browser does not open again by itself, because the answer was none, is
+// tried again after a while.
+function follow() {
+  const source = new EventSource("/events");
+  source.addEventListener("about", onAbout);
+  source.addEventListener("samples", onSamples);
+  source.addEventListener("stopped", () => {
+    state.stopped = true;
+    showState("stopped", "The node has stopped.");
+    showLink("lost", "Stopped");
+  });
+  source.addEventListener("open", () => (state.stopped = false));
+  source.addEventListener("error", () => {
+    lost();
+    if (source.readyState !== EventSource.CLOSED) return;
+    source.close();
+    setTimeout(retry, 3000);
+  });
+}
+
+async function retry() {
+  const asking = new AbortController();
+  try {
+    const { status } = await fetch("/events", { signal: asking.signal });
+    asking.abort();
+    if (status === 401) return location.assign("/login");
+    if (status === 503) showLink("lost", "Too many dashboards are open, or the node is stopping");
+  } catch {
+    // The node is away; the next try will tell.
+  }
+  follow();
+}
+
+function lost() {
+  if (state.stopped) return;
+  showLink("lost", "No connection");
+  showState("lost", "No connection to the node. Trying again …");
+}
+
+setInterval(() => {
+  if (state.heard && Date.now() - state.heard > 5000) lost();
+}, 1000);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) show();
+});
+listen();
+follow();

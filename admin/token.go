@@ -1,0 +1,74 @@
+package admin
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+)
+
+const (
+	// MinTokenLen is the least number of characters of a [Token].
+	MinTokenLen = 32
+	// maxTokenFile bounds the file of one, in bytes.
+	maxTokenFile = 4 << 10
+)
+
+// ErrToken is wrapped by the errors of [LoadToken] about what the file holds or who may read it.
+var ErrToken = errors.New("not fit for a token")
+
+// Token is what the operator has to know. Only its SHA-256 is kept, so there is nothing in it to be leaked.
+type Token struct{ sum [sha256.Size]byte }
+
+// LoadToken reads a token from a file, which everybody on the machine must not be able to read: at least [MinTokenLen]
+// printable ASCII characters without spaces, and perhaps a line break. The error tells nothing of what is in the file.
+func LoadToken(path string) (*Token, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("admin: token: %w", err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("admin: token: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o007 != 0 && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("admin: token: %s is open to everybody on this machine (mode %#o): %w; chmod 600 it",
+			path, mode, ErrToken)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxTokenFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("admin: token: %w", err)
+	}
+	t, err := parseToken(b)
+	if err != nil {
+		return nil, fmt.Errorf("admin: token: %s: %w", path, err)
+	}
+	return t, nil
+}
+
+func parseToken(b []byte) (*Token, error) {
+	if len(b) > maxTokenFile {
+		return nil, fmt.Errorf("%w: larger than %d bytes", ErrToken, maxTokenFile)
+	}
+	b = bytes.TrimRight(b, "\r\n")
+	for _, c := range b {
+		if c <= ' ' || c > '~' { // could not stand in a header
+			return nil, fmt.Errorf("%w: it has characters other than printable ASCII without spaces", ErrToken)
+		}
+	}
+	if len(b) < MinTokenLen {
+		return nil, fmt.Errorf("%w: %d characters, want at least %d", ErrToken, len(b), MinTokenLen)
+	}
+	return &Token{sha256.Sum256(b)}, nil
+}
+
+// matches reports whether s is the token, in a time that tells nothing of it.
+func (t *Token) matches(s string) bool {
+	sum := sha256.Sum256([]byte(s))
+	return subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1
+}

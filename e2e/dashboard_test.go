@@ -1,0 +1,196 @@
+package e2e
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/rushgate/rushgate/server"
+)
+
+func dashboard(s *server.Server) string { return "http://" + s.AdminAddr().String() + "/" }
+
+// state returns once the line at the top says something.
+func (p *tab) state(state, headline string) {
+	p.Helper()
+	p.wait(fmt.Sprintf(`$("status").dataset.state === %q && /%s/.test($("headline").textContent)`, state, headline))
+}
+
+// figure returns one of the figures on the page.
+func (p *tab) figure(name string) float64 {
+	p.Helper()
+	return eval[float64](p, fmt.Sprintf(`Number(document.querySelector("[data-metric=%s]").value)`, name))
+}
+
+func TestDashboardFigures(t *testing.T) {
+	cfg := busyConfig(t)
+	node := start(t, cfg)
+	p := open(t, dashboard(node))
+	p.state("open", "^Open. Nobody inside, nobody waiting.$")
+	for _, name := range []string{"alice", "bob", "carol"} {
+		if status := register(t.Context(), node, name); status != http.StatusCreated {
+			t.Fatalf("registration of %s: %d", name, status)
+		}
+	}
+	if status := knock(t.Context(), node, "login", "alice", "wrong horse"); status != http.StatusUnauthorized {
+		t.Fatalf("a wrong password: %d", status)
+	}
+	p.state("open", "^Open. 3 players inside, nobody waiting.$")
+	leave := crowd(t, node, cfg)
+	for range 2 {
+		if status := register(t.Context(), node, "late"); status != http.StatusServiceUnavailable {
+			t.Fatalf("registration at a busy node: %d", status)
+		}
+	}
+	p.state("busy", `^Busy: the queue is full; newcomers are told to come back in about \d+ s.$`)
+	leave()
+
+	request := func(outcome string) float64 {
+		return metric(t, node, "rushgate_auth_requests_total", fmt.Sprintf("outcome=%q", outcome))
+	}
+	await(t, "the page shows what /metrics has", func() bool {
+		for name, value := range map[string]float64{
+			"players": metric(t, node, "rushgate_players", ""), "queue": metric(t, node, "rushgate_auth_queue_length", ""),
+			"queue-capacity": metric(t, node, "rushgate_auth_queue_capacity", ""),
+			"admitted":       request("success"), "busy": request("busy"),
+		} {
+			if p.figure(name) != value {
+				return false
+			}
+		}
+		return true
+	})
+	players, busy, capacity := p.figure("players"), p.figure("busy"), p.figure("queue-capacity")
+	if players < 3 || busy < 2 || capacity != 1 {
+		t.Errorf("the page has %g players inside, %g told busy and %g places in the queue", players, busy, capacity)
+	}
+	failed := eval[string](p, `document.querySelector("[data-reason=bad-credentials] [data-part=total]").value`)
+	if failed != "1" {
+		t.Errorf("%s failed with bad-credentials, want 1", failed)
+	}
+}
+
+func TestDashboardLookup(t *testing.T) {
+	cfg := config(t)
+	cfg.Backend = server.SQLite
+	node := start(t, cfg)
+	register(t.Context(), node, "alice")
+	p := open(t, dashboard(node))
+	p.expect(refusal("/accounts/lookup", "404 (Not Found)"))
+	p.fill("#name", "nobody")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`/there is no account/.test($("found").textContent)`)
+	p.fill("#name", "ALICE")
+	p.click("#find button")
+	p.wait(`document.querySelector("[data-player=name]").textContent === "alice" &&
+		/^Inside, on this node/.test(document.querySelector("[data-player=inside]").textContent)`)
+
+	db, err := sql.Open("sqlite", filepath.Join(cfg.DataDir, server.DatabaseName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var hash string
+	row := db.QueryRowContext(t.Context(), `SELECT password_hash FROM accounts WHERE username = 'alice'`)
+	if err := row.Scan(&hash); err != nil {
+		t.Fatal(err)
+	}
+	parts := regexp.MustCompile(`[A-Za-z0-9+/_-]{12,}`).FindAllString(hash, -1)
+	if len(parts) < 2 {
+		t.Fatalf("no salt and digest in a hash of %d bytes", len(hash))
+	}
+	html := eval[string](p, `document.documentElement.outerHTML`)
+	for _, part := range parts {
+		if strings.Contains(html, part) && !strings.Contains(part, "pbkdf2") {
+			t.Error("a part of the hash is on the page")
+		}
+	}
+
+	p.click("#end-session")
+	p.wait(`$("confirm").open`)
+	p.click("#confirm-yes")
+	p.wait(`document.querySelector("[data-outcome=ended]") !== null`)
+	if players := metric(t, node, "rushgate_players", ""); players != 0 {
+		t.Errorf("%g players are inside after the end of the only session", players)
+	}
+}
+
+// tabTo moves the focus to an element with the Tab key.
+func (p *tab) tabTo(id string) {
+	p.Helper()
+	for range 30 {
+		if p.do(chromedp.KeyEvent(kb.Tab)); eval[string](p, `document.activeElement.id`) == id {
+			return
+		}
+	}
+	p.Fatalf("the Tab key does not lead to #%s", id)
+}
+
+func TestDashboardDrain(t *testing.T) {
+	cfg := config(t)
+	cfg.Backend = server.SQLite
+	running := make(chan *server.Server, 1)
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { ended <- server.Run(ctx, cfg, func(s *server.Server) { running <- s }) }()
+	var node *server.Server
+	select {
+	case node = <-running:
+	case err := <-ended:
+		cancel()
+		t.Fatal(err)
+	}
+	stopped := false
+	t.Cleanup(func() {
+		if cancel(); !stopped {
+			<-ended
+		}
+	})
+	alice := open(t, play(node))
+	alice.enter("#register", "alice")
+	p := open(t, dashboard(node))
+	p.state("open", "^Open. 1 player inside")
+
+	p.tabTo("drain")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("confirm").open && document.activeElement.value === "no"`)
+	eval[bool](p, `$("confirm").addEventListener("close", () => (globalThis.settled = true), { once: true }), true`)
+	p.do(chromedp.KeyEvent(kb.Enter)) // whoever is too fast cancels
+	p.wait(`globalThis.settled && !$("confirm").open && document.activeElement.id === "drain"`)
+	if state := eval[string](alice, `app.dataset.state`); state != "playing" {
+		t.Errorf("a player is %s after a drain that was cancelled", state)
+	}
+
+	p.tolerate(eventsCut, eventsRefused)
+	alice.tolerate(channelRefused, boardRefused, boardCut)
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("confirm").open`)
+	p.tabTo("confirm-yes")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	select {
+	case err := <-ended:
+		stopped = true
+		if err != nil {
+			t.Errorf("the node ended with %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatalf("the node does not drain\nThe page: %s", p.describe())
+	}
+	p.state("stopped", "^The node has stopped.$")
+	alice.outside("The server is going down for a while. Please log in again later.")
+}
+
+// What the console says of the stream of figures when the node ends.
+const (
+	eventsCut     = "Failed to load resource: net::ERR_INCOMPLETE_CHUNKED_ENCODING http://NODE/events"
+	eventsRefused = "Failed to load resource: net::ERR_CONNECTION_REFUSED http://NODE/events"
+)

@@ -1,0 +1,86 @@
+package e2e
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+)
+
+// line is a TCP connection's way to a node, which can be cut like a player's own.
+type line struct {
+	t    testing.TB
+	addr string
+
+	mu       sync.Mutex
+	target   string
+	listener net.Listener // nil while the line is cut
+	conns    []net.Conn
+	work     sync.WaitGroup
+}
+
+func newLine(t testing.TB, target string) *line {
+	t.Helper()
+	l := &line{t: t, addr: "127.0.0.1:0"}
+	l.mend(target)
+	l.addr = l.listener.Addr().String()
+	t.Cleanup(l.cut)
+	return l
+}
+
+// mend has the line lead to a node.
+func (l *line) mend(target string) {
+	l.t.Helper()
+	listener, err := net.Listen("tcp", l.addr)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.mu.Lock()
+	l.target, l.listener = target, listener
+	l.mu.Unlock()
+	l.work.Go(func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			l.work.Go(func() { l.carry(c, target) })
+		}
+	})
+}
+
+// cut breaks all connections, and refuses new ones until the line is mended.
+func (l *line) cut() {
+	l.mu.Lock()
+	if l.listener != nil {
+		l.listener.Close()
+		l.listener = nil
+	}
+	for _, c := range l.conns {
+		c.Close()
+	}
+	l.conns = nil
+	l.mu.Unlock()
+	l.work.Wait()
+}
+
+func (l *line) carry(from net.Conn, target string) {
+	defer from.Close()
+	to, err := net.Dial("tcp", target)
+	if err != nil {
+		return
+	}
+	defer to.Close()
+	l.mu.Lock()
+	if l.listener == nil { // cut meanwhile
+		l.mu.Unlock()
+		return
+	}
+	l.conns = append(l.conns, from, to)
+	l.mu.Unlock()
+	l.work.Go(func() {
+		_, _ = io.Copy(to, from)
+		to.Close()
+	})
+	_, _ = io.Copy(from, to)
+}

@@ -1,0 +1,251 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/admin"
+	"github.com/rushgate/rushgate/api"
+	"github.com/rushgate/rushgate/password"
+	"github.com/rushgate/rushgate/realm"
+)
+
+// maxAdminConns is how many connections to the operator's listener may be open at once; those that wait for no answer
+// make room for the next.
+const maxAdminConns = 64
+
+// desk is where the operator sits: what is shown there, what can be done there, and who may sit down.
+type desk struct {
+	*Server
+	instance rushgate.Instance
+	// leasedUntil tells when a player's lease ends, where the store can; otherwise nil.
+	leasedUntil func(ctx context.Context, username string) (time.Time, error)
+	token       *admin.Token // nil: none is needed
+	tls         *tls.Config  // nil: plain HTTP
+	history     *admin.History
+	started     time.Time
+
+	drainOnce sync.Once
+	drain     chan struct{} // closed when the operator has asked for a drain
+}
+
+// leaseTeller is a store that can tell of a player's lease.
+type leaseTeller interface {
+	LeasedUntil(ctx context.Context, username string) (time.Time, error)
+}
+
+// adminToken returns the token that a configuration names, or nil.
+func (c Config) adminToken() (*admin.Token, error) {
+	if c.AdminTokenFile == "" {
+		return nil, nil
+	}
+	token, err := admin.LoadToken(c.AdminTokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+	}
+	return token, nil
+}
+
+// newDesk returns the desk of a node on a store, whose front door speaks TLS as nodeTLS says, or not if that is nil.
+func (s *Server) newDesk(
+	instance rushgate.Instance, store rushgate.Store, token *admin.Token, nodeTLS *tls.Config,
+) (*desk, error) {
+	d := &desk{Server: s, instance: instance, token: token, started: time.Now(), drain: make(chan struct{})}
+	d.history = admin.NewHistory(d.read, s.store.Ping)
+	if teller, ok := store.(leaseTeller); ok {
+		d.leasedUntil = teller.LeasedUntil
+	}
+	if s.cfg.AdminTLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(s.cfg.AdminTLSCert, s.cfg.AdminTLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("server: TLS certificate of the admin listener: %w", err)
+		}
+		d.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	} else if local, err := isLoopback(s.cfg.AdminAddr); err == nil && !local {
+		d.tls = nodeTLS.Clone()
+	}
+	return d, nil
+}
+
+// validateAdmin checks where the operator sits. Who reaches that place can end sessions and the node, so beyond this
+// machine it takes a secret, and a way on which nobody reads it.
+func (c Config) validateAdmin() error {
+	var errs []error
+	if (c.AdminTLSCert == "") != (c.AdminTLSKey == "") {
+		errs = append(errs, errors.New("the admin TLS certificate needs its key and the other way round"))
+	}
+	local, err := isLoopback(c.AdminAddr)
+	if err != nil {
+		return errors.Join(append(errs, fmt.Errorf("admin address: %w", err))...)
+	}
+	if !local && c.AdminTokenFile == "" {
+		errs = append(errs, fmt.Errorf("admin address %s is not on loopback, which needs an admin token file", c.AdminAddr))
+	}
+	if !local && c.AdminTLSCert == "" && !c.TLS {
+		errs = append(errs, fmt.Errorf("admin address %s is not on loopback, which needs an admin TLS certificate and key, "+
+			"or TLS for players, whose certificate then serves both", c.AdminAddr))
+	}
+	return errors.Join(errs...)
+}
+
+// newServer returns the operator's HTTP server. Its connections are so few that they fit into what the front door leaves
+// of the files that a process may open.
+func (d *desk) newServer(sections admin.Sections) *http.Server {
+	srv := &http.Server{
+		Handler: admin.New(admin.Config{
+			Sections: sections, Metrics: d.metrics, Draining: d.draining.Load, Ping: d.store.Ping, Logger: d.cfg.Logger,
+			Dashboard: d.dashboard(), Store: d.store, Token: d.token, TLS: d.tls != nil, Hold: api.HoldConn,
+		}),
+		TLSConfig:         d.tls,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 8 << 10,
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: 32},
+		// Broken handshakes and the like: an outsider decides how many there are.
+		ErrorLog: slog.NewLogLogger(d.cfg.Logger.Handler(), slog.LevelDebug),
+	}
+	api.LimitConns(srv, maxAdminConns)
+	return srv
+}
+
+// serve serves the operator until the server is shut down.
+func (d *desk) serve(srv *http.Server, l net.Listener) error {
+	if d.tls != nil {
+		return srv.ServeTLS(l, "", "")
+	}
+	return srv.Serve(l)
+}
+
+// DrainRequested returns a channel that is closed when the operator has asked for a drain. [Run] then stops the node; who
+// has called [Start] has to.
+func (s *Server) DrainRequested() <-chan struct{} { return s.desk.drain }
+
+func (d *desk) dashboard() *admin.Dashboard {
+	return &admin.Dashboard{
+		History: d.history,
+		About: admin.About{
+			Name: d.httpAddr.String(), Store: string(d.cfg.Backend), Started: d.started, Build: admin.ReadBuild(), Run: rand.Text(),
+		},
+		Actions: admin.Actions{
+			Drain:      func() { d.drainOnce.Do(func() { close(d.drain) }) },
+			EndSession: d.endSession,
+			Lookup:     d.lookup,
+		},
+	}
+}
+
+// account finds the account of a name as the operator writes it.
+func (d *desk) account(ctx context.Context, name string) (rushgate.Account, error) {
+	canonical, err := rushgate.LoginName(name)
+	if err != nil {
+		return rushgate.Account{}, err
+	}
+	accounts, err := d.store.LoadAccounts(ctx, []string{canonical})
+	if err != nil {
+		return rushgate.Account{}, err
+	}
+	if accounts[0].ID == 0 {
+		return rushgate.Account{}, rushgate.BadCredentials
+	}
+	return accounts[0], nil
+}
+
+func (d *desk) lookup(ctx context.Context, name string) (admin.Player, error) {
+	a, err := d.account(ctx, name)
+	if err != nil {
+		return admin.Player{}, err
+	}
+	scheme, cost, err := password.Describe(a.PasswordHash)
+	if err != nil { // all the more reason to look at the rest
+		scheme, cost = "unreadable", ""
+	}
+	out := admin.Player{
+		ID: a.ID, Name: a.Username, CreatedAt: a.CreatedAt, Version: a.Version, HashScheme: scheme, HashCost: cost,
+		Connection: transports[realm.NotConnected],
+	}
+	character, err := d.locate(ctx, &out)
+	out.Level, out.XP, out.Deaths = character.Level, character.XP, character.Deaths
+	out.Zone, out.PlaytimeMS = character.Zone, character.Playtime.Milliseconds()
+	return out, err
+}
+
+// locate finds out where a player is, and returns the character: as it is now if that is here, and otherwise as saved.
+func (d *desk) locate(ctx context.Context, p *admin.Player) (rushgate.Character, error) {
+	switch here, err := d.realm.Find(ctx, p.ID); {
+	case err == nil:
+		p.Inside, p.Connection = admin.Here, transports[here.Transport]
+		return here.Character, nil
+	case !errors.Is(err, rushgate.BadCredentials):
+		return rushgate.Character{}, err
+	}
+	characters, err := d.store.LoadCharacters(ctx, []string{p.Name})
+	if err != nil {
+		return rushgate.Character{}, err
+	}
+	switch {
+	case d.leasedUntil != nil:
+		until, err := d.leasedUntil(ctx, p.Name)
+		if err != nil {
+			return rushgate.Character{}, err
+		}
+		if p.Inside = admin.Nowhere; time.Now().Before(until) {
+			p.Inside = admin.Elsewhere
+		}
+	case d.cfg.Backend == Memory: // which no other node can share
+		p.Inside = admin.Nowhere
+	default:
+		p.Inside = admin.NotHere
+	}
+	return characters[0], nil
+}
+
+var transports = map[realm.Transport]string{
+	realm.NotConnected: "none", realm.OverChannel: "udp", realm.Attached: "websocket",
+}
+
+// endSession ends the session of a player, wherever it is.
+func (d *desk) endSession(ctx context.Context, name string) (admin.Ended, error) {
+	a, err := d.account(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	switch err := d.realm.End(ctx, a.ID); {
+	case err == nil:
+		return admin.EndedHere, nil
+	case !errors.Is(err, rushgate.BadCredentials):
+		return "", err
+	case d.cfg.Backend != Redis: // nobody else could have the player
+		return admin.NotInside, nil
+	}
+	return d.endElsewhere(ctx, a)
+}
+
+// endElsewhere asks whichever node has a player to let them go. The store offers that to those who want to let the player
+// in, so this node is one of them; if nobody has the player it gets the lease, and gives it back with the character as it
+// came.
+func (d *desk) endElsewhere(ctx context.Context, a rushgate.Account) (admin.Ended, error) {
+	admitted, err := d.store.Admit(ctx, d.instance, []rushgate.Admission{{
+		Account: rushgate.Account{ID: a.ID, Username: a.Username}, Attempt: rand.Text(), Takeover: true,
+	}})
+	if err != nil {
+		return "", err
+	}
+	switch got := admitted[0]; {
+	case errors.Is(got.Err, rushgate.AlreadyLoggedIn):
+		return admin.EndingElsewhere, nil
+	case got.Err != nil:
+		return "", got.Err
+	default:
+		errs, err := d.store.Save(ctx, []rushgate.Save{{Character: got.Character, Fence: got.Lease.Fence, Release: true}})
+		return admin.NotInside, errors.Join(append(errs, err)...)
+	}
+}

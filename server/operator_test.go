@@ -1,0 +1,237 @@
+package server_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/server"
+	"github.com/rushgate/rushgate/store/redis/redistest"
+)
+
+// order has the operator of a node do something.
+func order(t *testing.T, s *server.Server, path, name string) (status int, answer map[string]any) {
+	t.Helper()
+	body, err := json.Marshal(map[string]string{"name": name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post("http://"+s.AdminAddr().String()+path, "application/json", strings.NewReader(string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		t.Fatalf("%s: %s: %v", path, resp.Status, err)
+	}
+	return resp.StatusCode, answer
+}
+
+// wantOrder checks some fields of an answer.
+func wantOrder(t *testing.T, s *server.Server, path, name string, wantStatus int, want map[string]any) {
+	t.Helper()
+	status, answer := order(t, s, path, name)
+	if status != wantStatus {
+		t.Errorf("%s of %s: %d %v", path, name, status, answer)
+	}
+	for field, v := range want {
+		if answer[field] != v {
+			t.Errorf("%s of %s: %s is %v, want %v", path, name, field, answer[field], v)
+		}
+	}
+}
+
+// The operator sees who a player is and where, and nothing secret; ends the session; and the player can come back.
+func TestOperatorAndAPlayer(t *testing.T) {
+	s := start(t, config(t, t.TempDir()))
+	c := newClient(t, s, client.Options{})
+	session, err := c.Register(t.Context(), "alice", "correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, answer := order(t, s, "/accounts/lookup", "ALICE")
+	for _, field := range []string{"id", "created_at", "hash_cost", "zone", "xp", "deaths", "playtime_ms"} {
+		if v, ok := answer[field]; !ok || v == "" {
+			t.Errorf("%s is missing: %v", field, answer)
+		}
+	}
+	for field, v := range answer {
+		if text, ok := v.(string); ok && (strings.Contains(text, "127.0.0.1") || len(text) > 40) {
+			t.Errorf("%s tells too much: %q", field, text)
+		}
+	}
+	wantOrder(t, s, "/accounts/lookup", "alice", 200, map[string]any{
+		"name": "alice", "inside": "here", "connection": "none", "level": 1.0, "record_version": 3.0, "hash_scheme": "PBKDF2-HMAC-SHA256",
+	})
+	world, err := session.Connect(t.Context(), client.RealtimeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer world.Close()
+	await(t, "connection", func(context.Context) bool {
+		_, answer := order(t, s, "/accounts/lookup", "alice")
+		return answer["connection"] == "udp"
+	})
+	wantOrder(t, s, "/sessions/end", "alice", 200, map[string]any{"outcome": "ended"})
+	if _, err := session.Me(t.Context()); !errors.Is(err, rushgate.BadCredentials) {
+		t.Errorf("the session goes on: %v", err)
+	}
+	wantOrder(t, s, "/accounts/lookup", "alice", 200, map[string]any{"inside": "nowhere", "connection": "none"})
+	wantOrder(t, s, "/sessions/end", "alice", 200, map[string]any{"outcome": "not-inside"})
+	if _, err := c.Login(t.Context(), "alice", "correct horse"); err != nil {
+		t.Errorf("coming back: %v", err)
+	}
+	for _, path := range []string{"/accounts/lookup", "/sessions/end"} {
+		wantOrder(t, s, path, "nobody-i-know", 404, nil)
+		wantOrder(t, s, path, "no\x00name", 400, nil)
+	}
+}
+
+// A session at another node is ended there.
+func TestOperatorEndsASessionElsewhere(t *testing.T) {
+	r := redistest.Start(t)
+	here, there := start(t, onRedis(t, r)), start(t, onRedis(t, r))
+	c := newClient(t, there, client.Options{})
+	session, err := c.Register(t.Context(), "alice", "correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantOrder(t, here, "/accounts/lookup", "alice", 200, map[string]any{"inside": "not-here", "level": 1.0})
+	wantOrder(t, here, "/sessions/end", "alice", 200, map[string]any{"outcome": "elsewhere"})
+	await(t, "end of the session", func(ctx context.Context) bool {
+		_, err := session.Me(ctx)
+		return errors.Is(err, rushgate.BadCredentials)
+	})
+	await(t, "free lease", func(context.Context) bool {
+		_, answer := order(t, here, "/sessions/end", "alice")
+		return answer["outcome"] == "not-inside"
+	})
+	if _, err := c.Login(t.Context(), "alice", "correct horse"); err != nil {
+		t.Errorf("coming back: %v", err)
+	}
+}
+
+// The operator's drain is that of SIGTERM: everyone is saved, Run returns without an error, and whoever looks on is told
+// and does not hold it up.
+func TestOperatorDrains(t *testing.T) {
+	dir := t.TempDir()
+	ready, ended := make(chan *server.Server), make(chan error, 1)
+	go func() {
+		ended <- server.Run(context.Background(), config(t, dir), func(s *server.Server) { ready <- s })
+	}()
+	s := <-ready
+	if _, err := newClient(t, s, client.Options{}).Register(t.Context(), "alice", "correct horse"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get("http://" + s.AdminAddr().String() + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	events := bufio.NewReader(resp.Body)
+	if line, err := events.ReadString('\n'); err != nil || line != "event: about\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	wantOrder(t, s, "/drain", "", 202, map[string]any{"outcome": "draining"})
+	if err := <-ended; err != nil {
+		t.Errorf("the node ends with %v", err)
+	}
+	rest, err := io.ReadAll(events)
+	if err != nil || !strings.Contains(string(rest), "event: stopped\n") {
+		t.Errorf("the stream ends with %q, %v", rest[max(0, len(rest)-200):], err)
+	}
+	again := start(t, config(t, dir))
+	if _, err := newClient(t, again, client.Options{}).Login(t.Context(), "alice", "correct horse"); err != nil {
+		t.Errorf("alice was not saved and released: %v", err)
+	}
+}
+
+// Beyond this machine the operator's listener takes a token and TLS; what is missing is named.
+func TestOperatorBeyondLoopback(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte(strings.Repeat("0123456789", 4)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*server.Config)
+		says   []string
+	}{
+		"nothing":      {func(*server.Config) {}, []string{"needs an admin token file", "needs an admin TLS certificate"}},
+		"no TLS":       {func(c *server.Config) { c.AdminTokenFile = token }, []string{"needs an admin TLS certificate"}},
+		"no token":     {func(c *server.Config) { c.TLS = true }, []string{"needs an admin token file"}},
+		"half of TLS":  {func(c *server.Config) { c.TLS, c.AdminTokenFile, c.AdminTLSKey = true, token, "k" }, []string{"needs its key"}},
+		"no such file": {func(c *server.Config) { c.TLS, c.AdminTokenFile = true, token+"x" }, []string{"no such file"}},
+	} {
+		for _, addr := range []string{"0.0.0.0:0", "[::]:0", ":0"} {
+			cfg := config(t, t.TempDir())
+			cfg.AdminAddr = addr
+			c.change(&cfg)
+			s, err := server.Start(t.Context(), cfg)
+			if err == nil {
+				s.Stop()
+			}
+			for _, want := range c.says {
+				if !errors.Is(err, server.ErrInvalidConfig) || !strings.Contains(err.Error(), want) {
+					t.Errorf("%s on %s: %v, want an error that says %q", name, addr, err, want)
+				}
+			}
+		}
+	}
+	cfg := config(t, t.TempDir())
+	cfg.AdminAddr, cfg.AdminTokenFile, cfg.TLS = "0.0.0.0:0", token, true
+	s := start(t, cfg)
+	c := trusting(t, filepath.Join(cfg.DataDir, "tls-cert.pem"))
+	_, port, _ := strings.Cut(strings.TrimPrefix(s.AdminAddr().String(), "[::]"), ":")
+	for bearer, want := range map[string]int{"": 401, strings.Repeat("0123456789", 4): 200} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", "https://localhost:"+port+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+bearer)
+		resp, err := c.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("with %q: %s", bearer, resp.Status)
+		}
+	}
+}
+
+// trusting returns a client that trusts a certificate and no other.
+func trusting(t *testing.T, certFile string) *http.Client {
+	t.Helper()
+	pem, err := os.ReadFile(certFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		t.Fatal("no certificate")
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// On loopback there is plain HTTP, also where players have TLS: scrapers go on working.
+func TestOperatorOnLoopback(t *testing.T) {
+	cfg := config(t, t.TempDir())
+	cfg.TLS = true
+	s := start(t, cfg)
+	if status, body := operator(t, s, "/"); status != http.StatusOK || !strings.Contains(body, "dashboard.js") {
+		t.Errorf("%d\n%s", status, body)
+	}
+}

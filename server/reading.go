@@ -1,0 +1,44 @@
+package server
+
+import (
+	"runtime"
+
+	"github.com/rushgate/rushgate/admin"
+	"github.com/rushgate/rushgate/store/redis"
+)
+
+// read collects what the dashboard shows, from what /metrics.json has. Between the parts it lets others run: the tick
+// might be waiting for the core.
+func (d *desk) read() admin.Reading {
+	door := d.pool.Stats()
+	for _, reason := range failures {
+		door.Counters.Fail[reason] += 0 // shown from the start, so that the first one is a change
+	}
+	runtime.Gosched()
+	inside := d.realm.Stats()
+	runtime.Gosched()
+	r := admin.Reading{
+		Draining: d.draining.Load(),
+		Admitted: door.Counters.Success, Busy: door.Counters.RejectedBusy, RateLimited: door.Counters.RateLimited,
+		Expired: door.Counters.Expired, Failed: door.Counters.Fail,
+		Queue: door.Depth, QueueCapacity: door.Capacity, Wait: d.pool.Waits(), RetryAfter: d.pool.RetryAfter(),
+		Players: inside.Players, MaxPlayers: d.cfg.MaxPlayers, WebSocket: inside.Connected,
+		Ticks: inside.Ticks, SkippedTicks: inside.Skipped, Lateness: inside.Lateness,
+		Unsaved: inside.Unsaved, Process: admin.ReadProcess(),
+	}
+	if d.channel != nil {
+		r.UDP = d.channel.server.Stats().Clients
+		r.WebSocket = max(inside.Connected-r.UDP, 0) // counted a moment apart
+	}
+	if d.circuit != nil {
+		stats, _ := d.circuit().(redis.Stats)
+		r.CircuitOpen = stats.Open
+	}
+	runtime.Gosched()
+	for _, op := range d.measured.Operations(nil) {
+		r.StoreCalls += int64(op.Calls.Count)
+		r.StoreErrors += int64(op.Errors)
+		r.StoreTime += op.Calls.Sum
+	}
+	return r
+}

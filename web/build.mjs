@@ -1,0 +1,38 @@
+// Writes the page into dist/, or into the folder given: node build.mjs [folder]
+//
+// The same sources give the same bytes everywhere. Every file but index.html has a name that changes with its content.
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const out = resolve(process.argv[2] ?? join(here, "dist"));
+
+const { outputFiles } = await build({
+  absWorkingDir: here,
+  entryPoints: ["src/main.ts", "src/style.css", "src/icon.svg"],
+  outdir: "dist",
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: ["es2022", "chrome116", "firefox124", "safari17.4"],
+  charset: "utf8",
+  legalComments: "none",
+  loader: { ".svg": "copy" },
+  write: false,
+});
+
+let page = await readFile(join(here, "src/index.html"), "utf8");
+await rm(out, { recursive: true, force: true });
+await mkdir(out, { recursive: true });
+for (const { path, contents } of outputFiles) {
+  const [, name, ext] = /([^/\\]+)(\.[a-z]+)$/.exec(path);
+  const hashed = `${name}-${createHash("sha256").update(contents).digest("hex").slice(0, 12)}${ext}`;
+  if (!page.includes(`{{${name}${ext}}}`)) throw new Error(`index.html does not refer to ${name}${ext}`);
+  page = page.replaceAll(`{{${name}${ext}}}`, hashed);
+  await writeFile(join(out, hashed), contents);
+}
+if (page.includes("{{")) throw new Error("index.html refers to what is not built");
+await writeFile(join(out, "index.html"), page.replace(/^\s+/gm, ""));

@@ -1,0 +1,190 @@
+// The realtime channel over a WebSocket, section 1.1 of docs/protocol.md: it is opened again whenever it is lost, for as
+// long as the session lives.
+
+import { jitter } from "./backoff.ts";
+import { Decoder, encodeIntent, following, newer, UnknownVersion, type Intent, type Snapshot } from "./protocol.ts";
+
+/** What the player wants, until something else is wanted. */
+export type Wish = Pick<Intent, "moveX" | "moveY" | "action">;
+
+/** Why a channel is not opened again. */
+export type Ending =
+  | "session-ended" // log in again
+  | "replaced" // the player is elsewhere
+  | "stopping" // the node is going down
+  | "incompatible" // this page and the node do not understand each other
+  | "lost"; // nothing has answered for longer than a session lives
+
+export interface ChannelEvents {
+  /** A snapshot that is newer than all before. */
+  onSnapshot: (s: Snapshot, now: number) => void;
+  /** Snapshots come. The first one follows. */
+  onOpen: () => void;
+  /** The channel is lost, and is being opened again. */
+  onLost: () => void;
+  /** It is over. Nothing follows. */
+  onEnd: (why: Ending) => void;
+  /** An intent has gone out. */
+  onSent: (seq: number, now: number) => void;
+}
+
+const SUBPROTOCOL = "rushgate.v1";
+/** Between two intents, in ms: at least, and at most. The acknowledgement in each keeps snapshots small. */
+const INTENT_GAP = 40;
+const HEARTBEAT = 100;
+/** After so much silence the channel is taken for lost, in ms. */
+const SILENCE = 10_000;
+/** Pauses between attempts are no longer, in ms: a session without a word from its player lasts half a minute. */
+const MAX_PAUSE = 5_000;
+/** For so long without any answer attempts go on, in ms. */
+const LOST_AFTER = 60_000;
+
+/** What to do after a WebSocket has closed: end for good, or come back after so many ms at the earliest. */
+export function afterClose(code: number, reason: string): { end: Ending } | { wait: number } {
+  switch (code) {
+    case 4401: // no such session
+    case 4410: // it has ended
+      return { end: "session-ended" };
+    case 4409:
+      return { end: "replaced" };
+    case 1001:
+      return { end: "stopping" };
+    case 1008:
+    case 1009:
+      return { end: "incompatible" };
+    case 4429: {
+      const ms = Number(/^retry in (\d{1,6}) ms$/.exec(reason)?.[1] ?? MAX_PAUSE);
+      return { wait: Math.min(ms, LOST_AFTER / 2) };
+    }
+  }
+  return { wait: 0 };
+}
+
+export class Channel {
+  private socket: WebSocket | null = null;
+  private decoder = new Decoder();
+  private wish: Wish = { moveX: 0, moveY: 0, action: 0 };
+  private unsent = false;
+  private seq = 0;
+  private ack = 0;
+  private open = false;
+  private ended = false;
+  private tries = 0;
+  private sentAt = -Infinity;
+  private heardAt = 0; // anything, on this WebSocket or at its opening
+  private answeredAt = performance.now();
+  private pulse = 0;
+  private retry = 0;
+
+  constructor(
+    private readonly url: string,
+    private readonly token: string,
+    private readonly events: ChannelEvents,
+  ) {
+    this.pulse = setInterval(() => this.beat(), INTENT_GAP / 2);
+    this.connect();
+  }
+
+  /** Says what the player wants from now on. It may be called at any time and as often as one likes. */
+  want(wish: Wish): void {
+    const { moveX, moveY, action } = this.wish;
+    if (moveX === wish.moveX && moveY === wish.moveY && action === wish.action) return;
+    this.wish = wish;
+    this.unsent = true;
+    this.beat();
+  }
+
+  /** Tries at once, as when the network has come back. */
+  hurry(): void {
+    if (this.retry) this.connect();
+  }
+
+  /** Closes the channel for good, without a word to the events. */
+  stop(): void {
+    this.ended = true;
+    clearInterval(this.pulse);
+    clearTimeout(this.retry);
+    this.drop();
+  }
+
+  private end(why: Ending): void {
+    if (this.ended) return;
+    this.stop();
+    this.events.onEnd(why);
+  }
+
+  private connect(): void {
+    clearTimeout(this.retry);
+    this.retry = 0;
+    this.decoder = new Decoder(); // a connection knows nothing of the one before
+    this.seq = this.ack = 0;
+    const socket = new WebSocket(this.url, SUBPROTOCOL);
+    socket.binaryType = "arraybuffer";
+    this.socket = socket;
+    this.heardAt = performance.now();
+    socket.onopen = () => socket.send(JSON.stringify({ session_token: this.token }));
+    socket.onmessage = (e: MessageEvent<unknown>) => this.receive(e.data);
+    socket.onclose = (e) => this.closed(e.code, e.reason);
+  }
+
+  /** Forgets the WebSocket. What it still has to say does not count. */
+  private drop(): void {
+    const socket = this.socket;
+    this.socket = null;
+    this.open = false;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  private closed(code: number, reason: string): void {
+    const next = afterClose(code, reason);
+    const wasOpen = this.open;
+    this.drop();
+    if ("end" in next) return this.end(next.end);
+    const now = performance.now();
+    if (wasOpen || code >= 4000) this.answeredAt = now;
+    if (now - this.answeredAt > LOST_AFTER) return this.end("lost");
+    const pause = Math.max(Math.min(jitter(this.tries++), MAX_PAUSE), next.wait);
+    this.retry = setTimeout(() => this.connect(), pause);
+    this.events.onLost();
+  }
+
+  private receive(data: unknown): void {
+    const now = performance.now();
+    this.heardAt = now;
+    if (!(data instanceof ArrayBuffer)) return;
+    let snapshot: Snapshot | null;
+    try {
+      snapshot = this.decoder.decode(data);
+    } catch (err) {
+      if (err instanceof UnknownVersion) this.end("incompatible");
+      return; // dropped, whatever was wrong with it
+    }
+    if (!snapshot || (this.ack && !newer(snapshot.tick, this.ack))) return;
+    this.ack = snapshot.tick;
+    if (!this.open) {
+      this.open = true;
+      this.tries = 0;
+      this.events.onOpen();
+    }
+    this.events.onSnapshot(snapshot, now);
+    this.beat(); // in a tab that is not seen timers run once in a second or less
+  }
+
+  /** Sends the intent if it is due, and notices silence. */
+  private beat(): void {
+    const socket = this.socket;
+    if (!socket) return;
+    const now = performance.now();
+    if (now - this.heardAt > SILENCE) return this.closed(1006, "");
+    const gap = now - this.sentAt;
+    // Between the node's goodbye and the event that tells of it, there is nobody to send to.
+    if (!this.open || socket.readyState !== WebSocket.OPEN || gap < (this.unsent ? INTENT_GAP : HEARTBEAT)) return;
+    this.seq = following(this.seq);
+    socket.send(encodeIntent({ seq: this.seq, ack: this.ack, ...this.wish, target: 0n }));
+    this.unsent = false;
+    this.sentAt = now;
+    this.events.onSent(this.seq, now);
+  }
+}

@@ -1,0 +1,125 @@
+// A session in play: the channel to the node, and what is shown of it.
+
+import { channelURL, me, type Session } from "./api.ts";
+import { Channel, type Ending } from "./channel.ts";
+import type { Painter } from "./draw.ts";
+import type { Hud } from "./hud.ts";
+import type { Input } from "./input.ts";
+import { OwnMotion, type Point } from "./own.ts";
+import { SCALE, type Snapshot } from "./protocol.ts";
+import { Timeline } from "./world.ts";
+
+const ACTION_ATTACK = 1; // of the reference world
+const KIND_PLAYER = 1;
+
+export interface GameEvents {
+  /** Snapshots come, or do not. */
+  onConnected: (yes: boolean) => void;
+  onEnd: (why: Ending) => void;
+}
+
+export class Game {
+  private readonly channel: Channel;
+  private timeline = new Timeline();
+  private motion = new OwnMotion();
+  private latest: Snapshot | null = null;
+  private facing: Point | null = null;
+  private zone = -1;
+
+  constructor(
+    private readonly session: Session,
+    private readonly canvas: HTMLCanvasElement,
+    private readonly painter: Painter,
+    private readonly hud: Hud,
+    private readonly input: Input,
+    private readonly events: GameEvents,
+  ) {
+    this.connected(false);
+    this.channel = new Channel(channelURL(), session.token, {
+      onOpen: () => this.begin(),
+      onSnapshot: (s, now) => this.see(s, now),
+      onSent: (seq, now) => this.motion.onSent(seq, now),
+      onLost: () => this.connected(false),
+      onEnd: (why) => {
+        this.connected(false);
+        this.events.onEnd(why);
+      },
+    });
+  }
+
+  stop(): void {
+    this.channel.stop();
+    this.connected(false);
+  }
+
+  /** Tries to get the channel back without waiting any longer. */
+  hurry(): void {
+    this.channel.hurry();
+  }
+
+  /** Takes what the player does with keys and pointers. */
+  steer(): void {
+    const { x, y } = this.input.direction;
+    if (x || y) this.facing = { x: x / Math.hypot(x, y), y: y / Math.hypot(x, y) };
+    this.motion.steer(x, y, performance.now());
+    this.channel.want({ moveX: x, moveY: y, action: this.input.attacking ? ACTION_ATTACK : 0 });
+  }
+
+  /** Draws a frame. */
+  paint(now: number): void {
+    const own = this.latest?.own;
+    if (!own) return this.painter.blank();
+    this.painter.paint({
+      own, now, at: this.motion.at(now), facing: this.facing, attacking: this.input.attacking,
+      others: this.timeline.at(now), stick: this.input.stick,
+    });
+  }
+
+  /** Forgets what an earlier connection told: its ticks may be those of a node that is no more. */
+  private begin(): void {
+    this.timeline = new Timeline();
+    this.motion = new OwnMotion();
+    this.connected(true);
+    this.steer();
+  }
+
+  private see(s: Snapshot, now: number): void {
+    this.latest = s;
+    this.timeline.push(s, now);
+    this.motion.push(s.own, s.intent, this.timeline.newest, now);
+    this.painter.watch(s.own, s.entities, now);
+    this.hud.update(s.own);
+    if (s.own.zone !== this.zone) {
+      void this.enterZone(s.own.zone);
+    }
+    const d = this.canvas.dataset;
+    d["entities"] = String(s.entities.length);
+    d["players"] = String(s.entities.filter((e) => e.kind === KIND_PLAYER).length);
+    d["x"] = String(s.own.x / SCALE);
+    d["y"] = String(s.own.y / SCALE);
+    d["hp"] = String(s.own.hp);
+    d["zone"] = String(s.own.zone);
+    d["tick"] = String(s.tick);
+  }
+
+  /** The realtime channel has numbers for zones only. */
+  private async enterZone(zone: number): Promise<void> {
+    const first = this.zone < 0;
+    this.zone = zone;
+    this.hud.zone(String(zone));
+    try {
+      const { name, zone: zoneName } = await me(this.session.token);
+      if (zone !== this.zone) return;
+      this.hud.name(name);
+      this.hud.zone(zoneName);
+      if (!first) this.hud.tell(zoneName);
+    } catch {
+      // The number has to do. Should the session be over, the channel will say so.
+    }
+  }
+
+  private connected(yes: boolean): void {
+    this.canvas.dataset["connected"] = String(yes);
+    this.events.onConnected(yes);
+  }
+}

@@ -1,0 +1,143 @@
+// The page: outside at the door, or inside the game.
+
+import { logout, Refusal, type Session } from "./api.ts";
+import { Boards } from "./board.ts";
+import type { Ending } from "./channel.ts";
+import { Door } from "./door.ts";
+import { Painter } from "./draw.ts";
+import { Game } from "./game.ts";
+import { Hud } from "./hud.ts";
+import { Input } from "./input.ts";
+import { element, say, setText } from "./page.ts";
+import { forgetSession, keepSession, keptSession } from "./stored.ts";
+
+const LOGOUT_UNKNOWN = "The server did not confirm the logout. Your session ends by itself within half a minute.";
+
+type State = "signed-out" | "connecting" | "playing" | "replaced";
+
+const app = element("app");
+const canvas = element<HTMLCanvasElement>("world");
+const attack = element("attack");
+const overlay = element("overlay");
+const resume = element<HTMLButtonElement>("resume");
+const leave = element<HTMLButtonElement>("leave");
+const logoutButton = element<HTMLButtonElement>("logout");
+
+const painter = new Painter(canvas);
+const hud = new Hud();
+const boards = new Boards();
+const door = new Door((session, name) => {
+  keepSession(session);
+  play(session, name);
+});
+const input = new Input(canvas, attack, () => {
+  attack.dataset["on"] = String(input.attacking);
+  game?.steer();
+});
+
+let game: Game | null = null;
+let session: Session | null = null;
+let seen = false; // something of the world, since the login
+
+function show(state: State, text = ""): void {
+  app.dataset["state"] = state;
+  overlay.hidden = !text;
+  for (const e of [canvas, attack, element("menu")]) e.inert = Boolean(text); // it lies over them
+  resume.hidden = state !== "replaced";
+  setText(element("overlay-text"), text);
+  if (text) say(text);
+  input.enable(state === "playing");
+  canvas.tabIndex = state === "playing" ? 0 : -1;
+  if (state === "playing") canvas.focus({ preventScroll: true });
+  else if (state === "replaced") resume.focus();
+  else if (state === "connecting" && seen) leave.focus();
+}
+
+function play(s: Session, name: string): void {
+  session = s;
+  seen = false;
+  hud.reset(name);
+  boards.start(s.playerID);
+  connect(s);
+}
+
+function connect(s: Session): void {
+  game?.stop();
+  game = new Game(s, canvas, painter, hud, input, { onConnected, onEnd });
+  cancelAnimationFrame(frame);
+  paint();
+}
+
+function onConnected(yes: boolean): void {
+  if (!session) return;
+  seen ||= yes;
+  if (yes) show("playing");
+  else show("connecting", seen ? "Reconnecting…" : "Connecting…");
+}
+
+function onEnd(why: Ending): void {
+  switch (why) {
+    case "session-ended":
+      return signOut("Your session has ended, perhaps because you logged in elsewhere. Please log in again.", true);
+    case "stopping":
+      return signOut("The server is going down for a while. Please log in again later.", true);
+    case "incompatible":
+      return signOut("This page and the server do not understand each other. Please reload the page.", true);
+    case "lost":
+      return signOut("The connection was lost. Please log in again.", true);
+    case "replaced":
+      return show("replaced", "You are playing in another tab or window.");
+  }
+}
+
+/** Goes back to the door. */
+function signOut(message: string, isError = false): void {
+  session = null;
+  game?.stop();
+  game = null;
+  forgetSession();
+  boards.stop();
+  show("signed-out");
+  painter.blank();
+  door.open(message, isError);
+}
+
+/** Ends the session, which then need not wait for the end of its time. */
+async function endSession(): Promise<void> {
+  const token = session?.token;
+  if (!token) return;
+  logoutButton.disabled = true;
+  session = null;
+  game?.stop();
+  show("connecting", "Logging out…");
+  try {
+    await logout(token);
+    signOut("You have logged out.");
+  } catch (err) {
+    const over = err instanceof Refusal && err.reason === "bad-credentials";
+    signOut(over ? "You have logged out." : LOGOUT_UNKNOWN, !over);
+  } finally {
+    logoutButton.disabled = false;
+  }
+}
+
+let frame = 0;
+function paint(): void {
+  if (!game) return;
+  game.paint(performance.now());
+  frame = requestAnimationFrame(paint);
+}
+
+logoutButton.addEventListener("click", () => void endSession());
+resume.addEventListener("click", () => session && connect(session));
+leave.addEventListener("click", () => {
+  if (app.dataset["state"] === "replaced") signOut("");
+  else void endSession();
+});
+addEventListener("online", () => game?.hurry());
+addEventListener("resize", () => game ?? painter.blank());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => game ?? painter.blank());
+
+const kept = keptSession();
+if (kept) play(kept, "");
+else signOut("");

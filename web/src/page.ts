@@ -1,0 +1,18 @@
+// The elements of index.html.
+
+/** Returns the element with an id, which index.html has. */
+export function element<T extends HTMLElement = HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no #${id}`);
+  return found as T;
+}
+
+/** Sets a text, and leaves the page alone if it is there already. */
+export function setText(e: Element, text: string): void {
+  if (e.textContent !== text) e.textContent = text;
+}
+
+/** Tells something to those who do not see the page. */
+export function say(text: string): void {
+  setText(element("said"), text);
+}

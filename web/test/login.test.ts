@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BadAnswer, NoAnswer, Refusal, refusal, type Credentials, type Session } from "../src/api.ts";
+import { jitter, sleep } from "../src/backoff.ts";
+import { afterClose } from "../src/channel.ts";
+import { authenticate, TooBusy, type Wait } from "../src/login.ts";
+import { failure, waiting } from "../src/words.ts";
+
+const session: Session = { token: "t", playerID: 7 };
+
+/** Answers with one of the given after the other, and keeps what was asked and waited for. */
+function server(answers: (Session | Error)[], random = 0.5) {
+  const asked: Credentials[] = [];
+  const waits: Wait[] = [];
+  const slept: number[] = [];
+  const attempt = {
+    signal: new AbortController().signal,
+    random: () => random,
+    onWait: (w: Wait) => void waits.push(w),
+    sleep: (ms: number) => Promise.resolve(void slept.push(ms)),
+    send: (c: Credentials) => {
+      asked.push({ ...c });
+      const a = answers[asked.length - 1] ?? new Error("asked too often");
+      return a instanceof Error ? Promise.reject(a) : Promise.resolve(a);
+    },
+  };
+  return { asked, waits, slept, attempt };
+}
+
+const who = { username: "anna", password: "secret" };
+
+test("a busy server is asked again, never earlier than it says, as the same attempt", async () => {
+  const s = server([new Refusal("server-busy", "", 1300), new Refusal("request-expired"), new NoAnswer(), session]);
+  assert.equal(await authenticate(s.attempt, who), session);
+  assert.deepEqual(s.slept, [1300, 1000, 2000]); // half of 1, 2 and 4 s, and not before 1.3 s
+  assert.deepEqual(s.waits.map((w) => w.retry), [1, 2, 3]);
+  assert.equal(new Set(s.asked.map((c) => c.attempt_id)).size, 1);
+  assert(/^[A-Za-z0-9_-]{16,64}$/.test(s.asked[0]?.attempt_id ?? ""));
+  assert.deepEqual(s.waits.map((w) => waiting(w, w.delay)), [
+    "Server is busy, retrying in 2 s (1 of 3)",
+    "Server is busy, retrying in 1 s (2 of 3)",
+    "No answer from the server, retrying in 2 s (3 of 3)",
+  ]);
+});
+
+test("after three retries it is over", async () => {
+  const busy = server(Array.from({ length: 9 }, () => new Refusal("server-busy", "", 10)));
+  await assert.rejects(authenticate(busy.attempt, who), TooBusy);
+  assert.equal(busy.asked.length, 4);
+  assert.equal(failure(new TooBusy(new Refusal("server-busy"))), "Server is too busy. Please try again later.");
+});
+
+test("whoever is told to stay away for long gives up", async () => {
+  const s = server([new Refusal("server-busy", "", 300_001)]);
+  await assert.rejects(authenticate(s.attempt, who), TooBusy);
+  assert.equal(s.slept.length, 0);
+});
+
+test("other refusals are final, and each attempt has an id of its own", async () => {
+  const ids = new Set<string | undefined>();
+  for (const reason of ["bad-credentials", "rate-limited", "already-logged-in", "wrong-zone", "internal-error", "new-one"]) {
+    const s = server([new Refusal(reason, "", 5)]);
+    await assert.rejects(authenticate(s.attempt, who), Refusal, reason);
+    assert.equal(s.asked.length, 1, reason);
+    ids.add(s.asked[0]?.attempt_id);
+  }
+  assert.equal(ids.size, 6);
+});
+
+test("a cancelled pause ends the attempt", async () => {
+  const s = server([new Refusal("server-busy", "", 60_000), session]);
+  const cancel = new AbortController();
+  const attempt = { ...s.attempt, signal: cancel.signal, sleep, onWait: () => cancel.abort() };
+  await assert.rejects(authenticate(attempt, who), { name: "AbortError" });
+  assert.equal(s.asked.length, 1);
+});
+
+test("jitter is full, grows and is capped", () => {
+  assert.deepEqual([0, 1, 2, 4, 5, 40].map((n) => jitter(n, () => 1)), [1000, 2000, 4000, 16000, 30000, 30000]);
+  assert.equal(jitter(3, () => 0), 0);
+});
+
+test("answers of nodes and of proxies", () => {
+  const busy = refusal(503, "2", { reason: "server-busy", message: "m", retry_after_ms: 1300 });
+  assert(busy instanceof Refusal && busy.reason === "server-busy" && busy.retryAfter === 1300);
+  const zone = refusal(421, null, { reason: "wrong-zone", message: "m", address: "b.example:1" });
+  assert(zone instanceof Refusal && zone.address === "b.example:1");
+  const proxied = refusal(503, "2", null);
+  assert(proxied instanceof Refusal && proxied.reason === "server-busy" && proxied.retryAfter === 2000);
+  const late = refusal(429, new Date(Date.now() + 60_000).toUTCString(), null);
+  assert(late instanceof Refusal && late.reason === "rate-limited" && late.retryAfter > 50_000);
+  const old = refusal(503, new Date(0).toUTCString(), null);
+  assert(old instanceof Refusal && old.retryAfter === 0);
+  assert(refusal(502, null, null) instanceof NoAnswer);
+  assert(refusal(500, "x", { reason: "Not A Reason" }) instanceof BadAnswer);
+  assert(refusal(0, null, { reason: "server-busy" }) instanceof BadAnswer); // a redirect, which is not followed
+});
+
+test("every reason has words", () => {
+  const reasons = [
+    "server-busy", "rate-limited", "bad-credentials", "username-taken", "already-logged-in", "missing-credentials",
+    "request-expired", "wrong-zone", "internal-error",
+  ];
+  for (const r of reasons) assert(!failure(new Refusal(r)).includes(r), r);
+  assert(failure(new Refusal("rate-limited", "", 300_000)).includes("in 5 minutes"));
+  assert(failure(new Refusal("wrong-zone", "", 0, "b:1")).includes("b:1"));
+  assert.equal(failure(new Refusal("new-one", "Its words.")), "Its words.");
+});
+
+test("what follows on a close code", () => {
+  assert.deepEqual(afterClose(4401, ""), { end: "session-ended" });
+  assert.deepEqual(afterClose(4410, ""), { end: "session-ended" });
+  assert.deepEqual(afterClose(4409, ""), { end: "replaced" });
+  assert.deepEqual(afterClose(1001, ""), { end: "stopping" });
+  assert.deepEqual(afterClose(1008, ""), { end: "incompatible" });
+  assert.deepEqual(afterClose(4429, "retry in 1234 ms"), { wait: 1234 });
+  assert.deepEqual(afterClose(4429, "?"), { wait: 5000 });
+  for (const code of [1006, 1011, 4408]) assert.deepEqual(afterClose(code, ""), { wait: 0 });
+});
