@@ -39,13 +39,13 @@ type calibration struct {
 }
 
 // calibrate returns how many players per second the server lets in: as many as when twice as many at a time make no
-// difference, or some are told to come back. It has no more than most at a time. Notes in the report say what is wrong
-// with the figure.
-func (r *run) calibrate(ctx context.Context, rep *Report, most int) float64 {
+// difference, or some are told to come back. It begins with so many at a time and has no more than most. Notes in the
+// report say what is wrong with the figure.
+func (r *run) calibrate(ctx context.Context, rep *Report, atOnce, most int) float64 {
 	c := calibration{run: r}
 	c.begin(ctx)
 	best, saturated := 0.0, false
-	for n := calibratedAtOnce; n <= most && !saturated && ctx.Err() == nil; n *= 2 {
+	for n := atOnce; n <= most && !saturated && ctx.Err() == nil; n *= 2 {
 		rate := c.measure(ctx, n)
 		saturated = c.busy.Load() || rate <= calibrationGain*best
 		best = max(best, rate)

@@ -20,7 +20,7 @@ func (r *run) prepare(ctx context.Context, rep *Report, progress *progress) bool
 	capacity := cfg.Capacity
 	if cfg.Scenario == LaunchDay && capacity == 0 {
 		progress.stage("measuring how many players per second the server lets in", nil)
-		capacity = r.calibrate(ctx, rep, calibratedMost)
+		capacity = r.calibrate(ctx, rep, calibratedAtOnce, calibratedMost)
 		if ctx.Err() != nil {
 			return false
 		}

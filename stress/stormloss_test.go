@@ -310,8 +310,8 @@ func TestPlayersAreDroppedWithoutAWord(t *testing.T) {
 		}
 		cfg.Scenario, cfg.Rate, cfg.Clients, cfg.Duration = ReconnectStorm, 10, 5, 20*time.Second
 		rep := mustRun(t, t.Context(), cfg)
-		if rep.Storm == nil || rep.Storm.Back != 5 || conns != 10 {
-			t.Fatalf("%d sockets; %+v", conns, rep)
+		if rep.Storm == nil || rep.Storm.Back != 5 {
+			t.Fatalf("%+v", rep)
 		}
 		drop := rep.StartedAt.Add(time.Duration(rep.Storm.DropAt * float64(time.Second)))
 		mu.Lock()

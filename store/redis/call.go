@@ -100,7 +100,7 @@ func (s *Store) pipeline(ctx context.Context, commands []command) ([]rueidis.Red
 	if err != nil {
 		return nil, err
 	}
-	inner, cancel := context.WithTimeout(ctx, callTimeout)
+	inner, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	results, err := s.send(inner, commands)
 	switch {
@@ -112,7 +112,7 @@ func (s *Store) pipeline(ctx context.Context, commands []command) ([]rueidis.Red
 		return nil, fmt.Errorf("redis: %w", ctx.Err())
 	case errors.Is(err, context.DeadlineExceeded): // ours, which callers must not take for their own
 		s.breaker.done(trial, failed)
-		return nil, fmt.Errorf("redis: %w: no answer within %v", rushgate.ErrUnavailable, callTimeout)
+		return nil, fmt.Errorf("redis: %w: no answer within %v", rushgate.ErrUnavailable, s.patience)
 	case isUnavailable(err):
 		s.breaker.done(trial, failed)
 		return nil, fmt.Errorf("redis: %w: %w", rushgate.ErrUnavailable, err)

@@ -61,6 +61,8 @@ type Options struct {
 	Logger *slog.Logger
 
 	clock func() time.Time // in tests: the time, in place of the server's
+	// patience is in place of callTimeout in tests of what a store does, which a machine at its limit must not fail.
+	patience time.Duration
 }
 
 // Store is a [rushgate.Store] on Redis. It is safe for concurrent use and keeps one long-lived connection to each server,
@@ -69,6 +71,7 @@ type Store struct {
 	client    rueidis.Client
 	prefix    string
 	clock     func() time.Time
+	patience  time.Duration // with a pipeline
 	breaker   breaker
 	standings *standings
 	setAside  atomic.Uint64 // ids up to this one are known to be set aside for imports
@@ -89,6 +92,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if strings.ContainsAny(opts.Prefix, "{}") {
 		return nil, fmt.Errorf("redis: prefix %q contains braces", opts.Prefix)
 	}
+	opts.patience = cmp.Or(opts.patience, callTimeout)
 	option, err := clientOption(&opts)
 	if err != nil {
 		return nil, err
@@ -101,6 +105,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		client:    client,
 		prefix:    cmp.Or(opts.Prefix, DefaultPrefix),
 		clock:     opts.clock,
+		patience:  opts.patience,
 		breaker:   breaker{log: cmp.Or(opts.Logger, slog.Default())},
 		standings: newStandings(),
 		closing:   make(chan struct{}),

@@ -24,7 +24,7 @@ func conformance(t *testing.T, urls ...string) {
 	c := storetest.NewClock()
 	open := func(t *testing.T, prefix string) rushgate.Store {
 		t.Helper()
-		s, err := Open(t.Context(), Options{URLs: urls, Prefix: prefix, clock: c.Now})
+		s, err := Open(t.Context(), Options{URLs: urls, Prefix: prefix, clock: c.Now, patience: 20 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

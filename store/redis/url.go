@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -85,7 +86,7 @@ func clientOption(opts *Options) (rueidis.ClientOption, error) {
 		Password:         first.password,
 		SelectDB:         first.database,
 		Dialer:           dialer,
-		ConnWriteTimeout: callTimeout,
+		ConnWriteTimeout: cmp.Or(opts.patience, callTimeout),
 		ClientName:       "rushgate",
 		DisableCache:     true,
 		// All calls share one connection per server. With more of them the client picks one at random, and what is sent
