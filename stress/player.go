@@ -162,6 +162,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// brief is how long a try may be without an answer when the player hangs up, and not count as silence.
+const brief = 5 * time.Second
+
 // onAnswer is the client's hook after each try.
 func (p *player) onAnswer(a client.Answer) {
 	if !p.returning {
@@ -176,7 +179,7 @@ func (p *player) onAnswer(a client.Answer) {
 	switch {
 	case a.Reason == rushgate.ServerBusy || a.Reason == rushgate.RequestExpired:
 		p.told = a.Reason
-	case !errors.Is(a.Err, context.DeadlineExceeded) || p.hurried: // not cut short, or by the player who heard nothing
+	case !errors.Is(a.Err, context.DeadlineExceeded) || p.hurried && a.Latency > brief: // not cut short, or after long silence
 		p.told = ""
 	}
 	p.run.tally.answer(a, answersOf(a, p.hurried || p.answered), first, p.returning, time.Since(p.since))
