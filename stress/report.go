@@ -79,7 +79,7 @@ type Report struct {
 	// Capacity is how many players per second the server was measured, or said by [Config.Capacity], to let in; zero
 	// outside of [LaunchDay].
 	Capacity float64 `json:"capacity_per_s,omitempty"`
-	// Storm is null outside of [ReconnectStorm].
+	// Storm is null outside of [ReconnectStorm], and if nobody was dropped.
 	Storm     *StormReport    `json:"storm"`
 	Generator GeneratorReport `json:"generator"`
 	Verdicts  []Verdict       `json:"verdicts"` // on the limits given
