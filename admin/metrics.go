@@ -61,13 +61,13 @@ func (s Scrape) Durations(name, help string, bounds []time.Duration, c latency.C
 }
 
 // Detailed is Durations of a summary from [latency.Histogram.Detailed].
-func (s Scrape) Detailed(name, help string, bounds []time.Duration, summary latency.Summary) {
+func (s Scrape) Detailed(name, help string, bounds []time.Duration, summary latency.Summary, labels ...string) {
 	c, err := summary.Cumulative(bounds)
 	if err != nil {
 		s.to <- prometheus.NewInvalidMetric(prometheus.NewDesc(name, help, nil, nil), err)
 		return
 	}
-	s.Durations(name, help, bounds, c)
+	s.Durations(name, help, bounds, c, labels...)
 }
 
 // Sizes writes a histogram of counts of each size.

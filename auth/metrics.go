@@ -5,7 +5,6 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/latency"
@@ -57,7 +56,8 @@ type Stats struct {
 	Depth    int          `json:"depth"`    // requests in the queue now
 	Capacity int          `json:"capacity"` // 0: unbounded
 	Workers  int          `json:"workers"`
-	// Wait is the time a request spent in the queue; Load, Derive and Commit are the times of one batch.
+	// Wait is the time a request spent in the queue; Load, Derive and Commit are the times of one batch. All are from
+	// [latency.Histogram.Detailed].
 	Wait   latency.Summary `json:"wait"`
 	Load   latency.Summary `json:"load"`
 	Derive latency.Summary `json:"derive"`
@@ -95,18 +95,6 @@ func (p *Pool) Stats() Stats {
 		}
 	}
 	return s
-}
-
-// Durations are the times of [Stats], counted against bounds.
-type Durations struct{ Wait, Load, Derive, Commit latency.Cumulative }
-
-// Durations returns how long everything has taken so far, counted against bounds in ascending order.
-func (p *Pool) Durations(bounds []time.Duration) Durations {
-	m := &p.metrics
-	return Durations{
-		Wait: m.wait.Cumulative(bounds), Load: m.load.Cumulative(bounds),
-		Derive: m.derive.Cumulative(bounds), Commit: m.commit.Cumulative(bounds),
-	}
 }
 
 // summaryLine is what the operator's log shows of the counters.

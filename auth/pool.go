@@ -239,10 +239,12 @@ func (p *Pool) busy(o Origin) error {
 	if p.queue.IsClosed() {
 		return &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: closedRetry + rand.N(closedRetry)}
 	}
-	backlog := p.queue.Len() - p.queue.Cap()/2
-	wait := p.clock.Refuse(o, time.Now(), p.rate.PerSecond(), max(1, backlog))
+	wait := p.clock.Refuse(o, time.Now(), p.rate.PerSecond(), p.backlog())
 	return &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: wait}
 }
+
+// backlog is how many requests have to be worked off until the first moment to promise.
+func (p *Pool) backlog() int { return max(1, p.queue.Len()-p.queue.Cap()/2) }
 
 // work is one worker.
 func (p *Pool) work() {

@@ -55,11 +55,10 @@ func (c *retryClock) Refuse(o Origin, now time.Time, rate float64, backlog int) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forgetPassed(now)
-	rate = max(rate, 1/MaxRetryAfter.Seconds())
-	service := time.Duration(float64(time.Second) / rate)
+	rate = max(rate, leastRate)
 	p := c.promises[o]
 	if p != nil && p.last.After(now) {
-		at := p.last.Add(service)
+		at := p.last.Add(service(rate))
 		if at.Sub(now) > MaxRetryAfter {
 			return c.noMoment()
 		}
@@ -67,11 +66,7 @@ func (c *retryClock) Refuse(o Origin, now time.Time, rate float64, backlog int) 
 		p.open++
 		return c.withJitter(at.Sub(now))
 	}
-	earliest := now.Add(time.Duration(float64(backlog) / rate * float64(time.Second)))
-	at := c.next.Add(service)
-	if at.Before(earliest) {
-		at = earliest
-	}
+	at := c.nextFree(now, rate, backlog)
 	if at.Sub(now) > MaxRetryAfter || len(c.order) >= maxMoments {
 		return c.noMoment()
 	}
@@ -81,6 +76,22 @@ func (c *retryClock) Refuse(o Origin, now time.Time, rate float64, backlog int) 
 	}
 	c.promises[o] = &promise{first: at, last: at, open: 1}
 	return c.withJitter(at.Sub(now))
+}
+
+// leastRate is what is taken for the rate of a server that serves hardly anybody, in requests per second.
+var leastRate = 1 / MaxRetryAfter.Seconds()
+
+// service is the time between two moments at a rate.
+func service(rate float64) time.Duration { return time.Duration(float64(time.Second) / rate) }
+
+// nextFree returns the next moment that can be promised to an origin without one: after all that have been, and when what
+// is waiting has been served. The caller has the lock.
+func (c *retryClock) nextFree(now time.Time, rate float64, backlog int) time.Time {
+	at := c.next.Add(service(rate))
+	if earliest := now.Add(time.Duration(float64(backlog) / rate * float64(time.Second))); at.Before(earliest) {
+		return earliest
+	}
+	return at
 }
 
 // noMoment is the wait when there is no moment left to promise: spread over the last part, or all would come as one.

@@ -66,17 +66,26 @@ func (r *Realm) Character(ctx context.Context, token string) (rushgate.Character
 	if err != nil {
 		return rushgate.Character{}, time.Time{}, err
 	}
+	character, err := r.query(ctx, s)
+	if err != nil {
+		return rushgate.Character{}, time.Time{}, err
+	}
+	return character, s.lastSeenTime().Add(r.cfg.SessionTimeout), nil
+}
+
+// query asks the tick for a session's character.
+func (r *Realm) query(ctx context.Context, s *session) (rushgate.Character, error) {
 	reply := make(chan queryAnswer, 1)
 	if err := r.post(message{session: s, kind: messageQuery, reply: reply}); err != nil {
-		return rushgate.Character{}, time.Time{}, err
+		return rushgate.Character{}, err
 	}
 	select {
 	case a := <-reply:
-		return a.character, s.lastSeenTime().Add(r.cfg.SessionTimeout), a.err
+		return a.character, a.err
 	case <-r.stopped:
-		return rushgate.Character{}, time.Time{}, rushgate.ServerBusy
+		return rushgate.Character{}, rushgate.ServerBusy
 	case <-ctx.Done():
-		return rushgate.Character{}, time.Time{}, ctx.Err()
+		return rushgate.Character{}, ctx.Err()
 	}
 }
 
@@ -87,6 +96,11 @@ func (r *Realm) Logout(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
+	return r.logout(ctx, s)
+}
+
+// logout has the tick end a session, and waits until the character is saved.
+func (r *Realm) logout(ctx context.Context, s *session) error {
 	done := make(chan error, 1)
 	if err := r.post(message{session: s, kind: messageLogout, done: func(err error) { done <- err }}); err != nil {
 		return err

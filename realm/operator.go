@@ -35,18 +35,11 @@ func (r *Realm) Find(ctx context.Context, player rushgate.PlayerID) (Presence, e
 	if !ok {
 		return Presence{}, rushgate.BadCredentials
 	}
-	reply := make(chan queryAnswer, 1)
-	if err := r.post(message{session: s, kind: messageQuery, reply: reply}); err != nil {
+	character, err := r.query(ctx, s)
+	if err != nil {
 		return Presence{}, err
 	}
-	select {
-	case a := <-reply:
-		return Presence{Character: a.character, Transport: s.transport()}, a.err
-	case <-r.stopped:
-		return Presence{}, rushgate.ServerBusy
-	case <-ctx.Done():
-		return Presence{}, ctx.Err()
-	}
+	return Presence{Character: character, Transport: s.transport()}, nil
 }
 
 // End ends the session of a player inside as a logout would, and returns when the character is saved and the lease
@@ -56,18 +49,7 @@ func (r *Realm) End(ctx context.Context, player rushgate.PlayerID) error {
 	if !ok {
 		return rushgate.BadCredentials
 	}
-	done := make(chan error, 1)
-	if err := r.post(message{session: s, kind: messageLogout, done: func(err error) { done <- err }}); err != nil {
-		return err
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-r.stopped:
-		return rushgate.ServerBusy
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return r.logout(ctx, s)
 }
 
 func (s *session) transport() Transport {

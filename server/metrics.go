@@ -53,7 +53,7 @@ var failures = []rushgate.Reason{
 }
 
 func (s *Server) authMetrics(out admin.Scrape) {
-	stats, durations := s.pool.Stats(), s.pool.Durations(callBounds)
+	stats := s.pool.Stats()
 	c := stats.Counters
 	writeOutcomes(out, c)
 	out.Counter("rushgate_auth_lockouts_total", "Addresses locked out for failing too often.", float64(stats.Limiter.Lockouts))
@@ -69,11 +69,11 @@ func (s *Server) authMetrics(out admin.Scrape) {
 	out.Gauge("rushgate_auth_hash_seconds", "Time of one hash in a full batch on one core, measured at the start.",
 		stats.HashMS/1000)
 	out.Sizes("rushgate_auth_batch_size", "Requests per batch.", batchBounds, stats.BatchSize)
-	out.Durations("rushgate_auth_wait_seconds", "Time in the queue.", callBounds, durations.Wait)
+	out.Detailed("rushgate_auth_wait_seconds", "Time in the queue.", callBounds, stats.Wait)
 	const stage, stageHelp = "rushgate_auth_stage_seconds", "Time of one batch in a stage."
-	out.Durations(stage, stageHelp, callBounds, durations.Load, "stage", "load")
-	out.Durations(stage, stageHelp, callBounds, durations.Derive, "stage", "derive")
-	out.Durations(stage, stageHelp, callBounds, durations.Commit, "stage", "commit")
+	out.Detailed(stage, stageHelp, callBounds, stats.Load, "stage", "load")
+	out.Detailed(stage, stageHelp, callBounds, stats.Derive, "stage", "derive")
+	out.Detailed(stage, stageHelp, callBounds, stats.Commit, "stage", "commit")
 }
 
 // writeOutcomes tells how every request has ended.
@@ -115,7 +115,7 @@ func (s *Server) storeMetrics(out admin.Scrape) {
 func (s *Server) circuitMetrics(out admin.Scrape) {
 	var stats redis.Stats
 	if s.circuit != nil {
-		stats, _ = s.circuit().(redis.Stats)
+		stats = s.circuit()
 	}
 	out.Flag("rushgate_store_circuit_open", "Whether calls are refused because the store does not answer.", stats.Open)
 	out.Counter("rushgate_store_circuit_openings_total", "Times that the circuit has opened.", float64(stats.Openings))

@@ -4,7 +4,6 @@ import (
 	"runtime"
 
 	"github.com/rushgate/rushgate/admin"
-	"github.com/rushgate/rushgate/store/redis"
 )
 
 // read collects what the dashboard shows, from what /metrics.json has. Between the parts it lets others run: the tick
@@ -21,7 +20,7 @@ func (d *desk) read() admin.Reading {
 		Draining: d.draining.Load(),
 		Admitted: door.Counters.Success, Busy: door.Counters.RejectedBusy, RateLimited: door.Counters.RateLimited,
 		Expired: door.Counters.Expired, Failed: door.Counters.Fail,
-		Queue: door.Depth, QueueCapacity: door.Capacity, Wait: d.pool.Waits(), RetryAfter: d.pool.RetryAfter(),
+		Queue: door.Depth, QueueCapacity: door.Capacity, Wait: door.Wait, RetryAfter: d.pool.RetryAfter(),
 		Players: inside.Players, MaxPlayers: d.cfg.MaxPlayers, WebSocket: inside.Connected,
 		Ticks: inside.Ticks, SkippedTicks: inside.Skipped, Lateness: inside.Lateness,
 		Unsaved: inside.Unsaved, Process: admin.ReadProcess(),
@@ -31,8 +30,7 @@ func (d *desk) read() admin.Reading {
 		r.WebSocket = max(inside.Connected-r.UDP, 0) // counted a moment apart
 	}
 	if d.circuit != nil {
-		stats, _ := d.circuit().(redis.Stats)
-		r.CircuitOpen = stats.Open
+		r.CircuitOpen = d.circuit().Open
 	}
 	runtime.Gosched()
 	for _, op := range d.measured.Operations(nil) {

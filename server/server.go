@@ -23,6 +23,7 @@ import (
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/realm"
 	"github.com/rushgate/rushgate/store/measured"
+	"github.com/rushgate/rushgate/store/redis"
 	"github.com/rushgate/rushgate/web"
 	"github.com/rushgate/rushgate/world"
 )
@@ -39,7 +40,7 @@ type Server struct {
 	front    *http.Server
 	operator *http.Server
 	draining atomic.Bool
-	circuit  func() any // the state of the way to the store, or nil
+	circuit  func() redis.Stats // the state of the way to the store, or nil
 	measured *measured.Store
 	metrics  *prometheus.Registry
 	desk     *desk // of the operator
@@ -212,7 +213,7 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 		sections["channel"] = func() any { return s.channel.server.Stats() }
 	}
 	if s.circuit != nil {
-		sections["store"] = s.circuit
+		sections["store"] = func() any { return s.circuit() }
 	}
 	conns := connLimit(s.cfg.MaxConns)
 	if conns < s.cfg.MaxConns {

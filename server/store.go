@@ -60,7 +60,7 @@ func (s *Server) openRedis(ctx context.Context) (rushgate.Store, error) {
 	for _, w := range warnings {
 		s.cfg.Logger.Warn("Redis may lose what it acknowledges, see docs/operations.md", "because", w)
 	}
-	s.circuit = func() any { return store.Stats() }
+	s.circuit = store.Stats
 	return store, nil
 }
 
