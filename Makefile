@@ -6,9 +6,9 @@ GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lin
 FUZZTIME      ?= 1000x
 
 # Package and target of every fuzz test; `make unit` fails if one is missing here.
-FUZZ = .:FuzzLoginName ./api:FuzzParseCredentials ./browser:FuzzParseGreeting ./client:FuzzAnswer ./internal/pbkdf2x:FuzzDerive ./legacy:FuzzParse ./legacy:FuzzRecord ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken \
+FUZZ = .:FuzzLoginName ./internal/api:FuzzParseCredentials ./internal/wschannel:FuzzParseGreeting ./client:FuzzAnswer ./internal/pbkdf2x:FuzzDerive ./internal/importer:FuzzParse ./internal/importer:FuzzRecord ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken \
 	./netcode:FuzzPacket ./netcode:FuzzPrivateToken ./netcode:FuzzRequest ./password:FuzzParseHash ./password:FuzzParsePepper \
-	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./server:FuzzParseKeys ./stress:FuzzReadReport ./stress/page:FuzzWrite ./stress/adapter:FuzzServerAnswers ./world:FuzzParseDefinition ./world:FuzzEnterData
+	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./server:FuzzParseKeys ./internal/stress:FuzzReadReport ./internal/stress/page:FuzzWrite ./internal/stress/adapter:FuzzServerAnswers ./world:FuzzParseDefinition ./world:FuzzEnterData
 
 .PHONY: help
 help: ## list the targets
@@ -19,10 +19,10 @@ build: ## build the command into ./rushgate, one static binary
 	CGO_ENABLED=0 $(GO) build -o rushgate ./cmd/rushgate
 
 .PHONY: web
-web: ## bundle the browser client anew into web/dist; `make unit` fails if that is not fresh
-	npm ci --no-audit --no-fund --prefix web
-	npm run check --prefix web
-	$(GO) generate ./web
+web: ## bundle the browser client anew into internal/web/dist; `make unit` fails if that is not fresh
+	npm ci --no-audit --no-fund --prefix internal/web
+	npm run check --prefix internal/web
+	$(GO) generate ./internal/web
 
 .PHONY: run
 run: ## run a node on 127.0.0.1:8080, players in ./rushgate-data
@@ -36,14 +36,14 @@ tools: ## install what the tests need and this machine lacks
 	@for tool in cc chromium curl prometheus promtool redis-server; do command -v $$tool >/dev/null || missing=1; done; [ -z "$$missing" ] || \
 	{ apt-get update && apt-get install -y --no-install-recommends chromium curl gcc libc6-dev prometheus redis-server; }
 	@command -v npm >/dev/null || { apt-get update && apt-get install -y --no-install-recommends nodejs npm; }
-	npm ci --no-audit --no-fund --prefix web
+	npm ci --no-audit --no-fund --prefix internal/web
 
 .PHONY: lint
 lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
 	$(GO) mod tidy -diff
 	$(GOLANGCI_LINT) run ./...
 	$(GO) vet -C internal/pbkdf2x/asm .
-	npm run check --prefix web
+	npm run check --prefix internal/web
 	@$(GO) generate ./internal/pbkdf2x && git diff --exit-code --stat -- internal/pbkdf2x/kernels_amd64.s internal/pbkdf2x/stubs_amd64.go || \
 	{ echo "the generated assembly was not fresh; go generate has just made it so"; exit 1; }
 

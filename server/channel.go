@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/netcode"
-	"github.com/rushgate/rushgate/realm"
 )
 
 const (

@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/api"
-	"github.com/rushgate/rushgate/auth"
+	"github.com/rushgate/rushgate/internal/api"
+	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/protocol"
-	"github.com/rushgate/rushgate/realm"
 )
 
 // Backend names a store.

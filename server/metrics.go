@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/admin"
-	"github.com/rushgate/rushgate/auth"
+	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/store/redis"
 )
 

@@ -19,8 +19,8 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/internal/redistest"
 	"github.com/rushgate/rushgate/server"
-	"github.com/rushgate/rushgate/store/redis/redistest"
 )
 
 // operator asks a path of the admin listener.

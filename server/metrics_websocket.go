@@ -1,6 +1,6 @@
 package server
 
-import "github.com/rushgate/rushgate/admin"
+import "github.com/rushgate/rushgate/internal/admin"
 
 // websocketMetrics has what the realtime channel of browsers measures.
 func (s *Server) websocketMetrics(out admin.Scrape) {

@@ -1,8 +1,8 @@
 package server
 
 import (
-	"github.com/rushgate/rushgate/admin"
-	"github.com/rushgate/rushgate/realm"
+	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/internal/realm"
 )
 
 // worldMetrics has what the realm measures.

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/admin"
-	"github.com/rushgate/rushgate/api"
+	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/internal/api"
+	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/password"
-	"github.com/rushgate/rushgate/realm"
 )
 
 // maxAdminConns is how many connections to the operator's listener may be open at once; those that wait for no answer

@@ -16,8 +16,8 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/internal/redistest"
 	"github.com/rushgate/rushgate/server"
-	"github.com/rushgate/rushgate/store/redis/redistest"
 )
 
 // order has the operator of a node do something.

@@ -3,7 +3,7 @@ package server
 import (
 	"runtime"
 
-	"github.com/rushgate/rushgate/admin"
+	"github.com/rushgate/rushgate/internal/admin"
 )
 
 // read collects what the dashboard shows, from what /metrics.json has. Between the parts it lets others run: the tick

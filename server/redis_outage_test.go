@@ -10,8 +10,8 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/internal/redistest"
 	"github.com/rushgate/rushgate/server"
-	"github.com/rushgate/rushgate/store/redis/redistest"
 )
 
 // dojo is a world in which players rise by a level when they start to train.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/internal/redistest"
 	"github.com/rushgate/rushgate/server"
-	"github.com/rushgate/rushgate/store/redis/redistest"
 )
 
 // onRedis is the configuration of a node with a data folder of its own, and its players on a server.

@@ -16,15 +16,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/admin"
-	"github.com/rushgate/rushgate/api"
-	"github.com/rushgate/rushgate/auth"
-	"github.com/rushgate/rushgate/browser"
+	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/internal/api"
+	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/measured"
+	"github.com/rushgate/rushgate/internal/realm"
+	"github.com/rushgate/rushgate/internal/web"
+	"github.com/rushgate/rushgate/internal/wschannel"
 	"github.com/rushgate/rushgate/password"
-	"github.com/rushgate/rushgate/realm"
-	"github.com/rushgate/rushgate/store/measured"
 	"github.com/rushgate/rushgate/store/redis"
-	"github.com/rushgate/rushgate/web"
 	"github.com/rushgate/rushgate/world"
 )
 
@@ -36,7 +36,7 @@ type Server struct {
 	pool     *auth.Pool
 	realm    *realm.Realm
 	channel  *channel // nil: none
-	browsers *browser.Channel
+	browsers *wschannel.Channel
 	front    *http.Server
 	operator *http.Server
 	draining atomic.Bool
@@ -172,7 +172,7 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	if err != nil {
 		return err
 	}
-	s.browsers = browser.New(s.realm)
+	s.browsers = wschannel.New(s.realm)
 	s.pool, err = auth.NewPool(auth.Config{
 		Workers: cfg.Workers, QueueDepth: max(cfg.QueueDepth, 0), MaxAge: cfg.MaxAge, Store: s.store, Hasher: hasher,
 		Limiter: auth.NewLimiter(0), Instance: instance, Enter: s.realm.Enter, Full: s.realm.Full, Logger: cfg.Logger,

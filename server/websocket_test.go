@@ -14,7 +14,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/browser"
+	"github.com/rushgate/rushgate/internal/wschannel"
 	"github.com/rushgate/rushgate/netcode"
 	"github.com/rushgate/rushgate/protocol"
 	"github.com/rushgate/rushgate/server"
@@ -38,7 +38,7 @@ func visit(t *testing.T, s *server.Server, scheme, origin string) (*websocket.Co
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	t.Cleanup(transport.CloseIdleConnections)
 	ws, resp, err := websocket.Dial(t.Context(), scheme+"://"+s.HTTPAddr().String()+"/v1/channel", &websocket.DialOptions{
-		Subprotocols: []string{browser.Subprotocol}, HTTPHeader: header, HTTPClient: &http.Client{Transport: transport},
+		Subprotocols: []string{wschannel.Subprotocol}, HTTPHeader: header, HTTPClient: &http.Client{Transport: transport},
 	})
 	if resp == nil {
 		return nil, 0, err
@@ -138,7 +138,7 @@ func TestPlayOverWebSocket(t *testing.T) {
 	}
 	var dump struct {
 		Tick      struct{ Connected int }
-		WebSocket browser.Stats
+		WebSocket wschannel.Stats
 	}
 	if err := json.Unmarshal([]byte(metrics(t, s)), &dump); err != nil {
 		t.Fatal(err)
@@ -202,14 +202,14 @@ func TestOriginsOfPages(t *testing.T) {
 
 func TestWebSocketCloseCodes(t *testing.T) {
 	s := start(t, config(t, t.TempDir()))
-	if got := play(t, s, "ws", "no such token").code(); got != browser.CodeNoSession {
+	if got := play(t, s, "ws", "no such token").code(); got != wschannel.CodeNoSession {
 		t.Errorf("an unknown token: %v", got)
 	}
 	o := register(t, s, "alice")
 	first := play(t, s, "ws", o.SessionToken)
 	first.read(t)
 	second := play(t, s, "ws", o.SessionToken)
-	if got := first.code(); got != browser.CodeReplaced {
+	if got := first.code(); got != wschannel.CodeReplaced {
 		t.Errorf("replaced by another page: %v", got)
 	}
 	second.read(t)
@@ -219,7 +219,7 @@ func TestWebSocketCloseCodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if got := second.code(); got != browser.CodeReplaced {
+	if got := second.code(); got != wschannel.CodeReplaced {
 		t.Errorf("replaced by UDP: %v", got)
 	}
 	third := play(t, s, "ws", o.SessionToken)
@@ -238,7 +238,7 @@ func TestWebSocketCloseCodes(t *testing.T) {
 	if status, _ := post(t, s, "/v1/logout", o.SessionToken, ""); status != http.StatusNoContent {
 		t.Errorf("logout: status %d", status)
 	}
-	if got := fourth.code(); got != browser.CodeSessionEnded {
+	if got := fourth.code(); got != wschannel.CodeSessionEnded {
 		t.Errorf("logout: %v", got)
 	}
 }
@@ -262,7 +262,7 @@ func TestDrainClosesWebSockets(t *testing.T) {
 	stacks := make([]byte, 1<<20)
 	for deadline := time.Now().Add(time.Minute); ; { // a goroutine that is done takes a moment to go
 		all := string(stacks[:runtime.Stack(stacks, true)])
-		if !strings.Contains(all, "rushgate/browser.") {
+		if !strings.Contains(all, "rushgate/internal/wschannel.") {
 			return
 		}
 		if time.Now().After(deadline) {

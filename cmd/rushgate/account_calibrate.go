@@ -12,7 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/rushgate/rushgate/auth"
+	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/password"
 )
 

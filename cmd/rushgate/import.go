@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/legacy"
+	"github.com/rushgate/rushgate/internal/importer"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/store/redis"
 	"github.com/rushgate/rushgate/store/sqlite"
@@ -92,7 +92,7 @@ func importRedis(ctx context.Context, args []string, stdout, stderr io.Writer) (
 	if (v.file == "") == (v.from == "") {
 		return usagef("say where the records are: either --file or --from, which MMORPG_IMPORT_REDIS_URL also sets")
 	}
-	opts := legacy.Options{DryRun: bool(v.dryRun)}
+	opts := importer.Options{DryRun: bool(v.dryRun)}
 	if opts.World, err = readDefinition(v.world); err != nil {
 		return err
 	}
@@ -104,17 +104,17 @@ func importRedis(ctx context.Context, args []string, stdout, stderr io.Writer) (
 	return v.withStore(ctx, func(store rushgate.Store) error {
 		bar := startImportProgress(stderr)
 		opts.Progress = bar.set
-		report, err := legacy.Import(ctx, src, store, opts)
+		report, err := importer.Import(ctx, src, store, opts)
 		bar.stop()
 		return v.conclude(report, err, stdout)
 	})
 }
 
-func (v *importFlags) source() (legacy.Source, error) {
+func (v *importFlags) source() (importer.Source, error) {
 	if v.file != "" {
-		return legacy.OpenFile(string(v.file))
+		return importer.OpenFile(string(v.file))
 	}
-	return legacy.OpenRedis(string(v.from))
+	return importer.OpenRedis(string(v.from))
 }
 
 // withStore opens the store to import into for one job. A dry run makes nothing, and gets nil if there is no store yet.
@@ -135,7 +135,7 @@ func (v *importFlags) withStore(ctx context.Context, job func(rushgate.Store) er
 }
 
 // conclude shows the report of an import that has ended with err, and returns the error of the command.
-func (v *importFlags) conclude(report legacy.Report, err error, stdout io.Writer) error {
+func (v *importFlags) conclude(report importer.Report, err error, stdout io.Writer) error {
 	errs := []error{err, writeImportReport(stdout, &report), writeJSON(v.jsonFile, report)}
 	switch {
 	case errors.Is(err, rushgate.ErrIDsInUse):
@@ -149,7 +149,7 @@ func (v *importFlags) conclude(report legacy.Report, err error, stdout io.Writer
 // shownRefusals is how many refused records are shown; --json has more.
 const shownRefusals = 20
 
-func writeImportReport(w io.Writer, r *legacy.Report) error {
+func writeImportReport(w io.Writer, r *importer.Report) error {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-10s%s\n", name, fmt.Sprintf(format, args...))

@@ -10,11 +10,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rushgate/rushgate/legacy"
-	"github.com/rushgate/rushgate/store/redis/redistest"
+	"github.com/rushgate/rushgate/internal/importer"
+	"github.com/rushgate/rushgate/internal/redistest"
 )
 
-const oldPlayers = "../../legacy/testdata/redis-records.jsonl"
+const oldPlayers = "../../internal/importer/testdata/redis-records.jsonl"
 
 // runImport runs "rushgate import redis".
 func runImport(t *testing.T, args ...string) outcome {
@@ -58,8 +58,8 @@ func TestImportRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r legacy.Report
-	if err := json.Unmarshal(b, &r); err != nil || r.Imported != 7 || r.RefusedBy[legacy.Malformed] != 1 || r.Refusals[0].Line != 1 {
+	var r importer.Report
+	if err := json.Unmarshal(b, &r); err != nil || r.Imported != 7 || r.RefusedBy[importer.Malformed] != 1 || r.Refusals[0].Line != 1 {
 		t.Errorf("the report is %s, %v", b, err)
 	}
 }
@@ -125,10 +125,10 @@ func TestImportProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w bytes.Buffer
 		p := startImportProgress(&w)
-		p.set(legacy.Progress{Done: 1, Total: 4})
+		p.set(importer.Progress{Done: 1, Total: 4})
 		time.Sleep(plainProgress + time.Millisecond)
 		synctest.Wait()
-		p.set(legacy.Progress{Writing: true, Done: 300, Total: 400, Refused: 2})
+		p.set(importer.Progress{Writing: true, Done: 300, Total: 400, Refused: 2})
 		time.Sleep(plainProgress)
 		p.stop()
 		want := "[IMPORT] reading  25%, 0 refused\n[IMPORT] writing  75% 300 of 400 accounts, 60/s, 2 refused\n"
@@ -136,7 +136,7 @@ func TestImportProgress(t *testing.T) {
 			t.Errorf("got %q, want %q", w.String(), want)
 		}
 	})
-	got := progressLine(legacy.Progress{Writing: true, Done: 100, Total: 400}, 2*time.Second, true)
+	got := progressLine(importer.Progress{Writing: true, Done: 100, Total: 400}, 2*time.Second, true)
 	if want := "writing [##########..............................]  25% 100 of 400 accounts, 50/s, 0 refused"; got != want {
 		t.Errorf("the bar is %s, want %s", got, want)
 	}

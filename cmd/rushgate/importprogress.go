@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rushgate/rushgate/legacy"
+	"github.com/rushgate/rushgate/internal/importer"
 )
 
 const (
@@ -24,7 +24,7 @@ type importProgress struct {
 	wg       sync.WaitGroup
 
 	mu      sync.Mutex
-	now     legacy.Progress
+	now     importer.Progress
 	started time.Time // of the pass
 	painted bool      // a bar stands in the line of the cursor
 }
@@ -36,7 +36,7 @@ func startImportProgress(w io.Writer) *importProgress {
 }
 
 // set takes up how far the import has come.
-func (p *importProgress) set(now legacy.Progress) {
+func (p *importProgress) set(now importer.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now.Writing != p.now.Writing {
@@ -84,7 +84,7 @@ func (p *importProgress) show(at time.Time) {
 }
 
 // progressLine describes a pass that has been going on for some time.
-func progressLine(now legacy.Progress, elapsed time.Duration, bar bool) string {
+func progressLine(now importer.Progress, elapsed time.Duration, bar bool) string {
 	pass := "reading"
 	if now.Writing {
 		pass = "writing"

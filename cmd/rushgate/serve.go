@@ -10,11 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rushgate/rushgate/api"
-	"github.com/rushgate/rushgate/auth"
+	"github.com/rushgate/rushgate/internal/api"
+	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/protocol"
-	"github.com/rushgate/rushgate/realm"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/world"
 )

@@ -6,8 +6,8 @@ import (
 	"io"
 	"os"
 
-	"github.com/rushgate/rushgate/stress"
-	"github.com/rushgate/rushgate/stress/page"
+	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/page"
 )
 
 const stressSynopsis = `Usage: rushgate stress SCENARIO [flags]

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/adapter"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
-	"github.com/rushgate/rushgate/stress"
-	"github.com/rushgate/rushgate/stress/adapter"
 )
 
 func TestStressFlags(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/rushgate/rushgate/internal/stress"
 	"github.com/rushgate/rushgate/server"
-	"github.com/rushgate/rushgate/stress"
 )
 
 const cleanSynopsis = `Usage: rushgate stress clean [flags]

@@ -12,7 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/rushgate/rushgate/stress"
+	"github.com/rushgate/rushgate/internal/stress"
 )
 
 const stressFileSynopsis = `Usage: rushgate stress run FILE [flags]

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/adapter"
 	"github.com/rushgate/rushgate/server"
-	"github.com/rushgate/rushgate/stress"
-	"github.com/rushgate/rushgate/stress/adapter"
 )
 
 const week = 7 * 24 * time.Hour

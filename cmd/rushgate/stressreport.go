@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/rushgate/rushgate/stress"
-	"github.com/rushgate/rushgate/stress/page"
+	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/page"
 )
 
 const compareSynopsis = `Usage: rushgate stress compare [flags] A.json B.json

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rushgate/rushgate/internal/stress"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
-	"github.com/rushgate/rushgate/stress"
 )
 
 // stressed runs the stress command and returns what it wrote.

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/store/redis/redistest"
+	"github.com/rushgate/rushgate/internal/redistest"
 )
 
 // A batch of logins as the auth workers make it, on a server that writes to disk before it answers.

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/store/redis/redistest"
+	"github.com/rushgate/rushgate/internal/redistest"
 )
 
 // counts is what servers have counted since they were started.

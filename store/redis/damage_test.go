@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/store/redis/redistest"
+	"github.com/rushgate/rushgate/internal/redistest"
 )
 
 // TestDamagedRecordHarmsNobodyElse puts something else in the place of one player's record, and keeps using it in batches

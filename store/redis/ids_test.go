@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/store/redis/redistest"
+	"github.com/rushgate/rushgate/internal/redistest"
 )
 
 const idBlock = 1000

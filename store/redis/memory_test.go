@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/store/redis/redistest"
+	"github.com/rushgate/rushgate/internal/redistest"
 )
 
 // What docs/storage.md says that a player costs.

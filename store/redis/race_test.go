@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/store/redis/redistest"
+	"github.com/rushgate/rushgate/internal/redistest"
 )
 
 // Of many registrations of one name on several nodes at once exactly one wins, and nothing of the others remains.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/store/redis/redistest"
+	"github.com/rushgate/rushgate/internal/redistest"
 	"github.com/rushgate/rushgate/store/storetest"
 )
 

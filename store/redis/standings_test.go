@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/store/redis/redistest"
+	"github.com/rushgate/rushgate/internal/redistest"
 )
 
 // Whatever order the calls of one node are answered in, what is written last is what happened last.

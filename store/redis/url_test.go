@@ -11,7 +11,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/store/redis/redistest"
+	"github.com/rushgate/rushgate/internal/redistest"
 )
 
 func TestURLs(t *testing.T) {

@@ -5,12 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"github.com/rushgate/rushgate/internal/filelock"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/rushgate/rushgate/internal/filelock"
 
 	modernc "modernc.org/sqlite"
 )

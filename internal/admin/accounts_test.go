@@ -1,0 +1,167 @@
+package admin_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/store/memory"
+)
+
+// newStore returns a store with the accounts alice and bob, who are out, and carol, who is inside.
+func newStore(t *testing.T) *memory.Store {
+	t.Helper()
+	s := memory.New(memory.Options{})
+	t.Cleanup(func() { _ = s.Close() })
+	by := rushgate.Instance{Node: "n", Run: "r"}
+	for i, name := range []string{"alice", "bob", "carol"} {
+		admitted, err := s.Admit(t.Context(), by, []rushgate.Admission{{
+			Account: rushgate.Account{ID: rushgate.PlayerID(i + 1), Username: name, PasswordHash: "hash of " + name},
+			Create:  true, Attempt: "a",
+		}})
+		if err != nil || admitted[0].Err != nil {
+			t.Fatal(err, admitted)
+		}
+		if name == "carol" {
+			continue
+		}
+		save := rushgate.Save{Character: admitted[0].Character, Fence: admitted[0].Lease.Fence, Release: true}
+		if errs, err := s.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
+			t.Fatal(err, errs)
+		}
+	}
+	return s
+}
+
+// left returns the names of the accounts that are there.
+func left(t *testing.T, s rushgate.Store) string {
+	t.Helper()
+	accounts, err := s.LoadAccounts(t.Context(), []string{"alice", "bob", "carol"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, a := range accounts {
+		if a.ID != 0 {
+			names = append(names, a.Username)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// names returns a body with n names of nobody.
+func names(n int) string {
+	return `{"names":["x"` + strings.Repeat(`,"x"`, n-1) + `]}`
+}
+
+func TestDeleteAccounts(t *testing.T) {
+	const everybody = "alice bob carol"
+	for name, tt := range map[string]struct {
+		body   string
+		header [2]string
+		status int
+		answer string
+		left   string
+	}{
+		"all kinds": {
+			body: `{"names":["alice","nobody","carol"]}`, status: 200, answer: `{"deleted":1,"unknown":1,"inside":1}`, left: "bob carol",
+		},
+		"twice": {
+			body: `{"names":["bob","bob"]}`, status: 200, answer: `{"deleted":1,"unknown":1,"inside":0}`, left: "alice carol",
+		},
+		"not canonical": {body: `{"names":["ALICE"]}`, status: 200, answer: `{"deleted":0,"unknown":1,"inside":0}`, left: everybody},
+		"nobody":        {body: `{"names":[]}`, status: 200, answer: `{"deleted":0,"unknown":0,"inside":0}`, left: everybody},
+		"most names":    {body: names(1000), status: 200, answer: `{"deleted":0,"unknown":1000,"inside":0}`, left: everybody},
+		"too many":      {body: names(1001), status: 400, answer: "at most 1000", left: everybody},
+		"too long": {
+			body:   `{"names":["alice","` + strings.Repeat("x", 300<<10) + `"]}`,
+			status: 400, answer: "want", left: everybody,
+		},
+		"no JSON":      {body: `names=alice`, status: 400, answer: `{"names": [...]}`, left: everybody},
+		"a name alone": {body: `{"names":"alice"}`, status: 400, answer: `{"names": [...]}`, left: everybody},
+		"cut off":      {body: `{"names":["alice"`, status: 400, answer: `{"names": [...]}`, left: everybody},
+		"nothing":      {status: 400, answer: `{"names": [...]}`, left: everybody},
+		"from a page of another site": {
+			body: `{"names":["alice"]}`, header: [2]string{"Sec-Fetch-Site", "cross-site"}, status: 403, left: everybody,
+		},
+		"from a page of another origin": {
+			body: `{"names":["alice"]}`, header: [2]string{"Origin", "http://evil.test"}, status: 403, left: everybody,
+		},
+		"from a page of its own": {
+			body: `{"names":["alice"]}`, header: [2]string{"Sec-Fetch-Site", "same-origin"}, status: 200, answer: `"deleted":1`, left: "bob carol",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newStore(t)
+			var log bytes.Buffer
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/accounts/delete", strings.NewReader(tt.body))
+			if tt.header[0] != "" {
+				req.Header.Set(tt.header[0], tt.header[1])
+			}
+			rec := httptest.NewRecorder()
+			admin.DeleteAccounts(store, slog.New(slog.NewTextHandler(&log, nil))).ServeHTTP(rec, req)
+			if rec.Code != tt.status || !strings.Contains(rec.Body.String(), tt.answer) {
+				t.Errorf("%d %s", rec.Code, rec.Body)
+			}
+			if got := left(t, store); got != tt.left {
+				t.Errorf("%q are left, want %q", got, tt.left)
+			}
+			if logged := strings.Contains(log.String(), "accounts deleted"); logged != (tt.left != everybody) {
+				t.Errorf("log: %s", &log)
+			}
+		})
+	}
+}
+
+// failing is a store that cannot delete one account.
+type failing struct {
+	rushgate.Store
+	name string
+	err  error
+}
+
+func (f failing) DeleteAccount(ctx context.Context, name string) error {
+	if name == f.name {
+		return f.err
+	}
+	return f.Store.DeleteAccount(ctx, name)
+}
+
+// A store that fails is the log's business, not that of whoever asks. What has been deleted by then is logged too.
+func TestDeleteAccountsWhenTheStoreFails(t *testing.T) {
+	var log bytes.Buffer
+	store := failing{newStore(t), "bob", fmt.Errorf("%w: 10.0.0.7 is away", rushgate.ErrUnavailable)}
+	h := admin.DeleteAccounts(store, slog.New(slog.NewTextHandler(&log, nil)))
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/accounts/delete", strings.NewReader(`{"names":["bob"]}`)))
+	if got := rec.Body.String(); rec.Code != http.StatusInternalServerError || strings.Contains(got, "10.0.0.7") || !strings.Contains(got, "log") {
+		t.Errorf("%d %s", rec.Code, got)
+	}
+	if got := log.String(); !strings.Contains(got, "10.0.0.7 is away") || strings.Contains(got, "accounts deleted") {
+		t.Errorf("log: %s", got)
+	}
+	if got := left(t, store); got != "alice bob carol" {
+		t.Errorf("%q are left", got)
+	}
+}
+
+// Whoever asks and goes away has the rest left alone.
+func TestDeleteAccountsForNobody(t *testing.T) {
+	store := newStore(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("gone"))
+	rec := httptest.NewRecorder()
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/accounts/delete", strings.NewReader(`{"names":["alice","bob"]}`))
+	admin.DeleteAccounts(store, slog.New(slog.DiscardHandler)).ServeHTTP(rec, req)
+	if got := left(t, store); rec.Code != http.StatusInternalServerError || got != "alice bob carol" {
+		t.Errorf("%d; %q are left", rec.Code, got)
+	}
+}

@@ -1,0 +1,127 @@
+// Package api is the HTTP front door: JSON in and out, one table from reasons to status codes, and the OpenAPI document
+// of it all. It checks the form of requests and leaves everything else to packages auth and realm.
+package api
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/realm"
+	"github.com/rushgate/rushgate/internal/wschannel"
+)
+
+// answerTimeout bounds every request: nobody waits in silence for longer, whatever has got stuck behind the door. It
+// exceeds the queue's own limit, so that the more telling answer comes first, and stays below the 30 s after which many
+// clients give up.
+const answerTimeout = 29 * time.Second
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// Config is what the front door leads to.
+type Config struct {
+	Pool  *auth.Pool
+	Realm *realm.Realm
+	Store rushgate.Store
+	// ConnectToken returns what lets the player of a session into the realtime channel. It is called on the goroutines of
+	// requests. Nil means that there is no channel.
+	ConnectToken func(rushgate.Session) ([]byte, error)
+	// Channel is the realtime channel over WebSockets; nil means that there is none.
+	Channel *wschannel.Channel
+	// Play is the browser client, served at /play and below; nil means that there is none.
+	Play http.Handler
+	// Origins are those, besides the node's own, whose web pages may open a WebSocket, as [ParseOrigin] returns them.
+	Origins []string
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// Draining reports that the node is on its way down.
+	Draining func() bool
+	Logger   *slog.Logger
+}
+
+type handler struct {
+	Config
+	boards boardCache
+}
+
+// New returns the front door's handler.
+func New(cfg Config) http.Handler {
+	h := &handler{Config: cfg, boards: boardCache{store: cfg.Store}}
+	mux := http.NewServeMux()
+	for _, r := range h.routes() {
+		mux.HandleFunc(r.pattern, r.serve)
+	}
+	if cfg.Play != nil {
+		mux.Handle("/play", cfg.Play)
+		mux.Handle("/play/", cfg.Play)
+	}
+	// A web page elsewhere must not be able to make its visitors' browsers knock here: their failures would count
+	// against the visitors. What is not a browser is not concerned.
+	return h.guard(http.NewCrossOriginProtection().Handler(mux))
+}
+
+type route struct {
+	pattern string
+	serve   http.HandlerFunc
+}
+
+func (h *handler) routes() []route {
+	return []route{
+		{"POST /v1/register", h.register},
+		{"POST /v1/login", h.login},
+		{"POST /v1/connect", h.connect},
+		{"GET /v1/channel", h.channel},
+		{"POST /v1/logout", h.logout},
+		{"GET /v1/me", h.me},
+		{"GET /v1/leaderboards/{board}", h.leaderboard},
+		{"GET /v1/status", h.status},
+		{"GET /v1/openapi.yaml", serveOpenAPI},
+		{"GET /healthz", serveHealth},
+		{"GET /readyz", h.ready},
+	}
+}
+
+// guard bounds each request in time and size and turns a panic into an answer.
+func (h *handler) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if v := recover(); v != nil {
+				h.Logger.Error("handler panicked", "path", r.URL.Path, "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+				h.refuse(w, rushgate.InternalError)
+			}
+		}()
+		ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+		defer cancel()
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Write(openAPI)
+}
+
+// ready tells a load balancer whether to send players here.
+func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
+	if h.Draining() {
+		http.Error(w, "draining", http.StatusServiceUnavailable)
+		return
+	}
+	serveHealth(w, r)
+}
+
+func serveHealth(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write([]byte("ok\n"))
+}

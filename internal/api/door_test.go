@@ -1,0 +1,392 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/realm"
+	"github.com/rushgate/rushgate/password"
+	"github.com/rushgate/rushgate/store/memory"
+	"github.com/rushgate/rushgate/world"
+)
+
+// door is a front door with everything behind it, in memory.
+type door struct {
+	*httptest.Server
+	store    *countingStore
+	pool     *auth.Pool
+	realm    *realm.Realm
+	draining atomic.Bool
+	log      bytes.Buffer
+}
+
+// countingStore counts the questions for leaderboards, and can be made to fail.
+type countingStore struct {
+	rushgate.Store
+	tops atomic.Int64
+	fail atomic.Bool
+}
+
+func (s *countingStore) Top(ctx context.Context, b rushgate.Board, limit int) ([]rushgate.Rank, error) {
+	s.tops.Add(1)
+	if s.fail.Load() {
+		return nil, fmt.Errorf("the disk with secret-%s is gone", b)
+	}
+	return s.Store.Top(ctx, b, limit)
+}
+
+func newDoor(t *testing.T, change func(*auth.Config, *Config)) *door {
+	t.Helper()
+	d := &door{store: &countingStore{Store: memory.New(memory.Options{})}}
+	logger := slog.New(slog.NewTextHandler(&d.log, nil))
+	hasher, err := password.NewHasher(password.Config{Iterations: password.MinIterations})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := rushgate.Instance{Node: "node", Run: "run"}
+	d.realm, err = realm.New(realm.Config{World: world.New(world.Default(), 1), Store: d.store, Instance: in, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := auth.Config{
+		QueueDepth: auth.DefaultQueueDepth, Store: d.store, Hasher: hasher, HashTime: time.Millisecond,
+		Limiter: auth.NewLimiter(0), Instance: in, Enter: d.realm.Enter, Logger: logger,
+	}
+	cfg := Config{Realm: d.realm, Store: d.store, Draining: d.draining.Load, Logger: logger,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	if change != nil {
+		change(&pool, &cfg)
+	}
+	if d.pool, err = auth.NewPool(pool); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Pool = d.pool
+	d.realm.Start()
+	d.pool.Start()
+	d.Server = httptest.NewServer(New(cfg))
+	d.Client().Transport = newContract(t, d.Client().Transport)
+	t.Cleanup(func() {
+		d.pool.Stop()
+		d.realm.Stop(context.Background())
+		d.Close()
+	})
+	return d
+}
+
+// exchange is an answer, read.
+type exchange struct {
+	status int
+	header http.Header
+	body   string
+	json   map[string]any
+}
+
+// call sends a request; from is the client's address as a proxy reports it, so that tests do not lock each other out.
+func (d *door) call(t *testing.T, method, path, body, from, token string) exchange {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, d.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if from != "" {
+		req.Header.Set("X-Forwarded-For", from)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := d.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := exchange{status: resp.StatusCode, header: resp.Header, body: string(b)}
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
+		if err := json.Unmarshal(b, &e.json); err != nil {
+			t.Fatalf("%s %s: %v in %q", method, path, err, b)
+		}
+	}
+	return e
+}
+
+// want checks an answer's status and reason.
+func (e exchange) want(t *testing.T, what string, status int, reason rushgate.Reason) {
+	t.Helper()
+	got, _ := e.json["reason"].(string)
+	if e.status != status || got != string(reason) {
+		t.Errorf("%s: %d %s, want %d %s", what, e.status, e.body, status, reason)
+	}
+}
+
+func creds(username, pw string) string {
+	b, err := json.Marshal(map[string]string{"username": username, "password": pw})
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+func TestLifeOfAPlayer(t *testing.T) {
+	d := newDoor(t, nil)
+	const from = "192.0.2.1"
+	in := d.call(t, "POST", "/v1/register", creds("Alice", "correct horse"), from, "")
+	in.want(t, "register", 201, "")
+	token, _ := in.json["session_token"].(string)
+
+	me := d.call(t, "GET", "/v1/me", "", from, token)
+	me.want(t, "me", 200, "")
+	if me.json["name"] != "alice" || me.json["player_id"] != in.json["player_id"] || me.json["hp"].(float64) <= 0 {
+		t.Errorf("own state %s", me.body)
+	}
+	if s := d.call(t, "GET", "/v1/status", "", from, ""); s.json["state"] != "open" || s.json["players"] != 1.0 {
+		t.Errorf("status %s", s.body)
+	}
+	d.call(t, "POST", "/v1/login", creds("alice", "correct horse"), from, "").want(t, "second login", 409, rushgate.AlreadyLoggedIn)
+	d.call(t, "POST", "/v1/register", creds("ALICE", "other"), from, "").want(t, "second registration", 409, rushgate.UsernameTaken)
+	for _, board := range []string{"xp", "level", "deaths"} {
+		b := d.call(t, "GET", "/v1/leaderboards/"+board+"?limit=1", "", from, "")
+		b.want(t, board, 200, "")
+		if entries, _ := b.json["entries"].([]any); len(entries) != 1 {
+			t.Errorf("leaderboard %s", b.body)
+		}
+	}
+	out := d.call(t, "POST", "/v1/logout", "", from, token)
+	if out.status != 204 || out.body != "" {
+		t.Errorf("logout: %d %s", out.status, out.body)
+	}
+	d.call(t, "GET", "/v1/me", "", from, token).want(t, "me after logout", 401, rushgate.BadCredentials)
+	d.call(t, "POST", "/v1/logout", "", from, token).want(t, "second logout", 401, rushgate.BadCredentials)
+	d.call(t, "POST", "/v1/login", creds("alice", "correct horse"), from, "").want(t, "login", 200, "")
+	if e := d.call(t, "GET", "/readyz", "", from, ""); e.status != 200 || e.body != "ok\n" {
+		t.Errorf("readyz: %d %q", e.status, e.body)
+	}
+	if h := d.call(t, "GET", "/healthz", "", from, ""); h.status != 200 || h.body != "ok\n" {
+		t.Errorf("healthz: %d %q", h.status, h.body)
+	}
+	if y := d.call(t, "GET", "/v1/openapi.yaml", "", from, ""); y.status != 200 || y.body != string(openAPI) {
+		t.Errorf("openapi.yaml: %d", y.status)
+	}
+}
+
+func TestWrongCredentialsLookAlike(t *testing.T) {
+	d := newDoor(t, nil)
+	d.call(t, "POST", "/v1/register", creds("alice", "correct horse"), "192.0.2.1", "")
+	wrong := d.call(t, "POST", "/v1/login", creds("alice", "wrong"), "192.0.2.2", "")
+	unknown := d.call(t, "POST", "/v1/login", creds("nobody", "wrong"), "192.0.2.3", "")
+	wrong.want(t, "wrong password", 401, rushgate.BadCredentials)
+	unknown.want(t, "unknown user", 401, rushgate.BadCredentials)
+	if wrong.body != unknown.body {
+		t.Errorf("the bodies tell them apart:\n%s%s", wrong.body, unknown.body)
+	}
+}
+
+func TestLostAnswer(t *testing.T) {
+	d := newDoor(t, nil)
+	body := `{"username":"alice","password":"correct horse","attempt_id":"A-1_x"}`
+	first := d.call(t, "POST", "/v1/register", body, "192.0.2.1", "")
+	again := d.call(t, "POST", "/v1/register", body, "192.0.2.1", "")
+	again.want(t, "the same attempt", 201, "")
+	if again.json["session_token"] != first.json["session_token"] || again.json["player_id"] != first.json["player_id"] {
+		t.Errorf("the same attempt opened another session: %s then %s", first.body, again.body)
+	}
+	login := `{"username":"alice","password":"correct horse","attempt_id":"B"}`
+	d.call(t, "POST", "/v1/login", login, "192.0.2.1", "").want(t, "another attempt", 409, rushgate.AlreadyLoggedIn)
+	d.call(t, "POST", "/v1/logout", "", "", first.json["session_token"].(string))
+	first = d.call(t, "POST", "/v1/login", login, "192.0.2.1", "")
+	again = d.call(t, "POST", "/v1/login", login, "192.0.2.1", "")
+	if again.status != 200 || again.json["session_token"] != first.json["session_token"] {
+		t.Errorf("a login sent twice: %s then %s", first.body, again.body)
+	}
+}
+
+func TestRefusalsSayWhenToComeBack(t *testing.T) {
+	d := newDoor(t, func(p *auth.Config, _ *Config) { p.QueueDepth = 1; p.HashTime = time.Second })
+	for range auth.FailureLimit {
+		d.call(t, "POST", "/v1/login", creds("nobody", "wrong"), "192.0.2.1", "")
+	}
+	locked := d.call(t, "POST", "/v1/login", creds("nobody", "wrong"), "192.0.2.1", "")
+	locked.want(t, "locked out", 429, rushgate.RateLimited)
+	d.call(t, "POST", "/v1/register", creds("alice", "secret"), "192.0.2.2", "").want(t, "another address", 201, "")
+
+	d.pool.Stop() // as when draining: whoever comes now is turned away
+	d.draining.Store(true)
+	busy := d.call(t, "POST", "/v1/register", creds("bob", "secret"), "192.0.2.3", "")
+	busy.want(t, "draining", 503, rushgate.ServerBusy)
+	if s := d.call(t, "GET", "/v1/status", "", "", ""); s.json["state"] != "draining" {
+		t.Errorf("status %s", s.body)
+	}
+	if e := d.call(t, "GET", "/readyz", "", "", ""); e.status != 503 || e.body != "draining\n" {
+		t.Errorf("readyz while draining: %d %q", e.status, e.body)
+	}
+	for _, e := range []exchange{locked, busy} {
+		ms, _ := e.json["retry_after_ms"].(float64)
+		var seconds int
+		if _, err := fmt.Sscan(e.header.Get("Retry-After"), &seconds); err != nil || ms <= 0 || float64(seconds)*1000 < ms || float64(seconds-1)*1000 >= ms {
+			t.Errorf("Retry-After %q for %v ms", e.header.Get("Retry-After"), ms)
+		}
+	}
+}
+
+func TestMalformedRequests(t *testing.T) {
+	d := newDoor(t, nil)
+	tests := []struct{ name, body, message string }{
+		{"empty", "", "ends too early"},
+		{"not JSON", "username=alice", "not valid JSON"},
+		{"cut off", `{"username":"alice`, "not valid JSON"},
+		{"array", `["alice"]`, "must be a JSON object"},
+		{"null", `null`, "must be a JSON object"},
+		{"no password", `{"username":"alice"}`, "Both username and password"},
+		{"null password", `{"username":"alice","password":null}`, "password must be a string"},
+		{"number", `{"username":"alice","password":1234567}`, "password must be a string"},
+		{"unknown field", `{"username":"alice","password":"secret","admin":true}`, "a field other than"},
+		{"upper-case field", `{"USERNAME":"alice","password":"secret"}`, "a field other than"},
+		{"field twice", `{"username":"alice","username":"bob","password":"secret"}`, "username is there twice"},
+		{"object in a field", `{"username":{"a":1},"password":"secret"}`, "username must be a string"},
+		{"lone surrogate", `{"username":"alice","password":"secret\ud800"}`, "not allowed"},
+		{"null attempt", `{"username":"alice","password":"secret","attempt_id":null}`, "attempt_id must be a string"},
+		{"two values", creds("alice", "secret") + creds("bob", "secret"), "something after"},
+		{"short name", creds("al", "secret"), "3 to 32 characters"},
+		{"long name", creds(strings.Repeat("a", 33), "secret"), "3 to 32 characters"},
+		{"space in name", creds("al ice", "secret"), "not allowed in a name"},
+		{"empty password", creds("alice", ""), "password"},
+		{"long password", creds("alice", strings.Repeat("p", 257)), "256 bytes"},
+		{"control character", creds("alice", "sec\x07ret"), "not allowed"},
+		{"not UTF-8", "{\"username\":\"alice\",\"password\":\"\xff\"}", "not UTF-8"},
+		{"empty attempt", `{"username":"alice","password":"secret","attempt_id":""}`, "attempt_id"},
+		{"odd attempt", `{"username":"alice","password":"secret","attempt_id":"a b"}`, "attempt_id"},
+		{"long attempt", `{"username":"alice","password":"secret","attempt_id":"` + strings.Repeat("x", 65) + `"}`, "attempt_id"},
+		{"large", creds("alice", strings.Repeat("p", MaxBody)), "larger than 4096 bytes"},
+		{"deep", strings.Repeat("[", 4000), "must be a JSON object"},
+	}
+	for _, tt := range tests {
+		for _, path := range []string{"/v1/login", "/v1/register"} {
+			if path == "/v1/login" && strings.HasSuffix(tt.name, " name") {
+				continue // names of imported accounts may break the rules for new ones
+			}
+			e := d.call(t, "POST", path, tt.body, "192.0.2.1", "")
+			e.want(t, tt.name, 400, rushgate.MissingCredentials)
+			if m, _ := e.json["message"].(string); !strings.Contains(m, tt.message) {
+				t.Errorf("%s: message %q does not say %q", tt.name, m, tt.message)
+			}
+			if strings.Contains(e.body, "secret") || strings.Contains(e.body, "1234567") {
+				t.Errorf("%s: the answer repeats the password: %s", tt.name, e.body)
+			}
+		}
+	}
+	// None of them reached the queue, so none of them counts against the address.
+	d.call(t, "POST", "/v1/register", creds("alice", "secret"), "192.0.2.1", "").want(t, "after all that", 201, "")
+	for _, limit := range []string{"0", "-1", "101", "x", "1e1", "99999999999999999999"} {
+		d.call(t, "GET", "/v1/leaderboards/xp?limit="+limit, "", "", "").want(t, "limit "+limit, 400, rushgate.MissingCredentials)
+	}
+	if e := d.call(t, "GET", "/v1/leaderboards/wealth", "", "", ""); e.status != 404 {
+		t.Errorf("unknown leaderboard: %d", e.status)
+	}
+	for _, header := range []string{"", "Bearer", "Bearer ", "Basic abc", "Bearer no-such-token"} {
+		req := httptest.NewRequest("GET", "/v1/me", nil)
+		req.Header.Set("Authorization", header)
+		if _, err := bearerToken(req); err == nil && header != "Bearer no-such-token" {
+			t.Errorf("Authorization %q passes for a token", header)
+		}
+	}
+}
+
+func TestInternalDetailsStayInTheLog(t *testing.T) {
+	d := newDoor(t, nil)
+	d.store.fail.Store(true)
+	e := d.call(t, "GET", "/v1/leaderboards/xp", "", "", "")
+	e.want(t, "a store that fails", 500, rushgate.InternalError)
+	if strings.Contains(e.body, "secret-xp") {
+		t.Errorf("the answer shows the cause: %s", e.body)
+	}
+	d.pool.Stop()
+	d.realm.Stop(t.Context())
+	d.Close() // nobody writes to the log any more
+	if !strings.Contains(d.log.String(), "secret-xp") {
+		t.Error("the log does not show the cause")
+	}
+}
+
+// A page of another origin cannot make its visitors' browsers fail to log in, and so have them locked out.
+func TestCrossOriginRequestsDoNotCount(t *testing.T) {
+	d := newDoor(t, nil)
+	for range 2 * auth.FailureLimit {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", d.URL+"/v1/login", strings.NewReader(creds("nobody", "wrong")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Forwarded-For", "192.0.2.1")
+		req.Header.Set("Content-Type", "text/plain")
+		req.Header.Set("Origin", "https://elsewhere.example")
+		req.Header.Set("Sec-Fetch-Site", "cross-site")
+		resp, err := d.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			t.Errorf("status %s", resp.Status)
+		}
+	}
+	d.call(t, "POST", "/v1/register", creds("alice", "secret"), "192.0.2.1", "").want(t, "the visitor", 201, "")
+}
+
+// The store's time being up is not the request's.
+func TestStoreTimeoutIsAnInternalError(t *testing.T) {
+	h := &handler{Config: Config{Logger: slog.New(slog.DiscardHandler)}}
+	tests := []struct {
+		err  error
+		want rushgate.Reason
+	}{
+		{context.DeadlineExceeded, rushgate.RequestExpired},
+		{&rushgate.Refusal{Reason: rushgate.ServerBusy, Cause: context.DeadlineExceeded}, rushgate.ServerBusy},
+		{&rushgate.Refusal{Reason: rushgate.InternalError, Cause: context.DeadlineExceeded}, rushgate.InternalError},
+		{errors.New("anything else"), rushgate.InternalError},
+	}
+	for _, tt := range tests {
+		w := httptest.NewRecorder()
+		h.refuse(w, tt.err)
+		if !strings.Contains(w.Body.String(), string(tt.want)) {
+			t.Errorf("%v: %s, want %s", tt.err, w.Body, tt.want)
+		}
+		if busy := tt.want == rushgate.ServerBusy; busy != (w.Header().Get("Retry-After") != "") {
+			t.Errorf("%v: Retry-After %q", tt.err, w.Header().Get("Retry-After"))
+		}
+	}
+}
+
+func TestPanicIsAnswered(t *testing.T) {
+	h := &handler{Config: Config{Logger: slog.New(slog.DiscardHandler)}}
+	w := httptest.NewRecorder()
+	h.guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a bug") })).ServeHTTP(w, httptest.NewRequest("GET", "/v1/me", nil))
+	if w.Code != 500 || !strings.Contains(w.Body.String(), "internal-error") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// However many ask, the store is asked once a second.
+func TestLeaderboardsAreCached(t *testing.T) {
+	d := newDoor(t, nil)
+	for range 200 {
+		d.call(t, "GET", "/v1/leaderboards/xp?limit=3", "", "", "").want(t, "leaderboard", 200, "")
+	}
+	if n := d.store.tops.Load(); n < 1 || n > 20 {
+		t.Errorf("200 requests asked the store %d times", n)
+	}
+}

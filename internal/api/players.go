@@ -1,0 +1,151 @@
+package api
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/auth"
+)
+
+type sessionBody struct {
+	PlayerID     rushgate.PlayerID `json:"player_id"`
+	SessionToken string            `json:"session_token"`
+	ExpiresAt    timestamp         `json:"expires_at"`
+	ConnectToken []byte            `json:"connect_token,omitempty"` // absent without a realtime channel
+}
+
+type connectBody struct {
+	ConnectToken []byte    `json:"connect_token"`
+	ExpiresAt    timestamp `json:"expires_at"`
+}
+
+type meBody struct {
+	PlayerID   rushgate.PlayerID `json:"player_id"`
+	Name       string            `json:"name"`
+	Zone       string            `json:"zone"`
+	X          float64           `json:"x"`
+	Y          float64           `json:"y"`
+	HP         int               `json:"hp"`
+	XP         int64             `json:"xp"`
+	Level      int               `json:"level"`
+	Deaths     int               `json:"deaths"`
+	PlaytimeMS int64             `json:"playtime_ms"`
+	ExpiresAt  timestamp         `json:"expires_at"`
+}
+
+// timestamp is an instant in RFC 3339, UTC, to the millisecond.
+type timestamp time.Time
+
+func (t timestamp) MarshalText() ([]byte, error) {
+	return []byte(time.Time(t).UTC().Format("2006-01-02T15:04:05.000Z")), nil
+}
+
+func (h *handler) register(w http.ResponseWriter, r *http.Request) {
+	h.admit(w, r, auth.Register, http.StatusCreated)
+}
+
+func (h *handler) login(w http.ResponseWriter, r *http.Request) {
+	h.admit(w, r, auth.Login, http.StatusOK)
+}
+
+func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, status int) {
+	f := registerForm
+	if kind == auth.Login {
+		f = loginForm
+	}
+	c, err := readCredentials(r, f)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	HoldConn(r.Context())
+	s, err := h.Pool.Submit(r.Context(), auth.Request{
+		Kind: kind, Username: c.username, Password: c.password, Attempt: c.attempt, Takeover: c.takeover, Addr: h.clientAddr(r),
+	})
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	body := sessionBody{PlayerID: s.Player, SessionToken: s.Token, ExpiresAt: timestamp(s.ExpiresAt)}
+	if h.ConnectToken != nil {
+		if body.ConnectToken, err = h.ConnectToken(s); err != nil {
+			h.refuse(w, fmt.Errorf("api: connect token: %w", err))
+			return
+		}
+	}
+	writeJSON(w, status, body)
+}
+
+// connect gives the player of a session another connect token, in place of those before, whether they were used or not.
+func (h *handler) connect(w http.ResponseWriter, r *http.Request) {
+	if h.ConnectToken == nil {
+		http.NotFound(w, r)
+		return
+	}
+	token, err := bearerToken(r)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	s, err := h.Realm.Renew(token)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	connectToken, err := h.ConnectToken(s)
+	if err != nil {
+		h.refuse(w, fmt.Errorf("api: connect token: %w", err))
+		return
+	}
+	writeJSON(w, http.StatusOK, connectBody{connectToken, timestamp(s.ExpiresAt)})
+}
+
+func (h *handler) logout(w http.ResponseWriter, r *http.Request) {
+	token, err := bearerToken(r)
+	if err == nil {
+		err = h.Realm.Logout(r.Context(), token)
+	}
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (h *handler) me(w http.ResponseWriter, r *http.Request) {
+	token, err := bearerToken(r)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	c, expires, err := h.Realm.Character(r.Context(), token)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, meBody{
+		PlayerID: c.ID, Name: c.Name, Zone: c.Zone, X: finite(c.X), Y: finite(c.Y), HP: c.HP, XP: c.XP, Level: c.Level,
+		Deaths: c.Deaths, PlaytimeMS: c.Playtime.Milliseconds(), ExpiresAt: timestamp(expires),
+	})
+}
+
+// finite replaces what JSON cannot express.
+func finite(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	return x
+}
+
+// bearerToken returns the token of the Authorization header (RFC 6750).
+func bearerToken(r *http.Request) (string, error) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", rushgate.BadCredentials
+	}
+	return token, nil
+}

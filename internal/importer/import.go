@@ -1,0 +1,199 @@
+// Package legacy brings the players of the game that Rushgate replaces into a [rushgate.Store]: accounts, which keep
+// their passwords, and characters, which keep their ids and all they have.
+//
+// The old game kept its records in Redis, as strings that its Common Lisp runtime had printed:
+//
+//	account:bob   (:VERSION 2 :USERNAME "bob" :PASSWORD-HASH "salt$key" :CHARACTER-ID 12)
+//	player:12     (:VERSION 4 :ID 12 :X 112.5 … :ZONE-ID :ZONE-42)
+//
+// A [Source] reads them from that Redis ([OpenRedis]) or from a file ([OpenFile]), and never writes. [Import] does the
+// rest. Records are read strictly and nothing in them is evaluated: what is not understood whole is refused and
+// reported, and harms no other record.
+//
+// # Names
+//
+// A name is kept in the form that [rushgate.LoginName] looks up: its canonical form if it has one, so that Bob is found
+// as bob, and otherwise byte for byte. Of several names that have become the same by this, the one that was spelled
+// like that from the start is imported and the others are refused.
+//
+// # Ids
+//
+// An account has the id of its character. New players get ids above all that the old game has given out, including
+// those of records that were refused. An account without a character gets such a new id and a new character.
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/world"
+)
+
+const (
+	// DefaultBatchSize is how many accounts go into the store at once unless Options say otherwise.
+	DefaultBatchSize = 256
+	// MaxBatchSize bounds [Options].BatchSize.
+	MaxBatchSize = 4096
+)
+
+// Options adjust [Import]. The zero value works.
+type Options struct {
+	// DryRun reads and checks everything and writes nothing.
+	DryRun bool
+	// BatchSize is how many accounts go into the store at once, 1 to [MaxBatchSize]; 0 means [DefaultBatchSize].
+	BatchSize int
+	// World is the world that the characters will live in, which decides what level their XP is worth; nil means
+	// [world.Default].
+	World *world.Definition
+	// Progress, if not nil, is told how far the import has come, on the importing goroutine.
+	Progress func(Progress)
+	// Logger gets one line when each pass is done; nil means none.
+	Logger *slog.Logger
+}
+
+// Progress is how far an import has come.
+type Progress struct {
+	// Writing tells the second pass from the first.
+	Writing bool
+	// Done of Total units of work: of the source's own in the first pass, accounts in the second. Total is 0 while it is
+	// not known.
+	Done, Total int64
+	// Refused is the number of records refused so far.
+	Refused int
+}
+
+// Import brings all players of a source into a store. It reads the source twice: first all of it, to find out what goes
+// together and what stands in each other's way, then account by account with its character, in batches that the store
+// takes whole. It can be interrupted and run again: players who are there already are counted and left as they are.
+//
+// The error is nil if the import went to its end, however many records were refused: see the [Report], which is filled
+// as far as the import came in any case. It wraps [rushgate.ErrIDsInUse] if the store has given the old game's ids
+// to new players: an import goes first. With DryRun the store may be nil; otherwise it is read, to tell who is present.
+func Import(ctx context.Context, src Source, store rushgate.Store, opts Options) (Report, error) {
+	if opts.BatchSize == 0 {
+		opts.BatchSize = DefaultBatchSize
+	}
+	if opts.BatchSize < 1 || opts.BatchSize > MaxBatchSize {
+		return Report{}, fmt.Errorf("legacy: batches of %d, want 1 to %d", opts.BatchSize, MaxBatchSize)
+	}
+	if store == nil && !opts.DryRun {
+		return Report{}, errors.New("legacy: no store to import into")
+	}
+	if opts.World == nil {
+		opts.World = world.Default()
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	m := &importer{src: src, store: store, opts: opts, world: world.New(opts.World, 0), report: Report{DryRun: opts.DryRun}}
+	if err := m.run(ctx); err != nil {
+		return m.report, fmt.Errorf("legacy: %w", err)
+	}
+	return m.report, nil
+}
+
+// importer is one import under way.
+type importer struct {
+	src    Source
+	store  rushgate.Store // nil in a dry run without one
+	opts   Options
+	world  *world.World // where characters are tried
+	index  index
+	report Report
+}
+
+func (m *importer) run(ctx context.Context) error {
+	start := time.Now()
+	err := m.read(ctx)
+	m.report.Reading = time.Since(start)
+	if err != nil {
+		return fmt.Errorf("read records: %w", err)
+	}
+	r := &m.report
+	m.opts.Logger.Info("legacy records read", "accounts", r.Accounts, "characters", r.Characters, "ignored", r.Ignored,
+		"refused", r.Refused, "highest_id", r.HighestID, "elapsed", r.Reading)
+
+	start = time.Now()
+	err = m.write(ctx)
+	r.Writing = time.Since(start)
+	if err != nil {
+		return err
+	}
+	m.opts.Logger.Info("legacy import done", "imported", r.Imported, "present", r.Present, "refused", r.Refused,
+		"dry_run", r.DryRun, "elapsed", r.Writing)
+	return nil
+}
+
+// read is the first pass.
+func (m *importer) read(ctx context.Context) error {
+	visited := 0
+	err := m.src.scan(ctx, func(it item) error {
+		m.index.add(it, &m.report)
+		if visited++; visited%1024 == 0 {
+			m.progress(Progress{Done: it.done, Total: it.total})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	m.index.settle(m.src.repeats(), &m.report)
+	m.report.HighestID = m.index.highest
+	return nil
+}
+
+func (m *importer) progress(p Progress) {
+	if m.opts.Progress != nil {
+		p.Refused = m.report.Refused
+		m.opts.Progress(p)
+	}
+}
+
+// write is the second pass. Accounts without a character come last: they take ids as new players do, after which the
+// store sets no more ids aside.
+func (m *importer) write(ctx context.Context) error {
+	if !m.opts.DryRun && m.index.highest > 0 {
+		if err := m.store.BeginImport(ctx, m.index.highest); err != nil {
+			return fmt.Errorf("set ids aside: %w", err)
+		}
+	}
+	var with, without []*accountEntry
+	for i := range m.index.accounts {
+		switch e := &m.index.accounts[i]; {
+		case e.refused:
+		case e.character == 0:
+			without = append(without, e)
+		default:
+			with = append(with, e)
+		}
+	}
+	total := int64(len(with) + len(without))
+	done, err := m.batches(ctx, with, 0, total, m.importBatch)
+	if err != nil {
+		return err
+	}
+	_, err = m.batches(ctx, without, done, total, m.createBatch)
+	return err
+}
+
+// batches does a job for all accounts, some at a time.
+func (m *importer) batches(ctx context.Context, entries []*accountEntry, done, total int64,
+	job func(context.Context, []*accountEntry) error) (int64, error) {
+	for len(entries) > 0 {
+		if err := ctx.Err(); err != nil {
+			return done, err
+		}
+		n := min(len(entries), m.opts.BatchSize)
+		if err := job(ctx, entries[:n]); err != nil {
+			return done, err
+		}
+		entries = entries[n:]
+		done += int64(n)
+		m.progress(Progress{Writing: true, Done: done, Total: total})
+	}
+	return done, nil
+}

@@ -1,0 +1,225 @@
+package importer
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/rushgate/rushgate"
+)
+
+// index is what the first pass remembers: enough to say which account goes with which character, and which records
+// stand in each other's way, before anything is written. It takes about 100 bytes for an account and 24 for a character.
+type index struct {
+	accounts   []accountEntry
+	characters []characterEntry
+	highest    rushgate.PlayerID
+}
+
+// accountEntry is an account of the first pass.
+type accountEntry struct {
+	stored    string // the name as it is in the key
+	name      string // the name that the account will have
+	at        int64
+	character rushgate.PlayerID // 0: none
+	line      int32
+	refused   bool
+}
+
+func (e *accountEntry) ref() ref { return ref{keyAccounts + e.stored, e.at, int(e.line)} }
+
+// characterEntry is a character of the first pass.
+type characterEntry struct {
+	id   rushgate.PlayerID
+	at   int64
+	line int32
+}
+
+func (e *characterEntry) ref() ref { return ref{playerKey(e.id), e.at, int(e.line)} }
+
+// add takes up a record, or refuses it.
+func (x *index) add(it item, r *Report) {
+	switch {
+	case it.err != nil:
+		if strings.HasPrefix(it.key, keyAccounts) {
+			r.Accounts++
+		} else if strings.HasPrefix(it.key, keyPlayers) {
+			r.Characters++
+			if id, err := parsePlayerKey(it.key); err == nil {
+				x.highest = max(x.highest, id) // the old game has given it out all the same
+			}
+		}
+		r.refuse(it.ref, Unreadable, "%v", it.err)
+	case strings.HasPrefix(it.key, keyAccounts):
+		r.Accounts++
+		x.addAccount(it, r)
+	case strings.HasPrefix(it.key, keyPlayers):
+		r.Characters++
+		id, err := parsePlayerKey(it.key)
+		if err != nil {
+			r.refuse(it.ref, Malformed, "%v", err)
+			return
+		}
+		x.highest = max(x.highest, id)
+		x.characters = append(x.characters, characterEntry{id, it.at, int32(it.line)})
+	default:
+		r.Ignored++
+	}
+}
+
+func (x *index) addAccount(it item, r *Report) {
+	a, err := parseAccount(it.key, it.value)
+	if err != nil {
+		r.refuse(it.ref, Malformed, "%v", err)
+		return
+	}
+	x.highest = max(x.highest, a.character)
+	e := accountEntry{name: a.name, at: it.at, character: a.character, line: int32(it.line)}
+	if e.stored = strings.TrimPrefix(it.key, keyAccounts); e.stored == a.name {
+		e.stored = a.name // one string for both
+	} else {
+		e.stored = strings.Clone(e.stored)
+	}
+	x.accounts = append(x.accounts, e)
+}
+
+// settle finds the records that stand in each other's way and refuses all that cannot be told to be right. The result
+// does not depend on the order of the records, but for two of the same key in a file: the first is taken. Accounts are
+// left in the order of the source.
+func (x *index) settle(repeats bool, r *Report) {
+	x.settleKeys(repeats, r)
+	x.settleNames(r)
+	x.settleOwners(r)
+	slices.SortFunc(x.accounts, func(a, b accountEntry) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.stored, b.stored))
+	})
+}
+
+// settleKeys leaves one of several records with the same key.
+func (x *index) settleKeys(repeats bool, r *Report) {
+	slices.SortFunc(x.characters, func(a, b characterEntry) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.at, b.at))
+	})
+	x.characters = dropRepeated(x.characters,
+		func(a, b *characterEntry) bool { return a.id == b.id },
+		func(first, again *characterEntry) {
+			if repeats {
+				r.Characters--
+			} else {
+				r.refuse(again.ref(), DuplicateKey, "line %d has the same key", first.line)
+			}
+		})
+	// The names as stored are the keys; among those that count as the same the spelling of today comes first.
+	slices.SortFunc(x.accounts, func(a, b accountEntry) int {
+		if c := cmp.Compare(a.name, b.name); c != 0 {
+			return c
+		}
+		if exact := a.stored == a.name; exact != (b.stored == b.name) {
+			if exact {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.stored, b.stored), cmp.Compare(a.at, b.at))
+	})
+	x.accounts = dropRepeated(x.accounts,
+		func(a, b *accountEntry) bool { return a.stored == b.stored },
+		func(first, again *accountEntry) {
+			if repeats {
+				r.Accounts--
+			} else {
+				r.refuse(again.ref(), DuplicateKey, "line %d has the same key", first.line)
+			}
+		})
+}
+
+// dropRepeated leaves the first of every run of equal entries, and tells of those that it drops.
+func dropRepeated[E any](entries []E, equal func(a, b *E) bool, dropped func(first, again *E)) []E {
+	kept := entries[:0]
+	for i := range entries {
+		if n := len(kept); n > 0 && equal(&kept[n-1], &entries[i]) {
+			dropped(&kept[n-1], &entries[i])
+			continue
+		}
+		kept = append(kept, entries[i])
+	}
+	return kept
+}
+
+// settleNames refuses all but the first of the accounts whose names count as the same; they are sorted by name.
+func (x *index) settleNames(r *Report) {
+	for i, first := 1, 0; i < len(x.accounts); i++ {
+		if x.accounts[i].name != x.accounts[first].name {
+			first = i
+			continue
+		}
+		x.accounts[i].refused = true
+		r.refuse(x.accounts[i].ref(), DuplicateName, "the name counts as the same as that of %+q, which goes before",
+			keyAccounts+x.accounts[first].stored)
+	}
+}
+
+// settleOwners refuses accounts whose character is not there or not theirs alone, and characters without an account.
+func (x *index) settleOwners(r *Report) {
+	slices.SortFunc(x.accounts, func(a, b accountEntry) int {
+		return cmp.Or(cmp.Compare(a.character, b.character), cmp.Compare(a.at, b.at), cmp.Compare(a.stored, b.stored))
+	})
+	characters := x.characters
+	for i := 0; i < len(x.accounts); {
+		id := x.accounts[i].character
+		end := i + 1
+		for end < len(x.accounts) && x.accounts[end].character == id {
+			end++
+		}
+		same := x.accounts[i:end]
+		i = end
+		if id == 0 {
+			continue
+		}
+		for len(characters) > 0 && characters[0].id < id {
+			r.refuse(characters[0].ref(), NoAccount, "no account that could be read has this character")
+			characters = characters[1:]
+		}
+		found := len(characters) > 0 && characters[0].id == id
+		if found {
+			characters = characters[1:]
+		}
+		settleOwner(same, found, r)
+	}
+	for i := range characters {
+		r.refuse(characters[i].ref(), NoAccount, "no account that could be read has this character")
+	}
+}
+
+// settleOwner settles who of the accounts that have one character gets it.
+func settleOwner(accounts []accountEntry, found bool, r *Report) {
+	claims := 0
+	for i := range accounts {
+		if !accounts[i].refused {
+			claims++
+		}
+	}
+	for i := range accounts {
+		a := &accounts[i]
+		switch {
+		case a.refused:
+		case !found:
+			a.refused = true
+			r.refuse(a.ref(), NoCharacter, "%s is not there", playerKey(a.character))
+		case claims > 1:
+			a.refused = true
+			r.refuse(a.ref(), SharedCharacter, "%d accounts have the character %d", claims, a.character)
+		}
+	}
+}
+
+// character returns where the character of an id is.
+func (x *index) character(id rushgate.PlayerID) ref {
+	i, ok := slices.BinarySearchFunc(x.characters, id, func(e characterEntry, id rushgate.PlayerID) int {
+		return cmp.Compare(e.id, id)
+	})
+	if !ok {
+		return ref{} // not of an account that settle has left
+	}
+	return x.characters[i].ref()
+}

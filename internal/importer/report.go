@@ -1,0 +1,117 @@
+package importer
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+// Cause says in one word why a record was refused.
+type Cause string
+
+// The causes of a refusal.
+const (
+	// Unreadable: the line is not one of a JSONL file, or the key holds no string.
+	Unreadable Cause = "unreadable"
+	// Malformed: the value is not what the old game wrote, or the key has no name or id.
+	Malformed Cause = "malformed"
+	// DuplicateKey: an earlier record has the same key.
+	DuplicateKey Cause = "duplicate-key"
+	// DuplicateName: another account's name now counts as the same, and goes before.
+	DuplicateName Cause = "duplicate-name"
+	// SharedCharacter: several accounts have this character; whose it is nobody can tell, so none of them gets it.
+	SharedCharacter Cause = "shared-character"
+	// NoCharacter: the account's character is not there.
+	NoCharacter Cause = "no-character"
+	// BadCharacter: the account's character was refused.
+	BadCharacter Cause = "bad-character"
+	// NoAccount: no account that could be read has this character.
+	NoAccount Cause = "no-account"
+	// NameTaken: the store has an account of this name that does not come from here.
+	NameTaken Cause = "name-taken"
+	// IDTaken: the store has an account of this id that does not come from here.
+	IDTaken Cause = "id-taken"
+	// Gone: the record was there at first, and no longer when its turn came.
+	Gone Cause = "gone"
+)
+
+// MaxRefusals is the greatest number of refusals that a [Report] lists; it counts all.
+const MaxRefusals = 1000
+
+// maxShownKey is how much of a key is shown.
+const maxShownKey = 160
+
+// Refusal is a record that was not imported.
+type Refusal struct {
+	// Key is the record's key, shortened if it is very long, and empty if it could not be read.
+	Key string `json:"key"`
+	// Line is the line of a JSONL file, counted from 1; 0 for other sources.
+	Line int `json:"line,omitempty"`
+	// Cause is for programs, Detail for people. Detail holds no secrets.
+	Cause  Cause  `json:"cause"`
+	Detail string `json:"detail"`
+}
+
+// String returns the refusal in one line, safe for a terminal.
+func (r Refusal) String() string {
+	s := fmt.Sprintf("%s: %s", r.Cause, r.Detail)
+	if r.Key != "" {
+		s = fmt.Sprintf("%+q: %s", r.Key, s)
+	}
+	if r.Line > 0 {
+		s = fmt.Sprintf("line %d: %s", r.Line, s)
+	}
+	return s
+}
+
+// Report says what has become of an import. Accounts = Imported + Present + the accounts among the refused, unless the
+// import was interrupted.
+type Report struct {
+	// DryRun: nothing was written; Imported is what would have been.
+	DryRun bool `json:"dry_run"`
+	// Accounts and Characters are the records found, whether they could be read or not.
+	Accounts   int `json:"accounts"`
+	Characters int `json:"characters"`
+	// Ignored are the records whose keys are of neither kind.
+	Ignored int `json:"ignored"`
+	// Imported are the accounts that now are in the store and were not before, Present those that an earlier run had
+	// imported.
+	Imported int `json:"imported"`
+	Present  int `json:"present"`
+	// WithoutCharacter are those of Imported that had no character yet: they got one as a new player gets it.
+	WithoutCharacter int `json:"without_character"`
+	// HighestID is the greatest id that the old game had given out. New players have greater ones.
+	HighestID rushgate.PlayerID `json:"highest_id"`
+	// Refused counts the records that were refused, RefusedBy by cause. Refusals lists the first [MaxRefusals].
+	Refused   int           `json:"refused"`
+	RefusedBy map[Cause]int `json:"refused_by,omitempty"`
+	Refusals  []Refusal     `json:"refusals,omitempty"`
+	// Reading is how long the first pass took, Writing the second.
+	Reading time.Duration `json:"reading_ns"`
+	Writing time.Duration `json:"writing_ns"`
+}
+
+// Rate is the number of accounts per second that went into the store, those already there included.
+func (r *Report) Rate() float64 {
+	if r.Writing <= 0 {
+		return 0
+	}
+	return float64(r.Imported+r.Present) / r.Writing.Seconds()
+}
+
+func (r *Report) refuse(at ref, cause Cause, format string, args ...any) {
+	r.Refused++
+	if r.RefusedBy == nil {
+		r.RefusedBy = make(map[Cause]int)
+	}
+	r.RefusedBy[cause]++
+	if len(r.Refusals) == MaxRefusals {
+		return
+	}
+	key := at.key
+	if len(key) > maxShownKey {
+		key = key[:maxShownKey] + "…"
+	}
+	r.Refusals = append(r.Refusals, Refusal{Key: key, Line: at.line, Cause: cause, Detail: fmt.Sprintf(format, args...)})
+}

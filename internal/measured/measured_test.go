@@ -1,0 +1,152 @@
+package measured_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/measured"
+	"github.com/rushgate/rushgate/store/memory"
+	"github.com/rushgate/rushgate/store/storetest"
+)
+
+func TestConformance(t *testing.T) {
+	c := storetest.NewClock()
+	storetest.Run(t, storetest.Harness{
+		Open:    func(*testing.T) rushgate.Store { return measured.New(memory.New(memory.Options{Now: c.Now})) },
+		Advance: c.Advance,
+	})
+}
+
+// slowStore answers every call after a second, with an error if there is one to answer with.
+type slowStore struct{ err error }
+
+func (s slowStore) answer() error {
+	time.Sleep(time.Second)
+	return s.err
+}
+
+func (s slowStore) LoadAccounts(context.Context, []string) ([]rushgate.Account, error) {
+	return nil, s.answer()
+}
+
+func (s slowStore) Admit(context.Context, rushgate.Instance, []rushgate.Admission) ([]rushgate.Admitted, error) {
+	return nil, s.answer()
+}
+
+func (s slowStore) Save(context.Context, []rushgate.Save) ([]error, error) { return nil, s.answer() }
+
+func (s slowStore) Refresh(context.Context, rushgate.Instance, []rushgate.Lease) ([]error, error) {
+	return nil, s.answer()
+}
+
+func (s slowStore) ReserveIDs(context.Context, int) (rushgate.PlayerID, error) { return 0, s.answer() }
+
+func (s slowStore) Top(context.Context, rushgate.Board, int) ([]rushgate.Rank, error) {
+	return nil, s.answer()
+}
+
+func (s slowStore) Wanted(context.Context, rushgate.Instance) ([]rushgate.Lease, error) {
+	return nil, s.answer()
+}
+
+func (s slowStore) LoadCharacters(context.Context, []string) ([]rushgate.Character, error) {
+	return nil, s.answer()
+}
+
+func (s slowStore) SetPasswordHash(context.Context, string, string) error { return s.answer() }
+func (s slowStore) DeleteAccount(context.Context, string) error           { return s.answer() }
+func (s slowStore) BeginImport(context.Context, rushgate.PlayerID) error  { return s.answer() }
+func (s slowStore) Import(context.Context, []rushgate.Record) ([]error, error) {
+	return nil, s.answer()
+}
+func (s slowStore) Online(context.Context) (int, error) { return 0, s.answer() }
+func (s slowStore) Ping(context.Context) error          { return s.answer() }
+func (s slowStore) Close() error                        { return nil }
+
+// calls has one call of each method but Close, by the name under which it is measured.
+var calls = map[string]func(context.Context, rushgate.Store) error{
+	"load_accounts": func(ctx context.Context, s rushgate.Store) error { _, err := s.LoadAccounts(ctx, nil); return err },
+	"admit": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.Admit(ctx, rushgate.Instance{}, nil)
+		return err
+	},
+	"save": func(ctx context.Context, s rushgate.Store) error { _, err := s.Save(ctx, nil); return err },
+	"refresh": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.Refresh(ctx, rushgate.Instance{}, nil)
+		return err
+	},
+	"reserve_ids": func(ctx context.Context, s rushgate.Store) error { _, err := s.ReserveIDs(ctx, 1); return err },
+	"top": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.Top(ctx, rushgate.BoardXP, 1)
+		return err
+	},
+	"wanted": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.Wanted(ctx, rushgate.Instance{})
+		return err
+	},
+	"load_characters": func(ctx context.Context, s rushgate.Store) error { _, err := s.LoadCharacters(ctx, nil); return err },
+	"set_password_hash": func(ctx context.Context, s rushgate.Store) error {
+		return s.SetPasswordHash(ctx, "alice", "hash")
+	},
+	"delete_account": func(ctx context.Context, s rushgate.Store) error { return s.DeleteAccount(ctx, "alice") },
+	"begin_import":   func(ctx context.Context, s rushgate.Store) error { return s.BeginImport(ctx, 1) },
+	"import":         func(ctx context.Context, s rushgate.Store) error { _, err := s.Import(ctx, nil); return err },
+	"online":         func(ctx context.Context, s rushgate.Store) error { _, err := s.Online(ctx); return err },
+	"ping":           func(ctx context.Context, s rushgate.Store) error { return s.Ping(ctx) },
+}
+
+// Every method is measured under its own name, its error passed on and counted.
+func TestEveryCallIsMeasured(t *testing.T) {
+	bounds := []time.Duration{999 * time.Millisecond / 2, time.Second}
+	for name, call := range calls {
+		synctest.Test(t, func(t *testing.T) {
+			s := measured.New(slowStore{rushgate.ErrUnavailable})
+			if err := call(t.Context(), s); !errors.Is(err, rushgate.ErrUnavailable) {
+				t.Errorf("%s = %v", name, err)
+			}
+			all := s.Operations(bounds)
+			if len(all) != len(calls) {
+				t.Errorf("%d operations, want %d", len(all), len(calls))
+			}
+			for _, op := range all {
+				want := "{0 0s [0 0]} 0"
+				if op.Name == name {
+					want = "{1 1s [0 1]} 1"
+				}
+				if got := fmt.Sprint(op.Calls, op.Errors); got != want {
+					t.Errorf("after one %s, %s has %s, want %s", name, op.Name, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatCountsAsAnError(t *testing.T) {
+	for err, want := range map[error]uint64{
+		nil:                     0,
+		rushgate.BadCredentials: 0,
+		fmt.Errorf("store: %w", rushgate.AlreadyLoggedIn): 0,
+		rushgate.ErrIDsInUse:                              0,
+		fmt.Errorf("%w", context.Canceled):                0,
+		context.DeadlineExceeded:                          1,
+		errors.New("disk full"):                           1,
+		fmt.Errorf("%w", rushgate.ErrUnavailable):         1,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := measured.New(slowStore{err})
+			if got := s.Ping(t.Context()); !errors.Is(got, err) {
+				t.Errorf("got %v, want %v", got, err)
+			}
+			for _, op := range s.Operations(nil) {
+				if op.Name == "ping" && (op.Errors != want || op.Calls.Count != 1) {
+					t.Errorf("%v is counted as %d errors of %d calls, want %d", err, op.Errors, op.Calls.Count, want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,204 @@
+package page
+
+import (
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rushgate/rushgate/internal/latency"
+	"github.com/rushgate/rushgate/internal/stress"
+)
+
+// tableRow returns the cells of the first row of that name in the table under a heading.
+func tableRow(t *testing.T, root *element, heading, name string) []string {
+	t.Helper()
+	for _, tag := range []string{"div", "section", "figure"} {
+		for _, box := range root.named(tag) {
+			headings := box.named("h3")
+			if len(headings) != 1 || headings[0].Text != heading {
+				continue
+			}
+			for _, tr := range box.named("tr") {
+				if tr.Children[0].words() == name {
+					var cells []string
+					for _, c := range tr.Children[1:] {
+						cells = append(cells, c.words())
+					}
+					return cells
+				}
+			}
+		}
+	}
+	t.Errorf("no row %q under %q", name, heading)
+	return nil
+}
+
+func known() *stress.Report {
+	first := latency.Summary{Count: 98, Min: 0.25, Mean: 20.5, P50: 12.34, P90: 80, P99: 432.1, P999: 1234, Max: 61_000}
+	late := latency.Summary{Count: 7, P99: 0.0712, Max: 3.5}
+	skipped := int64(0)
+	return &stress.Report{
+		Scenario: stress.Burst, Mode: stress.Login, Target: "https://t.example", Clients: 12_345, OK: 12_000, Busy: 200, RateLimited: 40,
+		Expired: 30, Failed: map[string]int{"bad-credentials": 55}, TimedOut: 15, Dropped: 5, Tries: 15_000, TriesPerSuccess: 1.25,
+		WallSeconds: 12.34, LoginsPerSecond: 972.4, FirstAnswer: first, Success: latency.Summary{Count: 1, P50: 1500, P99: 1500},
+		Answers: stress.Answers{In: 12_000, Busy: 2900, TimedOut: 15},
+		Probe:   stress.ProbeReport{Answered: 200, Failed: 2, Skipped: 1, Latency: latency.Summary{Count: 200, P50: 1, P99: 9.876}},
+		Phases: []stress.Phase{{Name: "peak", From: 10, To: 20.5, Started: 77, PerSecond: 7.654, FirstAnswer: first, Lateness: &late,
+			Skipped: &skipped}},
+		Server: &stress.ServerReport{Lateness: late, RSSAtEnd: 3 << 20, RSSBefore: 1 << 30, CPUSeconds: 61, Cores: 2},
+		Timeline: stress.Timeline{IntervalSeconds: 2, Points: []stress.Point{
+			{At: 0, Answers: stress.Answers{In: 10, Busy: 20}, Inside: 10, Pending: 4, FirstAnswer: first,
+				Probe: latency.Summary{Count: 1, P50: 1, P99: 2}, StartDelay: latency.Summary{Count: 1, P50: 3, P99: 4},
+				Server: &stress.ServerPoint{Depth: 7, Capacity: 200, Wait: latency.Summary{Count: 1, P50: 5, P99: 6}, Lateness: late,
+					Cores: 1.25}},
+			{At: 2, Answers: stress.Answers{In: 20}, Inside: 30},
+		}},
+		Verdicts: []stress.Verdict{{Limit: "p99 at most 1 s", Got: 432.1, OK: true}, {Limit: "busy at most 1", Got: 200}},
+		Notes:    []string{"a note"},
+	}
+}
+
+func TestFiguresAreTheReports(t *testing.T) {
+	root := parseRun(t, known())
+	for _, c := range []struct {
+		heading, row string
+		want         []string
+	}{
+		{"Latencies", "first answer", []string{"98", "250 µs", "20.5 ms", "12.3 ms", "80.0 ms", "432 ms", "1.23 s", "61.0 s"}},
+		{"Latencies", "busy answer", []string{"0", "–", "–", "–", "–", "–", "–", "–"}},
+		{"Outcomes", "in", []string{"12,000", "97.2 % of 12,345"}},
+		{"Outcomes", "refused: bad-credentials", []string{"55", "0.45 % of 12,345"}},
+		{"Outcomes", "timed out", []string{"15", "0.12 % of 12,345"}},
+		{"Phases", "peak", []string{"10.0 s", "20.5 s", "77", "0", "7.65", "0", "0", "0", "432 ms", "–", "–", "71 µs"}},
+		{"Server", "memory", []string{"3.00 MiB at the end, 1.00 GiB before"}},
+		{"Server", "CPU time", []string{"61.0 s on 2 cores"}},
+		{"Answers by kind", "0 s", []string{"10", "20"}},
+		{"Answers by kind", "2 s", []string{"20", "0"}},
+		{"Players", "2 s", []string{"30", "0"}},
+		{"Login queue", "0 s", []string{"7"}},
+		{"Login queue", "2 s", []string{"–"}},
+		{"Lateness of the world's ticks", "0 s", []string{"71 µs", "3.50 ms"}},
+		{"Wait in the login queue", "0 s", []string{"6.00 ms"}},
+		{"Probe of the server's health", "0 s", []string{"2.00 ms"}},
+		{"How late the generator started players", "0 s", []string{"4.00 ms"}},
+		{"Time to the first answer and to success", "0 s", []string{"12.3 ms", "80.0 ms", "432 ms", "–", "–", "–"}},
+		{"Processors", "0 s", []string{"1.25", "0.00"}},
+	} {
+		if got := tableRow(t, root, c.heading, c.row); !slices.Equal(got, c.want) {
+			t.Errorf("%s, %s: %q, want %q", c.heading, c.row, got, c.want)
+		}
+	}
+	for _, want := range []string{
+		"Burst, 12,345 players",
+		"12,000 of 12,345 players got in; 200 were told busy to the end, 40 were rate-limited, 30 expired in the queue, " +
+			"55 were refused, 15 timed out and 5 were lost to broken connections. 1 of 2 limits was not kept.",
+		"✓ kept p99 at most 1 s 432.1", "✗ not kept busy at most 1 200",
+		"In 12,000 97.2 % of 12,345", "Told busy 200 2,900 answers", "Rate-limited 40", "Expired 30", "Failed 55",
+		"Timed out 15 15 tries",
+		"Dropped 5", "Attempts per success 1.25 15,000 attempts", "Logins per second 972 in 12.3 s",
+		"First answer p99 432 ms p50 12.3 ms",
+		"Success p99 1.50 s", "Probe p99 9.88 ms 3 unanswered", "Tick lateness p99 71 µs max 3.50 ms", "Notes a note",
+	} {
+		if !strings.Contains(root.words(), want) {
+			t.Errorf("%q is not on the page", want)
+		}
+	}
+}
+
+func TestBottleneckIsProminent(t *testing.T) {
+	r := known()
+	if strings.Contains(parseRun(t, r).words(), "may be the generator") {
+		t.Error("a warning without a cause")
+	}
+	r.Generator.Bottleneck = "it was slow"
+	words := parseRun(t, r).words()
+	if i := strings.Index(words, "The figures may be the generator’s it was slow"); i < 0 || i > strings.Index(words, "Limits") {
+		t.Errorf("the warning is at %d", i)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	for _, c := range []struct {
+		r            stress.Report
+		want, rating string
+	}{
+		{stress.Report{}, "The report counts no players.", poor},
+		{stress.Report{Clients: 1, OK: 1, WallSeconds: 0.5}, "The one player got in, after 500 ms.", good},
+		{stress.Report{Clients: 5000, OK: 5000, WallSeconds: 12.3}, "All 5,000 players got in; the last one after 12.3 s.", good},
+		{stress.Report{Clients: 10, OK: 9, Busy: 1}, "9 of 10 players got in; 1 was told busy to the end.", fair},
+		{stress.Report{Clients: 10, OK: 8, TimedOut: 2}, "8 of 10 players got in; 2 timed out.", poor},
+		{stress.Report{Clients: 2, Dropped: 2}, "None of the 2 players got in; 2 were lost to broken connections.", poor},
+		{stress.Report{Clients: 9, OK: 3, Interrupted: true}, "The run was interrupted; by then 3 of 9 players had got in.", poor},
+		{stress.Report{Clients: 9, OK: 7, Rejected: 2, WallSeconds: 3}, "All 7 players got in; the last one after 3.00 s.", good},
+		{stress.Report{Clients: 9, OK: 8, WronglyIn: 1, WallSeconds: 3},
+			"All 8 players got in; the last one after 3.00 s. 1 got in who should not have.", poor},
+		{stress.Report{Clients: 9, OK: 9, WallSeconds: 3, Storm: &stress.StormReport{Dropped: 9, Back: 9, LastBack: 4.2}},
+			"All 9 players got in; the last one after 3.00 s. All 9 who were dropped were back 4.20 s later.", good},
+		{stress.Report{Clients: 9, OK: 9, WallSeconds: 3, Storm: &stress.StormReport{Dropped: 9, Back: 5, LastBack: 4.2}},
+			"All 9 players got in; the last one after 3.00 s. 5 of the 9 who were dropped came back, the last 4.20 s later.", poor},
+	} {
+		got, rating := verdict(&c.r)
+		if got = strings.ReplaceAll(got, "\u00a0", " "); got != c.want || rating != c.rating {
+			t.Errorf("%+v: %s, %q", c.r, rating, got)
+		}
+	}
+}
+
+func TestComparisonPage(t *testing.T) {
+	a, b := known(), known()
+	b.OK, b.Busy, b.Server = 12_200, 0, nil
+	b.FirstAnswer.P99 = 200
+	root := parse(t, func(w io.Writer) error { return WriteComparison(w, a, b, "old.json", "new.json") })
+	words := root.words()
+	for _, want := range []string{
+		"old.json and new.json", "a: old.json", "b: new.json",
+		"in 12,000 12,200 1.02 same", "busy to the end 200 0 0.00 better", "first answer p99 432 ms 200 ms 0.46 better",
+		"memory at the end 3.00 MiB - -",
+	} {
+		if !strings.Contains(words, want) {
+			t.Errorf("%q is not on the page", want)
+		}
+	}
+	if strings.Contains(words, "Compare with care") {
+		t.Error("a warning without a cause")
+	}
+	if got := tableRow(t, root, "Let in", "0 s"); !slices.Equal(got, []string{"5.00/s", "5.00/s"}) {
+		t.Errorf("let in: %q", got)
+	}
+	b.Clients = 1
+	root = parse(t, func(w io.Writer) error { return WriteComparison(w, a, b, "old.json", "new.json") })
+	if !strings.Contains(root.words(), "Compare with care not the same number of clients: 12,345 and 1") {
+		t.Error("no warning")
+	}
+}
+
+// A longer run goes on where the shorter one has ended, on the same axis.
+func TestOverlayOfDifferentLengths(t *testing.T) {
+	a, b := known(), known()
+	b.Timeline.IntervalSeconds = 4
+	b.Timeline.Points[1].At = 4
+	o := newOverlay(a, b)
+	if o.a.axis.hi != 8 || o.b.axis.hi != 8 {
+		t.Errorf("axes to %v and %v", o.a.axis.hi, o.b.axis.hi)
+	}
+	ch := o.draw("x", "", "", stress.UnitCount, func(c clock) []float64 {
+		return c.values(func(p *stress.Point) float64 { return float64(p.Inside) })
+	})
+	want := []row{{"0 s", "0", []string{"30", "10"}}, {"4 s", "4", []string{"–", "30"}}}
+	if !slices.EqualFunc(ch.Table.Rows, want, sameRow) {
+		t.Errorf("rows %v", ch.Table.Rows)
+	}
+	if a, b := ch.Shapes[0].Path, ch.Shapes[1].Path; !strings.HasPrefix(a, "M125 ") || !strings.Contains(a, "L375 ") ||
+		!strings.HasPrefix(b, "M250 ") || !strings.Contains(b, "L750 ") {
+		t.Errorf("paths %q and %q", a, b)
+	}
+	if v := highest([]float64{math.NaN(), 2, 5, math.NaN(), 3}); v != 5 {
+		t.Errorf("highest %v", v)
+	}
+}
+
+func sameRow(a, b row) bool {
+	return a.Name == b.Name && a.At == b.At && slices.Equal(a.Cells, b.Cells)
+}

@@ -1,0 +1,224 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rushgate/rushgate/internal/latency"
+	"github.com/rushgate/rushgate/internal/stress"
+)
+
+// How a run went, which is also a class of the style sheet.
+const (
+	good = "good"
+	fair = "fair" // not all got in, but all were told
+	poor = "poor"
+)
+
+// ms writes a latency.
+func ms(v float64) string { return show(stress.UnitMillis, v) }
+
+func seconds(v float64) string { return show(stress.UnitSeconds, v) }
+
+// verdict says in a sentence or two how a run went.
+func verdict(r *stress.Report) (sentence, rating string) {
+	sentence, rating = admission(r)
+	if s := r.Storm; s != nil && s.Dropped > 0 {
+		sentence += " " + storm(s)
+		if s.Back < s.Dropped {
+			rating = poor
+		}
+	}
+	if r.WronglyIn > 0 {
+		rating = poor
+		sentence += fmt.Sprintf(" %s got in who should not have.", count(r.WronglyIn))
+	}
+	failed := 0
+	for _, v := range r.Verdicts {
+		if !v.OK {
+			failed++
+		}
+	}
+	if failed > 0 {
+		rating = poor
+		sentence += fmt.Sprintf(" %s of %s limits %s not kept.",
+			count(failed), count(len(r.Verdicts)), pick(failed == 1, "was", "were"))
+	}
+	return sentence, rating
+}
+
+// admission says how many players got in, of those who should.
+func admission(r *stress.Report) (sentence, rating string) {
+	players := r.Clients - r.Rejected - r.WronglyIn
+	noun := pick(players == 1, "player", "players")
+	switch {
+	case r.Clients <= 0:
+		return "The report counts no players.", poor
+	case players <= 0:
+		return "Nobody came who should have got in.", fair
+	case r.Interrupted:
+		return fmt.Sprintf("The run was interrupted; by then %s of %s %s had got in.", count(r.OK), count(players), noun), poor
+	case r.OK >= players && players == 1:
+		return fmt.Sprintf("The one player got in, after %s.", seconds(r.WallSeconds)), good
+	case r.OK >= players:
+		return fmt.Sprintf("All %s players got in; the last one after %s.", count(players), seconds(r.WallSeconds)), good
+	case r.OK <= 0:
+		return fmt.Sprintf("None of the %s %s got in", count(players), noun) + losses(r), poor
+	}
+	sentence = fmt.Sprintf("%s of %s players got in", count(r.OK), count(players)) + losses(r)
+	return sentence, pick(r.TimedOut+r.Dropped > 0, poor, fair)
+}
+
+// losses says what became of the players who did not get in, as the end of a sentence.
+func losses(r *stress.Report) string {
+	failed := 0
+	for _, n := range r.Failed {
+		failed += n
+	}
+	var parts []string
+	add := func(n int, before, after string) {
+		if n > 0 {
+			parts = append(parts, count(n)+before+after)
+		}
+	}
+	were := func(n int, what string) { add(n, pick(n == 1, " was ", " were "), what) }
+	were(r.Busy, "told busy to the end")
+	were(r.RateLimited, "rate-limited")
+	add(r.Expired, " expired", " in the queue")
+	were(failed, "refused")
+	add(r.TimedOut, " timed", " out")
+	were(r.Dropped, "lost to broken connections")
+	add(r.Unfinished, " never", " finished")
+	switch n := len(parts); n {
+	case 0:
+		return "."
+	case 1:
+		return "; " + parts[0] + "."
+	default:
+		return "; " + strings.Join(parts[:n-1], ", ") + " and " + parts[n-1] + "."
+	}
+}
+
+func storm(s *stress.StormReport) string {
+	if s.Back >= s.Dropped {
+		return fmt.Sprintf("All %s who were dropped were back %s later.", count(s.Dropped), seconds(s.LastBack))
+	}
+	return fmt.Sprintf("%s of the %s who were dropped came back, the last %s later.",
+		count(s.Back), count(s.Dropped), seconds(s.LastBack))
+}
+
+// answersGist says what the answers were.
+func answersGist(r *stress.Report) string {
+	a := r.Answers
+	total := 0
+	for _, k := range kinds {
+		total += k.of(a)
+	}
+	if total <= 0 {
+		return "What came of the players' tries."
+	}
+	var parts []string
+	for _, k := range kinds {
+		if n := k.of(a); n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", count(n), k.name))
+		}
+	}
+	return fmt.Sprintf("Of %s tries: %s.", count(total), strings.Join(parts, ", "))
+}
+
+func distributionGist(r *stress.Report) string {
+	if r.FirstAnswer.Count == 0 {
+		return "No answer came."
+	}
+	gist := fmt.Sprintf("Half of the players had an answer within %s", ms(r.FirstAnswer.P50))
+	if r.Success.Count > 0 {
+		gist += fmt.Sprintf(", half of those let in were in within %s", ms(r.Success.P50))
+	}
+	return gist + "."
+}
+
+// tile is a figure that stands out.
+type tile struct{ Name, Value, Detail, Class string }
+
+// outcomeTiles tell what became of the players.
+func outcomeTiles(r *stress.Report) []tile {
+	failed := 0
+	for _, n := range r.Failed {
+		failed += n
+	}
+	a := r.Answers
+	list := []tile{
+		{"In", count(r.OK), share(r.OK, r.Clients), "in"},
+		{"Told busy", count(r.Busy), answers(a.Busy, "answers"), "busy"},
+		{"Rate-limited", count(r.RateLimited), answers(a.RateLimited, "answers"), "limited"},
+		{"Expired", count(r.Expired), answers(a.Expired, "answers"), "expired"},
+		{"Failed", count(failed), answers(a.Refused, "refusals"), "refused"},
+		{"Timed out", count(r.TimedOut), answers(a.TimedOut, "tries"), "timeout"},
+		{"Dropped", count(r.Dropped), answers(a.Dropped, "tries"), "dropped"},
+	}
+	for i := range list {
+		if i > 0 && list[i].Value == "0" {
+			list[i].Class += " none"
+		}
+	}
+	return list
+}
+
+func answers(n int, what string) string { return count(n) + " " + what }
+
+func share(n, of int) string {
+	if of <= 0 {
+		return "of no players"
+	}
+	return show(stress.UnitShare, float64(n)/float64(of)) + " of " + count(of)
+}
+
+// speedTiles tell how fast it went.
+func speedTiles(r *stress.Report) []tile {
+	lateness := tile{"Tick lateness p99", "–", "no server metrics", "world"}
+	if s := r.Server; s != nil && s.Lateness.Count > 0 {
+		lateness = tile{"Tick lateness p99", ms(s.Lateness.P99), "max " + ms(s.Lateness.Max), "world"}
+	}
+	attempts := tile{"Attempts per success", "–", count(r.Tries) + " attempts", ""}
+	if r.TriesPerSuccess > 0 {
+		attempts.Value = show(stress.UnitRatio, r.TriesPerSuccess)
+	}
+	rate := strings.TrimSuffix(show(stress.UnitPerSecond, r.LoginsPerSecond), "/s")
+	unanswered := count(r.Probe.Failed + r.Probe.Skipped)
+	figure := func(name string, s latency.Summary, detail, class string) tile {
+		return tile{name, show(stress.UnitMillis, p99(s)), detail, class}
+	}
+	median := func(s latency.Summary) string { return "p50 " + show(stress.UnitMillis, p50(s)) }
+	return []tile{
+		attempts,
+		{"Logins per second", rate, "in " + seconds(r.WallSeconds), ""},
+		figure("First answer p99", r.FirstAnswer, median(r.FirstAnswer), "answer"),
+		figure("Success p99", r.Success, median(r.Success), "in"),
+		figure("Probe p99", r.Probe.Latency, unanswered+" unanswered", "probe"),
+		lateness,
+	}
+}
+
+// limits are the verdicts on limits as rows.
+func limits(r *stress.Report) (list []limit) {
+	for _, v := range r.Verdicts[:min(len(r.Verdicts), maxRows)] {
+		list = append(list, limit{clean(v.Limit, maxText), show4(v.Got), v.OK})
+	}
+	return list
+}
+
+type limit struct {
+	Text, Got string
+	OK        bool
+}
+
+// reasons returns the reasons for which players were refused, the most frequent first.
+func reasons(failed map[string]int) []string {
+	list := slices.SortedFunc(maps.Keys(failed), func(a, b string) int {
+		return cmp.Or(failed[b]-failed[a], strings.Compare(a, b))
+	})
+	return list[:min(len(list), maxRows)]
+}

@@ -1,0 +1,162 @@
+// The HTTP interface, see internal/api/openapi.yaml.
+
+/** What a node gives to a player who is let in. The token is a secret. */
+export interface Session {
+  token: string;
+  playerID: number;
+}
+
+export interface Me {
+  name: string;
+  zone: string;
+}
+
+export interface Rank {
+  rank: number;
+  player_id: number;
+  name: string;
+  score: number;
+}
+
+export type Board = "xp" | "level" | "deaths";
+
+/** A node's no. */
+export class Refusal extends Error {
+  constructor(
+    readonly reason: string,
+    /** Words of the server for people, perhaps empty. */
+    readonly words = "",
+    /** How long to wait before asking again, in ms; 0 if the server did not say. */
+    readonly retryAfter = 0,
+    /** With wrong-zone: host:port of the node to log in to; else empty. */
+    readonly address = "",
+  ) {
+    super(reason);
+  }
+}
+
+/** No whole answer came. The server may have acted on the request all the same. */
+export class NoAnswer extends Error {}
+/** The answer is not one of a Rushgate node. */
+export class BadAnswer extends Error {}
+
+/** One try of a registration or login. Every try of one attempt has the same attempt_id. */
+export interface Credentials {
+  username: string;
+  password: string;
+  attempt_id: string;
+  takeover?: true;
+}
+
+const TRY_TIMEOUT = 30_000; // the server answers within 29 s
+const MAX_RETRY_AFTER = 24 * 3600_000;
+const MAX_WORDS = 256;
+
+// Beside the page's folder, so that it does not matter below which path a proxy has put both.
+const base = (): URL => new URL("../v1/", document.baseURI);
+
+/** Returns the address of the realtime channel. */
+export function channelURL(): string {
+  const url = new URL("channel", base());
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}
+
+export async function enter(kind: "login" | "register", c: Credentials, signal: AbortSignal): Promise<Session> {
+  const body = await call(kind, { method: "POST", body: c, signal });
+  const { session_token: token, player_id: playerID } = body;
+  if (typeof token !== "string" || !token || typeof playerID !== "number") throw new BadAnswer("session");
+  return { token, playerID };
+}
+
+export async function logout(token: string): Promise<void> {
+  await call("logout", { method: "POST", token, timeout: 10_000 });
+}
+
+export async function me(token: string): Promise<Me> {
+  const { name, zone } = await call("me", { token, timeout: 5_000 });
+  return { name: String(name), zone: String(zone) };
+}
+
+export async function leaderboard(board: Board): Promise<Rank[]> {
+  const { entries } = await call(`leaderboards/${board}?limit=10`, { timeout: 5_000 });
+  if (!Array.isArray(entries)) throw new BadAnswer("leaderboard");
+  return entries as Rank[];
+}
+
+interface Call {
+  method?: string;
+  body?: object;
+  token?: string;
+  timeout?: number;
+  signal?: AbortSignal;
+}
+
+async function call(path: string, c: Call): Promise<Record<string, unknown>> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (c.body) headers["Content-Type"] = "application/json";
+  if (c.token) headers["Authorization"] = "Bearer " + c.token;
+  const timeout = AbortSignal.timeout(c.timeout ?? TRY_TIMEOUT);
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(new URL(path, base()), {
+      method: c.method ?? "GET",
+      body: c.body ? JSON.stringify(c.body) : null,
+      headers,
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "manual", // it would carry the password away
+      signal: c.signal ? AbortSignal.any([c.signal, timeout]) : timeout,
+    });
+    text = await response.text();
+  } catch {
+    c.signal?.throwIfAborted();
+    throw new NoAnswer();
+  }
+  const body = parseObject(text);
+  if (response.ok) {
+    if (!body && response.status !== 204) throw new BadAnswer("no JSON");
+    return body ?? {};
+  }
+  throw refusal(response.status, response.headers.get("Retry-After"), body);
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const v: unknown = JSON.parse(text);
+    return typeof v === "object" && v !== null ? (v as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Returns the error that an answer other than a success stands for. */
+export function refusal(status: number, retryAfter: string | null, body: Record<string, unknown> | null): Error {
+  const wait = pause(body?.["retry_after_ms"], retryAfter);
+  const reason = body?.["reason"];
+  if (status >= 400 && typeof reason === "string" && /^[a-z0-9-]{1,64}$/.test(reason)) {
+    const words = typeof body?.["message"] === "string" ? body["message"].slice(0, MAX_WORDS) : "";
+    const address = reason === "wrong-zone" && typeof body?.["address"] === "string" ? body["address"] : "";
+    return new Refusal(reason, words, wait, address);
+  }
+  switch (status) { // a proxy speaks
+    case 502:
+      return new NoAnswer();
+    case 503:
+      return new Refusal("server-busy", "", wait);
+    case 429:
+      return new Refusal("rate-limited", "", wait);
+    case 504:
+      return new Refusal("request-expired", "", wait);
+  }
+  return new BadAnswer(`HTTP status ${status}`);
+}
+
+/** Returns for how long to stay away, in ms; the body is more precise than the header's whole seconds. */
+function pause(ms: unknown, header: string | null): number {
+  if (typeof ms === "number" && ms > 0) return Math.min(ms, MAX_RETRY_AFTER);
+  const seconds = header === null ? NaN : Number(header);
+  const left = Number.isNaN(seconds) && header !== null ? Date.parse(header) - Date.now() : seconds * 1000;
+  return left > 0 ? Math.min(left, MAX_RETRY_AFTER) : 0;
+}

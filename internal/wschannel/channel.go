@@ -1,0 +1,129 @@
+// Package browser is the realtime channel for those who cannot send datagrams: a WebSocket (RFC 6455) that carries the
+// messages of package protocol, one in each binary message. Section 1.1 of docs/protocol.md describes it for clients.
+//
+// A snapshot is worth sending only until the next is there, so a connection holds one: whoever reads slowly gets fewer
+// of them, and always the newest.
+package wschannel
+
+import (
+	"errors"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/rushgate/rushgate/internal/realm"
+)
+
+// Subprotocol is the WebSocket subprotocol that a client has to offer.
+const Subprotocol = "rushgate.v1"
+
+const (
+	// MaxGreeting is the greatest length in bytes of a client's first message.
+	MaxGreeting = 4 << 10
+	// GreetingTimeout is how long a client may take for its first message.
+	GreetingTimeout = 5 * time.Second
+	// PingInterval is the time between two pings.
+	PingInterval = 5 * time.Second
+	// SilenceTimeout ends a connection of whose client nothing was heard for so long, pongs included.
+	SilenceTimeout = 10 * time.Second
+	// WriteTimeout ends a connection that does not take a message within it.
+	WriteTimeout = 10 * time.Second
+	// closeTimeout is what the courtesies at a connection's end may take.
+	closeTimeout = 2 * time.Second
+)
+
+// ErrStopped is returned for a connection that comes when the channel has stopped.
+var ErrStopped = errors.New("browser: channel stopped")
+
+// Channel has the connections of a node's browsers. Its methods are safe for concurrent use.
+type Channel struct {
+	realm *realm.Realm
+	stats counters
+	yield func() // lets other goroutines run
+
+	mu      sync.Mutex
+	stopped bool
+	conns   map[*conn]struct{}
+	running sync.WaitGroup // of conns
+}
+
+// New returns a channel to the sessions of r. Its owner has to stop it.
+func New(r *realm.Realm) *Channel {
+	return &Channel{realm: r, yield: runtime.Gosched, conns: make(map[*conn]struct{})}
+}
+
+// Serve answers the opening handshake of a WebSocket and returns; what follows goes on by itself. Who may open one, by
+// the Origin header, is for the caller to decide. attached is called once the connection has become that of a player.
+// The error is [ErrStopped], with nothing answered yet; every other failure has been answered.
+//
+// The connection that w is hijacked for must heed deadlines, and its Close must not block.
+func (c *Channel) Serve(w http.ResponseWriter, r *http.Request, attached func()) error {
+	if !offered(r.Header, Subprotocol) {
+		http.Error(w, "the WebSocket subprotocol "+Subprotocol+" has to be offered", http.StatusBadRequest)
+		return nil
+	}
+	conn := newConn(c, attached)
+	if !c.add(conn) {
+		return ErrStopped
+	}
+	// Not the library's check of the origin: it compares hosts only.
+	ws, err := websocket.Accept(&hijacker{ResponseWriter: w, wire: &conn.wire}, r, &websocket.AcceptOptions{
+		Subprotocols: []string{Subprotocol}, InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled,
+		OnPingReceived: conn.onPing, OnPongReceived: conn.onPong,
+	})
+	if err != nil {
+		c.remove(conn)
+		return nil
+	}
+	ws.SetReadLimit(-1) // the reader has its own
+	c.stats.opened.Add(1)
+	c.stats.open.Add(1)
+	conn.start(ws)
+	return nil
+}
+
+// offered reports whether a client offers a subprotocol (RFC 6455 section 4.1).
+func offered(h http.Header, subprotocol string) bool {
+	for _, line := range h.Values("Sec-WebSocket-Protocol") {
+		if slices.ContainsFunc(strings.Split(line, ","), func(s string) bool { return strings.TrimSpace(s) == subprotocol }) {
+			return true
+		}
+	}
+	return false
+}
+
+// add makes a connection one that Stop waits for.
+func (c *Channel) add(conn *conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped {
+		return false
+	}
+	c.conns[conn] = struct{}{}
+	c.running.Add(1)
+	return true
+}
+
+func (c *Channel) remove(conn *conn) {
+	c.mu.Lock()
+	delete(c.conns, conn)
+	c.mu.Unlock()
+	c.running.Done()
+}
+
+// Stop ends all connections, telling their clients that the node is going away, and returns when none of the channel's
+// goroutines is left: within seconds, however the clients behave. It is idempotent.
+func (c *Channel) Stop() {
+	c.mu.Lock()
+	c.stopped = true
+	for conn := range c.conns {
+		conn.end(stopping)
+	}
+	c.mu.Unlock()
+	c.running.Wait()
+}

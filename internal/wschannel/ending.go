@@ -1,0 +1,102 @@
+package wschannel
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/realm"
+)
+
+// The close codes that are Rushgate's own, in the range that RFC 6455 section 7.4.2 leaves to applications.
+const (
+	// CodeNoSession: the first message named no session that goes on. Log in again.
+	CodeNoSession websocket.StatusCode = 4401
+	// CodeGreetingTimeout: the first message did not come within [GreetingTimeout].
+	CodeGreetingTimeout websocket.StatusCode = 4408
+	// CodeReplaced: the session has a newer connection.
+	CodeReplaced websocket.StatusCode = 4409
+	// CodeSessionEnded: the session is over. Log in again.
+	CodeSessionEnded websocket.StatusCode = 4410
+	// CodeRateLimited: the session has connected too often; the reason says when to come back, "retry in N ms".
+	CodeRateLimited websocket.StatusCode = 4429
+)
+
+// ending is why a connection ends. It is an error so that it can be a context's cause.
+type ending struct {
+	cause  cause
+	code   websocket.StatusCode // 0 if the client cannot be told
+	reason string
+}
+
+func (e *ending) Error() string { return "browser: connection ended: " + e.reason }
+
+var (
+	stopping     = &ending{causeStopping, websocket.StatusGoingAway, "the node is going down"}
+	noSession    = &ending{causeNoSession, CodeNoSession, "no such session"}
+	late         = &ending{causeLate, CodeGreetingTimeout, "the first message came too late"}
+	replaced     = &ending{causeReplaced, CodeReplaced, "replaced by a newer connection"}
+	sessionEnded = &ending{causeSessionEnded, CodeSessionEnded, "the session has ended"}
+	badGreeting  = &ending{causeRefused, websocket.StatusPolicyViolation, `the first message must be text, {"session_token":"..."}`}
+	textMessage  = &ending{causeRefused, websocket.StatusPolicyViolation, "only binary messages after the first"}
+	tooLarge     = &ending{causeTooLarge, websocket.StatusMessageTooBig, "message too large"}
+	internal     = &ending{causeInternal, websocket.StatusInternalError, "something went wrong"}
+
+	left   = &ending{cause: causeLeft, reason: "closed by the client"}
+	silent = &ending{cause: causeSilent, reason: "nothing came from the client"}
+	slow   = &ending{cause: causeSlow, reason: "the client took too long to take a message"}
+	lost   = &ending{cause: causeLost, reason: "the network failed"}
+)
+
+// refused is the ending of a connection that the realm would not attach.
+func refused(err error) *ending {
+	refusal, ok := errors.AsType[*rushgate.Refusal](err)
+	switch {
+	case errors.Is(err, rushgate.BadCredentials):
+		return noSession
+	case ok && refusal.Reason == rushgate.RateLimited:
+		ms := int64(math.Ceil(float64(refusal.RetryAfter) / float64(time.Millisecond)))
+		return &ending{causeRateLimited, CodeRateLimited, fmt.Sprintf("retry in %d ms", ms)}
+	default:
+		return internal
+	}
+}
+
+// disconnected is the ending of a connection that the realm wants to end.
+func disconnected(why realm.Cause) *ending {
+	switch why {
+	case realm.Replaced:
+		return replaced
+	case realm.Stopping:
+		return stopping
+	default:
+		return sessionEnded
+	}
+}
+
+// unreadable is the ending of a connection from which reading has failed; timeout is what a deadline means.
+func unreadable(err error, timeout *ending) *ending {
+	switch {
+	case websocket.CloseStatus(err) != -1:
+		return left
+	case errors.Is(err, errTooLong):
+		return tooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return timeout
+	default:
+		return lost
+	}
+}
+
+// unwritable is the ending of a connection to which writing has failed.
+func unwritable(err error) *ending {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return slow
+	}
+	return lost
+}
