@@ -1,15 +1,36 @@
 // Package rushgate holds the nouns that every part of Rushgate shares: accounts and characters, the [Store] that keeps
 // them, the [World] they live in, and the [Reason] a player is given when a door stays shut.
 //
-// A request's way through the other packages:
+// Rushgate is the front door and world server of an online game. To make a game of your own, implement [World] and hand
+// it to package server; docs/embedding.md walks through a whole one. These packages are for others to import:
+//
+//   - server assembles a node and runs it; cmd/rushgate is its command line;
+//   - client lets a game log in and play;
+//   - world is the reference game, for those who have none yet;
+//   - store/sqlite, store/redis and store/memory keep players, and store/storetest is the suite for a [Store] of your
+//     own;
+//   - netcode, protocol and password are of use without the rest: encrypted UDP, snapshots as deltas, hashes in
+//     batches.
+//
+// # A login
+//
+// A request's way through the packages under internal/, which are of interest to those who change them:
 //
 //   - api takes it over HTTPS, checks its form and puts it into the bounded queue of package auth;
 //   - auth's workers take requests in batches, load accounts from a [Store], derive keys (package password), and commit
 //     the batch to the [Store];
-//   - realm's tick takes who was admitted into the [World], in memory only, and completes the waiting request;
+//   - realm's tick takes the player who was admitted into the [World], in memory only, and completes the waiting
+//     request;
 //   - realm's saver writes characters back to the [Store] from copies.
 //
-// Package server wires a whole node together; cmd/rushgate is its command line.
+// docs/architecture.md follows it through the files.
+//
+// # Stability
+//
+// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
+// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
+// a patch version never. What lies under internal/ is not for others to import and changes at any time. Records in a
+// store, and what goes over the wire, stay readable.
 package rushgate
 
 import "time"

@@ -19,9 +19,9 @@
 //
 // # Realtime
 //
-// [Session.Connect] opens the connection over which the game is played: [Realtime.SendIntent] says what the player wants,
-// [Realtime.Views] and [Realtime.Latest] show the world, [Interpolate] moves things smoothly between two views. A
-// connection that is lost is made again without the game's doing, for as long as the session lasts; [Realtime.Events]
+// [Session.Connect] opens the connection over which the game is played: [Realtime.SendIntent] says what the player
+// wants, [Realtime.Views] and [Realtime.Latest] show the world, [Interpolate] moves things smoothly between two views.
+// A connection that is lost is made again without the game's doing, for as long as the session lasts; [Realtime.Events]
 // tells of it. Where a network lets no UDP through, [RealtimeOptions].WebSocket takes the road of browsers.
 //
 // # Errors
@@ -35,6 +35,12 @@
 //
 // All tries of one Register or Login carry the same attempt id, by which the server recognises a try whose answer was
 // lost and returns the session it had already opened, rather than "username-taken" or "already-logged-in".
+//
+// # Stability
+//
+// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
+// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
+// a patch version never. A client of today can talk to any later server under /v1, whose answers only grow.
 package client
 
 import (

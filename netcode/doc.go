@@ -7,8 +7,8 @@
 //
 // # Tokens
 //
-// Whoever logs players in, typically a web service, and the game servers share a private [Key]. The login answers with
-// a connect token, which allows one player to connect to one of the servers it names, for a short time:
+// The service that logs players in, typically on the web, and the game servers share a private [Key]. The login answers
+// with a connect token, which allows one player to connect to one of the servers it names, for a short time:
 //
 //	token, err := netcode.NewConnectToken(netcode.TokenSpec{
 //		ProtocolID: 0x47414d4501,
@@ -25,17 +25,17 @@
 // # Nonces
 //
 // The packet keys of a connection are those of its token, and every server numbers what it seals under them from the
-// same two numbers on, which the standard fixes. A [Server] therefore lets a token lead to one connection only. It cannot
-// know of connections elsewhere: a token that names several servers and is presented to more than one of them, or that
-// is presented again after a restart of its server, has its numbers used twice under one key. An eavesdropper who has
-// recorded both then learns the difference of the packets of equal number, and enough to forge packets; what the client
-// sent to one may be replayed to the other. Name one server in each token, with all its addresses, and let tokens live
-// for seconds rather than minutes. A new private key at every start of a server rules out the second case.
+// same two numbers on, which the standard fixes. A [Server] therefore lets a token lead to one connection only. It
+// cannot know of connections elsewhere: a token that names several servers and is presented to more than one of them,
+// or that is presented again after a restart of its server, has its numbers used twice under one key. An eavesdropper
+// who has recorded both then learns the difference of the packets of equal number, and enough to forge packets; what
+// the client sent to one may be replayed to the other. Name one server in each token, with all its addresses, and let
+// tokens live for seconds rather than minutes. A new private key at every start of a server rules out the second case.
 //
 // # Server
 //
 // A [Server] reads from a [Conn], as a rule a [UDPConn], and calls a [Handler] from one goroutine, so the handler's
-// state needs no lock as long as nobody else uses it. Each connected client is a [Peer]:
+// state needs no lock as long as no other goroutine uses it. Each connected client is a [Peer]:
 //
 //	conn, err := netcode.ListenUDP(":40000", netcode.UDPOptions{})
 //	…
@@ -68,8 +68,8 @@
 //
 // # Client
 //
-// [Dial] tries the server addresses of a token in turn. A [Client] has no goroutine of its own: [Client.Read] also keeps the
-// connection alive, so it is to be called all the time.
+// [Dial] tries the server addresses of a token in turn. A [Client] has no goroutine of its own: [Client.Read] also
+// keeps the connection alive, so it is to be called all the time.
 //
 //	client, err := netcode.Dial(ctx, token, netcode.ClientOptions{})
 //	…
@@ -87,4 +87,10 @@
 //
 // Servers compare the expiry of a token with their own clock and need one that agrees with the issuer's within a
 // second or so. Clients use only the difference between creation and expiry, since clocks of players are often wrong.
+//
+// # Stability
+//
+// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
+// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
+// a patch version never. The bytes are those of the standard's version 1.02 and do not change.
 package netcode

@@ -5,10 +5,16 @@
 //	salt$iterations$key          16 and 32 bytes in lower-case hexadecimal
 //	salt$iterations$key$pepper   the same of a password keyed with a server-side pepper
 //
-// Verified are these and, for accounts that come from elsewhere, salt$key (100,000 iterations are understood), PHC strings
-// of argon2id (RFC 9106) and bcrypt strings. Whatever is not written as a new hash would be, at the current cost and
-// with the current pepper, needs rehashing: see [Job].Rehash.
+// Verified are these and, for accounts that come from elsewhere, salt$key (100,000 iterations are understood), PHC
+// strings of argon2id (RFC 9106) and bcrypt strings. Whatever is not written as a new hash would be, at the current
+// cost and with the current pepper, needs rehashing: see [Job].Rehash.
 //
 // A [Hasher] works through batches of [Job]: that is how a login server gets them, and how the machine computes them
 // fastest.
+//
+// # Stability
+//
+// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
+// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
+// a patch version never. A hash that a version has written is verified by every later one.
 package password

@@ -8,6 +8,13 @@
 //
 // docs/protocol.md describes the bytes for those who write a client in another language, and testdata holds messages
 // to test it against.
+//
+// # Stability
+//
+// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
+// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
+// a patch version never. The bytes do not change as long as [Version] does not; the messages in testdata hold every
+// later version to it.
 package protocol
 
 import (

@@ -51,8 +51,8 @@ func (r *room) View(dst []rushgate.Entity) []rushgate.Entity {
 	return dst
 }
 
-// A node with a game of its own, on ports of the system's choice, and a player who comes and goes. A node that keeps its
-// players leaves out Backend and the addresses: then they are in [server.Config].DataDir, and the ports are fixed.
+// A node with a game of its own, on ports of the system's choice, and a player who comes and goes. A node that keeps
+// its players leaves out Backend and the addresses: then they are in [server.Config].DataDir, and the ports are fixed.
 func Example() {
 	ctx := context.Background()
 	node, err := server.Start(ctx, server.Config{

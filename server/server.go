@@ -1,4 +1,3 @@
-// Package server assembles a node from its parts, runs it and takes it down in order.
 package server
 
 import (

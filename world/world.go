@@ -15,6 +15,13 @@
 // First every player respawns, regenerates, moves and strikes, then every monster respawns, looks for a target,
 // pursues and strikes, each in an order that depends on nothing but the calls so far. Positions are in units, speeds
 // in units per second, distances are measured from centre to centre.
+//
+// # Stability
+//
+// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
+// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
+// a patch version never. [Data] that a version has written is read by every later one. The numbers of default.json are
+// the balance of a game, and change whenever it plays better for it.
 package world
 
 import (

@@ -9,7 +9,7 @@ import (
 	"github.com/rushgate/rushgate/store/memory"
 )
 
-// A store whose clock the caller moves: a session that nobody refreshes is over after [rushgate.LeaseTTL].
+// A store whose clock the caller moves: a session that no node refreshes is over after [rushgate.LeaseTTL].
 func Example() {
 	ctx := context.Background()
 	now := time.Date(2026, time.May, 1, 0, 0, 0, 0, time.UTC)

@@ -1,5 +1,11 @@
 // Package memory is a [rushgate.Store] that keeps everything in the process's memory and loses it with the process. It
 // serves tests, and nodes whose players need not be remembered (MMORPG_DB_BACKEND=memory).
+//
+// # Stability
+//
+// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
+// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
+// a patch version never. It keeps nothing that a later version would have to read.
 package memory
 
 import (

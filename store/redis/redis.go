@@ -7,10 +7,16 @@
 // nodes need not agree on it. docs/storage.md lists every key.
 //
 // A player who logs in waits for two round trips, LoadAccounts and Admit, each shared by a whole batch. Every call of a
-// login, a save or a refresh about up to a thousand players ends within two seconds; while the server does not answer, calls fail at once with
-// [rushgate.ErrUnavailable].
+// login, a save or a refresh about up to a thousand players ends within two seconds; while the server does not answer,
+// calls fail at once with [rushgate.ErrUnavailable].
 //
 // What the server has acknowledged outlives the server only if it is set up for that, see [Store.Durability].
+//
+// # Stability
+//
+// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
+// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
+// a patch version never. Records that a version has written are read by every later one.
 package redis
 
 import (

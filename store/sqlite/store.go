@@ -5,6 +5,13 @@
 // Reads go to a small pool of connections that cannot write, and never wait for a write.
 //
 // A file belongs to one process at a time, see [ErrLocked].
+//
+// # Stability
+//
+// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
+// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
+// a patch version never. A file that a version has written is read by every later one, which brings it up to date when
+// it opens it; an older one refuses it then with a [*SchemaError].
 package sqlite
 
 import (

@@ -2,12 +2,19 @@
 // own test calls [Run]:
 //
 //	func TestConformance(t *testing.T) {
-//		clock := newClock()
+//		clock := storetest.NewClock()
 //		storetest.Run(t, storetest.Harness{
 //			Open:    func(t *testing.T) rushgate.Store { return mystore.New(mystore.Options{Now: clock.Now}) },
 //			Advance: clock.Advance,
 //		})
 //	}
+//
+// # Stability
+//
+// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
+// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
+// a patch version never. A new case may come in any version: it holds a store to what the contract of [rushgate.Store]
+// says, and a store that breaks it was broken before.
 package storetest
 
 import (
