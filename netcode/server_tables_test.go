@@ -23,7 +23,7 @@ func TestTokenHistoryModel(t *testing.T) {
 			expire uint64
 			spent  bool
 		}
-		const limit = maxTokensPerClient + 2
+		const limit = MaxTokensPerClient + 2
 		h, now, forgotten := newTokenHistory(limit), uint64(1000), uint64(0)
 		var model []entry
 		spent := map[tokenID]bool{}
@@ -59,7 +59,7 @@ func TestTokenHistoryModel(t *testing.T) {
 			case known:
 			case expire <= forgotten:
 				wantOK, wantWhy = false, causeExpired
-			case ofClient >= maxTokensPerClient:
+			case ofClient >= MaxTokensPerClient:
 				wantOK, wantWhy = false, causeTooManyTokens
 			case len(model) >= limit:
 				wantOK, wantWhy = false, causeHistoryFull

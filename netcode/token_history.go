@@ -9,11 +9,13 @@ import (
 const (
 	minTokenHistory     = 16384
 	tokenHistoryPerSlot = 8
-
-	// maxTokensPerClient is how many of them may be of one client id. A client needs one for each attempt to connect.
-	// Without this bound one player who collects tokens could fill the history and keep everybody else out.
-	maxTokensPerClient = 8
 )
+
+// MaxTokensPerClient is how many connect tokens of one client id a [Server] remembers at a time: those that were
+// presented to it and have not expired. It ignores further ones. A client needs a token for each attempt to connect, so
+// an issuer should hand out fewer within the lifetime of one. Without this bound one player who collects tokens could
+// fill the history and keep all others out.
+const MaxTokensPerClient = 8
 
 // tokenID tells connect tokens apart: the authentication tag of the private part.
 type tokenID [tagSize]byte
@@ -60,7 +62,7 @@ func (h *tokenHistory) use(id tokenID, clientID uint64, from netip.AddrPort, exp
 		return u, causeReusedToken, u.addr == from && !u.spent
 	case expire <= h.forgotten:
 		return nil, causeExpired, false
-	case h.perClient[clientID] >= maxTokensPerClient:
+	case h.perClient[clientID] >= MaxTokensPerClient:
 		return nil, causeTooManyTokens, false
 	case len(h.byID) >= h.limit:
 		return nil, causeHistoryFull, false

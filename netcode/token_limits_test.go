@@ -32,8 +32,8 @@ func TestOneClientCannotFillTheTokenHistory(t *testing.T) {
 		f := serve(t, memnet.Options{}, 4, nil)
 		defer f.server.Stop()
 		f.present(666, minTokenHistory)
-		if got := f.server.Stats(); got.Handshakes != maxTokensPerClient ||
-			got.Ignored.TooManyTokens != minTokenHistory-maxTokensPerClient {
+		if got := f.server.Stats(); got.Handshakes != MaxTokensPerClient ||
+			got.Ignored.TooManyTokens != minTokenHistory-MaxTokensPerClient {
 			t.Errorf("%d handshakes, ignored %+v", got.Handshakes, got.Ignored)
 		}
 		if !f.dial(clientAddr(1), f.token(spec(1))).connect(time.Second) {

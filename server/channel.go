@@ -22,7 +22,7 @@ import (
 const (
 	// ConnectWindow is how long a connect token lasts: within it a player has to connect, or to ask for another one. It
 	// is short because a token works once, so that one that was stolen is only of use before its owner's.
-	ConnectWindow = 30 * time.Second
+	ConnectWindow = realm.ConnectWindow
 	// ConnectionTimeout is how long the silence of one end of a realtime connection lasts before the other takes it for
 	// gone. It goes into the connect token, so that both ends agree on it.
 	ConnectionTimeout = 10 * time.Second

@@ -170,7 +170,7 @@ func (d *desk) lookup(ctx context.Context, name string) (admin.Player, error) {
 	}
 	out := admin.Player{
 		ID: a.ID, Name: a.Username, CreatedAt: a.CreatedAt, Version: a.Version, HashScheme: scheme, HashCost: cost,
-		Connection: transports[realm.NotConnected],
+		Connection: realm.NotConnected,
 	}
 	character, err := d.locate(ctx, &out)
 	out.Level, out.XP, out.Deaths = character.Level, character.XP, character.Deaths
@@ -182,7 +182,7 @@ func (d *desk) lookup(ctx context.Context, name string) (admin.Player, error) {
 func (d *desk) locate(ctx context.Context, p *admin.Player) (rushgate.Character, error) {
 	switch here, err := d.realm.Find(ctx, p.ID); {
 	case err == nil:
-		p.Inside, p.Connection = admin.Here, transports[here.Transport]
+		p.Inside, p.Connection = admin.Here, here.Transport
 		return here.Character, nil
 	case !errors.Is(err, rushgate.BadCredentials):
 		return rushgate.Character{}, err
@@ -206,10 +206,6 @@ func (d *desk) locate(ctx context.Context, p *admin.Player) (rushgate.Character,
 		p.Inside = admin.NotHere
 	}
 	return characters[0], nil
-}
-
-var transports = map[realm.Transport]string{
-	realm.NotConnected: "none", realm.OverChannel: "udp", realm.Attached: "websocket",
 }
 
 // endSession ends the session of a player, wherever it is.

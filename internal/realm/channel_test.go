@@ -37,7 +37,8 @@ func newArena(t *testing.T, network memnet.Options, change func(*Config)) *arena
 		t.Fatal(err)
 	}
 	channel, err := netcode.NewServer(netcode.ServerConfig{
-		Conn: conn, ProtocolID: protocol.ID, Keys: []netcode.Key{a.key}, Addresses: []netip.AddrPort{nodeAddr}, MaxClients: 64,
+		Conn: conn, ProtocolID: protocol.ID, Keys: []netcode.Key{a.key}, Addresses: []netip.AddrPort{nodeAddr},
+		MaxClients: 64,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -79,8 +80,9 @@ func (a *arena) dial(t *testing.T, s rushgate.Session) (*playing, error) {
 	a.clients++
 	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 2}), uint16(1000+a.clients))
 	token, err := netcode.NewConnectToken(netcode.TokenSpec{
-		ProtocolID: protocol.ID, ClientID: uint64(s.Player), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(30 * time.Second),
-		Timeout: 10 * time.Second, Addresses: []netip.AddrPort{nodeAddr}, UserData: TokenUserData(s),
+		ProtocolID: protocol.ID, ClientID: uint64(s.Player), CreatedAt: time.Now(),
+		ExpiresAt: time.Now().Add(30 * time.Second),
+		Timeout:   10 * time.Second, Addresses: []netip.AddrPort{nodeAddr}, UserData: TokenUserData(s),
 	}, &a.key, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -307,7 +309,8 @@ func TestRenewMakesRoomForANewConnection(t *testing.T) {
 			}
 		}
 		_, err = a.Renew(s.Token)
-		if refusal, ok := errors.AsType[*rushgate.Refusal](err); !ok || refusal.Reason != rushgate.RateLimited || refusal.RetryAfter <= 0 {
+		if refusal, ok := errors.AsType[*rushgate.Refusal](err); !ok || refusal.Reason != rushgate.RateLimited ||
+			refusal.RetryAfter <= 0 {
 			t.Errorf("renewing for ever: %v", err)
 		} else {
 			time.Sleep(refusal.RetryAfter)

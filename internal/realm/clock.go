@@ -8,7 +8,7 @@ import "time"
 // A timer of the runtime is exact while the process is busy: the scheduler looks at its timers whenever a goroutine
 // yields. In an idle process it is up to a millisecond late, since threads then sleep in the network poller, which
 // counts in milliseconds. A timer of the system that the poller watches as if it were a socket is exact then, but late
-// in a busy process, where nobody looks at the network while there is work.
+// in a busy process, where no thread looks at the network while there is work.
 type clock struct {
 	timer *time.Timer
 	pulse *pulse // nil where there is none

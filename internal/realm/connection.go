@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/netcode"
 	"github.com/rushgate/rushgate/protocol"
 )
 
@@ -15,10 +14,26 @@ type Connection interface {
 	Disconnect(why Cause)
 	// LastReceived returns when the player's end last showed a sign of life, or when the connection began.
 	LastReceived() time.Time
-	// Send takes a snapshot, whose bytes are the caller's again afterwards, or returns an error if it cannot be on its way.
-	// The batch collects the datagrams of the goroutine that calls; it is nil if the realm has no [Config.Channel], and of
-	// no use to a transport without datagrams.
-	Send(batch *netcode.Batch, snapshot []byte) error
+}
+
+// Transport is a way in which snapshots go to the players who are connected by it. Two of them are the same if they
+// compare equal. There are few, and each lasts as long as the realm.
+type Transport interface {
+	// Name is what operators know the transport by: one word in lower case.
+	Name() string
+	// NewSender returns what one goroutine sends snapshots with. Each goroutine that makes snapshots calls it once, so
+	// it is safe for concurrent use; the senders it returns need not be.
+	NewSender() Sender
+}
+
+// Sender sends the snapshots that one goroutine makes, to connections of one transport. Its methods do not wait for a
+// player to read.
+type Sender interface {
+	// Send takes a snapshot for a connection of the sender's transport, or returns an error if it cannot be on its way.
+	// The bytes are the caller's again afterwards.
+	Send(to Connection, snapshot []byte) error
+	// Flush sends what the sender has collected. What is lost by it is the transport's to count.
+	Flush()
 }
 
 // Cause is why the realm ends a connection.
@@ -34,32 +49,22 @@ const (
 	Stopping
 )
 
-// peerConnection is a connection over the channel.
-type peerConnection struct{ *netcode.Peer }
-
-// Disconnect ends the connection; netcode has no word for the cause.
-func (p peerConnection) Disconnect(Cause) { p.Peer.Disconnect() }
-
-func (p peerConnection) Send(batch *netcode.Batch, snapshot []byte) error {
-	return batch.Add(p.Peer, snapshot)
-}
-
 // Attachment is a connection that was attached to its session.
 type Attachment struct {
 	realm *Realm
 	link  *link
 }
 
-// Attach makes c the realtime connection of the session of a token, in place of the one it has, which ends for being
-// [Replaced], and of whatever a connect token of the session could still open. It counts as a renewal, see
-// [Realm.Renew], whose errors it has. Without an error the caller has to call [Attachment.Detach] in the end. From the
-// call on, also before it returns, the realm may use c.
-func (r *Realm) Attach(token string, c Connection) (*Attachment, error) {
+// Attach makes c, a connection over a transport, the realtime connection of the session of a token, in place of the one
+// it has, which ends for being [Replaced], and of whatever a connect token of the session could still open. It counts
+// as a renewal, see [Realm.Renew], whose errors it has. Without an error the caller has to call [Attachment.Detach] in
+// the end. From the call on, also before it returns, the realm may use c.
+func (r *Realm) Attach(token string, over Transport, c Connection) (*Attachment, error) {
 	s, err := r.authenticate(token)
 	if err != nil {
 		return nil, err
 	}
-	l := newLink(c, s, r.cfg.SnapshotRate)
+	l := newLink(over, c, s, r.cfg.SnapshotRate)
 	if err := r.renew(s, l); err != nil {
 		return nil, err
 	}
@@ -71,8 +76,8 @@ func (r *Realm) Attach(token string, c Connection) (*Attachment, error) {
 	return &Attachment{r, l}, nil
 }
 
-// Receive takes an intent from the player. While the inbox is full it waits. It may not be called by two goroutines at a
-// time, nor after [Attachment.Detach].
+// Receive takes an intent from the player. While the inbox is full it waits. It may not be called by two goroutines at
+// a time, nor after [Attachment.Detach].
 func (a *Attachment) Receive(payload []byte) { a.realm.receive(a.link, payload) }
 
 // Detach is to be called once, when the connection has ended, for whatever reason. It leaves the session without a
@@ -81,17 +86,6 @@ func (a *Attachment) Receive(payload []byte) { a.realm.receive(a.link, payload) 
 func (a *Attachment) Detach() {
 	a.realm.stats.attached.Add(-1)
 	a.realm.detach(a.link)
-}
-
-// receive takes an intent. While the inbox is full it waits.
-func (r *Realm) receive(l *link, payload []byte) {
-	in, err := protocol.ParseIntent(payload)
-	if err != nil {
-		r.stats.malformed.Add(1)
-		return
-	}
-	r.stats.intents.Add(1)
-	r.deliver(l, in)
 }
 
 // detach takes a connection that has ended from its session.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/memnet"
-	"github.com/rushgate/rushgate/netcode"
 	"github.com/rushgate/rushgate/protocol"
 )
 
@@ -33,7 +32,15 @@ func (c *tape) Disconnect(why Cause) {
 
 func (c *tape) LastReceived() time.Time { return c.received }
 
-func (c *tape) Send(_ *netcode.Batch, snapshot []byte) error {
+// tapes is the transport of tapes.
+type tapes struct{}
+
+func (tapes) Name() string      { return "tape" }
+func (tapes) NewSender() Sender { return tapes{} }
+func (tapes) Flush()            {}
+
+func (tapes) Send(to Connection, snapshot []byte) error {
+	c := to.(*tape)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.ended) > 0 {
@@ -66,7 +73,7 @@ func TestAttach(t *testing.T) {
 					}
 				})
 				s, c := a.enterLive(t, "alice"), &tape{received: time.Now()}
-				at, err := a.Attach(s.Token, c)
+				at, err := a.Attach(s.Token, tapes{}, c)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -74,7 +81,8 @@ func TestAttach(t *testing.T) {
 				at.Receive([]byte("nonsense"))
 				time.Sleep(time.Second)
 				synctest.Wait()
-				if st := a.Stats(); st.Connected != 1 || st.Intents != 1 || st.Malformed != 1 || c.snapshots < 19 || c.last.Intent != 7 {
+				if st := a.Stats(); st.Connected != 1 || st.Intents != 1 || st.Malformed != 1 || c.snapshots < 19 ||
+					c.last.Intent != 7 {
 					t.Errorf("%d snapshots, the last %+v, stats %+v", c.snapshots, c.last, st)
 				}
 				at.Detach()
@@ -86,7 +94,7 @@ func TestAttach(t *testing.T) {
 				if a.world.last != (rushgate.Intent{}) || len(c.causes()) != 0 {
 					t.Errorf("the player goes on with %+v, ended for %v", a.world.last, c.causes())
 				}
-				if _, err := a.Attach("no such token", c); !errors.Is(err, rushgate.BadCredentials) {
+				if _, err := a.Attach("no such token", tapes{}, c); !errors.Is(err, rushgate.BadCredentials) {
 					t.Errorf("an unknown token: %v", err)
 				}
 			})
@@ -100,12 +108,12 @@ func TestConnectionsReplaceEachOther(t *testing.T) {
 		a := newArena(t, memnet.Options{}, nil)
 		s, datagrams := a.play(t, "alice")
 		first, second := &tape{}, &tape{}
-		at, err := a.Attach(s.Token, first)
+		at, err := a.Attach(s.Token, tapes{}, first)
 		if err != nil {
 			t.Fatal(err)
 		}
 		<-datagrams.done
-		if _, err := a.Attach(s.Token, second); err != nil || !first.only(Replaced) {
+		if _, err := a.Attach(s.Token, tapes{}, second); err != nil || !first.only(Replaced) {
 			t.Fatalf("%v, the first ended for %v", err, first.causes())
 		}
 		at.Receive(protocol.AppendIntent(nil, protocol.Intent{Seq: 1, Intent: rushgate.Intent{MoveY: 1}}))
@@ -145,15 +153,15 @@ func TestAttachingIsLimited(t *testing.T) {
 				_, err = f.Renew(s.Token)
 			} else {
 				last = &tape{}
-				_, err = f.Attach(s.Token, last)
+				_, err = f.Attach(s.Token, tapes{}, last)
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		_, err := f.Attach(s.Token, &tape{})
+		_, err := f.Attach(s.Token, tapes{}, &tape{})
 		refusal, ok := errors.AsType[*rushgate.Refusal](err)
-		if !ok || refusal.Reason != rushgate.RateLimited || refusal.RetryAfter != renewalWindow {
+		if !ok || refusal.Reason != rushgate.RateLimited || refusal.RetryAfter != ConnectWindow {
 			t.Errorf("attaching for ever: %v", err)
 		}
 		if len(last.causes()) != 0 {
@@ -177,7 +185,7 @@ func TestEndsOfSessionsReachTheConnection(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t, nil)
 				r, c1 := f.live(t, "alice"), &tape{}
-				if _, err := f.Attach(r.session.Token, c1); err != nil {
+				if _, err := f.Attach(r.session.Token, tapes{}, c1); err != nil {
 					t.Fatal(err)
 				}
 				c.end(t, f, r.session)
@@ -186,7 +194,7 @@ func TestEndsOfSessionsReachTheConnection(t *testing.T) {
 				if !c1.only(c.want) {
 					t.Errorf("ended for %v, want %v", c1.causes(), c.want)
 				}
-				if _, err := f.Attach(r.session.Token, c1); !errors.Is(err, rushgate.BadCredentials) {
+				if _, err := f.Attach(r.session.Token, tapes{}, c1); !errors.Is(err, rushgate.BadCredentials) {
 					t.Errorf("afterwards: %v", err)
 				}
 			})
@@ -201,7 +209,7 @@ func TestAttachToASessionThatEnds(t *testing.T) {
 	held, _ := f.tokens.get(s.Token)
 	f.leave(held, nil)
 	f.tokens.add(s.Token, held) // as found just before it was removed
-	if _, err := f.Attach(s.Token, &tape{}); !errors.Is(err, rushgate.BadCredentials) || held.link.Load() != nil {
+	if _, err := f.Attach(s.Token, tapes{}, &tape{}); !errors.Is(err, rushgate.BadCredentials) || held.link.Load() != nil {
 		t.Errorf("%v, a connection: %v", err, held.link.Load() != nil)
 	}
 }
@@ -211,7 +219,16 @@ type drain struct{ b []byte }
 
 func (*drain) Disconnect(Cause)        {}
 func (*drain) LastReceived() time.Time { return epoch }
-func (d *drain) Send(_ *netcode.Batch, snapshot []byte) error {
+
+// drains is the transport of drains.
+type drains struct{}
+
+func (drains) Name() string      { return "drain" }
+func (drains) NewSender() Sender { return drains{} }
+func (drains) Flush()            {}
+
+func (drains) Send(to Connection, snapshot []byte) error {
+	d := to.(*drain)
 	d.b = append(d.b[:0], snapshot...)
 	return nil
 }
@@ -224,7 +241,8 @@ func crowd(t testing.TB, players int) (frame func()) {
 		s := f.enter(t, fmt.Sprintf("player-%d", i))
 		f.world.players[s.Player].X = float64(i)
 		held := f.players[s.Player]
-		v.recipients = append(v.recipients, recipient{link: newLink(&drain{}, held, DefaultSnapshotRate), self: none})
+		v.recipients = append(v.recipients,
+			recipient{link: newLink(drains{}, &drain{}, held, DefaultSnapshotRate), self: none})
 	}
 	fill := f.world.View(nil)
 	frame = func() {

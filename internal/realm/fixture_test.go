@@ -77,7 +77,8 @@ func (w *plainWorld) View(dst []rushgate.Entity) []rushgate.Entity {
 	w.call("View")
 	for id, c := range w.players {
 		e := rushgate.Entity{
-			ID: uint64(id), Name: c.Name, X: c.X, Y: c.Y, HP: int32(c.HP), MaxHP: 100, Level: uint16(c.Level), Deaths: int32(c.Deaths),
+			ID: uint64(id), Name: c.Name, X: c.X, Y: c.Y, HP: int32(c.HP), MaxHP: 100, Level: uint16(c.Level),
+			Deaths: int32(c.Deaths),
 		}
 		if c.Zone == "cellar" {
 			e.Zone = 7
@@ -271,7 +272,7 @@ func (f *fixture) call(token string) error {
 
 // link gives a session that is inside a connection without a network, and counts its intents.
 func (f *fixture) link(s rushgate.Session) *countingLink {
-	return &countingLink{f: f, link: newLink(nil, f.players[s.Player], DefaultSnapshotRate)}
+	return &countingLink{f: f, link: newLink(nil, nil, f.players[s.Player], DefaultSnapshotRate)}
 }
 
 type countingLink struct {

@@ -116,7 +116,7 @@ func (r *Realm) logout(ctx context.Context, s *session) error {
 }
 
 // handleMessages works off the calls and then the inbox, together at most as many messages as one tick may. Calls come
-// first: they are few, and somebody waits for the answer.
+// first: they are few, and the caller waits for the answer.
 func (r *Realm) handleMessages() {
 	for range r.cfg.MessagesPerTick {
 		select {

@@ -18,8 +18,8 @@ const (
 	finer = 3
 )
 
-// interest finds who is near whom in one frame. It is built anew for each frame and keeps its memory. Any number of
-// goroutines may then search it at once.
+// interest finds which entities are near which others in one frame. It is built anew for each frame and keeps its memory. Any
+// number of goroutines may then search it at once.
 type interest struct {
 	radius  int32 // how far everybody sees, in 1/64 unit
 	coarse  grid
@@ -27,8 +27,8 @@ type interest struct {
 	crowded bool // fine is there
 }
 
-// grid divides the plane into square cells. They are hashed, so that neither an empty world nor one far-away entity makes
-// the grid larger or coarser.
+// grid divides the plane into square cells. They are hashed, so that neither an empty world nor one far-away entity
+// makes the grid larger or coarser.
 type grid struct {
 	shift   uint // of coordinates, to get those of cells
 	mask    uint64
@@ -113,8 +113,8 @@ const indexBits = 24
 func (v neighbour) index() int32 { return int32(v & (1<<indexBits - 1)) }
 
 // nearest returns up to maxVisible entities no further than the radius from the entity self and in its zone, nearest
-// first. They are the nearest there are, unless more than maxCandidates are within a few cells of the fine grid. The result
-// is valid until the next call.
+// first. They are the nearest there are, unless more than maxCandidates are within a few cells of the fine grid. The
+// result is valid until the next call.
 func (s *search) nearest(n *interest, states []protocol.State, zone uint16, self int32) []neighbour {
 	me := point{states[self].X, states[self].Y, self, zone}
 	s.reach2 = uint64(int64(n.radius) * int64(n.radius))

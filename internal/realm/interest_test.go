@@ -37,7 +37,7 @@ func TestNearest(t *testing.T) {
 	})
 }
 
-// TestTownInALargeZone checks that a crowd sees who stands next to whom, however much empty land is around.
+// TestTownInALargeZone checks that the players of a crowd see their neighbours, however much empty land is around.
 func TestTownInALargeZone(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	states, zones := make([]protocol.State, 3300), make([]uint16, 3300)
@@ -72,7 +72,7 @@ func nearestByLooking(states []protocol.State, zones []uint16, self int, radius 
 	return out[:min(len(out), maxVisible)]
 }
 
-// TestCrowdOnOneSpot bounds what a crowd costs: everyone sees as many as fit, whoever they are.
+// TestCrowdOnOneSpot bounds what a crowd costs: each player sees as many others as fit, whichever they are.
 func TestCrowdOnOneSpot(t *testing.T) {
 	states, zones := make([]protocol.State, 5000), make([]uint16, 5000)
 	n := newInterest(4096)

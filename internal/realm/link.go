@@ -7,9 +7,10 @@ import (
 
 // link is a session's realtime connection.
 type link struct {
-	conn    Connection
-	session *session
-	intents intentSlot
+	transport Transport
+	conn      Connection
+	session   *session
+	intents   intentSlot
 
 	// Owned by the tick.
 	ack     uint32 // the newest snapshot that the player has
@@ -21,7 +22,7 @@ type link struct {
 	ring  []sent       // the snapshots of the last protocol.MaxBase ticks
 	alive protocol.Own // as of the last snapshot without a death that the store did not have
 
-	// neighbours is whom the player sees, nearest first, as of the tick looked, when they were at x, y.
+	// neighbours is what the player sees, nearest first, as of the tick looked, when they were at x, y.
 	neighbours []known
 	looked     uint32
 	x, y       int32
@@ -40,9 +41,9 @@ type known struct {
 	at int32
 }
 
-func newLink(conn Connection, s *session, rate int) *link {
+func newLink(over Transport, conn Connection, s *session, rate int) *link {
 	return &link{
-		conn: conn, session: s, rate: uint64(rate), self: none,
+		transport: over, conn: conn, session: s, rate: uint64(rate), self: none,
 		ring: make([]sent, protocol.MaxBase*rate/rushgate.TickRate+2),
 	}
 }
@@ -65,8 +66,8 @@ func (l *link) begin(f *frame) *sent {
 	return s
 }
 
-// place is where in the ring the snapshot of a tick stands: the player's snapshots have consecutive places, and the ring
-// is long enough for those of MaxBase ticks.
+// place is where in the ring the snapshot of a tick stands: the player's snapshots have consecutive places, and the
+// ring is long enough for those of MaxBase ticks.
 func (l *link) place(tick uint32) *sent {
 	return &l.ring[snapshotsUntil(uint64(tick)+l.session.arrival, l.rate)%uint64(len(l.ring))]
 }

@@ -6,25 +6,15 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// Transport is the way of a player's realtime connection.
-type Transport int
-
-// The transports.
-const (
-	// NotConnected is for a player without a realtime connection.
-	NotConnected Transport = iota
-	// OverChannel is for one over [Config.Channel].
-	OverChannel
-	// Attached is for one that came by way of [Realm.Attach].
-	Attached
-)
+// NotConnected stands in place of a transport's name for a player without a realtime connection.
+const NotConnected = "none"
 
 // Presence is what an operator may see of a player inside.
 type Presence struct {
 	// Character is the player's present state, with the level and deaths that the store has.
 	Character rushgate.Character
-	// Transport is that of the player's realtime connection.
-	Transport Transport
+	// Transport is the name of the transport of the player's realtime connection, or [NotConnected].
+	Transport string
 }
 
 // Find returns what there is to see of a player inside. Unlike a call of the player's own it does not keep the session
@@ -52,13 +42,9 @@ func (r *Realm) End(ctx context.Context, player rushgate.PlayerID) error {
 	return r.logout(ctx, s)
 }
 
-func (s *session) transport() Transport {
-	l := s.link.Load()
-	if l == nil {
-		return NotConnected
+func (s *session) transport() string {
+	if l := s.link.Load(); l != nil {
+		return l.transport.Name()
 	}
-	if _, ok := l.conn.(peerConnection); ok {
-		return OverChannel
-	}
-	return Attached
+	return NotConnected
 }

@@ -141,7 +141,7 @@ type Realm struct {
 	stopOnce    sync.Once
 	stopErr     error
 	quit        chan struct{}  // closed when the tick is to end
-	stopped     chan struct{}  // closed when nobody will answer a message any more
+	stopped     chan struct{}  // closed when the tick will answer no message any more
 	loops       sync.WaitGroup // the tick, the saver with its watch, the log
 	senders     sync.WaitGroup // the snapshotter
 	// background ends when the saver and the log are to stop.
@@ -162,7 +162,7 @@ func New(cfg Config) (*Realm, error) {
 		calls:     make(chan message, inboxTicks*cfg.MessagesPerTick),
 		tokens:    newSessionTable[string](),
 		byPlayer:  newSessionTable[rushgate.PlayerID](),
-		snapshots: newSnapshotter(cfg.Channel, cfg.SnapshotWorkers, cfg.ViewRadius),
+		snapshots: newSnapshotter(cfg.SnapshotWorkers, cfg.ViewRadius),
 		players:   make(map[rushgate.PlayerID]*session),
 		newPulse:  newPulse,
 		quit:      make(chan struct{}),
@@ -186,7 +186,7 @@ func (r *Realm) Start() {
 		r.loops.Go(func() { r.log.run(r.background) })
 		r.senders.Go(r.snapshots.run)
 		if r.cfg.Channel != nil {
-			r.cfg.Channel.Start(channelHandler{r})
+			r.cfg.Channel.Start(channelHandler{r, &datagrams{r.cfg.Channel}})
 		}
 	})
 }

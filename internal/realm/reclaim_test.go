@@ -73,8 +73,8 @@ func TestLogoutFollowedAtOnceByLogin(t *testing.T) {
 	})
 }
 
-// logoutUntilSaved logs a player out as far as the last save, which the tick has yet to take note of, and returns where the
-// logout will be answered.
+// logoutUntilSaved logs a player out as far as the last save, which the tick has yet to take note of, and returns where
+// the logout will be answered.
 func (f *fixture) logoutUntilSaved(t *testing.T, s rushgate.Session) <-chan error {
 	t.Helper()
 	loggedOut := make(chan error, 1)
@@ -87,7 +87,8 @@ func (f *fixture) logoutUntilSaved(t *testing.T, s rushgate.Session) <-chan erro
 	return loggedOut
 }
 
-// elsewhereAndBack has a player whose lease here is over log in at another node, leave it with some XP, and log in here.
+// elsewhereAndBack has a player whose lease here is over log in at another node, leave it with some XP, and log in
+// here.
 func (f *fixture) elsewhereAndBack(t *testing.T, name string, xp int64) (rushgate.Arrival, *reply) {
 	t.Helper()
 	there := f.askFor(t, elsewhere, name, name+" elsewhere")
@@ -119,7 +120,7 @@ func TestProgressMadeElsewhereIsNotUndone(t *testing.T) {
 	})
 }
 
-// A logout that is done stays done, whoever has had the player since.
+// A logout that is done stays done, whichever node has had the player since.
 func TestLogoutFollowedAtOnceByAnotherNodeAndBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)

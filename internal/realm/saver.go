@@ -32,7 +32,7 @@ type saver struct {
 	instance rushgate.Instance
 	logger   *slog.Logger
 	outcomes mailbox[outcome]        // for the tick
-	wanted   mailbox[rushgate.Lease] // for the tick: those that somebody else has asked for
+	wanted   mailbox[rushgate.Lease] // for the tick: those that another node or login has asked for
 
 	saves, retries atomic.Int64
 	duration       latency.Histogram

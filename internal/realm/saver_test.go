@@ -19,7 +19,8 @@ func TestEventIsSavedBeforeThePlayerIsTold(t *testing.T) {
 		f.store.setFail(errors.New("disk full"))
 		c := f.world.players[s.Player]
 		c.Deaths, c.Level = 1, 2
-		f.world.events = []rushgate.Event{{Player: s.Player, Kind: rushgate.EventDeath}, {Player: 999, Kind: rushgate.EventDeath}}
+		f.world.events = []rushgate.Event{{Player: s.Player, Kind: rushgate.EventDeath},
+			{Player: 999, Kind: rushgate.EventDeath}}
 		f.Tick()
 		if err := f.saver.round(t.Context()); err == nil {
 			t.Fatal("the store did not fail")
@@ -60,7 +61,8 @@ func TestChangedCharactersAreSavedNowAndThen(t *testing.T) {
 			count[v.Character.ID]++
 		}
 		if count[mover.Player] != 4 || count[idler.Player] != 0 {
-			t.Errorf("in two minutes %d saves of who moved and %d of who did not, want 4 and 0", count[mover.Player], count[idler.Player])
+			t.Errorf("in two minutes %d saves of who moved and %d of who did not, want 4 and 0", count[mover.Player],
+				count[idler.Player])
 		}
 	})
 }
@@ -92,7 +94,8 @@ func TestSaverKeepsTheNewestWhileTheStoreIsAway(t *testing.T) {
 	})
 }
 
-// The lease of a player whose last save is still to be done is kept alive: nobody may come in with what the store has.
+// The lease of a player whose last save is still to be done is kept alive: no login may come in with what the store
+// has.
 func TestLeaseOfALeavingPlayerIsRefreshed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
@@ -101,7 +104,8 @@ func TestLeaseOfALeavingPlayerIsRefreshed(t *testing.T) {
 		go f.Logout(t.Context(), r.session.Token)
 		for range 5 {
 			time.Sleep(rushgate.LeaseTTL / 2)
-			results, err := f.store.Admit(t.Context(), elsewhere, []rushgate.Admission{{Account: f.names["alice"], Attempt: "elsewhere"}})
+			results, err := f.store.Admit(t.Context(), elsewhere,
+				[]rushgate.Admission{{Account: f.names["alice"], Attempt: "elsewhere"}})
 			if err != nil || !errors.Is(results[0].Err, rushgate.AlreadyLoggedIn) {
 				t.Fatalf("another node claimed a player who is being saved: %v, %+v", err, results)
 			}
@@ -138,7 +142,8 @@ func TestLostLeaseRemovesThePlayerWithoutSaving(t *testing.T) {
 				f.save(t)
 				// The lease runs out while this node is cut off, and the player logs in elsewhere.
 				time.Sleep(rushgate.LeaseTTL + time.Second)
-				results, err := f.store.Admit(t.Context(), elsewhere, []rushgate.Admission{{Account: f.names["alice"], Attempt: "elsewhere"}})
+				results, err := f.store.Admit(t.Context(), elsewhere,
+					[]rushgate.Admission{{Account: f.names["alice"], Attempt: "elsewhere"}})
 				if err != nil || results[0].Err != nil {
 					t.Fatalf("%v, %+v", err, results)
 				}
@@ -153,7 +158,8 @@ func TestLostLeaseRemovesThePlayerWithoutSaving(t *testing.T) {
 				if f.Players() != 0 || f.Stats().SessionsEvicted != 1 {
 					t.Errorf("%d inside, stats %+v", f.Players(), f.Stats())
 				}
-				saved, err := f.store.Admit(t.Context(), elsewhere, []rushgate.Admission{{Account: f.names["alice"], Attempt: "elsewhere"}})
+				saved, err := f.store.Admit(t.Context(), elsewhere,
+					[]rushgate.Admission{{Account: f.names["alice"], Attempt: "elsewhere"}})
 				if err != nil || !saved[0].Resumed || saved[0].Character.X == 666 {
 					t.Errorf("a node without the lease wrote %+v (%v)", saved, err)
 				}
@@ -170,7 +176,8 @@ func TestLeasesAreKeptAlive(t *testing.T) {
 		f.Enter(a)
 		for range 10 {
 			time.Sleep(rushgate.LeaseTTL / 2)
-			results, err := f.store.Admit(t.Context(), elsewhere, []rushgate.Admission{{Account: f.names["alice"], Attempt: "elsewhere"}})
+			results, err := f.store.Admit(t.Context(), elsewhere,
+				[]rushgate.Admission{{Account: f.names["alice"], Attempt: "elsewhere"}})
 			if err != nil || !errors.Is(results[0].Err, rushgate.AlreadyLoggedIn) {
 				t.Fatalf("another node claimed a live player: %v, %+v", err, results)
 			}

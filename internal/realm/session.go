@@ -74,7 +74,7 @@ func (s *session) lease() rushgate.Lease {
 	return rushgate.Lease{Player: s.player, Name: s.name, Fence: s.fence}
 }
 
-// answerSaved tells whoever waits for a save what has become of it.
+// answerSaved tells the callers that wait for a save what has become of it.
 func (s *session) answerSaved(err error) {
 	for _, done := range s.onSaved {
 		done(err)

@@ -21,7 +21,8 @@ func TestArrivalOpensASession(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		me := f.me(t, s.Token)
-		if me.err != nil || me.c.Name != "alice" || me.c.Zone != "meadow" || me.c.HP != 100 || me.c.Playtime != 5*time.Second {
+		if me.err != nil || me.c.Name != "alice" || me.c.Zone != "meadow" || me.c.HP != 100 ||
+			me.c.Playtime != 5*time.Second {
 			t.Errorf("own state %+v, %v", me.c, me.err)
 		}
 		if got := f.me(t, "no such token"); !errors.Is(got.err, rushgate.BadCredentials) {
@@ -153,7 +154,7 @@ func TestArrivalMeetsEarlierSession(t *testing.T) {
 		}
 
 		newer := fresh
-		newer.Lease.Fence += 2 // somebody else has had the player in between
+		newer.Lease.Fence += 2 // another node has had the player in between
 		var r3 reply
 		newer.Reply, newer.Token = r3.set, "newer"
 		f.Enter(newer)

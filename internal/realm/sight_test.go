@@ -11,7 +11,7 @@ import (
 	"github.com/rushgate/rushgate/protocol"
 )
 
-// names returns whom the last of some snapshots tells of.
+// names returns the names of those that the last of some snapshots tells of.
 func names(t *testing.T, snapshots []protocol.Snapshot) []string {
 	t.Helper()
 	if len(snapshots) == 0 {
@@ -24,7 +24,7 @@ func names(t *testing.T, snapshots []protocol.Snapshot) []string {
 	return out
 }
 
-// TestSight checks who is seen: those of one's own zone, within the radius, nearest first, and nobody else a moment
+// TestSight checks who is seen: those of one's own zone, within the radius, nearest first, and no other a moment
 // after a jump.
 func TestSight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestSight(t *testing.T) {
 	})
 }
 
-// TestWorldShowsNobody checks that an entity without a number costs nobody their snapshots.
+// TestWorldShowsNobody checks that an entity without a number costs no player a snapshot.
 func TestWorldShowsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena(t, memnet.Options{}, nil)
@@ -76,7 +76,7 @@ func TestWorldShowsNobody(t *testing.T) {
 	})
 }
 
-// TestPlayerWithoutConnectionStandsStill checks that nobody walks on when the connection is gone.
+// TestPlayerWithoutConnectionStandsStill checks that a player does not walk on when the connection is gone.
 func TestPlayerWithoutConnectionStandsStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena(t, memnet.Options{}, nil)
@@ -117,7 +117,7 @@ func TestConnectionToASessionThatEnds(t *testing.T) {
 func TestBaselinesLast(t *testing.T) {
 	for rate := 1; rate <= MaxSnapshotRate; rate++ {
 		for _, arrival := range []uint64{0, 1, 7, 31, 59} {
-			l := newLink(nil, &session{arrival: arrival}, rate)
+			l := newLink(nil, nil, &session{arrival: arrival}, rate)
 			frames := make(map[uint32]*frame)
 			for tick := uint32(1); tick < 300; tick++ {
 				turn := uint64(tick) + arrival

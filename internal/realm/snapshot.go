@@ -10,7 +10,6 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/latency"
-	"github.com/rushgate/rushgate/netcode"
 	"github.com/rushgate/rushgate/protocol"
 )
 
@@ -20,12 +19,12 @@ const (
 	viewsAtOnce = 2
 	// chunk is how many snapshots a worker makes before it lets others run: about 100 µs worth.
 	chunk = 16
-	// lookInterval is how many ticks pass between two searches for whom a player sees: 200 ms.
+	// lookInterval is how many ticks pass between two searches for what a player sees: 200 ms.
 	lookInterval = rushgate.TickRate / 5
 )
 
 // view is what the tick hands over: a copy of all that is to be seen, and who is to see it now. Until it comes back
-// nobody changes it.
+// it is the snapshotter's.
 type view struct {
 	tick       uint32
 	entities   []rushgate.Entity
@@ -63,7 +62,7 @@ type snapshotter struct {
 	// The work under way, for the workers.
 	view  *view
 	frame *frame
-	next  atomic.Int64 // first recipient that nobody has taken
+	next  atomic.Int64 // first recipient that no worker has taken
 
 	sent, bytes, skipped atomic.Int64
 	duration             latency.Histogram // of a frame, from the tick's handing it over until all is on its way
@@ -72,14 +71,32 @@ type snapshotter struct {
 // snapshotWorker is what one goroutine needs to make snapshots.
 type snapshotWorker struct {
 	work     chan *sync.WaitGroup
-	batch    *netcode.Batch // nil without a channel
+	senders  []transportSender // those it has had use for
 	encoder  protocol.Encoder
 	search   search
 	baseline []*protocol.State
 }
 
-// newSnapshotter returns one that has yet to be run; channel may be nil.
-func newSnapshotter(channel *netcode.Server, workers int, radius float64) *snapshotter {
+// transportSender is a worker's own sender for one transport.
+type transportSender struct {
+	transport Transport
+	sender    Sender
+}
+
+// sender returns the worker's sender for a transport. A node has one or two, so the search is short.
+func (w *snapshotWorker) sender(t Transport) Sender {
+	for i := range w.senders {
+		if w.senders[i].transport == t {
+			return w.senders[i].sender
+		}
+	}
+	s := t.NewSender()
+	w.senders = append(w.senders, transportSender{t, s})
+	return s
+}
+
+// newSnapshotter returns one that has yet to be run.
+func newSnapshotter(workers int, radius float64) *snapshotter {
 	s := &snapshotter{
 		near:  newInterest(protocol.Fixed(radius)),
 		idle:  make(chan *view, viewsAtOnce),
@@ -90,11 +107,7 @@ func newSnapshotter(channel *netcode.Server, workers int, radius float64) *snaps
 		s.idle <- &view{}
 	}
 	for range workers {
-		w := &snapshotWorker{work: make(chan *sync.WaitGroup)}
-		if channel != nil {
-			w.batch = channel.NewBatch()
-		}
-		s.workers = append(s.workers, w)
+		s.workers = append(s.workers, &snapshotWorker{work: make(chan *sync.WaitGroup)})
 	}
 	s.duration.Init()
 	return s
@@ -207,8 +220,8 @@ func (s *snapshotter) sendShare(w *snapshotWorker) {
 		for i := from; i < to; i++ {
 			s.send(w, &s.view.recipients[i])
 		}
-		if w.batch != nil {
-			_ = w.batch.Flush() // what the network does not take is lost like any datagram, and counted by the channel
+		for i := range w.senders {
+			w.senders[i].sender.Flush()
 		}
 		runtime.Gosched()
 	}
@@ -219,7 +232,8 @@ func (s *snapshotter) send(w *snapshotWorker, r *recipient) {
 	if r.self == none { // the world does not show the player: there is nothing to tell
 		return
 	}
-	header := protocol.Header{Tick: s.frame.tick, Intent: r.intent, Own: r.own(&s.view.entities[r.self], &s.frame.states[r.self])}
+	header := protocol.Header{Tick: s.frame.tick, Intent: r.intent,
+		Own: r.own(&s.view.entities[r.self], &s.frame.states[r.self])}
 	w.baseline = w.baseline[:0]
 	if base := r.link.sentAt(r.ack, s.frame.tick); base != nil {
 		header.Base = base.tick
@@ -235,15 +249,15 @@ func (s *snapshotter) send(w *snapshotWorker, r *recipient) {
 		}
 		sent.entities = append(sent.entities, k.at)
 	}
-	if r.link.conn.Send(w.batch, w.encoder.Bytes()) == nil {
+	if w.sender(r.link.transport).Send(r.link.conn, w.encoder.Bytes()) == nil {
 		s.sent.Add(1)
 		s.bytes.Add(int64(len(w.encoder.Bytes())))
 	}
 }
 
-// seen returns whom a player sees, nearest first. The search is the dearest part of a snapshot, so it is made only every
-// lookInterval, when somebody is no longer where they were in the view, or when the player has jumped; in between nobody
-// comes or goes, but everybody moves.
+// seen returns the entities that a player sees, nearest first. The search is the dearest part of a snapshot, so it is
+// made only every lookInterval, when one of them is no longer where it was in the view, or when the player has jumped;
+// in between none comes or goes, but all of them move.
 func (s *snapshotter) seen(w *snapshotWorker, r *recipient) []known {
 	l, me := r.link, &s.frame.states[r.self]
 	jump := s.near.radius / 4
@@ -270,8 +284,8 @@ func (s *snapshotter) present(neighbours []known, zone uint16) bool {
 	return true
 }
 
-// own is what a player is told of their own entity. Level and deaths are those that the store has; as long as it does not
-// have a death, hit points and flags stay what they were, as far as that is known, or the death would show.
+// own is what a player is told of their own entity. Level and deaths are those that the store has; as long as it does
+// not have a death, hit points and flags stay what they were, as far as that is known, or the death would show.
 func (r *recipient) own(e *rushgate.Entity, s *protocol.State) protocol.Own {
 	own := protocol.Own{
 		Zone: e.Zone, X: s.X, Y: s.Y, HP: s.HP, MaxHP: s.MaxHP, XP: e.XP, Flags: s.Flags,

@@ -44,7 +44,8 @@ func (s *stats) recordTick(d time.Duration, log *tickLog) {
 	s.overruns.Add(1)
 	if now := time.Now(); now.Sub(s.lastOverrunLog) >= overrunLogInterval {
 		s.lastOverrunLog = now
-		log.log(slog.LevelWarn, "tick overran its interval", "took", d, "interval", rushgate.TickInterval, "overruns", s.overruns.Load())
+		log.log(slog.LevelWarn, "tick overran its interval", "took", d, "interval", rushgate.TickInterval, "overruns",
+			s.overruns.Load())
 	}
 }
 
@@ -67,13 +68,14 @@ type Stats struct {
 	Inbox             int   `json:"inbox"`          // messages and calls waiting for the tick
 	InboxCapacity     int   `json:"inbox_capacity"` // how many of both can
 
-	Connected        int   `json:"connected"`         // players with a realtime connection now
-	Intents          int64 `json:"intents"`           // received
-	Malformed        int64 `json:"malformed"`         // messages of players that made no sense
-	SnapshotRate     int   `json:"snapshot_rate"`     // per player and second, as configured
-	Snapshots        int64 `json:"snapshots"`         // sent
-	SnapshotBytes    int64 `json:"snapshot_bytes"`    // in them, before encryption and framing
-	SnapshotsSkipped int64 `json:"snapshots_skipped"` // ticks that sent none because the snapshots before were still under way
+	Connected     int   `json:"connected"`      // players with a realtime connection now
+	Intents       int64 `json:"intents"`        // received
+	Malformed     int64 `json:"malformed"`      // messages of players that made no sense
+	SnapshotRate  int   `json:"snapshot_rate"`  // per player and second, as configured
+	Snapshots     int64 `json:"snapshots"`      // sent
+	SnapshotBytes int64 `json:"snapshot_bytes"` // in them, before encryption and framing
+	// ticks that sent none because the snapshots before were still under way
+	SnapshotsSkipped int64 `json:"snapshots_skipped"`
 
 	Saves       int64 `json:"saves"`        // characters written
 	SaveRetries int64 `json:"save_retries"` // batches that failed and were tried again

@@ -13,7 +13,7 @@ const (
 	watchTimeout = 5 * time.Second
 )
 
-// watch asks the store once in a while which leases of this node somebody else wants, and tells the tick, until ctx
+// watch asks the store once in a while which leases of this node another login wants, and tells the tick, until ctx
 // ends. It is not done by the goroutine that saves: a store that does not answer this must not keep it from that.
 func (s *saver) watch(ctx context.Context) {
 	ticker := time.NewTicker(watchInterval)

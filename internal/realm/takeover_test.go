@@ -17,7 +17,8 @@ import (
 // askFor has the player of a name come to a node once more, and returns what the store says.
 func (f *fixture) askFor(t *testing.T, by rushgate.Instance, name, attempt string) rushgate.Admitted {
 	t.Helper()
-	results, err := f.store.Admit(t.Context(), by, []rushgate.Admission{{Account: f.names[name], Attempt: attempt, Takeover: true}})
+	results, err := f.store.Admit(t.Context(), by,
+		[]rushgate.Admission{{Account: f.names[name], Attempt: attempt, Takeover: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,8 @@ func TestTakeoverEndsTheSessionWithItsLastState(t *testing.T) {
 				if c := got.Character; got.Err != nil || c.XP != 77 || string(c.Data) != "bag" || c.Zone != "meadow" {
 					t.Errorf("afterwards the store says %+v", got)
 				}
-				if st := f.Stats(); st.SessionsTakenOver != 1 || st.SessionsClosed != 1 || st.SessionsEvicted != 0 || st.Players != 1 {
+				if st := f.Stats(); st.SessionsTakenOver != 1 || st.SessionsClosed != 1 || st.SessionsEvicted != 0 ||
+					st.Players != 1 {
 					t.Errorf("stats are %+v", st)
 				}
 				f.Stop(t.Context())

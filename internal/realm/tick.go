@@ -70,10 +70,10 @@ func (r *Realm) publish() {
 	r.snapshots.put(v)
 }
 
-// integrate takes note of what the saver has done, and takes those in whom the store has admitted.
+// integrate takes note of what the saver has done, and takes in those that the store has admitted.
 //
-// What was saved comes first: whoever comes back right after a logout finds it done. What was refused comes last: a
-// lease may be lost to an arrival that goes on with its session, see reclaim.
+// What was saved comes first: a player who comes back right after a logout finds it done. What was refused comes last:
+// a lease may be lost to an arrival that goes on with its session, see reclaim.
 func (r *Realm) integrate(arrivals []rushgate.Arrival, now time.Time) {
 	r.outcomes = r.saver.outcomes.take(r.outcomes)
 	for _, o := range r.outcomes {
@@ -99,7 +99,7 @@ func (r *Realm) arrive(a rushgate.Arrival, now time.Time) {
 		r.open(a, now)
 	case s.fence == a.Previous:
 		r.reclaim(s, a, now)
-	case s.fence < a.Lease.Fence: // somebody else has had the player meanwhile: what s knows is no longer the truth
+	case s.fence < a.Lease.Fence: // another node has had the player meanwhile: what s knows is no longer the truth
 		r.lose(s)
 		r.open(a, now)
 	case s.fence == a.Lease.Fence && s.state == stateInside:
@@ -143,8 +143,8 @@ func (r *Realm) open(a rushgate.Arrival, now time.Time) {
 }
 
 // reclaim deals with an arrival whose lease follows directly on that of a session here: it had run out, or was released
-// a moment ago, and nobody has had the player in between. So what this session knows is newer than what the store
-// gave out with the lease, and is what counts.
+// a moment ago, and no other node has had the player in between. So what this session knows is newer than what the
+// store gave out with the lease, and is what counts.
 func (r *Realm) reclaim(s *session, a rushgate.Arrival, now time.Time) {
 	r.saver.drop(s.lease())
 	s.fence = a.Lease.Fence
@@ -292,7 +292,7 @@ func (r *Realm) scan(now time.Time) {
 func (r *Realm) refreshLeases() {
 	leases := make([]rushgate.Lease, 0, len(r.players))
 	for _, s := range r.players {
-		if s.state != stateEnded { // also who is leaving: until the last save is done nobody else may come in
+		if s.state != stateEnded { // also who is leaving: until the last save is done no login may come in
 			leases = append(leases, s.lease())
 		}
 	}

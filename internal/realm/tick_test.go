@@ -21,7 +21,7 @@ func TestTickHandlesACappedNumberOfMessages(t *testing.T) {
 			s := f.enter(t, fmt.Sprintf("player-%d", i))
 			links[s.Player] = f.link(s)
 		}
-		// An endless source: whoever has been served asks again at once.
+		// An endless source: a player who has been served asks again at once.
 		f.world.onApply = func(id rushgate.PlayerID) { links[id].send(rushgate.Intent{}) }
 		for _, l := range links {
 			l.send(rushgate.Intent{})
@@ -172,7 +172,8 @@ func TestLoopKeepsItsRate(t *testing.T) {
 		stall.Store(int64(3 * rushgate.TickInterval))
 		time.Sleep(time.Second)
 		if got := f.Stats(); got.Ticks != 660 || got.Skipped != 0 || got.Late == 0 || got.Overruns != 1 {
-			t.Errorf("after a short stall: %d ticks, %d late, %d skipped, %d overruns", got.Ticks, got.Late, got.Skipped, got.Overruns)
+			t.Errorf("after a short stall: %d ticks, %d late, %d skipped, %d overruns", got.Ticks, got.Late, got.Skipped,
+				got.Overruns)
 		}
 		stall.Store(int64(30 * rushgate.TickInterval))
 		time.Sleep(time.Second)

@@ -1,8 +1,9 @@
-// Package browser is the realtime channel for those who cannot send datagrams: a WebSocket (RFC 6455) that carries the
-// messages of package protocol, one in each binary message. Section 1.1 of docs/protocol.md describes it for clients.
+// Package wschannel is the realtime channel for those who cannot send datagrams: a WebSocket (RFC 6455) that carries
+// the messages of package protocol, one in each binary message. Section 1.1 of docs/protocol.md describes it for
+// clients.
 //
-// A snapshot is worth sending only until the next is there, so a connection holds one: whoever reads slowly gets fewer
-// of them, and always the newest.
+// A snapshot is worth sending only until the next is there, so a connection holds one: a client that reads slowly gets
+// fewer of them, and always the newest.
 package wschannel
 
 import (
@@ -38,7 +39,7 @@ const (
 )
 
 // ErrStopped is returned for a connection that comes when the channel has stopped.
-var ErrStopped = errors.New("browser: channel stopped")
+var ErrStopped = errors.New("wschannel: channel stopped")
 
 // Channel has the connections of a node's browsers. Its methods are safe for concurrent use.
 type Channel struct {
@@ -115,6 +116,18 @@ func (c *Channel) remove(conn *conn) {
 	c.mu.Unlock()
 	c.running.Done()
 }
+
+// Name implements [realm.Transport].
+func (c *Channel) Name() string { return "websocket" }
+
+// NewSender implements [realm.Transport]: what sends to connections of the channel, from any number of goroutines.
+func (c *Channel) NewSender() realm.Sender { return sender{} }
+
+// sender hands each snapshot to its connection, which sends it by itself, so there is nothing to collect.
+type sender struct{}
+
+func (sender) Send(to realm.Connection, snapshot []byte) error { return to.(*conn).send(snapshot) }
+func (sender) Flush()                                          {}
 
 // Stop ends all connections, telling their clients that the node is going away, and returns when none of the channel's
 // goroutines is left: within seconds, however the clients behave. It is idempotent.

@@ -17,7 +17,8 @@ import (
 )
 
 // yieldEvery is after how many messages, pings and pongs from a client its reader lets others run, besides after
-// yieldBytes. One that finds every frame in a buffer never waits, and would be stopped by the scheduler only after 10 ms, for which the tick might have to wait.
+// yieldBytes. One that finds every frame in a buffer never waits, and would be stopped by the scheduler only after
+// 10 ms, for which the tick might have to wait.
 const yieldEvery = 16
 
 // conn is a browser's connection. It has a goroutine that reads, one that keeps it alive and, in the end, closes it,
@@ -41,7 +42,8 @@ type conn struct {
 }
 
 func newConn(c *Channel, attached func()) *conn {
-	n := &conn{channel: c, slot: newSlot(), begun: time.Now(), onAttach: attached, wire: wire{stats: &c.stats, yield: c.yield}}
+	n := &conn{channel: c, slot: newSlot(), begun: time.Now(), onAttach: attached,
+		wire: wire{stats: &c.stats, yield: c.yield}}
 	n.ending, n.cancel = context.WithCancelCause(context.Background())
 	return n
 }
@@ -86,7 +88,7 @@ func (c *conn) ping() {
 // close closes the WebSocket and returns when all who use it have ended.
 func (c *conn) close() {
 	why, ok := errors.AsType[*ending](context.Cause(c.ending))
-	if !ok { // nobody ends it otherwise
+	if !ok { // nothing ends it otherwise
 		why = internal
 	}
 	_ = c.wire.finish(closeTimeout) // it is being closed in any case; so are the errors below to be understood
@@ -145,7 +147,7 @@ func (c *conn) greet() (*realm.Attachment, *ending) {
 		return nil, badGreeting
 	}
 	c.heard.Store(int64(time.Since(c.begun)))
-	seat, err := c.channel.realm.Attach(token, c)
+	seat, err := c.channel.realm.Attach(token, c.channel, c)
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -177,7 +179,7 @@ func (c *conn) message(buf []byte, timeout *ending) (websocket.MessageType, []by
 	}
 }
 
-// onFrame notes that the client has been heard of. Whoever reads calls it, for pings and pongs by way of the library.
+// onFrame notes that the client has been heard of. Its reader calls it, for pings and pongs by way of the library.
 func (c *conn) onFrame() {
 	if c.frames.Add(1)%yieldEvery == 0 {
 		c.wire.yield()
@@ -219,8 +221,8 @@ func (c *conn) Disconnect(why realm.Cause) { c.end(disconnected(why)) }
 // LastReceived implements [realm.Connection].
 func (c *conn) LastReceived() time.Time { return c.begun.Add(time.Duration(c.heard.Load())) }
 
-// Send implements [realm.Connection].
-func (c *conn) Send(_ *netcode.Batch, snapshot []byte) error {
+// send puts a snapshot where the connection's writer takes it from.
+func (c *conn) send(snapshot []byte) error {
 	if c.ending.Err() != nil {
 		return net.ErrClosed
 	}

@@ -62,14 +62,16 @@ func TestGreetingsRefused(t *testing.T) {
 		first message
 		want  websocket.StatusCode
 	}{
-		"an unknown token":      {message{websocket.MessageText, greeting("who")}, CodeNoSession},
-		"as long as it may be":  {message{websocket.MessageText, long}, CodeNoSession},
-		"longer":                {message{websocket.MessageText, append(long, ' ')}, websocket.StatusMessageTooBig},
-		"much longer":           {message{websocket.MessageText, make([]byte, 1<<20)}, websocket.StatusMessageTooBig},
-		"binary":                {message{websocket.MessageBinary, greeting("token of alice")}, websocket.StatusPolicyViolation},
-		"nothing":               {message{websocket.MessageText, nil}, websocket.StatusPolicyViolation},
-		"not JSON":              {message{websocket.MessageText, []byte("hello")}, websocket.StatusPolicyViolation},
-		"the token as a number": {message{websocket.MessageText, []byte(`{"session_token":1}`)}, websocket.StatusPolicyViolation},
+		"an unknown token":     {message{websocket.MessageText, greeting("who")}, CodeNoSession},
+		"as long as it may be": {message{websocket.MessageText, long}, CodeNoSession},
+		"longer":               {message{websocket.MessageText, append(long, ' ')}, websocket.StatusMessageTooBig},
+		"much longer":          {message{websocket.MessageText, make([]byte, 1<<20)}, websocket.StatusMessageTooBig},
+		"binary": {message{websocket.MessageBinary, greeting("token of alice")},
+			websocket.StatusPolicyViolation},
+		"nothing":  {message{websocket.MessageText, nil}, websocket.StatusPolicyViolation},
+		"not JSON": {message{websocket.MessageText, []byte("hello")}, websocket.StatusPolicyViolation},
+		"the token as a number": {message{websocket.MessageText, []byte(`{"session_token":1}`)},
+			websocket.StatusPolicyViolation},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -124,9 +126,11 @@ func TestMessages(t *testing.T) {
 		"nothing":                {message{websocket.MessageBinary, nil}, 0, 1},
 		"no intent":              {message{websocket.MessageBinary, []byte("hello")}, 0, 1},
 		"as large as a datagram": {message{websocket.MessageBinary, make([]byte, protocol.MaxSnapshot)}, 0, 1},
-		"larger":                 {message{websocket.MessageBinary, make([]byte, protocol.MaxSnapshot+1)}, websocket.StatusMessageTooBig, 0},
-		"text":                   {message{websocket.MessageText, intent(1)}, websocket.StatusPolicyViolation, 0},
-		"a second greeting":      {message{websocket.MessageText, greeting("token of alice")}, websocket.StatusPolicyViolation, 0},
+		"larger": {message{websocket.MessageBinary, make([]byte, protocol.MaxSnapshot+1)},
+			websocket.StatusMessageTooBig, 0},
+		"text": {message{websocket.MessageText, intent(1)}, websocket.StatusPolicyViolation, 0},
+		"a second greeting": {message{websocket.MessageText, greeting("token of alice")},
+			websocket.StatusPolicyViolation, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -157,7 +161,7 @@ func TestSlowReaderGetsTheNewest(t *testing.T) {
 		n := newNode(t)
 		ws, server := n.attach(t, n.enter(t, "alice"))
 		for i := 1; i <= 50; i++ {
-			if err := server.Send(nil, snapshot(i)); err != nil {
+			if err := server.send(snapshot(i)); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait() // the writer has taken it, or is stuck
@@ -180,7 +184,7 @@ func TestStuckReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)
 		ws, server := n.attach(t, n.enter(t, "alice"))
-		server.Send(nil, snapshot(1))
+		server.send(snapshot(1))
 		start := time.Now()
 		for seq := uint32(1); server.ending.Err() == nil; seq++ {
 			ws.Write(t.Context(), websocket.MessageBinary, intent(seq))
@@ -195,7 +199,7 @@ func TestStuckReader(t *testing.T) {
 		if st := n.Stats(); st.Closed.Slow != 1 || st.Open != 0 {
 			t.Errorf("stats %+v", st)
 		}
-		if err := server.Send(nil, snapshot(2)); err == nil {
+		if err := server.send(snapshot(2)); err == nil {
 			t.Error("a connection that has ended takes snapshots")
 		}
 	})
@@ -209,7 +213,7 @@ func TestPings(t *testing.T) {
 		done := drop(ws)
 		for range 180 {
 			time.Sleep(time.Second)
-			if server.Send(nil, snapshot(1)) != nil {
+			if server.send(snapshot(1)) != nil {
 				t.Fatal("ended")
 			}
 			n.realm.Tick()

@@ -34,7 +34,7 @@ type ending struct {
 	reason string
 }
 
-func (e *ending) Error() string { return "browser: connection ended: " + e.reason }
+func (e *ending) Error() string { return "wschannel: connection ended: " + e.reason }
 
 var (
 	stopping     = &ending{causeStopping, websocket.StatusGoingAway, "the node is going down"}
@@ -42,10 +42,11 @@ var (
 	late         = &ending{causeLate, CodeGreetingTimeout, "the first message came too late"}
 	replaced     = &ending{causeReplaced, CodeReplaced, "replaced by a newer connection"}
 	sessionEnded = &ending{causeSessionEnded, CodeSessionEnded, "the session has ended"}
-	badGreeting  = &ending{causeRefused, websocket.StatusPolicyViolation, `the first message must be text, {"session_token":"..."}`}
-	textMessage  = &ending{causeRefused, websocket.StatusPolicyViolation, "only binary messages after the first"}
-	tooLarge     = &ending{causeTooLarge, websocket.StatusMessageTooBig, "message too large"}
-	internal     = &ending{causeInternal, websocket.StatusInternalError, "something went wrong"}
+	badGreeting  = &ending{causeRefused, websocket.StatusPolicyViolation,
+		`the first message must be text, {"session_token":"..."}`}
+	textMessage = &ending{causeRefused, websocket.StatusPolicyViolation, "only binary messages after the first"}
+	tooLarge    = &ending{causeTooLarge, websocket.StatusMessageTooBig, "message too large"}
+	internal    = &ending{causeInternal, websocket.StatusInternalError, "something went wrong"}
 
 	left   = &ending{cause: causeLeft, reason: "closed by the client"}
 	silent = &ending{cause: causeSilent, reason: "nothing came from the client"}

@@ -76,7 +76,8 @@ func newNode(t *testing.T) *node {
 	}
 	n.Channel = New(n.realm)
 	srv := &http.Server{
-		ReadTimeout: time.Second, WriteTimeout: time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+		ReadTimeout: time.Second, WriteTimeout: time.Second,
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if n.Serve(w, r, func() {}) != nil {
 				w.WriteHeader(http.StatusServiceUnavailable)

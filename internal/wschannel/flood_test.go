@@ -38,7 +38,8 @@ func (n *node) openRaw(t *testing.T) (*websocket.Conn, net.Conn) {
 		},
 		DisableKeepAlives: true,
 	}
-	ws, _, err := websocket.Dial(t.Context(), "ws://node.example/", &websocket.DialOptions{ //nolint:bodyclose // it is the connection
+	//nolint:bodyclose // it is the connection
+	ws, _, err := websocket.Dial(t.Context(), "ws://node.example/", &websocket.DialOptions{
 		Subprotocols: []string{Subprotocol}, HTTPClient: &http.Client{Transport: transport},
 	})
 	if err != nil {
@@ -48,7 +49,7 @@ func (n *node) openRaw(t *testing.T) (*websocket.Conn, net.Conn) {
 	return ws, raw
 }
 
-// Frames that are part of no whole message cost nobody else their turn, and there can be only so many of them.
+// Frames that are part of no whole message cost no other client its turn, and there can be only so many of them.
 func TestEmptyFragments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)

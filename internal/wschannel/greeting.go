@@ -9,7 +9,7 @@ import (
 )
 
 // errGreeting refuses a first message. What was wrong is not told in detail: the message holds a secret.
-var errGreeting = errors.New(`browser: the first message is not {"session_token":"…"}`)
+var errGreeting = errors.New(`wschannel: the first message is not {"session_token":"…"}`)
 
 // parseGreeting returns the session token in a client's first message, a JSON object with that field and no other.
 // Decoding into a struct would be more lenient: it takes SESSION_TOKEN for session_token, and the last of several.

@@ -37,8 +37,10 @@ func TestParseGreeting(t *testing.T) {
 // What is taken for a greeting is one for any other decoder, too.
 func FuzzParseGreeting(f *testing.F) {
 	for _, seed := range []string{
-		`{"session_token":"X7ZQ2M4K6P"}`, `{"session_token":"\u0061\ud83d\ude00"}`, `{"session_token":"a","session_token":"b"}`,
-		`{"session_token":1}`, `{"Session_token":"a"}`, "{\"session_token\":\"\xc3\x28\"}", `{"session_token":"a"} x`, `[]`, ``,
+		`{"session_token":"X7ZQ2M4K6P"}`, `{"session_token":"\u0061\ud83d\ude00"}`,
+		`{"session_token":"a","session_token":"b"}`,
+		`{"session_token":1}`, `{"Session_token":"a"}`, "{\"session_token\":\"\xc3\x28\"}", `{"session_token":"a"} x`, `[]`,
+		``,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -28,7 +28,8 @@ func TestNewerConnectionReplaces(t *testing.T) {
 			t.Errorf("the seventh was closed with %v", got)
 		}
 		synctest.Wait()
-		if st := n.Stats(); st.Open != 1 || st.Closed.Replaced != 5 || st.Closed.RateLimited != 1 || n.realm.Stats().Connected != 1 {
+		if st := n.Stats(); st.Open != 1 || st.Closed.Replaced != 5 || st.Closed.RateLimited != 1 ||
+			n.realm.Stats().Connected != 1 {
 			t.Errorf("stats %+v, %d connected", st, n.realm.Stats().Connected)
 		}
 		time.Sleep(5 * time.Second) // silent as it is, the last one lives that long
@@ -85,7 +86,7 @@ func TestStop(t *testing.T) {
 		}
 		clients = append(clients, n.open(t)) // has said nothing yet
 		_, stuck := n.attach(t, n.enter(t, "stuck"))
-		stuck.Send(nil, snapshot(1))
+		stuck.send(snapshot(1))
 		synctest.Wait()
 		closings := make(chan closing, len(clients))
 		for _, ws := range clients {
@@ -111,7 +112,7 @@ func TestStop(t *testing.T) {
 	})
 }
 
-// The realm's stop reaches those whom the channel's has not.
+// The realm's stop reaches the connections that the channel's has not.
 func TestRealmStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)

@@ -2,8 +2,8 @@ package wschannel
 
 import "sync"
 
-// slot holds the newest snapshot until it can be sent. Nobody waits for it: a snapshot that is still there when the next
-// one comes is replaced.
+// slot holds the newest snapshot until it can be sent. No sender waits for it: a snapshot that is still there when the
+// next one comes is replaced.
 type slot struct {
 	ready chan struct{} // holds one, while there may be a snapshot
 

@@ -92,7 +92,7 @@ func writing(t testing.TB) *conn {
 // sendOne sends a snapshot and waits until it is on its way.
 func (c *conn) sendOne(b []byte) {
 	before := c.channel.stats.snapshotsSent.Load()
-	c.Send(nil, b)
+	c.send(b)
 	for c.channel.stats.snapshotsSent.Load() == before {
 		runtime.Gosched()
 	}
@@ -115,7 +115,7 @@ func BenchmarkSend(b *testing.B) {
 	c, snapshot := newConn(New(nil), nil), make([]byte, 600)
 	b.ReportAllocs()
 	for b.Loop() {
-		c.Send(nil, snapshot)
+		c.send(snapshot)
 	}
 }
 

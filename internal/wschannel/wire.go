@@ -26,7 +26,7 @@ const (
 )
 
 // errTooLong is why reading fails when a message takes more than maxOnWire.
-var errTooLong = errors.New("browser: too many bytes for one message")
+var errTooLong = errors.New("wschannel: too many bytes for one message")
 
 // wire is the network connection below a WebSocket: it bounds each write in time and each message in size, lets others
 // run, and counts.
@@ -83,8 +83,8 @@ func (w *wire) finish(within time.Duration) error {
 	return w.SetDeadline(last)
 }
 
-// limit sets a deadline, but none after the one that finish has set. Either finish sees the deadline and replaces it, or
-// limit sees that finish was called.
+// limit sets a deadline, but none after the one that finish has set. Either finish sees the deadline and replaces it,
+// or limit sees that finish was called.
 func (w *wire) limit(set func(time.Time) error, within time.Duration) error {
 	if err := set(time.Now().Add(within)); err != nil {
 		return err
