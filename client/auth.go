@@ -134,7 +134,7 @@ func (c *Client) credentials(e entry, username, password string) (request, error
 		return request{}, &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: errors.New("not UTF-8")}
 	}
 	attempt := c.opts.AttemptID()
-	if !validAttempt(attempt) {
+	if !rushgate.ValidAttempt(attempt) {
 		return request{}, fmt.Errorf("client: %s: Options.AttemptID returned an invalid attempt id", e.op)
 	}
 	body, err := json.Marshal(struct {
@@ -147,17 +147,6 @@ func (c *Client) credentials(e entry, username, password string) (request, error
 		return request{}, fmt.Errorf("client: %s: %w", e.op, err)
 	}
 	return request{op: e.op, method: http.MethodPost, path: e.path, body: body, secret: password}, nil
-}
-
-func validAttempt(s string) bool {
-	for _, c := range []byte(s) {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
-		default:
-			return false
-		}
-	}
-	return s != "" && len(s) <= rushgate.MaxAttemptLen
 }
 
 // try sends the request once and reports to OnAnswer what came of it.

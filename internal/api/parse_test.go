@@ -17,7 +17,7 @@ func FuzzParseCredentials(f *testing.F) {
 		`{"username":"alice","password":"x","extra":1}`,
 		`{"username":"alice","password":"x","takeover":true}`,
 		`{"username":"alice","password":"x","takeover":"true"}`,
-		`{"username":null,"password":[]}`,
+		`{"username":null,"password":[]}`, "\uFEFF" + `{"username":"alice","password":"x","attempt_id":null,"takeover":null}`,
 		`{"username":"alice","password":"x"} {}`,
 		`{"username":"\ud800alice","password":"\u0000"}`,
 		`[[[[`, `"`, `{`, ``, "\xff", `{"USERNAME":"alice","password":"x","username":"bob"}`,
@@ -44,7 +44,7 @@ func FuzzParseCredentials(f *testing.F) {
 		if pw, err := rushgate.ParsePassword(c.password); err != nil || pw != c.password {
 			t.Fatalf("accepted a password that is not canonical")
 		}
-		if c.attempt != "" && !validAttempt(c.attempt) {
+		if c.attempt != "" && !rushgate.ValidAttempt(c.attempt) {
 			t.Fatalf("accepted the attempt id %q", c.attempt)
 		}
 	})

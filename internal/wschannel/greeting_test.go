@@ -1,6 +1,7 @@
 package wschannel
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -11,16 +12,17 @@ func TestParseGreeting(t *testing.T) {
 	for message, want := range map[string]string{
 		`{"session_token":"abc"}`:                   "abc",
 		" {\n\"session_token\" : \"\\u0061bc\" }\n": "abc",
-		``:                          "",
-		`{}`:                        "",
-		`"abc"`:                     "",
-		`["session_token","abc"]`:   "",
-		`{"session_token":""}`:      "",
-		`{"session_token":null}`:    "",
-		`{"session_token":["abc"]}`: "",
-		`{"SESSION_TOKEN":"abc"}`:   "",
-		`{"session_token":"abc"`:    "",
-		`{"session_token":"abc"}{}`: "",
+		"\uFEFF" + `{"session_token":"abc"}`:        "abc",
+		``:                                          "",
+		`{}`:                                        "",
+		`"abc"`:                                     "",
+		`["session_token","abc"]`:                   "",
+		`{"session_token":""}`:                      "",
+		`{"session_token":null}`:                    "",
+		`{"session_token":["abc"]}`:                 "",
+		`{"SESSION_TOKEN":"abc"}`:                   "",
+		`{"session_token":"abc"`:                    "",
+		`{"session_token":"abc"}{}`:                 "",
 		`{"session_token":"abc","session_token":"d"}`:     "",
 		`{"session_token":"abc","other":1}`:               "",
 		"{\"session_token\":\"\xff\"}":                    "",
@@ -53,7 +55,7 @@ func FuzzParseGreeting(f *testing.F) {
 			return
 		}
 		var other map[string]string
-		if err := json.Unmarshal(message, &other); err != nil || len(other) != 1 || other["session_token"] != token {
+		if err := json.Unmarshal(bytes.TrimPrefix(message, []byte("\uFEFF")), &other); err != nil || len(other) != 1 || other["session_token"] != token {
 			t.Errorf("%q: %v, %v", token, other, err)
 		}
 		if token == "" || !utf8.ValidString(token) {
