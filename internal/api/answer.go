@@ -44,8 +44,25 @@ type malformed struct{ message string }
 func (m malformed) Error() string { return m.message }
 func (m malformed) Unwrap() error { return rushgate.MissingCredentials }
 
-// refuse answers a request with an error's reason. Nothing else of the error is shown, unless it is a [malformed]. An
-// error without a reason is logged; whoever gives one has logged what there is to log.
+// rejection is a [rushgate.MissingCredentials] for which HTTP has a status that says more than 400. Its message may be
+// shown.
+type rejection struct {
+	status  int
+	message string
+}
+
+func (r rejection) Error() string { return r.message }
+func (r rejection) Unwrap() error { return rushgate.MissingCredentials }
+
+var (
+	errNoPath      = rejection{http.StatusNotFound, "There is nothing at this path."}
+	errNoBoard     = rejection{http.StatusNotFound, "There is no such leaderboard."}
+	errNoChannel   = rejection{http.StatusNotFound, "This server has no such realtime channel."}
+	errForeignPage = rejection{http.StatusForbidden, "Pages of this origin may not do that."}
+)
+
+// refuse answers a request with an error's reason. Nothing else of the error is shown, unless it is a [malformed] or a
+// [rejection]. An error without a reason is logged; whoever gives one has logged what there is to log.
 func (h *handler) refuse(w http.ResponseWriter, err error) {
 	var reason rushgate.Reason
 	if !errors.As(err, &reason) {
@@ -61,9 +78,11 @@ func (h *handler) refuse(w http.ResponseWriter, err error) {
 		out = outcomes[reason]
 	}
 	body := refusalBody{Reason: reason, Message: out.message}
-	var m malformed
-	if errors.As(err, &m) {
+	if m, ok := errors.AsType[malformed](err); ok {
 		body.Message = m.message
+	}
+	if r, ok := errors.AsType[rejection](err); ok {
+		out.status, body.Message = r.status, r.message
 	}
 	if wait := retryAfter(err, reason); wait > 0 {
 		body.RetryAfterMS = int64(math.Ceil(float64(wait) / float64(time.Millisecond)))

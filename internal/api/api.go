@@ -65,7 +65,9 @@ func New(cfg Config) http.Handler {
 	}
 	// A web page elsewhere must not be able to make its visitors' browsers knock here: their failures would count
 	// against the visitors. What is not a browser is not concerned.
-	return h.guard(http.NewCrossOriginProtection().Handler(mux))
+	sameOrigin := http.NewCrossOriginProtection()
+	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { h.refuse(w, errForeignPage) }))
+	return h.guard(sameOrigin.Handler(h.refusing(mux)))
 }
 
 type route struct {

@@ -10,22 +10,31 @@ import (
 	"strings"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/wschannel"
 )
 
 // channel opens a WebSocket. Like every connection that has not brought a login yet it may have to make room for
 // another, until it has become a player's.
 func (h *handler) channel(w http.ResponseWriter, r *http.Request) {
 	if h.Channel == nil {
-		http.NotFound(w, r)
+		h.refuse(w, errNoChannel)
 		return
 	}
 	if !h.originAllowed(r) {
-		http.Error(w, "pages of this origin may not connect", http.StatusForbidden)
+		h.refuse(w, errForeignPage)
 		return
 	}
 	attached := func() { HoldConn(r.Context()) }
-	if err := h.Channel.Serve(countedHijacker{w, r}, r, attached); err != nil {
+	err := h.Channel.Serve(countedHijacker{w, r}, r, attached)
+	handshake, isHandshake := errors.AsType[*wschannel.HandshakeError](err)
+	switch {
+	case err == nil:
+	case !isHandshake:
 		h.refuse(w, &rushgate.Refusal{Reason: rushgate.ServerBusy, Cause: err})
+	case handshake.Status >= http.StatusInternalServerError:
+		h.refuse(w, &rushgate.Refusal{Reason: rushgate.InternalError, Cause: err})
+	default:
+		h.refuse(w, rejection{handshake.Status, handshake.Message})
 	}
 }
 

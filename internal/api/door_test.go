@@ -108,6 +108,11 @@ func (d *door) call(t *testing.T, method, path, body, from, token string) exchan
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	return d.do(t, req)
+}
+
+func (d *door) do(t *testing.T, req *http.Request) exchange {
+	t.Helper()
 	resp, err := d.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +125,7 @@ func (d *door) call(t *testing.T, method, path, body, from, token string) exchan
 	e := exchange{status: resp.StatusCode, header: resp.Header, body: string(b)}
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
 		if err := json.Unmarshal(b, &e.json); err != nil {
-			t.Fatalf("%s %s: %v in %q", method, path, err, b)
+			t.Fatalf("%s %s: %v in %q", req.Method, req.URL.Path, err, b)
 		}
 	}
 	return e

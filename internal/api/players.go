@@ -83,7 +83,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 // connect gives the player of a session another connect token, in place of those before, whether they were used or not.
 func (h *handler) connect(w http.ResponseWriter, r *http.Request) {
 	if h.ConnectToken == nil {
-		http.NotFound(w, r)
+		h.refuse(w, errNoChannel)
 		return
 	}
 	token, err := bearerToken(r)

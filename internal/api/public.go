@@ -55,7 +55,7 @@ func (h *handler) leaderboard(w http.ResponseWriter, r *http.Request) {
 	switch board {
 	case rushgate.BoardXP, rushgate.BoardLevel, rushgate.BoardDeaths:
 	default:
-		http.NotFound(w, r)
+		h.refuse(w, errNoBoard)
 		return
 	}
 	limit, err := boardLimit(r.URL.Query().Get("limit"))

@@ -8,6 +8,7 @@ package wschannel
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime"
 	"slices"
@@ -41,6 +42,31 @@ const (
 // ErrStopped is returned for a connection that comes when the channel has stopped.
 var ErrStopped = errors.New("wschannel: channel stopped")
 
+// HandshakeError refuses a request that is no opening handshake of a WebSocket for this channel.
+type HandshakeError struct {
+	// Status is the HTTP status that says so, 400 or more.
+	Status int
+	// Message says in a sentence what is wrong. It quotes nothing of the request.
+	Message string
+}
+
+// Error returns the status and the message.
+func (e *HandshakeError) Error() string {
+	return fmt.Sprintf("wschannel: HTTP status %d: %s", e.Status, e.Message)
+}
+
+// refusedHandshake returns the error for a handshake that the WebSocket library refuses with a status.
+func refusedHandshake(status int) *HandshakeError {
+	switch status {
+	case http.StatusUpgradeRequired:
+		return &HandshakeError{status, "This is a WebSocket: the request has to ask for the upgrade."}
+	case http.StatusBadRequest, http.StatusMethodNotAllowed:
+		return &HandshakeError{status, "The request is no opening handshake of a WebSocket of version 13."}
+	default:
+		return &HandshakeError{status, "The connection cannot become a WebSocket."}
+	}
+}
+
 // Channel has the connections of a node's browsers. Its methods are safe for concurrent use.
 type Channel struct {
 	realm *realm.Realm
@@ -60,25 +86,29 @@ func New(r *realm.Realm) *Channel {
 
 // Serve answers the opening handshake of a WebSocket and returns; what follows goes on by itself. Who may open one, by
 // the Origin header, is for the caller to decide. attached is called once the connection has become that of a player.
-// The error is [ErrStopped], with nothing answered yet; every other failure has been answered.
+// The error is [ErrStopped] or a [*HandshakeError], with nothing answered yet but for headers that are set; every other
+// failure has been answered.
 //
 // The connection that w is hijacked for must heed deadlines, and its Close must not block.
 func (c *Channel) Serve(w http.ResponseWriter, r *http.Request, attached func()) error {
 	if !offered(r.Header, Subprotocol) {
-		http.Error(w, "the WebSocket subprotocol "+Subprotocol+" has to be offered", http.StatusBadRequest)
-		return nil
+		return &HandshakeError{http.StatusBadRequest, "The WebSocket subprotocol " + Subprotocol + " has to be offered."}
 	}
 	conn := newConn(c, attached)
 	if !c.add(conn) {
 		return ErrStopped
 	}
 	// Not the library's check of the origin: it compares hosts only.
-	ws, err := websocket.Accept(&hijacker{ResponseWriter: w, wire: &conn.wire}, r, &websocket.AcceptOptions{
+	h := &hijacker{ResponseWriter: w, wire: &conn.wire}
+	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
 		Subprotocols: []string{Subprotocol}, InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled,
 		OnPingReceived: conn.onPing, OnPongReceived: conn.onPong,
 	})
 	if err != nil {
 		c.remove(conn)
+		if h.refused != 0 {
+			return refusedHandshake(h.refused)
+		}
 		return nil
 	}
 	ws.SetReadLimit(-1) // the reader has its own

@@ -79,7 +79,10 @@ func newNode(t *testing.T) *node {
 		ReadTimeout: time.Second, WriteTimeout: time.Second,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if n.Serve(w, r, func() {}) != nil {
+			err := n.Serve(w, r, func() {})
+			if handshake, ok := errors.AsType[*HandshakeError](err); ok {
+				w.WriteHeader(handshake.Status)
+			} else if err != nil {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
 		}),

@@ -95,10 +95,27 @@ func (w *wire) limit(set func(time.Time) error, within time.Duration) error {
 	return nil
 }
 
-// hijacker puts a wire below the connection that a request is hijacked for.
+// hijacker puts a wire below the connection that a request is hijacked for. A refusal it keeps from the client, for the
+// caller of [Channel.Serve] to write.
 type hijacker struct {
 	http.ResponseWriter
-	wire *wire
+	wire    *wire
+	refused int // the status of a refusal, or 0
+}
+
+func (h *hijacker) WriteHeader(status int) {
+	if status >= http.StatusBadRequest {
+		h.refused = status
+		return
+	}
+	h.ResponseWriter.WriteHeader(status)
+}
+
+func (h *hijacker) Write(b []byte) (int, error) {
+	if h.refused != 0 {
+		return len(b), nil
+	}
+	return h.ResponseWriter.Write(b)
 }
 
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
