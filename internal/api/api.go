@@ -54,7 +54,7 @@ type handler struct {
 
 // New returns the front door's handler.
 func New(cfg Config) http.Handler {
-	h := &handler{Config: cfg, boards: boardCache{store: cfg.Store}}
+	h := &handler{Config: cfg, boards: boardCache{store: cfg.Store, logger: cfg.Logger}}
 	mux := http.NewServeMux()
 	for _, r := range h.routes() {
 		mux.HandleFunc(r.pattern, r.serve)

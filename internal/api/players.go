@@ -107,6 +107,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request) {
 func (h *handler) logout(w http.ResponseWriter, r *http.Request) {
 	token, err := bearerToken(r)
 	if err == nil {
+		HoldConn(r.Context()) // it waits for the player's save
 		err = h.Realm.Logout(r.Context(), token)
 	}
 	if err != nil {
