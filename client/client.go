@@ -58,7 +58,7 @@ import (
 // Defaults of [Options].
 const (
 	DefaultMaxRetries  = 3
-	DefaultTryTimeout  = 30 * time.Second // the server answers within 25 s
+	DefaultTryTimeout  = 30 * time.Second // a server with the usual queue answers within 29 s
 	DefaultBackoffBase = time.Second
 	DefaultBackoffCap  = 30 * time.Second
 )
@@ -72,8 +72,9 @@ type Options struct {
 	// [DefaultMaxRetries], a negative number none.
 	MaxRetries int
 	// TryTimeout is how long one try may take, from dialing to the last byte of the answer. Default
-	// [DefaultTryTimeout]; it should exceed the server's own 25 s, or players are lost who were about to get in. Asking
-	// for a realtime connection, which nobody queues for, takes 5 s at most.
+	// [DefaultTryTimeout]. It should exceed the server's --auth-max-age, 25 s unless set otherwise, by 5 s: a player whose
+	// try ends earlier may have been about to get in, and goes to the end of the queue. Asking for a realtime connection,
+	// which has no queue, takes 5 s at most.
 	TryTimeout time.Duration
 	// BackoffBase and BackoffCap bound the pause before the n-th retry (n counts from 0): a random time below
 	// min(BackoffCap, BackoffBase<<n), known as full jitter, or what the server asks for if that is longer.

@@ -198,7 +198,7 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 	door := api.Config{
 		Pool: s.pool, Realm: s.realm, Store: s.store, TrustedProxies: s.cfg.TrustedProxies,
-		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins,
+		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins, MaxAge: s.cfg.MaxAge,
 		Draining: s.draining.Load, Logger: s.cfg.Logger,
 	}
 	sections := admin.Sections{
@@ -218,7 +218,9 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 	if conns < s.cfg.MaxConns {
 		s.cfg.Logger.Warn("the limit on open files allows fewer connections than configured", "configured", s.cfg.MaxConns, "allowed", conns)
 	}
-	s.front = api.NewServer(api.New(door), conns, tlsConfig, s.cfg.Logger)
+	s.front = api.NewServer(api.New(door), api.ServerConfig{
+		MaxConns: conns, MaxAge: s.cfg.MaxAge, TLS: tlsConfig, Logger: s.cfg.Logger,
+	})
 	s.operator = s.desk.newServer(sections)
 	s.serving.Go(func() {
 		if tlsConfig != nil {

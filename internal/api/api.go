@@ -18,11 +18,6 @@ import (
 	"github.com/rushgate/rushgate/internal/wschannel"
 )
 
-// answerTimeout bounds every request: nobody waits in silence for longer, whatever has got stuck behind the door. It
-// exceeds the queue's own limit, so that the more telling answer comes first, and stays below the 30 s after which many
-// clients give up.
-const answerTimeout = 29 * time.Second
-
 //go:embed openapi.yaml
 var openAPI []byte
 
@@ -42,6 +37,9 @@ type Config struct {
 	Origins []string
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// MaxAge is the age at which the pool gives a request up; every answer is given a little later at the latest. 0 stands
+	// for [auth.DefaultMaxAge].
+	MaxAge time.Duration
 	// Draining reports that the node is on its way down.
 	Draining func() bool
 	Logger   *slog.Logger
@@ -49,12 +47,15 @@ type Config struct {
 
 type handler struct {
 	Config
-	boards boardCache
+	boards        boardCache
+	answerTimeout time.Duration
 }
 
 // New returns the front door's handler.
 func New(cfg Config) http.Handler {
-	h := &handler{Config: cfg, boards: boardCache{store: cfg.Store, logger: cfg.Logger}}
+	h := &handler{
+		Config: cfg, boards: boardCache{store: cfg.Store, logger: cfg.Logger}, answerTimeout: answerTimeout(cfg.MaxAge),
+	}
 	mux := http.NewServeMux()
 	for _, r := range h.routes() {
 		mux.HandleFunc(r.pattern, r.serve)
@@ -100,7 +101,7 @@ func (h *handler) guard(next http.Handler) http.Handler {
 				h.refuse(w, rushgate.InternalError)
 			}
 		}()
-		ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), h.answerTimeout)
 		defer cancel()
 		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/rushgate/rushgate/internal/auth"
 )
 
 // The HTTP server's limits. A client on a bad line has seconds for its request, and nobody can hold a connection by
@@ -17,33 +19,63 @@ import (
 const (
 	headerTimeout  = 5 * time.Second
 	readTimeout    = 10 * time.Second
-	writeTimeout   = answerTimeout + 10*time.Second
 	idleTimeout    = 60 * time.Second
 	maxHeaderBytes = 8 << 10
 	maxStreams     = 16 // concurrent requests on one HTTP/2 connection
 )
 
+// An answer comes by leastAnswerTimeout, below the 30 s after which many clients give up, or answerMargin after the age at
+// which the queue gives a request up, if that is later: so that the more telling answer comes first. A client may then
+// take writeMargin to read it.
+const (
+	leastAnswerTimeout = 29 * time.Second
+	answerMargin       = 4 * time.Second
+	writeMargin        = 10 * time.Second
+)
+
+// answerTimeout bounds every request to a node whose queue gives requests up at the age of maxAge, or of
+// [auth.DefaultMaxAge] if that is 0: no client waits in silence for longer, whatever has got stuck behind the door.
+func answerTimeout(maxAge time.Duration) time.Duration {
+	if maxAge == 0 {
+		maxAge = auth.DefaultMaxAge
+	}
+	return max(maxAge+answerMargin, leastAnswerTimeout)
+}
+
 // DefaultMaxConns is how many connections may be open at once unless configured otherwise.
 const DefaultMaxConns = 16384
 
+// ServerConfig is what an HTTP server is made with.
+type ServerConfig struct {
+	// MaxConns is how many connections may be open at once, 1 or more.
+	MaxConns int
+	// MaxAge is [Config].MaxAge.
+	MaxAge time.Duration
+	// TLS is for a server that speaks it; nil for one that does not.
+	TLS *tls.Config
+	// Logger hears of broken connections, at the level debug. Required.
+	Logger *slog.Logger
+}
+
 // NewServer returns an HTTP server with limits that suit a front door: on time, on header size, and on the number of
-// open connections. When maxConns are open, the one that has gone longest without bringing a whole login makes room for
+// open connections. When MaxConns are open, the one that has gone longest without bringing a whole login makes room for
 // the next: be it idle, silent from the start, or sending its request a byte at a time. If all are waiting for the
-// answer to a login, or are players' WebSockets, the newcomer is turned away at once; over plain HTTP it is told so, if it listens before it speaks.
-func NewServer(h http.Handler, maxConns int, tlsConfig *tls.Config, logger *slog.Logger) *http.Server {
+// answer to a login, or are players' WebSockets, the newcomer is turned away at once; over plain HTTP it is told so, if it
+// listens before it speaks.
+func NewServer(h http.Handler, cfg ServerConfig) *http.Server {
 	srv := &http.Server{
 		Handler:           h,
-		TLSConfig:         tlsConfig,
+		TLSConfig:         cfg.TLS,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
+		WriteTimeout:      answerTimeout(cfg.MaxAge) + writeMargin,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		// Broken handshakes and the like: an outsider decides how many there are.
-		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 	}
-	LimitConns(srv, maxConns)
+	LimitConns(srv, cfg.MaxConns)
 	return srv
 }
 

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -25,7 +27,7 @@ func limitedServer(t *testing.T, max int) (address string, holding <-chan struct
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := NewServer(mux, max, nil, slog.New(slog.DiscardHandler))
+	srv := NewServer(mux, ServerConfig{MaxConns: max, Logger: slog.New(slog.DiscardHandler)})
 	served := make(chan struct{})
 	go func() { srv.Serve(l); close(served) }()
 	t.Cleanup(func() { srv.Close(); <-served })
@@ -118,20 +120,45 @@ func TestHeldConnectionsStay(t *testing.T) {
 
 // Nothing that a client can draw out is without a limit.
 func TestServerLimits(t *testing.T) {
-	s := NewServer(http.NotFoundHandler(), 1, nil, slog.New(slog.DiscardHandler))
+	s := NewServer(http.NotFoundHandler(), ServerConfig{MaxConns: 1, Logger: slog.New(slog.DiscardHandler)})
 	for name, d := range map[string]time.Duration{
-		"header": s.ReadHeaderTimeout, "read": s.ReadTimeout, "write": s.WriteTimeout, "idle": s.IdleTimeout, "answer": answerTimeout,
+		"header": s.ReadHeaderTimeout, "read": s.ReadTimeout, "write": s.WriteTimeout, "idle": s.IdleTimeout, "answer": answerTimeout(0),
 	} {
 		if d <= 0 || d > 2*time.Minute {
 			t.Errorf("%s timeout %v", name, d)
 		}
 	}
-	if s.WriteTimeout <= answerTimeout {
-		t.Errorf("an answer may take %v and its connection lasts %v", answerTimeout, s.WriteTimeout)
-	}
 	if s.MaxHeaderBytes != maxHeaderBytes || s.HTTP2.MaxConcurrentStreams != maxStreams || maxStreams < 1 {
 		t.Errorf("header bytes %d, streams %d", s.MaxHeaderBytes, s.HTTP2.MaxConcurrentStreams)
 	}
+}
+
+// A request that the queue still means to serve is not cut off by a limit before that.
+func TestAnswersOutlastTheQueue(t *testing.T) {
+	for _, maxAge := range []time.Duration{0, time.Second, 25 * time.Second, 26 * time.Second, time.Minute, time.Hour} {
+		answer := answerTimeout(maxAge)
+		s := NewServer(http.NotFoundHandler(), ServerConfig{MaxConns: 1, MaxAge: maxAge, Logger: slog.New(slog.DiscardHandler)})
+		if answer <= maxAge || s.WriteTimeout <= answer {
+			t.Errorf("the queue gives up at %v, the request at %v, the connection at %v", maxAge, answer, s.WriteTimeout)
+		}
+		if maxAge <= 25*time.Second && answer != 29*time.Second {
+			t.Errorf("with a queue of %v an answer may take %v", maxAge, answer)
+		}
+	}
+}
+
+// As above, seen from a request that waits.
+func TestRequestWaitsAsLongAsTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &handler{Config: Config{Logger: slog.New(slog.DiscardHandler)}, answerTimeout: answerTimeout(time.Minute)}
+		start := time.Now()
+		h.guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+		})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/v1/login", nil))
+		if waited := time.Since(start); waited != time.Minute+answerMargin {
+			t.Errorf("with a queue of a minute a request was given up after %v", waited)
+		}
+	})
 }
 
 func TestNewcomerIsTurnedAwayAtOnceWhenAllAreBusy(t *testing.T) {

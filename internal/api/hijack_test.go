@@ -37,7 +37,7 @@ func hijackingServer(t *testing.T, max int) (address string, hijacked <-chan net
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := NewServer(mux, max, nil, slog.New(slog.DiscardHandler))
+	srv := NewServer(mux, ServerConfig{MaxConns: max, Logger: slog.New(slog.DiscardHandler)})
 	served := make(chan struct{})
 	go func() { srv.Serve(l); close(served) }()
 	t.Cleanup(func() { srv.Close(); <-served })
@@ -121,14 +121,14 @@ func TestHijackedConnectionsOutliveTheLimits(t *testing.T) {
 				t.Error(err)
 			}
 			conns <- c
-		}), 16, nil, slog.New(slog.DiscardHandler))
+		}), ServerConfig{MaxConns: 16, Logger: slog.New(slog.DiscardHandler)})
 		served := make(chan struct{})
 		go func() { srv.Serve(l); close(served) }()
 		near, far := net.Pipe()
 		l.conn <- far
 		io.WriteString(near, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		server := <-conns
-		time.Sleep(2 * (readTimeout + writeTimeout + idleTimeout))
+		time.Sleep(2 * (readTimeout + srv.WriteTimeout + idleTimeout))
 		go server.Write([]byte("x"))
 		if _, err := io.ReadFull(near, make([]byte, 1)); err != nil {
 			t.Errorf("to the client: %v", err)
