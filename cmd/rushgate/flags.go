@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,23 +22,27 @@ import (
 type flags struct {
 	*flag.FlagSet
 	synopsis string
-	env      map[string]string // flag name to variable
-	order    []string
+	declared []*declared // in the order of the help
+}
+
+// declared is what there is to say of a flag besides what package flag knows. Help, environment and README go by it.
+type declared struct {
+	name, env string
+	def       string // what stands for the default where that is not one value, such as "the number of cores"
 }
 
 func newFlags(synopsis string) *flags {
-	f := &flags{FlagSet: flag.NewFlagSet("", flag.ContinueOnError), synopsis: synopsis, env: map[string]string{}}
+	f := &flags{FlagSet: flag.NewFlagSet("", flag.ContinueOnError), synopsis: synopsis}
 	f.SetOutput(io.Discard)
 	return f
 }
 
-// add declares a flag; env may be empty.
-func (f *flags) add(v flag.Value, name, env, help string) {
+// add declares a flag; env may be empty. The value's default and range, if it has one, are added to the help.
+func (f *flags) add(v flag.Value, name, env, help string) *declared {
 	f.Var(v, name, help)
-	f.order = append(f.order, name)
-	if env != "" {
-		f.env[name] = env
-	}
+	d := &declared{name: name, env: env}
+	f.declared = append(f.declared, d)
+	return d
 }
 
 // parse reads the command line, then the environment. Asked for help, it prints it to stdout and returns
@@ -56,9 +61,9 @@ func (f *flags) parse(args []string, stdout io.Writer) error {
 	}
 	given := map[string]bool{}
 	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
-	for _, name := range f.order {
+	for _, d := range f.declared {
+		name, variable := d.name, d.env
 		from := "--" + name
-		variable := f.env[name]
 		if value := os.Getenv(variable); variable != "" && value != "" && !given[name] {
 			from = "environment variable " + variable
 			if err := f.Set(name, value); err != nil && mayHoldPassword(value) {
@@ -87,23 +92,45 @@ func quote(s string) string {
 
 func (f *flags) printHelp(w io.Writer) {
 	fmt.Fprintf(w, "%s\n\nFlags:\n", f.synopsis)
-	for _, name := range f.order {
-		g := f.Lookup(name)
-		arg, help := flag.UnquoteUsage(g)
-		fmt.Fprintf(w, "  --%s", name)
-		if arg != "" && !isBool(g.Value) {
-			fmt.Fprintf(w, " %s", arg)
+	for _, d := range f.declared {
+		arg, help := f.usage(d)
+		fmt.Fprintf(w, "  --%s%s\n        %s", d.name, arg, help)
+		var notes []string
+		if limits := f.limits(d); limits != "" {
+			notes = append(notes, limits)
 		}
-		fmt.Fprintf(w, "\n        %s", help)
-		if g.DefValue != "" && !isBool(g.Value) {
-			fmt.Fprintf(w, " (default %s)", g.DefValue)
+		if def := f.defaultOf(d); def != "" && !isBool(f.Lookup(d.name).Value) {
+			notes = append(notes, "default "+def)
 		}
-		if env := f.env[name]; env != "" {
-			fmt.Fprintf(w, " [%s]", env)
+		if len(notes) > 0 {
+			fmt.Fprintf(w, " (%s)", strings.Join(notes, "; "))
+		}
+		if d.env != "" {
+			fmt.Fprintf(w, " [%s]", d.env)
 		}
 		fmt.Fprintln(w)
 	}
 }
+
+// usage returns what stands for a flag's value, with a space before it, or nothing for one that needs none, and its help.
+func (f *flags) usage(d *declared) (arg, help string) {
+	arg, help = flag.UnquoteUsage(f.Lookup(d.name))
+	if arg == "" || isBool(f.Lookup(d.name).Value) {
+		return "", help
+	}
+	return " " + arg, help
+}
+
+// limits returns a flag's range, like "1 to 60", or nothing.
+func (f *flags) limits(d *declared) string {
+	if v, ok := f.Lookup(d.name).Value.(interface{ limits() string }); ok {
+		return v.limits()
+	}
+	return ""
+}
+
+// defaultOf returns what holds without the flag, or nothing.
+func (f *flags) defaultOf(d *declared) string { return cmp.Or(d.def, f.Lookup(d.name).DefValue) }
 
 func isBool(v flag.Value) bool {
 	b, ok := v.(interface{ IsBoolFlag() bool })
@@ -122,16 +149,31 @@ type choice struct {
 	among []string
 }
 
-func (c *choice) String() string { return c.value }
+func (c *choice) String() string     { return c.value }
+func (c *choice) Set(s string) error { return (&choiceAt[string]{&c.value, c.among}).Set(s) }
 
-func (c *choice) Set(s string) error {
-	for _, word := range c.among {
-		if s == word {
-			c.value = s
-			return nil
-		}
+// choiceAt is a [choice] that is kept in a configuration.
+type choiceAt[T ~string] struct {
+	at    *T
+	among []T
+}
+
+func (c *choiceAt[T]) String() string { return string(*c.at) }
+
+func (c *choiceAt[T]) Set(s string) error {
+	if slices.Contains(c.among, T(s)) {
+		*c.at = T(s)
+		return nil
 	}
-	return fmt.Errorf("must be one of %s", strings.Join(c.among, ", "))
+	return fmt.Errorf("must be one of %s", c.limits())
+}
+
+func (c *choiceAt[T]) limits() string {
+	words := make([]string, len(c.among))
+	for i, word := range c.among {
+		words[i] = string(word)
+	}
+	return strings.Join(words, ", ")
 }
 
 // toggle is on or off.
@@ -152,14 +194,24 @@ func (t *toggle) Set(s string) error {
 // number is a whole number within a range.
 type number struct{ value, low, high int }
 
-func (n *number) String() string { return strconv.Itoa(n.value) }
+func (n *number) String() string     { return strconv.Itoa(n.value) }
+func (n *number) Set(s string) error { return (&numberAt{&n.value, n.low, n.high}).Set(s) }
 
-func (n *number) Set(s string) error {
+// numberAt is a [number] that is kept in a configuration.
+type numberAt struct {
+	at        *int
+	low, high int
+}
+
+func (n *numberAt) String() string { return strconv.Itoa(*n.at) }
+func (n *numberAt) limits() string { return fmt.Sprintf("%d to %d", n.low, n.high) }
+
+func (n *numberAt) Set(s string) error {
 	v, err := strconv.Atoi(s)
 	if err != nil || v < n.low || v > n.high {
-		return fmt.Errorf("must be a whole number from %d to %d", n.low, n.high)
+		return fmt.Errorf("must be a whole number from %s", n.limits())
 	}
-	n.value = v
+	*n.at = v
 	return nil
 }
 
@@ -223,14 +275,24 @@ func (d *share) Set(s string) error {
 // span is a duration within a range.
 type span struct{ value, low, high time.Duration }
 
-func (d *span) String() string { return d.value.String() }
+func (d *span) String() string     { return d.value.String() }
+func (d *span) Set(s string) error { return (&spanAt{&d.value, d.low, d.high}).Set(s) }
 
-func (d *span) Set(s string) error {
+// spanAt is a [span] that is kept in a configuration.
+type spanAt struct {
+	at        *time.Duration
+	low, high time.Duration
+}
+
+func (d *spanAt) String() string { return d.at.String() }
+func (d *spanAt) limits() string { return fmt.Sprintf("%v to %v", d.low, d.high) }
+
+func (d *spanAt) Set(s string) error {
 	v, err := time.ParseDuration(s)
 	if err != nil || v < d.low || v > d.high {
-		return fmt.Errorf("must be a duration from %v to %v, such as %v", d.low, d.high, d.value)
+		return fmt.Errorf("must be a duration from %s, such as %v", d.limits(), *d.at)
 	}
-	d.value = v
+	*d.at = v
 	return nil
 }
 

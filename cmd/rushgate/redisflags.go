@@ -5,6 +5,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/rushgate/rushgate/store/redis"
 )
 
 // hidden stands for a value that is set and not shown.
@@ -61,15 +63,18 @@ type redisFlags struct {
 }
 
 func newRedisFlags() redisFlags {
-	return redisFlags{host: "127.0.0.1", port: number{6379, 1, 65535}}
+	return redisFlags{host: "127.0.0.1", port: number{6379, 1, 65535}, prefix: redis.DefaultPrefix}
 }
 
 func (v *redisFlags) declare(f *flags) {
-	f.add(&v.urls, "redis-url", "MMORPG_REDIS_URL", "`URLS` of the Redis or Valkey, of some servers of a Cluster, or of Sentinels, separated by commas: redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS. A comma in a password is written %2C. In the variable, a password does not show in the list of processes")
+	f.add(&v.urls, "redis-url", "MMORPG_REDIS_URL", "`URLS` of the Redis or Valkey, of some servers of a Cluster, or of "+
+		"Sentinels, separated by commas: redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS. A comma in a password "+
+		"is written %2C. In the variable, a password does not show in the list of processes").
+		def = "--redis-host, --redis-port"
 	f.add(&v.host, "redis-host", "MMORPG_REDIS_HOST", "`HOST` of the Redis or Valkey, without --redis-url")
 	f.add(&v.port, "redis-port", "MMORPG_REDIS_PORT", "`PORT` of the Redis or Valkey, without --redis-url")
 	f.add(&v.sentinel, "redis-sentinel", "", "`NAME` by which the Sentinels at --redis-url know the master")
-	f.add(&v.prefix, "redis-prefix", "", "`PREFIX` of every key, so that several worlds can share a server; default \"rushgate:\"")
+	f.add(&v.prefix, "redis-prefix", "", "`PREFIX` of every key, so that several worlds can share a server")
 }
 
 // addresses returns where to connect.

@@ -6,67 +6,18 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime"
-	"strings"
+	"strconv"
 	"time"
 
-	"github.com/rushgate/rushgate/internal/api"
-	"github.com/rushgate/rushgate/internal/auth"
-	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/password"
-	"github.com/rushgate/rushgate/protocol"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/world"
 )
 
-// serveFlags are the settings of a node as the command line has them.
-type serveFlags struct {
-	httpAddr, adminAddr, data, cert, key, worldFile text
-	adminToken, adminCert, adminKey                 text
-	udpAddr                                         text
-	udpPublic, origins                              words
-	protocolID                                      hexID
-	snapshotRate, threads                           number
-	db, logFormat, logLevel, kernel                 choice
-	redis                                           redisFlags
-	pepper                                          text
-	tls, insecure                                   toggle
-	proxies                                         prefixes
-	zones                                           zones
-	conns, workers, depth, iterations, messages     number
-	players                                         number
-	seed                                            seed
-	maxAge, sessionTimeout, drain                   span
-}
+// README's table of flags is written from what [serveFlags.declare] says of them.
+//go:generate go test -run ^TestReadmeListsTheFlags$ . -update
 
-func newServeFlags() *serveFlags {
-	return &serveFlags{
-		httpAddr:       server.DefaultHTTPAddr,
-		adminAddr:      server.DefaultAdminAddr,
-		udpAddr:        server.DefaultUDPAddr,
-		protocolID:     hexID(protocol.ID),
-		snapshotRate:   number{realm.DefaultSnapshotRate, 1, realm.MaxSnapshotRate},
-		threads:        number{min(runtime.GOMAXPROCS(0), realm.MaxSnapshotWorkers), 1, realm.MaxSnapshotWorkers},
-		data:           server.DefaultDataDir,
-		db:             choice{"sqlite", []string{"sqlite", "redis", "memory"}},
-		redis:          newRedisFlags(),
-		logFormat:      choice{"text", []string{"text", "json"}},
-		logLevel:       choice{"info", []string{"debug", "info", "warn", "error"}},
-		kernel:         choice{"auto", password.Kernels()},
-		conns:          number{api.DefaultMaxConns, 16, 1 << 20},
-		workers:        number{auth.DefaultWorkers, 1, auth.MaxWorkers},
-		depth:          number{auth.DefaultQueueDepth, 0, 1 << 30},
-		iterations:     number{password.DefaultIterations, password.MinIterations, password.MaxIterations},
-		messages:       number{realm.DefaultMessagesPerTick, 1, 1_000_000},
-		players:        number{realm.DefaultMaxPlayers, 1, 1_000_000},
-		maxAge:         span{auth.DefaultMaxAge, time.Second, time.Hour},
-		sessionTimeout: span{realm.DefaultSessionTimeout, time.Second, time.Hour},
-		drain:          span{server.DefaultDrainTimeout, time.Second, time.Hour},
-	}
-}
-
-func (v *serveFlags) declare() *flags {
-	f := newFlags(`Usage: rushgate serve [flags]
+const serveSynopsis = `Usage: rushgate serve [flags]
 
 Runs a node until it is interrupted: players knock at --http and play over --udp, the operator looks at --admin. Once it
 accepts, it prints one line, "ready http=ADDR admin=ADDR udp=ADDR". The first SIGINT or SIGTERM drains it: new logins are
@@ -77,43 +28,129 @@ told that the server is busy, queued ones finish, everyone is saved. A second on
                                                           for the network, self-signed
   rushgate serve --http :443 --tls-cert c.pem --tls-key k.pem --udp none
 
-Each flag with a name in brackets can be set by that environment variable instead.`)
-	f.add(&v.httpAddr, "http", "", "`ADDR` for players, host:port; port 0 lets the system choose")
-	f.add(&v.adminAddr, "admin", "", "`ADDR` for the operator, host:port; beyond loopback it needs --admin-token-file and TLS")
-	f.add(&v.adminToken, "admin-token-file", "", "`FILE` with what the operator has to show, at least 32 characters, not readable by everybody")
-	f.add(&v.adminCert, "admin-tls-cert", "", "`FILE` with the certificate chain of --admin, PEM; beyond loopback, that of --tls serves if there is none")
-	f.add(&v.adminKey, "admin-tls-key", "", "`FILE` with that certificate's key, PEM")
-	f.add(&v.udpAddr, "udp", "", "`ADDR` for the realtime channel, host:port; port 0 lets the system choose, \"none\" leaves only the WebSocket for browsers")
-	f.add(&v.udpPublic, "udp-public", "", "`ADDRS` at which players reach the realtime channel, host:port, separated by commas; default is --udp, if that is one address")
-	f.add(&v.snapshotRate, "snapshot-rate", "MMORPG_SNAPSHOT_RATE", "`HZ` at which players are told of the world, 1 to 60")
-	f.add(&v.threads, "worker-threads", "MMORPG_WORKER_THREADS", "`N` goroutines encode and send snapshots, 1 to 64; unless set, as many as there are cores")
-	f.add(&v.protocolID, "protocol-id", "", "`HEX` number that tells games and their incompatible versions apart on the realtime channel")
-	f.add(&v.data, "data", "", "`DIR` for the database, the node's id, its keys and its certificate")
-	f.add(&v.db, "db", "MMORPG_DB_BACKEND", "`STORE` for players: sqlite, redis (also Valkey), which nodes can share, or memory, which forgets everything at the end")
-	v.redis.declare(f)
-	f.add(&v.tls, "tls", "", "serve HTTPS; without --tls-cert with a self-signed certificate, kept in the data folder")
-	f.add(&v.cert, "tls-cert", "", "`FILE` with the certificate chain for HTTPS, PEM")
-	f.add(&v.key, "tls-key", "", "`FILE` with the certificate's key, PEM")
-	f.add(&v.insecure, "insecure-http", "", "allow plain HTTP beyond loopback: only behind a proxy that speaks TLS")
-	f.add(&v.proxies, "trusted-proxies", "", "`NETS` whose X-Forwarded-For is believed, separated by commas")
-	f.add(&v.origins, "origins", "", "`ORIGINS` of web pages, besides the node's own, that may open the realtime channel's WebSocket, like https://play.example.org, separated by commas")
-	f.add(&v.conns, "max-conns", "", "`N` connections may be open at once; the longest idle makes room for the next")
-	f.add(&v.workers, "auth-workers", "MMORPG_AUTH_WORKERS", "`N` workers take logins from the queue, 1 to 32")
-	f.add(&v.depth, "auth-queue-max", "MMORPG_AUTH_QUEUE_MAX", "`N` logins may wait, all further ones are told to come back later; 0 means no bound")
-	f.add(&v.maxAge, "auth-max-age", "MMORPG_AUTH_MAX_AGE", "`AGE` at which a waiting login is given up")
-	f.add(&v.iterations, "password-hash-iterations", "MMORPG_PASSWORD_HASH_ITERATIONS", "`N` iterations of PBKDF2-SHA256 for new hashes, 1000 to 10000000")
-	f.add(&v.pepper, "password-pepper-file", "", "`FILE` with keys that passwords are keyed with before hashing, a line ID:HEX each, the current one first")
-	f.add(&v.kernel, "hash-kernel", "", "`KERNEL` that computes hashes: "+strings.Join(password.Kernels(), ", "))
-	f.add(&v.messages, "max-messages-per-tick", "MMORPG_MAX_MESSAGES_PER_TICK", "`N` messages from players are handled in one tick, the rest in the next")
-	f.add(&v.players, "max-players", "", "`N` players may be inside at once; further ones are told that the server is busy")
-	f.add(&v.sessionTimeout, "session-timeout", "", "`TIME` without a call after which a session ends")
-	f.add(&v.zones, "zones", "", "`ZONES` that other nodes on the same store serve, zone=host:port, separated by commas; players are sent there at login")
-	f.add(&v.worldFile, "world", "", "`FILE` that defines the reference world, JSON; default is the one built in")
-	f.add(&v.seed, "seed", "", "`N` that determines what happens by chance in the reference world")
-	f.add(&v.drain, "drain-timeout", "", "`TIME` that an orderly end may take")
-	f.add(&v.logFormat, "log-format", "", "`FORMAT` of the log on standard error: text or json")
-	f.add(&v.logLevel, "log-level", "", "`LEVEL` from which on lines are logged: debug, info, warn, error")
+Each flag with a name in brackets can be set by that environment variable instead.`
+
+// serveFlags are the settings of a node as the command line has them: the node's configuration, to whose fields the
+// flags are bound, and what it is made of besides.
+type serveFlags struct {
+	cfg       server.Config
+	redis     redisFlags // used with --db redis only
+	worldFile text
+	logFormat string
+	logLevel  string
+}
+
+func newServeFlags() *serveFlags {
+	v := &serveFlags{cfg: server.DefaultConfig(), redis: newRedisFlags(), logFormat: "text", logLevel: "info"}
+	v.cfg.Backend = server.SQLite
+	return v
+}
+
+// declare is the one place where a flag of serve is declared. Defaults and ranges are those of package server; help and
+// README get them from here.
+func (v *serveFlags) declare() *flags {
+	f := newFlags(serveSynopsis)
+	v.declareAddresses(f)
+	v.declareStore(f)
+	v.declareDoor(f)
+	v.declareWorld(f)
+	f.add(v.duration(&v.cfg.DrainTimeout), "drain-timeout", "", "`TIME` that an orderly end may take")
+	f.add(&choiceAt[string]{&v.logFormat, []string{"text", "json"}}, "log-format", "", "`FORMAT` of the log on standard error")
+	f.add(&choiceAt[string]{&v.logLevel, []string{"debug", "info", "warn", "error"}}, "log-level", "",
+		"`LEVEL` from which on lines are logged")
 	return f
+}
+
+// number binds a flag to a number of the configuration, with its range.
+func (v *serveFlags) number(field *int) *numberAt {
+	low, high := v.cfg.IntRange(field)
+	return &numberAt{field, low, high}
+}
+
+// duration binds a flag to a duration of the configuration, with its range.
+func (v *serveFlags) duration(field *time.Duration) *spanAt {
+	low, high := v.cfg.DurationRange(field)
+	return &spanAt{field, low, high}
+}
+
+func (v *serveFlags) declareAddresses(f *flags) {
+	c := &v.cfg
+	f.add((*text)(&c.HTTPAddr), "http", "", "`ADDR` for players, host:port; port 0 lets the system choose")
+	f.add((*text)(&c.AdminAddr), "admin", "", "`ADDR` for the operator, host:port: dashboard, metrics, health, profiles; beyond "+
+		"loopback it needs --admin-token-file and TLS")
+	f.add((*text)(&c.AdminTokenFile), "admin-token-file", "", "`FILE` with what the operator has to show, at least 32 "+
+		"characters, not readable by everybody")
+	f.add((*text)(&c.AdminTLSCert), "admin-tls-cert", "", "`FILE` with the certificate chain of --admin, PEM").
+		def = "beyond loopback that of --tls"
+	f.add((*text)(&c.AdminTLSKey), "admin-tls-key", "", "`FILE` with that certificate's key, PEM")
+	f.add((*text)(&c.UDPAddr), "udp", "", "`ADDR` for the realtime channel, host:port; port 0 lets the system choose, \"none\" "+
+		"leaves only the WebSocket for browsers")
+	f.add((*words)(&c.UDPPublic), "udp-public", "", "`ADDRS` at which players reach the realtime channel, host:port, separated "+
+		"by commas; needed when --udp stands for all addresses").def = "--udp"
+	f.add((*hexID)(&c.ProtocolID), "protocol-id", "", "`HEX` number that tells games and their incompatible versions apart on "+
+		"the realtime channel")
+	f.add((*toggle)(&c.TLS), "tls", "", "serve HTTPS; without --tls-cert with a self-signed certificate, kept in the data folder")
+	f.add((*text)(&c.TLSCert), "tls-cert", "", "`FILE` with the certificate chain for HTTPS, PEM")
+	f.add((*text)(&c.TLSKey), "tls-key", "", "`FILE` with the certificate's key, PEM")
+	f.add((*toggle)(&c.InsecureHTTP), "insecure-http", "", "allow plain HTTP beyond loopback: only behind a proxy that speaks TLS")
+	f.add((*prefixes)(&c.TrustedProxies), "trusted-proxies", "", "`NETS` whose X-Forwarded-For is believed, separated by commas")
+	f.add((*words)(&c.Origins), "origins", "", "`ORIGINS` of web pages, besides the node's own, that may open the realtime "+
+		"channel's WebSocket, like https://play.example.org, separated by commas")
+}
+
+func (v *serveFlags) declareStore(f *flags) {
+	c := &v.cfg
+	f.add((*text)(&c.DataDir), "data", "", "`DIR` for the database, the node's id, its keys and its certificate")
+	f.add(&choiceAt[server.Backend]{&c.Backend, []server.Backend{server.SQLite, server.Redis, server.Memory}}, "db",
+		"MMORPG_DB_BACKEND", "`STORE` for players; redis (also Valkey) is one that nodes can share, memory forgets everything at "+
+			"the end")
+	v.redis.declare(f)
+}
+
+func (v *serveFlags) declareDoor(f *flags) {
+	c := &v.cfg
+	f.add(v.number(&c.MaxConns), "max-conns", "", "`N` connections may be open at once; the longest idle makes room for the next")
+	f.add(v.number(&c.Workers), "auth-workers", "MMORPG_AUTH_WORKERS", "`N` workers take logins from the queue")
+	f.add(&depth{numberAt{&c.QueueDepth, 0, v.number(&c.QueueDepth).high}}, "auth-queue-max", "MMORPG_AUTH_QUEUE_MAX",
+		"`N` logins may wait, all further ones are told to come back later; 0 means no bound")
+	f.add(v.duration(&c.MaxAge), "auth-max-age", "MMORPG_AUTH_MAX_AGE", "`AGE` at which a waiting login is given up")
+	f.add(v.number(&c.HashIterations), "password-hash-iterations", "MMORPG_PASSWORD_HASH_ITERATIONS",
+		"`N` iterations of PBKDF2-SHA256 for new hashes")
+	f.add(&choiceAt[string]{&c.HashKernel, password.Kernels()}, "hash-kernel", "",
+		"`KERNEL` that computes hashes; auto takes the fastest for each batch")
+	f.add((*text)(&c.PepperFile), "password-pepper-file", "", "`FILE` with keys that passwords are keyed with before hashing, a "+
+		"line ID:HEX each, the current one first")
+}
+
+func (v *serveFlags) declareWorld(f *flags) {
+	c := &v.cfg
+	f.add(v.number(&c.SnapshotRate), "snapshot-rate", "MMORPG_SNAPSHOT_RATE", "`HZ` at which players are told of the world")
+	f.add(v.number(&c.SnapshotWorkers), "worker-threads", "MMORPG_WORKER_THREADS",
+		"`N` goroutines encode and send snapshots").def = "the number of cores"
+	f.add(v.number(&c.MessagesPerTick), "max-messages-per-tick", "MMORPG_MAX_MESSAGES_PER_TICK",
+		"`N` messages from players are handled in one tick, the rest in the next")
+	f.add(v.number(&c.MaxPlayers), "max-players", "", "`N` players may be inside at once; further ones are told that the server "+
+		"is busy")
+	f.add(v.duration(&c.SessionTimeout), "session-timeout", "", "`TIME` without a call after which a session ends")
+	f.add((*zones)(&c.Zones), "zones", "", "`ZONES` that other nodes on the same store serve, zone=host:port, separated by "+
+		"commas; players are sent there at login")
+	f.add(&v.worldFile, "world", "", "`FILE` that defines the reference world, JSON").def = "the one built in"
+	f.add((*seed)(&c.Seed), "seed", "", "`N` that determines what happens by chance in the reference world")
+}
+
+// depth is the number of places in the queue. The command line writes [server.Unbounded] as 0.
+type depth struct{ numberAt }
+
+func (d *depth) String() string { return strconv.Itoa(max(*d.at, 0)) }
+
+func (d *depth) Set(s string) error {
+	if err := d.numberAt.Set(s); err != nil {
+		return err
+	}
+	if *d.at == 0 {
+		*d.at = server.Unbounded
+	}
+	return nil
 }
 
 func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -140,24 +177,9 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // config returns the node's configuration, with a log to stderr.
 func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
-	cfg := server.Config{
-		HTTPAddr: string(v.httpAddr), AdminAddr: string(v.adminAddr), DataDir: string(v.data),
-		AdminTokenFile: string(v.adminToken), AdminTLSCert: string(v.adminCert), AdminTLSKey: string(v.adminKey),
-		UDPAddr: string(v.udpAddr), UDPPublic: v.udpPublic, ProtocolID: uint64(v.protocolID),
-		SnapshotRate: v.snapshotRate.value, SnapshotWorkers: v.threads.value,
-		Backend: server.Backend(v.db.value),
-		TLS:     bool(v.tls), TLSCert: string(v.cert), TLSKey: string(v.key), InsecureHTTP: bool(v.insecure),
-		TrustedProxies: v.proxies, Origins: v.origins, MaxConns: v.conns.value,
-		Workers: v.workers.value, QueueDepth: v.depth.value, MaxAge: v.maxAge.value, HashIterations: v.iterations.value,
-		HashKernel: v.kernel.value, PepperFile: string(v.pepper),
-		MaxPlayers: v.players.value, MessagesPerTick: v.messages.value, SessionTimeout: v.sessionTimeout.value,
-		DrainTimeout: v.drain.value, Seed: uint64(v.seed), Zones: v.zones,
-	}
+	cfg := v.cfg
 	if cfg.Backend == server.Redis {
 		cfg.RedisURLs, cfg.RedisSentinel, cfg.RedisPrefix = v.redis.addresses(), string(v.redis.sentinel), string(v.redis.prefix)
-	}
-	if cfg.QueueDepth == 0 {
-		cfg.QueueDepth = server.Unbounded
 	}
 	def, err := readDefinition(v.worldFile)
 	if err != nil {
@@ -167,11 +189,11 @@ func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
 		cfg.World = world.New(def, cfg.Seed)
 	}
 	var level slog.Level
-	if err := level.UnmarshalText([]byte(v.logLevel.value)); err != nil {
+	if err := level.UnmarshalText([]byte(v.logLevel)); err != nil {
 		return cfg, err
 	}
 	opts := &slog.HandlerOptions{Level: level}
-	if v.logFormat.value == "json" {
+	if v.logFormat == "json" {
 		cfg.Logger = slog.New(slog.NewJSONHandler(stderr, opts))
 	} else {
 		cfg.Logger = slog.New(slog.NewTextHandler(stderr, opts))

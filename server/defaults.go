@@ -1,0 +1,112 @@
+package server
+
+import (
+	"log/slog"
+	"maps"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/rushgate/rushgate/internal/api"
+	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/realm"
+	"github.com/rushgate/rushgate/password"
+	"github.com/rushgate/rushgate/protocol"
+)
+
+// ranged is a number of a [Config]: what it is called in errors, its default, and the least and the greatest value.
+type ranged[T int | time.Duration] struct {
+	field          *T
+	name           string
+	def, low, high T
+}
+
+// numbers declares every number of a configuration. Defaults, checks and command lines go by it; what [Config] says of
+// the field is checked against it by a test.
+func (c *Config) numbers() []ranged[int] {
+	cores := min(runtime.GOMAXPROCS(0), realm.MaxSnapshotWorkers)
+	return []ranged[int]{
+		{&c.SnapshotRate, "snapshot rate", realm.DefaultSnapshotRate, 1, realm.MaxSnapshotRate},
+		{&c.SnapshotWorkers, "number of snapshot workers", cores, 1, realm.MaxSnapshotWorkers},
+		{&c.MaxConns, "number of connections", api.DefaultMaxConns, 16, 1 << 20},
+		{&c.Workers, "number of auth workers", auth.DefaultWorkers, 1, auth.MaxWorkers},
+		{&c.QueueDepth, "queue depth", auth.DefaultQueueDepth, Unbounded, 1 << 30},
+		{&c.HashIterations, "password hash iterations", password.DefaultIterations, password.MinIterations, password.MaxIterations},
+		{&c.MessagesPerTick, "messages per tick", realm.DefaultMessagesPerTick, 1, 1_000_000},
+		{&c.MaxPlayers, "number of players", realm.DefaultMaxPlayers, 1, 1_000_000},
+	}
+}
+
+// durations declares every duration of a configuration.
+func (c *Config) durations() []ranged[time.Duration] {
+	return []ranged[time.Duration]{
+		{&c.MaxAge, "request age", auth.DefaultMaxAge, time.Second, time.Hour},
+		{&c.SessionTimeout, "session timeout", realm.DefaultSessionTimeout, time.Second, time.Hour},
+		{&c.DrainTimeout, "drain timeout", 15 * time.Second, time.Second, time.Hour},
+	}
+}
+
+// DefaultConfig returns what the zero [Config] stands for, as far as it can be written down: Backend, World and Logger
+// are left empty. It is for command lines that show defaults, or bind flags to the fields.
+func DefaultConfig() Config {
+	var c Config
+	c.fill()
+	return c
+}
+
+// IntRange returns the least and the greatest value of a number of c, given by its address, such as &c.MaxPlayers. Zero
+// always stands for the default, whatever the range. It panics if field is not a number of c.
+func (c *Config) IntRange(field *int) (low, high int) { return rangeOf(c.numbers(), field) }
+
+// DurationRange is IntRange for durations, such as &c.MaxAge.
+func (c *Config) DurationRange(field *time.Duration) (low, high time.Duration) {
+	return rangeOf(c.durations(), field)
+}
+
+func rangeOf[T int | time.Duration](all []ranged[T], field *T) (low, high T) {
+	for _, r := range all {
+		if r.field == field {
+			return r.low, r.high
+		}
+	}
+	panic("server: the range of what is no number of this configuration")
+}
+
+func or[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+// fill puts the defaults where a value is missing.
+func (c *Config) fill() {
+	or(&c.HTTPAddr, DefaultHTTPAddr)
+	or(&c.AdminAddr, DefaultAdminAddr)
+	or(&c.UDPAddr, DefaultUDPAddr)
+	or(&c.ProtocolID, protocol.ID)
+	or(&c.DataDir, DefaultDataDir)
+	or(&c.HashKernel, "auto")
+	for _, n := range c.numbers() {
+		or(n.field, n.def)
+	}
+	for _, d := range c.durations() {
+		or(d.field, d.def)
+	}
+}
+
+// withDefaults returns the configuration as a node goes by it: whole, and sharing nothing that the caller may change.
+func (c Config) withDefaults() Config {
+	c.fill()
+	or(&c.Backend, SQLite)
+	or(&c.Logger, slog.Default())
+	c.TLS = c.TLS || c.TLSCert != ""
+	c.Zones = maps.Clone(c.Zones) // the node reads it as long as it runs
+	c.Origins = slices.Clone(c.Origins)
+	for i, origin := range c.Origins {
+		if canonical, err := api.ParseOrigin(origin); err == nil { // the others are for validate
+			c.Origins[i] = canonical
+		}
+	}
+	return c
+}

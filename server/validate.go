@@ -1,0 +1,119 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+
+	"github.com/rushgate/rushgate/internal/api"
+)
+
+// ErrInvalidConfig is wrapped by the errors for settings that cannot be.
+var ErrInvalidConfig = errors.New("invalid configuration")
+
+// validate checks a configuration that has its defaults.
+func (c Config) validate() error {
+	var errs []error
+	for _, n := range c.numbers() {
+		errs = append(errs, n.check())
+	}
+	for _, d := range c.durations() {
+		errs = append(errs, d.check())
+	}
+	if c.Backend != SQLite && c.Backend != Redis && c.Backend != Memory {
+		errs = append(errs, fmt.Errorf("%w: store is %q, want sqlite, redis or memory", ErrInvalidConfig, c.Backend))
+	}
+	if c.Backend != Redis && (len(c.RedisURLs) > 0 || c.RedisSentinel != "" || c.RedisPrefix != "") {
+		errs = append(errs, fmt.Errorf("%w: an address of Redis, but the store is %s", ErrInvalidConfig, c.Backend))
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		errs = append(errs, fmt.Errorf("%w: a TLS certificate needs its key and the other way round", ErrInvalidConfig))
+	}
+	if local, err := isLoopback(c.HTTPAddr); err != nil {
+		errs = append(errs, fmt.Errorf("%w: HTTP address: %w", ErrInvalidConfig, err))
+	} else if !local && !c.TLS && !c.InsecureHTTP {
+		errs = append(errs, fmt.Errorf("%w: plain HTTP on %s would send passwords in the clear: use TLS, "+
+			"or allow insecure HTTP behind a proxy that speaks TLS", ErrInvalidConfig, c.HTTPAddr))
+	}
+	if err := c.validateAdmin(); err != nil {
+		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
+	}
+	for _, origin := range c.Origins {
+		if _, err := api.ParseOrigin(origin); err != nil {
+			errs = append(errs, fmt.Errorf("%w: origin %q: %w", ErrInvalidConfig, origin, err))
+		}
+	}
+	for zone, addr := range c.Zones {
+		if zone == "" {
+			errs = append(errs, fmt.Errorf("%w: the zone served at %s has no name", ErrInvalidConfig, addr))
+		}
+		if err := validatePublic(addr); err != nil {
+			errs = append(errs, fmt.Errorf("%w: zone %q: address %q: %w", ErrInvalidConfig, zone, addr, err))
+		}
+	}
+	if err := c.validateUDP(); err != nil {
+		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
+	}
+	return errors.Join(errs...)
+}
+
+// check returns an error that names the setting and its value, or nil.
+func (r ranged[T]) check() error {
+	if v := *r.field; v < r.low || v > r.high {
+		return fmt.Errorf("%w: %s is %v, want %v to %v", ErrInvalidConfig, r.name, v, r.low, r.high)
+	}
+	return nil
+}
+
+// validateUDP checks the addresses of the realtime channel, but for names, which the start resolves.
+func (c Config) validateUDP() error {
+	if c.UDPAddr == NoUDP {
+		if len(c.UDPPublic) > 0 {
+			return errors.New("there is a public UDP address, but the realtime channel is off")
+		}
+		return nil
+	}
+	addr, err := net.ResolveUDPAddr("udp", c.UDPAddr)
+	if err != nil {
+		return fmt.Errorf("UDP address: %w", err)
+	}
+	if local := addr.AddrPort().Addr().Unmap(); len(c.UDPPublic) == 0 && !usable(local) {
+		return fmt.Errorf("no player can be sent to the UDP address %s: a public UDP address is needed", c.UDPAddr)
+	}
+	for _, public := range c.UDPPublic {
+		if err := validatePublic(public); err != nil {
+			return fmt.Errorf("public UDP address %q: %w", public, err)
+		}
+	}
+	return nil
+}
+
+func validatePublic(addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return errors.New("want host:port")
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return errors.New("want a port from 1 to 65535")
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && !usable(ip) {
+		return errors.New("want an address or a name that players can reach")
+	}
+	return nil
+}
+
+// usable reports whether an address can stand in a connect token, which has no room for a zone.
+func usable(ip netip.Addr) bool {
+	return ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() && ip.Zone() == ""
+}
+
+// isLoopback reports whether a listener on addr can only be reached from this machine.
+func isLoopback(addr string) (bool, error) {
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return false, err
+	}
+	return tcp.IP.IsLoopback(), nil
+}
