@@ -21,7 +21,7 @@ const (
 	DefaultIterations = 100_000
 	// MinIterations is the least cost that new hashes may be configured to.
 	MinIterations = 1_000
-	// MaxIterations is the greatest cost, of new hashes and of stored ones: whoever can write a record must not be
+	// MaxIterations is the greatest cost, of new hashes and of stored ones: a writer of records must not be
 	// able to occupy a core for minutes.
 	MaxIterations = 10_000_000
 

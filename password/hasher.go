@@ -1,6 +1,7 @@
 package password
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -69,6 +70,9 @@ func Decoy(password string) Job { return Job{kind: jobDecoy, password: password}
 type Config struct {
 	// Iterations is the cost, [MinIterations] to [MaxIterations]; 0 means [DefaultIterations].
 	Iterations int
+	// Kernel is the way in which keys are derived, one of [Kernels]; "" means "auto", the one that is fastest for each
+	// batch.
+	Kernel string
 	// Pepper keys passwords before they are hashed; nil means that they are hashed as they are.
 	Pepper *Pepper
 }
@@ -77,12 +81,14 @@ type Config struct {
 // All methods may be called from many goroutines.
 type Hasher struct {
 	cfg        Config
+	kernel     pbkdf2x.Kernel
 	turns      chan struct{}
 	foreign    chan struct{} // the turn of hashes from other systems, which take much memory and do not yield
 	iterations atomic.Int64
 }
 
-// NewHasher returns a Hasher. It fails for a cost out of range.
+// NewHasher returns a Hasher. It fails for a cost out of range, and for a kernel that does not exist or that the CPU
+// does not support.
 func NewHasher(cfg Config) (*Hasher, error) {
 	if cfg.Iterations == 0 {
 		cfg.Iterations = DefaultIterations
@@ -90,7 +96,13 @@ func NewHasher(cfg Config) (*Hasher, error) {
 	if cfg.Iterations < MinIterations || cfg.Iterations > MaxIterations {
 		return nil, fmt.Errorf("password: %d iterations, want %d to %d", cfg.Iterations, MinIterations, MaxIterations)
 	}
-	return &Hasher{cfg: cfg, turns: make(chan struct{}, runtime.GOMAXPROCS(0)), foreign: make(chan struct{}, 1)}, nil
+	kernel, err := pbkdf2x.Named(cmp.Or(cfg.Kernel, pbkdf2x.Auto))
+	if err != nil {
+		return nil, fmt.Errorf("password: %w", err)
+	}
+	return &Hasher{
+		cfg: cfg, kernel: kernel, turns: make(chan struct{}, runtime.GOMAXPROCS(0)), foreign: make(chan struct{}, 1),
+	}, nil
 }
 
 // Iterations returns how many iterations of PBKDF2 have been done since the start.
@@ -131,8 +143,8 @@ type work struct {
 	concluded bool
 }
 
-// begin prepares a job's derivation. It returns neither for a job that is finished, and a parsed hash for one of another
-// system.
+// begin prepares a job's derivation. It returns neither for a job that is finished, and a parsed hash for one of
+// another system.
 func (h *Hasher) begin(ctx context.Context, j *Job) (*work, stored) {
 	target := newPBKDF2Hash(h.cfg.Iterations, h.cfg.Pepper.currentID())
 	if j.kind == jobVerify {
@@ -175,7 +187,7 @@ func (h *Hasher) derive(ctx context.Context, works []*work) {
 	for i, w := range works {
 		lanes[i] = &w.lane
 	}
-	pbkdf2x.Derive(lanes)
+	h.kernel.Derive(lanes)
 	for _, w := range works {
 		clear(w.lane.Password)
 		if w.lane.Stopped && !w.concluded {

@@ -86,7 +86,8 @@ func TestVerifyHashesOfOtherSystems(t *testing.T) {
 	for _, tt := range tests {
 		got := run(t, h, Verify(tt.password, tt.hash), Verify(tt.password+"x", tt.hash))
 		if got[0].Err != nil || !got[0].Match || !got[0].Rehash || got[1].Err != nil || got[1].Match || got[1].Rehash {
-			t.Errorf("%s: right password: %v %v, wrong one: %v %v", tt.hash[:12], got[0].Match, got[0].Err, got[1].Match, got[1].Err)
+			t.Errorf("%s: right password: %v %v, wrong one: %v %v", tt.hash[:12], got[0].Match, got[0].Err, got[1].Match,
+				got[1].Err)
 		}
 	}
 }
@@ -161,8 +162,10 @@ func TestPepper(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"empty": "", "only a comment": "# x", "no colon": key("a"), "bad id": "a-b:" + key("a"), "long id": strings.Repeat("x", 17) + ":" + key("a"),
-		"short key": "a:" + key("a")[2:], "long key": "a:" + key("a") + key("b") + "aa", "not hex": "a:" + key("z"), "twice": "a:" + key("a") + "\na:" + key("b"),
+		"empty": "", "only a comment": "# x", "no colon": key("a"), "bad id": "a-b:" + key("a"),
+		"long id":   strings.Repeat("x", 17) + ":" + key("a"),
+		"short key": "a:" + key("a")[2:], "long key": "a:" + key("a") + key("b") + "aa", "not hex": "a:" + key("z"),
+		"twice":     "a:" + key("a") + "\na:" + key("b"),
 		"too large": strings.Repeat("# comment\n", 10_000),
 	} {
 		if _, err := parsePepper([]byte(text)); err == nil || strings.Contains(err.Error(), key("a")[2:]) {
@@ -179,7 +182,8 @@ func TestDescribe(t *testing.T) {
 		{hashString(someSalt, "1000", someKey), "PBKDF2-HMAC-SHA256", "1000 iterations"},
 		{someSalt + "$" + someKey, "PBKDF2-HMAC-SHA256", "100000 iterations"},
 		{hashString(someSalt, "1000", someKey) + "$k1", "PBKDF2-HMAC-SHA256 with pepper k1", "1000 iterations"},
-		{"$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc", "argon2id", "256 KiB, 2 passes, 2 threads"},
+		{"$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc", "argon2id",
+			"256 KiB, 2 passes, 2 threads"},
 		{"$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "bcrypt", "cost 5"},
 	}
 	for _, tt := range tests {
@@ -226,7 +230,8 @@ func TestNewHashesVerifyAndDiffer(t *testing.T) {
 	if made[3].Match || made[3].Hash != "" || made[3].Err != nil {
 		t.Errorf("a decoy has a result: %+v", made[3])
 	}
-	checks := run(t, h, Verify("secret", made[0].Hash), Verify("secret", made[1].Hash), Verify(long, made[2].Hash), Verify("Secret", made[0].Hash))
+	checks := run(t, h, Verify("secret", made[0].Hash), Verify("secret", made[1].Hash), Verify(long, made[2].Hash),
+		Verify("Secret", made[0].Hash))
 	for i, want := range []bool{true, true, true, false} {
 		if checks[i].Match != want || checks[i].Err != nil {
 			t.Errorf("check %d: match %v, error %v; want %v", i, checks[i].Match, checks[i].Err, want)
@@ -291,7 +296,8 @@ func TestRunStopsWhenCancelled(t *testing.T) {
 func TestSkippedJobsAreNotDerived(t *testing.T) {
 	j := New("secret")
 	j.Skip = func() bool { return true }
-	if got := run(t, newTestHasher(t), j, New("other")); !errors.Is(got[0].Err, ErrSkipped) || got[0].Hash != "" || got[1].Err != nil {
+	if got := run(t, newTestHasher(t), j, New("other")); !errors.Is(got[0].Err, ErrSkipped) || got[0].Hash != "" ||
+		got[1].Err != nil {
 		t.Errorf("got %v and %v", got[0].Err, got[1].Err)
 	}
 }
@@ -373,7 +379,8 @@ func TestCaps(t *testing.T) {
 	}{
 		{hashString(someSalt, "10000000", someKey), true}, {hashString(someSalt, "10000001", someKey), false},
 		{argon(131072, 4, 4), true}, {argon(131073, 1, 1), false}, {argon(131072, 5, 1), false},
-		{argon(1024, 16, 1), true}, {argon(1024, 17, 1), false}, {argon(1024, 1, 5), false}, {argon(8, 1, 1), true}, {argon(7, 1, 1), false},
+		{argon(1024, 16, 1), true}, {argon(1024, 17, 1), false}, {argon(1024, 1, 5), false}, {argon(8, 1, 1), true},
+		{argon(7, 1, 1), false},
 		{bcrypted(13), true}, {bcrypted(14), false}, {bcrypted(4), true}, {bcrypted(3), false},
 	}
 	for _, tt := range tests {
@@ -407,10 +414,49 @@ func TestBatchesTakeTurns(t *testing.T) {
 }
 
 func TestNewHasherBounds(t *testing.T) {
-	for iterations, ok := range map[int]bool{999: false, 1000: true, 10_000_000: true, 10_000_001: false, 1: false, -1: false} {
+	for iterations, ok := range map[int]bool{999: false, 1000: true, 10_000_000: true, 10_000_001: false, 1: false,
+		-1: false} {
 		if _, err := NewHasher(Config{Iterations: iterations}); (err == nil) != ok {
 			t.Errorf("NewHasher(%d): %v", iterations, err)
 		}
+	}
+}
+
+func hasherOf(t *testing.T, cfg Config) *Hasher {
+	t.Helper()
+	h, err := NewHasher(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// Hashers of one process derive each in its own way, and take each other's hashes.
+func TestEachHasherHasItsOwnKernel(t *testing.T) {
+	portable := hasherOf(t, Config{Iterations: MinIterations, Kernel: "portable"})
+	auto := hasherOf(t, Config{Iterations: MinIterations, Kernel: "auto"})
+	fastest := hasherOf(t, Config{Iterations: MinIterations}).Kernel(16)
+	for range 2 { // nor does it matter which was used last
+		if got := portable.Kernel(16); got != "portable" {
+			t.Errorf("a hasher with the portable kernel uses %s", got)
+		}
+		if got := auto.Kernel(16); got != fastest {
+			t.Errorf("a hasher that may choose uses %s beside one that may not, and else %s", got, fastest)
+		}
+		for _, h := range []*Hasher{portable, auto} {
+			job := New("correct horse")
+			h.Run(t.Context(), []*Job{&job})
+			for _, other := range []*Hasher{portable, auto} {
+				check := Verify("correct horse", job.Hash)
+				other.Run(t.Context(), []*Job{&check})
+				if !check.Match {
+					t.Errorf("%s: a hash by the %s kernel does not match: %v", other.Kernel(1), h.Kernel(1), check.Err)
+				}
+			}
+		}
+	}
+	if _, err := NewHasher(Config{Kernel: "abacus"}); err == nil || !strings.Contains(err.Error(), "abacus") {
+		t.Errorf("an unknown kernel: %v", err)
 	}
 }
 
@@ -421,7 +467,8 @@ func FuzzParseHash(f *testing.F) {
 		hashString(someSalt, "10000000", someKey),
 		"$$", "$", "", someSalt + "$" + someKey, hashString(someSalt, "1000", someKey) + "$k1",
 		"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
-		"$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc", someSalt + "$1$", "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$a2V5",
+		"$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc", someSalt + "$1$",
+		"$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$a2V5",
 	} {
 		f.Add(s)
 	}

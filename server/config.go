@@ -101,8 +101,7 @@ type Config struct {
 	// HashIterations is the cost of new password hashes in iterations of PBKDF2-SHA256, 1,000 to 10,000,000. Default
 	// 100,000.
 	HashIterations int
-	// HashKernel is the way in which hashes are computed, one of [password.Kernels]; it holds for the whole process.
-	// Default "auto".
+	// HashKernel is the way in which hashes are computed, one of [password.Kernels]. Default "auto".
 	HashKernel string
 	// PepperFile, if not empty, holds the keys that passwords are keyed with before they are hashed; see
 	// [password.LoadPepper].

@@ -181,17 +181,18 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 }
 
 func (s *Server) newHasher() (*password.Hasher, error) {
-	if err := password.UseKernel(s.cfg.HashKernel); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidConfig, err)
-	}
-	c := password.Config{Iterations: s.cfg.HashIterations}
+	c := password.Config{Iterations: s.cfg.HashIterations, Kernel: s.cfg.HashKernel}
 	if s.cfg.PepperFile != "" {
 		var err error
 		if c.Pepper, err = password.LoadPepper(s.cfg.PepperFile); err != nil {
 			return nil, err
 		}
 	}
-	return password.NewHasher(c)
+	hasher, err := password.NewHasher(c)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+	}
+	return hasher, nil
 }
 
 // serve starts the two HTTP servers on their listeners.

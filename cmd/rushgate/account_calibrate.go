@@ -30,7 +30,8 @@ folder. With the figures, choose --password-hash-iterations of "rushgate serve".
 	if err := f.parse(args, stdout); err != nil {
 		return err
 	}
-	if err := password.UseKernel(kernel.value); err != nil {
+	hasher, err := password.NewHasher(password.Config{Kernel: kernel.value})
+	if err != nil {
 		return usageError{err}
 	}
 	c := &calibration{
@@ -39,7 +40,8 @@ folder. With the figures, choose --password-hash-iterations of "rushgate serve".
 		cores:    runtime.GOMAXPROCS(0),
 		budget:   400 * time.Millisecond,
 		now:      time.Now,
-		derive:   derive,
+		derive:   deriveWith(kernel.value),
+		kernel:   hasher.Kernel,
 		progress: progressTo(stderr),
 	}
 	rows, err := c.run(ctx)
@@ -75,6 +77,8 @@ type calibration struct {
 	now    func() time.Time
 	// derive makes size hashes in each of some batches, all batches at once.
 	derive func(ctx context.Context, iterations, batches, size int) error
+	// kernel names what a batch of so many begins with.
+	kernel func(batch int) string
 	// progress is told how many figures of how many are done.
 	progress func(done, of int)
 }
@@ -137,12 +141,19 @@ func (c *calibration) best(ctx context.Context, iterations int, s shape) (time.D
 	}
 }
 
-// derive hashes as a node does.
-func derive(ctx context.Context, iterations, batches, size int) error {
-	hasher, err := password.NewHasher(password.Config{Iterations: iterations})
-	if err != nil {
-		return err
+// deriveWith returns a function that hashes as a node with such a kernel does.
+func deriveWith(kernel string) func(ctx context.Context, iterations, batches, size int) error {
+	return func(ctx context.Context, iterations, batches, size int) error {
+		hasher, err := password.NewHasher(password.Config{Iterations: iterations, Kernel: kernel})
+		if err != nil {
+			return err
+		}
+		return derive(ctx, hasher, batches, size)
 	}
+}
+
+// derive hashes size passwords in each of some batches, all batches at once.
+func derive(ctx context.Context, hasher *password.Hasher, batches, size int) error {
 	errs := make([]error, batches)
 	var wg sync.WaitGroup
 	for i := range batches {
@@ -168,7 +179,7 @@ func perSecond(n int, took time.Duration) float64 { return float64(n) / took.Sec
 func (c *calibration) writeText(w io.Writer, rows []calibrated) error {
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "PBKDF2-HMAC-SHA256 on %d cores; kernel %s for batches of %d, %s for one alone\n\n",
-		c.cores, password.KernelFor(c.batch), c.batch, password.KernelFor(1))
+		c.cores, c.kernel(c.batch), c.batch, c.kernel(1))
 	t := tabwriter.NewWriter(b, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "iterations\tone alone\teach of %d\tlogins/s\tlogins/s\t1000 at once\t\n", c.batch)
 	fmt.Fprint(t, "\t\ton one core\tone core\tall cores\ttake at least\t\n")

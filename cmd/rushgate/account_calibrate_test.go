@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,8 @@ func TestCalibration(t *testing.T) {
 	progress := 0
 	c := &calibration{
 		costs: []int{1000, 10_000, 1_000_000}, batch: 16, cores: 2, budget: time.Second,
-		now: func() time.Time { return m.now }, derive: m.derive, progress: func(done, of int) {
+		now: func() time.Time { return m.now }, derive: m.derive,
+		kernel: func(batch int) string { return fmt.Sprintf("K%d", batch) }, progress: func(done, of int) {
 			if done != progress || of != 9 {
 				t.Errorf("progress %d of %d after %d", done, of, progress-1)
 			}
@@ -62,7 +64,7 @@ func TestCalibration(t *testing.T) {
 	}
 	// 32 hashes in 10 s on both cores are 3.2 a second, and a thousand of them 312.5 s.
 	for _, part := range []string{
-		"on 2 cores; kernel ", "\n         1000      1.00 ms       0.50 ms       2000        3200           0.3 s\n",
+		"on 2 cores; kernel K16 for batches of 16, K1 for one alone", "\n         1000      1.00 ms       0.50 ms       2000        3200           0.3 s\n",
 		"\n      1000000   1000.00 ms     500.00 ms          2           3         312.5 s\n",
 		"scaled up: 1000000 with 100000.\n", "OWASP recommends 600000", "--password-hash-iterations",
 	} {
@@ -76,7 +78,7 @@ func TestCalibration(t *testing.T) {
 func TestCalibrationDerives(t *testing.T) {
 	c := &calibration{
 		costs: []int{password.MinIterations, 2 * password.MinIterations}, batch: 3, cores: 2, budget: 1,
-		now: time.Now, derive: derive, progress: func(int, int) {},
+		now: time.Now, derive: deriveWith("auto"), progress: func(int, int) {},
 	}
 	rows, err := c.run(t.Context())
 	if err != nil {
@@ -90,7 +92,7 @@ func TestCalibrationDerives(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c.derive = func(ctx context.Context, iterations, batches, size int) error {
 		cancel() // in the middle of it
-		return derive(ctx, iterations, batches, size)
+		return deriveWith("auto")(ctx, iterations, batches, size)
 	}
 	if rows, err := c.run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %+v, %v", rows, err)

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// Acquire takes an advisory lock on a file, made if it is not there, which closing the file or the death of the process gives back. The
-// file itself stays: deleting it would let two processes lock two files of the same name.
+// Acquire takes an advisory lock on a file, made if it is not there, which closing the file or the death of the process
+// gives back. The file itself stays: deleting it would let two processes lock two files of the same name.
 func Acquire(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

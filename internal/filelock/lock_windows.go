@@ -10,7 +10,7 @@ import (
 // errSharingViolation is ERROR_SHARING_VIOLATION: someone else has the file open.
 const errSharingViolation = syscall.Errno(32)
 
-// Acquire opens a file that it shares with nobody, until the file is closed or the process ends.
+// Acquire opens a file for itself alone, until the file is closed or the process ends.
 func Acquire(name string) (*os.File, error) {
 	p, err := syscall.UTF16PtrFromString(name)
 	if err != nil {

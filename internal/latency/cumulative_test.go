@@ -35,8 +35,8 @@ func TestCumulative(t *testing.T) {
 	}
 }
 
-// The counts are those of the durations themselves, but for what is within a hundredth of a bound; and a detailed summary
-// yields what the histogram does. It is looked at now and then, which must not lose anything.
+// The counts are those of the durations themselves, but for what is within a hundredth of a bound; and a detailed
+// summary yields what the histogram does. It is looked at now and then, which must not lose anything.
 func TestCumulativeOfMany(t *testing.T) {
 	var h Histogram
 	random := rand.New(rand.NewPCG(3, 4))

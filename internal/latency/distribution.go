@@ -13,8 +13,8 @@ type Bucket struct {
 	Count  int64
 }
 
-// Distribution returns the buckets of a summary of [Histogram.Detailed], shortest first. The error wraps [ErrNoInterval]
-// if it has none although it counts something, or if they make no sense.
+// Distribution returns the buckets of a summary of [Histogram.Detailed], shortest first. The error wraps
+// [ErrNoInterval] if it has none although it counts something, or if they make no sense.
 func (s Summary) Distribution() ([]Bucket, error) {
 	counts, err := parseBuckets(s)
 	if err != nil {

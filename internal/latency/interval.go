@@ -39,8 +39,8 @@ func detail(hist *hdrhistogram.Histogram, sum time.Duration) Summary {
 
 // Since returns the figures of what was recorded between an earlier summary of the same histogram and s, both from
 // [Histogram.Detailed], with Buckets. The error wraps [ErrNoInterval] if one has no buckets, or if s has less than the
-// earlier one in some bucket or in Sum, as after a restart. A restart cannot be told if s has caught up in all of them by
-// then; the figures are meaningless in that case.
+// earlier one in some bucket or in Sum, as after a restart. A restart cannot be told if s has caught up in all of them
+// by then; the figures are meaningless in that case.
 func (s Summary) Since(earlier Summary) (Summary, error) {
 	counts, err := parseBuckets(s)
 	if err != nil {

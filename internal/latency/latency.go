@@ -11,8 +11,8 @@ import (
 // Longest is the longest duration that is told from longer ones, which count as this long.
 const Longest = time.Hour
 
-// Range and precision: a microsecond to an hour with two significant figures, 27 KiB a histogram, 80 KiB once it has been
-// looked at. Durations outside are counted at the nearest end.
+// Range and precision: a microsecond to an hour with two significant figures, 27 KiB a histogram, 80 KiB once it has
+// been looked at. Durations outside are counted at the nearest end.
 const (
 	lowest  = 1                          // µs
 	highest = Longest / time.Microsecond // µs
@@ -98,7 +98,8 @@ type Summary struct {
 func (h *Histogram) Summary() Summary { return summarise(h.export()) }
 
 // export copies what has been recorded. Under the lock that recording takes, histograms change places and nothing is
-// copied or allocated: a tick may be waiting to record, and whoever allocates may be made to help the garbage collector.
+// copied or allocated: a tick may be waiting to record, and whoever allocates may be made to help the garbage
+// collector.
 func (h *Histogram) export() (*hdrhistogram.Histogram, time.Duration) {
 	h.looking.Lock()
 	defer h.looking.Unlock()

@@ -5,7 +5,6 @@ import (
 	"math"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -23,10 +22,8 @@ type kernel struct {
 }
 
 // kernels are all that this program contains, the widest first. The last one runs anywhere.
-var kernels = append(vectorKernels(), &kernel{name: "portable", width: 1, chunk: 320, supported: true, iterate: iteratePortable})
-
-// forced, if not nil, is the kernel that [Force] has named.
-var forced atomic.Pointer[kernel]
+var kernels = append(vectorKernels(),
+	&kernel{name: "portable", width: 1, chunk: 320, supported: true, iterate: iteratePortable})
 
 // Auto is the kernel name that leaves the choice to this package.
 const Auto = "auto"
@@ -40,24 +37,26 @@ func Names() []string {
 	return names
 }
 
-// Force makes [Derive] use one kernel for everything, or with [Auto] whatever is fastest, which is the default. The error
-// tells that there is no such kernel or that this CPU does not support it.
-func Force(name string) error {
+// Kernel says how keys are derived: the zero value, like the one that is named [Auto], in the way that is fastest for
+// the number of lanes. It may be used from many goroutines.
+type Kernel struct{ only *kernel }
+
+// Named returns the kernel of a name. The error tells that there is no such kernel or that this CPU does not support
+// it.
+func Named(name string) (Kernel, error) {
 	if name == Auto {
-		forced.Store(nil)
-		return nil
+		return Kernel{}, nil
 	}
 	for _, k := range kernels {
 		if k.name != name {
 			continue
 		}
 		if !k.supported {
-			return fmt.Errorf("pbkdf2x: kernel %s: not supported by this CPU", name)
+			return Kernel{}, fmt.Errorf("pbkdf2x: kernel %s: not supported by this CPU", name)
 		}
-		forced.Store(k)
-		return nil
+		return Kernel{k}, nil
 	}
-	return fmt.Errorf("pbkdf2x: no kernel %q, only %s", name, strings.Join(Names(), ", "))
+	return Kernel{}, fmt.Errorf("pbkdf2x: no kernel %q, only %s", name, strings.Join(Names(), ", "))
 }
 
 // measured holds what some iterations of each supported kernel cost on this machine, whatever the number of lanes.
@@ -86,13 +85,13 @@ type kernelCost struct {
 	cost   time.Duration
 }
 
-// Choice returns the name of the kernel that [Derive] uses while n lanes, 1 or more, are open.
-func Choice(n int) string { return choose(n).name }
+// Choice returns the name of what [Kernel.Derive] derives with while n lanes, 1 or more, are open.
+func (k Kernel) Choice(n int) string { return k.choose(n).name }
 
 // choose returns the kernel that takes the least time per lane when so many are open.
-func choose(open int) *kernel {
-	if k := forced.Load(); k != nil {
-		return k
+func (k Kernel) choose(open int) *kernel {
+	if k.only != nil {
+		return k.only
 	}
 	return cheapest(measured(), open)
 }

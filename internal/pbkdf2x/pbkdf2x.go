@@ -1,9 +1,9 @@
 // Package pbkdf2x derives keys with PBKDF2-HMAC-SHA256 (RFC 8018) for many passwords at once.
 //
-// The passwords of a batch are lanes that share vector registers: with AVX-512 sixteen of them cost little more than one.
-// Derivations run in chunks of about a tenth of a millisecond with a [runtime.Gosched] between them, so that a goroutine
-// which has become runnable meanwhile waits for one chunk at most, where the scheduler alone would let it wait for ten
-// milliseconds.
+// The passwords of a batch are lanes that share vector registers: with AVX-512 sixteen of them cost little more than
+// one. Derivations run in chunks of about a tenth of a millisecond with a [runtime.Gosched] between them, so that a
+// goroutine which has become runnable meanwhile waits for one chunk at most, where the scheduler alone would let it
+// wait for ten milliseconds.
 package pbkdf2x
 
 import (
@@ -26,7 +26,7 @@ type Lane struct {
 
 	// More, if not nil, is called once, with Key set; a positive result is a number of further iterations that the lane
 	// has to pass as if they were its own, without changing Key. A caller can so make up for a lane that was cheap,
-	// without anybody being able to tell from the time that the batch takes.
+	// without that being seen by the time that the batch takes.
 	More func() int
 
 	// Key is the result.
@@ -46,12 +46,12 @@ type state struct {
 	u, t         [8]uint32 // U_i, and the exclusive or of all U so far
 }
 
-// Derive derives the keys of a batch of any size. Lanes may differ in everything. It uses the kernel that is fastest for
-// the number of lanes still open, and takes lanes in order. It panics if Iterations is less than 1.
+// Derive derives the keys of a batch of any size. Lanes may differ in everything. It takes lanes in order. It panics if
+// Iterations is less than 1.
 //
 // Derive may be called from many goroutines. It occupies a core until it returns; callers see to it that no more
 // calls than there are cores run at once.
-func Derive(lanes []*Lane) { derive(lanes, choose) }
+func (k Kernel) Derive(lanes []*Lane) { derive(lanes, k.choose) }
 
 // yield lets others run between two chunks.
 var yield = runtime.Gosched

@@ -56,7 +56,8 @@ func TestVectors(t *testing.T) {
 		{"password", "salt", 1, "120fb6cffcf8b32c43e7225256c4f837a86548c92ccc35480805987cb70be17b"},
 		{"password", "salt", 2, "ae4d0c95af6b46d32d0adff928f06dd02a303f8ef3c251dfd6e2d85a95474c43"},
 		{"password", "salt", 4096, "c5e478d59288c841aa530db6845c4c8d962893a001ce4e11a4963873aa98134a"},
-		{"passwordPASSWORDpassword", "saltSALTsaltSALTsaltSALTsaltSALTsalt", 4096, "348c89dbcbd32b2f32d814b8116e84cf2b17347ebc1800181c4e2a1fb8dd53e1"},
+		{"passwordPASSWORDpassword", "saltSALTsaltSALTsaltSALTsaltSALTsalt", 4096,
+			"348c89dbcbd32b2f32d814b8116e84cf2b17347ebc1800181c4e2a1fb8dd53e1"},
 		{"pass\x00word", "sa\x00lt", 4096, "89b69d0516f829893c696226650a8687"},
 	}
 	forEachKernel(t, func(t *testing.T, k *kernel) {
@@ -95,7 +96,8 @@ func TestLengths(t *testing.T) {
 func randomLanes(rnd *rand.Rand, n, maxIterations int) []*Lane {
 	lanes := make([]*Lane, n)
 	for i := range lanes {
-		l := &Lane{Password: make([]byte, rnd.IntN(150)), Salt: make([]byte, rnd.IntN(100)), Iterations: 1 + rnd.IntN(maxIterations)}
+		l := &Lane{Password: make([]byte, rnd.IntN(150)), Salt: make([]byte, rnd.IntN(100)),
+			Iterations: 1 + rnd.IntN(maxIterations)}
 		for _, b := range [][]byte{l.Password, l.Salt} {
 			for j := range b {
 				b[j] = byte(rnd.Uint32())
@@ -142,7 +144,7 @@ func TestDeriveFromManyGoroutines(t *testing.T) {
 	for g := range 8 {
 		wg.Go(func() {
 			lanes := randomLanes(rand.New(rand.NewPCG(3, uint64(g))), 20, 400)
-			Derive(lanes)
+			Kernel{}.Derive(lanes)
 			for i, l := range lanes {
 				if !bytes.Equal(l.Key[:], reference(t, l)) {
 					t.Errorf("lane %d: wrong key", i)
@@ -272,7 +274,7 @@ func TestCheapestDependsOnTheNumberOfLanes(t *testing.T) {
 func TestDeriveLeavesNoSecrets(t *testing.T) {
 	lanes := randomLanes(rand.New(rand.NewPCG(5, 5)), 20, 1000)
 	lanes[3].Stop = func() bool { return lanes[3].started }
-	Derive(lanes)
+	Kernel{}.Derive(lanes)
 	for i, l := range lanes {
 		if l.state != (state{}) {
 			t.Errorf("lane %d keeps its state", i)
@@ -280,22 +282,21 @@ func TestDeriveLeavesNoSecrets(t *testing.T) {
 	}
 }
 
-func TestForce(t *testing.T) {
-	t.Cleanup(func() { Force(Auto) })
+func TestNamed(t *testing.T) {
 	for _, k := range kernels {
-		err := Force(k.name)
+		got, err := Named(k.name)
 		if (err == nil) != k.supported {
-			t.Errorf("Force(%q) = %v, supported %v", k.name, err, k.supported)
+			t.Errorf("Named(%q) = %v, supported %v", k.name, err, k.supported)
 		}
-		if err == nil && (choose(1) != k || choose(100) != k) {
-			t.Errorf("Force(%q) is not heeded", k.name)
+		if err == nil && (got.choose(1) != k || got.Choice(100) != k.name) {
+			t.Errorf("Named(%q) is not heeded", k.name)
 		}
 	}
-	if err := Force("abacus"); err == nil || !strings.Contains(err.Error(), "abacus") {
+	if _, err := Named("abacus"); err == nil || !strings.Contains(err.Error(), "abacus") {
 		t.Errorf("an unknown kernel: %v", err)
 	}
-	if err := Force(Auto); err != nil || forced.Load() != nil {
-		t.Errorf("Force(Auto) = %v", err)
+	if got, err := Named(Auto); err != nil || got != (Kernel{}) {
+		t.Errorf("Named(Auto) = %v, %v", got, err)
 	}
 	if names := Names(); names[0] != Auto || names[len(names)-1] != "portable" {
 		t.Errorf("names %q", names)
@@ -309,7 +310,8 @@ func FuzzDerive(f *testing.F) {
 	f.Add([]byte("pass\x00word"), []byte("sa\x00lt"), uint16(193), uint16(192), uint8(64))
 	f.Fuzz(func(t *testing.T, password, salt []byte, i1, i2 uint16, n uint8) {
 		iterations := [2]int{1 + int(i1)%2000, 1 + int(i2)%2000}
-		ref := [2]*Lane{{Password: password, Salt: salt, Iterations: iterations[0]}, {Password: password, Salt: salt, Iterations: iterations[1]}}
+		ref := [2]*Lane{{Password: password, Salt: salt, Iterations: iterations[0]},
+			{Password: password, Salt: salt, Iterations: iterations[1]}}
 		want := [2][]byte{reference(t, ref[0]), reference(t, ref[1])}
 		for _, k := range kernels {
 			if !k.supported {
@@ -362,7 +364,7 @@ func BenchmarkDerive(b *testing.B) {
 						lanes[i] = newLane("correct horse", "0123456789abcdef", iterations)
 					}
 					if k == auto {
-						Derive(lanes)
+						Kernel{}.Derive(lanes)
 					} else {
 						k.derive(lanes)
 					}

@@ -73,7 +73,7 @@ func hash() (stop func()) {
 				for i := range lanes {
 					lanes[i] = &pbkdf2x.Lane{Password: []byte("password"), Salt: []byte("salt"), Iterations: 100_000, Stop: over}
 				}
-				pbkdf2x.Derive(lanes)
+				pbkdf2x.Kernel{}.Derive(lanes)
 			}
 		})
 	}

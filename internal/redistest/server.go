@@ -61,7 +61,7 @@ func prepare(tb testing.TB, config []string) *Server {
 	return s
 }
 
-// freePort returns a port that nobody uses, and nobody the one 10000 above it, which a Cluster takes as well.
+// freePort returns a port that is free and whose neighbour 10000 above is free too: a Cluster takes both.
 func freePort(tb testing.TB) int {
 	tb.Helper()
 	for range 1000 {

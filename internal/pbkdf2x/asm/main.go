@@ -15,7 +15,9 @@ func main() {
 	kernel("iterateAVX512", "func(l *[32][16]uint32, n int)",
 		"iterateAVX512 runs n iterations, 1 or more, of each of sixteen lanes.", func() unit { return avx512{} })
 	kernel("iterateAVX2", "func(l *[32][8]uint32, n int)",
-		"iterateAVX2 runs n iterations, 1 or more, of each of eight lanes.", func() unit { return avx2{words: AllocLocal(16 * 32)} })
+		"iterateAVX2 runs n iterations, 1 or more, of each of eight lanes.", func() unit {
+			return avx2{words: AllocLocal(16 * 32)}
+		})
 	shani()
 	cpuid()
 	GLOBL("constants", RODATA|NOPTR)
