@@ -5,8 +5,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -71,4 +73,83 @@ func TestPublicPackagesHaveATourAndAnExample(t *testing.T) {
 			t.Errorf("%s: there is no example", folder)
 		}
 	}
+}
+
+// The map shows every folder with code, and nothing that is not there.
+func TestArchitectureNamesEveryFolder(t *testing.T) {
+	b, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := make(map[string]bool)
+	for _, m := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(string(b), -1) {
+		named[m[1]] = true
+	}
+	for folder := range goFolders(t) {
+		if !named[folder] {
+			t.Errorf("%s is not named", folder)
+		}
+	}
+	root := os.DirFS(".")
+	for name := range named {
+		name = strings.TrimSuffix(name, "/")
+		first, _, nested := strings.Cut(name, "/")
+		if _, err := fs.Stat(root, first); err != nil && path.Ext(name) != ".go" || !nested && path.Ext(name) == "" {
+			continue // not a path
+		}
+		if _, err := fs.Stat(root, name); err != nil {
+			t.Errorf("%s is named, but is not there", name)
+		}
+	}
+}
+
+// A link within the repository leads to a file, and to a heading if it names one.
+func TestDocumentsLinkToWhatIsThere(t *testing.T) {
+	documents, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	for _, document := range append(documents, more...) {
+		b, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(b), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			target, heading, _ := strings.Cut(m[1], "#")
+			file := document
+			if target != "" {
+				file = filepath.Join(filepath.Dir(document), filepath.FromSlash(target))
+			}
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s: the link %s leads nowhere", document, m[1])
+			} else if heading != "" && !slices.Contains(headings(t, file), heading) {
+				t.Errorf("%s: the link %s names a heading that is not there", document, m[1])
+			}
+		}
+	}
+}
+
+// headings returns the names by which links refer to the headings of a document, as GitHub makes them.
+func headings(t *testing.T, file string) (names []string) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dropped := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	for line := range strings.Lines(string(b)) {
+		if text := strings.TrimLeft(line, "#"); text != line {
+			text = dropped.ReplaceAllString(strings.ToLower(strings.TrimSpace(text)), "")
+			names = append(names, strings.ReplaceAll(text, " ", "-"))
+		}
+	}
+	return names
 }
