@@ -70,8 +70,14 @@ type Config struct {
 	// DataDir holds the database, the node's id, the realtime channel's keys and, with TLS, the certificate. Default
 	// [DefaultDataDir].
 	DataDir string
-	// Backend is the store. Default [SQLite].
+	// Backend is the store that the node opens, and closes when it stops. Default [SQLite], unless there is a Store.
 	Backend Backend
+	// Store, if not nil, is a store of the embedder's own, one that passes the suite of package storetest; Backend has to
+	// be empty then. The node opens and closes no store: the caller closes this one once the node has stopped ([Run] or
+	// [Server.Stop] has returned, or [Start] has failed), and may give it to several nodes, each with a DataDir of its own.
+	// The node finds its id, its keys and its certificate in DataDir as with any other store. What it shows of the way to
+	// the store, it asks a store that implements [rushgate.HealthReporter].
+	Store rushgate.Store
 	// RedisURLs, RedisSentinel and RedisPrefix say where the store [Redis] is; see [redis.Options]. They are for that
 	// store only.
 	RedisURLs                  []string
@@ -111,6 +117,13 @@ type Config struct {
 	World rushgate.World
 	// Seed determines the reference world's chance. Default 0, a seed like any other.
 	Seed uint64
+	// Policy, if not nil, is asked before each login and registration, and before anything costly is done for it: nil lets
+	// the player go on to the queue and the password. An error refuses with the [rushgate.Reason] that it carries, best a
+	// [rushgate.Refusal], which can say when to come back and, for the log only, why; an error without a reason, and a
+	// panic, are logged and told as [rushgate.InternalError]. No refusal counts as the player's failure. Policy is called
+	// from many goroutines at once, in the player's way: it must not block. The name is what the client claims, proved by
+	// nothing yet.
+	Policy func(rushgate.Knock) error
 	// Zones are the zones that other nodes on the same store serve, each with where players reach that node, host:port.
 	// Who is in one of them is sent there at login ([rushgate.WrongZone]). Zones not listed are served here. Default
 	// none.

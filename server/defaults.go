@@ -46,8 +46,8 @@ func (c *Config) durations() []ranged[time.Duration] {
 	}
 }
 
-// DefaultConfig returns what the zero [Config] stands for, as far as it can be written down: Backend, World and Logger
-// are left empty. It is for command lines that show defaults, or bind flags to the fields.
+// DefaultConfig returns what the zero [Config] stands for, as far as it can be written down: Backend, Store, World and
+// Logger are left empty. It is for command lines that show defaults, or bind flags to the fields.
 func DefaultConfig() Config {
 	var c Config
 	c.fill()
@@ -98,7 +98,9 @@ func (c *Config) fill() {
 // withDefaults returns the configuration as a node goes by it: whole, and sharing nothing that the caller may change.
 func (c Config) withDefaults() Config {
 	c.fill()
-	or(&c.Backend, SQLite)
+	if c.Store == nil {
+		or(&c.Backend, SQLite)
+	}
 	or(&c.Logger, slog.Default())
 	c.TLS = c.TLS || c.TLSCert != ""
 	c.Zones = maps.Clone(c.Zones) // the node reads it as long as it runs

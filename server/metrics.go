@@ -10,7 +10,6 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/auth"
-	"github.com/rushgate/rushgate/store/redis"
 )
 
 // The bounds of the histograms. They are part of what a node exports: docs/metrics.md lists them, and whoever changes one
@@ -89,6 +88,7 @@ func writeOutcomes(out admin.Scrape, c auth.Counters) {
 	out.Counter(requests, requestsHelp, float64(c.Expired), "outcome", "expired")
 	out.Counter(requests, requestsHelp, float64(c.RejectedBusy), "outcome", "busy")
 	out.Counter(requests, requestsHelp, float64(c.RateLimited), "outcome", "rate_limited")
+	out.Counter(requests, requestsHelp, float64(c.Refused), "outcome", "refused")
 	reasons := make(map[rushgate.Reason]int64, len(failures))
 	for _, reason := range failures {
 		reasons[reason] = 0
@@ -113,12 +113,12 @@ func (s *Server) storeMetrics(out admin.Scrape) {
 
 // circuitMetrics are all zero for a store that is not reached over a network.
 func (s *Server) circuitMetrics(out admin.Scrape) {
-	var stats redis.Stats
-	if s.circuit != nil {
-		stats = s.circuit()
+	var health rushgate.Health
+	if s.health != nil {
+		health = s.health()
 	}
-	out.Flag("rushgate_store_circuit_open", "Whether calls are refused because the store does not answer.", stats.Open)
-	out.Counter("rushgate_store_circuit_openings_total", "Times that the circuit has opened.", float64(stats.Openings))
-	out.Gauge("rushgate_store_circuit_failures", "Calls in a row that found no store.", float64(stats.Failures))
-	out.Gauge("rushgate_store_standings_pending", "Players whose leaderboards are behind.", float64(stats.Pending))
+	out.Flag("rushgate_store_circuit_open", "Whether calls are refused because the store does not answer.", health.Open)
+	out.Counter("rushgate_store_circuit_openings_total", "Times that the circuit has opened.", float64(health.Openings))
+	out.Gauge("rushgate_store_circuit_failures", "Calls in a row that found no store.", float64(health.Failures))
+	out.Gauge("rushgate_store_standings_pending", "Players whose leaderboards are behind.", float64(health.Pending))
 }

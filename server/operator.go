@@ -133,7 +133,7 @@ func (d *desk) dashboard() *admin.Dashboard {
 	return &admin.Dashboard{
 		History: d.history,
 		About: admin.About{
-			Name: d.httpAddr.String(), Store: string(d.cfg.Backend), Started: d.started, Build: admin.ReadBuild(), Run: rand.Text(),
+			Name: d.httpAddr.String(), Store: d.cfg.storeName(), Started: d.started, Build: admin.ReadBuild(), Run: rand.Text(),
 		},
 		Actions: admin.Actions{
 			Drain:      func() { d.drainOnce.Do(func() { close(d.drain) }) },

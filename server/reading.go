@@ -29,8 +29,8 @@ func (d *desk) read() admin.Reading {
 		r.UDP = d.channel.server.Stats().Clients
 		r.WebSocket = max(inside.Connected-r.UDP, 0) // counted a moment apart
 	}
-	if d.circuit != nil {
-		r.CircuitOpen = d.circuit().Open
+	if d.health != nil {
+		r.CircuitOpen = d.health().Open
 	}
 	runtime.Gosched()
 	for _, op := range d.measured.Operations(nil) {

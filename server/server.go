@@ -23,7 +23,6 @@ import (
 	"github.com/rushgate/rushgate/internal/web"
 	"github.com/rushgate/rushgate/internal/wschannel"
 	"github.com/rushgate/rushgate/password"
-	"github.com/rushgate/rushgate/store/redis"
 	"github.com/rushgate/rushgate/world"
 )
 
@@ -39,7 +38,7 @@ type Server struct {
 	front    *http.Server
 	operator *http.Server
 	draining atomic.Bool
-	circuit  func() redis.Stats // the state of the way to the store, or nil
+	health   func() rushgate.Health // of the way to the store, or nil
 	measured *measured.Store
 	metrics  *prometheus.Registry
 	desk     *desk // of the operator
@@ -175,7 +174,8 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	s.pool, err = auth.NewPool(auth.Config{
 		Workers: cfg.Workers, QueueDepth: max(cfg.QueueDepth, 0), MaxAge: cfg.MaxAge, Store: s.store, Hasher: hasher,
 		Limiter: auth.NewLimiter(0), Instance: instance, Enter: s.realm.Enter, Full: s.realm.Full, Logger: cfg.Logger,
-		Zones: func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
+		Policy: cfg.policy(),
+		Zones:  func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 	})
 	return err
 }
@@ -212,8 +212,8 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 		door.ConnectToken = s.channel.connectToken
 		sections["channel"] = func() any { return s.channel.server.Stats() }
 	}
-	if s.circuit != nil {
-		sections["store"] = func() any { return s.circuit() }
+	if s.health != nil {
+		sections["store"] = func() any { return s.health() }
 	}
 	conns := connLimit(s.cfg.MaxConns)
 	if conns < s.cfg.MaxConns {

@@ -15,7 +15,7 @@ import (
 	"github.com/rushgate/rushgate/store/sqlite"
 )
 
-// openStore opens the store and names this run of the node.
+// openStore opens the store, or takes the embedder's, and names this run of the node.
 func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error) {
 	in = rushgate.Instance{Node: rand.Text(), Run: rand.Text()}
 	if s.cfg.Backend == Memory {
@@ -26,20 +26,28 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 		return in, fmt.Errorf("server: data folder: %w", err)
 	}
 	database := filepath.Join(s.cfg.DataDir, DatabaseName)
-	if s.cfg.Backend == Redis {
+	if s.cfg.Backend != SQLite {
 		// The lock that the database would have: two nodes with one id would take each other's players.
 		if s.lock, err = filelock.Acquire(database + ".lock"); err != nil {
 			return in, fmt.Errorf("server: data folder: %w", err)
 		}
+	}
+	switch {
+	case s.cfg.Store != nil:
+		s.store = s.cfg.Store
+	case s.cfg.Backend == Redis:
 		s.store, err = s.openRedis(ctx)
-	} else {
+	default:
 		s.store, err = sqlite.Open(ctx, database, sqlite.Options{})
 	}
 	if err != nil {
 		s.store = nil
 		return in, errors.Join(fmt.Errorf("server: %w", err), s.closeStore())
 	}
-	if in.Node, err = nodeID(s.cfg.DataDir); err != nil { // only now that nobody else can be making one
+	if reporter, ok := s.store.(rushgate.HealthReporter); ok {
+		s.health = reporter.Health
+	}
+	if in.Node, err = nodeID(s.cfg.DataDir); err != nil { // only now that no other node can be making one
 		return in, errors.Join(err, s.closeStore())
 	}
 	return in, nil
@@ -60,13 +68,12 @@ func (s *Server) openRedis(ctx context.Context) (rushgate.Store, error) {
 	for _, w := range warnings {
 		s.cfg.Logger.Warn("Redis may lose what it acknowledges, see docs/operations.md", "because", w)
 	}
-	s.circuit = store.Stats
 	return store, nil
 }
 
-// closeStore closes what openStore has opened.
+// closeStore closes what openStore has opened, which an embedder's store is not.
 func (s *Server) closeStore() (err error) {
-	if s.store != nil {
+	if s.store != nil && s.cfg.Store == nil {
 		if e := s.store.Close(); e != nil {
 			err = fmt.Errorf("server: close store: %w", e)
 		}

@@ -22,11 +22,8 @@ func (c Config) validate() error {
 	for _, d := range c.durations() {
 		errs = append(errs, d.check())
 	}
-	if c.Backend != SQLite && c.Backend != Redis && c.Backend != Memory {
-		errs = append(errs, fmt.Errorf("%w: store is %q, want sqlite, redis or memory", ErrInvalidConfig, c.Backend))
-	}
-	if c.Backend != Redis && (len(c.RedisURLs) > 0 || c.RedisSentinel != "" || c.RedisPrefix != "") {
-		errs = append(errs, fmt.Errorf("%w: an address of Redis, but the store is %s", ErrInvalidConfig, c.Backend))
+	if err := c.validateStore(); err != nil {
+		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		errs = append(errs, fmt.Errorf("%w: a TLS certificate needs its key and the other way round", ErrInvalidConfig))
@@ -65,6 +62,27 @@ func (r ranged[T]) check() error {
 		return fmt.Errorf("%w: %s is %v, want %v to %v", ErrInvalidConfig, r.name, v, r.low, r.high)
 	}
 	return nil
+}
+
+// validateStore checks which store is meant, and that only one is.
+func (c Config) validateStore() error {
+	switch {
+	case c.Store != nil && c.Backend != "":
+		return fmt.Errorf("there is a store, and the backend %s besides: want one of them", c.Backend)
+	case c.Store == nil && c.Backend != SQLite && c.Backend != Redis && c.Backend != Memory:
+		return fmt.Errorf("store is %q, want sqlite, redis or memory", c.Backend)
+	case c.Backend != Redis && (len(c.RedisURLs) > 0 || c.RedisSentinel != "" || c.RedisPrefix != ""):
+		return fmt.Errorf("an address of Redis, but the store is %s", c.storeName())
+	}
+	return nil
+}
+
+// storeName is what the operator is told of the store.
+func (c Config) storeName() string {
+	if c.Store != nil {
+		return "the embedder's own"
+	}
+	return string(c.Backend)
 }
 
 // validateUDP checks the addresses of the realtime channel, but for names, which the start resolves.

@@ -12,7 +12,7 @@ import (
 
 // metrics counts what the pool does.
 type metrics struct {
-	queued, processed, expired, rejectedBusy, rateLimited, success, rehashed atomic.Int64
+	queued, processed, expired, rejectedBusy, rateLimited, refused, success, rehashed atomic.Int64
 
 	wait, load, derive, commit latency.Histogram
 
@@ -43,6 +43,7 @@ type Counters struct {
 	Expired      int64 `json:"expired"`       // dropped as stale
 	RejectedBusy int64 `json:"rejected_busy"` // refused with server-busy
 	RateLimited  int64 `json:"rate_limited"`  // refused with rate-limited
+	Refused      int64 `json:"refused"`       // refused by the policy
 	Success      int64 `json:"success"`       // let into the world
 	Rehashed     int64 `json:"rehashed"`      // outdated hashes replaced
 	// Fail counts the other answers by reason.
@@ -77,7 +78,7 @@ func (p *Pool) Stats() Stats {
 		Counters: Counters{
 			Queued: m.queued.Load(), Processed: m.processed.Load(), Expired: m.expired.Load(),
 			RejectedBusy: m.rejectedBusy.Load(), RateLimited: m.rateLimited.Load(), Success: m.success.Load(),
-			Rehashed: m.rehashed.Load(),
+			Rehashed: m.rehashed.Load(), Refused: m.refused.Load(),
 		},
 		Limiter: p.cfg.Limiter.Stats(), Depth: p.queue.Len(), Capacity: p.queue.Cap(), Workers: p.cfg.Workers,
 		Wait: m.wait.Detailed(), Load: m.load.Detailed(), Derive: m.derive.Detailed(), Commit: m.commit.Detailed(),

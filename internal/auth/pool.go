@@ -65,6 +65,9 @@ type Config struct {
 	Enter func(rushgate.Arrival)
 	// Full reports that the world has no room: newcomers are then told to come back, and cost no hash. Optional.
 	Full func() bool
+	// Policy is asked about every request before anything else, and refuses with an error, which should carry a reason.
+	// Optional. It must be safe for concurrent use and must not block.
+	Policy func(Request) error
 	// Zones tells of a zone whether it is served by another node, and where players reach that (host:port). They are sent
 	// there with [rushgate.WrongZone] once they have proved who they are, without a session here. Optional: nil means
 	// that all zones are served here. It must be safe for concurrent use and must not block.
@@ -187,6 +190,9 @@ func (p *Pool) Stop() {
 // for [rushgate.ServerBusy] and [rushgate.RateLimited] come at once and are a [rushgate.Refusal] that says when to come
 // back. When ctx ends the request is given up, [rushgate.RequestExpired].
 func (p *Pool) Submit(ctx context.Context, r Request) (rushgate.Session, error) {
+	if err := p.askPolicy(r); err != nil {
+		return rushgate.Session{}, err
+	}
 	o := OriginOf(r.Addr)
 	if d := p.cfg.Limiter.LockedFor(o); d > 0 {
 		p.metrics.rateLimited.Add(1)

@@ -77,23 +77,11 @@ func (b *breaker) done(trial bool, o outcome) {
 	}
 }
 
-// Stats is a moment in the life of a [Store]. Its names in JSON are part of what a node exports.
-type Stats struct {
-	// Open reports that calls are refused at once because the server does not answer.
-	Open bool `json:"open"`
-	// Failures counts the calls that have found no server since the last one that did.
-	Failures int `json:"failures"`
-	// Openings counts how often Open became true.
-	Openings uint64 `json:"openings"`
-	// Pending counts the players whose leaderboards or place among those online still have to be brought up to date.
-	Pending int `json:"pending"`
-}
-
-// Stats returns the present state. It never blocks on the network.
-func (s *Store) Stats() Stats {
+// Health implements [rushgate.HealthReporter].
+func (s *Store) Health() rushgate.Health {
 	s.breaker.mu.Lock()
 	defer s.breaker.mu.Unlock()
-	return Stats{
+	return rushgate.Health{
 		Open:     s.breaker.open,
 		Failures: s.breaker.failures,
 		Openings: s.breaker.openings,

@@ -78,7 +78,7 @@ func TestBreakerLetsOneTrialThrough(t *testing.T) {
 
 // The names are part of what a node exports.
 func TestStatsInJSON(t *testing.T) {
-	got, err := json.Marshal(Stats{Open: true, Failures: 1, Openings: 2, Pending: 3})
+	got, err := json.Marshal(rushgate.Health{Open: true, Failures: 1, Openings: 2, Pending: 3})
 	if want := `{"open":true,"failures":1,"openings":2,"pending":3}`; err != nil || string(got) != want {
 		t.Errorf("stats are %s, %v; want %s", got, err, want)
 	}

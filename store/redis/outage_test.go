@@ -20,7 +20,7 @@ func wantOutage(t *testing.T, s *Store) {
 			t.Fatalf("call without a server = %v, want %v and not the caller's own deadline", err, rushgate.ErrUnavailable)
 		}
 	}
-	if stats := s.Stats(); !stats.Open || stats.Failures < breakAfter || stats.Openings == 0 {
+	if stats := s.Health(); !stats.Open || stats.Failures < breakAfter || stats.Openings == 0 {
 		t.Errorf("after %d failures: %+v", breakAfter, stats)
 	}
 }
@@ -45,7 +45,7 @@ func TestServerGoesAndComesBack(t *testing.T) {
 				_, err := s.LoadAccounts(t.Context(), []string{"player1"})
 				return err
 			})
-			if stats := s.Stats(); stats.Open {
+			if stats := s.Health(); stats.Open {
 				t.Errorf("after a call that was answered: %+v", stats)
 			}
 			if got := admit(t, s, nodeA, registration(1))[0]; !got.Resumed || got.Lease != in.Lease {
@@ -144,7 +144,7 @@ func TestStandingsOutlastAnOutage(t *testing.T) {
 	if want := (rushgate.Rank{Rank: 1, Player: 1, Name: "player1", Score: 70}); len(ranks) != 1 || ranks[0] != want {
 		t.Errorf("leaderboard is %+v, want %+v", ranks, want)
 	}
-	if n := s.Stats().Pending; n != 0 {
+	if n := s.Health().Pending; n != 0 {
 		t.Errorf("%d players are pending, want 0", n)
 	}
 }

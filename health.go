@@ -1,0 +1,21 @@
+package rushgate
+
+// Health is what a [Store] that is reached over a network tells of the way there. Its names in JSON are part of what a
+// node exports.
+type Health struct {
+	// Open reports that calls are refused at once, because the server has not answered for some time.
+	Open bool `json:"open"`
+	// Failures counts the calls that have found no server since the last one that did.
+	Failures int `json:"failures"`
+	// Openings counts how often Open became true.
+	Openings uint64 `json:"openings"`
+	// Pending counts the players whose leaderboards, or whose place among those online, still have to be brought up to
+	// date.
+	Pending int `json:"pending"`
+}
+
+// HealthReporter may be implemented by a [Store]: a node then shows on its dashboard and exports in its metrics what
+// Health returns. Health answers from memory, at any time and from many goroutines, and never waits for the network.
+type HealthReporter interface {
+	Health() Health
+}

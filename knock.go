@@ -1,0 +1,25 @@
+package rushgate
+
+import "net/netip"
+
+// Knock is a player at the door, as a policy sees one (see Config.Policy of package server). Nothing of it is proved.
+type Knock struct {
+	// Origin is the client's address, an IPv4 address in its own form; behind trusted proxies it is what they say.
+	Origin netip.Addr
+	// Name is the canonical username that the client claims or wants.
+	Name string
+	// Kind is what the client wants.
+	Kind KnockKind
+}
+
+// KnockKind is what a [Knock] wants. More may come: a policy should let pass what it does not know, or refuse it, on
+// purpose.
+type KnockKind string
+
+// The kinds of [Knock].
+const (
+	// KnockLogin wants in with an account.
+	KnockLogin KnockKind = "login"
+	// KnockRegister wants an account, and in.
+	KnockRegister KnockKind = "register"
+)

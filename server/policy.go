@@ -1,0 +1,18 @@
+package server
+
+import (
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/auth"
+)
+
+var knockKinds = map[auth.Kind]rushgate.KnockKind{auth.Login: rushgate.KnockLogin, auth.Register: rushgate.KnockRegister}
+
+// policy returns the embedder's policy as the pool asks it, without the password, or nil.
+func (c Config) policy() func(auth.Request) error {
+	if c.Policy == nil {
+		return nil
+	}
+	return func(r auth.Request) error {
+		return c.Policy(rushgate.Knock{Origin: r.Addr, Name: r.Username, Kind: knockKinds[r.Kind]})
+	}
+}
