@@ -130,7 +130,7 @@ func (c *Client) authenticate(ctx context.Context, e entry, username, password s
 // credentials builds the request that every try of one call sends.
 func (c *Client) credentials(e entry, username, password string) (request, error) {
 	if !utf8.ValidString(username) || !utf8.ValidString(password) {
-		// JSON would replace the broken bytes, and the account would get a password nobody typed.
+		// JSON would replace the broken bytes, and the account would get a password that the player never typed.
 		return request{}, &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: errors.New("not UTF-8")}
 	}
 	attempt := c.opts.AttemptID()

@@ -83,7 +83,7 @@ type Options struct {
 	// Rand returns random numbers in [0,1) for the jitter. Default math/rand/v2.Float64.
 	Rand func() float64
 	// AttemptID returns a new attempt id for each Register or Login: 1 to 64 characters of A-Z, a-z, 0-9, '_' and
-	// '-' that nobody can guess. Default crypto/rand.Text.
+	// '-' that no other client can guess. Default crypto/rand.Text.
 	AttemptID func() string
 	// OnWait, if set, is called before each pause of Register and Login, on the goroutine that called them.
 	OnWait func(Wait)

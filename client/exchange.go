@@ -53,7 +53,7 @@ type request struct {
 	within time.Duration
 }
 
-// leaks reports whether text, which somebody else has written, repeats a secret of the request.
+// leaks reports whether text, which came from elsewhere, repeats a secret of the request.
 func (r *request) leaks(text string) bool {
 	return r.secret != "" && strings.Contains(text, r.secret) || r.token != "" && strings.Contains(text, r.token)
 }

@@ -70,7 +70,7 @@ func (s *intents) send() {
 	}
 	s.unsent = false
 	s.buf = protocol.AppendIntent(s.buf[:0], protocol.Intent{Seq: s.number, Ack: s.ack.Load(), Intent: s.newest})
-	_ = s.conn.Write(s.buf) // whoever reads the connection learns of its end
+	_ = s.conn.Write(s.buf) // the reader of the connection learns of its end
 	s.sent = time.Now()
 	s.arm(heartbeat)
 }

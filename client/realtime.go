@@ -73,7 +73,7 @@ type Realtime struct {
 	session Session
 	opts    RealtimeOptions
 	intents intents
-	views   chan *View // the newest one, if nobody has taken it
+	views   chan *View // the newest one, if the game has not taken it
 	latest  atomic.Pointer[View]
 	events  chan Event
 	stats   realtimeCounters
@@ -225,7 +225,7 @@ func (rt *Realtime) receive(decoder *protocol.Decoder, message []byte, now time.
 // most. While there is no connection, the newest intent waits for it. After the end nothing happens.
 func (rt *Realtime) SendIntent(in rushgate.Intent) (number uint32) { return rt.intents.put(in) }
 
-// Views delivers views of the world in the order of their ticks, for a game that is driven by them. Whoever is late
+// Views delivers views of the world in the order of their ticks, for a game that is driven by them. A game that is late
 // finds the newest view and misses those before; nothing piles up. The channel is closed at the end.
 func (rt *Realtime) Views() <-chan *View { return rt.views }
 

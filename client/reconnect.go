@@ -80,7 +80,7 @@ type Event struct {
 }
 
 // Events tells what happens to the connection, for a game that wants to show it. It need not be read: of events that
-// nobody takes the last few are kept. The channel is closed after EventEnded.
+// the game does not take the last few are kept. The channel is closed after EventEnded.
 func (rt *Realtime) Events() <-chan Event { return rt.events }
 
 func (rt *Realtime) emit(e Event) {

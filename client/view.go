@@ -20,7 +20,7 @@ type View struct {
 	ServerTime time.Duration
 	// ReceivedAt is when the view came, by the local clock.
 	ReceivedAt time.Time
-	// Self is the player's own entity, without a name. XP and Deaths are told of nobody else.
+	// Self is the player's own entity, without a name. XP and Deaths are told of no other entity.
 	Self rushgate.Entity
 	// Entities are the others in sight, the nearest first. One that is not among them is no longer in sight. Positions
 	// are rounded to 1/64 unit.
@@ -63,8 +63,8 @@ func (v *View) Applied(number uint32) bool { return v.intent != 0 && !protocol.N
 // or a is nil, is where b has it. A time before a or after b counts as the one or the other.
 //
 // What was put elsewhere between the views, and did not walk, does not slide there either, but is where b has it: the
-// player when the number of Deaths has changed, whoever was dead and no longer is, and whatever has moved by more than 8
-// units per tick. At that speed it would cross all that is in sight in about a quarter of a second.
+// player when the number of Deaths has changed, those who were dead and no longer are, and whatever has moved by more
+// than 8 units per tick. At that speed it would cross all that is in sight in about a quarter of a second.
 //
 // Drawing the world in the past by one interval between views leaves time for the newer of the two to come: at is then
 // a.ServerTime plus the time since b.ReceivedAt. A game that keeps some more views can draw further in the past, and does

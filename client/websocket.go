@@ -27,7 +27,7 @@ const (
 	goodbyeTimeout = time.Second
 )
 
-// webSocket is a connection over a WebSocket, as in section 1.1 of docs/protocol.md. Whoever calls Read keeps it alive;
+// webSocket is a connection over a WebSocket, as in section 1.1 of docs/protocol.md. The caller of Read keeps it alive;
 // there is another goroutine only while something is written.
 type webSocket struct {
 	ws   *websocket.Conn
@@ -221,7 +221,7 @@ func (w *webSocket) Write(message []byte) error {
 func (w *webSocket) flush() {
 	for w.next() {
 		if err := w.ws.Write(context.Background(), websocket.MessageBinary, w.outgoing); err != nil {
-			_ = w.wire.Close() // whoever reads learns of it
+			_ = w.wire.Close() // the reader learns of it
 			return
 		}
 	}
@@ -246,7 +246,7 @@ func (w *webSocket) onTimer() {
 	}
 	w.silent = !w.closing
 	w.mu.Unlock()
-	_ = w.wire.Close() // whoever reads learns of it
+	_ = w.wire.Close() // the reader learns of it
 	w.tasks.Done()
 }
 

@@ -42,7 +42,7 @@ type ClientOptions struct {
 	OnState func(State)
 }
 
-// Client is the connection of one player to a server. It has no goroutine of its own: whoever calls Read keeps the
+// Client is the connection of one player to a server. It has no goroutine of its own: the caller of Read keeps the
 // connection alive, and one goroutine at a time may call it. All other methods are safe for use by any goroutine at
 // any time.
 type Client struct {
@@ -238,7 +238,7 @@ func (c *Client) Index() int { return c.index }
 // MaxClients returns the number of slots the server has.
 func (c *Client) MaxClients() int { return c.maxClients }
 
-// Close tells the server that the client leaves, several times because nobody confirms it, and ends a Read that waits.
+// Close tells the server that the client leaves, several times because it is not confirmed, and ends a Read that waits.
 // Every call after the first, or after the connection has ended, does nothing. The error is always nil.
 func (c *Client) Close() error {
 	_ = c.end(errClosed, true)

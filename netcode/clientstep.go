@@ -50,7 +50,7 @@ func (c *Client) upkeep() error {
 	next := time.Duration(c.lastSent.Load()) + sendInterval
 	switch {
 	case silent:
-		// Nobody called Read, or the process stood still: what the server said meanwhile may wait in the socket.
+		// The caller did not call Read, or the process stood still: what the server said meanwhile may wait in the socket.
 		next = c.now + drainTime
 	case timed:
 		next = min(next, silentUntil)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// disconnectPackets is how often a goodbye is said, because nobody confirms it and most of them may be lost.
+// disconnectPackets is how often a goodbye is said, because no client confirms it and most of them may be lost.
 const disconnectPackets = 10
 
 // Peer is one connection of a client to a Server, from Handler.Connected to Handler.Disconnected. Its methods may be
@@ -27,7 +27,7 @@ type Peer struct {
 	timeout    time.Duration // 0: none
 	seal, open cipher.AEAD
 
-	// Used by whoever sends.
+	// Used by the goroutines that send.
 	sequence  atomic.Uint64 // of the next packet
 	confirmed atomic.Bool   // the client has shown that it knows it is connected
 	gone      atomic.Bool
@@ -87,7 +87,7 @@ func (p *Peer) path() path { return path{p.addr, p.local} }
 func (p *Peer) nextSequence() uint64 { return p.sequence.Add(1) - 1 }
 
 // hear notes that the client has sent a keep-alive or a payload. The standard has no other packet count: a response can
-// be replayed, and whoever says goodbye is gone.
+// be replayed, and a client that says goodbye is gone.
 func (s *Server) hear(p *Peer) {
 	p.heard = s.clock
 	p.received.Store(int64(s.now.Sub(s.epoch)))

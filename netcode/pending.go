@@ -30,7 +30,7 @@ type handshake struct {
 
 func (h *handshake) over(clock time.Duration) bool { return h.timeout > 0 && h.ends <= clock }
 
-// pendingTable holds the handshakes under way, one for an address. Nobody gets in without a valid connect token, and
+// pendingTable holds the handshakes under way, one for an address. No client gets in without a valid connect token, and
 // each token is bound to the first address that presents it; when the table is full all the same, the handshake that
 // has not been heard of for longest makes room.
 type pendingTable struct {

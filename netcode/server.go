@@ -251,7 +251,7 @@ func (s *Server) Stop() {
 
 // end closes what the server owns.
 func (s *Server) end() {
-	_ = s.conn.Close() // nobody is left who could be told
+	_ = s.conn.Close() // there is no caller left to be told
 	close(s.done)
 }
 

@@ -38,7 +38,7 @@ type TokenSpec struct {
 
 // NewConnectToken returns a connect token of ConnectTokenSize bytes, sealed with the key that the issuer shares with
 // the servers, and with fresh packet keys read from random (nil: crypto/rand.Reader). It is to be given to the client
-// over a channel that is private, HTTPS for instance, because whoever holds it can connect in the client's place.
+// over a channel that is private, HTTPS for instance, because its holder can connect in the client's place.
 // The error wraps ErrInvalidToken if spec is out of range. A key of all zeros is an error too.
 func NewConnectToken(spec TokenSpec, key *Key, random io.Reader) ([]byte, error) {
 	t, err := spec.public()

@@ -33,7 +33,7 @@ type tokenUse struct {
 
 // tokenHistory remembers the tokens presented to a server until they expire, after which the request is refused for
 // its age. Only valid tokens get in. A history that is full of tokens still valid refuses further ones: forgetting one
-// instead would let whoever overheard it connect in its owner's place. With the default sizes that takes an issuer
+// instead would let an eavesdropper connect in its owner's place. With the default sizes that takes an issuer
 // that hands out, within the lifetime of a token, more than 8 tokens for each slot and more than 16,384 in all.
 type tokenHistory struct {
 	limit     int

@@ -22,7 +22,7 @@ const maxVector = 64
 // datagrams reads and writes batches of datagrams with one system call each.
 //
 // golang.org/x/net/ipv4 can do that too, but allocates the address of every datagram received, and would feed the
-// garbage collector exactly when somebody floods the port. Here everything is allocated once.
+// garbage collector exactly when an attacker floods the port. Here everything is allocated once.
 type datagrams struct {
 	raw        syscall.RawConn
 	ipv6       bool // the socket takes IPv6 addresses, and IPv4 addresses in their 16-byte form

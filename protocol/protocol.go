@@ -77,7 +77,7 @@ type State struct {
 	Kind, Flags uint8
 }
 
-// Own is the state of the player whom a snapshot is for.
+// Own is the state of the player that a snapshot is for.
 type Own struct {
 	// Zone is the world's number of the zone that the player and all entities of the snapshot are in.
 	Zone uint16

@@ -199,7 +199,7 @@ func (c *checker) zones(d *Definition, kinds map[string]bool) {
 	within(c, "zones: monsters in all", total, 0, maxMonsters)
 }
 
-// landing requires a point of the zone that lies in no portal: whoever appears there must be able to stay.
+// landing requires a point of the zone that lies in no portal: a player who appears there must be able to stay.
 func (c *checker) landing(pathX, pathY string, z *zoneSpec, x, y float64) {
 	within(c, pathX, x, 0, z.Width)
 	within(c, pathY, y, 0, z.Height)

@@ -111,7 +111,7 @@ type pointSpec struct {
 	Y float64 `json:"y"`
 }
 
-// portalSpec is a circle that takes whoever walks into it to a point of another zone, or of the same.
+// portalSpec is a circle that takes a player who walks into it to a point of another zone, or of the same.
 type portalSpec struct {
 	X      float64 `json:"x"`
 	Y      float64 `json:"y"`

@@ -18,7 +18,7 @@ const (
 // The bits of [rushgate.Entity].Flags.
 const (
 	// FlagFighting is set for a player who holds [ActionAttack], whether or not anything is in reach, and for a
-	// monster that pursues or strikes somebody. The dead do not fight.
+	// monster that pursues or strikes a player. The dead do not fight.
 	FlagFighting uint8 = 1 << 0
 	// FlagDead is set for a player who waits to respawn.
 	FlagDead uint8 = 1 << 1

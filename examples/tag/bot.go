@@ -17,7 +17,7 @@ import (
 type bot struct {
 	name, password string
 	out            io.Writer // told what happens to the bot
-	screen         *screen   // nil: nobody watches
+	screen         *screen   // nil: the field is not drawn
 	seen           *client.View
 }
 
@@ -54,7 +54,7 @@ func (b *bot) play(ctx context.Context, c *client.Client) (err error) {
 
 // loop is the bot's whole life on one goroutine: views come in, intents go out, and frames are drawn in between.
 func (b *bot) loop(ctx context.Context, realtime *client.Realtime) error {
-	var frames <-chan time.Time // never ready if nobody watches
+	var frames <-chan time.Time // never ready if the field is not drawn
 	if b.screen != nil {
 		frames = time.Tick(time.Second / 30)
 	}
@@ -77,8 +77,8 @@ func (b *bot) loop(ctx context.Context, realtime *client.Realtime) error {
 	}
 }
 
-// steer runs after the nearest player if the bot is it, and otherwise away from whoever is, bending towards the middle
-// so as not to end in a corner.
+// steer runs after the nearest player if the bot is it, and otherwise away from the one who is, bending towards the
+// middle so as not to end in a corner.
 func steer(v *client.View) rushgate.Intent {
 	self := v.Self
 	for _, e := range v.Entities { // the nearest first

@@ -49,7 +49,7 @@ func (s *screen) frame(now time.Time) (self rushgate.Entity, others []rushgate.E
 	return self, s.others
 }
 
-// draw prints a frame over the one before: the player as @, the others by their first letter, and whoever is it as *.
+// draw prints a frame over the one before: the player as @, the others by their first letter, the one who is it as *.
 func (s *screen) draw(now time.Time) {
 	if len(s.views) == 0 {
 		return

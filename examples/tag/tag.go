@@ -16,7 +16,7 @@ const (
 	fieldSize      = 24.0              // from wall to wall
 	startRadius    = fieldSize / 4     // of the circle on which newcomers stand
 	runSpeed       = 6.0               // units per second
-	itSpeed        = 9.0               // of whoever is it
+	itSpeed        = 9.0               // of the one who is it
 	reach          = 1.0               // of a hand
 	countdown      = rushgate.TickRate // how long a new it stands still, counting
 	catchLevel     = 2                 // catches that make a level
@@ -56,12 +56,12 @@ func parseRunData(b []byte) (runData, error) {
 	return d, nil
 }
 
-// field is the game: everyone runs from the one who is it, and whoever is caught is it next. It implements
+// field is the game: everyone runs from the one who is it, and the one who is caught is it next. It implements
 // [rushgate.World].
 type field struct {
 	runners map[rushgate.PlayerID]*runner
 	order   []*runner        // in which they came; a map has no order
-	it      *runner          // nil: nobody is there
+	it      *runner          // nil: the field is empty
 	count   int              // steps that it still stands still
 	events  []rushgate.Event // of the step, reused by the next
 }
@@ -126,7 +126,7 @@ func (f *field) Apply(id rushgate.PlayerID, in rushgate.Intent) {
 	r.moveX, r.moveY = x/max(length, 1), y/max(length, 1)
 }
 
-// Step moves everyone and lets the one who is it catch whom they reach.
+// Step moves everyone and lets the one who is it catch another in reach.
 func (f *field) Step(uint64) []rushgate.Event {
 	f.events = f.events[:0]
 	for _, r := range f.order {
