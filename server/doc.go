@@ -22,11 +22,17 @@
 // Passwords do not travel in the clear, so beyond loopback the start fails without TLS, or without InsecureHTTP for a
 // node behind a proxy that speaks it. Every error about a setting wraps [ErrInvalidConfig] and names the setting.
 //
+// # Parts of your own
+//
+// [Config].World is the game. Store is where players are kept, if it is to be neither of the Backends; the caller opens
+// it before the node and closes it after. Policy is asked about every login and registration before anything costly is
+// done for it. docs/embedding.md explains what each may and may not do.
+//
 // # What a node owns
 //
 // A node opens three sockets: HTTP for players, HTTP for the operator, and UDP for play. Everything that it starts has
 // ended when Stop returns: requests in the queue are answered, every player is saved, their leases are released, and
-// the store is closed.
+// the store is closed, unless it is the caller's.
 //
 // # Stability
 //
