@@ -1,0 +1,296 @@
+package door
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+// Want is what a client knocks for.
+type Want uint8
+
+// What a client can want.
+const (
+	Login Want = iota
+	Register
+)
+
+// Knock is a client's wish to come in.
+type Knock struct {
+	// Addr is the client's address.
+	Addr netip.Addr
+	// Name is the account's canonical username.
+	Name string
+	Want Want
+	// Repeats tells that a registration may be the repetition of an earlier one, and so the proof of a password.
+	Repeats bool
+	// Takeover asks for the end of a session that the player has elsewhere.
+	Takeover bool
+}
+
+// guesses reports whether the knock could prove a password wrong.
+func (k *Knock) guesses() bool { return k.Want == Login || k.Repeats }
+
+// Config says what a [Door] has to give.
+type Config struct {
+	// Queue is how many requests may wait; 0 means no bound but MaxAge.
+	Queue int
+	// World is how many players may be inside, 1 or more. Required.
+	World int
+	// MaxAge is the longest that a request may be predicted to wait. Required.
+	MaxAge time.Duration
+	// Batch is how many requests a worker takes at once, 1 or more. Required.
+	Batch int
+	// Pace is how many requests the workers are expected to serve in a second. Required.
+	Pace float64
+	// SlowPace is the same for the slow lane; 0 means 4.
+	SlowPace float64
+	// OriginFailures is at how many accounts one origin may fail within [OriginWindow]; 0 means
+	// [DefaultOriginFailures], less than 0 no bound.
+	OriginFailures int
+	// OriginRegistrations is how many accounts one origin may make within [RegistrationWindow]; 0 means
+	// [DefaultOriginRegistrations], less than 0 no bound.
+	OriginRegistrations int
+	// OriginShare is how many percent of the seats in the world one origin may hold, 1 to 100; 0 means
+	// [DefaultOriginShare].
+	OriginShare int
+	// Now tells the time; nil means [time.Now].
+	Now func() time.Time
+	// Jitter returns a random duration from 0 to less than n, which is more than 0; nil means a pseudo-random one.
+	Jitter func(n time.Duration) time.Duration
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.World < 1 || c.Queue < 0 || c.MaxAge <= 0 || c.Batch < 1 || !(c.Pace > 0) || c.OriginShare < 0 || c.OriginShare > 100 {
+		return c, fmt.Errorf("door: %d seats, a queue of %d, max age %v, batches of %d, pace %v, share %d%%: out of range",
+			c.World, c.Queue, c.MaxAge, c.Batch, c.Pace, c.OriginShare)
+	}
+	c.OriginFailures = orDefault(c.OriginFailures, DefaultOriginFailures)
+	c.OriginRegistrations = orDefault(c.OriginRegistrations, DefaultOriginRegistrations)
+	c.OriginShare = orDefault(c.OriginShare, DefaultOriginShare)
+	if c.SlowPace <= 0 {
+		c.SlowPace = defaultSlowPace
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Jitter == nil {
+		c.Jitter = rand.N[time.Duration]
+	}
+	return c, nil
+}
+
+// defaultSlowPace is what one worker does with hashes that take a quarter of a second.
+const defaultSlowPace = 4
+
+func orDefault(n, fallback int) int {
+	if n == 0 {
+		return fallback
+	}
+	return n
+}
+
+// Door decides who may come in. All methods may be called from many goroutines; none of them blocks.
+type Door struct {
+	cfg Config
+
+	mu       sync.Mutex
+	closed   bool
+	budgets  budgets
+	queue    room
+	inHand   int // requests taken by workers
+	slow     room
+	places   places
+	pace     pace
+	slowPace pace
+	clock    clock
+	refused  Refusals
+}
+
+// New returns an open door.
+func New(cfg Config) (*Door, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Door{
+		cfg:      cfg,
+		budgets:  newBudgets(cfg.OriginFailures, cfg.OriginRegistrations),
+		queue:    newRoom(cfg.Queue),
+		slow:     newRoom(slowRoom),
+		places:   newPlaces(cfg.World, cfg.OriginShare),
+		pace:     newPace(cfg.Pace),
+		slowPace: newPace(cfg.SlowPace),
+		clock:    newClock(cfg.Jitter),
+	}, nil
+}
+
+// Knock answers a client's wish to come in with a seat, which the caller has to close, or with a [*rushgate.Refusal]:
+// [rushgate.RateLimited] for those who have failed too often, or of whom too many are being judged, and
+// [rushgate.ServerBusy] where there is no room in the queue or the world, each with the time to come back.
+func (d *Door) Knock(k Knock) (*Seat, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.cfg.Now()
+	if d.closed {
+		d.refused.Draining++
+		return nil, busy(d.clock.later(Draining))
+	}
+	who := d.budgets.pair(&k)
+	switch v, wait := d.budgets.judge(who, &k, now); v {
+	case locked:
+		d.refused.Locked++
+		return nil, &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: wait}
+	case spent:
+		d.refused.Spent++
+		return nil, &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: d.clock.withJitter(wait)}
+	case pending:
+		d.refused.Pending++
+		return nil, &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: d.clock.later(Repeated)}
+	}
+	if full := d.full(who, now, &d.refused); full != nil {
+		*full++
+		return nil, busy(d.clock.promise(who, now, d.pace.perSecond(), d.backlog()))
+	}
+	if !d.places.take(who, k.Takeover, now) {
+		d.refused.World++
+		return nil, busy(d.clock.later(WorldFull))
+	}
+	d.clock.use(who)
+	d.queue.push(who.origin)
+	return &Seat{door: d, name: k.Name, charge: d.budgets.hold(who, &k)}, nil
+}
+
+func busy(wait time.Duration) error {
+	return &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: wait}
+}
+
+// full returns which of the counters of refusals says why a request cannot be queued, and nil if it can.
+//
+// An empty queue always takes one: a door that refused with nothing to do would refuse for ever, for what it knows of the
+// pace changes only with what it lets in. Otherwise a request that would be stale before its turn is not taken. And while
+// clients who were refused earlier are on their way back to the moments that they were promised, half of the queue is
+// theirs: newcomers who happen to knock in between must not take their places.
+func (d *Door) full(who pair, now time.Time, counts *Refusals) *int64 {
+	depth, limit := d.queue.taken, d.queue.limit
+	switch {
+	case depth == 0:
+		return nil
+	case limit > 0 && depth >= limit:
+		return &counts.Queue
+	case d.pace.takes(depth+d.inHand+d.cfg.Batch) > d.cfg.MaxAge:
+		return &counts.Stale
+	case !d.queue.shared(who.origin, d.reach()):
+		return &counts.Share
+	case limit > 0 && depth >= limit/2 && d.clock.yields(who, now):
+		return &counts.Queue
+	}
+	return nil
+}
+
+// reach is how many places the queue has: without a bound, as many as can be served in time.
+func (d *Door) reach() int {
+	if d.queue.limit > 0 {
+		return d.queue.limit
+	}
+	return int(min(d.pace.perSecond()*d.cfg.MaxAge.Seconds(), 1<<30))
+}
+
+// backlog is how many requests have to be worked off until the first moment to promise: half of the queue, so that
+// returns that come in bunches still find room.
+func (d *Door) backlog() int { return max(1, d.queue.taken-d.queue.limit/2) }
+
+// Served notes that workers have completed n requests that were hashed. What expired or needed no hash says nothing about
+// the pace.
+func (d *Door) Served(n int) {
+	if n <= 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pace.served(n, d.cfg.Now())
+}
+
+// Idle notes that a worker has nothing to do.
+func (d *Door) Idle() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pace.idle = true
+}
+
+// ServedSlow and IdleSlow are Served and Idle for the slow lane.
+func (d *Door) ServedSlow(n int) {
+	if n <= 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.slowPace.served(n, d.cfg.Now())
+}
+
+// IdleSlow notes that the slow lane's worker has nothing to do.
+func (d *Door) IdleSlow() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.slowPace.idle = true
+}
+
+// slowWait is how long the slow lane takes for half of what is in it.
+func (d *Door) slowWait() time.Duration {
+	return min(max(d.slowPace.takes(d.slow.taken/2), time.Second), MaxRetryAfter/2)
+}
+
+// Left notes that the session of a name has ended. Its seat is free, or kept for a while for the player's return.
+func (d *Door) Left(name string, how Departure) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.places.left(d.budgets.name(name), how, d.cfg.Now())
+}
+
+// Later returns when a client is to come back for a cause other than those that [Door.Knock] looks after.
+func (d *Door) Later(c Cause) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.clock.later(c)
+}
+
+// Close refuses all further knocks, with the time by which another process can be expected. It is idempotent.
+func (d *Door) Close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+}
+
+// Outlook returns whether a newcomer would be refused now for lack of room, and about how long it would be told to wait,
+// at most [MaxRetryAfter]. It promises nothing.
+func (d *Door) Outlook() (isBusy bool, wait time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.cfg.Now()
+	d.places.expire(now)
+	switch {
+	case d.closed:
+		return true, least[Draining]
+	case len(d.places.byName) >= d.places.limit:
+		return true, least[WorldFull]
+	}
+	var uncounted Refusals
+	return d.full(pair{}, now, &uncounted) != nil, d.clock.outlook(now, d.pace.perSecond(), d.backlog())
+}
+
+// Rush reports whether the queue is more than half full; one without bound is taken to have usualQueue places.
+func (d *Door) Rush() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	limit := d.queue.limit
+	if limit == 0 {
+		limit = usualQueue
+	}
+	return d.queue.taken > limit/2
+}
+
+const usualQueue = 200

@@ -1,0 +1,309 @@
+package door
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/rushgate/rushgate"
+)
+
+// model drives a door as clients, workers and the world would, and holds it to what it promises. Its own books are as
+// plain as can be: lists that are counted through.
+type model struct {
+	*Door
+	now     time.Time
+	room    int // in the queue
+	world   int
+	players int // who knock
+
+	seats  []modelSeat
+	inside map[string]netip.Addr // names in the world, and where they came from
+	judged []judgement           // wrong passwords, oldest first
+	moment map[modelClient]time.Time
+}
+
+const (
+	modelHosts   = 3
+	modelPlayers = 9
+)
+
+type modelSeat struct {
+	*Seat
+	knock Knock
+	state seatState
+}
+
+type modelClient struct {
+	addr netip.Addr
+	name string
+}
+
+type judgement struct {
+	at   time.Time
+	addr netip.Addr
+	name string
+}
+
+func newModel(t *rapid.T) *model {
+	m := &model{
+		now:    time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC),
+		inside: map[string]netip.Addr{}, moment: map[modelClient]time.Time{},
+		room: rapid.IntRange(2, 12).Draw(t, "queue"), world: rapid.IntRange(1, 8).Draw(t, "world"),
+		players: rapid.IntRange(1, modelPlayers).Draw(t, "players"),
+	}
+	var err error
+	m.Door, err = New(Config{
+		Queue: m.room, World: m.world, MaxAge: 25 * time.Second, Batch: 4, OriginFailures: 10,
+		Pace: rapid.SampledFrom([]float64{0.01, 1, 8}).Draw(t, "pace"),
+		Now:  func() time.Time { return m.now }, Jitter: func(time.Duration) time.Duration { return 0 },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (m *model) count(state seatState) (n int) {
+	for _, s := range m.seats {
+		if s.state == state {
+			n++
+		}
+	}
+	return n
+}
+
+// open counts the open seats that match.
+func (m *model) open(match func(Knock) bool) (n int) {
+	for _, s := range m.seats {
+		if match(s.knock) {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) failures(within time.Duration, match func(judgement) bool) (n int) {
+	for _, j := range m.judged {
+		if m.now.Sub(j.at) <= within && match(j) {
+			n++
+		}
+	}
+	return n
+}
+
+// knocks has a client knock, up to ten times at once.
+func (m *model) knocks(t *rapid.T) {
+	k := Knock{
+		Addr:     netip.AddrFrom4([4]byte{192, 0, 2, byte(rapid.IntRange(1, modelHosts).Draw(t, "host"))}),
+		Name:     fmt.Sprintf("player-%d", rapid.IntRange(1, m.players).Draw(t, "player")),
+		Want:     Want(rapid.IntRange(0, 1).Draw(t, "want")),
+		Takeover: rapid.Bool().Draw(t, "takeover"),
+	}
+	for range rapid.IntRange(1, 10).Draw(t, "times") {
+		m.knock(t, k)
+	}
+}
+
+func (m *model) knock(t *rapid.T, k Knock) {
+	empty := m.count(queued) == 0
+	_, hasSeat := m.inside[k.Name]
+	before := m.refused.World
+	seat, err := m.Knock(k)
+	if err != nil {
+		m.checkRefusal(t, k, err, empty, hasSeat)
+		if m.refused.World == before {
+			m.checkMoment(t, k, err)
+		}
+		return
+	}
+	delete(m.moment, modelClient{k.Addr, k.Name})
+	m.seats = append(m.seats, modelSeat{seat, k, queued})
+	if n := m.count(queued); n > m.room {
+		t.Fatalf("%d requests in a queue of %d", n, m.room)
+	}
+}
+
+// checkRefusal checks that a refusal says when to come back, and is not one of those that must never be.
+func (m *model) checkRefusal(t *rapid.T, k Knock, err error, empty, hasSeat bool) {
+	var refusal *rushgate.Refusal
+	if !errors.As(err, &refusal) || refusal.RetryAfter <= 0 {
+		t.Fatalf("refused without a time to come back: %v", err)
+	}
+	switch refusal.Reason {
+	case rushgate.RateLimited:
+		related := func(addr netip.Addr, name string) bool { return addr == k.Addr || name == k.Name }
+		recent := m.failures(OriginWindow+LockoutTime, func(j judgement) bool { return related(j.addr, j.name) })
+		if open := m.open(func(o Knock) bool { return related(o.Addr, o.Name) }); recent+open < FailureLimit {
+			t.Fatalf("limited after %d failures and with %d knocks under way", recent, open)
+		}
+	case rushgate.ServerBusy:
+		if refusal.RetryAfter > MaxRetryAfter {
+			t.Fatalf("told to wait %v", refusal.RetryAfter)
+		}
+		if empty && (hasSeat || m.Stats().Seats < m.world) {
+			t.Fatalf("refused with nothing to do: %v", refusal)
+		}
+	default:
+		t.Fatalf("refused for %v", refusal.Reason)
+	}
+}
+
+// checkMoment checks that a client which asks again before its moment is told no later one.
+func (m *model) checkMoment(t *rapid.T, k Knock, err error) {
+	var refusal *rushgate.Refusal
+	if errors.As(err, &refusal) && refusal.Reason == rushgate.ServerBusy && refusal.RetryAfter < MaxRetryAfter {
+		client, at := modelClient{k.Addr, k.Name}, m.now.Add(refusal.RetryAfter)
+		if before, ok := m.moment[client]; ok && before.After(m.now) && at.After(before) {
+			t.Fatalf("a client that was promised %v is now told %v", before, at)
+		}
+		m.moment[client] = at
+	}
+}
+
+// taken is how many names have a place in the world: inside, or on the way.
+func (m *model) taken() int {
+	names := map[string]bool{}
+	for name := range m.inside {
+		names[name] = true
+	}
+	for _, s := range m.seats {
+		names[s.knock.Name] = true
+	}
+	return len(names)
+}
+
+// take has a worker take the oldest requests.
+func (m *model) take(t *rapid.T) {
+	n := rapid.IntRange(1, 4).Draw(t, "batch")
+	for i := range m.seats {
+		if m.seats[i].state == queued && n > 0 {
+			m.seats[i].Take()
+			m.seats[i].state = inHand
+			n--
+		}
+	}
+}
+
+func (m *model) slow(t *rapid.T) {
+	for i := range m.seats {
+		if m.seats[i].state == inHand {
+			if m.seats[i].Slow() == nil {
+				m.seats[i].state = slow
+			}
+			return
+		}
+	}
+}
+
+func (m *model) close(t *rapid.T) {
+	if len(m.seats) == 0 {
+		t.Skip("no seat")
+	}
+	i := rapid.IntRange(0, len(m.seats)-1).Draw(t, "seat")
+	s := m.seats[i]
+	m.seats = append(m.seats[:i], m.seats[i+1:]...)
+	outcomes := []Outcome{NotJudged, Wrong, Wrong, Wrong, Right, Inside}
+	if s.knock.Want == Register {
+		outcomes = []Outcome{NotJudged, Taken, Inside}
+	}
+	o := rapid.SampledFrom(outcomes).Draw(t, "outcome")
+	switch o {
+	case Wrong:
+		m.judged = append(m.judged, judgement{m.now, s.knock.Addr, s.knock.Name})
+	case Taken: // a failure of the origin, and no guess at the account
+		m.judged = append(m.judged, judgement{m.now, s.knock.Addr, "taken: " + s.knock.Name})
+	case Right, Inside: // forgives what this origin has failed at this account
+		for j := range m.judged {
+			if m.judged[j].addr == s.knock.Addr && m.judged[j].name == s.knock.Name {
+				m.judged[j].name += " forgiven"
+			}
+		}
+	}
+	if o == Inside {
+		m.inside[s.knock.Name] = s.knock.Addr
+	}
+	if s.state != queued {
+		m.Served(1)
+	}
+	s.Close(o)
+	s.Close(Wrong) // only the first counts
+}
+
+func (m *model) leave(t *rapid.T) {
+	for name := range m.inside { // any
+		delete(m.inside, name)
+		m.Left(name, Departure(rapid.IntRange(0, 2).Draw(t, "departure")))
+		return
+	}
+}
+
+// check holds the door to what must be true at all times.
+func (m *model) check(t *rapid.T) {
+	s := m.Stats()
+	if s.Queued != m.count(queued) || s.InHand != m.count(inHand) || s.Slow != m.count(slow) {
+		t.Fatalf("the door counts %d, %d and %d, there are %d, %d and %d", s.Queued, s.InHand, s.Slow,
+			m.count(queued), m.count(inHand), m.count(slow))
+	}
+	if s.Seats > m.world || m.taken() > s.Seats {
+		t.Fatalf("%d seats for %d players in a world of %d", s.Seats, m.taken(), m.world)
+	}
+	if s.Seats > m.taken()+s.Held {
+		t.Fatalf("%d seats for %d players and %d held: some have leaked", s.Seats, m.taken(), s.Held)
+	}
+	if !(s.Pace > 0) {
+		t.Fatalf("pace %v", s.Pace)
+	}
+	for host := byte(1); host <= modelHosts; host++ {
+		addr := netip.AddrFrom4([4]byte{192, 0, 2, host})
+		for player := range modelPlayers + 1 {
+			name := fmt.Sprintf("player-%d", player)
+			n := m.failures(FailureWindow, func(j judgement) bool { return j.addr == addr && j.name == name }) +
+				m.open(func(k Knock) bool { return k.guesses() && k.Addr == addr && k.Name == name })
+			if n > FailureLimit {
+				t.Fatalf("%d guesses of %v at %s within %v", n, addr, name, FailureWindow)
+			}
+		}
+	}
+}
+
+// Whatever knocks, in whatever order: guesses are bounded, those in flight included; seats are neither oversold nor lost;
+// every refusal has a time to come back; a door with nothing to do lets in.
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"knock": m.knocks,
+			"take":  m.take,
+			"slow":  m.slow,
+			"close": m.close,
+			"leave": m.leave,
+			"wait": func(t *rapid.T) {
+				m.now = m.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond)
+			},
+			"wait long": func(t *rapid.T) {
+				m.now = m.now.Add(time.Duration(rapid.IntRange(0, 600).Draw(t, "s")) * time.Second)
+			},
+			"": m.check,
+		})
+		// When everybody has left, everything is given back.
+		for len(m.seats) > 0 {
+			m.seats[0].Close(NotJudged)
+			m.seats = m.seats[1:]
+		}
+		for name := range m.inside {
+			m.Left(name, Silent)
+		}
+		m.now = m.now.Add(time.Hour)
+		if s := m.Stats(); s.Queued+s.InHand+s.Slow+s.Seats+s.Held+s.Promised+s.Locked != 0 {
+			t.Fatalf("an hour after the last has left: %+v", s)
+		}
+		if n := len(m.queue.networks) + len(m.Door.slow.networks) + len(m.places.networks) + len(m.clock.origins); n != 0 {
+			t.Fatalf("%d networks are still counted", n)
+		}
+	})
+}

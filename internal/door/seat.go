@@ -1,0 +1,111 @@
+package door
+
+// Outcome is what has become of a knock that was given a [Seat].
+type Outcome int
+
+// The outcomes.
+const (
+	// NotJudged: nothing is known about the knock, be it that it was given up, or that the fault was ours.
+	NotJudged Outcome = iota
+	// Wrong: the password was wrong, or there is no such account.
+	Wrong
+	// Taken: the name that was to be registered belongs to another account.
+	Taken
+	// Right: the player has proved to own the account, and does not come in here.
+	Right
+	// Inside: the player is in the world.
+	Inside
+)
+
+// Departure is how a session has ended.
+type Departure int
+
+// The ways in which sessions end.
+const (
+	// Left: the player has logged out, or another node has the player now.
+	Left Departure = iota
+	// Silent: nothing was heard of the player for too long.
+	Silent
+	// TakenOver: the player was asked for, here or on another node.
+	TakenOver
+)
+
+// Seat stands for a place in the queue and one in the world, until it is closed. Its methods may be called from many
+// goroutines.
+type Seat struct {
+	door   *Door
+	name   string
+	charge charge
+	state  seatState
+}
+
+type seatState int
+
+const (
+	queued seatState = iota
+	inHand
+	slow
+	closed
+)
+
+// Take notes that a worker has taken the request from the queue, whose place is free again.
+func (s *Seat) Take() {
+	s.door.mu.Lock()
+	defer s.door.mu.Unlock()
+	s.move(inHand)
+}
+
+// Slow moves the seat of a request that a worker has taken to the slow lane, which is for hashes that take so long that
+// they would hold up all others. If that is full, it returns a refusal, and the seat is still to be closed.
+func (s *Seat) Slow() error {
+	d := s.door
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s.state == closed {
+		return nil
+	}
+	if d.slow.taken >= d.slow.limit || !d.slow.shared(s.charge.who.origin, d.slow.limit) {
+		d.refused.Slow++
+		return busy(d.clock.spread(d.slowWait()))
+	}
+	s.move(slow)
+	return nil
+}
+
+// Close ends the seat with what has become of it, and returns the lockouts that this begins, which the caller may want
+// to log. Only the first call counts.
+func (s *Seat) Close(o Outcome) []Lockout {
+	d := s.door
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s.state == closed {
+		return nil
+	}
+	s.move(closed)
+	now := d.cfg.Now()
+	d.places.close(s.charge.who, o == Inside, now)
+	return d.budgets.settle(s.charge, o, s.name, now)
+}
+
+// move takes the seat from where it is counted to where it is counted from now on. The caller has the door's lock.
+func (s *Seat) move(to seatState) {
+	if s.state == closed || s.state == to {
+		return
+	}
+	d, origin := s.door, s.charge.who.origin
+	switch s.state {
+	case queued:
+		d.queue.pop(origin)
+	case inHand:
+		d.inHand--
+	case slow:
+		d.slow.pop(origin)
+	}
+	s.state = to
+	switch to {
+	case inHand:
+		d.inHand++
+	case slow:
+		d.slow.push(origin)
+	}
+}

@@ -1,0 +1,83 @@
+package door
+
+import "errors"
+
+// Refusals count the knocks that were refused, by cause.
+type Refusals struct {
+	Draining int64 `json:"draining"` // the door was closed
+	Queue    int64 `json:"queue"`    // the queue was full, or what was left of it promised
+	Stale    int64 `json:"stale"`    // the request would have been stale before its turn
+	Share    int64 `json:"share"`    // the origin had its share of the queue
+	World    int64 `json:"world"`    // the world was full, or the origin had its share of the seats
+	Slow     int64 `json:"slow"`     // the slow lane was full
+	Locked   int64 `json:"locked"`   // a lockout ran
+	Pending  int64 `json:"pending"`  // as many were being judged as may fail
+	Spent    int64 `json:"spent"`    // the origin's or the account's budget was used up
+}
+
+// Limited is how many were refused with [rushgate.RateLimited].
+func (r Refusals) Limited() int64 { return r.Locked + r.Pending + r.Spent }
+
+// Busy is how many were refused with [rushgate.ServerBusy].
+func (r Refusals) Busy() int64 { return r.Draining + r.Queue + r.Stale + r.Share + r.World + r.Slow }
+
+// Stats is the state of a door at one moment.
+type Stats struct {
+	Refused  Refusals `json:"refused"`
+	Queued   int      `json:"queued"`          // requests in the queue
+	Capacity int      `json:"capacity"`        // of the queue; 0: unbounded
+	InHand   int      `json:"in_hand"`         // requests taken by workers
+	Slow     int      `json:"slow"`            // requests in the slow lane
+	Pace     float64  `json:"pace_per_s"`      // estimated capacity in requests per second
+	SlowPace float64  `json:"slow_pace_per_s"` // the same for the slow lane
+	Seats    int      `json:"seats"`           // taken in the world: by players inside, and by those on their way in or back
+	Held     int      `json:"held"`            // seats kept for players who may come back
+	Promised int      `json:"promised"`        // clients on their way back to a moment
+	// Failing is how many pairs of origin and account have remembered failures or a knock under way.
+	Failing int `json:"failing"`
+	// Locked is how many lockouts run, Lockouts how many have begun since the start, by kind.
+	Locked   int              `json:"locked"`
+	Lockouts map[string]int64 `json:"lockouts"`
+}
+
+// Stats returns the state of the door.
+func (d *Door) Stats() Stats {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.cfg.Now()
+	d.places.expire(now)
+	d.clock.forget(now)
+	l := &d.budgets.lockouts
+	l.end(now)
+	s := Stats{
+		Refused: d.refused, Queued: d.queue.taken, Capacity: d.queue.limit, InHand: d.inHand, Slow: d.slow.taken,
+		Pace: d.pace.perSecond(), SlowPace: d.slowPace.perSecond(), Seats: len(d.places.byName), Held: len(d.places.held),
+		Promised: len(d.clock.promises), Failing: d.budgets.pairs.len(), Locked: len(l.running),
+		Lockouts: make(map[string]int64, len(l.total)),
+	}
+	for kind, n := range l.total {
+		s.Lockouts[LockKind(kind).String()] = n
+	}
+	return s
+}
+
+// ErrNoLockout is the error of [Door.Lift] for a lockout that does not run, or no longer.
+var ErrNoLockout = errors.New("door: no such lockout")
+
+// Lockouts returns up to limit lockouts that run.
+func (d *Door) Lockouts(limit int) []Lockout {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.budgets.lockouts.list(limit, d.cfg.Now())
+}
+
+// Lift ends a lockout before its time and forgets the failures that began it. The error is [ErrNoLockout].
+func (d *Door) Lift(id uint64) (Lockout, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	lock, ok := d.budgets.lift(id, d.cfg.Now())
+	if !ok {
+		return lock, ErrNoLockout
+	}
+	return lock, nil
+}
