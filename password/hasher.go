@@ -126,7 +126,7 @@ func (h *Hasher) Run(ctx context.Context, jobs []*Job) {
 			works = append(works, w)
 		}
 	}
-	h.derive(ctx, works)
+	h.deriveInTurn(ctx, works)
 	for _, j := range jobs {
 		if s, ok := foreign[j]; ok {
 			h.verifyForeign(ctx, j, s)
@@ -154,15 +154,21 @@ func (h *Hasher) begin(ctx context.Context, j *Job) (*work, stored) {
 			return nil, nil
 		}
 		pbkdf2, ok := parsed.(*pbkdf2Hash)
-		if !ok {
+		if !ok || h.slow(pbkdf2) {
 			return nil, parsed
 		}
 		target = pbkdf2
 	}
+	w := h.prepare(ctx, j, target)
+	return w, nil
+}
+
+// prepare makes the work of a PBKDF2 derivation, or sets the job's error.
+func (h *Hasher) prepare(ctx context.Context, j *Job, target *pbkdf2Hash) *work {
 	secret, ok := h.cfg.Pepper.apply(target.pepper, j.password)
 	if !ok {
 		j.Err = fmt.Errorf("%w %q", ErrUnknownPepper, target.pepper)
-		return nil, nil
+		return nil
 	}
 	w := &work{job: j, target: target}
 	w.lane = pbkdf2x.Lane{
@@ -170,11 +176,11 @@ func (h *Hasher) begin(ctx context.Context, j *Job) (*work, stored) {
 		Stop: func() bool { return ctx.Err() != nil || j.Skip != nil && j.Skip() },
 	}
 	w.lane.More = func() int { return h.conclude(w) }
-	return w, nil
+	return w
 }
 
-// derive derives the keys of a batch when its turn has come.
-func (h *Hasher) derive(ctx context.Context, works []*work) {
+// deriveInTurn derives the keys of a batch when its turn has come.
+func (h *Hasher) deriveInTurn(ctx context.Context, works []*work) {
 	if len(works) == 0 {
 		return
 	}
@@ -183,6 +189,10 @@ func (h *Hasher) derive(ctx context.Context, works []*work) {
 		defer func() { <-h.turns }()
 	case <-ctx.Done(): // every lane's Stop says so
 	}
+	h.derive(ctx, works)
+}
+
+func (h *Hasher) derive(ctx context.Context, works []*work) {
 	lanes := make([]*pbkdf2x.Lane, len(works))
 	for i, w := range works {
 		lanes[i] = &w.lane
@@ -231,7 +241,24 @@ func (h *Hasher) NeedsRehash(hash string) bool {
 	return err != nil || !h.current(s)
 }
 
-// verifyForeign verifies a hash from another system, one at a time.
+// slowFactor is how many times its own iterations a hasher verifies in a batch with others.
+const slowFactor = 8
+
+// Slow reports whether verifying a stored hash takes much longer than verifying the hasher's own: one from another
+// system, see [Foreign], or one of many times the iterations. [Hasher.Run] verifies these one at a time, so that they had
+// better not be in a batch with others. A hash that cannot be read takes no time.
+func (h *Hasher) Slow(hash string) bool {
+	if Foreign(hash) {
+		return true
+	}
+	s, err := parse(hash)
+	p, ok := s.(*pbkdf2Hash)
+	return err == nil && ok && h.slow(p)
+}
+
+func (h *Hasher) slow(p *pbkdf2Hash) bool { return p.iterations > slowFactor*h.cfg.Iterations }
+
+// verifyForeign verifies a slow hash, one at a time.
 func (h *Hasher) verifyForeign(ctx context.Context, j *Job, s stored) {
 	select {
 	case h.foreign <- struct{}{}:
@@ -246,6 +273,10 @@ func (h *Hasher) verifyForeign(ctx context.Context, j *Job, s stored) {
 		return
 	}
 	switch s := s.(type) {
+	case *pbkdf2Hash:
+		if w := h.prepare(ctx, j, s); w != nil {
+			h.derive(ctx, []*work{w})
+		}
 	case *argonHash:
 		key := argon2.IDKey([]byte(j.password), s.salt, s.passes, s.memory, s.threads, uint32(len(s.key)))
 		j.Match = subtle.ConstantTimeCompare(key, s.key) == 1

@@ -31,7 +31,7 @@ const (
 	DatabaseName = "rushgate.db"
 	// KeysName is the name, within the data folder, of the file with the realtime channel's keys.
 	KeysName = "netcode.key"
-	// Unbounded is the QueueDepth of a queue without bound.
+	// Unbounded is for QueueDepth, OriginFailures and OriginRegistrations that are to have no bound.
 	Unbounded = -1
 	// NoUDP is the UDPAddr of a node without a realtime channel but the one for browsers.
 	NoUDP = "none"
@@ -104,6 +104,16 @@ type Config struct {
 	QueueDepth int
 	// MaxAge is the age at which a waiting request is given up, 1 s to 1 h. Default 25 s.
 	MaxAge time.Duration
+	// OriginFailures is at how many accounts one address, or one /64 of IPv6, may fail within ten minutes, names that turn
+	// out to be taken included, before it is locked out of all accounts but those known there, 1 to 1,048,576, or
+	// [Unbounded]. Default 100.
+	OriginFailures int
+	// OriginRegistrations is how many accounts one address may make within an hour, 1 to 1,048,576, or [Unbounded].
+	// Default 1,000.
+	OriginRegistrations int
+	// OriginShare is how many percent of the places in the world one address may hold, and 16 places in any case, 1 to 100.
+	// Default 50.
+	OriginShare int
 	// HashIterations is the cost of new password hashes in iterations of PBKDF2-SHA256, 1,000 to 10,000,000. Default
 	// 100,000.
 	HashIterations int

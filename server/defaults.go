@@ -9,6 +9,7 @@ import (
 
 	"github.com/rushgate/rushgate/internal/api"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/protocol"
@@ -31,6 +32,9 @@ func (c *Config) numbers() []ranged[int] {
 		{&c.MaxConns, "number of connections", api.DefaultMaxConns, 16, 1 << 20},
 		{&c.Workers, "number of auth workers", auth.DefaultWorkers, 1, auth.MaxWorkers},
 		{&c.QueueDepth, "queue depth", auth.DefaultQueueDepth, Unbounded, 1 << 30},
+		{&c.OriginFailures, "failures of one address", door.DefaultOriginFailures, Unbounded, 1 << 20},
+		{&c.OriginRegistrations, "registrations of one address", door.DefaultOriginRegistrations, Unbounded, 1 << 20},
+		{&c.OriginShare, "share of one address", door.DefaultOriginShare, 1, 100},
 		{&c.HashIterations, "password hash iterations", password.DefaultIterations, password.MinIterations, password.MaxIterations},
 		{&c.MessagesPerTick, "messages per tick", realm.DefaultMessagesPerTick, 1, 1_000_000},
 		{&c.MaxPlayers, "number of players", realm.DefaultMaxPlayers, 1, 1_000_000},

@@ -35,7 +35,7 @@ var (
 // that part's figures once per scrape; docs/metrics.md has a section for each.
 func (s *Server) newMetrics() (*prometheus.Registry, error) {
 	parts := []prometheus.Collector{
-		admin.Collector(s.authMetrics), admin.Collector(s.worldMetrics), admin.Collector(s.storeMetrics),
+		admin.Collector(s.authMetrics), admin.Collector(s.doorMetrics), admin.Collector(s.worldMetrics), admin.Collector(s.storeMetrics),
 		admin.Collector(s.circuitMetrics), admin.Collector(s.websocketMetrics),
 	}
 	if s.channel != nil {
@@ -55,16 +55,12 @@ func (s *Server) authMetrics(out admin.Scrape) {
 	stats := s.pool.Stats()
 	c := stats.Counters
 	writeOutcomes(out, c)
-	out.Counter("rushgate_auth_lockouts_total", "Addresses locked out for failing too often.", float64(stats.Limiter.Lockouts))
-	out.Gauge("rushgate_auth_locked_origins", "Addresses locked out now.", float64(stats.Limiter.Locked))
-	out.Gauge("rushgate_auth_failing_origins", "Addresses with failures that are remembered.", float64(stats.Limiter.Failing))
 	out.Counter("rushgate_auth_queued_total", "Logins and registrations accepted into the queue.", float64(c.Queued))
 	out.Counter("rushgate_auth_processed_total", "Logins and registrations taken through all stages.", float64(c.Processed))
 	out.Counter("rushgate_auth_rehashes_total", "Outdated password hashes replaced.", float64(c.Rehashed))
 	out.Gauge("rushgate_auth_queue_length", "Logins and registrations in the queue.", float64(stats.Depth))
 	out.Gauge("rushgate_auth_queue_capacity", "Places in the queue; 0 means that it has no bound.", float64(stats.Capacity))
 	out.Gauge("rushgate_auth_workers", "Workers that take logins from the queue.", float64(stats.Workers))
-	out.Gauge("rushgate_auth_drain_requests_per_second", "Estimated rate at which the queue can be worked off.", stats.DrainRate)
 	out.Gauge("rushgate_auth_hash_seconds", "Time of one hash in a full batch on one core, measured at the start.",
 		stats.HashMS/1000)
 	out.Sizes("rushgate_auth_batch_size", "Requests per batch.", batchBounds, stats.BatchSize)

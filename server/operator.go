@@ -113,7 +113,7 @@ func (d *desk) newServer(sections admin.Sections) *http.Server {
 		// Broken handshakes and the like: an outsider decides how many there are.
 		ErrorLog: slog.NewLogLogger(d.cfg.Logger.Handler(), slog.LevelDebug),
 	}
-	api.LimitConns(srv, maxAdminConns)
+	api.LimitConns(srv, maxAdminConns, d.crowded)
 	return srv
 }
 

@@ -9,18 +9,19 @@ import (
 // read collects what the dashboard shows, from what /metrics.json has. Between the parts it lets others run: the tick
 // might be waiting for the core.
 func (d *desk) read() admin.Reading {
-	door := d.pool.Stats()
+	knocks := d.pool.Stats()
+	_, retryAfter := d.door.Outlook()
 	for _, reason := range failures {
-		door.Counters.Fail[reason] += 0 // shown from the start, so that the first one is a change
+		knocks.Counters.Fail[reason] += 0 // shown from the start, so that the first one is a change
 	}
 	runtime.Gosched()
 	inside := d.realm.Stats()
 	runtime.Gosched()
 	r := admin.Reading{
 		Draining: d.draining.Load(),
-		Admitted: door.Counters.Success, Busy: door.Counters.RejectedBusy, RateLimited: door.Counters.RateLimited,
-		Expired: door.Counters.Expired, Failed: door.Counters.Fail,
-		Queue: door.Depth, QueueCapacity: door.Capacity, Wait: door.Wait, RetryAfter: d.pool.RetryAfter(),
+		Admitted: knocks.Counters.Success, Busy: knocks.Counters.RejectedBusy, RateLimited: knocks.Counters.RateLimited,
+		Expired: knocks.Counters.Expired, Failed: knocks.Counters.Fail,
+		Queue: knocks.Depth, QueueCapacity: knocks.Capacity, Wait: knocks.Wait, RetryAfter: retryAfter,
 		Players: inside.Players, MaxPlayers: d.cfg.MaxPlayers, WebSocket: inside.Connected,
 		Ticks: inside.Ticks, SkippedTicks: inside.Skipped, Lateness: inside.Lateness,
 		Unsaved: inside.Unsaved, Process: admin.ReadProcess(),

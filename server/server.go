@@ -18,6 +18,7 @@ import (
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/api"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/measured"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/internal/web"
@@ -31,6 +32,7 @@ type Server struct {
 	cfg      Config
 	store    rushgate.Store
 	lock     *os.File // keeps other nodes off the data folder; nil where the store does
+	door     *door.Door
 	pool     *auth.Pool
 	realm    *realm.Realm
 	channel  *channel // nil: none
@@ -158,10 +160,16 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	if cfg.World == nil {
 		cfg.World = world.New(world.Default(), cfg.Seed)
 	}
+	hashTime := max(hasher.Measure(auth.BatchMax), 1)
+	if s.door, err = s.newDoor(hashTime); err != nil {
+		return err
+	}
 	inside := realm.Config{
 		World: cfg.World, Store: s.store, Instance: instance, Logger: cfg.Logger,
 		MaxPlayers: cfg.MaxPlayers, MessagesPerTick: cfg.MessagesPerTick, SessionTimeout: cfg.SessionTimeout,
 		SnapshotRate: cfg.SnapshotRate, SnapshotWorkers: cfg.SnapshotWorkers,
+		Left:       func(name string, how realm.Departure) { s.door.Left(name, departures[how]) },
+		RetryAfter: s.door.After,
 	}
 	if s.channel != nil {
 		inside.Channel = s.channel.server
@@ -172,8 +180,8 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	}
 	s.browsers = wschannel.New(s.realm)
 	s.pool, err = auth.NewPool(auth.Config{
-		Workers: cfg.Workers, QueueDepth: max(cfg.QueueDepth, 0), MaxAge: cfg.MaxAge, Store: s.store, Hasher: hasher,
-		Limiter: auth.NewLimiter(0), Instance: instance, Enter: s.realm.Enter, Full: s.realm.Full, Logger: cfg.Logger,
+		Workers: cfg.Workers, MaxAge: cfg.MaxAge, Store: s.store, Hasher: hasher, HashTime: hashTime,
+		Door: s.door, Instance: instance, Enter: s.realm.Enter, Logger: cfg.Logger,
 		Policy: cfg.policy(),
 		Zones:  func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 	})
@@ -197,19 +205,20 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 
 // serve starts the two HTTP servers on their listeners.
 func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
-	door := api.Config{
-		Pool: s.pool, Realm: s.realm, Store: s.store, TrustedProxies: s.cfg.TrustedProxies,
+	knocks := api.Config{
+		Pool: s.pool, Door: s.door, Realm: s.realm, Store: s.store, TrustedProxies: s.cfg.TrustedProxies,
 		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins, MaxAge: s.cfg.MaxAge,
 		Draining: s.draining.Load, Logger: s.cfg.Logger,
 	}
 	sections := admin.Sections{
 		"auth":      func() any { return s.pool.Stats() },
+		"door":      func() any { return s.door.Stats() },
 		"tick":      func() any { return s.realm.Stats() },
 		"process":   func() any { return admin.ReadProcess() },
 		"websocket": func() any { return s.browsers.Stats() },
 	}
 	if s.channel != nil {
-		door.ConnectToken = s.channel.connectToken
+		knocks.ConnectToken = s.channel.connectToken
 		sections["channel"] = func() any { return s.channel.server.Stats() }
 	}
 	if s.health != nil {
@@ -219,8 +228,8 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 	if conns < s.cfg.MaxConns {
 		s.cfg.Logger.Warn("the limit on open files allows fewer connections than configured", "configured", s.cfg.MaxConns, "allowed", conns)
 	}
-	s.front = api.NewServer(api.New(door), api.ServerConfig{
-		MaxConns: conns, MaxAge: s.cfg.MaxAge, TLS: tlsConfig, Logger: s.cfg.Logger,
+	s.front = api.NewServer(api.New(knocks), api.ServerConfig{
+		MaxConns: conns, Later: s.crowded, MaxAge: s.cfg.MaxAge, TLS: tlsConfig, Logger: s.cfg.Logger,
 	})
 	s.operator = s.desk.newServer(sections)
 	s.serving.Go(func() {

@@ -111,9 +111,15 @@ func (v *serveFlags) declareDoor(f *flags) {
 	c := &v.cfg
 	f.add(v.number(&c.MaxConns), "max-conns", "", "`N` connections may be open at once; the longest idle makes room for the next")
 	f.add(v.number(&c.Workers), "auth-workers", "MMORPG_AUTH_WORKERS", "`N` workers take logins from the queue")
-	f.add(&depth{numberAt{&c.QueueDepth, 0, v.number(&c.QueueDepth).high}}, "auth-queue-max", "MMORPG_AUTH_QUEUE_MAX",
+	f.add(v.bound(&c.QueueDepth), "auth-queue-max", "MMORPG_AUTH_QUEUE_MAX",
 		"`N` logins may wait, all further ones are told to come back later; 0 means no bound")
 	f.add(v.duration(&c.MaxAge), "auth-max-age", "MMORPG_AUTH_MAX_AGE", "`AGE` at which a waiting login is given up")
+	f.add(v.bound(&c.OriginFailures), "origin-failures", "", "`N` accounts at which one address may fail within ten minutes "+
+		"before it is locked out of all but those known there; 0 means no bound")
+	f.add(v.bound(&c.OriginRegistrations), "origin-registrations", "", "`N` accounts that one address may make within an "+
+		"hour; 0 means no bound")
+	f.add(v.number(&c.OriginShare), "origin-share", "", "`PERCENT` of the places in the world that one address may hold, and "+
+		"16 places in any case; 100 means no bound")
 	f.add(v.number(&c.HashIterations), "password-hash-iterations", "MMORPG_PASSWORD_HASH_ITERATIONS",
 		"`N` iterations of PBKDF2-SHA256 for new hashes")
 	f.add(&choiceAt[string]{&c.HashKernel, password.Kernels()}, "hash-kernel", "",
@@ -138,12 +144,17 @@ func (v *serveFlags) declareWorld(f *flags) {
 	f.add((*seed)(&c.Seed), "seed", "", "`N` that determines what happens by chance in the reference world")
 }
 
-// depth is the number of places in the queue. The command line writes [server.Unbounded] as 0.
-type depth struct{ numberAt }
+// bound binds a flag to a number that may be [server.Unbounded], which the command line writes as 0.
+func (v *serveFlags) bound(field *int) *boundAt {
+	return &boundAt{numberAt{field, 0, v.number(field).high}}
+}
 
-func (d *depth) String() string { return strconv.Itoa(max(*d.at, 0)) }
+// boundAt is a number of which 0 means that there is no bound.
+type boundAt struct{ numberAt }
 
-func (d *depth) Set(s string) error {
+func (d *boundAt) String() string { return strconv.Itoa(max(*d.at, 0)) }
+
+func (d *boundAt) Set(s string) error {
 	if err := d.numberAt.Set(s); err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func sample(t *testing.T, name string, v flag.Value) string {
 		return fmt.Sprint(v.low)
 	case *numberAt:
 		return fmt.Sprint(v.low)
-	case *depth:
+	case *boundAt:
 		return "0"
 	case *spanAt:
 		return v.low.String()

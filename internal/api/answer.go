@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/door"
 )
 
 // outcomes is the one table from reasons to what goes over the wire.
@@ -27,9 +28,6 @@ var outcomes = map[rushgate.Reason]struct {
 	rushgate.WrongZone:          {http.StatusMisdirectedRequest, "Your character is in a part of the world that another server runs. Log in there."},
 	rushgate.InternalError:      {http.StatusInternalServerError, "Something went wrong. Try again later."},
 }
-
-// defaultRetry is when to ask again where nobody knows better.
-const defaultRetry = time.Second
 
 type refusalBody struct {
 	Reason       rushgate.Reason `json:"reason"`
@@ -84,7 +82,7 @@ func (h *handler) refuse(w http.ResponseWriter, err error) {
 	if r, ok := errors.AsType[rejection](err); ok {
 		out.status, body.Message = r.status, r.message
 	}
-	if wait := retryAfter(err, reason); wait > 0 {
+	if wait := h.retryAfter(err, reason); wait > 0 {
 		body.RetryAfterMS = int64(math.Ceil(float64(wait) / float64(time.Millisecond)))
 		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
 	}
@@ -98,14 +96,14 @@ func (h *handler) refuse(w http.ResponseWriter, err error) {
 	writeJSON(w, out.status, body)
 }
 
-// retryAfter returns when to ask again; the refusals for now always say so.
-func retryAfter(err error, reason rushgate.Reason) time.Duration {
+// retryAfter returns when to ask again; refusals that do not know it have it from the door.
+func (h *handler) retryAfter(err error, reason rushgate.Reason) time.Duration {
 	var refusal *rushgate.Refusal
 	switch {
 	case errors.As(err, &refusal) && refusal.RetryAfter > 0:
 		return refusal.RetryAfter
 	case reason == rushgate.ServerBusy || reason == rushgate.RateLimited:
-		return defaultRetry
+		return h.Door.Later(door.Crowded)
 	default:
 		return 0
 	}

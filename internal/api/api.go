@@ -14,6 +14,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/internal/wschannel"
 )
@@ -24,6 +25,7 @@ var openAPI []byte
 // Config is what the front door leads to.
 type Config struct {
 	Pool  *auth.Pool
+	Door  *door.Door
 	Realm *realm.Realm
 	Store rushgate.Store
 	// ConnectToken returns what lets the player of a session into the realtime channel. It is called on the goroutines of

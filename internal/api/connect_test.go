@@ -40,7 +40,7 @@ func (e exchange) read(t *testing.T) (player, ticket, serial uint64) {
 	return binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), binary.BigEndian.Uint64(b[16:])
 }
 
-func newMintDoor(t *testing.T) (*door, *mint) {
+func newMintDoor(t *testing.T) (*gate, *mint) {
 	t.Helper()
 	m := &mint{}
 	return newDoor(t, func(_ *auth.Config, c *Config) { c.ConnectToken = m.token }), m

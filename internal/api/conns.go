@@ -5,7 +5,9 @@ import (
 	"container/list"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"sync"
@@ -49,6 +51,8 @@ const DefaultMaxConns = 16384
 type ServerConfig struct {
 	// MaxConns is how many connections may be open at once, 1 or more.
 	MaxConns int
+	// Later returns when a newcomer that is turned away is to come back. Required.
+	Later func() time.Duration
 	// MaxAge is [Config].MaxAge.
 	MaxAge time.Duration
 	// TLS is for a server that speaks it; nil for one that does not.
@@ -75,14 +79,14 @@ func NewServer(h http.Handler, cfg ServerConfig) *http.Server {
 		// Broken handshakes and the like: an outsider decides how many there are.
 		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 	}
-	LimitConns(srv, cfg.MaxConns)
+	LimitConns(srv, cfg.MaxConns, cfg.Later)
 	return srv
 }
 
 // LimitConns gives an HTTP server that has not begun to serve the limit on open connections that [NewServer] describes;
 // [HoldConn] says of a request that its connection must stay. It takes the server's ConnState and ConnContext.
-func LimitConns(srv *http.Server, maxConns int) {
-	conns := &connTable{max: maxConns, conns: make(map[net.Conn]*list.Element), idle: list.New()}
+func LimitConns(srv *http.Server, maxConns int, later func() time.Duration) {
+	conns := &connTable{max: maxConns, later: later, conns: make(map[net.Conn]*list.Element), idle: list.New()}
 	srv.ConnState, srv.ConnContext = conns.observe, conns.context
 }
 
@@ -137,7 +141,8 @@ func (c *countedConn) Close() error {
 
 // connTable knows the open connections and which of them may be closed.
 type connTable struct {
-	max int
+	max   int
+	later func() time.Duration
 
 	mu    sync.Mutex
 	conns map[net.Conn]*list.Element // nil while held
@@ -169,7 +174,7 @@ func (t *connTable) remove(c net.Conn) {
 
 // turnedAway is what a newcomer hears when there is no room: as much of the usual answer as can be given before the
 // request has been read.
-const turnedAway = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+const turnedAway = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: %d\r\nContent-Length: 0\r\n\r\n"
 
 // observe is an [http.Server].ConnState hook.
 func (t *connTable) observe(c net.Conn, state http.ConnState) {
@@ -180,7 +185,7 @@ func (t *connTable) observe(c net.Conn, state http.ConnState) {
 	if tcp, ok := victim.(*net.TCPConn); ok && victim == c {
 		// An empty send buffer takes this without blocking; the deadline is for the day it does not.
 		if tcp.SetWriteDeadline(time.Now().Add(10*time.Millisecond)) == nil {
-			_, _ = tcp.Write([]byte(turnedAway)) // it is as well if the newcomer has gone
+			_, _ = fmt.Fprintf(tcp, turnedAway, int64(math.Ceil(t.later().Seconds()))) // it is as well if the newcomer has gone
 		}
 	}
 	_ = abort(victim) // it is given up in any case

@@ -27,7 +27,7 @@ func limitedServer(t *testing.T, max int) (address string, holding <-chan struct
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := NewServer(mux, ServerConfig{MaxConns: max, Logger: slog.New(slog.DiscardHandler)})
+	srv := NewServer(mux, ServerConfig{MaxConns: max, Later: later, Logger: slog.New(slog.DiscardHandler)})
 	served := make(chan struct{})
 	go func() { srv.Serve(l); close(served) }()
 	t.Cleanup(func() { srv.Close(); <-served })
@@ -118,9 +118,12 @@ func TestHeldConnectionsStay(t *testing.T) {
 	resp.Body.Close()
 }
 
+// later is what the door would tell a newcomer for whom there is no connection.
+func later() time.Duration { return 7 * time.Second }
+
 // Nothing that a client can draw out is without a limit.
 func TestServerLimits(t *testing.T) {
-	s := NewServer(http.NotFoundHandler(), ServerConfig{MaxConns: 1, Logger: slog.New(slog.DiscardHandler)})
+	s := NewServer(http.NotFoundHandler(), ServerConfig{MaxConns: 1, Later: later, Logger: slog.New(slog.DiscardHandler)})
 	for name, d := range map[string]time.Duration{
 		"header": s.ReadHeaderTimeout, "read": s.ReadTimeout, "write": s.WriteTimeout, "idle": s.IdleTimeout, "answer": answerTimeout(0),
 	} {
@@ -177,7 +180,7 @@ func TestNewcomerIsTurnedAwayAtOnceWhenAllAreBusy(t *testing.T) {
 		t.Fatalf("a newcomer heard nothing: %v", err)
 	}
 	resp.Body.Close()
-	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "7" {
 		t.Errorf("a newcomer was told %s", resp.Status)
 	}
 	close(release)

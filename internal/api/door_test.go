@@ -18,14 +18,15 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/store/memory"
 	"github.com/rushgate/rushgate/world"
 )
 
-// door is a front door with everything behind it, in memory.
-type door struct {
+// gate is a front door with everything behind it, in memory.
+type gate struct {
 	*httptest.Server
 	store    *countingStore
 	pool     *auth.Pool
@@ -49,9 +50,9 @@ func (s *countingStore) Top(ctx context.Context, b rushgate.Board, limit int) ([
 	return s.Store.Top(ctx, b, limit)
 }
 
-func newDoor(t *testing.T, change func(*auth.Config, *Config)) *door {
+func newDoor(t *testing.T, change func(*auth.Config, *Config)) *gate {
 	t.Helper()
-	d := &door{store: &countingStore{Store: memory.New(memory.Options{})}}
+	d := &gate{store: &countingStore{Store: memory.New(memory.Options{})}}
 	logger := slog.New(slog.NewTextHandler(&d.log, nil))
 	hasher, err := password.NewHasher(password.Config{Iterations: password.MinIterations})
 	if err != nil {
@@ -62,9 +63,16 @@ func newDoor(t *testing.T, change func(*auth.Config, *Config)) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
+	entrance, err := door.New(door.Config{
+		Queue: auth.DefaultQueueDepth, World: 100, MaxAge: auth.DefaultMaxAge, Batch: auth.BatchMax, Pace: 1000,
+		Jitter: func(time.Duration) time.Duration { return 0 },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	pool := auth.Config{
-		QueueDepth: auth.DefaultQueueDepth, Store: d.store, Hasher: hasher, HashTime: time.Millisecond,
-		Limiter: auth.NewLimiter(0), Instance: in, Enter: d.realm.Enter, Logger: logger,
+		Store: d.store, Hasher: hasher, HashTime: time.Millisecond,
+		Door: entrance, Instance: in, Enter: d.realm.Enter, Logger: logger,
 	}
 	cfg := Config{Realm: d.realm, Store: d.store, Draining: d.draining.Load, Logger: logger,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
@@ -74,7 +82,7 @@ func newDoor(t *testing.T, change func(*auth.Config, *Config)) *door {
 	if d.pool, err = auth.NewPool(pool); err != nil {
 		t.Fatal(err)
 	}
-	cfg.Pool = d.pool
+	cfg.Pool, cfg.Door = d.pool, entrance
 	d.realm.Start()
 	d.pool.Start()
 	d.Server = httptest.NewServer(New(cfg))
@@ -96,7 +104,7 @@ type exchange struct {
 }
 
 // call sends a request; from is the client's address as a proxy reports it, so that tests do not lock each other out.
-func (d *door) call(t *testing.T, method, path, body, from, token string) exchange {
+func (d *gate) call(t *testing.T, method, path, body, from, token string) exchange {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, d.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -111,7 +119,7 @@ func (d *door) call(t *testing.T, method, path, body, from, token string) exchan
 	return d.do(t, req)
 }
 
-func (d *door) do(t *testing.T, req *http.Request) exchange {
+func (d *gate) do(t *testing.T, req *http.Request) exchange {
 	t.Helper()
 	resp, err := d.Client().Do(req)
 	if err != nil {
@@ -222,8 +230,8 @@ func TestLostAnswer(t *testing.T) {
 }
 
 func TestRefusalsSayWhenToComeBack(t *testing.T) {
-	d := newDoor(t, func(p *auth.Config, _ *Config) { p.QueueDepth = 1; p.HashTime = time.Second })
-	for range auth.FailureLimit {
+	d := newDoor(t, func(p *auth.Config, _ *Config) { p.HashTime = time.Second })
+	for range door.FailureLimit {
 		d.call(t, "POST", "/v1/login", creds("nobody", "wrong"), "192.0.2.1", "")
 	}
 	locked := d.call(t, "POST", "/v1/login", creds("nobody", "wrong"), "192.0.2.1", "")
@@ -348,7 +356,7 @@ func TestInternalDetailsStayInTheLog(t *testing.T) {
 // A page of another origin cannot make its visitors' browsers fail to log in, and so have them locked out.
 func TestCrossOriginRequestsDoNotCount(t *testing.T) {
 	d := newDoor(t, nil)
-	for range 2 * auth.FailureLimit {
+	for range 2 * door.FailureLimit {
 		req, err := http.NewRequestWithContext(t.Context(), "POST", d.URL+"/v1/login", strings.NewReader(creds("nobody", "wrong")))
 		if err != nil {
 			t.Fatal(err)
@@ -371,7 +379,11 @@ func TestCrossOriginRequestsDoNotCount(t *testing.T) {
 
 // The store's time being up is not the request's.
 func TestStoreTimeoutIsAnInternalError(t *testing.T) {
-	h := &handler{Config: Config{Logger: slog.New(slog.DiscardHandler)}}
+	entrance, err := door.New(door.Config{World: 1, MaxAge: time.Second, Batch: 1, Pace: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &handler{Config: Config{Door: entrance, Logger: slog.New(slog.DiscardHandler)}}
 	tests := []struct {
 		err  error
 		want rushgate.Reason
@@ -394,7 +406,11 @@ func TestStoreTimeoutIsAnInternalError(t *testing.T) {
 }
 
 func TestPanicIsAnswered(t *testing.T) {
-	h := &handler{Config: Config{Logger: slog.New(slog.DiscardHandler)}}
+	entrance, err := door.New(door.Config{World: 1, MaxAge: time.Second, Batch: 1, Pace: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &handler{Config: Config{Door: entrance, Logger: slog.New(slog.DiscardHandler)}}
 	w := httptest.NewRecorder()
 	h.guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a bug") })).ServeHTTP(w, httptest.NewRequest("GET", "/v1/me", nil))
 	if w.Code != 500 || !strings.Contains(w.Body.String(), "internal-error") {

@@ -37,7 +37,7 @@ func hijackingServer(t *testing.T, max int) (address string, hijacked <-chan net
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := NewServer(mux, ServerConfig{MaxConns: max, Logger: slog.New(slog.DiscardHandler)})
+	srv := NewServer(mux, ServerConfig{MaxConns: max, Later: later, Logger: slog.New(slog.DiscardHandler)})
 	served := make(chan struct{})
 	go func() { srv.Serve(l); close(served) }()
 	t.Cleanup(func() { srv.Close(); <-served })
@@ -121,7 +121,7 @@ func TestHijackedConnectionsOutliveTheLimits(t *testing.T) {
 				t.Error(err)
 			}
 			conns <- c
-		}), ServerConfig{MaxConns: 16, Logger: slog.New(slog.DiscardHandler)})
+		}), ServerConfig{MaxConns: 16, Later: later, Logger: slog.New(slog.DiscardHandler)})
 		served := make(chan struct{})
 		go func() { srv.Serve(l); close(served) }()
 		near, far := net.Pipe()

@@ -32,11 +32,11 @@ type rankBody struct {
 
 func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
 	state := "open"
-	switch {
-	case h.Draining():
-		state = "draining"
-	case h.Pool.Busy():
+	if busy, _ := h.Door.Outlook(); busy {
 		state = "busy"
+	}
+	if h.Draining() {
+		state = "draining"
 	}
 	writeJSON(w, http.StatusOK, statusBody{state, h.Realm.Players()})
 }

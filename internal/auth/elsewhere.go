@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/door"
 )
 
 // redirect answers a player who has proved to be one, and whose character was last in a zone that is served elsewhere.
@@ -36,9 +37,9 @@ func (p *Pool) misplaced(j *job, r rushgate.Admitted) bool {
 
 // takingOver turns a refusal because of a session elsewhere into one for a moment, if the request has asked for the end
 // of that session.
-func (j *job) takingOver(err error) error {
+func (p *Pool) takingOver(j *job, err error) error {
 	if j.Takeover && errors.Is(err, rushgate.AlreadyLoggedIn) {
-		return &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: takeoverRetry}
+		return p.busy(door.Repeated, nil)
 	}
 	return err
 }

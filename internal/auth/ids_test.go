@@ -67,7 +67,7 @@ func TestBatchWithoutIDsIsAnsweredAtOnce(t *testing.T) {
 		t.Run(err.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const registrations = 10
-				f := newFixture(t, func(c *Config) { c.Workers = 1 })
+				f := newFixture(t, func(c *settings) { c.Workers = 1 })
 				player, e := f.store.Store.ReserveIDs(t.Context(), 1)
 				if e != nil {
 					t.Fatal(e)

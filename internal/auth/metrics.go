@@ -52,11 +52,10 @@ type Counters struct {
 
 // Stats is a snapshot of everything the pool measures.
 type Stats struct {
-	Counters Counters     `json:"counters"`
-	Limiter  LimiterStats `json:"limiter"`
-	Depth    int          `json:"depth"`    // requests in the queue now
-	Capacity int          `json:"capacity"` // 0: unbounded
-	Workers  int          `json:"workers"`
+	Counters Counters `json:"counters"`
+	Depth    int      `json:"depth"`    // requests in the queue now
+	Capacity int      `json:"capacity"` // 0: unbounded
+	Workers  int      `json:"workers"`
 	// Wait is the time a request spent in the queue; Load, Derive and Commit are the times of one batch. All are from
 	// [latency.Histogram.Detailed].
 	Wait   latency.Summary `json:"wait"`
@@ -65,8 +64,6 @@ type Stats struct {
 	Commit latency.Summary `json:"commit"`
 	// BatchSize counts batches by their number of requests.
 	BatchSize map[int]int64 `json:"batch_size"`
-	// DrainRate is the estimated capacity in requests per second.
-	DrainRate float64 `json:"drain_rate_per_s"`
 	// HashMS is what a hash takes in a full batch on one core of this machine, in milliseconds, measured at the start.
 	HashMS float64 `json:"hash_ms"`
 }
@@ -80,10 +77,9 @@ func (p *Pool) Stats() Stats {
 			RejectedBusy: m.rejectedBusy.Load(), RateLimited: m.rateLimited.Load(), Success: m.success.Load(),
 			Rehashed: m.rehashed.Load(), Refused: m.refused.Load(),
 		},
-		Limiter: p.cfg.Limiter.Stats(), Depth: p.queue.Len(), Capacity: p.queue.Cap(), Workers: p.cfg.Workers,
+		Depth: p.queue.Len(), Capacity: p.cfg.Door.Stats().Capacity, Workers: p.cfg.Workers,
 		Wait: m.wait.Detailed(), Load: m.load.Detailed(), Derive: m.derive.Detailed(), Commit: m.commit.Detailed(),
 		BatchSize: make(map[int]int64),
-		DrainRate: p.rate.PerSecond(),
 		HashMS:    p.cfg.HashTime.Seconds() * 1000,
 	}
 	m.mu.Lock()

@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/password"
 )
 
 func TestPoolRefusesAtOnceWhenFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, func(c *Config) { c.QueueDepth = 10; c.HashTime = time.Second; c.Workers = 1 })
+		f := newFixture(t, func(c *settings) { c.QueueDepth = 10; c.HashTime = time.Second; c.Workers = 1 })
 		for i := range 10 {
 			f.submit(t.Context(), request(Register, fmt.Sprintf("player-%d", i), i))
 		}
@@ -35,24 +37,31 @@ func TestPoolRefusesAtOnceWhenFull(t *testing.T) {
 		if time.Since(start) != 0 {
 			t.Errorf("the refusals took %v", time.Since(start))
 		}
-		if !f.Busy() || f.Stats().Counters.RejectedBusy != 5 {
-			t.Errorf("busy %v, counters %+v", f.Busy(), f.Stats().Counters)
+		if busy, _ := f.door.Outlook(); !busy || f.Stats().Counters.RejectedBusy != 5 {
+			t.Errorf("busy %v, counters %+v", busy, f.Stats().Counters)
 		}
 		f.Stop()
 	})
 }
 
 func TestPoolRefusesWhileTheWorldIsFull(t *testing.T) {
-	full := true
-	f := newFixture(t, func(c *Config) { c.Full = func() bool { return full } })
+	f := newFixture(t, func(c *settings) { c.World = 1 })
 	f.Start()
-	_, err := f.Submit(t.Context(), request(Register, "alice", 1))
+	if _, err := f.Submit(t.Context(), request(Register, "alice", 1)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.Submit(t.Context(), request(Register, "bob", 2))
 	var refusal *rushgate.Refusal
-	if !errors.As(err, &refusal) || refusal.Reason != rushgate.ServerBusy || refusal.RetryAfter < fullRetry || !f.Busy() {
+	busy, _ := f.door.Outlook()
+	if !errors.As(err, &refusal) || refusal.Reason != rushgate.ServerBusy || refusal.RetryAfter < 10*time.Second || !busy {
 		t.Errorf("a full world: %v, %+v", err, refusal)
 	}
-	full = false
-	if _, err := f.Submit(t.Context(), request(Register, "alice", 1)); err != nil || f.Busy() {
+	if n := f.cfg.Hasher.Iterations() / password.MinIterations; n != 1 {
+		t.Errorf("%d derivations, want that of the player inside", n)
+	}
+	f.door.Left("alice", door.Left)
+	_, err = f.Submit(t.Context(), request(Register, "bob", 2))
+	if busy, _ := f.door.Outlook(); err != nil || !busy {
 		t.Errorf("with room again: %v", err)
 	}
 }
@@ -60,7 +69,7 @@ func TestPoolRefusesWhileTheWorldIsFull(t *testing.T) {
 func TestPoolRefusesWhatWouldExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// One login a second in batches of six, and no bound on the queue: the 21st might be stale before its turn.
-		f := newFixture(t, func(c *Config) { c.QueueDepth = 0; c.HashTime = time.Second; c.Workers = 1 })
+		f := newFixture(t, func(c *settings) { c.QueueDepth = 0; c.HashTime = time.Second; c.Workers = 1 })
 		for i := range 40 {
 			f.submit(t.Context(), request(Register, fmt.Sprintf("player-%d", i), i))
 			synctest.Wait()
@@ -75,7 +84,7 @@ func TestPoolRefusesWhatWouldExpire(t *testing.T) {
 // Places that free up belong to those who were promised them.
 func TestPoolKeepsPlacesForThePromised(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, func(c *Config) { c.QueueDepth = 10; c.HashTime = time.Second; c.Workers = 1 })
+		f := newFixture(t, func(c *settings) { c.QueueDepth = 10; c.HashTime = time.Second; c.Workers = 1 })
 		for i := range 10 {
 			f.submit(t.Context(), request(Register, fmt.Sprintf("player-%d", i), i))
 		}
@@ -85,7 +94,10 @@ func TestPoolKeepsPlacesForThePromised(t *testing.T) {
 		if !errors.As(err, &refusal) {
 			t.Fatal(err)
 		}
-		f.queue.take(3) // places free up
+		taken, _ := f.queue.take(3)
+		for _, r := range taken { // places free up
+			r.seat.Close(door.NotJudged)
+		}
 		if _, err := f.Submit(t.Context(), request(Register, "newcomer", 51)); !errors.Is(err, rushgate.ServerBusy) {
 			t.Errorf("a newcomer took a promised place: %v", err)
 		}
@@ -110,8 +122,7 @@ func TestPoolKeepsPlacesForThePromised(t *testing.T) {
 func burst(t *testing.T, clients int, address func(i int) int) (attempts float64, took, ideal time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		const hash = 10 * time.Millisecond // two at a time: 200 logins per second
-		f := newFixture(t, func(c *Config) { c.QueueDepth = 200; c.Workers = 2; c.HashTime = hash })
-		f.rate = newDrainRate(2 / hash.Seconds())
+		f := newFixture(t, func(c *settings) { c.QueueDepth = 200; c.Workers = 2; c.HashTime = hash })
 		f.store.beforeLoad = func(names []string) { time.Sleep(time.Duration(len(names)) * hash) }
 		f.Start()
 		start := time.Now()
@@ -164,7 +175,7 @@ func TestBurstBehindOneAddress(t *testing.T) {
 func TestOverloadDoesNotQueueToExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const hash = 500 * time.Millisecond
-		f := newFixture(t, func(c *Config) { c.QueueDepth = 0; c.Workers = 1; c.HashTime = hash })
+		f := newFixture(t, func(c *settings) { c.QueueDepth = 0; c.Workers = 1; c.HashTime = hash })
 		f.store.beforeLoad = func(names []string) { time.Sleep(time.Duration(len(names)) * hash) }
 		f.Start()
 		var wg sync.WaitGroup
@@ -177,7 +188,7 @@ func TestOverloadDoesNotQueueToExpire(t *testing.T) {
 		if c.Expired > c.Success/50 || c.Success < 590 {
 			t.Errorf("%d served and %d expired, want 600 or more and next to none", c.Success, c.Expired)
 		}
-		if rate := f.rate.PerSecond(); rate < 1.9 || rate > 2.1 {
+		if rate := f.door.Stats().Pace; rate < 1.9 || rate > 2.1 {
 			t.Errorf("the estimate is %v per second, want 2", rate)
 		}
 	})

@@ -31,7 +31,7 @@ func TestPolicy(t *testing.T) {
 			var log bytes.Buffer
 			var asked []Request
 			strict := true
-			f := newFixture(t, func(cfg *Config) {
+			f := newFixture(t, func(cfg *settings) {
 				cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
 				cfg.Policy = func(r Request) error {
 					if asked = append(asked, r); !strict {

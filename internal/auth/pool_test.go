@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/store/memory"
 )
@@ -55,29 +56,45 @@ func (s *spyStore) Admit(ctx context.Context, by rushgate.Instance, admissions [
 // fixture is a pool on a memory store whose world lets everyone in at once.
 type fixture struct {
 	*Pool
-	store   *spyStore
-	limiter *Limiter
+	store *spyStore
+	door  *door.Door
 }
 
-func newFixture(t *testing.T, change func(*Config)) *fixture {
+// settings are a pool's and its door's.
+type settings struct {
+	Config
+	QueueDepth int
+	World      int
+	Iterations int
+}
+
+func newFixture(t *testing.T, change func(*settings)) *fixture {
 	t.Helper()
-	hasher, err := password.NewHasher(password.Config{Iterations: password.MinIterations})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fixture{store: &spyStore{Store: memory.New(memory.Options{})}, limiter: NewLimiter(0)}
-	cfg := Config{
-		Store: f.store, Hasher: hasher, Limiter: f.limiter, HashTime: time.Millisecond,
+	f := &fixture{store: &spyStore{Store: memory.New(memory.Options{})}}
+	cfg := settings{World: 10_000, Iterations: password.MinIterations, Config: Config{
+		Store: f.store, HashTime: time.Millisecond, Workers: DefaultWorkers, MaxAge: DefaultMaxAge,
 		Instance: rushgate.Instance{Node: "node", Run: "run"},
 		Enter: func(a rushgate.Arrival) {
 			a.Reply(rushgate.Session{Player: a.Lease.Player, Token: a.Token}, nil)
 		},
 		Logger: slog.New(slog.DiscardHandler),
-	}
+	}}
 	if change != nil {
 		change(&cfg)
 	}
-	if f.Pool, err = NewPool(cfg); err != nil {
+	var err error
+	if cfg.Hasher, err = password.NewHasher(password.Config{Iterations: cfg.Iterations}); err != nil {
+		t.Fatal(err)
+	}
+	batch, pace := Capacity(cfg.Workers, cfg.MaxAge, cfg.HashTime)
+	f.door, err = door.New(door.Config{
+		Queue: cfg.QueueDepth, World: cfg.World, MaxAge: cfg.MaxAge, Batch: batch, Pace: pace, OriginShare: 100,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Door = f.door
+	if f.Pool, err = NewPool(cfg.Config); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.Stop)
@@ -101,7 +118,7 @@ func (f *fixture) submit(ctx context.Context, r Request) <-chan error {
 
 func TestPoolAnswersEveryRequest(t *testing.T) {
 	for _, workers := range []int{1, 2, 4} {
-		f := newFixture(t, func(c *Config) { c.Workers = workers })
+		f := newFixture(t, func(c *settings) { c.Workers = workers })
 		f.Start()
 		const n = 100
 		var wg sync.WaitGroup
@@ -204,106 +221,20 @@ func TestPoolLocksOutWhoKeepsFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
 		f.Start()
-		for i := range FailureLimit {
+		for i := range door.FailureLimit {
 			if _, err := f.Submit(t.Context(), request(Login, "nobody", 1)); !errors.Is(err, rushgate.BadCredentials) {
 				t.Fatalf("try %d: %v", i+1, err)
 			}
 		}
 		_, err := f.Submit(t.Context(), request(Login, "nobody", 1))
 		var refusal *rushgate.Refusal
-		if !errors.As(err, &refusal) || refusal.Reason != rushgate.RateLimited || refusal.RetryAfter != LockoutTime {
-			t.Errorf("after %d failures: %v, %+v", FailureLimit, err, refusal)
+		if !errors.As(err, &refusal) || refusal.Reason != rushgate.RateLimited || refusal.RetryAfter != door.LockoutTime {
+			t.Errorf("after %d failures: %v, %+v", door.FailureLimit, err, refusal)
 		}
 		if f.Stats().Counters.RateLimited != 1 {
 			t.Errorf("counters %+v", f.Stats().Counters)
 		}
 	})
-}
-
-// The limiter is asked once, when a request is queued: a lockout in between changes nothing for it, and its own
-// failure still counts.
-func TestPoolServesWhoWasAdmittedToTheQueue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, nil)
-		good := f.submit(t.Context(), request(Register, "alice", 1))
-		bad := f.submit(t.Context(), request(Login, "nobody", 2))
-		synctest.Wait()
-		for i := range FailureLimit {
-			f.limiter.Failure(OriginOf(addr(1)))
-			if i > 0 {
-				f.limiter.Failure(OriginOf(addr(2)))
-			}
-		}
-		if f.limiter.LockedFor(OriginOf(addr(1))) == 0 || f.limiter.LockedFor(OriginOf(addr(2))) != 0 {
-			t.Fatal("the fixture is wrong: want address 1 locked out and address 2 one failure short of it")
-		}
-		f.Start()
-		if err := <-good; err != nil {
-			t.Errorf("registration queued before the lockout: %v", err)
-		}
-		if err := <-bad; !errors.Is(err, rushgate.BadCredentials) {
-			t.Errorf("login queued before the lockout: %v", err)
-		}
-		if f.limiter.LockedFor(OriginOf(addr(1))) != 0 {
-			t.Error("a success did not clear its address")
-		}
-		if f.limiter.LockedFor(OriginOf(addr(2))) == 0 {
-			t.Error("the failure of a request that was already queued was not counted")
-		}
-	})
-}
-
-// What counts against an address: bad and missing credentials, and requests that bring a stage down.
-func TestPoolCountsFailuresAgainstTheAddress(t *testing.T) {
-	boom := request(Login, "boom", 1)
-	tests := map[string]struct {
-		r      Request
-		counts bool
-	}{
-		"bad credentials":     {request(Login, "nobody", 1), true},
-		"missing credentials": {request(Login, "", 1), true},
-		"internal error":      {boom, true},
-		"name taken":          {request(Register, "alice", 1), false},
-		"live session":        {request(Login, "alice", 1), false},
-	}
-	for name, tt := range tests {
-		f := newFixture(t, nil)
-		f.store.beforeLoad = func(names []string) {
-			if names[0] == "boom" {
-				panic("load")
-			}
-		}
-		f.Start()
-		if _, err := f.Submit(t.Context(), request(Register, "alice", 2)); err != nil {
-			t.Fatal(err)
-		}
-		for range FailureLimit {
-			f.Submit(t.Context(), tt.r)
-		}
-		if got := f.limiter.LockedFor(OriginOf(addr(1))) > 0; got != tt.counts {
-			t.Errorf("%s: locked out %v, want %v", name, got, tt.counts)
-		}
-	}
-}
-
-// Repeating a login that has already been answered does not wash an address clean.
-func TestPoolRepeatDoesNotClearFailures(t *testing.T) {
-	f := newFixture(t, nil)
-	f.Start()
-	own := request(Register, "mallory", 1)
-	own.Attempt = "attempt"
-	if _, err := f.Submit(t.Context(), own); err != nil {
-		t.Fatal(err)
-	}
-	for range FailureLimit {
-		if _, err := f.Submit(t.Context(), own); err != nil {
-			t.Fatal(err)
-		}
-		f.Submit(t.Context(), request(Login, "nobody", 1))
-	}
-	if f.limiter.LockedFor(OriginOf(addr(1))) == 0 {
-		t.Error("the failures were forgotten")
-	}
 }
 
 // lines collects a log.
@@ -323,7 +254,7 @@ func (l *lines) Handle(_ context.Context, r slog.Record) error {
 func TestPoolLogsASummaryWhenSomethingChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &lines{Handler: slog.NewTextHandler(t.Output(), nil)}
-		f := newFixture(t, func(c *Config) { c.Logger = slog.New(log) })
+		f := newFixture(t, func(c *settings) { c.Logger = slog.New(log) })
 		f.Start()
 		time.Sleep(65 * time.Second) // between two lines of the log
 		if _, err := f.Submit(t.Context(), request(Register, "alice", 1)); err != nil {

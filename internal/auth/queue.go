@@ -12,10 +12,9 @@ var ErrQueueClosed = errors.New("auth: queue closed")
 // minRing is the least capacity of the ring, so that a queue hovering around empty does not keep resizing.
 const minRing = 16
 
-// Queue is a first-in first-out queue with a bound, for any number of producers and consumers. Push and pop cost
-// O(1) amortised at any depth.
+// Queue is a first-in first-out queue for any number of producers and consumers. Push and pop cost O(1) amortised at any
+// depth. It has no bound of its own: what is pushed has a seat, and the door bounds those.
 type Queue[T any] struct {
-	max int
 	// wake holds a token whenever items may be waiting and nobody has been told; whoever takes it and leaves items
 	// behind puts it back, so that one push wakes one consumer.
 	wake   chan struct{}
@@ -28,15 +27,15 @@ type Queue[T any] struct {
 	isClosed bool
 }
 
-// NewQueue returns a queue that holds at most max items; 0 means no bound.
-func NewQueue[T any](max int) *Queue[T] {
-	return &Queue[T]{max: max, wake: make(chan struct{}, 1), closed: make(chan struct{}), ring: make([]T, minRing)}
+// NewQueue returns an empty queue.
+func NewQueue[T any]() *Queue[T] {
+	return &Queue[T]{wake: make(chan struct{}, 1), closed: make(chan struct{}), ring: make([]T, minRing)}
 }
 
-// TryPush appends an item. It returns false, at once, when the queue is full or closed.
+// TryPush appends an item. It returns false when the queue is closed.
 func (q *Queue[T]) TryPush(item T) bool {
 	q.mu.Lock()
-	if q.isClosed || q.max > 0 && q.count >= q.max {
+	if q.isClosed {
 		q.mu.Unlock()
 		return false
 	}
@@ -50,9 +49,9 @@ func (q *Queue[T]) TryPush(item T) bool {
 	return true
 }
 
-// PopBatch takes the oldest items, at least one and at most max. It waits for the first and never for more. It
+// PopBatch takes the oldest items, at least one and at most limit. It waits for the first and never for more. It
 // returns the context's error when ctx ends first, and [ErrQueueClosed] when the queue is closed and empty.
-func (q *Queue[T]) PopBatch(ctx context.Context, max int) ([]T, error) {
+func (q *Queue[T]) PopBatch(ctx context.Context, limit int) ([]T, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			if q.Len() > 0 {
@@ -60,7 +59,7 @@ func (q *Queue[T]) PopBatch(ctx context.Context, max int) ([]T, error) {
 			}
 			return nil, err
 		}
-		items, closed := q.take(max)
+		items, closed := q.take(limit)
 		if len(items) > 0 {
 			return items, nil
 		}
@@ -88,9 +87,6 @@ func (q *Queue[T]) Len() int {
 	return q.count
 }
 
-// Cap returns the bound; 0 means none.
-func (q *Queue[T]) Cap() int { return q.max }
-
 // Close refuses further pushes. What is in the queue can still be taken. It is idempotent.
 func (q *Queue[T]) Close() {
 	q.mu.Lock()
@@ -101,20 +97,13 @@ func (q *Queue[T]) Close() {
 	}
 }
 
-// IsClosed reports whether the queue is closed.
-func (q *Queue[T]) IsClosed() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.isClosed
-}
-
-// take removes up to max items (all if max is 0) and reports whether the queue is closed.
-func (q *Queue[T]) take(max int) ([]T, bool) {
+// take removes up to limit items (all if limit is 0) and reports whether the queue is closed.
+func (q *Queue[T]) take(limit int) ([]T, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := q.count
-	if max > 0 {
-		n = min(n, max)
+	if limit > 0 {
+		n = min(n, limit)
 	}
 	if n == 0 {
 		return nil, q.isClosed

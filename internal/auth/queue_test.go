@@ -17,7 +17,7 @@ func push(t *testing.T, q *Queue[int], items ...int) {
 	t.Helper()
 	for _, i := range items {
 		if !q.TryPush(i) {
-			t.Fatalf("TryPush(%d) = false with %d of %d", i, q.Len(), q.Cap())
+			t.Fatalf("TryPush(%d) = false with %d in the queue", i, q.Len())
 		}
 	}
 }
@@ -31,7 +31,7 @@ func pop(t *testing.T, q *Queue[int], max int, want ...int) {
 }
 
 func TestQueueKeepsOrder(t *testing.T) {
-	q := NewQueue[int](0)
+	q := NewQueue[int]()
 	push(t, q, 1, 2, 3, 4, 5)
 	pop(t, q, 2, 1, 2)
 	push(t, q, 6)
@@ -43,36 +43,8 @@ func TestQueueKeepsOrder(t *testing.T) {
 	}
 }
 
-func TestQueueBound(t *testing.T) {
-	const max = 200
-	q := NewQueue[int](max)
-	for i := range max {
-		push(t, q, i)
-	}
-	if q.TryPush(max) {
-		t.Fatal("the item after the last was taken")
-	}
-	if q.Len() != max {
-		t.Fatalf("Len = %d, want %d: a refused item was counted", q.Len(), max)
-	}
-	pop(t, q, 1, 0)
-	push(t, q, max) // a pop makes room
-	if q.TryPush(0) {
-		t.Fatal("one pop made room for two")
-	}
-	if got := q.Drain(); len(got) != max || got[0] != 1 || got[max-1] != max {
-		t.Fatalf("Drain returned %d items", len(got))
-	}
-	if q.Len() != 0 {
-		t.Fatalf("Len = %d after Drain", q.Len())
-	}
-	for i := range max {
-		push(t, q, i) // a drain makes room for all
-	}
-}
-
 func TestQueueUnbounded(t *testing.T) {
-	q := NewQueue[int](0)
+	q := NewQueue[int]()
 	for i := range 100_000 {
 		push(t, q, i)
 	}
@@ -87,14 +59,14 @@ func TestQueueUnbounded(t *testing.T) {
 }
 
 func TestQueueDrainOfEmpty(t *testing.T) {
-	if got := NewQueue[int](1).Drain(); len(got) != 0 {
+	if got := NewQueue[int]().Drain(); len(got) != 0 {
 		t.Errorf("Drain of an empty queue = %v", got)
 	}
 }
 
 func TestQueuePopBlocksWhileEmpty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := NewQueue[int](0)
+		q := NewQueue[int]()
 		var popped atomic.Bool
 		go func() {
 			got, err := q.PopBatch(t.Context(), 16)
@@ -117,7 +89,7 @@ func TestQueuePopBlocksWhileEmpty(t *testing.T) {
 
 func TestQueueWakesEveryConsumerThatHasWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := NewQueue[int](0)
+		q := NewQueue[int]()
 		var sum atomic.Int64
 		for range 4 {
 			go func() {
@@ -137,7 +109,7 @@ func TestQueueWakesEveryConsumerThatHasWork(t *testing.T) {
 
 func TestQueuePopEndsWithContextAndClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := NewQueue[int](0)
+		q := NewQueue[int]()
 		ctx, cancel := context.WithCancel(t.Context())
 		errs := make(chan error, 2)
 		go func() { _, err := q.PopBatch(ctx, 1); errs <- err }()
@@ -162,20 +134,16 @@ func TestQueuePopEndsWithContextAndClose(t *testing.T) {
 // The model: a slice. Every operation must agree with it, whatever the sequence.
 func TestQueueModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		max := rapid.IntRange(0, 40).Draw(t, "max")
-		q := NewQueue[int](max)
+		q := NewQueue[int]()
 		var model []int
 		next := 0
 		t.Repeat(map[string]func(*rapid.T){
 			"push": func(t *rapid.T) {
 				for range rapid.IntRange(1, 40).Draw(t, "n") {
-					want := max == 0 || len(model) < max
-					if got := q.TryPush(next); got != want {
-						t.Fatalf("TryPush = %v with %d of %d", got, len(model), max)
+					if !q.TryPush(next) {
+						t.Fatalf("TryPush = false with %d in the queue", len(model))
 					}
-					if want {
-						model = append(model, next)
-					}
+					model = append(model, next)
 					next++
 				}
 			},
@@ -206,17 +174,16 @@ func TestQueueModel(t *testing.T) {
 	})
 }
 
-// With several producers and consumers nothing is lost, nothing comes twice, each producer's items stay in order, and
-// the bound holds.
+// With several producers and consumers nothing is lost, nothing comes twice, each producer's items stay in
+// order.
 func TestQueueConcurrentModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		max := rapid.IntRange(0, 64).Draw(t, "max")
 		producers := rapid.IntRange(2, 5).Draw(t, "producers")
 		consumers := rapid.IntRange(2, 5).Draw(t, "consumers")
 		batch := rapid.IntRange(1, 16).Draw(t, "batch")
 		const each = 200
 		type item struct{ producer, n int }
-		q := NewQueue[item](max)
+		q := NewQueue[item]()
 		taken := make([][]item, consumers)
 		accepted := make([]int, producers)
 		var producing, consuming sync.WaitGroup
@@ -239,9 +206,6 @@ func TestQueueConcurrentModel(t *testing.T) {
 				for n := range each {
 					if q.TryPush(item{p, n}) {
 						accepted[p]++
-					}
-					if max > 0 && q.Len() > max {
-						t.Errorf("Len %d exceeds %d", q.Len(), max)
 					}
 				}
 			})
@@ -270,7 +234,7 @@ func TestQueueConcurrentModel(t *testing.T) {
 func BenchmarkQueuePushPop(b *testing.B) {
 	for _, depth := range []int{10, 1000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("depth=%d", depth), func(b *testing.B) {
-			q := NewQueue[*int](0)
+			q := NewQueue[*int]()
 			x := new(int)
 			for range depth {
 				q.TryPush(x)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/door"
 )
 
 // Kind tells what a [Request] wants.
@@ -34,10 +35,19 @@ type Request struct {
 	Addr netip.Addr
 }
 
+// knock is the request as the door sees it.
+func (r *Request) knock() door.Knock {
+	k := door.Knock{Addr: r.Addr, Name: r.Username, Repeats: r.Attempt != "", Takeover: r.Takeover}
+	if r.Kind == Register {
+		k.Want = door.Register
+	}
+	return k
+}
+
 // pending is a request on its way through the queue and the workers.
 type pending struct {
 	Request
-	origin   Origin
+	seat     *door.Seat
 	ctx      context.Context // the caller's: done means nobody waits for the answer
 	enqueued time.Time
 	maxAge   time.Duration

@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
 	"runtime/debug"
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/password"
 )
 
@@ -21,6 +21,8 @@ type job struct {
 	hash      password.Job
 	newHash   string // to replace an outdated one with, or empty
 	hashed    bool
+	proved    bool // the password is right
+	wrong     bool // it is not, or there is no such account
 	admission rushgate.Admission
 }
 
@@ -47,13 +49,15 @@ func (p *Pool) process(batch []*pending) int {
 	}
 	p.metrics.countBatch(len(jobs))
 	p.run("load", jobs, p.load, p.metrics.load.Record)
-	// Those whose hash comes from another system take long: the others are answered before.
-	own, foreign := split(jobs, func(j *job) bool { return password.Foreign(j.account.PasswordHash) })
-	for _, group := range [][]*job{own, foreign} {
-		p.run("derive", group, p.derive, p.metrics.derive.Record)
-		p.run("commit", group, p.commit, p.metrics.commit.Record)
-	}
-	hashed := 0
+	fast, slow := split(jobs, func(j *job) bool { return p.cfg.Hasher.Slow(j.account.PasswordHash) })
+	p.putAside(slow)
+	return p.prove(fast)
+}
+
+// prove takes loaded jobs to their answers and returns how many of their passwords were hashed.
+func (p *Pool) prove(jobs []*job) (hashed int) {
+	p.run("derive", jobs, p.derive, p.metrics.derive.Record)
+	p.run("commit", jobs, p.commit, p.metrics.commit.Record)
 	for _, j := range jobs {
 		if j.hashed {
 			hashed++
@@ -167,8 +171,10 @@ func (p *Pool) derive(jobs []*job) {
 		case j.hash.Err != nil:
 			p.fail(j, fmt.Errorf("auth: derive for player %d: %w", j.account.ID, j.hash.Err))
 		case j.hash.Hash == "" && !j.hash.Match:
+			j.wrong = true
 			p.fail(j, rushgate.BadCredentials)
 		default:
+			j.proved = j.hash.Match
 			p.redirect(j)
 		}
 	}
@@ -188,19 +194,10 @@ func (j *job) skip() func() bool {
 	}
 }
 
-// inRush reports whether the queue is more than half full; one without bound is taken to be of the usual depth.
-func (p *Pool) inRush() bool {
-	limit := p.queue.Cap()
-	if limit == 0 {
-		limit = DefaultQueueDepth
-	}
-	return p.queue.Len() > limit/2
-}
-
 // rehash derives new hashes for those whose password is right and whose hash is outdated. In a rush it is put off:
 // nobody is to wait for somebody else's migration.
 func (p *Pool) rehash(jobs []*job) {
-	if p.inRush() {
+	if p.cfg.Door.Rush() {
 		return
 	}
 	var outdated []*job
@@ -233,10 +230,7 @@ func (p *Pool) commit(jobs []*job) {
 	for i, j := range open {
 		admissions[i] = j.admission
 	}
-	results, err := p.cfg.Store.Admit(ctx, p.cfg.Instance, admissions)
-	if err == nil && len(results) != len(open) {
-		err = fmt.Errorf("%d results for %d admissions", len(results), len(open))
-	}
+	results, err := p.admit(ctx, admissions)
 	if err != nil {
 		p.storeFailed(open, "commit", err)
 		return
@@ -244,6 +238,25 @@ func (p *Pool) commit(jobs []*job) {
 	for i, j := range open {
 		p.conclude(j, results[i])
 	}
+}
+
+// admit carries out admissions. If the answer is lost, it repeats the same ones once, as the store's contract allows:
+// they may have been carried out, and then the players' leases are held for sessions that nobody would know of.
+func (p *Pool) admit(ctx context.Context, admissions []rushgate.Admission) (results []rushgate.Admitted, err error) {
+	for range 2 {
+		results, err = p.cfg.Store.Admit(ctx, p.cfg.Instance, admissions)
+		if err == nil && len(results) != len(admissions) {
+			return nil, fmt.Errorf("%d results for %d admissions", len(results), len(admissions))
+		}
+		if err == nil || p.hurrying.Err() != nil {
+			break
+		}
+		p.cfg.Logger.Warn("auth: admission is repeated, its outcome is unknown", "requests", len(admissions), "error", err)
+		again, cancel := storeContext()
+		defer cancel()
+		ctx = again
+	}
+	return results, err
 }
 
 // prepareAll makes the admissions of a batch, and answers the jobs for which there is none. A store that has no id for
@@ -304,10 +317,10 @@ func (p *Pool) prepare(ctx context.Context, j *job) error {
 func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 	switch {
 	case errors.Is(r.Err, rushgate.ErrConcurrentAttempt):
-		p.fail(j, &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: concurrentRetry})
+		p.fail(j, p.busy(door.Repeated, nil))
 		return
 	case r.Err != nil:
-		p.fail(j, j.takingOver(r.Err))
+		p.fail(j, p.takingOver(j, r.Err))
 		return
 	case p.misplaced(j, r):
 		return
@@ -315,28 +328,33 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 	if r.HashReplaced {
 		p.metrics.rehashed.Add(1)
 	}
-	if !r.Resumed { // a repeat of a login that was counted before proves nothing new
-		p.cfg.Limiter.Success(j.origin)
-	}
 	p.cfg.Enter(rushgate.Arrival{Admitted: r, Token: rand.Text(), Reply: func(s rushgate.Session, err error) {
 		if j.claim() {
-			err = j.takingOver(err)
+			err = p.takingOver(j, err)
 			p.metrics.processed.Add(1)
 			if err == nil {
 				p.metrics.success.Add(1)
+				p.close(j, door.Inside)
 			} else {
 				p.metrics.countFailure(rushgate.ReasonOf(err))
+				p.close(j, j.outcome(rushgate.ReasonOf(err)))
 			}
 			j.reply(s, err)
 		}
 	}})
 }
 
-// turnAway answers a request that the pool has no time left for.
+// busy is the refusal for a cause that the door keeps no place for.
+func (p *Pool) busy(cause door.Cause, err error) error {
+	return &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: p.cfg.Door.Later(cause), Cause: err}
+}
+
+// turnAway answers a request that a pool which is going down has no time left for.
 func (p *Pool) turnAway(r *pending) {
 	if r.claim() {
 		p.metrics.rejectedBusy.Add(1)
-		r.reply(rushgate.Session{}, p.busy(r.origin))
+		r.seat.Close(door.NotJudged)
+		r.reply(rushgate.Session{}, p.busy(door.Draining, nil))
 	}
 }
 
@@ -345,7 +363,7 @@ func (p *Pool) turnAway(r *pending) {
 func (p *Pool) storeFailed(jobs []*job, what string, err error) {
 	p.cfg.Logger.Error("auth: store failed", "stage", what, "requests", len(jobs), "error", err)
 	for _, j := range jobs {
-		p.fail(j, &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: storeRetry + mathrand.N(storeRetry), Cause: err})
+		p.fail(j, p.busy(door.StoreAway, err))
 	}
 }
 
@@ -353,27 +371,53 @@ func (p *Pool) storeFailed(jobs []*job, what string, err error) {
 func (p *Pool) expire(r *pending) {
 	if r.claim() {
 		p.metrics.expired.Add(1)
+		r.seat.Close(door.NotJudged)
 		r.reply(rushgate.Session{}, rushgate.RequestExpired)
 	}
 }
 
-// fail answers a job that will not be let in, and records the failures that count against its origin.
+// fail answers a job that will not be let in.
 func (p *Pool) fail(j *job, err error) {
 	if !j.claim() {
 		return
 	}
 	reason := rushgate.ReasonOf(err)
 	if reason == rushgate.InternalError {
-		p.cfg.Logger.Error("auth request failed", "username", j.Username, "error", err)
+		p.cfg.Logger.Error("auth request failed", "player", j.account.ID, "error", err)
 		err = &rushgate.Refusal{Reason: reason, Cause: err}
 	}
 	p.metrics.processed.Add(1)
 	p.metrics.countFailure(reason)
-	switch reason {
-	case rushgate.BadCredentials, rushgate.MissingCredentials, rushgate.InternalError:
-		p.cfg.Limiter.Failure(j.origin)
-	}
+	p.close(j, j.outcome(reason))
 	j.reply(rushgate.Session{}, err)
+}
+
+// outcome is what a refusal says about the player. What is not known to be the player's fault is not counted as such.
+func (j *job) outcome(reason rushgate.Reason) door.Outcome {
+	switch {
+	case j.wrong:
+		return door.Wrong
+	case reason == rushgate.UsernameTaken:
+		return door.Taken
+	case j.proved:
+		return door.Right
+	}
+	return door.NotJudged
+}
+
+// close gives a job's seat back, and logs what that locks out: once, when it begins. The name that was knocked with is
+// logged only if there is an account of it, for players also type passwords into the wrong field.
+func (p *Pool) close(j *job, o door.Outcome) {
+	for _, lock := range j.seat.Close(o) {
+		attrs := []any{"kind", lock.Kind.String(), "until", lock.Until}
+		if lock.Origin.IsValid() {
+			attrs = append(attrs, "origin", lock.Origin.String())
+		}
+		if lock.Name != "" && j.account.ID != 0 {
+			attrs = append(attrs, "player", j.account.ID, "username", lock.Name)
+		}
+		p.cfg.Logger.Warn("too many failures: locked out", attrs...)
+	}
 }
 
 // storeContext bounds a store call by time only: a batch belongs to many callers, and the batch in hand is finished

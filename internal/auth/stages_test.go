@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/store/memory"
 )
@@ -90,7 +91,7 @@ func TestPoolOpensNoSessionForACallerWhoHasGone(t *testing.T) {
 // Who goes away between the hash and the commit is not admitted either.
 func TestPoolChecksForTheCallerAgainBeforeCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, func(c *Config) { c.Workers = 1 })
+		f := newFixture(t, func(c *settings) { c.Workers = 1 })
 		ctx, cancel := context.WithCancel(t.Context())
 		f.store.beforeReserve = cancel // while the first of the batch is given its id
 		first := f.submit(t.Context(), request(Register, "first", 1))
@@ -118,7 +119,9 @@ func TestPoolChecksForTheCallerAgainBeforeCommit(t *testing.T) {
 func TestPoolRehashes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const legacy = "5f14740d5493f4de552bc5517834724b$b6754e0cbba0bac05a056e6ffd1fcc0aadbe49b6b75656703bbec3c3474bac0e"
-		f := newFixture(t, func(c *Config) { c.Workers = 1; c.QueueDepth = 10 })
+		f := newFixture(t, func(c *settings) { // at half the cost of the old hash, which is not slow enough to be put aside
+			c.Workers, c.QueueDepth, c.Iterations = 1, 10, password.DefaultIterations/2
+		})
 		login := func(name string, i int) Request {
 			r := request(Login, name, i)
 			r.Password = "p@$$w0rd"
@@ -174,25 +177,10 @@ func TestPoolRehashes(t *testing.T) {
 	})
 }
 
-func TestPoolInRush(t *testing.T) {
-	for limit, half := range map[int]int{10: 5, 200: 100, 0: DefaultQueueDepth / 2} {
-		f := newFixture(t, func(c *Config) { c.QueueDepth = limit })
-		for i := range half + 1 {
-			if f.inRush() {
-				t.Errorf("depth %d: a rush with %d in the queue", limit, i)
-			}
-			f.queue.TryPush(&pending{Request: request(Login, "x", i), answer: make(chan answer, 1)})
-		}
-		if !f.inRush() {
-			t.Errorf("depth %d: no rush with %d in the queue", limit, half+1)
-		}
-	}
-}
-
 // A slow hash from another system makes nobody else of its batch wait.
 func TestPoolAnswersOwnHashesBeforeForeignOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, func(c *Config) { c.Workers = 1 })
+		f := newFixture(t, func(c *settings) { c.Workers = 1 })
 		foreign := rushgate.Account{ID: 5000, Username: "foreign", CreatedAt: time.Now(),
 			PasswordHash: "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"}
 		if _, err := f.store.Store.Admit(t.Context(), f.cfg.Instance, []rushgate.Admission{{Account: foreign, Create: true, Attempt: "x"}}); err != nil {
@@ -252,7 +240,7 @@ func TestPoolPanicHarmsNoOther(t *testing.T) {
 	for name, arm := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := newFixture(t, func(c *Config) { c.Workers = 1 })
+				f := newFixture(t, func(c *settings) { c.Workers = 1 })
 				arm(f)
 				var others []<-chan error
 				for i := range 10 {
@@ -283,10 +271,10 @@ func TestPoolAnswersTheBatchWhenTheStoreFails(t *testing.T) {
 	f := newFixture(t, nil)
 	f.store.Close()
 	f.Start()
-	for range 2 * FailureLimit {
+	for range 2 * door.FailureLimit {
 		_, err := f.Submit(t.Context(), request(Login, "alice", 1))
 		var refusal *rushgate.Refusal
-		if !errors.As(err, &refusal) || refusal.Reason != rushgate.ServerBusy || refusal.RetryAfter < storeRetry || !errors.Is(err, memory.ErrClosed) {
+		if !errors.As(err, &refusal) || refusal.Reason != rushgate.ServerBusy || refusal.RetryAfter < time.Second || !errors.Is(err, memory.ErrClosed) {
 			t.Fatalf("got %v, want server-busy that wraps the store's error", err)
 		}
 	}
@@ -321,7 +309,7 @@ func TestPoolRepeatedAttemptGetsItsSession(t *testing.T) {
 // the session. Neither is told that the name is taken.
 func TestPoolConcurrentCopiesOfAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, func(c *Config) { c.Workers = 1 })
+		f := newFixture(t, func(c *settings) { c.Workers = 1 })
 		r := request(Register, "alice", 1)
 		r.Attempt = "attempt-1"
 		a, b := f.submit(t.Context(), r), f.submit(t.Context(), r)

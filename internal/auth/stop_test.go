@@ -15,7 +15,7 @@ import (
 
 func TestPoolStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, func(c *Config) { c.Workers = 1 })
+		f := newFixture(t, func(c *settings) { c.Workers = 1 })
 		var inHand atomic.Bool
 		release := make(chan struct{})
 		f.store.beforeLoad = func([]string) { inHand.Store(true); <-release }
@@ -53,7 +53,7 @@ func TestPoolStop(t *testing.T) {
 
 func TestPoolDrainFinishesTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, func(c *Config) { c.Workers = 1 })
+		f := newFixture(t, func(c *settings) { c.Workers = 1 })
 		var done []<-chan error
 		for i := range 100 {
 			done = append(done, f.submit(t.Context(), request(Register, fmt.Sprintf("player-%d", i), i)))
@@ -74,7 +74,7 @@ func TestPoolDrainFinishesTheQueue(t *testing.T) {
 
 func TestPoolDrainGivesUpInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, func(c *Config) { c.Workers = 1 })
+		f := newFixture(t, func(c *settings) { c.Workers = 1 })
 		f.store.beforeLoad = func([]string) { time.Sleep(time.Second) }
 		var done []<-chan error
 		for i := range 100 {

@@ -125,7 +125,8 @@ type verdict int
 const (
 	free    verdict = iota
 	locked          // a lockout runs
-	pending         // not before it is known what becomes of those in flight
+	pending         // not before it is known what becomes of those in flight at this account
+	crowded         // the same for those of the origin, which may be many players behind one address
 	spent           // a budget is used up
 )
 
@@ -140,7 +141,7 @@ func (b *budgets) judge(who pair, k *Knock, now time.Time) (verdict, time.Durati
 			return pending, 0
 		}
 		if f := b.accounts.get(who.name); f != nil && !isKnown && f.full(accountBudget, now) {
-			return f.verdict(accountBudget, now)
+			return f.verdict(accountBudget, now, pending)
 		}
 	}
 	for _, g := range groupsOf(who.origin) {
@@ -149,10 +150,11 @@ func (b *budgets) judge(who pair, k *Knock, now time.Time) (verdict, time.Durati
 			continue
 		}
 		if limit := b.origin.times(g.times); !isKnown && limit.limit > 0 && f.failures.full(limit, now) {
-			return f.failures.verdict(limit, now)
+			return f.failures.verdict(limit, now, crowded)
 		}
-		if limit := b.registrations.times(g.times); k.Want == Register && limit.limit > 0 && f.registrations.full(limit, now) {
-			return f.registrations.verdict(limit, now)
+		limit := b.registrations.times(g.times)
+		if k.Want == Register && limit.limit > 0 && f.registrations.full(limit, now) {
+			return f.registrations.verdict(limit, now, crowded)
 		}
 	}
 	return free, 0

@@ -151,10 +151,13 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 	case pending:
 		d.refused.Pending++
 		return nil, &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: d.clock.later(Repeated)}
+	case crowded:
+		d.refused.Share++
+		return nil, d.promise(who, now)
 	}
 	if full := d.full(who, now, &d.refused); full != nil {
 		*full++
-		return nil, busy(d.clock.promise(who, now, d.pace.perSecond(), d.backlog()))
+		return nil, d.promise(who, now)
 	}
 	if !d.places.take(who, k.Takeover, now) {
 		d.refused.World++
@@ -163,6 +166,11 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 	d.clock.use(who)
 	d.queue.push(who.origin)
 	return &Seat{door: d, name: k.Name, charge: d.budgets.hold(who, &k)}, nil
+}
+
+// promise is the refusal that tells a client when there will be room.
+func (d *Door) promise(who pair, now time.Time) error {
+	return busy(d.clock.promise(who, now, d.pace.perSecond(), d.backlog()))
 }
 
 func busy(wait time.Duration) error {
@@ -256,6 +264,13 @@ func (d *Door) Later(c Cause) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.clock.later(c)
+}
+
+// After returns a wait from least up to twice as long, for a cause whose end is known.
+func (d *Door) After(least time.Duration) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.clock.spread(least)
 }
 
 // Close refuses all further knocks, with the time by which another process can be expected. It is idempotent.

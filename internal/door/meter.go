@@ -39,11 +39,11 @@ func (m *meter) charge(b budget, now time.Time) bool {
 
 // verdict says why a full meter is: for what has been charged, and then how long until there is room, or for what is in
 // flight.
-func (m *meter) verdict(b budget, now time.Time) (verdict, time.Duration) {
+func (m *meter) verdict(b budget, now time.Time, inFlight verdict) (verdict, time.Duration) {
 	m.leak(b, now)
 	excess := m.level + 1 - float64(b.limit)
 	if excess <= 0 {
-		return pending, 0
+		return inFlight, 0
 	}
 	return spent, time.Duration(excess / float64(b.limit) * float64(b.over))
 }

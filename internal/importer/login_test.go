@@ -11,26 +11,31 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/store/sqlite"
 	"github.com/rushgate/rushgate/world"
 )
 
-// door is the way into a store that players take.
-type door struct {
+// gate is the way into a store that players take.
+type gate struct {
 	pool  *auth.Pool
 	enter func(rushgate.Arrival)
 }
 
-func newDoor(t *testing.T, store rushgate.Store) *door {
+func newDoor(t *testing.T, store rushgate.Store) *gate {
 	t.Helper()
 	hasher, err := password.NewHasher(password.Config{Iterations: password.MinIterations})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &door{}
+	d := &gate{}
+	entrance, err := door.New(door.Config{World: 100, MaxAge: auth.DefaultMaxAge, Batch: auth.BatchMax, Pace: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.pool, err = auth.NewPool(auth.Config{
-		Store: store, Hasher: hasher, Limiter: auth.NewLimiter(0), HashTime: time.Millisecond,
+		Store: store, Hasher: hasher, Door: entrance, HashTime: time.Millisecond,
 		Instance: rushgate.Instance{Node: "node", Run: "run"}, Logger: slog.New(slog.DiscardHandler),
 		Enter: func(a rushgate.Arrival) { d.enter(a) },
 	})
@@ -43,7 +48,7 @@ func newDoor(t *testing.T, store rushgate.Store) *door {
 }
 
 // login logs in as the front door does, and returns the character.
-func (d *door) login(t *testing.T, name, secret string) (rushgate.Character, error) {
+func (d *gate) login(t *testing.T, name, secret string) (rushgate.Character, error) {
 	t.Helper()
 	username, err := rushgate.LoginName(name)
 	if err != nil {

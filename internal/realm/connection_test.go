@@ -207,7 +207,7 @@ func TestAttachToASessionThatEnds(t *testing.T) {
 	f := newFixture(t, nil)
 	s := f.enter(t, "alice")
 	held, _ := f.tokens.get(s.Token)
-	f.leave(held, nil)
+	f.leave(held, Left, nil)
 	f.tokens.add(s.Token, held) // as found just before it was removed
 	if _, err := f.Attach(s.Token, tapes{}, &tape{}); !errors.Is(err, rushgate.BadCredentials) || held.link.Load() != nil {
 		t.Errorf("%v, a connection: %v", err, held.link.Load() != nil)

@@ -32,7 +32,7 @@ type queryAnswer struct {
 // queriesAtOnce is how many calls of one player may wait.
 const queriesAtOnce = 8
 
-var errInboxFull = &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: time.Second, Cause: ErrInboxFull}
+var errInboxFull = &rushgate.Refusal{Reason: rushgate.ServerBusy, Cause: ErrInboxFull}
 
 // authenticate finds the session of a token and keeps it alive.
 func (r *Realm) authenticate(token string) (*session, error) {
@@ -151,7 +151,7 @@ func (r *Realm) handle(m message) {
 	case messageLogout:
 		switch s.state {
 		case stateInside:
-			r.leave(s, m.done)
+			r.leave(s, Left, m.done)
 		case stateLeaving:
 			s.onSaved = append(s.onSaved, m.done)
 		case stateEnded:

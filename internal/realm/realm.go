@@ -59,8 +59,12 @@ type Config struct {
 	Store rushgate.Store
 	// Instance holds the leases.
 	Instance rushgate.Instance
-	// MaxPlayers is how many players may be inside at once; 0 means [DefaultMaxPlayers].
+	// MaxPlayers is how many players may be inside at once; 0 means [DefaultMaxPlayers]. It is the door's to see to that;
+	// an arrival beyond it is turned away.
 	MaxPlayers int
+	// Left, if not nil, is told the name of each player whose session has ended. It is called on the tick, so it must not
+	// block.
+	Left func(name string, how Departure)
 	// SessionTimeout ends sessions without a call for so long; 0 means [DefaultSessionTimeout].
 	SessionTimeout time.Duration
 	// SaveInterval is the time between saves of a character that keeps changing; 0 means [DefaultSaveInterval].
@@ -77,6 +81,8 @@ type Config struct {
 	SnapshotWorkers int
 	// ViewRadius is how far players see, in the world's units; 0 means [DefaultViewRadius].
 	ViewRadius float64
+	// RetryAfter returns what a player is told who has to wait for at least so long; nil means just that.
+	RetryAfter func(least time.Duration) time.Duration
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
 }
@@ -102,11 +108,30 @@ func (cfg Config) withDefaults() (Config, error) {
 	cfg.SnapshotRate = cmp.Or(cfg.SnapshotRate, DefaultSnapshotRate)
 	cfg.SnapshotWorkers = cmp.Or(cfg.SnapshotWorkers, min(runtime.GOMAXPROCS(0), MaxSnapshotWorkers))
 	cfg.ViewRadius = cmp.Or(cfg.ViewRadius, DefaultViewRadius)
+	if cfg.RetryAfter == nil {
+		cfg.RetryAfter = func(least time.Duration) time.Duration { return least }
+	}
+	if cfg.Left == nil {
+		cfg.Left = func(string, Departure) {}
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
 	return cfg, nil
 }
+
+// Departure is how a session has ended.
+type Departure int
+
+// The ways in which sessions end.
+const (
+	// Left: by logout, by the operator, or because the realm stops or the player's lease is another's.
+	Left Departure = iota
+	// Silent: nothing was heard of the player for [Config].SessionTimeout.
+	Silent
+	// TakenOver: the player was asked for, here or on another node.
+	TakenOver
+)
 
 // Realm is a running world. Its methods may be called from many goroutines, but for [Realm.Tick].
 type Realm struct {
@@ -206,7 +231,7 @@ func (r *Realm) Stop(ctx context.Context) error {
 		r.senders.Wait()
 		r.integrate(r.arrivals.close(), time.Now()) // admitted, so let in, if only to be saved at once
 		for len(r.inside) > 0 {
-			r.leave(r.inside[0], nil)
+			r.leave(r.inside[0], Left, nil)
 		}
 		if r.cfg.Channel != nil {
 			r.cfg.Channel.Stop()
@@ -239,9 +264,6 @@ func (r *Realm) loop() {
 
 // Players returns the number of players inside.
 func (r *Realm) Players() int { return int(r.insideCount.Load()) }
-
-// Full reports whether a newcomer would find no room.
-func (r *Realm) Full() bool { return r.Players() >= r.cfg.MaxPlayers }
 
 // Enter hands over an admitted player, who is inside with the next tick. It never blocks.
 func (r *Realm) Enter(a rushgate.Arrival) {

@@ -54,7 +54,7 @@ func (r *Realm) letGo() {
 	for _, l := range r.asked {
 		if s := r.players[l.Player]; s != nil && s.state == stateInside && s.fence == l.Fence {
 			r.stats.takenOver.Add(1)
-			r.leave(s, nil)
+			r.leave(s, TakenOver, nil)
 		}
 	}
 }

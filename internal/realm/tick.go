@@ -13,10 +13,6 @@ const (
 	// remembered is how long an ended session is remembered, so that a late repeat of the login that opened it is
 	// not taken for a new one.
 	remembered = time.Minute
-	// fullRetry is when to ask again for a place in a world that is full.
-	fullRetry = 10 * time.Second
-	// endedRetry is when to repeat such a login.
-	endedRetry = time.Second
 )
 
 // Tick advances the realm by one step. The loop that [Realm.Start] starts calls it; a test may call it instead on a
@@ -108,14 +104,14 @@ func (r *Realm) arrive(a rushgate.Arrival, now time.Time) {
 	default:
 		// A repeat of a login whose session has ended meanwhile; its character is out of date. The next try claims
 		// the lease, and reads the character, anew.
-		a.Reply(rushgate.Session{}, &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: endedRetry})
+		a.Reply(rushgate.Session{}, rushgate.ServerBusy)
 	}
 }
 
 func (r *Realm) open(a rushgate.Arrival, now time.Time) {
 	if len(r.inside) >= r.cfg.MaxPlayers {
 		r.saver.release(a.Character, a.Lease)
-		a.Reply(rushgate.Session{}, &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: fullRetry})
+		a.Reply(rushgate.Session{}, rushgate.ServerBusy)
 		return
 	}
 	if err := r.world.enter(a.Character); err != nil {
@@ -191,7 +187,7 @@ func (r *Realm) character(s *session) (rushgate.Character, bool) {
 
 // leave ends a session: the player is out of the world at once, and saved and released by the saver. done, if not
 // nil, is called when that has happened or failed for good.
-func (r *Realm) leave(s *session, done func(error)) {
+func (r *Realm) leave(s *session, how Departure, done func(error)) {
 	now := time.Now()
 	// Without a fresh copy (a world that panics, say) the last good one has to do.
 	c := s.saved
@@ -203,7 +199,7 @@ func (r *Realm) leave(s *session, done func(error)) {
 	if done != nil {
 		s.onSaved = append(s.onSaved, done)
 	}
-	r.remove(s)
+	r.remove(s, how)
 	r.saver.save(rushgate.Save{Character: s.saved, Fence: s.fence, Release: true})
 }
 
@@ -213,13 +209,13 @@ func (r *Realm) lose(s *session) {
 	r.stats.evicted.Add(1)
 	r.saver.drop(s.lease())
 	if s.state == stateInside {
-		r.remove(s)
+		r.remove(s, Left)
 	}
 	r.end(s, rushgate.ErrLeaseLost)
 }
 
 // remove takes a player out of the world and invalidates the token.
-func (r *Realm) remove(s *session) {
+func (r *Realm) remove(s *session, how Departure) {
 	r.tokens.remove(s.token)
 	r.byPlayer.remove(s.player)
 	s.gone.Store(true)
@@ -234,6 +230,7 @@ func (r *Realm) remove(s *session) {
 	r.inside = r.inside[:last]
 	r.insideCount.Store(int64(last))
 	r.stats.closed.Add(1)
+	r.cfg.Left(s.name, how)
 }
 
 // endCause is why sessions end at this time.
@@ -277,7 +274,7 @@ func (r *Realm) scan(now time.Time) {
 		switch {
 		case now.Sub(s.lastSeenTime()) >= r.cfg.SessionTimeout:
 			r.stats.timedOut.Add(1)
-			r.leave(s, nil)
+			r.leave(s, Silent, nil)
 		case !now.Before(s.nextSave):
 			r.save(s, now, false)
 		}

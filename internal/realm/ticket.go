@@ -36,7 +36,7 @@ func (r *Realm) Renew(token string) (rushgate.Session, error) {
 func (r *Realm) renew(s *session, l *link) error {
 	wait, old := s.renew(r.tickets.Add(1), time.Now(), l)
 	if wait > 0 {
-		return &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: wait}
+		return &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: r.cfg.RetryAfter(wait)}
 	}
 	if old != nil {
 		old.conn.Disconnect(Replaced)

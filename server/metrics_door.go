@@ -1,0 +1,37 @@
+package server
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/rushgate/rushgate/internal/admin"
+)
+
+// doorMetrics has what the door decides by, and how it has decided.
+func (s *Server) doorMetrics(out admin.Scrape) {
+	stats := s.door.Stats()
+	const refusals, refusalsHelp = "rushgate_door_refusals_total", "Logins and registrations refused at the door, by cause."
+	r := stats.Refused
+	for _, refused := range []struct {
+		cause string
+		count int64
+	}{
+		{"draining", r.Draining}, {"queue", r.Queue}, {"stale", r.Stale}, {"share", r.Share}, {"world", r.World},
+		{"slow", r.Slow}, {"locked", r.Locked}, {"pending", r.Pending}, {"spent", r.Spent},
+	} {
+		out.Counter(refusals, refusalsHelp, float64(refused.count), "cause", refused.cause)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(stats.Lockouts)) {
+		out.Counter("rushgate_door_lockouts_total", "Lockouts begun for failing too often, by what is kept out.",
+			float64(stats.Lockouts[kind]), "kind", kind)
+	}
+	out.Gauge("rushgate_door_lockouts", "Lockouts that run now.", float64(stats.Locked))
+	out.Gauge("rushgate_door_failing", "Pairs of address and account with failures that are remembered.", float64(stats.Failing))
+	out.Gauge("rushgate_door_seats", "Places in the world that are taken, on the way in or back included.", float64(stats.Seats))
+	out.Gauge("rushgate_door_seats_held", "Places kept for players who may come back.", float64(stats.Held))
+	out.Gauge("rushgate_door_promised", "Clients on their way back to a moment that they were promised.", float64(stats.Promised))
+	out.Gauge("rushgate_door_slow_requests", "Logins in the slow lane, for hashes of other systems.", float64(stats.Slow))
+	const pace, paceHelp = "rushgate_door_pace_requests_per_second", "Estimated rate at which a lane can be worked off."
+	out.Gauge(pace, paceHelp, stats.Pace, "lane", "fast")
+	out.Gauge(pace, paceHelp, stats.SlowPace, "lane", "slow")
+}
