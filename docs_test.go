@@ -103,6 +103,58 @@ func TestArchitectureNamesEveryFolder(t *testing.T) {
 	}
 }
 
+// importLayers returns where each package stands in the map's list of layers: the lower, the greater.
+func importLayers(t *testing.T) map[string]int {
+	t.Helper()
+	b, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "\n## Which way imports point\n")
+	_, rest, _ = strings.Cut(rest, "```text\n")
+	block, _, _ := strings.Cut(rest, "```")
+	layers := make(map[string]int)
+	for line := range strings.Lines(block) {
+		layer := len(layers)
+		for folder := range strings.SplitSeq(strings.TrimSpace(line), " · ") {
+			if folder == "rushgate" {
+				folder = "."
+			}
+			layers[folder] = layer
+		}
+	}
+	return layers
+}
+
+// No package imports one beside it, or above it.
+func TestImportsPointDown(t *testing.T) {
+	const module = "github.com/rushgate/rushgate"
+	layers := importLayers(t)
+	for folder, names := range goFolders(t) {
+		layer, ok := layers[folder]
+		if !ok {
+			t.Errorf("%s has no place in the map", folder)
+			continue
+		}
+		for _, name := range names {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), path.Join(folder, name), nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, spec := range f.Imports {
+				imported, ours := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module)
+				imported = path.Join(".", imported[min(1, len(imported)):])
+				if below, ok := layers[imported]; ours && (!ok || below <= layer) {
+					t.Errorf("%s imports %s, which is not below it in the map", path.Join(folder, name), imported)
+				}
+			}
+		}
+	}
+}
+
 // A link within the repository leads to a file, and to a heading if it names one.
 func TestDocumentsLinkToWhatIsThere(t *testing.T) {
 	documents, err := filepath.Glob("*.md")
