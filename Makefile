@@ -8,7 +8,7 @@ FUZZTIME      ?= 1000x
 # Package and target of every fuzz test; `make unit` fails if one is missing here.
 FUZZ = .:FuzzLoginName ./internal/api:FuzzParseCredentials ./internal/strictjson:FuzzObject ./internal/wschannel:FuzzParseGreeting ./client:FuzzAnswer ./internal/pbkdf2x:FuzzDerive ./internal/importer:FuzzParse ./internal/importer:FuzzRecord ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken \
 	./netcode:FuzzPacket ./netcode:FuzzPrivateToken ./netcode:FuzzRequest ./password:FuzzParseHash ./password:FuzzParsePepper \
-	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./server:FuzzParseKeys ./internal/stress:FuzzReadReport ./internal/stress/page:FuzzWrite ./internal/stress/adapter:FuzzServerAnswers ./world:FuzzParseDefinition ./world:FuzzEnterData
+	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./server:FuzzParseKeys ./internal/stress/report:FuzzReadReport ./internal/stress/page:FuzzWrite ./internal/stress/adapter:FuzzServerAnswers ./world:FuzzParseDefinition ./world:FuzzEnterData
 
 .PHONY: help
 help: ## list the targets

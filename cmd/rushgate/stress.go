@@ -6,8 +6,9 @@ import (
 	"io"
 	"os"
 
-	"github.com/rushgate/rushgate/internal/stress"
 	"github.com/rushgate/rushgate/internal/stress/page"
+	"github.com/rushgate/rushgate/internal/stress/report"
+	stress "github.com/rushgate/rushgate/internal/stress/run"
 )
 
 const stressSynopsis = `Usage: rushgate stress SCENARIO [flags]
@@ -44,18 +45,18 @@ var stressCommands = append(scenarioCommands(),
 )
 
 // scenarioShort describes the scenarios for the help.
-var scenarioShort = map[stress.Scenario]string{
-	stress.Burst:          "all clients at once",
-	stress.Ramp:           "clients come evenly, --rate a second",
-	stress.Poisson:        "clients come independently of each other, --rate a second on average",
-	stress.LaunchDay:      "a rush of --peak times what the server can let in",
-	stress.ReconnectStorm: "all are inside, are dropped, and come back",
-	stress.Mixed:          "registrations, logins, wrong passwords and malformed requests",
+var scenarioShort = map[report.Scenario]string{
+	report.Burst:          "all clients at once",
+	report.Ramp:           "clients come evenly, --rate a second",
+	report.Poisson:        "clients come independently of each other, --rate a second on average",
+	report.LaunchDay:      "a rush of --peak times what the server can let in",
+	report.ReconnectStorm: "all are inside, are dropped, and come back",
+	report.Mixed:          "registrations, logins, wrong passwords and malformed requests",
 }
 
 func scenarioCommands() []command {
 	var list []command
-	for _, s := range stress.Scenarios() {
+	for _, s := range report.Scenarios() {
 		list = append(list, command{string(s), scenarioShort[s], func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			v := newStressFlags(s)
 			if err := v.declare().parse(args, stdout); err != nil {

@@ -12,39 +12,40 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rushgate/rushgate/internal/stress"
 	"github.com/rushgate/rushgate/internal/stress/adapter"
+	"github.com/rushgate/rushgate/internal/stress/report"
+	stress "github.com/rushgate/rushgate/internal/stress/run"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
 )
 
 func TestStressFlags(t *testing.T) {
 	tests := []struct {
-		scenario stress.Scenario
+		scenario report.Scenario
 		args     string
 		want     func(stress.Config) bool
 	}{
-		{stress.Burst, "", func(c stress.Config) bool {
+		{report.Burst, "", func(c stress.Config) bool {
 			return c.Clients == 1000 && c.MaxRetries == 3 && c.Rate == 0 && c.Admin == "http://127.0.0.1:9090" && !c.KeepAlive
 		}},
-		{stress.Burst, "--play --duration 90s --clients 7", func(c stress.Config) bool {
+		{report.Burst, "--play --duration 90s --clients 7", func(c stress.Config) bool {
 			return c.Clients == 7 && c.Play && !c.WebSocket && c.Duration == 90*time.Second
 		}},
-		{stress.Burst, "--play --websocket", func(c stress.Config) bool { return c.Play && c.WebSocket }},
-		{stress.Ramp, "--play --retries 0", func(c stress.Config) bool { return c.MaxRetries == math.MinInt && c.Rate == 10 }},
-		{stress.Burst, "--duration 1h --admin none", func(c stress.Config) bool { return c.Duration == time.Hour && c.Admin == "" }},
-		{stress.Burst, "--tls", func(c stress.Config) bool { return c.Target == "https://127.0.0.1:8080" }},
-		{stress.LaunchDay, "--ramp-up 0 --peak 2.5", func(c stress.Config) bool {
+		{report.Burst, "--play --websocket", func(c stress.Config) bool { return c.Play && c.WebSocket }},
+		{report.Ramp, "--play --retries 0", func(c stress.Config) bool { return c.MaxRetries == math.MinInt && c.Rate == 10 }},
+		{report.Burst, "--duration 1h --admin none", func(c stress.Config) bool { return c.Duration == time.Hour && c.Admin == "" }},
+		{report.Burst, "--tls", func(c stress.Config) bool { return c.Target == "https://127.0.0.1:8080" }},
+		{report.LaunchDay, "--ramp-up 0 --peak 2.5", func(c stress.Config) bool {
 			return c.Clients == 0 && c.Peak == 2.5 && c.RampUp == 1 && c.GiveUpShare == 0.3 && c.Stay == 10*time.Second
 		}},
-		{stress.ReconnectStorm, "--drop-by server", func(c stress.Config) bool { return c.DropBy == stress.DropByServer && c.Rate == 100 }},
-		{stress.Mixed, "--malformed 0 --length 5s", func(c stress.Config) bool {
+		{report.ReconnectStorm, "--drop-by server", func(c stress.Config) bool { return c.DropBy == stress.DropByServer && c.Rate == 100 }},
+		{report.Mixed, "--malformed 0 --length 5s", func(c stress.Config) bool {
 			return c.Mix.Malformed == 0 && c.Mix.Login == stress.DefaultMix.Login && c.Length == 5*time.Second
 		}},
-		{stress.Poisson, "--max-tick 5ms --max-dropped -1 --max-refused 2 --min-in 0.5", func(c stress.Config) bool {
-			return c.Limits == stress.Limits{TickP99: 5 * time.Millisecond, Dropped: -1, Refused: 2, In: 0.5}
+		{report.Poisson, "--max-tick 5ms --max-dropped -1 --max-refused 2 --min-in 0.5", func(c stress.Config) bool {
+			return c.Limits == report.Limits{TickP99: 5 * time.Millisecond, Dropped: -1, Refused: 2, In: 0.5}
 		}},
-		{stress.Burst, "--server nakama --server-key k", func(c stress.Config) bool {
+		{report.Burst, "--server nakama --server-key k", func(c stress.Config) bool {
 			return c.Adapter.Kind == adapter.Nakama && c.Adapter.Key == "k" && c.Admin == ""
 		}},
 	}
@@ -59,7 +60,7 @@ func TestStressFlags(t *testing.T) {
 		}
 	}
 	for _, args := range []string{"--duration -1s", "--duration 60", "--play=perhaps", "--rate 5", "--peak 2", "--server telnet", "--give-up 2"} {
-		if err := newStressFlags(stress.Burst).declare().parse(strings.Fields(args), io.Discard); err == nil {
+		if err := newStressFlags(report.Burst).declare().parse(strings.Fields(args), io.Discard); err == nil {
 			t.Errorf("%q is accepted", args)
 		}
 	}
@@ -67,7 +68,7 @@ func TestStressFlags(t *testing.T) {
 
 // Shares that are all zero are not taken for those that nobody has given.
 func TestStressMixOfNobody(t *testing.T) {
-	v := newStressFlags(stress.Mixed)
+	v := newStressFlags(report.Mixed)
 	args := strings.Fields("--register 0 --login 0 --wrong-password 0 --malformed 0")
 	if err := v.declare().parse(args, io.Discard); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/rushgate/rushgate/internal/stress"
+	stress "github.com/rushgate/rushgate/internal/stress/run"
 	"github.com/rushgate/rushgate/server"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 const stressFileSynopsis = `Usage: rushgate stress run FILE [flags]
@@ -70,9 +70,9 @@ func parseScenario(data []byte) (*stressFlags, *flags, error) {
 	if err := yaml.Unmarshal(data, &settings); err != nil {
 		return nil, nil, usagef("not a list of settings: %w", err)
 	}
-	scenario := stress.Scenario(settings["scenario"].Value)
-	if !slices.Contains(stress.Scenarios(), scenario) {
-		return nil, nil, usagef("its scenario must be one of %v", stress.Scenarios())
+	scenario := report.Scenario(settings["scenario"].Value)
+	if !slices.Contains(report.Scenarios(), scenario) {
+		return nil, nil, usagef("its scenario must be one of %v", report.Scenarios())
 	}
 	delete(settings, "scenario")
 	v := newStressFlags(scenario)

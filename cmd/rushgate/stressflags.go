@@ -13,8 +13,9 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate/client"
-	"github.com/rushgate/rushgate/internal/stress"
 	"github.com/rushgate/rushgate/internal/stress/adapter"
+	"github.com/rushgate/rushgate/internal/stress/report"
+	stress "github.com/rushgate/rushgate/internal/stress/run"
 	"github.com/rushgate/rushgate/server"
 )
 
@@ -22,7 +23,7 @@ const week = 7 * 24 * time.Hour
 
 // stressFlags are the settings of a run as the command line has them.
 type stressFlags struct {
-	scenario stress.Scenario
+	scenario report.Scenario
 
 	target, adminURL, prefix, password, ca text
 	jsonFile, htmlFile, serverKey          text
@@ -41,7 +42,7 @@ type stressFlags struct {
 	webSocket                              toggle
 }
 
-func newStressFlags(s stress.Scenario) *stressFlags {
+func newStressFlags(s report.Scenario) *stressFlags {
 	v := &stressFlags{
 		scenario: s,
 		target:   "http://" + server.DefaultHTTPAddr,
@@ -67,30 +68,30 @@ func newStressFlags(s stress.Scenario) *stressFlags {
 		v.kind.among = append(v.kind.among, string(k))
 	}
 	switch s {
-	case stress.Poisson, stress.Mixed:
+	case report.Poisson, report.Mixed:
 		v.rate.value = 50
-	case stress.ReconnectStorm:
+	case report.ReconnectStorm:
 		v.rate.value = 100
-	case stress.LaunchDay:
+	case report.LaunchDay:
 		v.giveUp.value, v.stay.value = 0.3, 10*time.Second
 	}
 	return v
 }
 
 // scenarioText explains a scenario in its help.
-var scenarioText = map[stress.Scenario]string{
-	stress.Burst: `All clients knock at once, at the door's worst moment: the doors open, or the servers are back.`,
-	stress.Ramp:  `Clients come one by one at an even pace. --rate 2 --clients 2000 is a classic: one every half second.`,
-	stress.Poisson: `Clients come independently of each other and of the server, as strangers do: sometimes three at once, sometimes
+var scenarioText = map[report.Scenario]string{
+	report.Burst: `All clients knock at once, at the door's worst moment: the doors open, or the servers are back.`,
+	report.Ramp:  `Clients come one by one at an even pace. --rate 2 --clients 2000 is a classic: one every half second.`,
+	report.Poisson: `Clients come independently of each other and of the server, as strangers do: sometimes three at once, sometimes
 none for a while.`,
-	stress.LaunchDay: `The rate grows from nothing to --peak times what the server can let in, stays there for --length, and falls again. What
+	report.LaunchDay: `The rate grows from nothing to --peak times what the server can let in, stays there for --length, and falls again. What
 the server can let in is measured first, in half a minute or so, unless --capacity tells. Some of those who wait lose patience,
 hang up and come back; who is in stays for --stay. The report tells the goodput: how many got in per second during the
 peak, against the capacity.`,
-	stress.ReconnectStorm: `Clients come in at --rate and stay. Then all lose their connections at once and want back in: --drop-by clients has them
+	report.ReconnectStorm: `Clients come in at --rate and stay. Then all lose their connections at once and want back in: --drop-by clients has them
 hang up without a word after --duration, as when a network fails; --drop-by server has them play on until the server is
 gone, for up to --duration, so that you can kill or restart it meanwhile. The report tells when the last one was back.`,
-	stress.Mixed: `Clients come as with poisson, and want different things: register, log in to an account that exists (such accounts are
+	report.Mixed: `Clients come as with poisson, and want different things: register, log in to an account that exists (such accounts are
 made before), log in with a wrong password, send nonsense. The last two must be refused, each with the right answer.`,
 }
 
@@ -118,26 +119,26 @@ func (v *stressFlags) declareTarget(f *flags) {
 
 func (v *stressFlags) declareArrivals(f *flags) {
 	switch v.scenario {
-	case stress.Burst, stress.Ramp, stress.ReconnectStorm:
+	case report.Burst, report.Ramp, report.ReconnectStorm:
 		f.add(&v.clients, "clients", "", fmt.Sprintf("`N` clients, 1 to %d", stress.MaxClients))
 	}
 	switch v.scenario {
-	case stress.Ramp, stress.ReconnectStorm, stress.Poisson, stress.Mixed:
+	case report.Ramp, report.ReconnectStorm, report.Poisson, report.Mixed:
 		f.add(&v.rate, "rate", "", "`R` clients start per second")
 	}
 	switch v.scenario {
-	case stress.Poisson, stress.Mixed:
+	case report.Poisson, report.Mixed:
 		f.add(&v.length, "length", "", "`TIME` for which clients come")
-	case stress.LaunchDay:
+	case report.LaunchDay:
 		f.add(&v.peak, "peak", "", "`M`: rate at the peak in multiples of the capacity")
 		f.add(&v.capacity, "capacity", "", "`R` clients per second can be let in; 0 has it measured")
 		f.add(&v.rampUp, "ramp-up", "", "`TIME` in which the rate grows to the peak")
 		f.add(&v.length, "length", "", "`TIME` that the peak lasts")
 		f.add(&v.decay, "decay", "", "`TIME` in which the rate falls to nothing")
-	case stress.ReconnectStorm:
+	case report.ReconnectStorm:
 		f.add(&v.dropBy, "drop-by", "", "`WHO` ends the connections: clients or server")
 	}
-	if v.scenario == stress.Mixed {
+	if v.scenario == report.Mixed {
 		f.add(&v.register, "register", "", "`SHARE` of clients who register")
 		f.add(&v.login, "login", "", "`SHARE` of clients who log in")
 		f.add(&v.wrong, "wrong-password", "", "`SHARE` of clients who log in with a wrong password")
@@ -146,7 +147,7 @@ func (v *stressFlags) declareArrivals(f *flags) {
 }
 
 func (v *stressFlags) declareClients(f *flags) {
-	if v.scenario != stress.Mixed {
+	if v.scenario != report.Mixed {
 		f.add(&v.mode, "mode", "", "`MODE`: register, or login to the accounts that a run with register has made")
 	}
 	f.add(&v.retries, "retries", "", "`N` times a client that was told \"busy\" comes back")
@@ -156,7 +157,7 @@ func (v *stressFlags) declareClients(f *flags) {
 	f.add(&v.keepAlive, "keep-alive", "", "make all tries of a client over one connection; by default each has its own, as on a launch day")
 	f.add(&v.play, "play", "", "connect to the world by UDP, walk about, and check every snapshot; takes two open files a client, see \"ulimit -Hn\"")
 	f.add(&v.webSocket, "websocket", "", "play over a WebSocket, as browsers do, instead of UDP; with --play")
-	if v.scenario == stress.ReconnectStorm {
+	if v.scenario == report.ReconnectStorm {
 		f.add(&v.duration, "duration", "", fmt.Sprintf("`TIME` that everybody is inside before the drop, or that is waited for the server to do it; 0 means %v", stress.DefaultInside))
 	} else {
 		f.add(&v.stay, "stay", "", "`TIME` that each client stays inside; 0 means until the end of the run")
@@ -175,7 +176,7 @@ func (v *stressFlags) declareLimits(f *flags) {
 	f.add(&v.successP99, "max-success", "", "`TIME` for the 99th percentile of the time until a client is in; 0 for any")
 	f.add(&v.probeP99, "max-probe", "", "`TIME` for the 99th percentile of what everyone else waits for the server; 0 for any")
 	f.add(&v.tickP99, "max-tick", "", "`TIME` for the 99th percentile of the lateness of ticks; 0 for any")
-	if v.scenario == stress.LaunchDay {
+	if v.scenario == report.LaunchDay {
 		f.add(&v.goodput, "min-goodput", "", "least `SHARE` of the capacity, 0 to 1, that gets in during the peak")
 	}
 	f.add(&v.snapshots, "min-snapshots", "", "least `SHARE` of the snapshots, 0 to 1, that has to arrive, with --play")
@@ -183,19 +184,19 @@ func (v *stressFlags) declareLimits(f *flags) {
 
 func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
 	cfg := stress.Config{
-		Target: string(v.target), Admin: v.admin(), Scenario: v.scenario, Mode: stress.Mode(v.mode.value),
+		Target: string(v.target), Admin: v.admin(), Scenario: v.scenario, Mode: report.Mode(v.mode.value),
 		GiveUpShare: v.giveUp.value, GiveUpAfter: v.giveUpAfter.value,
 		Prefix: string(v.prefix), Password: string(v.password), MaxRetries: v.retries.value, Timeout: v.timeout.value,
 		Play: bool(v.play), WebSocket: bool(v.webSocket), Stay: v.stay.value, Duration: v.duration.value,
 		KeepAlive: bool(v.keepAlive), InsecureTLS: bool(v.insecureTLS), Progress: progress, Terminal: isTerminal(progress),
-		Limits: stress.Limits{
+		Limits: report.Limits{
 			FirstAnswerP99: v.firstAnswerP99.value, SuccessP99: v.successP99.value, ProbeP99: v.probeP99.value, TickP99: v.tickP99.value,
 			Goodput: v.goodput.value, In: v.in.value, Snapshots: v.snapshots.value, TimedOut: v.timedOut.value, Dropped: v.dropped.value,
 			Refused: v.refused.value,
 		},
 	}
 	v.arrivals(&cfg)
-	if v.scenario == stress.Mixed && cfg.Mix == (stress.Mix{}) { // which would mean the default
+	if v.scenario == report.Mixed && cfg.Mix == (stress.Mix{}) { // which would mean the default
 		return cfg, usagef("of --register, --login, --wrong-password and --malformed one has to be above 0")
 	}
 	if bool(v.tls) && strings.HasPrefix(cfg.Target, "http://") {
@@ -218,20 +219,20 @@ func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
 // arrivals fills in what only some scenarios have.
 func (v *stressFlags) arrivals(cfg *stress.Config) {
 	switch v.scenario {
-	case stress.Burst:
+	case report.Burst:
 		cfg.Clients = v.clients.value
-	case stress.Ramp:
+	case report.Ramp:
 		cfg.Clients, cfg.Rate = v.clients.value, v.rate.value
-	case stress.ReconnectStorm:
+	case report.ReconnectStorm:
 		cfg.Clients, cfg.Rate, cfg.DropBy = v.clients.value, v.rate.value, stress.DropBy(v.dropBy.value)
-	case stress.Poisson:
+	case report.Poisson:
 		cfg.Rate, cfg.Length = v.rate.value, v.length.value
-	case stress.Mixed:
+	case report.Mixed:
 		cfg.Rate, cfg.Length = v.rate.value, v.length.value
 		cfg.Mix = stress.Mix{
 			Register: v.register.value, Login: v.login.value, WrongPassword: v.wrong.value, Malformed: v.malformed.value,
 		}
-	case stress.LaunchDay:
+	case report.LaunchDay:
 		cfg.Peak, cfg.Capacity = v.peak.value, v.capacity.value
 		cfg.RampUp, cfg.Length, cfg.Decay = max(v.rampUp.value, 1), v.length.value, max(v.decay.value, 1) // 0 would mean the default
 	}

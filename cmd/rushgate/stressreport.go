@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/rushgate/rushgate/internal/stress"
 	"github.com/rushgate/rushgate/internal/stress/page"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 const compareSynopsis = `Usage: rushgate stress compare [flags] A.json B.json
@@ -24,7 +24,7 @@ func stressCompare(_ context.Context, args []string, stdout, _ io.Writer) error 
 	if err != nil {
 		return err
 	}
-	var reports [2]*stress.Report
+	var reports [2]*report.Report
 	for i, path := range files {
 		if reports[i], err = readReport(path); err != nil {
 			return err
@@ -37,7 +37,7 @@ func stressCompare(_ context.Context, args []string, stdout, _ io.Writer) error 
 			return err
 		}
 	}
-	return stress.WriteComparison(stdout, reports[0], reports[1], a, b)
+	return report.WriteComparison(stdout, reports[0], reports[1], a, b)
 }
 
 // runNames returns short names for two files: without folders and ending, unless those are all that tells them apart.
@@ -99,13 +99,13 @@ func (f *flags) parseFiles(args []string, stdout io.Writer, want int) ([]string,
 	return files, nil
 }
 
-func readReport(path string) (*stress.Report, error) {
+func readReport(path string) (*report.Report, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	report, err := stress.ReadReport(file)
+	report, err := report.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
 )
@@ -77,7 +77,7 @@ func TestStressFromRunToClean(t *testing.T) {
 	checkPage(t, file("run.html"), target)
 	mustStress(t, "burst", "--mode", "login", "--clients", "5", "--target", target, "--admin", admin, "--json", file("b.json"))
 	a, err := readReport(file("a.json"))
-	if err != nil || a.OK != 5 || a.Mode != stress.Register || a.Server == nil || a.Server.Auth.Success != 5 || !a.Held() {
+	if err != nil || a.OK != 5 || a.Mode != report.Register || a.Server == nil || a.Server.Auth.Success != 5 || !a.Held() {
 		t.Errorf("%+v, %v", a, err)
 	}
 
@@ -161,8 +161,8 @@ func TestStressReportMisused(t *testing.T) {
 		{[]string{"compare", good, good, "--html"}, &misused, "-html"},
 		{[]string{"report", none}, os.ErrNotExist, none},
 		{[]string{"compare", good, none}, os.ErrNotExist, none},
-		{[]string{"report", other}, stress.ErrNotReport, other},
-		{[]string{"compare", empty, good}, stress.ErrNotReport, empty},
+		{[]string{"report", other}, report.ErrNotReport, other},
+		{[]string{"compare", empty, good}, report.ErrNotReport, empty},
 		{[]string{"report", good, "--html", filepath.Join(dir, "no", "x.html")}, os.ErrNotExist, "x.html"},
 		{[]string{"clean", "--gap", "0"}, &misused, "gap"},
 		{[]string{"clean", "stress"}, &misused, "unexpected argument"},

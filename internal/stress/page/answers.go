@@ -3,25 +3,25 @@ package page
 import (
 	"strings"
 
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // kind is a kind of answer, drawn in the same colour everywhere.
 type kind struct {
 	class, name string
-	of          func(stress.Answers) int
+	of          func(report.Answers) int
 }
 
 // kinds are those of [stress.Answers], from the bottom of the stack up.
 var kinds = []kind{
-	{"in", "in", func(a stress.Answers) int { return a.In }},
-	{"busy", "told busy", func(a stress.Answers) int { return a.Busy }},
-	{"limited", "rate-limited", func(a stress.Answers) int { return a.RateLimited }},
-	{"expired", "expired", func(a stress.Answers) int { return a.Expired }},
-	{"refused", "refused", func(a stress.Answers) int { return a.Refused }},
-	{"timeout", "timed out", func(a stress.Answers) int { return a.TimedOut }},
-	{"dropped", "dropped", func(a stress.Answers) int { return a.Dropped }},
-	{"gaveup", "gave up", func(a stress.Answers) int { return a.GaveUp }},
+	{"in", "in", func(a report.Answers) int { return a.In }},
+	{"busy", "told busy", func(a report.Answers) int { return a.Busy }},
+	{"limited", "rate-limited", func(a report.Answers) int { return a.RateLimited }},
+	{"expired", "expired", func(a report.Answers) int { return a.Expired }},
+	{"refused", "refused", func(a report.Answers) int { return a.Refused }},
+	{"timeout", "timed out", func(a report.Answers) int { return a.TimedOut }},
+	{"dropped", "dropped", func(a report.Answers) int { return a.Dropped }},
+	{"gaveup", "gave up", func(a report.Answers) int { return a.GaveUp }},
 }
 
 // answersChart stacks what came of the tries in each interval. Kinds that never came are left out.
@@ -54,7 +54,7 @@ func (c clock) answersChart(gist string) chart {
 	}
 	heights := make([]float64, len(c.points)) // of the kinds below, in pixels
 	y := linearScale(top, 5, false)
-	ch.Y = yTicks(y, ch.Height, func(v float64) string { return axisLabel(stress.UnitPerSecond, v) })
+	ch.Y = yTicks(y, ch.Height, func(v float64) string { return axisLabel(report.UnitPerSecond, v) })
 	ch.Table = c.times(ch.Title)
 	for _, k := range shown {
 		ch.Shapes = append(ch.Shapes, shape{"bars " + k.class, c.bars(k, heights, y, float64(ch.Height))})
@@ -70,7 +70,7 @@ func (c clock) answersChart(gist string) chart {
 	return ch
 }
 
-func (c clock) perSecond(k kind, p stress.Point) float64 {
+func (c clock) perSecond(k kind, p report.Point) float64 {
 	return bounded(max(0, float64(k.of(p.Answers))) / c.step)
 }
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // drawingWidth is the width of a plot in units of its drawing, which is stretched to the width there is on the page.
@@ -86,7 +86,7 @@ type curve struct {
 type lines struct {
 	title, gist, axis string
 	absent            string
-	unit              stress.Unit
+	unit              report.Unit
 	curves            []curve
 	rules             []rule
 	wide              bool
@@ -241,7 +241,7 @@ func (c clock) table(l lines) table {
 
 // times returns a table with a row for each point and no columns yet.
 func (c clock) times(title string) table {
-	t := table{Caption: title + ", by interval of " + show(stress.UnitSeconds, c.step), Head: []string{"From"}}
+	t := table{Caption: title + ", by interval of " + show(report.UnitSeconds, c.step), Head: []string{"From"}}
 	for _, p := range c.points {
 		t.Rows = append(t.Rows, row{Name: c.moment(p.At), At: coordinate(p.At)})
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/rushgate/rushgate/internal/latency"
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // tickLength is that of a tick of the world, 60 a second, in milliseconds.
@@ -18,7 +18,7 @@ const (
 )
 
 // charts returns the charts of a report, the important ones first, those without data last.
-func charts(r *stress.Report) []chart {
+func charts(r *report.Report) []chart {
 	c := newClock(r)
 	return absentLast([]chart{
 		c.answersChart(answersGist(r)),
@@ -44,19 +44,19 @@ func absentLast(list []chart) []chart {
 func rank(ch chart) int { return pick(ch.Absent != "", 1, 0) }
 
 // percentiles returns three curves of a latency.
-func (c clock) percentiles(name, short, class string, of func(*stress.Point) latency.Summary) []curve {
+func (c clock) percentiles(name, short, class string, of func(*report.Point) latency.Summary) []curve {
 	var list []curve
 	for _, p := range []struct {
 		name   string
 		figure func(latency.Summary) float64
 	}{{" p50", p50}, {" p90", p90}, {" p99", p99}} {
-		values := c.values(func(point *stress.Point) float64 { return p.figure(of(point)) })
+		values := c.values(func(point *report.Point) float64 { return p.figure(of(point)) })
 		list = append(list, curve{name: name + p.name, short: short + p.name, class: class + p.name, values: values})
 	}
 	return list
 }
 
-func (c clock) latencyChart(r *stress.Report) chart {
+func (c clock) latencyChart(r *report.Report) chart {
 	gist := "No answer came."
 	if r.FirstAnswer.Count > 0 {
 		gist = fmt.Sprintf("Over the whole run, 99 of 100 players had their first answer within %s", ms(r.FirstAnswer.P99))
@@ -65,22 +65,22 @@ func (c clock) latencyChart(r *stress.Report) chart {
 		}
 		gist += "."
 	}
-	first := c.percentiles("first answer", "answer", "answer", func(p *stress.Point) latency.Summary { return p.FirstAnswer })
-	success := c.percentiles("success", "success", "in", func(p *stress.Point) latency.Summary { return p.Success })
+	first := c.percentiles("first answer", "answer", "answer", func(p *report.Point) latency.Summary { return p.FirstAnswer })
+	success := c.percentiles("success", "success", "in", func(p *report.Point) latency.Summary { return p.Success })
 	return c.draw(lines{
 		title: "Time to the first answer and to success", gist: gist, axis: "time since the player came", absent: noTimeline,
-		unit: stress.UnitMillis, wide: true, curves: append(first, success...),
+		unit: report.UnitMillis, wide: true, curves: append(first, success...),
 	})
 }
 
 func (c clock) playersChart() chart {
-	inside := c.values(func(p *stress.Point) float64 { return float64(p.Inside) })
-	pending := c.values(func(p *stress.Point) float64 { return float64(p.Pending) })
-	playing := c.values(func(p *stress.Point) float64 { return float64(p.Playing) })
+	inside := c.values(func(p *report.Point) float64 { return float64(p.Inside) })
+	pending := c.values(func(p *report.Point) float64 { return float64(p.Pending) })
+	playing := c.values(func(p *report.Point) float64 { return float64(p.Playing) })
 	peak, at := c.peak(inside)
 	waiting, _ := c.peak(pending)
 	l := lines{
-		title: "Players", axis: "players", absent: noTimeline, unit: stress.UnitCount,
+		title: "Players", axis: "players", absent: noTimeline, unit: report.UnitCount,
 		gist: fmt.Sprintf("Up to %s inside (%s), up to %s at the door.", count(int(peak)), at, count(int(waiting))),
 		curves: []curve{
 			{name: "inside", short: "inside", class: "in", values: inside},
@@ -104,11 +104,11 @@ func (c clock) peak(values []float64) (v float64, at string) {
 }
 
 func (c clock) depthChart() chart {
-	depth := c.serverValues(func(s *stress.ServerPoint) float64 { return float64(s.Depth) })
-	limit := c.serverValues(func(s *stress.ServerPoint) float64 { return float64(s.Capacity) })
+	depth := c.serverValues(func(s *report.ServerPoint) float64 { return float64(s.Depth) })
+	limit := c.serverValues(func(s *report.ServerPoint) float64 { return float64(s.Capacity) })
 	peak, at := c.peak(depth)
 	l := lines{
-		title: "Login queue", axis: "requests waiting", absent: noMetrics, unit: stress.UnitCount,
+		title: "Login queue", axis: "requests waiting", absent: noMetrics, unit: report.UnitCount,
 		gist:   fmt.Sprintf("At most %s requests waited (%s).", count(int(peak)), at),
 		curves: []curve{{name: "waiting", class: "busy", values: depth, filled: true}},
 	}
@@ -120,18 +120,18 @@ func (c clock) depthChart() chart {
 }
 
 func (c clock) waitChart() chart {
-	wait := c.serverValues(func(s *stress.ServerPoint) float64 { return p99(s.Wait) })
+	wait := c.serverValues(func(s *report.ServerPoint) float64 { return p99(s.Wait) })
 	peak, at := c.peak(wait)
 	return c.draw(lines{
-		title: "Wait in the login queue", axis: "time waited", absent: noMetrics, unit: stress.UnitMillis,
+		title: "Wait in the login queue", axis: "time waited", absent: noMetrics, unit: report.UnitMillis,
 		gist:   fmt.Sprintf("The p99 was %s at most (%s).", ms(peak), at),
 		curves: []curve{{name: "p99", class: "busy p99", values: wait}},
 	})
 }
 
 func (c clock) lateTicksChart() chart {
-	late99 := c.serverValues(func(s *stress.ServerPoint) float64 { return p99(s.Lateness) })
-	worst := c.serverValues(func(s *stress.ServerPoint) float64 { return most(s.Lateness) })
+	late99 := c.serverValues(func(s *report.ServerPoint) float64 { return p99(s.Lateness) })
+	worst := c.serverValues(func(s *report.ServerPoint) float64 { return most(s.Lateness) })
 	skipped := 0.0
 	for _, p := range c.points {
 		if p.Server != nil {
@@ -140,9 +140,9 @@ func (c clock) lateTicksChart() chart {
 	}
 	peak, at := c.peak(worst)
 	gist := fmt.Sprintf("The latest tick began %s late (%s); ", ms(peak), at)
-	gist += pick(skipped == 0, "none was skipped.", show(stress.UnitCount, skipped)+" were skipped.")
+	gist += pick(skipped == 0, "none was skipped.", show(report.UnitCount, skipped)+" were skipped.")
 	return c.draw(lines{
-		title: "Lateness of the world's ticks", axis: "lateness", absent: noMetrics, unit: stress.UnitMillis, gist: gist,
+		title: "Lateness of the world's ticks", axis: "lateness", absent: noMetrics, unit: report.UnitMillis, gist: gist,
 		curves: []curve{
 			{name: "p99", short: "p99", class: "world p99", values: late99},
 			{name: "max", short: "max", class: "world p50", values: worst},
@@ -151,8 +151,8 @@ func (c clock) lateTicksChart() chart {
 	})
 }
 
-func (c clock) probeChart(r *stress.Report) chart {
-	probe := c.values(func(p *stress.Point) float64 { return p99(p.Probe) })
+func (c clock) probeChart(r *report.Report) chart {
+	probe := c.values(func(p *report.Point) float64 { return p99(p.Probe) })
 	gist := fmt.Sprintf("All %s calls of /healthz were answered", count(r.Probe.Answered))
 	if lost := r.Probe.Failed + r.Probe.Skipped; lost > 0 {
 		gist = fmt.Sprintf("%s of %s calls of /healthz were not answered", count(lost), count(r.Probe.Answered+lost))
@@ -161,22 +161,22 @@ func (c clock) probeChart(r *stress.Report) chart {
 		gist += fmt.Sprintf(", 99 of 100 within %s", ms(r.Probe.Latency.P99))
 	}
 	return c.draw(lines{
-		title: "Probe of the server's health", axis: "time to the answer", absent: noTimeline, unit: stress.UnitMillis,
+		title: "Probe of the server's health", axis: "time to the answer", absent: noTimeline, unit: report.UnitMillis,
 		gist: gist + ".", curves: []curve{{name: "p99", class: "probe p99", values: probe}},
 	})
 }
 
-func (c clock) processorsChart(r *stress.Report) chart {
-	server := c.serverValues(func(s *stress.ServerPoint) float64 { return s.Cores })
-	generator := c.values(func(p *stress.Point) float64 { return p.GeneratorCores })
+func (c clock) processorsChart(r *report.Report) chart {
+	server := c.serverValues(func(s *report.ServerPoint) float64 { return s.Cores })
+	generator := c.values(func(p *report.Point) float64 { return p.GeneratorCores })
 	var gist string
 	if peak, at := c.peak(server); at != "" {
-		gist = fmt.Sprintf("The server used up to %s cores (%s), ", show(stress.UnitCores, peak), at)
+		gist = fmt.Sprintf("The server used up to %s cores (%s), ", show(report.UnitCores, peak), at)
 	} else {
 		gist = "The server's use is unknown, "
 	}
 	peak, _ := c.peak(generator)
-	gist += fmt.Sprintf("the generator up to %s", show(stress.UnitCores, peak))
+	gist += fmt.Sprintf("the generator up to %s", show(report.UnitCores, peak))
 	if n := r.Generator.Available; n > 0 {
 		gist += fmt.Sprintf(" of the %s it may use", count(n))
 	}
@@ -185,15 +185,15 @@ func (c clock) processorsChart(r *stress.Report) chart {
 		curves = append([]curve{{name: "server", short: "server", class: "world p99", values: server}}, curves...)
 	}
 	return c.draw(lines{
-		title: "Processors", axis: "cores in use", absent: noTimeline, unit: stress.UnitCores, gist: gist + ".", curves: curves,
+		title: "Processors", axis: "cores in use", absent: noTimeline, unit: report.UnitCores, gist: gist + ".", curves: curves,
 	})
 }
 
 func (c clock) startDelayChart() chart {
-	delay := c.values(func(p *stress.Point) float64 { return p99(p.StartDelay) })
+	delay := c.values(func(p *report.Point) float64 { return p99(p.StartDelay) })
 	peak, at := c.peak(delay)
 	return c.draw(lines{
-		title: "How late the generator started players", axis: "delay", absent: noTimeline, unit: stress.UnitMillis,
+		title: "How late the generator started players", axis: "delay", absent: noTimeline, unit: report.UnitMillis,
 		gist:   fmt.Sprintf("The p99 was %s at most (%s).", ms(peak), at),
 		curves: []curve{{name: "p99", class: "generator p99", values: delay}},
 	})

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/rushgate/rushgate/internal/latency"
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // comparisonPage is the page of two runs.
@@ -28,20 +28,20 @@ type comparedRow struct{ Name, A, B, Ratio, Mark, Class string }
 
 // WriteComparison writes a page that puts two reports, neither nil, side by side. The names say which is which. The error
 // is that of w.
-func WriteComparison(w io.Writer, a, b *stress.Report, nameA, nameB string) error {
+func WriteComparison(w io.Writer, a, b *report.Report, nameA, nameB string) error {
 	nameA, nameB = clean(nameA, 120), clean(nameB, 120)
 	p := comparisonPage{frame: newFrame(nameA + " and " + nameB), Charts: overlays(a, b)}
 	p.Title, p.Kicker = "Stress runs: "+p.Heading, "Two Rushgate stress runs"
 	for i, run := range []struct {
 		name string
-		r    *stress.Report
+		r    *report.Report
 	}{{nameA, a}, {nameB, b}} {
 		sentence, _ := verdict(run.r)
 		letter := string(rune('a' + i))
 		what := fmt.Sprintf("%s %s against %s", run.r.Mode, run.r.Scenario, run.r.Target)
 		p.Runs = append(p.Runs, tile{letter + ": " + run.name, sentence, clean(what, maxText), "run-" + letter})
 	}
-	c := stress.Compare(a, b)
+	c := report.Compare(a, b)
 	for _, s := range c.Warnings {
 		p.Warnings = append(p.Warnings, clean(s, maxText))
 	}
@@ -58,20 +58,20 @@ func WriteComparison(w io.Writer, a, b *stress.Report, nameA, nameB string) erro
 }
 
 // mark returns how a change is shown, and its class.
-func mark(c stress.Change) (text, class string) {
+func mark(c report.Change) (text, class string) {
 	switch c {
-	case stress.Better:
+	case report.Better:
 		return "better", good
-	case stress.Worse:
+	case report.Worse:
 		return "worse", poor
-	case stress.Same:
+	case report.Same:
 		return "same", "same"
 	}
 	return "", ""
 }
 
 // overlays returns the charts with both runs in each.
-func overlays(a, b *stress.Report) []chart {
+func overlays(a, b *report.Report) []chart {
 	list := []chart{
 		distributionOverlay("First answer, all players", a.FirstAnswer, b.FirstAnswer),
 		distributionOverlay("Success, all players", a.Success, b.Success),
@@ -79,39 +79,39 @@ func overlays(a, b *stress.Report) []chart {
 	o := newOverlay(a, b)
 	rate := func(k kind) func(clock) []float64 {
 		return func(c clock) []float64 {
-			return c.values(func(p *stress.Point) float64 { return c.perSecond(k, *p) })
+			return c.values(func(p *report.Point) float64 { return c.perSecond(k, *p) })
 		}
 	}
-	late := func(of func(*stress.Point) latency.Summary) func(clock) []float64 {
-		return func(c clock) []float64 { return c.values(func(p *stress.Point) float64 { return p99(of(p)) }) }
+	late := func(of func(*report.Point) latency.Summary) func(clock) []float64 {
+		return func(c clock) []float64 { return c.values(func(p *report.Point) float64 { return p99(of(p)) }) }
 	}
-	server := func(of func(*stress.ServerPoint) float64) func(clock) []float64 {
+	server := func(of func(*report.ServerPoint) float64) func(clock) []float64 {
 		return func(c clock) []float64 { return c.serverValues(of) }
 	}
 	return absentLast(append(list,
-		o.draw("Let in", "players per second", noTimeline, stress.UnitPerSecond, rate(kinds[0])),
-		o.draw("Told busy", "answers per second", noTimeline, stress.UnitPerSecond, rate(kinds[1])),
-		o.draw("First answer, p99", "time since the player came", noTimeline, stress.UnitMillis,
-			late(func(p *stress.Point) latency.Summary { return p.FirstAnswer })),
-		o.draw("Success, p99", "time since the player came", noTimeline, stress.UnitMillis,
-			late(func(p *stress.Point) latency.Summary { return p.Success })),
-		o.draw("Players inside", "players", noTimeline, stress.UnitCount,
-			func(c clock) []float64 { return c.values(func(p *stress.Point) float64 { return float64(p.Inside) }) }),
-		o.draw("Login queue", "requests waiting", noMetrics, stress.UnitCount,
-			server(func(s *stress.ServerPoint) float64 { return float64(s.Depth) })),
-		o.draw("Lateness of the world’s ticks, p99", "lateness", noMetrics, stress.UnitMillis,
-			server(func(s *stress.ServerPoint) float64 { return p99(s.Lateness) })),
-		o.draw("Probe of the server’s health, p99", "time to the answer", noTimeline, stress.UnitMillis,
-			late(func(p *stress.Point) latency.Summary { return p.Probe })),
-		o.draw("Processors of the server", "cores in use", noMetrics, stress.UnitCores,
-			server(func(s *stress.ServerPoint) float64 { return s.Cores })),
-		o.draw("Processors of the generator", "cores in use", noTimeline, stress.UnitCores,
-			func(c clock) []float64 { return c.values(func(p *stress.Point) float64 { return p.GeneratorCores }) }),
+		o.draw("Let in", "players per second", noTimeline, report.UnitPerSecond, rate(kinds[0])),
+		o.draw("Told busy", "answers per second", noTimeline, report.UnitPerSecond, rate(kinds[1])),
+		o.draw("First answer, p99", "time since the player came", noTimeline, report.UnitMillis,
+			late(func(p *report.Point) latency.Summary { return p.FirstAnswer })),
+		o.draw("Success, p99", "time since the player came", noTimeline, report.UnitMillis,
+			late(func(p *report.Point) latency.Summary { return p.Success })),
+		o.draw("Players inside", "players", noTimeline, report.UnitCount,
+			func(c clock) []float64 { return c.values(func(p *report.Point) float64 { return float64(p.Inside) }) }),
+		o.draw("Login queue", "requests waiting", noMetrics, report.UnitCount,
+			server(func(s *report.ServerPoint) float64 { return float64(s.Depth) })),
+		o.draw("Lateness of the world’s ticks, p99", "lateness", noMetrics, report.UnitMillis,
+			server(func(s *report.ServerPoint) float64 { return p99(s.Lateness) })),
+		o.draw("Probe of the server’s health, p99", "time to the answer", noTimeline, report.UnitMillis,
+			late(func(p *report.Point) latency.Summary { return p.Probe })),
+		o.draw("Processors of the server", "cores in use", noMetrics, report.UnitCores,
+			server(func(s *report.ServerPoint) float64 { return s.Cores })),
+		o.draw("Processors of the generator", "cores in use", noTimeline, report.UnitCores,
+			func(c clock) []float64 { return c.values(func(p *report.Point) float64 { return p.GeneratorCores }) }),
 	))
 }
 
 func distributionOverlay(title string, a, b latency.Summary) chart {
-	gist := fmt.Sprintf("p99: a %s, b %s.", show(stress.UnitMillis, p99(a)), show(stress.UnitMillis, p99(b)))
+	gist := fmt.Sprintf("p99: a %s, b %s.", show(report.UnitMillis, p99(a)), show(report.UnitMillis, p99(b)))
 	return distributionChart(title, gist, []sample{{"a", "run-a", a}, {"b", "run-b", b}})
 }
 
@@ -121,7 +121,7 @@ type overlay struct {
 	both clock // the longer of the two, whose points make the rows of the tables
 }
 
-func newOverlay(a, b *stress.Report) overlay {
+func newOverlay(a, b *report.Report) overlay {
 	o := overlay{a: newClock(a), b: newClock(b)}
 	if len(o.a.points) == 0 {
 		o.a.axis = o.b.axis
@@ -136,13 +136,13 @@ func newOverlay(a, b *stress.Report) overlay {
 	}
 	o.a.axis, o.b.axis, o.both.axis = axis, axis, axis
 	o.both.merged = max(o.a.merged, o.b.merged)
-	if !slices.EqualFunc(o.a.phases, o.b.phases, func(p, q stress.Phase) bool { return p.Name == q.Name }) {
+	if !slices.EqualFunc(o.a.phases, o.b.phases, func(p, q report.Phase) bool { return p.Name == q.Name }) {
 		o.both.phases = nil // bands would belong to one run alone
 	}
 	return o
 }
 
-func (o overlay) draw(title, axis, absent string, unit stress.Unit, of func(clock) []float64) chart {
+func (o overlay) draw(title, axis, absent string, unit report.Unit, of func(clock) []float64) chart {
 	a := curve{name: "a", short: "a", class: "run-a", values: of(o.a), clock: &o.a}
 	b := curve{name: "b", short: "b", class: "run-b", values: of(o.b), clock: &o.b}
 	gist := fmt.Sprintf("At most: a %s, b %s.", show(unit, highest(a.values)), show(unit, highest(b.values)))

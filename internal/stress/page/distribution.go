@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/rushgate/rushgate/internal/latency"
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // sample is a latency whose distribution is drawn.
@@ -37,8 +37,8 @@ func distributionChart(title, gist string, samples []sample) chart {
 	}
 	x, y := logScale(lo, hi), linearScale(1, 4, false)
 	y.marks = []float64{0, 0.25, 0.5, 0.75, 1}
-	ch.X = xTicks(x, func(v float64) string { return axisLabel(stress.UnitMillis, v) })
-	ch.Y = yTicks(y, ch.Height, func(v float64) string { return axisLabel(stress.UnitShare, v) })
+	ch.X = xTicks(x, func(v float64) string { return axisLabel(report.UnitMillis, v) })
+	ch.Y = yTicks(y, ch.Height, func(v float64) string { return axisLabel(report.UnitShare, v) })
 	ch.Table = table{Caption: title, Head: []string{"No longer than"}}
 	for i, s := range list {
 		ch.Shapes = append(ch.Shapes, shape{"line " + s.class, cumulative(s.buckets, s.summary.Count, x, ch.Height)})
@@ -46,10 +46,10 @@ func distributionChart(title, gist string, samples []sample) chart {
 		ch.Table.Head = append(ch.Table.Head, s.name)
 		for j, share := range shares {
 			if i == 0 {
-				ch.Table.Rows = append(ch.Table.Rows, row{Name: show(stress.UnitShare, share)})
+				ch.Table.Rows = append(ch.Table.Rows, row{Name: show(report.UnitShare, share)})
 			}
 			cells := &ch.Table.Rows[j].Cells
-			*cells = append(*cells, show(stress.UnitMillis, quantile(s.buckets, s.summary.Count, share)))
+			*cells = append(*cells, show(report.UnitMillis, quantile(s.buckets, s.summary.Count, share)))
 		}
 	}
 	return ch

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rushgate/rushgate/internal/latency"
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 func TestScalesHaveRoundMarks(t *testing.T) {
@@ -62,17 +62,17 @@ func TestScalesOfAnything(t *testing.T) {
 	})
 }
 
-func report(points ...stress.Point) *stress.Report {
+func pointsReport(points ...report.Point) *report.Report {
 	for i := range points {
 		points[i].At = float64(i)
 	}
-	return &stress.Report{Timeline: stress.Timeline{IntervalSeconds: 1, Points: points}}
+	return &report.Report{Timeline: report.Timeline{IntervalSeconds: 1, Points: points}}
 }
 
 func TestBarsAreAsHighAsTheirCounts(t *testing.T) {
-	ch := newClock(report(
-		stress.Point{Answers: stress.Answers{In: 250, Busy: 250}},
-		stress.Point{Answers: stress.Answers{In: 100, Dropped: 1}},
+	ch := newClock(pointsReport(
+		report.Point{Answers: report.Answers{In: 250, Busy: 250}},
+		report.Point{Answers: report.Answers{In: 100, Dropped: 1}},
 	)).answersChart("")
 	want := []shape{ // of 260 pixels for 500 answers per second
 		{"bars in", "M0 260V130H499V260zM500 260V208H999V260z"},
@@ -92,7 +92,7 @@ func TestBarsAreAsHighAsTheirCounts(t *testing.T) {
 }
 
 func TestLinesHaveGaps(t *testing.T) {
-	c := newClock(report(make([]stress.Point, 5)...))
+	c := newClock(pointsReport(make([]report.Point, 5)...))
 	nan := math.NaN()
 	y := linearScale(100, 4, false)
 	for _, test := range []struct {
@@ -137,16 +137,16 @@ func TestEndLabels(t *testing.T) {
 }
 
 func TestLongTimelinesAreMerged(t *testing.T) {
-	points := make([]stress.Point, 901)
+	points := make([]report.Point, 901)
 	for i := range points {
-		points[i] = stress.Point{
-			Started: 1, Answers: stress.Answers{In: 2, Busy: 1}, Inside: i, Probe: latency.Summary{Count: 1, P99: float64(i)},
+		points[i] = report.Point{
+			Started: 1, Answers: report.Answers{In: 2, Busy: 1}, Inside: i, Probe: latency.Summary{Count: 1, P99: float64(i)},
 		}
 		if i%2 == 0 {
-			points[i].Server = &stress.ServerPoint{Depth: i, Skipped: 1}
+			points[i].Server = &report.ServerPoint{Depth: i, Skipped: 1}
 		}
 	}
-	c := newClock(report(points...))
+	c := newClock(pointsReport(points...))
 	if len(c.points) > maxPoints || c.merged != 4 || c.step != 4 || c.axis.hi != 904 {
 		t.Fatalf("%d points of %d, %v s, up to %v", len(c.points), c.merged, c.step, c.axis.hi)
 	}
@@ -171,7 +171,7 @@ func TestTimesThatMakeNoSense(t *testing.T) {
 	for name, at := range map[string][]float64{
 		"backwards": {5, 4, 3}, "twice": {0, 0, 1}, "not a number": {0, math.NaN(), 2}, "beyond": {0, 1, 1e300},
 	} {
-		r := report(make([]stress.Point, 3)...)
+		r := pointsReport(make([]report.Point, 3)...)
 		for i := range at {
 			r.Timeline.Points[i].At = at[i]
 		}

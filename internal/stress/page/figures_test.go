@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate/internal/latency"
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // tableRow returns the cells of the first row of that name in the table under a heading.
@@ -35,27 +35,27 @@ func tableRow(t *testing.T, root *element, heading, name string) []string {
 	return nil
 }
 
-func known() *stress.Report {
+func known() *report.Report {
 	first := latency.Summary{Count: 98, Min: 0.25, Mean: 20.5, P50: 12.34, P90: 80, P99: 432.1, P999: 1234, Max: 61_000}
 	late := latency.Summary{Count: 7, P99: 0.0712, Max: 3.5}
 	skipped := int64(0)
-	return &stress.Report{
-		Scenario: stress.Burst, Mode: stress.Login, Target: "https://t.example", Clients: 12_345, OK: 12_000, Busy: 200, RateLimited: 40,
+	return &report.Report{
+		Scenario: report.Burst, Mode: report.Login, Target: "https://t.example", Clients: 12_345, OK: 12_000, Busy: 200, RateLimited: 40,
 		Expired: 30, Failed: map[string]int{"bad-credentials": 55}, TimedOut: 15, Dropped: 5, Tries: 15_000, TriesPerSuccess: 1.25,
 		WallSeconds: 12.34, LoginsPerSecond: 972.4, FirstAnswer: first, Success: latency.Summary{Count: 1, P50: 1500, P99: 1500},
-		Answers: stress.Answers{In: 12_000, Busy: 2900, TimedOut: 15},
-		Probe:   stress.ProbeReport{Answered: 200, Failed: 2, Skipped: 1, Latency: latency.Summary{Count: 200, P50: 1, P99: 9.876}},
-		Phases: []stress.Phase{{Name: "peak", From: 10, To: 20.5, Started: 77, PerSecond: 7.654, FirstAnswer: first, Lateness: &late,
+		Answers: report.Answers{In: 12_000, Busy: 2900, TimedOut: 15},
+		Probe:   report.Probe{Answered: 200, Failed: 2, Skipped: 1, Latency: latency.Summary{Count: 200, P50: 1, P99: 9.876}},
+		Phases: []report.Phase{{Name: "peak", From: 10, To: 20.5, Started: 77, PerSecond: 7.654, FirstAnswer: first, Lateness: &late,
 			Skipped: &skipped}},
-		Server: &stress.ServerReport{Lateness: late, RSSAtEnd: 3 << 20, RSSBefore: 1 << 30, CPUSeconds: 61, Cores: 2},
-		Timeline: stress.Timeline{IntervalSeconds: 2, Points: []stress.Point{
-			{At: 0, Answers: stress.Answers{In: 10, Busy: 20}, Inside: 10, Pending: 4, FirstAnswer: first,
+		Server: &report.Server{Lateness: late, RSSAtEnd: 3 << 20, RSSBefore: 1 << 30, CPUSeconds: 61, Cores: 2},
+		Timeline: report.Timeline{IntervalSeconds: 2, Points: []report.Point{
+			{At: 0, Answers: report.Answers{In: 10, Busy: 20}, Inside: 10, Pending: 4, FirstAnswer: first,
 				Probe: latency.Summary{Count: 1, P50: 1, P99: 2}, StartDelay: latency.Summary{Count: 1, P50: 3, P99: 4},
-				Server: &stress.ServerPoint{Depth: 7, Capacity: 200, Wait: latency.Summary{Count: 1, P50: 5, P99: 6}, Lateness: late,
+				Server: &report.ServerPoint{Depth: 7, Capacity: 200, Wait: latency.Summary{Count: 1, P50: 5, P99: 6}, Lateness: late,
 					Cores: 1.25}},
-			{At: 2, Answers: stress.Answers{In: 20}, Inside: 30},
+			{At: 2, Answers: report.Answers{In: 20}, Inside: 30},
 		}},
-		Verdicts: []stress.Verdict{{Limit: "p99 at most 1 s", Got: 432.1, OK: true}, {Limit: "busy at most 1", Got: 200}},
+		Verdicts: []report.Verdict{{Limit: "p99 at most 1 s", Got: 432.1, OK: true}, {Limit: "busy at most 1", Got: 200}},
 		Notes:    []string{"a note"},
 	}
 }
@@ -121,22 +121,22 @@ func TestBottleneckIsProminent(t *testing.T) {
 
 func TestVerdict(t *testing.T) {
 	for _, c := range []struct {
-		r            stress.Report
+		r            report.Report
 		want, rating string
 	}{
-		{stress.Report{}, "The report counts no players.", poor},
-		{stress.Report{Clients: 1, OK: 1, WallSeconds: 0.5}, "The one player got in, after 500 ms.", good},
-		{stress.Report{Clients: 5000, OK: 5000, WallSeconds: 12.3}, "All 5,000 players got in; the last one after 12.3 s.", good},
-		{stress.Report{Clients: 10, OK: 9, Busy: 1}, "9 of 10 players got in; 1 was told busy to the end.", fair},
-		{stress.Report{Clients: 10, OK: 8, TimedOut: 2}, "8 of 10 players got in; 2 timed out.", poor},
-		{stress.Report{Clients: 2, Dropped: 2}, "None of the 2 players got in; 2 were lost to broken connections.", poor},
-		{stress.Report{Clients: 9, OK: 3, Interrupted: true}, "The run was interrupted; by then 3 of 9 players had got in.", poor},
-		{stress.Report{Clients: 9, OK: 7, Rejected: 2, WallSeconds: 3}, "All 7 players got in; the last one after 3.00 s.", good},
-		{stress.Report{Clients: 9, OK: 8, WronglyIn: 1, WallSeconds: 3},
+		{report.Report{}, "The report counts no players.", poor},
+		{report.Report{Clients: 1, OK: 1, WallSeconds: 0.5}, "The one player got in, after 500 ms.", good},
+		{report.Report{Clients: 5000, OK: 5000, WallSeconds: 12.3}, "All 5,000 players got in; the last one after 12.3 s.", good},
+		{report.Report{Clients: 10, OK: 9, Busy: 1}, "9 of 10 players got in; 1 was told busy to the end.", fair},
+		{report.Report{Clients: 10, OK: 8, TimedOut: 2}, "8 of 10 players got in; 2 timed out.", poor},
+		{report.Report{Clients: 2, Dropped: 2}, "None of the 2 players got in; 2 were lost to broken connections.", poor},
+		{report.Report{Clients: 9, OK: 3, Interrupted: true}, "The run was interrupted; by then 3 of 9 players had got in.", poor},
+		{report.Report{Clients: 9, OK: 7, Rejected: 2, WallSeconds: 3}, "All 7 players got in; the last one after 3.00 s.", good},
+		{report.Report{Clients: 9, OK: 8, WronglyIn: 1, WallSeconds: 3},
 			"All 8 players got in; the last one after 3.00 s. 1 got in who should not have.", poor},
-		{stress.Report{Clients: 9, OK: 9, WallSeconds: 3, Storm: &stress.StormReport{Dropped: 9, Back: 9, LastBack: 4.2}},
+		{report.Report{Clients: 9, OK: 9, WallSeconds: 3, Storm: &report.Storm{Dropped: 9, Back: 9, LastBack: 4.2}},
 			"All 9 players got in; the last one after 3.00 s. All 9 who were dropped were back 4.20 s later.", good},
-		{stress.Report{Clients: 9, OK: 9, WallSeconds: 3, Storm: &stress.StormReport{Dropped: 9, Back: 5, LastBack: 4.2}},
+		{report.Report{Clients: 9, OK: 9, WallSeconds: 3, Storm: &report.Storm{Dropped: 9, Back: 5, LastBack: 4.2}},
 			"All 9 players got in; the last one after 3.00 s. 5 of the 9 who were dropped came back, the last 4.20 s later.", poor},
 	} {
 		got, rating := verdict(&c.r)
@@ -183,8 +183,8 @@ func TestOverlayOfDifferentLengths(t *testing.T) {
 	if o.a.axis.hi != 8 || o.b.axis.hi != 8 {
 		t.Errorf("axes to %v and %v", o.a.axis.hi, o.b.axis.hi)
 	}
-	ch := o.draw("x", "", "", stress.UnitCount, func(c clock) []float64 {
-		return c.values(func(p *stress.Point) float64 { return float64(p.Inside) })
+	ch := o.draw("x", "", "", report.UnitCount, func(c clock) []float64 {
+		return c.values(func(p *report.Point) float64 { return float64(p.Inside) })
 	})
 	want := []row{{"0 s", "0", []string{"30", "10"}}, {"4 s", "4", []string{"–", "30"}}}
 	if !slices.EqualFunc(ch.Table.Rows, want, sameRow) {

@@ -16,7 +16,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 //go:embed page.html
@@ -59,7 +59,7 @@ type runPage struct {
 }
 
 // Write writes the page of a report, which may not be nil. The error is that of w.
-func Write(w io.Writer, r *stress.Report) error {
+func Write(w io.Writer, r *report.Report) error {
 	sentence, rating := verdict(r)
 	p := runPage{
 		frame:      newFrame(fmt.Sprintf("%s, %s players", title(clean(string(r.Scenario), 60)), count(r.Clients))),
@@ -106,7 +106,7 @@ func digest(s string) string {
 }
 
 // facts tell what was done to which server.
-func facts(r *stress.Report) []fact {
+func facts(r *report.Report) []fact {
 	list := []fact{{"Target", clean(r.Target, maxText)}}
 	if r.Kind != "" {
 		list = append(list, fact{"Server", clean(r.Kind, 60)})
@@ -119,10 +119,10 @@ func facts(r *stress.Report) []fact {
 		list = append(list, fact{"Length", seconds(c.axis.hi - c.axis.lo)})
 	}
 	if r.Rate != 0 {
-		list = append(list, fact{"Rate", show(stress.UnitPerSecond, r.Rate)})
+		list = append(list, fact{"Rate", show(report.UnitPerSecond, r.Rate)})
 	}
 	if r.Capacity != 0 {
-		list = append(list, fact{"Capacity", show(stress.UnitPerSecond, r.Capacity)})
+		list = append(list, fact{"Capacity", show(report.UnitPerSecond, r.Capacity)})
 	}
 	return list
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate/internal/latency"
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // element is a parsed piece of a page.
@@ -83,7 +83,7 @@ func parse(t *testing.T, write func(io.Writer) error) *element {
 	return root
 }
 
-func parseRun(t *testing.T, r *stress.Report) *element {
+func parseRun(t *testing.T, r *report.Report) *element {
 	t.Helper()
 	return parse(t, func(w io.Writer) error { return Write(w, r) })
 }
@@ -147,7 +147,7 @@ func checkNumbers(t *testing.T, root *element) {
 	}
 }
 
-func withoutServer(r *stress.Report) *stress.Report {
+func withoutServer(r *report.Report) *report.Report {
 	r.Server, r.Play = nil, nil
 	for i := range r.Timeline.Points {
 		r.Timeline.Points[i].Server = nil
@@ -159,7 +159,7 @@ func withoutServer(r *stress.Report) *stress.Report {
 }
 
 func TestPagesOfAllSizes(t *testing.T) {
-	for name, r := range map[string]*stress.Report{
+	for name, r := range map[string]*report.Report{
 		"empty":          {},
 		"one interval":   launchDay(1, 5, 1),
 		"two intervals":  launchDay(2, 5, 1),
@@ -232,8 +232,8 @@ func TestHostileStrings(t *testing.T) {
 	r.Target, r.Scenario, r.Mode, r.Kind = evil, evil, evil, evil
 	r.Failed[evil], r.Server.BatchSizes[evil], r.Server.Auth.Fail[evil] = 3, 4, 5
 	r.Notes, r.Generator.Bottleneck = []string{evil}, evil
-	r.Verdicts = append(r.Verdicts, stress.Verdict{Limit: evil})
-	r.Storm = &stress.StormReport{}
+	r.Verdicts = append(r.Verdicts, report.Verdict{Limit: evil})
+	r.Storm = &report.Storm{}
 	for i := range r.Phases {
 		r.Phases[i].Name = evil
 	}
@@ -296,12 +296,12 @@ func FuzzWrite(f *testing.F) {
 	f.Add([]byte(`{"scenario":"burst","mode":"login","clients":1,"timeline":{"interval_s":1e-300,"points":[{"t_s":-1e308},{"t_s":1e308,` +
 		`"answers":{"in":-9223372036854775808,"busy":9223372036854775807},"first_answer":{"count":1,"p50_ms":1e308,"p99_ms":-1e308}}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := stress.ReadReport(bytes.NewReader(data))
+		r, err := report.Read(bytes.NewReader(data))
 		if err != nil {
 			return
 		}
 		parseRun(t, r)
-		parse(t, func(w io.Writer) error { return WriteComparison(w, r, &stress.Report{}, "a", "b") })
+		parse(t, func(w io.Writer) error { return WriteComparison(w, r, &report.Report{}, "a", "b") })
 	})
 }
 

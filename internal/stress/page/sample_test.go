@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate/internal/latency"
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // day simulates a launch day, so that pages have something to show: players come at random at a rate that grows beyond
@@ -16,7 +16,7 @@ type day struct {
 	step     float64 // s
 	capacity float64 // logins per second
 
-	r            *stress.Report
+	r            *report.Report
 	queue        float64
 	away         [][2]float64 // players told busy: when they come back, when they first came
 	first, ok    latency.Histogram
@@ -27,15 +27,15 @@ type day struct {
 }
 
 // launchDay returns the report of a simulated launch day in so many intervals. The same arguments return the same report.
-func launchDay(points int, capacity float64, seed uint64) *stress.Report {
+func launchDay(points int, capacity float64, seed uint64) *report.Report {
 	step := max(1, math.Round(300/float64(points)))
 	d := &day{random: rand.New(rand.NewPCG(seed, 1)), step: step, capacity: capacity}
 	length := float64(points) * d.step
-	d.r = &stress.Report{
-		Scenario: stress.LaunchDay, Mode: stress.Register, Target: "https://game.example.net", Capacity: capacity,
+	d.r = &report.Report{
+		Scenario: report.LaunchDay, Mode: report.Register, Target: "https://game.example.net", Capacity: capacity,
 		StartedAt: time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC),
-		Failed:    map[string]int{}, Timeline: stress.Timeline{IntervalSeconds: d.step},
-		Phases: []stress.Phase{
+		Failed:    map[string]int{}, Timeline: report.Timeline{IntervalSeconds: d.step},
+		Phases: []report.Phase{
 			{Name: "ramp-up", From: 0, To: 0.25 * length}, {Name: "peak", From: 0.25 * length, To: 0.6 * length},
 			{Name: "decay", From: 0.6 * length, To: length},
 		},
@@ -65,7 +65,7 @@ const places = 200
 type instant struct {
 	day                                    *day
 	at                                     float64
-	point                                  stress.Point
+	point                                  report.Point
 	first, ok, probe, start, wait, late    latency.Histogram
 	partFirst, partOK, partProbe, partLate *latency.Histogram
 }
@@ -73,7 +73,7 @@ type instant struct {
 func (d *day) interval(at, length float64) {
 	part := &d.parts[phaseOf(at/length)]
 	m := &instant{day: d, at: at, partFirst: &part.first, partOK: &part.ok, partProbe: &part.probe, partLate: &part.late}
-	m.point = stress.Point{At: at, GeneratorCores: 0.2 + 0.1*d.random.Float64()}
+	m.point = report.Point{At: at, GeneratorCores: 0.2 + 0.1*d.random.Float64()}
 	arrivals := int(d.rate((at+d.step/2)/length) * d.step * (0.85 + 0.3*d.random.Float64()))
 	m.point.Started, d.r.Clients, d.r.Unfinished = arrivals, d.r.Clients+arrivals, d.r.Unfinished+arrivals
 	m.doors(arrivals)
@@ -172,7 +172,7 @@ func (m *instant) close(arrivals int, load float64) {
 	p.FirstAnswer, p.Success, p.Probe, p.StartDelay = m.first.Summary(), m.ok.Summary(), m.probe.Summary(), m.start.Summary()
 	p.Pending, p.Inside, p.Playing = len(d.away)+int(d.queue), d.r.OK, d.r.OK*98/100
 	p.GeneratorCores += float64(arrivals) / d.step / 900
-	p.Server = &stress.ServerPoint{
+	p.Server = &report.ServerPoint{
 		Depth: int(d.queue), Capacity: places, Players: d.r.OK, Wait: m.wait.Summary(), Lateness: m.late.Summary(),
 		Cores: 0.1 + 1.7*load + 0.1*d.random.Float64(), RSS: 90<<20 + int64(d.r.OK)*9000,
 	}
@@ -218,31 +218,31 @@ func (d *day) finish(length float64) {
 	}
 	r.FirstAnswer, r.Success, r.StartDelay = d.first.Detailed(), d.ok.Detailed(), d.start.Detailed()
 	r.BusyAnswer = d.busy.Summary()
-	r.Probe = stress.ProbeReport{Answered: int(20 * length), Latency: d.probe.Detailed()}
+	r.Probe = report.Probe{Answered: int(20 * length), Latency: d.probe.Detailed()}
 	r.WallSeconds, r.LoginsPerSecond = length*0.97, float64(r.OK)/length/0.97
 	r.TriesPerSuccess = float64(r.Tries) / float64(max(1, r.OK))
 	r.InOnTry = []int{r.OK * 7 / 10, r.OK * 2 / 10, r.OK - r.OK*7/10 - r.OK*2/10}
-	r.Server = &stress.ServerReport{
-		Auth: stress.AuthCounters{
+	r.Server = &report.Server{
+		Auth: report.AuthCounters{
 			Queued: int64(r.OK + r.Answers.Expired), Processed: int64(r.OK), Expired: int64(r.Answers.Expired),
 			RejectedBusy: int64(r.Answers.Busy), Success: int64(r.OK), Fail: map[string]int64{},
 		},
 		BatchSizes: map[string]int64{"1": 212, "2": 60, "16": int64(r.OK / 16)}, Wait: d.wait.Summary(), HashMS: 3.1,
 		Workers: 4, Cores: 2,
 		Load: d.probe.Summary(), Derive: d.probe.Summary(), Commit: d.probe.Summary(), Duration: d.late.Summary(),
-		Tick: stress.TickCounters{Ticks: int64(60 * length)}, Lateness: d.late.Summary(),
+		Tick: report.TickCounters{Ticks: int64(60 * length)}, Lateness: d.late.Summary(),
 		RSSBefore: 88 << 20, RSSAtEnd: 143 << 20,
 		CPUSeconds: 1.3 * length,
 	}
-	r.Play = &stress.PlayReport{
+	r.Play = &report.Play{
 		Seconds: 60, Players: r.OK, SnapshotRate: 20, Snapshots: int64(r.OK) * 1198, Expected: float64(r.OK) * 1200,
 		Share: 1198.0 / 1200, PerSecond: float64(r.OK) * 19.97, Missing: 410, Gaps: 96, InterArrival: d.probe.Summary(),
 		RoundTrip: d.probe.Summary(), Connects: int64(r.OK), Bytes: 900 << 20,
 	}
-	r.Generator = stress.GeneratorReport{
+	r.Generator = report.Generator{
 		CPUSeconds: 0.4 * length, Cores: 0.4, PeakCores: 0.71, Available: 2, PeakRSS: 310 << 20, Lateness: d.start.Summary(),
 	}
-	r.Verdicts = []stress.Verdict{
+	r.Verdicts = []report.Verdict{
 		{Limit: "first-answer p99 at most 2000 ms", Got: r.FirstAnswer.P99, OK: r.FirstAnswer.P99 <= 2000},
 		{Limit: "tick lateness p99 at most 1 ms", Got: r.Server.Lateness.P99, OK: true},
 		{Limit: "share of players let in at least 0.99", Got: float64(r.OK) / float64(max(1, r.Clients)), OK: r.OK*100 >= r.Clients*99},

@@ -3,7 +3,7 @@ package page
 import (
 	"math"
 
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // maxTicks bounds the marks of an axis, whatever the numbers.
@@ -114,7 +114,7 @@ func bounded(v float64) float64 {
 
 // seriesScale is a linear scale from 0, or a logarithmic one for times that differ by more than a hundredfold. It has room
 // for the rules and their names.
-func seriesScale(unit stress.Unit, curves []curve, rules []rule) scale {
+func seriesScale(unit report.Unit, curves []curve, rules []rule) scale {
 	lo, hi := math.Inf(1), 0.0
 	for _, c := range curves {
 		for _, v := range c.values {
@@ -129,8 +129,8 @@ func seriesScale(unit stress.Unit, curves []curve, rules []rule) scale {
 	for _, r := range rules {
 		hi = max(hi, 1.1*r.value)
 	}
-	if unit == stress.UnitMillis && hi > 100*lo {
+	if unit == report.UnitMillis && hi > 100*lo {
 		return logScale(lo, hi)
 	}
-	return linearScale(hi, 5, unit == stress.UnitCount)
+	return linearScale(hi, 5, unit == report.UnitCount)
 }

@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // maxText bounds a string of a report on the page.
@@ -29,22 +29,22 @@ func clean(s string, n int) string {
 }
 
 // show writes a number with its unit on the same line, and a dash for one that is missing.
-func show(unit stress.Unit, v float64) string {
+func show(unit report.Unit, v float64) string {
 	if math.IsNaN(v) {
 		return "–"
 	}
 	return strings.ReplaceAll(unit.Format(v), " ", "\u00a0")
 }
 
-func count(n int) string { return show(stress.UnitCount, float64(n)) }
+func count(n int) string { return show(report.UnitCount, float64(n)) }
 
 // trimmed writes a number of an axis without zeros at the end, in four significant digits.
 func trimmed(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
 
 // axisLabel writes the label of a mark, which is a round number.
-func axisLabel(unit stress.Unit, v float64) string {
+func axisLabel(unit report.Unit, v float64) string {
 	switch unit {
-	case stress.UnitMillis:
+	case report.UnitMillis:
 		switch {
 		case v == 0:
 			return "0"
@@ -54,9 +54,9 @@ func axisLabel(unit stress.Unit, v float64) string {
 			return plain(v) + "\u00a0ms"
 		}
 		return plain(v/1000) + "\u00a0s"
-	case stress.UnitShare:
+	case report.UnitShare:
 		return plain(100*v) + "\u00a0%"
-	case stress.UnitPerSecond:
+	case report.UnitPerSecond:
 		return plain(v)
 	}
 	return plain(v)
@@ -71,7 +71,7 @@ func plain(v float64) string {
 	case v >= 1e6:
 		return trimmed(v/1e6) + " M"
 	case v >= 1000:
-		return show(stress.UnitCount, v)
+		return show(report.UnitCount, v)
 	}
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }

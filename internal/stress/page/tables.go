@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"github.com/rushgate/rushgate/internal/latency"
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // maxRows bounds the rows of each table whose length is a report's to choose.
@@ -34,7 +34,7 @@ func (s *sheet) add(name string, cells ...string) {
 func (s *sheet) addf(name, format string, args ...any) { s.add(name, fmt.Sprintf(format, args...)) }
 
 // sheets returns the tables below the charts.
-func sheets(r *stress.Report) []sheet {
+func sheets(r *report.Report) []sheet {
 	list := []sheet{latencies(r), outcomes(r)}
 	if r.Storm != nil {
 		list = append(list, stormSheet(r.Storm))
@@ -48,7 +48,7 @@ func sheets(r *stress.Report) []sheet {
 	return append(list, generatorSheet(r))
 }
 
-func phaseSheet(r *stress.Report) *sheet {
+func phaseSheet(r *report.Report) *sheet {
 	if len(r.Phases) == 0 {
 		return nil
 	}
@@ -60,17 +60,17 @@ func phaseSheet(r *stress.Report) *sheet {
 	for _, p := range r.Phases[:min(len(r.Phases), maxPhases)] {
 		late := "–"
 		if p.Lateness != nil {
-			late = show(stress.UnitMillis, p99(*p.Lateness))
+			late = show(report.UnitMillis, p99(*p.Lateness))
 		}
 		s.add(clean(p.Name, 60), moment(p.From), moment(p.To), count(p.Started), count(p.Answers.In),
-			show(stress.UnitRatio, p.PerSecond), count(p.Answers.Busy), count(p.Answers.TimedOut), count(p.Answers.Dropped),
-			show(stress.UnitMillis, p99(p.FirstAnswer)), show(stress.UnitMillis, p99(p.Success)),
-			show(stress.UnitMillis, p99(p.Probe)), late)
+			show(report.UnitRatio, p.PerSecond), count(p.Answers.Busy), count(p.Answers.TimedOut), count(p.Answers.Dropped),
+			show(report.UnitMillis, p99(p.FirstAnswer)), show(report.UnitMillis, p99(p.Success)),
+			show(report.UnitMillis, p99(p.Probe)), late)
 	}
 	return s
 }
 
-func outcomes(r *stress.Report) sheet {
+func outcomes(r *report.Report) sheet {
 	s := sheet{Title: "Outcomes", Head: []string{"Players", "Number", "Share"}}
 	add := func(name string, n int) { s.add(name, count(n), share(n, r.Clients)) }
 	add("in", r.OK)
@@ -95,7 +95,7 @@ func outcomes(r *stress.Report) sheet {
 	return s
 }
 
-func latencies(r *stress.Report) sheet {
+func latencies(r *report.Report) sheet {
 	s := sheet{Title: "Latencies", Head: []string{"", "Count", "Min", "Mean", "p50", "p90", "p99", "p99.9", "Max"}}
 	s.summary("first answer", r.FirstAnswer)
 	s.summary("success", r.Success)
@@ -122,14 +122,14 @@ func latencies(r *stress.Report) sheet {
 }
 
 func (s *sheet) summary(name string, l latency.Summary) {
-	cells := []string{show(stress.UnitCount, float64(l.Count))}
+	cells := []string{show(report.UnitCount, float64(l.Count))}
 	for _, v := range []float64{l.Min, l.Mean, l.P50, l.P90, l.P99, l.P999, l.Max} {
-		cells = append(cells, show(stress.UnitMillis, ifAny(l, v)))
+		cells = append(cells, show(report.UnitMillis, ifAny(l, v)))
 	}
 	s.add(name, cells...)
 }
 
-func stormSheet(t *stress.StormReport) sheet {
+func stormSheet(t *report.Storm) sheet {
 	s := sheet{Title: "Storm", Head: []string{"", ""}}
 	s.add("dropped", count(t.Dropped))
 	s.add("back", count(t.Back))
@@ -141,31 +141,31 @@ func stormSheet(t *stress.StormReport) sheet {
 	return s
 }
 
-func playSheet(p *stress.PlayReport) sheet {
-	n := func(v int64) string { return show(stress.UnitCount, float64(v)) }
+func playSheet(p *report.Play) sheet {
+	n := func(v int64) string { return show(report.UnitCount, float64(v)) }
 	s := sheet{Title: "Play", Head: []string{"", ""}}
 	s.add("length", seconds(p.Seconds))
 	s.addf("players", "%s, %s could not connect", count(p.Players), count(p.ConnectsFailed))
 	s.addf("snapshots", "%s of %s expected, %s",
-		n(p.Snapshots), show(stress.UnitCount, p.Expected), show(stress.UnitShare, p.Share))
-	s.addf("snapshot rate", "%s for all at %s Hz each", show(stress.UnitPerSecond, p.PerSecond), plain(p.SnapshotRate))
+		n(p.Snapshots), show(report.UnitCount, p.Expected), show(report.UnitShare, p.Share))
+	s.addf("snapshot rate", "%s for all at %s Hz each", show(report.UnitPerSecond, p.PerSecond), plain(p.SnapshotRate))
 	s.addf("missing snapshots", "%s in %s gaps", n(p.Missing), n(p.Gaps))
 	s.addf("odd messages", "%s malformed, %s implausible, %s late, %s without baseline",
 		n(p.Malformed), n(p.Implausible), n(p.Late), n(p.NoBaseline))
 	s.addf("connections", "%s, %s of them again", n(p.Connects), n(p.Reconnects))
 	s.addf("lost connections", "%s timed out, %s ended by the server, %s denied",
 		n(p.TimedOut), n(p.Disconnected), n(p.Denied))
-	s.add("received", show(stress.UnitBytes, float64(p.Bytes)))
+	s.add("received", show(report.UnitBytes, float64(p.Bytes)))
 	if v := p.Server; v != nil {
-		s.addf("server", "%s cores, %s", show(stress.UnitCores, v.Cores), show(stress.UnitBytes, float64(v.RSS)))
+		s.addf("server", "%s cores, %s", show(report.UnitCores, v.Cores), show(report.UnitBytes, float64(v.RSS)))
 		s.addf("ticks", "%s, %s late, %s skipped", n(v.Tick.Ticks), n(v.Tick.Late), n(v.Tick.Skipped))
 		s.addf("snapshots sent", "%s, %s skipped", n(v.Snapshots), n(v.SnapshotsSkipped))
 	}
 	return s
 }
 
-func serverSheet(v *stress.ServerReport) sheet {
-	n := func(v int64) string { return show(stress.UnitCount, float64(v)) }
+func serverSheet(v *report.Server) sheet {
+	n := func(v int64) string { return show(report.UnitCount, float64(v)) }
 	s := sheet{Title: "Server", Head: []string{"", ""}}
 	a, t := v.Auth, v.Tick
 	s.addf("requests", "%s queued, %s processed, %s successful", n(a.Queued), n(a.Processed), n(a.Success))
@@ -179,7 +179,7 @@ func serverSheet(v *stress.ServerReport) sheet {
 		n(t.Ticks), n(t.Late), n(t.Skipped), n(t.Overruns), n(t.Panics))
 	s.addf("CPU time", "%s on %s cores", seconds(v.CPUSeconds), count(v.Cores))
 	s.addf("memory", "%s at the end, %s before",
-		show(stress.UnitBytes, float64(v.RSSAtEnd)), show(stress.UnitBytes, float64(v.RSSBefore)))
+		show(report.UnitBytes, float64(v.RSSAtEnd)), show(report.UnitBytes, float64(v.RSSBefore)))
 	s.addf("hashing", "%s workers; %s for a hash in a full batch", count(v.Workers), ms(v.HashMS))
 	batches := ""
 	for i, size := range slices.SortedFunc(maps.Keys(v.BatchSizes), bySize) {
@@ -206,19 +206,19 @@ func bySize(a, b string) int {
 	return pick(a < b, -1, pick(a > b, 1, 0))
 }
 
-func generatorSheet(r *stress.Report) sheet {
+func generatorSheet(r *report.Report) sheet {
 	g := r.Generator
 	s := sheet{Title: "Generator and its players", Head: []string{"", ""}}
 	if g.Available > 0 {
 		s.add("CPU time", seconds(g.CPUSeconds))
 		s.addf("cores in use", "%s, at most %s of %s",
-			show(stress.UnitCores, g.Cores), show(stress.UnitCores, g.PeakCores), count(g.Available))
-		s.addf("memory", "%s at most", show(stress.UnitBytes, float64(g.PeakRSS)))
+			show(report.UnitCores, g.Cores), show(report.UnitCores, g.PeakCores), count(g.Available))
+		s.addf("memory", "%s at most", show(report.UnitBytes, float64(g.PeakRSS)))
 	}
 	s.addf("timer lateness", "p99 %s, max %s",
-		show(stress.UnitMillis, p99(g.Lateness)), show(stress.UnitMillis, most(g.Lateness)))
+		show(report.UnitMillis, p99(g.Lateness)), show(report.UnitMillis, most(g.Lateness)))
 	s.addf("start delay", "p99 %s, max %s",
-		show(stress.UnitMillis, p99(r.StartDelay)), show(stress.UnitMillis, most(r.StartDelay)))
+		show(report.UnitMillis, p99(r.StartDelay)), show(report.UnitMillis, most(r.StartDelay)))
 	s.add("hung up and came back", count(r.HungUp))
 	s.add("sessions lost", count(r.SessionsLost))
 	s.add("keep-alives failed", count(r.KeepAlivesFailed))
@@ -227,7 +227,7 @@ func generatorSheet(r *stress.Report) sheet {
 }
 
 // notes are the report's sentences on what is missing from it.
-func notes(r *stress.Report) (list []string) {
+func notes(r *report.Report) (list []string) {
 	for _, s := range r.Notes[:min(len(r.Notes), maxRows)] {
 		list = append(list, clean(s, maxText))
 	}

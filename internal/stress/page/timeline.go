@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rushgate/rushgate/internal/latency"
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // Bounds of what a page shows of a report, which may come from anywhere.
@@ -17,15 +17,15 @@ const (
 
 // clock is the time axis that all timeline charts of a page share.
 type clock struct {
-	points []stress.Point // at most maxPoints
+	points []report.Point // at most maxPoints
 	step   float64        // seconds of a point
 	merged int            // intervals of the report in a point
 	axis   scale
-	phases []stress.Phase
+	phases []report.Phase
 }
 
 // newClock prepares the timeline of a report. If it has more than maxPoints intervals, each point is made of several.
-func newClock(r *stress.Report) clock {
+func newClock(r *report.Report) clock {
 	t := r.Timeline
 	c := clock{step: t.IntervalSeconds, merged: 1, phases: r.Phases[:min(len(r.Phases), maxPhases)]}
 	if !(c.step > 0 && c.step < 1e9) {
@@ -48,7 +48,7 @@ func newClock(r *stress.Report) clock {
 }
 
 // inOrder reports whether the points' times make sense.
-func inOrder(points []stress.Point) bool {
+func inOrder(points []report.Point) bool {
 	for i, p := range points {
 		if !(math.Abs(p.At) < 1e9) || i > 0 && !(p.At > points[i-1].At) {
 			return false
@@ -59,7 +59,7 @@ func inOrder(points []stress.Point) bool {
 
 // merge makes one point of several: sums of what is counted, the last of numbers of players, the greatest percentiles.
 // Percentiles of the whole cannot be told from those of its parts; the greatest hides no trouble.
-func merge(points []stress.Point) stress.Point {
+func merge(points []report.Point) report.Point {
 	p := points[0]
 	for _, q := range points[1:] {
 		p.Started += q.Started
@@ -76,7 +76,7 @@ func merge(points []stress.Point) stress.Point {
 	return p
 }
 
-func mergeServer(a, b *stress.ServerPoint) *stress.ServerPoint {
+func mergeServer(a, b *report.ServerPoint) *report.ServerPoint {
 	if a == nil || b == nil {
 		if a == nil {
 			return b
@@ -104,8 +104,8 @@ func greatest(a, b latency.Summary) latency.Summary {
 	}
 }
 
-func addAnswers(a, b stress.Answers) stress.Answers {
-	return stress.Answers{
+func addAnswers(a, b report.Answers) report.Answers {
+	return report.Answers{
 		In: a.In + b.In, Busy: a.Busy + b.Busy, RateLimited: a.RateLimited + b.RateLimited,
 		Expired: a.Expired + b.Expired, Refused: a.Refused + b.Refused, TimedOut: a.TimedOut + b.TimedOut,
 		Dropped: a.Dropped + b.Dropped, GaveUp: a.GaveUp + b.GaveUp,
@@ -167,7 +167,7 @@ func (c clock) bands() []band {
 func (c clock) ticks() []tick { return xTicks(c.axis, c.moment) }
 
 // values returns a figure of each point; NaN where there is none.
-func (c clock) values(of func(*stress.Point) float64) []float64 {
+func (c clock) values(of func(*report.Point) float64) []float64 {
 	list := make([]float64, len(c.points))
 	for i := range c.points {
 		list[i] = of(&c.points[i])
@@ -176,8 +176,8 @@ func (c clock) values(of func(*stress.Point) float64) []float64 {
 }
 
 // serverValues is values for what the server said.
-func (c clock) serverValues(of func(*stress.ServerPoint) float64) []float64 {
-	return c.values(func(p *stress.Point) float64 {
+func (c clock) serverValues(of func(*report.ServerPoint) float64) []float64 {
+	return c.values(func(p *report.Point) float64 {
 		if p.Server == nil {
 			return math.NaN()
 		}

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/rushgate/rushgate/internal/latency"
-	"github.com/rushgate/rushgate/internal/stress"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // How a run went, which is also a class of the style sheet.
@@ -19,12 +19,12 @@ const (
 )
 
 // ms writes a latency.
-func ms(v float64) string { return show(stress.UnitMillis, v) }
+func ms(v float64) string { return show(report.UnitMillis, v) }
 
-func seconds(v float64) string { return show(stress.UnitSeconds, v) }
+func seconds(v float64) string { return show(report.UnitSeconds, v) }
 
 // verdict says in a sentence or two how a run went.
-func verdict(r *stress.Report) (sentence, rating string) {
+func verdict(r *report.Report) (sentence, rating string) {
 	sentence, rating = admission(r)
 	if s := r.Storm; s != nil && s.Dropped > 0 {
 		sentence += " " + storm(s)
@@ -51,7 +51,7 @@ func verdict(r *stress.Report) (sentence, rating string) {
 }
 
 // admission says how many players got in, of those who should.
-func admission(r *stress.Report) (sentence, rating string) {
+func admission(r *report.Report) (sentence, rating string) {
 	players := r.Clients - r.Rejected - r.WronglyIn
 	noun := pick(players == 1, "player", "players")
 	switch {
@@ -73,7 +73,7 @@ func admission(r *stress.Report) (sentence, rating string) {
 }
 
 // losses says what became of the players who did not get in, as the end of a sentence.
-func losses(r *stress.Report) string {
+func losses(r *report.Report) string {
 	failed := 0
 	for _, n := range r.Failed {
 		failed += n
@@ -102,7 +102,7 @@ func losses(r *stress.Report) string {
 	}
 }
 
-func storm(s *stress.StormReport) string {
+func storm(s *report.Storm) string {
 	if s.Back >= s.Dropped {
 		return fmt.Sprintf("All %s who were dropped were back %s later.", count(s.Dropped), seconds(s.LastBack))
 	}
@@ -111,7 +111,7 @@ func storm(s *stress.StormReport) string {
 }
 
 // answersGist says what the answers were.
-func answersGist(r *stress.Report) string {
+func answersGist(r *report.Report) string {
 	a := r.Answers
 	total := 0
 	for _, k := range kinds {
@@ -129,7 +129,7 @@ func answersGist(r *stress.Report) string {
 	return fmt.Sprintf("Of %s tries: %s.", count(total), strings.Join(parts, ", "))
 }
 
-func distributionGist(r *stress.Report) string {
+func distributionGist(r *report.Report) string {
 	if r.FirstAnswer.Count == 0 {
 		return "No answer came."
 	}
@@ -144,7 +144,7 @@ func distributionGist(r *stress.Report) string {
 type tile struct{ Name, Value, Detail, Class string }
 
 // outcomeTiles tell what became of the players.
-func outcomeTiles(r *stress.Report) []tile {
+func outcomeTiles(r *report.Report) []tile {
 	failed := 0
 	for _, n := range r.Failed {
 		failed += n
@@ -173,25 +173,25 @@ func share(n, of int) string {
 	if of <= 0 {
 		return "of no players"
 	}
-	return show(stress.UnitShare, float64(n)/float64(of)) + " of " + count(of)
+	return show(report.UnitShare, float64(n)/float64(of)) + " of " + count(of)
 }
 
 // speedTiles tell how fast it went.
-func speedTiles(r *stress.Report) []tile {
+func speedTiles(r *report.Report) []tile {
 	lateness := tile{"Tick lateness p99", "–", "no server metrics", "world"}
 	if s := r.Server; s != nil && s.Lateness.Count > 0 {
 		lateness = tile{"Tick lateness p99", ms(s.Lateness.P99), "max " + ms(s.Lateness.Max), "world"}
 	}
 	attempts := tile{"Attempts per success", "–", count(r.Tries) + " attempts", ""}
 	if r.TriesPerSuccess > 0 {
-		attempts.Value = show(stress.UnitRatio, r.TriesPerSuccess)
+		attempts.Value = show(report.UnitRatio, r.TriesPerSuccess)
 	}
-	rate := strings.TrimSuffix(show(stress.UnitPerSecond, r.LoginsPerSecond), "/s")
+	rate := strings.TrimSuffix(show(report.UnitPerSecond, r.LoginsPerSecond), "/s")
 	unanswered := count(r.Probe.Failed + r.Probe.Skipped)
 	figure := func(name string, s latency.Summary, detail, class string) tile {
-		return tile{name, show(stress.UnitMillis, p99(s)), detail, class}
+		return tile{name, show(report.UnitMillis, p99(s)), detail, class}
 	}
-	median := func(s latency.Summary) string { return "p50 " + show(stress.UnitMillis, p50(s)) }
+	median := func(s latency.Summary) string { return "p50 " + show(report.UnitMillis, p50(s)) }
 	return []tile{
 		attempts,
 		{"Logins per second", rate, "in " + seconds(r.WallSeconds), ""},
@@ -203,7 +203,7 @@ func speedTiles(r *stress.Report) []tile {
 }
 
 // limits are the verdicts on limits as rows.
-func limits(r *stress.Report) (list []limit) {
+func limits(r *report.Report) (list []limit) {
 	for _, v := range r.Verdicts[:min(len(r.Verdicts), maxRows)] {
 		list = append(list, limit{clean(v.Limit, maxText), show4(v.Got), v.OK})
 	}

@@ -1,6 +1,0 @@
-//go:build !linux && !darwin
-
-package stress
-
-// raiseFileLimit returns how many files the process may open, if that is known.
-func raiseFileLimit(uint64) (limit uint64, known bool) { return 0, false }

@@ -1,0 +1,129 @@
+package report
+
+import "github.com/rushgate/rushgate/internal/latency"
+
+// Answers counts tries by what came of each.
+type Answers struct {
+	In          int `json:"in"`           // a session
+	Busy        int `json:"busy"`         // server-busy
+	RateLimited int `json:"rate_limited"` // rate-limited
+	Expired     int `json:"expired"`      // request-expired: taken into the queue and dropped there as stale
+	Refused     int `json:"refused"`      // for another reason, or with an answer that made no sense
+	TimedOut    int `json:"timed_out"`    // silence until the try's own time was up
+	Dropped     int `json:"dropped"`      // a transport error
+	GaveUp      int `json:"gave_up"`      // the player hung up, or the run was interrupted
+}
+
+// Add counts those of b too.
+func (a *Answers) Add(b Answers) {
+	a.In += b.In
+	a.Busy += b.Busy
+	a.RateLimited += b.RateLimited
+	a.Expired += b.Expired
+	a.Refused += b.Refused
+	a.TimedOut += b.TimedOut
+	a.Dropped += b.Dropped
+	a.GaveUp += b.GaveUp
+}
+
+// Timeline is the run in intervals of equal length.
+type Timeline struct {
+	IntervalSeconds float64 `json:"interval_s"` // length of each interval but the last, which may be shorter
+	Points          []Point `json:"points"`     // in their order, without gaps
+}
+
+// Point is one interval of a [Timeline]. Counts and latencies are of what happened in it, numbers of players are those at
+// its end.
+type Point struct {
+	At      float64 `json:"t_s"`     // when it began, from the start of the load
+	Started int     `json:"started"` // players
+	Answers Answers `json:"answers"` // of the tries that ended in it
+
+	FirstAnswer latency.Summary `json:"first_answer"` // from when a player was due to the first answer of any kind
+	Success     latency.Summary `json:"success"`      // from when a player was due to the session
+	Probe       latency.Summary `json:"probe"`        // of the probes that were answered
+	StartDelay  latency.Summary `json:"start_delay"`  // of the generator
+
+	Pending int `json:"pending"` // players without an outcome
+	Inside  int `json:"inside"`  // players with a session
+	Playing int `json:"playing"` // with a connection to the world
+
+	GeneratorCores float64 `json:"generator_cores"` // CPU time of the generator per second
+	// Server is null where the server's metrics were not read.
+	Server *ServerPoint `json:"server"`
+}
+
+// ServerPoint is what the server said of itself during one interval.
+type ServerPoint struct {
+	Depth    int             `json:"depth"`         // of the queue, at the end
+	Capacity int             `json:"capacity"`      // of the queue
+	Players  int             `json:"players"`       // inside, at the end
+	Wait     latency.Summary `json:"wait"`          // in the queue
+	Lateness latency.Summary `json:"tick_lateness"` // of the ticks
+	Skipped  int64           `json:"ticks_skipped"` // ticks
+	Cores    float64         `json:"cpu_cores"`     // CPU time per second
+	RSS      int64           `json:"rss_bytes"`     // resident memory at the end
+}
+
+// The names of phases.
+const (
+	PhaseArrivals = "arrivals"
+	PhaseRampUp   = "ramp-up"
+	PhasePeak     = "peak"
+	PhaseDecay    = "decay"
+	PhaseRest     = "rest"
+	PhaseStay     = "stay"
+	PhaseReturn   = "return"
+)
+
+// Phase is a part of the run with figures of its own: what happened between two moments.
+type Phase struct {
+	Name string  `json:"name"`   // one of the names above
+	From float64 `json:"from_s"` // from the start of the load
+	To   float64 `json:"to_s"`   // from the start of the load
+
+	Started     int             `json:"started"`      // players
+	Answers     Answers         `json:"answers"`      // of the tries that ended in it
+	PerSecond   float64         `json:"in_per_s"`     // goodput: players let in
+	FirstAnswer latency.Summary `json:"first_answer"` // from when a player was due to the first answer of any kind
+	Success     latency.Summary `json:"success"`      // from when a player was due to the session
+	Probe       latency.Summary `json:"probe"`        // of the probes that were answered
+	// Lateness and Skipped are null without server metrics of the phase.
+	Lateness *latency.Summary `json:"tick_lateness"`
+	Skipped  *int64           `json:"ticks_skipped"`
+}
+
+// Storm is what became of the players of a [ReconnectStorm].
+type Storm struct {
+	Dropped int     `json:"dropped"`   // players who were inside and lost their connection
+	Back    int     `json:"back"`      // of those, who got in again
+	NotBack int     `json:"not_back"`  // whose time ran out
+	DropAt  float64 `json:"drop_at_s"` // when it began, from the start of the load
+	// DownSeconds is how long the server answered nothing, as the probe saw it; zero if it was never away.
+	DownSeconds float64 `json:"down_s"`
+	// LastBack and LastBackSinceUp are the time from the drop, and from the server's first sign of life after it, until
+	// the last one was back.
+	LastBack        float64         `json:"last_back_s"`
+	LastBackSinceUp float64         `json:"last_back_since_up_s"`
+	Return          latency.Summary `json:"return"` // from the drop to the new session, by player
+}
+
+// Generator is what the run cost the machine that made it.
+type Generator struct {
+	CPUSeconds float64         `json:"cpu_s"`          // CPU time over the run
+	Cores      float64         `json:"cpu_cores"`      // CPU time per second, over the run
+	PeakCores  float64         `json:"peak_cpu_cores"` // CPU time per second, in the busiest interval
+	Available  int             `json:"cores"`          // that it may use
+	PeakRSS    int64           `json:"peak_rss_bytes"` // most resident memory
+	Lateness   latency.Summary `json:"lateness"`       // of a timer that is due every 10 ms
+	// Bottleneck says in a sentence why the figures of the run may be the generator's rather than the server's; empty if
+	// there is no sign of that.
+	Bottleneck string `json:"bottleneck"`
+}
+
+// Verdict is how a run compares with a limit.
+type Verdict struct {
+	Limit string  `json:"limit"` // such as "first answer p99: at most 500ms (in ms)"
+	Got   float64 `json:"got"`   // the figure that the limit is on, in the unit that Limit names
+	OK    bool    `json:"ok"`    // the limit was held
+}

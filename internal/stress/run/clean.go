@@ -1,0 +1,100 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/client"
+)
+
+const (
+	cleanAtOnce  = 200 // accounts per request
+	cleanTimeout = 30 * time.Second
+)
+
+// Cleaned says what became of accounts that were to be deleted.
+type Cleaned struct {
+	Deleted int `json:"deleted"` // accounts
+	Unknown int `json:"unknown"` // there were none of these names
+	Inside  int `json:"inside"`  // and therefore kept
+}
+
+// Clean deletes the accounts that runs with a prefix have made, those for measuring the capacity included, through the
+// node's admin listener. It stops when as many names in a row as gap are unknown, since a run may have let in some players
+// and not others; gap is 1 or more. Players who are inside are kept. progress, if not nil, is called after each request. The
+// figures count up to the error.
+func Clean(ctx context.Context, admin, prefix string, gap int, progress func(Cleaned)) (Cleaned, error) {
+	var sum Cleaned
+	if _, err := client.New(admin, client.Options{}); err != nil {
+		return sum, invalid("Admin", err)
+	}
+	if name, err := rushgate.ParseUsername(account(prefix, 0)); err != nil {
+		return sum, invalid("Prefix", err)
+	} else if name != account(prefix, 0) { // nobody has a name like that
+		return sum, invalid("Prefix", errors.New("not in canonical form (lower case)"))
+	}
+	if gap < 1 {
+		return sum, invalid("gap", fmt.Errorf("%d is below 1", gap))
+	}
+	url := strings.TrimRight(admin, "/") + "/accounts/delete"
+	for _, p := range []string{prefix, calibrationPrefix(prefix)} {
+		for i, unknown := 0, 0; unknown < gap && i < 2*MaxClients; i += cleanAtOnce {
+			names := make([]string, cleanAtOnce)
+			for k := range names {
+				names[k] = account(p, i+k)
+			}
+			c, err := deleteAccounts(ctx, url, names)
+			if err != nil {
+				return sum, err
+			}
+			sum.Deleted, sum.Unknown, sum.Inside = sum.Deleted+c.Deleted, sum.Unknown+c.Unknown, sum.Inside+c.Inside
+			if unknown += c.Unknown; c.Unknown < len(names) {
+				unknown = 0
+			}
+			if progress != nil {
+				progress(sum)
+			}
+		}
+	}
+	return sum, nil
+}
+
+func deleteAccounts(ctx context.Context, url string, names []string) (c Cleaned, err error) {
+	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
+	defer cancel()
+	body, err := json.Marshal(struct {
+		Names []string `json:"names"`
+	}{names})
+	if err != nil {
+		return c, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return c, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return c, fmt.Errorf("stress: deleting accounts: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return c, fmt.Errorf("stress: deleting accounts: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return c, fmt.Errorf("stress: deleting accounts: HTTP status %d: %.200s", resp.StatusCode, bytes.TrimSpace(answer))
+	}
+	if err := json.Unmarshal(answer, &c); err != nil || c.Deleted+c.Unknown+c.Inside != len(names) {
+		return c, fmt.Errorf("stress: deleting accounts: %w", errors.New("the answer makes no sense"))
+	}
+	return c, nil
+}

@@ -1,9 +1,0 @@
-//go:build !linux && !darwin
-
-package stress
-
-// cpuSeconds returns 0: it is not known.
-func cpuSeconds() float64 { return 0 }
-
-// peakRSS returns 0: it is not known.
-func peakRSS() int64 { return 0 }
