@@ -210,7 +210,9 @@ type Store interface {
 	Import(ctx context.Context, records []Record) ([]error, error)
 	// Online counts the players with a live lease, on all nodes.
 	Online(ctx context.Context) (int, error)
-	// Ping returns nil if the store answers now. It changes nothing and costs as little as an answer can; it is for probes.
+	// Ping returns nil if the store takes a write now: it writes something small that no other method shows, in the way of
+	// all writes, so that a full disk or a server that only reads is an error. It is for probes, which ask once a second
+	// at most.
 	Ping(ctx context.Context) error
 	// Close waits for what is under way and releases the store. It is idempotent; later calls of the other methods
 	// fail.

@@ -252,7 +252,7 @@ func TestOperatorWithoutUDP(t *testing.T) {
 	if text := exposition(t, s); strings.Contains(text, "rushgate_udp") || !strings.Contains(text, "rushgate_players 0") {
 		t.Errorf("exported:\n%s", text)
 	}
-	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n"} {
+	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ok\n"} {
 		if status, body := operator(t, s, path); status != http.StatusOK || body != want {
 			t.Errorf("%s: %d %q", path, status, body)
 		}
@@ -276,7 +276,7 @@ func TestOperatorSeesAStoreThatIsAway(t *testing.T) {
 	})
 	await(t, "node that is not ready", func(context.Context) bool {
 		status, body := operator(t, s, "/readyz")
-		return status == http.StatusServiceUnavailable && body == "the store does not answer\n"
+		return status == http.StatusServiceUnavailable && body == "the store takes no writes\n"
 	})
 	text := exposition(t, s)
 	if n := value(t, text, "rushgate_store_circuit_openings_total"); n != 1 {

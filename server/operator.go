@@ -60,7 +60,7 @@ func (s *Server) newDesk(
 	instance rushgate.Instance, store rushgate.Store, token *admin.Token, nodeTLS *tls.Config,
 ) (*desk, error) {
 	d := &desk{Server: s, instance: instance, token: token, started: time.Now(), drain: make(chan struct{})}
-	d.history = admin.NewHistory(d.read, s.store.Ping)
+	d.history = admin.NewHistory(d.read, s.ready.TakesWrites)
 	if teller, ok := store.(leaseTeller); ok {
 		d.leasedUntil = teller.LeasedUntil
 	}
@@ -102,7 +102,7 @@ func (c Config) validateAdmin() error {
 func (d *desk) newServer(sections admin.Sections) *http.Server {
 	srv := &http.Server{
 		Handler: admin.New(admin.Config{
-			Sections: sections, Metrics: d.metrics, Draining: d.draining.Load, Ping: d.store.Ping, Logger: d.cfg.Logger,
+			Sections: sections, Metrics: d.metrics, Ready: d.ready, Logger: d.cfg.Logger,
 			Dashboard: d.dashboard(), Store: d.store, Token: d.token, TLS: d.tls != nil, Hold: api.HoldConn,
 		}),
 		TLSConfig:         d.tls,

@@ -20,6 +20,7 @@ import (
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/measured"
+	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/internal/web"
 	"github.com/rushgate/rushgate/internal/wschannel"
@@ -40,6 +41,7 @@ type Server struct {
 	front    *http.Server
 	operator *http.Server
 	draining atomic.Bool
+	ready    *ready.Probe
 	health   func() rushgate.Health // of the way to the store, or nil
 	measured *measured.Store
 	metrics  *prometheus.Registry
@@ -101,6 +103,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	opened := s.store
 	s.measured = measured.New(opened)
 	s.store = s.measured
+	s.ready = ready.New(s.draining.Load, s.store.Ping)
 	if s.channel, err = openChannel(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -208,7 +211,7 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 	knocks := api.Config{
 		Pool: s.pool, Door: s.door, Realm: s.realm, Store: s.store, TrustedProxies: s.cfg.TrustedProxies,
 		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins, MaxAge: s.cfg.MaxAge,
-		Draining: s.draining.Load, Logger: s.cfg.Logger,
+		Ready: s.ready, Logger: s.cfg.Logger,
 	}
 	sections := admin.Sections{
 		"auth":      func() any { return s.pool.Stats() },

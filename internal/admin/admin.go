@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/ready"
 )
 
 // scrapesAtOnce bounds how many scrapes are answered at the same time; further ones are refused.
@@ -27,10 +28,8 @@ type Config struct {
 	Sections Sections
 	// Metrics are those of /metrics. Required.
 	Metrics prometheus.Gatherer
-	// Draining reports that the node is going down. Required.
-	Draining func() bool
-	// Ping returns nil if the store answers, and heeds its context. Required.
-	Ping func(context.Context) error
+	// Ready says whether the node can let players in. Required.
+	Ready *ready.Probe
 	// Dashboard is the page; nil: there is none.
 	Dashboard *Dashboard
 	// Store is where accounts are deleted; nil: they cannot be.
@@ -61,7 +60,7 @@ type Dashboard struct {
 // New returns the operator's handler:
 //
 //	GET /healthz        200 while the process lives
-//	GET /readyz         200 while players can be let in: the store answers and the node does not drain; otherwise 503
+//	GET /readyz         200 while players can be let in: the store takes writes and the node does not drain; otherwise 503
 //	GET /metrics        for Prometheus
 //	GET /metrics.json   the same figures, and some more, as JSON
 //	/debug/pprof/       profiles, see package net/http/pprof; without the command line, which may hold a password
@@ -85,7 +84,7 @@ func New(cfg Config) http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
-	mux.Handle("GET /readyz", newReadiness(cfg.Draining, cfg.Ping))
+	mux.Handle("GET /readyz", cfg.Ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{
 		ErrorLog:            slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelError),
 		ErrorHandling:       promhttp.ContinueOnError,

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/internal/ready"
 )
 
 // config is that of a node whose store answers.
@@ -21,8 +22,7 @@ func config() admin.Config {
 	return admin.Config{
 		Sections: admin.Sections{"numbers": func() any { return []int{1, 2} }},
 		Metrics:  prometheus.NewRegistry(),
-		Draining: func() bool { return false },
-		Ping:     func(context.Context) error { return nil },
+		Ready:    ready.New(func() bool { return false }, func(context.Context) error { return nil }),
 		Logger:   slog.New(slog.DiscardHandler),
 	}
 }
@@ -44,7 +44,7 @@ func TestPaths(t *testing.T) {
 		body   string // is in the answer
 	}{
 		"/healthz":                         {200, "ok\n"},
-		"/readyz":                          {200, "ready\n"},
+		"/readyz":                          {200, "ok\n"},
 		"/metrics.json":                    {200, `"numbers": [`},
 		"/metrics":                         {200, "\n# HELP rushgate_x An x.\n# TYPE rushgate_x gauge\nrushgate_x 3\n"},
 		"/debug/pprof/":                    {200, "goroutine"},

@@ -17,7 +17,7 @@ func withDashboard(t *testing.T) (admin.Config, *asked) {
 	t.Helper()
 	cfg, log := config(), new(asked)
 	cfg.Dashboard = &admin.Dashboard{
-		History: admin.NewHistory(func() admin.Reading { return admin.Reading{} }, nil),
+		History: admin.NewHistory(func() admin.Reading { return admin.Reading{} }, func(context.Context) bool { return true }),
 		About:   admin.About{Name: "127.0.0.1:1", Run: "first"},
 		Actions: admin.Actions{
 			Drain: func() { log.drains++ },

@@ -30,7 +30,7 @@ func (s *sampled) describe(storeAway bool) (State, string) {
 	case r.Draining:
 		return Draining, fmt.Sprintf("Draining. %s still to be saved.", players(r.Players))
 	case storeAway:
-		return StoreAway, "The store is away. Newcomers are told to come back, who is inside plays on. " +
+		return StoreAway, "The store is away or takes no writes. Newcomers are told to come back, who is inside plays on. " +
 			anybody(r.Players, "Nobody", players) + " inside."
 	case r.MaxPlayers > 0 && r.Players >= r.MaxPlayers:
 		return Busy, fmt.Sprintf("Busy: all %s places are taken; %s.", grouped(r.MaxPlayers), told)

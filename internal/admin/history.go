@@ -10,6 +10,9 @@ import (
 const (
 	// SampleInterval is the time between two samples of a [History].
 	SampleInterval = time.Second
+	// CheckInterval is the time between two questions of a [History] whether the store takes writes, as long as it seems to.
+	// A question costs the store a write.
+	CheckInterval = 10 * time.Second
 	// HistoryLength is how many samples a [History] keeps: those of the last 15 minutes.
 	HistoryLength = 900
 )
@@ -17,8 +20,8 @@ const (
 // History is the recent past of a node: a sample a second, the last [HistoryLength] of them. Its methods may be called from
 // many goroutines.
 type History struct {
-	read func() Reading
-	ping func(context.Context) error
+	read   func() Reading
+	writes func(context.Context) bool
 
 	mu      sync.Mutex
 	ring    [HistoryLength]json.RawMessage // points, that of sample n at n modulo the length
@@ -31,11 +34,11 @@ type History struct {
 	loop                sync.WaitGroup
 }
 
-// NewHistory returns a history of what read returns, which is called once in a [SampleInterval], by one goroutine. ping
-// returns nil if the store answers, and heeds its context; it is called at most as often, from when calls of the store have
-// failed until it answers. The history has yet to be started.
-func NewHistory(read func() Reading, ping func(context.Context) error) *History {
-	return &History{read: read, ping: ping, changed: make(chan struct{}), quit: make(chan struct{})}
+// NewHistory returns a history of what read returns, which is called once in a [SampleInterval], by one goroutine. writes
+// reports whether the store takes writes, and heeds its context; it is called every [CheckInterval], and in every
+// [SampleInterval] from when calls of the store have failed until it does. The history has yet to be started.
+func NewHistory(read func() Reading, writes func(context.Context) bool) *History {
+	return &History{read: read, writes: writes, changed: make(chan struct{}), quit: make(chan struct{})}
 }
 
 // Start begins to take samples. It is idempotent; starting a stopped history does nothing.
@@ -58,32 +61,27 @@ func (h *History) run() {
 	defer ticker.Stop()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	var asked chan error // has the answer to the ping under way; nil: there is none
+	var asked chan bool // has the answer to the question under way; nil: there is none
 	earlier := sampled{reading: h.read(), at: time.Now()}
+	checked := earlier.at
 	for {
 		select {
-		case err := <-asked:
+		case writes := <-asked:
 			asked = nil
-			earlier.away = err != nil
+			earlier.away, earlier.doubtful = !writes, !writes
 		case <-ticker.C:
 			now := sampled{reading: h.read(), at: time.Now()}
 			sample := now.since(&earlier)
 			h.add(&sample)
 			earlier = now
-			if now.away && asked == nil {
-				asked = make(chan error, 1)
-				h.loop.Go(func() { asked <- h.askStore(ctx) })
+			if asked == nil && (now.doubtful || now.at.Sub(checked) >= CheckInterval) {
+				asked, checked = make(chan bool, 1), now.at
+				h.loop.Go(func() { asked <- h.writes(ctx) })
 			}
 		case <-h.quit:
 			return
 		}
 	}
-}
-
-func (h *History) askStore(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	return h.ping(ctx)
 }
 
 func (h *History) add(s *Sample) {

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"sync/atomic"
 	"testing"
@@ -16,7 +17,7 @@ func TestHistoryKeepsFifteenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var reads atomic.Int64
-		h := NewHistory(func() Reading { return Reading{Players: int(reads.Add(1)) - 1} }, nil)
+		h := NewHistory(func() Reading { return Reading{Players: int(reads.Add(1)) - 1} }, func(context.Context) bool { return true })
 		h.Start()
 		h.Start()
 		for _, after := range []int{0, 1, 2, 899, 900, 901, 1000, 2750} {
@@ -49,7 +50,7 @@ func TestHistoryKeepsFifteenMinutes(t *testing.T) {
 // Who comes back gets what has been missed, or everything that is kept if that is too long ago or was never true.
 func TestHistoryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := NewHistory(func() Reading { return Reading{} }, nil)
+		h := NewHistory(func() Reading { return Reading{} }, func(context.Context) bool { return true })
 		h.Start()
 		defer h.Stop()
 		time.Sleep(1000*time.Second + time.Millisecond)
@@ -62,7 +63,7 @@ func TestHistoryAfter(t *testing.T) {
 }
 
 func TestStoppedHistory(t *testing.T) {
-	h := NewHistory(func() Reading { t.Error("read"); return Reading{} }, nil)
+	h := NewHistory(func() Reading { t.Error("read"); return Reading{} }, func(context.Context) bool { return true })
 	h.Stop()
 	h.Start()
 	h.Stop()
@@ -77,7 +78,7 @@ func TestFiguresOfAnInterval(t *testing.T) {
 			r := *total.Load()
 			r.Wait, r.Lateness = wait.Detailed(), lateness.Detailed()
 			return r
-		}, nil)
+		}, func(context.Context) bool { return true })
 		wait.RecordN(time.Minute, 1000) // all before the first sample
 		lateness.RecordN(time.Second, 1000)
 		total.Store(&Reading{Admitted: 1_000_000, StoreCalls: 5, StoreTime: time.Hour})
@@ -138,7 +139,7 @@ func TestHeadline(t *testing.T) {
 		"Busy: all 100 places are taken; " + toldTo("10 s"):     {Busy, Reading{Players: 100, MaxPlayers: 100, RetryAfter: 10 * time.Second}},
 		"Busy: the queue is full; " + toldTo("3 s"):             {Busy, busy(Reading{Queue: 200, QueueCapacity: 200, RetryAfter: 2800 * time.Millisecond})},
 		"Busy: more knock than can be let in; " + toldTo("1 s"): {Busy, busy(Reading{Queue: 60, QueueCapacity: 200, RetryAfter: time.Millisecond})},
-		"The store is away. Newcomers are told to come back, who is inside plays on. 5 players inside.": {
+		"The store is away or takes no writes. Newcomers are told to come back, who is inside plays on. 5 players inside.": {
 			StoreAway, Reading{Players: 5, CircuitOpen: true}},
 	} {
 		earlier := sampled{at: time.Now()}

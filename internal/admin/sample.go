@@ -78,7 +78,7 @@ type Sample struct {
 	Lateness Interval `json:"lateness"`
 
 	CircuitOpen bool    `json:"circuit_open"`
-	StoreAway   bool    `json:"store_away"` // its circuit is open, or calls have failed and no ping has been answered since
+	StoreAway   bool    `json:"store_away"` // its circuit is open, or calls have failed or it takes no writes, and it has taken none since
 	StoreCalls  Count   `json:"store_calls"`
 	StoreErrors Count   `json:"store_errors"`
 	StoreMS     float64 `json:"store_ms"` // mean time of a call in the interval, or in the last one of whose calls most succeeded
@@ -133,7 +133,8 @@ type sampled struct {
 	reading  Reading
 	at       time.Time
 	storeMS  float64
-	away     bool      // all calls of the store in an interval have failed, and it has answered no ping since
+	away     bool      // all calls of the store in an interval have failed, or it takes no writes, and has taken none since
+	doubtful bool      // calls have failed, or away
 	lastBusy time.Time // when somebody was last found to have been refused
 }
 
@@ -170,6 +171,7 @@ func (s *sampled) since(earlier *sampled) Sample {
 	}
 	// That not all calls fail does not end it: some were given up by their callers.
 	s.away = s.away || calls > 0 && failed >= calls
+	s.doubtful = s.away || earlier.doubtful || failed > 0
 	out.StoreMS, out.StoreAway = s.storeMS, s.away || now.CircuitOpen
 	s.lastBusy = earlier.lastBusy
 	if now.Busy > before.Busy {

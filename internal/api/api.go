@@ -15,6 +15,7 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/internal/wschannel"
 )
@@ -42,9 +43,9 @@ type Config struct {
 	// MaxAge is the age at which the pool gives a request up; every answer is given a little later at the latest. 0 stands
 	// for [auth.DefaultMaxAge].
 	MaxAge time.Duration
-	// Draining reports that the node is on its way down.
-	Draining func() bool
-	Logger   *slog.Logger
+	// Ready says whether the node can let players in.
+	Ready  *ready.Probe
+	Logger *slog.Logger
 }
 
 type handler struct {
@@ -90,7 +91,7 @@ func (h *handler) routes() []route {
 		{"GET /v1/status", h.status},
 		{"GET /v1/openapi.yaml", serveOpenAPI},
 		{"GET /healthz", serveHealth},
-		{"GET /readyz", h.ready},
+		{"GET /readyz", h.readyz},
 	}
 }
 
@@ -117,14 +118,8 @@ func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Write(openAPI)
 }
 
-// ready tells a load balancer whether to send players here.
-func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
-	if h.Draining() {
-		http.Error(w, "draining", http.StatusServiceUnavailable)
-		return
-	}
-	serveHealth(w, r)
-}
+// readyz tells a load balancer whether to send players here.
+func (h *handler) readyz(w http.ResponseWriter, r *http.Request) { h.Ready.ServeHTTP(w, r) }
 
 func serveHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

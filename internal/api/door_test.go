@@ -19,6 +19,7 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/store/memory"
@@ -40,6 +41,14 @@ type countingStore struct {
 	rushgate.Store
 	tops atomic.Int64
 	fail atomic.Bool
+	full atomic.Bool // takes no writes
+}
+
+func (s *countingStore) Ping(ctx context.Context) error {
+	if s.full.Load() {
+		return errors.New("the disk is full")
+	}
+	return s.Store.Ping(ctx)
 }
 
 func (s *countingStore) Top(ctx context.Context, b rushgate.Board, limit int) ([]rushgate.Rank, error) {
@@ -74,7 +83,7 @@ func newDoor(t *testing.T, change func(*auth.Config, *Config)) *gate {
 		Store: d.store, Hasher: hasher, HashTime: time.Millisecond,
 		Door: entrance, Instance: in, Enter: d.realm.Enter, Logger: logger,
 	}
-	cfg := Config{Realm: d.realm, Store: d.store, Draining: d.draining.Load, Logger: logger,
+	cfg := Config{Realm: d.realm, Store: d.store, Ready: ready.New(d.draining.Load, d.store.Ping), Logger: logger,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	if change != nil {
 		change(&pool, &cfg)
@@ -254,6 +263,21 @@ func TestRefusalsSayWhenToComeBack(t *testing.T) {
 		if _, err := fmt.Sscan(e.header.Get("Retry-After"), &seconds); err != nil || ms <= 0 || float64(seconds)*1000 < ms || float64(seconds-1)*1000 >= ms {
 			t.Errorf("Retry-After %q for %v ms", e.header.Get("Retry-After"), ms)
 		}
+	}
+}
+
+// A node whose disk is full reads what it likes and lets no player in.
+func TestNodeThatCannotWriteIsNotReady(t *testing.T) {
+	d := newDoor(t, nil)
+	d.store.full.Store(true)
+	if e := d.call(t, "GET", "/readyz", "", "", ""); e.status != 503 || e.body != "the store takes no writes\n" {
+		t.Errorf("readyz: %d %q", e.status, e.body)
+	}
+	if s := d.call(t, "GET", "/v1/status", "", "", ""); s.json["state"] != "busy" {
+		t.Errorf("status %s", s.body)
+	}
+	if e := d.call(t, "GET", "/healthz", "", "", ""); e.status != 200 {
+		t.Errorf("healthz: %d, though the process lives", e.status)
 	}
 }
 

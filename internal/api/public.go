@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/ready"
 )
 
 const (
@@ -30,12 +31,13 @@ type rankBody struct {
 	Score    int64             `json:"score"`
 }
 
-func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
+func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	state := "open"
-	if busy, _ := h.Door.Outlook(); busy {
+	now := h.Ready.State(r.Context())
+	if busy, _ := h.Door.Outlook(); busy || now != ready.Ready {
 		state = "busy"
 	}
-	if h.Draining() {
+	if now == ready.Draining {
 		state = "draining"
 	}
 	writeJSON(w, http.StatusOK, statusBody{state, h.Realm.Players()})

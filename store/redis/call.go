@@ -75,14 +75,14 @@ func (s *Store) run(ctx context.Context, commands []command) ([]rueidis.RedisRes
 	return all, nil
 }
 
-// Ping implements [rushgate.Store]. It asks the server that hands out player ids, which is one of several on a Cluster,
-// and counts like any other call for the circuit: while that is open it mostly fails at once.
+// Ping implements [rushgate.Store]. It writes to the server that hands out player ids, which is one of several on a
+// Cluster, and counts like any other call for the circuit: while that is open it mostly fails at once.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
 	defer s.leave()
-	results, err := s.run(ctx, []command{{name: "EXISTS", key: s.idsKey()}})
+	results, err := s.run(ctx, []command{{name: "HSET", key: s.idsKey(), args: []string{"probed", "1"}}})
 	if err != nil {
 		return err
 	}

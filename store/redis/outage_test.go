@@ -55,6 +55,32 @@ func TestServerGoesAndComesBack(t *testing.T) {
 	}
 }
 
+// A server that answers and does not take writes lets no player in, which a probe that only reads does not see.
+func TestPingShowsAServerThatTakesNoWrites(t *testing.T) {
+	for name, state := range map[string]struct{ begin, end []string }{
+		"full":         {[]string{"CONFIG", "SET", "maxmemory", "1"}, []string{"CONFIG", "SET", "maxmemory", "0"}},
+		"replica":      {[]string{"REPLICAOF", "127.0.0.1", "1"}, []string{"REPLICAOF", "NO", "ONE"}},
+		"few replicas": {[]string{"CONFIG", "SET", "min-replicas-to-write", "1"}, []string{"CONFIG", "SET", "min-replicas-to-write", "0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := redistest.Start(t)
+			s := openStore(t, Options{URLs: []string{server.URL()}, Logger: quiet()})
+			if err := s.Ping(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			server.Do(state.begin[0], state.begin[1:]...)
+			if err := s.Ping(t.Context()); !errors.Is(err, rushgate.ErrUnavailable) {
+				t.Errorf("Ping = %v, want %v", err, rushgate.ErrUnavailable)
+			}
+			server.Do(state.end[0], state.end[1:]...)
+			eventually(t, func() error { return s.Ping(t.Context()) })
+			if first := reserve(t, s); first != 1 {
+				t.Errorf("after pings the first id is %d", first)
+			}
+		})
+	}
+}
+
 // A store can be closed while the server hangs; what it still had to write is lost.
 func TestCloseWhileTheServerHangs(t *testing.T) {
 	server := redistest.Start(t)

@@ -144,7 +144,7 @@ func (s *Store) Online(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// Ping implements [rushgate.Store]. It reads from the file; whether that can be written shows when it is.
+// Ping implements [rushgate.Store]. It reads from the file, and writes its first page anew with what is there.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.enter(ctx); err != nil {
 		return err
@@ -154,5 +154,19 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.reads.ping.QueryRowContext(ctx).Scan(&n); err != nil {
 		return wrap(fmt.Errorf("ping: %w", err))
 	}
-	return nil
+	written := make(chan error, 1)
+	go func() { // ends with its write, for which Close waits
+		written <- s.do(ctx, func(ctx context.Context) error {
+			if _, err := s.writes.ping.ExecContext(ctx); err != nil {
+				return fmt.Errorf("ping: %w", err)
+			}
+			return nil
+		})
+	}()
+	select {
+	case err := <-written:
+		return err
+	case <-ctx.Done(): // a disk that hangs is not to hang the probe
+		return ctx.Err()
+	}
 }

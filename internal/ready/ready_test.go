@@ -1,16 +1,25 @@
-package admin_test
+package ready
 
 import (
 	"context"
+	"errors"
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/rushgate/rushgate/internal/admin"
 )
+
+var errAway = errors.New("away")
+
+func staying() bool { return false }
+
+func get(p *Probe) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
+	return w
+}
 
 // The reason is one line without details, and draining comes first.
 func TestReady(t *testing.T) {
@@ -20,20 +29,14 @@ func TestReady(t *testing.T) {
 		status   int
 		body     string
 	}{
-		"all is well":        {false, nil, 200, "ready\n"},
-		"store away":         {false, errAway, 503, "the store does not answer\n"},
+		"all is well":        {false, nil, 200, "ok\n"},
+		"store away":         {false, errAway, 503, "the store takes no writes\n"},
 		"draining":           {true, nil, 503, "draining\n"},
 		"draining, no store": {true, errAway, 503, "draining\n"},
 	} {
-		cfg := config()
-		cfg.Draining = func() bool { return c.draining }
-		cfg.Ping = func(context.Context) error { return c.err }
-		h := admin.New(cfg)
-		if w := get(h, "/readyz"); w.Code != c.status || w.Body.String() != c.body {
+		p := New(func() bool { return c.draining }, func(context.Context) error { return c.err })
+		if w := get(p); w.Code != c.status || w.Body.String() != c.body {
 			t.Errorf("%s: %d %q, want %d %q", name, w.Code, w.Body, c.status, c.body)
-		}
-		if w := get(h, "/healthz"); w.Code != 200 {
-			t.Errorf("%s: not alive", name)
 		}
 	}
 }
@@ -43,23 +46,20 @@ func TestProbesDoNotHammerTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int64
 		var away, draining atomic.Bool
-		cfg := config()
-		cfg.Draining = draining.Load
-		cfg.Ping = func(ctx context.Context) error {
+		p := New(draining.Load, func(context.Context) error {
 			asked.Add(1)
 			time.Sleep(100 * time.Millisecond)
 			if away.Load() {
 				return errAway
 			}
 			return nil
-		}
-		h := admin.New(cfg)
+		})
 		probe := func(want int, pings int64) {
 			t.Helper()
 			var wg sync.WaitGroup
 			for range 50 {
 				wg.Go(func() {
-					if w := get(h, "/readyz"); w.Code != want {
+					if w := get(p); w.Code != want {
 						t.Errorf("%d %s, want %d", w.Code, w.Body, want)
 					}
 				})
@@ -87,17 +87,15 @@ func TestProbesDoNotHammerTheStore(t *testing.T) {
 // A store that hangs is given a second; nobody waits longer, and whoever goes away before leaves no mark.
 func TestStoreHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := config()
-		cfg.Ping = func(ctx context.Context) error {
+		p := New(staying, func(ctx context.Context) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}
-		h := admin.New(cfg)
+		})
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {
 				start := time.Now()
-				if w := get(h, "/readyz"); w.Code != 503 || time.Since(start) != time.Second {
+				if w := get(p); w.Code != 503 || time.Since(start) != time.Second {
 					t.Errorf("%d after %v", w.Code, time.Since(start))
 				}
 			})
@@ -108,24 +106,22 @@ func TestStoreHangs(t *testing.T) {
 
 func TestProbeThatGoesAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := config()
-		cfg.Ping = func(ctx context.Context) error {
+		p := New(staying, func(ctx context.Context) error {
 			select {
 			case <-time.After(500 * time.Millisecond):
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-		}
-		h := admin.New(cfg)
+		})
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
-			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/readyz", nil))
+			p.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/readyz", nil))
 		})
 		time.Sleep(200 * time.Millisecond)
-		if w := get(h, "/readyz"); w.Code != 200 {
+		if w := get(p); w.Code != 200 {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 		wg.Wait()
