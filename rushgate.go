@@ -16,9 +16,10 @@
 //
 // A request's way through the packages under internal/, which are of interest to those who change them:
 //
-//   - api takes it over HTTPS, checks its form and puts it into the bounded queue of package auth;
-//   - auth's workers take requests in batches, load accounts from a [Store], derive keys (package password), and commit
-//     the batch to the [Store];
+//   - api takes it over HTTPS and checks its form;
+//   - door decides at once: there is a place for it, or a time to come back;
+//   - auth's workers take requests from a bounded queue in batches, load accounts from a [Store], derive keys (package
+//     password), and commit the batch to the [Store];
 //   - realm's tick takes the player who was admitted into the [World], in memory only, and completes the waiting
 //     request;
 //   - realm's saver writes characters back to the [Store] from copies.
