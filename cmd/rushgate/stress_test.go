@@ -34,6 +34,7 @@ func TestStressFlags(t *testing.T) {
 		{report.Burst, "--play --websocket", func(c stress.Config) bool { return c.Play && c.WebSocket }},
 		{report.Ramp, "--play --retries 0", func(c stress.Config) bool { return c.MaxRetries == math.MinInt && c.Rate == 10 }},
 		{report.Burst, "--duration 1h --admin none", func(c stress.Config) bool { return c.Duration == time.Hour && c.Admin == "" }},
+		{report.Burst, "--sources 40", func(c stress.Config) bool { return c.Sources == 40 }},
 		{report.Burst, "--tls", func(c stress.Config) bool { return c.Target == "https://127.0.0.1:8080" }},
 		{report.LaunchDay, "--ramp-up 0 --peak 2.5", func(c stress.Config) bool {
 			return c.Clients == 0 && c.Peak == 2.5 && c.RampUp == 1 && c.GiveUpShare == 0.3 && c.Stay == 10*time.Second

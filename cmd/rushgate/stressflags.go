@@ -28,7 +28,7 @@ type stressFlags struct {
 	target, adminURL, prefix, password, ca text
 	jsonFile, htmlFile, serverKey          text
 	mode, kind, dropBy                     choice
-	clients, retries                       number
+	clients, retries, sources              number
 	timedOut, dropped, refused             number
 	rate, peak                             decimal
 	capacity                               share
@@ -53,6 +53,7 @@ func newStressFlags(s report.Scenario) *stressFlags {
 		dropBy:   choice{string(stress.DropByClients), []string{string(stress.DropByClients), string(stress.DropByServer)}},
 		clients:  number{1000, 1, stress.MaxClients},
 		retries:  number{client.DefaultMaxRetries, 0, 1000},
+		sources:  number{0, 0, stress.MaxClients},
 		timedOut: number{0, -1, stress.MaxClients}, dropped: number{0, -1, stress.MaxClients}, refused: number{0, -1, stress.MaxClients},
 		rate: decimal{10, stress.MaxRate}, peak: decimal{stress.DefaultPeak, stress.MaxPeak},
 		capacity: share{0, stress.MaxRate},
@@ -154,6 +155,7 @@ func (v *stressFlags) declareClients(f *flags) {
 	f.add(&v.timeout, "timeout", "", "`TIME` a client goes on trying")
 	f.add(&v.giveUp, "give-up", "", "`SHARE` of clients, 0 to 1, who hang up if they are not in after --give-up-after, and come back later")
 	f.add(&v.giveUpAfter, "give-up-after", "", "`TIME` until they lose patience")
+	f.add(&v.sources, "sources", "", "`N` source addresses that clients take turns at when the target is on IPv4 loopback; 0 gives each one of its own, 1 is one for all")
 	f.add(&v.keepAlive, "keep-alive", "", "make all tries of a client over one connection; by default each has its own, as on a launch day")
 	f.add(&v.play, "play", "", "connect to the world by UDP, walk about, and check every snapshot; takes two open files a client, see \"ulimit -Hn\"")
 	f.add(&v.webSocket, "websocket", "", "play over a WebSocket, as browsers do, instead of UDP; with --play")
@@ -186,7 +188,7 @@ func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
 	cfg := stress.Config{
 		Target: string(v.target), Admin: v.admin(), Scenario: v.scenario, Mode: report.Mode(v.mode.value),
 		GiveUpShare: v.giveUp.value, GiveUpAfter: v.giveUpAfter.value,
-		Prefix: string(v.prefix), Password: string(v.password), MaxRetries: v.retries.value, Timeout: v.timeout.value,
+		Sources: v.sources.value, Prefix: string(v.prefix), Password: string(v.password), MaxRetries: v.retries.value, Timeout: v.timeout.value,
 		Play: bool(v.play), WebSocket: bool(v.webSocket), Stay: v.stay.value, Duration: v.duration.value,
 		KeepAlive: bool(v.keepAlive), InsecureTLS: bool(v.insecureTLS), Progress: progress, Terminal: isTerminal(progress),
 		Limits: report.Limits{

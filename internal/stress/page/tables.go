@@ -219,6 +219,9 @@ func generatorSheet(r *report.Report) sheet {
 		show(report.UnitMillis, p99(g.Lateness)), show(report.UnitMillis, most(g.Lateness)))
 	s.addf("start delay", "p99 %s, max %s",
 		show(report.UnitMillis, p99(r.StartDelay)), show(report.UnitMillis, most(r.StartDelay)))
+	if r.Sources > 0 {
+		s.add("source addresses", count(r.Sources))
+	}
 	s.add("hung up and came back", count(r.HungUp))
 	s.add("sessions lost", count(r.SessionsLost))
 	s.add("keep-alives failed", count(r.KeepAlivesFailed))

@@ -91,6 +91,9 @@ func (c *comparer) warn() {
 	if c.a.Clients != c.b.Clients {
 		warnf("not the same number of clients: %s and %s", formatCount(float64(c.a.Clients)), formatCount(float64(c.b.Clients)))
 	}
+	if a, b := c.a.Sources, c.b.Sources; a != b && min(a, b) == 1 {
+		warnf("the players of one run share a source address, those of the other do not")
+	}
 	for name, r := range (pair{c.a, c.b}).each {
 		if r.Interrupted {
 			warnf("run %s was interrupted", name)
@@ -174,6 +177,9 @@ func (c *comparer) setup() {
 	c.text("mode", func(r *Report) string { return string(r.Mode) })
 	c.text("target", func(r *Report) string { return r.Target })
 	c.count("clients", neither, func(r *Report) int { return r.Clients })
+	c.figure("source addresses", UnitCount, neither, func(r *Report) (float64, bool) {
+		return float64(r.Sources), r.Sources != 0
+	})
 	c.figure("rate", UnitPerSecond, neither, func(r *Report) (float64, bool) { return r.Rate, r.Rate != 0 })
 	c.figure("capacity", UnitPerSecond, neither, func(r *Report) (float64, bool) { return r.Capacity, r.Capacity != 0 })
 	c.figure("length", UnitSeconds, neither, func(r *Report) (float64, bool) {

@@ -17,6 +17,8 @@ type Report struct {
 	Kind      string    `json:"server_kind,omitempty"` // "" for Rushgate
 	Rate      float64   `json:"rate_per_s,omitempty"`  // mean number of players who started per second
 	StartedAt time.Time `json:"started_at"`            // when the load began
+	// Sources is how many addresses the players came from; zero in reports from before that was told.
+	Sources int `json:"sources,omitempty"`
 	// Interrupted says that the run was cancelled before every player had an outcome, or before they had stayed as
 	// long as they were to.
 	Interrupted bool `json:"interrupted"`

@@ -18,6 +18,9 @@ const mib = 1 << 20
 func (r *Report) WriteText(w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s of %d clients against %s%s\n", r.Mode, r.Scenario, r.Clients, r.Target, pick(r.Kind == "", "", " ("+r.Kind+")"))
+	if r.Sources > 0 {
+		fmt.Fprintf(&b, "from %s\n", pick(r.Sources == 1, "one source address", fmt.Sprintf("%d source addresses", r.Sources)))
+	}
 	if r.Interrupted {
 		b.WriteString("INTERRUPTED: the figures are those up to then\n")
 	}

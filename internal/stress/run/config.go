@@ -115,6 +115,11 @@ type Config struct {
 	// [DefaultPlay] with Play, otherwise none: the players leave at once. In scenario ReconnectStorm it is how long they
 	// are inside before they are dropped, or how long the run waits for the server to do it; default [DefaultInside].
 	Duration time.Duration
+	// Sources is how many source addresses the players take turns at, up to [MaxClients], if Target is on IPv4 loopback
+	// and the system allows it, as Linux does. A server that bounds what one address may do sees as many machines, and
+	// each address has ephemeral ports of its own. 1 is the address that the system chooses, for all, and all there is
+	// for other targets. Zero, the default, has each player come from one of their own.
+	Sources int
 	// KeepAlive has a player make all tries over one connection for as long as the server keeps it. By default each try
 	// has a connection of its own, with its own TLS handshake, since on a launch day nobody has a warm one.
 	KeepAlive bool

@@ -14,9 +14,9 @@ import (
 
 // network is how a run reaches the server.
 type network struct {
-	cfg    *Config
-	spread bool        // players have source addresses of their own
-	tls    *tls.Config // shared by all: nothing in it changes
+	cfg     *Config
+	sources int         // how many source addresses the players take turns at; 1: the one that the system chooses
+	tls     *tls.Config // shared by all: nothing in it changes
 }
 
 // sharedSource begins the note of a run whose players cannot have addresses of their own, which is no shortage of ports.
@@ -26,11 +26,29 @@ const sharedSource = "all players share one source address"
 func newNetwork(cfg *Config) (*network, string) {
 	n := &network{cfg: cfg, tls: &tls.Config{RootCAs: cfg.RootCAs, InsecureSkipVerify: cfg.InsecureTLS}}
 	var note string
-	n.spread, note = cfg.canSpread()
+	n.sources, note = cfg.sources()
 	return n, note
 }
 
-// source returns the loopback address of player i: 127.1.0.1 to 127.1.0.254, 127.1.1.1 and so on.
+// sources returns how many source addresses the players take turns at, 1 for the one that the system chooses. If it is
+// fewer than there should be, note says why.
+func (cfg *Config) sources() (n int, note string) {
+	if cfg.Sources == 1 {
+		return 1, ""
+	}
+	spread, note := cfg.canSpread()
+	switch {
+	case !spread && note == "" && cfg.Sources > 1:
+		return 1, sharedSource + ": others are to be had for an IPv4 loopback target only"
+	case !spread:
+		return 1, note
+	case cfg.Sources == 0:
+		return MaxClients, ""
+	}
+	return cfg.Sources, ""
+}
+
+// source returns a loopback address by its number: 127.1.0.1 to 127.1.0.254, 127.1.1.1 and so on.
 func source(i int) netip.Addr {
 	block, host := i/254, i%254+1
 	return netip.AddrFrom4([4]byte{127, byte(1 + block/256), byte(block % 256), byte(host)})
@@ -62,14 +80,25 @@ func (cfg *Config) canSpread() (spread bool, note string) {
 // observers is the number of who comes from the source address of those who only look. It is above those of all players.
 const observers = 10 * MaxClients
 
+// source returns the address that player i, or who only looks, comes from; invalid for the one that the system chooses.
+func (n *network) source(i int) netip.Addr {
+	switch {
+	case n.sources == 1 || i < 0:
+		return netip.Addr{}
+	case i >= observers:
+		return source(i)
+	}
+	return source(i % n.sources)
+}
+
 // dialer returns how player i dials; a negative i has no source address of their own.
 func (n *network) dialer(i int) dialFunc {
 	if n.cfg.dial != nil {
 		return n.cfg.dial
 	}
 	d := &net.Dialer{Timeout: client.DefaultTryTimeout, KeepAlive: -1}
-	if n.spread && i >= 0 {
-		d.LocalAddr = &net.TCPAddr{IP: source(i).AsSlice()}
+	if from := n.source(i); from.IsValid() {
+		d.LocalAddr = &net.TCPAddr{IP: from.AsSlice()}
 	}
 	return d.DialContext
 }
@@ -109,13 +138,14 @@ func (n *network) adapted(t http.RoundTripper) http.RoundTripper {
 
 // realtimeDial returns how player i makes sockets to the world, nil for the default.
 func (n *network) realtimeDial(i int) dialUDPFunc {
-	if n.cfg.dialUDP != nil || !n.spread {
+	from := n.source(i)
+	if n.cfg.dialUDP != nil || !from.IsValid() {
 		return n.cfg.dialUDP
 	}
 	return func(ctx context.Context, server netip.AddrPort) (net.Conn, error) {
 		var d net.Dialer
 		if server.Addr().IsLoopback() && server.Addr().Is4() { // from a loopback address nothing else can be reached
-			d.LocalAddr = &net.UDPAddr{IP: source(i).AsSlice()}
+			d.LocalAddr = &net.UDPAddr{IP: from.AsSlice()}
 		}
 		return d.DialContext(ctx, "udp", server.String())
 	}

@@ -99,6 +99,7 @@ func newReport(cfg *Config) *report.Report {
 // rush lets the players loose and fills the report with what became of them.
 func (r *run) rush(ctx context.Context, look *observer, rep *report.Report, progress *progress, seeOff func()) {
 	rep.Clients = len(r.plan.arrivals)
+	rep.Sources = max(1, min(rep.Clients, r.network.sources))
 	metronome := startMetronome(time.Now)
 	probe := startProbe(ctx, r.network, &r.tally)
 	var times *timeline

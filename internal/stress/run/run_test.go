@@ -349,14 +349,47 @@ func TestProbeIsBounded(t *testing.T) {
 	})
 }
 
-// Each player, the probe and the observer come from addresses of their own.
+// Each player comes from an address of their own, or the players take turns at as many as they are to have; so do the
+// probe and the observer, unless there is one for all.
 func TestSourceAddresses(t *testing.T) {
 	const clients = 40
+	for name, tt := range map[string]struct{ sources, players, all int }{
+		"one each":    {0, clients, clients + 2},
+		"some":        {7, 7, 7 + 2},
+		"more":        {1000, clients, clients + 2},
+		"one for all": {1, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target, conns := countPeers(t)
+			cfg := Config{Target: target, Clients: clients, InsecureTLS: true, Sources: tt.sources}
+			if ok, note := cfg.canSpread(); !ok {
+				t.Skip(note)
+			}
+			rep := mustRun(t, t.Context(), cfg)
+			if rep.OK != clients || rep.LoggedOut != clients || rep.Sources != tt.players {
+				t.Errorf("%+v", rep)
+			}
+			peers := conns()
+			for i := range tt.players {
+				if tt.sources != 1 && peers[source(i)] == 0 {
+					t.Errorf("no player came from %v", source(i))
+				}
+			}
+			if len(peers) != tt.all {
+				t.Errorf("%d addresses, want %d", len(peers), tt.all)
+			}
+		})
+	}
+}
+
+// countPeers starts a server that lets everybody in, and counts its connections by address.
+func countPeers(t *testing.T) (url string, conns func() map[netip.Addr]int) {
 	f := &fake{}
 	f.knock = func(w http.ResponseWriter, _ *http.Request, name string, _ int) { f.admit(w, name, 0) }
-	f.tries, f.arrived, f.lastCall, f.logins = map[string]int{}, map[string]time.Time{}, map[string]time.Time{}, map[string][]bool{}
+	f.tries, f.arrived = map[string]int{}, map[string]time.Time{}
+	f.lastCall, f.logins = map[string]time.Time{}, map[string][]bool{}
 	var mu sync.Mutex
-	conns := map[netip.Addr]int{}
+	peers := map[netip.Addr]int{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/{action}", f.action)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"state":"open","players":0}`) })
@@ -366,28 +399,50 @@ func TestSourceAddresses(t *testing.T) {
 		if s == http.StateNew {
 			mu.Lock()
 			defer mu.Unlock()
-			conns[netip.MustParseAddrPort(c.RemoteAddr().String()).Addr()]++
+			peers[netip.MustParseAddrPort(c.RemoteAddr().String()).Addr()]++
 		}
 	}
 	srv.StartTLS()
-	defer srv.Close()
-	cfg := Config{Target: srv.URL, Clients: clients, InsecureTLS: true}
+	t.Cleanup(srv.Close)
+	return srv.URL, func() map[netip.Addr]int {
+		mu.Lock()
+		defer mu.Unlock()
+		return maps.Clone(peers)
+	}
+}
+
+// A player's datagrams come from the address of their calls.
+func TestSourceAddressesOfDatagrams(t *testing.T) {
+	cfg := Config{Target: "http://127.0.0.1:1", Sources: 5}
 	if ok, note := cfg.canSpread(); !ok {
 		t.Skip(note)
 	}
-	rep := mustRun(t, t.Context(), cfg)
-	if rep.OK != clients || rep.LoggedOut != clients {
-		t.Errorf("%+v", rep)
+	n, note := newNetwork(&cfg)
+	if note != "" {
+		t.Fatal(note)
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	for i := range clients {
-		if conns[source(i)] == 0 {
-			t.Errorf("nobody came from %v", source(i))
+	for i, want := range map[int]netip.Addr{0: source(0), 4: source(4), 5: source(0)} {
+		c, err := n.realtimeDial(i)(t.Context(), netip.MustParseAddrPort("127.0.0.1:9"))
+		if err != nil {
+			t.Fatal(err)
 		}
+		if got := netip.MustParseAddrPort(c.LocalAddr().String()).Addr(); got != want {
+			t.Errorf("player %d plays from %v, want %v", i, got, want)
+		}
+		_ = c.Close() // nothing was sent
 	}
-	if len(conns) != clients+2 {
-		t.Errorf("%d addresses", len(conns))
+}
+
+// To have several addresses is not possible everywhere, and the report says so.
+func TestSourceAddressesElsewhere(t *testing.T) {
+	for target, want := range map[string]string{
+		"http://192.0.2.1": "IPv4 loopback target only", "http://game.example": "IPv4 loopback target only",
+		"http://[::1]:80": "IPv4 loopback target",
+	} {
+		cfg := Config{Target: target, Sources: 2}
+		if n, note := cfg.sources(); n != 1 || !strings.Contains(note, want) {
+			t.Errorf("%s: %d, %q", target, n, note)
+		}
 	}
 }
 

@@ -92,6 +92,9 @@ func (cfg *Config) checkAccounts() error {
 	} else if name != longest {
 		return invalid("Prefix", errors.New("not in canonical form (lower case)"))
 	}
+	if cfg.Sources < 0 || cfg.Sources > MaxClients {
+		return invalid("Sources", fmt.Errorf("%d is not within 0 to %d", cfg.Sources, MaxClients))
+	}
 	if cfg.Mode != report.Register && cfg.Mode != report.Login {
 		return invalid("Mode", fmt.Errorf("%q is neither %q nor %q", cfg.Mode, report.Register, report.Login))
 	}
