@@ -132,9 +132,9 @@ func waits(clients []*visit, from func(*visit) time.Time) (all []time.Duration, 
 // were not there.
 func TestFloodOfOneOriginLeavesRoomForOthers(t *testing.T) {
 	c := newCrowd(t, 100, nil)
-	for i := range 10_000 { // a thousand a second, each back after a tenth of a second whatever it is told
+	for i := range 5000 { // a thousand a second, each back after half a second whatever it is told
 		v := c.add("192.0.2.1", fmt.Sprint("sock-", i), time.Duration(i)*time.Millisecond)
-		v.after = func(time.Duration) time.Duration { return 100 * time.Millisecond }
+		v.after = func(time.Duration) time.Duration { return 500 * time.Millisecond }
 	}
 	var honest []*visit
 	for i := range 300 { // ten a second
@@ -158,7 +158,7 @@ func TestFloodOfOneOriginLeavesRoomForOthers(t *testing.T) {
 func TestTwoFloodsShareTheService(t *testing.T) {
 	c := newCrowd(t, 100, func(cfg *Config) { cfg.OriginFailures = -1 })
 	var of [2][]*visit
-	for i := range 8000 {
+	for i := range 2500 {
 		for o := range 2 {
 			// The second knocks a tenth as often as the first.
 			v := c.add(addr(o), fmt.Sprint("sock-", o, "-", i), 0)
@@ -184,7 +184,7 @@ func TestTheImpatientPayForThemselves(t *testing.T) {
 		c := newCrowd(t, 100, nil)
 		for i := range tt.names {
 			v := c.add("192.0.2.1", fmt.Sprint("sock-", i), 0)
-			v.after = func(time.Duration) time.Duration { return 50 * time.Millisecond }
+			v.after = func(time.Duration) time.Duration { return 250 * time.Millisecond }
 		}
 		var honest []*visit
 		for i := range 4500 { // half as many again as can be served, for half a minute
