@@ -11,6 +11,7 @@ import (
 func (d *desk) read() admin.Reading {
 	knocks := d.pool.Stats()
 	_, retryAfter := d.door.Outlook()
+	locked := d.door.Stats().Locked
 	for _, reason := range failures {
 		knocks.Counters.Fail[reason] += 0 // shown from the start, so that the first one is a change
 	}
@@ -21,7 +22,7 @@ func (d *desk) read() admin.Reading {
 		Draining: d.draining.Load(),
 		Admitted: knocks.Counters.Success, Busy: knocks.Counters.RejectedBusy, RateLimited: knocks.Counters.RateLimited,
 		Expired: knocks.Counters.Expired, Failed: knocks.Counters.Fail,
-		Queue: knocks.Depth, QueueCapacity: knocks.Capacity, Wait: knocks.Wait, RetryAfter: retryAfter,
+		Queue: knocks.Depth, QueueCapacity: knocks.Capacity, Wait: knocks.Wait, RetryAfter: retryAfter, Locked: locked,
 		Players: inside.Players, MaxPlayers: d.cfg.MaxPlayers, WebSocket: inside.Connected,
 		Ticks: inside.Ticks, SkippedTicks: inside.Skipped, Lateness: inside.Lateness,
 		Unsaved: inside.Unsaved, Process: admin.ReadProcess(),

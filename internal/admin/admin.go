@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/ready"
 )
 
@@ -34,6 +35,8 @@ type Config struct {
 	Dashboard *Dashboard
 	// Store is where accounts are deleted; nil: they cannot be.
 	Store rushgate.Store
+	// Door is where lockouts are listed and lifted; nil: they cannot be.
+	Door *door.Door
 	// Token has to be shown with every request but those for health and readiness; nil: whoever reaches the listener, which
 	// must be on loopback, is the operator.
 	Token *Token
@@ -65,6 +68,8 @@ type Dashboard struct {
 //	GET /metrics.json   the same figures, and some more, as JSON
 //	/debug/pprof/       profiles, see package net/http/pprof; without the command line, which may hold a password
 //
+//	GET /lockouts       what is locked out at the door, newest first; with a door
+//	POST /lockouts/lift {"id": ...} ends a lockout and forgets what began it
 //	POST /accounts/delete
 //	                    deletes accounts, see [DeleteAccounts]; with a store
 //
@@ -99,6 +104,9 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
 	if cfg.Store != nil {
 		mux.Handle("POST /accounts/delete", DeleteAccounts(cfg.Store, cfg.Logger))
+	}
+	if cfg.Door != nil {
+		serveLockouts(mux, cfg.Door, cfg.Logger)
 	}
 	logins := newLogins(cfg.TLS)
 	if d := cfg.Dashboard; d != nil {

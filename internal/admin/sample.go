@@ -21,6 +21,7 @@ type Reading struct {
 	QueueCapacity int             // 0: no bound
 	Wait          latency.Summary // time in the queue, with Buckets
 	RetryAfter    time.Duration   // what a newcomer without a place would be told now
+	Locked        int             // lockouts that run
 
 	Players, MaxPlayers int // inside
 	UDP, WebSocket      int // those with a realtime connection, by its kind
@@ -67,6 +68,8 @@ type Sample struct {
 	QueueCapacity int      `json:"queue_capacity"` // 0: no bound
 	Wait          Interval `json:"wait"`
 	RetryAfterMS  int64    `json:"retry_after_ms"` // about what a newcomer without a place would be told
+
+	Locked int `json:"locked"` // lockouts that run
 
 	Players    int `json:"players"`
 	MaxPlayers int `json:"players_max"`
@@ -149,8 +152,8 @@ func (s *sampled) since(earlier *sampled) Sample {
 		RateLimited: count(now.RateLimited, before.RateLimited), Expired: count(now.Expired, before.Expired),
 		Reasons: make(map[rushgate.Reason]Count, len(now.Failed)),
 		Queue:   now.Queue, QueueCapacity: now.QueueCapacity, Wait: interval(now.Wait, before.Wait),
-		RetryAfterMS: now.RetryAfter.Milliseconds(),
-		Players:      now.Players, MaxPlayers: now.MaxPlayers, UDP: now.UDP, WebSocket: now.WebSocket,
+		RetryAfterMS: now.RetryAfter.Milliseconds(), Locked: now.Locked,
+		Players: now.Players, MaxPlayers: now.MaxPlayers, UDP: now.UDP, WebSocket: now.WebSocket,
 		Ticks: count(now.Ticks, before.Ticks), Skipped: count(now.SkippedTicks, before.SkippedTicks),
 		Lateness: interval(now.Lateness, before.Lateness), CircuitOpen: now.CircuitOpen,
 		StoreCalls: count(now.StoreCalls, before.StoreCalls), StoreErrors: count(now.StoreErrors, before.StoreErrors),

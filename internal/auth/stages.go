@@ -395,6 +395,8 @@ func (p *Pool) fail(j *job, err error) {
 // outcome is what a refusal says about the player. What is not known to be the player's fault is not counted as such.
 func (j *job) outcome(reason rushgate.Reason) door.Outcome {
 	switch {
+	case j.wrong && j.account.ID == 0:
+		return door.Unknown
 	case j.wrong:
 		return door.Wrong
 	case reason == rushgate.UsernameTaken:
@@ -405,16 +407,15 @@ func (j *job) outcome(reason rushgate.Reason) door.Outcome {
 	return door.NotJudged
 }
 
-// close gives a job's seat back, and logs what that locks out: once, when it begins. The name that was knocked with is
-// logged only if there is an account of it, for players also type passwords into the wrong field.
+// close gives a job's seat back, and logs what that locks out: once, when it begins.
 func (p *Pool) close(j *job, o door.Outcome) {
 	for _, lock := range j.seat.Close(o) {
 		attrs := []any{"kind", lock.Kind.String(), "until", lock.Until}
 		if lock.Origin.IsValid() {
 			attrs = append(attrs, "origin", lock.Origin.String())
 		}
-		if lock.Name != "" && j.account.ID != 0 {
-			attrs = append(attrs, "player", j.account.ID, "username", lock.Name)
+		if lock.Name != "" {
+			attrs = append(attrs, "username", lock.Name)
 		}
 		p.cfg.Logger.Warn("too many failures: locked out", attrs...)
 	}

@@ -199,6 +199,8 @@ func (b *budgets) settle(c charge, o Outcome, name string, now time.Time) (began
 	switch o {
 	case Wrong:
 		began = b.wrong(c, name, now)
+	case Unknown:
+		began = b.wrong(c, "", now)
 	case Taken:
 		began = b.failedAt(c, now)
 	case Right, Inside:

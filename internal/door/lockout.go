@@ -31,8 +31,7 @@ type Lockout struct {
 	Kind LockKind
 	// Origin is the network that is kept out; the zero Prefix with [AccountGuarded].
 	Origin netip.Prefix
-	// Name is the account's, as it was knocked with: it need not exist, and may be a password that a player has typed
-	// into the wrong field. Empty with [OriginLocked].
+	// Name is the account's; empty with [OriginLocked], and where there is no such account.
 	Name string
 	// Until is when it ends.
 	Until time.Time

@@ -207,13 +207,13 @@ func (m *model) close(t *rapid.T) {
 	i := rapid.IntRange(0, len(m.seats)-1).Draw(t, "seat")
 	s := m.seats[i]
 	m.seats = append(m.seats[:i], m.seats[i+1:]...)
-	outcomes := []Outcome{NotJudged, Wrong, Wrong, Wrong, Right, Inside}
+	outcomes := []Outcome{NotJudged, Wrong, Wrong, Unknown, Right, Inside}
 	if s.knock.Want == Register {
 		outcomes = []Outcome{NotJudged, Taken, Inside}
 	}
 	o := rapid.SampledFrom(outcomes).Draw(t, "outcome")
 	switch o {
-	case Wrong:
+	case Wrong, Unknown:
 		m.judged = append(m.judged, judgement{m.now, s.knock.Addr, s.knock.Name})
 	case Taken: // a failure of the origin, and no guess at the account
 		m.judged = append(m.judged, judgement{m.now, s.knock.Addr, "taken: " + s.knock.Name})

@@ -7,8 +7,11 @@ type Outcome int
 const (
 	// NotJudged: nothing is known about the knock, be it that it was given up, or that the fault was ours.
 	NotJudged Outcome = iota
-	// Wrong: the password was wrong, or there is no such account.
+	// Wrong: the password was wrong.
 	Wrong
+	// Unknown: there is no such account. It counts as Wrong does, but the name is not kept: players also type passwords
+	// into the wrong field.
+	Unknown
 	// Taken: the name that was to be registered belongs to another account.
 	Taken
 	// Right: the player has proved to own the account, and does not come in here.

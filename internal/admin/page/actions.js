@@ -1,6 +1,6 @@
 // What an operator can have the node do. Each asks once more before anything happens.
 
-async function post(path, body) {
+export async function post(path, body) {
   const response = await fetch(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -18,7 +18,7 @@ async function post(path, body) {
 // closing is done when the last question has been answered.
 let closing = Promise.resolve();
 
-async function confirmed(title, text, verb) {
+export async function confirmed(title, text, verb) {
   const dialog = document.getElementById("confirm");
   await closing; // a question that was closed a moment ago must not answer this one
   document.getElementById("confirm-title").textContent = title;

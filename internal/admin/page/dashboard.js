@@ -1,6 +1,7 @@
 // The operator's page: it follows the node's events, shows the newest figures, and draws what was in the last 15 minutes.
 import { Chart, span } from "/charts.js";
 import { listen } from "/actions.js";
+import { showLockouts } from "/lockouts.js";
 
 const byID = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -41,6 +42,7 @@ const metrics = {
   "rate-limited-rate": (s) => [s.rate_limited.per_s, rate],
   failed: (s) => [s.failed.total + s.expired.total, number],
   "failed-rate": (s) => [s.failed.per_s + s.expired.per_s, rate],
+  locked: (s) => [s.locked, number],
   queue: (s) => [s.queue, number],
   "queue-capacity": (s) => [s.queue_capacity, (n) => (n ? number(n) : "unbounded")],
   "retry-after": (s) => [s.retry_after_ms, (v) => `${number(Math.max(v / 1000, 1))} s`],
@@ -191,6 +193,7 @@ function show() {
   if (!state.now) return;
   showMetrics(state.now);
   showState(state.now.state, state.now.headline);
+  showLockouts(state.now.locked);
   for (const chart of charts) chart.show(state.points);
 }
 

@@ -1,0 +1,77 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rushgate/rushgate/internal/door"
+)
+
+// An operator sees what is locked out, lifts it once, and the log says so.
+func TestLockoutsAreShownAndLifted(t *testing.T) {
+	d, err := door.New(door.Config{World: 10, MaxAge: time.Second, Batch: 1, Pace: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	knock := door.Knock{Addr: netip.MustParseAddr("192.0.2.1"), Name: "alice"}
+	for range door.FailureLimit {
+		seat, err := d.Knock(knock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seat.Close(door.Wrong)
+	}
+	var log bytes.Buffer
+	mux := http.NewServeMux()
+	serveLockouts(mux, d, slog.New(slog.NewTextHandler(&log, nil)))
+	ask := func(method, path, body string) (int, string) {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		if body != "" {
+			r.Header.Set("Content-Type", "application/json")
+		}
+		mux.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	_, body := ask("GET", "/lockouts", "")
+	var list struct{ Lockouts []lockoutBody }
+	if err := json.Unmarshal([]byte(body), &list); err != nil || len(list.Lockouts) != 1 {
+		t.Fatalf("%s: %v", body, err)
+	}
+	l := list.Lockouts[0]
+	if l.Kind != "pair" || l.Origin != "192.0.2.1/32" || l.Name != "alice" || time.Until(l.Until) <= 0 {
+		t.Errorf("shown is %+v", l)
+	}
+	lift := fmt.Sprintf(`{"id":%d}`, l.ID)
+	tests := []struct {
+		body string
+		want int
+	}{
+		{"", http.StatusUnsupportedMediaType}, {"{}", http.StatusBadRequest}, {`{"id":"1"}`, http.StatusBadRequest},
+		{`{"id":999}`, http.StatusNotFound}, {lift, http.StatusOK}, {lift, http.StatusNotFound},
+	}
+	for _, tt := range tests {
+		if status, body := ask("POST", "/lockouts/lift", tt.body); status != tt.want {
+			t.Errorf("lift %q: %d %s, want %d", tt.body, status, body, tt.want)
+		}
+	}
+	if seat, err := d.Knock(knock); err != nil {
+		t.Errorf("after the lift: %v", err)
+	} else {
+		seat.Close(door.Wrong)
+	}
+	if _, body := ask("GET", "/lockouts", ""); strings.TrimSpace(body) != `{"lockouts":[]}` {
+		t.Errorf("after the lift: %s", body)
+	}
+	if !strings.Contains(log.String(), "username=alice") || strings.Count(log.String(), "lifted") != 1 {
+		t.Errorf("the log says\n%s", log.String())
+	}
+}
