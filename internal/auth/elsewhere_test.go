@@ -30,7 +30,8 @@ func (f *fixture) settle(t *testing.T, name, zone string) {
 // move saves a character in a zone and ends its lease.
 func (f *fixture) move(t *testing.T, id rushgate.PlayerID, name string, fence uint64, zone string) {
 	t.Helper()
-	save := rushgate.Save{Character: rushgate.Character{ID: id, Name: name, Zone: zone, Level: 1}, Fence: fence, Release: true}
+	there := rushgate.Character{ID: id, Name: name, Zone: zone, Level: 1}
+	save := rushgate.Save{Character: there, Fence: fence, Release: true}
 	if errs, err := f.store.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
 		t.Fatal(errs, err)
 	}
@@ -149,8 +150,8 @@ func (s *stalePlaces) Save(ctx context.Context, saves []rushgate.Save) ([]error,
 	return s.Store.Save(ctx, saves)
 }
 
-// Whoever moves away between the look at the account and the claim is sent after the character, which stays as it is
-// and is free for the node that serves its zone.
+// A player who moves away between the look at the account and the claim is sent after the character, which stays as it
+// is and is free for the node that serves its zone.
 func TestPlayerWhoMovesDuringTheLoginIsSentOn(t *testing.T) {
 	stale := &stalePlaces{}
 	var entered int
@@ -207,8 +208,8 @@ func TestPoolTakeover(t *testing.T) {
 	}
 	_, err = f.Submit(t.Context(), taking)
 	var refusal *rushgate.Refusal
-	if !errors.As(err, &refusal) || refusal.Reason != rushgate.ServerBusy || refusal.RetryAfter < time.Second || refusal.RetryAfter >= 2*time.Second ||
-		errors.Is(err, rushgate.AlreadyLoggedIn) {
+	if !errors.As(err, &refusal) || refusal.Reason != rushgate.ServerBusy ||
+		refusal.RetryAfter < time.Second || refusal.RetryAfter >= 2*time.Second || errors.Is(err, rushgate.AlreadyLoggedIn) {
 		t.Errorf("a takeover of a live session: %v, want %v for a second", err, rushgate.ServerBusy)
 	}
 	l, err := f.store.Wanted(t.Context(), by)

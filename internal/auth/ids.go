@@ -12,7 +12,7 @@ type idBlock struct {
 	reserve  func(context.Context) (rushgate.PlayerID, error)
 	failures atomic.Uint64 // of reserve
 
-	turn      chan struct{} // holds one token while somebody uses what follows
+	turn      chan struct{} // holds one token while a caller uses what follows
 	next, end rushgate.PlayerID
 	failure   error // the last one
 }
@@ -21,8 +21,9 @@ func newIDBlock(reserve func(context.Context) (rushgate.PlayerID, error)) *idBlo
 	return &idBlock{reserve: reserve, turn: make(chan struct{}, 1)}
 }
 
-// Take returns a player id that nobody else has been or will be given. Of callers who wait for a new block at the same
-// time one asks for it, and if that fails it has failed for all: they would wait as long again, one after the other.
+// Take returns a player id that has not been and will not be given to any other. Of callers who wait for a new block at
+// the same time one asks for it, and if that fails it has failed for all: they would wait as long again, one after the
+// other.
 func (b *idBlock) Take(ctx context.Context) (rushgate.PlayerID, error) {
 	before := b.failures.Load()
 	select {

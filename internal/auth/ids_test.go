@@ -61,7 +61,8 @@ func (s *unreservable) ReserveIDs(context.Context, int) (rushgate.PlayerID, erro
 	return 0, s.err
 }
 
-// A batch that finds no ids to be had is answered after one attempt. Who needs none is let in, unless the store is away.
+// A batch that finds no ids to be had is answered after one attempt. Who needs none is let in, unless the store is
+// away.
 func TestBatchWithoutIDsIsAnsweredAtOnce(t *testing.T) {
 	for _, err := range []error{rushgate.ErrUnavailable, errors.New("ids are exhausted")} {
 		t.Run(err.Error(), func(t *testing.T) {

@@ -116,9 +116,9 @@ func TestPoolKeepsPlacesForThePromised(t *testing.T) {
 	})
 }
 
-// burst has clients knock all at once at a pool with a known speed, each coming back when it is told to, and returns the
-// attempts per success, the time until the last was in, and the time that the workers need at least. address tells who
-// shares one.
+// burst has clients knock all at once at a pool with a known speed, each coming back when it is told to, and returns
+// the attempts per success, the time until the last was in, and the time that the workers need at least. address tells
+// who shares one.
 func burst(t *testing.T, clients int, address func(i int) int) (attempts float64, took, ideal time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		const hash = 10 * time.Millisecond // two at a time: 200 logins per second

@@ -79,8 +79,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Capacity returns what a door has to know of a pool: how many requests a worker takes at once, and how many of them the
-// workers can be expected to serve in a second, if a hash takes so long in a full batch on one core.
+// Capacity returns what a door has to know of a pool: how many requests a worker takes at once, and how many of them
+// the workers can be expected to serve in a second, if a hash takes so long in a full batch on one core.
 func Capacity(workers int, maxAge, hashTime time.Duration) (batch int, perSecond float64) {
 	hashTime = max(hashTime, 1)
 	// A batch is answered as a whole: with hashes that take seconds, a full one would outlast maxAge by itself.
@@ -88,8 +88,8 @@ func Capacity(workers int, maxAge, hashTime time.Duration) (batch int, perSecond
 	return batch, float64(min(workers, runtime.GOMAXPROCS(0))) / hashTime.Seconds()
 }
 
-// Pool is a queue of requests, which a [door.Door] bounds, and the workers that serve it. All methods may be called from
-// many goroutines.
+// Pool is a queue of requests, which a [door.Door] bounds, and the workers that serve it. All methods may be called
+// from many goroutines.
 type Pool struct {
 	cfg     Config
 	queue   *Queue[*pending]
@@ -119,7 +119,9 @@ func NewPool(cfg Config) (*Pool, error) {
 	cfg = cfg.withDefaults()
 	p := &Pool{cfg: cfg, queue: NewQueue[*pending](), slow: NewQueue[*job]()}
 	p.batch, _ = Capacity(cfg.Workers, cfg.MaxAge, cfg.HashTime)
-	p.ids = newIDBlock(func(ctx context.Context) (rushgate.PlayerID, error) { return cfg.Store.ReserveIDs(ctx, idReserve) })
+	p.ids = newIDBlock(func(ctx context.Context) (rushgate.PlayerID, error) {
+		return cfg.Store.ReserveIDs(ctx, idReserve)
+	})
 	p.stopping, p.stop = context.WithCancel(context.Background())
 	p.hurrying, p.hurry = context.WithCancel(context.Background())
 	return p, nil
@@ -185,8 +187,8 @@ func (p *Pool) wait() {
 	p.slowLane.Wait()
 }
 
-// Submit asks to let a player in and waits for the answer. The error, if any, carries a [rushgate.Reason]: refusals
-// for [rushgate.ServerBusy] and [rushgate.RateLimited] are a [rushgate.Refusal] that says when to come back, and those of
+// Submit asks to let a player in and waits for the answer. The error, if any, carries a [rushgate.Reason]: refusals for
+// [rushgate.ServerBusy] and [rushgate.RateLimited] are a [rushgate.Refusal] that says when to come back, and those of
 // the door come at once. When ctx ends the request is given up, [rushgate.RequestExpired].
 func (p *Pool) Submit(ctx context.Context, r Request) (rushgate.Session, error) {
 	if err := p.askPolicy(r); err != nil {

@@ -45,7 +45,9 @@ func (s *spyStore) LoadAccounts(ctx context.Context, names []string) ([]rushgate
 	return s.Store.LoadAccounts(ctx, names)
 }
 
-func (s *spyStore) Admit(ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission) ([]rushgate.Admitted, error) {
+func (s *spyStore) Admit(
+	ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission,
+) ([]rushgate.Admitted, error) {
 	s.admits.Add(1)
 	if s.beforeAdmit != nil {
 		s.beforeAdmit(admissions)
@@ -199,7 +201,10 @@ func TestPoolLogin(t *testing.T) {
 		{"taken name", request(Register, "alice", 5), rushgate.UsernameTaken},
 		{"no name", request(Login, "", 6), rushgate.MissingCredentials},
 		{"no password", Request{Kind: Login, Username: "alice", Addr: addr(7)}, rushgate.MissingCredentials},
-		{"attempt too long", Request{Username: "alice", Password: secret, Attempt: strings.Repeat("x", 65)}, rushgate.MissingCredentials},
+		{
+			"attempt too long", Request{Username: "alice", Password: secret, Attempt: strings.Repeat("x", 65)},
+			rushgate.MissingCredentials,
+		},
 	}
 	for _, tt := range tests {
 		if _, err := f.Submit(t.Context(), tt.r); !errors.Is(err, tt.want) {

@@ -12,10 +12,10 @@ var ErrQueueClosed = errors.New("auth: queue closed")
 // minRing is the least capacity of the ring, so that a queue hovering around empty does not keep resizing.
 const minRing = 16
 
-// Queue is a first-in first-out queue for any number of producers and consumers. Push and pop cost O(1) amortised at any
-// depth. It has no bound of its own: what is pushed has a seat, and the door bounds those.
+// Queue is a first-in first-out queue for any number of producers and consumers. Push and pop cost O(1) amortised at
+// any depth. It has no bound of its own: what is pushed has a seat, and the door bounds those.
 type Queue[T any] struct {
-	// wake holds a token whenever items may be waiting and nobody has been told; whoever takes it and leaves items
+	// wake holds a token whenever items may be waiting and no consumer has been told; one that takes it and leaves items
 	// behind puts it back, so that one push wakes one consumer.
 	wake   chan struct{}
 	closed chan struct{}

@@ -48,7 +48,7 @@ func (r *Request) knock() door.Knock {
 type pending struct {
 	Request
 	seat     *door.Seat
-	ctx      context.Context // the caller's: done means nobody waits for the answer
+	ctx      context.Context // the caller's: done means that the caller no longer waits
 	enqueued time.Time
 	maxAge   time.Duration
 	answered atomic.Bool
@@ -65,8 +65,8 @@ func (p *pending) stale() bool {
 	return time.Since(p.enqueued) > p.maxAge || p.ctx.Err() != nil
 }
 
-// claim makes the caller the one who answers the request; false means that somebody else has. What is to be counted is
-// counted between claim and reply: whoever has an answer finds it in the metrics.
+// claim makes the caller the one who answers the request; false means that another has. What is to be counted is
+// counted between claim and reply: a client that has an answer finds it in the metrics.
 func (p *pending) claim() bool { return p.answered.CompareAndSwap(false, true) }
 
 // reply answers a request that the caller has claimed.

@@ -20,8 +20,8 @@ func (p *Pool) putAside(jobs []*job) {
 	}
 }
 
-// workSlowly is the worker of the slow lane. It ends when the lane is closed and empty, or after the job in hand when the
-// pool stops.
+// workSlowly is the worker of the slow lane. It ends when the lane is closed and empty, or after the job in hand when
+// the pool stops.
 func (p *Pool) workSlowly() {
 	for {
 		if p.slow.Len() == 0 {

@@ -106,7 +106,8 @@ func (p *Pool) survives(name string, s stage, jobs []*job) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			// The value might quote a request; the type and the stack say where to look.
-			p.cfg.Logger.Error("auth stage panicked", "stage", name, "batch", len(jobs), "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			p.cfg.Logger.Error("auth stage panicked", "stage", name, "batch", len(jobs), "type", fmt.Sprintf("%T", v),
+				"stack", string(debug.Stack()))
 		}
 	}()
 	s(jobs)
@@ -145,7 +146,7 @@ func (p *Pool) load(jobs []*job) {
 // answer got lost: it goes on as a login.
 func (j *job) repeats() bool { return j.Attempt != "" && j.account.Attempt == j.Attempt }
 
-// derive computes the keys of a batch, and answers whoever has the wrong password.
+// derive computes the keys of a batch, and answers the jobs with a wrong password.
 func (p *Pool) derive(jobs []*job) {
 	hashes := make([]*password.Job, len(jobs))
 	for i, j := range jobs {
@@ -195,7 +196,7 @@ func (j *job) skip() func() bool {
 }
 
 // rehash derives new hashes for those whose password is right and whose hash is outdated. In a rush it is put off:
-// nobody is to wait for somebody else's migration.
+// no player is to wait for another's migration.
 func (p *Pool) rehash(jobs []*job) {
 	if p.cfg.Door.Rush() {
 		return
@@ -218,7 +219,7 @@ func (p *Pool) rehash(jobs []*job) {
 	}
 }
 
-// commit admits a batch, and hands on whoever is admitted.
+// commit admits a batch, and hands on those who are admitted.
 func (p *Pool) commit(jobs []*job) {
 	ctx, cancel := storeContext()
 	defer cancel()
@@ -241,7 +242,7 @@ func (p *Pool) commit(jobs []*job) {
 }
 
 // admit carries out admissions. If the answer is lost, it repeats the same ones once, as the store's contract allows:
-// they may have been carried out, and then the players' leases are held for sessions that nobody would know of.
+// they may have been carried out, and then the players' leases are held for sessions that no client knows of.
 func (p *Pool) admit(ctx context.Context, admissions []rushgate.Admission) (results []rushgate.Admitted, err error) {
 	for range 2 {
 		results, err = p.cfg.Store.Admit(ctx, p.cfg.Instance, admissions)
@@ -260,13 +261,14 @@ func (p *Pool) admit(ctx context.Context, admissions []rushgate.Admission) (resu
 }
 
 // prepareAll makes the admissions of a batch, and answers the jobs for which there is none. A store that has no id for
-// one is not asked for another's; one that does not answer is not asked to admit anybody: that would take as long again.
+// one is not asked for another's; one that does not answer is not asked to admit anybody: that would take as long
+// again.
 func (p *Pool) prepareAll(ctx context.Context, jobs []*job) (open []*job) {
 	var failed []*job
 	var failure error
 	for _, j := range jobs {
 		switch {
-		case j.ctx.Err() != nil: // nobody would hear of the session that this would open
+		case j.ctx.Err() != nil: // the session that this would open would never be used
 			p.expire(j.pending)
 		case failure != nil && j.needsID():
 			failed = append(failed, j)

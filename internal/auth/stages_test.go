@@ -53,7 +53,8 @@ func TestPoolSparesStoreAndHashForTheStale(t *testing.T) {
 		}
 		s := f.Stats()
 		if s.Counters.Expired != 2 || f.store.loads.Load() != 0 || f.store.admits.Load() != 0 || s.Derive.Count != 0 {
-			t.Errorf("expired %d, loads %d, admits %d, derivations %d; want 2 and no work", s.Counters.Expired, f.store.loads.Load(), f.store.admits.Load(), s.Derive.Count)
+			t.Errorf("expired %d, loads %d, admits %d, derivations %d; want 2 and no work", s.Counters.Expired,
+				f.store.loads.Load(), f.store.admits.Load(), s.Derive.Count)
 		}
 	})
 }
@@ -129,9 +130,12 @@ func TestPoolRehashes(t *testing.T) {
 		}
 		names := []string{"alice", "bob"}
 		for i, name := range names {
-			a := rushgate.Account{ID: rushgate.PlayerID(1000 + i), Username: name, PasswordHash: legacy, CreatedAt: time.Now(), Version: 2}
+			a := rushgate.Account{
+				ID: rushgate.PlayerID(1000 + i), Username: name, PasswordHash: legacy, CreatedAt: time.Now(), Version: 2,
+			}
 			leave := rushgate.Save{Character: rushgate.Character{ID: a.ID, Name: name, Level: 1}, Fence: 1, Release: true}
-			if _, err := f.store.Store.Admit(t.Context(), f.cfg.Instance, []rushgate.Admission{{Account: a, Create: true, Attempt: "x"}}); err != nil {
+			made := []rushgate.Admission{{Account: a, Create: true, Attempt: "x"}}
+			if _, err := f.store.Store.Admit(t.Context(), f.cfg.Instance, made); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := f.store.Save(t.Context(), []rushgate.Save{leave}); err != nil {
@@ -177,18 +181,11 @@ func TestPoolRehashes(t *testing.T) {
 	})
 }
 
-// A slow hash from another system makes nobody else of its batch wait.
+// A slow hash from another system makes no other of its batch wait.
 func TestPoolAnswersOwnHashesBeforeForeignOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, func(c *settings) { c.Workers = 1 })
-		foreign := rushgate.Account{ID: 5000, Username: "foreign", CreatedAt: time.Now(),
-			PasswordHash: "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"}
-		if _, err := f.store.Store.Admit(t.Context(), f.cfg.Instance, []rushgate.Admission{{Account: foreign, Create: true, Attempt: "x"}}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.store.Save(t.Context(), []rushgate.Save{{Character: rushgate.Character{ID: 5000, Name: "foreign", Level: 1}, Fence: 1, Release: true}}); err != nil {
-			t.Fatal(err)
-		}
+		f.keep(t, 5000, "foreign", bcryptHash)
 		var order []string
 		f.store.beforeAdmit = func(admissions []rushgate.Admission) {
 			for _, a := range admissions {
@@ -274,7 +271,8 @@ func TestPoolAnswersTheBatchWhenTheStoreFails(t *testing.T) {
 	for range 2 * door.FailureLimit {
 		_, err := f.Submit(t.Context(), request(Login, "alice", 1))
 		var refusal *rushgate.Refusal
-		if !errors.As(err, &refusal) || refusal.Reason != rushgate.ServerBusy || refusal.RetryAfter < time.Second || !errors.Is(err, memory.ErrClosed) {
+		if !errors.As(err, &refusal) || refusal.Reason != rushgate.ServerBusy || refusal.RetryAfter < time.Second ||
+			!errors.Is(err, memory.ErrClosed) {
 			t.Fatalf("got %v, want server-busy that wraps the store's error", err)
 		}
 	}

@@ -26,9 +26,9 @@ var leastRate = 1 / MaxRetryAfter.Seconds()
 // (ITU-T I.371): each refused client is promised the next free moment, one service time after the one before, so that
 // the refused come back at the rate the workers can serve and not together.
 //
-// A client that asks again before its moment is told the same moment: asking costs the others nothing and gains nothing.
-// Further clients behind an address that holds a moment are given moments one service time apart that do not move the
-// clock, so that one address, however many clients it has or pretends to have, pushes back itself alone.
+// A client that asks again before its moment is told the same moment: asking costs the others nothing and gains
+// nothing. Further clients behind an address that holds a moment are given moments one service time apart that do not
+// move the clock, so that one address, however many clients it has or pretends to have, pushes back itself alone.
 //
 // What has been promised and not yet used bounds the wait of the next: when the load ends early, so do the waits.
 type clock struct {
@@ -110,8 +110,8 @@ func (c *clock) outlook(now time.Time, rate float64, backlog int) time.Duration 
 // noMoment is the wait when there is no moment left to promise: spread over the last part, or all would come as one.
 func (c *clock) noMoment() time.Duration { return MaxRetryAfter - c.jitter(MaxRetryAfter/10) }
 
-// yields reports whether a client has to leave room to others: moments lie ahead that were promised to them, and its own
-// has not come, or it has none.
+// yields reports whether a client has to leave room to others: moments lie ahead that were promised to them, and its
+// own has not come, or it has none.
 func (c *clock) yields(who pair, now time.Time) bool {
 	c.forget(now)
 	if at, ok := c.promises[who]; ok && !at.After(now) {

@@ -65,7 +65,8 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.World < 1 || c.Queue < 0 || c.MaxAge <= 0 || c.Batch < 1 || !(c.Pace > 0) || c.OriginShare < 0 || c.OriginShare > 100 {
+	if c.World < 1 || c.Queue < 0 || c.MaxAge <= 0 || c.Batch < 1 || !(c.Pace > 0) ||
+		c.OriginShare < 0 || c.OriginShare > 100 {
 		return c, fmt.Errorf("door: %d seats, a queue of %d, max age %v, batches of %d, pace %v, share %d%%: out of range",
 			c.World, c.Queue, c.MaxAge, c.Batch, c.Pace, c.OriginShare)
 	}
@@ -130,7 +131,7 @@ func New(cfg Config) (*Door, error) {
 }
 
 // Knock answers a client's wish to come in with a seat, which the caller has to close, or with a [*rushgate.Refusal]:
-// [rushgate.RateLimited] for those who have failed too often, or of whom too many are being judged, and
+// [rushgate.RateLimited] for clients that have failed too often, or have too many tries being judged, and
 // [rushgate.ServerBusy] where there is no room in the queue or the world, each with the time to come back.
 func (d *Door) Knock(k Knock) (*Seat, error) {
 	d.mu.Lock()
@@ -179,10 +180,10 @@ func busy(wait time.Duration) error {
 
 // full returns which of the counters of refusals says why a request cannot be queued, and nil if it can.
 //
-// An empty queue always takes one: a door that refused with nothing to do would refuse for ever, for what it knows of the
-// pace changes only with what it lets in. Otherwise a request that would be stale before its turn is not taken. And while
-// clients who were refused earlier are on their way back to the moments that they were promised, half of the queue is
-// theirs: newcomers who happen to knock in between must not take their places.
+// An empty queue always takes one: a door that refused with nothing to do would refuse for ever, for what it knows of
+// the pace changes only with what it lets in. Otherwise a request that would be stale before its turn is not taken. And
+// while clients who were refused earlier are on their way back to the moments that they were promised, half of the
+// queue is theirs: newcomers who happen to knock in between must not take their places.
 func (d *Door) full(who pair, now time.Time, counts *Refusals) *int64 {
 	depth, limit := d.queue.taken, d.queue.limit
 	switch {
@@ -212,8 +213,8 @@ func (d *Door) reach() int {
 // returns that come in bunches still find room.
 func (d *Door) backlog() int { return max(1, d.queue.taken-d.queue.limit/2) }
 
-// Served notes that workers have completed n requests that were hashed. What expired or needed no hash says nothing about
-// the pace.
+// Served notes that workers have completed n requests that were hashed. What expired or needed no hash says nothing
+// about the pace.
 func (d *Door) Served(n int) {
 	if n <= 0 {
 		return
@@ -280,8 +281,8 @@ func (d *Door) Close() {
 	d.closed = true
 }
 
-// Outlook returns whether a newcomer would be refused now for lack of room, and about how long it would be told to wait,
-// at most [MaxRetryAfter]. It promises nothing.
+// Outlook returns whether a newcomer would be refused now for lack of room, and about how long it would be told to
+// wait, at most [MaxRetryAfter]. It promises nothing.
 func (d *Door) Outlook() (isBusy bool, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

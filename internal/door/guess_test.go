@@ -338,7 +338,7 @@ func TestWiderNetworksCountTogether(t *testing.T) {
 	}
 }
 
-// What is not judged, or is our own fault, counts against nobody.
+// What is not judged, or is our own fault, counts against no player.
 func TestOnlyFailuresCount(t *testing.T) {
 	for _, o := range []Outcome{NotJudged, Right, Inside} {
 		f := newFixture(t, nil)
@@ -381,7 +381,8 @@ func TestLockoutsAreListedAndLifted(t *testing.T) {
 			t.Errorf("lifted twice: %v", err)
 		}
 	}
-	if s := f.Stats(); s.Locked != 0 || s.Lockouts["pair"] != 1 || s.Lockouts["origin"] != 1 || s.Lockouts["account"] != 1 {
+	s := f.Stats()
+	if s.Locked != 0 || s.Lockouts["pair"] != 1 || s.Lockouts["origin"] != 1 || s.Lockouts["account"] != 1 {
 		t.Errorf("stats %+v", s)
 	}
 	for addr, name := range map[string]string{"192.0.2.1": "alice", "203.0.113.1": "victim-x", "198.51.100.77": "bob"} {

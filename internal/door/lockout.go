@@ -82,8 +82,8 @@ func (l *lockouts) begin(key lockKey, name string, now time.Time, lasts time.Dur
 	return *lock
 }
 
-// end drops the lockouts that are over. Those of accounts last unequally long: one that ends before those ahead of it is
-// dropped with them, and until then wait passes it over.
+// end drops the lockouts that are over. Those of accounts last unequally long: one that ends before those ahead of it
+// is dropped with them, and until then wait passes it over.
 func (l *lockouts) end(now time.Time) {
 	for _, order := range l.order {
 		for e := order.Front(); e != nil && !now.Before(e.Value.(*Lockout).Until); e = order.Front() {
@@ -109,7 +109,8 @@ func (l *lockouts) lift(id uint64, now time.Time) (Lockout, bool) {
 	return *e.Value.(*Lockout), true
 }
 
-// wait returns how long the lockouts that apply to a knock go on; guesses tells whether it could prove a password wrong.
+// wait returns how long the lockouts that apply to a knock go on; guesses tells whether it could prove a password
+// wrong.
 func (l *lockouts) wait(who pair, known, guesses bool, now time.Time) time.Duration {
 	wait := time.Duration(0)
 	if guesses {

@@ -2,8 +2,8 @@ package door
 
 import "time"
 
-// meter is a leaky bucket (ITU-T I.371): each charge adds one, and what is in it leaks at a steady rate. What seats that
-// are still open may yet be charged for counts as if it had been.
+// meter is a leaky bucket (ITU-T I.371): each charge adds one, and what is in it leaks at a steady rate. What seats
+// that are still open may yet be charged for counts as if it had been.
 type meter struct {
 	level    float64
 	at       time.Time // when level was true

@@ -271,8 +271,8 @@ func (m *model) check(t *rapid.T) {
 	}
 }
 
-// Whatever knocks, in whatever order: guesses are bounded, those in flight included; seats are neither oversold nor lost;
-// every refusal has a time to come back; a door with nothing to do lets in.
+// Whatever knocks, in whatever order: guesses are bounded, those in flight included; seats are neither oversold nor
+// lost; every refusal has a time to come back; a door with nothing to do lets in.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t)

@@ -17,8 +17,8 @@ const (
 	claimLasts = 10 * time.Second
 )
 
-// places are the seats in the world. A seat belongs to a name: it is taken with the first knock of that name, so that no
-// more are hashed than find room, and the player who has it comes back to it however full the world is.
+// places are the seats in the world. A seat belongs to a name: it is taken with the first knock of that name, so that
+// no more are hashed than find room, and the player who has it comes back to it however full the world is.
 type places struct {
 	limit    int
 	share    int // of one origin

@@ -3,8 +3,8 @@ package door
 import "net/netip"
 
 // shareOfFree is how many times as many places as are free an origin may hold in the queue (the dynamic threshold of
-// Choudhury and Hahne, 1998). One origin alone so fills two thirds of the queue, two of them two fifths each, and an origin
-// that holds none finds room however many others there are.
+// Choudhury and Hahne, 1998). One origin alone so fills two thirds of the queue, two of them two fifths each, and an
+// origin that holds none finds room however many others there are.
 const shareOfFree = 2
 
 // slowRoom is how many requests may be in the slow lane.

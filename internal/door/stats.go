@@ -30,9 +30,10 @@ type Stats struct {
 	Slow     int      `json:"slow"`            // requests in the slow lane
 	Pace     float64  `json:"pace_per_s"`      // estimated capacity in requests per second
 	SlowPace float64  `json:"slow_pace_per_s"` // the same for the slow lane
-	Seats    int      `json:"seats"`           // taken in the world: by players inside, and by those on their way in or back
-	Held     int      `json:"held"`            // seats kept for players who may come back
-	Promised int      `json:"promised"`        // clients on their way back to a moment
+	// Seats are those taken in the world: by players inside, and by those on their way in or back.
+	Seats    int `json:"seats"`
+	Held     int `json:"held"`     // seats kept for players who may come back
+	Promised int `json:"promised"` // clients on their way back to a moment
 	// Failing is how many pairs of origin and account have remembered failures or a knock under way.
 	Failing int `json:"failing"`
 	// Locked is how many lockouts run, Lockouts how many have begun since the start, by kind.

@@ -2,8 +2,8 @@ package door
 
 import "container/list"
 
-// table is a map that remembers a bounded number of entries. The entry that was used longest ago gives way to a new one,
-// unless it is pinned: an entry that a seat is charged to must be there when the seat is closed.
+// table is a map that remembers a bounded number of entries. The entry that was used longest ago gives way to a new
+// one, unless it is pinned: an entry that a seat is charged to must be there when the seat is closed.
 type table[K comparable, V any] struct {
 	limit   int
 	entries map[K]*list.Element // of *entry[K, V]

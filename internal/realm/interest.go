@@ -18,8 +18,8 @@ const (
 	finer = 3
 )
 
-// interest finds which entities are near which others in one frame. It is built anew for each frame and keeps its memory. Any
-// number of goroutines may then search it at once.
+// interest finds which entities are near which others in one frame. It is built anew for each frame and keeps its
+// memory. Any number of goroutines may then search it at once.
 type interest struct {
 	radius  int32 // how far everybody sees, in 1/64 unit
 	coarse  grid
