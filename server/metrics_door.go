@@ -4,11 +4,11 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/internal/metric"
 )
 
 // doorMetrics has what the door decides by, and how it has decided.
-func (s *Server) doorMetrics(out admin.Scrape) {
+func (s *Server) doorMetrics(out metric.Scrape) {
 	stats := s.door.Stats()
 	const refusals, refusalsHelp = "rushgate_door_refusals_total", "Logins and registrations refused at the door, by cause."
 	r := stats.Refused

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -159,6 +160,31 @@ func TestMetricsAreDocumented(t *testing.T) {
 		if got := strings.Join(exported, " "); got == "" || got != bounds {
 			t.Errorf("%s has bounds %s, in docs/metrics.md %s", metric, got, bounds)
 		}
+	}
+}
+
+// Whatever is exported to Prometheus is in the dump by the same name.
+func TestDumpHasEveryMetric(t *testing.T) {
+	s := start(t, config(t, t.TempDir()))
+	var dump struct{ Metrics map[string]float64 }
+	if err := json.Unmarshal([]byte(metrics(t, s)), &dump); err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range families(t, exposition(t, s)) {
+		if f.kind == "histogram" || f.kind == "summary" {
+			name += "_count"
+		}
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(dump.Metrics)), func(sample string) bool {
+			return sample == name || strings.HasPrefix(sample, name+"{")
+		}) {
+			t.Errorf("the dump has no %s", name)
+		}
+	}
+	if got := dump.Metrics[`rushgate_auth_queue_capacity`]; got != 200 {
+		t.Errorf("the queue's capacity is %v in the dump, want 200", got)
+	}
+	if _, ok := dump.Metrics[`rushgate_auth_stage_seconds_count{stage="load"}`]; !ok {
+		t.Error("the dump has no labels")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/internal/auth"
 )
 
 // read collects what the dashboard shows, from what /metrics.json has. Between the parts it lets others run: the tick
@@ -12,7 +13,7 @@ func (d *desk) read() admin.Reading {
 	knocks := d.pool.Stats()
 	_, retryAfter := d.door.Outlook()
 	locked := d.door.Stats().Locked
-	for _, reason := range failures {
+	for _, reason := range auth.Failures {
 		knocks.Counters.Fail[reason] += 0 // shown from the start, so that the first one is a change
 	}
 	runtime.Gosched()

@@ -25,7 +25,7 @@ type Sections map[string]func() any
 
 // Config says what the operator gets to see. All functions must be safe for concurrent use.
 type Config struct {
-	// Sections make up /metrics.json.
+	// Sections make up /metrics.json, with all of Metrics by their names in the section "metrics".
 	Sections Sections
 	// Metrics are those of /metrics. Required.
 	Metrics prometheus.Gatherer
@@ -96,7 +96,7 @@ func New(cfg Config) http.Handler {
 		MaxRequestsInFlight: scrapesAtOnce,
 		DisableCompression:  true, // costs more than it saves this close by
 	}))
-	mux.HandleFunc("GET /metrics.json", cfg.Sections.serve)
+	mux.HandleFunc("GET /metrics.json", cfg.serveDump)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -120,11 +120,16 @@ func New(cfg Config) http.Handler {
 	return newGuard(mux, cfg.Token, logins, cfg.Hold)
 }
 
-func (s Sections) serve(w http.ResponseWriter, _ *http.Request) {
-	dump := make(map[string]any, len(s))
-	for name, section := range s {
+func (cfg Config) serveDump(w http.ResponseWriter, _ *http.Request) {
+	dump := make(map[string]any, len(cfg.Sections)+1)
+	for name, section := range cfg.Sections {
 		dump[name] = section()
 	}
+	all, err := figures(cfg.Metrics)
+	if err != nil { // the others are there
+		cfg.Logger.Error("metrics could not be collected", "error", err)
+	}
+	dump["metrics"] = all
 	body, err := json.MarshalIndent(dump, "", "  ")
 	if err != nil {
 		http.Error(w, "the metrics cannot be written as JSON", http.StatusInternalServerError)

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/internal/metric"
 	"github.com/rushgate/rushgate/internal/ready"
 )
 
@@ -32,7 +33,7 @@ func textLog(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, 
 func get(h http.Handler, path string) *httptest.ResponseRecorder { return do(h, "GET", path, "") }
 
 func TestPaths(t *testing.T) {
-	registry, err := admin.NewRegistry(admin.Collector(func(out admin.Scrape) { out.Gauge("rushgate_x", "An x.", 3) }))
+	registry, err := admin.NewRegistry(metric.Collector(func(out metric.Scrape) { out.Gauge("rushgate_x", "An x.", 3) }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func TestOneBadMetric(t *testing.T) {
 	var log strings.Builder
 	cfg := config()
 	cfg.Logger = textLog(&log)
-	registry, err := admin.NewRegistry(admin.Collector(func(out admin.Scrape) {
+	registry, err := admin.NewRegistry(metric.Collector(func(out metric.Scrape) {
 		out.Counter("rushgate_good_total", "A good one.", 1)
 		out.Counter("rushgate_bad_total", "Half a label.", 1, "label")
 	}))
@@ -90,8 +91,8 @@ func TestOneBadMetric(t *testing.T) {
 }
 
 func TestMetricsThatContradictEachOther(t *testing.T) {
-	one := admin.Collector(func(out admin.Scrape) { out.Gauge("rushgate_x", "An x.", 3) })
-	other := admin.Collector(func(out admin.Scrape) { out.Gauge("rushgate_x", "Another x.", 3) })
+	one := metric.Collector(func(out metric.Scrape) { out.Gauge("rushgate_x", "An x.", 3) })
+	other := metric.Collector(func(out metric.Scrape) { out.Gauge("rushgate_x", "Another x.", 3) })
 	if _, err := admin.NewRegistry(one, other); err == nil {
 		t.Error("two metrics of one name were accepted")
 	}

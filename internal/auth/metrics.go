@@ -43,7 +43,6 @@ type Counters struct {
 	Expired      int64 `json:"expired"`       // dropped as stale
 	RejectedBusy int64 `json:"rejected_busy"` // refused with server-busy
 	RateLimited  int64 `json:"rate_limited"`  // refused with rate-limited
-	Refused      int64 `json:"refused"`       // refused by the policy
 	Success      int64 `json:"success"`       // let into the world
 	Rehashed     int64 `json:"rehashed"`      // outdated hashes replaced
 	// Fail counts the other answers by reason.
@@ -75,7 +74,7 @@ func (p *Pool) Stats() Stats {
 		Counters: Counters{
 			Queued: m.queued.Load(), Processed: m.processed.Load(), Expired: m.expired.Load(),
 			RejectedBusy: m.rejectedBusy.Load(), RateLimited: m.rateLimited.Load(), Success: m.success.Load(),
-			Rehashed: m.rehashed.Load(), Refused: m.refused.Load(),
+			Rehashed: m.rehashed.Load(),
 		},
 		Depth: p.queue.Len(), Capacity: p.cfg.Door.Stats().Capacity, Workers: p.cfg.Workers,
 		Wait: m.wait.Detailed(), Load: m.load.Detailed(), Derive: m.derive.Detailed(), Commit: m.commit.Detailed(),

@@ -48,7 +48,7 @@ func TestPolicy(t *testing.T) {
 					t.Fatalf("the player hears %v, want %q", err, tt.want)
 				}
 			}
-			if refused := f.Stats().Counters.Refused; tt.want != "" && refused != times || tt.want == "" && refused != 0 {
+			if refused := f.metrics.refused.Load(); tt.want != "" && refused != times || tt.want == "" && refused != 0 {
 				t.Errorf("%d refused of %d", refused, times)
 			}
 			if r := asked[0]; r.Kind != Register || r.Username != "x" || r.Addr != addr(1) {
