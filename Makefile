@@ -5,6 +5,9 @@ GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lin
 # A number of runs: go test now and then takes the end of a time limit for a failure.
 FUZZTIME      ?= 1000x
 
+# What the command is built for besides the machine at hand; `make unit` does.
+TARGETS = linux/arm64 darwin/arm64 windows/amd64 windows/arm64
+
 # Package and target of every fuzz test; `make unit` fails if one is missing here.
 FUZZ = .:FuzzLoginName ./internal/api:FuzzParseCredentials ./internal/strictjson:FuzzObject ./internal/wschannel:FuzzParseGreeting ./client:FuzzAnswer ./internal/pbkdf2x:FuzzDerive ./internal/importer:FuzzParse ./internal/importer:FuzzRecord ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken \
 	./netcode:FuzzPacket ./netcode:FuzzPrivateToken ./netcode:FuzzRequest ./password:FuzzParseHash ./password:FuzzParsePepper \
@@ -48,11 +51,11 @@ lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
 	{ echo "the generated assembly was not fresh; go generate has just made it so"; exit 1; }
 
 .PHONY: unit
-unit: ## run the tests with the race detector, and check that the static binary builds
+unit: ## run the tests with the race detector, and check that the static binary builds for every system
 	@grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' . | wc -l | grep -qx "$(words $(FUZZ))" || { echo "FUZZ in the Makefile does not list every fuzz test"; exit 1; }
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/rushgate
-	GOARCH=arm64 $(GO) vet ./internal/pbkdf2x ./netcode
-	GOOS=darwin $(GO) vet ./netcode
+	@set -e; for t in $(TARGETS); do echo "building and vetting for $$t"; export CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/}; \
+	$(GO) build -o /dev/null ./cmd/rushgate; $(GO) vet ./...; done
 	$(GO) test -tags netcode_portable -run UDP ./netcode
 	RUSHGATE_REQUIRE_REDIS=1 RUSHGATE_REQUIRE_PROMETHEUS=1 RUSHGATE_REQUIRE_NODE=1 RUSHGATE_REQUIRE_CHROMIUM=1 $(GO) test -race ./...
 	$(GO) test -tags purego ./internal/pbkdf2x

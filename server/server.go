@@ -95,6 +95,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 			}
 		}
 	}()
+	sayWhatIsAbsent(cfg.Logger)
 	instance, err := s.openStore(ctx)
 	if err != nil {
 		return nil, err
