@@ -97,9 +97,9 @@ func (c *Client) Login(ctx context.Context, username, password string) (*Session
 	return c.authenticate(ctx, entry{op: "login", path: "/v1/login"}, username, password)
 }
 
-// Takeover is a [Client.Login] that ends a session which the account has already, on this server or another, such as one
-// that a player has left behind on another device: it is saved, and the new one begins with what was saved. Until it has
-// ended the server says that it is busy, so this takes one or two retries, a second each.
+// Takeover is a [Client.Login] that ends a session which the account has already, on this server or another, such as
+// one that a player has left behind on another device: it is saved, and the new one begins with what was saved. Until
+// it has ended the server says that it is busy, so this takes one or two retries, a second each.
 func (c *Client) Takeover(ctx context.Context, username, password string) (*Session, error) {
 	return c.authenticate(ctx, entry{op: "take over", path: "/v1/login", takeover: true}, username, password)
 }

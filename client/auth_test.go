@@ -29,7 +29,8 @@ const (
 // grantedChannel is the same answer from a server that has a realtime channel.
 var (
 	connectToken   = bytes.Repeat([]byte("tic-secret-0123\n"), 128)
-	grantedChannel = strings.TrimSuffix(granted, "}") + `,"connect_token":"` + base64.StdEncoding.EncodeToString(connectToken) + `"}`
+	grantedChannel = strings.TrimSuffix(granted, "}") + `,"connect_token":"` +
+		base64.StdEncoding.EncodeToString(connectToken) + `"}`
 )
 
 // script is a RoundTripper that answers each try with the next step, and records when it came and with which attempt.
@@ -260,7 +261,8 @@ func TestAttemptIDOption(t *testing.T) {
 		"a-B_9": true, strings.Repeat("x", 64): true, "": false, strings.Repeat("x", 65): false, "a b": false,
 	} {
 		s := &script{steps: []step{says(200, granted)}}
-		_, err := newClient(t, s, client.Options{AttemptID: func() string { return id }}).Login(t.Context(), "alice", password)
+		_, err := newClient(t, s, client.Options{AttemptID: func() string { return id }}).Login(t.Context(), "alice",
+			password)
 		if (err == nil) != ok || ok != slices.Equal(s.attempts, []string{id}) {
 			t.Errorf("id %q: error %v, sent %q", id, err, s.attempts)
 		}
@@ -310,7 +312,7 @@ func TestDeadlineDuringATry(t *testing.T) {
 	})
 }
 
-// Nobody should look at a screen for hours because a server says so.
+// No player should look at a screen for hours because a server says so.
 func TestAbsurdRetryAfterGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{steps: []step{says(503, "", "Retry-After", "99999999999999999999999")}}
@@ -334,7 +336,8 @@ func TestRefusalsAreNotRetried(t *testing.T) {
 		{says(421, `{"reason":"wrong-zone","address":"play2.example.org:443"}`), rushgate.WrongZone, 0},
 		{says(418, `{"reason":"no-tea-here","pot":"brown"}`), "no-tea-here", 0}, // from a newer server
 		{says(500, `{"reason":"internal-error"}`), rushgate.InternalError, 0},
-		{says(429, `{"reason":"rate-limited","retry_after_ms":299500}`, "Retry-After", "300"), rushgate.RateLimited, 299500 * time.Millisecond},
+		{says(429, `{"reason":"rate-limited","retry_after_ms":299500}`, "Retry-After", "300"), rushgate.RateLimited,
+			299500 * time.Millisecond},
 		{says(429, `slow down`, "Retry-After", "17"), rushgate.RateLimited, 17 * time.Second}, // from a proxy
 	}
 	for _, tt := range tests {
@@ -362,10 +365,13 @@ func TestRetryAfterForms(t *testing.T) {
 	}{
 		{"seconds, no body", []string{"Retry-After", "7"}, "", 7 * time.Second},
 		{"seconds, HTML", []string{"Retry-After", " 7 "}, "<html>", 7 * time.Second},
-		{"body is more precise", []string{"Retry-After", "2"}, `{"reason":"server-busy","retry_after_ms":1300}`, 1300 * time.Millisecond},
+		{"body is more precise", []string{"Retry-After", "2"}, `{"reason":"server-busy","retry_after_ms":1300}`,
+			1300 * time.Millisecond},
 		{"body without time", []string{"Retry-After", "2"}, `{"reason":"server-busy"}`, 2 * time.Second},
-		{"date by the server's clock", []string{"Retry-After", "Fri, 02 Jan 2026 15:04:35 GMT", "Date", date}, "", 30 * time.Second},
-		{"date by our clock", []string{"Retry-After", "Sat, 01 Jan 2000 00:00:09 GMT"}, "", 9 * time.Second}, // synctest begins in 2000
+		{"date by the server's clock", []string{"Retry-After", "Fri, 02 Jan 2026 15:04:35 GMT", "Date", date}, "",
+			30 * time.Second},
+		// synctest begins in 2000
+		{"date by our clock", []string{"Retry-After", "Sat, 01 Jan 2000 00:00:09 GMT"}, "", 9 * time.Second},
 		{"date gone by", []string{"Retry-After", date, "Date", "Fri, 02 Jan 2026 15:04:06 GMT"}, "", 0},
 		{"nonsense", []string{"Retry-After", "soon"}, "", 0},
 		{"negative", []string{"Retry-After", "-5"}, `{"reason":"server-busy","retry_after_ms":-5}`, 0},

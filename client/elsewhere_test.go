@@ -92,7 +92,8 @@ func TestWrongZoneCarriesTheAddress(t *testing.T) {
 		_, err := newClient(t, s, client.Options{}).Login(t.Context(), "alice", password)
 		refusal, ok := errors.AsType[*rushgate.Refusal](err)
 		if !ok || string(refusal.Reason) != tt.reason || refusal.Address != tt.want || len(s.at) != 1 {
-			t.Errorf("%s with the address %q: %+v after %d tries, want the address %q", tt.reason, tt.address, err, len(s.at), tt.want)
+			t.Errorf("%s with the address %q: %+v after %d tries, want the address %q", tt.reason, tt.address, err, len(s.at),
+				tt.want)
 		}
 	}
 }

@@ -16,8 +16,8 @@ var (
 	running = func() bool { return false }
 )
 
-// A game that draws frames at its own pace, in the past by one interval between views, so that everything moves smoothly
-// although views come 20 times a second.
+// A game that draws frames at its own pace, in the past by one interval between views, so that everything moves
+// smoothly although views come 20 times a second.
 func Example_realtime() {
 	ctx := context.Background()
 	c, err := client.New("https://play.example.org", client.Options{})

@@ -49,7 +49,7 @@ type node struct {
 	hung     int  // requests that were not answered
 	mortal   bool // the session ends after sessionLife of silence
 	heard    time.Time
-	refuse   *rushgate.Refusal // of whoever asks for a connect token
+	refuse   *rushgate.Refusal // of each client that asks for a connect token
 	over     bool              // the session has ended
 	rewind   bool              // the world is to begin again
 	renewals int
@@ -168,7 +168,8 @@ func entityAt(i int, tick uint32) rushgate.Entity {
 // check compares a view with the world at its tick.
 func (n *node) check(v *View) {
 	n.t.Helper()
-	if v.Self.X != selfAt(v.Tick) || v.Self.ID != nodePlayer || v.Self.HP != 90 || v.Self.MaxHP != 100 || v.Self.Zone != 1 {
+	if v.Self.X != selfAt(v.Tick) || v.Self.ID != nodePlayer || v.Self.HP != 90 || v.Self.MaxHP != 100 ||
+		v.Self.Zone != 1 {
 		n.t.Errorf("tick %d: self %+v", v.Tick, v.Self)
 	}
 	if len(v.Entities) != 20 {
@@ -289,7 +290,7 @@ func (n *node) RoundTrip(r *http.Request) (*http.Response, error) {
 		granted["player_id"], granted["session_token"] = nodePlayer, "token-secret-1"
 		return answer(200, granted)
 	case "/v1/connect":
-		if n.refuse != nil { // whoever it is
+		if n.refuse != nil { // any client
 			return answer(503, map[string]any{"reason": n.refuse.Reason, "retry_after_ms": n.refuse.RetryAfter.Milliseconds()})
 		}
 		if n.over || n.mortal && time.Since(n.heard) >= sessionLife {

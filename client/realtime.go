@@ -35,8 +35,8 @@ var (
 	ErrReplaced = errors.New("the session is connected elsewhere")
 )
 
-// connection is a realtime connection that stands: a [*netcode.Client] or a [*webSocket]. One goroutine reads; Write and
-// Close may be called from any, and do not wait for the network for long.
+// connection is a realtime connection that stands: a [*netcode.Client] or a [*webSocket]. One goroutine reads; Write
+// and Close may be called from any, and do not wait for the network for long.
 type connection interface {
 	Read(buf []byte) (int, error) // an error is final
 	Write(message []byte) error

@@ -120,8 +120,8 @@ func (s Session) fresh(token []byte) bool {
 	return err == nil && time.Since(s.grant.since) <= t.Lifetime()-tokenReserve
 }
 
-// connectAnew makes a connection over a WebSocket or with a new connect token. The server ends the connection before it,
-// which it would otherwise keep until that has timed out there, too, and a player has one at a time.
+// connectAnew makes a connection over a WebSocket or with a new connect token. The server ends the connection before
+// it, which it would otherwise keep until that has timed out there, too, and a player has one at a time.
 func (rt *Realtime) connectAnew(ctx context.Context) (connection, error) {
 	if rt.opts.WebSocket {
 		return rt.openWebSocket(ctx)
@@ -176,8 +176,8 @@ func (rt *Realtime) reconnect(ctx context.Context) (connection, error) {
 }
 
 // patience returns how much of the pause that a server asks for can be granted. One that would outlast the session is
-// cut short, at random so that players who were lost together do not come back together, and with time for the try to be
-// answered. When no such time is left, there is nothing to lose by waiting.
+// cut short, at random so that players who were lost together do not come back together, and with time for the try to
+// be answered. When no such time is left, there is nothing to lose by waiting.
 func (rt *Realtime) patience(asked time.Duration) time.Duration {
 	left := rt.session.untilLapse() - renewTimeout
 	if left <= 0 {

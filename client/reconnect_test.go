@@ -120,8 +120,8 @@ func TestSessionThatIsOverEndsIt(t *testing.T) {
 	})
 }
 
-// A change of networks leaves the connections dead that were kept for HTTP, and may swallow a request besides. Both must
-// be over while the session lasts.
+// A change of networks leaves the connections dead that were kept for HTTP, and may swallow a request besides. Both
+// must be over while the session lasts.
 func TestReconnectsAfterRequestsThatHang(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -151,7 +151,8 @@ func TestReconnectsAfterRequestsThatHang(t *testing.T) {
 }
 
 func TestAskingForATokenHasLittleTime(t *testing.T) {
-	for _, tt := range []struct{ limit, want time.Duration }{{0, renewTimeout}, {time.Minute, renewTimeout}, {time.Second, time.Second}} {
+	for _, tt := range []struct{ limit, want time.Duration }{{0, renewTimeout}, {time.Minute, renewTimeout},
+		{time.Second, time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
 			n := startNode(t, memnet.Options{}, 1)
 			defer n.stop()
@@ -257,7 +258,8 @@ func TestServerThatIsGoneEndsIt(t *testing.T) {
 		for range rt.Views() { // until the end
 		}
 		took := time.Since(begin)
-		if !errors.Is(rt.Err(), ErrNoAnswer) || took < nodeTimeout+lostAfter || took > nodeTimeout+lostAfter+maxReconnectPause {
+		if !errors.Is(rt.Err(), ErrNoAnswer) || took < nodeTimeout+lostAfter ||
+			took > nodeTimeout+lostAfter+maxReconnectPause {
 			t.Errorf("it took %v to end with %v", took, rt.Err())
 		}
 	})
@@ -292,7 +294,8 @@ func TestConnectTokensAreRenewedWhenTheyHaveTo(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 			if n.renewals != tt.renewals {
-				t.Errorf("%d connections %v after the login took %d renewals, want %d", tt.connects, tt.after, n.renewals, tt.renewals)
+				t.Errorf("%d connections %v after the login took %d renewals, want %d", tt.connects, tt.after, n.renewals,
+					tt.renewals)
 			}
 		}
 	})

@@ -17,7 +17,8 @@ import (
 const renewTimeout = 5 * time.Second
 
 // Session is a player's stay on the server. It ends with [Session.Logout], or at [Session.ExpiresAt] if neither an
-// authenticated call nor anything from a [Realtime] comes before. Its methods may be called from many goroutines at once.
+// authenticated call nor anything from a [Realtime] comes before. Its methods may be called from many goroutines at
+// once.
 //
 // A Session never shows its tokens, however it is printed, logged or marshalled.
 type Session struct {
@@ -104,8 +105,8 @@ func validToken(s string) bool {
 func (s Session) connectToken() []byte { return s.grant.connect() }
 
 // renew returns another connect token for a session, and keeps the session open. The server ends the session's realtime
-// connection, if there is one. It is tried once, for renewTimeout at most. The error is [ErrNoChannel] if the server has
-// no realtime channel and [rushgate.BadCredentials] if the session has ended.
+// connection, if there is one. It is tried once, for renewTimeout at most. The error is [ErrNoChannel] if the server
+// has no realtime channel and [rushgate.BadCredentials] if the session has ended.
 func (c *Client) renew(ctx context.Context, s Session) ([]byte, error) {
 	r := request{op: "connect", method: http.MethodPost, path: "/v1/connect", token: s.grant.token(), within: renewTimeout}
 	ans, err := c.exchange(ctx, r)

@@ -123,7 +123,7 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// A redirect would carry password or token to whoever it names.
+// A redirect would carry password or token to the host that it names.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var elsewhere atomic.Int32
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
@@ -227,7 +227,8 @@ func TestSecretsStaySecret(t *testing.T) {
 		}
 		show(err)
 	}
-	s.steps = append(s.steps, breaks(errors.New("header "+token)), says(500, `{"reason":"internal-error","message":"`+token+`"}`))
+	s.steps = append(s.steps, breaks(errors.New("header "+token)),
+		says(500, `{"reason":"internal-error","message":"`+token+`"}`))
 	_, err = session.Me(t.Context())
 	show(err)
 	show(session.Logout(t.Context()))
@@ -260,7 +261,8 @@ func TestServerMessage(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	for _, base := range []string{
-		"", "play.example.org", "ftp://x", "http://", "https://:443", "http://alice:" + password + "@x", "http://x?token=" + password,
+		"", "play.example.org", "ftp://x", "http://", "https://:443", "http://alice:" + password + "@x",
+		"http://x?token=" + password,
 		"http://x#f", "http://x\n" + password, "http://[::1",
 	} {
 		if _, err := client.New(base, client.Options{}); err == nil || strings.Contains(err.Error(), password) {
@@ -296,7 +298,8 @@ func FuzzAnswer(f *testing.F) {
 		if session != nil && (session.PlayerID == 0 || session.ExpiresAt().IsZero() || status != 200 && status != 201) {
 			t.Errorf("status %d and %q opened %v", status, body, session)
 		}
-		if ref, ok := errors.AsType[*rushgate.Refusal](err); ok && (ref.RetryAfter < 0 || ref.RetryAfter > 24*time.Hour || ref.Reason == "") {
+		if ref, ok := errors.AsType[*rushgate.Refusal](err); ok &&
+			(ref.RetryAfter < 0 || ref.RetryAfter > 24*time.Hour || ref.Reason == "") {
 			t.Errorf("refusal %+v", ref)
 		}
 	})

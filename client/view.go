@@ -67,8 +67,8 @@ func (v *View) Applied(number uint32) bool { return v.intent != 0 && !protocol.N
 // than 8 units per tick. At that speed it would cross all that is in sight in about a quarter of a second.
 //
 // Drawing the world in the past by one interval between views leaves time for the newer of the two to come: at is then
-// a.ServerTime plus the time since b.ReceivedAt. A game that keeps some more views can draw further in the past, and does
-// not stutter when one is lost.
+// a.ServerTime plus the time since b.ReceivedAt. A game that keeps some more views can draw further in the past, and
+// does not stutter when one is lost.
 func Interpolate(dst []rushgate.Entity, a, b *View, at time.Duration) (self rushgate.Entity, others []rushgate.Entity) {
 	share := 1.0
 	if a != nil && a.Self.Zone == b.Self.Zone && at < b.ServerTime && a.ServerTime < b.ServerTime {

@@ -188,8 +188,8 @@ func (w *webSocket) message(ctx context.Context) (int, error) {
 	}
 }
 
-// Read returns the next message, of netcode.MaxPayload bytes at most: buf is to have room for it. One goroutine at a time
-// may call it. The error is a [*lostError].
+// Read returns the next message, of netcode.MaxPayload bytes at most: buf is to have room for it. One goroutine at a
+// time may call it. The error is a [*lostError].
 func (w *webSocket) Read(buf []byte) (int, error) {
 	n := w.first
 	if w.first = -1; n < 0 {
@@ -201,8 +201,8 @@ func (w *webSocket) Read(buf []byte) (int, error) {
 	return copy(buf, w.buf[:n]), nil
 }
 
-// Write has a message written. It does not block: on a connection that does not take it, it waits until a newer one takes
-// its place. The error is that of Read, or none.
+// Write has a message written. It does not block: on a connection that does not take it, it waits until a newer one
+// takes its place. The error is that of Read, or none.
 func (w *webSocket) Write(message []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -250,8 +250,8 @@ func (w *webSocket) onTimer() {
 	w.tasks.Done()
 }
 
-// Close tells the server that the client leaves, ends a Read that waits, and returns when nothing is left running. It is
-// idempotent. The error is always nil.
+// Close tells the server that the client leaves, ends a Read that waits, and returns when nothing is left running. It
+// is idempotent. The error is always nil.
 func (w *webSocket) Close() error {
 	w.once.Do(w.close)
 	return nil
@@ -271,7 +271,8 @@ func (w *webSocket) close() {
 	w.tasks.Wait()
 }
 
-// lostError says why a WebSocket was lost. It matches the [netcode.StateError] that a connection over UDP would have had.
+// lostError says why a WebSocket was lost. It matches the [netcode.StateError] that a connection over UDP would have
+// had.
 type lostError struct {
 	state netcode.State
 	cause error

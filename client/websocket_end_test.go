@@ -139,7 +139,8 @@ func TestWebSocketConnectErrors(t *testing.T) {
 			tt.server(n)
 			begin := time.Now()
 			_, err := s.Connect(t.Context(), RealtimeOptions{WebSocket: true})
-			if took := time.Since(begin); !errors.Is(err, tt.want) || took != tt.took || strings.Contains(err.Error(), "secret") {
+			if took := time.Since(begin); !errors.Is(err, tt.want) || took != tt.took ||
+				strings.Contains(err.Error(), "secret") {
 				t.Errorf("%s: %v after %v, want %v", name, err, took, tt.want)
 			}
 			if r, _ := errors.AsType[*rushgate.Refusal](err); r != nil && r.RetryAfter != tt.retryAfter {
@@ -178,7 +179,8 @@ func TestCloseWhileOpeningAWebSocket(t *testing.T) {
 		"nothing":  func(*channelNode) {},
 		"dialing":  func(n *channelNode) { n.listener.hang.Store(true) },
 	} {
-		for _, after := range []time.Duration{0, 100 * time.Millisecond, 700 * time.Millisecond} { // the pause is half a second
+		// the pause is half a second
+		for _, after := range []time.Duration{0, 100 * time.Millisecond, 700 * time.Millisecond} {
 			synctest.Test(t, func(t *testing.T) {
 				n := startChannelNode(t)
 				ends := n.endings()

@@ -24,7 +24,7 @@ type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
-	hang   atomic.Bool // nobody gets an answer
+	hang   atomic.Bool // no client gets an answer
 }
 
 func (p *pipes) Accept() (net.Conn, error) {

@@ -27,7 +27,8 @@ func TestPlayOverAWebSocket(t *testing.T) {
 		if moved := v.Self.X - first.Self.X; moved < 598 || moved > 600 || !v.Applied(number) || v.Self.ID != nodePlayer {
 			t.Errorf("moved by %v in 600 snapshots: %+v", moved, v.Self)
 		}
-		if s := rt.Stats(); s.Connects != 1 || s.Snapshots < 600 || s.Malformed+s.Late+s.NoBaseline != 0 || s.Bytes < s.Snapshots {
+		if s := rt.Stats(); s.Connects != 1 || s.Snapshots < 600 || s.Malformed+s.Late+s.NoBaseline != 0 ||
+			s.Bytes < s.Snapshots {
 			t.Errorf("%+v", s)
 		}
 		got := n.intents(0)
@@ -40,7 +41,8 @@ func TestPlayOverAWebSocket(t *testing.T) {
 			t.Errorf("greetings %q", n.greetings)
 		}
 		r := n.requests[0]
-		if r.URL.String() != "/v1/channel" || strings.Contains(r.Header.Get("Authorization")+r.Header.Get("Cookie"), "secret") {
+		if r.URL.String() != "/v1/channel" ||
+			strings.Contains(r.Header.Get("Authorization")+r.Header.Get("Cookie"), "secret") {
 			t.Errorf("a secret in %v %v", r.URL, r.Header)
 		}
 		if rt.session.grant.channel.takeToken() {

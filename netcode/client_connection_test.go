@@ -210,7 +210,7 @@ func TestConnectionWithoutTimeout(t *testing.T) {
 	})
 }
 
-// What arrived while nobody read must not be taken for silence.
+// What arrived while the application did not read must not be taken for silence.
 func TestSlowReaderIsNotTimedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s, _ := connect(t, nil)

@@ -13,7 +13,8 @@ import (
 )
 
 // threeServers is a token for three servers, two of which a test scripts.
-func threeServers(t *testing.T, network *memnet.Network, change func(*TokenSpec)) (token []byte, first, second *script) {
+func threeServers(t *testing.T, network *memnet.Network, change func(*TokenSpec)) (token []byte, first,
+	second *script) {
 	t.Helper()
 	token = tokenFor(t, func(s *TokenSpec) {
 		s.Addresses = testAddrs

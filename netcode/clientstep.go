@@ -29,8 +29,8 @@ func (c *Client) step(ctx context.Context) (payload []byte, err error) {
 	return c.receive(c.packet[:n])
 }
 
-// upkeep ends what has lasted too long, sends what is due and sets the deadline for the next upkeep. Packets that arrive
-// or are sent can only make the next upkeep due later, so they leave the deadline alone: setting it is costly.
+// upkeep ends what has lasted too long, sends what is due and sets the deadline for the next upkeep. Packets that
+// arrive or are sent can only make the next upkeep due later, so they leave the deadline alone: setting it is costly.
 func (c *Client) upkeep() error {
 	c.failures = 0
 	state, expires := c.State(), c.token.Lifetime()
@@ -89,8 +89,8 @@ func whatToSend(s State) packetType {
 
 // readFailed returns nil for an error that the connection may survive, which is every one that an outsider can cause:
 // an ICMP message about a datagram sent before (ECONNREFUSED, EHOSTUNREACH), or on Windows a datagram that is longer
-// than the buffer (WSAEMSGSIZE). Which errors those are differs between systems, so only the end of the socket itself is
-// final. When such errors become many, it waits for the next wake-up.
+// than the buffer (WSAEMSGSIZE). Which errors those are differs between systems, so only the end of the socket itself
+// is final. When such errors become many, it waits for the next wake-up.
 func (c *Client) readFailed(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):

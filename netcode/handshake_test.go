@@ -10,7 +10,7 @@ import (
 )
 
 // Each case sends one packet to a server with one client, id 1 at address 1, and one handshake under way, id 2 at
-// address 2. The packet must be ignored for the given cause: nothing comes back and nobody is harmed.
+// address 2. The packet must be ignored for the given cause: nothing comes back and no connection is harmed.
 func TestIgnoredPackets(t *testing.T) {
 	request := func(change func(*TokenSpec)) func(*fixture) []byte {
 		return func(f *fixture) []byte {
@@ -108,7 +108,7 @@ func raw(prefix byte) func(*fixture) []byte {
 	}
 }
 
-// inject sends one datagram from an address nobody uses at the moment and returns what comes back within 50 ms.
+// inject sends one datagram from an address that is not in use at the moment and returns what comes back within 50 ms.
 func (f *fixture) inject(from netip.AddrPort, p []byte) [][]byte {
 	f.t.Helper()
 	conn, err := f.network.Dial(from, testServer)

@@ -18,7 +18,7 @@ type attacker struct {
 	honest []*wireClient
 }
 
-// write sends p as if it came from addr, whoever has that address.
+// write sends p as if it came from addr, whichever client has that address.
 func (a *attacker) write(from int, p []byte) {
 	conn, err := a.f.network.Dial(clientAddr(from), testServer)
 	if err != nil { // taken by an honest client: use its socket, not its state
@@ -125,7 +125,7 @@ func TestHonestClientsUnderAttack(t *testing.T) {
 }
 
 // Holders of valid tokens can start more handshakes than the server remembers. What it remembers stays bounded, and
-// whoever answers promptly gets in.
+// a client that answers promptly gets in.
 func TestFloodOfValidRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := serve(t, memnet.Options{Queue: 1 << 20}, 4, nil)

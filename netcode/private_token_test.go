@@ -23,7 +23,7 @@ func openGolden(dst *privateToken, sealed []byte) error {
 	return openPrivateToken(dst, sealed, goldenPrivateKey(), goldenProtocolID, goldenExpires, goldenNonce())
 }
 
-// Whoever lacks the key can change nothing: not the token, nor what it is bound to.
+// An attacker without the key can change nothing: not the token, nor what it is bound to.
 func TestPrivateTokenTampered(t *testing.T) {
 	var dst privateToken
 	sealed := goldenFile(t, "connect_token_private_encrypted")

@@ -120,8 +120,8 @@ func (cfg *ServerConfig) check() error {
 // ignored, also from the same address. Both sides count sequence numbers from zero in each connection, so a second one
 // under the same keys would use every nonce again, and packets recorded from the first one could be replayed into it.
 // The server forgets which tokens were used when it is restarted, and does not know what another server accepted; keep
-// the lifetime of tokens short, and name one server in each. Nor does one client id get anywhere with more than 8 tokens
-// at a time, counted from their first use until they expire.
+// the lifetime of tokens short, and name one server in each. Nor does one client id get anywhere with more than 8
+// tokens at a time, counted from their first use until they expire.
 type Server struct {
 	conn       Conn
 	protocolID uint64

@@ -23,10 +23,13 @@ func TestNewServerChecksItsConfiguration(t *testing.T) {
 		"no address":          func(c *ServerConfig) { c.Addresses = nil },
 		"invalid address":     func(c *ServerConfig) { c.Addresses = []netip.AddrPort{{}} },
 		"unspecified address": func(c *ServerConfig) { c.Addresses = []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:1")} },
-		"port 0":              func(c *ServerConfig) { c.Addresses = []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:0")} },
-		"no slots":            func(c *ServerConfig) { c.MaxClients = 0 },
-		"too many slots":      func(c *ServerConfig) { c.MaxClients = maxClients + 1 },
-		"no random bytes":     func(c *ServerConfig) { c.Rand = failingReader{} },
+		"port 0": func(
+			c *ServerConfig) {
+			c.Addresses = []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:0")}
+		},
+		"no slots":        func(c *ServerConfig) { c.MaxClients = 0 },
+		"too many slots":  func(c *ServerConfig) { c.MaxClients = maxClients + 1 },
+		"no random bytes": func(c *ServerConfig) { c.Rand = failingReader{} },
 	} {
 		cfg := good
 		spoil(&cfg)

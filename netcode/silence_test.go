@@ -9,7 +9,7 @@ import (
 	"github.com/rushgate/rushgate/internal/memnet"
 )
 
-// While the Handler blocks nothing is read, so nobody can be heard: that must not be held against the clients.
+// While the Handler blocks nothing is read, so no client can be heard: that must not be held against the clients.
 func TestBlockedHandlerTimesNobodyOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const many = readBatch + 36 // so that some are heard only after the first pass that follows the block
@@ -89,8 +89,8 @@ func TestSlowHandlerTimesNobodyOut(t *testing.T) {
 	})
 }
 
-// The time of calls is left out, not the time between them: whoever falls silent while others keep a Handler busy for
-// half of the time goes after about twice the timeout.
+// The time of calls is left out, not the time between them: a client that falls silent while others keep a Handler busy
+// for half of the time goes after about twice the timeout.
 func TestBusyHandlerKeepsNobodyForever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := serve(t, memnet.Options{}, 2, nil)

@@ -13,11 +13,12 @@ type ServerStats struct {
 	Pending int `json:"pending"` // clients challenged but not yet connected
 
 	PacketsReceived uint64 `json:"packets_received"` // datagrams, ignored ones included
-	BytesReceived   uint64 `json:"bytes_received"`   // of UDP payload; a datagram that was cut off counts as the room it had
-	PacketsSent     uint64 `json:"packets_sent"`     // datagrams the network took
-	BytesSent       uint64 `json:"bytes_sent"`       // of UDP payload handed to the network, refused datagrams included
-	PacketsNotSent  uint64 `json:"packets_not_sent"` // datagrams the network refused
-	ReadErrors      uint64 `json:"read_errors"`      // failed reads, other than for time or closing
+	// of UDP payload; a datagram that was cut off counts as the room it had
+	BytesReceived  uint64 `json:"bytes_received"`
+	PacketsSent    uint64 `json:"packets_sent"`     // datagrams the network took
+	BytesSent      uint64 `json:"bytes_sent"`       // of UDP payload handed to the network, refused datagrams included
+	PacketsNotSent uint64 `json:"packets_not_sent"` // datagrams the network refused
+	ReadErrors     uint64 `json:"read_errors"`      // failed reads, other than for time or closing
 
 	Handshakes uint64 `json:"handshakes"` // connection requests answered with a challenge
 	Denied     uint64 `json:"denied"`     // requests and responses answered with a denial because all slots are taken
@@ -31,7 +32,8 @@ type ServerStats struct {
 
 // IgnoredStats counts the packets a server did not act on, by the first check that they failed.
 type IgnoredStats struct {
-	Malformed        uint64 `json:"malformed"`         // size, prefix byte or contents are not those of a packet a server reads
+	// size, prefix byte or contents are not those of a packet a server reads
+	Malformed        uint64 `json:"malformed"`
 	WrongVersion     uint64 `json:"wrong_version"`     // request of another version of the protocol
 	WrongProtocol    uint64 `json:"wrong_protocol"`    // request for another protocol id
 	Expired          uint64 `json:"expired"`           // request with a connect token past its time

@@ -245,8 +245,8 @@ func (h *Hasher) NeedsRehash(hash string) bool {
 const slowFactor = 8
 
 // Slow reports whether verifying a stored hash takes much longer than verifying the hasher's own: one from another
-// system, see [Foreign], or one of many times the iterations. [Hasher.Run] verifies these one at a time, so that they had
-// better not be in a batch with others. A hash that cannot be read takes no time.
+// system, see [Foreign], or one of many times the iterations. [Hasher.Run] verifies these one at a time, so that they
+// had better not be in a batch with others. A hash that cannot be read takes no time.
 func (h *Hasher) Slow(hash string) bool {
 	if Foreign(hash) {
 		return true

@@ -23,9 +23,9 @@ type Snapshot struct {
 }
 
 // Decoder reads the snapshots of one connection. It keeps those of the last [MaxBase] ticks, which later ones may be
-// relative to: 48 bytes for each entity of each on a 64-bit machine, names not counted. That is 0.8 MB for a snapshot of
-// [MaxEntities] at every tick, and up to twice as much where the slices have grown in steps. The zero value is ready. One
-// goroutine at a time may use it.
+// relative to: 48 bytes for each entity of each on a 64-bit machine, names not counted. That is 0.8 MB for a snapshot
+// of [MaxEntities] at every tick, and up to twice as much where the slices have grown in steps. The zero value is
+// ready. One goroutine at a time may use it.
 type Decoder struct {
 	held   []held
 	newest uint32  // tick of the newest snapshot in held, if there is one

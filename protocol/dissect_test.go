@@ -9,7 +9,8 @@ import (
 )
 
 // dissect writes a message as text: a line for each field, its bytes in hexadecimal and what they mean. It reads
-// messages by itself, so that the text in testdata does not depend on [Decoder], and panics on those that are malformed.
+// messages by itself, so that the text in testdata does not depend on [Decoder], and panics on those that are
+// malformed.
 func dissect(b []byte) string {
 	d := &dissector{b: b}
 	d.u8("version %d")

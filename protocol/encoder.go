@@ -55,9 +55,9 @@ type Encoder struct {
 	count   int
 }
 
-// Begin starts a snapshot. baseline holds the states that the snapshot of tick h.Base consisted of, in their order: those
-// that Add had said true to. Neither it nor the states may change before the last call of Add; at most [MaxEntities]
-// count.
+// Begin starts a snapshot. baseline holds the states that the snapshot of tick h.Base consisted of, in their order:
+// those that Add had said true to. Neither it nor the states may change before the last call of Add; at most
+// [MaxEntities] count.
 func (e *Encoder) Begin(h Header, baseline []*State) {
 	age := h.Tick - h.Base
 	if h.Base == 0 || age == 0 || age > MaxBase {
@@ -94,8 +94,8 @@ func (e *Encoder) appendHeader(b []byte, h *Header) []byte {
 
 // Add writes one entity, the nearest first; the player's own is not among them. It returns false if the entity finds no
 // room, in which case it is not written and, for the client, is not there. One that takes fewer bytes may still fit. It
-// also returns false for what is not a [State] as documented, which no decoder would take: an ID of 0, a position beyond
-// ±2^24 units, a name that is too long or not UTF-8. A MaxHP below 0 is written as 0.
+// also returns false for what is not a [State] as documented, which no decoder would take: an ID of 0, a position
+// beyond ±2^24 units, a name that is too long or not UTF-8. A MaxHP below 0 is written as 0.
 func (e *Encoder) Add(s *State) bool {
 	if e.count == MaxEntities || s.ID == 0 || !inRange(s.X) || !inRange(s.Y) {
 		return false

@@ -53,7 +53,8 @@ func TestExtremes(t *testing.T) {
 		t.Errorf("%d bytes, want %d: the longest there can be", len(first), want)
 	}
 	got := decoded(t, &d, first)
-	if got.Tick != header.Tick || got.Intent != header.Intent || got.Own != own || !slices.Equal(got.Entities, []State{*low}) {
+	if got.Tick != header.Tick || got.Intent != header.Intent || got.Own != own ||
+		!slices.Equal(got.Entities, []State{*low}) {
 		t.Errorf("%+v, %+v became %+v", header, low, got)
 	}
 	header.Tick, header.Base = math.MaxUint32, math.MaxUint32-1

@@ -89,7 +89,8 @@ func refusedSnapshots() []edited {
 		{"refused-snapshot-tick-0", full, "b0 04 00 00 # tick 1200", "00 00 00 00 # tick 0", "tick 0", ErrMalformed},
 		{"refused-snapshot-base-65", delta, "03 # base: 3 ticks older, 0 for none", "41 # base: 65 ticks older, 0 for none",
 			"base out of range", ErrMalformed},
-		{"refused-snapshot-no-baseline", still, "03 # base: 3 ticks older, 0 for none", "07 # base: 7 ticks older, 0 for none",
+		{"refused-snapshot-no-baseline", still, "03 # base: 3 ticks older, 0 for none",
+			"07 # base: 7 ticks older, 0 for none",
 			"no snapshot of tick 1199 has come", ErrNoBaseline},
 		{"refused-snapshot-own-position", full, "80 64 # x 6400/64", "82 80 80 80 08 # x 1073741825/64",
 			"position out of range", ErrMalformed},
@@ -147,7 +148,8 @@ func TestGoldenRefusedForTheirReason(t *testing.T) {
 	problems := map[string]string{
 		"short": "truncated", "trailing": "trailing", "version": "unknown protocol version", "kind": "kind",
 		"intent-move": "move x", "uvarint-11": "more than 64 bits", "65-bits": "more than 64 bits",
-		"tick-0": "tick: zero", "base-65": "base", "no-baseline": "1199", "position": "out of range", "ref-twice": "used twice", "ref-4": "ref: out of range",
+		"tick-0": "tick: zero", "base-65": "base", "no-baseline": "1199", "position": "out of range",
+		"ref-twice": "used twice", "ref-4": "ref: out of range",
 		"id-0": "id: zero", "name-utf-8": "not UTF-8", "name-65": "length of name", "changed": "mask",
 	}
 	check := func(name string, err error) {

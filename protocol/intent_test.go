@@ -56,7 +56,8 @@ func TestIntentDirection(t *testing.T) {
 		}
 	}
 	long := Intent{Intent: rushgate.Intent{MoveX: 3, MoveY: -1.5}}
-	if got, err := ParseIntent(AppendIntent(nil, long)); err != nil || got.MoveX != 1 || math.Abs(float64(got.MoveY)+0.5) > 1e-4 {
+	if got, err := ParseIntent(AppendIntent(nil, long)); err != nil || got.MoveX != 1 ||
+		math.Abs(float64(got.MoveY)+0.5) > 1e-4 {
 		t.Errorf("%+v became %+v, %v; want the same angle", long, got, err)
 	}
 }

@@ -143,7 +143,8 @@ func (l *link) deliver(t *rapid.T) {
 		l.newest = tick
 	}
 	h := s.header
-	if got.Tick != h.Tick || got.Intent != h.Intent || got.Own != h.Own || !slices.Equal(got.Entities, values(s.entities)) {
+	if got.Tick != h.Tick || got.Intent != h.Intent || got.Own != h.Own ||
+		!slices.Equal(got.Entities, values(s.entities)) {
 		t.Fatalf("tick %d on %d became\n%+v, want\n%+v, %+v", tick, h.Base, got, h, values(s.entities))
 	}
 }

@@ -79,7 +79,8 @@ func TestQuantiseName(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := string(rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "name"))
 		got := Quantise(&rushgate.Entity{ID: 1, Name: in}).Name
-		if len(got) > rushgate.MaxEntityName || !utf8.ValidString(got) || !strings.HasPrefix(strings.ToValidUTF8(in, ""), got) {
+		if len(got) > rushgate.MaxEntityName || !utf8.ValidString(got) ||
+			!strings.HasPrefix(strings.ToValidUTF8(in, ""), got) {
 			t.Fatalf("%q became %q", in, got)
 		}
 	})

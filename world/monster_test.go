@@ -101,7 +101,8 @@ func TestATargetThatLeft(t *testing.T) {
 
 // The portal leads to a point of the cave whose coordinates are right beside the monster's in the yard.
 func TestATargetInAnotherZone(t *testing.T) {
-	w := newArena(t, monstersAt("hunter", 86, 40), set{"zones.1.width", 200}, set{"player.speed", 60}, set{"monsters.1.hp", 1},
+	w := newArena(t, monstersAt("hunter", 86, 40), set{"zones.1.width", 200}, set{"player.speed", 60},
+		set{"monsters.1.hp", 1},
 		set{"zones.0.portals.0.to_x", 86}, set{"zones.0.portals.0.to_y", 40})
 	enter(t, w, in(1, 91, 40))
 	steps(w, 3)

@@ -74,13 +74,16 @@ func TestLoot(t *testing.T) {
 		{"first", loot(1, 4), ``, `[{"item":"coin","count":4}]`},
 		{"never", loot(0, 4), ``, ``},
 		{"onto a stack", loot(1, 4), `[{"item":"coin","count":5}]`, `[{"item":"coin","count":9}]`},
-		{"onto a new stack", loot(1, 4), `[{"item":"coin","count":8}]`, `[{"item":"coin","count":10},{"item":"coin","count":2}]`},
-		{"over several stacks", loot(1, 25), ``, `[{"item":"coin","count":10},{"item":"coin","count":10},{"item":"coin","count":5}]`},
+		{"onto a new stack", loot(1, 4), `[{"item":"coin","count":8}]`,
+			`[{"item":"coin","count":10},{"item":"coin","count":2}]`},
+		{"over several stacks", loot(1, 25), ``,
+			`[{"item":"coin","count":10},{"item":"coin","count":10},{"item":"coin","count":5}]`},
 		{"full",
 			loot(1, 4),
 			`[{"item":"sword","count":1},{"item":"coin","count":9},{"item":"relic","count":77}]`,
 			`[{"item":"sword","count":1},{"item":"coin","count":10},{"item":"relic","count":77}]`},
-		{"more than the rules allow is kept", loot(1, 4), `[{"item":"coin","count":250}]`, `[{"item":"coin","count":250},{"item":"coin","count":4}]`},
+		{"more than the rules allow is kept", loot(1, 4), `[{"item":"coin","count":250}]`,
+			`[{"item":"coin","count":250},{"item":"coin","count":4}]`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -68,7 +68,8 @@ func drawCharacter(t *rapid.T, id rushgate.PlayerID) rushgate.Character {
 		Level:    rapid.Int().Draw(t, "level"),
 		Deaths:   rapid.Int().Draw(t, "deaths"),
 		Playtime: time.Duration(rapid.Int64().Draw(t, "playtime")),
-		Data:     []byte(rapid.SampledFrom([]string{"", `{"v":1}`, imported, `{"v":1,"equipment":["shield"]}`}).Draw(t, "data")),
+		Data: []byte(rapid.SampledFrom([]string{"", `{"v":1}`, imported, `{"v":1,"equipment":["shield"]}`}).Draw(t,
+			"data")),
 	}
 }
 

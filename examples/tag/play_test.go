@@ -98,7 +98,8 @@ func checkSaved(t *testing.T, c *client.Client, bots []*bot) (catches, caught in
 	return catches, caught
 }
 
-// With -draw the picture is shown until the end comes, here when all three have been in it at once, and then who is best.
+// With -draw the picture is shown until the end comes, here when all three have been in it at once, and then who is
+// best.
 func TestDraw(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -14,7 +14,7 @@ func newcomer(id rushgate.PlayerID) rushgate.Character {
 	return rushgate.Character{ID: id, Name: names[int(id-1)%len(names)], Level: 1}
 }
 
-// filled returns a field with so many newcomers, of whom the first is it.
+// filled returns a field with so many newcomers, the first of which is it.
 func filled(players int) *field {
 	f := newField()
 	for id := range players {
@@ -61,7 +61,7 @@ func TestEverySecondCatchIsALevel(t *testing.T) {
 	}
 }
 
-// Whoever was just caught counts before running after the others, who stand within reach.
+// A player who was just caught counts before running after the others, who stand within reach.
 func TestItCounts(t *testing.T) {
 	f := filled(2)
 	chase(t, f, 2)
@@ -118,7 +118,7 @@ func TestCharacterComesBack(t *testing.T) {
 	}
 }
 
-// Nobody gets in at the price of what a later version has written.
+// No player gets in at the price of what a later version has written.
 func TestUnreadableData(t *testing.T) {
 	for _, data := range []string{"{", "7", "{}", `{"v":2,"longest":9}`, `{"v":1,"longest":"far"}`} {
 		f, c := newField(), newcomer(1)
@@ -133,7 +133,7 @@ func TestUnreadableData(t *testing.T) {
 	}
 }
 
-// Whatever comes from the network, nobody is faster than the rules say, or beyond a wall.
+// Whatever comes from the network, no player is faster than the rules say, or beyond a wall.
 func TestIntentsAreBounded(t *testing.T) {
 	odd := []float32{0, 1, -1, 0.5, 1e-38, math.MaxFloat32, -math.MaxFloat32,
 		float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}

@@ -20,15 +20,16 @@ const (
 	deletesAtOnce  = 32
 )
 
-// DeleteAccounts returns the handler of POST /accounts/delete, which deletes the accounts of {"names": [...]}, in canonical
-// form and at most 1000, for ever unless their players are logged in. It answers how many were deleted, were unknown, and
-// were kept because their players are inside.
+// DeleteAccounts returns the handler of POST /accounts/delete, which deletes the accounts of {"names": [...]}, in
+// canonical form and at most 1000, for ever unless their players are logged in. It answers how many were deleted, were
+// unknown, and were kept because their players are inside.
 func DeleteAccounts(store rushgate.Store, log *slog.Logger) http.Handler {
 	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var in struct {
 			Names []string `json:"names"`
 		}
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxDeleteBody)).Decode(&in); err != nil || len(in.Names) > maxDeleteNames {
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxDeleteBody)).Decode(&in); err != nil ||
+			len(in.Names) > maxDeleteNames {
 			http.Error(w, `want {"names": [...]} with at most 1000 of them`, http.StatusBadRequest)
 			return
 		}

@@ -57,7 +57,7 @@ func left(t *testing.T, s rushgate.Store) string {
 	return strings.Join(names, " ")
 }
 
-// names returns a body with n names of nobody.
+// names returns a body with n names that no account has.
 func names(n int) string {
 	return `{"names":["x"` + strings.Repeat(`,"x"`, n-1) + `]}`
 }
@@ -72,15 +72,17 @@ func TestDeleteAccounts(t *testing.T) {
 		left   string
 	}{
 		"all kinds": {
-			body: `{"names":["alice","nobody","carol"]}`, status: 200, answer: `{"deleted":1,"unknown":1,"inside":1}`, left: "bob carol",
+			body: `{"names":["alice","nobody","carol"]}`, status: 200, answer: `{"deleted":1,"unknown":1,"inside":1}`,
+			left: "bob carol",
 		},
 		"twice": {
 			body: `{"names":["bob","bob"]}`, status: 200, answer: `{"deleted":1,"unknown":1,"inside":0}`, left: "alice carol",
 		},
-		"not canonical": {body: `{"names":["ALICE"]}`, status: 200, answer: `{"deleted":0,"unknown":1,"inside":0}`, left: everybody},
-		"nobody":        {body: `{"names":[]}`, status: 200, answer: `{"deleted":0,"unknown":0,"inside":0}`, left: everybody},
-		"most names":    {body: names(1000), status: 200, answer: `{"deleted":0,"unknown":1000,"inside":0}`, left: everybody},
-		"too many":      {body: names(1001), status: 400, answer: "at most 1000", left: everybody},
+		"not canonical": {body: `{"names":["ALICE"]}`, status: 200, answer: `{"deleted":0,"unknown":1,"inside":0}`,
+			left: everybody},
+		"nobody":     {body: `{"names":[]}`, status: 200, answer: `{"deleted":0,"unknown":0,"inside":0}`, left: everybody},
+		"most names": {body: names(1000), status: 200, answer: `{"deleted":0,"unknown":1000,"inside":0}`, left: everybody},
+		"too many":   {body: names(1001), status: 400, answer: "at most 1000", left: everybody},
 		"too long": {
 			body:   `{"names":["alice","` + strings.Repeat("x", 300<<10) + `"]}`,
 			status: 400, answer: "want", left: everybody,
@@ -96,7 +98,8 @@ func TestDeleteAccounts(t *testing.T) {
 			body: `{"names":["alice"]}`, header: [2]string{"Origin", "http://evil.test"}, status: 403, left: everybody,
 		},
 		"from a page of its own": {
-			body: `{"names":["alice"]}`, header: [2]string{"Sec-Fetch-Site", "same-origin"}, status: 200, answer: `"deleted":1`, left: "bob carol",
+			body: `{"names":["alice"]}`, header: [2]string{"Sec-Fetch-Site", "same-origin"}, status: 200, answer: `"deleted":1`,
+			left: "bob carol",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,14 +138,17 @@ func (f failing) DeleteAccount(ctx context.Context, name string) error {
 	return f.Store.DeleteAccount(ctx, name)
 }
 
-// A store that fails is the log's business, not that of whoever asks. What has been deleted by then is logged too.
+// A store that fails is the log's business, not that of the operator who asks. What has been deleted by then is logged
+// too.
 func TestDeleteAccountsWhenTheStoreFails(t *testing.T) {
 	var log bytes.Buffer
 	store := failing{newStore(t), "bob", fmt.Errorf("%w: 10.0.0.7 is away", rushgate.ErrUnavailable)}
 	h := admin.DeleteAccounts(store, slog.New(slog.NewTextHandler(&log, nil)))
 	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/accounts/delete", strings.NewReader(`{"names":["bob"]}`)))
-	if got := rec.Body.String(); rec.Code != http.StatusInternalServerError || strings.Contains(got, "10.0.0.7") || !strings.Contains(got, "log") {
+	h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/accounts/delete",
+		strings.NewReader(`{"names":["bob"]}`)))
+	if got := rec.Body.String(); rec.Code != http.StatusInternalServerError || strings.Contains(got, "10.0.0.7") ||
+		!strings.Contains(got, "log") {
 		t.Errorf("%d %s", rec.Code, got)
 	}
 	if got := log.String(); !strings.Contains(got, "10.0.0.7 is away") || strings.Contains(got, "accounts deleted") {
@@ -153,13 +159,14 @@ func TestDeleteAccountsWhenTheStoreFails(t *testing.T) {
 	}
 }
 
-// Whoever asks and goes away has the rest left alone.
+// An operator who asks and goes away has the rest left alone.
 func TestDeleteAccountsForNobody(t *testing.T) {
 	store := newStore(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("gone"))
 	rec := httptest.NewRecorder()
-	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/accounts/delete", strings.NewReader(`{"names":["alice","bob"]}`))
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/accounts/delete",
+		strings.NewReader(`{"names":["alice","bob"]}`))
 	admin.DeleteAccounts(store, slog.New(slog.DiscardHandler)).ServeHTTP(rec, req)
 	if got := left(t, store); rec.Code != http.StatusInternalServerError || got != "alice bob carol" {
 		t.Errorf("%d; %q are left", rec.Code, got)

@@ -91,7 +91,8 @@ func (o *orders) serve(mux *http.ServeMux) {
 	mux.HandleFunc("POST /sessions/end", func(w http.ResponseWriter, r *http.Request) {
 		o.named(w, r, func(ctx context.Context, name string) (any, error) {
 			ended, err := o.actions.EndSession(ctx, name)
-			o.note(slog.LevelWarn, "the operator has asked for the end of a session", err, "player", name, "from", origin(r).Addr(),
+			o.note(slog.LevelWarn, "the operator has asked for the end of a session", err, "player", name, "from",
+				origin(r).Addr(),
 				"outcome", ended)
 			return map[string]Ended{"outcome": ended}, err
 		})
@@ -105,7 +106,7 @@ func (o *orders) serve(mux *http.ServeMux) {
 	})
 }
 
-// note logs what somebody has asked for, and the error if that has failed.
+// note logs what the operator has asked for, and the error if that has failed.
 func (o *orders) note(level slog.Level, what string, err error, attrs ...any) {
 	if err != nil {
 		attrs = append(attrs, "error", err)
@@ -113,8 +114,8 @@ func (o *orders) note(level slog.Level, what string, err error, attrs ...any) {
 	o.logger.Log(context.Background(), level, what, attrs...)
 }
 
-// isJSON reports whether a request says so of its body, and answers it otherwise. A form of another site cannot, nor can
-// its script without being asked for permission, whatever the browser's age.
+// isJSON reports whether a request says so of its body, and answers it otherwise. A form of another site cannot, nor
+// can its script without being asked for permission, whatever the browser's age.
 func isJSON(w http.ResponseWriter, r *http.Request) bool {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" {
@@ -146,7 +147,8 @@ func (o *orders) named(w http.ResponseWriter, r *http.Request, do func(context.C
 		writeProblem(w, http.StatusBadRequest, "no account can have such a name")
 	case errors.Is(err, rushgate.BadCredentials):
 		writeProblem(w, http.StatusNotFound, "there is no account of this name")
-	case errors.Is(err, rushgate.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, rushgate.ServerBusy):
+	case errors.Is(err, rushgate.ErrUnavailable), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, rushgate.ServerBusy):
 		writeProblem(w, http.StatusServiceUnavailable, "the store does not answer in time; try again")
 	default:
 		writeProblem(w, http.StatusInternalServerError, "that has failed; the log says why")

@@ -37,8 +37,8 @@ type Config struct {
 	Store rushgate.Store
 	// Door is where lockouts are listed and lifted; nil: they cannot be.
 	Door *door.Door
-	// Token has to be shown with every request but those for health and readiness; nil: whoever reaches the listener, which
-	// must be on loopback, is the operator.
+	// Token has to be shown with every request but those for health and readiness; nil: anyone who reaches the listener,
+	// which must be on loopback, is the operator.
 	Token *Token
 	// TLS says that the listener speaks it, so that cookies are sent over nothing else.
 	TLS bool
@@ -51,7 +51,7 @@ type Config struct {
 
 // Dashboard is what the operator's page shows and can do.
 type Dashboard struct {
-	// History is what it shows. Whoever owns it has to stop it before the HTTP server is shut down, which would wait for
+	// History is what it shows. Its owner has to stop it before the HTTP server is shut down, which would wait for
 	// the streams of those who look on.
 	History *History
 	// About says which node it is.
@@ -63,7 +63,7 @@ type Dashboard struct {
 // New returns the operator's handler:
 //
 //	GET /healthz        200 while the process lives
-//	GET /readyz         200 while players can be let in: the store takes writes and the node does not drain; otherwise 503
+//	GET /readyz         200 while players can be let in: the store takes writes and no drain is under way; otherwise 503
 //	GET /metrics        for Prometheus
 //	GET /metrics.json   the same figures, and some more, as JSON
 //	/debug/pprof/       profiles, see package net/http/pprof; without the command line, which may hold a password

@@ -84,8 +84,8 @@ func TestStoreComesBack(t *testing.T) {
 	})
 }
 
-// A store that reads and does not write, as on a full disk, is one that lets no player in. One write that fails raises the
-// question; where no player comes it is asked all the same.
+// A store that reads and does not write, as on a full disk, is one that lets no player in. One write that fails raises
+// the question; where no player comes it is asked all the same.
 func TestStoreThatOnlyReadsIsAway(t *testing.T) {
 	for name, failed := range map[string]int64{"a write fails": 1, "no call fails": 0} {
 		synctest.Test(t, func(t *testing.T) {

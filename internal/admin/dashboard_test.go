@@ -17,8 +17,9 @@ func withDashboard(t *testing.T) (admin.Config, *asked) {
 	t.Helper()
 	cfg, log := config(), new(asked)
 	cfg.Dashboard = &admin.Dashboard{
-		History: admin.NewHistory(func() admin.Reading { return admin.Reading{} }, func(context.Context) bool { return true }),
-		About:   admin.About{Name: "127.0.0.1:1", Run: "first"},
+		History: admin.NewHistory(func() admin.Reading { return admin.Reading{} },
+			func(context.Context) bool { return true }),
+		About: admin.About{Name: "127.0.0.1:1", Run: "first"},
 		Actions: admin.Actions{
 			Drain: func() { log.drains++ },
 			EndSession: func(_ context.Context, name string) (admin.Ended, error) {
@@ -67,8 +68,9 @@ func TestPage(t *testing.T) {
 	cfg, _ := withDashboard(t)
 	h := admin.New(cfg)
 	for path, contentType := range map[string]string{
-		"/": "text/html", "/dashboard.js": "text/javascript", "/charts.js": "text/javascript", "/actions.js": "text/javascript",
-		"/style.css": "text/css", "/icon.svg": "image/svg+xml",
+		"/": "text/html", "/dashboard.js": "text/javascript", "/charts.js": "text/javascript",
+		"/actions.js": "text/javascript",
+		"/style.css":  "text/css", "/icon.svg": "image/svg+xml",
 	} {
 		w := do(h, "GET", path, "")
 		if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), contentType) || w.Body.Len() < 100 {
@@ -105,7 +107,8 @@ func TestHeaders(t *testing.T) {
 	for _, path := range []string{"/", "/metrics", "/dashboard.js", "/nothing", "/healthz"} {
 		header := do(h, "GET", path, "").Header()
 		policy := header.Get("Content-Security-Policy")
-		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"} {
+		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'",
+			"frame-ancestors 'none'"} {
 			if !strings.Contains(policy, want) {
 				t.Errorf("%s: policy %q lacks %q", path, policy, want)
 			}
@@ -151,15 +154,17 @@ func TestActions(t *testing.T) {
 		status           int
 		says             string
 	}{
-		"drain":              {"/drain", asJSON, "{}", nil, 202, `{"outcome":"draining"}`},
-		"end":                {"/sessions/end", asJSON, `{"name":"alice"}`, nil, 200, `{"outcome":"ended"}`},
-		"look up":            {"/accounts/lookup", asJSON + "; charset=utf-8", `{"name":"alice"}`, nil, 200, `"id":7,"name":"alice"`},
-		"drain as a form":    {"/drain", "application/x-www-form-urlencoded", "", nil, 415, "want application/json"},
-		"drain as text":      {"/drain", "text/plain", "{}", nil, 415, "want application/json"},
-		"end, no type":       {"/sessions/end", "", `{"name":"alice"}`, nil, 415, "want application/json"},
-		"end nobody":         {"/sessions/end", asJSON, `{}`, nil, 400, "want {"},
-		"no JSON":            {"/sessions/end", asJSON, `alice`, nil, 400, "want {"},
-		"too large":          {"/accounts/lookup", asJSON, `{"name":"` + strings.Repeat("a", 5000) + `"}`, nil, 400, "want {"},
+		"drain": {"/drain", asJSON, "{}", nil, 202, `{"outcome":"draining"}`},
+		"end":   {"/sessions/end", asJSON, `{"name":"alice"}`, nil, 200, `{"outcome":"ended"}`},
+		"look up": {"/accounts/lookup", asJSON + "; charset=utf-8", `{"name":"alice"}`, nil, 200,
+			`"id":7,"name":"alice"`},
+		"drain as a form": {"/drain", "application/x-www-form-urlencoded", "", nil, 415, "want application/json"},
+		"drain as text":   {"/drain", "text/plain", "{}", nil, 415, "want application/json"},
+		"end, no type":    {"/sessions/end", "", `{"name":"alice"}`, nil, 415, "want application/json"},
+		"end nobody":      {"/sessions/end", asJSON, `{}`, nil, 400, "want {"},
+		"no JSON":         {"/sessions/end", asJSON, `alice`, nil, 400, "want {"},
+		"too large": {"/accounts/lookup", asJSON, `{"name":"` + strings.Repeat("a", 5000) + `"}`, nil, 400,
+			"want {"},
 		"unknown":            {"/accounts/lookup", asJSON, `{"name":"bob"}`, rushgate.BadCredentials, 404, "no account"},
 		"impossible":         {"/accounts/lookup", asJSON, `{"name":"b"}`, rushgate.ErrInvalidUsername, 400, "such a name"},
 		"the store is away":  {"/sessions/end", asJSON, `{"name":"bob"}`, rushgate.ErrUnavailable, 503, "does not answer"},
@@ -204,7 +209,8 @@ func TestOtherSites(t *testing.T) {
 	if log.drains != 0 || len(log.names) != 0 {
 		t.Errorf("done for another site: %+v", log)
 	}
-	if w := do(h, "POST", "/drain", "{}", "Sec-Fetch-Site", "same-origin", "Content-Type", "application/json"); w.Code != 202 {
+	w := do(h, "POST", "/drain", "{}", "Sec-Fetch-Site", "same-origin", "Content-Type", "application/json")
+	if w.Code != 202 {
 		t.Errorf("the page itself: %d", w.Code)
 	}
 }
@@ -215,7 +221,8 @@ func TestOtherSitesRead(t *testing.T) {
 	h := admin.New(cfg)
 	link := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
 	for _, site := range []string{"cross-site", "same-site"} {
-		for _, path := range []string{"/", "/login", "/metrics", "/events", "/debug/pprof/trace?seconds=0.001", "/healthz", "/style.css"} {
+		for _, path := range []string{"/", "/login", "/metrics", "/events", "/debug/pprof/trace?seconds=0.001", "/healthz",
+			"/style.css"} {
 			for how, c := range map[string]struct {
 				headers []string
 				allowed bool
@@ -239,7 +246,7 @@ func TestOtherSitesRead(t *testing.T) {
 	}
 }
 
-// Who did what, to whom, is in the log.
+// Who did what, to which account, is in the log.
 func TestActionsAreLogged(t *testing.T) {
 	cfg, asked := withDashboard(t)
 	var log strings.Builder
@@ -248,7 +255,8 @@ func TestActionsAreLogged(t *testing.T) {
 	for _, path := range []string{"/drain", "/sessions/end", "/accounts/lookup"} {
 		do(h, "POST", path, `{"name":"alice"}`, "Content-Type", "application/json")
 	}
-	for _, want := range []string{"asked for a drain", "end of a session", "looked up", "player=alice", "from=192.0.2.1", "outcome=ended"} {
+	for _, want := range []string{"asked for a drain", "end of a session", "looked up", "player=alice", "from=192.0.2.1",
+		"outcome=ended"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("no %q in the log:\n%s", want, log.String())
 		}

@@ -29,8 +29,8 @@ type About struct {
 }
 
 // events streams a history as server-sent events (WHATWG HTML, section 9.2). Each event has the samples since the one
-// before, so the history itself is the only buffer: who reads slowly gets fewer and larger events, each of which ends with
-// the newest sample. There is one a second, which is also what shows that the stream lives.
+// before, so the history itself is the only buffer: who reads slowly gets fewer and larger events, each of which ends
+// with the newest sample. There is one a second, which is also what shows that the stream lives.
 type events struct {
 	history   *History
 	about     About

@@ -62,7 +62,7 @@ func watch(t *testing.T) *watched {
 	return w
 }
 
-// open asks for the stream, as somebody who has seen an event before if id is not empty.
+// open asks for the stream, as a page that has seen an event before if id is not empty.
 func (w *watched) open(t *testing.T, id string) *bufio.Reader {
 	t.Helper()
 	near, far := net.Pipe()
@@ -78,7 +78,8 @@ func (w *watched) open(t *testing.T, id string) *bufio.Reader {
 	if err := r.Write(near); err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(near), r) //nolint:bodyclose // it would wait for the stream's end; the connection is closed
+	//nolint:bodyclose // it would wait for the stream's end; the connection is closed
+	resp, err := http.ReadResponse(bufio.NewReader(near), r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,8 @@ func TestEvents(t *testing.T) {
 			t.Fatalf("%+v, %v", e, err)
 		}
 		e, err := next(t, stream)
-		if err != nil || e.kind != "samples" || e.id != "first 1000" || len(e.data.Points) != 900 || e.data.Now.State != admin.Open {
+		if err != nil || e.kind != "samples" || e.id != "first 1000" || len(e.data.Points) != 900 ||
+			e.data.Now.State != admin.Open {
 			t.Fatalf("%s %s, %d points, %v", e.kind, e.id, len(e.data.Points), err)
 		}
 		for range 120 {
@@ -164,7 +166,8 @@ func TestEventsGoOn(t *testing.T) {
 		w := watch(t)
 		time.Sleep(100*time.Second + time.Millisecond)
 		for id, want := range map[string]int{
-			"first 90": 10, "first 0": 100, "first 200": 100, "second 90": 100, "first": 100, "first -1": 100, "first x": 100, "": 100,
+			"first 90": 10, "first 0": 100, "first 200": 100, "second 90": 100, "first": 100, "first -1": 100, "first x": 100,
+			"": 100,
 		} {
 			stream := w.open(t, id)
 			next(t, stream)

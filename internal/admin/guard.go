@@ -16,13 +16,13 @@ import (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-// open are the paths that need no token and no particular host: probes tell nobody anything.
+// open are the paths that need no token and no particular host: probes tell a stranger nothing.
 func open(path string) bool { return path == "/healthz" || path == "/readyz" }
 
 // guard decides who gets through to the rest of the handler.
 type guard struct {
 	next   http.Handler
-	token  *Token // nil: whoever reaches the listener on loopback is the operator
+	token  *Token // nil: a client that reaches the listener on loopback is the operator
 	logins *logins
 	hold   func(context.Context) // see Config; may be nil
 }
@@ -41,7 +41,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case open(r.URL.Path):
 		g.next.ServeHTTP(w, r)
 	case g.token == nil && !local(r.Host):
-		// A name could be one that leads a browser here from somebody else's page (DNS rebinding).
+		// A name could be one that leads a browser here from another site's page (DNS rebinding).
 		http.Error(w, "without a token the host has to be an address or localhost", http.StatusMisdirectedRequest)
 	case public(r.URL.Path):
 		g.next.ServeHTTP(w, r)
@@ -60,8 +60,9 @@ func (g *guard) through(w http.ResponseWriter, r *http.Request) {
 	g.next.ServeHTTP(w, r)
 }
 
-// foreign reports whether a browser makes a request for the page of another site (W3C Fetch Metadata, section 2). Such a
-// page cannot read the answers, but it could have the node take profiles. Following a link to the page is another matter.
+// foreign reports whether a browser makes a request for the page of another site (W3C Fetch Metadata, section 2). Such
+// a page cannot read the answers, but it could have the node take profiles. Following a link to the page is another
+// matter.
 func foreign(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none": // not a browser, an old one, the page itself, or the operator's own doing
@@ -108,7 +109,8 @@ func (g *guard) authenticate(w http.ResponseWriter, r *http.Request) {
 	g.through(w, r.WithContext(ctx))
 }
 
-// authorize looks for the token in the header Authorization (RFC 6750). A browser that has not logged in is sent to do so.
+// authorize looks for the token in the header Authorization (RFC 6750). A browser that has not logged in is sent to do
+// so.
 func (g *guard) authorize(w http.ResponseWriter, r *http.Request) {
 	scheme, presented, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {

@@ -44,7 +44,7 @@ func (s *sampled) describe(storeAway bool) (State, string) {
 	}
 }
 
-// anybody writes a number of people, nobody for none.
+// anybody writes a number of people, or the word for none.
 func anybody(n int, nobody string, write func(int) string) string {
 	if n == 0 {
 		return nobody

@@ -10,15 +10,15 @@ import (
 const (
 	// SampleInterval is the time between two samples of a [History].
 	SampleInterval = time.Second
-	// CheckInterval is the time between two questions of a [History] whether the store takes writes, as long as it seems to.
-	// A question costs the store a write.
+	// CheckInterval is the time between two questions of a [History] whether the store takes writes, as long as it seems
+	// to. A question costs the store a write.
 	CheckInterval = 10 * time.Second
 	// HistoryLength is how many samples a [History] keeps: those of the last 15 minutes.
 	HistoryLength = 900
 )
 
-// History is the recent past of a node: a sample a second, the last [HistoryLength] of them. Its methods may be called from
-// many goroutines.
+// History is the recent past of a node: a sample a second, the last [HistoryLength] of them. Its methods may be called
+// from many goroutines.
 type History struct {
 	read   func() Reading
 	writes func(context.Context) bool
@@ -34,9 +34,9 @@ type History struct {
 	loop                sync.WaitGroup
 }
 
-// NewHistory returns a history of what read returns, which is called once in a [SampleInterval], by one goroutine. writes
-// reports whether the store takes writes, and heeds its context; it is called every [CheckInterval], and in every
-// [SampleInterval] from when calls of the store have failed until it does. The history has yet to be started.
+// NewHistory returns a history of what read returns, which is called once in a [SampleInterval], by one goroutine.
+// writes reports whether the store takes writes, and heeds its context; it is called every [CheckInterval], and in
+// every [SampleInterval] from when calls of the store have failed until it does. The history has yet to be started.
 func NewHistory(read func() Reading, writes func(context.Context) bool) *History {
 	return &History{read: read, writes: writes, changed: make(chan struct{}), quit: make(chan struct{})}
 }
@@ -46,8 +46,8 @@ func (h *History) Start() {
 	h.startOnce.Do(func() { h.loop.Go(h.run) })
 }
 
-// Stop ends that, and the streams of those who look on, and returns when no more samples are taken. It is idempotent and
-// may be called on a history that was never started.
+// Stop ends that, and the streams of those who look on, and returns when no more samples are taken. It is idempotent
+// and may be called on a history that was never started.
 func (h *History) Stop() {
 	h.stopOnce.Do(func() {
 		h.startOnce.Do(func() {})
@@ -97,7 +97,7 @@ func (h *History) add(s *Sample) {
 	h.changed = make(chan struct{})
 }
 
-// update is what somebody who has seen the samples up to one needs to see the rest.
+// update is what a page that has the samples up to one needs to see the rest.
 type update struct {
 	last   int64             // the number of the newest sample
 	points []json.RawMessage // oldest first
@@ -105,7 +105,8 @@ type update struct {
 	more   <-chan struct{}   // closed when there is another sample
 }
 
-// after returns the samples that came after one by its number: all that are kept for 0, and for a number that none has had.
+// after returns the samples that came after one by its number: all that are kept for 0, and for a number that none has
+// had.
 func (h *History) after(seen int64) update {
 	h.mu.Lock()
 	defer h.mu.Unlock()

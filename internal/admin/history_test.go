@@ -17,7 +17,8 @@ func TestHistoryKeepsFifteenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var reads atomic.Int64
-		h := NewHistory(func() Reading { return Reading{Players: int(reads.Add(1)) - 1} }, func(context.Context) bool { return true })
+		h := NewHistory(func() Reading { return Reading{Players: int(reads.Add(1)) - 1} },
+			func(context.Context) bool { return true })
 		h.Start()
 		h.Start()
 		for _, after := range []int{0, 1, 2, 899, 900, 901, 1000, 2750} {
@@ -54,7 +55,8 @@ func TestHistoryAfter(t *testing.T) {
 		h.Start()
 		defer h.Stop()
 		time.Sleep(1000*time.Second + time.Millisecond)
-		for seen, want := range map[int64]int{0: 900, 1000: 0, 999: 1, 990: 10, 100: 900, 99: 900, 101: 899, 1001: 900, -1: 900} {
+		for seen, want := range map[int64]int{0: 900, 1000: 0, 999: 1, 990: 10, 100: 900, 99: 900, 101: 899, 1001: 900,
+			-1: 900} {
 			if u := h.after(seen); len(u.points) != want || u.last != 1000 {
 				t.Errorf("after sample %d: %d points up to %d, want %d", seen, len(u.points), u.last, want)
 			}
@@ -116,7 +118,8 @@ func TestFiguresOfAnInterval(t *testing.T) {
 			t.Errorf("store %v ms, CPU %v, away %v, %s", s.StoreMS, s.CPU, s.StoreAway, s.State)
 		}
 		s = sample() // nothing has happened
-		if s.Admitted != (Count{1_000_100, 0}) || s.Wait != (Interval{}) || s.Lateness != (Interval{}) || s.CPU != 0 || s.StoreMS != 2 {
+		if s.Admitted != (Count{1_000_100, 0}) || s.Wait != (Interval{}) || s.Lateness != (Interval{}) || s.CPU != 0 ||
+			s.StoreMS != 2 {
 			t.Errorf("in between: %+v", s)
 		}
 	})
@@ -130,15 +133,18 @@ func TestHeadline(t *testing.T) {
 		state State
 		now   Reading
 	}{
-		"Open. Nobody inside, nobody waiting.":                  {Open, Reading{}},
-		"Open. 1 player inside, nobody waiting.":                {Open, Reading{Players: 1, MaxPlayers: 2}},
-		"Open. 812 players inside, nobody waiting.":             {Open, Reading{Players: 812, QueueCapacity: 200}},
-		"Open. 12\u202f345 players inside, 12 waiting.":         {Open, Reading{Players: 12_345, Queue: 12}},
-		"Draining. Nobody is inside any more.":                  {Draining, Reading{Draining: true, CircuitOpen: true}},
-		"Draining. 3 players still to be saved.":                {Draining, Reading{Draining: true, Players: 3}},
-		"Busy: all 100 places are taken; " + toldTo("10 s"):     {Busy, Reading{Players: 100, MaxPlayers: 100, RetryAfter: 10 * time.Second}},
-		"Busy: the queue is full; " + toldTo("3 s"):             {Busy, busy(Reading{Queue: 200, QueueCapacity: 200, RetryAfter: 2800 * time.Millisecond})},
-		"Busy: more knock than can be let in; " + toldTo("1 s"): {Busy, busy(Reading{Queue: 60, QueueCapacity: 200, RetryAfter: time.Millisecond})},
+		"Open. Nobody inside, nobody waiting.":          {Open, Reading{}},
+		"Open. 1 player inside, nobody waiting.":        {Open, Reading{Players: 1, MaxPlayers: 2}},
+		"Open. 812 players inside, nobody waiting.":     {Open, Reading{Players: 812, QueueCapacity: 200}},
+		"Open. 12\u202f345 players inside, 12 waiting.": {Open, Reading{Players: 12_345, Queue: 12}},
+		"Draining. Nobody is inside any more.":          {Draining, Reading{Draining: true, CircuitOpen: true}},
+		"Draining. 3 players still to be saved.":        {Draining, Reading{Draining: true, Players: 3}},
+		"Busy: all 100 places are taken; " +
+			toldTo("10 s"): {Busy, Reading{Players: 100, MaxPlayers: 100, RetryAfter: 10 * time.Second}},
+		"Busy: the queue is full; " + toldTo("3 s"): {Busy,
+			busy(Reading{Queue: 200, QueueCapacity: 200, RetryAfter: 2800 * time.Millisecond})},
+		"Busy: more knock than can be let in; " +
+			toldTo("1 s"): {Busy, busy(Reading{Queue: 60, QueueCapacity: 200, RetryAfter: time.Millisecond})},
 		"The store is away or takes no writes. Newcomers are told to come back, who is inside plays on. 5 players inside.": {
 			StoreAway, Reading{Players: 5, CircuitOpen: true}},
 	} {
@@ -152,7 +158,7 @@ func TestHeadline(t *testing.T) {
 
 func toldTo(when string) string { return "newcomers are told to come back in about " + when + "." }
 
-// A rush has pauses, and a store that nobody calls says nothing: neither is news at once.
+// A rush has pauses, and a store that is not called says nothing: neither is news at once.
 func TestStatesLast(t *testing.T) {
 	last := sampled{at: time.Now()}
 	step := func(change func(*Reading)) State {
@@ -178,7 +184,8 @@ func TestStatesLast(t *testing.T) {
 		what          string
 		calls, errors int64
 		want          State
-	}{{"some fail", 10, 9, Open}, {"all fail", 3, 3, StoreAway}, {"no calls", 0, 0, StoreAway}, {"one is given up", 5, 4, StoreAway}} {
+	}{{"some fail", 10, 9, Open}, {"all fail", 3, 3, StoreAway}, {"no calls", 0, 0, StoreAway},
+		{"one is given up", 5, 4, StoreAway}} {
 		got := step(func(r *Reading) { r.StoreCalls += c.calls; r.StoreErrors += c.errors })
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)

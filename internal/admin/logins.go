@@ -51,7 +51,7 @@ func newLogins(secure bool) *logins {
 	}
 }
 
-// try compares what somebody presents with the token. If it is not that, and their address has failed too often, it
+// try compares what a client presents with the token. If it is not that, and their address has failed too often, it
 // returns how long they are told to wait. The token itself is always heard: who fails from an address that the operator
 // shares must not keep the operator out, and it is too long to be guessed.
 func (l *logins) try(token *Token, presented string, r *http.Request) (wait time.Duration, right bool) {

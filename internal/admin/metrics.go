@@ -20,7 +20,8 @@ var scheduling = regexp.MustCompile(`^/sched/latencies:seconds$`)
 func NewRegistry(all ...prometheus.Collector) (*prometheus.Registry, error) {
 	build := ReadBuild()
 	all = append(all,
-		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: scheduling})),
+		collectors.NewGoCollector(
+			collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: scheduling})),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		metric.Collector(func(s metric.Scrape) {
 			s.Gauge("rushgate_build_info", "Always 1; the labels say what is running.", 1,

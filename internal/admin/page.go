@@ -15,7 +15,7 @@ var page embed.FS
 var loginForm = template.Must(template.ParseFS(page, "page/login.html"))
 
 // assets are the files of the page and their types: nothing but these is served. Those that the login form needs are
-// there for whoever asks.
+// there for every caller.
 var assets = map[string]struct {
 	file, contentType string
 	public            bool

@@ -80,12 +80,14 @@ type Sample struct {
 	Skipped  Count    `json:"ticks_skipped"`
 	Lateness Interval `json:"lateness"`
 
-	CircuitOpen bool    `json:"circuit_open"`
-	StoreAway   bool    `json:"store_away"` // its circuit is open, or calls have failed or it takes no writes, and it has taken none since
-	StoreCalls  Count   `json:"store_calls"`
-	StoreErrors Count   `json:"store_errors"`
-	StoreMS     float64 `json:"store_ms"` // mean time of a call in the interval, or in the last one of whose calls most succeeded
-	Unsaved     int     `json:"unsaved"`
+	CircuitOpen bool `json:"circuit_open"`
+	// its circuit is open, or calls have failed or it takes no writes, and it has taken none since
+	StoreAway   bool  `json:"store_away"`
+	StoreCalls  Count `json:"store_calls"`
+	StoreErrors Count `json:"store_errors"`
+	// mean time of a call in the interval, or in the last one of whose calls most succeeded
+	StoreMS float64 `json:"store_ms"`
+	Unsaved int     `json:"unsaved"`
 
 	CPU        float64 `json:"cpu_cores"` // cores kept busy in the interval
 	Cores      int     `json:"cores"`
@@ -133,12 +135,13 @@ func (s *Sample) point() point {
 
 // sampled is a reading with what the next sample needs to know besides.
 type sampled struct {
-	reading  Reading
-	at       time.Time
-	storeMS  float64
-	away     bool      // all calls of the store in an interval have failed, or it takes no writes, and has taken none since
+	reading Reading
+	at      time.Time
+	storeMS float64
+	// all calls of the store in an interval have failed, or it takes no writes, and has taken none since
+	away     bool
 	doubtful bool      // calls have failed, or away
-	lastBusy time.Time // when somebody was last found to have been refused
+	lastBusy time.Time // when a player was last found to have been refused
 }
 
 // since returns the sample that lies between an earlier reading and this one.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Whoever looks on does so for as long as the login lasts.
+// An operator who looks on does so for as long as the login lasts.
 func TestStreamsEndWithTheLogin(t *testing.T) {
 	for name, end := range map[string]func(h http.Handler, cookie string){
 		"logout": func(h http.Handler, cookie string) { do(h, "POST", "/logout", "", "Cookie", cookie) },

@@ -61,7 +61,8 @@ func TestLoadToken(t *testing.T) {
 			}
 			continue
 		}
-		if !errors.Is(err, admin.ErrToken) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "horse") {
+		if !errors.Is(err, admin.ErrToken) || !strings.Contains(err.Error(), c.says) ||
+			strings.Contains(err.Error(), "horse") {
 			t.Errorf("%s: %v, want an error that says %q", name, err, c.says)
 		}
 	}
@@ -86,7 +87,8 @@ func TestBearer(t *testing.T) {
 	for _, path := range []string{"/metrics", "/metrics.json", "/debug/pprof/", "/dashboard.js", "/events?", "/nothing"} {
 		h := guarded(t)
 		for header, want := range map[string]int{
-			"": 401, "Bearer": 401, "Bearer ": 401, "Bearer " + secret[1:]: 401, "Bearer " + secret + "x": 401, "Basic " + secret: 401,
+			"": 401, "Bearer": 401, "Bearer ": 401, "Bearer " + secret[1:]: 401, "Bearer " + secret + "x": 401,
+			"Basic " + secret: 401,
 		} {
 			if w := do(h, "GET", path, "", "Authorization", header); w.Code != want || w.Header().Get("WWW-Authenticate") == "" {
 				t.Errorf("GET %s with %q = %d", path, header, w.Code)
@@ -112,7 +114,7 @@ func TestBearer(t *testing.T) {
 	}
 }
 
-// The connection of a request is kept for who may make it, and for nobody else.
+// The connection of a request is kept for who may make it, and for no other client.
 func TestHold(t *testing.T) {
 	cfg, _ := withDashboard(t)
 	token, err := admin.LoadToken(tokenFile(t, secret, 0o600))

@@ -58,8 +58,8 @@ type tab struct {
 	*record
 }
 
-// watching is run in each page before its own scripts. It defines $, reports breaches of the content security policy, and
-// keeps every text that #status has shown and where on the canvas each text was last drawn.
+// watching is run in each page before its own scripts. It defines $, reports breaches of the content security policy,
+// and keeps every text that #status has shown and where on the canvas each text was last drawn.
 const watching = `
 	addEventListener("securitypolicyviolation", (e) => violation(e.effectiveDirective + " " + e.blockedURI));
 	globalThis.$ = (id) => document.getElementById(id);

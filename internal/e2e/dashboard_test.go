@@ -164,7 +164,7 @@ func TestDashboardDrain(t *testing.T) {
 	p.do(chromedp.KeyEvent(kb.Enter))
 	p.wait(`$("confirm").open && document.activeElement.value === "no"`)
 	eval[bool](p, `$("confirm").addEventListener("close", () => (globalThis.settled = true), { once: true }), true`)
-	p.do(chromedp.KeyEvent(kb.Enter)) // whoever is too fast cancels
+	p.do(chromedp.KeyEvent(kb.Enter)) // an operator who is too fast cancels
 	p.wait(`globalThis.settled && !$("confirm").open && document.activeElement.id === "drain"`)
 	if state := eval[string](alice, `app.dataset.state`); state != "playing" {
 		t.Errorf("a player is %s after a drain that was cancelled", state)

@@ -66,7 +66,7 @@ func knock(ctx context.Context, s *server.Server, door, name, password string) i
 	return resp.StatusCode
 }
 
-// register is knock for somebody new.
+// register is knock for a new player.
 func register(ctx context.Context, s *server.Server, name string) int {
 	return knock(ctx, s, "register", name, secret)
 }
@@ -117,8 +117,8 @@ func busyConfig(t testing.TB) server.Config {
 }
 
 // crowd keeps a node busy: it has one registration with the only worker and one in the only place of the queue. What
-// holds the worker is a lock on the database, as somebody with the sqlite3 shell may have it, which unlike a slow hash
-// lasts as long as a test needs; should a commit give up waiting for it, the next takes its place. The function it
+// holds the worker is a lock on the database, as an operator with the sqlite3 shell may have it, which unlike a slow
+// hash lasts as long as a test needs; should a commit give up waiting for it, the next takes its place. The function it
 // returns has everybody leave; that is also done at the end of the test.
 func crowd(t testing.TB, s *server.Server, cfg server.Config) (leave func()) {
 	t.Helper()

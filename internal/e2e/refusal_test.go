@@ -62,7 +62,8 @@ func TestUnknownAnswers(t *testing.T) {
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	p := open(t, srv.URL+"/play/")
-	for _, status := range []string{"403 (Forbidden)", "404 (Not Found)", "409 (Conflict)", "500 (Internal Server Error)"} {
+	for _, status := range []string{"403 (Forbidden)", "404 (Not Found)", "409 (Conflict)",
+		"500 (Internal Server Error)"} {
 		p.expect(refusal("/v1/login", status))
 	}
 	for i, a := range answers {

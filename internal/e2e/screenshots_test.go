@@ -41,7 +41,8 @@ func (p *tab) picture(name string, prepare func()) {
 		if prepare != nil {
 			prepare()
 		}
-		p.wait(fmt.Sprintf(`innerWidth === %d && document.getAnimations().every((a) => a.playState === "finished")`, look.width))
+		p.wait(fmt.Sprintf(`innerWidth === %d && document.getAnimations().every((a) => a.playState === "finished")`,
+			look.width))
 		eval[bool](p, `new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(() => r(true))))`)
 		png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
 		if err != nil {

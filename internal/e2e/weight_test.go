@@ -20,8 +20,8 @@ func TestWeight(t *testing.T) {
 	}
 }
 
-// hasty registers as soon as the form can be sent, and notes in ms since the navigation when that was and when the first
-// frame of the world had been drawn.
+// hasty registers as soon as the form can be sent, and notes in ms since the navigation when that was and when the
+// first frame of the world had been drawn.
 const hasty = `
 	new MutationObserver((_, observer) => {
 		if (!globalThis.$?.("login") || $("login").disabled) return;

@@ -132,8 +132,8 @@ func parseLine(line []byte) (key, value string, err error) {
 	return key, "", err
 }
 
-// fields returns the fields "key" and "value" of a JSON object, nil for one that is null or not there. Names that differ
-// in case are other fields. With an error, what was read before it is returned.
+// fields returns the fields "key" and "value" of a JSON object, nil for one that is null or not there. Names that
+// differ in case are other fields. With an error, what was read before it is returned.
 func fields(line []byte) (key, value *string, err error) {
 	d := json.NewDecoder(bytes.NewReader(line))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {

@@ -95,8 +95,9 @@ func accountRecord(name string, id int) record {
 	}
 	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name)
 	return record{
-		Key:   "account:" + name,
-		Value: fmt.Sprintf("(:VERSION 2 :USERNAME \"%s\" :PASSWORD-HASH\n \"%s\"\n :CHARACTER-ID %s)", quoted, sampleHash, character),
+		Key: "account:" + name,
+		Value: fmt.Sprintf("(:VERSION 2 :USERNAME \"%s\" :PASSWORD-HASH\n \"%s\"\n :CHARACTER-ID %s)", quoted, sampleHash,
+			character),
 	}
 }
 

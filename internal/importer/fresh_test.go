@@ -24,7 +24,7 @@ func register(t *testing.T, store rushgate.Store, name, hash, attempt string) {
 	}
 }
 
-// Whoever registers a name before the import has it, and no attempt_id makes that look like an earlier import.
+// A player who registers a name before the import has it, and no attempt_id makes that look like an earlier import.
 func TestNobodyPassesForImported(t *testing.T) {
 	const other = "00000000000000000000000000000000$0000000000000000000000000000000000000000000000000000000000000000"
 	for _, attempt := range []string{"rushgate-import", importPrefix, importMark(account{name: "bob", hash: other})} {

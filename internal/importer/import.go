@@ -89,7 +89,8 @@ func Import(ctx context.Context, src Source, store rushgate.Store, opts Options)
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	m := &importer{src: src, store: store, opts: opts, world: world.New(opts.World, 0), report: Report{DryRun: opts.DryRun}}
+	m := &importer{src: src, store: store, opts: opts, world: world.New(opts.World, 0),
+		report: Report{DryRun: opts.DryRun}}
 	if err := m.run(ctx); err != nil {
 		return m.report, fmt.Errorf("legacy: %w", err)
 	}

@@ -64,7 +64,8 @@ func (s *failingStore) Import(ctx context.Context, records []rushgate.Record) ([
 	return s.Store.Import(ctx, records)
 }
 
-func (s *failingStore) Admit(ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission) ([]rushgate.Admitted, error) {
+func (s *failingStore) Admit(ctx context.Context, by rushgate.Instance,
+	admissions []rushgate.Admission) ([]rushgate.Admitted, error) {
 	if s.batches--; s.batches < 0 {
 		return nil, errStore
 	}
@@ -138,7 +139,8 @@ func TestImportRefuses(t *testing.T) {
 		{"character twice", append(pair("bob", 12), playerRecord(12)), []string{"bob"}, []string{"player:12 duplicate-key"}},
 		{"shared character", append(pair("bob", 12), accountRecord("eve", 12)), nil,
 			[]string{"account:bob shared-character", "account:eve shared-character"}},
-		{"names that have become one", append(append(pair("Bob", 12), pair("bob", 13)...), pair("BOB", 14)...), []string{"bob"},
+		{"names that have become one", append(append(pair("Bob", 12), pair("bob", 13)...), pair("BOB", 14)...),
+			[]string{"bob"},
 			[]string{"account:BOB duplicate-name", "account:Bob duplicate-name"}},
 		{"a refused name shares no character", append(pair("bob", 12), accountRecord("Bob", 12)), []string{"bob"},
 			[]string{"account:Bob duplicate-name"}},
@@ -226,7 +228,8 @@ func TestImportIntoAStoreWithPlayersOfItsOwn(t *testing.T) {
 	}
 	own := rushgate.Account{ID: id, Username: "bob", PasswordHash: sampleHash}
 	by := rushgate.Instance{Node: "node", Run: "run"}
-	if _, err := store.Admit(t.Context(), by, []rushgate.Admission{{Account: own, Create: true, Attempt: "a"}}); err != nil {
+	if _, err := store.Admit(t.Context(), by,
+		[]rushgate.Admission{{Account: own, Create: true, Attempt: "a"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Import(t.Context(), open(t, recordsFile), store, Options{}); !errors.Is(err, rushgate.ErrIDsInUse) {
@@ -256,10 +259,12 @@ func TestAccountsWithoutCharactersAreFree(t *testing.T) {
 }
 
 func TestLevelIsThatOfTheWorld(t *testing.T) {
-	def, err := world.ParseDefinition([]byte(`{"start_zone":"zone-1","player":{"speed":8,"reach":2.5,"attack_interval_ms":600,
+	def, err := world.ParseDefinition([]byte(`{"start_zone":"zone-1",
+		"player":{"speed":8,"reach":2.5,"attack_interval_ms":600,
 		"regen_hp":2,"regen_interval_ms":2000,"respawn_ms":5000,"inventory_slots":28,
 		"levels":[{"xp":0,"hp":4,"damage":5},{"xp":444,"hp":8,"damage":7},{"xp":445,"hp":9,"damage":8}]},
-		"items":[],"monsters":[],"zones":[{"id":"zone-1","width":64,"height":64,"spawn":{"x":8,"y":8},"portals":[],"monsters":[]}]}`))
+		"items":[],"monsters":[],
+		"zones":[{"id":"zone-1","width":64,"height":64,"spawn":{"x":8,"y":8},"portals":[],"monsters":[]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +290,8 @@ func TestReportIsBounded(t *testing.T) {
 		t.Errorf("%d bytes of JSON, %v", len(b), err)
 	}
 	one := r.Refusals[6].String()
-	if want := `line 7: "account:6xxx`; !strings.HasPrefix(one, want) || !strings.Contains(one, "malformed: line 1, column 1") {
+	if want := `line 7: "account:6xxx`; !strings.HasPrefix(one, want) ||
+		!strings.Contains(one, "malformed: line 1, column 1") {
 		t.Errorf("%s", one)
 	}
 }

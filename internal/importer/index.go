@@ -9,7 +9,8 @@ import (
 )
 
 // index is what the first pass remembers: enough to say which account goes with which character, and which records
-// stand in each other's way, before anything is written. It takes about 100 bytes for an account and 24 for a character.
+// stand in each other's way, before anything is written. It takes about 100 bytes for an account and 24 for a
+// character.
 type index struct {
 	accounts   []accountEntry
 	characters []characterEntry

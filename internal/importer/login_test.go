@@ -63,7 +63,8 @@ func (d *gate) login(t *testing.T, name, secret string) (rushgate.Character, err
 		c = a.Character
 		a.Reply(rushgate.Session{Player: a.Lease.Player}, nil)
 	}
-	_, err = d.pool.Submit(t.Context(), auth.Request{Username: username, Password: pw, Addr: netip.MustParseAddr("192.0.2.1")})
+	_, err = d.pool.Submit(t.Context(),
+		auth.Request{Username: username, Password: pw, Addr: netip.MustParseAddr("192.0.2.1")})
 	return c, err
 }
 
@@ -77,13 +78,14 @@ func newSQLite(t testing.TB) rushgate.Store {
 	return s
 }
 
-// Every player whom the old game has left logs in with the old password, has everything, and enters the world.
+// Every player of the old game logs in with the old password, has everything, and enters the world.
 func TestEveryRecordLogsIn(t *testing.T) {
 	for name, newStore := range map[string]func(testing.TB) rushgate.Store{"memory": newMemory, "sqlite": newSQLite} {
 		t.Run(name, func(t *testing.T) {
 			store := newStore(t)
 			r := mustImport(t, open(t, recordsFile), store, Options{})
-			if r.Accounts != 7 || r.Characters != 6 || r.Imported != 7 || r.WithoutCharacter != 1 || r.Refused != 0 || r.HighestID != 17 {
+			if r.Accounts != 7 || r.Characters != 6 || r.Imported != 7 || r.WithoutCharacter != 1 || r.Refused != 0 ||
+				r.HighestID != 17 {
 				t.Errorf("%+v", r)
 			}
 			d := newDoor(t, store)
@@ -123,7 +125,8 @@ func TestImportKeepsCharacters(t *testing.T) {
 	if !equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if carol.ID != 14 || carol.Version != 3 || !carol.CreatedAt.Equal(want.CreatedAt) || strings.Count(carol.PasswordHash, "$") != 2 {
+	if carol.ID != 14 || carol.Version != 3 || !carol.CreatedAt.Equal(want.CreatedAt) ||
+		strings.Count(carol.PasswordHash, "$") != 2 {
 		t.Errorf("account %d of version %d, created %v", carol.ID, carol.Version, carol.CreatedAt)
 	}
 	fresh, c := load(t, store, "new-no-character")
@@ -139,7 +142,7 @@ func TestImportKeepsCharacters(t *testing.T) {
 	}
 }
 
-// Names that nobody could register today go on working, and others may be spelled as players do.
+// Names that could not be registered today go on working, and others may be spelled as players do.
 func TestImportedNames(t *testing.T) {
 	const secret = "correct horse"
 	names := []string{"Al", "Bob Smith", strings.Repeat("n", 60), "Żółw", "🐉", `a "quote"`}

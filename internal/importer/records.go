@@ -138,7 +138,8 @@ func (d *decoder) pairs(n node) []node {
 	return n.list
 }
 
-// version returns a record's version. It is looked at first: in a record of another version nothing need be as expected.
+// version returns a record's version. It is looked at first: in a record of another version nothing need be as
+// expected.
 func (d *decoder) version(n node, low, high int64) int {
 	list := d.pairs(n)
 	for i := 0; i < len(list); i += 2 {

@@ -30,10 +30,12 @@ func TestParsePlayer(t *testing.T) {
 		{"dead", ":HP 36", ":HP -3", func(c *rushgate.Character) { c.HP = -3 }},
 		{"playtime", "666.0", "0.0015", func(c *rushgate.Character) { c.Playtime = 2 * time.Millisecond }},
 		{"long playtime", "666.0", "1.0d9", func(c *rushgate.Character) { c.Playtime = 1e9 * time.Second }},
-		{"created at the epoch", "3978000012", "2208988800", func(c *rushgate.Character) { c.CreatedAt = time.Unix(0, 0).UTC() }},
+		{"created at the epoch", "3978000012", "2208988800",
+			func(c *rushgate.Character) { c.CreatedAt = time.Unix(0, 0).UTC() }},
 		{"zone", ":ZONE-1)", ":ZONE-42)", func(c *rushgate.Character) { c.Zone = "zone-42" }},
 		{"no inventory", "((:ITEM-ID :RUSTY-PIPE :COUNT 1) (:ITEM-ID :COIN :COUNT 250))", "NIL", func(c *rushgate.Character) {
-			c.Data = []byte(strings.Replace(sampleData, `"inventory":[{"item":"rusty-pipe","count":1},{"item":"coin","count":250}],`, "", 1))
+			c.Data = []byte(strings.Replace(sampleData,
+				`"inventory":[{"item":"rusty-pipe","count":1},{"item":"coin","count":250}],`, "", 1))
 		}},
 		{"empty slot", "(:ITEM-ID :RUSTY-PIPE :COUNT 1)", "NIL", func(c *rushgate.Character) {
 			c.Data = []byte(strings.Replace(sampleData, `{"item":"rusty-pipe","count":1},`, "", 1))
@@ -65,7 +67,8 @@ func TestParsePlayer(t *testing.T) {
 }
 
 func equal(a, b rushgate.Character) bool {
-	return a.ID == b.ID && a.Name == b.Name && a.Zone == b.Zone && a.X == b.X && a.Y == b.Y && a.HP == b.HP && a.XP == b.XP &&
+	return a.ID == b.ID && a.Name == b.Name && a.Zone == b.Zone && a.X == b.X && a.Y == b.Y && a.HP == b.HP &&
+		a.XP == b.XP &&
 		a.Level == b.Level && a.Deaths == b.Deaths && a.Playtime == b.Playtime && a.CreatedAt.Equal(b.CreatedAt) &&
 		string(a.Data) == string(b.Data)
 }
@@ -145,9 +148,11 @@ func TestParseAccount(t *testing.T) {
 		{"empty name", "", value("3", `""`, quoted, "14"), account{}, ":USERNAME: invalid username"},
 		{"name of another type", "BOB", value("3", ":BOB", quoted, "14"), account{}, ":USERNAME is a keyword"},
 		{"hash of another type", "bob", value("3", `"bob"`, "NIL", "14"), account{}, ":PASSWORD-HASH is NIL"},
-		{"hash cut off", "bob", value("3", `"bob"`, `"`+hash[:80]+`"`, "14"), account{}, "line 2, column 2: :PASSWORD-HASH: malformed"},
+		{"hash cut off", "bob", value("3", `"bob"`, `"`+hash[:80]+`"`, "14"), account{},
+			"line 2, column 2: :PASSWORD-HASH: malformed"},
 		{"hash with a pepper", "bob", value("3", `"bob"`, `"`+hash+`$p1"`, "14"), account{}, "neither salt$key nor"},
-		{"hash of another system", "bob", value("3", `"bob"`, `"$2b$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"`, "14"), account{}, "neither salt$key nor"},
+		{"hash of another system", "bob", value("3", `"bob"`,
+			`"$2b$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"`, "14"), account{}, "neither salt$key nor"},
 		{"id 0", "bob", value("3", `"bob"`, quoted, "0"), account{}, ":CHARACTER-ID is 0"},
 		{"huge id", "bob", value("3", `"bob"`, quoted, "4503599627370497"), account{}, ":CHARACTER-ID"},
 		{"id T", "bob", value("3", `"bob"`, quoted, "T"), account{}, ":CHARACTER-ID is T"},
@@ -175,7 +180,8 @@ func TestParseAccount(t *testing.T) {
 func TestParsePlayerKey(t *testing.T) {
 	for key, want := range map[string]rushgate.PlayerID{
 		"player:12": 12, "player:4503599627370496": 1 << 52,
-		"player:": 0, "player:0": 0, "player:-1": 0, "player:012": 0, "player:+1": 0, "player:1x": 0, "player:4503599627370497": 0,
+		"player:": 0, "player:0": 0, "player:-1": 0, "player:012": 0, "player:+1": 0, "player:1x": 0,
+		"player:4503599627370497":     0,
 		"player:18446744073709551616": 0,
 	} {
 		if got, err := parsePlayerKey(key); got != want || (err == nil) != (want != 0) {

@@ -14,7 +14,7 @@ import (
 
 const (
 	// redisTimeout is how long one call is tried for. A server that is loading or failing over may take a while, and
-	// nobody is waiting but the operator.
+	// only the operator is waiting.
 	redisTimeout = 30 * time.Second
 	scanCount    = 1000 // keys that a SCAN looks at
 	fetchCount   = 500  // keys that an MGET reads
@@ -23,19 +23,20 @@ const (
 // errNoString is one error for two things, because MGET has one answer for them.
 var errNoString = errors.New("the key does not hold a string, or is gone")
 
-// Redis is a [Source] that reads a live Redis or Valkey server, or a Cluster. It sends only SCAN, MGET and what tells it
-// about the servers (HELLO, ROLE, CLUSTER), so a user with read rights will do. Records that are written during the
+// Redis is a [Source] that reads a live Redis or Valkey server, or a Cluster. It sends only SCAN, MGET and what tells
+// it about the servers (HELLO, ROLE, CLUSTER), so a user with read rights will do. Records that are written during the
 // import may be missed or refused.
 type Redis struct {
 	client rueidis.Client
 }
 
-// OpenRedis connects to the server whose address is a URL, such as redis://user:password@host:6379/0; rediss:// is for TLS.
-// The errors do not contain the URL.
+// OpenRedis connects to the server whose address is a URL, such as redis://user:password@host:6379/0; rediss:// is for
+// TLS. The errors do not contain the URL.
 func OpenRedis(address string) (*Redis, error) {
 	opts, err := rueidis.ParseURL(address)
 	// With '#' or '?' in a password its beginning counts as the host, which errors of the connection would name.
-	if u, parseErr := url.Parse(address); err != nil || parseErr != nil || u.Fragment != "" || strings.Contains(u.RawQuery, "@") {
+	if u, parseErr := url.Parse(address); err != nil || parseErr != nil || u.Fragment != "" ||
+		strings.Contains(u.RawQuery, "@") {
 		return nil, errors.New("legacy: not a URL such as redis://host:6379/0") // the cause may quote the password
 	}
 	opts.DisableCache = true

@@ -66,14 +66,16 @@ func TestImportFromRedis(t *testing.T) {
 	if r.Imported != 7+many || r.Accounts != r.Imported+2 || r.Characters != 6+many+1 {
 		t.Errorf("%+v", r)
 	}
-	if got, want := refused(r), []string{"account:hash unreadable", "account:odd malformed", "player:9999 no-account"}; !slices.Equal(got, want) {
+	if got, want := refused(r), []string{"account:hash unreadable", "account:odd malformed",
+		"player:9999 no-account"}; !slices.Equal(got, want) {
 		t.Errorf("refused %v, want %v", r.Refusals, want)
 	}
 	if a, c := load(t, store, "carol_99"); a.ID != 14 || c.XP != 518 {
 		t.Errorf("carol_99 is %d with %+v", a.ID, c)
 	}
 	asked := commands(server)
-	for _, harmless := range []string{"scan", "mget", "role", "hello", "ping", "info", "select", "client|no-evict", "cluster|slots", "cluster|shards"} {
+	for _, harmless := range []string{"scan", "mget", "role", "hello", "ping", "info", "select", "client|no-evict",
+		"cluster|slots", "cluster|shards"} {
 		delete(asked, harmless)
 	}
 	asked["config|resetstat"] = false
@@ -107,7 +109,8 @@ func TestOpenRedisTellsNoSecrets(t *testing.T) {
 	const secret = "hunter2"
 	server := redistest.Start(t, "--requirepass", "other")
 	for _, url := range []string{"redis://:" + secret + "@host:port:1", "http://:" + secret + "@host",
-		"redis://" + secret + "#x@host", "redis://" + secret + "?x@host", strings.Replace(server.URL(), "redis://", "redis://:"+secret+"@", 1)} {
+		"redis://" + secret + "#x@host", "redis://" + secret +
+			"?x@host", strings.Replace(server.URL(), "redis://", "redis://:"+secret+"@", 1)} {
 		src, err := OpenRedis(url)
 		if err == nil {
 			src.Close()

@@ -20,7 +20,7 @@ const (
 	DuplicateKey Cause = "duplicate-key"
 	// DuplicateName: another account's name now counts as the same, and goes before.
 	DuplicateName Cause = "duplicate-name"
-	// SharedCharacter: several accounts have this character; whose it is nobody can tell, so none of them gets it.
+	// SharedCharacter: several accounts have this character; whose it is cannot be told, so none of them gets it.
 	SharedCharacter Cause = "shared-character"
 	// NoCharacter: the account's character is not there.
 	NoCharacter Cause = "no-character"

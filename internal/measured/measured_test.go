@@ -89,7 +89,10 @@ var calls = map[string]func(context.Context, rushgate.Store) error{
 		_, err := s.Wanted(ctx, rushgate.Instance{})
 		return err
 	},
-	"load_characters": func(ctx context.Context, s rushgate.Store) error { _, err := s.LoadCharacters(ctx, nil); return err },
+	"load_characters": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.LoadCharacters(ctx, nil)
+		return err
+	},
 	"set_password_hash": func(ctx context.Context, s rushgate.Store) error {
 		return s.SetPasswordHash(ctx, "alice", "hash")
 	},

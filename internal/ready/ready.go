@@ -25,8 +25,8 @@ const (
 	NoWrites State = "the store takes no writes"
 )
 
-// Probe finds out whether a node can let players in. Its methods may be called from many goroutines; each takes a second
-// at most.
+// Probe finds out whether a node can let players in. Its methods may be called from many goroutines; each takes a
+// second at most.
 type Probe struct {
 	draining func() bool
 	ping     func(context.Context) error
@@ -37,13 +37,14 @@ type Probe struct {
 	answered bool
 }
 
-// New returns a probe of a node. draining reports that the node is on its way down; ping returns nil if the store takes a
-// write, and heeds its context. Both are called from many goroutines, ping by one at a time.
+// New returns a probe of a node. draining reports that the node is on its way down; ping returns nil if the store takes
+// a write, and heeds its context. Both are called from many goroutines, ping by one at a time.
 func New(draining func() bool, ping func(context.Context) error) *Probe {
 	return &Probe{draining: draining, ping: ping, turn: make(chan struct{}, 1)}
 }
 
-// State returns how the node is now, the store at most a second ago. When ctx ends before that is known it is [NoWrites].
+// State returns how the node is now, the store at most a second ago. When ctx ends before that is known it is
+// [NoWrites].
 func (p *Probe) State(ctx context.Context) State {
 	switch {
 	case p.draining():

@@ -84,7 +84,7 @@ func TestProbesDoNotHammerTheStore(t *testing.T) {
 	})
 }
 
-// A store that hangs is given a second; nobody waits longer, and whoever goes away before leaves no mark.
+// A store that hangs is given a second; no caller waits longer, and one that goes away before leaves no mark.
 func TestStoreHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(staying, func(ctx context.Context) error {

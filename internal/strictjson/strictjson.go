@@ -1,6 +1,6 @@
-// Package strictjson reads the small JSON objects that clients send. Decoding into a struct would be more lenient than is
-// safe for credentials: it takes USERNAME for username, the last of several fields of one name, and replaces what is not
-// UTF-8, so that two readers of the same bytes could see different passwords.
+// Package strictjson reads the small JSON objects that clients send. Decoding into a struct would be more lenient than
+// is safe for credentials: it takes USERNAME for username, the last of several fields of one name, and replaces what is
+// not UTF-8, so that two readers of the same bytes could see different passwords.
 package strictjson
 
 import (
@@ -36,8 +36,8 @@ func (v Values) Bool(name string) bool {
 	return b
 }
 
-// Error says in a sentence what is wrong with an object. It quotes no value, which may be a secret, and no name that the
-// reader does not know.
+// Error says in a sentence what is wrong with an object. It quotes no value, which may be a secret, and no name that
+// the reader does not know.
 type Error struct{ Message string }
 
 // Error returns the message.

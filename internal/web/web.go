@@ -1,6 +1,6 @@
 // Package web holds the browser client: a page on which players register, log in and play, without anything to install.
-// Its TypeScript sources are in src; what is served is their bundle in dist, which is committed, so that building a node
-// takes only Go. docs/browser.md says how it works and how to write another one.
+// Its TypeScript sources are in src; what is served is their bundle in dist, which is committed, so that building a
+// node takes only Go. docs/browser.md says how it works and how to write another one.
 package web
 
 import (
@@ -27,8 +27,9 @@ import (
 var dist embed.FS
 
 // policy lets the page have what its own origin serves, and nothing else. It relies on connect-src 'self' including
-// WebSockets to the page's own host, as Content Security Policy Level 3 has it and every browser does that the page runs
-// in (Safari, the last one, since version 16). So host and port, which a proxy may have changed, are nowhere spelt out.
+// WebSockets to the page's own host, as Content Security Policy Level 3 has it and every browser does that the page
+// runs in (Safari, the last one, since version 16). So host and port, which a proxy may have changed, are nowhere spelt
+// out.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
@@ -54,8 +55,8 @@ type file struct {
 }
 
 // Play returns the handler of the browser client, to be mounted at /play/. It answers GET and HEAD of /play/ and of the
-// files the page refers to; everything else there is 404, or 405 for other methods. GET /play redirects to /play/ if the
-// handler is mounted there, too. Everything is in memory, and nothing about a request is.
+// files the page refers to; everything else there is 404, or 405 for other methods. GET /play redirects to /play/ if
+// the handler is mounted there, too. Everything is in memory, and nothing about a request is.
 //
 // The page finds the HTTP interface beside its own folder, at ../v1/, so a proxy may put both below a common path.
 func Play() http.Handler {

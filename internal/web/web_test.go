@@ -91,7 +91,8 @@ func TestCompression(t *testing.T) {
 		w := get(t, http.MethodGet, "/play/", encoding)
 		got, zipped := content(t, w)
 		if zipped != zip || !bytes.Equal(got, want) {
-			t.Errorf("to a client that takes %q: gzip is %t, want %t; %d bytes, want %d", encoding, zipped, zip, len(got), len(want))
+			t.Errorf("to a client that takes %q: gzip is %t, want %t; %d bytes, want %d",
+				encoding, zipped, zip, len(got), len(want))
 		}
 		if w.Header().Get("Vary") != "Accept-Encoding" {
 			t.Errorf("Vary is %q", w.Header().Get("Vary"))

@@ -55,7 +55,8 @@ func FuzzParseGreeting(f *testing.F) {
 			return
 		}
 		var other map[string]string
-		if err := json.Unmarshal(bytes.TrimPrefix(message, []byte("\uFEFF")), &other); err != nil || len(other) != 1 || other["session_token"] != token {
+		if err := json.Unmarshal(bytes.TrimPrefix(message, []byte("\uFEFF")), &other); err != nil ||
+			len(other) != 1 || other["session_token"] != token {
 			t.Errorf("%q: %v, %v", token, other, err)
 		}
 		if token == "" || !utf8.ValidString(token) {

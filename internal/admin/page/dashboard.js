@@ -1,4 +1,4 @@
-// The operator's page: it follows the node's events, shows the newest figures, and draws what was in the last 15 minutes.
+// The operator's page: it follows the node's events, shows the newest figures, and draws the last 15 minutes.
 import { Chart, span } from "/charts.js";
 import { listen } from "/actions.js";
 import { showLockouts } from "/lockouts.js";

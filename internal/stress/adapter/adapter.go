@@ -49,7 +49,7 @@ func Kinds() []Kind { return []Kind{Nakama, Supabase, PocketBase, Kratos} }
 const (
 	// DefaultKey is the server key with which Nakama comes.
 	DefaultKey = "defaultkey"
-	// DefaultDomain is below a name that is reserved for examples (RFC 2606, section 3): mail to it reaches nobody.
+	// DefaultDomain is below a name that is reserved for examples (RFC 2606, section 3): mail to it goes nowhere.
 	DefaultDomain = "stress.example.org"
 	// DefaultCollection is the collection of users with which PocketBase comes.
 	DefaultCollection = "users"

@@ -136,7 +136,7 @@ type reaction struct {
 	to   string
 }
 
-// A name that is somebody else's stays taken, however often the client has to ask.
+// A name that another player has stays taken, however often the client has to ask.
 func TestLostAnswerAndNameOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{steps: []answerer{

@@ -91,7 +91,8 @@ func (c clock) bars(k kind, below []float64, y scale, height float64) string {
 		}
 		foot := height - below[i]
 		below[i] += max(leastBar, height*y.at(v))
-		b.WriteString("M" + coordinate(x) + " " + coordinate(foot) + "V" + coordinate(height-below[i]) + "H" + coordinate(end) +
+		b.WriteString("M" + coordinate(x) + " " + coordinate(foot) + "V" + coordinate(height-below[i]) + "H" +
+			coordinate(end) +
 			"V" + coordinate(foot) + "z")
 	}
 	return b.String()

@@ -133,7 +133,8 @@ func (c clock) frame(ch *chart) {
 	ch.Start, ch.End = c.axis.lo, c.axis.hi
 	ch.Bands, ch.X = c.bands(), c.ticks()
 	if c.merged > 1 {
-		ch.Note = "Each point stands for " + count(c.merged) + " intervals of the report: sums of counts, the last of numbers of" +
+		ch.Note = "Each point stands for " + count(c.merged) +
+			" intervals of the report: sums of counts, the last of numbers of" +
 			" players, the greatest of percentiles."
 	}
 }

@@ -65,7 +65,8 @@ func (c clock) latencyChart(r *report.Report) chart {
 		}
 		gist += "."
 	}
-	first := c.percentiles("first answer", "answer", "answer", func(p *report.Point) latency.Summary { return p.FirstAnswer })
+	first := c.percentiles("first answer", "answer", "answer",
+		func(p *report.Point) latency.Summary { return p.FirstAnswer })
 	success := c.percentiles("success", "success", "in", func(p *report.Point) latency.Summary { return p.Success })
 	return c.draw(lines{
 		title: "Time to the first answer and to success", gist: gist, axis: "time since the player came", absent: noTimeline,
@@ -185,7 +186,8 @@ func (c clock) processorsChart(r *report.Report) chart {
 		curves = append([]curve{{name: "server", short: "server", class: "world p99", values: server}}, curves...)
 	}
 	return c.draw(lines{
-		title: "Processors", axis: "cores in use", absent: noTimeline, unit: report.UnitCores, gist: gist + ".", curves: curves,
+		title: "Processors", axis: "cores in use", absent: noTimeline, unit: report.UnitCores, gist: gist + ".",
+		curves: curves,
 	})
 }
 

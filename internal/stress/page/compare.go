@@ -26,8 +26,8 @@ type comparedGroup struct {
 
 type comparedRow struct{ Name, A, B, Ratio, Mark, Class string }
 
-// WriteComparison writes a page that puts two reports, neither nil, side by side. The names say which is which. The error
-// is that of w.
+// WriteComparison writes a page that puts two reports, neither nil, side by side. The names say which is which. The
+// error is that of w.
 func WriteComparison(w io.Writer, a, b *report.Report, nameA, nameB string) error {
 	nameA, nameB = clean(nameA, 120), clean(nameB, 120)
 	p := comparisonPage{frame: newFrame(nameA + " and " + nameB), Charts: overlays(a, b)}

@@ -40,19 +40,24 @@ func known() *report.Report {
 	late := latency.Summary{Count: 7, P99: 0.0712, Max: 3.5}
 	skipped := int64(0)
 	return &report.Report{
-		Scenario: report.Burst, Mode: report.Login, Target: "https://t.example", Clients: 12_345, OK: 12_000, Busy: 200, RateLimited: 40,
-		Expired: 30, Failed: map[string]int{"bad-credentials": 55}, TimedOut: 15, Dropped: 5, Tries: 15_000, TriesPerSuccess: 1.25,
-		WallSeconds: 12.34, LoginsPerSecond: 972.4, FirstAnswer: first, Success: latency.Summary{Count: 1, P50: 1500, P99: 1500},
+		Scenario: report.Burst, Mode: report.Login, Target: "https://t.example", Clients: 12_345, OK: 12_000, Busy: 200,
+		RateLimited: 40,
+		Expired:     30, Failed: map[string]int{"bad-credentials": 55}, TimedOut: 15, Dropped: 5, Tries: 15_000,
+		TriesPerSuccess: 1.25,
+		WallSeconds:     12.34, LoginsPerSecond: 972.4, FirstAnswer: first,
+		Success: latency.Summary{Count: 1, P50: 1500, P99: 1500},
 		Answers: report.Answers{In: 12_000, Busy: 2900, TimedOut: 15},
 		Probe:   report.Probe{Answered: 200, Failed: 2, Skipped: 1, Latency: latency.Summary{Count: 200, P50: 1, P99: 9.876}},
-		Phases: []report.Phase{{Name: "peak", From: 10, To: 20.5, Started: 77, PerSecond: 7.654, FirstAnswer: first, Lateness: &late,
-			Skipped: &skipped}},
+		Phases: []report.Phase{{Name: "peak", From: 10, To: 20.5, Started: 77, PerSecond: 7.654, FirstAnswer: first,
+			Lateness: &late,
+			Skipped:  &skipped}},
 		Server: &report.Server{Lateness: late, RSSAtEnd: 3 << 20, RSSBefore: 1 << 30, CPUSeconds: 61, Cores: 2},
 		Timeline: report.Timeline{IntervalSeconds: 2, Points: []report.Point{
 			{At: 0, Answers: report.Answers{In: 10, Busy: 20}, Inside: 10, Pending: 4, FirstAnswer: first,
 				Probe: latency.Summary{Count: 1, P50: 1, P99: 2}, StartDelay: latency.Summary{Count: 1, P50: 3, P99: 4},
-				Server: &report.ServerPoint{Depth: 7, Capacity: 200, Wait: latency.Summary{Count: 1, P50: 5, P99: 6}, Lateness: late,
-					Cores: 1.25}},
+				Server: &report.ServerPoint{Depth: 7, Capacity: 200, Wait: latency.Summary{Count: 1, P50: 5, P99: 6},
+					Lateness: late,
+					Cores:    1.25}},
 			{At: 2, Answers: report.Answers{In: 20}, Inside: 30},
 		}},
 		Verdicts: []report.Verdict{{Limit: "p99 at most 1 s", Got: 432.1, OK: true}, {Limit: "busy at most 1", Got: 200}},
@@ -66,7 +71,8 @@ func TestFiguresAreTheReports(t *testing.T) {
 		heading, row string
 		want         []string
 	}{
-		{"Latencies", "first answer", []string{"98", "250 µs", "20.5 ms", "12.3 ms", "80.0 ms", "432 ms", "1.23 s", "61.0 s"}},
+		{"Latencies", "first answer",
+			[]string{"98", "250 µs", "20.5 ms", "12.3 ms", "80.0 ms", "432 ms", "1.23 s", "61.0 s"}},
 		{"Latencies", "busy answer", []string{"0", "–", "–", "–", "–", "–", "–", "–"}},
 		{"Outcomes", "in", []string{"12,000", "97.2 % of 12,345"}},
 		{"Outcomes", "refused: bad-credentials", []string{"55", "0.45 % of 12,345"}},
@@ -114,7 +120,8 @@ func TestBottleneckIsProminent(t *testing.T) {
 	}
 	r.Generator.Bottleneck = "it was slow"
 	words := parseRun(t, r).words()
-	if i := strings.Index(words, "The figures may be the generator’s it was slow"); i < 0 || i > strings.Index(words, "Limits") {
+	if i := strings.Index(words, "The figures may be the generator’s it was slow"); i < 0 ||
+		i > strings.Index(words, "Limits") {
 		t.Errorf("the warning is at %d", i)
 	}
 }
@@ -126,18 +133,22 @@ func TestVerdict(t *testing.T) {
 	}{
 		{report.Report{}, "The report counts no players.", poor},
 		{report.Report{Clients: 1, OK: 1, WallSeconds: 0.5}, "The one player got in, after 500 ms.", good},
-		{report.Report{Clients: 5000, OK: 5000, WallSeconds: 12.3}, "All 5,000 players got in; the last one after 12.3 s.", good},
+		{report.Report{Clients: 5000, OK: 5000, WallSeconds: 12.3}, "All 5,000 players got in; the last one after 12.3 s.",
+			good},
 		{report.Report{Clients: 10, OK: 9, Busy: 1}, "9 of 10 players got in; 1 was told busy to the end.", fair},
 		{report.Report{Clients: 10, OK: 8, TimedOut: 2}, "8 of 10 players got in; 2 timed out.", poor},
 		{report.Report{Clients: 2, Dropped: 2}, "None of the 2 players got in; 2 were lost to broken connections.", poor},
-		{report.Report{Clients: 9, OK: 3, Interrupted: true}, "The run was interrupted; by then 3 of 9 players had got in.", poor},
-		{report.Report{Clients: 9, OK: 7, Rejected: 2, WallSeconds: 3}, "All 7 players got in; the last one after 3.00 s.", good},
+		{report.Report{Clients: 9, OK: 3, Interrupted: true}, "The run was interrupted; by then 3 of 9 players had got in.",
+			poor},
+		{report.Report{Clients: 9, OK: 7, Rejected: 2, WallSeconds: 3}, "All 7 players got in; the last one after 3.00 s.",
+			good},
 		{report.Report{Clients: 9, OK: 8, WronglyIn: 1, WallSeconds: 3},
 			"All 8 players got in; the last one after 3.00 s. 1 got in who should not have.", poor},
 		{report.Report{Clients: 9, OK: 9, WallSeconds: 3, Storm: &report.Storm{Dropped: 9, Back: 9, LastBack: 4.2}},
 			"All 9 players got in; the last one after 3.00 s. All 9 who were dropped were back 4.20 s later.", good},
 		{report.Report{Clients: 9, OK: 9, WallSeconds: 3, Storm: &report.Storm{Dropped: 9, Back: 5, LastBack: 4.2}},
-			"All 9 players got in; the last one after 3.00 s. 5 of the 9 who were dropped came back, the last 4.20 s later.", poor},
+			"All 9 players got in; the last one after 3.00 s. 5 of the 9 who were dropped came back, the last 4.20 s later.",
+			poor},
 	} {
 		got, rating := verdict(&c.r)
 		if got = strings.ReplaceAll(got, "\u00a0", " "); got != c.want || rating != c.rating {

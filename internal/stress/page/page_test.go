@@ -97,7 +97,8 @@ func checkSelfContained(t *testing.T, root *element) {
 	policy := ""
 	root.all(func(e *element) bool {
 		switch e.XMLName.Local {
-		case "link", "img", "image", "iframe", "object", "embed", "base", "a", "use", "form", "foreignObject", "audio", "video":
+		case "link", "img", "image", "iframe", "object", "embed", "base", "a", "use", "form", "foreignObject", "audio",
+			"video":
 			t.Errorf("a <%s> in the page", e.XMLName.Local)
 		case "meta":
 			if e.attr("http-equiv") == "Content-Security-Policy" {
@@ -224,7 +225,7 @@ func TestChartsAreDescribed(t *testing.T) {
 	}
 }
 
-// All strings of a report are somebody else's.
+// All strings of a report come from outside.
 func TestHostileStrings(t *testing.T) {
 	const evil = "</title></style></script><script>alert(1)</script><svg onload=alert(1)>\"'`&{{.}}\x00\x1b[2J\u202e\xff"
 	const shown = "</title></style></script><script>alert(1)</script><svg onload=alert(1)>\"'`&{{.}}\ufffd\ufffd[2J\ufffd\ufffd"
@@ -289,12 +290,17 @@ func TestWriteErrors(t *testing.T) {
 
 // Any report that can be read can be shown.
 func FuzzWrite(f *testing.F) {
-	f.Add([]byte(`{"scenario":"burst","mode":"login","clients":9,"ok":7,"failed":{"x":2},"notes":["a"],"verdicts":[{"limit":"l","got":1}],` +
-		`"first_answer":{"count":3,"p99_ms":2,"buckets":"1000:2 2000:1"},"phases":[{"name":"p","to_s":2,"tick_lateness":{"count":1}}],` +
-		`"timeline":{"interval_s":1,"points":[{"answers":{"in":3,"busy":4},"probe":{"count":1,"p99_ms":5},"server":{"depth":6}}]},` +
+	f.Add([]byte(`{"scenario":"burst","mode":"login","clients":9,"ok":7,"failed":{"x":2},"notes":["a"],` +
+		`"verdicts":[{"limit":"l","got":1}],` +
+		`"first_answer":{"count":3,"p99_ms":2,"buckets":"1000:2 2000:1"},` +
+		`"phases":[{"name":"p","to_s":2,"tick_lateness":{"count":1}}],` +
+		`"timeline":{"interval_s":1,"points":[{"answers":{"in":3,"busy":4},` +
+		`"probe":{"count":1,"p99_ms":5},"server":{"depth":6}}]},` +
 		`"server":{"batch_sizes":{"16":2}},"play":{},"storm":{"dropped":1}}`))
-	f.Add([]byte(`{"scenario":"burst","mode":"login","clients":1,"timeline":{"interval_s":1e-300,"points":[{"t_s":-1e308},{"t_s":1e308,` +
-		`"answers":{"in":-9223372036854775808,"busy":9223372036854775807},"first_answer":{"count":1,"p50_ms":1e308,"p99_ms":-1e308}}]}}`))
+	f.Add([]byte(`{"scenario":"burst","mode":"login","clients":1,` +
+		`"timeline":{"interval_s":1e-300,"points":[{"t_s":-1e308},{"t_s":1e308,` +
+		`"answers":{"in":-9223372036854775808,"busy":9223372036854775807},` +
+		`"first_answer":{"count":1,"p50_ms":1e308,"p99_ms":-1e308}}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := report.Read(bytes.NewReader(data))
 		if err != nil {

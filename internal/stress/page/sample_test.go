@@ -26,7 +26,8 @@ type day struct {
 	parts        [3]struct{ first, ok, probe, late latency.Histogram }
 }
 
-// launchDay returns the report of a simulated launch day in so many intervals. The same arguments return the same report.
+// launchDay returns the report of a simulated launch day in so many intervals. The same arguments return the same
+// report.
 func launchDay(points int, capacity float64, seed uint64) *report.Report {
 	step := max(1, math.Round(300/float64(points)))
 	d := &day{random: rand.New(rand.NewPCG(seed, 1)), step: step, capacity: capacity}
@@ -169,7 +170,8 @@ func (m *instant) close(arrivals int, load float64) {
 	d.r.OK += p.Answers.In
 	d.r.Unfinished -= p.Answers.In
 	d.r.Answers = addAnswers(d.r.Answers, p.Answers)
-	p.FirstAnswer, p.Success, p.Probe, p.StartDelay = m.first.Summary(), m.ok.Summary(), m.probe.Summary(), m.start.Summary()
+	p.FirstAnswer, p.Success = m.first.Summary(), m.ok.Summary()
+	p.Probe, p.StartDelay = m.probe.Summary(), m.start.Summary()
 	p.Pending, p.Inside, p.Playing = len(d.away)+int(d.queue), d.r.OK, d.r.OK*98/100
 	p.GeneratorCores += float64(arrivals) / d.step / 900
 	p.Server = &report.ServerPoint{
@@ -245,7 +247,8 @@ func (d *day) finish(length float64) {
 	r.Verdicts = []report.Verdict{
 		{Limit: "first-answer p99 at most 2000 ms", Got: r.FirstAnswer.P99, OK: r.FirstAnswer.P99 <= 2000},
 		{Limit: "tick lateness p99 at most 1 ms", Got: r.Server.Lateness.P99, OK: true},
-		{Limit: "share of players let in at least 0.99", Got: float64(r.OK) / float64(max(1, r.Clients)), OK: r.OK*100 >= r.Clients*99},
+		{Limit: "share of players let in at least 0.99", Got: float64(r.OK) / float64(max(1, r.Clients)),
+			OK: r.OK*100 >= r.Clients*99},
 	}
 	r.Notes = []string{"Half of the players came from one address range, whose limit was raised for the run."}
 }

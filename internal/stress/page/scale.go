@@ -112,8 +112,8 @@ func bounded(v float64) float64 {
 	return min(max(v, -1e15), 1e15)
 }
 
-// seriesScale is a linear scale from 0, or a logarithmic one for times that differ by more than a hundredfold. It has room
-// for the rules and their names.
+// seriesScale is a linear scale from 0, or a logarithmic one for times that differ by more than a hundredfold. It has
+// room for the rules and their names.
 func seriesScale(unit report.Unit, curves []curve, rules []rule) scale {
 	lo, hi := math.Inf(1), 0.0
 	for _, c := range curves {

@@ -52,8 +52,9 @@ func phaseSheet(r *report.Report) *sheet {
 	if len(r.Phases) == 0 {
 		return nil
 	}
-	s := &sheet{Title: "Phases", Head: []string{"Phase", "From", "To", "Came", "Let in", "In/s", "Busy", "Timed out", "Dropped",
-		"First answer p99", "Success p99", "Probe p99", "Tick p99"}}
+	s := &sheet{Title: "Phases",
+		Head: []string{"Phase", "From", "To", "Came", "Let in", "In/s", "Busy", "Timed out", "Dropped",
+			"First answer p99", "Success p99", "Probe p99", "Tick p99"}}
 	if len(r.Phases) > maxPhases {
 		s.Intro = fmt.Sprintf("The first %d of %d phases.", maxPhases, len(r.Phases))
 	}

@@ -100,7 +100,8 @@ func greatest(a, b latency.Summary) latency.Summary {
 	}
 	return latency.Summary{
 		Count: a.Count + b.Count, Min: min(a.Min, b.Min), Mean: max(a.Mean, b.Mean),
-		P50: max(a.P50, b.P50), P90: max(a.P90, b.P90), P99: max(a.P99, b.P99), P999: max(a.P999, b.P999), Max: max(a.Max, b.Max),
+		P50: max(a.P50, b.P50), P90: max(a.P90, b.P90), P99: max(a.P99, b.P99), P999: max(a.P999, b.P999),
+		Max: max(a.Max, b.Max),
 	}
 }
 

@@ -60,7 +60,8 @@ func admission(r *report.Report) (sentence, rating string) {
 	case players <= 0:
 		return "Nobody came who should have got in.", fair
 	case r.Interrupted:
-		return fmt.Sprintf("The run was interrupted; by then %s of %s %s had got in.", count(r.OK), count(players), noun), poor
+		return fmt.Sprintf("The run was interrupted; by then %s of %s %s had got in.", count(r.OK), count(players),
+			noun), poor
 	case r.OK >= players && players == 1:
 		return fmt.Sprintf("The one player got in, after %s.", seconds(r.WallSeconds)), good
 	case r.OK >= players:

@@ -89,7 +89,8 @@ func (c *comparer) warn() {
 		warnf("not the same mode: %s and %s", c.a.Mode, c.b.Mode)
 	}
 	if c.a.Clients != c.b.Clients {
-		warnf("not the same number of clients: %s and %s", formatCount(float64(c.a.Clients)), formatCount(float64(c.b.Clients)))
+		warnf("not the same number of clients: %s and %s", formatCount(float64(c.a.Clients)),
+			formatCount(float64(c.b.Clients)))
 	}
 	if a, b := c.a.Sources, c.b.Sources; a != b && min(a, b) == 1 {
 		warnf("the players of one run share a source address, those of the other do not")
@@ -155,8 +156,8 @@ func change(a, b float64, better direction) Change {
 	return Worse
 }
 
-// count compares a number of players or the like. More or less of them is neither better nor worse if there were more or
-// fewer to begin with.
+// count compares a number of players or the like. More or less of them is neither better nor worse if there were more
+// or fewer to begin with.
 func (c *comparer) count(name string, better direction, of func(*Report) int) {
 	if c.a.Clients != c.b.Clients {
 		better = neither

@@ -114,7 +114,8 @@ func TestComparisonOfHostileReports(t *testing.T) {
 	a.Phases = slices.Repeat([]Phase{{Name: evil}, {Name: evil + "2"}}, 1000)
 	checkComparison(t, a, b)
 	var out bytes.Buffer
-	if err := WriteComparison(&out, a, b, evil, evil); err != nil || strings.Contains(out.String(), "\x1b") || out.Len() > 50_000 {
+	if err := WriteComparison(&out, a, b, evil, evil); err != nil || strings.Contains(out.String(), "\x1b") ||
+		out.Len() > 50_000 {
 		t.Errorf("%d bytes, %v", out.Len(), err)
 	}
 }

@@ -32,8 +32,8 @@ type Timeline struct {
 	Points          []Point `json:"points"`     // in their order, without gaps
 }
 
-// Point is one interval of a [Timeline]. Counts and latencies are of what happened in it, numbers of players are those at
-// its end.
+// Point is one interval of a [Timeline]. Counts and latencies are of what happened in it, numbers of players are those
+// at its end.
 type Point struct {
 	At      float64 `json:"t_s"`     // when it began, from the start of the load
 	Started int     `json:"started"` // players

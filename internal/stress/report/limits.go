@@ -25,8 +25,8 @@ type Limits struct {
 	TimedOut, Dropped, Refused int
 }
 
-// Held reports whether the run has kept to all limits. One that was interrupted, or in which nobody got in although somebody
-// should have, has not.
+// Held reports whether the run has kept to all limits. One that was interrupted, or in which no player got in although
+// some should have, has not.
 func (r *Report) Held() bool {
 	for _, v := range r.Verdicts {
 		if !v.OK {
@@ -81,7 +81,8 @@ func (r *Report) Judge(l Limits, played bool) {
 	}
 }
 
-// judgeIn also breaks runs without a limit in which nobody got in. One in which all were rightly refused is not one of them.
+// judgeIn also breaks runs without a limit in which no player got in. One in which all were rightly refused is not one
+// of them.
 func (r *Report) judgeIn(least float64) {
 	should := r.Clients - r.Rejected - r.WronglyIn
 	switch {
@@ -92,8 +93,8 @@ func (r *Report) judgeIn(least float64) {
 	}
 }
 
-// judgeProbe judges all probes that were due. Those without an answer count as ProbeTimeout, and keep to no limit however
-// high it is.
+// judgeProbe judges all probes that were due. Those without an answer count as ProbeTimeout, and keep to no limit
+// however high it is.
 func (r *Report) judgeProbe(limit time.Duration) {
 	var unanswered latency.Histogram
 	n := r.Probe.Failed + r.Probe.Skipped

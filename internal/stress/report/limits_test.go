@@ -47,33 +47,40 @@ func TestLimitsOnCounts(t *testing.T) {
 		rep  Report
 		want []Verdict
 	}{
-		"none":                {judged{Limits: limitless}, Report{TimedOut: 9, Dropped: 9, WronglyIn: 9, Failed: map[string]int{"x": 9}}, nil},
-		"the default, held":   {judged{}, Report{Busy: 1, RateLimited: 1, Expired: 1}, verdicts(0, 0, 0, 0)},
-		"the default, broken": {judged{}, Report{TimedOut: 1, Dropped: 2, Failed: map[string]int{"x": 1, "y": 2}}, verdicts(0, 1, 2, 3)},
-		"some, held":          {some, Report{TimedOut: 3, Dropped: 3, Failed: map[string]int{"x": 3}}, verdicts(3, 3, 3, 3)},
-		"some, broken":        {some, Report{TimedOut: 4, Dropped: 5, Failed: map[string]int{"x": 3, "y": 3}}, verdicts(3, 4, 5, 6)},
-		"mixed, held":         {mixed, Report{Rejected: 4}, wronglyIn(0)},
-		"mixed, broken":       {mixed, Report{WronglyIn: 1}, wronglyIn(1)},
+		"none": {judged{Limits: limitless},
+			Report{TimedOut: 9, Dropped: 9, WronglyIn: 9, Failed: map[string]int{"x": 9}}, nil},
+		"the default, held": {judged{}, Report{Busy: 1, RateLimited: 1, Expired: 1}, verdicts(0, 0, 0, 0)},
+		"the default, broken": {judged{}, Report{TimedOut: 1, Dropped: 2, Failed: map[string]int{"x": 1, "y": 2}},
+			verdicts(0, 1, 2, 3)},
+		"some, held": {some, Report{TimedOut: 3, Dropped: 3, Failed: map[string]int{"x": 3}}, verdicts(3, 3, 3, 3)},
+		"some, broken": {some, Report{TimedOut: 4, Dropped: 5, Failed: map[string]int{"x": 3, "y": 3}},
+			verdicts(3, 4, 5, 6)},
+		"mixed, held":   {mixed, Report{Rejected: 4}, wronglyIn(0)},
+		"mixed, broken": {mixed, Report{WronglyIn: 1}, wronglyIn(1)},
 	} {
 		checkVerdicts(t, name, &tt.cfg, &tt.rep, tt.want)
 	}
 }
 
-// A run in which nobody got in is never good, unless nobody should have.
+// A run in which no player got in is never good, unless none should have.
 func TestLimitsOnWhoIsIn(t *testing.T) {
 	for name, tt := range map[string]struct {
 		least float64
 		rep   Report
 		want  []Verdict
 	}{
-		"share, held":           {0.75, Report{Clients: 12, OK: 6, Rejected: 3, WronglyIn: 1}, []Verdict{{"share of players let in: at least 0.75", 0.75, true}}},
-		"share, broken":         {0.75, Report{Clients: 8, OK: 5}, []Verdict{{"share of players let in: at least 0.75", 0.625, false}}},
-		"share of nobody":       {0.75, Report{Clients: 3, Rejected: 3}, []Verdict{{"share of players let in: at least 0.75", 0, false}}},
-		"one is in":             {0, Report{Clients: 9, OK: 1, Busy: 8}, []Verdict{{"players let in: at least 1", 1, true}}},
-		"nobody is in":          {0, Report{Clients: 9, Busy: 9}, []Verdict{{"players let in: at least 1", 0, false}}},
-		"nobody came":           {0, Report{}, []Verdict{{"players let in: at least 1", 0, false}}},
-		"nobody is to be in":    {0, Report{Clients: 3, Rejected: 3}, nil},
-		"interrupted by then 1": {0, Report{Clients: 3, OK: 1, Interrupted: true}, []Verdict{{"runs that came to their end: at least 1", 0, false}, {"players let in: at least 1", 1, true}}},
+		"share, held": {0.75, Report{Clients: 12, OK: 6, Rejected: 3, WronglyIn: 1},
+			[]Verdict{{"share of players let in: at least 0.75", 0.75, true}}},
+		"share, broken": {0.75, Report{Clients: 8, OK: 5},
+			[]Verdict{{"share of players let in: at least 0.75", 0.625, false}}},
+		"share of nobody": {0.75, Report{Clients: 3, Rejected: 3},
+			[]Verdict{{"share of players let in: at least 0.75", 0, false}}},
+		"one is in":          {0, Report{Clients: 9, OK: 1, Busy: 8}, []Verdict{{"players let in: at least 1", 1, true}}},
+		"nobody is in":       {0, Report{Clients: 9, Busy: 9}, []Verdict{{"players let in: at least 1", 0, false}}},
+		"nobody came":        {0, Report{}, []Verdict{{"players let in: at least 1", 0, false}}},
+		"nobody is to be in": {0, Report{Clients: 3, Rejected: 3}, nil},
+		"interrupted by then 1": {0, Report{Clients: 3, OK: 1, Interrupted: true},
+			[]Verdict{{"runs that came to their end: at least 1", 0, false}, {"players let in: at least 1", 1, true}}},
 	} {
 		cfg := judged{Limits: limitless}
 		cfg.Limits.In = tt.least
@@ -89,8 +96,10 @@ func TestLimitsOnGoodput(t *testing.T) {
 		got    float64
 		ok     bool
 	}{
-		"held":        {[]Phase{{Name: PhaseRampUp, PerSecond: 1}, {Name: PhasePeak, PerSecond: 5}, {Name: PhaseRest, PerSecond: 2}}, 10, 0.5, true},
-		"broken":      {[]Phase{{Name: PhaseRampUp, PerSecond: 9}, {Name: PhasePeak, PerSecond: 4}, {Name: PhaseRest, PerSecond: 9}}, 10, 0.4, false},
+		"held": {[]Phase{{Name: PhaseRampUp, PerSecond: 1}, {Name: PhasePeak, PerSecond: 5},
+			{Name: PhaseRest, PerSecond: 2}}, 10, 0.5, true},
+		"broken": {[]Phase{{Name: PhaseRampUp, PerSecond: 9}, {Name: PhasePeak, PerSecond: 4},
+			{Name: PhaseRest, PerSecond: 9}}, 10, 0.4, false},
 		"no peak":     {[]Phase{{Name: PhaseRampUp, PerSecond: 9}}, 10, 0, false},
 		"no capacity": {[]Phase{{Name: PhasePeak, PerSecond: 9}}, 0, 0, false},
 	} {
@@ -108,10 +117,12 @@ func TestLimitsOnLatencies(t *testing.T) {
 		set  func(*Limits)
 		fill func(*Report, latency.Summary)
 	}{
-		"first answer":  {func(l *Limits) { l.FirstAnswerP99 = limit }, func(r *Report, s latency.Summary) { r.FirstAnswer = s }},
-		"success":       {func(l *Limits) { l.SuccessP99 = limit }, func(r *Report, s latency.Summary) { r.Success = s }},
-		"probe":         {func(l *Limits) { l.ProbeP99 = limit }, func(r *Report, s latency.Summary) { r.Probe.Latency = s }},
-		"tick lateness": {func(l *Limits) { l.TickP99 = limit }, func(r *Report, s latency.Summary) { r.Server = &Server{Lateness: s} }},
+		"first answer": {func(l *Limits) { l.FirstAnswerP99 = limit },
+			func(r *Report, s latency.Summary) { r.FirstAnswer = s }},
+		"success": {func(l *Limits) { l.SuccessP99 = limit }, func(r *Report, s latency.Summary) { r.Success = s }},
+		"probe":   {func(l *Limits) { l.ProbeP99 = limit }, func(r *Report, s latency.Summary) { r.Probe.Latency = s }},
+		"tick lateness": {func(l *Limits) { l.TickP99 = limit },
+			func(r *Report, s latency.Summary) { r.Server = &Server{Lateness: s} }},
 	} {
 		cfg := judged{Limits: limitless}
 		l.set(&cfg.Limits)
@@ -119,7 +130,8 @@ func TestLimitsOnLatencies(t *testing.T) {
 			measured latency.Summary
 			ok       bool
 		}{{p99(19), true}, {p99(20), true}, {p99(20.01), false}, {latency.Summary{}, false}} {
-			rep := Report{FirstAnswer: p99(999), Success: p99(999), Probe: Probe{Latency: p99(999)}, Server: &Server{Lateness: p99(999)}}
+			rep := Report{FirstAnswer: p99(999), Success: p99(999), Probe: Probe{Latency: p99(999)},
+				Server: &Server{Lateness: p99(999)}}
 			l.fill(&rep, tt.measured)
 			want := []Verdict{{name + " p99: at most 20ms (in ms)", tt.measured.P99, tt.ok}}
 			checkVerdicts(t, fmt.Sprintf("%s of %v ms", name, tt.measured.P99), &cfg, &rep, want)
@@ -127,7 +139,8 @@ func TestLimitsOnLatencies(t *testing.T) {
 	}
 	cfg := judged{Limits: limitless}
 	cfg.Limits.TickP99 = limit
-	checkVerdicts(t, "ticks of a server that does not tell", &cfg, new(Report), []Verdict{{"tick lateness p99: at most 20ms (in ms)", 0, false}})
+	checkVerdicts(t, "ticks of a server that does not tell", &cfg, new(Report),
+		[]Verdict{{"tick lateness p99: at most 20ms (in ms)", 0, false}})
 }
 
 // Probes without an answer are the slowest of all.
@@ -148,7 +161,8 @@ func TestLimitOnProbesWithoutAnswer(t *testing.T) {
 	} {
 		var h latency.Histogram
 		h.RecordN(3*time.Millisecond, tt.answered)
-		rep := Report{Clients: 1, OK: 1, Probe: Probe{Answered: tt.answered, Failed: tt.failed, Skipped: tt.skipped, Latency: h.Detailed()}}
+		rep := Report{Clients: 1, OK: 1,
+			Probe: Probe{Answered: tt.answered, Failed: tt.failed, Skipped: tt.skipped, Latency: h.Detailed()}}
 		cfg := judged{Limits: limitless}
 		cfg.Limits.ProbeP99 = tt.limit
 		cfg.judge(&rep)
@@ -203,7 +217,7 @@ func TestLimitsOfPlay(t *testing.T) {
 	}
 }
 
-// checkVerdicts judges a report in which somebody is in, which is held, and has to be so far as want says besides.
+// checkVerdicts judges a report in which a player is in, which is held, and has to be so far as want says besides.
 func checkVerdicts(t *testing.T, name string, cfg *judged, rep *Report, want []Verdict) {
 	t.Helper()
 	rep.Clients, rep.OK = rep.Rejected+rep.WronglyIn+1, 1

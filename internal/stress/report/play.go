@@ -91,7 +91,8 @@ func (r *Play) write(b *bytes.Buffer) {
 	if s := r.Server; s != nil {
 		t := s.Tick
 		fmt.Fprintf(b, "server during the play: %.2f cores, RSS %.1f MiB", s.Cores, float64(s.RSS)/mib)
-		fmt.Fprintf(b, "; ticks: %d, late %d, skipped %d, panics %d, overruns %d", t.Ticks, t.Late, t.Skipped, t.Panics, t.Overruns)
+		fmt.Fprintf(b, "; ticks: %d, late %d, skipped %d, panics %d, overruns %d", t.Ticks, t.Late, t.Skipped, t.Panics,
+			t.Overruns)
 		fmt.Fprintf(b, "; snapshots: %d sent, %d skipped\n", s.Snapshots, s.SnapshotsSkipped)
 	}
 	t := newTable(b)

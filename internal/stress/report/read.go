@@ -20,8 +20,8 @@ const (
 var ErrNotReport = errors.New("not a report of a stress run")
 
 // Read reads one report in JSON, at most 256 MiB, up to the end of r. Fields that it does not know are ignored, so
-// that reports of newer versions can be read; those that older versions did not write stay zero. The error is that of r,
-// or wraps [ErrNotReport] and says what is wrong.
+// that reports of newer versions can be read; those that older versions did not write stay zero. The error is that of
+// r, or wraps [ErrNotReport] and says what is wrong.
 func Read(r io.Reader) (*Report, error) { return readReport(r, maxReport) }
 
 func readReport(r io.Reader, limit int) (*Report, error) {
@@ -59,7 +59,8 @@ func parseReport(data []byte, rep *Report) error {
 		name string
 		n    int
 	}{
-		{"clients", rep.Clients}, {"ok", rep.OK}, {"busy", rep.Busy}, {"rate_limited", rep.RateLimited}, {"expired", rep.Expired},
+		{"clients", rep.Clients}, {"ok", rep.OK}, {"busy", rep.Busy}, {"rate_limited", rep.RateLimited},
+		{"expired", rep.Expired},
 		{"rejected", rep.Rejected}, {"wrongly_in", rep.WronglyIn}, {"timed_out", rep.TimedOut}, {"dropped", rep.Dropped},
 		{"unfinished", rep.Unfinished}, {"tries", rep.Tries},
 	} {

@@ -16,7 +16,8 @@ import (
 func readable() *Report {
 	players := 3
 	return &Report{
-		Scenario: LaunchDay, Mode: Login, Target: "https://game.test", Clients: 12, OK: 11, Busy: 1, Failed: map[string]int{"x": 1},
+		Scenario: LaunchDay, Mode: Login, Target: "https://game.test", Clients: 12, OK: 11, Busy: 1,
+		Failed:  map[string]int{"x": 1},
 		InOnTry: []int{9, 2}, FirstAnswer: latency.Summary{Count: 1, Sum: 2, Buckets: "2000:1"}, PlayersBefore: &players,
 		Timeline: Timeline{IntervalSeconds: 1, Points: []Point{{At: 3, Server: &ServerPoint{Depth: 4}}, {At: 4}}},
 		Phases:   []Phase{{Name: "peak", Lateness: &latency.Summary{}}},
@@ -66,16 +67,19 @@ func TestReadReportErrors(t *testing.T) {
 		!strings.Contains(err.Error(), "more than 100 bytes") {
 		t.Errorf("too long: %v", err)
 	}
-	if _, err := Read(iotest.ErrReader(io.ErrClosedPipe)); !errors.Is(err, io.ErrClosedPipe) || errors.Is(err, ErrNotReport) {
+	if _, err := Read(iotest.ErrReader(io.ErrClosedPipe)); !errors.Is(err, io.ErrClosedPipe) ||
+		errors.Is(err, ErrNotReport) {
 		t.Errorf("unreadable: %v", err)
 	}
 }
 
 // What has been read can be written and read again, and compared.
 func FuzzReadReport(f *testing.F) {
-	f.Add([]byte(`{"scenario":"burst","mode":"login","clients":9,"ok":7,"first_answer":{"count":3,"p99_ms":2},"phases":[{"name":"p"}],` +
+	f.Add([]byte(`{"scenario":"burst","mode":"login","clients":9,"ok":7,"first_answer":{"count":3,"p99_ms":2},` +
+		`"phases":[{"name":"p"}],` +
 		`"timeline":{"interval_s":1,"points":[{"t_s":4}]},"server":{},"play":{},"storm":null,"players_before":3}`))
-	f.Add([]byte(`{"scenario":"burst","mode":"login","clients":1,"phases":[{"name":"\u0000\ud800"}],"failed":{"é":-1},"wall_s":1e308}`))
+	f.Add([]byte(`{"scenario":"burst","mode":"login","clients":1,"phases":[{"name":"\u0000\ud800"}],` +
+		`"failed":{"é":-1},"wall_s":1e308}`))
 	f.Add([]byte("null"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := Read(bytes.NewReader(data))

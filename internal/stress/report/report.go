@@ -37,9 +37,9 @@ type Report struct {
 	Unfinished  int            `json:"unfinished"`   // interrupted, or never started
 
 	// Tries counts all tries of all players. TriesPerSuccess is Tries / OK: what one success cost, including the
-	// tries of those who did not get in; zero if nobody did, and in scenario Mixed, in which some are not to.
+	// tries of those who did not get in; zero if none did, and in scenario Mixed, in which some are not to.
 	Tries           int     `json:"tries"`
-	HungUp          int     `json:"hung_up"` // how many times somebody lost patience, and came back
+	HungUp          int     `json:"hung_up"` // how many times a player lost patience, and came back
 	TriesPerSuccess float64 `json:"tries_per_success"`
 	// InOnTry is how many players got in on their first, second, … try; InOnTryShare is the same as a share of
 	// Clients.
@@ -83,7 +83,7 @@ type Report struct {
 	// Capacity is how many players per second the server was measured, or was said, to let in; zero
 	// outside of [LaunchDay].
 	Capacity float64 `json:"capacity_per_s,omitempty"`
-	// Storm is null outside of [ReconnectStorm], and if nobody was dropped.
+	// Storm is null outside of [ReconnectStorm], and if no player was dropped.
 	Storm     *Storm    `json:"storm"`
 	Generator Generator `json:"generator"` // what the run cost this machine
 	Verdicts  []Verdict `json:"verdicts"`  // on the limits given
@@ -117,7 +117,8 @@ type Server struct {
 	Load       latency.Summary `json:"load"`        // per batch, as are the next two
 	Derive     latency.Summary `json:"derive"`
 	Commit     latency.Summary `json:"commit"`
-	HashMS     float64         `json:"hash_ms"`          // a hash in a full batch on one core, measured when the server started
+	// a hash in a full batch on one core, measured when the server started
+	HashMS     float64         `json:"hash_ms"`
 	Workers    int             `json:"workers"`          // of the queue
 	Cores      int             `json:"cores"`            // that the server may use
 	Tick       TickCounters    `json:"tick"`             // what the world counted

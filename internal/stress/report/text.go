@@ -17,9 +17,11 @@ const mib = 1 << 20
 // WriteText writes the report as tables for a terminal. The error is that of w.
 func (r *Report) WriteText(w io.Writer) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s of %d clients against %s%s\n", r.Mode, r.Scenario, r.Clients, r.Target, pick(r.Kind == "", "", " ("+r.Kind+")"))
+	fmt.Fprintf(&b, "%s %s of %d clients against %s%s\n", r.Mode, r.Scenario, r.Clients, r.Target,
+		pick(r.Kind == "", "", " ("+r.Kind+")"))
 	if r.Sources > 0 {
-		fmt.Fprintf(&b, "from %s\n", pick(r.Sources == 1, "one source address", fmt.Sprintf("%d source addresses", r.Sources)))
+		fmt.Fprintf(&b, "from %s\n",
+			pick(r.Sources == 1, "one source address", fmt.Sprintf("%d source addresses", r.Sources)))
 	}
 	if r.Interrupted {
 		b.WriteString("INTERRUPTED: the figures are those up to then\n")
@@ -83,7 +85,8 @@ func (r *Report) writeOutcomes(b *bytes.Buffer) {
 		fmt.Fprintf(b, "; %d times somebody lost patience and came back later", r.HungUp)
 	}
 	a := r.Answers
-	fmt.Fprintf(b, "\nanswers to all tries: in %d, busy %d, rate-limited %d, expired %d, refused %d; timed out %d, dropped %d, given up %d",
+	fmt.Fprintf(b, "\nanswers to all tries: in %d, busy %d, rate-limited %d, expired %d, refused %d; "+
+		"timed out %d, dropped %d, given up %d",
 		a.In, a.Busy, a.RateLimited, a.Expired, a.Refused, a.TimedOut, a.Dropped, a.GaveUp)
 	fmt.Fprintf(b, "\nfirst start to last success: %.2f s, %.1f logins/s", r.WallSeconds, r.LoginsPerSecond)
 	if r.HashBoundSeconds > 0 {
@@ -100,7 +103,8 @@ func (r *Report) writePhases(b *bytes.Buffer) {
 		t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(t, "\nphase\tfrom s\tto s\tcame\tin\tbusy\tin/s\tfirst p99\tin p99\tprobe p99\ttick p99\t")
 		for _, p := range r.Phases {
-			fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%d\t%d\t%d\t%.1f\t", p.Name, p.From, p.To, p.Started, p.Answers.In, p.Answers.Busy, p.PerSecond)
+			fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%d\t%d\t%d\t%.1f\t", p.Name, p.From, p.To, p.Started, p.Answers.In, p.Answers.Busy,
+				p.PerSecond)
 			for _, s := range []*latency.Summary{&p.FirstAnswer, &p.Success, &p.Probe, p.Lateness} {
 				if s == nil || s.Count == 0 {
 					fmt.Fprint(t, "-\t")
@@ -114,11 +118,13 @@ func (r *Report) writePhases(b *bytes.Buffer) {
 	}
 	for _, p := range r.Phases {
 		if p.Name == PhasePeak && r.Capacity > 0 {
-			fmt.Fprintf(b, "goodput during the peak: %.1f/s, %.1f %% of the capacity of %.1f/s\n", p.PerSecond, 100*p.PerSecond/r.Capacity, r.Capacity)
+			fmt.Fprintf(b, "goodput during the peak: %.1f/s, %.1f %% of the capacity of %.1f/s\n", p.PerSecond,
+				100*p.PerSecond/r.Capacity, r.Capacity)
 		}
 	}
 	if s := r.Storm; s != nil {
-		fmt.Fprintf(b, "storm: %d dropped at %.1f s, %d back, %d not; the last one was back after %.2f s", s.Dropped, s.DropAt, s.Back, s.NotBack, s.LastBack)
+		fmt.Fprintf(b, "storm: %d dropped at %.1f s, %d back, %d not; the last one was back after %.2f s", s.Dropped,
+			s.DropAt, s.Back, s.NotBack, s.LastBack)
 		if s.DownSeconds > 0 {
 			fmt.Fprintf(b, ", %.2f s after the server, which was away for %.2f s", s.LastBackSinceUp, s.DownSeconds)
 		}
@@ -131,7 +137,8 @@ func (r *Report) writeGenerator(b *bytes.Buffer) {
 	if g.Available == 0 {
 		return // there was no load
 	}
-	fmt.Fprintf(b, "\ngenerator: %.2f of %d cores, %.2f at its peak, %.1f MiB at its peak; its timers were %s ms late at p99\n",
+	fmt.Fprintf(b, "\ngenerator: %.2f of %d cores, %.2f at its peak, %.1f MiB at its peak; "+
+		"its timers were %s ms late at p99\n",
 		g.Cores, g.Available, g.PeakCores, float64(g.PeakRSS)/mib, milliseconds(g.Lateness.P99))
 	if g.Bottleneck != "" {
 		fmt.Fprintf(b, "CAUTION: %s\n", g.Bottleneck)
@@ -169,12 +176,14 @@ func (s *Server) write(b *bytes.Buffer) {
 	for _, reason := range slices.Sorted(maps.Keys(a.Fail)) {
 		fmt.Fprintf(b, " %s=%d", reason, a.Fail[reason])
 	}
-	fmt.Fprintf(b, "\nticks: %d, late %d, skipped %d, panics %d, overruns %d\n", t.Ticks, t.Late, t.Skipped, t.Panics, t.Overruns)
+	fmt.Fprintf(b, "\nticks: %d, late %d, skipped %d, panics %d, overruns %d\n", t.Ticks, t.Late, t.Skipped, t.Panics,
+		t.Overruns)
 	b.WriteString("batches by size:")
 	for _, size := range slices.SortedFunc(maps.Keys(s.BatchSizes), bySize) {
 		fmt.Fprintf(b, " %s×%d", size, s.BatchSizes[size])
 	}
-	fmt.Fprintf(b, "\nCPU %.2f s on %d cores; RSS %.1f MiB, %.1f MiB before; %d workers; a hash took %.1f ms in a full batch when the server started\n",
+	fmt.Fprintf(b, "\nCPU %.2f s on %d cores; RSS %.1f MiB, %.1f MiB before; %d workers; "+
+		"a hash took %.1f ms in a full batch when the server started\n",
 		s.CPUSeconds, s.Cores, float64(s.RSSAtEnd)/mib, float64(s.RSSBefore)/mib, s.Workers, s.HashMS)
 }
 

@@ -63,7 +63,8 @@ func (a *arena) open(t *testing.T, slots int) Config {
 		t.Fatal(err)
 	}
 	a.channel, err = netcode.NewServer(netcode.ServerConfig{
-		Conn: conn, ProtocolID: protocol.ID, Keys: []netcode.Key{key}, Addresses: []netip.AddrPort{arenaAddr}, MaxClients: slots,
+		Conn: conn, ProtocolID: protocol.ID, Keys: []netcode.Key{key}, Addresses: []netip.AddrPort{arenaAddr},
+		MaxClients: slots,
 	})
 	if err != nil {
 		t.Fatal(err)

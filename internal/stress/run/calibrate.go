@@ -32,11 +32,11 @@ func calibrationPrefix(prefix string) string { return prefix + "-cal" }
 type calibration struct {
 	run  *run
 	next atomic.Int64 // account
-	busy atomic.Bool  // somebody was told to come back
+	busy atomic.Bool  // a player was told to come back
 
 	mu              sync.Mutex
 	visits, refused int
-	example         error // why somebody was refused
+	example         error // why a player was refused
 }
 
 // calibrate returns how many players per second the server lets in: as many as when twice as many at a time make no
@@ -52,11 +52,13 @@ func (r *run) calibrate(ctx context.Context, rep *report.Report, atOnce, most in
 		best = max(best, rate)
 	}
 	if !saturated {
-		rep.Note(fmt.Sprintf("the server could let in more than the measured capacity of %.1f per second: with %d players at a time it was not"+
-			" saturated; tell the capacity if you know it", best, most))
+		rep.Note(fmt.Sprintf(
+			"the server could let in more than the measured capacity of %.1f per second: with %d players at a time it was not"+
+				" saturated; tell the capacity if you know it", best, most))
 	}
 	if c.refused > 0 {
-		rep.Note(fmt.Sprintf("the measured capacity may be too low: %d of %d registrations were refused: %v", c.refused, c.visits, c.example))
+		rep.Note(fmt.Sprintf("the measured capacity may be too low: %d of %d registrations were refused: %v", c.refused,
+			c.visits, c.example))
 	}
 	return best
 }

@@ -44,10 +44,11 @@ func TestCapacityIsThatOfASaturatedServer(t *testing.T) {
 		noted  string
 		within time.Duration
 	}{
-		"a slow one":                   {perSecond / 20, 0, time.Hour, 20, "", time.Minute},
-		"a slow one that says so":      {perSecond / 20, 0, time.Second, 20, "", 20 * time.Second},
-		"a fast one from far away":     {perSecond / 20, slow, time.Hour, 20, "", time.Minute},
-		"one without limit, far away":  {0, slow, time.Hour, fewMost / slow.Seconds(), "more than the measured capacity of 50.0", time.Minute},
+		"a slow one":               {perSecond / 20, 0, time.Hour, 20, "", time.Minute},
+		"a slow one that says so":  {perSecond / 20, 0, time.Second, 20, "", 20 * time.Second},
+		"a fast one from far away": {perSecond / 20, slow, time.Hour, 20, "", time.Minute},
+		"one without limit, far away": {0, slow, time.Hour, fewMost / slow.Seconds(),
+			"more than the measured capacity of 50.0", time.Minute},
 		"one that lets nobody in ever": {time.Hour, 0, time.Hour, 0, "", time.Minute},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -71,12 +72,13 @@ func TestCapacityIsThatOfASaturatedServer(t *testing.T) {
 			if took := time.Since(begin); took > tt.within {
 				t.Errorf("%s took %v", name, took)
 			}
-			time.Sleep(2 * time.Hour) // for the answers that nobody waits for
+			time.Sleep(2 * time.Hour) // for the answers that no player waits for
 		})
 	}
 }
 
-// The accounts of earlier runs are passed by, and between those of two runs there is no gap that Clean takes for the end.
+// The accounts of earlier runs are passed by, and between those of two runs there is no gap that Clean takes for the
+// end.
 func TestCapacityIsTheSameEveryTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		taken := map[string]bool{}
@@ -116,7 +118,7 @@ func TestCapacityIsTheSameEveryTime(t *testing.T) {
 	})
 }
 
-// The report says that players were refused, and nobody hammers.
+// The report says that players were refused, and no player hammers.
 func TestCapacityOfAServerThatRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int64

@@ -28,9 +28,9 @@ type Cleaned struct {
 }
 
 // Clean deletes the accounts that runs with a prefix have made, those for measuring the capacity included, through the
-// node's admin listener. It stops when as many names in a row as gap are unknown, since a run may have let in some players
-// and not others; gap is 1 or more. Players who are inside are kept. progress, if not nil, is called after each request. The
-// figures count up to the error.
+// node's admin listener. It stops when as many names in a row as gap are unknown, since a run may have let in some
+// players and not others; gap is 1 or more. Players who are inside are kept. progress, if not nil, is called after each
+// request. The figures count up to the error.
 func Clean(ctx context.Context, admin, prefix string, gap int, progress func(Cleaned)) (Cleaned, error) {
 	var sum Cleaned
 	if _, err := client.New(admin, client.Options{}); err != nil {
@@ -38,7 +38,7 @@ func Clean(ctx context.Context, admin, prefix string, gap int, progress func(Cle
 	}
 	if name, err := rushgate.ParseUsername(account(prefix, 0)); err != nil {
 		return sum, invalid("Prefix", err)
-	} else if name != account(prefix, 0) { // nobody has a name like that
+	} else if name != account(prefix, 0) { // no account has a name like that
 		return sum, invalid("Prefix", errors.New("not in canonical form (lower case)"))
 	}
 	if gap < 1 {

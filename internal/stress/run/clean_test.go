@@ -30,7 +30,8 @@ func populate(t *testing.T, inside string, out ...string) *population {
 	p := &population{Store: memory.New(memory.Options{})}
 	for i, name := range append([]string{inside}, out...) {
 		got, err := p.Admit(t.Context(), rushgate.Instance{Node: "n", Run: "r"}, []rushgate.Admission{{
-			Account: rushgate.Account{ID: rushgate.PlayerID(i + 1), Username: name, PasswordHash: "hash"}, Create: true, Attempt: "a",
+			Account: rushgate.Account{ID: rushgate.PlayerID(i + 1), Username: name, PasswordHash: "hash"}, Create: true,
+			Attempt: "a",
 		}})
 		if err != nil || got[0].Err != nil {
 			t.Fatal(err, got)
@@ -79,19 +80,20 @@ func TestClean(t *testing.T) {
 	}
 	p := populate(t, inside, out...)
 	var seen []Cleaned
-	// Requests for 1 to 200 and 401 to 600 find somebody; those for 201 to 400, 601 to 800 and 801 to 1000 nobody.
+	// Requests for 1 to 200 and 401 to 600 find accounts; those for 201 to 400, 601 to 800 and 801 to 1000 none.
 	got, err := Clean(t.Context(), p.url+"/", "stress", 400, func(c Cleaned) { seen = append(seen, c) })
 	want := Cleaned{Deleted: 6 + 1 + 2, Inside: 1, Unknown: 5*200 - 8 + 4*200 - 2}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
-	if n := p.asks.Load(); n != 9 || len(seen) != 9 || seen[0] != (Cleaned{Deleted: 6, Inside: 1, Unknown: 193}) || seen[8] != want {
+	if n := p.asks.Load(); n != 9 || len(seen) != 9 || seen[0] != (Cleaned{Deleted: 6, Inside: 1, Unknown: 193}) ||
+		seen[8] != want {
 		t.Errorf("%d requests; progress %+v", n, seen)
 	}
 	if left := p.left(t, append(out, inside)...); !slices.Equal(left, []string{beyond, other, similar, inside}) {
 		t.Errorf("left: %v", left)
 	}
-	// Once more, with nothing left to do but for the one who is inside, and nobody to be told.
+	// Once more, with nothing left to do but for the one who is inside, and no progress to be shown.
 	if got, err := Clean(t.Context(), p.url, "stress", 1, nil); err != nil || got.Deleted != 0 || got.Inside != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -108,13 +110,15 @@ func TestCleanSaysWhatIsWrong(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		"the store fails":  {answer(500, "the store failed; see the log\n"), "HTTP status 500: the store failed; see the log"},
-		"an older node":    {answer(404, "404 page not found\n"), "HTTP status 404: 404 page not found"},
-		"a long message":   {answer(502, strings.Repeat("x", 1<<20)), "HTTP status 502: " + strings.Repeat("x", 200)},
-		"no JSON":          {answer(200, "<html>"), "makes no sense"},
-		"another count":    {answer(200, `{"deleted":199}`), "makes no sense"},
-		"an endless one":   {answer(200, `{"deleted":200,"x":"`+strings.Repeat("x", 1<<20)+`"}`), "makes no sense"},
-		"a cut connection": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "deleting accounts: EOF"},
+		"the store fails": {answer(500, "the store failed; see the log\n"),
+			"HTTP status 500: the store failed; see the log"},
+		"an older node":  {answer(404, "404 page not found\n"), "HTTP status 404: 404 page not found"},
+		"a long message": {answer(502, strings.Repeat("x", 1<<20)), "HTTP status 502: " + strings.Repeat("x", 200)},
+		"no JSON":        {answer(200, "<html>"), "makes no sense"},
+		"another count":  {answer(200, `{"deleted":199}`), "makes no sense"},
+		"an endless one": {answer(200, `{"deleted":200,"x":"`+strings.Repeat("x", 1<<20)+`"}`), "makes no sense"},
+		"a cut connection": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+			"deleting accounts: EOF"},
 	} {
 		srv := httptest.NewServer(tt.handler)
 		got, err := Clean(t.Context(), srv.URL, "stress", 2000, func(Cleaned) { t.Errorf("%s: progress", name) })
@@ -134,7 +138,8 @@ func TestCleanSaysWhatIsWrong(t *testing.T) {
 		"an upper-case one": {"http://admin.test", "Stress", 1, "Prefix: not in canonical form"},
 		"no gap":            {"http://admin.test", "stress", 0, "gap"},
 	} {
-		if got, err := Clean(t.Context(), tt.admin, tt.prefix, tt.gap, nil); err == nil || !strings.Contains(err.Error(), "stress: "+tt.want) {
+		if got, err := Clean(t.Context(), tt.admin, tt.prefix, tt.gap, nil); err == nil ||
+			!strings.Contains(err.Error(), "stress: "+tt.want) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}

@@ -4,8 +4,8 @@
 // loopback, a source address of its own, so that the server's per-address protections see what they would see in the
 // wild. Players who got in keep their session open until the last one has an outcome, or play for a while if
 // [Config.Play] is set, and then log out. While they come in, a probe polls the target's /healthz on a fixed schedule.
-// The [report.Report] holds the outcomes and latencies, what the players saw of the world, and what the server's own metrics say
-// about the same time.
+// The [report.Report] holds the outcomes and latencies, what the players saw of the world, and what the server's own
+// metrics say about the same time.
 package run
 
 import (
@@ -26,7 +26,7 @@ type DropBy string
 // The two ends.
 const (
 	DropByClients DropBy = "clients" // all hang up at once, without a word, and are back at the door at once
-	DropByServer  DropBy = "server"  // they play until the server is gone, whoever sees to that, and find out for themselves
+	DropByServer  DropBy = "server"  // they play until the server is gone by other hands, and find out for themselves
 )
 
 // Mix is how many of the players of scenario [report.Mixed] do what. Only the proportions count.
@@ -121,7 +121,7 @@ type Config struct {
 	// for other targets. Zero, the default, has each player come from one of their own.
 	Sources int
 	// KeepAlive has a player make all tries over one connection for as long as the server keeps it. By default each try
-	// has a connection of its own, with its own TLS handshake, since on a launch day nobody has a warm one.
+	// has a connection of its own, with its own TLS handshake, since on a launch day no player has a warm one.
 	KeepAlive bool
 	// InsecureTLS accepts any certificate of Target and Admin.
 	InsecureTLS bool

@@ -93,7 +93,8 @@ func TestSources(t *testing.T) {
 }
 
 func TestCanSpread(t *testing.T) {
-	for target, noted := range map[string]bool{"http://192.0.2.1": false, "https://play.example.org": false, "http://[::1]:80": true} {
+	for target, noted := range map[string]bool{"http://192.0.2.1": false, "https://play.example.org": false,
+		"http://[::1]:80": true} {
 		if ok, note := (&Config{Target: target}).canSpread(); ok || (note != "") != noted {
 			t.Errorf("%s: %v, note %q", target, ok, note)
 		}

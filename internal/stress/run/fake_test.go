@@ -27,7 +27,7 @@ type fake struct {
 	metrics             []string // answers of /metrics.json in order, the last one for ever
 	// metricsAt, if set, says which of them is due after so long.
 	metricsAt func(time.Duration) int
-	gullible  bool // lets in whoever sends anything
+	gullible  bool // lets in every client that sends anything
 	// connect, if set, makes connect tokens.
 	connect func(player string) []byte
 
@@ -47,12 +47,14 @@ type fake struct {
 
 // start serves until the test ends, and returns a configuration that reaches the server.
 func (f *fake) start(t *testing.T) Config {
-	f.tries, f.arrived, f.lastCall, f.logins = map[string]int{}, map[string]time.Time{}, map[string]time.Time{}, map[string][]bool{}
+	f.tries, f.arrived = map[string]int{}, map[string]time.Time{}
+	f.lastCall, f.logins = map[string]time.Time{}, map[string][]bool{}
 	f.conns, f.closed, f.begun = make(chan net.Conn), make(chan struct{}), time.Now()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/{action}", f.action)
 	mux.HandleFunc("GET /v1/me", f.session(func(w http.ResponseWriter, _ *http.Request, name string) {
-		fmt.Fprintf(w, `{"player_id":%s,"name":%q,"expires_at":%q}`, idOf(name), name, time.Now().Add(30*time.Second).Format(time.RFC3339Nano))
+		fmt.Fprintf(w, `{"player_id":%s,"name":%q,"expires_at":%q}`, idOf(name), name,
+			time.Now().Add(30*time.Second).Format(time.RFC3339Nano))
 	}))
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
 		f.mu.Lock()
@@ -177,7 +179,8 @@ func (f *fake) admit(w http.ResponseWriter, name string, after time.Duration) {
 	f.players++
 	f.lastCall[name] = time.Now()
 	w.WriteHeader(http.StatusCreated)
-	fmt.Fprintf(w, `{"player_id":%s,"session_token":%q,"expires_at":"2026-01-02T15:04:05Z"%s}`, idOf(name), name, f.connectToken(name))
+	fmt.Fprintf(w, `{"player_id":%s,"session_token":%q,"expires_at":"2026-01-02T15:04:05Z"%s}`, idOf(name), name,
+		f.connectToken(name))
 }
 
 // connectToken returns the field of an answer that holds one, if there are any.
@@ -202,7 +205,7 @@ func (f *fake) forget(names ...string) {
 	f.players -= before - len(f.lastCall)
 }
 
-// session lets in whoever has one; the token is the name.
+// session lets in a player who has one; the token is the name.
 func (f *fake) session(h func(http.ResponseWriter, *http.Request, string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")

@@ -13,9 +13,9 @@ const reservedFiles = 64
 // ErrTooManyFiles is wrapped by the error of a run whose players would need more open files than the process may have.
 var ErrTooManyFiles = errors.New("too many open files needed")
 
-// checkFiles compares what the run needs with what the process may open, which raise tells after having tried to raise it:
-// a run that is short of files would report the generator's troubles as the server's. Where a rate decides, it is not
-// known how many players will have a connection at once.
+// checkFiles compares what the run needs with what the process may open, which raise tells after having tried to raise
+// it: a run that is short of files would report the generator's troubles as the server's. Where a rate decides, it is
+// not known how many players will have a connection at once.
 func (cfg *Config) checkFiles(raise func(need uint64) (limit uint64, known bool)) error {
 	if cfg.dial != nil {
 		return nil

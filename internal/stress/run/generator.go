@@ -43,7 +43,7 @@ func startMetronome(now func() time.Time) *metronome {
 		defer timer.Stop()
 		for {
 			select {
-			case <-timer.C: // whose time is when it fired, not when somebody got round to receiving it
+			case <-timer.C: // whose time is when it fired, not when the metronome got round to receiving it
 				due = m.beat(due, now())
 				timer.Reset(time.Until(due))
 			case <-ctx.Done():
@@ -97,7 +97,8 @@ func bottleneck(r *report.Report, unmade int) string {
 		}
 	}
 	if full >= suspectIntervals {
-		signs = append(signs, fmt.Sprintf("it used all of its %d cores for %.0f s", g.Available, float64(full)*r.Timeline.IntervalSeconds))
+		signs = append(signs,
+			fmt.Sprintf("it used all of its %d cores for %.0f s", g.Available, float64(full)*r.Timeline.IntervalSeconds))
 	}
 	if unmade > 0 {
 		signs = append(signs, fmt.Sprintf("it could not make %d connections, being out of open files or ports", unmade))

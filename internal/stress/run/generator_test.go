@@ -39,7 +39,8 @@ func TestBottleneck(t *testing.T) {
 		"out of files": {unmade: 7, want: []string{"could not make 7 connections"}},
 		"everything wrong, in order": {
 			51.4, 2000, points(4, 4, 4), 1,
-			[]string{"timers were 51 ms late at p99; ", "players came 2000 ms late at p99; ", "for 6 s; ", "open files or ports"},
+			[]string{"timers were 51 ms late at p99; ", "players came 2000 ms late at p99; ", "for 6 s; ",
+				"open files or ports"},
 		},
 	} {
 		r := report.Report{
@@ -65,7 +66,8 @@ func TestBottleneck(t *testing.T) {
 	}
 }
 
-// A machine without files or ports is found out by what the system says, whoever meets it and whatever becomes of them.
+// A machine without files or ports is found out by what the system says, whichever player meets it and whatever becomes
+// of them.
 func TestOutOfFilesIsTheGenerator(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err   error
@@ -91,7 +93,8 @@ func TestOutOfFilesIsTheGenerator(t *testing.T) {
 			}
 			cfg.Scenario, cfg.Clients, cfg.Rate = report.Ramp, 3, 1
 			rep := mustRun(t, t.Context(), cfg)
-			if found := strings.Contains(rep.Generator.Bottleneck, "could not make 1 connections"); rep.OK != 3 || found != tt.found {
+			if found := strings.Contains(rep.Generator.Bottleneck, "could not make 1 connections"); rep.OK != 3 ||
+				found != tt.found {
 				t.Errorf("%s: %d in, %q", name, rep.OK, rep.Generator.Bottleneck)
 			}
 		})
@@ -103,7 +106,7 @@ func TestMetronomeOfAStalledProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		looks := 0
 		m := startMetronome(func() time.Time {
-			if looks++; looks == 10 { // between the timer and whoever waits for it
+			if looks++; looks == 10 { // between the timer and the goroutine that waits for it
 				time.Sleep(time.Second)
 			}
 			return time.Now()

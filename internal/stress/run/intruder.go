@@ -32,7 +32,8 @@ func wrongPassword(right string) string {
 // nonsense are bodies of logins that no server may let in or stumble over.
 var nonsense = []string{
 	"", "{", "null", "[]", `"login"`, "\xff\xfe\x00", `{"username":"a"}`, `{"username":1,"password":true}`,
-	`{"username":"a b\u0000c","password":"xxxxxxxxxxxx"}`, `{"username":"` + strings.Repeat("a", 200<<10) + `","password":"xxxxxxxxxxxx"}`,
+	`{"username":"a b\u0000c","password":"xxxxxxxxxxxx"}`, `{"username":"` + strings.Repeat("a", 200<<10) +
+		`","password":"xxxxxxxxxxxx"}`,
 	strings.Repeat("[", 10_000), "username=a&password=b",
 }
 

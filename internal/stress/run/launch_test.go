@@ -58,7 +58,8 @@ func TestLaunchDay(t *testing.T) {
 			f.admit(w, name, wait)
 		}
 		cfg := f.start(t)
-		cfg.Scenario, cfg.Peak, cfg.RampUp, cfg.Length, cfg.Decay = report.LaunchDay, 3, 10*time.Second, 40*time.Second, 10*time.Second
+		cfg.Scenario, cfg.Peak = report.LaunchDay, 3
+		cfg.RampUp, cfg.Length, cfg.Decay = 10*time.Second, 40*time.Second, 10*time.Second
 		cfg.Stay, cfg.Timeout, cfg.MaxRetries = time.Second, 10*time.Minute, 100
 		cfg.Limits = report.Limits{Goodput: 0.97, FirstAnswerP99: 7 * time.Second, SuccessP99: time.Second}
 		cfg.random = locked(rand.New(rand.NewPCG(5, 6)).Float64)
@@ -86,7 +87,8 @@ func TestLaunchDay(t *testing.T) {
 				held = append(held, v.Limit)
 			}
 		}
-		if got := strings.Join(held, "; "); rep.Held() || !strings.Contains(got, "peak") || !strings.Contains(got, "first answer") || strings.Contains(got, "success") {
+		if got := strings.Join(held, "; "); rep.Held() || !strings.Contains(got, "peak") ||
+			!strings.Contains(got, "first answer") || strings.Contains(got, "success") {
 			t.Errorf("held: %s", got)
 		}
 	})
@@ -111,8 +113,8 @@ func checkTimeline(t *testing.T, rep *report.Report) {
 	}
 }
 
-// Some lose patience: they hang up when they have waited long enough, not when they are told to wait for longer, come back
-// and find that their first try has made the account.
+// Some lose patience: they hang up when they have waited long enough, not when they are told to wait for longer, come
+// back and find that their first try has made the account.
 func TestImpatientPlayers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}

@@ -19,7 +19,8 @@ func (cfg *Config) checkMeasurable() error {
 		{"Limits.ProbeP99", l.ProbeP99}, {"Limits.TickP99", l.TickP99},
 	} {
 		if t.value > latency.Longest {
-			return invalid(t.name, fmt.Errorf("%v is more than %v, the longest time that can be measured", t.value, latency.Longest))
+			return invalid(t.name,
+				fmt.Errorf("%v is more than %v, the longest time that can be measured", t.value, latency.Longest))
 		}
 	}
 	return nil

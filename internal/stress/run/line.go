@@ -22,8 +22,8 @@ const (
 	maxAnswer = 2 * maxBody // with its header and the interim answers before it
 )
 
-// line is a player's way to the server: an http.RoundTripper for one HTTP/1.1 request at a time, which it carries out on
-// the caller's goroutine. That is what lets one core make the requests of thousands: [http.Transport] needs two more
+// line is a player's way to the server: an http.RoundTripper for one HTTP/1.1 request at a time, which it carries out
+// on the caller's goroutine. That is what lets one core make the requests of thousands: [http.Transport] needs two more
 // goroutines and their wake-ups for each connection.
 type line struct {
 	dial dialFunc
@@ -89,10 +89,10 @@ func (l *line) attempt(req *http.Request) (resp *http.Response, begun bool, err 
 		}
 	}
 	conn := l.conn
-	abort := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // wakes whoever reads or writes
+	abort := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // wakes the reader or writer
 	defer func() {
 		inTime := abort()
-		if err != nil || !inTime || resp.Close || l.reader.Buffered() > 0 { // what nobody has asked for answers nothing
+		if err != nil || !inTime || resp.Close || l.reader.Buffered() > 0 { // bytes that were not asked for answer nothing
 			l.hangUp()
 		}
 		if err != nil && ctx.Err() != nil {

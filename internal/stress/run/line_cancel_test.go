@@ -23,8 +23,8 @@ func deaf(w *wire) {
 	silent(w)
 }
 
-// Whatever the line is at when the caller has had enough, it returns at once, hangs up, sends nothing again, and the next
-// request has a connection of its own.
+// Whatever the line is at when the caller has had enough, it returns at once, hangs up, sends nothing again, and the
+// next request has a connection of its own.
 func TestLineLeavesWhenTheCallerHasHadEnough(t *testing.T) {
 	const patience = 3 * time.Second
 	for name, tt := range map[string]struct {
@@ -146,7 +146,7 @@ func TestLineOutlivesTheContextOfARequest(t *testing.T) {
 	})
 }
 
-// A request that nobody waits for any more is not sent.
+// A request that no caller waits for any more is not sent.
 func TestLineOfACallerWhoHasGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &peer{scripts: []func(*wire){polite}}

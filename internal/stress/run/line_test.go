@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// peer is what a line talks to: a script for each connection, in order. It is to be used within a synctest bubble, which
-// does not end while a script is stuck on a connection that the line has left open.
+// peer is what a line talks to: a script for each connection, in order. It is to be used within a synctest bubble,
+// which does not end while a script is stuck on a connection that the line has left open.
 type peer struct {
 	scripts []func(*wire)
 
@@ -143,7 +143,8 @@ func mustAsk(t *testing.T, l *line) {
 
 func TestLineKeepsItsConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &peer{scripts: []func(*wire){polite, saysAndWaits(strings.Replace(good, "Con", "Connection: close\r\nCon", 1)), polite}}
+		p := &peer{scripts: []func(*wire){polite, saysAndWaits(strings.Replace(good, "Con", "Connection: close\r\nCon", 1)),
+			polite}}
 		l := &line{dial: p.dial}
 		defer l.CloseIdleConnections()
 		for i, want := range []int{1, 1, 1, 2, 3, 3} {
@@ -180,7 +181,7 @@ func TestLineDialsTheHostAndPortOfTheURL(t *testing.T) {
 	}
 }
 
-// A server may close a connection that nobody uses. A request that finds it closed goes out over another one, whole.
+// A server may close a connection that is idle. A request that finds it closed goes out over another one, whole.
 func TestLineReplacesAConnectionClosedWhileIdle(t *testing.T) {
 	bodies := map[string]struct {
 		method string
@@ -267,7 +268,8 @@ func TestLineSendsNoRequestTwice(t *testing.T) {
 						want = 2
 					}
 					got, err := l.request(t.Context(), "hello")
-					if dials, heard := p.count(); err == nil || dials != 1 || heard != want || tt.err != nil && !errors.Is(err, tt.err) {
+					if dials, heard := p.count(); err == nil || dials != 1 || heard != want || tt.err != nil &&
+						!errors.Is(err, tt.err) {
 						t.Errorf("%q, %v; %d connections, %d requests heard", got, err, dials, heard)
 					}
 					mustAsk(t, l) // over a new one
@@ -283,10 +285,12 @@ func TestLineBoundsAnAnswer(t *testing.T) {
 		say  string
 		body int // length, or -1: refused
 	}{
-		"a body at the bound":      {"HTTP/1.1 200 OK\r\nContent-Length: 524288\r\n\r\n" + x(maxBody), maxBody},
-		"a body above the bound":   {"HTTP/1.1 200 OK\r\nContent-Length: 524289\r\n\r\n" + x(maxBody+1), -1},
-		"chunks at the bound":      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n80000\r\n" + x(maxBody) + "\r\n0\r\n\r\n", maxBody},
-		"chunks above the bound":   {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n80001\r\n" + x(maxBody+1) + "\r\n0\r\n\r\n", -1},
+		"a body at the bound":    {"HTTP/1.1 200 OK\r\nContent-Length: 524288\r\n\r\n" + x(maxBody), maxBody},
+		"a body above the bound": {"HTTP/1.1 200 OK\r\nContent-Length: 524289\r\n\r\n" + x(maxBody+1), -1},
+		"chunks at the bound": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n80000\r\n" + x(maxBody) +
+			"\r\n0\r\n\r\n", maxBody},
+		"chunks above the bound": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n80001\r\n" + x(maxBody+1) +
+			"\r\n0\r\n\r\n", -1},
 		"an endless body":          {"HTTP/1.1 200 OK\r\n\r\n" + x(4*maxBody), -1},
 		"an endless header":        {"HTTP/1.1 200 OK\r\nX-A: " + x(4*maxBody), -1},
 		"endless header lines":     {"HTTP/1.1 200 OK\r\n" + strings.Repeat("X-A: 1\r\n", maxBody), -1},

@@ -19,7 +19,8 @@ type network struct {
 	tls     *tls.Config // shared by all: nothing in it changes
 }
 
-// sharedSource begins the note of a run whose players cannot have addresses of their own, which is no shortage of ports.
+// sharedSource begins the note of a run whose players cannot have addresses of their own, which is no shortage of
+// ports.
 const sharedSource = "all players share one source address"
 
 // newNetwork also returns a note if players should have source addresses of their own but cannot.
@@ -77,7 +78,8 @@ func (cfg *Config) canSpread() (spread bool, note string) {
 	return true, ""
 }
 
-// observers is the number of who comes from the source address of those who only look. It is above those of all players.
+// observers is the number of who comes from the source address of those who only look. It is above those of all
+// players.
 const observers = 10 * MaxClients
 
 // source returns the address that player i, or who only looks, comes from; invalid for the one that the system chooses.

@@ -54,7 +54,7 @@ func (p *player) outcome(ctx context.Context, err error) outcome {
 // outcomeOf classifies the error of a registration or login. ctx is that of the run.
 //
 // A player whose last word from the server was "busy" counts as busy even if it was the time limit that ruled out
-// another try: nobody left them waiting in silence.
+// another try: the server did not leave them waiting in silence.
 func outcomeOf(ctx context.Context, err error) outcome {
 	refusal, _ := errors.AsType[*rushgate.Refusal](err)
 	switch {

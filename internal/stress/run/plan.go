@@ -53,7 +53,8 @@ func newPlan(cfg *Config, capacity float64, random func() float64) plan {
 			p.arrivals = append(p.arrivals, arrival{due: seconds(float64(i) / cfg.Rate)})
 		}
 	case report.Poisson, report.Mixed:
-		p.arrivals = poisson(random, cfg.Rate*cfg.Length.Seconds(), func(n float64) time.Duration { return seconds(n / cfg.Rate) })
+		p.arrivals = poisson(random, cfg.Rate*cfg.Length.Seconds(),
+			func(n float64) time.Duration { return seconds(n / cfg.Rate) })
 		p.sections = append(p.sections, section{report.PhaseRest, cfg.Length})
 	case report.LaunchDay:
 		up, length, decay, peak := cfg.RampUp.Seconds(), cfg.Length.Seconds(), cfg.Decay.Seconds(), cfg.Peak*capacity
@@ -61,7 +62,8 @@ func newPlan(cfg *Config, capacity float64, random func() float64) plan {
 			return seconds(whenLaunched(n, peak, up, length, decay))
 		})
 		p.sections = []section{
-			{report.PhaseRampUp, 0}, {report.PhasePeak, cfg.RampUp}, {report.PhaseDecay, cfg.RampUp + cfg.Length}, {report.PhaseRest, cfg.RampUp + cfg.Length + cfg.Decay},
+			{report.PhaseRampUp, 0}, {report.PhasePeak, cfg.RampUp}, {report.PhaseDecay, cfg.RampUp + cfg.Length},
+			{report.PhaseRest, cfg.RampUp + cfg.Length + cfg.Decay},
 		}
 	}
 	p.assign(cfg, random)
@@ -70,8 +72,8 @@ func newPlan(cfg *Config, capacity float64, random func() float64) plan {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// poisson returns the arrivals of a Poisson process: when tells at what time so many are expected to have come, of whom
-// there are expected in all.
+// poisson returns the arrivals of a Poisson process: when tells at what time so many are expected to have come, of
+// which there are expected in all.
 func poisson(random func() float64, expected float64, when func(n float64) time.Duration) []arrival {
 	var list []arrival
 	for n := exponential(random); n < expected && len(list) < MaxClients; n += exponential(random) {

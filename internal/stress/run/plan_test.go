@@ -60,7 +60,8 @@ func TestPoissonArrivals(t *testing.T) {
 }
 
 func TestLaunchDayArrivals(t *testing.T) {
-	cfg := Config{Scenario: report.LaunchDay, Peak: 5, RampUp: 20 * time.Second, Length: time.Minute, Decay: 10 * time.Second}
+	cfg := Config{Scenario: report.LaunchDay, Peak: 5, RampUp: 20 * time.Second, Length: time.Minute,
+		Decay: 10 * time.Second}
 	p := mustPlan(t, cfg, 40) // 200 a second at the peak
 	expect(t, "ramp-up", within(p, 0, 20*time.Second), 2000)
 	expect(t, "first half of the ramp-up", within(p, 0, 10*time.Second), 500)
@@ -73,7 +74,8 @@ func TestLaunchDayArrivals(t *testing.T) {
 	if n := within(p, 90*time.Second, time.Hour); n != 0 {
 		t.Errorf("%d come after the end", n)
 	}
-	want := []section{{report.PhaseRampUp, 0}, {report.PhasePeak, 20 * time.Second}, {report.PhaseDecay, 80 * time.Second}, {report.PhaseRest, 90 * time.Second}}
+	want := []section{{report.PhaseRampUp, 0}, {report.PhasePeak, 20 * time.Second}, {report.PhaseDecay, 80 * time.Second},
+		{report.PhaseRest, 90 * time.Second}}
 	if !slices.Equal(p.sections, want) {
 		t.Errorf("sections %v", p.sections)
 	}
@@ -116,7 +118,8 @@ func TestPlansAreBounded(t *testing.T) {
 	if _, err := cfg.withDefaults(); err == nil {
 		t.Error("a plan for 360 million players is accepted")
 	}
-	if p := mustPlan(t, Config{Scenario: report.LaunchDay, Peak: 1000, Length: 15 * time.Minute}, 100); len(p.arrivals) != MaxClients {
+	if p := mustPlan(t, Config{Scenario: report.LaunchDay, Peak: 1000, Length: 15 * time.Minute},
+		100); len(p.arrivals) != MaxClients {
 		t.Errorf("%d players", len(p.arrivals))
 	}
 }

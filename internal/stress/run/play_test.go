@@ -35,8 +35,10 @@ func lateness(t *testing.T, us ...int) string {
 }
 
 func playMetrics(ticks, cpu, sent int, lateness string) string {
-	return fmt.Sprintf(`{"tick":{"ticks":%d,"late":%d,"lateness":%s,"duration":%s,"snapshot_rate":20,"snapshots":%d,"snapshots_skipped":%d},
-		"process":{"cpu_seconds":%d,"rss_bytes":1048576,"cores":2}}`, ticks, ticks/100, lateness, lateness, sent, sent/100, cpu)
+	return fmt.Sprintf(`{"tick":{"ticks":%d,"late":%d,"lateness":%s,"duration":%s,"snapshot_rate":20,
+		"snapshots":%d,"snapshots_skipped":%d},
+		"process":{"cpu_seconds":%d,"rss_bytes":1048576,"cores":2}}`,
+		ticks, ticks/100, lateness, lateness, sent, sent/100, cpu)
 }
 
 func TestPlay(t *testing.T) {
@@ -58,19 +60,22 @@ func TestPlay(t *testing.T) {
 		cfg.Clients, cfg.Admin = 20, "http://admin.test"
 		rep := mustRun(t, t.Context(), cfg)
 		p := rep.Play
-		if p == nil || p.Players != 20 || p.Seconds != DefaultPlay.Seconds() || rep.LoggedOut != 20 || rep.SessionsLost != 0 || rep.Interrupted {
+		if p == nil || p.Players != 20 || p.Seconds != DefaultPlay.Seconds() || rep.LoggedOut != 20 ||
+			rep.SessionsLost != 0 || rep.Interrupted {
 			t.Fatalf("%+v\n%+v", rep, p)
 		}
 		if math.Abs(p.Expected-20*60*20) > 0.1 || p.Share < 0.999 || p.Share > 1.001 || math.Abs(p.PerSecond-400) > 1 {
 			t.Errorf("snapshots: %+v", p)
 		}
 		near(t, "inter-arrival p50", p.InterArrival.P50, 50)
-		if p.Gaps+p.Missing+p.Malformed+p.Implausible+p.Late+p.NoBaseline+p.Reconnects+p.TimedOut+p.Disconnected+p.Denied != 0 ||
+		if p.Gaps+p.Missing+p.Malformed+p.Implausible+p.Late+p.NoBaseline+
+			p.Reconnects+p.TimedOut+p.Disconnected+p.Denied != 0 ||
 			p.Connects != 20 || p.ConnectsFailed != 0 || p.Bytes == 0 {
 			t.Errorf("%+v", p)
 		}
 		s := p.Server
-		if s.Cores != 0.1 || s.RSS != 1<<20 || s.Tick.Ticks != 3000 || s.Tick.Late != 30 || s.Snapshots != 6000 || s.SnapshotsSkipped != 60 {
+		if s.Cores != 0.1 || s.RSS != 1<<20 || s.Tick.Ticks != 3000 || s.Tick.Late != 30 || s.Snapshots != 6000 ||
+			s.SnapshotsSkipped != 60 {
 			t.Errorf("%+v", s)
 		}
 		if s.Lateness.Count != 4 || s.Lateness.P50 != 0.02 || s.Duration.Count != 4 {
@@ -88,8 +93,8 @@ func TestPlay(t *testing.T) {
 	})
 }
 
-// checkWalks looks at what the arena was told: an intent five times a second, another direction every three seconds, not
-// all at the same time.
+// checkWalks looks at what the arena was told: an intent five times a second, another direction every three seconds,
+// not all at the same time.
 func checkWalks(t *testing.T, a *arena) {
 	t.Helper()
 	a.guard.Lock()
@@ -197,7 +202,7 @@ func TestPlayInterrupted(t *testing.T) {
 	})
 }
 
-// Whoever was still connecting when the run was interrupted has not failed.
+// A player who was still connecting when the run was interrupted has not failed.
 func TestPlayInterruptedWhileConnecting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var a arena
@@ -222,7 +227,8 @@ func TestPlayWithoutChannel(t *testing.T) {
 		cfg := f.start(t)
 		cfg.Clients, cfg.Play, cfg.Duration = 2, true, time.Minute
 		rep := mustRun(t, t.Context(), cfg)
-		if p := rep.Play; p.ConnectsFailed != 2 || p.Players != 0 || p.Expected != 2*60*20 || p.Share != 0 || rep.LoggedOut != 2 || f.expired != 0 {
+		if p := rep.Play; p.ConnectsFailed != 2 || p.Players != 0 || p.Expected != 2*60*20 || p.Share != 0 ||
+			rep.LoggedOut != 2 || f.expired != 0 {
 			t.Errorf("%+v\n%+v", p, rep)
 		}
 	})
@@ -300,7 +306,8 @@ func TestPlayHasABeginningAndAnEnd(t *testing.T) {
 		}
 		tally.shut()
 		after := sleep()
-		if tally.isOpen(after) || !tally.isOpen(during-1) || tally.within(0, after) != time.Second || tally.within(after, after) != 0 {
+		if tally.isOpen(after) || !tally.isOpen(during-1) || tally.within(0, after) != time.Second ||
+			tally.within(after, after) != 0 {
 			t.Errorf("after the play: %v open: %v, within %v", after, tally.isOpen(after), tally.within(0, after))
 		}
 	})
@@ -341,7 +348,8 @@ func TestPlayText(t *testing.T) {
 		"snapshots: 1199000 of 1200000 expected (99.92 %), 19983/s at 20 Hz each; 900 missing in 800 gaps",
 		"messages: 1 malformed, 3 implausible, 4 late, 5 without baseline; 3.0 MiB",
 		"connections: 1010 made, 10 of them again; 6 timed out, 4 ended by the server, 7 denied",
-		"server during the play: 0.34 cores, RSS 5.0 MiB; ticks: 3600, late 1, skipped 2, panics 0, overruns 0; snapshots: 1200000 sent, 8 skipped",
+		"server during the play: 0.34 cores, RSS 5.0 MiB; ticks: 3600, late 1, skipped 2, panics 0, overruns 0; " +
+			"snapshots: 1200000 sent, 8 skipped",
 		"tick lateness 3600 0.00 0.00 0.02 0.00 0.40 0.00 2.00",
 	} {
 		if !strings.Contains(text, want) {

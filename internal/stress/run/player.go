@@ -77,8 +77,8 @@ func (p *player) play(ctx context.Context, due time.Time) {
 	}
 }
 
-// knock registers or logs in. It returns nil if the player was not let in, and a session that is not welcome if the player
-// should not have been.
+// knock registers or logs in. It returns nil if the player was not let in, and a session that is not welcome if the
+// player should not have been.
 func (p *player) knock(ctx context.Context) (session *client.Session, welcome bool) {
 	session, err := p.seek(ctx)
 	now := time.Now()
@@ -179,7 +179,8 @@ func (p *player) onAnswer(a client.Answer) {
 	switch {
 	case a.Reason == rushgate.ServerBusy || a.Reason == rushgate.RequestExpired:
 		p.told = a.Reason
-	case !errors.Is(a.Err, context.DeadlineExceeded) || p.hurried && a.Latency > brief: // not cut short, or after long silence
+	// not cut short, or after long silence
+	case !errors.Is(a.Err, context.DeadlineExceeded) || p.hurried && a.Latency > brief:
 		p.told = ""
 	}
 	p.run.tally.answer(a, answersOf(a, p.hurried || p.answered), first, p.returning, time.Since(p.since))

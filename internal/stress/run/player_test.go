@@ -146,7 +146,8 @@ func TestLogoutsOfThoseWronglyInAreBounded(t *testing.T) {
 			}
 			rep := mustRun(t, ctx, cfg)
 			took := time.Since(since)
-			if rep.WronglyIn == 0 || rep.Interrupted != interrupt || took > either(interrupt, logoutTimeInterrupted, 10*time.Second+logoutTime) {
+			if rep.WronglyIn == 0 || rep.Interrupted != interrupt ||
+				took > either(interrupt, logoutTimeInterrupted, 10*time.Second+logoutTime) {
 				t.Errorf("%d wrongly in; it took %v to end", rep.WronglyIn, took)
 			}
 		})

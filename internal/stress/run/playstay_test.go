@@ -27,7 +27,8 @@ func TestPlayOfThoseWhoDoNotStay(t *testing.T) {
 		begin := time.Now()
 		rep := mustRun(t, t.Context(), cfg)
 		p := rep.Play
-		if p == nil || p.Players != 29 || p.ConnectsFailed != 1 || rep.LoggedOut != 30 || p.Server == nil || p.Server.Tick.Ticks == 0 {
+		if p == nil || p.Players != 29 || p.ConnectsFailed != 1 || rep.LoggedOut != 30 || p.Server == nil ||
+			p.Server.Tick.Ticks == 0 {
 			t.Fatalf("%+v\n%+v", rep, p)
 		}
 		if math.Abs(p.Seconds-34) > 0.5 || math.Abs(p.Expected-30*5*20) > 30 || math.Abs(p.Share-29./30) > 0.02 {

@@ -69,9 +69,9 @@ func (t *playTally) within(from, to time.Duration) time.Duration {
 	return max(0, min(to, time.Duration(t.to.Load()))-max(from, time.Duration(t.from.Load())))
 }
 
-// snapshotsIn returns how many snapshots there are at least in so many ticks, the last of which has one. The server sends
-// one in each tick in which floor(tick*rate/TickRate) grows; where in that pattern the ticks lie is not known. No ticks,
-// or less, have none.
+// snapshotsIn returns how many snapshots there are at least in so many ticks, the last of which has one. The server
+// sends one in each tick in which floor(tick*rate/TickRate) grows; where in that pattern the ticks lie is not known. No
+// ticks, or less, have none.
 func (t *playTally) snapshotsIn(ticks uint32) int64 {
 	if ticks == 0 || ticks > math.MaxInt32 {
 		return 0

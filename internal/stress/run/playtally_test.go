@@ -6,8 +6,8 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// The ticks between any two snapshots of a server's schedule: never more snapshots than there were, and as many as there
-// were where those ticks hold the fewest.
+// The ticks between any two snapshots of a server's schedule: never more snapshots than there were, and as many as
+// there were where those ticks hold the fewest.
 func TestSnapshotsInAsManyTicks(t *testing.T) {
 	for rate := 1; rate <= rushgate.TickRate; rate++ {
 		var due []int // ticks with a snapshot

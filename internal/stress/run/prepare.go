@@ -31,7 +31,8 @@ func (r *run) prepare(ctx context.Context, rep *report.Report, progress *progres
 		}
 	}
 	if n := cfg.expectedClients(capacity); n > MaxClients {
-		rep.Note(fmt.Sprintf("%.0f players would come, and this tool makes no more than %d: the rest stays at home", n, MaxClients))
+		rep.Note(fmt.Sprintf("%.0f players would come, and this tool makes no more than %d: the rest stays at home", n,
+			MaxClients))
 	}
 	if cfg.Scenario == report.LaunchDay {
 		rep.Capacity = capacity
@@ -47,7 +48,8 @@ func (r *run) prepare(ctx context.Context, rep *report.Report, progress *progres
 // register registers the first n accounts, those that exist already excepted.
 func (r *run) register(ctx context.Context, n int, rep *report.Report, progress *progress) {
 	var next, done, failed atomic.Int64
-	progress.stage("registering the accounts that players will log in to", func() float64 { return float64(done.Load()) / float64(n) })
+	progress.stage("registering the accounts that players will log in to",
+		func() float64 { return float64(done.Load()) / float64(n) })
 	var wg sync.WaitGroup
 	var example error
 	var once sync.Once
@@ -73,8 +75,8 @@ func (r *run) register(ctx context.Context, n int, rep *report.Report, progress 
 	}
 }
 
-// visit registers an account and logs out. It waits as long as the server asks for, and returns when the account was in,
-// if it was. When ctx ends it returns within logoutTimeInterrupted: it leaves nobody inside if it can.
+// visit registers an account and logs out. It waits as long as the server asks for, and returns when the account was
+// in, if it was. When ctx ends it returns within logoutTimeInterrupted: it leaves no player inside if it can.
 func (r *run) visit(ctx context.Context, i int, name string, onAnswer func(client.Answer)) (in time.Time, err error) {
 	line, c := r.newClient(i, onAnswer)
 	defer line.CloseIdleConnections()

@@ -46,8 +46,8 @@ type outages struct {
 
 const failuresOfOutage = 3
 
-// see takes note of a probe that was due at one time and had its answer, or none, at another. Probes are seen in the order
-// in which they end.
+// see takes note of a probe that was due at one time and had its answer, or none, at another. Probes are seen in the
+// order in which they end.
 func (o *outages) see(ok bool, due, end time.Time) {
 	if ok {
 		if o.failing >= failuresOfOutage {

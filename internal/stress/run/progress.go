@@ -38,7 +38,8 @@ type progress struct {
 }
 
 func startProgress(r *run) *progress {
-	p := &progress{w: r.cfg.Progress, terminal: r.cfg.Terminal, width: widthOf(r.cfg.Progress), run: r, done: make(chan struct{})}
+	p := &progress{w: r.cfg.Progress, terminal: r.cfg.Terminal, width: widthOf(r.cfg.Progress), run: r,
+		done: make(chan struct{})}
 	if p.w != nil {
 		p.wg.Go(p.loop)
 	}
@@ -139,8 +140,9 @@ func cut(line string, width int) string {
 	return line
 }
 
-// lines are what is to be shown: two lines in words that operators know, and on a terminal a bar. Active are the players
-// who are knocking or inside, Pending those who have no outcome yet, Playing those with a connection to the world.
+// lines are what is to be shown: two lines in words that operators know, and on a terminal a bar. Active are the
+// players who are knocking or inside, Pending those who have no outcome yet, Playing those with a connection to the
+// world.
 func (p *progress) lines() []string {
 	if p.begin.IsZero() {
 		line := "[STRESS] " + p.what
@@ -206,5 +208,6 @@ func (r *run) fraction(c counts, elapsed time.Duration) float64 {
 
 func bar(fraction float64) string {
 	full := int(min(max(fraction, 0), 1) * barWidth)
-	return fmt.Sprintf("[%s%s] %3.0f %%", strings.Repeat("█", full), strings.Repeat("░", barWidth-full), 100*min(max(fraction, 0), 1))
+	return fmt.Sprintf("[%s%s] %3.0f %%", strings.Repeat("█", full), strings.Repeat("░", barWidth-full),
+		100*min(max(fraction, 0), 1))
 }

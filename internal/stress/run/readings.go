@@ -92,7 +92,8 @@ func throughout(before, a, b latency.Summary) latency.Summary {
 // fill puts the whole run into the report.
 func (r *readings) fill(rep *report.Report) {
 	if r.restarts > 0 {
-		rep.Note(fmt.Sprintf("the server was restarted during the run (%d): what it counted shortly before each is missing", r.restarts))
+		rep.Note(fmt.Sprintf("the server was restarted during the run (%d): what it counted shortly before each is missing",
+			r.restarts))
 	}
 	s := r.total()
 	for _, l := range []*latency.Summary{&s.Wait, &s.Load, &s.Derive, &s.Commit, &s.Lateness, &s.Duration} {

@@ -24,7 +24,7 @@ type witness struct {
 	random *rand.Rand
 }
 
-// work has a server do n things, and puts them on record if somebody will see them.
+// work has a server do n things, and puts them on record if they will be seen.
 func (l *life) work(n int, on *witness, visible bool) {
 	both := []*life{l}
 	if visible {
@@ -71,10 +71,12 @@ func (l *life) metrics(rss int64, buckets bool) *serverMetrics {
 	m.Auth.Counters.Fail, m.Auth.BatchSize = maps.Clone(m.Auth.Counters.Fail), maps.Clone(m.Auth.BatchSize)
 	m.Auth.HashMS, m.Auth.Workers, m.Process.Cores, m.Process.RSSBytes = float64(rss), int(rss), int(2*rss), rss
 	m.Auth.Depth, m.Auth.Capacity, m.Tick.Players = 1, 2, 3
-	m.Auth.Wait, m.Auth.Load, m.Auth.Derive, m.Auth.Commit = l.wait.Detailed(), l.load.Detailed(), l.derive.Detailed(), l.commit.Detailed()
+	m.Auth.Wait, m.Auth.Load = l.wait.Detailed(), l.load.Detailed()
+	m.Auth.Derive, m.Auth.Commit = l.derive.Detailed(), l.commit.Detailed()
 	m.Tick.Lateness, m.Tick.Duration = l.late.Detailed(), l.duration.Detailed()
 	if !buckets {
-		for _, s := range []*latency.Summary{&m.Auth.Wait, &m.Auth.Load, &m.Auth.Derive, &m.Auth.Commit, &m.Tick.Lateness, &m.Tick.Duration} {
+		for _, s := range []*latency.Summary{&m.Auth.Wait, &m.Auth.Load, &m.Auth.Derive, &m.Auth.Commit, &m.Tick.Lateness,
+			&m.Tick.Duration} {
 			s.Buckets = ""
 		}
 	}
@@ -138,11 +140,13 @@ func TestReadingsOfAServerThatRestarts(t *testing.T) {
 	same(t, "wait of all points", sum.Wait, want.Auth.Wait)
 	same(t, "lateness of all points", sum.Lateness, want.Tick.Lateness)
 	const n = 300 + 40 + 2*(20+200)
-	if got.Tick != (report.TickCounters{Ticks: 7 * n, Late: 8 * n, Skipped: 9 * n, Panics: 10 * n, Overruns: 11 * n}) || sum.Skipped != 9*n {
+	if got.Tick != (report.TickCounters{Ticks: 7 * n, Late: 8 * n, Skipped: 9 * n, Panics: 10 * n, Overruns: 11 * n}) ||
+		sum.Skipped != 9*n {
 		t.Errorf("ticks: %+v; %d in all points", got.Tick, sum.Skipped)
 	}
 	a := got.Auth
-	if a.Queued != n || a.Processed != 2*n || a.Expired != 3*n || a.RejectedBusy != 4*n || a.RateLimited != 5*n || a.Success != 6*n {
+	if a.Queued != n || a.Processed != 2*n || a.Expired != 3*n || a.RejectedBusy != 4*n || a.RateLimited != 5*n ||
+		a.Success != 6*n {
 		t.Errorf("auth: %+v", a)
 	}
 	// The work before the run and between the lives has shifted every seventh time.
@@ -165,7 +169,8 @@ func TestReadingsOfAServerThatRestarts(t *testing.T) {
 		t.Errorf("notes %q, %v players expected", rep.Notes, rep.ExpectedAtEnd)
 	}
 	s := rep.Server
-	if s.Wait.Count != n || s.Wait.Buckets+s.Load.Buckets+s.Derive.Buckets+s.Commit.Buckets+s.Lateness.Buckets+s.Duration.Buckets != "" {
+	if s.Wait.Count != n ||
+		s.Wait.Buckets+s.Load.Buckets+s.Derive.Buckets+s.Commit.Buckets+s.Lateness.Buckets+s.Duration.Buckets != "" {
 		t.Errorf("%+v", s)
 	}
 }
@@ -201,7 +206,8 @@ func TestReadingsOfAServerWithoutBuckets(t *testing.T) {
 	}
 	server.work(10, all, true)
 	look()
-	if got := r.total(); got.Wait != r.last.Auth.Wait || got.Wait.Count != 10 || got.Auth.Queued != 60 || got.Tick.Ticks != 60*7 {
+	if got := r.total(); got.Wait != r.last.Auth.Wait || got.Wait.Count != 10 || got.Auth.Queued != 60 ||
+		got.Tick.Ticks != 60*7 {
 		t.Errorf("busy after a restart: %+v", got)
 	}
 }

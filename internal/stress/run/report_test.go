@@ -70,7 +70,8 @@ func TestReportText(t *testing.T) {
 			"tick lateness 1800 0.00 0.00 0.02 0.00 0.50 0.00 3.00",
 			"load (batch) 0 - - - - - - -",
 			"batches by size: 1×2 16×2",
-			"CPU 2.75 s on 2 cores; RSS 3.0 MiB, 1.0 MiB before; 4 workers; a hash took 100.0 ms in a full batch when the server started",
+			"CPU 2.75 s on 2 cores; RSS 3.0 MiB, 1.0 MiB before; 4 workers; " +
+				"a hash took 100.0 ms in a full batch when the server started",
 		} {
 			if !slices.Contains(lines, want) {
 				t.Errorf("%q is missing from\n%s", want, out.String())

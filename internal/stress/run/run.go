@@ -10,7 +10,7 @@ import (
 )
 
 // Bounds on what comes after the load, so that a run always ends. The second of each pair holds for a run that was
-// interrupted: somebody is waiting at a keyboard.
+// interrupted: the operator is waiting at a keyboard.
 const (
 	observeTime, observeTimeInterrupted = 10 * time.Second, 2 * time.Second  // last look at the server
 	logoutTime, logoutTimeInterrupted   = 60 * time.Second, 10 * time.Second // all logouts together
@@ -34,8 +34,8 @@ type run struct {
 	exits   chan struct{}   // semaphore of logoutsAtOnce
 }
 
-// Run carries out cfg. It returns an error only if cfg is not valid, or takes more files than the process may open, which
-// is [ErrTooManyFiles]; whatever happens to the players is in the report.
+// Run carries out cfg. It returns an error only if cfg is not valid, or takes more files than the process may open,
+// which is [ErrTooManyFiles]; whatever happens to the players is in the report.
 //
 // When ctx is cancelled, the load stops, the players inside log out within 10 s, and the report is marked as
 // interrupted. A run otherwise ends when every player has an outcome, cfg.Timeout after the last start at the latest,
@@ -130,7 +130,8 @@ func (r *run) rush(ctx context.Context, look *observer, rep *report.Report, prog
 	rep.Probe = probe.stop(rep.Interrupted)
 	times.halt()
 
-	observing, cancel := context.WithTimeout(context.WithoutCancel(ctx), either(rep.Interrupted, observeTimeInterrupted, observeTime))
+	observing, cancel := context.WithTimeout(context.WithoutCancel(ctx),
+		either(rep.Interrupted, observeTimeInterrupted, observeTime))
 	defer cancel()
 	rep.LeftBefore = r.tally.snapshot().out
 	look.after(observing, rep)
@@ -142,7 +143,8 @@ func (r *run) rush(ctx context.Context, look *observer, rep *report.Report, prog
 	metronome.end(rep, r.tally.snapshot().unmade)
 }
 
-// seeOff has the players leave, and returns when they have or their time for it is up, which is shorter when ctx is done.
+// seeOff has the players leave, and returns when they have or their time for it is up, which is shorter when ctx is
+// done.
 func (r *run) seeOff(ctx context.Context, dismiss, end context.CancelFunc) {
 	limit := time.AfterFunc(logoutTime, end)
 	defer limit.Stop()

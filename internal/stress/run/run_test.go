@@ -42,16 +42,20 @@ func mustRun(t *testing.T, ctx context.Context, cfg Config) *report.Report {
 	return rep
 }
 
-const metricsBefore = `{"auth":{"counters":{"queued":100,"processed":90,"expired":1,"rejected_busy":7,"success":80,"fail":{"bad-credentials":10}},
+const metricsBefore = `{"auth":{"counters":{"queued":100,"processed":90,"expired":1,"rejected_busy":7,"success":80,
+	"fail":{"bad-credentials":10}},
 	"depth":0,"capacity":200,"workers":4,"batch_size":{"1":3,"2":1},"hash_ms":100},
-	"tick":{"ticks":600,"late":2,"skipped":1,"panics":0,"overruns":0},"process":{"rss_bytes":1048576,"cpu_seconds":1.5,"goroutines":9,"cores":2}}`
+	"tick":{"ticks":600,"late":2,"skipped":1,"panics":0,"overruns":0},
+	"process":{"rss_bytes":1048576,"cpu_seconds":1.5,"goroutines":9,"cores":2}}`
 
-const metricsAfter = `{"auth":{"counters":{"queued":110,"processed":99,"expired":2,"rejected_busy":13,"rate_limited":4,"success":86,"fail":{"bad-credentials":10,"username-taken":1}},
-	"depth":0,"capacity":200,"workers":4,"batch_size":{"1":5,"2":1,"16":2},"hash_ms":100,"wait":{"count":9,"p99_ms":12.5},"new":1},
+const metricsAfter = `{"auth":{"counters":{"queued":110,"processed":99,"expired":2,"rejected_busy":13,"rate_limited":4,"success":86,
+	"fail":{"bad-credentials":10,"username-taken":1}},
+	"depth":0,"capacity":200,"workers":4,"batch_size":{"1":5,"2":1,"16":2},"hash_ms":100,
+	"wait":{"count":9,"p99_ms":12.5},"new":1},
 	"tick":{"ticks":1800,"late":5,"skipped":1,"lateness":{"count":1800,"p50_ms":0.02,"p99_ms":0.5,"max_ms":3}},
 	"process":{"rss_bytes":3145728,"cpu_seconds":4.25,"goroutines":9,"cores":2}}`
 
-// newMixed is a server on which every outcome happens to somebody.
+// newMixed is a server on which every outcome happens to some player.
 func newMixed() *fake {
 	f := &fake{players: 3, metrics: []string{metricsBefore, metricsAfter}}
 	f.healthz = func(*http.Request) { time.Sleep(3 * time.Millisecond) }
@@ -90,7 +94,8 @@ func TestReportIsExact(t *testing.T) {
 		rep := mustRun(t, t.Context(), cfg)
 
 		if rep.OK != 6 || rep.Busy != 1 || rep.RateLimited != 1 || rep.TimedOut != 1 || rep.Dropped != 1 ||
-			rep.Unfinished != 0 || rep.Interrupted || !maps.Equal(rep.Failed, map[string]int{"username-taken": 1, "bad-answer": 1}) {
+			rep.Unfinished != 0 || rep.Interrupted ||
+			!maps.Equal(rep.Failed, map[string]int{"username-taken": 1, "bad-answer": 1}) {
 			t.Errorf("outcomes: %+v", rep)
 		}
 		if want := 4 + 2*2 + 4 + 1 + 1 + 1 + 4 + 1; rep.Tries != want || rep.TriesPerSuccess != float64(want)/6 {
@@ -120,12 +125,14 @@ func TestReportIsExact(t *testing.T) {
 		}
 		near(t, "probe max", rep.Probe.Latency.Max, 3)
 		if *rep.PlayersBefore != 3 || *rep.PlayersAtEnd != 9 || *rep.ExpectedAtEnd != 9 || f.players != 3 {
-			t.Errorf("players: %d before, %d at the end, %d expected, %d left", *rep.PlayersBefore, *rep.PlayersAtEnd, *rep.ExpectedAtEnd, f.players)
+			t.Errorf("players: %d before, %d at the end, %d expected, %d left", *rep.PlayersBefore, *rep.PlayersAtEnd,
+				*rep.ExpectedAtEnd, f.players)
 		}
 		if rep.LoggedOut != 6 || rep.LogoutsFailed+rep.SessionsLost+rep.KeepAlivesFailed != 0 {
 			t.Errorf("logouts: %+v", rep)
 		}
-		if len(rep.Notes) != 2 || !strings.HasPrefix(rep.Notes[0], "first of the dropped: ") || !strings.Contains(rep.Notes[1], "stress clean") {
+		if len(rep.Notes) != 2 || !strings.HasPrefix(rep.Notes[0], "first of the dropped: ") ||
+			!strings.Contains(rep.Notes[1], "stress clean") {
 			t.Errorf("notes: %q", rep.Notes)
 		}
 		checkServer(t, rep.Server)
@@ -142,12 +149,14 @@ func checkServer(t *testing.T, s *report.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"auth":{"queued":10,"processed":9,"expired":1,"rejected_busy":6,"rate_limited":4,"success":6,"fail":{"username-taken":1}},` +
+	want := `{"auth":{"queued":10,"processed":9,"expired":1,"rejected_busy":6,"rate_limited":4,` +
+		`"success":6,"fail":{"username-taken":1}},` +
 		`"batch_sizes":{"1":2,"16":2},` +
 		`"wait":{"count":9,"min_ms":0,"avg_ms":0,"p50_ms":0,"p90_ms":0,"p99_ms":12.5,"p999_ms":0,"max_ms":0,"sum_ms":0},` +
 		`"load":NONE,"derive":NONE,"commit":NONE,"hash_ms":100,"workers":4,"cores":2,` +
 		`"tick":{"ticks":1200,"late":3,"skipped":0,"panics":0,"overruns":0},` +
-		`"tick_lateness":{"count":1800,"min_ms":0,"avg_ms":0,"p50_ms":0.02,"p90_ms":0,"p99_ms":0.5,"p999_ms":0,"max_ms":3,"sum_ms":0},` +
+		`"tick_lateness":{"count":1800,"min_ms":0,"avg_ms":0,"p50_ms":0.02,` +
+		`"p90_ms":0,"p99_ms":0.5,"p999_ms":0,"max_ms":3,"sum_ms":0},` +
 		`"tick_duration":NONE,"rss_bytes_before":1048576,"rss_bytes_at_end":3145728,"cpu_s":2.75}`
 	if want = strings.ReplaceAll(want, "NONE", string(none)); string(got) != want {
 		t.Errorf("server:\n%s\nwant\n%s", got, want)
@@ -193,7 +202,8 @@ func TestSessionsThatTheServerEnds(t *testing.T) {
 		cfg := f.start(t)
 		cfg.Clients, cfg.Timeout = 2, 25*time.Second
 		rep := mustRun(t, t.Context(), cfg)
-		if rep.OK != 1 || rep.TimedOut != 1 || rep.SessionsLost != 1 || rep.LoggedOut != 0 || *rep.ExpectedAtEnd != 0 || *rep.PlayersAtEnd != 0 {
+		if rep.OK != 1 || rep.TimedOut != 1 || rep.SessionsLost != 1 || rep.LoggedOut != 0 || *rep.ExpectedAtEnd != 0 ||
+			*rep.PlayersAtEnd != 0 {
 			t.Errorf("%+v", rep)
 		}
 	})
@@ -343,7 +353,8 @@ func TestProbeIsBounded(t *testing.T) {
 		p := startProbe(t.Context(), n, new(tally))
 		time.Sleep(time.Minute - probeInterval/2)
 		rep := p.stop(true)
-		if rep.Answered != 0 || rep.Failed+rep.Skipped+maxProbes < 1200 || rep.Failed+rep.Skipped > 1200 || len(p.slots) != 0 {
+		if rep.Answered != 0 || rep.Failed+rep.Skipped+maxProbes < 1200 || rep.Failed+rep.Skipped > 1200 ||
+			len(p.slots) != 0 {
 			t.Errorf("%+v with %d slots in use", rep, len(p.slots))
 		}
 	})

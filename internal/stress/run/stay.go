@@ -59,7 +59,8 @@ func (p *player) stay(ctx context.Context, s *client.Session) end {
 	}
 }
 
-// keepAlive makes a call. It goes on when the stay ends: to cancel it would cost the connection, and the logout a new one.
+// keepAlive makes a call. It goes on when the stay ends: to cancel it would cost the connection, and the logout a new
+// one.
 func (p *player) keepAlive(s *client.Session) error {
 	ctx, cancel := context.WithTimeout(p.connection(), keepAliveTimeout)
 	defer cancel()

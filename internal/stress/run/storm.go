@@ -14,7 +14,7 @@ import (
 type storm struct {
 	standing context.Context // ends when the players' connections break off
 	breakOff context.CancelFunc
-	coming   context.Context // ends when nobody is to come back any more
+	coming   context.Context // ends when no player is to come back any more
 	endAll   context.CancelFunc
 }
 
@@ -67,7 +67,8 @@ func (p *player) seekAgain(ctx context.Context) *client.Session {
 		if err == nil {
 			return session
 		}
-		again := errors.Is(err, client.ErrNoAnswer) || errors.Is(err, rushgate.ServerBusy) || errors.Is(err, rushgate.RequestExpired)
+		again := errors.Is(err, client.ErrNoAnswer) || errors.Is(err, rushgate.ServerBusy) ||
+			errors.Is(err, rushgate.RequestExpired)
 		if !again || !sleep(ctx, time.Duration((0.5+p.run.cfg.random())*float64(comeBackPause))) {
 			return nil
 		}
@@ -102,8 +103,8 @@ func (r *run) calm() {
 	r.tally.storm.way.Wait()
 }
 
-// detection is how long it takes at most until a player knows that the session is lost: the silence after which a realtime
-// connection is given up and the life of a session.
+// detection is how long it takes at most until a player knows that the session is lost: the silence after which a
+// realtime connection is given up and the life of a session.
 const detection = 60 * time.Second
 
 // awaitDrop returns when the players were dropped. It reports false if that did not happen.

@@ -50,10 +50,12 @@ func TestStormOfClients(t *testing.T) {
 		near(t, "last back", s.LastBack, 7)
 		near(t, "first back", s.Return.Min, 2000)
 		near(t, "return p50", s.Return.P50, 2000)
-		if p := phaseOf(t, rep, report.PhaseReturn); p.Answers != (report.Answers{In: 3, Busy: 1, Refused: 1}) || p.Started != 0 {
+		if p := phaseOf(t, rep, report.PhaseReturn); p.Answers != (report.Answers{In: 3, Busy: 1, Refused: 1}) ||
+			p.Started != 0 {
 			t.Errorf("return: %+v", p)
 		}
-		if rep.OK != 4 || rep.Tries != 4 || rep.Answers.In != 7 || rep.Success.Count != 4 || rep.LoggedOut != 3 || *rep.ExpectedAtEnd != 3 {
+		if rep.OK != 4 || rep.Tries != 4 || rep.Answers.In != 7 || rep.Success.Count != 4 || rep.LoggedOut != 3 ||
+			*rep.ExpectedAtEnd != 3 {
 			t.Errorf("%+v", rep)
 		}
 		for _, id := range []string{"stress-000001", "stress-000003"} {
@@ -93,7 +95,8 @@ func TestStormOfTheServer(t *testing.T) {
 			f.admit(w, name, 0)
 		}
 		cfg := f.start(t)
-		cfg.Scenario, cfg.DropBy, cfg.Rate, cfg.Clients, cfg.Duration = report.ReconnectStorm, DropByServer, 10, 20, time.Minute
+		cfg.Scenario, cfg.DropBy = report.ReconnectStorm, DropByServer
+		cfg.Rate, cfg.Clients, cfg.Duration = 10, 20, time.Minute
 		rep := mustRun(t, t.Context(), cfg)
 		s := rep.Storm
 		if s == nil || s.Dropped != 20 || s.Back != 20 || !rep.Held() || rep.LoggedOut != 20 {
@@ -113,9 +116,11 @@ func TestStormThatDoesNotCome(t *testing.T) {
 		f := &fake{}
 		f.knock = func(w http.ResponseWriter, _ *http.Request, name string, _ int) { f.admit(w, name, 0) }
 		cfg := f.start(t)
-		cfg.Scenario, cfg.DropBy, cfg.Rate, cfg.Clients, cfg.Duration = report.ReconnectStorm, DropByServer, 10, 2, time.Minute
+		cfg.Scenario, cfg.DropBy = report.ReconnectStorm, DropByServer
+		cfg.Rate, cfg.Clients, cfg.Duration = 10, 2, time.Minute
 		rep := mustRun(t, t.Context(), cfg)
-		if rep.Held() || rep.LoggedOut != 2 || !slices.Contains(rep.Notes, "the server dropped nobody while the run waited for it") {
+		if rep.Held() || rep.LoggedOut != 2 ||
+			!slices.Contains(rep.Notes, "the server dropped nobody while the run waited for it") {
 			t.Errorf("%+v", rep)
 		}
 	})

@@ -17,7 +17,7 @@ type stormCounts struct {
 	expected int           // players who are to be lost
 	losses   []loss        // in their order
 	settled  int           // of those, who are back or have no time left
-	begins   chan struct{} // closed when somebody is lost
+	begins   chan struct{} // closed when a player is lost
 	over     chan struct{} // closed when all who are to be lost are settled
 	isOver   bool
 	way      sync.WaitGroup // of those who are not settled
@@ -78,8 +78,8 @@ func (s *stormCounts) check() {
 	}
 }
 
-// rage begins a storm in which all who are inside are to be lost: now, because their connections break off at that time,
-// or when the server ends their sessions if dropped is zero.
+// rage begins a storm in which all who are inside are to be lost: now, because their connections break off at that
+// time, or when the server ends their sessions if dropped is zero.
 func (t *tally) rage(dropped time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -156,7 +156,8 @@ func (t *tally) stormNote(rep *report.Storm) string {
 	case n == 0:
 		return "the server dropped nobody while the run waited for it"
 	case rep == nil:
-		return fmt.Sprintf("%d of %d players lost their sessions while the run waited for the server to drop them: that is no storm", n, s.inside)
+		return fmt.Sprintf("%d of %d players lost their sessions while the run waited for the server to drop them: "+
+			"that is no storm", n, s.inside)
 	case n < s.inside:
 		return fmt.Sprintf("only %d of %d players were dropped", n, s.inside)
 	}

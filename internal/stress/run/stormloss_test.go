@@ -18,8 +18,8 @@ import (
 	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
-// calmStorm returns a server that lets everybody in, and a storm of 30 players who are all in after 2.9 s and call every
-// 10 s from 5 s after that on.
+// calmStorm returns a server that lets everybody in, and a storm of 30 players who are all in after 2.9 s and call
+// every 10 s from 5 s after that on.
 func calmStorm(t *testing.T) (*fake, Config) {
 	f := &fake{}
 	f.knock = func(w http.ResponseWriter, _ *http.Request, name string, _ int) { f.admit(w, name, 0) }
@@ -163,7 +163,7 @@ func TestReturnCountsFromTheDrop(t *testing.T) {
 	})
 }
 
-// Whoever is lost while leaving does not come back.
+// A player who is lost while leaving does not come back.
 func TestLeavingAfterAStormIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, cfg := calmStorm(t)
@@ -231,7 +231,8 @@ func checkSums(t *testing.T, rep *report.Report) {
 	if phases != rep.Answers || points != rep.Answers {
 		t.Errorf("%s: answers\n%+v, of the phases\n%+v, of the timeline\n%+v", rep.Scenario, rep.Answers, phases, points)
 	}
-	ends := rep.OK + rep.Busy + rep.RateLimited + rep.Expired + rep.Rejected + rep.WronglyIn + rep.TimedOut + rep.Dropped + rep.Unfinished
+	ends := rep.OK + rep.Busy + rep.RateLimited + rep.Expired + rep.Rejected + rep.WronglyIn + rep.TimedOut + rep.Dropped +
+		rep.Unfinished
 	for _, n := range rep.Failed {
 		ends += n
 	}

@@ -43,7 +43,7 @@ type counts struct {
 	knocking                                          int // players at the door now, returning ones included
 	inside                                            int // now
 	tries                                             int // of those who came for the first time
-	hungUp                                            int // times that somebody gave up waiting
+	hungUp                                            int // times that a player gave up waiting
 	sessionsLost, keepAlivesFailed                    int
 	out, stillIn                                      int // logouts done and not done
 	unmade                                            int // connections, for the generator's lack of files or ports
@@ -212,12 +212,13 @@ func (t *tally) fill(rep *report.Report) {
 		rep.Note("first of the dropped: " + t.dropExample)
 	}
 	if n := t.failed[string(rushgate.UsernameTaken)]; n > 0 && rep.Mode == report.Register {
-		rep.Note("some accounts were there already: log in to them, delete them with 'rushgate stress clean', or take another prefix")
+		rep.Note("some accounts were there already: log in to them, " +
+			"delete them with 'rushgate stress clean', or take another prefix")
 	}
 }
 
-// answersOf returns the count of one try that ended so. patience says that if it was cut short it is the player who gave
-// up: because their patience was at its end, or because their time was after they had heard something before.
+// answersOf returns the count of one try that ended so. patience says that if it was cut short it is the player who
+// gave up: because their patience was at its end, or because their time was after they had heard something before.
 func answersOf(a client.Answer, patience bool) report.Answers {
 	switch {
 	case a.Err == nil && a.Reason == "":

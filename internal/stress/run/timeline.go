@@ -21,7 +21,7 @@ type timeline struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 
-	// Owned by the goroutine, then by whoever has stopped it.
+	// Owned by the goroutine, then by the caller of halt.
 	interval time.Duration
 	points   []report.Point
 	rest     time.Duration // length of the last point, which is shorter than the others
@@ -99,8 +99,9 @@ func (t *tally) closeInterval() report.Point {
 	l := &t.interval
 	p := report.Point{
 		Started: l.started, Answers: l.answers,
-		FirstAnswer: l.firstAnswer.Detailed(), Success: l.success.Detailed(), Probe: l.probe.Detailed(), StartDelay: l.startDelay.Detailed(),
-		Pending: t.counts.knocking, Inside: t.counts.inside,
+		FirstAnswer: l.firstAnswer.Detailed(), Success: l.success.Detailed(), Probe: l.probe.Detailed(),
+		StartDelay: l.startDelay.Detailed(),
+		Pending:    t.counts.knocking, Inside: t.counts.inside,
 	}
 	l.reset()
 	return p
@@ -135,7 +136,8 @@ func joined(a, b *report.Point) report.Point {
 	return p
 }
 
-// together returns what the server said at two successive times as one, if a stands for so many times as much time as b.
+// together returns what the server said at two successive times as one, if a stands for so many times as much time as
+// b.
 func together(a, b *report.ServerPoint, times float64) *report.ServerPoint {
 	s := *b
 	s.Wait, s.Lateness = merged(a.Wait, b.Wait), merged(a.Lateness, b.Lateness)

@@ -13,8 +13,8 @@ import (
 	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
-// record lets something happen in each of so many seconds, or in some of them, and returns the timeline of it and what the
-// server said in all.
+// record lets something happen in each of so many seconds, or in some of them, and returns the timeline of it and what
+// the server said in all.
 func record(t *testing.T, secs, every int) (*timeline, *latency.Histogram) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -148,10 +148,14 @@ func TestJoined(t *testing.T) {
 	first := &report.ServerPoint{Depth: 1, Players: 10, Skipped: 3, Cores: 1, RSS: 5}
 	second := &report.ServerPoint{Depth: 2, Players: 20, Skipped: 4, Cores: 2, RSS: 6}
 	both := &report.ServerPoint{Depth: 2, Players: 20, Skipped: 7, Cores: 1.5, RSS: 6}
-	a := report.Point{At: 4, Started: 1, Pending: 5, Inside: 6, Playing: 7, GeneratorCores: 0.5, Answers: report.Answers{In: 1}}
-	b := report.Point{At: 5, Started: 2, Pending: 8, Inside: 9, Playing: 3, GeneratorCores: 1, Answers: report.Answers{In: 2, Busy: 1}}
-	want := report.Point{At: 4, Started: 3, Pending: 8, Inside: 9, Playing: 3, GeneratorCores: 0.75, Answers: report.Answers{In: 3, Busy: 1}}
-	for _, s := range [][3]*report.ServerPoint{{nil, nil, nil}, {first, nil, first}, {nil, second, second}, {first, second, both}} {
+	a := report.Point{At: 4, Started: 1, Pending: 5, Inside: 6, Playing: 7, GeneratorCores: 0.5,
+		Answers: report.Answers{In: 1}}
+	b := report.Point{At: 5, Started: 2, Pending: 8, Inside: 9, Playing: 3, GeneratorCores: 1,
+		Answers: report.Answers{In: 2, Busy: 1}}
+	want := report.Point{At: 4, Started: 3, Pending: 8, Inside: 9, Playing: 3, GeneratorCores: 0.75,
+		Answers: report.Answers{In: 3, Busy: 1}}
+	for _, s := range [][3]*report.ServerPoint{{nil, nil, nil}, {first, nil, first}, {nil, second, second},
+		{first, second, both}} {
 		a.Server, b.Server, want.Server = s[0], s[1], s[2]
 		if got := joined(&a, &b); !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v %+v, want %+v %+v", got, got.Server, want, want.Server)

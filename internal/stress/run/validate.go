@@ -113,7 +113,8 @@ func takesRate(s report.Scenario) bool {
 
 func (cfg *Config) checkScenario() error {
 	switch s := cfg.Scenario; {
-	case s != report.Burst && s != report.Ramp && s != report.Poisson && s != report.LaunchDay && s != report.ReconnectStorm && s != report.Mixed:
+	case s != report.Burst && s != report.Ramp && s != report.Poisson && s != report.LaunchDay &&
+		s != report.ReconnectStorm && s != report.Mixed:
 		return invalid("Scenario", fmt.Errorf("%q is none of %v", s, report.Scenarios()))
 	case takesClients(s) && (cfg.Clients < 1 || cfg.Clients > MaxClients):
 		return invalid("Clients", fmt.Errorf("%d is not within 1 to %d", cfg.Clients, MaxClients))
@@ -122,7 +123,8 @@ func (cfg *Config) checkScenario() error {
 	case takesRate(s) && !(cfg.Rate > 0 && cfg.Rate <= MaxRate):
 		return invalid("Rate", fmt.Errorf("%v is not above 0 and up to %d per second", cfg.Rate, MaxRate))
 	case takesRate(s) && float64(cfg.Clients-1)/cfg.Rate > maxTime.Seconds():
-		return invalid("Rate", fmt.Errorf("at %v per second the last of %d players would come after more than %v", cfg.Rate, cfg.Clients, maxTime))
+		return invalid("Rate",
+			fmt.Errorf("at %v per second the last of %d players would come after more than %v", cfg.Rate, cfg.Clients, maxTime))
 	case !takesRate(s) && cfg.Rate != 0:
 		return invalid("Rate", fmt.Errorf("scenario %q has none", s))
 	case cfg.GiveUpShare < 0 || !(cfg.GiveUpShare <= 1):
@@ -154,8 +156,9 @@ func (cfg *Config) checkGuests() error {
 	}
 	n := rate * taken.Seconds()
 	if n+5*math.Sqrt(n) > maxPrepared { // so many more come by chance as good as never
-		return invalid("Stay", fmt.Errorf("about %.0f accounts would be in use at once by players who log in, and %d are the most that are"+
-			" registered for them: have each stay for a shorter time, or fewer come", n, maxPrepared))
+		return invalid("Stay",
+			fmt.Errorf("about %.0f accounts would be in use at once by players who log in, and %d are the most that are"+
+				" registered for them: have each stay for a shorter time, or fewer come", n, maxPrepared))
 	}
 	return nil
 }

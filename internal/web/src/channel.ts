@@ -1,5 +1,5 @@
-// The realtime channel over a WebSocket, section 1.1 of docs/protocol.md: it is opened again whenever it is lost, for as
-// long as the session lives.
+// The realtime channel over a WebSocket, section 1.1 of docs/protocol.md: it is opened again whenever it is lost, for
+// as long as the session lives.
 
 import { jitter } from "./backoff.ts";
 import { Decoder, encodeIntent, following, newer, UnknownVersion, type Intent, type Snapshot } from "./protocol.ts";
@@ -179,7 +179,7 @@ export class Channel {
     const now = performance.now();
     if (now - this.heardAt > SILENCE) return this.closed(1006, "");
     const gap = now - this.sentAt;
-    // Between the node's goodbye and the event that tells of it, there is nobody to send to.
+    // Between the node's goodbye and the event that tells of it, there is no node to send to.
     if (!this.open || socket.readyState !== WebSocket.OPEN || gap < (this.unsent ? INTENT_GAP : HEARTBEAT)) return;
     this.seq = following(this.seq);
     socket.send(encodeIntent({ seq: this.seq, ack: this.ack, ...this.wish, target: 0n }));

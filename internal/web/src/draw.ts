@@ -18,7 +18,7 @@ export interface Scene {
   now: number;
 }
 
-/** Hit points that somebody has just lost. */
+/** Hit points that an entity has just lost. */
 interface Blow {
   id: bigint;
   lost: number;
@@ -38,7 +38,8 @@ const SWING_TIME = 600; // ms
 const SELF = 0n; // no entity has this id
 
 const COLOURS = [
-  "ground", "grid", "grid-strong", "speck", "ink", "muted", "card", "accent", "health", "danger", "track", "player-light",
+  "ground", "grid", "grid-strong", "speck", "ink", "muted", "card", "accent", "health", "danger", "track",
+  "player-light",
 ] as const;
 type Palette = Record<(typeof COLOURS)[number], string>;
 

@@ -55,7 +55,7 @@ export class Timeline {
     this.offset = first ? least : this.offset + (least - this.offset) * 0.1; // without a jump in time
   }
 
-  /** Returns when the newest snapshot would have come if it had travelled as fast as the fastest, by the local clock. */
+  /** Returns when the newest snapshot would have come, travelling as fast as the fastest, by the local clock. */
   get newest(): number {
     return this.offset + this.lastAt;
   }
@@ -65,7 +65,7 @@ export class Timeline {
     return Math.min(Math.max(2 * this.interval, MIN_DELAY), MAX_DELAY);
   }
 
-  /** Returns whom to show at a time of the local clock, and where. */
+  /** Returns the entities to show at a time of the local clock, and where. */
   at(now: number): Shown[] {
     const time = now - this.offset - this.delay;
     const later = this.moments.findIndex((m) => m.at >= time);
