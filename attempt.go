@@ -1,6 +1,7 @@
 package rushgate
 
-// ValidAttempt reports whether s can be an attempt_id: 1 to [MaxAttemptLen] of the characters A-Z, a-z, 0-9, '_' and '-'.
+// ValidAttempt reports whether s can be an attempt_id: 1 to [MaxAttemptLen] of the characters A-Z, a-z, 0-9, '_' and
+// '-'.
 func ValidAttempt(s string) bool {
 	for _, c := range []byte(s) {
 		switch {

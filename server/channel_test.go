@@ -377,6 +377,10 @@ func TestWarnings(t *testing.T) {
 		"a proxy before a channel on loopback": {func(_ *testing.T, cfg *server.Config) {
 			cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 		}, "is on loopback"},
+		"a network that may hold players": {func(_ *testing.T, cfg *server.Config) {
+			cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		}, "--trusted-proxies has networks"},
+		"a queue that outlasts the clients": {func(_ *testing.T, cfg *server.Config) { cfg.MaxAge = time.Minute }, "age=1m"},
 		"a key file for everybody": {func(t *testing.T, cfg *server.Config) {
 			if runtime.GOOS == "windows" {
 				t.Skip("files have no such mode")

@@ -89,8 +89,13 @@ type Config struct {
 	TLSCert, TLSKey string
 	// InsecureHTTP allows plain HTTP beyond loopback, for use behind a proxy that speaks TLS.
 	InsecureHTTP bool
-	// TrustedProxies are the peers whose X-Forwarded-For is believed. Default none.
+	// TrustedProxies are the proxies whose word on where a request comes from is believed, in X-Forwarded-For or as
+	// ProxyProtocol says. Every machine in a network here can pretend to be any other, so name each proxy by its address.
+	// Default none.
 	TrustedProxies []netip.Prefix
+	// ProxyProtocol demands that connections of TrustedProxies begin with a PROXY header, version 1 or 2, whose source then
+	// counts as the peer. Other peers must not send one. Default off.
+	ProxyProtocol bool
 	// Origins are those of the web pages, besides the node's own, that may open the realtime channel's WebSocket, like
 	// https://play.example.org: scheme, host and, if it is not the scheme's own, port. Default none.
 	Origins []string
@@ -102,7 +107,8 @@ type Config struct {
 	Workers int
 	// QueueDepth is how many logins and registrations may wait, 1 to 1,073,741,824, or [Unbounded]. Default 200.
 	QueueDepth int
-	// MaxAge is the age at which a waiting request is given up, 1 s to 1 h. Default 25 s.
+	// MaxAge is the age at which a waiting request is given up, 1 s to 1 h. Default 25 s. Answers may take 4 s more, for
+	// which clients and proxies have to wait.
 	MaxAge time.Duration
 	// OriginFailures is at how many accounts one address, or one /64 of IPv6, may fail within ten minutes, names that turn
 	// out to be taken included, before it is locked out of all accounts but those known there, 1 to 1,048,576, or

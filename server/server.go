@@ -20,6 +20,7 @@ import (
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/measured"
+	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/internal/web"
@@ -42,6 +43,7 @@ type Server struct {
 	operator *http.Server
 	draining atomic.Bool
 	ready    *ready.Probe
+	proxies  *peer.Proxies
 	health   func() rushgate.Health // of the way to the store, or nil
 	measured *measured.Store
 	metrics  *prometheus.Registry
@@ -105,6 +107,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.measured = measured.New(opened)
 	s.store = s.measured
 	s.ready = ready.New(s.draining.Load, s.store.Ping)
+	s.proxies = peer.NewProxies(cfg.TrustedProxies, cfg.Logger)
 	if s.channel, err = openChannel(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -134,6 +137,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, fmt.Errorf("server: admin listener: %w", err)
 	}
 	s.httpAddr, s.adminAddr = front.Addr(), operator.Addr()
+	if cfg.ProxyProtocol {
+		front = s.proxies.Listener(front)
+	}
 	s.realm.Start()
 	s.pool.Start()
 	s.serve(front, operator, tlsConfig)
@@ -210,7 +216,7 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 // serve starts the two HTTP servers on their listeners.
 func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 	knocks := api.Config{
-		Pool: s.pool, Door: s.door, Realm: s.realm, Store: s.store, TrustedProxies: s.cfg.TrustedProxies,
+		Pool: s.pool, Door: s.door, Realm: s.realm, Store: s.store, Proxies: s.proxies,
 		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins, MaxAge: s.cfg.MaxAge,
 		Ready: s.ready, Logger: s.cfg.Logger,
 	}
@@ -231,6 +237,10 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 	conns := connLimit(s.cfg.MaxConns)
 	if conns < s.cfg.MaxConns {
 		s.cfg.Logger.Warn("the limit on open files allows fewer connections than configured", "configured", s.cfg.MaxConns, "allowed", conns)
+	}
+	if s.cfg.MaxAge > auth.DefaultMaxAge {
+		s.cfg.Logger.Warn("logins may wait for longer than the page at /play/ and the Go client do by themselves, which is 30s",
+			"age", s.cfg.MaxAge)
 	}
 	s.front = api.NewServer(api.New(knocks), api.ServerConfig{
 		MaxConns: conns, Later: s.crowded, MaxAge: s.cfg.MaxAge, TLS: tlsConfig, Logger: s.cfg.Logger,

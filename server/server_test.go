@@ -281,6 +281,7 @@ func TestInvalidConfig(t *testing.T) {
 		"plain HTTP, any address": {func(c *server.Config) { c.HTTPAddr = ":0" }, "in the clear"},
 		"admin to the world":      {func(c *server.Config) { c.AdminAddr = "0.0.0.0:0" }, "not on loopback"},
 		"bad address":             {func(c *server.Config) { c.HTTPAddr = "127.0.0.1" }, "HTTP address"},
+		"PROXY without a proxy":   {func(c *server.Config) { c.ProxyProtocol = true }, "trusted proxies, of which there are none"},
 		"certificate alone":       {func(c *server.Config) { c.TLSCert = "cert.pem" }, "needs its key"},
 		"workers":                 {func(c *server.Config) { c.Workers = 33 }, "auth workers is 33"},
 		"negative workers":        {func(c *server.Config) { c.Workers = -1 }, "auth workers is -1"},

@@ -34,6 +34,9 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("%w: plain HTTP on %s would send passwords in the clear: use TLS, "+
 			"or allow insecure HTTP behind a proxy that speaks TLS", ErrInvalidConfig, c.HTTPAddr))
 	}
+	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
+		errs = append(errs, fmt.Errorf("%w: the PROXY protocol is for trusted proxies, of which there are none", ErrInvalidConfig))
+	}
 	if err := c.validateAdmin(); err != nil {
 		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
 	}

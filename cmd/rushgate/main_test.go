@@ -271,6 +271,7 @@ func TestServeFlags(t *testing.T) {
 		{"--insecure-http", server.Config{InsecureHTTP: true}, func(c server.Config) any { return c.InsecureHTTP }},
 		{"--trusted-proxies 10.0.0.0/8,192.0.2.1", server.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}},
 			func(c server.Config) any { return c.TrustedProxies }},
+		{"--proxy-protocol", server.Config{ProxyProtocol: true}, func(c server.Config) any { return c.ProxyProtocol }},
 		{"--zones hills=[2001:db8::7]:443,caves=node-2:8080", server.Config{Zones: map[string]string{"caves": "node-2:8080", "hills": "[2001:db8::7]:443"}},
 			func(c server.Config) any { return c.Zones }},
 		{"--origins https://a.example,http://b.example:3000", server.Config{Origins: []string{"https://a.example", "http://b.example:3000"}},

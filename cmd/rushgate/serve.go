@@ -93,7 +93,10 @@ func (v *serveFlags) declareAddresses(f *flags) {
 	f.add((*text)(&c.TLSCert), "tls-cert", "", "`FILE` with the certificate chain for HTTPS, PEM")
 	f.add((*text)(&c.TLSKey), "tls-key", "", "`FILE` with the certificate's key, PEM")
 	f.add((*toggle)(&c.InsecureHTTP), "insecure-http", "", "allow plain HTTP beyond loopback: only behind a proxy that speaks TLS")
-	f.add((*prefixes)(&c.TrustedProxies), "trusted-proxies", "", "`NETS` whose X-Forwarded-For is believed, separated by commas")
+	f.add((*prefixes)(&c.TrustedProxies), "trusted-proxies", "", "`PROXIES` whose X-Forwarded-For is "+
+		"believed, separated by commas: the address of each, since every machine in a network here can pretend to be any other")
+	f.add((*toggle)(&c.ProxyProtocol), "proxy-protocol", "", "connections of --trusted-proxies begin with a PROXY header, "+
+		"version 1 or 2; whom it names counts as the peer")
 	f.add((*words)(&c.Origins), "origins", "", "`ORIGINS` of web pages, besides the node's own, that may open the realtime "+
 		"channel's WebSocket, like https://play.example.org, separated by commas")
 }
@@ -113,7 +116,8 @@ func (v *serveFlags) declareDoor(f *flags) {
 	f.add(v.number(&c.Workers), "auth-workers", "MMORPG_AUTH_WORKERS", "`N` workers take logins from the queue")
 	f.add(v.bound(&c.QueueDepth), "auth-queue-max", "MMORPG_AUTH_QUEUE_MAX",
 		"`N` logins may wait, all further ones are told to come back later; 0 means no bound")
-	f.add(v.duration(&c.MaxAge), "auth-max-age", "MMORPG_AUTH_MAX_AGE", "`AGE` at which a waiting login is given up")
+	f.add(v.duration(&c.MaxAge), "auth-max-age", "MMORPG_AUTH_MAX_AGE", "`AGE` at which a waiting login is given "+
+		"up; its answer may take 4s more, for which proxies and clients have to wait")
 	f.add(v.bound(&c.OriginFailures), "origin-failures", "", "`N` accounts at which one address may fail within ten minutes "+
 		"before it is locked out of all but those known there; 0 means no bound")
 	f.add(v.bound(&c.OriginRegistrations), "origin-registrations", "", "`N` accounts that one address may make within an "+

@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/internal/wschannel"
@@ -38,8 +38,8 @@ type Config struct {
 	Play http.Handler
 	// Origins are those, besides the node's own, whose web pages may open a WebSocket, as [ParseOrigin] returns them.
 	Origins []string
-	// TrustedProxies are the peers whose X-Forwarded-For is believed.
-	TrustedProxies []netip.Prefix
+	// Proxies are those whose word on where requests come from is believed. Required.
+	Proxies *peer.Proxies
 	// MaxAge is the age at which the pool gives a request up; every answer is given a little later at the latest. 0 stands
 	// for [auth.DefaultMaxAge].
 	MaxAge time.Duration
@@ -70,7 +70,9 @@ func New(cfg Config) http.Handler {
 	// A web page elsewhere must not be able to make its visitors' browsers knock here: their failures would count
 	// against the visitors. What is not a browser is not concerned.
 	sameOrigin := http.NewCrossOriginProtection()
-	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { h.refuse(w, errForeignPage) }))
+	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		h.refuse(w, errForeignPage)
+	}))
 	return h.guard(sameOrigin.Handler(h.refusing(mux)))
 }
 

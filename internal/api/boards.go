@@ -34,8 +34,8 @@ type cachedBoard struct {
 	at     time.Time // when that was
 }
 
-// top returns the first [maxBoardLimit] lines of a leaderboard. The error is [rushgate.ServerBusy] as long as the store has
-// never answered, or that of ctx.
+// top returns the first [maxBoardLimit] lines of a leaderboard. The error is [rushgate.ServerBusy] as long as the store
+// has never answered, or that of ctx.
 func (b *boardCache) top(ctx context.Context, board rushgate.Board) ([]rushgate.Rank, error) {
 	b.mu.Lock()
 	entry := b.entries[board]

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -70,8 +69,8 @@ func canonicalHost(scheme, host string) string {
 
 // originAllowed reports whether the page that a request comes from, if any, may open a WebSocket, which browsers let
 // pages do to wherever they like: a page of the node's own origin, or of a configured one. A proxy that is trusted may
-// have changed scheme and port, so that behind one only the names of the hosts are compared. What sends no Origin is not
-// a browser.
+// have changed scheme and port, so that behind one only the names of the hosts are compared. What sends no Origin is
+// not a browser.
 func (h *handler) originAllowed(r *http.Request) bool {
 	origins := r.Header.Values("Origin")
 	if len(origins) == 0 {
@@ -84,7 +83,7 @@ func (h *handler) originAllowed(r *http.Request) bool {
 	if slices.Contains(h.Origins, scheme+"://"+host) {
 		return true
 	}
-	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && h.trusted(peer.Addr().Unmap()) {
+	if h.Proxies.Passed(r) {
 		return hostname(host) == hostname(strings.ToLower(r.Host))
 	}
 	served := "http"

@@ -2,10 +2,13 @@ package api
 
 import (
 	"crypto/tls"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"testing"
+
+	"github.com/rushgate/rushgate/internal/peer"
 )
 
 func TestParseOrigin(t *testing.T) {
@@ -39,7 +42,8 @@ func TestParseOrigin(t *testing.T) {
 
 func TestOrigin(t *testing.T) {
 	h := &handler{Config: Config{
-		Origins: []string{"https://pages.example"}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		Origins: []string{"https://pages.example"},
+		Proxies: peer.NewProxies([]netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}, slog.New(slog.DiscardHandler)),
 	}}
 	const direct, proxy = "192.0.2.7:1234", "10.0.0.1:1234"
 	for name, c := range map[string]struct {

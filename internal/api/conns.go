@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/peer"
 )
 
 // The HTTP server's limits. A client on a bad line has seconds for its request, and nobody can hold a connection by
@@ -26,9 +27,9 @@ const (
 	maxStreams     = 16 // concurrent requests on one HTTP/2 connection
 )
 
-// An answer comes by leastAnswerTimeout, below the 30 s after which many clients give up, or answerMargin after the age at
-// which the queue gives a request up, if that is later: so that the more telling answer comes first. A client may then
-// take writeMargin to read it.
+// An answer comes by leastAnswerTimeout, below the 30 s after which many clients give up, or answerMargin after the age
+// at which the queue gives a request up, if that is later: so that the more telling answer comes first. A client may
+// then take writeMargin to read it.
 const (
 	leastAnswerTimeout = 29 * time.Second
 	answerMargin       = 4 * time.Second
@@ -64,8 +65,8 @@ type ServerConfig struct {
 // NewServer returns an HTTP server with limits that suit a front door: on time, on header size, and on the number of
 // open connections. When MaxConns are open, the one that has gone longest without bringing a whole login makes room for
 // the next: be it idle, silent from the start, or sending its request a byte at a time. If all are waiting for the
-// answer to a login, or are players' WebSockets, the newcomer is turned away at once; over plain HTTP it is told so, if it
-// listens before it speaks.
+// answer to a login, or are players' WebSockets, the newcomer is turned away at once; over plain HTTP it is told so, if
+// it listens before it speaks.
 func NewServer(h http.Handler, cfg ServerConfig) *http.Server {
 	srv := &http.Server{
 		Handler:           h,
@@ -98,7 +99,7 @@ type forgetKey struct{}
 
 // context is an [http.Server].ConnContext hook.
 func (t *connTable) context(ctx context.Context, c net.Conn) context.Context {
-	ctx = context.WithValue(ctx, holdKey{}, func() { t.hold(c) })
+	ctx = context.WithValue(peer.WithConn(ctx, c), holdKey{}, func() { t.hold(c) })
 	return context.WithValue(ctx, forgetKey{}, func() { t.forget(c) })
 }
 
@@ -182,7 +183,8 @@ func (t *connTable) observe(c net.Conn, state http.ConnState) {
 	if victim == nil {
 		return
 	}
-	if tcp, ok := victim.(*net.TCPConn); ok && victim == c {
+	_, encrypted := c.(*tls.Conn)
+	if tcp, ok := peer.Raw(victim).(*net.TCPConn); ok && victim == c && !encrypted {
 		// An empty send buffer takes this without blocking; the deadline is for the day it does not.
 		if tcp.SetWriteDeadline(time.Now().Add(10*time.Millisecond)) == nil {
 			_, _ = fmt.Fprintf(tcp, turnedAway, int64(math.Ceil(t.later().Seconds()))) // it is as well if the newcomer has gone
@@ -225,10 +227,8 @@ func (t *connTable) note(c net.Conn, state http.ConnState) net.Conn {
 	return nil
 }
 
-// abort closes a connection without the courtesies of TLS, which could block the caller.
+// abort closes a connection without the courtesies of TLS and without waiting for a proxy's header, both of which could
+// block the caller.
 func abort(c net.Conn) error {
-	if tc, ok := c.(*tls.Conn); ok {
-		c = tc.NetConn()
-	}
-	return c.Close()
+	return peer.Raw(c).Close()
 }

@@ -8,15 +8,26 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/rushgate/rushgate/internal/peer"
 )
 
 // limitedServer serves with room for max connections; a request for /hold is answered when release is closed.
 func limitedServer(t *testing.T, max int) (address string, holding <-chan struct{}, release chan<- struct{}) {
+	t.Helper()
+	return limitedServerOn(t, max, func(l net.Listener) net.Listener { return l })
+}
+
+// limitedServerOn is a limitedServer on a listener made of a plain one.
+func limitedServerOn(
+	t *testing.T, max int, listener func(net.Listener) net.Listener,
+) (address string, holding <-chan struct{}, release chan<- struct{}) {
 	t.Helper()
 	held, free := make(chan struct{}, max), make(chan struct{})
 	mux := http.NewServeMux()
@@ -29,7 +40,7 @@ func limitedServer(t *testing.T, max int) (address string, holding <-chan struct
 	}
 	srv := NewServer(mux, ServerConfig{MaxConns: max, Later: later, Logger: slog.New(slog.DiscardHandler)})
 	served := make(chan struct{})
-	go func() { srv.Serve(l); close(served) }()
+	go func() { srv.Serve(listener(l)); close(served) }()
 	t.Cleanup(func() { srv.Close(); <-served })
 	return l.Addr().String(), held, free
 }
@@ -140,7 +151,8 @@ func TestServerLimits(t *testing.T) {
 func TestAnswersOutlastTheQueue(t *testing.T) {
 	for _, maxAge := range []time.Duration{0, time.Second, 25 * time.Second, 26 * time.Second, time.Minute, time.Hour} {
 		answer := answerTimeout(maxAge)
-		s := NewServer(http.NotFoundHandler(), ServerConfig{MaxConns: 1, MaxAge: maxAge, Logger: slog.New(slog.DiscardHandler)})
+		logger := slog.New(slog.DiscardHandler)
+		s := NewServer(http.NotFoundHandler(), ServerConfig{MaxConns: 1, MaxAge: maxAge, Logger: logger})
 		if answer <= maxAge || s.WriteTimeout <= answer {
 			t.Errorf("the queue gives up at %v, the request at %v, the connection at %v", maxAge, answer, s.WriteTimeout)
 		}
@@ -210,5 +222,32 @@ func TestHeadersAreBounded(t *testing.T) {
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("status %s", resp.Status)
+	}
+}
+
+// Behind a proxy that speaks the PROXY protocol the limit is the same: connections on which no header has come make
+// room, and when there is none a newcomer hears so without having to send one.
+func TestLimitBehindAProxyProtocol(t *testing.T) {
+	const max = 16
+	proxies := peer.NewProxies([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, slog.New(slog.DiscardHandler))
+	address, holding, release := limitedServerOn(t, max, proxies.Listener)
+	defer close(release)
+	for range 2 * max {
+		dial(t, address) // and sends nothing
+	}
+	const header = "PROXY TCP4 198.51.100.7 127.0.0.1 40000 443\r\n"
+	for range max {
+		if _, err := io.WriteString(dial(t, address), header+"GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		<-holding
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(dial(t, address)), nil)
+	if err != nil {
+		t.Fatalf("a newcomer heard nothing: %v", err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("a newcomer was told %s", resp.Status)
 	}
 }

@@ -27,8 +27,9 @@ type form struct {
 }
 
 var (
-	registerForm = form{[]strictjson.Field{{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}}, rushgate.ParseUsername}
-	loginForm    = form{append(slices.Clip(registerForm.fields), strictjson.Field{Name: "takeover", Bool: true}), rushgate.LoginName}
+	common       = []strictjson.Field{{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}}
+	registerForm = form{common, rushgate.ParseUsername}
+	loginForm    = form{append(slices.Clip(common), strictjson.Field{Name: "takeover", Bool: true}), rushgate.LoginName}
 )
 
 // readCredentials reads the body of a registration or login. Its errors are [malformed].
@@ -44,8 +45,8 @@ func readCredentials(r *http.Request, f form) (credentials, error) {
 	return parseCredentials(body, f)
 }
 
-// parseCredentials checks everything about credentials that can be checked without asking anyone. An empty attempt_id is
-// the same as none.
+// parseCredentials checks everything about credentials that can be checked without asking anyone. An empty attempt_id
+// is the same as none.
 func parseCredentials(body []byte, f form) (credentials, error) {
 	fields, err := strictjson.Object(body, f.fields...)
 	if err != nil {
@@ -64,7 +65,8 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 		return credentials{}, malformed{sentence(err)}
 	}
 	if c.attempt != "" && !rushgate.ValidAttempt(c.attempt) {
-		return credentials{}, malformed{fmt.Sprintf("attempt_id must be 1 to %d letters, digits, '-' or '_'.", rushgate.MaxAttemptLen)}
+		const want = "attempt_id must be 1 to %d letters, digits, '-' or '_'."
+		return credentials{}, malformed{fmt.Sprintf(want, rushgate.MaxAttemptLen)}
 	}
 	return c, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/password"
@@ -84,7 +85,7 @@ func newDoor(t *testing.T, change func(*auth.Config, *Config)) *gate {
 		Door: entrance, Instance: in, Enter: d.realm.Enter, Logger: logger,
 	}
 	cfg := Config{Realm: d.realm, Store: d.store, Ready: ready.New(d.draining.Load, d.store.Ping), Logger: logger,
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+		Proxies: peer.NewProxies([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, logger)}
 	if change != nil {
 		change(&pool, &cfg)
 	}
