@@ -9,8 +9,7 @@ type Health struct {
 	Failures int `json:"failures"`
 	// Openings counts how often Open became true.
 	Openings uint64 `json:"openings"`
-	// Pending counts the players whose leaderboards, or whose place among those online, still have to be brought up to
-	// date.
+	// Pending counts the players whose leaderboards still have to be brought up to date.
 	Pending int `json:"pending"`
 }
 

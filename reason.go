@@ -27,6 +27,9 @@ const (
 	RequestExpired Reason = "request-expired"
 	// WrongZone: the character's zone is served by another node, whose address comes with the refusal.
 	WrongZone Reason = "wrong-zone"
+	// AccountDisabled: the account is disabled; until when and why come with the refusal. Only a player who has proved to
+	// own the account is told.
+	AccountDisabled Reason = "account-disabled"
 	// InternalError: anything else. Details are in the log only.
 	InternalError Reason = "internal-error"
 )
@@ -42,6 +45,10 @@ type Refusal struct {
 	RetryAfter time.Duration
 	// Address is where to go instead, as host:port; empty except with [WrongZone].
 	Address string
+	// Until is when the account is enabled again, [Forever] for never; zero except with [AccountDisabled].
+	Until time.Time
+	// Text is what the operator wants the player to be told; empty except with [AccountDisabled].
+	Text string
 	// Cause goes to the log and never to the player; it may be nil.
 	Cause error
 }

@@ -39,30 +39,6 @@ import "time"
 // PlayerID identifies an account and its character, for ever. Ids start at 1; zero means "none".
 type PlayerID uint64
 
-// Account is what a player proves to own with a password.
-type Account struct {
-	// ID is the player this account belongs to; zero stands for "no such account".
-	ID PlayerID
-	// Username is canonical, as returned by [ParseUsername].
-	Username string
-	// PasswordHash is a self-describing string of package password. It is a secret: never logged, never shown.
-	PasswordHash string
-	// Attempt is the attempt_id of the registration that created the account, at most [MaxAttemptLen] bytes. It lets
-	// a registration whose answer was lost be recognised when it is sent again.
-	Attempt string
-	// CreatedAt is when the account was registered, to the millisecond.
-	CreatedAt time.Time
-	// Version is that of the record, 1 to [AccountVersion]. Records of versions 1 and 2 come from the game that Rushgate
-	// replaces and may hold a hash in an older form; they become current with the first login that replaces it.
-	Version int
-	// Zone is the zone that the account's character was last saved in, empty until it has entered the world once. It
-	// is filled in by [Store].LoadAccounts and means nothing elsewhere.
-	Zone string
-}
-
-// AccountVersion is the version of account records that are written now.
-const AccountVersion = 3
-
 // Character is a player's lasting state in the world. The fields are those that every game has and that
 // leaderboards and routing need; whatever else a [World] wants kept goes into Data.
 type Character struct {
@@ -90,9 +66,5 @@ type Character struct {
 	Data []byte
 }
 
-const (
-	// MaxAttemptLen is the greatest length of an attempt_id in bytes.
-	MaxAttemptLen = 64
-	// MaxDataLen is the greatest length of [Character].Data in bytes.
-	MaxDataLen = 64 << 10
-)
+// MaxDataLen is the greatest length of [Character].Data in bytes.
+const MaxDataLen = 64 << 10

@@ -92,7 +92,8 @@ type entry struct {
 // the last answer. A server that asks for a pause of more than five minutes is taken to be too busy at once.
 //
 // [rushgate.AlreadyLoggedIn] means that the account has a session already; [Client.Takeover] ends it. With
-// [rushgate.WrongZone], Refusal.Address is the host:port of the server to log in to instead.
+// [rushgate.WrongZone], Refusal.Address is the host:port of the server to log in to instead; with
+// [rushgate.AccountDisabled], Refusal.Until and Refusal.Text say until when and why.
 func (c *Client) Login(ctx context.Context, username, password string) (*Session, error) {
 	return c.authenticate(ctx, entry{op: "login", path: "/v1/login"}, username, password)
 }

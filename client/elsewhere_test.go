@@ -97,3 +97,21 @@ func TestWrongZoneCarriesTheAddress(t *testing.T) {
 		}
 	}
 }
+
+func TestAccountDisabledCarriesEndAndReason(t *testing.T) {
+	for body, want := range map[string]rushgate.Refusal{
+		`"disabled_until":"2026-12-24T18:00:00.5Z","disabled_reason":"cheating"`: {
+			Until: time.Date(2026, time.December, 24, 18, 0, 0, 5e8, time.UTC), Text: "cheating",
+		},
+		`"disabled_reason":"a\u001b[2Jb"`:                     {Until: rushgate.Forever(), Text: "a[2Jb"},
+		`"disabled_until":"soon"`:                             {Until: rushgate.Forever()},
+		`"disabled_reason":"your password: ` + password + `"`: {Until: rushgate.Forever()},
+	} {
+		s := &script{steps: []step{says(403, `{"reason":"account-disabled","message":"m",`+body+`}`)}}
+		_, err := newClient(t, s, client.Options{}).Login(t.Context(), "alice", password)
+		got, ok := errors.AsType[*rushgate.Refusal](err)
+		if !ok || got.Reason != rushgate.AccountDisabled || !got.Until.Equal(want.Until) || got.Text != want.Text {
+			t.Errorf("%s is %+v, %v; want %+v", body, got, err, want)
+		}
+	}
+}

@@ -155,6 +155,8 @@ func (r *request) refusal(ans answer) error {
 		Message      string          `json:"message"`
 		RetryAfterMS int64           `json:"retry_after_ms"`
 		Address      string          `json:"address"`
+		Until        string          `json:"disabled_until"`
+		Text         string          `json:"disabled_reason"`
 	}
 	if json.Unmarshal(ans.body, &body) == nil && validReason(string(body.Reason)) {
 		ref := &rushgate.Refusal{Reason: body.Reason, RetryAfter: retryAfter(ans.header)}
@@ -163,6 +165,15 @@ func (r *request) refusal(ans answer) error {
 		}
 		if ref.Reason == rushgate.WrongZone && validAddress(body.Address) {
 			ref.Address = body.Address
+		}
+		if ref.Reason == rushgate.AccountDisabled {
+			ref.Until = rushgate.Forever()
+			if until, err := time.Parse(time.RFC3339, body.Until); err == nil {
+				ref.Until = until
+			}
+			if !r.leaks(body.Text) {
+				ref.Text = printable(body.Text)
+			}
 		}
 		if m := printable(body.Message); m != "" && !r.leaks(body.Message) {
 			ref.Cause = errors.New(m)

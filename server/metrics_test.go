@@ -246,7 +246,7 @@ func TestMetricsOfALogin(t *testing.T) {
 		`rushgate_door_failing`:                                     1,
 		`rushgate_door_seats`:                                       1,
 		`rushgate_store_call_seconds_count{operation="admit"}`:      1,
-		`rushgate_store_call_seconds_count{operation="online"}`:     0,
+		`rushgate_store_call_seconds_count{operation="presence"}`:   0,
 		`rushgate_store_errors_total{operation="admit"}`:            0,
 		`rushgate_store_circuit_open`:                               0,
 		`rushgate_leases_held`:                                      1,

@@ -27,20 +27,13 @@ const maxAdminConns = 64
 type desk struct {
 	*Server
 	instance rushgate.Instance
-	// leasedUntil tells when a player's lease ends, where the store can; otherwise nil.
-	leasedUntil func(ctx context.Context, username string) (time.Time, error)
-	token       *admin.Token // nil: none is needed
-	tls         *tls.Config  // nil: plain HTTP
-	history     *admin.History
-	started     time.Time
+	token    *admin.Token // nil: none is needed
+	tls      *tls.Config  // nil: plain HTTP
+	history  *admin.History
+	started  time.Time
 
 	drainOnce sync.Once
 	drain     chan struct{} // closed when the operator has asked for a drain
-}
-
-// leaseTeller is a store that can tell of a player's lease.
-type leaseTeller interface {
-	LeasedUntil(ctx context.Context, username string) (time.Time, error)
 }
 
 // adminToken returns the token that a configuration names, or nil.
@@ -55,15 +48,10 @@ func (c Config) adminToken() (*admin.Token, error) {
 	return token, nil
 }
 
-// newDesk returns the desk of a node on a store, whose front door speaks TLS as nodeTLS says, or not if that is nil.
-func (s *Server) newDesk(
-	instance rushgate.Instance, store rushgate.Store, token *admin.Token, nodeTLS *tls.Config,
-) (*desk, error) {
+// newDesk returns the desk of a node whose front door speaks TLS as nodeTLS says, or not if that is nil.
+func (s *Server) newDesk(instance rushgate.Instance, token *admin.Token, nodeTLS *tls.Config) (*desk, error) {
 	d := &desk{Server: s, instance: instance, token: token, started: time.Now(), drain: make(chan struct{})}
 	d.history = admin.NewHistory(d.read, s.ready.TakesWrites)
-	if teller, ok := store.(leaseTeller); ok {
-		d.leasedUntil = teller.LeasedUntil
-	}
 	if s.cfg.AdminTLSCert != "" {
 		cert, err := tls.LoadX509KeyPair(s.cfg.AdminTLSCert, s.cfg.AdminTLSKey)
 		if err != nil {
@@ -97,8 +85,8 @@ func (c Config) validateAdmin() error {
 	return errors.Join(errs...)
 }
 
-// newServer returns the operator's HTTP server. Its connections are so few that they fit into what the front door leaves
-// of the files that a process may open.
+// newServer returns the operator's HTTP server. Its connections are so few that they fit into what the front door
+// leaves of the files that a process may open.
 func (d *desk) newServer(sections admin.Sections) *http.Server {
 	srv := &http.Server{
 		Handler: admin.New(admin.Config{
@@ -125,8 +113,8 @@ func (d *desk) serve(srv *http.Server, l net.Listener) error {
 	return srv.Serve(l)
 }
 
-// DrainRequested returns a channel that is closed when the operator has asked for a drain. [Run] then stops the node; who
-// has called [Start] has to.
+// DrainRequested returns a channel that is closed when the operator has asked for a drain. [Run] then stops the node;
+// who has called [Start] has to.
 func (s *Server) DrainRequested() <-chan struct{} { return s.desk.drain }
 
 func (d *desk) dashboard() *admin.Dashboard {
@@ -153,10 +141,13 @@ func (d *desk) account(ctx context.Context, name string) (rushgate.Account, erro
 	if err != nil {
 		return rushgate.Account{}, err
 	}
+	if accounts[0].Err != nil {
+		return rushgate.Account{}, accounts[0].Err
+	}
 	if accounts[0].ID == 0 {
 		return rushgate.Account{}, rushgate.BadCredentials
 	}
-	return accounts[0], nil
+	return accounts[0].Account, nil
 }
 
 func (d *desk) lookup(ctx context.Context, name string) (admin.Player, error) {
@@ -191,21 +182,17 @@ func (d *desk) locate(ctx context.Context, p *admin.Player) (rushgate.Character,
 	if err != nil {
 		return rushgate.Character{}, err
 	}
-	switch {
-	case d.leasedUntil != nil:
-		until, err := d.leasedUntil(ctx, p.Name)
-		if err != nil {
-			return rushgate.Character{}, err
-		}
-		if p.Inside = admin.Nowhere; time.Now().Before(until) {
-			p.Inside = admin.Elsewhere
-		}
-	case d.cfg.Backend == Memory: // which no other node can share
-		p.Inside = admin.Nowhere
-	default:
-		p.Inside = admin.NotHere
+	if err := characters[0].Err; err != nil {
+		return rushgate.Character{}, err
 	}
-	return characters[0], nil
+	where, err := d.store.Presence(ctx, []string{p.Name})
+	if err != nil {
+		return rushgate.Character{}, err
+	}
+	if p.Inside = admin.Nowhere; where[0].Inside() {
+		p.Inside = admin.Elsewhere
+	}
+	return characters[0].Character, where[0].Err
 }
 
 // endSession ends the session of a player, wherever it is.
@@ -219,29 +206,13 @@ func (d *desk) endSession(ctx context.Context, name string) (admin.Ended, error)
 		return admin.EndedHere, nil
 	case !errors.Is(err, rushgate.BadCredentials):
 		return "", err
-	case d.cfg.Backend != Redis: // nobody else could have the player
-		return admin.NotInside, nil
 	}
-	return d.endElsewhere(ctx, a)
-}
-
-// endElsewhere asks whichever node has a player to let them go. The store offers that to those who want to let the player
-// in, so this node is one of them; if nobody has the player it gets the lease, and gives it back with the character as it
-// came.
-func (d *desk) endElsewhere(ctx context.Context, a rushgate.Account) (admin.Ended, error) {
-	admitted, err := d.store.Admit(ctx, d.instance, []rushgate.Admission{{
-		Account: rushgate.Account{ID: a.ID, Username: a.Username}, Attempt: rand.Text(), Takeover: true,
-	}})
-	if err != nil {
+	where, err := d.store.Want(ctx, []string{a.Username})
+	switch {
+	case err != nil:
 		return "", err
-	}
-	switch got := admitted[0]; {
-	case errors.Is(got.Err, rushgate.AlreadyLoggedIn):
+	case where[0].Inside() && where[0].Node != d.instance.Node: // a lease of this node is an earlier run's
 		return admin.EndingElsewhere, nil
-	case got.Err != nil:
-		return "", got.Err
-	default:
-		errs, err := d.store.Save(ctx, []rushgate.Save{{Character: got.Character, Fence: got.Lease.Fence, Release: true}})
-		return admin.NotInside, errors.Join(append(errs, err)...)
 	}
+	return admin.NotInside, where[0].Err
 }

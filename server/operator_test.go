@@ -72,7 +72,8 @@ func TestOperatorAndAPlayer(t *testing.T) {
 		}
 	}
 	wantOrder(t, s, "/accounts/lookup", "alice", 200, map[string]any{
-		"name": "alice", "inside": "here", "connection": "none", "level": 1.0, "record_version": 3.0, "hash_scheme": "PBKDF2-HMAC-SHA256",
+		"name": "alice", "inside": "here", "connection": "none", "level": 1.0, "record_version": 4.0,
+		"hash_scheme": "PBKDF2-HMAC-SHA256",
 	})
 	world, err := session.Connect(t.Context(), client.RealtimeOptions{})
 	if err != nil {
@@ -107,7 +108,7 @@ func TestOperatorEndsASessionElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantOrder(t, here, "/accounts/lookup", "alice", 200, map[string]any{"inside": "not-here", "level": 1.0})
+	wantOrder(t, here, "/accounts/lookup", "alice", 200, map[string]any{"inside": "elsewhere", "level": 1.0})
 	wantOrder(t, here, "/sessions/end", "alice", 200, map[string]any{"outcome": "elsewhere"})
 	await(t, "end of the session", func(ctx context.Context) bool {
 		_, err := session.Me(ctx)
@@ -122,8 +123,8 @@ func TestOperatorEndsASessionElsewhere(t *testing.T) {
 	}
 }
 
-// The operator's drain is that of SIGTERM: everyone is saved, Run returns without an error, and whoever looks on is told
-// and does not hold it up.
+// The operator's drain is that of SIGTERM: everyone is saved, Run returns without an error, and whoever looks on is
+// told and does not hold it up.
 func TestOperatorDrains(t *testing.T) {
 	dir := t.TempDir()
 	ready, ended := make(chan *server.Server), make(chan error, 1)

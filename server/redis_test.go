@@ -114,9 +114,8 @@ func TestStopReleasesPlayersOnRedis(t *testing.T) {
 	if err := first.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	online, err := r.Do("ZCARD", "rushgate:online:players").AsInt64()
-	if err != nil || online != 0 {
-		t.Errorf("%d players are left online, %v", online, err)
+	if left, err := r.Do("HEXISTS", "rushgate:player:alice", "lease_node").AsBool(); err != nil || left {
+		t.Errorf("a session is left, %v", err)
 	}
 	session, err := newClient(t, start(t, onRedis(t, r)), client.Options{}).Login(t.Context(), "alice", "correct horse")
 	if err != nil || session.PlayerID != registered.PlayerID {

@@ -58,8 +58,8 @@ type Server struct {
 }
 
 // Run runs a node until ctx ends or the operator asks for it on the dashboard, then drains it: new logins hear
-// server-busy, queued ones finish, every player is saved, leases are released. ready, if not nil, is called once the node
-// accepts. Run returns nil after an orderly drain.
+// server-busy, queued ones finish, every player is saved, leases are released. ready, if not nil, is called once the
+// node accepts. Run returns nil after an orderly drain.
 func Run(ctx context.Context, cfg Config, ready func(*Server)) error {
 	s, err := Start(ctx, cfg)
 	if err != nil {
@@ -124,7 +124,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.desk, err = s.newDesk(instance, opened, token, tlsConfig); err != nil {
+	if s.desk, err = s.newDesk(instance, token, tlsConfig); err != nil {
 		return nil, err
 	}
 	front, err := net.Listen("tcp", cfg.HTTPAddr)

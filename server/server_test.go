@@ -124,17 +124,18 @@ func TestDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	online, err := store.Online(t.Context())
-	if err != nil || online != 0 {
-		t.Errorf("%d leases are left (%v)", online, err)
-	}
 	elsewhere := rushgate.Instance{Node: "elsewhere", Run: "1"}
 	for i := range n {
-		accounts, err := store.LoadAccounts(t.Context(), []string{fmt.Sprintf("player-%d", i)})
+		name := []string{fmt.Sprintf("player-%d", i)}
+		if where, err := store.Presence(t.Context(), name); err != nil || where[0].Inside() {
+			t.Errorf("%s is %+v, %v", name, where, err)
+		}
+		accounts, err := store.LoadAccounts(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		results, err := store.Admit(t.Context(), elsewhere, []rushgate.Admission{{Account: accounts[0], Attempt: "x"}})
+		login := rushgate.Admission{Account: accounts[0].Account, Attempt: "x"}
+		results, err := store.Admit(t.Context(), elsewhere, []rushgate.Admission{login})
 		if err != nil || results[0].Err != nil || results[0].Character.Zone == "" {
 			t.Errorf("player-%d was stored as %+v (%v)", i, results, err)
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -151,10 +150,13 @@ func find(ctx context.Context, store *sqlite.Store, name string) (rushgate.Accou
 	if err != nil {
 		return rushgate.Account{}, err
 	}
+	if accounts[0].Err != nil {
+		return rushgate.Account{}, accounts[0].Err
+	}
 	if accounts[0].ID == 0 {
 		return rushgate.Account{}, fmt.Errorf("there is no player %q", name)
 	}
-	return accounts[0], nil
+	return accounts[0].Account, nil
 }
 
 func accountCreate(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -188,31 +190,13 @@ password is asked for twice on a terminal, without being shown; otherwise it is 
 			return err
 		}
 		account := rushgate.Account{ID: id, Username: name, PasswordHash: hash, CreatedAt: time.Now()}
-		if err := admitAndRelease(ctx, store, account); err != nil {
+		errs, err := store.CreateAccounts(ctx, []rushgate.Account{account})
+		if err = errors.Join(append(errs, err)...); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(stdout, "created player %d, %s\n", id, name)
 		return err
 	})
-}
-
-// admitAndRelease makes an account, and ends the session that the store opens with it.
-func admitAndRelease(ctx context.Context, store rushgate.Store, account rushgate.Account) error {
-	by := rushgate.Instance{Node: "rushgate account create", Run: rand.Text()}
-	admitted, err := store.Admit(ctx, by, []rushgate.Admission{{Account: account, Create: true, Attempt: rand.Text()}})
-	if err == nil {
-		err = admitted[0].Err
-	}
-	if err != nil {
-		return err
-	}
-	// Interrupted here, it would leave a player who cannot log in until the lease has run out.
-	in := admitted[0]
-	errs, err := store.Save(context.WithoutCancel(ctx), []rushgate.Save{{Character: in.Character, Fence: in.Lease.Fence, Release: true}})
-	if err == nil {
-		err = errs[0]
-	}
-	return err
 }
 
 // parseHashing reads the command line of a command that gives an account a password.
@@ -248,7 +232,10 @@ shown; otherwise it is one line of standard input.
 		if err != nil {
 			return err
 		}
-		if err := store.SetPasswordHash(ctx, name, hash); err != nil {
+		errs, err := store.UpdateAccounts(ctx, []rushgate.AccountChange{{
+			Player: account.ID, Name: name, Epoch: account.Epoch, PasswordHash: hash, RaiseEpoch: true,
+		}})
+		if err = errors.Join(append(errs, err)...); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(stdout, "set the password of player %d, %s\n", account.ID, name)

@@ -71,7 +71,7 @@ func loadRecord(ctx context.Context, store *sqlite.Store, name string) (*account
 	if err != nil {
 		return nil, err
 	}
-	leasedUntil, err := store.LeasedUntil(ctx, a.Username)
+	where, err := store.Presence(ctx, []string{a.Username})
 	if err != nil {
 		return nil, err
 	}
@@ -79,11 +79,11 @@ func loadRecord(ctx context.Context, store *sqlite.Store, name string) (*account
 	if err != nil { // all the more reason to look at the rest
 		scheme, cost = "unreadable", err.Error()
 	}
-	c := &characters[0]
+	c := &characters[0].Character
 	return &accountRecord{
 		PlayerID: a.ID, Name: a.Username, CreatedAt: a.CreatedAt, RecordVersion: a.Version, HashScheme: scheme, HashCost: cost,
 		Zone: c.Zone, X: finite(c.X), Y: finite(c.Y), HP: c.HP, XP: c.XP, Level: c.Level, Deaths: c.Deaths,
-		PlaytimeMS: c.Playtime.Milliseconds(), Online: time.Now().Before(leasedUntil),
+		PlaytimeMS: c.Playtime.Milliseconds(), Online: where[0].Inside(),
 	}, nil
 }
 

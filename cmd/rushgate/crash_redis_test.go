@@ -12,7 +12,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
@@ -45,7 +44,7 @@ var crashes = []func(redis *redistest.Server, killNode func(), burst <-chan stru
 
 // kill -9 of the Redis server in the middle of a burst of registrations, then of the node, again and again. Whoever has
 // got a 201 can log in; whoever has not finds out by sending the same attempt again; no account is made by halves or
-// twice; and who is inside has one session, known to the set of players online. The environment variable
+// twice; and who is inside has one session. The environment variable
 // RUSHGATE_CRASH_ROUNDS sets the number of rounds.
 func TestKill9OfRedisAndNode(t *testing.T) {
 	rounds := 2
@@ -245,7 +244,6 @@ func logOut(t *testing.T, players []*newcomer) {
 // redisState is what Redis holds of all players at one moment.
 type redisState struct {
 	records map[string]map[string]string // by username
-	online  map[string]string            // end of the lease by username, of those whose lease is live
 }
 
 // leases returns the end of the lease by username, of those who have one.
@@ -265,24 +263,18 @@ var (
 		"v", "id", "username", "password_hash", "attempt", "created_at", "account_version", "character_created_at", "fence",
 		"saved", "zone", "x", "y", "hp", "xp", "level", "deaths", "playtime_ms", "data",
 	}
-	leaseFields = []string{"lease_node", "lease_run", "lease_attempt", "lease_until"}
+	leaseFields = []string{"lease_node", "lease_run", "lease_attempt", "lease_until", "lease_epoch"}
 )
 
 func readState(t *testing.T, redis *redistest.Server) redisState {
 	t.Helper()
-	parts, err := redis.Do("EVAL", `
+	records, err := redis.Do("EVAL", `
 		local records = {}
 		for i, key in ipairs(redis.call('KEYS', 'rushgate:player:*')) do
 			records[i] = redis.call('HGETALL', key)
 		end
-		local now = redis.call('TIME')
-		return {records,
-			redis.call('ZRANGEBYSCORE', 'rushgate:online:players', '(' .. now[1] .. '000', '+inf', 'WITHSCORES')}`,
+		return records`,
 		"0").ToArray()
-	if err != nil || len(parts) != 2 {
-		t.Fatal(parts, err)
-	}
-	records, err := parts[0].ToArray()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,9 +285,6 @@ func readState(t *testing.T, redis *redistest.Server) redisState {
 			t.Fatal(err)
 		}
 		s.records[record["username"]] = record
-	}
-	if s.online, err = parts[1].AsStrMap(); err != nil {
-		t.Fatal(err)
 	}
 	return s
 }
@@ -325,11 +314,5 @@ func wantRecords(t *testing.T, redis *redistest.Server, accounts int, inside []s
 	}
 	if got, want := slices.Sorted(maps.Keys(s.leases())), slices.Sorted(slices.Values(inside)); !slices.Equal(got, want) {
 		t.Errorf("those with a session are %q, want %q", got, want)
-	}
-	deadline := time.Now().Add(time.Minute)
-	for ; !t.Failed() && !maps.Equal(s.online, s.leases()); s = readState(t, redis) {
-		if time.Now().After(deadline) {
-			t.Errorf("the players online are %v, want %v", s.online, s.leases())
-		}
 	}
 }

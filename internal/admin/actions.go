@@ -52,7 +52,6 @@ const (
 	Here      Where = "here"
 	Elsewhere Where = "elsewhere" // the lease is another node's, or of an earlier run of this one
 	Nowhere   Where = "nowhere"
-	NotHere   Where = "not-here" // the store cannot tell where else
 )
 
 // Player is what an operator may see of an account and its character. Nothing of the hash is but how it is made.

@@ -26,6 +26,7 @@ var outcomes = map[rushgate.Reason]struct {
 	rushgate.MissingCredentials: {http.StatusBadRequest, "The request is incomplete or malformed."},
 	rushgate.RequestExpired:     {http.StatusGatewayTimeout, "The request waited too long. Try again."},
 	rushgate.WrongZone:          {http.StatusMisdirectedRequest, "Your character is in a part of the world that another server runs. Log in there."},
+	rushgate.AccountDisabled:    {http.StatusForbidden, "This account is disabled"}, // and until when, and why
 	rushgate.InternalError:      {http.StatusInternalServerError, "Something went wrong. Try again later."},
 }
 
@@ -34,6 +35,21 @@ type refusalBody struct {
 	Message      string          `json:"message"`
 	RetryAfterMS int64           `json:"retry_after_ms,omitempty"`
 	Address      string          `json:"address,omitempty"` // with wrong-zone
+	// DisabledUntil and DisabledReason come with account-disabled; there is no end to a ban for ever.
+	DisabledUntil  *time.Time `json:"disabled_until,omitempty"`
+	DisabledReason string     `json:"disabled_reason,omitempty"`
+}
+
+// disabled tells a player of a ban, also through clients that do not know the reason and show the message.
+func (b *refusalBody) disabled(r *rushgate.Refusal) {
+	if until := r.Until.UTC(); until.Before(rushgate.Forever()) {
+		b.DisabledUntil = &until
+		b.Message += until.Format(" until 2006-01-02 15:04 MST")
+	}
+	if b.DisabledReason = r.Text; r.Text != "" {
+		b.Message += ": " + r.Text
+	}
+	b.Message += "."
 }
 
 // malformed is a [rushgate.MissingCredentials] whose message may be shown: it says what is wrong with the request.
@@ -87,8 +103,11 @@ func (h *handler) refuse(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
 	}
 	var refusal *rushgate.Refusal
-	if reason == rushgate.WrongZone && errors.As(err, &refusal) {
+	switch found := errors.As(err, &refusal); {
+	case found && reason == rushgate.WrongZone:
 		body.Address = refusal.Address
+	case found && reason == rushgate.AccountDisabled:
+		body.disabled(refusal)
 	}
 	if reason == rushgate.BadCredentials {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110 section 15.5.2 demands one with every 401

@@ -28,7 +28,7 @@ type Config struct {
 	Pool  *auth.Pool
 	Door  *door.Door
 	Realm *realm.Realm
-	Store rushgate.Store
+	Store rushgate.Boards
 	// ConnectToken returns what lets the player of a session into the realtime channel. It is called on the goroutines of
 	// requests. Nil means that there is no channel.
 	ConnectToken func(rushgate.Session) ([]byte, error)

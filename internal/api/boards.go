@@ -20,7 +20,7 @@ const (
 
 // boardCache stands between the public and the store. While the store is away it answers with what it has.
 type boardCache struct {
-	store   rushgate.Store
+	store   rushgate.Boards
 	logger  *slog.Logger
 	flight  singleflight.Group
 	mu      sync.Mutex

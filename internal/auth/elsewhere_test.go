@@ -116,8 +116,13 @@ func TestWrongZoneDoesNotRehash(t *testing.T) {
 	f.Start()
 	f.settle(t, "distant", "far")
 	const legacy = "5f14740d5493f4de552bc5517834724b$b6754e0cbba0bac05a056e6ffd1fcc0aadbe49b6b75656703bbec3c3474bac0e"
-	if err := f.store.SetPasswordHash(t.Context(), "distant", legacy); err != nil {
+	distant, err := f.store.LoadAccounts(t.Context(), []string{"distant"})
+	if err != nil {
 		t.Fatal(err)
+	}
+	change := rushgate.AccountChange{Player: distant[0].ID, Name: "distant", PasswordHash: legacy}
+	if errs, err := f.store.UpdateAccounts(t.Context(), []rushgate.AccountChange{change}); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
 	}
 	before := f.cfg.Hasher.Iterations()
 	r := request(Login, "distant", 2)
@@ -137,7 +142,7 @@ type stalePlaces struct {
 	saves [][]rushgate.Save
 }
 
-func (s *stalePlaces) LoadAccounts(ctx context.Context, names []string) ([]rushgate.Account, error) {
+func (s *stalePlaces) LoadAccounts(ctx context.Context, names []string) ([]rushgate.LoadedAccount, error) {
 	accounts, err := s.Store.LoadAccounts(ctx, names)
 	for i := range accounts {
 		accounts[i].Zone = "near"
@@ -170,8 +175,8 @@ func TestPlayerWhoMovesDuringTheLoginIsSentOn(t *testing.T) {
 		t.Fatalf("got %v, want %v", err, rushgate.WrongZone)
 	}
 	f.Stop()
-	if n, err := f.store.Online(t.Context()); err != nil || n != 0 || entered != 1 {
-		t.Errorf("%d online, %v; %d entered", n, err, entered)
+	if where, err := f.store.Presence(t.Context(), []string{"distant"}); err != nil || where[0].Inside() || entered != 1 {
+		t.Errorf("the player is %+v, %v; %d entered", where, err, entered)
 	}
 	c, err := f.store.LoadCharacters(t.Context(), []string{"distant"})
 	if err != nil || c[0].Zone != "far" || c[0].Level != 1 {

@@ -15,7 +15,7 @@ var batchBounds = []int{1, 2, 4, 8, BatchMax}
 // first one shows as an increase.
 var Failures = []rushgate.Reason{
 	rushgate.ServerBusy, rushgate.BadCredentials, rushgate.UsernameTaken, rushgate.AlreadyLoggedIn,
-	rushgate.MissingCredentials, rushgate.WrongZone, rushgate.InternalError,
+	rushgate.MissingCredentials, rushgate.WrongZone, rushgate.AccountDisabled, rushgate.InternalError,
 }
 
 // Metrics writes what the pool measures.

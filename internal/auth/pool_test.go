@@ -37,7 +37,7 @@ func (s *spyStore) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, er
 	return s.Store.ReserveIDs(ctx, n)
 }
 
-func (s *spyStore) LoadAccounts(ctx context.Context, names []string) ([]rushgate.Account, error) {
+func (s *spyStore) LoadAccounts(ctx context.Context, names []string) ([]rushgate.LoadedAccount, error) {
 	s.loads.Add(1)
 	if s.beforeLoad != nil {
 		s.beforeLoad(names)
@@ -176,9 +176,9 @@ func TestPoolOneNameHasOneWinner(t *testing.T) {
 		t.Errorf("%d won and %d were told the name is taken, want 1 and 63", wins.Load(), taken.Load())
 	}
 	ranks, err := f.store.Top(t.Context(), rushgate.BoardXP, 100)
-	online, err2 := f.store.Online(t.Context())
-	if err != nil || err2 != nil || len(ranks) != 1 || online != 1 {
-		t.Errorf("left in the store: %d characters, %d online, want 1 and 1 (%v, %v)", len(ranks), online, err, err2)
+	where, err2 := f.store.Presence(t.Context(), []string{"alice"})
+	if err != nil || err2 != nil || len(ranks) != 1 || !where[0].Inside() {
+		t.Errorf("left in the store: %d characters, %+v, want one, inside (%v, %v)", len(ranks), where, err, err2)
 	}
 }
 

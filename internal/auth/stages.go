@@ -135,7 +135,11 @@ func (p *Pool) load(jobs []*job) {
 			p.fail(j, rushgate.MissingCredentials)
 			continue
 		}
-		j.account = accounts[i]
+		if err := accounts[i].Err; err != nil {
+			p.fail(j, fmt.Errorf("auth: load: %w", err))
+			continue
+		}
+		j.account = accounts[i].Account
 		if j.Kind == Register && j.account.ID != 0 && !j.repeats() {
 			p.fail(j, rushgate.UsernameTaken)
 		}

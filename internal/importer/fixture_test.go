@@ -158,5 +158,5 @@ func load(t testing.TB, store rushgate.Store, name string) (rushgate.Account, ru
 	if err != nil {
 		t.Fatal(err)
 	}
-	return accounts[0], characters[0]
+	return accounts[0].Account, characters[0].Character
 }

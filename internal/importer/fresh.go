@@ -2,7 +2,6 @@ package importer
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -12,9 +11,6 @@ import (
 
 	"github.com/rushgate/rushgate"
 )
-
-// importNode is the node that holds the leases of accounts while they are made.
-const importNode = "rushgate-import"
 
 // importPrefix begins the marks of [importMark]. With the colon it cannot begin an attempt_id of a client, which has
 // letters, digits, '-' and '_'.
@@ -91,41 +87,26 @@ func (m *importer) missing(ctx context.Context, entries []*accountEntry) ([]rush
 	return accounts, good, nil
 }
 
-// create registers accounts, and ends the sessions that the store opens with them. Accounts whose names were taken at
-// the last moment have an id of zero afterwards.
+// create makes accounts. Those whose names were taken at the last moment have an id of zero afterwards.
 func (m *importer) create(ctx context.Context, accounts []rushgate.Account) error {
 	first, err := m.store.ReserveIDs(ctx, len(accounts))
 	if err != nil {
 		return err
 	}
-	admissions := make([]rushgate.Admission, len(accounts))
 	for i := range accounts {
 		accounts[i].ID = first + rushgate.PlayerID(i)
-		admissions[i] = rushgate.Admission{Account: accounts[i], Create: true, Attempt: rand.Text()}
 	}
-	by := rushgate.Instance{Node: importNode, Run: rand.Text()}
-	admitted, err := m.store.Admit(ctx, by, admissions)
-	if err == nil && len(admitted) != len(admissions) {
-		err = fmt.Errorf("%d results for %d admissions", len(admitted), len(admissions))
+	errs, err := m.store.CreateAccounts(ctx, accounts)
+	if err == nil && len(errs) != len(accounts) {
+		err = fmt.Errorf("%d results for %d accounts", len(errs), len(accounts))
 	}
 	if err != nil {
 		return err
 	}
-	var saves []rushgate.Save
-	for i := range admitted {
-		switch in := &admitted[i]; {
-		case in.Err == nil:
-			saves = append(saves, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence, Release: true})
-		case errors.Is(in.Err, rushgate.UsernameTaken):
-			accounts[i].ID = 0
-		default:
-			err = errors.Join(err, in.Err)
+	for i := range errs {
+		if errors.Is(errs[i], rushgate.UsernameTaken) {
+			accounts[i].ID, errs[i] = 0, nil
 		}
 	}
-	if len(saves) == 0 {
-		return err
-	}
-	// Interrupted here, it would leave players who cannot log in until the leases have run out.
-	released, saveErr := m.store.Save(context.WithoutCancel(ctx), saves)
-	return errors.Join(err, saveErr, errors.Join(released...))
+	return errors.Join(errs...)
 }

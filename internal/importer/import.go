@@ -66,6 +66,12 @@ type Progress struct {
 	Refused int
 }
 
+// Store is the part of a [rushgate.Store] that an import fills.
+type Store interface {
+	rushgate.Accounts
+	rushgate.Importer
+}
+
 // Import brings all players of a source into a store. It reads the source twice: first all of it, to find out what goes
 // together and what stands in each other's way, then account by account with its character, in batches that the store
 // takes whole. It can be interrupted and run again: players who are there already are counted and left as they are.
@@ -73,7 +79,7 @@ type Progress struct {
 // The error is nil if the import went to its end, however many records were refused: see the [Report], which is filled
 // as far as the import came in any case. It wraps [rushgate.ErrIDsInUse] if the store has given the old game's ids
 // to new players: an import goes first. With DryRun the store may be nil; otherwise it is read, to tell who is present.
-func Import(ctx context.Context, src Source, store rushgate.Store, opts Options) (Report, error) {
+func Import(ctx context.Context, src Source, store Store, opts Options) (Report, error) {
 	if opts.BatchSize == 0 {
 		opts.BatchSize = DefaultBatchSize
 	}
@@ -100,7 +106,7 @@ func Import(ctx context.Context, src Source, store rushgate.Store, opts Options)
 // importer is one import under way.
 type importer struct {
 	src    Source
-	store  rushgate.Store // nil in a dry run without one
+	store  Store // nil in a dry run without one
 	opts   Options
 	world  *world.World // where characters are tried
 	index  index

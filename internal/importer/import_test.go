@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ func TestImportIsIdempotent(t *testing.T) {
 	if r.Imported != 0 || r.Present != 7 || r.Refused != 0 {
 		t.Errorf("again: %+v", r)
 	}
-	if after, c := load(t, store, "bob"); after != before || !equal(c, character) {
+	if after, c := load(t, store, "bob"); !reflect.DeepEqual(after, before) || !equal(c, character) {
 		t.Error("the second run changed bob")
 	}
 	if id, err := store.ReserveIDs(t.Context(), 1); err != nil || id != 19 {
@@ -64,12 +65,11 @@ func (s *failingStore) Import(ctx context.Context, records []rushgate.Record) ([
 	return s.Store.Import(ctx, records)
 }
 
-func (s *failingStore) Admit(ctx context.Context, by rushgate.Instance,
-	admissions []rushgate.Admission) ([]rushgate.Admitted, error) {
+func (s *failingStore) CreateAccounts(ctx context.Context, accounts []rushgate.Account) ([]error, error) {
 	if s.batches--; s.batches < 0 {
 		return nil, errStore
 	}
-	return s.Store.Admit(ctx, by, admissions)
+	return s.Store.CreateAccounts(ctx, accounts)
 }
 
 // An import that ends anywhere goes on where it ended.
@@ -253,8 +253,8 @@ func TestImportIntoAStoreWithPlayersOfItsOwn(t *testing.T) {
 func TestAccountsWithoutCharactersAreFree(t *testing.T) {
 	store := newMemory(t)
 	mustImport(t, writeFile(t, accountRecord("new", 0)), store, Options{})
-	if n, err := store.Online(t.Context()); err != nil || n != 0 {
-		t.Errorf("%d online, %v", n, err)
+	if where, err := store.Presence(t.Context(), []string{"new"}); err != nil || where[0].Inside() {
+		t.Errorf("the player is %+v, %v", where, err)
 	}
 }
 

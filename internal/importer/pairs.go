@@ -67,12 +67,23 @@ func (m *importer) put(ctx context.Context, records []rushgate.Record) ([]error,
 	return results, nil
 }
 
+// load returns what the store has of each name. A record that the store cannot read is an error: an import that went on
+// would take the name for free.
 func (m *importer) load(ctx context.Context, names []string) ([]rushgate.Account, error) {
-	accounts, err := m.store.LoadAccounts(ctx, names)
-	if err == nil && len(accounts) != len(names) {
-		err = fmt.Errorf("%d accounts for %d names", len(accounts), len(names))
+	loaded, err := m.store.LoadAccounts(ctx, names)
+	if err == nil && len(loaded) != len(names) {
+		err = fmt.Errorf("%d accounts for %d names", len(loaded), len(names))
 	}
-	return accounts, err
+	if err != nil {
+		return nil, err
+	}
+	accounts := make([]rushgate.Account, len(loaded))
+	for i := range loaded {
+		if accounts[i] = loaded[i].Account; loaded[i].Err != nil {
+			return nil, fmt.Errorf("account %q: %w", names[i], loaded[i].Err)
+		}
+	}
+	return accounts, nil
 }
 
 // records reads the records of accounts and of their characters, and refuses those that are no good.

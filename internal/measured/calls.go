@@ -9,13 +9,13 @@ import (
 
 // The methods are written out rather than embedded, so that one which is added cannot go unmeasured.
 
-// LoadAccounts implements [rushgate.Store].
-func (s *Store) LoadAccounts(ctx context.Context, usernames []string) (accounts []rushgate.Account, err error) {
+// LoadAccounts implements [rushgate.Accounts].
+func (s *Store) LoadAccounts(ctx context.Context, usernames []string) (accounts []rushgate.LoadedAccount, err error) {
 	defer s.measure(loadAccounts, time.Now(), &err)
 	return s.store.LoadAccounts(ctx, usernames)
 }
 
-// Admit implements [rushgate.Store].
+// Admit implements [rushgate.Leases].
 func (s *Store) Admit(
 	ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission,
 ) (admitted []rushgate.Admitted, err error) {
@@ -25,7 +25,7 @@ func (s *Store) Admit(
 	return admitted, err
 }
 
-// Save implements [rushgate.Store].
+// Save implements [rushgate.Leases].
 func (s *Store) Save(ctx context.Context, saves []rushgate.Save) (errs []error, err error) {
 	defer s.measure(save, time.Now(), &err)
 	errs, err = s.store.Save(ctx, saves)
@@ -33,7 +33,7 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) (errs []error, 
 	return errs, err
 }
 
-// Refresh implements [rushgate.Store].
+// Refresh implements [rushgate.Leases].
 func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rushgate.Lease) (errs []error, err error) {
 	defer s.measure(refresh, time.Now(), &err)
 	errs, err = s.store.Refresh(ctx, by, leases)
@@ -41,58 +41,72 @@ func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rush
 	return errs, err
 }
 
-// ReserveIDs implements [rushgate.Store].
+// ReserveIDs implements [rushgate.Accounts].
 func (s *Store) ReserveIDs(ctx context.Context, n int) (first rushgate.PlayerID, err error) {
 	defer s.measure(reserveIDs, time.Now(), &err)
 	return s.store.ReserveIDs(ctx, n)
 }
 
-// Top implements [rushgate.Store].
+// Top implements [rushgate.Boards].
 func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) (ranks []rushgate.Rank, err error) {
 	defer s.measure(top, time.Now(), &err)
 	return s.store.Top(ctx, board, limit)
 }
 
-// Wanted implements [rushgate.Store].
+// Wanted implements [rushgate.Leases].
 func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) (leases []rushgate.Lease, err error) {
 	defer s.measure(wanted, time.Now(), &err)
 	return s.store.Wanted(ctx, by)
 }
 
-// LoadCharacters implements [rushgate.Store].
-func (s *Store) LoadCharacters(ctx context.Context, usernames []string) (characters []rushgate.Character, err error) {
+// Presence implements [rushgate.Leases].
+func (s *Store) Presence(ctx context.Context, usernames []string) (found []rushgate.Presence, err error) {
+	defer s.measure(presence, time.Now(), &err)
+	return s.store.Presence(ctx, usernames)
+}
+
+// Want implements [rushgate.Leases].
+func (s *Store) Want(ctx context.Context, usernames []string) (found []rushgate.Presence, err error) {
+	defer s.measure(want, time.Now(), &err)
+	return s.store.Want(ctx, usernames)
+}
+
+// LoadCharacters implements [rushgate.Characters].
+func (s *Store) LoadCharacters(
+	ctx context.Context, usernames []string,
+) (characters []rushgate.LoadedCharacter, err error) {
 	defer s.measure(loadCharacters, time.Now(), &err)
 	return s.store.LoadCharacters(ctx, usernames)
 }
 
-// SetPasswordHash implements [rushgate.Store].
-func (s *Store) SetPasswordHash(ctx context.Context, username, hash string) (err error) {
-	defer s.measure(setPasswordHash, time.Now(), &err)
-	return s.store.SetPasswordHash(ctx, username, hash)
+// CreateAccounts implements [rushgate.Accounts].
+func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account) (errs []error, err error) {
+	defer s.measure(createAccounts, time.Now(), &err)
+	return s.store.CreateAccounts(ctx, accounts)
 }
 
-// DeleteAccount implements [rushgate.Store].
+// UpdateAccounts implements [rushgate.Accounts].
+func (s *Store) UpdateAccounts(ctx context.Context, changes []rushgate.AccountChange) (errs []error, err error) {
+	defer s.measure(updateAccounts, time.Now(), &err)
+	return s.store.UpdateAccounts(ctx, changes)
+}
+
+// DeleteAccount implements [rushgate.Accounts].
 func (s *Store) DeleteAccount(ctx context.Context, username string) (err error) {
 	defer s.measure(deleteAccount, time.Now(), &err)
 	return s.store.DeleteAccount(ctx, username)
 }
 
-// BeginImport implements [rushgate.Store].
+// BeginImport implements [rushgate.Importer].
 func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) (err error) {
 	defer s.measure(beginImport, time.Now(), &err)
 	return s.store.BeginImport(ctx, highest)
 }
 
-// Import implements [rushgate.Store].
+// Import implements [rushgate.Importer].
 func (s *Store) Import(ctx context.Context, records []rushgate.Record) (errs []error, err error) {
 	defer s.measure(importRecords, time.Now(), &err)
 	return s.store.Import(ctx, records)
-}
-
-// Online implements [rushgate.Store].
-func (s *Store) Online(ctx context.Context) (players int, err error) {
-	defer s.measure(online, time.Now(), &err)
-	return s.store.Online(ctx)
 }
 
 // Ping implements [rushgate.Store].

@@ -38,20 +38,23 @@ const (
 	reserveIDs
 	top
 	wanted
+	presence
+	want
 	loadCharacters
-	setPasswordHash
+	createAccounts
+	updateAccounts
 	deleteAccount
 	beginImport
 	importRecords
-	online
 	ping
 	operations // how many there are
 )
 
 var names = [operations]string{
 	loadAccounts: "load_accounts", admit: "admit", save: "save", refresh: "refresh", reserveIDs: "reserve_ids", top: "top",
-	wanted: "wanted", loadCharacters: "load_characters", setPasswordHash: "set_password_hash",
-	deleteAccount: "delete_account", beginImport: "begin_import", importRecords: "import", online: "online", ping: "ping",
+	wanted: "wanted", presence: "presence", want: "want", loadCharacters: "load_characters",
+	createAccounts: "create_accounts", updateAccounts: "update_accounts", deleteAccount: "delete_account",
+	beginImport: "begin_import", importRecords: "import", ping: "ping",
 }
 
 type measurement struct {

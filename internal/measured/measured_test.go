@@ -30,7 +30,7 @@ func (s slowStore) answer() error {
 	return s.err
 }
 
-func (s slowStore) LoadAccounts(context.Context, []string) ([]rushgate.Account, error) {
+func (s slowStore) LoadAccounts(context.Context, []string) ([]rushgate.LoadedAccount, error) {
 	return nil, s.answer()
 }
 
@@ -54,19 +54,33 @@ func (s slowStore) Wanted(context.Context, rushgate.Instance) ([]rushgate.Lease,
 	return nil, s.answer()
 }
 
-func (s slowStore) LoadCharacters(context.Context, []string) ([]rushgate.Character, error) {
+func (s slowStore) LoadCharacters(context.Context, []string) ([]rushgate.LoadedCharacter, error) {
 	return nil, s.answer()
 }
 
-func (s slowStore) SetPasswordHash(context.Context, string, string) error { return s.answer() }
-func (s slowStore) DeleteAccount(context.Context, string) error           { return s.answer() }
-func (s slowStore) BeginImport(context.Context, rushgate.PlayerID) error  { return s.answer() }
+func (s slowStore) Presence(context.Context, []string) ([]rushgate.Presence, error) {
+	return nil, s.answer()
+}
+
+func (s slowStore) Want(context.Context, []string) ([]rushgate.Presence, error) {
+	return nil, s.answer()
+}
+
+func (s slowStore) CreateAccounts(context.Context, []rushgate.Account) ([]error, error) {
+	return nil, s.answer()
+}
+
+func (s slowStore) UpdateAccounts(context.Context, []rushgate.AccountChange) ([]error, error) {
+	return nil, s.answer()
+}
+
+func (s slowStore) DeleteAccount(context.Context, string) error          { return s.answer() }
+func (s slowStore) BeginImport(context.Context, rushgate.PlayerID) error { return s.answer() }
 func (s slowStore) Import(context.Context, []rushgate.Record) ([]error, error) {
 	return nil, s.answer()
 }
-func (s slowStore) Online(context.Context) (int, error) { return 0, s.answer() }
-func (s slowStore) Ping(context.Context) error          { return s.answer() }
-func (s slowStore) Close() error                        { return nil }
+func (s slowStore) Ping(context.Context) error { return s.answer() }
+func (s slowStore) Close() error               { return nil }
 
 // calls has one call of each method but Close, by the name under which it is measured.
 var calls = map[string]func(context.Context, rushgate.Store) error{
@@ -93,13 +107,19 @@ var calls = map[string]func(context.Context, rushgate.Store) error{
 		_, err := s.LoadCharacters(ctx, nil)
 		return err
 	},
-	"set_password_hash": func(ctx context.Context, s rushgate.Store) error {
-		return s.SetPasswordHash(ctx, "alice", "hash")
+	"presence":        func(ctx context.Context, s rushgate.Store) error { _, err := s.Presence(ctx, nil); return err },
+	"want":            func(ctx context.Context, s rushgate.Store) error { _, err := s.Want(ctx, nil); return err },
+	"create_accounts": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.CreateAccounts(ctx, nil)
+		return err
+	},
+	"update_accounts": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.UpdateAccounts(ctx, nil)
+		return err
 	},
 	"delete_account": func(ctx context.Context, s rushgate.Store) error { return s.DeleteAccount(ctx, "alice") },
 	"begin_import":   func(ctx context.Context, s rushgate.Store) error { return s.BeginImport(ctx, 1) },
 	"import":         func(ctx context.Context, s rushgate.Store) error { _, err := s.Import(ctx, nil); return err },
-	"online":         func(ctx context.Context, s rushgate.Store) error { _, err := s.Online(ctx); return err },
 	"ping":           func(ctx context.Context, s rushgate.Store) error { return s.Ping(ctx) },
 }
 

@@ -2,7 +2,9 @@ package realm
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -144,9 +146,53 @@ func (s leapingStore) Wanted(ctx context.Context, by rushgate.Instance) ([]rushg
 // faultyStore fails or refuses saves on demand, and remembers those that were written.
 type faultyStore struct {
 	rushgate.Store
-	mu    sync.Mutex
-	fail  error
-	saved []rushgate.Save
+	mu      sync.Mutex
+	fail    error
+	damaged rushgate.PlayerID // whose record cannot be written to
+	saved   []rushgate.Save
+}
+
+func (s *faultyStore) setDamaged(id rushgate.PlayerID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.damaged = id
+}
+
+// spare calls the store about the items that are not the damaged player's, and returns the error of each item.
+func (s *faultyStore) spare(players []rushgate.PlayerID, call func(whole []int) ([]error, error)) ([]error, error) {
+	errs := make([]error, len(players))
+	var whole []int
+	for i, id := range players {
+		if id == s.damaged {
+			errs[i] = fmt.Errorf("field hp: %w", rushgate.ErrDamagedRecord)
+		} else {
+			whole = append(whole, i)
+		}
+	}
+	got, err := call(whole)
+	if err != nil {
+		return nil, err
+	}
+	for j, i := range whole {
+		errs[i] = got[j]
+	}
+	return errs, nil
+}
+
+func (s *faultyStore) Refresh(ctx context.Context, by rushgate.Instance, leases []rushgate.Lease) ([]error, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var players []rushgate.PlayerID
+	for _, l := range leases {
+		players = append(players, l.Player)
+	}
+	return s.spare(players, func(whole []int) ([]error, error) {
+		var rest []rushgate.Lease
+		for _, i := range whole {
+			rest = append(rest, leases[i])
+		}
+		return s.Store.Refresh(ctx, by, rest)
+	})
 }
 
 func (s *faultyStore) setFail(err error) {
@@ -161,8 +207,18 @@ func (s *faultyStore) Save(ctx context.Context, saves []rushgate.Save) ([]error,
 	if s.fail != nil {
 		return nil, s.fail
 	}
-	s.saved = append(s.saved, saves...)
-	return s.Store.Save(ctx, saves)
+	var players []rushgate.PlayerID
+	for _, v := range saves {
+		players = append(players, v.Character.ID)
+	}
+	return s.spare(players, func(whole []int) ([]error, error) {
+		var rest []rushgate.Save
+		for _, i := range whole {
+			rest = append(rest, saves[i])
+		}
+		s.saved = append(s.saved, rest...)
+		return s.Store.Save(ctx, rest)
+	})
 }
 
 func (s *faultyStore) saves() int {
@@ -289,9 +345,15 @@ func (l *countingLink) send(in rushgate.Intent) {
 
 func (f *fixture) online(t testing.TB) int {
 	t.Helper()
-	n, err := f.store.Online(t.Context())
+	where, err := f.store.Presence(t.Context(), slices.Collect(maps.Keys(f.names)))
 	if err != nil {
 		t.Fatal(err)
+	}
+	n := 0
+	for _, p := range where {
+		if p.Inside() {
+			n++
+		}
 	}
 	return n
 }

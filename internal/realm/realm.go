@@ -56,7 +56,7 @@ type Config struct {
 	// World is owned by the realm from now on. Required.
 	World rushgate.World
 	// Store is where characters are saved and leases refreshed. Required.
-	Store rushgate.Store
+	Store rushgate.Leases
 	// Instance holds the leases.
 	Instance rushgate.Instance
 	// MaxPlayers is how many players may be inside at once; 0 means [DefaultMaxPlayers]. It is the door's to see to that;

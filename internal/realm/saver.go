@@ -3,6 +3,7 @@ package realm
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -28,7 +29,7 @@ const (
 // saver writes characters back and refreshes leases on a goroutine of its own. Of several copies of a character that
 // wait, only the newest is written, so what waits is bounded by the number of sessions however long the store is away.
 type saver struct {
-	store    rushgate.Store
+	store    rushgate.Leases
 	instance rushgate.Instance
 	logger   *slog.Logger
 	outcomes mailbox[outcome]        // for the tick
@@ -49,6 +50,9 @@ type saver struct {
 	leases  []rushgate.Lease                 // to refresh; nil when there is nothing to do
 }
 
+// errNotSaved is why characters were not saved that the store has refused one by one.
+var errNotSaved = errors.New("their records cannot be written to")
+
 // outcome is what has become of a save or a refresh.
 type outcome struct {
 	lease    rushgate.Lease
@@ -58,7 +62,7 @@ type outcome struct {
 	told     told // of the character saved
 }
 
-func newSaver(store rushgate.Store, by rushgate.Instance, logger *slog.Logger) *saver {
+func newSaver(store rushgate.Leases, by rushgate.Instance, logger *slog.Logger) *saver {
 	s := &saver{store: store, instance: by, logger: logger, wake: make(chan struct{}, 1),
 		pending: make(map[rushgate.Lease]rushgate.Save), spare: make(map[rushgate.Lease]rushgate.Save)}
 	s.calls, s.giveUp = context.WithCancel(context.Background())
@@ -133,7 +137,7 @@ func (s *saver) finish(ctx context.Context) error {
 	s.mu.Unlock()
 	s.work(ctx)
 	if n := s.waiting(); n > 0 {
-		return fmt.Errorf("realm: characters not saved: %d: %w", n, ctx.Err())
+		return fmt.Errorf("realm: characters not saved: %d: %w", n, cmp.Or(ctx.Err(), errNotSaved))
 	}
 	return nil
 }
@@ -201,6 +205,12 @@ func (s *saver) write(batch []rushgate.Save) error {
 		return err
 	}
 	for i, v := range batch {
+		if !isAnswer(errs[i]) {
+			// Another has not got the player for that. The copy waits for the next round, or for a newer one.
+			s.logger.Error("a character cannot be saved for now", "player", v.Character.ID, "error", errs[i])
+			s.requeue(batch[i : i+1])
+			continue
+		}
 		if errs[i] == nil {
 			s.saves.Add(1)
 		}
@@ -211,6 +221,9 @@ func (s *saver) write(batch []rushgate.Save) error {
 	}
 	return nil
 }
+
+// isAnswer reports whether the store has said of one item what became of it.
+func isAnswer(err error) bool { return err == nil || errors.Is(err, rushgate.ErrLeaseLost) }
 
 // putDown notes that some of what was in hand is written, or back in the queue.
 func (s *saver) putDown(n int) {
@@ -254,8 +267,11 @@ func (s *saver) refreshLeases() error {
 		return err
 	}
 	for i, e := range errs {
-		if e != nil {
+		switch {
+		case errors.Is(e, rushgate.ErrLeaseLost):
 			s.outcomes.put(outcome{lease: leases[i], err: e})
+		case e != nil: // it comes round again
+			s.logger.Error("a lease cannot be refreshed for now", "player", leases[i].Player, "error", e)
 		}
 	}
 	return nil

@@ -115,6 +115,58 @@ func TestLeaseOfALeavingPlayerIsRefreshed(t *testing.T) {
 	})
 }
 
+// A record that cannot be written to for now throws no player out, holds no other's save up, and loses nothing.
+func TestDamagedRecordThrowsNoPlayerOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *Config) { c.SessionTimeout = time.Hour })
+		broken, good := f.live(t, "broken"), f.live(t, "good")
+		f.store.setDamaged(broken.session.Player)
+		for xp := range int64(4) {
+			for _, id := range []rushgate.PlayerID{broken.session.Player, good.session.Player} {
+				f.world.befall(id, func(c *rushgate.Character) { c.XP, c.Deaths = xp+1, c.Deaths+1 })
+				time.Sleep(time.Second) // it befalls one at a time
+			}
+			time.Sleep(rushgate.LeaseTTL / 2)
+			saved, err := f.store.LoadCharacters(t.Context(), []string{"broken", "good"})
+			if err != nil || saved[0].XP != 0 || saved[1].XP != xp+1 {
+				t.Errorf("saved are %+v, %v", saved, err)
+			}
+		}
+		if n := f.Players(); n != 2 || f.Stats().Unsaved != 1 {
+			t.Errorf("%d players are inside, %d unsaved", n, f.Stats().Unsaved)
+		}
+		left := make(chan error, 1)
+		go func() { left <- f.Logout(t.Context(), broken.session.Token) }()
+		time.Sleep(time.Minute)
+		select {
+		case err := <-left:
+			t.Fatalf("Logout returned while nothing could be saved: %v", err)
+		default:
+		}
+		f.store.setDamaged(0)
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+		saved, err := f.store.LoadCharacters(t.Context(), []string{"broken"})
+		if err != nil || saved[0].XP != 4 {
+			t.Errorf("saved is %+v, %v", saved, err)
+		}
+		if err := f.Stop(t.Context()); err != nil || f.online(t) != 0 {
+			t.Errorf("Stop: %v, %d online", err, f.online(t))
+		}
+	})
+}
+
+func TestStopTellsOfADamagedRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		f.store.setDamaged(f.live(t, "broken").session.Player)
+		if err := f.Stop(t.Context()); !errors.Is(err, errNotSaved) {
+			t.Errorf("Stop: %v, want %v", err, errNotSaved)
+		}
+	})
+}
+
 func TestOversizedCharacterHarmsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, func(c *Config) { c.SessionTimeout = time.Hour })
@@ -239,7 +291,7 @@ func TestStopTellsWhatItCouldNotSave(t *testing.T) {
 }
 
 // hangingStore never answers a save before its context ends.
-type hangingStore struct{ rushgate.Store }
+type hangingStore struct{ rushgate.Leases }
 
 func (hangingStore) Save(ctx context.Context, _ []rushgate.Save) ([]error, error) {
 	<-ctx.Done()

@@ -3,16 +3,102 @@ package memory
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// SetPasswordHash implements [rushgate.Store]. An empty hash is an error.
-func (s *Store) SetPasswordHash(ctx context.Context, username, hash string) error {
-	if err := validate.Hash(hash); err != nil {
-		return fmt.Errorf("memory: %w", err)
+// CreateAccounts implements [rushgate.Accounts].
+func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account) ([]error, error) {
+	if err := validate.Accounts(accounts); err != nil {
+		return nil, fmt.Errorf("memory: %w", err)
 	}
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	errs := make([]error, len(accounts))
+	for i := range accounts {
+		errs[i] = s.createOne(&accounts[i])
+	}
+	return errs, nil
+}
+
+func (s *Store) createOne(a *rushgate.Account) error {
+	switch p := s.names[a.Username]; {
+	case p != nil && p.account.ID == a.ID && p.account.PasswordHash == a.PasswordHash:
+		return nil // before
+	case p != nil:
+		return rushgate.UsernameTaken
+	case s.players[a.ID] != nil:
+		return rushgate.ErrIDTaken
+	}
+	s.create(a)
+	return nil
+}
+
+// UpdateAccounts implements [rushgate.Accounts].
+func (s *Store) UpdateAccounts(ctx context.Context, changes []rushgate.AccountChange) ([]error, error) {
+	if err := validate.Changes(changes); err != nil {
+		return nil, fmt.Errorf("memory: %w", err)
+	}
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	errs := make([]error, len(changes))
+	for i := range changes {
+		errs[i] = s.update(&changes[i])
+	}
+	return errs, nil
+}
+
+func (s *Store) update(c *rushgate.AccountChange) error {
+	p := s.names[c.Name]
+	switch {
+	case p == nil || p.account.ID != c.Player:
+		return rushgate.BadCredentials
+	case p.account.Epoch != c.Epoch:
+		return rushgate.ErrAccountChanged
+	}
+	a := &p.account
+	a.Version = rushgate.AccountVersion
+	if c.PasswordHash != "" {
+		a.PasswordHash = c.PasswordHash
+	}
+	if c.Credentials != nil {
+		a.Credentials = cloneCredentials(c.Credentials)
+	}
+	if c.Disabled != nil {
+		a.Disabled = toMillisecondDisabled(*c.Disabled)
+	}
+	if c.RaiseEpoch {
+		a.Epoch++
+	}
+	if now := s.now(); c.EndsSession(now) && p.lease.live(now) {
+		s.wanted.Add(p.lease.by.Node, p.leaseID())
+	}
+	return nil
+}
+
+func toMillisecondDisabled(d rushgate.Disabled) rushgate.Disabled {
+	if !d.Until.IsZero() {
+		d.Until = toMillisecond(d.Until)
+	}
+	return d
+}
+
+// cloneCredentials makes no credentials nil.
+func cloneCredentials(credentials []rushgate.Credential) []rushgate.Credential {
+	if len(credentials) == 0 {
+		return nil
+	}
+	return slices.Clone(credentials)
+}
+
+// DeleteAccount implements [rushgate.Accounts].
+func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
@@ -21,24 +107,10 @@ func (s *Store) SetPasswordHash(ctx context.Context, username, hash string) erro
 	if p == nil {
 		return rushgate.BadCredentials
 	}
-	p.account.PasswordHash, p.account.Version = hash, rushgate.AccountVersion
-	return nil
-}
-
-// DeleteAccount implements [rushgate.Store].
-func (s *Store) DeleteAccount(ctx context.Context, username string) error {
-	if err := s.lock(ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	p := s.names[username]
-	switch {
-	case p == nil:
-		return rushgate.BadCredentials
-	case p.lease.live(s.now()):
+	if p.lease.live(s.now()) {
 		return rushgate.AlreadyLoggedIn
 	}
-	delete(s.players, p.account.ID)
 	delete(s.names, username)
+	delete(s.players, p.account.ID)
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// Admit implements [rushgate.Store]. An admission that is refused changes nothing. One whose account id belongs to an
+// Admit implements [rushgate.Leases]. An admission that is refused changes nothing. One whose account id belongs to an
 // account of another name fails the whole batch.
 func (s *Store) Admit(ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission) ([]rushgate.Admitted, error) {
 	if err := validate.Instance(by); err != nil {
@@ -66,6 +66,12 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 		return rushgate.Admitted{Err: rushgate.UsernameTaken}
 	}
 
+	if p.account.Epoch != a.Account.Epoch {
+		return rushgate.Admitted{Err: rushgate.BadCredentials}
+	}
+	if p.account.Disabled.At(s.now()) {
+		return rushgate.Admitted{Err: p.account.Disabled.Refusal()}
+	}
 	resumed, err := s.claim(by, a.Attempt, p)
 	if err != nil {
 		if a.Takeover {
@@ -98,6 +104,8 @@ func (s *Store) create(account *rushgate.Account) *player {
 func (s *Store) add(account *rushgate.Account, character *rushgate.Character) *player {
 	p := &player{account: *account, character: clone(*character)}
 	p.account.Zone = ""
+	p.account.Credentials = cloneCredentials(account.Credentials)
+	p.account.Disabled = toMillisecondDisabled(account.Disabled)
 	p.account.Version = cmp.Or(account.Version, rushgate.AccountVersion)
 	p.account.CreatedAt = toMillisecond(account.CreatedAt)
 	p.character.CreatedAt = toMillisecond(character.CreatedAt)

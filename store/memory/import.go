@@ -8,7 +8,7 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// BeginImport implements [rushgate.Store].
+// BeginImport implements [rushgate.Importer].
 func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) error {
 	if err := validate.Highest(highest); err != nil {
 		return fmt.Errorf("memory: %w", err)
@@ -27,7 +27,7 @@ func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) erro
 	return nil
 }
 
-// Import implements [rushgate.Store].
+// Import implements [rushgate.Importer].
 func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error, error) {
 	if err := validate.Records(records); err != nil {
 		return nil, fmt.Errorf("memory: %w", err)

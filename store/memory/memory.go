@@ -103,38 +103,7 @@ func (s *Store) lock(ctx context.Context) error {
 	return nil
 }
 
-// LoadAccounts implements [rushgate.Store].
-func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgate.Account, error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	accounts := make([]rushgate.Account, len(usernames))
-	for i, name := range usernames {
-		if p := s.names[name]; p != nil {
-			accounts[i] = p.account
-			accounts[i].Zone = p.character.Zone
-		}
-	}
-	return accounts, nil
-}
-
-// LoadCharacters implements [rushgate.Store].
-func (s *Store) LoadCharacters(ctx context.Context, usernames []string) ([]rushgate.Character, error) {
-	if err := s.lock(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	characters := make([]rushgate.Character, len(usernames))
-	for i, name := range usernames {
-		if p := s.names[name]; p != nil {
-			characters[i] = clone(p.character)
-		}
-	}
-	return characters, nil
-}
-
-// Save implements [rushgate.Store]. A release that is repeated because its answer was lost answers nil and changes
+// Save implements [rushgate.Leases]. A release that is repeated because its answer was lost answers nil and changes
 // nothing, as long as nobody has claimed the player in between.
 func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error) {
 	if err := validate.Saves(saves); err != nil {
@@ -172,7 +141,7 @@ func (s *Store) save(save *rushgate.Save) error {
 	return nil
 }
 
-// Refresh implements [rushgate.Store].
+// Refresh implements [rushgate.Leases].
 func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rushgate.Lease) ([]error, error) {
 	if err := validate.Instance(by); err != nil {
 		return nil, fmt.Errorf("memory: %w", err)
@@ -195,7 +164,7 @@ func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rush
 	return errs, nil
 }
 
-// ReserveIDs implements [rushgate.Store].
+// ReserveIDs implements [rushgate.Accounts].
 func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error) {
 	if err := validate.Count("block of ids", n); err != nil {
 		return 0, fmt.Errorf("memory: %w", err)
@@ -212,7 +181,7 @@ func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error
 	return first, nil
 }
 
-// Top implements [rushgate.Store]. It looks at every character.
+// Top implements [rushgate.Boards]. It looks at every character.
 func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) ([]rushgate.Rank, error) {
 	score, ok := scores[board]
 	if !ok {
@@ -246,22 +215,6 @@ var scores = map[rushgate.Board]func(*rushgate.Character) int64{
 	rushgate.BoardXP:     func(c *rushgate.Character) int64 { return c.XP },
 	rushgate.BoardLevel:  func(c *rushgate.Character) int64 { return int64(c.Level) },
 	rushgate.BoardDeaths: func(c *rushgate.Character) int64 { return int64(c.Deaths) },
-}
-
-// Online implements [rushgate.Store]. It looks at every account.
-func (s *Store) Online(ctx context.Context) (int, error) {
-	if err := s.lock(ctx); err != nil {
-		return 0, err
-	}
-	defer s.mu.Unlock()
-	now := s.now()
-	n := 0
-	for _, p := range s.players {
-		if p.lease.live(now) {
-			n++
-		}
-	}
-	return n, nil
 }
 
 // Ping implements [rushgate.Store].

@@ -22,8 +22,8 @@ func TestClosed(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Online(t.Context()); !errors.Is(err, memory.ErrClosed) {
-		t.Errorf("Online after Close = %v, want %v", err, memory.ErrClosed)
+	if _, err := s.Presence(t.Context(), nil); !errors.Is(err, memory.ErrClosed) {
+		t.Errorf("Presence after Close = %v, want %v", err, memory.ErrClosed)
 	}
 }
 

@@ -3,12 +3,13 @@ package memory
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// Wanted implements [rushgate.Store]. It never returns a lease that is over.
+// Wanted implements [rushgate.Leases]. It never returns a lease that is over.
 func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Lease, error) {
 	if err := validate.Instance(by); err != nil {
 		return nil, fmt.Errorf("memory: %w", err)
@@ -27,4 +28,33 @@ func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Le
 		}
 	}
 	return live, nil
+}
+
+// Presence implements [rushgate.Leases].
+func (s *Store) Presence(ctx context.Context, usernames []string) ([]rushgate.Presence, error) {
+	return s.look(ctx, usernames, func(*player) {})
+}
+
+// Want implements [rushgate.Leases].
+func (s *Store) Want(ctx context.Context, usernames []string) ([]rushgate.Presence, error) {
+	return s.look(ctx, usernames, func(p *player) { s.wanted.Add(p.lease.by.Node, p.leaseID()) })
+}
+
+// look says where players are, and calls inside with each who has a live lease.
+func (s *Store) look(
+	ctx context.Context, usernames []string, inside func(*player),
+) ([]rushgate.Presence, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	now := s.now()
+	found := make([]rushgate.Presence, len(usernames))
+	for i, name := range usernames {
+		if p := s.names[name]; p != nil && p.lease.live(now) {
+			found[i] = rushgate.Presence{Node: p.lease.by.Node, Until: time.UnixMilli(p.lease.expiresAt).UTC()}
+			inside(p)
+		}
+	}
+	return found, nil
 }

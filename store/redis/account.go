@@ -7,34 +7,128 @@ import (
 	"strconv"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/credential"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// SetPasswordHash implements [rushgate.Store]. An empty hash is an error.
-func (s *Store) SetPasswordHash(ctx context.Context, username, hash string) error {
-	if err := validate.Hash(hash); err != nil {
-		return fmt.Errorf("redis: %w", err)
+// CreateAccounts implements [rushgate.Accounts], each account by one script. The players come onto the leaderboards
+// right afterwards. It does not tell two accounts of one id and different names apart, and never answers
+// [rushgate.ErrIDTaken].
+func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account) ([]error, error) {
+	if err := validate.Accounts(accounts); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
 	}
 	if err := s.enter(); err != nil {
-		return err
+		return nil, err
 	}
 	defer s.leave()
-	answers, err := s.runScripts(ctx, []command{{
-		script: setHashScript, key: s.playerKey(username), args: []string{hash, strconv.Itoa(rushgate.AccountVersion)},
-	}})
+	commands := make([]command, len(accounts))
+	for i := range accounts {
+		a := &accounts[i]
+		record, err := newRecord(a, firstCharacter(a))
+		if err != nil {
+			return nil, fmt.Errorf("redis: %w", err)
+		}
+		commands[i] = command{
+			script: createScript, key: s.playerKey(a.Username),
+			args: append([]string{formatID(a.ID), a.PasswordHash}, record...),
+		}
+	}
+	answers, err := s.runScripts(ctx, commands)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	switch answers[0].word {
-	case "set":
-		return nil
-	case "missing":
-		return rushgate.BadCredentials
+	errs := make([]error, len(accounts))
+	var news []standing
+	for i := range answers {
+		switch a := &accounts[i]; answers[i].word {
+		case "created":
+			scores := scoresOf(firstCharacter(a))
+			news = append(news, standing{player: a.ID, name: a.Username, score: score{values: scores}})
+		case "before": // and the player may have been inside since
+		case "taken":
+			errs[i] = rushgate.UsernameTaken
+		default:
+			errs[i] = answers[i].problem()
+		}
 	}
-	return answers[0].unexpected()
+	s.standings.put(news...)
+	return errs, nil
 }
 
-// DeleteAccount implements [rushgate.Store]. The player leaves the leaderboards right afterwards.
+// firstCharacter returns the character that an account begins with.
+func firstCharacter(a *rushgate.Account) *rushgate.Character {
+	return &rushgate.Character{Level: 1, CreatedAt: a.CreatedAt}
+}
+
+// UpdateAccounts implements [rushgate.Accounts], each change by one script. Who has to leave is asked to in another
+// round trip; if that fails, or the process dies before, the next Refresh of the lease finds out.
+func (s *Store) UpdateAccounts(ctx context.Context, changes []rushgate.AccountChange) ([]error, error) {
+	if err := validate.Changes(changes); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	commands := make([]command, len(changes))
+	for i := range changes {
+		var err error
+		if commands[i], err = s.update(&changes[i]); err != nil {
+			return nil, fmt.Errorf("redis: %w", err)
+		}
+	}
+	answers, err := s.runScripts(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
+	errs := make([]error, len(changes))
+	for i := range answers {
+		switch answers[i].word {
+		case "set":
+		case "held":
+			s.ask(changes[i].Name, &answers[i])
+		case "missing":
+			errs[i] = rushgate.BadCredentials
+		case "changed":
+			errs[i] = rushgate.ErrAccountChanged
+		default:
+			errs[i] = answers[i].problem()
+		}
+	}
+	return errs, nil
+}
+
+func (s *Store) update(c *rushgate.AccountChange) (command, error) {
+	until := "0" // until when the player must not be inside
+	fields := []string{"account_version", strconv.Itoa(rushgate.AccountVersion)}
+	if c.PasswordHash != "" {
+		fields = append(fields, "password_hash", c.PasswordHash)
+	}
+	if c.Credentials != nil {
+		credentials, err := credential.Marshal(c.Credentials)
+		if err != nil {
+			return command{}, err
+		}
+		fields = append(fields, "credentials", credentials)
+	}
+	if c.Disabled != nil {
+		until = formatEnd(c.Disabled.Until)
+		fields = append(fields, "disabled_until", until, "disabled_reason", c.Disabled.Reason)
+	}
+	if c.RaiseEpoch {
+		until = formatTime(rushgate.Forever())
+		fields = append(fields, "epoch", formatEpoch(c.Epoch+1))
+	}
+	return command{
+		script: updateScript,
+		key:    s.playerKey(c.Name),
+		args:   append([]string{s.now(), formatID(c.Player), formatEpoch(c.Epoch), until}, fields...),
+		once:   c.RaiseEpoch, // sent again, it would find another epoch
+	}, nil
+}
+
+// DeleteAccount implements [rushgate.Accounts]. The player leaves the leaderboards right afterwards.
 func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -54,14 +148,11 @@ func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 	case "held":
 		return rushgate.AlreadyLoggedIn
 	default:
-		return answers[0].unexpected()
+		return answers[0].problem()
 	}
-	// The answer is id, fence and time. A lease that ends later is one of the name's next account.
-	id, fence := answers[0].number(0), answers[0].number(1)
 	s.standings.put(standing{
-		player: rushgate.PlayerID(id), name: username,
-		score: &score{fence: math.MaxUint64, gone: true},
-		seat:  &seat{fence: uint64(fence), until: answers[0].number(2)},
+		player: rushgate.PlayerID(answers[0].number(0)), name: username,
+		score: score{fence: math.MaxUint64, gone: true},
 	})
 	return nil
 }

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -9,9 +10,10 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// Admit implements [rushgate.Store] with one script per admission, all in one round trip: an account is made whole or
-// not at all, whatever becomes of the others of the batch, of this process, or of the server. Leaderboards, the set of
-// players online and requests for a takeover follow in another round trip that Admit does not wait for.
+// Admit implements [rushgate.Leases] with one script per admission, all in one round trip: an account is made whole or
+// not at all, whatever becomes of the others of the batch, of this process, or of the server. The script looks at all
+// that is read afterwards before it changes anything. Leaderboards and requests for a takeover follow in another round
+// trip that Admit does not wait for.
 //
 // That an id belongs to no other name cannot be told from a record found by name; it rests on ids coming from
 // ReserveIDs.
@@ -30,7 +32,10 @@ func (s *Store) Admit(
 	defer s.leave()
 	commands := make([]command, len(admissions))
 	for i := range admissions {
-		commands[i] = s.admission(by, &admissions[i])
+		var err error
+		if commands[i], err = s.admission(by, &admissions[i]); err != nil {
+			return nil, fmt.Errorf("redis: %w", err)
+		}
 	}
 	answers, err := s.runScripts(ctx, commands)
 	if err != nil {
@@ -39,30 +44,34 @@ func (s *Store) Admit(
 	admitted := make([]rushgate.Admitted, len(answers))
 	var news []standing
 	for i := range answers {
-		if admitted[i], err = s.admitted(&admissions[i], &answers[i]); err != nil {
-			return nil, err
-		}
-		if admitted[i].Err == nil {
-			news = append(news, standingIn(&admitted[i], &answers[i]))
+		admitted[i] = s.admitted(&admissions[i], &answers[i])
+		if in := &admitted[i]; in.Err == nil {
+			news = append(news, standing{
+				player: in.Lease.Player, name: in.Lease.Name,
+				score: score{fence: in.Lease.Fence, values: scoresOf(&in.Character)},
+			})
 		}
 	}
 	s.standings.put(news...)
 	return admitted, nil
 }
 
-func (s *Store) admission(by rushgate.Instance, a *rushgate.Admission) command {
+func (s *Store) admission(by rushgate.Instance, a *rushgate.Admission) (command, error) {
 	args := []string{
 		s.now(), s.ttl(), by.Node, by.Run, a.Attempt, formatID(a.Account.ID), a.Account.PasswordHash,
-		a.NewHash, strconv.Itoa(rushgate.AccountVersion),
+		a.NewHash, strconv.Itoa(rushgate.AccountVersion), formatEpoch(a.Account.Epoch),
 	}
 	if a.Create {
-		args = append(args, a.Account.Attempt)
-		args = append(args, newRecord(&a.Account, &rushgate.Character{Level: 1, CreatedAt: a.Account.CreatedAt})...)
+		record, err := newRecord(&a.Account, firstCharacter(&a.Account))
+		if err != nil {
+			return command{}, err
+		}
+		args = append(append(args, a.Account.Attempt), record...)
 	}
-	return command{script: admitScript, key: s.playerKey(a.Account.Username), args: args}
+	return command{script: admitScript, key: s.playerKey(a.Account.Username), args: args}, nil
 }
 
-func (s *Store) admitted(a *rushgate.Admission, answer *answer) (rushgate.Admitted, error) {
+func (s *Store) admitted(a *rushgate.Admission, answer *answer) rushgate.Admitted {
 	switch answer.word {
 	case "in":
 		return letIn(a.Account.Username, answer)
@@ -70,36 +79,31 @@ func (s *Store) admitted(a *rushgate.Admission, answer *answer) (rushgate.Admitt
 		if a.Takeover {
 			s.ask(a.Account.Username, answer)
 		}
-		return rushgate.Admitted{Err: rushgate.AlreadyLoggedIn}, nil
+		return rushgate.Admitted{Err: rushgate.AlreadyLoggedIn}
 	case "missing":
-		return rushgate.Admitted{Err: rushgate.BadCredentials}, nil
+		return rushgate.Admitted{Err: rushgate.BadCredentials}
 	case "taken":
-		return rushgate.Admitted{Err: rushgate.UsernameTaken}, nil
+		return rushgate.Admitted{Err: rushgate.UsernameTaken}
 	case "concurrent":
-		return rushgate.Admitted{Err: rushgate.ErrConcurrentAttempt}, nil
-	case damaged:
-		return rushgate.Admitted{Err: rushgate.InternalError}, nil
+		return rushgate.Admitted{Err: rushgate.ErrConcurrentAttempt}
+	case "disabled":
+		d := rushgate.Disabled{Until: fromMillis(answer.number(0)), Reason: answer.text(1)}
+		return rushgate.Admitted{Err: d.Refusal()}
 	}
-	return rushgate.Admitted{}, answer.unexpected()
+	return rushgate.Admitted{Err: answer.problem()}
 }
 
-// letIn reads an answer of flags whether resumed and whether the hash was replaced, fence, the one before it, end of
-// the lease, character.
-func letIn(name string, answer *answer) (rushgate.Admitted, error) {
-	if len(answer.rest) != 6 {
-		return rushgate.Admitted{}, answer.unexpected()
+// letIn reads an answer of flags whether resumed and whether the hash was replaced, fence, the one before it,
+// character. The script has looked at all of them, so that what it lets in can be read.
+func letIn(name string, answer *answer) rushgate.Admitted {
+	if len(answer.rest) != 5 {
+		return rushgate.Admitted{Err: answer.problem()}
 	}
-	character, err := readCharacter(answer.rest[5].ToArray())
-	if err != nil {
-		return rushgate.Admitted{}, fmt.Errorf("redis: record of %q: %w", name, err)
-	}
-	fence, err := strconv.ParseUint(answer.text(2), 10, 64)
-	if err != nil {
-		return rushgate.Admitted{}, fmt.Errorf("redis: record of %q: fence: %w", name, err)
-	}
-	previous, err := strconv.ParseUint(answer.text(3), 10, 64)
-	if err != nil {
-		return rushgate.Admitted{}, fmt.Errorf("redis: record of %q: previous fence: %w", name, err)
+	character, err := readCharacter(answer.rest[4].ToArray())
+	fence, err1 := strconv.ParseUint(answer.text(2), 10, 64)
+	previous, err2 := strconv.ParseUint(answer.text(3), 10, 64)
+	if err := cmp.Or(err, err1, err2); err != nil {
+		return rushgate.Admitted{Err: damagedRecord(err)}
 	}
 	return rushgate.Admitted{
 		Character:    character,
@@ -107,13 +111,5 @@ func letIn(name string, answer *answer) (rushgate.Admitted, error) {
 		Previous:     previous,
 		Resumed:      answer.text(0) == "1",
 		HashReplaced: answer.text(1) == "1",
-	}, nil
-}
-
-func standingIn(in *rushgate.Admitted, answer *answer) standing {
-	return standing{
-		player: in.Lease.Player, name: in.Lease.Name,
-		score: &score{fence: in.Lease.Fence, values: scoresOf(&in.Character)},
-		seat:  &seat{fence: in.Lease.Fence, inside: true, until: answer.number(4)},
 	}
 }

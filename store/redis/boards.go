@@ -29,7 +29,7 @@ func boardMember(id rushgate.PlayerID, name string) string {
 // formatScore negates, because Redis puts the lowest score first.
 func formatScore(value int64) string { return strconv.FormatInt(-value, 10) }
 
-// Top implements [rushgate.Store]. Scores are exact up to 2^53; greater ones are rounded as a float64 is.
+// Top implements [rushgate.Boards]. Scores are exact up to 2^53; greater ones are rounded as a float64 is.
 func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) ([]rushgate.Rank, error) {
 	if !slices.Contains(boards[:], board) {
 		return nil, fmt.Errorf("redis: unknown leaderboard %q", board)
@@ -79,24 +79,4 @@ func positive(score float64) int64 {
 		return math.MaxInt64
 	}
 	return int64(score)
-}
-
-// Online implements [rushgate.Store]. It costs the server the time of a look into a sorted set, however many are inside.
-func (s *Store) Online(ctx context.Context) (int, error) {
-	if err := s.enter(); err != nil {
-		return 0, err
-	}
-	defer s.leave()
-	if err := s.settle(ctx); err != nil {
-		return 0, err
-	}
-	results, err := s.run(ctx, []command{{script: countScript, key: s.onlineKey(), args: []string{s.now()}}})
-	if err != nil {
-		return 0, err
-	}
-	n, err := results[0].AsInt64()
-	if err != nil {
-		return 0, fmt.Errorf("redis: players online: %w", err)
-	}
-	return int(n), nil
 }

@@ -55,8 +55,8 @@ func (c *command) build(b rueidis.Builder, whole bool) rueidis.Completed {
 // run sends commands in one pipeline per server and returns their answers in order, of which none is an error. What
 // concerns the same key is carried out in the order given. An error means that some may have been carried out.
 //
-// The client sends a pipeline again if a connection breaks or a Cluster is between two masters, until the pipeline's time
-// is up, except one that holds a command to be sent once.
+// The client sends a pipeline again if a connection breaks or a Cluster is between two masters, until the pipeline's
+// time is up, except one that holds a command to be sent once.
 func (s *Store) run(ctx context.Context, commands []command) ([]rueidis.RedisResult, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
@@ -113,12 +113,9 @@ func (s *Store) pipeline(ctx context.Context, commands []command) ([]rueidis.Red
 	case errors.Is(err, context.DeadlineExceeded): // ours, which callers must not take for their own
 		s.breaker.done(trial, failed)
 		return nil, fmt.Errorf("redis: %w: no answer within %v", rushgate.ErrUnavailable, s.patience)
-	case isUnavailable(err):
+	default:
 		s.breaker.done(trial, failed)
 		return nil, fmt.Errorf("redis: %w: %w", rushgate.ErrUnavailable, err)
-	default:
-		s.breaker.done(trial, answered)
-		return nil, fmt.Errorf("redis: %w", err)
 	}
 }
 
@@ -126,8 +123,8 @@ func (s *Store) pipeline(ctx context.Context, commands []command) ([]rueidis.Red
 // just been started or promoted. The client's own way of running a script many times would load it on all servers of a
 // Cluster first, each time, and fail if one of them is away.
 //
-// What a server answers to one command, such as that a record is not what the command takes it for, is left in that
-// command's result: the others of the batch have been carried out.
+// That a record is not what a command takes it for is left in that command's result: the others of the batch have been
+// carried out. Whatever else a server refuses it refuses for its own sake, see [isFailure].
 func (s *Store) send(ctx context.Context, commands []command) ([]rueidis.RedisResult, error) {
 	built := make(rueidis.Commands, len(commands))
 	for i := range commands {
@@ -138,7 +135,6 @@ func (s *Store) send(ctx context.Context, commands []command) ([]rueidis.RedisRe
 	var failure error
 	for i := range results {
 		switch err := results[i].Error(); {
-		case err == nil || rueidis.IsRedisNil(err):
 		case isNoScript(err):
 			unknown = append(unknown, i)
 		case failure == nil && isFailure(err):
@@ -153,42 +149,13 @@ func (s *Store) send(ctx context.Context, commands []command) ([]rueidis.RedisRe
 		built = append(built, commands[i].build(s.client.B(), true))
 	}
 	for j, result := range s.client.DoMulti(ctx, built...) {
-		if err := result.Error(); err != nil && isFailure(err) {
+		if err := result.Error(); isFailure(err) {
 			return nil, err
 		}
 		results[unknown[j]] = result
 	}
 	return results, nil
 }
-
-func isNoScript(err error) bool {
-	e, ok := rueidis.IsRedisErr(err)
-	return ok && e.IsNoScript()
-}
-
-// isUnavailable tells a server that is not there, or refuses to work, from one that has refused a command.
-func isUnavailable(err error) bool {
-	e, ok := rueidis.IsRedisErr(err)
-	if !ok {
-		return !errors.Is(err, context.Canceled)
-	}
-	code, _, _ := strings.Cut(e.Error(), " ")
-	switch code {
-	case "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "READONLY", "MISCONF", "NOREPLICAS", "OOM", "BUSY":
-		return true
-	}
-	return false
-}
-
-// isFailure tells what keeps a whole batch from being carried out from a server's refusal of one command.
-func isFailure(err error) bool {
-	_, refused := rueidis.IsRedisErr(err)
-	return !refused || isUnavailable(err)
-}
-
-// damaged is the word of an answer that stands for a script which failed on its record: somebody has changed it by hand,
-// or a newer version of this package has.
-const damaged = "damaged"
 
 // answer is what a script returns: a word, and what belongs to it.
 type answer struct {
@@ -197,7 +164,11 @@ type answer struct {
 	err  error // with the word damaged
 }
 
-// runScripts is run for scripts that answer with a word. A script that failed on its record costs nobody else's answer.
+// damaged is the word of an answer about a record that a script cannot use: it says which field, or the server says why
+// it has failed.
+const damaged = "damaged"
+
+// runScripts is run for scripts that answer with a word. A record that cannot be used costs no other its answer.
 func (s *Store) runScripts(ctx context.Context, commands []command) ([]answer, error) {
 	results, err := s.run(ctx, commands)
 	if err != nil {
@@ -205,24 +176,37 @@ func (s *Store) runScripts(ctx context.Context, commands []command) ([]answer, e
 	}
 	answers := make([]answer, len(results))
 	for i := range results {
-		parts, err := results[i].ToArray()
-		if _, refused := rueidis.IsRedisErr(err); refused {
-			if strings.HasPrefix(commands[i].key, s.playerKey("")) {
-				s.breaker.log.Error("a record cannot be used", "key", commands[i].key, "error", err)
-			}
-			answers[i] = answer{word: damaged, err: err}
-			continue
+		if answers[i], err = readAnswer(&results[i]); err != nil {
+			return nil, err
 		}
-		if err != nil || len(parts) == 0 {
-			return nil, fmt.Errorf("redis: script has no answer: %w", err)
+		if a := &answers[i]; a.word == damaged && strings.HasPrefix(commands[i].key, s.playerKey("")) {
+			s.breaker.log.Error("a record cannot be used", "key", commands[i].key, "error", a.err)
 		}
-		word, err := parts[0].ToString()
-		if err != nil {
-			return nil, fmt.Errorf("redis: script has answered without a word: %w", err)
-		}
-		answers[i] = answer{word: word, rest: parts[1:]}
 	}
 	return answers, nil
+}
+
+func readAnswer(result *rueidis.RedisResult) (answer, error) {
+	parts, err := result.ToArray()
+	if _, refused := rueidis.IsRedisErr(err); refused {
+		return answer{word: damaged, err: damagedRecord(err)}, nil
+	}
+	if err != nil || len(parts) == 0 {
+		return answer{}, fmt.Errorf("redis: script has no answer: %w", err)
+	}
+	word, err := parts[0].ToString()
+	if err != nil {
+		return answer{}, fmt.Errorf("redis: script has answered without a word: %w", err)
+	}
+	a := answer{word: word, rest: parts[1:]}
+	if word == damaged {
+		a.err = damagedRecord(fmt.Errorf("field %s", a.text(0)))
+	}
+	return a, nil
+}
+
+func damagedRecord(err error) error {
+	return fmt.Errorf("redis: %w: %w", rushgate.ErrDamagedRecord, err)
 }
 
 // text returns the i-th string behind the word, or nothing if there is none.
@@ -240,9 +224,10 @@ func (a *answer) number(i int) int64 {
 	return n
 }
 
-func (a *answer) unexpected() error {
+// problem is the error of an answer that is none of those that were expected.
+func (a *answer) problem() error {
 	if a.word == damaged {
-		return fmt.Errorf("redis: %w", a.err)
+		return a.err
 	}
 	return fmt.Errorf("redis: script has answered %q", a.word)
 }

@@ -120,8 +120,8 @@ func wantCost(t *testing.T, kind string, before, after counts) {
 			t.Errorf("server %d has read %d times for %d batches of a %s, want at most 6 each", i, reads, costBatches, kind)
 		}
 	}
-	// One script admits and one saves; the set of players online takes one for a whole batch.
-	if scripts := spent("evalsha"); scripts > 2*players+2*costBatches {
+	// One script admits and one saves.
+	if scripts := spent("evalsha"); scripts > 2*players {
 		t.Errorf("%d scripts for %d of a %s", scripts, players, kind)
 	}
 	if n := spent("eval"); n != 0 {

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -88,7 +89,7 @@ func wantWhole(t *testing.T, s *Store, accounts []rushgate.Account) {
 		t.Fatal(err)
 	}
 	for i, want := range accounts {
-		if loaded[i] != want {
+		if got := loaded[i]; got.Err != nil || !reflect.DeepEqual(got.Account, want) {
 			t.Errorf("account is %+v, want %+v", loaded[i], want)
 		}
 		if c := characters[i]; c.ID != want.ID || c.Name != want.Username || c.Level != 1 || c.CreatedAt != want.CreatedAt {
@@ -114,8 +115,12 @@ func wantNoneHalfMade(t *testing.T, s *Store, server *redistest.Server) {
 		accounts = append(accounts, registration(id).Account)
 	}
 	wantWhole(t, s, accounts)
-	fields := len(newRecord(&rushgate.Account{}, &rushgate.Character{})) / 2
-	const lease = 5 // the fields that a claim adds
+	record, err := newRecord(&rushgate.Account{}, &rushgate.Character{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := len(record) / 2
+	const lease = 6 // the fields that a claim adds
 	commands := make([]command, len(keys))
 	for i, key := range keys {
 		commands[i] = command{name: "HLEN", key: key}

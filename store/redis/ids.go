@@ -19,7 +19,7 @@ const (
 	idSkipMore = 1_000_000_000
 )
 
-// ReserveIDs implements [rushgate.Store]. After a failover, a restart or a restore of the server, and each time on a
+// ReserveIDs implements [rushgate.Accounts]. After a failover, a restart or a restore of the server, and each time on a
 // server that refuses INFO, it skips a random number of ids from a million to a thousand million, because those next in
 // turn may have been given out and forgotten.
 func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error) {
@@ -39,7 +39,7 @@ func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error
 		return 0, err
 	}
 	if answers[0].word != "reserved" {
-		return 0, answers[0].unexpected()
+		return 0, answers[0].problem()
 	}
 	last := answers[0].number(0)
 	if last < int64(n) {

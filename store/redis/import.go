@@ -11,7 +11,7 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// BeginImport implements [rushgate.Store].
+// BeginImport implements [rushgate.Importer].
 func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) error {
 	if err := validate.Highest(highest); err != nil {
 		return fmt.Errorf("redis: %w", err)
@@ -32,10 +32,10 @@ func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) erro
 	case "used":
 		return fmt.Errorf("redis: set ids up to %d aside: %w", highest, rushgate.ErrIDsInUse)
 	}
-	return answers[0].unexpected()
+	return answers[0].problem()
 }
 
-// Import implements [rushgate.Store]. It does not tell two records of one id and different names apart, and never
+// Import implements [rushgate.Importer]. It does not tell two records of one id and different names apart, and never
 // answers [rushgate.ErrIDTaken].
 func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error, error) {
 	if err := validate.Records(records); err != nil {
@@ -51,9 +51,13 @@ func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error,
 	commands := make([]command, len(records))
 	for i := range records {
 		a := &records[i].Account
+		record, err := newRecord(a, &records[i].Character)
+		if err != nil {
+			return nil, fmt.Errorf("redis: %w", err)
+		}
 		commands[i] = command{
 			script: importScript, key: s.playerKey(a.Username),
-			args: append([]string{formatID(a.ID)}, newRecord(a, &records[i].Character)...),
+			args: append([]string{formatID(a.ID)}, record...),
 			once: true, // sent again, it would find what it has made and say so
 		}
 	}
@@ -68,14 +72,14 @@ func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error,
 		case "created":
 			a := &records[i].Account
 			news = append(news, standing{
-				player: a.ID, name: a.Username, score: &score{values: scoresOf(&records[i].Character)},
+				player: a.ID, name: a.Username, score: score{values: scoresOf(&records[i].Character)},
 			})
 		case "imported":
 			errs[i] = rushgate.ErrImported
 		case "taken":
 			errs[i] = rushgate.UsernameTaken
 		default:
-			return nil, answers[i].unexpected()
+			errs[i] = answers[i].problem()
 		}
 	}
 	s.standings.put(news...)

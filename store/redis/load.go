@@ -2,28 +2,44 @@ package redis
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/redis/rueidis"
 
 	"github.com/rushgate/rushgate"
 )
 
-// LoadAccounts implements [rushgate.Store].
-func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgate.Account, error) {
-	return load(ctx, s, usernames, accountFields, readAccount)
-}
-
-// LoadCharacters implements [rushgate.Store].
-func (s *Store) LoadCharacters(ctx context.Context, usernames []string) ([]rushgate.Character, error) {
-	return load(ctx, s, usernames, characterFields, readCharacter)
-}
-
-func load[T any](
-	ctx context.Context, s *Store, usernames, fields []string, read func([]rueidis.RedisMessage, error) (T, error),
-) ([]T, error) {
-	if err := s.enter(); err != nil {
+// LoadAccounts implements [rushgate.Accounts].
+func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgate.LoadedAccount, error) {
+	loaded := make([]rushgate.LoadedAccount, len(usernames))
+	err := s.load(ctx, usernames, accountFields, func(i int, values []rueidis.RedisMessage, err error) error {
+		loaded[i].Account, loaded[i].Err = readAccount(values, err)
+		return loaded[i].Err
+	})
+	if err != nil {
 		return nil, err
+	}
+	return loaded, nil
+}
+
+// LoadCharacters implements [rushgate.Characters].
+func (s *Store) LoadCharacters(ctx context.Context, usernames []string) ([]rushgate.LoadedCharacter, error) {
+	loaded := make([]rushgate.LoadedCharacter, len(usernames))
+	err := s.load(ctx, usernames, characterFields, func(i int, values []rueidis.RedisMessage, err error) error {
+		loaded[i].Character, loaded[i].Err = readCharacter(values, err)
+		return loaded[i].Err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return loaded, nil
+}
+
+// load has each record's fields read by its number, and logs which could not be read.
+func (s *Store) load(
+	ctx context.Context, usernames, fields []string, read func(int, []rueidis.RedisMessage, error) error,
+) error {
+	if err := s.enter(); err != nil {
+		return err
 	}
 	defer s.leave()
 	commands := make([]command, len(usernames))
@@ -32,19 +48,13 @@ func load[T any](
 	}
 	results, err := s.run(ctx, commands)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	loaded := make([]T, len(usernames))
 	for i := range results {
-		if loaded[i], err = read(results[i].ToArray()); err != nil {
-			if len(results) == 1 {
-				return nil, fmt.Errorf("redis: record of %q: %w", usernames[i], err)
-			}
-			// The others of the batch are not to suffer for it; this one is as good as absent.
+		values, err := results[i].ToArray()
+		if err := read(i, values, err); err != nil {
 			s.breaker.log.Error("a record cannot be used", "key", commands[i].key, "error", err)
-			var none T
-			loaded[i] = none
 		}
 	}
-	return loaded, nil
+	return nil
 }

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -90,7 +91,7 @@ func TestCloseWhileTheServerHangs(t *testing.T) {
 	if _, err := s.LoadAccounts(t.Context(), []string{"player1"}); !errors.Is(err, rushgate.ErrUnavailable) {
 		t.Fatalf("call to a server that hangs = %v, want %v", err, rushgate.ErrUnavailable)
 	}
-	s.standings.put(standing{player: 1, name: "player1", score: &score{}})
+	s.standings.put(standing{player: 1, name: "player1", score: score{}})
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
@@ -155,7 +156,7 @@ func TestStandingsOutlastAnOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Kill()
-	s.standings.put(standing{player: 1, name: "player1", score: &score{
+	s.standings.put(standing{player: 1, name: "player1", score: score{
 		fence: in.Lease.Fence, save: lastSave.Add(1), values: [3]int64{70, 7, 1},
 	}})
 	if err := s.settle(t.Context()); !errors.Is(err, rushgate.ErrUnavailable) {
@@ -193,13 +194,13 @@ func TestClusterFailover(t *testing.T) {
 	cluster.AwaitReplicas(t)
 	cluster.Masters[0].Kill()
 	cluster.AwaitFailover(t, 0)
-	var accounts []rushgate.Account
+	var accounts []rushgate.LoadedAccount
 	eventually(t, func() (err error) {
 		accounts, err = s.LoadAccounts(t.Context(), names)
 		return err
 	})
 	for i, a := range accounts {
-		if a != batch[i].Account {
+		if a.Err != nil || !reflect.DeepEqual(a.Account, batch[i].Account) {
 			t.Errorf("account is %+v, want %+v", a, batch[i].Account)
 		}
 	}
@@ -209,8 +210,14 @@ func TestClusterFailover(t *testing.T) {
 			t.Errorf("the session of %s was not found", got.Character.Name)
 		}
 	}
-	if online, err := s.Online(t.Context()); err != nil || online != n {
-		t.Errorf("Online = %d, %v; want %d", online, err, n)
+	where, err := s.Presence(t.Context(), names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range where {
+		if where[i].Node != nodeA.Node {
+			t.Errorf("%s is %+v", names[i], where[i])
+		}
 	}
 }
 

@@ -9,23 +9,27 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/credential"
 )
 
 // recordVersion is the version of the layout, in field v.
 const recordVersion = "1"
 
-// accountFields and characterFields are read in this order; admit.lua returns the latter.
+// accountFields and characterFields are read in this order; admit.lua returns the latter. What version 4 of the account
+// has added comes last.
 var (
 	accountFields = []string{
 		"id", "username", "password_hash", "attempt", "created_at", "account_version", "zone",
+		"epoch", "disabled_until", "disabled_reason", "credentials",
 	}
 	characterFields = []string{
 		"id", "username", "zone", "x", "y", "hp", "xp", "level", "deaths", "playtime_ms", "character_created_at", "data",
 	}
 )
 
-// newRecord returns field and value of a record that has never had a lease.
-func newRecord(a *rushgate.Account, c *rushgate.Character) []string {
+// newRecord returns field and value of a record that has never had a lease. What version 4 of the account has added is
+// left out while it is zero.
+func newRecord(a *rushgate.Account, c *rushgate.Character) ([]string, error) {
 	fields := []string{
 		"v", recordVersion,
 		"id", formatID(a.ID),
@@ -38,7 +42,20 @@ func newRecord(a *rushgate.Account, c *rushgate.Character) []string {
 		"fence", "0",
 		"saved", "0",
 	}
-	return append(fields, characterState(c)...)
+	if a.Epoch != 0 {
+		fields = append(fields, "epoch", formatEpoch(a.Epoch))
+	}
+	if a.Disabled != (rushgate.Disabled{}) {
+		fields = append(fields, "disabled_until", formatEnd(a.Disabled.Until), "disabled_reason", a.Disabled.Reason)
+	}
+	if len(a.Credentials) > 0 {
+		credentials, err := credential.Marshal(a.Credentials)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, "credentials", credentials)
+	}
+	return append(fields, characterState(c)...), nil
 }
 
 // characterState returns field and value of what saves change.
@@ -57,8 +74,24 @@ func characterState(c *rushgate.Character) []string {
 }
 
 func formatID(id rushgate.PlayerID) string { return strconv.FormatUint(uint64(id), 10) }
+func formatEpoch(epoch uint64) string      { return strconv.FormatUint(epoch, 10) }
 func formatFloat(f float64) string         { return strconv.FormatFloat(f, 'g', -1, 64) }
 func formatTime(t time.Time) string        { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+// formatEnd and fromMillis keep the zero time, which stands for "never", as 0.
+func formatEnd(t time.Time) string {
+	if t.IsZero() {
+		return "0"
+	}
+	return formatTime(t)
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
 
 // reader takes the values of fields one after the other and keeps the first error.
 type reader struct {
@@ -89,6 +122,15 @@ func (r *reader) text() string {
 	return s
 }
 
+// optional is text for a field that may be missing, which stands for the default.
+func (r *reader) optional(value string) string {
+	if r.err == nil && r.values[r.next].IsNil() {
+		r.next++
+		return value
+	}
+	return r.text()
+}
+
 // fail names the field, and not what is in it.
 func (r *reader) fail(err error) {
 	if r.err == nil {
@@ -96,8 +138,10 @@ func (r *reader) fail(err error) {
 	}
 }
 
-func parse[T any](r *reader, f func(string) (T, error)) T {
-	s := r.text()
+func parse[T any](r *reader, f func(string) (T, error)) T { return parseText(r, r.text(), f) }
+
+// parseText parses what has just been read.
+func parseText[T any](r *reader, s string, f func(string) (T, error)) T {
 	if r.err != nil {
 		var none T
 		return none
@@ -110,14 +154,12 @@ func parse[T any](r *reader, f func(string) (T, error)) T {
 	return v
 }
 
-func (r *reader) id() rushgate.PlayerID {
-	return rushgate.PlayerID(parse(r, func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) }))
-}
+func parseUint(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) }
+func parseInt(s string) (int64, error)   { return strconv.ParseInt(s, 10, 64) }
 
-func (r *reader) int() int { return parse(r, strconv.Atoi) }
-func (r *reader) int64() int64 {
-	return parse(r, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
-}
+func (r *reader) id() rushgate.PlayerID { return rushgate.PlayerID(parse(r, parseUint)) }
+func (r *reader) int() int              { return parse(r, strconv.Atoi) }
+func (r *reader) int64() int64          { return parse(r, parseInt) }
 
 func (r *reader) float() float64 {
 	return parse(r, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
@@ -146,9 +188,15 @@ func readAccount(values []rueidis.RedisMessage, err error) (rushgate.Account, er
 		CreatedAt:    r.time(),
 		Version:      r.int(),
 		Zone:         r.text(),
+		Epoch:        parseText(r, r.optional("0"), parseUint),
+		Disabled: rushgate.Disabled{
+			Until:  fromMillis(parseText(r, r.optional("0"), parseInt)),
+			Reason: r.optional(""),
+		},
+		Credentials: parseText(r, r.optional(""), credential.Unmarshal),
 	}
 	if r.err != nil {
-		return rushgate.Account{}, r.err
+		return rushgate.Account{}, damagedRecord(r.err)
 	}
 	return a, nil
 }
@@ -174,7 +222,7 @@ func readCharacter(values []rueidis.RedisMessage, err error) (rushgate.Character
 		Data:      r.bytes(),
 	}
 	if r.err != nil {
-		return rushgate.Character{}, r.err
+		return rushgate.Character{}, damagedRecord(r.err)
 	}
 	return c, nil
 }

@@ -2,8 +2,8 @@
 // Cluster. Several nodes share it.
 //
 // All that must change together is in one hash per player, and each change is one script about that one key. So a
-// registration either is there whole or is not there, on a Cluster too, whatever dies in between. Leaderboards and the
-// set of players online are kept under keys of their own and follow within a round trip. Time is the server's, so that
+// registration either is there whole or is not there, on a Cluster too, whatever dies in between. Leaderboards are kept
+// under keys of their own and follow within a round trip. Time is the server's, so that
 // nodes need not agree on it. docs/storage.md lists every key.
 //
 // A player who logs in waits for two round trips, LoadAccounts and Admit, each shared by a whole batch. Every call of a
@@ -71,8 +71,8 @@ type Options struct {
 	patience time.Duration
 }
 
-// Store is a [rushgate.Store] on Redis. It is safe for concurrent use and keeps one long-lived connection to each server,
-// replicas included once they have been asked for the state of a Cluster.
+// Store is a [rushgate.Store] on Redis. It is safe for concurrent use and keeps one long-lived connection to each
+// server, replicas included once they have been asked for the state of a Cluster.
 type Store struct {
 	client    rueidis.Client
 	prefix    string
@@ -165,8 +165,7 @@ func (s *Store) enter() error {
 
 func (s *Store) leave() { s.calls.Done() }
 
-// Close implements [rushgate.Store]. It brings leaderboards and the set of players online up to date if the server
-// answers, and never fails.
+// Close implements [rushgate.Store]. It brings leaderboards up to date if the server answers, and never fails.
 func (s *Store) Close() error {
 	s.once.Do(func() {
 		s.mu.Lock()
@@ -176,7 +175,7 @@ func (s *Store) Close() error {
 		close(s.closing)
 		<-s.settled
 		if err := s.settle(context.Background()); err != nil {
-			s.breaker.log.Warn("redis: leaderboards and players online are not up to date", "error", err)
+			s.breaker.log.Warn("redis: leaderboards are not up to date", "error", err)
 		}
 		s.client.Close()
 	})
@@ -198,5 +197,4 @@ func (s *Store) idsKey() string                   { return s.prefix + "ids" }
 func (s *Store) boardKey(board rushgate.Board) string {
 	return s.prefix + "leaderboard:" + string(board)
 }
-func (s *Store) onlineKey() string            { return s.prefix + "online:players" }
 func (s *Store) wantedKey(node string) string { return s.prefix + "wanted:" + node }

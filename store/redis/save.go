@@ -10,12 +10,12 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// lastSave numbers the saves of this process. A save that is given up after a timeout may still reach the server, behind
-// a newer one; by its number it is known for what it is. A lease never changes processes, so one process's numbers are
-// all that is compared.
+// lastSave numbers the saves of this process. A save that is given up after a timeout may still reach the server,
+// behind a newer one; by its number it is known for what it is. A lease never changes processes, so one process's
+// numbers are all that is compared.
 var lastSave atomic.Uint64
 
-// Save implements [rushgate.Store], each character by one script. A save that arrives after one that was begun later,
+// Save implements [rushgate.Leases], each character by one script. A save that arrives after one that was begun later,
 // under the same lease, changes nothing.
 func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error) {
 	if err := validate.Saves(saves); err != nil {
@@ -38,14 +38,17 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 	errs := make([]error, len(answers))
 	var news []standing
 	for i := range answers {
-		switch answers[i].word {
-		case "lost", damaged: // a record that nothing can be written to is out of reach like another's
+		switch v := &saves[i]; answers[i].word {
+		case "lost":
 			errs[i] = rushgate.ErrLeaseLost
-		case "saved", "older":
-			news = append(news, standingAfter(&saves[i], numbers[i], &answers[i]))
-		case "released": // before
+		case "saved":
+			news = append(news, standing{
+				player: v.Character.ID, name: v.Character.Name,
+				score: score{fence: v.Fence, save: numbers[i], values: scoresOf(&v.Character)},
+			})
+		case "older", "released": // before
 		default:
-			return nil, answers[i].unexpected()
+			errs[i] = answers[i].problem()
 		}
 	}
 	s.standings.put(news...)
@@ -67,18 +70,8 @@ func (s *Store) save(save *rushgate.Save, number uint64) command {
 	}
 }
 
-func standingAfter(save *rushgate.Save, number uint64, answer *answer) standing {
-	st := standing{player: save.Character.ID, name: save.Character.Name}
-	if answer.word == "saved" {
-		st.score = &score{fence: save.Fence, save: number, values: scoresOf(&save.Character)}
-	}
-	if save.Release {
-		st.seat = &seat{fence: save.Fence, until: answer.number(0)}
-	}
-	return st
-}
-
-// Refresh implements [rushgate.Store], all leases in one round trip.
+// Refresh implements [rushgate.Leases], all leases in one round trip. It also finds the sessions that have to end
+// because the account was disabled or its epoch raised, and has Wanted return them.
 func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rushgate.Lease) ([]error, error) {
 	if err := validate.Instance(by); err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
@@ -98,20 +91,16 @@ func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rush
 		return nil, err
 	}
 	errs := make([]error, len(answers))
-	var news []standing
 	for i, l := range leases {
 		switch answers[i].word {
-		case "lost", damaged:
+		case "lost":
 			errs[i] = rushgate.ErrLeaseLost
 		case "refreshed":
-			news = append(news, standing{
-				player: l.Player, name: l.Name,
-				seat: &seat{fence: l.Fence, inside: true, until: answers[i].number(0)},
-			})
+		case "unwelcome":
+			s.standings.ask(by.Node, wantedMember(formatID(l.Player), strconv.FormatUint(l.Fence, 10), l.Name))
 		default:
-			return nil, answers[i].unexpected()
+			errs[i] = answers[i].problem()
 		}
 	}
-	s.standings.put(news...)
 	return errs, nil
 }

@@ -9,8 +9,9 @@ import (
 // script is a Lua script that Redis carries out at once and whole. Each touches one key only, so that it runs on one
 // node of a Cluster, and what it is given reaches it as KEYS and ARGV: nothing that a player has chosen is ever code.
 //
-// All but delete and import can be repeated when their outcome is unknown: the repeat changes nothing more and has the
-// same answer, save that an admission is then found resumed, and that ids reserved before are left unused.
+// All but delete, import, and an update that raises the epoch can be repeated when their outcome is unknown: the repeat
+// changes nothing more and has the same answer, save that an admission is then found resumed, and that ids reserved
+// before are left unused.
 type script struct {
 	source string
 	sha    string
@@ -20,20 +21,24 @@ type script struct {
 var sources embed.FS
 
 var (
-	admitScript       = newScript("admit")
+	admitScript       = newScript("record", "admit")
 	saveScript        = newScript("save")
 	refreshScript     = newScript("refresh")
-	setHashScript     = newScript("sethash")
+	presenceScript    = newScript("presence")
+	createScript      = newScript("create")
+	updateScript      = newScript("update")
 	deleteScript      = newScript("delete")
 	importScript      = newScript("import")
 	reserveScript     = newScript("reserve")
 	beginImportScript = newScript("beginimport")
-	onlineScript      = newScript("online")
-	countScript       = newScript("count")
 )
 
-func newScript(name string) *script {
-	source := mustRead("prelude") + mustRead(name)
+// newScript puts a script together from its parts, of which the last is the script itself.
+func newScript(parts ...string) *script {
+	source := mustRead("prelude")
+	for _, part := range parts {
+		source += mustRead(part)
+	}
 	sum := sha1.Sum([]byte(source))
 	return &script{source: source, sha: hex.EncodeToString(sum[:])}
 }

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -11,7 +10,7 @@ import (
 )
 
 // standings is what follows from a change to a player's record but is kept under keys that many players share: the
-// leaderboards, the set of players online, and who is asked to leave. It is written after the call that has caused it
+// leaderboards, and who is asked to leave. It is written after the call that has caused it
 // was answered, together with what others have caused meanwhile, and once more if the server was away.
 //
 // What a process takes with it when it dies is put right by the player's next save or refresh.
@@ -40,12 +39,11 @@ func newStandings() *standings {
 	}
 }
 
-// standing is what is new about one player; either part may be nil.
+// standing is what is new about one player's place on the leaderboards.
 type standing struct {
 	player rushgate.PlayerID
 	name   string
-	score  *score
-	seat   *seat
+	score  score
 }
 
 // score is a player's place on the leaderboards, in the order of boards.
@@ -59,28 +57,10 @@ func (a *score) older(b *score) bool {
 	return a.fence < b.fence || a.fence == b.fence && a.save < b.save
 }
 
-// seat is a player's place among those online.
-type seat struct {
-	fence  uint64
-	inside bool
-	until  int64 // the end of the lease in Unix milliseconds
-}
-
-// older reports that b overrules a: of one lease the end is final, and else the later end counts.
-func (a *seat) older(b *seat) bool {
-	if a.fence != b.fence {
-		return a.fence < b.fence
-	}
-	return a.inside && (!b.inside || a.until < b.until)
-}
-
 // merge returns what is left to write after a and b, of which b was put later.
 func merge(a, b standing) standing {
-	if b.score == nil || a.score != nil && b.score.older(a.score) {
-		b.score = a.score
-	}
-	if b.seat == nil || a.seat != nil && !a.seat.older(b.seat) {
-		b.seat = a.seat
+	if b.score.older(&a.score) {
+		return a
 	}
 	return b
 }
@@ -90,15 +70,15 @@ func (s *standings) put(news ...standing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, one := range news {
-		if one.score == nil && one.seat == nil {
-			continue
-		}
 		key := boardMember(one.player, one.name)
 		old, known := s.players[key]
 		if !known && len(s.players) >= maxPending {
 			continue
 		}
-		s.players[key] = merge(old, one)
+		if known {
+			one = merge(old, one)
+		}
+		s.players[key] = one
 	}
 	if len(s.players) > 0 {
 		s.signal()
@@ -204,7 +184,6 @@ func (s *Store) standingCommands(players []standing, asked map[string]map[string
 		var set, removed []string
 		for _, p := range players {
 			switch member := boardMember(p.player, p.name); {
-			case p.score == nil:
 			case p.score.gone:
 				removed = append(removed, member)
 			default:
@@ -218,21 +197,5 @@ func (s *Store) standingCommands(players []standing, asked map[string]map[string
 			commands = append(commands, command{name: "ZREM", key: s.boardKey(board), args: removed})
 		}
 	}
-	seats := []string{s.now()}
-	for _, p := range players {
-		if p.seat != nil {
-			seats = append(seats, p.seat.change(), p.name, strconv.FormatInt(p.seat.until, 10))
-		}
-	}
-	if len(seats) > 1 {
-		commands = append(commands, command{script: onlineScript, key: s.onlineKey(), args: seats})
-	}
 	return append(commands, s.wantedCommands(asked)...)
-}
-
-func (a *seat) change() string {
-	if a.inside {
-		return "in"
-	}
-	return "out"
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// Wanted implements [rushgate.Store] with one command. Requests that the node has not fetched within
+// Wanted implements [rushgate.Leases] with one command. Requests that the node has not fetched within
 // [rushgate.LeaseTTL] are forgotten.
 func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Lease, error) {
 	if err := validate.Instance(by); err != nil {
@@ -43,6 +43,46 @@ func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Le
 		}
 	}
 	return leases, nil
+}
+
+// Presence implements [rushgate.Leases], each player by one script.
+func (s *Store) Presence(ctx context.Context, usernames []string) ([]rushgate.Presence, error) {
+	return s.look(ctx, usernames, func(string, *answer) {})
+}
+
+// Want implements [rushgate.Leases]. The holders are asked in another round trip, which Want does not wait for.
+func (s *Store) Want(ctx context.Context, usernames []string) ([]rushgate.Presence, error) {
+	return s.look(ctx, usernames, s.ask)
+}
+
+// look says where players are, and calls inside with each who has a live lease.
+func (s *Store) look(
+	ctx context.Context, usernames []string, inside func(name string, held *answer),
+) ([]rushgate.Presence, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	commands := make([]command, len(usernames))
+	for i, name := range usernames {
+		commands[i] = command{script: presenceScript, key: s.playerKey(name), args: []string{s.now()}}
+	}
+	answers, err := s.runScripts(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]rushgate.Presence, len(usernames))
+	for i := range answers {
+		switch a := &answers[i]; a.word {
+		case "out":
+		case "held":
+			found[i] = rushgate.Presence{Node: a.text(0), Until: fromMillis(a.number(3))}
+			inside(usernames[i], a)
+		default:
+			found[i].Err = a.problem()
+		}
+	}
+	return found, nil
 }
 
 // ask notes that the holder of a lease shall be asked to leave: an answer of node, id and fence.

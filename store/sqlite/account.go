@@ -1,34 +1,121 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/credential"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// SetPasswordHash implements [rushgate.Store]. An empty hash is an error.
-func (s *Store) SetPasswordHash(ctx context.Context, username, hash string) error {
-	if err := validate.Hash(hash); err != nil {
-		return wrap(err)
+// CreateAccounts implements [rushgate.Accounts].
+func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account) ([]error, error) {
+	if err := validate.Accounts(accounts); err != nil {
+		return nil, wrap(err)
 	}
-	return s.do(ctx, func(ctx context.Context) error {
-		n, err := affected(s.writes.setHash.ExecContext(ctx, hash, rushgate.AccountVersion, username))
-		if err != nil {
-			return fmt.Errorf("set password hash of %q: %w", username, err)
-		}
-		if n == 0 {
-			return rushgate.BadCredentials
+	errs := make([]error, len(accounts))
+	err := s.do(ctx, func(ctx context.Context) (err error) {
+		for i := range accounts {
+			if errs[i], err = s.createOne(ctx, &accounts[i]); err != nil {
+				return fmt.Errorf("create player %d: %w", accounts[i].ID, err)
+			}
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return errs, nil
 }
 
-// DeleteAccount implements [rushgate.Store].
+// createOne makes one account. The first error is the item's, the second the job's.
+func (s *Store) createOne(ctx context.Context, a *rushgate.Account) (refused, err error) {
+	p, err := scanPlayer(s.writes.player.QueryRowContext(ctx, a.Username))
+	switch {
+	case err != nil:
+		return nil, err
+	case p != nil && p.character.ID == a.ID && p.passwordHash == a.PasswordHash:
+		return nil, nil // before
+	case p != nil:
+		return rushgate.UsernameTaken, nil
+	}
+	if taken, err := s.isTaken(ctx, a.ID); err != nil || taken {
+		return rushgate.ErrIDTaken, err
+	}
+	_, err = s.create(ctx, a)
+	return nil, err
+}
+
+func (s *Store) isTaken(ctx context.Context, id rushgate.PlayerID) (bool, error) {
+	var n int
+	err := s.writes.idInUse.QueryRowContext(ctx, int64(id)).Scan(&n)
+	return n > 0, err
+}
+
+// UpdateAccounts implements [rushgate.Accounts].
+func (s *Store) UpdateAccounts(ctx context.Context, changes []rushgate.AccountChange) ([]error, error) {
+	if err := validate.Changes(changes); err != nil {
+		return nil, wrap(err)
+	}
+	errs := make([]error, len(changes))
+	var leaving []*player
+	err := s.do(ctx, func(ctx context.Context) error {
+		now := s.now()
+		for i := range changes {
+			c := &changes[i]
+			p, refused, err := s.update(ctx, c)
+			if err != nil {
+				return fmt.Errorf("change player %d: %w", c.Player, err)
+			}
+			if errs[i] = refused; refused == nil && c.EndsSession(now) && p.lease.live(now) {
+				leaving = append(leaving, p)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range leaving { // only now: a change that was not made throws no player out
+		s.wanted.Add(p.lease.by.Node, p.leaseID())
+	}
+	return errs, nil
+}
+
+// update makes one change and returns the player as it was before. The first error is the item's, the second the job's.
+func (s *Store) update(ctx context.Context, c *rushgate.AccountChange) (_ *player, refused, err error) {
+	p, err := scanPlayer(s.writes.player.QueryRowContext(ctx, c.Name))
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case p == nil || p.character.ID != c.Player:
+		return nil, rushgate.BadCredentials, nil
+	case p.epoch != c.Epoch:
+		return nil, rushgate.ErrAccountChanged, nil
+	}
+	disabled, epoch := p.disabled, p.epoch
+	if c.Disabled != nil {
+		disabled = *c.Disabled
+	}
+	if c.RaiseEpoch {
+		epoch++
+	}
+	var credentials sql.NullString // NULL leaves them as they are
+	if c.Credentials != nil {
+		credentials.Valid = true
+		if credentials.String, err = credential.Marshal(c.Credentials); err != nil {
+			return nil, nil, err
+		}
+	}
+	_, err = s.writes.updateAccount.ExecContext(ctx, rushgate.AccountVersion, cmp.Or(c.PasswordHash, p.passwordHash),
+		int64(epoch), millis(disabled.Until), disabled.Reason, credentials, int64(c.Player))
+	return p, nil, err
+}
+
+// DeleteAccount implements [rushgate.Accounts].
 func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 	return s.do(ctx, func(ctx context.Context) error {
 		p, err := scanPlayer(s.writes.player.QueryRowContext(ctx, username))
@@ -48,22 +135,4 @@ func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 		}
 		return nil
 	})
-}
-
-// LeasedUntil returns when the lease of a canonical username runs out, to the millisecond, or has run out without having
-// been released or claimed anew; the zero time if there is no lease. The player is online until then.
-func (s *Store) LeasedUntil(ctx context.Context, username string) (time.Time, error) {
-	if err := s.enter(ctx); err != nil {
-		return time.Time{}, err
-	}
-	defer s.leave()
-	var expiresAt int64
-	err := s.reads.lease.QueryRowContext(ctx, username).Scan(&expiresAt)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, nil
-	}
-	if err != nil {
-		return time.Time{}, wrap(fmt.Errorf("read lease of %q: %w", username, err))
-	}
-	return time.UnixMilli(expiresAt).UTC(), nil
 }

@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/credential"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
 // player is one account and all that hangs on it, as it is read before an admission.
 type player struct {
 	passwordHash, attempt string
+	epoch                 uint64
+	disabled              rushgate.Disabled
 	character             rushgate.Character
 	fence                 int64
 	lease                 *lease // nil: released, or never claimed
@@ -33,7 +36,8 @@ func (p *player) leaseID() rushgate.Lease {
 
 func (l *lease) live(now time.Time) bool { return l != nil && now.UnixMilli() < l.expiresAt }
 
-const playerQuery = `SELECT a.password_hash, a.attempt, c.fence, l.node, l.run, l.attempt, l.expires_at, ` + characterColumns + `
+const playerQuery = `SELECT a.password_hash, a.attempt, a.epoch, a.disabled_until, a.disabled_reason,
+	c.fence, l.node, l.run, l.attempt, l.expires_at, ` + characterColumns + `
 	FROM accounts a JOIN characters c ON c.id = a.id LEFT JOIN leases l ON l.player_id = a.id `
 
 // scanPlayer reads the row of a playerQuery; it returns nil if there is none.
@@ -43,8 +47,12 @@ func scanPlayer(row *sql.Row) (*player, error) {
 		c                  characterRow
 		node, run, attempt sql.NullString
 		expiresAt          sql.NullInt64
+		disabledUntil      int64
 	)
-	own := []any{&p.passwordHash, &p.attempt, &p.fence, &node, &run, &attempt, &expiresAt}
+	own := []any{
+		&p.passwordHash, &p.attempt, &p.epoch, &disabledUntil, &p.disabled.Reason,
+		&p.fence, &node, &run, &attempt, &expiresAt,
+	}
 	err := row.Scan(append(own, c.columns()...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -53,13 +61,14 @@ func scanPlayer(row *sql.Row) (*player, error) {
 		return nil, err
 	}
 	p.character = c.value()
+	p.disabled.Until = fromMillis(disabledUntil)
 	if node.Valid {
 		p.lease = &lease{rushgate.Instance{Node: node.String, Run: run.String}, attempt.String, expiresAt.Int64}
 	}
 	return &p, nil
 }
 
-// Admit implements [rushgate.Store]. An admission that is refused changes nothing. One whose account id belongs to an
+// Admit implements [rushgate.Leases]. An admission that is refused changes nothing. One whose account id belongs to an
 // account of another name fails the whole batch.
 func (s *Store) Admit(ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission) ([]rushgate.Admitted, error) {
 	if err := validate.Instance(by); err != nil {
@@ -88,6 +97,12 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 	p, refused, err := s.findOrCreate(ctx, a)
 	if err != nil || refused != nil {
 		return rushgate.Admitted{Err: refused}, err
+	}
+	if p.epoch != a.Account.Epoch {
+		return rushgate.Admitted{Err: rushgate.BadCredentials}, nil
+	}
+	if p.disabled.At(s.now()) {
+		return rushgate.Admitted{Err: p.disabled.Refusal()}, nil
 	}
 	resumed, refused, err := s.claim(ctx, by, a.Attempt, p)
 	if refused != nil && a.Takeover {
@@ -137,15 +152,35 @@ func (s *Store) create(ctx context.Context, a *rushgate.Account) (*player, error
 	if err := s.insert(ctx, a, &c); err != nil {
 		return nil, err
 	}
-	return &player{passwordHash: a.PasswordHash, attempt: a.Attempt, character: c}, nil
+	return &player{passwordHash: a.PasswordHash, attempt: a.Attempt, epoch: a.Epoch, character: c}, nil
 }
 
 func toMillisecond(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
 
+// millis and fromMillis keep the zero time, which stands for "never", as 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
 // insert writes an account and its character.
 func (s *Store) insert(ctx context.Context, a *rushgate.Account, c *rushgate.Character) error {
-	version := cmp.Or(a.Version, rushgate.AccountVersion)
-	_, err := s.writes.insertAccount.ExecContext(ctx, int64(a.ID), a.Username, a.PasswordHash, a.Attempt, a.CreatedAt.UnixMilli(), version)
+	credentials, err := credential.Marshal(a.Credentials)
+	if err != nil {
+		return err
+	}
+	_, err = s.writes.insertAccount.ExecContext(ctx, int64(a.ID), a.Username, a.PasswordHash, a.Attempt,
+		a.CreatedAt.UnixMilli(), cmp.Or(a.Version, rushgate.AccountVersion),
+		int64(a.Epoch), millis(a.Disabled.Until), a.Disabled.Reason, credentials)
 	if err != nil {
 		return err
 	}

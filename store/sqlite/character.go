@@ -47,8 +47,8 @@ func float(f sql.NullFloat64) float64 {
 	return f.Float64
 }
 
-// LoadCharacters implements [rushgate.Store].
-func (s *Store) LoadCharacters(ctx context.Context, usernames []string) ([]rushgate.Character, error) {
+// LoadCharacters implements [rushgate.Characters].
+func (s *Store) LoadCharacters(ctx context.Context, usernames []string) ([]rushgate.LoadedCharacter, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (s *Store) LoadCharacters(ctx context.Context, usernames []string) ([]rushg
 	return characters, nil
 }
 
-func (s *Store) loadCharacters(ctx context.Context, usernames []string) (_ []rushgate.Character, err error) {
+func (s *Store) loadCharacters(ctx context.Context, usernames []string) (_ []rushgate.LoadedCharacter, err error) {
 	list, err := json.Marshal(usernames)
 	if err != nil {
 		return nil, err
@@ -81,9 +81,9 @@ func (s *Store) loadCharacters(ctx context.Context, usernames []string) (_ []rus
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	characters := make([]rushgate.Character, len(usernames))
+	characters := make([]rushgate.LoadedCharacter, len(usernames))
 	for i, name := range usernames {
-		characters[i] = found[name]
+		characters[i].Character = found[name]
 		characters[i].Data = slices.Clone(characters[i].Data) // a player asked for twice is two values
 	}
 	return characters, nil

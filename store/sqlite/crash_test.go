@@ -70,8 +70,14 @@ func TestKill9(t *testing.T) {
 			}
 			ids[a.ID] = true
 		}
-		if online, err := s.Online(t.Context()); err != nil || online < len(names) {
-			t.Errorf("round %d: %d online, %v; want %d at least", round, online, err, len(names))
+		where, err := s.Presence(t.Context(), names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range where {
+			if !where[i].Inside() {
+				t.Errorf("round %d: %s has no lease", round, names[i])
+			}
 		}
 		var check string
 		if err := s.read.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&check); err != nil || check != "ok" {

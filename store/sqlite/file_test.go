@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -269,13 +270,17 @@ func TestMigrateAccountVersion(t *testing.T) {
 			ID: id, Username: fmt.Sprint("player", id), PasswordHash: fmt.Sprint("hash ", id), Attempt: fmt.Sprint("attempt ", id),
 			CreatedAt: time.UnixMilli(int64(id)).UTC(), Version: 3, Zone: "inn",
 		}
-		if err != nil || got[0] != want {
+		if err != nil || got[0].Err != nil || !reflect.DeepEqual(got[0].Account, want) {
 			t.Errorf("account is %+v, %v; want %+v", got, err, want)
 		}
 		login := rushgate.Admission{Account: want, NewHash: "new", Attempt: "a"}
 		in, err := s.Admit(t.Context(), testInstance, []rushgate.Admission{login})
 		if err != nil || in[0].Err != nil || !in[0].HashReplaced || in[0].Lease.Fence != 6 || in[0].Character.XP != int64(id) {
 			t.Errorf("admitted as %+v, %v", in, err)
+		}
+		got, err = s.LoadAccounts(t.Context(), []string{want.Username})
+		if want.PasswordHash, want.Version = "new", 4; err != nil || !reflect.DeepEqual(got[0].Account, want) {
+			t.Errorf("after the login the account is %+v, %v; want %+v", got, err, want)
 		}
 	}
 	if next, err := s.ReserveIDs(t.Context(), 1); err != nil || next != n+1 {

@@ -8,7 +8,7 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// BeginImport implements [rushgate.Store].
+// BeginImport implements [rushgate.Importer].
 func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) error {
 	if err := validate.Highest(highest); err != nil {
 		return wrap(err)
@@ -36,7 +36,7 @@ func (s *Store) imports(ctx context.Context) (last, imports rushgate.PlayerID, e
 	return last, imports, nil
 }
 
-// Import implements [rushgate.Store].
+// Import implements [rushgate.Importer].
 func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error, error) {
 	if err := validate.Records(records); err != nil {
 		return nil, wrap(err)
@@ -74,12 +74,8 @@ func (s *Store) bringIn(ctx context.Context, r *rushgate.Record) (refused, err e
 	case p != nil:
 		return rushgate.UsernameTaken, nil
 	}
-	var taken int
-	if err := s.writes.idInUse.QueryRowContext(ctx, int64(r.Account.ID)).Scan(&taken); err != nil {
-		return nil, err
-	}
-	if taken > 0 {
-		return rushgate.ErrIDTaken, nil
+	if taken, err := s.isTaken(ctx, r.Account.ID); err != nil || taken {
+		return rushgate.ErrIDTaken, err
 	}
 	return nil, s.insert(ctx, &r.Account, &r.Character)
 }

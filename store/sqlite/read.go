@@ -5,27 +5,31 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/credential"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
 // readStmts belong to the pool of readers; each connection prepares them once.
 type readStmts struct {
-	accounts, characters, lease, online, ping *sql.Stmt
-	top                                       map[rushgate.Board]*sql.Stmt
+	accounts, characters, presence, ping *sql.Stmt
+	top                                  map[rushgate.Board]*sql.Stmt
 }
 
 func (r *readStmts) prepare(ctx context.Context, db *sql.DB) error {
 	_, err := prepare(ctx, db, map[**sql.Stmt]string{
-		&r.accounts: `SELECT a.id, a.username, a.password_hash, a.attempt, a.created_at, a.version, coalesce(c.zone, '')
+		&r.accounts: `SELECT a.id, a.username, a.password_hash, a.attempt, a.created_at, a.version,
+			a.epoch, a.disabled_until, a.disabled_reason, a.credentials, coalesce(c.zone, '')
 			FROM accounts a LEFT JOIN characters c ON c.id = a.id WHERE a.username IN (SELECT value FROM json_each(?))`,
 		&r.characters: `SELECT ` + characterColumns + ` FROM accounts a JOIN characters c ON c.id = a.id
 			WHERE a.username IN (SELECT value FROM json_each(?))`,
-		&r.lease:  `SELECT l.expires_at FROM accounts a JOIN leases l ON l.player_id = a.id WHERE a.username = ?`,
-		&r.online: `SELECT count(*) FROM leases WHERE expires_at > ?`,
-		&r.ping:   `SELECT count(*) FROM (SELECT 1 FROM accounts LIMIT 1)`,
+		&r.presence: `SELECT a.username, a.id, c.fence, l.node, l.expires_at
+			FROM accounts a JOIN characters c ON c.id = a.id JOIN leases l ON l.player_id = a.id
+			WHERE a.username IN (SELECT value FROM json_each(?)) AND l.expires_at > ?`,
+		&r.ping: `SELECT count(*) FROM (SELECT 1 FROM accounts LIMIT 1)`,
 	})
 	if err != nil {
 		return err
@@ -49,8 +53,8 @@ func topQuery(column string) string {
 	return fmt.Sprintf(`SELECT id, name, %[1]s FROM characters ORDER BY %[1]s DESC, id LIMIT ?`, column)
 }
 
-// LoadAccounts implements [rushgate.Store].
-func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgate.Account, error) {
+// LoadAccounts implements [rushgate.Accounts].
+func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgate.LoadedAccount, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -62,7 +66,7 @@ func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgat
 	return accounts, nil
 }
 
-func (s *Store) loadAccounts(ctx context.Context, usernames []string) (_ []rushgate.Account, err error) {
+func (s *Store) loadAccounts(ctx context.Context, usernames []string) (_ []rushgate.LoadedAccount, err error) {
 	list, err := json.Marshal(usernames)
 	if err != nil {
 		return nil, err
@@ -72,27 +76,47 @@ func (s *Store) loadAccounts(ctx context.Context, usernames []string) (_ []rushg
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }() // what went wrong is in rows.Err
-	found := make(map[string]rushgate.Account, len(usernames))
+	found := make(map[string]rushgate.LoadedAccount, len(usernames))
 	for rows.Next() {
-		var a rushgate.Account
-		var created int64
-		if err := rows.Scan(&a.ID, &a.Username, &a.PasswordHash, &a.Attempt, &created, &a.Version, &a.Zone); err != nil {
+		name, account, err := scanAccount(rows)
+		if err != nil {
 			return nil, err
 		}
-		a.CreatedAt = time.UnixMilli(created).UTC()
-		found[a.Username] = a
+		found[name] = account
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	accounts := make([]rushgate.Account, len(usernames))
+	accounts := make([]rushgate.LoadedAccount, len(usernames))
 	for i, name := range usernames {
 		accounts[i] = found[name]
+		accounts[i].Credentials = slices.Clone(accounts[i].Credentials) // an account asked for twice is two values
 	}
 	return accounts, nil
 }
 
-// Top implements [rushgate.Store]. It takes time in proportion to limit, not to the number of characters.
+// scanAccount reads one row. That the columns have their types is the database's doing; what is in credentials is not.
+func scanAccount(rows *sql.Rows) (name string, _ rushgate.LoadedAccount, _ error) {
+	var (
+		a                      rushgate.Account
+		created, disabledUntil int64
+		credentials            string
+	)
+	err := rows.Scan(&a.ID, &a.Username, &a.PasswordHash, &a.Attempt, &created, &a.Version,
+		&a.Epoch, &disabledUntil, &a.Disabled.Reason, &credentials, &a.Zone)
+	if err != nil {
+		return "", rushgate.LoadedAccount{}, err
+	}
+	a.CreatedAt = time.UnixMilli(created).UTC()
+	a.Disabled.Until = fromMillis(disabledUntil)
+	if a.Credentials, err = credential.Unmarshal(credentials); err != nil {
+		err = fmt.Errorf("sqlite: player %d: %w: column credentials: %w", a.ID, rushgate.ErrDamagedRecord, err)
+		return a.Username, rushgate.LoadedAccount{Err: err}, nil
+	}
+	return a.Username, rushgate.LoadedAccount{Account: a}, nil
+}
+
+// Top implements [rushgate.Boards]. It takes time in proportion to limit, not to the number of characters.
 func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) ([]rushgate.Rank, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
@@ -129,19 +153,6 @@ func top(ctx context.Context, stmt *sql.Stmt, limit int) (ranks []rushgate.Rank,
 		ranks = append(ranks, r)
 	}
 	return ranks, rows.Err()
-}
-
-// Online implements [rushgate.Store].
-func (s *Store) Online(ctx context.Context) (int, error) {
-	if err := s.enter(ctx); err != nil {
-		return 0, err
-	}
-	defer s.leave()
-	var n int
-	if err := s.reads.online.QueryRowContext(ctx, s.now().UnixMilli()).Scan(&n); err != nil {
-		return 0, wrap(fmt.Errorf("count online: %w", err))
-	}
-	return n, nil
 }
 
 // Ping implements [rushgate.Store]. It reads from the file, and writes its first page anew with what is there.

@@ -74,6 +74,13 @@ var migrations = []string{
 
 	// The ids 1 to imports are set aside for imported accounts.
 	`ALTER TABLE player_ids ADD COLUMN imports INTEGER NOT NULL DEFAULT 0;`,
+
+	// What version 4 of the account record adds. No row is rewritten: the defaults are what there was before.
+	// disabled_until is in Unix milliseconds, 0 for an account that is not disabled; credentials is empty or a JSON array.
+	`ALTER TABLE accounts ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+	ALTER TABLE accounts ADD COLUMN disabled_until INTEGER NOT NULL DEFAULT 0;
+	ALTER TABLE accounts ADD COLUMN disabled_reason TEXT NOT NULL DEFAULT '';
+	ALTER TABLE accounts ADD COLUMN credentials TEXT NOT NULL DEFAULT '';`,
 }
 
 // migrate carries out the migrations that the database has not seen yet, each wholly or not at all.

@@ -115,8 +115,8 @@ func TestClosed(t *testing.T) {
 	if err := register(s, 1); !errors.Is(err, ErrClosed) {
 		t.Errorf("Admit after Close = %v, want %v", err, ErrClosed)
 	}
-	if _, err := s.Online(t.Context()); !errors.Is(err, ErrClosed) {
-		t.Errorf("Online after Close = %v, want %v", err, ErrClosed)
+	if _, err := s.Presence(t.Context(), nil); !errors.Is(err, ErrClosed) {
+		t.Errorf("Presence after Close = %v, want %v", err, ErrClosed)
 	}
 }
 
@@ -175,34 +175,26 @@ func TestPragmasHoldOnEveryConnection(t *testing.T) {
 	}
 }
 
-// The lease that a player left behind is told by its end, whoever asks and whenever.
-func TestLeasedUntil(t *testing.T) {
-	c := storetest.NewClock()
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "store.db"), Options{Now: c.Now})
+// A column that cannot be read costs its own account the login, and no other.
+func TestDamagedRecordHarmsNoOther(t *testing.T) {
+	s := newStore(t)
+	if err := register(s, 1, 2); err != nil {
+		t.Fatal(err)
+	}
+	err := s.do(t.Context(), func(ctx context.Context) error {
+		_, err := s.writer.conn.ExecContext(ctx, `UPDATE accounts SET credentials = '{"not": "a list"}' WHERE id = 1`)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = s.Close() }()
-	name := registration(1).Account.Username
-	want := func(when string, want time.Time) {
-		t.Helper()
-		if got, err := s.LeasedUntil(t.Context(), name); err != nil || !got.Equal(want) {
-			t.Errorf("%s: lease ends %v, %v; want %v", when, got, err, want)
-		}
+	got, err := s.LoadAccounts(t.Context(), []string{"player1", "player2", "nobody"})
+	if err != nil || !errors.Is(got[0].Err, rushgate.ErrDamagedRecord) || got[0].ID != 0 {
+		t.Errorf("accounts are %+v, %v; want %v for the first", got, err, rushgate.ErrDamagedRecord)
 	}
-	want("before the registration", time.Time{})
-	if err := register(s, 1); err != nil {
-		t.Fatal(err)
+	if got[1].Err != nil || got[1].ID != 2 || got[2].Err != nil || got[2].ID != 0 {
+		t.Errorf("the others are %+v", got[1:])
 	}
-	end := c.Now().Add(rushgate.LeaseTTL)
-	want("inside", end)
-	c.Advance(2 * rushgate.LeaseTTL)
-	want("expired", end)
-	save := rushgate.Save{Character: rushgate.Character{ID: 1, Name: name}, Fence: 1, Release: true}
-	if errs, err := s.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
-		t.Fatal(errs, err)
-	}
-	want("released", time.Time{})
 }
 
 // A leaderboard must not read or sort all characters.

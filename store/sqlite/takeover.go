@@ -7,8 +7,8 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// Wanted implements [rushgate.Store]. It does not go to the database: what is asked for while a process has the database
-// is of no use to the next one.
+// Wanted implements [rushgate.Leases]. It does not go to the database: what is asked for while a process has the
+// database is of no use to the next one.
 func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Lease, error) {
 	if err := validate.Instance(by); err != nil {
 		return nil, wrap(err)

@@ -13,6 +13,7 @@ import (
 type writeStmts struct {
 	player, idInUse                         *sql.Stmt
 	insertAccount, insertCharacter, setHash *sql.Stmt
+	updateAccount                           *sql.Stmt
 	deleteAccount, deleteCharacter          *sql.Stmt
 	setFence, putLease                      *sql.Stmt
 	save, lastFence, endLease, refresh      *sql.Stmt
@@ -24,12 +25,14 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
 		&w.player:  playerQuery + `WHERE a.username = ?`,
 		&w.idInUse: `SELECT count(*) FROM accounts WHERE id = ?`,
-		&w.insertAccount: `INSERT INTO accounts (id, username, password_hash, attempt, created_at, version)
-			VALUES (?, ?, ?, ?, ?, ?)`,
+		&w.insertAccount: `INSERT INTO accounts (id, username, password_hash, attempt, created_at, version,
+			epoch, disabled_until, disabled_reason, credentials) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.insertCharacter: `INSERT INTO characters
 			(id, name, created_at, zone, x, y, hp, xp, level, deaths, playtime_ms, data, fence)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
-		&w.setHash:         `UPDATE accounts SET password_hash = ?, version = ? WHERE username = ?`,
+		&w.setHash: `UPDATE accounts SET password_hash = ?, version = ? WHERE username = ?`,
+		&w.updateAccount: `UPDATE accounts SET version = ?, password_hash = ?, epoch = ?, disabled_until = ?,
+			disabled_reason = ?, credentials = coalesce(?, credentials) WHERE id = ?`,
 		&w.deleteAccount:   `DELETE FROM accounts WHERE id = ?`,
 		&w.deleteCharacter: `DELETE FROM characters WHERE id = ?`,
 		&w.setFence:        `UPDATE characters SET fence = ? WHERE id = ?`,
@@ -51,7 +54,7 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 	}
 }
 
-// Save implements [rushgate.Store]. A release that is repeated because its answer was lost answers nil and changes
+// Save implements [rushgate.Leases]. A release that is repeated because its answer was lost answers nil and changes
 // nothing, as long as nobody has claimed the player in between.
 func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error) {
 	if err := validate.Saves(saves); err != nil {
@@ -96,7 +99,7 @@ func (s *Store) save(ctx context.Context, save *rushgate.Save) (lost, err error)
 	return rushgate.ErrLeaseLost, nil
 }
 
-// Refresh implements [rushgate.Store].
+// Refresh implements [rushgate.Leases].
 func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rushgate.Lease) ([]error, error) {
 	if err := validate.Instance(by); err != nil {
 		return nil, wrap(err)
@@ -121,7 +124,7 @@ func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rush
 	return errs, nil
 }
 
-// ReserveIDs implements [rushgate.Store].
+// ReserveIDs implements [rushgate.Accounts].
 func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error) {
 	if err := validate.Count("block of ids", n); err != nil {
 		return 0, wrap(err)

@@ -118,12 +118,15 @@ func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[
 	_, errs["ReserveIDs"] = s.ReserveIDs(ctx, 1)
 	_, errs["Top"] = s.Top(ctx, rushgate.BoardXP, 1)
 	_, errs["LoadCharacters"] = s.LoadCharacters(ctx, []string{"alice"})
-	errs["SetPasswordHash"] = s.SetPasswordHash(ctx, "alice", "set by everyCall")
+	_, errs["CreateAccounts"] = s.CreateAccounts(ctx, []rushgate.Account{registration(51, "made", "m").Account})
+	change := rushgate.AccountChange{Player: 1, Name: "alice", PasswordHash: "set"}
+	_, errs["UpdateAccounts"] = s.UpdateAccounts(ctx, []rushgate.AccountChange{change})
 	errs["DeleteAccount"] = s.DeleteAccount(ctx, "bob")
 	_, errs["Wanted"] = s.Wanted(ctx, nodeA)
+	_, errs["Presence"] = s.Presence(ctx, []string{"alice"})
+	_, errs["Want"] = s.Want(ctx, []string{"alice"})
 	errs["BeginImport"] = s.BeginImport(ctx, imported)
 	_, errs["Import"] = s.Import(ctx, []rushgate.Record{record(imported, "settler")})
-	_, errs["Online"] = s.Online(ctx)
 	errs["Ping"] = s.Ping(ctx)
 	return errs
 }
@@ -137,7 +140,6 @@ func pings(t *testing.T, h Harness) {
 		}
 		register(t, s, reserve(t, s, 1), fmt.Sprintf("player%d", reserve(t, s, 1)))
 	}
-	wantOnline(t, s, 2)
 }
 
 func cancelledContext(t *testing.T, h Harness) {
@@ -153,8 +155,8 @@ func cancelledContext(t *testing.T, h Harness) {
 			t.Errorf("%s = %v, want %v", name, err, context.Canceled)
 		}
 	}
-	after := load(t, s, "alice", "bob", "newcomer", "settler")
-	for i, want := range append(before, rushgate.Account{}, rushgate.Account{}) {
+	after := load(t, s, "alice", "bob", "newcomer", "settler", "made")
+	for i, want := range append(before, make([]rushgate.Account, 3)...) {
 		wantAccount(t, after[i], want)
 	}
 	wantCharacter(t, admit(t, s, nodeA, login(1, "alice", "first")).Character, in.Character)
@@ -200,7 +202,7 @@ func durable(t *testing.T, h Harness) {
 	accounts := load(t, s, "alice", "bob")
 	wantAccount(t, accounts[0], a.Account)
 	wantAccount(t, accounts[1], b.Account)
-	wantOnline(t, s, 1)
+	wantInside(t, s, 1)
 	wantRanks(t, top(t, s, rushgate.BoardXP, 1), []rushgate.Rank{{Rank: 1, Player: 1, Name: "alice", Score: 12}})
 	if got := admitAll(t, s, nodeB, login(2, "bob", "x"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
 		t.Errorf("login elsewhere: %v, want %v", got.Err, rushgate.AlreadyLoggedIn)

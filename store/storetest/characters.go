@@ -42,7 +42,7 @@ func charactersAsSaved(t *testing.T, h Harness) {
 	in.Character.X, in.Character.Data = 1, nil
 	release(t, s, in)
 	wantCharacter(t, characters(t, s, "alice")[0], in.Character)
-	wantOnline(t, s, 0) // loading claims nothing
+	wantInside(t, s, 0) // loading claims nothing
 	if h.Reopen != nil {
 		s = h.reopen(t, s)
 		wantCharacter(t, characters(t, s, "alice")[0], in.Character)

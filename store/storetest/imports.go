@@ -82,7 +82,7 @@ func importCreates(t *testing.T, h Harness) {
 	r.Account.CreatedAt, r.Account.Version = epoch, rushgate.AccountVersion
 	wantAccount(t, load(t, s, "émilie")[0], account(r))
 	wantCharacter(t, characters(t, s, "émilie")[0], r.Character)
-	wantOnline(t, s, 0)
+	wantInside(t, s, 0)
 	for board, score := range map[rushgate.Board]int64{rushgate.BoardXP: 1007, rushgate.BoardLevel: 12, rushgate.BoardDeaths: 3} {
 		wantRanks(t, top(t, s, board, 10), []rushgate.Rank{{Rank: 1, Player: 7, Name: "émilie", Score: score}})
 	}
@@ -139,7 +139,7 @@ func importTwice(t *testing.T, h Harness) {
 		t.Fatal(err)
 	}
 	unchanged("while the player is inside")
-	wantOnline(t, s, 1)
+	wantInside(t, s, 1)
 	if err := refresh(t, s, nodeA, in.Lease)[0]; err != nil {
 		t.Errorf("refresh after the second import: %v", err)
 	}

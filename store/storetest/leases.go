@@ -67,7 +67,7 @@ func whoMayClaim(t *testing.T, h Harness) {
 				t.Errorf("lease %+v after %+v", got.Lease, first.Lease)
 			}
 			h.Advance(ttl - time.Millisecond)
-			wantOnline(t, s, 1) // every claim lasts its full time
+			wantInside(t, s, 1) // every claim lasts its full time
 		})
 	}
 }
@@ -78,11 +78,11 @@ func leasesExpire(t *testing.T, h Harness) {
 	h.Advance(time.Second)
 	register(t, s, 2, "bob")
 	h.Advance(rushgate.LeaseTTL - time.Second - time.Millisecond)
-	wantOnline(t, s, 2)
+	wantInside(t, s, 2)
 	h.Advance(time.Millisecond)
-	wantOnline(t, s, 1)
+	wantInside(t, s, 1)
 	h.Advance(time.Second)
-	wantOnline(t, s, 0)
+	wantInside(t, s, 0)
 }
 
 func refreshExtends(t *testing.T, h Harness) {
@@ -95,7 +95,7 @@ func refreshExtends(t *testing.T, h Harness) {
 		}
 	}
 	h.Advance(rushgate.LeaseTTL - time.Millisecond)
-	wantOnline(t, s, 1)
+	wantInside(t, s, 1)
 	if got := admitAll(t, s, nodeB, login(1, "alice", "b"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
 		t.Errorf("login elsewhere: %v, want %v", got.Err, rushgate.AlreadyLoggedIn)
 	}
@@ -108,16 +108,16 @@ func refreshRevives(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := register(t, s, 1, "alice")
 	h.Advance(10 * rushgate.LeaseTTL)
-	wantOnline(t, s, 0)
+	wantInside(t, s, 0)
 	if err := refresh(t, s, nodeA, in.Lease)[0]; err != nil {
 		t.Fatalf("Refresh: %v", err)
 	}
-	wantOnline(t, s, 1)
+	wantInside(t, s, 1)
 	if got := admitAll(t, s, nodeB, login(1, "alice", "b"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
 		t.Errorf("login elsewhere: %v, want %v", got.Err, rushgate.AlreadyLoggedIn)
 	}
 	h.Advance(rushgate.LeaseTTL)
-	wantOnline(t, s, 0)
+	wantInside(t, s, 0)
 }
 
 func refreshAfterTakeover(t *testing.T, h Harness) {
@@ -136,7 +136,7 @@ func refreshAfterTakeover(t *testing.T, h Harness) {
 	wantLost("after the new lease has expired")
 	release(t, s, now)
 	wantLost("after the new lease was released")
-	wantOnline(t, s, 0)
+	wantInside(t, s, 0)
 }
 
 func lateRefresh(t *testing.T, h Harness) {
@@ -149,7 +149,7 @@ func lateRefresh(t *testing.T, h Harness) {
 			t.Errorf("refresh with fence %d after release: %v, want %v", fence, err, rushgate.ErrLeaseLost)
 		}
 	}
-	wantOnline(t, s, 0)
+	wantInside(t, s, 0)
 	if got := admit(t, s, nodeB, login(1, "alice", "b")); got.Resumed || got.Lease.Fence <= in.Lease.Fence {
 		t.Errorf("login after release got %+v after %+v", got.Lease, in.Lease)
 	}
@@ -243,5 +243,5 @@ func concurrentLogins(t *testing.T, h Harness) {
 	if winners != 1 {
 		t.Errorf("%d logins have won", winners)
 	}
-	wantOnline(t, s, 1)
+	wantInside(t, s, 1)
 }

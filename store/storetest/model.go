@@ -32,10 +32,11 @@ func runModel(t *testing.T, h Harness) {
 			"advance":    m.advance,
 			"load":       m.load,
 			"characters": m.characters,
-			"set hash":   m.setHash,
+			"create":     m.create,
+			"change":     m.change,
 			"delete":     m.delete,
 			"top":        m.top,
-			"online":     m.online,
+			"presence":   m.presence,
 			"reserve":    m.reserve,
 			"wanted":     m.takeWanted,
 			"set aside":  m.setAside,
@@ -58,6 +59,7 @@ type machine struct {
 	s rushgate.Store
 
 	now     time.Duration // since the start
+	started time.Time     // what the store's clock showed then, once it is known
 	players map[rushgate.PlayerID]*modelPlayer
 	nextID  rushgate.PlayerID // for the next account
 	lastID  rushgate.PlayerID // the greatest one reserved or set aside
@@ -75,6 +77,8 @@ type modelPlayer struct {
 	by        rushgate.Instance
 	attempt   string
 	expires   time.Duration
+	claimed   uint64        // the epoch under which
+	disabled  time.Duration // until then
 }
 
 var (
@@ -140,6 +144,7 @@ func (m *machine) admission(t *rapid.T) rushgate.Admission {
 	if a.Create = rapid.Bool().Draw(t, "create"); !a.Create {
 		a.Account.ID = m.player(t)
 		a.Account.Username = m.name(t, a.Account.ID)
+		a.Account.Epoch = m.epoch(t, a.Account.ID)
 		a.NewHash = pick(t, "new hash", "", "", "h1", "h2", "h3")
 		return a
 	}
@@ -155,7 +160,13 @@ func (m *machine) admission(t *rapid.T) rushgate.Admission {
 // checkAdmitted carries one admission out in the model and compares the results.
 func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Admission, got *rushgate.Admitted) {
 	p, refused := m.findOrCreate(a)
-	if refused == nil && m.inside(p) {
+	switch {
+	case refused != nil:
+	case p.account.Epoch != a.Account.Epoch:
+		refused = rushgate.BadCredentials
+	case m.now < p.disabled:
+		refused = rushgate.AccountDisabled
+	case m.inside(p):
 		other := p.by.Node != by.Node
 		rival := p.by == by && p.attempt != a.Attempt
 		if other || rival {
@@ -192,6 +203,7 @@ func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Ad
 		t.Fatalf("%+v: HashReplaced = %v, want %v", *a, got.HashReplaced, want)
 	}
 	p.fence, p.held, p.by, p.attempt, p.expires = got.Lease.Fence, true, by, a.Attempt, m.now+rushgate.LeaseTTL
+	p.claimed = p.account.Epoch
 }
 
 func (m *machine) findOrCreate(a *rushgate.Admission) (*modelPlayer, error) {
@@ -310,6 +322,9 @@ func (m *machine) refresh(t *rapid.T) {
 			t.Fatalf("refresh of %+v: %v", l, got[i])
 		}
 		p.by, p.expires = by, m.now+rushgate.LeaseTTL
+		if p.claimed != p.account.Epoch || m.now < p.disabled {
+			m.mayWant(p)
+		}
 	}
 }
 
@@ -331,7 +346,7 @@ func (m *machine) load(t *rapid.T) {
 			want = p.account
 			want.Zone = p.character.Zone
 		}
-		if !sameAccount(got[i], want) {
+		if got[i].Err != nil || !sameAccount(got[i].Account, want) {
 			t.Fatalf("account of %s is\n%+v, want\n%+v", name, got[i], want)
 		}
 	}
@@ -348,29 +363,13 @@ func (m *machine) characters(t *rapid.T) {
 		if p := m.byName(name); p != nil {
 			want = p.character
 		}
-		if !sameCharacter(got[i], want) {
+		if got[i].Err != nil || !sameCharacter(got[i].Character, want) {
 			t.Fatalf("character of %s is\n%+v, want\n%+v", name, got[i], want)
 		}
 		for j := range got[i].Data {
 			got[i].Data[j] ^= 0xff // the caller's to change
 		}
 	}
-}
-
-func (m *machine) setHash(t *rapid.T) {
-	name, hash := pick(t, "name", modelNames...), pick(t, "hash", modelHashes...)
-	err := m.s.SetPasswordHash(t.Context(), name, hash)
-	p := m.byName(name)
-	if p == nil {
-		if !errors.Is(err, rushgate.BadCredentials) {
-			t.Fatalf("SetPasswordHash(%s) = %v, want %v", name, err, rushgate.BadCredentials)
-		}
-		return
-	}
-	if err != nil {
-		t.Fatalf("SetPasswordHash(%s) = %v", name, err)
-	}
-	p.account.PasswordHash, p.account.Version = hash, rushgate.AccountVersion
 }
 
 func (m *machine) delete(t *rapid.T) {
@@ -421,18 +420,6 @@ func (m *machine) ranks(board rushgate.Board, limit int) []rushgate.Rank {
 		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Player, b.Player))
 	})
 	return ranks[:min(limit, len(ranks))]
-}
-
-func (m *machine) online(t *rapid.T) {
-	want := 0
-	for _, p := range m.players {
-		if m.inside(p) {
-			want++
-		}
-	}
-	if n, err := m.s.Online(t.Context()); err != nil || n != want {
-		t.Fatalf("Online = %d, %v; want %d", n, err, want)
-	}
 }
 
 func (m *machine) reserve(t *rapid.T) {

@@ -14,6 +14,14 @@ func (m *machine) want(p *modelPlayer) {
 	m.wanted[p.by.Node][p.lease()] = true
 }
 
+// mayWant notes that the store may ask for that lease, of its own accord.
+func (m *machine) mayWant(p *modelPlayer) {
+	if m.wanted[p.by.Node] == nil {
+		m.wanted[p.by.Node] = make(map[rushgate.Lease]bool)
+	}
+	m.wanted[p.by.Node][p.lease()] = m.wanted[p.by.Node][p.lease()]
+}
+
 // forgiveWanted lets the store forget what was asked for.
 func (m *machine) forgiveWanted() {
 	for _, leases := range m.wanted {
@@ -43,6 +51,38 @@ func (m *machine) takeWanted(t *rapid.T) {
 		p := m.players[l.Player]
 		if must && p != nil && p.lease() == l && m.inside(p) && p.by.Node == by.Node {
 			t.Fatalf("Wanted by %v is %+v, without %+v", by, got, l)
+		}
+	}
+}
+
+// presence asks where players are, and sometimes to let them go.
+func (m *machine) presence(t *rapid.T) {
+	names := rapid.SliceOfN(rapid.SampledFrom([]string{"ann", "bob", "cyd", "dan", "nobody"}), 0, 5).Draw(t, "names")
+	ask, method := rapid.Bool().Draw(t, "want"), m.s.Presence
+	if ask {
+		method = m.s.Want
+	}
+	got, err := method(t.Context(), names)
+	if err != nil || len(got) != len(names) {
+		t.Fatalf("presence of %q: %d results, %v", names, len(got), err)
+	}
+	for i, name := range names {
+		p := m.byName(name)
+		if p == nil || !m.inside(p) {
+			if got[i] != (rushgate.Presence{}) {
+				t.Fatalf("%s is %+v, want nowhere", name, got[i])
+			}
+			continue
+		}
+		start := got[i].Until.Add(-p.expires)
+		if m.started.IsZero() {
+			m.started = start
+		}
+		if got[i].Err != nil || got[i].Node != p.by.Node || !start.Equal(m.started) {
+			t.Fatalf("%s is %+v, want at %s until %v", name, got[i], p.by.Node, m.started.Add(p.expires))
+		}
+		if ask {
+			m.want(p)
 		}
 	}
 }

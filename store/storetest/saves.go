@@ -94,7 +94,7 @@ func saveExpired(t *testing.T, h Harness) {
 	if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}); err != nil {
 		t.Fatalf("save after expiry: %v", err)
 	}
-	wantOnline(t, s, 0) // saving is not refreshing
+	wantInside(t, s, 0) // saving is not refreshing
 	wantCharacter(t, again(t, s, "2").Character, in.Character)
 }
 
@@ -114,7 +114,7 @@ func saveStale(t *testing.T, h Harness) {
 		}
 	}
 	wantLost("while the new lease is live")
-	wantOnline(t, s, 1)
+	wantInside(t, s, 1)
 	h.Advance(rushgate.LeaseTTL)
 	wantLost("after the new lease has expired")
 	release(t, s, now)
@@ -127,7 +127,7 @@ func releaseEnds(t *testing.T, h Harness) {
 	in := register(t, s, 1, "alice")
 	in.Character.Zone = "inn"
 	release(t, s, in)
-	wantOnline(t, s, 0)
+	wantInside(t, s, 0)
 	late := in.Character
 	late.Zone = "road"
 	for _, fence := range []uint64{in.Lease.Fence, in.Lease.Fence + 1} {
@@ -167,7 +167,7 @@ func repeatedRelease(t *testing.T, h Harness) {
 	if err := save(t, s, repeat); !errors.Is(err, rushgate.ErrLeaseLost) {
 		t.Errorf("release repeated after the next login: %v, want %v", err, rushgate.ErrLeaseLost)
 	}
-	wantOnline(t, s, 1)
+	wantInside(t, s, 1)
 }
 
 func dataIsCopied(t *testing.T, h Harness) {

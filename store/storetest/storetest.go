@@ -20,6 +20,7 @@ package storetest
 import (
 	"bytes"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,6 +49,8 @@ func Run(t *testing.T, h Harness) {
 		cases []testCase
 	}{
 		{"Accounts", accountCases},
+		{"Creation", creationCases},
+		{"Changes", changeCases},
 		{"Hashes", hashCases},
 		{"Leases", leaseCases},
 		{"Saves", saveCases},
@@ -55,6 +58,7 @@ func Run(t *testing.T, h Harness) {
 		{"Boards", boardCases},
 		{"Deletion", deletionCases},
 		{"Takeover", takeoverCases},
+		{"Presence", presenceCases},
 		{"Imports", importCases},
 		{"IDs", idCases},
 		{"Calls", callCases},
@@ -197,26 +201,38 @@ func refresh(t *testing.T, s rushgate.Store, by rushgate.Instance, leases ...rus
 
 func load(t *testing.T, s rushgate.Store, names ...string) []rushgate.Account {
 	t.Helper()
-	accounts, err := s.LoadAccounts(t.Context(), names)
+	loaded, err := s.LoadAccounts(t.Context(), names)
 	if err != nil {
 		t.Fatalf("LoadAccounts: %v", err)
 	}
-	if len(accounts) != len(names) {
-		t.Fatalf("LoadAccounts of %d returned %d accounts", len(names), len(accounts))
+	if len(loaded) != len(names) {
+		t.Fatalf("LoadAccounts of %d returned %d accounts", len(names), len(loaded))
+	}
+	accounts := make([]rushgate.Account, len(names))
+	for i := range loaded {
+		if accounts[i] = loaded[i].Account; loaded[i].Err != nil {
+			t.Fatalf("LoadAccounts: account of %q: %v", names[i], loaded[i].Err)
+		}
 	}
 	return accounts
 }
 
 func characters(t *testing.T, s rushgate.Store, names ...string) []rushgate.Character {
 	t.Helper()
-	got, err := s.LoadCharacters(t.Context(), names)
+	loaded, err := s.LoadCharacters(t.Context(), names)
 	if err != nil {
 		t.Fatalf("LoadCharacters: %v", err)
 	}
-	if len(got) != len(names) {
-		t.Fatalf("LoadCharacters of %d returned %d characters", len(names), len(got))
+	if len(loaded) != len(names) {
+		t.Fatalf("LoadCharacters of %d returned %d characters", len(names), len(loaded))
 	}
-	return got
+	characters := make([]rushgate.Character, len(names))
+	for i := range loaded {
+		if characters[i] = loaded[i].Character; loaded[i].Err != nil {
+			t.Fatalf("LoadCharacters: character of %q: %v", names[i], loaded[i].Err)
+		}
+	}
+	return characters
 }
 
 func top(t *testing.T, s rushgate.Store, board rushgate.Board, limit int) []rushgate.Rank {
@@ -228,10 +244,17 @@ func top(t *testing.T, s rushgate.Store, board rushgate.Board, limit int) []rush
 	return ranks
 }
 
-func wantOnline(t *testing.T, s rushgate.Store, want int) {
+// wantInside checks how many have a live lease, of the players whom the suite mostly uses and some more.
+func wantInside(t *testing.T, s rushgate.Store, want int, others ...string) {
 	t.Helper()
-	if n, err := s.Online(t.Context()); err != nil || n != want {
-		t.Fatalf("Online = %d, %v; want %d", n, err, want)
+	n := 0
+	for _, p := range presence(t, s, append(others, "alice", "bob", "carol", "émilie")...) {
+		if p.Inside() {
+			n++
+		}
+	}
+	if n != want {
+		t.Fatalf("%d players are inside, want %d", n, want)
 	}
 }
 
@@ -251,9 +274,10 @@ func wantCharacter(t *testing.T, got, want rushgate.Character) {
 
 // sameAccount compares instants, not their representation.
 func sameAccount(a, b rushgate.Account) bool {
-	created := a.CreatedAt.Equal(b.CreatedAt)
-	a.CreatedAt, b.CreatedAt = time.Time{}, time.Time{}
-	return created && a == b
+	return a.ID == b.ID && a.Username == b.Username && a.PasswordHash == b.PasswordHash && a.Attempt == b.Attempt &&
+		a.CreatedAt.Equal(b.CreatedAt) && a.Version == b.Version && a.Epoch == b.Epoch && a.Zone == b.Zone &&
+		a.Disabled.Until.Equal(b.Disabled.Until) && a.Disabled.Reason == b.Disabled.Reason &&
+		slices.Equal(a.Credentials, b.Credentials)
 }
 
 // sameCharacter takes NaN for equal to itself and no Data for equal to empty Data.

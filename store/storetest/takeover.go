@@ -67,7 +67,7 @@ func holderIsTold(t *testing.T, h Harness) {
 	if err := refresh(t, s, nodeA, in.Lease)[0]; err != nil { // nothing is taken away from the holder
 		t.Errorf("refresh by the holder: %v", err)
 	}
-	wantOnline(t, s, 1)
+	wantInside(t, s, 1)
 }
 
 func onlyTakeoversAsk(t *testing.T, h Harness) {

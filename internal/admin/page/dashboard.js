@@ -121,6 +121,7 @@ function showMetrics(now) {
 const words = {
   "server-busy": "Told to come back", "bad-credentials": "Wrong name or password", "username-taken": "Name taken",
   "already-logged-in": "Already logged in", "missing-credentials": "Malformed", "wrong-zone": "Sent to another node",
+  "account-disabled": "Account disabled",
   "internal-error": "Internal error", "request-expired": "Expired in the queue",
 };
 

@@ -39,21 +39,13 @@ func admission(a *rushgate.Admission) error {
 	if !a.Create {
 		return nil
 	}
-	switch {
-	case a.Account.ID == 0 || a.Account.ID > math.MaxInt64:
-		return fmt.Errorf("account id %d is outside 1..%d", a.Account.ID, int64(math.MaxInt64))
-	case a.Account.Username == "":
-		return errors.New("account has no username")
-	case a.Account.PasswordHash == "": // would make every registration of the name a repetition of this one
-		return errors.New("account has no password hash")
-	case a.NewHash != "":
+	if a.NewHash != "" {
 		return errors.New("a new account has no hash to replace")
-	case a.Account.Version < 0 || a.Account.Version > rushgate.AccountVersion: // 0 stands for the current one
-		return fmt.Errorf("account version %d is outside 1..%d", a.Account.Version, rushgate.AccountVersion)
-	case a.Account.Attempt != "":
-		return attempt("account attempt", a.Account.Attempt)
 	}
-	return nil
+	if a.Account.Disabled != (rushgate.Disabled{}) {
+		return errors.New("a new account that is disabled cannot be let in")
+	}
+	return account(&a.Account)
 }
 
 func attempt(field, s string) error {
@@ -96,16 +88,10 @@ func record(r *rushgate.Record) error {
 		return errors.New("username is not UTF-8")
 	case c.ID != a.ID || c.Name != name:
 		return fmt.Errorf("account %d has the character of another", a.ID)
-	case a.PasswordHash == "":
-		return errors.New("account has no password hash")
-	case a.Version < 0 || a.Version > rushgate.AccountVersion:
-		return fmt.Errorf("account version %d is outside 1..%d", a.Version, rushgate.AccountVersion)
 	case len(c.Data) > rushgate.MaxDataLen:
 		return fmt.Errorf("data of player %d has %d bytes, more than %d", a.ID, len(c.Data), rushgate.MaxDataLen)
-	case a.Attempt != "":
-		return attempt("account attempt", a.Attempt)
 	}
-	return nil
+	return accountParts(a)
 }
 
 // SetAside reports the first record of a batch whose id is not among those set aside for imports, 1 to highest.
@@ -123,14 +109,6 @@ func SetAside(records []rushgate.Record, highest rushgate.PlayerID) error {
 func Highest(id rushgate.PlayerID) error {
 	if id == 0 || id > math.MaxInt64 {
 		return fmt.Errorf("highest account id %d is outside 1..%d", id, int64(math.MaxInt64))
-	}
-	return nil
-}
-
-// Hash reports a password hash that is empty: no password would match it, and the account could not be logged in to.
-func Hash(hash string) error {
-	if hash == "" {
-		return errors.New("password hash is empty")
 	}
 	return nil
 }

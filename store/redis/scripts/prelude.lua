@@ -14,3 +14,8 @@ local function decimal(number)
   return string.format('%.0f', number)
 end
 
+-- is_count reports whether a field holds a whole number that is not negative.
+local function is_count(value)
+  return value and string.match(value, '^%d+$') ~= nil
+end
+

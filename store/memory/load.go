@@ -1,0 +1,39 @@
+package memory
+
+import (
+	"context"
+
+	"github.com/rushgate/rushgate"
+)
+
+// LoadAccounts implements [rushgate.Accounts].
+func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgate.LoadedAccount, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	accounts := make([]rushgate.LoadedAccount, len(usernames))
+	for i, name := range usernames {
+		if p := s.names[name]; p != nil {
+			accounts[i].Account = p.account
+			accounts[i].Zone = p.character.Zone
+			accounts[i].Credentials = cloneCredentials(p.account.Credentials)
+		}
+	}
+	return accounts, nil
+}
+
+// LoadCharacters implements [rushgate.Characters].
+func (s *Store) LoadCharacters(ctx context.Context, usernames []string) ([]rushgate.LoadedCharacter, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	characters := make([]rushgate.LoadedCharacter, len(usernames))
+	for i, name := range usernames {
+		if p := s.names[name]; p != nil {
+			characters[i].Character = clone(p.character)
+		}
+	}
+	return characters, nil
+}

@@ -1,0 +1,53 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/redis/rueidis"
+)
+
+func isNoScript(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	return ok && e.IsNoScript()
+}
+
+// isFailure tells what keeps a whole batch from being carried out from what is the matter with one record. Only the
+// latter is known by what the server says; all else, such as that memory or the disk is full, that another server is
+// the master now, or that the user may not do this any more, has nothing to do with the record and may be over the next
+// time.
+func isFailure(err error) bool { return err != nil && !rueidis.IsRedisNil(err) && !isAboutRecord(err) }
+
+// isAboutRecord reports that a command or a script has found something else under a key than it can work with.
+func isAboutRecord(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	return ok && isAboutText(e.Error())
+}
+
+func isAboutText(text string) bool {
+	for _, says := range []string{
+		"WRONGTYPE",                        // the first word, or within the report of a script that has failed
+		"not an integer", "would overflow", // of a number that is counted up
+		"attempt to ", "bad argument #", // Lua's, of a value that is not what the script takes it for
+	} {
+		if strings.Contains(text, says) {
+			return true
+		}
+	}
+	return false
+}
+
+// isUnavailable tells a server that is not there, or cannot work for now, from one that has refused a connection.
+func isUnavailable(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	if !ok {
+		return !errors.Is(err, context.Canceled)
+	}
+	code, _, _ := strings.Cut(e.Error(), " ")
+	switch code {
+	case "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "READONLY", "MISCONF", "NOREPLICAS", "OOM", "BUSY":
+		return true
+	}
+	return false
+}

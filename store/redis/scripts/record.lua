@@ -1,0 +1,36 @@
+-- Stands before scripts that look at a whole record before they change it.
+
+-- fits reports whether a value can be what a field holds: any text, a whole number of 64 bits, a count (a whole number that
+-- is not negative), or a real number as Go writes it.
+local function fits(kind, value)
+  if kind == 'text' then
+    return true
+  end
+  if kind == 'real' then
+    if value == 'NaN' or value == '+Inf' or value == '-Inf' then
+      return true
+    end
+    local number = string.match(value, '^-?%d+%.?%d*$') or string.match(value, '^-?%d+%.?%d*e[+-]%d+$')
+    number = number and tonumber(number)
+    return number and -math.huge < number and number < math.huge
+  end
+  local sign, digits = string.match(value, '^(-?)(%d+)$')
+  if not digits or kind == 'count' and sign ~= '' then
+    return false
+  end
+  -- Beyond what Lua's numbers can tell apart, so compared as the string it is.
+  return #digits < 19 or #digits == 19 and digits <= '9223372036854775807' or value == '-9223372036854775808'
+end
+
+-- damage returns the name of the first field of a record that is missing or holds what it cannot hold, or nil.
+-- fields names each field and its kind in turn; a kind that ends in '?' may be missing. values has their values.
+local function damage(fields, values)
+  for i = 1, #fields, 2 do
+    local value, kind, optional = values[(i + 1) / 2], string.match(fields[i + 1], '^(%a+)(%??)$')
+    if value and not fits(kind, value) or not value and optional == '' then
+      return fields[i]
+    end
+  end
+  return nil
+end
+
