@@ -101,7 +101,8 @@ func TestMetricsThatContradictEachOther(t *testing.T) {
 // A profile takes as long as it was asked to, also if that is longer than the server gives other requests.
 func TestProfileOutlastsTimeouts(t *testing.T) {
 	srv := httptest.NewUnstartedServer(admin.New(config()))
-	srv.Config.ReadTimeout, srv.Config.WriteTimeout = 900*time.Millisecond, 900*time.Millisecond // a busy machine takes a while
+	// a busy machine takes a while
+	srv.Config.ReadTimeout, srv.Config.WriteTimeout = 900*time.Millisecond, 900*time.Millisecond
 	srv.Start()
 	defer srv.Close()
 	start := time.Now()

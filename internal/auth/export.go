@@ -24,10 +24,12 @@ func (p *Pool) Metrics(out metric.Scrape) {
 	c := stats.Counters
 	p.writeOutcomes(out, c)
 	out.Counter("rushgate_auth_queued_total", "Logins and registrations accepted into the queue.", float64(c.Queued))
-	out.Counter("rushgate_auth_processed_total", "Logins and registrations taken through all stages.", float64(c.Processed))
+	out.Counter("rushgate_auth_processed_total", "Logins and registrations taken through all stages.",
+		float64(c.Processed))
 	out.Counter("rushgate_auth_rehashes_total", "Outdated password hashes replaced.", float64(c.Rehashed))
 	out.Gauge("rushgate_auth_queue_length", "Logins and registrations in the queue.", float64(stats.Depth))
-	out.Gauge("rushgate_auth_queue_capacity", "Places in the queue; 0 means that it has no bound.", float64(stats.Capacity))
+	out.Gauge("rushgate_auth_queue_capacity", "Places in the queue; 0 means that it has no bound.",
+		float64(stats.Capacity))
 	out.Gauge("rushgate_auth_workers", "Workers that take logins from the queue.", float64(stats.Workers))
 	out.Gauge("rushgate_auth_hash_seconds", "Time of one hash in a full batch on one core, measured at the start.",
 		stats.HashMS/1000)

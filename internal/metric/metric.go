@@ -1,5 +1,6 @@
-// Package metric writes what the parts of a node measure for Prometheus. Each part has a method that is called with every
-// scrape and writes its figures with a [Scrape], name and help with the value: the one place where a metric is declared.
+// Package metric writes what the parts of a node measure for Prometheus. Each part has a method that is called with
+// every scrape and writes its figures with a [Scrape], name and help with the value: the one place where a metric is
+// declared.
 package metric
 
 import (
@@ -10,8 +11,8 @@ import (
 	"github.com/rushgate/rushgate/internal/latency"
 )
 
-// The bounds of the histograms. They are part of what a node exports: docs/metrics.md lists them, and another bound makes
-// what was recorded before incomparable.
+// The bounds of the histograms. They are part of what a node exports: docs/metrics.md lists them, and another bound
+// makes what was recorded before incomparable.
 var (
 	// CallBounds are for what a player waits for.
 	CallBounds = []time.Duration{

@@ -5,7 +5,8 @@ import "github.com/rushgate/rushgate/internal/metric"
 // Metrics writes what the channel measures.
 func (c *Channel) Metrics(out metric.Scrape) {
 	stats := c.Stats()
-	out.Gauge("rushgate_websocket_connections", "Browsers connected, those without a session yet included.", float64(stats.Open))
+	out.Gauge("rushgate_websocket_connections", "Browsers connected, those without a session yet included.",
+		float64(stats.Open))
 	out.Counter("rushgate_websocket_opened_total", "Opening handshakes completed.", float64(stats.Opened))
 	out.Counter("rushgate_websocket_received_messages_total", "Messages received.", float64(stats.MessagesReceived))
 	out.Counter("rushgate_websocket_received_bytes_total", "Frames received, without TLS.", float64(stats.BytesReceived))
@@ -23,6 +24,7 @@ func (c *Channel) Metrics(out metric.Scrape) {
 		{"session_ended", ended.SessionEnded}, {"stopping", ended.Stopping}, {"refused", ended.Refused},
 		{"too_large", ended.TooLarge}, {"internal", ended.Internal},
 	} {
-		out.Counter("rushgate_websocket_closed_total", "Connections that have ended, by cause.", float64(closed.count), "cause", closed.cause)
+		out.Counter("rushgate_websocket_closed_total", "Connections that have ended, by cause.", float64(closed.count),
+			"cause", closed.cause)
 	}
 }

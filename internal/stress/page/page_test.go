@@ -228,7 +228,8 @@ func TestChartsAreDescribed(t *testing.T) {
 // All strings of a report come from outside.
 func TestHostileStrings(t *testing.T) {
 	const evil = "</title></style></script><script>alert(1)</script><svg onload=alert(1)>\"'`&{{.}}\x00\x1b[2J\u202e\xff"
-	const shown = "</title></style></script><script>alert(1)</script><svg onload=alert(1)>\"'`&{{.}}\ufffd\ufffd[2J\ufffd\ufffd"
+	const shown = "</title></style></script><script>alert(1)</script><svg onload=alert(1)>" +
+		"\"'`&{{.}}\ufffd\ufffd[2J\ufffd\ufffd"
 	r := launchDay(3, 5, 1)
 	r.Target, r.Scenario, r.Mode, r.Kind = evil, evil, evil, evil
 	r.Failed[evil], r.Server.BatchSizes[evil], r.Server.Auth.Fail[evil] = 3, 4, 5

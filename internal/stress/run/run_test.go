@@ -48,7 +48,8 @@ const metricsBefore = `{"auth":{"counters":{"queued":100,"processed":90,"expired
 	"tick":{"ticks":600,"late":2,"skipped":1,"panics":0,"overruns":0},
 	"process":{"rss_bytes":1048576,"cpu_seconds":1.5,"goroutines":9,"cores":2}}`
 
-const metricsAfter = `{"auth":{"counters":{"queued":110,"processed":99,"expired":2,"rejected_busy":13,"rate_limited":4,"success":86,
+const metricsAfter = `{"auth":{"counters":{"queued":110,"processed":99,"expired":2,"rejected_busy":13,
+	"rate_limited":4,"success":86,
 	"fail":{"bad-credentials":10,"username-taken":1}},
 	"depth":0,"capacity":200,"workers":4,"batch_size":{"1":5,"2":1,"16":2},"hash_ms":100,
 	"wait":{"count":9,"p99_ms":12.5},"new":1},
