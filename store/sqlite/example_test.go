@@ -38,14 +38,14 @@ func Example() {
 		return
 	}
 	for _, a := range accounts {
-		fmt.Printf("%d %q\n", a.ID, a.Username)
+		fmt.Printf("%d %q %v\n", a.ID, a.Username, a.Err)
 	}
 	// Output:
-	// 1 "alice"
-	// 0 ""
+	// 1 "alice" <nil>
+	// 0 "" <nil>
 }
 
-// register creates an account and its character, and ends the session that comes with it.
+// register creates an account and its character.
 func register(path, name string) error {
 	ctx := context.Background()
 	store, err := sqlite.Open(ctx, path, sqlite.Options{})
@@ -57,21 +57,11 @@ func register(path, name string) error {
 	if err != nil {
 		return err
 	}
-	admitted, err := store.Admit(ctx, rushgate.Instance{Node: "example", Run: "1"}, []rushgate.Admission{{
-		Account: rushgate.Account{ID: id, Username: name, PasswordHash: "see package password"},
-		Create:  true, Attempt: "registration",
-	}})
+	created, err := store.CreateAccounts(ctx, []rushgate.Account{
+		{ID: id, Username: name, PasswordHash: "see package password"},
+	})
 	if err != nil {
 		return err
 	}
-	if admitted[0].Err != nil {
-		return admitted[0].Err
-	}
-	saved, err := store.Save(ctx, []rushgate.Save{{
-		Character: admitted[0].Character, Fence: admitted[0].Lease.Fence, Release: true,
-	}})
-	if err != nil {
-		return err
-	}
-	return saved[0]
+	return created[0]
 }
