@@ -76,7 +76,7 @@ var (
 )
 
 // refuse answers a request with an error's reason. Nothing else of the error is shown, unless it is a [malformed] or a
-// [rejection]. An error without a reason is logged; whoever gives one has logged what there is to log.
+// [rejection]. An error without a reason is logged; of the others what gave them has logged what there is to log.
 func (h *handler) refuse(w http.ResponseWriter, err error) {
 	var reason rushgate.Reason
 	if !errors.As(err, &reason) {

@@ -17,7 +17,7 @@ import (
 	"github.com/rushgate/rushgate/internal/peer"
 )
 
-// The HTTP server's limits. A client on a bad line has seconds for its request, and nobody can hold a connection by
+// The HTTP server's limits. A client on a bad line has seconds for its request, and none can hold a connection by
 // sending one byte at a time.
 const (
 	headerTimeout  = 5 * time.Second

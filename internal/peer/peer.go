@@ -117,7 +117,7 @@ func parseHop(s string) (netip.Addr, error) {
 	return netip.ParseAddr(strings.Trim(s, "[]"))
 }
 
-// forwardingHeaders are those by which proxies say whom they speak for. Only the first is read.
+// forwardingHeaders are those in which proxies name their clients. Only the first is read.
 var forwardingHeaders = []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"}
 
 // forwardingHeader returns the name of such a header in a request, or "".

@@ -135,8 +135,8 @@ func proxied(ctx context.Context) bool {
 	return ok
 }
 
-// unnamed reports whether a proxy has said by the PROXY protocol that it speaks for itself, or does not know for whom:
-// the rest of the connection may be of any origin.
+// unnamed reports whether a proxy has said by the PROXY protocol that it speaks for itself, or does not know its
+// client: the rest of the connection may be of any origin.
 func unnamed(ctx context.Context) bool {
 	c, ok := ctx.Value(connKey{}).(*Conn)
 	if !ok {

@@ -43,7 +43,7 @@ type memConn struct {
 
 func (c memConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.from) }
 
-// node is an HTTP server behind a [Proxies.Listener] that says whom a request counts against.
+// node is an HTTP server behind a [Proxies.Listener] that says which address a request counts against.
 type node struct {
 	*memListener
 	log *bytes.Buffer
