@@ -1,9 +1,12 @@
-// Package auth lets players in: a bounded [Queue], a [Pool] of workers that take requests from it in batches, and the
-// [Limiter] that keeps out who keeps failing. It knows nothing of HTTP or of databases.
+// Package auth proves who it is that knocks: it takes the passwords of those who have a seat at the door through a
+// queue and batching workers, and hands on those who are let in. It knows nothing of HTTP or of databases.
 //
-// A request's life: [Pool.Submit] asks the limiter once, refuses at once if the queue is full or the wait would be too
-// long, and otherwise waits for the answer. A worker takes up to [BatchMax] requests at a time, drops the stale ones,
-// and passes the batch through three stages, each one call for all of them: load (accounts from the store), derive
-// (keys from passwords), commit (into the store). Who is admitted goes to [Config].Enter, which answers the request;
-// everyone else is answered by the worker.
+// A request's life: [Pool.Submit] asks the [door.Door], which refuses at once or gives it a seat, and queues it. A
+// worker takes up to [BatchMax] requests, drops those that have become stale, and takes the rest through three stages:
+// load (one call of the store for all accounts), derive (one batch for all passwords), commit (one call of the store,
+// which creates accounts and claims session leases). Those who are admitted are handed to the world by [Config].Enter.
+// With the answer the seat is closed, by what has become of the request.
+//
+// Hashes that take long, such as those of other systems, leave the batch after the first stage for a lane with a worker
+// and a bound of their own.
 package auth
