@@ -51,12 +51,18 @@ const (
 // ErrInboxFull is the cause of a [rushgate.ServerBusy] for a call that found no room.
 var ErrInboxFull = errors.New("realm: inbox full")
 
+// Store is what a realm needs of a [rushgate.Store].
+type Store interface {
+	rushgate.Leases
+	rushgate.Characters
+}
+
 // Config says what a [Realm] runs and how.
 type Config struct {
 	// World is owned by the realm from now on. Required.
 	World rushgate.World
 	// Store is where characters are saved and leases refreshed. Required.
-	Store rushgate.Leases
+	Store Store
 	// Instance holds the leases.
 	Instance rushgate.Instance
 	// MaxPlayers is how many players may be inside at once; 0 means [DefaultMaxPlayers]. It is the door's to see to that;
@@ -158,6 +164,7 @@ type Realm struct {
 	asked       []rushgate.Lease   // reused
 	nextScan    time.Time
 	nextRefresh time.Time
+	orphans     orphans
 
 	newPulse    func(time.Duration) *pulse // nil in tests with a clock of their own
 	insideCount atomic.Int64
@@ -189,6 +196,7 @@ func New(cfg Config) (*Realm, error) {
 		byPlayer:  newSessionTable[rushgate.PlayerID](),
 		snapshots: newSnapshotter(cfg.SnapshotWorkers, cfg.ViewRadius),
 		players:   make(map[rushgate.PlayerID]*session),
+		orphans:   make(orphans),
 		newPulse:  newPulse,
 		quit:      make(chan struct{}),
 		stopped:   make(chan struct{}),

@@ -29,11 +29,12 @@ const (
 // saver writes characters back and refreshes leases on a goroutine of its own. Of several copies of a character that
 // wait, only the newest is written, so what waits is bounded by the number of sessions however long the store is away.
 type saver struct {
-	store    rushgate.Leases
+	store    Store
 	instance rushgate.Instance
 	logger   *slog.Logger
 	outcomes mailbox[outcome]        // for the tick
 	wanted   mailbox[rushgate.Lease] // for the tick: those that another node or login has asked for
+	orphaned mailbox[rushgate.Lease] // from the tick: those that no session has, to be released
 
 	saves, retries atomic.Int64
 	duration       latency.Histogram
@@ -62,7 +63,7 @@ type outcome struct {
 	told     told // of the character saved
 }
 
-func newSaver(store rushgate.Leases, by rushgate.Instance, logger *slog.Logger) *saver {
+func newSaver(store Store, by rushgate.Instance, logger *slog.Logger) *saver {
 	s := &saver{store: store, instance: by, logger: logger, wake: make(chan struct{}, 1),
 		pending: make(map[rushgate.Lease]rushgate.Save), spare: make(map[rushgate.Lease]rushgate.Save)}
 	s.calls, s.giveUp = context.WithCancel(context.Background())

@@ -291,7 +291,7 @@ func TestStopTellsWhatItCouldNotSave(t *testing.T) {
 }
 
 // hangingStore never answers a save before its context ends.
-type hangingStore struct{ rushgate.Leases }
+type hangingStore struct{ Store }
 
 func (hangingStore) Save(ctx context.Context, _ []rushgate.Save) ([]error, error) {
 	<-ctx.Done()

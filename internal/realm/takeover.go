@@ -2,6 +2,7 @@ package realm
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -25,7 +26,7 @@ func (s *saver) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		err := s.askWanted(ctx)
+		err := errors.Join(s.askWanted(ctx), s.releaseOrphans(ctx))
 		if ctx.Err() == nil && (err != nil) != failing {
 			if failing = err != nil; failing {
 				s.logger.Warn("players cannot be taken over for now", "error", err)
@@ -47,12 +48,15 @@ func (s *saver) askWanted(ctx context.Context) error {
 }
 
 // letGo ends the sessions of the players who are wanted elsewhere, or who have come here once more: they are saved and
-// released as if they had logged out. A lease that is no session's, or no longer, is passed over; if there is cause
-// for it, it will be asked for again.
+// released as if they had logged out. A lease that is no session's is passed over, unless it goes on being asked for; one
+// that is older than the player's session is over.
 func (r *Realm) letGo() {
 	r.asked = r.saver.wanted.take(r.asked)
 	for _, l := range r.asked {
-		if s := r.players[l.Player]; s != nil && s.state == stateInside && s.fence == l.Fence {
+		switch s := r.players[l.Player]; {
+		case s == nil || s.fence < l.Fence:
+			r.orphan(l)
+		case s.state == stateInside && s.fence == l.Fence:
 			r.stats.takenOver.Add(1)
 			r.leave(s, TakenOver, nil)
 		}

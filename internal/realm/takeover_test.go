@@ -126,7 +126,7 @@ func TestTakeoverOfALeaseThatIsOver(t *testing.T) {
 
 // deafStore does not say what is wanted: it fails, or is silent until it is given up on.
 type deafStore struct {
-	rushgate.Leases
+	Store
 	mu     sync.Mutex
 	err    error
 	silent bool
@@ -145,7 +145,7 @@ func (s *deafStore) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgat
 	if err != nil {
 		return nil, err
 	}
-	return s.Leases.Wanted(ctx, by)
+	return s.Store.Wanted(ctx, by)
 }
 
 func (s *deafStore) set(err error, silent bool) (calls int) {
@@ -161,7 +161,7 @@ func TestFailingWatchDisturbsNothing(t *testing.T) {
 		var log bytes.Buffer
 		deaf := &deafStore{err: errors.New("no answer")}
 		f := newFixture(t, func(c *Config) {
-			deaf.Leases, c.Store = c.Store, deaf
+			deaf.Store, c.Store = c.Store, deaf
 			c.SessionTimeout = time.Hour
 			c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		})

@@ -284,6 +284,7 @@ func (r *Realm) scan(now time.Time) {
 			delete(r.players, id)
 		}
 	}
+	r.orphans.forget(now)
 }
 
 func (r *Realm) refreshLeases() {

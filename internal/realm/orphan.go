@@ -1,0 +1,91 @@
+package realm
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+const (
+	// orphanAge is for how long a lease without a session must have been asked for before it is released. An admission
+	// whose answer is on its way to the tick is not to lose its lease.
+	orphanAge = 3 * time.Second
+	// orphanMemory is how long after the first request an orphan is remembered that was not asked for again.
+	orphanMemory = time.Minute
+)
+
+// orphans are the leases of this node that were asked for and have no session, by when they were first asked for: the
+// answer to their admission was lost for good, or a run of the node claimed them that is gone. Their players could come
+// in nowhere until the leases run out.
+type orphans map[rushgate.Lease]time.Time
+
+// add notes that a lease was asked for, and reports whether it has been for long enough.
+func (o orphans) add(l rushgate.Lease, now time.Time) bool {
+	first, known := o[l]
+	if !known {
+		if len(o) < rushgate.MaxWanted {
+			o[l] = now
+		}
+		return false
+	}
+	if now.Sub(first) < orphanAge {
+		return false
+	}
+	delete(o, l)
+	return true
+}
+
+// forget drops those that were not asked for again.
+func (o orphans) forget(now time.Time) {
+	for l, first := range o {
+		if now.Sub(first) > orphanMemory {
+			delete(o, l)
+		}
+	}
+}
+
+// orphan notes that a lease was asked for that no session has, and has it released if that goes on.
+func (r *Realm) orphan(l rushgate.Lease) {
+	if r.orphans.add(l, time.Now()) {
+		r.saver.orphaned.put(l)
+	}
+}
+
+// releaseOrphans ends leases that no session has, with the characters as they are stored.
+func (s *saver) releaseOrphans(ctx context.Context) error {
+	leases := s.orphaned.take(nil)
+	if len(leases) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+	defer cancel()
+	names := make([]string, len(leases))
+	for i, l := range leases {
+		names[i] = l.Name
+	}
+	characters, err := s.store.LoadCharacters(ctx, names)
+	if err != nil {
+		return err
+	}
+	var saves []rushgate.Save
+	for i, l := range leases {
+		if c := characters[i]; c.Err == nil && c.Character.ID == l.Player {
+			saves = append(saves, rushgate.Save{Character: c.Character, Fence: l.Fence, Release: true})
+		}
+	}
+	if len(saves) == 0 {
+		return nil
+	}
+	errs, err := s.store.Save(ctx, saves)
+	if err != nil {
+		return err
+	}
+	for i, e := range errs {
+		if !errors.Is(e, rushgate.ErrLeaseLost) { // else it was over
+			s.logger.Info("a lease that no session had is released", "player", saves[i].Character.ID, "error", e)
+		}
+	}
+	return nil
+}

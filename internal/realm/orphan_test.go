@@ -1,0 +1,79 @@
+package realm
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+// A lease whose admission was answered to a process that never heard of it is no session's: a player who goes on asking
+// for a takeover gets in within seconds, and not when the lease runs out. What was saved stays as it is.
+func TestTakeoverOfALeaseWithoutASession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		other := f.live(t, "bob")
+		f.admit(t, "alice", "lost") // and the answer never comes to the realm
+		start := time.Now()
+		var in rushgate.Admitted
+		for {
+			in = f.askFor(t, elsewhere, "alice", "second")
+			if in.Err == nil {
+				break
+			}
+			if took := time.Since(start); took > 10*time.Second || !errors.Is(in.Err, rushgate.AlreadyLoggedIn) {
+				t.Fatalf("after %v: %v", took, in.Err)
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		if took := time.Since(start); took < orphanAge {
+			t.Errorf("the lease was released after %v: an admission that is on its way would have lost it", took)
+		}
+		if in.Character.Name != "alice" || in.Character.Level != 1 {
+			t.Errorf("the character is %+v", in.Character)
+		}
+		if err := f.call(other.session.Token); err != nil {
+			t.Errorf("another player: %v", err)
+		}
+		f.Stop(t.Context())
+	})
+}
+
+// An admission that arrives while its lease is asked for keeps it, and is taken over like any other session.
+func TestArrivalWhoseLeaseIsAskedForIsNoOrphan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		a, r := f.admit(t, "alice", "first")
+		f.saver.wanted.put(a.Lease)
+		f.Tick()
+		f.Enter(a)
+		f.Tick()
+		if r.err != nil || f.saver.orphaned.take(nil) != nil {
+			t.Fatalf("the arrival: %v", r.err)
+		}
+		time.Sleep(orphanAge + time.Second)
+		f.saver.wanted.put(a.Lease)
+		f.Tick()
+		if n := len(f.saver.orphaned.take(nil)); n != 0 || f.Stats().SessionsTakenOver != 1 {
+			t.Errorf("%d orphans, %d taken over", n, f.Stats().SessionsTakenOver)
+		}
+	})
+}
+
+// What is remembered of orphans is bounded in number and in time.
+func TestOrphansAreForgotten(t *testing.T) {
+	o, now := make(orphans), time.Now()
+	for i := range 2 * rushgate.MaxWanted {
+		o.add(rushgate.Lease{Player: rushgate.PlayerID(i + 1)}, now)
+	}
+	if len(o) != rushgate.MaxWanted {
+		t.Errorf("%d are remembered", len(o))
+	}
+	o.forget(now.Add(orphanMemory + time.Second))
+	if len(o) != 0 {
+		t.Errorf("%d are remembered after a while", len(o))
+	}
+}
