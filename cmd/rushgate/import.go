@@ -15,6 +15,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/importer"
+	"github.com/rushgate/rushgate/internal/importer/oldgame"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/store/redis"
 	"github.com/rushgate/rushgate/store/sqlite"
@@ -112,9 +113,9 @@ func importRedis(ctx context.Context, args []string, stdout, stderr io.Writer) (
 
 func (v *importFlags) source() (importer.Source, error) {
 	if v.file != "" {
-		return importer.OpenFile(string(v.file))
+		return oldgame.OpenFile(string(v.file))
 	}
-	return importer.OpenRedis(string(v.from))
+	return oldgame.OpenRedis(string(v.from))
 }
 
 // withStore opens the store to import into for one job. A dry run makes nothing, and gets nil if there is no store yet.

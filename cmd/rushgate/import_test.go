@@ -14,7 +14,7 @@ import (
 	"github.com/rushgate/rushgate/internal/redistest"
 )
 
-const oldPlayers = "../../internal/importer/testdata/redis-records.jsonl"
+const oldPlayers = "../../internal/importer/oldgame/testdata/redis-records.jsonl"
 
 // runImport runs "rushgate import redis".
 func runImport(t *testing.T, args ...string) outcome {

@@ -20,8 +20,8 @@ const importPrefix = "import:"
 // later run knows it. It is kept when a login replaces the hash, so it stands for the hash of the record: with that
 // alone the account could only be told until then. The salt in the hash is not in the mark, and without it nothing can
 // be learned from the mark about the password.
-func importMark(a account) string {
-	sum := sha256.Sum256([]byte("rushgate import\x00" + a.name + "\x00" + a.hash))
+func importMark(a Account) string {
+	sum := sha256.Sum256([]byte("rushgate import\x00" + a.Name + "\x00" + a.Hash))
 	return importPrefix + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
@@ -38,7 +38,7 @@ func (m *importer) createBatch(ctx context.Context, entries []*accountEntry) err
 	}
 	for i := range accounts {
 		if accounts[i].ID == 0 && !m.opts.DryRun {
-			m.report.refuse(refs[i], NameTaken, "the name belongs to another player")
+			m.refuse(refs[i], NameTaken, "the name belongs to another player")
 			continue
 		}
 		m.report.Imported++
@@ -48,15 +48,15 @@ func (m *importer) createBatch(ctx context.Context, entries []*accountEntry) err
 }
 
 // missing reads the accounts that the store does not have yet.
-func (m *importer) missing(ctx context.Context, entries []*accountEntry) ([]rushgate.Account, []ref, error) {
-	refs := make([]ref, len(entries))
+func (m *importer) missing(ctx context.Context, entries []*accountEntry) ([]rushgate.Account, []Ref, error) {
+	refs := make([]Ref, len(entries))
 	names := make([]string, len(entries))
 	for i, e := range entries {
 		refs[i], names[i] = e.ref(), e.name
 	}
-	items, err := m.src.fetch(ctx, refs)
+	found, err := m.fetch(ctx, refs)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read records: %w", err)
+		return nil, nil, err
 	}
 	stored := make([]rushgate.Account, len(entries))
 	if m.store != nil {
@@ -65,20 +65,20 @@ func (m *importer) missing(ctx context.Context, entries []*accountEntry) ([]rush
 		}
 	}
 	var accounts []rushgate.Account
-	var good []ref
+	var good []Ref
 	for i, e := range entries {
-		a, ok := m.account(e, items[i])
+		a, ok := m.account(e, refs[i], &found[i])
 		switch {
 		case !ok:
 		case stored[i].ID != 0 && stored[i].Attempt == importMark(a):
 			m.report.Present++
 		case stored[i].ID != 0 && strings.HasPrefix(stored[i].Attempt, importPrefix):
-			m.report.refuse(refs[i], NameTaken, "the name was imported with another password")
+			m.refuse(refs[i], NameTaken, "the name was imported with another password")
 		case stored[i].ID != 0:
-			m.report.refuse(refs[i], NameTaken, "the name belongs to another player")
+			m.refuse(refs[i], NameTaken, "the name belongs to another player")
 		default:
 			accounts = append(accounts, rushgate.Account{
-				Username: a.name, PasswordHash: a.hash, Attempt: importMark(a), Version: a.version,
+				Username: a.Name, PasswordHash: a.Hash, Attempt: importMark(a), Version: a.Version,
 				CreatedAt: time.Now(), // the record does not say
 			})
 			good = append(good, refs[i])

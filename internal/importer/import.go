@@ -1,14 +1,6 @@
-// Package legacy brings the players of the game that Rushgate replaces into a [rushgate.Store]: accounts, which keep
-// their passwords, and characters, which keep their ids and all they have.
-//
-// The old game kept its records in Redis, as strings that its Common Lisp runtime had printed:
-//
-//	account:bob   (:VERSION 2 :USERNAME "bob" :PASSWORD-HASH "salt$key" :CHARACTER-ID 12)
-//	player:12     (:VERSION 4 :ID 12 :X 112.5 … :ZONE-ID :ZONE-42)
-//
-// A [Source] reads them from that Redis ([OpenRedis]) or from a file ([OpenFile]), and never writes. [Import] does the
-// rest. Records are read strictly and nothing in them is evaluated: what is not understood whole is refused and
-// reported, and harms no other record.
+// Package importer brings players from elsewhere into a [rushgate.Store]: accounts, which keep their passwords, and
+// characters, which keep their ids and all they have. A [Source] reads them, such as that of package oldgame; [Import]
+// does the rest.
 //
 // # Names
 //
@@ -18,7 +10,7 @@
 //
 // # Ids
 //
-// An account has the id of its character. New players get ids above all that the old game has given out, including
+// An account has the id of its character. New players get ids above all that the source has given out, including
 // those of records that were refused. An account without a character gets such a new id and a new character.
 package importer
 
@@ -77,7 +69,7 @@ type Store interface {
 // takes whole. It can be interrupted and run again: players who are there already are counted and left as they are.
 //
 // The error is nil if the import went to its end, however many records were refused: see the [Report], which is filled
-// as far as the import came in any case. It wraps [rushgate.ErrIDsInUse] if the store has given the old game's ids
+// as far as the import came in any case. It wraps [rushgate.ErrIDsInUse] if the store has given the source's ids
 // to new players: an import goes first. With DryRun the store may be nil; otherwise it is read, to tell who is present.
 func Import(ctx context.Context, src Source, store Store, opts Options) (Report, error) {
 	if opts.BatchSize == 0 {
@@ -138,17 +130,18 @@ func (m *importer) run(ctx context.Context) error {
 // read is the first pass.
 func (m *importer) read(ctx context.Context) error {
 	visited := 0
-	err := m.src.scan(ctx, func(it item) error {
-		m.index.add(it, &m.report)
+	m.index.key = m.src.Key
+	err := m.src.Scan(ctx, func(f *Found) error {
+		m.index.add(f, &m.report)
 		if visited++; visited%1024 == 0 {
-			m.progress(Progress{Done: it.done, Total: it.total})
+			m.progress(Progress{Done: f.Done, Total: f.Total})
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	m.index.settle(m.src.repeats(), &m.report)
+	m.index.settle(m.src.Repeats(), &m.report)
 	m.report.HighestID = m.index.highest
 	return nil
 }

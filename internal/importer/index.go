@@ -15,11 +15,12 @@ type index struct {
 	accounts   []accountEntry
 	characters []characterEntry
 	highest    rushgate.PlayerID
+	key        func(Ref) string // what the source calls a record
 }
 
 // accountEntry is an account of the first pass.
 type accountEntry struct {
-	stored    string // the name as it is in the key
+	stored    string // the name as the source has it
 	name      string // the name that the account will have
 	at        int64
 	character rushgate.PlayerID // 0: none
@@ -27,7 +28,9 @@ type accountEntry struct {
 	refused   bool
 }
 
-func (e *accountEntry) ref() ref { return ref{keyAccounts + e.stored, e.at, int(e.line)} }
+func (e *accountEntry) ref() Ref {
+	return Ref{Kind: AccountRecord, Name: e.stored, At: e.at, Line: int(e.line)}
+}
 
 // characterEntry is a character of the first pass.
 type characterEntry struct {
@@ -36,52 +39,47 @@ type characterEntry struct {
 	line int32
 }
 
-func (e *characterEntry) ref() ref { return ref{playerKey(e.id), e.at, int(e.line)} }
+func (e *characterEntry) ref() Ref {
+	return Ref{Kind: CharacterRecord, ID: e.id, At: e.at, Line: int(e.line)}
+}
 
 // add takes up a record, or refuses it.
-func (x *index) add(it item, r *Report) {
-	switch {
-	case it.err != nil:
-		if strings.HasPrefix(it.key, keyAccounts) {
-			r.Accounts++
-		} else if strings.HasPrefix(it.key, keyPlayers) {
-			r.Characters++
-			if id, err := parsePlayerKey(it.key); err == nil {
-				x.highest = max(x.highest, id) // the old game has given it out all the same
-			}
-		}
-		r.refuse(it.ref, Unreadable, "%v", it.err)
-	case strings.HasPrefix(it.key, keyAccounts):
+func (x *index) add(f *Found, r *Report) {
+	switch f.Kind {
+	case AccountRecord:
 		r.Accounts++
-		x.addAccount(it, r)
-	case strings.HasPrefix(it.key, keyPlayers):
+	case CharacterRecord:
 		r.Characters++
-		id, err := parsePlayerKey(it.key)
-		if err != nil {
-			r.refuse(it.ref, Malformed, "%v", err)
-			return
-		}
-		x.highest = max(x.highest, id)
-		x.characters = append(x.characters, characterEntry{id, it.at, int32(it.line)})
+		x.highest = max(x.highest, f.ID) // it has been given out, whatever has become of the record
+	case OtherRecord:
+	}
+	switch {
+	case f.Err != nil:
+		r.refuse(f.Key, f.Line, f.Cause, "%v", f.Err)
+	case f.Kind == AccountRecord:
+		x.addAccount(f)
+	case f.Kind == CharacterRecord:
+		x.characters = append(x.characters, characterEntry{f.ID, f.At, int32(f.Line)})
 	default:
 		r.Ignored++
 	}
 }
 
-func (x *index) addAccount(it item, r *Report) {
-	a, err := parseAccount(it.key, it.value)
-	if err != nil {
-		r.refuse(it.ref, Malformed, "%v", err)
-		return
-	}
-	x.highest = max(x.highest, a.character)
-	e := accountEntry{name: a.name, at: it.at, character: a.character, line: int32(it.line)}
-	if e.stored = strings.TrimPrefix(it.key, keyAccounts); e.stored == a.name {
-		e.stored = a.name // one string for both
+func (x *index) addAccount(f *Found) {
+	a := &f.Account
+	x.highest = max(x.highest, a.Character)
+	e := accountEntry{name: a.Name, at: f.At, character: a.Character, line: int32(f.Line)}
+	if e.stored = f.Name; e.stored == a.Name {
+		e.stored = a.Name // one string for both
 	} else {
 		e.stored = strings.Clone(e.stored)
 	}
 	x.accounts = append(x.accounts, e)
+}
+
+// refuse refuses a record that add has taken up.
+func (x *index) refuse(r *Report, at Ref, cause Cause, format string, args ...any) {
+	r.refuse(x.key(at), at.Line, cause, format, args...)
 }
 
 // settle finds the records that stand in each other's way and refuses all that cannot be told to be right. The result
@@ -107,7 +105,7 @@ func (x *index) settleKeys(repeats bool, r *Report) {
 			if repeats {
 				r.Characters--
 			} else {
-				r.refuse(again.ref(), DuplicateKey, "line %d has the same key", first.line)
+				x.refuse(r, again.ref(), DuplicateKey, "line %d has the same key", first.line)
 			}
 		})
 	// The names as stored are the keys; among those that count as the same the spelling of today comes first.
@@ -129,7 +127,7 @@ func (x *index) settleKeys(repeats bool, r *Report) {
 			if repeats {
 				r.Accounts--
 			} else {
-				r.refuse(again.ref(), DuplicateKey, "line %d has the same key", first.line)
+				x.refuse(r, again.ref(), DuplicateKey, "line %d has the same key", first.line)
 			}
 		})
 }
@@ -155,8 +153,8 @@ func (x *index) settleNames(r *Report) {
 			continue
 		}
 		x.accounts[i].refused = true
-		r.refuse(x.accounts[i].ref(), DuplicateName, "the name counts as the same as that of %+q, which goes before",
-			keyAccounts+x.accounts[first].stored)
+		x.refuse(r, x.accounts[i].ref(), DuplicateName, "the name counts as the same as that of %+q, which goes before",
+			x.key(x.accounts[first].ref()))
 	}
 }
 
@@ -178,22 +176,22 @@ func (x *index) settleOwners(r *Report) {
 			continue
 		}
 		for len(characters) > 0 && characters[0].id < id {
-			r.refuse(characters[0].ref(), NoAccount, "no account that could be read has this character")
+			x.refuse(r, characters[0].ref(), NoAccount, "no account that could be read has this character")
 			characters = characters[1:]
 		}
 		found := len(characters) > 0 && characters[0].id == id
 		if found {
 			characters = characters[1:]
 		}
-		settleOwner(same, found, r)
+		x.settleOwner(same, found, r)
 	}
 	for i := range characters {
-		r.refuse(characters[i].ref(), NoAccount, "no account that could be read has this character")
+		x.refuse(r, characters[i].ref(), NoAccount, "no account that could be read has this character")
 	}
 }
 
 // settleOwner settles who of the accounts that have one character gets it.
-func settleOwner(accounts []accountEntry, found bool, r *Report) {
+func (x *index) settleOwner(accounts []accountEntry, found bool, r *Report) {
 	claims := 0
 	for i := range accounts {
 		if !accounts[i].refused {
@@ -206,21 +204,21 @@ func settleOwner(accounts []accountEntry, found bool, r *Report) {
 		case a.refused:
 		case !found:
 			a.refused = true
-			r.refuse(a.ref(), NoCharacter, "%s is not there", playerKey(a.character))
+			x.refuse(r, a.ref(), NoCharacter, "%s is not there", x.key(Ref{Kind: CharacterRecord, ID: a.character}))
 		case claims > 1:
 			a.refused = true
-			r.refuse(a.ref(), SharedCharacter, "%d accounts have the character %d", claims, a.character)
+			x.refuse(r, a.ref(), SharedCharacter, "%d accounts have the character %d", claims, a.character)
 		}
 	}
 }
 
 // character returns where the character of an id is.
-func (x *index) character(id rushgate.PlayerID) ref {
+func (x *index) character(id rushgate.PlayerID) Ref {
 	i, ok := slices.BinarySearchFunc(x.characters, id, func(e characterEntry, id rushgate.PlayerID) int {
 		return cmp.Compare(e.id, id)
 	})
 	if !ok {
-		return ref{} // not of an account that settle has left
+		return Ref{Kind: CharacterRecord, ID: id} // not of an account that settle has left
 	}
 	return x.characters[i].ref()
 }

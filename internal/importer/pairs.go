@@ -28,9 +28,9 @@ func (m *importer) importBatch(ctx context.Context, entries []*accountEntry) err
 		case errors.Is(err, rushgate.ErrImported):
 			m.report.Present++
 		case errors.Is(err, rushgate.UsernameTaken):
-			m.report.refuse(refs[i], NameTaken, "the name belongs to another player")
+			m.refuse(refs[i], NameTaken, "the name belongs to another player")
 		case errors.Is(err, rushgate.ErrIDTaken):
-			m.report.refuse(refs[i], IDTaken, "the id %d belongs to another player", records[i].Account.ID)
+			m.refuse(refs[i], IDTaken, "the id %d belongs to another player", records[i].Account.ID)
 		default:
 			return fmt.Errorf("import player %d: %w", records[i].Account.ID, err)
 		}
@@ -87,73 +87,76 @@ func (m *importer) load(ctx context.Context, names []string) ([]rushgate.Account
 }
 
 // records reads the records of accounts and of their characters, and refuses those that are no good.
-func (m *importer) records(ctx context.Context, entries []*accountEntry) ([]rushgate.Record, []ref, error) {
-	refs := make([]ref, 0, 2*len(entries))
+func (m *importer) records(ctx context.Context, entries []*accountEntry) ([]rushgate.Record, []Ref, error) {
+	refs := make([]Ref, 0, 2*len(entries))
 	for _, e := range entries {
 		refs = append(refs, e.ref(), m.index.character(e.character))
 	}
-	items, err := m.src.fetch(ctx, refs)
+	found, err := m.fetch(ctx, refs)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read records: %w", err)
+		return nil, nil, err
 	}
 	records := make([]rushgate.Record, 0, len(entries))
-	good := refs[:0]
+	var good []Ref
 	for i, e := range entries {
-		a, ok := m.account(e, items[2*i])
+		a, ok := m.account(e, refs[2*i], &found[2*i])
 		if !ok {
 			continue
 		}
-		c, ok := m.character(a.name, items[2*i+1])
+		c, ok := m.character(a.Name, refs[2*i+1], &found[2*i+1])
 		if !ok {
-			m.report.refuse(items[2*i].ref, BadCharacter, "%s was refused", items[2*i+1].key)
+			m.refuse(refs[2*i], BadCharacter, "%s was refused", m.src.Key(refs[2*i+1]))
 			continue
 		}
 		records = append(records, rushgate.Record{
 			Account: rushgate.Account{
-				ID: c.ID, Username: a.name, PasswordHash: a.hash, CreatedAt: c.CreatedAt, Version: a.version,
+				ID: c.ID, Username: a.Name, PasswordHash: a.Hash, CreatedAt: c.CreatedAt, Version: a.Version,
 			},
 			Character: c,
 		})
-		good = append(good, items[2*i].ref)
+		good = append(good, refs[2*i])
 	}
 	return records, good, nil
 }
 
-// account reads an account once more; it must be what the first pass has settled things with.
-func (m *importer) account(e *accountEntry, it item) (account, bool) {
-	if it.err != nil {
-		m.report.refuse(it.ref, Gone, "%v", it.err)
-		return account{}, false
+// fetch reads records of the first pass once more.
+func (m *importer) fetch(ctx context.Context, refs []Ref) ([]Record, error) {
+	found, err := m.src.Fetch(ctx, refs)
+	if err == nil && len(found) != len(refs) {
+		err = fmt.Errorf("%d records for %d references", len(found), len(refs))
 	}
-	a, err := parseAccount(it.key, it.value)
 	if err != nil {
-		m.report.refuse(it.ref, Malformed, "%v", err)
-		return account{}, false
+		return nil, fmt.Errorf("read records: %w", err)
 	}
-	if a.name != e.name || a.character != e.character {
-		m.report.refuse(it.ref, Gone, "it was changed meanwhile")
-		return account{}, false
-	}
-	return a, true
+	return found, nil
 }
 
-// character reads a character and tries it in a world, which works out the level.
-func (m *importer) character(name string, it item) (rushgate.Character, bool) {
-	if it.err != nil {
-		m.report.refuse(it.ref, Gone, "%v", it.err)
-		return rushgate.Character{}, false
+func (m *importer) refuse(at Ref, cause Cause, format string, args ...any) {
+	m.report.refuse(m.src.Key(at), at.Line, cause, format, args...)
+}
+
+// account returns an account that was read once more; it must be what the first pass has settled things with.
+func (m *importer) account(e *accountEntry, at Ref, r *Record) (Account, bool) {
+	switch {
+	case r.Err != nil:
+		m.refuse(at, r.Cause, "%v", r.Err)
+	case r.Account.Name != e.name || r.Account.Character != e.character:
+		m.refuse(at, Gone, "it was changed meanwhile")
+	default:
+		return r.Account, true
 	}
-	id, err := parsePlayerKey(it.key)
-	if err != nil {
-		m.report.refuse(it.ref, Malformed, "%v", err)
-		return rushgate.Character{}, false
-	}
-	c, err := parsePlayer(id, it.value)
+	return Account{}, false
+}
+
+// character tries a character in a world, which works out the level.
+func (m *importer) character(name string, at Ref, r *Record) (rushgate.Character, bool) {
+	c := r.Character
+	err, cause := r.Err, r.Cause
 	if err == nil {
-		err = m.world.Enter(c)
+		err, cause = m.world.Enter(c), Malformed
 	}
 	if err != nil {
-		m.report.refuse(it.ref, Malformed, "%v", err)
+		m.refuse(at, cause, "%v", err)
 		return rushgate.Character{}, false
 	}
 	entered, _ := m.world.Character(c.ID)

@@ -14,7 +14,7 @@ type Cause string
 const (
 	// Unreadable: the line is not one of a JSONL file, or the key holds no string.
 	Unreadable Cause = "unreadable"
-	// Malformed: the value is not what the old game wrote, or the key has no name or id.
+	// Malformed: the value is not what the other game wrote, or the key has no name or id.
 	Malformed Cause = "malformed"
 	// DuplicateKey: an earlier record has the same key.
 	DuplicateKey Cause = "duplicate-key"
@@ -100,7 +100,7 @@ func (r *Report) Rate() float64 {
 	return float64(r.Imported+r.Present) / r.Writing.Seconds()
 }
 
-func (r *Report) refuse(at ref, cause Cause, format string, args ...any) {
+func (r *Report) refuse(key string, line int, cause Cause, format string, args ...any) {
 	r.Refused++
 	if r.RefusedBy == nil {
 		r.RefusedBy = make(map[Cause]int)
@@ -109,9 +109,8 @@ func (r *Report) refuse(at ref, cause Cause, format string, args ...any) {
 	if len(r.Refusals) == MaxRefusals {
 		return
 	}
-	key := at.key
 	if len(key) > maxShownKey {
 		key = key[:maxShownKey] + "…"
 	}
-	r.Refusals = append(r.Refusals, Refusal{Key: key, Line: at.line, Cause: cause, Detail: fmt.Sprintf(format, args...)})
+	r.Refusals = append(r.Refusals, Refusal{Key: key, Line: line, Cause: cause, Detail: fmt.Sprintf(format, args...)})
 }

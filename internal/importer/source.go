@@ -1,33 +1,78 @@
 package importer
 
-import "context"
+import (
+	"context"
 
-// Source is where the records of the old game are read from, and only read: [OpenFile] or [OpenRedis]. It is used by
-// one goroutine at a time.
+	"github.com/rushgate/rushgate"
+)
+
+// Source is where players come from, such as the records that another game has left. An import reads it and never
+// writes. It is used by one goroutine at a time.
 type Source interface {
-	// scan visits every record once, or more often if repeats says so, until visit returns an error. The values of
-	// players may be left out.
-	scan(ctx context.Context, visit func(item) error) error
-	// fetch reads records that scan has visited once more. An item's err is set if it is no longer there.
-	fetch(ctx context.Context, refs []ref) ([]item, error)
-	// repeats reports that scan may visit a record more than once.
-	repeats() bool
+	// Scan visits every record once, or more often if Repeats says so, until visit returns an error, which it returns.
+	// The contents of characters may be left out. What is visited is the visitor's for the time of the call.
+	Scan(ctx context.Context, visit func(*Found) error) error
+	// Fetch reads records that Scan has visited once more. It returns one for each reference, in the same order.
+	Fetch(ctx context.Context, refs []Ref) ([]Record, error)
+	// Key returns what the source calls a record, for the report.
+	Key(Ref) string
+	// Repeats reports that Scan may visit a record more than once.
+	Repeats() bool
 	// Close releases what the source holds.
 	Close() error
 }
 
-// ref is where a source finds a record again.
-type ref struct {
-	key  string
-	at   int64 // offset in a file
-	line int   // in a file; 0 elsewhere
+// Kind is what a record tells of.
+type Kind uint8
+
+// The kinds of records. Others are counted and left alone.
+const (
+	OtherRecord Kind = iota
+	AccountRecord
+	CharacterRecord
+)
+
+// Ref is where a source finds a record again.
+type Ref struct {
+	Kind Kind
+	Name string            // of an account, as the source has it
+	ID   rushgate.PlayerID // of a character; 0 if it could not be read
+	At   int64             // offset in a file; among records alike the first one counts
+	Line int               // in a file, from 1; 0 elsewhere
 }
 
-// item is a record as a source has it.
-type item struct {
-	ref
-	value string
-	err   error // the record cannot be read; the key is there if it could be
-	// How far the scan has come, in units of the source's own; total is 0 if it cannot tell.
-	done, total int64
+// Found is a record as the first pass sees it.
+type Found struct {
+	Ref
+	// Key is what the source calls the record, empty if that could not be read.
+	Key string
+	// Account is the record's content if it is an account.
+	Account Account
+	// Err says why the record is refused, if it is, and Cause is the word for that.
+	Err   error
+	Cause Cause
+	// Done of Total is how far the scan has come, in units of the source's own; Total is 0 if it cannot tell.
+	Done, Total int64
+}
+
+// Account is an account of a source.
+type Account struct {
+	// Version becomes that of the [rushgate.Account].
+	Version int
+	// Name is in the form that [rushgate.LoginName] looks up.
+	Name string
+	// Hash is one that package password can verify.
+	Hash string
+	// Character is the id of the account's character, 0 if it has none.
+	Character rushgate.PlayerID
+}
+
+// Record is a record as the second pass sees it: with its content, or with the reason why it is refused.
+type Record struct {
+	// Account is there for references to accounts, Character for those to characters, but without name and level.
+	Account   Account
+	Character rushgate.Character
+	// Err says why the record is refused, if it is, and Cause is the word for that: [Gone] or [Malformed].
+	Err   error
+	Cause Cause
 }

@@ -1,4 +1,4 @@
-package importer
+package oldgame
 
 import (
 	"fmt"

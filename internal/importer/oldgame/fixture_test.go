@@ -1,4 +1,4 @@
-package importer
+package oldgame
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/importer"
 	"github.com/rushgate/rushgate/store/memory"
 )
 
@@ -43,7 +44,7 @@ func fileRecords(t testing.TB) []record {
 }
 
 // writeFile makes a file of records and opens it.
-func writeFile(t testing.TB, records ...record) *File {
+func writeFile(t testing.TB, records ...record) *Source {
 	t.Helper()
 	var b bytes.Buffer
 	for _, r := range records {
@@ -57,7 +58,7 @@ func writeFile(t testing.TB, records ...record) *File {
 }
 
 // openText opens a file with this text.
-func openText(t testing.TB, text string) *File {
+func openText(t testing.TB, text string) *Source {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "records.jsonl")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -66,7 +67,7 @@ func openText(t testing.TB, text string) *File {
 	return open(t, path)
 }
 
-func open(t testing.TB, path string) *File {
+func open(t testing.TB, path string) *Source {
 	t.Helper()
 	f, err := OpenFile(path)
 	if err != nil {
@@ -119,9 +120,9 @@ func newMemory(t testing.TB) rushgate.Store {
 }
 
 // mustImport imports and requires that the import went to its end.
-func mustImport(t testing.TB, src Source, store rushgate.Store, opts Options) Report {
+func mustImport(t testing.TB, src *Source, store rushgate.Store, opts importer.Options) importer.Report {
 	t.Helper()
-	r, err := Import(t.Context(), src, store, opts)
+	r, err := importer.Import(t.Context(), src, store, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,14 +132,14 @@ func mustImport(t testing.TB, src Source, store rushgate.Store, opts Options) Re
 			accounts++
 		}
 	}
-	if r.Refused <= MaxRefusals && r.Accounts != r.Imported+r.Present+accounts {
+	if r.Refused <= importer.MaxRefusals && r.Accounts != r.Imported+r.Present+accounts {
 		t.Errorf("of %d accounts %d were imported, %d present and %d refused", r.Accounts, r.Imported, r.Present, accounts)
 	}
 	return r
 }
 
 // refused returns what was refused as "key cause".
-func refused(r Report) []string {
+func refused(r importer.Report) []string {
 	var list []string
 	for _, refusal := range r.Refusals {
 		list = append(list, refusal.Key+" "+string(refusal.Cause))

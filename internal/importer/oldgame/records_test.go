@@ -1,4 +1,4 @@
-package importer
+package oldgame
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/importer"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/world"
 )
@@ -131,32 +132,35 @@ func TestParseAccount(t *testing.T) {
 		return "(:VERSION " + version + " :USERNAME " + name + " :PASSWORD-HASH\n " + hash + "\n :CHARACTER-ID " + id + ")"
 	}
 	quoted := `"` + hash + `"`
+	of := func(version int, name, hash string, character rushgate.PlayerID) importer.Account {
+		return importer.Account{Version: version, Name: name, Hash: hash, Character: character}
+	}
 	tests := []struct {
 		name, key, value string
-		want             account
+		want             importer.Account
 		err              string
 	}{
-		{"version 2", "bob", accountRecord("bob", 12).Value, account{2, "bob", sampleHash, 12}, ""},
-		{"version 3", "carol_99", value("3", `"carol_99"`, quoted, "14"), account{3, "carol_99", hash, 14}, ""},
-		{"no character", "dave", value("3", `"dave"`, quoted, "NIL"), account{3, "dave", hash, 0}, ""},
-		{"folded", "Bob", value("3", `"Bob"`, quoted, "14"), account{3, "bob", hash, 14}, ""},
-		{"too short for today", "Al", value("3", `"Al"`, quoted, "14"), account{3, "Al", hash, 14}, ""},
-		{"quotes", `a "b" \`, value("3", `"a \"b\" \\"`, quoted, "14"), account{3, `a "b" \`, hash, 14}, ""},
-		{"version 1", "bob", value("1", `"bob"`, quoted, "14"), account{}, ":VERSION is 1, outside 2..3"},
-		{"version 4", "bob", value("4", `"bob"`, quoted, "14"), account{}, ":VERSION is 4, outside 2..3"},
-		{"another name", "bob", value("3", `"alice"`, quoted, "14"), account{}, "not the name in the key"},
-		{"empty name", "", value("3", `""`, quoted, "14"), account{}, ":USERNAME: invalid username"},
-		{"name of another type", "BOB", value("3", ":BOB", quoted, "14"), account{}, ":USERNAME is a keyword"},
-		{"hash of another type", "bob", value("3", `"bob"`, "NIL", "14"), account{}, ":PASSWORD-HASH is NIL"},
-		{"hash cut off", "bob", value("3", `"bob"`, `"`+hash[:80]+`"`, "14"), account{},
+		{"version 2", "bob", accountRecord("bob", 12).Value, of(2, "bob", sampleHash, 12), ""},
+		{"version 3", "carol_99", value("3", `"carol_99"`, quoted, "14"), of(3, "carol_99", hash, 14), ""},
+		{"no character", "dave", value("3", `"dave"`, quoted, "NIL"), of(3, "dave", hash, 0), ""},
+		{"folded", "Bob", value("3", `"Bob"`, quoted, "14"), of(3, "bob", hash, 14), ""},
+		{"too short for today", "Al", value("3", `"Al"`, quoted, "14"), of(3, "Al", hash, 14), ""},
+		{"quotes", `a "b" \`, value("3", `"a \"b\" \\"`, quoted, "14"), of(3, `a "b" \`, hash, 14), ""},
+		{"version 1", "bob", value("1", `"bob"`, quoted, "14"), importer.Account{}, ":VERSION is 1, outside 2..3"},
+		{"version 4", "bob", value("4", `"bob"`, quoted, "14"), importer.Account{}, ":VERSION is 4, outside 2..3"},
+		{"another name", "bob", value("3", `"alice"`, quoted, "14"), importer.Account{}, "not the name in the key"},
+		{"empty name", "", value("3", `""`, quoted, "14"), importer.Account{}, ":USERNAME: invalid username"},
+		{"name of another type", "BOB", value("3", ":BOB", quoted, "14"), importer.Account{}, ":USERNAME is a keyword"},
+		{"hash of another type", "bob", value("3", `"bob"`, "NIL", "14"), importer.Account{}, ":PASSWORD-HASH is NIL"},
+		{"hash cut off", "bob", value("3", `"bob"`, `"`+hash[:80]+`"`, "14"), importer.Account{},
 			"line 2, column 2: :PASSWORD-HASH: malformed"},
-		{"hash with a pepper", "bob", value("3", `"bob"`, `"`+hash+`$p1"`, "14"), account{}, "neither salt$key nor"},
+		{"hash with a pepper", "bob", value("3", `"bob"`, `"`+hash+`$p1"`, "14"), importer.Account{}, "neither salt$key nor"},
 		{"hash of another system", "bob", value("3", `"bob"`,
-			`"$2b$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"`, "14"), account{}, "neither salt$key nor"},
-		{"id 0", "bob", value("3", `"bob"`, quoted, "0"), account{}, ":CHARACTER-ID is 0"},
-		{"huge id", "bob", value("3", `"bob"`, quoted, "4503599627370497"), account{}, ":CHARACTER-ID"},
-		{"id T", "bob", value("3", `"bob"`, quoted, "T"), account{}, ":CHARACTER-ID is T"},
-		{"not a list", "bob", "NIL", account{}, "not a list of keywords"},
+			`"$2b$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"`, "14"), importer.Account{}, "neither salt$key nor"},
+		{"id 0", "bob", value("3", `"bob"`, quoted, "0"), importer.Account{}, ":CHARACTER-ID is 0"},
+		{"huge id", "bob", value("3", `"bob"`, quoted, "4503599627370497"), importer.Account{}, ":CHARACTER-ID"},
+		{"id T", "bob", value("3", `"bob"`, quoted, "T"), importer.Account{}, ":CHARACTER-ID is T"},
+		{"not a list", "bob", "NIL", importer.Account{}, "not a list of keywords"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -219,10 +223,10 @@ func FuzzRecord(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if name, err := rushgate.LoginName(a.name); name != a.name || err != nil {
-			t.Errorf("%q cannot log in: it would be %q, %v", a.name, name, err)
+		if name, err := rushgate.LoginName(a.Name); name != a.Name || err != nil {
+			t.Errorf("%q cannot log in: it would be %q, %v", a.Name, name, err)
 		}
-		if _, _, err := password.Describe(a.hash); err != nil || a.version < 2 || a.version > 3 {
+		if _, _, err := password.Describe(a.Hash); err != nil || a.Version < 2 || a.Version > 3 {
 			t.Errorf("%+v: %v", a, err)
 		}
 	})

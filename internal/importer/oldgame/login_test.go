@@ -1,4 +1,4 @@
-package importer
+package oldgame
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/importer"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/store/sqlite"
 	"github.com/rushgate/rushgate/world"
@@ -83,7 +84,7 @@ func TestEveryRecordLogsIn(t *testing.T) {
 	for name, newStore := range map[string]func(testing.TB) rushgate.Store{"memory": newMemory, "sqlite": newSQLite} {
 		t.Run(name, func(t *testing.T) {
 			store := newStore(t)
-			r := mustImport(t, open(t, recordsFile), store, Options{})
+			r := mustImport(t, open(t, recordsFile), store, importer.Options{})
 			if r.Accounts != 7 || r.Characters != 6 || r.Imported != 7 || r.WithoutCharacter != 1 || r.Refused != 0 ||
 				r.HighestID != 17 {
 				t.Errorf("%+v", r)
@@ -116,7 +117,7 @@ func TestEveryRecordLogsIn(t *testing.T) {
 
 func TestImportKeepsCharacters(t *testing.T) {
 	store := newSQLite(t)
-	mustImport(t, open(t, recordsFile), store, Options{BatchSize: 2})
+	mustImport(t, open(t, recordsFile), store, importer.Options{BatchSize: 2})
 	carol, got := load(t, store, "carol_99")
 	want := rushgate.Character{
 		ID: 14, Name: "carol_99", Zone: "zone-1", X: 114.5, Y: 274.25, HP: 2, XP: 518, Level: 3, Deaths: 4,
@@ -151,7 +152,7 @@ func TestImportedNames(t *testing.T) {
 		records = append(records, pair(name, i+1)...)
 	}
 	store := newMemory(t)
-	r := mustImport(t, writeFile(t, records...), store, Options{})
+	r := mustImport(t, writeFile(t, records...), store, importer.Options{})
 	if r.Imported != len(names) || r.Refused != 0 {
 		t.Fatalf("%+v", r)
 	}

@@ -1,4 +1,4 @@
-package importer
+package oldgame
 
 import (
 	"bufio"
@@ -24,16 +24,25 @@ var (
 	errMoved       = errors.New("no longer where it was found: the file was changed meanwhile")
 )
 
-// File is a [Source] that reads JSONL: one object {"key":"account:bob","value":"(:VERSION 2 …)"} on each line, with
+// file is records in JSONL: one object {"key":"account:bob","value":"(:VERSION 2 …)"} on each line, with
 // whatever other fields. Each of the two is there once, spelled like this. Blank lines do not count.
-type File struct {
+type file struct {
 	f    *os.File
 	size int64
 	buf  []byte
 }
 
-// OpenFile opens a file of records. It must be a regular file, since it is read twice.
-func OpenFile(path string) (*File, error) {
+// OpenFile opens a file of records: JSONL, one object {"key":"account:bob","value":"(:VERSION 2 …)"} on each line, with
+// whatever other fields. It must be a regular file, since it is read twice.
+func OpenFile(path string) (*Source, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{f}, nil
+}
+
+func openFile(path string) (*file, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -45,15 +54,14 @@ func OpenFile(path string) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &File{f: f, size: info.Size(), buf: make([]byte, usualLineLen)}, nil
+	return &file{f: f, size: info.Size(), buf: make([]byte, usualLineLen)}, nil
 }
 
-// Close closes the file.
-func (s *File) Close() error { return s.f.Close() }
+func (s *file) close() error { return s.f.Close() }
 
-func (s *File) repeats() bool { return false }
+func (s *file) repeats() bool { return false }
 
-func (s *File) scan(ctx context.Context, visit func(item) error) error {
+func (s *file) scan(ctx context.Context, visit func(item) error) error {
 	r := bufio.NewReaderSize(io.NewSectionReader(s.f, 0, s.size), MaxLineLen)
 	at, number := int64(0), 0
 	for {
@@ -174,7 +182,7 @@ func fields(line []byte) (key, value *string, err error) {
 	return key, value, nil
 }
 
-func (s *File) fetch(_ context.Context, refs []ref) ([]item, error) {
+func (s *file) fetch(_ context.Context, refs []ref) ([]item, error) {
 	items := make([]item, len(refs))
 	for i, r := range refs {
 		line, err := s.lineAt(r.at)
@@ -191,7 +199,7 @@ func (s *File) fetch(_ context.Context, refs []ref) ([]item, error) {
 }
 
 // lineAt returns the line that begins at an offset, until the next call.
-func (s *File) lineAt(at int64) ([]byte, error) {
+func (s *file) lineAt(at int64) ([]byte, error) {
 	for {
 		n, err := s.f.ReadAt(s.buf, at)
 		if err != nil && !errors.Is(err, io.EOF) {

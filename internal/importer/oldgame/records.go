@@ -1,4 +1,4 @@
-package importer
+package oldgame
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/importer"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/world"
 )
@@ -38,27 +39,19 @@ const (
 	keyPlayers  = "player:"
 )
 
-// account is a record of the old game.
-type account struct {
-	version   int
-	name      string // canonical, see [rushgate.LoginName]
-	hash      string
-	character rushgate.PlayerID // 0: none was made yet
-}
-
 // parseAccount reads the value of a key account:NAME. The strings of the result share no memory with the value.
-func parseAccount(key, value string) (account, error) {
+func parseAccount(key, value string) (importer.Account, error) {
 	n, err := parse(value)
 	if err != nil {
-		return account{}, err
+		return importer.Account{}, err
 	}
 	d := &decoder{value: value}
-	a := account{version: d.version(n, minAccountVersion, maxAccountVersion)}
+	a := importer.Account{Version: d.version(n, minAccountVersion, maxAccountVersion)}
 	v := d.fields(n, "VERSION", "USERNAME", "PASSWORD-HASH", "CHARACTER-ID")
-	a.name = d.name(v[1], strings.TrimPrefix(key, keyAccounts))
-	a.hash = d.hash(v[2])
+	a.Name = d.name(v[1], strings.TrimPrefix(key, keyAccounts))
+	a.Hash = d.hash(v[2])
 	if v[3].kind != kindNil {
-		a.character = rushgate.PlayerID(d.integer(v[3], "CHARACTER-ID", 1, maxID))
+		a.Character = rushgate.PlayerID(d.integer(v[3], "CHARACTER-ID", 1, maxID))
 	}
 	return a, d.err
 }

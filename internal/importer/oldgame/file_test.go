@@ -1,4 +1,4 @@
-package importer
+package oldgame
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rushgate/rushgate/internal/importer"
 )
 
 func TestFileLines(t *testing.T) {
@@ -54,7 +56,7 @@ func TestFileLines(t *testing.T) {
 			f := openText(t, tt.text)
 			var got []string
 			var refs []ref
-			err := f.scan(t.Context(), func(it item) error {
+			err := f.records.scan(t.Context(), func(it item) error {
 				if it.err != nil {
 					if strings.Contains(it.err.Error(), "hunter2") {
 						t.Errorf("the error quotes a password: %v", it.err)
@@ -70,7 +72,7 @@ func TestFileLines(t *testing.T) {
 				t.Errorf("got %s, %v, want %s", s, err, tt.want)
 			}
 			slices.Reverse(refs)
-			items, err := f.fetch(t.Context(), refs)
+			items, err := f.records.fetch(t.Context(), refs)
 			for i, it := range items {
 				if it.ref != refs[i] || it.err != nil {
 					t.Errorf("%s was not found again: %v, %v", refs[i].key, it.err, err)
@@ -87,10 +89,10 @@ func TestFileFetchesLongLines(t *testing.T) {
 	long := record{Key: "account:a", Value: strings.Repeat("x", 3*usualLineLen)}
 	f := writeFile(t, playerRecord(1), long, playerRecord(2))
 	var refs []ref
-	if err := f.scan(t.Context(), func(it item) error { refs = append(refs, it.ref); return nil }); err != nil {
+	if err := f.records.scan(t.Context(), func(it item) error { refs = append(refs, it.ref); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	items, err := f.fetch(t.Context(), refs)
+	items, err := f.records.fetch(t.Context(), refs)
 	if err != nil || items[1].value != long.Value || items[2].key != "player:2" {
 		t.Errorf("%v", err)
 	}
@@ -99,10 +101,10 @@ func TestFileFetchesLongLines(t *testing.T) {
 // A file that changes between the passes costs the records that moved, and nothing else.
 func TestFileThatChanges(t *testing.T) {
 	f := writeFile(t, slices.Concat(pair("ann", 1), pair("bob", 2), pair("eve", 3))...)
-	path := f.f.Name()
+	path := f.records.(*file).f.Name()
 	store := newMemory(t)
 	changed := false
-	r, err := Import(t.Context(), f, store, Options{BatchSize: 1, Progress: func(p Progress) {
+	r, err := importer.Import(t.Context(), f, store, importer.Options{BatchSize: 1, Progress: func(p importer.Progress) {
 		if !p.Writing || changed {
 			return
 		}

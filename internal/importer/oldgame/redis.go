@@ -1,4 +1,4 @@
-package importer
+package oldgame
 
 import (
 	"context"
@@ -23,16 +23,16 @@ const (
 // errNoString is one error for two things, because MGET has one answer for them.
 var errNoString = errors.New("the key does not hold a string, or is gone")
 
-// Redis is a [Source] that reads a live Redis or Valkey server, or a Cluster. It sends only SCAN, MGET and what tells
+// live is the records in a running Redis or Valkey server, or a Cluster. It sends only SCAN, MGET and what tells
 // it about the servers (HELLO, ROLE, CLUSTER), so a user with read rights will do. Records that are written during the
 // import may be missed or refused.
-type Redis struct {
+type live struct {
 	client rueidis.Client
 }
 
 // OpenRedis connects to the server whose address is a URL, such as redis://user:password@host:6379/0; rediss:// is for
 // TLS. The errors do not contain the URL.
-func OpenRedis(address string) (*Redis, error) {
+func OpenRedis(address string) (*Source, error) {
 	opts, err := rueidis.ParseURL(address)
 	// With '#' or '?' in a password its beginning counts as the host, which errors of the connection would name.
 	if u, parseErr := url.Parse(address); err != nil || parseErr != nil || u.Fragment != "" ||
@@ -46,18 +46,17 @@ func OpenRedis(address string) (*Redis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("legacy: connect to Redis: %w", err)
 	}
-	return &Redis{client: client}, nil
+	return &Source{&live{client: client}}, nil
 }
 
-// Close ends the connections.
-func (s *Redis) Close() error {
+func (s *live) close() error {
 	s.client.Close()
 	return nil
 }
 
-func (s *Redis) repeats() bool { return true }
+func (s *live) repeats() bool { return true }
 
-func (s *Redis) scan(ctx context.Context, visit func(item) error) error {
+func (s *live) scan(ctx context.Context, visit func(item) error) error {
 	for _, prefix := range []string{keyAccounts, keyPlayers} {
 		for _, node := range s.client.Nodes() {
 			if err := s.scanNode(ctx, node, prefix, visit); err != nil {
@@ -69,7 +68,7 @@ func (s *Redis) scan(ctx context.Context, visit func(item) error) error {
 }
 
 // scanNode visits the records of one kind on one server, unless another server has them in the first place.
-func (s *Redis) scanNode(ctx context.Context, node rueidis.Client, prefix string, visit func(item) error) error {
+func (s *live) scanNode(ctx context.Context, node rueidis.Client, prefix string, visit func(item) error) error {
 	replica, err := isReplica(ctx, node)
 	if err != nil || replica && len(s.client.Nodes()) > 1 {
 		return err
@@ -122,7 +121,7 @@ func scanPage(ctx context.Context, node rueidis.Client, cursor uint64, prefix st
 	return node.Do(ctx, node.B().Scan().Cursor(cursor).Match(prefix+"*").Count(scanCount).Build()).AsScanEntry()
 }
 
-func (s *Redis) fetch(ctx context.Context, refs []ref) ([]item, error) {
+func (s *live) fetch(ctx context.Context, refs []ref) ([]item, error) {
 	items := make([]item, len(refs))
 	for i, r := range refs {
 		items[i].ref = r
@@ -131,7 +130,7 @@ func (s *Redis) fetch(ctx context.Context, refs []ref) ([]item, error) {
 }
 
 // read fills in the values of keys.
-func (s *Redis) read(ctx context.Context, items []item) error {
+func (s *live) read(ctx context.Context, items []item) error {
 	for some := range slices.Chunk(items, fetchCount) {
 		keys := make([]string, len(some))
 		for i := range some {
@@ -148,7 +147,7 @@ func (s *Redis) read(ctx context.Context, items []item) error {
 	return nil
 }
 
-func (s *Redis) values(ctx context.Context, keys []string) (map[string]rueidis.RedisMessage, error) {
+func (s *live) values(ctx context.Context, keys []string) (map[string]rueidis.RedisMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	return rueidis.MGet(s.client, ctx, keys)

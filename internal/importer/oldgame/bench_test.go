@@ -1,4 +1,4 @@
-package importer
+package oldgame
 
 import (
 	"bufio"
@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/importer"
 )
 
 // writePlayers makes a file of n accounts followed by their n characters.
@@ -55,7 +55,7 @@ func BenchmarkImport(b *testing.B) {
 				b.StopTimer()
 				store := newStore(b)
 				b.StartTimer()
-				r := mustImport(b, open(b, path), store, Options{DryRun: store == nil})
+				r := mustImport(b, open(b, path), store, importer.Options{DryRun: store == nil})
 				if r.Imported != players {
 					b.Fatalf("%+v", r)
 				}
@@ -76,33 +76,5 @@ func BenchmarkParse(b *testing.B) {
 				}
 			}
 		})
-	}
-}
-
-// heap is how much memory is in use.
-func heap() int {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc)
-}
-
-// What the first pass keeps of a player is small enough for millions.
-func TestIndexIsCompact(t *testing.T) {
-	var x index
-	var r Report
-	const n = 20_000
-	before := heap()
-	for i := range n {
-		for _, rec := range pair(fmt.Sprintf("player-%07d", i), i+1) {
-			x.add(item{ref: ref{key: rec.Key}, value: rec.Value}, &r)
-		}
-	}
-	x.settle(false, &r)
-	if perPlayer := (heap() - before) / n; perPlayer > 200 || r.Refused != 0 {
-		t.Errorf("%d bytes for each player, %d refused", perPlayer, r.Refused)
-	}
-	if x.highest != n {
-		t.Errorf("highest id %d", x.highest)
 	}
 }

@@ -1,4 +1,4 @@
-package importer
+package oldgame
 
 import (
 	"context"
@@ -12,14 +12,15 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/importer"
 	"github.com/rushgate/rushgate/world"
 )
 
 func TestImportIsIdempotent(t *testing.T) {
 	store := newSQLite(t)
-	mustImport(t, open(t, recordsFile), store, Options{})
+	mustImport(t, open(t, recordsFile), store, importer.Options{})
 	before, character := load(t, store, "bob")
-	r := mustImport(t, open(t, recordsFile), store, Options{})
+	r := mustImport(t, open(t, recordsFile), store, importer.Options{})
 	if r.Imported != 0 || r.Present != 7 || r.Refused != 0 {
 		t.Errorf("again: %+v", r)
 	}
@@ -32,13 +33,13 @@ func TestImportIsIdempotent(t *testing.T) {
 }
 
 func TestDryRunWritesNothing(t *testing.T) {
-	r := mustImport(t, open(t, recordsFile), nil, Options{DryRun: true})
+	r := mustImport(t, open(t, recordsFile), nil, importer.Options{DryRun: true})
 	if r.Imported != 7 || r.Present != 0 || !r.DryRun {
 		t.Errorf("without a store: %+v", r)
 	}
 	store := newMemory(t)
-	mustImport(t, writeFile(t, pair("bob", 12)...), store, Options{})
-	r = mustImport(t, open(t, recordsFile), store, Options{DryRun: true})
+	mustImport(t, writeFile(t, pair("bob", 12)...), store, importer.Options{})
+	r = mustImport(t, open(t, recordsFile), store, importer.Options{DryRun: true})
 	if r.Imported != 6 || r.Present != 1 {
 		t.Errorf("with a store that has bob: %+v", r)
 	}
@@ -83,11 +84,12 @@ func TestImportResumes(t *testing.T) {
 	}
 	for stop := range 7 { // five batches with characters, two without
 		store := newMemory(t)
-		r, err := Import(t.Context(), writeFile(t, records...), &failingStore{store, stop}, Options{BatchSize: 2})
+		r, err := importer.Import(t.Context(), writeFile(t, records...), &failingStore{store, stop},
+			importer.Options{BatchSize: 2})
 		if !errors.Is(err, errStore) || r.Imported != 2*stop {
 			t.Fatalf("stopped after %d batches: %+v, %v", stop, r, err)
 		}
-		again := mustImport(t, writeFile(t, records...), store, Options{BatchSize: 2})
+		again := mustImport(t, writeFile(t, records...), store, importer.Options{BatchSize: 2})
 		if again.Present != r.Imported || again.Imported != 14-r.Imported || again.Refused != 0 {
 			t.Errorf("stopped after %d batches, then %+v", stop, again)
 		}
@@ -100,11 +102,12 @@ func TestImportStopsWithItsContext(t *testing.T) {
 		records = append(records, pair(fmt.Sprintf("player-%d", i), i+1)...)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := Import(ctx, writeFile(t, records...), newMemory(t), Options{BatchSize: 2, Progress: func(p Progress) {
-		if p.Writing && p.Done == 4 {
-			cancel()
-		}
-	}})
+	r, err := importer.Import(ctx, writeFile(t, records...), newMemory(t),
+		importer.Options{BatchSize: 2, Progress: func(p importer.Progress) {
+			if p.Writing && p.Done == 4 {
+				cancel()
+			}
+		}})
 	if !errors.Is(err, context.Canceled) || r.Imported != 4 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -157,7 +160,7 @@ func TestImportRefuses(t *testing.T) {
 			}
 			records := slices.Concat(pair("first", 1), tt.records, pair("last", 2))
 			store := newMemory(t)
-			r := mustImport(t, writeFile(t, records...), store, Options{})
+			r := mustImport(t, writeFile(t, records...), store, importer.Options{})
 			if got := refused(r); !slices.Equal(got, tt.want) {
 				t.Errorf("refused %v, want %v", r.Refusals, tt.want)
 			}
@@ -182,7 +185,7 @@ func TestImportMovesTheIDsPastRefusedRecords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := newMemory(t)
-			r := mustImport(t, writeFile(t, append(pair("bob", 12), records...)...), store, Options{})
+			r := mustImport(t, writeFile(t, append(pair("bob", 12), records...)...), store, importer.Options{})
 			if id, err := store.ReserveIDs(t.Context(), 1); err != nil || id != 901 || r.HighestID != 900 {
 				t.Errorf("the next new player gets %d, %v", id, err)
 			}
@@ -203,7 +206,7 @@ func TestImportMovesTheIDsPastUnreadableRecords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := newMemory(t)
-			r := mustImport(t, openText(t, line+"\n"), store, Options{})
+			r := mustImport(t, openText(t, line+"\n"), store, importer.Options{})
 			if got := refused(r); !slices.Equal(got, []string{"player:900 unreadable"}) || r.Characters != 1 {
 				t.Errorf("%+v", r)
 			}
@@ -212,11 +215,9 @@ func TestImportMovesTheIDsPastUnreadableRecords(t *testing.T) {
 			}
 		})
 	}
-	var x index
-	var r Report
-	x.add(item{ref: ref{key: "player:900"}, err: errNoString}, &r)
-	if x.highest != 900 {
-		t.Errorf("after a key that holds no string the highest id is %d", x.highest)
+	got := found(item{ref: ref{key: "player:900"}, err: errNoString})
+	if got.ID != 900 || got.Cause != importer.Unreadable {
+		t.Errorf("a key that holds no string is %+v", got)
 	}
 }
 
@@ -232,18 +233,19 @@ func TestImportIntoAStoreWithPlayersOfItsOwn(t *testing.T) {
 		[]rushgate.Admission{{Account: own, Create: true, Attempt: "a"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Import(t.Context(), open(t, recordsFile), store, Options{}); !errors.Is(err, rushgate.ErrIDsInUse) {
+	if _, err := importer.Import(t.Context(), open(t, recordsFile), store, importer.Options{}); !errors.Is(err,
+		rushgate.ErrIDsInUse) {
 		t.Errorf("error %v, want ErrIDsInUse", err)
 	}
 	if a, _ := load(t, store, "alice"); a.ID != 0 {
 		t.Error("alice was imported")
 	}
-	r := mustImport(t, open(t, recordsFile), store, Options{DryRun: true})
+	r := mustImport(t, open(t, recordsFile), store, importer.Options{DryRun: true})
 	if got := refused(r); !slices.Equal(got, []string{"account:bob name-taken"}) {
 		t.Errorf("a dry run refuses %v", r.Refusals)
 	}
 	// Accounts without characters need no ids of the old game.
-	r = mustImport(t, writeFile(t, accountRecord("bob", 0), accountRecord("new", 0)), store, Options{})
+	r = mustImport(t, writeFile(t, accountRecord("bob", 0), accountRecord("new", 0)), store, importer.Options{})
 	if got := refused(r); !slices.Equal(got, []string{"account:bob name-taken"}) || r.Imported != 1 {
 		t.Errorf("%+v", r)
 	}
@@ -252,7 +254,7 @@ func TestImportIntoAStoreWithPlayersOfItsOwn(t *testing.T) {
 // An account that an import made without a character can be logged in to at once: nothing holds its lease.
 func TestAccountsWithoutCharactersAreFree(t *testing.T) {
 	store := newMemory(t)
-	mustImport(t, writeFile(t, accountRecord("new", 0)), store, Options{})
+	mustImport(t, writeFile(t, accountRecord("new", 0)), store, importer.Options{})
 	if where, err := store.Presence(t.Context(), []string{"new"}); err != nil || where[0].Inside() {
 		t.Errorf("the player is %+v, %v", where, err)
 	}
@@ -269,7 +271,7 @@ func TestLevelIsThatOfTheWorld(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := newMemory(t)
-	mustImport(t, writeFile(t, pair("bob", 12)...), store, Options{World: def})
+	mustImport(t, writeFile(t, pair("bob", 12)...), store, importer.Options{World: def})
 	// The level is the world's; position and hit points are kept, though this world would not allow them.
 	if _, c := load(t, store, "bob"); c.Level != 2 || c.HP != 36 || c.X != 112.5 {
 		t.Errorf("%+v", c)
@@ -278,15 +280,16 @@ func TestLevelIsThatOfTheWorld(t *testing.T) {
 
 func TestReportIsBounded(t *testing.T) {
 	var records []record
-	for i := range MaxRefusals + 5 {
+	for i := range importer.MaxRefusals + 5 {
 		records = append(records, record{Key: fmt.Sprintf("account:%d%s", i, strings.Repeat("x", 500)), Value: "x"})
 	}
-	r := mustImport(t, writeFile(t, records...), newMemory(t), Options{})
-	if len(r.Refusals) != MaxRefusals || r.Refused != MaxRefusals+5 || r.RefusedBy[Malformed] != r.Refused {
+	r := mustImport(t, writeFile(t, records...), newMemory(t), importer.Options{})
+	if len(r.Refusals) != importer.MaxRefusals || r.Refused != importer.MaxRefusals+5 ||
+		r.RefusedBy[importer.Malformed] != r.Refused {
 		t.Errorf("%d listed of %d, %v", len(r.Refusals), r.Refused, r.RefusedBy)
 	}
 	b, err := json.Marshal(r)
-	if err != nil || len(b) > MaxRefusals*400 {
+	if err != nil || len(b) > importer.MaxRefusals*400 {
 		t.Errorf("%d bytes of JSON, %v", len(b), err)
 	}
 	one := r.Refusals[6].String()
@@ -297,24 +300,12 @@ func TestReportIsBounded(t *testing.T) {
 }
 
 func TestImportOptionsAreChecked(t *testing.T) {
-	for _, opts := range []Options{{BatchSize: -1}, {BatchSize: MaxBatchSize + 1}} {
-		if _, err := Import(t.Context(), open(t, recordsFile), newMemory(t), opts); err == nil {
+	for _, opts := range []importer.Options{{BatchSize: -1}, {BatchSize: importer.MaxBatchSize + 1}} {
+		if _, err := importer.Import(t.Context(), open(t, recordsFile), newMemory(t), opts); err == nil {
 			t.Errorf("%+v passed", opts)
 		}
 	}
-	if _, err := Import(t.Context(), open(t, recordsFile), nil, Options{}); err == nil {
+	if _, err := importer.Import(t.Context(), open(t, recordsFile), nil, importer.Options{}); err == nil {
 		t.Error("an import without a store passed")
-	}
-}
-
-// A character that has been tried is out of the world again: a million of them would not fit.
-func TestCharactersAreOnlyTried(t *testing.T) {
-	m := &importer{world: world.New(world.Default(), 0)}
-	rec := playerRecord(12)
-	if c, ok := m.character("bob", item{ref: ref{key: rec.Key}, value: rec.Value}); !ok || c.Level != 3 {
-		t.Errorf("%+v, %v", c, m.report.Refusals)
-	}
-	if _, inside := m.world.Character(12); inside {
-		t.Error("the character is still inside")
 	}
 }

@@ -1,4 +1,4 @@
-package importer
+package oldgame
 
 import (
 	"errors"
@@ -8,10 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rushgate/rushgate/internal/importer"
 	"github.com/rushgate/rushgate/internal/redistest"
 )
 
-func openRedis(t *testing.T, url string) *Redis {
+func openRedis(t *testing.T, url string) *Source {
 	t.Helper()
 	src, err := OpenRedis(url)
 	if err != nil {
@@ -62,7 +63,7 @@ func TestImportFromRedis(t *testing.T) {
 	}
 
 	store := newMemory(t)
-	r := mustImport(t, openRedis(t, server.URL()), store, Options{})
+	r := mustImport(t, openRedis(t, server.URL()), store, importer.Options{})
 	if r.Imported != 7+many || r.Accounts != r.Imported+2 || r.Characters != 6+many+1 {
 		t.Errorf("%+v", r)
 	}
@@ -84,24 +85,9 @@ func TestImportFromRedis(t *testing.T) {
 			t.Errorf("the server was asked for %s, of %v", name, slices.Sorted(maps.Keys(asked)))
 		}
 	}
-	again := mustImport(t, openRedis(t, server.URL()), store, Options{})
+	again := mustImport(t, openRedis(t, server.URL()), store, importer.Options{})
 	if again.Present != r.Imported || again.Imported != 0 {
 		t.Errorf("again: %+v", again)
-	}
-}
-
-// SCAN may return a key more than once; that is no fault of the record.
-func TestScanMayRepeatItself(t *testing.T) {
-	var x index
-	var r Report
-	for range 3 {
-		for _, rec := range pair("bob", 12) {
-			x.add(item{ref: ref{key: rec.Key}, value: rec.Value}, &r)
-		}
-	}
-	x.settle(true, &r)
-	if r.Accounts != 1 || r.Characters != 1 || r.Refused != 0 || len(x.accounts) != 1 {
-		t.Errorf("%+v", r)
 	}
 }
 
@@ -127,12 +113,13 @@ func TestRedisGoesAway(t *testing.T) {
 	server := redistest.Start(t)
 	set(t, server, slices.Concat(pair("ann", 1), pair("bob", 2), pair("eve", 3))...)
 	src := openRedis(t, server.URL())
-	r, err := Import(t.Context(), src, newMemory(t), Options{BatchSize: 1, Progress: func(p Progress) {
-		if p.Writing && p.Done == 1 {
-			server.Kill()
-			src.Close() // or it would go on trying for a while
-		}
-	}})
+	r, err := importer.Import(t.Context(), src, newMemory(t),
+		importer.Options{BatchSize: 1, Progress: func(p importer.Progress) {
+			if p.Writing && p.Done == 1 {
+				server.Kill()
+				src.Close() // or it would go on trying for a while
+			}
+		}})
 	if err == nil || errors.Is(err, errNoString) || r.Imported != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
