@@ -30,7 +30,7 @@ func (t *table[K, V]) get(key K) *V {
 	return &e.Value.(*entry[K, V]).value
 }
 
-// make returns the value of a key, the zero value if it is new. The pointer holds until the key is dropped.
+// make returns the value of a key, the zero value if it is new. The pointer holds until the entry gives way.
 func (t *table[K, V]) make(key K) *V {
 	if v := t.get(key); v != nil {
 		return v
@@ -61,12 +61,5 @@ func (t *table[K, V]) makeRoom() {
 
 // maxPinnedSkips bounds the work of one call of makeRoom.
 const maxPinnedSkips = 1024
-
-func (t *table[K, V]) drop(key K) {
-	if e, ok := t.entries[key]; ok {
-		t.recent.Remove(e)
-		delete(t.entries, key)
-	}
-}
 
 func (t *table[K, V]) len() int { return len(t.entries) }

@@ -107,8 +107,8 @@ var calls = map[string]func(context.Context, rushgate.Store) error{
 		_, err := s.LoadCharacters(ctx, nil)
 		return err
 	},
-	"presence":        func(ctx context.Context, s rushgate.Store) error { _, err := s.Presence(ctx, nil); return err },
-	"want":            func(ctx context.Context, s rushgate.Store) error { _, err := s.Want(ctx, nil); return err },
+	"presence": func(ctx context.Context, s rushgate.Store) error { _, err := s.Presence(ctx, nil); return err },
+	"want":     func(ctx context.Context, s rushgate.Store) error { _, err := s.Want(ctx, nil); return err },
 	"create_accounts": func(ctx context.Context, s rushgate.Store) error {
 		_, err := s.CreateAccounts(ctx, nil)
 		return err

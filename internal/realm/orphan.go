@@ -71,7 +71,7 @@ func (s *saver) releaseOrphans(ctx context.Context) error {
 	}
 	var saves []rushgate.Save
 	for i, l := range leases {
-		if c := characters[i]; c.Err == nil && c.Character.ID == l.Player {
+		if c := characters[i]; c.Err == nil && c.ID == l.Player {
 			saves = append(saves, rushgate.Save{Character: c.Character, Fence: l.Fence, Release: true})
 		}
 	}

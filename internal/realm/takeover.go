@@ -48,8 +48,8 @@ func (s *saver) askWanted(ctx context.Context) error {
 }
 
 // letGo ends the sessions of the players who are wanted elsewhere, or who have come here once more: they are saved and
-// released as if they had logged out. A lease that is no session's is passed over, unless it goes on being asked for; one
-// that is older than the player's session is over.
+// released as if they had logged out. A lease that is no session's is passed over, unless it goes on being asked for;
+// one that is older than the player's session is over.
 func (r *Realm) letGo() {
 	r.asked = r.saver.wanted.take(r.asked)
 	for _, l := range r.asked {
