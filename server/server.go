@@ -49,7 +49,8 @@ type Server struct {
 	metrics  *prometheus.Registry
 	desk     *desk // of the operator
 
-	httpAddr, adminAddr net.Addr
+	frontListener, adminListener net.Listener
+	httpAddr, adminAddr          net.Addr
 
 	serving  sync.WaitGroup
 	failed   chan error // a listener that broke down
@@ -84,35 +85,27 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	s := &Server{cfg: cfg, failed: make(chan error, 2)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.undo())
+		}
+	}()
 	token, err := cfg.adminToken()
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, failed: make(chan error, 2)}
-	var undo []func()
-	defer func() {
-		if err != nil {
-			for i := len(undo) - 1; i >= 0; i-- {
-				undo[i]()
-			}
-		}
-	}()
 	sayWhatIsAbsent(cfg.Logger)
 	instance, err := s.openStore(ctx)
 	if err != nil {
 		return nil, err
 	}
-	undo = append(undo, func() { err = errors.Join(err, s.closeStore()) })
-	opened := s.store
-	s.measured = measured.New(opened)
+	s.measured = measured.New(s.store)
 	s.store = s.measured
 	s.ready = ready.New(s.draining.Load, s.store.Ping)
 	s.proxies = peer.NewProxies(cfg.TrustedProxies, cfg.Logger)
 	if s.channel, err = openChannel(ctx, cfg); err != nil {
 		return nil, err
-	}
-	if s.channel != nil {
-		undo = append(undo, func() { s.channel.close() })
 	}
 	if err := s.assemble(instance); err != nil {
 		return nil, err
@@ -127,23 +120,42 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if s.desk, err = s.newDesk(instance, token, tlsConfig); err != nil {
 		return nil, err
 	}
-	front, err := net.Listen("tcp", cfg.HTTPAddr)
-	if err != nil {
-		return nil, fmt.Errorf("server: HTTP listener: %w", err)
-	}
-	undo = append(undo, func() { front.Close() })
-	operator, err := net.Listen("tcp", cfg.AdminAddr)
-	if err != nil {
-		return nil, fmt.Errorf("server: admin listener: %w", err)
-	}
-	s.httpAddr, s.adminAddr = front.Addr(), operator.Addr()
-	if cfg.ProxyProtocol {
-		front = s.proxies.Listener(front)
+	if err := s.listen(); err != nil {
+		return nil, err
 	}
 	s.realm.Start()
 	s.pool.Start()
-	s.serve(front, operator, tlsConfig)
+	s.serve(tlsConfig)
 	return s, nil
+}
+
+// listen opens the HTTP listeners.
+func (s *Server) listen() (err error) {
+	if s.frontListener, err = net.Listen("tcp", s.cfg.HTTPAddr); err != nil {
+		return fmt.Errorf("server: HTTP listener: %w", err)
+	}
+	s.httpAddr = s.frontListener.Addr()
+	if s.cfg.ProxyProtocol {
+		s.frontListener = s.proxies.Listener(s.frontListener)
+	}
+	if s.adminListener, err = net.Listen("tcp", s.cfg.AdminAddr); err != nil {
+		return fmt.Errorf("server: admin listener: %w", err)
+	}
+	s.adminAddr = s.adminListener.Addr()
+	return nil
+}
+
+// undo gives back what a start that has failed had got hold of, last first.
+func (s *Server) undo() error {
+	for _, l := range []net.Listener{s.adminListener, s.frontListener} {
+		if l != nil {
+			l.Close()
+		}
+	}
+	if s.channel != nil {
+		s.channel.close()
+	}
+	return s.closeStore()
 }
 
 // HTTPAddr returns where players knock.
@@ -214,7 +226,7 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 }
 
 // serve starts the two HTTP servers on their listeners.
-func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
+func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
 		Pool: s.pool, Door: s.door, Realm: s.realm, Store: s.store, Proxies: s.proxies,
 		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins, MaxAge: s.cfg.MaxAge,
@@ -248,13 +260,13 @@ func (s *Server) serve(front, operator net.Listener, tlsConfig *tls.Config) {
 	s.operator = s.desk.newServer(sections)
 	s.serving.Go(func() {
 		if tlsConfig != nil {
-			s.report("HTTPS", s.front.ServeTLS(front, "", ""))
+			s.report("HTTPS", s.front.ServeTLS(s.frontListener, "", ""))
 		} else {
-			s.report("HTTP", s.front.Serve(front))
+			s.report("HTTP", s.front.Serve(s.frontListener))
 		}
 	})
 	s.desk.history.Start()
-	s.serving.Go(func() { s.report("admin", s.desk.serve(s.operator, operator)) })
+	s.serving.Go(func() { s.report("admin", s.desk.serve(s.operator, s.adminListener)) })
 }
 
 func (s *Server) report(which string, err error) {

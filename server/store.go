@@ -42,13 +42,13 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 	}
 	if err != nil {
 		s.store = nil
-		return in, errors.Join(fmt.Errorf("server: %w", err), s.closeStore())
+		return in, fmt.Errorf("server: %w", err)
 	}
 	if reporter, ok := s.store.(rushgate.HealthReporter); ok {
 		s.health = reporter.Health
 	}
 	if in.Node, err = nodeID(s.cfg.DataDir); err != nil { // only now that no other node can be making one
-		return in, errors.Join(err, s.closeStore())
+		return in, err
 	}
 	return in, nil
 }
