@@ -98,8 +98,8 @@ type Summary struct {
 func (h *Histogram) Summary() Summary { return summarise(h.export()) }
 
 // export copies what has been recorded. Under the lock that recording takes, histograms change places and nothing is
-// copied or allocated: a tick may be waiting to record, and whoever allocates may be made to help the garbage
-// collector.
+// copied or allocated: a tick may be waiting to record, and a goroutine that allocates may be made to help the
+// garbage collector.
 func (h *Histogram) export() (*hdrhistogram.Histogram, time.Duration) {
 	h.looking.Lock()
 	defer h.looking.Unlock()

@@ -12,7 +12,7 @@ type Leases struct {
 	// Held counts the players whose lease was claimed and neither released nor found to be lost since. Whether one that
 	// could not be refreshed has been lost shows only when the store answers again.
 	Held int
-	// Lost counts the leases that somebody else had claimed when they were to be refreshed, or a character was to be
+	// Lost counts the leases that another node had claimed when they were to be refreshed, or a character was to be
 	// saved: each once.
 	Lost uint64
 }
