@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/api"
 	"github.com/rushgate/rushgate/internal/realm"
@@ -91,7 +92,8 @@ func (d *desk) newServer(sections admin.Sections) *http.Server {
 	srv := &http.Server{
 		Handler: admin.New(admin.Config{
 			Sections: sections, Metrics: d.metrics, Ready: d.ready, Logger: d.cfg.Logger,
-			Dashboard: d.dashboard(), Store: d.store, Door: d.door, Token: d.token, TLS: d.tls != nil, Hold: api.HoldConn,
+			Dashboard: d.dashboard(), Ledger: account.New(d.store), Door: d.door, Token: d.token, TLS: d.tls != nil,
+			Hold: api.HoldConn,
 		}),
 		TLSConfig:         d.tls,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,

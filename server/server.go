@@ -142,7 +142,7 @@ func (s *Server) listen() (err error) {
 		return fmt.Errorf("server: admin listener: %w", err)
 	}
 	s.adminAddr = s.adminListener.Addr()
-	return nil
+	return s.desk.announce()
 }
 
 // undo gives back what a start that has failed had got hold of, last first.
@@ -308,7 +308,7 @@ func (s *Server) stop() error {
 	}
 	s.serving.Wait()
 	s.browsers.Stop()
-	err = errors.Join(err, s.closeStore())
+	err = errors.Join(err, s.cfg.withdraw(), s.closeStore())
 	s.cfg.Logger.Info("stopped", "took", time.Since(start).Round(time.Millisecond))
 	return err
 }

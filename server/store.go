@@ -50,7 +50,7 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 	if in.Node, err = nodeID(s.cfg.DataDir); err != nil { // only now that no other node can be making one
 		return in, err
 	}
-	return in, nil
+	return in, s.cfg.withdraw() // what a run that was killed has left: it names another process by now
 }
 
 // openRedis opens the store on Redis and warns of settings that lose what it acknowledges.

@@ -5,56 +5,54 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/password"
-	"github.com/rushgate/rushgate/server"
-	"github.com/rushgate/rushgate/store/sqlite"
 )
 
 const accountSynopsis = `Usage: rushgate account COMMAND [flags]
 
-Looks after the accounts in a data folder while no node is running on it, and finds out what hashing passwords costs.
+Looks after accounts, in SQLite, in Redis, or beside a running node, and finds out what hashing passwords costs.
 
 `
 
 var accountCommands = []command{
 	{"create", "make an account, with a password from the terminal or standard input", accountCreate},
-	{"set-password", "give an account another password", accountSetPassword},
+	{"set-password", "give an account another password, and end its sessions", accountSetPassword},
 	{"show", "print an account and its character, without secrets", accountShow},
+	{"disable", "keep an account out, for a time or for ever", accountDisable},
+	{"enable", "let an account in again", accountEnable},
+	{"end-sessions", "end the sessions of an account, which may come back", accountEndSessions},
 	{"delete", "remove an account and its character for ever", accountDelete},
 	{"calibrate", "measure what hashing a password costs on this machine", accountCalibrate},
 }
 
-func account(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func accountGroup(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return group{accountSynopsis, "account", accountCommands}.run(ctx, args, stdout, stderr)
 }
 
 // accountFlags are the settings of all account commands; each command declares those that it has.
 type accountFlags struct {
-	data, pepper text
-	iterations   number
-	yes, json    toggle
+	where      whereFlags
+	pepper     text
+	iterations number
+	yes, json  toggle
 }
 
 func newAccountFlags() *accountFlags {
 	return &accountFlags{
-		data:       server.DefaultDataDir,
+		where:      newWhereFlags(),
 		iterations: number{password.DefaultIterations, password.MinIterations, password.MaxIterations},
 	}
 }
 
-func (v *accountFlags) declareData(f *flags) {
-	f.add(&v.data, "data", "", "`DIR` with the database: what the node is started with")
-}
-
 func (v *accountFlags) declareHashing(f *flags) {
-	f.add(&v.iterations, "password-hash-iterations", "MMORPG_PASSWORD_HASH_ITERATIONS", "`N` iterations of PBKDF2-SHA256 for the hash, 1000 to 10000000")
-	f.add(&v.pepper, "password-pepper-file", "", "`FILE` with the keys that passwords are keyed with: what the node is started with")
+	f.add(&v.iterations, "password-hash-iterations", "MMORPG_PASSWORD_HASH_ITERATIONS",
+		"`N` iterations of PBKDF2-SHA256 for the hash, 1000 to 10000000")
+	f.add(&v.pepper, "password-pepper-file", "",
+		"`FILE` with the keys that passwords are keyed with: what the node is started with")
 }
 
 // parseName parses a command line that has, before, between or after the flags, the name of one player, and returns it
@@ -89,32 +87,10 @@ func (f *flags) parseName(args []string, stdout io.Writer, whyNoMore string) (st
 }
 
 const (
-	whyNoPassword = "a password is not taken from the command line, where the shell's history keeps it and other users of this " +
-		"machine see it; it is asked for on a terminal, or read as one line of standard input"
+	whyNoPassword = "a password is not taken from the command line, where the shell's history keeps it and other users of " +
+		"this machine see it; it is asked for on a terminal, or read as one line of standard input"
 	whyOneName = "one player at a time"
 )
-
-// withStore opens the database of the data folder for one job. With create set, both are made if they are missing.
-func (v *accountFlags) withStore(ctx context.Context, create bool, job func(*sqlite.Store) error) (err error) {
-	dir := string(v.data)
-	path := filepath.Join(dir, server.DatabaseName)
-	if create {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("data folder: %w", err)
-		}
-	} else if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no players are kept in %s, is --data right? (%w)", dir, err)
-	}
-	store, err := sqlite.Open(ctx, path, sqlite.Options{})
-	if errors.Is(err, sqlite.ErrLocked) {
-		return fmt.Errorf("a node is using %s; stop it first (%w)", dir, err)
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	return job(store)
-}
 
 // hasher returns what makes the new hashes.
 func (v *accountFlags) hasher() (*password.Hasher, error) {
@@ -144,27 +120,37 @@ func readHash(ctx context.Context, hasher *password.Hasher, in *console) (string
 	return job.Hash, job.Err
 }
 
-// find returns the account of a canonical name.
-func find(ctx context.Context, store *sqlite.Store, name string) (rushgate.Account, error) {
-	accounts, err := store.LoadAccounts(ctx, []string{name})
-	if err != nil {
-		return rushgate.Account{}, err
+// explain says what an operator can do about an error of a ledger.
+func explain(err error, name string) error {
+	switch {
+	case errors.Is(err, account.ErrUnknown):
+		return fmt.Errorf("there is no player %q", name)
+	case errors.Is(err, account.ErrTaken):
+		return fmt.Errorf("there already is a player %q", name)
+	case errors.Is(err, account.ErrInside):
+		return fmt.Errorf("%s has a live session; end it with \"rushgate account end-sessions %s\" first, or wait: one that "+
+			"a node has left behind is over within %v", name, name, rushgate.LeaseTTL)
+	case errors.Is(err, rushgate.ErrDamagedRecord):
+		return fmt.Errorf("the record of %q is damaged; put it right in the store, or delete the account (%w)", name, err)
 	}
-	if accounts[0].Err != nil {
-		return rushgate.Account{}, accounts[0].Err
+	return err
+}
+
+// reportChange prints what was done to an account.
+func reportChange(stdout io.Writer, what string, c account.Changed) error {
+	_, err := fmt.Fprintf(stdout, "%s player %d, %s\n", what, c.Player, c.Name)
+	if err == nil && c.Leaving != "" {
+		_, err = fmt.Fprintln(stdout, "the player is inside, and leaves within seconds if that node runs")
 	}
-	if accounts[0].ID == 0 {
-		return rushgate.Account{}, fmt.Errorf("there is no player %q", name)
-	}
-	return accounts[0].Account, nil
+	return err
 }
 
 func accountCreate(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	v := newAccountFlags()
 	f := newFlags(`Usage: rushgate account create NAME [flags]
 
-Makes an account and its character at level 1; the player can log in as soon as a node runs on the data folder. The
-password is asked for twice on a terminal, without being shown; otherwise it is one line of standard input.
+Makes an account and its character at level 1; the player can log in at once. The password is asked for twice on a
+terminal, without being shown; otherwise it is one line of standard input. Only its hash is sent to a node.
 
   rushgate account create alice
   pass show game/alice | rushgate account create alice`)
@@ -175,33 +161,29 @@ password is asked for twice on a terminal, without being shown; otherwise it is 
 	if _, err := rushgate.ParseUsername(name); err != nil { // an imported player could have it, a new one cannot
 		return usagef("%q is no player's name: %w", name, err)
 	}
-	return v.withStore(ctx, true, func(store *sqlite.Store) error {
-		if a, err := store.LoadAccounts(ctx, []string{name}); err != nil {
-			return err
-		} else if a[0].ID != 0 {
-			return fmt.Errorf("there already is a player %q, with the id %d", name, a[0].ID)
+	return v.where.with(ctx, true, func(l ledger) error {
+		if r, err := l.Show(ctx, name); err == nil {
+			return fmt.Errorf("there already is a player %q, with the id %d", name, r.PlayerID)
+		} else if !errors.Is(err, account.ErrUnknown) {
+			return explain(err, name)
 		}
 		hash, err := readHash(ctx, hasher, newConsole(os.Stdin, stderr))
 		if err != nil {
 			return err
 		}
-		id, err := store.ReserveIDs(ctx, 1)
+		c, err := l.Create(ctx, name, hash)
 		if err != nil {
-			return err
+			return explain(err, name)
 		}
-		account := rushgate.Account{ID: id, Username: name, PasswordHash: hash, CreatedAt: time.Now()}
-		errs, err := store.CreateAccounts(ctx, []rushgate.Account{account})
-		if err = errors.Join(append(errs, err)...); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(stdout, "created player %d, %s\n", id, name)
-		return err
+		return reportChange(stdout, "created", c)
 	})
 }
 
 // parseHashing reads the command line of a command that gives an account a password.
-func (v *accountFlags) parseHashing(f *flags, args []string, stdout io.Writer) (name string, hasher *password.Hasher, err error) {
-	v.declareData(f)
+func (v *accountFlags) parseHashing(
+	f *flags, args []string, stdout io.Writer,
+) (name string, hasher *password.Hasher, err error) {
+	v.where.declare(f)
 	v.declareHashing(f)
 	if name, err = f.parseName(args, stdout, whyNoPassword); err != nil {
 		return "", nil, err
@@ -214,8 +196,8 @@ func accountSetPassword(ctx context.Context, args []string, stdout, stderr io.Wr
 	v := newAccountFlags()
 	f := newFlags(`Usage: rushgate account set-password NAME [flags]
 
-Gives an account another password, whatever it had before. The password is asked for twice on a terminal, without being
-shown; otherwise it is one line of standard input.
+Gives an account another password, whatever it had before, and ends its sessions. The password is asked for twice on a
+terminal, without being shown; otherwise it is one line of standard input. Only its hash is sent to a node.
 
   rushgate account set-password alice
   pass show game/alice | rushgate account set-password alice`)
@@ -223,23 +205,19 @@ shown; otherwise it is one line of standard input.
 	if err != nil {
 		return err
 	}
-	return v.withStore(ctx, false, func(store *sqlite.Store) error {
-		account, err := find(ctx, store, name)
-		if err != nil {
-			return err
+	return v.where.with(ctx, false, func(l ledger) error {
+		if _, err := l.Show(ctx, name); err != nil { // before a password is asked for in vain
+			return explain(err, name)
 		}
 		hash, err := readHash(ctx, hasher, newConsole(os.Stdin, stderr))
 		if err != nil {
 			return err
 		}
-		errs, err := store.UpdateAccounts(ctx, []rushgate.AccountChange{{
-			Player: account.ID, Name: name, Epoch: account.Epoch, PasswordHash: hash, RaiseEpoch: true,
-		}})
-		if err = errors.Join(append(errs, err)...); err != nil {
-			return err
+		c, err := l.SetPassword(ctx, name, hash)
+		if err != nil {
+			return explain(err, name)
 		}
-		_, err = fmt.Fprintf(stdout, "set the password of player %d, %s\n", account.ID, name)
-		return err
+		return reportChange(stdout, "set the password of", c)
 	})
 }
 
@@ -252,7 +230,7 @@ otherwise --yes is needed. A player with a live session is not deleted.
 
   rushgate account delete alice
   rushgate account delete alice --yes`)
-	v.declareData(f)
+	v.where.declare(f)
 	f.add(&v.yes, "yes", "", "do not ask")
 	name, err := f.parseName(args, stdout, whyOneName)
 	if err != nil {
@@ -262,14 +240,15 @@ otherwise --yes is needed. A player with a live session is not deleted.
 	if !bool(v.yes) && !in.terminal {
 		return usagef("there is no terminal to ask on; give --yes to delete without being asked")
 	}
-	return v.withStore(ctx, false, func(store *sqlite.Store) error {
-		account, err := find(ctx, store, name)
-		if err != nil {
-			return err
-		}
+	return v.where.with(ctx, false, func(l ledger) error {
+		who := name
+		if r, err := l.Show(ctx, name); err == nil {
+			who = fmt.Sprintf("player %d, %s", r.PlayerID, name)
+		} else if errors.Is(err, account.ErrUnknown) {
+			return explain(err, name)
+		} // a record that cannot be shown can still be deleted
 		if !v.yes {
-			prompt := fmt.Sprintf("This removes player %d, %s, and the character for ever. Type the name to go on: ", account.ID, name)
-			typed, err := in.ask(ctx, prompt)
+			typed, err := in.ask(ctx, "This removes "+who+", and the character for ever. Type the name to go on: ")
 			if err != nil {
 				return err
 			}
@@ -277,14 +256,10 @@ otherwise --yes is needed. A player with a live session is not deleted.
 				return errors.New("that is another name; nothing was deleted")
 			}
 		}
-		err = store.DeleteAccount(ctx, name)
-		if errors.Is(err, rushgate.AlreadyLoggedIn) {
-			return fmt.Errorf("%s has a live session, left behind by a node that did not end in order: it is over within %v (%w)", name, rushgate.LeaseTTL, err)
+		if err := l.Delete(ctx, name); err != nil {
+			return explain(err, name)
 		}
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(stdout, "deleted player %d, %s\n", account.ID, name)
+		_, err := fmt.Fprintf(stdout, "deleted %s\n", who)
 		return err
 	})
 }

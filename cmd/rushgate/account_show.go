@@ -5,33 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/password"
-	"github.com/rushgate/rushgate/store/sqlite"
+	"github.com/rushgate/rushgate/internal/account"
 )
-
-// accountRecord is what may be shown of a player: no part of the hash but what it costs.
-type accountRecord struct {
-	PlayerID      rushgate.PlayerID `json:"player_id"`
-	Name          string            `json:"name"`
-	CreatedAt     time.Time         `json:"created_at"`
-	RecordVersion int               `json:"record_version"`
-	HashScheme    string            `json:"hash_scheme"`
-	HashCost      string            `json:"hash_cost"`
-	Zone          string            `json:"zone"`
-	X             *float64          `json:"x"` // null if it is not a finite number, which JSON cannot express
-	Y             *float64          `json:"y"`
-	HP            int               `json:"hp"`
-	XP            int64             `json:"xp"`
-	Level         int               `json:"level"`
-	Deaths        int               `json:"deaths"`
-	PlaytimeMS    int64             `json:"playtime_ms"`
-	Online        bool              `json:"online"`
-}
 
 func accountShow(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	v := newAccountFlags()
@@ -42,59 +22,28 @@ as online while there is a live session, which a node that did not end in order 
 
   rushgate account show alice
   rushgate account show alice --json | jq .level`)
-	v.declareData(f)
+	v.where.declare(f)
 	f.add(&v.json, "json", "", "print one JSON object")
 	name, err := f.parseName(args, stdout, whyOneName)
 	if err != nil {
 		return err
 	}
-	return v.withStore(ctx, false, func(store *sqlite.Store) error {
-		r, err := loadRecord(ctx, store, name)
+	return v.where.with(ctx, false, func(l ledger) error {
+		r, err := l.Show(ctx, name)
 		if err != nil {
-			return err
+			return explain(err, name)
 		}
 		if v.json {
 			e := json.NewEncoder(stdout)
 			e.SetIndent("", "  ")
 			return e.Encode(r)
 		}
-		return r.writeText(stdout)
+		return writeRecord(stdout, &r)
 	})
 }
 
-func loadRecord(ctx context.Context, store *sqlite.Store, name string) (*accountRecord, error) {
-	a, err := find(ctx, store, name)
-	if err != nil {
-		return nil, err
-	}
-	characters, err := store.LoadCharacters(ctx, []string{a.Username})
-	if err != nil {
-		return nil, err
-	}
-	where, err := store.Presence(ctx, []string{a.Username})
-	if err != nil {
-		return nil, err
-	}
-	scheme, cost, err := password.Describe(a.PasswordHash)
-	if err != nil { // all the more reason to look at the rest
-		scheme, cost = "unreadable", err.Error()
-	}
-	c := &characters[0].Character
-	return &accountRecord{
-		PlayerID: a.ID, Name: a.Username, CreatedAt: a.CreatedAt, RecordVersion: a.Version, HashScheme: scheme, HashCost: cost,
-		Zone: c.Zone, X: finite(c.X), Y: finite(c.Y), HP: c.HP, XP: c.XP, Level: c.Level, Deaths: c.Deaths,
-		PlaytimeMS: c.Playtime.Milliseconds(), Online: where[0].Inside(),
-	}, nil
-}
-
-func finite(f float64) *float64 {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return nil
-	}
-	return &f
-}
-
-func (r *accountRecord) writeText(w io.Writer) error {
+// writeRecord prints an account and its character.
+func writeRecord(w io.Writer, r *account.Record) error {
 	coordinate := func(f *float64) string {
 		if f == nil {
 			return "unknown"
@@ -108,11 +57,18 @@ func (r *accountRecord) writeText(w io.Writer) error {
 	if r.Online {
 		online = "yes"
 	}
+	credentials := "none"
+	if len(r.Credentials) > 0 {
+		credentials = printable(strings.Join(r.Credentials, ", "))
+	}
 	_, err := fmt.Fprintf(w, `player id       %d
 name            %s
 created         %s
 record version  %d
 password hash   %s, %s
+other proofs    %s
+epoch           %d
+disabled        %s
 zone            %s
 position        %s, %s
 hit points      %d
@@ -123,9 +79,25 @@ playtime        %v
 online          %s
 `,
 		r.PlayerID, r.Name, r.CreatedAt.Format(time.RFC3339), r.RecordVersion, r.HashScheme, r.HashCost,
+		credentials, r.Epoch, disabled(r, time.Now()),
 		zone, coordinate(r.X), coordinate(r.Y), r.HP, r.XP, r.Level, r.Deaths,
 		time.Duration(r.PlaytimeMS)*time.Millisecond, online)
 	return err
+}
+
+// disabled says whether an account is disabled, until when and why.
+func disabled(r *account.Record, now time.Time) string {
+	if r.DisabledUntil == nil || !now.Before(*r.DisabledUntil) {
+		return "no"
+	}
+	said := "for ever"
+	if r.DisabledUntil.Before(rushgate.Forever()) {
+		said = "until " + r.DisabledUntil.Format(time.RFC3339)
+	}
+	if r.DisabledReason != "" {
+		said += ", because: " + printable(r.DisabledReason)
+	}
+	return said
 }
 
 // printable quotes a text that a terminal would not show as it is, or take as a command.

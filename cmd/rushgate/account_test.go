@@ -16,6 +16,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/store/sqlite"
@@ -116,9 +117,6 @@ func TestAccountLifecycle(t *testing.T) {
 
 	n := startNode(t, dir, "--password-hash-iterations", "2000")
 	wantLogin(t, n, "alice", first, nil)
-	for _, args := range [][]string{{"create", "bob"}, {"set-password", "alice"}, {"show", "alice"}, {"delete", "alice", "--yes"}} {
-		account(second, args...).want(t, 1, "", "a node is using "+dir+"; stop it first")
-	}
 	n.stop(t)
 
 	show := account("", "show", "alice")
@@ -172,9 +170,9 @@ func TestAccountUsage(t *testing.T) {
 		stdout string
 		stderr string
 	}{
-		{"", 2, "", "create, set-password, show, delete or calibrate"},
-		{"--help", 0, "set-password  give an account another password", ""},
-		{"fly", 2, "", `unknown command "fly", want create, set-password, show, delete or calibrate`},
+		{"", 2, "", "create, set-password, show, disable, enable, end-sessions, delete or calibrate"},
+		{"--help", 0, "set-password  give an account another password, and end its sessions", ""},
+		{"fly", 2, "", `unknown command "fly", want create, set-password, show, disable, enable, end-sessions, delete or calibrate`},
 		{"create --help", 0, "one line of standard input", ""},
 		{"create alice --help", 0, "[MMORPG_PASSWORD_HASH_ITERATIONS]", ""},
 		{"set-password --help", 0, "--password-pepper-file FILE", ""},
@@ -194,6 +192,19 @@ func TestAccountUsage(t *testing.T) {
 		{"calibrate --hash-kernel abacus", 2, "", "portable"},
 		{"calibrate alice", 2, "", "unexpected argument"},
 		{"calibrate", 1, "", "interrupted"}, // see runCommand
+		{"disable --help", 0, "--reason TEXT", ""},
+		{"disable alice --until tomorrow", 2, "", "2027-01-31"},
+		{"disable alice --until 2020-01-31", 2, "", "in the past"},
+		{"disable alice --until 2099-01-31 --for 1h", 2, "", "give one"},
+		{"disable alice --for -1h", 2, "", "must be a duration"},
+		{"enable --help", 0, "--admin URL", ""},
+		{"end-sessions", 2, "", "name a player"},
+		{"show alice --db memory", 2, "", "give its --admin"},
+		{"show alice --db disk", 2, "", "sqlite, redis, memory"},
+		{"show alice --admin ftp://127.0.0.1", 2, "", "like http://127.0.0.1:9090"},
+		{"show alice --admin http://192.0.2.1:9090", 2, "", "takes https"},
+		{"show alice --admin http://127.0.0.1:9/accounts", 2, "", "more than a host and a port"},
+		{"show alice --admin http://127.0.0.1:9 --admin-token-file /does/not/exist", 1, "", "/does/not/exist"},
 		{"show alice --data " + dir, 1, "", "is --data right?"},
 		{"set-password alice --data " + dir, 1, "", "is --data right?"},
 		{"delete alice --yes --data " + dir, 1, "", "is --data right?"},
@@ -229,10 +240,10 @@ func TestParseName(t *testing.T) {
 	for _, args := range []string{"Alice --yes --data d", "--yes --data d Alice", "--data=d Alice --yes", "--data d --yes -- Alice"} {
 		v := newAccountFlags()
 		f := newFlags("")
-		v.declareData(f)
+		v.where.declare(f)
 		f.add(&v.yes, "yes", "", "")
-		if name, err := f.parseName(strings.Fields(args), io.Discard, whyOneName); err != nil || name != "alice" || !v.yes || v.data != "d" {
-			t.Errorf("%s: %q, yes %v, data %q, %v", args, name, v.yes, v.data, err)
+		if name, err := f.parseName(strings.Fields(args), io.Discard, whyOneName); err != nil || name != "alice" || !v.yes || v.where.data != "d" {
+			t.Errorf("%s: %q, yes %v, data %q, %v", args, name, v.yes, v.where.data, err)
 		}
 	}
 }
@@ -315,9 +326,9 @@ func TestAccountDeleteLiveSession(t *testing.T) {
 func TestAccountShowOddities(t *testing.T) {
 	store := openDatabase(t, t.TempDir(), sqlite.Options{})
 	const secret = "not a hash of any kind"
-	account := rushgate.Account{ID: 7, Username: "alice", PasswordHash: secret, CreatedAt: time.UnixMilli(1), Version: 1}
+	alice := rushgate.Account{ID: 7, Username: "alice", PasswordHash: secret, CreatedAt: time.UnixMilli(1), Version: 1}
 	by := rushgate.Instance{Node: "n", Run: "r"}
-	in, err := store.Admit(t.Context(), by, []rushgate.Admission{{Account: account, Create: true, Attempt: "a"}})
+	in, err := store.Admit(t.Context(), by, []rushgate.Admission{{Account: alice, Create: true, Attempt: "a"}})
 	if err != nil || in[0].Err != nil {
 		t.Fatal(in, err)
 	}
@@ -326,12 +337,12 @@ func TestAccountShowOddities(t *testing.T) {
 	if errs, err := store.Save(t.Context(), []rushgate.Save{{Character: c, Fence: in[0].Lease.Fence, Release: true}}); err != nil || errs[0] != nil {
 		t.Fatal(errs, err)
 	}
-	r, err := loadRecord(t.Context(), store, "alice")
+	r, err := account.New(store).Show(t.Context(), "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var text strings.Builder
-	if err := r.writeText(&text); err != nil {
+	if err := writeRecord(&text, &r); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range []string{

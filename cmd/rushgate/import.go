@@ -131,8 +131,7 @@ func (v *importFlags) withStore(ctx context.Context, job func(rushgate.Store) er
 	if bool(v.dryRun) && errors.Is(err, fs.ErrNotExist) {
 		return job(nil)
 	}
-	of := accountFlags{data: v.data}
-	return of.withStore(ctx, true, func(store *sqlite.Store) error { return job(store) })
+	return withSQLite(ctx, string(v.data), true, func(store *sqlite.Store) error { return job(store) })
 }
 
 // conclude shows the report of an import that has ended with err, and returns the error of the command.

@@ -23,7 +23,7 @@ type command struct {
 
 var commands = []command{
 	{"serve", "run a node", serve},
-	{"account", "create, show, change and delete accounts, and measure what hashing costs", account},
+	{"account", "create, show, change and delete accounts, and measure what hashing costs", accountGroup},
 	{"import", "bring in the players of the game that Rushgate replaces", importPlayers},
 	{"key", "change the key of the realtime channel", key},
 	{"stress", "knock at a node with many clients at once and report how it went", runStress},

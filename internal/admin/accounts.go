@@ -6,81 +6,77 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"sync"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
 )
 
 // Bounds of a request to delete accounts.
 const (
 	maxDeleteNames = 1000
 	maxDeleteBody  = 256 << 10 // bytes
-	deletesAtOnce  = 32
 )
 
 // DeleteAccounts returns the handler of POST /accounts/delete, which deletes the accounts of {"names": [...]}, in
 // canonical form and at most 1000, for ever unless their players are logged in. It answers how many were deleted, were
-// unknown, and were kept because their players are inside.
-func DeleteAccounts(store rushgate.Store, log *slog.Logger) http.Handler {
+// unknown, were kept because their players are inside, and could not be deleted; with the latter the status is 500.
+// Each account that is gone, or could not be deleted, has a line in the log.
+func DeleteAccounts(ledger *account.Ledger, log *slog.Logger) http.Handler {
 	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isJSON(w, r) {
+			return
+		}
 		var in struct {
 			Names []string `json:"names"`
 		}
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxDeleteBody)).Decode(&in); err != nil ||
-			len(in.Names) > maxDeleteNames {
-			http.Error(w, `want {"names": [...]} with at most 1000 of them`, http.StatusBadRequest)
+		body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxDeleteBody))
+		if err := body.Decode(&in); err != nil || len(in.Names) > maxDeleteNames {
+			writeProblem(w, http.StatusBadRequest, `want {"names": [...]} with at most 1000 of them`)
 			return
 		}
-		out, err := deleteAccounts(r.Context(), store, in.Names)
-		if out.Deleted > 0 {
-			log.Info("accounts deleted", "number", out.Deleted, "first_asked_for", in.Names[0])
+		var out deletion
+		for i, err := range ledger.DeleteAll(r.Context(), in.Names) {
+			out.count(err)
+			out.audit(r, log, in.Names[i], err)
 		}
-		if err != nil {
-			log.Error("deleting accounts", "error", err)
-			http.Error(w, "the store failed; see the log", http.StatusInternalServerError)
-			return
+		status := http.StatusOK
+		if out.Failed > 0 {
+			status, out.Error = http.StatusInternalServerError, "some could not be deleted; the log says why"
 		}
-		body, err := json.Marshal(out)
-		if err != nil {
-			http.Error(w, "the answer cannot be written as JSON", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Write(append(body, '\n'))
+		writeJSON(w, status, out)
 	}))
 }
 
 // deletion says what became of accounts that were to be deleted.
 type deletion struct {
-	Deleted int `json:"deleted"`
-	Unknown int `json:"unknown"`
-	Inside  int `json:"inside"`
+	Deleted int    `json:"deleted"`
+	Unknown int    `json:"unknown"`
+	Inside  int    `json:"inside"`
+	Failed  int    `json:"failed,omitempty"`
+	Error   string `json:"error,omitempty"`
 }
 
-func deleteAccounts(ctx context.Context, store rushgate.Store, names []string) (d deletion, err error) {
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(deletesAtOnce)
-	for _, name := range names {
-		group.Go(func() error {
-			err := store.DeleteAccount(ctx, name)
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case errors.Is(err, rushgate.BadCredentials):
-				d.Unknown++
-			case errors.Is(err, rushgate.AlreadyLoggedIn):
-				d.Inside++
-			case err != nil:
-				return err
-			default:
-				d.Deleted++
-			}
-			return nil
-		})
+func (d *deletion) count(err error) {
+	switch {
+	case err == nil:
+		d.Deleted++
+	case errors.Is(err, account.ErrUnknown):
+		d.Unknown++
+	case errors.Is(err, account.ErrInside):
+		d.Inside++
+	default:
+		d.Failed++
 	}
-	err = group.Wait()
-	return d, err
+}
+
+// audit logs an account that is gone, or that the store could not delete.
+func (d *deletion) audit(r *http.Request, log *slog.Logger, name string, err error) {
+	ctx, from := context.WithoutCancel(r.Context()), origin(r).Addr()
+	switch {
+	case err == nil:
+		log.LogAttrs(ctx, slog.LevelWarn, "account deleted", slog.String("player", name), slog.Any("from", from))
+	case errors.Is(err, account.ErrUnknown), errors.Is(err, account.ErrInside):
+	default:
+		log.LogAttrs(ctx, slog.LevelError, "account not deleted",
+			slog.String("player", name), slog.Any("from", from), slog.Any("error", err))
+	}
 }

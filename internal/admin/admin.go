@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/ready"
 )
@@ -33,8 +33,8 @@ type Config struct {
 	Ready *ready.Probe
 	// Dashboard is the page; nil: there is none.
 	Dashboard *Dashboard
-	// Store is where accounts are deleted; nil: they cannot be.
-	Store rushgate.Store
+	// Ledger is where accounts are changed; nil: they cannot be.
+	Ledger *account.Ledger
 	// Door is where lockouts are listed and lifted; nil: they cannot be.
 	Door *door.Door
 	// Token has to be shown with every request but those for health and readiness; nil: anyone who reaches the listener,
@@ -71,7 +71,10 @@ type Dashboard struct {
 //	GET /lockouts       what is locked out at the door, newest first; with a door
 //	POST /lockouts/lift {"id": ...} ends a lockout and forgets what began it
 //	POST /accounts/delete
-//	                    deletes accounts, see [DeleteAccounts]; with a store
+//	                    deletes accounts, see [DeleteAccounts]; with a ledger
+//	POST /accounts/create, /accounts/set-password, /accounts/show, /accounts/disable, /accounts/enable,
+//	     /accounts/end-sessions
+//	                    what "rushgate account" does beside a running node; with a ledger; JSON in and out
 //
 // and, with a dashboard:
 //
@@ -102,8 +105,8 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
-	if cfg.Store != nil {
-		mux.Handle("POST /accounts/delete", DeleteAccounts(cfg.Store, cfg.Logger))
+	if cfg.Ledger != nil {
+		(&accounts{cfg.Ledger, cfg.Logger}).serve(mux)
 	}
 	if cfg.Door != nil {
 		serveLockouts(mux, cfg.Door, cfg.Logger)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate"
+	accounts "github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/store/memory"
 )
@@ -45,7 +46,7 @@ func populate(t *testing.T, inside string, out ...string) *population {
 		}
 	}
 	mux := http.NewServeMux()
-	h := admin.DeleteAccounts(p, slog.New(slog.DiscardHandler))
+	h := admin.DeleteAccounts(accounts.New(p), slog.New(slog.DiscardHandler))
 	mux.HandleFunc("POST /accounts/delete", func(w http.ResponseWriter, r *http.Request) {
 		p.asks.Add(1)
 		h.ServeHTTP(w, r)

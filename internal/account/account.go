@@ -1,0 +1,232 @@
+// Package account is the ledger: what happens to an account between two logins, and the one place that writes accounts
+// apart from logins and imports. It has the store's verbs and no HTTP: the command line and the operator's listener
+// call it, and log who has asked.
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/password"
+)
+
+// Errors of a [Ledger], besides [rushgate.ErrInvalidUsername], [rushgate.ErrDamagedRecord], and those of a store that
+// fails.
+var (
+	// ErrUnknown says that there is no account of the name.
+	ErrUnknown = errors.New("there is no account of this name")
+	// ErrTaken refuses to create an account whose name belongs to another.
+	ErrTaken = errors.New("there already is an account of this name")
+	// ErrInside refuses to delete the account of a player who has a live session.
+	ErrInside = errors.New("the player has a live session")
+	// ErrBusy gives a change up that others were ahead of again and again.
+	ErrBusy = errors.New("the account keeps being changed by others")
+	// ErrInvalid is wrapped by the errors about a hash, an end or a reason that no account can have.
+	ErrInvalid = errors.New("that is no account's")
+)
+
+const (
+	// changeTries is how often a change is made under the epoch that was read before it is given up.
+	changeTries = 5
+	// deletesAtOnce is how many accounts DeleteAll has the store delete at the same time.
+	deletesAtOnce = 32
+)
+
+// Store is the part of a [rushgate.Store] that a ledger needs.
+type Store interface {
+	rushgate.Accounts
+	rushgate.Characters
+	Presence(ctx context.Context, usernames []string) ([]rushgate.Presence, error)
+}
+
+// Ledger changes accounts. Names are taken as an operator writes them. It is safe for concurrent use.
+type Ledger struct{ store Store }
+
+// New returns the ledger of a store.
+func New(store Store) *Ledger { return &Ledger{store} }
+
+// Changed says which account was changed. Its names in JSON are part of the operator's listener.
+type Changed struct {
+	Player rushgate.PlayerID `json:"player_id"`
+	Name   string            `json:"name"`
+	// Leaving is the node that has the player, who is leaving because of the change; empty if the player was not inside,
+	// or may stay.
+	Leaving string `json:"leaving,omitempty"`
+}
+
+// Create makes an account with a hash of package password, and its character. No session is opened, so the player can
+// log in at once; a process that dies on the way leaves nothing behind but an id that is never used.
+func (l *Ledger) Create(ctx context.Context, name, hash string) (Changed, error) {
+	canonical, err := rushgate.ParseUsername(name)
+	if err != nil {
+		return Changed{}, err
+	}
+	if err := checkHash(hash); err != nil {
+		return Changed{}, err
+	}
+	if _, err := l.find(ctx, canonical); !errors.Is(err, ErrUnknown) {
+		return Changed{}, takenUnless(err) // before an id is spent
+	}
+	id, err := l.store.ReserveIDs(ctx, 1)
+	if err != nil {
+		return Changed{}, err
+	}
+	account := rushgate.Account{ID: id, Username: canonical, PasswordHash: hash, CreatedAt: time.Now()}
+	errs, err := l.store.CreateAccounts(ctx, []rushgate.Account{account})
+	if err := first(errs, err); err != nil {
+		return Changed{}, known(err)
+	}
+	return Changed{Player: id, Name: canonical}, nil
+}
+
+// takenUnless is the outcome of having looked for an account that is to be made.
+func takenUnless(err error) error {
+	if err == nil {
+		return ErrTaken
+	}
+	return err
+}
+
+// SetPassword gives an account another hash of package password, and ends its sessions.
+func (l *Ledger) SetPassword(ctx context.Context, name, hash string) (Changed, error) {
+	if err := checkHash(hash); err != nil {
+		return Changed{}, err
+	}
+	return l.change(ctx, name, rushgate.AccountChange{PasswordHash: hash, RaiseEpoch: true})
+}
+
+func checkHash(hash string) error {
+	if _, _, err := password.Describe(hash); err != nil {
+		return fmt.Errorf("password hash: %w", ErrInvalid) // the cause may quote it
+	}
+	return nil
+}
+
+// EndSessions ends every session of an account, and makes every proof of it worthless that was given before. The player
+// may log in again.
+func (l *Ledger) EndSessions(ctx context.Context, name string) (Changed, error) {
+	return l.change(ctx, name, rushgate.AccountChange{RaiseEpoch: true})
+}
+
+// Disable keeps an account from opening sessions until a time, [rushgate.Forever] for good, and ends those that it has.
+// The player is told the reason, which may be empty.
+func (l *Ledger) Disable(ctx context.Context, name string, d rushgate.Disabled) (Changed, error) {
+	switch {
+	case !d.At(time.Now()):
+		return Changed{}, fmt.Errorf("%w: the end %v is not in the future", ErrInvalid, d.Until)
+	case d.Until.After(rushgate.Forever()):
+		return Changed{}, fmt.Errorf("%w: the end is after the year 9999", ErrInvalid)
+	case len(d.Reason) > rushgate.MaxDisabledReason:
+		return Changed{}, fmt.Errorf("%w: the reason has %d bytes, more than %d",
+			ErrInvalid, len(d.Reason), rushgate.MaxDisabledReason)
+	}
+	return l.change(ctx, name, rushgate.AccountChange{Disabled: &d, RaiseEpoch: true})
+}
+
+// Enable lets an account open sessions again. It is no error if that was not disabled.
+func (l *Ledger) Enable(ctx context.Context, name string) (Changed, error) {
+	return l.change(ctx, name, rushgate.AccountChange{Disabled: &rushgate.Disabled{}})
+}
+
+// change makes a change to the account as it is now. One that raises the epoch ends the player's session.
+func (l *Ledger) change(ctx context.Context, name string, c rushgate.AccountChange) (Changed, error) {
+	canonical, err := rushgate.LoginName(name)
+	if err != nil {
+		return Changed{}, err
+	}
+	for range changeTries {
+		a, err := l.find(ctx, canonical)
+		if err != nil {
+			return Changed{}, err
+		}
+		c.Player, c.Name, c.Epoch = a.ID, a.Username, a.Epoch
+		errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
+		if err = first(errs, err); errors.Is(err, rushgate.ErrAccountChanged) {
+			continue
+		}
+		if err != nil {
+			return Changed{}, known(err)
+		}
+		return l.changed(ctx, &c), nil
+	}
+	return Changed{}, ErrBusy
+}
+
+// changed says what a change that was made has come to. That the store cannot tell where the player is does not undo
+// it.
+func (l *Ledger) changed(ctx context.Context, c *rushgate.AccountChange) Changed {
+	out := Changed{Player: c.Player, Name: c.Name}
+	if c.RaiseEpoch {
+		if where, err := l.store.Presence(ctx, []string{c.Name}); err == nil {
+			out.Leaving = where[0].Node
+		}
+	}
+	return out
+}
+
+// Delete removes an account and its character for ever.
+func (l *Ledger) Delete(ctx context.Context, name string) error {
+	canonical, err := rushgate.LoginName(name)
+	if err != nil {
+		return err
+	}
+	return known(l.store.DeleteAccount(ctx, canonical))
+}
+
+// DeleteAll deletes the accounts of names in canonical form, several at a time, and returns what became of each: nil,
+// [ErrUnknown], [ErrInside], or another error. One that fails keeps no other from being deleted; once ctx has ended,
+// the rest is left alone.
+func (l *Ledger) DeleteAll(ctx context.Context, names []string) []error {
+	errs := make([]error, len(names))
+	var group errgroup.Group
+	group.SetLimit(deletesAtOnce)
+	for i, name := range names {
+		group.Go(func() error {
+			if errs[i] = ctx.Err(); errs[i] == nil {
+				errs[i] = known(l.store.DeleteAccount(ctx, name))
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in errs
+	return errs
+}
+
+// find returns the account of a canonical name.
+func (l *Ledger) find(ctx context.Context, canonical string) (rushgate.Account, error) {
+	accounts, err := l.store.LoadAccounts(ctx, []string{canonical})
+	switch {
+	case err != nil:
+		return rushgate.Account{}, err
+	case accounts[0].Err != nil:
+		return rushgate.Account{}, accounts[0].Err
+	case accounts[0].ID == 0:
+		return rushgate.Account{}, ErrUnknown
+	}
+	return accounts[0].Account, nil
+}
+
+// first returns the error of a call about one item.
+func first(errs []error, err error) error {
+	if err != nil {
+		return err
+	}
+	return errs[0]
+}
+
+// known turns the store's reasons, which are words for players, into this package's errors.
+func known(err error) error {
+	for reason, own := range map[rushgate.Reason]error{
+		rushgate.BadCredentials: ErrUnknown, rushgate.UsernameTaken: ErrTaken, rushgate.AlreadyLoggedIn: ErrInside,
+	} {
+		if errors.Is(err, reason) {
+			return own
+		}
+	}
+	return err
+}

@@ -1,0 +1,255 @@
+package account_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/store/memory"
+)
+
+// hashes are of the form that package password writes; nothing is verified against them.
+const (
+	hash      = "cfdc3bec3abca6ca7eb6f7f34edbbb69$1000$484106989954ca49a6ed50ab1172edd76421d044d4c84fd0c3b2974049ca1f04"
+	otherHash = "00dc3bec3abca6ca7eb6f7f34edbbb69$1000$484106989954ca49a6ed50ab1172edd76421d044d4c84fd0c3b2974049ca1f04"
+)
+
+var node = rushgate.Instance{Node: "n", Run: "1"}
+
+// meddler is a store that does things before it creates or changes accounts, and can lose its answers.
+type meddler struct {
+	rushgate.Store
+	beforeCreate, beforeUpdate func()
+	lost                       error
+}
+
+func (m *meddler) CreateAccounts(ctx context.Context, accounts []rushgate.Account) ([]error, error) {
+	if m.beforeCreate != nil {
+		m.beforeCreate()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	errs, err := m.Store.CreateAccounts(ctx, accounts)
+	if m.lost != nil {
+		return nil, m.lost
+	}
+	return errs, err
+}
+
+func (m *meddler) UpdateAccounts(ctx context.Context, changes []rushgate.AccountChange) ([]error, error) {
+	if m.beforeUpdate != nil {
+		m.beforeUpdate()
+	}
+	return m.Store.UpdateAccounts(ctx, changes)
+}
+
+func newLedger(t *testing.T) (*account.Ledger, *meddler) {
+	t.Helper()
+	m := &meddler{Store: memory.New(memory.Options{})}
+	t.Cleanup(func() { _ = m.Close() })
+	return account.New(m), m
+}
+
+// login admits a player under the epoch that is stored, as a right password does.
+func login(t *testing.T, s rushgate.Store, name string) (rushgate.Admitted, rushgate.Account) {
+	t.Helper()
+	loaded, err := s.LoadAccounts(t.Context(), []string{name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loginAs(t, s, loaded[0].Account), loaded[0].Account
+}
+
+func loginAs(t *testing.T, s rushgate.Store, a rushgate.Account) rushgate.Admitted {
+	t.Helper()
+	got, err := s.Admit(t.Context(), node, []rushgate.Admission{{Account: a, Attempt: "a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got[0]
+}
+
+func must(t *testing.T) func(account.Changed, error) account.Changed {
+	return func(c account.Changed, err error) account.Changed {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+}
+
+// An account that was made can be logged in to at once, by any node: making it is no login.
+func TestCreateOpensNoSession(t *testing.T) {
+	l, s := newLedger(t)
+	c := must(t)(l.Create(t.Context(), "Alice", hash))
+	if c != (account.Changed{Player: 1, Name: "alice"}) {
+		t.Errorf("created %+v", c)
+	}
+	r, err := l.Show(t.Context(), "ALICE")
+	if err != nil || r.Online || r.Level != 1 || r.RecordVersion != rushgate.AccountVersion {
+		t.Errorf("shown as %+v, %v", r, err)
+	}
+	if in, a := login(t, s, "alice"); in.Err != nil || in.Previous != 0 || a.PasswordHash != hash {
+		t.Errorf("the first login is %+v to %+v", in, a)
+	}
+	if _, err := l.Create(t.Context(), "alice", otherHash); !errors.Is(err, account.ErrTaken) {
+		t.Errorf("created again: %v", err)
+	}
+}
+
+// Whatever call a create dies at, the name is free, or the account is whole and free to log in to.
+func TestCreateThatDiesLeavesNothing(t *testing.T) {
+	l, s := newLedger(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.beforeCreate = cancel // after the id was reserved
+	if _, err := l.Create(ctx, "alice", hash); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Create = %v", err)
+	}
+	s.beforeCreate = nil
+	if _, err := l.Show(t.Context(), "alice"); !errors.Is(err, account.ErrUnknown) {
+		t.Errorf("something is left: %v", err)
+	}
+	s.lost = errors.New("the answer is lost")
+	if _, err := l.Create(t.Context(), "alice", hash); !errors.Is(err, s.lost) {
+		t.Fatalf("Create = %v", err)
+	}
+	if in, _ := login(t, s, "alice"); in.Err != nil || in.Lease.Player != 2 {
+		t.Errorf("the login is %+v", in)
+	}
+}
+
+// A new password, a ban and an order to end the sessions make every proof given before worthless, and end the session.
+func TestChangesEndSessions(t *testing.T) {
+	ban := rushgate.Disabled{Until: rushgate.Forever(), Reason: "cheating"}
+	for name, tt := range map[string]struct {
+		change func(*account.Ledger) (account.Changed, error)
+		then   error
+	}{
+		"set password": {func(l *account.Ledger) (account.Changed, error) {
+			return l.SetPassword(t.Context(), "ALICE", otherHash)
+		}, nil},
+		"end sessions": {func(l *account.Ledger) (account.Changed, error) {
+			return l.EndSessions(t.Context(), "alice")
+		}, nil},
+		"disable": {func(l *account.Ledger) (account.Changed, error) {
+			return l.Disable(t.Context(), "alice", ban)
+		}, rushgate.AccountDisabled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, s := newLedger(t)
+			must(t)(l.Create(t.Context(), "alice", hash))
+			in, before := login(t, s, "alice")
+			if c := must(t)(tt.change(l)); c != (account.Changed{Player: 1, Name: "alice", Leaving: "n"}) {
+				t.Errorf("changed %+v", c)
+			}
+			if wanted, err := s.Wanted(t.Context(), node); err != nil || len(wanted) != 1 || wanted[0] != in.Lease {
+				t.Errorf("wanted are %+v, %v", wanted, err)
+			}
+			if got := loginAs(t, s, before); !errors.Is(got.Err, rushgate.BadCredentials) {
+				t.Errorf("an older proof: %v", got.Err)
+			}
+			if got, _ := login(t, s, "alice"); !errors.Is(got.Err, tt.then) {
+				t.Errorf("a new proof: %v, want %v", got.Err, tt.then)
+			}
+			if c := must(t)(l.Enable(t.Context(), "alice")); c.Leaving != "" {
+				t.Errorf("enabled: %+v", c)
+			}
+			if got, _ := login(t, s, "alice"); got.Err != nil {
+				t.Errorf("after enabling: %v", got.Err)
+			}
+		})
+	}
+}
+
+// A change that another was ahead of is made to what the account is then.
+func TestChangeIsRepeated(t *testing.T) {
+	l, s := newLedger(t)
+	must(t)(l.Create(t.Context(), "alice", hash))
+	epoch := uint64(0)
+	ahead := func() {
+		raise := rushgate.AccountChange{Player: 1, Name: "alice", Epoch: epoch, RaiseEpoch: true}
+		if errs, err := s.Store.UpdateAccounts(t.Context(), []rushgate.AccountChange{raise}); err != nil || errs[0] != nil {
+			t.Error(errs, err)
+		}
+		epoch++
+	}
+	var once sync.Once
+	s.beforeUpdate = func() { once.Do(ahead) }
+	must(t)(l.SetPassword(t.Context(), "alice", otherHash))
+	if r, err := l.Show(t.Context(), "alice"); err != nil || r.Epoch != 2 {
+		t.Errorf("shown as %+v, %v", r, err)
+	}
+	epoch = 2
+	s.beforeUpdate = ahead
+	if _, err := l.SetPassword(t.Context(), "alice", hash); !errors.Is(err, account.ErrBusy) {
+		t.Errorf("against one who never stops: %v, want %v", err, account.ErrBusy)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	l, s := newLedger(t)
+	must(t)(l.Create(t.Context(), "alice", hash))
+	must(t)(l.Create(t.Context(), "bob", hash))
+	login(t, s, "bob")
+	soon := time.Now().Add(time.Hour)
+	for name, tt := range map[string]struct {
+		do   func() error
+		want error
+	}{
+		"a password for a hash": {func() error {
+			_, err := l.Create(t.Context(), "carol", "hunter22")
+			return err
+		}, account.ErrInvalid},
+		"no hash": {func() error {
+			_, err := l.SetPassword(t.Context(), "alice", "")
+			return err
+		}, account.ErrInvalid},
+		"no name": {func() error {
+			_, err := l.Create(t.Context(), "x", hash)
+			return err
+		}, rushgate.ErrInvalidUsername},
+		"an unknown name": {func() error {
+			_, err := l.Enable(t.Context(), "carol")
+			return err
+		}, account.ErrUnknown},
+		"an unknown name to show": {func() error {
+			_, err := l.Show(t.Context(), "carol")
+			return err
+		}, account.ErrUnknown},
+		"unknown to delete": {func() error { return l.Delete(t.Context(), "carol") }, account.ErrUnknown},
+		"inside to delete":  {func() error { return l.Delete(t.Context(), "bob") }, account.ErrInside},
+		"a ban that is over": {func() error {
+			_, err := l.Disable(t.Context(), "alice", rushgate.Disabled{Until: time.Now().Add(-time.Hour)})
+			return err
+		}, account.ErrInvalid},
+		"a ban beyond for ever": {func() error {
+			_, err := l.Disable(t.Context(), "alice", rushgate.Disabled{Until: rushgate.Forever().Add(1)})
+			return err
+		}, account.ErrInvalid},
+		"a long reason": {func() error {
+			_, err := l.Disable(t.Context(), "alice", rushgate.Disabled{Until: soon, Reason: strings.Repeat("x", 257)})
+			return err
+		}, account.ErrInvalid},
+	} {
+		if err := tt.do(); !errors.Is(err, tt.want) || strings.Contains(err.Error(), "hunter22") {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+	if r, err := l.Show(t.Context(), "alice"); err != nil || r.Epoch != 0 || r.DisabledUntil != nil {
+		t.Errorf("alice was changed: %+v, %v", r, err)
+	}
+	if err := l.Delete(t.Context(), "Alice"); err != nil {
+		t.Error(err)
+	}
+	errs := l.DeleteAll(t.Context(), []string{"alice", "bob"})
+	if !errors.Is(errs[0], account.ErrUnknown) || !errors.Is(errs[1], account.ErrInside) {
+		t.Errorf("DeleteAll = %v", errs)
+	}
+}

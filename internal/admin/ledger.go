@@ -1,0 +1,103 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
+)
+
+// accountOrder is what an order about one account may say; each order heeds what it needs.
+type accountOrder struct {
+	Name string `json:"name"`
+	// PasswordHash is a hash of package password. A password itself never comes this way.
+	PasswordHash string `json:"password_hash"`
+	// Until is missing for ever.
+	Until  *time.Time `json:"until"`
+	Reason string     `json:"reason"`
+}
+
+// accounts serves orders about accounts, over TLS or on loopback: hashes come with some of them.
+type accounts struct {
+	ledger *account.Ledger
+	logger *slog.Logger
+}
+
+func (a *accounts) serve(mux *http.ServeMux) {
+	l := a.ledger
+	mux.Handle("POST /accounts/delete", DeleteAccounts(l, a.logger))
+	a.order(mux, "show", slog.LevelInfo, func(ctx context.Context, in *accountOrder) (any, error) {
+		return l.Show(ctx, in.Name)
+	})
+	a.order(mux, "create", slog.LevelWarn, func(ctx context.Context, in *accountOrder) (any, error) {
+		return l.Create(ctx, in.Name, in.PasswordHash)
+	})
+	a.order(mux, "set-password", slog.LevelWarn, func(ctx context.Context, in *accountOrder) (any, error) {
+		return l.SetPassword(ctx, in.Name, in.PasswordHash)
+	})
+	a.order(mux, "disable", slog.LevelWarn, func(ctx context.Context, in *accountOrder) (any, error) {
+		disabled := rushgate.Disabled{Until: rushgate.Forever(), Reason: in.Reason}
+		if in.Until != nil {
+			disabled.Until = *in.Until
+		}
+		return l.Disable(ctx, in.Name, disabled)
+	})
+	a.order(mux, "enable", slog.LevelWarn, func(ctx context.Context, in *accountOrder) (any, error) {
+		return l.Enable(ctx, in.Name)
+	})
+	a.order(mux, "end-sessions", slog.LevelWarn, func(ctx context.Context, in *accountOrder) (any, error) {
+		return l.EndSessions(ctx, in.Name)
+	})
+}
+
+// order serves one order about one account, and logs who has given it and what came of it.
+func (a *accounts) order(
+	mux *http.ServeMux, what string, level slog.Level, do func(context.Context, *accountOrder) (any, error),
+) {
+	mux.HandleFunc("POST /accounts/"+what, func(w http.ResponseWriter, r *http.Request) {
+		if !isJSON(w, r) {
+			return
+		}
+		var in accountOrder
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&in); err != nil || in.Name == "" {
+			writeProblem(w, http.StatusBadRequest, `want {"name": "...", ...}`)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), orderTimeout)
+		defer cancel()
+		out, err := do(ctx, &in)
+		attrs := []any{"order", what, "player", in.Name, "from", origin(r).Addr()}
+		if err != nil {
+			attrs = append(attrs, "error", err)
+		}
+		a.logger.Log(ctx, level, "the operator has given an order about an account", attrs...)
+		answerOrder(w, out, err)
+	})
+}
+
+// answerOrder answers an order with what came of it. A problem of the operator's making is said as it is.
+func answerOrder(w http.ResponseWriter, out any, err error) {
+	switch {
+	case err == nil:
+		writeJSON(w, http.StatusOK, out)
+	case errors.Is(err, account.ErrUnknown):
+		writeProblem(w, http.StatusNotFound, err.Error())
+	case errors.Is(err, account.ErrTaken), errors.Is(err, account.ErrInside), errors.Is(err, account.ErrBusy):
+		writeProblem(w, http.StatusConflict, err.Error())
+	case errors.Is(err, rushgate.ErrInvalidUsername):
+		writeProblem(w, http.StatusBadRequest, "no account can have such a name")
+	case errors.Is(err, account.ErrInvalid):
+		writeProblem(w, http.StatusBadRequest, err.Error())
+	case errors.Is(err, rushgate.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		writeProblem(w, http.StatusServiceUnavailable, "the store does not answer in time; try again")
+	case errors.Is(err, rushgate.ErrDamagedRecord):
+		writeProblem(w, http.StatusInternalServerError, "the account's record is damaged; the log says where")
+	default:
+		writeProblem(w, http.StatusInternalServerError, "that has failed; the log says why")
+	}
+}
