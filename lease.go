@@ -20,7 +20,7 @@ type Instance struct {
 
 // Lease is the right to change one player's character, held by the node on which the player has a session.
 //
-// Fence is the fencing token: the store raises it each time the lease is claimed, and refuses whoever comes with an
+// Fence is the fencing token: the store raises it each time the lease is claimed, and refuses a node that comes with an
 // older one, so that a node which was cut off cannot overwrite a player who has since logged in elsewhere.
 type Lease struct {
 	Player PlayerID
@@ -74,7 +74,7 @@ type Admitted struct {
 	HashReplaced bool
 }
 
-// Arrival is a player whom the store has admitted, on the way into the world.
+// Arrival is a player that the store has admitted, on the way into the world.
 type Arrival struct {
 	// Admitted is the store's answer: the character, the lease, and whether the attempt had been admitted before.
 	Admitted

@@ -63,7 +63,7 @@ type Intent struct {
 	MoveX, MoveY float32
 	// Action is what to do besides moving; the numbers are the world's own, 0 means nothing.
 	Action uint8
-	// Target is whom to do it to, in the world's own numbering of what it contains; 0 lets the world choose.
+	// Target is what to do it to, in the world's own numbering of what it contains; 0 lets the world choose.
 	Target uint64
 }
 

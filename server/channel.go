@@ -37,7 +37,8 @@ type channel struct {
 	public     []netip.AddrPort
 }
 
-// openChannel opens the socket of the realtime channel, whose goroutines have yet to be started; nil if the node has none.
+// openChannel opens the socket of the realtime channel, whose goroutines have yet to be started; nil if the node has
+// none.
 func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
 	if cfg.UDPAddr == NoUDP {
 		return nil, nil
@@ -57,15 +58,18 @@ func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
 		}
 	}()
 	if n := conn.ReadBuffer(); n > 0 && n < netcode.DefaultSocketBuffer {
-		cfg.Logger.Warn("the system grants the realtime channel a small buffer, and a burst of packets may overflow it: raise net.core.rmem_max",
+		cfg.Logger.Warn("the system grants the realtime channel a small buffer, "+
+			"and a burst of packets may overflow it: raise net.core.rmem_max",
 			"bytes", n, "wanted", netcode.DefaultSocketBuffer)
 	}
 	if c.public, err = publicAddresses(ctx, cfg.UDPPublic, conn.LocalAddr()); err != nil {
 		return nil, err
 	}
 	local, err := isLoopback(cfg.HTTPAddr)
-	if remote := err == nil && !local || len(cfg.TrustedProxies) > 0; remote && !slices.ContainsFunc(c.public, beyondLoopback) {
-		cfg.Logger.Warn("players on other machines can log in, but the realtime channel's address is on loopback", "udp", c.public)
+	remote := err == nil && !local || len(cfg.TrustedProxies) > 0
+	if remote && !slices.ContainsFunc(c.public, beyondLoopback) {
+		cfg.Logger.Warn("players on other machines can log in, but the realtime channel's address is on loopback",
+			"udp", c.public)
 	}
 	c.server, err = netcode.NewServer(netcode.ServerConfig{
 		Conn: conn, ProtocolID: cfg.ProtocolID, Keys: keys, Addresses: c.public, MaxClients: cfg.MaxPlayers,
@@ -83,7 +87,8 @@ func channelKeys(cfg Config) ([]netcode.Key, error) {
 		keys, err := loadKeys(cfg.DataDir)
 		path := filepath.Join(cfg.DataDir, KeysName)
 		if info, e := os.Stat(path); e == nil && info.Mode()&0o077 != 0 && runtime.GOOS != "windows" {
-			cfg.Logger.Warn("others than its owner may use the key file, and whoever has a key can be any player", "file", path, "mode", info.Mode())
+			cfg.Logger.Warn("others than its owner may use the key file, and whoever has a key can be any player",
+				"file", path, "mode", info.Mode())
 		}
 		return keys, err
 	}
@@ -106,8 +111,8 @@ func (c *channel) connectToken(s rushgate.Session) ([]byte, error) {
 	}, c.key(), rand.Reader)
 }
 
-// publicAddresses returns what stands in connect tokens: the addresses of public, in their order, or, if there are none,
-// the socket's own.
+// publicAddresses returns what stands in connect tokens: the addresses of public, in their order, or, if there are
+// none, the socket's own.
 func publicAddresses(ctx context.Context, public []string, local netip.AddrPort) ([]netip.AddrPort, error) {
 	if len(public) == 0 {
 		return []netip.AddrPort{local}, nil
@@ -125,7 +130,8 @@ func publicAddresses(ctx context.Context, public []string, local netip.AddrPort)
 		}
 	}
 	if len(all) > netcode.MaxAddresses {
-		return nil, fmt.Errorf("%w: %d public UDP addresses, want at most %d", ErrInvalidConfig, len(all), netcode.MaxAddresses)
+		return nil, fmt.Errorf("%w: %d public UDP addresses, want at most %d",
+			ErrInvalidConfig, len(all), netcode.MaxAddresses)
 	}
 	return all, nil
 }

@@ -44,7 +44,8 @@ type opened struct {
 // post makes a call of the API, and returns its status and what it opened.
 func post(t *testing.T, s *server.Server, path, token, body string) (int, opened) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.HTTPAddr().String()+path, strings.NewReader(body))
+	url := "http://" + s.HTTPAddr().String() + path
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,8 @@ func TestConnectTokenOpensWithTheKeyFile(t *testing.T) {
 	cfg.UDPPublic, cfg.ProtocolID = []string{conn.LocalAddr().String()}, 0xfeed
 	node := start(t, cfg)
 	other, err := netcode.NewServer(netcode.ServerConfig{
-		Conn: conn, ProtocolID: 0xfeed, Keys: []netcode.Key{firstKey(t, dir)}, Addresses: []netip.AddrPort{conn.LocalAddr()}, MaxClients: 2,
+		Conn: conn, ProtocolID: 0xfeed, Keys: []netcode.Key{firstKey(t, dir)},
+		Addresses: []netip.AddrPort{conn.LocalAddr()}, MaxClients: 2,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +172,9 @@ func firstKey(t *testing.T, dir string) netcode.Key {
 
 func TestPublicAddresses(t *testing.T) {
 	cfg := config(t, t.TempDir())
-	cfg.UDPPublic = []string{"192.0.2.1:7000", "[2001:db8::1]:7001", "localhost:7002", "127.0.0.1:7002", "[::ffff:192.0.2.1]:7000"}
+	cfg.UDPPublic = []string{
+		"192.0.2.1:7000", "[2001:db8::1]:7001", "localhost:7002", "127.0.0.1:7002", "[::ffff:192.0.2.1]:7000",
+	}
 	s := start(t, cfg)
 	got := parseToken(t, register(t, s, "alice").ConnectToken).Addresses
 	var want []netip.AddrPort
@@ -205,8 +209,8 @@ func TestConnectAgain(t *testing.T) {
 	}
 }
 
-// A player connects with the token of the login and is told of the world; asking for another token ends that connection,
-// and the new token opens the next.
+// A player connects with the token of the login and is told of the world; asking for another token ends that
+// connection, and the new token opens the next.
 func TestPlayOverUDP(t *testing.T) {
 	s := start(t, config(t, t.TempDir()))
 	o := register(t, s, "alice")
@@ -367,7 +371,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// TestWarnings checks that an operator hears of what works on this machine and for nobody else.
+// TestWarnings checks that an operator hears of what works for players on this machine and for no others.
 func TestWarnings(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(t *testing.T, cfg *server.Config)

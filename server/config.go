@@ -64,8 +64,8 @@ type Config struct {
 	ProtocolID uint64
 	// SnapshotRate is how often players are told of the world, in Hz, 1 to 60. Default 20.
 	SnapshotRate int
-	// SnapshotWorkers is the number of goroutines that encode and send snapshots, 1 to 64. Default the number of cores that
-	// the process may use, 64 at most.
+	// SnapshotWorkers is the number of goroutines that encode and send snapshots, 1 to 64. Default the number of cores
+	// that the process may use, 64 at most.
 	SnapshotWorkers int
 	// DataDir holds the database, the node's id, the realtime channel's keys and, with TLS, the certificate. Default
 	// [DefaultDataDir].
@@ -74,9 +74,9 @@ type Config struct {
 	Backend Backend
 	// Store, if not nil, is a store of the embedder's own, one that passes the suite of package storetest; Backend has to
 	// be empty then. The node opens and closes no store: the caller closes this one once the node has stopped ([Run] or
-	// [Server.Stop] has returned, or [Start] has failed), and may give it to several nodes, each with a DataDir of its own.
-	// The node finds its id, its keys and its certificate in DataDir as with any other store. What it shows of the way to
-	// the store, it asks a store that implements [rushgate.HealthReporter].
+	// [Server.Stop] has returned, or [Start] has failed), and may give it to several nodes, each with a DataDir of its
+	// own. The node finds its id, its keys and its certificate in DataDir as with any other store. What it shows of the
+	// way to the store, it asks a store that implements [rushgate.HealthReporter].
 	Store rushgate.Store
 	// RedisURLs, RedisSentinel and RedisPrefix say where the store [Redis] is; see [redis.Options]. They are for that
 	// store only.
@@ -93,8 +93,8 @@ type Config struct {
 	// ProxyProtocol says. Every machine in a network here can pretend to be any other, so name each proxy by its address.
 	// Default none.
 	TrustedProxies []netip.Prefix
-	// ProxyProtocol demands that connections of TrustedProxies begin with a PROXY header, version 1 or 2, whose source then
-	// counts as the peer. Other peers must not send one. Default off.
+	// ProxyProtocol demands that connections of TrustedProxies begin with a PROXY header, version 1 or 2, whose source
+	// then counts as the peer. Other peers must not send one. Default off.
 	ProxyProtocol bool
 	// Origins are those of the web pages, besides the node's own, that may open the realtime channel's WebSocket, like
 	// https://play.example.org: scheme, host and, if it is not the scheme's own, port. Default none.
@@ -117,8 +117,8 @@ type Config struct {
 	// OriginRegistrations is how many accounts one address may make within an hour, 1 to 1,048,576, or [Unbounded].
 	// Default 1,000.
 	OriginRegistrations int
-	// OriginShare is how many percent of the places in the world one address may hold, and 16 places in any case, 1 to 100.
-	// Default 50.
+	// OriginShare is how many percent of the places in the world one address may hold, and 16 places in any case, 1 to
+	// 100. Default 50.
 	OriginShare int
 	// HashIterations is the cost of new password hashes in iterations of PBKDF2-SHA256, 1,000 to 10,000,000. Default
 	// 100,000.

@@ -84,8 +84,9 @@ func metricNames(expr string) (names []string) {
 func TestMetricNames(t *testing.T) {
 	for expr, want := range map[string][]string{
 		`up{job="rushgate"} == 0`: {"up"},
-		`histogram_quantile(0.99, sum by (stage, le) (rate(a_bucket{instance=~"$instance", x="{y}"}[$__rate_interval])))`: {"a_bucket"},
-		"sum by (instance) (rate(a_total[5m]))\n  / sum without(x) (b_total) > 0.2":                                       {"a_total", "b_total"},
+		`histogram_quantile(0.99, sum by (stage, le) (` +
+			`rate(a_bucket{instance=~"$instance", x="{y}"}[$__rate_interval])))`: {"a_bucket"},
+		"sum by (instance) (rate(a_total[5m]))\n  / sum without(x) (b_total) > 0.2": {"a_total", "b_total"},
 		`60 * rate (a_total[5m])`: {"a_total"},
 	} {
 		if got := metricNames(expr); !slices.Equal(got, want) {

@@ -35,7 +35,8 @@ func (c *Config) numbers() []ranged[int] {
 		{&c.OriginFailures, "failures of one address", door.DefaultOriginFailures, Unbounded, 1 << 20},
 		{&c.OriginRegistrations, "registrations of one address", door.DefaultOriginRegistrations, Unbounded, 1 << 20},
 		{&c.OriginShare, "share of one address", door.DefaultOriginShare, 1, 100},
-		{&c.HashIterations, "password hash iterations", password.DefaultIterations, password.MinIterations, password.MaxIterations},
+		{&c.HashIterations, "password hash iterations",
+			password.DefaultIterations, password.MinIterations, password.MaxIterations},
 		{&c.MessagesPerTick, "messages per tick", realm.DefaultMessagesPerTick, 1, 1_000_000},
 		{&c.MaxPlayers, "number of players", realm.DefaultMaxPlayers, 1, 1_000_000},
 	}

@@ -23,5 +23,5 @@ var departures = map[realm.Departure]door.Departure{
 	realm.Left: door.Left, realm.Silent: door.Silent, realm.TakenOver: door.TakenOver,
 }
 
-// crowded is when a client is to come back for whom there is no connection.
+// crowded is when a client for which there is no connection is to come back.
 func (s *Server) crowded() time.Duration { return s.door.Later(door.Crowded) }

@@ -82,7 +82,8 @@ func TestZonesOfOtherNodes(t *testing.T) {
 
 func TestZonesAreChecked(t *testing.T) {
 	for zone, addr := range map[string]string{
-		"": "a.example:1", "no port": "a.example", "no host": ":1", "port 0": "a.example:0", "any": "0.0.0.0:1", "words": "a.example:http",
+		"": "a.example:1", "no port": "a.example", "no host": ":1", "port 0": "a.example:0", "any": "0.0.0.0:1",
+		"words": "a.example:http",
 	} {
 		cfg := config(t, t.TempDir())
 		cfg.Zones = map[string]string{zone: addr}

@@ -95,7 +95,8 @@ func TestFloods(t *testing.T) {
 		}
 	})
 	during := snapshots(t, honest, 20)
-	if status, _ := post(t, node, "/v1/register", "", `{"username":"newcomer","password":"correct horse"}`); status != http.StatusCreated {
+	body := `{"username":"newcomer","password":"correct horse"}`
+	if status, _ := post(t, node, "/v1/register", "", body); status != http.StatusCreated {
 		t.Errorf("a newcomer during the floods was answered %d", status)
 	}
 	floods.Wait()

@@ -21,7 +21,8 @@ import (
 	"time"
 )
 
-// certLifetime is how long a self-signed certificate lasts: whoever pinned its fingerprint should not have to again.
+// certLifetime is how long a self-signed certificate lasts: a client that pinned its fingerprint should not have to
+// again.
 const certLifetime = 10 * 365 * 24 * time.Hour
 
 // nodeID returns the node's id from the data folder, made when there is none yet.
@@ -78,7 +79,8 @@ func (s *Server) tlsConfig() (*tls.Config, error) {
 	}
 	if s.cfg.TLSCert == "" {
 		sum := sha256.Sum256(cert.Certificate[0])
-		s.cfg.Logger.Info("serving a self-signed certificate; clients have to pin it", "file", certFile, "sha256", hex.EncodeToString(sum[:]))
+		s.cfg.Logger.Info("serving a self-signed certificate; clients have to pin it",
+			"file", certFile, "sha256", hex.EncodeToString(sum[:]))
 	}
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
 }

@@ -23,13 +23,14 @@ const (
 	maxKeysFile = 64 << 10
 )
 
-const keysHeader = `# Keys of the realtime channel, 64 hexadecimal digits each. The first seals new connect tokens, all of them open
+const keysHeader = `# Keys of the realtime channel, 64 hexadecimal digits each. ` +
+	`The first seals new connect tokens, all of them open
 # tokens. "rushgate key rotate" puts a new one first. Whoever has a key can be any player.
 `
 
-// RotateKeys puts a new key first in the file [KeysName] of a data folder and keeps, of those before it, only the newest,
-// so that tokens that were given out a moment ago still work. A file that is missing is made. A node reads the file when
-// it starts. The error names the line of a file that cannot be read, never a key.
+// RotateKeys puts a new key first in the file [KeysName] of a data folder and keeps, of those before it, only the
+// newest, so that tokens that were given out a moment ago still work. A file that is missing is made. A node reads the
+// file when it starts. The error names the line of a file that cannot be read, never a key.
 func RotateKeys(dir string) error {
 	path := filepath.Join(dir, KeysName)
 	old, err := readKeys(path)
@@ -73,8 +74,8 @@ func readKeys(path string) ([]netcode.Key, error) {
 	return keys, nil
 }
 
-// parseKeys reads 1 to maxKeys lines of 64 hexadecimal digits. Empty lines and lines that begin with # do not count, nor
-// does space around a line. Errors never contain a key.
+// parseKeys reads 1 to maxKeys lines of 64 hexadecimal digits. Empty lines and lines that begin with # do not count,
+// nor does space around a line. Errors never contain a key.
 func parseKeys(b []byte) ([]netcode.Key, error) {
 	if len(b) > maxKeysFile {
 		return nil, fmt.Errorf("larger than %d bytes", maxKeysFile)

@@ -33,7 +33,8 @@ func TestKeysAreMadeOnce(t *testing.T) {
 	}
 }
 
-// A rotation puts a new key first and keeps one old key; the file is readable by its owner only, whatever it was before.
+// A rotation puts a new key first and keeps one old key; the file is readable by its owner only, whatever it was
+// before.
 func TestRotateKeys(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, KeysName)
@@ -122,7 +123,8 @@ func TestParseKeys(t *testing.T) {
 		}
 	}
 	keys, err := parseKeys([]byte(strings.Repeat("0a", 32) + "\n" + strings.Repeat("B0", 32)))
-	if err != nil || keys[0] != [32]byte(bytes.Repeat([]byte{0x0a}, 32)) || keys[1] != [32]byte(bytes.Repeat([]byte{0xb0}, 32)) {
+	if err != nil || keys[0] != [32]byte(bytes.Repeat([]byte{0x0a}, 32)) ||
+		keys[1] != [32]byte(bytes.Repeat([]byte{0xb0}, 32)) {
 		t.Errorf("the keys are not what the lines say: %v", err)
 	}
 }

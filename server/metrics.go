@@ -27,8 +27,10 @@ func (s *Server) newMetrics() (*prometheus.Registry, error) {
 // storeMetrics has what the node has measured of the store's calls.
 func (s *Server) storeMetrics(out metric.Scrape) {
 	for _, op := range s.measured.Operations(metric.CallBounds) {
-		out.Durations("rushgate_store_call_seconds", "Time of a call to the store.", metric.CallBounds, op.Calls, "operation", op.Name)
-		out.Counter("rushgate_store_errors_total", "Calls to the store that failed.", float64(op.Errors), "operation", op.Name)
+		out.Durations("rushgate_store_call_seconds", "Time of a call to the store.",
+			metric.CallBounds, op.Calls, "operation", op.Name)
+		out.Counter("rushgate_store_errors_total", "Calls to the store that failed.",
+			float64(op.Errors), "operation", op.Name)
 	}
 	leases := s.measured.Leases()
 	out.Gauge("rushgate_leases_held", "Players whose session lease this node holds.", float64(leases.Held))

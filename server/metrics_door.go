@@ -10,7 +10,8 @@ import (
 // doorMetrics has what the door decides by, and how it has decided.
 func (s *Server) doorMetrics(out metric.Scrape) {
 	stats := s.door.Stats()
-	const refusals, refusalsHelp = "rushgate_door_refusals_total", "Logins and registrations refused at the door, by cause."
+	const refusals = "rushgate_door_refusals_total"
+	const refusalsHelp = "Logins and registrations refused at the door, by cause."
 	r := stats.Refused
 	for _, refused := range []struct {
 		cause string
@@ -26,10 +27,13 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 			float64(stats.Lockouts[kind]), "kind", kind)
 	}
 	out.Gauge("rushgate_door_lockouts", "Lockouts that run now.", float64(stats.Locked))
-	out.Gauge("rushgate_door_failing", "Pairs of address and account with failures that are remembered.", float64(stats.Failing))
-	out.Gauge("rushgate_door_seats", "Places in the world that are taken, on the way in or back included.", float64(stats.Seats))
+	out.Gauge("rushgate_door_failing", "Pairs of address and account with failures that are remembered.",
+		float64(stats.Failing))
+	out.Gauge("rushgate_door_seats", "Places in the world that are taken, on the way in or back included.",
+		float64(stats.Seats))
 	out.Gauge("rushgate_door_seats_held", "Places kept for players who may come back.", float64(stats.Held))
-	out.Gauge("rushgate_door_promised", "Clients on their way back to a moment that they were promised.", float64(stats.Promised))
+	out.Gauge("rushgate_door_promised", "Clients on their way back to a moment that they were promised.",
+		float64(stats.Promised))
 	out.Gauge("rushgate_door_slow_requests", "Logins in the slow lane, for hashes of other systems.", float64(stats.Slow))
 	const pace, paceHelp = "rushgate_door_pace_requests_per_second", "Estimated rate at which a lane can be worked off."
 	out.Gauge(pace, paceHelp, stats.Pace, "lane", "fast")

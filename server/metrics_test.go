@@ -257,7 +257,9 @@ func TestMetricsOfALogin(t *testing.T) {
 		`rushgate_udp_ignored_packets_total{cause="undecryptable"}`: 0,
 	})
 	text := exposition(t, s)
-	for _, sample := range []string{"rushgate_ticks_total", "rushgate_tick_lateness_seconds_count", "rushgate_auth_hash_seconds"} {
+	for _, sample := range []string{
+		"rushgate_ticks_total", "rushgate_tick_lateness_seconds_count", "rushgate_auth_hash_seconds",
+	} {
 		if value(t, text, sample) <= 0 {
 			t.Errorf("%s is 0", sample)
 		}
@@ -266,7 +268,8 @@ func TestMetricsOfALogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(map[string]float64{
-		"rushgate_leases_held": 0, "rushgate_players": 0, "rushgate_sessions_closed_total": 1, "rushgate_leases_lost_total": 0,
+		"rushgate_leases_held": 0, "rushgate_players": 0,
+		"rushgate_sessions_closed_total": 1, "rushgate_leases_lost_total": 0,
 	})
 }
 

@@ -65,8 +65,8 @@ func (s *Server) newDesk(instance rushgate.Instance, token *admin.Token, nodeTLS
 	return d, nil
 }
 
-// validateAdmin checks where the operator sits. Who reaches that place can end sessions and the node, so beyond this
-// machine it takes a secret, and a way on which nobody reads it.
+// validateAdmin checks where the operator sits. A client that reaches that place can end sessions and the node, so
+// beyond this machine it takes a secret, and a way on which no eavesdropper reads it.
 func (c Config) validateAdmin() error {
 	var errs []error
 	if (c.AdminTLSCert == "") != (c.AdminTLSKey == "") {

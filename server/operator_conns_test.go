@@ -28,7 +28,7 @@ func knock(t *testing.T, s *server.Server) net.Conn {
 	return c
 }
 
-// Whoever opens connections and says nothing keeps the operator out neither of the page nor of what is under way.
+// A peer that opens connections and says nothing keeps the operator out neither of the page nor of what is under way.
 func TestOperatorsConnectionsAreLimited(t *testing.T) {
 	s := start(t, config(t, t.TempDir()))
 	resp, err := http.Get("http://" + s.AdminAddr().String() + "/events")
@@ -90,7 +90,7 @@ func (l *lockedLog) String() string {
 	return l.text.String()
 }
 
-// Who knocks with nonsense does not fill the log, unless somebody wants to see everything.
+// A peer that knocks with nonsense does not fill the log, unless the operator wants to see everything.
 func TestNonsenseAtTheOperatorsListener(t *testing.T) {
 	cfg := config(t, t.TempDir())
 	dir := t.TempDir()

@@ -123,8 +123,8 @@ func TestOperatorEndsASessionElsewhere(t *testing.T) {
 	}
 }
 
-// The operator's drain is that of SIGTERM: everyone is saved, Run returns without an error, and whoever looks on is
-// told and does not hold it up.
+// The operator's drain is that of SIGTERM: everyone is saved, Run returns without an error, and a browser that looks
+// on is told and does not hold it up.
 func TestOperatorDrains(t *testing.T) {
 	dir := t.TempDir()
 	ready, ended := make(chan *server.Server), make(chan error, 1)
@@ -168,10 +168,11 @@ func TestOperatorBeyondLoopback(t *testing.T) {
 		change func(*server.Config)
 		says   []string
 	}{
-		"nothing":      {func(*server.Config) {}, []string{"needs an admin token file", "needs an admin TLS certificate"}},
-		"no TLS":       {func(c *server.Config) { c.AdminTokenFile = token }, []string{"needs an admin TLS certificate"}},
-		"no token":     {func(c *server.Config) { c.TLS = true }, []string{"needs an admin token file"}},
-		"half of TLS":  {func(c *server.Config) { c.TLS, c.AdminTokenFile, c.AdminTLSKey = true, token, "k" }, []string{"needs its key"}},
+		"nothing":  {func(*server.Config) {}, []string{"needs an admin token file", "needs an admin TLS certificate"}},
+		"no TLS":   {func(c *server.Config) { c.AdminTokenFile = token }, []string{"needs an admin TLS certificate"}},
+		"no token": {func(c *server.Config) { c.TLS = true }, []string{"needs an admin token file"}},
+		"half of TLS": {func(c *server.Config) { c.TLS, c.AdminTokenFile, c.AdminTLSKey = true, token, "k" },
+			[]string{"needs its key"}},
 		"no such file": {func(c *server.Config) { c.TLS, c.AdminTokenFile = true, token+"x" }, []string{"no such file"}},
 	} {
 		for _, addr := range []string{"0.0.0.0:0", "[::]:0", ":0"} {

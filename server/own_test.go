@@ -110,7 +110,7 @@ func TestTwoNodesOnAnOwnStore(t *testing.T) {
 	}
 }
 
-// What a store tells of its health is shown, whoever has written it.
+// What a store tells of its health is shown, also of one that the embedder has written.
 func TestHealthOfAnOwnStore(t *testing.T) {
 	store := newOwn(t)
 	store.health = rushgate.Health{Open: true, Failures: 4, Openings: 3, Pending: 2}

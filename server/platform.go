@@ -29,7 +29,7 @@ func absent(goos string) (all []string) {
 // sayWhatIsAbsent tells the operator, in one line of the log, on systems other than Linux.
 func sayWhatIsAbsent(log *slog.Logger) {
 	if all := absent(runtime.GOOS); len(all) > 0 {
-		log.Warn("this system lacks what a node has on Linux: good for development, less so for a rush", "system", runtime.GOOS,
-			"absent", all)
+		log.Warn("this system lacks what a node has on Linux: good for development, less so for a rush",
+			"system", runtime.GOOS, "absent", all)
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"github.com/rushgate/rushgate/internal/auth"
 )
 
-var knockKinds = map[auth.Kind]rushgate.KnockKind{auth.Login: rushgate.KnockLogin, auth.Register: rushgate.KnockRegister}
+var knockKinds = map[auth.Kind]rushgate.KnockKind{
+	auth.Login: rushgate.KnockLogin, auth.Register: rushgate.KnockRegister,
+}
 
 // policy returns the embedder's policy as the pool asks it, without the password, or nil.
 func (c Config) policy() func(auth.Request) error {

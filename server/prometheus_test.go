@@ -80,8 +80,10 @@ func startPrometheus(t *testing.T, target string) prometheus {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	config := fmt.Sprintf(`{"global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
-		"rule_files": [%q], "scrape_configs": [{"job_name": "rushgate", "static_configs": [{"targets": [%q]}]}]}`, rules, target)
+	config := fmt.Sprintf(`{
+		"global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
+		"rule_files": [%q],
+		"scrape_configs": [{"job_name": "rushgate", "static_configs": [{"targets": [%q]}]}]}`, rules, target)
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,8 @@ import (
 // Names are looked up in the families that the socket speaks.
 func TestFamily(t *testing.T) {
 	for local, want := range map[string]string{
-		"127.0.0.1": "ip4", "192.0.2.1": "ip4", "::ffff:192.0.2.1": "ip4", "::1": "ip6", "2001:db8::1": "ip6", "::": "ip", "0.0.0.0": "ip4",
+		"127.0.0.1": "ip4", "192.0.2.1": "ip4", "::ffff:192.0.2.1": "ip4", "0.0.0.0": "ip4",
+		"::1": "ip6", "2001:db8::1": "ip6", "::": "ip",
 	} {
 		if got := family(netip.MustParseAddr(local)); got != want {
 			t.Errorf("%s: %s, want %s", local, got, want)
@@ -17,7 +18,8 @@ func TestFamily(t *testing.T) {
 }
 
 func TestNameWithoutAddress(t *testing.T) {
-	if got, err := publicAddresses(t.Context(), []string{"no..name:1"}, netip.MustParseAddrPort("127.0.0.1:1")); err == nil {
+	local := netip.MustParseAddrPort("127.0.0.1:1")
+	if got, err := publicAddresses(t.Context(), []string{"no..name:1"}, local); err == nil {
 		t.Errorf("what is no name leads to %v", got)
 	}
 }

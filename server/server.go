@@ -248,10 +248,12 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	}
 	conns := connLimit(s.cfg.MaxConns)
 	if conns < s.cfg.MaxConns {
-		s.cfg.Logger.Warn("the limit on open files allows fewer connections than configured", "configured", s.cfg.MaxConns, "allowed", conns)
+		s.cfg.Logger.Warn("the limit on open files allows fewer connections than configured",
+			"configured", s.cfg.MaxConns, "allowed", conns)
 	}
 	if s.cfg.MaxAge > auth.DefaultMaxAge {
-		s.cfg.Logger.Warn("logins may wait for longer than the page at /play/ and the Go client do by themselves, which is 30s",
+		s.cfg.Logger.Warn("logins may wait for longer than the page at /play/ and the Go client do by themselves, "+
+			"which is 30s",
 			"age", s.cfg.MaxAge)
 	}
 	s.front = api.NewServer(api.New(knocks), api.ServerConfig{

@@ -94,7 +94,8 @@ func TestDrain(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			if _, err := newClient(t, s, client.Options{}).Register(t.Context(), fmt.Sprintf("player-%d", i), "correct horse"); err != nil {
+			c, name := newClient(t, s, client.Options{}), fmt.Sprintf("player-%d", i)
+			if _, err := c.Register(t.Context(), name, "correct horse"); err != nil {
 				t.Errorf("player-%d, queued when the drain began: %v", i, err)
 			}
 		})
@@ -227,7 +228,9 @@ func TestAdminDump(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"success": 1`, `"players": 1`, `"lateness"`, `"rss_bytes"`, `"batch_size"`, `"channel"`, `"handshakes": 0`} {
+	for _, want := range []string{
+		`"success": 1`, `"players": 1`, `"lateness"`, `"rss_bytes"`, `"batch_size"`, `"channel"`, `"handshakes": 0`,
+	} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("the dump lacks %s:\n%s", want, b)
 		}
@@ -282,7 +285,8 @@ func TestInvalidConfig(t *testing.T) {
 		"plain HTTP, any address": {func(c *server.Config) { c.HTTPAddr = ":0" }, "in the clear"},
 		"admin to the world":      {func(c *server.Config) { c.AdminAddr = "0.0.0.0:0" }, "not on loopback"},
 		"bad address":             {func(c *server.Config) { c.HTTPAddr = "127.0.0.1" }, "HTTP address"},
-		"PROXY without a proxy":   {func(c *server.Config) { c.ProxyProtocol = true }, "trusted proxies, of which there are none"},
+		"PROXY without a proxy": {func(c *server.Config) { c.ProxyProtocol = true },
+			"trusted proxies, of which there are none"},
 		"certificate alone":       {func(c *server.Config) { c.TLSCert = "cert.pem" }, "needs its key"},
 		"workers":                 {func(c *server.Config) { c.Workers = 33 }, "auth workers is 33"},
 		"negative workers":        {func(c *server.Config) { c.Workers = -1 }, "auth workers is -1"},
@@ -297,15 +301,18 @@ func TestInvalidConfig(t *testing.T) {
 		"UDP on any address":      {func(c *server.Config) { c.UDPAddr = "0.0.0.0:0" }, "a public UDP address is needed"},
 		"UDP on any IPv6 address": {func(c *server.Config) { c.UDPAddr = "[::]:0" }, "a public UDP address is needed"},
 		"UDP on no address":       {func(c *server.Config) { c.UDPAddr = ":0" }, "a public UDP address is needed"},
-		"UDP with a zone":         {func(c *server.Config) { c.UDPAddr = "[fe80::1%lo]:0" }, "a public UDP address is needed"},
-		"public, no port":         {func(c *server.Config) { c.UDPPublic = []string{"192.0.2.1"} }, `"192.0.2.1": want host:port`},
-		"public, port 0":          {func(c *server.Config) { c.UDPPublic = []string{"192.0.2.1:0"} }, "a port from 1"},
-		"public, named port":      {func(c *server.Config) { c.UDPPublic = []string{"192.0.2.1:http"} }, "a port from 1"},
-		"public, any address":     {func(c *server.Config) { c.UDPPublic = []string{"0.0.0.0:1"} }, "players can reach"},
-		"public, no address":      {func(c *server.Config) { c.UDPPublic = []string{":1"} }, "players can reach"},
-		"public, multicast":       {func(c *server.Config) { c.UDPPublic = []string{"[ff02::1]:1"} }, "players can reach"},
-		"public without channel":  {func(c *server.Config) { c.UDPAddr, c.UDPPublic = "none", []string{"192.0.2.1:1"} }, "channel is off"},
-		"too many public":         {func(c *server.Config) { c.UDPPublic = manyAddresses(33) }, "33 public UDP addresses"},
+		"UDP with a zone": {func(c *server.Config) { c.UDPAddr = "[fe80::1%lo]:0" },
+			"a public UDP address is needed"},
+		"public, no port": {func(c *server.Config) { c.UDPPublic = []string{"192.0.2.1"} },
+			`"192.0.2.1": want host:port`},
+		"public, port 0":      {func(c *server.Config) { c.UDPPublic = []string{"192.0.2.1:0"} }, "a port from 1"},
+		"public, named port":  {func(c *server.Config) { c.UDPPublic = []string{"192.0.2.1:http"} }, "a port from 1"},
+		"public, any address": {func(c *server.Config) { c.UDPPublic = []string{"0.0.0.0:1"} }, "players can reach"},
+		"public, no address":  {func(c *server.Config) { c.UDPPublic = []string{":1"} }, "players can reach"},
+		"public, multicast":   {func(c *server.Config) { c.UDPPublic = []string{"[ff02::1]:1"} }, "players can reach"},
+		"public without channel": {func(c *server.Config) { c.UDPAddr, c.UDPPublic = "none", []string{"192.0.2.1:1"} },
+			"channel is off"},
+		"too many public": {func(c *server.Config) { c.UDPPublic = manyAddresses(33) }, "33 public UDP addresses"},
 	}
 	for name, tt := range tests {
 		cfg := config(t, t.TempDir())

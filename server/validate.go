@@ -35,7 +35,8 @@ func (c Config) validate() error {
 			"or allow insecure HTTP behind a proxy that speaks TLS", ErrInvalidConfig, c.HTTPAddr))
 	}
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
-		errs = append(errs, fmt.Errorf("%w: the PROXY protocol is for trusted proxies, of which there are none", ErrInvalidConfig))
+		errs = append(errs, fmt.Errorf("%w: the PROXY protocol is for trusted proxies, of which there are none",
+			ErrInvalidConfig))
 	}
 	if err := c.validateAdmin(); err != nil {
 		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))

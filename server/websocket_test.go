@@ -143,7 +143,8 @@ func TestPlayOverWebSocket(t *testing.T) {
 	if err := json.Unmarshal([]byte(metrics(t, s)), &dump); err != nil {
 		t.Fatal(err)
 	}
-	if st := dump.WebSocket; dump.Tick.Connected != 2 || st.Open != 1 || st.Opened != 1 || st.SnapshotsSent == 0 || st.BytesSent == 0 {
+	st := dump.WebSocket
+	if dump.Tick.Connected != 2 || st.Open != 1 || st.Opened != 1 || st.SnapshotsSent == 0 || st.BytesSent == 0 {
 		t.Errorf("the dump has %+v", dump)
 	}
 }
@@ -152,7 +153,9 @@ func TestWebSocketOverTLS(t *testing.T) {
 	cfg := config(t, t.TempDir())
 	cfg.TLS, cfg.UDPAddr = true, server.NoUDP // who plays in a browser needs no UDP
 	s := start(t, cfg)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
+	}}
 	resp, err := client.Post("https://"+s.HTTPAddr().String()+"/v1/register", "application/json",
 		strings.NewReader(`{"username":"alice","password":"correct horse"}`))
 	if err != nil {
@@ -195,7 +198,8 @@ func TestOriginsOfPages(t *testing.T) {
 	}
 	cfg = config(t, t.TempDir())
 	cfg.Origins = []string{"https://play.example.org/game"}
-	if _, err := server.Start(t.Context(), cfg); !errors.Is(err, server.ErrInvalidConfig) || !strings.Contains(err.Error(), cfg.Origins[0]) {
+	_, err := server.Start(t.Context(), cfg)
+	if !errors.Is(err, server.ErrInvalidConfig) || !strings.Contains(err.Error(), cfg.Origins[0]) {
 		t.Errorf("an origin that is none: %v", err)
 	}
 }

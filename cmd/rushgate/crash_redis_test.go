@@ -42,10 +42,10 @@ var crashes = []func(redis *redistest.Server, killNode func(), burst <-chan stru
 	},
 }
 
-// kill -9 of the Redis server in the middle of a burst of registrations, then of the node, again and again. Whoever has
-// got a 201 can log in; whoever has not finds out by sending the same attempt again; no account is made by halves or
-// twice; and who is inside has one session. The environment variable
-// RUSHGATE_CRASH_ROUNDS sets the number of rounds.
+// kill -9 of the Redis server in the middle of a burst of registrations, then of the node, again and again. A player
+// who has got a 201 can log in; one who has not finds out by sending the same attempt again; no account is made by
+// halves or twice; and a player who is inside has one session. The environment variable RUSHGATE_CRASH_ROUNDS sets the
+// number of rounds.
 func TestKill9OfRedisAndNode(t *testing.T) {
 	rounds := 2
 	if v := os.Getenv("RUSHGATE_CRASH_ROUNDS"); v != "" {
@@ -98,7 +98,7 @@ func TestKill9OfRedisAndNode(t *testing.T) {
 		rounds*crashPlayers-promised-unanswered)
 }
 
-// noteIDs checks that nobody has the id of somebody else.
+// noteIDs checks that no player has the id of another.
 func noteIDs(t *testing.T, ids map[rushgate.PlayerID]string, players []*newcomer) {
 	t.Helper()
 	for _, p := range players {
@@ -208,7 +208,7 @@ func logIn(t *testing.T, n *node, players []*newcomer) {
 	wg.Wait()
 }
 
-// wantOneSession checks that nobody who is inside is let in once more.
+// wantOneSession checks that no player who is inside is let in once more.
 func wantOneSession(t *testing.T, n *node, players []*newcomer) {
 	t.Helper()
 	var wg sync.WaitGroup

@@ -27,8 +27,8 @@ func newClient(t *testing.T, base string, opts client.Options) *client.Client {
 	return c
 }
 
-// kill -9 in the middle of a burst of registrations, again and again: whoever has got a 201 can log in as soon as the
-// node is back, although the sessions it had were never closed.
+// kill -9 in the middle of a burst of registrations, again and again: a player who has got a 201 can log in as
+// soon as the node is back, although the sessions it had were never closed.
 func TestKill9LosesNothingThatWasPromised(t *testing.T) {
 	dir := t.TempDir()
 	var promised []string

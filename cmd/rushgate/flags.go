@@ -112,7 +112,8 @@ func (f *flags) printHelp(w io.Writer) {
 	}
 }
 
-// usage returns what stands for a flag's value, with a space before it, or nothing for one that needs none, and its help.
+// usage returns what stands for a flag's value, with a space before it, or nothing for one that needs none, and its
+// help.
 func (f *flags) usage(d *declared) (arg, help string) {
 	arg, help = flag.UnquoteUsage(f.Lookup(d.name))
 	if arg == "" || isBool(f.Lookup(d.name).Value) {

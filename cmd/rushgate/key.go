@@ -54,8 +54,8 @@ again. Connect tokens last 30 seconds: if a key may have become known, rotate tw
 	return err
 }
 
-// holdFolder keeps nodes off a data folder until release is called. The lock is that of the database, which a node takes
-// that has its players elsewhere, too.
+// holdFolder keeps nodes off a data folder until release is called. The lock is that of the database, which a node
+// takes that has its players elsewhere, too.
 func holdFolder(dir string) (release func() error, err error) {
 	if _, err := os.Stat(filepath.Join(dir, server.KeysName)); err != nil {
 		return nil, fmt.Errorf("no node has run on %s, is --data right? (%w)", dir, err)

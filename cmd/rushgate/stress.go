@@ -97,8 +97,8 @@ func (v *stressFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	return err
 }
 
-// reserve makes sure before a run that files can be written after it: what took an hour should not be lost for a folder that
-// is not there. It leaves files as they are, and makes those that are missing; release removes these.
+// reserve makes sure before a run that files can be written after it: what took an hour should not be lost for a folder
+// that is not there. It leaves files as they are, and makes those that are missing; release removes these.
 func reserve(files ...text) (release func() error, err error) {
 	var made []string
 	release = func() error {

@@ -67,7 +67,7 @@ func TestStressFlags(t *testing.T) {
 	}
 }
 
-// Shares that are all zero are not taken for those that nobody has given.
+// Shares that are all zero are not taken for those that no flag has given.
 func TestStressMixOfNobody(t *testing.T) {
 	v := newStressFlags(report.Mixed)
 	args := strings.Fields("--register 0 --login 0 --wrong-password 0 --malformed 0")
@@ -122,7 +122,7 @@ func TestScenarioFiles(t *testing.T) {
 	}
 }
 
-// Against a node without a realtime channel everybody gets in and nobody plays.
+// Against a node without a realtime channel every player gets in and none plays.
 func TestStressFailsIfNobodyCanPlay(t *testing.T) {
 	node, err := server.Start(t.Context(), server.Config{
 		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", UDPAddr: server.NoUDP, Backend: server.Memory,

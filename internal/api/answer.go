@@ -25,9 +25,10 @@ var outcomes = map[rushgate.Reason]struct {
 	rushgate.AlreadyLoggedIn:    {http.StatusConflict, "This account is already logged in."},
 	rushgate.MissingCredentials: {http.StatusBadRequest, "The request is incomplete or malformed."},
 	rushgate.RequestExpired:     {http.StatusGatewayTimeout, "The request waited too long. Try again."},
-	rushgate.WrongZone:          {http.StatusMisdirectedRequest, "Your character is in a part of the world that another server runs. Log in there."},
-	rushgate.AccountDisabled:    {http.StatusForbidden, "This account is disabled"}, // and until when, and why
-	rushgate.InternalError:      {http.StatusInternalServerError, "Something went wrong. Try again later."},
+	rushgate.WrongZone: {http.StatusMisdirectedRequest,
+		"Your character is in a part of the world that another server runs. Log in there."},
+	rushgate.AccountDisabled: {http.StatusForbidden, "This account is disabled"}, // and until when, and why
+	rushgate.InternalError:   {http.StatusInternalServerError, "Something went wrong. Try again later."},
 }
 
 type refusalBody struct {

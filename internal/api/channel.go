@@ -37,7 +37,8 @@ func (h *handler) channel(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-var errOrigin = errors.New("want http:// or https:// and a host, with a port if it is not the usual one, and nothing else")
+var errOrigin = errors.New("want http:// or https:// and a host, with a port if it is not the usual one, " +
+	"and nothing else")
 
 // ParseOrigin checks an origin (RFC 6454 section 6.2), like https://play.example.org or http://localhost:3000, and
 // returns it as browsers write it: in lower case and without the scheme's usual port. The opaque origin "null" is none.

@@ -56,7 +56,7 @@ func TestConnectTokens(t *testing.T) {
 	if float64(player) != in.json["player_id"] || ticket == 0 || serial != 1 {
 		t.Errorf("a token for player %d, ticket %d, number %d", player, ticket, serial)
 	}
-	lost := d.call(t, "POST", "/v1/register", body, from, "") // for whoever lost the answer, and so the token
+	lost := d.call(t, "POST", "/v1/register", body, from, "") // for a client that lost the answer, and so the token
 	if p, s, n := lost.read(t); p != player || s != ticket || n != 2 {
 		t.Errorf("the same attempt: a token for player %d, ticket %d, number %d", p, s, n)
 	}
@@ -114,7 +114,7 @@ func TestMintFails(t *testing.T) {
 	}
 	d.pool.Stop()
 	d.realm.Stop(t.Context())
-	d.Close() // nobody writes to the log any more
+	d.Close() // no goroutine writes to the log any more
 	if strings.Count(d.log.String(), "connect token: the die is broken") != 2 {
 		t.Errorf("the log is\n%s", d.log.String())
 	}

@@ -175,7 +175,8 @@ func (t *connTable) remove(c net.Conn) {
 
 // turnedAway is what a newcomer hears when there is no room: as much of the usual answer as can be given before the
 // request has been read.
-const turnedAway = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: %d\r\nContent-Length: 0\r\n\r\n"
+const turnedAway = "HTTP/1.1 503 Service Unavailable\r\n" +
+	"Connection: close\r\nRetry-After: %d\r\nContent-Length: 0\r\n\r\n"
 
 // observe is an [http.Server].ConnState hook.
 func (t *connTable) observe(c net.Conn, state http.ConnState) {

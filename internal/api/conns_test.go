@@ -31,7 +31,11 @@ func limitedServerOn(
 	t.Helper()
 	held, free := make(chan struct{}, max), make(chan struct{})
 	mux := http.NewServeMux()
-	mux.HandleFunc("/hold", func(_ http.ResponseWriter, r *http.Request) { HoldConn(r.Context()); held <- struct{}{}; <-free })
+	mux.HandleFunc("/hold", func(_ http.ResponseWriter, r *http.Request) {
+		HoldConn(r.Context())
+		held <- struct{}{}
+		<-free
+	})
 	mux.HandleFunc("/body", func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -97,7 +101,8 @@ func TestHalfSentRequestsMakeRoom(t *testing.T) {
 	address, _, _ := limitedServer(t, max)
 	for round := range 3 {
 		for range max {
-			if _, err := io.WriteString(dial(t, address), "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\nx"); err != nil {
+			const begun = "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\nx"
+			if _, err := io.WriteString(dial(t, address), begun); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -129,14 +134,15 @@ func TestHeldConnectionsStay(t *testing.T) {
 	resp.Body.Close()
 }
 
-// later is what the door would tell a newcomer for whom there is no connection.
+// later is what the door would tell a newcomer for which there is no connection.
 func later() time.Duration { return 7 * time.Second }
 
 // Nothing that a client can draw out is without a limit.
 func TestServerLimits(t *testing.T) {
 	s := NewServer(http.NotFoundHandler(), ServerConfig{MaxConns: 1, Later: later, Logger: slog.New(slog.DiscardHandler)})
 	for name, d := range map[string]time.Duration{
-		"header": s.ReadHeaderTimeout, "read": s.ReadTimeout, "write": s.WriteTimeout, "idle": s.IdleTimeout, "answer": answerTimeout(0),
+		"header": s.ReadHeaderTimeout, "read": s.ReadTimeout, "write": s.WriteTimeout, "idle": s.IdleTimeout,
+		"answer": answerTimeout(0),
 	} {
 		if d <= 0 || d > 2*time.Minute {
 			t.Errorf("%s timeout %v", name, d)

@@ -159,7 +159,8 @@ func TestOpenAPIMatchesTheRoutes(t *testing.T) {
 // Every reason the server can give is in the document, and the other way round.
 func TestOpenAPIKnowsEveryReason(t *testing.T) {
 	var documented, given []string
-	props := document(t)["components"].(map[string]any)["schemas"].(map[string]any)["Refusal"].(map[string]any)["properties"].(map[string]any)
+	schemas := document(t)["components"].(map[string]any)["schemas"].(map[string]any)
+	props := schemas["Refusal"].(map[string]any)["properties"].(map[string]any)
 	for _, r := range props["reason"].(map[string]any)["enum"].([]any) {
 		documented = append(documented, r.(string))
 	}

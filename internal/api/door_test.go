@@ -69,7 +69,9 @@ func newDoor(t *testing.T, change func(*auth.Config, *Config)) *gate {
 		t.Fatal(err)
 	}
 	in := rushgate.Instance{Node: "node", Run: "run"}
-	d.realm, err = realm.New(realm.Config{World: world.New(world.Default(), 1), Store: d.store, Instance: in, Logger: logger})
+	d.realm, err = realm.New(realm.Config{
+		World: world.New(world.Default(), 1), Store: d.store, Instance: in, Logger: logger,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,8 +183,10 @@ func TestLifeOfAPlayer(t *testing.T) {
 	if s := d.call(t, "GET", "/v1/status", "", from, ""); s.json["state"] != "open" || s.json["players"] != 1.0 {
 		t.Errorf("status %s", s.body)
 	}
-	d.call(t, "POST", "/v1/login", creds("alice", "correct horse"), from, "").want(t, "second login", 409, rushgate.AlreadyLoggedIn)
-	d.call(t, "POST", "/v1/register", creds("ALICE", "other"), from, "").want(t, "second registration", 409, rushgate.UsernameTaken)
+	d.call(t, "POST", "/v1/login", creds("alice", "correct horse"), from, "").
+		want(t, "second login", 409, rushgate.AlreadyLoggedIn)
+	d.call(t, "POST", "/v1/register", creds("ALICE", "other"), from, "").
+		want(t, "second registration", 409, rushgate.UsernameTaken)
 	for _, board := range []string{"xp", "level", "deaths"} {
 		b := d.call(t, "GET", "/v1/leaderboards/"+board+"?limit=1", "", from, "")
 		b.want(t, board, 200, "")
@@ -248,7 +252,7 @@ func TestRefusalsSayWhenToComeBack(t *testing.T) {
 	locked.want(t, "locked out", 429, rushgate.RateLimited)
 	d.call(t, "POST", "/v1/register", creds("alice", "secret"), "192.0.2.2", "").want(t, "another address", 201, "")
 
-	d.pool.Stop() // as when draining: whoever comes now is turned away
+	d.pool.Stop() // as when draining: a client that comes now is turned away
 	d.draining.Store(true)
 	busy := d.call(t, "POST", "/v1/register", creds("bob", "secret"), "192.0.2.3", "")
 	busy.want(t, "draining", 503, rushgate.ServerBusy)
@@ -261,7 +265,8 @@ func TestRefusalsSayWhenToComeBack(t *testing.T) {
 	for _, e := range []exchange{locked, busy} {
 		ms, _ := e.json["retry_after_ms"].(float64)
 		var seconds int
-		if _, err := fmt.Sscan(e.header.Get("Retry-After"), &seconds); err != nil || ms <= 0 || float64(seconds)*1000 < ms || float64(seconds-1)*1000 >= ms {
+		_, err := fmt.Sscan(e.header.Get("Retry-After"), &seconds)
+		if err != nil || ms <= 0 || float64(seconds)*1000 < ms || float64(seconds-1)*1000 >= ms {
 			t.Errorf("Retry-After %q for %v ms", e.header.Get("Retry-After"), ms)
 		}
 	}
@@ -307,7 +312,8 @@ func TestMalformedRequests(t *testing.T) {
 		{"control character", creds("alice", "sec\x07ret"), "not allowed"},
 		{"not UTF-8", "{\"username\":\"alice\",\"password\":\"\xff\"}", "not UTF-8"},
 		{"odd attempt", `{"username":"alice","password":"secret","attempt_id":"a b"}`, "attempt_id"},
-		{"long attempt", `{"username":"alice","password":"secret","attempt_id":"` + strings.Repeat("x", 65) + `"}`, "attempt_id"},
+		{"long attempt", `{"username":"alice","password":"secret","attempt_id":"` + strings.Repeat("x", 65) + `"}`,
+			"attempt_id"},
 		{"large", creds("alice", strings.Repeat("p", MaxBody)), "larger than 4096 bytes"},
 		{"deep", strings.Repeat("[", 4000), "must be a JSON object"},
 	}
@@ -329,7 +335,8 @@ func TestMalformedRequests(t *testing.T) {
 	// None of them reached the queue, so none of them counts against the address.
 	d.call(t, "POST", "/v1/register", creds("alice", "secret"), "192.0.2.1", "").want(t, "after all that", 201, "")
 	for _, limit := range []string{"0", "-1", "101", "x", "1e1", "99999999999999999999"} {
-		d.call(t, "GET", "/v1/leaderboards/xp?limit="+limit, "", "", "").want(t, "limit "+limit, 400, rushgate.MissingCredentials)
+		d.call(t, "GET", "/v1/leaderboards/xp?limit="+limit, "", "", "").
+			want(t, "limit "+limit, 400, rushgate.MissingCredentials)
 	}
 	if e := d.call(t, "GET", "/v1/leaderboards/wealth", "", "", ""); e.status != 404 {
 		t.Errorf("unknown leaderboard: %d", e.status)
@@ -347,7 +354,8 @@ func TestMalformedRequests(t *testing.T) {
 func TestNullEmptyAndAbsentAreTheSame(t *testing.T) {
 	d := newDoor(t, nil)
 	for i, optional := range []string{
-		``, `,"attempt_id":null`, `,"attempt_id":""`, `,"takeover":null`, `,"takeover":false`, `,"attempt_id":null,"takeover":null`,
+		``, `,"attempt_id":null`, `,"attempt_id":""`, `,"takeover":null`, `,"takeover":false`,
+		`,"attempt_id":null,"takeover":null`,
 	} {
 		name := fmt.Sprintf("player%d", i)
 		body := fmt.Sprintf(`{"username":%q,"password":"correct horse"`, name)
@@ -372,7 +380,7 @@ func TestInternalDetailsStayInTheLog(t *testing.T) {
 	}
 	d.pool.Stop()
 	d.realm.Stop(t.Context())
-	d.Close() // nobody writes to the log any more
+	d.Close() // no goroutine writes to the log any more
 	if !strings.Contains(d.log.String(), "secret-xp") {
 		t.Error("the log does not show the cause")
 	}
@@ -382,7 +390,8 @@ func TestInternalDetailsStayInTheLog(t *testing.T) {
 func TestCrossOriginRequestsDoNotCount(t *testing.T) {
 	d := newDoor(t, nil)
 	for range 2 * door.FailureLimit {
-		req, err := http.NewRequestWithContext(t.Context(), "POST", d.URL+"/v1/login", strings.NewReader(creds("nobody", "wrong")))
+		body := strings.NewReader(creds("nobody", "wrong"))
+		req, err := http.NewRequestWithContext(t.Context(), "POST", d.URL+"/v1/login", body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -437,7 +446,8 @@ func TestPanicIsAnswered(t *testing.T) {
 	}
 	h := &handler{Config: Config{Door: entrance, Logger: slog.New(slog.DiscardHandler)}}
 	w := httptest.NewRecorder()
-	h.guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a bug") })).ServeHTTP(w, httptest.NewRequest("GET", "/v1/me", nil))
+	buggy := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a bug") })
+	h.guard(buggy).ServeHTTP(w, httptest.NewRequest("GET", "/v1/me", nil))
 	if w.Code != 500 || !strings.Contains(w.Body.String(), "internal-error") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}

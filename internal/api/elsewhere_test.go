@@ -43,7 +43,8 @@ func TestTakeover(t *testing.T) {
 func TestTakeoverIsTrueOrFalseAndForLoginsOnly(t *testing.T) {
 	d := newDoor(t, nil)
 	for value, message := range map[string]string{
-		`""`: "takeover must be true or false", `"true"`: "takeover must be true or false", `1`: "takeover must be true or false",
+		`""`: "takeover must be true or false", `"true"`: "takeover must be true or false",
+		`1`:  "takeover must be true or false",
 		`[]`: "takeover must be true or false", `true,"takeover":true`: "takeover is there twice", `tru`: "not valid JSON",
 	} {
 		e := d.call(t, "POST", "/v1/login", `{"username":"alice","password":"secret","takeover":`+value+`}`, "192.0.2.1", "")

@@ -12,7 +12,9 @@ import (
 
 // Admit implements [rushgate.Leases]. An admission that is refused changes nothing. One whose account id belongs to an
 // account of another name fails the whole batch.
-func (s *Store) Admit(ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission) ([]rushgate.Admitted, error) {
+func (s *Store) Admit(
+	ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission,
+) ([]rushgate.Admitted, error) {
 	if err := validate.Instance(by); err != nil {
 		return nil, fmt.Errorf("memory: %w", err)
 	}

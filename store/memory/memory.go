@@ -57,7 +57,7 @@ type player struct {
 	lease     *lease // nil: released, or never claimed
 }
 
-// lease outlives its expiry: until somebody claims the player, its holder may revive it and save.
+// lease outlives its expiry: until another session claims the player, its holder may revive it and save.
 type lease struct {
 	by        rushgate.Instance
 	attempt   string
@@ -104,7 +104,7 @@ func (s *Store) lock(ctx context.Context) error {
 }
 
 // Save implements [rushgate.Leases]. A release that is repeated because its answer was lost answers nil and changes
-// nothing, as long as nobody has claimed the player in between.
+// nothing, as long as no session has claimed the player in between.
 func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error) {
 	if err := validate.Saves(saves); err != nil {
 		return nil, fmt.Errorf("memory: %w", err)

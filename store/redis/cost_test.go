@@ -42,7 +42,7 @@ func number(t *testing.T, s string) int {
 }
 
 // A batch of logins or registrations costs the player two round trips to each server, the server one command to load
-// and one script per player, and nobody a new connection.
+// and one script per player, and neither a new connection.
 func TestCostOfABatch(t *testing.T) {
 	t.Run("Single", func(t *testing.T) {
 		server := redistest.Start(t)
@@ -113,7 +113,7 @@ func wantCost(t *testing.T, kind string, before, after counts) {
 	t.Helper()
 	const players = costBatches * costSize
 	spent := func(command string) int { return after.commands[command] - before.commands[command] }
-	// Load and admit, for which the player waits; standings, save, and standings again, for which nobody does. What is
+	// Load and admit, for which the player waits; standings, save, and standings again, for which no player does. What is
 	// left are the client's pings, the questions of this test, and pipelines beyond the server's buffer of 16 KiB.
 	for i := range after.reads {
 		if reads := after.reads[i] - before.reads[i]; reads > 6*costBatches {

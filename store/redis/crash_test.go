@@ -13,8 +13,8 @@ import (
 // crashBatch is how many players register at once in a crash test.
 const crashBatch = 4
 
-// The server is killed while players register on two nodes. Afterwards whoever was let in is there whole, and of the
-// others each is there whole or not at all.
+// The server is killed while players register on two nodes. Afterwards each player who was let in is there whole, and
+// of the others each is there whole or not at all.
 func TestServerKilledDuringRegistrations(t *testing.T) {
 	server := redistest.Start(t)
 	open := func() *Store { return openStore(t, Options{URLs: []string{server.URL()}, Logger: quiet()}) }
@@ -98,7 +98,7 @@ func wantWhole(t *testing.T, s *Store, accounts []rushgate.Account) {
 	}
 }
 
-// wantNoneHalfMade checks every record on the server, whoever has been told of it.
+// wantNoneHalfMade checks every record on the server, also those that no client has been told of.
 func wantNoneHalfMade(t *testing.T, s *Store, server *redistest.Server) {
 	t.Helper()
 	prefix := s.playerKey("")

@@ -192,7 +192,7 @@ func TestDamagedRecordCanBeDeleted(t *testing.T) {
 	}
 }
 
-// TestLeaseOfAClockThatWasAhead checks that nobody is locked out for longer than a lease lasts.
+// TestLeaseOfAClockThatWasAhead checks that no player is locked out for longer than a lease lasts.
 func TestLeaseOfAClockThatWasAhead(t *testing.T) {
 	server := redistest.Start(t)
 	s := openStore(t, Options{URLs: []string{server.URL()}, Logger: quiet()})

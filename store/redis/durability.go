@@ -12,9 +12,9 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// Durability returns one sentence for each setting by which a server may lose what it has acknowledged, and none if there
-// is no such setting. A server that does not let its settings be read, as those of most cloud providers, is one of
-// the warnings. The error is that of a server that cannot be asked.
+// Durability returns one sentence for each setting by which a server may lose what it has acknowledged, and none if
+// there is no such setting. A server that does not let its settings be read, as those of most cloud providers, is one
+// of the warnings. The error is that of a server that cannot be asked.
 //
 // It says nothing of what a failover loses: replicas follow their master after it has acknowledged.
 func (s *Store) Durability(ctx context.Context) ([]string, error) {

@@ -59,9 +59,10 @@ func TestServerGoesAndComesBack(t *testing.T) {
 // A server that answers and does not take writes lets no player in, which a probe that only reads does not see.
 func TestPingShowsAServerThatTakesNoWrites(t *testing.T) {
 	for name, state := range map[string]struct{ begin, end []string }{
-		"full":         {[]string{"CONFIG", "SET", "maxmemory", "1"}, []string{"CONFIG", "SET", "maxmemory", "0"}},
-		"replica":      {[]string{"REPLICAOF", "127.0.0.1", "1"}, []string{"REPLICAOF", "NO", "ONE"}},
-		"few replicas": {[]string{"CONFIG", "SET", "min-replicas-to-write", "1"}, []string{"CONFIG", "SET", "min-replicas-to-write", "0"}},
+		"full":    {[]string{"CONFIG", "SET", "maxmemory", "1"}, []string{"CONFIG", "SET", "maxmemory", "0"}},
+		"replica": {[]string{"REPLICAOF", "127.0.0.1", "1"}, []string{"REPLICAOF", "NO", "ONE"}},
+		"few replicas": {[]string{"CONFIG", "SET", "min-replicas-to-write", "1"},
+			[]string{"CONFIG", "SET", "min-replicas-to-write", "0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := redistest.Start(t)

@@ -16,7 +16,7 @@ import (
 // What a process takes with it when it dies is put right by the player's next save or refresh.
 type standings struct {
 	wake chan struct{} // holds one token if there is something to write
-	turn chan struct{} // holds one token while somebody writes
+	turn chan struct{} // holds one token while a caller writes
 
 	mu      sync.Mutex
 	players map[string]standing            // by boardMember

@@ -70,7 +70,9 @@ func scanPlayer(row *sql.Row) (*player, error) {
 
 // Admit implements [rushgate.Leases]. An admission that is refused changes nothing. One whose account id belongs to an
 // account of another name fails the whole batch.
-func (s *Store) Admit(ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission) ([]rushgate.Admitted, error) {
+func (s *Store) Admit(
+	ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission,
+) ([]rushgate.Admitted, error) {
 	if err := validate.Instance(by); err != nil {
 		return nil, wrap(err)
 	}
@@ -198,7 +200,9 @@ func notNull(data []byte) []byte {
 }
 
 // claim gives the player's lease to this attempt, or refuses with [rushgate.AlreadyLoggedIn].
-func (s *Store) claim(ctx context.Context, by rushgate.Instance, attempt string, p *player) (resumed bool, refused, err error) {
+func (s *Store) claim(
+	ctx context.Context, by rushgate.Instance, attempt string, p *player,
+) (resumed bool, refused, err error) {
 	now := s.now()
 	if l := p.lease; l != nil {
 		resumed = l.by == by && l.attempt == attempt

@@ -13,7 +13,8 @@ import (
 )
 
 // characterColumns are those that a characterRow is scanned from, of a table called c.
-const characterColumns = `c.id, c.name, c.zone, c.x, c.y, c.hp, c.xp, c.level, c.deaths, c.playtime_ms, c.created_at, c.data`
+const characterColumns = `c.id, c.name, c.zone, c.x, c.y, c.hp, c.xp, c.level, c.deaths, ` +
+	`c.playtime_ms, c.created_at, c.data`
 
 // characterRow is a character as it is in the database.
 type characterRow struct {

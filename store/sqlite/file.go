@@ -89,7 +89,9 @@ func dataSource(file string, readOnly bool) string {
 // inspect looks at a file before anything in it is changed; even the choice of a journal mode would be a change. A
 // file is taken as new if it has no tables and no mark of another application.
 func inspect(ctx context.Context, file string, known int) (err error) {
-	db, err := sql.Open("sqlite", uri(file, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}}))
+	db, err := sql.Open("sqlite", uri(file, url.Values{
+		"mode": {"rw"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"},
+	}))
 	if err != nil {
 		return err
 	}

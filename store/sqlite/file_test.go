@@ -60,7 +60,8 @@ func TestOpenRefuses(t *testing.T) {
 		{"tables without a mark", foreignFile(t, `CREATE TABLE bookmarks (url)`), ErrForeign, "application id 0x0"},
 		{"another application", foreignFile(t, `PRAGMA application_id = 0x66ab`), ErrForeign, "0x66ab"},
 		{"a version without a mark", foreignFile(t, `PRAGMA user_version = 1`), ErrForeign, "application id 0x0"},
-		{"a newer schema", foreignFile(t, ours, `PRAGMA user_version = 99`), &SchemaError{Found: 99, Known: len(migrations)}, "version 99"},
+		{"a newer schema", foreignFile(t, ours, `PRAGMA user_version = 99`),
+			&SchemaError{Found: 99, Known: len(migrations)}, "version 99"},
 		{"a folder that is missing", filepath.Join(t.TempDir(), "missing", "store.db"), fs.ErrNotExist, "missing"},
 		{"no path", "", nil, "no path"},
 	}
@@ -172,7 +173,8 @@ func TestFileIsPrivateAndKeepsItsName(t *testing.T) {
 func TestMigrateFromEachVersion(t *testing.T) {
 	schema := func(db *sql.DB) (s string) {
 		t.Helper()
-		if err := db.QueryRowContext(t.Context(), `SELECT group_concat(sql, ';' ORDER BY name) FROM sqlite_schema`).Scan(&s); err != nil {
+		const schema = `SELECT group_concat(sql, ';' ORDER BY name) FROM sqlite_schema`
+		if err := db.QueryRowContext(t.Context(), schema).Scan(&s); err != nil {
 			t.Fatal(err)
 		}
 		return s
@@ -193,7 +195,8 @@ func TestMigrateFromEachVersion(t *testing.T) {
 				t.Fatal(err)
 			}
 			if version > 0 {
-				const account = `INSERT INTO accounts (id, username, password_hash, attempt, created_at) VALUES (1, 'player1', 'h', '', 0)`
+				const account = `INSERT INTO accounts (id, username, password_hash, attempt, created_at) ` +
+					`VALUES (1, 'player1', 'h', '', 0)`
 				if _, err := c.ExecContext(t.Context(), account); err != nil {
 					t.Fatal(err)
 				}
@@ -267,7 +270,8 @@ func TestMigrateAccountVersion(t *testing.T) {
 	for _, id := range []rushgate.PlayerID{1, 500, n} {
 		got, err := s.LoadAccounts(t.Context(), []string{fmt.Sprint("player", id)})
 		want := rushgate.Account{
-			ID: id, Username: fmt.Sprint("player", id), PasswordHash: fmt.Sprint("hash ", id), Attempt: fmt.Sprint("attempt ", id),
+			ID: id, Username: fmt.Sprint("player", id),
+			PasswordHash: fmt.Sprint("hash ", id), Attempt: fmt.Sprint("attempt ", id),
 			CreatedAt: time.UnixMilli(int64(id)).UTC(), Version: 3, Zone: "inn",
 		}
 		if err != nil || got[0].Err != nil || !reflect.DeepEqual(got[0].Account, want) {
@@ -275,7 +279,8 @@ func TestMigrateAccountVersion(t *testing.T) {
 		}
 		login := rushgate.Admission{Account: want, NewHash: "new", Attempt: "a"}
 		in, err := s.Admit(t.Context(), testInstance, []rushgate.Admission{login})
-		if err != nil || in[0].Err != nil || !in[0].HashReplaced || in[0].Lease.Fence != 6 || in[0].Character.XP != int64(id) {
+		if err != nil || in[0].Err != nil || !in[0].HashReplaced ||
+			in[0].Lease.Fence != 6 || in[0].Character.XP != int64(id) {
 			t.Errorf("admitted as %+v, %v", in, err)
 		}
 		got, err = s.LoadAccounts(t.Context(), []string{want.Username})

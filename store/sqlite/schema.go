@@ -69,7 +69,7 @@ var migrations = []string{
 	INSERT INTO player_ids VALUES (1, 0);`,
 
 	// The version of the account record. No row is rewritten: one that was written without the column reads as the
-	// default, which is what all of them were until then. Whoever inserts a row states its version.
+	// default, which is what all of them were until then. A statement that inserts a row states its version.
 	`ALTER TABLE accounts ADD COLUMN version INTEGER NOT NULL DEFAULT 3;`,
 
 	// The ids 1 to imports are set aside for imported accounts.

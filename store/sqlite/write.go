@@ -55,7 +55,7 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 }
 
 // Save implements [rushgate.Leases]. A release that is repeated because its answer was lost answers nil and changes
-// nothing, as long as nobody has claimed the player in between.
+// nothing, as long as no session has claimed the player in between.
 func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error) {
 	if err := validate.Saves(saves); err != nil {
 		return nil, wrap(err)
@@ -108,7 +108,8 @@ func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rush
 	err := s.do(ctx, func(ctx context.Context) error {
 		expiresAt := s.now().Add(s.ttl).UnixMilli()
 		for i, l := range leases {
-			n, err := affected(s.writes.refresh.ExecContext(ctx, by.Node, by.Run, expiresAt, int64(l.Player), l.Name, int64(l.Fence)))
+			n, err := affected(s.writes.refresh.ExecContext(ctx,
+				by.Node, by.Run, expiresAt, int64(l.Player), l.Name, int64(l.Fence)))
 			if err != nil {
 				return fmt.Errorf("refresh lease of player %d: %w", l.Player, err)
 			}

@@ -85,7 +85,7 @@ func (w *writer) do(ctx context.Context, run func(context.Context) error) error 
 	}
 }
 
-// collect adds to first whoever is waiting now. The group is no larger than the number of callers.
+// collect adds to first the jobs that are waiting now. The group is no larger than the number of callers.
 func (w *writer) collect(first *job) []*job {
 	group := []*job{first}
 	for {

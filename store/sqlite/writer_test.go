@@ -184,7 +184,7 @@ func TestCallerGoesWithinAGroup(t *testing.T) {
 	}
 }
 
-// Whoever shares a commit that fails is told so, and the next commit works again.
+// A caller that shares a commit that fails is told so, and the next commit works again.
 func TestFailedCommitFailsAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
@@ -215,7 +215,7 @@ func TestFailedCommitFailsAll(t *testing.T) {
 	})
 }
 
-// If SQLite gives up the whole transaction in the middle of a group, nobody of the group is told of success.
+// If SQLite gives up the whole transaction in the middle of a group, no caller of the group is told of success.
 func TestLostTransactionFailsAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)

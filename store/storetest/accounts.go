@@ -52,7 +52,8 @@ func createMakesAll(t *testing.T, h Harness) {
 		t.Errorf("admitted as %+v", got)
 	}
 	wantInside(t, s, 1)
-	if ranks := top(t, s, rushgate.BoardLevel, 10); len(ranks) != 1 || ranks[0] != (rushgate.Rank{Rank: 1, Player: 7, Name: "émilie", Score: 1}) {
+	first := rushgate.Rank{Rank: 1, Player: 7, Name: "émilie", Score: 1}
+	if ranks := top(t, s, rushgate.BoardLevel, 10); len(ranks) != 1 || ranks[0] != first {
 		t.Errorf("leaderboard is %+v", ranks)
 	}
 }
@@ -143,7 +144,8 @@ func concurrentCreates(t *testing.T, h Harness) {
 		if i == winner {
 			continue
 		}
-		if got := admitAll(t, s, nodeA, login(rushgate.PlayerID(i+1), "alice", "probe"))[0]; !errors.Is(got.Err, rushgate.BadCredentials) {
+		probe := login(rushgate.PlayerID(i+1), "alice", "probe")
+		if got := admitAll(t, s, nodeA, probe)[0]; !errors.Is(got.Err, rushgate.BadCredentials) {
 			t.Errorf("login of loser %d: %v, want %v", i, got.Err, rushgate.BadCredentials)
 		}
 	}
@@ -249,7 +251,9 @@ func loginMismatched(t *testing.T, h Harness) {
 	s := h.open(t)
 	release(t, s, register(t, s, 1, "alice"))
 	release(t, s, register(t, s, 2, "bob"))
-	for _, a := range []rushgate.Admission{login(1, "bob", "a"), login(2, "alice", "a"), login(0, "alice", "a"), login(1, "", "a")} {
+	for _, a := range []rushgate.Admission{
+		login(1, "bob", "a"), login(2, "alice", "a"), login(0, "alice", "a"), login(1, "", "a"),
+	} {
 		a.Takeover = true
 		if got := admitAll(t, s, nodeA, a)[0]; !errors.Is(got.Err, rushgate.BadCredentials) {
 			t.Errorf("login of player %d as %q: %v, want %v", a.Account.ID, a.Account.Username, got.Err, rushgate.BadCredentials)

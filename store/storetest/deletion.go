@@ -75,7 +75,7 @@ func deleteWhileInside(t *testing.T, h Harness) {
 	}
 }
 
-// Whoever held the lease and comes back too late is told that it is lost, and brings nothing back.
+// A node that held the lease and comes back too late is told that it is lost, and brings nothing back.
 func deleteExpired(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := register(t, s, 1, "alice")
@@ -108,7 +108,7 @@ func deleteMissing(t *testing.T, h Harness) {
 	}
 }
 
-// The name belongs to whoever registers it next, who has nothing of the former owner's.
+// The name belongs to the player who registers it next, who has nothing of the former owner's.
 func deleteFreesName(t *testing.T, h Harness) {
 	s := h.open(t)
 	first := reserve(t, s, 1)
@@ -125,7 +125,8 @@ func deleteFreesName(t *testing.T, h Harness) {
 	got := admit(t, s, nodeA, next)
 	wantCharacter(t, got.Character, created(next.Account))
 	wantAccount(t, load(t, s, "alice")[0], next.Account)
-	if err := save(t, s, rushgate.Save{Character: old.Character, Fence: old.Lease.Fence}); !errors.Is(err, rushgate.ErrLeaseLost) {
+	late := rushgate.Save{Character: old.Character, Fence: old.Lease.Fence}
+	if err := save(t, s, late); !errors.Is(err, rushgate.ErrLeaseLost) {
 		t.Errorf("save of the deleted character: %v, want %v", err, rushgate.ErrLeaseLost)
 	}
 	wantCharacter(t, characters(t, s, "alice")[0], got.Character)

@@ -109,7 +109,8 @@ func replacementUpgrades(t *testing.T, h Harness) {
 
 		admit(t, s, nodeA, withHash(login(id, name, "a"), old, ""))
 		admit(t, s, nodeA, withHash(login(id, name, "a"), "another", "new"))
-		if got := admitAll(t, s, nodeB, withHash(login(id, name, "b"), old, "new"))[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
+		again := withHash(login(id, name, "b"), old, "new")
+		if got := admitAll(t, s, nodeB, again)[0]; !errors.Is(got.Err, rushgate.AlreadyLoggedIn) {
 			t.Fatalf("login elsewhere: %v, want %v", got.Err, rushgate.AlreadyLoggedIn)
 		}
 		wantAccount(t, load(t, s, name)[0], a.Account)

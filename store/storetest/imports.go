@@ -31,7 +31,9 @@ var importCases = []testCase{
 func record(id rushgate.PlayerID, name string) rushgate.Record {
 	made := epoch.Add(-time.Duration(id) * time.Hour)
 	return rushgate.Record{
-		Account: rushgate.Account{ID: id, Username: name, PasswordHash: "imported hash of " + name, CreatedAt: made, Version: 1},
+		Account: rushgate.Account{
+			ID: id, Username: name, PasswordHash: "imported hash of " + name, CreatedAt: made, Version: 1,
+		},
 		Character: rushgate.Character{
 			ID: id, Name: name, Zone: "old town", X: -1.5, Y: 1e300, HP: 70, XP: 1000 + int64(id), Level: 12, Deaths: 3,
 			Playtime: 90*time.Hour + time.Millisecond, CreatedAt: made.Add(time.Minute), Data: []byte("\x00\xff bag"),
@@ -83,7 +85,9 @@ func importCreates(t *testing.T, h Harness) {
 	wantAccount(t, load(t, s, "émilie")[0], account(r))
 	wantCharacter(t, characters(t, s, "émilie")[0], r.Character)
 	wantInside(t, s, 0)
-	for board, score := range map[rushgate.Board]int64{rushgate.BoardXP: 1007, rushgate.BoardLevel: 12, rushgate.BoardDeaths: 3} {
+	for board, score := range map[rushgate.Board]int64{
+		rushgate.BoardXP: 1007, rushgate.BoardLevel: 12, rushgate.BoardDeaths: 3,
+	} {
 		wantRanks(t, top(t, s, board, 10), []rushgate.Rank{{Rank: 1, Player: 7, Name: "émilie", Score: score}})
 	}
 	got := admit(t, s, nodeA, withHash(login(7, "émilie", "a"), r.Account.PasswordHash, "new hash"))
@@ -151,7 +155,8 @@ func importTwice(t *testing.T, h Harness) {
 func importOddNames(t *testing.T, h Harness) {
 	s := h.open(t)
 	names := []string{
-		"X", "Old Name!", "{braces}", "a:b/c*?[d]", "\"quoted\"", "tab\there", "nul\x00there", "İstanbul", "\u0065\u0301", "\U0001F409",
+		"X", "Old Name!", "{braces}", "a:b/c*?[d]", "\"quoted\"", "tab\there", "nul\x00there",
+		"İstanbul", "\u0065\u0301", "\U0001F409",
 		strings.Repeat("é", rushgate.MaxRecordNameLen/2),
 	}
 	beginImport(t, s, 100)
@@ -179,12 +184,14 @@ func badRecords(t *testing.T, h Harness) {
 			r.Account.Username = strings.Repeat("x", rushgate.MaxRecordNameLen+1)
 			r.Character.Name = r.Account.Username
 		}, "username"},
-		{"broken name", func(r *rushgate.Record) { r.Account.Username, r.Character.Name = "al\xffice", "al\xffice" }, "UTF-8"},
+		{"broken name", func(r *rushgate.Record) { r.Account.Username, r.Character.Name = "al\xffice", "al\xffice" },
+			"UTF-8"},
 		{"another's name", func(r *rushgate.Record) { r.Character.Name = "carol" }, "character"},
 		{"another's id", func(r *rushgate.Record) { r.Character.ID = 3 }, "character"},
 		{"no hash", func(r *rushgate.Record) { r.Account.PasswordHash = "" }, "hash"},
 		{"version to come", func(r *rushgate.Record) { r.Account.Version = rushgate.AccountVersion + 1 }, "version"},
-		{"long attempt", func(r *rushgate.Record) { r.Account.Attempt = strings.Repeat("x", rushgate.MaxAttemptLen+1) }, "attempt"},
+		{"long attempt", func(r *rushgate.Record) { r.Account.Attempt = strings.Repeat("x", rushgate.MaxAttemptLen+1) },
+			"attempt"},
 		{"too much data", func(r *rushgate.Record) { r.Character.Data = make([]byte, rushgate.MaxDataLen+1) }, "data"},
 	}
 	s := h.open(t)

@@ -184,8 +184,10 @@ func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Ad
 	}
 	resumed := p.held && p.by == by && p.attempt == a.Attempt
 	fresh := got.Lease.Fence > p.fence
-	if named := got.Lease.Player == p.account.ID && got.Lease.Name == p.account.Username; !named || got.Resumed != resumed || fresh == resumed || resumed && got.Lease.Fence != p.fence {
-		t.Fatalf("%+v by %v got %+v resumed %v, want resumed %v after fence %d", *a, by, got.Lease, got.Resumed, resumed, p.fence)
+	named := got.Lease.Player == p.account.ID && got.Lease.Name == p.account.Username
+	if !named || got.Resumed != resumed || fresh == resumed || resumed && got.Lease.Fence != p.fence {
+		t.Fatalf("%+v by %v got %+v resumed %v, want resumed %v after fence %d",
+			*a, by, got.Lease, got.Resumed, resumed, p.fence)
 	}
 	if !resumed {
 		p.previous = p.fence

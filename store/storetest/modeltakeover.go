@@ -6,7 +6,7 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// want notes that somebody has asked for the lease that keeps a player inside.
+// want notes that a login has asked for the lease that keeps a player inside.
 func (m *machine) want(p *modelPlayer) {
 	if m.wanted[p.by.Node] == nil {
 		m.wanted[p.by.Node] = make(map[rushgate.Lease]bool)
@@ -31,7 +31,7 @@ func (m *machine) forgiveWanted() {
 	}
 }
 
-// takeWanted asks for what is wanted of a node: nothing that nobody asked for, nothing twice, and everything that the
+// takeWanted asks for what is wanted of a node: nothing that no login asked for, nothing twice, and everything that the
 // node still has.
 func (m *machine) takeWanted(t *rapid.T) {
 	by := pick(t, "by", nodeA, nodeA2, nodeB)

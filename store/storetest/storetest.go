@@ -244,7 +244,7 @@ func top(t *testing.T, s rushgate.Store, board rushgate.Board, limit int) []rush
 	return ranks
 }
 
-// wantInside checks how many have a live lease, of the players whom the suite mostly uses and some more.
+// wantInside checks how many have a live lease, of the players that the suite mostly uses and some more.
 func wantInside(t *testing.T, s rushgate.Store, want int, others ...string) {
 	t.Helper()
 	n := 0

@@ -81,9 +81,9 @@ func onlyTakeoversAsk(t *testing.T, h Harness) {
 		t.Errorf("the attempt that holds the lease got %+v", got)
 	}
 	release(t, s, in)
-	admit(t, s, nodeB, takeover(1, "alice", "b")) // nobody to ask
+	admit(t, s, nodeB, takeover(1, "alice", "b")) // no node to ask
 	h.Advance(rushgate.LeaseTTL)
-	admit(t, s, nodeA, takeover(1, "alice", "c")) // nobody left to ask
+	admit(t, s, nodeA, takeover(1, "alice", "c")) // no node left to ask
 	wantWanted(t, s, nodeA)
 	wantWanted(t, s, nodeB)
 }
@@ -116,7 +116,8 @@ func releaseLetsIn(t *testing.T, h Harness) {
 	if got.Resumed || got.Lease.Fence <= in.Lease.Fence {
 		t.Errorf("admitted as %+v after %+v", got, in.Lease)
 	}
-	if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}); !errors.Is(err, rushgate.ErrLeaseLost) {
+	late := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}
+	if err := save(t, s, late); !errors.Is(err, rushgate.ErrLeaseLost) {
 		t.Errorf("save by the former holder: %v, want %v", err, rushgate.ErrLeaseLost)
 	}
 }

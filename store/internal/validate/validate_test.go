@@ -31,7 +31,8 @@ func TestAdmissions(t *testing.T) {
 		{"login", func(a *rushgate.Admission) { *a = rushgate.Admission{Attempt: "a", NewHash: secret} }, ""},
 		{"no attempt", func(a *rushgate.Admission) { a.Attempt = "" }, "attempt is empty"},
 		{"long attempt", func(a *rushgate.Admission) { a.Attempt = strings.Repeat("x", 65) }, "attempt has 65 bytes"},
-		{"long account attempt", func(a *rushgate.Admission) { a.Account.Attempt = strings.Repeat("x", 65) }, "account attempt has 65 bytes"},
+		{"long account attempt", func(a *rushgate.Admission) { a.Account.Attempt = strings.Repeat("x", 65) },
+			"account attempt has 65 bytes"},
 		{"no id", func(a *rushgate.Admission) { a.Account.ID = 0 }, "account id 0"},
 		{"id too great", func(a *rushgate.Admission) { a.Account.ID = math.MaxInt64 + 1 }, "account id"},
 		{"no name", func(a *rushgate.Admission) { a.Account.Username = "" }, "no username"},
@@ -39,7 +40,8 @@ func TestAdmissions(t *testing.T) {
 		{"current version", func(a *rushgate.Admission) { a.Account.Version = rushgate.AccountVersion }, ""},
 		{"oldest version", func(a *rushgate.Admission) { a.Account.Version = 1 }, ""},
 		{"negative version", func(a *rushgate.Admission) { a.Account.Version = -1 }, "account version -1"},
-		{"version to come", func(a *rushgate.Admission) { a.Account.Version = toCome }, fmt.Sprint("account version ", toCome)},
+		{"version to come", func(a *rushgate.Admission) { a.Account.Version = toCome },
+			fmt.Sprint("account version ", toCome)},
 		{"login to a version to come", func(a *rushgate.Admission) { a.Create, a.Account.Version = false, toCome }, ""},
 		{"create disabled", func(a *rushgate.Admission) { a.Account.Disabled.Until = rushgate.Forever() }, "disabled cannot"},
 		{"create with new hash", func(a *rushgate.Admission) { a.NewHash = secret }, "no hash to replace"},
@@ -90,8 +92,10 @@ func TestRecords(t *testing.T) {
 		{"no hash", func(r *rushgate.Record) { r.Account.PasswordHash = "" }, "no password hash"},
 		{"negative version", func(r *rushgate.Record) { r.Account.Version = -1 }, "account version -1"},
 		{"version to come", func(r *rushgate.Record) { r.Account.Version = toCome }, fmt.Sprint("account version ", toCome)},
-		{"long data", func(r *rushgate.Record) { r.Character.Data = make([]byte, rushgate.MaxDataLen+1) }, "data of player 1"},
-		{"long attempt", func(r *rushgate.Record) { r.Account.Attempt = strings.Repeat("x", 65) }, "account attempt has 65 bytes"},
+		{"long data", func(r *rushgate.Record) { r.Character.Data = make([]byte, rushgate.MaxDataLen+1) },
+			"data of player 1"},
+		{"long attempt", func(r *rushgate.Record) { r.Account.Attempt = strings.Repeat("x", 65) },
+			"account attempt has 65 bytes"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package wanted remembers which session leases somebody has asked for, for stores that one process has to itself.
+// Package wanted remembers which session leases logins have asked for, for stores that one process has to itself.
 package wanted
 
 import (
@@ -7,8 +7,9 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// List holds the leases asked for, by the node that holds each. The zero List is empty and ready for use. It is safe for
-// concurrent use, and bounded by the number of players times that of nodes: of each player it keeps one lease per node.
+// List holds the leases asked for, by the node that holds each. The zero List is empty and ready for use. It is safe
+// for concurrent use, and bounded by the number of players times that of nodes: of each player it keeps one lease per
+// node.
 type List struct {
 	mu     sync.Mutex
 	leases map[string]map[rushgate.PlayerID]rushgate.Lease
