@@ -97,18 +97,18 @@ type originFailures struct {
 
 var accountBudget = budget{StrangerLimit, StrangerWindow}
 
-func newBudgets(originFailuresLimit, registrations int) budgets {
+func newBudgets(cfg Config) budgets {
 	return budgets{
 		seed:          maphash.MakeSeed(),
-		origin:        budget{originFailuresLimit, OriginWindow},
-		registrations: budget{registrations, RegistrationWindow},
-		pairs:         newTable[pair](remembered, func(f *pairFailures) bool { return f.inFlight > 0 }),
-		accounts:      newTable[uint64](remembered, func(f *accountFailures) bool { return f.inFlight > 0 }),
-		networks: newTable[netip.Prefix](remembered, func(f *originFailures) bool {
+		origin:        budget{cfg.OriginFailures, OriginWindow},
+		registrations: budget{cfg.OriginRegistrations, RegistrationWindow},
+		pairs:         newTable[pair](cfg.remember, func(f *pairFailures) bool { return f.inFlight > 0 }),
+		accounts:      newTable[uint64](cfg.remember, func(f *accountFailures) bool { return f.inFlight > 0 }),
+		networks: newTable[netip.Prefix](cfg.remember, func(f *originFailures) bool {
 			return f.failures.inFlight > 0 || f.registrations.inFlight > 0
 		}),
-		known:    newTable[pair, struct{}](remembered, nil),
-		lockouts: newLockouts(),
+		known:    newTable[pair, struct{}](cfg.remember, nil),
+		lockouts: newLockouts(cfg.remember),
 	}
 }
 

@@ -62,6 +62,9 @@ type Config struct {
 	Now func() time.Time
 	// Jitter returns a random duration from 0 to less than n, which is more than 0; nil means a pseudo-random one.
 	Jitter func(n time.Duration) time.Duration
+
+	// remember bounds each table; 0 means remembered. Tests make it small.
+	remember int
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -76,6 +79,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.SlowPace <= 0 {
 		c.SlowPace = defaultSlowPace
 	}
+	c.remember = orDefault(c.remember, remembered)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -120,7 +124,7 @@ func New(cfg Config) (*Door, error) {
 	}
 	return &Door{
 		cfg:      cfg,
-		budgets:  newBudgets(cfg.OriginFailures, cfg.OriginRegistrations),
+		budgets:  newBudgets(cfg),
 		queue:    newRoom(cfg.Queue),
 		slow:     newRoom(slowRoom),
 		places:   newPlaces(cfg.World, cfg.OriginShare),

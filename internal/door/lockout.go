@@ -48,6 +48,7 @@ type lockKey struct {
 // lockouts are those that run. Their number is bounded; one that ends first gives way to a new one, so that failures
 // push out other failures but hardly ever a lockout: to undo one, an attacker has to begin as many others.
 type lockouts struct {
+	limit   int                       // of each kind
 	running map[lockKey]*list.Element // of *Lockout
 	byID    map[uint64]*list.Element
 	lastID  uint64
@@ -55,8 +56,8 @@ type lockouts struct {
 	total   [3]int64      // begun since the start, by kind
 }
 
-func newLockouts() lockouts {
-	l := lockouts{running: make(map[lockKey]*list.Element), byID: make(map[uint64]*list.Element)}
+func newLockouts(limit int) lockouts {
+	l := lockouts{limit: limit, running: make(map[lockKey]*list.Element), byID: make(map[uint64]*list.Element)}
 	for i := range l.order {
 		l.order[i] = list.New()
 	}
@@ -72,7 +73,7 @@ func (l *lockouts) begin(key lockKey, name string, now time.Time, lasts time.Dur
 	} else {
 		l.total[key.kind]++
 	}
-	if order.Len() >= remembered {
+	if order.Len() >= l.limit {
 		l.remove(order.Front())
 	}
 	l.lastID++
