@@ -34,10 +34,12 @@ func serveLockouts(mux *http.ServeMux, d *door.Door, logger *slog.Logger) {
 	mux.HandleFunc("GET /lockouts", func(w http.ResponseWriter, _ *http.Request) {
 		out := struct {
 			Lockouts []lockoutBody `json:"lockouts"`
-		}{[]lockoutBody{}}
+			More     int           `json:"more"` // that run and are not shown
+		}{Lockouts: []lockoutBody{}}
 		for _, l := range d.Lockouts(maxLockouts) {
 			out.Lockouts = append(out.Lockouts, newLockoutBody(l))
 		}
+		out.More = max(d.Stats().Locked-len(out.Lockouts), 0)
 		w.Header().Set("Cache-Control", "no-store")
 		writeJSON(w, http.StatusOK, out)
 	})

@@ -39,7 +39,7 @@ func (p *Pool) misplaced(j *job, r rushgate.Admitted) bool {
 // of that session.
 func (p *Pool) takingOver(j *job, err error) error {
 	if j.Takeover && errors.Is(err, rushgate.AlreadyLoggedIn) {
-		return p.busy(door.Repeated, nil)
+		return p.busy(door.UnderWay, nil)
 	}
 	return err
 }

@@ -37,7 +37,7 @@ type Request struct {
 
 // knock is the request as the door sees it.
 func (r *Request) knock() door.Knock {
-	k := door.Knock{Addr: r.Addr, Name: r.Username, Repeats: r.Attempt != "", Takeover: r.Takeover}
+	k := door.Knock{Addr: r.Addr, Name: r.Username, Takeover: r.Takeover}
 	if r.Kind == Register {
 		k.Want = door.Register
 	}

@@ -140,15 +140,22 @@ func (p *Pool) load(jobs []*job) {
 			continue
 		}
 		j.account = accounts[i].Account
-		if j.Kind == Register && j.account.ID != 0 && !j.repeats() {
-			p.fail(j, rushgate.UsernameTaken)
+		if j.Kind == Register && j.account.ID != 0 {
+			if err := j.goOnAsLogin(); err != nil {
+				p.fail(j, err)
+			}
 		}
 	}
 }
 
-// repeats reports that a registration is one whose account was made by an earlier request of the same attempt, whose
-// answer got lost: it goes on as a login.
-func (j *job) repeats() bool { return j.Attempt != "" && j.account.Attempt == j.Attempt }
+// goOnAsLogin returns nil for a registration whose account was made by an earlier request of the same attempt, the
+// answer to which got lost: it is a login from here on, and may be a guess. Any other finds the name taken.
+func (j *job) goOnAsLogin() error {
+	if j.Attempt == "" || j.account.Attempt != j.Attempt {
+		return rushgate.UsernameTaken
+	}
+	return j.seat.Guess()
+}
 
 // derive computes the keys of a batch, and answers the jobs with a wrong password.
 func (p *Pool) derive(jobs []*job) {
@@ -323,7 +330,7 @@ func (p *Pool) prepare(ctx context.Context, j *job) error {
 func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 	switch {
 	case errors.Is(r.Err, rushgate.ErrConcurrentAttempt):
-		p.fail(j, p.busy(door.Repeated, nil))
+		p.fail(j, p.busy(door.UnderWay, nil))
 		return
 	case r.Err != nil:
 		p.fail(j, p.takingOver(j, r.Err))

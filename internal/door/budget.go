@@ -3,6 +3,7 @@ package door
 import (
 	"hash/maphash"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -18,13 +19,14 @@ const (
 	DefaultOriginFailures = 100
 	OriginWindow          = 10 * time.Minute
 
-	// StrangerLimit failures at one account within StrangerWindow, from origins at which it is not known, have strangers
-	// wait: minGuard at first, twice as long after each strangerBurst further ones, up to maxGuard.
-	StrangerLimit  = 20
-	StrangerWindow = time.Hour
-	strangerBurst  = 5
-	minGuard       = 30 * time.Second
-	maxGuard       = 15 * time.Minute
+	// SlowLimit failures at one account within SlowWindow, from origins at which it is not known, have strangers wait:
+	// minGuard at first, twice as long after each guardBurst further ones, up to maxGuard. As many from one origin at
+	// which it is known have that origin wait in the same way.
+	SlowLimit  = 20
+	SlowWindow = time.Hour
+	guardBurst = 5
+	minGuard   = 30 * time.Second
+	maxGuard   = 15 * time.Minute
 	// strikeMemory is how long after the last guard ended the next one begins with minGuard again.
 	strikeMemory = 24 * time.Hour
 
@@ -32,9 +34,12 @@ const (
 	DefaultOriginRegistrations = 1000
 	RegistrationWindow         = time.Hour
 
-	// remembered bounds each of the tables below. An attacker who means to push an entry out has to fill a table with
-	// failures of his own, each from another origin or at another account.
-	remembered = 1 << 16
+	// remembered bounds each table of failures: an attacker who means to push an entry out has to fill it with failures of
+	// his own, each from another origin or at another account. knownFactor is how many times as many accounts may be known
+	// somewhere, each at knownOrigins origins: there an attacker needs as many accounts.
+	remembered   = 1 << 16
+	knownFactor  = 2
+	knownOrigins = 8
 )
 
 // pair is an origin and an account, by a keyed hash of its name: what stands in the tables is as long whatever an
@@ -52,16 +57,18 @@ type budgets struct {
 	registrations budget // of one origin
 
 	pairs    *table[pair, pairFailures]
-	accounts *table[uint64, accountFailures]
+	accounts *table[uint64, guard] // of strangers
 	networks *table[netip.Prefix, originFailures]
-	known    *table[pair, struct{}] // origins from which an account has logged in
+	known    *table[uint64, [knownOrigins]netip.Prefix] // origins from which an account has logged in, the last first
 	lockouts lockouts
 }
 
-// pairFailures are those of one origin at one account: the times of the last ones, a ring whose oldest is at next.
+// pairFailures are those of one origin at one account: the times of the last ones, a ring whose oldest is at next, and
+// those of a longer time.
 type pairFailures struct {
 	at       [FailureLimit]time.Time
 	next     int
+	slow     guard // forgiven by no success
 	inFlight int
 	counted  time.Time // when a failure was last charged to the origin
 }
@@ -83,11 +90,29 @@ func (f *pairFailures) charge(now time.Time) bool {
 	return f.recent(now) == FailureLimit
 }
 
-// accountFailures are those of strangers at one account.
-type accountFailures struct {
+// guard counts failures over a long time and has those who make them wait, ever longer.
+type guard struct {
 	meter
-	strikes    int // how often it has been guarded
+	strikes    int // how often it has begun to
 	lastStrike time.Time
+}
+
+// strike returns how long the wait is this time, and leaves room for guardBurst failures afterwards.
+func (g *guard) strike(now time.Time) time.Duration {
+	if now.Sub(g.lastStrike) > strikeMemory {
+		g.strikes = 0
+	}
+	wait := min(minGuard<<min(g.strikes, 16), maxGuard)
+	g.strikes++
+	g.lastStrike = now.Add(wait)
+	g.level = SlowLimit - guardBurst
+	return wait
+}
+
+// idle reports whether there is nothing to remember.
+func (g *guard) idle(now time.Time) bool {
+	g.leak(slowBudget, now)
+	return g.level == 0 && g.inFlight == 0 && now.Sub(g.lastStrike) > strikeMemory
 }
 
 // originFailures are those of one origin, or of the network that it is in.
@@ -95,7 +120,7 @@ type originFailures struct {
 	failures, registrations meter
 }
 
-var accountBudget = budget{StrangerLimit, StrangerWindow}
+var slowBudget = budget{SlowLimit, SlowWindow}
 
 func newBudgets(cfg Config) budgets {
 	return budgets{
@@ -103,11 +128,11 @@ func newBudgets(cfg Config) budgets {
 		origin:        budget{cfg.OriginFailures, OriginWindow},
 		registrations: budget{cfg.OriginRegistrations, RegistrationWindow},
 		pairs:         newTable[pair](cfg.remember, func(f *pairFailures) bool { return f.inFlight > 0 }),
-		accounts:      newTable[uint64](cfg.remember, func(f *accountFailures) bool { return f.inFlight > 0 }),
+		accounts:      newTable[uint64](cfg.remember, func(g *guard) bool { return g.inFlight > 0 }),
 		networks: newTable[netip.Prefix](cfg.remember, func(f *originFailures) bool {
 			return f.failures.inFlight > 0 || f.registrations.inFlight > 0
 		}),
-		known:    newTable[pair, struct{}](cfg.remember, nil),
+		known:    newTable[uint64, [knownOrigins]netip.Prefix](knownFactor*cfg.remember, nil),
 		lockouts: newLockouts(cfg.remember),
 	}
 }
@@ -116,6 +141,23 @@ func (b *budgets) pair(k *Knock) pair { return pair{OriginOf(k.Addr), b.name(k.N
 
 func (b *budgets) name(name string) uint64 { return maphash.String(b.seed, name) }
 
+// isKnown reports whether an account has logged in from an origin.
+func (b *budgets) isKnown(who pair) bool {
+	origins := b.known.get(who.name)
+	return origins != nil && slices.Contains(origins[:], who.origin)
+}
+
+// know remembers that an account has logged in from an origin. It pushes out the account's own oldest origin alone.
+func (b *budgets) know(who pair) {
+	origins := b.known.make(who.name)
+	i := slices.Index(origins[:], who.origin)
+	if i < 0 {
+		i = knownOrigins - 1
+	}
+	copy(origins[1:i+1], origins[:i])
+	origins[0] = who.origin
+}
+
 // times is a budget of a group of origins.
 func (b budget) times(n int) budget { return budget{b.limit * n, b.over} }
 
@@ -123,25 +165,23 @@ func (b budget) times(n int) budget { return budget{b.limit * n, b.over} }
 type verdict int
 
 const (
-	free    verdict = iota
-	locked          // a lockout runs
-	pending         // not before it is known what becomes of those in flight at this account
-	crowded         // the same for those of the origin, which may be many players behind one address
-	spent           // a budget is used up
+	free           verdict = iota
+	locked                 // a lockout runs
+	lockedTogether         // the same, for all clients of a network
+	pending                // not before it is known what becomes of those in flight at this account
+	crowded                // the same for those of the origin, which may be many players behind one address
+	spent                  // a budget is used up
 )
 
 // judge returns whether a knock may be judged, and if a lockout or a spent budget is in the way, for how long.
 func (b *budgets) judge(who pair, k *Knock, now time.Time) (verdict, time.Duration) {
-	isKnown := b.known.get(who) != nil
-	if wait := b.lockouts.wait(who, isKnown, k.guesses(), now); wait > 0 {
-		return locked, wait
+	known := b.isKnown(who)
+	if wait, shared := b.lockouts.wait(who, known, false, now); wait > 0 && shared {
+		return lockedTogether, wait
 	}
 	if k.guesses() {
-		if f := b.pairs.get(who); f != nil && f.recent(now)+f.inFlight >= FailureLimit {
-			return pending, 0
-		}
-		if f := b.accounts.get(who.name); f != nil && !isKnown && f.full(accountBudget, now) {
-			return f.verdict(accountBudget, now, pending)
+		if v, wait := b.judgeGuess(who, known, now); v != free {
+			return v, wait
 		}
 	}
 	for _, g := range groupsOf(who.origin) {
@@ -149,13 +189,30 @@ func (b *budgets) judge(who pair, k *Knock, now time.Time) (verdict, time.Durati
 		if f == nil {
 			continue
 		}
-		if limit := b.origin.times(g.times); !isKnown && limit.limit > 0 && f.failures.full(limit, now) {
+		if limit := b.origin.times(g.times); !known && limit.limit > 0 && f.failures.full(limit, now) {
 			return f.failures.verdict(limit, now, crowded)
 		}
 		limit := b.registrations.times(g.times)
 		if k.Want == Register && limit.limit > 0 && f.registrations.full(limit, now) {
 			return f.registrations.verdict(limit, now, crowded)
 		}
+	}
+	return free, 0
+}
+
+// judgeGuess is judge for what the guess of a password is held against besides.
+func (b *budgets) judgeGuess(who pair, known bool, now time.Time) (verdict, time.Duration) {
+	if wait, _ := b.lockouts.wait(who, known, true, now); wait > 0 {
+		return locked, wait
+	}
+	if f := b.pairs.get(who); f != nil {
+		f.slow.leak(slowBudget, now)
+		if f.recent(now)+f.inFlight >= FailureLimit || int(f.slow.level)+f.inFlight >= SlowLimit {
+			return pending, 0
+		}
+	}
+	if g := b.accounts.get(who.name); g != nil && !known && g.full(slowBudget, now) {
+		return g.verdict(slowBudget, now, pending)
 	}
 	return free, 0
 }
@@ -170,7 +227,7 @@ type charge struct {
 
 // hold charges a seat, until settle.
 func (b *budgets) hold(who pair, k *Knock) charge {
-	c := charge{who: who, guesses: k.guesses(), known: b.known.get(who) != nil, register: k.Want == Register}
+	c := charge{who: who, guesses: k.guesses(), known: b.isKnown(who), register: k.Want == Register}
 	b.flight(c, 1)
 	return c
 }
@@ -204,21 +261,44 @@ func (b *budgets) settle(c charge, o Outcome, name string, now time.Time) (began
 	case Taken:
 		began = b.failedAt(c, now)
 	case Right, Inside:
-		b.right(c, now)
+		b.right(c)
 	case NotJudged:
 	}
-	if c.register && o == Inside {
+	if c.register && o == Inside && b.registrations.limit > 0 {
 		for _, g := range groupsOf(c.who.origin) {
 			b.networks.make(g.network).registrations.charge(b.registrations.times(g.times), now)
 		}
 	}
+	b.tidy(c, now)
 	return began
+}
+
+// tidy forgets what there is nothing to remember of: what succeeds must not push out what has failed.
+func (b *budgets) tidy(c charge, now time.Time) {
+	if f := b.pairs.get(c.who); f != nil && f.inFlight == 0 && f.at == [FailureLimit]time.Time{} && f.slow.idle(now) &&
+		now.Sub(f.counted) >= OriginWindow {
+		b.pairs.drop(c.who)
+	}
+	if g := b.accounts.get(c.who.name); g != nil && g.idle(now) {
+		b.accounts.drop(c.who.name)
+	}
+	for _, g := range groupsOf(c.who.origin) {
+		f := b.networks.get(g.network)
+		if f == nil {
+			continue
+		}
+		f.failures.leak(b.origin.times(g.times), now)
+		f.registrations.leak(b.registrations.times(g.times), now)
+		if f.failures.idle() && f.registrations.idle() {
+			b.networks.drop(g.network)
+		}
+	}
 }
 
 // right forgives an origin its failures at the account that it has proved to own, and nothing else: neither those at
 // other accounts nor a lockout. From now on the account is known there.
-func (b *budgets) right(c charge, now time.Time) {
-	b.known.make(c.who)
+func (b *budgets) right(c charge) {
+	b.know(c.who)
 	if f := b.pairs.get(c.who); f != nil {
 		f.at = [FailureLimit]time.Time{}
 	}
@@ -226,34 +306,29 @@ func (b *budgets) right(c charge, now time.Time) {
 
 // wrong charges a wrong password.
 func (b *budgets) wrong(c charge, name string, now time.Time) (began []Lockout) {
-	if b.pairs.make(c.who).charge(now) {
-		began = append(began, b.lockouts.begin(lockKey{PairLocked, c.who}, name, now, LockoutTime))
+	key := lockKey{PairLocked, c.who}
+	f := b.pairs.make(c.who)
+	slowly := f.slow.charge(slowBudget, now)
+	switch quickly := f.charge(now); {
+	case quickly:
+		began = append(began, b.lockouts.begin(key, name, now, LockoutTime))
+	case slowly:
+		began = append(began, b.lockouts.begin(key, name, now, f.slow.strike(now)))
 	}
 	if !c.known {
-		if f := b.accounts.make(c.who.name); f.charge(accountBudget, now) {
+		if g := b.accounts.make(c.who.name); g.charge(slowBudget, now) {
 			key := lockKey{AccountGuarded, pair{name: c.who.name}}
-			began = append(began, b.lockouts.begin(key, name, now, f.strike(now)))
+			began = append(began, b.lockouts.begin(key, name, now, g.strike(now)))
 		}
 	}
 	return append(began, b.failedAt(c, now)...)
 }
 
-// strike returns how long strangers have to wait this time, and leaves room for strangerBurst failures afterwards.
-func (f *accountFailures) strike(now time.Time) time.Duration {
-	if now.Sub(f.lastStrike) > strikeMemory {
-		f.strikes = 0
-	}
-	guard := min(minGuard<<min(f.strikes, 16), maxGuard)
-	f.strikes++
-	f.lastStrike = now.Add(guard)
-	f.level = StrangerLimit - strangerBurst
-	return guard
-}
-
 // failedAt charges an origin, and the networks it is in, for a failure at an account: once for each account in a while,
-// since what locks an origin is failures that are spread over many.
+// since what locks an origin is failures that are spread over many. Those at accounts known there are their players'
+// typos.
 func (b *budgets) failedAt(c charge, now time.Time) (began []Lockout) {
-	if b.origin.limit <= 0 {
+	if b.origin.limit <= 0 || c.known {
 		return nil
 	}
 	f := b.pairs.make(c.who)
@@ -279,11 +354,11 @@ func (b *budgets) lift(id uint64, now time.Time) (Lockout, bool) {
 	switch who := lock.key.pair; lock.Kind {
 	case PairLocked:
 		if f := b.pairs.get(who); f != nil {
-			f.at = [FailureLimit]time.Time{}
+			f.at, f.slow.level, f.slow.strikes = [FailureLimit]time.Time{}, 0, 0
 		}
 	case AccountGuarded:
-		if f := b.accounts.get(who.name); f != nil {
-			f.level, f.strikes = 0, 0
+		if g := b.accounts.get(who.name); g != nil {
+			g.level, g.strikes = 0, 0
 		}
 	case OriginLocked:
 		if f := b.networks.get(who.origin); f != nil {

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// MaxRetryAfter is the longest that a refused client is told to wait.
+	// MaxRetryAfter is the longest that a client is told to wait that was refused for lack of room.
 	MaxRetryAfter = 60 * time.Second
 
 	// maxMoments bounds how many promised moments are remembered, maxOriginMoments those of one origin.
@@ -35,7 +35,7 @@ type clock struct {
 	latest   time.Time // the last moment promised by the clock
 	promises map[pair]time.Time
 	origins  map[netip.Prefix]*originMoments
-	order    []due // when to forget promises; hardly ever out of order, and then forgotten the later
+	ends     deadlines[pair] // of promises and their grace
 	jitter   func(n time.Duration) time.Duration
 }
 
@@ -43,11 +43,6 @@ type clock struct {
 type originMoments struct {
 	last time.Time
 	open int // neither used nor forgotten
-}
-
-type due struct {
-	at   time.Time
-	whom pair
 }
 
 func newClock(jitter func(n time.Duration) time.Duration) clock {
@@ -69,9 +64,11 @@ func (c *clock) promise(who pair, now time.Time, rate float64, backlog int) time
 	own := o != nil && o.last.After(now)
 	at := c.next(now, rate, backlog)
 	if own {
-		at = o.last.Add(perRequest(rate, 1))
+		if later := o.last.Add(perRequest(rate, 1)); later.After(at) {
+			at = later
+		}
 	}
-	if at.Sub(now) > MaxRetryAfter || len(c.order) >= maxMoments || o != nil && o.open >= maxOriginMoments {
+	if at.Sub(now) > MaxRetryAfter || c.ends.len() >= maxMoments || o != nil && o.open >= maxOriginMoments {
 		return c.noMoment()
 	}
 	if !own {
@@ -84,7 +81,7 @@ func (c *clock) promise(who pair, now time.Time, rate float64, backlog int) time
 	o.last = at
 	o.open++
 	c.promises[who] = at
-	c.order = append(c.order, due{at, who})
+	c.ends.add(at.Add(momentGrace), who)
 	return c.withJitter(at.Sub(now))
 }
 
@@ -139,15 +136,10 @@ func (c *clock) withJitter(d time.Duration) time.Duration {
 
 // forget drops the promises whose moment and grace are over.
 func (c *clock) forget(now time.Time) {
-	for len(c.order) > 0 && now.Sub(c.order[0].at) > momentGrace {
-		d := c.order[0]
-		c.order = c.order[1:]
-		if at, ok := c.promises[d.whom]; ok && at.Equal(d.at) { // else it was used, and perhaps promised anew
-			c.use(d.whom)
+	for end, ok := c.ends.next(now); ok; end, ok = c.ends.next(now) {
+		if at, ok := c.promises[end.key]; ok && at.Add(momentGrace).Equal(end.at) { // else it was used, perhaps made anew
+			c.use(end.key)
 		}
-	}
-	if len(c.order) == 0 {
-		c.order = nil // give the passed ones' memory back
 	}
 }
 
@@ -164,8 +156,9 @@ const (
 	WorldFull
 	// Crowded: the node is short of connections, or of room for calls to the tick.
 	Crowded
-	// Repeated: the same attempt, or the end of a session that is being taken over, is under way.
-	Repeated
+	// UnderWay: what the client waits for is being done: the same attempt, the end of a session that is taken over, or
+	// the judging of as many tries as may fail.
+	UnderWay
 )
 
 // least is the shortest wait for each cause. What is told is spread up to twice as long, so that those who wait do not
@@ -175,7 +168,7 @@ var least = map[Cause]time.Duration{
 	StoreAway: time.Second,
 	WorldFull: 10 * time.Second,
 	Crowded:   time.Second,
-	Repeated:  time.Second,
+	UnderWay:  time.Second,
 }
 
 // later returns when to come back for a cause.

@@ -26,14 +26,12 @@ type Knock struct {
 	// Name is the account's canonical username.
 	Name string
 	Want Want
-	// Repeats tells that a registration may be the repetition of an earlier one, and so the proof of a password.
-	Repeats bool
 	// Takeover asks for the end of a session that the player has elsewhere.
 	Takeover bool
 }
 
-// guesses reports whether the knock could prove a password wrong.
-func (k *Knock) guesses() bool { return k.Want == Login || k.Repeats }
+// guesses reports whether the knock could prove a password wrong. A registration cannot, unless [Seat.Guess] says so.
+func (k *Knock) guesses() bool { return k.Want == Login }
 
 // Config says what a [Door] has to give.
 type Config struct {
@@ -147,35 +145,52 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 	}
 	who := d.budgets.pair(&k)
 	switch v, wait := d.budgets.judge(who, &k, now); v {
-	case locked:
-		d.refused.Locked++
-		return nil, &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: wait}
-	case spent:
-		d.refused.Spent++
-		return nil, &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: d.clock.withJitter(wait)}
-	case pending:
-		d.refused.Pending++
-		return nil, &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: d.clock.later(Repeated)}
+	case free:
 	case crowded:
 		d.refused.Share++
 		return nil, d.promise(who, now)
+	default:
+		return nil, d.limited(v, wait)
 	}
 	if full := d.full(who, now, &d.refused); full != nil {
 		*full++
 		return nil, d.promise(who, now)
 	}
-	if !d.places.take(who, k.Takeover, now) {
+	if !d.places.take(who, now) {
 		d.refused.World++
 		return nil, busy(d.clock.later(WorldFull))
 	}
 	d.clock.use(who)
 	d.queue.push(who.origin)
-	return &Seat{door: d, name: k.Name, charge: d.budgets.hold(who, &k)}, nil
+	return &Seat{door: d, name: k.Name, takeover: k.Takeover, charge: d.budgets.hold(who, &k)}, nil
 }
 
-// promise is the refusal that tells a client when there will be room.
+// limited is the refusal for a verdict that is no lack of room.
+func (d *Door) limited(v verdict, wait time.Duration) error {
+	switch v {
+	case locked:
+		d.refused.Locked++
+	case lockedTogether: // those who wait must not come together
+		d.refused.Locked++
+		wait += d.clock.jitter(maxJitter)
+	case spent:
+		d.refused.Spent++
+		wait += d.clock.jitter(maxJitter)
+	default:
+		d.refused.Pending++
+		wait = d.clock.later(UnderWay)
+	}
+	return &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: wait}
+}
+
+// promise is the refusal that tells a client when there will be room. The seat of a player who is on the way back is
+// kept until then.
 func (d *Door) promise(who pair, now time.Time) error {
-	return busy(d.clock.promise(who, now, d.pace.perSecond(), d.backlog()))
+	wait := d.clock.promise(who, now, d.pace.perSecond(), d.backlog())
+	if d.budgets.isKnown(who) {
+		d.places.extend(who, now.Add(wait+momentGrace))
+	}
+	return busy(wait)
 }
 
 func busy(wait time.Duration) error {

@@ -45,12 +45,14 @@ type lockKey struct {
 	pair pair
 }
 
-// lockouts are those that run. Their number is bounded; one that ends first gives way to a new one, so that failures
-// push out other failures but hardly ever a lockout: to undo one, an attacker has to begin as many others.
+// lockouts are those that run. Their number is bounded; the one of a kind that began first gives way to a new one, so
+// that failures push out other failures but hardly ever a lockout: to undo one, an attacker has to begin as many
+// others.
 type lockouts struct {
 	limit   int                       // of each kind
 	running map[lockKey]*list.Element // of *Lockout
 	byID    map[uint64]*list.Element
+	ends    deadlines[uint64] // by ID
 	lastID  uint64
 	order   [3]*list.List // by kind, begun first first
 	total   [3]int64      // begun since the start, by kind
@@ -68,7 +70,7 @@ func newLockouts(limit int) lockouts {
 func (l *lockouts) begin(key lockKey, name string, now time.Time, lasts time.Duration) Lockout {
 	l.end(now)
 	order := l.order[key.kind]
-	if e, ok := l.running[key]; ok {
+	if e, ok := l.running[key]; ok { // end has dropped it if it is over
 		l.remove(e)
 	} else {
 		l.total[key.kind]++
@@ -80,14 +82,14 @@ func (l *lockouts) begin(key lockKey, name string, now time.Time, lasts time.Dur
 	lock := &Lockout{ID: l.lastID, Kind: key.kind, Origin: key.pair.origin, Name: name, Until: now.Add(lasts), key: key}
 	l.running[key] = order.PushBack(lock)
 	l.byID[lock.ID] = l.running[key]
+	l.ends.add(lock.Until, lock.ID)
 	return *lock
 }
 
-// end drops the lockouts that are over. Those of accounts last unequally long: one that ends before those ahead of it
-// is dropped with them, and until then wait passes it over.
+// end drops the lockouts that are over.
 func (l *lockouts) end(now time.Time) {
-	for _, order := range l.order {
-		for e := order.Front(); e != nil && !now.Before(e.Value.(*Lockout).Until); e = order.Front() {
+	for end, ok := l.ends.next(now); ok; end, ok = l.ends.next(now) {
+		if e, ok := l.byID[end.key]; ok {
 			l.remove(e)
 		}
 	}
@@ -110,10 +112,9 @@ func (l *lockouts) lift(id uint64, now time.Time) (Lockout, bool) {
 	return *e.Value.(*Lockout), true
 }
 
-// wait returns how long the lockouts that apply to a knock go on; guesses tells whether it could prove a password
-// wrong.
-func (l *lockouts) wait(who pair, known, guesses bool, now time.Time) time.Duration {
-	wait := time.Duration(0)
+// wait returns how long the lockouts that apply to a knock go on, and whether they are shared with clients of the same
+// network; guesses tells whether the knock could prove a password wrong.
+func (l *lockouts) wait(who pair, known, guesses bool, now time.Time) (wait time.Duration, shared bool) {
 	if guesses {
 		wait = l.left(lockKey{PairLocked, who}, now)
 		if !known {
@@ -122,10 +123,12 @@ func (l *lockouts) wait(who pair, known, guesses bool, now time.Time) time.Durat
 	}
 	if !known {
 		for _, g := range groupsOf(who.origin) {
-			wait = max(wait, l.left(lockKey{OriginLocked, pair{origin: g.network}}, now))
+			if left := l.left(lockKey{OriginLocked, pair{origin: g.network}}, now); left > wait {
+				wait, shared = left, true
+			}
 		}
 	}
-	return wait
+	return wait, shared
 }
 
 func (l *lockouts) left(key lockKey, now time.Time) time.Duration {
@@ -136,15 +139,14 @@ func (l *lockouts) left(key lockKey, now time.Time) time.Duration {
 	return max(0, e.Value.(*Lockout).Until.Sub(now))
 }
 
-// list returns up to limit lockouts that run, newest first within each kind.
+// list returns up to limit lockouts that run: those of networks and of accounts, which keep many out, before those of
+// pairs, and the newest of each kind first.
 func (l *lockouts) list(limit int, now time.Time) []Lockout {
 	l.end(now)
 	var all []Lockout
-	for _, order := range l.order {
-		for e := order.Back(); e != nil && len(all) < limit; e = e.Prev() {
-			if lock := e.Value.(*Lockout); now.Before(lock.Until) {
-				all = append(all, *lock)
-			}
+	for _, kind := range []LockKind{OriginLocked, AccountGuarded, PairLocked} {
+		for e := l.order[kind].Back(); e != nil && len(all) < limit; e = e.Prev() {
+			all = append(all, *e.Value.(*Lockout))
 		}
 	}
 	return all

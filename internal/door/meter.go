@@ -18,6 +18,10 @@ type budget struct {
 
 // leak brings the level up to date.
 func (m *meter) leak(b budget, now time.Time) {
+	if b.limit <= 0 { // no bound
+		m.level, m.at = 0, now
+		return
+	}
 	if passed := now.Sub(m.at); passed > 0 {
 		m.level = max(0, m.level-float64(b.limit)*float64(passed)/float64(b.over))
 		m.at = now
@@ -47,3 +51,6 @@ func (m *meter) verdict(b budget, now time.Time, inFlight verdict) (verdict, tim
 	}
 	return spent, time.Duration(excess / float64(b.limit) * float64(b.over))
 }
+
+// idle reports whether a meter that has leaked is empty.
+func (m *meter) idle() bool { return m.level == 0 && m.inFlight == 0 }

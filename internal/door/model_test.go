@@ -302,7 +302,8 @@ func TestModel(t *testing.T) {
 		if s := m.Stats(); s.Queued+s.InHand+s.Slow+s.Seats+s.Held+s.Promised+s.Locked != 0 {
 			t.Fatalf("an hour after the last has left: %+v", s)
 		}
-		if n := len(m.queue.networks) + len(m.Door.slow.networks) + len(m.places.networks) + len(m.clock.origins); n != 0 {
+		if n := len(m.queue.networks) + len(m.Door.slow.networks) + len(m.places.networks) + len(m.clock.origins) +
+			len(m.clock.promises); n != 0 {
 			t.Fatalf("%d networks are still counted", n)
 		}
 	})

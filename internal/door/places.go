@@ -13,7 +13,7 @@ const (
 	DefaultOriginShare = 50
 	// leastShare is what an origin may hold in any case: a small world is often one household's.
 	leastShare = 16
-	// claimLasts is how long a takeover that was asked for here is remembered.
+	// claimLasts is how long a takeover that was asked for here, with the right password, is remembered.
 	claimLasts = 10 * time.Second
 )
 
@@ -24,21 +24,18 @@ type places struct {
 	share    int // of one origin
 	byName   map[uint64]*place
 	networks map[netip.Prefix]int
-	held     []hold // in the order of their end
+	ends     deadlines[uint64] // of holds, by name
+	held     int               // places that are held
 }
 
 // place is one name's.
 type place struct {
-	origin  netip.Prefix
-	seats   int       // open, for this name
-	inside  bool      // a session has it
-	until   time.Time // held for a return; the zero time if not
-	claimed time.Time // when a takeover was last asked for
-}
-
-type hold struct {
-	name  uint64
-	until time.Time
+	origin   netip.Prefix
+	seats    int       // open, for this name
+	inside   bool      // a session has it
+	until    time.Time // held for a return; the zero time if not
+	extended bool      // the hold was, once
+	claimed  time.Time // when a takeover was last asked for by the player
 }
 
 func newPlaces(limit, percent int) places {
@@ -52,7 +49,7 @@ func newPlaces(limit, percent int) places {
 }
 
 // take takes a seat for a name, and reports false if the world, or the share of the origin, has none left.
-func (p *places) take(who pair, takeover bool, now time.Time) bool {
+func (p *places) take(who pair, now time.Time) bool {
 	p.expire(now)
 	own := p.byName[who.name]
 	if own == nil {
@@ -64,15 +61,14 @@ func (p *places) take(who pair, takeover bool, now time.Time) bool {
 		p.count(who.origin, 1)
 	}
 	own.seats++
-	if takeover {
-		own.claimed = now
-	}
 	return true
 }
 
+// shared reports whether an origin, and the networks that it is in, may have one more place. Of the part that is beyond
+// the share of one origin, a wider network has a fraction as well: it never gets all.
 func (p *places) shared(o netip.Prefix) bool {
 	for _, g := range groupsOf(o) {
-		if p.networks[g.network] >= p.share*g.times {
+		if p.networks[g.network] >= p.limit-(p.limit-p.share)/g.times {
 			return false
 		}
 	}
@@ -87,16 +83,20 @@ func (p *places) count(o netip.Prefix, n int) {
 	}
 }
 
-// close ends a seat; inside tells that a session has it now.
-func (p *places) close(who pair, inside bool, now time.Time) {
+// close ends a seat with what has become of it.
+func (p *places) close(who pair, o Outcome, takeover bool, now time.Time) {
 	own := p.byName[who.name]
 	own.seats--
-	if inside {
+	switch {
+	case o == Inside:
+		p.release(own)
 		p.count(own.origin, -1)
-		own.origin, own.inside, own.until = who.origin, true, time.Time{}
+		own.origin, own.inside = who.origin, true
 		p.count(own.origin, 1)
+	case o == Right && takeover:
+		own.claimed = now
 	}
-	p.giveBack(who.name, own, now)
+	p.giveBack(who.name, own)
 }
 
 // left takes note that the session of a name has ended.
@@ -107,15 +107,39 @@ func (p *places) left(name uint64, how Departure, now time.Time) {
 	}
 	own.inside = false
 	if how == Silent || how == TakenOver && !own.claimed.IsZero() && now.Sub(own.claimed) <= claimLasts {
-		own.until = now.Add(SeatHold)
-		p.held = append(p.held, hold{name, own.until})
+		p.held++
+		p.hold(name, own, now.Add(SeatHold))
+		own.extended = false
 	}
-	p.giveBack(name, own, now)
+	p.giveBack(name, own)
+}
+
+func (p *places) hold(name uint64, own *place, until time.Time) {
+	own.until = until
+	p.ends.add(until, name)
+}
+
+// release ends a hold, if there is one.
+func (p *places) release(own *place) {
+	if !own.until.IsZero() {
+		own.until = time.Time{}
+		p.held--
+	}
+}
+
+// extend has a hold last until a player who is known, and who finds no room in the queue, has been told to come back:
+// once, or a player who does not come would keep it for ever.
+func (p *places) extend(who pair, until time.Time) {
+	own := p.byName[who.name]
+	if own != nil && !own.until.IsZero() && !own.extended && own.until.Before(until) {
+		own.extended = true
+		p.hold(who.name, own, until)
+	}
 }
 
 // giveBack frees a place that neither a session nor an open seat has, and that is not held.
-func (p *places) giveBack(name uint64, own *place, now time.Time) {
-	if own.seats == 0 && !own.inside && !now.Before(own.until) {
+func (p *places) giveBack(name uint64, own *place) {
+	if own.seats == 0 && !own.inside && own.until.IsZero() {
 		delete(p.byName, name)
 		p.count(own.origin, -1)
 	}
@@ -123,14 +147,10 @@ func (p *places) giveBack(name uint64, own *place, now time.Time) {
 
 // expire ends the holds whose time is over.
 func (p *places) expire(now time.Time) {
-	for len(p.held) > 0 && !now.Before(p.held[0].until) {
-		h := p.held[0]
-		p.held = p.held[1:]
-		if own := p.byName[h.name]; own != nil && own.until.Equal(h.until) {
-			p.giveBack(h.name, own, now)
+	for end, ok := p.ends.next(now); ok; end, ok = p.ends.next(now) {
+		if own := p.byName[end.key]; own != nil && own.until.Equal(end.at) { // else it was extended, or came back
+			p.release(own)
+			p.giveBack(end.key, own)
 		}
-	}
-	if len(p.held) == 0 {
-		p.held = nil // give the passed ones' memory back
 	}
 }

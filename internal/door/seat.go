@@ -36,10 +36,11 @@ const (
 // Seat stands for a place in the queue and one in the world, until it is closed. Its methods may be called from many
 // goroutines.
 type Seat struct {
-	door   *Door
-	name   string
-	charge charge
-	state  seatState
+	door     *Door
+	name     string
+	takeover bool
+	charge   charge
+	state    seatState
 }
 
 type seatState int
@@ -67,11 +68,32 @@ func (s *Seat) Slow() error {
 	if s.state == closed {
 		return nil
 	}
-	if d.slow.taken >= d.slow.limit || !d.slow.shared(s.charge.who.origin, d.slow.limit) {
+	late := d.slow.taken > 0 && d.slowPace.takes(d.slow.taken+1) > d.cfg.MaxAge
+	if late || d.slow.taken >= d.slow.limit || !d.slow.shared(s.charge.who.origin, d.slow.limit) {
 		d.refused.Slow++
 		return busy(d.clock.spread(d.slowWait()))
 	}
 	s.move(slow)
+	return nil
+}
+
+// Guess says of a registration that it is the repetition of an earlier one, and so may prove a password wrong: from
+// here on it counts as a login would. The error is the refusal of one that would be refused as a guess; the seat is
+// still to be closed.
+func (s *Seat) Guess() error {
+	d := s.door
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s.state == closed || s.charge.guesses {
+		return nil
+	}
+	now := d.cfg.Now()
+	if v, wait := d.budgets.judgeGuess(s.charge.who, s.charge.known, now); v != free {
+		return d.limited(v, wait)
+	}
+	d.budgets.flight(s.charge, -1)
+	s.charge.guesses = true
+	d.budgets.flight(s.charge, 1)
 	return nil
 }
 
@@ -86,7 +108,7 @@ func (s *Seat) Close(o Outcome) []Lockout {
 	}
 	s.move(closed)
 	now := d.cfg.Now()
-	d.places.close(s.charge.who, o == Inside, now)
+	d.places.close(s.charge.who, o, s.takeover, now)
 	return d.budgets.settle(s.charge, o, s.name, now)
 }
 

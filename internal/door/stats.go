@@ -52,7 +52,7 @@ func (d *Door) Stats() Stats {
 	l.end(now)
 	s := Stats{
 		Refused: d.refused, Queued: d.queue.taken, Capacity: d.queue.limit, InHand: d.inHand, Slow: d.slow.taken,
-		Pace: d.pace.perSecond(), SlowPace: d.slowPace.perSecond(), Seats: len(d.places.byName), Held: len(d.places.held),
+		Pace: d.pace.perSecond(), SlowPace: d.slowPace.perSecond(), Seats: len(d.places.byName), Held: d.places.held,
 		Promised: len(d.clock.promises), Failing: d.budgets.pairs.len(), Locked: len(l.running),
 		Lockouts: make(map[string]int64, len(l.total)),
 	}

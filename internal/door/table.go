@@ -42,7 +42,7 @@ func (t *table[K, V]) make(key K) *V {
 }
 
 // makeRoom drops the oldest entry of a full table. What is pinned is passed over, and counts as used: the table grows
-// beyond its limit only if all of it is pinned, and then by no more than there are open seats.
+// beyond its limit only by what is pinned, of which there is no more than there are open seats.
 func (t *table[K, V]) makeRoom() {
 	for range min(len(t.entries), maxPinnedSkips) {
 		if len(t.entries) < t.limit {
@@ -61,5 +61,13 @@ func (t *table[K, V]) makeRoom() {
 
 // maxPinnedSkips bounds the work of one call of makeRoom.
 const maxPinnedSkips = 1024
+
+// drop forgets a key.
+func (t *table[K, V]) drop(key K) {
+	if e, ok := t.entries[key]; ok {
+		t.recent.Remove(e)
+		delete(t.entries, key)
+	}
+}
 
 func (t *table[K, V]) len() int { return len(t.entries) }

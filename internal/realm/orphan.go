@@ -3,6 +3,7 @@ package realm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -16,31 +17,33 @@ const (
 	orphanMemory = time.Minute
 )
 
-// orphans are the leases of this node that were asked for and have no session, by when they were first asked for: the
-// answer to their admission was lost for good, or a run of the node claimed them that is gone. Their players could come
-// in nowhere until the leases run out.
-type orphans map[rushgate.Lease]time.Time
+// orphans are the leases of this node that were asked for and have no session: the answer to their admission was lost
+// for good, or a run of the node claimed them that is gone. Their players could come in nowhere until the leases run
+// out.
+type orphans map[rushgate.Lease]orphanage
 
-// add notes that a lease was asked for, and reports whether it has been for long enough.
+type orphanage struct {
+	since    time.Time // it was first asked for, or given up
+	released bool      // it is, or is about to be: an arrival comes too late
+}
+
+// add notes that a lease was asked for, and reports whether it is to be released now.
 func (o orphans) add(l rushgate.Lease, now time.Time) bool {
-	first, known := o[l]
-	if !known {
-		if len(o) < rushgate.MaxWanted {
-			o[l] = now
-		}
-		return false
+	known, ok := o[l]
+	switch {
+	case !ok && len(o) < rushgate.MaxWanted:
+		o[l] = orphanage{since: now}
+	case ok && !known.released && now.Sub(known.since) >= orphanAge:
+		o[l] = orphanage{since: now, released: true}
+		return true
 	}
-	if now.Sub(first) < orphanAge {
-		return false
-	}
-	delete(o, l)
-	return true
+	return false
 }
 
 // forget drops those that were not asked for again.
 func (o orphans) forget(now time.Time) {
-	for l, first := range o {
-		if now.Sub(first) > orphanMemory {
+	for l, known := range o {
+		if now.Sub(known.since) > orphanMemory {
 			delete(o, l)
 		}
 	}
@@ -66,6 +69,9 @@ func (s *saver) releaseOrphans(ctx context.Context) error {
 		names[i] = l.Name
 	}
 	characters, err := s.store.LoadCharacters(ctx, names)
+	if err == nil && len(characters) != len(names) {
+		err = fmt.Errorf("realm: %d characters for %d names", len(characters), len(names))
+	}
 	if err != nil {
 		return err
 	}
@@ -79,12 +85,18 @@ func (s *saver) releaseOrphans(ctx context.Context) error {
 		return nil
 	}
 	errs, err := s.store.Save(ctx, saves)
+	if err == nil && len(errs) != len(saves) {
+		err = fmt.Errorf("realm: %d results for %d saves", len(errs), len(saves))
+	}
 	if err != nil {
 		return err
 	}
 	for i, e := range errs {
-		if !errors.Is(e, rushgate.ErrLeaseLost) { // else it was over
-			s.logger.Info("a lease that no session had is released", "player", saves[i].Character.ID, "error", e)
+		switch player := saves[i].Character.ID; {
+		case e == nil:
+			s.logger.Info("a lease that no session had is released", "player", player)
+		case !errors.Is(e, rushgate.ErrLeaseLost): // else it was over
+			s.logger.Warn("a lease that no session has cannot be released", "player", player, "error", e)
 		}
 	}
 	return nil

@@ -63,6 +63,29 @@ func TestArrivalWhoseLeaseIsAskedForIsNoOrphan(t *testing.T) {
 	})
 }
 
+// An admission whose answer comes when its lease has already been given up opens no session: what the player did in it
+// could not be saved. The next try does.
+func TestArrivalAfterItsLeaseWasGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		a, r := f.admit(t, "alice", "first")
+		f.saver.wanted.put(a.Lease)
+		f.Tick()
+		time.Sleep(orphanAge)
+		f.saver.wanted.put(a.Lease)
+		f.Tick()
+		f.Enter(a)
+		f.Tick()
+		if !errors.Is(r.err, rushgate.ServerBusy) || f.Players() != 0 {
+			t.Fatalf("the late arrival: %v, %d inside", r.err, f.Players())
+		}
+		if err := f.saver.releaseOrphans(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.enter(t, "alice")
+	})
+}
+
 // What is remembered of orphans is bounded in number and in time.
 func TestOrphansAreForgotten(t *testing.T) {
 	o, now := make(orphans), time.Now()

@@ -91,6 +91,8 @@ func (r *Realm) integrate(arrivals []rushgate.Arrival, now time.Time) {
 func (r *Realm) arrive(a rushgate.Arrival, now time.Time) {
 	s := r.players[a.Lease.Player]
 	switch {
+	case r.orphans[a.Lease].released: // the lease was given up meanwhile; the next try claims another
+		a.Reply(rushgate.Session{}, rushgate.ServerBusy)
 	case s == nil || s.state == stateEnded && s.fence < a.Lease.Fence:
 		r.open(a, now)
 	case s.fence == a.Previous:

@@ -12,7 +12,7 @@ export async function showLockouts(count) {
   shown = count;
   try {
     const response = await fetch("/lockouts");
-    if (response.ok) show((await response.json()).lockouts);
+    if (response.ok) show(await response.json());
   } catch {
     shown = -1; // the node is away; the next sample asks again
   }
@@ -24,13 +24,15 @@ const subjects = {
   account: (l) => ["Addresses where it is not known", l.name ? `the account ${l.name}` : "a name without an account"],
 };
 
-function show(lockouts) {
+function show({ lockouts, more }) {
   const table = document.getElementById("lockouts");
   table.hidden = lockouts.length === 0;
   document.getElementById("no-lockouts").hidden = !table.hidden;
   const held = document.activeElement?.closest("[data-lockout]")?.dataset.lockout;
   table.tBodies[0].replaceChildren(...lockouts.map(row));
   table.querySelector(`[data-lockout="${held}"] button`)?.focus();
+  const rest = document.getElementById("more-lockouts");
+  rest.textContent = more ? `${more} more addresses are locked out of single accounts.` : "";
 }
 
 function row(lockout) {
