@@ -83,7 +83,6 @@ func (r *run) rage(ctx context.Context, rep *report.Report, probe *probe) {
 		return
 	}
 	if r.awaitDrop(ctx) {
-		r.tally.beginPhase(report.PhaseReturn, time.Now())
 		r.awaitReturn(ctx)
 	}
 	rep.Interrupted = ctx.Err() != nil
@@ -107,7 +106,8 @@ func (r *run) calm() {
 // realtime connection is given up and the life of a session.
 const detection = 60 * time.Second
 
-// awaitDrop returns when the players were dropped. It reports false if that did not happen.
+// awaitDrop returns when the players were dropped, and the phase of their return has begun: where the clients do it,
+// before the first of them can have an answer that belongs to it. It reports false if that did not happen.
 func (r *run) awaitDrop(ctx context.Context) bool {
 	byServer := r.cfg.DropBy == DropByServer
 	if byServer {
@@ -117,12 +117,15 @@ func (r *run) awaitDrop(ctx context.Context) bool {
 	defer timer.Stop()
 	select {
 	case <-r.tally.storm.begins:
+		r.tally.beginPhase(report.PhaseReturn, time.Now())
 		return true
 	case <-timer.C:
 		if byServer {
 			return false
 		}
-		r.tally.rage(time.Now())
+		now := time.Now()
+		r.tally.rage(now)
+		r.tally.beginPhase(report.PhaseReturn, now)
 		r.storm.breakOff()
 		return true
 	case <-ctx.Done():
