@@ -58,6 +58,32 @@ func ParsePassword(s string) (string, error) {
 	return pw, nil
 }
 
+// LoginPassword returns the forms in which the password that a client logs in with may have been hashed. Canonical is
+// that of [ParsePassword], and exact the client's very bytes if they are others, for an account that comes from a
+// system which hashed what it was sent; either is empty if there is no such form, never both. A password that
+// ParsePassword refuses for its characters, such as one with a tab or a new emoji, has an exact form only: it cannot be
+// registered, but goes on working where it was hashed. Exact is UTF-8 without NUL, of at most twice [MaxPasswordLen]
+// bytes, or MaxPasswordLen without a canonical form. The error wraps [ErrInvalidPassword] and never contains the
+// password.
+//
+// Which forms there are depends on the password alone, so that deriving a key for each tells nothing of the account.
+func LoginPassword(s string) (canonical, exact string, err error) {
+	canonical, err = ParsePassword(s)
+	switch {
+	case err == nil && s == canonical:
+		return canonical, "", nil
+	case err == nil:
+		return canonical, s, nil
+	case s == "" || len(s) > MaxPasswordLen:
+		return "", "", err
+	case !utf8.ValidString(s) || strings.ContainsRune(s, utf8.RuneError):
+		return "", "", err
+	case strings.ContainsRune(s, 0): // HMAC pads its key with NULs: what ends in one hashes like what does not
+		return "", "", err
+	}
+	return "", s, nil
+}
+
 // enforce applies a profile until its output no longer changes, as RFC 8264 section 7 asks: the rules are not
 // idempotent for every string, and an identity that depends on how often it was normalised is none.
 func enforce(profile *precis.Profile, s string) (string, error) {

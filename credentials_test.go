@@ -71,6 +71,40 @@ func TestParsePassword(t *testing.T) {
 	}
 }
 
+func TestLoginPassword(t *testing.T) {
+	long := strings.Repeat("e\u0301", 100)
+	tests := []struct {
+		name, in, canonical, exact string // both empty: refused
+	}{
+		{"canonical already", "correct horse", "correct horse", ""},
+		{"no-break space", "pa\u00a0ss", "pa ss", "pa\u00a0ss"},
+		{"em space", "a\u2003b", "a b", "a\u2003b"},
+		{"decomposed accent", "cafe\u0301", "caf\u00e9", "cafe\u0301"},
+		{"decomposed, longer than canonical", long, strings.Repeat("\u00e9", 100), long},
+		{"tab", "a\tb", "", "a\tb"},
+		{"zero-width space", "a\u200bb", "", "a\u200bb"},
+		{"emoji with a variation selector", "\u2764\ufe0f", "", "\u2764\ufe0f"},
+		{"tab, as long as can be", strings.Repeat("\t", 256), "", strings.Repeat("\t", 256)},
+		{"tab, too long", strings.Repeat("\t", 257), "", ""},
+		{"too long", strings.Repeat("p", 257), "", ""},
+		{"NUL", "a\x00", "", ""},
+		{"not UTF-8", "a\xff", "", ""},
+		{"replacement character", "a\ufffd", "", ""},
+		{"empty", "", "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			canonical, exact, err := rushgate.LoginPassword(tt.in)
+			if canonical != tt.canonical || exact != tt.exact || (err != nil) != (tt.canonical == "" && tt.exact == "") {
+				t.Errorf("got %q, %q, %v; want %q, %q", canonical, exact, err, tt.canonical, tt.exact)
+			}
+			if err != nil && !errors.Is(err, rushgate.ErrInvalidPassword) {
+				t.Errorf("error %v is not ErrInvalidPassword", err)
+			}
+		})
+	}
+}
+
 // A name that depends on how often it was normalised would let two players share an account, or lock one out.
 func TestCanonicalFormsAreStable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -16,21 +16,32 @@ import (
 const MaxBody = 4 << 10
 
 type credentials struct {
-	username, password, attempt string
-	takeover                    bool
+	username, attempt string
+	password, exact   string // see [rushgate.LoginPassword]
+	takeover          bool
 }
 
 // form is what a request with credentials may hold.
 type form struct {
-	fields []strictjson.Field
-	name   func(string) (string, error) // which names there can be
+	fields   []strictjson.Field
+	name     func(string) (string, error)                      // which names there can be
+	password func(string) (canonical, exact string, err error) // which passwords there can be
 }
 
 var (
 	common       = []strictjson.Field{{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}}
-	registerForm = form{common, rushgate.ParseUsername}
-	loginForm    = form{append(slices.Clip(common), strictjson.Field{Name: "takeover", Bool: true}), rushgate.LoginName}
+	registerForm = form{common, rushgate.ParseUsername, registered}
+	loginForm    = form{
+		append(slices.Clip(common), strictjson.Field{Name: "takeover", Bool: true}),
+		rushgate.LoginName, rushgate.LoginPassword,
+	}
 )
+
+// registered is the one form in which new passwords are hashed.
+func registered(s string) (canonical, exact string, err error) {
+	canonical, err = rushgate.ParsePassword(s)
+	return canonical, "", err
+}
 
 // readCredentials reads the body of a registration or login. Its errors are [malformed].
 func readCredentials(r *http.Request, f form) (credentials, error) {
@@ -61,7 +72,7 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 	if c.username, err = f.name(fields.String("username")); err != nil {
 		return credentials{}, malformed{sentence(err)}
 	}
-	if c.password, err = rushgate.ParsePassword(fields.String("password")); err != nil {
+	if c.password, c.exact, err = f.password(fields.String("password")); err != nil {
 		return credentials{}, malformed{sentence(err)}
 	}
 	if c.attempt != "" && !rushgate.ValidAttempt(c.attempt) {

@@ -309,7 +309,7 @@ func TestMalformedRequests(t *testing.T) {
 		{"space in name", creds("al ice", "secret"), "not allowed in a name"},
 		{"empty password", creds("alice", ""), "password"},
 		{"long password", creds("alice", strings.Repeat("p", 257)), "256 bytes"},
-		{"control character", creds("alice", "sec\x07ret"), "not allowed"},
+		{"control character", creds("alice", "sec\x00ret"), "not allowed"},
 		{"not UTF-8", "{\"username\":\"alice\",\"password\":\"\xff\"}", "not UTF-8"},
 		{"odd attempt", `{"username":"alice","password":"secret","attempt_id":"a b"}`, "attempt_id"},
 		{"long attempt", `{"username":"alice","password":"secret","attempt_id":"` + strings.Repeat("x", 65) + `"}`,

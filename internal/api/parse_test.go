@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/rushgate/rushgate"
@@ -17,14 +18,15 @@ func FuzzParseCredentials(f *testing.F) {
 		`{"username":null,"password":[]}`, "\uFEFF" + `{"username":"alice","password":"x","attempt_id":null,"takeover":null}`,
 		`{"username":"alice","password":"x"} {}`,
 		`{"username":"\ud800alice","password":"\u0000"}`,
+		`{"username":"alice","password":"pa\u00a0ss"}`, `{"username":"alice","password":"a\tb"}`,
 		`[[[[`, `"`, `{`, ``, "\xff", `{"USERNAME":"alice","password":"x","username":"bob"}`,
 	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if c, err := parseCredentials(body, registerForm); err == nil {
-			if name, err := rushgate.ParseUsername(c.username); c.takeover || err != nil || name != c.username {
-				t.Fatalf("accepted a registration of %q, takeover %v", c.username, c.takeover)
+			if name, err := rushgate.ParseUsername(c.username); c.takeover || err != nil || name != c.username || c.exact != "" {
+				t.Fatalf("accepted a registration of %q, takeover %v, exact %q", c.username, c.takeover, c.exact)
 			}
 		}
 		c, err := parseCredentials(body, loginForm)
@@ -38,8 +40,12 @@ func FuzzParseCredentials(f *testing.F) {
 		if name, err := rushgate.LoginName(c.username); err != nil || name != c.username {
 			t.Fatalf("accepted the username %q, which is not canonical", c.username)
 		}
-		if pw, err := rushgate.ParsePassword(c.password); err != nil || pw != c.password {
+		if pw, err := rushgate.ParsePassword(c.password); (err != nil || pw != c.password) && c.password != "" {
 			t.Fatalf("accepted a password that is not canonical")
+		}
+		if c.password == "" && c.exact == "" || c.exact != "" && c.exact == c.password ||
+			len(c.exact) > 2*rushgate.MaxPasswordLen || strings.ContainsRune(c.exact, 0) {
+			t.Fatalf("accepted a password in the forms %q and %q", c.password, c.exact)
 		}
 		if c.attempt != "" && !rushgate.ValidAttempt(c.attempt) {
 			t.Fatalf("accepted the attempt id %q", c.attempt)

@@ -64,7 +64,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 	}
 	HoldConn(r.Context())
 	s, err := h.Pool.Submit(r.Context(), auth.Request{
-		Kind: kind, Username: c.username, Password: c.password, Attempt: c.attempt, Takeover: c.takeover,
+		Kind: kind, Username: c.username, Password: c.password, Exact: c.exact, Attempt: c.attempt, Takeover: c.takeover,
 		Addr: h.Proxies.Client(r),
 	})
 	if err != nil {

@@ -24,8 +24,11 @@ type Request struct {
 	Kind Kind
 	// Username is canonical, as returned by [rushgate.ParseUsername], or for a login by [rushgate.LoginName].
 	Username string
-	// Password is as returned by [rushgate.ParsePassword]. It is a secret.
+	// Password is as returned by [rushgate.ParsePassword]. It is a secret. A login may have none, if it has Exact.
 	Password string
+	// Exact is, for a login, the password as the client sent it, if [rushgate.LoginPassword] says that it might have been
+	// hashed so; otherwise empty. It is a secret.
+	Exact string
 	// Attempt is the attempt_id that the client chose, or empty.
 	Attempt string
 	// Takeover asks that a session which the player has elsewhere be ended: until it has, the request is refused with

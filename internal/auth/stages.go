@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -19,7 +20,8 @@ type job struct {
 	attempt   string           // the client's, or one made for this request
 	account   rushgate.Account // as loaded; zero if there is none
 	hash      password.Job
-	newHash   string // to replace an outdated one with, or empty
+	exact     password.Job // the same for Exact, if there is a second form to try
+	newHash   string       // to replace an outdated one with, or empty
 	hashed    bool
 	proved    bool // the password is right
 	wrong     bool // it is not, or there is no such account
@@ -131,7 +133,7 @@ func (p *Pool) load(jobs []*job) {
 		return
 	}
 	for i, j := range jobs {
-		if j.Username == "" || j.Password == "" || len(j.Attempt) > rushgate.MaxAttemptLen {
+		if j.Username == "" || !j.hasForm() || len(j.Attempt) > rushgate.MaxAttemptLen {
 			p.fail(j, rushgate.MissingCredentials)
 			continue
 		}
@@ -159,21 +161,13 @@ func (j *job) goOnAsLogin() error {
 
 // derive computes the keys of a batch, and answers the jobs with a wrong password.
 func (p *Pool) derive(jobs []*job) {
-	hashes := make([]*password.Job, len(jobs))
-	for i, j := range jobs {
-		switch {
-		case j.account.ID != 0:
-			j.hash = password.Verify(j.Password, j.account.PasswordHash)
-		case j.Kind == Register:
-			j.hash = password.New(j.Password)
-		default:
-			j.hash = password.Decoy(j.Password)
-		}
-		j.hash.Skip = j.skip()
-		hashes[i] = &j.hash
+	hashes := make([]*password.Job, 0, len(jobs))
+	for _, j := range jobs {
+		hashes = j.hashJobs(hashes)
 	}
 	p.cfg.Hasher.Run(p.hurrying, hashes)
 	for _, j := range jobs {
+		j.choose()
 		j.hashed = j.hash.Err == nil
 		switch {
 		case errors.Is(j.hash.Err, context.Canceled):
@@ -216,7 +210,7 @@ func (p *Pool) rehash(jobs []*job) {
 	var hashes []*password.Job
 	for _, j := range jobs {
 		if j.hash.Rehash && !j.answered.Load() {
-			h := password.New(j.Password)
+			h := password.New(cmp.Or(j.Password, j.Exact)) // an exact form alone has no other
 			h.Skip = func() bool { return j.ctx.Err() != nil }
 			outdated, hashes = append(outdated, j), append(hashes, &h)
 		}

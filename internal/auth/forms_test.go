@@ -1,0 +1,112 @@
+package auth
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/password"
+)
+
+// keepHashed stores an account with a hash of the password's bytes, made at a cost.
+func (f *fixture) keepHashed(t *testing.T, id int, name, bytes string, iterations int) {
+	t.Helper()
+	h, err := password.NewHasher(password.Config{Iterations: iterations})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := password.New(bytes)
+	h.Run(t.Context(), []*password.Job{&j})
+	a := rushgate.Account{
+		ID: rushgate.PlayerID(id), Username: name, PasswordHash: j.Hash, CreatedAt: time.Now(), Version: 3,
+	}
+	errs, err := f.store.CreateAccounts(t.Context(), []rushgate.Account{a})
+	if err = errors.Join(append(errs, err)...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// loginAs is a login as the front door makes it of what a client sends.
+func loginAs(t *testing.T, name, sent string, i int) Request {
+	t.Helper()
+	canonical, exact, err := rushgate.LoginPassword(sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Request{Kind: Login, Username: name, Password: canonical, Exact: exact, Addr: addr(i)}
+}
+
+// An account whose hash is one of the bytes that its client has always sent lets that client in, and is then hashed in
+// the canonical form, if there is one.
+func TestPasswordsHashedAsTheyWereSentGoOnWorking(t *testing.T) {
+	const cost = password.MinIterations
+	tests := []struct {
+		name, sent, hashed, then string
+		iterations               int
+	}{
+		{"canonical", "correct horse", "correct horse", "correct horse", 2 * cost},
+		{"no-break space", "pa\u00a0ssword", "pa\u00a0ssword", "pa ssword", 2 * cost},
+		{"no-break space, at today's cost", "pa\u00a0ssword", "pa\u00a0ssword", "pa ssword", cost},
+		{"no-break space, registered here", "pa\u00a0ssword", "pa ssword", "pa ssword", cost},
+		{"decomposed accent", "cafe\u0301 au lait", "cafe\u0301 au lait", "caf\u00e9 au lait", 2 * cost},
+		{"em space", "a\u2003bcdefgh", "a\u2003bcdefgh", "a bcdefgh", 2 * cost},
+		{"tab", "tab\there", "tab\there", "tab\there", 2 * cost},
+	}
+	f := newFixture(t, nil)
+	f.Start()
+	for i, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			name := "player-" + string(rune('a'+i))
+			f.keepHashed(t, 1000+i, name, tt.hashed, tt.iterations)
+			if _, err := f.Submit(t.Context(), loginAs(t, name, "x"+tt.sent, i)); !errors.Is(err, rushgate.BadCredentials) {
+				t.Errorf("a wrong password: %v", err)
+			}
+			if _, err := f.Submit(t.Context(), loginAs(t, name, tt.sent, i)); err != nil {
+				t.Fatalf("the right password: %v", err)
+			}
+			accounts, err := f.store.LoadAccounts(t.Context(), []string{name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			check := password.Verify(tt.then, accounts[0].PasswordHash)
+			f.cfg.Hasher.Run(t.Context(), []*password.Job{&check})
+			if !check.Match || check.Rehash {
+				t.Errorf("afterwards the hash is not one of %q at today's cost", tt.then)
+			}
+		})
+	}
+}
+
+// Refusing a password costs what the password asks for: the same for a player who does not exist, one whose hash is of
+// the canonical form, and one whose hash is of the bytes or old.
+func TestFormsOfAPasswordCostTheSameForEveryAccount(t *testing.T) {
+	const cost = 2 * password.MinIterations
+	f := newFixture(t, func(c *settings) { c.Iterations = cost })
+	f.keepHashed(t, 1, "canonical", "pa ss", cost)
+	f.keepHashed(t, 2, "exact", "pa\u00a0ss", cost)
+	f.keepHashed(t, 3, "cheap", "pa\u00a0ss", cost/2)
+	f.Start()
+	for wrong, want := range map[string]int64{"wrong": cost, "wr\u00a0ong": 2 * cost, "wr\tong": cost} {
+		for i, name := range []string{"nobody", "canonical", "exact", "cheap"} {
+			before := f.cfg.Hasher.Iterations()
+			if _, err := f.Submit(t.Context(), loginAs(t, name, wrong, i)); !errors.Is(err, rushgate.BadCredentials) {
+				t.Errorf("%s, %q: %v", name, wrong, err)
+			}
+			if got := f.cfg.Hasher.Iterations() - before; got != want {
+				t.Errorf("%s, %q: %d iterations, want %d", name, wrong, got, want)
+			}
+		}
+	}
+}
+
+// A registration has one form only, whatever else it is given.
+func TestRegistrationHasNoExactForm(t *testing.T) {
+	f := newFixture(t, nil)
+	f.Start()
+	r := request(Register, "alice", 1)
+	r.Password, r.Exact = "", "tab\there"
+	if _, err := f.Submit(t.Context(), r); !errors.Is(err, rushgate.MissingCredentials) {
+		t.Errorf("a registration with an exact form alone: %v", err)
+	}
+}
