@@ -167,7 +167,7 @@ type verdict int
 const (
 	free           verdict = iota
 	locked                 // a lockout runs
-	lockedTogether         // the same, for all clients of a network
+	lockedTogether         // the same, for all clients of a network or all strangers at an account
 	pending                // not before it is known what becomes of those in flight at this account
 	crowded                // the same for those of the origin, which may be many players behind one address
 	spent                  // a budget is used up
@@ -202,7 +202,9 @@ func (b *budgets) judge(who pair, k *Knock, now time.Time) (verdict, time.Durati
 
 // judgeGuess is judge for what the guess of a password is held against besides.
 func (b *budgets) judgeGuess(who pair, known bool, now time.Time) (verdict, time.Duration) {
-	if wait, _ := b.lockouts.wait(who, known, true, now); wait > 0 {
+	if wait, shared := b.lockouts.wait(who, known, true, now); shared {
+		return lockedTogether, wait
+	} else if wait > 0 {
 		return locked, wait
 	}
 	if f := b.pairs.get(who); f != nil {

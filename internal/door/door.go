@@ -172,10 +172,10 @@ func (d *Door) limited(v verdict, wait time.Duration) error {
 		d.refused.Locked++
 	case lockedTogether: // those who wait must not come together
 		d.refused.Locked++
-		wait += d.clock.jitter(maxJitter)
+		wait += d.clock.jitter(wait/10 + 1)
 	case spent:
 		d.refused.Spent++
-		wait += d.clock.jitter(maxJitter)
+		wait += d.clock.jitter(wait/10 + 1)
 	default:
 		d.refused.Pending++
 		wait = d.clock.later(UnderWay)

@@ -112,13 +112,13 @@ func (l *lockouts) lift(id uint64, now time.Time) (Lockout, bool) {
 	return *e.Value.(*Lockout), true
 }
 
-// wait returns how long the lockouts that apply to a knock go on, and whether they are shared with clients of the same
-// network; guesses tells whether the knock could prove a password wrong.
+// wait returns how long the lockouts that apply to a knock go on, and whether the longest is shared with other
+// clients; guesses tells whether the knock could prove a password wrong.
 func (l *lockouts) wait(who pair, known, guesses bool, now time.Time) (wait time.Duration, shared bool) {
 	if guesses {
 		wait = l.left(lockKey{PairLocked, who}, now)
-		if !known {
-			wait = max(wait, l.left(lockKey{AccountGuarded, pair{name: who.name}}, now))
+		if left := l.left(lockKey{AccountGuarded, pair{name: who.name}}, now); !known && left > wait {
+			wait, shared = left, true
 		}
 	}
 	if !known {
