@@ -332,6 +332,12 @@ func TestMalformedRequests(t *testing.T) {
 			}
 		}
 	}
+	// In a new password there is no control character at all; old systems have hashed some.
+	bell := d.call(t, "POST", "/v1/register", creds("alice", "sec\x07ret"), "192.0.2.1", "")
+	bell.want(t, "registration with a control character", 400, rushgate.MissingCredentials)
+	if m, _ := bell.json["message"].(string); !strings.Contains(m, "not allowed") {
+		t.Errorf("registration with a control character: %q", m)
+	}
 	// None of them reached the queue, so none of them counts against the address.
 	d.call(t, "POST", "/v1/register", creds("alice", "secret"), "192.0.2.1", "").want(t, "after all that", 201, "")
 	for _, limit := range []string{"0", "-1", "101", "x", "1e1", "99999999999999999999"} {

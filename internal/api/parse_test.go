@@ -25,6 +25,9 @@ func FuzzParseCredentials(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if c, err := parseCredentials(body, registerForm); err == nil {
+			if pw, err := rushgate.ParsePassword(c.password); err != nil || pw != c.password {
+				t.Fatalf("accepted a new password that is not canonical")
+			}
 			if name, err := rushgate.ParseUsername(c.username); c.takeover || err != nil || name != c.username || c.exact != "" {
 				t.Fatalf("accepted a registration of %q, takeover %v, exact %q", c.username, c.takeover, c.exact)
 			}

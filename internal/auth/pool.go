@@ -227,7 +227,7 @@ func (p *Pool) countRefusal(err error) {
 func (p *Pool) work() {
 	for {
 		if p.queue.Len() == 0 {
-			p.cfg.Door.Idle()
+			p.cfg.Door.Idle(door.Fast)
 		}
 		batch, err := p.queue.PopBatch(p.stopping, p.batch)
 		if err != nil {
@@ -236,7 +236,7 @@ func (p *Pool) work() {
 		for _, r := range batch {
 			r.seat.Take()
 		}
-		p.cfg.Door.Served(p.process(batch))
+		p.cfg.Door.Served(door.Fast, p.process(batch))
 	}
 }
 

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"time"
+
+	"github.com/rushgate/rushgate/internal/door"
 )
 
 // putAside hands the jobs whose hash takes long, such as bcrypt and argon2id of another system, to the slow lane, which
@@ -25,7 +27,7 @@ func (p *Pool) putAside(jobs []*job) {
 func (p *Pool) workSlowly() {
 	for {
 		if p.slow.Len() == 0 {
-			p.cfg.Door.IdleSlow()
+			p.cfg.Door.Idle(door.Slow)
 		}
 		jobs, err := p.slow.PopBatch(p.stopping, 1)
 		if err != nil {
@@ -44,6 +46,6 @@ func (p *Pool) serveSlowly(jobs []*job) {
 	p.run("derive", jobs, p.derive, ignored)
 	p.run("commit", jobs, p.commit, ignored)
 	if jobs[0].hashed {
-		p.cfg.Door.ServedSlow(1)
+		p.cfg.Door.Served(door.Slow, 1)
 	}
 }

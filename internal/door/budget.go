@@ -14,8 +14,7 @@ const (
 	LockoutTime   = 300 * time.Second
 
 	// DefaultOriginFailures is how many accounts an origin may fail at within OriginWindow before all accounts but those
-	// known there are locked for it, for LockoutTime. Half of a large household's, café's or campus's first evening fits
-	// in; a list of names does not.
+	// known there are locked for it, for LockoutTime. The typos of a campus fit in; a list of names does not.
 	DefaultOriginFailures = 100
 	OriginWindow          = 10 * time.Minute
 
@@ -35,7 +34,7 @@ const (
 	RegistrationWindow         = time.Hour
 
 	// remembered bounds each table of failures: an attacker who means to push an entry out has to fill it with failures of
-	// his own, each from another origin or at another account. knownFactor is how many times as many accounts may be known
+	// its own, each from another origin or at another account. knownFactor is how many times as many accounts may be known
 	// somewhere, each at knownOrigins origins: there an attacker needs as many accounts.
 	remembered   = 1 << 16
 	knownFactor  = 2
@@ -43,7 +42,7 @@ const (
 )
 
 // pair is an origin and an account, by a keyed hash of its name: what stands in the tables is as long whatever an
-// outsider calls himself.
+// outsider calls itself.
 type pair struct {
 	origin netip.Prefix
 	name   uint64

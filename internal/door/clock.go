@@ -27,8 +27,9 @@ var leastRate = 1 / MaxRetryAfter.Seconds()
 // the refused come back at the rate the workers can serve and not together.
 //
 // A client that asks again before its moment is told the same moment: asking costs the others nothing and gains
-// nothing. Further clients behind an address that holds a moment are given moments one service time apart that do not
-// move the clock, so that one address, however many clients it has or pretends to have, pushes back itself alone.
+// nothing. Further clients behind an address that holds a moment are given moments one service time apart, and no
+// earlier than a client of another address would be, which do not move the clock: one address, however many clients it
+// has or pretends to have, pushes back itself alone.
 //
 // What has been promised and not yet used bounds the wait of the next: when the load ends early, so do the waits.
 type clock struct {
@@ -176,3 +177,7 @@ func (c *clock) later(cause Cause) time.Duration { return c.spread(least[cause])
 
 // spread returns a wait from d up to twice as long.
 func (c *clock) spread(d time.Duration) time.Duration { return d + c.jitter(d) }
+
+// past returns a wait that is over by a tenth at most when d is: many may wait for the same end, and are not to come
+// together.
+func (c *clock) past(d time.Duration) time.Duration { return d + c.jitter(d/10+1) }

@@ -12,8 +12,8 @@
 //   - the room in the queue, and each origin's share of it (room.go);
 //   - the seats in the world, and each origin's share of them (places.go);
 //   - the pace at which the workers serve (pace.go);
-//   - the clock that tells the refused when to come back (clock.go), which is where every Retry-After of a node comes
-//     from.
+//   - the clock that tells the refused when to come back (clock.go), which is where every Retry-After that players hear
+//     of a node comes from.
 //
 // Time and chance are injected, and one mutex guards it all: no method holds it for more than some map operations.
 package door

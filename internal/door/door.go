@@ -101,17 +101,16 @@ func orDefault(n, fallback int) int {
 type Door struct {
 	cfg Config
 
-	mu       sync.Mutex
-	closed   bool
-	budgets  budgets
-	queue    room
-	inHand   int // requests taken by workers
-	slow     room
-	places   places
-	pace     pace
-	slowPace pace
-	clock    clock
-	refused  Refusals
+	mu      sync.Mutex
+	closed  bool
+	budgets budgets
+	queue   room
+	inHand  int // requests taken by workers
+	slow    room
+	places  places
+	paces   [2]pace // by lane
+	clock   clock
+	refused Refusals
 }
 
 // New returns an open door.
@@ -121,14 +120,13 @@ func New(cfg Config) (*Door, error) {
 		return nil, err
 	}
 	return &Door{
-		cfg:      cfg,
-		budgets:  newBudgets(cfg),
-		queue:    newRoom(cfg.Queue),
-		slow:     newRoom(slowRoom),
-		places:   newPlaces(cfg.World, cfg.OriginShare),
-		pace:     newPace(cfg.Pace),
-		slowPace: newPace(cfg.SlowPace),
-		clock:    newClock(cfg.Jitter),
+		cfg:     cfg,
+		budgets: newBudgets(cfg),
+		queue:   newRoom(cfg.Queue),
+		slow:    newRoom(slowRoom),
+		places:  newPlaces(cfg.World, cfg.OriginShare),
+		paces:   [2]pace{Fast: newPace(cfg.Pace), Slow: newPace(cfg.SlowPace)},
+		clock:   newClock(cfg.Jitter),
 	}, nil
 }
 
@@ -147,13 +145,13 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 	switch v, wait := d.budgets.judge(who, &k, now); v {
 	case free:
 	case crowded:
-		d.refused.Share++
+		d.refused.count(ofShare)
 		return nil, d.promise(who, now)
 	default:
 		return nil, d.limited(v, wait)
 	}
-	if full := d.full(who, now, &d.refused); full != nil {
-		*full++
+	if s := d.shortage(who, now); s != enough {
+		d.refused.count(s)
 		return nil, d.promise(who, now)
 	}
 	if !d.places.take(who, now) {
@@ -161,7 +159,7 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 		return nil, busy(d.clock.later(WorldFull))
 	}
 	d.clock.use(who)
-	d.queue.push(who.origin)
+	d.queue.add(who.origin, 1)
 	return &Seat{door: d, name: k.Name, takeover: k.Takeover, charge: d.budgets.hold(who, &k)}, nil
 }
 
@@ -172,10 +170,10 @@ func (d *Door) limited(v verdict, wait time.Duration) error {
 		d.refused.Locked++
 	case lockedTogether: // those who wait must not come together
 		d.refused.Locked++
-		wait += d.clock.jitter(wait/10 + 1)
+		wait = d.clock.past(wait)
 	case spent:
 		d.refused.Spent++
-		wait += d.clock.jitter(wait/10 + 1)
+		wait = d.clock.past(wait)
 	default:
 		d.refused.Pending++
 		wait = d.clock.later(UnderWay)
@@ -186,7 +184,7 @@ func (d *Door) limited(v verdict, wait time.Duration) error {
 // promise is the refusal that tells a client when there will be room. The seat of a player who is on the way back is
 // kept until then.
 func (d *Door) promise(who pair, now time.Time) error {
-	wait := d.clock.promise(who, now, d.pace.perSecond(), d.backlog())
+	wait := d.clock.promise(who, now, d.paces[Fast].perSecond(), d.backlog())
 	if d.budgets.isKnown(who) {
 		d.places.extend(who, now.Add(wait+momentGrace))
 	}
@@ -197,27 +195,37 @@ func busy(wait time.Duration) error {
 	return &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: wait}
 }
 
-// full returns which of the counters of refusals says why a request cannot be queued, and nil if it can.
+// shortage is what a request finds too little of in the queue.
+type shortage int
+
+const (
+	enough  shortage = iota
+	ofRoom           // the queue is full, or what is left of it promised
+	ofTime           // the request would be stale before its turn
+	ofShare          // the origin has its share
+)
+
+// shortage returns what keeps a request from being queued, if anything.
 //
 // An empty queue always takes one: a door that refused with nothing to do would refuse for ever, for what it knows of
 // the pace changes only with what it lets in. Otherwise a request that would be stale before its turn is not taken. And
 // while clients who were refused earlier are on their way back to the moments that they were promised, half of the
 // queue is theirs: newcomers who happen to knock in between must not take their places.
-func (d *Door) full(who pair, now time.Time, counts *Refusals) *int64 {
+func (d *Door) shortage(who pair, now time.Time) shortage {
 	depth, limit := d.queue.taken, d.queue.limit
 	switch {
 	case depth == 0:
-		return nil
+		return enough
 	case limit > 0 && depth >= limit:
-		return &counts.Queue
-	case d.pace.takes(depth+d.inHand+d.cfg.Batch) > d.cfg.MaxAge:
-		return &counts.Stale
+		return ofRoom
+	case d.paces[Fast].takes(depth+d.inHand+d.cfg.Batch) > d.cfg.MaxAge:
+		return ofTime
 	case !d.queue.shared(who.origin, d.reach()):
-		return &counts.Share
+		return ofShare
 	case limit > 0 && depth >= limit/2 && d.clock.yields(who, now):
-		return &counts.Queue
+		return ofRoom
 	}
-	return nil
+	return enough
 }
 
 // reach is how many places the queue has: without a bound, as many as can be served in time.
@@ -225,51 +233,45 @@ func (d *Door) reach() int {
 	if d.queue.limit > 0 {
 		return d.queue.limit
 	}
-	return int(min(d.pace.perSecond()*d.cfg.MaxAge.Seconds(), 1<<30))
+	return int(min(d.paces[Fast].perSecond()*d.cfg.MaxAge.Seconds(), 1<<30))
 }
 
 // backlog is how many requests have to be worked off until the first moment to promise: half of the queue, so that
 // returns that come in bunches still find room.
 func (d *Door) backlog() int { return max(1, d.queue.taken-d.queue.limit/2) }
 
-// Served notes that workers have completed n requests that were hashed. What expired or needed no hash says nothing
+// Lane is one of the two ways that requests are served in.
+type Lane int
+
+// The lanes.
+const (
+	// Fast is the workers' and their batches'.
+	Fast Lane = iota
+	// Slow is for hashes that take long, see [Seat.Slow].
+	Slow
+)
+
+// Served notes that n requests of a lane have been hashed and completed. What expired or needed no hash says nothing
 // about the pace.
-func (d *Door) Served(n int) {
+func (d *Door) Served(l Lane, n int) {
 	if n <= 0 {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.pace.served(n, d.cfg.Now())
+	d.paces[l].served(n, d.cfg.Now())
 }
 
-// Idle notes that a worker has nothing to do.
-func (d *Door) Idle() {
+// Idle notes that a worker of a lane has nothing to do.
+func (d *Door) Idle(l Lane) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.pace.idle = true
-}
-
-// ServedSlow and IdleSlow are Served and Idle for the slow lane.
-func (d *Door) ServedSlow(n int) {
-	if n <= 0 {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.slowPace.served(n, d.cfg.Now())
-}
-
-// IdleSlow notes that the slow lane's worker has nothing to do.
-func (d *Door) IdleSlow() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.slowPace.idle = true
+	d.paces[l].idle = true
 }
 
 // slowWait is how long the slow lane takes for half of what is in it.
 func (d *Door) slowWait() time.Duration {
-	return min(max(d.slowPace.takes(d.slow.taken/2), time.Second), MaxRetryAfter/2)
+	return min(max(d.paces[Slow].takes(d.slow.taken/2), time.Second), MaxRetryAfter/2)
 }
 
 // Left notes that the session of a name has ended. Its seat is free, or kept for a while for the player's return.
@@ -286,11 +288,11 @@ func (d *Door) Later(c Cause) time.Duration {
 	return d.clock.later(c)
 }
 
-// After returns a wait from least up to twice as long, for a cause whose end is known.
+// After returns a wait that ends a little after least, for a cause whose end is known.
 func (d *Door) After(least time.Duration) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.clock.spread(least)
+	return d.clock.past(least)
 }
 
 // Close refuses all further knocks, with the time by which another process can be expected. It is idempotent.
@@ -313,8 +315,7 @@ func (d *Door) Outlook() (isBusy bool, wait time.Duration) {
 	case len(d.places.byName) >= d.places.limit:
 		return true, least[WorldFull]
 	}
-	var uncounted Refusals
-	return d.full(pair{}, now, &uncounted) != nil, d.clock.outlook(now, d.pace.perSecond(), d.backlog())
+	return d.shortage(pair{}, now) != enough, d.clock.outlook(now, d.paces[Fast].perSecond(), d.backlog())
 }
 
 // Rush reports whether the queue is more than half full; one without bound is taken to have usualQueue places.

@@ -96,7 +96,7 @@ func (c *crowd) knock(t *testing.T, v *visit) {
 
 func (c *crowd) serve() {
 	if len(c.queue) == 0 {
-		c.Idle()
+		c.Idle(Fast)
 		c.credit = 0
 		return
 	}
@@ -109,7 +109,7 @@ func (c *crowd) serve() {
 		v.in = c.now
 	}
 	c.queue = c.queue[n:]
-	c.Served(n)
+	c.Served(Fast, n)
 }
 
 func addr(i int) string {

@@ -45,7 +45,7 @@ func (f *fixture) try(k Knock, o Outcome) rushgate.Reason {
 		return rushgate.ReasonOf(err)
 	}
 	seat.Take()
-	f.Served(1)
+	f.Served(Fast, 1)
 	seat.Close(o)
 	if o == Inside {
 		f.Left(k.Name, Left)
@@ -392,6 +392,24 @@ func TestLockoutsAreListedAndLifted(t *testing.T) {
 	}
 	if n := len(f.Lockouts(10)); n != 0 {
 		t.Errorf("one more failure begins %d lockouts again", n)
+	}
+}
+
+// A guard that is lifted begins anew: the next one has strangers wait no longer than the first did.
+func TestLiftedGuardBeginsAnew(t *testing.T) {
+	f := newFixture(t, nil)
+	for range 3 {
+		for i := range SlowLimit {
+			f.login(fmt.Sprintf("198.51.100.%d", i), "alice", Wrong)
+		}
+		locks := f.Lockouts(1)
+		if len(locks) != 1 || locks[0].Until.Sub(f.now) != minGuard {
+			t.Fatalf("the guard: %+v", locks)
+		}
+		if _, err := f.Lift(locks[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		f.now = f.now.Add(2 * FailureWindow)
 	}
 }
 

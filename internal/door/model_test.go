@@ -228,7 +228,7 @@ func (m *model) close(t *rapid.T) {
 		m.inside[s.knock.Name] = s.knock.Addr
 	}
 	if s.state != queued {
-		m.Served(1)
+		m.Served(Fast, 1)
 	}
 	s.Close(o)
 	s.Close(Wrong) // only the first counts

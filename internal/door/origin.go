@@ -24,6 +24,18 @@ type group struct {
 	times   int
 }
 
+// tally counts something by network.
+type tally map[netip.Prefix]int
+
+// add counts n more for an origin, and for the networks that it is in.
+func (t tally) add(o netip.Prefix, n int) {
+	for _, g := range groupsOf(o) {
+		if t[g.network] += n; t[g.network] <= 0 {
+			delete(t, g.network)
+		}
+	}
+}
+
 // maxGroups is how many groups an origin belongs to at most, itself included.
 const maxGroups = 3
 

@@ -23,7 +23,7 @@ type places struct {
 	limit    int
 	share    int // of one origin
 	byName   map[uint64]*place
-	networks map[netip.Prefix]int
+	networks tally
 	ends     deadlines[uint64] // of holds, by name
 	held     int               // places that are held
 }
@@ -44,7 +44,7 @@ func newPlaces(limit, percent int) places {
 		share = max(int(int64(limit)*int64(percent)/100), leastShare)
 	}
 	return places{
-		limit: limit, share: share, byName: make(map[uint64]*place), networks: make(map[netip.Prefix]int),
+		limit: limit, share: share, byName: make(map[uint64]*place), networks: make(tally),
 	}
 }
 
@@ -58,7 +58,7 @@ func (p *places) take(who pair, now time.Time) bool {
 		}
 		own = &place{origin: who.origin}
 		p.byName[who.name] = own
-		p.count(who.origin, 1)
+		p.networks.add(who.origin, 1)
 	}
 	own.seats++
 	return true
@@ -75,14 +75,6 @@ func (p *places) shared(o netip.Prefix) bool {
 	return true
 }
 
-func (p *places) count(o netip.Prefix, n int) {
-	for _, g := range groupsOf(o) {
-		if p.networks[g.network] += n; p.networks[g.network] <= 0 {
-			delete(p.networks, g.network)
-		}
-	}
-}
-
 // close ends a seat with what has become of it.
 func (p *places) close(who pair, o Outcome, takeover bool, now time.Time) {
 	own := p.byName[who.name]
@@ -90,9 +82,9 @@ func (p *places) close(who pair, o Outcome, takeover bool, now time.Time) {
 	switch {
 	case o == Inside:
 		p.release(own)
-		p.count(own.origin, -1)
+		p.networks.add(own.origin, -1)
 		own.origin, own.inside = who.origin, true
-		p.count(own.origin, 1)
+		p.networks.add(own.origin, 1)
 	case o == Right && takeover:
 		own.claimed = now
 	}
@@ -141,7 +133,7 @@ func (p *places) extend(who pair, until time.Time) {
 func (p *places) giveBack(name uint64, own *place) {
 	if own.seats == 0 && !own.inside && own.until.IsZero() {
 		delete(p.byName, name)
-		p.count(own.origin, -1)
+		p.networks.add(own.origin, -1)
 	}
 }
 

@@ -14,10 +14,10 @@ const slowRoom = 32
 type room struct {
 	limit    int // 0: none
 	taken    int
-	networks map[netip.Prefix]int
+	networks tally
 }
 
-func newRoom(limit int) room { return room{limit: limit, networks: make(map[netip.Prefix]int)} }
+func newRoom(limit int) room { return room{limit: limit, networks: make(tally)} }
 
 // shared reports whether the share of an origin, or of a network that it is in, has room for one more of limit places.
 func (r *room) shared(o netip.Prefix, limit int) bool {
@@ -29,18 +29,8 @@ func (r *room) shared(o netip.Prefix, limit int) bool {
 	return true
 }
 
-func (r *room) push(o netip.Prefix) {
-	r.taken++
-	for _, g := range groupsOf(o) {
-		r.networks[g.network]++
-	}
-}
-
-func (r *room) pop(o netip.Prefix) {
-	r.taken--
-	for _, g := range groupsOf(o) {
-		if r.networks[g.network]--; r.networks[g.network] <= 0 {
-			delete(r.networks, g.network)
-		}
-	}
+// add counts n more requests of an origin.
+func (r *room) add(o netip.Prefix, n int) {
+	r.taken += n
+	r.networks.add(o, n)
 }

@@ -68,7 +68,7 @@ func (s *Seat) Slow() error {
 	if s.state == closed {
 		return nil
 	}
-	late := d.slow.taken > 0 && d.slowPace.takes(d.slow.taken+1) > d.cfg.MaxAge
+	late := d.slow.taken > 0 && d.paces[Slow].takes(d.slow.taken+1) > d.cfg.MaxAge
 	if late || d.slow.taken >= d.slow.limit || !d.slow.shared(s.charge.who.origin, d.slow.limit) {
 		d.refused.Slow++
 		return busy(d.clock.spread(d.slowWait()))
@@ -120,17 +120,17 @@ func (s *Seat) move(to seatState) {
 	d, origin := s.door, s.charge.who.origin
 	switch s.state {
 	case queued:
-		d.queue.pop(origin)
+		d.queue.add(origin, -1)
 	case inHand:
 		d.inHand--
 	case slow:
-		d.slow.pop(origin)
+		d.slow.add(origin, -1)
 	}
 	s.state = to
 	switch to {
 	case inHand:
 		d.inHand++
 	case slow:
-		d.slow.push(origin)
+		d.slow.add(origin, 1)
 	}
 }

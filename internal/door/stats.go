@@ -15,6 +15,17 @@ type Refusals struct {
 	Spent    int64 `json:"spent"`    // the origin's or the account's budget was used up
 }
 
+func (r *Refusals) count(s shortage) {
+	switch s {
+	case ofRoom:
+		r.Queue++
+	case ofTime:
+		r.Stale++
+	case ofShare:
+		r.Share++
+	}
+}
+
 // Limited is how many were refused with [rushgate.RateLimited].
 func (r Refusals) Limited() int64 { return r.Locked + r.Pending + r.Spent }
 
@@ -52,8 +63,8 @@ func (d *Door) Stats() Stats {
 	l.end(now)
 	s := Stats{
 		Refused: d.refused, Queued: d.queue.taken, Capacity: d.queue.limit, InHand: d.inHand, Slow: d.slow.taken,
-		Pace: d.pace.perSecond(), SlowPace: d.slowPace.perSecond(), Seats: len(d.places.byName), Held: d.places.held,
-		Promised: len(d.clock.promises), Failing: d.budgets.pairs.len(), Locked: len(l.running),
+		Pace: d.paces[Fast].perSecond(), SlowPace: d.paces[Slow].perSecond(),
+		Seats: len(d.places.byName), Held: d.places.held, Promised: len(d.clock.promises), Failing: d.budgets.pairs.len(), Locked: len(l.running),
 		Lockouts: make(map[string]int64, len(l.total)),
 	}
 	for kind, n := range l.total {

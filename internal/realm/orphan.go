@@ -57,11 +57,18 @@ func (r *Realm) orphan(l rushgate.Lease) {
 }
 
 // releaseOrphans ends leases that no session has, with the characters as they are stored.
-func (s *saver) releaseOrphans(ctx context.Context) error {
+func (s *saver) releaseOrphans(ctx context.Context) (err error) {
 	leases := s.orphaned.take(nil)
 	if len(leases) == 0 {
 		return nil
 	}
+	defer func() {
+		if err != nil { // they are tried again
+			for _, l := range leases {
+				s.orphaned.put(l)
+			}
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	names := make([]string, len(leases))

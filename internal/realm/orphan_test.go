@@ -1,6 +1,7 @@
 package realm
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -99,4 +100,36 @@ func TestOrphansAreForgotten(t *testing.T) {
 	if len(o) != 0 {
 		t.Errorf("%d are remembered after a while", len(o))
 	}
+}
+
+// awayOnce is a store that does not answer the first time that a character is asked for.
+type awayOnce struct {
+	Store
+	asked int
+}
+
+func (s *awayOnce) LoadCharacters(ctx context.Context, names []string) ([]rushgate.LoadedCharacter, error) {
+	if s.asked++; s.asked == 1 {
+		return nil, rushgate.ErrUnavailable
+	}
+	return s.Store.LoadCharacters(ctx, names)
+}
+
+// A release that the store does not answer is tried again.
+func TestOrphansAreReleasedWhenTheStoreIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := &awayOnce{}
+		f := newFixture(t, func(c *Config) { away.Store = c.Store; c.Store = away })
+		a, _ := f.admit(t, "alice", "lost")
+		f.saver.orphaned.put(a.Lease)
+		if err := f.saver.releaseOrphans(t.Context()); !errors.Is(err, rushgate.ErrUnavailable) {
+			t.Fatalf("while the store is away: %v", err)
+		}
+		if err := f.saver.releaseOrphans(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if in := f.askFor(t, elsewhere, "alice", "second"); in.Err != nil {
+			t.Errorf("after the release: %v", in.Err)
+		}
+	})
 }
