@@ -64,7 +64,8 @@ func (d *Door) Stats() Stats {
 	s := Stats{
 		Refused: d.refused, Queued: d.queue.taken, Capacity: d.queue.limit, InHand: d.inHand, Slow: d.slow.taken,
 		Pace: d.paces[Fast].perSecond(), SlowPace: d.paces[Slow].perSecond(),
-		Seats: len(d.places.byName), Held: d.places.held, Promised: len(d.clock.promises), Failing: d.budgets.pairs.len(), Locked: len(l.running),
+		Seats: len(d.places.byName), Held: d.places.held, Promised: len(d.clock.promises),
+		Failing: d.budgets.pairs.len(), Locked: len(l.running),
 		Lockouts: make(map[string]int64, len(l.total)),
 	}
 	for kind, n := range l.total {
