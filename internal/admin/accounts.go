@@ -2,12 +2,12 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
 // Bounds of a request to delete accounts.
@@ -22,21 +22,17 @@ const (
 // Each account that is gone, or could not be deleted, has a line in the log.
 func DeleteAccounts(ledger *account.Ledger, log *slog.Logger) http.Handler {
 	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isJSON(w, r) {
-			return
-		}
-		var in struct {
-			Names []string `json:"names"`
-		}
-		body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxDeleteBody))
-		if err := body.Decode(&in); err != nil || len(in.Names) > maxDeleteNames {
-			writeProblem(w, http.StatusBadRequest, `want {"names": [...]} with at most 1000 of them`)
+		few := func(in strictjson.Values) bool { return len(in.Strings("names")) <= maxDeleteNames }
+		in, ok := read(w, r, maxDeleteBody, `{"names": [...]} with at most 1000 of them`, few,
+			strictjson.Field{Name: "names", Kind: strictjson.Strings})
+		if !ok {
 			return
 		}
 		var out deletion
-		for i, err := range ledger.DeleteAll(r.Context(), in.Names) {
+		names := in.Strings("names")
+		for i, err := range ledger.DeleteAll(r.Context(), names) {
 			out.count(err)
-			out.audit(r, log, in.Names[i], err)
+			out.audit(r, log, names[i], err)
 		}
 		status := http.StatusOK
 		if out.Failed > 0 {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
 const (
@@ -124,21 +127,42 @@ func isJSON(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+// read reads the body of an order, a JSON object with no fields but those known, by the rule of package strictjson that
+// players' requests are read by too. It answers a request that is not so, or that check refuses, with what is wanted.
+func read(
+	w http.ResponseWriter, r *http.Request, limit int64, want string, check func(strictjson.Values) bool,
+	known ...strictjson.Field,
+) (strictjson.Values, bool) {
+	if !isJSON(w, r) {
+		return nil, false
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err != nil {
+		writeProblem(w, http.StatusBadRequest, "the body is too long or could not be read: want "+want)
+		return nil, false
+	}
+	in, err := strictjson.Object(body, known...)
+	switch {
+	case err != nil:
+		writeProblem(w, http.StatusBadRequest, strings.TrimSuffix(err.Error(), ".")+"; want "+want)
+	case !check(in):
+		writeProblem(w, http.StatusBadRequest, "want "+want)
+	default:
+		return in, true
+	}
+	return nil, false
+}
+
 // named carries out an order about the player that a request names.
 func (o *orders) named(w http.ResponseWriter, r *http.Request, do func(context.Context, string) (any, error)) {
-	if !isJSON(w, r) {
-		return
-	}
-	var in struct {
-		Name string `json:"name"`
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&in); err != nil || in.Name == "" {
-		writeProblem(w, http.StatusBadRequest, `want {"name": "..."}`)
+	hasName := func(in strictjson.Values) bool { return in.String("name") != "" }
+	in, ok := read(w, r, maxOrder, `{"name": "..."}`, hasName, strictjson.Field{Name: "name"})
+	if !ok {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), orderTimeout)
 	defer cancel()
-	out, err := do(ctx, in.Name)
+	out, err := do(ctx, in.String("name"))
 	switch {
 	case err == nil:
 		writeJSON(w, http.StatusOK, out)

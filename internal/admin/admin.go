@@ -120,8 +120,38 @@ func New(cfg Config) http.Handler {
 		mux.Handle("GET /events", newEvents(d.History, about))
 		(&orders{d.Actions, cfg.Logger}).serve(mux)
 	}
-	return newGuard(mux, cfg.Token, logins, cfg.Hold)
+	return newGuard(saying(mux), cfg.Token, logins, cfg.Hold)
 }
+
+// saying serves what a mux has, and says in JSON, as every order is answered, what it has not.
+func saying(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuses, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		answer := refusal{header: make(http.Header)}
+		refuses.ServeHTTP(&answer, r)
+		if answer.status == http.StatusMethodNotAllowed {
+			allowed := answer.header.Get("Allow")
+			w.Header().Set("Allow", allowed)
+			writeProblem(w, answer.status, "what can be asked here is "+allowed)
+			return
+		}
+		writeProblem(w, http.StatusNotFound, "there is nothing at this path")
+	})
+}
+
+// refusal takes what a mux answers a request for which it has no handler, and keeps the status and the headers.
+type refusal struct {
+	header http.Header
+	status int
+}
+
+func (r *refusal) Header() http.Header         { return r.header }
+func (r *refusal) WriteHeader(status int)      { r.status = status }
+func (r *refusal) Write(b []byte) (int, error) { return len(b), nil }
 
 func (cfg Config) serveDump(w http.ResponseWriter, _ *http.Request) {
 	dump := make(map[string]any, len(cfg.Sections)+1)

@@ -63,7 +63,14 @@ func TestPaths(t *testing.T) {
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/metrics.json", "/debug/pprof/profile"} {
 		if w := do(h, "POST", path, ""); w.Code != http.StatusMethodNotAllowed {
 			t.Errorf("POST %s = %d", path, w.Code)
+		} else if kind := w.Header().Get("Content-Type"); kind != "application/json" || w.Header().Get("Allow") != "GET, HEAD" ||
+			!strings.Contains(w.Body.String(), `{"error":"what can be asked here is GET, HEAD"}`) {
+			t.Errorf("POST %s: %s, %s, %v", path, kind, w.Body, w.Header())
 		}
+	}
+	if w := get(h, "/nothing"); w.Header().Get("Content-Type") != "application/json" ||
+		w.Body.String() != `{"error":"there is nothing at this path"}`+"\n" {
+		t.Errorf("GET /nothing: %v, %s", w.Header(), w.Body)
 	}
 }
 

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -10,16 +9,36 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
 // accountOrder is what an order about one account may say; each order heeds what it needs.
 type accountOrder struct {
-	Name string `json:"name"`
+	Name string
 	// PasswordHash is a hash of package password. A password itself never comes this way.
-	PasswordHash string `json:"password_hash"`
-	// Until is missing for ever.
-	Until  *time.Time `json:"until"`
-	Reason string     `json:"reason"`
+	PasswordHash string
+	// Until is nil for ever.
+	Until  *time.Time
+	Reason string
+}
+
+// readAccountOrder reads an order from a request, or answers it.
+func readAccountOrder(w http.ResponseWriter, r *http.Request) (out accountOrder, ok bool) {
+	check := func(in strictjson.Values) bool {
+		out = accountOrder{Name: in.String("name"), PasswordHash: in.String("password_hash"), Reason: in.String("reason")}
+		if s := in.String("until"); s != "" {
+			until, err := time.Parse(time.RFC3339, s)
+			if err != nil {
+				return false
+			}
+			out.Until = &until
+		}
+		return out.Name != ""
+	}
+	_, ok = read(w, r, maxOrder, `{"name": "...", "password_hash": "...", "until": "2027-01-31T00:00:00Z", "reason": "..."}, `+
+		`of which each order needs some`, check, strictjson.Field{Name: "name"}, strictjson.Field{Name: "password_hash"},
+		strictjson.Field{Name: "until"}, strictjson.Field{Name: "reason"})
+	return out, ok
 }
 
 // accounts serves orders about accounts, over TLS or on loopback: hashes come with some of them.
@@ -60,12 +79,8 @@ func (a *accounts) order(
 	mux *http.ServeMux, what string, level slog.Level, do func(context.Context, *accountOrder) (any, error),
 ) {
 	mux.HandleFunc("POST /accounts/"+what, func(w http.ResponseWriter, r *http.Request) {
-		if !isJSON(w, r) {
-			return
-		}
-		var in accountOrder
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&in); err != nil || in.Name == "" {
-			writeProblem(w, http.StatusBadRequest, `want {"name": "...", ...}`)
+		in, ok := readAccountOrder(w, r)
+		if !ok {
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), orderTimeout)

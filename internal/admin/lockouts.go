@@ -1,12 +1,12 @@
 package admin
 
 import (
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
 // maxLockouts is how many lockouts one request is shown.
@@ -44,17 +44,12 @@ func serveLockouts(mux *http.ServeMux, d *door.Door, logger *slog.Logger) {
 		writeJSON(w, http.StatusOK, out)
 	})
 	mux.HandleFunc("POST /lockouts/lift", func(w http.ResponseWriter, r *http.Request) {
-		if !isJSON(w, r) {
+		hasID := func(in strictjson.Values) bool { return in.Number("id") != 0 }
+		in, ok := read(w, r, maxOrder, `{"id": ...}`, hasID, strictjson.Field{Name: "id", Kind: strictjson.Number})
+		if !ok {
 			return
 		}
-		var in struct {
-			ID uint64 `json:"id"`
-		}
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&in); err != nil || in.ID == 0 {
-			writeProblem(w, http.StatusBadRequest, `want {"id": ...}`)
-			return
-		}
-		l, err := d.Lift(in.ID)
+		l, err := d.Lift(in.Number("id"))
 		if err != nil {
 			writeProblem(w, http.StatusNotFound, "there is no such lockout; it may have ended")
 			return

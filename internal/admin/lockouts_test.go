@@ -56,7 +56,7 @@ func TestLockoutsAreShownAndLifted(t *testing.T) {
 		want int
 	}{
 		{"", http.StatusUnsupportedMediaType}, {"{}", http.StatusBadRequest}, {`{"id":"1"}`, http.StatusBadRequest},
-		{`{"id":999}`, http.StatusNotFound}, {lift, http.StatusOK}, {lift, http.StatusNotFound},
+		{`{"id":999}`, http.StatusNotFound}, {"\uFEFF" + lift, http.StatusOK}, {lift, http.StatusNotFound},
 	}
 	for _, tt := range tests {
 		if status, body := ask("POST", "/lockouts/lift", tt.body); status != tt.want {

@@ -64,8 +64,9 @@ func New(cfg Config) http.Handler {
 		mux.HandleFunc(r.pattern, r.serve)
 	}
 	if cfg.Play != nil {
-		mux.Handle("/play", cfg.Play)
-		mux.Handle("/play/", cfg.Play)
+		page := h.refusingFor(cfg.Play)
+		mux.Handle("/play", page)
+		mux.Handle("/play/", page)
 	}
 	// A web page elsewhere must not be able to make its visitors' browsers knock here: their failures would count
 	// against the visitors. What is not a browser is not concerned.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/rushgate/rushgate"
@@ -23,19 +22,20 @@ type credentials struct {
 
 // form is what a request with credentials may hold.
 type form struct {
-	fields   []strictjson.Field
 	name     func(string) (string, error)                      // which names there can be
 	password func(string) (canonical, exact string, err error) // which passwords there can be
+	takeover bool                                              // whether there can be a session to end
 }
 
 var (
-	common       = []strictjson.Field{{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}}
-	registerForm = form{common, rushgate.ParseUsername, registered}
-	loginForm    = form{
-		append(slices.Clip(common), strictjson.Field{Name: "takeover", Bool: true}),
-		rushgate.LoginName, rushgate.LoginPassword,
-	}
+	registerForm = form{rushgate.ParseUsername, registered, false}
+	loginForm    = form{rushgate.LoginName, rushgate.LoginPassword, true}
 )
+
+// fields are those of both routes, so that a client can write both requests with one type.
+var fields = []strictjson.Field{
+	{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}, {Name: "takeover", Kind: strictjson.Bool},
+}
 
 // registered is the one form in which new passwords are hashed.
 func registered(s string) (canonical, exact string, err error) {
@@ -59,20 +59,23 @@ func readCredentials(r *http.Request, f form) (credentials, error) {
 // parseCredentials checks everything about credentials that can be checked without asking anyone. An empty attempt_id
 // is the same as none.
 func parseCredentials(body []byte, f form) (credentials, error) {
-	fields, err := strictjson.Object(body, f.fields...)
+	given, err := strictjson.Object(body, fields...)
 	if err != nil {
 		return credentials{}, malformed{err.Error()}
 	}
-	_, named := fields["username"]
-	_, proved := fields["password"]
+	_, named := given["username"]
+	_, proved := given["password"]
 	if !named || !proved {
 		return credentials{}, malformed{"Both username and password are needed."}
 	}
-	c := credentials{attempt: fields.String("attempt_id"), takeover: fields.Bool("takeover")}
-	if c.username, err = f.name(fields.String("username")); err != nil {
+	c := credentials{attempt: given.String("attempt_id"), takeover: given.Bool("takeover")}
+	if c.takeover && !f.takeover {
+		return credentials{}, malformed{"A registration has no session to take over: the field takeover is for logins."}
+	}
+	if c.username, err = f.name(given.String("username")); err != nil {
 		return credentials{}, malformed{sentence(err)}
 	}
-	if c.password, c.exact, err = f.password(fields.String("password")); err != nil {
+	if c.password, c.exact, err = f.password(given.String("password")); err != nil {
 		return credentials{}, malformed{sentence(err)}
 	}
 	if c.attempt != "" && !rushgate.ValidAttempt(c.attempt) {

@@ -12,14 +12,51 @@ func (h *handler) refusing(mux *http.ServeMux) http.Handler {
 		}
 		answer := refusal{header: make(http.Header)}
 		refuses.ServeHTTP(&answer, r)
-		allowed := answer.header.Get("Allow")
-		if answer.status != http.StatusMethodNotAllowed || allowed == "" {
-			h.refuse(w, errNoPath)
-			return
-		}
-		w.Header().Set("Allow", allowed)
-		h.refuse(w, rejection{answer.status, "What can be asked here is " + allowed + "."})
+		h.refuseFor(w, answer.status, answer.header.Get("Allow"))
 	})
+}
+
+// refuseFor refuses what a mux has no handler for, given the status and the methods of its own refusal.
+func (h *handler) refuseFor(w http.ResponseWriter, status int, allowed string) {
+	if status != http.StatusMethodNotAllowed || allowed == "" {
+		h.refuse(w, errNoPath)
+		return
+	}
+	w.Header().Set("Allow", allowed)
+	h.refuse(w, rejection{status, "What can be asked here is " + allowed + "."})
+}
+
+// refusingFor serves what a handler has of its own, the page at /play/, and refuses in its stead what it has not.
+func (h *handler) refusingFor(page http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		served := &unlessRefused{ResponseWriter: w}
+		page.ServeHTTP(served, r)
+		if served.status != 0 {
+			h.refuseFor(w, served.status, w.Header().Get("Allow"))
+		}
+	})
+}
+
+// unlessRefused passes an answer on, but for one that there is nothing here (404) or not by this method (405), of which
+// it keeps the status; its headers are set.
+type unlessRefused struct {
+	http.ResponseWriter
+	status int
+}
+
+func (u *unlessRefused) WriteHeader(status int) {
+	if status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
+		u.status = status
+		return
+	}
+	u.ResponseWriter.WriteHeader(status)
+}
+
+func (u *unlessRefused) Write(b []byte) (int, error) {
+	if u.status != 0 {
+		return len(b), nil
+	}
+	return u.ResponseWriter.Write(b)
 }
 
 // refusal takes what a mux answers a request for which it has no handler: of that it keeps the status and the headers.

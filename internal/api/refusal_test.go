@@ -7,12 +7,13 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/web"
 	"github.com/rushgate/rushgate/internal/wschannel"
 )
 
 // Whatever refuses a request, a client reads the same JSON. The transport of these tests holds it against openapi.yaml.
 func TestEveryRefusalIsJSON(t *testing.T) {
-	d := newDoor(t, func(_ *auth.Config, c *Config) { c.Channel = wschannel.New(c.Realm) })
+	d := newDoor(t, func(_ *auth.Config, c *Config) { c.Channel, c.Play = wschannel.New(c.Realm), web.Play() })
 	upgrade := map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
 		"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol": wschannel.Subprotocol,
@@ -42,6 +43,8 @@ func TestEveryRefusalIsJSON(t *testing.T) {
 		"DELETE of what is for GET":   {"DELETE", "/v1/status", nil, 405, map[string]string{"Allow": "GET, HEAD"}},
 		"POST to a probe":             {"POST", "/readyz", nil, 405, map[string]string{"Allow": "GET, HEAD"}},
 		"a method of no one":          {"BREW", "/v1/me", nil, 405, map[string]string{"Allow": "GET, HEAD"}},
+		"no such file of the page":    {"GET", "/play/nothing.js", nil, 404, nil},
+		"POST to the page":            {"POST", "/play/", nil, 405, map[string]string{"Allow": "GET, HEAD"}},
 		"a page elsewhere":            {"POST", "/v1/login", foreign, 403, nil},
 		"a page elsewhere, logout":    {"POST", "/v1/logout", foreign, 403, nil},
 		"WebSocket: a page elsewhere": {"GET", "/v1/channel", with("Origin", "https://elsewhere.example"), 403, nil},

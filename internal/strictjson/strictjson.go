@@ -10,18 +10,33 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
+// Kind says what the value of a field is.
+type Kind int
+
+// The kinds.
+const (
+	String  Kind = iota // a string
+	Bool                // true or false; empty, "", is the same as absent
+	Number              // a whole number from 0 to 2^64 - 1
+	Strings             // an array of strings
+)
+
+// kinds are what values have to be, as errors say it.
+var kinds = [...]string{"a string", "true or false", "a whole number", "an array of strings"}
+
 // Field is a field that an object may have.
 type Field struct {
 	Name string
-	// Bool: the value is true or false; otherwise it is a string.
-	Bool bool
+	Kind Kind
 }
 
-// Values are the fields that an object has, by name: a string or a bool each. A field that is null is not among them.
+// Values are the fields that an object has, by name: a string, a bool, a uint64 or a []string each. A field that is null
+// is not among them.
 type Values map[string]any
 
 // String returns a field that is a string, and "" if it is absent.
@@ -36,6 +51,18 @@ func (v Values) Bool(name string) bool {
 	return b
 }
 
+// Number returns a field that is a number, and 0 if it is absent.
+func (v Values) Number(name string) uint64 {
+	n, _ := v[name].(uint64)
+	return n
+}
+
+// Strings returns a field that is an array, and nil if it is absent.
+func (v Values) Strings(name string) []string {
+	all, _ := v[name].([]string)
+	return all
+}
+
 // Error says in a sentence what is wrong with an object. It quotes no value, which may be a secret, and no name that
 // the reader does not know.
 type Error struct{ Message string }
@@ -48,13 +75,15 @@ func errorf(format string, args ...any) error { return &Error{fmt.Sprintf(format
 // byteOrderMark may stand before UTF-8 (Unicode section 23.8), and some editors and libraries put it there.
 var byteOrderMark = []byte("\uFEFF")
 
-// Object reads a JSON object that has no fields but those known, each at most once. Null is the same as absent. A byte
-// order mark before the object is skipped. The error is an [*Error].
+// Object reads a JSON object that has no fields but those known, each at most once. Null is the same as absent, and so is
+// "" for what is true or false: clients of some languages write what they do not have so. A byte order mark before the
+// object is skipped. The error is an [*Error].
 func Object(body []byte, known ...Field) (Values, error) {
 	if !utf8.Valid(body) { // the decoder would replace what is broken
 		return nil, errorf("The body is not UTF-8.")
 	}
 	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, byteOrderMark)))
+	dec.UseNumber() // which keeps all 64 bits
 	open, err := dec.Token()
 	if err != nil {
 		return nil, describe(err)
@@ -109,19 +138,53 @@ func value(dec *json.Decoder, f Field, values Values) error {
 	if err != nil {
 		return describe(err)
 	}
-	if v == nil {
-		return nil
+	fits := true
+	switch v := v.(type) {
+	case nil:
+	case string:
+		if fits = f.Kind == String || f.Kind == Bool && v == ""; f.Kind == String {
+			values[f.Name] = v
+		}
+	case bool:
+		fits = f.Kind == Bool
+		values[f.Name] = v
+	case json.Number:
+		n, err := strconv.ParseUint(v.String(), 10, 64)
+		fits = f.Kind == Number && err == nil
+		values[f.Name] = n
+	case json.Delim:
+		if f.Kind != Strings || v != '[' {
+			fits = false
+			break
+		}
+		if values[f.Name], fits, err = list(dec); err != nil {
+			return err
+		}
 	}
-	_, isString := v.(string)
-	_, isBool := v.(bool)
-	switch {
-	case f.Bool && !isBool:
-		return errorf("The field %s must be true or false.", f.Name)
-	case !f.Bool && !isString:
-		return errorf("The field %s must be a string.", f.Name)
+	if !fits {
+		return errorf("The field %s must be %s.", f.Name, kinds[f.Kind])
 	}
-	values[f.Name] = v
 	return nil
+}
+
+// list reads the rest of an array, and reports whether there are only strings in it.
+func list(dec *json.Decoder) (all []string, fits bool, err error) {
+	all = []string{}
+	for dec.More() {
+		v, err := dec.Token()
+		if err != nil {
+			return nil, false, describe(err)
+		}
+		s, isString := v.(string)
+		if !isString {
+			return nil, false, nil
+		}
+		all = append(all, s)
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, false, describe(err)
+	}
+	return all, true, nil
 }
 
 // describe says what is wrong without quoting values.
