@@ -99,6 +99,9 @@ type Config struct {
 	// Origins are those of the web pages, besides the node's own, that may open the realtime channel's WebSocket, like
 	// https://play.example.org: scheme, host and, if it is not the scheme's own, port. Default none.
 	Origins []string
+	// IdleTimeout closes connections without a request for so long, 1 s to 1 h. Let a balancer in front close its own before
+	// that, or it may send a request into a connection that is being closed. Default 75 s.
+	IdleTimeout time.Duration
 	// MaxConns bounds the connections open at once, WebSockets included, 16 to 1,048,576; what the process may open bounds
 	// it further. Default 16,384.
 	MaxConns int

@@ -46,6 +46,7 @@ func (c *Config) numbers() []ranged[int] {
 func (c *Config) durations() []ranged[time.Duration] {
 	return []ranged[time.Duration]{
 		{&c.MaxAge, "request age", auth.DefaultMaxAge, time.Second, time.Hour},
+		{&c.IdleTimeout, "idle timeout", api.DefaultIdleTimeout, time.Second, time.Hour},
 		{&c.SessionTimeout, "session timeout", realm.DefaultSessionTimeout, time.Second, time.Hour},
 		{&c.DrainTimeout, "drain timeout", 15 * time.Second, time.Second, time.Hour},
 	}

@@ -97,7 +97,7 @@ func (d *desk) newServer(sections admin.Sections) *http.Server {
 		}),
 		TLSConfig:         d.tls,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		WriteTimeout: 30 * time.Second, IdleTimeout: d.cfg.IdleTimeout, // a scrape a minute keeps its own
 		MaxHeaderBytes: 8 << 10,
 		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: 32},
 		// Broken handshakes and the like: an outsider decides how many there are.

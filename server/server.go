@@ -257,7 +257,8 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 			"age", s.cfg.MaxAge)
 	}
 	s.front = api.NewServer(api.New(knocks), api.ServerConfig{
-		MaxConns: conns, Later: s.crowded, MaxAge: s.cfg.MaxAge, TLS: tlsConfig, Logger: s.cfg.Logger,
+		MaxConns: conns, Later: s.crowded, MaxAge: s.cfg.MaxAge, IdleTimeout: s.cfg.IdleTimeout,
+		TLS: tlsConfig, Logger: s.cfg.Logger,
 	})
 	s.operator = s.desk.newServer(sections)
 	s.serving.Go(func() {

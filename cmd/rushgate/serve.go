@@ -113,6 +113,8 @@ func (v *serveFlags) declareStore(f *flags) {
 func (v *serveFlags) declareDoor(f *flags) {
 	c := &v.cfg
 	f.add(v.number(&c.MaxConns), "max-conns", "", "`N` connections may be open at once; the longest idle makes room for the next")
+	f.add(v.duration(&c.IdleTimeout), "idle-timeout", "", "`TIME` without a request after which a connection is closed; a load "+
+		"balancer has to close its own before that, as most do after 60s")
 	f.add(v.number(&c.Workers), "auth-workers", "MMORPG_AUTH_WORKERS", "`N` workers take logins from the queue")
 	f.add(v.bound(&c.QueueDepth), "auth-queue-max", "MMORPG_AUTH_QUEUE_MAX",
 		"`N` logins may wait, all further ones are told to come back later; 0 means no bound")

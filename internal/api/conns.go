@@ -22,7 +22,6 @@ import (
 const (
 	headerTimeout  = 5 * time.Second
 	readTimeout    = 10 * time.Second
-	idleTimeout    = 60 * time.Second
 	maxHeaderBytes = 8 << 10
 	maxStreams     = 16 // concurrent requests on one HTTP/2 connection
 )
@@ -45,6 +44,10 @@ func answerTimeout(maxAge time.Duration) time.Duration {
 	return max(maxAge+answerMargin, leastAnswerTimeout)
 }
 
+// DefaultIdleTimeout is for how long a connection may be idle unless configured otherwise: for longer than the 60 s of
+// most balancers, so that it is the balancer that closes it. Closed from here it could have another request on its way.
+const DefaultIdleTimeout = 75 * time.Second
+
 // DefaultMaxConns is how many connections may be open at once unless configured otherwise.
 const DefaultMaxConns = 16384
 
@@ -56,6 +59,8 @@ type ServerConfig struct {
 	Later func() time.Duration
 	// MaxAge is [Config].MaxAge.
 	MaxAge time.Duration
+	// IdleTimeout is for how long a connection may be idle between requests; 0 stands for [DefaultIdleTimeout].
+	IdleTimeout time.Duration
 	// TLS is for a server that speaks it; nil for one that does not.
 	TLS *tls.Config
 	// Logger hears of broken connections, at the level debug. Required.
@@ -68,26 +73,35 @@ type ServerConfig struct {
 // answer to a login, or are players' WebSockets, the newcomer is turned away at once; over plain HTTP it is told so, if
 // it listens before it speaks.
 func NewServer(h http.Handler, cfg ServerConfig) *http.Server {
+	idle := cfg.IdleTimeout
+	if idle == 0 {
+		idle = DefaultIdleTimeout
+	}
 	srv := &http.Server{
-		Handler:           h,
+		Handler:           taken(h),
 		TLSConfig:         cfg.TLS,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      answerTimeout(cfg.MaxAge) + writeMargin,
-		IdleTimeout:       idleTimeout,
+		IdleTimeout:       idle,
 		MaxHeaderBytes:    maxHeaderBytes,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: writeMargin},
 		// Broken handshakes and the like: an outsider decides how many there are.
 		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 	}
-	LimitConns(srv, cfg.MaxConns, cfg.Later)
+	conns := newConnTable(cfg.MaxConns, cfg.Later)
+	srv.ConnState = conns.observe
+	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		boundBuffers(c)
+		return conns.context(ctx, c)
+	}
 	return srv
 }
 
 // LimitConns gives an HTTP server that has not begun to serve the limit on open connections that [NewServer] describes;
 // [HoldConn] says of a request that its connection must stay. It takes the server's ConnState and ConnContext.
 func LimitConns(srv *http.Server, maxConns int, later func() time.Duration) {
-	conns := &connTable{max: maxConns, later: later, conns: make(map[net.Conn]*list.Element), idle: list.New()}
+	conns := newConnTable(maxConns, later)
 	srv.ConnState, srv.ConnContext = conns.observe, conns.context
 }
 
@@ -148,6 +162,17 @@ type connTable struct {
 	mu    sync.Mutex
 	conns map[net.Conn]*list.Element // nil while held
 	idle  *list.List                 // of net.Conn, the ones not held, last heard of longest ago first
+
+	// What clients have not taken of their answers, in bytes, as of the last answer of each. See unread.go.
+	unread, maxUnread int
+	unreadOf          map[net.Conn]int
+}
+
+func newConnTable(max int, later func() time.Duration) *connTable {
+	return &connTable{
+		max: max, later: later, conns: make(map[net.Conn]*list.Element), idle: list.New(),
+		maxUnread: maxUnread, unreadOf: make(map[net.Conn]int),
+	}
 }
 
 func (t *connTable) hold(c net.Conn) {
@@ -171,6 +196,7 @@ func (t *connTable) remove(c net.Conn) {
 		t.idle.Remove(e)
 	}
 	delete(t.conns, c)
+	t.setUnread(c, 0)
 }
 
 // turnedAway is what a newcomer hears when there is no room: as much of the usual answer as can be given before the
@@ -181,6 +207,9 @@ const turnedAway = "HTTP/1.1 503 Service Unavailable\r\n" +
 // observe is an [http.Server].ConnState hook.
 func (t *connTable) observe(c net.Conn, state http.ConnState) {
 	victim := t.note(c, state)
+	if state == http.StateIdle { // an answer is written
+		t.settle(c)
+	}
 	if victim == nil {
 		return
 	}
@@ -206,8 +235,8 @@ func (t *connTable) note(c net.Conn, state http.ConnState) net.Conn {
 			if front == nil {
 				return c
 			}
-			victim = t.idle.Remove(front).(net.Conn)
-			delete(t.conns, victim)
+			victim = front.Value.(net.Conn)
+			t.remove(victim)
 		}
 		t.conns[c] = t.idle.PushBack(c)
 		return victim

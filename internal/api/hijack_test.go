@@ -128,7 +128,7 @@ func TestHijackedConnectionsOutliveTheLimits(t *testing.T) {
 		l.conn <- far
 		io.WriteString(near, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		server := <-conns
-		time.Sleep(2 * (readTimeout + srv.WriteTimeout + idleTimeout))
+		time.Sleep(2 * (readTimeout + srv.WriteTimeout + srv.IdleTimeout))
 		go server.Write([]byte("x"))
 		if _, err := io.ReadFull(near, make([]byte, 1)); err != nil {
 			t.Errorf("to the client: %v", err)
