@@ -96,11 +96,12 @@ type Config struct {
 	// ProxyProtocol demands that connections of TrustedProxies begin with a PROXY header, version 1 or 2, whose source
 	// then counts as the peer. Other peers must not send one. Default off.
 	ProxyProtocol bool
-	// Origins are those of the web pages, besides the node's own, that may open the realtime channel's WebSocket, like
-	// https://play.example.org: scheme, host and, if it is not the scheme's own, port. Default none.
+	// Origins are those of the pages and apps, besides the pages of the node's own host, that may log in and play, like
+	// https://play.example.org or capacitor://localhost: scheme, host and, if it is not the scheme's own, port. Pages from
+	// files are file://, and with them so are those that any site puts into a sandbox. Default none.
 	Origins []string
-	// IdleTimeout closes connections without a request for so long, 1 s to 1 h. Let a balancer in front close its own before
-	// that, or it may send a request into a connection that is being closed. Default 75 s.
+	// IdleTimeout closes connections without a request for so long, 1 s to 1 h. Let a balancer in front close its own
+	// before that, or it may send a request into a connection that is being closed. Default 75 s.
 	IdleTimeout time.Duration
 	// MaxConns bounds the connections open at once, WebSockets included, 16 to 1,048,576; what the process may open bounds
 	// it further. Default 16,384.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -246,6 +247,10 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	if s.health != nil {
 		sections["store"] = func() any { return s.health() }
 	}
+	if slices.Contains(s.cfg.Origins, "null") {
+		s.cfg.Logger.Warn("pages without an origin may use this node (--origins file:// or null): that is those from " +
+			"files, and those that any site puts into a sandbox")
+	}
 	conns := connLimit(s.cfg.MaxConns)
 	if conns < s.cfg.MaxConns {
 		s.cfg.Logger.Warn("the limit on open files allows fewer connections than configured",
@@ -257,7 +262,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 			"age", s.cfg.MaxAge)
 	}
 	s.front = api.NewServer(api.New(knocks), api.ServerConfig{
-		MaxConns: conns, Later: s.crowded, MaxAge: s.cfg.MaxAge, IdleTimeout: s.cfg.IdleTimeout,
+		MaxConns: conns, Later: s.crowded, Origins: s.cfg.Origins, MaxAge: s.cfg.MaxAge, IdleTimeout: s.cfg.IdleTimeout,
 		TLS: tlsConfig, Logger: s.cfg.Logger,
 	})
 	s.operator = s.desk.newServer(sections)

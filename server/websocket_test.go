@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -181,16 +182,27 @@ func TestWebSocketOverTLS(t *testing.T) {
 
 func TestOriginsOfPages(t *testing.T) {
 	cfg := config(t, t.TempDir())
-	cfg.Origins = []string{"HTTPS://Pages.Example.org:443"}
+	cfg.Origins = []string{"HTTPS://Pages.Example.org:443", "capacitor://localhost", "tauri://localhost", "file://"}
 	s := start(t, cfg)
+	_, port, err := net.SplitHostPort(s.HTTPAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for origin, want := range map[string]int{
 		"":                                   http.StatusSwitchingProtocols,
 		"http://" + s.HTTPAddr().String():    http.StatusSwitchingProtocols,
 		"https://pages.example.org":          http.StatusSwitchingProtocols,
-		"https://" + s.HTTPAddr().String():   http.StatusForbidden,
+		"https://" + s.HTTPAddr().String():   http.StatusSwitchingProtocols, // of a proxy that speaks TLS
+		"http://127.0.0.1":                   http.StatusSwitchingProtocols, // some programs leave the port out
+		"capacitor://localhost":              http.StatusSwitchingProtocols,
+		"tauri://localhost":                  http.StatusSwitchingProtocols,
+		"file://":                            http.StatusSwitchingProtocols,
+		"null":                               http.StatusSwitchingProtocols,
+		"http://127.0.0.1:1":                 http.StatusForbidden,
+		"http://localhost:" + port:           http.StatusForbidden,
 		"http://pages.example.org":           http.StatusForbidden,
 		"https://pages.example.org.evil.org": http.StatusForbidden,
-		"null":                               http.StatusForbidden,
+		"capacitor://elsewhere":              http.StatusForbidden,
 	} {
 		if _, status, err := visit(t, s, "ws", origin); status != want {
 			t.Errorf("from %q: %d, %v", origin, status, err)
@@ -198,7 +210,7 @@ func TestOriginsOfPages(t *testing.T) {
 	}
 	cfg = config(t, t.TempDir())
 	cfg.Origins = []string{"https://play.example.org/game"}
-	_, err := server.Start(t.Context(), cfg)
+	_, err = server.Start(t.Context(), cfg)
 	if !errors.Is(err, server.ErrInvalidConfig) || !strings.Contains(err.Error(), cfg.Origins[0]) {
 		t.Errorf("an origin that is none: %v", err)
 	}

@@ -97,8 +97,9 @@ func (v *serveFlags) declareAddresses(f *flags) {
 		"believed, separated by commas: the address of each, since every machine in a network here can pretend to be any other")
 	f.add((*toggle)(&c.ProxyProtocol), "proxy-protocol", "", "connections of --trusted-proxies begin with a PROXY header, "+
 		"version 1 or 2; whom it names counts as the peer")
-	f.add((*words)(&c.Origins), "origins", "", "`ORIGINS` of web pages, besides the node's own, that may open the realtime "+
-		"channel's WebSocket, like https://play.example.org, separated by commas")
+	f.add((*words)(&c.Origins), "origins", "", "`ORIGINS` of pages and apps, besides the pages of the node's own host, that may "+
+		"log in and play, like https://play.example.org or capacitor://localhost, separated by commas; file:// for pages from "+
+		"files, and with them those that any site puts into a sandbox")
 }
 
 func (v *serveFlags) declareStore(f *flags) {

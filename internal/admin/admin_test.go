@@ -63,9 +63,9 @@ func TestPaths(t *testing.T) {
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/metrics.json", "/debug/pprof/profile"} {
 		if w := do(h, "POST", path, ""); w.Code != http.StatusMethodNotAllowed {
 			t.Errorf("POST %s = %d", path, w.Code)
-		} else if kind := w.Header().Get("Content-Type"); kind != "application/json" || w.Header().Get("Allow") != "GET, HEAD" ||
+		} else if h := w.Header(); h.Get("Content-Type") != "application/json" || h.Get("Allow") != "GET, HEAD" ||
 			!strings.Contains(w.Body.String(), `{"error":"what can be asked here is GET, HEAD"}`) {
-			t.Errorf("POST %s: %s, %s, %v", path, kind, w.Body, w.Header())
+			t.Errorf("POST %s: %s, %v", path, w.Body, h)
 		}
 	}
 	if w := get(h, "/nothing"); w.Header().Get("Content-Type") != "application/json" ||

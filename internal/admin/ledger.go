@@ -35,8 +35,9 @@ func readAccountOrder(w http.ResponseWriter, r *http.Request) (out accountOrder,
 		}
 		return out.Name != ""
 	}
-	_, ok = read(w, r, maxOrder, `{"name": "...", "password_hash": "...", "until": "2027-01-31T00:00:00Z", "reason": "..."}, `+
-		`of which each order needs some`, check, strictjson.Field{Name: "name"}, strictjson.Field{Name: "password_hash"},
+	const want = `{"name": "...", "password_hash": "...", "until": "2027-01-31T00:00:00Z", "reason": "..."}, of which ` +
+		`each order needs some`
+	_, ok = read(w, r, maxOrder, want, check, strictjson.Field{Name: "name"}, strictjson.Field{Name: "password_hash"},
 		strictjson.Field{Name: "until"}, strictjson.Field{Name: "reason"})
 	return out, ok
 }

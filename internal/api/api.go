@@ -36,7 +36,7 @@ type Config struct {
 	Channel *wschannel.Channel
 	// Play is the browser client, served at /play and below; nil means that there is none.
 	Play http.Handler
-	// Origins are those, besides the node's own, whose web pages may open a WebSocket, as [ParseOrigin] returns them.
+	// Origins are those, besides the node's own, whose pages may use the node, as [ParseOrigin] returns them.
 	Origins []string
 	// Proxies are those whose word on where requests come from is believed. Required.
 	Proxies *peer.Proxies
@@ -52,6 +52,7 @@ type handler struct {
 	Config
 	boards        boardCache
 	answerTimeout time.Duration
+	pages         pages
 }
 
 // New returns the front door's handler.
@@ -68,13 +69,7 @@ func New(cfg Config) http.Handler {
 		mux.Handle("/play", page)
 		mux.Handle("/play/", page)
 	}
-	// A web page elsewhere must not be able to make its visitors' browsers knock here: their failures would count
-	// against the visitors. What is not a browser is not concerned.
-	sameOrigin := http.NewCrossOriginProtection()
-	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		h.refuse(w, errForeignPage)
-	}))
-	return h.guard(sameOrigin.Handler(h.refusing(mux)))
+	return h.cors(h.guard(h.ownPages(h.refusing(mux))))
 }
 
 type route struct {
@@ -87,7 +82,7 @@ func (h *handler) routes() []route {
 		{"POST /v1/register", h.register},
 		{"POST /v1/login", h.login},
 		{"POST /v1/connect", h.connect},
-		{"GET /v1/channel", h.channel},
+		{"GET " + channelPath, h.channel},
 		{"POST /v1/logout", h.logout},
 		{"GET /v1/me", h.me},
 		{"GET /v1/leaderboards/{board}", h.leaderboard},

@@ -57,6 +57,8 @@ type ServerConfig struct {
 	MaxConns int
 	// Later returns when a newcomer that is turned away is to come back. Required.
 	Later func() time.Duration
+	// Origins are [Config].Origins.
+	Origins []string
 	// MaxAge is [Config].MaxAge.
 	MaxAge time.Duration
 	// IdleTimeout is for how long a connection may be idle between requests; 0 stands for [DefaultIdleTimeout].
@@ -90,6 +92,7 @@ func NewServer(h http.Handler, cfg ServerConfig) *http.Server {
 		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 	}
 	conns := newConnTable(cfg.MaxConns, cfg.Later)
+	conns.turnedAway = turnedAwayOrigin(cfg.Origins)
 	srv.ConnState = conns.observe
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		boundBuffers(c)
@@ -156,8 +159,9 @@ func (c *countedConn) Close() error {
 
 // connTable knows the open connections and which of them may be closed.
 type connTable struct {
-	max   int
-	later func() time.Duration
+	max        int
+	later      func() time.Duration
+	turnedAway string // header lines for newcomers for whom there is no room, each with its end
 
 	mu    sync.Mutex
 	conns map[net.Conn]*list.Element // nil while held
@@ -202,7 +206,7 @@ func (t *connTable) remove(c net.Conn) {
 // turnedAway is what a newcomer hears when there is no room: as much of the usual answer as can be given before the
 // request has been read.
 const turnedAway = "HTTP/1.1 503 Service Unavailable\r\n" +
-	"Connection: close\r\nRetry-After: %d\r\nContent-Length: 0\r\n\r\n"
+	"Connection: close\r\nRetry-After: %d\r\n%sContent-Length: 0\r\n\r\n"
 
 // observe is an [http.Server].ConnState hook.
 func (t *connTable) observe(c net.Conn, state http.ConnState) {
@@ -217,7 +221,8 @@ func (t *connTable) observe(c net.Conn, state http.ConnState) {
 	if tcp, ok := peer.Raw(victim).(*net.TCPConn); ok && victim == c && !encrypted {
 		// An empty send buffer takes this without blocking; the deadline is for the day it does not.
 		if tcp.SetWriteDeadline(time.Now().Add(10*time.Millisecond)) == nil {
-			_, _ = fmt.Fprintf(tcp, turnedAway, int64(math.Ceil(t.later().Seconds()))) // it is as well if the newcomer has gone
+			seconds := int64(math.Ceil(t.later().Seconds()))
+			_, _ = fmt.Fprintf(tcp, turnedAway, seconds, t.turnedAway) // it is as well if the newcomer has gone
 		}
 	}
 	_ = abort(victim) // it is given up in any case

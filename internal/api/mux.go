@@ -12,17 +12,22 @@ func (h *handler) refusing(mux *http.ServeMux) http.Handler {
 		}
 		answer := refusal{header: make(http.Header)}
 		refuses.ServeHTTP(&answer, r)
-		h.refuseFor(w, answer.status, answer.header.Get("Allow"))
+		h.refuseFor(w, r, answer.status, answer.header.Get("Allow"))
 	})
 }
 
-// refuseFor refuses what a mux has no handler for, given the status and the methods of its own refusal.
-func (h *handler) refuseFor(w http.ResponseWriter, status int, allowed string) {
+// refuseFor refuses what a mux has no handler for, given the status and the methods of its own refusal. To a client that
+// asks for the methods it tells them.
+func (h *handler) refuseFor(w http.ResponseWriter, r *http.Request, status int, allowed string) {
 	if status != http.StatusMethodNotAllowed || allowed == "" {
 		h.refuse(w, errNoPath)
 		return
 	}
 	w.Header().Set("Allow", allowed)
+	if r.Method == http.MethodOptions { // it asks for just that (RFC 9110 section 9.3.7)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	h.refuse(w, rejection{status, "What can be asked here is " + allowed + "."})
 }
 
@@ -32,7 +37,7 @@ func (h *handler) refusingFor(page http.Handler) http.Handler {
 		served := &unlessRefused{ResponseWriter: w}
 		page.ServeHTTP(served, r)
 		if served.status != 0 {
-			h.refuseFor(w, served.status, w.Header().Get("Allow"))
+			h.refuseFor(w, r, served.status, w.Header().Get("Allow"))
 		}
 	})
 }

@@ -42,6 +42,7 @@ func TestEveryRefusalIsJSON(t *testing.T) {
 		"GET of what is for POST":     {"GET", "/v1/login", nil, 405, map[string]string{"Allow": "POST"}},
 		"DELETE of what is for GET":   {"DELETE", "/v1/status", nil, 405, map[string]string{"Allow": "GET, HEAD"}},
 		"POST to a probe":             {"POST", "/readyz", nil, 405, map[string]string{"Allow": "GET, HEAD"}},
+		"no such path to ask about":   {"OPTIONS", "/v1/nothing", nil, 404, nil},
 		"a method of no one":          {"BREW", "/v1/me", nil, 405, map[string]string{"Allow": "GET, HEAD"}},
 		"no such file of the page":    {"GET", "/play/nothing.js", nil, 404, nil},
 		"POST to the page":            {"POST", "/play/", nil, 405, map[string]string{"Allow": "GET, HEAD"}},

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// deaf connects a client whose kernel takes next to nothing of what it does not read, so that what is left of answers is
-// with the server.
+// deaf connects a client whose kernel takes next to nothing of what it does not read, so that what is left of answers
+// is with the server.
 func deaf(t *testing.T, address string) net.Conn {
 	t.Helper()
 	d := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
@@ -108,7 +108,8 @@ func TestUnreadAnswersAreBoundedInAll(t *testing.T) {
 			}
 		}
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) { // the last one is settled a moment later
+	// The last one is settled a moment later.
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 		table.mu.Lock()
 		unread, open := table.unread, len(table.conns)
 		table.mu.Unlock()

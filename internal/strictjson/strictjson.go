@@ -35,8 +35,8 @@ type Field struct {
 	Kind Kind
 }
 
-// Values are the fields that an object has, by name: a string, a bool, a uint64 or a []string each. A field that is null
-// is not among them.
+// Values are the fields that an object has, by name: a string, a bool, a uint64 or a []string each. A field that is
+// null is not among them.
 type Values map[string]any
 
 // String returns a field that is a string, and "" if it is absent.
@@ -75,9 +75,9 @@ func errorf(format string, args ...any) error { return &Error{fmt.Sprintf(format
 // byteOrderMark may stand before UTF-8 (Unicode section 23.8), and some editors and libraries put it there.
 var byteOrderMark = []byte("\uFEFF")
 
-// Object reads a JSON object that has no fields but those known, each at most once. Null is the same as absent, and so is
-// "" for what is true or false: clients of some languages write what they do not have so. A byte order mark before the
-// object is skipped. The error is an [*Error].
+// Object reads a JSON object that has no fields but those known, each at most once. Null is the same as absent, and so
+// is "" for what is true or false: clients of some languages write what they do not have so. A byte order mark before
+// the object is skipped. The error is an [*Error].
 func Object(body []byte, known ...Field) (Values, error) {
 	if !utf8.Valid(body) { // the decoder would replace what is broken
 		return nil, errorf("The body is not UTF-8.")

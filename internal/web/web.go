@@ -137,7 +137,7 @@ func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, etag := f.plain, f.etag
 	h := w.Header()
 	if f.gzipped != nil {
-		h.Set("Vary", "Accept-Encoding")
+		h.Add("Vary", "Accept-Encoding")
 		if acceptsGzip(r.Header.Values("Accept-Encoding")) {
 			h.Set("Content-Encoding", "gzip")
 			body, etag = f.gzipped, etag+"-gzip"

@@ -30,6 +30,8 @@ export class Refusal extends Error {
     readonly retryAfter = 0,
     /** With wrong-zone: host:port of the node to log in to; else empty. */
     readonly address = "",
+    /** The status of HTTP, if the node itself has spoken. */
+    readonly status = 0,
   ) {
     super(reason);
   }
@@ -82,6 +84,17 @@ export async function leaderboard(board: Board): Promise<Rank[]> {
   const { entries } = await call(`leaderboards/${board}?limit=10`, { timeout: 5_000 });
   if (!Array.isArray(entries)) throw new BadAnswer("leaderboard");
   return entries as Rank[];
+}
+
+/** Reports whether the node says that pages of this origin may not open the realtime channel. */
+export async function refusesPage(): Promise<boolean> {
+  try {
+    // With this method browsers send the page's origin to the page's own host, too.
+    await call("channel", { method: "OPTIONS", timeout: 5_000 });
+  } catch (err) {
+    return err instanceof Refusal && err.status === 403;
+  }
+  return false;
 }
 
 interface Call {
@@ -138,7 +151,7 @@ export function refusal(status: number, retryAfter: string | null, body: Record<
   if (status >= 400 && typeof reason === "string" && /^[a-z0-9-]{1,64}$/.test(reason)) {
     const words = typeof body?.["message"] === "string" ? body["message"].slice(0, MAX_WORDS) : "";
     const address = reason === "wrong-zone" && typeof body?.["address"] === "string" ? body["address"] : "";
-    return new Refusal(reason, words, wait, address);
+    return new Refusal(reason, words, wait, address, status);
   }
   switch (status) { // a proxy speaks
     case 502:

@@ -13,6 +13,7 @@ export type Ending =
   | "replaced" // the player is elsewhere
   | "stopping" // the node is going down
   | "incompatible" // this page and the node do not understand each other
+  | "refused" // the node does not take pages of this origin
   | "lost"; // nothing has answered for longer than a session lives
 
 export interface ChannelEvents {
@@ -68,6 +69,7 @@ export class Channel {
   private seq = 0;
   private ack = 0;
   private open = false;
+  private shaken = false; // hands, with the node, at least once
   private ended = false;
   private tries = 0;
   private sentAt = -Infinity;
@@ -80,6 +82,8 @@ export class Channel {
     private readonly url: string,
     private readonly token: string,
     private readonly events: ChannelEvents,
+    /** Asks the node whether it refuses this page: browsers do not say why a WebSocket could not be opened. */
+    private readonly refused: () => Promise<boolean> = () => Promise.resolve(false),
   ) {
     this.pulse = setInterval(() => this.beat(), INTENT_GAP / 2);
     this.connect();
@@ -122,7 +126,10 @@ export class Channel {
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.heardAt = performance.now();
-    socket.onopen = () => socket.send(JSON.stringify({ session_token: this.token }));
+    socket.onopen = () => {
+      this.shaken = true;
+      socket.send(JSON.stringify({ session_token: this.token }));
+    };
     socket.onmessage = (e: MessageEvent<unknown>) => this.receive(e.data);
     socket.onclose = (e) => this.closed(e.code, e.reason);
   }
@@ -148,6 +155,11 @@ export class Channel {
     const pause = Math.max(Math.min(jitter(this.tries++), MAX_PAUSE), next.wait);
     this.retry = setTimeout(() => this.connect(), pause);
     this.events.onLost();
+    if (!this.shaken) void this.askWhy();
+  }
+
+  private async askWhy(): Promise<void> {
+    if ((await this.refused()) && !this.shaken) this.end("refused");
   }
 
   private receive(data: unknown): void {

@@ -1,6 +1,6 @@
 // A session in play: the channel to the node, and what is shown of it.
 
-import { channelURL, me, type Session } from "./api.ts";
+import { channelURL, me, refusesPage, type Session } from "./api.ts";
 import { Channel, type Ending } from "./channel.ts";
 import type { Painter } from "./draw.ts";
 import type { Hud } from "./hud.ts";
@@ -44,7 +44,7 @@ export class Game {
         this.connected(false);
         this.events.onEnd(why);
       },
-    });
+    }, refusesPage);
   }
 
   stop(): void {

@@ -83,6 +83,9 @@ function onEnd(why: Ending): void {
       return signOut("The server is going down for a while. Please log in again later.", true);
     case "incompatible":
       return signOut("This page and the server do not understand each other. Please reload the page.", true);
+    case "refused":
+      return signOut(`The server does not let pages of ${location.origin} play. Whoever runs it has to allow this address, `
+        + "or to correct the proxy in front of it.", true);
     case "lost":
       return signOut("The connection was lost. Please log in again.", true);
     case "replaced":

@@ -90,7 +90,7 @@ function snapshot(tick: number, version = 1): ArrayBuffer {
   return b.buffer;
 }
 
-function open() {
+function open(refused?: () => Promise<boolean>) {
   const clock = new Clock();
   clock.install();
   Socket.all = [];
@@ -102,7 +102,7 @@ function open() {
     onEnd: (why: Ending) => log.push(why),
     onSnapshot: (s) => log.push(`tick ${s.tick}`),
     onSent: () => undefined,
-  });
+  }, refused);
   const socket = (): Socket => Socket.all.at(-1) as Socket;
   return { clock, channel, log, socket };
 }
@@ -197,4 +197,30 @@ test("ends for good when the node says so, or speaks another version", () => {
   const { log, socket } = open();
   socket().onmessage?.({ data: snapshot(3, 2) });
   assert.deepEqual(log, ["incompatible"]);
+});
+
+test("says that the node refuses the page, if a WebSocket did not open for that", async () => {
+  let asked = 0;
+  const { clock, log, socket } = open(() => Promise.resolve(++asked > 1));
+  socket().onclose?.({ code: 1006, reason: "" }); // for another reason
+  await Promise.resolve();
+  assert.deepEqual(log, ["lost"]);
+  clock.pass(5_000);
+  socket().onclose?.({ code: 1006, reason: "" });
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.deepEqual(log, ["lost", "lost", "refused"]);
+  assert.equal(clock.running, 0);
+});
+
+test("does not ask once a WebSocket has opened: then it is the network", async () => {
+  let asked = 0;
+  const { clock, socket } = open(() => Promise.resolve(++asked > 0));
+  socket().onopen?.();
+  for (let i = 0; i < 3; i++) {
+    socket().onclose?.({ code: 1006, reason: "" });
+    await Promise.resolve();
+    clock.pass(5_000);
+  }
+  assert.equal(asked, 0);
 });
