@@ -36,8 +36,9 @@ test: tools lint unit fuzz ## everything that has to pass before a change goes i
 
 .PHONY: tools
 tools: ## install what the tests need and this machine lacks
-	@for tool in cc chromium curl prometheus promtool redis-server; do command -v $$tool >/dev/null || missing=1; done; [ -z "$$missing" ] || \
-	{ apt-get update && apt-get install -y --no-install-recommends chromium curl gcc libc6-dev prometheus redis-server; }
+	@for tool in caddy cc chromium curl haproxy nginx prometheus promtool redis-server; do PATH=$$PATH:/usr/sbin command -v $$tool >/dev/null || missing=1; done; \
+	ls /usr/lib/nginx/modules/ngx_stream_module.so >/dev/null 2>&1 || missing=1; [ -z "$$missing" ] || \
+	{ apt-get update && apt-get install -y --no-install-recommends caddy chromium curl gcc haproxy libc6-dev libnginx-mod-stream nginx prometheus redis-server; }
 	@command -v npm >/dev/null || { apt-get update && apt-get install -y --no-install-recommends nodejs npm; }
 	npm ci --no-audit --no-fund --prefix internal/web
 
@@ -58,7 +59,7 @@ unit: ## run the tests with the race detector, and check that the static binary 
 	$(GO) build -o /dev/null ./cmd/rushgate; $(GO) vet ./...; done
 	GOARCH=arm64 $(GO) vet ./netcode ./internal/pbkdf2x ./internal/realm
 	$(GO) test -tags netcode_portable -run UDP ./netcode
-	RUSHGATE_REQUIRE_REDIS=1 RUSHGATE_REQUIRE_PROMETHEUS=1 RUSHGATE_REQUIRE_NODE=1 RUSHGATE_REQUIRE_CHROMIUM=1 $(GO) test -race ./...
+	RUSHGATE_REQUIRE_REDIS=1 RUSHGATE_REQUIRE_PROMETHEUS=1 RUSHGATE_REQUIRE_PROXIES=1 RUSHGATE_REQUIRE_NODE=1 RUSHGATE_REQUIRE_CHROMIUM=1 $(GO) test -race ./...
 	$(GO) test -tags purego ./internal/pbkdf2x
 	@$(GO) test -run '^TestVectors$$' -v ./internal/pbkdf2x | grep 'NOT TESTED' || echo "every hash kernel was tested on this CPU"
 
