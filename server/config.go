@@ -157,6 +157,10 @@ type Config struct {
 
 	// DrainTimeout bounds an orderly stop, 1 s to 1 h. Default 15 s.
 	DrainTimeout time.Duration
-	// Logger defaults to slog.Default.
+	// Logger defaults to slog.Default. It is called in the way of players, so its handler must not wait for an output that
+	// may stop taking lines, as a pipe does that is not read.
 	Logger *slog.Logger
+	// LogLinesLost, if not nil, returns how many lines of the log were lost so far, for the metrics. It is called from
+	// many goroutines and must not block.
+	LogLinesLost func() uint64
 }

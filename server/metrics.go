@@ -16,6 +16,11 @@ func (s *Server) newMetrics() (*prometheus.Registry, error) {
 		metric.Collector(s.browsers.Metrics), metric.Collector(s.storeMetrics), metric.Collector(s.circuitMetrics),
 		metric.Collector(func(out metric.Scrape) {
 			out.Flag("rushgate_draining", "Whether the node is going down.", s.draining.Load())
+			lost := uint64(0)
+			if s.cfg.LogLinesLost != nil {
+				lost = s.cfg.LogLinesLost()
+			}
+			out.Counter("rushgate_log_lines_lost_total", "Lines of the log that standard error did not take.", float64(lost))
 		}),
 	}
 	if s.channel != nil {

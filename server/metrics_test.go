@@ -253,6 +253,7 @@ func TestMetricsOfALogin(t *testing.T) {
 		`rushgate_players`:                                          1,
 		`rushgate_sessions_opened_total`:                            1,
 		`rushgate_draining`:                                         0,
+		`rushgate_log_lines_lost_total`:                             0,
 		`rushgate_udp_clients`:                                      0,
 		`rushgate_udp_ignored_packets_total{cause="undecryptable"}`: 0,
 	})

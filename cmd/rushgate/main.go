@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/rushgate/rushgate/internal/lossy"
 )
 
 // command is one subcommand.
@@ -22,13 +24,17 @@ type command struct {
 }
 
 var commands = []command{
-	{"serve", "run a node", serve},
+	{serveName, "run a node", serve},
 	{"account", "create, show, change and delete accounts, and measure what hashing costs", accountGroup},
 	{"import", "bring in the players of the game that Rushgate replaces", importPlayers},
 	{"key", "change the key of the realtime channel", key},
 	{"stress", "knock at a node with many clients at once and report how it went", runStress},
 	{"version", "print the version", version},
 }
+
+// serveName is the command that has to go on, and to end, whatever becomes of the output of its process: its supervisor
+// may have closed the reading end, or stopped reading.
+const serveName = "serve"
 
 // group is a command that has commands of its own.
 type group struct {
@@ -97,9 +103,15 @@ func main() {
 		<-signals
 		cancel()
 		forced := <-signals
-		fmt.Fprintln(os.Stderr, "rushgate: a second signal, ending at once")
+		last := lossy.New(os.Stderr, nil)
+		fmt.Fprintln(last, "rushgate: a second signal, ending at once")
+		last.Close(lastLines)
 		os.Exit(exitStatus(forced))
 	}()
+	if len(os.Args) > 1 && os.Args[1] == serveName {
+		// Without it, a write to a standard output or error that is closed at the other end would end the process.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	}
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -128,8 +140,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		usage(stderr)
 		return 2
 	}
+	err := commands[i].run(ctx, args[1:], stdout, stderr)
+	if name == serveName {
+		last := lossy.New(stderr, nil)
+		defer last.Close(lastLines)
+		stderr = last
+	}
 	var misused usageError
-	switch err := commands[i].run(ctx, args[1:], stdout, stderr); {
+	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.As(err, &misused):

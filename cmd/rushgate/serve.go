@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"strconv"
 	"time"
 
+	"github.com/rushgate/rushgate/internal/lossy"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/world"
@@ -171,21 +174,29 @@ func (d *boundAt) Set(s string) error {
 	return nil
 }
 
+// lastLines is how long the end of a node waits for standard output and error to take what is left to say.
+const lastLines = time.Second
+
 func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	v := newServeFlags()
 	if err := v.declare().parse(args, stdout); err != nil {
 		return err
 	}
-	cfg, err := v.config(stderr)
+	lines, out := lossy.New(stderr, v.noteLost), lossy.New(stdout, nil)
+	defer lines.Close(lastLines)
+	defer out.Close(lastLines)
+	cfg, err := v.config(lines)
 	if err != nil {
 		return err
 	}
+	cfg.LogLinesLost = lines.Lost
+	defer catchLog(cfg.Logger)()
 	err = server.Run(ctx, cfg, func(s *server.Server) {
 		udp := server.NoUDP
 		if a := s.UDPAddr(); a != nil {
 			udp = a.String()
 		}
-		fmt.Fprintf(stdout, "ready http=%s admin=%s udp=%s\n", s.HTTPAddr(), s.AdminAddr(), udp)
+		fmt.Fprintf(out, "ready http=%s admin=%s udp=%s\n", s.HTTPAddr(), s.AdminAddr(), udp)
 	})
 	if errors.Is(err, server.ErrInvalidConfig) {
 		return usageError{err}
@@ -210,11 +221,35 @@ func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
 	if err := level.UnmarshalText([]byte(v.logLevel)); err != nil {
 		return cfg, err
 	}
+	cfg.Logger = v.logger(stderr, level)
+	return cfg, nil
+}
+
+// logger returns one that writes to w what is of a level or above, a line at a time.
+func (v *serveFlags) logger(w io.Writer, level slog.Level) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
 	if v.logFormat == "json" {
-		cfg.Logger = slog.New(slog.NewJSONHandler(stderr, opts))
-	} else {
-		cfg.Logger = slog.New(slog.NewTextHandler(stderr, opts))
+		return slog.New(slog.NewJSONHandler(w, opts))
 	}
-	return cfg, nil
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// noteLost returns the line of the log that tells how many lines are missing before it.
+func (v *serveFlags) noteLost(lost uint64) []byte {
+	var line bytes.Buffer
+	v.logger(&line, slog.LevelWarn).Warn("lines of the log are missing here, because standard error did not take them",
+		"lines", lost)
+	return line.Bytes()
+}
+
+// catchLog lets what libraries write with package log, which is to standard error, go to a logger until restore is
+// called.
+func catchLog(to *slog.Logger) (restore func()) {
+	out, flags := log.Writer(), log.Flags()
+	log.SetOutput(slog.NewLogLogger(to.Handler(), slog.LevelWarn).Writer())
+	log.SetFlags(0)
+	return func() {
+		log.SetOutput(out)
+		log.SetFlags(flags)
+	}
 }
