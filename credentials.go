@@ -7,11 +7,12 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/width"
 )
 
 // Bounds of what a player may choose.
 const (
-	MinUsernameLen = 3   // characters, after normalisation
+	MinUsernameLen = 3   // characters, after normalisation; two are enough if each fills two columns
 	MaxUsernameLen = 32  // characters, after normalisation
 	MaxPasswordLen = 256 // bytes, after normalisation
 )
@@ -27,7 +28,9 @@ var (
 )
 
 // ParseUsername returns the canonical form of a username: the UsernameCaseMapped profile of PRECIS (RFC 8265), so
-// that names which differ only in case or width are one, [MinUsernameLen] to [MaxUsernameLen] characters long.
+// that names which differ only in case or width are one, [MinUsernameLen] to [MaxUsernameLen] characters long. Two
+// characters are enough if each fills two columns, as those of most Chinese, Japanese and Korean names do. It says
+// which names there can be; those that a player may still choose are fewer, see [NewUsername].
 func ParseUsername(s string) (string, error) {
 	if len(s) > maxUsernameBytes {
 		return "", fmt.Errorf("%w: longer than %d characters", ErrInvalidUsername, MaxUsernameLen)
@@ -36,10 +39,23 @@ func ParseUsername(s string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: it contains characters that are not allowed in a name", ErrInvalidUsername)
 	}
-	if n := utf8.RuneCountInString(name); n < MinUsernameLen || n > MaxUsernameLen {
-		return "", fmt.Errorf("%w: it must have %d to %d characters", ErrInvalidUsername, MinUsernameLen, MaxUsernameLen)
+	if n := utf8.RuneCountInString(name); n > MaxUsernameLen || n < MinUsernameLen && !isWidePair(name) {
+		return "", fmt.Errorf("%w: it must have %d to %d characters, of which two are enough if each fills two columns",
+			ErrInvalidUsername, MinUsernameLen, MaxUsernameLen)
 	}
 	return name, nil
+}
+
+// isWidePair reports whether a name is two characters of two columns each, by Unicode's East Asian Width.
+func isWidePair(name string) bool {
+	n := 0
+	for _, r := range name {
+		if k := width.LookupRune(r).Kind(); k != width.EastAsianWide && k != width.EastAsianFullwidth {
+			return false
+		}
+		n++
+	}
+	return n == 2
 }
 
 // ParsePassword returns the form of a password that is hashed: the OpaqueString profile of PRECIS (RFC 8265), 1 to

@@ -21,6 +21,18 @@ func TestParseUsername(t *testing.T) {
 		{"new-no-character", "new-no-character"},
 		{"carol_99", "carol_99"},
 		{"ab", ""},
+		{"李明", "李明"}, // two characters of two columns
+		{"김현", "김현"},
+		{"\u1100\u1175\u11b7\u1112\u1167\u11ab", "김현"},
+		{"ゆき", "ゆき"},
+		{"ﾕｷ", "ユキ"},
+		{"か\u3099き", "がき"},
+		{"𠮷野", "𠮷野"},
+		{"李", ""},
+		{"李a", ""},
+		{"李\u0301", ""},
+		{"ａｂ", ""}, // the same name as ab
+		{"ยา", ""},
 		{"", ""},
 		{strings.Repeat("x", 32), strings.Repeat("x", 32)},
 		{strings.Repeat("x", 33), ""},

@@ -35,5 +35,5 @@ func ExampleParseUsername() {
 	// Output:
 	// "alice" <nil>
 	// "alice" <nil>
-	// "" invalid username: it must have 3 to 32 characters
+	// "" invalid username: it must have 3 to 32 characters, of which two are enough if each fills two columns
 }

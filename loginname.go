@@ -7,26 +7,38 @@ import (
 	"unicode/utf8"
 )
 
-// LoginName returns the name under which the account of a player who logs in as s is stored: the canonical form if
-// [ParseUsername] has one, and otherwise s itself, byte for byte, if it could be the name of an imported account (see
-// [Record]): UTF-8 of 1 to [MaxRecordNameLen] bytes without control characters. A name that was allowed where it comes
-// from, but is too short, too long or has a space for today's rules, so goes on working, while no player can register
-// it. The error wraps [ErrInvalidUsername].
-//
-// The two cannot be confused: a name that ParseUsername accepts is never looked up as it is, and one that it refuses
-// is never the canonical form of another, for canonical forms are accepted.
+// LoginName returns the name under which an account that is imported as s is stored, and for all names but a few (see
+// [LoginNames]) that of a player who logs in as s: the canonical form if [ParseUsername] has one, and otherwise s
+// itself, byte for byte, if it could be the name of an imported account (see [Record]): UTF-8 of 1 to
+// [MaxRecordNameLen] bytes without control characters. A name that was allowed where it comes from, but is too short,
+// too long or has a space for today's rules, so goes on working, while no player can register it. The error wraps
+// [ErrInvalidUsername].
 func LoginName(s string) (string, error) {
-	name, err := ParseUsername(s)
-	if err == nil {
-		return name, nil
-	}
+	name, _, err := LoginNames(s)
+	return name, err
+}
+
+// LoginNames returns the names under which the account of a player who logs in as s may be stored. Other is empty for
+// all but the canonical forms of two characters that s is not written in, such as ﾕｷ in half width: accounts of such
+// names were imported as they were while names had to have three characters, and keep them, while one that a player
+// registers is stored in canonical form. The account is then the one of name if there is one, and otherwise that of
+// other.
+//
+// No two accounts are confused: apart from these, a name that ParseUsername accepts is never looked up as it is, and one
+// that it refuses is never the canonical form of another, for canonical forms are accepted.
+func LoginNames(s string) (name, other string, err error) {
+	canonical, err := ParseUsername(s)
 	switch {
+	case err == nil && s != canonical && utf8.RuneCountInString(canonical) < MinUsernameLen && len(s) <= MaxRecordNameLen:
+		return s, canonical, nil
+	case err == nil:
+		return canonical, "", nil
 	case s == "" || len(s) > MaxRecordNameLen:
-		return "", err
+		return "", "", err
 	case !utf8.ValidString(s) || strings.ContainsRune(s, utf8.RuneError):
-		return "", fmt.Errorf("%w: it is not UTF-8", ErrInvalidUsername)
+		return "", "", fmt.Errorf("%w: it is not UTF-8", ErrInvalidUsername)
 	case strings.ContainsFunc(s, unicode.IsControl):
-		return "", err
+		return "", "", err
 	}
-	return s, nil
+	return s, "", nil
 }

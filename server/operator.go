@@ -135,21 +135,11 @@ func (d *desk) dashboard() *admin.Dashboard {
 
 // account finds the account of a name as the operator writes it.
 func (d *desk) account(ctx context.Context, name string) (rushgate.Account, error) {
-	canonical, err := rushgate.LoginName(name)
-	if err != nil {
-		return rushgate.Account{}, err
-	}
-	accounts, err := d.store.LoadAccounts(ctx, []string{canonical})
-	if err != nil {
-		return rushgate.Account{}, err
-	}
-	if accounts[0].Err != nil {
-		return rushgate.Account{}, accounts[0].Err
-	}
-	if accounts[0].ID == 0 {
+	a, err := account.New(d.store).Find(ctx, name)
+	if errors.Is(err, account.ErrUnknown) {
 		return rushgate.Account{}, rushgate.BadCredentials
 	}
-	return accounts[0].Account, nil
+	return a, err
 }
 
 func (d *desk) lookup(ctx context.Context, name string) (admin.Player, error) {

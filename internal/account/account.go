@@ -69,7 +69,7 @@ func (l *Ledger) Create(ctx context.Context, name, hash string) (Changed, error)
 	if err := checkHash(hash); err != nil {
 		return Changed{}, err
 	}
-	if _, err := l.find(ctx, canonical); !errors.Is(err, ErrUnknown) {
+	if _, err := l.Find(ctx, canonical); !errors.Is(err, ErrUnknown) {
 		return Changed{}, takenUnless(err) // before an id is spent
 	}
 	id, err := l.store.ReserveIDs(ctx, 1)
@@ -135,12 +135,8 @@ func (l *Ledger) Enable(ctx context.Context, name string) (Changed, error) {
 
 // change makes a change to the account as it is now. One that raises the epoch ends the player's session.
 func (l *Ledger) change(ctx context.Context, name string, c rushgate.AccountChange) (Changed, error) {
-	canonical, err := rushgate.LoginName(name)
-	if err != nil {
-		return Changed{}, err
-	}
 	for range changeTries {
-		a, err := l.find(ctx, canonical)
+		a, err := l.Find(ctx, name)
 		if err != nil {
 			return Changed{}, err
 		}
@@ -171,11 +167,15 @@ func (l *Ledger) changed(ctx context.Context, c *rushgate.AccountChange) Changed
 
 // Delete removes an account and its character for ever.
 func (l *Ledger) Delete(ctx context.Context, name string) error {
-	canonical, err := rushgate.LoginName(name)
+	first, other, err := rushgate.LoginNames(name)
 	if err != nil {
 		return err
 	}
-	return known(l.store.DeleteAccount(ctx, canonical))
+	err = known(l.store.DeleteAccount(ctx, first))
+	if other != "" && errors.Is(err, ErrUnknown) {
+		err = known(l.store.DeleteAccount(ctx, other))
+	}
+	return err
 }
 
 // DeleteAll deletes the accounts of names in canonical form, several at a time, and returns what became of each: nil,
@@ -197,18 +197,29 @@ func (l *Ledger) DeleteAll(ctx context.Context, names []string) []error {
 	return errs
 }
 
-// find returns the account of a canonical name.
-func (l *Ledger) find(ctx context.Context, canonical string) (rushgate.Account, error) {
-	accounts, err := l.store.LoadAccounts(ctx, []string{canonical})
-	switch {
-	case err != nil:
+// Find returns the account that a player who logs in by a name has, with its hash.
+func (l *Ledger) Find(ctx context.Context, name string) (rushgate.Account, error) {
+	first, other, err := rushgate.LoginNames(name)
+	if err != nil {
 		return rushgate.Account{}, err
-	case accounts[0].Err != nil:
-		return rushgate.Account{}, accounts[0].Err
-	case accounts[0].ID == 0:
-		return rushgate.Account{}, ErrUnknown
 	}
-	return accounts[0].Account, nil
+	names := []string{first}
+	if other != "" {
+		names = append(names, other)
+	}
+	accounts, err := l.store.LoadAccounts(ctx, names)
+	if err != nil {
+		return rushgate.Account{}, err
+	}
+	for i := range accounts {
+		if err := accounts[i].Err; err != nil {
+			return rushgate.Account{}, err
+		}
+		if accounts[i].ID != 0 {
+			return accounts[i].Account, nil
+		}
+	}
+	return rushgate.Account{}, ErrUnknown
 }
 
 // first returns the error of a call about one item.

@@ -104,6 +104,52 @@ func TestCreateOpensNoSession(t *testing.T) {
 	}
 }
 
+// The rules for new names are for players: an operator may need an account called admin.
+func TestOperatorsMayMakeReservedNames(t *testing.T) {
+	l, s := newLedger(t)
+	for _, name := range []string{"admin", "System", "аdmin", "gm!"} {
+		c := must(t)(l.Create(t.Context(), name, hash))
+		if in, _ := login(t, s, c.Name); in.Err != nil {
+			t.Errorf("login as %s: %v", c.Name, in.Err)
+		}
+	}
+}
+
+// Accounts of two wide characters were imported as they were written, and are registered in canonical form.
+func TestNamesOfTwoWideCharacters(t *testing.T) {
+	l, s := newLedger(t)
+	if err := s.BeginImport(t.Context(), 10); err != nil {
+		t.Fatal(err)
+	}
+	old := rushgate.Record{
+		Account:   rushgate.Account{ID: 7, Username: "ﾕｷ", PasswordHash: hash},
+		Character: rushgate.Character{ID: 7, Name: "ﾕｷ", Level: 1},
+	}
+	if errs, err := s.Import(t.Context(), []rushgate.Record{old}); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
+	}
+	created := must(t)(l.Create(t.Context(), "か\u3099き", hash))
+	for give, want := range map[string]account.Changed{
+		"ﾕｷ": {Player: 7, Name: "ﾕｷ"}, "か\u3099き": created, "がき": {Player: created.Player, Name: "がき"},
+	} {
+		if r, err := l.Show(t.Context(), give); err != nil || r.PlayerID != want.Player || r.Name != want.Name {
+			t.Errorf("%q is shown as %+v, %v; want %+v", give, r, err, want)
+		}
+		if c := must(t)(l.SetPassword(t.Context(), give, otherHash)); c != want {
+			t.Errorf("the password of %q is set for %+v, want %+v", give, c, want)
+		}
+	}
+	if err := l.Delete(t.Context(), "か\u3099き"); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	if err := l.Delete(t.Context(), "ﾕｷ"); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	if err := l.Delete(t.Context(), "ﾕｷ"); !errors.Is(err, account.ErrUnknown) {
+		t.Errorf("delete again: %v", err)
+	}
+}
+
 // Whatever call a create dies at, the name is free, or the account is whole and free to log in to.
 func TestCreateThatDiesLeavesNothing(t *testing.T) {
 	l, s := newLedger(t)

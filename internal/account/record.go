@@ -36,22 +36,18 @@ type Record struct {
 
 // Show returns what may be shown of an account and its character, as last saved.
 func (l *Ledger) Show(ctx context.Context, name string) (Record, error) {
-	canonical, err := rushgate.LoginName(name)
+	a, err := l.Find(ctx, name)
 	if err != nil {
 		return Record{}, err
 	}
-	a, err := l.find(ctx, canonical)
-	if err != nil {
-		return Record{}, err
-	}
-	characters, err := l.store.LoadCharacters(ctx, []string{canonical})
+	characters, err := l.store.LoadCharacters(ctx, []string{a.Username})
 	if err != nil {
 		return Record{}, err
 	}
 	if err := characters[0].Err; err != nil {
 		return Record{}, err
 	}
-	where, err := l.store.Presence(ctx, []string{canonical})
+	where, err := l.store.Presence(ctx, []string{a.Username})
 	if err != nil {
 		return Record{}, err
 	}

@@ -15,26 +15,42 @@ import (
 const MaxBody = 4 << 10
 
 type credentials struct {
-	username, attempt string
-	password, exact   string // see [rushgate.LoginPassword]
-	takeover          bool
+	username, imported string // see [rushgate.LoginNames]
+	attempt            string
+	password, exact    string // see [rushgate.LoginPassword]
+	takeover           bool
 }
 
 // form is what a request with credentials may hold.
 type form struct {
-	name     func(string) (string, error)                      // which names there can be
+	name     func(string) (name, imported string, err error)   // which names there can be
 	password func(string) (canonical, exact string, err error) // which passwords there can be
 	takeover bool                                              // whether there can be a session to end
 }
 
 var (
-	registerForm = form{rushgate.ParseUsername, registered, false}
-	loginForm    = form{rushgate.LoginName, rushgate.LoginPassword, true}
+	registerForm = form{newName, registered, false}
+	loginForm    = form{loginName, rushgate.LoginPassword, true}
 )
 
 // fields are those of both routes, so that a client can write both requests with one type.
 var fields = []strictjson.Field{
 	{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}, {Name: "takeover", Kind: strictjson.Bool},
+}
+
+// newName is the one form in which new names are stored.
+func newName(s string) (name, imported string, err error) {
+	name, err = rushgate.NewUsername(s)
+	return name, "", err
+}
+
+// loginName returns the name that the door counts by, and the one under which an account may have been imported.
+func loginName(s string) (name, imported string, err error) {
+	name, other, err := rushgate.LoginNames(s)
+	if other != "" {
+		return other, name, nil
+	}
+	return name, "", err
 }
 
 // registered is the one form in which new passwords are hashed.
@@ -72,7 +88,7 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 	if c.takeover && !f.takeover {
 		return credentials{}, malformed{"A registration has no session to take over: the field takeover is for logins."}
 	}
-	if c.username, err = f.name(given.String("username")); err != nil {
+	if c.username, c.imported, err = f.name(given.String("username")); err != nil {
 		return credentials{}, malformed{sentence(err)}
 	}
 	if c.password, c.exact, err = f.password(given.String("password")); err != nil {

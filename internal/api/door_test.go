@@ -287,6 +287,33 @@ func TestNodeThatCannotWriteIsNotReady(t *testing.T) {
 	}
 }
 
+// A new name that breaks a rule is refused with that rule, and an account that has it already can log in.
+func TestNewNamesAreRefusedByRule(t *testing.T) {
+	d := newDoor(t, nil)
+	for _, tt := range []struct{ name, message string }{
+		{"admin", "reserved"},
+		{"S-Y-S-T-E-M", "reserved"},
+		{"аdmin", "one script"},
+		{"αdmin", "one script"},
+		{"<b>bob</b>", "of ASCII"},
+		{"bob" + strings.Repeat("\u0301\u0300", 14), "marks"},
+	} {
+		e := d.call(t, "POST", "/v1/register", creds(tt.name, "correct horse"), "192.0.2.1", "")
+		e.want(t, tt.name, 400, rushgate.MissingCredentials)
+		if m, _ := e.json["message"].(string); !strings.Contains(m, tt.message) {
+			t.Errorf("%s: message %q does not say %q", tt.name, m, tt.message)
+		}
+		e = d.call(t, "POST", "/v1/login", creds(tt.name, "correct horse"), "192.0.2.2", "")
+		e.want(t, "login as "+tt.name, 401, rushgate.BadCredentials)
+	}
+	for _, name := range []string{"李明", "김현", "ﾕｷ"} {
+		e := d.call(t, "POST", "/v1/register", creds(name, "correct horse"), "192.0.2.1", "")
+		e.want(t, name, 201, "")
+		d.call(t, "POST", "/v1/logout", "", "192.0.2.1", e.json["session_token"].(string))
+		d.call(t, "POST", "/v1/login", creds(name, "correct horse"), "192.0.2.1", "").want(t, "login as "+name, 200, "")
+	}
+}
+
 func TestMalformedRequests(t *testing.T) {
 	d := newDoor(t, nil)
 	tests := []struct{ name, body, message string }{

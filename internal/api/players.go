@@ -64,8 +64,8 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 	}
 	HoldConn(r.Context())
 	s, err := h.Pool.Submit(r.Context(), auth.Request{
-		Kind: kind, Username: c.username, Password: c.password, Exact: c.exact, Attempt: c.attempt, Takeover: c.takeover,
-		Addr: h.Proxies.Client(r),
+		Kind: kind, Username: c.username, Imported: c.imported, Password: c.password, Exact: c.exact, Attempt: c.attempt,
+		Takeover: c.takeover, Addr: h.Proxies.Client(r),
 	})
 	if err != nil {
 		h.refuse(w, err)

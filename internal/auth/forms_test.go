@@ -110,3 +110,31 @@ func TestRegistrationHasNoExactForm(t *testing.T) {
 		t.Errorf("a registration with an exact form alone: %v", err)
 	}
 }
+
+// A name of two wide characters may be stored as it was imported, or in canonical form: a login in either writing finds
+// the account, and the one that was imported before the other.
+func TestNamesOfTwoWideCharactersLogIn(t *testing.T) {
+	const cost = password.MinIterations
+	f := newFixture(t, nil)
+	f.keepHashed(t, 1, "ﾕｷ", "password of ﾕｷ", cost) // as an import has stored it
+	f.keepHashed(t, 2, "ユキ", "password of ユキ", cost)
+	f.keepHashed(t, 3, "김현", "password of 김현", cost) // as it is registered
+	f.Start()
+	decomposed := "\u1100\u1175\u11b7\u1112\u1167\u11ab"
+	for i, tt := range []struct {
+		username, imported, password string
+		want                         error
+	}{
+		{"ユキ", "ﾕｷ", "password of ﾕｷ", nil},
+		{"ユキ", "ﾕｷ", "password of ユキ", rushgate.BadCredentials},
+		{"ユキ", "", "password of ユキ", nil},
+		{"김현", decomposed, "password of 김현", nil},
+		{"김현", decomposed, "password of ユキ", rushgate.BadCredentials},
+		{"李明", "", "password of 김현", rushgate.BadCredentials},
+	} {
+		r := Request{Kind: Login, Username: tt.username, Imported: tt.imported, Password: tt.password, Addr: addr(i)}
+		if _, err := f.Submit(t.Context(), r); !errors.Is(err, tt.want) {
+			t.Errorf("login as %q with the %s: %v, want %v", tt.username+"/"+tt.imported, tt.password, err, tt.want)
+		}
+	}
+}

@@ -22,8 +22,12 @@ const (
 // Request is a player's wish to be let in.
 type Request struct {
 	Kind Kind
-	// Username is canonical, as returned by [rushgate.ParseUsername], or for a login by [rushgate.LoginName].
+	// Username is canonical, as returned by [rushgate.NewUsername], or for a login the last name of
+	// [rushgate.LoginNames]. It is the one that the door counts by.
 	Username string
+	// Imported is, for a login, the other name of [rushgate.LoginNames], if there are two: if there is an account of this
+	// name, that is meant.
+	Imported string
 	// Password is as returned by [rushgate.ParsePassword]. It is a secret. A login may have none, if it has Exact.
 	Password string
 	// Exact is, for a login, the password as the client sent it, if [rushgate.LoginPassword] says that it might have been

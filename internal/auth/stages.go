@@ -118,16 +118,9 @@ func (p *Pool) survives(name string, s stage, jobs []*job) (ok bool) {
 
 // load fetches the accounts of a batch, and answers registrations whose name is gone.
 func (p *Pool) load(jobs []*job) {
-	names := make([]string, len(jobs))
-	for i, j := range jobs {
-		names[i] = j.Username
-	}
 	ctx, cancel := storeContext()
 	defer cancel()
-	accounts, err := p.cfg.Store.LoadAccounts(ctx, names)
-	if err == nil && len(accounts) != len(jobs) {
-		err = fmt.Errorf("%d accounts for %d names", len(accounts), len(jobs))
-	}
+	accounts, err := p.find(ctx, jobs)
 	if err != nil {
 		p.storeFailed(jobs, "load", err)
 		return
@@ -148,6 +141,34 @@ func (p *Pool) load(jobs []*job) {
 			}
 		}
 	}
+}
+
+// find returns the account of each job, in one call of the store.
+func (p *Pool) find(ctx context.Context, jobs []*job) ([]rushgate.LoadedAccount, error) {
+	names := make([]string, len(jobs), 2*len(jobs))
+	imported := make(map[int]int) // where the other name of a job is
+	for i, j := range jobs {
+		names[i] = j.Username
+	}
+	for i, j := range jobs {
+		if j.Imported != "" && j.Kind == Login {
+			imported[i] = len(names)
+			names = append(names, j.Imported)
+		}
+	}
+	accounts, err := p.cfg.Store.LoadAccounts(ctx, names)
+	if err == nil && len(accounts) != len(names) {
+		err = fmt.Errorf("%d accounts for %d names", len(accounts), len(names))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, k := range imported {
+		if accounts[k].Err != nil || accounts[k].ID != 0 {
+			accounts[i] = accounts[k]
+		}
+	}
+	return accounts[:len(jobs)], nil
 }
 
 // goOnAsLogin returns nil for a registration whose account was made by an earlier request of the same attempt, the

@@ -82,12 +82,12 @@ func (cfg *Config) checkAccounts() error {
 	if _, err := rushgate.ParsePassword(cfg.Password); err != nil {
 		return invalid("Password", err)
 	}
-	// The error of ParseUsername speaks of the whole name: prefix, '-' and a number.
+	// The error of NewUsername speaks of the whole name: prefix, '-' and a number.
 	longest := account(cfg.Prefix, MaxClients-1)
 	if cfg.Scenario == report.LaunchDay && cfg.Capacity == 0 {
 		longest = account(calibrationPrefix(cfg.Prefix), MaxClients-1)
 	}
-	if name, err := rushgate.ParseUsername(longest); err != nil {
+	if name, err := rushgate.NewUsername(longest); err != nil {
 		return invalid("Prefix", err)
 	} else if name != longest {
 		return invalid("Prefix", errors.New("not in canonical form (lower case)"))
