@@ -197,19 +197,43 @@ func (s *Server) Do(command string, args ...string) rueidis.RedisResult {
 	return result
 }
 
-func (s *Server) try(command string, args ...string) (rueidis.RedisResult, error) {
-	client, err := rueidis.NewClient(rueidis.ClientOption{
+// Hold returns a way to send commands on one connection, which is open from now to the end of the test.
+func (s *Server) Hold() func(command string, args ...string) {
+	s.tb.Helper()
+	client, err := s.connect()
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	s.tb.Cleanup(client.Close)
+	return func(command string, args ...string) {
+		s.tb.Helper()
+		if _, err := do(client, command, args); err != nil {
+			s.tb.Fatalf("%s %q: %v", command, args, err)
+		}
+	}
+}
+
+func (s *Server) connect() (rueidis.Client, error) {
+	return rueidis.NewClient(rueidis.ClientOption{
 		InitAddress: []string{s.Addr()}, ForceSingleClient: true, DisableCache: true, DisableRetry: true,
 		PipelineMultiplex: -1, TLSConfig: s.tls,
 	})
+}
+
+func (s *Server) try(command string, args ...string) (rueidis.RedisResult, error) {
+	client, err := s.connect()
 	if err != nil {
 		return rueidis.RedisResult{}, err
 	}
 	defer client.Close()
+	return do(client, command, args)
+}
+
+func do(client rueidis.Client, command string, args []string) (rueidis.RedisResult, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	result := client.Do(ctx, client.B().Arbitrary(command).Args(args...).Build())
-	err = result.Error()
+	err := result.Error()
 	if rueidis.IsRedisNil(err) {
 		err = nil
 	}

@@ -13,7 +13,7 @@ const (
 	// breakAfter is how many calls in a row must fail before further ones are refused at once. It is more than one
 	// because a single lost connection, as in a failover, is no outage.
 	breakAfter = 3
-	// trialEvery is how often one call is let through to see whether the server is back.
+	// trialEvery is how often one call is let through, behind a write, to see whether the server is back.
 	trialEvery = 500 * time.Millisecond
 )
 
@@ -54,7 +54,8 @@ const (
 	abandoned         // the caller has gone: nothing is known
 )
 
-func (b *breaker) done(trial bool, o outcome) {
+// done takes how a call has ended; cause says why it has failed.
+func (b *breaker) done(trial bool, o outcome, cause error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if trial {
@@ -71,7 +72,8 @@ func (b *breaker) done(trial bool, o outcome) {
 		if !b.open && b.failures >= breakAfter {
 			b.open, b.tried = true, time.Now()
 			b.openings++
-			b.log.Warn("redis does not answer; refusing calls until it does", "failures", b.failures)
+			b.log.Warn("redis does not answer; refusing calls until it does", "failures", b.failures,
+				"because", cause)
 		}
 	case abandoned:
 	}

@@ -20,7 +20,7 @@ func (b *breaker) call(t *testing.T, o outcome) bool {
 		}
 		return false
 	}
-	b.done(trial, o)
+	b.done(trial, o, nil)
 	return true
 }
 
@@ -54,12 +54,12 @@ func TestBreakerLetsOneTrialThrough(t *testing.T) {
 			if isTrial, err := b.allow(); !isTrial || err != nil {
 				t.Fatalf("trial %d: %v, %v", trial, isTrial, err)
 			}
-			time.Sleep(time.Hour) // a second one does not join the first, however long it takes
-			b.done(false, failed) // what was let through before it opened is no trial
+			time.Sleep(time.Hour)      // a second one does not join the first, however long it takes
+			b.done(false, failed, nil) // what was let through before it opened is no trial
 			if b.call(t, answered) {
 				t.Fatalf("two at once in trial %d", trial)
 			}
-			b.done(true, o)
+			b.done(true, o, nil)
 		}
 		time.Sleep(trialEvery)
 		if !b.call(t, answered) {

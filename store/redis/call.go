@@ -75,23 +75,6 @@ func (s *Store) run(ctx context.Context, commands []command) ([]rueidis.RedisRes
 	return all, nil
 }
 
-// Ping implements [rushgate.Store]. It writes to the server that hands out player ids, which is one of several on a
-// Cluster, and counts like any other call for the circuit: while that is open it mostly fails at once.
-func (s *Store) Ping(ctx context.Context) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.leave()
-	results, err := s.run(ctx, []command{{name: "HSET", key: s.idsKey(), args: []string{"probed", "1"}}})
-	if err != nil {
-		return err
-	}
-	if err := results[0].Error(); err != nil {
-		return fmt.Errorf("redis: %w", err)
-	}
-	return nil
-}
-
 func (s *Store) pipeline(ctx context.Context, commands []command) ([]rueidis.RedisResult, error) {
 	if len(commands) == 0 {
 		return nil, nil
@@ -102,21 +85,31 @@ func (s *Store) pipeline(ctx context.Context, commands []command) ([]rueidis.Red
 	}
 	inner, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	results, err := s.send(inner, commands)
+	results, err := s.attempt(inner, trial, commands)
 	switch {
 	case err == nil:
-		s.breaker.done(trial, answered)
+		s.breaker.done(trial, answered, nil)
 		return results, nil
 	case ctx.Err() != nil:
-		s.breaker.done(trial, abandoned)
+		s.breaker.done(trial, abandoned, nil)
 		return nil, fmt.Errorf("redis: %w", ctx.Err())
 	case errors.Is(err, context.DeadlineExceeded): // ours, which callers must not take for their own
-		s.breaker.done(trial, failed)
-		return nil, fmt.Errorf("redis: %w: no answer within %v", rushgate.ErrUnavailable, s.patience)
+		err = fmt.Errorf("redis: %w: no answer within %v", rushgate.ErrUnavailable, s.patience)
 	default:
-		s.breaker.done(trial, failed)
-		return nil, fmt.Errorf("redis: %w: %w", rushgate.ErrUnavailable, err)
+		err = fmt.Errorf("redis: %w: %w", rushgate.ErrUnavailable, err)
 	}
+	s.breaker.done(trial, failed, err)
+	return nil, err
+}
+
+// attempt sends commands, after a trial of whether the servers take writes again.
+func (s *Store) attempt(ctx context.Context, trial bool, commands []command) ([]rueidis.RedisResult, error) {
+	if trial {
+		if err := s.tryWriting(ctx, commands); err != nil {
+			return nil, err
+		}
+	}
+	return s.send(ctx, commands)
 }
 
 // send runs scripts by their hashes, and once more by their source where a server does not know them, because it has

@@ -75,6 +75,7 @@ type Options struct {
 // server, replicas included once they have been asked for the state of a Cluster.
 type Store struct {
 	client    rueidis.Client
+	servers   *dialer
 	prefix    string
 	clock     func() time.Time
 	patience  time.Duration // with a pipeline
@@ -99,16 +100,18 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("redis: prefix %q contains braces", opts.Prefix)
 	}
 	opts.patience = cmp.Or(opts.patience, callTimeout)
-	option, err := clientOption(&opts)
+	option, servers, err := clientOption(&opts)
 	if err != nil {
 		return nil, err
 	}
 	client, err := connect(ctx, option)
 	if err != nil {
+		servers.close()
 		return nil, err
 	}
 	s := &Store{
 		client:    client,
+		servers:   servers,
 		prefix:    cmp.Or(opts.Prefix, DefaultPrefix),
 		clock:     opts.clock,
 		patience:  opts.patience,
@@ -129,11 +132,11 @@ func connect(ctx context.Context, option rueidis.ClientOption) (rueidis.Client, 
 	}
 	result := make(chan connected)
 	go func() {
-		client, err := rueidis.NewClient(option)
+		client, err := newClient(option)
 		select {
 		case result <- connected{client, err}:
 		case <-ctx.Done():
-			if client != nil {
+			if err == nil {
 				client.Close()
 			}
 		}
@@ -178,6 +181,7 @@ func (s *Store) Close() error {
 			s.breaker.log.Warn("redis: leaderboards are not up to date", "error", err)
 		}
 		s.client.Close()
+		s.servers.close()
 	})
 	return nil
 }

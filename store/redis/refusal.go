@@ -49,5 +49,5 @@ func isUnavailable(err error) bool {
 	case "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "READONLY", "MISCONF", "NOREPLICAS", "OOM", "BUSY":
 		return true
 	}
-	return false
+	return strings.HasPrefix(e.Error(), "max number of clients")
 }

@@ -29,6 +29,7 @@ var (
 	updateScript      = newScript("update")
 	deleteScript      = newScript("delete")
 	importScript      = newScript("import")
+	probeScript       = newScript("probe")
 	reserveScript     = newScript("reserve")
 	beginImportScript = newScript("beginimport")
 )

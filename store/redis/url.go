@@ -58,8 +58,8 @@ func parseURL(s string) (target, error) {
 	return t, nil
 }
 
-// clientOption turns addresses into what the client takes.
-func clientOption(opts *Options) (rueidis.ClientOption, error) {
+// clientOption turns addresses into what the client takes. The dialer has to be closed.
+func clientOption(opts *Options) (rueidis.ClientOption, *dialer, error) {
 	urls := opts.URLs
 	if len(urls) == 0 {
 		urls = []string{"redis://127.0.0.1:6379"}
@@ -69,23 +69,24 @@ func clientOption(opts *Options) (rueidis.ClientOption, error) {
 	for i, s := range urls {
 		t, err := parseURL(s)
 		if err != nil {
-			return rueidis.ClientOption{}, err
+			return rueidis.ClientOption{}, nil, err
 		}
 		addresses = append(addresses, t.address)
 		t.address = ""
 		if i == 0 {
 			first = t
 		} else if t != first {
-			return rueidis.ClientOption{}, errURLsDiffer
+			return rueidis.ClientOption{}, nil, errURLsDiffer
 		}
 	}
-	dialer := net.Dialer{Timeout: dialTimeout}
+	servers := &dialer{}
 	o := rueidis.ClientOption{
 		InitAddress:      addresses,
 		Username:         first.user,
 		Password:         first.password,
 		SelectDB:         first.database,
-		Dialer:           dialer,
+		Dialer:           net.Dialer{Timeout: dialTimeout},
+		DialCtxFn:        servers.dial,
 		ConnWriteTimeout: cmp.Or(opts.patience, callTimeout),
 		ClientName:       "rushgate",
 		DisableCache:     true,
@@ -104,16 +105,15 @@ func clientOption(opts *Options) (rueidis.ClientOption, error) {
 		}
 	}
 	if opts.SentinelMaster != "" {
-		o.Sentinel = rueidis.SentinelOption{
-			MasterSet: opts.SentinelMaster,
-			Username:  opts.SentinelUser,
-			Password:  opts.SentinelPassword,
-			Dialer:    dialer,
-			TLSConfig: o.TLSConfig,
-			// An announcement that is missed would bind the client to a master that is none any more.
-			TopologyRefreshInterval: topologyRefresh,
-		}
+		// The client has a way of its own with Sentinels, which trusts what they say to have the right form, and which
+		// keeps to a connection whose server has said that it is a replica.
+		option := o
+		option.Username, option.Password, option.SelectDB = opts.SentinelUser, opts.SentinelPassword, 0
+		option.DialCtxFn, option.ForceSingleClient, option.DisableRetry = (&dialer{}).dial, true, true
+		servers.sentinels = newSentinels(opts.SentinelMaster, addresses, option)
+		o.InitAddress = []string{opts.SentinelMaster}
+		o.ForceSingleClient = true
 	}
 	o.ClusterOption.ShardsRefreshInterval = topologyRefresh
-	return o, nil
+	return o, servers, nil
 }

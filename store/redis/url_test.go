@@ -36,7 +36,7 @@ func TestURLs(t *testing.T) {
 		{Options{TLS: own}, rueidis.ClientOption{InitAddress: []string{"127.0.0.1:6379"}}, true},
 	}
 	for _, tt := range tests {
-		got, err := clientOption(&tt.opts)
+		got, _, err := clientOption(&tt.opts)
 		if err != nil {
 			t.Errorf("%q: %v", tt.opts.URLs, err)
 			continue
