@@ -11,6 +11,9 @@ type Health struct {
 	Openings uint64 `json:"openings"`
 	// Pending counts the players whose leaderboards still have to be brought up to date.
 	Pending int `json:"pending"`
+	// Warnings has a sentence for each thing by which the server may lose what it acknowledges, such as a setting, as of
+	// the last time the store has looked.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // HealthReporter may be implemented by a [Store]: a node then shows on its dashboard and exports in its metrics what

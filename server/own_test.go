@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -113,18 +114,20 @@ func TestTwoNodesOnAnOwnStore(t *testing.T) {
 // What a store tells of its health is shown, also of one that the embedder has written.
 func TestHealthOfAnOwnStore(t *testing.T) {
 	store := newOwn(t)
-	store.health = rushgate.Health{Open: true, Failures: 4, Openings: 3, Pending: 2}
+	store.health = rushgate.Health{
+		Open: true, Failures: 4, Openings: 3, Pending: 2, Warnings: []string{"its disk is a floppy", "and read only"},
+	}
 	cfg := config(t, t.TempDir())
 	cfg.Store = store
 	s := start(t, cfg)
 	var dump struct{ Store rushgate.Health }
-	if err := json.Unmarshal([]byte(metrics(t, s)), &dump); err != nil || dump.Store != store.health {
+	if err := json.Unmarshal([]byte(metrics(t, s)), &dump); err != nil || !reflect.DeepEqual(dump.Store, store.health) {
 		t.Errorf("/metrics.json has %+v, %v", dump, err)
 	}
 	text := exposition(t, s)
 	for sample, want := range map[string]float64{
 		"rushgate_store_circuit_open": 1, "rushgate_store_circuit_failures": 4, "rushgate_store_circuit_openings_total": 3,
-		"rushgate_store_standings_pending": 2,
+		"rushgate_store_standings_pending": 2, "rushgate_store_warnings": 2,
 	} {
 		if got := value(t, text, sample); got != want {
 			t.Errorf("%s is %v, want %v", sample, got, want)

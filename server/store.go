@@ -61,12 +61,8 @@ func (s *Server) openRedis(ctx context.Context) (rushgate.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	warnings, err := store.Durability(ctx)
-	if err != nil {
+	if _, err := store.Durability(ctx); err != nil { // which logs what it finds
 		return nil, errors.Join(err, store.Close())
-	}
-	for _, w := range warnings {
-		s.cfg.Logger.Warn("Redis may lose what it acknowledges, see docs/operations.md", "because", w)
 	}
 	return store, nil
 }

@@ -57,15 +57,29 @@ func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) ([]rus
 	return ranks(lines)
 }
 
+// boardLine is who is on one line of a leaderboard.
+type boardLine struct {
+	player rushgate.PlayerID
+	name   string
+}
+
+func parseMember(member string) (boardLine, error) {
+	id, name, _ := strings.Cut(member, ":")
+	player, err := strconv.ParseUint(id, 16, 64)
+	if err != nil {
+		return boardLine{}, fmt.Errorf("redis: leaderboard has a line %q", member)
+	}
+	return boardLine{player: rushgate.PlayerID(player), name: name}, nil
+}
+
 func ranks(lines []rueidis.ZScore) ([]rushgate.Rank, error) {
 	ranks := make([]rushgate.Rank, len(lines))
 	for i, line := range lines {
-		id, name, _ := strings.Cut(line.Member, ":")
-		player, err := strconv.ParseUint(id, 16, 64)
+		m, err := parseMember(line.Member)
 		if err != nil {
-			return nil, fmt.Errorf("redis: leaderboard has a line %q", line.Member)
+			return nil, err
 		}
-		ranks[i] = rushgate.Rank{Rank: i + 1, Player: rushgate.PlayerID(player), Name: name, Score: positive(-line.Score)}
+		ranks[i] = rushgate.Rank{Rank: i + 1, Player: m.player, Name: m.name, Score: positive(-line.Score)}
 		if i > 0 && ranks[i].Score == ranks[i-1].Score {
 			ranks[i].Rank = ranks[i-1].Rank
 		}
@@ -79,4 +93,36 @@ func positive(score float64) int64 {
 		return math.MaxInt64
 	}
 	return int64(score)
+}
+
+// scanBatch is how many lines of a leaderboard are asked for at once. A server is kept from others for some milliseconds.
+const scanBatch = 1000
+
+// eachMember calls f with all lines of a leaderboard, some at a time. Some may come twice, and those that are written
+// meanwhile may not come at all; lines that make no sense are left out.
+func (s *Store) eachMember(ctx context.Context, board rushgate.Board, f func([]boardLine) error) error {
+	for cursor := "0"; ; {
+		results, err := s.run(ctx, []command{{
+			name: "ZSCAN", key: s.boardKey(board), args: []string{cursor, "COUNT", strconv.Itoa(scanBatch)},
+		}})
+		if err != nil {
+			return err
+		}
+		found, err := results[0].AsScanEntry()
+		if err != nil {
+			return fmt.Errorf("redis: leaderboard %s: %w", board, err)
+		}
+		var lines []boardLine
+		for i := 0; i < len(found.Elements); i += 2 { // a member and its score
+			if m, err := parseMember(found.Elements[i]); err == nil {
+				lines = append(lines, m)
+			}
+		}
+		if err := f(lines); err != nil {
+			return err
+		}
+		if cursor = strconv.FormatUint(found.Cursor, 10); cursor == "0" {
+			return nil
+		}
+	}
 }

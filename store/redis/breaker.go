@@ -3,6 +3,7 @@ package redis
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,6 +82,9 @@ func (b *breaker) done(trial bool, o outcome, cause error) {
 
 // Health implements [rushgate.HealthReporter].
 func (s *Store) Health() rushgate.Health {
+	s.warningsMu.Lock()
+	warnings := slices.Clone(s.warnings)
+	s.warningsMu.Unlock()
 	s.breaker.mu.Lock()
 	defer s.breaker.mu.Unlock()
 	return rushgate.Health{
@@ -88,5 +92,6 @@ func (s *Store) Health() rushgate.Health {
 		Failures: s.breaker.failures,
 		Openings: s.breaker.openings,
 		Pending:  s.standings.pending(),
+		Warnings: warnings,
 	}
 }

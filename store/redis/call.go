@@ -26,11 +26,12 @@ const (
 	pipelineLen = 1000
 )
 
-// command is one command or script about one key.
+// command is one command or script about one key, or two.
 type command struct {
 	name   string  // of the command, if there is no script
 	script *script // nil for a plain command
 	key    string
+	second string // a second key of a script, on the same server as the first; empty for none
 	args   []string
 	// once keeps the command from being sent again when its outcome is unknown.
 	once bool
@@ -42,14 +43,21 @@ func (c *command) build(b rueidis.Builder, whole bool) rueidis.Completed {
 	case c.script == nil:
 		built = b.Arbitrary(c.name).Keys(c.key).Args(c.args...).Build()
 	case whole:
-		built = b.Eval().Script(c.script.source).Numkeys(1).Key(c.key).Arg(c.args...).Build()
+		built = b.Eval().Script(c.script.source).Numkeys(int64(len(c.keys()))).Key(c.keys()...).Arg(c.args...).Build()
 	default:
-		built = b.Evalsha().Sha1(c.script.sha).Numkeys(1).Key(c.key).Arg(c.args...).Build()
+		built = b.Evalsha().Sha1(c.script.sha).Numkeys(int64(len(c.keys()))).Key(c.keys()...).Arg(c.args...).Build()
 	}
 	if c.once {
 		return built
 	}
 	return built.ToRetryable()
+}
+
+func (c *command) keys() []string {
+	if c.second == "" {
+		return []string{c.key}
+	}
+	return []string{c.key, c.second}
 }
 
 // run sends commands in one pipeline per server and returns their answers in order, of which none is an error. What

@@ -17,11 +17,22 @@ import (
 // of the warnings. The error is that of a server that cannot be asked.
 //
 // It says nothing of what a failover loses: replicas follow their master after it has acknowledged.
+//
+// A store looks again three times a minute, logs what has changed, and has [Store.Health] return it.
 func (s *Store) Durability(ctx context.Context) ([]string, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
 	defer s.leave()
+	warnings, err := s.findWarnings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.noteWarnings(warnings)
+	return slices.Clone(warnings), nil
+}
+
+func (s *Store) findWarnings(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	nodes := s.client.Nodes()

@@ -21,7 +21,8 @@ const (
 
 // ReserveIDs implements [rushgate.Accounts]. After a failover, a restart or a restore of the server, and each time on a
 // server that refuses INFO, it skips a random number of ids from a million to a thousand million, because those next in
-// turn may have been given out and forgotten.
+// turn may have been given out and forgotten. It does the same, and says so in the log, where the counter was lost: it
+// then goes on from its copy, or where that is lost too, from the greatest id on the leaderboards.
 func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error) {
 	if err := validate.Count("block of ids", n); err != nil {
 		return 0, fmt.Errorf("redis: %w", err)
@@ -31,19 +32,63 @@ func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error
 	}
 	defer s.leave()
 	skip := idSkip + rand.Int64N(idSkipMore)
-	// Sent again after a lost answer, it leaves a gap.
-	answers, err := s.runScripts(ctx, []command{{
-		script: reserveScript, key: s.idsKey(), args: []string{strconv.Itoa(n), strconv.FormatInt(skip, 10)},
-	}})
+	answer, err := s.reserve(ctx, strconv.Itoa(n), strconv.FormatInt(skip, 10))
 	if err != nil {
 		return 0, err
 	}
-	if answers[0].word != "reserved" {
-		return 0, answers[0].problem()
+	if answer.word != "reserved" {
+		return 0, answer.problem()
 	}
-	last := answers[0].number(0)
+	last := answer.number(0)
 	if last < int64(n) {
 		return 0, fmt.Errorf("redis: counter of ids shows %d", last)
 	}
+	if answer.text(1) != "1" {
+		s.breaker.log.Error("the counter of player ids was lost or set back; going on far behind all that are known",
+			"key", s.idsKey(), "next", last-int64(n)+1)
+	}
+	s.given.Store(max(s.given.Load(), uint64(last)))
 	return rushgate.PlayerID(last - int64(n) + 1), nil
+}
+
+// reserve runs the script, of which the last argument is an id known to be in use: the last one that this store was
+// given, or where neither the counter nor its copy is found, the greatest on the leaderboards.
+func (s *Store) reserve(ctx context.Context, n, skip string) (answer, error) {
+	floor := ""
+	if given := s.given.Load(); given > 0 {
+		floor = formatID(rushgate.PlayerID(given))
+	}
+	for {
+		// Sent again after a lost answer, the script leaves a gap.
+		answers, err := s.runScripts(ctx, []command{{
+			script: reserveScript, key: s.idsKey(), second: s.idsCopyKey(), args: []string{n, skip, floor},
+		}})
+		if err != nil {
+			return answer{}, err
+		}
+		if answers[0].word != "none" || floor != "" {
+			return answers[0], nil
+		}
+		highest, err := s.highestOnBoards(ctx)
+		if err != nil {
+			return answer{}, err
+		}
+		floor = formatID(highest)
+	}
+}
+
+// highestOnBoards returns the greatest id of the players on any leaderboard, 0 if there are none.
+func (s *Store) highestOnBoards(ctx context.Context) (highest rushgate.PlayerID, err error) {
+	for _, board := range boards {
+		err := s.eachMember(ctx, board, func(members []boardLine) error {
+			for _, m := range members {
+				highest = max(highest, m.player)
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return highest, nil
 }

@@ -21,7 +21,7 @@ func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) erro
 	}
 	defer s.leave()
 	answers, err := s.runScripts(ctx, []command{{
-		script: beginImportScript, key: s.idsKey(), args: []string{formatID(highest)},
+		script: beginImportScript, key: s.idsKey(), second: s.idsCopyKey(), args: []string{formatID(highest)},
 	}})
 	if err != nil {
 		return err

@@ -82,6 +82,13 @@ type Store struct {
 	breaker   breaker
 	standings *standings
 	setAside  atomic.Uint64 // ids up to this one are known to be set aside for imports
+	given     atomic.Uint64 // the greatest id that this store has given out
+
+	looking sync.Mutex        // held by a look around
+	short   [len(boards)]bool // which leaderboards the last one has found short
+
+	warningsMu sync.Mutex
+	warnings   []string // of the last look at the settings
 
 	mu      sync.Mutex
 	closed  bool
@@ -89,6 +96,8 @@ type Store struct {
 	once    sync.Once
 	closing chan struct{} // closed to stop keepStandings
 	settled chan struct{} // closed by it
+	unwatch func()        // stops watch
+	watched chan struct{} // closed by it
 }
 
 var _ rushgate.Store = (*Store)(nil)
@@ -119,8 +128,11 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		standings: newStandings(),
 		closing:   make(chan struct{}),
 		settled:   make(chan struct{}),
+		watched:   make(chan struct{}),
 	}
 	go s.keepStandings()
+	ctx, s.unwatch = context.WithCancel(context.Background())
+	go s.watch(ctx)
 	return s, nil
 }
 
@@ -176,7 +188,9 @@ func (s *Store) Close() error {
 		s.mu.Unlock()
 		s.calls.Wait()
 		close(s.closing)
+		s.unwatch()
 		<-s.settled
+		<-s.watched
 		if err := s.settle(context.Background()); err != nil {
 			s.breaker.log.Warn("redis: leaderboards are not up to date", "error", err)
 		}
@@ -198,6 +212,9 @@ func (s *Store) ttl() string { return strconv.FormatInt(rushgate.LeaseTTL.Millis
 
 func (s *Store) playerKey(username string) string { return s.prefix + "player:" + username }
 func (s *Store) idsKey() string                   { return s.prefix + "ids" }
+
+// idsCopyKey is beside idsKey on a Cluster, for what is between its braces.
+func (s *Store) idsCopyKey() string { return s.prefix + "{" + s.idsKey() + "}:copy" }
 func (s *Store) boardKey(board rushgate.Board) string {
 	return s.prefix + "leaderboard:" + string(board)
 }

@@ -40,7 +40,7 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 	for i := range answers {
 		switch v := &saves[i]; answers[i].word {
 		case "lost":
-			errs[i] = rushgate.ErrLeaseLost
+			errs[i] = s.lost(v.Character.Name, &answers[i])
 		case "saved":
 			news = append(news, standing{
 				player: v.Character.ID, name: v.Character.Name,
@@ -53,6 +53,15 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 	}
 	s.standings.put(news...)
 	return errs, nil
+}
+
+// lost is the error of a session that is none any more. That of a player without a record has either been deleted after
+// it had run out, or the record was lost, of which nothing else would tell.
+func (s *Store) lost(name string, answer *answer) error {
+	if answer.text(0) == "gone" {
+		s.breaker.log.Error("the record of a player who was inside is gone", "key", s.playerKey(name))
+	}
+	return rushgate.ErrLeaseLost
 }
 
 func (s *Store) save(save *rushgate.Save, number uint64) command {
@@ -94,7 +103,7 @@ func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rush
 	for i, l := range leases {
 		switch answers[i].word {
 		case "lost":
-			errs[i] = rushgate.ErrLeaseLost
+			errs[i] = s.lost(l.Name, &answers[i])
 		case "refreshed":
 		case "unwelcome":
 			s.standings.ask(by.Node, wantedMember(formatID(l.Player), strconv.FormatUint(l.Fence, 10), l.Name))

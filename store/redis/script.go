@@ -6,8 +6,9 @@ import (
 	"encoding/hex"
 )
 
-// script is a Lua script that Redis carries out at once and whole. Each touches one key only, so that it runs on one
-// node of a Cluster, and what it is given reaches it as KEYS and ARGV: nothing that a player has chosen is ever code.
+// script is a Lua script that Redis carries out at once and whole. Each touches one key only, or two that are always on
+// one server, so that it runs on one node of a Cluster, and what it is given reaches it as KEYS and ARGV: nothing that a
+// player has chosen is ever code.
 //
 // All but delete, import, and an update that raises the epoch can be repeated when their outcome is unknown: the repeat
 // changes nothing more and has the same answer, save that an admission is then found resumed, and that ids reserved
@@ -30,8 +31,8 @@ var (
 	deleteScript      = newScript("delete")
 	importScript      = newScript("import")
 	probeScript       = newScript("probe")
-	reserveScript     = newScript("reserve")
-	beginImportScript = newScript("beginimport")
+	reserveScript     = newScript("counter", "reserve")
+	beginImportScript = newScript("counter", "beginimport")
 )
 
 // newScript puts a script together from its parts, of which the last is the script itself.

@@ -8,7 +8,7 @@ if id == ARGV[5] and not is_count(fence) then
   return {'damaged', 'fence'}
 end
 if id ~= ARGV[5] or fence ~= ARGV[6] or not node then
-  return {'lost'}
+  return {'lost', id and '' or 'gone'}
 end
 if node ~= ARGV[3] or run ~= ARGV[4] then
   redis.call('HSET', record, 'saved', 0) -- the numbers of saves are the process's own

@@ -1,6 +1,7 @@
--- Sets ids aside, and answers with the last of them.
+-- Sets ids aside, and answers with the last of them, and whether the counter had to be found again.
 --
--- KEYS: the counter. ARGV: 1 how many, 2 how many to skip if some may have been forgotten.
+-- KEYS: 1 the counter, 2 its copy. ARGV: 1 how many, 2 how many to skip if some may have been forgotten, 3 an id that is in
+-- use, '0' for none, or nothing if the caller has not looked for one.
 
 -- history names what this server's data have come from: one start of the server, and one time of its being a master. A
 -- failover, a crash or a restored backup, each of which may forget ids that were given out, shows in another name. It is
@@ -14,14 +15,25 @@ local function history()
   return run and master and run .. ':' .. master
 end
 
-local last, seen = unpack(redis.call('HMGET', KEYS[1], 'last', 'history'))
+local last, imports, known = read_counter(ARGV[3])
+if last == nil then
+  return {'none'}
+elseif not last then
+  return {'damaged', 'last'}
+end
+local seen = redis.call('HGET', KEYS[1], 'history')
 local now = history()
-if last and (not now or now ~= seen) then
+local new = known and last == '0'
+if not known or last ~= redis.call('HGET', KEYS[1], 'last') then
+  redis.call('HSET', KEYS[1], 'last', last, 'imports', imports)
+end
+if not new and (not known or not now or now ~= seen) then
   redis.call('HINCRBY', KEYS[1], 'last', ARGV[2])
 end
 redis.call('HINCRBY', KEYS[1], 'last', ARGV[1])
 if now and now ~= seen then
   redis.call('HSET', KEYS[1], 'history', now)
 end
+write_copy()
 -- Read, because the answer of HINCRBY may be more than Lua's numbers can tell apart.
-return {'reserved', redis.call('HGET', KEYS[1], 'last')}
+return {'reserved', redis.call('HGET', KEYS[1], 'last'), known and '1' or '0'}

@@ -7,7 +7,7 @@ if id == ARGV[1] and not is_count(fence) then
   return {'damaged', 'fence'}
 end
 if id ~= ARGV[1] or fence ~= ARGV[2] then
-  return {'lost'}
+  return {'lost', id and '' or 'gone'}
 end
 
 local release = ARGV[4] == '1'

@@ -1,0 +1,142 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/rushgate/rushgate"
+)
+
+// lookEvery is how often a store looks whether the server still is what it was: what its settings make of what it
+// acknowledges, and whether a leaderboard has gone.
+const lookEvery = 20 * time.Second
+
+// watch looks until the store is closed.
+func (s *Store) watch(ctx context.Context) {
+	defer close(s.watched)
+	again := time.NewTicker(lookEvery)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+			s.lookAround(ctx)
+		}
+	}
+}
+
+// lookAround is one look. What cannot be asked now is asked the next time.
+func (s *Store) lookAround(ctx context.Context) {
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	if warnings, err := s.findWarnings(ctx); err == nil {
+		s.noteWarnings(warnings)
+	}
+	if err := s.mendBoards(ctx); err != nil && ctx.Err() == nil {
+		s.breaker.log.Debug("redis: leaderboards were not looked at", "error", err)
+	}
+}
+
+// noteWarnings keeps what is wrong with the settings, and logs what has changed since the last time.
+func (s *Store) noteWarnings(found []string) {
+	s.warningsMu.Lock()
+	before := s.warnings
+	s.warnings = found
+	s.warningsMu.Unlock()
+	for _, w := range found {
+		if !slices.Contains(before, w) {
+			s.breaker.log.Warn("Redis may lose what it acknowledges, see docs/operations.md", "because", w)
+		}
+	}
+	for _, w := range before {
+		if !slices.Contains(found, w) {
+			s.breaker.log.Info("Redis keeps again what it acknowledges", "over", w)
+		}
+	}
+}
+
+// mendBoards writes a leaderboard anew that has less than half of the lines of another, as one that was deleted by hand
+// or by a server short of memory: all have a line for each player. It does so if the look before has found the same, for
+// those of the same login are not written in the same moment.
+func (s *Store) mendBoards(ctx context.Context) error {
+	var commands []command
+	for _, board := range boards {
+		commands = append(commands, command{name: "ZCARD", key: s.boardKey(board)})
+	}
+	results, err := s.run(ctx, commands)
+	if err != nil {
+		return err
+	}
+	var lines [len(boards)]int64
+	fullest := 0
+	for i := range results {
+		if lines[i], err = results[i].AsInt64(); err != nil {
+			return fmt.Errorf("redis: leaderboard %s: %w", boards[i], err)
+		}
+		if lines[i] > lines[fullest] {
+			fullest = i
+		}
+	}
+	short := s.short
+	s.short = [len(boards)]bool{}
+	for i := range boards {
+		if s.short[i] = lines[i] < lines[fullest]/2 || lines[i] == 0 && lines[fullest] > 0; !s.short[i] || !short[i] {
+			continue
+		}
+		s.breaker.log.Error("a leaderboard was lost and is written anew", "key", s.boardKey(boards[i]),
+			"lines", lines[i], "of", lines[fullest])
+		if err := s.mendBoard(ctx, i, boards[fullest]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mendBoard adds the players on another leaderboard, from their records, to the one that lacks them. What other nodes
+// have written meanwhile is newer and stays.
+func (s *Store) mendBoard(ctx context.Context, lost int, from rushgate.Board) error {
+	return s.eachMember(ctx, from, func(players []boardLine) error {
+		commands := make([]command, len(players))
+		for i, p := range players {
+			commands[i] = command{
+				name: "HMGET", key: s.playerKey(p.name), args: []string{"id", string(boards[lost])},
+			}
+		}
+		results, err := s.run(ctx, commands)
+		if err != nil {
+			return err
+		}
+		add := []string{"NX"}
+		for i := range results {
+			values, err := results[i].ToArray()
+			if err != nil {
+				continue // not a record, which is logged when it is used
+			}
+			if score, ok := scoreIn(values, players[i].player); ok {
+				add = append(add, formatScore(score), boardMember(players[i].player, players[i].name))
+			}
+		}
+		if len(add) == 1 {
+			return nil
+		}
+		_, err = s.run(ctx, []command{{name: "ZADD", key: s.boardKey(boards[lost]), args: add}})
+		return err
+	})
+}
+
+// scoreIn reads a score beside the id of a record, which must be the player's.
+func scoreIn(values []rueidis.RedisMessage, player rushgate.PlayerID) (int64, bool) {
+	if len(values) != 2 {
+		return 0, false
+	}
+	id, err1 := values[0].ToString()
+	text, err2 := values[1].ToString()
+	score, err3 := strconv.ParseInt(text, 10, 64)
+	return score, err1 == nil && err2 == nil && err3 == nil && id == formatID(player)
+}
