@@ -51,5 +51,7 @@ func (s *Server) circuitMetrics(out metric.Scrape) {
 	out.Flag("rushgate_store_circuit_open", "Whether calls are refused because the store does not answer.", health.Open)
 	out.Counter("rushgate_store_circuit_openings_total", "Times that the circuit has opened.", float64(health.Openings))
 	out.Gauge("rushgate_store_circuit_failures", "Calls in a row that found no store.", float64(health.Failures))
+	out.Gauge("rushgate_store_warnings", "Settings of the store by which it may lose what it acknowledges.",
+		float64(len(health.Warnings)))
 	out.Gauge("rushgate_store_standings_pending", "Players whose leaderboards are behind.", float64(health.Pending))
 }

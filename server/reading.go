@@ -33,7 +33,8 @@ func (d *desk) read() admin.Reading {
 		r.WebSocket = max(inside.Connected-r.UDP, 0) // counted a moment apart
 	}
 	if d.health != nil {
-		r.CircuitOpen = d.health().Open
+		health := d.health()
+		r.CircuitOpen, r.StoreWarnings = health.Open, health.Warnings
 	}
 	runtime.Gosched()
 	for _, op := range d.measured.Operations(nil) {

@@ -32,6 +32,7 @@ type Reading struct {
 	CircuitOpen             bool          // calls of the store are refused because it does not answer
 	StoreCalls, StoreErrors int64         // totals; an error is a call that has failed as a whole
 	StoreTime               time.Duration // total of all calls
+	StoreWarnings           []string      // a sentence for each thing by which the store may lose what it acknowledges
 	Unsaved                 int           // characters that wait to be written
 
 	Process Process
@@ -86,8 +87,9 @@ type Sample struct {
 	StoreCalls  Count `json:"store_calls"`
 	StoreErrors Count `json:"store_errors"`
 	// mean time of a call in the interval, or in the last one of whose calls most succeeded
-	StoreMS float64 `json:"store_ms"`
-	Unsaved int     `json:"unsaved"`
+	StoreMS       float64  `json:"store_ms"`
+	StoreWarnings []string `json:"store_warnings"` // see Reading
+	Unsaved       int      `json:"unsaved"`
 
 	CPU        float64 `json:"cpu_cores"` // cores kept busy in the interval
 	Cores      int     `json:"cores"`
@@ -159,7 +161,8 @@ func (s *sampled) since(earlier *sampled) Sample {
 		Players: now.Players, MaxPlayers: now.MaxPlayers, UDP: now.UDP, WebSocket: now.WebSocket,
 		Ticks: count(now.Ticks, before.Ticks), Skipped: count(now.SkippedTicks, before.SkippedTicks),
 		Lateness: interval(now.Lateness, before.Lateness), CircuitOpen: now.CircuitOpen,
-		StoreCalls: count(now.StoreCalls, before.StoreCalls), StoreErrors: count(now.StoreErrors, before.StoreErrors),
+		StoreWarnings: now.StoreWarnings,
+		StoreCalls:    count(now.StoreCalls, before.StoreCalls), StoreErrors: count(now.StoreErrors, before.StoreErrors),
 		Unsaved: now.Unsaved, RSS: now.Process.RSSBytes, Cores: now.Process.Cores, Goroutines: now.Process.Goroutines,
 		CPU: rounded((now.Process.CPUSeconds - before.Process.CPUSeconds) / elapsed.Seconds()),
 	}

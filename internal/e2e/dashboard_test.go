@@ -14,7 +14,9 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/server"
+	"github.com/rushgate/rushgate/store/memory"
 )
 
 func dashboard(s *server.Server) string { return "http://" + s.AdminAddr().String() + "/" }
@@ -194,3 +196,20 @@ const (
 	eventsCut     = "Failed to load resource: net::ERR_INCOMPLETE_CHUNKED_ENCODING http://NODE/events"
 	eventsRefused = "Failed to load resource: net::ERR_CONNECTION_REFUSED http://NODE/events"
 )
+
+// forgetful is a store on a server that is set up to forget.
+type forgetful struct{ *memory.Store }
+
+func (forgetful) Health() rushgate.Health {
+	return rushgate.Health{Warnings: []string{`db:6379: maxmemory-policy is "<b>"`, "db:6379: appendonly is \"no\""}}
+}
+
+// What the store may lose is on the page, and leaves the node open.
+func TestDashboardStoreWarnings(t *testing.T) {
+	cfg := config(t)
+	cfg.Backend, cfg.Store = "", forgetful{memory.New(memory.Options{})}
+	p := open(t, dashboard(start(t, cfg)))
+	p.wait(`$("store-warnings").children.length === 2 &&
+		$("store-warnings").firstChild.textContent === 'db:6379: maxmemory-policy is "<b>"'`)
+	p.state("open", "^Open. Nobody inside, nobody waiting.$")
+}

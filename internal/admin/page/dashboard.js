@@ -190,11 +190,24 @@ function onSamples(event) {
   if (!document.hidden) show();
 }
 
+// showWarnings lists by which settings the store may lose what it acknowledges.
+function showWarnings(warnings) {
+  const list = byID("store-warnings");
+  if (list.dataset.shown === JSON.stringify(warnings)) return; // or it would be read out anew with every sample
+  list.dataset.shown = JSON.stringify(warnings);
+  list.replaceChildren(...warnings.map((text) => {
+    const item = document.createElement("li");
+    item.textContent = text;
+    return item;
+  }));
+}
+
 function show() {
   if (!state.now) return;
   showMetrics(state.now);
   showState(state.now.state, state.now.headline);
   showLockouts(state.now.locked);
+  showWarnings(state.now.store_warnings ?? []);
   for (const chart of charts) chart.show(state.points);
 }
 
