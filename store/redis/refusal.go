@@ -27,15 +27,16 @@ func isAboutRecord(err error) bool {
 
 func isAboutText(text string) bool {
 	for _, says := range []string{
-		"WRONGTYPE",                        // the first word, or within the report of a script that has failed
-		"not an integer", "would overflow", // of a number that is counted up
-		"attempt to ", "bad argument #", // Lua's, of a value that is not what the script takes it for
+		"WRONGTYPE Operation against a key", // alone, or within the report of a script that has failed
+		"value is not an integer", "increment or decrement would overflow",
 	} {
 		if strings.Contains(text, says) {
 			return true
 		}
 	}
-	return false
+	// Lua's, of a value that is not what the script takes it for.
+	_, lua, script := strings.Cut(text, "user_script:")
+	return script && (strings.Contains(lua, ": attempt to ") || strings.Contains(lua, ": bad argument #"))
 }
 
 // isUnavailable tells a server that is not there, or cannot work for now, from one that has refused a connection.
