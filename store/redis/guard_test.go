@@ -55,18 +55,21 @@ func TestGuardPassesAnswersOn(t *testing.T) {
 
 // What stands at an address, if it is no Redis, has no way to the client behind its first line.
 func TestGuardStopsWhatIsNoAnswer(t *testing.T) {
+	const before = "+OK\r\n"
 	for _, says := range []string{
-		"HTTP/1.1 400 Bad Request\r\n", "SSH-2.0-OpenSSH_9.2p1\r\n", "220 mail.example.org ESMTP\r\n", "<html>\n", "\x15\x03\x01",
+		"HTTP/1.1 400 Bad Request\r\n", "SSH-2.0-OpenSSH_9.2p1\r\n", "220 mail.example.org ESMTP\r\n", "<html>\n",
+		"\x15\x03\x01",
 		"$abc\r\n", "$\r\n", "*many\r\n", ":\r\n", ":1.5\r\n", ":+1\r\n", "#yes\r\n", "_null\r\n", "+OK\n", "-ERR\n",
 		"$2\r\nabc\r\n", "$67108865\r\n", "*1048577\r\n", "%1048576\r\n", "+" + strings.Repeat("a", maxLine) + "\r\n",
 		strings.Repeat("*1\r\n", maxDepth+1),
 		">2\r\n+message\r\n+text\r\n", "|1\r\n+ttl\r\n:3600\r\n", "!3\r\nERR\r\n", "\r\n", "\n", "\x00",
 	} {
+		all := before + says
 		for name, r := range map[string]io.Reader{
-			"at once": strings.NewReader("+OK\r\n" + says), "byte for byte": iotest.OneByteReader(strings.NewReader("+OK\r\n" + says)),
+			"at once": strings.NewReader(all), "byte for byte": iotest.OneByteReader(strings.NewReader(all)),
 		} {
 			heard, err := hear(2, r)
-			if !errors.Is(err, errFrame) || !strings.HasPrefix("+OK\r\n"+says, heard) || !strings.HasPrefix(heard, "+OK\r\n") {
+			if !errors.Is(err, errFrame) || !strings.HasPrefix(all, heard) || !strings.HasPrefix(heard, before) {
 				t.Errorf("%.40q %s: heard %.40q, %v; want %v", says, name, heard, err, errFrame)
 			}
 		}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Ping implements [github.com/rushgate/rushgate.Store]. It runs a script that writes on the server that hands out player ids, which is one of
-// several on a Cluster, and counts like any other call for the circuit: while that is open it mostly fails at once.
+// Ping runs a script that writes on the server that hands out player ids, which is one of several on a Cluster. It counts
+// like any other call for the circuit: while that is open it mostly fails at once.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.enter(); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 )
 
 // script is a Lua script that Redis carries out at once and whole. Each touches one key only, or two that are always on
-// one server, so that it runs on one node of a Cluster, and what it is given reaches it as KEYS and ARGV: nothing that a
+// one server, so that it runs on one node of a Cluster. What it is given reaches it as KEYS and ARGV: nothing that a
 // player has chosen is ever code.
 //
 // All but delete, import, and an update that raises the epoch can be repeated when their outcome is unknown: the repeat

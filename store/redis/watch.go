@@ -62,8 +62,8 @@ func (s *Store) noteWarnings(found []string) {
 }
 
 // mendBoards writes a leaderboard anew that has less than half of the lines of another, as one that was deleted by hand
-// or by a server short of memory: all have a line for each player. It does so if the look before has found the same, for
-// those of the same login are not written in the same moment.
+// or by a server short of memory: all have a line for each player. It does so if the look before has found the same,
+// for those of one login are not written in the same moment.
 func (s *Store) mendBoards(ctx context.Context) error {
 	var commands []command
 	for _, board := range boards {
