@@ -19,7 +19,7 @@ const MasterName = "mymaster"
 func StartWatched(tb testing.TB) *Watched {
 	tb.Helper()
 	w := &Watched{Master: Start(tb)}
-	w.Replica = Start(tb, "--replicaof", fmt.Sprintf("127.0.0.1 %d", w.Master.port))
+	w.Replica = Start(tb, "--replicaof", "127.0.0.1", w.Master.Port())
 	await(tb, "replica that has caught up", func() bool {
 		return strings.Contains(w.Master.shows("replication", "slave0"), "state=online")
 	})

@@ -1,10 +1,12 @@
 // Package redistest starts Redis servers for tests: real ones, on free ports of this machine, in folders of their own,
-// gone with the test. It needs the command redis-server, 6.2 or later; where there is none, tests are skipped, or fail
-// if the environment variable CI or RUSHGATE_REQUIRE_REDIS is set.
+// gone with the test. It needs the command redis-server, 6.2 or later, or the program that the environment variable
+// RUSHGATE_REDIS_SERVER names, such as a valkey-server; where there is none, tests are skipped, or fail if the
+// variable CI or RUSHGATE_REQUIRE_REDIS is set.
 package redistest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
@@ -49,12 +51,13 @@ func Start(tb testing.TB, config ...string) *Server {
 // prepare chooses a port and a folder for a server.
 func prepare(tb testing.TB, config []string) *Server {
 	tb.Helper()
-	command, err := exec.LookPath("redis-server")
+	named := os.Getenv("RUSHGATE_REDIS_SERVER")
+	command, err := exec.LookPath(cmp.Or(named, "redis-server"))
 	if err != nil {
-		if os.Getenv("CI") != "" || os.Getenv("RUSHGATE_REQUIRE_REDIS") != "" {
-			tb.Fatal("redis-server is not installed")
+		if named != "" || os.Getenv("CI") != "" || os.Getenv("RUSHGATE_REQUIRE_REDIS") != "" {
+			tb.Fatal(err)
 		}
-		tb.Skip("redis-server is not installed")
+		tb.Skip(err)
 	}
 	s := &Server{tb: tb, command: command, dir: tb.TempDir(), port: freePort(tb), config: config}
 	tb.Cleanup(s.Kill)
@@ -122,6 +125,7 @@ func (s *Server) Restart() {
 	if err != nil {
 		s.tb.Fatal(err)
 	}
+	s.process.Stderr = s.process.Stdout
 	if err := s.process.Start(); err != nil {
 		s.process = nil
 		s.tb.Fatal(err)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Ping runs a script that writes on the server that hands out player ids, which is one of several on a Cluster. It counts
-// like any other call for the circuit: while that is open it mostly fails at once.
+// Ping runs a script that writes on the server that hands out player ids, which is one of several on a Cluster. It
+// counts like any other call for the circuit: while that is open it mostly fails at once.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -36,8 +36,8 @@ func (s *Store) tryWriting(ctx context.Context, commands []command) error {
 	return err
 }
 
-// probeKey returns a key that is on the same server of a Cluster as another one: a Cluster places keys by what is between
-// the first braces, if there is anything.
+// probeKey returns a key that is on the same server of a Cluster as another one: a Cluster places keys by what is
+// between the first braces, if there is anything.
 func (s *Store) probeKey(key string) string {
 	if _, rest, ok := strings.Cut(key, "{"); ok {
 		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {

@@ -67,6 +67,8 @@ type Options struct {
 	Logger *slog.Logger
 
 	clock func() time.Time // in tests: the time, in place of the server's
+	// lookEvery is in place of that constant in tests.
+	lookEvery time.Duration
 	// patience is in place of callTimeout in tests of what a store does, which a machine at its limit must not fail.
 	patience time.Duration
 }
@@ -132,7 +134,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	go s.keepStandings()
 	ctx, s.unwatch = context.WithCancel(context.Background())
-	go s.watch(ctx)
+	go s.watch(ctx, cmp.Or(opts.lookEvery, lookEvery))
 	return s, nil
 }
 

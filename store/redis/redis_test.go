@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -24,7 +25,9 @@ func conformance(t *testing.T, urls ...string) {
 	c := storetest.NewClock()
 	open := func(t *testing.T, prefix string) rushgate.Store {
 		t.Helper()
-		s, err := Open(t.Context(), Options{URLs: urls, Prefix: prefix, clock: c.Now, patience: 20 * time.Second})
+		s, err := Open(t.Context(), Options{
+			URLs: urls, Prefix: prefix, Logger: quiet(), clock: c.Now, patience: 20 * time.Second,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,6 +53,7 @@ func conformance(t *testing.T, urls ...string) {
 // openStore opens a store that is closed with the test.
 func openStore(t testing.TB, opts Options) *Store {
 	t.Helper()
+	opts.lookEvery = cmp.Or(opts.lookEvery, 24*time.Hour) // looks are the test's own
 	s, err := Open(context.Background(), opts)
 	if err != nil {
 		t.Fatal(err)

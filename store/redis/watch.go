@@ -17,9 +17,9 @@ import (
 const lookEvery = 20 * time.Second
 
 // watch looks until the store is closed.
-func (s *Store) watch(ctx context.Context) {
+func (s *Store) watch(ctx context.Context, every time.Duration) {
 	defer close(s.watched)
-	again := time.NewTicker(lookEvery)
+	again := time.NewTicker(every)
 	defer again.Stop()
 	for {
 		select {

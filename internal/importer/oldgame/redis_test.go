@@ -76,10 +76,11 @@ func TestImportFromRedis(t *testing.T) {
 	}
 	asked := commands(server)
 	for _, harmless := range []string{"scan", "mget", "role", "hello", "ping", "info", "select", "client|no-evict",
-		"cluster|slots", "cluster|shards"} {
+		"cluster|slots", "cluster|shards", "client|setinfo", "config|resetstat",
+		"cluster", "client", "config", // the same, before Redis 7 counted subcommands; none of them touches a record
+	} {
 		delete(asked, harmless)
 	}
-	asked["config|resetstat"] = false
 	for name, was := range asked {
 		if was {
 			t.Errorf("the server was asked for %s, of %v", name, slices.Sorted(maps.Keys(asked)))
