@@ -4,8 +4,28 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/metric"
 )
+
+// authSection is the section auth of /metrics.json. It had the lockouts before there was a door, and tools look for them
+// there.
+type authSection struct {
+	auth.Stats
+	Limiter struct {
+		Locked   int   `json:"locked"`   // lockouts that run
+		Lockouts int64 `json:"lockouts"` // begun since the start, of all kinds
+	} `json:"limiter"`
+}
+
+func (s *Server) authSection() authSection {
+	section, stats := authSection{Stats: s.pool.Stats()}, s.door.Stats()
+	section.Limiter.Locked = stats.Locked
+	for _, n := range stats.Lockouts {
+		section.Limiter.Lockouts += n
+	}
+	return section
+}
 
 // doorMetrics has what the door decides by, and how it has decided.
 func (s *Server) doorMetrics(out metric.Scrape) {

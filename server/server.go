@@ -234,7 +234,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 		Ready: s.ready, Logger: s.cfg.Logger,
 	}
 	sections := admin.Sections{
-		"auth":      func() any { return s.pool.Stats() },
+		"auth":      func() any { return s.authSection() },
 		"door":      func() any { return s.door.Stats() },
 		"tick":      func() any { return s.realm.Stats() },
 		"process":   func() any { return admin.ReadProcess() },

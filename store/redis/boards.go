@@ -96,7 +96,7 @@ func positive(score float64) int64 {
 }
 
 // scanBatch is how many lines of a leaderboard are asked for at once. A server is kept from others for some milliseconds.
-const scanBatch = 1000
+const scanBatch = 5000
 
 // eachMember calls f with all lines of a leaderboard, some at a time. Some may come twice, and those that are written
 // meanwhile may not come at all; lines that make no sense are left out.

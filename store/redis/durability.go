@@ -49,11 +49,22 @@ func (s *Store) findWarnings(ctx context.Context) ([]string, error) {
 	return warnings, nil
 }
 
+// isSecret reports that a server does not let its settings be read, whatever it says besides: hosted ones know no such
+// command, or allow it to no user. Codes other than NOPERM are for servers that cannot be asked now.
+func isSecret(err error) bool {
+	e, refused := rueidis.IsRedisErr(err)
+	if !refused {
+		return false
+	}
+	code, _, _ := strings.Cut(e.Error(), " ")
+	return code == "NOPERM" || code != strings.ToUpper(code)
+}
+
 func durability(ctx context.Context, node rueidis.Client) ([]string, error) {
 	settings := make(map[string]string)
 	for _, name := range []string{"appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory-policy"} {
 		values, err := node.Do(ctx, node.B().ConfigGet().Parameter(name).Build()).AsStrMap()
-		if _, refused := rueidis.IsRedisErr(err); refused {
+		if isSecret(err) {
 			return []string{"the server does not say whether it keeps what it acknowledges (CONFIG GET is refused)"}, nil
 		}
 		if err != nil {

@@ -117,8 +117,16 @@ func TestCircuitIsNotClosedByReads(t *testing.T) {
 // A server that has no room for another connection says so before it is asked anything, and is found again by itself.
 func TestServerThatRefusesConnections(t *testing.T) {
 	server := redistest.Start(t)
-	s := openStore(t, Options{URLs: []string{server.URL()}, Logger: quiet()})
-	in := admit(t, s, nodeA, registration(1))[0]
+	// Each call tries to connect until its patience ends.
+	s := openStore(t, Options{URLs: []string{server.URL()}, Logger: quiet(), patience: 300 * time.Millisecond})
+	var in rushgate.Admitted
+	heals(t, func() error {
+		got, err := s.Admit(t.Context(), nodeA, []rushgate.Admission{registration(1)})
+		if err == nil {
+			in = got[0]
+		}
+		return err
+	})
 	operator := server.Hold() // who is then the one client
 	operator("CONFIG", "SET", "maxclients", "1")
 	operator("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")

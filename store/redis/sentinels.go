@@ -60,7 +60,7 @@ type report struct {
 // master returns the address of the master.
 func (s *sentinels) master(ctx context.Context) (string, error) {
 	s.mu.Lock()
-	addresses := slices.Collect(maps.Keys(s.known))
+	addresses, current := slices.Collect(maps.Keys(s.known)), s.current
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout/2)
 	defer cancel()
@@ -81,7 +81,8 @@ func (s *sentinels) master(ctx context.Context) (string, error) {
 			continue
 		}
 		s.learn(r.others)
-		if !found || r.epoch > best.epoch {
+		// Of those that know as much the one that names the master as before, lest a name and an address of it alternate.
+		if !found || r.epoch > best.epoch || r.epoch == best.epoch && r.master == current {
 			best, found = r, true
 		}
 	}
