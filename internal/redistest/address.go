@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Address is one address behind which servers change places, as behind a name or a load balancer: a new connection leads
-// to the server that was named last, and those that there are stay where they lead.
+// Address is one address behind which servers change places, as behind a name or a load balancer: a new connection
+// leads to the server that was named last, and those that there are stay where they lead.
 type Address struct {
 	listener net.Listener
 	relays   sync.WaitGroup

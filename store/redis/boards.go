@@ -95,11 +95,11 @@ func positive(score float64) int64 {
 	return int64(score)
 }
 
-// scanBatch is how many lines of a leaderboard are asked for at once. A server is kept from others for some milliseconds.
+// scanBatch is how many lines of a leaderboard are asked for at once. That keeps a server for some milliseconds.
 const scanBatch = 5000
 
 // eachMember calls f with all lines of a leaderboard, some at a time. Some may come twice, and those that are written
-// meanwhile may not come at all; lines that make no sense are left out.
+// meanwhile may not come; lines that make no sense are left out.
 func (s *Store) eachMember(ctx context.Context, board rushgate.Board, f func([]boardLine) error) error {
 	for cursor := "0"; ; {
 		results, err := s.run(ctx, []command{{

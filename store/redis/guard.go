@@ -11,8 +11,8 @@ import (
 )
 
 // guard is a connection to a server that the client can rely on. The client, rueidis v1.0.79, ends the whole process
-// where it meets what it takes for a bug of its own, and a server, or what stands in front of one, can send such things:
-// an answer that no command has asked for, as a server has that refuses connections, an announcement without a
+// where it meets what it takes for a bug of its own, and a server, or what stands in front of one, can send such a
+// thing: an answer that no command has asked for, as a server has that refuses connections, an announcement without a
 // subscription, a length that is none, an error without the address that it promises. The guard lets through what is
 // an answer, and one for each command; at the first byte of anything else the connection fails, like one that the
 // network has cut, and the client makes another.

@@ -152,7 +152,7 @@ var errorLines = map[string]bool{
 	"":                                                                 false,
 }
 
-// Of all that a server may answer only what is wrong with a record counts as that, and nothing at all against the player.
+// Of all that a server may answer only what is wrong with a record counts as that, and nothing against the player.
 func TestErrorLines(t *testing.T) {
 	record, away := openSaying(t, 20*time.Second), openSaying(t, 100*time.Millisecond)
 	for says, about := range errorLines {
