@@ -8,8 +8,8 @@ import (
 	"github.com/rushgate/rushgate/internal/metric"
 )
 
-// authSection is the section auth of /metrics.json. It had the lockouts before there was a door, and tools look for them
-// there.
+// authSection is the section auth of /metrics.json. It had the lockouts before there was a door, and tools look for
+// them there.
 type authSection struct {
 	auth.Stats
 	Limiter struct {
