@@ -124,6 +124,9 @@ type Config struct {
 	// OriginShare is how many percent of the places in the world one address may hold, and 16 places in any case, 1 to
 	// 100. Default 50.
 	OriginShare int
+	// PasswordMin is how many characters a new password needs, 1 to 64. The commonest passwords, and the username, are
+	// refused whatever their length; those of accounts that there are go on working. Default 8.
+	PasswordMin int
 	// HashIterations is the cost of new password hashes in iterations of PBKDF2-SHA256, 1,000 to 10,000,000. Default
 	// 100,000.
 	HashIterations int

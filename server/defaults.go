@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/api"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
@@ -35,6 +36,7 @@ func (c *Config) numbers() []ranged[int] {
 		{&c.OriginFailures, "failures of one address", door.DefaultOriginFailures, Unbounded, 1 << 20},
 		{&c.OriginRegistrations, "registrations of one address", door.DefaultOriginRegistrations, Unbounded, 1 << 20},
 		{&c.OriginShare, "share of one address", door.DefaultOriginShare, 1, 100},
+		{&c.PasswordMin, "length of new passwords", rushgate.DefaultPasswordLen, 1, rushgate.MaxMinPasswordLen},
 		{&c.HashIterations, "password hash iterations",
 			password.DefaultIterations, password.MinIterations, password.MaxIterations},
 		{&c.MessagesPerTick, "messages per tick", realm.DefaultMessagesPerTick, 1, 1_000_000},

@@ -230,8 +230,9 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
 		Pool: s.pool, Door: s.door, Realm: s.realm, Store: s.store, Proxies: s.proxies,
-		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins, MaxAge: s.cfg.MaxAge,
-		Ready: s.ready, Logger: s.cfg.Logger,
+		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
+		MaxAge: s.cfg.MaxAge,
+		Ready:  s.ready, Logger: s.cfg.Logger,
 	}
 	sections := admin.Sections{
 		"auth":      func() any { return s.authSection() },

@@ -38,6 +38,7 @@ type accountFlags struct {
 	where      whereFlags
 	pepper     text
 	iterations number
+	least      number
 	yes, json  toggle
 }
 
@@ -45,10 +46,12 @@ func newAccountFlags() *accountFlags {
 	return &accountFlags{
 		where:      newWhereFlags(),
 		iterations: number{password.DefaultIterations, password.MinIterations, password.MaxIterations},
+		least:      number{rushgate.DefaultPasswordLen, 1, rushgate.MaxMinPasswordLen},
 	}
 }
 
 func (v *accountFlags) declareHashing(f *flags) {
+	f.add(&v.least, "password-min", "", "`N` characters that the password needs, 1 to 64; the commonest are refused in any case")
 	f.add(&v.iterations, "password-hash-iterations", "MMORPG_PASSWORD_HASH_ITERATIONS",
 		"`N` iterations of PBKDF2-SHA256 for the hash, 1000 to 10000000")
 	f.add(&v.pepper, "password-pepper-file", "",
@@ -105,13 +108,15 @@ func (v *accountFlags) hasher() (*password.Hasher, error) {
 	return password.NewHasher(cfg)
 }
 
-// readHash asks for a new password and returns its hash.
-func readHash(ctx context.Context, hasher *password.Hasher, in *console) (string, error) {
+// readHash asks for a new password of an account and returns its hash.
+func (v *accountFlags) readHash(
+	ctx context.Context, hasher *password.Hasher, name string, in *console,
+) (string, error) {
 	typed, err := in.newPassword(ctx)
 	if err != nil {
 		return "", err
 	}
-	pw, err := rushgate.ParsePassword(typed)
+	pw, err := rushgate.NewPassword(typed, name, v.least.value)
 	if err != nil {
 		return "", err
 	}
@@ -167,7 +172,7 @@ terminal, without being shown; otherwise it is one line of standard input. Only 
 		} else if !errors.Is(err, account.ErrUnknown) {
 			return explain(err, name)
 		}
-		hash, err := readHash(ctx, hasher, newConsole(os.Stdin, stderr))
+		hash, err := v.readHash(ctx, hasher, name, newConsole(os.Stdin, stderr))
 		if err != nil {
 			return err
 		}
@@ -209,7 +214,7 @@ terminal, without being shown; otherwise it is one line of standard input. Only 
 		if _, err := l.Show(ctx, name); err != nil { // before a password is asked for in vain
 			return explain(err, name)
 		}
-		hash, err := readHash(ctx, hasher, newConsole(os.Stdin, stderr))
+		hash, err := v.readHash(ctx, hasher, name, newConsole(os.Stdin, stderr))
 		if err != nil {
 			return err
 		}

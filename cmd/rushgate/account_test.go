@@ -291,7 +291,10 @@ func TestPasswordFromStandardInput(t *testing.T) {
 // What cannot be a password changes nothing and is not repeated.
 func TestAccountRefusesPasswords(t *testing.T) {
 	dir := t.TempDir()
-	for _, bad := range []string{"", "\n", "tab\x00zero\n", "not \xff UTF-8\n", strings.Repeat("secret", 100) + "\n"} {
+	for _, bad := range []string{
+		"", "\n", "tab\x00zero\n", "not \xff UTF-8\n", strings.Repeat("secret", 100) + "\n",
+		"seven78\n", "QwertyUiop\n", "zzzzzzzz\n",
+	} {
 		o := runAccount(t, bad, "create", "alice", "--data", dir)
 		o.want(t, 1, "", "password")
 		if s := strings.TrimSpace(bad); s != "" && strings.Contains(o.stdout+o.stderr, s) {
@@ -301,6 +304,9 @@ func TestAccountRefusesPasswords(t *testing.T) {
 	if a := storedAccount(t, dir, "alice"); a.ID != 0 {
 		t.Errorf("there is an account %d", a.ID)
 	}
+	runAccount(t, "x", "create", "alice", "--data", dir, "--password-min", "1").want(t, 0, "created", "")
+	runAccount(t, "alice", "set-password", "alice", "--data", dir, "--password-min", "1").
+		want(t, 1, "", "it must not be the username")
 }
 
 // Whoever is inside, or may still be, is not deleted.

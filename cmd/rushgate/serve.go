@@ -130,6 +130,8 @@ func (v *serveFlags) declareDoor(f *flags) {
 		"hour; 0 means no bound")
 	f.add(v.number(&c.OriginShare), "origin-share", "", "`PERCENT` of the places in the world that one address may hold, and "+
 		"16 places in any case; 100 means no bound")
+	f.add(v.number(&c.PasswordMin), "password-min", "", "`N` characters that a new password needs; the commonest are refused "+
+		"in any case, and those of accounts that there are go on working")
 	f.add(v.number(&c.HashIterations), "password-hash-iterations", "MMORPG_PASSWORD_HASH_ITERATIONS",
 		"`N` iterations of PBKDF2-SHA256 for new hashes")
 	f.add(&choiceAt[string]{&c.HashKernel, password.Kernels()}, "hash-kernel", "",

@@ -40,6 +40,8 @@ type Config struct {
 	Origins []string
 	// Proxies are those whose word on where requests come from is believed. Required.
 	Proxies *peer.Proxies
+	// PasswordMin is the least number of characters of a new password. 0 stands for [rushgate.DefaultPasswordLen].
+	PasswordMin int
 	// MaxAge is the age at which the pool gives a request up; every answer is given a little later at the latest. 0 stands
 	// for [auth.DefaultMaxAge].
 	MaxAge time.Duration

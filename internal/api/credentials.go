@@ -23,15 +23,25 @@ type credentials struct {
 
 // form is what a request with credentials may hold.
 type form struct {
-	name     func(string) (name, imported string, err error)   // which names there can be
-	password func(string) (canonical, exact string, err error) // which passwords there can be
-	takeover bool                                              // whether there can be a session to end
+	name     func(string) (name, imported string, err error)               // which names there can be
+	password func(s, username string) (canonical, exact string, err error) // which passwords there can be
+	takeover bool                                                          // whether there can be a session to end
 }
 
-var (
-	registerForm = form{newName, registered, false}
-	loginForm    = form{loginName, rushgate.LoginPassword, true}
-)
+// registerForm is that of registrations, with passwords of at least so many characters.
+func registerForm(passwordMin int) form {
+	return form{newName, func(s, username string) (canonical, exact string, err error) {
+		canonical, err = rushgate.NewPassword(s, username, passwordMin)
+		return canonical, "", err
+	}, false}
+}
+
+// loginForm is that of logins.
+func loginForm() form {
+	return form{loginName, func(s, _ string) (canonical, exact string, err error) {
+		return rushgate.LoginPassword(s)
+	}, true}
+}
 
 // fields are those of both routes, so that a client can write both requests with one type.
 var fields = []strictjson.Field{
@@ -51,12 +61,6 @@ func loginName(s string) (name, imported string, err error) {
 		return other, name, nil
 	}
 	return name, "", err
-}
-
-// registered is the one form in which new passwords are hashed.
-func registered(s string) (canonical, exact string, err error) {
-	canonical, err = rushgate.ParsePassword(s)
-	return canonical, "", err
 }
 
 // readCredentials reads the body of a registration or login. Its errors are [malformed].
@@ -88,15 +92,15 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 	if c.takeover && !f.takeover {
 		return credentials{}, malformed{"A registration has no session to take over: the field takeover is for logins."}
 	}
-	if c.username, c.imported, err = f.name(given.String("username")); err != nil {
-		return credentials{}, malformed{sentence(err)}
-	}
-	if c.password, c.exact, err = f.password(given.String("password")); err != nil {
-		return credentials{}, malformed{sentence(err)}
-	}
 	if c.attempt != "" && !rushgate.ValidAttempt(c.attempt) {
 		const want = "attempt_id must be 1 to %d letters, digits, '-' or '_'."
 		return credentials{}, malformed{fmt.Sprintf(want, rushgate.MaxAttemptLen)}
+	}
+	if c.username, c.imported, err = f.name(given.String("username")); err != nil {
+		return credentials{}, malformed{sentence(err)}
+	}
+	if c.password, c.exact, err = f.password(given.String("password"), c.username); err != nil {
+		return credentials{}, malformed{sentence(err)}
 	}
 	return c, nil
 }

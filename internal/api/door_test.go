@@ -185,7 +185,7 @@ func TestLifeOfAPlayer(t *testing.T) {
 	}
 	d.call(t, "POST", "/v1/login", creds("alice", "correct horse"), from, "").
 		want(t, "second login", 409, rushgate.AlreadyLoggedIn)
-	d.call(t, "POST", "/v1/register", creds("ALICE", "other"), from, "").
+	d.call(t, "POST", "/v1/register", creds("ALICE", "another horse"), from, "").
 		want(t, "second registration", 409, rushgate.UsernameTaken)
 	for _, board := range []string{"xp", "level", "deaths"} {
 		b := d.call(t, "GET", "/v1/leaderboards/"+board+"?limit=1", "", from, "")
@@ -250,11 +250,11 @@ func TestRefusalsSayWhenToComeBack(t *testing.T) {
 	}
 	locked := d.call(t, "POST", "/v1/login", creds("nobody", "wrong"), "192.0.2.1", "")
 	locked.want(t, "locked out", 429, rushgate.RateLimited)
-	d.call(t, "POST", "/v1/register", creds("alice", "secret"), "192.0.2.2", "").want(t, "another address", 201, "")
+	d.call(t, "POST", "/v1/register", creds("alice", "correct horse"), "192.0.2.2", "").want(t, "another address", 201, "")
 
 	d.pool.Stop() // as when draining: a client that comes now is turned away
 	d.draining.Store(true)
-	busy := d.call(t, "POST", "/v1/register", creds("bob", "secret"), "192.0.2.3", "")
+	busy := d.call(t, "POST", "/v1/register", creds("bob", "correct horse"), "192.0.2.3", "")
 	busy.want(t, "draining", 503, rushgate.ServerBusy)
 	if s := d.call(t, "GET", "/v1/status", "", "", ""); s.json["state"] != "draining" {
 		t.Errorf("status %s", s.body)
@@ -314,6 +314,36 @@ func TestNewNamesAreRefusedByRule(t *testing.T) {
 	}
 }
 
+// A new password that is short or common is refused with the rule, and never repeated; that of an account that there is
+// may be anything.
+func TestNewPasswordsAreRefusedByRule(t *testing.T) {
+	d := newDoor(t, nil)
+	for _, tt := range []struct{ name, password, message string }{
+		{"alice", "x", "at least 8 characters"},
+		{"alice", "7 chars", "at least 8 characters"},
+		{"alice", "Password123", "commonest"},
+		{"alice", "QWERTYUIOP", "commonest"},
+		{"alice", "zzzzzzzzzz", "commonest"},
+		{"wonderland", "WONDERLAND", "username"},
+	} {
+		e := d.call(t, "POST", "/v1/register", creds(tt.name, tt.password), "192.0.2.1", "")
+		e.want(t, tt.password, 400, rushgate.MissingCredentials)
+		if m, _ := e.json["message"].(string); !strings.Contains(m, tt.message) || strings.Contains(m, tt.password) {
+			t.Errorf("%s: message %q does not say %q", tt.password, m, tt.message)
+		}
+		e = d.call(t, "POST", "/v1/login", creds(tt.name, tt.password), "192.0.2.2", "")
+		e.want(t, "login with "+tt.password, 401, rushgate.BadCredentials)
+	}
+	d.call(t, "POST", "/v1/register", creds("alice", "8 chars!"), "192.0.2.1", "").want(t, "eight characters", 201, "")
+
+	d = newDoor(t, func(_ *auth.Config, c *Config) { c.PasswordMin = 12 })
+	e := d.call(t, "POST", "/v1/register", creds("alice", "8 chars!"), "192.0.2.1", "")
+	e.want(t, "fewer than a node asks for", 400, rushgate.MissingCredentials)
+	if m, _ := e.json["message"].(string); !strings.Contains(m, "at least 12 characters") {
+		t.Errorf("message %q does not say how many", m)
+	}
+}
+
 func TestMalformedRequests(t *testing.T) {
 	d := newDoor(t, nil)
 	tests := []struct{ name, body, message string }{
@@ -366,7 +396,7 @@ func TestMalformedRequests(t *testing.T) {
 		t.Errorf("registration with a control character: %q", m)
 	}
 	// None of them reached the queue, so none of them counts against the address.
-	d.call(t, "POST", "/v1/register", creds("alice", "secret"), "192.0.2.1", "").want(t, "after all that", 201, "")
+	d.call(t, "POST", "/v1/register", creds("alice", "correct horse"), "192.0.2.1", "").want(t, "after all that", 201, "")
 	for _, limit := range []string{"0", "-1", "101", "x", "1e1", "99999999999999999999"} {
 		d.call(t, "GET", "/v1/leaderboards/xp?limit="+limit, "", "", "").
 			want(t, "limit "+limit, 400, rushgate.MissingCredentials)
@@ -437,7 +467,7 @@ func TestCrossOriginRequestsDoNotCount(t *testing.T) {
 			t.Errorf("status %s", resp.Status)
 		}
 	}
-	d.call(t, "POST", "/v1/register", creds("alice", "secret"), "192.0.2.1", "").want(t, "the visitor", 201, "")
+	d.call(t, "POST", "/v1/register", creds("alice", "correct horse"), "192.0.2.1", "").want(t, "the visitor", 201, "")
 }
 
 // The store's time being up is not the request's.

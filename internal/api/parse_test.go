@@ -24,7 +24,7 @@ func FuzzParseCredentials(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if c, err := parseCredentials(body, registerForm); err == nil {
+		if c, err := parseCredentials(body, registerForm(1)); err == nil {
 			if pw, err := rushgate.ParsePassword(c.password); err != nil || pw != c.password {
 				t.Fatalf("accepted a new password that is not canonical")
 			}
@@ -32,7 +32,7 @@ func FuzzParseCredentials(f *testing.F) {
 				t.Fatalf("accepted a registration of %q, takeover %v, exact %q", c.username, c.takeover, c.exact)
 			}
 		}
-		c, err := parseCredentials(body, loginForm)
+		c, err := parseCredentials(body, loginForm())
 		if err != nil {
 			var m malformed
 			if !errors.As(err, &m) || m.message == "" || rushgate.ReasonOf(err) != rushgate.MissingCredentials {

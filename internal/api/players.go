@@ -53,9 +53,9 @@ func (h *handler) login(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, status int) {
-	f := registerForm
+	f := registerForm(h.PasswordMin)
 	if kind == auth.Login {
-		f = loginForm
+		f = loginForm()
 	}
 	c, err := readCredentials(r, f)
 	if err != nil {
