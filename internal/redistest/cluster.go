@@ -103,10 +103,7 @@ func (c *Cluster) everywhere(field, value string) bool {
 func (c *Cluster) AwaitReplicas(tb testing.TB) {
 	tb.Helper()
 	for i, m := range c.Masters {
-		written := m.Info("replication")["master_repl_offset"]
-		await(tb, "replicas that have caught up", func() bool {
-			return !less(c.Replicas[i].shows("replication", "slave_repl_offset"), written)
-		})
+		c.Replicas[i].AwaitAll(tb, m)
 	}
 }
 

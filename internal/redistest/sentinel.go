@@ -44,3 +44,14 @@ func (w *Watched) AwaitFailover(tb testing.TB) {
 	tb.Helper()
 	await(tb, "promoted replica", func() bool { return w.Replica.shows("replication", "role") == "master" })
 }
+
+// OrderFailover has the Sentinel put the replica in the place of the master, which goes on running, and returns when
+// the replica has become the master. The Sentinel refuses until it knows the replica well enough.
+func (w *Watched) OrderFailover(tb testing.TB) {
+	tb.Helper()
+	await(tb, "Sentinel that takes the order", func() bool {
+		_, err := w.Sentinel.try("SENTINEL", "FAILOVER", MasterName)
+		return err == nil
+	})
+	w.AwaitFailover(tb)
+}

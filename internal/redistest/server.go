@@ -99,6 +99,21 @@ func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.It
 // Port returns the server's port, in decimal.
 func (s *Server) Port() string { return strconv.Itoa(s.port) }
 
+// AwaitInfo returns when a section of INFO shows a value in a field.
+func (s *Server) AwaitInfo(tb testing.TB, section, field, value string) {
+	tb.Helper()
+	await(tb, field+":"+value, func() bool { return s.shows(section, field) == value })
+}
+
+// AwaitAll returns when the server, a replica, has all that its master has written before the call.
+func (s *Server) AwaitAll(tb testing.TB, master *Server) {
+	tb.Helper()
+	written := master.Info("replication")["master_repl_offset"]
+	await(tb, "replica that has caught up", func() bool {
+		return !less(s.shows("replication", "slave_repl_offset"), written)
+	})
+}
+
 // AwaitMaster returns when the server, a replica, has all that its master had when they met.
 func (s *Server) AwaitMaster(tb testing.TB) {
 	tb.Helper()

@@ -47,6 +47,9 @@ func (c *command) build(b rueidis.Builder, whole bool) rueidis.Completed {
 	default:
 		built = b.Evalsha().Sha1(c.script.sha).Numkeys(int64(len(c.keys()))).Key(c.keys()...).Arg(c.args...).Build()
 	}
+	// The client may have the same command sent on another connection while the writer of one that has broken still reads
+	// it. If it were used again for another command after its answer, that writer would read a mixture.
+	built = built.Pin()
 	if c.once {
 		return built
 	}
@@ -145,7 +148,7 @@ func (s *Store) send(ctx context.Context, commands []command) ([]rueidis.RedisRe
 	if failure != nil || len(unknown) == 0 {
 		return results, failure
 	}
-	built = built[:0]
+	built = make(rueidis.Commands, 0, len(unknown)) // for the same reason not the one before, see build
 	for _, i := range unknown {
 		built = append(built, commands[i].build(s.client.B(), true))
 	}

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -71,7 +72,7 @@ func TestFailoverBehindAnAddress(t *testing.T) {
 			address := redistest.StartAddress(t, old)
 			s := openStore(t, Options{URLs: []string{address.URL()}, Logger: quiet()})
 			in := admit(t, s, nodeA, registration(1))[0]
-			old.Do("WAIT", "1", "0")
+			now.AwaitAll(t, old)
 			now.Do("REPLICAOF", "NO", "ONE")
 			changes(address, old, now)
 			heals(t, func() error { return saves(t, s, in) })
@@ -140,5 +141,37 @@ func TestServerThatRefusesConnections(t *testing.T) {
 	s2 := openStore(t, Options{URLs: []string{server.URL()}, Logger: quiet()})
 	if err := s2.Ping(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A failover that an operator orders leaves the old master there, which takes writes until it is told.
+func TestSentinelFailoverThatIsOrdered(t *testing.T) {
+	t.Parallel() // it waits for the Sentinel most of the time
+	w := redistest.StartWatched(t)
+	sentinel := func(name string) Options {
+		return Options{URLs: []string{w.Sentinel.URL()}, SentinelMaster: name, Logger: quiet()}
+	}
+	if s, err := Open(t.Context(), sentinel("another")); err == nil || errors.Is(err, rushgate.ErrUnavailable) {
+		t.Errorf("a master that no Sentinel knows: %v, %v", s, err)
+	}
+	s := openStore(t, sentinel(redistest.MasterName))
+	in := admit(t, s, nodeA, registration(1))[0]
+	w.Replica.AwaitAll(t, w.Master)
+	w.OrderFailover(t)
+	in.Character.XP = 77
+	heals(t, func() error { // before the old master is told that it is a replica
+		s.servers.sentinels.look()
+		if err := saves(t, s, in); err != nil {
+			return err
+		}
+		xp, err := w.Replica.Do("HGET", s.playerKey(in.Character.Name), "xp").AsInt64()
+		if err != nil || xp != 77 {
+			return fmt.Errorf("%w: the new master has %d, %w", rushgate.ErrUnavailable, xp, err)
+		}
+		return nil
+	})
+	s.servers.sentinels.learn([]string{"127.0.0.1:1"}) // one that does not answer harms nothing
+	if master, err := s.servers.sentinels.master(t.Context()); err != nil || master != w.Replica.Addr() {
+		t.Errorf("the master is %s, %v; want %s", master, err, w.Replica.Addr())
 	}
 }

@@ -223,10 +223,11 @@ func TestClusterFailover(t *testing.T) {
 }
 
 func TestSentinelFailover(t *testing.T) {
+	t.Parallel() // it waits for the Sentinel most of the time
 	w := redistest.StartWatched(t)
 	s := openStore(t, Options{URLs: []string{w.Sentinel.URL()}, SentinelMaster: redistest.MasterName, Logger: quiet()})
 	in := admit(t, s, nodeA, registration(1))[0]
-	w.Master.Do("WAIT", "1", "0")
+	w.Replica.AwaitAll(t, w.Master)
 	w.Master.Kill()
 	w.AwaitFailover(t)
 	var got []rushgate.Admitted

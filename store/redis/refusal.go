@@ -41,8 +41,8 @@ func isAboutText(text string) bool {
 
 // isUnavailable tells a server that is not there, or cannot work for now, from one that has refused a connection.
 func isUnavailable(err error) bool {
-	e, ok := rueidis.IsRedisErr(err)
-	if !ok {
+	var e *rueidis.RedisError // a Sentinel's is within another
+	if !errors.As(err, &e) {
 		return !errors.Is(err, context.Canceled)
 	}
 	code, _, _ := strings.Cut(e.Error(), " ")

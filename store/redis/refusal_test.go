@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,10 +23,48 @@ import (
 
 // What a server refuses for its own sake is never taken for a record's damage, in whatever words its version says so.
 func TestServersRefusals(t *testing.T) {
+	var operator func(command string, args ...string) // on a connection that was there before
+	var snapshot string
 	for name, tt := range map[string]struct {
 		does    func(*redistest.Server)
 		repairs func(*redistest.Server)
 	}{
+		"another password": {
+			func(r *redistest.Server) {
+				operator = r.Hold()
+				operator("CONFIG", "SET", "requirepass", "another")
+				operator("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+			},
+			func(*redistest.Server) { operator("CONFIG", "SET", "requirepass", "") },
+		},
+		"a replica without a master": {
+			func(r *redistest.Server) {
+				r.Do("CONFIG", "SET", "replica-serve-stale-data", "no")
+				r.Do("REPLICAOF", "127.0.0.1", "1")
+			},
+			func(r *redistest.Server) { r.Do("REPLICAOF", "NO", "ONE") },
+		},
+		"snapshots cannot be written": {
+			func(r *redistest.Server) {
+				settings, err := r.Do("CONFIG", "GET", "dir").AsStrMap()
+				if err != nil {
+					t.Fatal(err)
+				}
+				snapshot = filepath.Join(settings["dir"], "dump.rdb", "in its place")
+				if err := os.MkdirAll(snapshot, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				r.Do("CONFIG", "SET", "save", "3600 1")
+				r.Do("BGSAVE")
+				r.AwaitInfo(t, "persistence", "rdb_last_bgsave_status", "err")
+			},
+			func(r *redistest.Server) {
+				if err := os.RemoveAll(filepath.Dir(snapshot)); err != nil {
+					t.Fatal(err)
+				}
+				r.Do("BGSAVE")
+			},
+		},
 		"out of memory": {
 			func(r *redistest.Server) { r.Do("CONFIG", "SET", "maxmemory", "1") },
 			func(r *redistest.Server) { r.Do("CONFIG", "SET", "maxmemory", "0") },
@@ -60,10 +100,7 @@ func TestServersRefusals(t *testing.T) {
 				t.Errorf("the circuit is closed: %+v", stats)
 			}
 			tt.repairs(server)
-			eventually(t, func() error {
-				errs, err := s.Refresh(t.Context(), nodeA, []rushgate.Lease{in.Lease})
-				return errors.Join(append(errs, err)...)
-			})
+			heals(t, func() error { return saves(t, s, in) })
 		})
 	}
 }

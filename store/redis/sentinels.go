@@ -182,17 +182,21 @@ func (s *sentinels) watch() {
 		case <-s.stop:
 			return
 		case <-again.C:
+			s.look()
 		}
-		master, err := s.master(context.Background())
-		if err != nil {
-			continue
-		}
-		s.mu.Lock()
-		if s.conn != nil && s.current != master {
-			_ = s.conn.Close()
-			s.conn = nil
-		}
-		s.mu.Unlock()
+	}
+}
+
+func (s *sentinels) look() {
+	master, err := s.master(context.Background())
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil && s.current != master {
+		_ = s.conn.Close()
+		s.conn = nil
 	}
 }
 

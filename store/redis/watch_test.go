@@ -57,6 +57,7 @@ func TestSettingsAreLookedAtAgain(t *testing.T) {
 
 // Whichever one key is lost, no id is given twice, and what can be known from the others is not begun anew.
 func TestAnyOneKeyIsLost(t *testing.T) {
+	t.Parallel() // it waits for the Cluster most of the time
 	t.Run("Single", func(t *testing.T) {
 		server := redistest.Start(t)
 		loseEachKey(t, []string{server.URL()}, server)
