@@ -15,6 +15,7 @@ func (s *Server) newDoor(hashTime time.Duration) (*door.Door, error) {
 	return door.New(door.Config{
 		Queue: max(cfg.QueueDepth, 0), World: cfg.MaxPlayers, MaxAge: cfg.MaxAge, Batch: batch, Pace: pace,
 		OriginFailures: cfg.OriginFailures, OriginRegistrations: cfg.OriginRegistrations, OriginShare: cfg.OriginShare,
+		Stood: s.clock.Stood,
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/api"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/measured"
 	"github.com/rushgate/rushgate/internal/peer"
@@ -34,7 +35,8 @@ import (
 type Server struct {
 	cfg      Config
 	store    rushgate.Store
-	lock     *os.File // keeps other nodes off the data folder; nil where the store does
+	lock     *os.File     // keeps other nodes off the data folder; nil where the store does
+	clock    *awake.Clock // of the time that the process ran
 	door     *door.Door
 	pool     *auth.Pool
 	realm    *realm.Realm
@@ -101,6 +103,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.clock = awake.New(nil, cfg.Logger)
 	s.measured = measured.New(s.store)
 	s.store = s.measured
 	s.ready = ready.New(s.draining.Load, s.store.Ping)
@@ -124,6 +127,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
+	s.clock.Start()
 	s.realm.Start()
 	s.pool.Start()
 	s.serve(tlsConfig)
@@ -136,6 +140,7 @@ func (s *Server) listen() (err error) {
 		return fmt.Errorf("server: HTTP listener: %w", err)
 	}
 	s.httpAddr = s.frontListener.Addr()
+	s.frontListener = s.clock.Listener(s.frontListener)
 	if s.cfg.ProxyProtocol {
 		s.frontListener = s.proxies.Listener(s.frontListener)
 	}
@@ -192,7 +197,7 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 		MaxPlayers: cfg.MaxPlayers, MessagesPerTick: cfg.MessagesPerTick, SessionTimeout: cfg.SessionTimeout,
 		SnapshotRate: cfg.SnapshotRate, SnapshotWorkers: cfg.SnapshotWorkers,
 		Left:       func(name string, how realm.Departure) { s.door.Left(name, departures[how]) },
-		RetryAfter: s.door.After,
+		RetryAfter: s.door.After, Clock: s.clock,
 	}
 	if s.channel != nil {
 		inside.Channel = s.channel.server
@@ -204,7 +209,7 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	s.browsers = wschannel.New(s.realm)
 	s.pool, err = auth.NewPool(auth.Config{
 		Workers: cfg.Workers, MaxAge: cfg.MaxAge, Store: s.store, Hasher: hasher, HashTime: hashTime,
-		Door: s.door, Instance: instance, Enter: s.realm.Enter, Logger: cfg.Logger,
+		Door: s.door, Instance: instance, Enter: s.realm.Enter, Logger: cfg.Logger, Clock: s.clock,
 		Policy: cfg.policy(),
 		Zones:  func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 	})
@@ -232,7 +237,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 		Pool: s.pool, Door: s.door, Realm: s.realm, Store: s.store, Proxies: s.proxies,
 		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
 		MaxAge: s.cfg.MaxAge,
-		Ready:  s.ready, Logger: s.cfg.Logger,
+		Ready:  s.ready, Logger: s.cfg.Logger, Clock: s.clock,
 	}
 	sections := admin.Sections{
 		"auth":      func() any { return s.authSection() },
@@ -317,6 +322,7 @@ func (s *Server) stop() error {
 	}
 	s.serving.Wait()
 	s.browsers.Stop()
+	s.clock.Stop()
 	err = errors.Join(err, s.cfg.withdraw(), s.closeStore())
 	s.cfg.Logger.Info("stopped", "took", time.Since(start).Round(time.Millisecond))
 	return err

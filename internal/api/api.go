@@ -3,7 +3,6 @@
 package api
 
 import (
-	"context"
 	_ "embed"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
@@ -48,6 +48,8 @@ type Config struct {
 	// Ready says whether the node can let players in.
 	Ready  *ready.Probe
 	Logger *slog.Logger
+	// Clock knows when the process stood still, which is no part of the time a request takes. Nil: never.
+	Clock *awake.Clock
 }
 
 type handler struct {
@@ -104,7 +106,7 @@ func (h *handler) guard(next http.Handler) http.Handler {
 				h.refuse(w, rushgate.InternalError)
 			}
 		}()
-		ctx, cancel := context.WithTimeout(r.Context(), h.answerTimeout)
+		ctx, cancel := h.Clock.WithTimeout(r.Context(), h.answerTimeout)
 		defer cancel()
 		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/password"
 )
@@ -56,6 +57,8 @@ type Config struct {
 	// there with [rushgate.WrongZone] once they have proved who they are, without a session here. Optional: nil means
 	// that all zones are served here. It must be safe for concurrent use and must not block.
 	Zones func(zone string) (address string, elsewhere bool)
+	// Clock knows when the process stood still, which makes no request older. Nil: never.
+	Clock *awake.Clock
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
 }
@@ -200,7 +203,8 @@ func (p *Pool) Submit(ctx context.Context, r Request) (rushgate.Session, error) 
 		return rushgate.Session{}, err
 	}
 	req := &pending{
-		Request: r, seat: seat, ctx: ctx, enqueued: time.Now(), maxAge: p.cfg.MaxAge, answer: make(chan answer, 1),
+		Request: r, seat: seat, ctx: ctx, enqueued: time.Now(), maxAge: p.cfg.MaxAge, clock: p.cfg.Clock,
+		answer: make(chan answer, 1),
 	}
 	if !p.queue.TryPush(req) { // closed a moment after the door let it in
 		p.turnAway(req)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 )
 
@@ -58,6 +59,7 @@ type pending struct {
 	ctx      context.Context // the caller's: done means that the caller no longer waits
 	enqueued time.Time
 	maxAge   time.Duration
+	clock    *awake.Clock
 	answered atomic.Bool
 	answer   chan answer // holds one
 }
@@ -69,7 +71,7 @@ type answer struct {
 
 // stale reports whether the request waited too long or its caller has gone.
 func (p *pending) stale() bool {
-	return time.Since(p.enqueued) > p.maxAge || p.ctx.Err() != nil
+	return p.clock.Since(p.enqueued) > p.maxAge || p.ctx.Err() != nil
 }
 
 // claim makes the caller the one who answers the request; false means that another has. What is to be counted is

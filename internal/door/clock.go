@@ -82,7 +82,7 @@ func (c *clock) promise(who pair, now time.Time, rate float64, backlog int) time
 	o.last = at
 	o.open++
 	c.promises[who] = at
-	c.ends.add(at.Add(momentGrace), who)
+	c.ends.add(at.Add(momentGrace), who, now)
 	return c.withJitter(at.Sub(now))
 }
 

@@ -58,6 +58,9 @@ type Config struct {
 	OriginShare int
 	// Now tells the time; nil means [time.Now].
 	Now func() time.Time
+	// Stood returns for how much of the time since a moment the process stood still: places that are kept for clients are
+	// kept for as much longer. Nil means that it never does.
+	Stood func(since time.Time) time.Duration
 	// Jitter returns a random duration from 0 to less than n, which is more than 0; nil means a pseudo-random one.
 	Jitter func(n time.Duration) time.Duration
 
@@ -119,7 +122,7 @@ func New(cfg Config) (*Door, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Door{
+	d := &Door{
 		cfg:     cfg,
 		budgets: newBudgets(cfg),
 		queue:   newRoom(cfg.Queue),
@@ -127,7 +130,9 @@ func New(cfg Config) (*Door, error) {
 		places:  newPlaces(cfg.World, cfg.OriginShare),
 		paces:   [2]pace{Fast: newPace(cfg.Pace), Slow: newPace(cfg.SlowPace)},
 		clock:   newClock(cfg.Jitter),
-	}, nil
+	}
+	d.places.ends.stood, d.clock.ends.stood = cfg.Stood, cfg.Stood
+	return d, nil
 }
 
 // Knock answers a client's wish to come in with a seat, which the caller has to close, or with a [*rushgate.Refusal]:
@@ -186,7 +191,7 @@ func (d *Door) limited(v verdict, wait time.Duration) error {
 func (d *Door) promise(who pair, now time.Time) error {
 	wait := d.clock.promise(who, now, d.paces[Fast].perSecond(), d.backlog())
 	if d.budgets.isKnown(who) {
-		d.places.extend(who, now.Add(wait+momentGrace))
+		d.places.extend(who, now.Add(wait+momentGrace), now)
 	}
 	return busy(wait)
 }

@@ -82,7 +82,7 @@ func (l *lockouts) begin(key lockKey, name string, now time.Time, lasts time.Dur
 	lock := &Lockout{ID: l.lastID, Kind: key.kind, Origin: key.pair.origin, Name: name, Until: now.Add(lasts), key: key}
 	l.running[key] = order.PushBack(lock)
 	l.byID[lock.ID] = l.running[key]
-	l.ends.add(lock.Until, lock.ID)
+	l.ends.add(lock.Until, lock.ID, now)
 	return *lock
 }
 

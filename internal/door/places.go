@@ -100,15 +100,15 @@ func (p *places) left(name uint64, how Departure, now time.Time) {
 	own.inside = false
 	if how == Silent || how == TakenOver && !own.claimed.IsZero() && now.Sub(own.claimed) <= claimLasts {
 		p.held++
-		p.hold(name, own, now.Add(SeatHold))
+		p.hold(name, own, now.Add(SeatHold), now)
 		own.extended = false
 	}
 	p.giveBack(name, own)
 }
 
-func (p *places) hold(name uint64, own *place, until time.Time) {
+func (p *places) hold(name uint64, own *place, until, now time.Time) {
 	own.until = until
-	p.ends.add(until, name)
+	p.ends.add(until, name, now)
 }
 
 // release ends a hold, if there is one.
@@ -121,11 +121,11 @@ func (p *places) release(own *place) {
 
 // extend has a hold last until a player who is known, and who finds no room in the queue, has been told to come back:
 // once, or a player who does not come would keep it for ever.
-func (p *places) extend(who pair, until time.Time) {
+func (p *places) extend(who pair, until, now time.Time) {
 	own := p.byName[who.name]
 	if own != nil && !own.until.IsZero() && !own.extended && own.until.Before(until) {
 		own.extended = true
-		p.hold(who.name, own, until)
+		p.hold(who.name, own, until, now)
 	}
 }
 

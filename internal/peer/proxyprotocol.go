@@ -111,6 +111,9 @@ func Raw(c net.Conn) net.Conn {
 	if pc, ok := c.(*Conn); ok {
 		c = pc.Raw()
 	}
+	if below, ok := c.(interface{ NetConn() net.Conn }); ok { // one whose deadlines are the listener's own
+		c = below.NetConn()
+	}
 	return c
 }
 

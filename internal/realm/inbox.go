@@ -70,7 +70,7 @@ func (r *Realm) Character(ctx context.Context, token string) (rushgate.Character
 	if err != nil {
 		return rushgate.Character{}, time.Time{}, err
 	}
-	return character, s.lastSeenTime().Add(r.cfg.SessionTimeout), nil
+	return character, r.expiry(s), nil
 }
 
 // query asks the tick for a session's character.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/netcode"
 )
 
@@ -89,6 +90,8 @@ type Config struct {
 	ViewRadius float64
 	// RetryAfter returns what a player is told who has to wait for at least so long; nil means just that.
 	RetryAfter func(least time.Duration) time.Duration
+	// Clock knows when the process stood still, which is no silence of the players. Nil: never.
+	Clock *awake.Clock
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
 }

@@ -70,6 +70,12 @@ func (s *session) lastSeenTime() time.Time {
 	return seen
 }
 
+// expiry returns when a session ends by the time of day, unless something is heard of the player before. What is known
+// inside is an instant of the monotonic clock, whose time of day may be out of date.
+func (r *Realm) expiry(s *session) time.Time {
+	return time.Now().Add(r.cfg.SessionTimeout - r.cfg.Clock.Since(s.lastSeenTime()))
+}
+
 func (s *session) lease() rushgate.Lease {
 	return rushgate.Lease{Player: s.player, Name: s.name, Fence: s.fence}
 }

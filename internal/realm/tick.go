@@ -162,7 +162,7 @@ func (r *Realm) reclaim(s *session, a rushgate.Arrival, now time.Time) {
 
 func (r *Realm) describe(s *session) rushgate.Session {
 	return rushgate.Session{
-		Player: s.player, Ticket: s.ticket.current(), Token: s.token, ExpiresAt: s.lastSeenTime().Add(r.cfg.SessionTimeout),
+		Player: s.player, Ticket: s.ticket.current(), Token: s.token, ExpiresAt: r.expiry(s),
 	}
 }
 
@@ -274,7 +274,7 @@ func (r *Realm) scan(now time.Time) {
 	for i := len(r.inside) - 1; i >= 0; i-- { // backwards: leaving moves the last one into the gap
 		s := r.inside[i]
 		switch {
-		case now.Sub(s.lastSeenTime()) >= r.cfg.SessionTimeout:
+		case r.cfg.Clock.Since(s.lastSeenTime()) >= r.cfg.SessionTimeout:
 			r.stats.timedOut.Add(1)
 			r.leave(s, Silent, nil)
 		case !now.Before(s.nextSave):
