@@ -21,7 +21,7 @@ func (s *Server) onRequest(packet []byte, from netip.AddrPort) {
 		s.stats.ignore(causeOf(err))
 		return
 	}
-	if r.expire <= unixSeconds(s.now) {
+	if r.expire <= s.unixSeconds() {
 		s.stats.ignore(causeExpired)
 		return
 	}

@@ -88,6 +88,9 @@ type ServerConfig struct {
 
 	// Rand is where the key of the challenge tokens is read from. Nil means crypto/rand.Reader.
 	Rand io.Reader
+
+	// began is the time of day at which the server begins; the zero time means now. Tests set it.
+	began time.Time
 }
 
 func (cfg *ServerConfig) check() error {
@@ -129,6 +132,7 @@ type Server struct {
 	addresses  map[netip.AddrPort]struct{}
 	maxClients int
 	epoch      time.Time // what Peer.received counts from
+	began      time.Time // the same by the time of day
 
 	stats counters
 
@@ -187,6 +191,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		addresses:     make(map[netip.AddrPort]struct{}, len(cfg.Addresses)),
 		maxClients:    cfg.MaxClients,
 		epoch:         time.Now(),
+		began:         cfg.began,
 		stop:          make(chan struct{}),
 		done:          make(chan struct{}),
 		in:            make([]Message, readBatch),
@@ -198,6 +203,9 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		tokens:        newTokenHistory(max(minTokenHistory, tokenHistoryPerSlot*cfg.MaxClients)),
 		challengeAEAD: newAEAD(&challengeKey),
 		globalSeq:     firstGlobalSequence,
+	}
+	if s.began.IsZero() {
+		s.began = s.epoch.Round(0)
 	}
 	for _, k := range cfg.Keys {
 		s.keys = append(s.keys, &k)
@@ -383,8 +391,14 @@ func (s *Server) pass() {
 	}
 	s.pending.expire(s.clock)
 	s.stats.pending.Store(int64(s.pending.len()))
-	s.tokens.expire(unixSeconds(s.now))
+	s.tokens.expire(s.unixSeconds())
 }
 
-// unixSeconds is t as connect tokens write times.
-func unixSeconds(t time.Time) uint64 { return uint64(max(0, t.Unix())) }
+// Now returns the time by which the server judges connect tokens: the time of day when the server was made and what has
+// passed since. Where the time of day is set while the server runs, it does not follow, so that no token is refused for
+// being too old, and none that was used can be used again. An issuer in the same process is to make tokens by it; others
+// have clocks of their own, which should agree with it to a few seconds of a token's life.
+func (s *Server) Now() time.Time { return s.began.Add(time.Since(s.epoch)) }
+
+// unixSeconds is that time for the packets at hand, as connect tokens write it.
+func (s *Server) unixSeconds() uint64 { return uint64(max(0, s.began.Add(s.now.Sub(s.epoch)).Unix())) }

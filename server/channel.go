@@ -104,7 +104,7 @@ func (c *channel) close() { _ = c.conn.Close() } // nothing was sent
 
 // connectToken returns what lets the player of a session into the realtime channel, once, within [ConnectWindow].
 func (c *channel) connectToken(s rushgate.Session) ([]byte, error) {
-	now := time.Now()
+	now := c.server.Now()
 	return netcode.NewConnectToken(netcode.TokenSpec{
 		ProtocolID: c.protocolID, ClientID: uint64(s.Player), CreatedAt: now, ExpiresAt: now.Add(ConnectWindow),
 		Timeout: ConnectionTimeout, Addresses: c.public, UserData: realm.TokenUserData(s),

@@ -76,7 +76,7 @@ func (s *Store) update(c *rushgate.AccountChange) error {
 	if c.RaiseEpoch {
 		a.Epoch++
 	}
-	if now := s.now(); c.EndsSession(now) && p.lease.live(now) {
+	if c.EndsSession(s.day()) && p.lease.live(s.now()) {
 		s.wanted.Add(p.lease.by.Node, p.leaseID())
 	}
 	return nil

@@ -71,7 +71,7 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 	if p.account.Epoch != a.Account.Epoch {
 		return rushgate.Admitted{Err: rushgate.BadCredentials}
 	}
-	if p.account.Disabled.At(s.now()) {
+	if p.account.Disabled.At(s.day()) {
 		return rushgate.Admitted{Err: p.account.Disabled.Refusal()}
 	}
 	resumed, err := s.claim(by, a.Attempt, p)

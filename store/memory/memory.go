@@ -28,8 +28,8 @@ var ErrClosed = errors.New("memory: store is closed")
 
 // Options adjust a [Store]. The zero value is ready for use.
 type Options struct {
-	// Now tells the time by which leases run out; nil means [time.Now]. It must be safe for concurrent use and must
-	// not call the store.
+	// Now tells the time by which leases run out and bans end. It must be safe for concurrent use and must not call the
+	// store. Nil means [time.Now] for bans; leases then do not follow a time of day that is set meanwhile.
 	Now func() time.Time
 	// LeaseTTL is how long a lease lasts, to the millisecond; zero or less means [rushgate.LeaseTTL].
 	LeaseTTL time.Duration
@@ -37,7 +37,8 @@ type Options struct {
 
 // Store is a [rushgate.Store] in memory. It is safe for concurrent use. Its memory grows with the number of accounts.
 type Store struct {
-	now func() time.Time
+	now func() time.Time // of leases
+	day func() time.Time // of bans
 	ttl time.Duration
 
 	mu      sync.Mutex
@@ -77,12 +78,14 @@ var _ rushgate.Store = (*Store)(nil)
 func New(opts Options) *Store {
 	s := &Store{
 		now:     opts.Now,
+		day:     opts.Now,
 		ttl:     opts.LeaseTTL,
 		players: make(map[rushgate.PlayerID]*player),
 		names:   make(map[string]*player),
 	}
-	if s.now == nil {
-		s.now = time.Now
+	if opts.Now == nil {
+		begun := time.Now()
+		s.now, s.day = func() time.Time { return begun.Add(time.Since(begun)) }, time.Now
 	}
 	if s.ttl <= 0 {
 		s.ttl = rushgate.LeaseTTL

@@ -63,14 +63,14 @@ func (s *Store) UpdateAccounts(ctx context.Context, changes []rushgate.AccountCh
 	errs := make([]error, len(changes))
 	var leaving []*player
 	err := s.do(ctx, func(ctx context.Context) error {
-		now := s.now()
+		now, day := s.now(), s.day()
 		for i := range changes {
 			c := &changes[i]
 			p, refused, err := s.update(ctx, c)
 			if err != nil {
 				return fmt.Errorf("change player %d: %w", c.Player, err)
 			}
-			if errs[i] = refused; refused == nil && c.EndsSession(now) && p.lease.live(now) {
+			if errs[i] = refused; refused == nil && c.EndsSession(day) && p.lease.live(now) {
 				leaving = append(leaving, p)
 			}
 		}

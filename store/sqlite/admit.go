@@ -103,7 +103,7 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 	if p.epoch != a.Account.Epoch {
 		return rushgate.Admitted{Err: rushgate.BadCredentials}, nil
 	}
-	if p.disabled.At(s.now()) {
+	if p.disabled.At(s.day()) {
 		return rushgate.Admitted{Err: p.disabled.Refusal()}, nil
 	}
 	resumed, refused, err := s.claim(ctx, by, a.Attempt, p)

@@ -33,8 +33,8 @@ var ErrClosed = errors.New("sqlite: store is closed")
 
 // Options adjust a [Store]. The zero value is ready for use.
 type Options struct {
-	// Now tells the time by which leases run out; nil means [time.Now]. It must be safe for concurrent use and must
-	// not call the store.
+	// Now tells the time by which leases run out and bans end. It must be safe for concurrent use and must not call the
+	// store. Nil means [time.Now] for bans; leases then do not follow a time of day that is set while the store is open.
 	Now func() time.Time
 	// LeaseTTL is how long a lease lasts, to the millisecond; zero or less means [rushgate.LeaseTTL].
 	LeaseTTL time.Duration
@@ -45,7 +45,8 @@ type Options struct {
 // A call whose context ends before its turn to write has come does nothing and returns the context's error; once its
 // turn has come it runs to the end.
 type Store struct {
-	now func() time.Time
+	now func() time.Time // of leases
+	day func() time.Time // of bans
 	ttl time.Duration
 
 	lock   *os.File
@@ -74,9 +75,10 @@ var _ rushgate.Store = (*Store)(nil)
 //
 // ctx bounds the opening only.
 func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
-	s := &Store{now: opts.Now, ttl: opts.LeaseTTL}
-	if s.now == nil {
-		s.now = time.Now
+	s := &Store{now: opts.Now, day: opts.Now, ttl: opts.LeaseTTL}
+	if opts.Now == nil {
+		begun := time.Now()
+		s.now, s.day = func() time.Time { return begun.Add(time.Since(begun)) }, time.Now
 	}
 	if s.ttl <= 0 {
 		s.ttl = rushgate.LeaseTTL
