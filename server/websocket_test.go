@@ -172,7 +172,7 @@ func TestWebSocketOverTLS(t *testing.T) {
 	p.read(t)
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Stop() }()
-	if got := p.code(); got != websocket.StatusGoingAway {
+	if got := p.code(); got != wschannel.CodeStopping {
 		t.Errorf("closed with %v", got)
 	}
 	if err := <-stopped; err != nil {
@@ -246,7 +246,7 @@ func TestWebSocketCloseCodes(t *testing.T) {
 	if err := third.ws.Write(t.Context(), websocket.MessageText, []byte("hello")); err != nil {
 		t.Fatal(err)
 	}
-	if got := third.code(); got != websocket.StatusPolicyViolation {
+	if got := third.code(); got != wschannel.CodeRefused {
 		t.Errorf("text: %v", got)
 	}
 	fourth := play(t, s, "ws", o.SessionToken)
@@ -272,7 +272,7 @@ func TestDrainClosesWebSockets(t *testing.T) {
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if got := <-code; got != websocket.StatusGoingAway {
+	if got := <-code; got != wschannel.CodeStopping {
 		t.Errorf("closed with %v", got)
 	}
 	stacks := make([]byte, 1<<20)

@@ -64,14 +64,14 @@ func TestGreetingsRefused(t *testing.T) {
 	}{
 		"an unknown token":     {message{websocket.MessageText, greeting("who")}, CodeNoSession},
 		"as long as it may be": {message{websocket.MessageText, long}, CodeNoSession},
-		"longer":               {message{websocket.MessageText, append(long, ' ')}, websocket.StatusMessageTooBig},
-		"much longer":          {message{websocket.MessageText, make([]byte, 1<<20)}, websocket.StatusMessageTooBig},
+		"longer":               {message{websocket.MessageText, append(long, ' ')}, CodeRefused},
+		"much longer":          {message{websocket.MessageText, make([]byte, 1<<20)}, CodeRefused},
 		"binary": {message{websocket.MessageBinary, greeting("token of alice")},
-			websocket.StatusPolicyViolation},
-		"nothing":  {message{websocket.MessageText, nil}, websocket.StatusPolicyViolation},
-		"not JSON": {message{websocket.MessageText, []byte("hello")}, websocket.StatusPolicyViolation},
+			CodeRefused},
+		"nothing":  {message{websocket.MessageText, nil}, CodeRefused},
+		"not JSON": {message{websocket.MessageText, []byte("hello")}, CodeRefused},
 		"the token as a number": {message{websocket.MessageText, []byte(`{"session_token":1}`)},
-			websocket.StatusPolicyViolation},
+			CodeRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -127,10 +127,10 @@ func TestMessages(t *testing.T) {
 		"no intent":              {message{websocket.MessageBinary, []byte("hello")}, 0, 1},
 		"as large as a datagram": {message{websocket.MessageBinary, make([]byte, protocol.MaxSnapshot)}, 0, 1},
 		"larger": {message{websocket.MessageBinary, make([]byte, protocol.MaxSnapshot+1)},
-			websocket.StatusMessageTooBig, 0},
-		"text": {message{websocket.MessageText, intent(1)}, websocket.StatusPolicyViolation, 0},
+			CodeRefused, 0},
+		"text": {message{websocket.MessageText, intent(1)}, CodeRefused, 0},
 		"a second greeting": {message{websocket.MessageText, greeting("token of alice")},
-			websocket.StatusPolicyViolation, 0},
+			CodeRefused, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -13,8 +13,11 @@ import (
 	"github.com/rushgate/rushgate/internal/realm"
 )
 
-// The close codes that are Rushgate's own, in the range that RFC 6455 section 7.4.2 leaves to applications.
+// The close codes that are Rushgate's own, in the range that RFC 6455 section 7.4.2 leaves to applications: a proxy on the
+// way closes with others, and a client can tell the two apart.
 const (
+	// CodeRefused: a message that no client should send.
+	CodeRefused websocket.StatusCode = 4400
 	// CodeNoSession: the first message named no session that goes on. Log in again.
 	CodeNoSession websocket.StatusCode = 4401
 	// CodeGreetingTimeout: the first message did not come within [GreetingTimeout].
@@ -23,6 +26,8 @@ const (
 	CodeReplaced websocket.StatusCode = 4409
 	// CodeSessionEnded: the session is over. Log in again.
 	CodeSessionEnded websocket.StatusCode = 4410
+	// CodeStopping: the node is going down, and the session is over. Log in again after a while.
+	CodeStopping websocket.StatusCode = 4411
 	// CodeRateLimited: the session has connected too often; the reason says when to come back, "retry in N ms".
 	CodeRateLimited websocket.StatusCode = 4429
 )
@@ -37,15 +42,15 @@ type ending struct {
 func (e *ending) Error() string { return "wschannel: connection ended: " + e.reason }
 
 var (
-	stopping     = &ending{causeStopping, websocket.StatusGoingAway, "the node is going down"}
+	stopping     = &ending{causeStopping, CodeStopping, "the node is going down"}
 	noSession    = &ending{causeNoSession, CodeNoSession, "no such session"}
 	late         = &ending{causeLate, CodeGreetingTimeout, "the first message came too late"}
 	replaced     = &ending{causeReplaced, CodeReplaced, "replaced by a newer connection"}
 	sessionEnded = &ending{causeSessionEnded, CodeSessionEnded, "the session has ended"}
-	badGreeting  = &ending{causeRefused, websocket.StatusPolicyViolation,
+	badGreeting  = &ending{causeRefused, CodeRefused,
 		`the first message must be text, {"session_token":"..."}`}
-	textMessage = &ending{causeRefused, websocket.StatusPolicyViolation, "only binary messages after the first"}
-	tooLarge    = &ending{causeTooLarge, websocket.StatusMessageTooBig, "message too large"}
+	textMessage = &ending{causeRefused, CodeRefused, "only binary messages after the first"}
+	tooLarge    = &ending{causeTooLarge, CodeRefused, "message too large"}
 	internal    = &ending{causeInternal, websocket.StatusInternalError, "something went wrong"}
 
 	left   = &ending{cause: causeLeft, reason: "closed by the client"}

@@ -69,7 +69,7 @@ func TestEmptyFragments(t *testing.T) {
 			t.Errorf("stats %+v", st)
 		}
 		go raw.Write(flood[maxOnWire-4<<10:])
-		if got := ended(t, ws); got.code != websocket.StatusMessageTooBig {
+		if got := ended(t, ws); got.code != CodeRefused {
 			t.Errorf("closed with %v (%s)", got.code, got.reason)
 		}
 		ws.CloseNow()

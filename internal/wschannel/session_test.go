@@ -98,7 +98,7 @@ func TestStop(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		for range clients {
-			if got := <-closings; got.code != websocket.StatusGoingAway {
+			if got := <-closings; got.code != CodeStopping {
 				t.Errorf("closed with %v", got)
 			}
 		}
@@ -118,7 +118,7 @@ func TestRealmStops(t *testing.T) {
 		n := newNode(t)
 		ws, _ := n.attach(t, n.enter(t, "alice"))
 		go n.realm.Stop(t.Context())
-		if got := ended(t, ws); got.code != websocket.StatusGoingAway {
+		if got := ended(t, ws); got.code != CodeStopping {
 			t.Errorf("closed with %v", got)
 		}
 	})

@@ -14,7 +14,7 @@ export type Ending =
   | "stopping" // the node is going down
   | "incompatible" // this page and the node do not understand each other
   | "refused" // the node does not take pages of this origin
-  | "lost"; // nothing has answered for longer than a session lives
+  | "lost"; // nothing has answered for longer than any session lives
 
 export interface ChannelEvents {
   /** A snapshot that is newer than all before. */
@@ -37,10 +37,21 @@ const HEARTBEAT = 100;
 const SILENCE = 10_000;
 /** Pauses between attempts are no longer, in ms: a session without a word from its player lasts half a minute. */
 const MAX_PAUSE = 5_000;
-/** For so long without any answer attempts go on, in ms. */
-const LOST_AFTER = 60_000;
+/** For so long without any answer attempts go on, in ms: no session lives longer in silence, whatever its node's settings. */
+const LOST_AFTER = 3600_000 + 60_000;
+/** The longest pause that a node can ask for, in ms. */
+const MAX_WAIT = 30_000;
+/** A pulse that comes so late, in ms, comes after a sleep of the machine or the page. */
+const ASLEEP = 3_000;
+/** After a sleep, snapshots come within so many ms, or the channel is lost. */
+const AWAKENING = 1_000;
 
-/** What to do after a WebSocket has closed: end for good, or come back after so many ms at the earliest. */
+/**
+ * What to do after a WebSocket has closed: end for good, or come back after so many ms at the earliest.
+ *
+ * Only a node ends with codes from 4000 on. Every other code, 1000, 1001 and 1008 included, may be that of a proxy which
+ * starts anew or has had enough: it ends the road, and not the session.
+ */
 export function afterClose(code: number, reason: string): { end: Ending } | { wait: number } {
   switch (code) {
     case 4401: // no such session
@@ -48,14 +59,13 @@ export function afterClose(code: number, reason: string): { end: Ending } | { wa
       return { end: "session-ended" };
     case 4409:
       return { end: "replaced" };
-    case 1001:
+    case 4411:
       return { end: "stopping" };
-    case 1008:
-    case 1009:
+    case 4400:
       return { end: "incompatible" };
     case 4429: {
       const ms = Number(/^retry in (\d{1,6}) ms$/.exec(reason)?.[1] ?? MAX_PAUSE);
-      return { wait: Math.min(ms, LOST_AFTER / 2) };
+      return { wait: Math.min(ms, MAX_WAIT) };
     }
   }
   return { wait: 0 };
@@ -77,6 +87,8 @@ export class Channel {
   private answeredAt = performance.now();
   private pulse = 0;
   private retry = 0;
+  private beatAt = performance.now();
+  private beatDay = Date.now(); // the same by a clock that goes on while the machine sleeps
 
   constructor(
     private readonly url: string,
@@ -101,6 +113,15 @@ export class Channel {
   /** Tries at once, as when the network has come back. */
   hurry(): void {
     if (this.retry) this.connect();
+  }
+
+  /**
+   * Looks whether the channel has outlived a sleep, as when the page is seen again. The node may have given up the
+   * connection long ago, and the session lives on for a while only.
+   */
+  wake(): void {
+    this.hurry();
+    this.noticeSleep();
   }
 
   /** Closes the channel for good, without a word to the events. */
@@ -184,8 +205,20 @@ export class Channel {
     this.beat(); // in a tab that is not seen timers run once in a second or less
   }
 
+  /** Leaves a channel that was asleep little time to show that it lives. */
+  private noticeSleep(): void {
+    const now = performance.now(), day = Date.now();
+    const gap = Math.max(now - this.beatAt, day - this.beatDay);
+    this.beatAt = now;
+    this.beatDay = day;
+    if (gap < ASLEEP) return;
+    if (this.socket) this.heardAt = Math.min(this.heardAt, now - SILENCE + AWAKENING);
+    else this.hurry(); // its pause has lasted long enough
+  }
+
   /** Sends the intent if it is due, and notices silence. */
   private beat(): void {
+    this.noticeSleep();
     const socket = this.socket;
     if (!socket) return;
     const now = performance.now();

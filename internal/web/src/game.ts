@@ -52,9 +52,9 @@ export class Game {
     this.connected(false);
   }
 
-  /** Tries to get the channel back without waiting any longer. */
-  hurry(): void {
-    this.channel.hurry();
+  /** Looks whether the channel is still there, and tries to get it back without waiting any longer. */
+  wake(): void {
+    this.channel.wake();
   }
 
   /** Takes what the player does with keys and pointers. */

@@ -137,7 +137,9 @@ leave.addEventListener("click", () => {
   if (app.dataset["state"] === "replaced") signOut("");
   else void endSession();
 });
-addEventListener("online", () => game?.hurry());
+addEventListener("online", () => game?.wake());
+addEventListener("pageshow", () => game?.wake());
+addEventListener("visibilitychange", () => void (document.visibilityState === "visible" && game?.wake()));
 addEventListener("resize", () => game ?? painter.blank());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => game ?? painter.blank());
 

@@ -8,6 +8,7 @@ import { Channel, type Ending } from "../src/channel.ts";
 /** Time that passes when a test says so. */
 class Clock {
   now = 0;
+  day = 0; // by which the time of day is ahead
   private readonly timers = new Map<number, { at: number; every: number; run: () => void }>();
   private last = 0;
 
@@ -23,6 +24,7 @@ class Clock {
       clearTimeout: remove,
       clearInterval: remove,
     });
+    Object.defineProperty(Date, "now", { value: () => this.now + this.day, configurable: true });
     Object.defineProperty(performance, "now", { value: () => this.now, configurable: true });
   }
 
@@ -38,6 +40,16 @@ class Clock {
       timer.run();
     }
     this.now = end;
+  }
+
+  /** Time in which nothing runs; whether the monotonic clock goes on meanwhile depends on the system. */
+  sleep(ms: number, monotonic: boolean): void {
+    if (!monotonic) {
+      this.day += ms;
+      return;
+    }
+    this.now += ms;
+    for (const t of this.timers.values()) t.at = Math.max(t.at, this.now);
   }
 
   get running(): number {
@@ -175,19 +187,52 @@ test("stays away as long as it is told", () => {
   assert.equal(Socket.all.length, 2);
 });
 
-test("gives up when nothing answers for a minute", () => {
+test("a proxy that closes a connection ends the road, and not the session", () => {
+  for (const code of [1000, 1001, 1006, 1008, 1011, 1012, 1013]) {
+    const { clock, log, socket } = open();
+    socket().onmessage?.({ data: snapshot(3) });
+    socket().onclose?.({ code, reason: "going away" });
+    clock.pass(1_000);
+    socket().onmessage?.({ data: snapshot(6) });
+    assert.deepEqual(log, ["open", "tick 3", "lost", "open", "tick 6"], `code ${code}`);
+  }
+});
+
+test("a sleep is noticed on waking, by whatever clock has gone on", () => {
+  for (const monotonic of [true, false]) {
+    const { clock, channel, log, socket } = open();
+    socket().onmessage?.({ data: snapshot(3) });
+    clock.pass(100);
+    clock.sleep(23_000, monotonic);
+    channel.wake();
+    clock.pass(2_100);
+    assert.equal(log.at(-1), "lost", "within a second");
+    assert.equal(Socket.all.length, 2, "and made again");
+    const { clock: other, channel: alive, log: seen, socket: same } = open();
+    same().onmessage?.({ data: snapshot(3) });
+    other.sleep(23_000, monotonic);
+    alive.wake();
+    for (let tick = 6; tick < 100; tick += 3) {
+      same().onmessage?.({ data: snapshot(tick) });
+      other.pass(100);
+    }
+    assert(!seen.includes("lost"), "one that lives is kept");
+  }
+});
+
+test("goes on for as long as the longest session lives, and no longer", () => {
   const { clock, log, socket } = open();
-  for (let t = 0; t < 80_000 && log.at(-1) !== "lost for good"; t += 100) {
+  for (let t = 0; t < 4000_000 && log.at(-1) !== "lost for good"; t += 100) {
     if (!socket().isClosed) socket().onclose?.({ code: 1006, reason: "" });
     clock.pass(100);
     if (clock.running === 0) log.push("lost for good");
   }
   assert.equal(log.at(-1), "lost for good");
-  assert(clock.now > 60_000 && clock.now < 70_000, `after ${clock.now} ms`);
+  assert(clock.now > 3600_000 && clock.now < 3700_000, `after ${clock.now} ms`);
 });
 
 test("ends for good when the node says so, or speaks another version", () => {
-  for (const [code, why] of [[4410, "session-ended"], [4409, "replaced"], [1001, "stopping"]] as const) {
+  for (const [code, why] of [[4410, "session-ended"], [4409, "replaced"], [4411, "stopping"], [4400, "incompatible"]] as const) {
     const { clock, log, socket } = open();
     socket().onclose?.({ code, reason: "" });
     clock.pass(60_000);

@@ -111,9 +111,9 @@ test("what follows on a close code", () => {
   assert.deepEqual(afterClose(4401, ""), { end: "session-ended" });
   assert.deepEqual(afterClose(4410, ""), { end: "session-ended" });
   assert.deepEqual(afterClose(4409, ""), { end: "replaced" });
-  assert.deepEqual(afterClose(1001, ""), { end: "stopping" });
-  assert.deepEqual(afterClose(1008, ""), { end: "incompatible" });
+  assert.deepEqual(afterClose(4411, ""), { end: "stopping" });
+  assert.deepEqual(afterClose(4400, ""), { end: "incompatible" });
   assert.deepEqual(afterClose(4429, "retry in 1234 ms"), { wait: 1234 });
   assert.deepEqual(afterClose(4429, "?"), { wait: 5000 });
-  for (const code of [1006, 1011, 4408]) assert.deepEqual(afterClose(code, ""), { wait: 0 });
+  for (const code of [1000, 1001, 1005, 1006, 1008, 1009, 1011, 1012, 1013, 1014, 1015, 3000, 4408, 4999]) assert.deepEqual(afterClose(code, ""), { wait: 0 });
 });
