@@ -28,6 +28,9 @@ var (
 	ErrTryTimeout = errors.New("the time for a try is up")
 	// ErrBadAnswer is wrapped by errors of requests whose answer is not one of a Rushgate server.
 	ErrBadAnswer = errors.New("the answer makes no sense")
+	// ErrSessionEnded is matched by errors of sessions that are over, in whatever way: the player has to log in again.
+	// They match [rushgate.BadCredentials], too, which is what the server calls a token without a session.
+	ErrSessionEnded = errors.New("the session has ended")
 	// ErrNoChannel is wrapped by errors of sessions on a server that has no realtime channel.
 	ErrNoChannel = errors.New("the server has no realtime channel")
 )
@@ -178,6 +181,9 @@ func (r *request) refusal(ans answer) error {
 		if m := printable(body.Message); m != "" && !r.leaks(body.Message) {
 			ref.Cause = errors.New(m)
 		}
+		if ref.Reason == rushgate.BadCredentials && r.token != "" {
+			return &endedError{ref}
+		}
 		return ref
 	}
 	switch ans.status { // a proxy speaks
@@ -192,6 +198,13 @@ func (r *request) refusal(ans answer) error {
 	}
 	return r.bad("HTTP status %d without a reason", ans.status)
 }
+
+// endedError is a server's word that a session is over. No password was wrong, so it does not read as if one were.
+type endedError struct{ said *rushgate.Refusal }
+
+func (e *endedError) Error() string        { return "client: " + ErrSessionEnded.Error() + ": log in again" }
+func (e *endedError) Unwrap() error        { return e.said }
+func (e *endedError) Is(target error) bool { return target == ErrSessionEnded }
 
 // validReason accepts what a reason of a newer server may look like.
 func validReason(s string) bool {

@@ -16,10 +16,12 @@ const (
 	// maxReconnectPause bounds the pauses between attempts to connect again: a session without a word from its player
 	// lasts half a minute.
 	maxReconnectPause = 5 * time.Second
-	// sessionLife is how long a server keeps a silent session by default.
-	sessionLife = 30 * time.Second
-	// lostAfter is how long attempts go on without any answer.
-	lostAfter = 2 * sessionLife
+	// sessionLife is how long a server keeps a silent session by default, maxSessionLife at most.
+	sessionLife    = 30 * time.Second
+	maxSessionLife = time.Hour
+	// lostAfter is how long attempts go on without any answer, beyond the time that the session lasts: a server that stands
+	// still keeps its sessions, since that time counts against no player.
+	lostAfter = 5 * time.Minute
 )
 
 // EventKind says what happened to a realtime connection.
@@ -72,8 +74,8 @@ type Event struct {
 	// At is when.
 	At time.Time
 	// Err is the cause; nil for EventConnected, and for EventEnded after Close. With EventEnded it matches
-	// [rushgate.BadCredentials] if the session is over: the player has to log in again; and [ErrReplaced] if the player
-	// is connected elsewhere.
+	// [ErrSessionEnded] if the session is over: the player has to log in again; and [ErrReplaced] if the player is
+	// connected elsewhere.
 	Err error
 	// Delay is the pause that EventReconnecting begins.
 	Delay time.Duration
@@ -169,8 +171,8 @@ func (rt *Realtime) reconnect(ctx context.Context) (connection, error) {
 		if _, renewed := errors.AsType[netcode.StateError](err); renewed || refusal != nil {
 			answered = time.Now()
 		}
-		if time.Since(answered) > lostAfter {
-			return nil, fmt.Errorf("%w (nothing better within %v)", err, lostAfter)
+		if enough := rt.session.grant.life + lostAfter; time.Since(answered) > enough {
+			return nil, fmt.Errorf("%w (nothing better within %v)", err, enough)
 		}
 	}
 }
@@ -181,7 +183,7 @@ func (rt *Realtime) reconnect(ctx context.Context) (connection, error) {
 func (rt *Realtime) patience(asked time.Duration) time.Duration {
 	left := rt.session.untilLapse() - renewTimeout
 	if left <= 0 {
-		return min(asked, sessionLife)
+		return min(asked, rt.session.grant.life)
 	}
 	return min(asked, left/2+rt.session.client.random(left/2))
 }

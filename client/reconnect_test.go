@@ -258,8 +258,8 @@ func TestServerThatIsGoneEndsIt(t *testing.T) {
 		for range rt.Views() { // until the end
 		}
 		took := time.Since(begin)
-		if !errors.Is(rt.Err(), ErrNoAnswer) || took < nodeTimeout+lostAfter ||
-			took > nodeTimeout+lostAfter+maxReconnectPause {
+		if !errors.Is(rt.Err(), ErrNoAnswer) || took < nodeTimeout+sessionLife+lostAfter ||
+			took > nodeTimeout+sessionLife+lostAfter+maxReconnectPause {
 			t.Errorf("it took %v to end with %v", took, rt.Err())
 		}
 	})

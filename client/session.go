@@ -37,8 +37,9 @@ type grant struct {
 	// the same reason.
 	connect func() []byte
 
-	since   time.Time  // when the session's answer came
-	channel channelUse // of the realtime channel
+	since   time.Time     // when the session's answer came
+	life    time.Duration // of a session without a word from its player
+	channel channelUse    // of the realtime channel
 
 	mu      sync.Mutex
 	expires time.Time // as the server said last
@@ -85,9 +86,18 @@ func (c *Client) newSession(r request, ans answer) (*Session, error) {
 	now := time.Now()
 	g := &grant{
 		token: func() string { return body.Token }, connect: func() []byte { return body.Connect },
-		since: now, expires: body.Expires, told: now,
+		since: now, life: life(ans.header, body.Expires), expires: body.Expires, told: now,
 	}
 	return &Session{PlayerID: body.PlayerID, client: c, grant: g}, nil
+}
+
+// life returns how long a session lasts in silence: what lies between its end and the answer, by the server's clock.
+func life(h http.Header, expires time.Time) time.Duration {
+	sent, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return sessionLife
+	}
+	return min(max(expires.Sub(sent).Round(time.Second), time.Second), maxSessionLife)
 }
 
 // validToken accepts what can stand in an Authorization header.
@@ -134,9 +144,7 @@ func (c *Client) renew(ctx context.Context, s Session) ([]byte, error) {
 func (s Session) extend(expires time.Time) {
 	s.grant.mu.Lock()
 	defer s.grant.mu.Unlock()
-	if !expires.Before(s.grant.expires) {
-		s.grant.expires, s.grant.told = expires, time.Now()
-	}
+	s.grant.expires, s.grant.told = expires, time.Now() // earlier than before, if the server's time of day was set back
 }
 
 // ExpiresAt returns when the session ends, by the server's clock, if the server hears nothing of the player before.
@@ -158,11 +166,11 @@ func (g *grant) lastWord() time.Time {
 	return g.told
 }
 
-// untilLapse returns how long the session lasts yet if it has a silence of sessionLife, as it has by default.
+// untilLapse returns how long the session lasts yet if the server hears nothing of its player.
 func (s Session) untilLapse() time.Duration {
 	s.grant.mu.Lock()
 	defer s.grant.mu.Unlock()
-	return sessionLife - time.Since(s.grant.lastWord())
+	return s.grant.life - time.Since(s.grant.lastWord())
 }
 
 // Me returns the player's own state and keeps the session open. It is tried once. A session that has ended is

@@ -301,7 +301,7 @@ func closed(err error) error {
 	}
 	switch end.Code {
 	case 4401, 4410: // never heard of, or over
-		return &rushgate.Refusal{Reason: rushgate.BadCredentials, Cause: errors.New("the session has ended")}
+		return &endedError{&rushgate.Refusal{Reason: rushgate.BadCredentials}}
 	case 4409:
 		return ErrReplaced
 	case 4429:

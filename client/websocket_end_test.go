@@ -249,7 +249,8 @@ func TestWebSocketServerThatIsGoneEndsIt(t *testing.T) {
 		for range rt.Views() { // until the end
 		}
 		took := time.Since(begin)
-		if !errors.Is(rt.Err(), ErrNoAnswer) || took < lostAfter || took > lostAfter+maxReconnectPause {
+		if !errors.Is(rt.Err(), ErrNoAnswer) || took < sessionLife+lostAfter ||
+			took > sessionLife+lostAfter+maxReconnectPause {
 			t.Errorf("it took %v to end with %v", took, rt.Err())
 		}
 	})

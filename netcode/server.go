@@ -396,8 +396,8 @@ func (s *Server) pass() {
 
 // Now returns the time by which the server judges connect tokens: the time of day when the server was made and what has
 // passed since. Where the time of day is set while the server runs, it does not follow, so that no token is refused for
-// being too old, and none that was used can be used again. An issuer in the same process is to make tokens by it; others
-// have clocks of their own, which should agree with it to a few seconds of a token's life.
+// being too old, and none that was used can be used again. An issuer in the same process is to make tokens by it;
+// others have clocks of their own, which should agree with it to a few seconds of a token's life.
 func (s *Server) Now() time.Time { return s.began.Add(time.Since(s.epoch)) }
 
 // unixSeconds is that time for the packets at hand, as connect tokens write it.

@@ -49,8 +49,8 @@ type seen struct {
 // gap is a time in which the process stood still.
 type gap struct{ from, to time.Time }
 
-// New returns a clock whose now tells the time, with a monotonic reading; nil means [time.Now]. The logger hears of each
-// standstill, and of each step of the time of day. The clock beats from [Clock.Start] on, or when Beat is called.
+// New returns a clock whose now tells the time, with a monotonic reading; nil means [time.Now]. The logger hears of
+// each standstill, and of each step of the time of day. The clock beats from [Clock.Start] on, or when Beat is called.
 func New(now func() time.Time, logger *slog.Logger) *Clock {
 	if now == nil {
 		now = time.Now
