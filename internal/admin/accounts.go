@@ -21,7 +21,7 @@ const (
 // unknown, were kept because their players are inside, and could not be deleted; with the latter the status is 500.
 // Each account that is gone, or could not be deleted, has a line in the log.
 func DeleteAccounts(ledger *account.Ledger, log *slog.Logger) http.Handler {
-	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return sameOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		few := func(in strictjson.Values) bool { return len(in.Strings("names")) <= maxDeleteNames }
 		in, ok := read(w, r, maxDeleteBody, `{"names": [...]} with at most 1000 of them`, few,
 			strictjson.Field{Name: "names", Kind: strictjson.Strings})

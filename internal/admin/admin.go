@@ -165,7 +165,7 @@ func (cfg Config) serveDump(w http.ResponseWriter, _ *http.Request) {
 	dump["metrics"] = all
 	body, err := json.MarshalIndent(dump, "", "  ")
 	if err != nil {
-		http.Error(w, "the metrics cannot be written as JSON", http.StatusInternalServerError)
+		writeProblem(w, http.StatusInternalServerError, "the metrics cannot be written as JSON")
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -44,7 +44,7 @@ func newEvents(h *History, about About) *events {
 func (e *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-e.history.quit:
-		http.Error(w, "the node is stopping", http.StatusServiceUnavailable)
+		writeProblem(w, http.StatusServiceUnavailable, "the node is stopping")
 		return
 	default:
 	}
@@ -53,7 +53,7 @@ func (e *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-e.listeners }()
 	default:
 		w.Header().Set("Retry-After", "10")
-		http.Error(w, "too many dashboards are open", http.StatusServiceUnavailable)
+		writeProblem(w, http.StatusServiceUnavailable, "too many dashboards are open")
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")

@@ -30,19 +30,31 @@ type guard struct {
 func newGuard(next http.Handler, token *Token, logins *logins, hold func(context.Context)) http.Handler {
 	// What would change something is refused here for other sites' pages, also those of browsers too old to say more than
 	// the origin; the rest in foreign.
-	return http.NewCrossOriginProtection().Handler(&guard{next: next, token: token, logins: logins, hold: hold})
+	return sameOrigin(&guard{next: next, token: token, logins: logins, hold: hold})
+}
+
+// sameOrigin lets through what a browser does not ask for on behalf of another site's page, if it would change
+// something.
+func sameOrigin(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { refuseForeign(w) }))
+	return protection.Handler(next)
+}
+
+func refuseForeign(w http.ResponseWriter) {
+	writeProblem(w, http.StatusForbidden, "this is not for the pages of other sites")
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	switch {
 	case foreign(r):
-		http.Error(w, "this is not for the pages of other sites", http.StatusForbidden)
+		refuseForeign(w)
 	case open(r.URL.Path):
 		g.next.ServeHTTP(w, r)
 	case g.token == nil && !local(r.Host):
 		// A name could be one that leads a browser here from another site's page (DNS rebinding).
-		http.Error(w, "without a token the host has to be an address or localhost", http.StatusMisdirectedRequest)
+		writeProblem(w, http.StatusMisdirectedRequest, "without a token the host has to be an address or localhost")
 	case public(r.URL.Path):
 		g.next.ServeHTTP(w, r)
 	case g.token == nil:
@@ -119,7 +131,7 @@ func (g *guard) authorize(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, "this needs the token of the operator", http.StatusUnauthorized)
+		writeProblem(w, http.StatusUnauthorized, "this needs the token of the operator")
 		return
 	}
 	switch wait, right := g.logins.try(g.token, presented, r); {
@@ -127,7 +139,7 @@ func (g *guard) authorize(w http.ResponseWriter, r *http.Request) {
 		tooMany(w, wait)
 	case !right:
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-		http.Error(w, "that is not the token", http.StatusUnauthorized)
+		writeProblem(w, http.StatusUnauthorized, "that is not the token")
 	default:
 		g.through(w, r)
 	}
@@ -135,7 +147,7 @@ func (g *guard) authorize(w http.ResponseWriter, r *http.Request) {
 
 func tooMany(w http.ResponseWriter, wait time.Duration) {
 	setRetryAfter(w, wait)
-	http.Error(w, "too many wrong tokens; come back in "+seconds(wait), http.StatusTooManyRequests)
+	writeProblem(w, http.StatusTooManyRequests, "too many wrong tokens; come back in "+seconds(wait))
 }
 
 func setRetryAfter(w http.ResponseWriter, wait time.Duration) {

@@ -16,8 +16,8 @@ func (h *handler) refusing(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// refuseFor refuses what a mux has no handler for, given the status and the methods of its own refusal. To a client that
-// asks for the methods it tells them.
+// refuseFor refuses what a mux has no handler for, given the status and the methods of its own refusal. To a client
+// that asks for the methods it tells them.
 func (h *handler) refuseFor(w http.ResponseWriter, r *http.Request, status int, allowed string) {
 	if status != http.StatusMethodNotAllowed || allowed == "" {
 		h.refuse(w, errNoPath)

@@ -81,6 +81,30 @@ func TestPipelinedRequestsAreBounded(t *testing.T) {
 	}
 }
 
+// What takes a connection over, as WebSockets do, has the same little space for a client that does not read.
+func TestTakenOverConnectionsAreBounded(t *testing.T) {
+	written := make(chan int, 1)
+	address, _ := quietServer(t, 0, func(srv *http.Server) {
+		srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c, _, err := countedHijacker{w, r}.Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			c.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+			n, _ := io.WriteString(c, strings.Repeat("x", 64*kernelBuffer)) // until nothing more fits
+			written <- n
+		})
+	})
+	if _, err := io.WriteString(deaf(t, address), "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-written; n > 16*kernelBuffer {
+		t.Errorf("%d bytes are with the kernel", n)
+	}
+}
+
 // What all clients together leave with the kernel is bounded: those that were last heard of longest ago make room, and
 // none that takes its answers does.
 func TestUnreadAnswersAreBoundedInAll(t *testing.T) {
