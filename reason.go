@@ -17,7 +17,7 @@ const (
 	RateLimited Reason = "rate-limited"
 	// BadCredentials: unknown user, wrong password, or no valid session token; deliberately not told apart.
 	BadCredentials Reason = "bad-credentials"
-	// UsernameTaken: an account of that name exists.
+	// UsernameTaken: an account of that name exists, or of one that can be taken for it.
 	UsernameTaken Reason = "username-taken"
 	// AlreadyLoggedIn: the account has a live session, here or on another node.
 	AlreadyLoggedIn Reason = "already-logged-in"

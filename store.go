@@ -94,9 +94,12 @@ type Store interface {
 type Accounts interface {
 	// LoadAccounts returns the account of each canonical username.
 	LoadAccounts(ctx context.Context, usernames []string) ([]LoadedAccount, error)
+	// Lookalikes returns for each canonical username the name of an account, other than the one of this name, that can be
+	// taken for it, because both have the same [Skeleton], or nothing if there is none.
+	Lookalikes(ctx context.Context, usernames []string) ([]string, error)
 	// CreateAccounts makes accounts, each with a character of its id, name and creation time at level 1, both or neither,
 	// and without a lease. Ids come from ReserveIDs; a Version of 0 stands for [AccountVersion]. Each item's error is nil,
-	// [UsernameTaken] or [ErrIDTaken]. An account that is there already with this id and hash is no error, so that the
+	// [UsernameTaken] or [ErrIDTaken]; what a name looks like is no reason to refuse it. An account that is there already with this id and hash is no error, so that the
 	// call can be repeated when its outcome is unknown.
 	CreateAccounts(ctx context.Context, accounts []Account) ([]error, error)
 	// UpdateAccounts changes accounts and makes their records ones of [AccountVersion]. Each item's error is nil,
@@ -118,8 +121,9 @@ type Accounts interface {
 
 // Leases is what a [Store] knows of sessions: who has which player, and what the holder writes back.
 type Leases interface {
-	// Admit carries out admissions in order: of several that create the same name exactly one succeeds, and
-	// nothing of the others remains. Each is checked and carried out in one atomic step, also against UpdateAccounts.
+	// Admit carries out admissions in order: of several that create the same name, or names with the same [Skeleton],
+	// exactly one succeeds, and nothing of the others remains. Nor is an account created whose name has the skeleton of
+	// another's, however that was made: the error is [UsernameTaken] too. Each is checked and carried out in one atomic step, also against UpdateAccounts.
 	Admit(ctx context.Context, by Instance, admissions []Admission) ([]Admitted, error)
 	// Save writes characters back. Each item's error is nil, [ErrLeaseLost], or wraps [ErrDamagedRecord]; with the latter
 	// the lease is as it was, and the save may be repeated.
@@ -158,7 +162,7 @@ type Importer interface {
 	// error is [ErrIDsInUse].
 	BeginImport(ctx context.Context, highest PlayerID) error
 	// Import creates accounts with their characters, each pair at once or not at all, without a lease. Each item's
-	// error is nil, [ErrImported], [UsernameTaken] (the name belongs to another id) or [ErrIDTaken], or wraps
+	// error is nil, [ErrImported], [UsernameTaken] (the name itself belongs to another id) or [ErrIDTaken], or wraps
 	// [ErrDamagedRecord]; nothing that is there is changed. An id that BeginImport has not set aside fails the batch as a
 	// whole.
 	Import(ctx context.Context, records []Record) ([]error, error)

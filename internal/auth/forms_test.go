@@ -138,3 +138,38 @@ func TestNamesOfTwoWideCharactersLogIn(t *testing.T) {
 		}
 	}
 }
+
+// A name that looks like an account's is taken before it costs a hash, and counts like a name that is taken.
+func TestLookalikesAreTaken(t *testing.T) {
+	f := newFixture(t, nil)
+	f.keepHashed(t, 5000, "scope", secret, password.MinIterations)
+	f.Start()
+	before := f.cfg.Hasher.Iterations()
+	for i, name := range []string{"ѕсоре", "scope"} {
+		if _, err := f.Submit(t.Context(), request(Register, name, i)); !errors.Is(err, rushgate.UsernameTaken) {
+			t.Errorf("registration of %q: %v", name, err)
+		}
+	}
+	if n := f.store.admits.Load(); n != 0 {
+		t.Errorf("%d admissions were tried", n)
+	}
+	if n := f.cfg.Hasher.Iterations() - before; n != 0 {
+		t.Errorf("%d iterations were made", n)
+	}
+	if _, err := f.Submit(t.Context(), request(Register, "telescope", 2)); err != nil {
+		t.Errorf("another name: %v", err)
+	}
+	lock := func(name string) (tries int) { // how many names an address may try before it is locked out
+		for tries < 1000 {
+			_, err := f.Submit(t.Context(), request(Register, name, len(name)+10))
+			if errors.Is(err, rushgate.RateLimited) {
+				break
+			}
+			tries++
+		}
+		return tries
+	}
+	if alike, same := lock("ѕсоре"), lock("scope"); alike != same {
+		t.Errorf("%d tries of a lookalike, %d of the name itself", alike, same)
+	}
+}

@@ -125,6 +125,11 @@ func (p *Pool) load(jobs []*job) {
 		p.storeFailed(jobs, "load", err)
 		return
 	}
+	lookalikes, err := p.lookalikes(ctx, jobs, accounts)
+	if err != nil {
+		p.storeFailed(jobs, "load", err)
+		return
+	}
 	for i, j := range jobs {
 		if j.Username == "" || !j.hasForm() || len(j.Attempt) > rushgate.MaxAttemptLen {
 			p.fail(j, rushgate.MissingCredentials)
@@ -139,8 +144,39 @@ func (p *Pool) load(jobs []*job) {
 			if err := j.goOnAsLogin(); err != nil {
 				p.fail(j, err)
 			}
+		} else if lookalikes[j] {
+			p.fail(j, rushgate.UsernameTaken)
 		}
 	}
+}
+
+// lookalikes returns the registrations whose names can be taken for those of accounts. They are refused before they
+// cost a hash, like those whose names are gone; of two at once, the store's Admit lets one in.
+func (p *Pool) lookalikes(
+	ctx context.Context, jobs []*job, accounts []rushgate.LoadedAccount,
+) (map[*job]bool, error) {
+	var open []*job
+	var names []string
+	for i, j := range jobs {
+		if j.Kind == Register && j.Username != "" && accounts[i].ID == 0 && accounts[i].Err == nil {
+			open, names = append(open, j), append(names, j.Username)
+		}
+	}
+	if len(open) == 0 {
+		return nil, nil
+	}
+	others, err := p.cfg.Store.Lookalikes(ctx, names)
+	if err == nil && len(others) != len(names) {
+		err = fmt.Errorf("%d names for %d names", len(others), len(names))
+	}
+	if err != nil {
+		return nil, err
+	}
+	taken := make(map[*job]bool)
+	for i, j := range open {
+		taken[j] = others[i] != ""
+	}
+	return taken, nil
 }
 
 // find returns the account of each job, in one call of the store.

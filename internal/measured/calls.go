@@ -15,6 +15,12 @@ func (s *Store) LoadAccounts(ctx context.Context, usernames []string) (accounts 
 	return s.store.LoadAccounts(ctx, usernames)
 }
 
+// Lookalikes implements [rushgate.Accounts].
+func (s *Store) Lookalikes(ctx context.Context, usernames []string) (names []string, err error) {
+	defer s.measure(lookalikes, time.Now(), &err)
+	return s.store.Lookalikes(ctx, usernames)
+}
+
 // Admit implements [rushgate.Leases].
 func (s *Store) Admit(
 	ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission,

@@ -47,6 +47,7 @@ const (
 	beginImport
 	importRecords
 	ping
+	lookalikes
 	operations // how many there are
 )
 
@@ -54,7 +55,7 @@ var names = [operations]string{
 	loadAccounts: "load_accounts", admit: "admit", save: "save", refresh: "refresh", reserveIDs: "reserve_ids", top: "top",
 	wanted: "wanted", presence: "presence", want: "want", loadCharacters: "load_characters",
 	createAccounts: "create_accounts", updateAccounts: "update_accounts", deleteAccount: "delete_account",
-	beginImport: "begin_import", importRecords: "import", ping: "ping",
+	beginImport: "begin_import", importRecords: "import", ping: "ping", lookalikes: "lookalikes",
 }
 
 type measurement struct {

@@ -111,6 +111,7 @@ func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 		return rushgate.AlreadyLoggedIn
 	}
 	delete(s.names, username)
+	s.forgetLook(username)
 	delete(s.players, p.account.ID)
 	return nil
 }

@@ -58,6 +58,8 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 	switch {
 	case !a.Create && (p == nil || p.account.ID != a.Account.ID):
 		return rushgate.Admitted{Err: rushgate.BadCredentials}
+	case p == nil && s.lookalike(a.Account.Username) != "":
+		return rushgate.Admitted{Err: rushgate.UsernameTaken}
 	case p == nil:
 		p = s.create(&a.Account)
 	case !a.Create || p.account.PasswordHash == a.Account.PasswordHash:
@@ -114,6 +116,8 @@ func (s *Store) add(account *rushgate.Account, character *rushgate.Character) *p
 	p.character.Playtime = character.Playtime.Truncate(time.Millisecond)
 	s.players[account.ID] = p
 	s.names[account.Username] = p
+	skeleton := rushgate.Skeleton(account.Username)
+	s.looks[skeleton] = append(s.looks[skeleton], account.Username)
 	return p
 }
 

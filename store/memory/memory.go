@@ -48,6 +48,7 @@ type Store struct {
 	wanted  wanted.List
 	players map[rushgate.PlayerID]*player
 	names   map[string]*player
+	looks   map[string][]string // the names of each skeleton
 }
 
 // player is one account and all that hangs on it.
@@ -82,6 +83,7 @@ func New(opts Options) *Store {
 		ttl:     opts.LeaseTTL,
 		players: make(map[rushgate.PlayerID]*player),
 		names:   make(map[string]*player),
+		looks:   make(map[string][]string),
 	}
 	if opts.Now == nil {
 		begun := time.Now()
@@ -234,7 +236,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.players, s.names = nil, nil
+	s.players, s.names, s.looks = nil, nil, nil
 	return nil
 }
 

@@ -22,9 +22,11 @@ func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account)
 		return nil, err
 	}
 	defer s.leave()
+	names := make([]string, len(accounts))
 	commands := make([]command, len(accounts))
 	for i := range accounts {
 		a := &accounts[i]
+		names[i] = a.Username
 		record, err := newRecord(a, firstCharacter(a))
 		if err != nil {
 			return nil, fmt.Errorf("redis: %w", err)
@@ -33,6 +35,9 @@ func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account)
 			script: createScript, key: s.playerKey(a.Username),
 			args: append([]string{formatID(a.ID), a.PasswordHash}, record...),
 		}
+	}
+	if err := s.noteLooks(ctx, names); err != nil {
+		return nil, err
 	}
 	answers, err := s.runScripts(ctx, commands)
 	if err != nil {
@@ -134,6 +139,10 @@ func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 		return err
 	}
 	defer s.leave()
+	claimed, err := s.claimedAt(ctx, username)
+	if err != nil {
+		return err
+	}
 	answers, err := s.runScripts(ctx, []command{{
 		script: deleteScript, key: s.playerKey(username), args: []string{s.now()},
 		once: true, // sent again, it would find no account
@@ -150,6 +159,7 @@ func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 	default:
 		return answers[0].problem()
 	}
+	s.unclaim(ctx, username, claimed)
 	s.standings.put(standing{
 		player: rushgate.PlayerID(answers[0].number(0)), name: username,
 		score: score{fence: math.MaxUint64, gone: true},

@@ -10,7 +10,8 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// Admit implements [rushgate.Leases] with one script per admission, all in one round trip: an account is made whole or
+// Admit implements [rushgate.Leases] with one script per admission, all in one round trip, before which comes one that
+// claims what the names of registrations look like: an account is made whole or
 // not at all, whatever becomes of the others of the batch, of this process, or of the server. The script looks at all
 // that is read afterwards before it changes anything. Leaderboards and requests for a takeover follow in another round
 // trip that Admit does not wait for.
@@ -30,21 +31,34 @@ func (s *Store) Admit(
 		return nil, err
 	}
 	defer s.leave()
-	commands := make([]command, len(admissions))
+	refused, err := s.claimLooks(ctx, created(admissions))
+	if err != nil {
+		return nil, err
+	}
+	commands := make([]command, 0, len(admissions))
 	for i := range admissions {
-		var err error
-		if commands[i], err = s.admission(by, &admissions[i]); err != nil {
-			return nil, fmt.Errorf("redis: %w", err)
+		if a := &admissions[i]; !a.Create || refused[a.Account.Username] == nil {
+			c, err := s.admission(by, a)
+			if err != nil {
+				return nil, fmt.Errorf("redis: %w", err)
+			}
+			commands = append(commands, c)
 		}
 	}
 	answers, err := s.runScripts(ctx, commands)
 	if err != nil {
 		return nil, err
 	}
-	admitted := make([]rushgate.Admitted, len(answers))
+	admitted := make([]rushgate.Admitted, len(admissions))
 	var news []standing
-	for i := range answers {
-		admitted[i] = s.admitted(&admissions[i], &answers[i])
+	next := 0 // of the answers
+	for i := range admissions {
+		if a := &admissions[i]; a.Create && refused[a.Account.Username] != nil {
+			admitted[i].Err = refused[a.Account.Username]
+			continue
+		}
+		admitted[i] = s.admitted(&admissions[i], &answers[next])
+		next++
 		if in := &admitted[i]; in.Err == nil {
 			news = append(news, standing{
 				player: in.Lease.Player, name: in.Lease.Name,
@@ -54,6 +68,18 @@ func (s *Store) Admit(
 	}
 	s.standings.put(news...)
 	return admitted, nil
+}
+
+// created returns the names of the accounts that admissions create, each once.
+func created(admissions []rushgate.Admission) (names []string) {
+	seen := make(map[string]bool)
+	for i := range admissions {
+		if a := &admissions[i]; a.Create && !seen[a.Account.Username] {
+			seen[a.Account.Username] = true
+			names = append(names, a.Account.Username)
+		}
+	}
+	return names
 }
 
 func (s *Store) admission(by rushgate.Instance, a *rushgate.Admission) (command, error) {

@@ -48,9 +48,11 @@ func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error,
 	if err := s.checkSetAside(ctx, records); err != nil {
 		return nil, err
 	}
+	names := make([]string, len(records))
 	commands := make([]command, len(records))
 	for i := range records {
 		a := &records[i].Account
+		names[i] = a.Username
 		record, err := newRecord(a, &records[i].Character)
 		if err != nil {
 			return nil, fmt.Errorf("redis: %w", err)
@@ -60,6 +62,9 @@ func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error,
 			args: append([]string{formatID(a.ID)}, record...),
 			once: true, // sent again, it would find what it has made and say so
 		}
+	}
+	if err := s.noteLooks(ctx, names); err != nil {
+		return nil, err
 	}
 	answers, err := s.runScripts(ctx, commands)
 	if err != nil {

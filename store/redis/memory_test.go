@@ -16,7 +16,7 @@ func TestMemoryPerPlayer(t *testing.T) {
 		config []string
 		most   int // bytes
 	}{
-		"default settings":        {nil, 2400},
+		"default settings":        {nil, 2500},
 		"long values kept packed": {[]string{"--hash-max-ziplist-value", "1024"}, 1300},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,7 +6,8 @@
 // under keys of their own and follow within a round trip. Time is the server's, so that
 // nodes need not agree on it. docs/storage.md lists every key.
 //
-// A player who logs in waits for two round trips, LoadAccounts and Admit, each shared by a whole batch. Every call of a
+// A player who logs in waits for two round trips, LoadAccounts and Admit, each shared by a whole batch, and one who
+// registers for two more, about what the name looks like. Every call of a
 // login, a save or a refresh about up to a thousand players ends within two seconds; while the server does not answer,
 // calls fail at once with [rushgate.ErrUnavailable].
 //
@@ -100,6 +101,7 @@ type Store struct {
 	settled chan struct{} // closed by it
 	unwatch func()        // stops watch
 	watched chan struct{} // closed by it
+	noted   chan struct{} // closed by noteAll, which unwatch stops too
 }
 
 var _ rushgate.Store = (*Store)(nil)
@@ -131,9 +133,11 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		closing:   make(chan struct{}),
 		settled:   make(chan struct{}),
 		watched:   make(chan struct{}),
+		noted:     make(chan struct{}),
 	}
 	go s.keepStandings()
 	ctx, s.unwatch = context.WithCancel(context.Background())
+	go s.noteAll(ctx)
 	go s.watch(ctx, cmp.Or(opts.lookEvery, lookEvery))
 	return s, nil
 }
@@ -193,6 +197,7 @@ func (s *Store) Close() error {
 		s.unwatch()
 		<-s.settled
 		<-s.watched
+		<-s.noted
 		if err := s.settle(context.Background()); err != nil {
 			s.breaker.log.Warn("redis: leaderboards are not up to date", "error", err)
 		}

@@ -159,7 +159,7 @@ func oneKeyOfEachKind(t *testing.T, s *Store, masters []*redistest.Server) map[s
 		}
 		for _, key := range keys {
 			kind := key
-			for _, many := range []string{"player:", "wanted:", "probe:"} {
+			for _, many := range []string{"player:", "wanted:", "probe:", "look:"} {
 				if strings.HasPrefix(key, s.prefix+many) {
 					kind = many
 				}
@@ -169,8 +169,8 @@ func oneKeyOfEachKind(t *testing.T, s *Store, masters []*redistest.Server) map[s
 			}
 		}
 	}
-	// The counter and its copy, three leaderboards, players, requests, and probes.
-	if len(found) != 8 {
+	// The counter and its copy, three leaderboards, players, requests, probes, and looks.
+	if len(found) != 9 {
 		t.Fatalf("keys are %v", found)
 	}
 	return found

@@ -138,8 +138,7 @@ func (s *Store) findOrCreate(ctx context.Context, a *rushgate.Admission) (_ *pla
 	case !a.Create && (p == nil || p.character.ID != a.Account.ID):
 		return nil, rushgate.BadCredentials, nil
 	case p == nil:
-		p, err = s.create(ctx, &a.Account)
-		return p, nil, err
+		return s.register(ctx, &a.Account)
 	case !a.Create || p.passwordHash == a.Account.PasswordHash:
 		return p, nil, nil // a login, or the same registration once more
 	case a.Account.Attempt != "" && p.attempt == a.Account.Attempt:
@@ -147,6 +146,19 @@ func (s *Store) findOrCreate(ctx context.Context, a *rushgate.Admission) (_ *pla
 	default:
 		return nil, rushgate.UsernameTaken, nil
 	}
+}
+
+// register makes an account for a player, unless its name can be taken for another's.
+func (s *Store) register(ctx context.Context, a *rushgate.Account) (_ *player, refused, err error) {
+	other, err := lookalike(ctx, s.writes.lookalike, a.Username)
+	if err != nil {
+		return nil, nil, err
+	}
+	if other != "" {
+		return nil, rushgate.UsernameTaken, nil
+	}
+	p, err := s.create(ctx, a)
+	return p, nil, err
 }
 
 func (s *Store) create(ctx context.Context, a *rushgate.Account) (*player, error) {
@@ -182,7 +194,7 @@ func (s *Store) insert(ctx context.Context, a *rushgate.Account, c *rushgate.Cha
 	}
 	_, err = s.writes.insertAccount.ExecContext(ctx, int64(a.ID), a.Username, a.PasswordHash, a.Attempt,
 		a.CreatedAt.UnixMilli(), cmp.Or(a.Version, rushgate.AccountVersion),
-		int64(a.Epoch), millis(a.Disabled.Until), a.Disabled.Reason, credentials)
+		int64(a.Epoch), millis(a.Disabled.Until), a.Disabled.Reason, credentials, rushgate.Skeleton(a.Username))
 	if err != nil {
 		return err
 	}

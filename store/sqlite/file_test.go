@@ -293,6 +293,42 @@ func TestMigrateAccountVersion(t *testing.T) {
 	}
 }
 
+// Accounts of a schema that did not have it yet have their look after the start, more than one batch of them.
+func TestOldAccountsHaveALook(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.db")
+	s, err := Open(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const players = fillBatch + 10
+	var accounts []rushgate.Account
+	for i := range players {
+		accounts = append(accounts, rushgate.Account{
+			ID: rushgate.PlayerID(i + 1), Username: fmt.Sprint("scope-", i+1000), PasswordHash: "h",
+		})
+	}
+	if _, err := s.CreateAccounts(t.Context(), accounts); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.writer.conn.ExecContext(t.Context(), `UPDATE accounts SET skeleton = NULL`); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(t.Context(), path, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, n := range []int{1000, 1000 + players - 1} {
+		name := fmt.Sprint("scope-", n)
+		got, err := s.Lookalikes(t.Context(), []string{"ѕсоре-" + fmt.Sprint(n), name})
+		if err != nil || got[0] != name || got[1] != "" {
+			t.Errorf("lookalikes of %s: %q, %v", name, got, err)
+		}
+	}
+}
+
 // A migration that fails half-way leaves the version before it, from which the next start goes on.
 func TestMigrationIsAtomic(t *testing.T) {
 	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "store.db"))

@@ -81,6 +81,10 @@ var migrations = []string{
 	ALTER TABLE accounts ADD COLUMN disabled_until INTEGER NOT NULL DEFAULT 0;
 	ALTER TABLE accounts ADD COLUMN disabled_reason TEXT NOT NULL DEFAULT '';
 	ALTER TABLE accounts ADD COLUMN credentials TEXT NOT NULL DEFAULT '';`,
+
+	// What a name looks like, see rushgate.Skeleton. NULL until fillSkeletons has been there.
+	`ALTER TABLE accounts ADD COLUMN skeleton TEXT;
+	CREATE INDEX accounts_by_skeleton ON accounts (skeleton);`,
 }
 
 // migrate carries out the migrations that the database has not seen yet, each wholly or not at all.

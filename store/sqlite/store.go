@@ -137,6 +137,9 @@ func (s *Store) openWriter(ctx context.Context, file string) error {
 	if err := migrate(ctx, conn, migrations); err != nil {
 		return err
 	}
+	if err := fillSkeletons(ctx, conn); err != nil {
+		return fmt.Errorf("write what names look like: %w", err)
+	}
 	return s.writer.prepare(ctx, s.writes.queries())
 }
 

@@ -11,7 +11,7 @@ import (
 
 // writeStmts belong to the writer's connection and are used by its jobs only.
 type writeStmts struct {
-	player, idInUse                         *sql.Stmt
+	player, idInUse, lookalike              *sql.Stmt
 	insertAccount, insertCharacter, setHash *sql.Stmt
 	updateAccount                           *sql.Stmt
 	deleteAccount, deleteCharacter          *sql.Stmt
@@ -23,10 +23,11 @@ type writeStmts struct {
 // queries returns the text of each statement.
 func (w *writeStmts) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
-		&w.player:  playerQuery + `WHERE a.username = ?`,
-		&w.idInUse: `SELECT count(*) FROM accounts WHERE id = ?`,
+		&w.player:    playerQuery + `WHERE a.username = ?`,
+		&w.idInUse:   `SELECT count(*) FROM accounts WHERE id = ?`,
+		&w.lookalike: lookalikeQuery,
 		&w.insertAccount: `INSERT INTO accounts (id, username, password_hash, attempt, created_at, version,
-			epoch, disabled_until, disabled_reason, credentials) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			epoch, disabled_until, disabled_reason, credentials, skeleton) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.insertCharacter: `INSERT INTO characters
 			(id, name, created_at, zone, x, y, hp, xp, level, deaths, playtime_ms, data, fence)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,

@@ -57,6 +57,7 @@ func Run(t *testing.T, h Harness) {
 		{"Characters", characterCases},
 		{"Boards", boardCases},
 		{"Deletion", deletionCases},
+		{"Lookalikes", lookalikeCases},
 		{"Takeover", takeoverCases},
 		{"Presence", presenceCases},
 		{"Imports", importCases},

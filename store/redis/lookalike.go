@@ -1,0 +1,289 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+// What a name looks like (see [rushgate.Skeleton]) is under a key of its own, on a Cluster perhaps on another server
+// than the account, so that no script can change both. Therefore a registration first claims the look, in a script about
+// that key, and then makes the account. A claim counts as long as there is an account of its name, and for claimTime
+// without one, in which the registration that made it may still be under way. So of registrations at once exactly one
+// wins, and whatever dies in between, or is lost, keeps no name from players for longer.
+const (
+	claimTime = time.Minute
+	// claimsKept bounds the names under one look, of which a registration adds one at most, and operators and imports
+	// any number: the others add nothing to keeping the look from players.
+	claimsKept = 16
+)
+
+func (s *Store) lookKey(username string) string {
+	return s.prefix + "look:" + rushgate.Skeleton(username)
+}
+
+// claim is a name under a look.
+type claim struct{ name, at string }
+
+// Lookalikes implements [rushgate.Accounts]: one round trip, and another if there are such names.
+func (s *Store) Lookalikes(ctx context.Context, usernames []string) ([]string, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	commands := make([]command, len(usernames))
+	for i, name := range usernames {
+		commands[i] = command{name: "HGETALL", key: s.lookKey(name)}
+	}
+	results, err := s.run(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
+	claims := make([][]claim, len(usernames))
+	for i := range results {
+		fields, err := results[i].AsStrMap()
+		if err != nil {
+			continue // it is for Admit to say that this cannot be used
+		}
+		for name, at := range fields {
+			if name != usernames[i] {
+				claims[i] = append(claims[i], claim{name, at})
+			}
+		}
+	}
+	there, err := s.existing(ctx, claims)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(usernames))
+	for i := range claims {
+		for _, c := range claims[i] {
+			if there[c.name] {
+				names[i] = c.name
+			}
+		}
+	}
+	return names, nil
+}
+
+// existing returns of which names there are accounts.
+func (s *Store) existing(ctx context.Context, claims [][]claim, more ...string) (map[string]bool, error) {
+	names := more
+	for _, of := range claims {
+		for _, c := range of {
+			names = append(names, c.name)
+		}
+	}
+	commands := make([]command, len(names))
+	for i, name := range names {
+		commands[i] = command{name: "EXISTS", key: s.playerKey(name)}
+	}
+	results, err := s.run(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[string]bool, len(names))
+	for i := range results {
+		n, err := results[i].AsInt64()
+		if err != nil {
+			return nil, fmt.Errorf("redis: %s: %w", commands[i].key, err)
+		}
+		there[names[i]] = n > 0
+	}
+	return there, nil
+}
+
+// claimLooks claims the looks of names that are to be registered, in order, and returns why some were not to be had.
+func (s *Store) claimLooks(ctx context.Context, names []string) (refused map[string]error, err error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	refused = make(map[string]error)
+	drop := make(map[string][]string) // name and time of claims without an account
+	for range 3 {                     // what is dropped may have been claimed anew
+		commands := make([]command, len(names))
+		for i, name := range names {
+			commands[i] = command{
+				script: claimScript, key: s.lookKey(name), args: append([]string{s.now(), name}, drop[name]...),
+			}
+		}
+		answers, err := s.runScripts(ctx, commands)
+		if err != nil {
+			return nil, err
+		}
+		if names, err = s.judgeClaims(ctx, names, answers, refused, drop); err != nil || len(names) == 0 {
+			return refused, err
+		}
+	}
+	for _, name := range names {
+		refused[name] = rushgate.UsernameTaken
+	}
+	return refused, nil
+}
+
+// judgeClaims says which names are refused, and returns those that are to be claimed again, without what is to be
+// dropped. A name of which there is an account is left to the script that looks at it.
+func (s *Store) judgeClaims(
+	ctx context.Context, names []string, answers []answer, refused map[string]error, drop map[string][]string,
+) (again []string, err error) {
+	claims := make([][]claim, len(names))
+	var held []string
+	for i := range answers {
+		switch answers[i].word {
+		case "claimed":
+		case "held":
+			claims[i], held = answers[i].claims(), append(held, names[i])
+		default:
+			refused[names[i]] = answers[i].problem()
+		}
+	}
+	if len(held) == 0 {
+		return nil, nil
+	}
+	there, err := s.existing(ctx, claims, held...)
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range names {
+		if claims[i] == nil || there[name] {
+			continue
+		}
+		now := answers[i].number(0)
+		counts := func(c claim) bool {
+			at, err := strconv.ParseInt(c.at, 10, 64)
+			return there[c.name] || err == nil && now-at < claimTime.Milliseconds() && at <= now
+		}
+		if slices.ContainsFunc(claims[i], counts) {
+			refused[name] = rushgate.UsernameTaken
+			continue
+		}
+		again = append(again, name)
+		drop[name] = nil
+		for _, c := range claims[i] {
+			drop[name] = append(drop[name], c.name, c.at)
+		}
+	}
+	return again, nil
+}
+
+// claims reads what follows the time in the answer of a claim that others hold.
+func (a *answer) claims() (claims []claim) {
+	for i := 1; i+1 < len(a.rest); i += 2 {
+		claims = append(claims, claim{a.text(i), a.text(i + 1)})
+	}
+	return claims
+}
+
+// noteLooks keeps the looks of names that operators make accounts of, or imports bring in, from players.
+func (s *Store) noteLooks(ctx context.Context, names []string) error {
+	commands := make([]command, len(names))
+	for i, name := range names {
+		commands[i] = command{
+			script: noteScript, key: s.lookKey(name), args: []string{s.now(), name, strconv.Itoa(claimsKept)},
+		}
+	}
+	answers, err := s.runScripts(ctx, commands)
+	if err != nil {
+		return err
+	}
+	for i := range answers {
+		if answers[i].word != "noted" { // which is no reason not to make the account
+			s.breaker.log.Error("a record cannot be used", "key", commands[i].key, "error", answers[i].problem())
+		}
+	}
+	return nil
+}
+
+// claimedAt returns when the look of a name was claimed for it, or nothing.
+func (s *Store) claimedAt(ctx context.Context, name string) (string, error) {
+	results, err := s.run(ctx, []command{{name: "HGET", key: s.lookKey(name), args: []string{name}}})
+	if err != nil {
+		return "", err
+	}
+	at, err := results[0].ToString()
+	if err != nil { // none, or no hash: nothing to drop
+		return "", nil
+	}
+	return at, nil
+}
+
+// unclaim frees the look of a deleted account. Where that fails the claim is over in claimTime.
+func (s *Store) unclaim(ctx context.Context, name, at string) {
+	if at == "" {
+		return
+	}
+	drop := command{script: unclaimScript, key: s.lookKey(name), args: []string{name, at}}
+	if _, err := s.runScripts(ctx, []command{drop}); err != nil {
+		s.breaker.log.Debug("redis: the look of a deleted name is not free yet", "error", err)
+	}
+}
+
+const (
+	scanned   = 500                   // players of one step of noteAll, about
+	scanPause = 20 * time.Millisecond // after each
+	scanRetry = 5 * time.Second       // after one that has failed
+)
+
+// noteAll writes under their looks the names of all accounts there are: of those made before looks were kept, and of
+// those whose look was lost. It takes its time, some 20,000 players a second, and ends with ctx.
+func (s *Store) noteAll(ctx context.Context) {
+	defer close(s.noted)
+	for addr := range s.client.Nodes() {
+		for cursor := uint64(0); ; {
+			next, err := s.noteSome(ctx, addr, cursor)
+			pause := scanPause
+			if err != nil {
+				pause = scanRetry
+			} else if cursor = next; cursor == 0 {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(pause):
+			}
+		}
+	}
+}
+
+// noteSome notes the players that a server names from a cursor on, and returns the cursor for the next. One that is no
+// longer part of a Cluster has no more: its players are with others, whose scan has them.
+func (s *Store) noteSome(ctx context.Context, addr string, cursor uint64) (uint64, error) {
+	node := s.client.Nodes()[addr]
+	if node == nil {
+		return 0, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	ask := node.B().Scan().Cursor(cursor).Match(escapeGlob(s.playerKey("")) + "*").Count(scanned).Build()
+	entry, err := node.Do(ctx, ask).AsScanEntry()
+	if err != nil {
+		return 0, err
+	}
+	commands := make([]command, len(entry.Elements))
+	for i, key := range entry.Elements {
+		name := key[len(s.playerKey("")):]
+		// As one that was claimed long ago: if the account is deleted meanwhile, it keeps no player from the look.
+		commands[i] = command{name: "HSETNX", key: s.lookKey(name), args: []string{name, "0"}}
+	}
+	if _, err := s.run(ctx, commands); err != nil {
+		return 0, err
+	}
+	return entry.Cursor, nil
+}
+
+func escapeGlob(s string) string {
+	var out []byte
+	for i := range len(s) {
+		switch s[i] {
+		case '*', '?', '[', ']', '\\', '^':
+			out = append(out, '\\')
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}
