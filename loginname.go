@@ -24,8 +24,8 @@ func LoginName(s string) (string, error) {
 // registers is stored in canonical form. The account is then the one of name if there is one, and otherwise that of
 // other.
 //
-// No two accounts are confused: apart from these, a name that ParseUsername accepts is never looked up as it is, and one
-// that it refuses is never the canonical form of another, for canonical forms are accepted.
+// No two accounts are confused: apart from these, a name that ParseUsername accepts is never looked up as it is, and
+// one that it refuses is never the canonical form of another, for canonical forms are accepted.
 func LoginNames(s string) (name, other string, err error) {
 	canonical, err := ParseUsername(s)
 	switch {

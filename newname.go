@@ -20,7 +20,8 @@ const maxMarks = 4
 //   - all letters are of one script, or of those that Chinese, Japanese and Korean are written in together with Latin:
 //     "highly restrictive" in UTS #39, section 5.2; and all digits are of one system;
 //   - of marks that take no space, at most four follow each other, and none follows itself;
-//   - it does not look like a word that speaks for the game, such as admin or system, whatever stands between its letters.
+//   - it does not look like a word that speaks for the game, such as admin or system, whatever stands between its
+//     letters.
 //
 // The error wraps [ErrInvalidUsername] and names the rule. Accounts that have such names already keep them, and an
 // operator may make more. Whether it looks like the name of an account is for the store to say, see [Skeleton].

@@ -31,8 +31,8 @@ var isCommon = func() map[string]bool {
 	return common
 }()
 
-// NewPassword returns the form of a new password that is hashed, as [ParsePassword] does, if it is worth hashing: it has
-// at least minLen characters after normalisation, is none of the commonest, in whatever case and width, is not one
+// NewPassword returns the form of a new password that is hashed, as [ParsePassword] does, if it is worth hashing: it
+// has at least minLen characters after normalisation, is none of the commonest, in whatever case and width, is not one
 // character again and again, and not the username. A minLen below 1 stands for [DefaultPasswordLen]. The error wraps
 // [ErrInvalidPassword], names the rule, and never contains the password.
 //

@@ -99,8 +99,8 @@ type Accounts interface {
 	Lookalikes(ctx context.Context, usernames []string) ([]string, error)
 	// CreateAccounts makes accounts, each with a character of its id, name and creation time at level 1, both or neither,
 	// and without a lease. Ids come from ReserveIDs; a Version of 0 stands for [AccountVersion]. Each item's error is nil,
-	// [UsernameTaken] or [ErrIDTaken]; what a name looks like is no reason to refuse it. An account that is there already with this id and hash is no error, so that the
-	// call can be repeated when its outcome is unknown.
+	// [UsernameTaken] or [ErrIDTaken]; what a name looks like is no reason to refuse it. An account that
+	// is there already with this id and hash is no error, so that the call can be repeated when its outcome is unknown.
 	CreateAccounts(ctx context.Context, accounts []Account) ([]error, error)
 	// UpdateAccounts changes accounts and makes their records ones of [AccountVersion]. Each item's error is nil,
 	// [BadCredentials] (there is no account of this name and id) or [ErrAccountChanged]. A change after which the player
@@ -123,7 +123,8 @@ type Accounts interface {
 type Leases interface {
 	// Admit carries out admissions in order: of several that create the same name, or names with the same [Skeleton],
 	// exactly one succeeds, and nothing of the others remains. Nor is an account created whose name has the skeleton of
-	// another's, however that was made: the error is [UsernameTaken] too. Each is checked and carried out in one atomic step, also against UpdateAccounts.
+	// another's, however that was made: the error is [UsernameTaken] too. Each is checked and
+	// carried out in one atomic step, also against UpdateAccounts.
 	Admit(ctx context.Context, by Instance, admissions []Admission) ([]Admitted, error)
 	// Save writes characters back. Each item's error is nil, [ErrLeaseLost], or wraps [ErrDamagedRecord]; with the latter
 	// the lease is as it was, and the save may be repeated.
