@@ -27,6 +27,7 @@ type intents struct {
 	sent   time.Time
 	due    time.Time
 	timer  *time.Timer
+	watch  sleepWatch
 	firing sync.WaitGroup // counts the calls of fire that will come or have not returned
 	buf    []byte
 }
@@ -96,6 +97,11 @@ func (s *intents) fire() {
 	if s.conn == nil || time.Now().Before(s.due) { // it was armed anew meanwhile
 		return
 	}
+	if s.watch.beat(time.Now(), timeOfDay(), s.ack.Load()) {
+		conn := s.conn
+		s.firing.Go(func() { _ = conn.Close() }) // never fails; the reader of the connection learns of it
+		return
+	}
 	s.send()
 }
 
@@ -107,7 +113,8 @@ func (s *intents) attach(conn connection) bool {
 		return false
 	}
 	s.ack.Store(0)
-	s.conn = conn
+	s.conn, s.watch = conn, sleepWatch{}
+	s.watch.beat(time.Now(), timeOfDay(), 0)
 	s.send()
 	return true
 }
