@@ -77,8 +77,9 @@ func (r *Realm) Attach(token string, over Transport, c Connection) (*Attachment,
 }
 
 // Receive takes an intent from the player. While the inbox is full it waits. It may not be called by two goroutines at
-// a time, nor after [Attachment.Detach].
-func (a *Attachment) Receive(payload []byte) { a.realm.receive(a.link, payload) }
+// a time, nor after [Attachment.Detach]. The error wraps one of package protocol for what is no intent, which changes
+// nothing: a transport that can is to tell the client.
+func (a *Attachment) Receive(payload []byte) error { return a.realm.receive(a.link, payload) }
 
 // Detach is to be called once, when the connection has ended, for whatever reason. It leaves the session without a
 // connection, unless it has another one by now; it ends unless the player comes back in time. Until then the player

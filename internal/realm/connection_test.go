@@ -77,8 +77,10 @@ func TestAttach(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				at.Receive(protocol.AppendIntent(nil, protocol.Intent{Seq: 7, Intent: rushgate.Intent{MoveX: 1}}))
-				at.Receive([]byte("nonsense"))
+				_ = at.Receive(protocol.AppendIntent(nil, protocol.Intent{Seq: 7, Intent: rushgate.Intent{MoveX: 1}}))
+				if err := at.Receive([]byte("nonsense")); !errors.Is(err, protocol.ErrVersion) {
+					t.Errorf("nonsense: %v", err)
+				}
 				time.Sleep(time.Second)
 				synctest.Wait()
 				if st := a.Stats(); st.Connected != 1 || st.Intents != 1 || st.Malformed != 1 || c.snapshots < 19 ||
@@ -116,7 +118,7 @@ func TestConnectionsReplaceEachOther(t *testing.T) {
 		if _, err := a.Attach(s.Token, tapes{}, second); err != nil || !first.only(Replaced) {
 			t.Fatalf("%v, the first ended for %v", err, first.causes())
 		}
-		at.Receive(protocol.AppendIntent(nil, protocol.Intent{Seq: 1, Intent: rushgate.Intent{MoveY: 1}}))
+		_ = at.Receive(protocol.AppendIntent(nil, protocol.Intent{Seq: 1, Intent: rushgate.Intent{MoveY: 1}}))
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if a.world.last.MoveY != 0 || second.snapshots < 19 || len(second.causes()) != 0 {

@@ -6,15 +6,17 @@ import (
 	"github.com/rushgate/rushgate/protocol"
 )
 
-// receive takes an intent. While the inbox is full it waits.
-func (r *Realm) receive(l *link, payload []byte) {
+// receive takes an intent. While the inbox is full it waits. The error says what is wrong with one that cannot be read,
+// which is counted and changes nothing.
+func (r *Realm) receive(l *link, payload []byte) error {
 	in, err := protocol.ParseIntent(payload)
 	if err != nil {
 		r.stats.malformed.Add(1)
-		return
+		return err
 	}
 	r.stats.intents.Add(1)
 	r.deliver(l, in)
+	return nil
 }
 
 // deliver hands an intent to the tick. It waits while the inbox is full.

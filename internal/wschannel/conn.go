@@ -2,6 +2,7 @@ package wschannel
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -114,7 +115,7 @@ func (c *conn) read() {
 	c.onAttach()
 	c.onFrame()
 	c.tasks.Go(c.write)
-	buf := make([]byte, netcode.MaxPayload+1)
+	buf, told := make([]byte, netcode.MaxPayload+1), false
 	for c.ending.Err() == nil {
 		kind, message, why := c.message(buf, silent)
 		switch {
@@ -126,7 +127,25 @@ func (c *conn) read() {
 			return
 		}
 		c.onFrame()
-		seat.Receive(message)
+		if err := seat.Receive(message); err != nil && !told {
+			told = true
+			c.tasks.Go(func() { c.explain(err) })
+		}
+	}
+}
+
+// explain tells a client once what is wrong with a message of its own. Everything that it plays by is binary, so a text
+// is for the eyes of its programmer.
+func (c *conn) explain(why error) {
+	text, err := json.Marshal(struct {
+		Reason  string `json:"reason"`
+		Message string `json:"message"`
+	}{"bad-intent", why.Error()})
+	if err != nil {
+		return
+	}
+	if err := c.ws.Write(context.Background(), websocket.MessageText, text); err != nil {
+		c.end(unwritable(err))
 	}
 }
 

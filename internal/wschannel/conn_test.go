@@ -155,6 +155,32 @@ func TestMessages(t *testing.T) {
 	}
 }
 
+// A client whose intents are not understood hears it once, rather than wonder why its player stands still.
+func TestTheFirstIntentThatCannotBeReadIsExplained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		ws, server := n.attach(t, n.enter(t, "alice"))
+		for _, m := range [][]byte{[]byte("hello"), {1}, intent(1), intent(2)[:9]} {
+			if err := ws.Write(t.Context(), websocket.MessageBinary, m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		kind, text, err := ws.Read(t.Context())
+		if want := `{"reason":"bad-intent","message":"unknown protocol version: 104"}`; err != nil ||
+			kind != websocket.MessageText || string(text) != want {
+			t.Errorf("%v %q, %v; want %s", kind, text, err, want)
+		}
+		synctest.Wait()
+		server.Disconnect(0)
+		if _, more, err := ws.Read(t.Context()); websocket.CloseStatus(err) != CodeSessionEnded {
+			t.Errorf("%q, %v", more, err)
+		}
+		if st := n.realm.Stats(); st.Malformed != 3 || st.Intents != 1 {
+			t.Errorf("%d malformed, %d intents", st.Malformed, st.Intents)
+		}
+	})
+}
+
 // What is in the slot when the client reads is the newest snapshot; one is on its way, and nothing else waits.
 func TestSlowReaderGetsTheNewest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
