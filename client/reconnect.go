@@ -19,8 +19,8 @@ const (
 	// sessionLife is how long a server keeps a silent session by default, maxSessionLife at most.
 	sessionLife    = 30 * time.Second
 	maxSessionLife = time.Hour
-	// lostAfter is how long attempts go on without any answer, beyond the time that the session lasts: a server that stands
-	// still keeps its sessions, since that time counts against no player.
+	// lostAfter is how long attempts go on without any answer, beyond the time that the session lasts: a server that
+	// stands still keeps its sessions, since that time counts against no player.
 	lostAfter = 5 * time.Minute
 )
 

@@ -18,8 +18,8 @@ type sleepWatch struct {
 	ack       uint32    // the newest snapshot at that time
 }
 
-// beat takes note of a heartbeat, by both clocks, and of the newest snapshot. It reports whether the connection is lost:
-// a sleep has ended, and nothing has come since.
+// beat takes note of a heartbeat, by both clocks, and of the newest snapshot. It reports whether the connection is
+// lost: a sleep has ended, and nothing has come since.
 func (w *sleepWatch) beat(now, day time.Time, ack uint32) (lost bool) {
 	if !w.last.IsZero() && max(now.Sub(w.last), day.Sub(w.day)) > asleep {
 		w.woken, w.ack = now, ack

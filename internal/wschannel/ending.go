@@ -13,8 +13,8 @@ import (
 	"github.com/rushgate/rushgate/internal/realm"
 )
 
-// The close codes that are Rushgate's own, in the range that RFC 6455 section 7.4.2 leaves to applications: a proxy on the
-// way closes with others, and a client can tell the two apart.
+// The close codes that are Rushgate's own, in the range that RFC 6455 section 7.4.2 leaves to applications: a proxy on
+// the way closes with others, and a client can tell the two apart.
 const (
 	// CodeRefused: a message that no client should send.
 	CodeRefused websocket.StatusCode = 4400
