@@ -132,7 +132,7 @@ func (s *Server) onPendingPacket(packet []byte, from netip.AddrPort) {
 // openToken tries the private keys in turn and reads the private part of the request's token into s.token.
 func (s *Server) openToken(r *request) error {
 	err := errNotAuthentic
-	for _, key := range s.keys {
+	for _, key := range *s.keys.Load() {
 		err = openPrivateToken(s.token, r.sealed, key, s.protocolID, r.expire, &r.nonce)
 		if !errors.Is(err, errNotAuthentic) {
 			break
@@ -143,8 +143,9 @@ func (s *Server) openToken(r *request) error {
 
 // isNamed reports whether the token at hand is for this server.
 func (s *Server) isNamed() bool {
+	addresses := *s.addresses.Load()
 	for _, a := range s.token.addresses {
-		if _, ok := s.addresses[a]; ok {
+		if _, ok := addresses[a]; ok {
 			return true
 		}
 	}

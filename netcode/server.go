@@ -10,8 +10,8 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -97,22 +97,10 @@ func (cfg *ServerConfig) check() error {
 	switch {
 	case cfg.Conn == nil:
 		return errors.New("netcode: server without a Conn")
-	case len(cfg.Keys) == 0:
-		return errors.New("netcode: server without a private key")
-	case len(cfg.Addresses) == 0:
-		return errors.New("netcode: server without an address")
 	case cfg.MaxClients < 1 || cfg.MaxClients > maxClients:
 		return fmt.Errorf("netcode: server for %d clients, want 1 to %d", cfg.MaxClients, maxClients)
 	}
-	if slices.Contains(cfg.Keys, Key{}) {
-		return errZeroKey
-	}
-	for _, a := range cfg.Addresses {
-		if !a.IsValid() || a.Port() == 0 || a.Addr().IsUnspecified() {
-			return fmt.Errorf("netcode: no client can reach server address %v", a)
-		}
-	}
-	return nil
+	return errors.Join(checkKeys(cfg.Keys), checkAddresses(cfg.Addresses))
 }
 
 // Server is the server side of netcode 1.02 (STANDARD.md, "Server-Side Connection Process") for thousands of clients.
@@ -128,8 +116,8 @@ func (cfg *ServerConfig) check() error {
 type Server struct {
 	conn       Conn
 	protocolID uint64
-	keys       []*Key // pointers, because fmt follows one level of them at most where it does not find Format
-	addresses  map[netip.AddrPort]struct{}
+	keys       atomic.Pointer[[]*Key] // pointers, because fmt follows one level of them where it does not find Format
+	addresses  atomic.Pointer[map[netip.AddrPort]struct{}]
 	maxClients int
 	epoch      time.Time // what Peer.received counts from
 	began      time.Time // the same by the time of day
@@ -188,7 +176,6 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		conn:          cfg.Conn,
 		protocolID:    cfg.ProtocolID,
 		token:         new(privateToken),
-		addresses:     make(map[netip.AddrPort]struct{}, len(cfg.Addresses)),
 		maxClients:    cfg.MaxClients,
 		epoch:         time.Now(),
 		began:         cfg.began,
@@ -207,15 +194,11 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if s.began.IsZero() {
 		s.began = s.epoch.Round(0)
 	}
-	for _, k := range cfg.Keys {
-		s.keys = append(s.keys, &k)
-	}
+	s.storeKeys(cfg.Keys)
+	s.storeAddresses(cfg.Addresses)
 	s.out = newOutbox(s.conn, &s.stats, s.protocolID)
 	for i := range s.in {
 		s.in[i].Buf = make([]byte, maxPacket)
-	}
-	for _, a := range cfg.Addresses {
-		s.addresses[netip.AddrPortFrom(a.Addr().Unmap(), a.Port())] = struct{}{}
 	}
 	for i := range s.free {
 		s.free[i] = uint32(cfg.MaxClients - 1 - i)

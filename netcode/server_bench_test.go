@@ -181,7 +181,7 @@ func BenchmarkServerPass(b *testing.B) {
 // What a forged request costs: with a private part that does not open under any of two keys.
 func BenchmarkServerForgedRequest(b *testing.B) {
 	c := newCrowd(b, 16)
-	c.server.keys = []*Key{{1}, {2}}
+	c.server.storeKeys([]Key{{1}, {2}})
 	token := issue(b, spec(1), &testKey, testRand(3))
 	token.ExpiresAt = ^uint64(0)
 	p := token.appendRequestTo(nil)

@@ -52,6 +52,8 @@ var (
 	ErrSkipped = errors.New("skipped")
 	// ErrUnknownPepper is wrapped by the error for a hash made with a pepper that the hasher does not have.
 	ErrUnknownPepper = errors.New("unknown pepper")
+	// ErrPepperChanged is wrapped by the error of [Hasher.RenewPepper] for an id that has another key than before.
+	ErrPepperChanged = errors.New("the pepper has another key than before; a new key needs a new id")
 )
 
 // New is a job that hashes a password with a fresh salt at the hasher's cost.
@@ -80,7 +82,8 @@ type Config struct {
 // Hasher derives keys. It lets at most as many batches run at once as there are cores; the others wait their turn.
 // All methods may be called from many goroutines.
 type Hasher struct {
-	cfg        Config
+	cfg        Config // but for the pepper
+	pepper     atomic.Pointer[Pepper]
 	kernel     pbkdf2x.Kernel
 	turns      chan struct{}
 	foreign    chan struct{} // the turn of hashes from other systems, which take much memory and do not yield
@@ -100,9 +103,29 @@ func NewHasher(cfg Config) (*Hasher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("password: %w", err)
 	}
-	return &Hasher{
+	h := &Hasher{
 		cfg: cfg, kernel: kernel, turns: make(chan struct{}, runtime.GOMAXPROCS(0)), foreign: make(chan struct{}, 1),
-	}, nil
+	}
+	h.pepper.Store(cfg.Pepper)
+	return h, nil
+}
+
+// RenewPepper goes on with a pepper that was loaded anew: its first key is for new hashes from now on. The keys that
+// the hasher has besides stay, for hashes that name them; their ids are kept, in order. An error, which wraps
+// [ErrPepperChanged], means that an id has another key than before: the hashes that name it could not be verified any
+// more, so everything stays as it was. RenewPepper reports whether anything has changed; nil changes nothing. It may be
+// called at any time, but by one goroutine at once.
+func (h *Hasher) RenewPepper(next *Pepper) (changed bool, kept []string, err error) {
+	before := h.pepper.Load()
+	if next == nil {
+		return false, nil, nil
+	}
+	all, kept, err := before.with(next)
+	if err != nil {
+		return false, nil, err
+	}
+	h.pepper.Store(all)
+	return before == nil || before.current != all.current || len(before.keys) != len(all.keys), kept, nil
 }
 
 // Iterations returns how many iterations of PBKDF2 have been done since the start.
@@ -146,7 +169,7 @@ type work struct {
 // begin prepares a job's derivation. It returns neither for a job that is finished, and a parsed hash for one of
 // another system.
 func (h *Hasher) begin(ctx context.Context, j *Job) (*work, stored) {
-	target := newPBKDF2Hash(h.cfg.Iterations, h.cfg.Pepper.currentID())
+	target := newPBKDF2Hash(h.cfg.Iterations, h.pepper.Load().currentID())
 	if j.kind == jobVerify {
 		parsed, err := parse(j.stored)
 		if err != nil {
@@ -165,7 +188,7 @@ func (h *Hasher) begin(ctx context.Context, j *Job) (*work, stored) {
 
 // prepare makes the work of a PBKDF2 derivation, or sets the job's error.
 func (h *Hasher) prepare(ctx context.Context, j *Job, target *pbkdf2Hash) *work {
-	secret, ok := h.cfg.Pepper.apply(target.pepper, j.password)
+	secret, ok := h.pepper.Load().apply(target.pepper, j.password)
 	if !ok {
 		j.Err = fmt.Errorf("%w %q", ErrUnknownPepper, target.pepper)
 		return nil
@@ -231,7 +254,7 @@ func (h *Hasher) conclude(w *work) (makeUp int) {
 // current reports whether a hash is what New would make now.
 func (h *Hasher) current(s stored) bool {
 	p, ok := s.(*pbkdf2Hash)
-	return ok && !p.legacy && p.iterations == h.cfg.Iterations && p.pepper == h.cfg.Pepper.currentID()
+	return ok && !p.legacy && p.iterations == h.cfg.Iterations && p.pepper == h.pepper.Load().currentID()
 }
 
 // NeedsRehash reports whether a stored hash is not what [New] would make now: another form, cost or pepper. A hash that

@@ -8,7 +8,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -80,6 +82,24 @@ func parsePepper(b []byte) (*Pepper, error) {
 func validPepperID(id string) bool {
 	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	return id != "" && len(id) <= 16 && strings.Trim(id, allowed) == ""
+}
+
+// with returns the pepper that has the keys of both and goes by next, and the ids that only p has.
+func (p *Pepper) with(next *Pepper) (all *Pepper, kept []string, err error) {
+	all = &Pepper{current: next.current, keys: maps.Clone(next.keys)}
+	if p == nil {
+		return all, nil, nil
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.keys)) {
+		switch key, there := next.keys[id]; {
+		case !there:
+			all.keys[id] = p.keys[id]
+			kept = append(kept, id)
+		case !hmac.Equal(key, p.keys[id]):
+			return nil, nil, fmt.Errorf("password: pepper %s: %w", id, ErrPepperChanged)
+		}
+	}
+	return all, kept, nil
 }
 
 // apply returns what is hashed in a password's place: the password itself without a pepper, else HMAC-SHA256 (RFC 2104)

@@ -3,15 +3,13 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -33,8 +31,8 @@ type channel struct {
 	conn       *netcode.UDPConn
 	server     *netcode.Server
 	protocolID uint64
-	key        func() *netcode.Key // seals connect tokens; a function, because nothing prints what it returns
-	public     []netip.AddrPort
+	keys       atomic.Pointer[[]netcode.Key] // the first seals connect tokens; nothing prints what is behind the pointer
+	public     *publicAddresses
 }
 
 // openChannel opens the socket of the realtime channel, whose goroutines have yet to be started; nil if the node has
@@ -51,7 +49,8 @@ func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: UDP listener: %w", err)
 	}
-	c := &channel{conn: conn, protocolID: cfg.ProtocolID, key: func() *netcode.Key { return &keys[0] }}
+	c := &channel{conn: conn, protocolID: cfg.ProtocolID}
+	c.keys.Store(&keys)
 	defer func() {
 		if err != nil {
 			c.close()
@@ -62,21 +61,23 @@ func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
 			"and a burst of packets may overflow it: raise net.core.rmem_max",
 			"bytes", n, "wanted", netcode.DefaultSocketBuffer)
 	}
-	if c.public, err = publicAddresses(ctx, cfg.UDPPublic, conn.LocalAddr()); err != nil {
+	c.public = newPublicAddresses(cfg.UDPPublic, conn.LocalAddr(), cfg.Logger)
+	if err := c.public.begin(ctx); err != nil {
 		return nil, err
 	}
 	local, err := isLoopback(cfg.HTTPAddr)
 	remote := err == nil && !local || len(cfg.TrustedProxies) > 0
-	if remote && !slices.ContainsFunc(c.public, beyondLoopback) {
+	if remote && !slices.ContainsFunc(c.public.all(), beyondLoopback) {
 		cfg.Logger.Warn("players on other machines can log in, but the realtime channel's address is on loopback",
-			"udp", c.public)
+			"udp", c.public.all())
 	}
 	c.server, err = netcode.NewServer(netcode.ServerConfig{
-		Conn: conn, ProtocolID: cfg.ProtocolID, Keys: keys, Addresses: c.public, MaxClients: cfg.MaxPlayers,
+		Conn: conn, ProtocolID: cfg.ProtocolID, Keys: keys, Addresses: c.public.all(), MaxClients: cfg.MaxPlayers,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("server: realtime channel: %w", err)
 	}
+	c.public.changed = c.server.SetAddresses
 	return c, nil
 }
 
@@ -107,77 +108,26 @@ func (c *channel) connectToken(s rushgate.Session) ([]byte, error) {
 	now := c.server.Now()
 	return netcode.NewConnectToken(netcode.TokenSpec{
 		ProtocolID: c.protocolID, ClientID: uint64(s.Player), CreatedAt: now, ExpiresAt: now.Add(ConnectWindow),
-		Timeout: ConnectionTimeout, Addresses: c.public, UserData: realm.TokenUserData(s),
-	}, c.key(), rand.Reader)
+		Timeout: ConnectionTimeout, Addresses: c.public.all(), UserData: realm.TokenUserData(s),
+	}, &(*c.keys.Load())[0], rand.Reader)
 }
 
-// publicAddresses returns what stands in connect tokens: the addresses of public, in their order, or, if there are
-// none, the socket's own.
-func publicAddresses(ctx context.Context, public []string, local netip.AddrPort) ([]netip.AddrPort, error) {
-	if len(public) == 0 {
-		return []netip.AddrPort{local}, nil
+// reloadKeys reads the keys of the data folder again. What was sealed with a key that is gone opens nothing any more.
+func (c *channel) reloadKeys(path string) (changed bool, err error) {
+	keys, err := readKeys(path)
+	if err != nil {
+		return false, err
 	}
-	var all []netip.AddrPort
-	for _, s := range public {
-		found, err := resolve(ctx, s, family(local.Addr()))
-		if err != nil {
-			return nil, fmt.Errorf("server: public UDP address %q: %w", s, err)
-		}
-		for _, a := range found {
-			if !slices.Contains(all, a) {
-				all = append(all, a)
-			}
-		}
+	before := *c.keys.Load()
+	if slices.Equal(keys, before) {
+		return false, nil
 	}
-	if len(all) > netcode.MaxAddresses {
-		return nil, fmt.Errorf("%w: %d public UDP addresses, want at most %d",
-			ErrInvalidConfig, len(all), netcode.MaxAddresses)
+	// The server first: it has to know what seals a token before there is one.
+	if err := c.server.SetKeys(keys); err != nil {
+		return false, fmt.Errorf("server: keys: %w", err)
 	}
-	return all, nil
+	c.keys.Store(&keys)
+	return true, nil
 }
 
 func beyondLoopback(a netip.AddrPort) bool { return !a.Addr().IsLoopback() }
-
-// family returns the network in which the names of a socket's public addresses are looked up: a player who is sent to
-// an address of a family that the socket does not speak would wait there in vain.
-func family(local netip.Addr) string {
-	switch local = local.Unmap(); {
-	case local.Is4():
-		return "ip4"
-	case local.IsUnspecified():
-		return "ip" // :: stands for the addresses of both
-	default:
-		return "ip6"
-	}
-}
-
-// resolve returns the addresses of a valid host:port.
-func resolve(ctx context.Context, hostPort, network string) ([]netip.AddrPort, error) {
-	if a, err := netip.ParseAddrPort(hostPort); err == nil {
-		return []netip.AddrPort{unmapped(a)}, nil
-	}
-	host, port, err := net.SplitHostPort(hostPort)
-	if err != nil {
-		return nil, err
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return nil, err
-	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, network, host)
-	if err != nil {
-		return nil, err
-	}
-	var found []netip.AddrPort
-	for _, ip := range ips {
-		if ip = ip.Unmap(); usable(ip) {
-			found = append(found, netip.AddrPortFrom(ip, uint16(n)))
-		}
-	}
-	if len(found) == 0 {
-		return nil, errors.New("the name has no address that players can reach")
-	}
-	return found, nil
-}
-
-func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -55,9 +56,9 @@ type Config struct {
 	// off but for browsers. Default [DefaultUDPAddr].
 	UDPAddr string
 	// UDPPublic is where players reach the realtime channel, one or more of host:port, as behind a router that forwards
-	// the port. It goes into the connect tokens. A host may be a name, which is resolved once, at the start; all of its
-	// addresses count, [netcode.MaxAddresses] of them in total at most. Default UDPAddr; required when that stands for all
-	// addresses of the machine.
+	// the port. It goes into the connect tokens. A host may be a name, which is looked up at the start and every 30 s from
+	// then on; all of its addresses count, [netcode.MaxAddresses] of them in total at most. Default UDPAddr; required when
+	// that stands for all addresses of the machine.
 	UDPPublic []string
 	// ProtocolID tells games and their incompatible versions apart: a token for another one opens nothing. Default
 	// [protocol.ID].
@@ -85,8 +86,16 @@ type Config struct {
 
 	// TLS serves HTTPS, with a self-signed certificate kept in DataDir unless TLSCert and TLSKey are given.
 	TLS bool
-	// TLSCert and TLSKey are PEM files; both or neither. They imply TLS.
+	// TLSCert and TLSKey are PEM files; both or neither. They imply TLS. The node reads them again when they change; see
+	// [Server.Reload].
 	TLSCert, TLSKey string
+	// TLSNames are DNS names and IP addresses by which players reach the node, for the self-signed certificate, in which
+	// they stand beside localhost, the loopback addresses and the machine's name; at most 100. They imply TLS. Default
+	// none.
+	TLSNames []string
+	// GetCertificate, if not nil, has the certificate for a handshake, as in [tls.Config], in place of files and of the
+	// self-signed one. It implies TLS, is called from many goroutines at once, and must not block for long.
+	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// InsecureHTTP allows plain HTTP beyond loopback, for use behind a proxy that speaks TLS.
 	InsecureHTTP bool
 	// TrustedProxies are the proxies whose word on where a request comes from is believed, in X-Forwarded-For or as

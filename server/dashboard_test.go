@@ -97,7 +97,9 @@ func TestMetricNames(t *testing.T) {
 
 // The dashboard and the alerts are about metrics that a node exports.
 func TestQueriesUseMetricsThatExist(t *testing.T) {
-	exported := families(t, exposition(t, start(t, config(t, t.TempDir()))))
+	cfg := config(t, t.TempDir())
+	cfg.TLS = true // its certificate has figures
+	exported := families(t, exposition(t, start(t, cfg)))
 	dashboard, alerts := dashboardQueries(t), alertQueries(t)
 	if len(dashboard) < 20 || len(alerts) < 8 {
 		t.Errorf("there are only %d queries and %d alerts", len(dashboard), len(alerts))

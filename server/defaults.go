@@ -110,7 +110,7 @@ func (c Config) withDefaults() Config {
 		or(&c.Backend, SQLite)
 	}
 	or(&c.Logger, slog.Default())
-	c.TLS = c.TLS || c.TLSCert != ""
+	c.TLS = c.TLS || c.TLSCert != "" || len(c.TLSNames) > 0 || c.GetCertificate != nil
 	c.Zones = maps.Clone(c.Zones) // the node reads it as long as it runs
 	c.Origins = slices.Clone(c.Origins)
 	for i, origin := range c.Origins {

@@ -29,8 +29,8 @@ const keysHeader = `# Keys of the realtime channel, 64 hexadecimal digits each. 
 `
 
 // RotateKeys puts a new key first in the file [KeysName] of a data folder and keeps, of those before it, only the
-// newest, so that tokens that were given out a moment ago still work. A file that is missing is made. A node reads the
-// file when it starts. The error names the line of a file that cannot be read, never a key.
+// newest, so that tokens that were given out a moment ago still work. A file that is missing is made. A node that runs
+// goes by it within a few seconds. The error names the line of a file that cannot be read, never a key.
 func RotateKeys(dir string) error {
 	path := filepath.Join(dir, KeysName)
 	old, err := readKeys(path)

@@ -128,7 +128,9 @@ func TestMetricsAreDocumented(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the document is about Linux")
 	}
-	exposed := exposition(t, start(t, config(t, t.TempDir())))
+	cfg := config(t, t.TempDir())
+	cfg.TLS = true // its certificate has figures
+	exposed := exposition(t, start(t, cfg))
 	got := families(t, exposed)
 	want, doc := documented(t)
 	for _, name := range slices.Sorted(maps.Keys(got)) {

@@ -54,11 +54,11 @@ func (s *Server) newDesk(instance rushgate.Instance, token *admin.Token, nodeTLS
 	d := &desk{Server: s, instance: instance, token: token, started: time.Now(), drain: make(chan struct{})}
 	d.history = admin.NewHistory(d.read, s.ready.TakesWrites)
 	if s.cfg.AdminTLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(s.cfg.AdminTLSCert, s.cfg.AdminTLSKey)
+		pair, err := s.pair("admin", "admin certificate", s.cfg.AdminTLSCert, s.cfg.AdminTLSKey)
 		if err != nil {
-			return nil, fmt.Errorf("server: TLS certificate of the admin listener: %w", err)
+			return nil, fmt.Errorf("%w (of the admin listener)", err)
 		}
-		d.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		d.tls = serving(pair.Get)
 	} else if local, err := isLoopback(s.cfg.AdminAddr); err == nil && !local {
 		d.tls = nodeTLS.Clone()
 	}

@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -187,13 +188,21 @@ func (p prometheus) rules(t *testing.T) (exprs []string) {
 	return exprs
 }
 
-var threshold = regexp.MustCompile(`\s*(==|>)\s*[0-9.]+$`)
+var threshold = regexp.MustCompile(`\s*(==|>|<)\s*[0-9.e+]+$`)
 
 // A real Prometheus understands what a node exports, every query of the dashboard and every alert, and finds data for
 // each: for an alert, left of its threshold.
 func TestPrometheusScrapesANode(t *testing.T) {
-	s := start(t, config(t, t.TempDir()))
-	if _, err := newClient(t, s, client.Options{}).Register(t.Context(), "alice", "correct horse"); err != nil {
+	cfg := config(t, t.TempDir())
+	cfg.TLS = true // its certificate has figures
+	s := start(t, cfg)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	defer transport.CloseIdleConnections()
+	c, err := client.New("https://"+s.HTTPAddr().String(), client.Options{MaxRetries: -1, Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Register(t.Context(), "alice", "correct horse"); err != nil {
 		t.Fatal(err)
 	}
 	p := startPrometheus(t, s.AdminAddr().String())

@@ -51,6 +51,8 @@ type Server struct {
 	measured *measured.Store
 	metrics  *prometheus.Registry
 	desk     *desk // of the operator
+	upkeep   *upkeep
+	hasher   *password.Hasher
 
 	frontListener, adminListener net.Listener
 	httpAddr, adminAddr          net.Addr
@@ -88,12 +90,13 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, failed: make(chan error, 2)}
+	s := &Server{cfg: cfg, failed: make(chan error, 2), upkeep: newUpkeep(cfg.Logger)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.undo())
 		}
 	}()
+	before := lookAtSecrets(cfg)
 	token, err := cfg.adminToken()
 	if err != nil {
 		return nil, err
@@ -124,6 +127,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if s.desk, err = s.newDesk(instance, token, tlsConfig); err != nil {
 		return nil, err
 	}
+	s.watchSecrets(before, token)
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
@@ -131,6 +135,10 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.realm.Start()
 	s.pool.Start()
 	s.serve(tlsConfig)
+	s.upkeep.start()
+	if s.channel != nil {
+		s.channel.public.start()
+	}
 	return s, nil
 }
 
@@ -181,10 +189,11 @@ func (s *Server) UDPAddr() net.Addr {
 // assemble makes the parts and connects them.
 func (s *Server) assemble(instance rushgate.Instance) error {
 	cfg := s.cfg
-	hasher, err := s.newHasher()
-	if err != nil {
+	var err error
+	if s.hasher, err = s.newHasher(); err != nil {
 		return err
 	}
+	hasher := s.hasher
 	if cfg.World == nil {
 		cfg.World = world.New(world.Default(), cfg.Seed)
 	}
@@ -298,6 +307,10 @@ func (s *Server) Stop() error {
 
 func (s *Server) stop() error {
 	s.draining.Store(true)
+	s.upkeep.stop()
+	if s.channel != nil {
+		s.channel.public.stop()
+	}
 	start := time.Now()
 	s.cfg.Logger.Info("draining", "players", s.realm.Players(), "timeout", s.cfg.DrainTimeout)
 	deadline := start.Add(s.cfg.DrainTimeout)

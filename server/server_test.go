@@ -287,7 +287,16 @@ func TestInvalidConfig(t *testing.T) {
 		"bad address":             {func(c *server.Config) { c.HTTPAddr = "127.0.0.1" }, "HTTP address"},
 		"PROXY without a proxy": {func(c *server.Config) { c.ProxyProtocol = true },
 			"trusted proxies, of which there are none"},
-		"certificate alone":       {func(c *server.Config) { c.TLSCert = "cert.pem" }, "needs its key"},
+		"certificate alone": {func(c *server.Config) { c.TLSCert = "cert.pem" }, "needs its key"},
+		"a bad TLS name": {func(c *server.Config) { c.TLSNames = []string{"play.example.org:443"} },
+			`"play.example.org:443": want the name or address alone`},
+		"TLS names for a file": {func(c *server.Config) {
+			c.TLSNames, c.TLSCert, c.TLSKey = []string{"play.example.org"}, "cert.pem", "key.pem"
+		}, "the certificate is another one"},
+		"two certificates": {func(c *server.Config) {
+			c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }
+			c.TLSCert, c.TLSKey = "cert.pem", "key.pem"
+		}, "want one of them"},
 		"workers":                 {func(c *server.Config) { c.Workers = 33 }, "auth workers is 33"},
 		"negative workers":        {func(c *server.Config) { c.Workers = -1 }, "auth workers is -1"},
 		"iterations":              {func(c *server.Config) { c.HashIterations = 10 }, "iterations is 10"},

@@ -25,8 +25,8 @@ func (c Config) validate() error {
 	if err := c.validateStore(); err != nil {
 		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
 	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		errs = append(errs, fmt.Errorf("%w: a TLS certificate needs its key and the other way round", ErrInvalidConfig))
+	if err := c.validateTLS(); err != nil {
+		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
 	}
 	if local, err := isLoopback(c.HTTPAddr); err != nil {
 		errs = append(errs, fmt.Errorf("%w: HTTP address: %w", ErrInvalidConfig, err))

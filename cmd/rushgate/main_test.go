@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -129,10 +130,16 @@ func (s *syncBuffer) Write(p []byte) (int, error) {
 // waitFor returns once the log contains a text.
 func (s *syncBuffer) waitFor(t *testing.T, text string) {
 	t.Helper()
+	s.waitForCount(t, text, 1)
+}
+
+// waitForCount returns once the log contains a text so many times.
+func (s *syncBuffer) waitForCount(t *testing.T, text string, n int) {
+	t.Helper()
 	giveUp := time.After(time.Minute)
 	for {
 		s.mu.Lock()
-		found, written := strings.Contains(s.b.String(), text), s.written
+		found, written := strings.Count(s.b.String(), text) >= n, s.written
 		s.mu.Unlock()
 		if found {
 			return
@@ -140,7 +147,7 @@ func (s *syncBuffer) waitFor(t *testing.T, text string) {
 		select {
 		case <-written:
 		case <-giveUp:
-			t.Fatalf("the log never said %q:\n%s", text, s)
+			t.Fatalf("the log never said %q %d times:\n%s", text, n, s)
 		}
 	}
 }
@@ -351,6 +358,32 @@ func TestSignalsEndTheNode(t *testing.T) {
 		if !strings.Contains(n.log.String(), "stopped") {
 			t.Errorf("after %v the log says:\n%s", s, n.log)
 		}
+	}
+}
+
+// SIGHUP, which a closed terminal sends as well as an operator, has the files read again, and never ends a node: not
+// while it serves, nor in the middle of its end, which it would cut short.
+func TestHangupReloadsAndEndsNothing(t *testing.T) {
+	n := startNode(t, t.TempDir())
+	for i := range 3 {
+		n.signal(t, syscall.SIGHUP)
+		n.log.waitForCount(t, "files were read again", i+1)
+	}
+	resp, err := http.Get(n.http + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("after SIGHUP the node is not ready: %s", resp.Status)
+	}
+	n.signal(t, syscall.SIGTERM)
+	n.signal(t, syscall.SIGHUP)
+	if err := n.wait(t); err != nil {
+		t.Errorf("SIGTERM and SIGHUP: %v; the log says:\n%s", err, n.log)
+	}
+	if !strings.Contains(n.log.String(), "msg=stopped") {
+		t.Errorf("the end was cut short:\n%s", n.log)
 	}
 }
 

@@ -8,7 +8,11 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strconv"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rushgate/rushgate/internal/lossy"
@@ -24,7 +28,8 @@ const serveSynopsis = `Usage: rushgate serve [flags]
 
 Runs a node until it is interrupted: players knock at --http and play over --udp, the operator looks at --admin. Once it
 accepts, it prints one line, "ready http=ADDR admin=ADDR udp=ADDR". The first SIGINT or SIGTERM drains it: new logins are
-told that the server is busy, queued ones finish, everyone is saved. A second one ends it at once.
+told that the server is busy, queued ones finish, everyone is saved. A second one ends it at once. SIGHUP, which a closed
+terminal sends too, has certificates, pepper, keys and the operator's token read again, and ends nothing.
 
   rushgate serve                                          on this machine only
   rushgate serve --http 0.0.0.0:443 --tls --udp 0.0.0.0:40000 --udp-public play.example.org:40000
@@ -89,12 +94,15 @@ func (v *serveFlags) declareAddresses(f *flags) {
 	f.add((*text)(&c.UDPAddr), "udp", "", "`ADDR` for the realtime channel, host:port; port 0 lets the system choose, \"none\" "+
 		"leaves only the WebSocket for browsers")
 	f.add((*words)(&c.UDPPublic), "udp-public", "", "`ADDRS` at which players reach the realtime channel, host:port, separated "+
-		"by commas; needed when --udp stands for all addresses").def = "--udp"
+		"by commas, names looked up every 30s; needed when --udp stands for all addresses").def = "--udp"
 	f.add((*hexID)(&c.ProtocolID), "protocol-id", "", "`HEX` number that tells games and their incompatible versions apart on "+
 		"the realtime channel")
 	f.add((*toggle)(&c.TLS), "tls", "", "serve HTTPS; without --tls-cert with a self-signed certificate, kept in the data folder")
-	f.add((*text)(&c.TLSCert), "tls-cert", "", "`FILE` with the certificate chain for HTTPS, PEM")
+	f.add((*text)(&c.TLSCert), "tls-cert", "", "`FILE` with the certificate chain for HTTPS, PEM; read "+
+		"again when it changes")
 	f.add((*text)(&c.TLSKey), "tls-key", "", "`FILE` with the certificate's key, PEM")
+	f.add((*words)(&c.TLSNames), "tls-names", "", "`NAMES` and IP addresses by which players reach the node, separated by "+
+		"commas, for the self-signed certificate; with them it is --tls")
 	f.add((*toggle)(&c.InsecureHTTP), "insecure-http", "", "allow plain HTTP beyond loopback: only behind a proxy that speaks TLS")
 	f.add((*prefixes)(&c.TrustedProxies), "trusted-proxies", "", "`PROXIES` whose X-Forwarded-For is "+
 		"believed, separated by commas: the address of each, since every machine in a network here can pretend to be any other")
@@ -193,17 +201,38 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	cfg.LogLinesLost = lines.Lost
 	defer catchLog(cfg.Logger)()
+	// From now on, so that a signal during the start is kept, and until the end, so that none cuts a drain short.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	ended := make(chan struct{})
+	var reloading sync.WaitGroup
 	err = server.Run(ctx, cfg, func(s *server.Server) {
+		reloading.Go(func() { reloadOn(hangups, ended, s) })
 		udp := server.NoUDP
 		if a := s.UDPAddr(); a != nil {
 			udp = a.String()
 		}
 		fmt.Fprintf(out, "ready http=%s admin=%s udp=%s\n", s.HTTPAddr(), s.AdminAddr(), udp)
 	})
+	close(ended)
+	reloading.Wait()
 	if errors.Is(err, server.ErrInvalidConfig) {
 		return usageError{err}
 	}
 	return err
+}
+
+// reloadOn has a node read its files again with every signal, until ended is closed.
+func reloadOn(signals <-chan os.Signal, ended <-chan struct{}, s *server.Server) {
+	for {
+		select {
+		case <-signals:
+			_ = s.Reload() // which has told the log
+		case <-ended:
+			return
+		}
+	}
 }
 
 // config returns the node's configuration, with a log to stderr.

@@ -112,6 +112,9 @@ func New(cfg Config) http.Handler {
 		serveLockouts(mux, cfg.Door, cfg.Logger)
 	}
 	logins := newLogins(cfg.TLS)
+	if cfg.Token != nil {
+		cfg.Token.onReplace(logins.endAll)
+	}
 	if d := cfg.Dashboard; d != nil {
 		servePage(mux)
 		serveLogin(mux, cfg.Token, logins)

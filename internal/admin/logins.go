@@ -106,11 +106,15 @@ func origin(r *http.Request) netip.Prefix {
 	return p
 }
 
-// begin logs a browser in.
-func (l *logins) begin(w http.ResponseWriter, r *http.Request) {
+// begin logs a browser in that has shown what try has found to be the token. It reports false if the token has been
+// replaced since.
+func (l *logins) begin(token *Token, presented string, w http.ResponseWriter, r *http.Request) bool {
 	id, now := rand.Text(), time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !token.matches(presented) { // else endAll might have come before this session
+		return false
+	}
 	for len(l.sessions) >= maxLogins {
 		l.dropOldest()
 	}
@@ -118,6 +122,7 @@ func (l *logins) begin(w http.ResponseWriter, r *http.Request) {
 	s.ctx, s.cancel = context.WithDeadline(context.Background(), s.ends)
 	l.sessions[sha256.Sum256([]byte(id))] = s
 	http.SetCookie(w, l.cookie(r, id, int(loginLasts/time.Second)))
+	return true
 }
 
 func (l *logins) dropOldest() {
@@ -129,6 +134,15 @@ func (l *logins) dropOldest() {
 		}
 	}
 	l.drop(oldest)
+}
+
+// endAll logs all browsers out.
+func (l *logins) endAll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key := range l.sessions {
+		l.drop(key)
+	}
 }
 
 // drop ends a session, if there is one of that key. The caller has the lock.

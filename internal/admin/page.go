@@ -73,14 +73,14 @@ func serveLogin(mux *http.ServeMux, token *Token, logins *logins) {
 			form(w, http.StatusBadRequest, "That was not understood.")
 			return
 		}
-		switch wait, right := logins.try(token, r.PostForm.Get("token"), r); {
+		presented := r.PostForm.Get("token")
+		switch wait, right := logins.try(token, presented, r); {
 		case wait > 0:
 			setRetryAfter(w, wait)
 			form(w, http.StatusTooManyRequests, "Too many wrong tokens. Come back in "+seconds(wait)+".")
-		case !right:
+		case !right || !logins.begin(token, presented, w, r):
 			form(w, http.StatusUnauthorized, "That is not the token.")
 		default:
-			logins.begin(w, r)
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 		}
 	})

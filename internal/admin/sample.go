@@ -36,6 +36,15 @@ type Reading struct {
 	Unsaved                 int           // characters that wait to be written
 
 	Process Process
+
+	// Notices are what there is to say besides figures.
+	Notices []Notice
+}
+
+// Notice is a sentence for the operator.
+type Notice struct {
+	Text string `json:"text"`
+	Bad  bool   `json:"bad"` // there is something to be done
 }
 
 // Count is a total since the start of the node, and by how much it has grown per second in the interval of a sample.
@@ -95,6 +104,8 @@ type Sample struct {
 	Cores      int     `json:"cores"`
 	RSS        int64   `json:"rss_bytes"`
 	Goroutines int     `json:"goroutines"`
+
+	Notices []Notice `json:"notices,omitempty"`
 }
 
 // point is what the charts show of a sample; there are many, hence the short names. Absent durations stand for none.
@@ -164,7 +175,8 @@ func (s *sampled) since(earlier *sampled) Sample {
 		StoreWarnings: now.StoreWarnings,
 		StoreCalls:    count(now.StoreCalls, before.StoreCalls), StoreErrors: count(now.StoreErrors, before.StoreErrors),
 		Unsaved: now.Unsaved, RSS: now.Process.RSSBytes, Cores: now.Process.Cores, Goroutines: now.Process.Goroutines,
-		CPU: rounded((now.Process.CPUSeconds - before.Process.CPUSeconds) / elapsed.Seconds()),
+		Notices: now.Notices,
+		CPU:     rounded((now.Process.CPUSeconds - before.Process.CPUSeconds) / elapsed.Seconds()),
 	}
 	for reason, n := range now.Failed {
 		c := count(n, before.Failed[reason])

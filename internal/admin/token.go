@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
+	"sync"
 )
 
 const (
@@ -21,8 +23,44 @@ const (
 // ErrToken is wrapped by the errors of [LoadToken] about what the file holds or who may read it.
 var ErrToken = errors.New("not fit for a token")
 
-// Token is what the operator has to know. Only its SHA-256 is kept, so there is nothing in it to be leaked.
-type Token struct{ sum [sha256.Size]byte }
+// Token is what the operator has to know. Only its SHA-256 is kept, so there is nothing in it to be leaked. Its methods
+// may be called from many goroutines.
+type Token struct {
+	mu       sync.Mutex
+	sum      [sha256.Size]byte
+	replaced []func()
+}
+
+// Replace has t be what next is from now on. If that is another token, browsers that have logged in with the former one
+// have to do so again. It reports whether it is.
+func (t *Token) Replace(next *Token) (changed bool) {
+	sum := next.current()
+	t.mu.Lock()
+	same := t.sum == sum
+	t.sum = sum
+	replaced := slices.Clone(t.replaced)
+	t.mu.Unlock()
+	if same {
+		return false
+	}
+	for _, f := range replaced {
+		f()
+	}
+	return true
+}
+
+// onReplace has f called whenever the token has become another one.
+func (t *Token) onReplace(f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.replaced = append(t.replaced, f)
+}
+
+func (t *Token) current() [sha256.Size]byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sum
+}
 
 // LoadToken reads a token from a file, which everybody on the machine must not be able to read: at least [MinTokenLen]
 // printable ASCII characters without spaces, and perhaps a line break. The error tells nothing of what is in the file.
@@ -64,11 +102,11 @@ func parseToken(b []byte) (*Token, error) {
 	if len(b) < MinTokenLen {
 		return nil, fmt.Errorf("%w: %d characters, want at least %d", ErrToken, len(b), MinTokenLen)
 	}
-	return &Token{sha256.Sum256(b)}, nil
+	return &Token{sum: sha256.Sum256(b)}, nil
 }
 
 // matches reports whether s is the token, in a time that tells nothing of it.
 func (t *Token) matches(s string) bool {
-	sum := sha256.Sum256([]byte(s))
-	return subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1
+	sum, right := sha256.Sum256([]byte(s)), t.current()
+	return subtle.ConstantTimeCompare(sum[:], right[:]) == 1
 }

@@ -279,3 +279,41 @@ func TestGuessingFromEverywhere(t *testing.T) {
 		t.Errorf("the operator: %d", w.Code)
 	}
 }
+
+// With another token, those who came with the one before are out: at once, and their streams too.
+func TestReplacedToken(t *testing.T) {
+	cfg, _ := withDashboard(t)
+	token, err := admin.LoadToken(tokenFile(t, secret, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Token = token
+	var ends []context.Context
+	cfg.Hold = func(ctx context.Context) { ends = append(ends, ctx) }
+	h := admin.New(cfg)
+	in := cookie(t, login(h, secret))
+	with := func(want int, when string) {
+		t.Helper()
+		if w := do(h, "GET", "/metrics", "", "Cookie", in.Name+"="+in.Value); w.Code != want {
+			t.Errorf("%s: a browser that is logged in gets %d, want %d", when, w.Code, want)
+		}
+	}
+	again, err := admin.LoadToken(tokenFile(t, secret+"\n", 0o600))
+	if err != nil || token.Replace(again) {
+		t.Fatalf("the same token is another one, %v", err)
+	}
+	with(http.StatusOK, "the same token")
+	next, err := admin.LoadToken(tokenFile(t, strings.ToUpper(secret), 0o600))
+	if err != nil || !token.Replace(next) {
+		t.Fatalf("another token is the same, %v", err)
+	}
+	with(http.StatusUnauthorized, "another token")
+	for bearer, want := range map[string]int{secret: http.StatusUnauthorized, strings.ToUpper(secret): http.StatusOK} {
+		if w := do(h, "GET", "/metrics", "", "Authorization", "Bearer "+bearer); w.Code != want {
+			t.Errorf("with %s: %d, want %d", bearer, w.Code, want)
+		}
+	}
+	if len(ends) == 0 || ends[0].Err() == nil {
+		t.Error("what a browser had begun goes on")
+	}
+}

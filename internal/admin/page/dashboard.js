@@ -116,6 +116,21 @@ function showMetrics(now) {
     e.textContent = format(value);
   }
   showReasons(now.reasons, now.expired);
+  showNotices(now.notices ?? []);
+}
+
+// showNotices lists the sentences there are besides figures, those first about which there is something to be done.
+function showNotices(notices) {
+  const key = JSON.stringify(notices);
+  const list = byID("notices");
+  if (list.dataset.shown === key) return;
+  list.dataset.shown = key;
+  list.replaceChildren(...notices.toSorted((a, b) => b.bad - a.bad).map((n) => {
+    const item = document.createElement("li");
+    item.textContent = n.text;
+    item.className = n.bad ? "problem" : "muted";
+    return item;
+  }));
 }
 
 const words = {

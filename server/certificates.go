@@ -1,0 +1,114 @@
+package server
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/rushgate/rushgate/internal/certificate"
+	"github.com/rushgate/rushgate/internal/reload"
+)
+
+// shown is a certificate that a listener shows.
+type shown struct {
+	listener string                   // "players" or "admin"
+	leaf     func() *x509.Certificate // the one that is shown now; nil while there is none
+}
+
+// validateTLS checks where the certificate for players comes from.
+func (c Config) validateTLS() error {
+	var errs []error
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		errs = append(errs, errors.New("a TLS certificate needs its key and the other way round"))
+	}
+	if c.TLSCert != "" && c.GetCertificate != nil {
+		errs = append(errs, errors.New("a TLS certificate in a file, and a function for it besides: want one of them"))
+	}
+	if len(c.TLSNames) > 0 && (c.TLSCert != "" || c.GetCertificate != nil) {
+		errs = append(errs, errors.New("names for the self-signed TLS certificate, but the certificate is another one"))
+	}
+	if _, err := certificate.ParseNames(c.TLSNames); err != nil {
+		errs = append(errs, fmt.Errorf("TLS %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// tlsConfig returns the front door's TLS, or nil for plain HTTP.
+func (s *Server) tlsConfig() (*tls.Config, error) {
+	switch {
+	case !s.cfg.TLS:
+		return nil, nil
+	case s.cfg.GetCertificate != nil:
+		return serving(s.cfg.GetCertificate), nil
+	}
+	certFile, keyFile := s.cfg.TLSCert, s.cfg.TLSKey
+	if certFile == "" {
+		var err error
+		if certFile, keyFile, err = s.selfSigned(); err != nil {
+			return nil, err
+		}
+	}
+	pair, err := s.pair("players", "certificate", certFile, keyFile)
+	if err != nil {
+		return nil, err
+	}
+	if s.cfg.TLSCert == "" {
+		s.cfg.Logger.Info("serving a self-signed certificate; clients have to pin it, or its key", "file", certFile,
+			"sha256", certificate.Fingerprint(pair.Leaf()), "key_sha256_base64", certificate.Pin(pair.Leaf()))
+	}
+	return serving(pair.Get), nil
+}
+
+// serving returns a configuration whose certificate is asked for in each handshake. Connections go on with what they
+// have begun with.
+func serving(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	return &tls.Config{GetCertificate: get, MinVersion: tls.VersionTLS12}
+}
+
+// pair reads the certificate of a listener, and has it read again when its files change.
+func (s *Server) pair(listener, name, certFile, keyFile string) (*certificate.Pair, error) {
+	before := reload.Look(certFile, keyFile)
+	pair, err := certificate.NewPair(certFile, keyFile, time.Now)
+	if err != nil {
+		return nil, fmt.Errorf("server: TLS certificate: %w", err)
+	}
+	s.upkeep.watcher.Add(reload.Subject{Name: name, Files: []string{certFile, keyFile}, Load: func() (bool, error) {
+		changed, err := pair.Reload()
+		if changed {
+			s.upkeep.warn(time.Now())
+		}
+		return changed, err
+	}}, before)
+	s.upkeep.show(shown{listener, pair.Leaf})
+	return pair, nil
+}
+
+// selfSigned makes the certificate of a node that has none, unless there is one, and returns where it is.
+func (s *Server) selfSigned() (certFile, keyFile string, err error) {
+	names, err := certificate.ParseNames(s.cfg.TLSNames)
+	if err != nil {
+		return "", "", fmt.Errorf("%w: TLS %w", ErrInvalidConfig, err)
+	}
+	own := certificate.SelfSigned{
+		CertFile: filepath.Join(s.cfg.DataDir, "tls-cert.pem"), KeyFile: filepath.Join(s.cfg.DataDir, "tls-key.pem"),
+		Names: names, Write: writeFile,
+	}
+	if err := ensureFolder(s.cfg.DataDir); err != nil {
+		return "", "", err
+	}
+	ensure := func(now time.Time) error {
+		why, err := own.Ensure(now)
+		if err == nil && why != "" {
+			s.cfg.Logger.Info("a self-signed certificate was made", "because", why, "file", own.CertFile)
+		}
+		return err
+	}
+	s.upkeep.ensure = ensure
+	if err := ensure(time.Now()); err != nil {
+		return "", "", fmt.Errorf("server: %w", err)
+	}
+	return own.CertFile, own.KeyFile, nil
+}

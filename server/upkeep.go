@@ -1,0 +1,239 @@
+package server
+
+import (
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/internal/certificate"
+	"github.com/rushgate/rushgate/internal/metric"
+	"github.com/rushgate/rushgate/internal/reload"
+	"github.com/rushgate/rushgate/password"
+)
+
+// tendInterval is how often certificates are looked at for their end.
+const tendInterval = time.Hour
+
+// upkeep keeps what a node has from files in step with them, and looks after certificates that end.
+type upkeep struct {
+	logger  *slog.Logger
+	watcher *reload.Watcher
+	ensure  func(now time.Time) error // makes the self-signed certificate anew before it ends; nil: there is none
+
+	mu    sync.Mutex
+	shown []shown
+	told  map[string]string // by listener: the day that was last warned on, and which certificate of
+
+	stopOnce sync.Once
+	stopped  chan struct{}
+	running  sync.WaitGroup
+}
+
+func newUpkeep(logger *slog.Logger) *upkeep {
+	return &upkeep{
+		logger: logger, watcher: reload.New(logger), told: make(map[string]string), stopped: make(chan struct{}),
+	}
+}
+
+// show has a certificate looked after.
+func (u *upkeep) show(s shown) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.shown = append(u.shown, s)
+}
+
+// certificates returns those that listeners show.
+func (u *upkeep) certificates() []shown {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.shown)
+}
+
+// start looks at certificates now and every hour, and at files, until stop.
+func (u *upkeep) start() {
+	u.warn(time.Now())
+	u.watcher.Start()
+	u.running.Go(func() {
+		again := time.NewTicker(tendInterval)
+		defer again.Stop()
+		for {
+			select {
+			case <-u.stopped:
+				return
+			case now := <-again.C:
+				u.tend(now)
+			}
+		}
+	})
+}
+
+func (u *upkeep) stop() {
+	u.stopOnce.Do(func() { close(u.stopped) })
+	u.watcher.Stop()
+	u.running.Wait()
+}
+
+// tend makes the self-signed certificate anew before it ends, which the watcher then finds, and warns of others.
+func (u *upkeep) tend(now time.Time) {
+	if u.ensure != nil {
+		if err := u.ensure(now); err != nil {
+			u.logger.Error("the self-signed certificate could not be looked after", "error", err)
+		}
+	}
+	u.warn(now)
+}
+
+// warn tells the log of certificates that end soon, or have ended, or are not valid yet, once a day each.
+func (u *upkeep) warn(now time.Time) {
+	for _, s := range u.certificates() {
+		leaf := s.leaf()
+		if leaf == nil {
+			continue
+		}
+		day := now.UTC().Format(time.DateOnly) + certificate.Fingerprint(leaf)
+		u.mu.Lock()
+		told := u.told[s.listener] == day
+		u.told[s.listener] = day
+		u.mu.Unlock()
+		until := leaf.NotAfter.UTC().Format(time.RFC3339)
+		switch {
+		case told:
+		case now.After(leaf.NotAfter):
+			u.logger.Error("the certificate has expired, and clients refuse it", "listener", s.listener, "until", until)
+		case now.Before(leaf.NotBefore):
+			u.logger.Error("the certificate is not valid yet, and clients refuse it", "listener", s.listener,
+				"from", leaf.NotBefore.UTC().Format(time.RFC3339))
+		case leaf.NotAfter.Sub(now) < certificate.Warning:
+			u.logger.Warn("the certificate expires soon", "listener", s.listener, "until", until,
+				"days", int(leaf.NotAfter.Sub(now)/(24*time.Hour)))
+		}
+	}
+}
+
+// notices are what the dashboard says of all this.
+func (u *upkeep) notices(now time.Time) (all []admin.Notice) {
+	for _, s := range u.certificates() {
+		leaf := s.leaf()
+		if leaf == nil {
+			all = append(all, admin.Notice{Text: "The listener for " + s.listener + " has no certificate yet.", Bad: true})
+			continue
+		}
+		until := leaf.NotAfter.UTC().Format("2 January 2006 15:04 UTC")
+		n := admin.Notice{Text: "The certificate of the listener for " + s.listener + " lasts until " + until + "."}
+		switch left := leaf.NotAfter.Sub(now); {
+		case left < 0:
+			n = admin.Notice{Text: "The certificate of the listener for " + s.listener + " expired on " + until + ".", Bad: true}
+		case left < certificate.Warning:
+			n.Bad = true
+		}
+		all = append(all, n)
+	}
+	var last time.Time
+	for _, o := range u.watcher.Outcomes() {
+		if o.Err != nil {
+			all = append(all, admin.Notice{Bad: true, Text: "The " + o.Name + " in its file could not be used at " +
+				o.Time.UTC().Format("15:04 UTC") + "; the one before stays in use. The log says why."})
+		} else if o.Time.After(last) {
+			last = o.Time
+		}
+	}
+	if !last.IsZero() {
+		at := last.UTC().Format("2 January 15:04 UTC")
+		all = append(all, admin.Notice{Text: "Files were last read again on " + at + "."})
+	}
+	return all
+}
+
+// metrics are the figures of all this for Prometheus.
+func (u *upkeep) metrics(out metric.Scrape) {
+	for _, o := range u.watcher.Outcomes() {
+		good, at := 1.0, 0.0
+		if o.Err != nil {
+			good = 0
+		}
+		if !o.Time.IsZero() {
+			at = float64(o.Time.Unix())
+		}
+		out.Gauge("rushgate_reload_successful", "Whether what a file held could be used when it was last read.",
+			good, "what", o.Name)
+		out.Gauge("rushgate_reload_timestamp_seconds", "When a file was last read again, in Unix time; 0: never.",
+			at, "what", o.Name)
+	}
+	for _, s := range u.certificates() {
+		end := 0.0
+		if leaf := s.leaf(); leaf != nil {
+			end = float64(leaf.NotAfter.Unix())
+		}
+		out.Gauge("rushgate_certificate_expiry_timestamp_seconds",
+			"When the certificate of a listener expires, in Unix time; 0: there is none yet.", end, "listener", s.listener)
+	}
+}
+
+// Reload has the node read again what it has read from files: certificates, the pepper, the keys of the realtime
+// channel, the operator's token. What cannot be used is told in the log, and the one before stays in use; the error
+// says what it was. Connections and sessions go on. The node does the same by itself within a few seconds after a file
+// has changed. Reload may be called from many goroutines.
+//
+// A pepper that is no longer in its file is kept until the node ends, for the hashes that name it. A browser that the
+// operator has logged in with another token has to log in again.
+func (s *Server) Reload() error {
+	err := s.upkeep.watcher.Reload()
+	s.cfg.Logger.Info("files were read again", "all", err == nil)
+	return err
+}
+
+// watchSecrets has the pepper, the keys of the realtime channel and the operator's token read again when their files
+// change. before has what the files looked like before they were first read.
+func (s *Server) watchSecrets(before secrets, token *admin.Token) {
+	w := s.upkeep.watcher
+	if file := s.cfg.PepperFile; file != "" {
+		w.Add(reload.Subject{Name: "pepper", Files: []string{file}, Load: s.reloadPepper}, before.pepper)
+	}
+	if s.channel != nil && s.cfg.Backend != Memory {
+		w.Add(reload.Subject{Name: "keys", Files: []string{s.cfg.keysFile()}, Load: func() (bool, error) {
+			return s.channel.reloadKeys(s.cfg.keysFile())
+		}}, before.keys)
+	}
+	if file := s.cfg.AdminTokenFile; file != "" {
+		w.Add(reload.Subject{Name: "admin token", Files: []string{file}, Load: func() (bool, error) {
+			next, err := admin.LoadToken(file)
+			if err != nil {
+				return false, err
+			}
+			return token.Replace(next), nil
+		}}, before.token)
+	}
+}
+
+func (c Config) keysFile() string { return filepath.Join(c.DataDir, KeysName) }
+
+// secrets are what the files with secrets look like.
+type secrets struct{ pepper, keys, token reload.Seen }
+
+func lookAtSecrets(c Config) (s secrets) {
+	if c.PepperFile != "" {
+		s.pepper = reload.Look(c.PepperFile)
+	}
+	if c.AdminTokenFile != "" {
+		s.token = reload.Look(c.AdminTokenFile)
+	}
+	s.keys = reload.Look(c.keysFile())
+	return s
+}
+
+// reloadPepper reads the file of peppers again.
+func (s *Server) reloadPepper() (changed bool, err error) {
+	next, err := password.LoadPepper(s.cfg.PepperFile)
+	if err != nil {
+		return false, err
+	}
+	changed, kept, err := s.hasher.RenewPepper(next)
+	if changed && len(kept) > 0 {
+		s.cfg.Logger.Warn("peppers that are no longer in the file are kept until the node ends, for their hashes",
+			"file", s.cfg.PepperFile, "ids", kept)
+	}
+	return changed, err
+}
