@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
@@ -54,6 +56,9 @@ until when and why; everything of the account stays as it is.
 	name, err := f.parseName(args, stdout, whyOneName)
 	if err != nil {
 		return err
+	}
+	if strings.ContainsFunc(string(reason), unicode.IsControl) {
+		return usagef("--reason must be one line, without control characters")
 	}
 	d := rushgate.Disabled{Until: rushgate.Forever(), Reason: string(reason)}
 	switch {

@@ -32,7 +32,7 @@ folder. With the figures, choose --password-hash-iterations of "rushgate serve".
 	}
 	hasher, err := password.NewHasher(password.Config{Kernel: kernel.value})
 	if err != nil {
-		return usageError{err}
+		return usageError{error: err}
 	}
 	c := &calibration{
 		costs:    []int{10_000, 100_000, 600_000},
@@ -201,7 +201,7 @@ func (c *calibration) writeText(w io.Writer, rows []calibrated) error {
 	b.WriteString(`
 How to read it: each login costs one hash. "One alone" is what a single player waits for it; in a rush a node hashes up
 to ` + fmt.Sprint(c.batch) + ` passwords together on each core, and the last column is the least time in which a thousand who come at once can be
-let in. Whoever steals the database pays the same price for every guess, so take the greatest number of iterations whose
+let in. A thief of the database pays the same price for every guess, so take the greatest number of iterations whose
 last column you can live with. OWASP recommends 600000 for PBKDF2-HMAC-SHA256; the default here is ` + fmt.Sprint(password.DefaultIterations) + `. Set it with
 --password-hash-iterations; hashes of another cost are replaced as their players log in.
 `)

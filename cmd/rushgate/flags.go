@@ -54,7 +54,7 @@ func (f *flags) parse(args []string, stdout io.Writer) error {
 	} else if err != nil && mayHoldPassword(err.Error()) {
 		return usagef("a flag or its value was not understood; it is not shown, for it may hold a password")
 	} else if err != nil {
-		return usageError{err}
+		return usageError{error: err}
 	}
 	if f.NArg() > 0 { // perhaps the rest of a value that the shell has split, and of a password in it
 		return usagef("unexpected argument after the flags; a value with spaces must be quoted")
@@ -291,7 +291,7 @@ func (d *spanAt) limits() string { return fmt.Sprintf("%v to %v", d.low, d.high)
 func (d *spanAt) Set(s string) error {
 	v, err := time.ParseDuration(s)
 	if err != nil || v < d.low || v > d.high {
-		return fmt.Errorf("must be a duration from %s, such as %v", d.limits(), *d.at)
+		return fmt.Errorf("must be a duration from %s, such as %v", d.limits(), max(*d.at, d.low))
 	}
 	*d.at = v
 	return nil

@@ -13,7 +13,7 @@ import (
 const keySynopsis = `Usage: rushgate key COMMAND [flags]
 
 Looks after the keys of the realtime channel in a data folder. With a key a node seals the connect token that a player
-gets at login, and opens it again when the player connects; whoever has the key can be any player.
+gets at login, and opens it again when the player connects; with the key anyone can be any player.
 
 `
 

@@ -51,8 +51,12 @@ func (g group) run(ctx context.Context, args []string, stdout, stderr io.Writer)
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, g.synopsis)
+		widest := 12
 		for _, c := range g.commands {
-			fmt.Fprintf(stdout, "  %-14s%s\n", c.name, c.short)
+			widest = max(widest, len(c.name))
+		}
+		for _, c := range g.commands {
+			fmt.Fprintf(stdout, "  %-*s  %s\n", widest, c.name, c.short)
 		}
 		fmt.Fprintf(stdout, "\n\"rushgate %s COMMAND --help\" explains a command's flags.\n", g.name)
 		return nil
@@ -62,9 +66,12 @@ func (g group) run(ctx context.Context, args []string, stdout, stderr io.Writer)
 		return usagef("unknown command %s, want %s", quote(args[0]), g.among())
 	}
 	err := g.commands[i].run(ctx, args[1:], stdout, stderr)
+	var misused usageError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &misused):
+		return usageError{fmt.Errorf("%s: %w", args[0], err), args[0]}
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return fmt.Errorf("%s: interrupted", args[0])
 	default:
@@ -89,11 +96,17 @@ func (g group) among() string {
 }
 
 // usageError is an error in how the command was called; it ends with exit status 2.
-type usageError struct{ error }
+type usageError struct {
+	error
+	command string // of a group, that was called; empty if it is the group itself
+}
 
 func (e usageError) Unwrap() error { return e.error }
 
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+// of returns what was called, whose help has the flags.
+func (e usageError) of(name string) string { return strings.TrimSpace(name + " " + e.command) }
+
+func usagef(format string, args ...any) error { return usageError{error: fmt.Errorf(format, args...)} }
 
 func main() {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -151,7 +164,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil || errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.As(err, &misused):
-		fmt.Fprintf(stderr, "rushgate %s: %v\nRun \"rushgate %s --help\" for all flags.\n", name, err, name)
+		fmt.Fprintf(stderr, "rushgate %s: %v\nRun \"rushgate %s --help\" for all flags.\n", name, err, misused.of(name))
 		return 2
 	default:
 		fmt.Fprintf(stderr, "rushgate %s: %v\n", name, err)

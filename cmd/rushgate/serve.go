@@ -218,7 +218,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	close(ended)
 	reloading.Wait()
 	if errors.Is(err, server.ErrInvalidConfig) {
-		return usageError{err}
+		return usageError{error: err}
 	}
 	return err
 }

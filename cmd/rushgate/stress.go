@@ -26,7 +26,7 @@ and, on loopback, an address of its own. They come when they are due, however sl
   rushgate stress burst --clients 1000 --mode login             the same accounts, later
   rushgate stress ramp --rate 2 --clients 2000                  one client every half second
   rushgate stress launch-day --peak 10 --html launch.html       ten times as many as the server can let in
-  rushgate stress reconnect-storm --clients 2000 --play         everybody drops out of the world and comes back
+  rushgate stress reconnect-storm --clients 2000 --play         all players drop out of the world and come back
   rushgate stress mixed --rate 200 --play --stay 20s            registrations, logins, wrong passwords and nonsense
   rushgate stress clean                                         delete the accounts that all this has made
 

@@ -14,7 +14,7 @@ const cleanSynopsis = `Usage: rushgate stress clean [flags]
 Deletes the accounts that runs have made, with their characters, through the admin listener of the node. Only names of the
 forms PREFIX-000001 and PREFIX-cal-000001, which launch-day makes to measure the capacity, are looked at: two hundred at a
 time from the first one on, until --gap or more in a row are unknown. Below 1000, --gap may miss some of the latter. Who is
-logged in is kept: sessions that nobody uses end after half a minute.`
+logged in is kept: sessions that are not used end after half a minute.`
 
 func stressClean(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	prefix, admin, gap := text(stress.DefaultPrefix), text("http://"+server.DefaultAdminAddr), number{2000, 1, stress.MaxClients}

@@ -57,7 +57,7 @@ func readScenario(path string, args []string, stdout io.Writer) (*stressFlags, e
 	}
 	v, f, err := parseScenario(data)
 	if misused := (usageError{}); errors.As(err, &misused) {
-		return nil, usageError{fmt.Errorf("%s: %w", path, misused.error)}
+		return nil, usageError{error: fmt.Errorf("%s: %w", path, misused.error)}
 	} else if err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ made before), log in with a wrong password, send nonsense. The last two must be 
 }
 
 func (v *stressFlags) declare() *flags {
-	f := newFlags(fmt.Sprintf("Usage: rushgate stress %s [flags]\n\n%s\n\nExit status 1 means that a limit was not held; by default nobody may be left without an answer, and somebody has to get in.\nOnly aim this at servers that are yours.",
+	f := newFlags(fmt.Sprintf("Usage: rushgate stress %s [flags]\n\n%s\n\nExit status 1 means that a limit was not held; by default every client has to get an answer, and one at least has to get in.\nOnly aim this at servers that are yours.",
 		v.scenario, scenarioText[v.scenario]))
 	v.declareTarget(f)
 	v.declareArrivals(f)
@@ -160,10 +160,10 @@ func (v *stressFlags) declareClients(f *flags) {
 	f.add(&v.play, "play", "", "connect to the world by UDP, walk about, and check every snapshot; takes two open files a client, see \"ulimit -Hn\"")
 	f.add(&v.webSocket, "websocket", "", "play over a WebSocket, as browsers do, instead of UDP; with --play")
 	if v.scenario == report.ReconnectStorm {
-		f.add(&v.duration, "duration", "", fmt.Sprintf("`TIME` that everybody is inside before the drop, or that is waited for the server to do it; 0 means %v", stress.DefaultInside))
+		f.add(&v.duration, "duration", "", fmt.Sprintf("`TIME` that all are inside before the drop, or that is waited for the server to do it; 0 means %v", stress.DefaultInside))
 	} else {
 		f.add(&v.stay, "stay", "", "`TIME` that each client stays inside; 0 means until the end of the run")
-		f.add(&v.duration, "duration", "", fmt.Sprintf("`TIME` that everybody stays once all are in; 0 means %v with --play and otherwise none", stress.DefaultPlay))
+		f.add(&v.duration, "duration", "", fmt.Sprintf("`TIME` that all stay once they are in; 0 means %v with --play and otherwise none", stress.DefaultPlay))
 	}
 	f.add(&v.prefix, "prefix", "", "`PREFIX` of the accounts' names, which are PREFIX-000001 and so on")
 	f.add(&v.password, "password", "", "`PASSWORD` of all accounts: a test's, never a real one")

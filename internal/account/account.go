@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/sync/errgroup"
 
@@ -121,6 +123,8 @@ func (l *Ledger) Disable(ctx context.Context, name string, d rushgate.Disabled) 
 		return Changed{}, fmt.Errorf("%w: the end %v is not in the future", ErrInvalid, d.Until)
 	case d.Until.After(rushgate.Forever()):
 		return Changed{}, fmt.Errorf("%w: the end is after the year 9999", ErrInvalid)
+	case strings.ContainsFunc(d.Reason, unicode.IsControl):
+		return Changed{}, fmt.Errorf("%w: the reason has a line break or another control character", ErrInvalid)
 	case len(d.Reason) > rushgate.MaxDisabledReason:
 		return Changed{}, fmt.Errorf("%w: the reason has %d bytes, more than %d",
 			ErrInvalid, len(d.Reason), rushgate.MaxDisabledReason)
