@@ -10,9 +10,12 @@ import (
 	"path/filepath"
 )
 
+// nodeIDName is the name of the file with the node's id within the data folder.
+const nodeIDName = "node-id"
+
 // nodeID returns the node's id from the data folder, made when there is none yet.
 func nodeID(dir string) (string, error) {
-	path := filepath.Join(dir, "node-id")
+	path := filepath.Join(dir, nodeIDName)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		id := rand.Text()

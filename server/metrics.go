@@ -54,5 +54,6 @@ func (s *Server) circuitMetrics(out metric.Scrape) {
 	out.Gauge("rushgate_store_circuit_failures", "Calls in a row that found no store.", float64(health.Failures))
 	out.Gauge("rushgate_store_warnings", "Settings of the store by which it may lose what it acknowledges.",
 		float64(len(health.Warnings)))
+	out.Gauge("rushgate_store_log_bytes", "Bytes of SQLite's write-ahead log.", float64(health.LogBytes))
 	out.Gauge("rushgate_store_standings_pending", "Players whose leaderboards are behind.", float64(health.Pending))
 }

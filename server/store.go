@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -38,7 +39,7 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 	case s.cfg.Backend == Redis:
 		s.store, err = s.openRedis(ctx)
 	default:
-		s.store, err = sqlite.Open(ctx, database, sqlite.Options{})
+		s.store, err = OpenDatabase(ctx, s.cfg.DataDir, s.cfg.Logger)
 	}
 	if err != nil {
 		s.store = nil
@@ -51,6 +52,39 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 		return in, err
 	}
 	return in, s.cfg.withdraw() // what a run that was killed has left: it names another process by now
+}
+
+// usedName is the name, within the data folder, of the file that says that the folder's players are in a database. The
+// folder of a node on Redis has no such file.
+const usedName = "rushgate.db.used"
+
+// OpenDatabase opens the SQLite database of a data folder, which must exist, or makes it. It refuses to make one
+// ([sqlite.ErrMissing]) if the folder has had one, or if there is an empty one beside what nodes keep there: players
+// would find themselves unknown, and their names free for others. logger may be nil, see [sqlite.Options].
+func OpenDatabase(ctx context.Context, dir string, logger *slog.Logger) (*sqlite.Store, error) {
+	database, used, node := filepath.Join(dir, DatabaseName), filepath.Join(dir, usedName), filepath.Join(dir, nodeIDName)
+	existing := exists(used) || exists(database) && exists(node)
+	store, err := sqlite.Open(ctx, database, sqlite.Options{Existing: existing, Logger: logger})
+	switch {
+	case errors.Is(err, sqlite.ErrMissing) && existing:
+		return nil, fmt.Errorf("%w: the players of %s were in it; put it back, with the files beside it whose names begin "+
+			"like its own, or restore a backup; to begin anew without these players, remove %s and %s",
+			err, dir, used, node)
+	case err != nil:
+		return nil, err
+	}
+	if exists(used) {
+		return store, nil
+	}
+	if err := writeFile(used, []byte("The players of this folder are in "+DatabaseName+".\n"), 0o644); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // openRedis opens the store on Redis and warns of settings that lose what it acknowledges.

@@ -108,7 +108,7 @@ func withSQLite(ctx context.Context, dir string, create bool, job func(*sqlite.S
 	} else if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no players are kept in %s, is --data right? (%w)", dir, err)
 	}
-	store, err := sqlite.Open(ctx, path, sqlite.Options{})
+	store, err := server.OpenDatabase(ctx, dir, nil)
 	if errors.Is(err, sqlite.ErrLocked) {
 		return fmt.Errorf("a node is using %s; stop it first (%w)", dir, err)
 	}

@@ -78,6 +78,7 @@ func dataSource(file string, readOnly bool) string {
 		"busy_timeout(5000)", // an operator's sqlite3 or a backup may hold a lock for a moment
 		"journal_mode(WAL)",
 		"synchronous(FULL)",
+		fmt.Sprintf("journal_size_limit(%d)", maxLog),
 		"foreign_keys(1)",
 	}
 	if readOnly {

@@ -19,6 +19,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -38,6 +39,10 @@ type Options struct {
 	Now func() time.Time
 	// LeaseTTL is how long a lease lasts, to the millisecond; zero or less means [rushgate.LeaseTTL].
 	LeaseTTL time.Duration
+	// Existing refuses to begin with an empty database where there is none: [ErrMissing].
+	Existing bool
+	// Logger hears when the files of the database are taken away and when they are back; nil means [slog.Default].
+	Logger *slog.Logger
 }
 
 // Store is a [rushgate.Store] in a SQLite file. It is safe for concurrent use.
@@ -55,6 +60,8 @@ type Store struct {
 	write  *sql.DB // one connection, which the writer keeps
 	writer *writer
 	writes writeStmts
+	files  files
+	keeper *keeper
 	wanted wanted.List
 
 	mu     sync.Mutex
@@ -69,9 +76,9 @@ var _ rushgate.Store = (*Store)(nil)
 // Open opens the database at path, or creates it there, readable by its owner only; the folder must exist. It brings
 // the schema up to date. Beside the database it keeps SQLite's own files and path.lock.
 //
-// It refuses a file that is in use ([ErrLocked]), that is not a Rushgate database ([ErrForeign]), or that a newer
-// version of Rushgate has written ([*SchemaError]), and changes no contents of such a file
-// (SQLite may move what is in its write-ahead log into it).
+// It refuses a file that is in use ([ErrLocked]), that is not a Rushgate database ([ErrForeign]), that is missing where
+// one should be ([ErrMissing]), or that a newer version of Rushgate has written ([*SchemaError]), and changes no
+// contents of such a file (SQLite may move what is in its write-ahead log into it).
 //
 // ctx bounds the opening only.
 func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
@@ -100,6 +107,9 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	if s.lock, err = filelock.Acquire(file + ".lock"); err != nil {
 		return nil, err
 	}
+	if err := expect(file, opts.Existing); err != nil {
+		return nil, err
+	}
 	if err := create(file); err != nil {
 		return nil, err
 	}
@@ -112,7 +122,16 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	if err := s.openReaders(ctx, file); err != nil {
 		return nil, err
 	}
+	if s.files, err = openFiles(file); err != nil {
+		return nil, err
+	}
+	s.writer.check = s.files.check
+	s.keeper = &keeper{store: s, logger: opts.Logger, quit: make(chan struct{})}
+	if s.keeper.logger == nil {
+		s.keeper.logger = slog.Default()
+	}
 	s.writer.start()
+	s.keeper.start()
 	return s, nil
 }
 
@@ -126,7 +145,7 @@ func (s *Store) openWriter(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	s.writer = &writer{conn: conn, jobs: make(chan *job), stopped: make(chan struct{})}
+	s.writer = &writer{conn: conn, jobs: make(chan *job), chores: make(chan func()), stopped: make(chan struct{})}
 	var mode string
 	if err := conn.QueryRowContext(ctx, `PRAGMA journal_mode`).Scan(&mode); err != nil {
 		return err
@@ -204,6 +223,7 @@ func (s *Store) shutDown() error {
 	s.closed = true
 	s.mu.Unlock()
 	s.calls.Wait()
+	s.keeper.stop()
 	s.writer.stop()
 	if err := s.release(); err != nil {
 		return fmt.Errorf("sqlite: close: %w", err)

@@ -13,7 +13,9 @@ import (
 // commit): a caller pays for at most two disk flushes, whatever the number of callers.
 type writer struct {
 	conn    *sql.Conn
-	jobs    chan *job // unbuffered: the callers themselves are the queue
+	jobs    chan *job    // unbuffered: the callers themselves are the queue
+	chores  chan func()  // what runs between transactions
+	check   func() error // of the files; an error fails what was to be written
 	stopped chan struct{}
 
 	begin, savepoint, release, undo, commit, rollback *sql.Stmt
@@ -61,10 +63,25 @@ func (w *writer) close() error {
 func (w *writer) start() {
 	go func() {
 		defer close(w.stopped)
-		for first := range w.jobs {
-			w.runGroup(w.collect(first))
+		for {
+			select {
+			case first, ok := <-w.jobs:
+				if !ok {
+					return
+				}
+				w.runGroup(w.collect(first))
+			case chore := <-w.chores:
+				chore()
+			}
 		}
 	}()
+}
+
+// alone runs something outside of a transaction, between two groups. The writer must not be stopped meanwhile.
+func (w *writer) alone(run func(context.Context) error) error {
+	done := make(chan error, 1)
+	w.chores <- func() { done <- run(context.Background()) }
+	return <-done
 }
 
 // stop ends the writer. No do may be under way.
@@ -120,6 +137,9 @@ func (w *writer) runGroup(group []*job) {
 // befallen all those that have no error there.
 func (w *writer) transact(group []*job, errs []error) error {
 	ctx := context.Background()
+	if err := w.check(); err != nil {
+		return err
+	}
 	if _, err := w.begin.ExecContext(ctx); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -141,6 +161,9 @@ func (w *writer) transact(group []*job, errs []error) error {
 	if _, err := w.commit.ExecContext(ctx); err != nil {
 		w.abandon(ctx)
 		return fmt.Errorf("commit: %w", err)
+	}
+	if err := w.check(); err != nil { // they went in the middle of it: what was written may be lost
+		return err
 	}
 	w.writes.Add(written)
 	w.commits.Add(1)
