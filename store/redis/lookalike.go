@@ -13,8 +13,8 @@ import (
 // What a name looks like (see [rushgate.Skeleton]) is under a key of its own, on a Cluster perhaps on another server
 // than the account, so that no script can change both. Therefore a registration first claims the look, in a script
 // about that key, and then makes the account. A claim counts as long as there is an account of its name, and for
-// claimTime without one, in which the registration that made it may still be under way. So of registrations at once exactly one
-// wins, and whatever dies in between, or is lost, keeps no name from players for longer.
+// claimTime without one, in which the registration that made it may still be under way. So of registrations at once
+// exactly one wins, and whatever dies in between, or is lost, keeps no name from players for longer.
 const (
 	claimTime = time.Minute
 	// claimsKept bounds the names under one look, of which a registration adds one at most, and operators and imports
