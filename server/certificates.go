@@ -5,9 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/rushgate/rushgate/internal/acme"
 	"github.com/rushgate/rushgate/internal/certificate"
 	"github.com/rushgate/rushgate/internal/reload"
 )
@@ -27,13 +30,58 @@ func (c Config) validateTLS() error {
 	if c.TLSCert != "" && c.GetCertificate != nil {
 		errs = append(errs, errors.New("a TLS certificate in a file, and a function for it besides: want one of them"))
 	}
-	if len(c.TLSNames) > 0 && (c.TLSCert != "" || c.GetCertificate != nil) {
+	if len(c.ACMEDomains) > 0 && (c.TLSCert != "" || c.GetCertificate != nil) {
+		errs = append(errs, errors.New("domains to get certificates for, and a TLS certificate besides: want one of them"))
+	}
+	errs = append(errs, c.validateACME())
+	if len(c.TLSNames) > 0 && (len(c.ACMEDomains) > 0 || c.TLSCert != "" || c.GetCertificate != nil) {
 		errs = append(errs, errors.New("names for the self-signed TLS certificate, but the certificate is another one"))
 	}
 	if _, err := certificate.ParseNames(c.TLSNames); err != nil {
 		errs = append(errs, fmt.Errorf("TLS %w", err))
 	}
 	return errors.Join(errs...)
+}
+
+// maxDomains bounds the domains of a node: authorities bound what one account may ask for.
+const maxDomains = 20
+
+// validateACME checks what certificates are to be got by ACME, and where.
+func (c Config) validateACME() error {
+	if len(c.ACMEDomains) == 0 {
+		return nil
+	}
+	if len(c.ACMEDomains) > maxDomains {
+		return fmt.Errorf("%d domains to get certificates for, want at most %d", len(c.ACMEDomains), maxDomains)
+	}
+	names, err := certificate.ParseNames(c.ACMEDomains)
+	if err != nil {
+		return fmt.Errorf("ACME domains: %w", err)
+	}
+	if len(names.IP) > 0 {
+		return fmt.Errorf("ACME domain %s: want a DNS name", names.IP[0])
+	}
+	for _, name := range names.DNS {
+		if strings.HasPrefix(name, "*.") {
+			return fmt.Errorf("ACME domain %q: an authority gives certificates for wildcards by DNS only", name)
+		}
+	}
+	if u, err := url.Parse(c.ACMEDirectory); err != nil || u.Scheme != "https" || u.Host == "" {
+		return errors.New("ACME directory: want the https URL of an authority")
+	}
+	return nil
+}
+
+// fromAuthority returns the TLS of a node whose certificates come by ACME.
+func (s *Server) fromAuthority() *tls.Config {
+	names, _ := certificate.ParseNames(s.cfg.ACMEDomains) // which validate has checked
+	s.acme = acme.New(acme.Config{
+		Domains: names.DNS, Email: s.cfg.ACMEEmail, Directory: s.cfg.ACMEDirectory,
+		Dir: filepath.Join(s.cfg.DataDir, "acme"), Logger: s.cfg.Logger,
+	})
+	s.ready.Certified(s.acme.Ready)
+	s.upkeep.show(shown{"players", s.acme.Leaf})
+	return s.acme.TLS()
 }
 
 // tlsConfig returns the front door's TLS, or nil for plain HTTP.
@@ -43,6 +91,8 @@ func (s *Server) tlsConfig() (*tls.Config, error) {
 		return nil, nil
 	case s.cfg.GetCertificate != nil:
 		return serving(s.cfg.GetCertificate), nil
+	case len(s.cfg.ACMEDomains) > 0:
+		return s.fromAuthority(), nil
 	}
 	certFile, keyFile := s.cfg.TLSCert, s.cfg.TLSKey
 	if certFile == "" {

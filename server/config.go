@@ -93,6 +93,14 @@ type Config struct {
 	// they stand beside localhost, the loopback addresses and the machine's name; at most 100. They imply TLS. Default
 	// none.
 	TLSNames []string
+	// ACMEDomains are DNS names for which the node gets certificates by itself, by ACME with TLS-ALPN-01, and renews them;
+	// at most 20. The authority has to reach HTTPAddr at port 443 of each. They imply TLS, and that the terms of the
+	// authority are agreed to. Accounts, keys and certificates are in the folder acme of DataDir. Default none.
+	ACMEDomains []string
+	// ACMEEmail is where the authority writes to. Default nowhere.
+	ACMEEmail string
+	// ACMEDirectory is the URL of the authority, https://. Default [acme.LetsEncrypt].
+	ACMEDirectory string
 	// GetCertificate, if not nil, has the certificate for a handshake, as in [tls.Config], in place of files and of the
 	// self-signed one. It implies TLS, is called from many goroutines at once, and must not block for long.
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)

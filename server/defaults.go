@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/acme"
 	"github.com/rushgate/rushgate/internal/api"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
@@ -94,6 +95,7 @@ func (c *Config) fill() {
 	or(&c.UDPAddr, DefaultUDPAddr)
 	or(&c.ProtocolID, protocol.ID)
 	or(&c.DataDir, DefaultDataDir)
+	or(&c.ACMEDirectory, acme.LetsEncrypt)
 	or(&c.HashKernel, "auto")
 	for _, n := range c.numbers() {
 		or(n.field, n.def)
@@ -110,7 +112,7 @@ func (c Config) withDefaults() Config {
 		or(&c.Backend, SQLite)
 	}
 	or(&c.Logger, slog.Default())
-	c.TLS = c.TLS || c.TLSCert != "" || len(c.TLSNames) > 0 || c.GetCertificate != nil
+	c.TLS = c.TLS || c.TLSCert != "" || len(c.TLSNames) > 0 || c.GetCertificate != nil || len(c.ACMEDomains) > 0
 	c.Zones = maps.Clone(c.Zones) // the node reads it as long as it runs
 	c.Origins = slices.Clone(c.Origins)
 	for i, origin := range c.Origins {

@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -315,5 +316,28 @@ func TestSelfSignedForNames(t *testing.T) {
 	}
 	if pins[0] != pins[1] {
 		t.Error("other names made another key")
+	}
+}
+
+// A node that gets no certificate from its authority lives, says that it is not ready and why, and stops when it is
+// told to.
+func TestAuthorityThatIsAway(t *testing.T) {
+	authority := httptest.NewUnstartedServer(nil)
+	authority.StartTLS() // which no node trusts
+	defer authority.Close()
+	cfg := config(t, t.TempDir())
+	cfg.ACMEDomains, cfg.ACMEDirectory = []string{"play.example.org"}, authority.URL
+	s := start(t, cfg)
+	resp, err := http.Get("http://" + s.AdminAddr().String() + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "certificate") {
+		t.Errorf("/readyz answers %d %q, %v", resp.StatusCode, body, err)
+	}
+	if err := s.Stop(); err != nil {
+		t.Error(err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/acme"
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/api"
 	"github.com/rushgate/rushgate/internal/auth"
@@ -52,6 +53,7 @@ type Server struct {
 	metrics  *prometheus.Registry
 	desk     *desk // of the operator
 	upkeep   *upkeep
+	acme     *acme.Manager // nil: certificates come from elsewhere
 	hasher   *password.Hasher
 
 	frontListener, adminListener net.Listener
@@ -136,6 +138,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.pool.Start()
 	s.serve(tlsConfig)
 	s.upkeep.start()
+	if s.acme != nil {
+		s.acme.Start()
+	}
 	if s.channel != nil {
 		s.channel.public.start()
 	}
@@ -148,6 +153,11 @@ func (s *Server) listen() (err error) {
 		return fmt.Errorf("server: HTTP listener: %w", err)
 	}
 	s.httpAddr = s.frontListener.Addr()
+	if s.acme != nil {
+		if err := s.acme.Listen(s.httpAddr); err != nil {
+			return fmt.Errorf("server: %w", err)
+		}
+	}
 	s.frontListener = s.clock.Listener(s.frontListener)
 	if s.cfg.ProxyProtocol {
 		s.frontListener = s.proxies.Listener(s.frontListener)
@@ -165,6 +175,9 @@ func (s *Server) undo() error {
 		if l != nil {
 			l.Close()
 		}
+	}
+	if s.acme != nil {
+		s.acme.Stop()
 	}
 	if s.channel != nil {
 		s.channel.close()
@@ -308,6 +321,9 @@ func (s *Server) Stop() error {
 func (s *Server) stop() error {
 	s.draining.Store(true)
 	s.upkeep.stop()
+	if s.acme != nil {
+		s.acme.Stop()
+	}
 	if s.channel != nil {
 		s.channel.public.stop()
 	}

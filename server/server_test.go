@@ -297,6 +297,15 @@ func TestInvalidConfig(t *testing.T) {
 			c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }
 			c.TLSCert, c.TLSKey = "cert.pem", "key.pem"
 		}, "want one of them"},
+		"ACME for an address": {func(c *server.Config) { c.ACMEDomains = []string{"192.0.2.1"} }, "want a DNS name"},
+		"ACME for a wildcard": {func(c *server.Config) { c.ACMEDomains = []string{"*.example.org"} },
+			"wildcards by DNS only"},
+		"ACME from nowhere": {func(c *server.Config) {
+			c.ACMEDomains, c.ACMEDirectory = []string{"play.example.org"}, "http://ca.example.org/directory"
+		}, "the https URL of an authority"},
+		"ACME besides a file": {func(c *server.Config) {
+			c.ACMEDomains, c.TLSCert, c.TLSKey = []string{"play.example.org"}, "cert.pem", "key.pem"
+		}, "want one of them"},
 		"workers":                 {func(c *server.Config) { c.Workers = 33 }, "auth workers is 33"},
 		"negative workers":        {func(c *server.Config) { c.Workers = -1 }, "auth workers is -1"},
 		"iterations":              {func(c *server.Config) { c.HashIterations = 10 }, "iterations is 10"},

@@ -314,6 +314,20 @@ func (w *words) Set(s string) error {
 	return nil
 }
 
+// repeated are words of which each further flag adds more.
+type repeated []string
+
+func (r *repeated) String() string { return strings.Join(*r, ",") }
+
+func (r *repeated) Set(s string) error {
+	var more words
+	if err := more.Set(s); err != nil {
+		return err
+	}
+	*r = append(*r, more...)
+	return nil
+}
+
 // zones are zones with the address of the node that serves each.
 type zones map[string]string
 

@@ -103,6 +103,11 @@ func (v *serveFlags) declareAddresses(f *flags) {
 	f.add((*text)(&c.TLSKey), "tls-key", "", "`FILE` with the certificate's key, PEM")
 	f.add((*words)(&c.TLSNames), "tls-names", "", "`NAMES` and IP addresses by which players reach the node, separated by "+
 		"commas, for the self-signed certificate; with them it is --tls")
+	f.add((*repeated)(&c.ACMEDomains), "acme-domain", "", "`DOMAINS`, separated by commas or one in each of several flags, "+
+		"for which to get certificates by ACME, which agrees to the terms of the authority; it has to reach --http at port "+
+		"443 of each")
+	f.add((*text)(&c.ACMEEmail), "acme-email", "", "`ADDRESS` to which the authority of --acme-domain writes")
+	f.add((*text)(&c.ACMEDirectory), "acme-directory", "", "`URL` of the authority of --acme-domain").def = "Let's Encrypt"
 	f.add((*toggle)(&c.InsecureHTTP), "insecure-http", "", "allow plain HTTP beyond loopback: only behind a proxy that speaks TLS")
 	f.add((*prefixes)(&c.TrustedProxies), "trusted-proxies", "", "`PROXIES` whose X-Forwarded-For is "+
 		"believed, separated by commas: the address of each, since every machine in a network here can pretend to be any other")

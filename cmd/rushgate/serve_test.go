@@ -19,7 +19,7 @@ func sample(t *testing.T, name string, v flag.Value) string {
 		return "../../world/default.json"
 	}
 	switch v := v.(type) {
-	case *text, *words:
+	case *text, *words, *repeated:
 		return "x"
 	case *toggle:
 		return "true"

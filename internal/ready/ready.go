@@ -18,18 +18,21 @@ const (
 // State is whether a node can let players in, in a line for a load balancer's log.
 type State string
 
-// The states. Where both others hold it is Draining.
+// The states. Where several others hold it is the first of them.
 const (
 	Ready    State = "ok"
 	Draining State = "draining"
 	NoWrites State = "the store takes no writes"
+	// NoCertificate is of a node that waits for its first certificate, without which no player gets through to it.
+	NoCertificate State = "no certificate yet"
 )
 
 // Probe finds out whether a node can let players in. Its methods may be called from many goroutines; each takes a
 // second at most.
 type Probe struct {
-	draining func() bool
-	ping     func(context.Context) error
+	draining  func() bool
+	ping      func(context.Context) error
+	certified func() bool // nil: nothing has to be
 
 	turn chan struct{} // holds one while a caller asks the store or looks at what it has answered
 	// Both belong to the caller that has the turn.
@@ -43,6 +46,10 @@ func New(draining func() bool, ping func(context.Context) error) *Probe {
 	return &Probe{draining: draining, ping: ping, turn: make(chan struct{}, 1)}
 }
 
+// Certified has the node count as ready only while certified reports true. It has to be called before the probe is in
+// use; certified is called from many goroutines.
+func (p *Probe) Certified(certified func() bool) { p.certified = certified }
+
 // State returns how the node is now, the store at most a second ago. When ctx ends before that is known it is
 // [NoWrites].
 func (p *Probe) State(ctx context.Context) State {
@@ -51,6 +58,8 @@ func (p *Probe) State(ctx context.Context) State {
 		return Draining
 	case !p.TakesWrites(ctx):
 		return NoWrites
+	case p.certified != nil && !p.certified():
+		return NoCertificate
 	default:
 		return Ready
 	}
