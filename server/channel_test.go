@@ -354,6 +354,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	}
 }
 
+// lockedBuffer is a log, or the output of another process, that goroutines share.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

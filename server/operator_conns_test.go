@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -72,24 +71,6 @@ func TestOperatorsHeadersAreLimited(t *testing.T) {
 	}
 }
 
-// lockedLog is a log that goroutines share.
-type lockedLog struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lockedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lockedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // A peer that knocks with nonsense does not fill the log, unless the operator wants to see everything.
 func TestNonsenseAtTheOperatorsListener(t *testing.T) {
 	cfg := config(t, t.TempDir())
@@ -99,7 +80,7 @@ func TestNonsenseAtTheOperatorsListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.AdminAddr, cfg.AdminTokenFile, cfg.TLS = "0.0.0.0:0", token, true
-	log := new(lockedLog)
+	log := new(lockedBuffer)
 	cfg.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s := start(t, cfg)
 	_, port, err := net.SplitHostPort(s.AdminAddr().String())

@@ -1,15 +1,10 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,9 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -126,24 +119,6 @@ func proxyCommand(t *testing.T, name string) string {
 	return ""
 }
 
-// lines is where another process writes, which a test may read meanwhile.
-type lines struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.String()
-}
-
 // start starts the program with a snippet. It is ended with the test.
 func (p program) start(t *testing.T, r road, snippet string) {
 	t.Helper()
@@ -153,7 +128,7 @@ func (p program) start(t *testing.T, r road, snippet string) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, p.args(file)...)
-	said := new(lines)
+	said := new(lockedBuffer)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = r.dir, said, said
 	cmd.Env = append(os.Environ(), "HOME="+r.dir, "XDG_DATA_HOME="+r.dir, "XDG_CONFIG_HOME="+r.dir)
 	if err := cmd.Start(); err != nil {
@@ -183,33 +158,17 @@ func unused(t *testing.T) int {
 func newRoad(t *testing.T) (road, *x509.CertPool) {
 	t.Helper()
 	dir := t.TempDir()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
+	cert, key := makeCertificate(t, &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"},
 		IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	})
 	r := road{dir: dir, at: unused(t),
 		cert: filepath.Join(dir, "cert"), key: filepath.Join(dir, "key"), chain: filepath.Join(dir, "chain")}
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
-	for name, content := range map[string][]byte{r.cert: certPEM, r.key: keyPEM, r.chain: slices.Concat(certPEM, keyPEM)} {
-		if err := os.WriteFile(name, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	write(t, r.cert, cert)
+	write(t, r.key, key)
+	write(t, r.chain, cert+key)
 	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(certPEM)
+	pool.AppendCertsFromPEM([]byte(cert))
 	return r, pool
 }
 
@@ -374,7 +333,7 @@ func TestProxiesAsDocumented(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			proxyCommand(t, c.name)
 			r, roots := newRoad(t)
-			log := new(lines)
+			log := new(lockedBuffer)
 			cfg := config(t, t.TempDir())
 			cfg.UDPAddr, cfg.Backend = server.NoUDP, server.Memory
 			cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}

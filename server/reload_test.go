@@ -20,7 +20,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -31,24 +30,31 @@ import (
 // writeCertificate writes a certificate for 127.0.0.1 that lasts until then, with its key.
 func writeCertificate(t *testing.T, certFile, keyFile string, serial int64, until time.Time) {
 	t.Helper()
+	cert, key := makeCertificate(t, &x509.Certificate{
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().AddDate(0, -3, 0),
+		NotAfter: until, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	})
+	write(t, certFile, cert)
+	write(t, keyFile, key)
+}
+
+// makeCertificate returns a certificate that has signed itself, and its key, both PEM.
+func makeCertificate(t *testing.T, template *x509.Certificate) (certPEM, keyPEM string) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().AddDate(0, -3, 0),
-		NotAfter: until, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, certFile, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
-	write(t, keyFile, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
 }
 
 func write(t *testing.T, path, content string) {
@@ -69,33 +75,15 @@ func serialAt(t *testing.T, addr net.Addr) int64 {
 	return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
 }
 
-// safeLog is a log that several goroutines write.
-type safeLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *safeLog) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *safeLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // tlsNode starts a node with certificates of files on both listeners, a pepper and a token.
-func tlsNode(t *testing.T, dir string) (*server.Server, *safeLog) {
+func tlsNode(t *testing.T, dir string) (*server.Server, *lockedBuffer) {
 	t.Helper()
 	until := time.Now().AddDate(0, 2, 0)
 	writeCertificate(t, filepath.Join(dir, "c.pem"), filepath.Join(dir, "k.pem"), 1001, until)
 	writeCertificate(t, filepath.Join(dir, "ac.pem"), filepath.Join(dir, "ak.pem"), 1002, until)
 	write(t, filepath.Join(dir, "pepper"), "a:"+strings.Repeat("0a", 32)+"\n")
 	write(t, filepath.Join(dir, "token"), strings.Repeat("1", 40)+"\n")
-	log := &safeLog{}
+	log := &lockedBuffer{}
 	cfg := config(t, filepath.Join(dir, "data"))
 	cfg.TLSCert, cfg.TLSKey = filepath.Join(dir, "c.pem"), filepath.Join(dir, "k.pem")
 	cfg.AdminTLSCert, cfg.AdminTLSKey = filepath.Join(dir, "ac.pem"), filepath.Join(dir, "ak.pem")
@@ -261,7 +249,7 @@ func TestCertificateThatEndsSoonIsToldOf(t *testing.T) {
 		"in a week":     {time.Now().AddDate(0, 0, 7), "expires soon"},
 		"last week":     {time.Now().AddDate(0, 0, -7), "has expired"},
 	} {
-		dir, log := t.TempDir(), &safeLog{}
+		dir, log := t.TempDir(), &lockedBuffer{}
 		cfg := config(t, filepath.Join(dir, "data"))
 		cfg.TLSCert, cfg.TLSKey = filepath.Join(dir, "c.pem"), filepath.Join(dir, "k.pem")
 		writeCertificate(t, cfg.TLSCert, cfg.TLSKey, 1, c.until)
@@ -291,7 +279,7 @@ func TestGetCertificate(t *testing.T) {
 
 // --tls-names are in the certificate, whose key stays the same when they change.
 func TestSelfSignedForNames(t *testing.T) {
-	dir, log := t.TempDir(), &safeLog{}
+	dir, log := t.TempDir(), &lockedBuffer{}
 	var pins []string
 	for _, names := range [][]string{nil, {"play.example.org", "203.0.113.7"}} {
 		cfg := config(t, dir)

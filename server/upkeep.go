@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -99,11 +100,11 @@ func (u *upkeep) warn(now time.Time) {
 		u.told[s.listener] = day
 		u.mu.Unlock()
 		until := leaf.NotAfter.UTC().Format(time.RFC3339)
-		switch {
+		switch err := certificate.Valid(leaf, now); {
 		case told:
-		case now.After(leaf.NotAfter):
+		case errors.Is(err, certificate.ErrExpired):
 			u.logger.Error("the certificate has expired, and clients refuse it", "listener", s.listener, "until", until)
-		case now.Before(leaf.NotBefore):
+		case errors.Is(err, certificate.ErrNotYet):
 			u.logger.Error("the certificate is not valid yet, and clients refuse it", "listener", s.listener,
 				"from", leaf.NotBefore.UTC().Format(time.RFC3339))
 		case leaf.NotAfter.Sub(now) < certificate.Warning:
@@ -116,20 +117,7 @@ func (u *upkeep) warn(now time.Time) {
 // notices are what the dashboard says of all this.
 func (u *upkeep) notices(now time.Time) (all []admin.Notice) {
 	for _, s := range u.certificates() {
-		leaf := s.leaf()
-		if leaf == nil {
-			all = append(all, admin.Notice{Text: "The listener for " + s.listener + " has no certificate yet.", Bad: true})
-			continue
-		}
-		until := leaf.NotAfter.UTC().Format("2 January 2006 15:04 UTC")
-		n := admin.Notice{Text: "The certificate of the listener for " + s.listener + " lasts until " + until + "."}
-		switch left := leaf.NotAfter.Sub(now); {
-		case left < 0:
-			n = admin.Notice{Text: "The certificate of the listener for " + s.listener + " expired on " + until + ".", Bad: true}
-		case left < certificate.Warning:
-			n.Bad = true
-		}
-		all = append(all, n)
+		all = append(all, s.notice(now))
 	}
 	var last time.Time
 	for _, o := range u.watcher.Outcomes() {
@@ -145,6 +133,24 @@ func (u *upkeep) notices(now time.Time) (all []admin.Notice) {
 		all = append(all, admin.Notice{Text: "Files were last read again on " + at + "."})
 	}
 	return all
+}
+
+// notice is what the dashboard says of a certificate.
+func (s shown) notice(now time.Time) admin.Notice {
+	const layout = "2 January 2006 15:04 UTC"
+	leaf := s.leaf()
+	if leaf == nil {
+		return admin.Notice{Text: "The listener for " + s.listener + " has no certificate yet.", Bad: true}
+	}
+	what, until := "The certificate of the listener for "+s.listener, leaf.NotAfter.UTC().Format(layout)
+	switch err := certificate.Valid(leaf, now); {
+	case errors.Is(err, certificate.ErrExpired):
+		return admin.Notice{Text: what + " expired on " + until + ".", Bad: true}
+	case errors.Is(err, certificate.ErrNotYet):
+		return admin.Notice{Text: what + " is valid only from " + leaf.NotBefore.UTC().Format(layout) + " on.", Bad: true}
+	default:
+		return admin.Notice{Text: what + " lasts until " + until + ".", Bad: leaf.NotAfter.Sub(now) < certificate.Warning}
+	}
 }
 
 // metrics are the figures of all this for Prometheus.

@@ -19,8 +19,6 @@ var (
 	ErrExpired = errors.New("the certificate has expired")
 	// ErrNotYet is wrapped by the error for a certificate whose time is still to come.
 	ErrNotYet = errors.New("the certificate is not valid yet")
-	// ErrNone says that there is no certificate yet.
-	ErrNone = errors.New("there is no certificate yet")
 )
 
 // Pair is the certificate chain and the key of two files. Handshakes get the newest; connections that exist go on with
@@ -52,7 +50,7 @@ func (p *Pair) Reload() (changed bool, err error) {
 		return false, err
 	}
 	now, before := p.now(), p.current.Load()
-	if err := valid(next.Leaf, now); err != nil && valid(before.Leaf, now) == nil {
+	if err := Valid(next.Leaf, now); err != nil && Valid(before.Leaf, now) == nil {
 		return false, fmt.Errorf("%s: %w", p.certFile, err)
 	}
 	if same(next, before) {
@@ -88,7 +86,8 @@ func same(a, b *tls.Certificate) bool {
 	return true
 }
 
-func valid(leaf *x509.Certificate, now time.Time) error {
+// Valid returns nil for a certificate that lasts now, and otherwise an error that wraps [ErrExpired] or [ErrNotYet].
+func Valid(leaf *x509.Certificate, now time.Time) error {
 	switch {
 	case now.After(leaf.NotAfter):
 		return fmt.Errorf("%w: on %s", ErrExpired, leaf.NotAfter.UTC().Format(time.RFC3339))
