@@ -14,6 +14,7 @@ import (
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/ready"
+	"github.com/rushgate/rushgate/internal/unserved"
 )
 
 // scrapesAtOnce bounds how many scrapes are answered at the same time; further ones are refused.
@@ -123,38 +124,18 @@ func New(cfg Config) http.Handler {
 		mux.Handle("GET /events", newEvents(d.History, about))
 		(&orders{d.Actions, cfg.Logger}).serve(mux)
 	}
-	return newGuard(saying(mux), cfg.Token, logins, cfg.Hold)
+	return newGuard(unserved.Handler(mux, refuseUnserved), cfg.Token, logins, cfg.Hold)
 }
 
-// saying serves what a mux has, and says in JSON, as every order is answered, what it has not.
-func saying(mux *http.ServeMux) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refuses, pattern := mux.Handler(r)
-		if pattern != "" {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		answer := refusal{header: make(http.Header)}
-		refuses.ServeHTTP(&answer, r)
-		if answer.status == http.StatusMethodNotAllowed {
-			allowed := answer.header.Get("Allow")
-			w.Header().Set("Allow", allowed)
-			writeProblem(w, answer.status, "what can be asked here is "+allowed)
-			return
-		}
-		writeProblem(w, http.StatusNotFound, "there is nothing at this path")
-	})
+// refuseUnserved says, in JSON as every order is answered, that there is nothing at a path, or not by a method.
+func refuseUnserved(w http.ResponseWriter, _ *http.Request, status int, allowed string) {
+	if status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", allowed)
+		writeProblem(w, status, "what can be asked here is "+allowed)
+		return
+	}
+	writeProblem(w, http.StatusNotFound, "there is nothing at this path")
 }
-
-// refusal takes what a mux answers a request for which it has no handler, and keeps the status and the headers.
-type refusal struct {
-	header http.Header
-	status int
-}
-
-func (r *refusal) Header() http.Header         { return r.header }
-func (r *refusal) WriteHeader(status int)      { r.status = status }
-func (r *refusal) Write(b []byte) (int, error) { return len(b), nil }
 
 func (cfg Config) serveDump(w http.ResponseWriter, _ *http.Request) {
 	dump := make(map[string]any, len(cfg.Sections)+1)

@@ -17,6 +17,7 @@ import (
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
+	"github.com/rushgate/rushgate/internal/unserved"
 	"github.com/rushgate/rushgate/internal/wschannel"
 )
 
@@ -73,7 +74,7 @@ func New(cfg Config) http.Handler {
 		mux.Handle("/play", page)
 		mux.Handle("/play/", page)
 	}
-	return h.cors(h.guard(h.ownPages(h.refusing(mux))))
+	return h.cors(h.guard(h.ownPages(unserved.Handler(mux, h.refuseFor))))
 }
 
 type route struct {

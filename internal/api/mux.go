@@ -2,20 +2,6 @@ package api
 
 import "net/http"
 
-// refusing serves what a mux has, and refuses in its stead what it has not: every refusal is JSON.
-func (h *handler) refusing(mux *http.ServeMux) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refuses, pattern := mux.Handler(r)
-		if pattern != "" {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		answer := refusal{header: make(http.Header)}
-		refuses.ServeHTTP(&answer, r)
-		h.refuseFor(w, r, answer.status, answer.header.Get("Allow"))
-	})
-}
-
 // refuseFor refuses what a mux has no handler for, given the status and the methods of its own refusal. To a client
 // that asks for the methods it tells them.
 func (h *handler) refuseFor(w http.ResponseWriter, r *http.Request, status int, allowed string) {
@@ -63,13 +49,3 @@ func (u *unlessRefused) Write(b []byte) (int, error) {
 	}
 	return u.ResponseWriter.Write(b)
 }
-
-// refusal takes what a mux answers a request for which it has no handler: of that it keeps the status and the headers.
-type refusal struct {
-	header http.Header
-	status int
-}
-
-func (r *refusal) Header() http.Header         { return r.header }
-func (r *refusal) WriteHeader(status int)      { r.status = status }
-func (r *refusal) Write(b []byte) (int, error) { return len(b), nil }
