@@ -30,6 +30,9 @@ const (
 	applicationID = 0x52475354
 	// readers is the size of the pool of reading connections. Queries take microseconds, so a few are enough.
 	readers = 4
+	// busyTimeout is for how many milliseconds a connection waits for a lock: an operator's sqlite3 or a backup may hold
+	// one for a moment.
+	busyTimeout = 5000
 	// notADatabase is SQLITE_NOTADB of https://www.sqlite.org/rescode.html.
 	notADatabase = 26
 )
@@ -75,7 +78,7 @@ func uri(file string, query url.Values) string {
 // they hold for one connection only, and database/sql opens them as it pleases.
 func dataSource(file string, readOnly bool) string {
 	pragmas := []string{
-		"busy_timeout(5000)", // an operator's sqlite3 or a backup may hold a lock for a moment
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout),
 		"journal_mode(WAL)",
 		"synchronous(FULL)",
 		fmt.Sprintf("journal_size_limit(%d)", maxLog),
@@ -91,7 +94,7 @@ func dataSource(file string, readOnly bool) string {
 // file is taken as new if it has no tables and no mark of another application.
 func inspect(ctx context.Context, file string, known int) (err error) {
 	db, err := sql.Open("sqlite", uri(file, url.Values{
-		"mode": {"rw"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"},
+		"mode": {"rw"}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout), "query_only(1)"},
 	}))
 	if err != nil {
 		return err

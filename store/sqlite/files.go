@@ -46,18 +46,27 @@ func (f *files) logPath() string { return f.path + "-wal" }
 // check returns nil if the files are those that were opened, and otherwise an error that wraps [ErrGone]. An outside
 // VACUUM may make the database smaller, and a checkpoint the log, but nothing that is right empties the database.
 func (f *files) check() error {
-	for path, opened := range map[string]os.FileInfo{f.path: f.db, f.logPath(): f.log} {
-		now, err := os.Stat(path)
-		switch {
-		case err != nil:
-			return fmt.Errorf("%w: %w", ErrGone, err)
-		case !os.SameFile(now, opened):
-			return fmt.Errorf("%w: %s is another file than the one that was opened", ErrGone, path)
-		case path == f.path && now.Size() < leastFile:
-			return fmt.Errorf("%w: %s has been emptied", ErrGone, path)
-		}
+	db, err := unchanged(f.path, f.db)
+	if err != nil {
+		return err
 	}
-	return nil
+	if db.Size() < leastFile {
+		return fmt.Errorf("%w: %s has been emptied", ErrGone, f.path)
+	}
+	_, err = unchanged(f.logPath(), f.log)
+	return err
+}
+
+// unchanged returns what there is at a path if it is the file that was opened there.
+func unchanged(path string, opened os.FileInfo) (os.FileInfo, error) {
+	now, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	if !os.SameFile(now, opened) {
+		return nil, fmt.Errorf("%w: %s is another file than the one that was opened", ErrGone, path)
+	}
+	return now, nil
 }
 
 // expect refuses a path with no database or an empty one, if there should be one: because the caller says so, or

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -117,7 +118,7 @@ func (w *writer) truncateLog() error {
 		}
 		var busy, pages, moved int
 		err := w.conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved)
-		if _, e := w.conn.ExecContext(ctx, `PRAGMA busy_timeout = 5000`); e != nil {
+		if _, e := w.conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA busy_timeout = %d`, busyTimeout)); e != nil {
 			return e
 		}
 		return err
