@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -16,23 +17,9 @@ const healsWithin = 60 * time.Second
 // heals calls f until it succeeds. Errors other than that the store is unavailable are the test's end.
 func heals(t *testing.T, f func() error) {
 	t.Helper()
-	end := time.After(healsWithin)
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	for {
-		err := f()
-		if err == nil {
-			return
-		}
-		if !errors.Is(err, rushgate.ErrUnavailable) {
-			t.Fatal(err)
-		}
-		select {
-		case <-again.C:
-		case <-end:
-			t.Fatalf("not healed: %v", err)
-		}
-	}
+	ctx, cancel := context.WithTimeout(t.Context(), healsWithin)
+	defer cancel()
+	eventuallyBy(t, ctx, f)
 }
 
 // saves writes a character's state back under the session it has.

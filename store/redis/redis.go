@@ -7,9 +7,9 @@
 // nodes need not agree on it. docs/storage.md lists every key.
 //
 // A player who logs in waits for two round trips, LoadAccounts and Admit, each shared by a whole batch, and one who
-// registers for two more, about what the name looks like. Every call of a
-// login, a save or a refresh about up to a thousand players ends within two seconds; while the server does not answer,
-// calls fail at once with [rushgate.ErrUnavailable].
+// registers for two more, about what the name looks like. Every call of a login, a save or a refresh about up to a
+// thousand players ends within two seconds; while the server does not answer, calls fail at once with
+// [rushgate.ErrUnavailable].
 //
 // What the server has acknowledged outlives the server only if it is set up for that, see [Store.Durability].
 //

@@ -110,6 +110,12 @@ func admit(t testing.TB, s *Store, by rushgate.Instance, batch ...rushgate.Admis
 // server comes back is not ours to say.
 func eventually(t testing.TB, f func() error) {
 	t.Helper()
+	eventuallyBy(t, t.Context(), f)
+}
+
+// eventuallyBy is eventually, until ctx ends.
+func eventuallyBy(t testing.TB, ctx context.Context, f func() error) {
+	t.Helper()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
@@ -122,7 +128,7 @@ func eventually(t testing.TB, f func() error) {
 		}
 		select {
 		case <-again.C:
-		case <-t.Context().Done():
+		case <-ctx.Done():
 			t.Fatal(err)
 		}
 	}
