@@ -4,20 +4,14 @@
 # of the default order arrive as they are. Set the order back before sending: buffer.order(ByteOrder.BIG_ENDIAN).
 # Seen with OpenJDK 17.0.21.1: BIG_ENDIAN: as sent, LITTLE_ENDIAN: garbled
 #
-# It runs without Rushgate. Exit 0: as seen; 1: something else; 2: could not be run. It needs a JDK 17, or apt-get of
-# Debian 12 to get one (some 120 MB), and writes only to a folder of its own in the temporary one.
+# It runs without Rushgate. Exit 0: as seen; 1: something else; 2: could not be run. It needs a JDK 17.0.21.1, or apt-get
+# of Debian 12 to get one (some 120 MB), and writes only to a folder of its own in the temporary one.
 set -u
 cannot() { echo "cannot run: $*"; exit 2; }
+here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d) && cd "$dir" || cannot "no folder"
 trap 'rm -rf "$dir"' EXIT
-java=java
-if ! java -version 2>&1 | grep -q 'version "17\.' || ! java --list-modules | grep -q '^jdk.compiler@'; then
-	apt-get download openjdk-17-jdk-headless openjdk-17-jre-headless >apt.log 2>&1 || cannot "$(tail -1 apt.log)"
-	for package in *.deb; do dpkg-deb -x "$package" root || cannot "$package"; done
-	java=$(ls "$dir"/root/usr/lib/jvm/*/bin/java | head -1)
-	# The package keeps its settings outside of its folder.
-	for link in $(find root/usr/lib/jvm -lname '/etc/*'); do ln -sf "$dir/root$(readlink "$link")" "$link"; done
-fi
+. "$here/jdk17"
 cat >Order.java <<'JAVA'
 import java.io.*;
 import java.net.*;

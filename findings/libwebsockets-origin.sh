@@ -8,13 +8,12 @@
 # gcc, python3 and openssl, and writes only to a folder of its own in the temporary one.
 set -u
 cannot() { echo "cannot run: $*"; exit 2; }
+here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d) && cd "$dir" || cannot "no folder"
 trap 'rm -rf "$dir"' EXIT
 apt-get download libwebsockets17=4.1.6-3 libwebsockets-dev=4.1.6-3 libev4 libuv1 libcap2 libcap-dev libuv1-dev libev-dev \
 	libssl-dev >apt.log 2>&1 || cannot "$(tail -1 apt.log)"
-for package in *.deb; do dpkg-deb -x "$package" root || cannot "$package"; done
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 1 \
-	-subj /CN=localhost 2>openssl.log || cannot "$(tail -1 openssl.log)"
+for package in *.deb; do dpkg-deb -x "$package" unpacked || cannot "$package"; done
 cat >client.c <<'C'
 #include <libwebsockets.h>
 #include <stdlib.h>
@@ -40,27 +39,16 @@ int main(int argc, char **argv) {
 	return 0;
 }
 C
-lib=root/usr/lib/x86_64-linux-gnu
-gcc -I root/usr/include -I root/usr/include/x86_64-linux-gnu client.c -o client $lib/libwebsockets.so.17 -Wl,--allow-shlib-undefined \
+lib=unpacked/usr/lib/x86_64-linux-gnu
+gcc -I unpacked/usr/include -I unpacked/usr/include/x86_64-linux-gnu client.c -o client $lib/libwebsockets.so.17 -Wl,--allow-shlib-undefined \
 	2>gcc.log || cannot "$(tail -3 gcc.log)"
 cat >run.py <<'PY'
-import os, socket, ssl, subprocess, sys, threading
-server = socket.create_server(("127.0.0.1", 0))
-port = server.getsockname()[1]
-seen = []
-def serve():
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain("cert.pem", "key.pem")
-    with tls.wrap_socket(server.accept()[0], server_side=True) as c:
-        request = b""
-        while b"\r\n\r\n" not in request:
-            request += c.recv(4096)
-        seen.extend(line for line in request.decode().split("\r\n") if line.lower().startswith("origin:"))
-        c.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-threading.Thread(target=serve, daemon=True).start()
-paths = "root/usr/lib/x86_64-linux-gnu:root/lib/x86_64-linux-gnu"
+import os, subprocess, sys
+import origin
+port, seen, thread = origin.serve()
+paths = "unpacked/usr/lib/x86_64-linux-gnu:unpacked/lib/x86_64-linux-gnu"
 subprocess.run(["./client", str(port)], timeout=30, env={**os.environ, "LD_LIBRARY_PATH": paths})
 print("libwebsockets 4.1.6, told that the origin is localhost, sends over TLS", seen)
 sys.exit(0 if seen == ["Origin: http://localhost"] else 1)
 PY
-timeout 60 python3 run.py
+PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1 timeout 60 python3 run.py
