@@ -142,34 +142,53 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.cfg.Now()
-	if d.closed {
-		d.refused.Draining++
-		return nil, busy(d.clock.later(Draining))
-	}
 	who := d.budgets.pair(&k)
-	switch v, wait := d.budgets.judge(who, &k, now); v {
-	case free:
-	case crowded:
-		d.refused.count(ofShare)
-		return nil, d.promise(who, now)
-	default:
-		return nil, d.limited(v, wait)
+	if r := d.refuse(who, &k, now); r.Reason != "" {
+		return nil, &r
 	}
-	if s := d.shortage(who, now); s != enough {
-		d.refused.count(s)
-		return nil, d.promise(who, now)
-	}
-	if !d.places.take(who, now) {
-		d.refused.World++
-		return nil, busy(d.clock.later(WorldFull))
-	}
+	d.places.take(who)
 	d.clock.use(who)
 	d.queue.add(who.origin, 1)
 	return &Seat{door: d, name: k.Name, takeover: k.Takeover, charge: d.budgets.hold(who, &k)}, nil
 }
 
+// TurnAway answers a client's wish to come in if [Door.Knock] would refuse it now, with that refusal, and otherwise
+// reports false and takes nothing: the caller then lets the client go on to Knock, which decides. It allocates nothing
+// but the memory of what it has promised, and does not keep the name.
+func (d *Door) TurnAway(k Knock) (r rushgate.Refusal, refused bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r = d.refuse(d.budgets.pair(&k), &k, d.cfg.Now())
+	return r, r.Reason != ""
+}
+
+// refuse returns the refusal of a knock, or the zero one if the knock may be let in.
+func (d *Door) refuse(who pair, k *Knock, now time.Time) rushgate.Refusal {
+	if d.closed {
+		d.refused.Draining++
+		return busy(d.clock.later(Draining))
+	}
+	switch v, wait := d.budgets.judge(who, k, now); v {
+	case free:
+	case crowded:
+		d.refused.count(ofShare)
+		return d.promise(who, now)
+	default:
+		return d.limited(v, wait)
+	}
+	if s := d.shortage(who, now); s != enough {
+		d.refused.count(s)
+		return d.promise(who, now)
+	}
+	if !d.places.free(who, now) {
+		d.refused.World++
+		return busy(d.clock.later(WorldFull))
+	}
+	return rushgate.Refusal{}
+}
+
 // limited is the refusal for a verdict that is no lack of room.
-func (d *Door) limited(v verdict, wait time.Duration) error {
+func (d *Door) limited(v verdict, wait time.Duration) rushgate.Refusal {
 	switch v {
 	case locked:
 		d.refused.Locked++
@@ -183,12 +202,12 @@ func (d *Door) limited(v verdict, wait time.Duration) error {
 		d.refused.Pending++
 		wait = d.clock.later(UnderWay)
 	}
-	return &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: wait}
+	return rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: wait}
 }
 
 // promise is the refusal that tells a client when there will be room. The seat of a player who is on the way back is
 // kept until then.
-func (d *Door) promise(who pair, now time.Time) error {
+func (d *Door) promise(who pair, now time.Time) rushgate.Refusal {
 	wait := d.clock.promise(who, now, d.paces[Fast].perSecond(), d.backlog())
 	if d.budgets.isKnown(who) {
 		d.places.extend(who, now.Add(wait+momentGrace), now)
@@ -196,8 +215,8 @@ func (d *Door) promise(who pair, now time.Time) error {
 	return busy(wait)
 }
 
-func busy(wait time.Duration) error {
-	return &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: wait}
+func busy(wait time.Duration) rushgate.Refusal {
+	return rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: wait}
 }
 
 // shortage is what a request finds too little of in the queue.
@@ -321,6 +340,13 @@ func (d *Door) Outlook() (isBusy bool, wait time.Duration) {
 		return true, least[WorldFull]
 	}
 	return d.shortage(pair{}, now) != enough, d.clock.outlook(now, d.paces[Fast].perSecond(), d.backlog())
+}
+
+// Waiting reports whether requests wait for a worker, or are in the hands of one.
+func (d *Door) Waiting() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.queue.taken+d.inHand > 0
 }
 
 // Rush reports whether the queue is more than half full; one without bound is taken to have usualQueue places.

@@ -48,20 +48,22 @@ func newPlaces(limit, percent int) places {
 	}
 }
 
-// take takes a seat for a name, and reports false if the world, or the share of the origin, has none left.
-func (p *places) take(who pair, now time.Time) bool {
+// free reports whether a name has a seat in the world already, or can have one: false if the world, or the share of the
+// origin, has none left.
+func (p *places) free(who pair, now time.Time) bool {
 	p.expire(now)
+	return p.byName[who.name] != nil || len(p.byName) < p.limit && p.shared(who.origin)
+}
+
+// take takes a seat for a name, for which one is free.
+func (p *places) take(who pair) {
 	own := p.byName[who.name]
 	if own == nil {
-		if len(p.byName) >= p.limit || !p.shared(who.origin) {
-			return false
-		}
 		own = &place{origin: who.origin}
 		p.byName[who.name] = own
 		p.networks.add(who.origin, 1)
 	}
 	own.seats++
-	return true
 }
 
 // shared reports whether an origin, and the networks that it is in, may have one more place. Of the part that is beyond

@@ -71,7 +71,8 @@ func (s *Seat) Slow() error {
 	late := d.slow.taken > 0 && d.paces[Slow].takes(d.slow.taken+1) > d.cfg.MaxAge
 	if late || d.slow.taken >= d.slow.limit || !d.slow.shared(s.charge.who.origin, d.slow.limit) {
 		d.refused.Slow++
-		return busy(d.clock.spread(d.slowWait()))
+		r := busy(d.clock.spread(d.slowWait()))
+		return &r
 	}
 	s.move(slow)
 	return nil
@@ -89,7 +90,8 @@ func (s *Seat) Guess() error {
 	}
 	now := d.cfg.Now()
 	if v, wait := d.budgets.judgeGuess(s.charge.who, s.charge.known, now); v != free {
-		return d.limited(v, wait)
+		r := d.limited(v, wait)
+		return &r
 	}
 	d.budgets.flight(s.charge, -1)
 	s.charge.guesses = true
