@@ -105,16 +105,16 @@ func (c *Conn) LocalAddr() net.Addr { return c.Raw().LocalAddr() }
 // Raw returns the connection below a connection of TLS or of a [Proxies.Listener], on which deadlines and writes do not
 // wait for a peer's handshake or header.
 func Raw(c net.Conn) net.Conn {
-	if tc, ok := c.(*tls.Conn); ok {
-		c = tc.NetConn()
+	for {
+		switch outer := c.(type) {
+		case *Conn:
+			c = outer.Raw()
+		case interface{ NetConn() net.Conn }: // one of TLS, or whose deadlines or first bytes are the listener's own
+			c = outer.NetConn()
+		default:
+			return c
+		}
 	}
-	if pc, ok := c.(*Conn); ok {
-		c = pc.Raw()
-	}
-	if below, ok := c.(interface{ NetConn() net.Conn }); ok { // one whose deadlines are the listener's own
-		c = below.NetConn()
-	}
-	return c
 }
 
 // connKey is the context key of the [*Conn] that a request has come over.
