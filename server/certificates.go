@@ -86,6 +86,14 @@ func (s *Server) fromAuthority() *tls.Config {
 
 // tlsConfig returns the front door's TLS, or nil for plain HTTP.
 func (s *Server) tlsConfig() (*tls.Config, error) {
+	c, err := s.frontTLS()
+	if c != nil { // the doorman does the handshakes, of which net/http would have said that it speaks both
+		c.NextProtos = append(c.NextProtos, "h2", "http/1.1")
+	}
+	return c, err
+}
+
+func (s *Server) frontTLS() (*tls.Config, error) {
 	switch {
 	case !s.cfg.TLS:
 		return nil, nil

@@ -22,6 +22,7 @@ import (
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/doorman"
 	"github.com/rushgate/rushgate/internal/measured"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
@@ -39,6 +40,7 @@ type Server struct {
 	lock     *os.File     // keeps other nodes off the data folder; nil where the store does
 	clock    *awake.Clock // of the time that the process ran
 	door     *door.Door
+	doorman  *doorman.Doorman // nil: none
 	pool     *auth.Pool
 	realm    *realm.Realm
 	channel  *channel // nil: none
@@ -130,7 +132,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.watchSecrets(before, token)
-	if err := s.listen(); err != nil {
+	if err := s.listen(tlsConfig); err != nil {
 		return nil, err
 	}
 	s.clock.Start()
@@ -148,7 +150,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 }
 
 // listen opens the HTTP listeners.
-func (s *Server) listen() (err error) {
+func (s *Server) listen(tlsConfig *tls.Config) (err error) {
 	if s.frontListener, err = net.Listen("tcp", s.cfg.HTTPAddr); err != nil {
 		return fmt.Errorf("server: HTTP listener: %w", err)
 	}
@@ -158,7 +160,9 @@ func (s *Server) listen() (err error) {
 			return fmt.Errorf("server: %w", err)
 		}
 	}
-	s.frontListener = s.clock.Listener(s.frontListener)
+	if err := s.postDoorman(tlsConfig); err != nil {
+		return err
+	}
 	if s.cfg.ProxyProtocol {
 		s.frontListener = s.proxies.Listener(s.frontListener)
 	}
@@ -262,9 +266,16 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 		Ready:  s.ready, Logger: s.cfg.Logger, Clock: s.clock,
 	}
 	sections := admin.Sections{
-		"auth":      func() any { return s.authSection() },
-		"door":      func() any { return s.door.Stats() },
+		"auth": func() any { return s.authSection() },
+		"door": func() any { return s.door.Stats() },
+		"doorman": func() any {
+			if s.doorman == nil {
+				return nil
+			}
+			return s.doorman.Stats()
+		},
 		"tick":      func() any { return s.realm.Stats() },
+		"cpu":       func() any { return s.cpuTimes() },
 		"process":   func() any { return admin.ReadProcess() },
 		"websocket": func() any { return s.browsers.Stats() },
 	}
@@ -295,7 +306,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	})
 	s.operator = s.desk.newServer(sections)
 	s.serving.Go(func() {
-		if tlsConfig != nil {
+		if tlsConfig != nil && s.doorman == nil {
 			s.report("HTTPS", s.front.ServeTLS(s.frontListener, "", ""))
 		} else {
 			s.report("HTTP", s.front.Serve(s.frontListener))

@@ -10,6 +10,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/rushgate/rushgate/internal/cpuclock"
 )
 
 // KeyLen is the length of a derived key in bytes: that of one SHA-256.
@@ -56,6 +60,11 @@ func (k Kernel) Derive(lanes []*Lane) { derive(lanes, k.choose) }
 // yield lets others run between two chunks.
 var yield = runtime.Gosched
 
+var cpuTime atomic.Int64 // in nanoseconds
+
+// CPUTime returns the CPU time that derivations have taken since the start of the process.
+func CPUTime() time.Duration { return time.Duration(cpuTime.Load()) }
+
 // derive works with the kernel that pick names for a number of open lanes.
 func derive(lanes []*Lane, pick func(open int) *kernel) {
 	defer wipe(lanes)
@@ -70,7 +79,9 @@ func derive(lanes []*Lane, pick func(open int) *kernel) {
 			n = min(n, l.remaining)
 		}
 		if n > 0 {
+			watch := cpuclock.Start()
 			k.iterate(now, n)
+			cpuTime.Add(int64(watch.Elapsed()))
 			yield()
 		}
 		for _, l := range now {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/awake"
+	"github.com/rushgate/rushgate/internal/cpuclock"
 	"github.com/rushgate/rushgate/netcode"
 )
 
@@ -268,7 +269,9 @@ func (r *Realm) loop() {
 			r.stats.skipped.Add(int64(behind - maxCatchUp))
 			due = due.Add(time.Duration(behind-maxCatchUp) * rushgate.TickInterval)
 		}
+		watch := cpuclock.Start()
 		r.Tick()
+		r.stats.cpu.Add(int64(watch.Elapsed()))
 		due = due.Add(rushgate.TickInterval)
 	}
 }

@@ -18,6 +18,7 @@ type stats struct {
 	intents, malformed, attached                      atomic.Int64
 	opened, closed, timedOut, evicted, takenOver      atomic.Int64
 	lateness, duration                                latency.Histogram
+	cpu                                               atomic.Int64 // ns
 
 	lastOverrunLog time.Time // owned by the tick
 }
@@ -86,6 +87,10 @@ type Stats struct {
 	Save     latency.Summary `json:"save"`     // of batches of saves
 	Snapshot latency.Summary `json:"snapshot"` // of making and sending the snapshots of a tick
 }
+
+// CPUTime returns the CPU time that the steps have taken since the start, without what other goroutines do for them. It
+// may be called from any goroutine.
+func (r *Realm) CPUTime() time.Duration { return time.Duration(r.stats.cpu.Load()) }
 
 // Stats returns a snapshot of what the realm measures.
 func (r *Realm) Stats() Stats {

@@ -1,0 +1,242 @@
+package doorman
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rushgate/rushgate/internal/door"
+)
+
+// acceptOne returns the next connection that waits in the kernel, if there is one.
+func (l *loop) acceptOne() (fd int, addr netip.Addr, ok bool) {
+	var from unix.RawSockaddrInet6
+	size := uint32(unsafe.Sizeof(from))
+	r, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(l.fd), uintptr(unsafe.Pointer(&from)),
+		uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	if errno != 0 { // none, or one that has gone again, or there is no descriptor left: see room
+		return 0, netip.Addr{}, false
+	}
+	switch from.Family {
+	case unix.AF_INET6:
+		addr = netip.AddrFrom16(from.Addr).Unmap()
+	case unix.AF_INET:
+		addr = netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&from)).Addr)
+	}
+	return int(r), addr, true
+}
+
+// meet takes a connection in, or hands it over at once if that is where it belongs: the server behind knows what
+// becomes of a newcomer for whom there is no room.
+func (l *loop) meet(fd int, addr netip.Addr) {
+	for fd >= len(l.conns) {
+		l.conns = append(l.conns, conn{})
+	}
+	l.conns[fd].addr = addr
+	if l.cfg.Passes != nil && l.cfg.Passes(addr) || !l.room() {
+		l.handOver(fd, nil)
+		return
+	}
+	l.counts.own.Add(1)
+	l.put(&l.fresh, fd)
+}
+
+// room makes room for one more connection: that which has gone longest without a request goes.
+func (l *loop) room() bool {
+	if l.counts.own.Load()+l.out.Load() < int64(l.cfg.MaxConns) {
+		return true
+	}
+	oldest := l.kept.first
+	if oldest == 0 {
+		oldest = l.fresh.first
+	}
+	if oldest == 0 {
+		return false
+	}
+	l.counts.evicted.Add(1)
+	l.drop(int(oldest))
+	return true
+}
+
+// serve reads what a connection has brought and deals with it. It returns false if the connection has brought nothing.
+func (l *loop) serve(fd int) bool {
+	if l.conns[fd].in == nil { // dropped while its event was waiting
+		return true
+	}
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&l.in[0])),
+		uintptr(len(l.in)), unix.MSG_DONTWAIT, 0, 0)
+	switch {
+	case errno == unix.EAGAIN || errno == unix.EINTR:
+		return false
+	case errno != 0 || n == 0: // broken, or the client has gone
+		l.drop(fd)
+		return true
+	}
+	if !l.turnAway(fd, l.in[:n]) {
+		l.remove(fd)
+		l.handOver(fd, append([]byte(nil), l.in[:n]...))
+	}
+	return true
+}
+
+// turnAway answers a request that the door refuses, and returns false for any other.
+func (l *loop) turnAway(fd int, b []byte) bool {
+	r := &l.request
+	if len(b) == len(l.in) || !parse(b, r) {
+		return false
+	}
+	name, ok := l.cfg.Name(r.want, r.username, r.password)
+	if !ok {
+		return false
+	}
+	c := &l.conns[fd]
+	refusal, refused := l.cfg.Door.TurnAway(door.Knock{Addr: c.addr, Name: name, Want: r.want, Takeover: r.takeover})
+	if !refused {
+		return false
+	}
+	l.counts.refused.Add(1)
+	l.answer = l.cfg.Refuse(l.answer[:0], &refusal, l.now, r.last)
+	sent, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&l.answer[0])),
+		uintptr(len(l.answer)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	// The send buffer is empty and takes an answer whole, unless the client has gone.
+	if errno != 0 || int(sent) < len(l.answer) || r.last {
+		l.drop(fd)
+		return true
+	}
+	l.remove(fd)
+	l.counts.own.Add(1)
+	c.last = l.now
+	l.put(&l.kept, fd)
+	return true
+}
+
+// handOver gives a connection to the server behind, with what has been read of it.
+func (l *loop) handOver(fd int, read []byte) {
+	if l.conns[fd].watched {
+		l.forget(fd)
+	}
+	l.conns[fd] = conn{}
+	f := os.NewFile(uintptr(fd), "")
+	c, err := net.FileConn(f) // a copy, known to the runtime's poller
+	_ = f.Close()
+	if err != nil { // out of descriptors
+		l.counts.evicted.Add(1)
+		return
+	}
+	if l.hall == nil {
+		l.counts.handed.Add(1)
+	}
+	select {
+	case l.next() <- l.pass(c, read):
+	case <-l.closed:
+		_ = c.Close() // the node stops
+	}
+}
+
+// ahead reports whether there is room for another connection that is handed over.
+func (l *loop) ahead() bool { return len(l.next()) < cap(l.next())-1 }
+
+// receive has the handshake of a client begin that has begun to speak and is still there.
+func (l *loop) receive(fd int, events uint32) {
+	switch {
+	case l.conns[fd].in == nil:
+	case events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0:
+		l.drop(fd)
+	case l.ahead():
+		l.remove(fd)
+		l.handOver(fd, nil)
+	}
+}
+
+// drop closes a connection.
+func (l *loop) drop(fd int) {
+	l.remove(fd)
+	l.conns[fd] = conn{}
+	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
+}
+
+// put appends a connection to a list.
+func (l *loop) put(to *list, fd int) {
+	c := &l.conns[fd]
+	c.in, c.last, c.prev, c.next = to, l.now, to.last, 0
+	if to.last != 0 {
+		l.conns[to.last].next = int32(fd)
+	} else {
+		to.first = int32(fd)
+	}
+	to.last = int32(fd)
+}
+
+// remove takes a connection from its list.
+func (l *loop) remove(fd int) {
+	c := &l.conns[fd]
+	if c.in == nil {
+		return
+	}
+	if c.prev != 0 {
+		l.conns[c.prev].next = c.next
+	} else {
+		c.in.first = c.next
+	}
+	if c.next != 0 {
+		l.conns[c.next].prev = c.prev
+	} else {
+		c.in.last = c.prev
+	}
+	c.in = nil
+	l.counts.own.Add(-1)
+}
+
+// expire closes the connections that have brought nothing for too long.
+func (l *loop) expire() {
+	for _, q := range l.queues() {
+		for q.first != 0 && l.left(q) <= 0 {
+			if q.list == &l.fresh {
+				l.counts.silent.Add(1)
+			}
+			l.drop(int(q.first))
+		}
+	}
+}
+
+// queue is a list with the time for which its connections may bring nothing.
+type queue struct {
+	*list
+	patience time.Duration
+}
+
+func (l *loop) queues() [2]queue { return [2]queue{{&l.fresh, silence}, {&l.kept, l.cfg.IdleTimeout}} }
+
+// left returns how long the first connection of a queue may still bring nothing.
+func (l *loop) left(q queue) time.Duration {
+	last := l.conns[q.first].last
+	if left := q.patience - l.now.Sub(last); left > 0 {
+		return left
+	}
+	return q.patience - l.cfg.Since(last) // the process may have stood still
+}
+
+// nextEnd returns when the next connection is to be closed; the zero time if there is none.
+func (l *loop) nextEnd() (end time.Time) {
+	for _, q := range l.queues() {
+		if q.first == 0 {
+			continue
+		}
+		if at := l.now.Add(l.left(q)); end.IsZero() || at.Before(end) {
+			end = at
+		}
+	}
+	return end
+}
+
+func (l *loop) closeAll() {
+	for _, of := range []*list{&l.fresh, &l.kept} {
+		for of.first != 0 {
+			l.drop(int(of.first))
+		}
+	}
+}

@@ -1,0 +1,201 @@
+// Package doorman answers clients whom the door refuses before HTTP is spoken with them. Under a flood of knocks nearly
+// every connection brings one login that is refused, and for these the doorman does what has to be done and no more: it
+// accepts the connection, reads the request, asks the door, and sends an answer that differs from the one before in the
+// time to come back. There is no goroutine for the connection, no decoding of JSON and no allocation.
+//
+// Everything else is handed to net/http, with the bytes that have been read: a login that the door might let in,
+// another path, a request in pieces or in an unusual form, the connections of trusted proxies. So the doorman never
+// has to know what is right with a request that it does not recognise, and a client hears the same from both.
+//
+// The doorman also keeps the door's share of the CPU, see [Share].
+package doorman
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/door"
+)
+
+// Config is what a [Doorman] needs. All functions are called on one goroutine and must not block.
+type Config struct {
+	// Door is asked for every knock. Required.
+	Door *door.Door
+	// Name returns the account's name that the API would make of a username in printable ASCII, or false if it would
+	// refuse the username or the password for their form, or if they are not in the form that is usual. It must not
+	// change or keep either. Required.
+	Name func(want door.Want, username, password []byte) (name string, ok bool)
+	// Refuse appends the API's answer to a request over HTTP/1.1 that is refused: status line, header fields and body.
+	// If last, the answer says that the connection is closed after it. Required.
+	Refuse func(dst []byte, r *rushgate.Refusal, now time.Time, last bool) []byte
+	// Passes reports whether the connections of a peer are handed over unread: those of proxies, which bring the requests
+	// of many. Nil means none.
+	Passes func(peer netip.Addr) bool
+	// Wrap, if not nil, has the last word on a connection that is handed over. TLS, if there is any, is spoken above it.
+	Wrap func(net.Conn) net.Conn
+	// Since returns how long ago something was, less the time for which the process stood still. Nil means [time.Since].
+	Since func(time.Time) time.Duration
+	// IdleTimeout is for how long a connection is kept after an answer. 0 stands for 75 s.
+	IdleTimeout time.Duration
+	// MaxConns is how many connections may be open, with those handed over. Required.
+	MaxConns int
+	// TLS has the doorman do the handshakes, and hand over only connections that have passed theirs, as [*tls.Conn]. Then
+	// the doorman answers no request itself. Nil for plain HTTP.
+	TLS *tls.Config
+	// Share bounds the CPU time. Required.
+	Share *Share
+}
+
+// Doorman is a [net.Listener] whose Accept returns the connections that the doorman does not answer. Its methods may be
+// called from many goroutines.
+type Doorman struct {
+	cfg    Config
+	l      *net.TCPListener
+	over   chan net.Conn // handed over
+	closed chan struct{}
+	once   sync.Once
+	err    error
+	ended  sync.WaitGroup
+	stop   func()     // wakes the goroutine that accepts
+	hall   *reception // of TLS; nil without
+	counts counts
+	out    atomic.Int64 // connections handed over and not closed
+}
+
+// counts are what [Stats] shows.
+type counts struct {
+	accepted, refused, handed, silent, evicted, own, unshaken atomic.Int64
+	cpu                                                       atomic.Int64 // ns
+}
+
+// Stats are the figures of a doorman since its start.
+type Stats struct {
+	Accepted int64 `json:"accepted"` // connections
+	Refused  int64 `json:"refused"`  // knocks that the doorman has answered
+	Handed   int64 `json:"handed"`   // connections handed to net/http
+	Silent   int64 `json:"silent"`   // connections closed because they brought nothing
+	Evicted  int64 `json:"evicted"`  // connections closed to make room for others
+	Unshaken int64 `json:"unshaken"` // connections whose TLS handshake has failed
+	Open     int64 `json:"open"`     // connections that the doorman has
+	CPUMS    int64 `json:"cpu_ms"`   // CPU time for all of it, milliseconds
+}
+
+// Stats returns the doorman's figures.
+func (d *Doorman) Stats() Stats {
+	c := &d.counts
+	return Stats{
+		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Handed: c.handed.Load(), Silent: c.silent.Load(),
+		Evicted: c.evicted.Load(), Unshaken: c.unshaken.Load(), Open: c.own.Load(),
+		CPUMS: time.Duration(c.cpu.Load()).Milliseconds(),
+	}
+}
+
+// New returns a doorman that accepts connections from a listener, and closes that when it is closed itself. On other
+// systems than Linux it answers no request itself: clients hear the same, at a higher cost.
+func New(l *net.TCPListener, cfg Config) (*Doorman, error) {
+	if cfg.Wrap == nil {
+		cfg.Wrap = func(c net.Conn) net.Conn { return c }
+	}
+	if cfg.Since == nil {
+		cfg.Since = time.Since
+	}
+	if cfg.IdleTimeout == 0 {
+		cfg.IdleTimeout = 75 * time.Second
+	}
+	d := &Doorman{cfg: cfg, l: l, over: make(chan net.Conn, handover), closed: make(chan struct{})}
+	if cfg.TLS != nil {
+		d.hall = d.openReception()
+	}
+	if err := d.begin(); err != nil {
+		d.stop = func() {}
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// handover is how many connections may wait for Accept.
+const handover = 256
+
+// Accept returns the next connection that is not the doorman's, or [net.ErrClosed].
+func (d *Doorman) Accept() (net.Conn, error) {
+	select {
+	case c := <-d.over:
+		return c, nil
+	case <-d.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Addr returns the address that clients connect to.
+func (d *Doorman) Addr() net.Addr { return d.l.Addr() }
+
+// Close closes the listener and the connections that were not handed over, and returns when the doorman's goroutine has
+// ended. It is idempotent.
+func (d *Doorman) Close() error {
+	d.once.Do(func() {
+		close(d.closed)
+		d.stop()
+		if d.hall != nil {
+			d.hall.giveUp()
+		}
+		d.ended.Wait()
+		d.err = d.l.Close()
+		for {
+			select {
+			case c := <-d.over:
+				_ = c.Close() // no request of it has been read as far as its client knows
+			default:
+				return
+			}
+		}
+	})
+	return d.err
+}
+
+// passed is a connection that was handed over, of which some bytes may have been read.
+type passed struct {
+	net.Conn
+	read  []byte
+	once  sync.Once
+	close func()
+}
+
+// Read returns first what was read before.
+func (c *passed) Read(b []byte) (int, error) {
+	if len(c.read) > 0 {
+		n := copy(b, c.read)
+		if c.read = c.read[n:]; len(c.read) == 0 {
+			c.read = nil
+		}
+		return n, nil
+	}
+	return c.Conn.Read(b)
+}
+
+// Close closes the connection.
+func (c *passed) Close() error {
+	c.once.Do(c.close)
+	return c.Conn.Close()
+}
+
+// NetConn returns the connection below.
+func (c *passed) NetConn() net.Conn { return c.Conn }
+
+// next hands a connection on, if there is room.
+func (d *Doorman) next() (to chan net.Conn) {
+	if d.hall != nil {
+		return d.hall.hellos
+	}
+	return d.over
+}
+
+func (d *Doorman) pass(c net.Conn, read []byte) *passed {
+	d.out.Add(1)
+	return &passed{Conn: d.cfg.Wrap(c), read: read, close: func() { d.out.Add(-1) }}
+}

@@ -1,0 +1,243 @@
+package doorman
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rushgate/rushgate/internal/cpuclock"
+)
+
+const (
+	// silence is how long a connection may bring nothing.
+	silence = 5 * time.Second
+	// pause is how long the loop waits for knocks to come together, and patience how long after the last one it
+	// looks by itself: the scheduler of the runtime looks at timers whenever a goroutine yields, but at the network only
+	// every 10 ms while all cores are busy.
+	pause    = 500 * time.Microsecond
+	patience = 20 * time.Millisecond
+	// few is how many knocks at once are so few that the loop waits for more to come.
+	few = 16
+	// acceptMax is how many connections are accepted before those that have brought something are served.
+	acceptMax = 64
+)
+
+// loop is the doorman's one goroutine. It speaks to the kernel by raw calls that do not block, of which the scheduler
+// of the runtime is not told: each takes a few microseconds, and telling would take as long again.
+type loop struct {
+	*Doorman
+	fd     int      // of the listener
+	wake   int      // an eventfd, written to by Close
+	epoll  *os.File // of fd, wake and the connections
+	poll   syscall.RawConn
+	ready  func(fd uintptr) bool
+	events [256]unix.EpollEvent
+	n      int // of events
+
+	conns       []conn // by file descriptor
+	fresh, kept list   // those that have brought nothing yet, and those that had an answer
+	now         time.Time
+	in          [8 << 10]byte
+	answer      []byte
+	request     request
+	newcomers   [acceptMax]int32
+}
+
+// conn is a connection that the doorman has. The zero one is none.
+type conn struct {
+	addr       netip.Addr
+	last       time.Time // when it was accepted or answered
+	watched    bool      // by the epoll
+	in         *list
+	prev, next int32 // in the list; 0 is the end, for that is never the descriptor of a connection
+}
+
+// list holds connections in the order of their last.
+type list struct{ first, last int32 }
+
+// begin starts the loop.
+func (d *Doorman) begin() error {
+	l := &loop{Doorman: d, fd: -1, wake: -1}
+	if err := l.open(); err != nil {
+		l.free()
+		return err
+	}
+	d.stop = func() { _, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) } // fails for a counter that is full only
+	d.ended.Go(l.run)
+	return nil
+}
+
+// open makes what the loop polls with. The listener's descriptor is a copy, so that the loop can use it by number.
+func (l *loop) open() error {
+	raw, err := l.l.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var dupErr error
+	if err := raw.Control(func(fd uintptr) { l.fd, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3) }); err != nil {
+		return err
+	}
+	if dupErr != nil {
+		return os.NewSyscallError("fcntl", dupErr)
+	}
+	if l.wake, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return os.NewSyscallError("eventfd", err)
+	}
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	err = unix.SetNonblock(fd, true) // which has the runtime poll it
+	l.epoll = os.NewFile(uintptr(fd), "epoll")
+	if err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	if l.poll, err = l.epoll.SyscallConn(); err != nil {
+		return err
+	}
+	l.ready = func(fd uintptr) bool { l.n = l.look(fd); return l.n > 0 }
+	return errors.Join(l.watch(l.fd), l.watch(l.wake))
+}
+
+func (l *loop) watch(fd int) error {
+	var addErr error
+	err := l.poll.Control(func(epoll uintptr) {
+		event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(fd)}
+		addErr = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_ADD, fd, &event)
+	})
+	return errors.Join(err, os.NewSyscallError("epoll_ctl", addErr))
+}
+
+// forget has the epoll watch a connection no longer.
+func (l *loop) forget(fd int) {
+	_ = l.poll.Control(func(epoll uintptr) { _ = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_DEL, fd, nil) }) // it is there
+}
+
+func (l *loop) free() {
+	for _, fd := range []int{l.fd, l.wake} {
+		if fd >= 0 {
+			_ = unix.Close(fd) // nothing has been written to it that could be lost
+		}
+	}
+	if l.epoll != nil {
+		_ = l.epoll.Close()
+	}
+}
+
+// look returns how many events there are, without waiting.
+func (l *loop) look(epoll uintptr) int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, epoll, uintptr(unsafe.Pointer(&l.events[0])),
+		uintptr(len(l.events)), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// run serves until the doorman is closed.
+func (l *loop) run() {
+	defer l.free()
+	defer l.closeAll()
+	var lastKnock time.Time
+	for l.wait(lastKnock) {
+		watch := cpuclock.Start()
+		l.now = watch.Wall()
+		if !l.cfg.Share.refill(l.now) {
+			time.Sleep(l.cfg.Share.rest())
+			continue
+		}
+		done := l.serveEvents(watch)
+		l.expire()
+		used := watch.Elapsed()
+		l.cfg.Share.spend(used)
+		l.counts.cpu.Add(int64(used))
+		if done > 0 {
+			lastKnock = l.now
+		}
+		if done < few {
+			time.Sleep(pause)
+		} else {
+			runtime.Gosched()
+		}
+	}
+}
+
+// wait looks for events, and waits for them if there has been no knock for a while. It returns false when the doorman
+// is closed.
+func (l *loop) wait(lastKnock time.Time) bool {
+	select {
+	case <-l.closed:
+		return false
+	default:
+	}
+	if time.Since(lastKnock) < patience {
+		_ = l.poll.Control(func(epoll uintptr) { l.n = l.look(epoll) }) // fails when closed only
+		return true
+	}
+	_ = l.epoll.SetReadDeadline(l.nextEnd())
+	err := l.poll.Read(l.ready)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	return true
+}
+
+// serveEvents serves what there is to serve, for a slice of CPU time at most, and returns how many connections it has
+// looked at. What is left shows up again.
+func (l *loop) serveEvents(watch cpuclock.Stopwatch) (done int) {
+	for i := range l.n {
+		switch fd := int(l.events[i].Fd); fd {
+		case l.fd:
+			done += l.accept(watch)
+		case l.wake:
+		default:
+			if l.cfg.TLS != nil {
+				l.receive(fd, l.events[i].Events)
+			} else {
+				l.serve(fd)
+			}
+			done++
+		}
+		if done%8 == 7 && watch.Elapsed() > slice {
+			break
+		}
+	}
+	l.n = 0
+	return done
+}
+
+// accept takes newcomers in, and serves those that have brought something already.
+func (l *loop) accept(watch cpuclock.Stopwatch) (n int) {
+	for n < acceptMax && l.ahead() {
+		fd, addr, ok := l.acceptOne()
+		if !ok {
+			break
+		}
+		l.counts.accepted.Add(1)
+		l.meet(fd, addr)
+		l.newcomers[n] = int32(fd)
+		if n++; n%8 == 0 && watch.Elapsed() > slice/2 {
+			break
+		}
+	}
+	for _, fd := range l.newcomers[:n] {
+		if l.conns[fd].in == nil {
+			continue // handed over, or dropped for one that came later
+		}
+		if l.cfg.TLS == nil { // else the epoll tells more than a read would: also whether the client has gone again
+			l.serve(int(fd))
+		}
+		if c := &l.conns[fd]; c.in != nil {
+			if c.watched = l.watch(int(fd)) == nil; !c.watched {
+				l.drop(int(fd))
+			}
+		}
+	}
+	return n
+}

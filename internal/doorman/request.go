@@ -1,0 +1,276 @@
+package doorman
+
+import (
+	"bytes"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/door"
+)
+
+// maxBody is the longest body that the doorman reads; what is longer goes on to net/http.
+const maxBody = 4 << 10
+
+// request is a login or registration as a client of today sends it, in bytes of the buffer that it was read from.
+type request struct {
+	want               door.Want
+	username, password []byte
+	attempt            []byte
+	takeover           bool
+	// last: the client has asked for the connection to be closed after the answer.
+	last bool
+}
+
+// parse reads a buffer that holds exactly one whole request. It reports false for what it does not recognise for sure:
+// another path, another form of the same request, an error of the client's, a part of a request, or more than one. That
+// is for net/http to judge. What parse takes, package api reads in the same way, see FuzzSameAnswers.
+func parse(b []byte, r *request) bool {
+	*r = request{}
+	line, rest, ok := cutLine(b)
+	if !ok {
+		return false
+	}
+	switch string(line) {
+	case "POST /v1/login HTTP/1.1":
+		r.want = door.Login
+	case "POST /v1/register HTTP/1.1":
+		r.want = door.Register
+	default:
+		return false
+	}
+	var h headers
+	for {
+		if line, rest, ok = cutLine(rest); !ok {
+			return false
+		}
+		if len(line) == 0 {
+			break
+		}
+		if !h.take(line) {
+			return false
+		}
+	}
+	r.last = h.last
+	return h.host && h.length == len(rest) && r.body(rest)
+}
+
+// cutLine cuts a line that ends with CR and LF.
+func cutLine(b []byte) (line, rest []byte, ok bool) {
+	i := bytes.IndexByte(b, '\n')
+	if i < 1 || b[i-1] != '\r' {
+		return nil, nil, false
+	}
+	return b[:i-1], b[i+1:], true
+}
+
+// headers is what the doorman has to know of a request's header fields.
+type headers struct {
+	length int // of the body; 0 until it is known
+	host   bool
+	last   bool
+}
+
+// take reads a line, and reports false if net/http has to look at the request.
+func (h *headers) take(line []byte) bool {
+	colon := bytes.IndexByte(line, ':')
+	if colon < 1 {
+		return false
+	}
+	name, value := line[:colon], bytes.Trim(line[colon+1:], " \t")
+	for _, c := range name {
+		if !token[c] {
+			return false
+		}
+	}
+	for _, c := range value {
+		if (c < ' ' || c > '~') && c != '\t' {
+			return false
+		}
+	}
+	switch len(name) {
+	case len("Host"):
+		if equalFold(name, "host") {
+			return h.takeHost(value)
+		}
+	case len("Content-Length"):
+		if equalFold(name, "content-length") {
+			return h.takeLength(value)
+		}
+	case len("Connection"):
+		if equalFold(name, "connection") {
+			return h.takeConnection(value)
+		}
+	}
+	return !consequential(name)
+}
+
+func (h *headers) takeHost(value []byte) bool {
+	if h.host || len(value) == 0 {
+		return false
+	}
+	for _, c := range value {
+		if !letterOrDigit(c) && c != '-' && c != '.' && c != ':' && c != '[' && c != ']' {
+			return false
+		}
+	}
+	h.host = true
+	return true
+}
+
+func (h *headers) takeLength(value []byte) bool {
+	if h.length != 0 || len(value) == 0 || len(value) > 4 || value[0] == '0' {
+		return false
+	}
+	for _, c := range value {
+		if c < '0' || c > '9' {
+			return false
+		}
+		h.length = 10*h.length + int(c-'0')
+	}
+	return h.length <= maxBody
+}
+
+func (h *headers) takeConnection(value []byte) bool {
+	switch {
+	case equalFold(value, "keep-alive"):
+	case equalFold(value, "close"):
+		h.last = true
+	default:
+		return false
+	}
+	return true
+}
+
+// consequential reports whether a header field changes what becomes of a login, or how its body is read, in a way that
+// is for net/http and package api.
+func consequential(name []byte) bool {
+	for _, known := range [...]string{
+		"transfer-encoding", "expect", "upgrade", "trailer", "te", "content-encoding", "http2-settings",
+		"origin", "sec-fetch-site", "proxy-connection", "keep-alive",
+	} {
+		if equalFold(name, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// equalFold compares ASCII bytes with lower-case ones.
+func equalFold(b []byte, lower string) bool {
+	if len(b) != len(lower) {
+		return false
+	}
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func letterOrDigit(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// token are the bytes of header field names (RFC 9110 section 5.6.2).
+var token = func() (t [256]bool) {
+	for c := range t {
+		t[c] = letterOrDigit(byte(c)) || bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), byte(c)) >= 0
+	}
+	return t
+}()
+
+// body reads a JSON object of the fields of a login or registration, each at most once, whose strings are printable
+// ASCII without escapes.
+func (r *request) body(b []byte) bool {
+	s := scanner{b}
+	if !s.byte('{') {
+		return false
+	}
+	var seen struct{ username, password, attempt, takeover bool }
+	for {
+		key, ok := s.string()
+		if !ok || !s.byte(':') {
+			return false
+		}
+		var once *bool
+		switch string(key) {
+		case "username":
+			once = &seen.username
+			r.username, ok = s.string()
+		case "password":
+			once = &seen.password
+			r.password, ok = s.string()
+		case "attempt_id":
+			once = &seen.attempt
+			r.attempt, ok = s.string()
+		case "takeover":
+			once = &seen.takeover
+			r.takeover, ok = s.bool()
+			ok = ok && r.want == door.Login
+		default:
+			return false
+		}
+		if !ok || *once {
+			return false
+		}
+		*once = true
+		if !s.byte(',') {
+			break
+		}
+	}
+	if !s.byte('}') {
+		return false
+	}
+	s.space()
+	return len(s.rest) == 0 && seen.username && seen.password &&
+		(len(r.attempt) == 0 || rushgate.ValidAttempt(string(r.attempt)))
+}
+
+// scanner reads the part of JSON (RFC 8259) that clients send.
+type scanner struct{ rest []byte }
+
+func (s *scanner) space() {
+	for len(s.rest) > 0 && (s.rest[0] == ' ' || s.rest[0] == '\n' || s.rest[0] == '\r' || s.rest[0] == '\t') {
+		s.rest = s.rest[1:]
+	}
+}
+
+func (s *scanner) byte(c byte) bool {
+	s.space()
+	if len(s.rest) == 0 || s.rest[0] != c {
+		return false
+	}
+	s.rest = s.rest[1:]
+	return true
+}
+
+func (s *scanner) string() ([]byte, bool) {
+	if !s.byte('"') {
+		return nil, false
+	}
+	for i, c := range s.rest {
+		switch {
+		case c == '"':
+			value := s.rest[:i]
+			s.rest = s.rest[i+1:]
+			return value, true
+		case c == '\\' || c < ' ' || c > '~':
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+func (s *scanner) bool() (value, ok bool) {
+	s.space()
+	for _, word := range [...]string{"true", "false"} {
+		if bytes.HasPrefix(s.rest, []byte(word)) {
+			s.rest = s.rest[len(word):]
+			return word == "true", true
+		}
+	}
+	return false, false
+}

@@ -1,0 +1,307 @@
+package doorman_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/api"
+	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/doorman"
+	"github.com/rushgate/rushgate/internal/peer"
+	"github.com/rushgate/rushgate/internal/ready"
+	"github.com/rushgate/rushgate/internal/realm"
+	"github.com/rushgate/rushgate/password"
+	"github.com/rushgate/rushgate/store/memory"
+	"github.com/rushgate/rushgate/world"
+)
+
+// front is a front door over TCP behind which nothing moves: the queue is full, the clock stands still.
+type front struct {
+	addr    string
+	door    *door.Door
+	doorman *doorman.Doorman // nil: none
+}
+
+var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+
+// newFront returns a front whose queue is full, with a doorman before it or without. The pages of origins may use it.
+func newFront(t testing.TB, withDoorman bool, origins ...string) *front {
+	t.Helper()
+	f := &front{}
+	var err error
+	f.door, err = door.New(door.Config{
+		Queue: 1, World: 100, MaxAge: time.Minute, Batch: 1, Pace: 2,
+		Now: func() time.Time { return noon }, Jitter: func(time.Duration) time.Duration { return 0 },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	logger := slog.New(slog.DiscardHandler)
+	store := memory.New(memory.Options{})
+	hasher, err := password.NewHasher(password.Config{Iterations: password.MinIterations})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := rushgate.Instance{Node: "node", Run: "run"}
+	inside, err := realm.New(realm.Config{
+		World: world.New(world.Default(), 1), Store: store, Instance: in, Logger: logger,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside.Start()
+	t.Cleanup(func() { inside.Stop(t.Context()) })
+	pool, err := auth.NewPool(auth.Config{
+		Store: store, Hasher: hasher, HashTime: time.Second, Door: f.door, Instance: in, Enter: inside.Enter, Logger: logger,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxies := peer.NewProxies(nil, logger)
+	handler := api.New(api.Config{
+		Pool: pool, Door: f.door, Realm: inside, Store: store, Proxies: proxies, Logger: logger,
+		Ready: ready.New(func() bool { return false }, store.Ping), Origins: origins,
+	})
+	plain := api.NewPlain(origins, 0)
+	later := func() time.Duration { return time.Second }
+	srv := api.NewServer(handler, api.ServerConfig{MaxConns: 100, Later: later, Origins: origins, Logger: logger})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.addr = l.Addr().String()
+	if withDoorman {
+		f.doorman, err = doorman.New(l.(*net.TCPListener), doorman.Config{
+			Door: f.door, Name: plain.KnockName, Refuse: plain.AppendRefusal, Passes: proxies.Trusts, MaxConns: 100,
+			Share: &doorman.Share{
+				Cores: 1, Workers: 1, Usage: func() doorman.Usage { return doorman.Usage{} }, Waiting: func() bool { return false },
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l = f.doorman
+	}
+	served := make(chan struct{})
+	go func() { defer close(served); srv.Serve(l) }()
+	t.Cleanup(func() { srv.Close(); <-served })
+	f.fill(t)
+	return f
+}
+
+// fill takes the queue's only place, and locks one account for the address that tests knock from.
+func (f *front) fill(t testing.TB) {
+	t.Helper()
+	local := netip.MustParseAddr("127.0.0.1")
+	for range door.FailureLimit {
+		seat, err := f.door.Knock(door.Knock{Addr: local, Name: "locked"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seat.Close(door.Wrong)
+	}
+	if _, err := f.door.Knock(door.Knock{Addr: netip.MustParseAddr("192.0.2.1"), Name: "first"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// date is what two answers to the same bytes may differ in.
+var date = regexp.MustCompile(`\r\nDate: [^\r]+\r\n`)
+
+// exchange sends pieces over one connection, says that no more will come, and returns all that is answered.
+func (f *front) exchange(t testing.TB, pieces ...string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", f.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(20 * time.Second)) // for the day when nothing comes
+	for _, piece := range pieces {
+		if _, err := io.WriteString(c, piece); err != nil {
+			break // the node has heard enough; what it said is there to read
+		}
+	}
+	c.(*net.TCPConn).CloseWrite()
+	answer, _ := io.ReadAll(c) // a connection that is reset has said what it has said
+	return date.ReplaceAllString(string(answer), "\r\n")
+}
+
+func knock(path, body string, header ...string) string {
+	h := strings.Join(append([]string{
+		"POST " + path + " HTTP/1.1", "Host: game.example:8080", fmt.Sprintf("Content-Length: %d", len(body)),
+	}, header...), "\r\n")
+	return h + "\r\n\r\n" + body
+}
+
+const (
+	alice = `{"username":"Alice","password":"correct horse"}`
+	lock  = `{"username":"locked","password":"wrong"}`
+)
+
+// seeds are requests in usual and unusual forms: those that the doorman knows, and those that it must leave alone.
+var seeds = []string{
+	knock("/v1/login", alice),
+	knock("/v1/login", lock),
+	knock("/v1/register", alice),
+	knock("/v1/login", alice, "Connection: close"),
+	knock("/v1/login", alice, "connection: Keep-Alive", "Accept: */*", "User-Agent: game/1.0"),
+	knock("/v1/login", alice, "Connection: close, x-other"),
+	knock("/v1/login", ` { "password" : "correct horse" , "username" : "bob" , "takeover" : true, `+
+		`"attempt_id":"a-1_B" } `),
+	knock("/v1/register", `{"username":"bob","password":"correct horse","takeover":true}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","takeover":tru}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","takeover":trueish}`),
+	knock("/v1/login", `{"username":"bob","username":"bob","password":"correct horse"}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","more":1}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse"}}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse",}`),
+	knock("/v1/login", `{"username":"b\u006fb","password":"correct horse"}`),
+	knock("/v1/login", `{"username":"Bób","password":"correct horse"}`),
+	knock("/v1/login", `{"username":"b","password":"correct horse"}`),
+	knock("/v1/login", `{"username":"two words","password":"x"}`),
+	knock("/v1/login", `{"username":"bob","password":""}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","attempt_id":"not valid"}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","attempt_id":""}`),
+	knock("/v1/login", `{"username":"bob"}`),
+	knock("/v1/login", `[]`), knock("/v1/login", ``), knock("/v1/login", `{}`),
+	knock("/v1/login", alice, "Content-Length: 47"),
+	knock("/v1/login", alice, "Content-Length: 1"),
+	knock("/v1/login", alice, "Transfer-Encoding: chunked"),
+	knock("/v1/login", alice, "Expect: 100-continue"),
+	knock("/v1/login", alice, "Host: other.example"),
+	knock("/v1/login", alice, "Origin: https://elsewhere.example"),
+	knock("/v1/login", alice, "Sec-Fetch-Site: cross-site"),
+	knock("/v1/login", alice, "X-Forwarded-For: 198.51.100.1"),
+	knock("/v1/login", alice, "Upgrade: websocket", "Connection: upgrade"),
+	knock("/v1/login", alice, "A b: c"), knock("/v1/login", alice, ": c"), knock("/v1/login", alice, " folded: c"),
+	knock("/v1/login", alice, "X: a\x00b"), knock("/v1/login", alice, "X: \xff"), knock("/v1/login", alice, "X: a\tb"),
+	"POST /v1/login HTTP/1.1\r\nContent-Length: 47\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.0\r\nHost: a\r\nContent-Length: 47\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.1\nHost: a\nContent-Length: 47\n\n" + alice,
+	"POST  /v1/login HTTP/1.1\r\nHost: a\r\nContent-Length: 47\r\n\r\n" + alice,
+	"POST /v1/login?x HTTP/1.1\r\nHost: a\r\nContent-Length: 47\r\n\r\n" + alice,
+	"POST /v1//login HTTP/1.1\r\nHost: a\r\nContent-Length: 47\r\n\r\n" + alice,
+	"post /v1/login HTTP/1.1\r\nHost: a\r\nContent-Length: 47\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.1\r\nHost: a/b\r\nContent-Length: 47\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.1\r\nHost: \r\nContent-Length: 47\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.1\r\nHost : a\r\nContent-Length: 47\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.1\r\nHost: a\r\nContent-Length: +47\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.1\r\nHost: a\r\nContent-Length: 0047\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.1\r\nHost: a\r\nContent-Length: 48\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.1\r\nHost: a\r\nContent-Length: 46\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n" + alice,
+	"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /v1/login HTTP/1.1\r\nHost: a\r\n\r\n",
+	"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01", "", "\r\n", "POST",
+	knock("/v1/login", alice) + knock("/v1/login", lock),
+	knock("/v1/login", alice) + "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+	knock("/v1/login", alice, "Connection: close") + "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+	knock("/v1/login", alice) + "\r\n",
+	knock("/v1/login", strings.Repeat(" ", 4000)+alice), knock("/v1/login", strings.Repeat(" ", 5000)+alice),
+	knock("/v1/login", alice, "X: "+strings.Repeat("a", 9000)),
+}
+
+// A client hears the same from the doorman and from the server behind, whatever it sends, in one piece or in two: the
+// bytes, all headers, and the end of the connection.
+func FuzzSameAnswers(f *testing.F) {
+	for _, seed := range seeds {
+		f.Add(seed, 0)
+		f.Add(seed, len(seed)/2)
+	}
+	with, without := newFront(f, true), newFront(f, false)
+	f.Fuzz(func(t *testing.T, request string, cut int) {
+		pieces := []string{request}
+		if cut > 0 && cut < len(request) {
+			pieces = []string{request[:cut], request[cut:]}
+		}
+		if got, want := with.exchange(t, pieces...), without.exchange(t, pieces...); got != want {
+			t.Errorf("to %q in %d pieces the doorman says\n%s\nand the server behind\n%s", request, len(pieces), got, want)
+		}
+	})
+}
+
+// The same holds for a node that pages of other origins may use.
+func TestSameAnswersWithOrigins(t *testing.T) {
+	const page = "https://game.example"
+	with, without := newFront(t, true, page), newFront(t, false, page)
+	for _, request := range append(seeds, knock("/v1/login", alice, "Origin: "+page)) {
+		if got, want := with.exchange(t, request), without.exchange(t, request); got != want {
+			t.Errorf("to %q the doorman says\n%s\nand the server behind\n%s", request, got, want)
+		}
+	}
+	if with.doorman.Stats().Refused == 0 {
+		t.Error("the doorman has refused no knock itself")
+	}
+}
+
+// What the doorman does not answer itself, it hands over with every byte that it has read: requests that come one after
+// the other over one connection are each answered once, in order, and a body never becomes a request.
+func TestHandOver(t *testing.T) {
+	f := newFront(t, true)
+	c, err := net.Dial("tcp", f.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	answers := bufio.NewReader(c)
+	ask := func(request string, want int) {
+		t.Helper()
+		if _, err := io.WriteString(c, request); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != want {
+			t.Fatalf("%q: %d %s, %v", request, resp.StatusCode, body, err)
+		}
+	}
+	ask(knock("/v1/login", alice), 503)
+	ask(knock("/v1/login", lock), 429)
+	if s := f.doorman.Stats(); s.Refused != 2 || s.Handed != 0 || s.Open != 1 {
+		t.Errorf("after two refused knocks over one connection: %+v", s)
+	}
+	ask("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 200)
+	ask(knock("/v1/login", alice), 503)
+	if s := f.doorman.Stats(); s.Refused != 2 || s.Handed != 1 || s.Open != 0 {
+		t.Errorf("after a request that is none of the doorman's: %+v", s)
+	}
+	if answers.Buffered() > 0 {
+		t.Error("more answers than requests")
+	}
+}
+
+// The doorman answers the forms of a login that clients send.
+func TestClientsAreAnsweredByTheDoorman(t *testing.T) {
+	f := newFront(t, true)
+	for i, seed := range seeds[:7] {
+		f.exchange(t, seed)
+		if s := f.doorman.Stats(); s.Refused != int64(i+1) && i != 5 && i != 6 {
+			t.Errorf("%q was handed over", seed)
+		}
+	}
+	resp, err := http.Post("http://"+f.addr+"/v1/login", "application/json", bytes.NewBufferString(alice))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if s := f.doorman.Stats(); s.Refused != 7 {
+		t.Errorf("net/http's client was not answered by the doorman: %+v", s)
+	}
+}

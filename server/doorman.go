@@ -1,0 +1,37 @@
+package server
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"runtime"
+
+	"github.com/rushgate/rushgate/internal/api"
+	"github.com/rushgate/rushgate/internal/cpuclock"
+	"github.com/rushgate/rushgate/internal/doorman"
+	"github.com/rushgate/rushgate/internal/pbkdf2x"
+)
+
+// postDoorman has a doorman stand before the front listener, unless there is something that it does not know of: an
+// embedder's policy, which is asked before the door, or TLS that begins after a PROXY header.
+func (s *Server) postDoorman(tlsConfig *tls.Config) error {
+	if s.cfg.Policy != nil || tlsConfig != nil && s.cfg.ProxyProtocol {
+		s.frontListener = s.clock.Listener(s.frontListener)
+		return nil
+	}
+	plain := api.NewPlain(s.cfg.Origins, s.cfg.PasswordMin)
+	d, err := doorman.New(s.frontListener.(*net.TCPListener), doorman.Config{
+		Door: s.door, Name: plain.KnockName, Refuse: plain.AppendRefusal, Passes: s.proxies.Trusts, Wrap: s.clock.Conn,
+		Since: s.clock.Since, IdleTimeout: s.cfg.IdleTimeout,
+		MaxConns: connLimit(s.cfg.MaxConns), TLS: tlsConfig,
+		Share: &doorman.Share{
+			Cores: runtime.GOMAXPROCS(0), Workers: s.cfg.Workers, Waiting: s.door.Waiting,
+			Usage: func() doorman.Usage { return doorman.Usage{Process: cpuclock.Process(), Hash: pbkdf2x.CPUTime()} },
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("server: doorman: %w", err)
+	}
+	s.doorman, s.frontListener = d, d
+	return nil
+}
