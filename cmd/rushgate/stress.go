@@ -28,6 +28,7 @@ and, on loopback, an address of its own. They come when they are due, however sl
   rushgate stress launch-day --peak 10 --html launch.html       ten times as many as the server can let in
   rushgate stress reconnect-storm --clients 2000 --play         all players drop out of the world and come back
   rushgate stress mixed --rate 200 --play --stay 20s            registrations, logins, wrong passwords and nonsense
+  rushgate stress flood --times 37                              what a flood of knocks leaves of it all
   rushgate stress clean                                         delete the accounts that all this has made
 
 Only aim this at servers that are yours.
@@ -52,6 +53,7 @@ var scenarioShort = map[report.Scenario]string{
 	report.LaunchDay:      "a rush of --peak times what the server can let in",
 	report.ReconnectStorm: "all are inside, are dropped, and come back",
 	report.Mixed:          "registrations, logins, wrong passwords and malformed requests",
+	report.KnockFlood:     "a flood of knocks, beside clients who wait and play",
 }
 
 func scenarioCommands() []command {

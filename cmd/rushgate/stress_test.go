@@ -46,6 +46,16 @@ func TestStressFlags(t *testing.T) {
 		{report.Poisson, "--max-tick 5ms --max-dropped -1 --max-refused 2 --min-in 0.5", func(c stress.Config) bool {
 			return c.Limits == report.Limits{TickP99: 5 * time.Millisecond, Dropped: -1, Refused: 2, In: 0.5}
 		}},
+		{report.KnockFlood, "", func(c stress.Config) bool {
+			return c.Knocks == stress.Knocks{Times: 11, Mode: report.Register, Patience: 10 * time.Second, Before: 5 * time.Second} &&
+				c.Rate == 0 && c.Play && c.MaxRetries == 1000 && c.Length == 30*time.Second && c.Stay == 20*time.Second
+		}},
+		{report.KnockFlood, "--knocks 6000 --rate 5 --before 0 --knock-mode login --knock-sources 10.9.0.0/16 --play=false " +
+			"--min-goodput 0.5 --min-answered 0.99 --max-refusal 300ms", func(c stress.Config) bool {
+			return c.Knocks.PerSecond == 6000 && c.Rate == 5 && c.Knocks.Before == 0 && c.Knocks.Mode == report.Login && !c.Play &&
+				c.Knocks.Sources.String() == "10.9.0.0/16" &&
+				c.Limits == report.Limits{Goodput: 0.5, Answered: 0.99, RefusalP99: 300 * time.Millisecond}
+		}},
 		{report.Burst, "--server nakama --server-key k", func(c stress.Config) bool {
 			return c.Adapter.Kind == adapter.Nakama && c.Adapter.Key == "k" && c.Admin == ""
 		}},
@@ -63,6 +73,19 @@ func TestStressFlags(t *testing.T) {
 	for _, args := range []string{"--duration -1s", "--duration 60", "--play=perhaps", "--rate 5", "--peak 2", "--server telnet", "--give-up 2"} {
 		if err := newStressFlags(report.Burst).declare().parse(strings.Fields(args), io.Discard); err == nil {
 			t.Errorf("%q is accepted", args)
+		}
+	}
+}
+
+func TestStressKnockSourcesMisused(t *testing.T) {
+	for _, sources := range []string{"127.0.0.1", "lots", "127.0.0.0/33"} {
+		v := newStressFlags(report.KnockFlood)
+		if err := v.declare().parse([]string{"--knock-sources", sources}, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		_, err := v.config(io.Discard)
+		if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), "--knock-sources") {
+			t.Errorf("%s: %v", sources, err)
 		}
 	}
 }
@@ -100,7 +123,7 @@ func TestScenarioFiles(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                 "must be one of",
 		"- burst":                          "not a list of settings",
-		"scenario: flood":                  "must be one of",
+		"scenario: torrent":                "must be one of",
 		"scenario: burst\nclients: many":   "line 2: clients: must be a whole number",
 		"scenario: burst\n\nlength: 1s":    "line 3: scenario burst has no setting \"length\"",
 		"scenario: burst\nclients: [1, 2]": "line 2: clients takes one value",

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rushgate/rushgate/client"
 	"github.com/rushgate/rushgate/internal/stress/adapter"
+	"github.com/rushgate/rushgate/internal/stress/flood"
 	"github.com/rushgate/rushgate/internal/stress/report"
 	stress "github.com/rushgate/rushgate/internal/stress/run"
 	"github.com/rushgate/rushgate/server"
@@ -27,7 +28,11 @@ type stressFlags struct {
 
 	target, adminURL, prefix, password, ca text
 	jsonFile, htmlFile, serverKey          text
-	mode, kind, dropBy                     choice
+	mode, kind, dropBy, knockMode          choice
+	knockSources                           text
+	knocks, answered                       share
+	times                                  decimal
+	patience, before, refusalP99           span
 	clients, retries, sources              number
 	timedOut, dropped, refused             number
 	rate, peak                             decimal
@@ -65,6 +70,10 @@ func newStressFlags(s report.Scenario) *stressFlags {
 		decay: span{stress.DefaultSlope, 0, week}, giveUpAfter: span{stress.DefaultPatience, time.Second, time.Hour},
 		firstAnswerP99: span{0, 0, time.Hour}, successP99: span{0, 0, time.Hour}, probeP99: span{0, 0, time.Hour}, tickP99: span{0, 0, time.Hour},
 	}
+	v.knockMode = choice{"register", []string{"register", "login"}}
+	v.knocks, v.times, v.answered = share{0, flood.MaxPerSecond}, decimal{stress.DefaultTimes, stress.MaxPeak}, share{0, 1}
+	v.patience = span{stress.DefaultPatience, 100 * time.Millisecond, flood.MaxPatience}
+	v.before, v.refusalP99 = span{5 * time.Second, 0, week}, span{0, 0, time.Hour}
 	for _, k := range adapter.Kinds() {
 		v.kind.among = append(v.kind.among, string(k))
 	}
@@ -75,6 +84,9 @@ func newStressFlags(s report.Scenario) *stressFlags {
 		v.rate.value = 100
 	case report.LaunchDay:
 		v.giveUp.value, v.stay.value = 0.3, 10*time.Second
+	case report.KnockFlood:
+		v.length.value, v.play, v.stay.value, v.retries.value = stress.DefaultFlood, true, 20*time.Second, v.retries.high
+		v.rate = decimal{0, stress.MaxRate}
 	}
 	return v
 }
@@ -94,6 +106,12 @@ hang up without a word after --duration, as when a network fails; --drop-by serv
 gone, for up to --duration, so that you can kill or restart it meanwhile. The report tells when the last one was back.`,
 	report.Mixed: `Clients come as with poisson, and want different things: register, log in to an account that exists (such accounts are
 made before), log in with a wrong password, send nonsense. The last two must be refused, each with the right answer.`,
+	report.KnockFlood: `A flood of knocks beats against the door for --length: --knocks a second, or --times what the server can let in, each on
+a new connection from an address of its own, whether those before were answered or not. They neither wait nor come back.
+Beside them honest clients come, a tenth as many as the server can let in, wait as told, and play for --stay. What the
+server can let in is measured first, unless --capacity tells. The report tells how many were let in per second against
+that, what the honest clients lived through, what each knock was told and when, and where the server's CPU time went. On
+Linux only. Give the server a core or more of its own: taskset -c 0 rushgate serve, taskset -c 1 rushgate stress flood.`,
 }
 
 func (v *stressFlags) declare() *flags {
@@ -136,6 +154,8 @@ func (v *stressFlags) declareArrivals(f *flags) {
 		f.add(&v.rampUp, "ramp-up", "", "`TIME` in which the rate grows to the peak")
 		f.add(&v.length, "length", "", "`TIME` that the peak lasts")
 		f.add(&v.decay, "decay", "", "`TIME` in which the rate falls to nothing")
+	case report.KnockFlood:
+		v.declareKnocks(f)
 	case report.ReconnectStorm:
 		f.add(&v.dropBy, "drop-by", "", "`WHO` ends the connections: clients or server")
 	}
@@ -145,6 +165,18 @@ func (v *stressFlags) declareArrivals(f *flags) {
 		f.add(&v.wrong, "wrong-password", "", "`SHARE` of clients who log in with a wrong password")
 		f.add(&v.malformed, "malformed", "", "`SHARE` of clients who send nonsense")
 	}
+}
+
+func (v *stressFlags) declareKnocks(f *flags) {
+	f.add(&v.knocks, "knocks", "", "`R` knocks come per second; 0 has --times decide")
+	f.add(&v.times, "times", "", "`M` knocks come for each client that can be let in")
+	f.add(&v.length, "length", "", "`TIME` that the flood lasts")
+	f.add(&v.before, "before", "", "`TIME` that the honest clients have the server for themselves before the flood")
+	f.add(&v.patience, "patience", "", "`TIME` that each knock waits for its answer")
+	f.add(&v.knockMode, "knock-mode", "", "`MODE` of the knocks: register, with fresh names, or login, to a thousand accounts that are made before")
+	f.add(&v.knockSources, "knock-sources", "", "`PREFIX` of the IPv4 addresses that knocks come from, all of which must be routed to this machine; by default "+flood.Loopback.String()+" when the target is on loopback")
+	f.add(&v.capacity, "capacity", "", "`R` clients per second can be let in; 0 has it measured")
+	f.add(&v.rate, "rate", "", "`R` honest clients start per second").def = "a tenth of the capacity"
 }
 
 func (v *stressFlags) declareClients(f *flags) {
@@ -178,8 +210,13 @@ func (v *stressFlags) declareLimits(f *flags) {
 	f.add(&v.successP99, "max-success", "", "`TIME` for the 99th percentile of the time until a client is in; 0 for any")
 	f.add(&v.probeP99, "max-probe", "", "`TIME` for the 99th percentile of what everyone else waits for the server; 0 for any")
 	f.add(&v.tickP99, "max-tick", "", "`TIME` for the 99th percentile of the lateness of ticks; 0 for any")
-	if v.scenario == report.LaunchDay {
+	switch v.scenario {
+	case report.LaunchDay:
 		f.add(&v.goodput, "min-goodput", "", "least `SHARE` of the capacity, 0 to 1, that gets in during the peak")
+	case report.KnockFlood:
+		f.add(&v.goodput, "min-goodput", "", "least `SHARE` of the capacity, 0 to 1, that gets in during the flood, knocks and honest clients together")
+		f.add(&v.answered, "min-answered", "", "least `SHARE` of the knocks, 0 to 1, that have to be answered")
+		f.add(&v.refusalP99, "max-refusal", "", "`TIME` for the 99th percentile of the age of the knocks' refusals; 0 for any")
 	}
 	f.add(&v.snapshots, "min-snapshots", "", "least `SHARE` of the snapshots, 0 to 1, that has to arrive, with --play")
 }
@@ -198,6 +235,11 @@ func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
 		},
 	}
 	v.arrivals(&cfg)
+	if v.scenario == report.KnockFlood {
+		if err := v.flood(&cfg); err != nil {
+			return cfg, err
+		}
+	}
 	if v.scenario == report.Mixed && cfg.Mix == (stress.Mix{}) { // which would mean the default
 		return cfg, usagef("of --register, --login, --wrong-password and --malformed one has to be above 0")
 	}
@@ -238,6 +280,24 @@ func (v *stressFlags) arrivals(cfg *stress.Config) {
 		cfg.Peak, cfg.Capacity = v.peak.value, v.capacity.value
 		cfg.RampUp, cfg.Length, cfg.Decay = max(v.rampUp.value, 1), v.length.value, max(v.decay.value, 1) // 0 would mean the default
 	}
+}
+
+// flood fills in what only scenario flood has.
+func (v *stressFlags) flood(cfg *stress.Config) error {
+	cfg.Length, cfg.Rate, cfg.Capacity = v.length.value, v.rate.value, v.capacity.value
+	cfg.Limits.Answered, cfg.Limits.RefusalP99 = v.answered.value, v.refusalP99.value
+	cfg.Knocks = stress.Knocks{
+		PerSecond: v.knocks.value, Times: v.times.value, Mode: report.Mode(v.knockMode.value), Patience: v.patience.value,
+		Before: v.before.value,
+	}
+	if v.knockSources == "" {
+		return nil
+	}
+	var err error
+	if cfg.Knocks.Sources, err = netip.ParsePrefix(string(v.knockSources)); err != nil {
+		return usagef("--knock-sources: %w", err)
+	}
+	return nil
 }
 
 func (v *stressFlags) authorities() (*x509.CertPool, error) {

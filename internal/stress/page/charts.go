@@ -20,7 +20,7 @@ const (
 // charts returns the charts of a report, the important ones first, those without data last.
 func charts(r *report.Report) []chart {
 	c := newClock(r)
-	return absentLast([]chart{
+	return absentLast(slices.Concat(c.floodCharts(r), []chart{
 		c.answersChart(answersGist(r)),
 		c.latencyChart(r),
 		distributionChart("Latency of all players", distributionGist(r), []sample{
@@ -33,7 +33,7 @@ func charts(r *report.Report) []chart {
 		c.probeChart(r),
 		c.processorsChart(r),
 		c.startDelayChart(),
-	})
+	}, c.cpuCharts()))
 }
 
 func absentLast(list []chart) []chart {

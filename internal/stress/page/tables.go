@@ -39,6 +39,9 @@ func sheets(r *report.Report) []sheet {
 	if r.Storm != nil {
 		list = append(list, stormSheet(r.Storm))
 	}
+	if r.Flood != nil {
+		list = append(list, floodSheet(r))
+	}
 	if r.Play != nil {
 		list = append(list, playSheet(r.Play))
 	}
@@ -106,6 +109,9 @@ func latencies(r *report.Report) sheet {
 	s.summary("timer of the generator", r.Generator.Lateness)
 	if r.Storm != nil {
 		s.summary("return after the storm", r.Storm.Return)
+	}
+	if r.Flood != nil {
+		s.knockAges(r.Flood)
 	}
 	if r.Play != nil {
 		s.summary("between snapshots", r.Play.InterArrival)
@@ -179,6 +185,10 @@ func serverSheet(v *report.Server) sheet {
 	s.addf("ticks", "%s, %s late, %s skipped, %s overruns, %s panics",
 		n(t.Ticks), n(t.Late), n(t.Skipped), n(t.Overruns), n(t.Panics))
 	s.addf("CPU time", "%s on %s cores", seconds(v.CPUSeconds), count(v.Cores))
+	if c := v.CPU; c != nil {
+		s.addf("CPU time by part", "hash %s, door %s, tick %s, play and all else %s", seconds(c.Hash), seconds(c.Door),
+			seconds(c.Tick), seconds(c.Other))
+	}
 	s.addf("memory", "%s at the end, %s before",
 		show(report.UnitBytes, float64(v.RSSAtEnd)), show(report.UnitBytes, float64(v.RSSBefore)))
 	s.addf("hashing", "%s workers; %s for a hash in a full batch", count(v.Workers), ms(v.HashMS))

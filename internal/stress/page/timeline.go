@@ -72,8 +72,17 @@ func merge(points []report.Point) report.Point {
 		p.Pending, p.Inside, p.Playing = q.Pending, q.Inside, q.Playing
 		p.GeneratorCores = max(p.GeneratorCores, q.GeneratorCores)
 		p.Server = mergeServer(p.Server, q.Server)
+		p.Knocks = mergeKnocks(p.Knocks, q.Knocks)
 	}
 	return p
+}
+
+func mergeKnocks(a, b *report.Knocks) *report.Knocks {
+	if a == nil || b == nil {
+		return pick(b == nil, a, b)
+	}
+	sum := a.Plus(*b)
+	return &sum
 }
 
 func mergeServer(a, b *report.ServerPoint) *report.ServerPoint {
@@ -88,6 +97,9 @@ func mergeServer(a, b *report.ServerPoint) *report.ServerPoint {
 	m.Wait, m.Lateness = greatest(a.Wait, b.Wait), greatest(a.Lateness, b.Lateness)
 	m.Skipped += a.Skipped
 	m.Cores = max(a.Cores, b.Cores)
+	if m.CPU == nil || a.CPU != nil && a.CPU.Process > m.CPU.Process {
+		m.CPU = a.CPU
+	}
 	return &m
 }
 

@@ -32,6 +32,9 @@ func verdict(r *report.Report) (sentence, rating string) {
 			rating = poor
 		}
 	}
+	if r.Flood != nil {
+		sentence += " " + floodSentence(r.Flood)
+	}
 	if r.WronglyIn > 0 {
 		rating = poor
 		sentence += fmt.Sprintf(" %s got in who should not have.", count(r.WronglyIn))
@@ -193,14 +196,18 @@ func speedTiles(r *report.Report) []tile {
 		return tile{name, show(report.UnitMillis, p99(s)), detail, class}
 	}
 	median := func(s latency.Summary) string { return "p50 " + show(report.UnitMillis, p50(s)) }
-	return []tile{
+	var list []tile
+	if r.Flood != nil {
+		list = floodTiles(r.Flood)
+	}
+	return append(list, []tile{
 		attempts,
 		{"Logins per second", rate, "in " + seconds(r.WallSeconds), ""},
 		figure("First answer p99", r.FirstAnswer, median(r.FirstAnswer), "answer"),
 		figure("Success p99", r.Success, median(r.Success), "in"),
 		figure("Probe p99", r.Probe.Latency, unanswered+" unanswered", "probe"),
 		lateness,
-	}
+	}...)
 }
 
 // limits are the verdicts on limits as rows.

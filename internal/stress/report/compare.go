@@ -72,6 +72,7 @@ func Compare(a, b *Report) Comparison {
 	c.setup()
 	c.outcomes()
 	c.phases()
+	c.flood()
 	c.latencies()
 	c.play()
 	c.server()
@@ -285,6 +286,26 @@ func fieldOf[T any](p *T, field func(*T) float64) (float64, bool) {
 		return 0, false
 	}
 	return field(p), true
+}
+
+func (c *comparer) flood() {
+	figure := func(name string, unit Unit, better direction, of func(*KnockReport) float64) {
+		c.figure(name, unit, better, func(r *Report) (float64, bool) { return fieldOf(r.Flood, of) })
+	}
+	c.group("flood")
+	figure("knocks per second", UnitPerSecond, neither, func(k *KnockReport) float64 { return k.MadePerSecond })
+	figure("times the capacity", UnitRatio, neither, func(k *KnockReport) float64 { return k.Times })
+	figure("let in per second", UnitPerSecond, higher, func(k *KnockReport) float64 { return k.InPerSecond })
+	figure("share of the capacity", UnitShare, higher, func(k *KnockReport) float64 { return k.Goodput })
+	figure("share of the knocks answered", UnitShare, higher, func(k *KnockReport) float64 { return k.AnsweredOfKnocks })
+	figure("gone", UnitCount, lower, func(k *KnockReport) float64 { return float64(k.Gone) })
+	figure("silent", UnitCount, lower, func(k *KnockReport) float64 { return float64(k.Silent) })
+	c.summary("refusal of a knock", func(r *Report) *latency.Summary {
+		if r.Flood == nil {
+			return nil
+		}
+		return &r.Flood.Refusal
+	})
 }
 
 func (c *comparer) latencies() {

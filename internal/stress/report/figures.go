@@ -51,6 +51,8 @@ type Point struct {
 	GeneratorCores float64 `json:"generator_cores"` // CPU time of the generator per second
 	// Server is null where the server's metrics were not read.
 	Server *ServerPoint `json:"server"`
+	// Knocks are those of a flood; null without one.
+	Knocks *Knocks `json:"knocks,omitempty"`
 }
 
 // ServerPoint is what the server said of itself during one interval.
@@ -63,6 +65,8 @@ type ServerPoint struct {
 	Skipped  int64           `json:"ticks_skipped"` // ticks
 	Cores    float64         `json:"cpu_cores"`     // CPU time per second
 	RSS      int64           `json:"rss_bytes"`     // resident memory at the end
+	// CPU is what Cores went into, in CPU time per second; null of a server that does not tell.
+	CPU *CPU `json:"cpu"`
 }
 
 // The names of phases.
@@ -74,6 +78,9 @@ const (
 	PhaseRest     = "rest"
 	PhaseStay     = "stay"
 	PhaseReturn   = "return"
+	PhaseBefore   = "before" // a flood
+	PhaseOnset    = "onset"  // of a flood, which does not count
+	PhaseFlood    = "flood"
 )
 
 // Phase is a part of the run with figures of its own: what happened between two moments.
@@ -91,6 +98,8 @@ type Phase struct {
 	// Lateness and Skipped are null without server metrics of the phase.
 	Lateness *latency.Summary `json:"tick_lateness"`
 	Skipped  *int64           `json:"ticks_skipped"`
+	// CPU is the server's, in CPU time per second; null where it was not told.
+	CPU *CPU `json:"cpu"`
 }
 
 // Storm is what became of the players of a [ReconnectStorm].

@@ -13,8 +13,13 @@ type Limits struct {
 	SuccessP99     time.Duration // from when a player was due to the session
 	ProbeP99       time.Duration // of all probes that were due
 	TickP99        time.Duration // lateness of ticks; a server whose metrics are not read fails it
-	// Goodput is the least share, 0 to 1, of the capacity that has to get in during the peak of scenario [LaunchDay].
+	// Goodput is the least share, 0 to 1, of the capacity that has to get in during the peak of scenario [LaunchDay], or
+	// during the flood of scenario [KnockFlood], players and knocks together.
 	Goodput float64
+	// RefusalP99 is how old the refusals of knocks may be, in scenario [KnockFlood].
+	RefusalP99 time.Duration
+	// Answered is the least share, 0 to 1, of the knocks that have to be answered.
+	Answered float64
 	// In is the least share, 0 to 1, of the players who have to get in, of those who should.
 	In float64
 	// Snapshots is the least share, 0 to 1, of the snapshots that have to arrive, in runs with Config.Play.
@@ -67,7 +72,17 @@ func (r *Report) Judge(l Limits, played bool) {
 				got = ratio(p.PerSecond, r.Capacity)
 			}
 		}
-		r.atLeast("share of the capacity let in during the peak", l.Goodput, got)
+		if r.Scenario == KnockFlood {
+			if r.Flood != nil {
+				got = r.Flood.Goodput
+			}
+			r.atLeast("share of the capacity let in during the flood", l.Goodput, got)
+		} else {
+			r.atLeast("share of the capacity let in during the peak", l.Goodput, got)
+		}
+	}
+	if r.Scenario == KnockFlood {
+		r.judgeFlood(l)
 	}
 	if s := r.Storm; r.Scenario == ReconnectStorm {
 		back := 0.0

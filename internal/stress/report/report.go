@@ -81,12 +81,14 @@ type Report struct {
 	Phases   []Phase  `json:"phases"`
 	Timeline Timeline `json:"timeline"`
 	// Capacity is how many players per second the server was measured, or was said, to let in; zero
-	// outside of [LaunchDay].
+	// outside of [LaunchDay] and [KnockFlood].
 	Capacity float64 `json:"capacity_per_s,omitempty"`
 	// Storm is null outside of [ReconnectStorm], and if no player was dropped.
-	Storm     *Storm    `json:"storm"`
-	Generator Generator `json:"generator"` // what the run cost this machine
-	Verdicts  []Verdict `json:"verdicts"`  // on the limits given
+	Storm *Storm `json:"storm"`
+	// Flood is null outside of [KnockFlood], and if it did not begin.
+	Flood     *KnockReport `json:"flood"`
+	Generator Generator    `json:"generator"` // what the run cost this machine
+	Verdicts  []Verdict    `json:"verdicts"`  // on the limits given
 
 	// Play is null unless the players were to play, all had an outcome, and some were in.
 	Play *Play `json:"play"`
@@ -127,6 +129,8 @@ type Server struct {
 	RSSBefore  int64           `json:"rss_bytes_before"` // resident memory before the run
 	RSSAtEnd   int64           `json:"rss_bytes_at_end"` // resident memory while the players were still inside
 	CPUSeconds float64         `json:"cpu_s"`            // CPU time of the server over the run
+	// CPU is what that went into, in seconds; missing of a server that does not tell.
+	CPU *CPU `json:"cpu,omitempty"`
 }
 
 // Note adds a sentence, unless it is empty.
@@ -148,7 +152,7 @@ func (r *Report) Derive(restarted bool) {
 	if r.WallSeconds > 0 {
 		r.LoginsPerSecond = float64(r.OK) / r.WallSeconds
 	}
-	if r.PlayersBefore != nil && !restarted {
+	if r.PlayersBefore != nil && !restarted && r.Scenario != KnockFlood { // the knocks let in stay for a while
 		n := *r.PlayersBefore + r.OK - r.SessionsLost - r.LeftBefore
 		if r.Storm != nil {
 			n -= r.Storm.NotBack

@@ -19,11 +19,13 @@ const (
 	// Mixed is Poisson with players who register, log in, have forgotten their password or are no players at all, in the
 	// shares of Config.Mix.
 	Mixed Scenario = "mixed"
+	// KnockFlood is Poisson beside a flood of knocks whose clients do not wait, come back or play.
+	KnockFlood Scenario = "flood"
 )
 
 // Scenarios returns all of them.
 func Scenarios() []Scenario {
-	return []Scenario{Burst, Ramp, Poisson, LaunchDay, ReconnectStorm, Mixed}
+	return []Scenario{Burst, Ramp, Poisson, LaunchDay, ReconnectStorm, Mixed, KnockFlood}
 }
 
 // Mode is what the players ask for.

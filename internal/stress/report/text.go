@@ -28,6 +28,10 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	r.writeOutcomes(&b)
 	r.writePhases(&b)
+	if r.Flood != nil {
+		r.Flood.write(&b, r.Capacity)
+		r.writeCPU(&b)
+	}
 	r.writeLatencies(&b)
 	if r.Play != nil {
 		r.Play.write(&b)
@@ -185,6 +189,10 @@ func (s *Server) write(b *bytes.Buffer) {
 	fmt.Fprintf(b, "\nCPU %.2f s on %d cores; RSS %.1f MiB, %.1f MiB before; %d workers; "+
 		"a hash took %.1f ms in a full batch when the server started\n",
 		s.CPUSeconds, s.Cores, float64(s.RSSAtEnd)/mib, float64(s.RSSBefore)/mib, s.Workers, s.HashMS)
+	if c := s.CPU; c != nil {
+		fmt.Fprintf(b, "CPU by part: hash %.2f s, door %.2f s, tick %.2f s, play and all else %.2f s\n", c.Hash, c.Door,
+			c.Tick, c.Other)
+	}
 }
 
 // bySize orders numbers in text form, and whatever else a server sends after them.

@@ -72,12 +72,14 @@ type Config struct {
 	// others the rate decides, and it has to be zero.
 	Clients int
 	// Rate is how many players start per second, above 0 and up to [MaxRate]: exactly in scenarios Ramp and
-	// ReconnectStorm, on average in Poisson and Mixed. Zero in the others.
+	// ReconnectStorm, on average in Poisson, Mixed and KnockFlood, where zero stands for a tenth of the capacity. Zero in
+	// the others.
 	Rate float64
-	// Length is for how long players arrive, in scenarios Poisson and Mixed; in LaunchDay how long the peak lasts.
-	// Default [DefaultLength].
+	// Length is for how long players arrive, in scenarios Poisson and Mixed; in LaunchDay how long the peak lasts, in
+	// KnockFlood the flood. Default [DefaultLength], in KnockFlood [DefaultFlood].
 	Length time.Duration
-	// Capacity is how many players per second the server can let in, for scenario LaunchDay. Zero, the default, has it
+	// Capacity is how many players per second the server can let in, for scenarios LaunchDay and KnockFlood. Zero, the
+	// default, has it
 	// measured first: as the number of players who get in within ten seconds if there are always a hundred at the door, or
 	// as many as it takes for the server to let in no more.
 	Capacity float64
@@ -127,6 +129,8 @@ type Config struct {
 	InsecureTLS bool
 	// RootCAs, if set, are the only certificate authorities trusted.
 	RootCAs *x509.CertPool
+	// Knocks says how scenario [report.KnockFlood] floods the server. No other has any.
+	Knocks Knocks
 	// Limits are what the report gives a verdict on.
 	Limits report.Limits
 	// Progress receives the state of the run while it goes on: every 5 s, or repainted in place several times a

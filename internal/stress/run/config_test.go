@@ -22,7 +22,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		{"Target", func(c *Config) { c.Target = "" }},
 		{"Target", func(c *Config) { c.Target = "127.0.0.1:8080" }},
 		{"Admin", func(c *Config) { c.Admin = "nowhere" }},
-		{"Scenario", func(c *Config) { c.Scenario = "flood" }},
+		{"Scenario", func(c *Config) { c.Scenario = "torrent" }},
 		{"Mode", func(c *Config) { c.Mode = "guess" }},
 		{"WebSocket", func(c *Config) { c.WebSocket = true }},
 		{"Clients", func(c *Config) { c.Clients = 0 }},

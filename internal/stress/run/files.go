@@ -3,8 +3,6 @@ package run
 import (
 	"errors"
 	"fmt"
-
-	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // reservedFiles are the files a run needs besides its players' connections.
@@ -21,7 +19,7 @@ func (cfg *Config) checkFiles(raise func(need uint64) (limit uint64, known bool)
 		return nil
 	}
 	need := uint64(cfg.Clients) + reservedFiles
-	if cfg.Scenario == report.LaunchDay && cfg.Capacity == 0 {
+	if takesCapacity(cfg.Scenario) && cfg.Capacity == 0 {
 		need += calibratedMost
 	}
 	if cfg.Play && !cfg.WebSocket {

@@ -100,6 +100,11 @@ func bottleneck(r *report.Report, unmade int) string {
 		signs = append(signs,
 			fmt.Sprintf("it used all of its %d cores for %.0f s", g.Available, float64(full)*r.Timeline.IntervalSeconds))
 	}
+	if r.Flood != nil {
+		if s := r.Flood.Limited(); s != "" {
+			signs = append(signs, s)
+		}
+	}
 	if unmade > 0 {
 		signs = append(signs, fmt.Sprintf("it could not make %d connections, being out of open files or ports", unmade))
 	}

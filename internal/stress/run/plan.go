@@ -56,6 +56,11 @@ func newPlan(cfg *Config, capacity float64, random func() float64) plan {
 		p.arrivals = poisson(random, cfg.Rate*cfg.Length.Seconds(),
 			func(n float64) time.Duration { return seconds(n / cfg.Rate) })
 		p.sections = append(p.sections, section{report.PhaseRest, cfg.Length})
+	case report.KnockFlood:
+		rate := cfg.playersRate(capacity)
+		p.arrivals = poisson(random, cfg.expectedClients(capacity),
+			func(n float64) time.Duration { return seconds(n / rate) })
+		p.sections = cfg.floodSections()
 	case report.LaunchDay:
 		up, length, decay, peak := cfg.RampUp.Seconds(), cfg.Length.Seconds(), cfg.Decay.Seconds(), cfg.Peak*capacity
 		p.arrivals = poisson(random, cfg.expectedClients(capacity), func(n float64) time.Duration {

@@ -19,7 +19,7 @@ const preparedAtOnce = 32
 func (r *run) prepare(ctx context.Context, rep *report.Report, progress *progress) bool {
 	cfg := &r.cfg
 	capacity := cfg.Capacity
-	if cfg.Scenario == report.LaunchDay && capacity == 0 {
+	if takesCapacity(cfg.Scenario) && capacity == 0 {
 		progress.stage("measuring how many players per second the server lets in", nil)
 		capacity = r.calibrate(ctx, rep, calibratedAtOnce, calibratedMost)
 		if ctx.Err() != nil {
@@ -34,19 +34,36 @@ func (r *run) prepare(ctx context.Context, rep *report.Report, progress *progres
 		rep.Note(fmt.Sprintf("%.0f players would come, and this tool makes no more than %d: the rest stays at home", n,
 			MaxClients))
 	}
-	if cfg.Scenario == report.LaunchDay {
+	if takesCapacity(cfg.Scenario) {
 		rep.Capacity = capacity
 	}
 	r.plan = newPlan(cfg, capacity, cfg.random)
 	rep.Clients = len(r.plan.arrivals)
 	if r.plan.prepared > 0 {
-		r.register(ctx, r.plan.prepared, rep, progress)
+		r.register(ctx, r.plan.prepared, func(i int) string { return account(cfg.Prefix, i) }, rep, progress)
+	}
+	if cfg.Scenario == report.KnockFlood {
+		rep.Rate = cfg.playersRate(capacity)
+		r.prepareFlood(ctx, capacity, rep, progress)
 	}
 	return ctx.Err() == nil
 }
 
-// register registers the first n accounts, those that exist already excepted.
-func (r *run) register(ctx context.Context, n int, rep *report.Report, progress *progress) {
+// prepareFlood makes ready the flood of a server of known capacity. If there cannot be one, the report says why.
+func (r *run) prepareFlood(ctx context.Context, capacity float64, rep *report.Report, progress *progress) {
+	f, err := r.newFlooding(ctx, capacity)
+	if err != nil {
+		rep.Note(fmt.Sprintf("there was no flood: %v", err))
+		return
+	}
+	r.flood = f
+	if r.cfg.Knocks.Mode == report.Login {
+		r.register(ctx, knockAccounts, func(i int) string { return knockAccount(r.cfg.Prefix, i) }, rep, progress)
+	}
+}
+
+// register registers the first n accounts of some names, those that exist already excepted.
+func (r *run) register(ctx context.Context, n int, name func(i int) string, rep *report.Report, progress *progress) {
 	var next, done, failed atomic.Int64
 	progress.stage("registering the accounts that players will log in to",
 		func() float64 { return float64(done.Load()) / float64(n) })
@@ -60,7 +77,7 @@ func (r *run) register(ctx context.Context, n int, rep *report.Report, progress 
 				if i >= n {
 					return
 				}
-				_, err := r.visit(ctx, i, account(r.cfg.Prefix, i), nil)
+				_, err := r.visit(ctx, i, name(i), nil)
 				if err != nil && !errors.Is(err, rushgate.UsernameTaken) && ctx.Err() == nil {
 					failed.Add(1)
 					once.Do(func() { example = err })

@@ -158,6 +158,11 @@ func (p *progress) lines() []string {
 	if p.run.cfg.Play {
 		playing = fmt.Sprintf(" | Playing: %d", p.run.play.connected.Load())
 	}
+	if f := p.run.flood; f != nil {
+		k := f.Counts()
+		playing += fmt.Sprintf(" | Knocks: %d in=%d refused=%d gone=%d silent=%d", k.Knocks, k.In, k.Refused,
+			k.Gone, k.Silent)
+	}
 	lines := []string{
 		fmt.Sprintf("[STRESS] Active: %d | Pending: %d | Auth ok=%d fail=%d timeout=%d busy=%d%s",
 			c.knocking+c.inside, len(p.run.plan.arrivals)-c.outcomes()-c.interrupted, c.ok,

@@ -40,6 +40,10 @@ func (r *readings) add(m *serverMetrics, now time.Time) *report.ServerPoint {
 	}
 	if d := now.Sub(r.at).Seconds(); d > 0 {
 		p.Cores = (m.Process.CPUSeconds - r.last.Process.CPUSeconds) / d
+		if c := cpuBetween(r.last.CPU, m.CPU); c != nil {
+			cores := c.Times(1 / d)
+			p.CPU = &cores
+		}
 	}
 	r.last, r.at = m, now
 	return p
@@ -57,7 +61,13 @@ func between(a, b latency.Summary) latency.Summary {
 // total returns what happened in the run up to the last reading.
 func (r *readings) total() report.Server {
 	a, b, before := r.base, r.last, &r.before
+	cpu := cpuBetween(a.CPU, b.CPU)
+	if cpu != nil && before.CPU != nil {
+		sum := cpu.Plus(*before.CPU)
+		cpu = &sum
+	}
 	return report.Server{
+		CPU:        cpu,
 		Auth:       b.Auth.Counters.Since(a.Auth.Counters).Plus(before.Auth),
 		BatchSizes: b.Auth.BatchSize.Since(a.Auth.BatchSize).Plus(before.BatchSizes),
 		Wait:       throughout(before.Wait, a.Auth.Wait, b.Auth.Wait),

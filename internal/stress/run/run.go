@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type run struct {
 	tally   tally
 	play    playTally // of Config.Play
 	storm   storm     // of ReconnectStorm
+	flood   *flooding // of KnockFlood; nil for none
 
 	knocking sync.WaitGroup // players without an outcome, or not yet connected
 	players  sync.WaitGroup // goroutines
@@ -60,6 +62,12 @@ func Run(ctx context.Context, cfg Config) (*report.Report, error) {
 	network, note := newNetwork(&r.cfg)
 	r.network = network
 	rep.Note(note)
+
+	if cfg.Scenario == report.KnockFlood { // what is wrong should not be found out after the capacity was measured
+		if _, err := r.newFlooding(ctx, cfg.Capacity); err != nil {
+			return nil, fmt.Errorf("stress: %w", err)
+		}
+	}
 
 	look := newObserver(network)
 	defer look.close()
@@ -114,10 +122,16 @@ func (r *run) rush(ctx context.Context, look *observer, rep *report.Report, prog
 		r.tally.begin(begin, r.plan.sections[0].name)
 		times = startTimeline(ctx, r, look)
 		progress.began(begin)
+		if r.flood != nil {
+			r.flood.begin(ctx, begin.Add(r.cfg.Knocks.Before))
+		}
 	})
 	r.knocking.Wait()
+	if r.flood != nil {
+		r.flood.wg.Wait()
+	}
 	rep.StartedAt = r.tally.loadBegan()
-	rep.Interrupted = r.tally.outcomes() < rep.Clients
+	rep.Interrupted = r.tally.outcomes() < rep.Clients || r.flood != nil && ctx.Err() != nil
 	switch {
 	case rep.Interrupted:
 		rep.Play = nil
@@ -140,6 +154,7 @@ func (r *run) rush(ctx context.Context, look *observer, rep *report.Report, prog
 	r.tally.fill(rep)
 	r.play.fill(rep)
 	times.fill(rep)
+	r.fillFlood(rep)
 	metronome.end(rep, r.tally.snapshot().unmade)
 }
 

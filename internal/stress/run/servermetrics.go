@@ -39,11 +39,20 @@ type serverMetrics struct {
 		Snapshots        int64           `json:"snapshots"`
 		SnapshotsSkipped int64           `json:"snapshots_skipped"`
 	} `json:"tick"`
+	CPU     *serverCPU `json:"cpu"` // nil: the server does not tell
 	Process struct {
 		RSSBytes   int64   `json:"rss_bytes"`
 		CPUSeconds float64 `json:"cpu_seconds"`
 		Cores      int     `json:"cores"`
 	} `json:"process"`
+}
+
+// serverCPU is what the server has used its processors for since its start, in milliseconds.
+type serverCPU struct {
+	Process float64 `json:"process_ms"`
+	Hash    float64 `json:"hash_ms"`
+	Door    float64 `json:"door_ms"`
+	Tick    float64 `json:"tick_ms"`
 }
 
 // observer looks at the server from outside: before and after the load, and every second while it goes on.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate/internal/latency"
+	"github.com/rushgate/rushgate/internal/stress/flood"
 	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
@@ -26,6 +27,7 @@ type timeline struct {
 	points   []report.Point
 	rest     time.Duration // length of the last point, which is shorter than the others
 	used     float64       // CPU seconds of the generator so far
+	knocks   flood.Counts  // so far
 
 	mu     sync.Mutex
 	server *report.ServerPoint // what the server said since the last point, or nil
@@ -79,6 +81,11 @@ func (t *timeline) point(from, length time.Duration) {
 	p.Playing = int(t.run.play.connected.Load())
 	used := cpuSeconds()
 	p.GeneratorCores, t.used = (used-t.used)/length.Seconds(), used
+	if t.run.flood != nil {
+		c := t.run.flood.Counts()
+		knocks := knocksOf(c.Since(t.knocks))
+		p.Knocks, t.knocks = &knocks, c
+	}
 	t.mu.Lock()
 	p.Server, t.server, t.told = t.server, nil, 0
 	t.mu.Unlock()
@@ -127,6 +134,10 @@ func joined(a, b *report.Point) report.Point {
 	p.FirstAnswer, p.Success = merged(a.FirstAnswer, b.FirstAnswer), merged(a.Success, b.Success)
 	p.Probe, p.StartDelay = merged(a.Probe, b.Probe), merged(a.StartDelay, b.StartDelay)
 	p.GeneratorCores = (a.GeneratorCores + b.GeneratorCores) / 2
+	if a.Knocks != nil && b.Knocks != nil {
+		knocks := a.Knocks.Plus(*b.Knocks)
+		p.Knocks = &knocks
+	}
 	switch {
 	case b.Server == nil:
 		p.Server = a.Server
@@ -143,6 +154,7 @@ func together(a, b *report.ServerPoint, times float64) *report.ServerPoint {
 	s.Wait, s.Lateness = merged(a.Wait, b.Wait), merged(a.Lateness, b.Lateness)
 	s.Skipped += a.Skipped
 	s.Cores = (times*a.Cores + b.Cores) / (times + 1)
+	s.CPU = cpuTogether(a.CPU, b.CPU, times)
 	return &s
 }
 
@@ -184,7 +196,8 @@ func (t *timeline) fill(rep *report.Report) {
 func (t *timeline) fillPhase(ph *report.Phase) {
 	var lateness latency.Summary
 	var skipped int64
-	told := false
+	var cpu *report.CPU
+	told, weight := false, 0.0
 	for i := range t.points {
 		p, length := &t.points[i], t.interval
 		if i == len(t.points)-1 && t.rest > 0 {
@@ -195,10 +208,12 @@ func (t *timeline) fillPhase(ph *report.Phase) {
 		}
 		told = true
 		lateness, skipped = merged(lateness, p.Server.Lateness), skipped+p.Server.Skipped
+		cpu = cpuTogether(cpu, p.Server.CPU, weight)
+		weight++
 	}
 	if !told {
 		return
 	}
 	lateness.Buckets = ""
-	ph.Lateness, ph.Skipped = &lateness, &skipped
+	ph.Lateness, ph.Skipped, ph.CPU = &lateness, &skipped, cpu
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -34,6 +35,11 @@ func (cfg Config) withDefaults() (Config, error) {
 	case report.Mixed:
 		setDefault(&cfg.Length, DefaultLength)
 		setDefault(&cfg.Mix, DefaultMix)
+	case report.KnockFlood:
+		setDefault(&cfg.Length, DefaultFlood)
+		setDefault(&cfg.Knocks.Times, DefaultTimes)
+		setDefault(&cfg.Knocks.Mode, report.Register)
+		setDefault(&cfg.Knocks.Patience, DefaultPatience)
 	case report.ReconnectStorm:
 		setDefault(&cfg.DropBy, DropByClients)
 		setDefault(&cfg.Duration, DefaultInside)
@@ -43,6 +49,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	for _, check := range []func(*Config) error{
 		(*Config).checkServer, (*Config).checkAccounts, (*Config).checkScenario, (*Config).checkTimes, (*Config).checkGuests,
+		(*Config).checkKnocks,
 	} {
 		if err := check(&cfg); err != nil {
 			return cfg, err
@@ -84,7 +91,10 @@ func (cfg *Config) checkAccounts() error {
 	}
 	// The error of NewUsername speaks of the whole name: prefix, '-' and a number.
 	longest := account(cfg.Prefix, MaxClients-1)
-	if cfg.Scenario == report.LaunchDay && cfg.Capacity == 0 {
+	switch {
+	case cfg.Scenario == report.KnockFlood:
+		longest = knockAccount(cfg.Prefix, MaxClients-1)
+	case takesCapacity(cfg.Scenario) && cfg.Capacity == 0:
 		longest = account(calibrationPrefix(cfg.Prefix), MaxClients-1)
 	}
 	if name, err := rushgate.NewUsername(longest); err != nil {
@@ -111,10 +121,12 @@ func takesRate(s report.Scenario) bool {
 	return s == report.Ramp || s == report.Poisson || s == report.ReconnectStorm || s == report.Mixed
 }
 
+// takesCapacity reports whether the scenario goes by what the server can let in.
+func takesCapacity(s report.Scenario) bool { return s == report.LaunchDay || s == report.KnockFlood }
+
 func (cfg *Config) checkScenario() error {
 	switch s := cfg.Scenario; {
-	case s != report.Burst && s != report.Ramp && s != report.Poisson && s != report.LaunchDay &&
-		s != report.ReconnectStorm && s != report.Mixed:
+	case !slices.Contains(report.Scenarios(), s):
 		return invalid("Scenario", fmt.Errorf("%q is none of %v", s, report.Scenarios()))
 	case takesClients(s) && (cfg.Clients < 1 || cfg.Clients > MaxClients):
 		return invalid("Clients", fmt.Errorf("%d is not within 1 to %d", cfg.Clients, MaxClients))
@@ -125,13 +137,15 @@ func (cfg *Config) checkScenario() error {
 	case takesRate(s) && float64(cfg.Clients-1)/cfg.Rate > maxTime.Seconds():
 		return invalid("Rate",
 			fmt.Errorf("at %v per second the last of %d players would come after more than %v", cfg.Rate, cfg.Clients, maxTime))
-	case !takesRate(s) && cfg.Rate != 0:
+	case s == report.KnockFlood && !(cfg.Rate >= 0 && cfg.Rate <= MaxRate):
+		return invalid("Rate", fmt.Errorf("%v is not within 0 to %d per second", cfg.Rate, MaxRate))
+	case !takesRate(s) && s != report.KnockFlood && cfg.Rate != 0:
 		return invalid("Rate", fmt.Errorf("scenario %q has none", s))
 	case cfg.GiveUpShare < 0 || !(cfg.GiveUpShare <= 1):
 		return invalid("GiveUpShare", fmt.Errorf("%v is not within 0 to 1", cfg.GiveUpShare))
 	case s == report.LaunchDay && !(cfg.Peak > 0 && cfg.Peak <= MaxPeak):
 		return invalid("Peak", fmt.Errorf("%v is not above 0 and up to %d", cfg.Peak, MaxPeak))
-	case s == report.LaunchDay && !(cfg.Capacity >= 0 && cfg.Capacity <= MaxRate):
+	case takesCapacity(s) && !(cfg.Capacity >= 0 && cfg.Capacity <= MaxRate):
 		return invalid("Capacity", fmt.Errorf("%v is not within 0 to %d per second", cfg.Capacity, MaxRate))
 	case s == report.ReconnectStorm && cfg.DropBy != DropByClients && cfg.DropBy != DropByServer:
 		return invalid("DropBy", fmt.Errorf("%q is neither %q nor %q", cfg.DropBy, DropByClients, DropByServer))
@@ -187,14 +201,16 @@ func (cfg *Config) checkTimes() error {
 	return nil
 }
 
-// expectedClients returns how many players come on average, if the server lets in that many per second; 0 in scenario
-// LaunchDay as long as that is not known.
+// expectedClients returns how many players come on average, if the server lets in that many per second; 0 in scenarios
+// LaunchDay and KnockFlood as long as that is not known.
 func (cfg *Config) expectedClients(capacity float64) float64 {
 	switch cfg.Scenario {
 	case report.Poisson, report.Mixed:
 		return cfg.Rate * cfg.Length.Seconds()
 	case report.LaunchDay:
 		return cfg.Peak * capacity * (cfg.Length + (cfg.RampUp+cfg.Decay)/2).Seconds()
+	case report.KnockFlood:
+		return cfg.playersRate(capacity) * (cfg.Knocks.Before + cfg.Length).Seconds()
 	}
 	return float64(cfg.Clients)
 }
