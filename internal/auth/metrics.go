@@ -41,8 +41,8 @@ type Counters struct {
 	Queued       int64 `json:"queued"`        // accepted into the queue
 	Processed    int64 `json:"processed"`     // taken through the stages to an answer
 	Expired      int64 `json:"expired"`       // dropped as stale
-	RejectedBusy int64 `json:"rejected_busy"` // refused with server-busy
-	RateLimited  int64 `json:"rate_limited"`  // refused with rate-limited
+	RejectedBusy int64 `json:"rejected_busy"` // refused with server-busy, those that the door turned away included
+	RateLimited  int64 `json:"rate_limited"`  // refused with rate-limited, likewise
 	Success      int64 `json:"success"`       // let into the world
 	Rehashed     int64 `json:"rehashed"`      // outdated hashes replaced
 	// Fail counts the other answers by reason.
@@ -69,14 +69,15 @@ type Stats struct {
 
 // Stats returns a snapshot of everything the pool measures.
 func (p *Pool) Stats() Stats {
-	m := &p.metrics
+	m, door := &p.metrics, p.cfg.Door.Stats()
 	s := Stats{
 		Counters: Counters{
 			Queued: m.queued.Load(), Processed: m.processed.Load(), Expired: m.expired.Load(),
-			RejectedBusy: m.rejectedBusy.Load(), RateLimited: m.rateLimited.Load(), Success: m.success.Load(),
-			Rehashed: m.rehashed.Load(),
+			RejectedBusy: m.rejectedBusy.Load() + door.TurnedAway.Busy(),
+			RateLimited:  m.rateLimited.Load() + door.TurnedAway.Limited(),
+			Success:      m.success.Load(), Rehashed: m.rehashed.Load(),
 		},
-		Depth: p.queue.Len(), Capacity: p.cfg.Door.Stats().Capacity, Workers: p.cfg.Workers,
+		Depth: p.queue.Len(), Capacity: door.Capacity, Workers: p.cfg.Workers,
 		Wait: m.wait.Detailed(), Load: m.load.Detailed(), Derive: m.derive.Detailed(), Commit: m.commit.Detailed(),
 		BatchSize: make(map[int]int64),
 		HashMS:    p.cfg.HashTime.Seconds() * 1000,

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,6 +40,30 @@ func TestPoolRefusesAtOnceWhenFull(t *testing.T) {
 		}
 		if busy, _ := f.door.Outlook(); !busy || f.Stats().Counters.RejectedBusy != 5 {
 			t.Errorf("busy %v, counters %+v", busy, f.Stats().Counters)
+		}
+		f.Stop()
+	})
+}
+
+// Those who are refused before they reach the pool are counted with the others: for the operator they are players who
+// were told to come back.
+func TestPoolCountsThoseTurnedAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *settings) { c.QueueDepth = 1 }) // not started: nothing leaves the queue
+		f.submit(t.Context(), request(Register, "alice", 1))
+		synctest.Wait()
+		k := door.Knock{Addr: netip.MustParseAddr("192.0.2.7"), Name: "bob", Want: door.Login}
+		if _, refused := f.door.TurnAway(k); !refused {
+			t.Fatal("a full queue turns nobody away")
+		}
+		if _, err := f.Submit(t.Context(), request(Register, "carol", 3)); err == nil {
+			t.Fatal("a full queue takes another")
+		}
+		if c := f.Stats().Counters; c.RejectedBusy != 2 || c.RateLimited != 0 {
+			t.Errorf("counted %d told busy and %d rate-limited, want 2 and 0", c.RejectedBusy, c.RateLimited)
+		}
+		if s := f.door.Stats(); s.Refused.Queue != 2 || s.TurnedAway.Queue != 1 {
+			t.Errorf("the door has refused %+v, turned away %+v", s.Refused, s.TurnedAway)
 		}
 		f.Stop()
 	})

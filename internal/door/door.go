@@ -113,7 +113,7 @@ type Door struct {
 	places  places
 	paces   [2]pace // by lane
 	clock   clock
-	refused Refusals
+	refused struct{ knocking, turnedAway Refusals } // by Knock, with Slow; by TurnAway
 }
 
 // New returns an open door.
@@ -143,7 +143,7 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 	defer d.mu.Unlock()
 	now := d.cfg.Now()
 	who := d.budgets.pair(&k)
-	if r := d.refuse(who, &k, now); r.Reason != "" {
+	if r := d.refuse(who, &k, now, &d.refused.knocking); r.Reason != "" {
 		return nil, &r
 	}
 	d.places.take(who)
@@ -158,48 +158,48 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 func (d *Door) TurnAway(k Knock) (r rushgate.Refusal, refused bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r = d.refuse(d.budgets.pair(&k), &k, d.cfg.Now())
+	r = d.refuse(d.budgets.pair(&k), &k, d.cfg.Now(), &d.refused.turnedAway)
 	return r, r.Reason != ""
 }
 
-// refuse returns the refusal of a knock, or the zero one if the knock may be let in.
-func (d *Door) refuse(who pair, k *Knock, now time.Time) rushgate.Refusal {
+// refuse returns the refusal of a knock, and counts it, or the zero one if the knock may be let in.
+func (d *Door) refuse(who pair, k *Knock, now time.Time, count *Refusals) rushgate.Refusal {
 	if d.closed {
-		d.refused.Draining++
+		count.Draining++
 		return busy(d.clock.later(Draining))
 	}
 	switch v, wait := d.budgets.judge(who, k, now); v {
 	case free:
 	case crowded:
-		d.refused.count(ofShare)
+		count.add(ofShare)
 		return d.promise(who, now)
 	default:
-		return d.limited(v, wait)
+		return d.limited(v, wait, count)
 	}
 	if s := d.shortage(who, now); s != enough {
-		d.refused.count(s)
+		count.add(s)
 		return d.promise(who, now)
 	}
 	if !d.places.free(who, now) {
-		d.refused.World++
+		count.World++
 		return busy(d.clock.later(WorldFull))
 	}
 	return rushgate.Refusal{}
 }
 
 // limited is the refusal for a verdict that is no lack of room.
-func (d *Door) limited(v verdict, wait time.Duration) rushgate.Refusal {
+func (d *Door) limited(v verdict, wait time.Duration, count *Refusals) rushgate.Refusal {
 	switch v {
 	case locked:
-		d.refused.Locked++
+		count.Locked++
 	case lockedTogether: // those who wait must not come together
-		d.refused.Locked++
+		count.Locked++
 		wait = d.clock.past(wait)
 	case spent:
-		d.refused.Spent++
+		count.Spent++
 		wait = d.clock.past(wait)
 	default:
-		d.refused.Pending++
+		count.Pending++
 		wait = d.clock.later(UnderWay)
 	}
 	return rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: wait}

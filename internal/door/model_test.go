@@ -113,14 +113,14 @@ func (m *model) knock(t *rapid.T, k Knock) {
 	empty := m.count(queued) == 0
 	_, hasSeat := m.inside[k.Name]
 	turned, refused := m.TurnAway(k)
-	before := m.refused.World
+	before := m.refused.knocking.World
 	seat, err := m.Knock(k)
 	if r := (*rushgate.Refusal)(nil); errors.As(err, &r) != refused || refused && *r != turned {
 		t.Fatalf("a client that was turned away with %v (%v) is told %v", turned, refused, err)
 	}
 	if err != nil {
 		m.checkRefusal(t, k, err, empty, hasSeat)
-		if m.refused.World == before {
+		if m.refused.knocking.World == before {
 			m.checkMoment(t, k, err)
 		}
 		return

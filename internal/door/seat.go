@@ -70,7 +70,7 @@ func (s *Seat) Slow() error {
 	}
 	late := d.slow.taken > 0 && d.paces[Slow].takes(d.slow.taken+1) > d.cfg.MaxAge
 	if late || d.slow.taken >= d.slow.limit || !d.slow.shared(s.charge.who.origin, d.slow.limit) {
-		d.refused.Slow++
+		d.refused.knocking.Slow++
 		r := busy(d.clock.spread(d.slowWait()))
 		return &r
 	}
@@ -90,7 +90,7 @@ func (s *Seat) Guess() error {
 	}
 	now := d.cfg.Now()
 	if v, wait := d.budgets.judgeGuess(s.charge.who, s.charge.known, now); v != free {
-		r := d.limited(v, wait)
+		r := d.limited(v, wait, &d.refused.knocking)
 		return &r
 	}
 	d.budgets.flight(s.charge, -1)

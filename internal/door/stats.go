@@ -15,7 +15,7 @@ type Refusals struct {
 	Spent    int64 `json:"spent"`    // the origin's or the account's budget was used up
 }
 
-func (r *Refusals) count(s shortage) {
+func (r *Refusals) add(s shortage) {
 	switch s {
 	case ofRoom:
 		r.Queue++
@@ -23,6 +23,14 @@ func (r *Refusals) count(s shortage) {
 		r.Stale++
 	case ofShare:
 		r.Share++
+	}
+}
+
+// plus returns the sum of two counts, cause by cause.
+func (r Refusals) plus(o Refusals) Refusals {
+	return Refusals{
+		r.Draining + o.Draining, r.Queue + o.Queue, r.Stale + o.Stale, r.Share + o.Share, r.World + o.World, r.Slow + o.Slow,
+		r.Locked + o.Locked, r.Pending + o.Pending, r.Spent + o.Spent,
 	}
 }
 
@@ -34,13 +42,16 @@ func (r Refusals) Busy() int64 { return r.Draining + r.Queue + r.Stale + r.Share
 
 // Stats is the state of a door at one moment.
 type Stats struct {
-	Refused  Refusals `json:"refused"`
-	Queued   int      `json:"queued"`          // requests in the queue
-	Capacity int      `json:"capacity"`        // of the queue; 0: unbounded
-	InHand   int      `json:"in_hand"`         // requests taken by workers
-	Slow     int      `json:"slow"`            // requests in the slow lane
-	Pace     float64  `json:"pace_per_s"`      // estimated capacity in requests per second
-	SlowPace float64  `json:"slow_pace_per_s"` // the same for the slow lane
+	Refused Refusals `json:"refused"`
+	// TurnedAway are those of Refused that [Door.TurnAway] has refused, at the least cost.
+	TurnedAway Refusals `json:"turned_away"`
+
+	Queued   int     `json:"queued"`          // requests in the queue
+	Capacity int     `json:"capacity"`        // of the queue; 0: unbounded
+	InHand   int     `json:"in_hand"`         // requests taken by workers
+	Slow     int     `json:"slow"`            // requests in the slow lane
+	Pace     float64 `json:"pace_per_s"`      // estimated capacity in requests per second
+	SlowPace float64 `json:"slow_pace_per_s"` // the same for the slow lane
 	// Seats are those taken in the world: by players inside, and by those on their way in or back.
 	Seats    int `json:"seats"`
 	Held     int `json:"held"`     // seats kept for players who may come back
@@ -62,7 +73,8 @@ func (d *Door) Stats() Stats {
 	l := &d.budgets.lockouts
 	l.end(now)
 	s := Stats{
-		Refused: d.refused, Queued: d.queue.taken, Capacity: d.queue.limit, InHand: d.inHand, Slow: d.slow.taken,
+		Refused: d.refused.knocking.plus(d.refused.turnedAway), TurnedAway: d.refused.turnedAway,
+		Queued: d.queue.taken, Capacity: d.queue.limit, InHand: d.inHand, Slow: d.slow.taken,
 		Pace: d.paces[Fast].perSecond(), SlowPace: d.paces[Slow].perSecond(),
 		Seats: len(d.places.byName), Held: d.places.held, Promised: len(d.clock.promises),
 		Failing: d.budgets.pairs.len(), Locked: len(l.running),
