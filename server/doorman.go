@@ -3,7 +3,6 @@ package server
 import (
 	"crypto/tls"
 	"fmt"
-	"net"
 	"runtime"
 
 	"github.com/rushgate/rushgate/internal/api"
@@ -20,7 +19,7 @@ func (s *Server) postDoorman(tlsConfig *tls.Config) error {
 		return nil
 	}
 	plain := api.NewPlain(s.cfg.Origins, s.cfg.PasswordMin)
-	d, err := doorman.New(s.frontListener.(*net.TCPListener), doorman.Config{
+	d, err := doorman.New(s.knocks, doorman.Config{
 		Door: s.door, Name: plain.KnockName, Refuse: plain.AppendRefusal, Passes: s.proxies.Trusts, Wrap: s.clock.Conn,
 		Since: s.clock.Since, IdleTimeout: s.cfg.IdleTimeout,
 		MaxConns: connLimit(s.cfg.MaxConns), TLS: tlsConfig,

@@ -5,6 +5,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/internal/cpuclock"
 	"github.com/rushgate/rushgate/internal/metric"
 )
 
@@ -14,7 +15,7 @@ func (s *Server) newMetrics() (*prometheus.Registry, error) {
 	parts := []prometheus.Collector{
 		metric.Collector(s.pool.Metrics), metric.Collector(s.doorMetrics), metric.Collector(s.realm.Metrics),
 		metric.Collector(s.browsers.Metrics), metric.Collector(s.storeMetrics), metric.Collector(s.circuitMetrics),
-		metric.Collector(s.upkeep.metrics),
+		metric.Collector(s.upkeep.metrics), metric.Collector(s.backlogMetrics),
 		metric.Collector(func(out metric.Scrape) {
 			out.Flag("rushgate_draining", "Whether the node is going down.", s.draining.Load())
 			lost := uint64(0)
@@ -26,6 +27,12 @@ func (s *Server) newMetrics() (*prometheus.Registry, error) {
 	}
 	if s.channel != nil {
 		parts = append(parts, metric.Collector(s.udpMetrics))
+	}
+	if s.doorman != nil {
+		parts = append(parts, metric.Collector(s.doorman.Metrics))
+	}
+	if cpuclock.Known {
+		parts = append(parts, metric.Collector(s.cpuMetrics))
 	}
 	return admin.NewRegistry(parts...)
 }

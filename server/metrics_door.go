@@ -31,16 +31,18 @@ func (s *Server) authSection() authSection {
 func (s *Server) doorMetrics(out metric.Scrape) {
 	stats := s.door.Stats()
 	const refusals = "rushgate_door_refusals_total"
-	const refusalsHelp = "Logins and registrations refused at the door, by cause."
-	r := stats.Refused
+	const refusalsHelp = "Logins and registrations refused at the door, by cause and by what has answered."
+	r, t := stats.Refused, stats.TurnedAway
 	for _, refused := range []struct {
-		cause string
-		count int64
+		cause       string
+		all, turned int64
 	}{
-		{"draining", r.Draining}, {"queue", r.Queue}, {"stale", r.Stale}, {"share", r.Share}, {"world", r.World},
-		{"slow", r.Slow}, {"locked", r.Locked}, {"pending", r.Pending}, {"spent", r.Spent},
+		{"draining", r.Draining, t.Draining}, {"queue", r.Queue, t.Queue}, {"stale", r.Stale, t.Stale},
+		{"share", r.Share, t.Share}, {"world", r.World, t.World}, {"slow", r.Slow, t.Slow},
+		{"locked", r.Locked, t.Locked}, {"pending", r.Pending, t.Pending}, {"spent", r.Spent, t.Spent},
 	} {
-		out.Counter(refusals, refusalsHelp, float64(refused.count), "cause", refused.cause)
+		out.Counter(refusals, refusalsHelp, float64(refused.turned), "cause", refused.cause, "by", "doorman")
+		out.Counter(refusals, refusalsHelp, float64(refused.all-refused.turned), "cause", refused.cause, "by", "api")
 	}
 	for _, kind := range slices.Sorted(maps.Keys(stats.Lockouts)) {
 		out.Counter("rushgate_door_lockouts_total", "Lockouts begun for failing too often, by what is kept out.",

@@ -276,6 +276,55 @@ func TestMetricsOfALogin(t *testing.T) {
 	})
 }
 
+// What the doorman refuses shows like every other refusal, and by whom it was answered.
+func TestMetricsOfARefusal(t *testing.T) {
+	s := start(t, config(t, t.TempDir()))
+	transport := &http.Transport{DisableKeepAlives: true} // the next request of a connection is the API's
+	c := newClient(t, s, client.Options{Transport: transport})
+	for range 5 {
+		if _, err := c.Login(t.Context(), "alice", "wrong"); !errors.Is(err, rushgate.BadCredentials) {
+			t.Fatalf("login with a wrong password: %v", err)
+		}
+	}
+	for range 2 {
+		if _, err := c.Login(t.Context(), "alice", "wrong"); !errors.Is(err, rushgate.RateLimited) {
+			t.Fatalf("login of an account that is locked: %v", err)
+		}
+	}
+	by, other := "doorman", "api"
+	if runtime.GOOS != "linux" {
+		by, other = other, by
+	}
+	text := exposition(t, s)
+	for sample, v := range map[string]float64{
+		`rushgate_auth_requests_total{outcome="rate_limited"}`:            2,
+		`rushgate_door_refusals_total{by="` + by + `",cause="locked"}`:    2,
+		`rushgate_door_refusals_total{by="` + other + `",cause="locked"}`: 0,
+		`rushgate_doorman_connections_accepted_total`:                     7,
+		`rushgate_doorman_connections_closed_total{cause="silent"}`:       0,
+		`rushgate_doorman_bounded`:                                        0,
+		`rushgate_doorman_allowed_cores`:                                  float64(runtime.GOMAXPROCS(0)),
+	} {
+		if got := value(t, text, sample); got != v {
+			t.Errorf("%s is %v, want %v", sample, got, v)
+		}
+	}
+	if strings.Contains(text, "rushgate_doorman_handshakes") {
+		t.Error("there are handshakes without TLS")
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	if limit := value(t, text, "rushgate_accept_queue_limit"); limit < 1 {
+		t.Errorf("%v connections can wait", limit)
+	}
+	for _, part := range []string{"tick", "hash", "door", "rest"} {
+		if value(t, text, `rushgate_cpu_seconds_total{part="`+part+`"}`) <= 0 {
+			t.Errorf("no CPU time for %s", part)
+		}
+	}
+}
+
 // A node without a realtime channel has no figures for it, and says that it is ready until it drains.
 func TestOperatorWithoutUDP(t *testing.T) {
 	cfg := config(t, t.TempDir())

@@ -6,6 +6,9 @@ import (
 
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/backlog"
+	"github.com/rushgate/rushgate/internal/cpuclock"
+	"github.com/rushgate/rushgate/internal/door"
 )
 
 // read collects what the dashboard shows, from what /metrics.json has. Between the parts it lets others run: the tick
@@ -13,7 +16,7 @@ import (
 func (d *desk) read() admin.Reading {
 	knocks := d.pool.Stats()
 	_, retryAfter := d.door.Outlook()
-	locked := d.door.Stats().Locked
+	atDoor := d.door.Stats()
 	for _, reason := range auth.Failures {
 		knocks.Counters.Fail[reason] += 0 // shown from the start, so that the first one is a change
 	}
@@ -24,9 +27,10 @@ func (d *desk) read() admin.Reading {
 		Draining: d.draining.Load(),
 		Admitted: knocks.Counters.Success, Busy: knocks.Counters.RejectedBusy, RateLimited: knocks.Counters.RateLimited,
 		Expired: knocks.Counters.Expired, Failed: knocks.Counters.Fail,
-		Queue: knocks.Depth, QueueCapacity: knocks.Capacity, Wait: knocks.Wait, RetryAfter: retryAfter, Locked: locked,
+		Queue: knocks.Depth, QueueCapacity: knocks.Capacity, Wait: knocks.Wait, RetryAfter: retryAfter, Locked: atDoor.Locked,
 		Players: inside.Players, MaxPlayers: d.cfg.MaxPlayers, WebSocket: inside.Connected,
 		Ticks: inside.Ticks, SkippedTicks: inside.Skipped, Lateness: inside.Lateness,
+		Door:    d.readDoor(atDoor, knocks.Counters.Queued),
 		Unsaved: inside.Unsaved, Process: admin.ReadProcess(), Notices: d.upkeep.notices(time.Now()),
 	}
 	if d.channel != nil {
@@ -44,4 +48,29 @@ func (d *desk) read() admin.Reading {
 		r.StoreTime += op.Calls.Sum
 	}
 	return r
+}
+
+// readDoor collects what the dashboard shows of the door, which has let so many into the queue.
+func (d *desk) readDoor(stats door.Stats, queued int64) admin.Door {
+	turned := stats.TurnedAway.Busy() + stats.TurnedAway.Limited()
+	out := admin.Door{ByDoorman: turned, ByAPI: stats.Refused.Busy() + stats.Refused.Limited() - turned}
+	out.Knocks = queued + out.ByDoorman + out.ByAPI
+	if cpuclock.Known {
+		u := d.cpuUsage()
+		out.CPU = admin.CPU{Tick: u.tick, Hash: u.hash, Door: u.door, Rest: u.rest}
+	}
+	if q, ok := backlog.Of(d.knocks); ok {
+		lost, _ := backlog.Lost() // zeros if the system does not tell
+		out.AcceptQueue = &admin.AcceptQueue{Length: q.Length, Limit: q.Limit, Overflows: int64(lost.Overflows)}
+	}
+	if d.doorman == nil {
+		return out
+	}
+	s := d.doorman.Stats()
+	out.Accepted, out.HandedOver = s.Accepted, s.Handed
+	out.AllowedCores, out.Bounded = d.doorman.Allowance()
+	if d.doorman.Shakes() {
+		out.Handshakes = &admin.Handshakes{Waiting: int(s.Greeting), Done: s.Handed, Failed: s.Unshaken}
+	}
+	return out
 }

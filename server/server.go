@@ -21,6 +21,7 @@ import (
 	"github.com/rushgate/rushgate/internal/api"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/awake"
+	"github.com/rushgate/rushgate/internal/backlog"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/doorman"
 	"github.com/rushgate/rushgate/internal/measured"
@@ -55,9 +56,11 @@ type Server struct {
 	metrics  *prometheus.Registry
 	desk     *desk // of the operator
 	upkeep   *upkeep
+	cpu      cpuMeter
 	acme     *acme.Manager // nil: certificates come from elsewhere
 	hasher   *password.Hasher
 
+	knocks                       *net.TCPListener // of players, below all that stands before it
 	frontListener, adminListener net.Listener
 	httpAddr, adminAddr          net.Addr
 
@@ -121,9 +124,6 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := s.assemble(instance); err != nil {
 		return nil, err
 	}
-	if s.metrics, err = s.newMetrics(); err != nil {
-		return nil, err
-	}
 	tlsConfig, err := s.tlsConfig()
 	if err != nil {
 		return nil, err
@@ -133,6 +133,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s.watchSecrets(before, token)
 	if err := s.listen(tlsConfig); err != nil {
+		return nil, err
+	}
+	if s.metrics, err = s.newMetrics(); err != nil {
 		return nil, err
 	}
 	s.clock.Start()
@@ -154,7 +157,10 @@ func (s *Server) listen(tlsConfig *tls.Config) (err error) {
 	if s.frontListener, err = net.Listen("tcp", s.cfg.HTTPAddr); err != nil {
 		return fmt.Errorf("server: HTTP listener: %w", err)
 	}
-	s.httpAddr = s.frontListener.Addr()
+	s.knocks, s.httpAddr = s.frontListener.(*net.TCPListener), s.frontListener.Addr()
+	if q, ok := backlog.Of(s.knocks); ok {
+		sayIfFewMayWait(s.cfg.Logger, q)
+	}
 	if s.acme != nil {
 		if err := s.acme.Listen(s.httpAddr); err != nil {
 			return fmt.Errorf("server: %w", err)

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -123,6 +124,46 @@ func TestFiguresOfAnInterval(t *testing.T) {
 			t.Errorf("in between: %+v", s)
 		}
 	})
+}
+
+// The figures of the door are those of its interval, and what a system does not tell is absent.
+func TestDoorOfAnInterval(t *testing.T) {
+	before := Door{
+		Knocks: 1000, ByDoorman: 500, ByAPI: 50, Accepted: 900, HandedOver: 90,
+		CPU:         CPU{Tick: time.Second, Hash: time.Minute, Door: time.Second, Rest: 9 * time.Second},
+		AcceptQueue: &AcceptQueue{Limit: 4096, Overflows: 70}, Handshakes: &Handshakes{Done: 10, Failed: 1},
+	}
+	now := Door{
+		Knocks: 1300, ByDoorman: 700, ByAPI: 60, Accepted: 1100, HandedOver: 100, AllowedCores: 0.4, Bounded: true,
+		CPU: CPU{Tick: 1200 * time.Millisecond, Hash: 61 * time.Second, Door: 1800 * time.Millisecond,
+			Rest: 9 * time.Second},
+		AcceptQueue: &AcceptQueue{Length: 12, Limit: 4096, Overflows: 74},
+		Handshakes:  &Handshakes{Waiting: 3, Done: 30, Failed: 2},
+	}
+	s := now.since(&before, 2*time.Second)
+	if s.Knocks != (Count{1300, 150}) || s.ByDoorman != (Count{700, 100}) || s.ByAPI != (Count{60, 5}) ||
+		s.Accepted != (Count{1100, 100}) || s.HandedOver != (Count{100, 5}) {
+		t.Errorf("counts %+v", s)
+	}
+	if s.Tick != 0.1 || s.Hash != 0.5 || s.Door != 0.4 || s.Rest != 0 || s.AllowedCores != 0.4 || !s.Bounded {
+		t.Errorf("cores %+v", s)
+	}
+	if *s.AcceptQueue != (AcceptQueueSample{12, 4096, Count{74, 2}}) ||
+		*s.Handshakes != (HandshakesSample{3, Count{30, 10}, Count{2, 0.5}}) {
+		t.Errorf("%+v, %+v", s.AcceptQueue, s.Handshakes)
+	}
+	if s := now.since(new(Door), time.Second); s.AcceptQueue.Overflows != (Count{74, 0}) {
+		t.Errorf("with the first sample that tells, overflows are %+v", s.AcceptQueue.Overflows)
+	}
+	unknown := new(Door).since(&before, time.Second)
+	text, err := json.Marshal(unknown.point())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if unknown.AcceptQueue != nil || unknown.Handshakes != nil || strings.Contains(string(text), "aq") ||
+		strings.Contains(string(text), "hw") {
+		t.Errorf("where the system does not tell there is %s", text)
+	}
 }
 
 func near(got, want float64) bool { return got > want*0.98 && got < want*1.02 }

@@ -35,6 +35,8 @@ type Reading struct {
 	StoreWarnings           []string      // a sentence for each thing by which the store may lose what it acknowledges
 	Unsaved                 int           // characters that wait to be written
 
+	Door Door
+
 	Process Process
 
 	// Notices are what there is to say besides figures.
@@ -100,6 +102,8 @@ type Sample struct {
 	StoreWarnings []string `json:"store_warnings"` // see Reading
 	Unsaved       int      `json:"unsaved"`
 
+	Door DoorSample `json:"door"`
+
 	CPU        float64 `json:"cpu_cores"` // cores kept busy in the interval
 	Cores      int     `json:"cores"`
 	RSS        int64   `json:"rss_bytes"`
@@ -128,8 +132,8 @@ type point struct {
 	StoreMS     float64 `json:"st"`
 	Errors      float64 `json:"er"`
 	Unsaved     int     `json:"un"`
-	CPU         float64 `json:"cpu"`
 	MiB         float64 `json:"mem"`
+	doorPoint
 }
 
 func (s *Sample) point() point {
@@ -142,7 +146,7 @@ func (s *Sample) point() point {
 		LatenessP50: s.Lateness.P50, LatenessP99: s.Lateness.P99, LatenessMax: s.Lateness.Max,
 		Skipped: int64(math.Round(s.Skipped.PerSecond * SampleInterval.Seconds())),
 		StoreMS: s.StoreMS, Errors: s.StoreErrors.PerSecond, Unsaved: s.Unsaved,
-		CPU: s.CPU, MiB: rounded(float64(s.RSS) / (1 << 20)),
+		MiB: rounded(float64(s.RSS) / (1 << 20)), doorPoint: s.Door.point(),
 	}
 }
 
@@ -175,8 +179,8 @@ func (s *sampled) since(earlier *sampled) Sample {
 		StoreWarnings: now.StoreWarnings,
 		StoreCalls:    count(now.StoreCalls, before.StoreCalls), StoreErrors: count(now.StoreErrors, before.StoreErrors),
 		Unsaved: now.Unsaved, RSS: now.Process.RSSBytes, Cores: now.Process.Cores, Goroutines: now.Process.Goroutines,
-		Notices: now.Notices,
-		CPU:     rounded((now.Process.CPUSeconds - before.Process.CPUSeconds) / elapsed.Seconds()),
+		Notices: now.Notices, Door: now.Door.since(&before.Door, elapsed),
+		CPU: rounded((now.Process.CPUSeconds - before.Process.CPUSeconds) / elapsed.Seconds()),
 	}
 	for reason, n := range now.Failed {
 		c := count(n, before.Failed[reason])

@@ -7,6 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Known is whether this system tells how much CPU time has been used.
+const Known = true
+
 // Process returns the CPU time, of the user and the system, that the process has used.
 func Process() time.Duration { return read(unix.CLOCK_PROCESS_CPUTIME_ID) }
 

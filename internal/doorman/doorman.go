@@ -66,6 +66,7 @@ type Doorman struct {
 	hall   *reception // of TLS; nil without
 	counts counts
 	out    atomic.Int64 // connections handed over and not closed
+	shares shareMeter
 }
 
 // counts are what [Stats] shows.
@@ -82,6 +83,7 @@ type Stats struct {
 	Silent   int64 `json:"silent"`   // connections closed because they brought nothing
 	Evicted  int64 `json:"evicted"`  // connections closed to make room for others
 	Unshaken int64 `json:"unshaken"` // connections whose TLS handshake has failed
+	Greeting int64 `json:"greeting"` // connections that have begun to speak and wait for their TLS handshake
 	Open     int64 `json:"open"`     // connections that the doorman has
 	CPUMS    int64 `json:"cpu_ms"`   // CPU time for all of it, milliseconds
 }
@@ -91,9 +93,17 @@ func (d *Doorman) Stats() Stats {
 	c := &d.counts
 	return Stats{
 		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Handed: c.handed.Load(), Silent: c.silent.Load(),
-		Evicted: c.evicted.Load(), Unshaken: c.unshaken.Load(), Open: c.own.Load(),
+		Evicted: c.evicted.Load(), Unshaken: c.unshaken.Load(), Greeting: d.greeting(), Open: c.own.Load(),
 		CPUMS: time.Duration(c.cpu.Load()).Milliseconds(),
 	}
+}
+
+// greeting is how many clients wait for their handshake.
+func (d *Doorman) greeting() int64 {
+	if d.hall == nil {
+		return 0
+	}
+	return int64(len(d.hall.hellos))
 }
 
 // New returns a doorman that accepts connections from a listener, and closes that when it is closed itself. On other
