@@ -60,8 +60,10 @@ func (d *desk) readDoor(stats door.Stats, queued int64) admin.Door {
 		out.CPU = admin.CPU{Tick: u.tick, Hash: u.hash, Door: u.door, Rest: u.rest}
 	}
 	if q, ok := backlog.Of(d.knocks); ok {
-		lost, _ := backlog.Lost() // zeros if the system does not tell
-		out.AcceptQueue = &admin.AcceptQueue{Length: q.Length, Limit: q.Limit, Overflows: int64(lost.Overflows)}
+		lost, _ := backlog.Lost() // nothing if the system does not tell
+		out.AcceptQueue = &admin.AcceptQueue{
+			Length: q.Length, Limit: q.Limit, Overflows: int64(lost.Overflows - d.lost.Overflows),
+		}
 	}
 	if d.doorman == nil {
 		return out

@@ -57,7 +57,8 @@ type Server struct {
 	desk     *desk // of the operator
 	upkeep   *upkeep
 	cpu      cpuMeter
-	acme     *acme.Manager // nil: certificates come from elsewhere
+	lost     backlog.Losses // before this node listened
+	acme     *acme.Manager  // nil: certificates come from elsewhere
 	hasher   *password.Hasher
 
 	knocks                       *net.TCPListener // of players, below all that stands before it
@@ -160,6 +161,7 @@ func (s *Server) listen(tlsConfig *tls.Config) (err error) {
 	s.knocks, s.httpAddr = s.frontListener.(*net.TCPListener), s.frontListener.Addr()
 	if q, ok := backlog.Of(s.knocks); ok {
 		sayIfFewMayWait(s.cfg.Logger, q)
+		s.lost, _ = backlog.Lost() // nothing if the system does not tell
 	}
 	if s.acme != nil {
 		if err := s.acme.Listen(s.httpAddr); err != nil {

@@ -24,7 +24,7 @@ type CPU struct{ Tick, Hash, Door, Rest time.Duration }
 // AcceptQueue is the kernel's queue of connections that wait to be accepted.
 type AcceptQueue struct {
 	Length, Limit int
-	Overflows     int64 // total of those for which such a queue had no room, of all listeners of the system
+	Overflows     int64 // total of those for which a queue had no room, of all listeners of the network namespace
 }
 
 // Handshakes are those of TLS.
@@ -47,6 +47,7 @@ type DoorSample struct {
 	Door float64 `json:"door_cores"`
 	Rest float64 `json:"rest_cores"`
 
+	ConnectionUS float64 `json:"connection_us"` // CPU time of the door for a connection accepted, µs; 0: none was
 	AllowedCores float64 `json:"allowed_cores"`
 	Bounded      bool    `json:"bounded"`
 
@@ -81,6 +82,9 @@ func (d *Door) since(before *Door, elapsed time.Duration) DoorSample {
 		Tick: cores(d.CPU.Tick, before.CPU.Tick), Hash: cores(d.CPU.Hash, before.CPU.Hash),
 		Door: cores(d.CPU.Door, before.CPU.Door), Rest: cores(d.CPU.Rest, before.CPU.Rest),
 		AllowedCores: rounded(d.AllowedCores), Bounded: d.Bounded,
+	}
+	if n := d.Accepted - before.Accepted; n > 0 {
+		s.ConnectionUS = rounded(float64((d.CPU.Door - before.CPU.Door).Nanoseconds()) / 1000 / float64(n))
 	}
 	if q := d.AcceptQueue; q != nil {
 		overflows := q.Overflows

@@ -145,7 +145,8 @@ func TestDoorOfAnInterval(t *testing.T) {
 		s.Accepted != (Count{1100, 100}) || s.HandedOver != (Count{100, 5}) {
 		t.Errorf("counts %+v", s)
 	}
-	if s.Tick != 0.1 || s.Hash != 0.5 || s.Door != 0.4 || s.Rest != 0 || s.AllowedCores != 0.4 || !s.Bounded {
+	if s.Tick != 0.1 || s.Hash != 0.5 || s.Door != 0.4 || s.Rest != 0 || s.AllowedCores != 0.4 || !s.Bounded ||
+		s.ConnectionUS != 4000 {
 		t.Errorf("cores %+v", s)
 	}
 	if *s.AcceptQueue != (AcceptQueueSample{12, 4096, Count{74, 2}}) ||

@@ -64,6 +64,9 @@ func TestDashboardFigures(t *testing.T) {
 			"players": metric(t, node, "rushgate_players", ""), "queue": metric(t, node, "rushgate_auth_queue_length", ""),
 			"queue-capacity": metric(t, node, "rushgate_auth_queue_capacity", ""),
 			"admitted":       request("success"), "busy": request("busy"),
+			"by-doorman":   metric(t, node, "rushgate_door_refusals_total", `by="doorman"`),
+			"by-api":       metric(t, node, "rushgate_door_refusals_total", `by="api"`),
+			"accept-limit": metric(t, node, "rushgate_accept_queue_limit", ""),
 		} {
 			if p.figure(name) != value {
 				return false
@@ -74,6 +77,9 @@ func TestDashboardFigures(t *testing.T) {
 	players, busy, capacity := p.figure("players"), p.figure("busy"), p.figure("queue-capacity")
 	if players < 3 || busy < 2 || capacity != 1 {
 		t.Errorf("the page has %g players inside, %g told busy and %g places in the queue", players, busy, capacity)
+	}
+	if refused := p.figure("by-doorman") + p.figure("by-api"); refused != busy {
+		t.Errorf("the page has %g told busy, and %g refused at the door", busy, refused)
 	}
 	failed := eval[string](p, `document.querySelector("[data-reason=bad-credentials] [data-part=total]").value`)
 	if failed != "1" {

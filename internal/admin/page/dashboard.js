@@ -14,6 +14,9 @@ const ms = (n) => {
 };
 const msOrZero = (n) => (n === 0 ? "0" : ms(n));
 const msTick = (n) => (n >= 1000 ? `${n / 1000} s` : `${Number(n.toPrecision(2))} ms`);
+const cores = (n) => n.toFixed(2);
+const unknown = "–";
+const perhaps = (format) => (v) => (v === undefined ? unknown : format(v));
 const size = (bytes) => `${number(bytes / 2 ** 20)} MiB`;
 
 function duration(seconds) {
@@ -43,6 +46,21 @@ const metrics = {
   failed: (s) => [s.failed.total + s.expired.total, number],
   "failed-rate": (s) => [s.failed.per_s + s.expired.per_s, rate],
   locked: (s) => [s.locked, number],
+  "knocks-rate": (s) => [s.door.knocks.per_s, rate],
+  "by-doorman": (s) => [s.door.refused_by_doorman.total, number],
+  "by-doorman-rate": (s) => [s.door.refused_by_doorman.per_s, rate],
+  "by-api": (s) => [s.door.refused_by_api.total, number],
+  "by-api-rate": (s) => [s.door.refused_by_api.per_s, rate],
+  "accepted-rate": (s) => [s.door.connections_accepted.per_s, rate],
+  "handed-over-rate": (s) => [s.door.connections_handed_over.per_s, rate],
+  "door-each": (s) => [s.door.connection_us, (us) => (us ? `${number(us)} µs` : unknown)],
+  "door-allowed": (s) => [s.door.allowed_cores, (n) => (n ? `${s.door.bounded ? cores(n) : "all"} cores` : unknown)],
+  "accept-queue": (s) => [s.door.accept_queue?.length, perhaps(number)],
+  "accept-limit": (s) => [s.door.accept_queue?.limit, perhaps(number)],
+  overflows: (s) => [s.door.accept_queue?.overflows.total, perhaps(number)],
+  "handshakes-waiting": (s) => [s.door.handshakes?.waiting, perhaps(number)],
+  "handshakes-done": (s) => [s.door.handshakes?.done.total, perhaps(number)],
+  "handshakes-failed": (s) => [s.door.handshakes?.failed.total, perhaps(number)],
   queue: (s) => [s.queue, number],
   "queue-capacity": (s) => [s.queue_capacity, (n) => (n ? number(n) : "unbounded")],
   "retry-after": (s) => [s.retry_after_ms, (v) => `${number(Math.max(v / 1000, 1))} s`],
@@ -58,7 +76,11 @@ const metrics = {
   circuit: (s) => [s.circuit_open ? "open" : "closed", (v) => (v === "open" ? "Open" : "Closed")],
   "store-errors": (s) => [s.store_errors.total, number],
   unsaved: (s) => [s.unsaved, number],
-  cpu: (s) => [s.cpu_cores, (n) => n.toFixed(2)],
+  cpu: (s) => [s.cpu_cores, cores],
+  "cpu-tick": (s) => [s.door.tick_cores, cores],
+  "cpu-hash": (s) => [s.door.hash_cores, cores],
+  "cpu-door": (s) => [s.door.door_cores, cores],
+  "cpu-rest": (s) => [s.door.rest_cores, cores],
   cores: (s) => [s.cores, number],
   rss: (s) => [s.rss_bytes, size],
   goroutines: (s) => [s.goroutines, number],
@@ -77,6 +99,19 @@ const charts = [
     title: "Players", format: number, least: 4, filled: true,
     limit: () => state.now && { value: state.now.players_max, label: "full" },
     series: [{ key: "p", label: "inside", css: "s-in" }, { key: "c", label: "connected", css: "s-main" }],
+  }),
+  new Chart(byID("chart-refusals"), {
+    title: "Refusals per second, by what they cost", stacked: true, format: rate, least: 2,
+    series: [
+      { key: "rd", label: "by the doorman", css: "s-main" }, { key: "ra", label: "by the API", css: "s-high" },
+    ],
+  }),
+  new Chart(byID("chart-accept"), {
+    title: "Connections that wait to be accepted", format: number, least: 4, filled: true, event: "ov",
+    limit: () => state.now?.door.accept_queue && { value: state.now.door.accept_queue.limit, label: "full" },
+    series: [
+      { key: "aq", label: "in the kernel", css: "s-busy" }, { key: "hw", label: "for a handshake", css: "s-main" },
+    ],
   }),
   new Chart(byID("chart-queue"), {
     title: "Requests in the queue", format: number, least: 4, filled: true,
@@ -101,9 +136,12 @@ const charts = [
     series: [{ key: "st", label: "mean", css: "s-main" }],
   }),
   new Chart(byID("chart-cpu"), {
-    title: "Processor", format: (n) => n.toFixed(2), tick: (n) => String(Number(n.toFixed(2))), least: 0.5, filled: true,
+    title: "Cores busy", stacked: true, format: cores, tick: (n) => String(Number(n.toFixed(2))), least: 0.5,
     limit: () => state.now && { value: state.now.cores, label: "all cores" },
-    series: [{ key: "cpu", label: "cores busy", css: "s-main" }],
+    series: [
+      { key: "ct", label: "tick", css: "s-in" }, { key: "ch", label: "hash", css: "s-limited" },
+      { key: "cd", label: "door", css: "s-busy" }, { key: "cr", label: "play and all else", css: "s-main" },
+    ],
   }),
 ];
 
@@ -112,9 +150,10 @@ function showMetrics(now) {
     const metric = metrics[e.dataset.metric];
     if (!metric) continue;
     const [value, format] = metric(now);
-    e.value = value;
+    e.value = value ?? "";
     e.textContent = format(value);
   }
+  for (const e of document.querySelectorAll(".handshakes")) e.hidden = !now.door.handshakes;
   showReasons(now.reasons, now.expired);
   showNotices(now.notices ?? []);
 }
