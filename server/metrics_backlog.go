@@ -14,8 +14,9 @@ const fewMayWait = 1024
 // sayIfFewMayWait tells the operator when that queue is short.
 func sayIfFewMayWait(log *slog.Logger, q backlog.Queue) {
 	if q.Limit < fewMayWait {
-		log.Warn("few connections can wait to be accepted: in a rush the kernel drops the others, whose clients hear nothing "+
-			"for a second or more; raise the limit and start the node again", "limit", q.Limit, "set", "net.core.somaxconn=4096")
+		log.Warn("few connections can wait to be accepted: in a rush the kernel drops the others, whose clients hear "+
+			"nothing for a second or more; raise the limit and start the node again",
+			"limit", q.Limit, "set", "net.core.somaxconn=4096")
 	}
 }
 

@@ -21,6 +21,8 @@ func (d *desk) read() admin.Reading {
 		knocks.Counters.Fail[reason] += 0 // shown from the start, so that the first one is a change
 	}
 	runtime.Gosched()
+	front := d.readDoor(atDoor, knocks.Counters.Queued)
+	runtime.Gosched()
 	inside := d.realm.Stats()
 	runtime.Gosched()
 	r := admin.Reading{
@@ -30,7 +32,7 @@ func (d *desk) read() admin.Reading {
 		Queue: knocks.Depth, QueueCapacity: knocks.Capacity, Wait: knocks.Wait, RetryAfter: retryAfter, Locked: atDoor.Locked,
 		Players: inside.Players, MaxPlayers: d.cfg.MaxPlayers, WebSocket: inside.Connected,
 		Ticks: inside.Ticks, SkippedTicks: inside.Skipped, Lateness: inside.Lateness,
-		Door:    d.readDoor(atDoor, knocks.Counters.Queued),
+		Door:    front,
 		Unsaved: inside.Unsaved, Process: admin.ReadProcess(), Notices: d.upkeep.notices(time.Now()),
 	}
 	if d.channel != nil {

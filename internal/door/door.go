@@ -154,7 +154,7 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 
 // TurnAway answers a client's wish to come in if [Door.Knock] would refuse it now, with that refusal, and otherwise
 // reports false and takes nothing: the caller then lets the client go on to Knock, which decides. It allocates nothing
-// but the memory of what it has promised, and does not keep the name.
+// but the memory of what it has promised, and does not keep the name. What it refuses is counted in [Stats.TurnedAway].
 func (d *Door) TurnAway(k Knock) (r rushgate.Refusal, refused bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
