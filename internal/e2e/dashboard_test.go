@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,9 @@ func TestDashboardFigures(t *testing.T) {
 	players, busy, capacity := p.figure("players"), p.figure("busy"), p.figure("queue-capacity")
 	if players < 3 || busy < 2 || capacity != 1 {
 		t.Errorf("the page has %g players inside, %g told busy and %g places in the queue", players, busy, capacity)
+	}
+	if runtime.GOOS == "linux" && p.figure("accept-limit") != metric(t, node, "rushgate_accept_queue_limit", "") {
+		t.Errorf("the page has %g places in the accept queue", p.figure("accept-limit"))
 	}
 	if refused := p.figure("by-doorman") + p.figure("by-api"); refused != busy {
 		t.Errorf("the page has %g told busy, and %g refused at the door", busy, refused)
