@@ -276,7 +276,7 @@ func TestMetricsOfALogin(t *testing.T) {
 	})
 }
 
-// What the doorman refuses shows like every other refusal, and by whom it was answered.
+// What the doorman refuses shows like every other refusal, and so does what has answered it.
 func TestMetricsOfARefusal(t *testing.T) {
 	s := start(t, config(t, t.TempDir()))
 	transport := &http.Transport{DisableKeepAlives: true} // the next request of a connection is the API's

@@ -54,7 +54,7 @@ func TestPoolCountsThoseTurnedAway(t *testing.T) {
 		synctest.Wait()
 		k := door.Knock{Addr: netip.MustParseAddr("192.0.2.7"), Name: "bob", Want: door.Login}
 		if _, refused := f.door.TurnAway(k); !refused {
-			t.Fatal("a full queue turns nobody away")
+			t.Fatal("a full queue turns no client away")
 		}
 		if _, err := f.Submit(t.Context(), request(Register, "carol", 3)); err == nil {
 			t.Fatal("a full queue takes another")
