@@ -21,7 +21,7 @@ func (s *Server) postDoorman(tlsConfig *tls.Config) error {
 	plain := api.NewPlain(s.cfg.Origins, s.cfg.PasswordMin)
 	d, err := doorman.New(s.knocks, doorman.Config{
 		Door: s.door, Name: plain.KnockName, Refuse: plain.AppendRefusal, Passes: s.proxies.Trusts, Wrap: s.clock.Conn,
-		Since: s.clock.Since, IdleTimeout: s.cfg.IdleTimeout,
+		Since:    s.clock.Since,
 		MaxConns: connLimit(s.cfg.MaxConns), TLS: tlsConfig,
 		Share: &doorman.Share{
 			Cores: runtime.GOMAXPROCS(0), Workers: s.cfg.Workers, Waiting: s.door.Waiting,

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -268,6 +269,39 @@ func TestRefusalsSayWhenToComeBack(t *testing.T) {
 		_, err := fmt.Sscan(e.header.Get("Retry-After"), &seconds)
 		if err != nil || ms <= 0 || float64(seconds)*1000 < ms || float64(seconds-1)*1000 >= ms {
 			t.Errorf("Retry-After %q for %v ms", e.header.Get("Retry-After"), ms)
+		}
+	}
+}
+
+// The connection of a client that is told to come back later is closed if another one costs less than keeping it: not
+// that of a proxy, which it keeps for many, nor one of TLS or HTTP/2. All others stay.
+func TestConnectionsOfTheRefused(t *testing.T) {
+	d := newDoor(t, nil)
+	d.call(t, "POST", "/v1/register", creds("alice", "correct horse"), "192.0.2.1", "").want(t, "register", 201, "")
+	bob := creds("bob", "correct horse")
+	full := func(*http.Request) { d.pool.Stop() }
+	byTLS := func(r *http.Request) { r.TLS = &tls.ConnectionState{} }
+	for _, c := range []struct {
+		name   string
+		body   string
+		change func(*http.Request)
+		status int
+		closes bool
+	}{
+		{"a wrong password", creds("alice", "wrong"), func(*http.Request) {}, 401, false},
+		{"malformed", "{}", func(*http.Request) {}, 400, false},
+		{"busy", bob, full, 503, true},
+		{"busy, over TLS", bob, byTLS, 503, false},
+		{"busy, HTTP/2", bob, func(r *http.Request) { r.ProtoMajor = 2 }, 503, false},
+		{"busy, a proxy", bob, func(r *http.Request) { r.RemoteAddr = "127.0.0.1:4000" }, 503, false},
+	} {
+		req := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/login", strings.NewReader(c.body))
+		req.RemoteAddr = "192.0.2.2:4000"
+		c.change(req)
+		w := httptest.NewRecorder()
+		d.Config.Handler.ServeHTTP(w, req)
+		if closes := w.Header().Get("Connection") == "close"; w.Code != c.status || closes != c.closes {
+			t.Errorf("%s: %d, the connection is closed %v, want %v", c.name, w.Code, closes, c.closes)
 		}
 	}
 }

@@ -30,9 +30,9 @@ func NewPlain(origins []string, passwordMin int) *Plain {
 }
 
 // AppendRefusal appends the answer to a login or registration over HTTP/1.1 that is refused with
-// [rushgate.ServerBusy] or [rushgate.RateLimited] at the time now, and comes from no page of another origin. If last,
-// the connection is closed afterwards. It allocates nothing if dst is large enough.
-func (p *Plain) AppendRefusal(dst []byte, r *rushgate.Refusal, now time.Time, last bool) []byte {
+// [rushgate.ServerBusy] or [rushgate.RateLimited] at the time now, and comes from no page of another origin and from no
+// proxy. It allocates nothing if dst is large enough.
+func (p *Plain) AppendRefusal(dst []byte, r *rushgate.Refusal, now time.Time) []byte {
 	a := p.prepared[r.Reason]
 	wait := max(r.RetryAfter, 1)
 	dst = append(dst, a.head...)
@@ -42,9 +42,6 @@ func (p *Plain) AppendRefusal(dst []byte, r *rushgate.Refusal, now time.Time, la
 	dst = append(dst, "\r\nContent-Length: "...)
 	ms := roundUp(wait, time.Millisecond)
 	dst = strconv.AppendInt(dst, int64(len(a.body)+len("}\n"))+digits(ms), 10)
-	if last {
-		dst = append(dst, "\r\nConnection: close"...)
-	}
 	dst = append(dst, "\r\n\r\n"...)
 	dst = append(dst, a.body...)
 	dst = strconv.AppendInt(dst, ms, 10)
@@ -72,7 +69,7 @@ func prepare(reason rushgate.Reason, vary string) preparedAnswer {
 	}
 	return preparedAnswer{
 		head: "HTTP/1.1 " + strconv.Itoa(out.status) + " " + http.StatusText(out.status) +
-			"\r\nCache-Control: no-store\r\nContent-Type: application/json\r\nRetry-After: ",
+			"\r\nCache-Control: no-store\r\nConnection: close\r\nContent-Type: application/json\r\nRetry-After: ",
 		mid:  "\r\n" + vary + "X-Content-Type-Options: nosniff\r\nDate: ",
 		body: string(body[:len(body)-len("}")]) + `,"retry_after_ms":`,
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -68,6 +69,9 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 		Takeover: c.takeover, Addr: h.Proxies.Client(r),
 	})
 	if err != nil {
+		if h.parts(r, err) {
+			w.Header().Set("Connection", "close")
+		}
 		h.refuse(w, err)
 		return
 	}
@@ -79,6 +83,14 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 		}
 	}
 	writeJSON(w, status, body)
+}
+
+// parts reports whether the connection of a refused login is closed: if its client is told to come back later, and
+// another one costs no handshake. Package doorman does the same, and says why.
+func (h *handler) parts(r *http.Request, err error) bool {
+	var reason rushgate.Reason
+	later := errors.As(err, &reason) && (reason == rushgate.ServerBusy || reason == rushgate.RateLimited)
+	return later && r.TLS == nil && r.ProtoMajor == 1 && !h.Proxies.Passed(r)
 }
 
 // connect gives the player of a session another connect token, in place of those before, whether they were used or not.

@@ -41,30 +41,25 @@ func (l *loop) meet(fd int, addr netip.Addr) {
 		l.handOver(fd, nil)
 		return
 	}
-	l.counts.own.Add(1)
-	l.put(&l.fresh, fd)
+	l.put(fd)
 }
 
-// room makes room for one more connection: that which has gone longest without a request goes.
+// room makes room for one more connection: that which has brought nothing for the longest goes.
 func (l *loop) room() bool {
 	if l.counts.own.Load()+l.out.Load() < int64(l.cfg.MaxConns) {
 		return true
 	}
-	oldest := l.kept.first
-	if oldest == 0 {
-		oldest = l.fresh.first
-	}
-	if oldest == 0 {
+	if l.first == 0 {
 		return false
 	}
 	l.counts.evicted.Add(1)
-	l.drop(int(oldest))
+	l.drop(int(l.first))
 	return true
 }
 
 // serve reads what a connection has brought and deals with it. It returns false if the connection has brought nothing.
 func (l *loop) serve(fd int) bool {
-	if l.conns[fd].in == nil { // dropped while its event was waiting
+	if !l.conns[fd].ours { // dropped while its event was waiting
 		return true
 	}
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&l.in[0])),
@@ -93,24 +88,17 @@ func (l *loop) turnAway(fd int, b []byte) bool {
 	if !ok {
 		return false
 	}
-	c := &l.conns[fd]
-	refusal, refused := l.cfg.Door.TurnAway(door.Knock{Addr: c.addr, Name: name, Want: r.want, Takeover: r.takeover})
+	addr := l.conns[fd].addr
+	refusal, refused := l.cfg.Door.TurnAway(door.Knock{Addr: addr, Name: name, Want: r.want, Takeover: r.takeover})
 	if !refused {
 		return false
 	}
 	l.counts.refused.Add(1)
-	l.answer = l.cfg.Refuse(l.answer[:0], &refusal, l.now, r.last)
-	sent, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&l.answer[0])),
-		uintptr(len(l.answer)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	l.answer = l.cfg.Refuse(l.answer[:0], &refusal, l.now)
 	// The send buffer is empty and takes an answer whole, unless the client has gone.
-	if errno != 0 || int(sent) < len(l.answer) || r.last {
-		l.drop(fd)
-		return true
-	}
-	l.remove(fd)
-	l.counts.own.Add(1)
-	c.last = l.now
-	l.put(&l.kept, fd)
+	_, _, _ = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&l.answer[0])),
+		uintptr(len(l.answer)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	l.drop(fd)
 	return true
 }
 
@@ -143,10 +131,10 @@ func (l *loop) ahead() bool { return len(l.next()) < cap(l.next())-1 }
 // receive has the handshake of a client begin that has begun to speak and is still there.
 func (l *loop) receive(fd int, events uint32) {
 	switch {
-	case l.conns[fd].in == nil:
+	case !l.conns[fd].ours:
 	case events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0:
 		l.drop(fd)
-	case l.ahead():
+	case events&unix.EPOLLIN != 0 && l.ahead():
 		l.remove(fd)
 		l.handOver(fd, nil)
 	}
@@ -159,84 +147,66 @@ func (l *loop) drop(fd int) {
 	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
 }
 
-// put appends a connection to a list.
-func (l *loop) put(to *list, fd int) {
+// put appends a connection to those that have brought nothing yet.
+func (l *loop) put(fd int) {
 	c := &l.conns[fd]
-	c.in, c.last, c.prev, c.next = to, l.now, to.last, 0
-	if to.last != 0 {
-		l.conns[to.last].next = int32(fd)
+	c.ours, c.since, c.prev, c.next = true, l.now, l.last, 0
+	if l.last != 0 {
+		l.conns[l.last].next = int32(fd)
 	} else {
-		to.first = int32(fd)
+		l.first = int32(fd)
 	}
-	to.last = int32(fd)
+	l.last = int32(fd)
+	l.counts.own.Add(1)
 }
 
-// remove takes a connection from its list.
+// remove takes a connection from them.
 func (l *loop) remove(fd int) {
 	c := &l.conns[fd]
-	if c.in == nil {
+	if !c.ours {
 		return
 	}
 	if c.prev != 0 {
 		l.conns[c.prev].next = c.next
 	} else {
-		c.in.first = c.next
+		l.first = c.next
 	}
 	if c.next != 0 {
 		l.conns[c.next].prev = c.prev
 	} else {
-		c.in.last = c.prev
+		l.last = c.prev
 	}
-	c.in = nil
+	c.ours = false
 	l.counts.own.Add(-1)
 }
 
 // expire closes the connections that have brought nothing for too long.
 func (l *loop) expire() {
-	for _, q := range l.queues() {
-		for q.first != 0 && l.left(q) <= 0 {
-			if q.list == &l.fresh {
-				l.counts.silent.Add(1)
-			}
-			l.drop(int(q.first))
-		}
+	for l.first != 0 && l.left() <= 0 {
+		l.counts.silent.Add(1)
+		l.drop(int(l.first))
 	}
 }
 
-// queue is a list with the time for which its connections may bring nothing.
-type queue struct {
-	*list
-	patience time.Duration
-}
-
-func (l *loop) queues() [2]queue { return [2]queue{{&l.fresh, silence}, {&l.kept, l.cfg.IdleTimeout}} }
-
-// left returns how long the first connection of a queue may still bring nothing.
-func (l *loop) left(q queue) time.Duration {
-	last := l.conns[q.first].last
-	if left := q.patience - l.now.Sub(last); left > 0 {
+// left returns how long the first connection may still bring nothing.
+func (l *loop) left() time.Duration {
+	since := l.conns[l.first].since
+	if left := silence - l.now.Sub(since); left > 0 {
 		return left
 	}
-	return q.patience - l.cfg.Since(last) // the process may have stood still
+	return silence - l.cfg.Since(since) // the process may have stood still
 }
 
 // nextEnd returns when the next connection is to be closed; the zero time if there is none.
-func (l *loop) nextEnd() (end time.Time) {
-	for _, q := range l.queues() {
-		if q.first == 0 {
-			continue
-		}
-		if at := l.now.Add(l.left(q)); end.IsZero() || at.Before(end) {
-			end = at
-		}
+func (l *loop) nextEnd() time.Time {
+	if l.first == 0 {
+		return time.Time{}
 	}
-	return end
+	return l.now.Add(l.left())
 }
 
 func (l *loop) closeAll() {
-	for _, of := range []*list{&l.fresh, &l.kept} {
-		for of.first != 0 {
-			l.drop(int(of.first))
-		}
+	for l.first != 0 {
+		l.drop(int(l.first))
 	}
 }

@@ -7,6 +7,13 @@
 // another path, a request in pieces or in an unusual form, the connections of trusted proxies. So the doorman never
 // has to know what is right with a request that it does not recognise, and a client hears the same from both.
 //
+// A refused connection is closed. To keep it for the client's next try would cost the doorman half as much again, for
+// the end of a connection that its client closes is one more event and one more read, and a client that is told to come
+// back in a minute would hold a descriptor and some kilobytes of the kernel until then
+// (BenchmarkRefusedConnection measures what a refusal costs; what the kernel keeps of a connection closed from here is
+// some hundred bytes, and bounded by net.ipv4.tcp_max_tw_buckets). Over TLS, where a connection costs a handshake, and
+// from proxies, which keep theirs for many clients, refused connections are kept by the server behind.
+//
 // The doorman also keeps the door's share of the CPU, see [Share].
 package doorman
 
@@ -32,8 +39,8 @@ type Config struct {
 	// change or keep either. Required.
 	Name func(want door.Want, username, password []byte) (name string, ok bool)
 	// Refuse appends the API's answer to a request over HTTP/1.1 that is refused: status line, header fields and body.
-	// If last, the answer says that the connection is closed after it. Required.
-	Refuse func(dst []byte, r *rushgate.Refusal, now time.Time, last bool) []byte
+	// The answer says that the connection is closed after it. Required.
+	Refuse func(dst []byte, r *rushgate.Refusal, now time.Time) []byte
 	// Passes reports whether the connections of a peer are handed over unread: those of proxies, which bring the requests
 	// of many. Nil means none.
 	Passes func(peer netip.Addr) bool
@@ -41,8 +48,6 @@ type Config struct {
 	Wrap func(net.Conn) net.Conn
 	// Since returns how long ago something was, less the time for which the process stood still. Nil means [time.Since].
 	Since func(time.Time) time.Duration
-	// IdleTimeout is for how long a connection is kept after an answer. 0 stands for 75 s.
-	IdleTimeout time.Duration
 	// MaxConns is how many connections may be open, with those handed over. Required.
 	MaxConns int
 	// TLS has the doorman do the handshakes, and hand over only connections that have passed theirs, as [*tls.Conn]. Then
@@ -67,6 +72,8 @@ type Doorman struct {
 	counts counts
 	out    atomic.Int64 // connections handed over and not closed
 	shares shareMeter
+
+	waited func(fd int) time.Duration // a test's word on how long clients have waited; nil for the kernel's
 }
 
 // counts are what [Stats] shows.
@@ -108,17 +115,16 @@ func (d *Doorman) greeting() int64 {
 
 // New returns a doorman that accepts connections from a listener, and closes that when it is closed itself. On other
 // systems than Linux it answers no request itself: clients hear the same, at a higher cost.
-func New(l *net.TCPListener, cfg Config) (*Doorman, error) {
+func New(l *net.TCPListener, cfg Config) (*Doorman, error) { return open(l, cfg, nil) }
+
+func open(l *net.TCPListener, cfg Config, waited func(fd int) time.Duration) (*Doorman, error) {
 	if cfg.Wrap == nil {
 		cfg.Wrap = func(c net.Conn) net.Conn { return c }
 	}
 	if cfg.Since == nil {
 		cfg.Since = time.Since
 	}
-	if cfg.IdleTimeout == 0 {
-		cfg.IdleTimeout = 75 * time.Second
-	}
-	d := &Doorman{cfg: cfg, l: l, over: make(chan net.Conn, handover), closed: make(chan struct{})}
+	d := &Doorman{cfg: cfg, l: l, over: make(chan net.Conn, handover), closed: make(chan struct{}), waited: waited}
 	if cfg.TLS != nil {
 		d.hall = d.openReception()
 	}

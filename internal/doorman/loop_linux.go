@@ -41,29 +41,34 @@ type loop struct {
 	n      int // of events
 
 	conns       []conn // by file descriptor
-	fresh, kept list   // those that have brought nothing yet, and those that had an answer
+	first, last int32  // of those that have brought nothing yet, in the order in which they came
 	now         time.Time
 	in          [8 << 10]byte
 	answer      []byte
 	request     request
 	newcomers   [acceptMax]int32
+
+	late   bool      // clients wait in the kernel for longer than they stay
+	judged time.Time // when that was found
+	waited func(fd int) time.Duration
+	pile   pile
 }
 
 // conn is a connection that the doorman has. The zero one is none.
 type conn struct {
 	addr       netip.Addr
-	last       time.Time // when it was accepted or answered
+	since      time.Time // when it was accepted
 	watched    bool      // by the epoll
-	in         *list
-	prev, next int32 // in the list; 0 is the end, for that is never the descriptor of a connection
+	ours       bool      // in the list
+	prev, next int32     // in the list; 0 is the end, for that is never the descriptor of a connection
 }
-
-// list holds connections in the order of their last.
-type list struct{ first, last int32 }
 
 // begin starts the loop.
 func (d *Doorman) begin() error {
-	l := &loop{Doorman: d, fd: -1, wake: -1}
+	l := &loop{Doorman: d, fd: -1, wake: -1, waited: sinceData}
+	if d.waited != nil {
+		l.waited = d.waited
+	}
 	if err := l.open(); err != nil {
 		l.free()
 		return err
@@ -176,7 +181,7 @@ func (l *loop) wait(lastKnock time.Time) bool {
 		return false
 	default:
 	}
-	if time.Since(lastKnock) < patience {
+	if time.Since(lastKnock) < patience || l.pile.n > 0 {
 		_ = l.poll.Control(func(epoll uintptr) { l.n = l.look(epoll) }) // fails when closed only
 		return true
 	}
@@ -197,11 +202,7 @@ func (l *loop) serveEvents(watch cpuclock.Stopwatch) (done int) {
 			done += l.accept(watch)
 		case l.wake:
 		default:
-			if l.cfg.TLS != nil {
-				l.receive(fd, l.events[i].Events)
-			} else {
-				l.serve(fd)
-			}
+			l.attend(fd, l.events[i].Events)
 			done++
 		}
 		if done%8 == 7 && watch.Elapsed() > slice {
@@ -209,15 +210,27 @@ func (l *loop) serveEvents(watch cpuclock.Stopwatch) (done int) {
 		}
 	}
 	l.n = 0
-	return done
+	return done + l.servePile(watch)
+}
+
+// attend deals with a connection that the epoll has told of.
+func (l *loop) attend(fd int, events uint32) {
+	if l.cfg.TLS != nil {
+		l.receive(fd, events)
+	} else {
+		l.serve(fd)
+	}
 }
 
 // accept takes newcomers in, and serves those that have brought something already.
 func (l *loop) accept(watch cpuclock.Stopwatch) (n int) {
-	for n < acceptMax && l.ahead() {
+	for n < acceptMax && (l.late || l.ahead()) {
 		fd, addr, ok := l.acceptOne()
 		if !ok {
 			break
+		}
+		if n == 0 {
+			l.judge(fd)
 		}
 		l.counts.accepted.Add(1)
 		l.meet(fd, addr)
@@ -227,17 +240,25 @@ func (l *loop) accept(watch cpuclock.Stopwatch) (n int) {
 		}
 	}
 	for _, fd := range l.newcomers[:n] {
-		if l.conns[fd].in == nil {
-			continue // handed over, or dropped for one that came later
-		}
-		if l.cfg.TLS == nil { // else the epoll tells more than a read would: also whether the client has gone again
+		switch {
+		case !l.conns[fd].ours: // handed over, or dropped for one that came later
+		case l.late:
+			l.pile.push(fd)
+		case l.cfg.TLS != nil: // the epoll tells more than a read would: also whether the client has gone again
+			l.await(int(fd))
+		default:
 			l.serve(int(fd))
-		}
-		if c := &l.conns[fd]; c.in != nil {
-			if c.watched = l.watch(int(fd)) == nil; !c.watched {
-				l.drop(int(fd))
-			}
+			l.await(int(fd))
 		}
 	}
 	return n
+}
+
+// await has the epoll watch a connection, if it is still there.
+func (l *loop) await(fd int) {
+	if c := &l.conns[fd]; c.ours && !c.watched {
+		if c.watched = l.watch(fd) == nil; !c.watched {
+			l.drop(fd)
+		}
+	}
 }

@@ -16,8 +16,6 @@ type request struct {
 	username, password []byte
 	attempt            []byte
 	takeover           bool
-	// last: the client has asked for the connection to be closed after the answer.
-	last bool
 }
 
 // parse reads a buffer that holds exactly one whole request. It reports false for what it does not recognise for sure:
@@ -49,7 +47,6 @@ func parse(b []byte, r *request) bool {
 			return false
 		}
 	}
-	r.last = h.last
 	return h.host && h.length == len(rest) && r.body(rest)
 }
 
@@ -66,7 +63,6 @@ func cutLine(b []byte) (line, rest []byte, ok bool) {
 type headers struct {
 	length int // of the body; 0 until it is known
 	host   bool
-	last   bool
 }
 
 // take reads a line, and reports false if net/http has to look at the request.
@@ -97,7 +93,7 @@ func (h *headers) take(line []byte) bool {
 		}
 	case len("Connection"):
 		if equalFold(name, "connection") {
-			return h.takeConnection(value)
+			return takesConnection(value)
 		}
 	}
 	return !consequential(name)
@@ -129,15 +125,9 @@ func (h *headers) takeLength(value []byte) bool {
 	return h.length <= maxBody
 }
 
-func (h *headers) takeConnection(value []byte) bool {
-	switch {
-	case equalFold(value, "keep-alive"):
-	case equalFold(value, "close"):
-		h.last = true
-	default:
-		return false
-	}
-	return true
+// takesConnection reports whether a client says no more of the connection than whether it would keep it.
+func takesConnection(value []byte) bool {
+	return equalFold(value, "keep-alive") || equalFold(value, "close")
 }
 
 // consequential reports whether a header field changes what becomes of a login, or how its body is read, in a way that

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -248,42 +249,57 @@ func TestSameAnswersWithOrigins(t *testing.T) {
 }
 
 // What the doorman does not answer itself, it hands over with every byte that it has read: requests that come one after
-// the other over one connection are each answered once, in order, and a body never becomes a request.
+// the other over one connection are each answered once, in order, and a body never becomes a request. A refused login is
+// the last of its connection.
 func TestHandOver(t *testing.T) {
-	f := newFront(t, true)
-	c, err := net.Dial("tcp", f.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	answers := bufio.NewReader(c)
-	ask := func(request string, want int) {
-		t.Helper()
-		if _, err := io.WriteString(c, request); err != nil {
-			t.Fatal(err)
-		}
-		resp, err := http.ReadResponse(answers, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil || resp.StatusCode != want {
-			t.Fatalf("%q: %d %s, %v", request, resp.StatusCode, body, err)
-		}
-	}
-	ask(knock("/v1/login", alice), 503)
-	ask(knock("/v1/login", lock), 429)
-	if s := f.doorman.Stats(); s.Refused != 2 || s.Handed != 0 || s.Open != 1 {
-		t.Errorf("after two refused knocks over one connection: %+v", s)
-	}
-	ask("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 200)
-	ask(knock("/v1/login", alice), 503)
-	if s := f.doorman.Stats(); s.Refused != 2 || s.Handed != 1 || s.Open != 0 {
-		t.Errorf("after a request that is none of the doorman's: %+v", s)
-	}
-	if answers.Buffered() > 0 {
-		t.Error("more answers than requests")
+	const health = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+	inside := fmt.Sprintf(`{"username":"bob","password":"%s"}`, strings.Repeat("GET /healthz HTTP/1.1 ", 4))
+	half := knock("/v1/login", alice)
+	for name, c := range map[string]struct {
+		pieces []string
+		want   []int
+		handed int64
+	}{
+		"a knock":                         {[]string{half}, []int{503}, 0},
+		"a knock in two pieces":           {[]string{half[:40], half[40:]}, []int{503}, 1},
+		"a body in a piece of its own":    {[]string{half[:len(half)-len(alice)], alice}, []int{503}, 1},
+		"another request":                 {[]string{health}, []int{200}, 1},
+		"a knock after another request":   {[]string{health, half}, []int{200, 503}, 1},
+		"both in one piece":               {[]string{health + half}, []int{200, 503}, 1},
+		"more after a knock":              {[]string{half + health}, []int{503}, 1},
+		"a knock and half of the next":    {[]string{half + health[:9], health[9:]}, []int{503}, 1},
+		"a body that looks like requests": {[]string{knock("/v1/login", inside)}, []int{503}, 0},
+		"a body longer than it says": {
+			[]string{"POST /v1/login HTTP/1.1\r\nHost: a\r\nContent-Length: 47\r\n\r\n" + alice + health}, []int{503}, 1,
+		},
+		"a body shorter than it says": {
+			[]string{"POST /v1/login HTTP/1.1\r\nHost: a\r\nContent-Length: 90\r\n\r\n" + alice, health},
+			[]int{400}, 1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFront(t, true)
+			answers := bufio.NewReader(strings.NewReader(f.exchange(t, c.pieces...)))
+			var got []int
+			for {
+				resp, err := http.ReadResponse(answers, nil)
+				if err != nil {
+					break
+				}
+				_, err = io.Copy(io.Discard, resp.Body)
+				if resp.Body.Close(); err != nil {
+					t.Error(err)
+				}
+				got = append(got, resp.StatusCode)
+			}
+			if !slices.Equal(got, c.want) || answers.Buffered() > 0 {
+				t.Errorf("answers %v, want %v, and %d bytes more", got, c.want, answers.Buffered())
+			}
+			onePiece := len(c.pieces) == 1 // of several the doorman may find more than one at once
+			if s := f.doorman.Stats(); onePiece && s.Handed != c.handed || s.Open != 0 {
+				t.Errorf("%+v, want %d handed over", s, c.handed)
+			}
+		})
 	}
 }
 
