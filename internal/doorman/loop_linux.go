@@ -20,11 +20,11 @@ const (
 	// pause is how long the loop waits for knocks to come together, and patience how long after the last one it
 	// looks by itself: the scheduler of the runtime looks at timers whenever a goroutine yields, but at the network only
 	// every 10 ms while all cores are busy.
-	pause    = 500 * time.Microsecond
+	pause    = time.Millisecond
 	patience = 20 * time.Millisecond
 	// few is how many knocks at once are so few that the loop waits for more to come.
 	few = 16
-	// acceptMax is how many connections are accepted before those that have brought something are served.
+	// acceptMax is how many connections are accepted before others are served.
 	acceptMax = 64
 )
 
@@ -46,7 +46,6 @@ type loop struct {
 	in          [8 << 10]byte
 	answer      []byte
 	request     request
-	newcomers   [acceptMax]int32
 
 	late   bool      // clients wait in the kernel for longer than they stay
 	judged time.Time // when that was found
@@ -205,7 +204,7 @@ func (l *loop) serveEvents(watch cpuclock.Stopwatch) (done int) {
 			l.attend(fd, l.events[i].Events)
 			done++
 		}
-		if done%8 == 7 && watch.Elapsed() > slice {
+		if done%4 == 3 && watch.Elapsed() > slice {
 			break
 		}
 	}
@@ -234,21 +233,18 @@ func (l *loop) accept(watch cpuclock.Stopwatch) (n int) {
 		}
 		l.counts.accepted.Add(1)
 		l.meet(fd, addr)
-		l.newcomers[n] = int32(fd)
-		if n++; n%8 == 0 && watch.Elapsed() > slice/2 {
-			break
-		}
-	}
-	for _, fd := range l.newcomers[:n] {
 		switch {
-		case !l.conns[fd].ours: // handed over, or dropped for one that came later
+		case !l.conns[fd].ours: // handed over
 		case l.late:
-			l.pile.push(fd)
+			l.pile.push(int32(fd))
 		case l.cfg.TLS != nil: // the epoll tells more than a read would: also whether the client has gone again
-			l.await(int(fd))
+			l.await(fd)
 		default:
-			l.serve(int(fd))
-			l.await(int(fd))
+			l.serve(fd)
+			l.await(fd)
+		}
+		if n++; n%4 == 0 && watch.Elapsed() > slice {
+			break
 		}
 	}
 	return n

@@ -50,7 +50,7 @@ func (l *loop) servePile(watch cpuclock.Stopwatch) (done int) {
 			l.attend(fd, brought(fd))
 			l.await(fd)
 		}
-		if done++; done%8 == 0 && watch.Elapsed() > slice {
+		if done++; done%4 == 0 && watch.Elapsed() > slice {
 			break
 		}
 	}
