@@ -13,7 +13,11 @@ import (
 	"github.com/rushgate/rushgate/internal/acme"
 	"github.com/rushgate/rushgate/internal/certificate"
 	"github.com/rushgate/rushgate/internal/reload"
+	"github.com/rushgate/rushgate/internal/tlsresume"
 )
+
+// ticketKeysName is the name, within the data folder, of the file with the keys of TLS session tickets.
+const ticketKeysName = "tls-tickets.key"
 
 // shown is a certificate that a listener shows.
 type shown struct {
@@ -118,6 +122,18 @@ func (s *Server) frontTLS() (*tls.Config, error) {
 			"sha256", certificate.Fingerprint(pair.Leaf()), "key_sha256_base64", certificate.Pin(pair.Leaf()))
 	}
 	return serving(pair.Get), nil
+}
+
+// keepTickets has players resume their TLS sessions after a restart too. The operator's listener, which has copied c by
+// now, does not come to it: there are few connections, and a ticket is worth nothing there that was given here.
+func (s *Server) keepTickets(c *tls.Config) {
+	if c == nil || s.cfg.Backend == Memory { // which keeps nothing
+		return
+	}
+	s.upkeep.tickets = tlsresume.Open(tlsresume.Config{
+		File: filepath.Join(s.cfg.DataDir, ticketKeysName), Write: writeFile, Logger: s.cfg.Logger,
+	}, time.Now())
+	s.upkeep.tickets.Apply(c)
 }
 
 // serving returns a configuration whose certificate is asked for in each handshake. Connections go on with what they

@@ -132,6 +132,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if s.desk, err = s.newDesk(instance, token, tlsConfig); err != nil {
 		return nil, err
 	}
+	s.keepTickets(tlsConfig)
 	s.watchSecrets(before, token)
 	if err := s.listen(tlsConfig); err != nil {
 		return nil, err

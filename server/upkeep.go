@@ -12,17 +12,20 @@ import (
 	"github.com/rushgate/rushgate/internal/certificate"
 	"github.com/rushgate/rushgate/internal/metric"
 	"github.com/rushgate/rushgate/internal/reload"
+	"github.com/rushgate/rushgate/internal/tlsresume"
 	"github.com/rushgate/rushgate/password"
 )
 
-// tendInterval is how often certificates are looked at for their end.
+// tendInterval is how often certificates are looked at for their end, and keys for their age.
 const tendInterval = time.Hour
 
-// upkeep keeps what a node has from files in step with them, and looks after certificates that end.
+// upkeep keeps what a node has from files in step with them, and looks after certificates that end and keys that are
+// to be changed.
 type upkeep struct {
 	logger  *slog.Logger
 	watcher *reload.Watcher
 	ensure  func(now time.Time) error // makes the self-signed certificate anew before it ends; nil: there is none
+	tickets *tlsresume.Keys           // nil: there are none
 
 	mu    sync.Mutex
 	shown []shown
@@ -77,12 +80,16 @@ func (u *upkeep) stop() {
 	u.running.Wait()
 }
 
-// tend makes the self-signed certificate anew before it ends, which the watcher then finds, and warns of others.
+// tend makes the self-signed certificate anew before it ends, which the watcher then finds, changes keys of TLS session
+// tickets when it is time, and warns of certificates.
 func (u *upkeep) tend(now time.Time) {
 	if u.ensure != nil {
 		if err := u.ensure(now); err != nil {
 			u.logger.Error("the self-signed certificate could not be looked after", "error", err)
 		}
+	}
+	if u.tickets != nil {
+		u.tickets.Tend(now)
 	}
 	u.warn(now)
 }
