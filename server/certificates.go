@@ -19,9 +19,12 @@ import (
 // ticketKeysName is the name, within the data folder, of the file with the keys of TLS session tickets.
 const ticketKeysName = "tls-tickets.key"
 
+// players is what the listener that players meet is called in the log, on the dashboard and in metrics.
+const players = "players"
+
 // shown is a certificate that a listener shows.
 type shown struct {
-	listener string                   // "players" or "admin"
+	listener string                   // players or "admin"
 	leaf     func() *x509.Certificate // the one that is shown now; nil while there is none
 }
 
@@ -82,9 +85,10 @@ func (s *Server) fromAuthority() *tls.Config {
 	s.acme = acme.New(acme.Config{
 		Domains: names.DNS, Email: s.cfg.ACMEEmail, Directory: s.cfg.ACMEDirectory,
 		Dir: filepath.Join(s.cfg.DataDir, "acme"), Logger: s.cfg.Logger,
+		Loaded: func() { s.upkeep.warn(time.Now()) },
 	})
 	s.ready.Certified(s.acme.Ready)
-	s.upkeep.show(shown{"players", s.acme.Leaf})
+	s.upkeep.show(shown{players, s.acme.Leaf})
 	return s.acme.TLS()
 }
 
@@ -113,7 +117,7 @@ func (s *Server) frontTLS() (*tls.Config, error) {
 			return nil, err
 		}
 	}
-	pair, err := s.pair("players", "certificate", certFile, keyFile)
+	pair, err := s.pair(players, "certificate", certFile, keyFile)
 	if err != nil {
 		return nil, err
 	}

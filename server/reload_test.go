@@ -2,9 +2,11 @@ package server_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -45,6 +47,12 @@ func makeCertificate(t *testing.T, template *x509.Certificate) (certPEM, keyPEM 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return signCertificate(t, template, key)
+}
+
+// signCertificate returns a certificate that a key has signed for itself, and the key, both PEM.
+func signCertificate(t *testing.T, template *x509.Certificate, key crypto.Signer) (certPEM, keyPEM string) {
+	t.Helper()
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -259,6 +267,55 @@ func TestCertificateThatEndsSoonIsToldOf(t *testing.T) {
 		if told != (c.says != "") || !strings.Contains(log.String(), c.says) {
 			t.Errorf("%s: the log should say %q:\n%s", name, c.says, log)
 		}
+	}
+}
+
+// The operator hears of a certificate that makes the handshakes of a rush costly: at the start, and when a reload
+// brings it; once each.
+func TestCostlyKeyIsToldOf(t *testing.T) {
+	const says = "RSA key"
+	dir, log := t.TempDir(), &lockedBuffer{}
+	cfg := config(t, filepath.Join(dir, "data"))
+	cfg.TLSCert, cfg.TLSKey = filepath.Join(dir, "c.pem"), filepath.Join(dir, "k.pem")
+	cfg.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	costly, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	renew := func(serial int64, rsaKey bool) {
+		t.Helper()
+		template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: time.Now().AddDate(0, -1, 0),
+			NotAfter: time.Now().AddDate(0, 2, 0)}
+		cert, key := makeCertificate(t, template)
+		if rsaKey {
+			cert, key = signCertificate(t, template, costly)
+		}
+		write(t, cfg.TLSCert, cert)
+		write(t, cfg.TLSKey, key)
+	}
+	want := 0
+	var s *server.Server
+	for i, rsaKey := range []bool{false, true, true, false, true} {
+		renew(int64(i+1), rsaKey)
+		if s == nil {
+			s = start(t, cfg)
+		} else if err := s.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Reload(); err != nil { // which brings nothing new
+			t.Fatal(err)
+		}
+		if rsaKey {
+			want++
+		}
+		if got := strings.Count(log.String(), says); got != want {
+			t.Errorf("certificate %d: warned %d times, want %d:\n%s", i+1, got, want, log)
+		}
+	}
+	s.Stop()
+	start(t, cfg)
+	if got := strings.Count(log.String(), says); got != want+1 || !strings.Contains(log.String(), "bits=2048") {
+		t.Errorf("at a start: warned %d times, want %d:\n%s", got, want+1, log)
 	}
 }
 

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -30,6 +32,7 @@ type upkeep struct {
 	mu    sync.Mutex
 	shown []shown
 	told  map[string]string // by listener: the day that was last warned on, and which certificate of
+	slow  string            // which certificate for players was last warned of because of its key
 
 	stopOnce sync.Once
 	stopped  chan struct{}
@@ -94,13 +97,15 @@ func (u *upkeep) tend(now time.Time) {
 	u.warn(now)
 }
 
-// warn tells the log of certificates that end soon, or have ended, or are not valid yet, once a day each.
+// warn tells the log of certificates that end soon, or have ended, or are not valid yet, once a day each, and once of
+// those that make handshakes costly.
 func (u *upkeep) warn(now time.Time) {
 	for _, s := range u.certificates() {
 		leaf := s.leaf()
 		if leaf == nil {
 			continue
 		}
+		u.warnOfKey(s.listener, leaf)
 		day := now.UTC().Format(time.DateOnly) + certificate.Fingerprint(leaf)
 		u.mu.Lock()
 		told := u.told[s.listener] == day
@@ -118,6 +123,24 @@ func (u *upkeep) warn(now time.Time) {
 			u.logger.Warn("the certificate expires soon", "listener", s.listener, "until", until,
 				"days", int(leaf.NotAfter.Sub(now)/(24*time.Hour)))
 		}
+	}
+}
+
+// warnOfKey tells the log of a certificate for players that makes the handshakes of a rush costly. The operator's few
+// handshakes may cost what they like.
+func (u *upkeep) warnOfKey(listener string, leaf *x509.Certificate) {
+	key, ok := leaf.PublicKey.(*rsa.PublicKey)
+	if !ok || listener != players {
+		return
+	}
+	which := certificate.Fingerprint(leaf)
+	u.mu.Lock()
+	told := u.slow == which
+	u.slow = which
+	u.mu.Unlock()
+	if !told {
+		u.logger.Warn("the certificate has an RSA key, with which a TLS handshake costs several times the CPU of one with "+
+			"ECDSA P-256; \"rushgate account calibrate\" tells how much here", "listener", listener, "bits", key.N.BitLen())
 	}
 }
 

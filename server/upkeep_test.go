@@ -1,8 +1,10 @@
 package server
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"log/slog"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -43,5 +45,28 @@ func TestCertificatesOnTheDashboard(t *testing.T) {
 		if len(notices) != 1 || !strings.Contains(notices[0].Text, c.says) || notices[0].Bad != (name != "good") {
 			t.Errorf("%s: the dashboard says %+v", name, notices)
 		}
+	}
+}
+
+// Only what players meet is warned of because of its key, whatever brings it, and not before it is there.
+func TestCostlyKeyWhateverBringsIt(t *testing.T) {
+	key := &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 4095), E: 65537}
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	log := &lines{}
+	u := newUpkeep(slog.New(slog.NewTextHandler(log, nil)))
+	var leaf *x509.Certificate // that of an authority is got while the node runs
+	u.show(shown{players, func() *x509.Certificate { return leaf }})
+	operators := &x509.Certificate{PublicKey: key, NotAfter: now.AddDate(1, 0, 0)}
+	u.show(shown{"admin", func() *x509.Certificate { return operators }})
+	u.warn(now)
+	if n := log.count("\n"); n != 0 {
+		t.Errorf("%d lines without a certificate for players", n)
+	}
+	leaf = &x509.Certificate{Raw: []byte("1"), PublicKey: key, NotAfter: now.AddDate(1, 0, 0)}
+	for day := range 3 {
+		u.warn(now.AddDate(0, 0, day))
+	}
+	if n := log.count("RSA key"); n != 1 || log.count("bits=4096") != 1 || log.count("listener=players") != 1 {
+		t.Errorf("warned %d times, want once of 4096 bits", n)
 	}
 }

@@ -41,6 +41,9 @@ type Config struct {
 	Dir string
 	// Logger hears of what was got, and of what failed and why.
 	Logger *slog.Logger
+	// Loaded, if not nil, is called when the first certificate of a domain is there to be shown, be it one of an earlier
+	// run. It must not block.
+	Loaded func()
 }
 
 // Manager gets certificates and keeps them fresh. Its methods may be called from many goroutines.
@@ -139,6 +142,10 @@ func (m *Manager) event(_ context.Context, event string, data map[string]any) er
 		_ = os.WriteFile(m.failureFile(), nil, 0o600) // at worst the next run asks at once
 		now := time.Now()
 		_ = os.Chtimes(m.failureFile(), now, now)
+	case "cached_managed_cert":
+		if m.cfg.Loaded != nil {
+			m.cfg.Loaded()
+		}
 	case "cert_obtained":
 		m.cfg.Logger.Info("a certificate was obtained", "domain", data["identifier"], "renewal", data["renewal"],
 			"directory", m.cfg.Directory)

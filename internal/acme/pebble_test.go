@@ -199,8 +199,10 @@ func TestCertificateFromPebble(t *testing.T) {
 		if when == "first run" {
 			directory, roots = pebble(t, l.Addr().(*net.TCPAddr).Port)
 		}
+		loaded := make(chan struct{}, 10)
 		m := acme.New(acme.Config{Domains: []string{"localhost"}, Email: "op@example.org", Directory: directory,
-			Roots: roots, Dir: dir, Logger: slog.New(slog.NewTextHandler(log, nil))})
+			Roots: roots, Dir: dir, Logger: slog.New(slog.NewTextHandler(log, nil)),
+			Loaded: func() { loaded <- struct{}{} }})
 		if when == "first run" && m.Ready() {
 			t.Error("ready without a certificate")
 		}
@@ -212,8 +214,9 @@ func TestCertificateFromPebble(t *testing.T) {
 		if when == "first run" {
 			log.waitFor(t, "a certificate was obtained")
 		}
-		for !m.Ready() {
-			time.Sleep(5 * time.Millisecond)
+		<-loaded
+		if !m.Ready() {
+			t.Errorf("%s: a certificate was loaded, but there is none", when)
 		}
 		for _, name := range []string{"localhost", ""} {
 			conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{ServerName: name, InsecureSkipVerify: true})
