@@ -45,6 +45,7 @@ package client
 
 import (
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -63,10 +64,14 @@ const (
 	DefaultBackoffCap  = 30 * time.Second
 )
 
+// maxTLSSessions bounds of how many servers a client keeps the TLS session for the next connection.
+const maxTLSSessions = 8
+
 // Options are a [Client]'s settings. The zero value of each field selects its default.
 type Options struct {
-	// Transport carries the requests. Default: a copy of http.DefaultTransport with connections of its own. It is
-	// used without an http.Client around it: redirects are never followed, as they would carry the password away.
+	// Transport carries the requests. Default: a copy of http.DefaultTransport with connections of its own, which resumes
+	// TLS sessions; one of your own does so with a ClientSessionCache in its TLSClientConfig. It is used without an
+	// http.Client around it: redirects are never followed, as they would carry the password away.
 	Transport http.RoundTripper
 	// MaxRetries is how many times Register and Login try again after their first try. Zero means
 	// [DefaultMaxRetries], a negative number none.
@@ -138,12 +143,28 @@ func New(baseURL string, opts Options) (*Client, error) {
 		opts.AttemptID = rand.Text
 	}
 	if opts.Transport == nil {
-		opts.Transport = http.DefaultTransport
-		if t, ok := opts.Transport.(*http.Transport); ok {
-			opts.Transport = t.Clone()
-		}
+		opts.Transport = newTransport()
 	}
 	return &Client{base: base, opts: opts}, nil
+}
+
+// newTransport returns a copy of http.DefaultTransport with connections of its own, which resumes TLS sessions: after a
+// restart of the server that spares it, and all who come back at once, a part of each handshake.
+func newTransport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	if t.TLSClientConfig == nil {
+		t.TLSClientConfig = &tls.Config{}
+	}
+	// A program that checks certificates in VerifyPeerCertificate relies on a call for each connection, which crypto/tls
+	// does not make for a resumed one.
+	if c := t.TLSClientConfig; c.ClientSessionCache == nil && c.VerifyPeerCertificate == nil {
+		c.ClientSessionCache = tls.NewLRUClientSessionCache(maxTLSSessions)
+	}
+	return t
 }
 
 // parseBase checks a base URL. Its errors do not repeat the URL, which may hold a password by mistake.
