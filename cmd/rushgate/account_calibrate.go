@@ -24,6 +24,9 @@ Measures how fast this machine hashes passwords, and prints for some costs what 
 login is one hash. Run it on the machine of the node while nothing else does. It takes a few seconds and needs no data
 folder. With the figures, choose --password-hash-iterations of "rushgate serve".
 
+Then it measures what a TLS handshake costs here, by the kind of the certificate's key and of the key exchange: each new
+connection costs that on top, with --tls. With those figures, choose the kind of the key for --tls-cert.
+
   rushgate account calibrate
   rushgate account calibrate --hash-kernel portable       what the machine would do without its vector units`)
 	f.add(&kernel, "hash-kernel", "", "`KERNEL` that computes hashes: "+strings.Join(password.Kernels(), ", "))
@@ -48,7 +51,17 @@ folder. With the figures, choose --password-hash-iterations of "rushgate serve".
 	if err != nil {
 		return err
 	}
-	return c.writeText(stdout, rows)
+	if err := c.writeText(stdout, rows); err != nil {
+		return err
+	}
+	h := &handshakeCalibration{
+		budget: 300 * time.Millisecond, now: time.Now, prepare: prepareHandshakes, progress: c.progress,
+	}
+	costs, err := h.run(ctx)
+	if err != nil {
+		return err
+	}
+	return writeHandshakes(stdout, costs)
 }
 
 // progressTo returns a function that shows on a terminal, and nowhere else, how far the measurement is.
