@@ -46,11 +46,27 @@ type path struct {
 
 // add seals one packet and, when that fills the outbox, flushes it.
 func (o *outbox) add(to path, aead cipher.AEAD, t packetType, seq uint64, data []byte) error {
+	room := o.messages[o.n].Buf[:0]
+	return o.push(to, len(sealPacket(room, &o.scratch, aead, o.protocolID, t, seq, data)))
+}
+
+// answer has other append an answer to a datagram that is no packet, and adds it unless it is longer than the datagram:
+// the port must be of no use for sending an address more than it was made to look to have asked for.
+func (o *outbox) answer(to path, datagram []byte, other func([]byte, netip.AddrPort, []byte) []byte) error {
+	buf := o.messages[o.n].Buf
+	b := other(buf[:0:min(len(datagram), len(buf))], to.addr, datagram)
+	if len(b) == 0 || len(b) > len(datagram) || len(b) > len(buf) {
+		return nil
+	}
+	return o.push(to, copy(buf, b)) // which moves nothing if other has appended
+}
+
+// push takes the next message, whose first n bytes are written, and flushes the outbox if that fills it.
+func (o *outbox) push(to path, n int) error {
 	m := &o.messages[o.n]
-	m.N = len(sealPacket(m.Buf[:0], &o.scratch, aead, o.protocolID, t, seq, data))
-	m.Addr, m.Local = to.addr, to.local
+	m.N, m.Addr, m.Local = n, to.addr, to.local
 	o.n++
-	o.bytes += m.N
+	o.bytes += n
 	if o.n == len(o.messages) {
 		return o.flush()
 	}

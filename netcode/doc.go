@@ -53,6 +53,9 @@
 // On Linux a [UDPConn] for every address of a machine answers clients from the address they wrote to. On other systems,
 // listen on the public address itself if there are several.
 //
+// With ServerConfig.Other a protocol of the application's own shares the port: one for clients that have no connect
+// token yet, for example.
+//
 // # Batch
 //
 // Payloads to clients go out through a [Batch], which seals them at once and sends many with one system call. Each

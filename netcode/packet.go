@@ -96,6 +96,12 @@ func sequenceSize(seq uint64) int {
 	return max(1, (bits.Len64(seq)+7)/8)
 }
 
+// isPrefix reports whether a packet can begin with b.
+func isPrefix(b byte) bool {
+	t, size := packetType(b&15), b>>4
+	return b == byte(packetRequest) || t != packetRequest && t < packetTypes && size >= 1 && size <= 8
+}
+
 // packetHeader reads the n bytes that precede the encrypted data of p, and makes every check of the standard that needs
 // neither key nor replay window. A connection request, which is not encrypted, is not ok. Which types a client or
 // a server accepts is for the caller to check.

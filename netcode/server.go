@@ -89,6 +89,20 @@ type ServerConfig struct {
 	// Rand is where the key of the challenge tokens is read from. Nil means crypto/rand.Reader.
 	Rand io.Reader
 
+	// Other, if not nil, is given the datagrams whose first byte no netcode packet has, so that a protocol of the
+	// application's own can share the port. These first bytes are all but 0x00 and 0xST with S, the size of the
+	// sequence number, from 1 to 8 and T, the type, from 1 to 6. A protocol does best to begin with 0xFF, which is the
+	// furthest from what a later version of the standard may come to use. A datagram of more than 1225 bytes is
+	// ignored.
+	//
+	// What Other appends to dst, which is empty and has room for as many bytes as the datagram has, is sent back from
+	// where the datagram arrived, together with the other answers to what was read at once. An answer that is longer
+	// than the datagram is not sent: addresses can be forged, and the port is not to amplify what is sent in the name
+	// of another machine. Other is called on the goroutine that also calls the Handler, before, between and after its
+	// calls, for addresses of connected clients too. It must not block, nor keep dst or datagram. What it does not
+	// answer is for itself to count; without Other these datagrams count as IgnoredStats.Malformed.
+	Other func(dst []byte, from netip.AddrPort, datagram []byte) []byte `json:"-"`
+
 	// began is the time of day at which the server begins; the zero time means now. Tests set it.
 	began time.Time
 }
@@ -119,8 +133,9 @@ type Server struct {
 	keys       atomic.Pointer[[]*Key] // pointers, because fmt follows one level of them where it does not find Format
 	addresses  atomic.Pointer[map[netip.AddrPort]struct{}]
 	maxClients int
-	epoch      time.Time // what Peer.received counts from
-	began      time.Time // the same by the time of day
+	other      func(dst []byte, from netip.AddrPort, datagram []byte) []byte // ServerConfig.Other
+	epoch      time.Time                                                     // what Peer.received counts from
+	began      time.Time                                                     // the same by the time of day
 
 	stats counters
 
@@ -177,6 +192,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		protocolID:    cfg.ProtocolID,
 		token:         new(privateToken),
 		maxClients:    cfg.MaxClients,
+		other:         cfg.Other,
 		epoch:         time.Now(),
 		began:         cfg.began,
 		stop:          make(chan struct{}),
@@ -336,6 +352,10 @@ func (s *Server) receive(ms []Message) {
 func (s *Server) packet(p []byte, from netip.AddrPort) {
 	if packetType(p[0]) == packetRequest {
 		s.onRequest(p, from)
+		return
+	}
+	if s.other != nil && !isPrefix(p[0]) {
+		_ = s.out.answer(path{from, s.local}, p, s.other)
 		return
 	}
 	if t, _, _, ok := packetHeader(p); !ok || t < packetResponse {
