@@ -249,8 +249,8 @@ func TestSameAnswersWithOrigins(t *testing.T) {
 }
 
 // What the doorman does not answer itself, it hands over with every byte that it has read: requests that come one after
-// the other over one connection are each answered once, in order, and a body never becomes a request. A refused login is
-// the last of its connection.
+// the other over one connection are each answered once, in order, and a body never becomes a request. A refused login
+// is the last of its connection.
 func TestHandOver(t *testing.T) {
 	const health = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 	inside := fmt.Sprintf(`{"username":"bob","password":"%s"}`, strings.Repeat("GET /healthz HTTP/1.1 ", 4))
