@@ -1,7 +1,7 @@
 // Package doorman answers clients whom the door refuses before HTTP is spoken with them. Under a flood of knocks nearly
 // every connection brings one login that is refused, and for these the doorman does what has to be done and no more: it
 // accepts the connection, reads the request, asks the door, and sends an answer that differs from the one before in the
-// time to come back. There is no goroutine for the connection, no decoding of JSON and no allocation.
+// time to come back. There is no goroutine for the connection, no decoding of JSON, and no allocation but the name.
 //
 // Everything else is handed to net/http, with the bytes that have been read: a login that the door might let in,
 // another path, a request in pieces or in an unusual form, the connections of trusted proxies. So the doorman never

@@ -17,13 +17,13 @@ import (
 const (
 	// silence is how long a connection may bring nothing.
 	silence = 5 * time.Second
-	// pause is how long the loop waits for knocks to come together, and patience how long after the last one it
-	// looks by itself: the scheduler of the runtime looks at timers whenever a goroutine yields, but at the network only
+	// pause is how long the loop waits for knocks to come together, and rushPause while logins wait: hashing has emptied
+	// the core's caches by then, so that the first knock costs twice what the next ones do. For patience after the last
+	// knock the loop looks by itself: the scheduler of the runtime looks at timers whenever a goroutine yields, but at the network only
 	// every 10 ms while all cores are busy.
-	pause    = time.Millisecond
-	patience = 20 * time.Millisecond
-	// few is how many knocks at once are so few that the loop waits for more to come.
-	few = 16
+	pause     = 500 * time.Microsecond
+	rushPause = 2 * time.Millisecond
+	patience  = 20 * time.Millisecond
 	// acceptMax is how many connections are accepted before others are served.
 	acceptMax = 64
 )
@@ -39,6 +39,8 @@ type loop struct {
 	ready  func(fd uintptr) bool
 	events [256]unix.EpollEvent
 	n      int // of events
+	// drained: all that there was to do was done, and it is worth waiting for more to come together
+	drained bool
 
 	conns       []conn // by file descriptor
 	first, last int32  // of those that have brought nothing yet, in the order in which they came
@@ -164,10 +166,13 @@ func (l *loop) run() {
 		if done > 0 {
 			lastKnock = l.now
 		}
-		if done < few {
-			time.Sleep(pause)
-		} else {
+		switch {
+		case !l.drained:
 			runtime.Gosched()
+		case l.cfg.Share.Waiting():
+			time.Sleep(rushPause)
+		default:
+			time.Sleep(pause)
 		}
 	}
 }
@@ -195,6 +200,7 @@ func (l *loop) wait(lastKnock time.Time) bool {
 // serveEvents serves what there is to serve, for a slice of CPU time at most, and returns how many connections it has
 // looked at. What is left shows up again.
 func (l *loop) serveEvents(watch cpuclock.Stopwatch) (done int) {
+	l.drained = l.n < len(l.events)
 	for i := range l.n {
 		switch fd := int(l.events[i].Fd); fd {
 		case l.fd:
@@ -205,6 +211,7 @@ func (l *loop) serveEvents(watch cpuclock.Stopwatch) (done int) {
 			done++
 		}
 		if done%4 == 3 && watch.Elapsed() > slice {
+			l.drained = false
 			break
 		}
 	}
@@ -244,8 +251,12 @@ func (l *loop) accept(watch cpuclock.Stopwatch) (n int) {
 			l.await(fd)
 		}
 		if n++; n%4 == 0 && watch.Elapsed() > slice {
-			break
+			l.drained = false
+			return n
 		}
+	}
+	if n == acceptMax {
+		l.drained = false
 	}
 	return n
 }
