@@ -19,8 +19,8 @@ const (
 	silence = 5 * time.Second
 	// pause is how long the loop waits for knocks to come together, and rushPause while logins wait: hashing has emptied
 	// the core's caches by then, so that the first knock costs twice what the next ones do. For patience after the last
-	// knock the loop looks by itself: the scheduler of the runtime looks at timers whenever a goroutine yields, but at the network only
-	// every 10 ms while all cores are busy.
+	// knock the loop looks by itself: the scheduler of the runtime looks at timers whenever a goroutine yields, but at the
+	// network only every 10 ms while all cores are busy.
 	pause     = 500 * time.Microsecond
 	rushPause = 2 * time.Millisecond
 	patience  = 20 * time.Millisecond
