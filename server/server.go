@@ -156,7 +156,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 
 // listen opens the HTTP listeners.
 func (s *Server) listen(tlsConfig *tls.Config) (err error) {
-	if s.frontListener, err = net.Listen("tcp", s.cfg.HTTPAddr); err != nil {
+	if s.frontListener, err = listenTCP(s.cfg.HTTPAddr); err != nil {
 		return fmt.Errorf("server: HTTP listener: %w", err)
 	}
 	s.knocks, s.httpAddr = s.frontListener.(*net.TCPListener), s.frontListener.Addr()

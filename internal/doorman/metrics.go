@@ -75,10 +75,3 @@ func (m *shareMeter) measure(s *Share, now time.Time, own time.Duration) float64
 	m.cores = s.leaves(max(others.Seconds(), 0) / passed.Seconds())
 	return m.cores
 }
-
-// leaves returns how many cores are left for the door while logins wait, and others than hashing use so many.
-func (s *Share) leaves(others float64) float64 {
-	cores := float64(s.Cores)
-	left := cores - min(cores*hashShare, float64(s.Workers)) - others
-	return min(max(left, cores*leastShare), cores)
-}

@@ -3,6 +3,7 @@ package doorman_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -75,17 +76,19 @@ func newFront(t testing.TB, withDoorman bool, origins ...string) *front {
 		Pool: pool, Door: f.door, Realm: inside, Store: store, Proxies: proxies, Logger: logger,
 		Ready: ready.New(func() bool { return false }, store.Ping), Origins: origins,
 	})
-	plain := api.NewPlain(origins, 0)
+	refusals := api.NewPlain(origins, 0)
 	later := func() time.Duration { return time.Second }
 	srv := api.NewServer(handler, api.ServerConfig{MaxConns: 100, Later: later, Origins: origins, Logger: logger})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // as package server does
+	l, err := plain.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.addr = l.Addr().String()
 	if withDoorman {
 		f.doorman, err = doorman.New(l.(*net.TCPListener), doorman.Config{
-			Door: f.door, Name: plain.KnockName, Refuse: plain.AppendRefusal, Passes: proxies.Trusts, MaxConns: 100,
+			Door: f.door, Name: refusals.KnockName, Refuse: refusals.AppendRefusal, Passes: proxies.Trusts, MaxConns: 100,
 			Share: &doorman.Share{
 				Cores: 1, Workers: 1, Usage: func() doorman.Usage { return doorman.Usage{} }, Waiting: func() bool { return false },
 			},

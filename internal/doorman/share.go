@@ -64,12 +64,17 @@ func (s *Share) refill(now time.Time) bool {
 	}
 	usage := s.Usage()
 	others := (usage.Process - s.usage.Process) - (usage.Hash - s.usage.Hash) - s.own
-	cores, elapsed := float64(s.Cores), passed.Seconds()
-	s.rate = cores - min(cores*hashShare, float64(s.Workers)) - max(others.Seconds(), 0)/elapsed
-	s.rate = min(max(s.rate, cores*leastShare), cores)
+	s.rate = s.leaves(max(others.Seconds(), 0) / passed.Seconds())
 	s.credit = min(s.credit+time.Duration(s.rate*float64(passed)), s.most())
 	s.last, s.usage, s.own = now, usage, 0
 	return s.credit > 0
+}
+
+// leaves returns how many cores are left for the door while logins wait, and others than hashing use so many.
+func (s *Share) leaves(others float64) float64 {
+	cores := float64(s.Cores)
+	left := cores - min(cores*hashShare, float64(s.Workers)) - others
+	return min(max(left, cores*leastShare), cores)
 }
 
 func (s *Share) most() time.Duration { return time.Duration(s.Cores) * saved }
