@@ -22,7 +22,7 @@ func (s *Server) postDoorman(tlsConfig *tls.Config) error {
 	}
 	plain := api.NewPlain(s.cfg.Origins, s.cfg.PasswordMin)
 	d, err := doorman.New(s.knocks, doorman.Config{
-		Door: s.door, Name: plain.KnockName, Refuse: plain.AppendRefusal, Passes: s.proxies.Trusts, Wrap: s.clock.Conn,
+		Door: s.door, Name: plain.KnockName, Page: plain.Page, Refuse: plain.AppendRefusal, Passes: s.proxies.Trusts, Wrap: s.clock.Conn,
 		Since:    s.clock.Since,
 		MaxConns: connLimit(s.cfg.MaxConns), TLS: tlsConfig,
 		Share: &doorman.Share{

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,26 +16,63 @@ import (
 // [NewServer] would: FuzzSameAnswers compares them. Its methods may be called from many goroutines.
 type Plain struct {
 	login, register form
-	prepared        map[rushgate.Reason]preparedAnswer
+	origins         []string
+	prepared        map[preparedFor]preparedAnswer
+}
+
+// preparedFor is what the prepared answers differ in; page is an allowed origin or "".
+type preparedFor struct {
+	reason rushgate.Reason
+	page   string
 }
 
 // NewPlain returns the refusals of a front door whose [Config] has these origins and this passwordMin.
 func NewPlain(origins []string, passwordMin int) *Plain {
-	vary := ""
-	if len(origins) > 0 {
-		vary = "Vary: Origin\r\n"
+	p := &Plain{
+		login: loginForm(), register: registerForm(passwordMin), origins: origins,
+		prepared: make(map[preparedFor]preparedAnswer),
 	}
-	return &Plain{login: loginForm(), register: registerForm(passwordMin), prepared: map[rushgate.Reason]preparedAnswer{
-		rushgate.ServerBusy:  prepare(rushgate.ServerBusy, vary),
-		rushgate.RateLimited: prepare(rushgate.RateLimited, vary),
-	}}
+	for _, reason := range []rushgate.Reason{rushgate.ServerBusy, rushgate.RateLimited} {
+		for _, page := range append([]string{""}, origins...) {
+			p.prepared[preparedFor{reason, page}] = prepare(reason, page, len(origins) > 0)
+		}
+	}
+	return p
+}
+
+// Page returns the allowed origin of the page that a request over plain HTTP comes from, if that needs no more than a
+// look at what browsers say by the header fields Origin, Sec-Fetch-Site and Host, nil for those that are not there; "" if
+// the request comes from no page or from one of the node's own. It reports false for all other pages.
+func (p *Plain) Page(origin, site, host []byte) (allowed string, ok bool) {
+	if len(p.origins) > 0 && origin != nil {
+		if i := slices.Index(p.origins, string(origin)); i >= 0 {
+			return p.origins[i], true
+		}
+		if canonical, err := ParseOrigin(string(origin)); err == nil && slices.Contains(p.origins, canonical) {
+			return "", false // written in another way, which the answer repeats
+		}
+	}
+	switch string(site) {
+	case "same-origin", "none":
+		return "", true
+	case "":
+		return "", site == nil && (origin == nil || isPlainOrigin(origin, host))
+	default:
+		return "", false
+	}
+}
+
+// isPlainOrigin reports whether an origin is the very host that a request was sent to.
+func isPlainOrigin(origin, host []byte) bool {
+	rest, found := bytes.CutPrefix(origin, []byte("http://"))
+	return found && bytes.Equal(rest, host) && isASCIIAlphanumeric(host[0])
 }
 
 // AppendRefusal appends the answer to a login or registration over HTTP/1.1 that is refused with
-// [rushgate.ServerBusy] or [rushgate.RateLimited] at the time now, and comes from no page of another origin and from no
-// proxy. It allocates nothing if dst is large enough.
-func (p *Plain) AppendRefusal(dst []byte, r *rushgate.Refusal, now time.Time) []byte {
-	a := p.prepared[r.Reason]
+// [rushgate.ServerBusy] or [rushgate.RateLimited] at the time now, and comes from no proxy. page is what Page returned.
+// It allocates nothing if dst is large enough.
+func (p *Plain) AppendRefusal(dst []byte, r *rushgate.Refusal, page string, now time.Time) []byte {
+	a := p.prepared[preparedFor{r.Reason, page}]
 	wait := max(r.RetryAfter, 1)
 	dst = append(dst, a.head...)
 	dst = strconv.AppendInt(dst, roundUp(wait, time.Second), 10)
@@ -46,6 +85,10 @@ func (p *Plain) AppendRefusal(dst []byte, r *rushgate.Refusal, now time.Time) []
 	dst = append(dst, a.body...)
 	dst = strconv.AppendInt(dst, ms, 10)
 	return append(dst, "}\n"...)
+}
+
+func isASCIIAlphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // roundUp returns how many units a wait takes.
@@ -61,16 +104,23 @@ func digits(n int64) (digits int64) {
 // preparedAnswer is a refusal up to the seconds to wait, from there to the date, and its body up to the milliseconds.
 type preparedAnswer struct{ head, mid, body string }
 
-func prepare(reason rushgate.Reason, vary string) preparedAnswer {
+func prepare(reason rushgate.Reason, page string, vary bool) preparedAnswer {
 	out := outcomes[reason]
 	body, err := json.Marshal(refusalBody{Reason: reason, Message: out.message})
 	if err != nil { // it is of strings
 		panic(err)
 	}
+	before, after := "", ""
+	if page != "" {
+		before = "Access-Control-Allow-Origin: " + page + "\r\nAccess-Control-Expose-Headers: " + corsExposed + "\r\n"
+	}
+	if vary {
+		after = "Vary: Origin\r\n"
+	}
 	return preparedAnswer{
-		head: "HTTP/1.1 " + strconv.Itoa(out.status) + " " + http.StatusText(out.status) +
-			"\r\nCache-Control: no-store\r\nConnection: close\r\nContent-Type: application/json\r\nRetry-After: ",
-		mid:  "\r\n" + vary + "X-Content-Type-Options: nosniff\r\nDate: ",
+		head: "HTTP/1.1 " + strconv.Itoa(out.status) + " " + http.StatusText(out.status) + "\r\n" + before +
+			"Cache-Control: no-store\r\nConnection: close\r\nContent-Type: application/json\r\nRetry-After: ",
+		mid:  "\r\n" + after + "X-Content-Type-Options: nosniff\r\nDate: ",
 		body: string(body[:len(body)-len("}")]) + `,"retry_after_ms":`,
 	}
 }

@@ -88,13 +88,17 @@ func (l *loop) turnAway(fd int, b []byte) bool {
 	if !ok {
 		return false
 	}
+	page, ok := l.cfg.Page(r.origin, r.site, r.host)
+	if !ok {
+		return false
+	}
 	addr := l.conns[fd].addr
 	refusal, refused := l.cfg.Door.TurnAway(door.Knock{Addr: addr, Name: name, Want: r.want, Takeover: r.takeover})
 	if !refused {
 		return false
 	}
 	l.counts.refused.Add(1)
-	l.answer = l.cfg.Refuse(l.answer[:0], &refusal, l.now)
+	l.answer = l.cfg.Refuse(l.answer[:0], &refusal, page, l.now)
 	// The send buffer is empty and takes an answer whole, unless the client has gone.
 	_, _, _ = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&l.answer[0])),
 		uintptr(len(l.answer)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)

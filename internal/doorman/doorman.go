@@ -38,9 +38,14 @@ type Config struct {
 	// refuse the username or the password for their form, or if they are not in the form that is usual. It must not
 	// change or keep either. Required.
 	Name func(want door.Want, username, password []byte) (name string, ok bool)
+	// Page returns the origin, of those that the operator allows, of the page that a request comes from; "" if it comes
+	// from no page, or from one of the node's own. It reports false for other pages, or if that is not plain: the server
+	// behind knows. It is given what the fields Origin, Sec-Fetch-Site and Host say, nil for those that are not there, and
+	// must not keep it. Required.
+	Page func(origin, site, host []byte) (allowed string, ok bool)
 	// Refuse appends the API's answer to a request over HTTP/1.1 that is refused: status line, header fields and body.
-	// The answer says that the connection is closed after it. Required.
-	Refuse func(dst []byte, r *rushgate.Refusal, now time.Time) []byte
+	// page is what Page returned. The answer says that the connection is closed after it. Required.
+	Refuse func(dst []byte, r *rushgate.Refusal, page string, now time.Time) []byte
 	// Passes reports whether the connections of a peer are handed over unread: those of proxies, which bring the requests
 	// of many. Nil means none.
 	Passes func(peer netip.Addr) bool

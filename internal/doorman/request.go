@@ -16,6 +16,8 @@ type request struct {
 	username, password []byte
 	attempt            []byte
 	takeover           bool
+	// What browsers say of the page that a request comes from; nil for what they do not say.
+	origin, site, host []byte
 }
 
 // parse reads a buffer that holds exactly one whole request. It reports false for what it does not recognise for sure:
@@ -47,7 +49,8 @@ func parse(b []byte, r *request) bool {
 			return false
 		}
 	}
-	return h.host && h.length == len(rest) && r.body(rest)
+	r.host, r.origin, r.site = h.host, h.origin, h.site
+	return h.host != nil && h.length == len(rest) && r.body(rest)
 }
 
 // cutLine cuts a line that ends with CR and LF.
@@ -61,8 +64,8 @@ func cutLine(b []byte) (line, rest []byte, ok bool) {
 
 // headers is what the doorman has to know of a request's header fields.
 type headers struct {
-	length int // of the body; 0 until it is known
-	host   bool
+	length             int // of the body; 0 until it is known
+	host, origin, site []byte
 }
 
 // take reads a line, and reports false if net/http has to look at the request.
@@ -85,11 +88,18 @@ func (h *headers) take(line []byte) bool {
 	switch len(name) {
 	case len("Host"):
 		if equalFold(name, "host") {
-			return h.takeHost(value)
+			return onlyHost(value) && once(&h.host, value)
 		}
-	case len("Content-Length"):
+	case len("Origin"):
+		if equalFold(name, "origin") {
+			return once(&h.origin, value)
+		}
+	case len("Content-Length"): // and Sec-Fetch-Site
 		if equalFold(name, "content-length") {
 			return h.takeLength(value)
+		}
+		if equalFold(name, "sec-fetch-site") {
+			return once(&h.site, value)
 		}
 	case len("Connection"):
 		if equalFold(name, "connection") {
@@ -99,16 +109,21 @@ func (h *headers) take(line []byte) bool {
 	return !consequential(name)
 }
 
-func (h *headers) takeHost(value []byte) bool {
-	if h.host || len(value) == 0 {
+// once takes the value of a field that may be there once, and not empty.
+func once(field *[]byte, value []byte) bool {
+	if *field != nil || len(value) == 0 {
 		return false
 	}
+	*field = value
+	return true
+}
+
+func onlyHost(value []byte) bool {
 	for _, c := range value {
 		if !letterOrDigit(c) && c != '-' && c != '.' && c != ':' && c != '[' && c != ']' {
 			return false
 		}
 	}
-	h.host = true
 	return true
 }
 
@@ -135,7 +150,7 @@ func takesConnection(value []byte) bool {
 func consequential(name []byte) bool {
 	for _, known := range [...]string{
 		"transfer-encoding", "expect", "upgrade", "trailer", "te", "content-encoding", "http2-settings",
-		"origin", "sec-fetch-site", "proxy-connection", "keep-alive",
+		"proxy-connection", "keep-alive",
 	} {
 		if equalFold(name, known) {
 			return true

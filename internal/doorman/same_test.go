@@ -88,7 +88,7 @@ func newFront(t testing.TB, withDoorman bool, origins ...string) *front {
 	f.addr = l.Addr().String()
 	if withDoorman {
 		f.doorman, err = doorman.New(l.(*net.TCPListener), doorman.Config{
-			Door: f.door, Name: refusals.KnockName, Refuse: refusals.AppendRefusal, Passes: proxies.Trusts, MaxConns: 100,
+			Door: f.door, Name: refusals.KnockName, Page: refusals.Page, Refuse: refusals.AppendRefusal, Passes: proxies.Trusts, MaxConns: 100,
 			Share: &doorman.Share{
 				Cores: 1, Workers: 1, Usage: func() doorman.Usage { return doorman.Usage{} }, Waiting: func() bool { return false },
 			},
@@ -188,6 +188,20 @@ var seeds = []string{
 	knock("/v1/login", alice, "Host: other.example"),
 	knock("/v1/login", alice, "Origin: https://elsewhere.example"),
 	knock("/v1/login", alice, "Sec-Fetch-Site: cross-site"),
+	knock("/v1/login", alice, "Sec-Fetch-Site: same-origin", "Origin: https://game.example"),
+	knock("/v1/login", alice, "Sec-Fetch-Site: same-origin"), knock("/v1/login", alice, "Sec-Fetch-Site: none"),
+	knock("/v1/login", alice, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"),
+	knock("/v1/login", alice, "Sec-Fetch-Site:", "Origin: http://game.example:8080"),
+	knock("/v1/login", alice, "Sec-Fetch-Site: cross-site", "Origin: http://game.example:8080"),
+	knock("/v1/login", alice, "Origin: http://game.example:8080"),
+	knock("/v1/login", alice, "Origin: HTTP://game.example:8080"), knock("/v1/login", alice, "Origin: game.example:8080"),
+	knock("/v1/login", alice, "Origin: http://GAME.example:8080"), knock("/v1/login", alice, "Origin: http://game.example"),
+	knock("/v1/login", alice, "Origin:"), knock("/v1/login", alice, "Origin: null"),
+	knock("/v1/login", alice, "Origin: http://game.example:8080", "Origin: http://game.example:8080"),
+	"POST /v1/login HTTP/1.1\r\nHost: :80\r\nOrigin: http://:80\r\nContent-Length: 47\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.1\r\nHost: []\r\nOrigin: http://[]\r\nContent-Length: 47\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.1\r\nHost: [::1]\r\nOrigin: http://[::1]\r\nContent-Length: 47\r\n\r\n" + alice,
+	"POST /v1/login HTTP/1.1\r\nHost: a:80\r\nOrigin: http://a:80\r\nContent-Length: 47\r\n\r\n" + alice,
 	knock("/v1/login", alice, "X-Forwarded-For: 198.51.100.1"),
 	knock("/v1/login", alice, "Upgrade: websocket", "Connection: upgrade"),
 	knock("/v1/login", alice, "A b: c"), knock("/v1/login", alice, ": c"), knock("/v1/login", alice, " folded: c"),
@@ -239,15 +253,23 @@ func FuzzSameAnswers(f *testing.F) {
 
 // The same holds for a node that pages of other origins may use.
 func TestSameAnswersWithOrigins(t *testing.T) {
-	const page = "https://game.example"
-	with, without := newFront(t, true, page), newFront(t, false, page)
-	for _, request := range append(seeds, knock("/v1/login", alice, "Origin: "+page)) {
+	pages := []string{"https://game.example", "http://a", "null"}
+	with, without := newFront(t, true, pages...), newFront(t, false, pages...)
+	for _, request := range append(slices.Clone(seeds),
+		knock("/v1/login", alice, "Origin: https://game.example"),
+		knock("/v1/login", lock, "Origin: https://game.example", "Sec-Fetch-Site: cross-site"),
+		knock("/v1/register", alice, "Origin: https://GAME.example"), knock("/v1/login", alice, "Origin: https://game.example:443"),
+		knock("/v1/login", alice, "Origin: https://evil.example"),
+	) {
 		if got, want := with.exchange(t, request), without.exchange(t, request); got != want {
 			t.Errorf("to %q the doorman says\n%s\nand the server behind\n%s", request, got, want)
 		}
 	}
-	if with.doorman.Stats().Refused == 0 {
-		t.Error("the doorman has refused no knock itself")
+	before := with.doorman.Stats().Refused
+	with.exchange(t, knock("/v1/login", alice, "Origin: https://game.example", "Sec-Fetch-Site: cross-site"))
+	with.exchange(t, knock("/v1/login", alice, "Origin: http://game.example:8080", "Sec-Fetch-Site: same-origin"))
+	if n := with.doorman.Stats().Refused - before; n != 2 {
+		t.Errorf("the doorman has answered %d of 2 knocks from pages", n)
 	}
 }
 
