@@ -22,7 +22,8 @@ func (s *Server) postDoorman(tlsConfig *tls.Config) error {
 	}
 	plain := api.NewPlain(s.cfg.Origins, s.cfg.PasswordMin)
 	d, err := doorman.New(s.knocks, doorman.Config{
-		Door: s.door, Name: plain.KnockName, Page: plain.Page, Refuse: plain.AppendRefusal, Passes: s.proxies.Trusts, Wrap: s.clock.Conn,
+		Door: s.door, Name: plain.KnockName, Page: plain.Page, Refuse: plain.AppendRefusal,
+		Passes: s.proxies.Trusts, Wrap: s.clock.Conn,
 		Since:    s.clock.Since,
 		MaxConns: connLimit(s.cfg.MaxConns), TLS: tlsConfig,
 		Share: &doorman.Share{
@@ -37,9 +38,9 @@ func (s *Server) postDoorman(tlsConfig *tls.Config) error {
 	return nil
 }
 
-// listenTCP listens for players, by plain TCP: Go would have the kernel offer Multipath TCP, which makes every
-// connection dearer, also those of clients that do not speak it (BenchmarkRefusedConnection: 5 to 10 %). A login is over
-// before a second path would be of use.
+// listenTCP listens for players, by plain TCP: Go would have the kernel offer Multipath TCP, which makes every connection
+// dearer by 5 to 10 %, also those of clients that do not speak it (BenchmarkRefusedConnection). A login is over before a
+// second path would be of use.
 func listenTCP(addr string) (net.Listener, error) {
 	var c net.ListenConfig
 	c.SetMultipathTCP(false)

@@ -41,8 +41,8 @@ func NewPlain(origins []string, passwordMin int) *Plain {
 }
 
 // Page returns the allowed origin of the page that a request over plain HTTP comes from, if that needs no more than a
-// look at what browsers say by the header fields Origin, Sec-Fetch-Site and Host, nil for those that are not there; "" if
-// the request comes from no page or from one of the node's own. It reports false for all other pages.
+// look at what browsers say by the header fields Origin, Sec-Fetch-Site and Host, nil for those that are not there; ""
+// if the request comes from no page or from one of the node's own. It reports false for all other pages.
 func (p *Plain) Page(origin, site, host []byte) (allowed string, ok bool) {
 	if len(p.origins) > 0 && origin != nil {
 		if i := slices.Index(p.origins, string(origin)); i >= 0 {

@@ -88,7 +88,8 @@ func newFront(t testing.TB, withDoorman bool, origins ...string) *front {
 	f.addr = l.Addr().String()
 	if withDoorman {
 		f.doorman, err = doorman.New(l.(*net.TCPListener), doorman.Config{
-			Door: f.door, Name: refusals.KnockName, Page: refusals.Page, Refuse: refusals.AppendRefusal, Passes: proxies.Trusts, MaxConns: 100,
+			Door: f.door, Name: refusals.KnockName, Page: refusals.Page, Refuse: refusals.AppendRefusal,
+			Passes: proxies.Trusts, MaxConns: 100,
 			Share: &doorman.Share{
 				Cores: 1, Workers: 1, Usage: func() doorman.Usage { return doorman.Usage{} }, Waiting: func() bool { return false },
 			},
@@ -195,7 +196,8 @@ var seeds = []string{
 	knock("/v1/login", alice, "Sec-Fetch-Site: cross-site", "Origin: http://game.example:8080"),
 	knock("/v1/login", alice, "Origin: http://game.example:8080"),
 	knock("/v1/login", alice, "Origin: HTTP://game.example:8080"), knock("/v1/login", alice, "Origin: game.example:8080"),
-	knock("/v1/login", alice, "Origin: http://GAME.example:8080"), knock("/v1/login", alice, "Origin: http://game.example"),
+	knock("/v1/login", alice, "Origin: http://GAME.example:8080"),
+	knock("/v1/login", alice, "Origin: http://game.example"),
 	knock("/v1/login", alice, "Origin:"), knock("/v1/login", alice, "Origin: null"),
 	knock("/v1/login", alice, "Origin: http://game.example:8080", "Origin: http://game.example:8080"),
 	"POST /v1/login HTTP/1.1\r\nHost: :80\r\nOrigin: http://:80\r\nContent-Length: 47\r\n\r\n" + alice,
@@ -258,7 +260,8 @@ func TestSameAnswersWithOrigins(t *testing.T) {
 	for _, request := range append(slices.Clone(seeds),
 		knock("/v1/login", alice, "Origin: https://game.example"),
 		knock("/v1/login", lock, "Origin: https://game.example", "Sec-Fetch-Site: cross-site"),
-		knock("/v1/register", alice, "Origin: https://GAME.example"), knock("/v1/login", alice, "Origin: https://game.example:443"),
+		knock("/v1/register", alice, "Origin: https://GAME.example"),
+		knock("/v1/login", alice, "Origin: https://game.example:443"),
 		knock("/v1/login", alice, "Origin: https://evil.example"),
 	) {
 		if got, want := with.exchange(t, request), without.exchange(t, request); got != want {
