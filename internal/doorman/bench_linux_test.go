@@ -79,13 +79,19 @@ func (s *servant) end(b *testing.B) {
 // servantVariable names the servant that a test binary is to be.
 const servantVariable = "RUSHGATE_TEST_SERVANT"
 
-// The servants of this package: the server behind by itself, and with a doorman before it.
+// The servants of this package: the server behind by itself, and with a doorman before it; and one that answers by UDP.
 func TestMain(m *testing.M) {
 	which := os.Getenv(servantVariable)
 	if which == "" {
 		os.Exit(m.Run())
 	}
 	runtime.GOMAXPROCS(1)
+	if which == "udp" {
+		if err := serveUDP(); err != nil {
+			panic(err)
+		}
+		os.Exit(0)
+	}
 	f := newFront(&testing.B{}, which == "doorman")
 	_, port, _ := net.SplitHostPort(f.addr)
 	fmt.Println(port)
