@@ -160,8 +160,9 @@ func (d *Doorman) Addr() net.Addr { return d.l.Addr() }
 // ended. It is idempotent.
 func (d *Doorman) Close() error {
 	d.once.Do(func() {
-		close(d.closed)
+		// First: once d.closed is closed the goroutine may have ended, and the descriptor that wakes it be another file's.
 		d.stop()
+		close(d.closed)
 		if d.hall != nil {
 			d.hall.giveUp()
 		}
