@@ -3,7 +3,10 @@ package doorman
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/rushgate/rushgate/internal/cpuclock"
@@ -76,6 +79,7 @@ func (r *reception) shake(t *turn) {
 	t.over = true
 	if err != nil {
 		r.counts.unshaken.Add(1)
+		explain(err)
 		_ = t.Close() // it is the client's or the network's
 		return
 	}
@@ -84,6 +88,18 @@ func (r *reception) shake(t *turn) {
 		r.counts.handed.Add(1)
 	case <-r.ctx.Done():
 		_ = t.Close()
+	}
+}
+
+// explain tells a client that speaks plain HTTP what is wrong, in the words of net/http.
+func explain(err error) {
+	var plain tls.RecordHeaderError
+	if !errors.As(err, &plain) || plain.Conn == nil {
+		return
+	}
+	if slices.Contains([]string{"GET /", "HEAD ", "POST ", "PUT /", "OPTIO"}, string(plain.RecordHeader[:])) {
+		const wrong = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+		_, _ = io.WriteString(plain.Conn, wrong) // it is as well if the client has gone
 	}
 }
 

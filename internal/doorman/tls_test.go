@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,6 +91,20 @@ func TestHandshakesThatStandStill(t *testing.T) {
 		t.Fatalf("beside clients that stand still: %v (%+v)", err, d.Stats())
 	}
 	resp.Body.Close()
+}
+
+// A client that speaks plain HTTP to a doorman of TLS hears what is wrong, as from net/http.
+func TestPlainHTTPToTLS(t *testing.T) {
+	addr, _, _ := newHall(t, 100)
+	resp, err := http.Post("http://"+addr+"/v1/login", "application/json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "to an HTTPS server") {
+		t.Errorf("%d, %q, %v", resp.StatusCode, body, err)
+	}
 }
 
 // record has a client begin a handshake, and tells of its first flight.
