@@ -309,9 +309,13 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 			"which is 30s",
 			"age", s.cfg.MaxAge)
 	}
+	var outside func() int
+	if s.doorman != nil {
+		outside = s.doorman.Outside
+	}
 	s.front = api.NewServer(api.New(knocks), api.ServerConfig{
-		MaxConns: conns, Later: s.crowded, Origins: s.cfg.Origins, MaxAge: s.cfg.MaxAge, IdleTimeout: s.cfg.IdleTimeout,
-		TLS: tlsConfig, Logger: s.cfg.Logger,
+		MaxConns: conns, Outside: outside, Later: s.crowded, Origins: s.cfg.Origins, MaxAge: s.cfg.MaxAge,
+		IdleTimeout: s.cfg.IdleTimeout, TLS: tlsConfig, Logger: s.cfg.Logger,
 	})
 	s.operator = s.desk.newServer(sections)
 	s.serving.Go(func() {

@@ -55,6 +55,8 @@ const DefaultMaxConns = 16384
 type ServerConfig struct {
 	// MaxConns is how many connections may be open at once, 1 or more.
 	MaxConns int
+	// Outside returns how many connections are open besides, which the listener has not handed over. Nil means none.
+	Outside func() int
 	// Later returns when a newcomer that is turned away is to come back. Required.
 	Later func() time.Duration
 	// Origins are [Config].Origins.
@@ -93,6 +95,9 @@ func NewServer(h http.Handler, cfg ServerConfig) *http.Server {
 	}
 	conns := newConnTable(cfg.MaxConns, cfg.Later)
 	conns.turnedAway = turnedAwayOrigin(cfg.Origins)
+	if cfg.Outside != nil {
+		conns.outside = cfg.Outside
+	}
 	srv.ConnState = conns.observe
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		boundBuffers(c)
@@ -160,6 +165,7 @@ func (c *countedConn) Close() error {
 // connTable knows the open connections and which of them may be closed.
 type connTable struct {
 	max        int
+	outside    func() int // see ServerConfig.Outside
 	later      func() time.Duration
 	turnedAway string // header lines for newcomers for whom there is no room, each with its end
 
@@ -174,7 +180,7 @@ type connTable struct {
 
 func newConnTable(max int, later func() time.Duration) *connTable {
 	return &connTable{
-		max: max, later: later, conns: make(map[net.Conn]*list.Element), idle: list.New(),
+		max: max, outside: func() int { return 0 }, later: later, conns: make(map[net.Conn]*list.Element), idle: list.New(),
 		maxUnread: maxUnread, unreadOf: make(map[net.Conn]int),
 	}
 }
@@ -235,7 +241,7 @@ func (t *connTable) note(c net.Conn, state http.ConnState) net.Conn {
 	switch state {
 	case http.StateNew:
 		var victim net.Conn
-		if len(t.conns) >= t.max {
+		if len(t.conns)+t.outside() >= t.max {
 			front := t.idle.Front()
 			if front == nil {
 				return c

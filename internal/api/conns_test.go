@@ -112,6 +112,21 @@ func TestHalfSentRequestsMakeRoom(t *testing.T) {
 	}
 }
 
+// Connections that are open before the server has them take up room.
+func TestConnectionsOutsideTakeUpRoom(t *testing.T) {
+	table := newConnTable(3, later)
+	table.outside = func() int { return 1 }
+	conns := make([]net.Conn, 4)
+	for i := range conns {
+		conns[i], _ = net.Pipe()
+	}
+	for i, want := range []net.Conn{nil, nil, conns[0], conns[1]} {
+		if got := table.note(conns[i], http.StateNew); got != want {
+			t.Errorf("newcomer %d: the wrong one has to go", i)
+		}
+	}
+}
+
 // Who waits for the answer to a login is not sent away in favour of others.
 func TestHeldConnectionsStay(t *testing.T) {
 	const max = 16

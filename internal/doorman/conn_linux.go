@@ -44,17 +44,40 @@ func (l *loop) meet(fd int, addr netip.Addr) {
 	l.put(fd)
 }
 
-// room makes room for one more connection: that which has brought nothing for the longest goes.
+const (
+	// brief is how long a connection may bring nothing before it is the first to make room for another: what a client far
+	// away sends takes a moment to come.
+	brief = time.Second
+	// unshaken is by how much MaxConns may be exceeded for the sake of handshakes, after which the server behind makes
+	// room.
+	unshaken = 64
+)
+
+// room makes room for one more connection: that which has brought nothing for the longest goes, or the handshake that
+// has taken the longest. It returns false if there is none that is in its way, or none that has had time: the server
+// behind knows of longer ones.
 func (l *loop) room() bool {
-	if l.counts.own.Load()+l.out.Load() < int64(l.cfg.MaxConns) {
+	over := l.counts.own.Load() + l.out.Load() - int64(l.cfg.MaxConns)
+	switch {
+	case over < 0:
+		return true
+	case l.first != 0 && l.now.Sub(l.conns[l.first].since) >= brief:
+		l.evictFirst()
+		return true
+	case l.hall == nil:
+		return false
+	case l.hall.evict(brief) || over < unshaken:
+		return true
+	case l.first != 0:
+		l.evictFirst()
 		return true
 	}
-	if l.first == 0 {
-		return false
-	}
+	return l.hall.evict(0)
+}
+
+func (l *loop) evictFirst() {
 	l.counts.evicted.Add(1)
 	l.drop(int(l.first))
-	return true
 }
 
 // serve reads what a connection has brought and deals with it. It returns false if the connection has brought nothing.
@@ -154,7 +177,8 @@ func (l *loop) drop(fd int) {
 // put appends a connection to those that have brought nothing yet.
 func (l *loop) put(fd int) {
 	c := &l.conns[fd]
-	c.ours, c.since, c.prev, c.next = true, l.now, l.last, 0
+	l.number++
+	c.ours, c.number, c.since, c.prev, c.next = true, l.number, l.now, l.last, 0
 	if l.last != 0 {
 		l.conns[l.last].next = int32(fd)
 	} else {

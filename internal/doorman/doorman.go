@@ -53,7 +53,8 @@ type Config struct {
 	Wrap func(net.Conn) net.Conn
 	// Since returns how long ago something was, less the time for which the process stood still. Nil means [time.Since].
 	Since func(time.Time) time.Duration
-	// MaxConns is how many connections may be open, with those handed over. Required.
+	// MaxConns is how many connections may be open, with those handed over. The server behind has to keep to it, and to
+	// count with its own those of [Doorman.Outside]. Required.
 	MaxConns int
 	// TLS has the doorman do the handshakes, and hand over only connections that have passed theirs, as [*tls.Conn]. Then
 	// the doorman answers no request itself. Nil for plain HTTP.
@@ -108,6 +109,15 @@ func (d *Doorman) Stats() Stats {
 		Evicted: c.evicted.Load(), Unshaken: c.unshaken.Load(), Greeting: d.greeting(), Open: c.own.Load(),
 		CPUMS: time.Duration(c.cpu.Load()).Milliseconds(),
 	}
+}
+
+// Outside returns how many connections are open that the server behind does not know of.
+func (d *Doorman) Outside() int {
+	n := int(d.counts.own.Load()) + len(d.over)
+	if d.hall != nil {
+		n += len(d.hall.hellos) + d.hall.underWay()
+	}
+	return n
 }
 
 // greeting is how many clients wait for their handshake.

@@ -31,6 +31,8 @@ func (d *Doorman) passNext() bool {
 	d.counts.accepted.Add(1)
 	if d.hall == nil {
 		d.counts.handed.Add(1)
+	} else if d.out.Load() >= int64(d.cfg.MaxConns) {
+		d.hall.evict(0)
 	}
 	select {
 	case d.next() <- d.pass(c, nil):

@@ -1,12 +1,14 @@
 package doorman
 
 import (
+	"container/list"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rushgate/rushgate/internal/cpuclock"
@@ -27,6 +29,9 @@ type reception struct {
 	slots  chan struct{} // of those who compute
 	giveUp context.CancelFunc
 	ctx    context.Context
+
+	mu      sync.Mutex
+	shaking list.List // of *turn, in the order in which they began
 }
 
 func (d *Doorman) openReception() *reception {
@@ -48,7 +53,7 @@ func (r *reception) greet() {
 				_ = c.Close() // the node stops
 				return
 			}
-			turn := &turn{Conn: c, reception: r}
+			turn := r.begin(c)
 			turn.take()
 			r.ended.Go(func() { r.shake(turn) })
 		case <-r.ctx.Done():
@@ -69,20 +74,63 @@ func (r *reception) dismiss() {
 	}
 }
 
+// begin notes a connection whose handshake begins.
+func (r *reception) begin(c net.Conn) *turn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := &turn{Conn: c, reception: r, since: time.Now()}
+	t.place = r.shaking.PushBack(t)
+	return t
+}
+
+// end notes that a handshake has ended. The server behind counts the connection from now on.
+func (r *reception) end(t *turn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.shaking.Remove(t.place)
+}
+
+// evict closes the connection whose handshake has taken the longest, if that is as long as least.
+func (r *reception) evict(least time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := r.shaking.Front()
+	if first == nil {
+		return false
+	}
+	t := first.Value.(*turn)
+	if time.Since(t.since) < least {
+		return false
+	}
+	r.shaking.Remove(first)
+	r.counts.evicted.Add(1)
+	_ = t.Close() // which ends the handshake
+	return true
+}
+
+// underWay returns how many handshakes are under way.
+func (r *reception) underWay() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.shaking.Len()
+}
+
 // shake does one handshake, in a turn that was taken, and hands the connection over.
 func (r *reception) shake(t *turn) {
 	c := tls.Server(t, r.cfg.TLS)
-	ctx, cancel := context.WithTimeout(r.ctx, handshakeTimeout)
-	defer cancel()
-	err := c.HandshakeContext(ctx)
+	// The deadline is the connection's, which leaves out the time for which the process stands still, unlike a context's.
+	_ = t.SetDeadline(time.Now().Add(handshakeTimeout)) // fails for a connection that is closed
+	err := c.HandshakeContext(r.ctx)
 	t.give()
 	t.over = true
+	r.end(t)
 	if err != nil {
 		r.counts.unshaken.Add(1)
 		explain(err)
 		_ = t.Close() // it is the client's or the network's
 		return
 	}
+	_ = t.SetDeadline(time.Time{})
 	select {
 	case r.over <- c:
 		r.counts.handed.Add(1)
@@ -108,6 +156,8 @@ func explain(err error) {
 type turn struct {
 	net.Conn
 	reception *reception
+	place     *list.Element // among those under way
+	since     time.Time
 	watch     cpuclock.Stopwatch
 	over      bool // the handshake
 }

@@ -43,6 +43,7 @@ type loop struct {
 	drained bool
 
 	conns       []conn // by file descriptor
+	number      int32  // of the connection that came last
 	first, last int32  // of those that have brought nothing yet, in the order in which they came
 	now         time.Time
 	in          [8 << 10]byte
@@ -61,6 +62,7 @@ type conn struct {
 	since      time.Time // when it was accepted
 	watched    bool      // by the epoll
 	ours       bool      // in the list
+	number     int32     // which tells it from others that have had its descriptor
 	prev, next int32     // in the list; 0 is the end, for that is never the descriptor of a connection
 }
 
@@ -108,13 +110,13 @@ func (l *loop) open() error {
 		return err
 	}
 	l.ready = func(fd uintptr) bool { l.n = l.look(fd); return l.n > 0 }
-	return errors.Join(l.watch(l.fd), l.watch(l.wake))
+	return errors.Join(l.watch(l.fd, 0), l.watch(l.wake, 0))
 }
 
-func (l *loop) watch(fd int) error {
+func (l *loop) watch(fd int, number int32) error {
 	var addErr error
 	err := l.poll.Control(func(epoll uintptr) {
-		event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(fd)}
+		event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(fd), Pad: number}
 		addErr = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_ADD, fd, &event)
 	})
 	return errors.Join(err, os.NewSyscallError("epoll_ctl", addErr))
@@ -207,7 +209,9 @@ func (l *loop) serveEvents(watch cpuclock.Stopwatch) (done int) {
 			done += l.accept(watch)
 		case l.wake:
 		default:
-			l.attend(fd, l.events[i].Events)
+			if l.conns[fd].number == l.events[i].Pad { // and not one that was accepted a moment ago
+				l.attend(fd, l.events[i].Events)
+			}
 			done++
 		}
 		if done%4 == 3 && watch.Elapsed() > slice {
@@ -264,7 +268,7 @@ func (l *loop) accept(watch cpuclock.Stopwatch) (n int) {
 // await has the epoll watch a connection, if it is still there.
 func (l *loop) await(fd int) {
 	if c := &l.conns[fd]; c.ours && !c.watched {
-		if c.watched = l.watch(fd) == nil; !c.watched {
+		if c.watched = l.watch(fd, c.number) == nil; !c.watched {
 			l.drop(fd)
 		}
 	}

@@ -17,6 +17,12 @@ import (
 // newHall returns the address of an HTTPS server behind a doorman, and the doorman.
 func newHall(t *testing.T, maxConns int) (string, *doorman.Doorman, *http.Client) {
 	t.Helper()
+	return newHallOf(t, maxConns, nil)
+}
+
+// newHallOf is newHall with a doorman that wraps its connections.
+func newHallOf(t *testing.T, maxConns int, wrap func(net.Conn) net.Conn) (string, *doorman.Doorman, *http.Client) {
+	t.Helper()
 	keys := httptest.NewUnstartedServer(nil) // for its certificate, and a client that trusts it
 	keys.StartTLS()
 	t.Cleanup(keys.Close)
@@ -26,7 +32,7 @@ func newHall(t *testing.T, maxConns int) (string, *doorman.Doorman, *http.Client
 	}
 	config := &tls.Config{Certificates: keys.TLS.Certificates, NextProtos: []string{"h2", "http/1.1"}}
 	d, err := doorman.New(l.(*net.TCPListener), doorman.Config{
-		TLS: config, MaxConns: maxConns,
+		TLS: config, MaxConns: maxConns, Wrap: wrap,
 		Share: &doorman.Share{
 			Cores: 1, Workers: 1, Usage: func() doorman.Usage { return doorman.Usage{} }, Waiting: func() bool { return false },
 		},
@@ -91,6 +97,78 @@ func TestHandshakesThatStandStill(t *testing.T) {
 		t.Fatalf("beside clients that stand still: %v (%+v)", err, d.Stats())
 	}
 	resp.Body.Close()
+}
+
+// However many clients begin a handshake and do not go on, the connections that are open stay bounded.
+func TestHandshakesThatStandStillAreBounded(t *testing.T) {
+	const most, besides, clients = 16, 64, 300
+	addr, d, client := newHall(t, most)
+	for range clients {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.Write([]byte{22}) // fails for one that has made room already
+		if open := d.Outside(); open > most+besides+1 {
+			t.Fatalf("%d connections are open", open)
+		}
+	}
+	resp, err := client.Get("https://" + addr)
+	if err != nil {
+		t.Fatalf("beside clients that stand still: %v (%+v)", err, d.Stats())
+	}
+	resp.Body.Close()
+	if s := d.Stats(); d.Outside() > most+besides || s.Evicted+s.Unshaken < clients-most-besides {
+		t.Errorf("%d connections are open: %+v", d.Outside(), s)
+	}
+}
+
+// strict is a connection with which time is always up, until a deadline is lifted.
+type strict struct {
+	net.Conn
+	lifted chan struct{}
+}
+
+func (c strict) SetDeadline(at time.Time) error {
+	if at.IsZero() {
+		c.lifted <- struct{}{}
+		return c.Conn.SetDeadline(at)
+	}
+	return c.Conn.SetDeadline(time.Unix(1, 0))
+}
+
+// patient is a connection that tells when a deadline is lifted.
+type patient struct{ strict }
+
+func (c patient) SetDeadline(at time.Time) error {
+	if at.IsZero() {
+		return c.strict.SetDeadline(at)
+	}
+	return nil
+}
+
+// The time for a handshake is up when the connection says so, which knows for how long the process stood still.
+func TestHandshakeTimeIsTheConnections(t *testing.T) {
+	lifted := make(chan struct{}, 10)
+	addr, _, _ := newHallOf(t, 100, func(c net.Conn) net.Conn { return strict{c, lifted} })
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.Write([]byte{22})
+	_, _ = io.Copy(io.Discard, c) // until the connection ends, be it with a reset
+	if len(lifted) != 0 {
+		t.Error("the handshake went on")
+	}
+	addr, _, client := newHallOf(t, 100, func(c net.Conn) net.Conn { return patient{strict{c, lifted}} })
+	resp, err := client.Get("https://" + addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	<-lifted
 }
 
 // A client that speaks plain HTTP to a doorman of TLS hears what is wrong, as from net/http.
