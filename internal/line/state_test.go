@@ -1,0 +1,85 @@
+package line
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"testing"
+	"time"
+)
+
+// goldenLine returns a line with something of everything that is saved.
+func goldenLine(t testing.TB) *stand {
+	s := newStand(t, func(c *Config) { c.Weights = []int{1, 3} })
+	s.take(40, 0)
+	s.take(3, 1)
+	for range 30 {
+		_, _, _ = s.Take(Ask{Origin: originOf(9999)})
+	}
+	s.pass(2*time.Second, 10)
+	s.take(20, 0)
+	return s
+}
+
+func TestGoldenState(t *testing.T) {
+	golden := checkGolden(t, "state", goldenLine(t).State())
+	want := goldenLine(t)
+	got := newStand(t, func(c *Config) { c.Weights = []int{1, 3} })
+	got.start(golden)
+	for i := range want.tiers {
+		w, g := &want.tiers[i], &got.tiers[i]
+		more := g.waiting() - w.waiting()
+		if w.plain.mark != g.plain.mark || w.ahead.mark != g.ahead.mark || more < 0 || more > 20 {
+			t.Errorf("tier %d: %d wait from %d on, want %d from %d on", i, g.waiting(), g.plain.mark, w.waiting(), w.plain.mark)
+		}
+	}
+}
+
+func TestStatesThatAreRefused(t *testing.T) {
+	good := goldenLine(t).State()
+	for name, b := range map[string][]byte{
+		"nothing": {}, "one byte": {stateVersion}, "short": good[:len(good)-1], "long": append(bytes.Clone(good), 0),
+		"of another version": append([]byte{2}, good[1:]...),
+		"altered":            append(append(bytes.Clone(good[:9]), good[9]^1), good[10:]...),
+		"cut off":            summed(good[:20]), "with more": summed(append(bytes.Clone(good[:len(good)-stateSum]), 0)),
+	} {
+		if _, err := New(Config{State: b}); !errors.Is(err, ErrBadState) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func summed(b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return append(bytes.Clone(b), sum[:stateSum]...)
+}
+
+// FuzzState looks for states that crash the parser, or a line that begins with them.
+func FuzzState(f *testing.F) {
+	good := goldenLine(f).State()
+	f.Add(good)
+	f.Add(good[:len(good)-stateSum])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, b := range [][]byte{b, summed(b)} {
+			saved, err := parseState(b)
+			if err != nil {
+				if !errors.Is(err, ErrBadState) {
+					t.Error(err)
+				}
+				continue
+			}
+			if again := saved.marshal(); !bytes.Equal(again, b) {
+				t.Errorf("%x is read, and written as %x", b, again)
+			}
+			s := newStand(t, func(c *Config) { c.State = nil })
+			s.start(b)
+			s.take(2, 0)
+			s.pass(time.Second, 10)
+			s.Document(0)
+			s.Stats()
+			if _, err := parseState(s.State()); err != nil {
+				t.Errorf("a line that began with %x has a state of its own that is not read: %v", b, err)
+			}
+		}
+	})
+}
