@@ -54,7 +54,7 @@ const (
 )
 
 // room makes room for one more connection: that which has brought nothing for the longest goes, or the handshake that
-// has taken the longest. It returns false if there is none that is in its way, or none that has had time: the server
+// has waited for its client for the longest. It returns false if there is none, or none that has had time: the server
 // behind knows of longer ones.
 func (l *loop) room() bool {
 	over := l.counts.own.Load() + l.out.Load() - int64(l.cfg.MaxConns)
@@ -66,13 +66,13 @@ func (l *loop) room() bool {
 		return true
 	case l.hall == nil:
 		return false
-	case l.hall.evict(brief) || over < unshaken:
+	case l.hall.evict(brief) || over < unshaken || l.hall.evict(0):
 		return true
 	case l.first != 0:
 		l.evictFirst()
 		return true
 	}
-	return l.hall.evict(0)
+	return false
 }
 
 func (l *loop) evictFirst() {

@@ -31,7 +31,8 @@ type reception struct {
 	ctx    context.Context
 
 	mu      sync.Mutex
-	shaking list.List // of *turn, in the order in which they began
+	shaking int       // handshakes under way
+	reading list.List // of *turn, those that wait for their clients, in the order in which they began to
 }
 
 func (d *Doorman) openReception() *reception {
@@ -78,23 +79,34 @@ func (r *reception) dismiss() {
 func (r *reception) begin(c net.Conn) *turn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := &turn{Conn: c, reception: r, since: time.Now()}
-	t.place = r.shaking.PushBack(t)
-	return t
+	r.shaking++
+	return &turn{Conn: c, reception: r}
 }
 
 // end notes that a handshake has ended. The server behind counts the connection from now on.
-func (r *reception) end(t *turn) {
+func (r *reception) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.shaking.Remove(t.place)
+	r.shaking--
 }
 
-// evict closes the connection whose handshake has taken the longest, if that is as long as least.
+// await notes that a handshake waits for its client, or does no longer.
+func (r *reception) await(t *turn, waits bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if waits {
+		t.since, t.place = time.Now(), r.reading.PushBack(t)
+	} else {
+		r.reading.Remove(t.place)
+	}
+}
+
+// evict closes the connection whose handshake has waited for its client for the longest, if that is as long as least. A
+// client that waits for its turn has done what it could.
 func (r *reception) evict(least time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	first := r.shaking.Front()
+	first := r.reading.Front()
 	if first == nil {
 		return false
 	}
@@ -102,7 +114,7 @@ func (r *reception) evict(least time.Duration) bool {
 	if time.Since(t.since) < least {
 		return false
 	}
-	r.shaking.Remove(first)
+	r.reading.Remove(first)
 	r.counts.evicted.Add(1)
 	_ = t.Close() // which ends the handshake
 	return true
@@ -112,7 +124,7 @@ func (r *reception) evict(least time.Duration) bool {
 func (r *reception) underWay() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.shaking.Len()
+	return r.shaking
 }
 
 // shake does one handshake, in a turn that was taken, and hands the connection over.
@@ -123,7 +135,7 @@ func (r *reception) shake(t *turn) {
 	err := c.HandshakeContext(r.ctx)
 	t.give()
 	t.over = true
-	r.end(t)
+	r.end()
 	if err != nil {
 		r.counts.unshaken.Add(1)
 		explain(err)
@@ -156,7 +168,7 @@ func explain(err error) {
 type turn struct {
 	net.Conn
 	reception *reception
-	place     *list.Element // among those under way
+	place     *list.Element // among those that wait for their clients, since when
 	since     time.Time
 	watch     cpuclock.Stopwatch
 	over      bool // the handshake
@@ -180,7 +192,9 @@ func (t *turn) Read(b []byte) (int, error) {
 		return t.Conn.Read(b)
 	}
 	t.give()
+	t.reception.await(t, true)
 	n, err := t.Conn.Read(b)
+	t.reception.await(t, false)
 	t.take()
 	return n, err
 }
