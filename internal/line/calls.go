@@ -97,12 +97,7 @@ func (c *calls) came(called, now int64) {
 }
 
 // sentBack notes that a player who came has found no room, and will come again in a second.
-func (c *calls) sentBack(called, now int64) {
-	if w := c.at(called); now-called < callsKept && w.left < w.called {
-		w.left++
-	}
-	c.at(now).back++
-}
+func (c *calls) sentBack(now int64) { c.at(now).back++ }
 
 // noShows returns the share of those called who do not come.
 func (c *calls) noShows() float64 {

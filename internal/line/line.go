@@ -333,6 +333,7 @@ func (l *Line) Redeem(t *Ticket, h Holder) (Outlook, error) {
 	until := now + int32(l.cfg.Grace/time.Second) + 1
 	switch {
 	case !l.track(p).come(p.turn * 1000): // it was soon enough
+	case l.ours(t) && l.redeemed.has(sentBack(t)): // its coming was noted the first time
 	case l.ours(t):
 		l.calls.came(l.track(p).passes.when(p.turn*1000), l.clock.tick())
 	default:
@@ -395,24 +396,33 @@ func (l *Line) graceTicks() int64 { return int64(l.cfg.Grace / tickLength) }
 // ours reports whether a ticket was counted here.
 func (l *Line) ours(t *Ticket) bool { return slices.Contains(l.issuers, t.Issuer) }
 
-// GiveBack undoes a [Line.Redeem] that has succeeded: the ticket is good again.
-func (l *Line) GiveBack(t *Ticket) {
+// GiveBack undoes a [Line.Redeem] that has succeeded, since there was no room after all: the ticket is good again. It
+// returns when the client is to come again.
+func (l *Line) GiveBack(t *Ticket) (pollAfter time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clock.read()
-	if !l.redeemed.has(t) {
-		return
+	if l.redeemed.has(t) {
+		l.redeemed.remove(t)
+		l.counts.Redeemed--
+		l.calls.sentBack(l.clock.tick())
+		if p := l.placeOf(t); !l.ours(t) {
+		} else if r := l.track(p); r.come(p.turn * 1000) {
+			now := int32(l.clock.age / time.Second)
+			l.redeemed.add(sentBack(t), now, now+int32(l.cfg.Grace/time.Second))
+		} else { // it was redeemed a little before its turn
+			r.add(p.turn*1000, 1)
+			l.counts.Called--
+		}
 	}
-	l.redeemed.remove(t)
-	l.counts.Redeemed--
-	if p := l.placeOf(t); !l.ours(t) {
-		return
-	} else if r := l.track(p); r.come(p.turn * 1000) {
-		l.calls.sentBack(r.passes.when(p.turn*1000), l.clock.tick())
-	} else { // it was redeemed a little before its turn
-		r.add(p.turn*1000, 1)
-		l.counts.Called--
-	}
+	return seconds(pollLeast + finalSpread*l.random.Float64())
+}
+
+// sentBack returns what stands for a ticket that has found no room once, among those that were redeemed.
+func sentBack(t *Ticket) *Ticket {
+	other := Ticket{Issuer: t.Issuer, Serial: t.Serial}
+	other.Issuer[0] ^= 0x80
+	return &other
 }
 
 // Tick moves the line, and is to be called several times a second. Room is for how many more there is room that is to

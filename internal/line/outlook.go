@@ -21,8 +21,8 @@ type Outlook struct {
 const (
 	// The interval that players are told. What makes it wrong is that the pace and the share of those who do not come
 	// change while they wait.
-	lowFactor, highFactor = 0.8, 1.25
-	lowLess, highMore     = 1.0, 3.0 // seconds
+	lowFactor, highFactor = 0.75, 1.3
+	lowLess, highMore     = 1.0, 5.0 // seconds
 
 	// pollLeast and pollMost bound what clients are told, in seconds.
 	pollLeast, pollMost = 1.0, 3600.0
@@ -164,7 +164,9 @@ func (l *Line) pollAfter(eta, low float64, tier int) time.Duration {
 	whole := max(float64(waiting)/speed, eta, 2*final)
 	factor := min(math.Pow(1/whole, 1/polls), 0.5)
 	wait := eta - max(eta*factor, 0.6*final)
-	wait = min(wait, low, pollMost)
+	// However slow the line is just now, it may soon be as fast as it can be: no client is to miss its turn for that.
+	soonest := eta * lowFactor * min(speed*(1-l.calls.noShows())/l.flow.pace, 1)
+	wait = min(wait, low, soonest+l.cfg.Grace.Seconds()/2, pollMost)
 	return seconds(max(wait*(1-0.05*chance), pollLeast))
 }
 

@@ -85,7 +85,7 @@ func newSim(tb testing.TB, seed uint64, nodes int, pace float64, change func(*Co
 	tb.Helper()
 	s := &sim{tb: tb, rng: rand.New(rand.NewPCG(seed, 7)), ring: testRing(tb, 1)}
 	for i := range nodes {
-		n := &simNode{limit: 200, pace: pace, skew: time.Duration(i) * 80 * time.Millisecond, drift: 1}
+		n := &simNode{limit: max(200, int(1.2*pace)), pace: pace, skew: time.Duration(i) * 80 * time.Millisecond, drift: 1}
 		cfg := Config{
 			Pace: pace, Now: func() time.Time { return simStart.Add(s.now + n.skew) },
 			Elapsed: func() time.Duration { return s.now }, Random: rand.NewChaCha8([32]byte{byte(seed), byte(i)}),
@@ -306,9 +306,8 @@ func (s *sim) redeem(n *simNode, p *simPlayer) {
 	o, err := n.line.Redeem(&p.ticket, p.holder)
 	switch {
 	case err == nil && len(n.queue) >= n.limit:
-		n.line.GiveBack(&p.ticket)
 		n.noRoom++
-		s.push(simEvent{s.now + time.Second, p})
+		s.push(simEvent{s.now + s.rtt() + n.line.GiveBack(&p.ticket), p})
 	case err == nil:
 		if p.redeemed {
 			s.tb.Fatal("a ticket was redeemed twice")
@@ -550,11 +549,21 @@ func TestLaunchDay(t *testing.T) {
 	if r.peakWaiting < players*3/4 {
 		t.Errorf("no more than %d have waited", r.peakWaiting)
 	}
-	if limit := int((leastPolls + 1.5) * pace / 0.8); r.peakRequests > max(DefaultRequests, limit) {
+	if limit := int((leastPolls + 2) * pace / 0.8); r.peakRequests > max(DefaultRequests, limit) {
 		t.Errorf("%d requests a second, want %d at most", r.peakRequests, limit)
 	}
-	if r.overtakenP99 > 16 || r.overtakenP999 > 64 {
+	if r.overtakenP99 > 16 || r.overtakenP999 > 100 {
 		t.Errorf("one in a hundred is overtaken by %d, one in a thousand by %d", r.overtakenP99, r.overtakenP999)
+	}
+}
+
+// A slow door has a long line, too.
+func TestASlowDoor(t *testing.T) {
+	s := newSim(t, 5, 1, 20, nil)
+	s.launch(2000, 20*time.Second, time.Hour)
+	s.run(3 * time.Hour)
+	if r := s.check(); r.peakRequests > DefaultRequests || r.overtakenP999 > 16 {
+		t.Errorf("%d requests a second, one in a thousand is overtaken by %d", r.peakRequests, r.overtakenP999)
 	}
 }
 
@@ -592,6 +601,34 @@ func TestOneAddressCannotTakeTheLine(t *testing.T) {
 	t.Logf("the median wait is %v without, and %v with the flood", without, with)
 	if float64(with) > 1.2*float64(without) {
 		t.Errorf("the median wait is %v without, and %v with the flood", without, with)
+	}
+}
+
+// The workers stop in the middle of a rush, for minutes. Those who wait do not ask more often than they should, no
+// more are called, and none misses its turn when the line goes on.
+func TestALineThatStandsStill(t *testing.T) {
+	s := newSim(t, 5, 1, 100, nil)
+	s.launch(4000, 4*time.Second, time.Hour)
+	n := s.nodes[0]
+	s.run(30 * time.Second)
+	n.pace = 0
+	s.run(time.Minute)
+	called := n.line.counts.Called
+	s.run(5 * time.Minute)
+	sum := 0
+	for _, k := range s.seconds[60:] {
+		sum += k
+	}
+	if perSecond := sum / len(s.seconds[60:]); perSecond > DefaultRequests {
+		t.Errorf("%d requests a second while nothing moves", perSecond)
+	}
+	if more := n.line.counts.Called - called; more > 200 {
+		t.Errorf("%d more were called while nothing moved", more)
+	}
+	n.pace = 100
+	s.run(time.Hour)
+	if r := s.report(); r.lost > 0 || r.in < 3500 {
+		t.Errorf("%d are in, %d have lost their place", r.in, r.lost)
 	}
 }
 
