@@ -84,10 +84,12 @@ func (r *reception) begin(c net.Conn) *turn {
 }
 
 // end notes that a handshake has ended. The server behind counts the connection from now on.
-func (r *reception) end() {
+func (r *reception) end(t *turn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.shaking--
+	if !t.evicted {
+		r.shaking--
+	}
 }
 
 // await notes that a handshake waits for its client, or does no longer.
@@ -115,6 +117,8 @@ func (r *reception) evict(least time.Duration) bool {
 		return false
 	}
 	r.reading.Remove(first)
+	t.evicted = true
+	r.shaking--
 	r.counts.evicted.Add(1)
 	_ = t.Close() // which ends the handshake
 	return true
@@ -135,7 +139,7 @@ func (r *reception) shake(t *turn) {
 	err := c.HandshakeContext(r.ctx)
 	t.give()
 	t.over = true
-	r.end()
+	r.end(t)
 	if err != nil {
 		r.counts.unshaken.Add(1)
 		explain(err)
@@ -170,6 +174,7 @@ type turn struct {
 	reception *reception
 	place     *list.Element // among those that wait for their clients, since when
 	since     time.Time
+	evicted   bool // closed, and no longer counted; under reception.mu
 	watch     cpuclock.Stopwatch
 	over      bool // the handshake
 }

@@ -101,7 +101,7 @@ func TestHandshakesThatStandStill(t *testing.T) {
 
 // However many clients begin a handshake and do not go on, the connections that are open stay bounded.
 func TestHandshakesThatStandStillAreBounded(t *testing.T) {
-	const most, besides, clients = 16, 64, 300
+	const most, besides, clients = 16, 2 * 64, 500 // besides: under way, and waiting to begin
 	addr, d, client := newHall(t, most)
 	for range clients {
 		c, err := net.Dial("tcp", addr)
