@@ -94,15 +94,17 @@ func TestOtherNeverAmplifies(t *testing.T) {
 	elsewhere := bytes.Repeat([]byte{7}, maxPacket)
 	tests := map[string]struct {
 		answer func(dst, datagram []byte) []byte
-		want   map[int]int // size of the answer by that of the datagram, 0 for none
+		of     byte        // what the answer consists of
+		want   map[int]int // its size by that of the datagram, 0 for none
 	}{
-		"nothing":       {func([]byte, []byte) []byte { return nil }, map[int]int{1: 0, 100: 0}},
-		"the datagram":  {func(_, d []byte) []byte { return d }, map[int]int{1: 1, 100: 100, maxPacket: maxPacket}},
-		"as many bytes": {func(dst, d []byte) []byte { return append(dst, d...) }, map[int]int{1: 1, maxPacket: maxPacket}},
-		"one more": {func(dst, d []byte) []byte { return append(append(dst, d...), 0) },
+		"nothing":      {func([]byte, []byte) []byte { return nil }, 0, map[int]int{1: 0, 100: 0}},
+		"the datagram": {func(_, d []byte) []byte { return d }, 0xff, map[int]int{1: 1, 100: 100, maxPacket: maxPacket}},
+		"as many bytes": {func(dst, d []byte) []byte { return append(dst, d...) }, 0xff,
+			map[int]int{1: 1, maxPacket: maxPacket}},
+		"one more": {func(dst, d []byte) []byte { return append(append(dst, d...), 0) }, 0,
 			map[int]int{1: 0, maxPacket: 0}},
-		"of its own": {func([]byte, []byte) []byte { return elsewhere[:50] }, map[int]int{49: 0, 50: 50, 51: 50}},
-		"too long to read": {func(dst, d []byte) []byte { return append(dst, 1) },
+		"of its own": {func([]byte, []byte) []byte { return elsewhere[:50] }, 7, map[int]int{49: 0, 50: 50, 51: 50}},
+		"too long to read": {func(dst, d []byte) []byte { return append(dst, 1) }, 1,
 			map[int]int{maxPacket: 1, maxPacket + 1: 0, 2 * maxPacket: 0}},
 	}
 	for name, tt := range tests {
@@ -116,7 +118,8 @@ func TestOtherNeverAmplifies(t *testing.T) {
 				defer p.conn.Close()
 				for size, want := range tt.want {
 					answers := p.ask(bytes.Repeat([]byte{0xff}, size))
-					if want == 0 && len(answers) != 0 || want > 0 && (len(answers) != 1 || len(answers[0]) != want) {
+					all := bytes.Repeat([]byte{tt.of}, want)
+					if want == 0 && len(answers) != 0 || want > 0 && (len(answers) != 1 || !bytes.Equal(answers[0], all)) {
 						t.Errorf("%d bytes: %d answers %x, want %d bytes", size, len(answers), answers, want)
 					}
 				}

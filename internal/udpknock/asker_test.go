@@ -114,9 +114,18 @@ func TestAskForAPlaceAndComeIn(t *testing.T) {
 		if want := []string{"192.0.2.7 ", "192.0.2.7 " + string(holder[:])}; !slices.Equal(n.asked, want) {
 			t.Errorf("the line was asked about %q", n.asked)
 		}
+		for range 10 { // its cookie is renewed with each answer
+			time.Sleep(slot / 2)
+			if _, err = a.Ask(t.Context(), holder, r.Ticket); err != nil {
+				t.Error(err)
+			}
+		}
+		if len(c.sent) != 13 {
+			t.Errorf("12 questions, of which the first took a cookie, took %d datagrams", len(c.sent))
+		}
 		time.Sleep(5 * slot)
-		if _, err = a.Ask(t.Context(), holder, nil); err != nil || len(c.sent) != 5 {
-			t.Errorf("with a cookie that has ended: %v after %d datagrams", err, len(c.sent)-3)
+		if _, err = a.Ask(t.Context(), holder, nil); err != nil || len(c.sent) != 15 {
+			t.Errorf("with a cookie that has ended: %v after %d datagrams", err, len(c.sent)-13)
 		}
 		for _, sent := range c.sent {
 			if len(sent) != KnockSize {
