@@ -32,7 +32,8 @@ type Asker struct {
 }
 
 // Ask knocks, and returns what the node says. The ticket is the one that the client holds already, up to [MaxTicket]
-// bytes, nil for none; of that of the reply the caller may keep the slice.
+// bytes, nil for none. That of the reply is the caller's to keep, beside the one it had: the reply is not
+// authenticated, and the ticket may turn out to be none.
 //
 // It tries three times, and gives up after 1.75 s: sooner if the socket fails, since a machine that listens at no such
 // port may say so. The error then wraps [ErrNoAnswer], and what the socket said, if it did; or it wraps that of ctx. It
