@@ -20,12 +20,12 @@ func (s *Server) postDoorman(tlsConfig *tls.Config) error {
 		s.frontListener = s.clock.Listener(s.frontListener)
 		return nil
 	}
-	plain := api.NewPlain(s.cfg.Origins, s.cfg.PasswordMin)
+	refuser := api.NewRefuser(s.cfg.Origins, s.cfg.PasswordMin, tlsConfig != nil)
 	d, err := doorman.New(s.knocks, doorman.Config{
-		Door: s.door, Name: plain.KnockName, Page: plain.Page, Refuse: plain.AppendRefusal,
+		Door: s.door, Name: refuser.KnockName, Page: refuser.Page, Refuse: refuser.AppendRefusal,
 		Passes: s.proxies.Trusts, Wrap: s.clock.Conn,
 		Since:    s.clock.Since,
-		MaxConns: connLimit(s.cfg.MaxConns), TLS: tlsConfig,
+		MaxConns: connLimit(s.cfg.MaxConns), TLS: tlsConfig.Clone(), // net/http still changes its own
 		Share: &doorman.Share{
 			Cores: runtime.GOMAXPROCS(0), Workers: s.cfg.Workers, Waiting: s.door.Waiting,
 			Usage: func() doorman.Usage { return doorman.Usage{Process: cpuclock.Process(), Hash: pbkdf2x.CPUTime()} },

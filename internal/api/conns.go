@@ -82,7 +82,7 @@ func NewServer(h http.Handler, cfg ServerConfig) *http.Server {
 		idle = DefaultIdleTimeout
 	}
 	srv := &http.Server{
-		Handler:           taken(h),
+		Handler:           encrypted(taken(h)),
 		TLSConfig:         cfg.TLS,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
@@ -101,9 +101,41 @@ func NewServer(h http.Handler, cfg ServerConfig) *http.Server {
 	srv.ConnState = conns.observe
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		boundBuffers(c)
-		return conns.context(ctx, c)
+		return conns.context(withTLS(ctx, c), c)
 	}
 	return srv
+}
+
+// encryptedConn is a [*tls.Conn], or one that a listener has made of it.
+type encryptedConn interface {
+	net.Conn
+	ConnectionState() tls.ConnectionState
+}
+
+// tlsKey is the context key of the [*tls.ConnectionState] of a connection of which net/http does not know that it is
+// one of TLS.
+type tlsKey struct{}
+
+// withTLS notes in the context of a connection's requests the TLS that net/http does not know of, because a doorman has
+// read the first request.
+func withTLS(ctx context.Context, c net.Conn) context.Context {
+	secured, ok := c.(encryptedConn)
+	if _, known := c.(*tls.Conn); known || !ok {
+		return ctx
+	}
+	state := secured.ConnectionState()
+	return context.WithValue(ctx, tlsKey{}, &state)
+}
+
+// encrypted tells the handler of a request what withTLS has noted.
+func encrypted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if state, ok := r.Context().Value(tlsKey{}).(*tls.ConnectionState); ok {
+			r = r.WithContext(r.Context())
+			r.TLS = state
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // LimitConns gives an HTTP server that has not begun to serve the limit on open connections that [NewServer] describes;
@@ -223,7 +255,7 @@ func (t *connTable) observe(c net.Conn, state http.ConnState) {
 	if victim == nil {
 		return
 	}
-	_, encrypted := c.(*tls.Conn)
+	_, encrypted := c.(encryptedConn)
 	if tcp, ok := peer.Raw(victim).(*net.TCPConn); ok && victim == c && !encrypted {
 		// An empty send buffer takes this without blocking; the deadline is for the day it does not.
 		if tcp.SetWriteDeadline(time.Now().Add(10*time.Millisecond)) == nil {
@@ -271,5 +303,7 @@ func (t *connTable) note(c net.Conn, state http.ConnState) net.Conn {
 // abort closes a connection without the courtesies of TLS and without waiting for a proxy's header, both of which could
 // block the caller.
 func abort(c net.Conn) error {
-	return peer.Raw(c).Close()
+	err := peer.Raw(c).Close()
+	_ = c.Close() // what lies above learns of it, and has nothing left to say it to
+	return err
 }

@@ -272,3 +272,29 @@ func TestLimitBehindAProxyProtocol(t *testing.T) {
 		t.Errorf("a newcomer was told %s", resp.Status)
 	}
 }
+
+// layered is a connection above another, which counts the open ones.
+type layered struct {
+	net.Conn
+	open *int
+}
+
+func (c layered) NetConn() net.Conn { return c.Conn }
+
+func (c layered) Close() error {
+	*c.open--
+	return c.Conn.Close()
+}
+
+// A connection that is given up is closed in all its layers: the one of a listener counts what is open.
+func TestGivenUpConnectionsAreClosedInAllLayers(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	open := 1
+	if err := abort(layered{near, &open}); err != nil || open != 0 {
+		t.Errorf("%d open, %v", open, err)
+	}
+	if _, err := far.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the other end reads %v", err)
+	}
+}

@@ -8,8 +8,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/rushgate/rushgate/internal/door"
 )
 
 // acceptOne returns the next connection that waits in the kernel, if there is one.
@@ -103,25 +101,11 @@ func (l *loop) serve(fd int) bool {
 
 // turnAway answers a request that the door refuses, and returns false for any other.
 func (l *loop) turnAway(fd int, b []byte) bool {
-	r := &l.request
-	if len(b) == len(l.in) || !parse(b, r) {
-		return false
-	}
-	name, ok := l.cfg.Name(r.want, r.username, r.password)
-	if !ok {
-		return false
-	}
-	page, ok := l.cfg.Page(r.origin, r.site, r.host)
-	if !ok {
-		return false
-	}
-	addr := l.conns[fd].addr
-	refusal, refused := l.cfg.Door.TurnAway(door.Knock{Addr: addr, Name: name, Want: r.want, Takeover: r.takeover})
+	refusal, page, refused := l.refuses(b, l.conns[fd].addr, &l.request)
 	if !refused {
 		return false
 	}
-	l.counts.refused.Add(1)
-	l.answer = l.cfg.Refuse(l.answer[:0], &refusal, page, l.now)
+	l.answer = l.cfg.Refuse(l.answer[:0], &refusal, page, l.request.last, l.now)
 	// The send buffer is empty and takes an answer whole, unless the client has gone.
 	_, _, _ = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&l.answer[0])),
 		uintptr(len(l.answer)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)

@@ -11,8 +11,9 @@
 // the end of a connection that its client closes is one more event and one more read, and a client that is told to come
 // back in a minute would hold a descriptor and some kilobytes of the kernel until then
 // (BenchmarkRefusedConnection measures what a refusal costs; what the kernel keeps of a connection closed from here is
-// some hundred bytes, and bounded by net.ipv4.tcp_max_tw_buckets). Over TLS, where a connection costs a handshake, and
-// from proxies, which keep theirs for many clients, refused connections are kept by the server behind.
+// some hundred bytes, and bounded by net.ipv4.tcp_max_tw_buckets). From proxies, which keep theirs for many clients,
+// connections are kept by the server behind; and over TLS, where a connection costs a handshake: there the doorman
+// answers the first request only, and hands the connection over.
 //
 // The doorman also keeps the door's share of the CPU, see [Share].
 package doorman
@@ -44,8 +45,9 @@ type Config struct {
 	// must not keep it. Required.
 	Page func(origin, site, host []byte) (allowed string, ok bool)
 	// Refuse appends the API's answer to a request over HTTP/1.1 that is refused: status line, header fields and body.
-	// page is what Page returned. The answer says that the connection is closed after it. Required.
-	Refuse func(dst []byte, r *rushgate.Refusal, page string, now time.Time) []byte
+	// page is what Page returned; last says that the client wants the connection closed. Without TLS the answer says that
+	// it is in any case. Required.
+	Refuse func(dst []byte, r *rushgate.Refusal, page string, last bool, now time.Time) []byte
 	// Passes reports whether the connections of a peer are handed over unread: those of proxies, which bring the requests
 	// of many. Nil means none.
 	Passes func(peer netip.Addr) bool
@@ -56,8 +58,8 @@ type Config struct {
 	// MaxConns is how many connections may be open, with those handed over. The server behind has to keep to it, and to
 	// count with its own those of [Doorman.Outside]. Required.
 	MaxConns int
-	// TLS has the doorman do the handshakes, and hand over only connections that have passed theirs, as [*tls.Conn]. Then
-	// the doorman answers no request itself. Nil for plain HTTP.
+	// TLS has the doorman do the handshakes, and hand over only connections that have passed theirs: those that speak
+	// HTTP/2 as [*tls.Conn], all others with its methods. Nil for plain HTTP.
 	TLS *tls.Config
 	// Share bounds the CPU time. Required.
 	Share *Share
@@ -98,6 +100,7 @@ type Stats struct {
 	Unshaken int64 `json:"unshaken"` // connections whose TLS handshake has failed
 	Greeting int64 `json:"greeting"` // connections that have begun to speak and wait for their TLS handshake
 	Open     int64 `json:"open"`     // connections that the doorman has
+	Out      int64 `json:"out"`      // connections that were handed over, or wait for their handshake, and are open
 	CPUMS    int64 `json:"cpu_ms"`   // CPU time for all of it, milliseconds
 }
 
@@ -106,7 +109,7 @@ func (d *Doorman) Stats() Stats {
 	c := &d.counts
 	return Stats{
 		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Handed: c.handed.Load(), Silent: c.silent.Load(),
-		Evicted: c.evicted.Load(), Unshaken: c.unshaken.Load(), Greeting: d.greeting(), Open: c.own.Load(),
+		Evicted: c.evicted.Load(), Unshaken: c.unshaken.Load(), Greeting: d.greeting(), Open: c.own.Load(), Out: d.out.Load(),
 		CPUMS: time.Duration(c.cpu.Load()).Milliseconds(),
 	}
 }
@@ -150,8 +153,12 @@ func open(l *net.TCPListener, cfg Config, waited func(fd int) time.Duration) (*D
 	return d, nil
 }
 
-// handover is how many connections may wait for Accept.
-const handover = 256
+const (
+	// handover is how many connections may wait for Accept.
+	handover = 256
+	// silence is how long a connection may bring nothing.
+	silence = 5 * time.Second
+)
 
 // Accept returns the next connection that is not the doorman's, or [net.ErrClosed].
 func (d *Doorman) Accept() (net.Conn, error) {
@@ -225,6 +232,27 @@ func (d *Doorman) next() (to chan net.Conn) {
 		return d.hall.hellos
 	}
 	return d.over
+}
+
+// refuses returns the door's refusal of what a client has sent from an address, and the page that it comes from, or
+// false if the door would let the client in, or it is for the server behind to say what is wrong with the request. It
+// parses into r.
+func (d *Doorman) refuses(b []byte, addr netip.Addr, r *request) (refusal rushgate.Refusal, page string, refused bool) {
+	if len(b) >= maxRequest || !parse(b, r) {
+		return refusal, "", false
+	}
+	name, ok := d.cfg.Name(r.want, r.username, r.password)
+	if !ok {
+		return refusal, "", false
+	}
+	if page, ok = d.cfg.Page(r.origin, r.site, r.host); !ok {
+		return refusal, "", false
+	}
+	knock := door.Knock{Addr: addr, Name: name, Want: r.want, Takeover: r.takeover}
+	if refusal, refused = d.cfg.Door.TurnAway(knock); refused {
+		d.counts.refused.Add(1)
+	}
+	return refusal, page, refused
 }
 
 func (d *Doorman) pass(c net.Conn, read []byte) *passed {

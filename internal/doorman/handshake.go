@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -131,24 +132,30 @@ func (r *reception) underWay() int {
 	return r.shaking
 }
 
-// shake does one handshake, in a turn that was taken, and hands the connection over.
+// shake does one handshake, in a turn that was taken, answers the first request if the door refuses it, and hands the
+// connection over.
 func (r *reception) shake(t *turn) {
 	c := tls.Server(t, r.cfg.TLS)
 	// The deadline is the connection's, which leaves out the time for which the process stands still, unlike a context's.
 	_ = t.SetDeadline(time.Now().Add(handshakeTimeout)) // fails for a connection that is closed
-	err := c.HandshakeContext(r.ctx)
+	on, err := net.Conn(c), c.HandshakeContext(r.ctx)
+	switch {
+	case err != nil: // it is the client's or the network's
+		r.counts.unshaken.Add(1)
+		explain(err)
+	case c.ConnectionState().NegotiatedProtocol != "h2":
+		on, err = r.hear(c)
+	}
 	t.give()
 	t.over = true
 	r.end(t)
 	if err != nil {
-		r.counts.unshaken.Add(1)
-		explain(err)
-		_ = t.Close() // it is the client's or the network's
+		_ = t.Close()
 		return
 	}
 	_ = t.SetDeadline(time.Time{})
 	select {
-	case r.over <- c:
+	case r.over <- on:
 		r.counts.handed.Add(1)
 	case <-r.ctx.Done():
 		_ = t.Close()
@@ -165,6 +172,82 @@ func explain(err error) {
 		const wrong = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 		_, _ = io.WriteString(plain.Conn, wrong) // it is as well if the client has gone
 	}
+}
+
+// errOver says of a connection that all has been said.
+var errOver = errors.New("doorman: the connection is over")
+
+// hear reads the first request over a connection, and answers it if the door refuses it. It returns the connection as
+// it is to be handed over, or an error if there is none.
+func (r *reception) hear(c *tls.Conn) (net.Conn, error) {
+	addr := addrOf(c)
+	if r.cfg.Passes != nil && r.cfg.Passes(addr) {
+		return c, nil
+	}
+	stop := context.AfterFunc(r.ctx, func() { _ = c.NetConn().Close() }) // the node stops
+	defer stop()
+	_ = c.SetDeadline(time.Now().Add(silence)) // sockets take deadlines
+	var first [1]byte                          // so that a client that says nothing holds no more than this
+	if _, err := c.Read(first[:]); err != nil {
+		r.counts.silent.Add(1)
+		return nil, err
+	}
+	h := hearings.Get().(*hearing)
+	defer hearings.Put(h)
+	h.in[0] = first[0]
+	n, err := c.Read(h.in[1:]) // the rest of it is there, unless the client sends in pieces
+	if err != nil {
+		r.counts.silent.Add(1)
+		return nil, err
+	}
+	read := h.in[:1+n]
+	refusal, page, refused := r.refuses(read, addr, &h.request)
+	if !refused {
+		return &heard{Conn: c, read: append([]byte(nil), read...)}, nil
+	}
+	h.answer = r.cfg.Refuse(h.answer[:0], &refusal, page, h.request.last, time.Now())
+	if _, err := c.Write(h.answer); err != nil {
+		return nil, err
+	}
+	if h.request.last {
+		_ = c.CloseWrite() // or it has gone
+		return nil, errOver
+	}
+	return c, nil
+}
+
+// addrOf returns the address of a client.
+func addrOf(c net.Conn) netip.Addr {
+	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return tcp.AddrPort().Addr().Unmap().WithZone("")
+}
+
+// hearing is what is needed to read a request and answer it.
+type hearing struct {
+	in      [maxRequest]byte
+	answer  []byte
+	request request
+}
+
+var hearings = sync.Pool{New: func() any { return new(hearing) }}
+
+// heard is a connection of which some bytes have been read.
+type heard struct {
+	*tls.Conn
+	read []byte
+}
+
+// Read returns first what was read before.
+func (c *heard) Read(b []byte) (int, error) {
+	if len(c.read) == 0 {
+		return c.Conn.Read(b)
+	}
+	n := copy(b, c.read)
+	c.read = c.read[n:]
+	return n, nil
 }
 
 // turn is a connection whose handshake computes only in its turn. Its methods are called on one goroutine at a time

@@ -15,8 +15,6 @@ import (
 )
 
 const (
-	// silence is how long a connection may bring nothing.
-	silence = 5 * time.Second
 	// pause is how long the loop waits for knocks to come together, and rushPause while logins wait: hashing has emptied
 	// the core's caches by then, so that the first knock costs twice what the next ones do. For patience after the last
 	// knock the loop looks by itself: the scheduler of the runtime looks at timers whenever a goroutine yields, but at the
@@ -46,7 +44,7 @@ type loop struct {
 	number      int32  // of the connection that came last
 	first, last int32  // of those that have brought nothing yet, in the order in which they came
 	now         time.Time
-	in          [8 << 10]byte
+	in          [maxRequest]byte
 	answer      []byte
 	request     request
 

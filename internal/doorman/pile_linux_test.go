@@ -44,8 +44,10 @@ func TestNewestFirst(t *testing.T) {
 					served = append(served, string(username))
 					return string(username), true
 				},
-				Page:   func(_, _, _ []byte) (string, bool) { return "", true },
-				Refuse: func(dst []byte, _ *rushgate.Refusal, _ string, _ time.Time) []byte { return append(dst, "no"...) },
+				Page: func(_, _, _ []byte) (string, bool) { return "", true },
+				Refuse: func(dst []byte, _ *rushgate.Refusal, _ string, _ bool, _ time.Time) []byte {
+					return append(dst, "no"...)
+				},
 			}, func(int) time.Duration { return c.waited })
 			if err != nil {
 				t.Fatal(err)

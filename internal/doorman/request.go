@@ -7,6 +7,9 @@ import (
 	"github.com/rushgate/rushgate/internal/door"
 )
 
+// maxRequest is the length from which on a request is read by net/http only.
+const maxRequest = 8 << 10
+
 // maxBody is the longest body that the doorman reads; what is longer goes on to net/http.
 const maxBody = 4 << 10
 
@@ -16,6 +19,7 @@ type request struct {
 	username, password []byte
 	attempt            []byte
 	takeover           bool
+	last               bool // the client wants the connection closed after the answer
 	// What browsers say of the page that a request comes from; nil for what they do not say.
 	origin, site, host []byte
 }
@@ -49,7 +53,7 @@ func parse(b []byte, r *request) bool {
 			return false
 		}
 	}
-	r.host, r.origin, r.site = h.host, h.origin, h.site
+	r.host, r.origin, r.site, r.last = h.host, h.origin, h.site, h.last
 	return h.host != nil && h.length == len(rest) && r.body(rest)
 }
 
@@ -66,6 +70,7 @@ func cutLine(b []byte) (line, rest []byte, ok bool) {
 type headers struct {
 	length             int // of the body; 0 until it is known
 	host, origin, site []byte
+	last               bool
 }
 
 // take reads a line, and reports false if net/http has to look at the request.
@@ -103,7 +108,7 @@ func (h *headers) take(line []byte) bool {
 		}
 	case len("Connection"):
 		if equalFold(name, "connection") {
-			return takesConnection(value)
+			return h.takeConnection(value)
 		}
 	}
 	return !consequential(name)
@@ -140,9 +145,12 @@ func (h *headers) takeLength(value []byte) bool {
 	return h.length <= maxBody
 }
 
-// takesConnection reports whether a client says no more of the connection than whether it would keep it.
-func takesConnection(value []byte) bool {
-	return equalFold(value, "keep-alive") || equalFold(value, "close")
+func (h *headers) takeConnection(value []byte) bool {
+	if equalFold(value, "close") {
+		h.last = true
+		return true
+	}
+	return equalFold(value, "keep-alive")
 }
 
 // consequential reports whether a header field changes what becomes of a login, or how its body is read, in a way that

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -32,6 +34,7 @@ import (
 // front is a front door over TCP behind which nothing moves: the queue is full, the clock stands still.
 type front struct {
 	addr    string
+	tls     *tls.Config // of its clients; nil for plain HTTP
 	door    *door.Door
 	doorman *doorman.Doorman // nil: none
 }
@@ -41,7 +44,16 @@ var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 // newFront returns a front whose queue is full, with a doorman before it or without. The pages of origins may use it.
 func newFront(t testing.TB, withDoorman bool, origins ...string) *front {
 	t.Helper()
+	return newFrontOver(t, withDoorman, nil, origins...)
+}
+
+// newFrontOver returns a front over TLS, if config is not nil.
+func newFrontOver(t testing.TB, withDoorman bool, config *tls.Config, origins ...string) *front {
+	t.Helper()
 	f := &front{}
+	if config != nil {
+		f.tls = &tls.Config{InsecureSkipVerify: true} // it is a test's own
+	}
 	var err error
 	f.door, err = door.New(door.Config{
 		Queue: 1, World: 100, MaxAge: time.Minute, Batch: 1, Pace: 2,
@@ -76,9 +88,11 @@ func newFront(t testing.TB, withDoorman bool, origins ...string) *front {
 		Pool: pool, Door: f.door, Realm: inside, Store: store, Proxies: proxies, Logger: logger,
 		Ready: ready.New(func() bool { return false }, store.Ping), Origins: origins,
 	})
-	refusals := api.NewPlain(origins, 0)
+	refusals := api.NewRefuser(origins, 0, config != nil)
 	later := func() time.Duration { return time.Second }
-	srv := api.NewServer(handler, api.ServerConfig{MaxConns: 100, Later: later, Origins: origins, Logger: logger})
+	srv := api.NewServer(handler, api.ServerConfig{
+		MaxConns: 100, Later: later, Origins: origins, TLS: config.Clone(), Logger: logger,
+	})
 	var plain net.ListenConfig
 	plain.SetMultipathTCP(false) // as package server does
 	l, err := plain.Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -89,7 +103,7 @@ func newFront(t testing.TB, withDoorman bool, origins ...string) *front {
 	if withDoorman {
 		f.doorman, err = doorman.New(l.(*net.TCPListener), doorman.Config{
 			Door: f.door, Name: refusals.KnockName, Page: refusals.Page, Refuse: refusals.AppendRefusal,
-			Passes: proxies.Trusts, MaxConns: 100,
+			Passes: proxies.Trusts, MaxConns: 100, TLS: config,
 			Share: &doorman.Share{
 				Cores: 1, Workers: 1, Usage: func() doorman.Usage { return doorman.Usage{} }, Waiting: func() bool { return false },
 			},
@@ -98,6 +112,8 @@ func newFront(t testing.TB, withDoorman bool, origins ...string) *front {
 			t.Fatal(err)
 		}
 		l = f.doorman
+	} else if config != nil {
+		l = tls.NewListener(l, config)
 	}
 	served := make(chan struct{})
 	go func() { defer close(served); srv.Serve(l) }()
@@ -134,12 +150,15 @@ func (f *front) exchange(t testing.TB, pieces ...string) string {
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(20 * time.Second)) // for the day when nothing comes
+	if f.tls != nil {
+		c = tls.Client(c, f.tls)
+	}
 	for _, piece := range pieces {
 		if _, err := io.WriteString(c, piece); err != nil {
 			break // the node has heard enough; what it said is there to read
 		}
 	}
-	c.(*net.TCPConn).CloseWrite()
+	c.(interface{ CloseWrite() error }).CloseWrite()
 	answer, _ := io.ReadAll(c) // a connection that is reset has said what it has said
 	return date.ReplaceAllString(string(answer), "\r\n")
 }
@@ -274,6 +293,65 @@ func TestSameAnswersWithOrigins(t *testing.T) {
 	if n := with.doorman.Stats().Refused - before; n != 2 {
 		t.Errorf("the doorman has answered %d of 2 knocks from pages", n)
 	}
+}
+
+// The same holds over TLS, where connections are kept after a refusal.
+func TestSameAnswersOverTLS(t *testing.T) {
+	config := certified(t)
+	with, without := newFrontOver(t, true, config), newFrontOver(t, false, config.Clone())
+	for _, request := range append(slices.Clone(seeds),
+		knock("/v1/login", alice, "Origin: https://game.example:8080"),
+		knock("/v1/login", alice, "Origin: https://game.example"),
+		knock("/v1/login", lock, "Connection: keep-alive"),
+	) {
+		for _, pieces := range [][]string{{request}, {request[:len(request)/2], request[len(request)/2:]}} {
+			if got, want := with.exchange(t, pieces...), without.exchange(t, pieces...); got != want {
+				t.Errorf("to %q the doorman says\n%s\nand the server behind\n%s", pieces, got, want)
+			}
+		}
+	}
+	if with.doorman.Stats().Refused == 0 {
+		t.Error("the doorman has refused no knock itself")
+	}
+}
+
+// Over a connection of TLS that the doorman has answered on, more requests are answered by the server behind, which
+// knows that it is one of TLS, and clients may come back over it.
+func TestConnectionOfTLSIsKept(t *testing.T) {
+	f := newFrontOver(t, true, certified(t))
+	transport := &http.Transport{TLSClientConfig: f.tls.Clone()}
+	defer transport.CloseIdleConnections()
+	for i, path := range []string{"/v1/login", "/v1/login", "/v1/register", "/healthz"} {
+		body := alice
+		method := http.MethodPost
+		if path == "/healthz" {
+			method, body = http.MethodGet, ""
+		}
+		req, err := http.NewRequestWithContext(t.Context(), method, "https://"+f.addr+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if want := map[bool]int{true: 200, false: 503}[path == "/healthz"]; resp.StatusCode != want {
+			t.Errorf("request %d: %d, want %d", i, resp.StatusCode, want)
+		}
+	}
+	if s := f.doorman.Stats(); s.Accepted != 1 || s.Refused != 1 || s.Handed != 1 {
+		t.Errorf("four requests over one connection: %+v", s)
+	}
+}
+
+// certified returns a server's TLS with a test's certificate.
+func certified(t *testing.T) *tls.Config {
+	keys := httptest.NewUnstartedServer(nil)
+	keys.StartTLS()
+	t.Cleanup(keys.Close)
+	return &tls.Config{Certificates: keys.TLS.Certificates, NextProtos: []string{"h2", "http/1.1"}}
 }
 
 // What the doorman does not answer itself, it hands over with every byte that it has read: requests that come one after

@@ -12,11 +12,13 @@ import (
 	"github.com/rushgate/rushgate/internal/door"
 )
 
-// Plain is for a listener that refuses logins itself, without net/http. What it says is what a [New] handler on a
+// Refuser is for a listener that refuses logins itself, without net/http. What it says is what a [New] handler on a
 // [NewServer] would: FuzzSameAnswers compares them. Its methods may be called from many goroutines.
-type Plain struct {
+type Refuser struct {
 	login, register form
 	origins         []string
+	scheme          string // of the node's own pages
+	keeps           bool   // connections stay open after a refusal
 	prepared        map[preparedFor]preparedAnswer
 }
 
@@ -26,24 +28,28 @@ type preparedFor struct {
 	page   string
 }
 
-// NewPlain returns the refusals of a front door whose [Config] has these origins and this passwordMin.
-func NewPlain(origins []string, passwordMin int) *Plain {
-	p := &Plain{
-		login: loginForm(), register: registerForm(passwordMin), origins: origins,
-		prepared: make(map[preparedFor]preparedAnswer),
+// NewRefuser returns the refusals of a front door whose [Config] has these origins and this passwordMin, and which
+// speaks TLS or not.
+func NewRefuser(origins []string, passwordMin int, overTLS bool) *Refuser {
+	p := &Refuser{
+		login: loginForm(), register: registerForm(passwordMin), origins: origins, scheme: "http://",
+		keeps: overTLS, prepared: make(map[preparedFor]preparedAnswer),
+	}
+	if overTLS {
+		p.scheme = "https://"
 	}
 	for _, reason := range []rushgate.Reason{rushgate.ServerBusy, rushgate.RateLimited} {
 		for _, page := range append([]string{""}, origins...) {
-			p.prepared[preparedFor{reason, page}] = prepare(reason, page, len(origins) > 0)
+			p.prepared[preparedFor{reason, page}] = p.prepare(reason, page)
 		}
 	}
 	return p
 }
 
-// Page returns the allowed origin of the page that a request over plain HTTP comes from, if that needs no more than a
+// Page returns the allowed origin of the page that a request comes from, if that needs no more than a
 // look at what browsers say by the header fields Origin, Sec-Fetch-Site and Host, nil for those that are not there; ""
 // if the request comes from no page or from one of the node's own. It reports false for all other pages.
-func (p *Plain) Page(origin, site, host []byte) (allowed string, ok bool) {
+func (p *Refuser) Page(origin, site, host []byte) (allowed string, ok bool) {
 	if len(p.origins) > 0 && origin != nil {
 		if i := slices.Index(p.origins, string(origin)); i >= 0 {
 			return p.origins[i], true
@@ -56,22 +62,22 @@ func (p *Plain) Page(origin, site, host []byte) (allowed string, ok bool) {
 	case "same-origin", "none":
 		return "", true
 	case "":
-		return "", site == nil && (origin == nil || isPlainOrigin(origin, host))
+		return "", site == nil && (origin == nil || p.isOwnHost(origin, host))
 	default:
 		return "", false
 	}
 }
 
-// isPlainOrigin reports whether an origin is the very host that a request was sent to.
-func isPlainOrigin(origin, host []byte) bool {
-	rest, found := bytes.CutPrefix(origin, []byte("http://"))
+// isOwnHost reports whether an origin is the very host that a request was sent to.
+func (p *Refuser) isOwnHost(origin, host []byte) bool {
+	rest, found := bytes.CutPrefix(origin, []byte(p.scheme))
 	return found && bytes.Equal(rest, host) && isASCIIAlphanumeric(host[0])
 }
 
 // AppendRefusal appends the answer to a login or registration over HTTP/1.1 that is refused with
-// [rushgate.ServerBusy] or [rushgate.RateLimited] at the time now, and comes from no proxy. page is what Page returned.
-// It allocates nothing if dst is large enough.
-func (p *Plain) AppendRefusal(dst []byte, r *rushgate.Refusal, page string, now time.Time) []byte {
+// [rushgate.ServerBusy] or [rushgate.RateLimited] at the time now, and comes from no proxy. page is what Page returned;
+// last says that the client wants the connection closed. It allocates nothing if dst is large enough.
+func (p *Refuser) AppendRefusal(dst []byte, r *rushgate.Refusal, page string, last bool, now time.Time) []byte {
 	a := p.prepared[preparedFor{r.Reason, page}]
 	wait := max(r.RetryAfter, 1)
 	dst = append(dst, a.head...)
@@ -81,6 +87,9 @@ func (p *Plain) AppendRefusal(dst []byte, r *rushgate.Refusal, page string, now 
 	dst = append(dst, "\r\nContent-Length: "...)
 	ms := roundUp(wait, time.Millisecond)
 	dst = strconv.AppendInt(dst, int64(len(a.body)+len("}\n"))+digits(ms), 10)
+	if last && p.keeps {
+		dst = append(dst, "\r\nConnection: close"...)
+	}
 	dst = append(dst, "\r\n\r\n"...)
 	dst = append(dst, a.body...)
 	dst = strconv.AppendInt(dst, ms, 10)
@@ -104,22 +113,25 @@ func digits(n int64) (digits int64) {
 // preparedAnswer is a refusal up to the seconds to wait, from there to the date, and its body up to the milliseconds.
 type preparedAnswer struct{ head, mid, body string }
 
-func prepare(reason rushgate.Reason, page string, vary bool) preparedAnswer {
+func (p *Refuser) prepare(reason rushgate.Reason, page string) preparedAnswer {
 	out := outcomes[reason]
 	body, err := json.Marshal(refusalBody{Reason: reason, Message: out.message})
 	if err != nil { // it is of strings
 		panic(err)
 	}
-	before, after := "", ""
+	before, connection, after := "", "", ""
 	if page != "" {
 		before = "Access-Control-Allow-Origin: " + page + "\r\nAccess-Control-Expose-Headers: " + corsExposed + "\r\n"
 	}
-	if vary {
+	if !p.keeps {
+		connection = "Connection: close\r\n"
+	}
+	if len(p.origins) > 0 {
 		after = "Vary: Origin\r\n"
 	}
 	return preparedAnswer{
 		head: "HTTP/1.1 " + strconv.Itoa(out.status) + " " + http.StatusText(out.status) + "\r\n" + before +
-			"Cache-Control: no-store\r\nConnection: close\r\nContent-Type: application/json\r\nRetry-After: ",
+			"Cache-Control: no-store\r\n" + connection + "Content-Type: application/json\r\nRetry-After: ",
 		mid:  "\r\n" + after + "X-Content-Type-Options: nosniff\r\nDate: ",
 		body: string(body[:len(body)-len("}")]) + `,"retry_after_ms":`,
 	}
@@ -127,7 +139,7 @@ func prepare(reason rushgate.Reason, page string, vary bool) preparedAnswer {
 
 // KnockName returns the name of the account that a login or registration is for, by which the door counts, if username
 // and password are printable ASCII, or false if the API would refuse either for its form.
-func (p *Plain) KnockName(want door.Want, username, password []byte) (name string, ok bool) {
+func (p *Refuser) KnockName(want door.Want, username, password []byte) (name string, ok bool) {
 	f := &p.login
 	if want == door.Register {
 		f = &p.register
