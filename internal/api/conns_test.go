@@ -294,7 +294,7 @@ func TestGivenUpConnectionsAreClosedInAllLayers(t *testing.T) {
 	if err := abort(layered{near, &open}); err != nil || open != 0 {
 		t.Errorf("%d open, %v", open, err)
 	}
-	if _, err := far.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := far.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the other end reads %v", err)
 	}
 }
