@@ -39,8 +39,7 @@ func (s *Server) postDoorman(tlsConfig *tls.Config) error {
 }
 
 // listenTCP listens for players, by plain TCP: Go would have the kernel offer Multipath TCP, which makes every
-// connection dearer by 5 to 10 %, also those of clients that do not speak it (BenchmarkRefusedConnection). A login is
-// over before a second path would be of use.
+// connection dearer, also those of clients that do not speak it. A login is over before a second path would be of use.
 func listenTCP(addr string) (net.Listener, error) {
 	var c net.ListenConfig
 	c.SetMultipathTCP(false)

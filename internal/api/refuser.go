@@ -71,7 +71,7 @@ func (p *Refuser) Page(origin, site, host []byte) (allowed string, ok bool) {
 // isOwnHost reports whether an origin is the very host that a request was sent to.
 func (p *Refuser) isOwnHost(origin, host []byte) bool {
 	rest, found := bytes.CutPrefix(origin, []byte(p.scheme))
-	return found && bytes.Equal(rest, host) && isASCIIAlphanumeric(host[0])
+	return found && bytes.Equal(rest, host) && host[0] != ':' && host[0] != '['
 }
 
 // AppendRefusal appends the answer to a login or registration over HTTP/1.1 that is refused with
@@ -94,10 +94,6 @@ func (p *Refuser) AppendRefusal(dst []byte, r *rushgate.Refusal, page string, la
 	dst = append(dst, a.body...)
 	dst = strconv.AppendInt(dst, ms, 10)
 	return append(dst, "}\n"...)
-}
-
-func isASCIIAlphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // roundUp returns how many units a wait takes.

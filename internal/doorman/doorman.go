@@ -1,7 +1,8 @@
 // Package doorman answers clients whom the door refuses before HTTP is spoken with them. Under a flood of knocks nearly
 // every connection brings one login that is refused, and for these the doorman does what has to be done and no more: it
 // accepts the connection, reads the request, asks the door, and sends an answer that differs from the one before in the
-// time to come back. There is no goroutine for the connection, no decoding of JSON, and no allocation but the name.
+// time to come back. There is no decoding of JSON, no allocation but the name, and, but for TLS, no goroutine for the
+// connection.
 //
 // Everything else is handed to net/http, with the bytes that have been read: a login that the door might let in,
 // another path, a request in pieces or in an unusual form, the connections of trusted proxies. So the doorman never
@@ -31,7 +32,7 @@ import (
 	"github.com/rushgate/rushgate/internal/door"
 )
 
-// Config is what a [Doorman] needs. All functions are called on one goroutine and must not block.
+// Config is what a [Doorman] needs. With TLS its functions are called on many goroutines at once. They must not block.
 type Config struct {
 	// Door is asked for every knock. Required.
 	Door *door.Door
@@ -197,10 +198,22 @@ func (d *Doorman) Close() error {
 	return d.err
 }
 
+// unread are bytes of a connection that were read before it was handed over.
+type unread []byte
+
+// take moves bytes to b, and returns how many.
+func (u *unread) take(b []byte) int {
+	n := copy(b, *u)
+	if *u = (*u)[n:]; len(*u) == 0 {
+		*u = nil // a connection may last for long
+	}
+	return n
+}
+
 // passed is a connection that was handed over, of which some bytes may have been read.
 type passed struct {
 	net.Conn
-	read  []byte
+	read  unread
 	once  sync.Once
 	close func()
 }
@@ -208,11 +221,7 @@ type passed struct {
 // Read returns first what was read before.
 func (c *passed) Read(b []byte) (int, error) {
 	if len(c.read) > 0 {
-		n := copy(b, c.read)
-		if c.read = c.read[n:]; len(c.read) == 0 {
-			c.read = nil
-		}
-		return n, nil
+		return c.read.take(b), nil
 	}
 	return c.Conn.Read(b)
 }

@@ -237,17 +237,15 @@ var hearings = sync.Pool{New: func() any { return new(hearing) }}
 // heard is a connection of which some bytes have been read.
 type heard struct {
 	*tls.Conn
-	read []byte
+	read unread
 }
 
 // Read returns first what was read before.
 func (c *heard) Read(b []byte) (int, error) {
-	if len(c.read) == 0 {
-		return c.Conn.Read(b)
+	if len(c.read) > 0 {
+		return c.read.take(b), nil
 	}
-	n := copy(b, c.read)
-	c.read = c.read[n:]
-	return n, nil
+	return c.Conn.Read(b)
 }
 
 // turn is a connection whose handshake computes only in its turn. Its methods are called on one goroutine at a time
