@@ -49,8 +49,29 @@ type Refusal struct {
 	Until time.Time
 	// Text is what the operator wants the player to be told; empty except with [AccountDisabled].
 	Text string
+	// Place is the player's in the line before the door; the zero value is none. It comes with [ServerBusy] only.
+	Place Place
 	// Cause goes to the log and never to the player; it may be nil.
 	Cause error
+}
+
+// Place is one in the line of those for whom there was no room.
+type Place struct {
+	// Number is how many have to be let in up to and including this player, about; from 1.
+	Number int
+	// Low and High are between which the player will be let in, in nine cases of ten.
+	Low, High time.Duration
+	// PollAfter is when to ask again: all who wait together then ask no more often than the server can answer.
+	PollAfter time.Duration
+	// Turn is the place by the line's clock, to be compared with what GET /v1/line says.
+	Turn time.Time
+	// Ticket is what keeps the place for the client, which sends it with the next try, and keeps it until it is given
+	// another. It is empty if the client has a good one, or asked for none: such a client is known by its address and the
+	// account's name.
+	Ticket string
+	// Lost is what became of the ticket that the client has sent, if it was not honoured: "expired", "used" or "unknown";
+	// else it is empty.
+	Lost string
 }
 
 // Error returns the reason, followed by the cause if there is one. It is meant for logs.

@@ -13,6 +13,8 @@ type Document struct {
 	Pace    float64 `json:"pace_per_s"` // how many are called per second, about
 	Waiting int     `json:"waiting"`
 	Opens   int64   `json:"opens_ms,omitempty"` // 0: it is open
+	// Factor is which part of its wait a client has left when it is to ask again, see [PollAfter].
+	Factor float64 `json:"poll_factor"`
 	// Marks are up to [MaxMarks] turns with how many wait before them, in order; the first is the next turn, with none
 	// before it, the last is behind all turns.
 	Marks []Mark `json:"marks"`
@@ -41,6 +43,8 @@ func (l *Line) Document(tier uint8) Document {
 		Now: l.clock.millis(), Serving: t.serving() / 1000, Pace: l.speed(n, t.waiting()/2), Waiting: t.waiting(),
 		Marks: t.marks(),
 	}
+	waiting := float64(l.waiting())
+	d.Factor = l.pollFactor(waiting/(d.Pace/l.part(n)), d.Pace/l.part(n))
 	if l.early() {
 		d.Opens = l.opens
 	}
@@ -139,4 +143,11 @@ func PlaceOf(d Document, turn time.Time) (place int, wait time.Duration, waits b
 		wait += time.Duration(d.Opens-d.Now) * time.Millisecond
 	}
 	return before + 1, wait, true
+}
+
+// PollAfter is the client's side too: when to ask for the next document, if this one and [PlaceOf] say that the turn
+// comes in so long; chance is random, from 0 to less than 1. A client whose turn comes within three seconds is to
+// come, with its ticket, after that time.
+func PollAfter(d Document, wait time.Duration, chance float64) time.Duration {
+	return seconds(pollWait(wait.Seconds(), d.Factor, chance))
 }

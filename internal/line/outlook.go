@@ -156,18 +156,33 @@ func (l *Line) outlook(p place) Outlook {
 func (l *Line) pollAfter(eta, low float64, tier int) time.Duration {
 	chance := l.random.Float64()
 	if eta <= final {
-		return seconds(max(eta+late, pollLeast) + finalSpread*chance)
+		return seconds(pollWait(eta, 0, chance))
 	}
 	waiting := l.waiting()
 	speed := l.speed(tier, waiting) / l.part(tier)
-	polls := max(0.8*float64(l.cfg.Requests)/speed, leastPolls)
-	whole := max(float64(waiting)/speed, eta, 2*final)
-	factor := min(math.Pow(1/whole, 1/polls), 0.5)
-	wait := eta - max(eta*factor, 0.6*final)
+	whole := max(float64(waiting)/speed, eta)
+	wait := eta - max(eta*l.pollFactor(whole, speed), 0.6*final)
 	// However slow the line is just now, it may soon be as fast as it can be: no client is to miss its turn for that.
 	soonest := eta * lowFactor * min(speed*(1-l.calls.noShows())/l.flow.pace, 1)
 	wait = min(wait, low, soonest+l.cfg.Grace.Seconds()/2, pollMost)
 	return seconds(max(wait*(1-0.05*chance), pollLeast))
+}
+
+// pollFactor returns which part of its wait a client has left each time that it is to ask again, when the whole line
+// takes so many seconds at a speed.
+func (l *Line) pollFactor(whole, speed float64) float64 {
+	polls := max(0.8*float64(l.cfg.Requests)/speed, leastPolls)
+	return min(math.Pow(1/max(whole, 2*final), 1/polls), 0.5)
+}
+
+// pollWait returns after how many seconds a client is to ask again whose turn comes in so many, when a part of them is
+// to be left then; at the end, after all of them.
+func pollWait(eta, factor, chance float64) float64 {
+	if eta <= final {
+		return max(eta+late, pollLeast) + finalSpread*chance
+	}
+	wait := min(eta-max(eta*factor, 0.6*final), eta*lowFactor-lowLess, pollMost)
+	return max(wait*(1-0.05*chance), pollLeast)
 }
 
 // later returns when a client is to ask again for which there is no turn.
