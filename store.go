@@ -66,7 +66,8 @@ type Rank struct {
 	Score  int64
 }
 
-// Store keeps accounts, characters and session leases. It is the sum of the parts that the users of a store take.
+// Store keeps accounts, characters and session leases, and what a fleet of nodes shares. It is the sum of the parts that
+// the users of a store take.
 //
 // All methods may be called from many goroutines at once, take whole batches and cost one round trip each, whatever the
 // batch's size. What a method has reported done survives the death of the process. Per-item results come in the order
@@ -81,6 +82,7 @@ type Store interface {
 	Characters
 	Boards
 	Importer
+	Fleet
 	// Ping returns nil if the store takes a write now: it writes something small that no other method shows, in the way of
 	// all writes, so that a full disk or a server that only reads is an error. It is for probes, which ask once a second
 	// at most.

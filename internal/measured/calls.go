@@ -115,6 +115,18 @@ func (s *Store) Import(ctx context.Context, records []rushgate.Record) (errs []e
 	return s.store.Import(ctx, records)
 }
 
+// Shared implements [rushgate.Fleet].
+func (s *Store) Shared(ctx context.Context, name string) (value []byte, err error) {
+	defer s.measure(shared, time.Now(), &err)
+	return s.store.Shared(ctx, name)
+}
+
+// SwapShared implements [rushgate.Fleet].
+func (s *Store) SwapShared(ctx context.Context, name string, oldValue, newValue []byte) (swapped bool, err error) {
+	defer s.measure(swapShared, time.Now(), &err)
+	return s.store.SwapShared(ctx, name, oldValue, newValue)
+}
+
 // Ping implements [rushgate.Store].
 func (s *Store) Ping(ctx context.Context) (err error) {
 	defer s.measure(ping, time.Now(), &err)

@@ -48,6 +48,8 @@ const (
 	importRecords
 	ping
 	lookalikes
+	shared
+	swapShared
 	operations // how many there are
 )
 
@@ -56,6 +58,7 @@ var names = [operations]string{
 	wanted: "wanted", presence: "presence", want: "want", loadCharacters: "load_characters",
 	createAccounts: "create_accounts", updateAccounts: "update_accounts", deleteAccount: "delete_account",
 	beginImport: "begin_import", importRecords: "import", ping: "ping", lookalikes: "lookalikes",
+	shared: "shared", swapShared: "swap_shared",
 }
 
 type measurement struct {

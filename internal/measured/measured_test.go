@@ -81,6 +81,10 @@ func (s slowStore) BeginImport(context.Context, rushgate.PlayerID) error { retur
 func (s slowStore) Import(context.Context, []rushgate.Record) ([]error, error) {
 	return nil, s.answer()
 }
+func (s slowStore) Shared(context.Context, string) ([]byte, error) { return nil, s.answer() }
+func (s slowStore) SwapShared(context.Context, string, []byte, []byte) (bool, error) {
+	return false, s.answer()
+}
 func (s slowStore) Ping(context.Context) error { return s.answer() }
 func (s slowStore) Close() error               { return nil }
 
@@ -123,7 +127,12 @@ var calls = map[string]func(context.Context, rushgate.Store) error{
 	"delete_account": func(ctx context.Context, s rushgate.Store) error { return s.DeleteAccount(ctx, "alice") },
 	"begin_import":   func(ctx context.Context, s rushgate.Store) error { return s.BeginImport(ctx, 1) },
 	"import":         func(ctx context.Context, s rushgate.Store) error { _, err := s.Import(ctx, nil); return err },
-	"ping":           func(ctx context.Context, s rushgate.Store) error { return s.Ping(ctx) },
+	"shared":         func(ctx context.Context, s rushgate.Store) error { _, err := s.Shared(ctx, "a"); return err },
+	"swap_shared": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.SwapShared(ctx, "a", nil, []byte("b"))
+		return err
+	},
+	"ping": func(ctx context.Context, s rushgate.Store) error { return s.Ping(ctx) },
 }
 
 // Every method is measured under its own name, its error passed on and counted.

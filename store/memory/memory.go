@@ -49,6 +49,7 @@ type Store struct {
 	players map[rushgate.PlayerID]*player
 	names   map[string]*player
 	looks   map[string][]string // the names of each skeleton
+	shared  map[string][]byte
 }
 
 // player is one account and all that hangs on it.
@@ -84,6 +85,7 @@ func New(opts Options) *Store {
 		players: make(map[rushgate.PlayerID]*player),
 		names:   make(map[string]*player),
 		looks:   make(map[string][]string),
+		shared:  make(map[string][]byte),
 	}
 	if opts.Now == nil {
 		begun := time.Now()
@@ -236,7 +238,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.players, s.names, s.looks = nil, nil, nil
+	s.players, s.names, s.looks, s.shared = nil, nil, nil, nil
 	return nil
 }
 

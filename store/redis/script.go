@@ -34,6 +34,7 @@ var (
 	noteScript        = newScript("note")
 	unclaimScript     = newScript("unclaim")
 	probeScript       = newScript("probe")
+	swapScript        = newScript("swap")
 	reserveScript     = newScript("counter", "reserve")
 	beginImportScript = newScript("counter", "beginimport")
 )

@@ -15,8 +15,8 @@ import (
 
 // readStmts belong to the pool of readers; each connection prepares them once.
 type readStmts struct {
-	accounts, characters, presence, ping, lookalike *sql.Stmt
-	top                                             map[rushgate.Board]*sql.Stmt
+	accounts, characters, presence, ping, lookalike, shared *sql.Stmt
+	top                                                     map[rushgate.Board]*sql.Stmt
 }
 
 func (r *readStmts) prepare(ctx context.Context, db *sql.DB) error {
@@ -30,6 +30,7 @@ func (r *readStmts) prepare(ctx context.Context, db *sql.DB) error {
 			FROM accounts a JOIN characters c ON c.id = a.id JOIN leases l ON l.player_id = a.id
 			WHERE a.username IN (SELECT value FROM json_each(?)) AND l.expires_at > ?`,
 		&r.lookalike: lookalikeQuery,
+		&r.shared:    sharedQuery,
 		&r.ping:      `SELECT count(*) FROM (SELECT 1 FROM accounts LIMIT 1)`,
 	})
 	if err != nil {

@@ -85,6 +85,12 @@ var migrations = []string{
 	// What a name looks like, see rushgate.Skeleton. NULL until fillSkeletons has been there.
 	`ALTER TABLE accounts ADD COLUMN skeleton TEXT;
 	CREATE INDEX accounts_by_skeleton ON accounts (skeleton);`,
+
+	// What a fleet shares by name, see rushgate.Fleet; may be secrets.
+	`CREATE TABLE shared (
+		name  TEXT NOT NULL PRIMARY KEY,
+		value BLOB NOT NULL
+	) STRICT, WITHOUT ROWID;`,
 }
 
 // migrate carries out the migrations that the database has not seen yet, each wholly or not at all.

@@ -18,6 +18,7 @@ type writeStmts struct {
 	setFence, putLease                      *sql.Stmt
 	save, lastFence, endLease, refresh      *sql.Stmt
 	reserve, imports, setAside, ping        *sql.Stmt
+	shared, putShared                       *sql.Stmt
 }
 
 // queries returns the text of each statement.
@@ -50,6 +51,9 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 		&w.reserve:  `UPDATE player_ids SET last = last + ? RETURNING last`,
 		&w.imports:  `SELECT last, imports FROM player_ids`,
 		&w.setAside: `UPDATE player_ids SET last = ?1, imports = ?1`,
+		&w.shared:   sharedQuery,
+		&w.putShared: `INSERT INTO shared (name, value) VALUES (?, ?)
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
 		// Unlike an UPDATE, which leaves a page alone that has these bytes already, this always writes one.
 		&w.ping: fmt.Sprintf(`PRAGMA application_id = %d`, applicationID),
 	}

@@ -127,6 +127,8 @@ func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[
 	_, errs["Want"] = s.Want(ctx, []string{"alice"})
 	errs["BeginImport"] = s.BeginImport(ctx, imported)
 	_, errs["Import"] = s.Import(ctx, []rushgate.Record{record(imported, "settler")})
+	_, errs["Shared"] = s.Shared(ctx, "every-call")
+	_, errs["SwapShared"] = s.SwapShared(ctx, "every-call", nil, []byte("value"))
 	errs["Ping"] = s.Ping(ctx)
 	return errs
 }

@@ -19,6 +19,7 @@ func runModel(t *testing.T, h Harness) {
 		m := &machine{
 			h: h, s: h.Open(t), nextID: 1 << 20,
 			players: make(map[rushgate.PlayerID]*modelPlayer), wanted: make(map[string]map[rushgate.Lease]bool),
+			shared: make(map[string]string),
 		}
 		defer func() {
 			if err := m.s.Close(); err != nil {
@@ -41,6 +42,8 @@ func runModel(t *testing.T, h Harness) {
 			"wanted":     m.takeWanted,
 			"set aside":  m.setAside,
 			"import":     m.bringIn,
+			"shared":     m.readShared,
+			"swap":       m.swapShared,
 		}
 		if h.Reopen != nil {
 			actions["reopen"] = func(*rapid.T) {
@@ -66,6 +69,7 @@ type machine struct {
 	imports rushgate.PlayerID // those up to this one are set aside
 	// wanted holds by node the leases asked for, and whether the store may not have forgotten that.
 	wanted map[string]map[rushgate.Lease]bool
+	shared map[string]string // what the fleet shares, by name
 }
 
 type modelPlayer struct {

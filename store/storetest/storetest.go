@@ -61,6 +61,7 @@ func Run(t *testing.T, h Harness) {
 		{"Takeover", takeoverCases},
 		{"Presence", presenceCases},
 		{"Imports", importCases},
+		{"Fleet", fleetCases},
 		{"IDs", idCases},
 		{"Calls", callCases},
 	}

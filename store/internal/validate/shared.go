@@ -1,0 +1,44 @@
+package validate
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rushgate/rushgate"
+)
+
+// SharedName reports a name that a value of a fleet cannot have.
+func SharedName(name string) error {
+	if name == "" || len(name) > rushgate.MaxSharedNameLen {
+		return fmt.Errorf("name of a shared value has %d bytes, want 1 to %d", len(name), rushgate.MaxSharedNameLen)
+	}
+	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return fmt.Errorf("name of a shared value %q has other characters than a-z, 0-9 and -", name)
+	}
+	return nil
+}
+
+// Swap reports what keeps a swap of a value of a fleet from being carried out as it is written. The error holds no
+// value.
+func Swap(name string, oldValue, newValue []byte) error {
+	if err := SharedName(name); err != nil {
+		return err
+	}
+	if len(oldValue) > rushgate.MaxSharedLen {
+		return fmt.Errorf("old value of %s has %d bytes, more than %d", name, len(oldValue), rushgate.MaxSharedLen)
+	}
+	if len(newValue) == 0 || len(newValue) > rushgate.MaxSharedLen {
+		return fmt.Errorf("new value of %s has %d bytes, want 1 to %d", name, len(newValue), rushgate.MaxSharedLen)
+	}
+	return nil
+}
+
+// Shared reports what is stored under the name of a value of a fleet and cannot be one. The error wraps
+// [rushgate.ErrDamagedRecord] and holds no value.
+func Shared(name string, value []byte) error {
+	if len(value) == 0 || len(value) > rushgate.MaxSharedLen {
+		return fmt.Errorf("%w: shared value %s has %d bytes, want 1 to %d",
+			rushgate.ErrDamagedRecord, name, len(value), rushgate.MaxSharedLen)
+	}
+	return nil
+}
