@@ -49,6 +49,21 @@ func writeFile(path string, data []byte, mode fs.FileMode) error {
 	return nil
 }
 
+// replaceFile is writeFile for what is written again every moment: it does not wait for the disk. When the process dies
+// the file is there whole; when the machine does it may be damaged, which its reader has to notice. Only one process
+// may write the file.
+func replaceFile(path string, data []byte) error {
+	next := path + ".new" // always the same, so that what a kill leaves does not pile up
+	err := os.WriteFile(next, data, 0o600)
+	if err == nil {
+		err = os.Rename(next, path)
+	}
+	if err != nil {
+		return fmt.Errorf("server: write %s: %w", path, err)
+	}
+	return nil
+}
+
 // ensureFolder makes the data folder unless it is there.
 func ensureFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/rushgate/rushgate/internal/backlog"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/doorman"
+	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/measured"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
@@ -60,6 +61,7 @@ type Server struct {
 	lost     backlog.Losses // before this node listened
 	acme     *acme.Manager  // nil: certificates come from elsewhere
 	hasher   *password.Hasher
+	ring     atomic.Pointer[line.Keyring] // of the line
 
 	knocks                       *net.TCPListener // of players, below all that stands before it
 	frontListener, adminListener net.Listener
@@ -140,6 +142,8 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if s.metrics, err = s.newMetrics(); err != nil {
 		return nil, err
 	}
+	s.upkeep.line = newLineKeys(s.store, cfg.Logger, s.ring.Store)
+	s.upkeep.line.begin(ctx)
 	s.clock.Start()
 	s.realm.Start()
 	s.pool.Start()

@@ -21,13 +21,14 @@ import (
 // tendInterval is how often certificates are looked at for their end, and keys for their age.
 const tendInterval = time.Hour
 
-// upkeep keeps what a node has from files in step with them, and looks after certificates that end and keys that are
-// to be changed.
+// upkeep keeps what a node has from files, and the keys of the line that it has from the store, in step with them, and
+// looks after certificates that end and keys that are to be changed.
 type upkeep struct {
 	logger  *slog.Logger
 	watcher *reload.Watcher
 	ensure  func(now time.Time) error // makes the self-signed certificate anew before it ends; nil: there is none
 	tickets *tlsresume.Keys           // nil: there are none
+	line    *lineKeys                 // nil: there are none
 
 	mu    sync.Mutex
 	shown []shown
@@ -59,10 +60,13 @@ func (u *upkeep) certificates() []shown {
 	return slices.Clone(u.shown)
 }
 
-// start looks at certificates now and every hour, and at files, until stop.
+// start looks at certificates now and every hour, and at files and the keys of the line, until stop.
 func (u *upkeep) start() {
 	u.warn(time.Now())
 	u.watcher.Start()
+	if u.line != nil {
+		u.line.start()
+	}
 	u.running.Go(func() {
 		again := time.NewTicker(tendInterval)
 		defer again.Stop()
@@ -80,6 +84,9 @@ func (u *upkeep) start() {
 func (u *upkeep) stop() {
 	u.stopOnce.Do(func() { close(u.stopped) })
 	u.watcher.Stop()
+	if u.line != nil {
+		u.line.stop()
+	}
 	u.running.Wait()
 }
 

@@ -198,6 +198,23 @@ func parseState(b []byte) (*state, error) {
 	return s, nil
 }
 
+// CheckState returns how many wait in a state that [Line.State] has returned. The error wraps [ErrBadState], and tells
+// of what [New] would refuse.
+func CheckState(b []byte) (waiting int64, err error) {
+	s, err := parseState(b)
+	if err != nil {
+		return 0, err
+	}
+	for i := range s.tracks {
+		for _, counts := range s.tracks[i].counts {
+			for _, c := range counts {
+				waiting += c.n
+			}
+		}
+	}
+	return waiting, nil
+}
+
 func (r *stateReader) state() *state {
 	s := &state{turn: r.number(maxMillis * 1000)}
 	for range r.byte(maxIssuers) {

@@ -46,6 +46,24 @@ func TestStatesThatAreRefused(t *testing.T) {
 		if _, err := New(Config{State: b}); !errors.Is(err, ErrBadState) {
 			t.Errorf("%s: %v", name, err)
 		}
+		if _, err := CheckState(b); !errors.Is(err, ErrBadState) {
+			t.Errorf("%s is checked as good: %v", name, err)
+		}
+	}
+}
+
+// What waits in a state is what waits in the line that it is of.
+func TestCheckState(t *testing.T) {
+	full, empty := goldenLine(t), newStand(t, nil)
+	want := 0
+	for _, n := range full.Stats().Waiting {
+		want += n
+	}
+	if n, err := CheckState(full.State()); err != nil || n != int64(want) || n == 0 {
+		t.Errorf("%d wait, %v; want %d", n, err, want)
+	}
+	if n, err := CheckState(empty.State()); err != nil || n != 0 {
+		t.Errorf("%d wait in an empty line, %v", n, err)
 	}
 }
 
