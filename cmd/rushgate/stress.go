@@ -26,6 +26,7 @@ and, on loopback, an address of its own. They come when they are due, however sl
   rushgate stress burst --clients 1000 --mode login             the same accounts, later
   rushgate stress ramp --rate 2 --clients 2000                  one client every half second
   rushgate stress launch-day --peak 10 --html launch.html       ten times as many as the server can let in
+  rushgate stress burst --clients 1000 --crowd 10000            what ten thousand more from one address do to them
   rushgate stress reconnect-storm --clients 2000 --play         all players drop out of the world and come back
   rushgate stress mixed --rate 200 --play --stay 20s            registrations, logins, wrong passwords and nonsense
   rushgate stress flood --times 37                              what a flood of knocks leaves of it all
@@ -36,7 +37,7 @@ Only aim this at servers that are yours.
 `
 
 // errLimits ends a run that has not kept to its limits.
-var errLimits = errors.New("limits not held")
+var errLimits = errors.New("limits not kept")
 
 var stressCommands = append(scenarioCommands(),
 	command{"run", "do what a scenario file says", stressFile},

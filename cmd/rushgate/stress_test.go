@@ -56,6 +56,13 @@ func TestStressFlags(t *testing.T) {
 				c.Knocks.Sources.String() == "10.9.0.0/16" &&
 				c.Limits == report.Limits{Goodput: 0.5, Answered: 0.99, RefusalP99: 300 * time.Millisecond}
 		}},
+		{report.Burst, "", func(c stress.Config) bool {
+			return c.Line == stress.LineAuto && c.KnockAddr == "" && !c.ShareDocument && c.Crowd == 0 && !c.Limits.Line
+		}},
+		{report.LaunchDay, "--line udp --knock-addr game.test:40000 --crowd 7 --line-promises", func(c stress.Config) bool {
+			return c.Line == stress.LineUDP && c.KnockAddr == "game.test:40000" && c.Crowd == 7 && c.Limits.Line
+		}},
+		{report.KnockFlood, "--line http --line-share", func(c stress.Config) bool { return c.Line == stress.LineHTTP && c.ShareDocument }},
 		{report.Burst, "--server nakama --server-key k", func(c stress.Config) bool {
 			return c.Adapter.Kind == adapter.Nakama && c.Adapter.Key == "k" && c.Admin == ""
 		}},
@@ -70,7 +77,7 @@ func TestStressFlags(t *testing.T) {
 			t.Errorf("%s %q: %+v, %v", tt.scenario, tt.args, got, err)
 		}
 	}
-	for _, args := range []string{"--duration -1s", "--duration 60", "--play=perhaps", "--rate 5", "--peak 2", "--server telnet", "--give-up 2"} {
+	for _, args := range []string{"--duration -1s", "--duration 60", "--play=perhaps", "--rate 5", "--peak 2", "--server telnet", "--give-up 2", "--line perhaps", "--crowd -1"} {
 		if err := newStressFlags(report.Burst).declare().parse(strings.Fields(args), io.Discard); err == nil {
 			t.Errorf("%q is accepted", args)
 		}

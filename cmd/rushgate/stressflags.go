@@ -44,6 +44,10 @@ type stressFlags struct {
 	firstAnswerP99, successP99             span
 	probeP99, tickP99                      span
 	tls, insecureTLS, keepAlive, play      toggle
+	line                                   choice
+	knockAddr                              text
+	crowd                                  number
+	lineShare, linePromises                toggle
 	webSocket                              toggle
 }
 
@@ -74,6 +78,9 @@ func newStressFlags(s report.Scenario) *stressFlags {
 	v.knocks, v.times, v.answered = share{0, flood.MaxPerSecond}, decimal{stress.DefaultTimes, stress.MaxPeak}, share{0, 1}
 	v.patience = span{stress.DefaultPatience, 100 * time.Millisecond, flood.MaxPatience}
 	v.before, v.refusalP99 = span{5 * time.Second, 0, week}, span{0, 0, time.Hour}
+	v.line = choice{string(stress.LineAuto),
+		[]string{string(stress.LineAuto), string(stress.LineHTTP), string(stress.LineUDP), string(stress.LineOff)}}
+	v.crowd = number{0, 0, stress.MaxClients}
 	for _, k := range adapter.Kinds() {
 		v.kind.among = append(v.kind.among, string(k))
 	}
@@ -115,7 +122,7 @@ Linux only. Give the server a core or more of its own: taskset -c 0 rushgate ser
 }
 
 func (v *stressFlags) declare() *flags {
-	f := newFlags(fmt.Sprintf("Usage: rushgate stress %s [flags]\n\n%s\n\nExit status 1 means that a limit was not held; by default every client has to get an answer, and one at least has to get in.\nOnly aim this at servers that are yours.",
+	f := newFlags(fmt.Sprintf("Usage: rushgate stress %s [flags]\n\n%s\n\nExit status 1 means that a limit was not kept; by default every client has to get an answer, and one at least has to get in.\nOnly aim this at servers that are yours.",
 		v.scenario, scenarioText[v.scenario]))
 	v.declareTarget(f)
 	v.declareArrivals(f)
@@ -183,7 +190,8 @@ func (v *stressFlags) declareClients(f *flags) {
 	if v.scenario != report.Mixed {
 		f.add(&v.mode, "mode", "", "`MODE`: register, or login to the accounts that a run with register has made")
 	}
-	f.add(&v.retries, "retries", "", "`N` times a client that was told \"busy\" comes back")
+	v.declareLine(f)
+	f.add(&v.retries, "retries", "", "`N` times a client that was told \"busy\", and has no place in the line, comes back")
 	f.add(&v.timeout, "timeout", "", "`TIME` a client goes on trying")
 	f.add(&v.giveUp, "give-up", "", "`SHARE` of clients, 0 to 1, who hang up if they are not in after --give-up-after, and come back later")
 	f.add(&v.giveUpAfter, "give-up-after", "", "`TIME` until they lose patience")
@@ -201,6 +209,16 @@ func (v *stressFlags) declareClients(f *flags) {
 	f.add(&v.password, "password", "", "`PASSWORD` of all accounts: a test's, never a real one")
 }
 
+func (v *stressFlags) declareLine(f *flags) {
+	f.add(&v.line, "line", "", "`HOW` clients that find no room wait in the server's line: http, with a ticket, reading the line's document; udp, with a ticket, asking by UDP first; off, knowing nothing of a line, as told by Retry-After; auto, as the server offers")
+	f.add(&v.knockAddr, "knock-addr", "", "`HOST:PORT` where clients ask by UDP; by default where the server says")
+	f.add(&v.lineShare, "line-share", "", "one reading of the line's document a second serves all clients, as behind a CDN; by default each reads it for itself")
+	switch v.scenario {
+	case report.Burst, report.Ramp, report.Poisson, report.LaunchDay:
+		f.add(&v.crowd, "crowd", "", "`N` more clients come beside the others, all from one address; the run is made twice, without them first, and the report tells by how much they make the others wait longer")
+	}
+}
+
 func (v *stressFlags) declareLimits(f *flags) {
 	f.add(&v.timedOut, "max-timed-out", "", "`N` clients at most may be left without an answer; -1 for any number")
 	f.add(&v.dropped, "max-dropped", "", "`N` clients at most may meet a transport error on their last try; -1 for any number")
@@ -208,6 +226,7 @@ func (v *stressFlags) declareLimits(f *flags) {
 	f.add(&v.in, "min-in", "", "least `SHARE` of the clients, 0 to 1, who have to get in; with 0 it is one client")
 	f.add(&v.firstAnswerP99, "max-first-answer", "", "`TIME` for the 99th percentile of the time to the first answer; 0 for any")
 	f.add(&v.successP99, "max-success", "", "`TIME` for the 99th percentile of the time until a client is in; 0 for any")
+	f.add(&v.linePromises, "line-promises", "", "what the line promises is a limit, too: the order, places, times told, logins with a ticket and, with --crowd, fairness; see docs/stress.md")
 	f.add(&v.probeP99, "max-probe", "", "`TIME` for the 99th percentile of what everyone else waits for the server; 0 for any")
 	f.add(&v.tickP99, "max-tick", "", "`TIME` for the 99th percentile of the lateness of ticks; 0 for any")
 	switch v.scenario {
@@ -231,8 +250,9 @@ func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
 		Limits: report.Limits{
 			FirstAnswerP99: v.firstAnswerP99.value, SuccessP99: v.successP99.value, ProbeP99: v.probeP99.value, TickP99: v.tickP99.value,
 			Goodput: v.goodput.value, In: v.in.value, Snapshots: v.snapshots.value, TimedOut: v.timedOut.value, Dropped: v.dropped.value,
-			Refused: v.refused.value,
+			Refused: v.refused.value, Line: bool(v.linePromises),
 		},
+		Line: stress.LineMode(v.line.value), KnockAddr: string(v.knockAddr), ShareDocument: bool(v.lineShare), Crowd: v.crowd.value,
 	}
 	v.arrivals(&cfg)
 	if v.scenario == report.KnockFlood {

@@ -42,6 +42,9 @@ func sheets(r *report.Report) []sheet {
 	if r.Flood != nil {
 		list = append(list, floodSheet(r))
 	}
+	if r.Line != nil {
+		list = append(list, lineSheet(r.Line))
+	}
 	if r.Play != nil {
 		list = append(list, playSheet(r.Play))
 	}
@@ -103,6 +106,9 @@ func latencies(r *report.Report) sheet {
 	s := sheet{Title: "Latencies", Head: []string{"", "Count", "Min", "Mean", "p50", "p90", "p99", "p99.9", "Max"}}
 	s.summary("first answer", r.FirstAnswer)
 	s.summary("success", r.Success)
+	if r.Line != nil {
+		s.summary("wait in line", r.Line.Wait)
+	}
 	s.summary("busy answer", r.BusyAnswer)
 	s.summary("probe of /healthz", r.Probe.Latency)
 	s.summary("start delay of the generator", r.StartDelay)

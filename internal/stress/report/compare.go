@@ -73,6 +73,7 @@ func Compare(a, b *Report) Comparison {
 	c.outcomes()
 	c.phases()
 	c.flood()
+	c.line()
 	c.latencies()
 	c.play()
 	c.server()
@@ -306,6 +307,31 @@ func (c *comparer) flood() {
 		}
 		return &r.Flood.Refusal
 	})
+}
+
+func (c *comparer) line() {
+	figure := func(name string, unit Unit, better direction, of func(*Line) float64) {
+		c.figure(name, unit, better, func(r *Report) (float64, bool) { return fieldOf(r.Line, of) })
+	}
+	c.group("line")
+	figure("players with a place", UnitCount, neither, func(l *Line) float64 { return float64(l.Placed) })
+	figure("overtaken by more than a batch", UnitCount, lower, func(l *Line) float64 { return float64(l.Overtaken) })
+	figure("places lost", UnitCount, lower, func(l *Line) float64 { return float64(l.lost()) })
+	figure("let in within the time first told", UnitShare, higher, func(l *Line) float64 { return l.HitShare })
+	figure("logins for each let in", UnitRatio, lower, func(l *Line) float64 { return l.KnocksPerIn })
+	figure("documents for each let in", UnitRatio, lower, func(l *Line) float64 { return l.PollsPerIn })
+	figure("UDP questions for each let in", UnitRatio, lower, func(l *Line) float64 { return l.UDPPerIn })
+	of := func(summary func(*Line) *latency.Summary) func(*Report) *latency.Summary {
+		return func(r *Report) *latency.Summary {
+			if r.Line == nil {
+				return nil
+			}
+			return summary(r.Line)
+		}
+	}
+	c.summary("wait in line", of(func(l *Line) *latency.Summary { return &l.Wait }))
+	c.millis("length of the time first told p50", of(func(l *Line) *latency.Summary { return &l.Width }),
+		func(s *latency.Summary) float64 { return s.P50 })
 }
 
 func (c *comparer) latencies() {

@@ -24,6 +24,9 @@ type Limits struct {
 	In float64
 	// Snapshots is the least share, 0 to 1, of the snapshots that have to arrive, in runs with Config.Play.
 	Snapshots float64
+	// Line has the promises of the server's line count, see [Line.Promises]. A run in which no player had a place does
+	// not keep them.
+	Line bool
 	// TimedOut, Dropped and Refused are how many players at most may be left without a word, meet a transport error on
 	// their last try, and be refused for one of the reasons in Report.Failed. The default is none; a negative number is
 	// no limit.
@@ -94,6 +97,9 @@ func (r *Report) Judge(l Limits, played bool) {
 	if played {
 		r.judgePlay(l.Snapshots)
 	}
+	if l.Line {
+		r.judgeLine()
+	}
 }
 
 // judgeIn also breaks runs without a limit in which no player got in. One in which all were rightly refused is not one
@@ -150,7 +156,15 @@ func (r *Report) atMost(what string, limit, got int) {
 }
 
 func (r *Report) atLeast(what string, limit, got float64) {
-	r.Verdicts = append(r.Verdicts, Verdict{fmt.Sprintf("%s: at least %g", what, limit), got, got >= limit})
+	r.Verdicts = append(r.Verdicts, atLeast(what, limit, got))
+}
+
+func atLeast(what string, limit, got float64) Verdict {
+	return Verdict{fmt.Sprintf("%s: at least %g", what, limit), got, got >= limit}
+}
+
+func atMost(what string, limit, got float64) Verdict {
+	return Verdict{fmt.Sprintf("%s: at most %g", what, limit), got, got <= limit}
 }
 
 // within judges a p99, in milliseconds. What was not measured has not kept to its limit.

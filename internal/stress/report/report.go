@@ -86,9 +86,11 @@ type Report struct {
 	// Storm is null outside of [ReconnectStorm], and if no player was dropped.
 	Storm *Storm `json:"storm"`
 	// Flood is null outside of [KnockFlood], and if it did not begin.
-	Flood     *KnockReport `json:"flood"`
-	Generator Generator    `json:"generator"` // what the run cost this machine
-	Verdicts  []Verdict    `json:"verdicts"`  // on the limits given
+	Flood *KnockReport `json:"flood"`
+	// Line is null if no player was given a place in the line of the server.
+	Line      *Line     `json:"line"`
+	Generator Generator `json:"generator"` // what the run cost this machine
+	Verdicts  []Verdict `json:"verdicts"`  // on the limits given
 
 	// Play is null unless the players were to play, all had an outcome, and some were in.
 	Play *Play `json:"play"`

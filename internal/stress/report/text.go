@@ -28,6 +28,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	r.writeOutcomes(&b)
 	r.writePhases(&b)
+	if r.Line != nil {
+		r.Line.write(&b)
+	}
 	if r.Flood != nil {
 		r.Flood.write(&b, r.Capacity)
 		r.writeCPU(&b)
@@ -50,10 +53,15 @@ func (r *Report) WriteText(w io.Writer) error {
 		if i == 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "%s  %s; it was %.4g\n", pick(v.OK, "held  ", "BROKEN"), v.Limit, v.Got)
+		fmt.Fprintf(&b, "%s\n", v.text())
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// text returns a verdict as a line of text.
+func (v *Verdict) text() string {
+	return fmt.Sprintf("%s  %s; it was %.4g", pick(v.OK, "kept    ", "NOT KEPT"), v.Limit, v.Got)
 }
 
 func (r *Report) writeOutcomes(b *bytes.Buffer) {
@@ -153,6 +161,9 @@ func (r *Report) writeLatencies(b *bytes.Buffer) {
 	t := newTable(b)
 	summaryRow(t, "first answer", r.FirstAnswer)
 	summaryRow(t, "success", r.Success)
+	if r.Line != nil {
+		summaryRow(t, "wait in line", r.Line.Wait)
+	}
 	summaryRow(t, "busy answer", r.BusyAnswer)
 	if r.Storm != nil {
 		summaryRow(t, "return", r.Storm.Return)

@@ -27,10 +27,10 @@ type Cleaned struct {
 	Inside  int `json:"inside"`  // and therefore kept
 }
 
-// Clean deletes the accounts that runs with a prefix have made, those for measuring the capacity included, through the
-// node's admin listener. It stops when as many names in a row as gap are unknown, since a run may have let in some
-// players and not others; gap is 1 or more. Players who are inside are kept. progress, if not nil, is called after each
-// request. The figures count up to the error.
+// Clean deletes the accounts that runs with a prefix have made, those for measuring the capacity and of runs with a
+// crowd included, through the node's admin listener. It stops when as many names in a row as gap are unknown, since a
+// run may have let in some players and not others; gap is 1 or more. Players who are inside are kept. progress, if not
+// nil, is called after each request. The figures count up to the error.
 func Clean(ctx context.Context, admin, prefix string, gap int, progress func(Cleaned)) (Cleaned, error) {
 	var sum Cleaned
 	if _, err := client.New(admin, client.Options{}); err != nil {
@@ -45,7 +45,10 @@ func Clean(ctx context.Context, admin, prefix string, gap int, progress func(Cle
 		return sum, invalid("gap", fmt.Errorf("%d is below 1", gap))
 	}
 	url := strings.TrimRight(admin, "/") + "/accounts/delete"
-	for _, p := range []string{prefix, calibrationPrefix(prefix)} {
+	for _, p := range []string{prefix, calibrationPrefix(prefix), alonePrefix(prefix), crowdPrefix(prefix)} {
+		if _, err := rushgate.ParseUsername(account(p, 0)); err != nil {
+			continue // no run with this prefix can have made any
+		}
 		for i, unknown := 0, 0; unknown < gap && i < 2*MaxClients; i += cleanAtOnce {
 			names := make([]string, cleanAtOnce)
 			for k := range names {

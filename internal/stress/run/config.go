@@ -129,6 +129,17 @@ type Config struct {
 	InsecureTLS bool
 	// RootCAs, if set, are the only certificate authorities trusted.
 	RootCAs *x509.CertPool
+	// Line is what the players know of the line of the server. Default [LineAuto].
+	Line LineMode
+	// KnockAddr is where they ask by UDP where they stand, host:port. Default: where the server says.
+	KnockAddr string
+	// ShareDocument has one reading of the line's document in a second serve all players, as a content delivery network
+	// does. By default each reads it for itself.
+	ShareDocument bool
+	// Crowd is how many more clients come beside the players, up to [MaxClients], all from one address, which wait in line
+	// as they do and leave as soon as they are in. The run is made twice then, without the crowd first, to compare.
+	// Scenarios Burst, Ramp, Poisson and LaunchDay.
+	Crowd int
 	// Knocks says how scenario [report.KnockFlood] floods the server. No other has any.
 	Knocks Knocks
 	// Limits are what the report gives a verdict on.
@@ -137,6 +148,8 @@ type Config struct {
 	// second if Terminal is set. Errors in writing it are ignored. Default: none.
 	Progress io.Writer
 	Terminal bool
+
+	alone *report.Report // the run without the crowd, in the one beside it
 
 	dial    dialFunc       // in place of net.Dialer, for tests
 	dialUDP dialUDPFunc    // likewise

@@ -28,6 +28,9 @@ type fake struct {
 	// metricsAt, if set, says which of them is due after so long.
 	metricsAt func(time.Duration) int
 	gullible  bool // lets in every client that sends anything
+	// queue, if set, takes the place of knock, and is told what a player shows in the line; document answers GET /v1/line.
+	queue    func(w http.ResponseWriter, r *http.Request, name, secret, ticket string)
+	document func() any
 	// connect, if set, makes connect tokens.
 	connect func(player string) []byte
 
@@ -60,6 +63,15 @@ func (f *fake) start(t *testing.T) Config {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		fmt.Fprintf(w, `{"state":"open","players":%d}`, f.players)
+	})
+	mux.HandleFunc("GET /v1/line", func(w http.ResponseWriter, _ *http.Request) {
+		if f.document == nil {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		if err := json.NewEncoder(w).Encode(f.document()); err != nil {
+			t.Error(err)
+		}
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if f.healthz != nil {
@@ -145,6 +157,8 @@ func (f *fake) action(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Username, Password string
 		Takeover           bool
+		Secret             string `json:"line_secret"`
+		Ticket             string
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || rushgateName(in.Username) != nil {
 		if f.gullible {
@@ -168,6 +182,10 @@ func (f *fake) action(w http.ResponseWriter, r *http.Request) {
 		f.arrived[in.Username] = time.Now()
 	}
 	f.mu.Unlock()
+	if f.queue != nil {
+		f.queue(w, r, in.Username, in.Secret, in.Ticket)
+		return
+	}
 	f.knock(w, r, in.Username, try)
 }
 

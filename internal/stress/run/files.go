@@ -18,7 +18,7 @@ func (cfg *Config) checkFiles(raise func(need uint64) (limit uint64, known bool)
 	if cfg.dial != nil {
 		return nil
 	}
-	need := uint64(cfg.Clients) + reservedFiles
+	need := uint64(cfg.Clients) + uint64(cfg.Crowd) + reservedFiles
 	if takesCapacity(cfg.Scenario) && cfg.Capacity == 0 {
 		need += calibratedMost
 	}

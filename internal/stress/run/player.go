@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -18,9 +19,11 @@ type player struct {
 	name   string
 	client *client.Client
 	line   *line
+	place  *place
 
 	// Of the one goroutine that plays:
 	since     time.Time // when the player was due, or lost the session
+	began     time.Time // when the player first knocked since then
 	impatient bool
 	hurried   bool // the try under way may be given up before the player's time is over
 	mayBeIn   bool // what the player asked for when here before may have been done without an answer
@@ -36,25 +39,33 @@ func (r *run) newPlayer(i int, a arrival) *player {
 		run: r, number: i, ask: a.ask, name: account(r.cfg.Prefix, a.account),
 		impatient: r.cfg.GiveUpShare > 0 && r.cfg.random() < r.cfg.GiveUpShare,
 	}
-	p.line, p.client = r.newClient(i, p.onAnswer)
+	var transport http.RoundTripper
+	p.line, transport = r.network.line(i)
+	p.place = r.newPlace(i, p.line, transport)
+	p.place.onWord = p.onWord
+	p.client = r.clientOver(p.place, p.onAnswer)
 	return p
 }
 
 func (r *run) newClient(i int, onAnswer func(client.Answer)) (*line, *client.Client) {
 	l, transport := r.network.line(i)
+	return l, r.clientOver(transport, onAnswer)
+}
+
+func (r *run) clientOver(transport http.RoundTripper, onAnswer func(client.Answer)) *client.Client {
 	c, err := client.New(r.cfg.Target, client.Options{
 		Transport: transport, MaxRetries: r.cfg.MaxRetries, Rand: r.cfg.random, OnAnswer: onAnswer,
 	})
 	if err != nil {
 		panic("stress: withDefaults let pass what client.New refuses: " + err.Error())
 	}
-	return l, c
+	return c
 }
 
 // play is the life of a player who was due at that time.
 func (p *player) play(ctx context.Context, due time.Time) {
 	defer p.line.CloseIdleConnections()
-	p.since = due
+	p.since, p.began = due, time.Now()
 	p.run.tally.start(time.Since(due))
 	session, welcome := p.knock(ctx)
 	var w *walk
@@ -83,6 +94,7 @@ func (p *player) knock(ctx context.Context) (session *client.Session, welcome bo
 	session, err := p.seek(ctx)
 	now := time.Now()
 	o := p.outcome(ctx, err)
+	p.place.leave(o == in, p.since, p.began, now)
 	if o == in {
 		p.run.tally.admitted(p.tries, now, now.Sub(p.since))
 		return session, true
@@ -109,6 +121,7 @@ func (p *player) seek(ctx context.Context) (*client.Session, error) {
 			return nil, endOf(ctx, err)
 		}
 		p.run.tally.gaveUp()
+		p.place.visit.away = p.place.visit.placed
 		if !sleep(ctx, time.Duration((0.5+p.run.cfg.random())*float64(p.run.cfg.GiveUpAfter))) {
 			return nil, endOf(ctx, err)
 		}
@@ -129,18 +142,27 @@ func (p *player) try(ctx context.Context, patience time.Time) (*client.Session, 
 	} else {
 		p.hurried = false
 	}
+	if p.ask == askMalformed {
+		return nil, p.sendNonsense(ctx)
+	}
+	return p.place.enter(ctx, p.call)
+}
+
+// call has the client make one call.
+func (p *player) call(ctx context.Context) (*client.Session, error) {
 	cfg := &p.run.cfg
 	switch {
 	case p.ask == askWrongPassword:
 		return p.client.Login(ctx, p.name, wrongPassword(cfg.Password))
-	case p.ask == askMalformed:
-		return nil, p.sendNonsense(ctx)
 	case p.ask == askLogin && !p.mayBeIn:
 		return p.client.Login(ctx, p.name, cfg.Password)
 	case p.ask == askLogin:
 		return p.client.Takeover(ctx, p.name, cfg.Password)
 	}
 	session, err := p.client.Register(ctx, p.name, cfg.Password)
+	if errors.Is(err, client.ErrNoAnswer) {
+		p.mayBeIn = true
+	}
 	if p.mayBeIn && errors.Is(err, rushgate.UsernameTaken) { // by the player, who hung up too soon to know
 		return p.client.Takeover(ctx, p.name, cfg.Password)
 	}
@@ -184,6 +206,17 @@ func (p *player) onAnswer(a client.Answer) {
 		p.told = ""
 	}
 	p.run.tally.answer(a, answersOf(a, p.hurried || p.answered), first, p.returning, time.Since(p.since))
+}
+
+// onWord is the hook for what the line says other than by an answer to the client.
+func (p *player) onWord(wait bool) {
+	if wait {
+		p.told = rushgate.ServerBusy
+	}
+	if !p.answered {
+		p.answered = true
+		p.run.tally.heard(p.returning, time.Since(p.since))
+	}
 }
 
 // leave logs the player out who was inside.

@@ -28,6 +28,11 @@ type run struct {
 	storm   storm     // of ReconnectStorm
 	flood   *flooding // of KnockFlood; nil for none
 
+	access    access    // to the line of the server
+	lineTally lineTally // of the players, and all visits
+	crowdLine lineTally // what the crowd has asked
+	crowd     crowd     // of Config.Crowd
+
 	knocking sync.WaitGroup // players without an outcome, or not yet connected
 	players  sync.WaitGroup // goroutines
 
@@ -56,6 +61,14 @@ func Run(ctx context.Context, cfg Config) (*report.Report, error) {
 	if cfg.random == nil {
 		cfg.random = rand.Float64
 	}
+	if cfg.Crowd > 0 {
+		return runTwice(ctx, cfg)
+	}
+	return runOnce(ctx, cfg)
+}
+
+// runOnce makes one run. cfg has its defaults and is valid.
+func runOnce(ctx context.Context, cfg Config) (*report.Report, error) {
 	r := &run{cfg: cfg, exits: make(chan struct{}, logoutsAtOnce)}
 	defer r.prepareStorm(ctx)()
 	rep := newReport(&cfg)
@@ -83,6 +96,7 @@ func Run(ctx context.Context, cfg Config) (*report.Report, error) {
 	progress := startProgress(r)
 	defer progress.stop()
 	if r.prepare(ctx, rep, progress) {
+		r.meetLine(ctx, look.target, rep)
 		look.before(ctx, rep) // the load, and so after what was to be done for it
 		r.play.init(look.snapshotRate())
 		r.rush(ctx, look, rep, progress, func() { r.seeOff(ctx, dismiss, end) })
@@ -122,11 +136,13 @@ func (r *run) rush(ctx context.Context, look *observer, rep *report.Report, prog
 		r.tally.begin(begin, r.plan.sections[0].name)
 		times = startTimeline(ctx, r, look)
 		progress.began(begin)
+		r.beginCrowd(ctx, begin)
 		if r.flood != nil {
 			r.flood.begin(ctx, begin.Add(r.cfg.Knocks.Before))
 		}
 	})
 	r.knocking.Wait()
+	r.endCrowd()
 	if r.flood != nil {
 		r.flood.wg.Wait()
 	}
@@ -155,6 +171,7 @@ func (r *run) rush(ctx context.Context, look *observer, rep *report.Report, prog
 	r.play.fill(rep)
 	times.fill(rep)
 	r.fillFlood(rep)
+	r.fillLine(rep)
 	metronome.end(rep, r.tally.snapshot().unmade)
 }
 

@@ -299,7 +299,7 @@ func TestNobodyAnswers(t *testing.T) {
 		if rep.Dropped != 5 || rep.Tries != 20 || rep.Server != nil || rep.PlayersAtEnd != nil || rep.FirstAnswer.Count != 0 {
 			t.Errorf("%+v", rep)
 		}
-		if len(rep.Notes) != 4 { // players before, metrics, players at the end, the dropped
+		if len(rep.Notes) != 5 { // the line, players before, metrics, players at the end, the dropped
 			t.Errorf("notes: %q", rep.Notes)
 		}
 		if err := rep.WriteText(io.Discard); err != nil {

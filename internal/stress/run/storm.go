@@ -48,8 +48,10 @@ func (p *player) comeBack() (*client.Session, *walk) {
 		return nil, nil
 	}
 	p.since, p.returning, p.mayBeIn, p.answered, p.impatient = since, true, true, false, false
+	p.began = time.Now()
 	ctx := p.run.storm.coming
 	session := p.seekAgain(ctx)
+	p.place.leave(session != nil, p.since, p.began, time.Now())
 	p.run.tally.returned(number, session != nil)
 	if session == nil || !p.run.cfg.Play {
 		return session, nil

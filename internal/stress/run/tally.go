@@ -92,6 +92,17 @@ func (t *tally) answer(a client.Answer, one report.Answers, first, returning boo
 	})
 }
 
+// heard counts the first word to a player which was no answer to a try.
+func (t *tally) heard(returning bool, after time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.into(func(l *ledger) {
+		if !returning || l != &t.whole {
+			l.firstAnswer.Record(after)
+		}
+	})
+}
+
 // failedToConnect looks whether an error is the generator's own.
 func (t *tally) failedToConnect(err error) {
 	if !isShortage(err) {

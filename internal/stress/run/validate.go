@@ -24,6 +24,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	setDefault(&cfg.Password, DefaultPassword)
 	setDefault(&cfg.Timeout, DefaultTimeout)
 	setDefault(&cfg.GiveUpAfter, DefaultPatience)
+	setDefault(&cfg.Line, LineAuto)
 	switch cfg.Scenario {
 	case report.LaunchDay:
 		setDefault(&cfg.Peak, DefaultPeak)
@@ -49,7 +50,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	for _, check := range []func(*Config) error{
 		(*Config).checkServer, (*Config).checkAccounts, (*Config).checkScenario, (*Config).checkTimes, (*Config).checkGuests,
-		(*Config).checkKnocks,
+		(*Config).checkKnocks, (*Config).checkLine,
 	} {
 		if err := check(&cfg); err != nil {
 			return cfg, err
@@ -94,6 +95,8 @@ func (cfg *Config) checkAccounts() error {
 	switch {
 	case cfg.Scenario == report.KnockFlood:
 		longest = knockAccount(cfg.Prefix, MaxClients-1)
+	case cfg.Crowd > 0:
+		longest = account(crowdPrefix(cfg.Prefix), MaxClients-1)
 	case takesCapacity(cfg.Scenario) && cfg.Capacity == 0:
 		longest = account(calibrationPrefix(cfg.Prefix), MaxClients-1)
 	}

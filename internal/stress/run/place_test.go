@@ -1,0 +1,248 @@
+package run
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rushgate/rushgate/internal/stress/report"
+)
+
+// Ten times as many players come as are let in at once. However they ask, all get in, in the order of their turns.
+func TestPlayersWaitInLine(t *testing.T) {
+	const players = 300
+	offered := []string{"game.test:40000", "192.0.2.7:40000"}
+	for name, tt := range map[string]struct {
+		mode   LineMode
+		udp    []string
+		shared bool
+		asked  string
+		most   float64 // logins for each player let in
+	}{
+		"as the server offers: the document": {LineAuto, nil, false, "http", 2.2},
+		"as the server offers: UDP":          {LineAuto, offered[1:], false, "udp", 1.2},
+		"the document":                       {LineHTTP, offered, false, "http", 2.2},
+		"a shared document":                  {LineHTTP, nil, true, "http", 2.2},
+		"UDP":                                {LineUDP, offered[1:], false, "udp", 1.2},
+		"no tickets":                         {LineOff, offered, false, "", 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &house{udp: tt.udp}
+				cfg := h.open(t)
+				defer h.shut()
+				cfg.Clients, cfg.Line, cfg.ShareDocument, cfg.MaxRetries = players, tt.mode, tt.shared, 100
+				rep := mustRun(t, t.Context(), cfg)
+				l := rep.Line
+				if l == nil || rep.OK != players || l.Placed+l.Direct != players || l.In != l.Placed {
+					t.Fatalf("%+v\n%+v", rep, l)
+				}
+				if l.Asked != tt.asked || l.Shared != tt.shared || len(l.PlacesLost) > 0 || l.NotOnTime > 0 || l.Told != l.In {
+					t.Errorf("%+v", l)
+				}
+				if tt.asked != "" && l.OvertakenP99 > 16 || l.HitShare < 0.9 || l.KnocksPerIn > tt.most {
+					t.Errorf("%+v", l)
+				}
+				if knows := tt.mode != LineOff; (h.secrets > 0) != knows || (l.TicketKnocks > 0) != knows ||
+					l.TicketKnocksPerIn > 1.1 {
+					t.Errorf("%d secrets; %+v", h.secrets, l)
+				}
+				if l.UDP > 0 != (tt.asked == "udp") || l.Polls > 0 != (tt.asked == "http") || l.UDPUnanswered > 0 {
+					t.Errorf("%+v", l)
+				}
+				if seconds := int(rep.WallSeconds) + 2; tt.shared && l.Polls > seconds {
+					t.Errorf("%d readings of a shared document in %d s", l.Polls, seconds)
+				}
+				if rep.FirstAnswer.Count != players {
+					t.Errorf("%d first answers", rep.FirstAnswer.Count)
+				}
+			})
+		})
+	}
+}
+
+// Without an answer by UDP players ask over HTTP, which does not cost them their places.
+func TestKnocksByUDPThatAreNotAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &house{deaf: true, udp: []string{"192.0.2.7:40000"}}
+		cfg := h.open(t)
+		defer h.shut()
+		cfg.Clients = 150
+		rep := mustRun(t, t.Context(), cfg)
+		l := rep.Line
+		if rep.OK != 150 || l == nil || l.UDP == 0 || l.UDPUnanswered != l.UDP || l.Polls == 0 || len(l.PlacesLost) > 0 ||
+			l.NotOnTime > 0 {
+			t.Errorf("%+v\n%+v", rep, l)
+		}
+	})
+}
+
+// A server that tells no turn leaves nothing to ask its document with.
+func TestNoTurnIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &house{silent: true}
+		cfg := h.open(t)
+		defer h.shut()
+		cfg.Clients = 100
+		rep := mustRun(t, t.Context(), cfg)
+		if l := rep.Line; rep.OK != 100 || l == nil || l.In != l.Placed {
+			t.Errorf("%+v\n%+v", rep, l)
+		}
+	})
+}
+
+// Players who lose patience keep their tickets while they are away, and are not held against the line.
+func TestPlacesOfPlayersWhoHangUp(t *testing.T) {
+	for _, mode := range []LineMode{LineHTTP, LineUDP} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &house{udp: []string{"192.0.2.7:40000"}}
+			cfg := h.open(t)
+			defer h.shut()
+			cfg.Clients, cfg.Line, cfg.GiveUpShare, cfg.GiveUpAfter = 200, mode, 0.3, 4*time.Second
+			rep := mustRun(t, t.Context(), cfg)
+			l := rep.Line
+			if rep.OK != 200 || rep.HungUp == 0 || l == nil || len(l.PlacesLost) > 0 || l.NotOnTime == 0 || l.OvertakenP99 > 16 {
+				t.Errorf("%s: %+v\n%+v", mode, rep, l)
+			}
+		})
+	}
+}
+
+// Whose time ends in the line was told, by whatever way, and not left in silence.
+func TestTimeEndsInLine(t *testing.T) {
+	for _, mode := range []LineMode{LineHTTP, LineUDP, LineOff} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &house{udp: []string{"192.0.2.7:40000"}}
+			cfg := h.open(t)
+			defer h.shut()
+			cfg.Clients, cfg.Line, cfg.Timeout, cfg.MaxRetries = 200, mode, 5*time.Second, 100
+			rep := mustRun(t, t.Context(), cfg)
+			if l := rep.Line; rep.Busy < 50 || rep.OK+rep.Busy != 200 || l == nil || l.Placed-l.In != rep.Busy {
+				t.Errorf("%s: %+v\n%+v", mode, rep, l)
+			}
+		})
+	}
+}
+
+// Places that are not honoured are counted by what the server says of them, and so is what it does not say.
+func TestPlacesThatAreLost(t *testing.T) {
+	for cause, want := range map[string]string{
+		"expired": "expired", "used": "used", "unknown": "unknown", "moon": "unsaid",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &house{cause: cause}
+			cfg := h.open(t)
+			defer h.shut()
+			cfg.Clients = 100
+			cfg.Limits.Line = true
+			rep := mustRun(t, t.Context(), cfg)
+			l := rep.Line
+			if rep.OK != 100 || l == nil || !maps.Equal(l.PlacesLost, map[string]int{want: l.Placed}) ||
+				l.NotOnTime != l.Placed {
+				t.Fatalf("%s: %+v\n%+v", cause, rep, l)
+			}
+			lost := slices.ContainsFunc(rep.Verdicts, func(v report.Verdict) bool {
+				return !v.OK && strings.HasPrefix(v.Limit, "places lost")
+			})
+			if !lost || rep.Held() {
+				t.Errorf("%s: %+v", cause, rep.Verdicts)
+			}
+		})
+	}
+}
+
+// A node that is killed and comes back has the same line: players keep their places, and ask again with patience.
+func TestNodeIsAwayWhilePlayersWait(t *testing.T) {
+	for _, mode := range []LineMode{LineHTTP, LineUDP} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &house{udp: []string{"192.0.2.7:40000"}}
+			cfg := h.open(t)
+			defer h.shut()
+			time.AfterFunc(4*time.Second, func() {
+				h.guard.Lock()
+				h.down = true
+				state := h.line.State()
+				h.guard.Unlock()
+				time.Sleep(20 * time.Second)
+				h.restart(t, state)
+				h.guard.Lock()
+				h.down = false
+				h.guard.Unlock()
+			})
+			cfg.Clients, cfg.Line, cfg.MaxRetries = 300, mode, 2
+			rep := mustRun(t, t.Context(), cfg)
+			if l := rep.Line; rep.OK != 300 || l == nil || len(l.PlacesLost) > 0 || l.OvertakenP99 > 16 {
+				t.Errorf("%s: %+v\n%+v", mode, rep, l)
+			}
+		})
+	}
+}
+
+// A crowd of one address is compared with a run without it, and counts for nothing else.
+func TestCrowdOfOneAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &house{}
+		cfg := h.open(t)
+		defer h.shut()
+		cfg.Clients, cfg.Crowd = 150, 500
+		rep := mustRun(t, t.Context(), cfg)
+		l := rep.Line
+		if rep.OK != 150 || rep.Clients != 150 || l == nil || l.Crowd == nil || l.Placed+l.Direct != 150 {
+			t.Fatalf("%+v\n%+v", rep, l)
+		}
+		c := l.Crowd
+		if c.Clients != 500 || c.MedianAlone == 0 || c.MedianBeside == 0 || c.Ratio != c.MedianBeside/c.MedianAlone {
+			t.Errorf("%+v", c)
+		}
+		if got := l.Promises[len(l.Promises)-1]; !strings.Contains(got.Limit, "crowd") || got.Got != c.Ratio {
+			t.Errorf("%+v", l.Promises)
+		}
+		crowd, alone := 0, 0
+		for name := range h.tries {
+			switch {
+			case strings.HasPrefix(name, "stress-crowd-"):
+				crowd++
+			case strings.HasPrefix(name, "stress-alone-"):
+				alone++
+			}
+		}
+		if crowd != 500 || alone != 150 {
+			t.Errorf("%d of the crowd came, and %d players without it", crowd, alone)
+		}
+		t.Logf("%+v", c)
+	})
+}
+
+// Where there is no line, nothing of one is sent, and the report says nothing of it.
+func TestServerWithoutALine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		f.queue = func(w http.ResponseWriter, _ *http.Request, name, secret, ticket string) {
+			if secret+ticket != "" {
+				t.Errorf("%s has shown %q, %q", name, secret, ticket)
+			}
+			f.admit(w, name, time.Millisecond)
+		}
+		cfg := f.start(t)
+		cfg.Clients = 3
+		rep := mustRun(t, t.Context(), cfg)
+		if rep.OK != 3 || rep.Line != nil || strings.Contains(strings.Join(rep.Notes, "\n"), "line") {
+			t.Errorf("%+v", rep)
+		}
+		cfg.Line, cfg.Prefix = LineHTTP, "again"
+		f.queue = func(w http.ResponseWriter, _ *http.Request, name, secret, ticket string) {
+			if secret == "" || ticket != "" {
+				t.Errorf("%s has shown %q, %q", name, secret, ticket)
+			}
+			f.admit(w, name, time.Millisecond)
+		}
+		rep = mustRun(t, t.Context(), cfg)
+		if rep.OK != 3 || !strings.Contains(strings.Join(rep.Notes, "\n"), "the server has no line: HTTP status 404") {
+			t.Errorf("%+v", rep)
+		}
+	})
+}
