@@ -154,7 +154,8 @@ func (r *Report) Derive(restarted bool) {
 	if r.WallSeconds > 0 {
 		r.LoginsPerSecond = float64(r.OK) / r.WallSeconds
 	}
-	if r.PlayersBefore != nil && !restarted && r.Scenario != KnockFlood { // the knocks let in stay for a while
+	crowded := r.Scenario == KnockFlood || r.Line != nil && r.Line.Crowd != nil // who else is let in stays for a while
+	if r.PlayersBefore != nil && !restarted && !crowded {
 		n := *r.PlayersBefore + r.OK - r.SessionsLost - r.LeftBefore
 		if r.Storm != nil {
 			n -= r.Storm.NotBack

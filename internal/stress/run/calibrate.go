@@ -19,6 +19,7 @@ const (
 	calibrationWarm  = 2 * time.Second
 	calibrationTime  = 10 * time.Second
 	calibrationGrace = 10 * time.Second // for those who are at the door when the time is over
+	calibrationWait  = time.Minute      // for the line to be empty again
 	// calibrationGain is how many times as many get in, when twice as many knock, at a server that was not saturated.
 	calibrationGain = 1.1
 	// calibrationBlock is the distance between the accounts at which runs begin. Clean finds them if its gap is longer.

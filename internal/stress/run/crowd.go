@@ -48,13 +48,16 @@ func runTwice(ctx context.Context, cfg Config) (*report.Report, error) {
 	if cfg.Progress != nil {
 		fmt.Fprintln(cfg.Progress, "[STRESS] now beside the crowd")
 	}
-	awaitEmptyLine(ctx, &cfg)
+	awaitEmptyLine(ctx, &cfg, cfg.Timeout)
 	return runOnce(ctx, cfg)
 }
 
-// awaitEmptyLine waits until no player is in the line of the server, if it has one, for as long as a player would.
-func awaitEmptyLine(ctx context.Context, cfg *Config) {
-	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+// awaitEmptyLine waits until no player is in the line of the server, if it has one, and not for longer than most.
+func awaitEmptyLine(ctx context.Context, cfg *Config, most time.Duration) {
+	if cfg.Adapter.Kind != "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	n, _ := newNetwork(cfg)
 	via := n.transport(observers)

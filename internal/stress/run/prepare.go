@@ -22,6 +22,7 @@ func (r *run) prepare(ctx context.Context, rep *report.Report, progress *progres
 	if takesCapacity(cfg.Scenario) && capacity == 0 {
 		progress.stage("measuring how many players per second the server lets in", nil)
 		capacity = r.calibrate(ctx, rep, calibratedAtOnce, calibratedMost)
+		awaitEmptyLine(ctx, cfg, calibrationWait) // some of those who were told to come back may have a place in it
 		if ctx.Err() != nil {
 			return false
 		}
