@@ -195,6 +195,9 @@ func TestCrowdOfOneAddress(t *testing.T) {
 			t.Fatalf("%+v\n%+v", rep, l)
 		}
 		c := l.Crowd
+		if rep.ExpectedAtEnd != nil {
+			t.Errorf("%d players are expected inside beside those of the crowd who are", *rep.ExpectedAtEnd)
+		}
 		if c.Clients != 500 || c.MedianAlone == 0 || c.MedianBeside == 0 || c.Ratio != c.MedianBeside/c.MedianAlone {
 			t.Errorf("%+v", c)
 		}
