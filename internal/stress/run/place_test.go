@@ -14,7 +14,7 @@ import (
 
 // Ten times as many players come as are let in at once. However they ask, all get in, in the order of their turns.
 func TestPlayersWaitInLine(t *testing.T) {
-	const players = 300
+	const players = 120
 	offered := []string{"game.test:40000", "192.0.2.7:40000"}
 	for name, tt := range map[string]struct {
 		mode   LineMode
@@ -162,7 +162,7 @@ func TestNodeIsAwayWhilePlayersWait(t *testing.T) {
 			h := &house{udp: []string{"192.0.2.7:40000"}}
 			cfg := h.open(t)
 			defer h.shut()
-			time.AfterFunc(4*time.Second, func() {
+			time.AfterFunc(3*time.Second, func() {
 				h.guard.Lock()
 				h.down = true
 				state := h.line.State()
@@ -173,9 +173,9 @@ func TestNodeIsAwayWhilePlayersWait(t *testing.T) {
 				h.down = false
 				h.guard.Unlock()
 			})
-			cfg.Clients, cfg.Line, cfg.MaxRetries = 300, mode, 2
+			cfg.Clients, cfg.Line, cfg.MaxRetries = 150, mode, 2
 			rep := mustRun(t, t.Context(), cfg)
-			if l := rep.Line; rep.OK != 300 || l == nil || len(l.PlacesLost) > 0 || l.OvertakenP99 > 16 {
+			if l := rep.Line; rep.OK != 150 || l == nil || len(l.PlacesLost) > 0 || l.OvertakenP99 > 16 {
 				t.Errorf("%s: %+v\n%+v", mode, rep, l)
 			}
 		})
@@ -188,17 +188,17 @@ func TestCrowdOfOneAddress(t *testing.T) {
 		h := &house{}
 		cfg := h.open(t)
 		defer h.shut()
-		cfg.Clients, cfg.Crowd = 150, 500
+		cfg.Clients, cfg.Crowd = 100, 300
 		rep := mustRun(t, t.Context(), cfg)
 		l := rep.Line
-		if rep.OK != 150 || rep.Clients != 150 || l == nil || l.Crowd == nil || l.Placed+l.Direct != 150 {
+		if rep.OK != 100 || rep.Clients != 100 || l == nil || l.Crowd == nil || l.Placed+l.Direct != 100 {
 			t.Fatalf("%+v\n%+v", rep, l)
 		}
 		c := l.Crowd
 		if rep.ExpectedAtEnd != nil {
 			t.Errorf("%d players are expected inside beside those of the crowd who are", *rep.ExpectedAtEnd)
 		}
-		if c.Clients != 500 || c.MedianAlone == 0 || c.MedianBeside == 0 || c.Ratio != c.MedianBeside/c.MedianAlone {
+		if c.Clients != 300 || c.MedianAlone == 0 || c.MedianBeside == 0 || c.Ratio != c.MedianBeside/c.MedianAlone {
 			t.Errorf("%+v", c)
 		}
 		if got := l.Promises[len(l.Promises)-1]; !strings.Contains(got.Limit, "crowd") || got.Got != c.Ratio {
@@ -213,7 +213,7 @@ func TestCrowdOfOneAddress(t *testing.T) {
 				alone++
 			}
 		}
-		if crowd != 500 || alone != 150 {
+		if crowd != 300 || alone != 100 {
 			t.Errorf("%d of the crowd came, and %d players without it", crowd, alone)
 		}
 		t.Logf("%+v", c)
