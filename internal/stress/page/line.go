@@ -7,9 +7,22 @@ import (
 	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
-// lineSheet tells what the line did with the players for whom there was no room, and whether it kept its promises.
+// linePart is the part of a page on the line: whether it kept its promises, and what it did with the players for whom
+// there was no room.
+type linePart struct {
+	Promises []limit
+	Sheet    sheet
+}
+
+func newLinePart(l *report.Line) *linePart {
+	if l == nil {
+		return nil
+	}
+	return &linePart{Promises: limits(l.Promises), Sheet: lineSheet(l)}
+}
+
 func lineSheet(l *report.Line) sheet {
-	s := sheet{Title: "Line", Head: []string{"", ""}}
+	s := sheet{Title: "Players with a place", Head: []string{"", ""}}
 	s.addf("had a place", "%s, %s of them let in; %s let in as they came", count(l.Placed), count(l.In), count(l.Direct))
 	s.add("asked", l.AskedHow())
 	s.addf("overtaken", "%s by more than %s with later turns; 99 of 100 by %s at most, one by %s", count(l.Overtaken),
@@ -34,9 +47,6 @@ func lineSheet(l *report.Line) sheet {
 		s.addf("crowd of one address", "%s clients, %s let in, %s refused", count(c.Clients), count(c.In), count(c.Refused))
 		s.addf("median wait beside it", "%s, %s without it: %s times", show(report.UnitMillis, c.MedianBeside),
 			show(report.UnitMillis, c.MedianAlone), show(report.UnitRatio, c.Ratio))
-	}
-	for _, v := range l.Promises[:min(len(l.Promises), maxRows)] {
-		s.addf(pick(v.OK, "✓ kept", "✗ not kept"), "%s; it was %s", clean(v.Limit, maxText), show4(v.Got))
 	}
 	return s
 }

@@ -53,6 +53,7 @@ type runPage struct {
 	Outcomes   []tile
 	Speeds     []tile
 	Phases     *sheet
+	Line       *linePart
 	Charts     []chart
 	Sheets     []sheet
 	Notes      []string
@@ -64,10 +65,11 @@ func Write(w io.Writer, r *report.Report) error {
 	p := runPage{
 		frame:      newFrame(fmt.Sprintf("%s, %s players", title(clean(string(r.Scenario), 60)), count(r.Clients))),
 		Bottleneck: clean(r.Generator.Bottleneck, maxText),
-		Limits:     limits(r),
+		Limits:     limits(r.Verdicts),
 		Outcomes:   outcomeTiles(r),
 		Speeds:     speedTiles(r),
 		Phases:     phaseSheet(r),
+		Line:       newLinePart(r.Line),
 		Charts:     charts(r),
 		Sheets:     sheets(r),
 		Notes:      notes(r),

@@ -42,9 +42,6 @@ func sheets(r *report.Report) []sheet {
 	if r.Flood != nil {
 		list = append(list, floodSheet(r))
 	}
-	if r.Line != nil {
-		list = append(list, lineSheet(r.Line))
-	}
 	if r.Play != nil {
 		list = append(list, playSheet(r.Play))
 	}

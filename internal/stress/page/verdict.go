@@ -210,9 +210,9 @@ func speedTiles(r *report.Report) []tile {
 	}...)
 }
 
-// limits are the verdicts on limits as rows.
-func limits(r *report.Report) (list []limit) {
-	for _, v := range r.Verdicts[:min(len(r.Verdicts), maxRows)] {
+// limits are verdicts as rows.
+func limits(verdicts []report.Verdict) (list []limit) {
+	for _, v := range verdicts[:min(len(verdicts), maxRows)] {
 		list = append(list, limit{clean(v.Limit, maxText), show4(v.Got), v.OK})
 	}
 	return list

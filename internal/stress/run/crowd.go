@@ -146,8 +146,12 @@ func (r *run) fillLine(rep *report.Report) {
 			MedianAlone: first.Success.P50, MedianBeside: rep.Success.P50,
 			Ratio: share(rep.Success.P50, first.Success.P50),
 		}
-		if first.OK < first.Clients {
+		switch {
+		case first.OK < first.Clients:
 			rep.Note(fmt.Sprintf("without the crowd %d of %d players got in", first.OK, first.Clients))
+		case first.Line == nil || first.Line.Placed < first.Clients/2:
+			rep.Note("without the crowd most players did not have to wait, so that the ratio says little: have more of them come" +
+				" than the server can let in")
 		}
 	}
 	l.Derive()
