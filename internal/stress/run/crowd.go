@@ -150,8 +150,8 @@ func (r *run) fillLine(rep *report.Report) {
 		case first.OK < first.Clients:
 			rep.Note(fmt.Sprintf("without the crowd %d of %d players got in", first.OK, first.Clients))
 		case first.Line == nil || first.Line.Placed < first.Clients/2:
-			rep.Note("without the crowd most players did not have to wait, so that the ratio says little: have more of them come" +
-				" than the server can let in")
+			rep.Note("without the crowd most players did not have to wait, so that the ratio says little: have more of them" +
+				" come than the server can let in")
 		}
 	}
 	l.Derive()
