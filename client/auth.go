@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -16,24 +17,42 @@ import (
 // player would think that the game hangs.
 const maxPause = 5 * time.Minute
 
-// Wait tells that Register or Login is about to pause before it tries again.
+// Wait tells that Register or Login is about to pause before it tries or asks again, and why; or that the player's turn
+// in the line has come.
 type Wait struct {
 	// Reason is [rushgate.ServerBusy] or [rushgate.RequestExpired], or empty if no answer came.
 	Reason rushgate.Reason
-	// Delay is how long the pause will last.
+	// Delay is how long the pause will last; 0 if the turn has come.
 	Delay time.Duration
-	// Retry counts the retries from 1 to MaxRetries.
+	// Retry counts the retries from 1 to MaxRetries. It is 0 for a pause that is no retry, as those in the line are, and
+	// MaxRetries is 0 while retries do not count, as long as the player has a place in the line.
 	Retry, MaxRetries int
+	// Line is where the player stands in the server's line, as far as is known by now; nil where there is no line. It is
+	// the receiver's to keep.
+	Line *Line
+
+	kept bool // there is nothing new of the place
 }
 
-// String returns a sentence to show to the player, with the delay rounded up to whole seconds.
+// String returns a sentence or two to show to the player, with the delay rounded up to whole seconds. In the line it is
+// that of [Line.String] whenever something is new.
 func (w Wait) String() string {
+	if w.Line != nil && !w.kept {
+		return w.Line.String()
+	}
 	what := "Server is busy"
 	if w.Reason == "" {
 		what = "No answer from the server"
 	}
 	secs := max(1, (w.Delay+time.Second-1)/time.Second)
-	return fmt.Sprintf("%s, retrying in %d s (%d of %d)", what, secs, w.Retry, w.MaxRetries)
+	what = fmt.Sprintf("%s, retrying in %d s", what, secs)
+	switch {
+	case w.Line != nil:
+		return what + ". Your place in line is kept."
+	case w.MaxRetries > 0:
+		return fmt.Sprintf("%s (%d of %d)", what, w.Retry, w.MaxRetries)
+	}
+	return what
 }
 
 // Answer is what became of one try of Register or Login.
@@ -91,6 +110,19 @@ type entry struct {
 // pause, Login does not begin the pause: it returns at once with an error that wraps both context.DeadlineExceeded and
 // the last answer. A server that asks for a pause of more than five minutes is taken to be too busy at once.
 //
+// A server that gives the player a place in its line is another matter: Login waits until the turn comes, or until ctx
+// ends, however long that is; to leave the line is to end ctx. [Options].OnWait tells where the player stands. These
+// waits are no retries, nor are the tries that get no answer, or find no room and no place, within ten minutes of the
+// last word of the place. The error of a call that ctx ends in the line matches [rushgate.ServerBusy] too. Where
+// MaxRetries is negative, Login does not wait in the line either: the [*BusyError] has the place, and the next call
+// shows it.
+//
+// The place outlives the call. A login that succeeds uses it up; after all others the Client keeps the ticket, for its
+// next Register, Login or Takeover, of the same account or another: the player who mistyped the password, or chose a
+// name that is taken, or closed the window in the line, has not lost the place. It is good until ten minutes after its
+// turn, unless the server is set otherwise. [Line].Ticket outlives the Client, and [Options].Ticket gives it to another
+// one. A Client keeps one place: where several players log in at once, give each a Client.
+//
 // [rushgate.AlreadyLoggedIn] means that the account has a session already; [Client.Takeover] ends it. With
 // [rushgate.WrongZone], Refusal.Address is the host:port of the server to log in to instead; with
 // [rushgate.AccountDisabled], Refusal.Until and Refusal.Text say until when and why.
@@ -105,53 +137,133 @@ func (c *Client) Takeover(ctx context.Context, username, password string) (*Sess
 	return c.authenticate(ctx, entry{op: "take over", path: "/v1/login", takeover: true}, username, password)
 }
 
+// call is one Register, Login or Takeover.
+type call struct {
+	client *Client
+	entry
+	username, password, attempt string
+	// plain has tries say nothing of the line, to a server that does not know of one.
+	plain bool
+	line  waiting
+}
+
 func (c *Client) authenticate(ctx context.Context, e entry, username, password string) (*Session, error) {
-	req, err := c.credentials(e, username, password)
-	if err != nil {
-		return nil, err
+	if !utf8.ValidString(username) || !utf8.ValidString(password) {
+		// JSON would replace the broken bytes, and the account would get a password that the player never typed.
+		return nil, &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: errors.New("not UTF-8")}
 	}
-	for try := 1; ; try++ {
-		s, err := c.try(ctx, req, try)
+	k := call{client: c, entry: e, username: username, password: password, attempt: c.opts.AttemptID()}
+	if !rushgate.ValidAttempt(k.attempt) {
+		return nil, fmt.Errorf("client: %s: Options.AttemptID returned an invalid attempt id", e.op)
+	}
+	k.line = waiting{client: c, place: c.takePlace(), udp: knocker{
+		dial: c.dialKnock, addrs: c.knockAddrs(), over: c.opts.KnockAddr == NoKnocks,
+	}}
+	s, err := k.enter(ctx)
+	k.line.udp.close()
+	c.noteKnockAddrs(&k.line.udp)
+	if err != nil {
+		c.keepPlace(k.line.place)
+	}
+	return s, err
+}
+
+// enter tries until it is let in, or refused for good.
+func (k *call) enter(ctx context.Context) (*Session, error) {
+	if k.client.opts.MaxRetries > 0 {
+		if err := k.line.begin(ctx); err != nil {
+			return nil, fmt.Errorf("client: %s: %w", k.op, err)
+		}
+	}
+	for try, retry := 1, 0; ; try++ {
+		s, err := k.try(ctx, try)
+		if !k.plain && knowsNoLine(err) {
+			k.plain = true
+			continue
+		}
 		if err == nil || !retryable(err) {
 			return s, err
 		}
 		refusal, _ := errors.AsType[*rushgate.Refusal](err)
-		if try > c.opts.MaxRetries || refusal != nil && refusal.RetryAfter > maxPause {
-			if refusal == nil {
-				return nil, fmt.Errorf("%w (tried %d times)", err, try)
+		inLine := refusal != nil && refusal.Place.Number > 0
+		if retry++; inLine {
+			retry = 0
+			if k.line.judge(refusal) && k.client.opts.MaxRetries > 0 {
+				continue
 			}
-			return nil, &BusyError{Tries: try, RetryAfter: refusal.RetryAfter, Last: refusal}
 		}
-		if err := c.pause(ctx, try, refusal, err); err != nil {
-			return nil, fmt.Errorf("client: %s: %w", e.op, err)
+		if err := k.tooBusy(try, retry, refusal, err); err != nil {
+			return nil, err
+		}
+		if inLine {
+			err = k.line.wait(ctx)
+		} else {
+			err = k.pause(ctx, retry, refusal, err)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("client: %s: %w", k.op, err)
 		}
 	}
 }
 
-// credentials builds the request that every try of one call sends.
-func (c *Client) credentials(e entry, username, password string) (request, error) {
-	if !utf8.ValidString(username) || !utf8.ValidString(password) {
-		// JSON would replace the broken bytes, and the account would get a password that the player never typed.
-		return request{}, &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: errors.New("not UTF-8")}
+// tooBusy returns the error of the call if it is not to try again after a try that failed: with a refusal, if there was
+// an answer, and last in any case. Retry is the number of the next retry; 0 with a place in the line.
+func (k *call) tooBusy(try, retry int, refusal *rushgate.Refusal, last error) error {
+	most := k.client.opts.MaxRetries
+	switch {
+	case most == 0: // one try
+	case retry == 0:
+		return nil
+	case refusal != nil && refusal.RetryAfter > maxPause:
+	case retry <= most || k.line.holds():
+		return nil
 	}
-	attempt := c.opts.AttemptID()
-	if !rushgate.ValidAttempt(attempt) {
-		return request{}, fmt.Errorf("client: %s: Options.AttemptID returned an invalid attempt id", e.op)
+	if refusal == nil {
+		return fmt.Errorf("%w (tried %d times)", last, try)
 	}
-	body, err := json.Marshal(struct {
+	return &BusyError{Tries: try, RetryAfter: refusal.RetryAfter, Last: refusal}
+}
+
+// request returns what a try sends: but for the ticket, which may be another by then, it is the same each time.
+func (k *call) request() (request, error) {
+	b := struct {
 		Username string `json:"username"`
 		Password string `json:"password"`
 		Attempt  string `json:"attempt_id"`
-		Takeover bool   `json:"takeover,omitempty"` // older servers do not know it
-	}{username, password, attempt, e.takeover})
-	if err != nil {
-		return request{}, fmt.Errorf("client: %s: %w", e.op, err)
+		Takeover bool   `json:"takeover,omitempty"` // older servers do not know it, nor what follows
+		Secret   string `json:"line_secret,omitempty"`
+		Ticket   string `json:"ticket,omitempty"`
+	}{Username: k.username, Password: k.password, Attempt: k.attempt, Takeover: k.takeover}
+	if p := &k.line.place; !k.plain {
+		b.Secret, b.Ticket = p.secret, p.best()
 	}
-	return request{op: e.op, method: http.MethodPost, path: e.path, body: body, secret: password}, nil
+	body, err := json.Marshal(b)
+	if err != nil {
+		return request{}, fmt.Errorf("client: %s: %w", k.op, err)
+	}
+	return request{
+		op: k.op, method: http.MethodPost, path: k.path, body: body, secrets: []string{k.password, b.Secret, b.Ticket},
+		line: !k.plain,
+	}, nil
+}
+
+// knowsNoLine reports whether a server of before there was a line has refused a request for saying something of it.
+func knowsNoLine(err error) bool {
+	r, ok := errors.AsType[*rushgate.Refusal](err)
+	if !ok || r.Reason != rushgate.MissingCredentials || r.Cause == nil {
+		return false
+	}
+	known, ok := strings.CutPrefix(r.Cause.Error(), "The body has a field other than ")
+	return ok && !strings.Contains(known, "line_secret")
 }
 
 // try sends the request once and reports to OnAnswer what came of it.
-func (c *Client) try(ctx context.Context, req request, try int) (*Session, error) {
+func (k *call) try(ctx context.Context, try int) (*Session, error) {
+	c := k.client
+	req, err := k.request()
+	if err != nil {
+		return nil, err
+	}
 	start := time.Now()
 	ans, err := c.exchange(ctx, req)
 	latency := time.Since(start)
@@ -175,8 +287,12 @@ func retryable(err error) bool {
 
 // pause waits before the retry of that number, which counts from 1. last is why the try before it failed, refusal the
 // same if it was one.
-func (c *Client) pause(ctx context.Context, retry int, refusal *rushgate.Refusal, last error) error {
-	w := Wait{Retry: retry, MaxRetries: c.opts.MaxRetries, Delay: c.jitter(retry - 1)}
+func (k *call) pause(ctx context.Context, retry int, refusal *rushgate.Refusal, last error) error {
+	c := k.client
+	w := Wait{Retry: retry, MaxRetries: c.opts.MaxRetries, Delay: c.jitter(retry - 1), Line: k.line.line(), kept: true}
+	if k.line.holds() {
+		w.MaxRetries = 0
+	}
 	if refusal != nil {
 		w.Reason, w.Delay = refusal.Reason, max(w.Delay, refusal.RetryAfter)
 	}

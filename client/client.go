@@ -17,6 +17,25 @@
 //	}
 //	defer session.Logout(ctx)
 //
+// # Waiting in line
+//
+// A server that has no room gives the player a place in its line, and a call waits there until the turn comes, for as
+// long as its context lasts: the player leaves the line by ending it. [Wait].Line says where the player stands, and
+// Wait.String makes a sentence of it, so that a game that shows that already shows "You are number 1,234 in line: about
+// 3 to 5 minutes." [Line.Progress] is for a bar that moves. The client asks as often as the server wants it to, of a
+// document that is the same for all, or by UDP ([Options].KnockAddr), and logs in again when the turn has come.
+//
+// The place is the player's: it outlives drops of the network, and calls that fail for another reason, such as a
+// mistyped password. It outlives the program too if the game keeps its ticket:
+//
+//	OnWait: func(w client.Wait) {
+//		ui.Show(w.String())
+//		if w.Line != nil {
+//			ui.Bar(w.Line.Progress(time.Now()))
+//			saved.Write(w.Line.Ticket.Text()) // for client.ParseTicket and Options.Ticket; delete it after the login
+//		}
+//	},
+//
 // # Realtime
 //
 // [Session.Connect] opens the connection over which the game is played: [Realtime.SendIntent] says what the player
@@ -44,14 +63,17 @@
 package client
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -64,6 +86,9 @@ const (
 	DefaultBackoffCap  = 30 * time.Second
 )
 
+// NoKnocks is the [Options].KnockAddr of clients that do not use UDP to ask for their places in the line.
+const NoKnocks = "none"
+
 // maxTLSSessions bounds of how many servers a client keeps the TLS session for the next connection.
 const maxTLSSessions = 8
 
@@ -74,7 +99,8 @@ type Options struct {
 	// http.Client around it: redirects are never followed, as they would carry the password away.
 	Transport http.RoundTripper
 	// MaxRetries is how many times Register and Login try again after their first try. Zero means
-	// [DefaultMaxRetries], a negative number none.
+	// [DefaultMaxRetries], a negative number none. Waiting in the server's line is not counted, see [Client.Login]; but
+	// with none a call does not wait there either.
 	MaxRetries int
 	// TryTimeout is how long one try may take, from dialing to the last byte of the answer. Default
 	// [DefaultTryTimeout]. It should exceed the server's --auth-max-age, 25 s unless set otherwise, by 5 s: a player whose
@@ -90,8 +116,23 @@ type Options struct {
 	// AttemptID returns a new attempt id for each Register or Login: 1 to 64 characters of A-Z, a-z, 0-9, '_' and
 	// '-' that no other client can guess. Default crypto/rand.Text.
 	AttemptID func() string
-	// OnWait, if set, is called before each pause of Register and Login, on the goroutine that called them.
+	// OnWait, if set, is called before each pause of Register and Login, on the goroutine that called them; so it is in
+	// the server's line, whenever there is something new to tell of it, and when the player's turn has come.
 	OnWait func(Wait)
+	// Ticket is a place in the server's line which the game has kept, for the first Register or Login; see
+	// [Line].Ticket. Default none.
+	Ticket Ticket
+	// KnockAddr is the host:port where the server answers knocks by UDP: that of its realtime channel. With it a client
+	// asks there first, in some milliseconds and at a fraction of the cost, and logs in over HTTP only when it is told to
+	// come in. Default: where the server's line names addresses, from then on. [NoKnocks] means that UDP is not used.
+	//
+	// UDP is a hint. Without an answer (1.75 s) the rest of the call asks over HTTP. Answers are not authenticated: a
+	// machine on the way, though no other, can forge them. One that says wait delays a player until ten seconds after
+	// the longest time that the server has told over HTTP, or ten minutes where it has not yet, and a client then tries
+	// to log in, whatever UDP says; one that says come in costs a try; and the second that HTTP contradicts ends the
+	// use of UDP for the call. A ticket that comes by UDP never takes the place of one that came over HTTP unless the
+	// server refuses that one over HTTP. Neither the secret nor the password goes by UDP.
+	KnockAddr string
 	// OnAnswer, if set, is called after each try of Register and Login, on the goroutine that called them.
 	OnAnswer func(Answer)
 }
@@ -103,6 +144,14 @@ type Client struct {
 	// stale is set when the connections that are kept open may be dead without anybody having noticed, as after a
 	// change of networks: a request over one of them would wait in vain until its time is up.
 	stale atomic.Bool
+
+	// What tests replace: a socket for knocks, and the time of day.
+	dialKnock func(ctx context.Context, addr string) (net.Conn, error)
+	timeOfDay func() time.Time
+
+	mu         sync.Mutex
+	kept       place    // of a call that has ended, for the next one
+	heardAddrs []string // where the server says that it answers knocks by UDP
 }
 
 // New returns a client for the server at baseURL, such as "https://play.example.org". It does not connect yet. Plain
@@ -145,7 +194,14 @@ func New(baseURL string, opts Options) (*Client, error) {
 	if opts.Transport == nil {
 		opts.Transport = newTransport()
 	}
-	return &Client{base: base, opts: opts}, nil
+	if a := opts.KnockAddr; a != "" && a != NoKnocks && !validAddress(a) {
+		return nil, fmt.Errorf("client: Options.KnockAddr is not host:port: %.300q", a)
+	}
+	c := &Client{base: base, opts: opts, dialKnock: dialKnock, timeOfDay: timeOfDay}
+	if !opts.Ticket.IsZero() {
+		c.kept = opts.Ticket.hold()
+	}
+	return c, nil
 }
 
 // newTransport returns a copy of http.DefaultTransport with connections of its own, which resumes TLS sessions: after a

@@ -15,7 +15,7 @@ import (
 // A session that is over is told as that, not as a wrong password, over whatever road.
 func TestTheEndOfASessionIsNoWrongPassword(t *testing.T) {
 	says := answer{status: 401, body: []byte(`{"reason":"bad-credentials","message":"Wrong name or password."}`)}
-	call, login := request{op: "me", token: "a-token"}, request{op: "login", secret: "a password"}
+	call, login := request{op: "me", token: "a-token"}, request{op: "login", secrets: []string{"a password"}}
 	for name, tt := range map[string]struct {
 		err  error
 		over bool

@@ -49,16 +49,22 @@ const (
 type request struct {
 	op           string // for errors
 	method, path string
-	body         []byte // nil: none
-	token        string // session token, or empty
-	secret       string // what must not turn up in an error, besides the token
+	body         []byte   // nil: none
+	token        string   // session token, or empty
+	secrets      []string // what must not turn up in an error, besides the token
+	line         bool     // a refusal may have a place in the line
 	// within bounds the try if it is less than Options.TryTimeout; 0: that bounds it.
 	within time.Duration
 }
 
 // leaks reports whether text, which came from elsewhere, repeats a secret of the request.
 func (r *request) leaks(text string) bool {
-	return r.secret != "" && strings.Contains(text, r.secret) || r.token != "" && strings.Contains(text, r.token)
+	for _, s := range append(r.secrets, r.token) {
+		if s != "" && strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *request) bad(format string, args ...any) error {
@@ -168,6 +174,9 @@ func (r *request) refusal(ans answer) error {
 		}
 		if ref.Reason == rushgate.WrongZone && validAddress(body.Address) {
 			ref.Address = body.Address
+		}
+		if r.line && ref.Reason == rushgate.ServerBusy {
+			ref.Place = placeIn(ans.body, ref.RetryAfter)
 		}
 		if ref.Reason == rushgate.AccountDisabled {
 			ref.Until = rushgate.Forever()

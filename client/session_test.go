@@ -48,6 +48,7 @@ func serve(t *testing.T) *client.Client {
 			Username string `json:"username"`
 			Password string `json:"password"`
 			Attempt  string `json:"attempt_id"`
+			Secret   string `json:"line_secret"`
 		}
 		if r.Header.Get("Content-Type") != "application/json" || dec.Decode(&in) != nil ||
 			in.Username != "alice" || in.Password != password || in.Attempt == "" {

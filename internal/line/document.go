@@ -139,10 +139,15 @@ func PlaceOf(d Document, turn time.Time) (place int, wait time.Duration, waits b
 	if d.Pace > 0 {
 		wait = seconds((float64(before) + 0.5) / d.Pace)
 	}
-	if d.Opens > d.Now {
-		wait += time.Duration(d.Opens-d.Now) * time.Millisecond
+	return before + 1, wait + d.untilOpen(), true
+}
+
+// untilOpen returns how long it is until the line begins to move, up to what can be added to another wait.
+func (d *Document) untilOpen() time.Duration {
+	if d.Opens == 0 {
+		return 0
 	}
-	return before + 1, wait, true
+	return time.Duration(min(max(d.Opens-d.Now, 0), math.MaxInt64/4/int64(time.Millisecond))) * time.Millisecond
 }
 
 // PollAfter is the client's side too: when to ask for the next document, if this one and [PlaceOf] say that the turn
@@ -150,4 +155,14 @@ func PlaceOf(d Document, turn time.Time) (place int, wait time.Duration, waits b
 // come, with its ticket, after that time.
 func PollAfter(d Document, wait time.Duration, chance float64) time.Duration {
 	return seconds(pollWait(wait.Seconds(), d.Factor, chance))
+}
+
+// Interval is the client's side as well: between which the holder of a turn will be let in, in nine cases of ten, if the
+// turn comes in so long by [PlaceOf]. It is what the server would say.
+func Interval(d Document, wait time.Duration) (low, high time.Duration) {
+	until := min(d.untilOpen(), wait)
+	eta := float64(wait - until) // which is at most a quarter of the longest time that there is
+	low = time.Duration(max(eta*lowFactor-lowLess*float64(time.Second), 0))
+	high = time.Duration(eta*highFactor + highMore*float64(time.Second))
+	return low + until, high + until
 }

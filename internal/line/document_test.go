@@ -80,12 +80,10 @@ func (c *clientCase) answer() {
 	if !waits {
 		return
 	}
-	until := max(float64(c.Document.Opens-c.Document.Now)/1000, 0)
-	called := wait.Seconds() - until
-	ms := func(s float64) int64 { return int64(math.Round(s * 1000)) }
-	c.Wait = ms(wait.Seconds())
-	c.Low, c.High = ms(max(called*lowFactor-lowLess, 0)+until), ms(called*highFactor+highMore+until)
-	c.Poll = ms(PollAfter(c.Document, wait, c.Chance).Seconds())
+	low, high := Interval(c.Document, wait)
+	ms := func(d time.Duration) int64 { return int64(math.Round(d.Seconds() * 1000)) }
+	c.Wait, c.Low, c.High = ms(wait), ms(low), ms(high)
+	c.Poll = ms(PollAfter(c.Document, wait, c.Chance))
 }
 
 // The page has the same rules in TypeScript, and its tests read the same file.
@@ -127,5 +125,41 @@ func TestGoldenClient(t *testing.T) {
 			!near(got.Low, want.Low) || !near(got.High, want.High) || !near(got.Poll, want.Poll) {
 			t.Errorf("%s: %+v, want %+v", want.Name, got, want)
 		}
+	}
+}
+
+// A client that finds its place by the document tells its player what the server would.
+func TestIntervalIsWhatTheServerWouldSay(t *testing.T) {
+	for name, opens := range map[string]time.Time{"open": {}, "before the opening": noon.Add(2 * time.Minute)} {
+		s := newStand(t, func(c *Config) { c.Opens = opens })
+		var tickets []Ticket
+		for i := range 500 {
+			s.pass(50*time.Millisecond, 0)
+			ticket, _, err := s.Take(Ask{Origin: originOf(i), Holder: HolderOf([]byte{byte(i), byte(i >> 8)})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tickets = append(tickets, ticket)
+		}
+		d, compared := s.Document(0), 0
+		for i, ticket := range tickets {
+			o := s.Outlook(&ticket)
+			_, wait, waits := PlaceOf(d, ticket.Turn)
+			if !waits || o.Place == 0 {
+				continue
+			}
+			compared++
+			low, high := Interval(d, wait)
+			off := max((low - o.Low).Abs(), (high - o.High).Abs())
+			if off > o.High/4+3*time.Second {
+				t.Errorf("%s, %d: %v to %v, and the server says %v to %v", name, i, low, high, o.Low, o.High)
+			}
+		}
+		if compared < 400 {
+			t.Errorf("%s: %d of 500 wait", name, compared)
+		}
+	}
+	if low, high := Interval(Document{}, 0); low != 0 || high != 5*time.Second {
+		t.Errorf("of nothing: %v to %v", low, high)
 	}
 }
