@@ -30,8 +30,8 @@ type Line struct {
 	progress float64 // at least
 }
 
-// Progress returns how much of the wait is over at a time: 0 to 1, for a bar that moves. It is 1 only when Come, and of
-// the Lines of one place the later one never says less, whatever the server estimates.
+// Progress returns how much of the wait is over at a time: 0 to 0.99, and 1 when Come, for a bar that moves. Of the
+// Lines of one place the later one never says less than the one before, whatever the server estimates, up to 0.99.
 func (l Line) Progress(now time.Time) float64 {
 	if l.Come {
 		return 1

@@ -157,8 +157,8 @@ func PollAfter(d Document, wait time.Duration, chance float64) time.Duration {
 	return seconds(pollWait(wait.Seconds(), d.Factor, chance))
 }
 
-// Interval is the client's side as well: between which the holder of a turn will be let in, in nine cases of ten, if the
-// turn comes in so long by [PlaceOf]. It is what the server would say.
+// Interval is the client's side as well: between which the holder of a turn will be let in, in nine cases of ten, if
+// the turn comes in so long by [PlaceOf]. It is what the server would say.
 func Interval(d Document, wait time.Duration) (low, high time.Duration) {
 	until := min(d.untilOpen(), wait)
 	eta := float64(wait - until) // which is at most a quarter of the longest time that there is
