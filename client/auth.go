@@ -142,7 +142,7 @@ type call struct {
 	client *Client
 	entry
 	username, password, attempt string
-	// plain has tries say nothing of the line, to a server that does not know of one.
+	// plain has tries say nothing of the line: the server does not know of one, or the game wants none.
 	plain bool
 	line  waiting
 }
@@ -152,15 +152,17 @@ func (c *Client) authenticate(ctx context.Context, e entry, username, password s
 		// JSON would replace the broken bytes, and the account would get a password that the player never typed.
 		return nil, &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: errors.New("not UTF-8")}
 	}
-	k := call{client: c, entry: e, username: username, password: password, attempt: c.opts.AttemptID()}
+	k := call{
+		client: c, entry: e, username: username, password: password, attempt: c.opts.AttemptID(), plain: c.opts.NoLine,
+	}
 	if !rushgate.ValidAttempt(k.attempt) {
 		return nil, fmt.Errorf("client: %s: Options.AttemptID returned an invalid attempt id", e.op)
 	}
 	k.line = waiting{client: c, place: c.takePlace(), udp: knocker{
 		dial: c.dialKnock, addrs: c.knockAddrs(), over: c.opts.KnockAddr == NoKnocks,
 	}}
+	defer k.line.udp.close()
 	s, err := k.enter(ctx)
-	k.line.udp.close()
 	c.noteKnockAddrs(&k.line.udp)
 	if err != nil {
 		c.keepPlace(k.line.place)
@@ -170,7 +172,7 @@ func (c *Client) authenticate(ctx context.Context, e entry, username, password s
 
 // enter tries until it is let in, or refused for good.
 func (k *call) enter(ctx context.Context) (*Session, error) {
-	if k.client.opts.MaxRetries > 0 {
+	if k.client.opts.MaxRetries > 0 && !k.plain {
 		if err := k.line.begin(ctx); err != nil {
 			return nil, fmt.Errorf("client: %s: %w", k.op, err)
 		}

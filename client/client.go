@@ -100,7 +100,7 @@ type Options struct {
 	Transport http.RoundTripper
 	// MaxRetries is how many times Register and Login try again after their first try. Zero means
 	// [DefaultMaxRetries], a negative number none. Waiting in the server's line is not counted, see [Client.Login]; but
-	// with none a call does not wait there either.
+	// with none a call does not wait there either: it tries once.
 	MaxRetries int
 	// TryTimeout is how long one try may take, from dialing to the last byte of the answer. Default
 	// [DefaultTryTimeout]. It should exceed the server's --auth-max-age, 25 s unless set otherwise, by 5 s: a player whose
@@ -119,6 +119,9 @@ type Options struct {
 	// OnWait, if set, is called before each pause of Register and Login, on the goroutine that called them; so it is in
 	// the server's line, whenever there is something new to tell of it, and when the player's turn has come.
 	OnWait func(Wait)
+	// NoLine has the client ask for no place in the server's line, nor wait there: a server that has no room is busy, to
+	// be asked again as [rushgate.Refusal].RetryAfter says. This is for programs that measure.
+	NoLine bool
 	// Ticket is a place in the server's line which the game has kept, for the first Register or Login; see
 	// [Line].Ticket. Default none.
 	Ticket Ticket

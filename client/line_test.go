@@ -316,6 +316,30 @@ func TestAPlaceThatIsLostIsTold(t *testing.T) {
 	}
 }
 
+// A program that wants no line is served as if there were none.
+func TestNoLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := startLine(t, time.Minute, 5)
+		s.udp = []string{lineAddr.String()}
+		c, told := s.client(Options{NoLine: true, MaxRetries: 2, KnockAddr: lineAddr.String()})
+		_, err := c.Login(t.Context(), "alice", alicesKey)
+		busy, ok := errors.AsType[*BusyError](err)
+		if !ok || len(s.tries) != 3 || busy.Last.Place.Number != 0 || len(s.documents)+len(s.knocks) != 0 {
+			t.Errorf("%v after %+v, %d documents, %d knocks", err, s.tries, len(s.documents), len(s.knocks))
+		}
+		for i, try := range s.tries {
+			if try.secret != "" || try.ticket != "" {
+				t.Errorf("try %d: %+v", i, try)
+			}
+		}
+		for i, w := range *told {
+			if w.Line != nil || w.Retry != i+1 {
+				t.Errorf("told %q", w)
+			}
+		}
+	})
+}
+
 // A server of before there was a line is spoken to as before.
 func TestAServerThatKnowsNoLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -87,6 +87,7 @@ func (w *waiting) begin(ctx context.Context) error {
 // that was shown is not honoured, and there is another one.
 func (w *waiting) judge(r *rushgate.Refusal) (again bool) {
 	p, shown := r.Place, w.place.best()
+	r.Place.Ticket = "" // the caller prints the refusal, perhaps
 	w.told = time.Now()
 	switch {
 	case shown == "" || p.Lost == "":
@@ -110,9 +111,8 @@ func (w *waiting) judge(r *rushgate.Refusal) (again bool) {
 	}
 	w.place.ticket, w.place.heard, w.fresh = p.Ticket, "", nil
 	w.turn, w.doubt = p.Turn, w.told.Add(max(p.High, p.PollAfter)+doubtAfter)
-	r.Place = p
-	r.Place.Ticket = "" // the caller prints the refusal, perhaps
-	w.last = r
+	p.Ticket = ""
+	r.Place, w.last = p, r
 	return false
 }
 

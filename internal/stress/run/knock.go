@@ -19,8 +19,9 @@ func knockAccount(prefix string, i int) string { return account(prefix+"-knock",
 // knockDigits is how long the number of a knock is: all are of one length.
 const knockDigits = 7
 
-// newKnockRequest returns what makes requests for a flood: byte by byte as large as those of the Go client, each with a
-// name of its own or one of the accounts registered before. It allocates nothing where dst has room.
+// newKnockRequest returns what makes requests for a flood: byte by byte as large as those of a Go client that does not
+// wait in line, each with a name of its own or one of the accounts registered before. It allocates nothing where dst
+// has room.
 func newKnockRequest(cfg *Config, u *url.URL, random func() float64) (func(dst []byte, n int) []byte, error) {
 	const blank = "0000000"
 	// Runs are told apart by three letters, so that one need not be cleaned up after before the next.

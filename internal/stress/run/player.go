@@ -55,6 +55,7 @@ func (r *run) newClient(i int, onAnswer func(client.Answer)) (*line, *client.Cli
 func (r *run) clientOver(transport http.RoundTripper, onAnswer func(client.Answer)) *client.Client {
 	c, err := client.New(r.cfg.Target, client.Options{
 		Transport: transport, MaxRetries: r.cfg.MaxRetries, Rand: r.cfg.random, OnAnswer: onAnswer,
+		NoLine: true, // the player waits there, who measures it
 	})
 	if err != nil {
 		panic("stress: withDefaults let pass what client.New refuses: " + err.Error())
