@@ -280,7 +280,7 @@ func TestMetricsOfALogin(t *testing.T) {
 func TestMetricsOfARefusal(t *testing.T) {
 	s := start(t, config(t, t.TempDir()))
 	transport := &http.Transport{DisableKeepAlives: true} // the next request of a connection is the API's
-	c := newClient(t, s, client.Options{Transport: transport})
+	c := newClient(t, s, client.Options{Transport: transport, NoLine: true})
 	for range 5 {
 		if _, err := c.Login(t.Context(), "alice", "wrong"); !errors.Is(err, rushgate.BadCredentials) {
 			t.Fatalf("login with a wrong password: %v", err)
