@@ -106,7 +106,7 @@ func (r *run) push(ctx context.Context, i int) {
 	defer l.CloseIdleConnections()
 	p := r.newPlace(crowdSource, l, transport)
 	p.crowd = true
-	c := r.clientOver(p, func(a client.Answer) {
+	c := r.clientOver(p, p.attemptID, func(a client.Answer) {
 		r.tally.failedToConnect(a.Err)
 		if (a.Reason != "" || a.Err != nil) && !r.cfg.KeepAlive {
 			l.CloseIdleConnections()

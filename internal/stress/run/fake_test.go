@@ -29,7 +29,7 @@ type fake struct {
 	metricsAt func(time.Duration) int
 	gullible  bool // lets in every client that sends anything
 	// queue, if set, takes the place of knock, and is told what a player shows in the line; document answers GET /v1/line.
-	queue    func(w http.ResponseWriter, r *http.Request, name, secret, ticket string)
+	queue    func(w http.ResponseWriter, r *http.Request, name string, s shown)
 	document func() any
 	// connect, if set, makes connect tokens.
 	connect func(player string) []byte
@@ -46,6 +46,13 @@ type fake struct {
 	begun    time.Time
 	conns    chan net.Conn
 	closed   chan struct{}
+}
+
+// shown is what a player shows beside name and password.
+type shown struct {
+	Secret  string `json:"line_secret"`
+	Ticket  string `json:"ticket"`
+	Attempt string `json:"attempt_id"`
 }
 
 // start serves until the test ends, and returns a configuration that reaches the server.
@@ -157,8 +164,7 @@ func (f *fake) action(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Username, Password string
 		Takeover           bool
-		Secret             string `json:"line_secret"`
-		Ticket             string
+		shown
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || rushgateName(in.Username) != nil {
 		if f.gullible {
@@ -183,7 +189,7 @@ func (f *fake) action(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.Unlock()
 	if f.queue != nil {
-		f.queue(w, r, in.Username, in.Secret, in.Ticket)
+		f.queue(w, r, in.Username, in.shown)
 		return
 	}
 	f.knock(w, r, in.Username, try)

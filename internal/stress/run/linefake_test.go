@@ -148,12 +148,12 @@ func originOf(name string) netip.Prefix {
 }
 
 // come is a login or registration.
-func (h *house) come(w http.ResponseWriter, r *http.Request, name, secret, ticket string) {
+func (h *house) come(w http.ResponseWriter, r *http.Request, name string, s shown) {
 	h.guard.Lock()
-	if secret != "" {
+	if s.Secret != "" {
 		h.secrets++
 	}
-	g, said := h.judge(name, secret, ticket)
+	g, said := h.judge(name, s.Secret, s.Ticket)
 	if g != nil {
 		h.waiting = append(h.waiting, g)
 	}

@@ -49,6 +49,7 @@ type place struct {
 	unanswered     int             // questions in a row
 	cut            bool            // the player hung up during a login with the ticket, which may have used it up
 	ctx            context.Context // ends when the player hangs up
+	attempt        string          // the id of all calls until the player is in or hangs up; "" for a new one
 	socket         net.Conn        // for knocks by UDP; nil: none
 	asker          *udpknock.Asker
 
@@ -61,6 +62,14 @@ type place struct {
 // newPlace returns the place of a player who comes now, and is not there yet.
 func (r *run) newPlace(number int, l *line, next http.RoundTripper) *place {
 	return &place{run: r, number: number, line: l, next: next, onWord: func(bool) {}}
+}
+
+// attemptID returns the id by which a server knows what was asked for before, and answered in vain.
+func (p *place) attemptID() string {
+	if p.attempt == "" {
+		p.attempt = rand.Text()
+	}
+	return p.attempt
 }
 
 // tally returns where the player's questions are counted.
@@ -204,7 +213,7 @@ func (p *place) later(after time.Duration, coming bool) {
 // the last refusal.
 func (p *place) enter(ctx context.Context,
 	call func(context.Context) (*client.Session, error)) (*client.Session, error) {
-	p.ctx = ctx
+	p.ctx, p.attempt = ctx, ""
 	defer p.hangUp()
 	var last error = &rushgate.Refusal{Reason: rushgate.ServerBusy}
 	if p.run.access.plays && (p.ticket != "" || len(p.run.access.udp) > 0) {

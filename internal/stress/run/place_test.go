@@ -1,6 +1,7 @@
 package run
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	lines "github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
@@ -182,6 +184,46 @@ func TestNodeIsAwayWhilePlayersWait(t *testing.T) {
 	}
 }
 
+// An answer that was lost is asked for again under the same id, also when the player had to wait in between; a player
+// who hangs up begins anew.
+func TestLostAnswerOfAPlayerInLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		var attempts []string
+		refused := func(w http.ResponseWriter) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, `{"reason":"server-busy","place":1,"eta_high_ms":9000,"poll_after_ms":1000,"turn_ms":5,
+				"ticket":"t"}`)
+		}
+		f.document = func() any { return document{Document: lines.Document{Now: 20, Serving: 10}} }
+		f.queue = func(w http.ResponseWriter, r *http.Request, name string, s shown) {
+			switch attempts = append(attempts, s.Attempt); len(attempts) {
+			case 2: // the account is made, and the answer lost
+				panic(http.ErrAbortHandler)
+			case 1, 3:
+				refused(w)
+			case 4: // until the player hangs up
+				silence(r)
+			case 5:
+				refuse(w, 0, 409, "username-taken", 0)
+			default:
+				f.admit(w, name, 0)
+			}
+		}
+		cfg := f.start(t)
+		cfg.Clients, cfg.GiveUpShare, cfg.GiveUpAfter = 1, 1, 20*time.Second
+		rep := mustRun(t, t.Context(), cfg)
+		// Four for the first visit, a registration and a login for the second.
+		if a := attempts; rep.OK != 1 || len(a) != 6 || len(slices.Compact(slices.Clone(a[:4]))) != 1 ||
+			len(slices.Compact(slices.Clone(a[3:]))) != 3 {
+			t.Fatalf("%q; %+v", attempts, rep)
+		}
+		if l := rep.Line; l == nil || l.NotOnTime != 1 || len(l.PlacesLost) > 0 {
+			t.Errorf("%+v", l)
+		}
+	})
+}
+
 // A crowd of one address is compared with a run without it, and counts for nothing else.
 func TestCrowdOfOneAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -224,9 +266,9 @@ func TestCrowdOfOneAddress(t *testing.T) {
 func TestServerWithoutALine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
-		f.queue = func(w http.ResponseWriter, _ *http.Request, name, secret, ticket string) {
-			if secret+ticket != "" {
-				t.Errorf("%s has shown %q, %q", name, secret, ticket)
+		f.queue = func(w http.ResponseWriter, _ *http.Request, name string, s shown) {
+			if s.Secret+s.Ticket != "" {
+				t.Errorf("%s has shown %+v", name, s)
 			}
 			f.admit(w, name, time.Millisecond)
 		}
@@ -237,9 +279,9 @@ func TestServerWithoutALine(t *testing.T) {
 			t.Errorf("%+v", rep)
 		}
 		cfg.Line, cfg.Prefix = LineHTTP, "again"
-		f.queue = func(w http.ResponseWriter, _ *http.Request, name, secret, ticket string) {
-			if secret == "" || ticket != "" {
-				t.Errorf("%s has shown %q, %q", name, secret, ticket)
+		f.queue = func(w http.ResponseWriter, _ *http.Request, name string, s shown) {
+			if s.Secret == "" || s.Ticket != "" {
+				t.Errorf("%s has shown %+v", name, s)
 			}
 			f.admit(w, name, time.Millisecond)
 		}

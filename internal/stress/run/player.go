@@ -43,19 +43,21 @@ func (r *run) newPlayer(i int, a arrival) *player {
 	p.line, transport = r.network.line(i)
 	p.place = r.newPlace(i, p.line, transport)
 	p.place.onWord = p.onWord
-	p.client = r.clientOver(p.place, p.onAnswer)
+	p.client = r.clientOver(p.place, p.place.attemptID, p.onAnswer)
 	return p
 }
 
 func (r *run) newClient(i int, onAnswer func(client.Answer)) (*line, *client.Client) {
 	l, transport := r.network.line(i)
-	return l, r.clientOver(transport, onAnswer)
+	return l, r.clientOver(transport, nil, onAnswer)
 }
 
-func (r *run) clientOver(transport http.RoundTripper, onAnswer func(client.Answer)) *client.Client {
+func (r *run) clientOver(transport http.RoundTripper, attemptID func() string,
+	onAnswer func(client.Answer)) *client.Client {
 	c, err := client.New(r.cfg.Target, client.Options{
 		Transport: transport, MaxRetries: r.cfg.MaxRetries, Rand: r.cfg.random, OnAnswer: onAnswer,
-		NoLine: true, // the player waits there, who measures it
+		AttemptID: attemptID,
+		NoLine:    true, // the player waits there, who measures it
 	})
 	if err != nil {
 		panic("stress: withDefaults let pass what client.New refuses: " + err.Error())
@@ -161,10 +163,8 @@ func (p *player) call(ctx context.Context) (*client.Session, error) {
 		return p.client.Takeover(ctx, p.name, cfg.Password)
 	}
 	session, err := p.client.Register(ctx, p.name, cfg.Password)
-	if errors.Is(err, client.ErrNoAnswer) {
-		p.mayBeIn = true
-	}
 	if p.mayBeIn && errors.Is(err, rushgate.UsernameTaken) { // by the player, who hung up too soon to know
+		p.ask, p.place.attempt = askLogin, ""
 		return p.client.Takeover(ctx, p.name, cfg.Password)
 	}
 	return session, err
