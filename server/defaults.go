@@ -12,6 +12,7 @@ import (
 	"github.com/rushgate/rushgate/internal/api"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/protocol"
@@ -49,6 +50,8 @@ func (c *Config) numbers() []ranged[int] {
 func (c *Config) durations() []ranged[time.Duration] {
 	return []ranged[time.Duration]{
 		{&c.MaxAge, "request age", auth.DefaultMaxAge, time.Second, time.Hour},
+		{&c.LineGrace, "grace of a turn in the line", line.DefaultGrace, line.MinGrace, line.MaxGrace},
+		{&c.SeatHold, "hold of a place in the world", door.DefaultSeatHold, time.Second, time.Hour},
 		{&c.IdleTimeout, "idle timeout", api.DefaultIdleTimeout, time.Second, time.Hour},
 		{&c.SessionTimeout, "session timeout", realm.DefaultSessionTimeout, time.Second, time.Hour},
 		{&c.DrainTimeout, "drain timeout", 15 * time.Second, time.Second, time.Hour},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/realm"
 )
 
@@ -15,6 +16,7 @@ func (s *Server) newDoor(hashTime time.Duration) (*door.Door, error) {
 	return door.New(door.Config{
 		Queue: max(cfg.QueueDepth, 0), World: cfg.MaxPlayers, MaxAge: cfg.MaxAge, Batch: batch, Pace: pace,
 		OriginFailures: cfg.OriginFailures, OriginRegistrations: cfg.OriginRegistrations, OriginShare: cfg.OriginShare,
+		SeatHold: cfg.SeatHold, Line: line.Config{Grace: cfg.LineGrace, Opens: cfg.OpensAt},
 		Stood: s.clock.Stood,
 	})
 }

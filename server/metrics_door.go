@@ -37,7 +37,7 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 		cause       string
 		all, turned int64
 	}{
-		{"draining", r.Draining, t.Draining}, {"queue", r.Queue, t.Queue}, {"stale", r.Stale, t.Stale},
+		{"draining", r.Draining, t.Draining}, {"queue", r.Queue, t.Queue}, {"line", r.Line, t.Line}, {"stale", r.Stale, t.Stale},
 		{"share", r.Share, t.Share}, {"world", r.World, t.World}, {"slow", r.Slow, t.Slow},
 		{"locked", r.Locked, t.Locked}, {"pending", r.Pending, t.Pending}, {"spent", r.Spent, t.Spent},
 	} {
@@ -54,7 +54,7 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 	out.Gauge("rushgate_door_seats", "Places in the world that are taken, on the way in or back included.",
 		float64(stats.Seats))
 	out.Gauge("rushgate_door_seats_held", "Places kept for players who may come back.", float64(stats.Held))
-	out.Gauge("rushgate_door_promised", "Clients on their way back to a moment that they were promised.",
+	out.Gauge("rushgate_door_promised", "Clients that wait in the line, or were called and are on their way.",
 		float64(stats.Promised))
 	out.Gauge("rushgate_door_slow_requests", "Logins in the slow lane, for hashes of other systems.", float64(stats.Slow))
 	const pace, paceHelp = "rushgate_door_pace_requests_per_second", "Estimated rate at which a lane can be worked off."

@@ -148,6 +148,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.realm.Start()
 	s.pool.Start()
 	s.serve(tlsConfig)
+	s.upkeep.move = s.door.Move
 	s.upkeep.start()
 	if s.acme != nil {
 		s.acme.Start()

@@ -21,6 +21,9 @@ import (
 // tendInterval is how often certificates are looked at for their end, and keys for their age.
 const tendInterval = time.Hour
 
+// lineInterval is how often the line before the door is moved when no client knocks.
+const lineInterval = 250 * time.Millisecond
+
 // upkeep keeps what a node has from files, and the keys of the line that it has from the store, in step with them, and
 // looks after certificates that end and keys that are to be changed.
 type upkeep struct {
@@ -29,6 +32,7 @@ type upkeep struct {
 	ensure  func(now time.Time) error // makes the self-signed certificate anew before it ends; nil: there is none
 	tickets *tlsresume.Keys           // nil: there are none
 	line    *lineKeys                 // nil: there are none
+	move    func()                    // moves the line before the door
 
 	mu    sync.Mutex
 	shown []shown
@@ -67,6 +71,18 @@ func (u *upkeep) start() {
 	if u.line != nil {
 		u.line.start()
 	}
+	u.running.Go(func() {
+		again := time.NewTicker(lineInterval)
+		defer again.Stop()
+		for {
+			select {
+			case <-u.stopped:
+				return
+			case <-again.C:
+				u.move()
+			}
+		}
+	})
 	u.running.Go(func() {
 		again := time.NewTicker(tendInterval)
 		defer again.Stop()

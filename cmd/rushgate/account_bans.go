@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -11,28 +10,6 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
 )
-
-// moment is a point in time as an operator writes it.
-type moment struct{ at time.Time }
-
-func (m *moment) String() string {
-	if m.at.IsZero() {
-		return ""
-	}
-	return m.at.Format(time.RFC3339)
-}
-
-func (m *moment) Set(s string) error {
-	at, err := time.Parse(time.RFC3339, s)
-	if day, e := time.ParseInLocation(time.DateOnly, s, time.Local); err != nil && e == nil {
-		at, err = day, nil
-	}
-	if err != nil {
-		return fmt.Errorf("must be a day such as 2027-01-31, when it begins, or a time such as 2027-01-31T18:00:00Z")
-	}
-	m.at = at
-	return nil
-}
 
 const maxBan = 100 * 365 * 24 * time.Hour
 
@@ -62,10 +39,10 @@ until when and why; everything of the account stays as it is.
 	}
 	d := rushgate.Disabled{Until: rushgate.Forever(), Reason: string(reason)}
 	switch {
-	case !until.at.IsZero() && length.value != 0:
+	case !time.Time(until).IsZero() && length.value != 0:
 		return usagef("--until and --for both say when the account is let in again; give one")
-	case !until.at.IsZero():
-		d.Until = until.at
+	case !time.Time(until).IsZero():
+		d.Until = time.Time(until)
 	case length.value != 0:
 		d.Until = time.Now().Add(length.value)
 	}

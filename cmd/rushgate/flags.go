@@ -297,6 +297,28 @@ func (d *spanAt) Set(s string) error {
 	return nil
 }
 
+// moment is a point in time as an operator writes it; the zero value is none.
+type moment time.Time
+
+func (m *moment) String() string {
+	if time.Time(*m).IsZero() {
+		return ""
+	}
+	return time.Time(*m).Format(time.RFC3339)
+}
+
+func (m *moment) Set(s string) error {
+	at, err := time.Parse(time.RFC3339, s)
+	if day, e := time.ParseInLocation(time.DateOnly, s, time.Local); err != nil && e == nil {
+		at, err = day, nil
+	}
+	if err != nil {
+		return errors.New("must be a day such as 2027-01-31, when it begins, or a time such as 2027-01-31T18:00:00Z")
+	}
+	*m = moment(at)
+	return nil
+}
+
 // words is a list of words, none of them empty.
 type words []string
 

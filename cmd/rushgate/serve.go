@@ -144,6 +144,11 @@ func (v *serveFlags) declareDoor(f *flags) {
 		"hour; 0 means no bound")
 	f.add(v.number(&c.OriginShare), "origin-share", "", "`PERCENT` of the places in the world that one address may hold, and "+
 		"16 places in any case; 100 means no bound")
+	f.add(v.duration(&c.LineGrace), "line-grace", "", "`TIME` for which a turn in the line is good once it has come")
+	f.add((*moment)(&c.OpensAt), "opens-at", "", "`TIME` at which the line begins to move, such as 2026-12-01T18:00:00Z; those "+
+		"who come in the minute before it are let in by lot, and nobody before it").def = "open"
+	f.add(v.duration(&c.SeatHold), "seat-hold", "", "`TIME` for which the place in the world of a player is kept who has "+
+		"dropped out")
 	f.add(v.number(&c.PasswordMin), "password-min", "", "`N` characters that a new password needs; the commonest are refused "+
 		"in any case, and those of accounts that there are go on working")
 	f.add(v.number(&c.HashIterations), "password-hash-iterations", "MMORPG_PASSWORD_HASH_ITERATIONS",

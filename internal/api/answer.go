@@ -35,10 +35,30 @@ type refusalBody struct {
 	Reason       rushgate.Reason `json:"reason"`
 	Message      string          `json:"message"`
 	RetryAfterMS int64           `json:"retry_after_ms,omitempty"`
-	Address      string          `json:"address,omitempty"` // with wrong-zone
+	placeBody
+	Address string `json:"address,omitempty"` // with wrong-zone
 	// DisabledUntil and DisabledReason come with account-disabled; there is no end to a ban for ever.
 	DisabledUntil  *time.Time `json:"disabled_until,omitempty"`
 	DisabledReason string     `json:"disabled_reason,omitempty"`
+}
+
+// placeBody is a place in the line before the door, with server-busy where there is one. An ETA may be 0.
+type placeBody struct {
+	Place     int    `json:"place,omitempty"`
+	Low       *int64 `json:"eta_low_ms,omitempty"`
+	High      *int64 `json:"eta_high_ms,omitempty"`
+	PollAfter int64  `json:"poll_after_ms,omitempty"`
+	Turn      int64  `json:"turn_ms,omitempty"`
+	Ticket    string `json:"ticket,omitempty"`
+	Lost      string `json:"place_lost,omitempty"`
+}
+
+func newPlaceBody(p *rushgate.Place) placeBody {
+	low, high := p.Low.Milliseconds(), roundUp(p.High, time.Millisecond)
+	return placeBody{
+		Place: p.Number, Low: &low, High: &high, PollAfter: roundUp(p.PollAfter, time.Millisecond), Turn: p.Turn.UnixMilli(),
+		Ticket: p.Ticket, Lost: p.Lost,
+	}
 }
 
 // disabled tells a player of a ban, also through clients that do not know the reason and show the message.
@@ -105,6 +125,8 @@ func (h *handler) refuse(w http.ResponseWriter, err error) {
 	}
 	var refusal *rushgate.Refusal
 	switch found := errors.As(err, &refusal); {
+	case found && refusal.Place.Number > 0:
+		body.placeBody = newPlaceBody(&refusal.Place)
 	case found && reason == rushgate.WrongZone:
 		body.Address = refusal.Address
 	case found && reason == rushgate.AccountDisabled:

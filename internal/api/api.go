@@ -33,6 +33,8 @@ type Config struct {
 	// ConnectToken returns what lets the player of a session into the realtime channel. It is called on the goroutines of
 	// requests. Nil means that there is no channel.
 	ConnectToken func(rushgate.Session) ([]byte, error)
+	// KnockAddrs returns where to knock by UDP, host:port each. Nil means nowhere.
+	KnockAddrs func() []string
 	// Channel is the realtime channel over WebSockets; nil means that there is none.
 	Channel *wschannel.Channel
 	// Play is the browser client, served at /play and below; nil means that there is none.
@@ -58,6 +60,7 @@ type handler struct {
 	boards        boardCache
 	answerTimeout time.Duration
 	pages         pages
+	document      lineDocument
 }
 
 // New returns the front door's handler.
@@ -92,6 +95,7 @@ func (h *handler) routes() []route {
 		{"GET /v1/me", h.me},
 		{"GET /v1/leaderboards/{board}", h.leaderboard},
 		{"GET /v1/status", h.status},
+		{"GET /v1/line", h.line},
 		{"GET /v1/openapi.yaml", serveOpenAPI},
 		{"GET /healthz", serveHealth},
 		{"GET /readyz", h.readyz},

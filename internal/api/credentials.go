@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
@@ -19,6 +20,8 @@ type credentials struct {
 	attempt            string
 	password, exact    string // see [rushgate.LoginPassword]
 	takeover           bool
+	holder             line.Holder // of the place in the line; zero for a client that knows nothing of lines
+	ticket             string
 }
 
 // form is what a request with credentials may hold.
@@ -46,6 +49,7 @@ func loginForm() form {
 // fields are those of both routes, so that a client can write both requests with one type.
 var fields = []strictjson.Field{
 	{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}, {Name: "takeover", Kind: strictjson.Bool},
+	{Name: "line_secret"}, {Name: "ticket"},
 }
 
 // newName is the one form in which new names are stored.
@@ -96,6 +100,9 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 		const want = "attempt_id must be 1 to %d letters, digits, '-' or '_'."
 		return credentials{}, malformed{fmt.Sprintf(want, rushgate.MaxAttemptLen)}
 	}
+	if c.holder, c.ticket, err = place(given.String("line_secret"), given.String("ticket")); err != nil {
+		return credentials{}, err
+	}
 	if c.username, c.imported, err = f.name(given.String("username")); err != nil {
 		return credentials{}, malformed{sentence(err)}
 	}
@@ -103,6 +110,25 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 		return credentials{}, malformed{sentence(err)}
 	}
 	return c, nil
+}
+
+// place returns what a client has said of its place in the line. A ticket that is none is the door's to judge: it may
+// be one of a time to come. Empty ones are the same as none.
+func place(secret, ticket string) (line.Holder, string, error) {
+	if secret == "" && ticket != "" {
+		return line.Holder{}, "", malformed{"A ticket needs the line_secret that it was asked for with."}
+	}
+	if secret == "" {
+		return line.Holder{}, "", nil
+	}
+	if !line.ValidSecret(secret) {
+		const want = "line_secret must be %d to %d letters, digits, '-' or '_'."
+		return line.Holder{}, "", malformed{fmt.Sprintf(want, line.MinSecret, line.MaxSecret)}
+	}
+	if len(ticket) > line.MaxText {
+		return line.Holder{}, "", malformed{fmt.Sprintf("ticket has more than %d characters.", line.MaxText)}
+	}
+	return line.HolderOf([]byte(secret)), ticket, nil
 }
 
 // sentence makes an error of package rushgate one for the player.

@@ -66,7 +66,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 	HoldConn(r.Context())
 	s, err := h.Pool.Submit(r.Context(), auth.Request{
 		Kind: kind, Username: c.username, Imported: c.imported, Password: c.password, Exact: c.exact, Attempt: c.attempt,
-		Takeover: c.takeover, Addr: h.Proxies.Client(r),
+		Takeover: c.takeover, Addr: h.Proxies.Client(r), Holder: c.holder, Ticket: c.ticket,
 	})
 	if err != nil {
 		if h.parts(r, err) {

@@ -85,26 +85,48 @@ func (p *Refuser) AppendRefusal(dst []byte, r *rushgate.Refusal, page string, la
 	dst = append(dst, a.mid...)
 	dst = now.UTC().AppendFormat(dst, http.TimeFormat)
 	dst = append(dst, "\r\nContent-Length: "...)
-	ms := roundUp(wait, time.Millisecond)
-	dst = strconv.AppendInt(dst, int64(len(a.body)+len("}\n"))+digits(ms), 10)
+	// The length is known once the body is: it is put together behind where it will be.
+	length := len(dst)
+	const room = len("9999")
+	dst = append(dst, "0000"...)
 	if last && p.keeps {
 		dst = append(dst, "\r\nConnection: close"...)
 	}
 	dst = append(dst, "\r\n\r\n"...)
+	body := len(dst)
 	dst = append(dst, a.body...)
-	dst = strconv.AppendInt(dst, ms, 10)
-	return append(dst, "}\n"...)
+	dst = strconv.AppendInt(dst, roundUp(wait, time.Millisecond), 10)
+	if r.Place.Number > 0 {
+		dst = appendPlace(dst, &r.Place)
+	}
+	dst = append(dst, "}\n"...)
+	digits := strconv.AppendInt(dst[len(dst):], int64(len(dst)-body), 10)
+	return slices.Delete(dst, length+copy(dst[length:], digits), length+room)
+}
+
+// appendPlace appends what [placeBody] is as JSON.
+func appendPlace(dst []byte, p *rushgate.Place) []byte {
+	for _, field := range [...]struct {
+		name  string
+		value int64
+	}{
+		{`,"place":`, int64(p.Number)}, {`,"eta_low_ms":`, p.Low.Milliseconds()},
+		{`,"eta_high_ms":`, roundUp(p.High, time.Millisecond)},
+		{`,"poll_after_ms":`, roundUp(p.PollAfter, time.Millisecond)}, {`,"turn_ms":`, p.Turn.UnixMilli()},
+	} {
+		dst = strconv.AppendInt(append(dst, field.name...), field.value, 10)
+	}
+	if p.Ticket != "" {
+		dst = append(append(append(dst, `,"ticket":"`...), p.Ticket...), '"')
+	}
+	if p.Lost != "" {
+		dst = append(append(append(dst, `,"place_lost":"`...), p.Lost...), '"')
+	}
+	return dst
 }
 
 // roundUp returns how many units a wait takes.
 func roundUp(wait, unit time.Duration) int64 { return int64((wait + unit - 1) / unit) }
-
-func digits(n int64) (digits int64) {
-	for digits = 1; n >= 10; n /= 10 {
-		digits++
-	}
-	return digits
-}
 
 // preparedAnswer is a refusal up to the seconds to wait, from there to the date, and its body up to the milliseconds.
 type preparedAnswer struct{ head, mid, body string }

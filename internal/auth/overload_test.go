@@ -119,7 +119,7 @@ func TestPoolKeepsPlacesForThePromised(t *testing.T) {
 		if !errors.As(err, &refusal) {
 			t.Fatal(err)
 		}
-		taken, _ := f.queue.take(3)
+		taken, _ := f.queue.take(7)
 		for _, r := range taken { // places free up
 			r.seat.Close(door.NotJudged)
 		}

@@ -91,7 +91,7 @@ func Capacity(workers int, maxAge, hashTime time.Duration) (batch int, perSecond
 	return batch, float64(min(workers, runtime.GOMAXPROCS(0))) / hashTime.Seconds()
 }
 
-// Pool is a queue of requests, which a [door.Door] bounds, and the workers that serve it. All methods may be called
+// Pool is a queue of requests in the order of their turns, which a [door.Door] bounds, and the workers that serve it. All methods may be called
 // from many goroutines.
 type Pool struct {
 	cfg     Config
@@ -120,7 +120,7 @@ func NewPool(cfg Config) (*Pool, error) {
 		return nil, fmt.Errorf("auth: %d workers, max age %v: out of range", cfg.Workers, cfg.MaxAge)
 	}
 	cfg = cfg.withDefaults()
-	p := &Pool{cfg: cfg, queue: NewQueue[*pending](), slow: NewQueue[*job]()}
+	p := &Pool{cfg: cfg, queue: NewQueue((*pending).turn), slow: NewQueue[*job](nil)}
 	p.batch, _ = Capacity(cfg.Workers, cfg.MaxAge, cfg.HashTime)
 	p.ids = newIDBlock(func(ctx context.Context) (rushgate.PlayerID, error) {
 		return cfg.Store.ReserveIDs(ctx, idReserve)

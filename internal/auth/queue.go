@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"container/heap"
 	"context"
 	"errors"
 	"sync"
@@ -9,47 +10,48 @@ import (
 // ErrQueueClosed is returned by [Queue.PopBatch] once the queue is closed and empty.
 var ErrQueueClosed = errors.New("auth: queue closed")
 
-// minRing is the least capacity of the ring, so that a queue hovering around empty does not keep resizing.
-const minRing = 16
+// minRoom is the least capacity that is kept, so that a queue hovering around empty does not keep resizing.
+const minRoom = 16
 
-// Queue is a first-in first-out queue for any number of producers and consumers. Push and pop cost O(1) amortised at
-// any depth. It has no bound of its own: what is pushed has a seat, and the door bounds those.
+// Queue is a queue for any number of producers and consumers, in the order of turns, and of those with the same turn in
+// the order in which they came. Push and pop cost the logarithm of its depth. It has no bound of its own: what is pushed
+// has a seat, and the door bounds those.
 type Queue[T any] struct {
 	// wake holds a token whenever items may be waiting and no consumer has been told; one that takes it and leaves items
 	// behind puts it back, so that one push wakes one consumer.
 	wake   chan struct{}
 	closed chan struct{}
+	turn   func(T) int64
 
 	mu       sync.Mutex
-	ring     []T // length is a power of two
-	head     int // index of the oldest item
-	count    int
+	waiting  turnHeap[T]
+	pushed   uint64 // how many were, ever
 	isClosed bool
 }
 
-// NewQueue returns an empty queue.
-func NewQueue[T any]() *Queue[T] {
-	return &Queue[T]{wake: make(chan struct{}, 1), closed: make(chan struct{}), ring: make([]T, minRing)}
+// NewQueue returns an empty queue. Turn returns an item's turn, and always the same; nil means that all are the same.
+func NewQueue[T any](turn func(T) int64) *Queue[T] {
+	if turn == nil {
+		turn = func(T) int64 { return 0 }
+	}
+	return &Queue[T]{wake: make(chan struct{}, 1), closed: make(chan struct{}), turn: turn}
 }
 
-// TryPush appends an item. It returns false when the queue is closed.
+// TryPush adds an item. It returns false when the queue is closed.
 func (q *Queue[T]) TryPush(item T) bool {
 	q.mu.Lock()
 	if q.isClosed {
 		q.mu.Unlock()
 		return false
 	}
-	if q.count == len(q.ring) {
-		q.resize(2 * len(q.ring))
-	}
-	q.ring[(q.head+q.count)&(len(q.ring)-1)] = item
-	q.count++
+	heap.Push(&q.waiting, inTurn[T]{q.turn(item), q.pushed, item})
+	q.pushed++
 	q.mu.Unlock()
 	q.signal()
 	return true
 }
 
-// PopBatch takes the oldest items, at least one and at most limit. It waits for the first and never for more. It
+// PopBatch takes the first items, at least one and at most limit. It waits for the first and never for more. It
 // returns the context's error when ctx ends first, and [ErrQueueClosed] when the queue is closed and empty.
 func (q *Queue[T]) PopBatch(ctx context.Context, limit int) ([]T, error) {
 	for {
@@ -74,7 +76,7 @@ func (q *Queue[T]) PopBatch(ctx context.Context, limit int) ([]T, error) {
 	}
 }
 
-// Drain takes everything, oldest first, and leaves the queue empty.
+// Drain takes everything, in order, and leaves the queue empty.
 func (q *Queue[T]) Drain() []T {
 	items, _ := q.take(0)
 	return items
@@ -84,7 +86,7 @@ func (q *Queue[T]) Drain() []T {
 func (q *Queue[T]) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.count
+	return len(q.waiting)
 }
 
 // Close refuses further pushes. What is in the queue can still be taken. It is idempotent.
@@ -101,7 +103,7 @@ func (q *Queue[T]) Close() {
 func (q *Queue[T]) take(limit int) ([]T, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := q.count
+	n := len(q.waiting)
 	if limit > 0 {
 		n = min(n, limit)
 	}
@@ -109,32 +111,46 @@ func (q *Queue[T]) take(limit int) ([]T, bool) {
 		return nil, q.isClosed
 	}
 	items := make([]T, n)
-	var zero T
 	for i := range items {
-		at := (q.head + i) & (len(q.ring) - 1)
-		items[i] = q.ring[at]
-		q.ring[at] = zero // what has left the queue must not be kept alive by it
+		items[i] = heap.Pop(&q.waiting).(inTurn[T]).item
 	}
-	q.head = (q.head + n) & (len(q.ring) - 1)
-	q.count -= n
-	if q.count > 0 {
+	if left := len(q.waiting); left > 0 {
 		q.signal()
 	}
 	// A quarter, not a half: pushes and pops around the threshold must not copy each time.
-	if size := len(q.ring); size > minRing && q.count <= size/4 {
-		for size > minRing && q.count <= size/4 {
-			size /= 2
-		}
-		q.resize(size)
+	if left := len(q.waiting); cap(q.waiting) > minRoom && left <= cap(q.waiting)/4 {
+		q.waiting = append(make(turnHeap[T], 0, max(minRoom, 2*left)), q.waiting...)
 	}
 	return items, q.isClosed
 }
 
-func (q *Queue[T]) resize(size int) {
-	ring := make([]T, size)
-	n := copy(ring, q.ring[q.head:min(q.head+q.count, len(q.ring))])
-	copy(ring[n:], q.ring[:q.count-n])
-	q.ring, q.head = ring, 0
+// inTurn is an item with its turn and how many had been pushed before it.
+type inTurn[T any] struct {
+	turn   int64
+	number uint64
+	item   T
+}
+
+// turnHeap is a [heap.Interface].
+type turnHeap[T any] []inTurn[T]
+
+func (h turnHeap[T]) Len() int      { return len(h) }
+func (h turnHeap[T]) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *turnHeap[T]) Push(x any)   { *h = append(*h, x.(inTurn[T])) }
+
+func (h turnHeap[T]) Less(i, j int) bool {
+	if h[i].turn != h[j].turn {
+		return h[i].turn < h[j].turn
+	}
+	return h[i].number < h[j].number
+}
+
+func (h *turnHeap[T]) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	old[len(old)-1] = inTurn[T]{} // what has left the queue must not be kept alive by it
+	*h = old[:len(old)-1]
+	return last
 }
 
 func (q *Queue[T]) signal() {

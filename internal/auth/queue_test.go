@@ -31,7 +31,7 @@ func pop(t *testing.T, q *Queue[int], max int, want ...int) {
 }
 
 func TestQueueKeepsOrder(t *testing.T) {
-	q := NewQueue[int]()
+	q := NewQueue[int](nil)
 	push(t, q, 1, 2, 3, 4, 5)
 	pop(t, q, 2, 1, 2)
 	push(t, q, 6)
@@ -43,8 +43,17 @@ func TestQueueKeepsOrder(t *testing.T) {
 	}
 }
 
+// Those who were called one after the other are served so, also if they do not come so.
+func TestQueueKeepsTurns(t *testing.T) {
+	q := NewQueue(func(i int) int64 { return int64(i / 10) })
+	push(t, q, 35, 12, 31, 11, 20, 13)
+	pop(t, q, 3, 12, 11, 13)
+	push(t, q, 5, 36)
+	pop(t, q, 16, 5, 20, 35, 31, 36)
+}
+
 func TestQueueUnbounded(t *testing.T) {
-	q := NewQueue[int]()
+	q := NewQueue[int](nil)
 	for i := range 100_000 {
 		push(t, q, i)
 	}
@@ -53,20 +62,20 @@ func TestQueueUnbounded(t *testing.T) {
 			t.Fatalf("item %d is %d", i, got)
 		}
 	}
-	if len(q.ring) != minRing {
-		t.Errorf("an empty queue keeps a ring of %d", len(q.ring))
+	if cap(q.waiting) > minRoom {
+		t.Errorf("an empty queue keeps room for %d", cap(q.waiting))
 	}
 }
 
 func TestQueueDrainOfEmpty(t *testing.T) {
-	if got := NewQueue[int]().Drain(); len(got) != 0 {
+	if got := NewQueue[int](nil).Drain(); len(got) != 0 {
 		t.Errorf("Drain of an empty queue = %v", got)
 	}
 }
 
 func TestQueuePopBlocksWhileEmpty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := NewQueue[int]()
+		q := NewQueue[int](nil)
 		var popped atomic.Bool
 		go func() {
 			got, err := q.PopBatch(t.Context(), 16)
@@ -89,7 +98,7 @@ func TestQueuePopBlocksWhileEmpty(t *testing.T) {
 
 func TestQueueWakesEveryConsumerThatHasWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := NewQueue[int]()
+		q := NewQueue[int](nil)
 		var sum atomic.Int64
 		for range 4 {
 			go func() {
@@ -109,7 +118,7 @@ func TestQueueWakesEveryConsumerThatHasWork(t *testing.T) {
 
 func TestQueuePopEndsWithContextAndClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := NewQueue[int]()
+		q := NewQueue[int](nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		errs := make(chan error, 2)
 		go func() { _, err := q.PopBatch(ctx, 1); errs <- err }()
@@ -134,7 +143,7 @@ func TestQueuePopEndsWithContextAndClose(t *testing.T) {
 // The model: a slice. Every operation must agree with it, whatever the sequence.
 func TestQueueModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		q := NewQueue[int]()
+		q := NewQueue[int](nil)
 		var model []int
 		next := 0
 		t.Repeat(map[string]func(*rapid.T){
@@ -183,7 +192,7 @@ func TestQueueConcurrentModel(t *testing.T) {
 		batch := rapid.IntRange(1, 16).Draw(t, "batch")
 		const each = 200
 		type item struct{ producer, n int }
-		q := NewQueue[item]()
+		q := NewQueue[item](nil)
 		taken := make([][]item, consumers)
 		accepted := make([]int, producers)
 		var producing, consuming sync.WaitGroup
@@ -234,7 +243,7 @@ func TestQueueConcurrentModel(t *testing.T) {
 func BenchmarkQueuePushPop(b *testing.B) {
 	for _, depth := range []int{10, 1000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("depth=%d", depth), func(b *testing.B) {
-			q := NewQueue[*int]()
+			q := NewQueue[*int](nil)
 			x := new(int)
 			for range depth {
 				q.TryPush(x)

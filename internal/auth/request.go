@@ -9,6 +9,7 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/line"
 )
 
 // Kind tells what a [Request] wants.
@@ -41,11 +42,14 @@ type Request struct {
 	Takeover bool
 	// Addr is the client's address.
 	Addr netip.Addr
+	// Holder and Ticket are for the line before the door, as in [door.Knock].
+	Holder line.Holder
+	Ticket string
 }
 
 // knock is the request as the door sees it.
 func (r *Request) knock() door.Knock {
-	k := door.Knock{Addr: r.Addr, Name: r.Username, Takeover: r.Takeover}
+	k := door.Knock{Addr: r.Addr, Name: r.Username, Takeover: r.Takeover, Holder: r.Holder, Ticket: []byte(r.Ticket)}
 	if r.Kind == Register {
 		k.Want = door.Register
 	}
@@ -68,6 +72,9 @@ type answer struct {
 	session rushgate.Session
 	err     error
 }
+
+// turn is the request's place in the queue.
+func (p *pending) turn() int64 { return p.seat.Turn().UnixMicro() }
 
 // stale reports whether the request waited too long or its caller has gone.
 func (p *pending) stale() bool {

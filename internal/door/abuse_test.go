@@ -151,18 +151,19 @@ func TestSlowGuessesFromAKnownOriginAreBounded(t *testing.T) {
 	}
 }
 
-// An address that holds a moment is no way ahead of those at other addresses.
-func TestAMomentIsNoWayAhead(t *testing.T) {
+// An address that has a place is no way ahead of those at other addresses.
+func TestAPlaceIsNoWayAhead(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Queue, c.Pace, c.Batch = 20, 100, 1 })
 	for i := range 5000 {
 		f.Knock(Knock{Addr: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), Name: fmt.Sprint("p", i)})
+		f.now = f.now.Add(time.Millisecond)
 		if i == 30 {
 			f.Knock(Knock{Addr: netip.MustParseAddr("192.0.2.1"), Name: "m0"})
 		}
 	}
-	second, honest := f.wait(t, "192.0.2.1", "m1"), f.wait(t, "192.0.2.2", "honest")
-	if second < honest*9/10 {
-		t.Errorf("the second client of an address is told %v, one of another address %v", second, honest)
+	second, honest := f.place(t, "192.0.2.1", "m1"), f.place(t, "192.0.2.2", "honest")
+	if second.Number < 4000 || second.Number < honest.Number*9/10 {
+		t.Errorf("the second client of an address is told %+v, one of another address %+v", second, honest)
 	}
 }
 
@@ -182,7 +183,7 @@ func TestTakeoverKeepsTheSeat(t *testing.T) {
 		if reason := f.login("192.0.2.2", "bob", NotJudged); (reason == rushgate.ServerBusy) != kept {
 			t.Errorf("after outcome %d a newcomer is told %q", outcome, reason)
 		}
-		f.now = f.now.Add(SeatHold)
+		f.now = f.now.Add(DefaultSeatHold)
 		if reason := f.login("192.0.2.2", "bob", NotJudged); reason != "" {
 			t.Errorf("when the hold is over a newcomer is told %q", reason)
 		}
@@ -204,7 +205,7 @@ func TestTakeoverKeepsTheSeat(t *testing.T) {
 // is not kept longer.
 func TestAHeldSeatOutlastsThePromise(t *testing.T) {
 	f := newFixture(t, func(c *Config) {
-		c.World, c.Queue, c.Pace, c.Batch, c.MaxAge = 40, 20, 0.5, 1, time.Hour
+		c.World, c.Queue, c.Pace, c.Batch, c.MaxAge, c.SeatHold = 40, 20, 0.5, 1, time.Hour, 20*time.Second
 	})
 	knock := func(i int) Knock {
 		return Knock{Addr: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), Name: fmt.Sprint("p", i)}
@@ -222,13 +223,14 @@ func TestAHeldSeatOutlastsThePromise(t *testing.T) {
 	}
 	for i := range 38 {
 		f.Knock(knock(i))
+		f.now = f.now.Add(time.Millisecond)
 	}
-	told := f.wait(t, "10.0.0.39", "p39")
-	if told <= SeatHold {
+	told := f.place(t, "10.0.0.39", "p39").High
+	if told <= 20*time.Second {
 		t.Fatalf("told %v, which the hold covers anyway", told)
 	}
-	strangers := f.wait(t, "192.0.2.1", "p38")
-	f.now = f.now.Add(max(told, strangers))
+	f.place(t, "192.0.2.1", "p38")
+	f.now = f.now.Add(told)
 	f.Stats()
 	if own := f.places.byName[f.budgets.name("p39")]; own == nil {
 		t.Error("a player comes back as told, and the seat is gone")
@@ -356,35 +358,6 @@ func TestGuessesDoNotStopARegistration(t *testing.T) {
 	}
 	if judged != FailureLimit {
 		t.Errorf("%d repeated registrations are judged, want %d", judged, FailureLimit)
-	}
-}
-
-// Promises end with their grace, in whatever order they were made, and an address can hold only so many.
-func TestPromisesEndAndAreBounded(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Queue, c.Pace, c.Batch, c.MaxAge = 10, 1000, 1, time.Hour })
-	var queue []*Seat
-	for i := range 10 {
-		seat, err := f.Knock(Knock{Addr: netip.MustParseAddr(addr(i)), Name: fmt.Sprint("p", i)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		queue = append(queue, seat)
-	}
-	for i := range 3 * maxOriginMoments {
-		f.Knock(Knock{Addr: netip.MustParseAddr("192.0.2.1"), Name: fmt.Sprint("m", i)})
-	}
-	if n := f.Stats().Promised; n != maxOriginMoments {
-		t.Errorf("one address holds %d moments, want %d", n, maxOriginMoments)
-	}
-	f.now = f.now.Add(MaxRetryAfter + momentGrace)
-	if s := f.Stats(); s.Promised != 0 || f.clock.ends.len() != 0 || len(f.clock.origins) != 0 {
-		t.Errorf("when all have passed: %+v", s)
-	}
-	for _, seat := range queue[:3] {
-		seat.Close(NotJudged)
-	}
-	if reason := f.login("192.0.2.7", "newcomer", NotJudged); reason != "" {
-		t.Errorf("promises that are over keep a newcomer out: %v", reason)
 	}
 }
 

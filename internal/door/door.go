@@ -5,9 +5,11 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/line"
 )
 
 // Want is what a client knocks for.
@@ -28,6 +30,11 @@ type Knock struct {
 	Want Want
 	// Takeover asks for the end of a session that the player has elsewhere.
 	Takeover bool
+	// Holder is the hash of the secret that the client has chosen to wait with: where there is no room, it is given a
+	// ticket. The zero one is of clients that know nothing of tickets.
+	Holder line.Holder
+	// Ticket is the text that the client has sent as its ticket; the door reads it and keeps nothing of it.
+	Ticket []byte
 }
 
 // guesses reports whether the knock could prove a password wrong. A registration cannot, unless [Seat.Guess] says so.
@@ -56,9 +63,14 @@ type Config struct {
 	// OriginShare is how many percent of the seats in the world one origin may hold, 1 to 100; 0 means
 	// [DefaultOriginShare].
 	OriginShare int
+	// SeatHold is for how long the seat of a player is kept whose session has ended by silence; 0 means
+	// [DefaultSeatHold].
+	SeatHold time.Duration
+	// Line is what the line before the door is for; its Line, Pace, Now and Elapsed are the door's to fill in.
+	Line line.Config
 	// Now tells the time; nil means [time.Now].
 	Now func() time.Time
-	// Stood returns for how much of the time since a moment the process stood still: places that are kept for clients are
+	// Stood returns for how much of the time since a moment the process stood still: seats that are kept for players are
 	// kept for as much longer. Nil means that it never does.
 	Stood func(since time.Time) time.Duration
 	// Jitter returns a random duration from 0 to less than n, which is more than 0; nil means a pseudo-random one.
@@ -70,7 +82,7 @@ type Config struct {
 
 func (c Config) withDefaults() (Config, error) {
 	if c.World < 1 || c.Queue < 0 || c.MaxAge <= 0 || c.Batch < 1 || !(c.Pace > 0) ||
-		c.OriginShare < 0 || c.OriginShare > 100 {
+		c.OriginShare < 0 || c.OriginShare > 100 || c.SeatHold < 0 {
 		return c, fmt.Errorf("door: %d seats, a queue of %d, max age %v, batches of %d, pace %v, share %d%%: out of range",
 			c.World, c.Queue, c.MaxAge, c.Batch, c.Pace, c.OriginShare)
 	}
@@ -81,6 +93,9 @@ func (c Config) withDefaults() (Config, error) {
 		c.SlowPace = defaultSlowPace
 	}
 	c.remember = orDefault(c.remember, remembered)
+	if c.SeatHold == 0 {
+		c.SeatHold = DefaultSeatHold
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -113,6 +128,10 @@ type Door struct {
 	places  places
 	paces   [2]pace // by lane
 	clock   clock
+	line    *line.Line
+	moved   time.Time // when the line was
+	came    time.Time // when a client came last whose turn had
+	ring    atomic.Pointer[line.Keyring]
 	refused struct{ knocking, turnedAway Refusals } // by Knock, with Slow; by TurnAway
 }
 
@@ -127,64 +146,87 @@ func New(cfg Config) (*Door, error) {
 		budgets: newBudgets(cfg),
 		queue:   newRoom(cfg.Queue),
 		slow:    newRoom(slowRoom),
-		places:  newPlaces(cfg.World, cfg.OriginShare),
+		places:  newPlaces(cfg.World, cfg.OriginShare, cfg.SeatHold),
 		paces:   [2]pace{Fast: newPace(cfg.Pace), Slow: newPace(cfg.SlowPace)},
-		clock:   newClock(cfg.Jitter),
+		clock:   clock{cfg.Jitter},
 	}
-	d.places.ends.stood, d.clock.ends.stood = cfg.Stood, cfg.Stood
+	d.places.ends.stood = cfg.Stood
+	lineCfg, start := cfg.Line, cfg.Now()
+	d.came = start
+	lineCfg.Line, lineCfg.Pace, lineCfg.Now = line.ForDoor, cfg.Pace, cfg.Now
+	lineCfg.Elapsed = func() time.Duration { return cfg.Now().Sub(start) }
+	if d.line, err = line.New(lineCfg); err != nil {
+		return nil, fmt.Errorf("door: %w", err)
+	}
 	return d, nil
 }
 
 // Knock answers a client's wish to come in with a seat, which the caller has to close, or with a [*rushgate.Refusal]:
 // [rushgate.RateLimited] for clients that have failed too often, or have too many tries being judged, and
-// [rushgate.ServerBusy] where there is no room in the queue or the world, each with the time to come back.
+// [rushgate.ServerBusy] where there is no room in the queue or the world, each with the time to come back; and where it
+// is the queue's, with a place in the line.
 func (d *Door) Knock(k Knock) (*Seat, error) {
+	v := visit{Knock: &k, shown: d.open(&k)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := d.cfg.Now()
-	who := d.budgets.pair(&k)
-	if r := d.refuse(who, &k, now, &d.refused.knocking); r.Reason != "" {
+	a, r := d.judge(&v, &d.refused.knocking)
+	if r.Reason != "" {
 		return nil, &r
 	}
+	who := v.who
 	d.places.take(who)
-	d.clock.use(who)
 	d.queue.add(who.origin, 1)
-	return &Seat{door: d, name: k.Name, takeover: k.Takeover, charge: d.budgets.hold(who, &k)}, nil
+	s := &Seat{door: d, name: k.Name, takeover: k.Takeover, charge: d.budgets.hold(who, &k), turn: a.turn}
+	if a.ticket != nil {
+		t := *a.ticket // which is part of what is larger
+		s.ticket = &t
+	}
+	return s, nil
 }
 
 // TurnAway answers a client's wish to come in if [Door.Knock] would refuse it now, with that refusal, and otherwise
-// reports false and takes nothing: the caller then lets the client go on to Knock, which decides. It allocates nothing
-// but the memory of what it has promised, and does not keep the name. What it refuses is counted in [Stats.TurnedAway].
+// reports false and takes nothing: the caller then lets the client go on to Knock, which decides. It does not keep the
+// name, and allocates for tickets only. What it refuses is counted in [Stats.TurnedAway].
 func (d *Door) TurnAway(k Knock) (r rushgate.Refusal, refused bool) {
+	v := visit{Knock: &k, shown: d.open(&k), looking: true}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r = d.refuse(d.budgets.pair(&k), &k, d.cfg.Now(), &d.refused.turnedAway)
+	_, r = d.judge(&v, &d.refused.turnedAway)
 	return r, r.Reason != ""
 }
 
-// refuse returns the refusal of a knock, and counts it, or the zero one if the knock may be let in.
-func (d *Door) refuse(who pair, k *Knock, now time.Time, count *Refusals) rushgate.Refusal {
+// judge returns how a client comes in, or the refusal of its knock, which it counts.
+func (d *Door) judge(v *visit, count *Refusals) (admission, rushgate.Refusal) {
+	v.who, v.now = d.budgets.pair(v.Knock), d.cfg.Now()
 	if d.closed {
 		count.Draining++
-		return busy(d.clock.later(Draining))
+		return admission{}, busy(d.clock.later(Draining))
 	}
-	switch v, wait := d.budgets.judge(who, k, now); v {
+	verdict, wait := d.budgets.judge(v.who, v.Knock, v.now)
+	short := d.shortage()
+	switch verdict {
 	case free:
 	case crowded:
-		count.add(ofShare)
-		return d.promise(who, now)
+		short = ofShare
 	default:
-		return d.limited(v, wait, count)
+		return admission{}, d.limited(verdict, wait, count)
 	}
-	if s := d.shortage(who, now); s != enough {
-		count.add(s)
-		return d.promise(who, now)
-	}
-	if !d.places.free(who, now) {
+	if !d.places.free(v.who, v.now) {
 		count.World++
-		return busy(d.clock.later(WorldFull))
+		return admission{}, busy(d.clock.later(WorldFull))
 	}
-	return rushgate.Refusal{}
+	d.move(v.now)
+	a, w := d.decide(v, short)
+	if w.short == enough {
+		return a, rushgate.Refusal{}
+	}
+	count.add(w.short)
+	r := w.refusal()
+	if d.budgets.isKnown(v.who) { // a player who is on the way back
+		until := min(max(r.RetryAfter, r.Place.High), maxExtension) + returnGrace
+		d.places.extend(v.who, v.now.Add(until), v.now)
+	}
+	return admission{}, r
 }
 
 // limited is the refusal for a verdict that is no lack of room.
@@ -205,37 +247,26 @@ func (d *Door) limited(v verdict, wait time.Duration, count *Refusals) rushgate.
 	return rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: wait}
 }
 
-// promise is the refusal that tells a client when there will be room. The seat of a player who is on the way back is
-// kept until then.
-func (d *Door) promise(who pair, now time.Time) rushgate.Refusal {
-	wait := d.clock.promise(who, now, d.paces[Fast].perSecond(), d.backlog())
-	if d.budgets.isKnown(who) {
-		d.places.extend(who, now.Add(wait+momentGrace), now)
-	}
-	return busy(wait)
-}
-
 func busy(wait time.Duration) rushgate.Refusal {
 	return rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: wait}
 }
 
-// shortage is what a request finds too little of in the queue.
+// shortage is what a request finds too little of.
 type shortage int
 
 const (
 	enough  shortage = iota
-	ofRoom           // the queue is full, or what is left of it promised
+	ofRoom           // the queue is full
 	ofTime           // the request would be stale before its turn
 	ofShare          // the origin has its share
+	ofTurn           // others are before it in the line
 )
 
-// shortage returns what keeps a request from being queued, if anything.
+// shortage returns what keeps any request from being queued.
 //
-// An empty queue always takes one: a door that refused with nothing to do would refuse for ever, for what it knows of
-// the pace changes only with what it lets in. Otherwise a request that would be stale before its turn is not taken. And
-// while clients who were refused earlier are on their way back to the moments that they were promised, half of the
-// queue is theirs: newcomers who happen to knock in between must not take their places.
-func (d *Door) shortage(who pair, now time.Time) shortage {
+// An empty queue has room: a door that refused with nothing to do would refuse for ever, for what it knows of the pace
+// changes only with what it lets in. Otherwise a request that would be stale before its turn is not taken.
+func (d *Door) shortage() shortage {
 	depth, limit := d.queue.taken, d.queue.limit
 	switch {
 	case depth == 0:
@@ -244,10 +275,6 @@ func (d *Door) shortage(who pair, now time.Time) shortage {
 		return ofRoom
 	case d.paces[Fast].takes(depth+d.inHand+d.cfg.Batch) > d.cfg.MaxAge:
 		return ofTime
-	case !d.queue.shared(who.origin, d.reach()):
-		return ofShare
-	case limit > 0 && depth >= limit/2 && d.clock.yields(who, now):
-		return ofRoom
 	}
 	return enough
 }
@@ -259,10 +286,6 @@ func (d *Door) reach() int {
 	}
 	return int(min(d.paces[Fast].perSecond()*d.cfg.MaxAge.Seconds(), 1<<30))
 }
-
-// backlog is how many requests have to be worked off until the first moment to promise: half of the queue, so that
-// returns that come in bunches still find room.
-func (d *Door) backlog() int { return max(1, d.queue.taken-d.queue.limit/2) }
 
 // Lane is one of the two ways that requests are served in.
 type Lane int
@@ -339,7 +362,11 @@ func (d *Door) Outlook() (isBusy bool, wait time.Duration) {
 	case len(d.places.byName) >= d.places.limit:
 		return true, least[WorldFull]
 	}
-	return d.shortage(pair{}, now) != enough, d.clock.outlook(now, d.paces[Fast].perSecond(), d.backlog())
+	d.move(now)
+	if d.shortage() == enough && d.newcomers(pair{}, now) == enough {
+		return false, 0
+	}
+	return true, min(d.line.Newcomer().High, MaxRetryAfter)
 }
 
 // Waiting reports whether requests wait for a worker, or are in the hands of one.

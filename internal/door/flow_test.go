@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/line"
 )
 
 // crowd simulates clients at a door whose workers serve at a steady rate, in steps of ten milliseconds.
@@ -18,21 +19,23 @@ type crowd struct {
 	now     time.Time
 	rate    int // requests per second
 	credit  float64
-	queue   []*visit
-	clients []*visit
+	queue   []*visitor
+	clients []*visitor
 	rng     *rand.Rand
 }
 
-// visit is a client who wants in.
-type visit struct {
+// visitor is a client who wants in.
+type visitor struct {
 	knock Knock
 	next  time.Time // of the next knock
 	// after returns how long the client waits when it is told to wait for so long; nil means as long as it is told.
 	after func(told time.Duration) time.Duration
-	tries int
-	told  []time.Duration
-	seat  *Seat
-	in    time.Time
+	// tickets: the client knows of them
+	tickets bool
+	tries   int
+	told    []time.Duration
+	seat    *Seat
+	in      time.Time
 }
 
 const step = 10 * time.Millisecond
@@ -52,11 +55,16 @@ func newCrowd(t *testing.T, rate int, change func(*Config)) *crowd {
 	if c.Door, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
+	ring, err := line.NewKeyring(nil, c.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetKeyring(ring)
 	return c
 }
 
-func (c *crowd) add(addr, name string, at time.Duration) *visit {
-	v := &visit{knock: Knock{Addr: netip.MustParseAddr(addr), Name: name, Want: Register}, next: c.now.Add(at)}
+func (c *crowd) add(addr, name string, at time.Duration) *visitor {
+	v := &visitor{knock: Knock{Addr: netip.MustParseAddr(addr), Name: name, Want: Register}, next: c.now.Add(at)}
 	c.clients = append(c.clients, v)
 	return v
 }
@@ -71,11 +79,15 @@ func (c *crowd) run(t *testing.T, lasts time.Duration) {
 			}
 		}
 		c.serve()
+		c.Move()
 	}
 }
 
-func (c *crowd) knock(t *testing.T, v *visit) {
+func (c *crowd) knock(t *testing.T, v *visitor) {
 	v.tries++
+	if v.tickets {
+		v.knock.Holder = line.HolderOf([]byte(v.knock.Name))
+	}
 	seat, err := c.Knock(v.knock)
 	if err == nil {
 		v.seat = seat
@@ -88,6 +100,12 @@ func (c *crowd) knock(t *testing.T, v *visit) {
 	}
 	v.told = append(v.told, refusal.RetryAfter)
 	wait := refusal.RetryAfter
+	if v.tickets {
+		wait = refusal.Place.PollAfter
+		if refusal.Place.Ticket != "" {
+			v.knock.Ticket = []byte(refusal.Place.Ticket)
+		}
+	}
 	if v.after != nil {
 		wait = v.after(wait)
 	}
@@ -103,6 +121,7 @@ func (c *crowd) serve() {
 	c.credit += float64(c.rate) * step.Seconds()
 	n := min(int(c.credit), len(c.queue))
 	c.credit -= float64(n)
+	slices.SortStableFunc(c.queue, func(a, b *visitor) int { return a.seat.Turn().Compare(b.seat.Turn()) })
 	for _, v := range c.queue[:n] {
 		v.seat.Take()
 		v.seat.Close(Inside)
@@ -116,7 +135,7 @@ func addr(i int) string {
 	return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String()
 }
 
-func waits(clients []*visit, from func(*visit) time.Time) (all []time.Duration, out int) {
+func waits(clients []*visitor, from func(*visitor) time.Time) (all []time.Duration, out int) {
 	for _, v := range clients {
 		if v.in.IsZero() {
 			out++
@@ -136,16 +155,16 @@ func TestFloodOfOneOriginLeavesRoomForOthers(t *testing.T) {
 		v := c.add("192.0.2.1", fmt.Sprint("sock-", i), time.Duration(i)*time.Millisecond)
 		v.after = func(time.Duration) time.Duration { return 500 * time.Millisecond }
 	}
-	var honest []*visit
+	var honest []*visitor
 	for i := range 300 { // ten a second
 		honest = append(honest, c.add(addr(i), fmt.Sprint("player-", i), time.Duration(i)*100*time.Millisecond))
 	}
-	starts := map[*visit]time.Time{}
+	starts := map[*visitor]time.Time{}
 	for _, v := range honest {
 		starts[v] = v.next
 	}
 	c.run(t, 40*time.Second)
-	all, out := waits(honest, func(v *visit) time.Time { return starts[v] })
+	all, out := waits(honest, func(v *visitor) time.Time { return starts[v] })
 	if out > 0 {
 		t.Fatalf("%d of %d honest players are not in", out, len(honest))
 	}
@@ -157,7 +176,7 @@ func TestFloodOfOneOriginLeavesRoomForOthers(t *testing.T) {
 // Of two origins that flood, neither gets less than a third of the service.
 func TestTwoFloodsShareTheService(t *testing.T) {
 	c := newCrowd(t, 100, func(cfg *Config) { cfg.OriginFailures = -1 })
-	var of [2][]*visit
+	var of [2][]*visitor
 	for i := range 2500 {
 		for o := range 2 {
 			// The second knocks a tenth as often as the first.
@@ -169,7 +188,7 @@ func TestTwoFloodsShareTheService(t *testing.T) {
 	c.run(t, 20*time.Second)
 	var served [2]int
 	for o := range of {
-		all, _ := waits(of[o], func(*visit) time.Time { return c.now })
+		all, _ := waits(of[o], func(*visitor) time.Time { return c.now })
 		served[o] = len(all)
 	}
 	if total := served[0] + served[1]; 3*served[0] < total || 3*served[1] < total || total < 1900 {
@@ -186,7 +205,7 @@ func TestTheImpatientPayForThemselves(t *testing.T) {
 			v := c.add("192.0.2.1", fmt.Sprint("sock-", i), 0)
 			v.after = func(time.Duration) time.Duration { return 250 * time.Millisecond }
 		}
-		var honest []*visit
+		var honest []*visitor
 		for i := range 4500 { // half as many again as can be served, for half a minute
 			honest = append(honest, c.add(addr(i), fmt.Sprint("player-", i), time.Duration(i)*6667*time.Microsecond))
 		}
@@ -207,24 +226,48 @@ func TestTheImpatientPayForThemselves(t *testing.T) {
 	}
 }
 
-// A client that comes back at its moment is let in before any newcomer takes its place.
-func TestNobodyOvertakesWhoIsOnTime(t *testing.T) {
-	c := newCrowd(t, 100, nil)
-	for i := range 12_000 { // four times as many as can be served, for half a minute
-		c.add(addr(i), fmt.Sprint("player-", i), time.Duration(i)*2500*time.Microsecond)
-	}
-	c.run(t, 150*time.Second)
-	again := 0
-	for _, v := range c.clients {
-		if v.in.IsZero() {
-			t.Fatalf("not in after %d tries: %v", v.tries, v.told)
+// Clients are let in in the order in which they came first, whether they know of tickets or not, but for one batch and
+// the few that come late to their turn.
+func TestNobodyOvertakes(t *testing.T) {
+	for name, tickets := range map[string]bool{"with tickets": true, "without": false} {
+		c := newCrowd(t, 100, nil)
+		for i := range 12_000 { // four times as many as can be served, for half a minute
+			v := c.add(addr(i), fmt.Sprint("player-", i), time.Duration(i)*2500*time.Microsecond)
+			v.tickets = tickets
 		}
-		if len(v.told) > 1 && v.told[0] < MaxRetryAfter*9/10 { // was promised a moment, and refused at it
-			again++
+		first := map[*visitor]time.Time{}
+		for _, v := range c.clients {
+			first[v] = v.next
 		}
-	}
-	if again > len(c.clients)/100 {
-		t.Errorf("%d of %d came at their moment and found no room", again, len(c.clients))
+		c.run(t, 150*time.Second)
+		tries := 0
+		for _, v := range c.clients {
+			if tries += v.tries; v.in.IsZero() {
+				t.Fatalf("%s: not in after %d tries: %v", name, v.tries, v.told)
+			}
+		}
+		slices.SortStableFunc(c.clients, func(a, b *visitor) int { return a.in.Compare(b.in) })
+		over := 0 // clients that more than a batch came in before that had come later
+		for i, v := range c.clients {
+			n := 0
+			for _, before := range c.clients[max(i-500, 0):i] {
+				if first[before].After(first[v]) {
+					n++
+				}
+			}
+			if n > 16 {
+				over++
+			}
+		}
+		t.Logf("%s: %d of %d were overtaken by more than a batch, %.2f tries", name, over, len(c.clients),
+			float64(tries)/float64(len(c.clients)))
+		most := len(c.clients) / 1000
+		if !tickets { // they ask but once, and so come to their turns a little late
+			most = len(c.clients) / 4
+		}
+		if over > most {
+			t.Errorf("%s: %d of %d were overtaken by more than a batch", name, over, len(c.clients))
+		}
 	}
 }
 
@@ -235,7 +278,7 @@ func TestWaitsShrinkWhenTheLoadEnds(t *testing.T) {
 		v := c.add(addr(i), fmt.Sprint("player-", i), 0)
 		v.after = func(told time.Duration) time.Duration { return time.Hour } // and gone for good
 	}
-	c.run(t, 12*time.Second)
+	c.run(t, 16*time.Second)
 	last := c.add(addr(9000), "last", 0)
 	c.run(t, time.Second)
 	if len(last.told) > 0 {

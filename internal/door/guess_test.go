@@ -34,6 +34,17 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	return f
 }
 
+// place knocks for a client that finds no room, and returns its place.
+func (f *fixture) place(t *testing.T, addr, name string) rushgate.Place {
+	t.Helper()
+	_, err := f.Knock(Knock{Addr: netip.MustParseAddr(addr), Name: name})
+	r, _ := errors.AsType[*rushgate.Refusal](err)
+	if r == nil || r.Place.Number < 1 {
+		t.Fatalf("told %v, want a place", err)
+	}
+	return r.Place
+}
+
 // login knocks and has the password judged at once; the reason is that of a refusal, or empty.
 func (f *fixture) login(addr, name string, o Outcome) rushgate.Reason {
 	return f.try(Knock{Addr: netip.MustParseAddr(addr), Name: name, Want: Login}, o)
@@ -431,7 +442,7 @@ func TestMemoryIsBoundedAgainstManyOrigins(t *testing.T) {
 	b := &f.budgets
 	for name, n := range map[string]int{
 		"pairs": b.pairs.len(), "accounts": b.accounts.len(), "networks": b.networks.len(), "known": b.known.len(),
-		"lockouts": len(b.lockouts.running), "promises": len(f.clock.promises), "seats": len(f.places.byName),
+		"lockouts": len(b.lockouts.running), "seats": len(f.places.byName),
 	} {
 		if n > remember {
 			t.Errorf("%d %s are remembered, want at most %d", n, name, remember)

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/line"
 )
 
 // model drives a door as clients, workers and the world would, and holds it to what it promises. Its own books are as
@@ -24,7 +25,13 @@ type model struct {
 	seats  []modelSeat
 	inside map[string]netip.Addr // names in the world, and where they came from
 	judged []judgement           // wrong passwords, oldest first
-	moment map[modelClient]time.Time
+	place  map[modelClient]modelPlace
+}
+
+// modelPlace is a client's place in the line: the ticket is empty for those that know nothing of tickets.
+type modelPlace struct {
+	turn   time.Time
+	ticket string
 }
 
 const (
@@ -52,7 +59,7 @@ type judgement struct {
 func newModel(t *rapid.T) *model {
 	m := &model{
 		now:    time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC),
-		inside: map[string]netip.Addr{}, moment: map[modelClient]time.Time{},
+		inside: map[string]netip.Addr{}, place: map[modelClient]modelPlace{},
 		room: rapid.IntRange(2, 12).Draw(t, "queue"), world: rapid.IntRange(1, 8).Draw(t, "world"),
 		players: rapid.IntRange(1, modelPlayers).Draw(t, "players"),
 	}
@@ -65,6 +72,11 @@ func newModel(t *rapid.T) *model {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ring, err := line.NewKeyring(nil, m.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.SetKeyring(ring)
 	return m
 }
 
@@ -110,24 +122,34 @@ func (m *model) knocks(t *rapid.T) {
 }
 
 func (m *model) knock(t *rapid.T, k Knock) {
-	empty := m.count(queued) == 0
+	client := modelClient{k.Addr, k.Name}
+	if k.Name[len(k.Name)-1]%2 == 1 { // half of the players' clients know of tickets
+		k.Holder = line.HolderOf([]byte(k.Addr.String() + k.Name))
+		k.Ticket = []byte(m.place[client].ticket)
+	}
+	idle := m.count(queued) == 0 && m.now.Sub(m.came) > max(missed, m.paces[Fast].takes(4))
 	_, hasSeat := m.inside[k.Name]
 	turned, refused := m.TurnAway(k)
+	if new := turned.Place.Ticket; new != "" {
+		k.Ticket = []byte(new)
+	}
 	before := m.refused.knocking
 	seat, err := m.Knock(k)
-	if r := (*rushgate.Refusal)(nil); errors.As(err, &r) != refused || refused && *r != turned {
-		t.Fatalf("a client that was turned away with %v (%v) is told %v", turned, refused, err)
+	soon := err == nil && turned.Place.Ticket != "" // the turn of a new ticket may come at once
+	if r := (*rushgate.Refusal)(nil); !soon && errors.As(err, &r) != refused ||
+		err != nil && (r.Reason != turned.Reason || r.Place.Turn != turned.Place.Turn) {
+		t.Fatalf("a client (%s, %q) that was turned away with %+v (%v) is told %+v", k.Name, k.Ticket, turned, refused, r)
 	}
 	if err != nil {
 		// An empty queue has no shares: what the origin has too many of is tries under way that may fail.
 		crowded := m.refused.knocking.Share > before.Share && m.open(func(o Knock) bool { return o.Addr == k.Addr }) > 0
-		m.checkRefusal(t, k, err, empty && !crowded, hasSeat)
-		if m.refused.knocking.World == before.World {
-			m.checkMoment(t, k, err)
-		}
+		m.checkRefusal(t, k, err, idle && !crowded, hasSeat)
+		m.checkPlace(t, client, &turned)
 		return
 	}
-	delete(m.moment, modelClient{k.Addr, k.Name})
+	if p := m.place[client]; p.ticket == "" || seat.ticket != nil { // a ticket may be kept for another time
+		delete(m.place, client)
+	}
 	m.seats = append(m.seats, modelSeat{seat, k, queued})
 	if n := m.count(queued); n > m.room {
 		t.Fatalf("%d requests in a queue of %d", n, m.room)
@@ -135,7 +157,7 @@ func (m *model) knock(t *rapid.T, k Knock) {
 }
 
 // checkRefusal checks that a refusal says when to come back, and is not one of those that must never be.
-func (m *model) checkRefusal(t *rapid.T, k Knock, err error, empty, hasSeat bool) {
+func (m *model) checkRefusal(t *rapid.T, k Knock, err error, idle, hasSeat bool) {
 	var refusal *rushgate.Refusal
 	if !errors.As(err, &refusal) || refusal.RetryAfter <= 0 {
 		t.Fatalf("refused without a time to come back: %v", err)
@@ -151,24 +173,36 @@ func (m *model) checkRefusal(t *rapid.T, k Knock, err error, empty, hasSeat bool
 		if refusal.RetryAfter > MaxRetryAfter {
 			t.Fatalf("told to wait %v", refusal.RetryAfter)
 		}
-		if empty && (hasSeat || m.Stats().Seats < m.world) {
-			t.Fatalf("refused with nothing to do: %v", refusal)
+		if idle && (hasSeat || m.Stats().Seats < m.world) {
+			t.Fatalf("refused with nothing to do: %+v, %+v", refusal, m.Stats())
 		}
 	default:
 		t.Fatalf("refused for %v", refusal.Reason)
 	}
 }
 
-// checkMoment checks that a client which asks again before its moment is told no later one.
-func (m *model) checkMoment(t *rapid.T, k Knock, err error) {
-	var refusal *rushgate.Refusal
-	if errors.As(err, &refusal) && refusal.Reason == rushgate.ServerBusy && refusal.RetryAfter < MaxRetryAfter {
-		client, at := modelClient{k.Addr, k.Name}, m.now.Add(refusal.RetryAfter)
-		if before, ok := m.moment[client]; ok && before.After(m.now) && at.After(before) {
-			t.Fatalf("a client that was promised %v is now told %v", before, at)
-		}
-		m.moment[client] = at
+// checkPlace checks that a client keeps its place until it is used, or lost for a cause that it is told.
+func (m *model) checkPlace(t *rapid.T, c modelClient, r *rushgate.Refusal) {
+	told := r.Place
+	if told.Number == 0 {
+		return
 	}
+	if told.Low > told.High || told.PollAfter <= 0 {
+		t.Fatalf("told %+v", told)
+	}
+	before, had := m.place[c]
+	switch {
+	case told.Lost != "" && (before.ticket == "" || told.Ticket == ""):
+		t.Fatalf("without a ticket: %+v", told)
+	case told.Ticket != "" && before.ticket != "" && told.Lost == "":
+		t.Fatalf("%+v for one that had a ticket", told)
+	case had && told.Lost == "" && told.Turn != before.turn && (before.ticket != "" || m.now.Sub(before.turn) < line.MinGrace):
+		t.Fatalf("a client whose turn was %v is now told %+v", before.turn, told)
+	case told.Ticket != "":
+		before.ticket = told.Ticket
+	}
+	before.turn = told.Turn
+	m.place[c] = before
 }
 
 // taken is how many names have a place in the world: inside, or on the way.
@@ -304,12 +338,14 @@ func TestModel(t *testing.T) {
 		for name := range m.inside {
 			m.Left(name, Silent)
 		}
-		m.now = m.now.Add(time.Hour)
-		if s := m.Stats(); s.Queued+s.InHand+s.Slow+s.Seats+s.Held+s.Promised+s.Locked != 0 {
-			t.Fatalf("an hour after the last has left: %+v", s)
+		for range 4 * 3600 {
+			m.now = m.now.Add(time.Second)
+			m.Move()
 		}
-		if n := len(m.queue.networks) + len(m.Door.slow.networks) + len(m.places.networks) + len(m.clock.origins) +
-			len(m.clock.promises); n != 0 {
+		if s := m.Stats(); s.Queued+s.InHand+s.Slow+s.Seats+s.Held+s.Promised+s.Locked != 0 {
+			t.Fatalf("hours after the last has left: %+v", s)
+		}
+		if n := len(m.queue.networks) + len(m.Door.slow.networks) + len(m.places.networks); n != 0 {
 			t.Fatalf("%d networks are still counted", n)
 		}
 	})

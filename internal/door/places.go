@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// SeatHold is how long the seat of a player whose session has ended by silence, or for a takeover, is kept for the
-	// player's return.
-	SeatHold = 30 * time.Second
+	// DefaultSeatHold is how long the seat of a player whose session has ended by silence, or for a takeover, is kept for
+	// the player's return.
+	DefaultSeatHold = 2 * time.Minute
 	// DefaultOriginShare is the share of the seats, in percent, that one origin may hold.
 	DefaultOriginShare = 50
 	// leastShare is what an origin may hold in any case: a small world is often one household's.
@@ -22,6 +22,7 @@ const (
 type places struct {
 	limit    int
 	share    int // of one origin
+	keep     time.Duration
 	byName   map[uint64]*place
 	networks tally
 	ends     deadlines[uint64] // of holds, by name
@@ -38,13 +39,13 @@ type place struct {
 	claimed  time.Time // when a takeover was last asked for by the player
 }
 
-func newPlaces(limit, percent int) places {
+func newPlaces(limit, percent int, keep time.Duration) places {
 	share := limit
 	if percent < 100 {
 		share = max(int(int64(limit)*int64(percent)/100), leastShare)
 	}
 	return places{
-		limit: limit, share: share, byName: make(map[uint64]*place), networks: make(tally),
+		limit: limit, share: share, keep: keep, byName: make(map[uint64]*place), networks: make(tally),
 	}
 }
 
@@ -53,6 +54,13 @@ func newPlaces(limit, percent int) places {
 func (p *places) free(who pair, now time.Time) bool {
 	p.expire(now)
 	return p.byName[who.name] != nil || len(p.byName) < p.limit && p.shared(who.origin)
+}
+
+// returns reports whether a name has a seat already, and the client comes from where that was taken: a player who was
+// just inside, or whose answer was lost.
+func (p *places) returns(who pair) bool {
+	own := p.byName[who.name]
+	return own != nil && own.origin == who.origin && own.seats < leastOpenSeats
 }
 
 // take takes a seat for a name, for which one is free.
@@ -102,7 +110,7 @@ func (p *places) left(name uint64, how Departure, now time.Time) {
 	own.inside = false
 	if how == Silent || how == TakenOver && !own.claimed.IsZero() && now.Sub(own.claimed) <= claimLasts {
 		p.held++
-		p.hold(name, own, now.Add(SeatHold), now)
+		p.hold(name, own, now.Add(p.keep), now)
 		own.extended = false
 	}
 	p.giveBack(name, own)

@@ -1,5 +1,11 @@
 package door
 
+import (
+	"time"
+
+	"github.com/rushgate/rushgate/internal/line"
+)
+
 // Outcome is what has become of a knock that was given a [Seat].
 type Outcome int
 
@@ -41,7 +47,13 @@ type Seat struct {
 	takeover bool
 	charge   charge
 	state    seatState
+	turn     time.Time
+	ticket   *line.Ticket // that was redeemed for it; nil for none
 }
+
+// Turn is the place of the request in the queue, which is best worked off in the order of turns: those who were called
+// one after the other do not come so. Without a place in the line it is the time when the client came.
+func (s *Seat) Turn() time.Time { return s.turn }
 
 type seatState int
 
@@ -111,7 +123,21 @@ func (s *Seat) Close(o Outcome) []Lockout {
 	s.move(closed)
 	now := d.cfg.Now()
 	d.places.close(s.charge.who, o, s.takeover, now)
+	s.giveBack(o)
 	return d.budgets.settle(s.charge, o, s.name, now)
+}
+
+// giveBack has a ticket be good again that has not brought its holder in. Those that were not judged lose nothing by
+// it, and wrong passwords are bounded by the budgets; what was right is given back once, for a player who is to come
+// with another wish: to take a session over, say.
+func (s *Seat) giveBack(o Outcome) {
+	switch {
+	case s.ticket == nil || o == Inside:
+	case o == Right:
+		s.door.line.GiveBackOnce(s.ticket)
+	default:
+		s.door.line.GiveBack(s.ticket)
+	}
 }
 
 // move takes the seat from where it is counted to where it is counted from now on. The caller has the door's lock.

@@ -1,11 +1,16 @@
 package door
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/rushgate/rushgate/internal/line"
+)
 
 // Refusals count the knocks that were refused, by cause.
 type Refusals struct {
 	Draining int64 `json:"draining"` // the door was closed
-	Queue    int64 `json:"queue"`    // the queue was full, or what was left of it promised
+	Queue    int64 `json:"queue"`    // the queue was full
+	Line     int64 `json:"line"`     // others were before the client in the line
 	Stale    int64 `json:"stale"`    // the request would have been stale before its turn
 	Share    int64 `json:"share"`    // the origin had its share of the queue
 	World    int64 `json:"world"`    // the world was full, or the origin had its share of the seats
@@ -23,13 +28,15 @@ func (r *Refusals) add(s shortage) {
 		r.Stale++
 	case ofShare:
 		r.Share++
+	case ofTurn:
+		r.Line++
 	}
 }
 
 // plus returns the sum of two counts, cause by cause.
 func (r Refusals) plus(o Refusals) Refusals {
 	return Refusals{
-		r.Draining + o.Draining, r.Queue + o.Queue, r.Stale + o.Stale, r.Share + o.Share, r.World + o.World, r.Slow + o.Slow,
+		r.Draining + o.Draining, r.Queue + o.Queue, r.Line + o.Line, r.Stale + o.Stale, r.Share + o.Share, r.World + o.World, r.Slow + o.Slow,
 		r.Locked + o.Locked, r.Pending + o.Pending, r.Spent + o.Spent,
 	}
 }
@@ -38,7 +45,9 @@ func (r Refusals) plus(o Refusals) Refusals {
 func (r Refusals) Limited() int64 { return r.Locked + r.Pending + r.Spent }
 
 // Busy is how many were refused with [rushgate.ServerBusy].
-func (r Refusals) Busy() int64 { return r.Draining + r.Queue + r.Stale + r.Share + r.World + r.Slow }
+func (r Refusals) Busy() int64 {
+	return r.Draining + r.Queue + r.Line + r.Stale + r.Share + r.World + r.Slow
+}
 
 // Stats is the state of a door at one moment.
 type Stats struct {
@@ -55,7 +64,9 @@ type Stats struct {
 	// Seats are those taken in the world: by players inside, and by those on their way in or back.
 	Seats    int `json:"seats"`
 	Held     int `json:"held"`     // seats kept for players who may come back
-	Promised int `json:"promised"` // clients on their way back to a moment
+	Promised int `json:"promised"` // clients that wait in the line, or were called and are on their way
+	// Line is the state of the line.
+	Line line.Stats `json:"line"`
 	// Failing is how many pairs of origin and account have remembered failures or a knock under way.
 	Failing int `json:"failing"`
 	// Locked is how many lockouts run, Lockouts how many have begun since the start, by kind.
@@ -69,16 +80,20 @@ func (d *Door) Stats() Stats {
 	defer d.mu.Unlock()
 	now := d.cfg.Now()
 	d.places.expire(now)
-	d.clock.forget(now)
+	d.move(now)
 	l := &d.budgets.lockouts
 	l.end(now)
 	s := Stats{
 		Refused: d.refused.knocking.plus(d.refused.turnedAway), TurnedAway: d.refused.turnedAway,
 		Queued: d.queue.taken, Capacity: d.queue.limit, InHand: d.inHand, Slow: d.slow.taken,
 		Pace: d.paces[Fast].perSecond(), SlowPace: d.paces[Slow].perSecond(),
-		Seats: len(d.places.byName), Held: d.places.held, Promised: len(d.clock.promises),
+		Seats: len(d.places.byName), Held: d.places.held, Line: d.line.Stats(),
 		Failing: d.budgets.pairs.len(), Locked: len(l.running),
 		Lockouts: make(map[string]int64, len(l.total)),
+	}
+	s.Promised = s.Line.Outstanding
+	for _, n := range s.Line.Waiting {
+		s.Promised += n
 	}
 	for kind, n := range l.total {
 		s.Lockouts[LockKind(kind).String()] = n

@@ -30,6 +30,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/line"
 )
 
 // Config is what a [Doorman] needs. With TLS its functions are called on many goroutines at once. They must not block.
@@ -257,7 +258,10 @@ func (d *Doorman) refuses(b []byte, addr netip.Addr, r *request) (refusal rushga
 	if page, ok = d.cfg.Page(r.origin, r.site, r.host); !ok {
 		return refusal, "", false
 	}
-	knock := door.Knock{Addr: addr, Name: name, Want: r.want, Takeover: r.takeover}
+	knock := door.Knock{Addr: addr, Name: name, Want: r.want, Takeover: r.takeover, Ticket: r.ticket}
+	if len(r.secret) > 0 {
+		knock.Holder = line.HolderOf(r.secret)
+	}
 	if refusal, refused = d.cfg.Door.TurnAway(knock); refused {
 		d.counts.refused.Add(1)
 	}

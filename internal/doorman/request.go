@@ -5,6 +5,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/line"
 )
 
 // maxRequest is the length from which on a request is read by net/http only.
@@ -18,6 +19,7 @@ type request struct {
 	want               door.Want
 	username, password []byte
 	attempt            []byte
+	secret, ticket     []byte // of the line
 	takeover           bool
 	last               bool // the client wants the connection closed after the answer
 	// What browsers say of the page that a request comes from; nil for what they do not say.
@@ -202,7 +204,7 @@ func (r *request) body(b []byte) bool {
 	if !s.byte('{') {
 		return false
 	}
-	var seen struct{ username, password, attempt, takeover bool }
+	var seen struct{ username, password, attempt, takeover, secret, ticket bool }
 	for {
 		key, ok := s.string()
 		if !ok || !s.byte(':') {
@@ -219,6 +221,12 @@ func (r *request) body(b []byte) bool {
 		case "attempt_id":
 			once = &seen.attempt
 			r.attempt, ok = s.string()
+		case "line_secret":
+			once = &seen.secret
+			r.secret, ok = s.string()
+		case "ticket":
+			once = &seen.ticket
+			r.ticket, ok = s.string()
 		case "takeover":
 			once = &seen.takeover
 			r.takeover, ok = s.bool()
@@ -239,7 +247,15 @@ func (r *request) body(b []byte) bool {
 	}
 	s.space()
 	return len(s.rest) == 0 && seen.username && seen.password &&
-		(len(r.attempt) == 0 || rushgate.ValidAttempt(string(r.attempt)))
+		(len(r.attempt) == 0 || rushgate.ValidAttempt(string(r.attempt))) && r.place()
+}
+
+// place reports whether what the client says of its place in the line has the right form.
+func (r *request) place() bool {
+	if len(r.secret) == 0 {
+		return len(r.ticket) == 0
+	}
+	return line.ValidSecret(r.secret) && len(r.ticket) <= line.MaxText
 }
 
 // scanner reads the part of JSON (RFC 8259) that clients send.

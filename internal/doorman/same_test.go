@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,7 @@ import (
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/doorman"
+	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
@@ -58,10 +60,16 @@ func newFrontOver(t testing.TB, withDoorman bool, config *tls.Config, origins ..
 	f.door, err = door.New(door.Config{
 		Queue: 1, World: 100, MaxAge: time.Minute, Batch: 1, Pace: 2,
 		Now: func() time.Time { return noon }, Jitter: func(time.Duration) time.Duration { return 0 },
+		Line: line.Config{Random: rand.NewChaCha8([32]byte{})},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	ring, err := line.NewKeyring(rand.NewChaCha8([32]byte{}), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.door.SetKeyring(ring)
 	logger := slog.New(slog.DiscardHandler)
 	store := memory.New(memory.Options{})
 	hasher, err := password.NewHasher(password.Config{Iterations: password.MinIterations})
@@ -199,6 +207,18 @@ var seeds = []string{
 	knock("/v1/login", `{"username":"bob","password":""}`),
 	knock("/v1/login", `{"username":"bob","password":"correct horse","attempt_id":"not valid"}`),
 	knock("/v1/login", `{"username":"bob","password":"correct horse","attempt_id":""}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","line_secret":"0123456789abcdef"}`),
+	knock("/v1/register", `{"username":"bob","password":"correct horse","line_secret":"0123456789-_ABCD","ticket":""}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","line_secret":"0123456789-_ABCD","ticket":"none"}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","line_secret":"0123456789-_ABCD","ticket":"`+
+		strings.Repeat("A", line.TextSize)+`"}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","line_secret":"0123456789-_ABCD","ticket":"`+
+		strings.Repeat("A", line.MaxText+1)+`"}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","line_secret":"too short","ticket":""}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","line_secret":"not quite right!"}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","ticket":"none"}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","line_secret":"","ticket":""}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","line_secret":null}`),
 	knock("/v1/login", `{"username":"bob"}`),
 	knock("/v1/login", `[]`), knock("/v1/login", ``), knock("/v1/login", `{}`),
 	knock("/v1/login", alice, "Content-Length: 47"),

@@ -248,7 +248,7 @@ func (l *Line) Take(a Ask) (Ticket, Outlook, error) {
 	}
 	l.serial++
 	l.counts.Issued++
-	return t, l.outlook(p), nil
+	return t, l.outlookOf(p, l.beforeNew(p)), nil
 }
 
 // give counts a new place.
@@ -281,11 +281,31 @@ func (l *Line) give(o netip.Prefix, alone bool, tier int) (place, error) {
 	return p, nil
 }
 
+// beforeNew returns how many wait before a place that was given just now: all of its tier, unless it lies ahead. Those
+// whose turn is of the same moment are told apart by this alone.
+func (l *Line) beforeNew(p place) int {
+	if t := &l.tiers[p.tier]; !p.ahead {
+		return t.waiting() - 1 - (t.ahead.waiting - t.ahead.before(p.turn*1000))
+	}
+	return l.tiers[p.tier].before(p.turn * 1000)
+}
+
 // longestBefore is how long before the opening turns are given: tickets are good that long.
 const longestBefore = 12 * time.Hour
 
 // early reports whether the line has yet to open.
 func (l *Line) early() bool { return l.clock.millis() < l.opens }
+
+// Opens returns when the line opens, if it has yet to.
+func (l *Line) Opens() (at time.Time, early bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clock.read()
+	if !l.early() {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(l.opens), true
+}
 
 // draw returns a random turn of the window before the opening, but none that has come.
 func (l *Line) draw(tier int) int64 {
@@ -317,17 +337,13 @@ func (l *Line) Redeem(t *Ticket, h Holder) (Outlook, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clock.read()
-	p := l.placeOf(t)
-	switch err := l.judge(t, h, p); {
-	case err == nil:
-	case errors.Is(err, ErrNotYet) && l.ours(t) && l.soon(p) && l.track(p).remove(p.turn*1000):
+	p, soon, err := l.due(t, h)
+	if err != nil {
+		return l.refuse(p, err)
+	}
+	if soon {
+		l.track(p).remove(p.turn * 1000)
 		l.useSoon(p)
-	case errors.Is(err, ErrNotYet):
-		l.counts.NotYet++
-		return l.outlook(p), err
-	default:
-		l.counts.refuse(err)
-		return Outlook{}, err
 	}
 	now := int32(l.clock.age / time.Second)
 	until := now + int32(l.cfg.Grace/time.Second) + 1
@@ -342,6 +358,54 @@ func (l *Line) Redeem(t *Ticket, h Holder) (Outlook, error) {
 	l.redeemed.add(t, now, until)
 	l.counts.Redeemed++
 	return Outlook{Turn: t.Turn}, nil
+}
+
+// Due says what [Line.Redeem] would, and changes nothing but the counts of those who were refused.
+func (l *Line) Due(t *Ticket, h Holder) (Outlook, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clock.read()
+	p, _, err := l.due(t, h)
+	if err != nil {
+		return l.refuse(p, err)
+	}
+	return Outlook{Turn: t.Turn}, nil
+}
+
+// due returns the place of a ticket, and nil if it can be redeemed, be it a little before its turn.
+func (l *Line) due(t *Ticket, h Holder) (p place, soon bool, err error) {
+	p = l.placeOf(t)
+	err = l.judge(t, h, p)
+	if errors.Is(err, ErrNotYet) && l.ours(t) && l.soon(p) && l.track(p).has(p.turn*1000) {
+		return p, true, nil
+	}
+	return p, false, err
+}
+
+// refuse counts what keeps a ticket from being redeemed.
+func (l *Line) refuse(p place, err error) (Outlook, error) {
+	l.counts.refuse(err)
+	if errors.Is(err, ErrNotYet) {
+		return l.outlook(p), err
+	}
+	return Outlook{}, err
+}
+
+// RedeemEarly redeems a ticket for which [Line.Due] has said that its turn has not come: there is room, and those before
+// it do not come. It reports whether it was this line's, and waits no more.
+func (l *Line) RedeemEarly(t *Ticket) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clock.read()
+	p := l.placeOf(t)
+	if l.early() || !l.ours(t) || !l.track(p).remove(p.turn*1000) {
+		return false
+	}
+	l.useSoon(p)
+	now := int32(l.clock.age / time.Second)
+	l.redeemed.add(t, now, now+int32(TicketLife/time.Second))
+	l.counts.Redeemed++
+	return true
 }
 
 // judge returns what keeps a ticket from being redeemed, if anything.
@@ -415,6 +479,26 @@ func (l *Line) GiveBack(t *Ticket) (pollAfter time.Duration) {
 			l.counts.Called--
 		}
 	}
+	return seconds(pollLeast + finalSpread*l.random.Float64())
+}
+
+// GiveBackOnce is a [Line.GiveBack] of a ticket that was issued here and was not given back before. It reports whether
+// it was one.
+func (l *Line) GiveBackOnce(t *Ticket) bool {
+	l.mu.Lock()
+	again := !l.ours(t) || l.redeemed.has(sentBack(t))
+	l.mu.Unlock()
+	if again {
+		return false
+	}
+	l.GiveBack(t)
+	return true
+}
+
+// Again returns when a client without a ticket is to come again whose turn has come, and for which there was no room.
+func (l *Line) Again() (pollAfter time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	return seconds(pollLeast + finalSpread*l.random.Float64())
 }
 
@@ -499,7 +583,7 @@ func (l *Line) Come(o netip.Prefix, account string, alone bool) (Outlook, error)
 	}
 	l.known.put(key, p, l.over)
 	l.counts.Remembered++
-	return l.outlook(p), ErrNotYet
+	return l.outlookOf(p, l.beforeNew(p)), ErrNotYet
 }
 
 // Came notes that a client that knows nothing of tickets has come in: its turn is used. It reports whether it had one

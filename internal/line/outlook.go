@@ -13,6 +13,8 @@ type Outlook struct {
 	Place int
 	// Low and High are between which the client will be let in, in nine cases of ten.
 	Low, High time.Duration
+	// Expected is when the turn is likely to have come: for a client that asks but once.
+	Expected time.Duration
 	// PollAfter is when the client is to ask again, a second at least. It is the less often the more wait, and is aimed at
 	// the moment at which the turn comes.
 	PollAfter time.Duration
@@ -33,6 +35,9 @@ const (
 	leastPolls = 4.0
 	// late is how long after its turn a client is to come: those who come a little too early have to come twice.
 	late = 0.25
+	// onceLate has those who ask but once come when their turn has come even if the line is a little slower than thought:
+	// a turn that has come is kept.
+	onceLate = 1.05
 	// finalSpread is what the last wait is spread by: hardly at all, for those who wait are spread by their turns.
 	finalSpread = 0.02
 )
@@ -129,12 +134,33 @@ func (l *Line) Outlook(t *Ticket) Outlook {
 	return l.outlook(l.placeOf(t))
 }
 
+// Newcomer returns what a client would be told that came now, without giving it a place.
+func (l *Line) Newcomer() Outlook {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clock.read()
+	return l.outlook(place{turn: l.clock.millis() + 1})
+}
+
+// Now returns the time of the line's clock, by which turns are given.
+func (l *Line) Now() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clock.read()
+	return time.UnixMicro(l.clock.turn)
+}
+
 func (l *Line) outlook(p place) Outlook {
 	turn := p.turn * 1000
 	if !l.early() && l.track(p).come(turn) {
 		return Outlook{Turn: time.UnixMilli(p.turn)}
 	}
-	before := l.tiers[p.tier].before(turn)
+	return l.outlookOf(p, l.tiers[p.tier].before(turn))
+}
+
+// outlookOf returns what a client is told before which so many wait.
+func (l *Line) outlookOf(p place, before int) Outlook {
+	turn := p.turn * 1000
 	speed := l.speed(p.tier, before)
 	eta := (float64(before) + 0.5) / speed
 	until := max(float64(l.opens-l.clock.millis())/1000, 0)
@@ -144,17 +170,18 @@ func (l *Line) outlook(p place) Outlook {
 		high = max(high, min((eta+l.flow.arrivals*wait/speed)*highFactor, wait+eta)+highMore)
 	}
 	low, high = max(low, 0)+until, high+until
+	chance := l.random.Float64()
 	return Outlook{
 		Turn: time.UnixMilli(p.turn), Place: before + 1, Low: seconds(low), High: seconds(high),
-		PollAfter: l.pollAfter(eta+until, low, p.tier),
+		Expected:  seconds(max((eta+until)*onceLate+late, pollLeast) * (1 + finalSpread*chance)),
+		PollAfter: l.pollAfter(eta+until, low, p.tier, chance),
 	}
 }
 
 // pollAfter returns when a client is to ask again whose turn comes in so many seconds. Each waits for most of what is
 // left, and then for most of what is left then, by a factor with which all together stay within the budget, and at the
 // end for all of it: that is when it is called.
-func (l *Line) pollAfter(eta, low float64, tier int) time.Duration {
-	chance := l.random.Float64()
+func (l *Line) pollAfter(eta, low float64, tier int, chance float64) time.Duration {
 	if eta <= final {
 		return seconds(pollWait(eta, 0, chance))
 	}

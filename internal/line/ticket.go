@@ -41,6 +41,28 @@ type Issuer [8]byte
 // Holder is the hash of a secret that a client has chosen, see [HolderOf]: a ticket is worthless to others who see it.
 type Holder [16]byte
 
+const (
+	// MinSecret and MaxSecret bound the characters of a secret, MaxText those of what is looked at as a ticket.
+	MinSecret = 16
+	MaxSecret = 64
+	MaxText   = 128
+)
+
+// ValidSecret reports whether a text can be a secret: of letters, digits, '-' and '_', as base64url and hex have them.
+func ValidSecret[S string | []byte](secret S) bool {
+	if len(secret) < MinSecret || len(secret) > MaxSecret {
+		return false
+	}
+	for i := range len(secret) {
+		switch c := secret[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // HolderOf returns the holder who has a secret.
 func HolderOf(secret []byte) Holder {
 	sum := sha256.Sum256(secret)

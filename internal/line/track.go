@@ -63,13 +63,20 @@ func (t *track) add(turn int64, n int) bool {
 	return true
 }
 
-// remove takes one turn that was counted and has not come out of the count, and reports whether there was one.
-func (t *track) remove(turn int64) bool {
+// has reports whether any wait of a turn's slice.
+func (t *track) has(turn int64) bool {
 	slice := turn / sliceLength
 	p := t.at(slice)
-	if p == nil || p.waiting[slice%pageSlices] == 0 {
+	return p != nil && p.waiting[slice%pageSlices] > 0
+}
+
+// remove takes one turn that was counted and has not come out of the count, and reports whether there was one.
+func (t *track) remove(turn int64) bool {
+	if !t.has(turn) {
 		return false
 	}
+	slice := turn / sliceLength
+	p := t.at(slice)
 	p.waiting[slice%pageSlices]--
 	p.sum--
 	t.waiting--
