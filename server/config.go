@@ -141,13 +141,13 @@ type Config struct {
 	// OriginShare is how many percent of the places in the world one address may hold, and 16 places in any case, 1 to
 	// 100. Default 50.
 	OriginShare int
-	// LineGrace is for how long a turn in the line is good once it has come, 1 min to 1 h. Default 10 min.
+	// LineGrace is for how long a turn in the line is good once it has come, 60 s to 1 h. Default 600 s.
 	LineGrace time.Duration
 	// OpensAt, if not zero, is when the line begins to move: those who come in the minute before it are let in by lot, and
-	// nobody before it. Those who come more than twelve hours before are told to come back later. One that has passed is as
-	// good as none.
+	// nobody before it. Those who come more than twelve hours before are told to come back later. One that has passed is
+	// as good as none.
 	OpensAt time.Time
-	// SeatHold is for how long the place in the world of a player is kept who has dropped out, 1 s to 1 h. Default 2 min.
+	// SeatHold is for how long the place in the world of a player is kept who has dropped out, 1 s to 1 h. Default 120 s.
 	SeatHold time.Duration
 	// PasswordMin is how many characters a new password needs, 1 to 64. The commonest passwords, and the username, are
 	// refused whatever their length; those of accounts that there are go on working. Default 8.

@@ -35,6 +35,8 @@ func sample(t *testing.T, name string, v flag.Value) string {
 		return "0"
 	case *spanAt:
 		return v.low.String()
+	case *moment:
+		return "2027-01-31T18:00:00Z"
 	case *choiceAt[string]:
 		return v.among[len(v.among)-1]
 	case *choiceAt[server.Backend]:

@@ -91,8 +91,8 @@ func Capacity(workers int, maxAge, hashTime time.Duration) (batch int, perSecond
 	return batch, float64(min(workers, runtime.GOMAXPROCS(0))) / hashTime.Seconds()
 }
 
-// Pool is a queue of requests in the order of their turns, which a [door.Door] bounds, and the workers that serve it. All methods may be called
-// from many goroutines.
+// Pool is a queue of requests in the order of their turns, which a [door.Door] bounds, and the workers that serve it.
+// All methods may be called from many goroutines.
 type Pool struct {
 	cfg     Config
 	queue   *Queue[*pending]

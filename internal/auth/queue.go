@@ -14,8 +14,8 @@ var ErrQueueClosed = errors.New("auth: queue closed")
 const minRoom = 16
 
 // Queue is a queue for any number of producers and consumers, in the order of turns, and of those with the same turn in
-// the order in which they came. Push and pop cost the logarithm of its depth. It has no bound of its own: what is pushed
-// has a seat, and the door bounds those.
+// the order in which they came. Push and pop cost the logarithm of its depth. It has no bound of its own: what is
+// pushed has a seat, and the door bounds those.
 type Queue[T any] struct {
 	// wake holds a token whenever items may be waiting and no consumer has been told; one that takes it and leaves items
 	// behind puts it back, so that one push wakes one consumer.

@@ -23,8 +23,6 @@ func (d *deadlines[K]) add(at time.Time, key K, now time.Time) {
 	heap.Push(&d.entries, deadline[K]{at: at, key: key, since: now, due: at})
 }
 
-func (d *deadlines[K]) len() int { return len(d.entries) }
-
 // next takes the earliest deadline that has come, if any.
 func (d *deadlines[K]) next(now time.Time) (deadline[K], bool) {
 	for {

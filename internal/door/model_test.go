@@ -196,7 +196,8 @@ func (m *model) checkPlace(t *rapid.T, c modelClient, r *rushgate.Refusal) {
 		t.Fatalf("without a ticket: %+v", told)
 	case told.Ticket != "" && before.ticket != "" && told.Lost == "":
 		t.Fatalf("%+v for one that had a ticket", told)
-	case had && told.Lost == "" && told.Turn != before.turn && (before.ticket != "" || m.now.Sub(before.turn) < line.MinGrace):
+	case had && told.Lost == "" && told.Turn != before.turn &&
+		(before.ticket != "" || m.now.Sub(before.turn) < line.MinGrace):
 		t.Fatalf("a client whose turn was %v is now told %+v", before.turn, told)
 	case told.Ticket != "":
 		before.ticket = told.Ticket

@@ -36,8 +36,8 @@ func (r *Refusals) add(s shortage) {
 // plus returns the sum of two counts, cause by cause.
 func (r Refusals) plus(o Refusals) Refusals {
 	return Refusals{
-		r.Draining + o.Draining, r.Queue + o.Queue, r.Line + o.Line, r.Stale + o.Stale, r.Share + o.Share, r.World + o.World, r.Slow + o.Slow,
-		r.Locked + o.Locked, r.Pending + o.Pending, r.Spent + o.Spent,
+		r.Draining + o.Draining, r.Queue + o.Queue, r.Line + o.Line, r.Stale + o.Stale, r.Share + o.Share,
+		r.World + o.World, r.Slow + o.Slow, r.Locked + o.Locked, r.Pending + o.Pending, r.Spent + o.Spent,
 	}
 }
 

@@ -391,8 +391,8 @@ func (l *Line) refuse(p place, err error) (Outlook, error) {
 	return Outlook{}, err
 }
 
-// RedeemEarly redeems a ticket for which [Line.Due] has said that its turn has not come: there is room, and those before
-// it do not come. It reports whether it was this line's, and waits no more.
+// RedeemEarly redeems a ticket for which [Line.Due] has said that its turn has not come: there is room, and those
+// before it do not come. It reports whether it was this line's, and waits no more.
 func (l *Line) RedeemEarly(t *Ticket) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
