@@ -94,45 +94,56 @@ func (p *tab) retries() (seen string) {
 	return seen
 }
 
+// placeless has a server say that it is busy, and nothing of a line, as one does that is going down.
+func placeless() (int, map[string]any) {
+	return http.StatusServiceUnavailable, map[string]any{
+		"reason": "server-busy", "message": "The server is busy.", "retry_after_ms": 1,
+	}
+}
+
 func TestBusyForTooLong(t *testing.T) {
-	cfg := busyConfig(t)
-	node := start(t, cfg)
-	p := open(t, play(node), quick(150))
-	p.expect(refusal("/v1/register", "503 (Service Unavailable)"))
-	leave := crowd(t, node, cfg)
+	s := newLineServer(t)
+	s.set(func() { s.answer = placeless })
+	p := open(t, s.url, quick(50))
+	p.expect(refusal("/v1/register", "503 (Service Unavailable)"), refusal("/v1/register", "409 (Conflict)"))
 	p.knock("#register", "alice", secret)
 	p.says("Server is too busy. Please try again later.")
 	if seen := p.retries(); seen != "123" {
 		t.Errorf("the page announced the retries %q in %q", seen, eval[[]string](p, `shown`))
 	}
-	leave()
+	s.set(func() {
+		s.answer = func() (int, map[string]any) {
+			return http.StatusConflict, map[string]any{"reason": "username-taken", "message": "No."}
+		}
+	})
 	p.click("#register") // the form is as it was
-	p.inside("alice")
-}
-
-func TestBusyForAWhile(t *testing.T) {
-	cfg := busyConfig(t)
-	node := start(t, cfg)
-	p := open(t, play(node), quick(700))
-	p.expect(refusal("/v1/register", "503 (Service Unavailable)"))
-	leave := crowd(t, node, cfg)
-	p.knock("#register", "alice", secret)
-	p.wait(`/^Server is busy, retrying in \d+ s \(1 of 3\)$/.test($("status").textContent)`)
-	leave()
-	p.inside("alice")
-	if seen := p.retries(); !strings.HasPrefix(seen, "1") {
-		t.Errorf("the page announced the retries %q", seen)
-	}
+	p.says("This user name is taken. Please choose another one.")
 }
 
 func TestCancelWhileBusy(t *testing.T) {
-	cfg := busyConfig(t)
-	node := start(t, cfg)
-	p := open(t, play(node), quick(999))
+	s := newLineServer(t)
+	s.set(func() { s.answer = placeless })
+	p := open(t, s.url, quick(999))
 	p.expect(refusal("/v1/register", "503 (Service Unavailable)"))
-	crowd(t, node, cfg)
 	p.knock("#register", "alice", secret)
 	p.wait(`/of 3/.test($("status").textContent)`)
 	p.click("#cancel")
 	p.wait(`$("status").textContent === "Cancelled." && !login.disabled && cancel.hidden`)
+}
+
+// A player waits at a node that is busy, in its line, and is in when there is room.
+func TestBusyForAWhile(t *testing.T) {
+	cfg := busyConfig(t)
+	node := start(t, cfg)
+	p := open(t, play(node))
+	p.expect(refusal("/v1/register", "503 (Service Unavailable)"))
+	leave := crowd(t, node, cfg)
+	p.knock("#register", "alice", secret)
+	p.wait(`$("line").checkVisibility() && $("line").dataset.place > 0`)
+	p.keepOut(eval[string](p, `JSON.parse(sessionStorage["rushgate.place"]).secret`))
+	leave()
+	p.inside("alice")
+	if kept := eval[bool](p, `sessionStorage.getItem("rushgate.place") !== null || document.title !== "Rushgate"`); kept {
+		t.Error("the page keeps a place that is used, or the title of it")
+	}
 }

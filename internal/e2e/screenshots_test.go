@@ -24,6 +24,7 @@ var looks = []struct {
 	{"dark", "dark", 1280, 800, false},
 	{"phone-light", "light", 390, 844, true},
 	{"phone-dark", "dark", 390, 844, true},
+	{"narrow-light", "light", 320, 568, true},
 }
 
 // picture takes a picture of a whole page in each look, after prepare, if not nil, has been called for it.
@@ -36,7 +37,10 @@ func (p *tab) picture(name string, prepare func()) {
 		}
 		p.do(chromedp.EmulateViewport(look.width, look.height, options...),
 			command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}},
+				Features: []*emulation.MediaFeature{
+					{Name: "prefers-color-scheme", Value: look.scheme},
+					{Name: "prefers-reduced-motion", Value: "reduce"}, // or a picture would wait for what moves for minutes
+				},
 			}))
 		if prepare != nil {
 			prepare()
@@ -77,11 +81,10 @@ func TestScreenshots(t *testing.T) {
 	operator.wait(`$("chart-cpu").childElementCount > 0`)
 	operator.picture("dashboard", nil)
 
-	cfg := busyConfig(t)
-	busy := start(t, cfg)
-	carol := open(t, play(busy), quick(999))
+	busy := newLineServer(t)
+	busy.set(func() { busy.answer = placeless })
+	carol := open(t, busy.url, quick(999))
 	carol.expect(refusal("/v1/register", "503 (Service Unavailable)"))
-	crowd(t, busy, cfg)
 	carol.picture("busy", func() {
 		if eval[bool](carol, `!cancel.hidden`) {
 			return // still in an attempt
@@ -89,4 +92,31 @@ func TestScreenshots(t *testing.T) {
 		carol.knock("#register", "carol", secret)
 		carol.wait(`/retrying in/.test($("status").textContent)`)
 	})
+}
+
+// The line, in what a player may see of it.
+func TestScreenshotsOfTheLine(t *testing.T) {
+	if *screenshots == "" {
+		t.Skip("no folder for pictures was named with -screenshots")
+	}
+	s := newLineServer(t)
+	p := open(t, s.url, hurried)
+	p.tolerate(refusal("/v1/login", "503 (Service Unavailable)"), refusal("/v1/line", "502 (Bad Gateway)"))
+	p.knock("#login", "alice", secret)
+	s.called(500)
+	p.inLine("734")
+	p.picture("line", nil)
+	p.click("#line-leave")
+	p.picture("line-leave", nil)
+	p.click("#line-stay")
+	s.set(func() { s.away = true })
+	p.wait(`$("line").dataset.state === "away"`)
+	p.picture("line-away", nil)
+	s.set(func() { s.away, s.document.Opens = false, lineNow+605_000 })
+	p.wait(`$("line").dataset.state === "opening"`)
+	p.picture("line-opening", nil)
+	s.set(func() { s.document.Opens = 0 })
+	s.called(1234)
+	p.wait(`$("line").dataset.state === "turn"`)
+	p.inLine("1,234")
 }

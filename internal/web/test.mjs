@@ -24,7 +24,11 @@ try {
   const files = names.map((n) => join(out, n.replace(/\.ts$/, ".mjs")));
   const { status, error } = spawnSync(process.execPath, ["--enable-source-maps", "--test", ...files], {
     stdio: "inherit",
-    env: { ...process.env, TESTDATA: process.env.TESTDATA ?? join(here, "../../protocol/testdata") },
+    env: {
+      ...process.env,
+      TESTDATA: process.env.TESTDATA ?? join(here, "../../protocol/testdata"),
+      LINE_TESTDATA: process.env.LINE_TESTDATA ?? join(here, "../line/testdata"),
+    },
   });
   if (error) throw error;
   process.exitCode = status ?? 1;

@@ -1,5 +1,7 @@
 // The HTTP interface, see internal/api/openapi.yaml.
 
+import { isCount, parseDocument, type LineDocument } from "./line.ts";
+
 /** What a node gives to a player who is let in. The token is a secret. */
 export interface Session {
   token: string;
@@ -20,6 +22,26 @@ export interface Rank {
 
 export type Board = "xp" | "level" | "deaths";
 
+/** What becomes of a ticket that a node does not honour. */
+export type Lost = "" | "expired" | "used" | "unknown";
+
+/** Where a node says that a refused client stands in the line. */
+export interface Told {
+  /** How many are called up to and including this client, about. */
+  place: number;
+  /** The interval in which it will be let in, in ms from now. */
+  low: number;
+  high: number;
+  /** When to ask again, in ms from now. */
+  pollAfter: number;
+  /** By the line's clock, in ms since 1970. */
+  turn: number;
+  /** A new ticket; empty if the one that there is stays good. A secret. */
+  ticket: string;
+  /** Why there is a new ticket in place of the one that was sent. */
+  lost: Lost;
+}
+
 /** A node's no. */
 export class Refusal extends Error {
   constructor(
@@ -32,6 +54,8 @@ export class Refusal extends Error {
     readonly address = "",
     /** The status of HTTP, if the node itself has spoken. */
     readonly status = 0,
+    /** With server-busy: the place in the line, if there is one. */
+    readonly told: Told | null = null,
   ) {
     super(reason);
   }
@@ -48,11 +72,15 @@ export interface Credentials {
   password: string;
   attempt_id: string;
   takeover?: true;
+  /** Of this wait alone: who has a ticket without it has nothing. */
+  line_secret?: string;
+  ticket?: string;
 }
 
 const TRY_TIMEOUT = 30_000; // the server answers within 29 s
 const MAX_RETRY_AFTER = 24 * 3600_000;
 const MAX_WORDS = 256;
+const MIN_POLL = 1_000;
 
 // Beside the page's folder, so that it does not matter below which path a proxy has put both.
 const base = (): URL => new URL("../v1/", document.baseURI);
@@ -86,6 +114,14 @@ export async function leaderboard(board: Board): Promise<Rank[]> {
   return entries as Rank[];
 }
 
+/** Returns what everybody in the line is told alike. */
+export async function lineDocument(signal: AbortSignal): Promise<LineDocument> {
+  // The browser's cache may answer, as any other on the way: the document says itself for how long it is good.
+  const document = parseDocument(await call("line", { signal, timeout: 10_000, cache: "default" }));
+  if (!document) throw new BadAnswer("line");
+  return document;
+}
+
 /** Reports whether the node says that pages of this origin may not open the realtime channel. */
 export async function refusesPage(): Promise<boolean> {
   try {
@@ -103,6 +139,7 @@ interface Call {
   token?: string;
   timeout?: number;
   signal?: AbortSignal;
+  cache?: RequestCache;
 }
 
 async function call(path: string, c: Call): Promise<Record<string, unknown>> {
@@ -117,7 +154,7 @@ async function call(path: string, c: Call): Promise<Record<string, unknown>> {
       method: c.method ?? "GET",
       body: c.body ? JSON.stringify(c.body) : null,
       headers,
-      cache: "no-store",
+      cache: c.cache ?? "no-store",
       credentials: "omit",
       redirect: "manual", // it would carry the password away
       signal: c.signal ? AbortSignal.any([c.signal, timeout]) : timeout,
@@ -151,7 +188,8 @@ export function refusal(status: number, retryAfter: string | null, body: Record<
   if (status >= 400 && typeof reason === "string" && /^[a-z0-9-]{1,64}$/.test(reason)) {
     const words = typeof body?.["message"] === "string" ? body["message"].slice(0, MAX_WORDS) : "";
     const address = reason === "wrong-zone" && typeof body?.["address"] === "string" ? body["address"] : "";
-    return new Refusal(reason, words, wait, address, status);
+    const told = reason === "server-busy" && body ? placeTold(body) : null;
+    return new Refusal(reason, words, wait, address, status, told);
   }
   switch (status) { // a proxy speaks
     case 502:
@@ -164,6 +202,19 @@ export function refusal(status: number, retryAfter: string | null, body: Record<
       return new Refusal("request-expired", "", wait);
   }
   return new BadAnswer(`HTTP status ${status}`);
+}
+
+/** Returns where a refusal says that the client stands, or null if it does not. */
+function placeTold(body: Record<string, unknown>): Told | null {
+  const { place, eta_low_ms: low, eta_high_ms: high, poll_after_ms: pollAfter, turn_ms: turn } = body;
+  if (!isCount(place) || !isCount(low) || !isCount(high) || !isCount(pollAfter) || !isCount(turn)) return null;
+  const { ticket, place_lost: lost } = body;
+  return {
+    place: Math.max(place, 1), low: Math.min(low, high), high: Math.max(low, high), turn,
+    pollAfter: Math.min(Math.max(pollAfter, MIN_POLL), MAX_RETRY_AFTER),
+    ticket: typeof ticket === "string" && /^[\w-]{1,128}$/.test(ticket) ? ticket : "",
+    lost: lost === "expired" || lost === "used" ? lost : typeof lost === "string" && lost ? "unknown" : "",
+  };
 }
 
 /** Returns for how long to stay away, in ms; the body is more precise than the header's whole seconds. */

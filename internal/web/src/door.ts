@@ -1,11 +1,14 @@
-// The form in front of the world.
+// The form in front of the world, and the line that a player may have to wait in.
 
-import { enter, Refusal, type Session } from "./api.ts";
+import { enter, lineDocument, Refusal, type Session } from "./api.ts";
+import { LineView } from "./lineview.ts";
 import { authenticate, type Wait } from "./login.ts";
 import { element, say, setText } from "./page.ts";
-import { failure, waiting } from "./words.ts";
+import { forgetPlace, keepPlace, keptPlace } from "./stored.ts";
+import { InLine, newPlace, type Kind, type Place } from "./turn.ts";
+import { failure, lost, turnCame, waiting } from "./words.ts";
 
-type Kind = "login" | "register";
+const PLACE_KEPT = " Your turn is kept for a few minutes.";
 
 export class Door {
   private readonly form = element<HTMLFormElement>("credentials");
@@ -16,7 +19,9 @@ export class Door {
   private readonly takeover = element("takeover");
   private readonly elsewhere = element<HTMLAnchorElement>("elsewhere");
   private readonly buttons = [element<HTMLButtonElement>("login"), element<HTMLButtonElement>("register")];
+  private readonly view = new LineView(() => this.attempt?.abort());
   private attempt: AbortController | null = null;
+  private line: InLine | null = null;
   private countdown = 0;
 
   /** onEnter is called with the session and the name that was typed. */
@@ -41,28 +46,81 @@ export class Door {
     (this.username.value ? this.password : this.username).focus();
   }
 
+  /** Takes up a wait that a reload has interrupted. The password is asked for when the turn has come. */
+  async resume(): Promise<void> {
+    const place = keptPlace();
+    if (!place || this.attempt) return;
+    const { signal } = (this.attempt = new AbortController());
+    this.username.value = place.name;
+    try {
+      const line = this.inLine(place, signal);
+      this.stand(place, false);
+      await line.turn();
+      this.leaveLine(turnCame(place.kind), false, true);
+    } catch (err) {
+      this.refused(signal.aborted ? null : err);
+    } finally {
+      this.attempt = this.line = null;
+    }
+  }
+
+  /** Tries at once if the server was away. */
+  hurry(): void {
+    this.line?.hurry();
+  }
+
   private async knock(kind: Kind, takeover = false): Promise<void> {
     if (this.attempt) return;
-    const attempt = (this.attempt = new AbortController());
+    const { signal } = (this.attempt = new AbortController());
     this.busy(true);
     this.show(kind === "login" ? "Logging in…" : "Creating your account…");
     // Tells password managers what they see.
     this.password.autocomplete = kind === "register" ? "new-password" : "current-password";
-    const username = this.username.value;
+    const name = this.username.value;
+    const line = this.inLine({ ...(keptPlace() ?? newPlace()), kind, name }, signal);
     try {
       const session = await authenticate(
-        { send: (c, signal) => enter(kind, c, signal), onWait: (w) => this.wait(w, takeover), signal: attempt.signal },
-        { username, password: this.password.value, ...(takeover ? { takeover } : {}) },
+        { send: (c, signal) => enter(kind, c, signal), onWait: (w) => this.wait(w, takeover), signal, line },
+        { username: name, password: this.password.value, ...(takeover ? { takeover } : {}) },
       );
+      forgetPlace();
       this.password.value = "";
-      this.show("");
-      this.onEnter(session, username);
+      this.leaveLine("");
+      this.onEnter(session, name);
     } catch (err) {
-      this.refused(attempt.signal.aborted ? null : err);
+      this.refused(signal.aborted ? null : err);
     } finally {
-      this.attempt = null;
+      this.attempt = this.line = null;
       this.busy(false);
     }
+  }
+
+  private inLine(place: Place, signal: AbortSignal): InLine {
+    return (this.line = new InLine(place, { document: lineDocument, signal }, {
+      onChange: (p) => {
+        keepPlace(p);
+        this.stand(p, true);
+      },
+      onPlace: (v) => this.view.show(v),
+      onLost: (why) => this.view.tell(lost(why)),
+      onAway: (why, delay) => this.view.away(why, delay),
+      onTurn: () => this.view.turn(),
+    }));
+  }
+
+  /** Shows the line in place of the form. */
+  private stand(p: Place, byItself: boolean): void {
+    if (!this.form.hidden) this.view.begin(p, byItself);
+    this.form.hidden = true;
+  }
+
+  /** Shows the form again, and why. */
+  private leaveLine(message: string, isError = false, turn = false): void {
+    const waited = this.form.hidden;
+    this.form.hidden = false;
+    this.view.end(turn);
+    this.show(message, isError);
+    if (waited) this.password.focus();
   }
 
   private busy(on: boolean): void {
@@ -84,9 +142,13 @@ export class Door {
     this.countdown = setInterval(tick, 200);
   }
 
-  /** Says why an attempt did not succeed; null: the player has given it up. */
+  /** Says why an attempt did not succeed; null: the player has given it up, and the place in the line with it. */
   private refused(err: unknown): void {
-    this.show(err === null ? "Cancelled." : failure(err), err !== null);
+    if (err === null) {
+      if (this.form.hidden) forgetPlace();
+      return this.leaveLine(this.form.hidden ? "You have left the line." : "Cancelled.");
+    }
+    this.leaveLine(failure(err) + (keptPlace() ? PLACE_KEPT : ""), true);
     if (!(err instanceof Refusal)) return;
     if (err.reason === "already-logged-in") {
       this.takeover.hidden = false;

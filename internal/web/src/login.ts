@@ -1,7 +1,9 @@
 // Registration and login, with the retries of the Go client: package client is the model, its texts included.
 
-import { NoAnswer, Refusal, type Credentials, type Session } from "./api.ts";
+import { BadAnswer, NoAnswer, Refusal, type Credentials, type Session } from "./api.ts";
 import { jitter, sleep } from "./backoff.ts";
+import { randomID } from "./random.ts";
+import type { InLine } from "./turn.ts";
 
 export const MAX_RETRIES = 3;
 /** The longest pause a server can impose, in ms. Asked for more, the attempt gives up. */
@@ -30,6 +32,8 @@ export interface Attempt {
   send: (c: Credentials, signal: AbortSignal) => Promise<Session>;
   onWait: (w: Wait) => void;
   signal: AbortSignal;
+  /** Where the attempt waits if the server is busy and has a line. */
+  line?: Pick<InLine, "credentials" | "wait" | "away">;
   random?: () => number;
   sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -37,16 +41,36 @@ export interface Attempt {
 /**
  * Opens a session. It tries again while the server is busy or does not answer, and never earlier than the server asks
  * for. All tries have one attempt_id, by which the server knows a try whose answer was lost.
+ *
+ * Where the server has a line, the attempt waits there for its turn, and from then on for as long as it takes: its
+ * place is kept while no answer comes, and is worth more than a few tries.
  */
 export async function authenticate(a: Attempt, c: Omit<Credentials, "attempt_id">): Promise<Session> {
-  const credentials: Credentials = { ...c, attempt_id: attemptID() };
+  const credentials: Credentials = { ...c, attempt_id: randomID() };
+  let line = a.line;
+  let waited = false;
   for (let retry = 1; ; retry++) {
     try {
-      return await a.send(credentials, a.signal);
+      return await a.send({ ...credentials, ...line?.credentials }, a.signal);
     } catch (err) {
       a.signal.throwIfAborted();
-      if (!passes(err)) throw err;
+      if (line && knowsNoLine(err)) {
+        line = undefined;
+        retry--;
+        continue;
+      }
+      if (line && err instanceof Refusal && err.told) {
+        waited = true;
+        retry = 0;
+        await line.wait(err.told);
+        continue;
+      }
       const asked = err instanceof Refusal ? err.retryAfter : 0;
+      if (line && waited && (passes(err) || err instanceof BadAnswer || isLimited(err) && asked <= MAX_PAUSE)) {
+        await line.away(err, retry - 1);
+        continue;
+      }
+      if (!passes(err)) throw err;
       if (retry > MAX_RETRIES || asked > MAX_PAUSE) throw new TooBusy(err);
       const delay = Math.max(jitter(retry - 1, a.random), asked);
       a.onWait({ reason: err instanceof Refusal ? err.reason : "", delay, retry });
@@ -61,7 +85,13 @@ function passes(err: unknown): err is Refusal | NoAnswer {
   return err instanceof Refusal && (err.reason === "server-busy" || err.reason === "request-expired");
 }
 
-/** Returns 128 random bits. Not crypto.randomUUID, which plain HTTP beyond loopback does not have. */
-function attemptID(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+/** Reports whether a node of before there was a line has refused a request for saying something of it. */
+function knowsNoLine(err: unknown): boolean {
+  if (!(err instanceof Refusal) || err.reason !== "missing-credentials") return false;
+  return err.words.startsWith("The body has a field other than ") && !err.words.includes("line_secret");
+}
+
+/** Reports whether the player's network has to stay away. */
+function isLimited(err: unknown): err is Refusal {
+  return err instanceof Refusal && err.reason === "rate-limited";
 }

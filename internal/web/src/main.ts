@@ -137,7 +137,10 @@ leave.addEventListener("click", () => {
   if (app.dataset["state"] === "replaced") signOut("");
   else void endSession();
 });
-addEventListener("online", () => game?.wake());
+addEventListener("online", () => {
+  game?.wake();
+  door.hurry();
+});
 addEventListener("pageshow", () => game?.wake());
 addEventListener("visibilitychange", () => void (document.visibilityState === "visible" && game?.wake()));
 addEventListener("resize", () => game ?? painter.blank());
@@ -145,4 +148,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => game
 
 const kept = keptSession();
 if (kept) play(kept, "");
-else signOut("");
+else {
+  signOut("");
+  void door.resume();
+}

@@ -1,7 +1,10 @@
 // What the player is told.
 
-import { BadAnswer, NoAnswer, Refusal } from "./api.ts";
+import { BadAnswer, NoAnswer, Refusal, type Lost } from "./api.ts";
+import type { Kind } from "./turn.ts";
 import { MAX_RETRIES, TooBusy, type Wait } from "./login.ts";
+
+const MINUTE = 60_000, HOUR = 60 * MINUTE; // ms
 
 /** Returns what to show during a pause of which so many ms are left. */
 export function waiting(w: Wait, left: number): string {
@@ -47,11 +50,65 @@ function refused(r: Refusal): string {
   return r.words || `The server said no: ${r.reason}.`;
 }
 
-function inAWhile(ms: number): string {
+/** Returns when something is due, in so many ms; 0 is not known. */
+export function inAWhile(ms: number): string {
   if (!ms) return "later";
-  const seconds = Math.ceil(ms / 1000);
-  if (seconds < 90) return `in ${seconds} s`;
-  return `in ${Math.ceil(seconds / 60)} minutes`;
+  if (ms <= 89_000) return `in ${Math.ceil(ms / 1000)} s`;
+  if (ms <= 2 * HOUR) return `in ${Math.ceil(ms / MINUTE)} minutes`;
+  return `in ${Math.ceil(ms / HOUR)} hours`;
+}
+
+/** Returns how long a wait lasts that ends between so many ms from now. */
+export function timeLeft(low: number, high: number): string {
+  if (high <= 15_000) return "a few seconds";
+  if (high <= 60_000) return "less than a minute";
+  if (high > 24 * HOUR) return "more than a day";
+  const [unit, step, name] = high > 90 * MINUTE ? [HOUR, 0.5, "hours"]
+    : [MINUTE, high > 20 * MINUTE ? 5 : 1, "minutes"];
+  const [from, to] = [Math.floor(low / unit / step) * step, Math.ceil(high / unit / step) * step];
+  if (from < 1) return `less than ${half(to)} ${name}`;
+  return `about ${from < to ? `${half(from)} to ` : ""}${half(to)} ${name}`;
+}
+
+/** Returns a number of halves. */
+const half = (n: number): string => Math.floor(n) + (n % 1 ? "½" : "");
+
+/** Returns how long ago something was. */
+export function ago(ms: number): string {
+  if (ms < 10_000) return "just now";
+  if (ms < MINUTE) return `${Math.floor(ms / 10_000) * 10} seconds ago`;
+  const [n, unit] = ms < 2 * HOUR ? [Math.floor(ms / MINUTE), "minute"] : [Math.floor(ms / HOUR), "hour"];
+  return `${n} ${unit}${n === 1 ? "" : "s"} ago`;
+}
+
+/** Returns a time as clocks show it: 1:05, 2:00:00. */
+export function clock(ms: number): string {
+  const s = Math.max(Math.ceil(ms / 1000), 0);
+  const pad = (n: number): string => String(n % 60).padStart(2, "0");
+  const [m, h] = [Math.floor(s / 60), Math.floor(s / 3600)];
+  return h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
+}
+
+/** Returns what a player reads whose turn has come, and whose password the page does not have. */
+export const turnCame = (kind: Kind): string =>
+  `It is your turn, for a few minutes. Please type your password and press ${kind === "login" ? "Log in" : "Register"}.`;
+
+/** Returns what has become of a place that is no more. */
+export function lost(why: Lost): string {
+  const what = {
+    expired: "Your turn had come and gone before this page came back",
+    used: "Your place has been used already, perhaps in another tab",
+    unknown: "The server did not recognize your place",
+  }[why || "unknown"];
+  return what + ", so you have a new one further back.";
+}
+
+/** Returns why the line was not heard of; the place is kept, and there is another try in so many ms. */
+export function away(why: unknown, left: number): string {
+  const what = why instanceof Refusal
+    ? why.reason === "rate-limited" ? "There were too many failed attempts from your network" : "The server is busy"
+    : "The server does not answer";
+  return `${what}. Your place is kept; trying again ${inAWhile(Math.max(left, 1))}.`;
 }
 
 /** The numbers of docs/protocol.md, as players call them. */

@@ -4,7 +4,7 @@ import { BadAnswer, NoAnswer, Refusal, refusal, type Credentials, type Session }
 import { jitter, sleep } from "../src/backoff.ts";
 import { afterClose } from "../src/channel.ts";
 import { authenticate, TooBusy, type Wait } from "../src/login.ts";
-import { failure, waiting } from "../src/words.ts";
+import { ago, away, clock, failure, lost, timeLeft, waiting } from "../src/words.ts";
 
 const session: Session = { token: "t", playerID: 7 };
 
@@ -116,4 +116,26 @@ test("what follows on a close code", () => {
   assert.deepEqual(afterClose(4429, "retry in 1234 ms"), { wait: 1234 });
   assert.deepEqual(afterClose(4429, "?"), { wait: 5000 });
   for (const code of [1000, 1001, 1005, 1006, 1008, 1009, 1011, 1012, 1013, 1014, 1015, 3000, 4408, 4999]) assert.deepEqual(afterClose(code, ""), { wait: 0 });
+});
+
+test("waits, times and losses in words", () => {
+  const M = 60_000, H = 60 * M;
+  const waits: [number, number, string][] = [
+    [0, 5_000, "a few seconds"], [2_000, 30_000, "less than a minute"], [10_000, 61_000, "less than 2 minutes"],
+    [3.2 * M, 4.9 * M, "about 3 to 5 minutes"], [3 * M, 3 * M, "about 3 minutes"],
+    [11 * M, 23 * M, "about 10 to 25 minutes"], [2 * M, 21 * M, "less than 25 minutes"],
+    [62 * M, 90 * M, "about 60 to 90 minutes"], [62 * M, 91 * M, "about 1 to 2 hours"],
+    [80 * M, 2.2 * H, "about 1 to 2½ hours"],
+    [20 * M, 2.6 * H, "less than 3 hours"], [3 * H, 3 * H, "about 3 hours"], [30 * H, 50 * H, "more than a day"],
+  ];
+  for (const [low, high, want] of waits) assert.equal(timeLeft(low, high), want);
+  assert.deepEqual([0, 9_999, 34_000, 60_000, 130_000, 7_200_000].map(ago), [
+    "just now", "just now", "30 seconds ago", "1 minute ago", "2 minutes ago", "2 hours ago",
+  ]);
+  assert.deepEqual([-5, 0, 1, 65_000, 600_000, 3_600_000, 36_061_000].map(clock), [
+    "0:00", "0:00", "0:01", "1:05", "10:00", "1:00:00", "10:01:01",
+  ]);
+  for (const why of ["expired", "used", "unknown"] as const) assert(lost(why).includes("new one"), why);
+  assert.equal(away(new NoAnswer(), 4_001), "The server does not answer. Your place is kept; trying again in 5 s.");
+  assert(away(new Refusal("rate-limited"), 300_000).includes("in 5 minutes"));
 });
