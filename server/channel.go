@@ -14,6 +14,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/realm"
+	"github.com/rushgate/rushgate/internal/udpknock"
 	"github.com/rushgate/rushgate/netcode"
 )
 
@@ -33,11 +34,12 @@ type channel struct {
 	protocolID uint64
 	keys       atomic.Pointer[[]netcode.Key] // the first seals connect tokens; nothing prints what is behind the pointer
 	public     *publicAddresses
+	knocks     *udpknock.Answerer // of clients that ask by UDP
 }
 
 // openChannel opens the socket of the realtime channel, whose goroutines have yet to be started; nil if the node has
-// none.
-func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
+// none. Clients in the line ask over the same port, and knock says what they are told.
+func openChannel(ctx context.Context, cfg Config, knock udpknock.Config) (_ *channel, err error) {
 	if cfg.UDPAddr == NoUDP {
 		return nil, nil
 	}
@@ -71,8 +73,12 @@ func openChannel(ctx context.Context, cfg Config) (_ *channel, err error) {
 		cfg.Logger.Warn("players on other machines can log in, but the realtime channel's address is on loopback",
 			"udp", c.public.all())
 	}
+	if c.knocks, err = udpknock.NewAnswerer(knock); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	c.server, err = netcode.NewServer(netcode.ServerConfig{
 		Conn: conn, ProtocolID: cfg.ProtocolID, Keys: keys, Addresses: c.public.all(), MaxClients: cfg.MaxPlayers,
+		Other: c.knocks.Answer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("server: realtime channel: %w", err)

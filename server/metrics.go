@@ -26,7 +26,7 @@ func (s *Server) newMetrics() (*prometheus.Registry, error) {
 		}),
 	}
 	if s.channel != nil {
-		parts = append(parts, metric.Collector(s.udpMetrics))
+		parts = append(parts, metric.Collector(s.udpMetrics), metric.Collector(s.channel.knockMetrics))
 	}
 	if s.doorman != nil {
 		parts = append(parts, metric.Collector(s.doorman.Metrics))

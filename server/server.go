@@ -29,6 +29,7 @@ import (
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
+	"github.com/rushgate/rushgate/internal/udpknock"
 	"github.com/rushgate/rushgate/internal/web"
 	"github.com/rushgate/rushgate/internal/wschannel"
 	"github.com/rushgate/rushgate/password"
@@ -121,7 +122,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.store = s.measured
 	s.ready = ready.New(s.draining.Load, s.store.Ping)
 	s.proxies = peer.NewProxies(cfg.TrustedProxies, cfg.Logger)
-	if s.channel, err = openChannel(ctx, cfg); err != nil {
+	if s.channel, err = openChannel(ctx, cfg, udpknock.Config{Knock: s.answerKnock}); err != nil {
 		return nil, err
 	}
 	if err := s.assemble(instance); err != nil {
@@ -295,6 +296,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	}
 	if s.channel != nil {
 		knocks.ConnectToken = s.channel.connectToken
+		knocks.KnockAddrs = s.channel.knockAddrs
 		sections["channel"] = func() any { return s.channel.server.Stats() }
 	}
 	if s.health != nil {
