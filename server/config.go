@@ -68,8 +68,8 @@ type Config struct {
 	// SnapshotWorkers is the number of goroutines that encode and send snapshots, 1 to 64. Default the number of cores
 	// that the process may use, 64 at most.
 	SnapshotWorkers int
-	// DataDir holds the database, the node's id, the realtime channel's keys and, with TLS, the certificate and the keys
-	// of session tickets. Default [DefaultDataDir].
+	// DataDir holds the database, the node's id, the realtime channel's keys, the state of the line and, with TLS, the
+	// certificate and the keys of session tickets. Default [DefaultDataDir].
 	DataDir string
 	// Backend is the store that the node opens, and closes when it stops. Default [SQLite], unless there is a Store.
 	Backend Backend

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/rushgate/rushgate/internal/auth"
@@ -9,16 +10,26 @@ import (
 	"github.com/rushgate/rushgate/internal/realm"
 )
 
-// newDoor returns the node's door, for workers whose hashes take so long in a full batch.
-func (s *Server) newDoor(hashTime time.Duration) (*door.Door, error) {
+// openDoor makes the node's door, for workers whose hashes take so long in a full batch. Its line goes on with the
+// places that an earlier run of the node has left.
+func (s *Server) openDoor(hashTime time.Duration) (err error) {
 	cfg := s.cfg
+	inLine := line.Config{Grace: cfg.LineGrace, Opens: cfg.OpensAt}
+	file := filepath.Join(cfg.DataDir, lineStateName)
+	if cfg.Backend != Memory {
+		inLine.State = loadLineState(file, cfg.Logger)
+	}
 	batch, pace := auth.Capacity(cfg.Workers, cfg.MaxAge, hashTime)
-	return door.New(door.Config{
+	s.door, err = door.New(door.Config{
 		Queue: max(cfg.QueueDepth, 0), World: cfg.MaxPlayers, MaxAge: cfg.MaxAge, Batch: batch, Pace: pace,
 		OriginFailures: cfg.OriginFailures, OriginRegistrations: cfg.OriginRegistrations, OriginShare: cfg.OriginShare,
-		SeatHold: cfg.SeatHold, Line: line.Config{Grace: cfg.LineGrace, Opens: cfg.OpensAt},
+		SeatHold: cfg.SeatHold, Line: inLine,
 		Stood: s.clock.Stood,
 	})
+	if err == nil && cfg.Backend != Memory {
+		s.places = newLineState(file, cfg.Logger, s.door.LineState)
+	}
+	return err
 }
 
 // departures is how the door counts what ends a session in the realm.

@@ -1,65 +1,192 @@
 package server
 
 import (
+	"encoding/json"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/redistest"
 	"github.com/rushgate/rushgate/password"
 )
 
-// lineNode starts a node, and returns its keys of the line.
-func lineNode(t *testing.T, cfg Config) (*Server, *line.Keyring) {
+// holder is the secret by which the clients of these tests wait.
+const holder = "0123456789abcdef"
+
+// lineNode starts a node whose line has yet to open, so that all who knock wait.
+func lineNode(t *testing.T, cfg Config) *Server {
 	t.Helper()
 	cfg.HTTPAddr, cfg.AdminAddr, cfg.UDPAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	cfg.HashIterations, cfg.Logger = password.MinIterations, slog.New(slog.DiscardHandler)
+	cfg.HashIterations, cfg.OpensAt = password.MinIterations, time.Now().Add(time.Hour)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	s, err := Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Stop() })
-	return s, s.ring.Load()
+	return s
 }
 
-// What one node has sealed opens at each other on the store, and after a restart of all.
-func TestNodesShareTheKeysOfTheLine(t *testing.T) {
+// told is what a client hears that has to wait.
+type told struct {
+	Reason string
+	Place  int
+	Turn   int64 `json:"turn_ms"`
+	Ticket string
+	Lost   string `json:"place_lost"`
+}
+
+// ask knocks with a ticket, or for one.
+func ask(t *testing.T, s *Server, ticket string) (heard told) {
+	t.Helper()
+	body := fmt.Sprintf(`{"username":"alice","password":"correct horse","line_secret":%q,"ticket":%q}`, holder, ticket)
+	resp, err := http.Post("http://"+s.HTTPAddr().String()+"/v1/login", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&heard); err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusServiceUnavailable || heard.Reason != "server-busy" {
+		t.Fatalf("%s: %+v", resp.Status, heard)
+	}
+	return heard
+}
+
+// enqueue returns what a client is told that has been given a ticket.
+func enqueue(t *testing.T, s *Server) told {
+	t.Helper()
+	heard := ask(t, s, "")
+	if heard.Ticket == "" || heard.Place == 0 || heard.Lost != "" {
+		t.Fatalf("a newcomer hears %+v", heard)
+	}
+	return heard
+}
+
+// wantPlace checks that a node takes the ticket that a client was given for its place.
+func wantPlace(t *testing.T, s *Server, given told) {
+	t.Helper()
+	if heard := ask(t, s, given.Ticket); heard.Turn != given.Turn || heard.Ticket != "" || heard.Lost != "" {
+		t.Errorf("with the ticket of turn %d a client hears %+v", given.Turn, heard)
+	}
+}
+
+// A place that one node has given is honoured by each other on the store, and after a restart of all, but not in
+// another world on the same server.
+func TestNodesShareTheLine(t *testing.T) {
 	r := redistest.Start(t)
 	redis := func() Config { return Config{DataDir: t.TempDir(), Backend: Redis, RedisURLs: []string{r.URL()}} }
-	_, here := lineNode(t, redis())
-	away, there := lineNode(t, redis())
-	wantShared(t, here, there)
-	if err := away.Stop(); err != nil {
-		t.Fatal(err)
+	here, there := lineNode(t, redis()), lineNode(t, redis())
+	first, second := enqueue(t, here), enqueue(t, there)
+	wantPlace(t, there, first)
+	wantPlace(t, here, second)
+	for _, s := range []*Server{here, there} {
+		if err := s.Stop(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	_, again := lineNode(t, redis())
+	again := lineNode(t, redis())
+	wantPlace(t, again, first)
+	wantPlace(t, again, second)
 	other := redis()
 	other.RedisPrefix = "another:"
-	_, stranger := lineNode(t, other)
-	wantShared(t, here, again)
-	if _, err := stranger.Open(sealed(here)); err == nil {
-		t.Error("a ticket opens in another world on the same server")
+	if heard := ask(t, lineNode(t, other), first.Ticket); heard.Lost != "unknown" || heard.Ticket == "" {
+		t.Errorf("in another world a client hears %+v", heard)
 	}
 }
 
-func TestKeysOfTheLineOutliveARestart(t *testing.T) {
-	cfg := Config{DataDir: t.TempDir()}
-	s, before := lineNode(t, cfg)
-	if err := s.Stop(); err != nil {
+// savedOf waits for a file in which so many wait, and returns what is in it.
+func savedOf(t *testing.T, file string, players int64) []byte {
+	t.Helper()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		state, err := os.ReadFile(file)
+		if err == nil {
+			if n, err := line.CheckState(state); err == nil && n >= players {
+				return state
+			}
+		}
+		select {
+		case <-again.C:
+		case <-t.Context().Done():
+			t.Fatal("the line is not saved")
+		}
+	}
+}
+
+// The places of a node outlive it, whether it was stopped or killed, and those behind them stay behind them.
+func TestPlacesOutliveARestart(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("killed=%v", killed), func(t *testing.T) {
+			cfg := Config{DataDir: t.TempDir()}
+			s := lineNode(t, cfg)
+			const players = 5
+			var given []told
+			for range players {
+				given = append(given, enqueue(t, s))
+			}
+			file := filepath.Join(cfg.DataDir, lineStateName)
+			var state []byte // as it is on the disk a second later or so
+			if killed {
+				state = savedOf(t, file, players)
+			}
+			if err := s.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			if killed {
+				if err := os.WriteFile(file, state, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s = lineNode(t, cfg)
+			for _, g := range given {
+				wantPlace(t, s, g)
+			}
+			if n := s.door.Document().Waiting; n < players {
+				t.Errorf("%d wait, %d did before", n, players)
+			}
+		})
+	}
+}
+
+// A state that cannot be used is put aside, and the node starts.
+func TestNodeStartsBesideABadState(t *testing.T) {
+	cfg, log := Config{DataDir: t.TempDir()}, &lines{}
+	cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
+	file := filepath.Join(cfg.DataDir, lineStateName)
+	if err := os.WriteFile(file, []byte("\x02newer"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, after := lineNode(t, cfg)
-	wantShared(t, before, after)
-}
-
-// A node whose store keeps nothing has keys too, for as long as it runs.
-func TestKeysOfTheLineInMemory(t *testing.T) {
-	if _, ring := lineNode(t, Config{Backend: Memory}); ring == nil {
-		t.Error("there are none")
+	enqueue(t, lineNode(t, cfg))
+	if aside := string(content(t, file+lineStateAside)); aside != "\x02newer" || log.count("level=ERROR") != 1 {
+		t.Errorf("put aside is %q; the log says\n%s", aside, log.b.String())
 	}
 }
 
-// A node starts beside a ring that it cannot read, and leaves it as it is.
+// A node whose store keeps nothing has tickets too, for as long as it runs, and writes no file.
+func TestLineInMemory(t *testing.T) {
+	cfg := Config{Backend: Memory, DataDir: filepath.Join(t.TempDir(), "none")}
+	s := lineNode(t, cfg)
+	wantPlace(t, s, enqueue(t, s))
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(cfg.DataDir); !os.IsNotExist(err) {
+		t.Errorf("the data folder: %v", err)
+	}
+}
+
+// A node starts beside a ring that it cannot read, and leaves it as it is: players have a turn, and no ticket.
 func TestNodeStartsBesideABadRing(t *testing.T) {
 	r := redistest.Start(t)
 	const key = "rushgate:shared:" + ringName
@@ -73,9 +200,9 @@ func TestNodeStartsBesideABadRing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, ring := lineNode(t, Config{DataDir: t.TempDir(), Backend: Redis, RedisURLs: []string{r.URL()}})
-		if ring != nil {
-			t.Errorf("%s: the node has the ring %v", what, ring)
+		s := lineNode(t, Config{DataDir: t.TempDir(), Backend: Redis, RedisURLs: []string{r.URL()}})
+		if heard := ask(t, s, ""); heard.Ticket != "" || heard.Place == 0 {
+			t.Errorf("%s: a client hears %+v", what, heard)
 		}
 		if err := s.Stop(); err != nil {
 			t.Errorf("%s: %v", what, err)

@@ -24,7 +24,6 @@ import (
 	"github.com/rushgate/rushgate/internal/backlog"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/doorman"
-	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/measured"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
@@ -62,7 +61,7 @@ type Server struct {
 	lost     backlog.Losses // before this node listened
 	acme     *acme.Manager  // nil: certificates come from elsewhere
 	hasher   *password.Hasher
-	ring     atomic.Pointer[line.Keyring] // of the line
+	places   *lineState // of those who wait in line; nil: they end with the node
 
 	knocks                       *net.TCPListener // of players, below all that stands before it
 	frontListener, adminListener net.Listener
@@ -143,7 +142,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if s.metrics, err = s.newMetrics(); err != nil {
 		return nil, err
 	}
-	s.upkeep.line = newLineKeys(s.store, cfg.Logger, s.ring.Store)
+	s.upkeep.line = newLineKeys(s.store, cfg.Logger, s.door.SetKeyring)
 	s.upkeep.line.begin(ctx)
 	s.clock.Start()
 	s.realm.Start()
@@ -151,6 +150,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.serve(tlsConfig)
 	s.upkeep.move = s.door.Move
 	s.upkeep.start()
+	if s.places != nil {
+		s.places.start()
+	}
 	if s.acme != nil {
 		s.acme.Start()
 	}
@@ -230,7 +232,7 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 		cfg.World = world.New(world.Default(), cfg.Seed)
 	}
 	hashTime := max(hasher.Measure(auth.BatchMax), 1)
-	if s.door, err = s.newDoor(hashTime); err != nil {
+	if err = s.openDoor(hashTime); err != nil {
 		return err
 	}
 	inside := realm.Config{
@@ -382,6 +384,9 @@ func (s *Server) stop() error {
 	}
 	s.serving.Wait()
 	s.browsers.Stop()
+	if s.places != nil { // of a door that is closed
+		s.places.stop()
+	}
 	s.clock.Stop()
 	err = errors.Join(err, s.cfg.withdraw(), s.closeStore())
 	s.cfg.Logger.Info("stopped", "took", time.Since(start).Round(time.Millisecond))

@@ -36,7 +36,8 @@ func TestAskForAPlace(t *testing.T) {
 	if standing != InLine || out.Place != 1 || out.PollAfter <= 0 || len(ticket) != line.TicketSize {
 		t.Fatalf("while there is none: %v, %+v, a ticket of %d bytes", standing, out, len(ticket))
 	}
-	if standing, again, other := f.Ask(nil, from, h, ticket); standing != InLine || other != nil || again.Turn != out.Turn {
+	standing, again, other := f.Ask(nil, from, h, ticket)
+	if standing != InLine || other != nil || again.Turn != out.Turn {
 		t.Errorf("asked again: %v, %+v", standing, again)
 	}
 	stranger := line.HolderOf([]byte("another-secret-0"))
