@@ -33,6 +33,7 @@ func TestPlayOnANode(t *testing.T) {
 		rep := mustRun(t, t.Context(), Config{
 			Target: "http://" + node.HTTPAddr().String(), Admin: "http://" + node.AdminAddr().String(), Clients: 5,
 			Play: true, WebSocket: transport == report.TransportWebSocket, Duration: time.Second, Prefix: prefix,
+			Line: LineHTTP, // the sockets that are counted are those of the realtime channel
 			dialUDP: func(ctx context.Context, server netip.AddrPort) (net.Conn, error) {
 				udp.Add(1)
 				return new(net.Dialer).DialContext(ctx, "udp", server.String())
