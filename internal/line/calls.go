@@ -85,8 +85,8 @@ func (c *calls) came(called, now int64) {
 	if age < 0 || age >= callsKept {
 		return
 	}
-	w := c.at(called)
-	if w.left == 0 {
+	w := c.nearest(called, now)
+	if w == nil {
 		return
 	}
 	w.left--
@@ -94,6 +94,20 @@ func (c *calls) came(called, now int64) {
 		c.lags[i] *= 1 - 1/lagMemory
 	}
 	c.lags[age] += 1 / lagMemory
+}
+
+// nearest returns those who were called nearest to a tick and of whom any have not come. The watermark moves by parts of
+// slices, as if turns were spread evenly in them: where they come in lumps, more come of one tick than were counted as
+// called in it, and less of the next. Without this, those would pass for no-shows.
+func (c *calls) nearest(called, now int64) *cohort {
+	for off := range int64(callsKept) {
+		for _, tick := range [...]int64{called - off, called + off} {
+			if tick > now-callsKept && tick <= now && c.at(tick).left > 0 {
+				return c.at(tick)
+			}
+		}
+	}
+	return nil
 }
 
 // sentBack notes that a player who came has found no room, and will come again in a second.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -681,5 +682,31 @@ func BenchmarkRedeem(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = s.Redeem(&last, last.Holder)
+	}
+}
+
+// Players who come in lumps, all in one part of their slices, do not pass for no-shows: all of them come when they are
+// called.
+func TestLumpsAreNoNoShows(t *testing.T) {
+	s := newStand(t, func(c *Config) { c.Pace = 100 })
+	var waiting []Ticket
+	for step := range 900 { // of a tenth of a second
+		if step%5 == 0 && step < 600 {
+			for i := range 60 {
+				ticket, _, err := s.Take(Ask{Origin: originOf(60*step + i), Holder: Holder{1}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				waiting = append(waiting, ticket)
+			}
+		}
+		waiting = slices.DeleteFunc(waiting, func(ticket Ticket) bool {
+			_, err := s.Redeem(&ticket, ticket.Holder)
+			return err == nil
+		})
+		s.pass(100*time.Millisecond, 2)
+	}
+	if got := s.Stats(); len(waiting) > 0 || got.NoShows > 0.06 || got.Outstanding > 0 {
+		t.Errorf("%d wait, %.2f are taken for no-shows, %d for late; all came", len(waiting), got.NoShows, got.Outstanding)
 	}
 }
