@@ -26,8 +26,6 @@ const (
 	// placeGrace is how long a client with a place goes on trying while the server does not answer, or has no room and
 	// no place for it: for so long a server keeps places whose turn has come, unless it is set otherwise.
 	placeGrace = 10 * time.Minute
-	// soon is how far from its turn a client does not ask again, but comes then; see [line.PollAfter].
-	soon = 3 * time.Second
 	// documentTime is how long one may take to come, and documentTries how many may fail before the client tries to log
 	// in instead.
 	documentTime  = 5 * time.Second
@@ -209,7 +207,7 @@ func read(d line.Document, turn time.Time, chance float64) advice {
 		a.after = mostPoll
 	default:
 		a.low, a.high = line.Interval(d, wait)
-		a.after, a.try = line.PollAfter(d, wait, min(max(chance, 0), 1)), wait <= soon
+		a.after = line.PollAfter(d, wait, min(max(chance, 0), 1))
 	}
 	return a
 }

@@ -151,8 +151,8 @@ func (d *Document) untilOpen() time.Duration {
 }
 
 // PollAfter is the client's side too: when to ask for the next document, if this one and [PlaceOf] say that the turn
-// comes in so long; chance is random, from 0 to less than 1. A client whose turn comes within three seconds is to
-// come, with its ticket, after that time.
+// comes in so long; chance is random, from 0 to less than 1. A client comes, with its ticket, once a document says that
+// its turn has: the line may have become slower meanwhile, and asking for a document costs less than a knock too early.
 func PollAfter(d Document, wait time.Duration, chance float64) time.Duration {
 	return seconds(pollWait(wait.Seconds(), d.Factor, chance))
 }

@@ -22,8 +22,6 @@ import (
 // Bounds of when a player asks again.
 const (
 	soonestAsk = time.Second
-	// atTheEnd is how long before its turn a client is told to come when that comes, see [lines.PollAfter].
-	atTheEnd = 3 * time.Second
 	// firstAgain and lastAgain bound the pause, on average, after a question that was not answered.
 	firstAgain, lastAgain = time.Second, 30 * time.Second
 )
@@ -280,7 +278,7 @@ func (p *place) ask(ctx context.Context) (login bool) {
 	p.unanswered = 0
 	_, wait, waits := lines.PlaceOf(d.Document, time.UnixMilli(p.turn))
 	if waits {
-		p.later(lines.PollAfter(d.Document, wait, p.run.cfg.random()), wait <= atTheEnd)
+		p.later(lines.PollAfter(d.Document, wait, p.run.cfg.random()), false)
 	}
 	return !waits
 }
