@@ -103,7 +103,7 @@ func (d *Door) decide(v *visit, short shortage) (admission, wait) {
 	switch {
 	case newcomer == enough:
 		if !v.looking {
-			d.line.Came(v.who.origin, v.Name)
+			d.line.Entered(v.who.origin, v.Name)
 		}
 		return admission{turn: d.line.Now()}, wait{}
 	case v.Holder != (line.Holder{}) && d.ring.Load() != nil:

@@ -7,6 +7,13 @@ import "net/netip"
 // origin that holds none finds room however many others there are.
 const shareOfFree = 2
 
+// modest is how many places any origin may have, and partOfOthers which part of what all others have an origin may have
+// beyond that: where there are others, one that comes with many is to wait in the line, which serves origins by turns.
+const (
+	modest       = 20
+	partOfOthers = 4
+)
+
 // slowRoom is how many requests may be in the slow lane.
 const slowRoom = 32
 
@@ -22,7 +29,12 @@ func newRoom(limit int) room { return room{limit: limit, networks: make(tally)} 
 // shared reports whether the share of an origin, or of a network that it is in, has room for one more of limit places.
 func (r *room) shared(o netip.Prefix, limit int) bool {
 	for _, g := range groupsOf(o) {
-		if r.networks[g.network] >= shareOfFree*g.times*max(limit-r.taken, 0) {
+		own := r.networks[g.network]
+		others := r.taken - own
+		switch {
+		case own >= shareOfFree*g.times*max(limit-r.taken, 0):
+			return false
+		case others > 0 && own >= g.times*max(modest, others/partOfOthers):
 			return false
 		}
 	}

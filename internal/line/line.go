@@ -586,6 +586,15 @@ func (l *Line) Come(o netip.Prefix, account string, alone bool) (Outlook, error)
 	return l.outlookOf(p, l.beforeNew(p)), ErrNotYet
 }
 
+// Entered notes that a client has come in as a newcomer, see [Line.Admits]: it counts for its origin as a turn does. If
+// it had a turn, as one that knows nothing of tickets, that is used.
+func (l *Line) Entered(o netip.Prefix, account string) {
+	l.Came(o, account)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shares.use(o, l.clock.millis(), false, 0, l.flow.gap(l.cfg.Share))
+}
+
 // Came notes that a client that knows nothing of tickets has come in: its turn is used. It reports whether it had one
 // that has come.
 func (l *Line) Came(o netip.Prefix, account string) bool {
