@@ -55,7 +55,7 @@ type Refusal struct {
 	Cause error
 }
 
-// Place is one in the line of those for whom there was no room.
+// Place is one in the line of those for whom there was no room: the one before the door, or the world's.
 type Place struct {
 	// Number is how many have to be let in up to and including this player, about; from 1.
 	Number int
@@ -72,6 +72,9 @@ type Place struct {
 	// Lost is what became of the ticket that the client has sent, if it was not honoured: "expired", "used" or "unknown";
 	// else it is empty.
 	Lost string
+	// Proof is set with a Ticket of the world's line: the player has proved to own the account, and waits for a seat. With
+	// both, and without the password, the client comes in when it is its turn. It is a secret.
+	Proof string
 }
 
 // Error returns the reason, followed by the cause if there is one. It is meant for logs.

@@ -42,7 +42,7 @@ type refusalBody struct {
 	DisabledReason string     `json:"disabled_reason,omitempty"`
 }
 
-// placeBody is a place in the line before the door, with server-busy where there is one. An ETA may be 0.
+// placeBody is a place in the line before the door, or in that of the world, with server-busy where there is one. An ETA may be 0.
 type placeBody struct {
 	Place     int    `json:"place,omitempty"`
 	Low       *int64 `json:"eta_low_ms,omitempty"`
@@ -51,13 +51,14 @@ type placeBody struct {
 	Turn      int64  `json:"turn_ms,omitempty"`
 	Ticket    string `json:"ticket,omitempty"`
 	Lost      string `json:"place_lost,omitempty"`
+	Proof     string `json:"proof,omitempty"`
 }
 
 func newPlaceBody(p *rushgate.Place) placeBody {
 	low, high := p.Low.Milliseconds(), roundUp(p.High, time.Millisecond)
 	return placeBody{
 		Place: p.Number, Low: &low, High: &high, PollAfter: roundUp(p.PollAfter, time.Millisecond), Turn: p.Turn.UnixMilli(),
-		Ticket: p.Ticket, Lost: p.Lost,
+		Ticket: p.Ticket, Lost: p.Lost, Proof: p.Proof,
 	}
 }
 

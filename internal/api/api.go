@@ -60,7 +60,7 @@ type handler struct {
 	boards        boardCache
 	answerTimeout time.Duration
 	pages         pages
-	document      lineDocument
+	documents     lineDocuments
 }
 
 // New returns the front door's handler.
@@ -89,6 +89,7 @@ func (h *handler) routes() []route {
 	return []route{
 		{"POST /v1/register", h.register},
 		{"POST /v1/login", h.login},
+		{"POST /v1/enter", h.enter},
 		{"POST /v1/connect", h.connect},
 		{"GET " + channelPath, h.channel},
 		{"POST /v1/logout", h.logout},

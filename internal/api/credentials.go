@@ -22,13 +22,14 @@ type credentials struct {
 	takeover           bool
 	holder             line.Holder // of the place in the line; zero for a client that knows nothing of lines
 	ticket             string
+	wait               bool // for the world, if that is full
 }
 
 // form is what a request with credentials may hold.
 type form struct {
 	name     func(string) (name, imported string, err error)               // which names there can be
 	password func(s, username string) (canonical, exact string, err error) // which passwords there can be
-	takeover bool                                                          // whether there can be a session to end
+	login    bool                                                          // takeover and wait are for it alone
 }
 
 // registerForm is that of registrations, with passwords of at least so many characters.
@@ -49,7 +50,7 @@ func loginForm() form {
 // fields are those of both routes, so that a client can write both requests with one type.
 var fields = []strictjson.Field{
 	{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}, {Name: "takeover", Kind: strictjson.Bool},
-	{Name: "line_secret"}, {Name: "ticket"},
+	{Name: "line_secret"}, {Name: "ticket"}, {Name: "wait", Kind: strictjson.Bool},
 }
 
 // newName is the one form in which new names are stored.
@@ -67,15 +68,24 @@ func loginName(s string) (name, imported string, err error) {
 	return name, "", err
 }
 
-// readCredentials reads the body of a registration or login. Its errors are [malformed].
-func readCredentials(r *http.Request, f form) (credentials, error) {
+// readBody reads the body of a request. Its errors are [malformed].
+func readBody(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return credentials{}, malformed{fmt.Sprintf("The body is larger than %d bytes.", MaxBody)}
+		return nil, malformed{fmt.Sprintf("The body is larger than %d bytes.", MaxBody)}
 	case err != nil:
-		return credentials{}, malformed{"The body could not be read."}
+		return nil, malformed{"The body could not be read."}
+	}
+	return body, nil
+}
+
+// readCredentials reads the body of a registration or login. Its errors are [malformed].
+func readCredentials(r *http.Request, f form) (credentials, error) {
+	body, err := readBody(r)
+	if err != nil {
+		return credentials{}, err
 	}
 	return parseCredentials(body, f)
 }
@@ -92,13 +102,19 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 	if !named || !proved {
 		return credentials{}, malformed{"Both username and password are needed."}
 	}
-	c := credentials{attempt: given.String("attempt_id"), takeover: given.Bool("takeover")}
-	if c.takeover && !f.takeover {
-		return credentials{}, malformed{"A registration has no session to take over: the field takeover is for logins."}
+	c := credentials{
+		attempt: given.String("attempt_id"), takeover: given.Bool("takeover"), wait: given.Bool("wait"),
 	}
-	if c.attempt != "" && !rushgate.ValidAttempt(c.attempt) {
-		const want = "attempt_id must be 1 to %d letters, digits, '-' or '_'."
-		return credentials{}, malformed{fmt.Sprintf(want, rushgate.MaxAttemptLen)}
+	switch {
+	case c.takeover && !f.login:
+		return credentials{}, malformed{"A registration has no session to take over: the field takeover is for logins."}
+	case c.wait && !f.login:
+		return credentials{}, malformed{"A registration does not wait for the world: the field wait is for logins."}
+	case c.wait && given.String("line_secret") == "":
+		return credentials{}, malformed{"To wait for the world needs a line_secret, which is to hold the place."}
+	}
+	if err := validAttempt(c.attempt); err != nil {
+		return credentials{}, err
 	}
 	if c.holder, c.ticket, err = place(given.String("line_secret"), given.String("ticket")); err != nil {
 		return credentials{}, err
@@ -110,6 +126,15 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 		return credentials{}, malformed{sentence(err)}
 	}
 	return c, nil
+}
+
+// validAttempt checks an attempt_id, which may be empty.
+func validAttempt(id string) error {
+	if id != "" && !rushgate.ValidAttempt(id) {
+		const want = "attempt_id must be 1 to %d letters, digits, '-' or '_'."
+		return malformed{fmt.Sprintf(want, rushgate.MaxAttemptLen)}
+	}
+	return nil
 }
 
 // place returns what a client has said of its place in the line. A ticket that is none is the door's to judge: it may

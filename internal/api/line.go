@@ -9,8 +9,11 @@ import (
 	"github.com/rushgate/rushgate/internal/line"
 )
 
-// lineFresh is for how long the document of the line is given out before it is made anew.
+// lineFresh is for how long the document of a line is given out before it is made anew.
 const lineFresh = 250 * time.Millisecond
+
+// lineDocuments are those of the two lines.
+type lineDocuments struct{ door, world lineDocument }
 
 // lineDocument is what all who wait are told alike, made a few times a second however many ask.
 type lineDocument struct {
@@ -25,23 +28,36 @@ type lineBody struct {
 	UDP []string `json:"udp,omitempty"` // host:port
 }
 
-// line answers with the document from which a client computes its own place. Proxies may keep it for a second.
-func (h *handler) line(w http.ResponseWriter, _ *http.Request) {
+// line answers with the document from which a client computes its own place, in the line before the door or in that of
+// the world. Proxies may keep it for a second.
+func (h *handler) line(w http.ResponseWriter, r *http.Request) {
+	var body []byte
+	switch which := r.URL.Query()["line"]; {
+	case len(which) == 0 || len(which) == 1 && (which[0] == "door" || which[0] == ""):
+		body = h.documents.door.fresh(func() lineBody {
+			b := lineBody{Document: h.Door.Document()}
+			if h.KnockAddrs != nil {
+				b.UDP = h.KnockAddrs()
+			}
+			return b
+		})
+	case len(which) == 1 && which[0] == "world":
+		body = h.documents.world.fresh(func() lineBody { return lineBody{Document: h.Door.WorldDocument()} })
+	default:
+		h.refuse(w, malformed{"line must be door or world."})
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "public, max-age=1")
-	w.Write(h.lineDocument())
+	w.Write(body)
 }
 
-func (h *handler) lineDocument() []byte {
-	d := &h.document
+// fresh returns the document, made anew if it is time.
+func (d *lineDocument) fresh(make func() lineBody) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if now := time.Now(); d.body == nil || now.Sub(d.made) >= lineFresh {
-		body := lineBody{Document: h.Door.Document()}
-		if h.KnockAddrs != nil {
-			body.UDP = h.KnockAddrs()
-		}
-		b, err := json.Marshal(body)
+		b, err := json.Marshal(make())
 		if err != nil { // it is of numbers and strings
 			panic(err)
 		}

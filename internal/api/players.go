@@ -66,8 +66,13 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 	HoldConn(r.Context())
 	s, err := h.Pool.Submit(r.Context(), auth.Request{
 		Kind: kind, Username: c.username, Imported: c.imported, Password: c.password, Exact: c.exact, Attempt: c.attempt,
-		Takeover: c.takeover, Addr: h.Proxies.Client(r), Holder: c.holder, Ticket: c.ticket,
+		Takeover: c.takeover, Addr: h.Proxies.Client(r), Holder: c.holder, Ticket: c.ticket, Wait: c.wait,
 	})
+	h.answer(w, r, s, err, status)
+}
+
+// answer tells a client of its session, or why there is none.
+func (h *handler) answer(w http.ResponseWriter, r *http.Request, s rushgate.Session, err error, status int) {
 	if err != nil {
 		if h.parts(r, err) {
 			w.Header().Set("Connection", "close")

@@ -104,7 +104,7 @@ func (p *Refuser) AppendRefusal(dst []byte, r *rushgate.Refusal, page string, la
 	return slices.Delete(dst, length+copy(dst[length:], digits), length+room)
 }
 
-// appendPlace appends what [placeBody] is as JSON.
+// appendPlace appends what [placeBody] is as JSON, of a place before the door.
 func appendPlace(dst []byte, p *rushgate.Place) []byte {
 	for _, field := range [...]struct {
 		name  string

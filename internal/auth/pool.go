@@ -202,10 +202,12 @@ func (p *Pool) Submit(ctx context.Context, r Request) (rushgate.Session, error) 
 		p.countRefusal(err)
 		return rushgate.Session{}, err
 	}
-	req := &pending{
-		Request: r, seat: seat, ctx: ctx, enqueued: time.Now(), maxAge: p.cfg.MaxAge, clock: p.cfg.Clock,
-		answer: make(chan answer, 1),
-	}
+	return p.await(&pending{Request: r, seat: seat, ctx: ctx})
+}
+
+// await queues a request that has a seat, and waits for the answer.
+func (p *Pool) await(req *pending) (rushgate.Session, error) {
+	req.enqueued, req.maxAge, req.clock, req.answer = time.Now(), p.cfg.MaxAge, p.cfg.Clock, make(chan answer, 1)
 	if !p.queue.TryPush(req) { // closed a moment after the door let it in
 		p.turnAway(req)
 	} else {
@@ -214,15 +216,18 @@ func (p *Pool) Submit(ctx context.Context, r Request) (rushgate.Session, error) 
 	select {
 	case a := <-req.answer:
 		return a.session, a.err
-	case <-ctx.Done():
+	case <-req.ctx.Done():
 		return rushgate.Session{}, rushgate.RequestExpired
 	}
 }
 
 func (p *Pool) countRefusal(err error) {
-	if errors.Is(err, rushgate.RateLimited) {
+	switch {
+	case errors.Is(err, rushgate.RateLimited):
 		p.metrics.rateLimited.Add(1)
-	} else {
+	case errors.Is(err, rushgate.BadCredentials): // of an Enter
+		p.metrics.refused.Add(1)
+	default:
 		p.metrics.rejectedBusy.Add(1)
 	}
 }

@@ -19,6 +19,8 @@ type Kind uint8
 const (
 	Login Kind = iota
 	Register
+	// Enter is of a player who has waited for the world, see [Pool.Enter].
+	Enter
 )
 
 // Request is a player's wish to be let in.
@@ -45,13 +47,23 @@ type Request struct {
 	// Holder and Ticket are for the line before the door, as in [door.Knock].
 	Holder line.Holder
 	Ticket string
+	// Wait has a login wait for the world if that is full, as in [door.Knock].
+	Wait bool
+	// Proof is what a player got with the Ticket who has waited for the world; of an [Enter] alone, whose names and
+	// password are not looked at.
+	Proof string
 }
 
 // knock is the request as the door sees it.
 func (r *Request) knock() door.Knock {
 	k := door.Knock{Addr: r.Addr, Name: r.Username, Takeover: r.Takeover, Holder: r.Holder, Ticket: []byte(r.Ticket)}
-	if r.Kind == Register {
+	switch r.Kind {
+	case Register:
 		k.Want = door.Register
+	case Login:
+		k.Wait = r.Wait
+	case Enter:
+		k.Want = door.Enter
 	}
 	return k
 }
@@ -60,6 +72,7 @@ func (r *Request) knock() door.Knock {
 type pending struct {
 	Request
 	seat     *door.Seat
+	proof    line.Proof      // of an Enter
 	ctx      context.Context // the caller's: done means that the caller no longer waits
 	enqueued time.Time
 	maxAge   time.Duration

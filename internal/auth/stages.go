@@ -51,7 +51,7 @@ func (p *Pool) process(batch []*pending) int {
 	}
 	p.metrics.countBatch(len(jobs))
 	p.run("load", jobs, p.load, p.metrics.load.Record)
-	fast, slow := split(jobs, func(j *job) bool { return p.cfg.Hasher.Slow(j.account.PasswordHash) })
+	fast, slow := split(jobs, func(j *job) bool { return j.Kind != Enter && p.cfg.Hasher.Slow(j.account.PasswordHash) })
 	p.putAside(slow)
 	return p.prove(fast)
 }
@@ -131,7 +131,7 @@ func (p *Pool) load(jobs []*job) {
 		return
 	}
 	for i, j := range jobs {
-		if j.Username == "" || !j.hasForm() || len(j.Attempt) > rushgate.MaxAttemptLen {
+		if j.Username == "" || j.Kind != Enter && !j.hasForm() || len(j.Attempt) > rushgate.MaxAttemptLen {
 			p.fail(j, rushgate.MissingCredentials)
 			continue
 		}
@@ -140,7 +140,9 @@ func (p *Pool) load(jobs []*job) {
 			continue
 		}
 		j.account = accounts[i].Account
-		if j.Kind == Register && j.account.ID != 0 {
+		if j.Kind == Enter {
+			p.recognise(j)
+		} else if j.Kind == Register && j.account.ID != 0 {
 			if err := j.goOnAsLogin(); err != nil {
 				p.fail(j, err)
 			}
@@ -187,7 +189,7 @@ func (p *Pool) find(ctx context.Context, jobs []*job) ([]rushgate.LoadedAccount,
 		names[i] = j.Username
 	}
 	for i, j := range jobs {
-		if j.Imported != "" && j.Kind == Login {
+		if j.Imported != "" && j.Kind != Register {
 			imported[i] = len(names)
 			names = append(names, j.Imported)
 		}
@@ -218,6 +220,7 @@ func (j *job) goOnAsLogin() error {
 
 // derive computes the keys of a batch, and answers the jobs with a wrong password.
 func (p *Pool) derive(jobs []*job) {
+	_, jobs = split(jobs, func(j *job) bool { return j.Kind != Enter }) // others have no password to look at
 	hashes := make([]*password.Job, 0, len(jobs))
 	for _, j := range jobs {
 		hashes = j.hashJobs(hashes)
@@ -239,6 +242,7 @@ func (p *Pool) derive(jobs []*job) {
 		default:
 			j.proved = j.hash.Match
 			p.redirect(j)
+			p.sit(j)
 		}
 	}
 	p.rehash(jobs)
@@ -465,6 +469,10 @@ func (j *job) outcome(reason rushgate.Reason) door.Outcome {
 		return door.Wrong
 	case reason == rushgate.UsernameTaken:
 		return door.Taken
+	case j.Kind == Enter && (reason == rushgate.BadCredentials || reason == rushgate.AccountDisabled):
+		return door.Revoked
+	case j.Kind == Enter && (reason == rushgate.InternalError || reason == rushgate.ServerBusy && !j.Takeover):
+		return door.NotJudged
 	case j.proved:
 		return door.Right
 	}

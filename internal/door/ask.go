@@ -34,7 +34,7 @@ func (d *Door) Ask(dst []byte, from netip.Addr, h line.Holder, sealed []byte) (S
 	switch {
 	case d.closed:
 		return Elsewhere, line.Outlook{PollAfter: d.clock.later(Draining)}, nil
-	case ring == nil || len(d.places.byName) >= d.places.limit: // a player with a seat may come in all the same
+	case ring == nil || d.full(now): // a player with a seat may come in all the same
 		return Elsewhere, line.Outlook{}, nil
 	}
 	d.move(now)

@@ -263,7 +263,7 @@ func (b *budgets) settle(c charge, o Outcome, name string, now time.Time) (began
 		began = b.failedAt(c, now)
 	case Right, Inside:
 		b.right(c)
-	case NotJudged:
+	case NotJudged, Revoked:
 	}
 	if c.register && o == Inside && b.registrations.limit > 0 {
 		for _, g := range groupsOf(c.who.origin) {

@@ -19,6 +19,8 @@ type Want uint8
 const (
 	Login Want = iota
 	Register
+	// Enter is the wish of a player who has waited for the world, see [Door.Enter].
+	Enter
 )
 
 // Knock is a client's wish to come in.
@@ -30,6 +32,9 @@ type Knock struct {
 	Want Want
 	// Takeover asks for the end of a session that the player has elsewhere.
 	Takeover bool
+	// Wait has a login without a seat in the world go on all the same: once it is proved, [Seat.Sit] gives it a place in
+	// the world's line. It needs a Holder.
+	Wait bool
 	// Holder is the hash of the secret that the client has chosen to wait with: where there is no room, it is given a
 	// ticket. The zero one is of clients that know nothing of tickets.
 	Holder line.Holder
@@ -68,6 +73,8 @@ type Config struct {
 	SeatHold time.Duration
 	// Line is what the line before the door is for; its Line, Pace, Now and Elapsed are the door's to fill in.
 	Line line.Config
+	// WorldLine is what the line of the world is for: its Grace, Requests and State; the rest is the door's to fill in.
+	WorldLine line.Config
 	// Now tells the time; nil means [time.Now].
 	Now func() time.Time
 	// Stood returns for how much of the time since a moment the process stood still: seats that are kept for players are
@@ -131,6 +138,7 @@ type Door struct {
 	line    *line.Line
 	moved   time.Time // when the line was
 	came    time.Time // when a client came last whose turn had
+	world   worldLine
 	ring    atomic.Pointer[line.Keyring]
 	refused struct{ knocking, turnedAway Refusals } // by Knock, with Slow; by TurnAway
 }
@@ -158,6 +166,9 @@ func New(cfg Config) (*Door, error) {
 	if d.line, err = line.New(lineCfg); err != nil {
 		return nil, fmt.Errorf("door: %w", err)
 	}
+	if d.world, err = newWorldLine(cfg, start); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -174,9 +185,14 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 		return nil, &r
 	}
 	who := v.who
-	d.places.take(who)
+	if !v.stands {
+		d.places.take(who)
+	}
 	d.queue.add(who.origin, 1)
-	s := &Seat{door: d, name: k.Name, takeover: k.Takeover, charge: d.budgets.hold(who, &k), turn: a.turn}
+	s := &Seat{
+		door: d, name: k.Name, takeover: k.Takeover, charge: d.budgets.hold(who, &k), turn: a.turn, standing: v.stands,
+		holder: k.Holder,
+	}
 	if a.ticket != nil {
 		t := *a.ticket // which is part of what is larger
 		s.ticket = &t
@@ -211,11 +227,13 @@ func (d *Door) judge(v *visit, count *Refusals) (admission, rushgate.Refusal) {
 	default:
 		return admission{}, d.limited(verdict, wait, count)
 	}
-	if !d.places.free(v.who, v.now) {
-		count.World++
-		return admission{}, busy(d.clock.later(WorldFull))
-	}
 	d.move(v.now)
+	if !d.seatFor(v.who, v.now) {
+		if v.stands = d.stands(v.Knock, v.who); !v.stands {
+			count.World++
+			return admission{}, busy(d.clock.later(WorldFull))
+		}
+	}
 	a, w := d.decide(v, short)
 	if w.short == enough {
 		return a, rushgate.Refusal{}
@@ -359,7 +377,7 @@ func (d *Door) Outlook() (isBusy bool, wait time.Duration) {
 	switch {
 	case d.closed:
 		return true, least[Draining]
-	case len(d.places.byName) >= d.places.limit:
+	case d.full(now):
 		return true, least[WorldFull]
 	}
 	d.move(now)

@@ -41,6 +41,7 @@ type visit struct {
 	shown   shown
 	now     time.Time
 	looking bool // nothing is to be taken, see [Door.TurnAway]
+	stands  bool // it comes in without a seat in the world, see [Knock].Wait
 }
 
 // shown is the ticket that a client has sent.
@@ -209,16 +210,17 @@ func (w *wait) refusal() rushgate.Refusal {
 	return r
 }
 
-// move moves the line, if it is time.
+// move moves the lines, if it is time.
 func (d *Door) move(now time.Time) {
 	if d.closed || now.Sub(d.moved) < lineMoves && !now.Before(d.moved) {
 		return
 	}
 	d.moved = now
 	d.line.Tick(max(d.reach()/2, 1)-d.queue.taken, d.paces[Fast].perSecond())
+	d.world.move(&d.places, now)
 }
 
-// Move moves the line. Knocks do so too: it is for times in which none comes, and to be called about once a second.
+// Move moves the lines. Knocks do so too: it is for times in which none comes, and to be called about once a second.
 func (d *Door) Move() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -27,6 +27,7 @@ type places struct {
 	networks tally
 	ends     deadlines[uint64] // of holds, by name
 	held     int               // places that are held
+	freed    int               // places that sessions had, and that have become free since [worldLine.move]
 }
 
 // place is one name's.
@@ -34,6 +35,7 @@ type place struct {
 	origin   netip.Prefix
 	seats    int       // open, for this name
 	inside   bool      // a session has it
+	visited  bool      // a session had it
 	until    time.Time // held for a return; the zero time if not
 	extended bool      // the hold was, once
 	claimed  time.Time // when a takeover was last asked for by the player
@@ -55,6 +57,12 @@ func (p *places) free(who pair, now time.Time) bool {
 	p.expire(now)
 	return p.byName[who.name] != nil || len(p.byName) < p.limit && p.shared(who.origin)
 }
+
+// has reports whether a name has a seat.
+func (p *places) has(who pair) bool { return p.byName[who.name] != nil }
+
+// room returns how many seats are free; less than 0 never, but for a world that is given fewer seats than it had.
+func (p *places) room() int { return p.limit - len(p.byName) }
 
 // returns reports whether a name has a seat already, and the client comes from where that was taken: a player who was
 // just inside, or whose answer was lost.
@@ -93,7 +101,7 @@ func (p *places) close(who pair, o Outcome, takeover bool, now time.Time) {
 	case o == Inside:
 		p.release(own)
 		p.networks.add(own.origin, -1)
-		own.origin, own.inside = who.origin, true
+		own.origin, own.inside, own.visited = who.origin, true, true
 		p.networks.add(own.origin, 1)
 	case o == Right && takeover:
 		own.claimed = now
@@ -144,6 +152,9 @@ func (p *places) giveBack(name uint64, own *place) {
 	if own.seats == 0 && !own.inside && own.until.IsZero() {
 		delete(p.byName, name)
 		p.networks.add(own.origin, -1)
+		if own.visited {
+			p.freed++
+		}
 	}
 }
 

@@ -24,6 +24,8 @@ const (
 	Right
 	// Inside: the player is in the world.
 	Inside
+	// Revoked: the proof with which a player has waited for the world is good no more.
+	Revoked
 )
 
 // Departure is how a session has ended.
@@ -49,6 +51,10 @@ type Seat struct {
 	state    seatState
 	turn     time.Time
 	ticket   *line.Ticket // that was redeemed for it; nil for none
+	ofWorld  bool         // the ticket is of the world's line
+	holder   line.Holder  // of the ticket that it is to be given, if it has to wait for the world
+	standing bool         // it has no place in the world yet
+	stood    bool         // it was given one in the world's line
 }
 
 // Turn is the place of the request in the queue, which is best worked off in the order of turns: those who were called
@@ -122,7 +128,9 @@ func (s *Seat) Close(o Outcome) []Lockout {
 	}
 	s.move(closed)
 	now := d.cfg.Now()
-	d.places.close(s.charge.who, o, s.takeover, now)
+	if !s.standing {
+		d.places.close(s.charge.who, o, s.takeover, now)
+	}
 	s.giveBack(o)
 	return d.budgets.settle(s.charge, o, s.name, now)
 }
@@ -132,7 +140,11 @@ func (s *Seat) Close(o Outcome) []Lockout {
 // with another wish: to take a session over, say.
 func (s *Seat) giveBack(o Outcome) {
 	switch {
-	case s.ticket == nil || o == Inside:
+	case s.ticket == nil || o == Inside || o == Revoked || s.stood:
+	case s.ofWorld && (o == NotJudged || s.takeover):
+		s.door.world.GiveBack(s.ticket)
+	case s.ofWorld:
+		s.door.world.GiveBackOnce(s.ticket)
 	case o == Right:
 		s.door.line.GiveBackOnce(s.ticket)
 	default:

@@ -67,6 +67,8 @@ type Stats struct {
 	Promised int `json:"promised"` // clients that wait in the line, or were called and are on their way
 	// Line is the state of the line.
 	Line line.Stats `json:"line"`
+	// WorldLine is the state of the line of the world.
+	WorldLine line.Stats `json:"world_line"`
 	// Failing is how many pairs of origin and account have remembered failures or a knock under way.
 	Failing int `json:"failing"`
 	// Locked is how many lockouts run, Lockouts how many have begun since the start, by kind.
@@ -88,7 +90,8 @@ func (d *Door) Stats() Stats {
 		Queued: d.queue.taken, Capacity: d.queue.limit, InHand: d.inHand, Slow: d.slow.taken,
 		Pace: d.paces[Fast].perSecond(), SlowPace: d.paces[Slow].perSecond(),
 		Seats: len(d.places.byName), Held: d.places.held, Line: d.line.Stats(),
-		Failing: d.budgets.pairs.len(), Locked: len(l.running),
+		WorldLine: d.world.Stats(),
+		Failing:   d.budgets.pairs.len(), Locked: len(l.running),
 		Lockouts: make(map[string]int64, len(l.total)),
 	}
 	s.Promised = s.Line.Outstanding

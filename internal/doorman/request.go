@@ -21,6 +21,7 @@ type request struct {
 	attempt            []byte
 	secret, ticket     []byte // of the line
 	takeover           bool
+	wait               bool // for the world, if that is full
 	last               bool // the client wants the connection closed after the answer
 	// What browsers say of the page that a request comes from; nil for what they do not say.
 	origin, site, host []byte
@@ -204,7 +205,7 @@ func (r *request) body(b []byte) bool {
 	if !s.byte('{') {
 		return false
 	}
-	var seen struct{ username, password, attempt, takeover, secret, ticket bool }
+	var seen struct{ username, password, attempt, takeover, secret, ticket, wait bool }
 	for {
 		key, ok := s.string()
 		if !ok || !s.byte(':') {
@@ -231,6 +232,10 @@ func (r *request) body(b []byte) bool {
 			once = &seen.takeover
 			r.takeover, ok = s.bool()
 			ok = ok && r.want == door.Login
+		case "wait":
+			once = &seen.wait
+			r.wait, ok = s.bool()
+			ok = ok && r.want == door.Login
 		default:
 			return false
 		}
@@ -253,7 +258,7 @@ func (r *request) body(b []byte) bool {
 // place reports whether what the client says of its place in the line has the right form.
 func (r *request) place() bool {
 	if len(r.secret) == 0 {
-		return len(r.ticket) == 0
+		return len(r.ticket) == 0 && !r.wait
 	}
 	return line.ValidSecret(r.secret) && len(r.ticket) <= line.MaxText
 }

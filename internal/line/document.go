@@ -15,6 +15,8 @@ type Document struct {
 	Opens   int64   `json:"opens_ms,omitempty"` // 0: it is open
 	// Factor is which part of its wait a client has left when it is to ask again, see [PollAfter].
 	Factor float64 `json:"poll_factor"`
+	// PollMost is the longest that a client is to wait before it asks again, in milliseconds; 0: as [PollAfter] has it.
+	PollMost int64 `json:"poll_most_ms,omitempty"`
 	// Marks are up to [MaxMarks] turns with how many wait before them, in order; the first is the next turn, with none
 	// before it, the last is behind all turns.
 	Marks []Mark `json:"marks"`
@@ -45,6 +47,9 @@ func (l *Line) Document(tier uint8) Document {
 	}
 	waiting := float64(l.waiting())
 	d.Factor = l.pollFactor(waiting/(d.Pace/l.part(n)), d.Pace/l.part(n))
+	if l.cfg.PollMost > 0 {
+		d.PollMost = int64(l.pollMost() * 1000)
+	}
 	if l.early() {
 		d.Opens = l.opens
 	}
@@ -154,7 +159,11 @@ func (d *Document) untilOpen() time.Duration {
 // comes in so long; chance is random, from 0 to less than 1. A client comes, with its ticket, once a document says that
 // its turn has: the line may have become slower meanwhile, and asking for a document costs less than a knock too early.
 func PollAfter(d Document, wait time.Duration, chance float64) time.Duration {
-	return seconds(pollWait(wait.Seconds(), d.Factor, chance))
+	after := seconds(pollWait(wait.Seconds(), d.Factor, chance))
+	if d.PollMost > 0 && wait > seconds(final) {
+		after = min(after, max(time.Duration(min(d.PollMost, 1000*pollMost))*time.Millisecond, time.Second))
+	}
+	return after
 }
 
 // Interval is the client's side as well: between which the holder of a turn will be let in, in nine cases of ten, if

@@ -77,6 +77,12 @@ type Config struct {
 	Pace float64
 	// Requests is how many requests per second all who wait are to make together, 1 or more; 0 means [DefaultRequests].
 	Requests int
+	// PollMost is the longest that a client is told to wait before it asks again while that keeps all within Requests: for
+	// a line that moves by chance, as seats in a world become free. 0 means that there is no such bound.
+	PollMost time.Duration
+	// Strict has no client come in before its turn, be it by a moment: there is no queue behind the line that would put
+	// those right who came a little early.
+	Strict bool
 	// State is what [Line.State] has returned in an earlier run; nil means none.
 	State []byte
 
@@ -108,6 +114,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Weights = []int{1}
 	}
 	if c.Grace < MinGrace || c.Grace > MaxGrace || c.Share < 1 || c.Share > 100 || c.Requests < 1 || !(c.Pace > 0) ||
+		c.PollMost != 0 && c.PollMost < time.Second ||
 		c.Window < time.Second || c.Window > Horizon || len(c.Weights) < 1 || len(c.Weights) > MaxTiers {
 		return c, fmt.Errorf("line: grace %v, share %d%%, %d requests/s, window %v, %d tiers: out of range",
 			c.Grace, c.Share, c.Requests, c.Window, len(c.Weights))
@@ -183,7 +190,7 @@ func (l *Line) begin(saved *state) {
 		turn = saved.turn
 	}
 	l.clock = newClock(l.cfg.Now, l.cfg.Elapsed, turn)
-	l.calls = newCalls(l.clock.tick())
+	l.calls = newCalls(l.clock.tick(), l.cfg.PollMost)
 	mark := l.clock.millis() * 1000
 	if !l.cfg.Opens.IsZero() && l.cfg.Opens.UnixMilli() > l.clock.millis() {
 		l.opens = int64(millis(l.cfg.Opens))
@@ -434,7 +441,7 @@ func (l *Line) judge(t *Ticket, h Holder, p place) error {
 // come so than half of those who are called, and a tier no more than has its turn.
 func (l *Line) soon(p place) bool {
 	t := &l.tiers[p.tier]
-	if l.early() || l.clock.tick()-l.flow.moved > 4 || l.flow.soonLeft < 1 || t.pass > l.virtual+maxSoon/4/t.weight {
+	if l.cfg.Strict || l.early() || l.clock.tick()-l.flow.moved > 4 || l.flow.soonLeft < 1 || t.pass > l.virtual+maxSoon/4/t.weight {
 		return false
 	}
 	before := t.before(p.turn * 1000)

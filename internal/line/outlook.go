@@ -191,8 +191,16 @@ func (l *Line) pollAfter(eta, low float64, tier int, chance float64) time.Durati
 	wait := eta - max(eta*l.pollFactor(whole, speed), 0.6*final)
 	// However slow the line is just now, it may soon be as fast as it can be: no client is to miss its turn for that.
 	soonest := eta * lowFactor * min(speed*(1-l.calls.noShows())/l.flow.pace, 1)
-	wait = min(wait, low, soonest+l.cfg.Grace.Seconds()/2, pollMost)
+	wait = min(wait, low, soonest+l.cfg.Grace.Seconds()/2, l.pollMost())
 	return seconds(max(wait*(1-0.05*chance), pollLeast))
+}
+
+// pollMost returns after how many seconds at most a client is to ask again.
+func (l *Line) pollMost() float64 {
+	if l.cfg.PollMost == 0 {
+		return pollMost
+	}
+	return min(max(l.cfg.PollMost.Seconds(), float64(l.waiting())/float64(l.cfg.Requests)), pollMost)
 }
 
 // pollFactor returns which part of its wait a client has left each time that it is to ask again, when the whole line

@@ -1,0 +1,58 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/line"
+	"github.com/rushgate/rushgate/internal/strictjson"
+)
+
+// enterFields are those of an entry.
+var enterFields = []strictjson.Field{
+	{Name: "ticket"}, {Name: "line_secret"}, {Name: "proof"}, {Name: "attempt_id"},
+	{Name: "takeover", Kind: strictjson.Bool},
+}
+
+// enter lets in a player who has proved to own an account, and has waited for the world since.
+func (h *handler) enter(w http.ResponseWriter, r *http.Request) {
+	body, err := readBody(r)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	e, err := parseEntry(body)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	HoldConn(r.Context())
+	e.Addr = h.Proxies.Client(r)
+	s, err := h.Pool.Enter(r.Context(), e)
+	h.answer(w, r, s, err, http.StatusOK)
+}
+
+// parseEntry checks the form of an entry. What its ticket and its proof are worth is the door's to judge.
+func parseEntry(body []byte) (auth.Request, error) {
+	given, err := strictjson.Object(body, enterFields...)
+	if err != nil {
+		return auth.Request{}, malformed{err.Error()}
+	}
+	e := auth.Request{
+		Kind: auth.Enter, Attempt: given.String("attempt_id"), Takeover: given.Bool("takeover"),
+		Proof: given.String("proof"),
+	}
+	secret, ticket := given.String("line_secret"), given.String("ticket")
+	if secret == "" || ticket == "" || e.Proof == "" {
+		return auth.Request{}, malformed{"All of ticket, line_secret and proof are needed."}
+	}
+	if err := validAttempt(e.Attempt); err != nil {
+		return auth.Request{}, err
+	}
+	if len(e.Proof) > line.MaxProofText {
+		return auth.Request{}, malformed{fmt.Sprintf("proof has more than %d characters.", line.MaxProofText)}
+	}
+	e.Holder, e.Ticket, err = place(secret, ticket)
+	return e, err
+}
