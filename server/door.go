@@ -10,24 +10,26 @@ import (
 	"github.com/rushgate/rushgate/internal/realm"
 )
 
-// openDoor makes the node's door, for workers whose hashes take so long in a full batch. Its line goes on with the
-// places that an earlier run of the node has left.
+// openDoor makes the node's door, for workers whose hashes take so long in a full batch. Its lines go on with the places
+// that an earlier run of the node has left.
 func (s *Server) openDoor(hashTime time.Duration) (err error) {
 	cfg := s.cfg
-	inLine := line.Config{Grace: cfg.LineGrace, Opens: cfg.OpensAt}
-	file := filepath.Join(cfg.DataDir, lineStateName)
+	inLine, forWorld := line.Config{Grace: cfg.LineGrace, Opens: cfg.OpensAt}, line.Config{Grace: cfg.LineGrace}
+	file, worldFile := filepath.Join(cfg.DataDir, lineStateName), filepath.Join(cfg.DataDir, worldStateName)
 	if cfg.Backend != Memory {
-		inLine.State = loadLineState(file, cfg.Logger)
+		inLine.State, forWorld.State = loadLineState(file, cfg.Logger), loadLineState(worldFile, cfg.Logger)
 	}
 	batch, pace := auth.Capacity(cfg.Workers, cfg.MaxAge, hashTime)
 	s.door, err = door.New(door.Config{
 		Queue: max(cfg.QueueDepth, 0), World: cfg.MaxPlayers, MaxAge: cfg.MaxAge, Batch: batch, Pace: pace,
 		OriginFailures: cfg.OriginFailures, OriginRegistrations: cfg.OriginRegistrations, OriginShare: cfg.OriginShare,
-		SeatHold: cfg.SeatHold, Line: inLine,
+		SeatHold: cfg.SeatHold, Line: inLine, WorldLine: forWorld,
 		Stood: s.clock.Stood,
 	})
 	if err == nil && cfg.Backend != Memory {
-		s.places = newLineState(file, cfg.Logger, s.door.LineState)
+		s.places = []*lineState{
+			newLineState(file, cfg.Logger, s.door.LineState), newLineState(worldFile, cfg.Logger, s.door.WorldState),
+		}
 	}
 	return err
 }

@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// lineStateName is the name, within the data folder, of the file with the state of the line.
-	lineStateName = "line.state"
+	// lineStateName is the name, within the data folder, of the file with the state of the line before the door, and
+	// worldStateName of that with the state of the world's line.
+	lineStateName  = "line.state"
+	worldStateName = "world-line.state"
 	// lineStateAside is added to the name of a file that cannot be used.
 	lineStateAside = ".aside"
 	// maxLineState bounds the file, in bytes: several times what a line has.
@@ -25,7 +27,7 @@ const (
 	idleStateEvery = time.Minute
 )
 
-// lineState keeps the state of the line in a file, so that the next run of the node honours every place, also after a
+// lineState keeps the state of a line in a file, so that the next run of the node honours every place, also after a
 // kill -9.
 type lineState struct {
 	file   string

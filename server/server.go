@@ -61,7 +61,7 @@ type Server struct {
 	lost     backlog.Losses // before this node listened
 	acme     *acme.Manager  // nil: certificates come from elsewhere
 	hasher   *password.Hasher
-	places   *lineState // of those who wait in line; nil: they end with the node
+	places   []*lineState // of those who wait in line; nil: they end with the node
 
 	knocks                       *net.TCPListener // of players, below all that stands before it
 	frontListener, adminListener net.Listener
@@ -150,8 +150,8 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.serve(tlsConfig)
 	s.upkeep.move = s.door.Move
 	s.upkeep.start()
-	if s.places != nil {
-		s.places.start()
+	for _, p := range s.places {
+		p.start()
 	}
 	if s.acme != nil {
 		s.acme.Start()
@@ -384,8 +384,8 @@ func (s *Server) stop() error {
 	}
 	s.serving.Wait()
 	s.browsers.Stop()
-	if s.places != nil { // of a door that is closed
-		s.places.stop()
+	for _, p := range s.places { // of a door that is closed
+		p.stop()
 	}
 	s.clock.Stop()
 	err = errors.Join(err, s.cfg.withdraw(), s.closeStore())

@@ -179,7 +179,7 @@ func TestALineForTheWorld(t *testing.T) {
 	p[2].enter(t, "").want(t, "late within the grace", 200, "")
 }
 
-// Whoever comes later than the grace is told so and goes to the end of the line, with the same proof of who it is.
+// A player who comes later than the grace is told so, and goes to the end of the line, with the same proof of who it is.
 func TestAPlaceForTheWorldThatIsLost(t *testing.T) {
 	s := newSmall(t, 1)
 	a, b := s.player(1).account(t), s.player(2).account(t)
@@ -243,8 +243,10 @@ func TestForgedEntries(t *testing.T) {
 		"an empty ticket": fmt.Sprintf(`{"ticket":"","line_secret":%q,"proof":%q}`, b.secret, b.proof),
 		"a long proof": fmt.Sprintf(`{"ticket":%q,"line_secret":%q,"proof":%q}`, b.ticket, b.secret,
 			strings.Repeat("A", line.MaxProofText+1)),
-		"a bad attempt": fmt.Sprintf(`{"ticket":%q,"line_secret":%q,"proof":%q,"attempt_id":"a b"}`, b.ticket, b.secret, b.proof),
-		"a password":    fmt.Sprintf(`{"ticket":%q,"line_secret":%q,"proof":%q,"password":"x"}`, b.ticket, b.secret, b.proof),
+		"a bad attempt": fmt.Sprintf(`{"ticket":%q,"line_secret":%q,"proof":%q,"attempt_id":"a b"}`,
+			b.ticket, b.secret, b.proof),
+		"a password": fmt.Sprintf(`{"ticket":%q,"line_secret":%q,"proof":%q,"password":"x"}`,
+			b.ticket, b.secret, b.proof),
 	} {
 		s.call(t, "POST", "/v1/enter", body, "192.0.2.66", "").want(t, what, 400, rushgate.MissingCredentials)
 	}

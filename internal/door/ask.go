@@ -23,8 +23,8 @@ const (
 
 // Ask tells a client where it stands that has no wish to come in yet, as one that asks by UDP. Sealed is the ticket
 // that it holds, nil for none; a new one is appended to dst, which has room for it. Nothing is redeemed. The outlook is
-// that of the place; its PollAfter is when to ask again, or when to knock if the client is sent elsewhere. Ask allocates
-// nothing.
+// that of the place; its PollAfter is when to ask again, or when to knock if the client is sent elsewhere. Ask
+// allocates nothing.
 func (d *Door) Ask(dst []byte, from netip.Addr, h line.Holder, sealed []byte) (Standing, line.Outlook, []byte) {
 	ring := d.ring.Load()
 	d.mu.Lock()

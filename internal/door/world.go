@@ -179,9 +179,9 @@ func (d *Door) Recognise(h line.Holder, ticket, proof string) (*Pass, error) {
 }
 
 // Enter answers a client that has waited for the world: with a seat, or with where it stands, as a [*rushgate.Refusal],
-// or with [rushgate.BadCredentials] if its ticket is no good any more. The knock says where the client is and whether it
-// wants a takeover; a ticket that was used is good only for the answer to the same try that was lost, and never for
-// that: see [Seat.Takeover].
+// or with [rushgate.BadCredentials] if its ticket is no good any more. The knock says where the client is, and whether
+// it wants a takeover. A ticket that was used is good for one thing only, a try whose answer was lost, and never for a
+// takeover: see [Seat.Takeover].
 func (d *Door) Enter(k Knock, p *Pass) (*Seat, error) {
 	k.Name, k.Want, k.Holder = p.Proof.Name, Enter, p.Proof.Holder
 	d.mu.Lock()
@@ -215,8 +215,8 @@ func (d *Door) Enter(k Knock, p *Pass) (*Seat, error) {
 	return s, nil
 }
 
-// redeemSeat decides about the ticket of a client that has waited for the world: it may have a seat if the error is nil,
-// and by its ticket if that is redeemed.
+// redeemSeat decides about the ticket of a client that has waited for the world: if the error is nil it may have a
+// seat, and has it by its ticket if that is redeemed.
 func (d *Door) redeemSeat(t *line.Ticket, who pair, p *Pass, now time.Time) (redeemed bool, err error) {
 	own := d.places.byName[who.name]
 	seat := own != nil || d.places.free(who, now)

@@ -441,7 +441,8 @@ func (l *Line) judge(t *Ticket, h Holder, p place) error {
 // come so than half of those who are called, and a tier no more than has its turn.
 func (l *Line) soon(p place) bool {
 	t := &l.tiers[p.tier]
-	if l.cfg.Strict || l.early() || l.clock.tick()-l.flow.moved > 4 || l.flow.soonLeft < 1 || t.pass > l.virtual+maxSoon/4/t.weight {
+	if l.cfg.Strict || l.early() || l.clock.tick()-l.flow.moved > 4 || l.flow.soonLeft < 1 ||
+		t.pass > l.virtual+maxSoon/4/t.weight {
 		return false
 	}
 	before := t.before(p.turn * 1000)

@@ -104,7 +104,9 @@ func TestWhatIsNoProof(t *testing.T) {
 			t.Fatalf("altered at %d: %+v", i, got)
 		}
 	}
-	for what, s := range map[string]string{"line end": text[:8] + "\n" + text[8:], "padding": text + "=", "long": text + strings.Repeat("A", MaxProofText)} {
+	for what, s := range map[string]string{
+		"line end": text[:8] + "\n" + text[8:], "padding": text + "=", "long": text + strings.Repeat("A", MaxProofText),
+	} {
 		if _, err := ring.OpenProof(s); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", what, err)
 		}
