@@ -402,3 +402,31 @@ func TestWaitsOfManyAreSpread(t *testing.T) {
 		}
 	}
 }
+
+// A player with a seat comes past the line, when an answer was lost or after a drop, but not again and again.
+func TestAPlayerInsideDoesNotCrowdOutTheLine(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Queue, c.Pace, c.Batch = 4, 10, 1 })
+	alice := Knock{Addr: netip.MustParseAddr("192.0.2.1"), Name: "alice"}
+	seat, err := f.Knock(alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seat.Close(Inside)
+	var queue []*Seat
+	for i := range 20 { // the first four find room in the queue, then there is a line
+		if seat, err := f.Knock(Knock{Addr: netip.MustParseAddr(addr(i)), Name: fmt.Sprint("p", i)}); err == nil {
+			queue = append(queue, seat)
+		}
+	}
+	queue[0].Take() // there is room for one of those who wait
+	past := 0
+	for range 10 {
+		if seat, err := f.Knock(alice); err == nil {
+			seat.Close(Right)
+			past++
+		}
+	}
+	if len(queue) != 4 || past != 1 {
+		t.Errorf("with %d in the queue the player came past the line %d times", len(queue), past)
+	}
+}

@@ -22,6 +22,8 @@ const (
 	// leastOpenSeats is how many requests of one name may be under way before a further one has to wait in the line: the
 	// answer to the first may have been lost.
 	leastOpenSeats = 2
+	// returnsEvery is how often at most one name comes past the line to its seat.
+	returnsEvery = 10 * time.Second
 	// missed is how long no client may have come whose turn had, at least, before a door with nothing to do lets newcomers
 	// in though others wait: those seem to be gone.
 	missed = 2 * time.Second
@@ -89,7 +91,10 @@ type admission struct {
 // A player with a seat need not stand in the line for it. One whose turn has come needs room in the queue, and all
 // others have to leave room to those who were called.
 func (d *Door) decide(v *visit, short shortage) (admission, wait) {
-	if short == enough && d.places.returns(v.who) {
+	if short == enough && d.places.returns(v.who, v.now) {
+		if !v.looking {
+			d.places.noteReturn(v.who, v.now)
+		}
 		return admission{turn: d.line.Now()}, wait{}
 	}
 	if v.shown.good {

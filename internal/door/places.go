@@ -39,6 +39,7 @@ type place struct {
 	until    time.Time // held for a return; the zero time if not
 	extended bool      // the hold was, once
 	claimed  time.Time // when a takeover was last asked for by the player
+	returned time.Time // when its name last came past the line
 }
 
 func newPlaces(limit, percent int, keep time.Duration) places {
@@ -65,11 +66,16 @@ func (p *places) has(who pair) bool { return p.byName[who.name] != nil }
 func (p *places) room() int { return p.limit - len(p.byName) }
 
 // returns reports whether a name has a seat already, and the client comes from where that was taken: a player who was
-// just inside, or whose answer was lost.
-func (p *places) returns(who pair) bool {
+// just inside, or whose answer was lost. Once in a while only: a player who is inside, and comes again and again, would
+// take the workers from those in the line.
+func (p *places) returns(who pair, now time.Time) bool {
 	own := p.byName[who.name]
-	return own != nil && own.origin == who.origin && own.seats < leastOpenSeats
+	return own != nil && own.origin == who.origin && own.seats < leastOpenSeats &&
+		(own.returned.IsZero() || now.Sub(own.returned) >= returnsEvery)
 }
+
+// noteReturn takes note that a name has come past the line.
+func (p *places) noteReturn(who pair, now time.Time) { p.byName[who.name].returned = now }
 
 // take takes a seat for a name, for which one is free.
 func (p *places) take(who pair) {
