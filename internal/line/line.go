@@ -153,6 +153,7 @@ type Line struct {
 	redeemed redeemed
 	shares   shares
 	known    known
+	promises promises
 	flow     flow
 	counts   Counts
 }
@@ -171,7 +172,7 @@ func New(cfg Config) (*Line, error) {
 		cfg: cfg, issuers: []Issuer{Issuer(random[:8])}, random: mrand.New(mrand.NewChaCha8([32]byte(random[8:]))),
 		tiers: make([]tier, len(cfg.Weights)), flow: newFlow(cfg.Pace),
 		redeemed: redeemed{seed: maphash.MakeSeed()}, shares: shares{seed: maphash.MakeSeed()},
-		known: known{seed: maphash.MakeSeed()},
+		known: known{seed: maphash.MakeSeed()}, promises: promises{seed: maphash.MakeSeed()},
 	}
 	var saved *state
 	if cfg.State != nil {
@@ -255,7 +256,9 @@ func (l *Line) Take(a Ask) (Ticket, Outlook, error) {
 	}
 	l.serial++
 	l.counts.Issued++
-	return t, l.outlookOf(p, l.beforeNew(p)), nil
+	o := l.outlookOf(p, l.beforeNew(p))
+	l.promised(l.ticketKey(&t), o)
+	return t, o, nil
 }
 
 // give counts a new place.
@@ -364,6 +367,7 @@ func (l *Line) Redeem(t *Ticket, h Holder) (Outlook, error) {
 	}
 	l.redeemed.add(t, now, until)
 	l.counts.Redeemed++
+	l.ticketLetIn(t)
 	return Outlook{Turn: t.Turn}, nil
 }
 
@@ -412,6 +416,7 @@ func (l *Line) RedeemEarly(t *Ticket) bool {
 	now := int32(l.clock.age / time.Second)
 	l.redeemed.add(t, now, now+int32(TicketLife/time.Second))
 	l.counts.Redeemed++
+	l.ticketLetIn(t)
 	return true
 }
 
@@ -476,7 +481,7 @@ func (l *Line) GiveBack(t *Ticket) (pollAfter time.Duration) {
 	l.clock.read()
 	if l.redeemed.has(t) {
 		l.redeemed.remove(t)
-		l.counts.Redeemed--
+		l.counts.GivenBack++
 		l.calls.sentBack(l.clock.tick())
 		if p := l.placeOf(t); !l.ours(t) {
 		} else if r := l.track(p); r.come(p.turn * 1000) {
@@ -484,7 +489,6 @@ func (l *Line) GiveBack(t *Ticket) (pollAfter time.Duration) {
 			l.redeemed.add(sentBack(t), now, now+int32(l.cfg.Grace/time.Second))
 		} else { // it was redeemed a little before its turn
 			r.add(p.turn*1000, 1)
-			l.counts.Called--
 		}
 	}
 	return seconds(pollLeast + finalSpread*l.random.Float64())
@@ -591,7 +595,9 @@ func (l *Line) Come(o netip.Prefix, account string, alone bool) (Outlook, error)
 	}
 	l.known.put(key, p, l.over)
 	l.counts.Remembered++
-	return l.outlookOf(p, l.beforeNew(p)), ErrNotYet
+	out := l.outlookOf(p, l.beforeNew(p))
+	l.promised(key, out)
+	return out, ErrNotYet
 }
 
 // Entered notes that a client has come in as a newcomer, see [Line.Admits]: it counts for its origin as a turn does. If
@@ -609,11 +615,13 @@ func (l *Line) Came(o netip.Prefix, account string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clock.read()
-	e := l.known.find(l.known.key(o, account))
+	key := l.known.key(o, account)
+	e := l.known.find(key)
 	if e == nil {
 		return false
 	}
 	p := e.place()
+	l.letIn(key, p)
 	if !l.track(p).come(p.turn * 1000) {
 		return false
 	}

@@ -3,7 +3,7 @@ package line
 import (
 	"errors"
 	"fmt"
-
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -527,10 +527,39 @@ func (s *sim) check() simReport {
 	if r.etaHits < 0.9 {
 		s.tb.Errorf("%.1f%% came in within the time that they were told first", 100*r.etaHits)
 	}
+	s.checkPromises()
 	if r.noRoom > 0.02 {
 		s.tb.Errorf("%.2f%% of those who were called found no room", 100*r.noRoom)
 	}
 	return r
+}
+
+// checkPromises holds what the lines say of their promises to what became of them.
+func (s *sim) checkPromises() {
+	var said Promises
+	for _, n := range s.nodes {
+		p := n.line.Stats().Promises
+		said.Kept, said.Early, said.Late = said.Kept+p.Kept, said.Early+p.Early, said.Late+p.Late
+		said.Away += p.Away
+	}
+	kept, stayed, all := 0, 0, 0
+	for _, p := range s.players {
+		if p.redeemed && p.told > 0 && !p.moves {
+			all++
+			in := p.in - p.told
+			if p.low <= in && in <= p.high {
+				kept++
+			}
+			if in <= p.high || !p.dropped {
+				stayed++
+			}
+		}
+	}
+	judged := said.Kept + said.Early + said.Late
+	share, want := float64(said.Kept)/float64(judged), float64(kept)/float64(stayed)
+	if math.Abs(share-want) > 0.03 || math.Abs(float64(judged+said.Away)/float64(all)-1) > 0.1 {
+		s.tb.Errorf("promises %+v, kept %.3f; of %d players %.3f", said, share, all, want)
+	}
 }
 
 // Many times as many players as a door lets in come at once. Those who do as they are told come in in the order of

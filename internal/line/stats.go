@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// Counts are what has happened since the start.
+// Counts are what has happened since the start. None ever becomes less.
 type Counts struct {
 	Issued     int64 `json:"issued"`     // tickets
 	Remembered int64 `json:"remembered"` // turns given to clients that know nothing of tickets
-	Called     int64 `json:"called"`     // turns that have come while players waited
+	Called     int64 `json:"called"`     // turns that have come while players waited, or were used a little before
 	Redeemed   int64 `json:"redeemed"`   // turns that were used, of other nodes too
+	GivenBack  int64 `json:"given_back"` // those of Redeemed for which there was no room after all
 	TooMany    int64 `json:"too_many"`   // wishes for a place for which there was none
 
 	// Those that were refused, by cause.
@@ -45,7 +46,8 @@ func (c *Counts) refuse(err error) {
 // Stats is the state of a line at one moment.
 type Stats struct {
 	Counts
-	Waiting []int `json:"waiting"` // by tier
+	Promises Promises `json:"promises"`
+	Waiting  []int    `json:"waiting"` // by tier
 	// Outstanding is how many have been called within the last 30 s and have not come.
 	Outstanding int     `json:"outstanding"`
 	NoShows     float64 `json:"no_shows"`       // the share of those called who do not come within 30 s
@@ -54,6 +56,8 @@ type Stats struct {
 	Arrivals    float64 `json:"arrivals_per_s"` // how many turns are given per second
 	// Oldest is how long ago the turn was that comes next, by tier; 0 if nobody waits.
 	Oldest []time.Duration `json:"-"`
+	// Opens is when the line begins to move, if it has yet to.
+	Opens time.Time `json:"-"`
 }
 
 // Stats returns the state of the line.
@@ -64,9 +68,12 @@ func (l *Line) Stats() Stats {
 	s := Stats{
 		Counts: l.counts, Outstanding: l.calls.outstanding(), NoShows: l.calls.noShows(),
 		Lag: l.calls.lag() * tickLength.Seconds(), Pace: l.flow.short.rate(l.flow.pace / (1 - l.calls.noShows())),
-		Arrivals: l.flow.arrivals,
+		Arrivals: l.flow.arrivals, Promises: l.promises.stats(),
 	}
 	s.Forgotten = l.redeemed.forgotten
+	if l.early() {
+		s.Opens = time.UnixMilli(l.opens)
+	}
 	for i := range l.tiers {
 		t := &l.tiers[i]
 		var oldest time.Duration
