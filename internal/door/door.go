@@ -374,17 +374,31 @@ func (d *Door) Outlook() (isBusy bool, wait time.Duration) {
 	defer d.mu.Unlock()
 	now := d.cfg.Now()
 	d.places.expire(now)
+	d.move(now)
+	n := d.newcomer(now)
+	return n.Refused, min(n.High, MaxRetryAfter)
+}
+
+// Newcomer is what becomes of a client that knocks now and has no place in the line.
+type Newcomer struct {
+	Refused bool
+	// Low and High are between which it is told that it will be let in; the same without the line, to which a full world
+	// and a closed door give no place.
+	Low, High time.Duration
+}
+
+// newcomer says what becomes of one. The line has been moved.
+func (d *Door) newcomer(now time.Time) Newcomer {
 	switch {
 	case d.closed:
-		return true, least[Draining]
+		return Newcomer{true, least[Draining], least[Draining]}
 	case d.full(now):
-		return true, least[WorldFull]
+		return Newcomer{true, least[WorldFull], least[WorldFull]}
+	case d.shortage() == enough && d.newcomers(pair{}, now) == enough:
+		return Newcomer{}
 	}
-	d.move(now)
-	if d.shortage() == enough && d.newcomers(pair{}, now) == enough {
-		return false, 0
-	}
-	return true, min(d.line.Newcomer().High, MaxRetryAfter)
+	out := d.line.Newcomer()
+	return Newcomer{true, out.Low, max(out.High, out.PollAfter)}
 }
 
 // Waiting reports whether requests wait for a worker, or are in the hands of one.

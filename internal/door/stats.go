@@ -65,8 +65,9 @@ type Stats struct {
 	Seats    int `json:"seats"`
 	Held     int `json:"held"`     // seats kept for players who may come back
 	Promised int `json:"promised"` // clients that wait in the line, or were called and are on their way
-	// Line is the state of the line.
-	Line line.Stats `json:"line"`
+	// Line is the state of the line, Newcomer what a client is told that has no place in it.
+	Line     line.Stats `json:"line"`
+	Newcomer Newcomer   `json:"-"`
 	// WorldLine is the state of the line of the world.
 	WorldLine line.Stats `json:"world_line"`
 	// Failing is how many pairs of origin and account have remembered failures or a knock under way.
@@ -89,7 +90,7 @@ func (d *Door) Stats() Stats {
 		Refused: d.refused.knocking.plus(d.refused.turnedAway), TurnedAway: d.refused.turnedAway,
 		Queued: d.queue.taken, Capacity: d.queue.limit, InHand: d.inHand, Slow: d.slow.taken,
 		Pace: d.paces[Fast].perSecond(), SlowPace: d.paces[Slow].perSecond(),
-		Seats: len(d.places.byName), Held: d.places.held, Line: d.line.Stats(),
+		Seats: len(d.places.byName), Held: d.places.held, Line: d.line.Stats(), Newcomer: d.newcomer(now),
 		WorldLine: d.world.Stats(),
 		Failing:   d.budgets.pairs.len(), Locked: len(l.running),
 		Lockouts: make(map[string]int64, len(l.total)),
