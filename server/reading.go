@@ -32,7 +32,7 @@ func (d *desk) read() admin.Reading {
 		Queue: knocks.Depth, QueueCapacity: knocks.Capacity, Wait: knocks.Wait, RetryAfter: retryAfter, Locked: atDoor.Locked,
 		Players: inside.Players, MaxPlayers: d.cfg.MaxPlayers, WebSocket: inside.Connected,
 		Ticks: inside.Ticks, SkippedTicks: inside.Skipped, Lateness: inside.Lateness,
-		Door:    front,
+		Line: readLine(&atDoor), Door: front,
 		Unsaved: inside.Unsaved, Process: admin.ReadProcess(), Notices: d.upkeep.notices(time.Now()),
 	}
 	if d.channel != nil {
@@ -50,6 +50,21 @@ func (d *desk) read() admin.Reading {
 		r.StoreTime += op.Calls.Sum
 	}
 	return r
+}
+
+// readLine collects what the dashboard shows of the line before the door, all tiers together.
+func readLine(stats *door.Stats) admin.Line {
+	l, p := &stats.Line, &stats.Line.Promises
+	out := admin.Line{
+		Called: l.Outstanding, Pace: l.Pace, NoShows: l.NoShows, Opens: l.Opens,
+		Refused: stats.Newcomer.Refused, Low: stats.Newcomer.Low, High: stats.Newcomer.High,
+		Kept: p.Kept, Judged: p.Kept + p.Early + p.Late, KeptShare: p.Share,
+	}
+	for tier, n := range l.Waiting {
+		out.Waiting += n
+		out.Front = max(out.Front, l.Oldest[tier])
+	}
+	return out
 }
 
 // readDoor collects what the dashboard shows of the door, which has let so many into the queue.

@@ -23,7 +23,7 @@ const busyLasts = 5 * time.Second
 // describe returns a node's state, in a word and in a sentence.
 func (s *sampled) describe(storeAway bool) (State, string) {
 	r := &s.reading
-	told := "newcomers are told to come back in about " + seconds(r.RetryAfter)
+	told := "newcomers are told to wait " + r.Line.told()
 	switch {
 	case r.Draining && r.Players == 0:
 		return Draining, "Draining. Nobody is inside any more."
@@ -33,11 +33,18 @@ func (s *sampled) describe(storeAway bool) (State, string) {
 		return StoreAway, "The store is away or takes no writes. Newcomers are told to come back, who is inside plays on. " +
 			anybody(r.Players, "Nobody", players) + " inside."
 	case r.MaxPlayers > 0 && r.Players >= r.MaxPlayers:
-		return Busy, fmt.Sprintf("Busy: all %s places are taken; %s.", grouped(r.MaxPlayers), told)
-	case r.QueueCapacity > 0 && r.Queue >= r.QueueCapacity:
+		return Busy, fmt.Sprintf("Busy: all %s places are taken; newcomers are told to come back in about %s.",
+			grouped(r.MaxPlayers), seconds(r.RetryAfter))
+	case !r.Line.Opens.IsZero():
+		return Busy, fmt.Sprintf("Busy: the line opens in %s. %s in it.", atMost(r.Line.Opens.Sub(s.at)), wait(r.Line.Waiting))
+	case r.Line.Waiting > 0:
+		return Busy, fmt.Sprintf("Busy: %s in the line; %s.", wait(r.Line.Waiting), told)
+	case r.Line.Refused && r.QueueCapacity > 0 && r.Queue >= r.QueueCapacity:
 		return Busy, "Busy: the queue is full; " + told + "."
-	case !s.lastBusy.IsZero() && s.at.Sub(s.lastBusy) < busyLasts:
+	case r.Line.Refused:
 		return Busy, "Busy: more knock than can be let in; " + told + "."
+	case !s.lastBusy.IsZero() && s.at.Sub(s.lastBusy) < busyLasts:
+		return Busy, "Busy: more knocked than could be let in. Now newcomers come in."
 	default:
 		inside, waiting := anybody(r.Players, "Nobody", players), anybody(r.Queue, "nobody", grouped)
 		return Open, fmt.Sprintf("Open. %s inside, %s waiting.", inside, waiting)
@@ -50,6 +57,17 @@ func anybody(n int, nobody string, write func(int) string) string {
 		return nobody
 	}
 	return write(n)
+}
+
+// wait says how many wait, as the subject of a sentence.
+func wait(n int) string {
+	switch n {
+	case 0:
+		return "Nobody waits"
+	case 1:
+		return "1 player waits"
+	}
+	return players(n) + " wait"
 }
 
 func players(n int) string {

@@ -181,12 +181,22 @@ func TestHeadline(t *testing.T) {
 		"Open. 12\u202f345 players inside, 12 waiting.": {Open, Reading{Players: 12_345, Queue: 12}},
 		"Draining. Nobody is inside any more.":          {Draining, Reading{Draining: true, CircuitOpen: true}},
 		"Draining. 3 players still to be saved.":        {Draining, Reading{Draining: true, Players: 3}},
-		"Busy: all 100 places are taken; " +
-			toldTo("10 s"): {Busy, Reading{Players: 100, MaxPlayers: 100, RetryAfter: 10 * time.Second}},
-		"Busy: the queue is full; " + toldTo("3 s"): {Busy,
-			busy(Reading{Queue: 200, QueueCapacity: 200, RetryAfter: 2800 * time.Millisecond})},
-		"Busy: more knock than can be let in; " +
-			toldTo("1 s"): {Busy, busy(Reading{Queue: 60, QueueCapacity: 200, RetryAfter: time.Millisecond})},
+		"Busy: all 100 places are taken; newcomers are told to come back in about 10 s.": {
+			Busy, Reading{Players: 100, MaxPlayers: 100, RetryAfter: 10 * time.Second}},
+		"Busy: the queue is full; " + toldTo("up to 6 s"): {Busy,
+			busy(Reading{Queue: 200, QueueCapacity: 200, Line: newcomers(0, 5200*time.Millisecond)})},
+		"Busy: more knock than can be let in; " + toldTo("2 to 9 s"): {
+			Busy, busy(Reading{Queue: 60, QueueCapacity: 200, Line: newcomers(2*time.Second, 9*time.Second)})},
+		"Busy: 1\u202f234 players wait in the line; " + toldTo("40 to 75 s"): {
+			Busy, busy(Reading{QueueCapacity: 200, Line: waiting(1234, 40*time.Second, 75*time.Second)})},
+		"Busy: 1 player waits in the line; " + toldTo("4 to 8 min"): {
+			Busy, Reading{Queue: 200, QueueCapacity: 200, Line: waiting(1, 260*time.Second, 8*time.Minute)}},
+		"Busy: more knocked than could be let in. Now newcomers come in.": {
+			Busy, busy(Reading{QueueCapacity: 200, RetryAfter: 43 * time.Second})},
+		"Busy: the line opens in 10 min. 2 players wait in it.": {
+			Busy, Reading{Line: Line{Waiting: 2, Opens: time.Now().Add(595 * time.Second), Refused: true}}},
+		"Busy: the line opens in 20 min. Nobody waits in it.": {
+			Busy, busy(Reading{Line: Line{Opens: time.Now().Add(1195 * time.Second), Refused: true}})},
 		"The store is away or takes no writes. Newcomers are told to come back, who is inside plays on. 5 players inside.": {
 			StoreAway, Reading{Players: 5, CircuitOpen: true}},
 	} {
@@ -198,7 +208,61 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
-func toldTo(when string) string { return "newcomers are told to come back in about " + when + "." }
+func toldTo(wait string) string { return "newcomers are told to wait " + wait + "." }
+
+func newcomers(low, high time.Duration) Line { return Line{Refused: true, Low: low, High: high} }
+
+func waiting(n int, low, high time.Duration) Line {
+	l := newcomers(low, high)
+	l.Waiting = n
+	return l
+}
+
+// An interval is told in words that say no less than it.
+func TestIntervalsInWords(t *testing.T) {
+	for want, c := range map[string][2]time.Duration{
+		"up to 1 s":     {0, 0},
+		"up to 6 s":     {900 * time.Millisecond, 5001 * time.Millisecond},
+		"1 s":           {time.Second, time.Second},
+		"40 to 75 s":    {40999 * time.Millisecond, 74001 * time.Millisecond},
+		"120 to 180 s":  {2 * time.Minute, 3 * time.Minute},
+		"2 to 4 min":    {2 * time.Minute, 3*time.Minute + time.Second},
+		"90 to 180 min": {90 * time.Minute, 3 * time.Hour},
+		"up to 4 h":     {59 * time.Minute, 200 * time.Minute},
+		"5 to 9 h":      {5 * time.Hour, 530 * time.Minute},
+	} {
+		if got := between(c[0], c[1]); got != want {
+			t.Errorf("%v to %v: %q, want %q", c[0], c[1], got, want)
+		}
+	}
+	if got := (&Line{High: time.Minute}).told(); got != "come in" {
+		t.Errorf("a newcomer who comes in is told %q", got)
+	}
+}
+
+// What is not known of the line is absent: the promise before the first player was let in, and ages while none waits.
+func TestLineOfASample(t *testing.T) {
+	text := func(l Line) string {
+		s := l.sample()
+		b, err := json.Marshal([]any{s, s.point()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if got := text(Line{}); strings.Contains(got, "kept_share") || strings.Contains(got, "lf") ||
+		strings.Contains(got, "lh") || strings.Contains(got, "opens") {
+		t.Errorf("of a line that was never used: %s", got)
+	}
+	l := waiting(7, 2*time.Second, 9*time.Second)
+	l.Judged, l.Kept, l.Front, l.Opens = 3, 0, 1500*time.Millisecond, time.UnixMilli(5)
+	for _, want := range []string{`"waiting":7`, `"front_s":1.5`, `"promises_kept_share":0`, `"told":"2 to 9 s"`,
+		`"opens_ms":5`, `"lw":7`, `"lf":1500`, `"lh":9000`} {
+		if got := text(l); !strings.Contains(got, want) {
+			t.Errorf("%s has no %s", got, want)
+		}
+	}
+}
 
 // A rush has pauses, and a store that is not called says nothing: neither is news at once.
 func TestStatesLast(t *testing.T) {

@@ -35,6 +35,7 @@ type Reading struct {
 	StoreWarnings           []string      // a sentence for each thing by which the store may lose what it acknowledges
 	Unsaved                 int           // characters that wait to be written
 
+	Line Line
 	Door Door
 
 	Process Process
@@ -102,6 +103,7 @@ type Sample struct {
 	StoreWarnings []string `json:"store_warnings"` // see Reading
 	Unsaved       int      `json:"unsaved"`
 
+	Line LineSample `json:"line"`
 	Door DoorSample `json:"door"`
 
 	CPU        float64 `json:"cpu_cores"` // cores kept busy in the interval
@@ -133,6 +135,7 @@ type point struct {
 	Errors      float64 `json:"er"`
 	Unsaved     int     `json:"un"`
 	MiB         float64 `json:"mem"`
+	linePoint
 	doorPoint
 }
 
@@ -146,7 +149,7 @@ func (s *Sample) point() point {
 		LatenessP50: s.Lateness.P50, LatenessP99: s.Lateness.P99, LatenessMax: s.Lateness.Max,
 		Skipped: int64(math.Round(s.Skipped.PerSecond * SampleInterval.Seconds())),
 		StoreMS: s.StoreMS, Errors: s.StoreErrors.PerSecond, Unsaved: s.Unsaved,
-		MiB: rounded(float64(s.RSS) / (1 << 20)), doorPoint: s.Door.point(),
+		MiB: rounded(float64(s.RSS) / (1 << 20)), linePoint: s.Line.point(), doorPoint: s.Door.point(),
 	}
 }
 
@@ -179,7 +182,7 @@ func (s *sampled) since(earlier *sampled) Sample {
 		StoreWarnings: now.StoreWarnings,
 		StoreCalls:    count(now.StoreCalls, before.StoreCalls), StoreErrors: count(now.StoreErrors, before.StoreErrors),
 		Unsaved: now.Unsaved, RSS: now.Process.RSSBytes, Cores: now.Process.Cores, Goroutines: now.Process.Goroutines,
-		Notices: now.Notices, Door: now.Door.since(&before.Door, elapsed),
+		Notices: now.Notices, Line: now.Line.sample(), Door: now.Door.since(&before.Door, elapsed),
 		CPU: rounded((now.Process.CPUSeconds - before.Process.CPUSeconds) / elapsed.Seconds()),
 	}
 	for reason, n := range now.Failed {

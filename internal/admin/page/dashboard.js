@@ -14,6 +14,7 @@ const ms = (n) => {
 };
 const msOrZero = (n) => (n === 0 ? "0" : ms(n));
 const msTick = (n) => (n >= 1000 ? `${n / 1000} s` : `${Number(n.toPrecision(2))} ms`);
+const percent = (share) => `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
 const cores = (n) => n.toFixed(2);
 const unknown = "–";
 const perhaps = (format) => (v) => (v === undefined ? unknown : format(v));
@@ -26,6 +27,11 @@ function duration(seconds) {
   if (h) return `${h} h ${m} min`;
   return m ? `${m} min ${s} s` : `${s} s`;
 }
+
+// ago writes seconds that a player has waited, to the tenth only while that is much.
+const ago = (s) => (s < 10 ? `${s.toFixed(1)} s` : duration(Math.round(s)));
+const msLong = (n) => (n < 1000 ? msOrZero(n) : ago(n / 1000));
+const msLongTick = (n) => (n >= 600_000 ? `${Number((n / 60_000).toPrecision(2))} min` : msTick(n));
 
 const state = { about: null, now: null, points: [], heard: 0, stopped: false };
 const none = (interval, value, format) => (interval.count ? format(value) : "–");
@@ -61,9 +67,16 @@ const metrics = {
   "handshakes-waiting": (s) => [s.door.handshakes?.waiting, perhaps(number)],
   "handshakes-done": (s) => [s.door.handshakes?.done.total, perhaps(number)],
   "handshakes-failed": (s) => [s.door.handshakes?.failed.total, perhaps(number)],
+  line: (s) => [s.line.waiting, number],
+  "line-called": (s) => [s.line.called, number],
+  "line-pace": (s) => [s.line.pace_per_s, (n) => `${rate(n)} per second`],
+  "line-no-shows": (s) => [s.line.no_shows, percent],
+  "line-front": (s) => [s.line.front_s, (v) => (s.line.waiting ? ago(v) : unknown)],
+  "line-told": (s) => [s.line.told_high_ms, () => s.line.told],
+  promise: (s) => [s.line.promises_kept_share, perhaps(percent)],
+  promises: (s) => [s.line.promises_kept, (n) => `${number(n)} of ${number(s.line.promises_judged)}`],
   queue: (s) => [s.queue, number],
   "queue-capacity": (s) => [s.queue_capacity, (n) => (n ? number(n) : "unbounded")],
-  "retry-after": (s) => [s.retry_after_ms, (v) => `${number(Math.max(v / 1000, 1))} s`],
   "wait-max": (s) => [s.wait.max_ms, (v) => none(s.wait, v, ms)],
   "wait-p50": (s) => [s.wait.p50_ms, (v) => none(s.wait, v, ms)],
   "wait-p99": (s) => [s.wait.p99_ms, (v) => none(s.wait, v, ms)],
@@ -113,6 +126,18 @@ const charts = [
       { key: "aq", label: "in the kernel", css: "s-busy" }, { key: "hw", label: "for a handshake", css: "s-main" },
     ],
   }),
+  new Chart(byID("chart-line"), {
+    title: "Players in the line", format: number, least: 4, filled: true,
+    series: [
+      { key: "lw", label: "waiting", css: "s-busy" }, { key: "lc", label: "called, on their way", css: "s-main" },
+    ],
+  }),
+  new Chart(byID("chart-ages"), {
+    title: "Wait in the line", format: msLong, tick: msLongTick, least: 1000,
+    series: [
+      { key: "lh", label: "newcomers are told at most", css: "s-high" }, { key: "lf", label: "at the front", css: "s-main" },
+    ],
+  }),
   new Chart(byID("chart-queue"), {
     title: "Requests in the queue", format: number, least: 4, filled: true,
     limit: () => state.now?.queue_capacity && { value: state.now.queue_capacity, label: "full" },
@@ -154,6 +179,8 @@ function showMetrics(now) {
     e.textContent = format(value);
   }
   for (const e of document.querySelectorAll(".handshakes")) e.hidden = !now.door.handshakes;
+  byID("line-length").hidden = now.line.waiting === 0;
+  byID("line-empty").hidden = now.line.waiting > 0;
   showReasons(now.reasons, now.expired);
   showNotices(now.notices ?? []);
 }
