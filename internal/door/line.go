@@ -130,6 +130,9 @@ func (d *Door) redeem(v *visit, short shortage) (a admission, w wait, over bool)
 	switch {
 	case err == nil && short == enough:
 		d.came = v.now
+		if !v.looking {
+			d.line.LetIn(t)
+		}
 		return admission{turn: out.Turn, ticket: t}, wait{}, false
 	case err == nil: // its turn, and no room
 		d.came = v.now

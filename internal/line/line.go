@@ -340,7 +340,7 @@ func (l *Line) apart(now, delay int64, gap time.Duration, tier int) int64 {
 
 // Redeem lets the holder of a ticket in if its turn has come, once. The error is [ErrNotYet], with an outlook, or
 // [ErrUsed], [ErrExpired], [ErrNotHolder], [ErrFuture] or [ErrWrongLine]; then nothing has changed. A caller that finds
-// no room for the client after all gives the ticket back, see [Line.GiveBack].
+// no room for the client after all gives the ticket back, see [Line.GiveBack], any other says so by [Line.LetIn].
 //
 // A ticket can be used once at each node of the fleet, and after a restart again if it is still within its grace.
 func (l *Line) Redeem(t *Ticket, h Holder) (Outlook, error) {
@@ -367,7 +367,9 @@ func (l *Line) Redeem(t *Ticket, h Holder) (Outlook, error) {
 	}
 	l.redeemed.add(t, now, until)
 	l.counts.Redeemed++
-	l.ticketLetIn(t)
+	if t.Issuer == l.issuers[0] {
+		l.showedUp(l.ticketKey(t), p)
+	}
 	return Outlook{Turn: t.Turn}, nil
 }
 
@@ -416,7 +418,7 @@ func (l *Line) RedeemEarly(t *Ticket) bool {
 	now := int32(l.clock.age / time.Second)
 	l.redeemed.add(t, now, now+int32(TicketLife/time.Second))
 	l.counts.Redeemed++
-	l.ticketLetIn(t)
+	l.letIn(t)
 	return true
 }
 
@@ -585,6 +587,7 @@ func (l *Line) Come(o netip.Prefix, account string, alone bool) (Outlook, error)
 			l.counts.NotYet++
 			return l.outlook(p), ErrNotYet
 		case !l.over(p):
+			l.showedUp(key, p)
 			return l.outlook(p), nil
 		}
 		*e = knownEntry{}
@@ -621,7 +624,8 @@ func (l *Line) Came(o netip.Prefix, account string) bool {
 		return false
 	}
 	p := e.place()
-	l.letIn(key, p)
+	l.showedUp(key, p)
+	l.promises.letIn(key, l.clock.last)
 	if !l.track(p).come(p.turn * 1000) {
 		return false
 	}

@@ -16,7 +16,7 @@ const (
 )
 
 // Promises say what became of the intervals that players were told first, with their places. Only players who were let in
-// are counted, by the moment when they came with their turn. What is told later counts for nothing.
+// are counted, by the moment when there was room for them. What is told later counts for nothing.
 type Promises struct {
 	Kept  int64 `json:"kept"`  // let in within the interval
 	Early int64 `json:"early"` // before it
@@ -49,6 +49,8 @@ type promise struct {
 	key       uint64
 	low, high time.Duration
 	players   int64
+	come      bool // with its turn, be it that there was no room
+	away      bool // it had not come within callsKept of its turn
 }
 
 // set returns the entries of which one may be a player's.
@@ -86,24 +88,36 @@ func (p *promises) made(key uint64, o Outlook, waiting int, now, grace time.Dura
 	p.since = 0
 }
 
-// letIn notes that a player was let in; away says that its turn had come long before.
-func (p *promises) letIn(key uint64, now time.Duration, away bool) {
+// find returns what a player was told, or nil if that is not remembered.
+func (p *promises) find(key uint64) *promise {
 	if p.entries == nil {
-		return
+		return nil
 	}
 	set := p.set(key)
 	for i := range set {
-		e := &set[i]
-		if e.key != key {
-			continue
+		if set[i].key == key {
+			return &set[i]
 		}
-		p.judge(e, now, away)
-		*e = promise{}
-		return
+	}
+	return nil
+}
+
+// came notes that a player has come with its turn; away says that the turn had come long before.
+func (p *promises) came(key uint64, away bool) {
+	if e := p.find(key); e != nil && !e.come {
+		e.come, e.away = true, away
 	}
 }
 
-func (p *promises) judge(e *promise, now time.Duration, away bool) {
+// letIn notes that a player was let in.
+func (p *promises) letIn(key uint64, now time.Duration) {
+	if e := p.find(key); e != nil {
+		p.judge(e, now)
+		*e = promise{}
+	}
+}
+
+func (p *promises) judge(e *promise, now time.Duration) {
 	kept := 0.0
 	switch {
 	case now < e.low:
@@ -111,7 +125,7 @@ func (p *promises) judge(e *promise, now time.Duration, away bool) {
 	case now <= e.high:
 		p.counts.Kept += e.players
 		kept = float64(e.players)
-	case away:
+	case e.away:
 		p.counts.Away += e.players
 		return
 	default:
@@ -137,16 +151,22 @@ func (l *Line) promised(key uint64, o Outlook) {
 // ticketKey is the key of a ticket that was issued by this run.
 func (l *Line) ticketKey(t *Ticket) uint64 { return maphash.Comparable(l.promises.seed, t.Serial) | 1 }
 
-// ticketLetIn notes that the holder of a ticket was let in.
-func (l *Line) ticketLetIn(t *Ticket) {
+// LetIn notes that there was room for the holder of a ticket that was redeemed: until then it may be given back.
+func (l *Line) LetIn(t *Ticket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clock.read()
+	l.letIn(t)
+}
+
+func (l *Line) letIn(t *Ticket) {
 	if t.Issuer == l.issuers[0] {
-		l.letIn(l.ticketKey(t), l.placeOf(t))
+		l.promises.letIn(l.ticketKey(t), l.clock.last)
 	}
 }
 
-// letIn notes that a player was let in that had a place.
-func (l *Line) letIn(key uint64, p place) {
+// showedUp notes that a player has come that had a place.
+func (l *Line) showedUp(key uint64, p place) {
 	t := l.track(p)
-	away := t.come(p.turn*1000) && l.clock.tick()-t.passes.when(p.turn*1000) >= callsKept
-	l.promises.letIn(key, l.clock.last, away)
+	l.promises.came(key, t.come(p.turn*1000) && l.clock.tick()-t.passes.when(p.turn*1000) >= callsKept)
 }

@@ -12,6 +12,14 @@ import (
 func TestPromisesAreJudgedOnce(t *testing.T) {
 	none := Promises{}
 	kept, early, late, away := Promises{Kept: 1, Share: 1}, Promises{Early: 1}, Promises{Late: 1}, Promises{Away: 1}
+	letIn := func(s *stand, tk *Ticket) error {
+		err := s.redeem(tk)
+		if err == nil {
+			s.LetIn(tk)
+			s.LetIn(tk)
+		}
+		return err
+	}
 	// The sixth of those who wait at ten per second is told half a second, 0 to 5.7 s.
 	for name, c := range map[string]struct {
 		play func(s *stand, first []Ticket) error
@@ -20,20 +28,20 @@ func TestPromisesAreJudgedOnce(t *testing.T) {
 		"waits": {func(*stand, []Ticket) error { return nil }, none},
 		"let in in time": {func(s *stand, f []Ticket) error {
 			s.pass(2*time.Second, 20)
-			return s.redeem(&f[5])
+			return letIn(s, &f[5])
 		}, kept},
 		"let in late": {func(s *stand, f []Ticket) error {
 			s.pass(7*time.Second, 20)
-			return s.redeem(&f[5])
+			return letIn(s, &f[5])
 		}, late},
 		"called in time, and long away": {func(s *stand, f []Ticket) error {
 			s.pass(time.Minute, 20)
-			return s.redeem(&f[5])
+			return letIn(s, &f[5])
 		}, away},
 		"called late": {func(s *stand, f []Ticket) error {
 			s.pass(time.Minute, -20)
 			s.pass(2*time.Second, 20)
-			return s.redeem(&f[5])
+			return letIn(s, &f[5])
 		}, late},
 		"given back, and let in late": {func(s *stand, f []Ticket) error {
 			s.pass(2*time.Second, 20)
@@ -42,11 +50,28 @@ func TestPromisesAreJudgedOnce(t *testing.T) {
 			}
 			s.GiveBack(&f[5])
 			s.pass(7*time.Second, 20)
-			return s.redeem(&f[5])
-		}, kept},
-		"used twice": {func(s *stand, f []Ticket) error {
+			return letIn(s, &f[5])
+		}, late},
+		"given back, and let in long after its turn": {func(s *stand, f []Ticket) error {
 			s.pass(2*time.Second, 20)
 			if err := s.redeem(&f[5]); err != nil {
+				return err
+			}
+			s.GiveBack(&f[5])
+			s.pass(time.Minute, 20)
+			return letIn(s, &f[5])
+		}, late},
+		"given back": {func(s *stand, f []Ticket) error {
+			s.pass(2*time.Second, 20)
+			if err := s.redeem(&f[5]); err != nil {
+				return err
+			}
+			s.GiveBack(&f[5])
+			return nil
+		}, none},
+		"used twice": {func(s *stand, f []Ticket) error {
+			s.pass(2*time.Second, 20)
+			if err := letIn(s, &f[5]); err != nil {
 				return err
 			}
 			s.want("twice", s.redeem(&f[5]), ErrUsed)
@@ -70,18 +95,18 @@ func TestPromisesAreJudgedOnce(t *testing.T) {
 		"the process stood still": {func(s *stand, f []Ticket) error {
 			s.elapsed += time.Hour
 			s.pass(2*time.Second, 20)
-			return s.redeem(&f[5])
+			return letIn(s, &f[5])
 		}, late},
 		"the clock is set": {func(s *stand, f []Ticket) error {
 			s.wall = s.wall.Add(time.Hour)
 			s.pass(2*time.Second, 20)
-			return s.redeem(&f[5])
+			return letIn(s, &f[5])
 		}, kept},
 		"told before a restart": {func(s *stand, f []Ticket) error {
 			s.start(s.State())
 			s.take(10, 0) // of the same serials
 			s.pass(7*time.Second, 20)
-			return s.redeem(&f[5])
+			return letIn(s, &f[5])
 		}, none},
 	} {
 		s := newStand(t, nil)
@@ -116,7 +141,7 @@ func TestPromisesOfASample(t *testing.T) {
 				at = 3 * time.Minute
 				lateOnes++
 			}
-			p.letIn(key(i), at, false)
+			p.letIn(key(i), at)
 		}
 		s := p.stats()
 		near := func(what string, got int64, want int) {
@@ -147,7 +172,7 @@ func TestPromisesToThoseWhoNeverCome(t *testing.T) {
 	for i := range uint64(1000) {
 		key := i*0xd1b54a32d192ed03 | 1
 		p.made(key, out, 0, 3*time.Minute, time.Minute)
-		p.letIn(key, 3*time.Minute+time.Second, true)
+		p.letIn(key, 3*time.Minute+time.Second)
 	}
 	if s := p.stats(); s.Kept != 1000 || s.Share != 1 {
 		t.Errorf("%+v", s)

@@ -313,6 +313,7 @@ func (s *sim) redeem(n *simNode, p *simPlayer) {
 			s.tb.Fatal("a ticket was redeemed twice")
 		}
 		p.redeemed = true
+		n.line.LetIn(&p.ticket)
 		n.pushQueue(simQueued{p.ticket.Turn.UnixMilli(), p})
 		s.cheat(n, p)
 	case errors.Is(err, ErrNotYet):
