@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -74,8 +75,9 @@ func metricNames(expr string) (names []string) {
 	bare := notMetrics.ReplaceAllString(expr, " ")
 	bare = notMetrics.ReplaceAllString(bare, " ") // braces with strings in them
 	for _, word := range identifier.FindAllString(bare, -1) {
-		if word[len(word)-1] != '(' {
-			names = append(names, regexp.MustCompile(`\s+$`).ReplaceAllString(word, ""))
+		word = strings.TrimSpace(word)
+		if !strings.HasSuffix(word, "(") && word != "and" && word != "or" && word != "unless" {
+			names = append(names, word)
 		}
 	}
 	return names
@@ -88,6 +90,7 @@ func TestMetricNames(t *testing.T) {
 			`rate(a_bucket{instance=~"$instance", x="{y}"}[$__rate_interval])))`: {"a_bucket"},
 		"sum by (instance) (rate(a_total[5m]))\n  / sum without(x) (b_total) > 0.2": {"a_total", "b_total"},
 		`60 * rate (a_total[5m])`: {"a_total"},
+		"sum(a) > 0 and b\n  unless on (instance) (rate(c_total[2m]) or d > 0)": {"a", "b", "c_total", "d"},
 	} {
 		if got := metricNames(expr); !slices.Equal(got, want) {
 			t.Errorf("%s has %q, want %q", expr, got, want)
