@@ -82,7 +82,7 @@ func lineMetrics(out metric.Scrape, s *line.Stats, newcomer door.Newcomer) {
 	out.Gauge("rushgate_line_pace_players_per_second", "Rate at which turns come while players wait.", s.Pace)
 	out.Gauge("rushgate_line_no_show_ratio", "Share of those whose turn has come that did not come within 30 seconds.",
 		s.NoShows)
-	const told, toldHelp = "rushgate_line_told_seconds", "Between which a newcomer would be told to be let in; 0: it would be."
+	const told, toldHelp = "rushgate_line_told_seconds", "Between which a newcomer would be told to come in; 0: at once."
 	out.Gauge(told, toldHelp, newcomer.Low.Seconds(), "bound", "low")
 	out.Gauge(told, toldHelp, newcomer.High.Seconds(), "bound", "high")
 	opens := 0.0

@@ -36,7 +36,8 @@ func (s *sampled) describe(storeAway bool) (State, string) {
 		return Busy, fmt.Sprintf("Busy: all %s places are taken; newcomers are told to come back in about %s.",
 			grouped(r.MaxPlayers), seconds(r.RetryAfter))
 	case !r.Line.Opens.IsZero():
-		return Busy, fmt.Sprintf("Busy: the line opens in %s. %s in it.", atMost(r.Line.Opens.Sub(s.at)), wait(r.Line.Waiting))
+		return Busy, fmt.Sprintf("Busy: the line opens in %s. %s in it.",
+			atMost(r.Line.Opens.Sub(s.at)), wait(r.Line.Waiting))
 	case r.Line.Waiting > 0:
 		return Busy, fmt.Sprintf("Busy: %s in the line; %s.", wait(r.Line.Waiting), told)
 	case r.Line.Refused && r.QueueCapacity > 0 && r.Queue >= r.QueueCapacity:

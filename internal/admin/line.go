@@ -84,7 +84,7 @@ func (l *Line) told() string {
 // between writes an interval in the unit that fits its end, widened to whole ones.
 func between(low, high time.Duration) string {
 	unit, _ := unitOf(high)
-	from := time.Duration(max(low, 0) / unit)
+	from := max(low, 0) / unit
 	switch {
 	case from == 0:
 		return "up to " + atMost(high)

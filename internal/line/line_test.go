@@ -113,8 +113,8 @@ func TestATicketIsRedeemedOnceInItsTime(t *testing.T) {
 	s.want("late, within the grace", s.redeem(&tickets[1]), nil)
 	s.pass(20*time.Second, 5)
 	s.want("after the grace", s.redeem(&tickets[2]), ErrExpired)
-	if c := s.Stats(); c.Redeemed != 3 || c.GivenBack != 1 || c.Used != 1 || c.Expired != 1 || c.NotHolder != 1 || c.Future != 1 ||
-		c.WrongLine != 1 {
+	if c := s.Stats(); c.Redeemed != 3 || c.GivenBack != 1 || c.Used != 1 || c.Expired != 1 || c.NotHolder != 1 ||
+		c.Future != 1 || c.WrongLine != 1 {
 		t.Errorf("counts %+v", c.Counts)
 	}
 }

@@ -15,8 +15,8 @@ const (
 	promiseMemory = 200.0
 )
 
-// Promises say what became of the intervals that players were told first, with their places. Only players who were let in
-// are counted, by the moment when there was room for them. What is told later counts for nothing.
+// Promises say what became of the intervals that players were told first, with their places. Only players who were let
+// in are counted, by the moment when there was room for them. What is told later counts for nothing.
 type Promises struct {
 	Kept  int64 `json:"kept"`  // let in within the interval
 	Early int64 `json:"early"` // before it
@@ -31,9 +31,9 @@ type Promises struct {
 
 // promises measure whether players come in within the interval that they were told first. A ticket does not hold that,
 // and the server keeps no players: so what is told is remembered for a sample, in a table of fixed size, and each in it
-// stands for all who were given places since the one before. Thus the counts tell of all who come in, be their turns
-// plain or ahead, drawn before the opening or a client's that knows nothing of tickets; only not of players with tickets
-// of other nodes, or of runs before this one.
+// stands for all who were given places since the one before. Thus the counts tell of all who come in, also with
+// turns that lie ahead, or were drawn before the opening, or belong to clients that know nothing of tickets; only not of
+// players with tickets of other nodes, or of runs before this one.
 type promises struct {
 	seed    maphash.Seed
 	entries []promise // allocated when first used
