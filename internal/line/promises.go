@@ -31,9 +31,9 @@ type Promises struct {
 
 // promises measure whether players come in within the interval that they were told first. A ticket does not hold that,
 // and the server keeps no players: so what is told is remembered for a sample, in a table of fixed size, and each in it
-// stands for all who were given places since the one before. Thus the counts tell of all who come in, also with
-// turns that lie ahead, or were drawn before the opening, or belong to clients that know nothing of tickets; only not of
-// players with tickets of other nodes, or of runs before this one.
+// stands for all who were given places since the one before. Thus the counts tell of all who come in, also
+// with turns that lie ahead, or were drawn before the opening, or belong to clients that know nothing of tickets; only
+// not of players with tickets of other nodes, or of runs before this one.
 type promises struct {
 	seed    maphash.Seed
 	entries []promise // allocated when first used
