@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -94,6 +95,8 @@ func (c *Client) Register(ctx context.Context, username, password string) (*Sess
 	return c.authenticate(ctx, entry{op: "register", path: "/v1/register"}, username, password)
 }
 
+const loginPath = "/v1/login"
+
 // entry is a way to open a session.
 type entry struct {
 	op, path string
@@ -127,14 +130,14 @@ type entry struct {
 // [rushgate.WrongZone], Refusal.Address is the host:port of the server to log in to instead; with
 // [rushgate.AccountDisabled], Refusal.Until and Refusal.Text say until when and why.
 func (c *Client) Login(ctx context.Context, username, password string) (*Session, error) {
-	return c.authenticate(ctx, entry{op: "login", path: "/v1/login"}, username, password)
+	return c.authenticate(ctx, entry{op: "login", path: loginPath}, username, password)
 }
 
 // Takeover is a [Client.Login] that ends a session which the account has already, on this server or another, such as
 // one that a player has left behind on another device: it is saved, and the new one begins with what was saved. Until
 // it has ended the server says that it is busy, so this takes one or two retries, a second each.
 func (c *Client) Takeover(ctx context.Context, username, password string) (*Session, error) {
-	return c.authenticate(ctx, entry{op: "take over", path: "/v1/login", takeover: true}, username, password)
+	return c.authenticate(ctx, entry{op: "take over", path: loginPath, takeover: true}, username, password)
 }
 
 // call is one Register, Login or Takeover.
@@ -144,8 +147,15 @@ type call struct {
 	username, password, attempt string
 	// plain has tries say nothing of the line: the server does not know of one, or the game wants none.
 	plain bool
-	line  waiting
+	// noWait has logins not wait for the world: the server knows no such wait, or the game wants none. again counts how
+	// often the player had to log in again after a wait for the world.
+	noWait bool
+	again  int
+	line   waiting
 }
+
+// mostAgain bounds how often a server can have one call wait for the world and log in again.
+const mostAgain = 3
 
 func (c *Client) authenticate(ctx context.Context, e entry, username, password string) (*Session, error) {
 	if !utf8.ValidString(username) || !utf8.ValidString(password) {
@@ -154,11 +164,12 @@ func (c *Client) authenticate(ctx context.Context, e entry, username, password s
 	}
 	k := call{
 		client: c, entry: e, username: username, password: password, attempt: c.opts.AttemptID(), plain: c.opts.NoLine,
+		noWait: !c.opts.WaitForWorld || e.path != loginPath,
 	}
 	if !rushgate.ValidAttempt(k.attempt) {
 		return nil, fmt.Errorf("client: %s: Options.AttemptID returned an invalid attempt id", e.op)
 	}
-	k.line = waiting{client: c, place: c.takePlace(), udp: knocker{
+	k.line = waiting{client: c, place: c.takePlace(!k.plain && !k.noWait, username, password), udp: knocker{
 		dial: c.dialKnock, addrs: c.knockAddrs(), over: c.opts.KnockAddr == NoKnocks,
 	}}
 	defer k.line.udp.close()
@@ -179,8 +190,7 @@ func (k *call) enter(ctx context.Context) (*Session, error) {
 	}
 	for try, retry := 1, 0; ; try++ {
 		s, err := k.try(ctx, try)
-		if !k.plain && knowsNoLine(err) {
-			k.plain = true
+		if k.simpler(err) || k.logsInAgain(err) {
 			continue
 		}
 		if err == nil || !retryable(err) {
@@ -190,6 +200,9 @@ func (k *call) enter(ctx context.Context) (*Session, error) {
 		inLine := refusal != nil && refusal.Place.Number > 0
 		if retry++; inLine {
 			retry = 0
+			if refusal.Place.Proof != "" && !k.line.forWorld() {
+				k.line.enterWorld(k.line.place.ownerOf(k.username, k.password))
+			}
 			if k.line.judge(refusal) && k.client.opts.MaxRetries > 0 {
 				continue
 			}
@@ -226,8 +239,39 @@ func (k *call) tooBusy(try, retry int, refusal *rushgate.Refusal, last error) er
 	return &BusyError{Tries: try, RetryAfter: refusal.RetryAfter, Last: refusal}
 }
 
-// request returns what a try sends: but for the ticket, which may be another by then, it is the same each time.
+// simpler reports whether an older server has refused a try for a field that it does not know, and has the next go
+// without.
+func (k *call) simpler(err error) bool {
+	switch {
+	case k.plain:
+		return false
+	case knowsNo(err, "line_secret"):
+		k.plain, k.noWait = true, true
+	case !k.noWait && knowsNo(err, "wait"):
+		k.noWait = true
+	default:
+		return false
+	}
+	return true
+}
+
+// logsInAgain reports whether a player who has waited for the world is to log in again: the server honours the proof no
+// longer.
+func (k *call) logsInAgain(err error) bool {
+	if !k.line.forWorld() || !errors.Is(err, rushgate.BadCredentials) || k.again == mostAgain {
+		return false
+	}
+	k.again++
+	k.line.leaveWorld()
+	return true
+}
+
+// request returns what a try sends: but for the ticket, which may be another by then, it is the same each time, until
+// the player waits for the world.
 func (k *call) request() (request, error) {
+	if k.line.forWorld() {
+		return k.worldRequest()
+	}
 	b := struct {
 		Username string `json:"username"`
 		Password string `json:"password"`
@@ -235,28 +279,46 @@ func (k *call) request() (request, error) {
 		Takeover bool   `json:"takeover,omitempty"` // older servers do not know it, nor what follows
 		Secret   string `json:"line_secret,omitempty"`
 		Ticket   string `json:"ticket,omitempty"`
+		Wait     bool   `json:"wait,omitempty"`
 	}{Username: k.username, Password: k.password, Attempt: k.attempt, Takeover: k.takeover}
 	if p := &k.line.place; !k.plain {
-		b.Secret, b.Ticket = p.secret, p.best()
+		b.Secret, b.Ticket, b.Wait = p.secret, p.best(), !k.noWait
 	}
+	return k.post(k.path, b, k.password, b.Secret, b.Ticket)
+}
+
+// worldRequest returns what a try sends of a player who has waited for the world.
+func (k *call) worldRequest() (request, error) {
+	p := &k.line.place
+	b := struct {
+		Ticket   string `json:"ticket"`
+		Secret   string `json:"line_secret"`
+		Proof    string `json:"proof"`
+		Attempt  string `json:"attempt_id"`
+		Takeover bool   `json:"takeover,omitempty"`
+	}{p.ticket, p.secret, p.proof, k.attempt, k.takeover}
+	return k.post("/v1/enter", b, p.secret, p.ticket, p.proof)
+}
+
+// post returns the request with a body that holds secrets.
+func (k *call) post(path string, b any, secrets ...string) (request, error) {
 	body, err := json.Marshal(b)
 	if err != nil {
 		return request{}, fmt.Errorf("client: %s: %w", k.op, err)
 	}
 	return request{
-		op: k.op, method: http.MethodPost, path: k.path, body: body, secrets: []string{k.password, b.Secret, b.Ticket},
-		line: !k.plain,
+		op: k.op, method: http.MethodPost, path: path, body: body, secrets: secrets, line: !k.plain,
 	}, nil
 }
 
-// knowsNoLine reports whether a server of before there was a line has refused a request for saying something of it.
-func knowsNoLine(err error) bool {
+// knowsNo reports whether a server that is too old for a field has refused a request for having it.
+func knowsNo(err error, field string) bool {
 	r, ok := errors.AsType[*rushgate.Refusal](err)
 	if !ok || r.Reason != rushgate.MissingCredentials || r.Cause == nil {
 		return false
 	}
 	known, ok := strings.CutPrefix(r.Cause.Error(), "The body has a field other than ")
-	return ok && !strings.Contains(known, "line_secret")
+	return ok && !slices.Contains(strings.Split(strings.TrimSuffix(known, "."), ", "), field)
 }
 
 // try sends the request once and reports to OnAnswer what came of it.

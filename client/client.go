@@ -122,6 +122,10 @@ type Options struct {
 	// NoLine has the client ask for no place in the server's line, nor wait there: a server that has no room is busy, to
 	// be asked again as [rushgate.Refusal].RetryAfter says. This is for programs that measure.
 	NoLine bool
+	// WaitForWorld has Login and Takeover wait for a seat where the server's world is full: the password is checked at
+	// once, and the call then waits in the world's line as in the one before the door. Without it, or with NoLine, such a
+	// server is busy. One that is older than this line is as well.
+	WaitForWorld bool
 	// Ticket is a place in the server's line which the game has kept, for the first Register or Login; see
 	// [Line].Ticket. Default none.
 	Ticket Ticket

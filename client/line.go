@@ -14,6 +14,9 @@ type Line struct {
 	// Low and High are between which, from At on, the player will be let in, nine times of ten. Both are 0 where that is
 	// not known, or Come.
 	Low, High time.Duration
+	// World says that this is the line for a seat in the world, of players whose password was right; see
+	// [Options].WaitForWorld.
+	World bool
 	// Come says that the turn has come: the client is about to log in.
 	Come bool
 	// At is when the client came to know this, and Since when it was first told of this place; by the local clock.
@@ -24,7 +27,8 @@ type Line struct {
 	// the next news only: "expired" if its turn had passed long ago, "used" if somebody was let in with it, "unknown" if
 	// the server does not know its ticket. Newer servers may know more.
 	Lost string
-	// Ticket keeps the place: a game that wants it to outlive the program saves its text each time.
+	// Ticket keeps the place: a game that wants it to outlive the program saves its text each time. It is none in the
+	// world's line: there the Client keeps the place for the next Login with the same name and password.
 	Ticket Ticket
 
 	progress float64 // at least
@@ -53,6 +57,9 @@ func (l Line) String() string {
 		return "It is your turn."
 	case l.Place > 0:
 		s = "You are number " + thousands(l.Place) + " in line"
+	}
+	if l.World {
+		s = "The world is full. " + s
 	}
 	if l.High > 0 {
 		s += ": " + interval(l.Low, l.High)

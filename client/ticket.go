@@ -2,6 +2,7 @@ package client
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,9 @@ import (
 // maxTicket is the longest ticket in characters that a server may give: more than 96 bytes do not go into a knock by
 // UDP.
 const maxTicket = 128
+
+// maxProof is the longest proof in characters that a server may give.
+const maxProof = 1024
 
 // ErrNotTicket is wrapped by the errors of [ParseTicket].
 var ErrNotTicket = errors.New("not a ticket")
@@ -34,6 +38,15 @@ type place struct {
 	// none.
 	heard string
 	since time.Time // when the client was first told of the place; not part of the text
+	// proof is that of a ticket of the world's line, whose player has proved to own an account, and owner stands for the
+	// name and the password that were proved; empty otherwise. Neither is part of the text.
+	proof string
+	owner [sha256.Size]byte
+}
+
+// ownerOf returns what stands for an account and its password while a place of its own is kept.
+func (p *place) ownerOf(username, password string) [sha256.Size]byte {
+	return sha256.Sum256([]byte(p.secret + "\x00" + username + "\x00" + password))
 }
 
 func newPlace() place { return place{secret: rand.Text()} }
@@ -86,7 +99,7 @@ func ParseTicket(text string) (Ticket, error) {
 }
 
 func ticketOf(p place) Ticket {
-	if !p.held() {
+	if !p.held() || p.proof != "" { // without the password it would be of no use
 		return Ticket{}
 	}
 	return Ticket{func() place { return p }}
@@ -121,11 +134,12 @@ func urlSafe(s string, least, most int) bool {
 	return least <= len(s) && len(s) <= most
 }
 
-// takePlace returns the place that the client keeps, which it then keeps no longer, or else a new one.
-func (c *Client) takePlace() place {
+// takePlace returns the place that the client keeps, which it then keeps no longer, or else a new one. One in the
+// world's line is for a login with the same name and password alone.
+func (c *Client) takePlace(login bool, username, password string) place {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.kept.held() {
+	if !c.kept.held() || c.kept.proof != "" && (!login || c.kept.owner != c.kept.ownerOf(username, password)) {
 		return newPlace()
 	}
 	p := c.kept

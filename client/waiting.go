@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,9 +70,28 @@ type advice struct {
 	reason rushgate.Reason
 }
 
+// forWorld reports whether the place is in the world's line.
+func (w *waiting) forWorld() bool { return w.place.proof != "" }
+
+// usesUDP reports whether to ask by UDP, which is for the line before the door.
+func (w *waiting) usesUDP() bool { return !w.forWorld() && w.udp.usable() }
+
+// enterWorld notes that the player has proved to own the account, and waits for the world from now on.
+func (w *waiting) enterWorld(owner [sha256.Size]byte) {
+	w.place = place{secret: w.place.secret, owner: owner}
+	w.fresh, w.noDocument, w.failed = nil, false, 0
+	w.begun("")
+}
+
+// leaveWorld notes that the proof is worth nothing any more: the player has to log in again.
+func (w *waiting) leaveWorld() {
+	w.place, w.fresh, w.turn, w.noDocument = newPlace(), nil, time.Time{}, false
+	w.begun("")
+}
+
 // begin asks by UDP where an address is known, and returns when the first try is due.
 func (w *waiting) begin(ctx context.Context) error {
-	if !w.udp.usable() {
+	if !w.usesUDP() {
 		return nil
 	}
 	a, ok, err := w.askByUDP(ctx)
@@ -85,7 +105,10 @@ func (w *waiting) begin(ctx context.Context) error {
 // that was shown is not honoured, and there is another one.
 func (w *waiting) judge(r *rushgate.Refusal) (again bool) {
 	p, shown := r.Place, w.place.best()
-	r.Place.Ticket = "" // the caller prints the refusal, perhaps
+	if p.Proof != "" {
+		w.place.proof = p.Proof
+	}
+	r.Place.Ticket, r.Place.Proof, p.Proof = "", "", "" // the caller prints the refusal, perhaps
 	w.told = time.Now()
 	switch {
 	case shown == "" || p.Lost == "":
@@ -155,7 +178,7 @@ func (w *waiting) follow(ctx context.Context, a advice) error {
 
 // ask asks in the cheapest way that there is. If none is left, it is not ok, and a try is due.
 func (w *waiting) ask(ctx context.Context) (a advice, ok bool, err error) {
-	if w.udp.usable() {
+	if w.usesUDP() {
 		if a, ok, err = w.askByUDP(ctx); ok || err != nil {
 			return a, ok, err
 		}
@@ -168,7 +191,7 @@ func (w *waiting) askDocument(ctx context.Context) (a advice, ok bool, err error
 	if w.noDocument || w.turn.IsZero() {
 		return a, false, nil
 	}
-	d, err := w.client.lineDocument(ctx)
+	d, err := w.client.lineDocument(ctx, w.forWorld())
 	switch refusal, _ := errors.AsType[*rushgate.Refusal](err); {
 	case err == nil:
 		w.failed = 0
@@ -188,7 +211,9 @@ func (w *waiting) askDocument(ctx context.Context) (a advice, ok bool, err error
 		w.failed++
 		return a, true, nil
 	}
-	w.udp.learn(d.UDP)
+	if !w.forWorld() {
+		w.udp.learn(d.UDP)
+	}
 	return read(d.Document, w.turn, w.client.opts.Rand()), true, nil
 }
 
@@ -223,6 +248,7 @@ func placeIn(body []byte, retryAfter time.Duration) rushgate.Place {
 		Turn      int64  `json:"turn_ms"`
 		Ticket    string `json:"ticket"`
 		Lost      string `json:"place_lost"`
+		Proof     string `json:"proof"`
 	}
 	if json.Unmarshal(body, &b) != nil || b.Number < 1 {
 		return rushgate.Place{}
@@ -241,6 +267,9 @@ func placeIn(body []byte, retryAfter time.Duration) rushgate.Place {
 	if validReason(b.Lost) {
 		p.Lost = b.Lost
 	}
+	if p.Ticket != "" && urlSafe(b.Proof, 1, maxProof) { // one without the other is of no use
+		p.Proof = b.Proof
+	}
 	return p
 }
 
@@ -255,8 +284,11 @@ type document struct {
 	UDP []string `json:"udp"`
 }
 
-func (c *Client) lineDocument(ctx context.Context) (document, error) {
+func (c *Client) lineDocument(ctx context.Context, world bool) (document, error) {
 	r := request{op: "line", method: http.MethodGet, path: "/v1/line", within: documentTime}
+	if world {
+		r.path += "?line=world"
+	}
 	ans, err := c.exchange(ctx, r)
 	if err != nil {
 		return document{}, err
@@ -275,7 +307,7 @@ func (w *waiting) tell(a advice) {
 		}
 		l := Line{
 			Place: a.place, Low: a.low, High: a.high, Come: a.come, ByUDP: a.byUDP, At: now, Since: w.place.since,
-			Lost: w.lost, Ticket: ticketOf(w.place),
+			Lost: w.lost, Ticket: ticketOf(w.place), World: w.forWorld(),
 		}
 		if w.news != nil {
 			l.progress = w.news.Progress(now)

@@ -58,6 +58,8 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 	out.Gauge("rushgate_door_seats", "Places in the world that are taken, on the way in or back included.",
 		float64(stats.Seats))
 	out.Gauge("rushgate_door_seats_held", "Places kept for players who may come back.", float64(stats.Held))
+	out.Gauge("rushgate_door_world_waiting", "Players who have logged in and wait for a place in the world.",
+		float64(sum(stats.WorldLine.Waiting)))
 	out.Gauge("rushgate_door_promised", "Clients that wait in the line, or were called and are on their way.",
 		float64(stats.Promised))
 	out.Gauge("rushgate_door_slow_requests", "Logins in the slow lane, for hashes of other systems.", float64(stats.Slow))
@@ -118,4 +120,11 @@ func lineMetrics(out metric.Scrape, s *line.Stats, newcomer door.Newcomer) {
 		out.Counter("rushgate_line_promises_total", "Players let in, by when that was in what they were told first.",
 			float64(promised.n), "outcome", promised.outcome)
 	}
+}
+
+func sum(counts []int) (all int) {
+	for _, n := range counts {
+		all += n
+	}
+	return all
 }

@@ -6,7 +6,29 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/line"
 )
+
+// Whatever is sent as an entry: what is accepted has all its parts, in their forms.
+func FuzzParseEntry(f *testing.F) {
+	f.Add([]byte(`{"ticket":"a","line_secret":"0123456789abcdef","proof":"b","attempt_id":"c","takeover":true}`))
+	f.Add([]byte(`{"ticket":"a","line_secret":"0123456789abcdef"}`))
+	f.Add([]byte(`{"password":"x"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e, err := parseEntry(body)
+		if err != nil {
+			var m malformed
+			if !errors.As(err, &m) || m.message == "" {
+				t.Fatalf("error %v is not one for the player", err)
+			}
+			return
+		}
+		if e.Ticket == "" || len(e.Ticket) > line.MaxText || e.Proof == "" || len(e.Proof) > line.MaxProofText ||
+			e.Holder == (line.Holder{}) || e.Attempt != "" && !rushgate.ValidAttempt(e.Attempt) {
+			t.Fatalf("accepted %+v", e)
+		}
+	})
+}
 
 func FuzzParseCredentials(f *testing.F) {
 	for _, s := range []string{

@@ -33,8 +33,8 @@ type calls struct {
 // cohort is those who were called within one tick, and those who were sent back in it.
 type cohort struct{ called, left, back int }
 
-// newCalls returns books in which players come after a second on average: that is the shortest that they are told. Where
-// they ask every so often, they come half of that later.
+// newCalls returns books in which players come after a second on average: that is the shortest that they are told.
+// Where they ask every so often, they come half of that later.
 func newCalls(tick int64, pollMost time.Duration) calls {
 	c := calls{settled: tick - callsKept, gone: 5, seen: 100}
 	c.setLag(4 + float64(pollMost/2/tickLength))
