@@ -66,8 +66,8 @@ type Rank struct {
 	Score  int64
 }
 
-// Store keeps accounts, characters and session leases, and what a fleet of nodes shares. It is the sum of the parts that
-// the users of a store take.
+// Store keeps accounts, characters and session leases, and what a fleet of nodes shares. It is the sum of the parts
+// that the users of a store take.
 //
 // All methods may be called from many goroutines at once, take whole batches and cost one round trip each, whatever the
 // batch's size. What a method has reported done survives the death of the process. Per-item results come in the order
