@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/rushgate/rushgate/internal/auth"
-	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/metric"
 )
@@ -66,40 +65,48 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 	const pace, paceHelp = "rushgate_door_pace_requests_per_second", "Estimated rate at which a lane can be worked off."
 	out.Gauge(pace, paceHelp, stats.Pace, "lane", "fast")
 	out.Gauge(pace, paceHelp, stats.SlowPace, "lane", "slow")
-	lineMetrics(out, &stats.Line, stats.Newcomer)
+	lineMetrics(out, "door", &stats.Line)
+	lineMetrics(out, "world", &stats.WorldLine)
+	const told, toldHelp = "rushgate_line_told_seconds", "Between which a newcomer would be told to come in; 0: at once."
+	out.Gauge(told, toldHelp, stats.Newcomer.Low.Seconds(), "bound", "low")
+	out.Gauge(told, toldHelp, stats.Newcomer.High.Seconds(), "bound", "high")
+	opens := 0.0
+	if !stats.Line.Opens.IsZero() {
+		opens = float64(stats.Line.Opens.UnixMilli()) / 1000
+	}
+	out.Gauge("rushgate_line_opens_timestamp_seconds", "When the line begins to move; 0: it does.", opens)
 }
 
-// lineMetrics has who waits in the line before the door, and whether the line keeps what it has told them.
-func lineMetrics(out metric.Scrape, s *line.Stats, newcomer door.Newcomer) {
+// lineMetrics has who waits in a line, and whether the line keeps what it has told them.
+func lineMetrics(out metric.Scrape, name string, s *line.Stats) {
 	for tier, n := range s.Waiting {
 		tier := strconv.Itoa(tier)
-		out.Gauge("rushgate_line_waiting", "Places in the line whose turn has not come.", float64(n), "tier", tier)
+		out.Gauge("rushgate_line_waiting", "Places in the line whose turn has not come.", float64(n),
+			"line", name, "tier", tier)
 	}
 	for tier, oldest := range s.Oldest {
 		out.Gauge("rushgate_line_front_age_seconds", "How long ago the turn was given that comes next; 0: none waits.",
-			oldest.Seconds(), "tier", strconv.Itoa(tier))
+			oldest.Seconds(), "line", name, "tier", strconv.Itoa(tier))
 	}
 	out.Gauge("rushgate_line_called", "Places whose turn came within 30 seconds, and whose players have not come.",
-		float64(s.Outstanding))
-	out.Gauge("rushgate_line_pace_players_per_second", "Rate at which turns come while players wait.", s.Pace)
+		float64(s.Outstanding),
+		"line", name)
+	out.Gauge("rushgate_line_pace_players_per_second", "Rate at which turns come while players wait.", s.Pace,
+		"line", name)
 	out.Gauge("rushgate_line_no_show_ratio", "Share of those whose turn has come that did not come within 30 seconds.",
-		s.NoShows)
-	const told, toldHelp = "rushgate_line_told_seconds", "Between which a newcomer would be told to come in; 0: at once."
-	out.Gauge(told, toldHelp, newcomer.Low.Seconds(), "bound", "low")
-	out.Gauge(told, toldHelp, newcomer.High.Seconds(), "bound", "high")
-	opens := 0.0
-	if !s.Opens.IsZero() {
-		opens = float64(s.Opens.UnixMilli()) / 1000
-	}
-	out.Gauge("rushgate_line_opens_timestamp_seconds", "When the line begins to move; 0: it does.", opens)
+		s.NoShows,
+		"line", name)
 
 	const given, givenHelp = "rushgate_line_turns_given_total", "Places given, by how their clients are known."
-	out.Counter(given, givenHelp, float64(s.Issued), "to", "ticket")
-	out.Counter(given, givenHelp, float64(s.Remembered), "to", "name")
-	out.Counter("rushgate_line_turns_called_total", "Turns that have come while players waited.", float64(s.Called))
-	out.Counter("rushgate_line_turns_used_total", "Turns with which players have come.", float64(s.Redeemed))
+	out.Counter(given, givenHelp, float64(s.Issued), "line", name, "to", "ticket")
+	out.Counter(given, givenHelp, float64(s.Remembered), "line", name, "to", "name")
+	out.Counter("rushgate_line_turns_called_total", "Turns that have come while players waited.", float64(s.Called),
+		"line", name)
+	out.Counter("rushgate_line_turns_used_total", "Turns with which players have come.", float64(s.Redeemed),
+		"line", name)
 	out.Counter("rushgate_line_turns_given_back_total", "Turns used for which there was no room after all.",
-		float64(s.GivenBack))
+		float64(s.GivenBack),
+		"line", name)
 	for _, refused := range []struct {
 		cause string
 		n     int64
@@ -108,9 +115,10 @@ func lineMetrics(out metric.Scrape, s *line.Stats, newcomer door.Newcomer) {
 		{"future", s.Future}, {"wrong_line", s.WrongLine}, {"too_many", s.TooMany},
 	} {
 		out.Counter("rushgate_line_refusals_total", "Players who came out of turn or got no place, by cause.",
-			float64(refused.n), "cause", refused.cause)
+			float64(refused.n), "line", name, "cause", refused.cause)
 	}
-	out.Counter("rushgate_line_forgotten_total", "Words of used tickets forgotten too early.", float64(s.Forgotten))
+	out.Counter("rushgate_line_forgotten_total", "Words of used tickets forgotten too early.", float64(s.Forgotten),
+		"line", name)
 	for _, promised := range []struct {
 		outcome string
 		n       int64
@@ -118,7 +126,7 @@ func lineMetrics(out metric.Scrape, s *line.Stats, newcomer door.Newcomer) {
 		{"kept", s.Promises.Kept}, {"early", s.Promises.Early}, {"late", s.Promises.Late}, {"away", s.Promises.Away},
 	} {
 		out.Counter("rushgate_line_promises_total", "Players let in, by when that was in what they were told first.",
-			float64(promised.n), "outcome", promised.outcome)
+			float64(promised.n), "line", name, "outcome", promised.outcome)
 	}
 }
 

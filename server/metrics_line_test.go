@@ -47,18 +47,18 @@ func TestMetricsOfTheLine(t *testing.T) {
 		return v
 	}
 	for sample, want := range map[string]float64{
-		`rushgate_line_waiting{tier="0"}`:                3,
-		`rushgate_line_turns_given_total{to="ticket"}`:   2,
-		`rushgate_line_turns_given_total{to="name"}`:     1,
-		`rushgate_line_refusals_total{cause="not_yet"}`:  1,
-		`rushgate_line_refusals_total{cause="used"}`:     0,
-		`rushgate_line_refusals_total{cause="too_many"}`: 0,
-		`rushgate_line_called`:                           0,
-		`rushgate_line_turns_called_total`:               0,
-		`rushgate_line_turns_used_total`:                 0,
-		`rushgate_line_promises_total{outcome="kept"}`:   0,
-		`rushgate_line_forgotten_total`:                  0,
-		`rushgate_door_promised`:                         3,
+		`rushgate_line_waiting{line="door",tier="0"}`:                3,
+		`rushgate_line_turns_given_total{line="door",to="ticket"}`:   2,
+		`rushgate_line_turns_given_total{line="door",to="name"}`:     1,
+		`rushgate_line_refusals_total{cause="not_yet",line="door"}`:  1,
+		`rushgate_line_refusals_total{cause="used",line="door"}`:     0,
+		`rushgate_line_refusals_total{cause="too_many",line="door"}`: 0,
+		`rushgate_line_called{line="door"}`:                          0,
+		`rushgate_line_turns_called_total{line="door"}`:              0,
+		`rushgate_line_turns_used_total{line="door"}`:                0,
+		`rushgate_line_promises_total{line="door",outcome="kept"}`:   0,
+		`rushgate_line_forgotten_total{line="door"}`:                 0,
+		`rushgate_door_promised`:                                     3,
 	} {
 		if got := value(sample); got != want {
 			t.Errorf("%s is %v, want %v", sample, got, want)

@@ -228,6 +228,7 @@ func (d *Door) redeemSeat(t *line.Ticket, who pair, p *Pass, now time.Time) (red
 	switch {
 	case err == nil && seat:
 		d.world.came = now
+		d.world.LetIn(t)
 		return true, nil
 	case err == nil: // its turn, and no seat
 		d.world.came = now
