@@ -101,8 +101,8 @@ func (c *calls) came(called, now int64) {
 }
 
 // nearest returns those who were called nearest to a tick and of whom any have not come. The watermark moves by parts
-// of slices, as if turns were spread evenly in them: where they come in lumps, more come of one tick than were counted as
-// called in it, and less of the next. Without this, those would pass for no-shows.
+// of slices, as if turns were spread evenly in them: where they come in lumps, more come of one tick than were counted
+// as called in it, and less of the next. Without this, those would pass for no-shows.
 func (c *calls) nearest(called, now int64) *cohort {
 	for off := range int64(callsKept) {
 		for _, tick := range [...]int64{called - off, called + off} {
