@@ -51,6 +51,9 @@ type Refusal struct {
 	Text string
 	// Place is the player's in the line before the door; the zero value is none. It comes with [ServerBusy] only.
 	Place Place
+	// Work is what the player's client has to find before it is given a place in the line; the zero value is nothing. It
+	// comes with [ServerBusy] only, and in place of a Place.
+	Work Work
 	// Cause goes to the log and never to the player; it may be nil.
 	Cause error
 }
@@ -75,6 +78,15 @@ type Place struct {
 	// Proof is set with a Ticket of the world's line: the player has proved to own the account, and waits for a seat. With
 	// both, and without the password, the client comes in when it is its turn. It is a secret.
 	Proof string
+}
+
+// Work is a proof of work that a client is asked for: 8 bytes such that the SHA-256 of the Salt, of the first 16 bytes
+// of the SHA-256 of the client's line_secret, and of these 8 bytes begins with Bits zero bits.
+type Work struct {
+	// Bits says how much work it is: two to the power of Bits hashes on average.
+	Bits int
+	// Salt changes every minute; a proof is good for another minute.
+	Salt [8]byte
 }
 
 // Error returns the reason, followed by the cause if there is one. It is meant for logs.

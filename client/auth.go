@@ -23,11 +23,14 @@ const maxPause = 5 * time.Minute
 type Wait struct {
 	// Reason is [rushgate.ServerBusy] or [rushgate.RequestExpired], or empty if no answer came.
 	Reason rushgate.Reason
-	// Delay is how long the pause will last; 0 if the turn has come.
+	// Delay is how long the pause will last; 0 if the turn has come, or with Working.
 	Delay time.Duration
 	// Retry counts the retries from 1 to MaxRetries. It is 0 for a pause that is no retry, as those in the line are, and
 	// MaxRetries is 0 while retries do not count, as long as the player has a place in the line.
 	Retry, MaxRetries int
+	// Working says that the client works out a proof, which a server whose line is being filled on purpose asks for before
+	// it gives the player a place: how long that takes is not known before.
+	Working bool
 	// Line is where the player stands in the server's line, as far as is known by now; nil where there is no line. It is
 	// the receiver's to keep.
 	Line *Line
@@ -38,6 +41,9 @@ type Wait struct {
 // String returns a sentence or two to show to the player, with the delay rounded up to whole seconds. In the line it is
 // that of [Line.String] whenever something is new.
 func (w Wait) String() string {
+	if w.Working {
+		return "Server is busy, asking for a place in line"
+	}
 	if w.Line != nil && !w.kept {
 		return w.Line.String()
 	}
@@ -112,6 +118,10 @@ type entry struct {
 // When ctx ends, Login returns at once with an error that wraps ctx.Err(). When ctx's deadline would pass during a
 // pause, Login does not begin the pause: it returns at once with an error that wraps both context.DeadlineExceeded and
 // the last answer. A server that asks for a pause of more than five minutes is taken to be too busy at once.
+//
+// A server whose line is being filled on purpose may ask for work before it gives out places: a number to be found by
+// trying, which takes a second or so. Login finds it on the goroutine that called it, and tells so by [Options].OnWait
+// ([Wait].Working); where MaxRetries is negative it does not.
 //
 // A server that gives the player a place in its line is another matter: Login waits until the turn comes, or until ctx
 // ends, however long that is; to leave the line is to end ctx. [Options].OnWait tells where the player stands. These
@@ -198,7 +208,11 @@ func (k *call) enter(ctx context.Context) (*Session, error) {
 		}
 		refusal, _ := errors.AsType[*rushgate.Refusal](err)
 		inLine := refusal != nil && refusal.Place.Number > 0
-		if retry++; inLine {
+		works := refusal != nil && refusal.Work.Bits > 0 && refusal.RetryAfter <= maxPause
+		if retry++; works && k.line.nonce == "" {
+			retry = 0
+		}
+		if inLine {
 			retry = 0
 			if refusal.Place.Proof != "" && !k.line.forWorld() {
 				k.line.enterWorld(k.line.place.ownerOf(k.username, k.password))
@@ -210,9 +224,12 @@ func (k *call) enter(ctx context.Context) (*Session, error) {
 		if err := k.tooBusy(try, retry, refusal, err); err != nil {
 			return nil, err
 		}
-		if inLine {
+		switch {
+		case inLine:
 			err = k.line.wait(ctx)
-		} else {
+		case works:
+			err = k.line.work(ctx, refusal)
+		default:
 			err = k.pause(ctx, retry, refusal, err)
 		}
 		if err != nil {
@@ -266,8 +283,8 @@ func (k *call) logsInAgain(err error) bool {
 	return true
 }
 
-// request returns what a try sends: but for the ticket, which may be another by then, it is the same each time, until
-// the player waits for the world.
+// request returns what a try sends: but for the ticket and the proof of work, which may be others by then, it is the
+// same each time, until the player waits for the world.
 func (k *call) request() (request, error) {
 	if k.line.forWorld() {
 		return k.worldRequest()
@@ -279,10 +296,11 @@ func (k *call) request() (request, error) {
 		Takeover bool   `json:"takeover,omitempty"` // older servers do not know it, nor what follows
 		Secret   string `json:"line_secret,omitempty"`
 		Ticket   string `json:"ticket,omitempty"`
+		Work     string `json:"line_work,omitempty"`
 		Wait     bool   `json:"wait,omitempty"`
 	}{Username: k.username, Password: k.password, Attempt: k.attempt, Takeover: k.takeover}
 	if p := &k.line.place; !k.plain {
-		b.Secret, b.Ticket, b.Wait = p.secret, p.best(), !k.noWait
+		b.Secret, b.Ticket, b.Work, b.Wait = p.secret, p.best(), k.line.nonce, !k.noWait
 	}
 	return k.post(k.path, b, k.password, b.Secret, b.Ticket)
 }

@@ -177,6 +177,7 @@ func (r *request) refusal(ans answer) error {
 		}
 		if r.line && ref.Reason == rushgate.ServerBusy {
 			ref.Place = placeIn(ans.body, ref.RetryAfter)
+			ref.Work = workIn(ans.body)
 		}
 		if ref.Reason == rushgate.AccountDisabled {
 			ref.Until = rushgate.Forever()

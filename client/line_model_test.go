@@ -46,6 +46,9 @@ func (c *chaos) try(*http.Request) (*http.Response, error) {
 	case 2:
 		return answerOf(504, `{"reason":"request-expired"}`)
 	}
+	if c.rng.IntN(10) == 0 {
+		return answerOf(503, workBody(c.rng.IntN(6), time.Duration(c.rng.IntN(3000))*time.Millisecond))
+	}
 	if len(c.tries) > 3 && c.rng.IntN(10) == 0 {
 		return answerOf(200, alicesAnswer)
 	}

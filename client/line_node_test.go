@@ -107,14 +107,22 @@ func TestKnockingAtARealNode(t *testing.T) {
 }
 
 // More come to a real node than it has room for: all are let in, without an error and without counting retries, and
-// those who had to wait were told where they stood.
+// those who had to wait were told where they stood. The same holds where a place costs work.
 func TestWaitingForRoomInANode(t *testing.T) {
-	t.Parallel()
-	addr := startBusy(t, server.Config{HashIterations: 300_000, Workers: 1, QueueDepth: 4})
+	for _, work := range []int{0, 12} {
+		t.Run(fmt.Sprint(work, " bits"), func(t *testing.T) {
+			t.Parallel()
+			waitForRoom(t, work)
+		})
+	}
+}
+
+func waitForRoom(t *testing.T, work int) {
+	addr := startBusy(t, server.Config{HashIterations: 300_000, Workers: 1, QueueDepth: 4, LineWork: work})
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	const players = 16
-	told, tries := 0, 0
+	told, tries, worked := 0, 0, 0
 	for i := range players {
 		wait.Go(func() {
 			c, err := client.New(addr, client.Options{
@@ -127,6 +135,10 @@ func TestWaitingForRoomInANode(t *testing.T) {
 				OnWait: func(w client.Wait) {
 					mu.Lock()
 					defer mu.Unlock()
+					if w.Working {
+						worked++
+						return
+					}
 					if told++; w.Line == nil || w.Line.Lost != "" {
 						t.Errorf("told %q: %+v", w, w.Line)
 					}
@@ -143,8 +155,8 @@ func TestWaitingForRoomInANode(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if told == 0 {
-		t.Error("none had to wait")
+	if told == 0 || (worked > 0) != (work > 0) {
+		t.Errorf("told of a place %d times, and of work %d times", told, worked)
 	}
 	t.Logf("%d players were let in with %d tries", players, tries)
 }

@@ -72,7 +72,7 @@ type tryMade struct {
 	at              time.Time
 	path            string
 	attempt, secret string
-	ticket          string
+	ticket, work    string
 }
 
 // startLine starts a server on whose port a goroutine answers knocks until the test ends.
@@ -216,11 +216,12 @@ func (s *lineServer) try(r *http.Request) (*http.Response, error) {
 		Attempt string `json:"attempt_id"`
 		Secret  string `json:"line_secret"`
 		Ticket  string `json:"ticket"`
+		Work    string `json:"line_work"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 		return nil, err
 	}
-	s.tries = append(s.tries, tryMade{time.Now(), r.URL.Path, in.Attempt, in.Secret, in.Ticket})
+	s.tries = append(s.tries, tryMade{time.Now(), r.URL.Path, in.Attempt, in.Secret, in.Ticket, in.Work})
 	if s.login != nil {
 		if a, err := s.login(r); a != nil || err != nil {
 			return a, err

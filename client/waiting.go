@@ -41,6 +41,7 @@ const (
 type waiting struct {
 	client *Client
 	place  place
+	nonce  string    // the proof of work for a server that asks for one; empty: there is none that it might take
 	turn   time.Time // of the place, by the line's clock; zero: not known
 	news   *Line     // what the game was told last of this place; nil: nothing yet
 	lost   string    // what became of the place before it, if the game was not told yet
@@ -131,6 +132,7 @@ func (w *waiting) judge(r *rushgate.Refusal) (again bool) {
 		w.begun(p.Lost)
 	}
 	w.place.ticket, w.place.heard, w.fresh = p.Ticket, "", nil
+	w.nonce = ""
 	w.turn, w.doubt = p.Turn, w.told.Add(max(p.High, p.PollAfter)+doubtAfter)
 	p.Ticket = ""
 	r.Place, w.last = p, r

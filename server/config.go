@@ -143,6 +143,10 @@ type Config struct {
 	OriginShare int
 	// LineGrace is for how long a turn in the line is good once it has come, 60 s to 1 h. Default 600 s.
 	LineGrace time.Duration
+	// LineWork is how many bits of work a place in the line costs, for while the line is being filled on purpose: two to
+	// the power of it hashes on average, which clients compute by themselves. Those that know nothing of tickets are given
+	// no places then. 1 to 26, or 0 for no work. Default 0.
+	LineWork int
 	// OpensAt, if not zero, is when the line begins to move: those who come in the minute before it are let in by lot, and
 	// nobody before it. Those who come more than twelve hours before are told to come back later. One that has passed is
 	// as good as none.

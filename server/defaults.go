@@ -38,6 +38,7 @@ func (c *Config) numbers() []ranged[int] {
 		{&c.OriginFailures, "failures of one address", door.DefaultOriginFailures, Unbounded, 1 << 20},
 		{&c.OriginRegistrations, "registrations of one address", door.DefaultOriginRegistrations, Unbounded, 1 << 20},
 		{&c.OriginShare, "share of one address", door.DefaultOriginShare, 1, 100},
+		{&c.LineWork, "work for a place in the line", 0, 0, line.MaxWorkBits},
 		{&c.PasswordMin, "length of new passwords", rushgate.DefaultPasswordLen, 1, rushgate.MaxMinPasswordLen},
 		{&c.HashIterations, "password hash iterations",
 			password.DefaultIterations, password.MinIterations, password.MaxIterations},

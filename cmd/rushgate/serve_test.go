@@ -30,7 +30,7 @@ func sample(t *testing.T, name string, v flag.Value) string {
 	case *number:
 		return fmt.Sprint(v.low)
 	case *numberAt:
-		return fmt.Sprint(v.low)
+		return fmt.Sprint(v.high) // the low end of some is the default
 	case *boundAt:
 		return "0"
 	case *spanAt:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/line"
 )
 
 // outcomes is the one table from reasons to what goes over the wire.
@@ -36,6 +37,7 @@ type refusalBody struct {
 	Message      string          `json:"message"`
 	RetryAfterMS int64           `json:"retry_after_ms,omitempty"`
 	placeBody
+	workBody
 	Address string `json:"address,omitempty"` // with wrong-zone
 	// DisabledUntil and DisabledReason come with account-disabled; there is no end to a ban for ever.
 	DisabledUntil  *time.Time `json:"disabled_until,omitempty"`
@@ -53,6 +55,19 @@ type placeBody struct {
 	Ticket    string `json:"ticket,omitempty"`
 	Lost      string `json:"place_lost,omitempty"`
 	Proof     string `json:"proof,omitempty"`
+}
+
+// workBody is what a client has to find before it is given a place, with server-busy and in the document of the line.
+type workBody struct {
+	Bits int    `json:"work_bits,omitempty"`
+	Salt string `json:"work_salt,omitempty"`
+}
+
+func newWorkBody(w rushgate.Work) workBody {
+	if w.Bits == 0 {
+		return workBody{}
+	}
+	return workBody{w.Bits, line.Salt(w.Salt).String()}
 }
 
 func newPlaceBody(p *rushgate.Place) placeBody {
@@ -129,6 +144,8 @@ func (h *handler) refuse(w http.ResponseWriter, err error) {
 	switch found := errors.As(err, &refusal); {
 	case found && refusal.Place.Number > 0:
 		body.placeBody = newPlaceBody(&refusal.Place)
+	case found && refusal.Work.Bits > 0:
+		body.workBody = newWorkBody(refusal.Work)
 	case found && reason == rushgate.WrongZone:
 		body.Address = refusal.Address
 	case found && reason == rushgate.AccountDisabled:

@@ -21,7 +21,7 @@ type credentials struct {
 	password, exact    string // see [rushgate.LoginPassword]
 	takeover           bool
 	holder             line.Holder // of the place in the line; zero for a client that knows nothing of lines
-	ticket             string
+	ticket, work       string
 	wait               bool // for the world, if that is full
 }
 
@@ -50,7 +50,7 @@ func loginForm() form {
 // fields are those of both routes, so that a client can write both requests with one type.
 var fields = []strictjson.Field{
 	{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}, {Name: "takeover", Kind: strictjson.Bool},
-	{Name: "line_secret"}, {Name: "ticket"}, {Name: "wait", Kind: strictjson.Bool},
+	{Name: "line_secret"}, {Name: "ticket"}, {Name: "line_work"}, {Name: "wait", Kind: strictjson.Bool},
 }
 
 // newName is the one form in which new names are stored.
@@ -119,6 +119,9 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 	if c.holder, c.ticket, err = place(given.String("line_secret"), given.String("ticket")); err != nil {
 		return credentials{}, err
 	}
+	if c.work, err = proofOfWork(c.holder, given.String("line_work")); err != nil {
+		return credentials{}, err
+	}
 	if c.username, c.imported, err = f.name(given.String("username")); err != nil {
 		return credentials{}, malformed{sentence(err)}
 	}
@@ -154,6 +157,21 @@ func place(secret, ticket string) (line.Holder, string, error) {
 		return line.Holder{}, "", malformed{fmt.Sprintf("ticket has more than %d characters.", line.MaxText)}
 	}
 	return line.HolderOf([]byte(secret)), ticket, nil
+}
+
+// proofOfWork returns what a client has sent as its proof of work for a place. Whether it is good is the door's to
+// judge; an empty one is the same as none.
+func proofOfWork(h line.Holder, work string) (string, error) {
+	if work == "" {
+		return "", nil
+	}
+	if h == (line.Holder{}) {
+		return "", malformed{"A line_work needs the line_secret that it was found for."}
+	}
+	if _, ok := line.ParseNonce(work); !ok {
+		return "", malformed{fmt.Sprintf("line_work must be %d hexadecimal digits.", line.WorkText)}
+	}
+	return work, nil
 }
 
 // sentence makes an error of package rushgate one for the player.

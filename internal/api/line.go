@@ -22,9 +22,10 @@ type lineDocument struct {
 	body []byte
 }
 
-// lineBody is a [line.Document] and where to knock by UDP.
+// lineBody is a [line.Document], what a new place costs, and where to knock by UDP.
 type lineBody struct {
 	line.Document
+	workBody
 	UDP []string `json:"udp,omitempty"` // host:port
 }
 
@@ -35,7 +36,7 @@ func (h *handler) line(w http.ResponseWriter, r *http.Request) {
 	switch which := r.URL.Query()["line"]; {
 	case len(which) == 0 || len(which) == 1 && (which[0] == "door" || which[0] == ""):
 		body = h.documents.door.fresh(func() lineBody {
-			b := lineBody{Document: h.Door.Document()}
+			b := lineBody{Document: h.Door.Document(), workBody: newWorkBody(h.Door.Work())}
 			if h.KnockAddrs != nil {
 				b.UDP = h.KnockAddrs()
 			}

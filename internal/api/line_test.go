@@ -22,12 +22,15 @@ type full struct {
 	seat *door.Seat
 }
 
-func newFull(t *testing.T) *full {
+func newFull(t *testing.T) *full { return newFullWorking(t, 0) }
+
+// newFullWorking returns one where a ticket costs so many bits of work.
+func newFullWorking(t *testing.T, bits int) *full {
 	t.Helper()
 	f := &full{now: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}
 	var err error
 	f.Door, err = door.New(door.Config{
-		Queue: 1, World: 100, MaxAge: auth.DefaultMaxAge, Batch: 1, Pace: 2,
+		Queue: 1, World: 100, MaxAge: auth.DefaultMaxAge, Batch: 1, Pace: 2, Work: bits,
 		Now:    func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.now },
 		Jitter: func(time.Duration) time.Duration { return 0 },
 	})
@@ -109,6 +112,50 @@ func TestAPlaceInTheLine(t *testing.T) {
 	}
 }
 
+// While a place costs work, a client is asked for it, by the refusal and by the document, and has a place once it sends
+// a good proof. One that knows nothing of tickets is told to come back, and no more.
+func TestAPlaceThatCostsWork(t *testing.T) {
+	f := newFullWorking(t, 8)
+	d := newDoor(t, func(p *auth.Config, _ *Config) { p.Door = f.Door })
+	const secret = "0123456789abcdef"
+	knock := func(work string) exchange {
+		body := fmt.Sprintf(`{"username":"alice","password":"correct horse","line_secret":%q,"line_work":%q}`, secret, work)
+		return d.call(t, "POST", "/v1/register", body, "192.0.2.1", "")
+	}
+	asked := knock("")
+	asked.want(t, "without a proof", 503, rushgate.ServerBusy)
+	text, _ := asked.json["work_salt"].(string)
+	salt, ok := line.ParseSalt(text)
+	if !ok || asked.json["work_bits"] != 8.0 || asked.json["place"] != nil || asked.json["ticket"] != nil ||
+		asked.json["retry_after_ms"] != 1000.0 {
+		t.Fatalf("told %v", asked.body)
+	}
+	doc := d.call(t, "GET", "/v1/line", "", "", "")
+	if doc.json["work_bits"] != 8.0 || doc.json["work_salt"] != text {
+		t.Errorf("the document is %v", doc.body)
+	}
+	if again := knock("ffffffffffffffff"); again.body != asked.body && again.json["ticket"] == nil { // one in 256 is good
+		t.Errorf("with a wrong proof: %v", again.body)
+	}
+	nonce, ok := line.FindWork(salt, line.HolderOf([]byte(secret)), 8, 0, 1<<20)
+	if !ok {
+		t.Fatal("no proof was found")
+	}
+	placed := knock(nonce.String())
+	ticket, _ := placed.json["ticket"].(string)
+	if placed.json["place"] == nil || ticket == "" || placed.json["work_bits"] != nil {
+		t.Errorf("with a proof: %v", placed.body)
+	}
+	plain := d.call(t, "POST", "/v1/register", `{"username":"bob","password":"correct horse"}`, "192.0.2.2", "")
+	plain.want(t, "without tickets", 503, rushgate.ServerBusy)
+	if plain.json["place"] != nil || plain.json["work_bits"] != nil || plain.json["retry_after_ms"] == nil {
+		t.Errorf("without tickets: %v", plain.body)
+	}
+	f.free()
+	f.pass(2 * time.Second)
+	d.call(t, "POST", "/v1/register", waitingCreds("alice", secret, ticket), "192.0.2.1", "").want(t, "its turn", 201, "")
+}
+
 // What everybody is told alike leads to the same place as one's own knock.
 func TestTheLineForEverybody(t *testing.T) {
 	f := newFull(t)
@@ -137,13 +184,18 @@ func TestTheLineForEverybody(t *testing.T) {
 func TestMalformedPlaces(t *testing.T) {
 	d := newDoor(t, nil)
 	for what, body := range map[string]string{
-		"no secret":    `{"username":"alice","password":"correct horse","ticket":"abc"}`,
-		"short secret": `{"username":"alice","password":"correct horse","line_secret":"short"}`,
-		"odd secret":   `{"username":"alice","password":"correct horse","line_secret":"0123456789abcdef!"}`,
-		"no text":      `{"username":"alice","password":"correct horse","line_secret":12345678901234567}`,
+		"no secret":          `{"username":"alice","password":"correct horse","ticket":"abc"}`,
+		"short secret":       `{"username":"alice","password":"correct horse","line_secret":"short"}`,
+		"odd secret":         `{"username":"alice","password":"correct horse","line_secret":"0123456789abcdef!"}`,
+		"no secret for work": `{"username":"alice","password":"correct horse","line_work":"0123456789abcdef"}`,
+		"short work": `{"username":"alice","password":"correct horse","line_secret":"0123456789abcdef",` +
+			`"line_work":"0123456789abcde"}`,
+		"odd work": `{"username":"alice","password":"correct horse","line_secret":"0123456789abcdef",` +
+			`"line_work":"0123456789abcdeg"}`,
+		"no text": `{"username":"alice","password":"correct horse","line_secret":12345678901234567}`,
 	} {
 		d.call(t, "POST", "/v1/login", body, "192.0.2.1", "").want(t, what, 400, rushgate.MissingCredentials)
 	}
-	none := `{"username":"alice","password":"correct horse","line_secret":null,"ticket":""}`
+	none := `{"username":"alice","password":"correct horse","line_secret":null,"ticket":"","line_work":""}`
 	d.call(t, "POST", "/v1/register", none, "192.0.2.1", "").want(t, "none", 201, "")
 }

@@ -66,7 +66,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 	HoldConn(r.Context())
 	s, err := h.Pool.Submit(r.Context(), auth.Request{
 		Kind: kind, Username: c.username, Imported: c.imported, Password: c.password, Exact: c.exact, Attempt: c.attempt,
-		Takeover: c.takeover, Addr: h.Proxies.Client(r), Holder: c.holder, Ticket: c.ticket, Wait: c.wait,
+		Takeover: c.takeover, Addr: h.Proxies.Client(r), Holder: c.holder, Ticket: c.ticket, Work: c.work, Wait: c.wait,
 	})
 	h.answer(w, r, s, err, status)
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -98,6 +99,8 @@ func (p *Refuser) AppendRefusal(dst []byte, r *rushgate.Refusal, page string, la
 	dst = strconv.AppendInt(dst, roundUp(wait, time.Millisecond), 10)
 	if r.Place.Number > 0 {
 		dst = appendPlace(dst, &r.Place)
+	} else if r.Work.Bits > 0 {
+		dst = appendWork(dst, &r.Work)
 	}
 	dst = append(dst, "}\n"...)
 	digits := strconv.AppendInt(dst[len(dst):], int64(len(dst)-body), 10)
@@ -123,6 +126,12 @@ func appendPlace(dst []byte, p *rushgate.Place) []byte {
 		dst = append(append(append(dst, `,"place_lost":"`...), p.Lost...), '"')
 	}
 	return dst
+}
+
+// appendWork appends what [workBody] is as JSON.
+func appendWork(dst []byte, w *rushgate.Work) []byte {
+	dst = strconv.AppendInt(append(dst, `,"work_bits":`...), int64(w.Bits), 10)
+	return append(hex.AppendEncode(append(dst, `,"work_salt":"`...), w.Salt[:]), '"')
 }
 
 // roundUp returns how many units a wait takes.

@@ -44,9 +44,9 @@ type Request struct {
 	Takeover bool
 	// Addr is the client's address.
 	Addr netip.Addr
-	// Holder and Ticket are for the line before the door, as in [door.Knock].
-	Holder line.Holder
-	Ticket string
+	// Holder, Ticket and Work are for the line before the door, as in [door.Knock].
+	Holder       line.Holder
+	Ticket, Work string
 	// Wait has a login wait for the world if that is full, as in [door.Knock].
 	Wait bool
 	// Proof is what a player got with the Ticket who has waited for the world; of an [Enter] alone, whose names and
@@ -56,7 +56,10 @@ type Request struct {
 
 // knock is the request as the door sees it.
 func (r *Request) knock() door.Knock {
-	k := door.Knock{Addr: r.Addr, Name: r.Username, Takeover: r.Takeover, Holder: r.Holder, Ticket: []byte(r.Ticket)}
+	k := door.Knock{
+		Addr: r.Addr, Name: r.Username, Takeover: r.Takeover,
+		Holder: r.Holder, Ticket: []byte(r.Ticket), Work: []byte(r.Work),
+	}
 	switch r.Kind {
 	case Register:
 		k.Want = door.Register

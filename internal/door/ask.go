@@ -13,7 +13,7 @@ type Standing int
 
 // What such a client is told.
 const (
-	// Elsewhere: it is not said here, but to a client that knocks.
+	// Elsewhere: it is not said here, but to a client that knocks, which is told what work a place costs, for example.
 	Elsewhere Standing = iota
 	// ComeIn: the client would be let in if it knocked now.
 	ComeIn
@@ -53,6 +53,9 @@ func (d *Door) Ask(dst []byte, from netip.Addr, h line.Holder, sealed []byte) (S
 	who := pair{origin: OriginOf(from)}
 	if short == enough && d.newcomers(who, now) == enough {
 		return ComeIn, line.Outlook{}, nil
+	}
+	if d.cfg.Work > 0 {
+		return Elsewhere, line.Outlook{}, nil
 	}
 	t, out, err := d.line.Take(line.Ask{Origin: who.origin, Holder: h})
 	if err != nil {

@@ -40,6 +40,8 @@ type Knock struct {
 	Holder line.Holder
 	// Ticket is the text that the client has sent as its ticket; the door reads it and keeps nothing of it.
 	Ticket []byte
+	// Work is the text that the client has sent as its proof of work, if it was asked for one.
+	Work []byte
 }
 
 // guesses reports whether the knock could prove a password wrong. A registration cannot, unless [Seat.Guess] says so.
@@ -71,6 +73,10 @@ type Config struct {
 	// SeatHold is for how long the seat of a player is kept whose session has ended by silence; 0 means
 	// [DefaultSeatHold].
 	SeatHold time.Duration
+	// Work is how many bits of work a ticket costs, up to [line.MaxWorkBits]: it is on only where a line is filled on
+	// purpose. Clients that know nothing of tickets are given no places then, and those that ask by UDP, which has no
+	// proofs, are sent elsewhere. 0 means none.
+	Work int
 	// Line is what the line before the door is for; its Line, Pace, Now and Elapsed are the door's to fill in.
 	Line line.Config
 	// WorldLine is what the line of the world is for: its Grace, Requests and State; the rest is the door's to fill in.
@@ -89,9 +95,9 @@ type Config struct {
 
 func (c Config) withDefaults() (Config, error) {
 	if c.World < 1 || c.Queue < 0 || c.MaxAge <= 0 || c.Batch < 1 || !(c.Pace > 0) ||
-		c.OriginShare < 0 || c.OriginShare > 100 || c.SeatHold < 0 {
-		return c, fmt.Errorf("door: %d seats, a queue of %d, max age %v, batches of %d, pace %v, share %d%%: out of range",
-			c.World, c.Queue, c.MaxAge, c.Batch, c.Pace, c.OriginShare)
+		c.OriginShare < 0 || c.OriginShare > 100 || c.SeatHold < 0 || c.Work < 0 || c.Work > line.MaxWorkBits {
+		return c, fmt.Errorf("door: %d seats, a queue of %d, max age %v, batches of %d, pace %v, share %d%%, %d bits: "+
+			"out of range", c.World, c.Queue, c.MaxAge, c.Batch, c.Pace, c.OriginShare, c.Work)
 	}
 	c.OriginFailures = orDefault(c.OriginFailures, DefaultOriginFailures)
 	c.OriginRegistrations = orDefault(c.OriginRegistrations, DefaultOriginRegistrations)
@@ -140,6 +146,7 @@ type Door struct {
 	came    time.Time // when a client came last whose turn had
 	world   worldLine
 	ring    atomic.Pointer[line.Keyring]
+	spent   spentWork
 	refused struct{ knocking, turnedAway Refusals } // by Knock, with Slow; by TurnAway
 }
 

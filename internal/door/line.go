@@ -77,6 +77,7 @@ type wait struct {
 	lost   string
 	short  shortage // which kept it out; ofTurn if it was none of the queue's
 	placed bool     // out is a place in the line
+	work   rushgate.Work
 }
 
 // admission is how a client comes in that may.
@@ -114,6 +115,8 @@ func (d *Door) decide(v *visit, short shortage) (admission, wait) {
 		return admission{turn: d.line.Now()}, wait{}
 	case v.Holder != (line.Holder{}) && d.ring.Load() != nil:
 		return admission{}, d.issue(v, newcomer)
+	case d.cfg.Work > 0:
+		return admission{}, d.unplaced(v, newcomer)
 	}
 	return d.come(v, short, newcomer)
 }
@@ -153,13 +156,24 @@ func (d *Door) redeem(v *visit, short shortage) (a admission, w wait, over bool)
 	return a, w, true
 }
 
-// issue gives a client a ticket.
+// issue gives a client a ticket, if it has worked for it where that is asked for.
 func (d *Door) issue(v *visit, short shortage) wait {
+	ring := d.ring.Load()
+	var work uint64
+	if d.cfg.Work > 0 {
+		var ok bool
+		if work, ok = d.worked(v, ring); !ok {
+			return d.unplaced(v, short)
+		}
+	}
 	t, out, err := d.line.Take(line.Ask{Origin: v.who.origin, Holder: v.Holder})
 	w := wait{out: out, lost: v.shown.lost, short: short, placed: err == nil}
 	if err == nil {
 		var sealed [line.TicketSize]byte
-		w.ticket = line.EncodeText(d.ring.Load().Seal(sealed[:0], &t))
+		w.ticket = line.EncodeText(ring.Seal(sealed[:0], &t))
+		if d.cfg.Work > 0 {
+			d.spent.add(work, v.now)
+		}
 	}
 	return w
 }
@@ -208,7 +222,9 @@ func (d *Door) idle(now time.Time) bool {
 // refusal puts what a client is told into words.
 func (w *wait) refusal() rushgate.Refusal {
 	if !w.placed {
-		return busy(min(w.out.PollAfter, MaxRetryAfter))
+		r := busy(min(w.out.PollAfter, MaxRetryAfter))
+		r.Work = w.work
+		return r
 	}
 	r := busy(min(max(w.out.Expected, time.Second), MaxRetryAfter))
 	r.Place = rushgate.Place{

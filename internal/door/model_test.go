@@ -21,6 +21,7 @@ type model struct {
 	room    int // in the queue
 	world   int
 	players int // who knock
+	work    int // that a ticket costs, in bits
 
 	seats  []modelSeat
 	inside map[string]netip.Addr // names in the world, and where they came from
@@ -62,10 +63,11 @@ func newModel(t *rapid.T) *model {
 		inside: map[string]netip.Addr{}, place: map[modelClient]modelPlace{},
 		room: rapid.IntRange(2, 12).Draw(t, "queue"), world: rapid.IntRange(1, 8).Draw(t, "world"),
 		players: rapid.IntRange(1, modelPlayers).Draw(t, "players"),
+		work:    rapid.SampledFrom([]int{0, 0, 2}).Draw(t, "work"),
 	}
 	var err error
 	m.Door, err = New(Config{
-		Queue: m.room, World: m.world, MaxAge: 25 * time.Second, Batch: 4, OriginFailures: 10,
+		Queue: m.room, World: m.world, MaxAge: 25 * time.Second, Batch: 4, OriginFailures: 10, Work: m.work,
 		Pace: rapid.SampledFrom([]float64{0.01, 1, 8}).Draw(t, "pace"),
 		Now:  func() time.Time { return m.now }, Jitter: func(time.Duration) time.Duration { return 0 },
 	})
@@ -126,12 +128,18 @@ func (m *model) knock(t *rapid.T, k Knock) {
 	if k.Name[len(k.Name)-1]%2 == 1 { // half of the players' clients know of tickets
 		k.Holder = line.HolderOf([]byte(k.Addr.String() + k.Name))
 		k.Ticket = []byte(m.place[client].ticket)
+		if m.work > 0 && rapid.Bool().Draw(t, "works") {
+			k.Work = prove(t, m.Work(), k.Holder)
+		}
 	}
 	idle := m.count(queued) == 0 && m.now.Sub(m.came) > max(missed, m.paces[Fast].takes(4))
 	_, hasSeat := m.inside[k.Name]
 	turned, refused := m.TurnAway(k)
 	if new := turned.Place.Ticket; new != "" {
 		k.Ticket = []byte(new)
+		if m.work > 0 {
+			m.checkWork(t, &k)
+		}
 	}
 	before := m.refused.knocking
 	seat, err := m.Knock(k)
@@ -153,6 +161,15 @@ func (m *model) knock(t *rapid.T, k Knock) {
 	m.seats = append(m.seats, modelSeat{seat, k, queued})
 	if n := m.count(queued); n > m.room {
 		t.Fatalf("%d requests in a queue of %d", n, m.room)
+	}
+}
+
+// checkWork checks that a client which was given a ticket had worked for it, and cannot have another by that.
+func (m *model) checkWork(t *rapid.T, k *Knock) {
+	nonce, _ := line.ParseNonce(k.Work)
+	id, ok := m.ring.Load().ValidWork(m.now, k.Holder, nonce, m.work)
+	if !ok || !m.spent.has(id) {
+		t.Fatalf("a ticket for %q, which is a proof: %v", k.Work, ok)
 	}
 }
 
@@ -184,8 +201,14 @@ func (m *model) checkRefusal(t *rapid.T, k Knock, err error, idle, hasSeat bool)
 // checkPlace checks that a client keeps its place until it is used, or lost for a cause that it is told.
 func (m *model) checkPlace(t *rapid.T, c modelClient, r *rushgate.Refusal) {
 	told := r.Place
+	if (r.Work.Bits > 0) != (r.Work.Salt != [8]byte{}) || r.Work.Bits > 0 && (m.work == 0 || told.Number > 0) {
+		t.Fatalf("asked for %+v, told %+v", r.Work, told)
+	}
 	if told.Number == 0 {
 		return
+	}
+	if m.work > 0 && told.Ticket == "" && m.place[c].ticket == "" {
+		t.Fatalf("a place without a ticket: %+v", told)
 	}
 	if told.Low > told.High || told.PollAfter <= 0 {
 		t.Fatalf("told %+v", told)

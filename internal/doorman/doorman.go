@@ -258,7 +258,9 @@ func (d *Doorman) refuses(b []byte, addr netip.Addr, r *request) (refusal rushga
 	if page, ok = d.cfg.Page(r.origin, r.site, r.host); !ok {
 		return refusal, "", false
 	}
-	knock := door.Knock{Addr: addr, Name: name, Want: r.want, Takeover: r.takeover, Wait: r.wait, Ticket: r.ticket}
+	knock := door.Knock{
+		Addr: addr, Name: name, Want: r.want, Takeover: r.takeover, Wait: r.wait, Ticket: r.ticket, Work: r.work,
+	}
 	if len(r.secret) > 0 {
 		knock.Holder = line.HolderOf(r.secret)
 	}

@@ -20,6 +20,7 @@ type request struct {
 	username, password []byte
 	attempt            []byte
 	secret, ticket     []byte // of the line
+	work               []byte
 	takeover           bool
 	wait               bool // for the world, if that is full
 	last               bool // the client wants the connection closed after the answer
@@ -205,7 +206,7 @@ func (r *request) body(b []byte) bool {
 	if !s.byte('{') {
 		return false
 	}
-	var seen struct{ username, password, attempt, takeover, secret, ticket, wait bool }
+	var seen struct{ username, password, attempt, takeover, secret, ticket, work, wait bool }
 	for {
 		key, ok := s.string()
 		if !ok || !s.byte(':') {
@@ -228,6 +229,9 @@ func (r *request) body(b []byte) bool {
 		case "ticket":
 			once = &seen.ticket
 			r.ticket, ok = s.string()
+		case "line_work":
+			once = &seen.work
+			r.work, ok = s.string()
 		case "takeover":
 			once = &seen.takeover
 			r.takeover, ok = s.bool()
@@ -258,7 +262,10 @@ func (r *request) body(b []byte) bool {
 // place reports whether what the client says of its place in the line has the right form.
 func (r *request) place() bool {
 	if len(r.secret) == 0 {
-		return len(r.ticket) == 0 && !r.wait
+		return len(r.ticket) == 0 && len(r.work) == 0 && !r.wait
+	}
+	if _, ok := line.ParseNonce(r.work); !ok && len(r.work) > 0 {
+		return false
 	}
 	return line.ValidSecret(r.secret) && len(r.ticket) <= line.MaxText
 }

@@ -52,13 +52,19 @@ func newFront(t testing.TB, withDoorman bool, origins ...string) *front {
 // newFrontOver returns a front over TLS, if config is not nil.
 func newFrontOver(t testing.TB, withDoorman bool, config *tls.Config, origins ...string) *front {
 	t.Helper()
+	return newFrontWorking(t, withDoorman, config, 0, origins...)
+}
+
+// newFrontWorking returns one where a ticket costs so many bits of work.
+func newFrontWorking(t testing.TB, withDoorman bool, config *tls.Config, bits int, origins ...string) *front {
+	t.Helper()
 	f := &front{}
 	if config != nil {
 		f.tls = &tls.Config{InsecureSkipVerify: true} // it is a test's own
 	}
 	var err error
 	f.door, err = door.New(door.Config{
-		Queue: 1, World: 100, MaxAge: time.Minute, Batch: 1, Pace: 2,
+		Queue: 1, World: 100, MaxAge: time.Minute, Batch: 1, Pace: 2, Work: bits,
 		Now: func() time.Time { return noon }, Jitter: func(time.Duration) time.Duration { return 0 },
 		Line: line.Config{Random: rand.NewChaCha8([32]byte{})},
 	})
@@ -183,6 +189,12 @@ const (
 	lock  = `{"username":"locked","password":"wrong"}`
 )
 
+// worked is a login with a proof of work.
+func worked(work string) string {
+	const body = `{"username":"bob","password":"correct horse","line_secret":"0123456789abcdef","line_work":"%s"}`
+	return knock("/v1/login", fmt.Sprintf(body, work))
+}
+
 // seeds are requests in usual and unusual forms: those that the doorman knows, and those that it must leave alone.
 var seeds = []string{
 	knock("/v1/login", alice),
@@ -232,6 +244,12 @@ var seeds = []string{
 	knock("/v1/register", `{"username":"bob","password":"correct horse","wait":null}`),
 	knock("/v1/enter", `{"ticket":"none","line_secret":"0123456789abcdef","proof":"none"}`),
 	knock("/v1/enter", `{}`),
+	worked("0123456789abcdef"), worked("0123456789ABCDEF"), worked(""), worked("none"), worked("0123456789abcdef0"),
+	worked("0123456789abcdeg"),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","line_work":"0123456789abcdef"}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","line_work":""}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","line_work":null}`),
+	knock("/v1/login", `{"username":"bob","password":"correct horse","line_secret":"0123456789abcdef","line_work":1}`),
 	knock("/v1/login", `{"username":"bob"}`),
 	knock("/v1/login", `[]`), knock("/v1/login", ``), knock("/v1/login", `{}`),
 	knock("/v1/login", alice, "Content-Length: 47"),
@@ -325,6 +343,41 @@ func TestSameAnswersWithOrigins(t *testing.T) {
 	with.exchange(t, knock("/v1/login", alice, "Origin: http://game.example:8080", "Sec-Fetch-Site: same-origin"))
 	if n := with.doorman.Stats().Refused - before; n != 2 {
 		t.Errorf("the doorman has answered %d of 2 knocks from pages", n)
+	}
+}
+
+// The same holds where a ticket costs work, for each of which the doorman and the server behind judge alike.
+func TestSameAnswersWhereATicketCostsWork(t *testing.T) {
+	const bits = 8
+	with, without := newFrontWorking(t, true, nil, bits), newFrontWorking(t, false, nil, bits)
+	asked := with.door.Work()
+	h := line.HolderOf([]byte("0123456789abcdef"))
+	nonce, ok := line.FindWork(asked.Salt, h, bits, 0, 1<<20)
+	if !ok {
+		t.Fatal("no proof was found")
+	}
+	if asked != without.door.Work() {
+		t.Fatal("the two ask for different work")
+	}
+	for _, request := range append(slices.Clone(seeds), worked(nonce.String()), worked(nonce.String())) {
+		if got, want := with.exchange(t, request), without.exchange(t, request); got != want {
+			t.Errorf("to %q the doorman says\n%s\nand the server behind\n%s", request, got, want)
+		}
+	}
+	before := with.doorman.Stats().Refused
+	for what, want := range map[string]string{
+		worked(""): `"work_bits":8,"work_salt":"`, knock("/v1/login", alice): "busy",
+	} {
+		if got := with.exchange(t, what); !strings.Contains(got, want) || strings.Contains(got, `"place"`) {
+			t.Errorf("to %q the doorman says\n%s", what, got)
+		}
+	}
+	if n := with.doorman.Stats().Refused - before; n != 2 {
+		t.Errorf("the doorman has answered %d of 2 knocks", n)
+	}
+	again, _ := line.FindWork(asked.Salt, h, bits, 1<<40, 1<<20)
+	if got := with.exchange(t, worked(again.String())); !strings.Contains(got, `"ticket":"`) {
+		t.Errorf("to a good proof the doorman says\n%s", got)
 	}
 }
 
