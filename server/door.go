@@ -10,8 +10,8 @@ import (
 	"github.com/rushgate/rushgate/internal/realm"
 )
 
-// openDoor makes the node's door, for workers whose hashes take so long in a full batch. Its lines go on with the places
-// that an earlier run of the node has left.
+// openDoor makes the node's door, for workers whose hashes take so long in a full batch. Its lines go on with the
+// places that an earlier run of the node has left.
 func (s *Server) openDoor(hashTime time.Duration) (err error) {
 	cfg := s.cfg
 	inLine, forWorld := line.Config{Grace: cfg.LineGrace, Opens: cfg.OpensAt}, line.Config{Grace: cfg.LineGrace}

@@ -44,8 +44,8 @@ type refusalBody struct {
 	DisabledReason string     `json:"disabled_reason,omitempty"`
 }
 
-// placeBody is a place in the line before the door, or in that of the world, with server-busy where there is one. An ETA
-// may be 0.
+// placeBody is a place in the line before the door, or in that of the world, with server-busy where there is one. An
+// ETA may be 0.
 type placeBody struct {
 	Place     int    `json:"place,omitempty"`
 	Low       *int64 `json:"eta_low_ms,omitempty"`

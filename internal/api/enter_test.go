@@ -179,7 +179,7 @@ func TestALineForTheWorld(t *testing.T) {
 	p[2].enter(t, "").want(t, "late within the grace", 200, "")
 }
 
-// A player who comes later than the grace is told so, and goes to the end of the line, with the same proof of who it is.
+// A player who comes later than the grace is told so, and goes to the end of the line, with proof of who it is.
 func TestAPlaceForTheWorldThatIsLost(t *testing.T) {
 	s := newSmall(t, 1)
 	a, b := s.player(1).account(t), s.player(2).account(t)
