@@ -1,6 +1,7 @@
 // The HTTP interface, see internal/api/openapi.yaml.
 
 import { isCount, parseDocument, type LineDocument } from "./line.ts";
+import { parseWork, type Work } from "./work.ts";
 
 /** What a node gives to a player who is let in. The token is a secret. */
 export interface Session {
@@ -56,6 +57,8 @@ export class Refusal extends Error {
     readonly status = 0,
     /** With server-busy: the place in the line, if there is one. */
     readonly told: Told | null = null,
+    /** With server-busy: the work that a place costs, if it does. */
+    readonly work: Work | null = null,
   ) {
     super(reason);
   }
@@ -75,6 +78,8 @@ export interface Credentials {
   /** Of this wait alone: who has a ticket without it has nothing. */
   line_secret?: string;
   ticket?: string;
+  /** The proof of work that the node has asked for. */
+  line_work?: string;
 }
 
 const TRY_TIMEOUT = 30_000; // the server answers within 29 s
@@ -189,7 +194,8 @@ export function refusal(status: number, retryAfter: string | null, body: Record<
     const words = typeof body?.["message"] === "string" ? body["message"].slice(0, MAX_WORDS) : "";
     const address = reason === "wrong-zone" && typeof body?.["address"] === "string" ? body["address"] : "";
     const told = reason === "server-busy" && body ? placeTold(body) : null;
-    return new Refusal(reason, words, wait, address, status, told);
+    const work = reason === "server-busy" && body ? parseWork(body) : null;
+    return new Refusal(reason, words, wait, address, status, told, work);
   }
   switch (status) { // a proxy speaks
     case 502:

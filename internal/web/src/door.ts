@@ -6,7 +6,7 @@ import { authenticate, type Wait } from "./login.ts";
 import { element, say, setText } from "./page.ts";
 import { forgetPlace, keepPlace, keptPlace } from "./stored.ts";
 import { InLine, newPlace, type Kind, type Place } from "./turn.ts";
-import { failure, lost, turnCame, waiting } from "./words.ts";
+import { ASKING, failure, lost, turnCame, waiting } from "./words.ts";
 
 const PLACE_KEPT = " Your turn is kept for a few minutes.";
 
@@ -80,7 +80,10 @@ export class Door {
     const line = this.inLine({ ...(keptPlace() ?? newPlace()), kind, name }, signal);
     try {
       const session = await authenticate(
-        { send: (c, signal) => enter(kind, c, signal), onWait: (w) => this.wait(w, takeover), signal, line },
+        {
+          send: (c, signal) => enter(kind, c, signal), onWait: (w) => this.wait(w, takeover),
+          onWork: () => this.show(ASKING), signal, line,
+        },
         { username: name, password: this.password.value, ...(takeover ? { takeover } : {}) },
       );
       forgetPlace();

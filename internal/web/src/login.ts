@@ -4,10 +4,13 @@ import { BadAnswer, NoAnswer, Refusal, type Credentials, type Session } from "./
 import { jitter, sleep } from "./backoff.ts";
 import { randomID } from "./random.ts";
 import type { InLine } from "./turn.ts";
+import { findWork } from "./work.ts";
 
 export const MAX_RETRIES = 3;
 /** The longest pause a server can impose, in ms. Asked for more, the attempt gives up. */
 const MAX_PAUSE = 300_000;
+/** The shortest time from a try that was told what work a place costs to the next, in ms. */
+const LEAST_WORK = 1_000;
 
 /** A pause before another try. */
 export interface Wait {
@@ -31,6 +34,8 @@ export interface Attempt {
   /** Sends the request once. */
   send: (c: Credentials, signal: AbortSignal) => Promise<Session>;
   onWait: (w: Wait) => void;
+  /** The node has asked for work, which is being done, before it gives the player a place. */
+  onWork?: () => void;
   signal: AbortSignal;
   /** Where the attempt waits if the server is busy and has a line. */
   line?: Pick<InLine, "credentials" | "wait" | "away">;
@@ -49,9 +54,10 @@ export async function authenticate(a: Attempt, c: Omit<Credentials, "attempt_id"
   const credentials: Credentials = { ...c, attempt_id: randomID() };
   let line = a.line;
   let waited = false;
+  let proof = "";
   for (let retry = 1; ; retry++) {
     try {
-      return await a.send({ ...credentials, ...line?.credentials }, a.signal);
+      return await a.send({ ...credentials, ...line?.credentials, ...(line && proof ? { line_work: proof } : {}) }, a.signal);
     } catch (err) {
       a.signal.throwIfAborted();
       if (line && knowsNoLine(err)) {
@@ -62,10 +68,21 @@ export async function authenticate(a: Attempt, c: Omit<Credentials, "attempt_id"
       if (line && err instanceof Refusal && err.told) {
         waited = true;
         retry = 0;
+        proof = "";
         await line.wait(err.told);
         continue;
       }
       const asked = err instanceof Refusal ? err.retryAfter : 0;
+      if (line && err instanceof Refusal && err.work && asked <= MAX_PAUSE) {
+        if (!proof) retry = 0; // one that the node does not take counts as a retry
+        if (retry > MAX_RETRIES) throw new TooBusy(err);
+        a.onWork?.();
+        const begun = performance.now();
+        proof = await findWork(err.work, line.credentials.line_secret, a.signal);
+        const rest = Math.max(asked, LEAST_WORK) - (performance.now() - begun);
+        if (rest > 0) await (a.sleep ?? sleep)(rest, a.signal);
+        continue;
+      }
       if (line && waited && (passes(err) || err instanceof BadAnswer || isLimited(err) && asked <= MAX_PAUSE)) {
         await line.away(err, retry - 1);
         continue;

@@ -13,6 +13,9 @@ export function waiting(w: Wait, left: number): string {
   return `${what}, retrying in ${seconds} s (${w.retry} of ${MAX_RETRIES})`;
 }
 
+/** What a player reads while the page works for a place in the line. */
+export const ASKING = "Server is busy, asking for a place in line…";
+
 /** Returns why a registration, a login or a logout did not succeed. */
 export function failure(err: unknown): string {
   if (err instanceof TooBusy) {

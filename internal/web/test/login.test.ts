@@ -67,6 +67,35 @@ test("other refusals are final, and each attempt has an id of its own", async ()
   assert.equal(ids.size, 6);
 });
 
+const work = (wait = 1000): Refusal => refusal(503, null, {
+  reason: "server-busy", message: "busy", retry_after_ms: wait, work_bits: 4, work_salt: "0123456789abcdef",
+}) as Refusal;
+
+/** The line that a page waits in, as far as an attempt sees it. */
+const inLine = {
+  credentials: { line_secret: "0123456789abcdef" },
+  wait: () => Promise.resolve(), away: () => Promise.reject(new Error("away")),
+};
+
+test("the work that a place costs is done, and is no retry", async () => {
+  const told = { place: 1, low: 0, high: 0, pollAfter: 1000, turn: 1, ticket: "t", lost: "" } as const;
+  const placed = new Refusal("server-busy", "", 1000, "", 503, told);
+  const s = server([work(), placed, session]);
+  let works = 0;
+  assert.equal(await authenticate({ ...s.attempt, line: inLine, onWork: () => void works++ }, who), session);
+  assert.deepEqual(s.asked.map((c) => /^[0-9a-f]{16}$/.test(c.line_work ?? "")), [false, true, false]);
+  assert.equal(works, 1);
+  assert.equal(s.waits.length, 0);
+  assert(s.slept.length === 1 && (s.slept[0] ?? 0) <= 1000);
+});
+
+test("a server that takes no proof is too busy in the end", async () => {
+  const s = server(Array.from({ length: 9 }, () => work()));
+  await assert.rejects(authenticate({ ...s.attempt, line: inLine }, who), TooBusy);
+  assert.equal(s.asked.length, 5);
+  assert.equal(new Set(s.asked.map((c) => c.line_work)).size, 5);
+});
+
 test("a cancelled pause ends the attempt", async () => {
   const s = server([new Refusal("server-busy", "", 60_000), session]);
   const cancel = new AbortController();
