@@ -167,6 +167,34 @@ func TestAPlaceIsNoWayAhead(t *testing.T) {
 	}
 }
 
+// An origin with many players inside is no way past the line for all of them at once: those who come back have its
+// share of the queue, and wait for the rest as all others do.
+func TestSeatsOfOneOriginDoNotFillTheQueue(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Queue, c.OriginFailures = 200, -1 })
+	owner := func(i int) Knock { return Knock{Addr: netip.MustParseAddr("192.0.2.1"), Name: fmt.Sprint("m", i)} }
+	for i := range 200 {
+		seat, err := f.Knock(owner(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seat.Take()
+		seat.Close(Inside)
+		f.now = f.now.Add(time.Second)
+	}
+	if _, err := f.Knock(Knock{Addr: netip.MustParseAddr("192.0.2.2"), Name: "alice"}); err != nil {
+		t.Fatal(err)
+	}
+	in := 0
+	for i := range 200 {
+		if _, err := f.Knock(owner(i)); err == nil {
+			in++
+		}
+	}
+	if in < 1 || in > 2*modest {
+		t.Errorf("%d of 200 players of one origin have come into a queue of 200 that others use", in)
+	}
+}
+
 // A takeover that waited in the queue for long keeps the seat of the session that it ends; one that has proved nothing
 // keeps none.
 func TestTakeoverKeepsTheSeat(t *testing.T) {

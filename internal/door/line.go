@@ -89,10 +89,11 @@ type admission struct {
 // decide returns how a client comes in whose budgets and seats allow it, or what it is told. Short is what the queue
 // has too little of for any client.
 //
-// A player with a seat need not stand in the line for it. One whose turn has come needs room in the queue, and all
-// others have to leave room to those who were called.
+// A player with a seat need not stand in the line for it, as long as its origin has not used up its share of the queue:
+// an origin with many seats would fill the queue again and again. One whose turn has come needs room in the queue, and
+// all others have to leave room to those who were called.
 func (d *Door) decide(v *visit, short shortage) (admission, wait) {
-	if short == enough && d.places.returns(v.who, v.now) {
+	if short == enough && d.inShare(v.who) && d.places.returns(v.who, v.now) {
 		if !v.looking {
 			d.places.noteReturn(v.who, v.now)
 		}
@@ -202,7 +203,7 @@ func (d *Door) newcomers(who pair, now time.Time) shortage {
 	switch {
 	case d.idle(now):
 		return enough
-	case d.queue.taken > 0 && !d.queue.shared(who.origin, d.reach()):
+	case !d.inShare(who):
 		return ofShare
 	case !d.line.Admits(d.reach() - d.queue.taken):
 		return ofTurn
@@ -210,9 +211,22 @@ func (d *Door) newcomers(who pair, now time.Time) shortage {
 	return enough
 }
 
-// idle reports whether there has been nothing to do for so long that those who were called seem to be gone.
+// inShare reports whether an origin has room for one more in its share of the queue.
+func (d *Door) inShare(who pair) bool {
+	return d.queue.taken == 0 || d.queue.shared(who.origin, d.reach())
+}
+
+// idle reports whether there has been nothing to do for so long that those who were called seem to be gone. While the
+// process stood still no client could come, and none is gone for that.
 func (d *Door) idle(now time.Time) bool {
-	if d.queue.taken > 0 || now.Sub(d.came) <= max(missed, d.paces[Fast].takes(4)) {
+	if d.queue.taken > 0 {
+		return false
+	}
+	since := now.Sub(d.came)
+	if d.cfg.Stood != nil {
+		since -= d.cfg.Stood(d.came)
+	}
+	if since <= max(missed, d.paces[Fast].takes(4)) {
 		return false
 	}
 	_, early := d.line.Opens()

@@ -1,6 +1,7 @@
 package door
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -35,5 +36,34 @@ func TestAStandstillTakesNoSeat(t *testing.T) {
 		if newcomer() != step.free {
 			t.Errorf("%v and a standstill of %v later the seat is free: %t", step.runs, step.stands, !step.free)
 		}
+	}
+}
+
+// While others wait, a standstill is no way ahead for a newcomer: that no client came meanwhile does not say that those
+// who were called are gone.
+func TestAStandstillLetsNoNewcomerOvertake(t *testing.T) {
+	stood := time.Duration(0)
+	f := newFixture(t, func(c *Config) {
+		c.Queue, c.Pace, c.Batch = 2, 10, 1
+		c.Stood = func(time.Time) time.Duration { return stood }
+	})
+	var seats []*Seat
+	for i := range 100 {
+		if s, err := f.Knock(Knock{Addr: netip.MustParseAddr(addr(i)), Name: fmt.Sprint("p", i)}); err == nil {
+			seats = append(seats, s)
+		}
+	}
+	for _, s := range seats {
+		s.Take()
+		s.Close(NotJudged)
+	}
+	newcomer := func(name string) bool { return f.login("192.0.2.2", name, NotJudged) == "" }
+	f.now, stood = f.now.Add(time.Minute), time.Minute
+	if newcomer("bob") {
+		t.Error("a newcomer has come in before those who wait")
+	}
+	f.now = f.now.Add(2 * missed)
+	if !newcomer("carol") {
+		t.Error("a door to which none of those who wait comes lets no newcomer in")
 	}
 }
