@@ -63,8 +63,10 @@ func (t *tier) serving() int64 {
 		return min(t.plain.next(), t.ahead.next())
 	case t.ahead.waiting > 0:
 		return t.ahead.mark
+	case t.plain.waiting > 0:
+		return t.plain.mark
 	}
-	return t.plain.mark
+	return max(t.plain.mark, t.ahead.mark)
 }
 
 // marks returns marks each of which has about as many times as many before it as the one before, so that the place

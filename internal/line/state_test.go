@@ -101,3 +101,23 @@ func FuzzState(f *testing.F) {
 		}
 	})
 }
+
+// Turns that were drawn for an opening are saved coarsely. After a restart without the opening they are called before
+// their time, each of them, and the document says so.
+func TestTurnsFarAheadAreCalledAfterARestart(t *testing.T) {
+	s := newStand(t, func(c *Config) { c.Opens, c.Window = noon.Add(time.Hour), 10*time.Minute })
+	tickets := s.take(20, 0)
+	saved := s.State()
+	s.cfg.Opens = time.Time{}
+	s.start(saved)
+	s.pass(10*time.Second, 1000)
+	d := s.Document(0)
+	for i, ticket := range tickets {
+		if _, _, waits := PlaceOf(d, ticket.Turn); waits {
+			t.Errorf("the document tells the holder of ticket %d to wait: %+v", i, d)
+		}
+		if err := s.redeem(&ticket); err != nil {
+			t.Errorf("ticket %d, %v ahead: %v", i, ticket.Turn.Sub(s.Now()), err)
+		}
+	}
+}

@@ -49,8 +49,11 @@ func (t *tier) keepUp(now, tick, keep int64) {
 		t.plain.moveTo(now)
 		t.plain.release(t.plain.mark)
 	}
-	if t.ahead.waiting == 0 { // those who come from elsewhere are not to overtake
-		t.ahead.moveTo(t.plain.mark)
+	if t.ahead.waiting == 0 {
+		// All turns that were given have come, also those that a coarse count, as a saved state has it, put before where
+		// they are: none would be called any more, and its player would wait until its time. And those who come from
+		// elsewhere are not to overtake.
+		t.ahead.moveTo(max(t.plain.mark, t.ahead.newest))
 		t.ahead.release(t.ahead.mark)
 	}
 	t.plain.passes.note(t.plain.mark, tick, keep)
