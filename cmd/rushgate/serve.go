@@ -148,7 +148,7 @@ func (v *serveFlags) declareDoor(f *flags) {
 	f.add(v.number(&c.LineWork), "line-work", "", "`BITS` of work that a new place in the line costs a client, for while the "+
 		"line is being filled on purpose: 20 are a tenth of a second to a few seconds, each more doubles it")
 	f.add((*moment)(&c.OpensAt), "opens-at", "", "`TIME` at which the line begins to move, such as 2026-12-01T18:00:00Z; those "+
-		"who come in the minute before it are let in by lot, and nobody before it").def = "open"
+		"who come in the twelve hours before it are let in by lot then, and nobody before it").def = "open"
 	f.add(v.duration(&c.SeatHold), "seat-hold", "", "`TIME` for which the place in the world of a player is kept who has "+
 		"dropped out")
 	f.add(v.number(&c.PasswordMin), "password-min", "", "`N` characters that a new password needs; the commonest are refused "+

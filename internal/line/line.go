@@ -484,7 +484,9 @@ func (l *Line) GiveBack(t *Ticket) (pollAfter time.Duration) {
 	if l.redeemed.has(t) {
 		l.redeemed.remove(t)
 		l.counts.GivenBack++
-		l.calls.sentBack(l.clock.tick())
+		if !l.redeemed.has(sentBack(t)) { // or one ticket, sent again and again, would count for many who are on their way
+			l.calls.sentBack(l.clock.tick())
+		}
 		if p := l.placeOf(t); !l.ours(t) {
 		} else if r := l.track(p); r.come(p.turn * 1000) {
 			now := int32(l.clock.age / time.Second)
