@@ -211,7 +211,7 @@ func TestAFullWorldIsServedInTurn(t *testing.T) {
 				overtaken++
 			}
 		}
-		if !drops[v] && overtaken > seats/2 {
+		if !drops[v] && overtaken > seats {
 			t.Errorf("player %d was overtaken by %d", v.n, overtaken)
 		}
 	}

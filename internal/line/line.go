@@ -405,16 +405,17 @@ func (l *Line) refuse(p place, err error) (Outlook, error) {
 }
 
 // RedeemEarly redeems a ticket for which [Line.Due] has said that its turn has not come: there is room, and those
-// before it do not come. It reports whether it was this line's, and waits no more.
+// before it do not come. It reports false while the line has yet to open.
 func (l *Line) RedeemEarly(t *Ticket) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clock.read()
-	p := l.placeOf(t)
-	if l.early() || !l.ours(t) || !l.track(p).remove(p.turn*1000) {
+	if l.early() {
 		return false
 	}
-	l.useSoon(p)
+	if p := l.placeOf(t); l.ours(t) && l.track(p).remove(p.turn*1000) { // else it was not counted here, or no longer
+		l.useSoon(p)
+	}
 	now := int32(l.clock.age / time.Second)
 	l.redeemed.add(t, now, now+int32(TicketLife/time.Second))
 	l.counts.Redeemed++
