@@ -20,11 +20,11 @@ func (s *Server) postDoorman(tlsConfig *tls.Config) error {
 		s.frontListener = s.clock.Listener(s.frontListener)
 		return nil
 	}
-	refuser := api.NewRefuser(s.cfg.Origins, s.cfg.PasswordMin, tlsConfig != nil)
+	refuser := api.NewRefuser(s.cfg.Origins, s.cfg.PasswordMin, tlsConfig != nil, s.lines)
 	d, err := doorman.New(s.knocks, doorman.Config{
-		Door: s.door, Name: refuser.KnockName, Page: refuser.Page, Refuse: refuser.AppendRefusal,
+		Door: s.door, Name: refuser.KnockName, Page: refuser.Page, Refuse: refuser.AppendRefusal, Line: refuser.AppendLine,
 		Passes: s.proxies.Trusts, Wrap: s.clock.Conn,
-		Since:    s.clock.Since,
+		Since: s.clock.Since, Idle: s.cfg.IdleTimeout,
 		MaxConns: connLimit(s.cfg.MaxConns), TLS: tlsConfig.Clone(), // net/http still changes its own
 		Share: &doorman.Share{
 			Cores: runtime.GOMAXPROCS(0), Workers: s.cfg.Workers, Waiting: s.door.Waiting,

@@ -43,6 +43,7 @@ type Server struct {
 	clock    *awake.Clock // of the time that the process ran
 	door     *door.Door
 	doorman  *doorman.Doorman // nil: none
+	lines    *api.LineDocuments
 	pool     *auth.Pool
 	realm    *realm.Realm
 	channel  *channel // nil: none
@@ -235,6 +236,10 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	if err = s.openDoor(hashTime); err != nil {
 		return err
 	}
+	s.lines = &api.LineDocuments{Door: s.door}
+	if s.channel != nil {
+		s.lines.KnockAddrs = s.channel.knockAddrs
+	}
 	inside := realm.Config{
 		World: cfg.World, Store: s.store, Instance: instance, Logger: cfg.Logger,
 		MaxPlayers: cfg.MaxPlayers, MessagesPerTick: cfg.MessagesPerTick, SessionTimeout: cfg.SessionTimeout,
@@ -277,7 +282,7 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 // serve starts the two HTTP servers on their listeners.
 func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
-		Pool: s.pool, Door: s.door, Realm: s.realm, Store: s.store, Proxies: s.proxies,
+		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Proxies: s.proxies,
 		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
 		MaxAge: s.cfg.MaxAge,
 		Ready:  s.ready, Logger: s.cfg.Logger, Clock: s.clock,
@@ -298,7 +303,6 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	}
 	if s.channel != nil {
 		knocks.ConnectToken = s.channel.connectToken
-		knocks.KnockAddrs = s.channel.knockAddrs
 		sections["channel"] = func() any { return s.channel.server.Stats() }
 	}
 	if s.health != nil {

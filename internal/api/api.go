@@ -33,8 +33,8 @@ type Config struct {
 	// ConnectToken returns what lets the player of a session into the realtime channel. It is called on the goroutines of
 	// requests. Nil means that there is no channel.
 	ConnectToken func(rushgate.Session) ([]byte, error)
-	// KnockAddrs returns where to knock by UDP, host:port each. Nil means nowhere.
-	KnockAddrs func() []string
+	// Lines are the documents of the door's lines. Nil stands for those that name no address to knock at by UDP.
+	Lines *LineDocuments
 	// Channel is the realtime channel over WebSockets; nil means that there is none.
 	Channel *wschannel.Channel
 	// Play is the browser client, served at /play and below; nil means that there is none.
@@ -60,13 +60,15 @@ type handler struct {
 	boards        boardCache
 	answerTimeout time.Duration
 	pages         pages
-	documents     lineDocuments
 }
 
 // New returns the front door's handler.
 func New(cfg Config) http.Handler {
 	h := &handler{
 		Config: cfg, boards: boardCache{store: cfg.Store, logger: cfg.Logger}, answerTimeout: answerTimeout(cfg.MaxAge),
+	}
+	if h.Lines == nil {
+		h.Lines = &LineDocuments{Door: cfg.Door}
 	}
 	mux := http.NewServeMux()
 	for _, r := range h.routes() {

@@ -3,21 +3,38 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
+	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/line"
 )
 
-// lineFresh is for how long the document of a line is given out before it is made anew.
-const lineFresh = 250 * time.Millisecond
+const (
+	// lineFresh is for how long the document of a line is given out before it is made anew.
+	lineFresh = 250 * time.Millisecond
+	// lineCache has proxies keep a document for a second.
+	lineCache = "public, max-age=1"
+)
 
-// lineDocuments are those of the two lines.
-type lineDocuments struct{ door, world lineDocument }
+// LineDocuments are what all who wait are told alike, in the line before the door and in that of the world, each made a
+// few times a second however many ask. The fields are set before the first use; it may be used from many goroutines,
+// and must not be copied.
+type LineDocuments struct {
+	// Door has the lines. Required.
+	Door *door.Door
+	// KnockAddrs returns where to knock by UDP, host:port each. It must not block. Nil means nowhere.
+	KnockAddrs func() []string
+	// Now is the clock by which the documents get old. Nil means [time.Now].
+	Now func() time.Time
 
-// lineDocument is what all who wait are told alike, made a few times a second however many ask.
+	mu          sync.Mutex
+	door, world lineDocument
+}
+
+// lineDocument is the document of one line.
 type lineDocument struct {
-	mu   sync.Mutex
 	made time.Time
 	body []byte
 }
@@ -29,40 +46,55 @@ type lineBody struct {
 	UDP []string `json:"udp,omitempty"` // host:port
 }
 
+// of returns the document of a line as JSON, which the caller must not change.
+func (d *LineDocuments) of(world bool) []byte {
+	now := time.Now
+	if d.Now != nil {
+		now = d.Now
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	doc := &d.door
+	if world {
+		doc = &d.world
+	}
+	if now := now(); doc.body == nil || now.Sub(doc.made) >= lineFresh {
+		b, err := json.Marshal(d.read(world))
+		if err != nil { // it is of numbers and strings
+			panic(err)
+		}
+		doc.made, doc.body = now, append(b, '\n')
+	}
+	return doc.body
+}
+
+// read asks the door how far a line has come.
+func (d *LineDocuments) read(world bool) lineBody {
+	if world {
+		return lineBody{Document: d.Door.WorldDocument()}
+	}
+	body := lineBody{Document: d.Door.Document(), workBody: newWorkBody(d.Door.Work())}
+	if d.KnockAddrs != nil {
+		body.UDP = d.KnockAddrs()
+	}
+	return body
+}
+
 // line answers with the document from which a client computes its own place, in the line before the door or in that of
-// the world. Proxies may keep it for a second.
+// the world.
 func (h *handler) line(w http.ResponseWriter, r *http.Request) {
 	var body []byte
 	switch which := r.URL.Query()["line"]; {
 	case len(which) == 0 || len(which) == 1 && (which[0] == "door" || which[0] == ""):
-		body = h.documents.door.fresh(func() lineBody {
-			b := lineBody{Document: h.Door.Document(), workBody: newWorkBody(h.Door.Work())}
-			if h.KnockAddrs != nil {
-				b.UDP = h.KnockAddrs()
-			}
-			return b
-		})
+		body = h.Lines.of(false)
 	case len(which) == 1 && which[0] == "world":
-		body = h.documents.world.fresh(func() lineBody { return lineBody{Document: h.Door.WorldDocument()} })
+		body = h.Lines.of(true)
 	default:
 		h.refuse(w, malformed{"line must be door or world."})
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "public, max-age=1")
+	w.Header().Set("Cache-Control", lineCache)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.Write(body)
-}
-
-// fresh returns the document, made anew if it is time.
-func (d *lineDocument) fresh(make func() lineBody) []byte {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if now := time.Now(); d.body == nil || now.Sub(d.made) >= lineFresh {
-		b, err := json.Marshal(make())
-		if err != nil { // it is of numbers and strings
-			panic(err)
-		}
-		d.made, d.body = now, append(b, '\n')
-	}
-	return d.body
 }

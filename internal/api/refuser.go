@@ -13,14 +13,17 @@ import (
 	"github.com/rushgate/rushgate/internal/door"
 )
 
-// Refuser is for a listener that refuses logins itself, without net/http. What it says is what a [New] handler on a
-// [NewServer] would: FuzzSameAnswers compares them. Its methods may be called from many goroutines.
+// Refuser is for a listener that refuses logins itself, and tells by itself how far the line has come, without
+// net/http. What it says is what a [New] handler on a [NewServer] would: FuzzSameAnswers compares them. Its methods may
+// be called from many goroutines.
 type Refuser struct {
 	login, register form
 	origins         []string
 	scheme          string // of the node's own pages
 	keeps           bool   // connections stay open after a refusal
 	prepared        map[preparedFor]preparedAnswer
+	lines           *LineDocuments
+	told            map[string]preparedHead // by page, as in preparedFor
 }
 
 // preparedFor is what the prepared answers differ in; page is an allowed origin or "".
@@ -29,20 +32,22 @@ type preparedFor struct {
 	page   string
 }
 
-// NewRefuser returns the refusals of a front door whose [Config] has these origins and this passwordMin, and which
-// speaks TLS or not.
-func NewRefuser(origins []string, passwordMin int, overTLS bool) *Refuser {
+// NewRefuser returns the refusals of a front door whose [Config] has these origins, this passwordMin and these documents,
+// and which speaks TLS or not.
+func NewRefuser(origins []string, passwordMin int, overTLS bool, documents *LineDocuments) *Refuser {
 	p := &Refuser{
 		login: loginForm(), register: registerForm(passwordMin), origins: origins, scheme: "http://",
 		keeps: overTLS, prepared: make(map[preparedFor]preparedAnswer),
+		lines: documents, told: make(map[string]preparedHead),
 	}
 	if overTLS {
 		p.scheme = "https://"
 	}
-	for _, reason := range []rushgate.Reason{rushgate.ServerBusy, rushgate.RateLimited} {
-		for _, page := range append([]string{""}, origins...) {
+	for _, page := range append([]string{""}, origins...) {
+		for _, reason := range []rushgate.Reason{rushgate.ServerBusy, rushgate.RateLimited} {
 			p.prepared[preparedFor{reason, page}] = p.prepare(reason, page)
 		}
+		p.told[page] = p.prepareLine(page)
 	}
 	return p
 }
@@ -107,6 +112,21 @@ func (p *Refuser) AppendRefusal(dst []byte, r *rushgate.Refusal, page string, la
 	return slices.Delete(dst, length+copy(dst[length:], digits), length+room)
 }
 
+// AppendLine appends the answer to a request for the document of a line, that of the world or that before the door,
+// over HTTP/1.1 at the time now. page and last are as for [Refuser.AppendRefusal]. But for a few times a second it
+// allocates nothing if dst is large enough.
+func (p *Refuser) AppendLine(dst []byte, world bool, page string, last bool, now time.Time) []byte {
+	h, body := p.told[page], p.lines.of(world)
+	dst = append(dst, h.head...)
+	dst = strconv.AppendInt(dst, int64(len(body)), 10)
+	dst = append(dst, h.mid...)
+	dst = now.UTC().AppendFormat(dst, http.TimeFormat)
+	if last {
+		dst = append(dst, "\r\nConnection: close"...)
+	}
+	return append(append(dst, "\r\n\r\n"...), body...)
+}
+
 // appendPlace appends what [placeBody] is as JSON, of a place before the door.
 func appendPlace(dst []byte, p *rushgate.Place) []byte {
 	for _, field := range [...]struct {
@@ -146,21 +166,39 @@ func (p *Refuser) prepare(reason rushgate.Reason, page string) preparedAnswer {
 	if err != nil { // it is of strings
 		panic(err)
 	}
-	before, connection, after := "", "", ""
-	if page != "" {
-		before = "Access-Control-Allow-Origin: " + page + "\r\nAccess-Control-Expose-Headers: " + corsExposed + "\r\n"
-	}
+	before, after := p.fieldsFor(page)
+	connection := ""
 	if !p.keeps {
 		connection = "Connection: close\r\n"
-	}
-	if len(p.origins) > 0 {
-		after = "Vary: Origin\r\n"
 	}
 	return preparedAnswer{
 		head: "HTTP/1.1 " + strconv.Itoa(out.status) + " " + http.StatusText(out.status) + "\r\n" + before +
 			"Cache-Control: no-store\r\n" + connection + "Content-Type: application/json\r\nRetry-After: ",
 		mid:  "\r\n" + after + "X-Content-Type-Options: nosniff\r\nDate: ",
 		body: string(body[:len(body)-len("}")]) + `,"retry_after_ms":`,
+	}
+}
+
+// fieldsFor returns the header fields by which a browser lets a page read an answer: those before, in the order in
+// which net/http has them, and behind all others but X-Content-Type-Options.
+func (p *Refuser) fieldsFor(page string) (before, after string) {
+	if page != "" {
+		before = "Access-Control-Allow-Origin: " + page + "\r\nAccess-Control-Expose-Headers: " + corsExposed + "\r\n"
+	}
+	if len(p.origins) > 0 {
+		after = "Vary: Origin\r\n"
+	}
+	return before, after
+}
+
+// preparedHead is the head of the line's document up to its length, and from there to the date.
+type preparedHead struct{ head, mid string }
+
+func (p *Refuser) prepareLine(page string) preparedHead {
+	before, after := p.fieldsFor(page)
+	return preparedHead{
+		head: "HTTP/1.1 200 OK\r\n" + before + "Cache-Control: " + lineCache + "\r\nContent-Length: ",
+		mid:  "\r\nContent-Type: application/json\r\n" + after + "X-Content-Type-Options: nosniff\r\nDate: ",
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/api"
+	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/stress/flood"
 )
 
@@ -92,11 +94,28 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	f := newFront(&testing.B{}, which == "doorman")
+	f := newFrontOf(&testing.B{}, stance{doorman: which == "doorman"})
+	if err := f.crowd(2000); err != nil {
+		panic(err)
+	}
 	_, port, _ := net.SplitHostPort(f.addr)
 	fmt.Println(port)
 	io.Copy(io.Discard, os.Stdin)
 	os.Exit(0)
+}
+
+// crowd has so many clients wait in the line, who came one every ten milliseconds, and logins before them.
+func (f *front) crowd(n int) error {
+	f.crowded.Store(true)
+	for i := range n {
+		f.passed.Add(int64(10 * time.Millisecond))
+		addr := netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)})
+		k := door.Knock{Addr: addr, Name: fmt.Sprint("waiting-", i), Holder: line.HolderOf(fmt.Append(nil, "a secret of ", i))}
+		if _, refused := f.door.TurnAway(k); !refused {
+			return fmt.Errorf("client %d would be let in", i)
+		}
+	}
+	return nil
 }
 
 // A refused connection costs the doorman little more than the least that it can cost, and a fraction of what it costs
@@ -112,7 +131,7 @@ func BenchmarkRefusedConnection(b *testing.B) {
 		b.Fatalf("%v\n%s", err, out)
 	}
 	refusal := &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: time.Second}
-	answer := api.NewRefuser(nil, 0, false).AppendRefusal(nil, refusal, "", false, noon)
+	answer := api.NewRefuser(nil, 0, false, nil).AppendRefusal(nil, refusal, "", false, noon)
 	own := func(which string) *exec.Cmd {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), servantVariable+"="+which)
@@ -143,9 +162,16 @@ func BenchmarkRefusedConnection(b *testing.B) {
 // knock4000 has 4000 clients a second knock for 3 s, and returns how many did: all are refused.
 func knock4000(b *testing.B, addr netip.AddrPort) (knocks int) {
 	b.Helper()
+	return come4000(b, addr, appendKnock, http.StatusServiceUnavailable)
+}
+
+// come4000 has 4000 clients a second come for 3 s, each with a request over a connection of its own, and returns how
+// many did: all hear the same status.
+func come4000(b *testing.B, addr netip.AddrPort, request func([]byte, int) []byte, status int) (answers int) {
+	b.Helper()
 	f, err := flood.New(flood.Config{
-		Target: addr, Sources: netip.MustParsePrefix("127.16.0.0/12"), PerSecond: 4000, Length: 3 * time.Second,
-		Patience: 10 * time.Second, MaxOpen: 10_000, Request: appendKnock,
+		Target: addr, Sources: netip.MustParsePrefix("127.16.0.0/12"), PerSecond: 4000, Length: length,
+		Patience: 10 * time.Second, MaxOpen: 10_000, Request: request,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -155,14 +181,14 @@ func knock4000(b *testing.B, addr netip.AddrPort) (knocks int) {
 	}
 	r := f.Result()
 	for _, a := range r.Answers {
-		if a.Status == http.StatusServiceUnavailable {
-			knocks += a.Count
+		if a.Status == status {
+			answers += a.Count
 		}
 	}
-	if knocks < r.Knocks*99/100 {
-		b.Fatalf("%d of %d knocks were refused", knocks, r.Knocks)
+	if answers < r.Knocks*99/100 {
+		b.Fatalf("%d of %d clients heard %d", answers, r.Knocks, status)
 	}
-	return knocks
+	return answers
 }
 
 // appendKnock appends the knock of the n-th client.

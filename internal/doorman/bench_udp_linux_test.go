@@ -51,9 +51,11 @@ func serveUDP() error {
 	return nil
 }
 
-// BenchmarkKnockByUDP compares what it costs a node to tell a client by UDP to wait with what it costs to refuse it
-// over HTTP. The figures are CPU time of the whole process, the kernel's part included: of a client's first knock,
-// which takes a cookie and so four datagrams, and of one that asks again and has its cookie still, which takes two.
+// BenchmarkKnockByUDP compares what it costs a node to tell a client that waits where it stands with what it costs to
+// refuse it over HTTP, with a connection of its own. The figures are CPU time of the whole process, the kernel's part
+// included: of the document of the line, over a connection of its own that the client closes or the node, and over one
+// that is kept; of a client's first knock by UDP, which takes a cookie and so four datagrams, and of one that asks
+// again and has its cookie still, which takes two.
 // What the reader of the port costs by itself, for it wakes 500 times a second when anything comes, is there with the
 // first player; it is measured by as much of nothing, and left out of the figures that say "beside players".
 func BenchmarkKnockByUDP(b *testing.B) {
@@ -73,6 +75,20 @@ func BenchmarkKnockByUDP(b *testing.B) {
 		n++
 		used, knocks := measure("doorman", func(to netip.AddrPort) int { return knock4000(b, to) })
 		cost["http"] += used / time.Duration(knocks)
+		var clients askers
+		for name, asks := range map[string]func(netip.AddrPort) int{
+			"document":      func(to netip.AddrPort) int { return askOnce(b, to, false) },
+			"document-last": func(to netip.AddrPort) int { return askOnce(b, to, true) },
+			"document-kept": func(to netip.AddrPort) int {
+				if clients == nil {
+					clients = newAskers(b, to)
+				}
+				return clients.ask(b)
+			},
+		} {
+			used, answers := measure("doorman", asks)
+			cost[name] += used / time.Duration(answers)
+		}
 		awake, _ := measure("udp", func(to netip.AddrPort) int {
 			return knockByUDP(b, to, load{perSecond: 1000, junk: true})
 		})

@@ -51,31 +51,34 @@ const (
 	unshaken = 64
 )
 
-// room makes room for one more connection: that which has brought nothing for the longest goes, or the handshake that
-// has waited for its client for the longest. It returns false if there is none, or none that has had time: the server
-// behind knows of longer ones.
+// room makes room for one more connection: that which has brought nothing for the longest goes, or that which was last
+// told of the line, for its client is not waiting for anything now; or the handshake that has waited for its client for
+// the longest. It returns false if there is none, or none that has had time: the server behind knows of longer ones.
 func (l *loop) room() bool {
 	over := l.counts.own.Load() + l.out.Load() - int64(l.cfg.MaxConns)
 	switch {
 	case over < 0:
 		return true
-	case l.first != 0 && l.now.Sub(l.conns[l.first].since) >= brief:
-		l.evictFirst()
+	case l.silent.first != 0 && l.now.Sub(l.conns[l.silent.first].since) >= brief:
+		l.evict(l.silent.first)
+		return true
+	case l.kept.first != 0:
+		l.evict(l.kept.first)
 		return true
 	case l.hall == nil:
 		return false
 	case l.hall.evict(brief) || over < unshaken || l.hall.evict(0):
 		return true
-	case l.first != 0:
-		l.evictFirst()
+	case l.silent.first != 0:
+		l.evict(l.silent.first)
 		return true
 	}
 	return false
 }
 
-func (l *loop) evictFirst() {
+func (l *loop) evict(fd int32) {
 	l.counts.evicted.Add(1)
-	l.drop(int(l.first))
+	l.drop(int(fd))
 }
 
 // serve reads what a connection has brought and deals with it. It returns false if the connection has brought nothing.
@@ -92,25 +95,44 @@ func (l *loop) serve(fd int) bool {
 		l.drop(fd)
 		return true
 	}
-	if !l.turnAway(fd, l.in[:n]) {
+	if !l.respond(fd, l.in[:n]) {
 		l.remove(fd)
 		l.handOver(fd, append([]byte(nil), l.in[:n]...))
 	}
 	return true
 }
 
-// turnAway answers a request that the door refuses, and returns false for any other.
-func (l *loop) turnAway(fd int, b []byte) bool {
-	refusal, page, refused := l.refuses(b, l.conns[fd].addr, &l.request)
-	if !refused {
+// fewAnswers is after how many requests over a connection it is looked at whether its client takes the answers. The
+// send buffer has room for as many, and each look costs a tenth of an answer.
+const fewAnswers = 4
+
+// respond answers a request that the door refuses, or that asks for the line, and returns false for any other.
+func (l *loop) respond(fd int, b []byte) bool {
+	c := &l.conns[fd]
+	if c.answers++; c.answers%fewAnswers == 0 && untaken(fd) {
+		return false // the server behind bounds what is kept for clients that ask, and take no answers
+	}
+	var ok bool
+	if l.answer, ok = l.reply(l.answer[:0], b, c.addr, &l.request, l.now); !ok {
 		return false
 	}
-	l.answer = l.cfg.Refuse(l.answer[:0], &refusal, page, l.request.last, l.now)
-	// The send buffer is empty and takes an answer whole, unless the client has gone.
-	_, _, _ = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&l.answer[0])),
+	// The send buffer takes an answer whole, unless the client has gone.
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&l.answer[0])),
 		uintptr(len(l.answer)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-	l.drop(fd)
+	if l.request.asks && !l.request.last && errno == 0 && int(n) == len(l.answer) {
+		l.keep(fd)
+	} else {
+		l.drop(fd)
+	}
 	return true
+}
+
+// untaken reports whether there is something of what was sent over a connection that its client's kernel has not
+// confirmed (tcp(7), SIOCOUTQ). A request of a client that has read the answer before confirms that answer.
+func untaken(fd int) bool {
+	var bytes int32
+	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCOUTQ, uintptr(unsafe.Pointer(&bytes)))
+	return errno != 0 || bytes > 0
 }
 
 // handOver gives a connection to the server behind, with what has been read of it.
@@ -156,69 +178,4 @@ func (l *loop) drop(fd int) {
 	l.remove(fd)
 	l.conns[fd] = conn{}
 	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
-}
-
-// put appends a connection to those that have brought nothing yet.
-func (l *loop) put(fd int) {
-	c := &l.conns[fd]
-	l.number++
-	c.ours, c.number, c.since, c.prev, c.next = true, l.number, l.now, l.last, 0
-	if l.last != 0 {
-		l.conns[l.last].next = int32(fd)
-	} else {
-		l.first = int32(fd)
-	}
-	l.last = int32(fd)
-	l.counts.own.Add(1)
-}
-
-// remove takes a connection from them.
-func (l *loop) remove(fd int) {
-	c := &l.conns[fd]
-	if !c.ours {
-		return
-	}
-	if c.prev != 0 {
-		l.conns[c.prev].next = c.next
-	} else {
-		l.first = c.next
-	}
-	if c.next != 0 {
-		l.conns[c.next].prev = c.prev
-	} else {
-		l.last = c.prev
-	}
-	c.ours = false
-	l.counts.own.Add(-1)
-}
-
-// expire closes the connections that have brought nothing for too long.
-func (l *loop) expire() {
-	for l.first != 0 && l.left() <= 0 {
-		l.counts.silent.Add(1)
-		l.drop(int(l.first))
-	}
-}
-
-// left returns how long the first connection may still bring nothing.
-func (l *loop) left() time.Duration {
-	since := l.conns[l.first].since
-	if left := silence - l.now.Sub(since); left > 0 {
-		return left
-	}
-	return silence - l.cfg.Since(since) // the process may have stood still
-}
-
-// nextEnd returns when the next connection is to be closed; the zero time if there is none.
-func (l *loop) nextEnd() time.Time {
-	if l.first == 0 {
-		return time.Time{}
-	}
-	return l.now.Add(l.left())
-}
-
-func (l *loop) closeAll() {
-	for l.first != 0 {
-		l.drop(int(l.first))
-	}
 }

@@ -2,7 +2,8 @@
 // every connection brings one login that is refused, and for these the doorman does what has to be done and no more: it
 // accepts the connection, reads the request, asks the door, and sends an answer that differs from the one before in the
 // time to come back. There is no decoding of JSON, no allocation but the name, and, but for TLS, no goroutine for the
-// connection.
+// connection. In the same way it tells those who wait in the line how far that has come: all of them the same, which is
+// made a few times a second.
 //
 // Everything else is handed to net/http, with the bytes that have been read: a login that the door might let in,
 // another path, a request in pieces or in an unusual form, the connections of trusted proxies. So the doorman never
@@ -15,6 +16,10 @@
 // some hundred bytes, and bounded by net.ipv4.tcp_max_tw_buckets). From proxies, which keep theirs for many clients,
 // connections are kept by the server behind; and over TLS, where a connection costs a handshake: there the doorman
 // answers the first request only, and hands the connection over.
+//
+// A connection over which a client has asked how far the line has come is kept: most clients ask again every few
+// seconds, and are then told for half of what a refusal costs (BenchmarkKnockByUDP). A connection that is kept costs no
+// goroutine, lasts for as long as it would behind, and makes room for another before any that the server behind has.
 //
 // The doorman also keeps the door's share of the CPU, see [Share].
 package doorman
@@ -50,6 +55,12 @@ type Config struct {
 	// page is what Page returned; last says that the client wants the connection closed. Without TLS the answer says that
 	// it is in any case. Required.
 	Refuse func(dst []byte, r *rushgate.Refusal, page string, last bool, now time.Time) []byte
+	// Line appends the API's answer to the question how far a line has come, that of the world or that before the door;
+	// page and last are as for Refuse. Required.
+	Line func(dst []byte, world bool, page string, last bool, now time.Time) []byte
+	// Idle is how long a connection over which a client has asked for the line may bring nothing before it is closed: as
+	// long as the server behind gives its own between requests. 0 stands for 5 s.
+	Idle time.Duration
 	// Passes reports whether the connections of a peer are handed over unread: those of proxies, which bring the requests
 	// of many. Nil means none.
 	Passes func(peer netip.Addr) bool
@@ -88,16 +99,18 @@ type Doorman struct {
 
 // counts are what [Stats] shows.
 type counts struct {
-	accepted, refused, handed, silent, evicted, own, unshaken atomic.Int64
-	cpu                                                       atomic.Int64 // ns
+	accepted, refused, told, handed, silent, idle, evicted, own, unshaken atomic.Int64
+	cpu                                                                   atomic.Int64 // ns
 }
 
 // Stats are the figures of a doorman since its start.
 type Stats struct {
 	Accepted int64 `json:"accepted"` // connections
 	Refused  int64 `json:"refused"`  // knocks that the doorman has answered
+	Told     int64 `json:"told"`     // clients told by the doorman how far the line has come, each time
 	Handed   int64 `json:"handed"`   // connections handed to net/http
 	Silent   int64 `json:"silent"`   // connections closed because they brought nothing
+	Idle     int64 `json:"idle"`     // connections closed because, after an answer, they brought nothing more
 	Evicted  int64 `json:"evicted"`  // connections closed to make room for others
 	Unshaken int64 `json:"unshaken"` // connections whose TLS handshake has failed
 	Greeting int64 `json:"greeting"` // connections that have begun to speak and wait for their TLS handshake
@@ -110,9 +123,9 @@ type Stats struct {
 func (d *Doorman) Stats() Stats {
 	c := &d.counts
 	return Stats{
-		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Handed: c.handed.Load(), Silent: c.silent.Load(),
-		Evicted: c.evicted.Load(), Unshaken: c.unshaken.Load(), Greeting: d.greeting(), Open: c.own.Load(), Out: d.out.Load(),
-		CPUMS: time.Duration(c.cpu.Load()).Milliseconds(),
+		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Told: c.told.Load(), Handed: c.handed.Load(),
+		Silent: c.silent.Load(), Idle: c.idle.Load(), Evicted: c.evicted.Load(), Unshaken: c.unshaken.Load(),
+		Greeting: d.greeting(), Open: c.own.Load(), Out: d.out.Load(), CPUMS: time.Duration(c.cpu.Load()).Milliseconds(),
 	}
 }
 
@@ -141,6 +154,9 @@ func open(l *net.TCPListener, cfg Config, waited func(fd int) time.Duration) (*D
 	if cfg.Wrap == nil {
 		cfg.Wrap = func(c net.Conn) net.Conn { return c }
 	}
+	if cfg.Idle == 0 {
+		cfg.Idle = silence
+	}
 	if cfg.Since == nil {
 		cfg.Since = time.Since
 	}
@@ -158,7 +174,7 @@ func open(l *net.TCPListener, cfg Config, waited func(fd int) time.Duration) (*D
 const (
 	// handover is how many connections may wait for Accept.
 	handover = 256
-	// silence is how long a connection may bring nothing.
+	// silence is how long a connection may bring nothing from the start.
 	silence = 5 * time.Second
 )
 
@@ -244,19 +260,32 @@ func (d *Doorman) next() (to chan net.Conn) {
 	return d.over
 }
 
-// refuses returns the door's refusal of what a client has sent from an address, and the page that it comes from, or
-// false if the door would let the client in, or it is for the server behind to say what is wrong with the request. It
-// parses into r.
-func (d *Doorman) refuses(b []byte, addr netip.Addr, r *request) (refusal rushgate.Refusal, page string, refused bool) {
+// reply appends the answer to what a client has sent from an address, or returns false if the door would let the client
+// in, or it is for the server behind to say what is wrong with the request. It parses into r.
+func (d *Doorman) reply(dst, b []byte, addr netip.Addr, r *request, now time.Time) (answer []byte, ok bool) {
 	if len(b) >= maxRequest || !parse(b, r) {
-		return refusal, "", false
+		return dst, false
 	}
+	page, ok := d.cfg.Page(r.origin, r.site, r.host)
+	if !ok {
+		return dst, false
+	}
+	if r.asks {
+		d.counts.told.Add(1)
+		return d.cfg.Line(dst, r.world, page, r.last, now), true
+	}
+	refusal, refused := d.refuses(addr, r)
+	if !refused {
+		return dst, false
+	}
+	return d.cfg.Refuse(dst, &refusal, page, r.last, now), true
+}
+
+// refuses returns the door's refusal of a login or registration from an address, if it does refuse it.
+func (d *Doorman) refuses(addr netip.Addr, r *request) (refusal rushgate.Refusal, refused bool) {
 	name, ok := d.cfg.Name(r.want, r.username, r.password)
 	if !ok {
-		return refusal, "", false
-	}
-	if page, ok = d.cfg.Page(r.origin, r.site, r.host); !ok {
-		return refusal, "", false
+		return refusal, false
 	}
 	knock := door.Knock{
 		Addr: addr, Name: name, Want: r.want, Takeover: r.takeover, Wait: r.wait, Ticket: r.ticket, Work: r.work,
@@ -267,7 +296,7 @@ func (d *Doorman) refuses(b []byte, addr netip.Addr, r *request) (refusal rushga
 	if refusal, refused = d.cfg.Door.TurnAway(knock); refused {
 		d.counts.refused.Add(1)
 	}
-	return refusal, page, refused
+	return refusal, refused
 }
 
 func (d *Doorman) pass(c net.Conn, read []byte) *passed {

@@ -132,8 +132,8 @@ func (r *reception) underWay() int {
 	return r.shaking
 }
 
-// shake does one handshake, in a turn that was taken, answers the first request if the door refuses it, and hands the
-// connection over.
+// shake does one handshake, in a turn that was taken, answers the first request if the door refuses it or it asks for
+// the line, and hands the connection over.
 func (r *reception) shake(t *turn) {
 	c := tls.Server(t, r.cfg.TLS)
 	// The deadline is the connection's, which leaves out the time for which the process stands still, unlike a context's.
@@ -177,8 +177,8 @@ func explain(err error) {
 // errOver says of a connection that all has been said.
 var errOver = errors.New("doorman: the connection is over")
 
-// hear reads the first request over a connection, and answers it if the door refuses it. It returns the connection as
-// it is to be handed over, or an error if there is none.
+// hear reads the first request over a connection, and answers it if the door refuses it or it asks for the line. It
+// returns the connection as it is to be handed over, or an error if there is none.
 func (r *reception) hear(c *tls.Conn) (net.Conn, error) {
 	addr := addrOf(c)
 	if r.cfg.Passes != nil && r.cfg.Passes(addr) {
@@ -201,11 +201,10 @@ func (r *reception) hear(c *tls.Conn) (net.Conn, error) {
 		return nil, err
 	}
 	read := h.in[:1+n]
-	refusal, page, refused := r.refuses(read, addr, &h.request)
-	if !refused {
+	var ok bool
+	if h.answer, ok = r.reply(h.answer[:0], read, addr, &h.request, time.Now()); !ok {
 		return &heard{Conn: c, read: append([]byte(nil), read...)}, nil
 	}
-	h.answer = r.cfg.Refuse(h.answer[:0], &refusal, page, h.request.last, time.Now())
 	if _, err := c.Write(h.answer); err != nil {
 		return nil, err
 	}

@@ -40,13 +40,14 @@ type loop struct {
 	// drained: all that there was to do was done, and it is worth waiting for more to come together
 	drained bool
 
-	conns       []conn // by file descriptor
-	number      int32  // of the connection that came last
-	first, last int32  // of those that have brought nothing yet, in the order in which they came
-	now         time.Time
-	in          [maxRequest]byte
-	answer      []byte
-	request     request
+	conns   []conn // by file descriptor
+	number  int32  // of the connection that came last
+	silent  row    // of those that have brought nothing yet
+	kept    row    // of those that have had an answer and may bring another request
+	now     time.Time
+	in      [maxRequest]byte
+	answer  []byte
+	request request
 
 	late   bool      // clients wait in the kernel for longer than they stay
 	judged time.Time // when that was found
@@ -57,11 +58,13 @@ type loop struct {
 // conn is a connection that the doorman has. The zero one is none.
 type conn struct {
 	addr       netip.Addr
-	since      time.Time // when it was accepted
+	since      time.Time // when it was accepted, or had its last answer
 	watched    bool      // by the epoll
-	ours       bool      // in the list
+	ours       bool      // in a row
+	kept       bool      // in that of those
+	answers    uint8     // over it, modulo 256
 	number     int32     // which tells it from others that have had its descriptor
-	prev, next int32     // in the list; 0 is the end, for that is never the descriptor of a connection
+	prev, next int32     // in the row; 0 is the end, for that is never the descriptor of a connection
 }
 
 // begin starts the loop.

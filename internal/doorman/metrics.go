@@ -13,8 +13,11 @@ func (d *Doorman) Metrics(out metric.Scrape) {
 	out.Counter("rushgate_doorman_connections_accepted_total", "Connections accepted.", float64(stats.Accepted))
 	out.Counter("rushgate_doorman_connections_handed_over_total", "Connections handed to the HTTP server.",
 		float64(stats.Handed))
-	const ended, endedHelp = "rushgate_doorman_connections_closed_total", "Connections closed without an answer, by cause."
+	out.Counter("rushgate_doorman_line_answers_total", "Clients told how far the line has come, before HTTP was spoken.",
+		float64(stats.Told))
+	const ended, endedHelp = "rushgate_doorman_connections_closed_total", "Connections closed unasked, by cause."
 	out.Counter(ended, endedHelp, float64(stats.Silent), "cause", "silent")
+	out.Counter(ended, endedHelp, float64(stats.Idle), "cause", "idle")
 	out.Counter(ended, endedHelp, float64(stats.Evicted), "cause", "evicted")
 	out.Gauge("rushgate_doorman_connections", "Connections that the doorman has.", float64(stats.Open))
 	if d.Shakes() {

@@ -14,8 +14,10 @@ const maxRequest = 8 << 10
 // maxBody is the longest body that the doorman reads; what is longer goes on to net/http.
 const maxBody = 4 << 10
 
-// request is a login or registration as a client of today sends it, in bytes of the buffer that it was read from.
+// request is a login or registration as a client of today sends it, in bytes of the buffer that it was read from; or
+// the question how far a line has come.
 type request struct {
+	asks, world        bool // the question, of the line before the door or of the world's; it has nothing of a login
 	want               door.Want
 	username, password []byte
 	attempt            []byte
@@ -42,6 +44,10 @@ func parse(b []byte, r *request) bool {
 		r.want = door.Login
 	case "POST /v1/register HTTP/1.1":
 		r.want = door.Register
+	case "GET /v1/line HTTP/1.1", "GET /v1/line?line=door HTTP/1.1":
+		r.asks = true
+	case "GET /v1/line?line=world HTTP/1.1":
+		r.asks, r.world = true, true
 	default:
 		return false
 	}
@@ -58,7 +64,7 @@ func parse(b []byte, r *request) bool {
 		}
 	}
 	r.host, r.origin, r.site, r.last = h.host, h.origin, h.site, h.last
-	return h.host != nil && h.length == len(rest) && r.body(rest)
+	return h.host != nil && h.length == len(rest) && (r.asks && len(rest) == 0 || !r.asks && r.body(rest))
 }
 
 // cutLine cuts a line that ends with CR and LF.

@@ -108,7 +108,7 @@ func TestNewsOfAConnectionThatIsGone(t *testing.T) {
 	s := newStage(t, Config{MaxConns: 2, TLS: new(tls.Config)})
 	old := s.dial()
 	s.turn(1)
-	fd := s.first
+	fd := s.silent.first
 	s.out.Store(1)
 	s.now = s.now.Add(brief)
 	s.dial()

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,7 +41,12 @@ type front struct {
 	tls     *tls.Config // of its clients; nil for plain HTTP
 	door    *door.Door
 	doorman *doorman.Doorman // nil: none
+	passed  atomic.Int64     // ns since noon
+	crowded atomic.Bool      // logins wait
 }
+
+// frontConns is how many connections a front may have.
+const frontConns = 10_000
 
 var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
@@ -49,24 +56,34 @@ func newFront(t testing.TB, withDoorman bool, origins ...string) *front {
 	return newFrontOver(t, withDoorman, nil, origins...)
 }
 
-// newFrontOver returns a front over TLS, if config is not nil.
+// newFrontOver returns a front over TLS, if config is not nil. Its document of the line is made anew whenever it is
+// asked for: so two fronts that were told the same have the same.
 func newFrontOver(t testing.TB, withDoorman bool, config *tls.Config, origins ...string) *front {
 	t.Helper()
-	return newFrontWorking(t, withDoorman, config, 0, origins...)
+	return newFrontOf(t, stance{doorman: withDoorman, tls: config, origins: origins, restless: true})
 }
 
-// newFrontWorking returns one where a ticket costs so many bits of work.
-func newFrontWorking(t testing.TB, withDoorman bool, config *tls.Config, bits int, origins ...string) *front {
+// stance is what fronts differ in.
+type stance struct {
+	doorman  bool        // before it
+	tls      *tls.Config // nil for plain HTTP
+	bits     int         // of work that a ticket costs
+	origins  []string
+	restless bool // documents of the line are made anew whenever they are asked for
+}
+
+func newFrontOf(t testing.TB, as stance) *front {
 	t.Helper()
 	f := &front{}
-	if config != nil {
+	if as.tls != nil {
 		f.tls = &tls.Config{InsecureSkipVerify: true} // it is a test's own
 	}
 	var err error
 	f.door, err = door.New(door.Config{
-		Queue: 1, World: 100, MaxAge: time.Minute, Batch: 1, Pace: 2, Work: bits,
-		Now: func() time.Time { return noon }, Jitter: func(time.Duration) time.Duration { return 0 },
-		Line: line.Config{Random: rand.NewChaCha8([32]byte{})},
+		Queue: 1, World: 100, MaxAge: time.Minute, Batch: 1, Pace: 2, Work: as.bits,
+		Now:    func() time.Time { return noon.Add(time.Duration(f.passed.Load())) },
+		Jitter: func(time.Duration) time.Duration { return 0 },
+		Line:   line.Config{Random: rand.NewChaCha8([32]byte{})},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -98,14 +115,21 @@ func newFrontWorking(t testing.TB, withDoorman bool, config *tls.Config, bits in
 		t.Fatal(err)
 	}
 	proxies := peer.NewProxies(nil, logger)
+	documents := &api.LineDocuments{
+		Door: f.door, KnockAddrs: func() []string { return []string{"game.example:40000"} },
+	}
+	if as.restless {
+		now := noon
+		documents.Now = func() time.Time { now = now.Add(time.Minute); return now }
+	}
 	handler := api.New(api.Config{
-		Pool: pool, Door: f.door, Realm: inside, Store: store, Proxies: proxies, Logger: logger,
-		Ready: ready.New(func() bool { return false }, store.Ping), Origins: origins,
+		Pool: pool, Door: f.door, Lines: documents, Realm: inside, Store: store, Proxies: proxies, Logger: logger,
+		Ready: ready.New(func() bool { return false }, store.Ping), Origins: as.origins,
 	})
-	refusals := api.NewRefuser(origins, 0, config != nil)
+	refusals := api.NewRefuser(as.origins, 0, as.tls != nil, documents)
 	later := func() time.Duration { return time.Second }
 	srv := api.NewServer(handler, api.ServerConfig{
-		MaxConns: 100, Later: later, Origins: origins, TLS: config.Clone(), Logger: logger,
+		MaxConns: frontConns, Later: later, Origins: as.origins, TLS: as.tls.Clone(), Logger: logger,
 	})
 	var plain net.ListenConfig
 	plain.SetMultipathTCP(false) // as package server does
@@ -114,20 +138,20 @@ func newFrontWorking(t testing.TB, withDoorman bool, config *tls.Config, bits in
 		t.Fatal(err)
 	}
 	f.addr = l.Addr().String()
-	if withDoorman {
+	if as.doorman {
 		f.doorman, err = doorman.New(l.(*net.TCPListener), doorman.Config{
 			Door: f.door, Name: refusals.KnockName, Page: refusals.Page, Refuse: refusals.AppendRefusal,
-			Passes: proxies.Trusts, MaxConns: 100, TLS: config,
+			Line: refusals.AppendLine, Idle: time.Minute, Passes: proxies.Trusts, MaxConns: frontConns, TLS: as.tls,
 			Share: &doorman.Share{
-				Cores: 1, Workers: 1, Usage: func() doorman.Usage { return doorman.Usage{} }, Waiting: func() bool { return false },
+				Cores: 1, Workers: 1, Usage: func() doorman.Usage { return doorman.Usage{} }, Waiting: f.crowded.Load,
 			},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		l = f.doorman
-	} else if config != nil {
-		l = tls.NewListener(l, config)
+	} else if as.tls != nil {
+		l = tls.NewListener(l, as.tls)
 	}
 	served := make(chan struct{})
 	go func() { defer close(served); srv.Serve(l) }()
@@ -182,6 +206,11 @@ func knock(path, body string, header ...string) string {
 		"POST " + path + " HTTP/1.1", "Host: game.example:8080", fmt.Sprintf("Content-Length: %d", len(body)),
 	}, header...), "\r\n")
 	return h + "\r\n\r\n" + body
+}
+
+// ask is the question how far the line has come.
+func ask(header ...string) string {
+	return strings.Join(append([]string{"GET /v1/line HTTP/1.1", "Host: game.example:8080"}, header...), "\r\n") + "\r\n\r\n"
 }
 
 const (
@@ -302,6 +331,32 @@ var seeds = []string{
 	knock("/v1/login", alice) + "\r\n",
 	knock("/v1/login", strings.Repeat(" ", 4000)+alice), knock("/v1/login", strings.Repeat(" ", 5000)+alice),
 	knock("/v1/login", alice, "X: "+strings.Repeat("a", 9000)),
+	ask(), ask("Connection: close"), ask("connection: Keep-Alive", "Accept: */*", "User-Agent: game/1.0"),
+	ask("Connection: close, x-other"), ask("Connection: upgrade", "Upgrade: websocket"),
+	ask("If-None-Match: *"), ask("If-Modified-Since: Sun, 01 Nov 2026 12:00:00 GMT"), ask("Range: bytes=0-3"),
+	ask("Accept: text/html"), ask("Accept-Encoding: gzip"), ask("Cache-Control: no-cache"), ask("Authorization: Bearer x"),
+	ask("Origin: http://game.example:8080"), ask("Origin: https://elsewhere.example"), ask("Origin: null"), ask("Origin:"),
+	ask("Origin: http://game.example:8080", "Origin: http://game.example:8080"),
+	ask("Sec-Fetch-Site: same-origin"), ask("Sec-Fetch-Site: cross-site", "Origin: https://elsewhere.example"),
+	ask("Sec-Fetch-Site: none"), ask("Sec-Fetch-Site: same-origin", "Origin: https://elsewhere.example"),
+	ask("Content-Length: 0"), ask("Content-Length: 1"), ask("Content-Length: 2") + "{}", ask("Transfer-Encoding: chunked"),
+	ask("Host: other.example"), ask("Expect: 100-continue"), ask("X-Forwarded-For: 198.51.100.1"), ask("X: \xff"),
+	ask(" folded: c"), ask("X: " + strings.Repeat("a", 9000)),
+	"GET /v1/line HTTP/1.1\r\n\r\n", "GET /v1/line HTTP/1.1\r\nHost:\r\n\r\n", "GET /v1/line HTTP/1.1\r\nHost: a/b\r\n\r\n",
+	"GET /v1/line HTTP/1.1\nHost: a\n\n", "GET /v1/line HTTP/1.0\r\nHost: a\r\n\r\n",
+	"GET /v1/line HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "GET /v1/line\r\n\r\n",
+	"HEAD /v1/line HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS /v1/line HTTP/1.1\r\nHost: a\r\n\r\n",
+	"POST /v1/line HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "get /v1/line HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /v1/line? HTTP/1.1\r\nHost: a\r\n\r\n", "GET /v1/line?t=1 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /v1/line?line=world HTTP/1.1\r\nHost: a\r\n\r\n", "GET /v1/line?line=door HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /v1/line?line= HTTP/1.1\r\nHost: a\r\n\r\n", "GET /v1/line?line=x HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /v1/line?line=world&line=door HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /v1/line/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET /v1//line HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET http://a/v1/line HTTP/1.1\r\nHost: a\r\n\r\n", "GET /v1/line#x HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /v1/line HTTP/1.1 \r\nHost: a\r\n\r\n", "\r\n" + ask(),
+	ask() + ask(), ask() + ask() + ask("Connection: close") + ask(), ask("Connection: close") + ask(),
+	ask() + knock("/v1/login", alice), knock("/v1/login", alice) + ask(), ask() + "\r\n", ask() + "GET /v1/li",
+	ask() + "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" + ask(),
 }
 
 // A client hears the same from the doorman and from the server behind, whatever it sends, in one piece or in two: the
@@ -333,6 +388,9 @@ func TestSameAnswersWithOrigins(t *testing.T) {
 		knock("/v1/register", alice, "Origin: https://GAME.example"),
 		knock("/v1/login", alice, "Origin: https://game.example:443"),
 		knock("/v1/login", alice, "Origin: https://evil.example"),
+		ask("Origin: https://game.example"), ask("Origin: https://game.example", "Sec-Fetch-Site: cross-site"),
+		ask("Origin: https://game.example", "Connection: close"), ask("Origin: https://GAME.example"),
+		ask("Origin: https://game.example:443"), ask("Origin: https://evil.example"),
 	) {
 		if got, want := with.exchange(t, request), without.exchange(t, request); got != want {
 			t.Errorf("to %q the doorman says\n%s\nand the server behind\n%s", request, got, want)
@@ -344,12 +402,19 @@ func TestSameAnswersWithOrigins(t *testing.T) {
 	if n := with.doorman.Stats().Refused - before; n != 2 {
 		t.Errorf("the doorman has answered %d of 2 knocks from pages", n)
 	}
+	told := with.doorman.Stats().Told
+	with.exchange(t, ask("Origin: https://game.example", "Sec-Fetch-Site: cross-site"))
+	with.exchange(t, ask("Sec-Fetch-Site: same-origin"))
+	if n := with.doorman.Stats().Told - told; n != 2 {
+		t.Errorf("the doorman has told %d of 2 pages how far the line has come", n)
+	}
 }
 
 // The same holds where a ticket costs work, for each of which the doorman and the server behind judge alike.
 func TestSameAnswersWhereATicketCostsWork(t *testing.T) {
 	const bits = 8
-	with, without := newFrontWorking(t, true, nil, bits), newFrontWorking(t, false, nil, bits)
+	with := newFrontOf(t, stance{doorman: true, bits: bits, restless: true})
+	without := newFrontOf(t, stance{bits: bits, restless: true})
 	asked := with.door.Work()
 	h := line.HolderOf([]byte("0123456789abcdef"))
 	nonce, ok := line.FindWork(asked.Salt, h, bits, 0, 1<<20)
@@ -388,7 +453,7 @@ func TestSameAnswersOverTLS(t *testing.T) {
 	for _, request := range append(slices.Clone(seeds),
 		knock("/v1/login", alice, "Origin: https://game.example:8080"),
 		knock("/v1/login", alice, "Origin: https://game.example"),
-		knock("/v1/login", lock, "Connection: keep-alive"),
+		knock("/v1/login", lock, "Connection: keep-alive"), ask("Origin: https://game.example:8080"),
 	) {
 		for _, pieces := range [][]string{{request}, {request[:len(request)/2], request[len(request)/2:]}} {
 			if got, want := with.exchange(t, pieces...), without.exchange(t, pieces...); got != want {
@@ -396,8 +461,8 @@ func TestSameAnswersOverTLS(t *testing.T) {
 			}
 		}
 	}
-	if with.doorman.Stats().Refused == 0 {
-		t.Error("the doorman has refused no knock itself")
+	if s := with.doorman.Stats(); s.Refused == 0 || s.Told == 0 {
+		t.Errorf("the doorman has refused no knock itself, or not told of the line: %+v", s)
 	}
 }
 
@@ -511,5 +576,36 @@ func TestClientsAreAnsweredByTheDoorman(t *testing.T) {
 	resp.Body.Close()
 	if s := f.doorman.Stats(); s.Refused != 7 {
 		t.Errorf("net/http's client was not answered by the doorman: %+v", s)
+	}
+}
+
+// A client that waits is told by the doorman how far the line has come, over one connection, and logs in over that.
+func TestAskersAreToldByTheDoorman(t *testing.T) {
+	f := newFront(t, true)
+	var transport http.Transport
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: &transport, Timeout: 20 * time.Second}
+	for range 3 {
+		resp, err := client.Get("http://" + f.addr + "/v1/line")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc line.Document
+		err = json.NewDecoder(resp.Body).Decode(&doc)
+		if _, rest := io.Copy(io.Discard, resp.Body); err != nil || rest != nil {
+			t.Fatal(err, rest)
+		}
+		resp.Body.Close()
+		if doc.Now != noon.UnixMilli() || resp.StatusCode != http.StatusOK {
+			t.Errorf("%d: %+v", resp.StatusCode, doc)
+		}
+	}
+	resp, err := client.Post("http://"+f.addr+"/v1/login", "application/json", strings.NewReader(alice))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if s := f.doorman.Stats(); s.Told != 3 || s.Refused != 1 || s.Accepted != 1 || s.Handed != 0 {
+		t.Errorf("%+v", s)
 	}
 }
