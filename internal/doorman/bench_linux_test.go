@@ -110,7 +110,8 @@ func (f *front) crowd(n int) error {
 	for i := range n {
 		f.passed.Add(int64(10 * time.Millisecond))
 		addr := netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)})
-		k := door.Knock{Addr: addr, Name: fmt.Sprint("waiting-", i), Holder: line.HolderOf(fmt.Append(nil, "a secret of ", i))}
+		holder := line.HolderOf(fmt.Append(nil, "a secret of ", i))
+		k := door.Knock{Addr: addr, Name: fmt.Sprint("waiting-", i), Holder: holder}
 		if _, refused := f.door.TurnAway(k); !refused {
 			return fmt.Errorf("client %d would be let in", i)
 		}
