@@ -32,8 +32,8 @@ type preparedFor struct {
 	page   string
 }
 
-// NewRefuser returns the refusals of a front door whose [Config] has these origins, this passwordMin and these documents,
-// and which speaks TLS or not.
+// NewRefuser returns the refusals of a front door whose [Config] has these origins, this passwordMin and these
+// documents, and which speaks TLS or not.
 func NewRefuser(origins []string, passwordMin int, overTLS bool, documents *LineDocuments) *Refuser {
 	p := &Refuser{
 		login: loginForm(), register: registerForm(passwordMin), origins: origins, scheme: "http://",
