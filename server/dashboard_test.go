@@ -67,6 +67,7 @@ func alertQueries(t *testing.T) (queries []string) {
 var (
 	notMetrics = regexp.MustCompile(`"[^"]*"|\{[^{}]*\}|\[[^\]]*\]|\b(by|without|on|ignoring)\s*\([^)]*\)`)
 	identifier = regexp.MustCompile(`\b[a-zA-Z_:][a-zA-Z0-9_:]*\b\s*\(?`)
+	operators  = []string{"and", "or", "unless", "bool"}
 	ofFamily   = regexp.MustCompile(`_(bucket|sum|count)$`)
 )
 
@@ -76,7 +77,7 @@ func metricNames(expr string) (names []string) {
 	bare = notMetrics.ReplaceAllString(bare, " ") // braces with strings in them
 	for _, word := range identifier.FindAllString(bare, -1) {
 		word = strings.TrimSpace(word)
-		if !strings.HasSuffix(word, "(") && word != "and" && word != "or" && word != "unless" {
+		if !strings.HasSuffix(word, "(") && !slices.Contains(operators, word) {
 			names = append(names, word)
 		}
 	}
