@@ -148,8 +148,8 @@ type Config struct {
 	// no places then. 1 to 26, or 0 for no work. Default 0.
 	LineWork int
 	// OpensAt, if not zero, is when the line begins to move: those who come in the twelve hours before it are let in
-	// by lot then, and nobody before it; those who come earlier are told to come back later. One that has passed is as good
-	// as none.
+	// by lot then, and nobody before it; those who come earlier are told to come back later. One that has passed is as
+	// good as none.
 	OpensAt time.Time
 	// SeatHold is for how long the place in the world of a player is kept who has dropped out, 1 s to 1 h. Default 120 s.
 	SeatHold time.Duration

@@ -18,8 +18,9 @@
 // answers the first request only, and hands the connection over.
 //
 // A connection over which a client has asked how far the line has come is kept: most clients ask again every few
-// seconds, and are then told for about two thirds of what a refusal costs (BenchmarkKnockByUDP). A connection that is kept costs no
-// goroutine, lasts for as long as it would behind, and makes room for another before any that the server behind has.
+// seconds, and are then told for about two thirds of what a refusal costs (BenchmarkKnockByUDP). A connection that is
+// kept costs no goroutine, lasts for as long as it would behind, and makes room for another before any that the server
+// behind has.
 //
 // The doorman also keeps the door's share of the CPU, see [Share].
 package doorman
