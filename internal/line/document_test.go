@@ -86,10 +86,10 @@ func (c *clientCase) answer() {
 	c.Poll = ms(PollAfter(c.Document, wait, c.Chance))
 }
 
-// The page has the same rules in TypeScript, and its tests read the same file.
-func TestGoldenClient(t *testing.T) {
-	path := filepath.Join("testdata", "client.json")
-	cases := clientCases()
+// goldenCases returns the cases in a file, of which there have to be as many, and writes them first with -update: one to
+// a line.
+func goldenCases[T any](t *testing.T, path string, cases []T) (golden []T) {
+	t.Helper()
 	if *update {
 		b := []byte("[\n")
 		for i, c := range cases {
@@ -110,13 +110,20 @@ func TestGoldenClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var golden []clientCase
 	if err := json.Unmarshal(b, &golden); err != nil {
 		t.Fatal(err)
 	}
 	if len(golden) != len(cases) {
 		t.Fatalf("%d cases, want %d", len(golden), len(cases))
 	}
+	return golden
+}
+
+// The page has the same rules in TypeScript, and its tests read the same file.
+func TestGoldenClient(t *testing.T) {
+	path := filepath.Join("testdata", "client.json")
+	cases := clientCases()
+	golden := goldenCases(t, path, cases)
 	// Another processor may round otherwise.
 	near := func(a, b int64) bool { return max(a-b, b-a) <= 1+max(a, b)/1e12 }
 	for i, got := range cases {

@@ -2,9 +2,7 @@ package line
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,33 +38,7 @@ func workCases() []workCase {
 // The page finds the same proofs in TypeScript, and its tests read the same file.
 func TestGoldenWork(t *testing.T) {
 	path, cases := filepath.Join("testdata", "work.json"), workCases()
-	if *update {
-		b := []byte("[\n")
-		for i, c := range cases {
-			line, err := json.Marshal(c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if b = append(b, line...); i < len(cases)-1 {
-				b = append(b, ',')
-			}
-			b = append(b, '\n')
-		}
-		if err := os.WriteFile(path, append(b, "]\n"...), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var golden []workCase
-	if err := json.Unmarshal(b, &golden); err != nil {
-		t.Fatal(err)
-	}
-	if len(golden) != len(cases) {
-		t.Fatalf("%d cases, want %d", len(golden), len(cases))
-	}
+	golden := goldenCases(t, path, cases)
 	for i, got := range cases {
 		if got != golden[i] {
 			t.Errorf("%+v, want %+v", got, golden[i])
