@@ -54,7 +54,7 @@ func TestDashboardFigures(t *testing.T) {
 			t.Fatalf("registration at a busy node: %d", status)
 		}
 	}
-	p.state("busy", `^Busy: the queue is full; newcomers are told to come back in about \d+ s.$`)
+	p.state("busy", `^Busy: (the queue is full|\d+ players? waits? in the line); newcomers are told to wait .* s\.$`)
 	leave()
 
 	request := func(outcome string) float64 {
