@@ -86,8 +86,8 @@ func (c *clientCase) answer() {
 	c.Poll = ms(PollAfter(c.Document, wait, c.Chance))
 }
 
-// goldenCases returns the cases in a file, of which there have to be as many, and writes them first with -update: one to
-// a line.
+// goldenCases returns the cases in a file, of which there have to be as many, and writes them first with -update: one
+// to a line.
 func goldenCases[T any](t *testing.T, path string, cases []T) (golden []T) {
 	t.Helper()
 	if *update {
