@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/udpknock"
 )
 
@@ -95,7 +96,7 @@ func (k *knocker) ask(ctx context.Context, p *place) (r udpknock.Reply, ok bool,
 			}
 		}
 		if k.asker != nil {
-			if r, err = k.asker.Ask(ctx, udpknock.HolderOf([]byte(p.secret)), ticket); err == nil {
+			if r, err = k.asker.Ask(ctx, udpknock.Holder(line.HolderOf([]byte(p.secret))), ticket); err == nil {
 				return r, true, nil
 			}
 		}

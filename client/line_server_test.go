@@ -227,7 +227,7 @@ func (s *lineServer) try(r *http.Request) (*http.Response, error) {
 			return a, err
 		}
 	}
-	holder := udpknock.HolderOf([]byte(in.Secret))
+	holder := udpknock.Holder(line.HolderOf([]byte(in.Secret)))
 	t, lost := s.find(in.Ticket, holder)
 	if t != nil && !s.now().Before(t.turn) {
 		t.used = true

@@ -40,9 +40,9 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 		all, turned int64
 	}{
 		{"draining", r.Draining, t.Draining}, {"queue", r.Queue, t.Queue}, {"line", r.Line, t.Line},
-		{"stale", r.Stale, t.Stale},
-		{"share", r.Share, t.Share}, {"world", r.World, t.World}, {"slow", r.Slow, t.Slow},
-		{"locked", r.Locked, t.Locked}, {"pending", r.Pending, t.Pending}, {"spent", r.Spent, t.Spent},
+		{"stale", r.Stale, t.Stale}, {"share", r.Share, t.Share}, {"world", r.World, t.World},
+		{"slow", r.Slow, t.Slow}, {"locked", r.Locked, t.Locked}, {"pending", r.Pending, t.Pending},
+		{"spent", r.Spent, t.Spent},
 	} {
 		out.Counter(refusals, refusalsHelp, float64(refused.turned), "cause", refused.cause, "by", "doorman")
 		out.Counter(refusals, refusalsHelp, float64(refused.all-refused.turned), "cause", refused.cause, "by", "api")
@@ -57,8 +57,6 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 	out.Gauge("rushgate_door_seats", "Places in the world that are taken, on the way in or back included.",
 		float64(stats.Seats))
 	out.Gauge("rushgate_door_seats_held", "Places kept for players who may come back.", float64(stats.Held))
-	out.Gauge("rushgate_door_world_waiting", "Players who have logged in and wait for a place in the world.",
-		float64(sum(stats.WorldLine.Waiting)))
 	out.Gauge("rushgate_door_promised", "Clients that wait in the line, or were called and are on their way.",
 		float64(stats.Promised))
 	out.Gauge("rushgate_door_slow_requests", "Logins in the slow lane, for hashes of other systems.", float64(stats.Slow))
@@ -89,13 +87,11 @@ func lineMetrics(out metric.Scrape, name string, s *line.Stats) {
 			oldest.Seconds(), "line", name, "tier", strconv.Itoa(tier))
 	}
 	out.Gauge("rushgate_line_called", "Places whose turn came within 30 seconds, and whose players have not come.",
-		float64(s.Outstanding),
-		"line", name)
+		float64(s.Outstanding), "line", name)
 	out.Gauge("rushgate_line_pace_players_per_second", "Rate at which turns come while players wait.", s.Pace,
 		"line", name)
 	out.Gauge("rushgate_line_no_show_ratio", "Share of those whose turn has come that did not come within 30 seconds.",
-		s.NoShows,
-		"line", name)
+		s.NoShows, "line", name)
 
 	const given, givenHelp = "rushgate_line_turns_given_total", "Places given, by how their clients are known."
 	out.Counter(given, givenHelp, float64(s.Issued), "line", name, "to", "ticket")
@@ -105,8 +101,7 @@ func lineMetrics(out metric.Scrape, name string, s *line.Stats) {
 	out.Counter("rushgate_line_turns_used_total", "Turns with which players have come.", float64(s.Redeemed),
 		"line", name)
 	out.Counter("rushgate_line_turns_given_back_total", "Turns used for which there was no room after all.",
-		float64(s.GivenBack),
-		"line", name)
+		float64(s.GivenBack), "line", name)
 	for _, refused := range []struct {
 		cause string
 		n     int64
@@ -128,11 +123,4 @@ func lineMetrics(out metric.Scrape, name string, s *line.Stats) {
 		out.Counter("rushgate_line_promises_total", "Players let in, by when that was in what they were told first.",
 			float64(promised.n), "line", name, "outcome", promised.outcome)
 	}
-}
-
-func sum(counts []int) (all int) {
-	for _, n := range counts {
-		all += n
-	}
-	return all
 }

@@ -30,7 +30,6 @@ func (d *Door) Ask(dst []byte, from netip.Addr, h line.Holder, sealed []byte) (S
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.cfg.Now()
-	d.places.expire(now)
 	switch {
 	case d.closed:
 		return Elsewhere, line.Outlook{PollAfter: d.clock.later(Draining)}, nil

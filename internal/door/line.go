@@ -19,9 +19,9 @@ const (
 	maxExtension = 10 * time.Minute
 	// lineMoves is how often the line is moved.
 	lineMoves = 100 * time.Millisecond
-	// leastOpenSeats is how many requests of one name may be under way before a further one has to wait in the line: the
-	// answer to the first may have been lost.
-	leastOpenSeats = 2
+	// maxOpenSeats is how many requests of one name may be under way without a place in the line: the answer to the first
+	// may have been lost.
+	maxOpenSeats = 2
 	// returnsEvery is how often at most one name comes past the line to its seat.
 	returnsEvery = 10 * time.Second
 	// missed is how long no client may have come whose turn had, at least, before a door with nothing to do lets newcomers

@@ -70,7 +70,7 @@ func (p *places) room() int { return p.limit - len(p.byName) }
 // take the workers from those in the line.
 func (p *places) returns(who pair, now time.Time) bool {
 	own := p.byName[who.name]
-	return own != nil && own.origin == who.origin && own.seats < leastOpenSeats &&
+	return own != nil && own.origin == who.origin && own.seats < maxOpenSeats &&
 		(own.returned.IsZero() || now.Sub(own.returned) >= returnsEvery)
 }
 

@@ -195,7 +195,7 @@ func (d *Door) Enter(k Knock, p *Pass) (*Seat, error) {
 	d.move(now)
 	who := d.budgets.pair(&k)
 	own := d.places.byName[who.name]
-	if own != nil && own.seats >= leastOpenSeats {
+	if own != nil && own.seats >= maxOpenSeats {
 		r := busy(d.clock.later(UnderWay))
 		return nil, &r
 	}

@@ -109,37 +109,45 @@ func mustLine(tb testing.TB, cfg Config) *Line {
 	return l
 }
 
-func (s *sim) push(e simEvent) {
-	h := append(s.events, e)
+func (s *sim) push(e simEvent) { s.events = pushHeap(s.events, e, simEvent.before) }
+
+func (s *sim) pop() (first simEvent) {
+	first, s.events = popHeap(s.events, simEvent.before)
+	return first
+}
+
+func (e simEvent) before(o simEvent) bool { return e.at < o.at }
+
+// pushHeap adds an element to a binary heap, popHeap takes the first from it: those of container/heap, which would
+// allocate for each of some millions.
+func pushHeap[T any](h []T, e T, before func(a, b T) bool) []T {
+	h = append(h, e)
 	i := len(h) - 1
-	for i > 0 && h[i].at < h[(i-1)/2].at {
+	for i > 0 && before(h[i], h[(i-1)/2]) {
 		h[i], h[(i-1)/2] = h[(i-1)/2], h[i]
 		i = (i - 1) / 2
 	}
-	s.events = h
+	return h
 }
 
-func (s *sim) pop() simEvent {
-	h := s.events
+func popHeap[T any](h []T, before func(a, b T) bool) (first T, rest []T) {
 	first, n := h[0], len(h)-1
 	h[0] = h[n]
 	h = h[:n]
 	for i := 0; ; {
 		c := 2*i + 1
 		if c >= n {
-			break
+			return first, h
 		}
-		if c+1 < n && h[c+1].at < h[c].at {
+		if c+1 < n && before(h[c+1], h[c]) {
 			c++
 		}
-		if h[i].at <= h[c].at {
-			break
+		if !before(h[c], h[i]) {
+			return first, h
 		}
 		h[i], h[c] = h[c], h[i]
 		i = c
 	}
-	s.events = h
-	return first
 }
 
 // add has a player come at a time.
@@ -206,38 +214,14 @@ func (s *sim) tick(n *simNode) (waiting int) {
 	return waiting + len(n.queue)
 }
 
-func (n *simNode) pushQueue(q simQueued) {
-	h := append(n.queue, q)
-	i := len(h) - 1
-	for i > 0 && h[i].turn < h[(i-1)/2].turn {
-		h[i], h[(i-1)/2] = h[(i-1)/2], h[i]
-		i = (i - 1) / 2
-	}
-	n.queue = h
-}
+func (n *simNode) pushQueue(q simQueued) { n.queue = pushHeap(n.queue, q, simQueued.before) }
 
-func (n *simNode) popQueue() simQueued {
-	h := n.queue
-	first, k := h[0], len(h)-1
-	h[0] = h[k]
-	h = h[:k]
-	for i := 0; ; {
-		c := 2*i + 1
-		if c >= k {
-			break
-		}
-		if c+1 < k && h[c+1].turn < h[c].turn {
-			c++
-		}
-		if h[i].turn <= h[c].turn {
-			break
-		}
-		h[i], h[c] = h[c], h[i]
-		i = c
-	}
-	n.queue = h
+func (n *simNode) popQueue() (first simQueued) {
+	first, n.queue = popHeap(n.queue, simQueued.before)
 	return first
 }
+
+func (q simQueued) before(o simQueued) bool { return q.turn < o.turn }
 
 // rtt is how long a request is under way.
 func (s *sim) rtt() time.Duration {

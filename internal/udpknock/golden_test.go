@@ -2,6 +2,7 @@ package udpknock
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"flag"
@@ -275,4 +276,10 @@ func TestDocument(t *testing.T) {
 			t.Errorf("docs/protocol.md does not mention %s", name)
 		}
 	}
+}
+
+// HolderOf returns the holder who has a secret, as docs/protocol.md says it.
+func HolderOf(secret []byte) Holder {
+	sum := sha256.Sum256(secret)
+	return Holder(sum[:])
 }

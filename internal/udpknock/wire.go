@@ -2,7 +2,6 @@ package udpknock
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"time"
 )
@@ -44,14 +43,9 @@ const (
 // Nonce is what a client has chosen for one question, and what tells it the answers to it from others.
 type Nonce [8]byte
 
-// Holder is the hash of a secret that a client has chosen, see [HolderOf]: a ticket is worthless to others who see it.
+// Holder is the hash of a secret that a client has chosen, see HolderOf of package line: a ticket is worthless to
+// others who see it.
 type Holder [16]byte
-
-// HolderOf returns the holder who has a secret: the first 16 bytes of its SHA-256.
-func HolderOf(secret []byte) Holder {
-	sum := sha256.Sum256(secret)
-	return Holder(sum[:])
-}
 
 // Cookie proves that a client hears what is sent to its address and port. All zeros are no cookie.
 type Cookie [16]byte

@@ -323,7 +323,7 @@ func (p *place) knock(ctx context.Context) (udpknock.Reply, error) {
 		sealed = nil
 	}
 	p.tally().ask()
-	reply, err := p.asker.Ask(ctx, udpknock.HolderOf([]byte(p.secret)), sealed)
+	reply, err := p.asker.Ask(ctx, udpknock.Holder(lines.HolderOf([]byte(p.secret))), sealed)
 	if err != nil { // the node may be another one now
 		p.hangUp()
 	}
