@@ -154,10 +154,10 @@ func (r *reception) shake(t *turn) {
 		return
 	}
 	_ = t.SetDeadline(time.Time{})
+	r.counts.handed.Add(1) // before the server behind can answer over it
 	select {
 	case r.over <- on:
-		r.counts.handed.Add(1)
-	case <-r.ctx.Done():
+	case <-r.ctx.Done(): // the node stops
 		_ = t.Close()
 	}
 }
