@@ -103,6 +103,13 @@ type ServerConfig struct {
 	// answer is for itself to count; without Other these datagrams count as IgnoredStats.Malformed.
 	Other func(dst []byte, from netip.AddrPort, datagram []byte) []byte `json:"-"`
 
+	// State, if not nil, is what Server.State has returned for a server that this one goes on in place of: on the same
+	// address as the clients see it, with the same ProtocolID, and with MaxClients for all slots that are in use there.
+	// The Handler is told of the clients by Mover.Moved. How long they have been silent goes on from where it was when the
+	// state was taken, and so does the time that connect tokens are judged by, with what the time of day says has passed
+	// since.
+	State ServerState
+
 	// began is the time of day at which the server begins; the zero time means now. Tests set it.
 	began time.Time
 }

@@ -81,6 +81,9 @@ type Config struct {
 	Line line.Config
 	// WorldLine is what the line of the world is for: its Grace, Requests and State; the rest is the door's to fill in.
 	WorldLine line.Config
+	// State, if not nil, is what [Door.State] has returned for a door that this one goes on in place of. It counts in
+	// place of the states of both lines. The error of [New] wraps [ErrBadState].
+	State []byte
 	// Now tells the time; nil means [time.Now].
 	Now func() time.Time
 	// Stood returns for how much of the time since a moment the process stood still: seats that are kept for players are

@@ -47,6 +47,8 @@ const (
 	Replaced
 	// Stopping is for a realm that stops.
 	Stopping
+	// Moved is for a session that goes on in another process: the player is to connect again, with the same token.
+	Moved
 )
 
 // Attachment is a connection that was attached to its session.

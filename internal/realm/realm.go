@@ -95,6 +95,10 @@ type Config struct {
 	Clock *awake.Clock
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
+	// State, if not nil, is what [Realm.State] has returned for a realm that this one goes on in place of, with a World
+	// that is new, the same Instance, and a Channel with that realm's connections. Nothing is asked of the Store before
+	// [Realm.Start]. The error of [New] wraps [ErrBadState], and the World is then not to be used any further.
+	State []byte
 }
 
 // withDefaults fills in what is zero and checks the rest.

@@ -49,6 +49,8 @@ var (
 	sessionEnded = &ending{causeSessionEnded, CodeSessionEnded, "the session has ended"}
 	badGreeting  = &ending{causeRefused, CodeRefused,
 		`the first message must be text, {"session_token":"..."}`}
+	moved = &ending{causeStopping, websocket.StatusServiceRestart,
+		"the node is replaced by a new one, which knows the session"}
 	textMessage = &ending{causeRefused, CodeRefused, "only binary messages after the first"}
 	tooLarge    = &ending{causeTooLarge, CodeRefused, "message too large"}
 	internal    = &ending{causeInternal, websocket.StatusInternalError, "something went wrong"}
@@ -80,6 +82,8 @@ func disconnected(why realm.Cause) *ending {
 		return replaced
 	case realm.Stopping:
 		return stopping
+	case realm.Moved:
+		return moved
 	default:
 		return sessionEnded
 	}
