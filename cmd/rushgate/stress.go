@@ -28,6 +28,7 @@ and, on loopback, an address of its own. They come when they are due, however sl
   rushgate stress launch-day --peak 10 --html launch.html       ten times as many as the server can let in
   rushgate stress burst --clients 1000 --crowd 10000            what ten thousand more from one address do to them
   rushgate stress reconnect-storm --clients 2000 --play         all players drop out of the world and come back
+  rushgate stress reconnect-storm --handover 'rushgate serve --handover'   the node is replaced with all inside
   rushgate stress mixed --rate 200 --play --stay 20s            registrations, logins, wrong passwords and nonsense
   rushgate stress flood --times 37                              what a flood of knocks leaves of it all
   rushgate stress clean                                         delete the accounts that all this has made

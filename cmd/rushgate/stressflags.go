@@ -49,6 +49,8 @@ type stressFlags struct {
 	crowd                                  number
 	lineShare, linePromises                toggle
 	webSocket                              toggle
+	kill, handover                         text
+	watch, gapP99, back                    span
 }
 
 func newStressFlags(s report.Scenario) *stressFlags {
@@ -81,6 +83,7 @@ func newStressFlags(s report.Scenario) *stressFlags {
 	v.line = choice{string(stress.LineAuto),
 		[]string{string(stress.LineAuto), string(stress.LineHTTP), string(stress.LineUDP), string(stress.LineOff)}}
 	v.crowd = number{0, 0, stress.MaxClients}
+	v.watch, v.gapP99, v.back = span{stress.DefaultWatch, time.Second, time.Hour}, span{0, 0, time.Hour}, span{0, 0, time.Hour}
 	for _, k := range adapter.Kinds() {
 		v.kind.among = append(v.kind.among, string(k))
 	}
@@ -110,7 +113,14 @@ hang up and come back; who is in stays for --stay. The report tells the goodput:
 peak, against the capacity.`,
 	report.ReconnectStorm: `Clients come in at --rate and stay. Then all lose their connections at once and want back in: --drop-by clients has them
 hang up without a word after --duration, as when a network fails; --drop-by server has them play on until the server is
-gone, for up to --duration, so that you can kill or restart it meanwhile. The report tells when the last one was back.`,
+gone, for up to --duration, so that you can kill or restart it meanwhile. The report tells when the last one was back.
+
+With --kill or --handover the run does it itself: after --duration, in which all play, it has the shell run the command, and
+watches every snapshot of every player, and the logins of others, ten a second, until all see the world again. The report
+tells each player's longest time without a snapshot, who had to connect again or log in again, and when the last was back.
+
+  --kill 'kill -9 $(pgrep -x rushgate); sleep 1; rushgate serve'
+  --handover 'rushgate serve --handover'`,
 	report.Mixed: `Clients come as with poisson, and want different things: register, log in to an account that exists (such accounts are
 made before), log in with a wrong password, send nonsense. The last two must be refused, each with the right answer.`,
 	report.KnockFlood: `A flood of knocks beats against the door for --length: --knocks a second, or --times what the server can let in, each on
@@ -165,6 +175,9 @@ func (v *stressFlags) declareArrivals(f *flags) {
 		v.declareKnocks(f)
 	case report.ReconnectStorm:
 		f.add(&v.dropBy, "drop-by", "", "`WHO` ends the connections: clients or server")
+		f.add(&v.kill, "kill", "", "`COMMAND` for the shell that kills the server and starts it again; implies --play")
+		f.add(&v.handover, "handover", "", "`COMMAND` for the shell that has another process take the players over; implies --play; nobody may have to connect again, and no login be refused")
+		f.add(&v.watch, "watch", "", "`TIME` from the beginning of the command for which the players are watched at least")
 	}
 	if v.scenario == report.Mixed {
 		f.add(&v.register, "register", "", "`SHARE` of clients who register")
@@ -232,6 +245,9 @@ func (v *stressFlags) declareLimits(f *flags) {
 	switch v.scenario {
 	case report.LaunchDay:
 		f.add(&v.goodput, "min-goodput", "", "least `SHARE` of the capacity, 0 to 1, that gets in during the peak")
+	case report.ReconnectStorm:
+		f.add(&v.gapP99, "max-gap", "", "`TIME` for the 99th percentile of the players' longest time without a snapshot, with --kill or --handover; 0 for any")
+		f.add(&v.back, "max-back", "", "`TIME` until the last player has to be back, with --kill or --handover; 0 for any")
 	case report.KnockFlood:
 		f.add(&v.goodput, "min-goodput", "", "least `SHARE` of the capacity, 0 to 1, that gets in during the flood, knocks and honest clients together")
 		f.add(&v.answered, "min-answered", "", "least `SHARE` of the knocks, 0 to 1, that have to be answered")
@@ -259,6 +275,9 @@ func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
 		if err := v.flood(&cfg); err != nil {
 			return cfg, err
 		}
+	}
+	if v.kill != "" && v.handover != "" {
+		return cfg, usagef("--kill and --handover are two different runs")
 	}
 	if v.scenario == report.Mixed && cfg.Mix == (stress.Mix{}) { // which would mean the default
 		return cfg, usagef("of --register, --login, --wrong-password and --malformed one has to be above 0")
@@ -289,6 +308,7 @@ func (v *stressFlags) arrivals(cfg *stress.Config) {
 		cfg.Clients, cfg.Rate = v.clients.value, v.rate.value
 	case report.ReconnectStorm:
 		cfg.Clients, cfg.Rate, cfg.DropBy = v.clients.value, v.rate.value, stress.DropBy(v.dropBy.value)
+		v.outage(cfg)
 	case report.Poisson:
 		cfg.Rate, cfg.Length = v.rate.value, v.length.value
 	case report.Mixed:
@@ -300,6 +320,20 @@ func (v *stressFlags) arrivals(cfg *stress.Config) {
 		cfg.Peak, cfg.Capacity = v.peak.value, v.capacity.value
 		cfg.RampUp, cfg.Length, cfg.Decay = max(v.rampUp.value, 1), v.length.value, max(v.decay.value, 1) // 0 would mean the default
 	}
+}
+
+// outage fills in what takes the server away from the players, if the run does.
+func (v *stressFlags) outage(cfg *stress.Config) {
+	cfg.Limits.GapP99, cfg.Limits.Back = v.gapP99.value, v.back.value
+	switch {
+	case v.kill != "":
+		cfg.Outage = stress.Outage{Kind: report.OutageKill, Command: string(v.kill), Watch: v.watch.value}
+	case v.handover != "":
+		cfg.Outage = stress.Outage{Kind: report.OutageHandOver, Command: string(v.handover), Watch: v.watch.value}
+	default:
+		return
+	}
+	cfg.DropBy, cfg.Play = stress.DropByServer, true
 }
 
 // flood fills in what only scenario flood has.

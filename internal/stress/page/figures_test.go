@@ -170,6 +170,17 @@ func TestVerdict(t *testing.T) {
 		{report.Report{Clients: 9, OK: 9, WallSeconds: 3, Storm: &report.Storm{Dropped: 9, Back: 5, LastBack: 4.2}},
 			"All 9 players got in; the last one after 3.00 s. 5 of the 9 who were dropped came back, the last 4.20 s later.",
 			poor},
+		{report.Report{Clients: 9, OK: 9, WallSeconds: 3, Outage: &report.Outage{
+			Kind: report.OutageHandOver, Players: 9, Kept: 9, Gap: latency.Summary{Count: 9, P99: 120},
+		}}, "All 9 players got in; the last one after 3.00 s. When another process took the players over, 9 of 9 players " +
+			"kept their connection, 0 connected again without a password, 0 logged in again and 0 did not come back; " +
+			"the longest silence was 120 ms at p99.", good},
+		{report.Report{Clients: 9, OK: 9, WallSeconds: 3, Outage: &report.Outage{
+			Kind: report.OutageKill, Players: 9, Reconnected: 7, ByPassword: 1, NotBack: 1,
+		}}, "All 9 players got in; the last one after 3.00 s. When the server was killed, 0 of 9 players kept their " +
+			"connection, 7 connected again without a password, 1 logged in again and 1 did not come back; " +
+			"the longest silence was – at p99.",
+			poor},
 	} {
 		got, rating := verdict(&c.r)
 		if got = strings.ReplaceAll(got, "\u00a0", " "); got != c.want || rating != c.rating {

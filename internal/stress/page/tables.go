@@ -39,6 +39,9 @@ func sheets(r *report.Report) []sheet {
 	if r.Storm != nil {
 		list = append(list, stormSheet(r.Storm))
 	}
+	if r.Outage != nil {
+		list = append(list, outageSheet(r.Outage))
+	}
 	if r.Flood != nil {
 		list = append(list, floodSheet(r))
 	}
@@ -113,6 +116,11 @@ func latencies(r *report.Report) sheet {
 	if r.Storm != nil {
 		s.summary("return after the storm", r.Storm.Return)
 	}
+	if o := r.Outage; o != nil {
+		s.summary("longest time without a snapshot", o.Gap)
+		s.summary("return after the outage", o.Return)
+		s.summary("logins of others during it", o.Logins.Latency)
+	}
 	if r.Flood != nil {
 		s.knockAges(r.Flood)
 	}
@@ -148,6 +156,21 @@ func stormSheet(t *report.Storm) sheet {
 	s.add("server away for", seconds(t.DownSeconds))
 	s.add("last one back after", seconds(t.LastBack))
 	s.add("… since the server was up", seconds(t.LastBackSinceUp))
+	return s
+}
+
+func outageSheet(o *report.Outage) sheet {
+	s := sheet{Title: "Outage", Head: []string{"", ""}}
+	s.add("kind", pick(o.Kind == report.OutageHandOver, "hand-over to another process", "the server was killed"))
+	s.add("began at", moment(o.At))
+	s.add("players", count(o.Players))
+	s.add("kept their connection", count(o.Kept))
+	s.add("connected again, without a password", count(o.Reconnected))
+	s.add("logged in again", count(o.ByPassword))
+	s.add("not back", count(o.NotBack))
+	s.add("last one back after", seconds(o.LastBack))
+	s.addf("logins of others", "%s let in, %s told busy, %s failed", count(o.Logins.In), count(o.Logins.Busy),
+		count(o.Logins.Failed))
 	return s
 }
 

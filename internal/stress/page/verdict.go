@@ -32,6 +32,12 @@ func verdict(r *report.Report) (sentence, rating string) {
 			rating = poor
 		}
 	}
+	if o := r.Outage; o != nil {
+		sentence += " " + outageSentence(o)
+		if o.NotBack > 0 {
+			rating = poor
+		}
+	}
 	if r.Flood != nil {
 		sentence += " " + floodSentence(r.Flood)
 	}
@@ -112,6 +118,14 @@ func storm(s *report.Storm) string {
 	}
 	return fmt.Sprintf("%s of the %s who were dropped came back, the last %s later.",
 		count(s.Back), count(s.Dropped), seconds(s.LastBack))
+}
+
+func outageSentence(o *report.Outage) string {
+	what := pick(o.Kind == report.OutageHandOver, "another process took the players over", "the server was killed")
+	return fmt.Sprintf("When %s, %s of %s players kept their connection, %s connected again without a password, "+
+		"%s logged in again and %s did not come back; the longest silence was %s at p99.", what,
+		count(o.Kept), count(o.Players), count(o.Reconnected), count(o.ByPassword), count(o.NotBack),
+		ms(ifAny(o.Gap, o.Gap.P99)))
 }
 
 // answersGist says what the answers were.

@@ -24,6 +24,9 @@ type Limits struct {
 	In float64
 	// Snapshots is the least share, 0 to 1, of the snapshots that have to arrive, in runs with Config.Play.
 	Snapshots float64
+	// GapP99 is the longest time without a snapshot that a player may see in an [Outage], and Back how long after its
+	// beginning the last one has to be back.
+	GapP99, Back time.Duration
 	// Line has the promises of the server's line count, see [Line.Promises]. A run in which no player had a place does
 	// not keep them.
 	Line bool
@@ -87,7 +90,9 @@ func (r *Report) Judge(l Limits, played bool) {
 	if r.Scenario == KnockFlood {
 		r.judgeFlood(l)
 	}
-	if s := r.Storm; r.Scenario == ReconnectStorm {
+	if r.Outage != nil {
+		r.judgeOutage(l)
+	} else if s := r.Storm; r.Scenario == ReconnectStorm {
 		back := 0.0
 		if s != nil {
 			back = ratio(float64(s.Back), float64(s.Dropped))

@@ -85,6 +85,8 @@ type Report struct {
 	Capacity float64 `json:"capacity_per_s,omitempty"`
 	// Storm is null outside of [ReconnectStorm], and if no player was dropped.
 	Storm *Storm `json:"storm"`
+	// Outage is null outside of [ReconnectStorm], and where the server was not killed or replaced by a command of the run.
+	Outage *Outage `json:"outage,omitempty"`
 	// Flood is null outside of [KnockFlood], and if it did not begin.
 	Flood *KnockReport `json:"flood"`
 	// Line is null if no player was given a place in the line of the server.
@@ -159,6 +161,9 @@ func (r *Report) Derive(restarted bool) {
 		n := *r.PlayersBefore + r.OK - r.SessionsLost - r.LeftBefore
 		if r.Storm != nil {
 			n -= r.Storm.NotBack
+		}
+		if r.Outage != nil {
+			n -= r.Outage.NotBack
 		}
 		r.ExpectedAtEnd = &n
 	}

@@ -142,6 +142,9 @@ func (r *Report) writePhases(b *bytes.Buffer) {
 		}
 		b.WriteByte('\n')
 	}
+	if r.Outage != nil {
+		r.Outage.write(b)
+	}
 }
 
 func (r *Report) writeGenerator(b *bytes.Buffer) {
@@ -167,6 +170,11 @@ func (r *Report) writeLatencies(b *bytes.Buffer) {
 	summaryRow(t, "busy answer", r.BusyAnswer)
 	if r.Storm != nil {
 		summaryRow(t, "return", r.Storm.Return)
+	}
+	if o := r.Outage; o != nil {
+		summaryRow(t, "longest without a snapshot", o.Gap)
+		summaryRow(t, "return", o.Return)
+		summaryRow(t, "login of others", o.Logins.Latency)
 	}
 	summaryRow(t, "client start delay", r.StartDelay)
 	summaryRow(t, "healthz probe", r.Probe.Latency)

@@ -98,6 +98,9 @@ type Config struct {
 	Mix Mix
 	// DropBy says who ends the connections in scenario ReconnectStorm. Default [DropByClients].
 	DropBy DropBy
+	// Outage, if it has a Command, is what the players of scenario ReconnectStorm live through, in place of DropBy. They
+	// play. Others log in meanwhile, ten a second, whose names begin with Prefix-vis.
+	Outage Outage
 	// Prefix begins the account names, which are Prefix-000001 and so on. Default [DefaultPrefix].
 	Prefix string
 	// Password is that of all accounts. Default [DefaultPassword].
@@ -151,9 +154,11 @@ type Config struct {
 
 	alone *report.Report // the run without the crowd, in the one beside it
 
-	dial    dialFunc       // in place of net.Dialer, for tests
-	dialUDP dialUDPFunc    // likewise
-	random  func() float64 // in [0,1), for arrivals, the players' backoff, keep-alives and walks; nil: math/rand/v2
+	dial    dialFunc    // in place of net.Dialer, for tests
+	dialUDP dialUDPFunc // likewise
+	// startCommand begins the command of the outage, and its result waits for its end; likewise.
+	startCommand func(line string) (wait func() error, err error)
+	random       func() float64 // in [0,1), for arrivals, the players' backoff, keep-alives and walks; nil: math/rand/v2
 }
 
 type (

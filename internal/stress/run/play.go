@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -39,6 +40,11 @@ type walk struct {
 
 	trip trip // the intent whose effect is awaited
 	seen seen // owned by the goroutine that reads, until it has ended
+
+	// Of an outage:
+	quiet          hush
+	connectsBefore int64       // connections made before it
+	gone           atomic.Bool // the session was lost, or the player has left
 }
 
 // trip measures how long it takes from a player's turning until a snapshot knows of it.
@@ -82,6 +88,7 @@ func (p *player) enter(ctx context.Context, session *client.Session) *walk {
 		return nil
 	}
 	w.rt = rt
+	p.run.outage.joins(w)
 	p.line.CloseIdleConnections() // a game would not keep it either, and it takes a file at both ends
 	w.turn()
 	return w
@@ -132,6 +139,7 @@ func (s socket) Write(b []byte) (int, error) {
 // stay walks about until the player is to leave, or the session is lost.
 func (w *walk) stay(ctx context.Context) end {
 	defer w.end()
+	defer w.gone.Store(true)
 	timer := time.NewTimer(time.Duration(w.player.run.cfg.random() * float64(turnInterval)))
 	defer timer.Stop()
 	for {
@@ -197,6 +205,7 @@ func (w *walk) onSnapshot(s *protocol.Snapshot) {
 	now := time.Now()
 	at := w.tally.at(now)
 	w.seen.take(s, at, w.tally)
+	w.quiet.take(at, time.Duration(w.player.run.outage.from.Load()))
 	if took, ok := w.trip.stop(s.Intent, now); ok && w.tally.isOpen(at) {
 		w.tally.roundTrip.Record(took)
 	}

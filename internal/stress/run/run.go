@@ -26,6 +26,7 @@ type run struct {
 	tally   tally
 	play    playTally // of Config.Play
 	storm   storm     // of ReconnectStorm
+	outage  outage    // of Config.Outage
 	flood   *flooding // of KnockFlood; nil for none
 
 	access    access    // to the line of the server
@@ -99,6 +100,7 @@ func runOnce(ctx context.Context, cfg Config) (*report.Report, error) {
 		r.meetLine(ctx, look.target, rep)
 		look.before(ctx, rep) // the load, and so after what was to be done for it
 		r.play.init(look.snapshotRate())
+		r.outage.init()
 		r.rush(ctx, look, rep, progress, func() { r.seeOff(ctx, dismiss, end) })
 	} else {
 		rep.Interrupted = true
@@ -151,6 +153,8 @@ func (r *run) rush(ctx context.Context, look *observer, rep *report.Report, prog
 	switch {
 	case rep.Interrupted:
 		rep.Play = nil
+	case r.cfg.Outage.Command != "":
+		r.suffer(ctx, rep)
 	case r.cfg.Scenario == report.ReconnectStorm:
 		r.rage(ctx, rep, probe)
 	default:

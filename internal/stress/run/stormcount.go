@@ -96,6 +96,18 @@ func (t *tally) noMoreLosses() {
 	t.storm.check()
 }
 
+// cameBack returns how long after they were lost players were back who had to log in again.
+func (t *tally) cameBack() (after []time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range t.storm.losses {
+		if !l.back.IsZero() {
+			after = append(after, l.back.Sub(l.at))
+		}
+	}
+	return after
+}
+
 // A session may be lost by itself. If the share of those who are is below that, it is not a storm.
 const leastStorm = 0.05
 

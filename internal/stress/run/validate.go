@@ -42,6 +42,11 @@ func (cfg Config) withDefaults() (Config, error) {
 		setDefault(&cfg.Knocks.Mode, report.Register)
 		setDefault(&cfg.Knocks.Patience, DefaultPatience)
 	case report.ReconnectStorm:
+		if cfg.Outage.Command != "" {
+			setDefault(&cfg.DropBy, DropByServer)
+			setDefault(&cfg.Outage.Watch, DefaultWatch)
+			cfg.Play = true
+		}
 		setDefault(&cfg.DropBy, DropByClients)
 		setDefault(&cfg.Duration, DefaultInside)
 	}
@@ -95,6 +100,8 @@ func (cfg *Config) checkAccounts() error {
 	switch {
 	case cfg.Scenario == report.KnockFlood:
 		longest = knockAccount(cfg.Prefix, MaxClients-1)
+	case cfg.Outage.Command != "":
+		longest = account(visitorPrefix(cfg.Prefix), MaxClients-1)
 	case cfg.Crowd > 0:
 		longest = account(crowdPrefix(cfg.Prefix), MaxClients-1)
 	case takesCapacity(cfg.Scenario) && cfg.Capacity == 0:
@@ -152,10 +159,31 @@ func (cfg *Config) checkScenario() error {
 		return invalid("Capacity", fmt.Errorf("%v is not within 0 to %d per second", cfg.Capacity, MaxRate))
 	case s == report.ReconnectStorm && cfg.DropBy != DropByClients && cfg.DropBy != DropByServer:
 		return invalid("DropBy", fmt.Errorf("%q is neither %q nor %q", cfg.DropBy, DropByClients, DropByServer))
+	case cfg.Outage != (Outage{}):
+		return cfg.checkOutage()
 	case s == report.ReconnectStorm && cfg.Stay != 0:
 		return invalid("Stay", errors.New("in a reconnect storm nobody leaves"))
 	case s == report.Mixed && !cfg.Mix.valid():
 		return invalid("Mix", errors.New("no share may be negative, and one has to be above 0"))
+	}
+	return nil
+}
+
+func (cfg *Config) checkOutage() error {
+	o := &cfg.Outage
+	switch {
+	case cfg.Scenario != report.ReconnectStorm:
+		return invalid("Outage", fmt.Errorf("scenario %q has none", cfg.Scenario))
+	case cfg.Stay != 0:
+		return invalid("Stay", errors.New("in a reconnect storm nobody leaves"))
+	case cfg.DropBy != DropByServer:
+		return invalid("DropBy", errors.New("with an outage it is the server that drops players"))
+	case o.Command == "":
+		return invalid("Outage.Command", errors.New("it is missing"))
+	case o.Kind != report.OutageKill && o.Kind != report.OutageHandOver:
+		return invalid("Outage.Kind", fmt.Errorf("%q is neither %q nor %q", o.Kind, report.OutageKill, report.OutageHandOver))
+	case o.Watch < 0 || o.Watch > maxTime:
+		return invalid("Outage.Watch", fmt.Errorf("%v is not within 0 to %v", o.Watch, maxTime))
 	}
 	return nil
 }
