@@ -12,6 +12,9 @@ type Account struct {
 	PasswordHash string
 	// Credentials are the other ways to prove the account, at most [MaxCredentials] of [MaxCredentialLen] bytes each.
 	Credentials []Credential
+	// Devices are the devices that the account is remembered on. LoadAccounts fills them in; an account that is to be made
+	// has none, and an [Admission] goes by their revision only.
+	Devices Devices
 	// Attempt is the attempt_id of the registration that created the account, at most [MaxAttemptLen] bytes. It lets
 	// a registration whose answer was lost be recognised when it is sent again.
 	Attempt string
@@ -19,8 +22,8 @@ type Account struct {
 	CreatedAt time.Time
 	// Version is that of the record, 1 to [AccountVersion]. Records of versions 1 and 2 come from the game that Rushgate
 	// replaces and may hold a hash in an older form. Records before version 4 have no epoch, no other credentials and were
-	// never disabled, which reads as the zero of each. A record becomes current with the first change to it, such as a
-	// login that replaces its hash.
+	// never disabled, which reads as the zero of each, and those before version 5 have no devices. A record becomes current
+	// with the first change to it, such as a login that replaces its hash or remembers a device.
 	Version int
 	// Epoch is raised to end every session and every proof of the account at once: an [Admission] that was prepared under
 	// another epoch is refused. At most [MaxEpoch].
@@ -33,7 +36,7 @@ type Account struct {
 }
 
 // AccountVersion is the version of account records that are written now.
-const AccountVersion = 4
+const AccountVersion = 5
 
 const (
 	// MaxAttemptLen is the greatest length of an attempt_id in bytes.
@@ -110,6 +113,15 @@ type AccountChange struct {
 	Disabled *Disabled
 	// RaiseEpoch adds one to the epoch.
 	RaiseEpoch bool
+	// Devices replace the account's, unless they are nil, provided that these still have DevicesRevision; to forget them
+	// all takes an empty slice. Those of another revision are not replaced, and nothing else is changed either, unless that
+	// is because this same change was carried out before: the revision is then one more, and the devices are equal.
+	Devices         []Device
+	DevicesRevision uint64
+	// EndAttempt, if not empty, ends the session that the login of this attempt has opened, wherever it is now: the holder of
+	// its lease is asked to let the player go, as Want does, and no [Admission] can continue it. A session of another
+	// attempt is left alone.
+	EndAttempt string
 }
 
 // EndsSession reports whether a player inside has to leave because of the change, at the time that it is made.

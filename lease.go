@@ -7,6 +7,8 @@ const (
 	LeaseTTL = 60 * time.Second
 	// LeaseRefresh is how often a node refreshes the leases of the players inside.
 	LeaseRefresh = 30 * time.Second
+	// MaxResumable is the longest time for which a session can be parked, and the greatest [Admission].Grace.
+	MaxResumable = 24 * time.Hour
 )
 
 // Instance is one run of one node.
@@ -48,6 +50,32 @@ type Admission struct {
 	// Takeover asks another holder of the lease to let the player go. The answer is [AlreadyLoggedIn] all the same,
 	// until the holder, which learns of it from Wanted, has released the lease.
 	Takeover bool
+	// Devices replace the account's, unless they are nil, provided that these still have the revision that
+	// Account.Devices has; to forget them all takes an empty slice. The record becomes one of [AccountVersion]. Of several
+	// admissions under one revision, with devices that differ, one succeeds and the others are refused with
+	// [ErrAccountChanged].
+	Devices []Device
+	// Session is the SHA-256 of the session's token in unpadded base64url (43 characters), by which an admission with
+	// Continue finds the session. It is kept with the lease that is claimed; an admission that is resumed keeps the one
+	// there is. Empty is a session that cannot be continued.
+	Session string
+	// Continue lets the player in only to go on with the session that Session names, which keeps its name, and the attempt
+	// that has opened it. Without Create and NewHash; Attempt says nothing. It succeeds if the session
+	//
+	//   - was parked (see [Save].Resumable) and its time is not up: the lease is claimed;
+	//   - is held by this very instance: the admission is resumed, as one of the same attempt would be;
+	//   - is held by another run of this node, or its lease has run out, or it is held by Gone, and it is no longer than
+	//     [LeaseRefresh] and Grace since the lease was last refreshed: the lease is claimed.
+	//
+	// A session that another node holds is answered with [AlreadyLoggedIn]; Takeover then asks the holder to park it, see
+	// [Wanted]. Any other is over, or never was: [BadCredentials].
+	Continue bool
+	// Grace is for how long after its lease has stopped being refreshed Continue lets a session go on: 0 to
+	// [MaxResumable].
+	Grace time.Duration
+	// Gone is an instance that is known to be gone, though its leases have not run out yet: one that it holds is taken for
+	// one that has. The zero Instance is none.
+	Gone Instance
 }
 
 // Admitted is the outcome of one [Admission].
@@ -56,10 +84,15 @@ type Admitted struct {
 	//
 	//   - [ErrDamagedRecord], wrapped: the player's record cannot be read, and the lease was not claimed;
 	//   - [UsernameTaken] or [ErrConcurrentAttempt], with Create;
-	//   - [BadCredentials]: there is no account, or no longer one, of this name and id, or its epoch is another;
+	//   - [BadCredentials]: there is no account, or no longer one, of this name and id, or its epoch is another, or with
+	//     Continue, its session is another, or was opened under another epoch;
 	//   - a [*Refusal] with [AccountDisabled], until when, and why;
-	//   - [AlreadyLoggedIn]: the lease is held by another attempt.
+	//   - [ErrAccountChanged], with Devices: those of the account have another revision;
+	//   - [BadCredentials], with Continue: the session is over;
+	//   - [AlreadyLoggedIn]: the lease is held by another attempt, or with Continue, by another node.
 	Err error
+	// Holder is, with [AlreadyLoggedIn], who holds the lease.
+	Holder Instance
 	// Character is the character as it was when the lease was claimed.
 	Character Character
 	// Lease is what saves and refreshes of this session must carry.
@@ -68,8 +101,10 @@ type Admitted struct {
 	// than Lease.Fence, by how much is the store's choice. Resuming is no claim: it shows the same Previous again. A node
 	// that has held the player under Previous knows that no other has since.
 	Previous uint64
-	// Resumed reports that this same attempt already held the lease here.
+	// Resumed reports that this same attempt, or with Continue this session, already held the lease here.
 	Resumed bool
+	// Attempt is that of the login which has opened the session.
+	Attempt string
 	// HashReplaced reports that NewHash is now the account's hash.
 	HashReplaced bool
 }
@@ -96,6 +131,14 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
+// Wanted is a lease that its holder is asked to give up.
+type Wanted struct {
+	Lease
+	// Move says that it is the player's own session which comes from another node (an [Admission] with Continue and
+	// Takeover): the holder parks it, see [Save].Resumable. Otherwise the session ends.
+	Move bool
+}
+
 // Save is one character to write back.
 type Save struct {
 	// Character is written whole, but for Name and CreatedAt, which never change. Its ID and Name are those of the
@@ -103,8 +146,13 @@ type Save struct {
 	Character Character
 	// Fence is that of the session's [Lease]; the save is refused with [ErrLeaseLost] if the store's is another.
 	Fence uint64
-	// Release ends the lease with this save: the player has left.
+	// Release ends the lease with this save: the player has left, and the session is over.
 	Release bool
+	// Resumable, with Release, parks the session instead: the lease is given up, so that the player is not inside and any
+	// login may claim the player, but until then an [Admission] with Continue goes on with the session, on any node and for
+	// so long, 0 to [MaxResumable]. A session that cannot be continued is over all the same. A release without it, under
+	// the same fence, ends a session that was parked.
+	Resumable time.Duration
 }
 
 // Lease returns the lease under which the character is saved.

@@ -21,7 +21,8 @@ var (
 	// changed by hand or by a newer program. The fault is neither the player's nor that of the batch, whose other items
 	// are answered as ever; it lasts until an operator has put the record right.
 	ErrDamagedRecord = errors.New("record is damaged")
-	// ErrAccountChanged refuses an [AccountChange] because the account has another epoch than it was read with.
+	// ErrAccountChanged refuses an [AccountChange] because the account has another epoch than it was read with, and this or
+	// an [Admission] because its devices have another revision.
 	ErrAccountChanged = errors.New("account has changed meanwhile")
 	// ErrIDsInUse refuses an import whose ids the store has already begun to give to accounts of its own.
 	ErrIDsInUse = errors.New("player ids are already in use")
@@ -107,12 +108,12 @@ type Accounts interface {
 	// UpdateAccounts changes accounts and makes their records ones of [AccountVersion]. Each item's error is nil,
 	// [BadCredentials] (there is no account of this name and id) or [ErrAccountChanged]. A change after which the player
 	// must not be inside (see [AccountChange].EndsSession) also asks the holder of a live lease to let the player go, as
-	// Want does.
+	// Want does, and no [Admission] can continue the session any more, whether it is held or parked.
 	//
 	// A change that raises the epoch is refused when it is repeated, also if it was carried out the first time; the
 	// account that is then loaded tells.
 	UpdateAccounts(ctx context.Context, changes []AccountChange) ([]error, error)
-	// DeleteAccount removes the account of a canonical username with its character and lease; ReserveIDs does not
+	// DeleteAccount removes the account of a canonical username with its character, its lease and its parked session; ReserveIDs does not
 	// return its id again. The error is [BadCredentials] if there is no such account and [AlreadyLoggedIn] while a
 	// lease is live.
 	DeleteAccount(ctx context.Context, username string) error
@@ -136,10 +137,11 @@ type Leases interface {
 	Refresh(ctx context.Context, by Instance, leases []Lease) ([]error, error)
 	// Wanted returns the leases of the node, whichever of its runs claimed them, that an [Admission] with Takeover, Want
 	// or UpdateAccounts has asked for since the last call: each once, at most [MaxWanted] a call. The node answers by
-	// ending those sessions with a last save; a lease that is over by then is told from a later one by its fence. A call
-	// that fails may lose what it would have returned. A store may return a lease again that was claimed under an older
-	// epoch of the account, or is held while the account is disabled. The call is cheap; a node makes it once a second.
-	Wanted(ctx context.Context, by Instance) ([]Lease, error)
+	// ending those sessions, or parking those that move, with a last save; of a lease that is wanted for both reasons the
+	// session ends. A lease that is over by then is told from a later one by its fence. A call that fails may lose what it
+	// would have returned. A store may return a lease again that was claimed under an older epoch of the account, or is
+	// held while the account is disabled. The call is cheap; a node makes it once a second.
+	Wanted(ctx context.Context, by Instance) ([]Wanted, error)
 	// Presence says where the player of each canonical username is inside.
 	Presence(ctx context.Context, usernames []string) ([]Presence, error)
 	// Want says the same, and asks the holders to let the players go.

@@ -72,7 +72,7 @@ func TestOperatorAndAPlayer(t *testing.T) {
 		}
 	}
 	wantOrder(t, s, "/accounts/lookup", "alice", 200, map[string]any{
-		"name": "alice", "inside": "here", "connection": "none", "level": 1.0, "record_version": 4.0,
+		"name": "alice", "inside": "here", "connection": "none", "level": 1.0, "record_version": 5.0,
 		"hash_scheme": "PBKDF2-HMAC-SHA256",
 	})
 	world, err := session.Connect(t.Context(), client.RealtimeOptions{})

@@ -195,7 +195,7 @@ func TestChangesEndSessions(t *testing.T) {
 			if c := must(t)(tt.change(l)); c != (account.Changed{Player: 1, Name: "alice", Leaving: "n"}) {
 				t.Errorf("changed %+v", c)
 			}
-			if wanted, err := s.Wanted(t.Context(), node); err != nil || len(wanted) != 1 || wanted[0] != in.Lease {
+			if wanted, err := s.Wanted(t.Context(), node); err != nil || len(wanted) != 1 || wanted[0].Lease != in.Lease {
 				t.Errorf("wanted are %+v, %v", wanted, err)
 			}
 			if got := loginAs(t, s, before); !errors.Is(got.Err, rushgate.BadCredentials) {

@@ -60,7 +60,7 @@ func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) (ranks
 }
 
 // Wanted implements [rushgate.Leases].
-func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) (leases []rushgate.Lease, err error) {
+func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) (leases []rushgate.Wanted, err error) {
 	defer s.measure(wanted, time.Now(), &err)
 	return s.store.Wanted(ctx, by)
 }
@@ -125,6 +125,12 @@ func (s *Store) Shared(ctx context.Context, name string) (value []byte, err erro
 func (s *Store) SwapShared(ctx context.Context, name string, oldValue, newValue []byte) (swapped bool, err error) {
 	defer s.measure(swapShared, time.Now(), &err)
 	return s.store.SwapShared(ctx, name, oldValue, newValue)
+}
+
+// Beat implements [rushgate.Fleet].
+func (s *Store) Beat(ctx context.Context, by rushgate.NodeBeat) (nodes []rushgate.NodeStatus, err error) {
+	defer s.measure(beat, time.Now(), &err)
+	return s.store.Beat(ctx, by)
 }
 
 // Ping implements [rushgate.Store].

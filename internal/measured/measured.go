@@ -50,6 +50,7 @@ const (
 	lookalikes
 	shared
 	swapShared
+	beat
 	operations // how many there are
 )
 
@@ -58,7 +59,7 @@ var names = [operations]string{
 	wanted: "wanted", presence: "presence", want: "want", loadCharacters: "load_characters",
 	createAccounts: "create_accounts", updateAccounts: "update_accounts", deleteAccount: "delete_account",
 	beginImport: "begin_import", importRecords: "import", ping: "ping", lookalikes: "lookalikes",
-	shared: "shared", swapShared: "swap_shared",
+	shared: "shared", swapShared: "swap_shared", beat: "beat",
 }
 
 type measurement struct {

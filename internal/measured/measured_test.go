@@ -52,7 +52,7 @@ func (s slowStore) Top(context.Context, rushgate.Board, int) ([]rushgate.Rank, e
 	return nil, s.answer()
 }
 
-func (s slowStore) Wanted(context.Context, rushgate.Instance) ([]rushgate.Lease, error) {
+func (s slowStore) Wanted(context.Context, rushgate.Instance) ([]rushgate.Wanted, error) {
 	return nil, s.answer()
 }
 
@@ -84,6 +84,9 @@ func (s slowStore) Import(context.Context, []rushgate.Record) ([]error, error) {
 func (s slowStore) Shared(context.Context, string) ([]byte, error) { return nil, s.answer() }
 func (s slowStore) SwapShared(context.Context, string, []byte, []byte) (bool, error) {
 	return false, s.answer()
+}
+func (s slowStore) Beat(context.Context, rushgate.NodeBeat) ([]rushgate.NodeStatus, error) {
+	return nil, s.answer()
 }
 func (s slowStore) Ping(context.Context) error { return s.answer() }
 func (s slowStore) Close() error               { return nil }
@@ -132,6 +135,7 @@ var calls = map[string]func(context.Context, rushgate.Store) error{
 		_, err := s.SwapShared(ctx, "a", nil, []byte("b"))
 		return err
 	},
+	"beat": func(ctx context.Context, s rushgate.Store) error { _, err := s.Beat(ctx, rushgate.NodeBeat{}); return err },
 	"ping": func(ctx context.Context, s rushgate.Store) error { return s.Ping(ctx) },
 }
 

@@ -135,7 +135,7 @@ func (s leapingStore) Refresh(ctx context.Context, by rushgate.Instance, leases 
 	return s.Store.Refresh(ctx, by, leases)
 }
 
-func (s leapingStore) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Lease, error) {
+func (s leapingStore) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Wanted, error) {
 	leases, err := s.Store.Wanted(ctx, by)
 	for i := range leases {
 		leases[i].Fence *= leap

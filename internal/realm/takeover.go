@@ -41,8 +41,8 @@ func (s *saver) askWanted(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	leases, err := s.store.Wanted(ctx, s.instance)
-	for _, l := range leases {
-		s.wanted.put(l)
+	for _, w := range leases {
+		s.wanted.put(w.Lease)
 	}
 	return err
 }

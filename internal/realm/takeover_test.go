@@ -133,7 +133,7 @@ type deafStore struct {
 	calls  int
 }
 
-func (s *deafStore) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Lease, error) {
+func (s *deafStore) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Wanted, error) {
 	s.mu.Lock()
 	err, silent := s.err, s.silent
 	s.calls++

@@ -77,7 +77,7 @@ func (s *Store) update(c *rushgate.AccountChange) error {
 		a.Epoch++
 	}
 	if c.EndsSession(s.day()) && p.lease.live(s.now()) {
-		s.wanted.Add(p.lease.by.Node, p.leaseID())
+		s.ask(p, false)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 	resumed, err := s.claim(by, a.Attempt, p)
 	if err != nil {
 		if a.Takeover {
-			s.wanted.Add(p.lease.by.Node, p.leaseID())
+			s.ask(p, false)
 		}
 		return rushgate.Admitted{Err: err}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
@@ -38,4 +39,16 @@ func (s *Store) SwapShared(ctx context.Context, name string, oldValue, newValue 
 	}
 	s.shared[name] = bytes.Clone(newValue)
 	return true, nil
+}
+
+// Beat implements [rushgate.Fleet].
+func (s *Store) Beat(ctx context.Context, beat rushgate.NodeBeat) ([]rushgate.NodeStatus, error) {
+	if err := validate.Beat(beat); err != nil {
+		return nil, fmt.Errorf("memory: %w", err)
+	}
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	return s.beats.Add(beat, s.now()), nil
 }

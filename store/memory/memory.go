@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/beats"
 	"github.com/rushgate/rushgate/store/internal/validate"
 	"github.com/rushgate/rushgate/store/internal/wanted"
 )
@@ -46,6 +47,7 @@ type Store struct {
 	lastID  rushgate.PlayerID // the greatest id given out by ReserveIDs or set aside by BeginImport
 	imports rushgate.PlayerID // ids up to this one are set aside
 	wanted  wanted.List
+	beats   beats.List
 	players map[rushgate.PlayerID]*player
 	names   map[string]*player
 	looks   map[string][]string // the names of each skeleton

@@ -10,7 +10,7 @@ import (
 )
 
 // Wanted implements [rushgate.Leases]. It never returns a lease that is over.
-func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Lease, error) {
+func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Wanted, error) {
 	if err := validate.Instance(by); err != nil {
 		return nil, fmt.Errorf("memory: %w", err)
 	}
@@ -23,7 +23,7 @@ func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Le
 	live := leases[:0]
 	for _, l := range leases {
 		p := s.players[l.Player]
-		if p != nil && p.leaseID() == l && p.lease.live(now) && p.lease.by.Node == by.Node {
+		if p != nil && p.leaseID() == l.Lease && p.lease.live(now) && p.lease.by.Node == by.Node {
 			live = append(live, l)
 		}
 	}
@@ -37,7 +37,12 @@ func (s *Store) Presence(ctx context.Context, usernames []string) ([]rushgate.Pr
 
 // Want implements [rushgate.Leases].
 func (s *Store) Want(ctx context.Context, usernames []string) ([]rushgate.Presence, error) {
-	return s.look(ctx, usernames, func(p *player) { s.wanted.Add(p.lease.by.Node, p.leaseID()) })
+	return s.look(ctx, usernames, func(p *player) { s.ask(p, false) })
+}
+
+// ask has the holder of a player's lease told that it is wanted.
+func (s *Store) ask(p *player, move bool) {
+	s.wanted.Add(p.lease.by.Node, rushgate.Wanted{Lease: p.leaseID(), Move: move})
 }
 
 // look says where players are, and calls inside with each who has a live lease.

@@ -226,4 +226,5 @@ func (s *Store) boardKey(board rushgate.Board) string {
 	return s.prefix + "leaderboard:" + string(board)
 }
 func (s *Store) wantedKey(node string) string { return s.prefix + "wanted:" + node }
+func (s *Store) beatsKey() string             { return s.prefix + "beats" }
 func (s *Store) sharedKey(name string) string { return s.prefix + "shared:" + name }

@@ -35,6 +35,7 @@ var (
 	unclaimScript     = newScript("unclaim")
 	probeScript       = newScript("probe")
 	swapScript        = newScript("swap")
+	beatScript        = newScript("beat")
 	reserveScript     = newScript("counter", "reserve")
 	beginImportScript = newScript("counter", "beginimport")
 )

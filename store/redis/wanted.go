@@ -14,7 +14,7 @@ import (
 
 // Wanted implements [rushgate.Leases] with one command. Requests that the node has not fetched within
 // [rushgate.LeaseTTL] are forgotten.
-func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Lease, error) {
+func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Wanted, error) {
 	if err := validate.Instance(by); err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
@@ -36,10 +36,10 @@ func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Le
 	if err != nil {
 		return nil, fmt.Errorf("redis: leases asked for: %w", err)
 	}
-	var leases []rushgate.Lease
+	var leases []rushgate.Wanted
 	for _, m := range members {
 		if l, ok := parseWanted(m); ok {
-			leases = append(leases, l)
+			leases = append(leases, rushgate.Wanted{Lease: l})
 		}
 	}
 	return leases, nil

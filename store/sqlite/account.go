@@ -80,7 +80,7 @@ func (s *Store) UpdateAccounts(ctx context.Context, changes []rushgate.AccountCh
 		return nil, err
 	}
 	for _, p := range leaving { // only now: a change that was not made throws no player out
-		s.wanted.Add(p.lease.by.Node, p.leaseID())
+		s.ask(p, false)
 	}
 	return errs, nil
 }

@@ -108,7 +108,7 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 	}
 	resumed, refused, err := s.claim(ctx, by, a.Attempt, p)
 	if refused != nil && a.Takeover {
-		s.wanted.Add(p.lease.by.Node, p.leaseID())
+		s.ask(p, false)
 	}
 	if err != nil || refused != nil {
 		return rushgate.Admitted{Err: refused}, err

@@ -284,7 +284,7 @@ func TestMigrateAccountVersion(t *testing.T) {
 			t.Errorf("admitted as %+v, %v", in, err)
 		}
 		got, err = s.LoadAccounts(t.Context(), []string{want.Username})
-		if want.PasswordHash, want.Version = "new", 4; err != nil || !reflect.DeepEqual(got[0].Account, want) {
+		if want.PasswordHash, want.Version = "new", 5; err != nil || !reflect.DeepEqual(got[0].Account, want) {
 			t.Errorf("after the login the account is %+v, %v; want %+v", got, err, want)
 		}
 	}

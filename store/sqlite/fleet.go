@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
@@ -67,4 +68,16 @@ func (s *Store) SwapShared(ctx context.Context, name string, oldValue, newValue 
 		return false, err
 	}
 	return swapped, nil
+}
+
+// Beat implements [rushgate.Fleet]. It does not go to the database: a process that has it knows of no other.
+func (s *Store) Beat(ctx context.Context, beat rushgate.NodeBeat) ([]rushgate.NodeStatus, error) {
+	if err := validate.Beat(beat); err != nil {
+		return nil, wrap(err)
+	}
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	return s.beats.Add(beat, s.now()), nil
 }

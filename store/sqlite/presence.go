@@ -15,7 +15,9 @@ func (s *Store) Presence(ctx context.Context, usernames []string) ([]rushgate.Pr
 
 // Want implements [rushgate.Leases].
 func (s *Store) Want(ctx context.Context, usernames []string) ([]rushgate.Presence, error) {
-	return s.look(ctx, usernames, s.wanted.Add)
+	return s.look(ctx, usernames, func(node string, lease rushgate.Lease) {
+		s.wanted.Add(node, rushgate.Wanted{Lease: lease})
+	})
 }
 
 // look says where players are, and calls inside with each live lease and the node that has it.

@@ -26,6 +26,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/filelock"
+	"github.com/rushgate/rushgate/store/internal/beats"
 	"github.com/rushgate/rushgate/store/internal/wanted"
 )
 
@@ -63,6 +64,7 @@ type Store struct {
 	files  files
 	keeper *keeper
 	wanted wanted.List
+	beats  beats.List
 
 	mu     sync.Mutex
 	closed bool

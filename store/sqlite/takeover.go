@@ -9,7 +9,7 @@ import (
 
 // Wanted implements [rushgate.Leases]. It does not go to the database: what is asked for while a process has the
 // database is of no use to the next one.
-func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Lease, error) {
+func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Wanted, error) {
 	if err := validate.Instance(by); err != nil {
 		return nil, wrap(err)
 	}
@@ -18,4 +18,9 @@ func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Le
 	}
 	defer s.leave()
 	return s.wanted.Take(by.Node), nil
+}
+
+// ask has the holder of a player's lease told that it is wanted.
+func (s *Store) ask(p *player, move bool) {
+	s.wanted.Add(p.lease.by.Node, rushgate.Wanted{Lease: p.leaseID(), Move: move})
 }

@@ -129,6 +129,7 @@ func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[
 	_, errs["Import"] = s.Import(ctx, []rushgate.Record{record(imported, "settler")})
 	_, errs["Shared"] = s.Shared(ctx, "every-call")
 	_, errs["SwapShared"] = s.SwapShared(ctx, "every-call", nil, []byte("value"))
+	_, errs["Beat"] = s.Beat(ctx, rushgate.NodeBeat{Instance: nodeA})
 	errs["Ping"] = s.Ping(ctx)
 	return errs
 }

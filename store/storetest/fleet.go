@@ -3,9 +3,11 @@ package storetest
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -20,6 +22,10 @@ var fleetCases = []testCase{
 	{"OfSwappersAtOnceOneWins", swapRace},
 	{"ManySwappersLoseNothing", swapChain},
 	{"DurableAcrossReopen", sharedReopen},
+	{"BeatsAreHeard", beatsAreHeard},
+	{"SilentNodesAreForgotten", silentNodesAreForgotten},
+	{"NodesAreBounded", nodesAreBounded},
+	{"BadBeatsAreRefused", badBeats},
 }
 
 func shared(t *testing.T, s rushgate.Store, name string) string {
@@ -248,4 +254,90 @@ func (m *machine) swapShared(t *rapid.T) {
 	if want {
 		m.shared[name] = newValue
 	}
+}
+
+func beat(t *testing.T, s rushgate.Store, by rushgate.Instance, address string) []rushgate.NodeStatus {
+	t.Helper()
+	nodes, err := s.Beat(t.Context(), rushgate.NodeBeat{Instance: by, Address: address})
+	if err != nil {
+		t.Fatalf("Beat by %v: %v", by, err)
+	}
+	return nodes
+}
+
+func wantNodes(t *testing.T, what string, got []rushgate.NodeStatus, want ...rushgate.NodeStatus) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: the nodes are %+v, want %+v", what, got, want)
+	}
+}
+
+func beatsAreHeard(t *testing.T, h Harness) {
+	s := h.open(t)
+	a := rushgate.NodeStatus{Instance: nodeA, Address: "a.example:7777"}
+	b := rushgate.NodeStatus{Instance: nodeB}
+	wantNodes(t, "alone", beat(t, s, nodeA, a.Address), a)
+	h.Advance(time.Second)
+	a.Silence = time.Second
+	wantNodes(t, "another", beat(t, s, nodeB, ""), b, a)
+	h.Advance(4 * time.Second)
+	a.Silence, b.Silence = 0, 4*time.Second
+	a.Address = "[::1]:7777"
+	wantNodes(t, "at another address", beat(t, s, nodeA, a.Address), a, b)
+	h.Advance(time.Millisecond)
+	b.Silence += time.Millisecond
+	a2 := rushgate.NodeStatus{Instance: nodeA2, Address: strings.Repeat("ä", 127)}
+	wantNodes(t, "the next run", beat(t, s, nodeA2, a2.Address), a2, b)
+	wantNodes(t, "once more", beat(t, s, nodeA2, a2.Address), a2, b)
+}
+
+func silentNodesAreForgotten(t *testing.T, h Harness) {
+	const day = 24 * time.Hour
+	s := h.open(t)
+	beat(t, s, nodeA, "")
+	h.Advance(day - time.Millisecond)
+	a, b := rushgate.NodeStatus{Instance: nodeA, Silence: day - time.Millisecond}, rushgate.NodeStatus{Instance: nodeB}
+	wantNodes(t, "a day all but a moment", beat(t, s, nodeB, ""), b, a)
+	h.Advance(time.Millisecond)
+	b.Silence = time.Millisecond
+	c := rushgate.NodeStatus{Instance: rushgate.Instance{Node: "c", Run: "1"}}
+	wantNodes(t, "a day", beat(t, s, c.Instance, ""), c, b)
+}
+
+// Of more nodes than are remembered those are that were last heard of, however many come and go.
+func nodesAreBounded(t *testing.T, h Harness) {
+	const n = rushgate.MaxNodes + 10
+	s := h.open(t)
+	var nodes []rushgate.NodeStatus
+	for i := range n {
+		by := rushgate.Instance{Node: fmt.Sprintf("node%04d", i), Run: "1"}
+		nodes = beat(t, s, by, "")
+		h.Advance(time.Millisecond)
+	}
+	if len(nodes) != rushgate.MaxNodes {
+		t.Fatalf("%d nodes are known, want %d", len(nodes), rushgate.MaxNodes)
+	}
+	for i, status := range nodes {
+		if want := fmt.Sprintf("node%04d", n-1-i); status.Node != want || status.Silence != time.Duration(i)*time.Millisecond {
+			t.Fatalf("node %d is %+v, want %s", i, status, want)
+		}
+	}
+}
+
+func badBeats(t *testing.T, h Harness) {
+	s := h.open(t)
+	for says, b := range map[string]rushgate.NodeBeat{
+		"node id":     {Instance: rushgate.Instance{Run: "1"}},
+		"run id":      {Instance: rushgate.Instance{Node: "a"}},
+		"256 bytes":   {Instance: nodeA, Address: strings.Repeat("x", 256)},
+		"UTF-8":       {Instance: nodeA, Address: "\xff"},
+		"control":     {Instance: nodeA, Address: "a\nb"},
+		"a node \"\\": {Instance: nodeA, Address: "\x00"},
+	} {
+		if nodes, err := s.Beat(t.Context(), b); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("Beat of %+v: %v, %v; want an error that names %s", b, nodes, err, says)
+		}
+	}
+	b := rushgate.NodeStatus{Instance: nodeB, Address: `"quoted" <b>`}
+	wantNodes(t, "afterwards", beat(t, s, nodeB, b.Address), b)
 }

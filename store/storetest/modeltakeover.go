@@ -42,10 +42,10 @@ func (m *machine) takeWanted(t *rapid.T) {
 	leases := m.wanted[by.Node]
 	delete(m.wanted, by.Node)
 	for _, l := range got {
-		if _, asked := leases[l]; !asked {
+		if _, asked := leases[l.Lease]; !asked || l.Move {
 			t.Fatalf("Wanted by %v is %+v: %+v was not asked for, or is there twice", by, got, l)
 		}
-		delete(leases, l)
+		delete(leases, l.Lease)
 	}
 	for l, must := range leases {
 		p := m.players[l.Player]

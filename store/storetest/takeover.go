@@ -24,7 +24,7 @@ func takeover(id rushgate.PlayerID, name, attempt string) rushgate.Admission {
 	return a
 }
 
-func wanted(t *testing.T, s rushgate.Store, by rushgate.Instance) []rushgate.Lease {
+func wanted(t *testing.T, s rushgate.Store, by rushgate.Instance) []rushgate.Wanted {
 	t.Helper()
 	leases, err := s.Wanted(t.Context(), by)
 	if err != nil {
@@ -38,7 +38,7 @@ func wantWanted(t *testing.T, s rushgate.Store, by rushgate.Instance, want ...ru
 	got := wanted(t, s, by)
 	same := len(got) == len(want)
 	for i := 0; same && i < len(want); i++ {
-		same = got[i] == want[i]
+		same = got[i] == rushgate.Wanted{Lease: want[i]}
 	}
 	if !same {
 		t.Errorf("Wanted by %v is %+v, want %+v", by, got, want)
@@ -130,7 +130,7 @@ func laterLeaseIsSafe(t *testing.T, h Harness) {
 	release(t, s, old)
 	in := admit(t, s, nodeA, login(1, "alice", "a"))
 	for _, l := range wanted(t, s, nodeA) {
-		if l != old.Lease { // it may be told: its fence says that it is over
+		if l.Lease != old.Lease { // it may be told: its fence says that it is over
 			t.Errorf("%+v is wanted, but only %+v was asked for, and %+v is held", l, old.Lease, in.Lease)
 		}
 	}
@@ -158,10 +158,10 @@ func manyWanted(t *testing.T, h Harness) {
 			t.Fatalf("call %d has returned %d leases, with %d to go", calls, len(leases), len(asked))
 		}
 		for _, l := range leases {
-			if !asked[l] {
+			if !asked[l.Lease] || l.Move {
 				t.Fatalf("%+v is wanted again, or was never asked for", l)
 			}
-			delete(asked, l)
+			delete(asked, l.Lease)
 		}
 	}
 	wantWanted(t, s, nodeA)

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/device"
 )
 
 // Accounts reports the first account of a batch that cannot be made.
@@ -49,6 +50,9 @@ func accountParts(a *rushgate.Account) error {
 	if err := disabled(a.Disabled); err != nil {
 		return err
 	}
+	if a.Devices.Revision != 0 || len(a.Devices.List) != 0 {
+		return errors.New("account that is to be made has devices")
+	}
 	return credentials(a.Credentials)
 }
 
@@ -68,6 +72,14 @@ func change(c *rushgate.AccountChange) error {
 	}
 	if c.Disabled != nil {
 		if err := disabled(*c.Disabled); err != nil {
+			return err
+		}
+	}
+	if err := device.Check(c.Devices); err != nil {
+		return err
+	}
+	if c.EndAttempt != "" {
+		if err := attempt("attempt to end", c.EndAttempt); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,8 @@ package validate
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rushgate/rushgate"
 )
@@ -29,6 +31,20 @@ func Swap(name string, oldValue, newValue []byte) error {
 	}
 	if len(newValue) == 0 || len(newValue) > rushgate.MaxSharedLen {
 		return fmt.Errorf("new value of %s has %d bytes, want 1 to %d", name, len(newValue), rushgate.MaxSharedLen)
+	}
+	return nil
+}
+
+// Beat reports what keeps a node from being known to the others as it says.
+func Beat(beat rushgate.NodeBeat) error {
+	if err := Instance(beat.Instance); err != nil {
+		return err
+	}
+	switch a := beat.Address; {
+	case len(a) > rushgate.MaxNodeAddressLen:
+		return fmt.Errorf("address of a node has %d bytes, more than %d", len(a), rushgate.MaxNodeAddressLen)
+	case !utf8.ValidString(a) || strings.ContainsFunc(a, unicode.IsControl):
+		return fmt.Errorf("address of a node %q is not UTF-8 without control characters", a)
 	}
 	return nil
 }

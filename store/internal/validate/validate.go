@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/device"
 )
 
 // Instance reports a node or a run without a name: two of those could not be told apart, and would share leases.
@@ -36,6 +37,12 @@ func admission(a *rushgate.Admission) error {
 	if err := attempt("attempt", a.Attempt); err != nil {
 		return err
 	}
+	if err := device.Check(a.Devices); err != nil {
+		return err
+	}
+	if err := session(a); err != nil {
+		return err
+	}
 	if !a.Create {
 		return nil
 	}
@@ -48,6 +55,25 @@ func admission(a *rushgate.Admission) error {
 	return account(&a.Account)
 }
 
+// session checks what an admission says of its session, and of another that it continues.
+func session(a *rushgate.Admission) error {
+	switch {
+	case a.Session != "" && !device.IsHash(a.Session):
+		return errors.New("session is not a SHA-256 in base64url")
+	case a.Continue && a.Session == "":
+		return errors.New("no session to continue")
+	case a.Continue && (a.Create || a.NewHash != ""):
+		return errors.New("a session that is continued makes no account, and replaces no hash")
+	case a.Grace < 0 || a.Grace > rushgate.MaxResumable:
+		return fmt.Errorf("grace of %v is not 0 to %v", a.Grace, rushgate.MaxResumable)
+	case a.Gone != (rushgate.Instance{}):
+		if err := Instance(a.Gone); err != nil {
+			return fmt.Errorf("gone: %w", err)
+		}
+	}
+	return nil
+}
+
 func attempt(field, s string) error {
 	if s == "" {
 		return fmt.Errorf("%s is empty", field)
@@ -58,9 +84,13 @@ func attempt(field, s string) error {
 	return nil
 }
 
-// Saves reports the first character of a batch whose Data is too long.
+// Saves reports the first save of a batch whose Data is too long, or that parks a session for longer than there is.
 func Saves(saves []rushgate.Save) error {
 	for i := range saves {
+		if s := &saves[i]; s.Resumable < 0 || s.Resumable > rushgate.MaxResumable || s.Resumable > 0 && !s.Release {
+			return fmt.Errorf("save %d of %d: session of player %d is parked for %v, want 0 to %v with a release",
+				i+1, len(saves), s.Character.ID, s.Resumable, rushgate.MaxResumable)
+		}
 		if c := &saves[i].Character; len(c.Data) > rushgate.MaxDataLen {
 			return fmt.Errorf("save %d of %d: data of player %d has %d bytes, more than %d",
 				i+1, len(saves), c.ID, len(c.Data), rushgate.MaxDataLen)
