@@ -123,7 +123,7 @@ func (s Session) fresh(token []byte) bool {
 }
 
 // connectAnew makes a connection over a WebSocket or with a new connect token. The server ends the connection before
-// it, which it would otherwise keep until that has timed out there, too, and a player has one at a time.
+// it, if it still has one.
 func (rt *Realtime) connectAnew(ctx context.Context) (connection, error) {
 	if rt.opts.WebSocket {
 		return rt.openWebSocket(ctx)

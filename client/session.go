@@ -114,9 +114,9 @@ func validToken(s string) bool {
 // if the server has no realtime channel. It is not to be changed.
 func (s Session) connectToken() []byte { return s.grant.connect() }
 
-// renew returns another connect token for a session, and keeps the session open. The server ends the session's realtime
-// connection, if there is one. It is tried once, for renewTimeout at most. The error is [ErrNoChannel] if the server
-// has no realtime channel and [rushgate.BadCredentials] if the session has ended.
+// renew returns another connect token for a session, and keeps the session open. The session's realtime connection goes
+// on, if there is one, until the new one stands. It is tried once, for renewTimeout at most. The error is
+// [ErrNoChannel] if the server has no realtime channel and [rushgate.BadCredentials] if the session has ended.
 func (c *Client) renew(ctx context.Context, s Session) ([]byte, error) {
 	r := request{op: "connect", method: http.MethodPost, path: "/v1/connect", token: s.grant.token(), within: renewTimeout}
 	ans, err := c.exchange(ctx, r)

@@ -53,6 +53,9 @@
 // On Linux a [UDPConn] for every address of a machine answers clients from the address they wrote to. On other systems,
 // listen on the public address itself if there are several.
 //
+// A client id has one connection at a time. With ServerConfig.Replace a client whose network has changed need not wait
+// until the server has noticed: it connects anew with another token, and only then does the old connection end.
+//
 // With ServerConfig.Other a protocol of the application's own shares the port: one for clients that have no connect
 // token yet, for example.
 //

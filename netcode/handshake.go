@@ -33,7 +33,8 @@ func (s *Server) onRequest(packet []byte, from netip.AddrPort) {
 		s.stats.ignore(causeWrongAddress)
 		return
 	}
-	if s.byAddr[from] != nil || s.byID[s.token.clientID] != nil {
+	old := s.byID[s.token.clientID]
+	if held := s.byAddr[from]; held != nil && held != old || old != nil && !s.replaceable(old, &s.token.userData) {
 		s.stats.ignore(causeAlreadyConnected)
 		return
 	}
@@ -47,7 +48,7 @@ func (s *Server) onRequest(packet []byte, from netip.AddrPort) {
 
 // answerRequest answers a valid request, with much less than it received.
 func (s *Server) answerRequest(from netip.AddrPort, use *tokenUse) {
-	if len(s.free) == 0 {
+	if len(s.free) == 0 && s.byID[s.token.clientID] == nil {
 		seal := newAEAD(&s.token.serverToClient)
 		s.stats.denied.Add(1)
 		_ = s.out.add(path{from, s.local}, seal, packetDenied, s.nextGlobalSequence(), nil)
@@ -117,16 +118,34 @@ func (s *Server) onPendingPacket(packet []byte, from netip.AddrPort) {
 		s.stats.ignore(causeUndecryptable)
 		return
 	}
-	if s.byID[h.clientID] != nil {
+	switch old := s.byID[h.clientID]; {
+	case old != nil && !s.replaceable(old, &s.challenge.userData):
 		s.stats.ignore(causeAlreadyConnected)
 		return
-	}
-	if len(s.free) == 0 {
+	case old != nil:
+		s.stats.replaced.Add(1)
+		s.dropWithGoodbye(old, ErrReplaced)
+	case len(s.free) == 0:
 		s.stats.denied.Add(1)
 		_ = s.out.add(path{from, s.local}, h.seal, packetDenied, s.nextGlobalSequence(), nil)
 		return
 	}
 	s.connect(h, &s.challenge.userData)
+}
+
+// replaceable reports whether the client of a peer may connect anew in its place, with a token of this user data.
+func (s *Server) replaceable(old *Peer, userData *[UserDataSize]byte) bool {
+	return s.replace != nil && s.replace(old, userData)
+}
+
+// returns reports whether the client of a peer is about to connect anew from the peer's own address, so that responses
+// from there belong to the handshake. What else comes from the address is the peer's until then.
+func (s *Server) returns(p *Peer) bool {
+	if s.replace == nil {
+		return false
+	}
+	h := s.pending.find(p.addr, s.clock)
+	return h != nil && h.clientID == p.clientID
 }
 
 // openToken tries the private keys in turn and reads the private part of the request's token into s.token.

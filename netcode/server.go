@@ -42,6 +42,7 @@ var (
 	ErrTimedOut     = errors.New("netcode: nothing came from the client for too long")
 	ErrLeft         = errors.New("netcode: the client left")
 	ErrKicked       = errors.New("netcode: disconnected by the server")
+	ErrReplaced     = errors.New("netcode: the client has connected anew")
 	ErrServerClosed = errors.New("netcode: server closed")
 )
 
@@ -63,7 +64,8 @@ type Handler interface {
 	Received(p *Peer, payload []byte)
 
 	// Disconnected is called once for each call of Connected, when the slot is free again, and is the last call for
-	// the peer. The reason is ErrTimedOut, ErrLeft, ErrKicked or ErrServerClosed.
+	// the peer. The reason is ErrTimedOut, ErrLeft, ErrKicked, ErrServerClosed or, where ServerConfig.Replace allows it,
+	// ErrReplaced: the very next call is then that of Connected for the new connection of the same client.
 	Disconnected(p *Peer, why error)
 }
 
@@ -88,6 +90,17 @@ type ServerConfig struct {
 
 	// Rand is where the key of the challenge tokens is read from. Nil means crypto/rand.Reader.
 	Rand io.Reader
+
+	// Replace, if not nil, lets a client connect anew while its connection stands, as one whose network has changed has
+	// to: without it, and by the standard, a client id that has a slot gets no second one, and such a client waits until
+	// the server has noticed its silence. The new connection needs a token of its own, which like all others is good for
+	// one. When its handshake is complete the old one ends with ErrReplaced, and the new one stands from the same moment
+	// on. On a full server it takes the slot of the old one. MaxTokensPerClient bounds how often that can happen.
+	//
+	// Replace is asked whether the peer old may be replaced by a connection with a token of this user data: at each
+	// request and once more when the handshake is complete. If not, the client is ignored, as without Replace. It is
+	// called on the goroutine that also calls the Handler, between its calls, must not block, and must not keep userData.
+	Replace func(old *Peer, userData *[UserDataSize]byte) bool `json:"-"`
 
 	// Other, if not nil, is given the datagrams whose first byte no netcode packet has, so that a protocol of the
 	// application's own can share the port. These first bytes are all but 0x00 and 0xST with S, the size of the
@@ -140,6 +153,7 @@ type Server struct {
 	keys       atomic.Pointer[[]*Key] // pointers, because fmt follows one level of them where it does not find Format
 	addresses  atomic.Pointer[map[netip.AddrPort]struct{}]
 	maxClients int
+	replace    func(old *Peer, userData *[UserDataSize]byte) bool            // ServerConfig.Replace
 	other      func(dst []byte, from netip.AddrPort, datagram []byte) []byte // ServerConfig.Other
 	epoch      time.Time                                                     // what Peer.received counts from
 	began      time.Time                                                     // the same by the time of day
@@ -199,6 +213,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		protocolID:    cfg.ProtocolID,
 		token:         new(privateToken),
 		maxClients:    cfg.MaxClients,
+		replace:       cfg.Replace,
 		other:         cfg.Other,
 		epoch:         time.Now(),
 		began:         cfg.began,
@@ -365,11 +380,12 @@ func (s *Server) packet(p []byte, from netip.AddrPort) {
 		_ = s.out.answer(path{from, s.local}, p, s.other)
 		return
 	}
-	if t, _, _, ok := packetHeader(p); !ok || t < packetResponse {
+	t, _, _, ok := packetHeader(p)
+	if !ok || t < packetResponse {
 		s.stats.ignore(causeMalformed)
 		return
 	}
-	if peer := s.byAddr[from]; peer != nil {
+	if peer := s.byAddr[from]; peer != nil && (t != packetResponse || !s.returns(peer)) {
 		s.onPeerPacket(peer, p)
 		return
 	}

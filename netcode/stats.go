@@ -26,6 +26,7 @@ type ServerStats struct {
 	Timeouts   uint64 `json:"timeouts"`   // clients dropped because nothing came from them
 	Left       uint64 `json:"left"`       // clients that said goodbye
 	Kicked     uint64 `json:"kicked"`     // clients dropped by Peer.Disconnect
+	Replaced   uint64 `json:"replaced"`   // connections dropped for a new one of the same client
 
 	Ignored IgnoredStats `json:"ignored"`
 }
@@ -39,7 +40,7 @@ type IgnoredStats struct {
 	Expired          uint64 `json:"expired"`           // request with a connect token past its time
 	Undecryptable    uint64 `json:"undecryptable"`     // the seal does not match the key
 	WrongAddress     uint64 `json:"wrong_address"`     // connect token for other servers
-	AlreadyConnected uint64 `json:"already_connected"` // the address or the client id has a slot already
+	AlreadyConnected uint64 `json:"already_connected"` // the address or the client id has a slot already, which it keeps
 	ReusedToken      uint64 `json:"reused_token"`      // connect token of another address, or of an earlier connection
 	TooManyTokens    uint64 `json:"too_many_tokens"`   // connect token of a client that has 8 others in use
 	HistoryFull      uint64 `json:"history_full"`      // no room to remember one more connect token
@@ -88,12 +89,13 @@ func causeOf(err error) cause {
 type counters struct {
 	clients, pending atomic.Int64
 
-	packetsReceived, bytesReceived   atomic.Uint64
-	packetsSent, bytesSent           atomic.Uint64
-	packetsNotSent, readErrors       atomic.Uint64
-	handshakes, denied               atomic.Uint64
-	connects, timeouts, left, kicked atomic.Uint64
-	ignored                          [causes]atomic.Uint64
+	packetsReceived, bytesReceived atomic.Uint64
+	packetsSent, bytesSent         atomic.Uint64
+	packetsNotSent, readErrors     atomic.Uint64
+	handshakes, denied             atomic.Uint64
+	connects, timeouts, left       atomic.Uint64
+	kicked, replaced               atomic.Uint64
+	ignored                        [causes]atomic.Uint64
 }
 
 func (c *counters) ignore(why cause) { c.ignored[why].Add(1) }
@@ -107,7 +109,7 @@ func (s *Server) Stats() ServerStats {
 		PacketsSent: c.packetsSent.Load(), BytesSent: c.bytesSent.Load(),
 		PacketsNotSent: c.packetsNotSent.Load(), ReadErrors: c.readErrors.Load(),
 		Handshakes: c.handshakes.Load(), Denied: c.denied.Load(), Connects: c.connects.Load(),
-		Timeouts: c.timeouts.Load(), Left: c.left.Load(), Kicked: c.kicked.Load(),
+		Timeouts: c.timeouts.Load(), Left: c.left.Load(), Kicked: c.kicked.Load(), Replaced: c.replaced.Load(),
 		Ignored: c.ignoredStats(),
 	}
 }

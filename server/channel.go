@@ -78,7 +78,7 @@ func openChannel(ctx context.Context, cfg Config, knock udpknock.Config) (_ *cha
 	}
 	c.server, err = netcode.NewServer(netcode.ServerConfig{
 		Conn: conn, ProtocolID: cfg.ProtocolID, Keys: keys, Addresses: c.public.all(), MaxClients: cfg.MaxPlayers,
-		Other: c.knocks.Answer,
+		Replace: realm.MayReplace, Other: c.knocks.Answer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("server: realtime channel: %w", err)

@@ -211,16 +211,21 @@ func TestConnectAgain(t *testing.T) {
 
 // A player connects with the token of the login and is told of the world; asking for another token ends that
 // connection, and the new token opens the next.
+// A player plays, and connects anew while the first connection stands: that one ends when the other is there.
 func TestPlayOverUDP(t *testing.T) {
 	s := start(t, config(t, t.TempDir()))
 	o := register(t, s, "alice")
 	token, buf := o.ConnectToken, make([]byte, netcode.MaxPayload)
+	var before *netcode.Client
 	for range 2 {
 		c, err := netcode.Dial(t.Context(), token, netcode.ClientOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
+		for err == nil && before != nil {
+			_, err = before.Read(buf)
+		}
 		n, err := c.Read(buf)
 		if err != nil {
 			t.Fatal(err)
@@ -233,10 +238,7 @@ func TestPlayOverUDP(t *testing.T) {
 			t.Errorf("the dump says\n%s", dump)
 		}
 		_, again := post(t, s, "/v1/connect", o.SessionToken, "")
-		token = again.ConnectToken
-		for err == nil {
-			_, err = c.Read(buf)
-		}
+		token, before = again.ConnectToken, c
 	}
 }
 

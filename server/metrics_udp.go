@@ -22,6 +22,7 @@ func (s *Server) udpMetrics(out metric.Scrape) {
 	out.Counter(disconnects, disconnectsHelp, float64(stats.Timeouts), "cause", "timeout")
 	out.Counter(disconnects, disconnectsHelp, float64(stats.Left), "cause", "left")
 	out.Counter(disconnects, disconnectsHelp, float64(stats.Kicked), "cause", "kicked")
+	out.Counter(disconnects, disconnectsHelp, float64(stats.Replaced), "cause", "replaced")
 	i := stats.Ignored
 	for _, ignored := range []struct {
 		cause string

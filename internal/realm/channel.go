@@ -2,6 +2,7 @@ package realm
 
 import (
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -13,6 +14,16 @@ import (
 func TokenUserData(s rushgate.Session) (data [netcode.UserDataSize]byte) {
 	binary.LittleEndian.PutUint64(data[:], s.Ticket)
 	return data
+}
+
+// ticketIn returns the number of the ticket in the user data of a connect token.
+func ticketIn(data *[netcode.UserDataSize]byte) uint64 { return binary.LittleEndian.Uint64(data[:]) }
+
+// MayReplace reports whether the player connected as old may connect anew with a token of this user data: that of the
+// session's newest ticket. It is the ServerConfig.Replace of a realm's channel.
+func MayReplace(old *netcode.Peer, userData *[netcode.UserDataSize]byte) bool {
+	l, ok := old.Data.(*link)
+	return ok && !l.session.gone.Load() && l.session.ticket.current() == ticketIn(userData)
 }
 
 // datagrams is the transport of the channel: UDP, with netcode's packets around what is sent.
@@ -42,18 +53,27 @@ func (p peerConnection) Disconnect(Cause) { p.Peer.Disconnect() }
 type channelHandler struct {
 	*Realm
 	datagrams *datagrams
+	replaced  *link // has ended, and its player is connected anew by the next call
 }
 
 // Connected attaches a connection to its session, or ends it if there is none: the token was of an earlier session, or
 // has been replaced.
-func (h channelHandler) Connected(p *netcode.Peer) {
+func (h *channelHandler) Connected(p *netcode.Peer) {
+	h.attach(p)
+	if l := h.replaced; l != nil {
+		h.replaced = nil
+		h.detach(l)
+	}
+}
+
+func (h *channelHandler) attach(p *netcode.Peer) {
 	s, _ := h.byPlayer.get(rushgate.PlayerID(p.ClientID()))
 	if s == nil {
 		p.Disconnect()
 		return
 	}
 	l := newLink(h.datagrams, peerConnection{p}, s, h.cfg.SnapshotRate)
-	old, ok := s.admit(l, binary.LittleEndian.Uint64(p.UserData()[:]))
+	old, ok := s.admit(l, ticketIn(p.UserData()))
 	if !ok {
 		p.Disconnect()
 		return
@@ -70,16 +90,21 @@ func (h channelHandler) Connected(p *netcode.Peer) {
 
 // Received takes an intent. While the inbox is full it waits, and nothing is read: what comes then stays in the
 // socket's buffer, and is dropped there when that is full too.
-func (h channelHandler) Received(p *netcode.Peer, payload []byte) {
+func (h *channelHandler) Received(p *netcode.Peer, payload []byte) {
 	if l, ok := p.Data.(*link); ok {
 		_ = h.receive(l, payload) // it is counted; a datagram has no room for words
 	}
 }
 
 // Disconnected leaves the session without a connection; it ends unless the player comes back in time. Until then the
-// player stands still.
-func (h channelHandler) Disconnected(p *netcode.Peer, _ error) {
-	if l, ok := p.Data.(*link); ok {
+// player stands still. One who has connected anew goes on: the session keeps the connection until it has the next.
+func (h *channelHandler) Disconnected(p *netcode.Peer, why error) {
+	l, ok := p.Data.(*link)
+	switch {
+	case !ok:
+	case errors.Is(why, netcode.ErrReplaced):
+		h.replaced = l
+	default:
 		h.detach(l)
 	}
 }

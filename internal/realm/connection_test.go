@@ -129,12 +129,12 @@ func TestConnectionsReplaceEachOther(t *testing.T) {
 			<-stale.done
 		}
 		renewed, err := a.Renew(s.Token)
-		if err != nil || !second.only(Replaced) {
+		if err != nil || len(second.causes()) != 0 {
 			t.Fatalf("renewed: %v, ended for %v", err, second.causes())
 		}
 		p, err := a.dial(t, renewed)
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || !second.only(Replaced) {
+			t.Fatalf("connected anew: %v, ended for %v", err, second.causes())
 		}
 		time.Sleep(time.Second)
 		if got, _, _ := p.taken(); len(got) < 10 {

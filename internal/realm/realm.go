@@ -227,7 +227,7 @@ func (r *Realm) Start() {
 		r.loops.Go(func() { r.log.run(r.background) })
 		r.senders.Go(r.snapshots.run)
 		if r.cfg.Channel != nil {
-			r.cfg.Channel.Start(channelHandler{r, &datagrams{r.cfg.Channel}})
+			r.cfg.Channel.Start(&channelHandler{Realm: r, datagrams: &datagrams{r.cfg.Channel}})
 		}
 	})
 }

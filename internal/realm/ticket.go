@@ -17,9 +17,10 @@ const ConnectWindow = 30 * time.Second
 // time between a renewal and the making of its token.
 const maxRenewals = netcode.MaxTokensPerClient - 2
 
-// Renew returns the session of a session token with a new ticket, and ends its realtime connection, if it has one, so
-// that the player can connect anew. The error is [rushgate.BadCredentials] for a token without a session and
-// [rushgate.RateLimited] for a session that was renewed too often.
+// Renew returns the session of a session token with a new ticket, so that the player can connect anew. Connect tokens
+// with the tickets before open nothing from now on; a connection that the session has goes on until the new one stands.
+// The error is [rushgate.BadCredentials] for a token without a session and [rushgate.RateLimited] for a session that
+// was renewed too often.
 func (r *Realm) Renew(token string) (rushgate.Session, error) {
 	s, err := r.authenticate(token)
 	if err != nil {
@@ -31,8 +32,7 @@ func (r *Realm) Renew(token string) (rushgate.Session, error) {
 	return r.describe(s), nil
 }
 
-// renew gives a session a new ticket, and ends its connection: in favour of l, or, if that is nil, of one that is to
-// come.
+// renew gives a session a new ticket, and makes l its connection, in place of the one that it has, unless l is nil.
 func (r *Realm) renew(s *session, l *link) error {
 	wait, old := s.renew(r.tickets.Add(1), time.Now(), l)
 	if wait > 0 {
@@ -63,7 +63,7 @@ func (s *session) renew(number uint64, now time.Time, l *link) (wait time.Durati
 		return wait, nil
 	}
 	if l == nil {
-		return 0, s.link.Load()
+		return 0, nil
 	}
 	return 0, s.link.Swap(l)
 }

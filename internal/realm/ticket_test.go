@@ -28,10 +28,11 @@ func TestNoRenewalIsGrantedInVain(t *testing.T) {
 						if err != nil {
 							break
 						}
-						<-p.done
+						old := p
 						if p, err = a.dial(t, renewed); err != nil {
 							t.Fatalf("renewal %d, after %v: %v", granted+1, time.Since(start), err)
 						}
+						<-old.done
 						granted++
 					}
 				}
