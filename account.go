@@ -21,9 +21,9 @@ type Account struct {
 	// CreatedAt is when the account was registered, to the millisecond.
 	CreatedAt time.Time
 	// Version is that of the record, 1 to [AccountVersion]. Records of versions 1 and 2 come from the game that Rushgate
-	// replaces and may hold a hash in an older form. Records before version 4 have no epoch, no other credentials and were
-	// never disabled, which reads as the zero of each, and those before version 5 have no devices. A record becomes current
-	// with the first change to it, such as a login that replaces its hash or remembers a device.
+	// replaces and may hold a hash in an older form. Records before version 4 have no epoch, no other credentials and
+	// were never disabled, which reads as the zero of each, and those before version 5 have no devices. A record becomes
+	// current with the first change to it, such as a login that replaces its hash or remembers a device.
 	Version int
 	// Epoch is raised to end every session and every proof of the account at once: an [Admission] that was prepared under
 	// another epoch is refused. At most [MaxEpoch].
@@ -114,12 +114,12 @@ type AccountChange struct {
 	// RaiseEpoch adds one to the epoch.
 	RaiseEpoch bool
 	// Devices replace the account's, unless they are nil, provided that these still have DevicesRevision; to forget them
-	// all takes an empty slice. Those of another revision are not replaced, and nothing else is changed either, unless that
-	// is because this same change was carried out before: the revision is then one more, and the devices are equal.
+	// all takes an empty slice. If they have another the change is refused as a whole, unless this same change was carried
+	// out before: then the revision is one more, and the devices are equal.
 	Devices         []Device
 	DevicesRevision uint64
-	// EndAttempt, if not empty, ends the session that the login of this attempt has opened, wherever it is now: the holder of
-	// its lease is asked to let the player go, as Want does, and no [Admission] can continue it. A session of another
+	// EndAttempt, if not empty, ends the session that the login of this attempt has opened, wherever it is now: the holder
+	// of its lease is asked to let the player go, as Want does, and no [Admission] can continue it. A session of another
 	// attempt is left alone.
 	EndAttempt string
 }

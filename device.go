@@ -32,14 +32,14 @@ type Device struct {
 	// Salt is what the present token was derived with, 16 bytes in unpadded base64url (22 characters), or empty if it was
 	// not derived from another.
 	Salt string
-	// CreatedAt is when the device was remembered, UsedAt when its token was last used, and ExpiresAt until when the present
-	// one may be: to the millisecond, after 1970 and [Forever] at most.
+	// CreatedAt is when the device was remembered, UsedAt when its token was last used, and ExpiresAt until when the
+	// present one may be: to the millisecond, after 1970 and [Forever] at most.
 	CreatedAt, UsedAt, ExpiresAt time.Time
 }
 
 // Devices are those of an account. They change all at once, under a revision.
 type Devices struct {
-	// Revision counts the changes, from 0 for an account that has never had a device.
+	// Revision counts the changes, from 0 for an account that has never had a device to less than 2^63.
 	Revision uint64
 	// List has at most [MaxDevices] devices, of which no two have the same ID.
 	List []Device

@@ -32,8 +32,8 @@ type Fleet interface {
 	// repeated when its outcome is unknown. The error is like that of Shared.
 	SwapShared(ctx context.Context, name string, oldValue, newValue []byte) (swapped bool, err error)
 	// Beat says that a node is there, and returns what is known of all nodes, this one included, the one last heard of
-	// first: at most [MaxNodes]. Of each node there is one, the run that was last heard of. A node is forgotten once it has
-	// been silent for a day; a store that only one process uses may forget all of them when it is closed. The call is
+	// first: at most [MaxNodes]. Of each node there is one, the run that was last heard of. A node is forgotten once it
+	// has been silent for a day; a store that only one process uses may forget all of them when it is closed. The call is
 	// cheap; a node makes it once a second.
 	Beat(ctx context.Context, beat NodeBeat) ([]NodeStatus, error)
 }

@@ -149,9 +149,9 @@ type Save struct {
 	// Release ends the lease with this save: the player has left, and the session is over.
 	Release bool
 	// Resumable, with Release, parks the session instead: the lease is given up, so that the player is not inside and any
-	// login may claim the player, but until then an [Admission] with Continue goes on with the session, on any node and for
-	// so long, 0 to [MaxResumable]. A session that cannot be continued is over all the same. A release without it, under
-	// the same fence, ends a session that was parked.
+	// login may claim the player, but for so long, 0 to [MaxResumable], an [Admission] with Continue goes on with the
+	// session, on any node. A session that cannot be continued is over all the same. A release without it, under the same
+	// fence, ends a session that was parked.
 	Resumable time.Duration
 }
 

@@ -21,8 +21,8 @@ var (
 	// changed by hand or by a newer program. The fault is neither the player's nor that of the batch, whose other items
 	// are answered as ever; it lasts until an operator has put the record right.
 	ErrDamagedRecord = errors.New("record is damaged")
-	// ErrAccountChanged refuses an [AccountChange] because the account has another epoch than it was read with, and this or
-	// an [Admission] because its devices have another revision.
+	// ErrAccountChanged refuses an [AccountChange] because the account has another epoch than it was read with, and this
+	// or an [Admission] because its devices have another revision.
 	ErrAccountChanged = errors.New("account has changed meanwhile")
 	// ErrIDsInUse refuses an import whose ids the store has already begun to give to accounts of its own.
 	ErrIDsInUse = errors.New("player ids are already in use")
@@ -113,9 +113,9 @@ type Accounts interface {
 	// A change that raises the epoch is refused when it is repeated, also if it was carried out the first time; the
 	// account that is then loaded tells.
 	UpdateAccounts(ctx context.Context, changes []AccountChange) ([]error, error)
-	// DeleteAccount removes the account of a canonical username with its character, its lease and its parked session; ReserveIDs does not
-	// return its id again. The error is [BadCredentials] if there is no such account and [AlreadyLoggedIn] while a
-	// lease is live.
+	// DeleteAccount removes the account of a canonical username with its character, and its lease or parked session;
+	// ReserveIDs does not return its id again. The error is [BadCredentials] if there is no such account and
+	// [AlreadyLoggedIn] while a lease is live.
 	DeleteAccount(ctx context.Context, username string) error
 	// ReserveIDs sets n consecutive player ids (1 or more) aside for the caller and returns the first. No id is
 	// ever given out twice, also across restarts; ids that are not used are lost.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/device"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
@@ -59,7 +60,7 @@ func (s *Store) update(c *rushgate.AccountChange) error {
 	switch {
 	case p == nil || p.account.ID != c.Player:
 		return rushgate.BadCredentials
-	case p.account.Epoch != c.Epoch:
+	case p.account.Epoch != c.Epoch || !p.takesDevices(c.Devices, c.DevicesRevision):
 		return rushgate.ErrAccountChanged
 	}
 	a := &p.account
@@ -76,10 +77,30 @@ func (s *Store) update(c *rushgate.AccountChange) error {
 	if c.RaiseEpoch {
 		a.Epoch++
 	}
-	if c.EndsSession(s.day()) && p.lease.live(s.now()) {
-		s.ask(p, false)
+	p.putDevices(c.Devices, c.DevicesRevision)
+	if l := p.lease; l != nil && (c.EndsSession(s.day()) || c.EndAttempt == l.attempt) {
+		l.session = "" // which no admission can continue
+		if l.live(s.now()) {
+			s.ask(p, false)
+		}
 	}
 	return nil
+}
+
+// takesDevices reports whether devices can replace those of a revision: they can if it is the account's, or was until
+// they did. No devices replace any.
+func (p *player) takesDevices(devices []rushgate.Device, revision uint64) bool {
+	there := p.account.Devices
+	return devices == nil || there.Revision == revision ||
+		there.Revision == revision+1 && slices.Equal(there.List, device.Normal(devices))
+}
+
+// putDevices replaces those of a revision with devices that takesDevices.
+func (p *player) putDevices(devices []rushgate.Device, revision uint64) {
+	if devices != nil && p.account.Devices.Revision == revision {
+		p.account.Devices = rushgate.Devices{Revision: revision + 1, List: device.Normal(devices)}
+		p.account.Version = rushgate.AccountVersion
+	}
 }
 
 func toMillisecondDisabled(d rushgate.Disabled) rushgate.Disabled {

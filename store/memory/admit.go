@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -70,19 +71,25 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 		return rushgate.Admitted{Err: rushgate.UsernameTaken}
 	}
 
-	if p.account.Epoch != a.Account.Epoch {
+	switch {
+	case a.Continue && (p.lease == nil || p.lease.session != a.Session), p.account.Epoch != a.Account.Epoch:
 		return rushgate.Admitted{Err: rushgate.BadCredentials}
-	}
-	if p.account.Disabled.At(s.day()) {
+	case p.account.Disabled.At(s.day()):
 		return rushgate.Admitted{Err: p.account.Disabled.Refusal()}
+	case !p.takesDevices(a.Devices, a.Account.Devices.Revision):
+		return rushgate.Admitted{Err: rushgate.ErrAccountChanged}
 	}
-	resumed, err := s.claim(by, a.Attempt, p)
-	if err != nil {
+	resumed, err := s.claim(by, a, p)
+	switch {
+	case errors.Is(err, rushgate.AlreadyLoggedIn):
 		if a.Takeover {
-			s.ask(p, false)
+			s.ask(p, a.Continue)
 		}
+		return rushgate.Admitted{Err: err, Holder: p.lease.by}
+	case err != nil:
 		return rushgate.Admitted{Err: err}
 	}
+	p.putDevices(a.Devices, a.Account.Devices.Revision)
 	if a.NewHash != "" && p.account.PasswordHash == a.Account.PasswordHash {
 		p.account.PasswordHash, p.account.Version = a.NewHash, rushgate.AccountVersion
 	}
@@ -91,6 +98,7 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 		Lease:        p.leaseID(),
 		Previous:     p.fence - 1, // each claim raises it by one
 		Resumed:      resumed,
+		Attempt:      p.lease.attempt,
 		HashReplaced: a.NewHash != "" && p.account.PasswordHash == a.NewHash,
 	}
 }
@@ -123,20 +131,57 @@ func (s *Store) add(account *rushgate.Account, character *rushgate.Character) *p
 
 func toMillisecond(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
 
-// claim gives the player's lease to this attempt, or refuses with [rushgate.AlreadyLoggedIn].
-func (s *Store) claim(by rushgate.Instance, attempt string, p *player) (resumed bool, err error) {
+// claim gives the player's lease to an admission, or refuses with [rushgate.AlreadyLoggedIn], or with
+// [rushgate.BadCredentials] if the session that it continues is over.
+func (s *Store) claim(by rushgate.Instance, a *rushgate.Admission, p *player) (resumed bool, err error) {
 	now := s.now()
-	if l := p.lease; l != nil {
-		resumed = l.by == by && l.attempt == attempt
-		live := l.live(now)
-		left := l.by.Node == by.Node && l.by.Run != by.Run // by a process of this node that is gone
-		if live && !left && !resumed {
-			return false, rushgate.AlreadyLoggedIn
-		}
+	next := lease{by: by, attempt: a.Attempt, session: a.Session, expiresAt: now.Add(s.ttl).UnixMilli()}
+	if a.Continue {
+		next.attempt = p.lease.attempt
+		resumed, err = s.continues(by, a, p.lease)
+	} else {
+		resumed, err = s.claims(by, a, p.lease)
 	}
-	if !resumed {
+	if err != nil {
+		return false, err
+	}
+	if resumed {
+		next.session = p.lease.session
+	} else {
 		p.fence++
 	}
-	p.lease = &lease{by: by, attempt: attempt, expiresAt: now.Add(s.ttl).UnixMilli()}
+	p.lease = &next
 	return resumed, nil
+}
+
+// claims tells whether a login may claim a lease.
+func (s *Store) claims(by rushgate.Instance, a *rushgate.Admission, l *lease) (resumed bool, err error) {
+	if !l.held() {
+		return false, nil
+	}
+	resumed = l.by == by && l.attempt == a.Attempt
+	left := l.by.Node == by.Node && l.by.Run != by.Run // by a process of this node that is gone
+	if l.live(s.now()) && !left && !resumed && l.by != a.Gone {
+		return false, rushgate.AlreadyLoggedIn
+	}
+	return resumed, nil
+}
+
+// continues is claims for an admission that continues the session of a lease.
+func (s *Store) continues(by rushgate.Instance, a *rushgate.Admission, l *lease) (resumed bool, err error) {
+	now := s.now()
+	until := l.expiresAt
+	if !l.parked {
+		if l.by == by {
+			return true, nil
+		}
+		if l.by.Node != by.Node && l.live(now) && l.by != a.Gone {
+			return false, rushgate.AlreadyLoggedIn
+		}
+		until += (rushgate.LeaseRefresh + a.Grace - s.ttl).Milliseconds()
+	}
+	if now.UnixMilli() >= until {
+		return false, rushgate.BadCredentials
+	}
+	return false, nil
 }

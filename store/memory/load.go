@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"slices"
 
 	"github.com/rushgate/rushgate"
 )
@@ -18,6 +19,7 @@ func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgat
 			accounts[i].Account = p.account
 			accounts[i].Zone = p.character.Zone
 			accounts[i].Credentials = cloneCredentials(p.account.Credentials)
+			accounts[i].Devices.List = slices.Clone(p.account.Devices.List)
 		}
 	}
 	return accounts, nil

@@ -65,8 +65,10 @@ type player struct {
 // lease outlives its expiry: until another session claims the player, its holder may revive it and save.
 type lease struct {
 	by        rushgate.Instance
-	attempt   string
-	expiresAt int64 // Unix milliseconds; it is over when the clock shows this or more
+	attempt   string // of the login that has opened the session
+	session   string // by which the session can be continued; empty if it cannot
+	parked    bool   // given up, but for the session
+	expiresAt int64  // Unix milliseconds; it is over, or the session cannot be continued, when the clock shows this or more
 }
 
 // leaseID is what names the player's present lease, or the last one.
@@ -74,7 +76,10 @@ func (p *player) leaseID() rushgate.Lease {
 	return rushgate.Lease{Player: p.account.ID, Name: p.account.Username, Fence: p.fence}
 }
 
-func (l *lease) live(now time.Time) bool { return l != nil && now.UnixMilli() < l.expiresAt }
+// held reports that a node may save the player, also if the lease has run out.
+func (l *lease) held() bool { return l != nil && !l.parked }
+
+func (l *lease) live(now time.Time) bool { return l.held() && now.UnixMilli() < l.expiresAt }
 
 var _ rushgate.Store = (*Store)(nil)
 
@@ -134,17 +139,23 @@ func (s *Store) save(save *rushgate.Save) error {
 	if p == nil || p.leaseID() != save.Lease() {
 		return rushgate.ErrLeaseLost
 	}
-	if p.lease == nil {
-		if save.Release {
-			return nil
+	if !p.lease.held() {
+		if !save.Release {
+			return rushgate.ErrLeaseLost
 		}
-		return rushgate.ErrLeaseLost
+		if save.Resumable == 0 {
+			p.lease = nil
+		}
+		return nil
 	}
 	c := clone(save.Character)
 	c.Name, c.CreatedAt = p.character.Name, p.character.CreatedAt
 	c.Playtime = c.Playtime.Truncate(time.Millisecond)
 	p.character = c
-	if save.Release {
+	switch l := p.lease; {
+	case save.Release && save.Resumable > 0 && l.session != "":
+		l.parked, l.expiresAt = true, s.now().Add(save.Resumable).UnixMilli()
+	case save.Release:
 		p.lease = nil
 	}
 	return nil
@@ -163,7 +174,7 @@ func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rush
 	errs := make([]error, len(leases))
 	for i, l := range leases {
 		p := s.players[l.Player]
-		if p == nil || p.leaseID() != l || p.lease == nil {
+		if p == nil || p.leaseID() != l || !p.lease.held() {
 			errs[i] = rushgate.ErrLeaseLost
 			continue
 		}

@@ -75,7 +75,7 @@ func change(c *rushgate.AccountChange) error {
 			return err
 		}
 	}
-	if err := device.Check(c.Devices); err != nil {
+	if err := devices(c.Devices, c.DevicesRevision); err != nil {
 		return err
 	}
 	if c.EndAttempt != "" {
@@ -84,6 +84,14 @@ func change(c *rushgate.AccountChange) error {
 		}
 	}
 	return credentials(c.Credentials)
+}
+
+// devices checks those that replace the ones of a revision, if there are any.
+func devices(devices []rushgate.Device, revision uint64) error {
+	if devices != nil && revision >= math.MaxInt64 {
+		return fmt.Errorf("revision %d of devices has no next one", revision)
+	}
+	return device.Check(devices)
 }
 
 func disabled(d rushgate.Disabled) error {

@@ -37,7 +37,7 @@ func admission(a *rushgate.Admission) error {
 	if err := attempt("attempt", a.Attempt); err != nil {
 		return err
 	}
-	if err := device.Check(a.Devices); err != nil {
+	if err := devices(a.Devices, a.Account.Devices.Revision); err != nil {
 		return err
 	}
 	if err := session(a); err != nil {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/validate"
@@ -19,6 +20,11 @@ func TestAdmissions(t *testing.T) {
 		Account: rushgate.Account{ID: 1, Username: "alice", PasswordHash: secret, Attempt: "a"},
 		Create:  true,
 		Attempt: "a",
+	}
+	const session = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
+	continued := rushgate.Admission{
+		Attempt: "a", Session: session, Continue: true, Grace: rushgate.MaxResumable,
+		Gone: rushgate.Instance{Node: "n", Run: "r"},
 	}
 	tests := []struct {
 		name string
@@ -44,6 +50,14 @@ func TestAdmissions(t *testing.T) {
 			fmt.Sprint("account version ", toCome)},
 		{"login to a version to come", func(a *rushgate.Admission) { a.Create, a.Account.Version = false, toCome }, ""},
 		{"create disabled", func(a *rushgate.Admission) { a.Account.Disabled.Until = rushgate.Forever() }, "disabled cannot"},
+		{"create with devices of before", func(a *rushgate.Admission) { a.Account.Devices.Revision = 1 }, "has devices"},
+		{"create with devices", func(a *rushgate.Admission) { a.Devices = make([]rushgate.Device, 1) }, "device 1"},
+		{"session", func(a *rushgate.Admission) { a.Session = session }, ""},
+		{"session that is no hash", func(a *rushgate.Admission) { a.Session = secret }, "SHA-256"},
+		{"continue", func(a *rushgate.Admission) { *a = continued }, ""},
+		{"create to continue", func(a *rushgate.Admission) { a.Continue, a.Session = true, session }, "makes no account"},
+		{"gone", func(a *rushgate.Admission) { a.Gone.Node = "n" }, "gone: instance has no run id"},
+		{"negative grace", func(a *rushgate.Admission) { a.Grace = -1 }, "grace"},
 		{"create with new hash", func(a *rushgate.Admission) { a.NewHash = secret }, "no hash to replace"},
 	}
 	for _, tt := range tests {
@@ -159,6 +173,19 @@ func TestSaves(t *testing.T) {
 	batch[1].Character.Data = make([]byte, rushgate.MaxDataLen+1)
 	if err := validate.Saves(batch); err == nil || !strings.Contains(err.Error(), "save 2 of 2: data of player 7") {
 		t.Errorf("error %v does not name the data of player 7 in save 2", err)
+	}
+}
+
+func TestParking(t *testing.T) {
+	for resumable, ok := range map[time.Duration]bool{
+		-1: false, 0: true, 1: true, rushgate.MaxResumable: true, rushgate.MaxResumable + 1: false,
+	} {
+		if err := validate.Saves([]rushgate.Save{{Release: true, Resumable: resumable}}); (err == nil) != ok {
+			t.Errorf("a release that parks for %v: %v", resumable, err)
+		}
+	}
+	if err := validate.Saves([]rushgate.Save{{Resumable: 1}}); err == nil {
+		t.Error("a save parks and does not release")
 	}
 }
 

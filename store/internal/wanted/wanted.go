@@ -15,8 +15,8 @@ type List struct {
 	leases map[string]map[rushgate.PlayerID]rushgate.Wanted
 }
 
-// Add notes that a lease of a node is wanted, in place of an older one of the same player. A session that shall end does
-// not go on because it is asked to move as well.
+// Add notes that a lease of a node is wanted, in place of an older one of the same player. A session that shall end
+// does not go on because it is asked to move as well.
 func (l *List) Add(node string, w rushgate.Wanted) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
