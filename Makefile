@@ -12,7 +12,8 @@ TARGETS = windows/amd64 darwin/arm64
 FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./internal/api:FuzzParseEntry ./internal/peer:FuzzClient ./internal/doorman:FuzzSameAnswers ./internal/strictjson:FuzzObject ./internal/stress/flood:FuzzParseAnswer ./internal/stress/run:FuzzLineAnswers ./internal/tlsresume:FuzzParse ./internal/wschannel:FuzzParseGreeting ./client:FuzzAnswer ./client:FuzzLine ./client:FuzzParseTicket ./internal/pbkdf2x:FuzzDerive ./internal/importer/oldgame:FuzzParse ./internal/importer/oldgame:FuzzRecord ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken \
 	./internal/line:FuzzOpen ./internal/line:FuzzOpenProof ./internal/line:FuzzDecodeText ./internal/line:FuzzParseKeyring ./internal/line:FuzzState ./internal/udpknock:FuzzAnswer ./internal/udpknock:FuzzMessages \
 	./netcode:FuzzPacket ./netcode:FuzzPrivateToken ./netcode:FuzzRequest ./password:FuzzParseHash ./password:FuzzParsePepper \
-	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./server:FuzzParseKeys ./store/internal/credential:FuzzUnmarshal ./store/internal/device:FuzzUnmarshal ./store/redis:FuzzFrames ./store/redis:FuzzRefusals ./internal/stress/report:FuzzReadReport ./internal/stress/page:FuzzWrite ./internal/stress/adapter:FuzzServerAnswers ./world:FuzzParseDefinition ./world:FuzzEnterData
+	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./server:FuzzParseKeys ./store/internal/credential:FuzzUnmarshal ./store/internal/device:FuzzUnmarshal ./store/redis:FuzzFrames ./store/redis:FuzzRefusals ./internal/stress/report:FuzzReadReport ./internal/stress/page:FuzzWrite ./internal/stress/adapter:FuzzServerAnswers ./world:FuzzParseDefinition ./world:FuzzEnterData \
+	./examples/tag:FuzzRestore ./internal/packed:FuzzParse ./world:FuzzRestore
 
 .PHONY: help
 help: ## list the targets

@@ -19,7 +19,7 @@ type Checkpointer interface {
 	Checkpoint(dst []byte) ([]byte, error)
 	// Restore puts a world that is new into the state of a checkpoint, with the players who were inside: Enter is not
 	// called for them. It is the first call of all, on the goroutine that made the world, and keeps no reference to
-	// its argument. Whatever the bytes are, it returns an error rather than panic, and allocates no more than
-	// a small multiple of their length; a world that has returned an error is not used any further.
+	// its argument. Whatever the bytes are, it returns an error rather than panic, and allocates no more than in
+	// proportion to their length; a world that has returned an error is not used any further.
 	Restore(checkpoint []byte) error
 }

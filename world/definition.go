@@ -1,6 +1,7 @@
 package world
 
 import (
+	"crypto/sha256"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type Definition struct {
 	zoneIndex map[string]int // only ever looked up, never iterated
 	items     map[string]*itemSpec
 	cell      float64 // size of a grid cell: the largest radius that a step asks for
+	print     [sha256.Size]byte
 
 	// The player's intervals, in steps.
 	strike, regen, respawn uint64
@@ -170,6 +172,7 @@ func (d *Definition) compile() {
 	p := &d.Player
 	d.strike, d.regen, d.respawn = ticks(p.AttackIntervalMS), ticks(p.RegenIntervalMS), ticks(p.RespawnMS)
 	d.start = d.zoneIndex[d.StartZone]
+	d.print = d.fingerprint()
 	d.cell = p.Reach
 	kinds := make(map[string]*monsterSpec, len(d.Monsters))
 	for i := range d.Monsters {

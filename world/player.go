@@ -98,15 +98,20 @@ func (w *World) add(p player) {
 		w.free = w.free[:n-1]
 		w.players[slot] = p
 	} else {
-		slot = int32(len(w.players))
-		w.players = append(w.players, p)
-		w.playerNodes = append(w.playerNodes, gridNode{})
-		w.events = slices.Grow(w.events[:0], maxEvents*len(w.players))
+		slot = w.grow(p)
 	}
 	w.slots[p.id] = slot
 	if p.alive() {
 		w.appear(slot)
 	}
+}
+
+// grow makes room for one player more, whom it gives the new slot.
+func (w *World) grow(p player) int32 {
+	w.players = append(w.players, p)
+	w.playerNodes = append(w.playerNodes, gridNode{})
+	w.events = slices.Grow(w.events[:0], maxEvents*len(w.players))
+	return int32(len(w.players) - 1)
 }
 
 // appear makes a living player visible to others of the zone.

@@ -57,8 +57,9 @@ var (
 // allocates; Enter makes all the room that a player may need. The number of players is for the caller to bound.
 type World struct {
 	def      *Definition
-	rng      *rand.Rand
-	now      uint64 // steps so far
+	source   *rand.PCG
+	rng      *rand.Rand // on source
+	now      uint64     // steps so far
 	zones    []zone
 	monsters []monster
 	players  []player // by slot; a free slot has id 0
@@ -77,11 +78,13 @@ var _ rushgate.World = (*World)(nil)
 // New returns a world with all its monsters in place and no players. def comes from [ParseDefinition] or [Default];
 // worlds may share one. seed decides where monsters stand and what they drop.
 func New(def *Definition, seed uint64) *World {
+	source := rand.NewPCG(seed, 0)
 	w := &World{
-		def:   def,
-		rng:   rand.New(rand.NewPCG(seed, 0)),
-		zones: make([]zone, len(def.Zones)),
-		slots: make(map[rushgate.PlayerID]int32),
+		def:    def,
+		source: source,
+		rng:    rand.New(source),
+		zones:  make([]zone, len(def.Zones)),
+		slots:  make(map[rushgate.PlayerID]int32),
 	}
 	for i := range w.zones {
 		w.zones[i] = newZone(&def.Zones[i], def.cell, &w.playerNodes, &w.monsterNodes)
