@@ -73,10 +73,10 @@ func (o *outbox) push(to path, n int) error {
 	return nil
 }
 
-// keepAlive adds a connection keep-alive packet, which tells the peer its slot.
-func (o *outbox) keepAlive(p *Peer) error {
+// keepAlive adds a connection keep-alive packet of a number, which tells the peer its slot.
+func (o *outbox) keepAlive(p *Peer, seq uint64) error {
 	data := appendKeepAlive(o.small[:0], keepAlive{index: p.index, maxClients: p.maxClients})
-	return o.add(p.path(), p.seal, packetKeepAlive, p.nextSequence(), data)
+	return o.add(p.path(), p.seal, packetKeepAlive, seq, data)
 }
 
 // flush sends what is waiting. Whatever the network says, the outbox is empty afterwards: the protocol sends no
@@ -108,8 +108,8 @@ func (s *Server) NewBatch() *Batch {
 // come from the peer, a keep-alive goes before every payload: without one the client does not know yet that it is
 // connected. A full batch flushes itself; should that fail, Add returns the error and the payload may be lost.
 //
-// Add returns ErrDisconnected for a peer whose connection has ended, and an error that wraps ErrPayloadSize for a
-// payload of the wrong size; both leave the batch as it was.
+// Add returns ErrDisconnected for a peer whose connection has ended, ErrMoved after Server.State until Server.Resume,
+// and an error that wraps ErrPayloadSize for a payload of the wrong size; all of them leave the batch as it was.
 func (b *Batch) Add(p *Peer, payload []byte) error {
 	if len(payload) == 0 || len(payload) > MaxPayload {
 		return fmt.Errorf("%w, not %d", ErrPayloadSize, len(payload))
@@ -118,14 +118,33 @@ func (b *Batch) Add(p *Peer, payload []byte) error {
 		return ErrDisconnected
 	}
 	if !p.confirmed.Load() {
-		if err := b.out.keepAlive(p); err != nil {
+		seq, err := p.nextToSend()
+		if err == nil {
+			err = b.out.keepAlive(p, seq)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if !p.sent.Load() { // a load first: most peers of a batch were sent to since the last pass
 		p.sent.Store(true)
 	}
-	return b.out.add(p.path(), p.seal, packetPayload, p.nextSequence(), payload)
+	seq, err := p.nextToSend()
+	if err != nil {
+		return err
+	}
+	return b.out.add(p.path(), p.seal, packetPayload, seq, payload)
+}
+
+// nextToSend returns a sequence number for a goroutine other than the server's, or ErrMoved. The number comes first:
+// one from beyond the jump that State makes is never used while another server sends, whose packets the client would
+// take for old ones.
+func (p *Peer) nextToSend() (uint64, error) {
+	seq := p.nextSequence()
+	if p.server.moved.Load() {
+		return 0, ErrMoved
+	}
+	return seq, nil
 }
 
 // Flush sends what Add collected. Datagrams that the network refuses are lost, as any datagram may be, and counted in

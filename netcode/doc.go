@@ -59,6 +59,12 @@
 // With ServerConfig.Other a protocol of the application's own shares the port: one for clients that have no connect
 // token yet, for example.
 //
+// # Moving to another process
+//
+// A server can be replaced by one in another process while clients are connected, without their noticing more than a
+// moment of silence: [Server.Pause] and [Server.State] in one process, [ServerConfig].State in the other, which has to
+// have the same socket. On unix systems a socket is passed on as a file descriptor. The example shows the order.
+//
 // # Batch
 //
 // Payloads to clients go out through a [Batch], which seals them at once and sends many with one system call. Each

@@ -70,6 +70,7 @@ func (s *Server) answerRequest(from netip.AddrPort, use *tokenUse) {
 // from its own address: it must bring back this number. With just any challenge token of this server, a client that
 // once obtained one at its own address could answer for an address it cannot read from.
 func (s *Server) newHandshake(from netip.AddrPort, use *tokenUse) *handshake {
+	keys := &packetKeys{toClient: s.token.serverToClient, toServer: s.token.clientToServer}
 	h := &handshake{
 		addr:      from,
 		local:     s.local,
@@ -77,8 +78,9 @@ func (s *Server) newHandshake(from netip.AddrPort, use *tokenUse) *handshake {
 		clientID:  s.token.clientID,
 		timeout:   time.Duration(max(0, s.token.timeout)) * time.Second,
 		challenge: s.challengeSeq,
-		seal:      newAEAD(&s.token.serverToClient),
-		open:      newAEAD(&s.token.clientToServer),
+		keys:      keys,
+		seal:      newAEAD(&keys.toClient),
+		open:      newAEAD(&keys.toServer),
 	}
 	s.challengeSeq++
 	return h

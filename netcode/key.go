@@ -17,6 +17,10 @@ import (
 // itself with a Format method, as those of this package do, or keep the key where fmt does not look, in a func() Key.
 type Key [32]byte
 
+// packetKeys are those of one connection. What has them keeps a pointer, since fmt follows one level of them where it
+// does not find Format.
+type packetKeys struct{ toClient, toServer Key }
+
 // errZeroKey says that a key was never set. Tokens under it could be forged by anybody.
 var errZeroKey = errors.New("netcode: the private key is all zeros")
 

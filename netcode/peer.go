@@ -25,6 +25,7 @@ type Peer struct {
 	addr       netip.AddrPort
 	local      netip.Addr    // of this machine, where the client's request arrived
 	timeout    time.Duration // 0: none
+	keys       *packetKeys
 	seal, open cipher.AEAD
 
 	// Used by the goroutines that send.
@@ -130,6 +131,7 @@ func (s *Server) connect(h *handshake, userData *[UserDataSize]byte) {
 		addr:       h.addr,
 		local:      h.local,
 		timeout:    h.timeout,
+		keys:       h.keys,
 		seal:       h.seal,
 		open:       h.open,
 		userData:   *userData,
@@ -145,7 +147,7 @@ func (s *Server) connect(h *handshake, userData *[UserDataSize]byte) {
 	s.stats.connects.Add(1)
 	s.stats.clients.Add(1)
 	s.stats.pending.Store(int64(s.pending.len()))
-	_ = s.out.keepAlive(p)
+	_ = s.out.keepAlive(p, p.nextSequence())
 	start := time.Now()
 	s.handler.Connected(p)
 	s.handled(start)
@@ -190,7 +192,11 @@ func (s *Server) kick() {
 // dropAll is how a server ends.
 func (s *Server) dropAll() {
 	for _, p := range s.slots {
-		if p != nil {
+		switch {
+		case p == nil:
+		case s.moved.Load():
+			s.drop(p, ErrMoved)
+		default:
 			s.dropWithGoodbye(p, ErrServerClosed)
 		}
 	}

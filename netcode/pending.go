@@ -22,6 +22,7 @@ type handshake struct {
 	clientID   uint64
 	timeout    time.Duration // 0: none
 	challenge  uint64        // number of the challenge token sent
+	keys       *packetKeys
 	seal, open cipher.AEAD
 
 	ends    time.Duration // by Server.clock; counts only if there is a timeout

@@ -64,8 +64,8 @@ type Handler interface {
 	Received(p *Peer, payload []byte)
 
 	// Disconnected is called once for each call of Connected, when the slot is free again, and is the last call for
-	// the peer. The reason is ErrTimedOut, ErrLeft, ErrKicked, ErrServerClosed or, where ServerConfig.Replace allows it,
-	// ErrReplaced: the very next call is then that of Connected for the new connection of the same client.
+	// the peer. The reason is ErrTimedOut, ErrLeft, ErrKicked, ErrServerClosed, ErrMoved or, where ServerConfig.Replace
+	// allows it, ErrReplaced: the very next call is then that of Connected for the new connection of the same client.
 	Disconnected(p *Peer, why error)
 }
 
@@ -165,6 +165,9 @@ type Server struct {
 	stopped bool
 	kicks   []*Peer // asked to be disconnected by Peer.Disconnect
 
+	pausing atomic.Pointer[pausing] // changed under mu; nil: none
+	moved   atomic.Bool             // changed under mu: State was called, and not Resume after it
+
 	stop chan struct{} // closed by Stop
 	done chan struct{} // closed when the goroutine has ended
 
@@ -184,9 +187,11 @@ type Server struct {
 	slots  []*Peer
 	free   []uint32 // indices of empty slots, the next one to be used last
 
-	pending *pendingTable
-	tokens  *tokenHistory
+	pending  *pendingTable
+	tokens   *tokenHistory
+	restored []*Peer // those of ServerConfig.State, of whom the Handler has yet to be told
 
+	challengeKey  *Key // a pointer as in keys
 	challengeAEAD cipher.AEAD
 	challengeSeq  uint64
 	globalSeq     uint64 // of packets to clients without a slot
@@ -226,6 +231,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		free:          make([]uint32, cfg.MaxClients),
 		pending:       newPendingTable(max(minPending, pendingPerSlot*cfg.MaxClients)),
 		tokens:        newTokenHistory(max(minTokenHistory, tokenHistoryPerSlot*cfg.MaxClients)),
+		challengeKey:  &challengeKey,
 		challengeAEAD: newAEAD(&challengeKey),
 		globalSeq:     firstGlobalSequence,
 	}
@@ -240,6 +246,11 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	}
 	for i := range s.free {
 		s.free[i] = uint32(cfg.MaxClients - 1 - i)
+	}
+	if cfg.State != nil {
+		if err := s.restore(cfg.State); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrBadState, err)
+		}
 	}
 	return s, nil
 }
@@ -263,8 +274,9 @@ func (s *Server) Start(h Handler) {
 }
 
 // Stop tells all clients goodbye, calls Handler.Disconnected for each with ErrServerClosed, closes the Conn, and
-// returns when nothing is left running; that takes up to 100 ms, and as long as a call of the Handler blocks. It may be
-// called several times and from several goroutines; all calls wait for the end.
+// returns when nothing is left running; that takes up to 100 ms, and as long as a call of the Handler blocks. After
+// State, unless Resume was called, it tells the clients nothing, and the reason is ErrMoved. It may be called several
+// times and from several goroutines; all calls wait for the end.
 func (s *Server) Stop() {
 	s.mu.Lock()
 	if !s.stopped {
@@ -291,7 +303,10 @@ func (s *Server) run() {
 	s.nextPass = s.now.Add(passInterval)
 	pause := time.NewTimer(math.MaxInt64)
 	defer pause.Stop()
-	for !s.stopping() {
+	if s.goesOn() {
+		s.tellOfMoved()
+	}
+	for s.goesOn() {
 		n, err := s.conn.ReadBatch(s.in, s.nextPass)
 		if errors.Is(err, net.ErrClosed) {
 			break
@@ -413,7 +428,7 @@ func (s *Server) pass() {
 			p.sent.Store(false)
 			continue
 		}
-		_ = s.out.keepAlive(p)
+		_ = s.out.keepAlive(p, p.nextSequence())
 	}
 	s.pending.expire(s.clock)
 	s.stats.pending.Store(int64(s.pending.len()))
