@@ -183,7 +183,7 @@ func TestDashboardDrain(t *testing.T) {
 	}
 
 	p.tolerate(eventsCut, eventsRefused)
-	alice.tolerate(channelRefused, boardRefused, boardCut)
+	alice.tolerate(nodeGoes...)
 	p.do(chromedp.KeyEvent(kb.Enter))
 	p.wait(`$("confirm").open`)
 	p.tabTo("confirm-yes")
@@ -198,7 +198,7 @@ func TestDashboardDrain(t *testing.T) {
 		t.Fatalf("the node does not drain\nThe page: %s", p.describe())
 	}
 	p.state("stopped", "^The node has stopped.$")
-	alice.outside("The server is going down for a while. Please log in again later.")
+	alice.wait(`app.dataset.state !== "playing"`)
 }
 
 // What the console says of the stream of figures when the node ends.

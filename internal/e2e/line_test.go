@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -15,8 +16,22 @@ type line struct {
 	mu       sync.Mutex
 	target   string
 	listener net.Listener // nil while the line is cut
-	conns    []net.Conn
+	conns    []*end
 	work     sync.WaitGroup
+}
+
+// end is an end of a connection that a line carries.
+type end struct {
+	net.Conn
+	hushed atomic.Bool
+}
+
+// Write passes on what comes from the other end, unless the line is silent.
+func (e *end) Write(p []byte) (int, error) {
+	if e.hushed.Load() {
+		return len(p), nil
+	}
+	return e.Conn.Write(p)
 }
 
 func newLine(t testing.TB, target string) *line {
@@ -64,13 +79,33 @@ func (l *line) cut() {
 	l.work.Wait()
 }
 
-func (l *line) carry(from net.Conn, target string) {
-	defer from.Close()
-	to, err := net.Dial("tcp", target)
+// refuse has the line take no new connections until it is mended.
+func (l *line) refuse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.listener != nil {
+		l.listener.Close()
+	}
+}
+
+// hush has no connection that there is carry anything more, without its ends hearing of it, as when a router on the way
+// has forgotten them. New connections are as good as ever.
+func (l *line) hush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.conns {
+		e.hushed.Store(true)
+	}
+}
+
+func (l *line) carry(client net.Conn, target string) {
+	defer client.Close()
+	node, err := net.Dial("tcp", target)
 	if err != nil {
 		return
 	}
-	defer to.Close()
+	defer node.Close()
+	from, to := &end{Conn: client}, &end{Conn: node}
 	l.mu.Lock()
 	if l.listener == nil { // cut meanwhile
 		l.mu.Unlock()

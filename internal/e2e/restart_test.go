@@ -3,19 +3,24 @@ package e2e
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
+
+	"github.com/chromedp/cdproto/input"
 
 	"github.com/rushgate/rushgate/server"
 )
 
 // What the console says of a node that goes.
 const (
-	channelRefused = "WebSocket connection to 'ws://NODE/v1/channel' failed: " +
-		"Error in connection establishment: net::ERR_CONNECTION_REFUSED"
-	loginRefused = "Failed to load resource: net::ERR_CONNECTION_REFUSED http://NODE/v1/login"
-	boardRefused = "Failed to load resource: net::ERR_CONNECTION_REFUSED http://NODE/v1/leaderboards/xp?limit=10"
-	boardCut     = "Failed to load resource: net::ERR_CONNECTION_RESET http://NODE/v1/leaderboards/xp?limit=10"
+	channelFailed  = "WebSocket connection to 'ws://NODE/v1/channel' failed: "
+	channelRefused = channelFailed + "Error in connection establishment: net::ERR_CONNECTION_REFUSED"
+	boardRefused   = "Failed to load resource: net::ERR_CONNECTION_REFUSED http://NODE/v1/leaderboards/xp?limit=10"
+	boardCut       = "Failed to load resource: net::ERR_CONNECTION_RESET http://NODE/v1/leaderboards/xp?limit=10"
 )
+
+// nodeGoes is all of that, and whatever a WebSocket may hear that is opened at that very time.
+var nodeGoes = []string{boardRefused, boardCut, channelFailed + "…"}
 
 // walkRight has a player walk for a bit, and returns once the node has them stand still, and where.
 func (p *tab) walkRight() (x float64) {
@@ -34,27 +39,37 @@ func (p *tab) walkRight() (x float64) {
 	return x
 }
 
+// waitsForRestart returns once the page says that the node goes, and that it waits for the next one.
+func (p *tab) waitsForRestart() {
+	p.Helper()
+	p.wait(`app.dataset.state === "connecting" && overlay.checkVisibility() && $("leave").checkVisibility() &&
+		$("overlay-text").textContent === "The server is restarting. You stay logged in…" &&
+		$("said").textContent === $("overlay-text").textContent &&
+		document.activeElement.id === "overlay-card"`)
+}
+
 // A restart in order, as for a new version of the node.
 func TestNodeRestarts(t *testing.T) {
 	cfg := config(t)
 	cfg.Backend = server.SQLite
 	node := start(t, cfg)
-	alice := open(t, play(node), quick(50))
+	way := newLine(t, node.HTTPAddr().String())
+	alice := open(t, "http://"+way.addr+"/play/", quick(50))
 	alice.enter("#register", "alice")
 	x := alice.walkRight()
 
-	alice.tolerate(channelRefused, boardRefused, boardCut)
+	alice.tolerate(nodeGoes...)
+	way.refuse()
 	if err := node.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	alice.outside("The server is going down for a while. Please log in again later.")
-	alice.expect(loginRefused)
-	alice.knock("#login", "alice", secret)
-	alice.says("No answer from the server. Please check your connection and try again later.")
+	alice.waitsForRestart()
+	alice.wait(`/^Trying (for \d+ s so far|again in \d+ s)\.$/.test($("overlay-note").textContent)`)
 
-	cfg.HTTPAddr = node.HTTPAddr().String()
-	start(t, cfg)
-	alice.click("#login")
+	way.cut()
+	way.mend(start(t, cfg).HTTPAddr().String())
+	alice.outside("Your session has ended, perhaps because you logged in elsewhere. Please log in again.")
+	alice.knock("#login", "alice", secret)
 	alice.inside("alice")
 	if again, _ := alice.at(); math.Abs(again-x) > 0.1 {
 		t.Errorf("alice stood at %g before the restart, and stands at %g after it", x, again)
@@ -69,8 +84,8 @@ func TestLineIsLost(t *testing.T) {
 	alice.enter("#register", "alice")
 	x := alice.walkRight()
 
+	alice.tolerate(nodeGoes...)
 	alice.expect(channelRefused)
-	alice.tolerate(boardRefused, boardCut)
 	way.cut()
 	alice.wait(`app.dataset.state === "connecting" && world.dataset.connected === "false" &&
 		$("overlay-text").textContent === "Reconnecting…"`)
@@ -84,6 +99,54 @@ func TestLineIsLost(t *testing.T) {
 	alice.walkRight()
 }
 
+// The way to the node is silent all at once, without an end: the player is back over another one, and the page has not
+// been left meanwhile.
+func TestLineGoesSilent(t *testing.T) {
+	node := start(t, config(t))
+	way := newLine(t, node.HTTPAddr().String())
+	alice := open(t, "http://"+way.addr+"/play/")
+	alice.enter("#register", "alice")
+	x := alice.walkRight()
+	before := alice.webSockets()
+	alice.wait(`(globalThis.states = [], new MutationObserver(() => states.push(app.dataset.state))
+		.observe(app, { attributes: true, attributeFilter: ["data-state"] }), true)`)
+
+	way.hush()
+	await(t, "a second WebSocket", func() bool { return alice.webSockets() > before })
+	alice.wait(`globalThis.tick ??= Number(world.dataset.tick), world.dataset.tick > tick + 10 &&
+		app.dataset.state === "playing" && world.dataset.connected === "true"`)
+	alice.walkRight()
+	if again, _ := alice.at(); again <= x {
+		t.Errorf("alice walked right from %g and is at %g", x, again)
+	}
+	if states := eval[[]string](alice, `states`); slices.Contains(states, "signed-out") ||
+		slices.Contains(states, "replaced") {
+		t.Errorf("meanwhile the page was %v", states)
+	}
+}
+
+// A Space that is held when the connection is lost does not press what has come up.
+func TestHeldKeyDoesNotLeave(t *testing.T) {
+	node := start(t, config(t))
+	way := newLine(t, node.HTTPAddr().String())
+	alice := open(t, "http://"+way.addr+"/play/", quick(50))
+	alice.enter("#register", "alice")
+	alice.tolerate(nodeGoes...)
+	space := func(half input.DispatchKeyEventType, again bool) {
+		alice.do(command(input.DispatchKeyEvent, input.DispatchKeyEventParams{
+			Type: half, Code: "Space", Key: " ", Text: map[bool]string{true: " "}[half != input.DispatchKeyEventTypeKeyUp],
+			WindowsVirtualKeyCode: ' ', AutoRepeat: &again,
+		}))
+	}
+	space(input.DispatchKeyEventTypeKeyDown, false)
+	way.cut()
+	alice.wait(`app.dataset.state === "connecting" && overlay.checkVisibility()`)
+	space(input.DispatchKeyEventTypeKeyDown, true)
+	space(input.DispatchKeyEventTypeKeyUp, false)
+	way.mend(node.HTTPAddr().String())
+	alice.inside("alice")
+}
+
 // The node is lost without a word, and another one comes in its place, with the same players.
 func TestNodeIsReplaced(t *testing.T) {
 	cfg := config(t)
@@ -94,7 +157,7 @@ func TestNodeIsReplaced(t *testing.T) {
 	alice.enter("#register", "alice")
 	x := alice.walkRight()
 
-	alice.tolerate(channelRefused, boardRefused, boardCut)
+	alice.tolerate(nodeGoes...)
 	alice.tolerate(refusal("/v1/me", "401 (Unauthorized)"))
 	way.cut()
 	alice.wait(`app.dataset.state === "connecting"`)

@@ -1,92 +1,95 @@
-// The realtime channel over a WebSocket, section 1.1 of docs/protocol.md: it is opened again whenever it is lost, for
-// as long as the session lives.
+// The realtime channel over WebSockets, section 1.1 of docs/protocol.md: there is always one, for as long as the session
+// lives. One that is silent is kept until another has shown that it lives.
 
-import { jitter } from "./backoff.ts";
-import { Decoder, encodeIntent, following, newer, UnknownVersion, type Intent, type Snapshot } from "./protocol.ts";
+import { afterClose, type Ending } from "./closing.ts";
+import { Link, type Wish } from "./link.ts";
+import type { Snapshot } from "./protocol.ts";
 
-/** What the player wants, until something else is wanted. */
-export type Wish = Pick<Intent, "moveX" | "moveY" | "action">;
-
-/** Why a channel is not opened again. */
-export type Ending =
-  | "session-ended" // log in again
-  | "replaced" // the player is elsewhere
-  | "stopping" // the node is going down
-  | "incompatible" // this page and the node do not understand each other
-  | "refused" // the node does not take pages of this origin
-  | "lost"; // nothing has answered for longer than any session lives
+/** Why snapshots do not come at the moment. */
+export interface Trouble {
+  /** The node is being replaced, and has said so. */
+  restart: boolean;
+  /** When the next try is, in ms from now; 0 while there is one. */
+  next: number;
+}
 
 export interface ChannelEvents {
   /** A snapshot that is newer than all before. */
   onSnapshot: (s: Snapshot, now: number) => void;
-  /** Snapshots come. The first one follows. */
+  /** Snapshots come, of another link or after a loss. The first one follows. */
   onOpen: () => void;
-  /** The channel is lost, and is being opened again. */
-  onLost: () => void;
+  /** No snapshots come. The channel goes on trying; each failure is told. */
+  onLost: (t: Trouble) => void;
   /** It is over. Nothing follows. */
   onEnd: (why: Ending) => void;
   /** An intent has gone out. */
   onSent: (seq: number, now: number) => void;
 }
 
-const SUBPROTOCOL = "rushgate.v1";
-/** Between two intents, in ms: at least, and at most. The acknowledgement in each keeps snapshots small. */
+// All times are in ms. What is called quiet counts time in which the page has run, as its timers show: what a page that
+// was asleep, hidden or busy has not heard is held against no connection.
+
+/** Between two intents: at least, and at most. The acknowledgement in each keeps snapshots small. */
 const INTENT_GAP = 40;
 const HEARTBEAT = 100;
-/** After so much silence the channel is taken for lost, in ms. */
+/** Between two looks at the clock no more than this counts, however late the second one is. */
+const MOST_PER_BEAT = 250;
+/** After so much quiet, or three snapshots that are missing, a second link is opened beside the first. */
+const PROBE_AFTER = 1_000;
+/** And up to so much later, at random: a node that stood still for a moment is not to be asked by all players at once. */
+const PROBE_SPREAD = 750;
+/** So long does a second link that is open leave the first one to come to life: then the node need not be greeted. */
+const HESITATION = 100;
+/** Within so much time a second link has to live, and a first one to be open; then twice that, and so on to SILENCE. */
+const PATIENCE = 4_000;
+/** What happened so long ago says nothing about how often to open second links. */
+const PROBE_MEMORY = 30_000;
+/** After so much quiet the player is told. */
+const STALL = 3_000;
+/** After so much quiet a link is given up, whether there is another or not. */
 const SILENCE = 10_000;
-/** Pauses between attempts are no longer, in ms: a session without a word from its player lasts half a minute. */
-const MAX_PAUSE = 5_000;
-/** For so long without any answer attempts go on, in ms: no session lives longer in silence, whatever its node's settings. */
+/** A node that has taken a greeting ends the session's older links within this time. */
+const GREETING_TIME = 15_000;
+/** The pause before the first try after a loss is at most so long; each further one twice as long, up to MAX_PAUSE. */
+const FIRST_PAUSE = 500;
+const MAX_PAUSE = 4_000;
+/** A link that has lived so long was good: what comes after it is a first try. */
+const STEADY = 5_000;
+/** For so long without any answer tries go on: no session lives longer in silence, whatever its node's settings. */
 const LOST_AFTER = 3600_000 + 60_000;
-/** The longest pause that a node can ask for, in ms. */
-const MAX_WAIT = 30_000;
-/** A pulse that comes so late, in ms, comes after a sleep of the machine or the page. */
+/** A look at the clock that comes so late comes after a sleep of the machine or the page. */
 const ASLEEP = 3_000;
-/** After a sleep, snapshots come within so many ms, or the channel is lost. */
-const AWAKENING = 1_000;
-
-/**
- * What to do after a WebSocket has closed: end for good, or come back after so many ms at the earliest.
- *
- * Only a node ends with codes from 4000 on. Every other code, 1000, 1001 and 1008 included, may be that of a proxy which
- * starts anew or has had enough: it ends the road, and not the session.
- */
-export function afterClose(code: number, reason: string): { end: Ending } | { wait: number } {
-  switch (code) {
-    case 4401: // no such session
-    case 4410: // it has ended
-      return { end: "session-ended" };
-    case 4409:
-      return { end: "replaced" };
-    case 4411:
-      return { end: "stopping" };
-    case 4400:
-      return { end: "incompatible" };
-    case 4429: {
-      const ms = Number(/^retry in (\d{1,6}) ms$/.exec(reason)?.[1] ?? MAX_PAUSE);
-      return { wait: Math.min(ms, MAX_WAIT) };
-    }
-  }
-  return { wait: 0 };
-}
+/** After a sleep, something is heard within so much time, or a second link is opened. */
+const AWAKENING = 500;
 
 export class Channel {
-  private socket: WebSocket | null = null;
-  private decoder = new Decoder();
+  private link: Link | null = null; // the one to play by, or that is being opened for it
+  private spare: Link | null = null; // the younger one, which has yet to live
   private wish: Wish = { moveX: 0, moveY: 0, action: 0 };
   private unsent = false;
-  private seq = 0;
-  private ack = 0;
-  private open = false;
-  private shaken = false; // hands, with the node, at least once
-  private ended = false;
-  private tries = 0;
   private sentAt = -Infinity;
-  private heardAt = 0; // anything, on this WebSocket or at its opening
+  private shown = false; // snapshots come, as far as the player is told
+  private quiet = 0; // since the last snapshot that was shown
+  private shaken = false; // hands, with the node, at least once
+  private restart = false; // the node's last word
+  private ended = false;
+
+  private greetings = 0;
+  private greetedAt = -Infinity;
+  private tries = 0; // that failed in a row
+  private probes = 0; // of late
+  private probedAt = -Infinity;
+  private nextProbe = 0; // the earliest time
+  private spread = PROBE_SPREAD * Math.random();
+  private interval = 0; // between two snapshots, as the node has them
+  private tick = 0;
+  private speaker: Link | null = null; // of the snapshot before
+  private notBefore = 0; // by the node's word
   private answeredAt = performance.now();
+
   private pulse = 0;
   private retry = 0;
+  private hesitation = 0;
   private beatAt = performance.now();
   private beatDay = Date.now(); // the same by a clock that goes on while the machine sleeps
 
@@ -110,9 +113,12 @@ export class Channel {
     this.beat();
   }
 
-  /** Tries at once, as when the network has come back. */
+  /** Tries at once, as when the network has come back; no earlier than the node has asked for. */
   hurry(): void {
+    if (this.ended || performance.now() < this.notBefore) return;
+    this.nextProbe = 0;
     if (this.retry) this.connect();
+    else if (this.link?.greeting && !this.spare && this.link.quiet > AWAKENING) this.probe();
   }
 
   /**
@@ -120,8 +126,8 @@ export class Channel {
    * connection long ago, and the session lives on for a while only.
    */
   wake(): void {
+    this.beat();
     this.hurry();
-    this.noticeSleep();
   }
 
   /** Closes the channel for good, without a word to the events. */
@@ -129,7 +135,10 @@ export class Channel {
     this.ended = true;
     clearInterval(this.pulse);
     clearTimeout(this.retry);
-    this.drop();
+    clearTimeout(this.hesitation);
+    this.link?.drop();
+    this.spare?.drop();
+    this.link = this.spare = null;
   }
 
   private end(why: Ending): void {
@@ -141,95 +150,173 @@ export class Channel {
   private connect(): void {
     clearTimeout(this.retry);
     this.retry = 0;
-    this.decoder = new Decoder(); // a connection knows nothing of the one before
-    this.seq = this.ack = 0;
-    const socket = new WebSocket(this.url, SUBPROTOCOL);
-    socket.binaryType = "arraybuffer";
-    this.socket = socket;
-    this.heardAt = performance.now();
-    socket.onopen = () => {
-      this.shaken = true;
-      socket.send(JSON.stringify({ session_token: this.token }));
-    };
-    socket.onmessage = (e: MessageEvent<unknown>) => this.receive(e.data);
-    socket.onclose = (e) => this.closed(e.code, e.reason);
+    this.link = this.open();
   }
 
-  /** Forgets the WebSocket. What it still has to say does not count. */
-  private drop(): void {
-    const socket = this.socket;
-    this.socket = null;
-    this.open = false;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
-  }
-
-  private closed(code: number, reason: string): void {
-    const next = afterClose(code, reason);
-    const wasOpen = this.open;
-    this.drop();
-    if ("end" in next) return this.end(next.end);
+  /** Opens a second link beside one that is silent. Two that are being opened would wait for each other in browsers. */
+  private probe(): void {
     const now = performance.now();
-    if (wasOpen || code >= 4000) this.answeredAt = now;
+    if (now - this.probedAt > PROBE_MEMORY) this.probes = 0;
+    this.probedAt = now;
+    this.nextProbe = now + Math.min(PROBE_AFTER * 2 ** this.probes++, SILENCE) * (1 + Math.random());
+    this.spread = PROBE_SPREAD * Math.random();
+    this.spare = this.open();
+  }
+
+  private open(): Link {
+    return new Link(this.url, {
+      onOpen: (l) => this.opened(l),
+      onSnapshot: (l, s, now) => this.receive(l, s, now),
+      onClosed: (l, code, reason) => this.closed(l, code, reason),
+      onUnknownVersion: () => this.end("incompatible"),
+    });
+  }
+
+  private opened(link: Link): void {
+    this.shaken = true;
+    if (link === this.link) this.greet(link);
+    else this.hesitation = setTimeout(() => link === this.spare && this.greet(link), HESITATION);
+  }
+
+  private greet(link: Link): void {
+    this.greetedAt = performance.now();
+    link.greet(this.token, ++this.greetings);
+  }
+
+  /** Puts the second link in the place of the first. */
+  private promote(): void {
+    const link = this.spare;
+    this.link?.drop();
+    this.link = link;
+    this.spare = null;
+    if (link?.isOpen && !link.greeting) this.greet(link); // there is nothing left to hesitate for
+  }
+
+  private dropSpare(): void {
+    this.spare?.drop();
+    this.spare = null;
+  }
+
+  private closed(link: Link, code: number, reason: string): void {
+    const next = afterClose(code, reason), now = performance.now();
+    if (link.lives || code >= 4000) this.answeredAt = now;
+    link.drop();
+    if ("end" in next) {
+      if (!this.passes(link, next.end)) return this.end(next.end);
+    } else {
+      this.restart = next.restart ?? (this.restart && !link.lives);
+      this.notBefore = Math.max(this.notBefore, now + next.wait);
+    }
+    if (link === this.spare) return this.dropSpare();
     if (now - this.answeredAt > LOST_AFTER) return this.end("lost");
-    const pause = Math.max(Math.min(jitter(this.tries++), MAX_PAUSE), next.wait);
-    this.retry = setTimeout(() => this.connect(), pause);
-    this.events.onLost();
+    if (link.lives && now - link.livesSince > STEADY) this.tries = 0;
+    this.link = null;
+    const replacedByOwn = "end" in next && Boolean(this.spare);
+    if (this.spare) this.promote();
+    else this.retryLater(now);
+    if (!replacedByOwn) this.lose();
     if (!this.shaken) void this.askWhy();
+  }
+
+  /** Reports whether an ending does not end the session, as far as this page knows better. */
+  private passes(link: Link, why: Ending): boolean {
+    switch (why) {
+      case "replaced": // by another link of this page?
+        return link.greeting < this.greetings && performance.now() - this.greetedAt < GREETING_TIME;
+      case "session-ended": // the one that is played by is heard of, and will be told, too
+        return link === this.spare && Boolean(this.link?.lives) && (this.link?.quiet ?? 0) < PROBE_AFTER;
+    }
+    return false;
+  }
+
+  private retryLater(now: number): void {
+    const pause = Math.random() * Math.min(FIRST_PAUSE * 2 ** this.tries++, MAX_PAUSE);
+    const asked = this.notBefore > now ? this.notBefore - now + FIRST_PAUSE * Math.random() : 0;
+    this.retry = setTimeout(() => this.connect(), Math.max(pause, asked));
+  }
+
+  /** Tells the player that snapshots do not come. */
+  private lose(): void {
+    this.shown = false;
+    const { notBefore, restart, retry } = this;
+    this.events.onLost({ restart, next: retry ? Math.max(notBefore - performance.now(), 0) : 0 });
   }
 
   private async askWhy(): Promise<void> {
     if ((await this.refused()) && !this.shaken) this.end("refused");
   }
 
-  private receive(data: unknown): void {
-    const now = performance.now();
-    this.heardAt = now;
-    if (!(data instanceof ArrayBuffer)) return;
-    let snapshot: Snapshot | null;
-    try {
-      snapshot = this.decoder.decode(data);
-    } catch (err) {
-      if (err instanceof UnknownVersion) this.end("incompatible");
-      return; // dropped, whatever was wrong with it
-    }
-    if (!snapshot || (this.ack && !newer(snapshot.tick, this.ack))) return;
-    this.ack = snapshot.tick;
-    if (!this.open) {
-      this.open = true;
-      this.tries = 0;
+  private receive(link: Link, s: Snapshot, now: number): void {
+    const first = link !== this.speaker;
+    this.speaker = link;
+    if (link === this.spare) this.promote();
+    else if (this.spare && !this.spare.greeting) this.dropSpare(); // it was not needed
+    this.learn(s, first);
+    this.quiet = 0;
+    if (first || !this.shown) {
+      this.shown = true;
+      this.restart = false;
       this.events.onOpen();
     }
-    this.events.onSnapshot(snapshot, now);
+    this.events.onSnapshot(s, now);
     this.beat(); // in a tab that is not seen timers run once in a second or less
   }
 
-  /** Leaves a channel that was asleep little time to show that it lives. */
-  private noticeSleep(): void {
+  /** Learns how often the node sends snapshots, which is as rarely as once a second. */
+  private learn(s: Snapshot, first: boolean): void {
+    const gap = Math.min((((s.tick - this.tick) | 0) * 1000) / 60, 1000);
+    this.tick = s.tick;
+    if (!first && gap > 0) this.interval += (gap - this.interval) * 0.2;
+  }
+
+  /** Sees to it that there is a link that lives, and sends the intent if it is due. */
+  private beat(): void {
+    this.count();
+    const { link, spare } = this;
+    if (link && link.quiet > (link.greeting ? SILENCE : this.patience())) this.closed(link, 1006, "");
+    else if (spare && spare.quiet > this.patience()) this.dropSpare();
+    else if (link && !spare && this.isSilent(link)) this.probe();
+    if (this.ended) return;
+    if (this.shown && this.quiet > STALL) this.lose();
+    this.send();
+  }
+
+  /** Counts the time in which nothing was heard. */
+  private count(): void {
     const now = performance.now(), day = Date.now();
-    const gap = Math.max(now - this.beatAt, day - this.beatDay);
+    const passed = now - this.beatAt, gap = Math.max(passed, day - this.beatDay);
     this.beatAt = now;
     this.beatDay = day;
+    const counted = Math.min(passed, MOST_PER_BEAT);
+    this.quiet += counted;
+    for (const l of [this.link, this.spare]) if (l) l.quiet += counted;
     if (gap < ASLEEP) return;
-    if (this.socket) this.heardAt = Math.min(this.heardAt, now - SILENCE + AWAKENING);
+    this.notBefore -= gap - passed; // the clock of the timers may have stood still
+    if (this.link) this.link.quiet = Math.max(this.link.quiet, this.silence(this.link) - AWAKENING);
     else this.hurry(); // its pause has lasted long enough
   }
 
-  /** Sends the intent if it is due, and notices silence. */
-  private beat(): void {
-    this.noticeSleep();
-    const socket = this.socket;
-    if (!socket) return;
+  private isSilent(link: Link): boolean {
+    if (!link.greeting || performance.now() < Math.max(this.nextProbe, this.notBefore)) return false;
+    return link.quiet > this.silence(link) + this.spread;
+  }
+
+  /** Returns how quiet a link is that may be no more. */
+  private silence(link: Link): number {
+    return link.lives ? Math.max(PROBE_AFTER, 3 * this.interval) : this.patience();
+  }
+
+  private patience(): number {
+    return Math.min(PATIENCE * 2 ** Math.max(this.probes - 1, this.tries, 0), SILENCE);
+  }
+
+  private send(): void {
     const now = performance.now();
-    if (now - this.heardAt > SILENCE) return this.closed(1006, "");
-    const gap = now - this.sentAt;
-    // Between the node's goodbye and the event that tells of it, there is no node to send to.
-    if (!this.open || socket.readyState !== WebSocket.OPEN || gap < (this.unsent ? INTENT_GAP : HEARTBEAT)) return;
-    this.seq = following(this.seq);
-    socket.send(encodeIntent({ seq: this.seq, ack: this.ack, ...this.wish, target: 0n }));
+    if (now - this.sentAt < (this.unsent ? INTENT_GAP : HEARTBEAT)) return;
+    const seq = this.link?.send(this.wish) ?? 0;
+    if (!seq) return;
     this.unsent = false;
     this.sentAt = now;
-    this.events.onSent(this.seq, now);
+    this.events.onSent(seq, now);
   }
 }

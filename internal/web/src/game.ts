@@ -1,7 +1,8 @@
 // A session in play: the channel to the node, and what is shown of it.
 
 import { channelURL, me, refusesPage, type Session } from "./api.ts";
-import { Channel, type Ending } from "./channel.ts";
+import { Channel, type Trouble } from "./channel.ts";
+import type { Ending } from "./closing.ts";
 import type { Painter } from "./draw.ts";
 import type { Hud } from "./hud.ts";
 import type { Input } from "./input.ts";
@@ -13,8 +14,8 @@ const ACTION_ATTACK = 1; // of the reference world
 const KIND_PLAYER = 1;
 
 export interface GameEvents {
-  /** Snapshots come, or do not. */
-  onConnected: (yes: boolean) => void;
+  /** Snapshots come, or do not; why not is known once there has been a failure. */
+  onConnected: (yes: boolean, trouble?: Trouble) => void;
   onEnd: (why: Ending) => void;
 }
 
@@ -39,7 +40,7 @@ export class Game {
       onOpen: () => this.begin(),
       onSnapshot: (s, now) => this.see(s, now),
       onSent: (seq, now) => this.motion.onSent(seq, now),
-      onLost: () => this.connected(false),
+      onLost: (trouble) => this.connected(false, trouble),
       onEnd: (why) => {
         this.connected(false);
         this.events.onEnd(why);
@@ -118,8 +119,8 @@ export class Game {
     }
   }
 
-  private connected(yes: boolean): void {
+  private connected(yes: boolean, trouble?: Trouble): void {
     this.canvas.dataset["connected"] = String(yes);
-    this.events.onConnected(yes);
+    this.events.onConnected(yes, trouble);
   }
 }

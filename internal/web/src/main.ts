@@ -2,14 +2,17 @@
 
 import { logout, Refusal, type Session } from "./api.ts";
 import { Boards } from "./board.ts";
-import type { Ending } from "./channel.ts";
+import type { Trouble } from "./channel.ts";
+import type { Ending } from "./closing.ts";
 import { Door } from "./door.ts";
 import { Painter } from "./draw.ts";
 import { Game } from "./game.ts";
 import { Hud } from "./hud.ts";
 import { Input } from "./input.ts";
-import { element, say, setText } from "./page.ts";
+import { Overlay } from "./overlay.ts";
+import { element } from "./page.ts";
 import { forgetSession, keepSession, keptSession } from "./stored.ts";
+import { restarting, trying } from "./words.ts";
 
 const LOGOUT_UNKNOWN = "The server did not confirm the logout. Your session ends by itself within half a minute.";
 
@@ -18,7 +21,7 @@ type State = "signed-out" | "connecting" | "playing" | "replaced";
 const app = element("app");
 const canvas = element<HTMLCanvasElement>("world");
 const attack = element("attack");
-const overlay = element("overlay");
+const overlay = new Overlay();
 const resume = element<HTMLButtonElement>("resume");
 const leave = element<HTMLButtonElement>("leave");
 const logoutButton = element<HTMLButtonElement>("logout");
@@ -38,19 +41,19 @@ const input = new Input(canvas, attack, () => {
 let game: Game | null = null;
 let session: Session | null = null;
 let seen = false; // something of the world, since the login
+let lostAt = 0; // or when the page began to connect
 
-function show(state: State, text = ""): void {
+function show(state: State, text = "", note?: () => string): void {
   app.dataset["state"] = state;
-  overlay.hidden = !text;
-  for (const e of [canvas, attack, element("menu")]) e.inert = Boolean(text); // it lies over them
   resume.hidden = state !== "replaced";
-  setText(element("overlay-text"), text);
-  if (text) say(text);
+  if (text) overlay.show(text, note);
+  else overlay.hide();
+  for (const e of [canvas, attack, element("menu")]) e.inert = Boolean(text); // it lies over them
   input.enable(state === "playing");
   canvas.tabIndex = state === "playing" ? 0 : -1;
   if (state === "playing") canvas.focus({ preventScroll: true });
   else if (state === "replaced") resume.focus();
-  else if (state === "connecting" && seen) leave.focus();
+  else if (state === "connecting") overlay.focus();
 }
 
 function play(s: Session, name: string): void {
@@ -68,19 +71,20 @@ function connect(s: Session): void {
   paint();
 }
 
-function onConnected(yes: boolean): void {
+function onConnected(yes: boolean, trouble?: Trouble): void {
   if (!session) return;
   seen ||= yes;
-  if (yes) show("playing");
-  else show("connecting", seen ? "Reconnecting…" : "Connecting…");
+  if (yes) return show("playing");
+  const now = performance.now(), until = now + (trouble?.next ?? 0);
+  if (app.dataset["state"] !== "connecting") lostAt = now;
+  const what = trouble?.restart ? restarting(now - lostAt) : seen ? "Reconnecting…" : "Connecting…";
+  show("connecting", what, () => trying(until - performance.now(), performance.now() - lostAt));
 }
 
 function onEnd(why: Ending): void {
   switch (why) {
     case "session-ended":
       return signOut("Your session has ended, perhaps because you logged in elsewhere. Please log in again.", true);
-    case "stopping":
-      return signOut("The server is going down for a while. Please log in again later.", true);
     case "incompatible":
       return signOut("This page and the server do not understand each other. Please reload the page.", true);
     case "refused":

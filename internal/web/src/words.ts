@@ -114,5 +114,16 @@ export function away(why: unknown, left: number): string {
   return `${what}. Your place is kept; trying again ${inAWhile(Math.max(left, 1))}.`;
 }
 
+/** Returns what a player reads when the node has said that it goes down, so many ms ago. */
+export const restarting = (gone: number): string =>
+  gone < MINUTE ? "The server is restarting. You stay logged in…" : "The server is not back yet…";
+
+/** Returns what to say of tries to get back, the next of which is in so many ms, and which have gone on for so many. */
+export function trying(left: number, gone: number): string {
+  if (left > 1_000) return `Trying again ${inAWhile(left)}.`;
+  if (gone < 3_000) return "";
+  return `Trying for ${gone < 2 * MINUTE ? `${Math.floor(gone / 1000)} s` : `${Math.floor(gone / MINUTE)} minutes`} so far.`;
+}
+
 /** The numbers of docs/protocol.md, as players call them. */
 export const count = (n: bigint | number): string => n.toLocaleString("en");

@@ -1,135 +1,66 @@
-// The channel against a WebSocket and a clock of the test's own.
+// The channel against WebSockets and a clock of the test's own.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Channel, type Ending } from "../src/channel.ts";
-
-/** Time that passes when a test says so. */
-class Clock {
-  now = 0;
-  day = 0; // by which the time of day is ahead
-  private readonly timers = new Map<number, { at: number; every: number; run: () => void }>();
-  private last = 0;
-
-  install(): void {
-    const add = (run: () => void, ms: number, every: number): number => {
-      this.timers.set(++this.last, { at: this.now + ms, every, run });
-      return this.last;
-    };
-    const remove = (id: number): void => void this.timers.delete(id);
-    Object.assign(globalThis, {
-      setTimeout: (run: () => void, ms: number) => add(run, ms, 0),
-      setInterval: (run: () => void, ms: number) => add(run, ms, ms),
-      clearTimeout: remove,
-      clearInterval: remove,
-    });
-    Object.defineProperty(Date, "now", { value: () => this.now + this.day, configurable: true });
-    Object.defineProperty(performance, "now", { value: () => this.now, configurable: true });
-  }
-
-  pass(ms: number): void {
-    const end = this.now + ms;
-    for (;;) {
-      const next = [...this.timers].filter(([, t]) => t.at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
-      if (!next) break;
-      const [id, timer] = next;
-      this.now = timer.at;
-      if (timer.every) timer.at += timer.every;
-      else this.timers.delete(id);
-      timer.run();
-    }
-    this.now = end;
-  }
-
-  /** Time in which nothing runs; whether the monotonic clock goes on meanwhile depends on the system. */
-  sleep(ms: number, monotonic: boolean): void {
-    if (!monotonic) {
-      this.day += ms;
-      return;
-    }
-    this.now += ms;
-    for (const t of this.timers.values()) t.at = Math.max(t.at, this.now);
-  }
-
-  get running(): number {
-    return this.timers.size;
-  }
-}
-
-class Socket {
-  static all: Socket[] = [];
-  sent: (string | Uint8Array)[] = [];
-  static readonly OPEN = 1;
-  readyState = Socket.OPEN;
-  isClosed = false;
-  onopen: (() => void) | null = null;
-  onmessage: ((e: { data: unknown }) => void) | null = null;
-  onclose: ((e: { code: number; reason: string }) => void) | null = null;
-
-  constructor(readonly url: string, readonly protocol: string) {
-    Socket.all.push(this);
-  }
-
-  send(data: string | Uint8Array): void {
-    this.sent.push(data);
-  }
-
-  close(): void {
-    this.isClosed = true;
-  }
-
-  /** The intents that were sent, as number, acknowledgement and action. */
-  get intents(): number[][] {
-    return this.sent.slice(1).map((b) => {
-      const v = new DataView((b as Uint8Array).buffer as ArrayBuffer);
-      return [v.getUint32(2, true), v.getUint32(6, true), v.getUint8(14)];
-    });
-  }
-}
-
-const full = Uint8Array.from(
-  readFileSync(`${process.env["TESTDATA"]}/snapshot-full.hex`, "utf8").split("\n")
-    .flatMap((l) => (l.split("#")[0] ?? "").split(/\s+/)).filter((h) => h),
-  (h) => parseInt(h, 16),
-);
-
-/** A snapshot of a tick, whole. */
-function snapshot(tick: number, version = 1): ArrayBuffer {
-  const b = full.slice();
-  new DataView(b.buffer).setUint32(2, tick, true);
-  b[0] = version;
-  return b.buffer;
-}
+import { Channel, type Trouble } from "../src/channel.ts";
+import { afterClose, type Ending } from "../src/closing.ts";
+import { Clock, snapshot, Socket } from "./fakes.ts";
 
 function open(refused?: () => Promise<boolean>) {
   const clock = new Clock();
   clock.install();
   Socket.all = [];
   Object.assign(globalThis, { WebSocket: Socket });
+  Math.random = () => 0.5;
   const log: string[] = [];
+  const troubles: Trouble[] = [];
   const channel = new Channel("wss://a.example/v1/channel", "secret", {
     onOpen: () => log.push("open"),
-    onLost: () => log.push("lost"),
+    onLost: (t) => void (log.push("lost"), troubles.push(t)),
     onEnd: (why: Ending) => log.push(why),
     onSnapshot: (s) => log.push(`tick ${s.tick}`),
     onSent: () => undefined,
   }, refused);
   const socket = (): Socket => Socket.all.at(-1) as Socket;
-  return { clock, channel, log, socket };
+  return { clock, channel, log, troubles, socket };
+}
+
+/** A channel over which snapshots have come for a while. */
+function playing() {
+  const c = open();
+  const first = c.socket().opens();
+  let tick = 0;
+  /** Snapshots come over a WebSocket for so long. */
+  const play = (s: Socket, ms: number): void => {
+    for (let t = 0; t < ms; t += 50) {
+      s.brings((tick += 3));
+      c.clock.pass(50);
+    }
+  };
+  play(first, 6_000);
+  assert.deepEqual(c.log.splice(0).filter((l) => !l.startsWith("tick")), ["open"]);
+  return { ...c, first, play, news: () => c.log.splice(0).filter((l) => !l.startsWith("tick")) };
+}
+
+/** A channel whose first WebSocket has been silent until a second one was opened. */
+function probing() {
+  const c = playing();
+  for (let t = 0; t < 2_000 && Socket.all.length < 2; t += 20) c.clock.pass(20);
+  assert.equal(Socket.all.length, 2);
+  return { ...c, second: c.socket() };
 }
 
 test("greets, acknowledges and repeats", () => {
   const { clock, channel, log, socket } = open();
   const s = socket();
   assert.equal(s.protocol, "rushgate.v1");
-  s.onopen?.();
+  s.opens();
   assert.deepEqual(s.sent, ['{"session_token":"secret"}']);
   channel.want({ moveX: 1, moveY: 0, action: 0 });
   clock.pass(500);
   assert.equal(s.sent.length, 1, "no intents before the first snapshot");
   for (let tick = 3; tick <= 60; tick += 3) {
-    s.onmessage?.({ data: snapshot(tick) });
+    s.brings(tick);
     clock.pass(50);
   }
   assert.equal(log[0], "open");
@@ -147,83 +78,337 @@ test("greets, acknowledges and repeats", () => {
 
 test("shows nothing twice, late or malformed", () => {
   const { log, socket } = open();
+  const s = socket().opens();
   for (const data of [snapshot(9), snapshot(6), snapshot(9), Uint8Array.of(1, 2, 3).buffer, "text", snapshot(12)]) {
-    socket().onmessage?.({ data });
+    s.onmessage?.({ data });
   }
   assert.deepEqual(log, ["open", "tick 9", "tick 12"]);
 });
 
 test("a lost connection is made again, from nothing", () => {
   const { clock, log, socket } = open();
-  socket().onmessage?.({ data: snapshot(900) });
+  socket().opens().brings(900);
   clock.pass(200);
-  socket().onclose?.({ code: 1006, reason: "" });
-  clock.pass(1000);
+  socket().closes(1006);
+  clock.pass(500);
   assert.equal(Socket.all.length, 2);
-  socket().onopen?.();
-  socket().onmessage?.({ data: snapshot(3) }); // of a node that has begun anew
+  socket().opens().brings(3); // of a node that has begun anew
   assert.deepEqual(log, ["open", "tick 900", "lost", "open", "tick 3"]);
   clock.pass(100);
   assert.deepEqual(socket().intents[0], [1, 3, 0]);
 });
 
-test("silence is taken for a loss", () => {
-  const { clock, log, socket } = open();
-  const s = socket();
-  s.onmessage?.({ data: snapshot(3) });
-  clock.pass(9_900);
-  assert.deepEqual(log, ["open", "tick 3"]);
+test("a second WebSocket beside a silent one takes over with its first snapshot", () => {
+  const { clock, log, first, second, play, news } = probing();
+  assert(clock.now > 7_000 && clock.now < 7_800, `opened after ${clock.now - 6_000} ms of silence`);
+  assert(!first.isClosed);
+  assert.deepEqual(news(), [], "the player is told nothing");
+  const sent = first.intents.length;
+  second.opens();
   clock.pass(200);
-  assert.deepEqual(log.slice(2), ["lost"]);
-  assert(s.isClosed);
+  assert(second.greeted && first.intents.length > sent, "intents still go over the first");
+  play(second, 1_000);
+  assert(first.isClosed);
+  assert.deepEqual(news(), ["open"]);
+  assert(second.intents.length > 5);
+  clock.pass(100);
+  assert.equal(Socket.all.length, 2);
+  assert.equal(log.length, 0);
 });
 
-test("stays away as long as it is told", () => {
-  const { clock, socket } = open();
-  socket().onclose?.({ code: 4429, reason: "retry in 20000 ms" });
-  clock.pass(19_900);
-  assert.equal(Socket.all.length, 1);
+test("a WebSocket that comes to life is kept, and the node hears nothing of the second one", () => {
+  for (const whenOpen of [true, false]) {
+    const { clock, first, second, play, news } = probing();
+    if (whenOpen) second.opens();
+    clock.pass(50); // as a node that stood still answers both
+    play(first, 2_000);
+    assert(second.isClosed && !second.greeted && !first.isClosed);
+    assert.deepEqual(news(), []);
+    assert.equal(Socket.all.length, 2);
+  }
+});
+
+test("what the second WebSocket does to the first is not taken for the player's leaving", () => {
+  { // the node says so before the second one lives
+    const { clock, first, second, play, news } = probing();
+    second.opens();
+    clock.pass(200);
+    first.closes(4409, "replaced by a newer connection");
+    assert.deepEqual(news(), []);
+    play(second, 500);
+    assert.deepEqual(news(), ["open"]);
+    assert.equal(Socket.all.length, 2);
+    second.closes(4409, "replaced by a newer connection"); // and this is none of its own doing
+    assert.deepEqual(news(), ["replaced"]);
+  }
+  { // the first one lives again after the greeting, and the second one is lost
+    const { clock, first, second, play, news, socket } = probing();
+    second.opens();
+    clock.pass(200);
+    play(first, 200);
+    assert(!second.isClosed, "it may be the only one soon");
+    second.closes(1006);
+    first.closes(4409, "replaced by a newer connection");
+    assert.deepEqual(news(), ["lost"]);
+    clock.pass(500);
+    play(socket().opens(), 20_000);
+    assert.deepEqual(news(), ["open"]);
+    socket().closes(4409, "replaced by a newer connection"); // long after
+    assert.deepEqual(news(), ["replaced"]);
+  }
+});
+
+test("a second WebSocket that has been given up is no excuse for long", () => {
+  const { clock, first, second, play, news } = probing();
+  second.opens();
   clock.pass(200);
+  play(first, 20_000);
+  assert(second.isClosed);
   assert.equal(Socket.all.length, 2);
+  first.closes(4409, "replaced by a newer connection");
+  assert.deepEqual(news(), ["replaced"]);
+});
+
+test("a second WebSocket that is open takes over at once when the first one is lost", () => {
+  const { first, second, play, news } = probing();
+  second.opens();
+  assert(!second.greeted);
+  first.closes(1006);
+  assert(second.greeted);
+  play(second, 500);
+  assert.deepEqual(news(), ["lost", "open"]);
+  assert.equal(Socket.all.length, 2);
+});
+
+test("the node's word over the second WebSocket counts, unless the first one lives", () => {
+  for (const lives of [false, true]) {
+    const { clock, first, second, play, news } = probing();
+    second.opens();
+    clock.pass(200);
+    if (lives) play(first, 100);
+    second.closes(4401, "no such session");
+    assert.deepEqual(news(), lives ? [] : ["session-ended"]);
+  }
+});
+
+test("silence is told to the player, and its end", () => {
+  const { clock, first, second, play, news } = probing();
+  clock.pass(1_000);
+  assert.deepEqual(news(), []);
+  clock.pass(1_000);
+  assert.deepEqual(news(), ["lost"]);
+  second.closes(1006);
+  play(first, 100);
+  assert.deepEqual(news(), ["open"]);
+});
+
+test("a WebSocket that stays silent is given up", () => {
+  const { clock, first, news } = playing();
+  clock.pass(9_900);
+  assert(!first.isClosed);
+  clock.pass(300);
+  assert(first.isClosed);
+  assert(news().includes("lost"));
+});
+
+test("a node that stands still gets few requests", () => {
+  for (const random of [0, 0.2, 0.4, 0.6, 0.8, 0.99]) {
+    const { clock, play, news } = playing();
+    Math.random = () => random;
+    clock.pass(35_000);
+    assert(Socket.all.length <= 9, `${Socket.all.length} WebSockets in 35 s`);
+    const pending = Socket.all.filter((s) => !s.isClosed);
+    assert(pending.length <= 2, `${pending.length} at once`);
+    for (const s of pending) play(s.opens(), 100);
+    assert.equal(news().at(-1), "open");
+  }
+});
+
+test("second WebSockets are spread over time", () => {
+  const at: number[] = [];
+  for (const random of [0, 0.25, 0.5, 0.75, 1]) {
+    const c = open();
+    Math.random = () => random;
+    const channel = new Channel("wss://a.example/v1/channel", "secret", {
+      onOpen: () => undefined, onLost: () => undefined, onEnd: () => undefined, onSnapshot: () => undefined,
+      onSent: () => undefined,
+    });
+    const n = Socket.all.length;
+    c.socket().opens().brings(3);
+    while (Socket.all.length === n) c.clock.pass(10);
+    at.push(c.clock.now);
+    channel.stop();
+  }
+  assert(at.every((t, i) => t > 1_000 + i * 150 && t < 1_100 + i * 190), at.join());
+});
+
+test("hiccups that pass do not each cost a WebSocket", () => {
+  const { clock, first, play, news } = playing();
+  for (let i = 0; i < 10; i++) {
+    clock.pass(1_500);
+    play(first, 100);
+  }
+  assert(Socket.all.length <= 5, `${Socket.all.length} WebSockets in 16 s`);
+  assert.deepEqual(news(), []);
+  play(first, 60_000);
+  const before = Socket.all.length;
+  clock.pass(5_600);
+  assert(Socket.all[before]?.isClosed, "long after, the next one is a first one");
+});
+
+test("a node that sends a snapshot a second is not silent", () => {
+  const { clock, socket, log } = open();
+  const s = socket().opens();
+  for (let tick = 60; tick <= 3600; tick += 60) {
+    s.brings(tick);
+    clock.pass(tick % 240 ? 1_000 : 1_600);
+    if (tick > 600) assert.equal(Socket.all.filter((o) => !o.isClosed).length, 1, `at tick ${tick}`);
+  }
+  assert(!log.includes("lost"));
+});
+
+test("time in which the page did not run counts against no connection", () => {
+  { // a tab that is not seen: timers run once in a second
+    const { clock, first, play } = playing();
+    for (let i = 0; i < 3; i++) {
+      clock.stall(1_000);
+      clock.pass(20);
+    }
+    assert.equal(Socket.all.length, 1);
+    for (let i = 0; i < 5; i++) {
+      clock.stall(1_000);
+      clock.pass(20);
+    }
+    assert.equal(Socket.all.length, 2, "but it is noticed in the end");
+    play(first, 100);
+  }
+  { // a page that was busy for less than a sleep
+    const { clock, first, play } = playing();
+    clock.stall(2_500);
+    clock.pass(20);
+    play(first, 1_000);
+    assert.equal(Socket.all.length, 1);
+  }
+});
+
+test("stays away as long as it is told, whatever the code, even when hurried", () => {
+  for (const code of [1000, 1001, 1006, 1011, 1012, 1013, 4408, 4411, 4429, 4999]) {
+    const { clock, channel, socket } = open();
+    socket().opens().closes(code, "busy, retry in 20000 ms");
+    clock.pass(10_000);
+    channel.hurry();
+    clock.pass(9_900);
+    assert.equal(Socket.all.length, 1, `code ${code}`);
+    clock.pass(700);
+    assert.equal(Socket.all.length, 2, `code ${code}`);
+  }
+  const { clock, second, play, first } = probing();
+  second.opens();
+  clock.pass(150);
+  second.closes(4429, "retry in 8000 ms");
+  clock.pass(7_800);
+  assert.equal(Socket.all.length, 2, "nor beside another");
+  play(first, 100);
 });
 
 test("a proxy that closes a connection ends the road, and not the session", () => {
   for (const code of [1000, 1001, 1006, 1008, 1011, 1012, 1013]) {
     const { clock, log, socket } = open();
-    socket().onmessage?.({ data: snapshot(3) });
-    socket().onclose?.({ code, reason: "going away" });
-    clock.pass(1_000);
-    socket().onmessage?.({ data: snapshot(6) });
+    socket().opens().brings(3);
+    socket().closes(code, "going away");
+    clock.pass(500);
+    socket().opens().brings(6);
     assert.deepEqual(log, ["open", "tick 3", "lost", "open", "tick 6"], `code ${code}`);
   }
 });
 
+test("a node that goes down is waited for, and the player knows", () => {
+  const { clock, first, play, news, troubles, socket } = playing();
+  first.closes(4411, "the node is going down; retry in 2000 ms");
+  assert.deepEqual(news(), ["lost"]);
+  assert.deepEqual(troubles, [{ restart: true, next: 2000 }]);
+  clock.pass(1_900);
+  assert.equal(Socket.all.length, 1);
+  clock.pass(400);
+  socket().closes(1006);
+  assert.deepEqual(troubles.at(-1), { restart: true, next: 0 });
+  for (let n = 3; n < 5; n++) {
+    while (Socket.all.length < n) clock.pass(100);
+    if (n < 4) socket().closes(1006);
+  }
+  play(socket().opens(), 100);
+  assert.equal(news().at(-1), "open");
+  socket().closes(1006);
+  assert.equal(troubles.at(-1)?.restart, false);
+});
+
+test("pauses grow while nothing answers, and start small after a good connection", () => {
+  const { clock, first, news, socket } = playing();
+  Math.random = () => 1;
+  const pauses: number[] = [];
+  let last = first;
+  for (let i = 0; i < 6; i++) {
+    const from = clock.now;
+    last.closes(1006);
+    while (socket() === last) clock.pass(20);
+    pauses.push(clock.now - from);
+    last = socket();
+  }
+  assert.deepEqual(pauses.map((p) => Math.round(p / 100)), [5, 10, 20, 40, 40, 40]);
+  last.opens().brings(3);
+  const from = clock.now;
+  last.closes(1006); // lived for no time
+  while (socket() === last) clock.pass(20);
+  assert(clock.now - from > 3_900, `a pause of ${clock.now - from} ms`);
+  news();
+});
+
 test("a sleep is noticed on waking, by whatever clock has gone on", () => {
   for (const monotonic of [true, false]) {
-    const { clock, channel, log, socket } = open();
-    socket().onmessage?.({ data: snapshot(3) });
-    clock.pass(100);
+    const { clock, channel, socket, first, play, news } = playing();
     clock.sleep(23_000, monotonic);
     channel.wake();
-    clock.pass(2_100);
-    assert.equal(log.at(-1), "lost", "within a second");
-    assert.equal(Socket.all.length, 2, "and made again");
-    const { clock: other, channel: alive, log: seen, socket: same } = open();
-    same().onmessage?.({ data: snapshot(3) });
-    other.sleep(23_000, monotonic);
-    alive.wake();
-    for (let tick = 6; tick < 100; tick += 3) {
-      same().onmessage?.({ data: snapshot(tick) });
-      other.pass(100);
-    }
-    assert(!seen.includes("lost"), "one that lives is kept");
+    clock.pass(1_000);
+    assert.equal(Socket.all.length, 2, "within a second");
+    socket().opens();
+    clock.pass(200);
+    play(socket(), 100);
+    assert.deepEqual(news(), ["open"]);
+    assert(first.isClosed);
+
+    const alive = playing();
+    alive.clock.sleep(23_000, monotonic);
+    alive.channel.wake();
+    alive.play(alive.first, 3_000);
+    assert.equal(Socket.all.length, 1, "one that lives is kept");
+    assert.deepEqual(alive.news(), []);
+
+    const away = playing();
+    away.first.closes(1013, "retry in 20000 ms");
+    away.clock.sleep(23_000, monotonic);
+    away.channel.wake();
+    away.clock.pass(20);
+    assert.equal(Socket.all.length, 2, "a pause that has passed meanwhile is over");
+    away.clock.pass(3_000);
+    assert.equal(Socket.all.length, 2, "and what was opened has time to open");
   }
+});
+
+test("a WebSocket that does not open makes way for another", () => {
+  const { clock } = open();
+  clock.pass(3_900);
+  assert.equal(Socket.all.length, 1);
+  clock.pass(1_000);
+  assert.equal(Socket.all.length, 2);
+  assert(Socket.all[0]?.isClosed, "browsers open one after the other");
+  clock.pass(7_000);
+  assert.equal(Socket.all.length, 2, "with more patience");
 });
 
 test("goes on for as long as the longest session lives, and no longer", () => {
   const { clock, log, socket } = open();
   for (let t = 0; t < 4000_000 && log.at(-1) !== "lost for good"; t += 100) {
-    if (!socket().isClosed) socket().onclose?.({ code: 1006, reason: "" });
+    if (!socket().isClosed) socket().closes(1006);
     clock.pass(100);
     if (clock.running === 0) log.push("lost for good");
   }
@@ -232,26 +417,28 @@ test("goes on for as long as the longest session lives, and no longer", () => {
 });
 
 test("ends for good when the node says so, or speaks another version", () => {
-  for (const [code, why] of [[4410, "session-ended"], [4409, "replaced"], [4411, "stopping"], [4400, "incompatible"]] as const) {
+  for (const [code, why] of [
+    [4401, "session-ended"], [4410, "session-ended"], [4409, "replaced"], [4400, "incompatible"],
+  ] as const) {
     const { clock, log, socket } = open();
-    socket().onclose?.({ code, reason: "" });
+    socket().opens().closes(code);
     clock.pass(60_000);
     assert.deepEqual(log, [why]);
     assert.equal(Socket.all.length, 1);
   }
   const { log, socket } = open();
-  socket().onmessage?.({ data: snapshot(3, 2) });
+  socket().opens().onmessage?.({ data: snapshot(3, 2) });
   assert.deepEqual(log, ["incompatible"]);
 });
 
 test("says that the node refuses the page, if a WebSocket did not open for that", async () => {
   let asked = 0;
   const { clock, log, socket } = open(() => Promise.resolve(++asked > 1));
-  socket().onclose?.({ code: 1006, reason: "" }); // for another reason
+  socket().closes(1006); // for another reason
   await Promise.resolve();
   assert.deepEqual(log, ["lost"]);
-  clock.pass(5_000);
-  socket().onclose?.({ code: 1006, reason: "" });
+  clock.pass(500);
+  socket().closes(1006);
   await Promise.resolve();
   await Promise.resolve();
   assert.deepEqual(log, ["lost", "lost", "refused"]);
@@ -261,11 +448,28 @@ test("says that the node refuses the page, if a WebSocket did not open for that"
 test("does not ask once a WebSocket has opened: then it is the network", async () => {
   let asked = 0;
   const { clock, socket } = open(() => Promise.resolve(++asked > 0));
-  socket().onopen?.();
+  socket().opens();
   for (let i = 0; i < 3; i++) {
-    socket().onclose?.({ code: 1006, reason: "" });
+    socket().closes(1006);
     await Promise.resolve();
-    clock.pass(5_000);
+    clock.pass(2_000);
   }
   assert.equal(asked, 0);
+});
+
+test("what follows on a close code", () => {
+  assert.deepEqual(afterClose(4401, ""), { end: "session-ended" });
+  assert.deepEqual(afterClose(4410, "retry in 10 ms"), { end: "session-ended" });
+  assert.deepEqual(afterClose(4409, ""), { end: "replaced" });
+  assert.deepEqual(afterClose(4411, ""), { wait: 1000, restart: true });
+  assert.deepEqual(afterClose(4411, "retry in 700 ms"), { wait: 700, restart: true });
+  assert.deepEqual(afterClose(4400, ""), { end: "incompatible" });
+  assert.deepEqual(afterClose(4429, "retry in 1234 ms"), { wait: 1234 });
+  assert.deepEqual(afterClose(4429, "?"), { wait: 5000 });
+  assert.deepEqual(afterClose(1013, "busy; retry in 999999999 ms"), { wait: 30_000 });
+  assert.deepEqual(afterClose(1013, "retry in 9999999999 ms"), { wait: 0 });
+  assert.deepEqual(afterClose(1013, "retry in -5 ms"), { wait: 0 });
+  for (const code of [1000, 1001, 1005, 1006, 1008, 1009, 1011, 1012, 1013, 1014, 1015, 3000, 4408, 4999]) {
+    assert.deepEqual(afterClose(code, ""), { wait: 0 });
+  }
 });

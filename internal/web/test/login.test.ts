@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BadAnswer, NoAnswer, Refusal, refusal, type Credentials, type Session } from "../src/api.ts";
 import { jitter, sleep } from "../src/backoff.ts";
-import { afterClose } from "../src/channel.ts";
 import { authenticate, TooBusy, type Wait } from "../src/login.ts";
 import { ago, away, clock, failure, lost, timeLeft, waiting } from "../src/words.ts";
 
@@ -134,17 +133,6 @@ test("every reason has words", () => {
   assert(failure(new Refusal("rate-limited", "", 300_000)).includes("in 5 minutes"));
   assert(failure(new Refusal("wrong-zone", "", 0, "b:1")).includes("b:1"));
   assert.equal(failure(new Refusal("new-one", "Its words.")), "Its words.");
-});
-
-test("what follows on a close code", () => {
-  assert.deepEqual(afterClose(4401, ""), { end: "session-ended" });
-  assert.deepEqual(afterClose(4410, ""), { end: "session-ended" });
-  assert.deepEqual(afterClose(4409, ""), { end: "replaced" });
-  assert.deepEqual(afterClose(4411, ""), { end: "stopping" });
-  assert.deepEqual(afterClose(4400, ""), { end: "incompatible" });
-  assert.deepEqual(afterClose(4429, "retry in 1234 ms"), { wait: 1234 });
-  assert.deepEqual(afterClose(4429, "?"), { wait: 5000 });
-  for (const code of [1000, 1001, 1005, 1006, 1008, 1009, 1011, 1012, 1013, 1014, 1015, 3000, 4408, 4999]) assert.deepEqual(afterClose(code, ""), { wait: 0 });
 });
 
 test("waits, times and losses in words", () => {
