@@ -35,10 +35,15 @@ type ClientOptions struct {
 	// of that server only, a Read takes one of them, and its Write does not block for long. Only read errors that wrap
 	// net.ErrClosed or io.EOF end the connection. Others, ICMP refusals for instance, can be caused by outsiders, and
 	// the server may come back; the timeout of the token decides.
+	//
+	// It is called on the goroutine that is in Dial, and is to return at once: the other addresses wait for it. Where it
+	// fails while there are sockets for other addresses, as one does that binds all to the same local address, it is
+	// called for that address again when those have failed and are closed.
 	Dial func(ctx context.Context, server netip.AddrPort) (net.Conn, error)
 
-	// OnState, if not nil, is called with each new state on the goroutine that is in Dial, Read, or Close. The next
-	// server address is tried without a state between, as the standard has it.
+	// OnState, if not nil, is called with each new state on the goroutine that is in Dial, Read, or Close. While several
+	// server addresses are tried there is one state: StateSendingResponse when the only ones whose turn it is have
+	// challenged the client, and StateSendingRequest otherwise.
 	OnState func(State)
 }
 
@@ -61,14 +66,14 @@ type Client struct {
 
 	// What follows belongs to the goroutine in Dial or Read.
 	now      time.Duration // when the last read of the socket ended
-	heard    time.Duration // the server last said what the state waits for, or the state began
+	heard    time.Duration // the server was last heard, or the connection began
 	wake     time.Duration // read deadline of the socket
 	draining bool          // the next deadline ends drainTime
 	replay   replayWindow
 	scratch  scratch
-	failures int                       // reads that failed since the last wake-up
-	response [challengePacketSize]byte // the challenge, which is returned as it is
-	packet   [maxPacket + 1]byte       // a datagram that is too long must not be cut to a packet that opens
+	failures int                 // reads that failed since the last wake-up
+	early    []byte              // a datagram that was read during Dial and came too late for that
+	packet   [maxPacket + 1]byte // a datagram that is too long must not be cut to a packet that opens
 
 	sending sendingHalf
 }
@@ -80,45 +85,6 @@ type sendingHalf struct {
 	sequence uint64
 	scratch  scratch
 	packet   [maxPacket]byte
-}
-
-// Dial connects to the first server of a connect token that lets the client in. At each address it waits for a
-// challenge and then for the connection, each time for the token's timeout, and it gives up when the token's lifetime
-// has passed since the call; clocks of clients are often wrong, so the time of day does not matter. The context bounds
-// Dial only, not the connection.
-//
-// The error wraps a StateError. Its state is what happened at the last address, or StateTokenExpired, or
-// StateInvalidToken; it is StateDisconnected beside the error of ctx or of ClientOptions.Dial. If the last address did
-// not answer the request, or there was no socket for it, but an earlier one denied the client, the state is
-// StateDenied: a server that is full says more than one that may not be there. A token is good for one Dial, because
-// its keys must not seal twice from the same sequence number on.
-func Dial(ctx context.Context, token []byte, opts ClientOptions) (*Client, error) {
-	t, err := ParseConnectToken(token)
-	if err != nil {
-		if opts.OnState != nil {
-			opts.OnState(StateInvalidToken)
-		}
-		return nil, fmt.Errorf("%w: %w", StateError{StateInvalidToken}, err)
-	}
-	c := newClient(t, opts)
-	var denied error
-	for _, server := range t.Addresses {
-		if err = c.connect(ctx, server); err == nil {
-			return c, nil
-		}
-		err = fmt.Errorf("%w (server %v)", err, server)
-		if errors.Is(err, StateError{StateDenied}) {
-			denied = err
-		}
-		if errors.Is(err, StateError{StateTokenExpired}) {
-			break
-		}
-	}
-	unanswered := errors.Is(err, StateError{StateRequestTimedOut}) || errors.Is(err, StateError{StateDisconnected})
-	if denied != nil && unanswered && ctx.Err() == nil {
-		err = denied
-	}
-	return nil, c.end(err, ctx.Err() != nil)
 }
 
 func newClient(t *ConnectToken, opts ClientOptions) *Client {
@@ -140,49 +106,13 @@ func dialUDP(ctx context.Context, server netip.AddrPort) (net.Conn, error) {
 	return d.DialContext(ctx, "udp", server.String())
 }
 
-// connect tries one server.
-func (c *Client) connect(ctx context.Context, server netip.AddrPort) error {
-	if err := ctx.Err(); err != nil {
-		return broken(err)
-	}
-	if c.conn != nil {
-		_ = c.conn.Close() // first, since the next socket may be bound to the same local address
-	}
-	conn, err := c.opts.Dial(ctx, server)
-	if err != nil {
-		return broken(err)
-	}
-	c.conn = conn
-	// Another server counts its packets from zero. This client goes on counting, for its key remains the same.
-	c.replay = replayWindow{}
-	c.now = time.Since(c.start)
-	c.enter(StateSendingRequest)
-
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	for c.State() != StateConnected {
-		if _, err := c.step(ctx); err != nil {
-			return err
-		}
-	}
-	// Later the deadline must be Read's alone.
-	if !stop() {
-		return broken(ctx.Err())
-	}
-	// Until the server hears from the connected client, it sends each payload with a keep-alive before it.
-	c.transmit(packetKeepAlive)
-	return nil
-}
-
 // broken gives a reason outside the protocol its state.
 func broken(err error) error { return fmt.Errorf("%w: %w", StateError{StateDisconnected}, err) }
 
-// enter begins a state, whose first packet is due at once.
-func (c *Client) enter(s State) {
+// begin begins the connection.
+func (c *Client) begin() {
 	c.hear()
-	c.wake = 0
-	c.lastSent.Store(int64(c.now - sendInterval))
-	c.setState(s)
+	c.setState(StateConnected)
 }
 
 // setState tells the application of a change.
@@ -202,7 +132,7 @@ func (c *Client) setState(s State) {
 // token's timeout; an error that wraps net.ErrClosed after Close.
 func (c *Client) Read(buf []byte) (int, error) {
 	for {
-		payload, err := c.step(context.Background())
+		payload, err := c.step()
 		if err != nil {
 			return 0, c.end(err, false)
 		}
@@ -252,9 +182,9 @@ func (c *Client) end(err error, sayGoodbye bool) error {
 		defer c.sending.mu.Unlock()
 		return c.sending.ended
 	}
-	if sayGoodbye && c.State() >= StateSendingResponse {
+	if sayGoodbye && c.State() == StateConnected {
 		for range disconnectPackets {
-			c.seal(packetDisconnect, nil)
+			c.seal(c.conn, packetDisconnect, nil)
 		}
 	}
 	c.sending.ended = err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -85,10 +86,8 @@ func TestClientIgnoresForgedPacketsInHandshake(t *testing.T) {
 				c, s, _ := connect(t, nil)
 				c.Close()
 				s.collect(time.Second)
-
-				// A client in the state, without the goroutine of Dial.
-				c = newClient(s.token, c.opts)
-				c.state.Store(int32(state))
+				d := handshakeIn(s.token, state)
+				a := d.tries[0]
 				all := append(forgeries(s.seal(packetChallenge, challengeData)), s.unwanted()...)
 				s.seq = 1 << 21 // past those of unwanted, some of which are authentic
 				all = append(all, forgeries(s.seal(packetDenied, nil))...)
@@ -101,9 +100,10 @@ func TestClientIgnoresForgedPacketsInHandshake(t *testing.T) {
 					all = append(all, forged{"challenge", s.seal(packetChallenge, challengeData)})
 				}
 				for _, f := range all {
-					payload, err := c.receive(f.data)
-					if payload != nil || err != nil || c.State() != state || c.response != [len(c.response)]byte{} {
-						t.Fatalf("%s: payload %q, error %v, state %v", f.name, payload, err, c.State())
+					connected := d.take(arrival{try: a, packet: f.data})
+					if connected || len(d.tries) != 1 || a.challenged != (state == StateSendingResponse) ||
+						a.response != [len(a.response)]byte{} {
+						t.Fatalf("%s: connected %v, tries %v", f.name, connected, d.tries)
 					}
 				}
 			})
@@ -184,16 +184,44 @@ func FuzzClientReceive(f *testing.F) {
 		if State(state) < StateSendingRequest || State(state) > StateConnected || len(p) > maxPacket+1 {
 			t.Skip()
 		}
-		c := newClient(parsed, ClientOptions{})
-		c.state.Store(int32(state))
 		sealed := bytes.Clone(p)
-		payload, err := c.receive(p)
-		changed := payload != nil || err != nil || c.State() != State(state)
-		if _, _, _, bad := openPacket(sealed, &scratch{}, c.opener, parsed.ProtocolID, nil); changed && bad != nil {
-			t.Errorf("in state %v a packet that does not open led to %q, %v, state %v", State(state), payload, err, c.State())
+		opens := func(c *Client) bool {
+			_, _, _, err := openPacket(sealed, &scratch{}, c.opener, parsed.ProtocolID, nil)
+			return err == nil
 		}
-		if len(payload) > MaxPayload || payload != nil && State(state) != StateConnected {
-			t.Errorf("payload of %d bytes in state %v", len(payload), State(state))
+		if State(state) != StateConnected {
+			d := handshakeIn(parsed, State(state))
+			a := d.tries[0]
+			connected := d.take(arrival{try: a, packet: p})
+			changed := connected || len(d.tries) != 1 || a.challenged != (State(state) == StateSendingResponse)
+			if changed && !opens(d.client) {
+				t.Errorf("in state %v a packet that does not open led to connected %v, %+v", State(state), connected, a)
+			}
+			return
+		}
+		c := newClient(parsed, ClientOptions{})
+		payload, err := c.receive(p)
+		if (payload != nil || err != nil) && !opens(c) {
+			t.Errorf("a packet that does not open led to %q, %v", payload, err)
+		}
+		if len(payload) > MaxPayload {
+			t.Errorf("payload of %d bytes", len(payload))
 		}
 	})
 }
+
+// handshakeIn returns a Dial in this state, without its goroutines.
+func handshakeIn(token *ConnectToken, state State) *dialing {
+	a := &try{conn: deaf{}}
+	d := &dialing{client: newClient(token, ClientOptions{}), tries: []*try{a}}
+	if state == StateSendingResponse {
+		a.challenged, a.responses, d.chosen = true, 1, a
+	}
+	return d
+}
+
+// deaf is a socket that takes what is written, and no other call but Close.
+type deaf struct{ net.Conn }
+
+func (deaf) Write(b []byte) (int, error) { return len(b), nil }
+func (deaf) Close() error                { return nil }

@@ -168,11 +168,16 @@ func tokenFor(t testing.TB, change func(*TokenSpec)) []byte {
 	return token
 }
 
-// dialOn returns a ClientOptions.Dial for the network. The client is at clientAddr(1).
+// dialOn returns a ClientOptions.Dial for the network. The client is at clientAddr(1), with a port for each server.
 func dialOn(network *memnet.Network) func(context.Context, netip.AddrPort) (net.Conn, error) {
 	return func(_ context.Context, server netip.AddrPort) (net.Conn, error) {
-		return network.Dial(clientAddr(1), server)
+		return network.Dial(localFor(server), server)
 	}
+}
+
+// localFor returns the address from which dialOn dials a server.
+func localFor(server netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(clientAddr(1).Addr(), clientAddr(1).Port()+uint16(max(0, slices.Index(testAddrs, server))))
 }
 
 // knock starts to dial.

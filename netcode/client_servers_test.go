@@ -33,9 +33,9 @@ func TestClientGoesOnToTheNextServer(t *testing.T) {
 		after  time.Duration // when the second one is tried
 		states []State
 	}{
-		{"dead", func(s *script) {}, 5 * time.Second, []State{request, response, connected}},
+		{"dead", func(s *script) {}, dialStagger, []State{request, response, connected}},
 		{"full", func(s *script) { s.expect(packetRequest); s.deny() }, 0, []State{request, response, connected}},
-		{"dead after the challenge", func(s *script) { s.reach(response) }, 5*time.Second + challengeDelay,
+		{"dead after the challenge", func(s *script) { s.reach(response) }, responsePatience + challengeDelay,
 			[]State{request, response, request, response, connected}},
 		{"full after the challenge", func(s *script) { s.reach(response); s.deny() }, challengeDelay,
 			[]State{request, response, request, response, connected}},
@@ -110,7 +110,7 @@ func TestDenialOutranksSilence(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := memnet.New(memnet.Options{})
 				token, first, _ := threeServers(t, network, func(s *TokenSpec) { s.Addresses = testAddrs[:2] })
-				dial, after := dialOn(network), 5*time.Second
+				dial, after := dialOn(network), 5*time.Second // the second is tried at once
 				if !reachable {
 					after = 0
 				}
@@ -147,13 +147,14 @@ func TestContextOutranksADenial(t *testing.T) {
 func TestLifetimeSpansAllServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := memnet.New(memnet.Options{})
-		token, _, second := threeServers(t, network, func(s *TokenSpec) { s.ExpiresAt = s.CreatedAt.Add(7 * time.Second) })
+		token, _, second := threeServers(t, network, func(s *TokenSpec) { s.ExpiresAt = s.CreatedAt.Add(4 * time.Second) })
 		a := knock(t.Context(), t, network, token)
 		if _, ok := second.next(time.Minute); !ok {
 			t.Fatal("the second server was not tried")
 		}
 		second.challenge()
-		a.fails(StateTokenExpired, 7*time.Second, StateSendingRequest, StateSendingResponse, StateTokenExpired)
+		a.fails(StateTokenExpired, 4*time.Second, StateSendingRequest, StateSendingResponse, StateSendingRequest,
+			StateTokenExpired)
 	})
 }
 
@@ -187,10 +188,31 @@ func TestDialClosesSocketsItGaveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := memnet.New(memnet.Options{})
 		token := tokenFor(t, func(s *TokenSpec) { s.Addresses = testAddrs })
-		knock(t.Context(), t, network, token).fails(StateRequestTimedOut, 15*time.Second,
+		knock(t.Context(), t, network, token).fails(StateRequestTimedOut, 5*time.Second+2*dialStagger,
 			StateSendingRequest, StateRequestTimedOut)
-		if _, err := network.Dial(clientAddr(1), testServer); err != nil {
-			t.Errorf("the client's address is still in use: %v", err)
+		for _, server := range testAddrs {
+			if _, err := network.Dial(localFor(server), testServer); err != nil {
+				t.Errorf("the client's address is still in use: %v", err)
+			}
 		}
+	})
+}
+
+// A client that binds to one local address can have one socket at a time: its addresses are tried one after the other.
+func TestAddressesTakeTurnsAtOneLocalAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := memnet.New(memnet.Options{})
+		token, _, second := threeServers(t, network, nil)
+		a := knockWith(t.Context(), t, token, func(_ context.Context, server netip.AddrPort) (net.Conn, error) {
+			return network.Dial(clientAddr(1), server)
+		})
+		if _, ok := second.next(time.Minute); !ok || time.Since(a.start) != 5*time.Second {
+			t.Fatalf("second server: %v after %v", ok, time.Since(a.start))
+		}
+		second.challenge()
+		second.expect(packetResponse)
+		second.keepAlive()
+		a.connected().Close()
+		a.passed(StateSendingRequest, StateSendingResponse, StateConnected, StateDisconnected)
 	})
 }

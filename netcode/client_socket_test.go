@@ -266,7 +266,7 @@ func TestClientSurvivesRefusals(t *testing.T) {
 		if err := c.Write([]byte("anybody there?")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.step(t.Context()); err != nil {
+		if _, err := c.step(); err != nil {
 			t.Fatal(err)
 		}
 	}

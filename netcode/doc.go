@@ -27,10 +27,11 @@
 // The packet keys of a connection are those of its token, and every server numbers what it seals under them from the
 // same two numbers on, which the standard fixes. A [Server] therefore lets a token lead to one connection only. It
 // cannot know of connections elsewhere: a token that names several servers and is presented to more than one of them,
-// or that is presented again after a restart of its server, has its numbers used twice under one key. An eavesdropper
-// who has recorded both then learns the difference of the packets of equal number, and enough to forge packets; what
-// the client sent to one may be replayed to the other. Name one server in each token, with all its addresses, and let
-// tokens live for seconds rather than minutes. A new private key at every start of a server rules out the second case.
+// as [Dial] does when the first does not answer at once, or that is presented again after a restart of its server, has
+// its numbers used twice under one key. An eavesdropper who has recorded both then learns the difference of the packets
+// of equal number, and enough to forge packets; what the client sent to one may be replayed to the other. Name one
+// server in each token, with all its addresses, and let tokens live for seconds rather than minutes. A new private key
+// at every start of a server rules out the second case.
 //
 // # Server
 //
@@ -80,8 +81,8 @@
 //
 // # Client
 //
-// [Dial] tries the server addresses of a token in turn. A [Client] has no goroutine of its own: [Client.Read] also
-// keeps the connection alive, so it is to be called all the time.
+// [Dial] tries the server addresses of a token side by side, beginning with another one every 250 ms. A [Client] has no
+// goroutine of its own: [Client.Read] also keeps the connection alive, so it is to be called all the time.
 //
 //	client, err := netcode.Dial(ctx, token, netcode.ClientOptions{})
 //	…
