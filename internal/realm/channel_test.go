@@ -23,9 +23,16 @@ var nodeAddr = netip.MustParseAddrPort("192.0.2.1:40000")
 type arena struct {
 	*fixture
 	network *memnet.Network
+	conn    netcode.Conn // which stays open when a channel that has it is stopped
+	channel *netcode.Server
 	key     netcode.Key
 	clients int
 }
+
+// kept is a socket that stays open, as one does of which another process has a descriptor too.
+type kept struct{ netcode.Conn }
+
+func (kept) Close() error { return nil }
 
 func newArena(t *testing.T, network memnet.Options, change func(*Config)) *arena {
 	t.Helper()
@@ -37,20 +44,29 @@ func newArena(t *testing.T, network memnet.Options, change func(*Config)) *arena
 	if a.key, err = netcode.NewKey(nil); err != nil {
 		t.Fatal(err)
 	}
-	channel, err := netcode.NewServer(netcode.ServerConfig{
-		Conn: conn, ProtocolID: protocol.ID, Keys: []netcode.Key{a.key}, Addresses: []netip.AddrPort{nodeAddr},
-		MaxClients: 64, Replace: MayReplace,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	a.conn = kept{conn}
+	a.open(t, nil)
 	a.fixture = newFixture(t, func(c *Config) {
-		c.Channel, c.SnapshotWorkers = channel, 2
+		c.Channel, c.SnapshotWorkers = a.channel, 2
 		if change != nil {
 			change(c)
 		}
 	})
+	t.Cleanup(func() { conn.Close() }) // after the realm's
 	return a
+}
+
+// open makes the arena's channel.
+func (a *arena) open(t *testing.T, state netcode.ServerState) {
+	t.Helper()
+	var err error
+	a.channel, err = netcode.NewServer(netcode.ServerConfig{
+		Conn: a.conn, ProtocolID: protocol.ID, Keys: []netcode.Key{a.key}, Addresses: []netip.AddrPort{nodeAddr},
+		MaxClients: 64, Replace: MayReplace, State: state,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // enterLive brings a player inside the running realm.

@@ -2,6 +2,7 @@ package realm
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -24,6 +25,7 @@ type plainWorld struct {
 	next    atomic.Pointer[func()] // done by the next step
 	players map[rushgate.PlayerID]*rushgate.Character
 	applied int
+	entered int
 	last    rushgate.Intent
 	onApply func(rushgate.PlayerID)
 	events  []rushgate.Event
@@ -42,6 +44,7 @@ func (w *plainWorld) Enter(c rushgate.Character) error {
 		c.Zone, c.HP = "meadow", 100
 	}
 	w.players[c.ID] = &c
+	w.entered++
 	return nil
 }
 
@@ -91,6 +94,17 @@ func (w *plainWorld) View(dst []rushgate.Entity) []rushgate.Entity {
 		dst = append(dst, e)
 	}
 	return dst
+}
+
+func (w *plainWorld) Checkpoint(dst []byte) ([]byte, error) {
+	w.call("Checkpoint")
+	b, err := json.Marshal(w.players)
+	return append(dst, b...), err
+}
+
+func (w *plainWorld) Restore(b []byte) error {
+	w.call("Restore")
+	return json.Unmarshal(b, &w.players)
 }
 
 func (w *plainWorld) Character(id rushgate.PlayerID) (rushgate.Character, bool) {

@@ -75,6 +75,9 @@ func (r *Realm) Character(ctx context.Context, token string) (rushgate.Character
 
 // query asks the tick for a session's character.
 func (r *Realm) query(ctx context.Context, s *session) (rushgate.Character, error) {
+	if err := r.gate.pass(ctx); err != nil {
+		return rushgate.Character{}, err
+	}
 	reply := make(chan queryAnswer, 1)
 	if err := r.post(message{session: s, kind: messageQuery, reply: reply}); err != nil {
 		return rushgate.Character{}, err
@@ -101,6 +104,9 @@ func (r *Realm) Logout(ctx context.Context, token string) error {
 
 // logout has the tick end a session, and waits until the character is saved.
 func (r *Realm) logout(ctx context.Context, s *session) error {
+	if err := r.gate.pass(ctx); err != nil {
+		return err
+	}
 	done := make(chan error, 1)
 	if err := r.post(message{session: s, kind: messageLogout, done: func(err error) { done <- err }}); err != nil {
 		return err

@@ -1,6 +1,9 @@
 package realm
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // mailbox hands items from any goroutine to the tick, or back, without ever making either wait for the other. Its
 // users bound what is in it by what they have under way.
@@ -29,6 +32,13 @@ func (m *mailbox[T]) take(buf []T) []T {
 	items := m.items
 	m.items = buf[:0]
 	return items
+}
+
+// peek returns a copy of the contents, which stay.
+func (m *mailbox[T]) peek() []T {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.items)
 }
 
 // close refuses further items and returns those that are left.

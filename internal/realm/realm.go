@@ -155,6 +155,9 @@ type Realm struct {
 	stats stats
 	log   *tickLog
 
+	gate      gate
+	frost     frost
+	asides    chan func() // for the tick, between two steps
 	arrivals  mailbox[rushgate.Arrival]
 	inbox     chan message // intents
 	calls     chan message // everything else
@@ -178,6 +181,7 @@ type Realm struct {
 	insideCount atomic.Int64
 	tickets     atomic.Uint64 // the last one given out
 	startOnce   sync.Once
+	started     atomic.Bool
 	stopOnce    sync.Once
 	stopErr     error
 	quit        chan struct{}  // closed when the tick is to end
@@ -205,6 +209,7 @@ func New(cfg Config) (*Realm, error) {
 		snapshots: newSnapshotter(cfg.SnapshotWorkers, cfg.ViewRadius),
 		players:   make(map[rushgate.PlayerID]*session),
 		orphans:   make(orphans),
+		asides:    make(chan func()),
 		newPulse:  newPulse,
 		quit:      make(chan struct{}),
 		stopped:   make(chan struct{}),
@@ -215,12 +220,18 @@ func New(cfg Config) (*Realm, error) {
 	r.log = newTickLog(cfg.Logger)
 	r.world = guardedWorld{world: cfg.World, stats: &r.stats, log: r.log}
 	r.background, r.stopBackground = context.WithCancel(context.Background())
+	if cfg.State != nil {
+		if err := r.restore(cfg.State); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrBadState, err)
+		}
+	}
 	return r, nil
 }
 
 // Start starts the tick and the saver. It is idempotent; starting a stopped realm does nothing.
 func (r *Realm) Start() {
 	r.startOnce.Do(func() {
+		r.started.Store(true)
 		r.loops.Go(r.loop)
 		r.loops.Go(func() { r.saver.run(r.background) })
 		r.loops.Go(func() { r.saver.watch(r.background) })
@@ -236,6 +247,7 @@ func (r *Realm) Start() {
 // that is done and no goroutine of the realm is left, or, when ctx ends first, with an error that tells how many
 // characters were not saved. It is idempotent and may be called on a realm that was never started.
 func (r *Realm) Stop(ctx context.Context) error {
+	r.Thaw()
 	r.stopOnce.Do(func() {
 		r.startOnce.Do(func() {})
 		close(r.quit)
@@ -267,6 +279,21 @@ func (r *Realm) loop() {
 	clock := newClock(rushgate.TickInterval, r.newPulse)
 	defer clock.stop()
 	for clock.wait(due, r.quit) {
+		select {
+		case f := <-r.asides:
+			f()
+			select {
+			case <-r.quit:
+				return
+			default:
+			}
+			// If that took long, the steps that were due meanwhile are not missed: the world stood still.
+			if missed := time.Since(due) / rushgate.TickInterval; missed > 0 {
+				due = due.Add((missed + 1) * rushgate.TickInterval)
+				continue
+			}
+		default:
+		}
 		now := time.Now()
 		r.stats.recordLateness(now.Sub(due))
 		if behind := int(now.Sub(due) / rushgate.TickInterval); behind > maxCatchUp {

@@ -40,6 +40,9 @@ type saver struct {
 	duration       latency.Histogram
 
 	wake chan struct{}
+	// saving and watching hold one while the goroutine of that name is at the store, or is kept from it, see rest.
+	saving, watching chan struct{}
+	resting          atomic.Bool // what is under way is to end soon
 	// calls ends when calls of the store that are under way are to be given up.
 	calls  context.Context
 	giveUp context.CancelFunc
@@ -49,6 +52,35 @@ type saver struct {
 	spare   map[rushgate.Lease]rushgate.Save // empty; takes the place of pending while that is written
 	inHand  int                              // being written
 	leases  []rushgate.Lease                 // to refresh; nil when there is nothing to do
+}
+
+// errResting is why a round was not brought to its end.
+var errResting = errors.New("realm: the saver is to rest")
+
+// rest keeps the saver from the store until goOn, and returns when no call of the store is under way, or ctx's error,
+// as if it had not been called. What is to be saved waits meanwhile.
+func (s *saver) rest(ctx context.Context) error {
+	s.resting.Store(true)
+	for i, at := range []chan struct{}{s.saving, s.watching} {
+		select {
+		case at <- struct{}{}:
+		case <-ctx.Done():
+			if i > 0 {
+				<-s.saving
+			}
+			s.resting.Store(false)
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// goOn ends a rest.
+func (s *saver) goOn() {
+	s.resting.Store(false)
+	<-s.watching
+	<-s.saving
+	s.signal()
 }
 
 // errNotSaved is why characters were not saved that the store has refused one by one.
@@ -65,6 +97,7 @@ type outcome struct {
 
 func newSaver(store Store, by rushgate.Instance, logger *slog.Logger) *saver {
 	s := &saver{store: store, instance: by, logger: logger, wake: make(chan struct{}, 1),
+		saving: make(chan struct{}, 1), watching: make(chan struct{}, 1),
 		pending: make(map[rushgate.Lease]rushgate.Save), spare: make(map[rushgate.Lease]rushgate.Save)}
 	s.calls, s.giveUp = context.WithCancel(context.Background())
 	return s
@@ -147,9 +180,18 @@ func (s *saver) finish(ctx context.Context) error {
 func (s *saver) work(ctx context.Context) {
 	backoff := saveBackoffMin
 	for {
-		err := s.round(ctx)
-		if err == nil {
+		select {
+		case s.saving <- struct{}{}:
+		case <-ctx.Done():
 			return
+		}
+		err := s.round(ctx)
+		<-s.saving
+		switch {
+		case err == nil:
+			return
+		case errors.Is(err, errResting): // which is for the rest to end, and no failure
+			continue
 		}
 		s.retries.Add(1)
 		s.logger.Error("saving failed, will be tried again", "error", err, "waiting", s.waiting(), "in", backoff)
@@ -180,7 +222,11 @@ func (s *saver) round(ctx context.Context) error {
 	err := s.refreshLeases()
 	for batch := range slices.Chunk(saves, saveBatch) {
 		e := ctx.Err()
-		if e == nil {
+		switch {
+		case e != nil:
+		case s.resting.Load():
+			e = errResting
+		default:
 			e = s.write(batch)
 		}
 		if e != nil {

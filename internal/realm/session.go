@@ -35,6 +35,9 @@ type session struct {
 	// it was done, of the one before.
 	onSaved []func(error)
 	ended   time.Time
+	// moved is the connection that the session had in the realm whose state this one goes on from, until the channel
+	// tells of it; written before the realm starts, and then only under ticket.mu.
+	moved *movedLink
 }
 
 type sessionState uint8

@@ -26,7 +26,13 @@ func (s *saver) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		select {
+		case s.watching <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
 		err := errors.Join(s.askWanted(ctx), s.releaseOrphans(ctx))
+		<-s.watching
 		if ctx.Err() == nil && (err != nil) != failing {
 			if failing = err != nil; failing {
 				s.logger.Warn("players cannot be taken over for now", "error", err)

@@ -1,6 +1,7 @@
 package realm
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -34,6 +35,11 @@ func (r *Realm) Renew(token string) (rushgate.Session, error) {
 
 // renew gives a session a new ticket, and makes l its connection, in place of the one that it has, unless l is nil.
 func (r *Realm) renew(s *session, l *link) error {
+	release, err := r.gate.hold(context.Background()) // the realm does not stand still for long
+	if err != nil {
+		return err
+	}
+	defer release()
 	wait, old := s.renew(r.tickets.Add(1), time.Now(), l)
 	if wait > 0 {
 		return &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: r.cfg.RetryAfter(wait)}
