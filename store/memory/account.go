@@ -78,9 +78,9 @@ func (s *Store) update(c *rushgate.AccountChange) error {
 		a.Epoch++
 	}
 	p.putDevices(c.Devices, c.DevicesRevision)
-	if l := p.lease; l != nil && (c.EndsSession(s.day()) || c.EndAttempt == l.attempt) {
-		l.session = "" // which no admission can continue
-		if l.live(s.now()) {
+	if l := p.lease; l != nil && (c.EndsSession(s.day()) || c.EndAttempt == l.Attempt) {
+		l.Session = "" // which no admission can continue
+		if l.Live(s.now()) {
 			s.ask(p, false)
 		}
 	}
@@ -128,7 +128,7 @@ func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 	if p == nil {
 		return rushgate.BadCredentials
 	}
-	if p.lease.live(s.now()) {
+	if p.lease.Live(s.now()) {
 		return rushgate.AlreadyLoggedIn
 	}
 	delete(s.names, username)

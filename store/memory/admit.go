@@ -72,7 +72,7 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 	}
 
 	switch {
-	case a.Continue && (p.lease == nil || p.lease.session != a.Session), p.account.Epoch != a.Account.Epoch:
+	case !p.lease.Proves(a), p.account.Epoch != a.Account.Epoch:
 		return rushgate.Admitted{Err: rushgate.BadCredentials}
 	case p.account.Disabled.At(s.day()):
 		return rushgate.Admitted{Err: p.account.Disabled.Refusal()}
@@ -85,7 +85,7 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 		if a.Takeover {
 			s.ask(p, a.Continue)
 		}
-		return rushgate.Admitted{Err: err, Holder: p.lease.by}
+		return rushgate.Admitted{Err: err, Holder: p.lease.By}
 	case err != nil:
 		return rushgate.Admitted{Err: err}
 	}
@@ -98,7 +98,7 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 		Lease:        p.leaseID(),
 		Previous:     p.fence - 1, // each claim raises it by one
 		Resumed:      resumed,
-		Attempt:      p.lease.attempt,
+		Attempt:      p.lease.Attempt,
 		HashReplaced: a.NewHash != "" && p.account.PasswordHash == a.NewHash,
 	}
 }
@@ -131,57 +131,15 @@ func (s *Store) add(account *rushgate.Account, character *rushgate.Character) *p
 
 func toMillisecond(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
 
-// claim gives the player's lease to an admission, or refuses with [rushgate.AlreadyLoggedIn], or with
-// [rushgate.BadCredentials] if the session that it continues is over.
+// claim gives the player's lease to an admission, or refuses as [lease.State.Claim] does.
 func (s *Store) claim(by rushgate.Instance, a *rushgate.Admission, p *player) (resumed bool, err error) {
-	now := s.now()
-	next := lease{by: by, attempt: a.Attempt, session: a.Session, expiresAt: now.Add(s.ttl).UnixMilli()}
-	if a.Continue {
-		next.attempt = p.lease.attempt
-		resumed, err = s.continues(by, a, p.lease)
-	} else {
-		resumed, err = s.claims(by, a, p.lease)
-	}
+	next, resumed, err := p.lease.Claim(by, a, s.now(), s.ttl)
 	if err != nil {
 		return false, err
 	}
-	if resumed {
-		next.session = p.lease.session
-	} else {
+	if !resumed {
 		p.fence++
 	}
 	p.lease = &next
 	return resumed, nil
-}
-
-// claims tells whether a login may claim a lease.
-func (s *Store) claims(by rushgate.Instance, a *rushgate.Admission, l *lease) (resumed bool, err error) {
-	if !l.held() {
-		return false, nil
-	}
-	resumed = l.by == by && l.attempt == a.Attempt
-	left := l.by.Node == by.Node && l.by.Run != by.Run // by a process of this node that is gone
-	if l.live(s.now()) && !left && !resumed && l.by != a.Gone {
-		return false, rushgate.AlreadyLoggedIn
-	}
-	return resumed, nil
-}
-
-// continues is claims for an admission that continues the session of a lease.
-func (s *Store) continues(by rushgate.Instance, a *rushgate.Admission, l *lease) (resumed bool, err error) {
-	now := s.now()
-	until := l.expiresAt
-	if !l.parked {
-		if l.by == by {
-			return true, nil
-		}
-		if l.by.Node != by.Node && l.live(now) && l.by != a.Gone {
-			return false, rushgate.AlreadyLoggedIn
-		}
-		until += (rushgate.LeaseRefresh + a.Grace - s.ttl).Milliseconds()
-	}
-	if now.UnixMilli() >= until {
-		return false, rushgate.BadCredentials
-	}
-	return false, nil
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/beats"
+	"github.com/rushgate/rushgate/store/internal/lease"
 	"github.com/rushgate/rushgate/store/internal/validate"
 	"github.com/rushgate/rushgate/store/internal/wanted"
 )
@@ -58,28 +59,14 @@ type Store struct {
 type player struct {
 	account   rushgate.Account
 	character rushgate.Character
-	fence     uint64 // that of the last lease claimed
-	lease     *lease // nil: released, or never claimed
-}
-
-// lease outlives its expiry: until another session claims the player, its holder may revive it and save.
-type lease struct {
-	by        rushgate.Instance
-	attempt   string // of the login that has opened the session
-	session   string // by which the session can be continued; empty if it cannot
-	parked    bool   // given up, but for the session
-	expiresAt int64  // Unix milliseconds; it is over, or the session cannot be continued, when the clock shows this or more
+	fence     uint64       // that of the last lease claimed
+	lease     *lease.State // nil: released, or never claimed
 }
 
 // leaseID is what names the player's present lease, or the last one.
 func (p *player) leaseID() rushgate.Lease {
 	return rushgate.Lease{Player: p.account.ID, Name: p.account.Username, Fence: p.fence}
 }
-
-// held reports that a node may save the player, also if the lease has run out.
-func (l *lease) held() bool { return l != nil && !l.parked }
-
-func (l *lease) live(now time.Time) bool { return l.held() && now.UnixMilli() < l.expiresAt }
 
 var _ rushgate.Store = (*Store)(nil)
 
@@ -139,7 +126,7 @@ func (s *Store) save(save *rushgate.Save) error {
 	if p == nil || p.leaseID() != save.Lease() {
 		return rushgate.ErrLeaseLost
 	}
-	if !p.lease.held() {
+	if !p.lease.Held() {
 		if !save.Release {
 			return rushgate.ErrLeaseLost
 		}
@@ -153,8 +140,8 @@ func (s *Store) save(save *rushgate.Save) error {
 	c.Playtime = c.Playtime.Truncate(time.Millisecond)
 	p.character = c
 	switch l := p.lease; {
-	case save.Release && save.Resumable > 0 && l.session != "":
-		l.parked, l.expiresAt = true, s.now().Add(save.Resumable).UnixMilli()
+	case save.Release && save.Resumable > 0 && l.Session != "":
+		l.Parked, l.ExpiresAt = true, s.now().Add(save.Resumable).UnixMilli()
 	case save.Release:
 		p.lease = nil
 	}
@@ -174,12 +161,12 @@ func (s *Store) Refresh(ctx context.Context, by rushgate.Instance, leases []rush
 	errs := make([]error, len(leases))
 	for i, l := range leases {
 		p := s.players[l.Player]
-		if p == nil || p.leaseID() != l || !p.lease.held() {
+		if p == nil || p.leaseID() != l || !p.lease.Held() {
 			errs[i] = rushgate.ErrLeaseLost
 			continue
 		}
-		p.lease.by = by
-		p.lease.expiresAt = expiresAt
+		p.lease.By = by
+		p.lease.ExpiresAt = expiresAt
 	}
 	return errs, nil
 }

@@ -23,7 +23,7 @@ func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Wa
 	live := leases[:0]
 	for _, l := range leases {
 		p := s.players[l.Player]
-		if p != nil && p.leaseID() == l.Lease && p.lease.live(now) && p.lease.by.Node == by.Node {
+		if p != nil && p.leaseID() == l.Lease && p.lease.Live(now) && p.lease.By.Node == by.Node {
 			live = append(live, l)
 		}
 	}
@@ -42,7 +42,7 @@ func (s *Store) Want(ctx context.Context, usernames []string) ([]rushgate.Presen
 
 // ask has the holder of a player's lease told that it is wanted.
 func (s *Store) ask(p *player, move bool) {
-	s.wanted.Add(p.lease.by.Node, rushgate.Wanted{Lease: p.leaseID(), Move: move})
+	s.wanted.Add(p.lease.By.Node, rushgate.Wanted{Lease: p.leaseID(), Move: move})
 }
 
 // look says where players are, and calls inside with each who has a live lease.
@@ -56,8 +56,8 @@ func (s *Store) look(
 	now := s.now()
 	found := make([]rushgate.Presence, len(usernames))
 	for i, name := range usernames {
-		if p := s.names[name]; p != nil && p.lease.live(now) {
-			found[i] = rushgate.Presence{Node: p.lease.by.Node, Until: time.UnixMilli(p.lease.expiresAt).UTC()}
+		if p := s.names[name]; p != nil && p.lease.Live(now) {
+			found[i] = rushgate.Presence{Node: p.lease.By.Node, Until: time.UnixMilli(p.lease.ExpiresAt).UTC()}
 			inside(p)
 		}
 	}

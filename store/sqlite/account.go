@@ -70,7 +70,13 @@ func (s *Store) UpdateAccounts(ctx context.Context, changes []rushgate.AccountCh
 			if err != nil {
 				return fmt.Errorf("change player %d: %w", c.Player, err)
 			}
-			if errs[i] = refused; refused == nil && c.EndsSession(day) && p.lease.live(now) {
+			if errs[i] = refused; refused != nil || p.lease == nil || !c.EndsSession(day) && c.EndAttempt != p.lease.Attempt {
+				continue
+			}
+			if _, err := s.writes.endSession.ExecContext(ctx, int64(c.Player)); err != nil {
+				return fmt.Errorf("end session of player %d: %w", c.Player, err)
+			}
+			if p.lease.Live(now) {
 				leaving = append(leaving, p)
 			}
 		}
@@ -96,6 +102,10 @@ func (s *Store) update(ctx context.Context, c *rushgate.AccountChange) (_ *playe
 	case p.epoch != c.Epoch:
 		return nil, rushgate.ErrAccountChanged, nil
 	}
+	devices, changed, err := s.devices(ctx, p, c.Devices, c.DevicesRevision)
+	if err != nil || changed {
+		return nil, rushgate.ErrAccountChanged, err
+	}
 	disabled, epoch := p.disabled, p.epoch
 	if c.Disabled != nil {
 		disabled = *c.Disabled
@@ -111,7 +121,7 @@ func (s *Store) update(ctx context.Context, c *rushgate.AccountChange) (_ *playe
 		}
 	}
 	_, err = s.writes.updateAccount.ExecContext(ctx, rushgate.AccountVersion, cmp.Or(c.PasswordHash, p.passwordHash),
-		int64(epoch), millis(disabled.Until), disabled.Reason, credentials, int64(c.Player))
+		int64(epoch), millis(disabled.Until), disabled.Reason, credentials, devices, devices, int64(c.Player))
 	return p, nil, err
 }
 
@@ -124,7 +134,7 @@ func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 			return fmt.Errorf("delete %q: %w", username, err)
 		case p == nil:
 			return rushgate.BadCredentials
-		case p.lease.live(s.now()):
+		case p.lease.Live(s.now()):
 			return rushgate.AlreadyLoggedIn
 		}
 		// Each refers to the next.

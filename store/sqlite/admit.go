@@ -10,6 +10,8 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/credential"
+	"github.com/rushgate/rushgate/store/internal/device"
+	"github.com/rushgate/rushgate/store/internal/lease"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
@@ -19,14 +21,9 @@ type player struct {
 	epoch                 uint64
 	disabled              rushgate.Disabled
 	character             rushgate.Character
+	revision              uint64 // of the devices
 	fence                 int64
-	lease                 *lease // nil: released, or never claimed
-}
-
-type lease struct {
-	by        rushgate.Instance
-	attempt   string
-	expiresAt int64
+	lease                 *lease.State // nil: released, or never claimed
 }
 
 // leaseID is what names the player's present lease, or the last one.
@@ -34,24 +31,24 @@ func (p *player) leaseID() rushgate.Lease {
 	return rushgate.Lease{Player: p.character.ID, Name: p.character.Name, Fence: uint64(p.fence)}
 }
 
-func (l *lease) live(now time.Time) bool { return l != nil && now.UnixMilli() < l.expiresAt }
-
 const playerQuery = `SELECT a.password_hash, a.attempt, a.epoch, a.disabled_until, a.disabled_reason,
-	c.fence, l.node, l.run, l.attempt, l.expires_at, ` + characterColumns + `
+	a.devices_revision, c.fence, l.node, l.run, l.attempt, l.session, l.parked_until, l.expires_at,
+	` + characterColumns + `
 	FROM accounts a JOIN characters c ON c.id = a.id LEFT JOIN leases l ON l.player_id = a.id `
 
 // scanPlayer reads the row of a playerQuery; it returns nil if there is none.
 func scanPlayer(row *sql.Row) (*player, error) {
 	var (
-		p                  player
-		c                  characterRow
-		node, run, attempt sql.NullString
-		expiresAt          sql.NullInt64
-		disabledUntil      int64
+		p                           player
+		c                           characterRow
+		node, run, attempt, session sql.NullString
+		parkedUntil, expiresAt      sql.NullInt64
+		disabledUntil               int64
+		epoch, revision             int64
 	)
 	own := []any{
-		&p.passwordHash, &p.attempt, &p.epoch, &disabledUntil, &p.disabled.Reason,
-		&p.fence, &node, &run, &attempt, &expiresAt,
+		&p.passwordHash, &p.attempt, &epoch, &disabledUntil, &p.disabled.Reason, &revision,
+		&p.fence, &node, &run, &attempt, &session, &parkedUntil, &expiresAt,
 	}
 	err := row.Scan(append(own, c.columns()...)...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -61,9 +58,13 @@ func scanPlayer(row *sql.Row) (*player, error) {
 		return nil, err
 	}
 	p.character = c.value()
+	p.epoch, p.revision = uint64(epoch), uint64(revision) // what is negative is none that an admission goes by
 	p.disabled.Until = fromMillis(disabledUntil)
 	if node.Valid {
-		p.lease = &lease{rushgate.Instance{Node: node.String, Run: run.String}, attempt.String, expiresAt.Int64}
+		p.lease = &lease.State{
+			By: rushgate.Instance{Node: node.String, Run: run.String}, Attempt: attempt.String, Session: session.String,
+			Parked: parkedUntil.Int64 != 0, ExpiresAt: max(parkedUntil.Int64, expiresAt.Int64), // one of which is 0
+		}
 	}
 	return &p, nil
 }
@@ -100,18 +101,34 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 	if err != nil || refused != nil {
 		return rushgate.Admitted{Err: refused}, err
 	}
-	if p.epoch != a.Account.Epoch {
+	switch {
+	case !p.lease.Proves(a), p.epoch != a.Account.Epoch:
 		return rushgate.Admitted{Err: rushgate.BadCredentials}, nil
-	}
-	if p.disabled.At(s.day()) {
+	case p.disabled.At(s.day()):
 		return rushgate.Admitted{Err: p.disabled.Refusal()}, nil
 	}
-	resumed, refused, err := s.claim(ctx, by, a.Attempt, p)
-	if refused != nil && a.Takeover {
-		s.ask(p, false)
+	devices, changed, err := s.devices(ctx, p, a.Devices, a.Account.Devices.Revision)
+	if err != nil || changed {
+		return rushgate.Admitted{Err: rushgate.ErrAccountChanged}, err
 	}
-	if err != nil || refused != nil {
-		return rushgate.Admitted{Err: refused}, err
+	next, resumed, refused := p.lease.Claim(by, a, s.now(), s.ttl)
+	switch {
+	case errors.Is(refused, rushgate.AlreadyLoggedIn):
+		if a.Takeover {
+			s.ask(p, a.Continue)
+		}
+		return rushgate.Admitted{Err: refused, Holder: p.lease.By}, nil
+	case refused != nil:
+		return rushgate.Admitted{Err: refused}, nil
+	}
+	if err := s.claim(ctx, p, &next, resumed); err != nil {
+		return rushgate.Admitted{}, err
+	}
+	if devices.Valid {
+		_, err := s.writes.setDevices.ExecContext(ctx, devices, rushgate.AccountVersion, int64(p.character.ID))
+		if err != nil {
+			return rushgate.Admitted{}, err
+		}
 	}
 	replaced := a.NewHash != "" && p.passwordHash == a.NewHash // before, by this same admission
 	if a.NewHash != "" && p.passwordHash == a.Account.PasswordHash {
@@ -125,6 +142,7 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 		Lease:        p.leaseID(),
 		Previous:     uint64(p.fence) - 1, // each claim raises it by one
 		Resumed:      resumed,
+		Attempt:      next.Attempt,
 		HashReplaced: replaced,
 	}, nil
 }
@@ -211,26 +229,36 @@ func notNull(data []byte) []byte {
 	return data
 }
 
-// claim gives the player's lease to this attempt, or refuses with [rushgate.AlreadyLoggedIn].
-func (s *Store) claim(
-	ctx context.Context, by rushgate.Instance, attempt string, p *player,
-) (resumed bool, refused, err error) {
-	now := s.now()
-	if l := p.lease; l != nil {
-		resumed = l.by == by && l.attempt == attempt
-		live := l.live(now)
-		left := l.by.Node == by.Node && l.by.Run != by.Run // by a process of this node that is gone
-		if live && !left && !resumed {
-			return false, rushgate.AlreadyLoggedIn, nil
-		}
-	}
+// claim gives the player's lease to an admission.
+func (s *Store) claim(ctx context.Context, p *player, next *lease.State, resumed bool) error {
 	id := int64(p.character.ID)
 	if !resumed {
 		p.fence++
 		if _, err := s.writes.setFence.ExecContext(ctx, p.fence, id); err != nil {
-			return false, nil, err
+			return err
 		}
 	}
-	_, err = s.writes.putLease.ExecContext(ctx, id, by.Node, by.Run, attempt, now.Add(s.ttl).UnixMilli())
-	return resumed, nil, err
+	_, err := s.writes.putLease.ExecContext(ctx,
+		id, next.By.Node, next.By.Run, next.Attempt, next.Session, next.ExpiresAt)
+	return err
+}
+
+// devices tells what to write if devices shall replace those of a revision; NULL leaves what there is. They have
+// changed if that is another revision, unless it is the next one and they are these.
+func (s *Store) devices(
+	ctx context.Context, p *player, devices []rushgate.Device, revision uint64,
+) (written sql.NullString, changed bool, err error) {
+	if devices == nil {
+		return sql.NullString{}, false, nil
+	}
+	list, err := device.Marshal(devices)
+	if err != nil || p.revision == revision {
+		return sql.NullString{String: list, Valid: true}, false, err
+	}
+	if p.revision != revision+1 {
+		return sql.NullString{}, true, nil
+	}
+	var there string
+	err = s.writes.devices.QueryRowContext(ctx, int64(p.character.ID)).Scan(&there)
+	return sql.NullString{}, there != list, err
 }

@@ -293,6 +293,71 @@ func TestMigrateAccountVersion(t *testing.T) {
 	}
 }
 
+// A session that an older version has opened is held as before, and has no name by which it could be continued; the
+// account remembers devices from now on.
+func TestSessionOfAnOlderSchema(t *testing.T) {
+	const before = 6 // the schema without sessions and devices
+	path := filepath.Join(t.TempDir(), "store.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate(t.Context(), c, migrations[:before]); err != nil {
+		t.Fatal(err)
+	}
+	expires := time.Now().Add(time.Hour).UnixMilli()
+	for _, row := range []string{
+		`INSERT INTO accounts (id, username, password_hash, attempt, created_at, version)
+			VALUES (1, 'player1', 'h', '', 1, 4)`,
+		`INSERT INTO characters (id, name, zone, hp, xp, level, deaths, playtime_ms, created_at, fence, data)
+			VALUES (1, 'player1', 'inn', 7, 1, 3, 2, 1000, 1, 5, x'')`,
+		fmt.Sprintf(`INSERT INTO leases (player_id, node, run, attempt, expires_at) VALUES (1, 'n', 'r', 'a', %d)`, expires),
+	} {
+		if _, err := c.ExecContext(t.Context(), row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(c.Close(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+
+	s := openStore(t, path)
+	lease := rushgate.Lease{Player: 1, Name: "player1", Fence: 5}
+	login := rushgate.Admission{Account: rushgate.Account{ID: 1, Username: "player1"}, Attempt: "a"}
+	other, continued := login, login
+	other.Attempt = "b"
+	continued.Session, continued.Continue = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU", true
+	got, err := s.Admit(t.Context(), testInstance, []rushgate.Admission{other, continued, login})
+	if err != nil || !errors.Is(got[0].Err, rushgate.AlreadyLoggedIn) || got[0].Holder != testInstance ||
+		!errors.Is(got[1].Err, rushgate.BadCredentials) || got[2].Err != nil || !got[2].Resumed || got[2].Lease != lease {
+		t.Errorf("admitted as %+v, %v", got, err)
+	}
+	save := rushgate.Save{Character: got[2].Character, Fence: 5, Release: true, Resumable: time.Hour}
+	if errs, err := s.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
+		t.Errorf("a parking of no session: %v, %v", errs, err)
+	}
+	now := time.UnixMilli(1).UTC()
+	device := rushgate.Device{
+		ID: "d", Label: "phone", Token: continued.Session, Attempt: "b", CreatedAt: now, UsedAt: now, ExpiresAt: now,
+	}
+	other.Devices = []rushgate.Device{device}
+	if got, err := s.Admit(t.Context(), testInstance, []rushgate.Admission{other}); err != nil || got[0].Err != nil {
+		t.Errorf("a login that is remembered: %+v, %v", got, err)
+	}
+	want := rushgate.Account{
+		ID: 1, Username: "player1", PasswordHash: "h", CreatedAt: now, Version: rushgate.AccountVersion, Zone: "inn",
+		Devices: rushgate.Devices{Revision: 1, List: other.Devices},
+	}
+	loaded, err := s.LoadAccounts(t.Context(), []string{"player1"})
+	if err != nil || loaded[0].Err != nil || !reflect.DeepEqual(loaded[0].Account, want) {
+		t.Errorf("the account is %+v, %v; want %+v", loaded, err, want)
+	}
+}
+
 // Accounts of a schema that did not have it yet have their look after the start, more than one batch of them.
 func TestOldAccountsHaveALook(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "old.db")

@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/credential"
+	"github.com/rushgate/rushgate/store/internal/device"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
@@ -22,7 +24,7 @@ type readStmts struct {
 func (r *readStmts) prepare(ctx context.Context, db *sql.DB) error {
 	_, err := prepare(ctx, db, map[**sql.Stmt]string{
 		&r.accounts: `SELECT a.id, a.username, a.password_hash, a.attempt, a.created_at, a.version,
-			a.epoch, a.disabled_until, a.disabled_reason, a.credentials, coalesce(c.zone, '')
+			a.epoch, a.disabled_until, a.disabled_reason, a.credentials, a.devices_revision, a.devices, coalesce(c.zone, '')
 			FROM accounts a LEFT JOIN characters c ON c.id = a.id WHERE a.username IN (SELECT value FROM json_each(?))`,
 		&r.characters: `SELECT ` + characterColumns + ` FROM accounts a JOIN characters c ON c.id = a.id
 			WHERE a.username IN (SELECT value FROM json_each(?))`,
@@ -93,29 +95,46 @@ func (s *Store) loadAccounts(ctx context.Context, usernames []string) (_ []rushg
 	for i, name := range usernames {
 		accounts[i] = found[name]
 		accounts[i].Credentials = slices.Clone(accounts[i].Credentials) // an account asked for twice is two values
+		accounts[i].Devices.List = slices.Clone(accounts[i].Devices.List)
 	}
 	return accounts, nil
 }
 
-// scanAccount reads one row. That the columns have their types is the database's doing; what is in credentials is not.
+// scanAccount reads one row. That the columns have their types is the database's doing; what is in credentials and
+// devices is not.
 func scanAccount(rows *sql.Rows) (name string, _ rushgate.LoadedAccount, _ error) {
 	var (
 		a                      rushgate.Account
 		created, disabledUntil int64
-		credentials            string
+		epoch, revision        int64
+		credentials, devices   string
 	)
 	err := rows.Scan(&a.ID, &a.Username, &a.PasswordHash, &a.Attempt, &created, &a.Version,
-		&a.Epoch, &disabledUntil, &a.Disabled.Reason, &credentials, &a.Zone)
+		&epoch, &disabledUntil, &a.Disabled.Reason, &credentials,
+		&revision, &devices, &a.Zone)
 	if err != nil {
 		return "", rushgate.LoadedAccount{}, err
 	}
 	a.CreatedAt = time.UnixMilli(created).UTC()
 	a.Disabled.Until = fromMillis(disabledUntil)
+	if epoch < 0 || revision < 0 {
+		return a.Username, damaged(a.ID, "epoch or devices_revision", errNegative), nil
+	}
+	a.Epoch, a.Devices.Revision = uint64(epoch), uint64(revision)
 	if a.Credentials, err = credential.Unmarshal(credentials); err != nil {
-		err = fmt.Errorf("sqlite: player %d: %w: column credentials: %w", a.ID, rushgate.ErrDamagedRecord, err)
-		return a.Username, rushgate.LoadedAccount{Err: err}, nil
+		return a.Username, damaged(a.ID, "credentials", err), nil
+	}
+	if a.Devices.List, err = device.Unmarshal(devices); err != nil {
+		return a.Username, damaged(a.ID, "devices", err), nil
 	}
 	return a.Username, rushgate.LoadedAccount{Account: a}, nil
+}
+
+var errNegative = errors.New("a count is negative")
+
+func damaged(player rushgate.PlayerID, column string, err error) rushgate.LoadedAccount {
+	err = fmt.Errorf("sqlite: player %d: %w: column %s: %w", player, rushgate.ErrDamagedRecord, column, err)
+	return rushgate.LoadedAccount{Err: err}
 }
 
 // Top implements [rushgate.Boards]. It takes time in proportion to limit, not to the number of characters.

@@ -91,6 +91,15 @@ var migrations = []string{
 		name  TEXT NOT NULL PRIMARY KEY,
 		value BLOB NOT NULL
 	) STRICT, WITHOUT ROWID;`,
+
+	// What version 5 of the account record adds, and what lets a session be continued. No row is rewritten: the defaults
+	// are what there was before. devices is empty or a JSON array, and may be long. A lease whose parked_until is not 0,
+	// in Unix milliseconds, was given up, and its expires_at is 0: what is left is the session, which can be continued
+	// until then. An empty session cannot.
+	`ALTER TABLE accounts ADD COLUMN devices_revision INTEGER NOT NULL DEFAULT 0;
+	ALTER TABLE accounts ADD COLUMN devices TEXT NOT NULL DEFAULT '';
+	ALTER TABLE leases ADD COLUMN session TEXT NOT NULL DEFAULT '';
+	ALTER TABLE leases ADD COLUMN parked_until INTEGER NOT NULL DEFAULT 0;`,
 }
 
 // migrate carries out the migrations that the database has not seen yet, each wholly or not at all.

@@ -178,22 +178,39 @@ func TestPragmasHoldOnEveryConnection(t *testing.T) {
 // A column that cannot be read costs its own account the login, and no other.
 func TestDamagedRecordHarmsNoOther(t *testing.T) {
 	s := newStore(t)
-	if err := register(s, 1, 2); err != nil {
-		t.Fatal(err)
+	const secret = "hunter22"
+	columns := []struct{ column, value string }{
+		{"credentials", `'{"not": "a list"}'`}, {"devices", `'` + secret + `'`}, {"devices", `'[]'`},
+		{"devices", `'[{"id":"` + secret + `"}]'`}, {"devices_revision", "-1"}, {"epoch", "-1"},
 	}
-	err := s.do(t.Context(), func(ctx context.Context) error {
-		_, err := s.writer.conn.ExecContext(ctx, `UPDATE accounts SET credentials = '{"not": "a list"}' WHERE id = 1`)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := s.LoadAccounts(t.Context(), []string{"player1", "player2", "nobody"})
-	if err != nil || !errors.Is(got[0].Err, rushgate.ErrDamagedRecord) || got[0].ID != 0 {
-		t.Errorf("accounts are %+v, %v; want %v for the first", got, err, rushgate.ErrDamagedRecord)
-	}
-	if got[1].Err != nil || got[1].ID != 2 || got[2].Err != nil || got[2].ID != 0 {
-		t.Errorf("the others are %+v", got[1:])
+	for i, tt := range columns {
+		damaged, whole := rushgate.PlayerID(2*i+1), rushgate.PlayerID(2*i+2)
+		if err := register(s, damaged, whole); err != nil {
+			t.Fatal(err)
+		}
+		err := s.do(t.Context(), func(ctx context.Context) error {
+			_, err := s.writer.conn.ExecContext(ctx, fmt.Sprintf(`UPDATE accounts SET %s = %s WHERE id = %d`,
+				tt.column, tt.value, damaged))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := []string{fmt.Sprint("player", damaged), fmt.Sprint("player", whole), "nobody"}
+		got, err := s.LoadAccounts(t.Context(), names)
+		if err != nil || !errors.Is(got[0].Err, rushgate.ErrDamagedRecord) || got[0].ID != 0 {
+			t.Fatalf("%+v: accounts are %+v, %v; want %v for the first", tt, got, err, rushgate.ErrDamagedRecord)
+		}
+		if says := got[0].Err.Error(); !strings.Contains(says, tt.column) || strings.Contains(says, secret) {
+			t.Errorf("%+v: the error is %q", tt, says)
+		}
+		if got[1].Err != nil || got[1].ID != whole || got[2].Err != nil || got[2].ID != 0 {
+			t.Errorf("%+v: the others are %+v", tt, got[1:])
+		}
+		admissions := []rushgate.Admission{registration(damaged), registration(whole)}
+		if in, err := s.Admit(t.Context(), testInstance, admissions); err != nil || in[1].Err != nil {
+			t.Errorf("%+v: admitted as %+v, %v", tt, in, err)
+		}
 	}
 }
 

@@ -22,5 +22,5 @@ func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Wa
 
 // ask has the holder of a player's lease told that it is wanted.
 func (s *Store) ask(p *player, move bool) {
-	s.wanted.Add(p.lease.by.Node, rushgate.Wanted{Lease: p.leaseID(), Move: move})
+	s.wanted.Add(p.lease.By.Node, rushgate.Wanted{Lease: p.leaseID(), Move: move})
 }

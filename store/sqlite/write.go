@@ -13,10 +13,11 @@ import (
 type writeStmts struct {
 	player, idInUse, lookalike              *sql.Stmt
 	insertAccount, insertCharacter, setHash *sql.Stmt
-	updateAccount                           *sql.Stmt
+	updateAccount, setDevices, devices      *sql.Stmt
 	deleteAccount, deleteCharacter          *sql.Stmt
 	setFence, putLease                      *sql.Stmt
 	save, lastFence, endLease, refresh      *sql.Stmt
+	park, endSession                        *sql.Stmt
 	reserve, imports, setAside, ping        *sql.Stmt
 	shared, putShared                       *sql.Stmt
 }
@@ -34,20 +35,27 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
 		&w.setHash: `UPDATE accounts SET password_hash = ?, version = ? WHERE username = ?`,
 		&w.updateAccount: `UPDATE accounts SET version = ?, password_hash = ?, epoch = ?, disabled_until = ?,
-			disabled_reason = ?, credentials = coalesce(?, credentials) WHERE id = ?`,
+			disabled_reason = ?, credentials = coalesce(?, credentials),
+			devices_revision = devices_revision + (? IS NOT NULL), devices = coalesce(?, devices) WHERE id = ?`,
+		&w.setDevices: `UPDATE accounts
+			SET devices_revision = devices_revision + 1, devices = ?, version = ? WHERE id = ?`,
+		&w.devices:         `SELECT devices FROM accounts WHERE id = ?`,
 		&w.deleteAccount:   `DELETE FROM accounts WHERE id = ?`,
 		&w.deleteCharacter: `DELETE FROM characters WHERE id = ?`,
 		&w.setFence:        `UPDATE characters SET fence = ? WHERE id = ?`,
-		&w.putLease: `INSERT INTO leases (player_id, node, run, attempt, expires_at) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (player_id) DO UPDATE SET node = excluded.node, run = excluded.run,
-				attempt = excluded.attempt, expires_at = excluded.expires_at`,
+		&w.putLease: `INSERT INTO leases (player_id, node, run, attempt, session, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (player_id) DO UPDATE SET node = excluded.node, run = excluded.run, attempt = excluded.attempt,
+				session = excluded.session, parked_until = 0, expires_at = excluded.expires_at`,
 		&w.save: `UPDATE characters
 			SET zone = ?, x = ?, y = ?, hp = ?, xp = ?, level = ?, deaths = ?, playtime_ms = ?, data = ?
-			WHERE id = ? AND name = ? AND fence = ? AND EXISTS (SELECT 1 FROM leases WHERE player_id = characters.id)`,
-		&w.lastFence: `SELECT count(*) FROM characters WHERE id = ? AND name = ? AND fence = ?`,
-		&w.endLease:  `DELETE FROM leases WHERE player_id = ?`,
+			WHERE id = ? AND name = ? AND fence = ?
+				AND EXISTS (SELECT 1 FROM leases WHERE player_id = characters.id AND parked_until = 0)`,
+		&w.lastFence:  `SELECT count(*) FROM characters WHERE id = ? AND name = ? AND fence = ?`,
+		&w.endLease:   `DELETE FROM leases WHERE player_id = ?`,
+		&w.park:       `UPDATE leases SET parked_until = ?, expires_at = 0 WHERE player_id = ? AND session <> ''`,
+		&w.endSession: `UPDATE leases SET session = '' WHERE player_id = ?`,
 		&w.refresh: `UPDATE leases SET node = ?, run = ?, expires_at = ?
-			WHERE player_id = ? AND (SELECT fence FROM characters WHERE id = player_id AND name = ?) = ?`,
+			WHERE player_id = ? AND parked_until = 0 AND (SELECT fence FROM characters WHERE id = player_id AND name = ?) = ?`,
 		&w.reserve:  `UPDATE player_ids SET last = last + ? RETURNING last`,
 		&w.imports:  `SELECT last, imports FROM player_ids`,
 		&w.setAside: `UPDATE player_ids SET last = ?1, imports = ?1`,
@@ -89,19 +97,35 @@ func (s *Store) save(ctx context.Context, save *rushgate.Save) (lost, err error)
 		return nil, err
 	}
 	if n == 1 {
-		if save.Release {
-			_, err = s.writes.endLease.ExecContext(ctx, int64(c.ID))
-		}
-		return nil, err
+		return nil, s.giveUp(ctx, save)
 	}
 	if save.Release { // with the last fence there is: then only the lease was missing, so this is a repetition
 		var released int
 		err := s.writes.lastFence.QueryRowContext(ctx, int64(c.ID), c.Name, int64(save.Fence)).Scan(&released)
+		if err == nil && released == 1 && save.Resumable == 0 {
+			_, err = s.writes.endLease.ExecContext(ctx, int64(c.ID)) // it was parked, or is gone
+		}
 		if err != nil || released == 1 {
 			return nil, err
 		}
 	}
 	return rushgate.ErrLeaseLost, nil
+}
+
+// giveUp ends the lease with a save that says so, or parks its session.
+func (s *Store) giveUp(ctx context.Context, save *rushgate.Save) error {
+	if !save.Release {
+		return nil
+	}
+	id := int64(save.Character.ID)
+	if save.Resumable > 0 {
+		parked, err := affected(s.writes.park.ExecContext(ctx, s.now().Add(save.Resumable).UnixMilli(), id))
+		if err != nil || parked == 1 {
+			return err
+		}
+	}
+	_, err := s.writes.endLease.ExecContext(ctx, id)
+	return err
 }
 
 // Refresh implements [rushgate.Leases].
