@@ -92,7 +92,7 @@ func (s *Store) UpdateAccounts(ctx context.Context, changes []rushgate.AccountCh
 		switch answers[i].word {
 		case "set":
 		case "held":
-			s.ask(changes[i].Name, &answers[i])
+			s.ask(changes[i].Name, &answers[i], false)
 		case "missing":
 			errs[i] = rushgate.BadCredentials
 		case "changed":
@@ -125,10 +125,15 @@ func (s *Store) update(c *rushgate.AccountChange) (command, error) {
 		until = formatTime(rushgate.Forever())
 		fields = append(fields, "epoch", formatEpoch(c.Epoch+1))
 	}
+	devices, err := replacement(c.Devices, c.DevicesRevision)
+	if err != nil {
+		return command{}, err
+	}
+	args := append([]string{s.now(), formatID(c.Player), formatEpoch(c.Epoch), until, c.EndAttempt}, devices...)
 	return command{
 		script: updateScript,
 		key:    s.playerKey(c.Name),
-		args:   append([]string{s.now(), formatID(c.Player), formatEpoch(c.Epoch), until}, fields...),
+		args:   append(args, fields...),
 		once:   c.RaiseEpoch, // sent again, it would find another epoch
 	}, nil
 }

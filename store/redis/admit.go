@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/device"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
@@ -85,7 +86,16 @@ func (s *Store) admission(by rushgate.Instance, a *rushgate.Admission) (command,
 	args := []string{
 		s.now(), s.ttl(), by.Node, by.Run, a.Attempt, formatID(a.Account.ID), a.Account.PasswordHash,
 		a.NewHash, strconv.Itoa(rushgate.AccountVersion), formatEpoch(a.Account.Epoch),
+		a.Session, "", a.Gone.Node, a.Gone.Run,
 	}
+	if a.Continue {
+		args[11] = strconv.FormatInt((rushgate.LeaseRefresh + a.Grace).Milliseconds(), 10)
+	}
+	devices, err := replacement(a.Devices, a.Account.Devices.Revision)
+	if err != nil {
+		return command{}, err
+	}
+	args = append(args, devices...)
 	if a.Create {
 		record, err := newRecord(&a.Account, firstCharacter(&a.Account))
 		if err != nil {
@@ -96,17 +106,30 @@ func (s *Store) admission(by rushgate.Instance, a *rushgate.Admission) (command,
 	return command{script: admitScript, key: s.playerKey(a.Account.Username), args: args}, nil
 }
 
+// replacement returns the arguments of a script that replaces the devices of a revision, unless there are none: that
+// revision, the next one, and the devices.
+func replacement(devices []rushgate.Device, revision uint64) ([]string, error) {
+	if devices == nil {
+		return []string{"", "", ""}, nil
+	}
+	list, err := device.Marshal(devices)
+	return []string{strconv.FormatUint(revision, 10), strconv.FormatUint(revision+1, 10), list}, err
+}
+
 func (s *Store) admitted(a *rushgate.Admission, answer *answer) rushgate.Admitted {
 	switch answer.word {
 	case "in":
 		return letIn(a.Account.Username, answer)
 	case "held":
 		if a.Takeover {
-			s.ask(a.Account.Username, answer)
+			s.ask(a.Account.Username, answer, a.Continue)
 		}
-		return rushgate.Admitted{Err: rushgate.AlreadyLoggedIn}
+		holder := rushgate.Instance{Node: answer.text(0), Run: answer.text(3)}
+		return rushgate.Admitted{Err: rushgate.AlreadyLoggedIn, Holder: holder}
 	case "missing":
 		return rushgate.Admitted{Err: rushgate.BadCredentials}
+	case "changed":
+		return rushgate.Admitted{Err: rushgate.ErrAccountChanged}
 	case "taken":
 		return rushgate.Admitted{Err: rushgate.UsernameTaken}
 	case "concurrent":
@@ -118,13 +141,13 @@ func (s *Store) admitted(a *rushgate.Admission, answer *answer) rushgate.Admitte
 	return rushgate.Admitted{Err: answer.problem()}
 }
 
-// letIn reads an answer of flags whether resumed and whether the hash was replaced, fence, the one before it,
+// letIn reads an answer of flags whether resumed and whether the hash was replaced, fence, the one before it, attempt,
 // character. The script has looked at all of them, so that what it lets in can be read.
 func letIn(name string, answer *answer) rushgate.Admitted {
-	if len(answer.rest) != 5 {
+	if len(answer.rest) != 6 {
 		return rushgate.Admitted{Err: answer.problem()}
 	}
-	character, err := readCharacter(answer.rest[4].ToArray())
+	character, err := readCharacter(answer.rest[5].ToArray())
 	fence, err1 := strconv.ParseUint(answer.text(2), 10, 64)
 	previous, err2 := strconv.ParseUint(answer.text(3), 10, 64)
 	if err := cmp.Or(err, err1, err2); err != nil {
@@ -135,6 +158,7 @@ func letIn(name string, answer *answer) rushgate.Admitted {
 		Lease:        rushgate.Lease{Player: character.ID, Name: name, Fence: fence},
 		Previous:     previous,
 		Resumed:      answer.text(0) == "1",
+		Attempt:      answer.text(4),
 		HashReplaced: answer.text(1) == "1",
 	}
 }

@@ -10,17 +10,18 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/credential"
+	"github.com/rushgate/rushgate/store/internal/device"
 )
 
 // recordVersion is the version of the layout, in field v.
 const recordVersion = "1"
 
-// accountFields and characterFields are read in this order; admit.lua returns the latter. What version 4 of the account
-// has added comes last.
+// accountFields and characterFields are read in this order; admit.lua returns the latter. What versions 4
+// and 5 of the account have added comes last.
 var (
 	accountFields = []string{
 		"id", "username", "password_hash", "attempt", "created_at", "account_version", "zone",
-		"epoch", "disabled_until", "disabled_reason", "credentials",
+		"epoch", "disabled_until", "disabled_reason", "credentials", "devices_revision", "devices",
 	}
 	characterFields = []string{
 		"id", "username", "zone", "x", "y", "hp", "xp", "level", "deaths", "playtime_ms", "character_created_at", "data",
@@ -194,6 +195,10 @@ func readAccount(values []rueidis.RedisMessage, err error) (rushgate.Account, er
 			Reason: r.optional(""),
 		},
 		Credentials: parseText(r, r.optional(""), credential.Unmarshal),
+		Devices: rushgate.Devices{
+			Revision: parseText(r, r.optional("0"), parseUint),
+			List:     parseText(r, r.optional(""), device.Unmarshal),
+		},
 	}
 	if r.err != nil {
 		return rushgate.Account{}, damagedRecord(r.err)

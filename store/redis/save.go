@@ -70,7 +70,8 @@ func (s *Store) save(save *rushgate.Save, number uint64) command {
 		release = "1"
 	}
 	args := []string{
-		formatID(save.Character.ID), strconv.FormatUint(save.Fence, 10), strconv.FormatUint(number, 10), release,
+		s.now(), formatID(save.Character.ID), strconv.FormatUint(save.Fence, 10), strconv.FormatUint(number, 10), release,
+		strconv.FormatInt(save.Resumable.Milliseconds(), 10),
 	}
 	return command{
 		script: saveScript,

@@ -22,12 +22,12 @@ type script struct {
 var sources embed.FS
 
 var (
-	admitScript       = newScript("record", "admit")
-	saveScript        = newScript("save")
+	admitScript       = newScript("record", "session", "devices", "admit")
+	saveScript        = newScript("session", "save")
 	refreshScript     = newScript("refresh")
 	presenceScript    = newScript("presence")
 	createScript      = newScript("create")
-	updateScript      = newScript("update")
+	updateScript      = newScript("session", "devices", "update")
 	deleteScript      = newScript("delete")
 	importScript      = newScript("import")
 	claimScript       = newScript("claim")

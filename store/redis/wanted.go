@@ -36,13 +36,7 @@ func (s *Store) Wanted(ctx context.Context, by rushgate.Instance) ([]rushgate.Wa
 	if err != nil {
 		return nil, fmt.Errorf("redis: leases asked for: %w", err)
 	}
-	var leases []rushgate.Wanted
-	for _, m := range members {
-		if l, ok := parseWanted(m); ok {
-			leases = append(leases, rushgate.Wanted{Lease: l})
-		}
-	}
-	return leases, nil
+	return parseAllWanted(members), nil
 }
 
 // Presence implements [rushgate.Leases], each player by one script.
@@ -52,7 +46,7 @@ func (s *Store) Presence(ctx context.Context, usernames []string) ([]rushgate.Pr
 
 // Want implements [rushgate.Leases]. The holders are asked in another round trip, which Want does not wait for.
 func (s *Store) Want(ctx context.Context, usernames []string) ([]rushgate.Presence, error) {
-	return s.look(ctx, usernames, s.ask)
+	return s.look(ctx, usernames, func(name string, held *answer) { s.ask(name, held, false) })
 }
 
 // look says where players are, and calls inside with each who has a live lease.
@@ -85,13 +79,41 @@ func (s *Store) look(
 	return found, nil
 }
 
-// ask notes that the holder of a lease shall be asked to leave: an answer of node, id and fence.
-func (s *Store) ask(name string, answer *answer) {
-	s.standings.ask(answer.text(0), wantedMember(answer.text(1), answer.text(2), name))
+// ask notes that the holder of a lease shall be asked to end the session, or to let it move: an answer of node, id and
+// fence.
+func (s *Store) ask(name string, answer *answer, move bool) {
+	member := wantedMember(answer.text(1), answer.text(2), name)
+	if move {
+		member = movePrefix + member
+	}
+	s.standings.ask(answer.text(0), member)
 }
+
+// movePrefix stands before the name of a lease whose session shall move, which older programs pass over.
+const movePrefix = "move "
 
 // wantedMember names a lease; the name comes last because it may contain anything.
 func wantedMember(id, fence, name string) string { return id + " " + fence + " " + name }
+
+// parseAllWanted returns each lease once, and passes over what names none. What shall end does not move.
+func parseAllWanted(members []string) []rushgate.Wanted {
+	var all []rushgate.Wanted
+	seen := make(map[rushgate.Lease]int)
+	for _, m := range members {
+		m, move := strings.CutPrefix(m, movePrefix)
+		l, ok := parseWanted(m)
+		if !ok {
+			continue
+		}
+		if i, again := seen[l]; again {
+			all[i].Move = all[i].Move && move
+			continue
+		}
+		seen[l] = len(all)
+		all = append(all, rushgate.Wanted{Lease: l, Move: move})
+	}
+	return all
+}
 
 func parseWanted(member string) (rushgate.Lease, bool) {
 	id, rest, _ := strings.Cut(member, " ")

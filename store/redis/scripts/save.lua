@@ -1,31 +1,44 @@
 -- Writes a character back, and ends the lease if asked to.
 --
--- KEYS: the record. ARGV: 1 id, 2 fence, 3 number of the save, 4 '1' to release, then field and value of the character.
+-- KEYS: the record. ARGV: 1 now, 2 id, 3 fence, 4 number of the save, 5 '1' to release, 6 for how long to park the session
+-- then, '0' to end it, then field and value of the character.
 local record = KEYS[1]
-local id, fence, saved, node = unpack(redis.call('HMGET', record, 'id', 'fence', 'saved', 'lease_node'))
-if id == ARGV[1] and not is_count(fence) then
+local id, fence, saved, node, session = unpack(redis.call('HMGET', record,
+  'id', 'fence', 'saved', 'lease_node', 'session'))
+if id == ARGV[2] and not is_count(fence) then
   return {'damaged', 'fence'}
 end
-if id ~= ARGV[1] or fence ~= ARGV[2] then
+if id ~= ARGV[2] or fence ~= ARGV[3] then
   return {'lost', id and '' or 'gone'}
 end
 
-local release = ARGV[4] == '1'
+local release = ARGV[5] == '1'
 local function end_lease()
-  if release and node then
-    redis.call('HDEL', record, 'lease_node', 'lease_run', 'lease_attempt', 'lease_until', 'lease_epoch')
+  if not release or not node then
+    return
   end
+  local known, epoch, _, name, attempt = parse_session(session, fence, node)
+  if ARGV[6] == '0' or not known then
+    redis.call('HDEL', record, 'lease_node', 'lease_run', 'lease_attempt', 'lease_until', 'lease_epoch', 'session')
+    return
+  end
+  local parked = decimal(now_ms(ARGV[1]) + tonumber(ARGV[6]))
+  redis.call('HDEL', record, 'lease_node', 'lease_run', 'lease_attempt', 'lease_until', 'lease_epoch')
+  redis.call('HSET', record, 'session', format_session(fence, epoch, parked, name, attempt))
 end
 
 -- A save that was given up as lost may still arrive, behind one that was sent after it.
-local number, last = tonumber(ARGV[3]), tonumber(saved or '0') or 0
+local number, last = tonumber(ARGV[4]), tonumber(saved or '0') or 0
 if number <= last then
   end_lease()
   return {number == last and 'saved' or 'older'}
 end
 if not node then
+  if release and ARGV[6] == '0' and session then
+    redis.call('HDEL', record, 'session')
+  end
   return {release and 'released' or 'lost'}
 end
-redis.call('HSET', record, 'saved', ARGV[3], unpack(ARGV, 5))
+redis.call('HSET', record, 'saved', ARGV[4], unpack(ARGV, 7))
 end_lease()
 return {'saved'}
