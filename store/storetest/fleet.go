@@ -318,8 +318,10 @@ func nodesAreBounded(t *testing.T, h Harness) {
 		t.Fatalf("%d nodes are known, want %d", len(nodes), rushgate.MaxNodes)
 	}
 	for i, status := range nodes {
-		if want := fmt.Sprintf("node%04d", n-1-i); status.Node != want || status.Silence != time.Duration(i)*time.Millisecond {
-			t.Fatalf("node %d is %+v, want %s", i, status, want)
+		want := rushgate.NodeStatus{Silence: time.Duration(i) * time.Millisecond}
+		want.Instance = rushgate.Instance{Node: fmt.Sprintf("node%04d", n-1-i), Run: "1"}
+		if i > 0 && status != want || i == 0 && status.Node != want.Node {
+			t.Fatalf("node %d is %+v, want %+v", i, status, want)
 		}
 	}
 }

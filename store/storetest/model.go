@@ -18,7 +18,7 @@ func runModel(t *testing.T, h Harness) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &machine{
 			h: h, s: h.Open(t), nextID: 1 << 20,
-			players: make(map[rushgate.PlayerID]*modelPlayer), wanted: make(map[string]map[rushgate.Lease]bool),
+			players: make(map[rushgate.PlayerID]*modelPlayer), wanted: make(map[string]map[rushgate.Lease]asked),
 			shared: make(map[string]string),
 		}
 		defer func() {
@@ -64,12 +64,11 @@ type machine struct {
 	now     time.Duration // since the start
 	started time.Time     // what the store's clock showed then, once it is known
 	players map[rushgate.PlayerID]*modelPlayer
-	nextID  rushgate.PlayerID // for the next account
-	lastID  rushgate.PlayerID // the greatest one reserved or set aside
-	imports rushgate.PlayerID // those up to this one are set aside
-	// wanted holds by node the leases asked for, and whether the store may not have forgotten that.
-	wanted map[string]map[rushgate.Lease]bool
-	shared map[string]string // what the fleet shares, by name
+	nextID  rushgate.PlayerID                   // for the next account
+	lastID  rushgate.PlayerID                   // the greatest one reserved or set aside
+	imports rushgate.PlayerID                   // those up to this one are set aside
+	wanted  map[string]map[rushgate.Lease]asked // by node
+	shared  map[string]string                   // what the fleet shares, by name
 }
 
 type modelPlayer struct {
@@ -78,9 +77,11 @@ type modelPlayer struct {
 	fence     uint64 // that of the last claim; its value is the store's choice
 	previous  uint64 // that of the claim before
 	held      bool   // claimed and not released
+	parked    bool   // and not claimed or released since
 	by        rushgate.Instance
-	attempt   string
-	expires   time.Duration
+	attempt   string        // that has opened the session
+	session   string        // that can be continued, if held or parked
+	expires   time.Duration // of the lease, or the parking
 	claimed   uint64        // the epoch under which
 	disabled  time.Duration // until then
 }
@@ -143,15 +144,25 @@ func (m *machine) admit(t *rapid.T) {
 }
 
 func (m *machine) admission(t *rapid.T) rushgate.Admission {
-	a := rushgate.Admission{Attempt: pick(t, "attempt", modelAttempts...), Takeover: rapid.Bool().Draw(t, "takeover")}
+	a := rushgate.Admission{
+		Attempt: pick(t, "attempt", modelAttempts...), Takeover: rapid.Bool().Draw(t, "takeover"),
+		Session: pick(t, "session", modelSessions...),
+		Gone:    pick(t, "gone", rushgate.Instance{}, rushgate.Instance{}, rushgate.Instance{}, nodeA, nodeA2, nodeB),
+	}
 	a.Account.PasswordHash = pick(t, "hash", modelHashes...)
 	if a.Create = rapid.Bool().Draw(t, "create"); !a.Create {
 		a.Account.ID = m.player(t)
 		a.Account.Username = m.name(t, a.Account.ID)
 		a.Account.Epoch = m.epoch(t, a.Account.ID)
+		a.Devices, a.Account.Devices.Revision = m.devices(t, a.Account.ID)
+		if a.Continue = rapid.Bool().Draw(t, "continue"); a.Continue {
+			m.continued(t, &a)
+			return a
+		}
 		a.NewHash = pick(t, "new hash", "", "", "h1", "h2", "h3")
 		return a
 	}
+	a.Devices = pick(t, "devices", modelDevices...)
 	a.Account.ID = m.nextID
 	m.nextID++
 	a.Account.Username = pick(t, "name", modelNames...)
@@ -164,29 +175,22 @@ func (m *machine) admission(t *rapid.T) rushgate.Admission {
 // checkAdmitted carries one admission out in the model and compares the results.
 func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Admission, got *rushgate.Admitted) {
 	p, refused := m.findOrCreate(a)
-	switch {
-	case refused != nil:
-	case p.account.Epoch != a.Account.Epoch:
-		refused = rushgate.BadCredentials
-	case m.now < p.disabled:
-		refused = rushgate.AccountDisabled
-	case m.inside(p):
-		other := p.by.Node != by.Node
-		rival := p.by == by && p.attempt != a.Attempt
-		if other || rival {
-			refused = rushgate.AlreadyLoggedIn
-			if a.Takeover {
-				m.want(p)
-			}
+	if refused == nil {
+		refused = m.refuses(p, by, a)
+	}
+	var holder rushgate.Instance
+	if errors.Is(refused, rushgate.AlreadyLoggedIn) {
+		if holder = p.by; a.Takeover {
+			m.want(p, a.Continue)
 		}
 	}
-	if !errors.Is(got.Err, refused) {
-		t.Fatalf("%+v by %v got %v, want %v", *a, by, got.Err, refused)
+	if !errors.Is(got.Err, refused) || got.Holder != holder {
+		t.Fatalf("%+v by %v got %v, held by %v; want %v, held by %v", *a, by, got.Err, got.Holder, refused, holder)
 	}
 	if refused != nil {
 		return
 	}
-	resumed := p.held && p.by == by && p.attempt == a.Attempt
+	resumed := p.held && p.by == by && (a.Continue || p.attempt == a.Attempt)
 	fresh := got.Lease.Fence > p.fence
 	named := got.Lease.Player == p.account.ID && got.Lease.Name == p.account.Username
 	if !named || got.Resumed != resumed || fresh == resumed || resumed && got.Lease.Fence != p.fence {
@@ -208,7 +212,17 @@ func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Ad
 	if want := a.NewHash != "" && p.account.PasswordHash == a.NewHash; got.HashReplaced != want {
 		t.Fatalf("%+v: HashReplaced = %v, want %v", *a, got.HashReplaced, want)
 	}
-	p.fence, p.held, p.by, p.attempt, p.expires = got.Lease.Fence, true, by, a.Attempt, m.now+rushgate.LeaseTTL
+	p.setDevices(a.Devices, a.Account.Devices.Revision)
+	if !a.Continue {
+		p.attempt = a.Attempt
+	}
+	if !resumed {
+		p.session = a.Session
+	}
+	if got.Attempt != p.attempt {
+		t.Fatalf("%+v: Attempt = %q, want %q", *a, got.Attempt, p.attempt)
+	}
+	p.fence, p.held, p.parked, p.by, p.expires = got.Lease.Fence, true, false, by, m.now+rushgate.LeaseTTL
 	p.claimed = p.account.Epoch
 }
 
@@ -253,6 +267,9 @@ func (m *machine) save(t *rapid.T) {
 			Fence:     m.fence(t, id),
 			Release:   rapid.Bool().Draw(t, "release"),
 		})
+		if s := &batch[len(batch)-1]; s.Release {
+			s.Resumable = pick(t, "resumable", 0, time.Millisecond, rushgate.LeaseTTL)
+		}
 	}
 	want := make([]error, len(batch))
 	for i := range batch {
@@ -278,6 +295,7 @@ func (m *machine) modelSave(s rushgate.Save) error {
 	case p == nil || p.lease() != s.Lease():
 		return rushgate.ErrLeaseLost
 	case !p.held && s.Release:
+		p.parked = p.parked && s.Resumable > 0
 		return nil // repeated
 	case !p.held:
 		return rushgate.ErrLeaseLost
@@ -286,6 +304,9 @@ func (m *machine) modelSave(s rushgate.Save) error {
 	s.Character.Data = slices.Clone(s.Character.Data)
 	p.character = s.Character
 	p.held = !s.Release
+	if p.parked = s.Resumable > 0 && p.session != ""; p.parked {
+		p.expires = m.now + s.Resumable
+	}
 	return nil
 }
 

@@ -96,6 +96,8 @@ func (m *machine) accountChange(t *rapid.T) rushgate.AccountChange {
 		Player: id, Name: m.name(t, id), Epoch: m.epoch(t, id), PasswordHash: pick(t, "hash", "", "h1", "h2"),
 		Credentials: pick(t, "credentials", modelCredentials...), RaiseEpoch: rapid.Bool().Draw(t, "raise"),
 	}
+	c.Devices, c.DevicesRevision = m.devices(t, id)
+	c.EndAttempt = pick(t, "end", "", "", "x", "y")
 	// How long from now can be said once the store's clock has been seen.
 	until := []rushgate.Disabled{{}, {Until: rushgate.Forever(), Reason: "for ever"}}
 	if !m.started.IsZero() {
@@ -114,9 +116,10 @@ func (m *machine) modelChange(c *rushgate.AccountChange) error {
 	switch {
 	case p == nil || p.account.Username != c.Name:
 		return rushgate.BadCredentials
-	case p.account.Epoch != c.Epoch:
+	case p.account.Epoch != c.Epoch || !p.takesDevices(c.Devices, c.DevicesRevision):
 		return rushgate.ErrAccountChanged
 	}
+	p.setDevices(c.Devices, c.DevicesRevision)
 	a := &p.account
 	a.Version = rushgate.AccountVersion
 	a.PasswordHash = cmp.Or(c.PasswordHash, a.PasswordHash)
@@ -132,8 +135,11 @@ func (m *machine) modelChange(c *rushgate.AccountChange) error {
 	if c.RaiseEpoch {
 		a.Epoch++
 	}
-	if (c.RaiseEpoch || c.Disabled != nil && m.now < p.disabled) && m.inside(p) {
-		m.want(p)
+	if c.RaiseEpoch || c.Disabled != nil && m.now < p.disabled || (p.held || p.parked) && c.EndAttempt == p.attempt {
+		p.session = ""
+		if m.inside(p) {
+			m.want(p, false)
+		}
 	}
 	return nil
 }

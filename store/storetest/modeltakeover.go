@@ -7,26 +7,51 @@ import (
 )
 
 // want notes that a login has asked for the lease that keeps a player inside.
-func (m *machine) want(p *modelPlayer) {
-	if m.wanted[p.by.Node] == nil {
-		m.wanted[p.by.Node] = make(map[rushgate.Lease]bool)
+func (m *machine) want(p *modelPlayer, move bool) {
+	a := m.askedFor(p)
+	if move {
+		a.move = true
+	} else {
+		a.end = true
 	}
-	m.wanted[p.by.Node][p.lease()] = true
+	m.wanted[p.by.Node][p.lease()] = a
 }
 
-// mayWant notes that the store may ask for that lease, of its own accord.
+// mayWant notes that the store may ask for that lease to end, of its own accord.
 func (m *machine) mayWant(p *modelPlayer) {
+	a := m.askedFor(p)
+	a.mayEnd = true
+	m.wanted[p.by.Node][p.lease()] = a
+}
+
+// askedFor returns what is noted of a player's present lease.
+func (m *machine) askedFor(p *modelPlayer) asked {
 	if m.wanted[p.by.Node] == nil {
-		m.wanted[p.by.Node] = make(map[rushgate.Lease]bool)
+		m.wanted[p.by.Node] = make(map[rushgate.Lease]asked)
 	}
-	m.wanted[p.by.Node][p.lease()] = m.wanted[p.by.Node][p.lease()]
+	return m.wanted[p.by.Node][p.lease()]
+}
+
+// asked is what a lease is asked for.
+type asked struct {
+	end, move bool // by others, which the store may not forget
+	mayEnd    bool // by the store itself, or it may have forgotten that others did
+	mayMove   bool
+}
+
+// fits reports whether a store that returns the lease to end, or to move, does as it was asked.
+func (a asked) fits(move bool) bool {
+	if move {
+		return (a.move || a.mayMove) && !a.end
+	}
+	return a.end || a.mayEnd
 }
 
 // forgiveWanted lets the store forget what was asked for.
 func (m *machine) forgiveWanted() {
 	for _, leases := range m.wanted {
-		for l := range leases {
-			leases[l] = false
+		for l, a := range leases {
+			leases[l] = asked{mayEnd: a.end || a.mayEnd, mayMove: a.move || a.mayMove}
 		}
 	}
 }
@@ -42,14 +67,14 @@ func (m *machine) takeWanted(t *rapid.T) {
 	leases := m.wanted[by.Node]
 	delete(m.wanted, by.Node)
 	for _, l := range got {
-		if _, asked := leases[l.Lease]; !asked || l.Move {
+		if !leases[l.Lease].fits(l.Move) {
 			t.Fatalf("Wanted by %v is %+v: %+v was not asked for, or is there twice", by, got, l)
 		}
 		delete(leases, l.Lease)
 	}
-	for l, must := range leases {
+	for l, a := range leases {
 		p := m.players[l.Player]
-		if must && p != nil && p.lease() == l && m.inside(p) && p.by.Node == by.Node {
+		if (a.end || a.move) && p != nil && p.lease() == l && m.inside(p) && p.by.Node == by.Node {
 			t.Fatalf("Wanted by %v is %+v, without %+v", by, got, l)
 		}
 	}
@@ -82,7 +107,7 @@ func (m *machine) presence(t *rapid.T) {
 			t.Fatalf("%s is %+v, want at %s until %v", name, got[i], p.by.Node, m.started.Add(p.expires))
 		}
 		if ask {
-			m.want(p)
+			m.want(p, false)
 		}
 	}
 }

@@ -53,6 +53,8 @@ func Run(t *testing.T, h Harness) {
 		{"Changes", changeCases},
 		{"Hashes", hashCases},
 		{"Leases", leaseCases},
+		{"Devices", deviceCases},
+		{"Sessions", sessionCases},
 		{"Saves", saveCases},
 		{"Characters", characterCases},
 		{"Boards", boardCases},
@@ -279,7 +281,15 @@ func sameAccount(a, b rushgate.Account) bool {
 	return a.ID == b.ID && a.Username == b.Username && a.PasswordHash == b.PasswordHash && a.Attempt == b.Attempt &&
 		a.CreatedAt.Equal(b.CreatedAt) && a.Version == b.Version && a.Epoch == b.Epoch && a.Zone == b.Zone &&
 		a.Disabled.Until.Equal(b.Disabled.Until) && a.Disabled.Reason == b.Disabled.Reason &&
-		slices.Equal(a.Credentials, b.Credentials)
+		slices.Equal(a.Credentials, b.Credentials) && sameDevices(a.Devices, b.Devices)
+}
+
+func sameDevices(a, b rushgate.Devices) bool {
+	return a.Revision == b.Revision && slices.EqualFunc(a.List, b.List, func(a, b rushgate.Device) bool {
+		same := a.CreatedAt.Equal(b.CreatedAt) && a.UsedAt.Equal(b.UsedAt) && a.ExpiresAt.Equal(b.ExpiresAt)
+		a.CreatedAt, a.UsedAt, a.ExpiresAt = b.CreatedAt, b.UsedAt, b.ExpiresAt
+		return same && a == b
+	})
 }
 
 // sameCharacter takes NaN for equal to itself and no Data for equal to empty Data.
