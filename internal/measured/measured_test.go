@@ -135,7 +135,10 @@ var calls = map[string]func(context.Context, rushgate.Store) error{
 		_, err := s.SwapShared(ctx, "a", nil, []byte("b"))
 		return err
 	},
-	"beat": func(ctx context.Context, s rushgate.Store) error { _, err := s.Beat(ctx, rushgate.NodeBeat{}); return err },
+	"beat": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.Beat(ctx, rushgate.NodeBeat{})
+		return err
+	},
 	"ping": func(ctx context.Context, s rushgate.Store) error { return s.Ping(ctx) },
 }
 
