@@ -22,4 +22,7 @@ const (
 	KnockLogin KnockKind = "login"
 	// KnockRegister wants an account, and in.
 	KnockRegister KnockKind = "register"
+	// KnockResume wants in with a token of an earlier login: that of a device which the account is remembered on, or of a
+	// session that goes on, on this node or after its end on another.
+	KnockResume KnockKind = "resume"
 )

@@ -28,12 +28,16 @@ const (
 	DefaultAdminAddr = "127.0.0.1:9090"
 	DefaultUDPAddr   = "127.0.0.1:40000"
 	DefaultDataDir   = "./rushgate-data"
+	// DefaultRememberFor is for how long a device is remembered that is not used.
+	DefaultRememberFor = 30 * 24 * time.Hour
 	// DatabaseName is the SQLite database's name within the data folder.
 	DatabaseName = "rushgate.db"
 	// KeysName is the name, within the data folder, of the file with the realtime channel's keys.
 	KeysName = "netcode.key"
 	// Unbounded is for QueueDepth, OriginFailures and OriginRegistrations that are to have no bound.
 	Unbounded = -1
+	// Never is for RememberFor on a node that remembers no devices.
+	Never = -1
 	// NoUDP is the UDPAddr of a node without a realtime channel but the one for browsers.
 	NoUDP = "none"
 )
@@ -186,6 +190,14 @@ type Config struct {
 	MaxPlayers int
 	// SessionTimeout ends sessions without a call for so long, 1 s to 1 h. Default 30 s.
 	SessionTimeout time.Duration
+
+	// RememberFor is for how long a device is remembered that is not used: players whose clients ask for it come in from
+	// it without a password. 1 s to 8760 h, or [Never]. Default 720 h.
+	RememberFor time.Duration
+	// PublicAddress is where players reach this very node over HTTP, host:port, if nodes on the same store have addresses
+	// of their own: a client whose session is here, and that asks another node for it, is sent here. Without it the
+	// session moves to the node that is asked. Default none.
+	PublicAddress string
 
 	// DrainTimeout bounds an orderly stop, 1 s to 1 h. Default 15 s.
 	DrainTimeout time.Duration

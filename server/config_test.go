@@ -69,7 +69,7 @@ func TestConfigDocumentsRangesAndDefaults(t *testing.T) {
 			low, high, def = max(l, 1), h, *at
 		case *time.Duration:
 			l, h := cfg.DurationRange(at)
-			low, high, def = l, h, *at
+			low, high, def = max(l, time.Second), h, *at
 		default:
 			continue
 		}

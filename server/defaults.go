@@ -55,6 +55,7 @@ func (c *Config) durations() []ranged[time.Duration] {
 		{&c.SeatHold, "hold of a place in the world", door.DefaultSeatHold, time.Second, time.Hour},
 		{&c.IdleTimeout, "idle timeout", api.DefaultIdleTimeout, time.Second, time.Hour},
 		{&c.SessionTimeout, "session timeout", realm.DefaultSessionTimeout, time.Second, time.Hour},
+		{&c.RememberFor, "time for which a device is remembered", DefaultRememberFor, Never, 365 * 24 * time.Hour},
 		{&c.DrainTimeout, "drain timeout", 15 * time.Second, time.Second, time.Hour},
 	}
 }

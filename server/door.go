@@ -37,6 +37,7 @@ func (s *Server) openDoor(hashTime time.Duration) (err error) {
 // departures is how the door counts what ends a session in the realm.
 var departures = map[realm.Departure]door.Departure{
 	realm.Left: door.Left, realm.Silent: door.Silent, realm.TakenOver: door.TakenOver,
+	realm.MovedAway: door.Left, realm.Stopped: door.Left,
 }
 
 // crowded is when a client for which there is no connection is to come back.

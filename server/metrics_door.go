@@ -41,7 +41,7 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 	}{
 		{"draining", r.Draining, t.Draining}, {"queue", r.Queue, t.Queue}, {"line", r.Line, t.Line},
 		{"stale", r.Stale, t.Stale}, {"share", r.Share, t.Share}, {"world", r.World, t.World},
-		{"slow", r.Slow, t.Slow}, {"locked", r.Locked, t.Locked}, {"pending", r.Pending, t.Pending},
+		{"slow", r.Slow, t.Slow}, {"lane", r.Lane, t.Lane}, {"locked", r.Locked, t.Locked}, {"pending", r.Pending, t.Pending},
 		{"spent", r.Spent, t.Spent},
 	} {
 		out.Counter(refusals, refusalsHelp, float64(refused.turned), "cause", refused.cause, "by", "doorman")
@@ -63,6 +63,9 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 	const pace, paceHelp = "rushgate_door_pace_requests_per_second", "Estimated rate at which a lane can be worked off."
 	out.Gauge(pace, paceHelp, stats.Pace, "lane", "fast")
 	out.Gauge(pace, paceHelp, stats.SlowPace, "lane", "slow")
+	out.Gauge(pace, paceHelp, stats.ResumePace, "lane", "resumes")
+	out.Gauge("rushgate_door_resumes", "Resumes and continued sessions in their lane, those in hand included.",
+		float64(stats.Resumes))
 	lineMetrics(out, "door", &stats.Line)
 	lineMetrics(out, "world", &stats.WorldLine)
 	const told, toldHelp = "rushgate_line_told_seconds", "Between which a newcomer would be told to come in; 0: at once."

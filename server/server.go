@@ -63,6 +63,7 @@ type Server struct {
 	acme     *acme.Manager  // nil: certificates come from elsewhere
 	hasher   *password.Hasher
 	places   []*lineState // of those who wait in line; nil: they end with the node
+	fleet    *fleet
 
 	knocks                       *net.TCPListener // of players, below all that stands before it
 	frontListener, adminListener net.Listener
@@ -145,12 +146,14 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s.upkeep.line = newLineKeys(s.store, cfg.Logger, s.door.SetKeyring)
 	s.upkeep.line.begin(ctx)
+	s.fleet.begin(ctx)
 	s.clock.Start()
 	s.realm.Start()
 	s.pool.Start()
 	s.serve(tlsConfig)
 	s.upkeep.move = s.door.Move
 	s.upkeep.start()
+	s.fleet.start()
 	for _, p := range s.places {
 		p.start()
 	}
@@ -232,6 +235,7 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	if cfg.World == nil {
 		cfg.World = world.New(world.Default(), cfg.Seed)
 	}
+	s.fleet = newFleet(s.store, rushgate.NodeBeat{Instance: instance, Address: cfg.PublicAddress}, cfg.Logger)
 	hashTime := max(hasher.Measure(auth.BatchMax), 1)
 	if err = s.openDoor(hashTime); err != nil {
 		return err
@@ -258,8 +262,9 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	s.pool, err = auth.NewPool(auth.Config{
 		Workers: cfg.Workers, MaxAge: cfg.MaxAge, Store: s.store, Hasher: hasher, HashTime: hashTime,
 		Door: s.door, Instance: instance, Enter: s.realm.Enter, Logger: cfg.Logger, Clock: s.clock,
-		Policy: cfg.policy(),
-		Zones:  func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
+		Policy:   cfg.policy(),
+		Zones:    func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
+		Remember: max(cfg.RememberFor, 0), Grace: cfg.SessionTimeout, Holder: s.fleet.holder,
 	})
 	return err
 }
@@ -284,8 +289,8 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
 		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Proxies: s.proxies,
 		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
-		MaxAge: s.cfg.MaxAge,
-		Ready:  s.ready, Logger: s.cfg.Logger, Clock: s.clock,
+		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0),
+		Ready: s.ready, Logger: s.cfg.Logger, Clock: s.clock,
 	}
 	sections := admin.Sections{
 		"auth": func() any { return s.authSection() },
@@ -391,6 +396,7 @@ func (s *Server) stop() error {
 	for _, p := range s.places { // of a door that is closed
 		p.stop()
 	}
+	s.fleet.stop()
 	s.clock.Stop()
 	err = errors.Join(err, s.cfg.withdraw(), s.closeStore())
 	s.cfg.Logger.Info("stopped", "took", time.Since(start).Round(time.Millisecond))

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/rushgate/rushgate/internal/api"
 )
@@ -52,6 +53,15 @@ func (c Config) validate() error {
 		}
 		if err := validatePublic(addr); err != nil {
 			errs = append(errs, fmt.Errorf("%w: zone %q: address %q: %w", ErrInvalidConfig, zone, addr, err))
+		}
+	}
+	if c.RememberFor != Never && c.RememberFor < time.Second {
+		errs = append(errs, fmt.Errorf("%w: devices are remembered for %v, want 1s or more, or not at all", ErrInvalidConfig,
+			c.RememberFor))
+	}
+	if c.PublicAddress != "" {
+		if err := validatePublic(c.PublicAddress); err != nil {
+			errs = append(errs, fmt.Errorf("%w: public address %q: %w", ErrInvalidConfig, c.PublicAddress, err))
 		}
 	}
 	if err := c.validateUDP(); err != nil {

@@ -120,7 +120,7 @@ func TestAccountLifecycle(t *testing.T) {
 	n.stop(t)
 
 	show := account("", "show", "alice")
-	for _, line := range []string{"player id       1\n", "name            alice\n", "record version  4\n", "2000 iterations\n", "level           1\n", "online          no\n"} {
+	for _, line := range []string{"player id       1\n", "name            alice\n", "record version  5\n", "2000 iterations\n", "level           1\n", "online          no\n"} {
 		show.want(t, 0, line, "")
 	}
 	account(second, "set-password", "alice", "--password-hash-iterations", "1500").want(t, 0, "set the password of player 1, alice\n", "")

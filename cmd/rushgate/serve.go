@@ -171,6 +171,10 @@ func (v *serveFlags) declareWorld(f *flags) {
 	f.add(v.number(&c.MaxPlayers), "max-players", "", "`N` players may be inside at once; further ones are told that the server "+
 		"is busy")
 	f.add(v.duration(&c.SessionTimeout), "session-timeout", "", "`TIME` without a call after which a session ends")
+	f.add(&neverAt{*v.duration(&c.RememberFor)}, "remember-for", "", "`TIME` for which a device is remembered that is not used; "+
+		"until then its player comes in without a password, if the client asks for that; 0 means not at all")
+	f.add((*text)(&c.PublicAddress), "public-address", "", "`HOST:PORT` where players reach this very node, if nodes on the same "+
+		"store have addresses of their own: those who are inside here and ask another node are sent here").def = "none"
 	f.add((*zones)(&c.Zones), "zones", "", "`ZONES` that other nodes on the same store serve, zone=host:port, separated by "+
 		"commas; players are sent there at login")
 	f.add(&v.worldFile, "world", "", "`FILE` that defines the reference world, JSON").def = "the one built in"
@@ -193,6 +197,24 @@ func (d *boundAt) Set(s string) error {
 	}
 	if *d.at == 0 {
 		*d.at = server.Unbounded
+	}
+	return nil
+}
+
+// neverAt is a duration that may be [server.Never], which the command line writes as 0.
+type neverAt struct{ spanAt }
+
+func (d *neverAt) String() string { return max(*d.at, 0).String() }
+func (d *neverAt) limits() string { return fmt.Sprintf("%v to %v", time.Duration(0), d.high) }
+
+func (d *neverAt) Set(s string) error {
+	at := d.spanAt
+	at.low = 0
+	if err := at.Set(s); err != nil {
+		return err
+	}
+	if *d.at == 0 {
+		*d.at = server.Never
 	}
 	return nil
 }

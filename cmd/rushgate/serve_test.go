@@ -31,7 +31,7 @@ func sample(t *testing.T, name string, v flag.Value) string {
 		return fmt.Sprint(v.low)
 	case *numberAt:
 		return fmt.Sprint(v.high) // the low end of some is the default
-	case *boundAt:
+	case *boundAt, *neverAt:
 		return "0"
 	case *spanAt:
 		return v.low.String()

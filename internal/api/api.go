@@ -45,6 +45,8 @@ type Config struct {
 	Proxies *peer.Proxies
 	// PasswordMin is the least number of characters of a new password. 0 stands for [rushgate.DefaultPasswordLen].
 	PasswordMin int
+	// Remember is for how long a cookie with a resume token lasts. 0: no devices are remembered.
+	Remember time.Duration
 	// MaxAge is the age at which the pool gives a request up; every answer is given a little later at the latest. 0 stands
 	// for [auth.DefaultMaxAge].
 	MaxAge time.Duration
@@ -92,6 +94,8 @@ func (h *handler) routes() []route {
 		{"POST /v1/register", h.register},
 		{"POST /v1/login", h.login},
 		{"POST /v1/enter", h.enter},
+		{"POST " + resumePath, h.resume},
+		{"DELETE " + resumePath, h.forget},
 		{"POST /v1/connect", h.connect},
 		{"GET " + channelPath, h.channel},
 		{"POST /v1/logout", h.logout},

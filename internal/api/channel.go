@@ -1,10 +1,12 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/wschannel"
 )
 
@@ -18,8 +20,14 @@ func (h *handler) channel(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, errNoChannel)
 		return
 	}
-	attached := func() { HoldConn(r.Context()) }
-	err := h.Channel.Serve(countedHijacker{w, r}, r, attached)
+	from := h.Proxies.Client(r)
+	err := h.Channel.Serve(countedHijacker{w, r}, r, wschannel.Guest{
+		Attached: func() { HoldConn(r.Context()) },
+		Continue: func(ctx context.Context, token string) error {
+			_, err := h.goOn(ctx, from, token, auth.MoveUnlessReachable)
+			return err
+		},
+	})
 	handshake, isHandshake := errors.AsType[*wschannel.HandshakeError](err)
 	switch {
 	case err == nil:

@@ -16,8 +16,8 @@ const (
 )
 
 // cors has the pages of allowed origins read every answer (https://fetch.spec.whatwg.org/#http-cors-protocol), and
-// answers the questions that browsers ask before. There are no cookies, so no answer allows credentials. To pages of
-// other origins it says nothing, which makes browsers keep the answer from them.
+// answers the questions that browsers ask before. The one cookie is for the node's own pages, so no answer allows
+// credentials. To pages of other origins it says nothing, which makes browsers keep the answer from them.
 func (h *handler) cors(next http.Handler) http.Handler {
 	if len(h.Origins) == 0 {
 		return next

@@ -122,7 +122,7 @@ func TestPreflight(t *testing.T) {
 		e := d.ask(t, "OPTIONS", path, "https://game.example", "",
 			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,content-type")
 		want := map[string]string{
-			"Access-Control-Allow-Origin": "https://game.example", "Access-Control-Allow-Methods": "GET, HEAD, POST",
+			"Access-Control-Allow-Origin": "https://game.example", "Access-Control-Allow-Methods": "DELETE, GET, HEAD, POST",
 			"Access-Control-Allow-Headers": "Authorization, Content-Type", "Access-Control-Max-Age": "7200",
 			"Access-Control-Allow-Credentials": "", "Content-Length": "",
 		}

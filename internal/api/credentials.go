@@ -23,6 +23,8 @@ type credentials struct {
 	holder             line.Holder // of the place in the line; zero for a client that knows nothing of lines
 	ticket, work       string
 	wait               bool // for the world, if that is full
+	remember           string
+	inCookie           bool // the resume token
 }
 
 // form is what a request with credentials may hold.
@@ -51,6 +53,7 @@ func loginForm() form {
 var fields = []strictjson.Field{
 	{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}, {Name: "takeover", Kind: strictjson.Bool},
 	{Name: "line_secret"}, {Name: "ticket"}, {Name: "line_work"}, {Name: "wait", Kind: strictjson.Bool},
+	{Name: "remember"}, {Name: "remember_cookie", Kind: strictjson.Bool},
 }
 
 // newName is the one form in which new names are stored.
@@ -104,6 +107,7 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 	}
 	c := credentials{
 		attempt: given.String("attempt_id"), takeover: given.Bool("takeover"), wait: given.Bool("wait"),
+		remember: given.String("remember"), inCookie: given.Bool("remember_cookie"),
 	}
 	switch {
 	case c.takeover && !f.login:

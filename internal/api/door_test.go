@@ -63,7 +63,13 @@ func (s *countingStore) Top(ctx context.Context, b rushgate.Board, limit int) ([
 
 func newDoor(t *testing.T, change func(*auth.Config, *Config)) *gate {
 	t.Helper()
-	d := &gate{store: &countingStore{Store: memory.New(memory.Options{})}}
+	return newDoorOn(t, memory.New(memory.Options{}), change)
+}
+
+// newDoorOn is newDoor on a store that there may be something in.
+func newDoorOn(t *testing.T, store rushgate.Store, change func(*auth.Config, *Config)) *gate {
+	t.Helper()
+	d := &gate{store: &countingStore{Store: store}}
 	logger := slog.New(slog.NewTextHandler(&d.log, nil))
 	hasher, err := password.NewHasher(password.Config{Iterations: password.MinIterations})
 	if err != nil {
@@ -84,11 +90,12 @@ func newDoor(t *testing.T, change func(*auth.Config, *Config)) *gate {
 		t.Fatal(err)
 	}
 	pool := auth.Config{
-		Store: d.store, Hasher: hasher, HashTime: time.Millisecond,
+		Store: d.store, Hasher: hasher, HashTime: time.Millisecond, Remember: 30 * 24 * time.Hour, Grace: 30 * time.Second,
 		Door: entrance, Instance: in, Enter: d.realm.Enter, Logger: logger,
 	}
 	cfg := Config{Realm: d.realm, Store: d.store, Ready: ready.New(d.draining.Load, d.store.Ping), Logger: logger,
-		Proxies: peer.NewProxies([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, logger)}
+		Remember: pool.Remember,
+		Proxies:  peer.NewProxies([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, logger)}
 	if change != nil {
 		change(&pool, &cfg)
 	}

@@ -12,7 +12,7 @@ import (
 // enterFields are those of an entry.
 var enterFields = []strictjson.Field{
 	{Name: "ticket"}, {Name: "line_secret"}, {Name: "proof"}, {Name: "attempt_id"},
-	{Name: "takeover", Kind: strictjson.Bool},
+	{Name: "takeover", Kind: strictjson.Bool}, {Name: "remember"}, {Name: "remember_cookie", Kind: strictjson.Bool},
 }
 
 // enter lets in a player who has proved to own an account, and has waited for the world since.
@@ -22,7 +22,10 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, err)
 		return
 	}
-	e, err := parseEntry(body)
+	e, inCookie, err := parseEntry(body)
+	if err == nil {
+		err = h.remembered(r, e.Remember, inCookie)
+	}
 	if err != nil {
 		h.refuse(w, err)
 		return
@@ -30,29 +33,29 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request) {
 	HoldConn(r.Context())
 	e.Addr = h.Proxies.Client(r)
 	s, err := h.Pool.Enter(r.Context(), e)
-	h.answer(w, r, s, err, http.StatusOK)
+	h.answer(w, r, s, err, http.StatusOK, inCookie)
 }
 
 // parseEntry checks the form of an entry. What its ticket and its proof are worth is the door's to judge.
-func parseEntry(body []byte) (auth.Request, error) {
+func parseEntry(body []byte) (e auth.Request, inCookie bool, err error) {
 	given, err := strictjson.Object(body, enterFields...)
 	if err != nil {
-		return auth.Request{}, malformed{err.Error()}
+		return e, false, malformed{err.Error()}
 	}
-	e := auth.Request{
+	e = auth.Request{
 		Kind: auth.Enter, Attempt: given.String("attempt_id"), Takeover: given.Bool("takeover"),
-		Proof: given.String("proof"),
+		Proof: given.String("proof"), Remember: given.String("remember"),
 	}
 	secret, ticket := given.String("line_secret"), given.String("ticket")
 	if secret == "" || ticket == "" || e.Proof == "" {
-		return auth.Request{}, malformed{"All of ticket, line_secret and proof are needed."}
+		return e, false, malformed{"All of ticket, line_secret and proof are needed."}
 	}
 	if err := validAttempt(e.Attempt); err != nil {
-		return auth.Request{}, err
+		return e, false, err
 	}
 	if len(e.Proof) > line.MaxProofText {
-		return auth.Request{}, malformed{fmt.Sprintf("proof has more than %d characters.", line.MaxProofText)}
+		return e, false, malformed{fmt.Sprintf("proof has more than %d characters.", line.MaxProofText)}
 	}
 	e.Holder, e.Ticket, err = place(secret, ticket)
-	return e, err
+	return e, given.Bool("remember_cookie"), err
 }

@@ -136,12 +136,12 @@ func (h *handler) mayKnock(r *http.Request) bool {
 // header, if the node does not listen there, since then a proxy stands in front of it. A trusted proxy may have changed
 // any port.
 //
-// That this is not the browsers' notion of one origin does no harm. Nothing here goes by what a browser sends of its
-// own accord, such as cookies: a page has to have the password, or the session token, which browsers keep apart for
-// each origin. The check is there so that pages elsewhere cannot have their visitors knock, and what is served at
-// another port of this host is not elsewhere. Against a foreign name that is made to lead here (DNS rebinding)
-// comparing scheme and port would not help either: such a page's origin and the Host header agree in both. What it can
-// do is what any program at its visitor's address can.
+// That this is not the browsers' notion of one origin does no harm. But for the cookie of a resume, for which
+// [handler.ownPage] has browsers say it, nothing here goes by what a browser sends of its own accord: a page has to
+// have the password, or the session token, which browsers keep apart for each origin. The check is there so that pages
+// elsewhere cannot have their visitors knock, and what is served at another port of this host is not elsewhere. Against
+// a foreign name that is made to lead here (DNS rebinding) comparing scheme and port would not help either: such a
+// page's origin and the Host header agree in both. What it can do is what any program at its visitor's address can.
 func (h *handler) ownHost(r *http.Request, origin string) bool {
 	scheme, host, found := strings.Cut(origin, "://")
 	if !found { // some programs send the host alone

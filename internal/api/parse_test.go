@@ -15,7 +15,7 @@ func FuzzParseEntry(f *testing.F) {
 	f.Add([]byte(`{"ticket":"a","line_secret":"0123456789abcdef"}`))
 	f.Add([]byte(`{"password":"x"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		e, err := parseEntry(body)
+		e, _, err := parseEntry(body)
 		if err != nil {
 			var m malformed
 			if !errors.As(err, &m) || m.message == "" {

@@ -17,6 +17,7 @@ type sessionBody struct {
 	SessionToken string            `json:"session_token"`
 	ExpiresAt    timestamp         `json:"expires_at"`
 	ConnectToken []byte            `json:"connect_token,omitempty"` // absent without a realtime channel
+	ResumeToken  string            `json:"resume_token,omitempty"`  // of a remembered device, unless it is in the cookie
 }
 
 type connectBody struct {
@@ -59,6 +60,9 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 		f = loginForm()
 	}
 	c, err := readCredentials(r, f)
+	if err == nil {
+		err = h.remembered(r, c.remember, c.inCookie)
+	}
 	if err != nil {
 		h.refuse(w, err)
 		return
@@ -67,12 +71,15 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 	s, err := h.Pool.Submit(r.Context(), auth.Request{
 		Kind: kind, Username: c.username, Imported: c.imported, Password: c.password, Exact: c.exact, Attempt: c.attempt,
 		Takeover: c.takeover, Addr: h.Proxies.Client(r), Holder: c.holder, Ticket: c.ticket, Work: c.work, Wait: c.wait,
+		Remember: c.remember,
 	})
-	h.answer(w, r, s, err, status)
+	h.answer(w, r, s, err, status, c.inCookie)
 }
 
-// answer tells a client of its session, or why there is none.
-func (h *handler) answer(w http.ResponseWriter, r *http.Request, s rushgate.Session, err error, status int) {
+// answer tells a client of its session, or why there is none. The resume token is in the body or in the cookie.
+func (h *handler) answer(
+	w http.ResponseWriter, r *http.Request, s auth.Welcome, err error, status int, inCookie bool,
+) {
 	if err != nil {
 		if h.parts(r, err) {
 			w.Header().Set("Connection", "close")
@@ -82,10 +89,15 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, s rushgate.Sess
 	}
 	body := sessionBody{PlayerID: s.Player, SessionToken: s.Token, ExpiresAt: timestamp(s.ExpiresAt)}
 	if h.ConnectToken != nil {
-		if body.ConnectToken, err = h.ConnectToken(s); err != nil {
+		if body.ConnectToken, err = h.ConnectToken(s.Session); err != nil {
 			h.refuse(w, fmt.Errorf("api: connect token: %w", err))
 			return
 		}
+	}
+	if inCookie && s.ResumeToken != "" {
+		h.setCookie(w, r, s.ResumeToken)
+	} else {
+		body.ResumeToken = s.ResumeToken
 	}
 	writeJSON(w, status, body)
 }
@@ -109,7 +121,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, err)
 		return
 	}
-	s, err := h.Realm.Renew(token)
+	s, err := h.renew(r, token)
 	if err != nil {
 		h.refuse(w, err)
 		return
@@ -125,8 +137,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request) {
 func (h *handler) logout(w http.ResponseWriter, r *http.Request) {
 	token, err := bearerToken(r)
 	if err == nil {
-		HoldConn(r.Context()) // it waits for the player's save
-		err = h.Realm.Logout(r.Context(), token)
+		err = h.endSession(r, token)
 	}
 	if err != nil {
 		h.refuse(w, err)
@@ -141,14 +152,14 @@ func (h *handler) me(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, err)
 		return
 	}
-	c, expires, err := h.Realm.Character(r.Context(), token)
+	c, expires, err := h.character(r, token)
 	if err != nil {
 		h.refuse(w, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, meBody{
 		PlayerID: c.ID, Name: c.Name, Zone: c.Zone, X: finite(c.X), Y: finite(c.Y), HP: c.HP, XP: c.XP, Level: c.Level,
-		Deaths: c.Deaths, PlaytimeMS: c.Playtime.Milliseconds(), ExpiresAt: timestamp(expires),
+		Deaths: c.Deaths, PlaytimeMS: c.Playtime.Milliseconds(), ExpiresAt: expires,
 	})
 }
 

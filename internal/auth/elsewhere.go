@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/door"
@@ -9,9 +10,17 @@ import (
 
 // redirect answers a player who has proved to be one, and whose character was last in a zone that is served elsewhere.
 func (p *Pool) redirect(j *job) {
-	if address, elsewhere := p.cfg.Zones(j.account.Zone); elsewhere {
-		p.fail(j, &rushgate.Refusal{Reason: rushgate.WrongZone, Address: address})
+	if err := p.elsewhere(j); err != nil {
+		p.fail(j, err)
 	}
+}
+
+// elsewhere returns the refusal of a player whose character was last in a zone that is served elsewhere, or nil.
+func (p *Pool) elsewhere(j *job) error {
+	if address, elsewhere := p.cfg.Zones(j.account.Zone); elsewhere {
+		return &rushgate.Refusal{Reason: rushgate.WrongZone, Address: address}
+	}
+	return nil
 }
 
 // misplaced deals with a player whose character has moved to a zone that is served elsewhere after the account was
@@ -22,18 +31,33 @@ func (p *Pool) misplaced(j *job, r rushgate.Admitted) bool {
 	if !elsewhere || r.Resumed {
 		return false
 	}
+	var resumable time.Duration
+	if j.Kind == Continue { // it can go on there
+		resumable = p.cfg.Grace
+	}
+	p.letGo(r, resumable)
+	p.fail(j, &rushgate.Refusal{Reason: rushgate.WrongZone, Address: address})
+	return true
+}
+
+// letGo gives the lease of a player back who does not come in here, with the character as the store has it.
+func (p *Pool) letGo(r rushgate.Admitted, resumable time.Duration) {
 	ctx, cancel := storeContext()
 	defer cancel()
-	errs, err := p.cfg.Store.Save(ctx, []rushgate.Save{{Character: r.Character, Fence: r.Lease.Fence, Release: true}})
+	errs, err := p.cfg.Store.Save(ctx, []rushgate.Save{
+		{Character: r.Character, Fence: r.Lease.Fence, Release: true, Resumable: resumable},
+	})
 	if err == nil {
 		err = errors.Join(errs...)
 	}
 	if err != nil { // the lease runs out by itself, only later
 		p.cfg.Logger.Warn("auth: lease not released", "player", r.Lease.Player, "error", err)
 	}
-	p.fail(j, &rushgate.Refusal{Reason: rushgate.WrongZone, Address: address})
-	return true
 }
+
+// errContinueIgnored is for a store that has admitted a player to go on with a session, and does not say with which: it
+// knows nothing of sessions that go on, and a token that has been made up would let its holder in.
+var errContinueIgnored = errors.New("auth: the store does not know sessions that go on")
 
 // takingOver turns a refusal because of a session elsewhere into one for a moment, if the request has asked for the end
 // of that session.

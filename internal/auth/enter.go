@@ -5,29 +5,28 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/internal/door"
 )
 
 // Enter lets in a player who has waited for the world with a ticket and a proof, and needs no password. Until it is the
 // player's turn the error is a [rushgate.Refusal] that says where it stands, which costs neither the store nor a hash;
 // [rushgate.BadCredentials] says that the player has to log in again. Otherwise it is as [Pool.Submit].
-func (p *Pool) Enter(ctx context.Context, r Request) (rushgate.Session, error) {
+func (p *Pool) Enter(ctx context.Context, r Request) (Welcome, error) {
 	pass, err := p.cfg.Door.Recognise(r.Holder, r.Ticket, r.Proof)
 	if err != nil {
-		p.countRefusal(err)
-		return rushgate.Session{}, err
+		p.countRefusal(Enter, err)
+		return Welcome{}, err
 	}
 	r.Kind, r.Username, r.Imported = Enter, pass.Proof.Name, pass.Proof.Imported
 	if err := p.askPolicy(r); err != nil {
-		return rushgate.Session{}, err
+		return Welcome{}, err
 	}
 	seat, err := p.cfg.Door.Enter(r.knock(), pass)
 	if err != nil {
-		p.countRefusal(err)
-		return rushgate.Session{}, err
+		p.countRefusal(Enter, err)
+		return Welcome{}, err
 	}
 	r.Takeover = seat.Takeover()
-	return p.await(&pending{Request: r, seat: seat, proof: pass.Proof, ctx: ctx})
+	return p.await(&pending{Request: r, seat: seat, proof: pass.Proof, ctx: ctx}, p.queue)
 }
 
 // recognise takes the proof of a player who has waited for the world as good if the account is still the one that was
@@ -55,10 +54,7 @@ func (p *Pool) sit(j *job) {
 		p.fail(j, d.Refusal())
 		return
 	}
-	err := j.seat.Sit(door.Proven{
-		Player: uint64(j.account.ID), Epoch: j.account.Epoch, Name: j.Username, Imported: j.Imported,
-	})
-	if err != nil {
+	if err := j.seat.Sit(j.proven()); err != nil {
 		p.fail(j, err)
 	}
 }

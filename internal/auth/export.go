@@ -11,6 +11,9 @@ import (
 // batchBounds are those of the histogram of batches.
 var batchBounds = []int{1, 2, 4, 8, BatchMax}
 
+// laneBounds are those of the histogram of batches of the lane.
+var laneBounds = []int{1, 4, 16, 64, LaneBatchMax}
+
 // Failures are the reasons for which a login can fail once it was queued: each is exported from the start, so that the
 // first one shows as an increase.
 var Failures = []rushgate.Reason{
@@ -23,6 +26,7 @@ func (p *Pool) Metrics(out metric.Scrape) {
 	stats := p.Stats()
 	c := stats.Counters
 	p.writeOutcomes(out, c)
+	p.writeResumes(out, &stats.Resumes)
 	out.Counter("rushgate_auth_queued_total", "Logins and registrations accepted into the queue.", float64(c.Queued))
 	out.Counter("rushgate_auth_processed_total", "Logins and registrations taken through all stages.",
 		float64(c.Processed))
@@ -41,6 +45,44 @@ func (p *Pool) Metrics(out metric.Scrape) {
 	out.Detailed(stage, stageHelp, metric.CallBounds, stats.Commit, "stage", "commit")
 }
 
+// writeResumes tells of requests with tokens.
+func (p *Pool) writeResumes(out metric.Scrape, r *ResumeStats) {
+	var failed int64
+	for _, n := range r.Fail {
+		failed += n
+	}
+	const requests, help = "rushgate_resume_requests_total", "Requests with tokens answered, by outcome."
+	for _, o := range []struct {
+		outcome string
+		n       int64
+	}{
+		{"success", r.Success}, {"failed", failed}, {"expired", r.Expired}, {"busy", r.RejectedBusy},
+		{"rate_limited", r.RateLimited}, {"refused", r.Refused},
+	} {
+		out.Counter(requests, help, float64(o.n), "outcome", o.outcome)
+	}
+	writeReasons(out, "rushgate_resume_failures_total", "Requests with tokens that failed in their lane, by reason.",
+		r.Fail)
+	out.Counter("rushgate_resume_reuses_total", "Resume tokens used twice, for which a device was forgotten.",
+		float64(r.Reuses))
+	out.Sizes("rushgate_resume_batch_size", "Requests with tokens per batch.", laneBounds, r.BatchSize)
+	out.Detailed("rushgate_resume_wait_seconds", "Time of a request with a token in its lane.", metric.CallBounds, r.Wait)
+	out.Detailed("rushgate_resume_batch_seconds", "Time of one batch of requests with tokens.", metric.CallBounds,
+		r.Duration)
+}
+
+// writeReasons counts failures by reason, those of [Failures] from the start.
+func writeReasons(out metric.Scrape, name, help string, fail map[rushgate.Reason]int64) {
+	reasons := make(map[rushgate.Reason]int64, len(Failures))
+	for _, reason := range Failures {
+		reasons[reason] = 0
+	}
+	maps.Copy(reasons, fail)
+	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
+		out.Counter(name, help, float64(reasons[reason]), "reason", string(reason))
+	}
+}
+
 // writeOutcomes tells how every request has ended.
 func (p *Pool) writeOutcomes(out metric.Scrape, c Counters) {
 	var failed int64
@@ -55,13 +97,6 @@ func (p *Pool) writeOutcomes(out metric.Scrape, c Counters) {
 	out.Counter(requests, requestsHelp, float64(c.RejectedBusy), "outcome", "busy")
 	out.Counter(requests, requestsHelp, float64(c.RateLimited), "outcome", "rate_limited")
 	out.Counter(requests, requestsHelp, float64(p.metrics.refused.Load()), "outcome", "refused")
-	reasons := make(map[rushgate.Reason]int64, len(Failures))
-	for _, reason := range Failures {
-		reasons[reason] = 0
-	}
-	maps.Copy(reasons, c.Fail)
-	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
-		out.Counter("rushgate_auth_failures_total", "Logins and registrations that failed after they were queued, by reason.",
-			float64(reasons[reason]), "reason", string(reason))
-	}
+	writeReasons(out, "rushgate_auth_failures_total",
+		"Logins and registrations that failed after they were queued, by reason.", c.Fail)
 }

@@ -12,28 +12,71 @@ import (
 
 // metrics counts what the pool does.
 type metrics struct {
-	queued, processed, expired, rejectedBusy, rateLimited, refused, success, rehashed atomic.Int64
+	tally    // of logins and registrations
+	rehashed atomic.Int64
 
-	wait, load, derive, commit latency.Histogram
+	load, derive, commit latency.Histogram
+
+	resumes struct {
+		tally    // of requests with tokens
+		duration latency.Histogram
+		reuses   atomic.Int64
+	}
+}
+
+// tally counts requests, and what becomes of them.
+type tally struct {
+	queued, processed, expired, rejectedBusy, rateLimited, refused, success atomic.Int64
+
+	wait latency.Histogram
 
 	mu      sync.Mutex
 	fail    map[rushgate.Reason]int64
-	batches [BatchMax + 1]int64
+	batches map[int]int64 // by size
 }
 
-func (m *metrics) countFailure(r rushgate.Reason) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.fail == nil {
-		m.fail = make(map[rushgate.Reason]int64)
+// of returns where requests of a kind are counted.
+func (m *metrics) of(k Kind) *tally {
+	if k.inLane() {
+		return &m.resumes.tally
 	}
-	m.fail[r]++
+	return &m.tally
 }
 
-func (m *metrics) countBatch(size int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.batches[size]++
+func (t *tally) countFailure(r rushgate.Reason) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.fail == nil {
+		t.fail = make(map[rushgate.Reason]int64)
+	}
+	t.fail[r]++
+}
+
+func (t *tally) countBatch(size int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.batches == nil {
+		t.batches = make(map[int]int64)
+	}
+	t.batches[size]++
+}
+
+// failures returns how many requests have failed for each reason; it is never nil.
+func (t *tally) failures() map[rushgate.Reason]int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make(map[rushgate.Reason]int64, len(t.fail))
+	maps.Copy(all, t.fail)
+	return all
+}
+
+// sizes returns how many batches there were of each size; it is never nil.
+func (t *tally) sizes() map[int]int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make(map[int]int64, len(t.batches))
+	maps.Copy(all, t.batches)
+	return all
 }
 
 // Counters are totals since the start.
@@ -65,6 +108,27 @@ type Stats struct {
 	BatchSize map[int]int64 `json:"batch_size"`
 	// HashMS is what a hash takes in a full batch on one core of this machine, in milliseconds, measured at the start.
 	HashMS float64 `json:"hash_ms"`
+	// Resumes are the requests with tokens, which have a lane of their own.
+	Resumes ResumeStats `json:"resumes"`
+}
+
+// ResumeStats are the requests with tokens in place of passwords: totals since the start, but for Depth.
+type ResumeStats struct {
+	Queued       int64 `json:"queued"`
+	Processed    int64 `json:"processed"`
+	Expired      int64 `json:"expired"`
+	RejectedBusy int64 `json:"rejected_busy"`
+	RateLimited  int64 `json:"rate_limited"`
+	Refused      int64 `json:"refused"` // by the policy
+	Success      int64 `json:"success"`
+	Reuses       int64 `json:"reuses"` // tokens that two had, for which a device was forgotten
+	Depth        int   `json:"depth"`  // requests in the lane now that no batch has taken yet
+	// Fail counts the other answers by reason.
+	Fail      map[rushgate.Reason]int64 `json:"fail"`
+	BatchSize map[int]int64             `json:"batch_size"`
+	// Wait is the time a request spent in the lane, Duration that of one batch.
+	Wait     latency.Summary `json:"wait"`
+	Duration latency.Summary `json:"duration"`
 }
 
 // Stats returns a snapshot of everything the pool measures.
@@ -79,19 +143,23 @@ func (p *Pool) Stats() Stats {
 		},
 		Depth: p.queue.Len(), Capacity: door.Capacity, Workers: p.cfg.Workers,
 		Wait: m.wait.Detailed(), Load: m.load.Detailed(), Derive: m.derive.Detailed(), Commit: m.commit.Detailed(),
-		BatchSize: make(map[int]int64),
+		BatchSize: m.sizes(),
 		HashMS:    p.cfg.HashTime.Seconds() * 1000,
+		Resumes:   m.resumes.stats(),
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s.Counters.Fail = make(map[rushgate.Reason]int64, len(m.fail)) // never null in JSON
-	maps.Copy(s.Counters.Fail, m.fail)
-	for size, n := range m.batches {
-		if n > 0 {
-			s.BatchSize[size] = n
-		}
-	}
+	s.Counters.Fail = m.failures()
+	s.Resumes.Reuses, s.Resumes.Duration = m.resumes.reuses.Load(), m.resumes.duration.Detailed()
+	s.Resumes.Depth = p.lane.Len()
 	return s
+}
+
+// stats is what there is to tell of requests with tokens.
+func (t *tally) stats() ResumeStats {
+	return ResumeStats{
+		Queued: t.queued.Load(), Processed: t.processed.Load(), Expired: t.expired.Load(),
+		RejectedBusy: t.rejectedBusy.Load(), RateLimited: t.rateLimited.Load(), Refused: t.refused.Load(),
+		Success: t.success.Load(), Fail: t.failures(), BatchSize: t.sizes(), Wait: t.wait.Detailed(),
+	}
 }
 
 // summaryLine is what the operator's log shows of the counters.

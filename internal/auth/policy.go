@@ -20,7 +20,7 @@ func (p *Pool) askPolicy(r Request) (err error) {
 			err = rushgate.InternalError
 		}
 		if err != nil {
-			p.metrics.refused.Add(1)
+			p.metrics.of(r.Kind).refused.Add(1)
 		}
 	}()
 	err = p.cfg.Policy(r)

@@ -57,6 +57,13 @@ type Config struct {
 	// there with [rushgate.WrongZone] once they have proved who they are, without a session here. Optional: nil means
 	// that all zones are served here. It must be safe for concurrent use and must not block.
 	Zones func(zone string) (address string, elsewhere bool)
+	// Remember is for how long a device is remembered that is not used; 0: none is.
+	Remember time.Duration
+	// Grace is for how long a session can go on after the node that had it is gone; 0: it cannot.
+	Grace time.Duration
+	// Holder tells of an instance that holds a player what is known of it. Optional: nil means nothing. It must be safe
+	// for concurrent use and must not block.
+	Holder func(rushgate.Instance) Holder
 	// Clock knows when the process stood still, which makes no request older. Nil: never.
 	Clock *awake.Clock
 	// Logger defaults to slog.Default.
@@ -75,6 +82,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Zones == nil {
 		c.Zones = func(string) (string, bool) { return "", false }
+	}
+	if c.Holder == nil {
+		c.Holder = func(rushgate.Instance) Holder { return Holder{} }
 	}
 	if c.HashTime == 0 {
 		c.HashTime = max(c.Hasher.Measure(BatchMax), 1)
@@ -96,7 +106,8 @@ func Capacity(workers int, maxAge, hashTime time.Duration) (batch int, perSecond
 type Pool struct {
 	cfg     Config
 	queue   *Queue[*pending]
-	slow    *Queue[*job] // the slow lane
+	lane    *Queue[*pending] // of requests with tokens
+	slow    *Queue[*job]     // the slow lane
 	ids     *idBlock
 	metrics metrics
 	batch   int // the most requests a worker takes at once
@@ -120,7 +131,7 @@ func NewPool(cfg Config) (*Pool, error) {
 		return nil, fmt.Errorf("auth: %d workers, max age %v: out of range", cfg.Workers, cfg.MaxAge)
 	}
 	cfg = cfg.withDefaults()
-	p := &Pool{cfg: cfg, queue: NewQueue((*pending).turn), slow: NewQueue[*job](nil)}
+	p := &Pool{cfg: cfg, queue: NewQueue((*pending).turn), lane: NewQueue[*pending](nil), slow: NewQueue[*job](nil)}
 	p.batch, _ = Capacity(cfg.Workers, cfg.MaxAge, cfg.HashTime)
 	p.ids = newIDBlock(func(ctx context.Context) (rushgate.PlayerID, error) {
 		return cfg.Store.ReserveIDs(ctx, idReserve)
@@ -136,6 +147,7 @@ func (p *Pool) Start() {
 		for range p.cfg.Workers {
 			p.workers.Go(p.work)
 		}
+		p.workers.Go(p.workLane)
 		p.slowLane.Go(p.workSlowly)
 		p.logging.Go(p.logSummaries)
 	})
@@ -168,8 +180,10 @@ func (p *Pool) Stop() {
 	p.wait()
 	p.hurry()
 	p.logging.Wait()
-	for _, r := range p.queue.Drain() {
-		p.turnAway(r)
+	for _, q := range []*Queue[*pending]{p.queue, p.lane} {
+		for _, r := range q.Drain() {
+			p.turnAway(r)
+		}
 	}
 	for _, j := range p.slow.Drain() {
 		p.turnAway(j.pending)
@@ -180,6 +194,7 @@ func (p *Pool) Stop() {
 func (p *Pool) shut() {
 	p.cfg.Door.Close()
 	p.queue.Close()
+	p.lane.Close()
 	p.startOnce.Do(func() {})
 }
 
@@ -193,42 +208,43 @@ func (p *Pool) wait() {
 // Submit asks to let a player in and waits for the answer. The error, if any, carries a [rushgate.Reason]: refusals for
 // [rushgate.ServerBusy] and [rushgate.RateLimited] are a [rushgate.Refusal] that says when to come back, and those of
 // the door come at once. When ctx ends the request is given up, [rushgate.RequestExpired].
-func (p *Pool) Submit(ctx context.Context, r Request) (rushgate.Session, error) {
+func (p *Pool) Submit(ctx context.Context, r Request) (Welcome, error) {
 	if err := p.askPolicy(r); err != nil {
-		return rushgate.Session{}, err
+		return Welcome{}, err
 	}
 	seat, err := p.cfg.Door.Knock(r.knock())
 	if err != nil {
-		p.countRefusal(err)
-		return rushgate.Session{}, err
+		p.countRefusal(r.Kind, err)
+		return Welcome{}, err
 	}
-	return p.await(&pending{Request: r, seat: seat, ctx: ctx})
+	return p.await(&pending{Request: r, seat: seat, ctx: ctx}, p.queue)
 }
 
 // await queues a request that has a seat, and waits for the answer.
-func (p *Pool) await(req *pending) (rushgate.Session, error) {
+func (p *Pool) await(req *pending, queue *Queue[*pending]) (Welcome, error) {
 	req.enqueued, req.maxAge, req.clock, req.answer = time.Now(), p.cfg.MaxAge, p.cfg.Clock, make(chan answer, 1)
-	if !p.queue.TryPush(req) { // closed a moment after the door let it in
+	if !queue.TryPush(req) { // closed a moment after the door let it in
 		p.turnAway(req)
 	} else {
-		p.metrics.queued.Add(1)
+		p.metrics.of(req.Kind).queued.Add(1)
 	}
 	select {
 	case a := <-req.answer:
-		return a.session, a.err
+		return a.welcome, a.err
 	case <-req.ctx.Done():
-		return rushgate.Session{}, rushgate.RequestExpired
+		return Welcome{}, rushgate.RequestExpired
 	}
 }
 
-func (p *Pool) countRefusal(err error) {
+func (p *Pool) countRefusal(k Kind, err error) {
+	t := p.metrics.of(k)
 	switch {
 	case errors.Is(err, rushgate.RateLimited):
-		p.metrics.rateLimited.Add(1)
+		t.rateLimited.Add(1)
 	case errors.Is(err, rushgate.BadCredentials): // of an Enter
-		p.metrics.refused.Add(1)
+		t.refused.Add(1)
 	default:
-		p.metrics.rejectedBusy.Add(1)
+		t.rejectedBusy.Add(1)
 	}
 }
 

@@ -24,10 +24,10 @@ const secret = "correct horse"
 // spyStore counts the calls that reach a store, and can do something before each.
 type spyStore struct {
 	rushgate.Store
-	loads, admits atomic.Int64
-	beforeLoad    func(names []string)
-	beforeAdmit   func(admissions []rushgate.Admission)
-	beforeReserve func()
+	loads, admits, updates atomic.Int64
+	beforeLoad             func(names []string)
+	beforeAdmit            func(admissions []rushgate.Admission)
+	beforeReserve          func()
 }
 
 func (s *spyStore) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error) {
@@ -45,6 +45,11 @@ func (s *spyStore) LoadAccounts(ctx context.Context, names []string) ([]rushgate
 	return s.Store.LoadAccounts(ctx, names)
 }
 
+func (s *spyStore) UpdateAccounts(ctx context.Context, changes []rushgate.AccountChange) ([]error, error) {
+	s.updates.Add(1)
+	return s.Store.UpdateAccounts(ctx, changes)
+}
+
 func (s *spyStore) Admit(
 	ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission,
 ) ([]rushgate.Admitted, error) {
@@ -60,6 +65,10 @@ type fixture struct {
 	*Pool
 	store *spyStore
 	door  *door.Door
+
+	mu      sync.Mutex
+	inside  map[string]rushgate.Admitted
+	release func() // see holdLane
 }
 
 // settings are a pool's and its door's.
@@ -72,12 +81,21 @@ type settings struct {
 
 func newFixture(t *testing.T, change func(*settings)) *fixture {
 	t.Helper()
-	f := &fixture{store: &spyStore{Store: memory.New(memory.Options{})}}
+	f := &fixture{store: &spyStore{Store: memory.New(memory.Options{})}, inside: make(map[string]rushgate.Admitted)}
+	tokens := make(map[rushgate.Lease]string)
 	cfg := settings{World: 10_000, Iterations: password.MinIterations, Config: Config{
+		Remember: testLife, Grace: 30 * time.Second,
 		Store: f.store, HashTime: time.Millisecond, Workers: DefaultWorkers, MaxAge: DefaultMaxAge,
 		Instance: rushgate.Instance{Node: "node", Run: "run"},
 		Enter: func(a rushgate.Arrival) {
-			a.Reply(rushgate.Session{Player: a.Lease.Player, Token: a.Token}, nil)
+			f.mu.Lock()
+			f.inside[a.Lease.Name] = a.Admitted
+			if !a.Resumed || tokens[a.Lease] == "" {
+				tokens[a.Lease] = a.Token
+			}
+			s := rushgate.Session{Player: a.Lease.Player, Token: tokens[a.Lease]}
+			f.mu.Unlock()
+			a.Reply(s, nil)
 		},
 		Logger: slog.New(slog.DiscardHandler),
 	}}

@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/line"
+	"github.com/rushgate/rushgate/internal/token"
 )
 
 // Kind tells what a [Request] wants.
@@ -21,7 +21,15 @@ const (
 	Register
 	// Enter is of a player who has waited for the world, see [Pool.Enter].
 	Enter
+	// Resume is of a player whose device is remembered, and Continue of one whose session goes on, see [Pool.Resume].
+	Resume
+	Continue
+	// Forget is to end a remembered device, see [Pool.Forget].
+	Forget
 )
+
+// inLane reports whether requests of the kind show a token, and are served in the lane for that.
+func (k Kind) inLane() bool { return k >= Resume }
 
 // Request is a player's wish to be let in.
 type Request struct {
@@ -49,6 +57,14 @@ type Request struct {
 	Ticket, Work string
 	// Wait has a login wait for the world if that is full, as in [door.Knock].
 	Wait bool
+	// Remember is what the player calls the device that the account is to be remembered on, see
+	// [rushgate.ValidDeviceLabel]; empty if it is not to be. Of a [Login], [Register] or [Enter].
+	Remember string
+	// ResumeToken is that of a [Resume] or [Forget], SessionToken that of a [Continue].
+	ResumeToken  token.Resume
+	SessionToken token.Session
+	// Elsewhere is what a [Continue] wants of a session that another node holds.
+	Elsewhere Elsewhere
 	// Proof is what a player got with the Ticket who has waited for the world; of an [Enter] alone, whose names and
 	// password are not looked at.
 	Proof string
@@ -67,6 +83,12 @@ func (r *Request) knock() door.Knock {
 		k.Wait = r.Wait
 	case Enter:
 		k.Want = door.Enter
+	case Resume:
+		k.Want, k.Wait = door.Resume, r.Wait
+	case Forget:
+		k.Want = door.Forget
+	case Continue:
+		k.Want = door.Continue
 	}
 	return k
 }
@@ -85,7 +107,7 @@ type pending struct {
 }
 
 type answer struct {
-	session rushgate.Session
+	welcome Welcome
 	err     error
 }
 
@@ -102,4 +124,4 @@ func (p *pending) stale() bool {
 func (p *pending) claim() bool { return p.answered.CompareAndSwap(false, true) }
 
 // reply answers a request that the caller has claimed.
-func (p *pending) reply(s rushgate.Session, err error) { p.answer <- answer{s, err} }
+func (p *pending) reply(w Welcome, err error) { p.answer <- answer{w, err} }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/token"
 	"github.com/rushgate/rushgate/password"
 )
 
@@ -26,6 +27,22 @@ type job struct {
 	proved    bool // the password is right
 	wrong     bool // it is not, or there is no such account
 	admission rushgate.Admission
+
+	session token.Session // that is opened, or goes on
+	device  token.Resume  // that the client is told; the zero token is none
+
+	// Of a job of the lane, see judgeToken.
+	change  rushgate.AccountChange
+	refusal error // to be told when the batch is done
+	once    bool  // the token was good once
+}
+
+func newJob(r *pending) *job {
+	j := &job{pending: r, attempt: r.Attempt}
+	if j.attempt == "" {
+		j.attempt = rand.Text()
+	}
+	return j
 }
 
 // stage works on the jobs that have no answer yet. It may be run again for a job, and must then end the same way.
@@ -40,11 +57,7 @@ func (p *Pool) process(batch []*pending) int {
 			p.expire(r)
 			continue
 		}
-		j := &job{pending: r, attempt: r.Attempt}
-		if j.attempt == "" {
-			j.attempt = rand.Text()
-		}
-		jobs = append(jobs, j)
+		jobs = append(jobs, newJob(r))
 	}
 	if len(jobs) == 0 {
 		return 0
@@ -131,7 +144,7 @@ func (p *Pool) load(jobs []*job) {
 		return
 	}
 	for i, j := range jobs {
-		if j.Username == "" || j.Kind != Enter && !j.hasForm() || len(j.Attempt) > rushgate.MaxAttemptLen {
+		if j.Username == "" || j.Kind != Enter && !j.hasForm() || !j.sound() {
 			p.fail(j, rushgate.MissingCredentials)
 			continue
 		}
@@ -150,6 +163,18 @@ func (p *Pool) load(jobs []*job) {
 			p.fail(j, rushgate.UsernameTaken)
 		}
 	}
+}
+
+// sound reports whether what a request says beside its credentials has the form that a store takes: it refuses a batch
+// as a whole.
+func (r *Request) sound() bool {
+	if r.Remember != "" && !rushgate.ValidDeviceLabel(r.Remember) {
+		return false
+	}
+	if r.Remember != "" || r.Kind.inLane() {
+		return r.Attempt == "" || rushgate.ValidAttempt(r.Attempt)
+	}
+	return len(r.Attempt) <= rushgate.MaxAttemptLen
 }
 
 // lookalikes returns the registrations whose names can be taken for those of accounts. They are refused before they
@@ -293,17 +318,26 @@ func (p *Pool) commit(jobs []*job) {
 	if len(open) == 0 {
 		return
 	}
-	admissions := make([]rushgate.Admission, len(open))
-	for i, j := range open {
-		admissions[i] = j.admission
+	for range laneRounds {
+		results, err := p.admitAll(ctx, open)
+		if err != nil {
+			p.storeFailed(open, "commit", err)
+			return
+		}
+		var again []*job
+		for i, j := range open {
+			if errors.Is(results[i].Err, rushgate.ErrAccountChanged) {
+				again = append(again, j)
+				continue
+			}
+			p.conclude(j, results[i])
+		}
+		if open = p.rememberAgain(ctx, again); len(open) == 0 {
+			return
+		}
 	}
-	results, err := p.admit(ctx, admissions)
-	if err != nil {
-		p.storeFailed(open, "commit", err)
-		return
-	}
-	for i, j := range open {
-		p.conclude(j, results[i])
+	for _, j := range open {
+		p.fail(j, p.busy(door.UnderWay, nil))
 	}
 }
 
@@ -364,7 +398,15 @@ func (p *Pool) prepare(ctx context.Context, j *job) error {
 		return nil
 	}
 	isNew := j.needsID()
-	j.admission = rushgate.Admission{Account: j.account, Attempt: j.attempt, NewHash: j.newHash, Takeover: j.Takeover}
+	if isNew {
+		j.session = token.NewSession(j.Username)
+	} else {
+		j.session = token.NewSession(j.account.Username)
+	}
+	j.admission = rushgate.Admission{
+		Account: j.account, Attempt: j.attempt, NewHash: j.newHash, Takeover: j.Takeover, Session: j.session.Hash(),
+	}
+	p.remember(j)
 	if !isNew {
 		return nil
 	}
@@ -390,25 +432,37 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 	case r.Err != nil:
 		p.fail(j, p.takingOver(j, r.Err))
 		return
+	case j.Kind == Continue && r.Attempt == "":
+		p.letGo(r, 0)
+		p.cfg.Logger.Error("auth: a session does not go on", "player", j.account.ID, "error", errContinueIgnored)
+		p.fail(j, rushgate.BadCredentials)
+		return
 	case p.misplaced(j, r):
 		return
 	}
 	if r.HashReplaced {
 		p.metrics.rehashed.Add(1)
 	}
-	p.cfg.Enter(rushgate.Arrival{Admitted: r, Token: rand.Text(), Reply: func(s rushgate.Session, err error) {
-		if j.claim() {
-			err = p.takingOver(j, err)
-			p.metrics.processed.Add(1)
-			if err == nil {
-				p.metrics.success.Add(1)
-				p.close(j, door.Inside)
-			} else {
-				p.metrics.countFailure(rushgate.ReasonOf(err))
-				p.close(j, j.outcome(rushgate.ReasonOf(err)))
-			}
-			j.reply(s, err)
+	p.cfg.Enter(rushgate.Arrival{Admitted: r, Token: j.session.Text(), Reply: func(s rushgate.Session, err error) {
+		if !j.claim() {
+			return
 		}
+		t := p.metrics.of(j.Kind)
+		t.processed.Add(1)
+		if err != nil {
+			err = p.takingOver(j, err)
+			t.countFailure(rushgate.ReasonOf(err))
+			p.close(j, j.outcome(rushgate.ReasonOf(err)))
+			j.reply(Welcome{}, err)
+			return
+		}
+		t.success.Add(1)
+		p.close(j, door.Inside)
+		w := Welcome{Session: s}
+		if j.device != (token.Resume{}) {
+			w.ResumeToken = j.device.Text()
+		}
+		j.reply(w, nil)
 	}})
 }
 
@@ -420,9 +474,9 @@ func (p *Pool) busy(cause door.Cause, err error) error {
 // turnAway answers a request that a pool which is going down has no time left for.
 func (p *Pool) turnAway(r *pending) {
 	if r.claim() {
-		p.metrics.rejectedBusy.Add(1)
+		p.metrics.of(r.Kind).rejectedBusy.Add(1)
 		r.seat.Close(door.NotJudged)
-		r.reply(rushgate.Session{}, p.busy(door.Draining, nil))
+		r.reply(Welcome{}, p.busy(door.Draining, nil))
 	}
 }
 
@@ -438,9 +492,9 @@ func (p *Pool) storeFailed(jobs []*job, what string, err error) {
 // expire answers a stale request.
 func (p *Pool) expire(r *pending) {
 	if r.claim() {
-		p.metrics.expired.Add(1)
+		p.metrics.of(r.Kind).expired.Add(1)
 		r.seat.Close(door.NotJudged)
-		r.reply(rushgate.Session{}, rushgate.RequestExpired)
+		r.reply(Welcome{}, rushgate.RequestExpired)
 	}
 }
 
@@ -454,15 +508,18 @@ func (p *Pool) fail(j *job, err error) {
 		p.cfg.Logger.Error("auth request failed", "player", j.account.ID, "error", err)
 		err = &rushgate.Refusal{Reason: reason, Cause: err}
 	}
-	p.metrics.processed.Add(1)
-	p.metrics.countFailure(reason)
+	t := p.metrics.of(j.Kind)
+	t.processed.Add(1)
+	t.countFailure(reason)
 	p.close(j, j.outcome(reason))
-	j.reply(rushgate.Session{}, err)
+	j.reply(Welcome{}, err)
 }
 
 // outcome is what a refusal says about the player. What is not known to be the player's fault is not counted as such.
 func (j *job) outcome(reason rushgate.Reason) door.Outcome {
 	switch {
+	case j.Kind.inLane() && j.wrong:
+		return door.Unknown
 	case j.wrong && j.account.ID == 0:
 		return door.Unknown
 	case j.wrong:

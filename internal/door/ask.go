@@ -32,7 +32,7 @@ func (d *Door) Ask(dst []byte, from netip.Addr, h line.Holder, sealed []byte) (S
 	now := d.cfg.Now()
 	switch {
 	case d.closed:
-		return Elsewhere, line.Outlook{PollAfter: d.clock.later(Draining)}, nil
+		return Elsewhere, line.Outlook{PollAfter: d.later(Draining)}, nil
 	case ring == nil || d.full(now): // a player with a seat may come in all the same
 		return Elsewhere, line.Outlook{}, nil
 	}

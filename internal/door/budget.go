@@ -54,6 +54,7 @@ type budgets struct {
 	seed          maphash.Seed
 	origin        budget // of failures spread over accounts
 	registrations budget // of one origin
+	tokens        budget // of one origin that are none
 
 	pairs    *table[pair, pairFailures]
 	accounts *table[uint64, guard] // of strangers
@@ -116,7 +117,7 @@ func (g *guard) idle(now time.Time) bool {
 
 // originFailures are those of one origin, or of the network that it is in.
 type originFailures struct {
-	failures, registrations meter
+	failures, registrations, tokens meter
 }
 
 var slowBudget = budget{SlowLimit, SlowWindow}
@@ -126,6 +127,7 @@ func newBudgets(cfg Config) budgets {
 		seed:          maphash.MakeSeed(),
 		origin:        budget{cfg.OriginFailures, OriginWindow},
 		registrations: budget{cfg.OriginRegistrations, RegistrationWindow},
+		tokens:        budget{tokensOfFailures * cfg.OriginFailures, OriginWindow},
 		pairs:         newTable[pair](cfg.remember, func(f *pairFailures) bool { return f.inFlight > 0 }),
 		accounts:      newTable[uint64](cfg.remember, func(g *guard) bool { return g.inFlight > 0 }),
 		networks: newTable[netip.Prefix](cfg.remember, func(f *originFailures) bool {
@@ -224,6 +226,8 @@ type charge struct {
 	guesses  bool
 	known    bool // the account was, at the origin, when the seat was given
 	register bool
+	token    bool // in place of a password: nothing is held against the account, nor against anyone in advance
+	resumes  bool // of a device
 }
 
 // hold charges a seat, until settle.
@@ -234,6 +238,9 @@ func (b *budgets) hold(who pair, k *Knock) charge {
 }
 
 func (b *budgets) flight(c charge, n int) {
+	if c.token {
+		return
+	}
 	if c.guesses {
 		b.pairs.make(c.who).inFlight += n
 		if !c.known {
@@ -254,16 +261,17 @@ func (b *budgets) flight(c charge, n int) {
 // settle ends a charge by what has become of the seat, and returns the lockouts that this begins.
 func (b *budgets) settle(c charge, o Outcome, name string, now time.Time) (began []Lockout) {
 	b.flight(c, -1)
-	switch o {
-	case Wrong:
+	switch {
+	case c.token && (o == Wrong || o == Unknown):
+		began = b.badToken(c, now)
+	case o == Wrong:
 		began = b.wrong(c, name, now)
-	case Unknown:
+	case o == Unknown:
 		began = b.wrong(c, "", now)
-	case Taken:
+	case o == Taken:
 		began = b.failedAt(c, now)
-	case Right, Inside:
+	case o == Right || o == Inside:
 		b.right(c)
-	case NotJudged, Revoked:
 	}
 	if c.register && o == Inside && b.registrations.limit > 0 {
 		for _, g := range groupsOf(c.who.origin) {
@@ -290,7 +298,8 @@ func (b *budgets) tidy(c charge, now time.Time) {
 		}
 		f.failures.leak(b.origin.times(g.times), now)
 		f.registrations.leak(b.registrations.times(g.times), now)
-		if f.failures.idle() && f.registrations.idle() {
+		f.tokens.leak(b.tokens.times(g.times), now)
+		if f.failures.idle() && f.registrations.idle() && f.tokens.idle() {
 			b.networks.drop(g.network)
 		}
 	}

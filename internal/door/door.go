@@ -21,6 +21,11 @@ const (
 	Register
 	// Enter is the wish of a player who has waited for the world, see [Door.Enter].
 	Enter
+	// Resume is that of a player whose device is remembered, and Continue that of one whose session goes on, see
+	// [Door.Resume]; Forget wants no more than that a device is not remembered any longer.
+	Resume
+	Continue
+	Forget
 )
 
 // Knock is a client's wish to come in.
@@ -59,8 +64,8 @@ type Config struct {
 	Batch int
 	// Pace is how many requests the workers are expected to serve in a second. Required.
 	Pace float64
-	// SlowPace is the same for the slow lane; 0 means 4.
-	SlowPace float64
+	// SlowPace is the same for the slow lane, and ResumePace for that of resumes; 0 means 4 and 2,000.
+	SlowPace, ResumePace float64
 	// OriginFailures is at how many accounts one origin may fail within [OriginWindow]; 0 means
 	// [DefaultOriginFailures], less than 0 no bound.
 	OriginFailures int
@@ -108,6 +113,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.SlowPace <= 0 {
 		c.SlowPace = defaultSlowPace
 	}
+	if c.ResumePace <= 0 {
+		c.ResumePace = defaultResumePace
+	}
 	c.remember = orDefault(c.remember, remembered)
 	if c.SeatHold == 0 {
 		c.SeatHold = DefaultSeatHold
@@ -135,22 +143,24 @@ func orDefault(n, fallback int) int {
 type Door struct {
 	cfg Config
 
-	mu      sync.Mutex
-	closed  bool
-	budgets budgets
-	queue   room
-	inHand  int // requests taken by workers
-	slow    room
-	places  places
-	paces   [2]pace // by lane
-	clock   clock
-	line    *line.Line
-	moved   time.Time // when the line was
-	came    time.Time // when a client came last whose turn had
-	world   worldLine
-	ring    atomic.Pointer[line.Keyring]
-	spent   spentWork
-	refused struct{ knocking, turnedAway Refusals } // by Knock, with Slow; by TurnAway
+	mu       sync.Mutex
+	closed   bool
+	budgets  budgets
+	queue    room
+	inHand   int // requests taken by workers
+	slow     room
+	resumes  room      // in their lane, those in hand included
+	promised time.Time // when the client is to come back that was refused last for want of room in that lane
+	places   places
+	paces    [3]pace // by lane
+	clock    clock
+	line     *line.Line
+	moved    time.Time // when the line was
+	came     time.Time // when a client came last whose turn had
+	world    worldLine
+	ring     atomic.Pointer[line.Keyring]
+	spent    spentWork
+	refused  struct{ knocking, turnedAway Refusals } // by Knock, with Slow; by TurnAway
 }
 
 // New returns an open door.
@@ -164,9 +174,12 @@ func New(cfg Config) (*Door, error) {
 		budgets: newBudgets(cfg),
 		queue:   newRoom(cfg.Queue),
 		slow:    newRoom(slowRoom),
+		resumes: newRoom(0),
 		places:  newPlaces(cfg.World, cfg.OriginShare, cfg.SeatHold),
-		paces:   [2]pace{Fast: newPace(cfg.Pace), Slow: newPace(cfg.SlowPace)},
-		clock:   clock{cfg.Jitter},
+		paces: [3]pace{
+			Fast: newPace(cfg.Pace), Slow: newPace(cfg.SlowPace), Resumes: newPace(cfg.ResumePace),
+		},
+		clock: clock{cfg.Jitter},
 	}
 	d.places.ends.stood = cfg.Stood
 	lineCfg, start := cfg.Line, cfg.Now()
@@ -201,7 +214,7 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 	d.queue.add(who.origin, 1)
 	s := &Seat{
 		door: d, name: k.Name, takeover: k.Takeover, charge: d.budgets.hold(who, &k), turn: a.turn, standing: v.stands,
-		holder: k.Holder,
+		waits: v.stands, holder: k.Holder,
 	}
 	if a.ticket != nil {
 		t := *a.ticket // which is part of what is larger
@@ -226,7 +239,7 @@ func (d *Door) judge(v *visit, count *Refusals) (admission, rushgate.Refusal) {
 	v.who, v.now = d.budgets.pair(v.Knock), d.cfg.Now()
 	if d.closed {
 		count.Draining++
-		return admission{}, busy(d.clock.later(Draining))
+		return admission{}, busy(d.later(Draining))
 	}
 	verdict, wait := d.budgets.judge(v.who, v.Knock, v.now)
 	short := d.shortage()
@@ -315,7 +328,7 @@ func (d *Door) reach() int {
 	return int(min(d.paces[Fast].perSecond()*d.cfg.MaxAge.Seconds(), 1<<30))
 }
 
-// Lane is one of the two ways that requests are served in.
+// Lane is one of the ways that requests are served in.
 type Lane int
 
 // The lanes.
@@ -324,10 +337,12 @@ const (
 	Fast Lane = iota
 	// Slow is for hashes that take long, see [Seat.Slow].
 	Slow
+	// Resumes is for what needs no hash, see [Door.Resume].
+	Resumes
 )
 
-// Served notes that n requests of a lane have been hashed and completed. What expired or needed no hash says nothing
-// about the pace.
+// Served notes that n requests of a lane have been completed, in the lanes for hashes those that were hashed. What
+// expired or needed no hash there says nothing about the pace.
 func (d *Door) Served(l Lane, n int) {
 	if n <= 0 {
 		return
@@ -360,7 +375,7 @@ func (d *Door) Left(name string, how Departure) {
 func (d *Door) Later(c Cause) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.clock.later(c)
+	return d.later(c)
 }
 
 // After returns a wait that ends a little after least, for a cause whose end is known.
@@ -415,7 +430,7 @@ func (d *Door) newcomer(now time.Time) Newcomer {
 func (d *Door) Waiting() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.queue.taken+d.inHand > 0
+	return d.queue.taken+d.inHand+d.resumes.taken > 0
 }
 
 // Rush reports whether the queue is more than half full; one without bound is taken to have usualQueue places.

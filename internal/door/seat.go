@@ -54,6 +54,7 @@ type Seat struct {
 	ofWorld  bool         // the ticket is of the world's line
 	holder   line.Holder  // of the ticket that it is to be given, if it has to wait for the world
 	standing bool         // it has no place in the world yet
+	waits    bool         // it is to be given a place in the world's line, if it finds none
 	stood    bool         // it was given one in the world's line
 }
 
@@ -67,6 +68,7 @@ const (
 	queued seatState = iota
 	inHand
 	slow
+	resuming
 	closed
 )
 
@@ -74,7 +76,9 @@ const (
 func (s *Seat) Take() {
 	s.door.mu.Lock()
 	defer s.door.mu.Unlock()
-	s.move(inHand)
+	if s.state != resuming { // which is counted until it is closed
+		s.move(inHand)
+	}
 }
 
 // Slow moves the seat of a request that a worker has taken to the slow lane, which is for hashes that take so long that
@@ -165,6 +169,8 @@ func (s *Seat) move(to seatState) {
 		d.inHand--
 	case slow:
 		d.slow.add(origin, -1)
+	case resuming:
+		d.resumes.add(origin, -1)
 	}
 	s.state = to
 	switch to {

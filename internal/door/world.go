@@ -89,7 +89,8 @@ func (d *Door) seatFor(who pair, now time.Time) bool {
 // stands reports whether a client that can have no seat may go on to prove who it is, and then wait for one. An origin
 // that has its share of the seats would wait for its own players.
 func (d *Door) stands(k *Knock, who pair) bool {
-	return k.Wait && k.Want == Login && k.Holder != (line.Holder{}) && d.ring.Load() != nil && d.places.shared(who.origin)
+	return k.Wait && (k.Want == Login || k.Want == Resume) && k.Holder != (line.Holder{}) && d.ring.Load() != nil &&
+		d.places.shared(who.origin)
 }
 
 // full reports whether there is no seat for a newcomer.
@@ -105,7 +106,8 @@ type Proven struct {
 }
 
 // Sit takes a place in the world for a seat that has none yet, once its player has proved to own the account. If there
-// is none, the error is the [*rushgate.Refusal] with a place in the world's line, and the seat is still to be closed.
+// is none, the error is the [*rushgate.Refusal] with a place in the world's line, if the knock was to wait, and the
+// seat is still to be closed.
 func (s *Seat) Sit(p Proven) error {
 	d := s.door
 	d.mu.Lock()
@@ -121,6 +123,10 @@ func (s *Seat) Sit(p Proven) error {
 		return nil
 	}
 	d.refused.knocking.World++
+	if !s.waits {
+		r := busy(d.later(WorldFull))
+		return &r
+	}
 	s.stood = true
 	return d.stand(line.Proof{
 		At: now, Player: p.Player, Epoch: p.Epoch, Holder: s.holder, Name: p.Name, Imported: p.Imported,
@@ -189,7 +195,7 @@ func (d *Door) Enter(k Knock, p *Pass) (*Seat, error) {
 	now := d.cfg.Now()
 	if d.closed {
 		d.refused.knocking.Draining++
-		r := busy(d.clock.later(Draining))
+		r := busy(d.later(Draining))
 		return nil, &r
 	}
 	d.move(now)

@@ -212,7 +212,7 @@ func (r *request) body(b []byte) bool {
 	if !s.byte('{') {
 		return false
 	}
-	var seen struct{ username, password, attempt, takeover, secret, ticket, work, wait bool }
+	var seen struct{ username, password, attempt, takeover, secret, ticket, work, wait, remember, cookie bool }
 	for {
 		key, ok := s.string()
 		if !ok || !s.byte(':') {
@@ -246,6 +246,16 @@ func (r *request) body(b []byte) bool {
 			once = &seen.wait
 			r.wait, ok = s.bool()
 			ok = ok && r.want == door.Login
+		case "remember":
+			once = &seen.remember
+			var label []byte
+			label, ok = s.string()
+			ok = ok && (len(label) == 0 || rushgate.ValidDeviceLabel(string(label)))
+		case "remember_cookie":
+			once = &seen.cookie
+			var inCookie bool
+			inCookie, ok = s.bool()
+			ok = ok && !inCookie // who may ask for that is for package api to say
 		default:
 			return false
 		}

@@ -48,7 +48,7 @@ func (p *tab) waitsForRestart() {
 		document.activeElement.id === "overlay-card"`)
 }
 
-// A restart in order, as for a new version of the node.
+// A restart in order, as for a new version of the node: the session goes on.
 func TestNodeRestarts(t *testing.T) {
 	cfg := config(t)
 	cfg.Backend = server.SQLite
@@ -68,9 +68,8 @@ func TestNodeRestarts(t *testing.T) {
 
 	way.cut()
 	way.mend(start(t, cfg).HTTPAddr().String())
-	alice.outside("Your session has ended, perhaps because you logged in elsewhere. Please log in again.")
-	alice.knock("#login", "alice", secret)
-	alice.inside("alice")
+	alice.inside("alice") // in the same session, without a password
+	alice.wait(`overlay.hidden`)
 	if again, _ := alice.at(); math.Abs(again-x) > 0.1 {
 		t.Errorf("alice stood at %g before the restart, and stands at %g after it", x, again)
 	}
@@ -147,7 +146,7 @@ func TestHeldKeyDoesNotLeave(t *testing.T) {
 	alice.inside("alice")
 }
 
-// The node is lost without a word, and another one comes in its place, with the same players.
+// The node is lost without a word, and another one comes in its place, with the same players and their sessions.
 func TestNodeIsReplaced(t *testing.T) {
 	cfg := config(t)
 	cfg.Backend = server.SQLite
@@ -158,16 +157,14 @@ func TestNodeIsReplaced(t *testing.T) {
 	x := alice.walkRight()
 
 	alice.tolerate(nodeGoes...)
-	alice.tolerate(refusal("/v1/me", "401 (Unauthorized)"))
 	way.cut()
 	alice.wait(`app.dataset.state === "connecting"`)
 	if err := node.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	way.mend(start(t, cfg).HTTPAddr().String())
-	alice.outside("Your session has ended, perhaps because you logged in elsewhere. Please log in again.")
-	alice.knock("#login", "alice", secret)
-	alice.inside("alice")
+	alice.inside("alice") // in the same session, without a password
+	alice.wait(`overlay.hidden`)
 	if again, _ := alice.at(); math.Abs(again-x) > 0.1 {
 		t.Errorf("alice stood at %g before, and stands at %g now", x, again)
 	}

@@ -93,6 +93,18 @@ func (p *Proxies) Client(r *http.Request) netip.Addr {
 	return addr
 }
 
+// Secure reports whether a trusted peer says that a request came to it over TLS, in X-Forwarded-Proto. Of several words
+// the last counts, which the peer has added.
+func (p *Proxies) Secure(r *http.Request) bool {
+	if !p.Passed(r) {
+		return false
+	}
+	for hop := range hopsBackward(r.Header.Values("X-Forwarded-Proto")) {
+		return strings.EqualFold(hop, "https")
+	}
+	return false
+}
+
 // hopsBackward returns the elements of X-Forwarded-For from the last to the first.
 func hopsBackward(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/rushgate/rushgate"
 )
 
 // Whatever ends a session, the realm's owner is told once, and how: seats are given back by it.
@@ -27,7 +29,7 @@ func TestDeparturesAreTold(t *testing.T) {
 		f.Tick()
 		f.enter(t, "carol")
 		carol := f.players[3]
-		f.saver.wanted.put(carol.lease())
+		f.saver.wanted.put(rushgate.Wanted{Lease: carol.lease()})
 		f.Tick()
 		f.enter(t, "dave")
 		f.lose(f.players[4])

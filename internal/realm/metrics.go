@@ -20,6 +20,7 @@ func writeSessions(out metric.Scrape, stats Stats) {
 		float64(stats.SessionsEvicted))
 	out.Counter("rushgate_sessions_taken_over_total", "Sessions ended because the player has come again.",
 		float64(stats.SessionsTakenOver))
+	out.Counter("rushgate_sessions_moved_total", "Sessions that go on at another node.", float64(stats.SessionsMoved))
 	out.Counter("rushgate_saves_total", "Characters written to the store.", float64(stats.Saves))
 	out.Counter("rushgate_save_retries_total", "Batches of saves that failed and were tried again.",
 		float64(stats.SaveRetries))

@@ -50,13 +50,14 @@ func (o orphans) forget(now time.Time) {
 }
 
 // orphan notes that a lease was asked for that no session has, and has it released if that goes on.
-func (r *Realm) orphan(l rushgate.Lease) {
-	if r.orphans.add(l, time.Now()) {
-		r.saver.orphaned.put(l)
+func (r *Realm) orphan(w rushgate.Wanted) {
+	if r.orphans.add(w.Lease, time.Now()) {
+		r.saver.orphaned.put(w)
 	}
 }
 
-// releaseOrphans ends leases that no session has, with the characters as they are stored.
+// releaseOrphans ends leases that no session has, with the characters as they are stored. Of one that is asked for to
+// go on elsewhere the session is parked.
 func (s *saver) releaseOrphans(ctx context.Context) (err error) {
 	leases := s.orphaned.take(nil)
 	if len(leases) == 0 {
@@ -85,7 +86,11 @@ func (s *saver) releaseOrphans(ctx context.Context) (err error) {
 	var saves []rushgate.Save
 	for i, l := range leases {
 		if c := characters[i]; c.Err == nil && c.ID == l.Player {
-			saves = append(saves, rushgate.Save{Character: c.Character, Fence: l.Fence, Release: true})
+			save := rushgate.Save{Character: c.Character, Fence: l.Fence, Release: true}
+			if l.Move {
+				save.Resumable = s.resumable
+			}
+			saves = append(saves, save)
 		}
 	}
 	if len(saves) == 0 {

@@ -48,7 +48,7 @@ func TestArrivalWhoseLeaseIsAskedForIsNoOrphan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
 		a, r := f.admit(t, "alice", "first")
-		f.saver.wanted.put(a.Lease)
+		f.saver.wanted.put(rushgate.Wanted{Lease: a.Lease})
 		f.Tick()
 		f.Enter(a)
 		f.Tick()
@@ -56,7 +56,7 @@ func TestArrivalWhoseLeaseIsAskedForIsNoOrphan(t *testing.T) {
 			t.Fatalf("the arrival: %v", r.err)
 		}
 		time.Sleep(orphanAge + time.Second)
-		f.saver.wanted.put(a.Lease)
+		f.saver.wanted.put(rushgate.Wanted{Lease: a.Lease})
 		f.Tick()
 		if n := len(f.saver.orphaned.take(nil)); n != 0 || f.Stats().SessionsTakenOver != 1 {
 			t.Errorf("%d orphans, %d taken over", n, f.Stats().SessionsTakenOver)
@@ -70,10 +70,10 @@ func TestArrivalAfterItsLeaseWasGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
 		a, r := f.admit(t, "alice", "first")
-		f.saver.wanted.put(a.Lease)
+		f.saver.wanted.put(rushgate.Wanted{Lease: a.Lease})
 		f.Tick()
 		time.Sleep(orphanAge)
-		f.saver.wanted.put(a.Lease)
+		f.saver.wanted.put(rushgate.Wanted{Lease: a.Lease})
 		f.Tick()
 		f.Enter(a)
 		f.Tick()
@@ -121,7 +121,7 @@ func TestOrphansAreReleasedWhenTheStoreIsBack(t *testing.T) {
 		away := &awayOnce{}
 		f := newFixture(t, func(c *Config) { away.Store = c.Store; c.Store = away })
 		a, _ := f.admit(t, "alice", "lost")
-		f.saver.orphaned.put(a.Lease)
+		f.saver.orphaned.put(rushgate.Wanted{Lease: a.Lease})
 		if err := f.saver.releaseOrphans(t.Context()); !errors.Is(err, rushgate.ErrUnavailable) {
 			t.Fatalf("while the store is away: %v", err)
 		}

@@ -139,13 +139,20 @@ type Departure int
 
 // The ways in which sessions end.
 const (
-	// Left: by logout, by the operator, or because the realm stops or the player's lease is another's.
+	// Left: by logout, by the operator, or because the player's lease is another's.
 	Left Departure = iota
 	// Silent: nothing was heard of the player for [Config].SessionTimeout.
 	Silent
 	// TakenOver: the player was asked for, here or on another node.
 	TakenOver
+	// MovedAway: the player's client has gone to another node, where the session goes on.
+	MovedAway
+	// Stopped: the realm stops. The session goes on where its client turns to.
+	Stopped
 )
+
+// goesOn reports whether a session that ends so here can go on elsewhere.
+func (d Departure) goesOn() bool { return d == MovedAway || d == Stopped }
 
 // Realm is a running world. Its methods may be called from many goroutines, but for [Realm.Tick].
 type Realm struct {
@@ -172,7 +179,7 @@ type Realm struct {
 	inside      []*session
 	arriving    []rushgate.Arrival // reused
 	outcomes    []outcome          // reused
-	asked       []rushgate.Lease   // reused
+	asked       []rushgate.Wanted  // reused
 	nextScan    time.Time
 	nextRefresh time.Time
 	orphans     orphans
@@ -201,7 +208,7 @@ func New(cfg Config) (*Realm, error) {
 	}
 	r := &Realm{
 		cfg:       cfg,
-		saver:     newSaver(cfg.Store, cfg.Instance, cfg.Logger),
+		saver:     newSaver(cfg.Store, cfg.Instance, cfg.SessionTimeout, cfg.Logger),
 		inbox:     make(chan message, inboxTicks*cfg.MessagesPerTick),
 		calls:     make(chan message, inboxTicks*cfg.MessagesPerTick),
 		tokens:    newSessionTable[string](),
@@ -243,7 +250,8 @@ func (r *Realm) Start() {
 	})
 }
 
-// Stop ends the tick, takes every player out of the world, saves them and releases their leases. It returns when all
+// Stop ends the tick, takes every player out of the world, saves them and parks their sessions, which go on for
+// [Config].SessionTimeout with the next run of the node, or on another one. It returns when all
 // that is done and no goroutine of the realm is left, or, when ctx ends first, with an error that tells how many
 // characters were not saved. It is idempotent and may be called on a realm that was never started.
 func (r *Realm) Stop(ctx context.Context) error {
@@ -259,7 +267,7 @@ func (r *Realm) Stop(ctx context.Context) error {
 		r.senders.Wait()
 		r.integrate(r.arrivals.close(), time.Now()) // admitted, so let in, if only to be saved at once
 		for len(r.inside) > 0 {
-			r.leave(r.inside[0], Left, nil)
+			r.leave(r.inside[0], Stopped, nil)
 		}
 		if r.cfg.Channel != nil {
 			r.cfg.Channel.Stop()

@@ -32,9 +32,11 @@ type saver struct {
 	store    Store
 	instance rushgate.Instance
 	logger   *slog.Logger
-	outcomes mailbox[outcome]        // for the tick
-	wanted   mailbox[rushgate.Lease] // for the tick: those that another node or login has asked for
-	orphaned mailbox[rushgate.Lease] // from the tick: those that no session has, to be released
+	// resumable is for how long a session can go on elsewhere that is parked.
+	resumable time.Duration
+	outcomes  mailbox[outcome]         // for the tick
+	wanted    mailbox[rushgate.Wanted] // for the tick: those that another node or login has asked for
+	orphaned  mailbox[rushgate.Wanted] // from the tick: those that no session has, to be released
 
 	saves, retries atomic.Int64
 	duration       latency.Histogram
@@ -95,8 +97,8 @@ type outcome struct {
 	told     told // of the character saved
 }
 
-func newSaver(store Store, by rushgate.Instance, logger *slog.Logger) *saver {
-	s := &saver{store: store, instance: by, logger: logger, wake: make(chan struct{}, 1),
+func newSaver(store Store, by rushgate.Instance, resumable time.Duration, logger *slog.Logger) *saver {
+	s := &saver{store: store, instance: by, resumable: resumable, logger: logger, wake: make(chan struct{}, 1),
 		saving: make(chan struct{}, 1), watching: make(chan struct{}, 1),
 		pending: make(map[rushgate.Lease]rushgate.Save), spare: make(map[rushgate.Lease]rushgate.Save)}
 	s.calls, s.giveUp = context.WithCancel(context.Background())
@@ -118,9 +120,10 @@ func (s *saver) drop(l rushgate.Lease) {
 	s.mu.Unlock()
 }
 
-// release queues the end of a lease that never became a session, with the character as it is stored.
-func (s *saver) release(c rushgate.Character, l rushgate.Lease) {
-	s.save(rushgate.Save{Character: c, Fence: l.Fence, Release: true})
+// release queues the end of a lease that never became a session, with the character as it is stored. If it is the lease
+// of one that was to go on, it may do so elsewhere for a while.
+func (s *saver) release(c rushgate.Character, l rushgate.Lease, resumable time.Duration) {
+	s.save(rushgate.Save{Character: c, Fence: l.Fence, Release: true, Resumable: resumable})
 }
 
 // refresh queues the extension of leases, in place of any that still wait.

@@ -28,7 +28,7 @@ type state struct {
 	tickets  uint64
 	sessions []savedSession // those inside first, in their order
 	orphans  []savedOrphan
-	orphaned []rushgate.Lease
+	orphaned []rushgate.Wanted
 	unsaved  []rushgate.Save
 }
 
@@ -149,7 +149,10 @@ func (s *state) describe(c *packed.Codec, now time.Time) {
 		c.Instant(&o.since, now)
 		c.Bool(&o.released)
 	})
-	packed.Slice(c, &s.orphaned, math.MaxInt32, leastLease, func(l *rushgate.Lease) { describeLease(c, l) })
+	packed.Slice(c, &s.orphaned, math.MaxInt32, leastLease, func(w *rushgate.Wanted) {
+		describeLease(c, &w.Lease)
+		c.Bool(&w.Move)
+	})
 	packed.Slice(c, &s.unsaved, math.MaxInt32, leastSave, func(v *rushgate.Save) {
 		describeCharacter(c, &v.Character)
 		c.Uint64(&v.Fence)
@@ -307,7 +310,7 @@ func (h *channelHandler) takeMoved(s *session, p *netcode.Peer) bool {
 }
 
 // unsaved returns what the store has yet to be told. The saver rests.
-func (s *saver) unsaved() (saves []rushgate.Save, orphaned []rushgate.Lease) {
+func (s *saver) unsaved() (saves []rushgate.Save, orphaned []rushgate.Wanted) {
 	s.mu.Lock()
 	for _, v := range s.pending {
 		saves = append(saves, v)
@@ -317,7 +320,7 @@ func (s *saver) unsaved() (saves []rushgate.Save, orphaned []rushgate.Lease) {
 }
 
 // restore has the saver tell the store, once it runs, what another one has not.
-func (s *saver) restore(saves []rushgate.Save, orphaned []rushgate.Lease) {
+func (s *saver) restore(saves []rushgate.Save, orphaned []rushgate.Wanted) {
 	for _, v := range saves {
 		s.save(v)
 	}

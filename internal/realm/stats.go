@@ -14,11 +14,11 @@ const overrunLogInterval = 10 * time.Second
 
 // stats counts what the tick does.
 type stats struct {
-	ticks, late, skipped, panics, overruns, inboxFull atomic.Int64
-	intents, malformed, attached                      atomic.Int64
-	opened, closed, timedOut, evicted, takenOver      atomic.Int64
-	lateness, duration                                latency.Histogram
-	cpu                                               atomic.Int64 // ns
+	ticks, late, skipped, panics, overruns, inboxFull   atomic.Int64
+	intents, malformed, attached                        atomic.Int64
+	opened, closed, timedOut, evicted, takenOver, moved atomic.Int64
+	lateness, duration                                  latency.Histogram
+	cpu                                                 atomic.Int64 // ns
 
 	lastOverrunLog time.Time // owned by the tick
 }
@@ -65,9 +65,11 @@ type Stats struct {
 	SessionsEvicted  int64 `json:"sessions_evicted"`   // given up because the lease was lost
 	// SessionsTakenOver counts those closed because the player has come again, here or at another node.
 	SessionsTakenOver int64 `json:"sessions_taken_over"`
-	InboxFull         int64 `json:"inbox_full"`     // calls refused
-	Inbox             int   `json:"inbox"`          // messages and calls waiting for the tick
-	InboxCapacity     int   `json:"inbox_capacity"` // how many of both can
+	// SessionsMoved counts those that go on at another node, to which their clients have gone.
+	SessionsMoved int64 `json:"sessions_moved"`
+	InboxFull     int64 `json:"inbox_full"`     // calls refused
+	Inbox         int   `json:"inbox"`          // messages and calls waiting for the tick
+	InboxCapacity int   `json:"inbox_capacity"` // how many of both can
 
 	Connected     int   `json:"connected"`      // players with a realtime connection now
 	Intents       int64 `json:"intents"`        // received
@@ -100,8 +102,9 @@ func (r *Realm) Stats() Stats {
 		Overruns: s.overruns.Load(), Players: r.Players(),
 		SessionsOpened: s.opened.Load(), SessionsClosed: s.closed.Load(),
 		SessionsTimedOut: s.timedOut.Load(), SessionsEvicted: s.evicted.Load(),
-		SessionsTakenOver: s.takenOver.Load(), InboxFull: s.inboxFull.Load(),
-		Saves: r.saver.saves.Load(), SaveRetries: r.saver.retries.Load(), Unsaved: r.saver.waiting(),
+		SessionsTakenOver: s.takenOver.Load(), SessionsMoved: s.moved.Load(),
+		InboxFull: s.inboxFull.Load(),
+		Saves:     r.saver.saves.Load(), SaveRetries: r.saver.retries.Load(), Unsaved: r.saver.waiting(),
 		Lateness: s.lateness.Detailed(), Duration: s.duration.Detailed(), Save: r.saver.duration.Summary(),
 		SnapshotRate: r.cfg.SnapshotRate, Intents: s.intents.Load(), Malformed: s.malformed.Load(),
 	}

@@ -48,21 +48,25 @@ func (s *saver) askWanted(ctx context.Context) error {
 	defer cancel()
 	leases, err := s.store.Wanted(ctx, s.instance)
 	for _, w := range leases {
-		s.wanted.put(w.Lease)
+		s.wanted.put(w)
 	}
 	return err
 }
 
 // letGo ends the sessions of the players who are wanted elsewhere, or who have come here once more: they are saved and
-// released as if they had logged out. A lease that is no session's is passed over, unless it goes on being asked for;
-// one that is older than the player's session is over.
+// released as if they had logged out, or, where the session itself moves, such that it goes on there. A lease that is
+// no session's is passed over, unless it goes on being asked for; one that is older than the player's session is over.
 func (r *Realm) letGo() {
 	r.asked = r.saver.wanted.take(r.asked)
-	for _, l := range r.asked {
-		switch s := r.players[l.Player]; {
-		case s == nil || s.fence < l.Fence:
-			r.orphan(l)
-		case s.state == stateInside && s.fence == l.Fence:
+	for _, w := range r.asked {
+		switch s := r.players[w.Player]; {
+		case s == nil || s.fence < w.Fence:
+			r.orphan(w)
+		case s.state != stateInside || s.fence != w.Fence:
+		case w.Move:
+			r.stats.moved.Add(1)
+			r.leave(s, MovedAway, nil)
+		default:
 			r.stats.takenOver.Add(1)
 			r.leave(s, TakenOver, nil)
 		}

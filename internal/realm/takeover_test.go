@@ -103,20 +103,20 @@ func TestTakeoverOfALeaseThatIsOver(t *testing.T) {
 		older, unknown := lease, lease
 		older.Fence--
 		unknown.Player = 999
-		f.saver.wanted.put(older)
-		f.saver.wanted.put(unknown)
+		f.saver.wanted.put(rushgate.Wanted{Lease: older})
+		f.saver.wanted.put(rushgate.Wanted{Lease: unknown})
 		f.Tick()
 		if err := f.call(s.Token); err != nil {
 			t.Fatalf("the session has ended: %v", err)
 		}
-		f.saver.wanted.put(lease)
-		f.saver.wanted.put(lease)
+		f.saver.wanted.put(rushgate.Wanted{Lease: lease})
+		f.saver.wanted.put(rushgate.Wanted{Lease: lease})
 		f.Tick()
 		if err := f.call(s.Token); !errors.Is(err, rushgate.BadCredentials) {
 			t.Errorf("the session has not ended: %v", err)
 		}
 		f.save(t)
-		f.saver.wanted.put(lease) // saved and over
+		f.saver.wanted.put(rushgate.Wanted{Lease: lease}) // saved and over
 		f.Tick()
 		if st := f.Stats(); st.SessionsTakenOver != 1 || f.store.saves() != 1 {
 			t.Errorf("%d taken over, %d saves", st.SessionsTakenOver, f.store.saves())

@@ -112,14 +112,14 @@ func (r *Realm) arrive(a rushgate.Arrival, now time.Time) {
 
 func (r *Realm) open(a rushgate.Arrival, now time.Time) {
 	if len(r.inside) >= r.cfg.MaxPlayers {
-		r.saver.release(a.Character, a.Lease)
+		r.saver.release(a.Character, a.Lease, r.cfg.SessionTimeout)
 		a.Reply(rushgate.Session{}, rushgate.ServerBusy)
 		return
 	}
 	if err := r.world.enter(a.Character); err != nil {
 		r.world.leave(a.Lease.Player) // a world that panicked may have taken half of the player in
 		r.log.log(slog.LevelError, "character cannot enter the world", "player", a.Lease.Player, "error", err)
-		r.saver.release(a.Character, a.Lease)
+		r.saver.release(a.Character, a.Lease, 0)
 		a.Reply(rushgate.Session{}, rushgate.InternalError)
 		return
 	}
@@ -202,7 +202,11 @@ func (r *Realm) leave(s *session, how Departure, done func(error)) {
 		s.onSaved = append(s.onSaved, done)
 	}
 	r.remove(s, how)
-	r.saver.save(rushgate.Save{Character: s.saved, Fence: s.fence, Release: true})
+	last := rushgate.Save{Character: s.saved, Fence: s.fence, Release: true}
+	if how.goesOn() {
+		last.Resumable = r.cfg.SessionTimeout
+	}
+	r.saver.save(last)
 }
 
 // lose ends a session whose lease is another's by now: nothing is saved.
@@ -222,7 +226,7 @@ func (r *Realm) remove(s *session, how Departure) {
 	r.byPlayer.remove(s.player)
 	s.gone.Store(true)
 	if l := s.link.Swap(nil); l != nil {
-		l.conn.Disconnect(r.endCause())
+		l.conn.Disconnect(r.endCause(how))
 	}
 	r.world.leave(s.player)
 	last := len(r.inside) - 1
@@ -235,8 +239,11 @@ func (r *Realm) remove(s *session, how Departure) {
 	r.cfg.Left(s.name, how)
 }
 
-// endCause is why sessions end at this time.
-func (r *Realm) endCause() Cause {
+// endCause is why a session that ends in a way, at this time, ends for its client.
+func (r *Realm) endCause(how Departure) Cause {
+	if how == MovedAway {
+		return Replaced
+	}
 	select {
 	case <-r.quit:
 		return Stopping

@@ -7,6 +7,7 @@
 package wschannel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -84,17 +85,29 @@ func New(r *realm.Realm) *Channel {
 	return &Channel{realm: r, yield: runtime.Gosched, conns: make(map[*conn]struct{})}
 }
 
+// Guest is what the caller of [Channel.Serve] does for a connection. Its functions are called after Serve has returned.
+type Guest struct {
+	// Attached, if not nil, is called once the connection has become that of a player.
+	Attached func()
+	// Continue, if not nil, has the session of a token that the node does not have go on here. The error is a
+	// [rushgate.Refusal] or [rushgate.Reason].
+	Continue func(ctx context.Context, token string) error
+}
+
+// continueTimeout bounds [Guest].Continue.
+const continueTimeout = 30 * time.Second
+
 // Serve answers the opening handshake of a WebSocket and returns; what follows goes on by itself. Who may open one, by
-// the Origin header, is for the caller to decide. attached is called once the connection has become that of a player.
+// the Origin header, is for the caller to decide.
 // The error is [ErrStopped] or a [*HandshakeError], with nothing answered yet but for headers that are set; every other
 // failure has been answered.
 //
 // The connection that w is hijacked for must heed deadlines, and its Close must not block.
-func (c *Channel) Serve(w http.ResponseWriter, r *http.Request, attached func()) error {
+func (c *Channel) Serve(w http.ResponseWriter, r *http.Request, guest Guest) error {
 	if !offered(r.Header, Subprotocol) {
 		return &HandshakeError{http.StatusBadRequest, "The WebSocket subprotocol " + Subprotocol + " has to be offered."}
 	}
-	conn := newConn(c, attached)
+	conn := newConn(c, guest)
 	if !c.add(conn) {
 		return ErrStopped
 	}

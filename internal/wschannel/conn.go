@@ -12,6 +12,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/netcode"
 	"github.com/rushgate/rushgate/protocol"
@@ -39,11 +40,11 @@ type conn struct {
 	heard    atomic.Int64 // when something last came, nanoseconds since begun
 	frames   atomic.Uint32
 	attached atomic.Bool
-	onAttach func() // of the caller of Serve
+	guest    Guest
 }
 
-func newConn(c *Channel, attached func()) *conn {
-	n := &conn{channel: c, slot: newSlot(), begun: time.Now(), onAttach: attached,
+func newConn(c *Channel, guest Guest) *conn {
+	n := &conn{channel: c, slot: newSlot(), begun: time.Now(), guest: guest,
 		wire: wire{stats: &c.stats, yield: c.yield}}
 	n.ending, n.cancel = context.WithCancelCause(context.Background())
 	return n
@@ -112,7 +113,9 @@ func (c *conn) read() {
 	}
 	defer seat.Detach()
 	c.attached.Store(true)
-	c.onAttach()
+	if c.guest.Attached != nil {
+		c.guest.Attached()
+	}
 	c.onFrame()
 	c.tasks.Go(c.write)
 	buf, told := make([]byte, netcode.MaxPayload+1), false
@@ -167,10 +170,23 @@ func (c *conn) greet() (*realm.Attachment, *ending) {
 	}
 	c.heard.Store(int64(time.Since(c.begun)))
 	seat, err := c.channel.realm.Attach(token, c.channel, c)
+	if errors.Is(err, rushgate.BadCredentials) && c.guest.Continue != nil {
+		seat, err = c.goOn(token)
+	}
 	if err != nil {
 		return nil, refused(err)
 	}
 	return seat, nil
+}
+
+// goOn makes the connection that of a session that the node does not have, if it can go on here.
+func (c *conn) goOn(token string) (*realm.Attachment, error) {
+	ctx, cancel := context.WithTimeout(c.ending, continueTimeout)
+	defer cancel()
+	if err := c.guest.Continue(ctx, token); err != nil {
+		return nil, err
+	}
+	return c.channel.realm.Attach(token, c.channel, c)
 }
 
 // message reads a message into buf, which it must not fill; timeout is what a deadline means.

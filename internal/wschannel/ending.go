@@ -28,6 +28,10 @@ const (
 	CodeSessionEnded websocket.StatusCode = 4410
 	// CodeStopping: the node is going down, and the session is over. Log in again after a while.
 	CodeStopping websocket.StatusCode = 4411
+	// CodeElsewhere: another node has the session; the reason is where players reach that, host:port.
+	CodeElsewhere websocket.StatusCode = 4421
+	// CodeBusy: the session cannot go on here yet; the reason says when to come back, "retry in N ms".
+	CodeBusy websocket.StatusCode = 4503
 	// CodeRateLimited: the session has connected too often; the reason says when to come back, "retry in N ms".
 	CodeRateLimited websocket.StatusCode = 4429
 )
@@ -68,11 +72,24 @@ func refused(err error) *ending {
 	case errors.Is(err, rushgate.BadCredentials):
 		return noSession
 	case ok && refusal.Reason == rushgate.RateLimited:
-		ms := int64(math.Ceil(float64(refusal.RetryAfter) / float64(time.Millisecond)))
-		return &ending{causeRateLimited, CodeRateLimited, fmt.Sprintf("retry in %d ms", ms)}
+		return &ending{causeRateLimited, CodeRateLimited, retryIn(refusal.RetryAfter)}
+	case ok && refusal.Reason == rushgate.ServerBusy:
+		return &ending{causeBusy, CodeBusy, retryIn(refusal.RetryAfter)}
+	case ok && refusal.Reason == rushgate.WrongZone && len(refusal.Address) <= maxReason:
+		return &ending{causeElsewhere, CodeElsewhere, refusal.Address}
+	case ok && refusal.Reason == rushgate.AccountDisabled:
+		return noSession // which is what the next login says, and until when
 	default:
 		return internal
 	}
+}
+
+// maxReason is the greatest length of a close frame's reason in bytes (RFC 6455 section 5.5).
+const maxReason = 123
+
+// retryIn is the reason that tells a client when to come back.
+func retryIn(wait time.Duration) string {
+	return fmt.Sprintf("retry in %d ms", int64(math.Ceil(float64(wait)/float64(time.Millisecond))))
 }
 
 // disconnected is the ending of a connection that the realm wants to end.

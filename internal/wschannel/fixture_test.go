@@ -79,7 +79,7 @@ func newNode(t *testing.T) *node {
 		ReadTimeout: time.Second, WriteTimeout: time.Second,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			err := n.Serve(w, r, func() {})
+			err := n.Serve(w, r, Guest{})
 			if handshake, ok := errors.AsType[*HandshakeError](err); ok {
 				w.WriteHeader(handshake.Status)
 			} else if err != nil {

@@ -20,7 +20,8 @@ func (c *Channel) Metrics(out metric.Scrape) {
 		count uint64
 	}{
 		{"left", ended.Left}, {"lost", ended.Lost}, {"silent", ended.Silent}, {"slow", ended.Slow}, {"late", ended.Late},
-		{"no_session", ended.NoSession}, {"rate_limited", ended.RateLimited}, {"replaced", ended.Replaced},
+		{"no_session", ended.NoSession}, {"rate_limited", ended.RateLimited}, {"busy", ended.Busy},
+		{"elsewhere", ended.Elsewhere}, {"replaced", ended.Replaced},
 		{"session_ended", ended.SessionEnded}, {"stopping", ended.Stopping}, {"refused", ended.Refused},
 		{"too_large", ended.TooLarge}, {"internal", ended.Internal},
 	} {

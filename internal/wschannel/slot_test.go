@@ -77,7 +77,7 @@ func writing(t testing.TB) *conn {
 		r.Header.Set(name, value)
 	}
 	w := voidWriter{httptest.NewRecorder(), void{make(chan struct{})}}
-	if err := c.Serve(w, r, nil); err != nil || len(c.conns) != 1 {
+	if err := c.Serve(w, r, Guest{}); err != nil || len(c.conns) != 1 {
 		t.Fatalf("%v, %d connections", err, len(c.conns))
 	}
 	t.Cleanup(c.Stop)
@@ -112,7 +112,7 @@ func TestSendAllocatesNothing(t *testing.T) {
 
 // BenchmarkSend is a snapshot's way into the slot: all that those who make snapshots pay.
 func BenchmarkSend(b *testing.B) {
-	c, snapshot := newConn(New(nil), nil), make([]byte, 600)
+	c, snapshot := newConn(New(nil), Guest{}), make([]byte, 600)
 	b.ReportAllocs()
 	for b.Loop() {
 		c.send(snapshot)

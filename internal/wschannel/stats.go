@@ -25,6 +25,8 @@ type ClosedStats struct {
 	Late         uint64 `json:"late"`          // no first message within [GreetingTimeout]
 	NoSession    uint64 `json:"no_session"`    // the first message named none
 	RateLimited  uint64 `json:"rate_limited"`  // the session has connected too often
+	Busy         uint64 `json:"busy"`          // the session cannot go on here yet
+	Elsewhere    uint64 `json:"elsewhere"`     // another node has the session
 	Replaced     uint64 `json:"replaced"`      // the session has a newer connection
 	SessionEnded uint64 `json:"session_ended"` // logged out, taken over or expired
 	Stopping     uint64 `json:"stopping"`      // the node goes down
@@ -44,6 +46,8 @@ const (
 	causeLate
 	causeNoSession
 	causeRateLimited
+	causeBusy
+	causeElsewhere
 	causeReplaced
 	causeSessionEnded
 	causeStopping
@@ -74,7 +78,8 @@ func (c *Channel) Stats() Stats {
 		Closed: ClosedStats{
 			Left: closed(causeLeft), Lost: closed(causeLost), Silent: closed(causeSilent), Slow: closed(causeSlow),
 			Late: closed(causeLate), NoSession: closed(causeNoSession), RateLimited: closed(causeRateLimited),
-			Replaced: closed(causeReplaced), SessionEnded: closed(causeSessionEnded), Stopping: closed(causeStopping),
+			Busy: closed(causeBusy), Elsewhere: closed(causeElsewhere), Replaced: closed(causeReplaced),
+			SessionEnded: closed(causeSessionEnded), Stopping: closed(causeStopping),
 			Refused: closed(causeRefused), TooLarge: closed(causeTooLarge), Internal: closed(causeInternal),
 		},
 	}

@@ -1,0 +1,248 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/door"
+)
+
+const (
+	// LaneBatchMax is the most requests with tokens that are served at once.
+	LaneBatchMax = 256
+	// laneRounds is how often a request is served whose account others change at the same time.
+	laneRounds = 4
+	// laneYield is after how many requests others are let run, above all the tick.
+	laneYield = 16
+	// passwordShare is the part of the time that passwords keep while they wait, one in so many.
+	passwordShare = 4
+)
+
+// workLane is the worker of the lane of requests with tokens. It has a goroutine of its own, so that none of them waits
+// for a batch of hashes to end, which yields to it every tenth of a millisecond; and it rests after each batch for as
+// long that passwords which wait keep their share.
+func (p *Pool) workLane() {
+	for {
+		if p.lane.Len() == 0 {
+			p.cfg.Door.Idle(door.Resumes)
+		}
+		batch, err := p.lane.PopBatch(p.stopping, LaneBatchMax)
+		if err != nil {
+			return
+		}
+		start := time.Now()
+		p.cfg.Door.Served(door.Resumes, p.serveLane(batch))
+		if rest := p.rest(time.Since(start)); rest > 0 {
+			p.sleep(rest)
+		}
+	}
+}
+
+// rest returns for how long the lane rests after a batch that took a time.
+func (p *Pool) rest(took time.Duration) time.Duration {
+	if p.queue.Len() == 0 {
+		return 0
+	}
+	return took / (passwordShare - 1)
+}
+
+// sleep waits, unless the pool stops.
+func (p *Pool) sleep(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.stopping.Done():
+	}
+}
+
+// serveLane takes a batch of the lane to its answers, and returns how many were served.
+func (p *Pool) serveLane(batch []*pending) int {
+	m := &p.metrics.resumes
+	jobs := make([]*job, 0, len(batch))
+	for _, r := range batch {
+		m.wait.Record(time.Since(r.enqueued))
+		r.seat.Take()
+		if r.stale() {
+			p.expire(r)
+			continue
+		}
+		jobs = append(jobs, newJob(r))
+	}
+	if len(jobs) == 0 {
+		return 0
+	}
+	m.countBatch(len(jobs))
+	// What happens to a request in here is the same once more if a part of it panics: it starts with the account.
+	p.run("resume", jobs, p.serveTokens, m.duration.Record)
+	for _, j := range jobs {
+		if j.refusal != nil {
+			p.fail(j, j.refusal)
+		}
+	}
+	return len(jobs)
+}
+
+// serveTokens loads the accounts of a batch in one call of the store, and carries out what their tokens are good for in
+// one, or two if there is a token that was used twice. Those whose account has changed meanwhile are served again.
+func (p *Pool) serveTokens(jobs []*job) {
+	ctx, cancel := storeContext()
+	defer cancel()
+	for range laneRounds {
+		if jobs = p.serveOnce(ctx, jobs); len(jobs) == 0 {
+			return
+		}
+	}
+	for _, j := range jobs {
+		j.refuseFor(p.busy(door.UnderWay, nil))
+	}
+}
+
+// serveOnce is one round, and returns the jobs whose account has changed meanwhile.
+func (p *Pool) serveOnce(ctx context.Context, jobs []*job) (again []*job) {
+	accounts, err := p.accounts(ctx, jobs)
+	if err != nil {
+		p.storeFailed(jobs, "load", err)
+		return nil
+	}
+	var admitted, changed []*job
+	for i, j := range jobs {
+		if i%laneYield == laneYield-1 {
+			runtime.Gosched()
+		}
+		loaded := accounts[j.Username]
+		if loaded.Err != nil {
+			j.refuseFor(fmt.Errorf("auth: load: %w", loaded.Err))
+			continue
+		}
+		j.account = loaded.Account
+		p.judgeToken(j)
+		switch {
+		case j.admission.Attempt != "":
+			admitted = append(admitted, j)
+		case j.change.Name != "":
+			changed = append(changed, j)
+		}
+	}
+	return append(p.change(ctx, changed), p.goOn(ctx, admitted)...)
+}
+
+// accounts loads the accounts of jobs by name, each once.
+func (p *Pool) accounts(ctx context.Context, jobs []*job) (map[string]rushgate.LoadedAccount, error) {
+	names := make([]string, 0, len(jobs))
+	accounts := make(map[string]rushgate.LoadedAccount, len(jobs))
+	for _, j := range jobs {
+		if _, ok := accounts[j.Username]; !ok {
+			accounts[j.Username] = rushgate.LoadedAccount{}
+			names = append(names, j.Username)
+		}
+	}
+	loaded, err := p.cfg.Store.LoadAccounts(ctx, names)
+	if err == nil && len(loaded) != len(names) {
+		err = fmt.Errorf("%d accounts for %d names", len(loaded), len(names))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range names {
+		accounts[name] = loaded[i]
+	}
+	return accounts, nil
+}
+
+// goOn admits those whose tokens allow it, and returns those whose account has changed meanwhile.
+func (p *Pool) goOn(ctx context.Context, jobs []*job) (again []*job) {
+	open := jobs[:0]
+	for _, j := range jobs {
+		if j.ctx.Err() != nil { // nothing has been done for it yet
+			p.expire(j.pending)
+			continue
+		}
+		open = append(open, j)
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	results, err := p.admitAll(ctx, open)
+	if err != nil {
+		p.storeFailed(open, "commit", err)
+		return nil
+	}
+	for i, j := range open {
+		switch err := results[i].Err; {
+		case errors.Is(err, rushgate.ErrAccountChanged):
+			again = append(again, j)
+		case err != nil:
+			p.refuseAdmission(j, results[i])
+		default:
+			p.conclude(j, results[i])
+		}
+	}
+	return again
+}
+
+// refuseAdmission notes why a store does not admit a job of the lane.
+func (p *Pool) refuseAdmission(j *job, r rushgate.Admitted) {
+	j.proved = !errors.Is(r.Err, rushgate.BadCredentials) // for the store has found the session
+	switch elsewhere := errors.Is(r.Err, rushgate.AlreadyLoggedIn); {
+	case j.Kind != Continue:
+		j.refuseFor(p.takingOver(j, r.Err))
+	case elsewhere && j.admission.Takeover:
+		j.refuseFor(p.busy(door.UnderWay, nil))
+	case elsewhere:
+		j.refuseFor(p.there(r.Holder))
+	case errors.Is(r.Err, rushgate.BadCredentials):
+		j.refuse(r.Err)
+	default:
+		j.refuseFor(r.Err)
+	}
+}
+
+// change carries out changes of accounts, and returns the jobs whose account has changed meanwhile.
+func (p *Pool) change(ctx context.Context, jobs []*job) (again []*job) {
+	if len(jobs) == 0 {
+		return nil
+	}
+	changes := make([]rushgate.AccountChange, len(jobs))
+	for i, j := range jobs {
+		changes[i] = j.change
+	}
+	errs, err := p.cfg.Store.UpdateAccounts(ctx, changes)
+	if err == nil && len(errs) != len(jobs) {
+		err = fmt.Errorf("%d results for %d changes", len(errs), len(jobs))
+	}
+	if err != nil {
+		p.storeFailed(jobs, "change", err)
+		return nil
+	}
+	for i, j := range jobs {
+		switch err := errs[i]; {
+		case errors.Is(err, rushgate.ErrAccountChanged):
+			again = append(again, j)
+		case err != nil && !errors.Is(err, rushgate.BadCredentials): // else the account is gone, and the device with it
+			j.refuseFor(fmt.Errorf("auth: change: %w", err))
+		case j.Kind == Forget:
+			p.forgot(j)
+		default:
+			p.metrics.resumes.reuses.Add(1)
+			p.cfg.Logger.Warn("a resume token was used twice: the device is forgotten, and its session ended",
+				"player", j.account.ID)
+		}
+	}
+	return again
+}
+
+// forgot answers a job whose device is forgotten.
+func (p *Pool) forgot(j *job) {
+	if j.claim() {
+		t := p.metrics.of(j.Kind)
+		t.processed.Add(1)
+		t.success.Add(1)
+		p.close(j, door.Right)
+		j.reply(Welcome{}, nil)
+	}
+}
