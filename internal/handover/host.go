@@ -1,0 +1,142 @@
+package handover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// Node is a process that can be replaced: what it does at each step. Its functions are called one at a time.
+type Node struct {
+	// Offer answers a hello, or returns an error, whose words the new process is told. The node goes on meanwhile.
+	Offer func(Hello) (Offer, []File, error)
+	// Prepare has the node take in nothing new and work off what it has begun. An error ends the attempt.
+	Prepare func(context.Context) error
+	// Freeze has the node stand still, and returns its state. An error ends the attempt.
+	Freeze func(context.Context) ([]Part, error)
+	// Thaw has the node go on that Prepare, and perhaps Freeze, was called of, whether or not they have failed. Another
+	// process may have gone on with the state for a moment, and has ended.
+	Thaw func()
+	// Gone says that the new process runs. err, if not nil, says that it may or may not: it gave no answer, and could not
+	// be ended. This one must not go on in either case. What Gone returns are connections for the new one, which are
+	// closed here.
+	Gone func(err error) []*os.File
+}
+
+// Host waits for processes that want to take over. One that has been told "go" and neither says that it runs nor ends
+// within [Limits].Done is killed, where the system tells which it is: the old one cannot go on before it is dead, and
+// the players would be lost.
+type Host struct {
+	node   Node
+	logger *slog.Logger
+	limits Limits
+	socket *net.UnixListener
+
+	// A process that takes over has the reading end: it sees its end when this process has died, and not before.
+	alive, living *os.File
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	busy   sync.Mutex // held during an attempt
+	ended  sync.WaitGroup
+	once   sync.Once
+}
+
+// errStopping ends an attempt: the process is about to end.
+var errStopping = errors.New("the node that runs is told to stop")
+
+// Listen opens the socket at path, in place of one that another process has left, and has a node be replaced by
+// processes that come there. Only those of the same user, and root's, are heard.
+func Listen(path string, node Node, logger *slog.Logger, limits Limits) (*Host, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("handover: %w", err)
+	}
+	socket, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("handover: %w", err)
+	}
+	socket.SetUnlinkOnClose(false) // it may be another process's by then
+	h := &Host{node: node, logger: logger, limits: limits, socket: socket}
+	h.ctx, h.cancel = context.WithCancelCause(context.Background())
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = socket.Close()
+		return nil, fmt.Errorf("handover: %w", err)
+	}
+	if h.alive, h.living, err = os.Pipe(); err != nil {
+		_ = socket.Close()
+		return nil, fmt.Errorf("handover: %w", err)
+	}
+	h.ended.Go(h.accept)
+	return h, nil
+}
+
+// Stop ends an attempt that has not come to "go", and waits for one that has. The process lives on for those that ask
+// until Close.
+func (h *Host) Stop() {
+	h.cancel(errStopping)
+	_ = h.socket.Close()
+	h.ended.Wait()
+}
+
+// Close does what Stop does, and says that the process is as good as dead. It is idempotent.
+func (h *Host) Close() {
+	h.Stop()
+	h.once.Do(func() {
+		_ = h.living.Close()
+		_ = h.alive.Close()
+	})
+}
+
+func (h *Host) accept() {
+	for {
+		c, err := h.socket.AcceptUnix()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // there is no descriptor left, or the process has gone again
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-h.ctx.Done():
+				return
+			}
+			continue
+		}
+		h.ended.Go(func() { h.receive(c) })
+	}
+}
+
+// peer is the process at the other end of a connection.
+type peer struct {
+	uid int
+	pid int // 0: not known
+}
+
+// receive hears one process.
+func (h *Host) receive(c *net.UnixConn) {
+	p, err := peerOf(c)
+	if err != nil || p.uid != os.Geteuid() && p.uid != 0 {
+		_ = c.Close() // not even told why
+		h.logger.Warn("a process of another user wanted to take over from this node, and was not heard", "uid", p.uid,
+			"error", err)
+		return
+	}
+	w := newWire(c)
+	defer w.close()
+	if !h.busy.TryLock() {
+		w.refuse(errors.New("another hand-over is under way"))
+		return
+	}
+	defer h.busy.Unlock()
+	if err := context.Cause(h.ctx); err != nil {
+		w.refuse(err)
+		return
+	}
+	g := giver{Host: h, wire: w, peer: p, began: time.Now()}
+	g.give()
+}
