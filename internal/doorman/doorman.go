@@ -77,6 +77,8 @@ type Config struct {
 	TLS *tls.Config
 	// Share bounds the CPU time. Required.
 	Share *Share
+	// Held has the doorman begin as after [Doorman.Hold].
+	Held bool
 }
 
 // Doorman is a [net.Listener] whose Accept returns the connections that the doorman does not answer. Its methods may be
@@ -89,11 +91,16 @@ type Doorman struct {
 	once   sync.Once
 	err    error
 	ended  sync.WaitGroup
-	stop   func()     // wakes the goroutine that accepts
+	wakeUp func()     // wakes the goroutine that accepts; under mu, and not once that is gone
 	hall   *reception // of TLS; nil without
 	counts counts
 	out    atomic.Int64 // connections handed over and not closed
 	shares shareMeter
+
+	ordered atomic.Bool // there are changes
+	mu      sync.Mutex
+	changes []func(*orders) // that the goroutine that accepts has not heeded yet
+	gone    chan struct{}   // closed when that has ended
 
 	waited func(fd int) time.Duration // a test's word on how long clients have waited; nil for the kernel's
 }
@@ -131,13 +138,7 @@ func (d *Doorman) Stats() Stats {
 }
 
 // Outside returns how many connections are open that the server behind does not know of.
-func (d *Doorman) Outside() int {
-	n := int(d.counts.own.Load()) + len(d.over)
-	if d.hall != nil {
-		n += len(d.hall.hellos) + d.hall.underWay()
-	}
-	return n
-}
+func (d *Doorman) Outside() int { return int(d.counts.own.Load()) + d.Busy() }
 
 // greeting is how many clients wait for their handshake.
 func (d *Doorman) greeting() int64 {
@@ -162,11 +163,12 @@ func open(l *net.TCPListener, cfg Config, waited func(fd int) time.Duration) (*D
 		cfg.Since = time.Since
 	}
 	d := &Doorman{cfg: cfg, l: l, over: make(chan net.Conn, handover), closed: make(chan struct{}), waited: waited}
+	d.gone = make(chan struct{})
 	if cfg.TLS != nil {
 		d.hall = d.openReception()
 	}
 	if err := d.begin(); err != nil {
-		d.stop = func() {}
+		d.wakeUp = func() {}
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -196,9 +198,10 @@ func (d *Doorman) Addr() net.Addr { return d.l.Addr() }
 // ended. It is idempotent.
 func (d *Doorman) Close() error {
 	d.once.Do(func() {
-		// First: once d.closed is closed the goroutine may have ended, and the descriptor that wakes it be another file's.
-		d.stop()
+		d.mu.Lock()
 		close(d.closed)
+		d.wakeUp()
+		d.mu.Unlock()
 		if d.hall != nil {
 			d.hall.giveUp()
 		}

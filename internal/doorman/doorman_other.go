@@ -5,14 +5,34 @@ package doorman
 import (
 	"errors"
 	"net"
+	"os"
 	"time"
 )
 
 // begin hands every connection over.
 func (d *Doorman) begin() error {
-	d.stop = func() { _ = d.l.Close() }
+	o := orders{held: d.cfg.Held, release: func() []*os.File { return nil }}
+	// Accept returns, to be called again unless the doorman is held or closed.
+	d.wakeUp = func() { _ = d.l.SetDeadline(time.Unix(1, 0)) }
 	d.ended.Go(func() {
-		for d.passNext() {
+		defer close(d.gone)
+		for {
+			select {
+			case <-d.closed:
+				return
+			default:
+			}
+			if d.ordered.Swap(false) {
+				d.heed(&o)
+			}
+			if o.held {
+				time.Sleep(pause)
+				continue
+			}
+			_ = d.l.SetDeadline(time.Time{})
+			if !d.ordered.Load() && !d.passNext() {
+				return
+			}
 		}
 	})
 	return nil
@@ -24,6 +44,8 @@ func (d *Doorman) passNext() bool {
 	switch {
 	case errors.Is(err, net.ErrClosed):
 		return false
+	case errors.Is(err, os.ErrDeadlineExceeded): // there is an order
+		return true
 	case err != nil: // there is no descriptor left, or the client has gone again
 		time.Sleep(pause)
 		return true

@@ -22,6 +22,8 @@ const (
 	pause     = 500 * time.Microsecond
 	rushPause = 2 * time.Millisecond
 	patience  = 20 * time.Millisecond
+	// frozenPause is how long it takes until another order is heeded while there is nothing to do.
+	frozenPause = time.Millisecond
 	// acceptMax is how many connections are accepted before others are served.
 	acceptMax = 64
 )
@@ -53,6 +55,9 @@ type loop struct {
 	judged time.Time // when that was found
 	waited func(fd int) time.Duration
 	pile   pile
+
+	orders  orders
+	accepts bool // the epoll watches the listener
 }
 
 // conn is a connection that the doorman has. The zero one is none.
@@ -70,6 +75,7 @@ type conn struct {
 // begin starts the loop.
 func (d *Doorman) begin() error {
 	l := &loop{Doorman: d, fd: -1, wake: -1, waited: sinceData}
+	l.orders = orders{held: d.cfg.Held, release: l.release}
 	if d.waited != nil {
 		l.waited = d.waited
 	}
@@ -77,7 +83,8 @@ func (d *Doorman) begin() error {
 		l.free()
 		return err
 	}
-	d.stop = func() { _, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) } // fails for a counter that is full only
+	// Fails for a counter that is full only.
+	d.wakeUp = func() { _, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
 	d.ended.Go(l.run)
 	return nil
 }
@@ -111,6 +118,10 @@ func (l *loop) open() error {
 		return err
 	}
 	l.ready = func(fd uintptr) bool { l.n = l.look(fd); return l.n > 0 }
+	if l.orders.held {
+		return l.watch(l.wake, 0)
+	}
+	l.accepts = true
 	return errors.Join(l.watch(l.fd, 0), l.watch(l.wake, 0))
 }
 
@@ -129,6 +140,8 @@ func (l *loop) forget(fd int) {
 }
 
 func (l *loop) free() {
+	l.mu.Lock() // no wakeUp writes to what is another file by then
+	defer l.mu.Unlock()
 	for _, fd := range []int{l.fd, l.wake} {
 		if fd >= 0 {
 			_ = unix.Close(fd) // nothing has been written to it that could be lost
@@ -151,10 +164,18 @@ func (l *loop) look(epoll uintptr) int {
 
 // run serves until the doorman is closed.
 func (l *loop) run() {
+	defer close(l.gone)
 	defer l.free()
 	defer l.closeAll()
 	var lastKnock time.Time
 	for l.wait(lastKnock) {
+		if l.ordered.Swap(false) {
+			l.obey()
+		}
+		if l.orders.frozen {
+			time.Sleep(frozenPause)
+			continue
+		}
 		watch := cpuclock.Start()
 		l.now = watch.Wall()
 		if !l.cfg.Share.refill(l.now) {
@@ -178,6 +199,36 @@ func (l *loop) run() {
 			time.Sleep(pause)
 		}
 	}
+}
+
+// obey does what was ordered.
+func (l *loop) obey() {
+	_, _ = unix.Read(l.wake, make([]byte, 8)) // fails if that was done before
+	l.heed(&l.orders)
+	switch {
+	case l.orders.held && l.accepts:
+		l.forget(l.fd)
+		l.accepts = false
+	case !l.orders.held && !l.accepts:
+		l.accepts = l.watch(l.fd, 0) == nil
+		l.ordered.Store(!l.accepts) // and try again
+	}
+}
+
+// release gives up the connections that the doorman has.
+func (l *loop) release() (conns []*os.File) {
+	for _, r := range []*row{&l.silent, &l.kept} {
+		for r.first != 0 {
+			fd := int(r.first)
+			l.remove(fd)
+			if l.conns[fd].watched {
+				l.forget(fd)
+			}
+			l.conns[fd] = conn{}
+			conns = append(conns, os.NewFile(uintptr(fd), "connection"))
+		}
+	}
+	return conns
 }
 
 // wait looks for events, and waits for them if there has been no knock for a while. It returns false when the doorman
@@ -207,8 +258,10 @@ func (l *loop) serveEvents(watch cpuclock.Stopwatch) (done int) {
 	for i := range l.n {
 		switch fd := int(l.events[i].Fd); fd {
 		case l.fd:
-			done += l.accept(watch)
-		case l.wake:
+			if l.accepts {
+				done += l.accept(watch)
+			}
+		case l.wake: // heeded before
 		default:
 			if l.conns[fd].number == l.events[i].Pad { // and not one that was accepted a moment ago
 				l.attend(fd, l.events[i].Events)
