@@ -98,6 +98,9 @@ func (k *keeper) shorten(now time.Time) {
 // implements [rushgate.HealthReporter].
 func (s *Store) Health() rushgate.Health {
 	var h rushgate.Health
+	if !s.hasBegun() {
+		return h
+	}
 	if log, err := os.Stat(s.files.logPath()); err == nil {
 		h.LogBytes = log.Size()
 	}

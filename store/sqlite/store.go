@@ -42,6 +42,9 @@ type Options struct {
 	LeaseTTL time.Duration
 	// Existing refuses to begin with an empty database where there is none: [ErrMissing].
 	Existing bool
+	// Inherited, if not nil, is the lock of a store that another process has open, as [Store.Lock] tells it, and that this
+	// one is to go on in place of. The store has it from now on, also if Open fails. See [Store.Begin].
+	Inherited *os.File
 	// Logger hears when the files of the database are taken away and when they are back; nil means [slog.Default].
 	Logger *slog.Logger
 }
@@ -55,6 +58,9 @@ type Store struct {
 	day func() time.Time // of bans
 	ttl time.Duration
 
+	path   string
+	opts   Options
+	begun  bool
 	lock   *os.File
 	read   *sql.DB
 	reads  readStmts
@@ -82,9 +88,11 @@ var _ rushgate.Store = (*Store)(nil)
 // one should be ([ErrMissing]), or that a newer version of Rushgate has written ([*SchemaError]), and changes no
 // contents of such a file (SQLite may move what is in its write-ahead log into it).
 //
+// With a lock that is inherited, the store is not used before [Store.Begin]: Open finds out whether it could be.
+//
 // ctx bounds the opening only.
-func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
-	s := &Store{now: opts.Now, day: opts.Now, ttl: opts.LeaseTTL}
+func Open(ctx context.Context, path string, opts Options) (opened *Store, err error) {
+	s := &Store{now: opts.Now, day: opts.Now, ttl: opts.LeaseTTL, opts: opts, lock: opts.Inherited}
 	if opts.Now == nil {
 		begun := time.Now()
 		s.now, s.day = func() time.Time { return begun.Add(time.Since(begun)) }, time.Now
@@ -96,13 +104,17 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	defer func() {
 		if err != nil {
 			_ = s.release() // err says what is the matter
-			err = fmt.Errorf("sqlite: open %s: %w", path, err)
+			opened, err = nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 		}
 	}()
 
 	file, err := resolve(path)
 	if err != nil {
 		return nil, err
+	}
+	s.path = file
+	if s.lock != nil {
+		return s, s.couldBegin(ctx)
 	}
 	// No descriptor of the database may be opened before the lock is held: closing it would strip the locks of a
 	// store that this very process has on the file (POSIX record locks belong to the process).
@@ -118,23 +130,31 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	if err := inspect(ctx, file, len(migrations)); err != nil {
 		return nil, err
 	}
-	if err := s.openWriter(ctx, file); err != nil {
-		return nil, err
+	return s, s.start(ctx)
+}
+
+// start opens the connections and starts the goroutines.
+func (s *Store) start(ctx context.Context) (err error) {
+	if err := s.openWriter(ctx, s.path); err != nil {
+		return err
 	}
-	if err := s.openReaders(ctx, file); err != nil {
-		return nil, err
+	if err := s.openReaders(ctx, s.path); err != nil {
+		return err
 	}
-	if s.files, err = openFiles(file); err != nil {
-		return nil, err
+	if s.files, err = openFiles(s.path); err != nil {
+		return err
 	}
 	s.writer.check = s.files.check
-	s.keeper = &keeper{store: s, logger: opts.Logger, quit: make(chan struct{})}
+	s.keeper = &keeper{store: s, logger: s.opts.Logger, quit: make(chan struct{})}
 	if s.keeper.logger == nil {
 		s.keeper.logger = slog.Default()
 	}
 	s.writer.start()
 	s.keeper.start()
-	return s, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begun = true
+	return nil
 }
 
 func (s *Store) openWriter(ctx context.Context, file string) error {
@@ -181,8 +201,11 @@ func (s *Store) enter(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	switch {
+	case s.closed:
 		return ErrClosed
+	case !s.begun:
+		return ErrNotBegun
 	}
 	s.calls.Add(1)
 	return nil
@@ -212,6 +235,9 @@ type Stats struct {
 
 // Stats returns the current counts. It may be called at any time, also after Close.
 func (s *Store) Stats() Stats {
+	if !s.hasBegun() {
+		return Stats{}
+	}
 	commits := s.writer.commits.Load() // first, because the writer counts it last: never more commits than writes
 	return Stats{Writes: s.writer.writes.Load(), Commits: commits}
 }
@@ -223,10 +249,13 @@ func (s *Store) Close() error { return s.close() }
 func (s *Store) shutDown() error {
 	s.mu.Lock()
 	s.closed = true
+	begun := s.begun
 	s.mu.Unlock()
 	s.calls.Wait()
-	s.keeper.stop()
-	s.writer.stop()
+	if begun {
+		s.keeper.stop()
+		s.writer.stop()
+	}
 	if err := s.release(); err != nil {
 		return fmt.Errorf("sqlite: close: %w", err)
 	}
