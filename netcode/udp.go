@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -53,7 +54,13 @@ func ListenUDP(addr string, opts UDPOptions) (*UDPConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("netcode: %w", err)
 	}
-	c := &UDPConn{conn: pc.(*net.UDPConn)}
+	return NewUDPConn(pc.(*net.UDPConn), opts)
+}
+
+// NewUDPConn is ListenUDP for a socket that is there, such as one that another process has handed over. The connection
+// owns it from now on, and closes it if there is an error.
+func NewUDPConn(conn *net.UDPConn, opts UDPOptions) (*UDPConn, error) {
+	c := &UDPConn{conn: conn}
 	_ = c.conn.SetReadBuffer(bufferSize(opts.ReadBuffer))
 	_ = c.conn.SetWriteBuffer(bufferSize(opts.WriteBuffer))
 	c.local = plainIPv4(c.conn.LocalAddr().(*net.UDPAddr).AddrPort())
@@ -78,6 +85,9 @@ func (c *UDPConn) ReadBuffer() int { return c.readBuffer }
 
 // LocalAddr returns the address the socket is bound to, with the port that the system chose.
 func (c *UDPConn) LocalAddr() netip.AddrPort { return c.local }
+
+// SyscallConn returns the socket as the system knows it, to hand it over to another process, say.
+func (c *UDPConn) SyscallConn() (syscall.RawConn, error) { return c.conn.SyscallConn() }
 
 // Close closes the socket. Calls of ReadBatch and WriteBatch that wait return an error that wraps net.ErrClosed.
 func (c *UDPConn) Close() error {

@@ -37,9 +37,9 @@ type channel struct {
 	knocks     *udpknock.Answerer // of clients that ask by UDP
 }
 
-// openChannel opens the socket of the realtime channel, whose goroutines have yet to be started; nil if the node has
-// none. Clients in the line ask over the same port, and knock says what they are told.
-func openChannel(ctx context.Context, cfg Config, knock udpknock.Config) (_ *channel, err error) {
+// openChannel opens the socket of the realtime channel, or takes that of the node that this one is to go on in place
+// of, and finds out what it needs to be served; nil if the node has none.
+func openChannel(ctx context.Context, cfg Config, from *successor) (_ *channel, err error) {
 	if cfg.UDPAddr == NoUDP {
 		return nil, nil
 	}
@@ -47,7 +47,12 @@ func openChannel(ctx context.Context, cfg Config, knock udpknock.Config) (_ *cha
 	if err != nil {
 		return nil, err
 	}
-	conn, err := netcode.ListenUDP(cfg.UDPAddr, netcode.UDPOptions{})
+	var conn *netcode.UDPConn
+	if from != nil {
+		conn, err = from.udp()
+	} else {
+		conn, err = netcode.ListenUDP(cfg.UDPAddr, netcode.UDPOptions{})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("server: UDP listener: %w", err)
 	}
@@ -73,18 +78,24 @@ func openChannel(ctx context.Context, cfg Config, knock udpknock.Config) (_ *cha
 		cfg.Logger.Warn("players on other machines can log in, but the realtime channel's address is on loopback",
 			"udp", c.public.all())
 	}
+	return c, nil
+}
+
+// assemble makes the end of the netcode protocol, whose goroutines have yet to be started, with the connections of
+// another if there is a state. Clients in the line ask over the same port, and knock says what they are told.
+func (c *channel) assemble(cfg Config, knock udpknock.Config, state []byte) (err error) {
 	if c.knocks, err = udpknock.NewAnswerer(knock); err != nil {
-		return nil, fmt.Errorf("server: %w", err)
+		return fmt.Errorf("server: %w", err)
 	}
 	c.server, err = netcode.NewServer(netcode.ServerConfig{
-		Conn: conn, ProtocolID: cfg.ProtocolID, Keys: keys, Addresses: c.public.all(), MaxClients: cfg.MaxPlayers,
-		Replace: realm.MayReplace, Other: c.knocks.Answer,
+		Conn: c.conn, ProtocolID: cfg.ProtocolID, Keys: *c.keys.Load(), Addresses: c.public.all(),
+		MaxClients: cfg.MaxPlayers, Other: c.knocks.Answer, State: state,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("server: realtime channel: %w", err)
+		return fmt.Errorf("server: realtime channel: %w", err)
 	}
 	c.public.changed = c.server.SetAddresses
-	return c, nil
+	return nil
 }
 
 // channelKeys returns the keys of connect tokens: those of the data folder, or one for this run of a node that keeps

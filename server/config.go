@@ -199,6 +199,12 @@ type Config struct {
 	// session moves to the node that is asked. Default none.
 	PublicAddress string
 
+	// Handover has [Start] look for a node that runs on the same DataDir, and go on in its place with its players inside:
+	// they keep sessions, connections and where they stand, and that node ends; see [Server.HandedOver]. Everything is
+	// tried out before that node is disturbed, and whatever fails, it goes on; Start then returns an error, which wraps
+	// [ErrNotHandedOver]. Where no node runs, it is an ordinary start. HTTPAddr, AdminAddr, UDPAddr and ProtocolID have to
+	// be those of that node, and World a [rushgate.Checkpointer]. Not for the backend [Memory], and not on Windows.
+	Handover bool
 	// DrainTimeout bounds an orderly stop, 1 s to 1 h. Default 15 s.
 	DrainTimeout time.Duration
 	// Logger defaults to slog.Default. It is called in the way of players, so its handler must not wait for an output that

@@ -16,7 +16,8 @@ func (s *Server) openDoor(hashTime time.Duration) (err error) {
 	cfg := s.cfg
 	inLine, forWorld := line.Config{Grace: cfg.LineGrace, Opens: cfg.OpensAt}, line.Config{Grace: cfg.LineGrace}
 	file, worldFile := filepath.Join(cfg.DataDir, lineStateName), filepath.Join(cfg.DataDir, worldStateName)
-	if cfg.Backend != Memory {
+	state := s.successor.part(doorPart)
+	if cfg.Backend != Memory && state == nil {
 		inLine.State, forWorld.State = loadLineState(file, cfg.Logger), loadLineState(worldFile, cfg.Logger)
 	}
 	batch, pace := auth.Capacity(cfg.Workers, cfg.MaxAge, hashTime)
@@ -24,7 +25,7 @@ func (s *Server) openDoor(hashTime time.Duration) (err error) {
 		Queue: max(cfg.QueueDepth, 0), World: cfg.MaxPlayers, MaxAge: cfg.MaxAge, Batch: batch, Pace: pace,
 		OriginFailures: cfg.OriginFailures, OriginRegistrations: cfg.OriginRegistrations, OriginShare: cfg.OriginShare,
 		SeatHold: cfg.SeatHold, Work: cfg.LineWork, Line: inLine, WorldLine: forWorld,
-		Stood: s.clock.Stood,
+		Stood: s.clock.Stood, State: state,
 	})
 	if err == nil && cfg.Backend != Memory {
 		s.places = []*lineState{

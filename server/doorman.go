@@ -17,7 +17,7 @@ import (
 // embedder's policy, which is asked before the door, or TLS that begins after a PROXY header.
 func (s *Server) postDoorman(tlsConfig *tls.Config) error {
 	if s.cfg.Policy != nil || tlsConfig != nil && s.cfg.ProxyProtocol {
-		s.frontListener = s.clock.Listener(s.frontListener)
+		s.frontListener = s.clock.Listener(s.frontGate)
 		return nil
 	}
 	refuser := api.NewRefuser(s.cfg.Origins, s.cfg.PasswordMin, tlsConfig != nil, s.lines)
@@ -26,6 +26,7 @@ func (s *Server) postDoorman(tlsConfig *tls.Config) error {
 		Passes: s.proxies.Trusts, Wrap: s.clock.Conn,
 		Since: s.clock.Since, Idle: s.cfg.IdleTimeout,
 		MaxConns: connLimit(s.cfg.MaxConns), TLS: tlsConfig.Clone(), // net/http still changes its own
+		Held: true,
 		Share: &doorman.Share{
 			Cores: runtime.GOMAXPROCS(0), Workers: s.cfg.Workers, Waiting: s.door.Waiting,
 			Usage: func() doorman.Usage { return doorman.Usage{Process: cpuclock.Process(), Hash: pbkdf2x.CPUTime()} },
@@ -40,8 +41,12 @@ func (s *Server) postDoorman(tlsConfig *tls.Config) error {
 
 // listenTCP listens for players, by plain TCP: Go would have the kernel offer Multipath TCP, which makes every
 // connection dearer, also those of clients that do not speak it. A login is over before a second path would be of use.
-func listenTCP(addr string) (net.Listener, error) {
+func listenTCP(addr string) (*net.TCPListener, error) {
 	var c net.ListenConfig
 	c.SetMultipathTCP(false)
-	return c.Listen(context.Background(), "tcp", addr)
+	l, err := c.Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return l.(*net.TCPListener), nil // what "tcp" stands for
 }

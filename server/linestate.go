@@ -38,23 +38,27 @@ type lineState struct {
 	idle    bool      // nobody waited then
 	failing bool      // the log has heard of it
 
-	end     chan struct{}
-	endOnce sync.Once
+	end     chan struct{} // nil while it is not saved
 	running sync.WaitGroup
 }
 
 func newLineState(file string, logger *slog.Logger, take func() []byte) *lineState {
-	return &lineState{file: file, logger: logger, take: take, end: make(chan struct{})}
+	return &lineState{file: file, logger: logger, take: take}
 }
 
-// start saves the state every [line.StateEvery], until stop.
+// start saves the state every [line.StateEvery], until pause or stop. It is idempotent.
 func (l *lineState) start() {
+	if l.end != nil {
+		return
+	}
+	end := make(chan struct{})
+	l.end = end
 	l.running.Go(func() {
 		again := time.NewTicker(line.StateEvery)
 		defer again.Stop()
 		for {
 			select {
-			case <-l.end:
+			case <-end:
 				return
 			case now := <-again.C:
 				l.save(now)
@@ -63,13 +67,19 @@ func (l *lineState) start() {
 	})
 }
 
-// stop saves the state once more, on the disk. The line should have come to rest.
-func (l *lineState) stop() {
-	l.endOnce.Do(func() {
+// pause has the file left alone: another process may write it. It is idempotent.
+func (l *lineState) pause() {
+	if l.end != nil {
 		close(l.end)
 		l.running.Wait()
-		l.tell(writeFile(l.file, l.take(), 0o600))
-	})
+		l.end = nil
+	}
+}
+
+// stop saves the state once more, on the disk. The line should have come to rest.
+func (l *lineState) stop() {
+	l.pause()
+	l.tell(writeFile(l.file, l.take(), 0o600))
 }
 
 // save writes the state unless nobody waits, and nobody has since it was last written, a moment ago.

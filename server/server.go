@@ -39,8 +39,9 @@ import (
 type Server struct {
 	cfg      Config
 	store    rushgate.Store
-	lock     *os.File     // keeps other nodes off the data folder; nil where the store does
-	clock    *awake.Clock // of the time that the process ran
+	inner    rushgate.Store // what it measures
+	lock     *os.File       // keeps other nodes off the data folder; nil where the store does
+	clock    *awake.Clock   // of the time that the process ran
 	door     *door.Door
 	doorman  *doorman.Doorman // nil: none
 	lines    *api.LineDocuments
@@ -64,10 +65,18 @@ type Server struct {
 	hasher   *password.Hasher
 	places   []*lineState // of those who wait in line; nil: they end with the node
 	fleet    *fleet
+	world    rushgate.World
+	requests atomic.Int64 // of players that are being answered
 
-	knocks                       *net.TCPListener // of players, below all that stands before it
-	frontListener, adminListener net.Listener
-	httpAddr, adminAddr          net.Addr
+	successor   *successor   // nil: the node goes on in place of no other
+	predecessor *predecessor // by which another goes on in its place
+	ending      context.Context
+	end         context.CancelFunc
+
+	knocks               *net.TCPListener // of players, below all that stands before it
+	frontGate, adminGate *gate
+	frontListener        net.Listener
+	httpAddr, adminAddr  net.Addr
 
 	serving  sync.WaitGroup
 	failed   chan error // a listener that broke down
@@ -77,19 +86,21 @@ type Server struct {
 
 // Run runs a node until ctx ends or the operator asks for it on the dashboard, then drains it: new logins hear
 // server-busy, queued ones finish, every player is saved, leases are released. ready, if not nil, is called once the
-// node accepts. Run returns nil after an orderly drain.
+// node accepts. Run returns nil after an orderly drain, and once another process has gone on in the node's place.
 func Run(ctx context.Context, cfg Config, ready func(*Server)) error {
-	s, err := Start(ctx, cfg)
+	if ready == nil {
+		ready = func(*Server) {}
+	}
+	s, err := start(ctx, cfg, ready)
 	if err != nil {
 		return err
-	}
-	if ready != nil {
-		ready(s)
 	}
 	select {
 	case <-ctx.Done():
 		return s.Stop()
 	case <-s.DrainRequested():
+		return s.Stop()
+	case <-s.HandedOver():
 		return s.Stop()
 	case err := <-s.failed:
 		return errors.Join(err, s.Stop())
@@ -97,15 +108,21 @@ func Run(ctx context.Context, cfg Config, ready func(*Server)) error {
 }
 
 // Start starts a node and returns once it accepts. ctx bounds the start only. The caller has to call [Server.Stop].
-func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	return start(ctx, cfg, func(*Server) {})
+}
+
+// start is Start. It calls accepts when the node does, before another one that it has gone on in place of ends.
+func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, err error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, failed: make(chan error, 2), upkeep: newUpkeep(cfg.Logger)}
+	s.ending, s.end = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.undo())
+			err = errors.Join(err, s.undo(err))
 		}
 	}()
 	before := lookAtSecrets(cfg)
@@ -114,23 +131,28 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	sayWhatIsAbsent(cfg.Logger)
+	if s.successor, err = s.succeed(ctx); err != nil {
+		return nil, err
+	}
 	instance, err := s.openStore(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.predecessor = &predecessor{Server: s, instance: instance, over: make(chan struct{})}
 	s.clock = awake.New(nil, cfg.Logger)
 	s.measured = measured.New(s.store)
 	s.store = s.measured
 	s.ready = ready.New(s.draining.Load, s.store.Ping)
 	s.proxies = peer.NewProxies(cfg.TrustedProxies, cfg.Logger)
-	if s.channel, err = openChannel(ctx, cfg, udpknock.Config{Knock: s.answerKnock}); err != nil {
+	if s.hasher, err = s.newHasher(); err != nil {
 		return nil, err
 	}
-	if err := s.assemble(instance); err != nil {
-		return nil, err
-	}
+	hashTime := max(s.hasher.Measure(auth.BatchMax), 1)
 	tlsConfig, err := s.tlsConfig()
 	if err != nil {
+		return nil, err
+	}
+	if s.channel, err = openChannel(ctx, cfg, s.successor); err != nil {
 		return nil, err
 	}
 	if s.desk, err = s.newDesk(instance, token, tlsConfig); err != nil {
@@ -138,19 +160,43 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s.keepTickets(tlsConfig)
 	s.watchSecrets(before, token)
-	if err := s.listen(tlsConfig); err != nil {
+	if err := s.listen(); err != nil {
 		return nil, err
 	}
-	if s.metrics, err = s.newMetrics(); err != nil {
+	// From here on the node that is to be replaced, if there is one, stands still until this one goes on.
+	if err := s.successor.await(ctx, s); err != nil {
 		return nil, err
 	}
-	s.upkeep.line = newLineKeys(s.store, cfg.Logger, s.door.SetKeyring)
-	s.upkeep.line.begin(ctx)
-	s.fleet.begin(ctx)
+	if err := s.assemble(instance, hashTime, tlsConfig); err != nil {
+		return nil, err
+	}
+	if err := s.successor.goAhead(ctx, s); err != nil {
+		return nil, err
+	}
+	// And from here on it does not go on unless this one gives up.
+	ctx = context.WithoutCancel(ctx)
+	if err := s.beginStore(ctx); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	if err := s.desk.announce(); err != nil {
+		return nil, err
+	}
+	s.begin(ctx, tlsConfig)
+	accepts(s)
+	s.successor.done(s)
+	return s, nil
+}
+
+// begin starts what was assembled.
+func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 	s.clock.Start()
 	s.realm.Start()
+	s.upkeep.line = newLineKeys(s.store, s.cfg.Logger, s.door.SetKeyring)
+	s.upkeep.line.begin(ctx)
+	s.fleet.begin(ctx)
 	s.pool.Start()
 	s.serve(tlsConfig)
+	s.resume()
 	s.upkeep.move = s.door.Move
 	s.upkeep.start()
 	s.fleet.start()
@@ -163,15 +209,16 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if s.channel != nil {
 		s.channel.public.start()
 	}
-	return s, nil
+	s.predecessor.open()
 }
 
-// listen opens the HTTP listeners.
-func (s *Server) listen(tlsConfig *tls.Config) (err error) {
-	if s.frontListener, err = listenTCP(s.cfg.HTTPAddr); err != nil {
+// listen opens the HTTP listeners, or takes those of the node that this one is to go on in place of. They accept nothing
+// before they are resumed.
+func (s *Server) listen() (err error) {
+	if s.knocks, err = s.listener(playersFile, s.cfg.HTTPAddr); err != nil {
 		return fmt.Errorf("server: HTTP listener: %w", err)
 	}
-	s.knocks, s.httpAddr = s.frontListener.(*net.TCPListener), s.frontListener.Addr()
+	s.frontGate, s.httpAddr = &gate{TCPListener: s.knocks}, s.knocks.Addr()
 	if q, ok := backlog.Of(s.knocks); ok {
 		sayIfFewMayWait(s.cfg.Logger, q)
 		s.lost, _ = backlog.Lost() // nothing if the system does not tell
@@ -181,25 +228,32 @@ func (s *Server) listen(tlsConfig *tls.Config) (err error) {
 			return fmt.Errorf("server: %w", err)
 		}
 	}
-	if err := s.postDoorman(tlsConfig); err != nil {
-		return err
-	}
-	if s.cfg.ProxyProtocol {
-		s.frontListener = s.proxies.Listener(s.frontListener)
-	}
-	if s.adminListener, err = net.Listen("tcp", s.cfg.AdminAddr); err != nil {
+	admin, err := s.listener(adminFile, s.cfg.AdminAddr)
+	if err != nil {
 		return fmt.Errorf("server: admin listener: %w", err)
 	}
-	s.adminAddr = s.adminListener.Addr()
-	return s.desk.announce()
+	s.adminGate, s.adminAddr = &gate{TCPListener: admin}, admin.Addr()
+	return nil
+}
+
+// listener opens a listener, or takes it by its name from the node that this one is to go on in place of.
+func (s *Server) listener(name, addr string) (*net.TCPListener, error) {
+	if s.successor != nil {
+		return s.successor.listener(name)
+	}
+	return listenTCP(addr)
 }
 
 // undo gives back what a start that has failed had got hold of, last first.
-func (s *Server) undo() error {
-	for _, l := range []net.Listener{s.adminListener, s.frontListener} {
+func (s *Server) undo(why error) error {
+	s.end()
+	for _, l := range []*gate{s.adminGate, s.frontGate} {
 		if l != nil {
-			l.Close()
+			_ = l.Close() // nothing was accepted
 		}
+	}
+	if s.doorman != nil {
+		_ = s.doorman.Close() // nor here
 	}
 	if s.acme != nil {
 		s.acme.Stop()
@@ -207,7 +261,11 @@ func (s *Server) undo() error {
 	if s.channel != nil {
 		s.channel.close()
 	}
-	return s.closeStore()
+	err := s.closeStore()
+	if s.successor != nil {
+		s.successor.Fail(why) // now that nothing is left that could run
+	}
+	return err
 }
 
 // HTTPAddr returns where players knock.
@@ -224,32 +282,31 @@ func (s *Server) UDPAddr() net.Addr {
 	return net.UDPAddrFromAddrPort(s.channel.conn.LocalAddr())
 }
 
-// assemble makes the parts and connects them.
-func (s *Server) assemble(instance rushgate.Instance) error {
+// assemble makes the parts, for workers whose hashes take so long in a full batch, and connects them. They go on from
+// where those of another node stood, if this one goes on in its place.
+func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tlsConfig *tls.Config) (err error) {
 	cfg := s.cfg
-	var err error
-	if s.hasher, err = s.newHasher(); err != nil {
-		return err
-	}
-	hasher := s.hasher
-	if cfg.World == nil {
-		cfg.World = world.New(world.Default(), cfg.Seed)
+	if s.world = cfg.World; s.world == nil {
+		s.world = world.New(world.Default(), cfg.Seed)
 	}
 	s.fleet = newFleet(s.store, rushgate.NodeBeat{Instance: instance, Address: cfg.PublicAddress}, cfg.Logger)
-	hashTime := max(hasher.Measure(auth.BatchMax), 1)
-	if err = s.openDoor(hashTime); err != nil {
+	if err := s.openDoor(hashTime); err != nil {
 		return err
 	}
 	s.lines = &api.LineDocuments{Door: s.door}
 	if s.channel != nil {
 		s.lines.KnockAddrs = s.channel.knockAddrs
+		knock := udpknock.Config{Knock: s.answerKnock}
+		if err := s.channel.assemble(cfg, knock, s.successor.part(channelPart)); err != nil {
+			return err
+		}
 	}
 	inside := realm.Config{
-		World: cfg.World, Store: s.store, Instance: instance, Logger: cfg.Logger,
+		World: s.world, Store: s.store, Instance: instance, Logger: cfg.Logger,
 		MaxPlayers: cfg.MaxPlayers, MessagesPerTick: cfg.MessagesPerTick, SessionTimeout: cfg.SessionTimeout,
 		SnapshotRate: cfg.SnapshotRate, SnapshotWorkers: cfg.SnapshotWorkers,
 		Left:       func(name string, how realm.Departure) { s.door.Left(name, departures[how]) },
-		RetryAfter: s.door.After, Clock: s.clock,
+		RetryAfter: s.door.After, Clock: s.clock, State: s.successor.part(realmPart),
 	}
 	if s.channel != nil {
 		inside.Channel = s.channel.server
@@ -260,12 +317,22 @@ func (s *Server) assemble(instance rushgate.Instance) error {
 	}
 	s.browsers = wschannel.New(s.realm)
 	s.pool, err = auth.NewPool(auth.Config{
-		Workers: cfg.Workers, MaxAge: cfg.MaxAge, Store: s.store, Hasher: hasher, HashTime: hashTime,
+		Workers: cfg.Workers, MaxAge: cfg.MaxAge, Store: s.store, Hasher: s.hasher, HashTime: hashTime,
 		Door: s.door, Instance: instance, Enter: s.realm.Enter, Logger: cfg.Logger, Clock: s.clock,
 		Policy:   cfg.policy(),
 		Zones:    func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 		Remember: max(cfg.RememberFor, 0), Grace: cfg.SessionTimeout, Holder: s.fleet.holder,
 	})
+	if err != nil {
+		return err
+	}
+	if err := s.postDoorman(tlsConfig); err != nil {
+		return err
+	}
+	if s.cfg.ProxyProtocol {
+		s.frontListener = s.proxies.Listener(s.frontListener)
+	}
+	s.metrics, err = s.newMetrics()
 	return err
 }
 
@@ -331,7 +398,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	if s.doorman != nil {
 		outside = s.doorman.Outside
 	}
-	s.front = api.NewServer(api.New(knocks), api.ServerConfig{
+	s.front = api.NewServer(s.counted(api.New(knocks)), api.ServerConfig{
 		MaxConns: conns, Outside: outside, Later: s.crowded, Origins: s.cfg.Origins, MaxAge: s.cfg.MaxAge,
 		IdleTimeout: s.cfg.IdleTimeout, TLS: tlsConfig, Logger: s.cfg.Logger,
 	})
@@ -344,7 +411,16 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 		}
 	})
 	s.desk.history.Start()
-	s.serving.Go(func() { s.report("admin", s.desk.serve(s.operator, s.adminListener)) })
+	s.serving.Go(func() { s.report("admin", s.desk.serve(s.operator, s.adminGate)) })
+}
+
+// counted counts the requests that are being answered.
+func (s *Server) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.requests.Add(1)
+		defer s.requests.Add(-1)
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) report(which string, err error) {
@@ -362,12 +438,17 @@ func (s *Server) Stop() error {
 
 func (s *Server) stop() error {
 	s.draining.Store(true)
+	s.end()
+	s.predecessor.stop()
 	s.upkeep.stop()
 	if s.acme != nil {
 		s.acme.Stop()
 	}
 	if s.channel != nil {
 		s.channel.public.stop()
+	}
+	if s.predecessor.given.Load() {
+		return s.leave()
 	}
 	start := time.Now()
 	s.cfg.Logger.Info("draining", "players", s.realm.Players(), "timeout", s.cfg.DrainTimeout)
@@ -383,15 +464,7 @@ func (s *Server) stop() error {
 	defer cancel()
 	err := s.realm.Stop(saving)
 	s.desk.history.Stop() // and with it the streams to those who look on, which the shutdown would wait for
-	// Answers under way still go out; connections that are idle do not count.
-	answers, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	for _, srv := range []*http.Server{s.front, s.operator} {
-		if srv.Shutdown(answers) != nil {
-			srv.Close()
-		}
-	}
-	s.serving.Wait()
+	s.shutDown()
 	s.browsers.Stop()
 	for _, p := range s.places { // of a door that is closed
 		p.stop()
@@ -399,6 +472,7 @@ func (s *Server) stop() error {
 	s.fleet.stop()
 	s.clock.Stop()
 	err = errors.Join(err, s.cfg.withdraw(), s.closeStore())
+	s.predecessor.close()
 	s.cfg.Logger.Info("stopped", "took", time.Since(start).Round(time.Millisecond))
 	return err
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/rushgate/rushgate/store/sqlite"
 )
 
-// openStore opens the store, or takes the embedder's, and names this run of the node.
+// openStore opens the store, or takes the embedder's, and names this run of the node. A node that goes on in place of
+// another has that one's names and lock, and a database that is there is opened by beginStore.
 func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error) {
 	in = rushgate.Instance{Node: rand.Text(), Run: rand.Text()}
 	if s.cfg.Backend == Memory {
@@ -27,7 +28,15 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 		return in, fmt.Errorf("server: data folder: %w", err)
 	}
 	database := filepath.Join(s.cfg.DataDir, DatabaseName)
-	if s.cfg.Backend != SQLite {
+	var inherited *os.File
+	if s.successor != nil {
+		if inherited, err = s.successor.lock(); err != nil {
+			return in, err
+		}
+	}
+	if s.cfg.Backend != SQLite && inherited != nil {
+		s.lock, inherited = inherited, nil
+	} else if s.cfg.Backend != SQLite {
 		// The lock that the database would have: two nodes with one id would take each other's players.
 		if s.lock, err = filelock.Acquire(database + ".lock"); err != nil {
 			return in, fmt.Errorf("server: data folder: %w", err)
@@ -39,14 +48,18 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 	case s.cfg.Backend == Redis:
 		s.store, err = s.openRedis(ctx)
 	default:
-		s.store, err = OpenDatabase(ctx, s.cfg.DataDir, s.cfg.Logger)
+		s.store, err = openDatabase(ctx, s.cfg.DataDir, sqlite.Options{Logger: s.cfg.Logger, Inherited: inherited})
 	}
+	s.inner = s.store
 	if err != nil {
 		s.store = nil
 		return in, fmt.Errorf("server: %w", err)
 	}
 	if reporter, ok := s.store.(rushgate.HealthReporter); ok {
 		s.health = reporter.Health
+	}
+	if s.successor != nil {
+		return s.successor.instance(), nil
 	}
 	if in.Node, err = nodeID(s.cfg.DataDir); err != nil { // only now that no other node can be making one
 		return in, err
@@ -62,11 +75,15 @@ const usedName = "rushgate.db.used"
 // ([sqlite.ErrMissing]) if the folder has had one, or if there is an empty one beside what nodes keep there: players
 // would find themselves unknown, and their names free for others. logger may be nil, see [sqlite.Options].
 func OpenDatabase(ctx context.Context, dir string, logger *slog.Logger) (*sqlite.Store, error) {
+	return openDatabase(ctx, dir, sqlite.Options{Logger: logger})
+}
+
+func openDatabase(ctx context.Context, dir string, opts sqlite.Options) (*sqlite.Store, error) {
 	database, used, node := filepath.Join(dir, DatabaseName), filepath.Join(dir, usedName), filepath.Join(dir, nodeIDName)
-	existing := exists(used) || exists(database) && exists(node)
-	store, err := sqlite.Open(ctx, database, sqlite.Options{Existing: existing, Logger: logger})
+	opts.Existing = exists(used) || exists(database) && exists(node)
+	store, err := sqlite.Open(ctx, database, opts)
 	switch {
-	case errors.Is(err, sqlite.ErrMissing) && existing:
+	case errors.Is(err, sqlite.ErrMissing) && opts.Existing:
 		return nil, fmt.Errorf("%w: the players of %s were in it; put it back, with the files beside it whose names begin "+
 			"like its own, or restore a backup; to begin anew without these players, remove %s and %s",
 			err, dir, used, node)
@@ -99,6 +116,14 @@ func (s *Server) openRedis(ctx context.Context) (rushgate.Store, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	return store, nil
+}
+
+// beginStore opens for good what openStore has found to be usable.
+func (s *Server) beginStore(ctx context.Context) error {
+	if database, ok := s.inner.(*sqlite.Store); ok && s.cfg.Store == nil {
+		return database.Begin(ctx)
+	}
+	return nil
 }
 
 // closeStore closes what openStore has opened, which an embedder's store is not.

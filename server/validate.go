@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"time"
 
+	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/api"
 )
 
@@ -67,7 +69,28 @@ func (c Config) validate() error {
 	if err := c.validateUDP(); err != nil {
 		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
 	}
+	if err := c.validateHandover(); err != nil {
+		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
+	}
 	return errors.Join(errs...)
+}
+
+// validateHandover checks whether the node could go on in place of another.
+func (c Config) validateHandover() error {
+	if !c.Handover {
+		return nil
+	}
+	_, movable := c.World.(rushgate.Checkpointer)
+	switch {
+	case runtime.GOOS == "windows":
+		return errors.New("a hand-over needs a system that gives sockets to another process, which Windows does not")
+	case c.Backend == Memory:
+		return errors.New("a hand-over, but the players are in memory, and end with their process")
+	case c.World != nil && !movable:
+		return errors.New("a hand-over, but the World is no rushgate.Checkpointer, so it cannot be moved from one process " +
+			"into another")
+	}
+	return nil
 }
 
 // check returns an error that names the setting and its value, or nil.

@@ -36,6 +36,7 @@ terminal sends too, has certificates, pepper, keys and the operator's token read
   rushgate serve --http 0.0.0.0:443 --tls --udp 0.0.0.0:40000 --udp-public play.example.org:40000
                                                           for the network, self-signed
   rushgate serve --http :443 --tls-cert c.pem --tls-key k.pem --udp none
+  rushgate serve --handover                               in place of the node that runs, with its players inside
 
 Each flag with a name in brackets can be set by that environment variable instead.`
 
@@ -45,6 +46,7 @@ type serveFlags struct {
 	cfg       server.Config
 	redis     redisFlags // used with --db redis only
 	worldFile text
+	detach    bool
 	logFormat string
 	logLevel  string
 }
@@ -63,11 +65,19 @@ func (v *serveFlags) declare() *flags {
 	v.declareStore(f)
 	v.declareDoor(f)
 	v.declareWorld(f)
+	v.declareHandover(f)
 	f.add(v.duration(&v.cfg.DrainTimeout), "drain-timeout", "", "`TIME` that an orderly end may take")
 	f.add(&choiceAt[string]{&v.logFormat, []string{"text", "json"}}, "log-format", "", "`FORMAT` of the log on standard error")
 	f.add(&choiceAt[string]{&v.logLevel, []string{"debug", "info", "warn", "error"}}, "log-level", "",
 		"`LEVEL` from which on lines are logged")
 	return f
+}
+
+func (v *serveFlags) declareHandover(f *flags) {
+	f.add((*toggle)(&v.cfg.Handover), "handover", "", "go on in place of the node that runs on --data, with its players "+
+		"inside, once everything has been tried out; if anything fails, that one goes on; without one, start as ever")
+	f.add((*toggle)(&v.detach), "detach", "", "with --handover: start the node as a process of its own, and return once it "+
+		"has taken over, or the other goes on")
 }
 
 // number binds a flag to a number of the configuration, with its range.
@@ -227,6 +237,13 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := v.declare().parse(args, stdout); err != nil {
 		return err
 	}
+	report := detached()
+	switch {
+	case v.detach && !v.cfg.Handover:
+		return usagef("--detach is for --handover; a service manager starts a node, or the shell's &")
+	case v.detach && report == nil:
+		return detach(ctx, args)
+	}
 	lines, out := lossy.New(stderr, v.noteLost), lossy.New(stdout, nil)
 	defer lines.Close(lastLines)
 	defer out.Close(lastLines)
@@ -241,31 +258,65 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
-	ended := make(chan struct{})
-	var reloading sync.WaitGroup
+	r := running{hangups: hangups, ended: make(chan struct{}), manager: newNotifier(cfg.Logger)}
 	err = server.Run(ctx, cfg, func(s *server.Server) {
-		reloading.Go(func() { reloadOn(hangups, ended, s) })
+		r.manager.ready()
+		r.tasks.Go(func() { r.watch(ctx, s) })
 		udp := server.NoUDP
 		if a := s.UDPAddr(); a != nil {
 			udp = a.String()
 		}
 		fmt.Fprintf(out, "ready http=%s admin=%s udp=%s\n", s.HTTPAddr(), s.AdminAddr(), udp)
+		if report != nil {
+			_, _ = fmt.Fprintln(report, serves) // the process that waits may have been ended
+			_ = report.Close()
+		}
 	})
-	close(ended)
-	reloading.Wait()
+	close(r.ended)
+	r.tasks.Wait()
 	if errors.Is(err, server.ErrInvalidConfig) {
 		return usageError{error: err}
 	}
 	return err
 }
 
-// reloadOn has a node read its files again with every signal, until ended is closed.
-func reloadOn(signals <-chan os.Signal, ended <-chan struct{}, s *server.Server) {
+// running is what goes on beside a node.
+type running struct {
+	hangups <-chan os.Signal
+	ended   chan struct{} // closed at the end of the node
+	manager notifier
+	tasks   sync.WaitGroup
+}
+
+// watch has the node read its files again with every hangup, and tells the service manager of it, and of the node's end.
+func (r *running) watch(ctx context.Context, s *server.Server) {
 	for {
 		select {
-		case <-signals:
+		case <-r.hangups:
+			r.manager.reloading()
 			_ = s.Reload() // which has told the log
-		case <-ended:
+			r.manager.ready()
+			continue
+		case <-ctx.Done():
+		case <-s.DrainRequested():
+		case <-s.HandedOver(): // the service does not end
+			return
+		case <-r.ended:
+			return
+		}
+		r.manager.stopping()
+		r.reload(s)
+		return
+	}
+}
+
+// reload has a node that ends read its files again with every hangup.
+func (r *running) reload(s *server.Server) {
+	for {
+		select {
+		case <-r.hangups:
+			_ = s.Reload() // which has told the log
+		case <-r.ended:
 			return
 		}
 	}

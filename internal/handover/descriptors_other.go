@@ -7,6 +7,9 @@ import (
 	"os"
 )
 
+// supported says whether descriptors can be given to another process.
+const supported = false
+
 func send(*net.UnixConn, []byte, []File) error { return ErrUnsupported }
 
 // fileReader reads from a connection.

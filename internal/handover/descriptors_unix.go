@@ -12,6 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// supported says whether descriptors can be given to another process.
+const supported = true
+
 // send writes the header of a message together with descriptors.
 func send(conn *net.UnixConn, header []byte, files []File) error {
 	return withDescriptors(files, nil, func(fds []int) error {
@@ -51,7 +54,7 @@ func (r *fileReader) Read(b []byte) (int, error) {
 	}
 	n, size, flags, _, err := r.conn.ReadMsgUnix(b, r.rights)
 	if err != nil {
-		return n, err
+		return 0, err // n is -1
 	}
 	if size > 0 {
 		err = r.keep(r.rights[:size])

@@ -4,6 +4,7 @@ package handover
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"os"
 	"testing"
@@ -100,6 +101,33 @@ func TestDamage(t *testing.T) {
 	for _, parts := range [][]Part{{{"", nil}}, {{"a", nil}, {"a", nil}}, make([]Part, maxParts+1)} {
 		if _, err := appendParts(nil, parts); err == nil {
 			t.Errorf("%v was encoded", parts)
+		}
+	}
+}
+
+// A process that dies in the middle of a message, with some that came unread, has hung up.
+func TestDiesInTheMiddle(t *testing.T) {
+	state, err := appendParts(nil, []Part{{"realm", make([]byte, 1<<20)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := append(appendHeader(nil, sayState, 0, state), state...)
+	for _, n := range []int{0, 1, headerSize, headerSize + 1, len(whole) / 2} {
+		for _, unread := range []bool{false, true} {
+			a, b := socketPair(t)
+			if unread { // then the system calls it a reset
+				if _, err := b.Write([]byte("x")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s := newScript(t, b)
+			if _, err := a.Write(whole[:n]); err != nil {
+				t.Fatal(err)
+			}
+			a.Close()
+			if _, err := s.hear(t.Context(), patient().Answer, sayState); !errors.Is(err, errHungUp) {
+				t.Errorf("after %d bytes: %v", n, err)
+			}
 		}
 	}
 }

@@ -54,6 +54,9 @@ var errStopping = errors.New("the node that runs is told to stop")
 // Listen opens the socket at path, in place of one that another process has left, and has a node be replaced by
 // processes that come there. Only those of the same user, and root's, are heard.
 func Listen(path string, node Node, logger *slog.Logger, limits Limits) (*Host, error) {
+	if !supported {
+		return nil, ErrUnsupported
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("handover: %w", err)
 	}

@@ -28,6 +28,9 @@ type Taker struct {
 // Dial asks the process that listens at path to be replaced by this one. It returns [ErrNobody] if there is none, and a
 // [*Refusal] if that does not want it.
 func Dial(ctx context.Context, path string, hello Hello, limits Limits) (*Taker, error) {
+	if !supported {
+		return nil, ErrUnsupported
+	}
 	hello.Version = Version
 	ctx, cancel := context.WithTimeoutCause(ctx, 2*limits.Answer, errLate)
 	defer cancel()

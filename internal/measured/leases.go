@@ -58,8 +58,11 @@ func (l *leases) refreshed(leases []rushgate.Lease, errs []error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range min(len(leases), len(errs)) {
-		if errors.Is(errs[i], rushgate.ErrLeaseLost) {
-			l.lose(leases[i])
+		switch lease := leases[i]; {
+		case errors.Is(errs[i], rushgate.ErrLeaseLost):
+			l.lose(lease)
+		case errs[i] == nil: // which may have been claimed by a process that this one goes on in place of
+			l.held[lease.Player] = max(l.held[lease.Player], lease.Fence)
 		}
 	}
 }

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+)
+
+// detachedVariable is set for a node that another process has detached and waits for: it writes to descriptor 3, once,
+// that it serves.
+const detachedVariable = "RUSHGATE_DETACHED"
+
+// serves is what it writes.
+const serves = "serves"
+
+// detach starts the node as a process of its own, which lasts, and returns once it serves, or has ended.
+func detach(ctx context.Context, args []string) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }() // it was only read
+	cmd := exec.Command(program, append([]string{serveName}, args...)...)
+	cmd.Env = append(os.Environ(), detachedVariable+"=1")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr // themselves: the node outlives this process
+	cmd.ExtraFiles = []*os.File{w}
+	cmd.SysProcAttr = inOwnSession()
+	err = cmd.Start()
+	_ = w.Close() // the node has a copy
+	if err != nil {
+		return err
+	}
+	// Before it serves, it gives up by that, and the node that runs goes on.
+	defer context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })()
+	if line, _ := bufio.NewReader(r).ReadString('\n'); strings.TrimSpace(line) == serves {
+		return cmd.Process.Release()
+	}
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("the new process says above why it does not serve: %w", err)
+	}
+	return errors.New("the new process has ended")
+}
+
+// detached returns how a node that was detached reports that it serves; for others that is nothing.
+func detached() (report io.WriteCloser) {
+	if os.Getenv(detachedVariable) == "" {
+		return nil
+	}
+	_ = os.Unsetenv(detachedVariable) // it is not for processes that come after
+	f := os.NewFile(3, "report")
+	syscall.CloseOnExec(syscallHandle(3))
+	return f
+}
