@@ -212,8 +212,8 @@ func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 	s.predecessor.open()
 }
 
-// listen opens the HTTP listeners, or takes those of the node that this one is to go on in place of. They accept nothing
-// before they are resumed.
+// listen opens the HTTP listeners, or takes those of the node that this one is to go on in place of. The doorman, and
+// what listens without one, begin to accept when they are told to.
 func (s *Server) listen() (err error) {
 	if s.knocks, err = s.listener(playersFile, s.cfg.HTTPAddr); err != nil {
 		return fmt.Errorf("server: HTTP listener: %w", err)

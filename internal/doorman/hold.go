@@ -16,8 +16,8 @@ func (d *Doorman) Freeze() { d.order(func(o *orders) { o.held, o.frozen = true, 
 // Resume ends what Hold and Freeze began. It is idempotent.
 func (d *Doorman) Resume() { d.order(func(o *orders) { o.held, o.frozen = false, false }) }
 
-// Release gives up the connections of a doorman that is frozen: those whose request, if they have sent one, has not been
-// read. The caller has to close them.
+// Release gives up the connections of a doorman that is frozen: those whose request, if they have sent one, has not
+// been read. The caller has to close them.
 func (d *Doorman) Release() (conns []*os.File) {
 	d.order(func(o *orders) { conns = o.release() })
 	return conns

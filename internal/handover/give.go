@@ -23,8 +23,8 @@ const (
 )
 
 var stageNames = [...]string{
-	greeting: "hello", offered: "making ready", preparing: "working off", frozen: "standing still", told: "reading the state",
-	going: "beginning", gone: "running",
+	greeting: "hello", offered: "making ready", preparing: "working off", frozen: "standing still",
+	told: "reading the state", going: "beginning", gone: "running",
 }
 
 // String names the step that follows, which is the one that fails.
