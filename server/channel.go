@@ -89,7 +89,7 @@ func (c *channel) assemble(cfg Config, knock udpknock.Config, state []byte) (err
 	}
 	c.server, err = netcode.NewServer(netcode.ServerConfig{
 		Conn: c.conn, ProtocolID: cfg.ProtocolID, Keys: *c.keys.Load(), Addresses: c.public.all(),
-		MaxClients: cfg.MaxPlayers, Other: c.knocks.Answer, State: state,
+		MaxClients: cfg.MaxPlayers, Replace: realm.MayReplace, Other: c.knocks.Answer, State: state,
 	})
 	if err != nil {
 		return fmt.Errorf("server: realtime channel: %w", err)
