@@ -31,6 +31,7 @@ type fleet struct {
 	mu    sync.RWMutex
 	nodes map[string]rushgate.NodeStatus
 	heard time.Time // when the store was asked for them; the zero time: it has not answered yet
+	since time.Time // from when on this node was heard without a gap
 
 	failing bool // the last beat was not heard; of the one goroutine that beats
 	end     context.CancelFunc
@@ -94,18 +95,21 @@ func (f *fleet) once(ctx context.Context) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if asked.Sub(f.heard) > knownFor {
+		f.since = asked
+	}
 	f.nodes, f.heard = known, asked
 }
 
 // holder says what is known of an instance that holds a player. Nodes are told apart by their id alone: a run that is
-// gone leaves its players to the next one of the same node.
+// gone leaves its players to the next one of the same node. Nor is one gone that has been silent while this node was not
+// heard either: it was the store that was away, or this process that stood still.
 func (f *fleet) holder(i rushgate.Instance) auth.Holder {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	n, ok := f.nodes[i.Node]
-	age := time.Since(f.heard)
-	if !ok || i.Node == f.beat.Node || age > knownFor {
+	if !ok || i.Node == f.beat.Node || time.Since(f.heard) > knownFor {
 		return auth.Holder{}
 	}
-	return auth.Holder{Address: n.Address, Gone: n.Silence > goneAfter}
+	return auth.Holder{Address: n.Address, Gone: n.Silence > goneAfter && f.heard.Sub(f.since) > goneAfter}
 }

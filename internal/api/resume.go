@@ -31,9 +31,9 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, err)
 		return
 	}
-	request, inCookie, err := h.parseResume(r, body)
+	request, cookie, err := h.parseResume(r, body)
 	if err != nil {
-		if inCookie {
+		if cookie == usedCookie && errors.Is(err, rushgate.BadCredentials) {
 			h.clearCookie(w, r)
 		}
 		h.refuse(w, err)
@@ -42,41 +42,61 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request) {
 	HoldConn(r.Context())
 	request.Addr = h.Proxies.Client(r)
 	welcome, err := h.Pool.Resume(r.Context(), request)
-	if inCookie && errors.Is(err, rushgate.BadCredentials) {
+	if cookie == usedCookie && errors.Is(err, rushgate.BadCredentials) {
 		h.clearCookie(w, r)
 	}
-	h.answer(w, r, welcome, err, http.StatusOK, inCookie)
+	h.answer(w, r, welcome, err, http.StatusOK, cookie != noCookie)
 }
+
+// cookieUse is what a resume has to do with the cookie.
+type cookieUse int
+
+const (
+	noCookie     cookieUse = iota
+	wantedCookie           // the token is to go there
+	usedCookie             // it comes from there, too
+)
 
 // parseResume checks the form of a resume. What its token is worth is not known by that. A token that is in the cookie
 // is answered with one that is.
-func (h *handler) parseResume(r *http.Request, body []byte) (request auth.Request, inCookie bool, err error) {
+func (h *handler) parseResume(r *http.Request, body []byte) (request auth.Request, cookie cookieUse, err error) {
 	given, err := strictjson.Object(body, resumeFields...)
 	if err != nil {
-		return request, false, malformed{err.Error()}
+		return request, noCookie, malformed{err.Error()}
 	}
 	request = auth.Request{
 		Attempt: given.String("attempt_id"), Takeover: given.Bool("takeover"), Wait: given.Bool("wait"),
 	}
 	if err := validAttempt(request.Attempt); err != nil {
-		return request, false, err
+		return request, noCookie, err
 	}
 	if request.Holder, _, err = place(given.String("line_secret"), ""); err != nil {
-		return request, false, err
+		return request, noCookie, err
 	}
 	if request.Wait && given.String("line_secret") == "" {
-		return request, false, malformed{"To wait for the world needs a line_secret, which is to hold the place."}
+		return request, noCookie, malformed{"To wait for the world needs a line_secret, which is to hold the place."}
 	}
-	inCookie = given.Bool("remember_cookie")
-	if err := h.mayHaveCookie(r, inCookie); err != nil {
-		return request, false, err
+	wanted := given.Bool("remember_cookie")
+	if err := h.mayHaveCookie(r, wanted); err != nil {
+		return request, noCookie, err
 	}
+	if wanted {
+		cookie = wantedCookie
+	}
+	cookie, err = h.parseTokens(r, &request, given, cookie)
+	return request, cookie, err
+}
+
+// parseTokens puts the one token that a resume has into the request.
+func (h *handler) parseTokens(
+	r *http.Request, request *auth.Request, given strictjson.Values, cookie cookieUse,
+) (_ cookieUse, err error) {
 	session, resume := given.String("session_token"), given.String("resume_token")
 	switch {
 	case session != "" && resume != "":
-		return request, false, malformed{"Only one of resume_token and session_token can be given."}
-	case session != "" && (request.Wait || inCookie):
-		return request, false, malformed{"A session that goes on neither waits for the world nor has a cookie."}
+		return noCookie, malformed{"Only one of resume_token and session_token can be given."}
+	case session != "" && (request.Wait || cookie != noCookie):
+		return noCookie, malformed{"A session that goes on neither waits for the world nor has a cookie."}
 	case session != "":
 		if request.Takeover {
 			request.Elsewhere = auth.Move
@@ -86,16 +106,16 @@ func (h *handler) parseResume(r *http.Request, body []byte) (request auth.Reques
 		request.ResumeToken, err = token.ParseResume(resume)
 	default:
 		resume, found := h.cookie(r)
-		if !found && !inCookie {
-			return request, false, malformed{"One of resume_token and session_token is needed."}
+		if !found && cookie == noCookie {
+			return noCookie, malformed{"One of resume_token and session_token is needed."}
 		}
-		inCookie = true
+		cookie = usedCookie
 		request.ResumeToken, err = token.ParseResume(resume)
 	}
 	if err != nil { // which says no more to the client than that of a token that nobody has
 		err = rushgate.BadCredentials
 	}
-	return request, inCookie, err
+	return cookie, err
 }
 
 // forget ends a remembered device, and with it the session of the Authorization header, if there is one.

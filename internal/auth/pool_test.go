@@ -292,3 +292,19 @@ func TestPoolLogsASummaryWhenSomethingChanged(t *testing.T) {
 		}
 	})
 }
+
+// ignorant is a store of a time before sessions went on: it admits whom it is asked to admit.
+type ignorant struct{ rushgate.Store }
+
+func (s ignorant) Admit(
+	ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission,
+) ([]rushgate.Admitted, error) {
+	for i := range admissions {
+		admissions[i].Continue, admissions[i].Session = false, ""
+	}
+	results, err := s.Store.Admit(ctx, by, admissions)
+	for i := range results {
+		results[i].Attempt = ""
+	}
+	return results, err
+}

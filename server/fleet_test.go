@@ -1,0 +1,79 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/auth"
+)
+
+// beating is a store that hears beats, and tells of the nodes that a test has put there.
+type beating struct {
+	rushgate.Fleet
+	nodes []rushgate.NodeStatus
+	err   error
+	beats int
+}
+
+func (b *beating) Beat(context.Context, rushgate.NodeBeat) ([]rushgate.NodeStatus, error) {
+	b.beats++
+	return b.nodes, b.err
+}
+
+// Who is gone is said only by a node that has been heard itself all the while.
+func TestFleetKnowsWhoIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		other := rushgate.Instance{Node: "other", Run: "1"}
+		store := &beating{}
+		says := func(silence time.Duration) {
+			store.nodes = []rushgate.NodeStatus{{Instance: other, Address: "other.example.org:1", Silence: silence}}
+		}
+		f := newFleet(store, rushgate.NodeBeat{Instance: rushgate.Instance{Node: "me", Run: "1"}},
+			slog.New(slog.DiscardHandler))
+		check := func(what string, want auth.Holder) {
+			t.Helper()
+			synctest.Wait()
+			if got := f.holder(other); got != want {
+				t.Errorf("%s: %+v, want %+v", what, got, want)
+			}
+		}
+		const address = "other.example.org:1"
+		check("before the first beat", auth.Holder{})
+		says(time.Minute)
+		f.begin(t.Context())
+		f.start()
+		defer f.stop()
+		check("a node that was silent before this one was there", auth.Holder{Address: address})
+		time.Sleep(goneAfter + beatInterval + time.Millisecond)
+		check("a node that was silent while this one was there", auth.Holder{Address: address, Gone: true})
+		if got := f.holder(rushgate.Instance{Node: "nobody"}); got != (auth.Holder{}) {
+			t.Errorf("a node of which nothing is known: %+v", got)
+		}
+		if got := f.holder(rushgate.Instance{Node: "me", Run: "0"}); got != (auth.Holder{}) {
+			t.Errorf("this node: %+v", got)
+		}
+		says(goneAfter)
+		time.Sleep(beatInterval)
+		check("a node that is late", auth.Holder{Address: address})
+		store.err = errors.New("away")
+		time.Sleep(knownFor + beatInterval)
+		check("the store is away", auth.Holder{})
+		store.err = nil
+		says(time.Minute)
+		time.Sleep(beatInterval)
+		check("the store is back, and no node was heard meanwhile", auth.Holder{Address: address})
+		time.Sleep(goneAfter + beatInterval)
+		check("and one is not heard now either", auth.Holder{Address: address, Gone: true})
+		f.stop()
+		beats := store.beats
+		time.Sleep(time.Minute)
+		if store.beats != beats {
+			t.Errorf("%d beats after the end", store.beats-beats)
+		}
+	})
+}
