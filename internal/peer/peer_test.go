@@ -60,6 +60,30 @@ func TestClient(t *testing.T) {
 	}
 }
 
+// A page came over TLS if a proxy says so that is trusted, in the last word, which is its own.
+func TestSecure(t *testing.T) {
+	p := NewProxies([]netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}, slog.New(slog.DiscardHandler))
+	const proto = "X-Forwarded-Proto"
+	for _, tt := range []struct {
+		r    *http.Request
+		want bool
+	}{
+		{request("10.0.0.1", proto, "https"), true},
+		{request("10.0.0.1", proto, "HTTPS"), true},
+		{request("10.0.0.1", proto, "http, https"), true},
+		{request("10.0.0.1", proto, "http", proto, "https"), true},
+		{request("10.0.0.1", proto, "https, http"), false},
+		{request("10.0.0.1", proto, "https", proto, "http"), false},
+		{request("10.0.0.1", proto, ""), false},
+		{request("10.0.0.1"), false},
+		{request("10.0.0.2", proto, "https"), false},
+	} {
+		if got := p.Secure(tt.r); got != tt.want {
+			t.Errorf("%s %q: %v", tt.r.RemoteAddr, tt.r.Header.Values(proto), got)
+		}
+	}
+}
+
 // logins sends requests and returns the log.
 func logins(t *testing.T, trusted []string, requests ...*http.Request) string {
 	t.Helper()

@@ -61,6 +61,7 @@ type node struct {
 	realm    *realm.Realm
 	store    rushgate.Store
 	listener *pipes
+	guest    Guest
 }
 
 func newNode(t *testing.T) *node {
@@ -79,7 +80,7 @@ func newNode(t *testing.T) *node {
 		ReadTimeout: time.Second, WriteTimeout: time.Second,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			err := n.Serve(w, r, Guest{})
+			err := n.Serve(w, r, n.guest)
 			if handshake, ok := errors.AsType[*HandshakeError](err); ok {
 				w.WriteHeader(handshake.Status)
 			} else if err != nil {
