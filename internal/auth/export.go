@@ -12,7 +12,7 @@ import (
 var batchBounds = []int{1, 2, 4, 8, BatchMax}
 
 // laneBounds are those of the histogram of batches of the lane.
-var laneBounds = []int{1, 4, 16, 64, LaneBatchMax}
+var laneBounds = []int{1, 4, 16, 32, LaneBatchMax}
 
 // Failures are the reasons for which a login can fail once it was queued: each is exported from the start, so that the
 // first one shows as an increase.

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// LaneBatchMax is the most requests with tokens that are served at once.
-	LaneBatchMax = 256
+	// LaneBatchMax is the most requests with tokens that are served at once. A store works on a batch without a pause, and
+	// on one core the tick waits for that: 256 at once are a tenth faster, and make it three times as late.
+	LaneBatchMax = 64
 	// laneRounds is how often a request is served whose account others change at the same time.
 	laneRounds = 4
 	// laneYield is after how many requests others are let run, above all the tick.

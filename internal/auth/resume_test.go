@@ -247,11 +247,11 @@ func (f *fixture) holdLane(t *testing.T) (token.Resume, token.Session) {
 	return good, session
 }
 
-// All of a batch costs one call of the store for each stage, with hundreds in it.
+// All of a batch costs one call of the store for each stage.
 func TestABatchOfResumesIsOneLoadAndOneAdmission(t *testing.T) {
 	f := newFixture(t, nil)
 	f.Start()
-	const n = 200
+	const n = LaneBatchMax
 	tokens := make([]token.Resume, n)
 	for i := range n {
 		tokens[i], _ = f.join(t, fmt.Sprint("player-", i), i)
