@@ -173,7 +173,8 @@ type Config struct {
 	World rushgate.World
 	// Seed determines the reference world's chance. Default 0, a seed like any other.
 	Seed uint64
-	// Policy, if not nil, is asked before each login and registration, and before anything costly is done for it: nil lets
+	// Policy, if not nil, is asked before each login and registration, and each return with a token of an earlier one
+	// ([rushgate.KnockResume]), and before anything costly is done for it: nil lets
 	// the player go on to the queue and the password. An error refuses with the [rushgate.Reason] that it carries, best a
 	// [rushgate.Refusal], which can say when to come back and, for the log only, why; an error without a reason, and a
 	// panic, are logged and told as [rushgate.InternalError]. No refusal counts as the player's failure. Policy is called

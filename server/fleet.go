@@ -102,8 +102,8 @@ func (f *fleet) once(ctx context.Context) {
 }
 
 // holder says what is known of an instance that holds a player. Nodes are told apart by their id alone: a run that is
-// gone leaves its players to the next one of the same node. Nor is one gone that has been silent while this node was not
-// heard either: it was the store that was away, or this process that stood still.
+// gone leaves its players to the next one of the same node. Nor is one gone that has been silent while this node was
+// not heard either: it was the store that was away, or this process that stood still.
 func (f *fleet) holder(i rushgate.Instance) auth.Holder {
 	f.mu.RLock()
 	defer f.mu.RUnlock()

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -76,7 +77,7 @@ func TestAPlayerWhomAnotherNodeHas(t *testing.T) {
 }
 
 func refusalOf(err error) rushgate.Refusal {
-	if r, ok := err.(*rushgate.Refusal); ok {
+	if r, ok := errors.AsType[*rushgate.Refusal](err); ok {
 		return *r
 	}
 	return rushgate.Refusal{}
