@@ -11,6 +11,10 @@ import (
 // player's turn the error is a [rushgate.Refusal] that says where it stands, which costs neither the store nor a hash;
 // [rushgate.BadCredentials] says that the player has to log in again. Otherwise it is as [Pool.Submit].
 func (p *Pool) Enter(ctx context.Context, r Request) (Welcome, error) {
+	if err := p.gate.enter(ctx); err != nil {
+		return Welcome{}, err
+	}
+	defer p.gate.exit()
 	pass, err := p.cfg.Door.Recognise(r.Holder, r.Ticket, r.Proof)
 	if err != nil {
 		p.countRefusal(Enter, err)

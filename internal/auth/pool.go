@@ -110,6 +110,7 @@ type Pool struct {
 	slow    *Queue[*job]     // the slow lane
 	ids     *idBlock
 	metrics metrics
+	gate    gate
 	batch   int // the most requests a worker takes at once
 
 	startOnce sync.Once
@@ -196,6 +197,7 @@ func (p *Pool) shut() {
 	p.queue.Close()
 	p.lane.Close()
 	p.startOnce.Do(func() {})
+	p.gate.open() // the door refuses those that wait for it
 }
 
 // wait returns when the workers have ended: first those that bring work to the slow lane, then its own.
@@ -209,6 +211,10 @@ func (p *Pool) wait() {
 // [rushgate.ServerBusy] and [rushgate.RateLimited] are a [rushgate.Refusal] that says when to come back, and those of
 // the door come at once. When ctx ends the request is given up, [rushgate.RequestExpired].
 func (p *Pool) Submit(ctx context.Context, r Request) (Welcome, error) {
+	if err := p.gate.enter(ctx); err != nil {
+		return Welcome{}, err
+	}
+	defer p.gate.exit()
 	if err := p.askPolicy(r); err != nil {
 		return Welcome{}, err
 	}

@@ -67,6 +67,10 @@ func (p *Pool) show(ctx context.Context, r Request) (Welcome, error) {
 	if r.Username == "" || !r.sound() {
 		return Welcome{}, rushgate.MissingCredentials
 	}
+	if err := p.gate.enter(ctx); err != nil {
+		return Welcome{}, err
+	}
+	defer p.gate.exit()
 	seat, err := p.cfg.Door.Resume(r.knock())
 	if err != nil {
 		p.countRefusal(r.Kind, err)

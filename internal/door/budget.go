@@ -1,7 +1,9 @@
 package door
 
 import (
-	"hash/maphash"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"time"
@@ -48,13 +50,16 @@ type pair struct {
 	name   uint64
 }
 
+// nameKeySize is how many bytes of chance go into the hashes of names, so that no client can choose names that meet.
+const nameKeySize = 16
+
 // budgets bounds failures: by the pair of origin and account, by the account, and by the origin and the wider networks
 // it is in. A seat that is open counts as if it had failed, so that guesses in flight are bounded with those judged.
 type budgets struct {
-	seed          maphash.Seed
-	origin        budget // of failures spread over accounts
-	registrations budget // of one origin
-	tokens        budget // of one origin that are none
+	key           [nameKeySize]byte // of the hash of names
+	origin        budget            // of failures spread over accounts
+	registrations budget            // of one origin
+	tokens        budget            // of one origin that are none
 
 	pairs    *table[pair, pairFailures]
 	accounts *table[uint64, guard] // of strangers
@@ -123,8 +128,10 @@ type originFailures struct {
 var slowBudget = budget{SlowLimit, SlowWindow}
 
 func newBudgets(cfg Config) budgets {
+	var key [nameKeySize]byte
+	_, _ = rand.Read(key[:]) // which never fails
 	return budgets{
-		seed:          maphash.MakeSeed(),
+		key:           key,
 		origin:        budget{cfg.OriginFailures, OriginWindow},
 		registrations: budget{cfg.OriginRegistrations, RegistrationWindow},
 		tokens:        budget{tokensOfFailures * cfg.OriginFailures, OriginWindow},
@@ -140,7 +147,13 @@ func newBudgets(cfg Config) budgets {
 
 func (b *budgets) pair(k *Knock) pair { return pair{OriginOf(k.Addr), b.name(k.Name)} }
 
-func (b *budgets) name(name string) uint64 { return maphash.String(b.seed, name) }
+// name returns the hash of a name. Package maphash would be faster, but another process could not go on with its
+// hashes; no name of a player makes it look at more than one block.
+func (b *budgets) name(name string) uint64 {
+	var room [64]byte
+	sum := sha256.Sum256(append(append(room[:0], b.key[:]...), name...))
+	return binary.LittleEndian.Uint64(sum[:])
+}
 
 // isKnown reports whether an account has logged in from an origin.
 func (b *budgets) isKnown(who pair) bool {

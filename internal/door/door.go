@@ -169,6 +169,14 @@ func New(cfg Config) (*Door, error) {
 	if err != nil {
 		return nil, err
 	}
+	start := cfg.Now()
+	var saved *state
+	if cfg.State != nil {
+		if saved, err = parseState(cfg.State, start); err != nil {
+			return nil, err
+		}
+		cfg.Line.State, cfg.WorldLine.State = saved.line, saved.worldLine
+	}
 	d := &Door{
 		cfg:     cfg,
 		budgets: newBudgets(cfg),
@@ -182,7 +190,7 @@ func New(cfg Config) (*Door, error) {
 		clock: clock{cfg.Jitter},
 	}
 	d.places.ends.stood = cfg.Stood
-	lineCfg, start := cfg.Line, cfg.Now()
+	lineCfg := cfg.Line
 	d.came = start
 	lineCfg.Line, lineCfg.Pace, lineCfg.Now = line.ForDoor, cfg.Pace, cfg.Now
 	lineCfg.Elapsed = func() time.Duration { return cfg.Now().Sub(start) }
@@ -191,6 +199,10 @@ func New(cfg Config) (*Door, error) {
 	}
 	if d.world, err = newWorldLine(cfg, start); err != nil {
 		return nil, err
+	}
+	if saved != nil {
+		d.restore(saved, start)
+		d.cfg.State, d.cfg.Line.State, d.cfg.WorldLine.State = nil, nil, nil // they are not to be kept
 	}
 	return d, nil
 }
@@ -431,6 +443,13 @@ func (d *Door) Waiting() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.queue.taken+d.inHand+d.resumes.taken > 0
+}
+
+// Empty reports whether there is no request that waits for a worker of either lane, or is in the hands of one.
+func (d *Door) Empty() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.queue.taken+d.inHand+d.slow.taken+d.resumes.taken == 0
 }
 
 // Rush reports whether the queue is more than half full; one without bound is taken to have usualQueue places.

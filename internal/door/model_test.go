@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 // plain as can be: lists that are counted through.
 type model struct {
 	*Door
+	cfg     Config
+	keys    *line.Keyring
 	now     time.Time
 	room    int // in the queue
 	world   int
@@ -65,21 +68,48 @@ func newModel(t *rapid.T) *model {
 		players: rapid.IntRange(1, modelPlayers).Draw(t, "players"),
 		work:    rapid.SampledFrom([]int{0, 0, 2}).Draw(t, "work"),
 	}
-	var err error
-	m.Door, err = New(Config{
+	m.cfg = Config{
 		Queue: m.room, World: m.world, MaxAge: 25 * time.Second, Batch: 4, OriginFailures: 10, Work: m.work,
 		Pace: rapid.SampledFrom([]float64{0.01, 1, 8}).Draw(t, "pace"),
 		Now:  func() time.Time { return m.now }, Jitter: func(time.Duration) time.Duration { return 0 },
-	})
-	if err != nil {
+	}
+	var err error
+	if m.keys, err = line.NewKeyring(nil, m.now); err != nil {
 		t.Fatal(err)
 	}
-	ring, err := line.NewKeyring(nil, m.now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.SetKeyring(ring)
+	m.open(t)
 	return m
+}
+
+// open makes the model's door.
+func (m *model) open(t *rapid.T) {
+	var err error
+	if m.Door, err = New(m.cfg); err != nil {
+		t.Fatal(err)
+	}
+	m.SetKeyring(m.keys)
+}
+
+// move has another door go on in place of this one, when all that was under way is given up. Clients that know nothing
+// of tickets are then newcomers.
+func (m *model) move(t *rapid.T) {
+	for _, s := range m.seats {
+		s.Close(NotJudged)
+	}
+	m.seats = nil
+	before, locked := m.Stats(), m.Lockouts(100)
+	m.cfg.State = m.State()
+	m.open(t)
+	after := m.Stats()
+	if before.Seats != after.Seats || before.Held != after.Held || before.Locked != after.Locked ||
+		before.Pace != after.Pace || !reflect.DeepEqual(locked, m.Lockouts(100)) {
+		t.Fatalf("before %+v\n%+v\nafter %+v\n%+v", before, locked, after, m.Lockouts(100))
+	}
+	for c, p := range m.place {
+		if p.ticket == "" {
+			delete(m.place, c)
+		}
+	}
 }
 
 func (m *model) count(state seatState) (n int) {
@@ -91,8 +121,8 @@ func (m *model) count(state seatState) (n int) {
 	return n
 }
 
-// open counts the open seats that match.
-func (m *model) open(match func(Knock) bool) (n int) {
+// opened counts the open seats that match.
+func (m *model) opened(match func(Knock) bool) (n int) {
 	for _, s := range m.seats {
 		if match(s.knock) {
 			n++
@@ -150,7 +180,7 @@ func (m *model) knock(t *rapid.T, k Knock) {
 	}
 	if err != nil {
 		// An empty queue has no shares: what the origin has too many of is tries under way that may fail.
-		crowded := m.refused.knocking.Share > before.Share && m.open(func(o Knock) bool { return o.Addr == k.Addr }) > 0
+		crowded := m.refused.knocking.Share > before.Share && m.opened(func(o Knock) bool { return o.Addr == k.Addr }) > 0
 		m.checkRefusal(t, k, err, idle && !crowded, hasSeat)
 		m.checkPlace(t, client, &turned)
 		return
@@ -183,7 +213,7 @@ func (m *model) checkRefusal(t *rapid.T, k Knock, err error, idle, hasSeat bool)
 	case rushgate.RateLimited:
 		related := func(addr netip.Addr, name string) bool { return addr == k.Addr || name == k.Name }
 		recent := m.failures(OriginWindow+LockoutTime, func(j judgement) bool { return related(j.addr, j.name) })
-		if open := m.open(func(o Knock) bool { return related(o.Addr, o.Name) }); recent+open < FailureLimit {
+		if open := m.opened(func(o Knock) bool { return related(o.Addr, o.Name) }); recent+open < FailureLimit {
 			t.Fatalf("limited after %d failures and with %d knocks under way", recent, open)
 		}
 	case rushgate.ServerBusy:
@@ -327,7 +357,7 @@ func (m *model) check(t *rapid.T) {
 		for player := range modelPlayers + 1 {
 			name := fmt.Sprintf("player-%d", player)
 			n := m.failures(FailureWindow, func(j judgement) bool { return j.addr == addr && j.name == name }) +
-				m.open(func(k Knock) bool { return k.guesses() && k.Addr == addr && k.Name == name })
+				m.opened(func(k Knock) bool { return k.guesses() && k.Addr == addr && k.Name == name })
 			if n > FailureLimit {
 				t.Fatalf("%d guesses of %v at %s within %v", n, addr, name, FailureWindow)
 			}
@@ -346,6 +376,7 @@ func TestModel(t *testing.T) {
 			"slow":  m.slow,
 			"close": m.close,
 			"leave": m.leave,
+			"move":  m.move,
 			"wait": func(t *rapid.T) {
 				m.now = m.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond)
 			},

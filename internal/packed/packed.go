@@ -4,7 +4,6 @@
 package packed
 
 import (
-	"encoding"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -44,9 +43,10 @@ func Parse(b []byte, describe func(*Codec)) error {
 // Reading reports whether values are read, and not written.
 func (c *Codec) Reading() bool { return c.reading }
 
-// Fail refuses what is read, with the first error that there is. While values are written it does nothing.
+// Fail refuses what is read for an error, the first that there is. Without one, and while values are written, it does
+// nothing.
 func (c *Codec) Fail(err error) {
-	if c.reading && c.err == nil {
+	if c.reading && c.err == nil && err != nil {
 		c.err, c.b = err, nil
 	}
 }
@@ -245,28 +245,64 @@ func (c *Codec) Time(t *time.Time) {
 	*t = time.Unix(seconds, nanos).UTC()
 }
 
-// AddrPort takes 3 to 19 bytes, and those of the zone, if there is one.
-func (c *Codec) AddrPort(a *netip.AddrPort) { c.address(a) }
-
-// Addr is as [Codec.AddrPort].
-func (c *Codec) Addr(a *netip.Addr) { c.address(a) }
-
-// Prefix is as [Codec.AddrPort].
-func (c *Codec) Prefix(p *netip.Prefix) { c.address(p) }
-
-// maxAddress is the longest form of an address: no zone is longer than the name of a network interface.
-const maxAddress = 64
-
-func (c *Codec) address(v interface {
-	encoding.BinaryMarshaler
-	encoding.BinaryUnmarshaler
-}) {
-	var b []byte
-	if !c.reading {
-		b, _ = v.MarshalBinary() // which cannot fail
+// AddrPort takes up to 20 bytes, and those of the zone, if there is one.
+func (c *Codec) AddrPort(a *netip.AddrPort) {
+	addr, port := a.Addr(), a.Port()
+	c.Addr(&addr)
+	if Uint(c, &port); c.reading {
+		*a = netip.AddrPortFrom(addr, port)
 	}
-	c.Bytes(&b, maxAddress)
-	if c.reading && c.err == nil && v.UnmarshalBinary(b) != nil {
+}
+
+// Prefix takes up to 18 bytes. One that is not valid is read as the zero Prefix.
+func (c *Codec) Prefix(p *netip.Prefix) {
+	addr, bits := p.Addr(), p.Bits()
+	c.Addr(&addr)
+	if Int(c, &bits); c.reading {
+		*p = netip.Prefix{}
+		if addr.IsValid() {
+			*p = netip.PrefixFrom(addr, bits)
+		}
+	}
+}
+
+// maxZone is how long the zone of an address may be when it is read: longer than the name of any network interface.
+const maxZone = 64
+
+// Addr takes up to 17 bytes, and those of the zone, if there is one.
+func (c *Codec) Addr(a *netip.Addr) {
+	size := uint8(a.BitLen() / 8)
+	zoned := a.Zone() != ""
+	if zoned {
+		size++
+	}
+	Uint(c, &size)
+	switch size {
+	case 0:
+		*a = netip.Addr{}
+	case 4:
+		var b [4]byte
+		if !c.reading {
+			b = a.As4()
+		}
+		if c.Raw(b[:]); c.reading {
+			*a = netip.AddrFrom4(b)
+		}
+	case 16, 17:
+		var b [16]byte
+		var zone string
+		if !c.reading {
+			b, zone = a.As16(), a.Zone()
+		}
+		c.Raw(b[:])
+		if size == 17 {
+			c.String(&zone, maxZone)
+		}
+		if c.reading {
+			*a = netip.AddrFrom16(b).WithZone(zone)
+		}
+	default:
+		*a = netip.Addr{}
 		c.malformed("an address that is none")
 	}
 }
