@@ -2,11 +2,16 @@ package api
 
 import (
 	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/line"
+	"github.com/rushgate/rushgate/internal/peer"
+	"github.com/rushgate/rushgate/internal/token"
 )
 
 // Whatever is sent as an entry: what is accepted has all its parts, in their forms.
@@ -74,6 +79,34 @@ func FuzzParseCredentials(f *testing.F) {
 		}
 		if c.attempt != "" && !rushgate.ValidAttempt(c.attempt) {
 			t.Fatalf("accepted the attempt id %q", c.attempt)
+		}
+	})
+}
+
+// Whatever is sent as a resume, with whatever cookie: what is accepted has one token, and what is refused says why.
+func FuzzParseResume(f *testing.F) {
+	session, resume := token.NewSession("alice").Text(), token.NewResume("alice").Text()
+	f.Add([]byte(`{"resume_token":"`+resume+`","attempt_id":"a","takeover":true}`), "")
+	f.Add([]byte(`{"session_token":"`+session+`"}`), resume)
+	f.Add([]byte(`{"remember_cookie":true,"wait":true,"line_secret":"0123456789abcdef"}`), resume)
+	f.Add([]byte(`{}`), "")
+	h := &handler{Config: Config{Proxies: peer.NewProxies(nil, slog.New(slog.DiscardHandler))}}
+	f.Fuzz(func(t *testing.T, body []byte, cookie string) {
+		r := httptest.NewRequest("POST", resumePath, nil)
+		r.AddCookie(&http.Cookie{Name: cookieName, Value: cookie})
+		got, _, err := h.parseResume(r, body)
+		if err != nil {
+			var m malformed
+			if !errors.Is(err, rushgate.BadCredentials) && (!errors.As(err, &m) || m.message == "") {
+				t.Fatalf("error %v is not one for the player", err)
+			}
+			return
+		}
+		if (got.SessionToken == token.Session{}) == (got.ResumeToken == token.Resume{}) {
+			t.Fatalf("%s: not one token", body)
+		}
+		if got.Attempt != "" && !rushgate.ValidAttempt(got.Attempt) || got.Wait && got.Holder == (line.Holder{}) {
+			t.Fatalf("%s: accepted %+v", body, got)
 		}
 	})
 }
