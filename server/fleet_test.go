@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,12 +16,30 @@ import (
 // beating is a store that hears beats, and tells of the nodes that a test has put there.
 type beating struct {
 	rushgate.Fleet
+
+	mu    sync.Mutex
 	nodes []rushgate.NodeStatus
 	err   error
 	beats int
 }
 
+// set changes what the next beats are told.
+func (b *beating) set(err error, nodes ...rushgate.NodeStatus) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err, b.nodes = err, nodes
+}
+
+// heard returns how many beats there were.
+func (b *beating) heard() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.beats
+}
+
 func (b *beating) Beat(context.Context, rushgate.NodeBeat) ([]rushgate.NodeStatus, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.beats++
 	return b.nodes, b.err
 }
@@ -31,7 +50,7 @@ func TestFleetKnowsWhoIsGone(t *testing.T) {
 		other := rushgate.Instance{Node: "other", Run: "1"}
 		store := &beating{}
 		says := func(silence time.Duration) {
-			store.nodes = []rushgate.NodeStatus{{Instance: other, Address: "other.example.org:1", Silence: silence}}
+			store.set(nil, rushgate.NodeStatus{Instance: other, Address: "other.example.org:1", Silence: silence})
 		}
 		f := newFleet(store, rushgate.NodeBeat{Instance: rushgate.Instance{Node: "me", Run: "1"}},
 			slog.New(slog.DiscardHandler))
@@ -60,20 +79,19 @@ func TestFleetKnowsWhoIsGone(t *testing.T) {
 		says(goneAfter)
 		time.Sleep(beatInterval)
 		check("a node that is late", auth.Holder{Address: address})
-		store.err = errors.New("away")
+		store.set(errors.New("away"))
 		time.Sleep(knownFor + beatInterval)
 		check("the store is away", auth.Holder{})
-		store.err = nil
 		says(time.Minute)
 		time.Sleep(beatInterval)
 		check("the store is back, and no node was heard meanwhile", auth.Holder{Address: address})
 		time.Sleep(goneAfter + beatInterval)
 		check("and one is not heard now either", auth.Holder{Address: address, Gone: true})
 		f.stop()
-		beats := store.beats
+		beats := store.heard()
 		time.Sleep(time.Minute)
-		if store.beats != beats {
-			t.Errorf("%d beats after the end", store.beats-beats)
+		if after := store.heard(); after != beats || beats == 0 {
+			t.Errorf("%d beats, and %d after the end", beats, after-beats)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -454,5 +455,72 @@ func TestBadTokensAreChargedToTheirOrigin(t *testing.T) {
 	_, err = f.Resume(t.Context(), Request{SessionToken: session, Addr: addr(stranger)})
 	if rushgate.ReasonOf(err) == rushgate.RateLimited {
 		t.Errorf("a session behind the same address: %v", err)
+	}
+}
+
+// A pool that goes down answers those in the lane too, and closes their seats.
+func TestThePoolStopsWithTokensInTheLane(t *testing.T) {
+	f := newFixture(t, nil)
+	waiting := f.resume(Request{SessionToken: token.NewSession("alice"), Addr: addr(1)})
+	if n := f.door.Stats().Resumes; n != 1 {
+		t.Errorf("%d seats in the lane, want 1", n)
+	}
+	f.Stop()
+	err := <-waiting
+	wantReason(t, "a token in the lane", err, rushgate.ServerBusy)
+	if r := refusalOf(err); r.RetryAfter <= 0 {
+		t.Errorf("told %+v", r)
+	}
+	if n := f.door.Stats().Resumes; n != 0 {
+		t.Errorf("%d seats are left in the lane", n)
+	}
+	_, err = f.Resume(t.Context(), Request{SessionToken: token.NewSession("alice"), Addr: addr(1)})
+	wantReason(t, "a token that comes later", err, rushgate.ServerBusy)
+}
+
+// A policy is asked about those who come back, and what it refuses costs the store nothing.
+func TestThePolicySeesThoseWhoComeBack(t *testing.T) {
+	var asked []Kind
+	f := newFixture(t, func(c *settings) {
+		c.Policy = func(r Request) error {
+			if asked = append(asked, r.Kind); r.Username != "alice" {
+				t.Errorf("asked about %q", r.Username)
+			}
+			return rushgate.ServerBusy
+		}
+	})
+	f.Start()
+	_, err := f.Resume(t.Context(), resumeBy(token.NewResume("alice"), "", 1))
+	wantReason(t, "a device", err, rushgate.ServerBusy)
+	_, err = f.Resume(t.Context(), Request{SessionToken: token.NewSession("alice")})
+	wantReason(t, "a session", err, rushgate.ServerBusy)
+	if !slices.Equal(asked, []Kind{Resume, Continue}) || f.store.loads.Load() != 0 {
+		t.Errorf("asked %v, %d loads", asked, f.store.loads.Load())
+	}
+	if n := f.Stats().Resumes.Refused; n != 2 {
+		t.Errorf("%d refusals are counted, want 2", n)
+	}
+}
+
+// An account that others change without end does not keep a request for ever.
+func TestAnAccountThatAlwaysChanges(t *testing.T) {
+	f := newFixture(t, nil)
+	f.Start()
+	good, _ := f.join(t, "alice", 1)
+	f.leave(t, "alice")
+	f.store.beforeAdmit = func(admissions []rushgate.Admission) {
+		for i := range admissions {
+			admissions[i].Account.Devices.Revision += 100
+		}
+	}
+	_, err := f.Resume(t.Context(), resumeBy(good, "a", 1))
+	wantReason(t, "while it changes", err, rushgate.ServerBusy)
+	login := request(Login, "alice", 1)
+	login.Remember = "laptop"
+	_, err = f.Submit(t.Context(), login)
+	wantReason(t, "a login meanwhile", err, rushgate.ServerBusy)
+	f.store.beforeAdmit = nil
+	if _, err := f.Resume(t.Context(), resumeBy(good, "a", 1)); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
