@@ -27,6 +27,7 @@ type model struct {
 	work    int // that a ticket costs, in bits
 
 	seats  []modelSeat
+	lane   []modelSeat           // with tokens
 	inside map[string]netip.Addr // names in the world, and where they came from
 	judged []judgement           // wrong passwords, oldest first
 	place  map[modelClient]modelPlace
@@ -93,10 +94,10 @@ func (m *model) open(t *rapid.T) {
 // move has another door go on in place of this one, when all that was under way is given up. Clients that know nothing
 // of tickets are then newcomers.
 func (m *model) move(t *rapid.T) {
-	for _, s := range m.seats {
+	for _, s := range append(m.seats, m.lane...) {
 		s.Close(NotJudged)
 	}
-	m.seats = nil
+	m.seats, m.lane = nil, nil
 	before, locked := m.Stats(), m.Lockouts(100)
 	m.cfg.State = m.State()
 	m.open(t)
@@ -268,6 +269,11 @@ func (m *model) taken() int {
 	for _, s := range m.seats {
 		names[s.knock.Name] = true
 	}
+	for _, s := range m.lane {
+		if s.state == inHand { // which has sat down
+			names[s.knock.Name] = true
+		}
+	}
 	return len(names)
 }
 
@@ -311,12 +317,8 @@ func (m *model) close(t *rapid.T) {
 		m.judged = append(m.judged, judgement{m.now, s.knock.Addr, s.knock.Name})
 	case Taken: // a failure of the origin, and no guess at the account
 		m.judged = append(m.judged, judgement{m.now, s.knock.Addr, "taken: " + s.knock.Name})
-	case Right, Inside: // forgives what this origin has failed at this account
-		for j := range m.judged {
-			if m.judged[j].addr == s.knock.Addr && m.judged[j].name == s.knock.Name {
-				m.judged[j].name += " forgiven"
-			}
-		}
+	case Right, Inside:
+		m.forgive(s.knock)
 	}
 	if o == Inside {
 		m.inside[s.knock.Name] = s.knock.Addr
@@ -326,6 +328,63 @@ func (m *model) close(t *rapid.T) {
 	}
 	s.Close(o)
 	s.Close(Wrong) // only the first counts
+}
+
+// resume has a client show a token.
+func (m *model) resume(t *rapid.T) {
+	k := Knock{
+		Addr: netip.AddrFrom4([4]byte{192, 0, 2, byte(rapid.IntRange(1, modelHosts).Draw(t, "host"))}),
+		Name: fmt.Sprintf("player-%d", rapid.IntRange(1, m.players).Draw(t, "player")),
+		Want: rapid.SampledFrom([]Want{Resume, Continue, Forget}).Draw(t, "want"),
+	}
+	for range rapid.IntRange(1, 40).Draw(t, "times") {
+		seat, err := m.Resume(k)
+		if err != nil {
+			m.checkRefusal(t, k, err, false, false)
+			continue
+		}
+		m.lane = append(m.lane, modelSeat{seat, k, queued})
+	}
+}
+
+// judge says what a token is worth, and seats its player in the world if it is good and there is room.
+func (m *model) judge(t *rapid.T) {
+	if len(m.lane) == 0 {
+		t.Skip("no token")
+	}
+	i := rapid.IntRange(0, len(m.lane)-1).Draw(t, "token")
+	s := &m.lane[i]
+	if s.state == queued && s.knock.Want != Forget && rapid.Bool().Draw(t, "good") {
+		if err := s.Sit(Proven{Name: s.knock.Name}); err == nil {
+			s.state = inHand
+			return
+		}
+	}
+	o := rapid.SampledFrom([]Outcome{NotJudged, Unknown, Right}).Draw(t, "outcome")
+	if s.state == inHand {
+		o = rapid.SampledFrom([]Outcome{NotJudged, Right, Inside}).Draw(t, "outcome")
+	}
+	switch o {
+	case Unknown: // a failure of the origin alone
+		m.judged = append(m.judged, judgement{m.now, s.knock.Addr, "token of " + s.knock.Name})
+	case Right, Inside:
+		m.forgive(s.knock)
+	}
+	if o == Inside {
+		m.inside[s.knock.Name] = s.knock.Addr
+	}
+	m.Served(Resumes, 1)
+	s.Close(o)
+	m.lane = append(m.lane[:i], m.lane[i+1:]...)
+}
+
+// forgive forgives what an origin has failed at an account.
+func (m *model) forgive(k Knock) {
+	for j := range m.judged {
+		if m.judged[j].addr == k.Addr && m.judged[j].name == k.Name {
+			m.judged[j].name += " forgiven"
+		}
+	}
 }
 
 func (m *model) leave(t *rapid.T) {
@@ -342,6 +401,9 @@ func (m *model) check(t *rapid.T) {
 	if s.Queued != m.count(queued) || s.InHand != m.count(inHand) || s.Slow != m.count(slow) {
 		t.Fatalf("the door counts %d, %d and %d, there are %d, %d and %d", s.Queued, s.InHand, s.Slow,
 			m.count(queued), m.count(inHand), m.count(slow))
+	}
+	if s.Resumes != len(m.lane) {
+		t.Fatalf("the door counts %d in the lane of tokens, there are %d", s.Resumes, len(m.lane))
 	}
 	if s.Seats > m.world || m.taken() > s.Seats {
 		t.Fatalf("%d seats for %d players in a world of %d", s.Seats, m.taken(), m.world)
@@ -371,12 +433,14 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"knock": m.knocks,
-			"take":  m.take,
-			"slow":  m.slow,
-			"close": m.close,
-			"leave": m.leave,
-			"move":  m.move,
+			"knock":  m.knocks,
+			"resume": m.resume,
+			"judge":  m.judge,
+			"take":   m.take,
+			"slow":   m.slow,
+			"close":  m.close,
+			"leave":  m.leave,
+			"move":   m.move,
 			"wait": func(t *rapid.T) {
 				m.now = m.now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond)
 			},
@@ -386,9 +450,8 @@ func TestModel(t *testing.T) {
 			"": m.check,
 		})
 		// When everybody has left, everything is given back.
-		for len(m.seats) > 0 {
-			m.seats[0].Close(NotJudged)
-			m.seats = m.seats[1:]
+		for _, s := range append(m.seats, m.lane...) {
+			s.Close(NotJudged)
 		}
 		for name := range m.inside {
 			m.Left(name, Silent)
@@ -400,7 +463,8 @@ func TestModel(t *testing.T) {
 		if s := m.Stats(); s.Queued+s.InHand+s.Slow+s.Seats+s.Held+s.Promised+s.Locked != 0 {
 			t.Fatalf("hours after the last has left: %+v", s)
 		}
-		if n := len(m.queue.networks) + len(m.Door.slow.networks) + len(m.places.networks); n != 0 {
+		if n := len(m.queue.networks) + len(m.Door.slow.networks) + len(m.places.networks) +
+			len(m.resumes.networks); n != 0 {
 			t.Fatalf("%d networks are still counted", n)
 		}
 	})
