@@ -20,8 +20,9 @@ type World interface {
 	Leave(id PlayerID)
 	// Apply hands over what a player wants to do. Of several intents between two steps the last one counts.
 	Apply(id PlayerID, in Intent)
-	// Step advances the world by [TickInterval]. tick counts from 1. The events are those of this step; the slice
-	// may be reused by the next step.
+	// Step advances the world by [TickInterval]. tick counts from 1, goes on where a [Checkpointer] was moved to, and
+	// leaves numbers out after a move that came to nothing. The events are those of this step; the slice may be reused
+	// by the next step.
 	Step(tick uint64) []Event
 	// Character returns a copy of a player's present state that shares no memory with the world's own, and false
 	// if the player is not inside.

@@ -63,8 +63,13 @@ func New(now func() time.Time, logger *slog.Logger) *Clock {
 // timeOfDay returns the time without its monotonic reading.
 func timeOfDay() time.Time { return time.Now().Round(0) }
 
-// Start has the clock beat by itself until Stop.
+// Start has the clock beat by itself until Stop. What has passed since it was made is no standstill: a node that starts
+// has other things to do.
 func (c *Clock) Start() {
+	c.mu.Lock()
+	old := c.seen.Load()
+	c.seen.Store(&seen{last: c.now(), wall: c.wall(), gaps: old.gaps})
+	c.mu.Unlock()
 	c.beat.Go(func() {
 		ticker := time.NewTicker(beatInterval)
 		defer ticker.Stop()

@@ -245,3 +245,17 @@ func TestStopEndsTheBeat(t *testing.T) {
 		c.Stop()
 	})
 }
+
+func TestWhatPassesBeforeTheStartIsNoStandstill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, log := newClock()
+		begun := time.Now()
+		time.Sleep(time.Minute)
+		c.Start()
+		time.Sleep(time.Second)
+		c.Stop()
+		if c.Stood(begun) != 0 || log.Len() > 0 {
+			t.Errorf("stood still for %v, %q", c.Stood(begun), log)
+		}
+	})
+}

@@ -21,6 +21,9 @@ const (
 	// ticketJump is by how much the numbers of tickets jump when the state is taken: further than another realm that goes
 	// on from it comes before it is known which of the two goes on.
 	ticketJump = 1 << 32
+	// tickMargin is by how many steps more than have passed the number of the tick jumps when a realm goes on whose state
+	// was taken: another realm may have made up for some.
+	tickMargin = rushgate.TickRate
 )
 
 var (
@@ -41,6 +44,7 @@ type frost struct {
 	frozen bool          // all of it stands
 	views  []*view       // taken from the snapshotter
 	saver  bool          // it rests
+	taken  time.Time     // when the state was; the zero time if it was not
 }
 
 // Freeze has the realm stand still, so that [Realm.State] can be taken: first calls of players wait, the channel reads
@@ -205,6 +209,9 @@ func (r *Realm) State() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.taken.IsZero() {
+		f.taken = time.Now()
+	}
 	select {
 	case res := <-done:
 		return res.state, res.err
@@ -213,7 +220,10 @@ func (r *Realm) State() ([]byte, error) {
 	}
 }
 
-// Thaw ends what [Realm.Freeze] began: the realm goes on from where it stood. It is idempotent.
+// Thaw ends what [Realm.Freeze] began: the realm goes on from where it stood. If the state was taken, the number of the
+// tick has jumped by the time that has passed and a second more: another realm may have told players of steps by the
+// numbers that would come next, and what this one tells would be taken for old, or for a change of what that one has
+// told. It is idempotent.
 func (r *Realm) Thaw() {
 	r.frost.mu.Lock()
 	defer r.frost.mu.Unlock()
@@ -230,8 +240,11 @@ func (r *Realm) thaw(f *frost) {
 	if f.saver {
 		r.saver.goOn()
 	}
+	if !f.taken.IsZero() { // the tick still stands
+		r.tick += uint64(time.Since(f.taken)/rushgate.TickInterval) + tickMargin
+	}
 	close(f.over)
-	f.over, f.views, f.saver, f.frozen = nil, nil, false, false
+	f.over, f.views, f.saver, f.frozen, f.taken = nil, nil, false, false, time.Time{}
 	if r.cfg.Channel != nil {
 		r.cfg.Channel.Resume()
 	}

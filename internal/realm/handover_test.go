@@ -212,7 +212,7 @@ func TestRealmGoesOnAfterAMoveThatFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArena(t, memnet.Options{}, nil)
 		alice, p := a.play(t, "alice")
-		a.play(t, "bob")
+		bob, _ := a.play(t, "bob")
 		time.Sleep(time.Second)
 		for range 3 {
 			state := a.freeze(t)
@@ -224,9 +224,10 @@ func TestRealmGoesOnAfterAMoveThatFailed(t *testing.T) {
 			dead.open(t, connections)
 			dead.fixture = a.next(t, state, func(c *Config) { c.Channel = dead.channel })
 			p.taken()
+			dead.world.players[bob.Player].X = 9 // what comes of the worlds is not the same
 			dead.Start()
 			time.Sleep(500 * time.Millisecond)
-			p.check(t, "of the other realm", 1)
+			others := p.check(t, "of the other realm", 1)
 			dead.freeze(t) // so that it says nothing when it ends
 			if _, err := dead.channel.State(); err != nil {
 				t.Fatal(err)
@@ -236,12 +237,18 @@ func TestRealmGoesOnAfterAMoveThatFailed(t *testing.T) {
 			skipped := a.Stats().Skipped
 			a.Thaw()
 			a.Thaw()
-			time.Sleep(100 * time.Millisecond) // ticks begin where they were, below what the client has seen
-			p.taken()
 			time.Sleep(2 * time.Second)
-			got, _, failed := p.taken()
-			if len(failed) > 0 || len(got) < 38 || len(got) > 42 {
-				t.Errorf("%d snapshots in two seconds, %v", len(got), failed)
+			got := p.check(t, "of the realm that goes on", 1)
+			if len(got) < 38 || len(got) > 42 {
+				t.Fatalf("%d snapshots in two seconds", len(got))
+			}
+			if before := others[len(others)-1]; got[0].Tick <= before.Tick || before.Entities[0].X != protocol.Fixed(9) {
+				t.Errorf("after %+v comes %+v", before, got[0])
+			}
+			for _, s := range got {
+				if s.Entities[0].X != 0 {
+					t.Fatalf("the player sees what was in the other world: %+v", s)
+				}
 			}
 			if first, last := got[0].Intent, got[len(got)-1].Intent; last < first+5 {
 				t.Errorf("intents from %d to %d", first, last)
