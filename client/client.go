@@ -40,8 +40,9 @@
 //
 // [Session.Connect] opens the connection over which the game is played: [Realtime.SendIntent] says what the player
 // wants, [Realtime.Views] and [Realtime.Latest] show the world, [Interpolate] moves things smoothly between two views.
-// A connection that is lost is made again without the game's doing, for as long as the session lasts; [Realtime.Events]
-// tells of it. Where a network lets no UDP through, [RealtimeOptions].WebSocket takes the road of browsers.
+// A connection over which nothing comes any more is replaced by another one without the game's doing, for as long as
+// the session lasts; [Realtime.Events] tells of it. Where a network lets no UDP through, the game is played over a
+// WebSocket, unless [RealtimeOptions].UDPOnly forbids it.
 //
 // # Errors
 //

@@ -14,11 +14,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/memnet"
+	"github.com/rushgate/rushgate/internal/udpknock"
 	"github.com/rushgate/rushgate/netcode"
 	"github.com/rushgate/rushgate/protocol"
 )
@@ -41,6 +43,7 @@ type node struct {
 	key     netcode.Key
 	ticking sync.WaitGroup
 	quit    chan struct{}
+	probes  atomic.Int64
 
 	mu       sync.Mutex
 	noAnswer bool // to HTTP
@@ -52,11 +55,15 @@ type node struct {
 	refuse   *rushgate.Refusal // of each client that asks for a connect token
 	over     bool              // the session has ended
 	rewind   bool              // the world is to begin again
+	stopped  bool              // the process stands still: requests wait
+	requests int
 	renewals int
 	ports    uint16
-	links    map[*netcode.Peer]*nodeLink
-	got      []gotIntent
-	sent     []sentSnapshot
+	// addresses are those of connect tokens; none: the node's.
+	addresses []netip.AddrPort
+	links     map[*netcode.Peer]*nodeLink
+	got       []gotIntent
+	sent      []sentSnapshot
 }
 
 type nodeLink struct {
@@ -87,7 +94,14 @@ func startNode(t *testing.T, opts memnet.Options, slots int) *node {
 	}
 	n.server, err = netcode.NewServer(netcode.ServerConfig{
 		Conn: conn, ProtocolID: protocol.ID, Keys: []netcode.Key{n.key}, Addresses: []netip.AddrPort{nodeAddr},
-		MaxClients: slots,
+		MaxClients: slots, Replace: func(*netcode.Peer, *[netcode.UserDataSize]byte) bool { return true },
+		Other: func(dst []byte, _ netip.AddrPort, datagram []byte) []byte {
+			if k, ok := udpknock.ParseKnock(datagram); ok {
+				n.probes.Add(1)
+				return udpknock.AppendCookie(dst, k.Nonce, udpknock.Cookie{1})
+			}
+			return dst
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -244,9 +258,13 @@ func (n *node) set(change func(*node)) {
 }
 
 func (n *node) token() string {
+	addresses := n.addresses
+	if addresses == nil {
+		addresses = []netip.AddrPort{nodeAddr}
+	}
 	b, err := netcode.NewConnectToken(netcode.TokenSpec{
 		ProtocolID: protocol.ID, ClientID: nodePlayer, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(nodeToken),
-		Timeout: nodeTimeout, Addresses: []netip.AddrPort{nodeAddr},
+		Timeout: nodeTimeout, Addresses: addresses,
 	}, &n.key, nil)
 	if err != nil {
 		n.t.Error(err)
@@ -261,6 +279,7 @@ func (n *node) CloseIdleConnections() { n.set(func(n *node) { n.dead = false }) 
 func (n *node) hangs() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.requests++
 	hangs := n.dead || n.hang > 0
 	if hangs {
 		n.hung++
@@ -269,11 +288,24 @@ func (n *node) hangs() bool {
 	return hangs
 }
 
+func (n *node) standsStill() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stopped
+}
+
 // RoundTrip is the node's HTTP side.
 func (n *node) RoundTrip(r *http.Request) (*http.Response, error) {
 	if n.hangs() {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
+	}
+	for n.standsStill() {
+		select {
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -298,9 +330,6 @@ func (n *node) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		n.heard = time.Now()
 		n.renewals++
-		for p := range n.links {
-			p.Disconnect()
-		}
 		return answer(200, granted)
 	}
 	return answer(404, nil)

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/netcode"
 	"github.com/rushgate/rushgate/protocol"
 )
 
@@ -40,7 +39,8 @@ var (
 type connection interface {
 	Read(buf []byte) (int, error) // an error is final
 	Write(message []byte) error
-	Close() error // never fails, and is idempotent
+	LastReceived() time.Time // when something last came, keep-alives included, or the connection was made
+	Close() error            // never fails, and is idempotent
 }
 
 // RealtimeOptions are the settings of a realtime connection. The zero value of each field selects its default.
@@ -49,8 +49,12 @@ type RealtimeOptions struct {
 	// socket. A WebSocket does not use it.
 	Dial func(ctx context.Context, server netip.AddrPort) (net.Conn, error)
 	// WebSocket has the game played over a WebSocket to the address of the server's HTTP interface rather than over
-	// UDP: in networks that block UDP, and to test the road that browsers take. Where packets get lost, it is slower.
+	// UDP: to test the road that browsers take. Where packets get lost, it is slower.
 	WebSocket bool
+	// UDPOnly has the game played over UDP or not at all. Without it a Realtime falls back to a WebSocket where nothing
+	// answers by UDP within 1.5 s although the server answers over HTTP, and to UDP when it connects the next time and
+	// the server answers a probe by UDP. A game that falls back loses the light touch of datagrams, not the player.
+	UDPOnly bool
 	// Transport carries the opening handshake of a WebSocket, and decides over which connection it then goes: its
 	// answer to a status of 101 must have a body that can be written to, as that of [http.Transport] has. Redirects are
 	// not followed. Default: [Options].Transport of the session's client.
@@ -60,15 +64,16 @@ type RealtimeOptions struct {
 	// OnSnapshot, if set, takes the place of views, which are then never built: it is called with each new snapshot
 	// as it comes from the wire, in the order of the ticks. The snapshot is valid during the call only. The calls are
 	// made on the goroutine that reads the connection: they must be quick, and must not call Close. This is for
-	// programs that hold many connections and cannot afford a copy of everything, such as load generators.
+	// programs that hold many connections and cannot afford a copy of everything, such as load generators. After a change
+	// of connections it is another goroutine, but never two at a time.
 	OnSnapshot func(*protocol.Snapshot)
 }
 
 // Realtime is a player's connection to the world: intents go out, views of the world come in. All methods may be called
 // from any goroutine.
 //
-// It has one goroutine of its own, which reads, and which connects again when the connection is lost. It ends by Close,
-// or by itself when there is nothing left to connect to; [Realtime.Events] tells.
+// It has goroutines of its own: one reads, and one notices when nothing comes any more, and connects again. It ends by
+// Close, or by itself when there is nothing left to connect to; [Realtime.Events] tells.
 type Realtime struct {
 	session Session
 	opts    RealtimeOptions
@@ -83,10 +88,17 @@ type Realtime struct {
 	err    error         // why it has ended; nil: by Close
 	done   chan struct{} // closed when the goroutine is about to return
 
-	// Owned by the goroutine that reads.
-	snapshot protocol.Snapshot
-	newest   uint32 // tick of the newest snapshot of this connection, 0 for none
-	buf      [netcode.MaxPayload]byte
+	begun time.Time
+	lost  atomic.Int64  // when there last was a connection: nanoseconds since begun
+	lives chan struct{} // holds one, for the keeper
+	roads roads
+
+	mu sync.Mutex // held while a snapshot is shown
+	// current is the newest connection, over which intents go; nil while there is none. previous is the one before, which
+	// is read until something comes over the current one. The keeper alone changes them.
+	current, previous *feed
+
+	emitting sync.Mutex
 }
 
 // RealtimeStats count what has come from the server since [Session.Connect].
@@ -106,16 +118,16 @@ type realtimeCounters struct {
 // Connect opens the session's realtime connection. ctx bounds the connecting, not the connection.
 //
 // One session has one such connection at a time; while it lasts, another Connect fails with [ErrConnected]. It keeps
-// the session open without any other call, and moves [Session.ExpiresAt]. When the connection is lost, the Realtime
-// connects again by itself.
+// the session open without any other call, and moves [Session.ExpiresAt]. When nothing has come for a second, the
+// Realtime asks for another connection beside the one that it has, and goes over to that when it is there; when the
+// connection is lost, it connects again by itself.
 //
 // Errors of UDP wrap a [netcode.StateError]: a server that is full matches
-// netcode.StateError{State: netcode.StateDenied}, and one that cannot be reached by UDP, perhaps for a firewall on the
-// way, matches the state StateRequestTimedOut; [RealtimeOptions].WebSocket may help there. A server without a realtime
-// channel is [ErrNoChannel], a session that has ended [rushgate.BadCredentials]. A server that has no time for it now,
-// or of which too many connections were asked ([rushgate.RateLimited]), says when to come back:
-// [rushgate.Refusal].RetryAfter. Connect tries once and may be called again; an answer over HTTP, and the first message
-// over a WebSocket, has 5 s to come.
+// netcode.StateError{State: netcode.StateDenied}, and one that can be reached neither by UDP, perhaps for a firewall on
+// the way, nor by a WebSocket, the state StateRequestTimedOut. A server without a realtime channel is [ErrNoChannel], a
+// session that has ended [rushgate.BadCredentials]. A server that has no time for it now, or of which too many
+// connections were asked ([rushgate.RateLimited]), says when to come back: [rushgate.Refusal].RetryAfter. Connect tries
+// each road once and may be called again; an answer over HTTP, and the first message over a WebSocket, has 5 s to come.
 func (s Session) Connect(ctx context.Context, opts RealtimeOptions) (*Realtime, error) {
 	if opts.IntentRate == 0 {
 		opts.IntentRate = DefaultIntentRate
@@ -129,7 +141,7 @@ func (s Session) Connect(ctx context.Context, opts RealtimeOptions) (*Realtime, 
 	rt := &Realtime{
 		session: s, opts: opts,
 		views: make(chan *View, 1), events: make(chan Event, eventQueue),
-		ended: make(chan struct{}), done: make(chan struct{}),
+		ended: make(chan struct{}), done: make(chan struct{}), lives: make(chan struct{}, 1), begun: time.Now(),
 	}
 	rt.intents.init(time.Second / time.Duration(opts.IntentRate))
 	conn, err := rt.connect(ctx)
@@ -146,23 +158,7 @@ func (s Session) Connect(ctx context.Context, opts RealtimeOptions) (*Realtime, 
 // run is the goroutine of a Realtime.
 func (rt *Realtime) run(ctx context.Context, conn connection) {
 	defer close(rt.done)
-	var err error
-	for err == nil {
-		rt.stats.connects.Add(1)
-		rt.emit(Event{Kind: EventConnected})
-		lost := fmt.Errorf("client: realtime: %w", rt.play(conn))
-		if ctx.Err() != nil {
-			break
-		}
-		rt.emit(Event{Kind: kindOf(lost), Err: lost})
-		if err = lost; !hopeless(lost) {
-			conn, err = rt.reconnect(ctx)
-		}
-	}
-	if ctx.Err() != nil {
-		err = nil // by Close
-	}
-	rt.intents.close()
+	err := newKeeper(ctx, rt).run(conn)
 	rt.cancel()
 	rt.session.grant.channel.release()
 	rt.err = err
@@ -172,48 +168,53 @@ func (rt *Realtime) run(ctx context.Context, conn connection) {
 	close(rt.views)
 }
 
-// play reads a connection until it is lost, and returns why.
-func (rt *Realtime) play(conn connection) error {
-	defer func() { _ = conn.Close() }() // never fails
-	var decoder protocol.Decoder
-	rt.newest = 0
-	if !rt.intents.attach(conn) {
-		return net.ErrClosed
-	}
-	defer rt.intents.detach()
-	for {
-		n, err := conn.Read(rt.buf[:])
-		if err != nil {
-			return err
-		}
-		now := time.Now()
-		rt.session.grant.channel.heard.Store(int64(now.Sub(rt.session.grant.since)))
-		rt.receive(&decoder, rt.buf[:n], now)
-	}
-}
-
 // receive takes a message that has come just now.
-func (rt *Realtime) receive(decoder *protocol.Decoder, message []byte, now time.Time) {
+func (rt *Realtime) receive(f *feed, message []byte, now time.Time) {
 	rt.stats.bytes.Add(int64(len(message)))
-	switch err := decoder.Decode(message, &rt.snapshot); {
+	switch err := f.decoder.Decode(message, &f.snapshot); {
 	case errors.Is(err, protocol.ErrNoBaseline):
 		rt.stats.noBaseline.Add(1)
 		return
 	case err != nil:
 		rt.stats.malformed.Add(1)
 		return
-	case rt.newest != 0 && !protocol.Newer(rt.snapshot.Tick, rt.newest):
+	case f.newest != 0 && !protocol.Newer(f.snapshot.Tick, f.newest):
 		rt.stats.late.Add(1)
 		return
 	}
-	rt.newest = rt.snapshot.Tick
-	rt.intents.ack.Store(rt.newest)
+	f.newest = f.snapshot.Tick
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	if rt.counts(f) {
+		rt.show(f, now)
+	}
+}
+
+// counts reports whether what comes over a connection is to be shown: that of the current one, and that of the one
+// before until then. rt.mu is held, here and below.
+func (rt *Realtime) counts(f *feed) bool {
+	if f != rt.current {
+		return f == rt.previous && (rt.current == nil || !rt.current.lives)
+	}
+	rt.intents.ack.Store(f.newest)
+	if !f.lives {
+		f.lives = true
+		select {
+		case rt.lives <- struct{}{}:
+		default:
+		}
+	}
+	return true
+}
+
+// show hands a connection's newest snapshot to the game.
+func (rt *Realtime) show(f *feed, now time.Time) {
 	rt.stats.snapshots.Add(1)
 	if rt.opts.OnSnapshot != nil {
-		rt.opts.OnSnapshot(&rt.snapshot)
+		rt.opts.OnSnapshot(&f.snapshot)
 		return
 	}
-	v := newView(&rt.snapshot, rt.session.PlayerID, now)
+	v := newView(&f.snapshot, rt.session.PlayerID, now)
 	rt.latest.Store(v)
 	replace(rt.views, v)
 }

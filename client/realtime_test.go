@@ -179,12 +179,14 @@ func TestRealtimeMovesTheExpiry(t *testing.T) {
 			t.Errorf("while snapshots come %v are left", left)
 		}
 		n.network.SetOptions(outage)
+		n.set(func(n *node) { n.noAnswer = true })
 		before := s.ExpiresAt()
 		time.Sleep(nodeTimeout / 2)
 		if !s.ExpiresAt().Equal(before) {
 			t.Errorf("while none come it moves from %v to %v", before, s.ExpiresAt())
 		}
 		rt.Close()
+		n.set(func(n *node) { n.noAnswer = false })
 		if _, err := s.client.renew(t.Context(), *s); err != nil {
 			t.Fatal(err)
 		}

@@ -29,7 +29,7 @@ type EventKind uint8
 
 // The kinds of [Event].
 const (
-	// EventConnected: the connection stands, for the first time or again.
+	// EventConnected: the connection stands, for the first time or again; or another one stands in its place.
 	EventConnected EventKind = iota + 1
 	// EventDenied: an attempt to connect again found the server full.
 	EventDenied
@@ -45,6 +45,11 @@ const (
 	EventReconnecting
 	// EventEnded: it is over. It is the last event.
 	EventEnded
+	// EventSilent: nothing has come from the server for a second. The client asks for another connection, beside the one
+	// it has: EventConnected tells when that is there, and EventRecovered that the old one has come to life before.
+	EventSilent
+	// EventRecovered: something has come over a connection that was silent, and goes on.
+	EventRecovered
 )
 
 // String returns the kind in words.
@@ -64,6 +69,10 @@ func (k EventKind) String() string {
 		return "reconnecting"
 	case EventEnded:
 		return "ended"
+	case EventSilent:
+		return "silent"
+	case EventRecovered:
+		return "recovered"
 	}
 	return fmt.Sprintf("event %d", uint8(k))
 }
@@ -79,6 +88,10 @@ type Event struct {
 	Err error
 	// Delay is the pause that EventReconnecting begins.
 	Delay time.Duration
+	// Lost says that the connection is over that there was, and not an attempt at another one, which may be made beside it.
+	Lost bool
+	// WebSocket says of EventConnected that the connection is over a WebSocket.
+	WebSocket bool
 }
 
 // Events tells what happens to the connection, for a game that wants to show it. It need not be read: of events that
@@ -86,6 +99,8 @@ type Event struct {
 func (rt *Realtime) Events() <-chan Event { return rt.events }
 
 func (rt *Realtime) emit(e Event) {
+	rt.emitting.Lock() // those who search and those who read have something to tell
+	defer rt.emitting.Unlock()
 	e.At = time.Now()
 	replace(rt.events, e)
 }
@@ -105,58 +120,20 @@ func kindOf(err error) EventKind {
 	return EventTimedOut // or no answer over HTTP
 }
 
-// connect makes the first connection, with the connect token that came with the session if that is still good. After a
-// WebSocket it is not.
-func (rt *Realtime) connect(ctx context.Context) (connection, error) {
-	s := rt.session
-	token := s.connectToken()
-	if !s.grant.channel.takeToken() || !s.fresh(token) || rt.opts.WebSocket {
-		return rt.connectAnew(ctx)
-	}
-	return rt.dial(ctx, token)
-}
-
-// fresh reports whether the connect token that came with the session can still be used.
-func (s Session) fresh(token []byte) bool {
-	t, err := netcode.ParseConnectToken(token)
-	return err == nil && time.Since(s.grant.since) <= t.Lifetime()-tokenReserve
-}
-
-// connectAnew makes a connection over a WebSocket or with a new connect token. The server ends the connection before
-// it, if it still has one.
-func (rt *Realtime) connectAnew(ctx context.Context) (connection, error) {
-	if rt.opts.WebSocket {
-		return rt.openWebSocket(ctx)
-	}
-	token, err := rt.session.client.renew(ctx, rt.session)
-	if err != nil {
-		return nil, err
-	}
-	return rt.dial(ctx, token)
-}
-
-func (rt *Realtime) dial(ctx context.Context, token []byte) (connection, error) {
-	conn, err := netcode.Dial(ctx, token, netcode.ClientOptions{Dial: rt.opts.Dial})
-	if err != nil {
-		return nil, fmt.Errorf("client: realtime: %w", err)
-	}
-	return conn, nil
-}
-
-// reconnect makes the next connection after one was lost. It returns an error when there is no use in going on: ctx has
-// ended, the session has, or nothing has answered for long.
-func (rt *Realtime) reconnect(ctx context.Context) (connection, error) {
+// seek makes the next connection, beside the current one or after it was lost. It returns an error when there is no use
+// in going on: ctx has ended, the session has, or nothing has answered for long.
+func (rt *Realtime) seek(ctx context.Context, s *search) (connection, error) {
 	c := rt.session.client
 	c.stale.Store(true) // what broke this connection may have broken those that are kept for HTTP
 	answered := time.Now()
 	var wait time.Duration // what the server asked for
 	for try := 0; ; try++ {
-		pause := max(min(c.jitter(try), maxReconnectPause), wait)
-		rt.emit(Event{Kind: EventReconnecting, Delay: pause})
-		if err := sleep(ctx, pause); err != nil {
+		alive, err := rt.await(ctx, s, try, wait)
+		if err != nil {
 			return nil, err
 		}
-		conn, err := rt.connectAnew(ctx)
+		s.committed.Store(false)
+		conn, err := rt.connectAnew(ctx, &s.approach, alive)
 		switch {
 		case err == nil:
 			return conn, nil
@@ -171,10 +148,33 @@ func (rt *Realtime) reconnect(ctx context.Context) (connection, error) {
 		if _, renewed := errors.AsType[netcode.StateError](err); renewed || refusal != nil {
 			answered = time.Now()
 		}
+		if lost := rt.begun.Add(time.Duration(rt.lost.Load())); lost.After(answered) {
+			answered = lost
+		}
 		if enough := rt.session.grant.life + lostAfter; time.Since(answered) > enough {
 			return nil, fmt.Errorf("%w (nothing better within %v)", err, enough)
 		}
 	}
+}
+
+// await pauses before a try, and reports whether UDP is known to be alive then. What the server asks for is waited for.
+//
+// Where there is a connection still, which may come to life, the first pause is a short one, in which the server is
+// asked by UDP: a node that stands still is asked for nothing else, as long as it does not answer within probePatience.
+func (rt *Realtime) await(ctx context.Context, s *search, try int, asked time.Duration) (alive bool, err error) {
+	c := rt.session.client
+	if s.beside && try == 0 {
+		if err := sleep(ctx, leastSpread+c.random(spread)); err != nil {
+			return false, err
+		}
+		return rt.probe(ctx), ctx.Err()
+	}
+	pause := max(min(c.jitter(try), maxReconnectPause), asked)
+	rt.emit(Event{Kind: EventReconnecting, Delay: pause})
+	if err := sleep(ctx, pause); err != nil {
+		return false, err
+	}
+	return rt.roads.fallen && rt.probe(ctx), ctx.Err()
 }
 
 // patience returns how much of the pause that a server asks for can be granted. One that would outlast the session is

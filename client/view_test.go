@@ -136,9 +136,10 @@ func TestHookAllocatesNothingAndReplacesViews(t *testing.T) {
 			t.Errorf("%d entities", len(s.Entities))
 		}
 	}
-	var d protocol.Decoder
-	rt.receive(&d, full, time.Now())
-	if n := testing.AllocsPerRun(100, func() { rt.newest = 0; rt.receive(&d, delta, time.Now()) }); n != 0 {
+	f := &feed{}
+	rt.current = f
+	rt.receive(f, full, time.Now())
+	if n := testing.AllocsPerRun(100, func() { f.newest = 0; rt.receive(f, delta, time.Now()) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	if calls < 100 || rt.Latest() != nil || len(rt.views) != 0 {
@@ -149,9 +150,10 @@ func TestHookAllocatesNothingAndReplacesViews(t *testing.T) {
 func TestMessagesThatAreOfNoUse(t *testing.T) {
 	full, delta := messages(3)
 	rt := &Realtime{views: make(chan *View, 1)}
-	var d protocol.Decoder
+	f := &feed{}
+	rt.current = f
 	for _, m := range [][]byte{delta, {1}, full, delta, full, delta[:9], append([]byte{9}, full[1:]...)} {
-		rt.receive(&d, m, time.Now())
+		rt.receive(f, m, time.Now())
 	}
 	want := RealtimeStats{
 		Snapshots: 2, Late: 1, NoBaseline: 1, Malformed: 3, Bytes: int64(3*len(full) + 2*len(delta) + 1 + 9),
@@ -172,12 +174,13 @@ func BenchmarkReceive(b *testing.B) {
 	}{{"view", nil}, {"hook", func(*protocol.Snapshot) {}}} {
 		b.Run(bb.name, func(b *testing.B) {
 			rt := &Realtime{views: make(chan *View, 1), opts: RealtimeOptions{OnSnapshot: bb.hook}}
-			var d protocol.Decoder
-			rt.receive(&d, full, time.Now())
+			f := &feed{}
+			rt.current = f
+			rt.receive(f, full, time.Now())
 			b.ReportAllocs()
 			for b.Loop() {
-				rt.newest = 0
-				rt.receive(&d, delta, time.Now())
+				f.newest = 0
+				rt.receive(f, delta, time.Now())
 			}
 		})
 	}

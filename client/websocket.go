@@ -36,7 +36,8 @@ type webSocket struct {
 	begun time.Time
 	heard atomic.Int64 // when something last came, pings included: nanoseconds since begun
 	tasks sync.WaitGroup
-	once  sync.Once // of Close
+	left  atomic.Bool   // Close was called
+	gone  chan struct{} // closed when Close is done
 
 	mu       sync.Mutex
 	closing  bool
@@ -53,7 +54,7 @@ type webSocket struct {
 
 // openWebSocket makes a connection over a WebSocket. It stands when the first message has come, the only sign that the
 // server has accepted the session.
-func (rt *Realtime) openWebSocket(ctx context.Context) (connection, error) {
+func (rt *Realtime) openWebSocket(ctx context.Context, a *approach) (connection, error) {
 	c, token := rt.session.client, rt.session.grant.token()
 	transport := rt.opts.Transport
 	if transport == nil {
@@ -66,7 +67,7 @@ func (rt *Realtime) openWebSocket(ctx context.Context) (connection, error) {
 	r := request{op: "channel", path: "/v1/channel", token: token, within: min(renewTimeout, c.opts.TryTimeout)}
 	tryCtx, cancel := context.WithTimeout(ctx, r.within)
 	defer cancel()
-	w := &webSocket{begun: time.Now(), first: -1}
+	w := &webSocket{begun: time.Now(), first: -1, gone: make(chan struct{})}
 	if refused, err := w.dial(tryCtx, transport, c.base+r.path); err != nil {
 		return nil, c.notOpened(ctx, tryCtx, &r, refused, err)
 	}
@@ -74,6 +75,7 @@ func (rt *Realtime) openWebSocket(ctx context.Context) (connection, error) {
 		_ = w.Close() // never fails
 		return nil, r.bad("a WebSocket without the subprotocol %s", subprotocol)
 	}
+	a.committed.Store(true)
 	if err := w.greet(tryCtx, token); err != nil {
 		_ = w.Close() // never fails
 		return nil, c.notGreeted(ctx, tryCtx, &r, err)
@@ -106,6 +108,7 @@ func (w *webSocket) dial(ctx context.Context, transport http.RoundTripper, addre
 		},
 		Subprotocols:   []string{subprotocol},
 		OnPingReceived: func(context.Context, []byte) bool { w.hear(); return true },
+		OnPongReceived: func(context.Context, []byte) { w.hear() },
 	})
 	if err != nil && resp != nil {
 		body, _ := io.ReadAll(resp.Body) // in memory
@@ -161,6 +164,23 @@ func (c *Client) notGreeted(ctx, tryCtx context.Context, r *request, err error) 
 		return fmt.Errorf("client: %s: %w", r.op, err)
 	}
 	return c.lost(ctx, tryCtx, r, err)
+}
+
+// LastReceived returns when something last came, pings and pongs included.
+func (w *webSocket) LastReceived() time.Time { return w.begun.Add(time.Duration(w.heard.Load())) }
+
+// ask asks the server for a sign of life, which is a pong. It does not wait.
+func (w *webSocket) ask() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closing {
+		return
+	}
+	w.tasks.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), silenceTimeout)
+		defer cancel()
+		_ = w.ws.Ping(ctx) // it is for the keeper to see whether something comes
+	})
 }
 
 // hear notes that something has come.
@@ -253,7 +273,12 @@ func (w *webSocket) onTimer() {
 // Close tells the server that the client leaves, ends a Read that waits, and returns when nothing is left running. It
 // is idempotent. The error is always nil.
 func (w *webSocket) Close() error {
-	w.once.Do(w.close)
+	if w.left.Swap(true) {
+		<-w.gone
+		return nil
+	}
+	w.close()
+	close(w.gone)
 	return nil
 }
 

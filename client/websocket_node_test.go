@@ -62,6 +62,9 @@ type channelNode struct {
 	listener *pipes
 	quit     chan struct{}
 	serving  sync.WaitGroup
+	mute     atomic.Bool // the first connection answers no ping
+	silence  atomic.Bool // nor brings any snapshot
+	udp      *node       // where there is the other road; nil: nowhere
 
 	mu        sync.Mutex
 	handshake http.HandlerFunc // if set, answers in place of a WebSocket
@@ -80,6 +83,7 @@ func startChannelNode(t *testing.T) *channelNode {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/login", n.login)
 	mux.HandleFunc("GET /v1/channel", n.channel)
+	mux.HandleFunc("POST /v1/connect", n.renew)
 	srv := &http.Server{Handler: mux, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	n.serving.Go(func() { _ = srv.Serve(n.listener) })
 	t.Cleanup(func() {
@@ -91,9 +95,9 @@ func startChannelNode(t *testing.T) *channelNode {
 }
 
 func (n *channelNode) login(w http.ResponseWriter, _ *http.Request) {
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"player_id": nodePlayer, "session_token": "token-secret-1", "expires_at": time.Now().Add(sessionLife),
-	})
+	body := n.grant()
+	body["player_id"], body["session_token"] = nodePlayer, "token-secret-1"
+	_ = json.NewEncoder(w).Encode(body)
 }
 
 func (n *channelNode) channel(w http.ResponseWriter, r *http.Request) {
@@ -107,7 +111,10 @@ func (n *channelNode) channel(w http.ResponseWriter, r *http.Request) {
 		handshake(w, r)
 		return
 	}
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"rushgate.v1"}})
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols:   []string{"rushgate.v1"},
+		OnPingReceived: func(context.Context, []byte) bool { return nth != 0 || !n.mute.Load() },
+	})
 	if err != nil {
 		n.t.Error(err)
 		return
@@ -132,6 +139,9 @@ func (n *channelNode) play(ws *websocket.Conn, nth int, end <-chan websocket.Clo
 	for tick := uint32(nodeStep); ; tick += nodeStep {
 		select {
 		case <-ticker.C:
+			if nth == 0 && n.silence.Load() {
+				continue
+			}
 			newest := n.newest(nth)
 			x, y = x+float64(newest.MoveX), y+float64(newest.MoveY)
 			_ = ws.Write(context.Background(), websocket.MessageBinary, snapshotAt(tick, newest.Seq, x, y))

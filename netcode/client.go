@@ -59,6 +59,7 @@ type Client struct {
 
 	state      atomic.Int32
 	lastSent   atomic.Int64  // time.Duration since start
+	lastHeard  atomic.Int64  // likewise
 	done       chan struct{} // closed when the client has ended
 	conn       net.Conn
 	index      int
@@ -161,6 +162,10 @@ func (c *Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "netcode cl
 
 // State returns what the client is doing now.
 func (c *Client) State() State { return State(c.state.Load()) }
+
+// LastReceived returns when a payload or keep-alive packet of the server was last read, or when the connection began. A
+// server that has nothing to send sends keep-alives, ten in a second or, as Server does, no fewer than five.
+func (c *Client) LastReceived() time.Time { return c.start.Add(time.Duration(c.lastHeard.Load())) }
 
 // Index returns the client's slot on the server, from 0 to MaxClients-1.
 func (c *Client) Index() int { return c.index }

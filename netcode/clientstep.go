@@ -102,6 +102,7 @@ func (c *Client) receive(p []byte) (payload []byte, err error) {
 // hear begins the time in which the server has to be heard again.
 func (c *Client) hear() {
 	c.heard = c.now
+	c.lastHeard.Store(int64(c.now))
 	c.draining = false
 }
 

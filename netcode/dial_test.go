@@ -319,8 +319,8 @@ func TestAddressesOfOneServer(t *testing.T) {
 }
 
 // Whatever is at the ends of up to five roads: the client connects if one of them leads to a server with room, soon,
-// and fails otherwise, as at least one of them did. No server is left with a connection that is none, no socket stays open,
-// and no number is used twice.
+// and fails otherwise, as at least one of them did. No server is left with a connection that is none, no socket stays
+// open, and no number is used twice.
 func TestDialModel(t *testing.T) {
 	kinds := []string{"dead", "good", "full", "full at the response", "mute", "no socket"}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -374,7 +374,7 @@ func walk(t *testing.T, opts memnet.Options, all []road) error {
 	case state.State == StateRequestTimedOut && count["dead"]+count["no socket"] < len(all):
 		return fmt.Errorf("%w, which says less than others", state)
 	case len(a.states) > 0 && a.states[len(a.states)-1] != state.State:
-		return fmt.Errorf("the last of states %v is not that of the error %v", a.states, state)
+		return fmt.Errorf("the last of states %v is not that of the error %w", a.states, state)
 	}
 	return r.check(a.client)
 }

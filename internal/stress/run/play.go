@@ -97,7 +97,7 @@ func (p *player) enter(ctx context.Context, session *client.Session) *walk {
 // realtimeOptions returns how the player connects to the world. For a WebSocket the connection of the login makes room:
 // it takes a file at both ends.
 func (p *player) realtimeOptions(w *walk) client.RealtimeOptions {
-	opts := client.RealtimeOptions{Dial: p.dialWorld(), OnSnapshot: w.onSnapshot}
+	opts := client.RealtimeOptions{Dial: p.dialWorld(), UDPOnly: true, OnSnapshot: w.onSnapshot}
 	if p.run.cfg.WebSocket {
 		p.line.CloseIdleConnections()
 		t := p.run.network.transport(p.number)
@@ -177,12 +177,12 @@ func (w *walk) note(e client.Event) {
 	switch {
 	case e.Kind == client.EventDenied:
 		c.denied++
-	case e.Kind == client.EventTimedOut && w.connected:
+	case e.Kind == client.EventTimedOut && e.Lost:
 		c.timedOut++
-	case e.Kind == client.EventDisconnected && w.connected:
+	case e.Kind == client.EventDisconnected && e.Lost:
 		c.disconnected++
 	}
-	if w.connected && e.Kind != client.EventReconnecting {
+	if w.connected && (e.Lost || e.Kind == client.EventEnded) {
 		w.connected = false
 		w.tally.connected.Add(-1)
 		c.playing += w.tally.within(w.since, at)
