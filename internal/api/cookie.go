@@ -8,7 +8,7 @@ import (
 const (
 	// cookieName is the cookie that has the resume token of a page, where no script can read it.
 	cookieName = "rushgate_resume"
-	// resumePath is the one path that browsers send the cookie to.
+	// resumePath is where it is used.
 	resumePath = "/v1/resume"
 )
 
@@ -54,9 +54,11 @@ func (h *handler) setCookie(w http.ResponseWriter, r *http.Request, text string)
 // clearCookie takes the cookie away.
 func (h *handler) clearCookie(w http.ResponseWriter, r *http.Request) { h.writeCookie(w, r, "", -1) }
 
+// writeCookie gives the cookie no path. It is then for all that is beside the path of the request, /v1/, as the browser
+// sees that (RFC 6265 section 5.1.4): a proxy may have put it below another one.
 func (h *handler) writeCookie(w http.ResponseWriter, r *http.Request, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: value, Path: resumePath, MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: cookieName, Value: value, MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: h.secure(r),
 	})
 }

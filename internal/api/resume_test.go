@@ -108,7 +108,7 @@ func cookieOf(t *testing.T, e exchange) *http.Cookie {
 	switch {
 	case len(cookies) == 0:
 		return nil
-	case len(cookies) > 1 || cookies[0].Name != cookieName || cookies[0].Path != "/v1/resume" ||
+	case len(cookies) > 1 || cookies[0].Name != cookieName || cookies[0].Path != "" ||
 		!cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteStrictMode || cookies[0].Domain != "":
 		t.Errorf("cookies %q", e.header.Values("Set-Cookie"))
 	}
