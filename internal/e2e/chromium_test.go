@@ -43,6 +43,9 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 var endBrowser = func() error { return nil }
 
 func TestMain(m *testing.M) {
+	if dir, ok := os.LookupEnv(beNode); ok {
+		os.Exit(runNode(dir, os.Args[len(os.Args)-1]))
+	}
 	code := m.Run()
 	if err := endBrowser(); err != nil {
 		fmt.Fprintln(os.Stderr, "chromium did not end as it should:", err)
@@ -90,8 +93,18 @@ func open(t testing.TB, url string, scripts ...string) *tab {
 	if err != nil {
 		t.Fatalf("chromium does not start: %v", err)
 	}
+	return openIn(t, parent, url, scripts, chromedp.WithNewBrowserContext())
+}
+
+// another opens a page in another tab of the same visitor.
+func (p *tab) another(url string, scripts ...string) *tab { return openIn(p.TB, p.ctx, url, scripts) }
+
+func openIn(
+	t testing.TB, parent context.Context, url string, scripts []string, options ...chromedp.ContextOption,
+) *tab {
+	t.Helper()
 	p := &tab{TB: t, record: newRecord(t, url)}
-	ctx, closeTab := chromedp.NewContext(parent, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.hear))
+	ctx, closeTab := chromedp.NewContext(parent, append(options, chromedp.WithListener(p.hear))...)
 	t.Cleanup(closeTab)
 	p.ctx = ctx
 	t.Cleanup(p.settle)

@@ -198,7 +198,7 @@ func TestDashboardDrain(t *testing.T) {
 		t.Fatalf("the node does not drain\nThe page: %s", p.describe())
 	}
 	p.state("stopped", "^The node has stopped.$")
-	alice.wait(`app.dataset.state !== "playing"`)
+	alice.waitsForRestart()
 }
 
 // What the console says of the stream of figures when the node ends.

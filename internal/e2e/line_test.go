@@ -79,15 +79,6 @@ func (l *line) cut() {
 	l.work.Wait()
 }
 
-// refuse has the line take no new connections until it is mended.
-func (l *line) refuse() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.listener != nil {
-		l.listener.Close()
-	}
-}
-
 // hush has no connection that there is carry anything more, without its ends hearing of it, as when a router on the way
 // has forgotten them. New connections are as good as ever.
 func (l *line) hush() {

@@ -9,6 +9,7 @@ import (
 	"github.com/chromedp/cdproto/input"
 
 	"github.com/rushgate/rushgate/server"
+	"github.com/rushgate/rushgate/store/memory"
 )
 
 // What the console says of a node that goes.
@@ -48,31 +49,67 @@ func (p *tab) waitsForRestart() {
 		document.activeElement.id === "overlay-card"`)
 }
 
-// A restart in order, as for a new version of the node: the session goes on.
+// states has the page note which states it goes through from now on; seen returns them.
+func (p *tab) states() (seen func() []string) {
+	p.Helper()
+	eval[bool](p, `(globalThis.states = [], new MutationObserver(() => states.push(app.dataset.state))
+		.observe(app, { attributes: true, attributeFilter: ["data-state"] }), true)`)
+	return func() []string { p.Helper(); return eval[[]string](p, `states`) }
+}
+
+// stayedIn fails the test if the page was left meanwhile, or was not without a connection for a time.
+func (p *tab) stayedIn(states []string) {
+	p.Helper()
+	left := slices.Contains(states, "signed-out") || slices.Contains(states, "replaced")
+	if left || !slices.Contains(states, "connecting") {
+		p.Errorf("meanwhile the page was %v", states)
+	}
+}
+
+// A restart in order, as for a new version of the node: the player waits, and plays on.
 func TestNodeRestarts(t *testing.T) {
 	cfg := config(t)
 	cfg.Backend = server.SQLite
 	node := start(t, cfg)
-	way := newLine(t, node.HTTPAddr().String())
-	alice := open(t, "http://"+way.addr+"/play/", quick(50))
+	alice := open(t, play(node), quick(50))
 	alice.enter("#register", "alice")
-	x := alice.walkRight()
+	x, token, seen := alice.walkRight(), alice.token(), alice.states()
 
 	alice.tolerate(nodeGoes...)
-	way.refuse()
 	if err := node.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	alice.waitsForRestart()
 	alice.wait(`/^Trying (for \d+ s so far|again in \d+ s)\.$/.test($("overlay-note").textContent)`)
 
-	way.cut()
-	way.mend(start(t, cfg).HTTPAddr().String())
-	alice.inside("alice") // in the same session, without a password
-	alice.wait(`overlay.hidden`)
+	cfg.HTTPAddr = node.HTTPAddr().String()
+	start(t, cfg)
+	alice.inside("alice")
+	alice.stayedIn(seen())
 	if again, _ := alice.at(); math.Abs(again-x) > 0.1 {
 		t.Errorf("alice stood at %g before the restart, and stands at %g after it", x, again)
 	}
+	if alice.token() != token {
+		t.Error("the session is another one")
+	}
+	alice.walkRight()
+}
+
+// The same without any order.
+func TestNodeIsKilled(t *testing.T) {
+	dir := t.TempDir()
+	node := startProcess(t, dir, "127.0.0.1:0")
+	alice := open(t, "http://"+node.addr+"/play/", quick(50))
+	alice.enter("#register", "alice")
+	seen := alice.states()
+
+	alice.tolerate(nodeGoes...)
+	node.kill()
+	alice.wait(`app.dataset.state === "connecting"`)
+	startProcess(t, dir, node.addr)
+	alice.inside("alice")
+	alice.stayedIn(seen())
+	alice.walkRight()
 }
 
 // The session outlives its connection.
@@ -107,8 +144,7 @@ func TestLineGoesSilent(t *testing.T) {
 	alice.enter("#register", "alice")
 	x := alice.walkRight()
 	before := alice.webSockets()
-	alice.wait(`(globalThis.states = [], new MutationObserver(() => states.push(app.dataset.state))
-		.observe(app, { attributes: true, attributeFilter: ["data-state"] }), true)`)
+	seen := alice.states()
 
 	way.hush()
 	await(t, "a second WebSocket", func() bool { return alice.webSockets() > before })
@@ -118,10 +154,38 @@ func TestLineGoesSilent(t *testing.T) {
 	if again, _ := alice.at(); again <= x {
 		t.Errorf("alice walked right from %g and is at %g", x, again)
 	}
-	if states := eval[[]string](alice, `states`); slices.Contains(states, "signed-out") ||
-		slices.Contains(states, "replaced") {
+	if states := seen(); slices.Contains(states, "signed-out") || slices.Contains(states, "replaced") {
 		t.Errorf("meanwhile the page was %v", states)
 	}
+}
+
+// The way leads to another node all at once, while the one with the session is there: the session moves.
+func TestWayLeadsToAnotherNode(t *testing.T) {
+	store := memory.New(memory.Options{})
+	node := func(name string) *server.Server {
+		cfg := config(t)
+		cfg.Backend, cfg.Store, cfg.PublicAddress = "", store, name+".example:443"
+		return start(t, cfg)
+	}
+	one, two := node("one"), node("two")
+	way := newLine(t, one.HTTPAddr().String())
+	alice := open(t, "http://"+way.addr+"/play/", quick(50))
+	alice.enter("#register", "alice")
+	x, seen := alice.walkRight(), alice.states()
+
+	alice.tolerate(nodeGoes...)
+	alice.tolerate(refusal("/v1/resume", "503 (Service Unavailable)"))
+	way.cut()
+	way.mend(two.HTTPAddr().String())
+	await(t, "a connection to the other node", func() bool {
+		return metric(t, two, "rushgate_websocket_connections", "") == 1
+	})
+	alice.inside("alice")
+	alice.stayedIn(seen())
+	if again, _ := alice.at(); math.Abs(again-x) > 0.1 {
+		t.Errorf("alice stood at %g on one node, and stands at %g on the other", x, again)
+	}
+	alice.walkRight()
 }
 
 // A Space that is held when the connection is lost does not press what has come up.
@@ -146,7 +210,7 @@ func TestHeldKeyDoesNotLeave(t *testing.T) {
 	alice.inside("alice")
 }
 
-// The node is lost without a word, and another one comes in its place, with the same players and their sessions.
+// The node is lost without a word, and another one comes in its place, with the same players.
 func TestNodeIsReplaced(t *testing.T) {
 	cfg := config(t)
 	cfg.Backend = server.SQLite
@@ -154,7 +218,7 @@ func TestNodeIsReplaced(t *testing.T) {
 	way := newLine(t, node.HTTPAddr().String())
 	alice := open(t, "http://"+way.addr+"/play/", quick(50))
 	alice.enter("#register", "alice")
-	x := alice.walkRight()
+	x, seen := alice.walkRight(), alice.states()
 
 	alice.tolerate(nodeGoes...)
 	way.cut()
@@ -163,8 +227,8 @@ func TestNodeIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	way.mend(start(t, cfg).HTTPAddr().String())
-	alice.inside("alice") // in the same session, without a password
-	alice.wait(`overlay.hidden`)
+	alice.inside("alice")
+	alice.stayedIn(seen())
 	if again, _ := alice.at(); math.Abs(again-x) > 0.1 {
 		t.Errorf("alice stood at %g before, and stands at %g now", x, again)
 	}

@@ -120,3 +120,34 @@ func TestScreenshotsOfTheLine(t *testing.T) {
 	p.wait(`$("line").dataset.state === "turn"`)
 	p.inLine("1,234")
 }
+
+// What a player sees who comes back, and one whose node is away.
+func TestScreenshotsOfComingBack(t *testing.T) {
+	if *screenshots == "" {
+		t.Skip("no folder for pictures was named with -screenshots")
+	}
+	s := newLineServer(t)
+	s.set(func() { s.answer = placeless })
+	p := open(t, s.url, `localStorage.setItem("rushgate.device /v1/",
+		JSON.stringify({ name: "alice-of-the-long-name-01", attempt: "", over: false }));`, quick(999))
+	p.expect(refusal("/v1/resume", "503 (Service Unavailable)"))
+	p.wait(`/retrying in/.test($("welcome-note").textContent)`)
+	p.picture("welcome", nil)
+	p.tolerate(refusal("/v1/resume", "409 (Conflict)"))
+	s.set(func() {
+		s.answer = func() (int, map[string]any) {
+			return 409, map[string]any{"reason": "already-logged-in", "message": "No."}
+		}
+	})
+	p.wait(`$("takeover").checkVisibility()`)
+	p.picture("elsewhere", nil)
+
+	node := start(t, config(t))
+	bob := open(t, play(node))
+	bob.enter("#register", "bob")
+	bob.tolerate(nodeGoes...)
+	node.Stop()
+	bob.waitsForRestart()
+	bob.wait(`$("overlay-note").textContent`)
+	bob.picture("restart", nil)
+}

@@ -69,10 +69,8 @@ export class NoAnswer extends Error {}
 /** The answer is not one of a Rushgate node. */
 export class BadAnswer extends Error {}
 
-/** One try of a registration or login. Every try of one attempt has the same attempt_id. */
-export interface Credentials {
-  username: string;
-  password: string;
+/** One try of whatever opens a session. Every try of one attempt has the same attempt_id. */
+export interface Try {
   attempt_id: string;
   takeover?: true;
   /** Of this wait alone: who has a ticket without it has nothing. */
@@ -82,13 +80,21 @@ export interface Credentials {
   line_work?: string;
 }
 
+/** A try of a registration or login. */
+export interface Credentials extends Try {
+  username: string;
+  password: string;
+  /** What the device is called on which the player wants to stay logged in. */
+  remember?: string;
+}
+
 const TRY_TIMEOUT = 30_000; // the server answers within 29 s
 const MAX_RETRY_AFTER = 24 * 3600_000;
 const MAX_WORDS = 256;
 const MIN_POLL = 1_000;
 
 // Beside the page's folder, so that it does not matter below which path a proxy has put both.
-const base = (): URL => new URL("../v1/", document.baseURI);
+export const base = (): URL => new URL("../v1/", document.baseURI);
 
 /** Returns the address of the realtime channel. */
 export function channelURL(): string {
@@ -98,7 +104,17 @@ export function channelURL(): string {
 }
 
 export async function enter(kind: "login" | "register", c: Credentials, signal: AbortSignal): Promise<Session> {
-  const body = await call(kind, { method: "POST", body: c, signal });
+  const body = c.remember ? { ...c, remember_cookie: true } : c;
+  return sessionIn(await call(kind, { method: "POST", body, signal, cookie: Boolean(c.remember) }));
+}
+
+/** Opens a session with the token in the browser's cookie, which the answer replaces. */
+export async function resume(t: Try, signal: AbortSignal): Promise<Session> {
+  const body = { ...t, remember_cookie: true };
+  return sessionIn(await call("resume", { method: "POST", body, signal, cookie: true }));
+}
+
+function sessionIn(body: Record<string, unknown>): Session {
   const { session_token: token, player_id: playerID } = body;
   if (typeof token !== "string" || !token || typeof playerID !== "number") throw new BadAnswer("session");
   return { token, playerID };
@@ -106,6 +122,16 @@ export async function enter(kind: "login" | "register", c: Credentials, signal: 
 
 export async function logout(token: string): Promise<void> {
   await call("logout", { method: "POST", token, timeout: 10_000 });
+}
+
+/** Has a session go on at this node, wherever it is. */
+export async function moveHere(token: string): Promise<void> {
+  await call("resume", { method: "POST", body: { session_token: token, takeover: true } });
+}
+
+/** Has the server forget the browser's device, whose token is in the cookie, and end a session, if one is given. */
+export async function forgetDevice(token: string): Promise<void> {
+  await call("resume", { method: "DELETE", token, timeout: 10_000, cookie: true });
 }
 
 export async function me(token: string): Promise<Me> {
@@ -145,6 +171,8 @@ interface Call {
   timeout?: number;
   signal?: AbortSignal;
   cache?: RequestCache;
+  /** The cookie of a device goes with the call, or comes with its answer. */
+  cookie?: boolean;
 }
 
 async function call(path: string, c: Call): Promise<Record<string, unknown>> {
@@ -160,7 +188,7 @@ async function call(path: string, c: Call): Promise<Record<string, unknown>> {
       body: c.body ? JSON.stringify(c.body) : null,
       headers,
       cache: c.cache ?? "no-store",
-      credentials: "omit",
+      credentials: c.cookie ? "same-origin" : "omit",
       redirect: "manual", // it would carry the password away
       signal: c.signal ? AbortSignal.any([c.signal, timeout]) : timeout,
     });

@@ -1,5 +1,5 @@
-// The realtime channel over WebSockets, section 1.1 of docs/protocol.md: there is always one, for as long as the session
-// lives. One that is silent is kept until another has shown that it lives.
+// The realtime channel over WebSockets, section 1.1 of docs/protocol.md: there is always one, for as long as the
+// session lives. One that is silent is kept until another has shown that it lives.
 
 import { afterClose, type Ending } from "./closing.ts";
 import { Link, type Wish } from "./link.ts";
@@ -26,6 +26,14 @@ export interface ChannelEvents {
   onSent: (seq: number, now: number) => void;
 }
 
+/** What a channel asks the node by other ways. */
+export interface Node {
+  /** Asks whether it refuses this page: browsers do not say why a WebSocket could not be opened. */
+  refuses: () => Promise<boolean>;
+  /** Has a session that another node has move here. Returns for how many ms to wait then, or what has ended. */
+  move: () => Promise<number | Ending>;
+}
+
 // All times are in ms. What is called quiet counts time in which the page has run, as its timers show: what a page that
 // was asleep, hidden or busy has not heard is held against no connection.
 
@@ -36,7 +44,7 @@ const HEARTBEAT = 100;
 const MOST_PER_BEAT = 250;
 /** After so much quiet, or three snapshots that are missing, a second link is opened beside the first. */
 const PROBE_AFTER = 1_000;
-/** And up to so much later, at random: a node that stood still for a moment is not to be asked by all players at once. */
+/** And up to so much later, at random: a node that stood still for a moment is not to be asked by all at once. */
 const PROBE_SPREAD = 750;
 /** So long does a second link that is open leave the first one to come to life: then the node need not be greeted. */
 const HESITATION = 100;
@@ -97,8 +105,7 @@ export class Channel {
     private readonly url: string,
     private readonly token: string,
     private readonly events: ChannelEvents,
-    /** Asks the node whether it refuses this page: browsers do not say why a WebSocket could not be opened. */
-    private readonly refused: () => Promise<boolean> = () => Promise.resolve(false),
+    private readonly node: Node,
   ) {
     this.pulse = setInterval(() => this.beat(), INTENT_GAP / 2);
     this.connect();
@@ -206,6 +213,7 @@ export class Channel {
     } else {
       this.restart = next.restart ?? (this.restart && !link.lives);
       this.notBefore = Math.max(this.notBefore, now + next.wait);
+      if (next.move) void this.move();
     }
     if (link === this.spare) return this.dropSpare();
     if (now - this.answeredAt > LOST_AFTER) return this.end("lost");
@@ -213,9 +221,19 @@ export class Channel {
     this.link = null;
     const replacedByOwn = "end" in next && Boolean(this.spare);
     if (this.spare) this.promote();
-    else this.retryLater(now);
+    else if (this.notBefore < Infinity) this.retryLater(now);
     if (!replacedByOwn) this.lose();
     if (!this.shaken) void this.askWhy();
+  }
+
+  /** Has the session move to the node. Until it has answered there is no use in another link. */
+  private async move(): Promise<void> {
+    this.notBefore = Infinity;
+    const answer = await this.node.move();
+    if (this.ended) return;
+    if (typeof answer === "string") return this.end(answer);
+    this.notBefore = performance.now() + answer;
+    if (!this.link) this.retryLater(performance.now());
   }
 
   /** Reports whether an ending does not end the session, as far as this page knows better. */
@@ -223,6 +241,7 @@ export class Channel {
     switch (why) {
       case "replaced": // by another link of this page?
         return link.greeting < this.greetings && performance.now() - this.greetedAt < GREETING_TIME;
+      case "no-session":
       case "session-ended": // the one that is played by is heard of, and will be told, too
         return link === this.spare && Boolean(this.link?.lives) && (this.link?.quiet ?? 0) < PROBE_AFTER;
     }
@@ -243,7 +262,7 @@ export class Channel {
   }
 
   private async askWhy(): Promise<void> {
-    if ((await this.refused()) && !this.shaken) this.end("refused");
+    if ((await this.node.refuses()) && !this.shaken) this.end("refused");
   }
 
   private receive(link: Link, s: Snapshot, now: number): void {

@@ -2,8 +2,10 @@
 
 /** Why a channel is not opened again. */
 export type Ending =
-  | "session-ended" // log in again
+  | "no-session" // that the node knows of, or could go on with: log in again
+  | "session-ended" // while it was played: log in again
   | "replaced" // the player is elsewhere
+  | "elsewhere" // another node looks after the player's part of the world
   | "incompatible" // this page and the node do not understand each other
   | "refused" // the node does not take pages of this origin
   | "lost"; // nothing has answered for longer than any session lives
@@ -16,6 +18,8 @@ export type Next =
     wait: number;
     /** The node is going down. The session is kept, for the next process or another node to go on with. */
     restart?: true;
+    /** Another node has the session, and this one has to be asked to have it move here. */
+    move?: true;
   };
 
 /** The longest pause that a node can ask for, in ms. */
@@ -33,8 +37,9 @@ const RESTART_PAUSE = 1_000;
  */
 export function afterClose(code: number, reason: string): Next {
   switch (code) {
-    case 4401: // no such session
-    case 4410: // it has ended
+    case 4401:
+      return { end: "no-session" };
+    case 4410:
       return { end: "session-ended" };
     case 4409:
       return { end: "replaced" };
@@ -46,6 +51,8 @@ export function afterClose(code: number, reason: string): Next {
   switch (code) {
     case 4411:
       return { wait: pause(RESTART_PAUSE), restart: true };
+    case 4421:
+      return { wait: 0, move: true };
     case 4429:
       return { wait: pause(RATE_PAUSE) };
   }

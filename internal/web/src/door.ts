@@ -1,31 +1,45 @@
-// The form in front of the world, and the line that a player may have to wait in.
+// The door in front of the world: the form, the line that a player may have to wait in, and the welcome of a player who
+// needs neither.
 
 import { enter, lineDocument, Refusal, type Session } from "./api.ts";
+import { sleep } from "./backoff.ts";
+import type { Device } from "./device.ts";
+import { deviceLabel } from "./label.ts";
 import { LineView } from "./lineview.ts";
-import { authenticate, type Wait } from "./login.ts";
+import { authenticate, type Attempt, type Wait } from "./login.ts";
 import { element, say, setText } from "./page.ts";
 import { forgetPlace, keepPlace, keptPlace } from "./stored.ts";
 import { InLine, newPlace, type Kind, type Place } from "./turn.ts";
-import { ASKING, failure, lost, turnCame, waiting } from "./words.ts";
+import { Welcome } from "./welcome.ts";
+import { ASKING, comeBackFailure, ENDING_OTHER, failure, lost, turnCame, waiting } from "./words.ts";
 
 const PLACE_KEPT = " Your turn is kept for a few minutes.";
+
+/** What of the door is to be seen. At first it is nothing: whom the page logs in by itself is not to see a form. */
+type Face = "" | "form" | "line" | "welcome";
 
 export class Door {
   private readonly form = element<HTMLFormElement>("credentials");
   private readonly username = element<HTMLInputElement>("username");
   private readonly password = element<HTMLInputElement>("password");
+  private readonly remember = element<HTMLInputElement>("remember");
   private readonly status = element("status");
   private readonly cancel = element("cancel");
   private readonly takeover = element("takeover");
+  private readonly again = element("again");
   private readonly elsewhere = element<HTMLAnchorElement>("elsewhere");
   private readonly buttons = [element<HTMLButtonElement>("login"), element<HTMLButtonElement>("register")];
   private readonly view = new LineView(() => this.attempt?.abort());
+  private readonly welcome = new Welcome(() => this.attempt?.abort());
+  private face: Face = "";
   private attempt: AbortController | null = null;
   private line: InLine | null = null;
+  private nap: AbortController | null = null;
   private countdown = 0;
+  private byItself = false; // the last attempt was one without a password
 
   /** onEnter is called with the session and the name that was typed. */
-  constructor(private readonly onEnter: (s: Session, name: string) => void) {
+  constructor(private readonly device: Device, private readonly onEnter: (s: Session, name: string) => void) {
     this.form.addEventListener("submit", (e) => {
       e.preventDefault();
       void this.knock("login");
@@ -34,15 +48,21 @@ export class Door {
       if (this.form.reportValidity()) void this.knock("register");
     });
     this.takeover.addEventListener("click", () => {
-      if (this.form.reportValidity()) void this.knock("login", true);
+      if (this.byItself) void this.comeBack({ takeover: true });
+      else if (this.form.reportValidity()) void this.knock("login", true);
     });
+    this.again.addEventListener("click", () => void this.comeBack());
     this.cancel.addEventListener("click", () => this.attempt?.abort());
     for (const b of this.buttons) b.disabled = false; // without this script the form must not be sent
+    this.remember.checked = Boolean(device.name);
+    element("remember-row").hidden = !device.usable;
   }
 
   /** Shows why the player is outside, and waits for them. */
   open(message = "", isError = false): void {
+    this.look("form");
     this.show(message, isError);
+    this.offer();
     (this.username.value ? this.password : this.username).focus();
   }
 
@@ -53,7 +73,7 @@ export class Door {
     const { signal } = (this.attempt = new AbortController());
     this.username.value = place.name;
     try {
-      const line = this.inLine(place, signal);
+      const line = this.inLine(place, signal, false);
       this.stand(place, false);
       await line.turn();
       this.leaveLine(turnCame(place.kind), false, true);
@@ -64,32 +84,77 @@ export class Door {
     }
   }
 
+  /**
+   * Logs the player in without a password, if this is their device. note says why, pause is how long to wait before
+   * that, in ms.
+   */
+  async comeBack({ takeover = false, note = "", pause = 0 } = {}): Promise<void> {
+    const { name } = this.device;
+    if (!name || this.attempt) return;
+    const { signal } = (this.attempt = new AbortController());
+    this.byItself = true;
+    this.username.value = name;
+    this.look("welcome");
+    this.welcome.begin(name, takeover ? ENDING_OTHER : note);
+    try {
+      await sleep(pause, signal);
+      await this.enter(
+        {
+          send: (_, signal) => this.device.resume(takeover, signal), signal, retries: Infinity,
+          onWait: (w) => {
+            this.nap = w.reason ? null : new AbortController(); // no earlier than a server asks for
+            if (!takeover || w.retry > 1) this.welcome.tell(counting(w));
+          },
+          sleep: (ms, signal) => this.rest(ms, signal),
+        }, {}, name);
+    } catch (err) {
+      this.refused(signal.aborted ? null : err);
+    } finally {
+      this.attempt = null;
+    }
+  }
+
+  /** Waits, until hurry is called if that may be. */
+  private async rest(ms: number, signal: AbortSignal): Promise<void> {
+    try {
+      await sleep(ms, this.nap ? AbortSignal.any([signal, this.nap.signal]) : signal);
+    } catch {
+      signal.throwIfAborted();
+    } finally {
+      this.nap = null;
+    }
+  }
+
   /** Tries at once if the server was away. */
   hurry(): void {
     this.line?.hurry();
+    this.nap?.abort();
   }
 
   private async knock(kind: Kind, takeover = false): Promise<void> {
     if (this.attempt) return;
     const { signal } = (this.attempt = new AbortController());
+    this.byItself = false;
     this.busy(true);
     this.show(kind === "login" ? "Logging in…" : "Creating your account…");
     // Tells password managers what they see.
     this.password.autocomplete = kind === "register" ? "new-password" : "current-password";
-    const name = this.username.value;
-    const line = this.inLine({ ...(keptPlace() ?? newPlace()), kind, name }, signal);
+    const name = this.username.value, remember = this.device.usable && this.remember.checked;
+    const line = this.inLine({ ...(keptPlace() ?? newPlace()), kind, name }, signal, true);
     try {
-      const session = await authenticate(
+      await this.enter(
         {
-          send: (c, signal) => enter(kind, c, signal), onWait: (w) => this.wait(w, takeover),
-          onWork: () => this.show(ASKING), signal, line,
+          send: (c, signal) => {
+            const send = (): Promise<Session> => enter(kind, c, signal);
+            return remember ? this.device.alone(signal, send) : send();
+          },
+          signal, line, onWait: (w) => this.wait(w, takeover),
+          onWork: () => this.show(ASKING),
         },
-        { username: name, password: this.password.value, ...(takeover ? { takeover } : {}) },
-      );
-      forgetPlace();
-      this.password.value = "";
-      this.leaveLine("");
-      this.onEnter(session, name);
+        {
+          username: name, password: this.password.value, ...(takeover ? { takeover } : {}),
+          ...(remember ? { remember: deviceLabel(navigator) } : {}),
+        }, name, () => this.keepDevice(remember ? name : ""));
     } catch (err) {
       this.refused(signal.aborted ? null : err);
     } finally {
@@ -98,11 +163,27 @@ export class Door {
     }
   }
 
-  private inLine(place: Place, signal: AbortSignal): InLine {
+  /** Opens a session and lets the player in. then is called as soon as there is one. */
+  private async enter<C>(a: Attempt<C>, c: C, name: string, then = (): void => undefined): Promise<void> {
+    const session = await authenticate(a, c);
+    then();
+    forgetPlace();
+    this.password.value = "";
+    this.leaveLine("");
+    this.onEnter(session, name);
+  }
+
+  /** Has the player stay logged in on this device, or not, as the box says. */
+  private keepDevice(name: string): void {
+    if (name) this.device.remember(name);
+    else if (this.device.name || this.device.leaving) this.device.leave().catch(() => undefined); // or at the next loading
+  }
+
+  private inLine(place: Place, signal: AbortSignal, byItself: boolean): InLine {
     return (this.line = new InLine(place, { document: lineDocument, signal }, {
       onChange: (p) => {
         keepPlace(p);
-        this.stand(p, true);
+        this.stand(p, byItself);
       },
       onPlace: (v) => this.view.show(v),
       onLost: (why) => this.view.tell(lost(why)),
@@ -111,19 +192,34 @@ export class Door {
     }));
   }
 
-  /** Shows the line in place of the form. */
+  /** Shows the line in place of whatever else there is. */
   private stand(p: Place, byItself: boolean): void {
-    if (!this.form.hidden) this.view.begin(p, byItself);
-    this.form.hidden = true;
+    if (this.face !== "line") this.view.begin(p, byItself);
+    this.look("line");
+  }
+
+  private look(face: Face): void {
+    if (face !== "line") this.view.end(false);
+    if (face !== "welcome") this.welcome.end();
+    this.form.hidden = face !== "form";
+    this.face = face;
   }
 
   /** Shows the form again, and why. */
   private leaveLine(message: string, isError = false, turn = false): void {
-    const waited = this.form.hidden;
-    this.form.hidden = false;
+    const waited = this.face === "line" || this.face === "welcome";
+    this.look("form");
     this.view.end(turn);
     this.show(message, isError);
+    this.offer();
     if (waited) this.password.focus();
+  }
+
+  /** Offers to come in without a password, if that is possible. */
+  private offer(): void {
+    const { name } = this.device;
+    this.again.hidden = !name;
+    setText(this.again, `Continue as ${name}`);
   }
 
   private busy(on: boolean): void {
@@ -131,30 +227,33 @@ export class Door {
     for (const b of this.buttons) b.disabled = on;
     const focused = document.activeElement === this.cancel;
     this.cancel.hidden = !on;
-    if (on) this.takeover.hidden = this.elsewhere.hidden = true;
+    if (on) this.takeover.hidden = this.again.hidden = this.elsewhere.hidden = true;
     else if (focused) this.password.focus();
   }
 
   /** Counts down a pause before another try. */
   private wait(w: Wait, takeover: boolean): void {
     clearInterval(this.countdown);
-    if (takeover && w.retry === 1) return this.show("Ending the other session…"); // the node has to save it first
-    const until = performance.now() + w.delay;
-    const tick = (): void => setText(this.status, waiting(w, until - performance.now()));
+    if (takeover && w.retry === 1) return this.show(ENDING_OTHER); // the node has to save it first
     this.show(waiting(w, w.delay));
-    this.countdown = setInterval(tick, 200);
+    const text = counting(w);
+    this.countdown = setInterval(() => setText(this.status, text()), 200);
   }
 
   /** Says why an attempt did not succeed; null: the player has given it up, and the place in the line with it. */
   private refused(err: unknown): void {
+    const { face } = this;
     if (err === null) {
-      if (this.form.hidden) forgetPlace();
-      return this.leaveLine(this.form.hidden ? "You have left the line." : "Cancelled.");
+      if (face === "line") forgetPlace();
+      return this.leaveLine({ line: "You have left the line.", form: "Cancelled.", welcome: "", "": "" }[face]);
     }
-    this.leaveLine(failure(err) + (keptPlace() ? PLACE_KEPT : ""), true);
+    const why = this.byItself ? comeBackFailure(err) : failure(err);
+    this.leaveLine(why + (keptPlace() ? PLACE_KEPT : ""), true);
     if (!(err instanceof Refusal)) return;
     if (err.reason === "already-logged-in") {
       this.takeover.hidden = false;
+      this.again.hidden = true; // it would come to the same
+      if (this.byItself) this.takeover.focus();
     } else if (err.reason === "wrong-zone") {
       const url = pageAt(err.address);
       if (url) this.elsewhere.href = url;
@@ -170,6 +269,12 @@ export class Door {
     this.status.dataset["kind"] = isError ? "error" : "";
     say(message);
   }
+}
+
+/** Returns what to show during a pause, as time passes. */
+function counting(w: Wait): () => string {
+  const until = performance.now() + w.delay;
+  return () => waiting(w, until - performance.now());
 }
 
 /** Returns where this page is on another node, or an empty string if its address makes no sense. */

@@ -1,6 +1,6 @@
 // A session in play: the channel to the node, and what is shown of it.
 
-import { channelURL, me, refusesPage, type Session } from "./api.ts";
+import { channelURL, me, moveHere, Refusal, refusesPage, type Session } from "./api.ts";
 import { Channel, type Trouble } from "./channel.ts";
 import type { Ending } from "./closing.ts";
 import type { Painter } from "./draw.ts";
@@ -12,6 +12,8 @@ import { Timeline } from "./world.ts";
 
 const ACTION_ATTACK = 1; // of the reference world
 const KIND_PLAYER = 1;
+/** Between a node's no and another try to have a session move to it, in ms at least. */
+const MOVE_PAUSE = 1_000;
 
 export interface GameEvents {
   /** Snapshots come, or do not; why not is known once there has been a failure. */
@@ -45,7 +47,7 @@ export class Game {
         this.connected(false);
         this.events.onEnd(why);
       },
-    }, refusesPage);
+    }, { refuses: refusesPage, move: () => this.move() });
   }
 
   stop(): void {
@@ -116,6 +118,18 @@ export class Game {
       if (!first) this.hud.tell(zoneName);
     } catch {
       // The number has to do. Should the session be over, the channel will say so.
+    }
+  }
+
+  /** Has the session go on at this node, which another has. */
+  private async move(): Promise<number | Ending> {
+    try {
+      await moveHere(this.session.token);
+      return 0;
+    } catch (err) {
+      if (!(err instanceof Refusal)) return MOVE_PAUSE;
+      if (err.reason === "bad-credentials") return "no-session";
+      return err.reason === "wrong-zone" ? "elsewhere" : Math.max(err.retryAfter, MOVE_PAUSE);
     }
   }
 

@@ -1,6 +1,6 @@
 // Registration and login, with the retries of the Go client: package client is the model, its texts included.
 
-import { BadAnswer, NoAnswer, Refusal, type Credentials, type Session } from "./api.ts";
+import { BadAnswer, NoAnswer, Refusal, type Session, type Try } from "./api.ts";
 import { jitter, sleep } from "./backoff.ts";
 import { randomID } from "./random.ts";
 import type { InLine } from "./turn.ts";
@@ -18,8 +18,9 @@ export interface Wait {
   reason: string;
   /** How long, in ms. */
   delay: number;
-  /** Counts from 1 to MAX_RETRIES. */
+  /** Counts from 1 to of. */
   retry: number;
+  of: number;
 }
 
 /** Ends an attempt whose tries are used up. */
@@ -30,15 +31,17 @@ export class TooBusy extends Error {
 }
 
 /** What an attempt needs of the world around it. */
-export interface Attempt {
+export interface Attempt<C> {
   /** Sends the request once. */
-  send: (c: Credentials, signal: AbortSignal) => Promise<Session>;
+  send: (c: C & Try, signal: AbortSignal) => Promise<Session>;
   onWait: (w: Wait) => void;
   /** The node has asked for work, which is being done, before it gives the player a place. */
   onWork?: () => void;
   signal: AbortSignal;
   /** Where the attempt waits if the server is busy and has a line. */
   line?: Pick<InLine, "credentials" | "wait" | "away">;
+  /** How often to try again where there is no line. */
+  retries?: number;
   random?: () => number;
   sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -50,8 +53,9 @@ export interface Attempt {
  * Where the server has a line, the attempt waits there for its turn, and from then on for as long as it takes: its
  * place is kept while no answer comes, and is worth more than a few tries.
  */
-export async function authenticate(a: Attempt, c: Omit<Credentials, "attempt_id">): Promise<Session> {
-  const credentials: Credentials = { ...c, attempt_id: randomID() };
+export async function authenticate<C>(a: Attempt<C>, c: C): Promise<Session> {
+  const credentials: C & Try = { ...c, attempt_id: randomID() };
+  const retries = a.retries ?? MAX_RETRIES;
   let line = a.line;
   let waited = false;
   let proof = "";
@@ -75,7 +79,7 @@ export async function authenticate(a: Attempt, c: Omit<Credentials, "attempt_id"
       const asked = err instanceof Refusal ? err.retryAfter : 0;
       if (line && err instanceof Refusal && err.work && asked <= MAX_PAUSE) {
         if (!proof) retry = 0; // one that the node does not take counts as a retry
-        if (retry > MAX_RETRIES) throw new TooBusy(err);
+        if (retry > retries) throw new TooBusy(err);
         a.onWork?.();
         const begun = performance.now();
         proof = await findWork(err.work, line.credentials.line_secret, a.signal);
@@ -88,9 +92,9 @@ export async function authenticate(a: Attempt, c: Omit<Credentials, "attempt_id"
         continue;
       }
       if (!passes(err)) throw err;
-      if (retry > MAX_RETRIES || asked > MAX_PAUSE) throw new TooBusy(err);
+      if (retry > retries || asked > MAX_PAUSE) throw new TooBusy(err);
       const delay = Math.max(jitter(retry - 1, a.random), asked);
-      a.onWait({ reason: err instanceof Refusal ? err.reason : "", delay, retry });
+      a.onWait({ reason: err instanceof Refusal ? err.reason : "", delay, retry, of: retries });
       await (a.sleep ?? sleep)(delay, a.signal);
     }
   }

@@ -4,6 +4,7 @@ import { logout, Refusal, type Session } from "./api.ts";
 import { Boards } from "./board.ts";
 import type { Trouble } from "./channel.ts";
 import type { Ending } from "./closing.ts";
+import { Device } from "./device.ts";
 import { Door } from "./door.ts";
 import { Painter } from "./draw.ts";
 import { Game } from "./game.ts";
@@ -12,7 +13,7 @@ import { Input } from "./input.ts";
 import { Overlay } from "./overlay.ts";
 import { element } from "./page.ts";
 import { forgetSession, keepSession, keptSession } from "./stored.ts";
-import { restarting, trying } from "./words.ts";
+import { failure, restarting, trying } from "./words.ts";
 
 const LOGOUT_UNKNOWN = "The server did not confirm the logout. Your session ends by itself within half a minute.";
 
@@ -29,7 +30,8 @@ const logoutButton = element<HTMLButtonElement>("logout");
 const painter = new Painter(canvas);
 const hud = new Hud();
 const boards = new Boards();
-const door = new Door((session, name) => {
+const device = new Device();
+const door = new Door(device, (session, name) => {
   keepSession(session);
   play(session, name);
 });
@@ -42,6 +44,10 @@ let game: Game | null = null;
 let session: Session | null = null;
 let seen = false; // something of the world, since the login
 let lostAt = 0; // or when the page began to connect
+let inVain = false; // the last session was opened without a password, and has shown nothing of the world
+
+/** The pause after a session that ended while it was played, in ms. It may have made room for a login elsewhere. */
+const MAKE_ROOM = 3_000;
 
 function show(state: State, text = "", note?: () => string): void {
   app.dataset["state"] = state;
@@ -74,7 +80,10 @@ function connect(s: Session): void {
 function onConnected(yes: boolean, trouble?: Trouble): void {
   if (!session) return;
   seen ||= yes;
-  if (yes) return show("playing");
+  if (yes) {
+    inVain = false;
+    return show("playing");
+  }
   const now = performance.now(), until = now + (trouble?.next ?? 0);
   if (app.dataset["state"] !== "connecting") lostAt = now;
   const what = trouble?.restart ? restarting(now - lostAt) : seen ? "Reconnecting…" : "Connecting…";
@@ -83,8 +92,11 @@ function onConnected(yes: boolean, trouble?: Trouble): void {
 
 function onEnd(why: Ending): void {
   switch (why) {
+    case "no-session":
     case "session-ended":
-      return signOut("Your session has ended, perhaps because you logged in elsewhere. Please log in again.", true);
+      return over(why === "no-session" ? 0 : MAKE_ROOM * (1 + Math.random()));
+    case "elsewhere":
+      return signOut(failure(new Refusal("wrong-zone")), true);
     case "incompatible":
       return signOut("This page and the server do not understand each other. Please reload the page.", true);
     case "refused":
@@ -97,8 +109,23 @@ function onEnd(why: Ending): void {
   }
 }
 
+/** Goes on after the end of a session: with another after so many ms, if the device is the player's, or at the door. */
+function over(pause: number): void {
+  if (!device.name || inVain) {
+    return signOut("Your session has ended, perhaps because you logged in elsewhere. Please log in again.", true);
+  }
+  leaveWorld();
+  inVain = true;
+  void door.comeBack({ note: "Your session has ended.", pause });
+}
+
 /** Goes back to the door. */
 function signOut(message: string, isError = false): void {
+  leaveWorld();
+  door.open(message, isError);
+}
+
+function leaveWorld(): void {
   session = null;
   game?.stop();
   game = null;
@@ -106,10 +133,9 @@ function signOut(message: string, isError = false): void {
   boards.stop();
   show("signed-out");
   painter.blank();
-  door.open(message, isError);
 }
 
-/** Ends the session, which then need not wait for the end of its time. */
+/** Ends the session, which then need not wait for the end of its time, and has the device forgotten. */
 async function endSession(): Promise<void> {
   const token = session?.token;
   if (!token) return;
@@ -118,7 +144,7 @@ async function endSession(): Promise<void> {
   game?.stop();
   show("connecting", "Logging out…");
   try {
-    await logout(token);
+    await (device.name ? device.leave(token) : logout(token));
     signOut("You have logged out.");
   } catch (err) {
     const over = err instanceof Refusal && err.reason === "bad-credentials";
@@ -150,9 +176,20 @@ addEventListener("visibilitychange", () => void (document.visibilityState === "v
 addEventListener("resize", () => game ?? painter.blank());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => game ?? painter.blank());
 
-const kept = keptSession();
-if (kept) play(kept, "");
-else {
+function begin(): void {
+  if (device.leaving) device.leave().catch(() => undefined); // the next loading of the page tells it again
+  const kept = keptSession();
+  if (kept) return play(kept, "");
+  if (device.name) {
+    leaveWorld();
+    inVain = true;
+    return void door.comeBack();
+  }
   signOut("");
   void door.resume();
 }
+
+// A page that the browser loads in advance, on a guess, is not to enter the world.
+const guessed = (document as { prerendering?: boolean }).prerendering;
+if (guessed) document.addEventListener("prerenderingchange", begin, { once: true });
+else begin();

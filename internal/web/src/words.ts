@@ -2,7 +2,7 @@
 
 import { BadAnswer, NoAnswer, Refusal, type Lost } from "./api.ts";
 import type { Kind } from "./turn.ts";
-import { MAX_RETRIES, TooBusy, type Wait } from "./login.ts";
+import { TooBusy, type Wait } from "./login.ts";
 
 const MINUTE = 60_000, HOUR = 60 * MINUTE; // ms
 
@@ -10,11 +10,20 @@ const MINUTE = 60_000, HOUR = 60 * MINUTE; // ms
 export function waiting(w: Wait, left: number): string {
   const what = w.reason ? "Server is busy" : "No answer from the server";
   const seconds = Math.max(1, Math.ceil(left / 1000));
-  return `${what}, retrying in ${seconds} s (${w.retry} of ${MAX_RETRIES})`;
+  return `${what}, retrying in ${seconds} s${w.of < Infinity ? ` (${w.retry} of ${w.of})` : ""}`;
 }
 
 /** What a player reads while the page works for a place in the line. */
 export const ASKING = "Server is busy, asking for a place in line…";
+
+/** What a player reads while the node ends, and saves, the session that another takes the place of. */
+export const ENDING_OTHER = "Ending the other session…";
+
+/** Returns why a login without a password did not succeed. */
+export function comeBackFailure(err: unknown): string {
+  const unknown = err instanceof Refusal && err.reason === "bad-credentials";
+  return unknown ? "You are no longer logged in on this device. Please type your password." : failure(err);
+}
 
 /** Returns why a registration, a login or a logout did not succeed. */
 export function failure(err: unknown): string {

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Channel, type Trouble } from "../src/channel.ts";
+import { Channel, type Node, type Trouble } from "../src/channel.ts";
 import { afterClose, type Ending } from "../src/closing.ts";
 import { Clock, snapshot, Socket } from "./fakes.ts";
 
-function open(refused?: () => Promise<boolean>) {
+function open(node: Partial<Node> = {}) {
   const clock = new Clock();
   clock.install();
   Socket.all = [];
@@ -20,7 +20,7 @@ function open(refused?: () => Promise<boolean>) {
     onEnd: (why: Ending) => log.push(why),
     onSnapshot: (s) => log.push(`tick ${s.tick}`),
     onSent: () => undefined,
-  }, refused);
+  }, { refuses: () => Promise.resolve(false), move: () => Promise.reject(new Error("not to be moved")), ...node });
   const socket = (): Socket => Socket.all.at(-1) as Socket;
   return { clock, channel, log, troubles, socket };
 }
@@ -187,7 +187,7 @@ test("the node's word over the second WebSocket counts, unless the first one liv
     clock.pass(200);
     if (lives) play(first, 100);
     second.closes(4401, "no such session");
-    assert.deepEqual(news(), lives ? [] : ["session-ended"]);
+    assert.deepEqual(news(), lives ? [] : ["no-session"]);
   }
 });
 
@@ -232,7 +232,7 @@ test("second WebSockets are spread over time", () => {
     const channel = new Channel("wss://a.example/v1/channel", "secret", {
       onOpen: () => undefined, onLost: () => undefined, onEnd: () => undefined, onSnapshot: () => undefined,
       onSent: () => undefined,
-    });
+    }, { refuses: () => Promise.resolve(false), move: () => Promise.resolve(0) });
     const n = Socket.all.length;
     c.socket().opens().brings(3);
     while (Socket.all.length === n) c.clock.pass(10);
@@ -342,6 +342,52 @@ test("a node that goes down is waited for, and the player knows", () => {
   assert.equal(troubles.at(-1)?.restart, false);
 });
 
+test("a session that another node has is moved, and then gone on with", async () => {
+  const answers: (number | Ending)[] = [700, 0];
+  const { clock, log, socket } = open({ move: () => Promise.resolve(answers.shift() ?? "elsewhere") });
+  const next = async (ms: number): Promise<void> => {
+    const n = Socket.all.length;
+    socket().opens().closes(4421, "other.example:4000");
+    clock.pass(10_000);
+    assert.equal(Socket.all.length, n, "nothing before the node has answered");
+    await Promise.resolve();
+    await Promise.resolve();
+    clock.pass(ms);
+    assert.equal(Socket.all.length, n);
+    clock.pass(4_000);
+    assert.equal(Socket.all.length, n + 1);
+  };
+  await next(650);
+  await next(0);
+  socket().opens().closes(4421, "other.example:4000");
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.deepEqual(log, ["lost", "lost", "lost", "elsewhere"]);
+  assert.equal(clock.running, 0);
+});
+
+test("a session that another node has is moved while the first WebSocket is silent", async () => {
+  let asked = 0;
+  const node = { move: () => Promise.resolve(++asked) };
+  const { clock, log, socket } = open(node);
+  const first = socket().opens();
+  first.brings(3);
+  while (Socket.all.length < 2) clock.pass(20);
+  socket().opens();
+  clock.pass(150);
+  socket().closes(4421, "other.example:4000");
+  await Promise.resolve();
+  await Promise.resolve();
+  clock.pass(6_000);
+  assert.equal(asked, 1);
+  assert(Socket.all.length >= 3 && !first.isClosed);
+  socket().opens();
+  clock.pass(150);
+  socket().brings(3);
+  assert(first.isClosed);
+  assert.equal(log.at(-2), "open");
+});
+
 test("pauses grow while nothing answers, and start small after a good connection", () => {
   const { clock, first, news, socket } = playing();
   Math.random = () => 1;
@@ -418,7 +464,7 @@ test("goes on for as long as the longest session lives, and no longer", () => {
 
 test("ends for good when the node says so, or speaks another version", () => {
   for (const [code, why] of [
-    [4401, "session-ended"], [4410, "session-ended"], [4409, "replaced"], [4400, "incompatible"],
+    [4401, "no-session"], [4410, "session-ended"], [4409, "replaced"], [4400, "incompatible"],
   ] as const) {
     const { clock, log, socket } = open();
     socket().opens().closes(code);
@@ -433,7 +479,7 @@ test("ends for good when the node says so, or speaks another version", () => {
 
 test("says that the node refuses the page, if a WebSocket did not open for that", async () => {
   let asked = 0;
-  const { clock, log, socket } = open(() => Promise.resolve(++asked > 1));
+  const { clock, log, socket } = open({ refuses: () => Promise.resolve(++asked > 1) });
   socket().closes(1006); // for another reason
   await Promise.resolve();
   assert.deepEqual(log, ["lost"]);
@@ -447,7 +493,7 @@ test("says that the node refuses the page, if a WebSocket did not open for that"
 
 test("does not ask once a WebSocket has opened: then it is the network", async () => {
   let asked = 0;
-  const { clock, socket } = open(() => Promise.resolve(++asked > 0));
+  const { clock, socket } = open({ refuses: () => Promise.resolve(++asked > 0) });
   socket().opens();
   for (let i = 0; i < 3; i++) {
     socket().closes(1006);
@@ -458,12 +504,14 @@ test("does not ask once a WebSocket has opened: then it is the network", async (
 });
 
 test("what follows on a close code", () => {
-  assert.deepEqual(afterClose(4401, ""), { end: "session-ended" });
+  assert.deepEqual(afterClose(4401, ""), { end: "no-session" });
   assert.deepEqual(afterClose(4410, "retry in 10 ms"), { end: "session-ended" });
   assert.deepEqual(afterClose(4409, ""), { end: "replaced" });
   assert.deepEqual(afterClose(4411, ""), { wait: 1000, restart: true });
   assert.deepEqual(afterClose(4411, "retry in 700 ms"), { wait: 700, restart: true });
   assert.deepEqual(afterClose(4400, ""), { end: "incompatible" });
+  assert.deepEqual(afterClose(4421, "b.example:1"), { wait: 0, move: true });
+  assert.deepEqual(afterClose(4503, "retry in 1234 ms"), { wait: 1234 });
   assert.deepEqual(afterClose(4429, "retry in 1234 ms"), { wait: 1234 });
   assert.deepEqual(afterClose(4429, "?"), { wait: 5000 });
   assert.deepEqual(afterClose(1013, "busy; retry in 999999999 ms"), { wait: 30_000 });
