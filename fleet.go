@@ -38,7 +38,7 @@ type Fleet interface {
 	Beat(ctx context.Context, beat NodeBeat) ([]NodeStatus, error)
 }
 
-// NodeBeat is what a node says of itself, to all nodes on the same [Store].
+// NodeBeat is what a node says of itself, to all nodes on the same [Store]. Its ids are UTF-8.
 type NodeBeat struct {
 	Instance
 	// Address is where players reach this very node, as host:port, UTF-8 of at most [MaxNodeAddressLen] bytes without

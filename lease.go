@@ -74,7 +74,7 @@ type Admission struct {
 	// [MaxResumable].
 	Grace time.Duration
 	// Gone is an instance that is known to be gone, though its leases have not run out yet: one that it holds is taken for
-	// one that has. The zero Instance is none.
+	// one that has. It is not the one that asks; the zero Instance is none.
 	Gone Instance
 }
 

@@ -329,12 +329,13 @@ func nodesAreBounded(t *testing.T, h Harness) {
 func badBeats(t *testing.T, h Harness) {
 	s := h.open(t)
 	for says, b := range map[string]rushgate.NodeBeat{
-		"node id":     {Instance: rushgate.Instance{Run: "1"}},
-		"run id":      {Instance: rushgate.Instance{Node: "a"}},
-		"256 bytes":   {Instance: nodeA, Address: strings.Repeat("x", 256)},
-		"UTF-8":       {Instance: nodeA, Address: "\xff"},
-		"control":     {Instance: nodeA, Address: "a\nb"},
-		"a node \"\\": {Instance: nodeA, Address: "\x00"},
+		"node id":      {Instance: rushgate.Instance{Run: "1"}},
+		"run id":       {Instance: rushgate.Instance{Node: "a"}},
+		"id \"\\xff\"": {Instance: rushgate.Instance{Node: "a", Run: "\xff"}},
+		"256 bytes":    {Instance: nodeA, Address: strings.Repeat("x", 256)},
+		"UTF-8":        {Instance: nodeA, Address: "\xff"},
+		"control":      {Instance: nodeA, Address: "a\nb"},
+		"a node \"\\":  {Instance: nodeA, Address: "\x00"},
 	} {
 		if nodes, err := s.Beat(t.Context(), b); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("Beat of %+v: %v, %v; want an error that names %s", b, nodes, err, says)

@@ -41,6 +41,8 @@ func Beat(beat rushgate.NodeBeat) error {
 		return err
 	}
 	switch a := beat.Address; {
+	case !utf8.ValidString(beat.Node) || !utf8.ValidString(beat.Run):
+		return fmt.Errorf("node id %q or run id %q is not UTF-8", beat.Node, beat.Run)
 	case len(a) > rushgate.MaxNodeAddressLen:
 		return fmt.Errorf("address of a node has %d bytes, more than %d", len(a), rushgate.MaxNodeAddressLen)
 	case !utf8.ValidString(a) || strings.ContainsFunc(a, unicode.IsControl):
