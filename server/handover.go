@@ -37,6 +37,9 @@ const (
 	workOff = 5 * time.Second
 	// standStill is how long it may take to come to rest after that.
 	standStill = 5 * time.Second
+	// grace is for how long connections that another process cannot go on with are still open, each to be closed with the
+	// next answer: a client that has just had one may be about to ask again.
+	grace = 250 * time.Millisecond
 	// settle is how often a node looks whether it has answered all.
 	settle = time.Millisecond
 )
@@ -125,7 +128,11 @@ func (p *predecessor) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, workOff, errors.New("the logins that wait took longer than that"))
 	defer cancel()
 	p.hold()
-	p.front.SetKeepAlivesEnabled(false) // which closes those that are idle
+	if p.parking != nil {
+		p.parking.close()
+	} else if err := p.closeConns(ctx); err != nil {
+		return err
+	}
 	again := time.NewTicker(settle)
 	defer again.Stop()
 	for p.underWay() > 0 {
@@ -138,6 +145,18 @@ func (p *predecessor) prepare(ctx context.Context) error {
 	if err := p.pool.Freeze(ctx); err != nil {
 		return fmt.Errorf("the logins that wait were not answered in %v: %w", workOff, err)
 	}
+	return nil
+}
+
+// closeConns has connections closed with the next answer over each, and those that are idle after a while.
+func (p *predecessor) closeConns(ctx context.Context) error {
+	p.closing.Store(true)
+	select {
+	case <-time.After(grace):
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	p.front.SetKeepAlivesEnabled(false) // which closes those that are idle
 	return nil
 }
 
@@ -185,6 +204,10 @@ func (p *predecessor) thaw() {
 	}
 	p.realm.Thaw()
 	p.pool.Thaw()
+	if p.parking != nil {
+		p.parking.open()
+	}
+	p.closing.Store(false)
 	p.front.SetKeepAlivesEnabled(true)
 	p.resume()
 }
@@ -210,6 +233,9 @@ func (s *Server) resume() {
 func (p *predecessor) gone(error) (left []*os.File) {
 	if p.doorman != nil {
 		left = p.doorman.Release()
+	}
+	if p.parking != nil {
+		left = append(left, p.parking.give()...)
 	}
 	p.given.Store(true)
 	close(p.over)

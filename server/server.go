@@ -67,6 +67,8 @@ type Server struct {
 	fleet    *fleet
 	world    rushgate.World
 	requests atomic.Int64 // of players that are being answered
+	parking  *parking     // of their connections; nil: they cannot be parked
+	closing  atomic.Bool  // those that cannot are closed with the next answer
 
 	successor   *successor   // nil: the node goes on in place of no other
 	predecessor *predecessor // by which another goes on in its place
@@ -122,6 +124,7 @@ func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, e
 	s.ending, s.end = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
+			err = s.successor.explain(err)
 			err = errors.Join(err, s.undo(err))
 		}
 	}()
@@ -329,8 +332,12 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 	if err := s.postDoorman(tlsConfig); err != nil {
 		return err
 	}
-	if s.cfg.ProxyProtocol {
+	switch {
+	case s.cfg.ProxyProtocol:
 		s.frontListener = s.proxies.Listener(s.frontListener)
+	case tlsConfig == nil && s.doorman != nil:
+		s.parking = newParking()
+		s.frontListener = s.parking.listener(s.frontListener)
 	}
 	s.metrics, err = s.newMetrics()
 	return err
@@ -402,6 +409,13 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 		MaxConns: conns, Outside: outside, Later: s.crowded, Origins: s.cfg.Origins, MaxAge: s.cfg.MaxAge,
 		IdleTimeout: s.cfg.IdleTimeout, TLS: tlsConfig, Logger: s.cfg.Logger,
 	})
+	if s.parking != nil {
+		observe := s.front.ConnState
+		s.front.ConnState = func(c net.Conn, state http.ConnState) {
+			s.parking.observe(c, state)
+			observe(c, state)
+		}
+	}
 	s.operator = s.desk.newServer(sections)
 	s.serving.Go(func() {
 		if tlsConfig != nil && s.doorman == nil {
@@ -419,6 +433,9 @@ func (s *Server) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
 		defer s.requests.Add(-1)
+		if s.closing.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		next.ServeHTTP(w, r)
 	})
 }

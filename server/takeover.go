@@ -23,6 +23,15 @@ var ErrNotHandedOver = errors.New("not handed over, the node that runs goes on")
 type successor struct {
 	*handover.Taker
 	state map[string][]byte // nil: the other has died without telling it
+	alone bool              // the other has died
+}
+
+// explain says of an error of the start that the other node goes on.
+func (n *successor) explain(err error) error {
+	if n == nil || n.alone || errors.Is(err, ErrNotHandedOver) {
+		return err
+	}
+	return fmt.Errorf("server: %w: %w", ErrNotHandedOver, err)
 }
 
 // succeed asks the node that runs on the data folder, if there is one, to be replaced by this one.
@@ -101,6 +110,7 @@ func (n *successor) await(ctx context.Context, s *Server) error {
 	}
 	parts, err := n.Await(ctx)
 	if errors.Is(err, handover.ErrOldDied) {
+		n.alone = true
 		s.cfg.Logger.Warn("the node that was to be replaced has died: going on as after a crash, with its sockets")
 		return nil
 	}
@@ -142,6 +152,7 @@ func (n *successor) goAhead(ctx context.Context, s *Server) error {
 	if n.state != nil {
 		switch err := n.Loaded(ctx); {
 		case errors.Is(err, handover.ErrOldDied):
+			n.alone = true
 			s.cfg.Logger.Warn("the node that was to be replaced has died: going on with what it has told")
 		case err != nil:
 			return fmt.Errorf("server: %w: %w", ErrNotHandedOver, err)
