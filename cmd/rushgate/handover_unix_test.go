@@ -431,10 +431,13 @@ func TestHandoverFromWhatDies(t *testing.T) {
 			old.log.waitFor(t, when)
 			old.cmd.Process.Kill()
 		}()
-		startNode(t, dir, "--handover")
+		n := startNode(t, dir, "--handover")
 		<-killed
-		if when == "standing still" || long() {
-			awaitViews(t, all, 3) // which takes some seconds for players who have to connect anew
+		if _, err := newClient(t, n.http, client.Options{}).Register(t.Context(), "newcomer", "correct horse"); err != nil {
+			t.Errorf("killed at %q: %v", when, err)
+		}
+		if long() {
+			awaitViews(t, all, 3) // which takes some seconds if they have to connect anew
 		}
 	}
 }
