@@ -50,14 +50,15 @@ func newParked(t *testing.T) *parked {
 	p.next = &adopted{make(chan net.Conn, 10), p.Listener.Addr()}
 	srv := &http.Server{Handler: answer("new")}
 	go srv.Serve(p.next)
-	t.Cleanup(func() { p.open(); p.Server.Close(); close(p.next.conns); srv.Close() })
+	t.Cleanup(func() { p.open(); p.Close(); close(p.next.conns); srv.Close() })
 	return p
 }
 
 // talk sends a request over a connection, and hear reads the answer.
 func talk(t *testing.T, c net.Conn, body string) {
 	t.Helper()
-	if _, err := fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
+	_, err := fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -350,7 +350,7 @@ func TestHandoverToWhatCannotStart(t *testing.T) {
 		awaitViews(t, all, 3)
 	}
 	checkGamers(t, all)
-	n = replaceNode(t, n, dir)
+	replaceNode(t, n, dir)
 	awaitViews(t, all, 3)
 	checkGamers(t, all)
 }
