@@ -155,6 +155,9 @@ type call struct {
 	client *Client
 	entry
 	username, password, attempt string
+	resume                      string // token to show in their place; empty: none
+	// forgetful has logins not ask to be remembered: the server does not know of that, or the game does not want it.
+	forgetful bool
 	// plain has tries say nothing of the line: the server does not know of one, or the game wants none.
 	plain bool
 	// noWait has logins not wait for the world: the server knows no such wait, or the game wants none. again counts how
@@ -172,14 +175,25 @@ func (c *Client) authenticate(ctx context.Context, e entry, username, password s
 		// JSON would replace the broken bytes, and the account would get a password that the player never typed.
 		return nil, &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: errors.New("not UTF-8")}
 	}
-	k := call{
-		client: c, entry: e, username: username, password: password, attempt: c.opts.AttemptID(), plain: c.opts.NoLine,
-		noWait: !c.opts.WaitForWorld || e.path != loginPath,
-	}
+	k := c.newCall(e, username, password, c.opts.AttemptID())
 	if !rushgate.ValidAttempt(k.attempt) {
 		return nil, fmt.Errorf("client: %s: Options.AttemptID returned an invalid attempt id", e.op)
 	}
-	k.line = waiting{client: c, place: c.takePlace(!k.plain && !k.noWait, username, password), udp: knocker{
+	return k.run(ctx)
+}
+
+func (c *Client) newCall(e entry, username, password, attempt string) *call {
+	return &call{
+		client: c, entry: e, username: username, password: password, attempt: attempt, plain: c.opts.NoLine,
+		noWait:    !c.opts.WaitForWorld || e.path != loginPath && e.path != resumePath,
+		forgetful: c.opts.Remember == "" || e.path == resumePath,
+	}
+}
+
+// run makes the call.
+func (k *call) run(ctx context.Context) (*Session, error) {
+	c := k.client
+	k.line = waiting{client: c, place: c.takePlace(!k.plain && !k.noWait, k.username, k.password), udp: knocker{
 		dial: c.dialKnock, addrs: c.knockAddrs(), over: c.opts.KnockAddr == NoKnocks,
 	}}
 	defer k.line.udp.close()
@@ -193,7 +207,7 @@ func (c *Client) authenticate(ctx context.Context, e entry, username, password s
 
 // enter tries until it is let in, or refused for good.
 func (k *call) enter(ctx context.Context) (*Session, error) {
-	if k.client.opts.MaxRetries > 0 && !k.plain {
+	if k.client.opts.MaxRetries > 0 && !k.plain && k.resume == "" {
 		if err := k.line.begin(ctx); err != nil {
 			return nil, fmt.Errorf("client: %s: %w", k.op, err)
 		}
@@ -260,6 +274,8 @@ func (k *call) tooBusy(try, retry int, refusal *rushgate.Refusal, last error) er
 // without.
 func (k *call) simpler(err error) bool {
 	switch {
+	case !k.forgetful && knowsNo(err, "remember"):
+		k.forgetful = true
 	case k.plain:
 		return false
 	case knowsNo(err, "line_secret"):
@@ -286,8 +302,11 @@ func (k *call) logsInAgain(err error) bool {
 // request returns what a try sends: but for the ticket and the proof of work, which may be others by then, it is the
 // same each time, until the player waits for the world.
 func (k *call) request() (request, error) {
-	if k.line.forWorld() {
+	switch {
+	case k.line.forWorld():
 		return k.worldRequest()
+	case k.resume != "":
+		return k.resumeRequest()
 	}
 	b := struct {
 		Username string `json:"username"`
@@ -298,11 +317,35 @@ func (k *call) request() (request, error) {
 		Ticket   string `json:"ticket,omitempty"`
 		Work     string `json:"line_work,omitempty"`
 		Wait     bool   `json:"wait,omitempty"`
-	}{Username: k.username, Password: k.password, Attempt: k.attempt, Takeover: k.takeover}
+		Remember string `json:"remember,omitempty"`
+	}{Username: k.username, Password: k.password, Attempt: k.attempt, Takeover: k.takeover, Remember: k.remember()}
 	if p := &k.line.place; !k.plain {
 		b.Secret, b.Ticket, b.Work, b.Wait = p.secret, p.best(), k.line.nonce, !k.noWait
 	}
 	return k.post(k.path, b, k.password, b.Secret, b.Ticket)
+}
+
+// remember returns under which name the device is to be remembered; empty: under none.
+func (k *call) remember() string {
+	if k.forgetful {
+		return ""
+	}
+	return k.client.opts.Remember
+}
+
+// resumeRequest returns what a try sends of a player who comes back.
+func (k *call) resumeRequest() (request, error) {
+	b := struct {
+		Resume   string `json:"resume_token"`
+		Attempt  string `json:"attempt_id"`
+		Takeover bool   `json:"takeover,omitempty"`
+		Secret   string `json:"line_secret,omitempty"`
+		Wait     bool   `json:"wait,omitempty"`
+	}{Resume: k.resume, Attempt: k.attempt, Takeover: k.takeover}
+	if !k.plain {
+		b.Secret, b.Wait = k.line.place.secret, !k.noWait
+	}
+	return k.post(k.path, b, k.resume, b.Secret)
 }
 
 // worldRequest returns what a try sends of a player who has waited for the world.
@@ -314,19 +357,24 @@ func (k *call) worldRequest() (request, error) {
 		Proof    string `json:"proof"`
 		Attempt  string `json:"attempt_id"`
 		Takeover bool   `json:"takeover,omitempty"`
-	}{p.ticket, p.secret, p.proof, k.attempt, k.takeover}
+		Remember string `json:"remember,omitempty"`
+	}{p.ticket, p.secret, p.proof, k.attempt, k.takeover, k.remember()}
 	return k.post("/v1/enter", b, p.secret, p.ticket, p.proof)
 }
 
 // post returns the request with a body that holds secrets.
 func (k *call) post(path string, b any, secrets ...string) (request, error) {
+	r, err := post(k.op, path, b, secrets...)
+	r.line = !k.plain
+	return r, err
+}
+
+func post(op, path string, b any, secrets ...string) (request, error) {
 	body, err := json.Marshal(b)
 	if err != nil {
-		return request{}, fmt.Errorf("client: %s: %w", k.op, err)
+		return request{}, fmt.Errorf("client: %s: %w", op, err)
 	}
-	return request{
-		op: k.op, method: http.MethodPost, path: path, body: body, secrets: secrets, line: !k.plain,
-	}, nil
+	return request{op: op, method: http.MethodPost, path: path, body: body, secrets: secrets}, nil
 }
 
 // knowsNo reports whether a server that is too old for a field has refused a request for having it.

@@ -36,6 +36,25 @@
 //		}
 //	},
 //
+// # Coming back
+//
+// With [Options].Remember a login brings what lets the player come back on this device without a password. The game
+// keeps it each time that it changes, and shows it after a start:
+//
+//	kept, _ := client.ParseResume(saved.Read()) // none, if that is damaged
+//	c, err := client.New("https://play.example.org", client.Options{
+//		Remember: "Anna's laptop",
+//		Resume:   kept,
+//		OnResume: func(r client.Resume) { saved.Write(r.Text()) }, // where other programs cannot read it
+//	})
+//	...
+//	session, err := c.Resume(ctx)
+//	if errors.Is(err, client.ErrNoResume) || errors.Is(err, rushgate.BadCredentials) {
+//		session, err = c.Login(ctx, name, password)
+//	}
+//
+// [Session.Logout] has the device forgotten, [Session.Leave] does not.
+//
 // # Realtime
 //
 // [Session.Connect] opens the connection over which the game is played: [Realtime.SendIntent] says what the player
@@ -77,6 +96,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rushgate/rushgate"
 )
 
 // Defaults of [Options].
@@ -141,6 +162,19 @@ type Options struct {
 	// use of UDP for the call. A ticket that comes by UDP never takes the place of one that came over HTTP unless the
 	// server refuses that one over HTTP. Neither the secret nor the password goes by UDP.
 	KnockAddr string
+	// Remember has the server remember this device with each Register, Login and Takeover, under this name: 1 to 64 bytes
+	// of UTF-8 without control characters, such as "Anna's laptop". The player then comes back by [Client.Resume], and a
+	// [Realtime] whose session is over goes on by itself. Default: it is not remembered. A server that is older than this
+	// remembers none.
+	Remember string
+	// Resume is what the game has kept of what OnResume has brought, for [Client.Resume]. Default none.
+	Resume Resume
+	// OnResume, if set, is called with what lets the player come back, each time that this changes: the game is to keep
+	// its text before it returns, and to delete it for the zero value. It is called before a token is used, and before a
+	// call returns the session that brings the next one, so that a program that ends at any time loses nothing. It is
+	// called on the goroutine of the call, or on one of a Realtime, by one at a time, and must not call Client.Resume or
+	// Session.Logout.
+	OnResume func(Resume)
 	// OnAnswer, if set, is called after each try of Register and Login, on the goroutine that called them.
 	OnAnswer func(Answer)
 }
@@ -157,8 +191,12 @@ type Client struct {
 	dialKnock func(ctx context.Context, addr string) (net.Conn, error)
 	timeOfDay func() time.Time
 
+	resuming chan struct{} // holds one while a resume token is in use
+	telling  sync.Mutex    // held while the game is told what to keep
+
 	mu         sync.Mutex
-	kept       place    // of a call that has ended, for the next one
+	kept       place // of a call that has ended, for the next one
+	device     device
 	heardAddrs []string // where the server says that it answers knocks by UDP
 }
 
@@ -205,7 +243,16 @@ func New(baseURL string, opts Options) (*Client, error) {
 	if a := opts.KnockAddr; a != "" && a != NoKnocks && !validAddress(a) {
 		return nil, fmt.Errorf("client: Options.KnockAddr is not host:port: %.300q", a)
 	}
-	c := &Client{base: base, opts: opts, dialKnock: dialKnock, timeOfDay: timeOfDay}
+	if opts.Remember != "" && !rushgate.ValidDeviceLabel(opts.Remember) {
+		return nil, fmt.Errorf("client: Options.Remember is not 1 to %d bytes of UTF-8 without control characters: %.100q",
+			rushgate.MaxDeviceLabel, opts.Remember)
+	}
+	c := &Client{
+		base: base, opts: opts, dialKnock: dialKnock, timeOfDay: timeOfDay, resuming: make(chan struct{}, 1),
+	}
+	if !opts.Resume.IsZero() {
+		c.device.resumption = opts.Resume.hold()
+	}
 	if !opts.Ticket.IsZero() {
 		c.kept = opts.Ticket.hold()
 	}

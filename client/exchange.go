@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -51,6 +52,7 @@ type request struct {
 	method, path string
 	body         []byte   // nil: none
 	token        string   // session token, or empty
+	base         string   // of another node than the client's own, or empty
 	secrets      []string // what must not turn up in an error, besides the token
 	line         bool     // a refusal may have a place in the line
 	// within bounds the try if it is less than Options.TryTimeout; 0: that bounds it.
@@ -89,7 +91,7 @@ func (c *Client) exchange(ctx context.Context, r request) (answer, error) {
 	}
 	tryCtx, cancel := context.WithTimeout(ctx, r.within)
 	defer cancel()
-	hr, err := http.NewRequestWithContext(tryCtx, r.method, c.base+r.path, bytes.NewReader(r.body))
+	hr, err := http.NewRequestWithContext(tryCtx, r.method, cmp.Or(r.base, c.base)+r.path, bytes.NewReader(r.body))
 	if err != nil {
 		return answer{}, fmt.Errorf("client: %s: %w", r.op, err)
 	}

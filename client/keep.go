@@ -70,7 +70,8 @@ type end struct {
 type search struct {
 	approach
 	cancel context.CancelFunc
-	beside bool // it began while there was a connection
+	beside bool          // it began while there was a connection
+	wait   time.Duration // what the server asks for before the first try
 }
 
 // found is what has become of a search.
@@ -205,7 +206,7 @@ func (k *keeper) look(now time.Time) time.Duration {
 		return k.doubts[0].Add(doubtWindow).Sub(now)
 	default:
 		k.rt.emit(Event{Kind: EventSilent})
-		k.begin(true)
+		k.begin(true, 0)
 		return doubtPoll
 	}
 	return noticeAfter
@@ -237,9 +238,9 @@ func (k *keeper) mayDoubt(now time.Time) bool {
 }
 
 // begin begins a search, beside the current connection or for want of one.
-func (k *keeper) begin(beside bool) {
+func (k *keeper) begin(beside bool, wait time.Duration) {
 	ctx, cancel := context.WithCancel(k.ctx)
-	s := &search{cancel: cancel, beside: beside}
+	s := &search{cancel: cancel, beside: beside, wait: wait}
 	k.search = s
 	k.tasks.Go(func() {
 		defer cancel()
@@ -281,12 +282,17 @@ func (k *keeper) ended(e end) error {
 	}
 	rt.emit(Event{Kind: kindOf(lost), Err: lost, Lost: true})
 	own := errors.Is(lost, ErrReplaced) && (k.search != nil || time.Since(k.searched) < ownReplacement)
-	if hopeless(lost) && !own {
+	comesBack := errors.Is(lost, ErrSessionEnded) && rt.session.mayComeBack()
+	if followed := rt.session.followed(lost); hopeless(lost) && !own && !comesBack && !followed {
 		return lost
 	}
 	rt.lost.Store(int64(time.Since(rt.begun)))
 	if k.search == nil {
-		k.begin(false)
+		wait := time.Duration(0)
+		if refusal, ok := errors.AsType[*rushgate.Refusal](lost); ok {
+			wait = rt.patience(refusal.RetryAfter)
+		}
+		k.begin(false, wait)
 	}
 	return nil
 }

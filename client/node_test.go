@@ -54,11 +54,14 @@ type node struct {
 	heard    time.Time
 	refuse   *rushgate.Refusal // of each client that asks for a connect token
 	over     bool              // the session has ended
-	rewind   bool              // the world is to begin again
-	stopped  bool              // the process stands still: requests wait
-	requests int
-	renewals int
-	ports    uint16
+	// overToken is that of a session that has ended; who comes back then is given another one, unless elsewhere.
+	overToken string
+	elsewhere bool
+	rewind    bool // the world is to begin again
+	stopped   bool // the process stands still: requests wait
+	requests  int
+	renewals  int
+	ports     uint16
 	// addresses are those of connect tokens; none: the node's.
 	addresses []netip.AddrPort
 	links     map[*netcode.Peer]*nodeLink
@@ -325,12 +328,23 @@ func (n *node) RoundTrip(r *http.Request) (*http.Response, error) {
 		if n.refuse != nil { // any client
 			return answer(503, map[string]any{"reason": n.refuse.Reason, "retry_after_ms": n.refuse.RetryAfter.Milliseconds()})
 		}
-		if n.over || n.mortal && time.Since(n.heard) >= sessionLife {
+		ended := n.overToken != "" && r.Header.Get("Authorization") == "Bearer "+n.overToken
+		if n.over || ended || n.mortal && time.Since(n.heard) >= sessionLife {
 			return answer(401, map[string]any{"reason": "bad-credentials"})
 		}
 		n.heard = time.Now()
 		n.renewals++
 		return answer(200, granted)
+	}
+	if r.URL.Path == "/v1/resume" && n.elsewhere {
+		return answer(409, map[string]any{"reason": "already-logged-in"})
+	}
+	if r.URL.Path == "/v1/resume" {
+		granted["player_id"], granted["session_token"], granted["resume_token"] = nodePlayer, "token-secret-2", "rgr1.next"
+		return answer(200, granted)
+	}
+	if r.URL.Path == "/v1/logout" {
+		return answer(204, nil)
 	}
 	return answer(404, nil)
 }

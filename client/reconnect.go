@@ -48,6 +48,9 @@ const (
 	// EventSilent: nothing has come from the server for a second. The client asks for another connection, beside the one
 	// it has: EventConnected tells when that is there, and EventRecovered that the old one has come to life before.
 	EventSilent
+	// EventResumed: the session was over, and the player has come back without a password, on a device that is remembered
+	// ([Options].Remember): the [Session] goes on as another one.
+	EventResumed
 	// EventRecovered: something has come over a connection that was silent, and goes on.
 	EventRecovered
 )
@@ -73,6 +76,8 @@ func (k EventKind) String() string {
 		return "silent"
 	case EventRecovered:
 		return "recovered"
+	case EventResumed:
+		return "resumed"
 	}
 	return fmt.Sprintf("event %d", uint8(k))
 }
@@ -88,7 +93,8 @@ type Event struct {
 	Err error
 	// Delay is the pause that EventReconnecting begins.
 	Delay time.Duration
-	// Lost says that the connection is over that there was, and not an attempt at another one, which may be made beside it.
+	// Lost says that the connection is over that there was, and not an attempt at another one, which may be made beside
+	// it.
 	Lost bool
 	// WebSocket says of EventConnected that the connection is over a WebSocket.
 	WebSocket bool
@@ -126,7 +132,7 @@ func (rt *Realtime) seek(ctx context.Context, s *search) (connection, error) {
 	c := rt.session.client
 	c.stale.Store(true) // what broke this connection may have broken those that are kept for HTTP
 	answered := time.Now()
-	var wait time.Duration // what the server asked for
+	wait := s.wait // what the server asks for
 	for try := 0; ; try++ {
 		alive, err := rt.await(ctx, s, try, wait)
 		if err != nil {
@@ -134,6 +140,9 @@ func (rt *Realtime) seek(ctx context.Context, s *search) (connection, error) {
 		}
 		s.committed.Store(false)
 		conn, err := rt.connectAnew(ctx, &s.approach, alive)
+		if errors.Is(err, ErrSessionEnded) && rt.session.mayComeBack() {
+			conn, err = rt.comeBack(ctx, &s.approach, err)
+		}
 		switch {
 		case err == nil:
 			return conn, nil
@@ -151,10 +160,28 @@ func (rt *Realtime) seek(ctx context.Context, s *search) (connection, error) {
 		if lost := rt.begun.Add(time.Duration(rt.lost.Load())); lost.After(answered) {
 			answered = lost
 		}
-		if enough := rt.session.grant.life + lostAfter; time.Since(answered) > enough {
+		if enough := rt.session.grant.silentLife() + lostAfter; time.Since(answered) > enough {
 			return nil, fmt.Errorf("%w (nothing better within %v)", err, enough)
 		}
 	}
+}
+
+// comeBack opens another session in place of one that is over, and connects.
+func (rt *Realtime) comeBack(ctx context.Context, a *approach, over error) (connection, error) {
+	token, err := rt.session.comeBack(ctx)
+	switch {
+	case errors.Is(err, ErrNoResume), errors.Is(err, rushgate.BadCredentials):
+		return nil, over
+	case errors.Is(err, rushgate.AlreadyLoggedIn): // elsewhere, and stays there
+		return nil, fmt.Errorf("%w: %w", over, err)
+	case err != nil:
+		return nil, err
+	}
+	rt.emit(Event{Kind: EventResumed})
+	if token == nil || rt.opts.WebSocket {
+		return rt.connectAnew(ctx, a, true)
+	}
+	return rt.dialOrFallBack(ctx, a, token)
 }
 
 // await pauses before a try, and reports whether UDP is known to be alive then. What the server asks for is waited for.
@@ -183,7 +210,7 @@ func (rt *Realtime) await(ctx context.Context, s *search, try int, asked time.Du
 func (rt *Realtime) patience(asked time.Duration) time.Duration {
 	left := rt.session.untilLapse() - renewTimeout
 	if left <= 0 {
-		return min(asked, rt.session.grant.life)
+		return min(asked, rt.session.grant.silentLife())
 	}
 	return min(asked, left/2+rt.session.client.random(left/2))
 }
@@ -200,6 +227,8 @@ func hopeless(err error) bool {
 	switch refusal.Reason {
 	case rushgate.ServerBusy, rushgate.RequestExpired, rushgate.RateLimited, rushgate.InternalError:
 		return false
+	case rushgate.WrongZone: // else it has been followed
+		return refusal.Address == ""
 	}
 	return true
 }

@@ -61,12 +61,12 @@ func (s Session) fresh(token []byte) bool {
 // over one again unless UDP is known to be alive.
 func (rt *Realtime) connectAnew(ctx context.Context, a *approach, alive bool) (connection, error) {
 	if rt.opts.WebSocket || rt.roads.fallen && !alive {
-		return rt.openWebSocket(ctx, a)
+		return rt.webSocket(ctx, a)
 	}
 	token, err := rt.session.client.renew(ctx, rt.session)
 	switch {
 	case errors.Is(err, ErrNoChannel) && rt.mayFallBack():
-		return rt.openWebSocket(ctx, a)
+		return rt.webSocket(ctx, a)
 	case err != nil:
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (rt *Realtime) dialOrFallBack(ctx context.Context, a *approach, token []byt
 	if ctx.Err() != nil || !unanswered(err) {
 		return nil, err
 	}
-	ws, wsErr := rt.openWebSocket(ctx, a)
+	ws, wsErr := rt.webSocket(ctx, a)
 	if wsErr == nil {
 		rt.roads.fallen = true
 		return ws, nil
@@ -101,6 +101,22 @@ func (rt *Realtime) dialOrFallBack(ctx context.Context, a *approach, token []byt
 		return nil, err
 	}
 	return rt.dial(ctx, a, token, 0)
+}
+
+// webSocket makes a connection over a WebSocket to the node that has the session.
+func (rt *Realtime) webSocket(ctx context.Context, a *approach) (connection, error) {
+	for hop := 0; ; hop++ {
+		conn, err := rt.openWebSocket(ctx, a)
+		switch {
+		case err == nil:
+			return conn, nil
+		case errors.Is(err, ErrNoAnswer):
+			rt.session.follow("")
+			return nil, err
+		case hop == maxHops || !rt.session.followed(err):
+			return nil, err
+		}
+	}
 }
 
 // unanswered reports whether nothing was heard by UDP.

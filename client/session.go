@@ -2,9 +2,11 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,13 +39,37 @@ type grant struct {
 	// the same reason.
 	connect func() []byte
 
-	since   time.Time     // when the session's answer came
-	life    time.Duration // of a session without a word from its player
-	channel channelUse    // of the realtime channel
+	since   time.Time  // when the session's answer came
+	channel channelUse // of the realtime channel
 
+	// mu guards what follows, and token.
 	mu      sync.Mutex
-	expires time.Time // as the server said last
-	told    time.Time // when it said so
+	life    time.Duration // of a session without a word from its player
+	expires time.Time     // as the server said last
+	told    time.Time     // when it said so
+	base    string        // of the node that has the session now, as another one said; empty: the client's own
+	left    bool          // the player has logged out, or is about to
+}
+
+// sessionToken returns the token that the session has now.
+func (g *grant) sessionToken() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.token()
+}
+
+// silentLife returns how long the session lasts without a word from its player.
+func (g *grant) silentLife() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.life
+}
+
+// adopt makes the grant that of another session of the player.
+func (g *grant) adopt(next *grant) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.token, g.life, g.expires, g.told, g.base = next.token, next.life, next.expires, next.told, ""
 }
 
 // Player is a player's own state.
@@ -69,6 +95,7 @@ func (c *Client) newSession(r request, ans answer) (*Session, error) {
 		Token    string            `json:"session_token"`
 		Expires  time.Time         `json:"expires_at"`
 		Connect  []byte            `json:"connect_token"`
+		Resume   string            `json:"resume_token"`
 	}
 	if err := r.decode(ans, &body, http.StatusOK, http.StatusCreated); err != nil {
 		return nil, err
@@ -82,6 +109,11 @@ func (c *Client) newSession(r request, ans answer) (*Session, error) {
 		return nil, r.bad("a session without an expiry")
 	case body.Connect != nil && len(body.Connect) != netcode.ConnectTokenSize:
 		return nil, r.bad("a connect token of %d bytes", len(body.Connect))
+	case body.Resume != "" && !validResume(body.Resume):
+		return nil, r.bad("a resume token that is none")
+	}
+	if body.Resume != "" {
+		c.setDevice(device{resumption{token: body.Resume}, body.PlayerID})
 	}
 	now := time.Now()
 	g := &grant{
@@ -118,8 +150,8 @@ func (s Session) connectToken() []byte { return s.grant.connect() }
 // on, if there is one, until the new one stands. It is tried once, for renewTimeout at most. The error is
 // [ErrNoChannel] if the server has no realtime channel and [rushgate.BadCredentials] if the session has ended.
 func (c *Client) renew(ctx context.Context, s Session) ([]byte, error) {
-	r := request{op: "connect", method: http.MethodPost, path: "/v1/connect", token: s.grant.token(), within: renewTimeout}
-	ans, err := c.exchange(ctx, r)
+	r := request{op: "connect", method: http.MethodPost, path: "/v1/connect", within: renewTimeout}
+	ans, err := s.call(ctx, &r)
 	if err != nil {
 		return nil, err
 	}
@@ -176,8 +208,8 @@ func (s Session) untilLapse() time.Duration {
 // Me returns the player's own state and keeps the session open. It is tried once. A session that has ended is
 // [rushgate.BadCredentials].
 func (s Session) Me(ctx context.Context) (Player, error) {
-	r := request{op: "me", method: http.MethodGet, path: "/v1/me", token: s.grant.token()}
-	ans, err := s.client.exchange(ctx, r)
+	r := request{op: "me", method: http.MethodGet, path: "/v1/me"}
+	ans, err := s.call(ctx, &r)
 	if err != nil {
 		return Player{}, err
 	}
@@ -207,18 +239,89 @@ func (s Session) Me(ctx context.Context) (Player, error) {
 	}, nil
 }
 
-// Logout ends the session. When it returns nil, the character has been saved. It is tried once and may be called
-// again if no answer came; [rushgate.BadCredentials] then means that the session has already ended.
+// Logout ends the session, and has the server forget the device if it remembers it for the player ([Options].Remember).
+// When it returns nil, the character has been saved. It is tried once and may be called again if no answer came;
+// [rushgate.BadCredentials] then means that the session has already ended.
 func (s Session) Logout(ctx context.Context) error {
-	r := request{op: "logout", method: http.MethodPost, path: "/v1/logout", token: s.grant.token()}
-	ans, err := s.client.exchange(ctx, r)
-	if err != nil {
+	s.grant.leave(true)
+	if err := s.client.forget(ctx, s.PlayerID); err != nil {
+		s.grant.leave(false)
 		return err
 	}
-	if ans.status == http.StatusNoContent {
-		return nil
+	return s.Leave(ctx)
+}
+
+// Leave ends the session as [Session.Logout] does, but for the device, which stays remembered: for a game that ends,
+// and whose player is to come back without a password.
+func (s Session) Leave(ctx context.Context) error {
+	s.grant.leave(true)
+	r := request{op: "logout", method: http.MethodPost, path: "/v1/logout"}
+	ans, err := s.call(ctx, &r)
+	if err == nil && ans.status != http.StatusNoContent {
+		err = r.refusal(ans)
 	}
-	return r.refusal(ans)
+	if err != nil && !errors.Is(err, rushgate.BadCredentials) {
+		s.grant.leave(false)
+	}
+	return err
+}
+
+// leave notes whether the player is about to leave.
+func (g *grant) leave(left bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.left = left
+}
+
+// maxHops is from how many nodes a call is sent on to another one that is said to have the session.
+const maxHops = 2
+
+// call sends a request of the session to the node that has it, which it is told by others. The server that the client
+// knows is asked again when that node does not answer.
+func (s Session) call(ctx context.Context, r *request) (answer, error) {
+	for hop := 0; ; hop++ {
+		r.token, r.base = s.grant.sessionToken(), s.base()
+		ans, err := s.client.exchange(ctx, *r)
+		if err != nil {
+			if errors.Is(err, ErrNoAnswer) {
+				s.follow("")
+			}
+			return ans, err
+		}
+		if ans.status != http.StatusMisdirectedRequest || hop == maxHops || !s.followed(r.refusal(ans)) {
+			return ans, nil
+		}
+	}
+}
+
+// base returns the URL of the node that is said to have the session.
+func (s Session) base() string {
+	s.grant.mu.Lock()
+	defer s.grant.mu.Unlock()
+	return s.grant.base
+}
+
+// followed reports whether a refusal says where the session is, and has it asked for there from now on.
+func (s Session) followed(err error) bool {
+	refusal, ok := errors.AsType[*rushgate.Refusal](err)
+	if !ok || refusal.Reason != rushgate.WrongZone || refusal.Address == "" {
+		return false
+	}
+	s.follow(refusal.Address)
+	return true
+}
+
+// follow has the session asked for at an address from now on, by the scheme of the client's own; "" is the client's
+// own.
+func (s Session) follow(address string) {
+	base := ""
+	if address != "" {
+		scheme, _, _ := strings.Cut(s.client.base, "://")
+		base = scheme + "://" + address
+	}
+	s.grant.mu.Lock()
+	defer s.grant.mu.Unlock()
+	s.grant.base = base
 }
 
 // String returns the session's player id and expiry, never its tokens.

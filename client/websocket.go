@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,7 +56,7 @@ type webSocket struct {
 // openWebSocket makes a connection over a WebSocket. It stands when the first message has come, the only sign that the
 // server has accepted the session.
 func (rt *Realtime) openWebSocket(ctx context.Context, a *approach) (connection, error) {
-	c, token := rt.session.client, rt.session.grant.token()
+	c, token := rt.session.client, rt.session.grant.sessionToken()
 	transport := rt.opts.Transport
 	if transport == nil {
 		transport = c.opts.Transport
@@ -68,7 +69,7 @@ func (rt *Realtime) openWebSocket(ctx context.Context, a *approach) (connection,
 	tryCtx, cancel := context.WithTimeout(ctx, r.within)
 	defer cancel()
 	w := &webSocket{begun: time.Now(), first: -1, gone: make(chan struct{})}
-	if refused, err := w.dial(tryCtx, transport, c.base+r.path); err != nil {
+	if refused, err := w.dial(tryCtx, transport, cmp.Or(rt.session.base(), c.base)+r.path); err != nil {
 		return nil, c.notOpened(ctx, tryCtx, &r, refused, err)
 	}
 	if w.ws.Subprotocol() != subprotocol {
@@ -329,11 +330,27 @@ func closed(err error) error {
 		return &endedError{&rushgate.Refusal{Reason: rushgate.BadCredentials}}
 	case 4409:
 		return ErrReplaced
+	case 4421:
+		refusal := &rushgate.Refusal{Reason: rushgate.WrongZone}
+		if validAddress(end.Reason) {
+			refusal.Address = end.Reason
+		}
+		return refusal
 	case 4429:
-		var ms int64
-		_, _ = fmt.Sscanf(end.Reason, "retry in %d ms", &ms) // 0 if it says something else
-		ms = min(max(ms, 0), maxRetryAfter.Milliseconds())
-		return &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: time.Duration(ms) * time.Millisecond}
+		after, _ := retryIn(end.Reason)
+		return &rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: after}
+	}
+	if after, ok := retryIn(end.Reason); ok || end.Code == 4503 { // whatever the code
+		return &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: after}
 	}
 	return fmt.Errorf("the server closed it with code %d", end.Code)
+}
+
+// retryIn returns when to come back, as a close reason says: "retry in N ms".
+func retryIn(reason string) (after time.Duration, ok bool) {
+	var ms int64
+	if _, err := fmt.Sscanf(reason, "retry in %d ms", &ms); err != nil {
+		return 0, false
+	}
+	return time.Duration(min(max(ms, 0), maxRetryAfter.Milliseconds())) * time.Millisecond, true
 }
