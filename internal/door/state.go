@@ -25,16 +25,16 @@ func (d *Door) State() []byte {
 	defer d.mu.Unlock()
 	now := d.cfg.Now()
 	s := d.save()
-	return packed.Append(nil, func(c *packed.Codec) { s.describe(c, now) })
+	return packed.Append(make([]byte, 0, s.size()), func(c *packed.Codec) { s.describe(c, now) })
 }
 
 // state is what is kept of a door. Moments are kept by how far they are from the one at which it is taken.
 type state struct {
 	key             [nameKeySize]byte
-	pairs           []entry[pair, pairFailures]
-	accounts        []entry[uint64, guard]
-	networks        []entry[netip.Prefix, originFailures]
-	known           []entry[uint64, [knownOrigins]netip.Prefix]
+	pairs           []*entry[pair, pairFailures]
+	accounts        []*entry[uint64, guard]
+	networks        []*entry[netip.Prefix, originFailures]
+	known           []*entry[uint64, [knownOrigins]netip.Prefix]
 	lastLockout     uint64
 	lockouts        []Lockout // of each kind begun first first
 	places          []savedPlace
@@ -87,10 +87,17 @@ func (d *Door) save() *state {
 	return s
 }
 
+// size is about how many bytes it takes, or a few more.
+func (s *state) size() int {
+	return 96*(len(s.pairs)+len(s.networks)+len(s.places)+len(s.lockouts)) + 48*(len(s.accounts)+len(s.known)) +
+		10*(len(s.spent[0])+len(s.spent[1])) + len(s.line) + len(s.worldLine) + 256
+}
+
 func (s *state) describe(c *packed.Codec, now time.Time) {
 	c.Header("door", 1)
 	c.Raw(s.key[:])
-	packed.Slice(c, &s.pairs, math.MaxInt32, leastPair, func(e *entry[pair, pairFailures]) {
+	packed.Slice(c, &s.pairs, math.MaxInt32, leastPair, func(at **entry[pair, pairFailures]) {
+		e := made(c, at)
 		e.key.describe(c)
 		for i := range e.value.at {
 			c.Instant(&e.value.at[i], now)
@@ -99,17 +106,20 @@ func (s *state) describe(c *packed.Codec, now time.Time) {
 		e.value.slow.describe(c, now)
 		c.Instant(&e.value.counted, now)
 	})
-	packed.Slice(c, &s.accounts, math.MaxInt32, leastGuard, func(e *entry[uint64, guard]) {
+	packed.Slice(c, &s.accounts, math.MaxInt32, leastGuard, func(at **entry[uint64, guard]) {
+		e := made(c, at)
 		c.Uint64(&e.key)
 		e.value.describe(c, now)
 	})
-	packed.Slice(c, &s.networks, math.MaxInt32, leastNetwork, func(e *entry[netip.Prefix, originFailures]) {
+	packed.Slice(c, &s.networks, math.MaxInt32, leastNetwork, func(at **entry[netip.Prefix, originFailures]) {
+		e := made(c, at)
 		c.Prefix(&e.key)
 		e.value.failures.describe(c, now)
 		e.value.registrations.describe(c, now)
 		e.value.tokens.describe(c, now)
 	})
-	packed.Slice(c, &s.known, math.MaxInt32, leastKnown, func(e *entry[uint64, [knownOrigins]netip.Prefix]) {
+	packed.Slice(c, &s.known, math.MaxInt32, leastKnown, func(at **entry[uint64, [knownOrigins]netip.Prefix]) {
+		e := made(c, at)
 		c.Uint64(&e.key)
 		for i := range e.value {
 			c.Prefix(&e.value[i])
@@ -256,19 +266,30 @@ func (d *Door) restore(s *state, now time.Time) {
 	}
 }
 
-// all returns the entries, used longest ago first.
-func (t *table[K, V]) all() []entry[K, V] {
-	all := make([]entry[K, V], 0, len(t.entries))
+// made returns the entry that is described, a new one if it is read.
+func made[K comparable, V any](c *packed.Codec, at **entry[K, V]) *entry[K, V] {
+	if c.Reading() {
+		*at = new(entry[K, V])
+	}
+	return *at
+}
+
+// all returns the entries, used longest ago first. They are not copied, which would take longer than all else.
+func (t *table[K, V]) all() []*entry[K, V] {
+	all := make([]*entry[K, V], 0, len(t.entries))
 	for e := t.recent.Front(); e != nil; e = e.Next() {
-		all = append(all, *e.Value.(*entry[K, V]))
+		all = append(all, e.Value.(*entry[K, V]))
 	}
 	return all
 }
 
-// restore adds entries as all returns them; of more than the table may have, those used last stay.
-func (t *table[K, V]) restore(all []entry[K, V]) {
-	for i := range all {
-		*t.make(all[i].key) = all[i].value
+// restore adds entries as all returns them, and keeps them; of more than the table may have, those used last stay.
+func (t *table[K, V]) restore(all []*entry[K, V]) {
+	for _, e := range all {
+		if t.get(e.key) == nil {
+			t.makeRoom()
+			t.entries[e.key] = t.recent.PushBack(e)
+		}
 	}
 }
 
