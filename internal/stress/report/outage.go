@@ -26,8 +26,8 @@ type Outage struct {
 	NotBack     int `json:"not_back"`
 
 	Gap      latency.Summary `json:"gap"`         // each player's longest time without a snapshot
-	Return   latency.Summary `json:"return"`      // from when it began until that was over, of those who see the world
-	LastBack float64         `json:"last_back_s"` // the longest of these
+	Return   latency.Summary `json:"return"`      // from when it began until that was over; of those who saw none for 0.5 s
+	LastBack float64         `json:"last_back_s"` // the longest of these; zero if there are none
 	Logins   OutageLogins    `json:"logins"`
 
 	CommandSeconds float64 `json:"command_s"` // until the command had ended; zero if it goes on running
@@ -57,7 +57,7 @@ func (r *Report) judgeOutage(l Limits) {
 	}
 	r.within("longest time without a snapshot", l.GapP99, o.Gap.P99, o.Gap.Count)
 	if l.Back > 0 {
-		ok := o.Return.Count > 0 && o.NotBack == 0 && o.LastBack <= l.Back.Seconds()
+		ok := o.Players > 0 && o.NotBack == 0 && o.LastBack <= l.Back.Seconds()
 		r.Verdicts = append(r.Verdicts, Verdict{fmt.Sprintf("last player back: at most %v (in s)", l.Back), o.LastBack, ok})
 	}
 }

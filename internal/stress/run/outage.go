@@ -296,8 +296,10 @@ func (o *outage) report(now time.Duration, t *tally) *report.Outage {
 		default:
 			c.Kept++
 		}
-		o.returns.Record(back)
-		c.LastBack = max(c.LastBack, back.Seconds())
+		if longest > freshness { // else the player never lost sight of the world
+			o.returns.Record(back)
+			c.LastBack = max(c.LastBack, back.Seconds())
+		}
 	}
 	c.NotBack = max(0, c.Players-c.Kept-c.Reconnected-c.ByPassword)
 	c.Return, c.Gap, c.Logins.Latency = o.returns.Summary(), o.gaps.Summary(), o.visits.Summary()

@@ -49,12 +49,12 @@ func outageRun(t *testing.T, a *arena, kind string, silent time.Duration, comman
 func TestHandOverIsMeasured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var a arena
-		rep := outageRun(t, &a, report.OutageHandOver, 300*time.Millisecond, nil)
+		rep := outageRun(t, &a, report.OutageHandOver, 700*time.Millisecond, nil)
 		o := rep.Outage
 		if o == nil || o.Players != 20 || o.Kept != 20 || o.Reconnected+o.ByPassword+o.NotBack != 0 || !rep.Held() {
 			t.Fatalf("%+v\n%+v", o, rep.Verdicts)
 		}
-		if o.Gap.Count != 20 || o.Gap.Min < 300 || o.Gap.Max > 400 || o.LastBack < 0.3 || o.LastBack > 0.4 {
+		if o.Gap.Count != 20 || o.Gap.Min < 700 || o.Gap.Max > 800 || o.LastBack < 0.7 || o.LastBack > 0.8 {
 			t.Errorf("gaps: %+v, last back after %v s", o.Gap, o.LastBack)
 		}
 		if n := o.Logins; n.In < 100 || n.Busy+n.Failed != 0 || n.Latency.Count != int64(n.In) {
