@@ -35,6 +35,9 @@ const (
 	// workOff is how long a node may take to answer what it has begun, before another goes on in its place. Newcomers wait
 	// in the kernel meanwhile.
 	workOff = 5 * time.Second
+	// quiet is how much of it a request may take that is under way: a client that sends one a byte at a time holds up
+	// nothing for longer.
+	quiet = 2 * time.Second
 	// standStill is how long it may take to come to rest after that.
 	standStill = 5 * time.Second
 	// grace is for how long connections that another process cannot go on with are still open, each to be closed with the
@@ -128,24 +131,35 @@ func (p *predecessor) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, workOff, errors.New("the logins that wait took longer than that"))
 	defer cancel()
 	p.hold()
-	if p.parking != nil {
+	if p.parking.used {
 		p.parking.close()
 	} else if err := p.closeConns(ctx); err != nil {
 		return err
 	}
+	p.quieten(ctx)
+	if p.doorman != nil { // what comes from now on over the connections that it has is for the other process
+		p.doorman.Freeze()
+		p.quieten(ctx)
+	}
+	if err := p.pool.Freeze(ctx); err != nil {
+		return fmt.Errorf("the logins that wait were not answered in %v: %w", workOff, err)
+	}
+	return nil
+}
+
+// quieten waits until all requests are answered, but not for those that come a byte at a time.
+func (p *predecessor) quieten(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, quiet)
+	defer cancel()
 	again := time.NewTicker(settle)
 	defer again.Stop()
 	for p.underWay() > 0 {
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%d requests were not answered in %v: %w", p.underWay(), workOff, context.Cause(ctx))
+			return
 		}
 	}
-	if err := p.pool.Freeze(ctx); err != nil {
-		return fmt.Errorf("the logins that wait were not answered in %v: %w", workOff, err)
-	}
-	return nil
 }
 
 // closeConns has connections closed with the next answer over each, and those that are idle after a while.
@@ -162,7 +176,7 @@ func (p *predecessor) closeConns(ctx context.Context) error {
 
 // underWay returns how many requests are being answered, or are about to be.
 func (p *predecessor) underWay() int {
-	n := int(p.requests.Load())
+	n := p.parking.underWay()
 	if p.doorman != nil {
 		n += p.doorman.Busy()
 	}
@@ -173,9 +187,6 @@ func (p *predecessor) underWay() int {
 func (p *predecessor) freeze(ctx context.Context) ([]handover.Part, error) {
 	ctx, cancel := context.WithTimeout(ctx, standStill)
 	defer cancel()
-	if p.doorman != nil {
-		p.doorman.Freeze()
-	}
 	if err := p.realm.Freeze(ctx); err != nil {
 		return nil, err
 	}
@@ -204,9 +215,7 @@ func (p *predecessor) thaw() {
 	}
 	p.realm.Thaw()
 	p.pool.Thaw()
-	if p.parking != nil {
-		p.parking.open()
-	}
+	p.parking.open()
 	p.closing.Store(false)
 	p.front.SetKeepAlivesEnabled(true)
 	p.resume()
@@ -234,9 +243,7 @@ func (p *predecessor) gone(error) (left []*os.File) {
 	if p.doorman != nil {
 		left = p.doorman.Release()
 	}
-	if p.parking != nil {
-		left = append(left, p.parking.give()...)
-	}
+	left = append(left, p.parking.give()...)
 	p.given.Store(true)
 	close(p.over)
 	return left

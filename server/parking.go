@@ -19,12 +19,19 @@ type parking struct {
 	mu    sync.Mutex
 	shut  chan struct{} // closed when it opens; nil: it is open
 	conns map[*parkable]struct{}
+	used  bool                  // connections can be parked
+	busy  map[net.Conn]struct{} // all connections that bring a request, or have one answered, or may be about to
 }
 
-func newParking() *parking { return &parking{conns: make(map[*parkable]struct{})} }
+func newParking() *parking {
+	return &parking{conns: make(map[*parkable]struct{}), busy: make(map[net.Conn]struct{})}
+}
 
 // listener returns a listener whose connections can be parked.
-func (p *parking) listener(l net.Listener) net.Listener { return &parkingListener{l, p} }
+func (p *parking) listener(l net.Listener) net.Listener {
+	p.used = true
+	return &parkingListener{l, p}
+}
 
 type parkingListener struct {
 	net.Listener
@@ -37,6 +44,8 @@ func (l *parkingListener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	k := &parkable{Conn: c, parking: l.parking, closed: make(chan struct{})}
+	handed, ok := c.(interface{ Unread() bool })
+	k.fresh = ok && !handed.Unread()
 	l.parking.mu.Lock()
 	defer l.parking.mu.Unlock()
 	l.parking.conns[k] = struct{}{}
@@ -45,11 +54,30 @@ func (l *parkingListener) Accept() (net.Conn, error) {
 
 // observe is an [http.Server].ConnState hook.
 func (p *parking) observe(c net.Conn, state http.ConnState) {
-	if k, ok := c.(*parkable); ok && state == http.StateIdle {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		k.fresh, k.ahead = !k.ahead, false
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch state {
+	case http.StateNew, http.StateActive:
+		p.busy[c] = struct{}{}
+		return
+	case http.StateIdle:
+		if k, ok := c.(*parkable); ok {
+			k.fresh, k.ahead = !k.ahead, false
+		}
 	}
+	delete(p.busy, c)
+}
+
+// underWay returns how many connections bring a request, or have one answered.
+func (p *parking) underWay() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.busy {
+		if k, ok := c.(*parkable); !ok || !k.parked {
+			n++
+		}
+	}
+	return n
 }
 
 // close parks every connection that is idle, and from now on those that come to be.

@@ -66,9 +66,8 @@ type Server struct {
 	places   []*lineState // of those who wait in line; nil: they end with the node
 	fleet    *fleet
 	world    rushgate.World
-	requests atomic.Int64 // of players that are being answered
-	parking  *parking     // of their connections; nil: they cannot be parked
-	closing  atomic.Bool  // those that cannot are closed with the next answer
+	parking  *parking    // of their connections
+	closing  atomic.Bool // those that cannot are closed with the next answer
 
 	successor   *successor   // nil: the node goes on in place of no other
 	predecessor *predecessor // by which another goes on in its place
@@ -332,11 +331,11 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 	if err := s.postDoorman(tlsConfig); err != nil {
 		return err
 	}
+	s.parking = newParking()
 	switch {
 	case s.cfg.ProxyProtocol:
 		s.frontListener = s.proxies.Listener(s.frontListener)
 	case tlsConfig == nil && s.doorman != nil:
-		s.parking = newParking()
 		s.frontListener = s.parking.listener(s.frontListener)
 	}
 	s.metrics, err = s.newMetrics()
@@ -405,16 +404,14 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	if s.doorman != nil {
 		outside = s.doorman.Outside
 	}
-	s.front = api.NewServer(s.counted(api.New(knocks)), api.ServerConfig{
+	s.front = api.NewServer(s.closable(api.New(knocks)), api.ServerConfig{
 		MaxConns: conns, Outside: outside, Later: s.crowded, Origins: s.cfg.Origins, MaxAge: s.cfg.MaxAge,
 		IdleTimeout: s.cfg.IdleTimeout, TLS: tlsConfig, Logger: s.cfg.Logger,
 	})
-	if s.parking != nil {
-		observe := s.front.ConnState
-		s.front.ConnState = func(c net.Conn, state http.ConnState) {
-			s.parking.observe(c, state)
-			observe(c, state)
-		}
+	observe := s.front.ConnState
+	s.front.ConnState = func(c net.Conn, state http.ConnState) {
+		s.parking.observe(c, state)
+		observe(c, state)
 	}
 	s.operator = s.desk.newServer(sections)
 	s.serving.Go(func() {
@@ -428,11 +425,9 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	s.serving.Go(func() { s.report("admin", s.desk.serve(s.operator, s.adminGate)) })
 }
 
-// counted counts the requests that are being answered.
-func (s *Server) counted(next http.Handler) http.Handler {
+// closable has connections closed with the next answer when it is time.
+func (s *Server) closable(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.requests.Add(1)
-		defer s.requests.Add(-1)
 		if s.closing.Load() {
 			w.Header().Set("Connection", "close")
 		}

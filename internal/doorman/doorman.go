@@ -253,6 +253,9 @@ func (c *passed) Close() error {
 	return c.Conn.Close()
 }
 
+// Unread reports whether bytes have been read that Read has yet to return.
+func (c *passed) Unread() bool { return len(c.read) > 0 }
+
 // NetConn returns the connection below.
 func (c *passed) NetConn() net.Conn { return c.Conn }
 
