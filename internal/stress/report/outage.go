@@ -26,7 +26,7 @@ type Outage struct {
 	NotBack     int `json:"not_back"`
 
 	Gap      latency.Summary `json:"gap"`         // each player's longest time without a snapshot
-	Return   latency.Summary `json:"return"`      // from when it began until that was over; of those who saw none for 0.5 s
+	Return   latency.Summary `json:"return"`      // from its beginning to the end of that, where it was more than 0.5 s
 	LastBack float64         `json:"last_back_s"` // the longest of these; zero if there are none
 	Logins   OutageLogins    `json:"logins"`
 
