@@ -17,6 +17,9 @@ import (
 // writeTimeout bounds the sending of one message: the other end reads all the time.
 const writeTimeout = 5 * time.Second
 
+// slice is how much of a limit is waited for at a time, see wire.next.
+const slice = 250 * time.Millisecond
+
 // heard is a message with what came with it.
 type heard struct {
 	message
@@ -32,10 +35,11 @@ type wire struct {
 	closed chan struct{}
 	once   sync.Once
 	ended  sync.WaitGroup
+	since  func(time.Time) time.Duration // time.Since
 }
 
 func newWire(c *net.UnixConn) *wire {
-	w := &wire{conn: c, in: make(chan heard, 4), closed: make(chan struct{})}
+	w := &wire{conn: c, in: make(chan heard, 4), closed: make(chan struct{}), since: time.Since}
 	w.ended.Go(w.read)
 	return w
 }
@@ -89,42 +93,56 @@ func (w *wire) close() {
 
 // hear waits for the next message. A no is returned as a [*Refusal], the end of the connection as [errHungUp].
 func (w *wire) hear(ctx context.Context, limit time.Duration, want kind) (heard, error) {
-	late := time.NewTimer(limit)
-	defer late.Stop()
-	select {
-	case h, ok := <-w.in:
-		switch {
-		case !ok:
-			return heard{}, w.err
-		case h.kind == want:
+	h, err := w.next(ctx, limit)
+	if err != nil || h.kind == want {
+		return h, err
+	}
+	closeFiles(h.files)
+	if h.kind == sayNo {
+		return heard{}, &Refusal{strings.ToValidUTF8(string(h.body), "?")}
+	}
+	return heard{}, unexpected(h.kind, want)
+}
+
+// next waits for the next message, whatever it says. The limit is for the other process: while this one was stopped,
+// the other may well have answered, and what it said is not read yet when the timer ends. So next is late only after a
+// slice in which this process ran.
+func (w *wire) next(ctx context.Context, limit time.Duration) (heard, error) {
+	for {
+		began := time.Now()
+		end := time.NewTimer(min(slice, limit))
+		select {
+		case h, ok := <-w.in:
+			end.Stop()
+			if !ok {
+				return heard{}, w.err
+			}
 			return h, nil
+		case <-ctx.Done():
+			end.Stop()
+			return heard{}, context.Cause(ctx)
+		case <-end.C:
 		}
-		closeFiles(h.files)
-		if h.kind == sayNo {
-			return heard{}, &Refusal{strings.ToValidUTF8(string(h.body), "?")}
+		if limit -= slice; limit > 0 {
+			continue
 		}
-		return heard{}, unexpected(h.kind, want)
-	case <-late.C:
-		return heard{}, errLate
-	case <-ctx.Done():
-		return heard{}, context.Cause(ctx)
+		if w.since(began) < 2*slice && len(w.in) == 0 {
+			return heard{}, errLate
+		}
+		limit = slice
 	}
 }
 
 // hungUp waits for the end of the connection, and reports whether it has come in time.
 func (w *wire) hungUp(limit time.Duration) bool {
-	late := time.NewTimer(limit)
-	defer late.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
 	for {
-		select {
-		case h, ok := <-w.in:
-			if !ok {
-				return errors.Is(w.err, errHungUp)
-			}
-			closeFiles(h.files)
-		case <-late.C:
-			return false
+		h, err := w.next(ctx, limit)
+		if err != nil {
+			return errors.Is(err, errHungUp)
 		}
+		closeFiles(h.files)
 	}
 }
 
