@@ -139,7 +139,8 @@ type Options struct {
 	// '-' that no other client can guess. Default crypto/rand.Text.
 	AttemptID func() string
 	// OnWait, if set, is called before each pause of Register and Login, on the goroutine that called them; so it is in
-	// the server's line, whenever there is something new to tell of it, and when the player's turn has come.
+	// the server's line, whenever there is something new to tell of it, and when the player's turn has come. A Realtime
+	// whose player comes back without a password calls it on a goroutine of its own.
 	OnWait func(Wait)
 	// NoLine has the client ask for no place in the server's line, nor wait there: a server that has no room is busy, to
 	// be asked again as [rushgate.Refusal].RetryAfter says. This is for programs that measure.
@@ -172,8 +173,8 @@ type Options struct {
 	// OnResume, if set, is called with what lets the player come back, each time that this changes: the game is to keep
 	// its text before it returns, and to delete it for the zero value. It is called before a token is used, and before a
 	// call returns the session that brings the next one, so that a program that ends at any time loses nothing. It is
-	// called on the goroutine of the call, or on one of a Realtime, by one at a time, and must not call Client.Resume or
-	// Session.Logout.
+	// called on the goroutine of the call, or on one of a Realtime, by one at a time, and must not call Client.Resume,
+	// Session.Logout or Realtime.Close.
 	OnResume func(Resume)
 	// OnAnswer, if set, is called after each try of Register and Login, on the goroutine that called them.
 	OnAnswer func(Answer)

@@ -160,7 +160,7 @@ func TestServerThatStandsStillIsNotStormed(t *testing.T) {
 		most, connects int
 	}{
 		{1500 * time.Millisecond, 0, 1},
-		{35 * time.Second, 8, 2},
+		{35 * time.Second, 4, 2},
 	} {
 		t.Run(tt.lasts.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -91,7 +91,9 @@ type Realtime struct {
 	begun time.Time
 	lost  atomic.Int64  // when there last was a connection: nanoseconds since begun
 	lives chan struct{} // holds one, for the keeper
-	roads roads
+	// roads belongs to the search that holds the one place in seeking.
+	seeking chan struct{}
+	roads   roads
 
 	mu sync.Mutex // held while a snapshot is shown
 	// current is the newest connection, over which intents go; nil while there is none. previous is the one before, which
@@ -142,6 +144,7 @@ func (s Session) Connect(ctx context.Context, opts RealtimeOptions) (*Realtime, 
 		session: s, opts: opts,
 		views: make(chan *View, 1), events: make(chan Event, eventQueue),
 		ended: make(chan struct{}), done: make(chan struct{}), lives: make(chan struct{}, 1), begun: time.Now(),
+		seeking: make(chan struct{}, 1),
 	}
 	rt.intents.init(time.Second / time.Duration(opts.IntentRate))
 	conn, err := rt.connect(ctx)

@@ -16,6 +16,10 @@ const (
 	// maxReconnectPause bounds the pauses between attempts to connect again: a session without a word from its player
 	// lasts half a minute.
 	maxReconnectPause = 5 * time.Second
+	// hungPause is how long after a request that got no answer the next one comes while nothing answers by UDP either:
+	// twice as long after each, up to maxHungPause.
+	hungPause    = 15 * time.Second
+	maxHungPause = time.Minute
 	// sessionLife is how long a server keeps a silent session by default, maxSessionLife at most.
 	sessionLife    = 30 * time.Second
 	maxSessionLife = time.Hour
@@ -129,12 +133,18 @@ func kindOf(err error) EventKind {
 // seek makes the next connection, beside the current one or after it was lost. It returns an error when there is no use
 // in going on: ctx has ended, the session has, or nothing has answered for long.
 func (rt *Realtime) seek(ctx context.Context, s *search) (connection, error) {
+	select {
+	case rt.seeking <- struct{}{}: // one that was given up may not have ended yet
+		defer func() { <-rt.seeking }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	c := rt.session.client
 	c.stale.Store(true) // what broke this connection may have broken those that are kept for HTTP
 	answered := time.Now()
-	wait := s.wait // what the server asks for
-	for try := 0; ; try++ {
-		alive, err := rt.await(ctx, s, try, wait)
+	p := pause{asked: s.wait}
+	for ; ; p.try++ {
+		alive, err := rt.await(ctx, s, &p)
 		if err != nil {
 			return nil, err
 		}
@@ -151,8 +161,13 @@ func (rt *Realtime) seek(ctx context.Context, s *search) (connection, error) {
 		}
 		rt.emit(Event{Kind: kindOf(err), Err: err})
 		refusal, _ := errors.AsType[*rushgate.Refusal](err)
-		if wait = 0; refusal != nil {
-			wait = rt.patience(refusal.RetryAfter)
+		if p.asked = 0; refusal != nil {
+			p.asked = rt.patience(refusal.RetryAfter)
+		}
+		if errors.Is(err, ErrTryTimeout) {
+			p.hung++
+		} else {
+			p.hung = 0
 		}
 		if _, renewed := errors.AsType[netcode.StateError](err); renewed || refusal != nil {
 			answered = time.Now()
@@ -184,24 +199,49 @@ func (rt *Realtime) comeBack(ctx context.Context, a *approach, over error) (conn
 	return rt.dialOrFallBack(ctx, a, token)
 }
 
+// pause is what the next pause of a search goes by.
+type pause struct {
+	try   int
+	asked time.Duration // what the server asks for
+	hung  int           // so many tries got no answer over HTTP, and waited for it in vain
+	at    time.Time     // when the last try began
+}
+
+// over reports whether enough time has passed since a try that hung.
+func (p *pause) over() bool {
+	return p.hung == 0 || time.Since(p.at) >= min(hungPause<<min(p.hung-1, 8), maxHungPause)
+}
+
 // await pauses before a try, and reports whether UDP is known to be alive then. What the server asks for is waited for.
 //
-// Where there is a connection still, which may come to life, the first pause is a short one, in which the server is
-// asked by UDP: a node that stands still is asked for nothing else, as long as it does not answer within probePatience.
-func (rt *Realtime) await(ctx context.Context, s *search, try int, asked time.Duration) (alive bool, err error) {
+// A node that stands still is to find as few requests as may be when it goes on: each waits for it in a queue, and
+// counts. So where there is a connection still, which may come to life, the first pause is a short one, in which the
+// server is asked by UDP, and for nothing else if it answers within probePatience; and after a request that hung the
+// next comes when UDP is alive, or hungPause after the one before; where UDP is known to be dead, sooner.
+func (rt *Realtime) await(ctx context.Context, s *search, p *pause) (alive bool, err error) {
 	c := rt.session.client
-	if s.beside && try == 0 {
+	if s.beside && p.try == 0 {
 		if err := sleep(ctx, leastSpread+c.random(spread)); err != nil {
 			return false, err
 		}
-		return rt.probe(ctx), ctx.Err()
+		alive = rt.probe(ctx)
+		p.at = time.Now()
+		return alive, ctx.Err()
 	}
-	pause := max(min(c.jitter(try), maxReconnectPause), asked)
-	rt.emit(Event{Kind: EventReconnecting, Delay: pause})
-	if err := sleep(ctx, pause); err != nil {
-		return false, err
+	for {
+		d := max(min(c.jitter(p.try), maxReconnectPause), p.asked)
+		rt.emit(Event{Kind: EventReconnecting, Delay: d})
+		if err := sleep(ctx, d); err != nil {
+			return false, err
+		}
+		if p.hung > 0 || rt.roads.fallen {
+			alive = rt.probe(ctx)
+		}
+		if ctx.Err() != nil || alive || p.over() || rt.roads.fallen || len(rt.roads.addresses) == 0 {
+			p.at = time.Now()
+			return alive, ctx.Err()
+		}
 	}
-	return rt.roads.fallen && rt.probe(ctx), ctx.Err()
 }
 
 // patience returns how much of the pause that a server asks for can be granted. One that would outlast the session is

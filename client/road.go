@@ -24,7 +24,7 @@ const (
 	maxProbes = 4
 )
 
-// roads is what a Realtime knows of the ways to its server. It belongs to the one goroutine that makes connections.
+// roads is what a Realtime knows of the ways to its server. It belongs to the one goroutine that makes a connection.
 type roads struct {
 	addresses []netip.AddrPort // of the newest connect token, for probes: connections are made to those of a fresh one
 	fallen    bool             // the connection is over a WebSocket, since UDP did not work
@@ -112,6 +112,9 @@ func (rt *Realtime) webSocket(ctx context.Context, a *approach) (connection, err
 			return conn, nil
 		case errors.Is(err, ErrNoAnswer):
 			rt.session.follow("")
+			return nil, err
+		case errors.Is(err, rushgate.RateLimited): // the server has heard of the session, and knows it
+			rt.session.grant.heardOf()
 			return nil, err
 		case hop == maxHops || !rt.session.followed(err):
 			return nil, err

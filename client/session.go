@@ -65,6 +65,14 @@ func (g *grant) silentLife() time.Duration {
 	return g.life
 }
 
+// heardOf notes that the server has heard of the session's player.
+func (g *grant) heardOf() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	g.expires, g.told = g.expires.Add(now.Sub(g.told)), now
+}
+
 // adopt makes the grant that of another session of the player.
 func (g *grant) adopt(next *grant) {
 	g.mu.Lock()
@@ -163,6 +171,9 @@ func (c *Client) renew(ctx context.Context, s Session) ([]byte, error) {
 		Expires time.Time `json:"expires_at"`
 	}
 	if err := r.decode(ans, &body, http.StatusOK); err != nil {
+		if errors.Is(err, rushgate.RateLimited) { // the server has heard of the session, and knows it
+			s.grant.heardOf()
+		}
 		return nil, err
 	}
 	if len(body.Connect) != netcode.ConnectTokenSize {

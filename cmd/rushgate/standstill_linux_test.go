@@ -50,6 +50,7 @@ func TestAStoppedNodeLosesNoSession(t *testing.T) {
 		}
 	}
 	continued := time.Now()
+	defer func() { t.Logf("all play again after %v", time.Since(continued)) }()
 	for _, rt := range playingByUDP {
 		for v := range rt.Views() { // each plays again, or the views end
 			if v.ReceivedAt.After(continued) {
