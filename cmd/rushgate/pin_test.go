@@ -18,6 +18,7 @@ func TestCurlPinsTheSelfSignedCertificate(t *testing.T) {
 	n := startNode(t, dir, "--tls-names", "play.example.org")
 	addr := strings.TrimPrefix(n.http, "http://")
 	_, port, _ := strings.Cut(addr, ":")
+	n.log.waitFor(t, "key_sha256_base64=") // the log comes by another way than the line that the node is ready
 	key := regexp.MustCompile(`key_sha256_base64="?([A-Za-z0-9+/=]{44})`).FindStringSubmatch(n.log.String())
 	if key == nil {
 		t.Fatalf("the log does not name the key:\n%s", n.log)
