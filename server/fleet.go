@@ -22,6 +22,12 @@ const (
 	knownFor = 3 * time.Second
 )
 
+// node is what is known of another node.
+type node struct {
+	address string
+	beat    time.Time // when it was last heard, by this node's clock
+}
+
 // fleet knows which nodes there are on the same store, and tells them of this one.
 type fleet struct {
 	store  rushgate.Fleet
@@ -29,7 +35,7 @@ type fleet struct {
 	logger *slog.Logger
 
 	mu    sync.RWMutex
-	nodes map[string]rushgate.NodeStatus
+	nodes map[string]node
 	heard time.Time // when the store was asked for them; the zero time: it has not answered yet
 	since time.Time // from when on this node was heard without a gap
 
@@ -49,18 +55,7 @@ func (f *fleet) begin(ctx context.Context) { f.once(ctx) }
 func (f *fleet) start() {
 	var ctx context.Context
 	ctx, f.end = context.WithCancel(context.Background())
-	f.running.Go(func() {
-		again := time.NewTicker(beatInterval)
-		defer again.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-again.C:
-				f.once(ctx)
-			}
-		}
-	})
+	f.running.Go(func() { every(beatInterval, ctx.Done(), func(time.Time) { f.once(ctx) }) })
 }
 
 // stop ends the beats. It is idempotent.
@@ -89,12 +84,17 @@ func (f *fleet) once(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	known := make(map[string]rushgate.NodeStatus, len(nodes))
-	for _, n := range nodes {
-		known[n.Node] = n
-	}
+	known := make(map[string]node, len(nodes))
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for _, n := range nodes {
+		// Of two answers, that counts by which it was heard later: the store's clock may jump, or be another server's by now.
+		beat := asked.Add(-n.Silence)
+		if before := f.nodes[n.Node].beat; before.After(beat) {
+			beat = before
+		}
+		known[n.Node] = node{n.Address, beat}
+	}
 	if asked.Sub(f.heard) > knownFor {
 		f.since = asked
 	}
@@ -111,5 +111,5 @@ func (f *fleet) holder(i rushgate.Instance) auth.Holder {
 	if !ok || i.Node == f.beat.Node || time.Since(f.heard) > knownFor {
 		return auth.Holder{}
 	}
-	return auth.Holder{Address: n.Address, Gone: n.Silence > goneAfter && f.heard.Sub(f.since) > goneAfter}
+	return auth.Holder{Address: n.address, Gone: f.heard.Sub(n.beat) > goneAfter && f.heard.Sub(f.since) > goneAfter}
 }

@@ -44,6 +44,36 @@ func (b *beating) Beat(context.Context, rushgate.NodeBeat) ([]rushgate.NodeStatu
 	return b.nodes, b.err
 }
 
+// No node is gone because the clock of the store has jumped, as after a failover to a server whose clock is another's.
+func TestFleetWithAStoreWhoseClockJumps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		other := rushgate.Instance{Node: "other", Run: "1"}
+		store := &beating{}
+		says := func(silence time.Duration) { store.set(nil, rushgate.NodeStatus{Instance: other, Silence: silence}) }
+		f := newFleet(store, rushgate.NodeBeat{Instance: rushgate.Instance{Node: "me", Run: "1"}},
+			slog.New(slog.DiscardHandler))
+		says(300 * time.Millisecond)
+		f.begin(t.Context())
+		f.start()
+		defer f.stop()
+		time.Sleep(time.Minute + beatInterval/2) // between two beats, as all that follows
+		says(goneAfter + time.Second)            // before the other node beats by the new clock
+		time.Sleep(beatInterval)
+		synctest.Wait()
+		if h := f.holder(other); h.Gone {
+			t.Error("a node that was heard a second ago is gone")
+		}
+		for i := range 7 { // it beats once more, and is heard no more then
+			says(300*time.Millisecond + time.Duration(i)*beatInterval)
+			time.Sleep(beatInterval)
+		}
+		synctest.Wait()
+		if h := f.holder(other); !h.Gone {
+			t.Error("a node that was not heard for six seconds is not gone")
+		}
+	})
+}
+
 // Who is gone is said only by a node that has been heard itself all the while.
 func TestFleetKnowsWhoIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

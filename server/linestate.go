@@ -53,18 +53,7 @@ func (l *lineState) start() {
 	}
 	end := make(chan struct{})
 	l.end = end
-	l.running.Go(func() {
-		again := time.NewTicker(line.StateEvery)
-		defer again.Stop()
-		for {
-			select {
-			case <-end:
-				return
-			case now := <-again.C:
-				l.save(now)
-			}
-		}
-	})
+	l.running.Go(func() { every(line.StateEvery, end, l.save) })
 }
 
 // pause has the file left alone: another process may write it. It is idempotent.

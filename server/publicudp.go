@@ -82,18 +82,7 @@ func (p *publicAddresses) start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
-	p.running.Go(func() {
-		again := time.NewTicker(lookupInterval)
-		defer again.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-again.C:
-				p.look(ctx)
-			}
-		}
-	})
+	p.running.Go(func() { every(lookupInterval, ctx.Done(), func(time.Time) { p.look(ctx) }) })
 }
 
 // stop ends what start has begun, and returns when it has ended.

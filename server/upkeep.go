@@ -71,30 +71,8 @@ func (u *upkeep) start() {
 	if u.line != nil {
 		u.line.start()
 	}
-	u.running.Go(func() {
-		again := time.NewTicker(lineInterval)
-		defer again.Stop()
-		for {
-			select {
-			case <-u.stopped:
-				return
-			case <-again.C:
-				u.move()
-			}
-		}
-	})
-	u.running.Go(func() {
-		again := time.NewTicker(tendInterval)
-		defer again.Stop()
-		for {
-			select {
-			case <-u.stopped:
-				return
-			case now := <-again.C:
-				u.tend(now)
-			}
-		}
-	})
+	u.running.Go(func() { every(lineInterval, u.stopped, func(time.Time) { u.move() }) })
+	u.running.Go(func() { every(tendInterval, u.stopped, u.tend) })
 }
 
 func (u *upkeep) stop() {
