@@ -167,7 +167,7 @@ func (rt *Realtime) probe(ctx context.Context) bool {
 	dial := rt.opts.Dial
 	if dial == nil {
 		dial = func(ctx context.Context, server netip.AddrPort) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "udp", server.String())
+			return dialKnock(ctx, server.String())
 		}
 	}
 	answers := make(chan bool)

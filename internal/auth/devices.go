@@ -173,10 +173,7 @@ func (p *Pool) rememberAgain(ctx context.Context, jobs []*job) (open []*job) {
 	for i, j := range jobs {
 		names[i] = j.admission.Account.Username
 	}
-	accounts, err := p.cfg.Store.LoadAccounts(ctx, names)
-	if err == nil && len(accounts) != len(names) {
-		err = fmt.Errorf("%d accounts for %d names", len(accounts), len(names))
-	}
+	accounts, err := p.loadAccounts(ctx, names)
 	if err != nil {
 		p.storeFailed(jobs, "load", err)
 		return nil

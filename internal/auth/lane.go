@@ -142,10 +142,7 @@ func (p *Pool) accounts(ctx context.Context, jobs []*job) (map[string]rushgate.L
 			names = append(names, j.Username)
 		}
 	}
-	loaded, err := p.cfg.Store.LoadAccounts(ctx, names)
-	if err == nil && len(loaded) != len(names) {
-		err = fmt.Errorf("%d accounts for %d names", len(loaded), len(names))
-	}
+	loaded, err := p.loadAccounts(ctx, names)
 	if err != nil {
 		return nil, err
 	}

@@ -219,10 +219,7 @@ func (p *Pool) find(ctx context.Context, jobs []*job) ([]rushgate.LoadedAccount,
 			names = append(names, j.Imported)
 		}
 	}
-	accounts, err := p.cfg.Store.LoadAccounts(ctx, names)
-	if err == nil && len(accounts) != len(names) {
-		err = fmt.Errorf("%d accounts for %d names", len(accounts), len(names))
-	}
+	accounts, err := p.loadAccounts(ctx, names)
 	if err != nil {
 		return nil, err
 	}
@@ -232,6 +229,15 @@ func (p *Pool) find(ctx context.Context, jobs []*job) ([]rushgate.LoadedAccount,
 		}
 	}
 	return accounts[:len(jobs)], nil
+}
+
+// loadAccounts returns the account of each name, in one call of the store.
+func (p *Pool) loadAccounts(ctx context.Context, names []string) ([]rushgate.LoadedAccount, error) {
+	accounts, err := p.cfg.Store.LoadAccounts(ctx, names)
+	if err == nil && len(accounts) != len(names) {
+		err = fmt.Errorf("%d accounts for %d names", len(accounts), len(names))
+	}
+	return accounts, err
 }
 
 // goOnAsLogin returns nil for a registration whose account was made by an earlier request of the same attempt, the
