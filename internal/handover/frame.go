@@ -8,6 +8,8 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
+
+	"github.com/rushgate/rushgate/internal/packed"
 )
 
 // A message is a header of 16 bytes and what follows it:
@@ -138,75 +140,50 @@ func readMessage(r io.Reader) (message, error) {
 	return m, nil
 }
 
-// appendParts encodes a state: a count, then for each part its name and its data, each after its length; all numbers as
-// unsigned varints.
+// appendParts encodes a state.
 func appendParts(dst []byte, parts []Part) ([]byte, error) {
 	if len(parts) > maxParts {
 		return nil, fmt.Errorf("the state has %d parts, and may have %d", len(parts), maxParts)
 	}
-	size := 0
-	for _, p := range parts {
-		size += len(p.Name) + len(p.Data) + 2*binary.MaxVarintLen64
-	}
-	dst = slices.Grow(dst, size+binary.MaxVarintLen64)
-	dst = binary.AppendUvarint(dst, uint64(len(parts)))
-	seen := make(map[string]bool)
-	for _, p := range parts {
-		if p.Name == "" || len(p.Name) > maxPartName || seen[p.Name] {
-			return nil, fmt.Errorf("the name %.80q of a part of the state is empty, too long, or there twice", p.Name)
+	size := binary.MaxVarintLen64
+	for i := range parts {
+		if !named(parts, i) {
+			return nil, fmt.Errorf("the name %.80q of a part of the state is empty, too long, or there twice", parts[i].Name)
 		}
-		seen[p.Name] = true
-		dst = binary.AppendUvarint(dst, uint64(len(p.Name)))
-		dst = append(dst, p.Name...)
-		dst = binary.AppendUvarint(dst, uint64(len(p.Data)))
-		dst = append(dst, p.Data...)
+		size += len(parts[i].Name) + len(parts[i].Data) + 2*binary.MaxVarintLen64
 	}
+	dst = packed.Append(slices.Grow(dst, size), func(c *packed.Codec) { describe(c, &parts) })
 	if len(dst) > MaxState {
 		return nil, fmt.Errorf("the state has %d bytes, and may have %d", len(dst), MaxState)
 	}
 	return dst, nil
 }
 
-var errBadState = errors.New("the state is not in the form that is known here")
-
-// parseParts decodes a state. The parts' data are within b.
-func parseParts(b []byte) ([]Part, error) {
-	count, b, ok := cutUvarint(b)
-	if !ok || count > maxParts {
-		return nil, errBadState
+// parseParts decodes a state.
+func parseParts(b []byte) (parts []Part, err error) {
+	err = packed.Parse(b, func(c *packed.Codec) { describe(c, &parts) })
+	for i := range parts {
+		if err == nil && !named(parts, i) {
+			err = errors.New("a part has no name, or that of another")
+		}
 	}
-	parts := make([]Part, 0, count)
-	for range count {
-		var name, data []byte
-		if name, b, ok = cutBytes(b); !ok || len(name) == 0 || len(name) > maxPartName {
-			return nil, errBadState
-		}
-		if data, b, ok = cutBytes(b); !ok {
-			return nil, errBadState
-		}
-		if slices.ContainsFunc(parts, func(p Part) bool { return p.Name == string(name) }) {
-			return nil, errBadState
-		}
-		parts = append(parts, Part{string(name), data})
-	}
-	if len(b) > 0 {
-		return nil, errBadState
+	if err != nil {
+		return nil, fmt.Errorf("the state is not in the form that is known here: %w", err)
 	}
 	return parts, nil
 }
 
-func cutUvarint(b []byte) (n uint64, rest []byte, ok bool) {
-	n, size := binary.Uvarint(b)
-	if size <= 0 {
-		return 0, nil, false
-	}
-	return n, b[size:], true
+// describe is the form of a state: a count, then for each part its name and its data.
+func describe(c *packed.Codec, parts *[]Part) {
+	packed.Slice(c, parts, maxParts, 2, func(p *Part) {
+		c.String(&p.Name, maxPartName)
+		c.Bytes(&p.Data, MaxState)
+	})
 }
 
-func cutBytes(b []byte) (data, rest []byte, ok bool) {
-	n, b, ok := cutUvarint(b)
-	if !ok || n > uint64(len(b)) {
-		return nil, nil, false
-	}
-	return b[:n:n], b[n:], true
+// named reports whether a part has a name that no part before it has.
+func named(parts []Part, i int) bool {
+	name := parts[i].Name
+	return name != "" && len(name) <= maxPartName &&
+		!slices.ContainsFunc(parts[:i], func(p Part) bool { return p.Name == name })
 }
