@@ -157,6 +157,7 @@ func (p *predecessor) quieten(ctx context.Context) {
 		select {
 		case <-again.C:
 		case <-ctx.Done():
+			p.cfg.Logger.Warn("requests that are still coming are not waited for", "requests", p.underWay())
 			return
 		}
 	}

@@ -72,6 +72,9 @@ func (g *giver) goOn(err error) {
 	if g.stage >= preparing {
 		g.node.Thaw()
 	}
+	if g.stage >= going {
+		g.listenAnew()
+	}
 	if !g.froze.IsZero() {
 		args = append(args, "stood_still", round(time.Since(g.froze)))
 	}
@@ -188,7 +191,7 @@ func (g *giver) afterGo() (err error, over bool) {
 
 // leave says that this process is not to go on, and gives the new one what connections are left.
 func (g *giver) leave(err error) {
-	_ = g.socket.Close() // there is another by now
+	g.deafen()
 	left := g.node.Gone(err)
 	defer closeFiles(left)
 	for err == nil && len(left) > 0 {

@@ -116,6 +116,42 @@ func TestNewDies(t *testing.T) {
 	}
 }
 
+// A new process that has put its own socket in the place of the old one's, and dies before it has said that it runs,
+// leaves an old one that can still be replaced.
+func TestNewDiesAfterTakingThePath(t *testing.T) {
+	o := newOld(t, patient())
+	s := dialScript(t, o.path)
+	for _, step := range newSteps[:6] {
+		step(s)
+	}
+	dead, err := listen(o.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.Close()
+	s.close()
+	o.wantFate(t, "thawed")
+	var n *Taker
+	for { // until the attempt is over
+		if n, err = Dial(t.Context(), o.path, Hello{Program: "new"}, patient()); !errors.Is(err, ErrNobody) && refusal(err) == "" {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	if _, err := n.Await(t.Context()); err != nil {
+		t.Error(err)
+	}
+	n.Fail(errors.New("no"))
+	o.wantFate(t, "thawed")
+	o.host.Stop()
+	if _, err := Dial(t.Context(), o.path, Hello{}, patient()); !errors.Is(err, ErrNobody) {
+		t.Errorf("where the old process was: %v", err)
+	}
+}
+
 // A process that says nothing more holds nothing up for longer than the limit of the step, and is killed if it may run.
 // This one, which is the old one too, cannot be.
 func TestNewHangs(t *testing.T) {

@@ -36,7 +36,10 @@ type Host struct {
 	node   Node
 	logger *slog.Logger
 	limits Limits
-	socket *net.UnixListener
+	path   string
+
+	mu     sync.Mutex
+	socket *net.UnixListener // another one after an attempt in which the new process has taken its place
 
 	// A process that takes over has the reading end: it sees its end when this process has died, and not before.
 	alive, living *os.File
@@ -57,20 +60,12 @@ func Listen(path string, node Node, logger *slog.Logger, limits Limits) (*Host, 
 	if !supported {
 		return nil, ErrUnsupported
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("handover: %w", err)
-	}
-	socket, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	socket, err := listen(path)
 	if err != nil {
-		return nil, fmt.Errorf("handover: %w", err)
+		return nil, err
 	}
-	socket.SetUnlinkOnClose(false) // it may be another process's by then
-	h := &Host{node: node, logger: logger, limits: limits, socket: socket}
+	h := &Host{node: node, logger: logger, limits: limits, path: path, socket: socket}
 	h.ctx, h.cancel = context.WithCancelCause(context.Background())
-	if err := os.Chmod(path, 0o600); err != nil {
-		_ = socket.Close()
-		return nil, fmt.Errorf("handover: %w", err)
-	}
 	if h.alive, h.living, err = os.Pipe(); err != nil {
 		_ = socket.Close()
 		return nil, fmt.Errorf("handover: %w", err)
@@ -79,11 +74,56 @@ func Listen(path string, node Node, logger *slog.Logger, limits Limits) (*Host, 
 	return h, nil
 }
 
+// listen opens the socket at path, in place of what is there.
+func listen(path string) (*net.UnixListener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("handover: %w", err)
+	}
+	socket, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("handover: %w", err)
+	}
+	socket.SetUnlinkOnClose(false) // it may be another process's by then
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = socket.Close() // nothing was accepted
+		return nil, fmt.Errorf("handover: %w", err)
+	}
+	return socket, nil
+}
+
+// listenAnew takes back the path from a process that was told "go", and has ended: it may have put a socket of its own
+// there, where nothing listens any more.
+func (h *Host) listenAnew() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ctx.Err() != nil {
+		return
+	}
+	socket, err := listen(h.path)
+	if err != nil {
+		h.logger.Error("this node cannot be replaced any more (--handover) until it is restarted", "error", err)
+		return
+	}
+	old := h.socket
+	h.socket = socket
+	_ = old.Close() // accept goes on with the other
+}
+
+// listener is the socket in use.
+func (h *Host) listener() *net.UnixListener {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.socket
+}
+
+// deafen closes it.
+func (h *Host) deafen() { _ = h.listener().Close() } // there is another by now, or is to be none
+
 // Stop ends an attempt that has not come to "go", and waits for one that has. The process lives on for those that ask
 // until Close.
 func (h *Host) Stop() {
 	h.cancel(errStopping)
-	_ = h.socket.Close()
+	h.deafen()
 	h.ended.Wait()
 }
 
@@ -98,8 +138,11 @@ func (h *Host) Close() {
 
 func (h *Host) accept() {
 	for {
-		c, err := h.socket.AcceptUnix()
+		socket := h.listener()
+		c, err := socket.AcceptUnix()
 		switch {
+		case errors.Is(err, net.ErrClosed) && socket != h.listener():
+			continue
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil: // there is no descriptor left, or the process has gone again

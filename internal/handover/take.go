@@ -146,9 +146,11 @@ func (t *Taker) explain(err error) error {
 		}
 		return fmt.Errorf("handover: %w", err)
 	}
-	_ = t.alive.SetReadDeadline(time.Now().Add(t.limits.Dead)) // a pipe takes deadlines
-	if _, e := t.alive.Read(make([]byte, 1)); errors.Is(e, io.EOF) {
-		return ErrOldDied
+	for range 2 { // the time may be up because this process stood still
+		_ = t.alive.SetReadDeadline(time.Now().Add(t.limits.Dead)) // a pipe takes deadlines
+		if _, e := t.alive.Read(make([]byte, 1)); errors.Is(e, io.EOF) {
+			return ErrOldDied
+		}
 	}
 	return fmt.Errorf("handover: %w, and lives", err)
 }
