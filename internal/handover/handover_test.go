@@ -133,7 +133,8 @@ func TestNewDiesAfterTakingThePath(t *testing.T) {
 	o.wantFate(t, "thawed")
 	var n *Taker
 	for { // until the attempt is over
-		if n, err = Dial(t.Context(), o.path, Hello{Program: "new"}, patient()); !errors.Is(err, ErrNobody) && refusal(err) == "" {
+		n, err = Dial(t.Context(), o.path, Hello{Program: "new"}, patient())
+		if !errors.Is(err, ErrNobody) && refusal(err) == "" {
 			break
 		}
 	}
