@@ -35,23 +35,28 @@ func (p *Pool) misplaced(j *job, r rushgate.Admitted) bool {
 	if j.Kind == Continue { // it can go on there
 		resumable = p.cfg.Grace
 	}
-	p.letGo(r, resumable)
+	p.letGo(resumable, r)
 	p.fail(j, &rushgate.Refusal{Reason: rushgate.WrongZone, Address: address})
 	return true
 }
 
-// letGo gives the lease of a player back who does not come in here, with the character as the store has it.
-func (p *Pool) letGo(r rushgate.Admitted, resumable time.Duration) {
+// letGo gives the leases of players back who do not come in here, with the characters as the store has them.
+func (p *Pool) letGo(resumable time.Duration, admitted ...rushgate.Admitted) {
+	if len(admitted) == 0 {
+		return
+	}
 	ctx, cancel := storeContext()
 	defer cancel()
-	errs, err := p.cfg.Store.Save(ctx, []rushgate.Save{
-		{Character: r.Character, Fence: r.Lease.Fence, Release: true, Resumable: resumable},
-	})
+	saves := make([]rushgate.Save, len(admitted))
+	for i, r := range admitted {
+		saves[i] = rushgate.Save{Character: r.Character, Fence: r.Lease.Fence, Release: true, Resumable: resumable}
+	}
+	errs, err := p.cfg.Store.Save(ctx, saves)
 	if err == nil {
 		err = errors.Join(errs...)
 	}
-	if err != nil { // the lease runs out by itself, only later
-		p.cfg.Logger.Warn("auth: lease not released", "player", r.Lease.Player, "error", err)
+	if err != nil { // the leases run out by themselves, only later
+		p.cfg.Logger.Warn("auth: leases not released", "players", len(admitted), "error", err)
 	}
 }
 

@@ -47,18 +47,27 @@ func (p *Pool) admitAll(ctx context.Context, jobs []*job) ([]rushgate.Admitted, 
 	return results, nil
 }
 
-// insist reports whether a job whose player another has is to be tried again, and changes its admission for that.
+// insist reports whether a job whose player another has is to be tried again, and changes its admission for that. No
+// other node is asked for a player for whom there is no place here: that job is refused.
 func (p *Pool) insist(j *job, holder rushgate.Instance) bool {
 	h := p.cfg.Holder(holder)
 	switch {
 	case h.Gone:
 		j.admission.Gone = holder
-	case j.Kind == Continue && j.Elsewhere == MoveUnlessReachable && h.Address == "":
+	case j.Kind == Continue && j.moves(h):
+		if !p.seatsProven(j) {
+			return false
+		}
 		j.admission.Takeover = true
 	default:
 		return false
 	}
 	return true
+}
+
+// moves reports whether a session that another node holds is to move here.
+func (j *job) moves(h Holder) bool {
+	return j.Elsewhere == Move || j.Elsewhere == MoveUnlessReachable && h.Address == ""
 }
 
 // there sends a player to the node that has its session.

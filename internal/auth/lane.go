@@ -170,21 +170,45 @@ func (p *Pool) goOn(ctx context.Context, jobs []*job) (again []*job) {
 		p.storeFailed(open, "commit", err)
 		return nil
 	}
+	var unseated []rushgate.Admitted
 	for i, j := range open {
-		switch err := results[i].Err; {
-		case errors.Is(err, rushgate.ErrAccountChanged):
+		switch r := results[i]; {
+		case errors.Is(r.Err, rushgate.ErrAccountChanged):
 			again = append(again, j)
-		case err != nil:
-			p.refuseAdmission(j, results[i])
-		default:
-			p.conclude(j, results[i])
+		case r.Err != nil:
+			p.refuseAdmission(j, r)
+		case p.seats(j, r):
+			p.conclude(j, r)
+		case !r.Resumed: // else the lease may be that of a session which is inside
+			unseated = append(unseated, r)
 		}
 	}
+	p.letGo(p.cfg.Grace, unseated...)
 	return again
+}
+
+// seats gives a job a place in the world that goes on with a session. It reports false if there is none: the job is
+// refused, and its session is to be parked again.
+func (p *Pool) seats(j *job, r rushgate.Admitted) bool {
+	// A session that has no attempt is not let in, see conclude.
+	return j.Kind != Continue || r.Attempt == "" || p.seatsProven(j)
+}
+
+// seatsProven is seats for a job of which the store has said that there is such a session.
+func (p *Pool) seatsProven(j *job) bool {
+	j.proved = true
+	if err := j.seat.Sit(j.proven()); err != nil {
+		j.refuseFor(err)
+		return false
+	}
+	return true
 }
 
 // refuseAdmission notes why a store does not admit a job of the lane.
 func (p *Pool) refuseAdmission(j *job, r rushgate.Admitted) {
+	if j.refusal != nil { // it was not asked to move, see insist
+		return
+	}
 	j.proved = !errors.Is(r.Err, rushgate.BadCredentials) // for the store has found the session
 	switch elsewhere := errors.Is(r.Err, rushgate.AlreadyLoggedIn); {
 	case j.Kind != Continue:

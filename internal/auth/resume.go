@@ -85,10 +85,10 @@ func (p *Pool) judgeToken(j *job) {
 	a := &j.account
 	j.admission, j.change, j.refusal = rushgate.Admission{}, rushgate.AccountChange{}, nil
 	switch {
-	case a.ID == 0:
-		j.refuse(rushgate.BadCredentials)
 	case j.Kind == Continue:
 		p.judgeSession(j)
+	case a.ID == 0:
+		j.refuse(rushgate.BadCredentials)
 	case j.Kind == Forget:
 		p.judgeForget(j)
 	default:
@@ -96,16 +96,17 @@ func (p *Pool) judgeToken(j *job) {
 	}
 }
 
-// judgeSession prepares the admission of a session that is to go on. Whether there is one is for the store to say.
+// judgeSession prepares the admission of a session that is to go on. Whether there is one is for the store to say, and
+// until it has, nothing is done for the player whom the token names: it may have been made up. The store is asked about
+// names of no account, too, so that these take no other time.
 func (p *Pool) judgeSession(j *job) {
-	if err := j.seat.Sit(j.proven()); err != nil {
-		j.refuseFor(err)
-		return
+	account := j.account
+	if account.ID == 0 {
+		account = rushgate.Account{Username: j.Username}
 	}
 	j.session = j.SessionToken
 	j.admission = rushgate.Admission{
-		Account: j.account, Attempt: j.attempt, Session: j.session.Hash(), Continue: true, Grace: p.cfg.Grace,
-		Takeover: j.Elsewhere == Move,
+		Account: account, Attempt: j.attempt, Session: j.session.Hash(), Continue: true, Grace: p.cfg.Grace,
 	}
 }
 

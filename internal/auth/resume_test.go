@@ -162,7 +162,6 @@ func TestUnknownAndKnownResumeTokensCostTheSame(t *testing.T) {
 	for what, r := range map[string]Request{
 		"no such account":                  {ResumeToken: token.NewResume("nobody")},
 		"no such device":                   {ResumeToken: token.NewResume("alice")},
-		"a session of no such account":     {SessionToken: token.NewSession("nobody")},
 		"a device that is another account": {ResumeToken: token.NewResume("bob")},
 	} {
 		loads, admits, updates := f.store.loads.Load(), f.store.admits.Load(), f.store.updates.Load()

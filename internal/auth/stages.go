@@ -439,7 +439,7 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 		p.fail(j, p.takingOver(j, r.Err))
 		return
 	case j.Kind == Continue && r.Attempt == "":
-		p.letGo(r, 0)
+		p.letGo(0, r)
 		p.cfg.Logger.Error("auth: a session does not go on", "player", j.account.ID, "error", errContinueIgnored)
 		p.fail(j, rushgate.BadCredentials)
 		return

@@ -21,7 +21,8 @@ const (
 
 // Resume answers the wish of a client that shows a token in place of a password: [Resume], [Continue] or [Forget]. What
 // is worked off so fast does not wait in the line before the door: it has a lane of its own, which holds what can be
-// worked off in a second. The seat has no place in the world yet, see [Seat.Sit]. The error is a [*rushgate.Refusal],
+// worked off in a second. The seat has no place in the world yet, see [Seat.Sit]: a token that is made up neither takes
+// one, nor tells of whom there is one. The error is a [*rushgate.Refusal],
 // as for [Door.Knock]; those for which the lane has no room are told to come back at the pace of the lane.
 func (d *Door) Resume(k Knock) (*Seat, error) {
 	d.mu.Lock()
@@ -38,12 +39,8 @@ func (d *Door) Resume(k Knock) (*Seat, error) {
 		return nil, &r
 	}
 	d.move(now)
+	// Whether a full world has a place for the name is told to the player only, see [Seat.Sit].
 	waits := d.stands(&k, who)
-	if !waits && k.Want != Forget && !d.seatFor(who, now) {
-		count.World++
-		r := busy(d.later(WorldFull))
-		return nil, &r
-	}
 	if r, ok := d.lane(who, now); !ok {
 		count.Lane++
 		return nil, &r
