@@ -167,6 +167,7 @@ func (p *Pool) goOn(ctx context.Context, jobs []*job) (again []*job) {
 	}
 	results, err := p.admitAll(ctx, open)
 	if err != nil {
+		p.unsettled.note(open)
 		p.storeFailed(open, "commit", err)
 		return nil
 	}

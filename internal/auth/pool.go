@@ -104,14 +104,15 @@ func Capacity(workers int, maxAge, hashTime time.Duration) (batch int, perSecond
 // Pool is a queue of requests in the order of their turns, which a [door.Door] bounds, and the workers that serve it.
 // All methods may be called from many goroutines.
 type Pool struct {
-	cfg     Config
-	queue   *Queue[*pending]
-	lane    *Queue[*pending] // of requests with tokens
-	slow    *Queue[*job]     // the slow lane
-	ids     *idBlock
-	metrics metrics
-	gate    gate
-	batch   int // the most requests a worker takes at once
+	cfg       Config
+	queue     *Queue[*pending]
+	lane      *Queue[*pending] // of requests with tokens
+	slow      *Queue[*job]     // the slow lane
+	ids       *idBlock
+	metrics   metrics
+	gate      gate
+	unsettled unsettled
+	batch     int // the most requests a worker takes at once
 
 	startOnce sync.Once
 	stopping  context.Context // ends when workers are to stop after the batch in hand

@@ -148,7 +148,7 @@ func (p *Pool) judgeResume(j *job) {
 			return
 		}
 		if j.session == (token.Session{}) {
-			j.session = token.NewSession(j.account.Username)
+			j.session = p.unsettled.sessionFor(j.account.Username, j)
 		}
 		j.device = shown.next
 		j.admission = rushgate.Admission{

@@ -327,6 +327,7 @@ func (p *Pool) commit(jobs []*job) {
 	for range laneRounds {
 		results, err := p.admitAll(ctx, open)
 		if err != nil {
+			p.unsettled.note(open)
 			p.storeFailed(open, "commit", err)
 			return
 		}
@@ -404,11 +405,7 @@ func (p *Pool) prepare(ctx context.Context, j *job) error {
 		return nil
 	}
 	isNew := j.needsID()
-	if isNew {
-		j.session = token.NewSession(j.Username)
-	} else {
-		j.session = token.NewSession(j.account.Username)
-	}
+	j.session = p.unsettled.sessionFor(cmp.Or(j.account.Username, j.Username), j)
 	j.admission = rushgate.Admission{
 		Account: j.account, Attempt: j.attempt, NewHash: j.newHash, Takeover: j.Takeover, Session: j.session.Hash(),
 	}
@@ -446,6 +443,7 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 	case p.misplaced(j, r):
 		return
 	}
+	p.unsettled.settle(j)
 	if r.HashReplaced {
 		p.metrics.rehashed.Add(1)
 	}
