@@ -213,6 +213,7 @@ func (r *request) body(b []byte) bool {
 		return false
 	}
 	var seen struct{ username, password, attempt, takeover, secret, ticket, work, wait, remember, cookie bool }
+	var labelled, inCookie bool // the device is named; its token is to go into the cookie
 	for {
 		key, ok := s.string()
 		if !ok || !s.byte(':') {
@@ -250,12 +251,12 @@ func (r *request) body(b []byte) bool {
 			once = &seen.remember
 			var label []byte
 			label, ok = s.string()
-			ok = ok && (len(label) == 0 || rushgate.ValidDeviceLabel(string(label)))
+			labelled = len(label) > 0
+			ok = ok && (!labelled || rushgate.ValidDeviceLabel(string(label)))
 		case "remember_cookie":
 			once = &seen.cookie
-			var inCookie bool
 			inCookie, ok = s.bool()
-			ok = ok && !inCookie // who may ask for that is for package api to say
+			ok = ok && (!inCookie || r.ownPage())
 		default:
 			return false
 		}
@@ -271,8 +272,14 @@ func (r *request) body(b []byte) bool {
 		return false
 	}
 	s.space()
-	return len(s.rest) == 0 && seen.username && seen.password &&
+	return len(s.rest) == 0 && seen.username && seen.password && (labelled || !inCookie) &&
 		(len(r.attempt) == 0 || rushgate.ValidAttempt(string(r.attempt))) && r.place()
+}
+
+// ownPage reports whether a request certainly comes from a page of the node's own, or from no page. What else may have
+// a cookie is for package api to say.
+func (r *request) ownPage() bool {
+	return string(r.site) == "same-origin" || r.site == nil && r.origin == nil
 }
 
 // place reports whether what the client says of its place in the line has the right form.
