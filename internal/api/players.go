@@ -18,6 +18,7 @@ type sessionBody struct {
 	ExpiresAt    timestamp         `json:"expires_at"`
 	ConnectToken []byte            `json:"connect_token,omitempty"` // absent without a realtime channel
 	ResumeToken  string            `json:"resume_token,omitempty"`  // of a remembered device, unless it is in the cookie
+	Remembered   bool              `json:"remembered,omitempty"`    // there is such a token, here or in the cookie
 }
 
 type connectBody struct {
@@ -94,7 +95,8 @@ func (h *handler) answer(
 			return
 		}
 	}
-	if inCookie && s.ResumeToken != "" {
+	body.Remembered = s.ResumeToken != ""
+	if inCookie && body.Remembered {
 		h.setCookie(w, r, s.ResumeToken)
 	} else {
 		body.ResumeToken = s.ResumeToken

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
@@ -163,6 +164,27 @@ func TestAResumeTokenInACookie(t *testing.T) {
 	refused.want(t, "a cookie that is no token", 401, rushgate.BadCredentials)
 	if c := cookieOf(t, refused); c == nil || c.MaxAge >= 0 || c.Value != "" {
 		t.Errorf("a cookie that is refused: %v, want it taken away", c)
+	}
+}
+
+// A page cannot see whether it was given a cookie: the answer tells, and so it does of a token that it has.
+func TestAnswersTellWhetherADeviceIsRemembered(t *testing.T) {
+	for life, want := range map[time.Duration]any{24 * time.Hour: true, 0: nil} {
+		d := newDoor(t, func(pool *auth.Config, cfg *Config) { pool.Remember, cfg.Remember = life, life })
+		own := []string{"Sec-Fetch-Site", "same-origin", "Origin", d.URL}
+		const credentials = `{"username":"%s","password":"correct horse"%s}`
+		for i, remember := range []string{
+			`,"remember":"phone"`, `,"remember":"phone","remember_cookie":true`, `,"remember":""`, ``,
+		} {
+			body := fmt.Sprintf(credentials, fmt.Sprint("player-", i), remember)
+			in := d.page(t, "POST", "/v1/register", body, nil, own...)
+			in.want(t, "register", 201, "")
+			told, asked := in.json["remembered"], i < 2
+			given := in.text("resume_token") != "" || cookieOf(t, in) != nil
+			if asked && told != want || !asked && told != nil || given != (told == true) {
+				t.Errorf("remembered for %v, with %q: told %v, and given a token: %v", life, remember, told, given)
+			}
+		}
 	}
 }
 

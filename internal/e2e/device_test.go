@@ -141,6 +141,27 @@ func TestStayLoggedIn(t *testing.T) {
 	alice.wait(`$("credentials").checkVisibility() && !$("remember").checked && !$("again").checkVisibility()`)
 }
 
+// Where the operator has no device remembered, the page does not take its player for one who stays logged in.
+func TestStayLoggedInWhereNoDeviceIsRemembered(t *testing.T) {
+	cfg := config(t)
+	cfg.RememberFor = server.Never
+	node := start(t, cfg)
+	alice := open(t, play(node))
+	alice.click("#remember")
+	alice.enter("#register", "alice")
+	if c := alice.cookie(); c != nil {
+		t.Errorf("there is a cookie: %+v", c)
+	}
+	if kept := eval[string](alice, `JSON.stringify(Object.entries(localStorage))`); strings.Contains(kept, "alice") {
+		t.Errorf("the page has %s", kept)
+	}
+	token := alice.token()
+	alice.do(chromedp.Navigate("about:blank"))
+	endSession(t, node, token)
+	alice.do(chromedp.Navigate(play(node)))
+	alice.wait(`$("credentials").checkVisibility() && !$("welcome").checkVisibility()`)
+}
+
 // A token that has been stolen and used opens the door for neither: the player is asked for the password.
 func TestStolenDevice(t *testing.T) {
 	node := start(t, config(t))

@@ -7,6 +7,8 @@ import { parseWork, type Work } from "./work.ts";
 export interface Session {
   token: string;
   playerID: number;
+  /** Whether there is a token in the browser's cookie, which the page cannot see. */
+  remembered: boolean;
 }
 
 export interface Me {
@@ -115,9 +117,9 @@ export async function resume(t: Try, signal: AbortSignal): Promise<Session> {
 }
 
 function sessionIn(body: Record<string, unknown>): Session {
-  const { session_token: token, player_id: playerID } = body;
+  const { session_token: token, player_id: playerID, remembered } = body;
   if (typeof token !== "string" || !token || typeof playerID !== "number") throw new BadAnswer("session");
-  return { token, playerID };
+  return { token, playerID, remembered: remembered === true };
 }
 
 export async function logout(token: string): Promise<void> {

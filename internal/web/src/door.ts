@@ -154,7 +154,7 @@ export class Door {
         {
           username: name, password: this.password.value, ...(takeover ? { takeover } : {}),
           ...(remember ? { remember: deviceLabel(navigator) } : {}),
-        }, name, () => this.keepDevice(remember ? name : ""));
+        }, name, (s) => this.keepDevice(remember && s.remembered ? name : ""));
     } catch (err) {
       this.refused(signal.aborted ? null : err);
     } finally {
@@ -164,16 +164,18 @@ export class Door {
   }
 
   /** Opens a session and lets the player in. then is called as soon as there is one. */
-  private async enter<C>(a: Attempt<C>, c: C, name: string, then = (): void => undefined): Promise<void> {
+  private async enter<C>(
+    a: Attempt<C>, c: C, name: string, then = (_: Session): void => undefined,
+  ): Promise<void> {
     const session = await authenticate(a, c);
-    then();
+    then(session);
     forgetPlace();
     this.password.value = "";
     this.leaveLine("");
     this.onEnter(session, name);
   }
 
-  /** Has the player stay logged in on this device, or not, as the box says. */
+  /** Has the player stay logged in on this device, or not: as the box says, and the server. */
   private keepDevice(name: string): void {
     if (name) this.device.remember(name);
     else if (this.device.name || this.device.leaving) this.device.leave().catch(() => undefined); // or at the next loading

@@ -57,7 +57,7 @@ function browser(answers: ([number, object] | null)[] = [], locks = true) {
 }
 
 const never = new AbortController().signal;
-const inside: [number, object] = [200, { session_token: "t", player_id: 7 }];
+const inside: [number, object] = [200, { session_token: "t", player_id: 7, remembered: true }];
 const no = (status: number, reason: string): [number, object] => [status, { reason, message: "No.", retry_after_ms: 5 }];
 const attempts = (asked: Asked[]): unknown[] => asked.map((a) => a.body["attempt_id"]);
 
@@ -74,8 +74,8 @@ test("a session is opened with the cookie alone, below whatever path", async () 
   const d = new Device();
   d.remember("alice");
   assert.equal(new Device().name, "alice");
-  assert.deepEqual(await d.resume(false, never), { token: "t", playerID: 7 });
-  assert.deepEqual(await d.resume(true, never), { token: "t", playerID: 7 });
+  assert.deepEqual(await d.resume(false, never), { token: "t", playerID: 7, remembered: true });
+  assert.deepEqual(await d.resume(true, never), { token: "t", playerID: 7, remembered: true });
   const [first, second] = asked;
   assert.deepEqual([first?.path, first?.method, first?.credentials, first?.bearer], ["/eu/v1/resume", "POST", "same-origin", ""]);
   assert.deepEqual(Object.keys(first?.body ?? {}).sort(), ["attempt_id", "remember_cookie"]);

@@ -5,7 +5,7 @@ import { jitter, sleep } from "../src/backoff.ts";
 import { authenticate, TooBusy, type Wait } from "../src/login.ts";
 import { ago, away, clock, failure, lost, timeLeft, waiting } from "../src/words.ts";
 
-const session: Session = { token: "t", playerID: 7 };
+const session: Session = { token: "t", playerID: 7, remembered: false };
 
 /** Answers with one of the given after the other, and keeps what was asked and waited for. */
 function server(answers: (Session | Error)[], random = 0.5) {

@@ -7,7 +7,7 @@ import { authenticate } from "../src/login.ts";
 import type { LineDocument } from "../src/line.ts";
 import { InLine, newPlace, sleepThrough, type Place, type View } from "../src/turn.ts";
 
-const session: Session = { token: "t", playerID: 7 };
+const session: Session = { token: "t", playerID: 7, remembered: false };
 const START = 1_800_000_000_000;
 
 /** A line in which one is called every so often, asked by one page. */
