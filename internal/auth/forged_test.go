@@ -2,6 +2,7 @@ package auth
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -138,4 +139,40 @@ func TestASessionWithoutAPlaceWaits(t *testing.T) {
 	if w, err := small.Resume(t.Context(), Request{SessionToken: session}); err != nil || w.Token != session.Text() {
 		t.Errorf("when there is a place: %v", err)
 	}
+}
+
+// When a client hears that its token is not good does not depend on how long the store has looked for it.
+func TestRefusedTokensAreToldInStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		f.Start()
+		for _, took := range []time.Duration{0, time.Microsecond, time.Millisecond, refusalStep - 1} {
+			f.store.beforeLoad = func([]string) { time.Sleep(took) }
+			for _, r := range []Request{
+				{SessionToken: token.NewSession("nobody")}, {ResumeToken: token.NewResume("nobody")},
+			} {
+				began := time.Now()
+				_, err := f.Resume(t.Context(), r)
+				wantReason(t, "a token that is made up", err, rushgate.BadCredentials)
+				if told := time.Since(began); told < refusalStep || told >= 2*refusalStep {
+					t.Errorf("after %v of the store it is told after %v", took, told)
+				}
+			}
+		}
+		f.store.beforeLoad = nil
+		last := make(chan error, 1)
+		go func() {
+			_, err := f.Resume(t.Context(), Request{SessionToken: token.NewSession("nobody")})
+			last <- err
+		}()
+		synctest.Wait()
+		f.Stop()
+		synctest.Wait()
+		select {
+		case err := <-last:
+			wantReason(t, "as the pool stops", err, rushgate.BadCredentials)
+		default:
+			t.Error("the pool has stopped, and a client waits")
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"time"
 
@@ -19,6 +20,10 @@ const (
 	laneRounds = 4
 	// laneYield is after how many requests others are let run, above all the tick.
 	laneYield = 16
+	// refusalStep is what the time until a client hears that its token is not good is a multiple of, but for chance of up
+	// to as much: the system's timers are late by what they began with. How long a store takes to look for a name tells
+	// whether it has it, by microseconds, of which this leaves nothing to measure.
+	refusalStep = 5 * time.Millisecond
 	// passwordShare is the part of the time that passwords keep while they wait, one in so many.
 	passwordShare = 4
 )
@@ -81,11 +86,25 @@ func (p *Pool) serveLane(batch []*pending) int {
 	// What happens to a request in here is the same once more if a part of it panics: it starts with the account.
 	p.run("resume", jobs, p.serveTokens, m.duration.Record)
 	for _, j := range jobs {
-		if j.refusal != nil {
+		switch {
+		case j.refusal == rushgate.BadCredentials: // compared: a refusal with more to say is none of these
+			p.failInStep(j)
+		case j.refusal != nil:
 			p.fail(j, j.refusal)
 		}
 	}
 	return len(jobs)
+}
+
+// failInStep answers a job whose token is not good in a moment that does not depend on how long that took to find out,
+// see refusalStep.
+func (p *Pool) failInStep(j *job) {
+	took := time.Since(j.enqueued)
+	p.telling.Add(1)
+	time.AfterFunc(took.Truncate(refusalStep)+refusalStep-took+rand.N(refusalStep), func() {
+		defer p.telling.Done()
+		p.fail(j, j.refusal)
+	})
 }
 
 // serveTokens loads the accounts of a batch in one call of the store, and carries out what their tokens are good for in

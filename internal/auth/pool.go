@@ -120,6 +120,7 @@ type Pool struct {
 	hurrying  context.Context // ends when even the batch in hand is to be given up, at the latest with the workers
 	hurry     context.CancelFunc
 	workers   sync.WaitGroup
+	telling   sync.WaitGroup // refusals that are told in a moment
 	slowLane  sync.WaitGroup
 	logging   sync.WaitGroup
 }
@@ -204,6 +205,7 @@ func (p *Pool) shut() {
 // wait returns when the workers have ended: first those that bring work to the slow lane, then its own.
 func (p *Pool) wait() {
 	p.workers.Wait()
+	p.telling.Wait()
 	p.slow.Close()
 	p.slowLane.Wait()
 }
