@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,7 +54,7 @@ func TestForgedTokensLearnAndCostNothing(t *testing.T) {
 				failed := f.Stats().Resumes.Fail[rushgate.BadCredentials]
 				loads, admits, updates := f.store.loads.Load(), f.store.admits.Load(), f.store.updates.Load()
 				_, err := f.Resume(t.Context(), r)
-				if err != error(rushgate.BadCredentials) {
+				if _, more := errors.AsType[*rushgate.Refusal](err); more || !errors.Is(err, rushgate.BadCredentials) {
 					t.Errorf("%s: %s of %s: %v", world, what, name, err)
 				}
 				asked := int64(0)

@@ -87,7 +87,7 @@ func (p *Pool) serveLane(batch []*pending) int {
 	p.run("resume", jobs, p.serveTokens, m.duration.Record)
 	for _, j := range jobs {
 		switch {
-		case j.refusal == rushgate.BadCredentials: // compared: a refusal with more to say is none of these
+		case errors.Is(j.refusal, rushgate.BadCredentials):
 			p.failInStep(j)
 		case j.refusal != nil:
 			p.fail(j, j.refusal)

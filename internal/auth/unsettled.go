@@ -11,8 +11,8 @@ import (
 const maxUnsettled = 8192
 
 // unsettled has the tokens of sessions of which it is not known whether the store has opened them: its answer was lost.
-// If it has, a repeat of the login resumes the lease, with which the store keeps the hash of the first token; a token of
-// its own would be worth nothing once the node is gone. No client was told of these tokens. A store resumes for the
+// If it has, a repeat of the login resumes the lease, with which the store keeps the hash of the first token; another
+// token would be worth nothing once the node is gone. No client was told of these tokens. A store resumes for the
 // process alone that has made the admission, so that no other has to know them.
 type unsettled struct {
 	mu             sync.Mutex
@@ -21,8 +21,8 @@ type unsettled struct {
 
 type unsettledKey struct{ name, attempt string }
 
-// sessionFor returns the token of a session that a job opens for the account of a name: the one of an earlier try of the
-// same attempt, or another.
+// sessionFor returns the token of a session that a job opens for the account of a name: the one of an earlier try of
+// the same attempt, or another.
 func (u *unsettled) sessionFor(name string, j *job) token.Session {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -35,8 +35,8 @@ func (u *unsettled) sessionFor(name string, j *job) token.Session {
 	return token.NewSession(name)
 }
 
-// note remembers the tokens of jobs whose admissions are of an unknown fate. What the client has not named as an attempt
-// of its own cannot be repeated.
+// note remembers the tokens of jobs whose admissions are of an unknown fate. What the client has not named as an
+// attempt of its own cannot be repeated.
 func (u *unsettled) note(jobs []*job) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
