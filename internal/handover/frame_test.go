@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -74,6 +75,20 @@ func FuzzMessages(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A header or a state that names lengths of hundreds of megabytes takes no more memory than has come.
+func TestLengthsAreNotBelieved(t *testing.T) {
+	claims := append(appendHeader(nil, sayState, 0, nil)[:8], 0x0f, 0xff, 0xff, 0xff, 1, 2, 3, 4)
+	state := append([]byte{1, 1, 'a'}, 0xff, 0xff, 0xff, 0x7f, 5)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, header := readMessage(bytes.NewReader(append(claims, make([]byte, 1000)...)))
+	_, parts := parseParts(state)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 || header == nil || parts == nil {
+		t.Errorf("%d bytes were taken, and %v, %v", took, header, parts)
+	}
 }
 
 // Every kind of damage is noticed.

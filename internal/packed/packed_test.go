@@ -2,10 +2,12 @@ package packed
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math"
 	"net/netip"
 	"reflect"
+	"runtime"
 	"testing"
 	"time"
 
@@ -159,6 +161,41 @@ func TestWhatIsNoSuchValueIsRefused(t *testing.T) {
 				t.Errorf("got %v, want %v", err, want)
 			}
 		})
+	}
+}
+
+// A length that is not true takes no more memory than a small multiple of the bytes there are, however large what it
+// counts is.
+func TestLyingLengthsTakeLittleMemory(t *testing.T) {
+	type large struct{ _ [4096]byte }
+	counts := []uint64{1 << 10, 1 << 20, math.MaxInt32, math.MaxInt64, math.MaxUint64}
+	for name, read := range map[string]func(*Codec){
+		"bytes":  func(c *Codec) { var v []byte; c.Bytes(&v, math.MaxInt) },
+		"string": func(c *Codec) { var v string; c.String(&v, math.MaxInt) },
+		"items": func(c *Codec) {
+			var v []large
+			Slice(c, &v, math.MaxInt32, 1024, func(*large) { c.Raw(make([]byte, 1024)) })
+		},
+		"items in items": func(c *Codec) {
+			var v [][]large
+			Slice(c, &v, math.MaxInt32, 1, func(inner *[]large) {
+				Slice(c, inner, math.MaxInt32, 1024, func(*large) { c.Raw(make([]byte, 1024)) })
+			})
+		},
+	} {
+		for _, n := range counts {
+			b := append(binary.AppendUvarint(nil, n), bytes.Repeat([]byte{0xff, 0xff, 0xff, 0xff, 7}, 1000)...)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := Parse(b, read)
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; took > 32*uint64(len(b)) {
+				t.Errorf("%s, %d of them in %d bytes: %d bytes were taken, and %v", name, n, len(b), took, err)
+			}
+			if !errors.Is(err, ErrMalformed) {
+				t.Errorf("%s, %d of them: %v", name, n, err)
+			}
+		}
 	}
 }
 
