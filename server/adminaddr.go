@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,8 +33,11 @@ func (d *desk) announce() error {
 	if d.tls != nil {
 		scheme = "https"
 	}
-	url := scheme + "://" + reachable(d.adminAddr) + "\n"
-	return writeFile(path, []byte(url), 0o600)
+	url := []byte(scheme + "://" + reachable(d.adminAddr) + "\n")
+	if found, err := os.ReadFile(path); err == nil && bytes.Equal(found, url) {
+		return nil // that of a node that this one goes on in place of, whose players wait
+	}
+	return writeFile(path, url, 0o600)
 }
 
 // withdraw removes what announce has written.

@@ -206,6 +206,12 @@ type Config struct {
 	// [ErrNotHandedOver]. Where no node runs, it is an ordinary start. HTTPAddr, AdminAddr, UDPAddr and ProtocolID have to
 	// be those of that node, and World a [rushgate.Checkpointer]. Not for the backend [Memory], and not on Windows.
 	Handover bool
+	// InCharge, if not nil, is called when this process has become the one that is the node, for a service manager that
+	// has to know which that is, as by MAINPID= and READY=1 of sd_notify: once the node accepts, or, if it goes on in
+	// place of another process, before that ends; and again each time that another was to go on in its place, may have
+	// said the same of itself, and has ended. It is called by one goroutine at a time, while players wait: it has to
+	// return at once, and must not wait for the node.
+	InCharge func()
 	// DrainTimeout bounds an orderly stop, 1 s to 1 h. Default 15 s.
 	DrainTimeout time.Duration
 	// Logger defaults to slog.Default. It is called in the way of players, so its handler must not wait for an output that

@@ -25,6 +25,7 @@ const (
 
 	nodeFact = "node"
 	runFact  = "run"
+	markFact = "mark" // see the type mark
 
 	realmPart   = "realm"
 	channelPart = "channel"
@@ -67,7 +68,7 @@ func (c Config) terms() map[string]string {
 	}
 }
 
-// open has the node listen for processes that want to go on in its place.
+// open makes the socket at which processes come that want to go on in the node's place. They wait until begin.
 func (p *predecessor) open() {
 	if p.cfg.Backend == Memory {
 		return
@@ -79,6 +80,13 @@ func (p *predecessor) open() {
 	}, p.cfg.Logger, handover.DefaultLimits())
 	if err != nil && !errors.Is(err, handover.ErrUnsupported) {
 		p.cfg.Logger.Warn("this node cannot be replaced with its players inside (--handover)", "error", err)
+	}
+}
+
+// begin has them be heard.
+func (p *predecessor) begin() {
+	if p.host != nil {
+		p.host.Start()
 	}
 }
 
@@ -95,6 +103,9 @@ func (p *predecessor) offer(h handover.Hello) (handover.Offer, []handover.File, 
 			"rushgate.Checkpointer")
 	}
 	if err := p.agree(h.Terms); err != nil {
+		return o, nil, err
+	}
+	if err := p.leaveMark(&o); err != nil {
 		return o, nil, err
 	}
 	files := []handover.File{
@@ -209,8 +220,12 @@ func (p *predecessor) freeze(ctx context.Context) ([]handover.Part, error) {
 	return parts, nil
 }
 
-// thaw has the node go on where it stood.
-func (p *predecessor) thaw() {
+// thaw has the node go on where it stood. If another process has been tried, that may have told the service manager,
+// and written down where the operator finds it.
+func (p *predecessor) thaw(tried bool) {
+	if tried { // first: the manager may be hearing just now that the other has ended
+		p.cfg.inCharge()
+	}
 	for _, place := range p.places {
 		place.start()
 	}
@@ -220,6 +235,18 @@ func (p *predecessor) thaw() {
 	p.closing.Store(false)
 	p.front.SetKeepAlivesEnabled(true)
 	p.resume()
+	if tried {
+		if err := p.desk.announce(); err != nil {
+			p.cfg.Logger.Warn("the command line does not find this node by itself any more", "error", err)
+		}
+	}
+}
+
+// inCharge says that this process is the node.
+func (c *Config) inCharge() {
+	if c.InCharge != nil {
+		c.InCharge()
+	}
 }
 
 // hold has the node accept no connections, and resume has it go on.

@@ -113,7 +113,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return start(ctx, cfg, func(*Server) {})
 }
 
-// start is Start. It calls accepts when the node does, before another one that it has gone on in place of ends.
+// start is Start. It calls accepts when the node does.
 func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, err error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -172,20 +172,14 @@ func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, e
 	if err := s.assemble(instance, hashTime, tlsConfig); err != nil {
 		return nil, err
 	}
-	if err := s.successor.goAhead(ctx, s); err != nil {
+	if err := s.takeOver(ctx); err != nil {
 		return nil, err
 	}
-	// And from here on it does not go on unless this one gives up.
-	ctx = context.WithoutCancel(ctx)
-	if err := s.beginStore(ctx); err != nil {
-		return nil, fmt.Errorf("server: %w", err)
+	s.begin(context.WithoutCancel(ctx), tlsConfig)
+	if s.successor == nil {
+		s.cfg.inCharge()
 	}
-	if err := s.desk.announce(); err != nil {
-		return nil, err
-	}
-	s.begin(ctx, tlsConfig)
 	accepts(s)
-	s.successor.done(s)
 	return s, nil
 }
 
@@ -211,7 +205,7 @@ func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 	if s.channel != nil {
 		s.channel.public.start()
 	}
-	s.predecessor.open()
+	s.predecessor.begin()
 }
 
 // listen opens the HTTP listeners, or takes those of the node that this one is to go on in place of. The doorman, and

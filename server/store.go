@@ -30,7 +30,7 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 	database := filepath.Join(s.cfg.DataDir, DatabaseName)
 	var inherited *os.File
 	if s.successor != nil {
-		if inherited, err = s.successor.lock(); err != nil {
+		if inherited, err = s.successor.lock(database); err != nil {
 			return in, err
 		}
 	}
@@ -59,7 +59,7 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 		s.health = reporter.Health
 	}
 	if s.successor != nil {
-		return s.successor.instance(), nil
+		return s.successor.instance(), s.successor.sameStore(ctx, s)
 	}
 	if in.Node, err = nodeID(s.cfg.DataDir); err != nil { // only now that no other node can be making one
 		return in, err

@@ -59,14 +59,6 @@ func (n *successor) instance() rushgate.Instance {
 	return rushgate.Instance{Node: facts[nodeFact], Run: facts[runFact]}
 }
 
-// lock returns the lock of the data folder.
-func (n *successor) lock() (*os.File, error) {
-	if f := n.File(lockFile); f != nil {
-		return f, nil
-	}
-	return nil, errors.New("server: the node that runs has not given its lock")
-}
-
 // listener returns a listener of the other process.
 func (n *successor) listener(name string) (*net.TCPListener, error) {
 	f := n.File(name)
@@ -162,15 +154,39 @@ func (n *successor) goAhead(ctx context.Context, s *Server) error {
 	return nil
 }
 
-// done says that this node runs, and takes the connections that are left.
-func (n *successor) done(s *Server) {
-	if n == nil {
-		return
+// takeOver opens for good what only one process can have, and for a node that goes on in place of another, has that
+// hear that it does.
+func (s *Server) takeOver(ctx context.Context) error {
+	if err := s.successor.goAhead(ctx, s); err != nil {
+		return err
 	}
+	// From here on the other node does not go on unless this one gives up.
+	ctx = context.WithoutCancel(ctx)
+	if err := s.beginStore(ctx); err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	if err := s.desk.announce(); err != nil {
+		return err
+	}
+	s.predecessor.open()
+	if s.successor == nil {
+		return nil
+	}
+	// Until it has heard that this one runs, the other goes on with what it has told, should this one die. So before that
+	// this one does nothing that the other would have to know of: no step of the world, no save, no request, no datagram.
+	// And nothing that can fail comes after.
+	s.cfg.inCharge()
+	s.successor.done(s)
+	return nil
+}
+
+// done says that this node runs, from which moment on the other does not go on, and takes the connections that are
+// left: they wait until this one serves.
+func (n *successor) done(s *Server) {
 	n.Done()
 	s.serving.Go(func() {
 		defer n.Close()
-		n.Connections(s.ending, func(f *os.File) {
+		killed := n.Connections(s.ending, func(f *os.File) {
 			c, err := net.FileConn(f)
 			_ = f.Close() // a copy
 			switch {
@@ -181,6 +197,9 @@ func (n *successor) done(s *Server) {
 				s.doorman.Adopt(c)
 			}
 		})
+		if killed != 0 {
+			s.cfg.Logger.Warn("the process that was replaced does not end, and is killed", "pid", killed)
+		}
 	})
 }
 

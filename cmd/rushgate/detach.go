@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // detachedVariable is set for a node that another process has detached and waits for: it writes to descriptor 3, once,
@@ -18,6 +19,11 @@ const detachedVariable = "RUSHGATE_DETACHED"
 
 // serves is what it writes.
 const serves = "serves"
+
+// reloadFails is how much later than the new process a command ends that a service manager has run to reload the service:
+// the process may have said that it is the main one, and systemd stops a service whose main process is gone when the
+// reload ends, unless it has heard by then that the one that goes on is.
+const reloadFails = 500 * time.Millisecond
 
 // detach starts the node as a process of its own, which lasts, and returns once it serves, or has ended.
 func detach(ctx context.Context, args []string) error {
@@ -45,7 +51,11 @@ func detach(ctx context.Context, args []string) error {
 	if line, _ := bufio.NewReader(r).ReadString('\n'); strings.TrimSpace(line) == serves {
 		return cmd.Process.Release()
 	}
-	if err := cmd.Wait(); err != nil {
+	err = cmd.Wait()
+	if os.Getenv("NOTIFY_SOCKET") != "" {
+		time.Sleep(reloadFails)
+	}
+	if err != nil {
 		return fmt.Errorf("the new process says above why it does not serve: %w", err)
 	}
 	return errors.New("the new process has ended")

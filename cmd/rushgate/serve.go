@@ -259,8 +259,8 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	r := running{hangups: hangups, ended: make(chan struct{}), manager: newNotifier(cfg.Logger)}
+	cfg.InCharge = r.manager.ready
 	err = server.Run(ctx, cfg, func(s *server.Server) {
-		r.manager.ready()
 		r.tasks.Go(func() { r.watch(ctx, s) })
 		udp := server.NoUDP
 		if a := s.UDPAddr(); a != nil {

@@ -32,6 +32,7 @@ type old struct {
 
 	mu     sync.Mutex
 	steps  []string
+	tried  bool             // as it was told when it was thawed
 	fail   map[string]error // at a step
 	files  []File
 	left   []*os.File
@@ -58,8 +59,11 @@ func newOld(t *testing.T, limits Limits) *old {
 		Freeze: func(context.Context) ([]Part, error) {
 			return []Part{{"realm", []byte("players")}, {"door", nil}}, o.step("freeze")
 		},
-		Thaw: func() {
+		Thaw: func(tried bool) {
 			o.step("thaw")
+			o.mu.Lock()
+			o.tried = tried
+			o.mu.Unlock()
 			o.fate <- "thawed"
 		},
 		Gone: func(err error) []*os.File {
@@ -76,6 +80,7 @@ func newOld(t *testing.T, limits Limits) *old {
 	if o.host, err = Listen(o.path, node, slog.New(slog.DiscardHandler), limits); err != nil {
 		t.Fatal(err)
 	}
+	o.host.Start()
 	t.Cleanup(o.host.Close)
 	return o
 }
@@ -136,7 +141,7 @@ type script struct {
 }
 
 func newScript(t *testing.T, c *net.UnixConn) *script {
-	s := &script{t, newWire(c)}
+	s := &script{t, newWire(c, peer{})}
 	t.Cleanup(s.close)
 	return s
 }

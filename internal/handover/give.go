@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 )
 
@@ -34,7 +33,6 @@ func (s stage) String() string { return stageNames[s] }
 type giver struct {
 	*Host
 	wire   *wire
-	peer   peer
 	stage  stage
 	hello  Hello
 	began  time.Time
@@ -56,6 +54,7 @@ func (g *giver) give() {
 		g.stage, g.frozen = gone, time.Since(g.froze)
 		g.logger.Info("handed over: another process has the players now, and this one ends",
 			"program", g.hello.Program, "took", round(time.Since(g.began)), "stood_still", round(g.frozen))
+		At(OldGone)
 		g.leave(nil)
 	case over:
 		g.goOn(err)
@@ -70,7 +69,7 @@ func (g *giver) give() {
 func (g *giver) goOn(err error) {
 	args := []any{"program", g.hello.Program, "at", g.stage.String(), "error", err}
 	if g.stage >= preparing {
-		g.node.Thaw()
+		g.node.Thaw(g.stage >= going)
 	}
 	if g.stage >= going {
 		g.listenAnew()
@@ -86,6 +85,7 @@ func (g *giver) untilGo(ctx context.Context) error {
 	if err := g.offer(ctx); err != nil {
 		return err
 	}
+	At(OldOffered)
 	if _, err := g.wire.hear(ctx, g.limits.Able, sayAble); err != nil {
 		return err
 	}
@@ -96,6 +96,7 @@ func (g *giver) untilGo(ctx context.Context) error {
 	if err := g.node.Prepare(inner); err != nil {
 		return err
 	}
+	At(OldPrepared)
 	prepared := time.Now()
 	if err := g.listening(); err != nil {
 		return err
@@ -105,6 +106,7 @@ func (g *giver) untilGo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	At(OldFrozen)
 	state, err := appendParts(nil, parts)
 	if err != nil {
 		return err
@@ -115,6 +117,7 @@ func (g *giver) untilGo(ctx context.Context) error {
 		return err
 	}
 	g.stage = told
+	At(OldTold)
 	_, err = g.wire.hear(ctx, g.limits.Load, sayLoaded)
 	return cmp.Or(err, context.Cause(ctx))
 }
@@ -161,7 +164,7 @@ func (g *giver) offer(ctx context.Context) error {
 		return err
 	}
 	g.stage = offered
-	g.logger.Info("another process makes ready to take over", "program", g.hello.Program, "pid", g.peer.pid)
+	g.logger.Info("another process makes ready to take over", "program", g.hello.Program, "pid", g.wire.peer.pid)
 	return nil
 }
 
@@ -169,7 +172,9 @@ func (g *giver) offer(ctx context.Context) error {
 // dead: over. Nothing interrupts it: the node stands still, and cannot be taken down in order before it knows.
 func (g *giver) afterGo() (err error, over bool) {
 	g.stage = going
+	At(OldGoing)
 	_ = g.wire.say(sayGo, nil) // what the other has made of it is heard in any case
+	At(OldWent)
 	_, err = g.wire.hear(context.Background(), g.limits.Done, sayDone)
 	switch {
 	case err == nil:
@@ -180,11 +185,8 @@ func (g *giver) afterGo() (err error, over bool) {
 	if refused := (*Refusal)(nil); errors.As(err, &refused) && g.wire.hungUp(g.limits.Dead) { // it cleans up before
 		return err, true
 	}
-	if g.peer.pid > 0 && g.peer.pid != os.Getpid() {
-		g.logger.Warn("the process that was to take over does not answer, and is killed", "pid", g.peer.pid, "error", err)
-		if p, e := os.FindProcess(g.peer.pid); e == nil {
-			_ = p.Kill() // whether it has died is seen by its end of the connection
-		}
+	if pid := g.wire.kill(); pid != 0 {
+		g.logger.Warn("the process that was to take over does not answer, and is killed", "pid", pid, "error", err)
 	}
 	return err, g.wire.hungUp(g.limits.Dead)
 }

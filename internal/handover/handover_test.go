@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -110,6 +112,10 @@ func TestNewDies(t *testing.T) {
 			o.wantFate(t, fate)
 		}
 		o.host.Stop() // waits for the end of the attempt
+		if o.mu.Lock(); o.tried != (died == 5 || died == 6) {
+			t.Errorf("after step %d the old process is told that another was tried: %v", died, o.tried)
+		}
+		o.mu.Unlock()
 		if fate == "" && len(o.fate) > 0 {
 			t.Errorf("after step %d the old process has %s", died, <-o.fate)
 		}
@@ -333,7 +339,7 @@ func TestOldDies(t *testing.T) {
 					w.Close()
 				}
 			}()
-			n := &Taker{wire: newWire(ours), limits: limits, files: make(map[string]*os.File)}
+			n := &Taker{wire: newWire(ours, peer{}), limits: limits, files: make(map[string]*os.File)}
 			if err := n.greet(t.Context(), Hello{}); err != nil {
 				t.Fatal(err)
 			}
@@ -370,6 +376,87 @@ func TestInterrupted(t *testing.T) {
 	}
 	n.Fail(errors.Join(err, errors.New("interrupted")))
 	o.wantFate(t, "thawed")
+}
+
+// The path leads to one process or the other at every moment: a third one that comes while they change places is heard
+// by the new one as soon as that hears, and never finds nobody.
+func TestThePathIsNeverNobodys(t *testing.T) {
+	o := newOld(t, patient())
+	ended := make(chan struct{})
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		for range 2000 { // less than may wait
+			select {
+			case <-ended:
+				return
+			default:
+			}
+			c, err := reach(t.Context(), o.path)
+			if err != nil {
+				t.Errorf("while the path changes hands: %v", err)
+				return
+			}
+			c.Close()
+		}
+	})
+	for range 50 {
+		next, err := Listen(o.path, o.host.node, o.host.logger, patient())
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.host.Close()
+		o.host = next // which is not started: those who come wait
+	}
+	close(ended)
+	asking.Wait()
+	waited := make(chan error, 1)
+	go func() {
+		for {
+			n, err := Dial(t.Context(), o.path, Hello{}, patient())
+			if refusal(err) != "" { // those that have asked before are looked at first
+				continue
+			}
+			if err == nil {
+				n.Close()
+			}
+			waited <- err
+			return
+		}
+	}()
+	o.host.Start()
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+	o.host.Close()
+}
+
+// Where others can enter the folder, a socket is opened only if the system tells whose processes come.
+func TestFolderOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := mayListenIn(dir); (err == nil) != peersKnown {
+		t.Errorf("a folder of mode 0755 where peers are known %v: %v", peersKnown, err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := mayListenIn(dir); err != nil {
+		t.Error(err)
+	}
+	socket, err := listen(filepath.Join(dir, SocketName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the folder has %v, %v; want the socket alone", entries, err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, SocketName)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket: %v, %v", info.Mode(), err)
+	}
 }
 
 func TestNobody(t *testing.T) {

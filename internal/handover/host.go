@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -20,9 +21,9 @@ type Node struct {
 	Prepare func(context.Context) error
 	// Freeze has the node stand still, and returns its state. An error ends the attempt.
 	Freeze func(context.Context) ([]Part, error)
-	// Thaw has the node go on that Prepare, and perhaps Freeze, was called of, whether or not they have failed. Another
-	// process may have gone on with the state for a moment, and has ended.
-	Thaw func()
+	// Thaw has the node go on that Prepare, and perhaps Freeze, was called of, whether or not they have failed. If tried,
+	// another process was told to go on with the state, and may have begun to, and has ended.
+	Thaw func(tried bool)
 	// Gone says that the new process runs. err, if not nil, says that it may or may not: it gave no answer, and could not
 	// be ended. This one must not go on in either case. What Gone returns are connections for the new one, which are
 	// closed here.
@@ -54,8 +55,9 @@ type Host struct {
 // errStopping ends an attempt: the process is about to end.
 var errStopping = errors.New("the node that runs is told to stop")
 
-// Listen opens the socket at path, in place of one that another process has left, and has a node be replaced by
-// processes that come there. Only those of the same user, and root's, are heard.
+// Listen opens the socket at path, in place of one that is another process's or that one has left, and has a node be
+// replaced by processes that come there, once it is started: they wait until then. Only those of the same user, and
+// root's, are heard; on a system that does not tell whose they are, others must not be able to enter the folder.
 func Listen(path string, node Node, logger *slog.Logger, limits Limits) (*Host, error) {
 	if !supported {
 		return nil, ErrUnsupported
@@ -70,25 +72,56 @@ func Listen(path string, node Node, logger *slog.Logger, limits Limits) (*Host, 
 		_ = socket.Close()
 		return nil, fmt.Errorf("handover: %w", err)
 	}
-	h.ended.Go(h.accept)
 	return h, nil
 }
 
-// listen opens the socket at path, in place of what is there.
-func listen(path string) (*net.UnixListener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("handover: %w", err)
+// Start has processes that come be heard, until Stop. It is called once.
+func (h *Host) Start() { h.ended.Go(h.accept) }
+
+// newSocketName is the name that a socket is made under, in the same folder. It is no longer than [SocketName], so that
+// a path that is short enough for that is so for this.
+const newSocketName = "handover.new"
+
+// listen opens the socket at path, in place of what is there: the path leads to the one process or the other at every
+// moment.
+func listen(path string) (socket *net.UnixListener, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("handover: %w", err)
+		}
+	}()
+	folder := filepath.Dir(path)
+	if err := mayListenIn(folder); err != nil {
+		return nil, err
 	}
-	socket, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	made := filepath.Join(folder, newSocketName)
+	if err := os.Remove(made); err != nil && !errors.Is(err, fs.ErrNotExist) { // of one that was killed just then
+		return nil, err
+	}
+	if socket, err = net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"}); err != nil {
+		return nil, err
+	}
+	socket.SetUnlinkOnClose(false) // the name is another's by then
+	if err = os.Chmod(made, 0o600); err == nil {
+		err = os.Rename(made, path)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("handover: %w", err)
-	}
-	socket.SetUnlinkOnClose(false) // it may be another process's by then
-	if err := os.Chmod(path, 0o600); err != nil {
 		_ = socket.Close() // nothing was accepted
-		return nil, fmt.Errorf("handover: %w", err)
+		return nil, errors.Join(err, os.Remove(made))
 	}
 	return socket, nil
+}
+
+// mayListenIn refuses a folder in which processes of other users could come to a socket and not be told apart.
+func mayListenIn(folder string) error {
+	if peersKnown {
+		return nil
+	}
+	info, err := os.Stat(folder)
+	if err == nil && info.Mode()&0o077 != 0 {
+		err = fmt.Errorf("other users can enter %s, and this system does not tell whose process comes: chmod 700", folder)
+	}
+	return err
 }
 
 // listenAnew takes back the path from a process that was told "go", and has ended: it may have put a socket of its own
@@ -166,13 +199,13 @@ type peer struct {
 // receive hears one process.
 func (h *Host) receive(c *net.UnixConn) {
 	p, err := peerOf(c)
-	if err != nil || p.uid != os.Geteuid() && p.uid != 0 {
+	if err != nil || peersKnown && p.uid != os.Geteuid() && p.uid != 0 {
 		_ = c.Close() // not even told why
 		h.logger.Warn("a process of another user wanted to take over from this node, and was not heard", "uid", p.uid,
 			"error", err)
 		return
 	}
-	w := newWire(c)
+	w := newWire(c, p)
 	defer w.close()
 	if !h.busy.TryLock() {
 		w.refuse(errors.New("another hand-over is under way"))
@@ -183,6 +216,6 @@ func (h *Host) receive(c *net.UnixConn) {
 		w.refuse(err)
 		return
 	}
-	g := giver{Host: h, wire: w, peer: p, began: time.Now()}
+	g := giver{Host: h, wire: w, began: time.Now()}
 	g.give()
 }

@@ -2,10 +2,10 @@
 
 package handover
 
-import (
-	"net"
-	"os"
-)
+import "net"
 
-// peerOf says that the process at the other end may be there, which the permissions of the socket see to.
-func peerOf(*net.UnixConn) (peer, error) { return peer{uid: os.Geteuid()}, nil }
+// peersKnown says whether the system tells which user's process is at the other end of a connection.
+const peersKnown = false
+
+// peerOf returns what is known of the process at the other end, which is nothing.
+func peerOf(*net.UnixConn) (peer, error) { return peer{}, nil }

@@ -41,22 +41,43 @@ func Dial(ctx context.Context, path string, hello Hello, limits Limits) (*Taker,
 		}
 		// It has died, or was replaced by another one a moment ago.
 		select {
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(again):
 		case <-ctx.Done():
 			return nil, fmt.Errorf("handover: %w", err)
 		}
 	}
 }
 
-func dial(ctx context.Context, path string, hello Hello, limits Limits) (*Taker, error) {
+// again is after how long a path is tried once more whose process has gone, since another has taken its place.
+const again = 20 * time.Millisecond
+
+// reach connects to the process that listens at path.
+func reach(ctx context.Context, path string) (*net.UnixConn, error) {
 	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	if errors.Is(err, syscall.ECONNREFUSED) { // it may have been replaced while this one connected to it
+		time.Sleep(again)
+		c, err = new(net.Dialer).DialContext(ctx, "unix", path)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED):
 		return nil, ErrNobody
 	case err != nil:
 		return nil, fmt.Errorf("handover: %w", err)
 	}
-	t := &Taker{wire: newWire(c.(*net.UnixConn)), limits: limits, files: make(map[string]*os.File)}
+	return c.(*net.UnixConn), nil
+}
+
+func dial(ctx context.Context, path string, hello Hello, limits Limits) (*Taker, error) {
+	socket, err := reach(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	p, err := own(socket)
+	if err != nil {
+		_ = socket.Close() // nothing was said
+		return nil, fmt.Errorf("handover: %w", err)
+	}
+	t := &Taker{wire: newWire(socket, p), limits: limits, files: make(map[string]*os.File)}
 	if err := t.greet(ctx, hello); err != nil {
 		t.Close()
 		if refused := (*Refusal)(nil); errors.As(err, &refused) {
@@ -65,6 +86,17 @@ func dial(ctx context.Context, path string, hello Hello, limits Limits) (*Taker,
 		return nil, fmt.Errorf("handover: %w", err)
 	}
 	return t, nil
+}
+
+// own refuses a process of another user, where the system tells: it could give this one whatever sockets and state it
+// likes, or be given passwords of players.
+func own(c *net.UnixConn) (peer, error) {
+	p, err := peerOf(c)
+	if err == nil && peersKnown && p.uid != os.Geteuid() {
+		err = fmt.Errorf("the process that runs is of the user with the id %d, and this one of %d: start it as the same user",
+			p.uid, os.Geteuid())
+	}
+	return p, err
 }
 
 // greet says hello and takes the offer.
@@ -93,6 +125,7 @@ func (t *Taker) greet(ctx context.Context, hello Hello) error {
 	if t.alive = t.File(aliveName); t.alive == nil {
 		return errors.New("the descriptor is missing that ends with the old process")
 	}
+	At(NewGreeted)
 	return nil
 }
 
@@ -110,6 +143,7 @@ func (t *Taker) File(name string) *os.File {
 // [ErrOldDied] this process is to start as after a crash, with what it has got; with any other error the old one goes
 // on, and this one must not run.
 func (t *Taker) Await(ctx context.Context) ([]Part, error) {
+	At(NewAble)
 	err := t.wire.say(sayAble, nil)
 	var h heard
 	if err == nil || errors.Is(err, errHungUp) {
@@ -122,17 +156,22 @@ func (t *Taker) Await(ctx context.Context) ([]Part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("handover: %w", err)
 	}
+	At(NewTold)
 	return parts, nil
 }
 
 // Loaded says that the state is read, and returns when this process is to run. With [ErrOldDied] it is to run too, with
 // the state; with any other error the old one goes on, and this one must not.
 func (t *Taker) Loaded(ctx context.Context) error {
+	At(NewLoaded)
 	err := t.wire.say(sayLoaded, nil)
 	if err == nil || errors.Is(err, errHungUp) {
 		_, err = t.wire.hear(ctx, t.limits.Go, sayGo)
 	}
-	return t.explain(err)
+	if err = t.explain(err); err == nil {
+		At(NewGoing)
+	}
+	return err
 }
 
 // explain finds out whether a connection has ended because the old process has died.
@@ -156,15 +195,24 @@ func (t *Taker) explain(err error) error {
 }
 
 // Done says that this process runs. It does not matter whether the old one hears it.
-func (t *Taker) Done() { _ = t.wire.say(sayDone, nil) }
+func (t *Taker) Done() {
+	At(NewRunning)
+	_ = t.wire.say(sayDone, nil)
+	At(NewDone)
+}
 
 // Connections hands on the connections that the old process has accepted and that have brought nothing yet. It returns
-// when there are no more.
-func (t *Taker) Connections(ctx context.Context, take func(*os.File)) {
+// when there are no more, which it is told by the end of the conversation. An old process that hangs it kills, where
+// the system tells which it is, and returns its id: clients wait for answers over connections that the process still
+// has.
+func (t *Taker) Connections(ctx context.Context, take func(*os.File)) (killed int) {
 	for {
 		h, err := t.wire.hear(ctx, t.limits.Done, sayConns)
+		if errors.Is(err, errLate) {
+			return t.wire.kill()
+		}
 		if err != nil {
-			return
+			return 0
 		}
 		for _, f := range h.files {
 			take(f)

@@ -29,6 +29,7 @@ type heard struct {
 // wire is one end of a conversation. It reads all the time, so that a process that is gone is noticed at once.
 type wire struct {
 	conn   *net.UnixConn
+	peer   peer
 	in     chan heard // closed at the end
 	err    error      // why it was closed; to be read then
 	mute   bool       // a message could not be sent whole, so none can follow
@@ -38,8 +39,8 @@ type wire struct {
 	since  func(time.Time) time.Duration // time.Since
 }
 
-func newWire(c *net.UnixConn) *wire {
-	w := &wire{conn: c, in: make(chan heard, 4), closed: make(chan struct{}), since: time.Since}
+func newWire(c *net.UnixConn, p peer) *wire {
+	w := &wire{conn: c, peer: p, in: make(chan heard, 4), closed: make(chan struct{}), since: time.Since}
 	w.ended.Go(w.read)
 	return w
 }
@@ -144,6 +145,19 @@ func (w *wire) hungUp(limit time.Duration) bool {
 		}
 		closeFiles(h.files)
 	}
+}
+
+// kill kills the other process, which has not hung up, and returns its id, or 0 where it is not known. Whether it has
+// died is seen by the end of the connection.
+func (w *wire) kill() (pid int) {
+	if w.peer.pid <= 0 || w.peer.pid == os.Getpid() {
+		return 0
+	}
+	p, err := os.FindProcess(w.peer.pid)
+	if err != nil || p.Kill() != nil {
+		return 0
+	}
+	return w.peer.pid
 }
 
 // say sends a message, and with it descriptors.
