@@ -44,16 +44,22 @@ type node struct {
 // last.
 func startNode(t *testing.T, dir string, extra ...string) *node {
 	t.Helper()
-	return startNodeLogging(t, nil, dir, extra...)
+	return startNodeIn(t, nil, nil, dir, extra...)
 }
 
 // startNodeLogging is startNode with a standard error other than the node's log, unless it is nil.
 func startNodeLogging(t *testing.T, stderr *os.File, dir string, extra ...string) *node {
 	t.Helper()
+	return startNodeIn(t, nil, stderr, dir, extra...)
+}
+
+// startNodeIn is startNodeLogging with variables added to the environment.
+func startNodeIn(t *testing.T, env []string, stderr *os.File, dir string, extra ...string) *node {
+	t.Helper()
 	args := append([]string{"serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--udp", "127.0.0.1:0", "--data", dir,
 		"--password-hash-iterations", "1000"}, extra...)
 	n := &node{cmd: exec.Command(os.Args[0], args...), log: newSyncBuffer(), ended: make(chan error, 1)}
-	n.cmd.Env = append(os.Environ(), beRushgate+"=1")
+	n.cmd.Env = append(commandEnv(), env...)
 	n.cmd.Stderr = n.log
 	if stderr != nil {
 		n.cmd.Stderr = stderr
