@@ -85,7 +85,8 @@ func (m *Manager) TLS() *tls.Config {
 }
 
 // Listen says at which address [Manager.TLS] is going to be served; the authority has to reach it at port 443 of each
-// domain. It has to be called before the first handshake.
+// domain. It has to be called before the first handshake. Certificates that an earlier run has got, or a node that this
+// one goes on in place of, are there when it returns, unless they are to be renewed.
 func (m *Manager) Listen(listener net.Addr) error {
 	host, port, err := net.SplitHostPort(listener.String())
 	if err != nil {
@@ -103,6 +104,12 @@ func (m *Manager) Listen(listener net.Addr) error {
 		DisableHTTPChallenge: true, DisableDistributedSolvers: true, ListenHost: host, AltTLSALPNPort: n,
 		HTTPProxy: http.ProxyFromEnvironment, Logger: zap.NewNop(),
 	})}
+	for _, domain := range m.cfg.Domains {
+		cert, err := m.magic.CacheManagedCertificate(m.ctx, domain)
+		if err == nil && cert.NeedsRenewal(m.magic) { // Start renews what it finds, and leaves alone what is in the cache
+			m.cache.RemoveManaged([]certmagic.SubjectIssuer{{Subject: domain}})
+		}
+	}
 	return nil
 }
 

@@ -209,6 +209,9 @@ func TestCertificateFromPebble(t *testing.T) {
 		if err := m.Listen(l.Addr()); err != nil {
 			t.Fatal(err)
 		}
+		if when == "second run" && !m.Ready() {
+			t.Error("what there is is not shown from the first handshake on")
+		}
 		begin(m)
 		m.Start()
 		if when == "first run" {
