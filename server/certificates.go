@@ -32,20 +32,22 @@ type shown struct {
 func (c Config) validateTLS() error {
 	var errs []error
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		errs = append(errs, errors.New("a TLS certificate needs its key and the other way round"))
+		errs = append(errs, wrong("TLSKey", "a TLS certificate needs its key and the other way round"))
 	}
 	if c.TLSCert != "" && c.GetCertificate != nil {
-		errs = append(errs, errors.New("a TLS certificate in a file, and a function for it besides: want one of them"))
+		errs = append(errs, wrong("TLSCert", "a TLS certificate in a file, and a function for it besides: want one of them"))
 	}
 	if len(c.ACMEDomains) > 0 && (c.TLSCert != "" || c.GetCertificate != nil) {
-		errs = append(errs, errors.New("domains to get certificates for, and a TLS certificate besides: want one of them"))
+		errs = append(errs, wrong("ACMEDomains", "domains to get certificates for, "+
+			"and a TLS certificate besides: want one of them"))
 	}
 	errs = append(errs, c.validateACME())
 	if len(c.TLSNames) > 0 && (len(c.ACMEDomains) > 0 || c.TLSCert != "" || c.GetCertificate != nil) {
-		errs = append(errs, errors.New("names for the self-signed TLS certificate, but the certificate is another one"))
+		errs = append(errs, wrong("TLSNames", "names for the self-signed TLS certificate, "+
+			"but the certificate is another one"))
 	}
 	if _, err := certificate.ParseNames(c.TLSNames); err != nil {
-		errs = append(errs, fmt.Errorf("TLS %w", err))
+		errs = append(errs, wrong("TLSNames", "TLS %w", err))
 	}
 	return errors.Join(errs...)
 }
@@ -59,22 +61,22 @@ func (c Config) validateACME() error {
 		return nil
 	}
 	if len(c.ACMEDomains) > maxDomains {
-		return fmt.Errorf("%d domains to get certificates for, want at most %d", len(c.ACMEDomains), maxDomains)
+		return wrong("ACMEDomains", "%d domains to get certificates for, want at most %d", len(c.ACMEDomains), maxDomains)
 	}
 	names, err := certificate.ParseNames(c.ACMEDomains)
 	if err != nil {
-		return fmt.Errorf("ACME domains: %w", err)
+		return wrong("ACMEDomains", "ACME domains: %w", err)
 	}
 	if len(names.IP) > 0 {
-		return fmt.Errorf("ACME domain %s: want a DNS name", names.IP[0])
+		return wrong("ACMEDomains", "ACME domain %s: want a DNS name", names.IP[0])
 	}
 	for _, name := range names.DNS {
 		if strings.HasPrefix(name, "*.") {
-			return fmt.Errorf("ACME domain %q: an authority gives certificates for wildcards by DNS only", name)
+			return wrong("ACMEDomains", "ACME domain %q: an authority gives certificates for wildcards by DNS only", name)
 		}
 	}
 	if u, err := url.Parse(c.ACMEDirectory); err != nil || u.Scheme != "https" || u.Host == "" {
-		return errors.New("ACME directory: want the https URL of an authority")
+		return wrong("ACMEDirectory", "ACME directory: want the https URL of an authority")
 	}
 	return nil
 }
@@ -168,7 +170,7 @@ func (s *Server) pair(listener, name, certFile, keyFile string) (*certificate.Pa
 func (s *Server) selfSigned() (certFile, keyFile string, err error) {
 	names, err := certificate.ParseNames(s.cfg.TLSNames)
 	if err != nil {
-		return "", "", fmt.Errorf("%w: TLS %w", ErrInvalidConfig, err)
+		return "", "", wrong("TLSNames", "TLS %w", err)
 	}
 	own := certificate.SelfSigned{
 		CertFile: filepath.Join(s.cfg.DataDir, "tls-cert.pem"), KeyFile: filepath.Join(s.cfg.DataDir, "tls-key.pem"),

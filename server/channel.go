@@ -54,7 +54,7 @@ func openChannel(ctx context.Context, cfg Config, from *successor) (_ *channel, 
 		conn, err = netcode.ListenUDP(cfg.UDPAddr, netcode.UDPOptions{})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("server: UDP listener: %w", err)
+		return nil, fmt.Errorf("server: UDP listener: %w", &SettingError{"UDPAddr", err})
 	}
 	c := &channel{conn: conn, protocolID: cfg.ProtocolID}
 	c.keys.Store(&keys)

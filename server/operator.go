@@ -44,7 +44,7 @@ func (c Config) adminToken() (*admin.Token, error) {
 	}
 	token, err := admin.LoadToken(c.AdminTokenFile)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+		return nil, wrong("AdminTokenFile", "%w", err)
 	}
 	return token, nil
 }
@@ -70,18 +70,19 @@ func (s *Server) newDesk(instance rushgate.Instance, token *admin.Token, nodeTLS
 func (c Config) validateAdmin() error {
 	var errs []error
 	if (c.AdminTLSCert == "") != (c.AdminTLSKey == "") {
-		errs = append(errs, errors.New("the admin TLS certificate needs its key and the other way round"))
+		errs = append(errs, wrong("AdminTLSKey", "the admin TLS certificate needs its key and the other way round"))
 	}
 	local, err := isLoopback(c.AdminAddr)
 	if err != nil {
-		return errors.Join(append(errs, fmt.Errorf("admin address: %w", err))...)
+		return errors.Join(append(errs, wrong("AdminAddr", "admin address: %w", err))...)
 	}
 	if !local && c.AdminTokenFile == "" {
-		errs = append(errs, fmt.Errorf("admin address %s is not on loopback, which needs an admin token file", c.AdminAddr))
+		errs = append(errs, wrong("AdminTokenFile", "admin address %s is not on loopback, which needs an admin token "+
+			"file", c.AdminAddr))
 	}
 	if !local && c.AdminTLSCert == "" && !c.TLS {
-		errs = append(errs, fmt.Errorf("admin address %s is not on loopback, which needs an admin TLS certificate and key, "+
-			"or TLS for players, whose certificate then serves both", c.AdminAddr))
+		errs = append(errs, wrong("AdminTLSCert", "admin address %s is not on loopback, which needs an admin TLS "+
+			"certificate and key, or TLS for players, whose certificate then serves both", c.AdminAddr))
 	}
 	return errors.Join(errs...)
 }

@@ -189,8 +189,7 @@ func (p *publicAddresses) combine() ([]netip.AddrPort, error) {
 		}
 	}
 	if len(all) > netcode.MaxAddresses {
-		return nil, fmt.Errorf("%w: %d public UDP addresses, want at most %d",
-			ErrInvalidConfig, len(all), netcode.MaxAddresses)
+		return nil, wrong("UDPPublic", "%d public UDP addresses, want at most %d", len(all), netcode.MaxAddresses)
 	}
 	return all, nil
 }

@@ -133,7 +133,13 @@ func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, e
 		return nil, err
 	}
 	sayWhatIsAbsent(cfg.Logger)
+	if s.hasher, err = s.newHasher(); err != nil {
+		return nil, err
+	}
 	if s.successor, err = s.succeed(ctx); err != nil {
+		return nil, err
+	}
+	if err := cfg.tryOut(s.successor != nil); err != nil {
 		return nil, err
 	}
 	instance, err := s.openStore(ctx)
@@ -146,9 +152,6 @@ func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, e
 	s.store = s.measured
 	s.ready = ready.New(s.draining.Load, s.store.Ping)
 	s.proxies = peer.NewProxies(cfg.TrustedProxies, cfg.Logger)
-	if s.hasher, err = s.newHasher(); err != nil {
-		return nil, err
-	}
 	hashTime := max(s.hasher.Measure(auth.BatchMax), 1)
 	tlsConfig, err := s.tlsConfig()
 	if err != nil {
@@ -212,7 +215,7 @@ func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 // what listens without one, begin to accept when they are told to.
 func (s *Server) listen() (err error) {
 	if s.knocks, err = s.listener(playersFile, s.cfg.HTTPAddr); err != nil {
-		return fmt.Errorf("server: HTTP listener: %w", err)
+		return fmt.Errorf("server: HTTP listener: %w", &SettingError{"HTTPAddr", err})
 	}
 	s.frontGate, s.httpAddr = &gate{TCPListener: s.knocks}, s.knocks.Addr()
 	if q, ok := backlog.Of(s.knocks); ok {
@@ -226,7 +229,7 @@ func (s *Server) listen() (err error) {
 	}
 	admin, err := s.listener(adminFile, s.cfg.AdminAddr)
 	if err != nil {
-		return fmt.Errorf("server: admin listener: %w", err)
+		return fmt.Errorf("server: admin listener: %w", &SettingError{"AdminAddr", err})
 	}
 	s.adminGate, s.adminAddr = &gate{TCPListener: admin}, admin.Addr()
 	return nil
@@ -341,12 +344,12 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 	if s.cfg.PepperFile != "" {
 		var err error
 		if c.Pepper, err = password.LoadPepper(s.cfg.PepperFile); err != nil {
-			return nil, err
+			return nil, &SettingError{"PepperFile", err}
 		}
 	}
 	hasher, err := password.NewHasher(c)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidConfig, err)
+		return nil, wrong("HashKernel", "%w", err)
 	}
 	return hasher, nil
 }

@@ -25,7 +25,7 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 		return in, nil
 	}
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
-		return in, fmt.Errorf("server: data folder: %w", err)
+		return in, fmt.Errorf("server: data folder: %w", &SettingError{"DataDir", err})
 	}
 	database := filepath.Join(s.cfg.DataDir, DatabaseName)
 	var inherited *os.File

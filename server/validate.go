@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"runtime"
@@ -13,64 +12,58 @@ import (
 	"github.com/rushgate/rushgate/internal/api"
 )
 
-// ErrInvalidConfig is wrapped by the errors for settings that cannot be.
-var ErrInvalidConfig = errors.New("invalid configuration")
-
 // validate checks a configuration that has its defaults.
 func (c Config) validate() error {
 	var errs []error
 	for _, n := range c.numbers() {
-		errs = append(errs, n.check())
+		errs = append(errs, n.check(c.nameOf(n.field)))
 	}
 	for _, d := range c.durations() {
-		errs = append(errs, d.check())
+		errs = append(errs, d.check(c.nameOf(d.field)))
 	}
-	if err := c.validateStore(); err != nil {
-		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
+	errs = append(errs, c.validateStore(), c.validateTLS(), c.validateDoor(), c.validateAdmin(), c.validateZones())
+	if c.RememberFor != Never && c.RememberFor < time.Second {
+		errs = append(errs, wrong("RememberFor", "devices are remembered for %v, want 1s or more, or not at all",
+			c.RememberFor))
 	}
-	if err := c.validateTLS(); err != nil {
-		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
-	}
+	return errors.Join(append(errs, c.validateUDP(), c.validateHandover())...)
+}
+
+// validateDoor checks how players knock.
+func (c Config) validateDoor() error {
+	var errs []error
 	if local, err := isLoopback(c.HTTPAddr); err != nil {
-		errs = append(errs, fmt.Errorf("%w: HTTP address: %w", ErrInvalidConfig, err))
+		errs = append(errs, wrong("HTTPAddr", "HTTP address: %w", err))
 	} else if !local && !c.TLS && !c.InsecureHTTP {
-		errs = append(errs, fmt.Errorf("%w: plain HTTP on %s would send passwords in the clear: use TLS, "+
-			"or allow insecure HTTP behind a proxy that speaks TLS", ErrInvalidConfig, c.HTTPAddr))
+		errs = append(errs, wrong("TLS", "plain HTTP on %s would send passwords in the clear: use TLS, or allow insecure "+
+			"HTTP behind a proxy that speaks TLS", c.HTTPAddr))
 	}
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
-		errs = append(errs, fmt.Errorf("%w: the PROXY protocol is for trusted proxies, of which there are none",
-			ErrInvalidConfig))
-	}
-	if err := c.validateAdmin(); err != nil {
-		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
+		errs = append(errs, wrong("TrustedProxies", "the PROXY protocol is for trusted proxies, of which there are none"))
 	}
 	for _, origin := range c.Origins {
 		if _, err := api.ParseOrigin(origin); err != nil {
-			errs = append(errs, fmt.Errorf("%w: origin %q: %w", ErrInvalidConfig, origin, err))
+			errs = append(errs, wrong("Origins", "origin %q: %w", origin, err))
 		}
 	}
+	return errors.Join(errs...)
+}
+
+// validateZones checks where players are sent, to this node and to others.
+func (c Config) validateZones() error {
+	var errs []error
 	for zone, addr := range c.Zones {
 		if zone == "" {
-			errs = append(errs, fmt.Errorf("%w: the zone served at %s has no name", ErrInvalidConfig, addr))
+			errs = append(errs, wrong("Zones", "the zone served at %s has no name", addr))
 		}
 		if err := validatePublic(addr); err != nil {
-			errs = append(errs, fmt.Errorf("%w: zone %q: address %q: %w", ErrInvalidConfig, zone, addr, err))
+			errs = append(errs, wrong("Zones", "zone %q: address %q: %w", zone, addr, err))
 		}
-	}
-	if c.RememberFor != Never && c.RememberFor < time.Second {
-		errs = append(errs, fmt.Errorf("%w: devices are remembered for %v, want 1s or more, or not at all", ErrInvalidConfig,
-			c.RememberFor))
 	}
 	if c.PublicAddress != "" {
 		if err := validatePublic(c.PublicAddress); err != nil {
-			errs = append(errs, fmt.Errorf("%w: public address %q: %w", ErrInvalidConfig, c.PublicAddress, err))
+			errs = append(errs, wrong("PublicAddress", "public address %q: %w", c.PublicAddress, err))
 		}
-	}
-	if err := c.validateUDP(); err != nil {
-		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
-	}
-	if err := c.validateHandover(); err != nil {
-		errs = append(errs, fmt.Errorf("%w: %w", ErrInvalidConfig, err))
 	}
 	return errors.Join(errs...)
 }
@@ -83,20 +76,20 @@ func (c Config) validateHandover() error {
 	_, movable := c.World.(rushgate.Checkpointer)
 	switch {
 	case runtime.GOOS == "windows":
-		return errors.New("a hand-over needs a system that gives sockets to another process, which Windows does not")
+		return wrong("Handover", "a hand-over needs a system that gives sockets to another process, which Windows does not")
 	case c.Backend == Memory:
-		return errors.New("a hand-over, but the players are in memory, and end with their process")
+		return wrong("Handover", "a hand-over, but the players are in memory, and end with their process")
 	case c.World != nil && !movable:
-		return errors.New("a hand-over, but the World is no rushgate.Checkpointer, so it cannot be moved from one process " +
-			"into another")
+		return wrong("Handover", "a hand-over, but the World is no rushgate.Checkpointer, so it cannot be moved from one "+
+			"process into another")
 	}
 	return nil
 }
 
 // check returns an error that names the setting and its value, or nil.
-func (r ranged[T]) check() error {
+func (r ranged[T]) check(setting string) error {
 	if v := *r.field; v < r.low || v > r.high {
-		return fmt.Errorf("%w: %s is %v, want %v to %v", ErrInvalidConfig, r.name, v, r.low, r.high)
+		return wrong(setting, "%s is %v, want %v to %v", r.name, v, r.low, r.high)
 	}
 	return nil
 }
@@ -105,11 +98,11 @@ func (r ranged[T]) check() error {
 func (c Config) validateStore() error {
 	switch {
 	case c.Store != nil && c.Backend != "":
-		return fmt.Errorf("there is a store, and the backend %s besides: want one of them", c.Backend)
+		return wrong("Backend", "there is a store, and the backend %s besides: want one of them", c.Backend)
 	case c.Store == nil && c.Backend != SQLite && c.Backend != Redis && c.Backend != Memory:
-		return fmt.Errorf("store is %q, want sqlite, redis or memory", c.Backend)
+		return wrong("Backend", "store is %q, want sqlite, redis or memory", c.Backend)
 	case c.Backend != Redis && (len(c.RedisURLs) > 0 || c.RedisSentinel != "" || c.RedisPrefix != ""):
-		return fmt.Errorf("an address of Redis, but the store is %s", c.storeName())
+		return wrong("Backend", "an address of Redis, but the store is %s", c.storeName())
 	}
 	return nil
 }
@@ -126,20 +119,20 @@ func (c Config) storeName() string {
 func (c Config) validateUDP() error {
 	if c.UDPAddr == NoUDP {
 		if len(c.UDPPublic) > 0 {
-			return errors.New("there is a public UDP address, but the realtime channel is off")
+			return wrong("UDPAddr", "there is a public UDP address, but the realtime channel is off")
 		}
 		return nil
 	}
 	addr, err := net.ResolveUDPAddr("udp", c.UDPAddr)
 	if err != nil {
-		return fmt.Errorf("UDP address: %w", err)
+		return wrong("UDPAddr", "UDP address: %w", err)
 	}
 	if local := addr.AddrPort().Addr().Unmap(); len(c.UDPPublic) == 0 && !usable(local) {
-		return fmt.Errorf("no player can be sent to the UDP address %s: a public UDP address is needed", c.UDPAddr)
+		return wrong("UDPPublic", "no player can be sent to the UDP address %s: a public UDP address is needed", c.UDPAddr)
 	}
 	for _, public := range c.UDPPublic {
 		if err := validatePublic(public); err != nil {
-			return fmt.Errorf("public UDP address %q: %w", public, err)
+			return wrong("UDPPublic", "public UDP address %q: %w", public, err)
 		}
 	}
 	return nil

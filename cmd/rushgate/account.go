@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/password"
@@ -18,19 +20,17 @@ Looks after accounts, in SQLite, in Redis, or beside a running node, and finds o
 
 `
 
-var accountCommands = []command{
-	{"create", "make an account, with a password from the terminal or standard input", accountCreate},
-	{"set-password", "give an account another password, and end its sessions", accountSetPassword},
-	{"show", "print an account and its character, without secrets", accountShow},
-	{"disable", "keep an account out, for a time or for ever", accountDisable},
-	{"enable", "let an account in again", accountEnable},
-	{"end-sessions", "end the sessions of an account, which may come back", accountEndSessions},
-	{"delete", "remove an account and its character for ever", accountDelete},
-	{"calibrate", "measure what hashing a password costs on this machine", accountCalibrate},
-}
-
-func accountGroup(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	return group{accountSynopsis, "account", accountCommands}.run(ctx, args, stdout, stderr)
+func newAccount() *cobra.Command {
+	return newGroup("account", "create, show, change and delete accounts, and measure what hashing costs", accountSynopsis,
+		newAccountCreate(),
+		newAccountSetPassword(),
+		newAccountShow(),
+		newAccountDisable(),
+		newAccountEnable(),
+		newAccountEndSessions(),
+		newAccountDelete(),
+		newAccountCalibrate(),
+	)
 }
 
 // accountFlags are the settings of all account commands; each command declares those that it has.
@@ -58,23 +58,9 @@ func (v *accountFlags) declareHashing(f *flags) {
 		"`FILE` with the keys that passwords are keyed with: what the node is started with")
 }
 
-// parseName parses a command line that has, before, between or after the flags, the name of one player, and returns it
-// in canonical form. whyNoMore says why there is no second argument, which is not repeated: it may be a password.
-func (f *flags) parseName(args []string, stdout io.Writer, whyNoMore string) (string, error) {
-	var names []string
-	for {
-		if err := f.Parse(args); err != nil {
-			return "", f.parse(args, stdout) // help, or the same error once more
-		}
-		if f.NArg() == 0 {
-			break
-		}
-		names = append(names, f.Arg(0))
-		args = f.Args()[1:]
-	}
-	if err := f.parse(nil, stdout); err != nil { // the environment
-		return "", err
-	}
+// playerName returns the name of one player, which the arguments besides the flags have to be, in canonical form.
+// whyNoMore says why there is no second argument, which is not repeated: it may be a password.
+func playerName(names []string, whyNoMore string) (string, error) {
 	switch len(names) {
 	case 0:
 		return "", usagef("name a player")
@@ -150,7 +136,7 @@ func reportChange(stdout io.Writer, what string, c account.Changed) error {
 	return err
 }
 
-func accountCreate(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func newAccountCreate() *cobra.Command {
 	v := newAccountFlags()
 	f := newFlags(`Usage: rushgate account create NAME [flags]
 
@@ -159,7 +145,13 @@ terminal, without being shown; otherwise it is one line of standard input. Only 
 
   rushgate account create alice
   pass show game/alice | rushgate account create alice`)
-	name, hasher, err := v.parseHashing(f, args, stdout)
+	v.where.declare(f)
+	v.declareHashing(f)
+	return newCommand("create", "make an account, with a password from the terminal or standard input", f, v.create)
+}
+
+func (v *accountFlags) create(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	name, hasher, err := v.hashing(args)
 	if err != nil {
 		return err
 	}
@@ -184,20 +176,16 @@ terminal, without being shown; otherwise it is one line of standard input. Only 
 	})
 }
 
-// parseHashing reads the command line of a command that gives an account a password.
-func (v *accountFlags) parseHashing(
-	f *flags, args []string, stdout io.Writer,
-) (name string, hasher *password.Hasher, err error) {
-	v.where.declare(f)
-	v.declareHashing(f)
-	if name, err = f.parseName(args, stdout, whyNoPassword); err != nil {
+// hashing returns whom a command gives a password, and what makes its hash.
+func (v *accountFlags) hashing(args []string) (name string, hasher *password.Hasher, err error) {
+	if name, err = playerName(args, whyNoPassword); err != nil {
 		return "", nil, err
 	}
 	hasher, err = v.hasher()
 	return name, hasher, err
 }
 
-func accountSetPassword(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func newAccountSetPassword() *cobra.Command {
 	v := newAccountFlags()
 	f := newFlags(`Usage: rushgate account set-password NAME [flags]
 
@@ -206,7 +194,13 @@ terminal, without being shown; otherwise it is one line of standard input. Only 
 
   rushgate account set-password alice
   pass show game/alice | rushgate account set-password alice`)
-	name, hasher, err := v.parseHashing(f, args, stdout)
+	v.where.declare(f)
+	v.declareHashing(f)
+	return newCommand("set-password", "give an account another password, and end its sessions", f, v.setPassword)
+}
+
+func (v *accountFlags) setPassword(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	name, hasher, err := v.hashing(args)
 	if err != nil {
 		return err
 	}
@@ -226,7 +220,7 @@ terminal, without being shown; otherwise it is one line of standard input. Only 
 	})
 }
 
-func accountDelete(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func newAccountDelete() *cobra.Command {
 	v := newAccountFlags()
 	f := newFlags(`Usage: rushgate account delete NAME [flags]
 
@@ -237,7 +231,11 @@ otherwise --yes is needed. A player with a live session is not deleted.
   rushgate account delete alice --yes`)
 	v.where.declare(f)
 	f.add(&v.yes, "yes", "", "do not ask")
-	name, err := f.parseName(args, stdout, whyOneName)
+	return newCommand("delete", "remove an account and its character for ever", f, v.delete)
+}
+
+func (v *accountFlags) delete(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	name, err := playerName(args, whyOneName)
 	if err != nil {
 		return err
 	}

@@ -7,14 +7,23 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
 )
 
 const maxBan = 100 * 365 * 24 * time.Hour
 
-func accountDisable(ctx context.Context, args []string, stdout, _ io.Writer) error {
-	v := newAccountFlags()
+// ban says for how long an account is disabled, and why.
+type ban struct {
+	until  moment
+	length span
+	reason text
+}
+
+func newAccountDisable() *cobra.Command {
+	v, b := newAccountFlags(), &ban{length: span{low: time.Second, high: maxBan}}
 	f := newFlags(`Usage: rushgate account disable NAME [flags]
 
 Keeps an account out, for ever unless an end is given, and ends its sessions. A player with the right password is told
@@ -23,38 +32,44 @@ until when and why; everything of the account stays as it is.
   rushgate account disable mallory --reason "cheating"
   rushgate account disable mallory --for 72h --reason "insults in the chat"
   rushgate account disable mallory --until 2027-01-31`)
-	var until moment
-	var reason text
-	length := span{low: time.Second, high: maxBan}
 	v.where.declare(f)
-	f.add(&until, "until", "", "`TIME` at which the account is let in again: 2027-01-31, or 2027-01-31T18:00:00Z")
-	f.add(&length, "for", "", "`TIME` from now after which the account is let in again, such as 72h").def = "for ever"
-	f.add(&reason, "reason", "", "`TEXT` that the player is told, at most 256 bytes")
-	name, err := f.parseName(args, stdout, whyOneName)
-	if err != nil {
-		return err
-	}
-	if strings.ContainsFunc(string(reason), unicode.IsControl) {
-		return usagef("--reason must be one line, without control characters")
-	}
-	d := rushgate.Disabled{Until: rushgate.Forever(), Reason: string(reason)}
-	switch {
-	case !time.Time(until).IsZero() && length.value != 0:
-		return usagef("--until and --for both say when the account is let in again; give one")
-	case !time.Time(until).IsZero():
-		d.Until = time.Time(until)
-	case length.value != 0:
-		d.Until = time.Now().Add(length.value)
-	}
-	if !d.At(time.Now()) {
-		return usagef("--until is in the past")
-	}
-	return v.change(ctx, stdout, name, "disabled", func(l ledger) (account.Changed, error) {
-		return l.Disable(ctx, name, d)
-	})
+	f.add(&b.until, "until", "", "`TIME` at which the account is let in again: 2027-01-31, or 2027-01-31T18:00:00Z")
+	f.add(&b.length, "for", "", "`TIME` from now after which the account is let in again, such as 72h").def = "for ever"
+	f.add(&b.reason, "reason", "", "`TEXT` that the player is told, at most 256 bytes")
+	return newCommand("disable", "keep an account out, for a time or for ever", f,
+		func(ctx context.Context, args []string, stdout, _ io.Writer) error {
+			d, err := b.disabled(time.Now())
+			if err != nil {
+				return err
+			}
+			return v.change(ctx, args, stdout, "disabled", func(l ledger, name string) (account.Changed, error) {
+				return l.Disable(ctx, name, d)
+			})
+		})
 }
 
-func accountEnable(ctx context.Context, args []string, stdout, _ io.Writer) error {
+// disabled returns what the account is to be from now on.
+func (b *ban) disabled(now time.Time) (rushgate.Disabled, error) {
+	d := rushgate.Disabled{Until: rushgate.Forever(), Reason: string(b.reason)}
+	if strings.ContainsFunc(d.Reason, unicode.IsControl) {
+		return d, usagef("--reason must be one line, without control characters")
+	}
+	until := time.Time(b.until)
+	switch {
+	case !until.IsZero() && b.length.value != 0:
+		return d, usagef("--until and --for both say when the account is let in again; give one")
+	case !until.IsZero():
+		d.Until = until
+	case b.length.value != 0:
+		d.Until = now.Add(b.length.value)
+	}
+	if !d.At(now) {
+		return d, usagef("--until is in the past")
+	}
+	return d, nil
+}
+
+func newAccountEnable() *cobra.Command {
 	v := newAccountFlags()
 	f := newFlags(`Usage: rushgate account enable NAME [flags]
 
@@ -62,16 +77,15 @@ Lets an account in again that was disabled.
 
   rushgate account enable mallory`)
 	v.where.declare(f)
-	name, err := f.parseName(args, stdout, whyOneName)
-	if err != nil {
-		return err
-	}
-	return v.change(ctx, stdout, name, "enabled", func(l ledger) (account.Changed, error) {
-		return l.Enable(ctx, name)
-	})
+	return newCommand("enable", "let an account in again", f,
+		func(ctx context.Context, args []string, stdout, _ io.Writer) error {
+			return v.change(ctx, args, stdout, "enabled", func(l ledger, name string) (account.Changed, error) {
+				return l.Enable(ctx, name)
+			})
+		})
 }
 
-func accountEndSessions(ctx context.Context, args []string, stdout, _ io.Writer) error {
+func newAccountEndSessions() *cobra.Command {
 	v := newAccountFlags()
 	f := newFlags(`Usage: rushgate account end-sessions NAME [flags]
 
@@ -80,21 +94,24 @@ The player may log in again: to keep out a person who knows the password, set an
 
   rushgate account end-sessions alice`)
 	v.where.declare(f)
-	name, err := f.parseName(args, stdout, whyOneName)
+	return newCommand("end-sessions", "end the sessions of an account, which may come back", f,
+		func(ctx context.Context, args []string, stdout, _ io.Writer) error {
+			return v.change(ctx, args, stdout, "ended the sessions of", func(l ledger, name string) (account.Changed, error) {
+				return l.EndSessions(ctx, name)
+			})
+		})
+}
+
+// change has the account that the arguments name changed, and prints what was done.
+func (v *accountFlags) change(
+	ctx context.Context, args []string, stdout io.Writer, done string, do func(l ledger, name string) (account.Changed, error),
+) error {
+	name, err := playerName(args, whyOneName)
 	if err != nil {
 		return err
 	}
-	return v.change(ctx, stdout, name, "ended the sessions of", func(l ledger) (account.Changed, error) {
-		return l.EndSessions(ctx, name)
-	})
-}
-
-// change has an account changed and prints what was done.
-func (v *accountFlags) change(
-	ctx context.Context, stdout io.Writer, name, done string, do func(ledger) (account.Changed, error),
-) error {
 	return v.where.with(ctx, false, func(l ledger) error {
-		c, err := do(l)
+		c, err := do(l, name)
 		if err != nil {
 			return explain(err, name)
 		}

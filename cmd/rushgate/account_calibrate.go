@@ -12,11 +12,13 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/password"
 )
 
-func accountCalibrate(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func newAccountCalibrate() *cobra.Command {
 	kernel := choice{"auto", password.Kernels()}
 	f := newFlags(`Usage: rushgate account calibrate [flags]
 
@@ -30,12 +32,20 @@ connection costs that on top, with --tls. With those figures, choose the kind of
   rushgate account calibrate
   rushgate account calibrate --hash-kernel portable       what the machine would do without its vector units`)
 	f.add(&kernel, "hash-kernel", "", "`KERNEL` that computes hashes: "+strings.Join(password.Kernels(), ", "))
-	if err := f.parse(args, stdout); err != nil {
-		return err
-	}
-	hasher, err := password.NewHasher(password.Config{Kernel: kernel.value})
+	return newCommand("calibrate", "measure what hashing a password costs on this machine", f,
+		func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+			if err := f.none(args); err != nil {
+				return err
+			}
+			return calibrate(ctx, kernel.value, stdout, stderr)
+		})
+}
+
+// calibrate measures hashes and handshakes, and prints what they cost.
+func calibrate(ctx context.Context, kernel string, stdout, stderr io.Writer) error {
+	hasher, err := password.NewHasher(password.Config{Kernel: kernel})
 	if err != nil {
-		return usageError{error: err}
+		return usageError{err}
 	}
 	c := &calibration{
 		costs:    []int{10_000, 100_000, 600_000},
@@ -43,7 +53,7 @@ connection costs that on top, with --tls. With those figures, choose the kind of
 		cores:    runtime.GOMAXPROCS(0),
 		budget:   400 * time.Millisecond,
 		now:      time.Now,
-		derive:   deriveWith(kernel.value),
+		derive:   deriveWith(kernel),
 		kernel:   hasher.Kernel,
 		progress: progressTo(stderr),
 	}

@@ -9,11 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
 )
 
-func accountShow(ctx context.Context, args []string, stdout, _ io.Writer) error {
+func newAccountShow() *cobra.Command {
 	v := newAccountFlags()
 	f := newFlags(`Usage: rushgate account show NAME [flags]
 
@@ -24,7 +26,11 @@ as online while there is a live session, which a node that did not end in order 
   rushgate account show alice --json | jq .level`)
 	v.where.declare(f)
 	f.add(&v.json, "json", "", "print one JSON object")
-	name, err := f.parseName(args, stdout, whyOneName)
+	return newCommand("show", "print an account and its character, without secrets", f, v.show)
+}
+
+func (v *accountFlags) show(ctx context.Context, args []string, stdout, _ io.Writer) error {
+	name, err := playerName(args, whyOneName)
 	if err != nil {
 		return err
 	}

@@ -190,7 +190,7 @@ func TestAccountUsage(t *testing.T) {
 		{"create alice --password hunter22", 2, "", "-password"},
 		{"create a", 2, "", "3 to 32 characters"},
 		{"create alice --password-hash-iterations 999", 2, "", "1000 to 10000000"},
-		{"show alice --password-hash-iterations 1000", 2, "", "not defined"},
+		{"show alice --password-hash-iterations 1000", 2, "", "there is no flag"},
 		{"create alice --password-pepper-file /does/not/exist", 1, "", "/does/not/exist"},
 		{"calibrate --hash-kernel abacus", 2, "", "portable"},
 		{"calibrate alice", 2, "", "unexpected argument"},
@@ -245,7 +245,10 @@ func TestParseName(t *testing.T) {
 		f := newFlags("")
 		v.where.declare(f)
 		f.add(&v.yes, "yes", "", "")
-		if name, err := f.parseName(strings.Fields(args), io.Discard, whyOneName); err != nil || name != "alice" || !v.yes || v.where.data != "d" {
+		if err := f.Parse(strings.Fields(args)); err != nil {
+			t.Fatal(err)
+		}
+		if name, err := playerName(f.Args(), whyOneName); err != nil || name != "alice" || !v.yes || v.where.data != "d" {
 			t.Errorf("%s: %q, yes %v, data %q, %v", args, name, v.yes, v.where.data, err)
 		}
 	}

@@ -49,6 +49,7 @@ func (v *whereFlags) declare(f *flags) {
 	f.add(&v.admin, "admin", "", "`URL` of a node's admin listener, through which the command then works; without it, and "+
 		"with sqlite, a node that runs on --data is found by itself")
 	f.add(&v.tokenFile, "admin-token-file", "", "`FILE` with the token that the node asks operators for")
+	f.addConfig()
 }
 
 // with has a job done on the accounts: through the node that has the store to itself, or in the store. With create set,

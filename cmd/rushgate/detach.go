@@ -26,7 +26,7 @@ const serves = "serves"
 const reloadFails = 500 * time.Millisecond
 
 // detach starts the node as a process of its own, which lasts, and returns once it serves, or has ended.
-func detach(ctx context.Context, args []string) error {
+func detach(ctx context.Context) error {
 	program, err := os.Executable()
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func detach(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = r.Close() }() // it was only read
-	cmd := exec.Command(program, append([]string{serveName}, args...)...)
+	cmd := exec.Command(program, os.Args[1:]...)
 	cmd.Env = append(os.Environ(), detachedVariable+"=1")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr // themselves: the node outlives this process
 	cmd.ExtraFiles = []*os.File{w}

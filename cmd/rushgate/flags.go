@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -14,69 +13,201 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// flags is a flag set whose flags may also be given by environment variables. A flag on the command line wins; a
-// value that does not parse or is out of range is an error that names it, wherever it came from. What may be a URL, and
-// so may hold a password, is in no error.
+// flags is a flag set whose flags may also be given by environment variables, and those of a node by a file. A flag on the
+// command line wins, then a variable, then the file; a value that does not parse or is out of range is an error that
+// names it, wherever it came from. What may be a URL, and so may hold a password, is in no error.
 type flags struct {
-	*flag.FlagSet
+	*pflag.FlagSet
 	synopsis string
 	declared []*declared // in the order of the help
+	file     *text       // names the configuration file, of commands that read one
 }
 
-// declared is what there is to say of a flag besides what package flag knows. Help, environment and README go by it.
+// declared is what there is to say of a flag besides what package pflag knows. Help, environment and README go by it.
 type declared struct {
-	name, env string
-	def       string // what stands for the default where that is not one value, such as "the number of cores"
+	name string
+	env  string // by which the game that Rushgate replaces knows it, besides [declared.variable]
+	def  string // what stands for the default where that is not one value, such as "the number of cores"
+}
+
+// variable is the environment variable of a flag.
+func (d *declared) variable() string {
+	return "RUSHGATE_" + strings.ToUpper(strings.ReplaceAll(d.name, "-", "_"))
+}
+
+// value is what a flag sets. The text of its errors must not repeat a secret.
+type value interface {
+	String() string
+	Set(text string) error
+}
+
+// typed is a value as package pflag wants it.
+type typed struct{ value }
+
+// Type is what pflag would show for a value whose help names none.
+func (typed) Type() string { return "" }
+
+func (v typed) Set(s string) error {
+	if strings.HasPrefix(s, "--") {
+		return errors.New("what follows is another flag")
+	}
+	return v.value.Set(s)
 }
 
 func newFlags(synopsis string) *flags {
-	f := &flags{FlagSet: flag.NewFlagSet("", flag.ContinueOnError), synopsis: synopsis}
+	f := &flags{FlagSet: pflag.NewFlagSet("", pflag.ContinueOnError), synopsis: synopsis}
 	f.SetOutput(io.Discard)
+	f.Usage = func() {} // cobra prints the help
 	return f
 }
 
 // add declares a flag; env may be empty. The value's default and range, if it has one, are added to the help.
-func (f *flags) add(v flag.Value, name, env, help string) *declared {
-	f.Var(v, name, help)
+func (f *flags) add(v value, name, env, help string) *declared {
+	f.Var(typed{v}, name, help)
+	if _, ok := v.(*toggle); ok {
+		f.Lookup(name).NoOptDefVal = "true"
+	}
 	d := &declared{name: name, env: env}
 	f.declared = append(f.declared, d)
 	return d
 }
 
-// parse reads the command line, then the environment. Asked for help, it prints it to stdout and returns
-// [flag.ErrHelp].
-func (f *flags) parse(args []string, stdout io.Writer) error {
-	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
-		f.printHelp(stdout)
-		return flag.ErrHelp
-	} else if err != nil && mayHoldPassword(err.Error()) {
-		return usagef("a flag or its value was not understood; it is not shown, for it may hold a password")
-	} else if err != nil {
-		return usageError{error: err}
-	}
-	if f.NArg() > 0 { // perhaps the rest of a value that the shell has split, and of a password in it
-		return usagef("unexpected argument after the flags; a value with spaces must be quoted")
-	}
+// addConfig declares the flag that names a configuration file.
+func (f *flags) addConfig() {
+	f.file = new(text)
+	f.add(f.file, "config", "", "`FILE` with flags of serve, YAML, a line each, like \"http: 0.0.0.0:443\"")
+}
+
+// valueOf returns what a flag sets.
+func (f *flags) valueOf(name string) value { return f.Lookup(name).Value.(typed).value }
+
+// settle sets what the command line has not: from the environment, and then from the configuration file.
+func (f *flags) settle() error {
 	given := map[string]bool{}
-	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
+	f.VisitAll(func(g *pflag.Flag) { given[g.Name] = g.Changed })
 	for _, d := range f.declared {
-		name, variable := d.name, d.env
-		from := "--" + name
-		if value := os.Getenv(variable); variable != "" && value != "" && !given[name] {
-			from = "environment variable " + variable
-			if err := f.Set(name, value); err != nil && mayHoldPassword(value) {
-				return usagef("%s: the value was not understood; it is not shown, for it may hold a password", from)
-			} else if err != nil {
-				return usagef("%s=%q: %w", from, value, err)
+		for _, variable := range []string{d.variable(), d.env} {
+			text := os.Getenv(variable)
+			if variable == "" || text == "" || given[d.name] {
+				continue
 			}
-		}
-		if list, ok := f.Lookup(name).Value.(*urls); ok && list.err != nil {
-			return usagef("%s: %w", from, list.err)
+			if err := f.Set(d.name, text); err != nil {
+				return f.refuse("environment variable "+variable, d.name, text, err)
+			}
+			given[d.name] = true
 		}
 	}
-	return nil
+	if f.file == nil || *f.file == "" {
+		return nil
+	}
+	return f.readConfig(string(*f.file), given)
+}
+
+// refuse says what is wrong with a value of a flag, and where that came from.
+func (f *flags) refuse(from, name, text string, err error) error {
+	if invalid := (*pflag.InvalidValueError)(nil); errors.As(err, &invalid) {
+		err = invalid.Unwrap() // without the value
+	}
+	switch _, secretive := f.valueOf(name).(*urls); {
+	case secretive:
+		return usagef("%s: %w", from, err)
+	case mayHoldPassword(text):
+		return usagef("%s: the value was not understood; it is not shown, for it may hold a password", from)
+	}
+	return usagef("%s %q: %w", from, text, err)
+}
+
+// explainFlag is what cobra makes of an error of a command's flags.
+func explainFlag(c *cobra.Command, err error) error { return (&flags{FlagSet: c.Flags()}).explain(err) }
+
+// explain says what is wrong with flags, and what may have been meant.
+func (f *flags) explain(err error) error {
+	var (
+		invalid *pflag.InvalidValueError
+		unknown *pflag.NotExistError
+		missing *pflag.ValueRequiredError
+	)
+	switch {
+	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "": // one of ours
+		return f.refuse("--"+invalid.GetFlag().Name, invalid.GetFlag().Name, invalid.GetValue(), err)
+	case mayHoldPassword(err.Error()):
+		return usagef("a flag or its value was not understood; it is not shown, for it may hold a password")
+	case errors.As(err, &unknown):
+		return unknownFlag(f.FlagSet, unknown)
+	case errors.As(err, &missing):
+		arg, _ := pflag.UnquoteUsage(missing.GetFlag())
+		return usagef("--%s needs a value: --%[1]s %s", missing.GetFlag().Name, arg)
+	}
+	return usageError{err}
+}
+
+// unknownFlag says that there is no such flag, and which one may have been meant.
+func unknownFlag(set *pflag.FlagSet, unknown *pflag.NotExistError) error {
+	name, dashes := unknown.GetSpecifiedName(), "--"
+	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
+		name, dashes = letters, "-"
+	}
+	name, _, _ = strings.Cut(name, "=")
+	var names []string
+	set.VisitAll(func(g *pflag.Flag) { names = append(names, g.Name) })
+	if dashes == "-" && slices.Contains(names, "h"+name) { // the parser has taken the h for -h
+		name = "h" + name
+	}
+	if meant := closest(name, names); meant != "" {
+		return usagef("there is no flag %s%s; did you mean --%s?", dashes, name, meant)
+	}
+	return usagef("there is no flag %s%s", dashes, name)
+}
+
+// complete has shells complete the values of flags that are one of a few words, a folder or no file.
+func (f *flags) complete(c *cobra.Command) {
+	for _, d := range f.declared {
+		arg, _ := f.usage(d)
+		var words []string
+		if v, ok := f.valueOf(d.name).(interface{ words() []string }); ok {
+			words = v.words()
+		}
+		var err error
+		switch {
+		case words != nil:
+			err = c.RegisterFlagCompletionFunc(d.name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+		case arg == " DIR":
+			err = c.MarkFlagDirname(d.name)
+		case arg != " FILE":
+			err = c.RegisterFlagCompletionFunc(d.name, cobra.NoFileCompletions)
+		}
+		if err != nil {
+			panic(err) // no such flag
+		}
+	}
+}
+
+// none returns an error if there are arguments besides the flags.
+func (f *flags) none(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	const hint = "flags begin with two dashes, and a value with spaces is quoted"
+	if f.secretGiven() || slices.ContainsFunc(args, mayHoldPassword) { // perhaps a password that the shell has split
+		return usagef("unexpected argument beside the flags: %s", hint)
+	}
+	return usagef("unexpected argument %q: %s", args[0], hint)
+}
+
+// secretGiven reports whether a flag was given whose value may hold a password.
+func (f *flags) secretGiven() (given bool) {
+	f.VisitAll(func(g *pflag.Flag) {
+		switch f.valueOf(g.Name).(type) {
+		case *urls, *secret:
+			given = given || g.Changed
+		}
+	})
+	return given
 }
 
 // mayHoldPassword reports whether a text looks as if there were a URL in it, or the end of one with a password.
@@ -91,7 +222,10 @@ func quote(s string) string {
 }
 
 func (f *flags) printHelp(w io.Writer) {
-	fmt.Fprintf(w, "%s\n\nFlags:\n", f.synopsis)
+	fmt.Fprintln(w, f.synopsis)
+	if len(f.declared) > 0 {
+		fmt.Fprint(w, "\nFlags:\n")
+	}
 	for _, d := range f.declared {
 		arg, help := f.usage(d)
 		fmt.Fprintf(w, "  --%s%s\n        %s", d.name, arg, help)
@@ -99,7 +233,7 @@ func (f *flags) printHelp(w io.Writer) {
 		if limits := f.limits(d); limits != "" {
 			notes = append(notes, limits)
 		}
-		if def := f.defaultOf(d); def != "" && !isBool(f.Lookup(d.name).Value) {
+		if def := f.defaultOf(d); def != "" && !isBool(f.valueOf(d.name)) {
 			notes = append(notes, "default "+def)
 		}
 		if len(notes) > 0 {
@@ -110,13 +244,20 @@ func (f *flags) printHelp(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
+	if len(f.declared) > 0 {
+		fmt.Fprintf(w, "\nInstead of a flag, an environment variable can be set: %s for --%s, and so on.\n",
+			f.declared[0].variable(), f.declared[0].name)
+	}
+	if slices.ContainsFunc(f.declared, func(d *declared) bool { return d.env != "" }) {
+		fmt.Fprintln(w, "Names in brackets, by which another game's operators know them, do as well.")
+	}
 }
 
 // usage returns what stands for a flag's value, with a space before it, or nothing for one that needs none, and its
 // help.
 func (f *flags) usage(d *declared) (arg, help string) {
-	arg, help = flag.UnquoteUsage(f.Lookup(d.name))
-	if arg == "" || isBool(f.Lookup(d.name).Value) {
+	arg, help = pflag.UnquoteUsage(f.Lookup(d.name))
+	if arg == "" || isBool(f.valueOf(d.name)) {
 		return "", help
 	}
 	return " " + arg, help
@@ -124,7 +265,7 @@ func (f *flags) usage(d *declared) (arg, help string) {
 
 // limits returns a flag's range, like "1 to 60", or nothing.
 func (f *flags) limits(d *declared) string {
-	if v, ok := f.Lookup(d.name).Value.(interface{ limits() string }); ok {
+	if v, ok := f.valueOf(d.name).(interface{ limits() string }); ok {
 		return v.limits()
 	}
 	return ""
@@ -133,9 +274,9 @@ func (f *flags) limits(d *declared) string {
 // defaultOf returns what holds without the flag, or nothing.
 func (f *flags) defaultOf(d *declared) string { return cmp.Or(d.def, f.Lookup(d.name).DefValue) }
 
-func isBool(v flag.Value) bool {
-	b, ok := v.(interface{ IsBoolFlag() bool })
-	return ok && b.IsBoolFlag()
+func isBool(v value) bool {
+	_, ok := v.(*toggle)
+	return ok
 }
 
 // text is any string.
@@ -152,6 +293,7 @@ type choice struct {
 
 func (c *choice) String() string     { return c.value }
 func (c *choice) Set(s string) error { return (&choiceAt[string]{&c.value, c.among}).Set(s) }
+func (c *choice) words() []string    { return c.among }
 
 // choiceAt is a [choice] that is kept in a configuration.
 type choiceAt[T ~string] struct {
@@ -169,19 +311,20 @@ func (c *choiceAt[T]) Set(s string) error {
 	return fmt.Errorf("must be one of %s", c.limits())
 }
 
-func (c *choiceAt[T]) limits() string {
+func (c *choiceAt[T]) limits() string { return strings.Join(c.words(), ", ") }
+
+func (c *choiceAt[T]) words() []string {
 	words := make([]string, len(c.among))
 	for i, word := range c.among {
 		words[i] = string(word)
 	}
-	return strings.Join(words, ", ")
+	return words
 }
 
 // toggle is on or off.
 type toggle bool
 
-func (t *toggle) String() string   { return strconv.FormatBool(bool(*t)) }
-func (t *toggle) IsBoolFlag() bool { return true }
+func (t *toggle) String() string { return strconv.FormatBool(bool(*t)) }
 
 func (t *toggle) Set(s string) error {
 	v, err := strconv.ParseBool(s)

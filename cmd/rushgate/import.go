@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/importer"
 	"github.com/rushgate/rushgate/internal/importer/oldgame"
@@ -27,12 +29,8 @@ Brings in the players of another game.
 
 `
 
-var importCommands = []command{
-	{"redis", "bring in the old game's players, from its Redis or from a file", importRedis},
-}
-
-func importPlayers(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	return group{importSynopsis, "import", importCommands}.run(ctx, args, stdout, stderr)
+func newImport() *cobra.Command {
+	return newGroup("import", "bring in the players of the game that Rushgate replaces", importSynopsis, newImportRedis())
 }
 
 const importRedisSynopsis = `Usage: rushgate import redis --file FILE | --from URL [flags]
@@ -82,14 +80,23 @@ func (v *importFlags) declare() *flags {
 	f.add(&v.world, "world", "", "`FILE` that defines the world, if the node is started with one: it says what level experience is worth")
 	f.add(&v.dryRun, "dry-run", "", "write nothing")
 	f.add(&v.jsonFile, "json", "", "`FILE` for the report as JSON")
+	f.addConfig()
 	return f
 }
 
-func importRedis(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+func newImportRedis() *cobra.Command {
 	v := newImportFlags()
-	if err := v.declare().parse(args, stdout); err != nil {
-		return err
-	}
+	f := v.declare()
+	return newCommand("redis", "bring in the old game's players, from its Redis or from a file", f,
+		func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+			if err := f.none(args); err != nil {
+				return err
+			}
+			return v.run(ctx, stdout, stderr)
+		})
+}
+
+func (v *importFlags) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	if (v.file == "") == (v.from == "") {
 		return usagef("say where the records are: either --file or --from, which MMORPG_IMPORT_REDIS_URL also sets")
 	}

@@ -101,7 +101,7 @@ func TestImportUsage(t *testing.T) {
 		"--file a --from redis://b":  "either --file or --from",
 		"--file a --world /none":     "world definition",
 		"--file a --db memory":       "must be one of sqlite, redis",
-		"--file a surplus":           "unexpected argument after the flags",
+		"--file a surplus":           "unexpected argument \"surplus\"",
 		"--file /none":               "no such file",
 		"--from http://old:6379":     "not a URL such as redis://",
 		"--from redis://127.0.0.1:1": "connect to Redis",

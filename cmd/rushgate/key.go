@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rushgate/rushgate/server"
 )
 
@@ -17,16 +19,11 @@ gets at login, and opens it again when the player connects; with the key anyone 
 
 `
 
-var keyCommands = []command{
-	{"rotate", "put a new key in place of the present one", keyRotate},
+func newKey() *cobra.Command {
+	return newGroup("key", "change the key of the realtime channel", keySynopsis, newKeyRotate())
 }
 
-// key runs one of the keyCommands.
-func key(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	return group{keySynopsis, "key", keyCommands}.run(ctx, args, stdout, stderr)
-}
-
-func keyRotate(_ context.Context, args []string, stdout, _ io.Writer) error {
+func newKeyRotate() *cobra.Command {
 	dir := text(server.DefaultDataDir)
 	f := newFlags(`Usage: rushgate key rotate [flags]
 
@@ -37,9 +34,18 @@ seconds: if a key may have become known, rotate twice, and it opens nothing any 
   rushgate key rotate
   rushgate key rotate --data /var/lib/rushgate`)
 	f.add(&dir, "data", "", "`DIR` with the keys: what the node is started with")
-	if err := f.parse(args, stdout); err != nil {
-		return err
-	}
+	f.addConfig()
+	return newCommand("rotate", "put a new key in place of the present one", f,
+		func(_ context.Context, args []string, stdout, _ io.Writer) error {
+			if err := f.none(args); err != nil {
+				return err
+			}
+			return rotate(dir, stdout)
+		})
+}
+
+// rotate puts a new key first in the data folder.
+func rotate(dir text, stdout io.Writer) error {
 	path := filepath.Join(string(dir), server.KeysName)
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("no node has run on %s, is --data right? (%w)", dir, err)

@@ -112,11 +112,11 @@ func TestKeyUsage(t *testing.T) {
 		stdout, stderr string
 	}{
 		{"", 2, "", "say what to do: rotate"},
-		{"--help", 0, "rotate        put a new key in place", ""},
+		{"--help", 0, "rotate  put a new key in place", ""},
 		{"fly", 2, "", `unknown command "fly", want rotate`},
 		{"rotate --help", 0, "--data DIR", ""},
 		{"rotate --help", 0, "rotate twice", ""},
-		{"rotate now", 2, "", "unexpected argument after the flags"},
+		{"rotate now", 2, "", "unexpected argument \"now\""},
 	} {
 		status, stdout, stderr := runCommand(t, append([]string{"key"}, strings.Fields(tt.args)...)...)
 		t.Run(tt.args, func(t *testing.T) { outcome{status, stdout, stderr}.want(t, tt.status, tt.stdout, tt.stderr) })

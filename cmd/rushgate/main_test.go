@@ -183,13 +183,26 @@ func TestUsage(t *testing.T) {
 	}{
 		{"", 2, "", "Usage: rushgate COMMAND"},
 		{"help", 0, "Usage: rushgate COMMAND", ""},
+		{"--version", 0, "rushgate ", ""},
+		{"help account create", 0, "Usage: rushgate account create NAME", ""},
+		{"srve", 2, "", `unknown command "srve"; did you mean serve?`},
+		{"account", 2, "", "say what to do: create, set-password, show,"},
+		{"account sho alice", 2, "", `unknown command "sho"; did you mean show?`},
+		{"account fly", 2, "", `unknown command "fly", want create, set-password,`},
+		{"key --fly", 2, "", "there is no flag --fly"},
 		{"--help", 0, "stress", ""},
 		{"fly", 2, "", `unknown command "fly"`},
 		{"redis://:secret@host", 2, "", "unknown command that argument"},
 		{"account redis://:secret@host", 2, "", "unknown command that argument"},
 		{"serve --help", 0, "[MMORPG_AUTH_WORKERS]", ""},
-		{"serve --fly", 2, "", "-fly"},
-		{"serve extra", 2, "", "unexpected argument after the flags"},
+		{"serve --fly", 2, "", "there is no flag --fly\n"},
+		{"serve --max-player 3", 2, "", "there is no flag --max-player; did you mean --max-players?"},
+		{"serve -http :0", 2, "", "there is no flag -http; did you mean --http?"},
+		{"serve -udp=:0", 2, "", "there is no flag -udp; did you mean --udp?"},
+		{"serve --http", 2, "", "--http needs a value: --http ADDR"},
+		{"serve --http --admin none", 2, "", `--http "--admin": what follows is another flag`},
+		{"serve extra", 2, "", `unexpected argument "extra"`},
+		{"serve --tls false", 2, "", `unexpected argument "false"`},
 		{"serve --auth-workers 0", 2, "", "whole number from 1 to 32"},
 		{"serve --auth-workers many", 2, "", "auth-workers"},
 		{"serve --auth-max-age 25", 2, "", "duration from 1s to 1h0m0s"},
@@ -246,12 +259,12 @@ func TestEnvironment(t *testing.T) {
 			}
 			t.Setenv(name, v.good)
 			f := newServeFlags().declare()
-			if err := f.parse(nil, io.Discard); err != nil || f.Lookup(v.flag).Value.String() != v.good {
+			if err := f.parse(nil); err != nil || f.Lookup(v.flag).Value.String() != v.good {
 				t.Errorf("%q: flag %v, %v", v.good, f.Lookup(v.flag).Value, err)
 			}
 			f = newServeFlags().declare()
 			def := f.Lookup(v.flag).DefValue
-			if err := f.parse([]string{"--" + v.flag, def}, io.Discard); err != nil || f.Lookup(v.flag).Value.String() != def {
+			if err := f.parse([]string{"--" + v.flag, def}); err != nil || f.Lookup(v.flag).Value.String() != def {
 				t.Errorf("the command line does not win: %v, %v", f.Lookup(v.flag).Value, err)
 			}
 			t.Setenv(name, v.bad)
@@ -315,7 +328,7 @@ func TestServeFlags(t *testing.T) {
 	}
 	for _, tt := range tests {
 		v := newServeFlags()
-		if err := v.declare().parse(strings.Fields(tt.args), io.Discard); err != nil {
+		if err := v.declare().parse(strings.Fields(tt.args)); err != nil {
 			t.Errorf("%s: %v", tt.args, err)
 			continue
 		}
@@ -332,7 +345,7 @@ func TestServeFlags(t *testing.T) {
 		}
 	}
 	v := newServeFlags()
-	if err := v.declare().parse([]string{"--world", "../../world/default.json", "--log-format", "json"}, io.Discard); err != nil {
+	if err := v.declare().parse([]string{"--world", "../../world/default.json", "--log-format", "json"}); err != nil {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer

@@ -93,7 +93,7 @@ func TestFailedStartWithStandardErrorThatTakesNothing(t *testing.T) {
 func TestLinesMissingFromTheLog(t *testing.T) {
 	for format, want := range map[string]string{"text": "lines=17\n", "json": `"lines":17}` + "\n"} {
 		v := newServeFlags()
-		if err := v.declare().parse([]string{"--log-format", format, "--log-level", "error"}, io.Discard); err != nil {
+		if err := v.declare().parse([]string{"--log-format", format, "--log-level", "error"}); err != nil {
 			t.Fatal(err)
 		}
 		line := string(v.noteLost(17))

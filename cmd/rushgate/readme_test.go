@@ -54,7 +54,7 @@ func flagTable(f *flags) string {
 	for _, d := range f.declared {
 		arg, help := f.usage(d)
 		def := cmp.Or(f.defaultOf(d), "none")
-		if isBool(f.Lookup(d.name).Value) {
+		if isBool(f.valueOf(d.name)) {
 			def = "off"
 		}
 		variable := ""

@@ -24,12 +24,8 @@ func (s *secret) String() string {
 
 func (s *secret) Set(value string) error { *s = secret(value); return nil }
 
-// urls is a list of URLs, which may hold passwords. Set takes anything, since package flag repeats a value that fails:
-// what is wrong with it is left in err, for [flags.parse] to report.
-type urls struct {
-	list []string
-	err  error
-}
+// urls is a list of URLs, which may hold passwords.
+type urls struct{ list []string }
 
 func (u *urls) String() string {
 	if len(u.list) == 0 {
@@ -39,15 +35,15 @@ func (u *urls) String() string {
 }
 
 func (u *urls) Set(s string) error {
-	*u = urls{}
+	var list []string
 	for url := range strings.SplitSeq(s, ",") {
 		url = strings.TrimSpace(url)
 		if !strings.Contains(url, "://") {
-			*u = urls{err: errURLs}
-			return nil
+			return errURLs
 		}
-		u.list = append(u.list, url)
+		list = append(list, url)
 	}
+	u.list = list
 	return nil
 }
 

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rushgate/rushgate/internal/lossy"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
@@ -37,8 +39,7 @@ terminal sends too, has certificates, pepper, keys and the operator's token read
                                                           for the network, self-signed
   rushgate serve --http :443 --tls-cert c.pem --tls-key k.pem --udp none
   rushgate serve --handover                               in place of the node that runs, with its players inside
-
-Each flag with a name in brackets can be set by that environment variable instead.`
+  rushgate serve --config /etc/rushgate.yaml              with the flags that stand in a file`
 
 // serveFlags are the settings of a node as the command line has them: the node's configuration, to whose fields the
 // flags are bound, and what it is made of besides.
@@ -61,6 +62,7 @@ func newServeFlags() *serveFlags {
 // README get them from here.
 func (v *serveFlags) declare() *flags {
 	f := newFlags(serveSynopsis)
+	f.addConfig()
 	v.declareAddresses(f)
 	v.declareStore(f)
 	v.declareDoor(f)
@@ -232,17 +234,24 @@ func (d *neverAt) Set(s string) error {
 // lastLines is how long the end of a node waits for standard output and error to take what is left to say.
 const lastLines = time.Second
 
-func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func newServe() *cobra.Command {
 	v := newServeFlags()
-	if err := v.declare().parse(args, stdout); err != nil {
-		return err
-	}
+	f := v.declare()
+	return newCommand(serveName, "run a node", f, func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+		if err := f.none(args); err != nil {
+			return err
+		}
+		return v.serve(ctx, stdout, stderr)
+	})
+}
+
+func (v *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) error {
 	report := detached()
 	switch {
 	case v.detach && !v.cfg.Handover:
 		return usagef("--detach is for --handover; a service manager starts a node, or the shell's &")
 	case v.detach && report == nil:
-		return detach(ctx, args)
+		return detach(ctx)
 	}
 	lines, out := lossy.New(stderr, v.noteLost), lossy.New(stdout, nil)
 	defer lines.Close(lastLines)
@@ -275,9 +284,9 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	close(r.ended)
 	r.tasks.Wait()
 	if errors.Is(err, server.ErrInvalidConfig) {
-		return usageError{error: err}
+		return usageError{explainStart(err)}
 	}
-	return err
+	return explainStart(err)
 }
 
 // running is what goes on beside a node.

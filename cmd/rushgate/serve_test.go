@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"reflect"
@@ -13,7 +12,7 @@ import (
 )
 
 // sample returns a value of a flag that is not its default.
-func sample(t *testing.T, name string, v flag.Value) string {
+func sample(t *testing.T, name string, v value) string {
 	t.Helper()
 	if name == "world" {
 		return "../../world/default.json"
@@ -56,7 +55,7 @@ func sample(t *testing.T, name string, v flag.Value) string {
 func configOf(t *testing.T, args []string) reflect.Value {
 	t.Helper()
 	v := newServeFlags()
-	if err := v.declare().parse(args, io.Discard); err != nil {
+	if err := v.declare().parse(args); err != nil {
 		t.Fatalf("%q: %v", args, err)
 	}
 	cfg, err := v.config(io.Discard)
@@ -84,11 +83,11 @@ func TestEveryServeFlagHasAFieldOfItsOwn(t *testing.T) {
 	f := newServeFlags().declare()
 	for _, d := range f.declared {
 		// TestServeFlags looks at what the logger does, TestDetach at what becomes of a node that is detached.
-		if strings.HasPrefix(d.name, "log-") || d.name == "detach" {
+		if strings.HasPrefix(d.name, "log-") || d.name == "detach" || d.name == "config" {
 			continue
 		}
 		t.Run(d.name, func(t *testing.T) {
-			value := sample(t, d.name, f.Lookup(d.name).Value)
+			value := sample(t, d.name, f.valueOf(d.name))
 			var others []string
 			if strings.HasPrefix(d.name, "redis-") {
 				others = []string{"--db=redis"}
@@ -102,12 +101,15 @@ func TestEveryServeFlagHasAFieldOfItsOwn(t *testing.T) {
 				t.Errorf("--%s and --%s both change %s", d.name, other, fields[0])
 			}
 			owner[fields[0]] = d.name
-			if d.env == "" {
-				return
-			}
-			t.Setenv(d.env, value)
-			if got := differences(configOf(t, others), without); !slices.Equal(got, fields) {
-				t.Errorf("%s=%s changes %q, want %q", d.env, value, got, fields)
+			for _, variable := range []string{d.env, d.variable()} {
+				if variable == "" {
+					continue
+				}
+				t.Setenv(variable, value)
+				if got := differences(configOf(t, others), without); !slices.Equal(got, fields) {
+					t.Errorf("%s=%s changes %q, want %q", variable, value, got, fields)
+				}
+				t.Setenv(variable, "")
 			}
 		})
 	}

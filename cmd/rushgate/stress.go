@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rushgate/rushgate/internal/stress/page"
 	"github.com/rushgate/rushgate/internal/stress/report"
 	stress "github.com/rushgate/rushgate/internal/stress/run"
@@ -40,12 +42,10 @@ Only aim this at servers that are yours.
 // errLimits ends a run that has not kept to its limits.
 var errLimits = errors.New("limits not kept")
 
-var stressCommands = append(scenarioCommands(),
-	command{"run", "do what a scenario file says", stressFile},
-	command{"compare", "put the reports of two runs side by side", stressCompare},
-	command{"report", "write the report of a run as an HTML page", stressReport},
-	command{"clean", "delete the accounts that runs have made", stressClean},
-)
+func newStress() *cobra.Command {
+	return newGroup("stress", "knock at a node with many clients at once and report how it went", stressSynopsis,
+		append(newScenarios(), newStressFile(), newStressCompare(), newStressReport(), newStressClean())...)
+}
 
 // scenarioShort describes the scenarios for the help.
 var scenarioShort = map[report.Scenario]string{
@@ -58,22 +58,20 @@ var scenarioShort = map[report.Scenario]string{
 	report.KnockFlood:     "a flood of knocks, beside clients who wait and play",
 }
 
-func scenarioCommands() []command {
-	var list []command
+func newScenarios() []*cobra.Command {
+	var list []*cobra.Command
 	for _, s := range report.Scenarios() {
-		list = append(list, command{string(s), scenarioShort[s], func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-			v := newStressFlags(s)
-			if err := v.declare().parse(args, stdout); err != nil {
-				return err
-			}
-			return v.run(ctx, stdout, stderr)
-		}})
+		v := newStressFlags(s)
+		f := v.declare()
+		list = append(list, newCommand(string(s), scenarioShort[s], f,
+			func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+				if err := f.none(args); err != nil {
+					return err
+				}
+				return v.run(ctx, stdout, stderr)
+			}))
 	}
 	return list
-}
-
-func runStress(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	return group{stressSynopsis, "stress", stressCommands}.run(ctx, args, stdout, stderr)
 }
 
 // run carries out a run whose flags have been parsed.

@@ -69,7 +69,7 @@ func TestStressFlags(t *testing.T) {
 	}
 	for _, tt := range tests {
 		v := newStressFlags(tt.scenario)
-		if err := v.declare().parse(strings.Fields(tt.args), io.Discard); err != nil {
+		if err := v.declare().parse(strings.Fields(tt.args)); err != nil {
 			t.Errorf("%s %q: %v", tt.scenario, tt.args, err)
 			continue
 		}
@@ -78,7 +78,7 @@ func TestStressFlags(t *testing.T) {
 		}
 	}
 	for _, args := range []string{"--duration -1s", "--duration 60", "--play=perhaps", "--rate 5", "--peak 2", "--server telnet", "--give-up 2", "--line perhaps", "--crowd -1"} {
-		if err := newStressFlags(report.Burst).declare().parse(strings.Fields(args), io.Discard); err == nil {
+		if err := newStressFlags(report.Burst).declare().parse(strings.Fields(args)); err == nil {
 			t.Errorf("%q is accepted", args)
 		}
 	}
@@ -87,7 +87,7 @@ func TestStressFlags(t *testing.T) {
 func TestStressKnockSourcesMisused(t *testing.T) {
 	for _, sources := range []string{"127.0.0.1", "lots", "127.0.0.0/33"} {
 		v := newStressFlags(report.KnockFlood)
-		if err := v.declare().parse([]string{"--knock-sources", sources}, io.Discard); err != nil {
+		if err := v.declare().parse([]string{"--knock-sources", sources}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := v.config(io.Discard)
@@ -101,7 +101,7 @@ func TestStressKnockSourcesMisused(t *testing.T) {
 func TestStressMixOfNobody(t *testing.T) {
 	v := newStressFlags(report.Mixed)
 	args := strings.Fields("--register 0 --login 0 --wrong-password 0 --malformed 0")
-	if err := v.declare().parse(args, io.Discard); err != nil {
+	if err := v.declare().parse(args); err != nil {
 		t.Fatal(err)
 	}
 	_, err := v.config(io.Discard)
@@ -116,11 +116,11 @@ func TestScenarioFiles(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, file := range files {
-		if _, err := readScenario(file, nil, io.Discard); err != nil {
+		if _, err := readScenario(file, nil); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
-	v, err := readScenario("../../deploy/stress/launch-day.yaml", []string{"--peak", "7"}, io.Discard)
+	v, err := readScenario("../../deploy/stress/launch-day.yaml", []string{"--peak", "7"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestScenarioFiles(t *testing.T) {
 		"":                                 "must be one of",
 		"- burst":                          "not a list of settings",
 		"scenario: torrent":                "must be one of",
-		"scenario: burst\nclients: many":   "line 2: clients: must be a whole number",
+		"scenario: burst\nclients: many":   "line 2: clients \"many\": must be a whole number",
 		"scenario: burst\n\nlength: 1s":    "line 3: scenario burst has no setting \"length\"",
 		"scenario: burst\nclients: [1, 2]": "line 2: clients takes one value",
 		"scenario: burst\nclients: 1\nclients: 2": "already defined",
@@ -140,13 +140,13 @@ func TestScenarioFiles(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := readScenario(path, nil, io.Discard)
+		_, err := readScenario(path, nil)
 		if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), path) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
 	// What is wrong with the command line is not the file's fault.
-	_, err = readScenario(files[0], []string{"--bogus"}, io.Discard)
+	_, err = readScenario(files[0], []string{"--bogus"})
 	if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), "bogus") || strings.Contains(err.Error(), files[0]) {
 		t.Errorf("error %v", err)
 	}
@@ -166,9 +166,9 @@ func TestStressFailsIfNobodyCanPlay(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	args := strings.Fields("burst --play --clients 2 --duration 1ms --admin none --target http://" + node.HTTPAddr().String())
-	var out bytes.Buffer
-	if err := runStress(t.Context(), args, &out, io.Discard); !errors.Is(err, errLimits) {
-		t.Errorf("%v\n%s", err, &out)
+	args := strings.Fields("stress burst --play --clients 2 --duration 1ms --admin none --target http://" + node.HTTPAddr().String())
+	var out, errs bytes.Buffer
+	if status := run(t.Context(), args, &out, &errs); status != 1 || !strings.Contains(errs.String(), errLimits.Error()) {
+		t.Errorf("status %d, %s\n%s", status, &errs, &out)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/rushgate/rushgate/internal/stress/report"
@@ -27,22 +27,29 @@ command line win. deploy/stress has examples.
 
 const maxScenarioFile = 1 << 20 // bytes
 
-func stressFile(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-		if err := newFlags(stressFileSynopsis).parse(args, stdout); err != nil {
+func newStressFile() *cobra.Command {
+	f := newFlags(stressFileSynopsis)
+	c := newCommand("run", "do what a scenario file says", f, nil)
+	c.DisableFlagParsing = true // the file says which flags there are
+	c.ValidArgsFunction = nil   // a file
+	c.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case slices.Contains(args, "-h") || slices.Contains(args, "--help"):
+			return c.Help()
+		case len(args) == 0 || strings.HasPrefix(args[0], "-"):
+			return usagef("name a scenario file, before the flags")
+		}
+		v, err := readScenario(args[0], args[1:])
+		if err != nil {
 			return err
 		}
-		return usagef("name a scenario file")
+		return v.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr())
 	}
-	v, err := readScenario(args[0], args[1:], stdout)
-	if err != nil {
-		return err
-	}
-	return v.run(ctx, stdout, stderr)
+	return c
 }
 
 // readScenario reads a scenario file, then a command line that overrides it.
-func readScenario(path string, args []string, stdout io.Writer) (*stressFlags, error) {
+func readScenario(path string, args []string) (*stressFlags, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -57,11 +64,17 @@ func readScenario(path string, args []string, stdout io.Writer) (*stressFlags, e
 	}
 	v, f, err := parseScenario(data)
 	if misused := (usageError{}); errors.As(err, &misused) {
-		return nil, usageError{error: fmt.Errorf("%s: %w", path, misused.error)}
+		return nil, usageError{fmt.Errorf("%s: %w", path, misused.error)}
 	} else if err != nil {
 		return nil, err
 	}
-	return v, f.parse(args, stdout)
+	if err := f.Parse(args); err != nil {
+		return nil, f.explain(err)
+	}
+	if err := f.none(f.Args()); err != nil {
+		return nil, err
+	}
+	return v, f.settle()
 }
 
 // parseScenario returns the settings of a scenario file, and the flags that can override them.
@@ -86,7 +99,7 @@ func parseScenario(data []byte) (*stressFlags, *flags, error) {
 			return nil, nil, usagef("line %d: %s takes one value", node.Line, name)
 		}
 		if err := f.Set(name, node.Value); err != nil {
-			return nil, nil, usagef("line %d: %s: %w", node.Line, name, err)
+			return nil, nil, f.refuse(fmt.Sprintf("line %d: %s", node.Line, name), name, node.Value, err)
 		}
 	}
 	return v, f, nil

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rushgate/rushgate/internal/stress/page"
 	"github.com/rushgate/rushgate/internal/stress/report"
 )
@@ -16,14 +18,24 @@ const compareSynopsis = `Usage: rushgate stress compare [flags] A.json B.json
 
 Puts the reports of two runs, which --json has written, side by side.`
 
-func stressCompare(_ context.Context, args []string, stdout, _ io.Writer) error {
+func newStressCompare() *cobra.Command {
 	var htmlFile text
 	f := newFlags(compareSynopsis)
 	f.add(&htmlFile, "html", "", "`FILE` for the comparison as one HTML page with charts")
-	files, err := f.parseFiles(args, stdout, 2)
-	if err != nil {
+	c := newCommand("compare", "put the reports of two runs side by side", f,
+		func(_ context.Context, args []string, stdout, _ io.Writer) error {
+			return compare(args, htmlFile, stdout)
+		})
+	c.ValidArgsFunction = nil // files
+	return c
+}
+
+// compare puts the reports in two files side by side.
+func compare(files []string, htmlFile text, stdout io.Writer) error {
+	if err := wantReports(files, 2); err != nil {
 		return err
 	}
+	var err error
 	var reports [2]*report.Report
 	for i, path := range files {
 		if reports[i], err = readReport(path); err != nil {
@@ -53,12 +65,21 @@ const reportSynopsis = `Usage: rushgate stress report [flags] A.json
 
 Writes the report of a run, which --json has written, as one HTML page that opens without a network.`
 
-func stressReport(_ context.Context, args []string, stdout, _ io.Writer) error {
+func newStressReport() *cobra.Command {
 	var htmlFile text
 	f := newFlags(reportSynopsis)
 	f.add(&htmlFile, "html", "", "`FILE` to write; by default the report's name with .html")
-	files, err := f.parseFiles(args, stdout, 1)
-	if err != nil {
+	c := newCommand("report", "write the report of a run as an HTML page", f,
+		func(_ context.Context, args []string, stdout, _ io.Writer) error {
+			return writeReport(args, htmlFile, stdout)
+		})
+	c.ValidArgsFunction = nil // files
+	return c
+}
+
+// writeReport writes the report in a file as an HTML page.
+func writeReport(files []string, htmlFile text, stdout io.Writer) error {
+	if err := wantReports(files, 1); err != nil {
 		return err
 	}
 	report, err := readReport(files[0])
@@ -76,27 +97,15 @@ func stressReport(_ context.Context, args []string, stdout, _ io.Writer) error {
 	return nil
 }
 
-// parseFiles parses a command line with so many files before, between or after the flags.
-func (f *flags) parseFiles(args []string, stdout io.Writer, want int) ([]string, error) {
-	var files []string
-	for {
-		if err := f.Parse(args); err != nil {
-			return nil, f.parse(args, stdout) // help, or the same error once more
-		}
-		if f.NArg() == 0 {
-			break
-		}
-		files = append(files, f.Arg(0))
-		args = f.Args()[1:]
+// wantReports returns an error if that is not how many reports are named.
+func wantReports(files []string, want int) error {
+	switch {
+	case len(files) == want:
+		return nil
+	case want == 1:
+		return usagef("name 1 report, not %d", len(files))
 	}
-	if len(files) != want {
-		reports := "reports"
-		if want == 1 {
-			reports = "report"
-		}
-		return nil, usagef("name %d %s, not %d", want, reports, len(files))
-	}
-	return files, nil
+	return usagef("name %d reports, not %d", want, len(files))
 }
 
 func readReport(path string) (*report.Report, error) {

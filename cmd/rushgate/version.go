@@ -6,12 +6,23 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/spf13/cobra"
 )
 
-func version(_ context.Context, args []string, stdout, _ io.Writer) error {
-	if err := newFlags("Usage: rushgate version\n\nPrints the version, the revision it was built from and the Go release.").parse(args, stdout); err != nil {
+func newVersion() *cobra.Command {
+	f := newFlags("Usage: rushgate version\n\nPrints the version, the revision it was built from and the Go release.")
+	return newCommand("version", "print the version", f, func(_ context.Context, args []string, stdout, _ io.Writer) error {
+		if err := f.none(args); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(stdout, versionLine())
 		return err
-	}
+	})
+}
+
+// versionLine returns what the program is.
+func versionLine() string {
 	release, revision := "(devel)", "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if info.Main.Version != "" {
@@ -23,6 +34,5 @@ func version(_ context.Context, args []string, stdout, _ io.Writer) error {
 			}
 		}
 	}
-	_, err := fmt.Fprintf(stdout, "rushgate %s revision=%s %s %s/%s\n", release, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return err
+	return fmt.Sprintf("rushgate %s revision=%s %s %s/%s", release, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

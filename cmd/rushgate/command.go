@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// action is what a command does, once its flags are set; args are the arguments besides them.
+type action func(ctx context.Context, args []string, stdout, stderr io.Writer) error
+
+// newCommand returns a command that does something.
+func newCommand(name, short string, f *flags, do action) *cobra.Command {
+	c := &cobra.Command{
+		Use: name, Short: short, Args: cobra.ArbitraryArgs, DisableFlagsInUseLine: true,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.settle(); err != nil {
+				return err
+			}
+			return do(c.Context(), args, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	c.Flags().AddFlagSet(f.FlagSet)
+	c.SetHelpFunc(func(c *cobra.Command, _ []string) { f.printHelp(c.OutOrStdout()) })
+	f.complete(c)
+	return c
+}
+
+// errNothingSaid ends a command line that has no command, after the help.
+var errNothingSaid = errors.New("no command")
+
+// newGroup returns a command that has commands of its own and does nothing by itself.
+func newGroup(name, short, synopsis string, commands ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{Use: name, Short: short, Args: cobra.ArbitraryArgs, DisableFlagsInUseLine: true}
+	group.AddCommand(commands...)
+	group.SetHelpFunc(func(c *cobra.Command, _ []string) { printGroup(c.OutOrStdout(), c, synopsis, commands) })
+	group.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) > 0:
+			return unknownCommand(commands, args[0])
+		case !c.HasParent():
+			printGroup(c.ErrOrStderr(), c, synopsis, commands)
+			return errNothingSaid
+		}
+		return usagef("say what to do: %s", among(commands))
+	}
+	return group
+}
+
+// printGroup prints the help of a command that has commands of its own.
+func printGroup(w io.Writer, group *cobra.Command, synopsis string, commands []*cobra.Command) {
+	fmt.Fprint(w, synopsis)
+	widest := 0
+	for _, c := range commands {
+		widest = max(widest, len(c.Name()))
+	}
+	for _, c := range commands {
+		fmt.Fprintf(w, "  %-*s  %s\n", widest, c.Name(), c.Short)
+	}
+	fmt.Fprintf(w, "\n\"%s COMMAND --help\" explains a command's flags.\n", group.CommandPath())
+}
+
+// unknownCommand says that there is no such command, and which one may have been meant.
+func unknownCommand(commands []*cobra.Command, name string) error {
+	var names []string
+	for _, c := range commands {
+		names = append(names, c.Name())
+	}
+	if meant := closest(name, names); meant != "" {
+		return usagef("unknown command %s; did you mean %s?", quote(name), meant)
+	}
+	return usagef("unknown command %s, want %s", quote(name), among(commands))
+}
+
+// among lists the names of commands.
+func among(commands []*cobra.Command) string {
+	var names []string
+	for _, c := range commands {
+		names = append(names, c.Name())
+	}
+	if last := len(names) - 1; last > 0 {
+		return strings.Join(names[:last], ", ") + " or " + names[last]
+	}
+	return strings.Join(names, "")
+}
+
+// closest returns the word that a typed one was most likely meant to be, or nothing if none is like it.
+func closest(typed string, words []string) string {
+	best, found := 3, "" // more than two edits are another word
+	if len(typed) < 4 {
+		best = 2
+	}
+	for _, word := range slices.Sorted(slices.Values(words)) {
+		d := edits(typed, word)
+		if strings.HasPrefix(word, typed) && len(typed) > 2 {
+			d = min(d, 1)
+		}
+		if d < best {
+			best, found = d, word
+		}
+	}
+	return found
+}
+
+// edits is how many letters have to be put in, taken out or replaced to make b of a (Levenshtein's distance).
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			above := row[j+1]
+			if a[i] != b[j] {
+				diagonal++
+			}
+			row[j+1] = min(diagonal, above+1, row[j]+1)
+			diagonal = above
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"net"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/rushgate/rushgate/server"
+)
+
+// A node that cannot start names the flag and the way out, and leaves no data folder behind.
+func TestStartInVain(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	used := tcp.Addr().String()
+	for _, tt := range []struct {
+		args   string
+		status int
+		want   []string
+	}{
+		{"--http " + used, 1, []string{"--http: ", "address already in use", "with --http", "--handover"}},
+		{"--http 127.0.0.1:0 --admin " + used, 1, []string{"--admin: ", "another address with --admin"}},
+		{"--http 127.0.0.1:0 --admin 127.0.0.1:0 --udp " + udp.LocalAddr().String(), 1, []string{"--udp: ", "another address with --udp"}},
+		{"--http 192.0.2.1:0 --insecure-http --udp none", 1, []string{"--http: ", "this machine has no such address"}},
+		{"--http 0.0.0.0:0", 2, []string{"--tls: ", "--acme-domain", "--insecure-http"}},
+		{"--admin 0.0.0.0:0", 2, []string{"--admin-token-file: ", "openssl rand", "--admin-tls-cert: "}},
+		{"--udp 0.0.0.0:0", 2, []string{"--udp-public: ", "--udp none"}},
+		{"--proxy-protocol", 2, []string{"--trusted-proxies: "}},
+		{"--tls-cert a", 2, []string{"--tls-key: "}},
+		{"--tls-cert /none/a --tls-key b", 1, []string{"--tls-cert: ", "/none/a"}},
+		{"--admin-tls-cert /none/a --admin-tls-key b", 1, []string{"--admin-tls-cert: ", "/none/a"}},
+		{"--admin-token-file /none/t", 2, []string{"--admin-token-file: ", "/none/t"}},
+		{"--password-pepper-file /none/p", 1, []string{"--password-pepper-file: ", "/none/p"}},
+		{"--world /none/w", 1, []string{"/none/w"}},
+		{"--db memory --handover", 2, []string{"--handover: "}},
+	} {
+		t.Chdir(t.TempDir())
+		status, stdout, stderr := runCommand(t, append([]string{"serve"}, strings.Fields(tt.args)...)...)
+		for _, want := range tt.want {
+			if status != tt.status || !strings.Contains(stderr, want) {
+				t.Errorf("%s: status %d, %s%s, want %d and %q", tt.args, status, stdout, stderr, tt.status, want)
+			}
+		}
+		if left, err := os.ReadDir("."); err != nil || len(left) > 0 {
+			t.Errorf("%s: left behind: %v, %v", tt.args, left, err)
+		}
+	}
+}
+
+func TestSettingFlagsAreFlags(t *testing.T) {
+	f := newServeFlags().declare()
+	for field, name := range settingFlags {
+		if _, ok := reflect.TypeFor[server.Config]().FieldByName(field); !ok || f.Lookup(name) == nil {
+			t.Errorf("%s, --%s", field, name)
+		}
+	}
+}
+
+// Shells are told which values a flag has, and which flags take a folder or a file.
+func TestCompletion(t *testing.T) {
+	for args, want := range map[string]string{
+		"serve --db ":           "sqlite\nredis\nmemory\n:4\n",
+		"serve --data ":         ":16\n", // folders
+		"serve --tls-cert ":     ":0\n",  // files
+		"serve --max-players ":  ":4\n",  // nothing
+		"serve --handov":        "--handover\tgo on in place",
+		"account sh":            "show\tprint an account",
+		"stress burst --mode r": "register\n",
+		"completion ":           "bash\nzsh\nfish\npowershell\n",
+	} {
+		status, stdout, stderr := runCommand(t, append([]string{"__complete"}, strings.Split(args, " ")...)...)
+		if status != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("%q: status %d, %s%s, want %q", args, status, stdout, stderr, want)
+		}
+	}
+	for _, shell := range shells {
+		if status, stdout, stderr := runCommand(t, "completion", shell); status != 0 || !strings.Contains(stdout, "__complete") {
+			t.Errorf("%s: status %d, %.200s%s", shell, status, stdout, stderr)
+		}
+	}
+}
