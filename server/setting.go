@@ -61,10 +61,12 @@ func (c Config) tryOut(replaces bool) error {
 	if replaces {
 		return nil
 	}
-	for _, at := range []struct{ setting, addr string }{{"HTTPAddr", c.HTTPAddr}, {"AdminAddr", c.AdminAddr}} {
+	for _, at := range []struct{ setting, name, addr string }{
+		{"HTTPAddr", "HTTP", c.HTTPAddr}, {"AdminAddr", "admin", c.AdminAddr},
+	} {
 		l, err := listenTCP(at.addr)
 		if err != nil {
-			return fmt.Errorf("server: %w", &SettingError{at.setting, err})
+			return fmt.Errorf("server: %s listener: %w", at.name, &SettingError{at.setting, err})
 		}
 		defer func() { _ = l.Close() }() // nothing was accepted
 	}
@@ -73,7 +75,7 @@ func (c Config) tryOut(replaces bool) error {
 	}
 	conn, err := net.ListenPacket("udp", c.UDPAddr)
 	if err != nil {
-		return fmt.Errorf("server: realtime channel: %w", &SettingError{"UDPAddr", err})
+		return fmt.Errorf("server: UDP listener: %w", &SettingError{"UDPAddr", err})
 	}
 	return conn.Close()
 }
