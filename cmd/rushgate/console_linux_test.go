@@ -144,7 +144,7 @@ func TestDeleteOnATerminal(t *testing.T) {
 			runAccount(t, "correct horse", "create", "alice", "--data", dir, "--password-hash-iterations", "1000").want(t, 0, "created", "")
 			s := startSession(t, "delete", "alice", "--data", dir)
 			s.answer(t, "Type the name to go on: ", typed, true)
-			says := "rushgate account: delete: "
+			says := "rushgate account delete: "
 			if status == 0 {
 				says = "deleted player 1, alice"
 			}
