@@ -17,6 +17,12 @@ const (
 	// sendInterval is the pause between requests, between responses, and before a keep-alive: the standard's 10 Hz.
 	sendInterval = 100 * time.Millisecond
 
+	// quietAfter is how long a server has been silent of which the client thinks that it may be gone. Until it is heard
+	// again, keep-alives come at faintInterval only, and one goodbye stands for all: what is not received does not have to
+	// be said ten times, and to a closed port each of them costs the machine an ICMP message, too.
+	quietAfter    = time.Second
+	faintInterval = 500 * time.Millisecond
+
 	// drainTime is how long a client that was kept from reading looks for packets that arrived meanwhile before it
 	// believes in the silence.
 	drainTime = 50 * time.Millisecond
@@ -173,7 +179,8 @@ func (c *Client) Index() int { return c.index }
 // MaxClients returns the number of slots the server has.
 func (c *Client) MaxClients() int { return c.maxClients }
 
-// Close tells the server that the client leaves, several times because it is not confirmed, and ends a Read that waits.
+// Close tells the server that the client leaves, several times because it is not confirmed, or once if the server has
+// been silent for a second, and ends a Read that waits.
 // Every call after the first, or after the connection has ended, does nothing. The error is always nil.
 func (c *Client) Close() error {
 	_ = c.end(errClosed, true)
@@ -188,7 +195,11 @@ func (c *Client) end(err error, sayGoodbye bool) error {
 		return c.sending.ended
 	}
 	if sayGoodbye && c.State() == StateConnected {
-		for range disconnectPackets {
+		times := disconnectPackets
+		if time.Since(c.LastReceived()) >= quietAfter {
+			times = 1
+		}
+		for range times {
 			c.seal(c.conn, packetDisconnect, nil)
 		}
 	}

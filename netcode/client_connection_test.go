@@ -143,6 +143,7 @@ func TestClientKeepsAliveWhenItHasNothingToSay(t *testing.T) {
 		for range 20 {
 			time.Sleep(90 * time.Millisecond)
 			c.Write([]byte("x"))
+			s.keepAlive() // else the client thinks that there is no server
 		}
 		last := time.Now()
 		for _, p := range s.collect(0) {
@@ -156,6 +157,34 @@ func TestClientKeepsAliveWhenItHasNothingToSay(t *testing.T) {
 		}
 		c.Close()
 		r.wait()
+	})
+}
+
+// A server that has fallen silent is not told ten times a second that there is a client, nor ten times that it leaves,
+// until it is heard again.
+func TestSilentServerIsToldLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s, _ := connect(t, nil)
+		r := readAll(c)
+		for range 2 {
+			for range 10 {
+				time.Sleep(100 * time.Millisecond)
+				s.keepAlive()
+			}
+			if got := len(s.collect(0)); got < 6 || got > 11 {
+				t.Errorf("%d keep-alives in a second to a server that is heard", got)
+			}
+			time.Sleep(quietAfter)
+			s.collect(0)
+			if got := len(s.collect(2 * time.Second)); got < 3 || got > 5 {
+				t.Errorf("%d keep-alives in two seconds to a silent server", got)
+			}
+		}
+		c.Close()
+		r.wait()
+		if got := len(s.collect(time.Second)); got != 1 {
+			t.Errorf("%d goodbyes to a silent server", got)
+		}
 	})
 }
 

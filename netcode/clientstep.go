@@ -39,10 +39,14 @@ func (c *Client) upkeep() error {
 		return StateError{StateTimedOut}
 	}
 	c.draining = silent
-	if c.now >= time.Duration(c.lastSent.Load())+sendInterval {
+	interval := sendInterval
+	if c.now >= c.heard+quietAfter && !late {
+		interval = faintInterval
+	}
+	if c.now >= time.Duration(c.lastSent.Load())+interval {
 		c.keepAlive()
 	}
-	next := time.Duration(c.lastSent.Load()) + sendInterval
+	next := time.Duration(c.lastSent.Load()) + interval
 	switch {
 	case silent:
 		// The caller did not call Read, or the process stood still: what the server said meanwhile may wait in the socket.
@@ -58,7 +62,7 @@ func (c *Client) upkeep() error {
 // readFailed returns nil for an error that the connection may survive, which is every one that an outsider can cause:
 // an ICMP message about a datagram sent before (ECONNREFUSED, EHOSTUNREACH), or on Windows a datagram that is longer
 // than the buffer (WSAEMSGSIZE). Which errors those are differs between systems, so only the end of the socket itself
-// is final. When such errors become many, it waits for the next wake-up.
+// is final. When such errors become many, it waits for the next wake-up, or a tenth of a second.
 func (c *Client) readFailed(err error) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -69,7 +73,7 @@ func (c *Client) readFailed(err error) error {
 	if c.failures++; c.failures <= maxReadErrors {
 		return nil
 	}
-	wake := time.NewTimer(c.wake - c.now)
+	wake := time.NewTimer(min(c.wake-c.now, sendInterval))
 	defer wake.Stop()
 	select {
 	case <-wake.C:
