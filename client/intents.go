@@ -13,6 +13,10 @@ import (
 // old the baselines of snapshots are, and with that how small they are.
 const heartbeat = 200 * time.Millisecond
 
+// faintHeartbeat is how often it is repeated over a connection that has fallen silent. What the player wants goes out
+// at once all the same.
+const faintHeartbeat = time.Second
+
 // intents sends what the player wants. It needs no goroutine: what is not sent by the caller of put is sent by a timer.
 type intents struct {
 	ack atomic.Uint32 // the newest snapshot that has come over the connection
@@ -56,6 +60,21 @@ func (s *intents) put(in rushgate.Intent) uint32 {
 	return s.number
 }
 
+// acknowledge tells the server of the connection's first snapshot as soon as may be: until it knows, each snapshot
+// tells all that there is, names included, which costs both sides most when many come back at once.
+func (s *intents) acknowledge() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil {
+		return
+	}
+	if wait := s.gap - time.Since(s.sent); wait > 0 {
+		s.arm(wait)
+	} else {
+		s.send()
+	}
+}
+
 // count gives the next message its number, which is never 0. s.mu is held, here and below.
 func (s *intents) count() {
 	if s.number++; s.number == 0 {
@@ -73,6 +92,10 @@ func (s *intents) send() {
 	s.buf = protocol.AppendIntent(s.buf[:0], protocol.Intent{Seq: s.number, Ack: s.ack.Load(), Intent: s.newest})
 	_ = s.conn.Write(s.buf) // the reader of the connection learns of its end
 	s.sent = time.Now()
+	if s.sent.Sub(s.conn.LastReceived()) >= noticeAfter {
+		s.arm(faintHeartbeat)
+		return
+	}
 	s.arm(heartbeat)
 }
 

@@ -26,8 +26,9 @@ const (
 	// grants six connections in 30 s, of which some are to be left for when it has none.
 	maxDoubts   = 3
 	doubtWindow = 30 * time.Second
-	// doubtPoll is how often it looks whether the connection has come to life meanwhile.
-	doubtPoll = 50 * time.Millisecond
+	// doubtPoll is how often it looks whether keep-alives have come meanwhile. Of messages it is told at once: a crowd
+	// whose server is gone would spend more time with looking than with what brings it back.
+	doubtPoll = 250 * time.Millisecond
 	// ownReplacement is how long after an attempt a connection may end for having been replaced by it.
 	ownReplacement = 15 * time.Second
 )
@@ -50,6 +51,7 @@ type keeper struct {
 	ends     chan end
 	found    chan found
 	lives    chan struct{} // holds one: the current connection has brought its first snapshot
+	stirs    chan struct{} // holds one: a connection has brought a message after a silence
 	stopped  chan struct{} // closed when nothing is taken from the others any more
 	tasks    sync.WaitGroup
 	searched time.Time   // when a search last ended, or was seen to go on
@@ -83,7 +85,8 @@ type found struct {
 
 func newKeeper(ctx context.Context, rt *Realtime) *keeper {
 	return &keeper{
-		rt: rt, ctx: ctx, ends: make(chan end), found: make(chan found), lives: rt.lives, stopped: make(chan struct{}),
+		rt: rt, ctx: ctx, ends: make(chan end), found: make(chan found), lives: rt.lives, stirs: make(chan struct{}, 1),
+		stopped: make(chan struct{}),
 	}
 }
 
@@ -105,6 +108,7 @@ func (k *keeper) run(first connection) error {
 			err = k.take(f)
 		case <-k.lives:
 			k.closePrevious()
+		case <-k.stirs:
 		case <-timer.C:
 		}
 		if err != nil && k.ctx.Err() == nil {
@@ -166,6 +170,7 @@ func (k *keeper) closePrevious() {
 // read reads a connection until it ends.
 func (k *keeper) read(f *feed) {
 	heard, since := &k.rt.session.grant.channel.heard, k.rt.session.grant.since
+	last := time.Now()
 	for {
 		n, err := f.conn.Read(f.buf[:])
 		if err != nil {
@@ -179,6 +184,13 @@ func (k *keeper) read(f *feed) {
 		now := time.Now()
 		heard.Store(int64(now.Sub(since)))
 		k.rt.receive(f, f.buf[:n], now)
+		if now.Sub(last) >= noticeAfter {
+			select {
+			case k.stirs <- struct{}{}:
+			default:
+			}
+		}
+		last = now
 	}
 }
 

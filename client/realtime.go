@@ -202,6 +202,7 @@ func (rt *Realtime) counts(f *feed) bool {
 	rt.intents.ack.Store(f.newest)
 	if !f.lives {
 		f.lives = true
+		rt.intents.acknowledge()
 		select {
 		case rt.lives <- struct{}{}:
 		default:

@@ -20,6 +20,11 @@ const (
 	// twice as long after each, up to maxHungPause.
 	hungPause    = 15 * time.Second
 	maxHungPause = time.Minute
+	// leastLook and look are within which time after a try that found no server the client first asks by UDP whether it is
+	// back: a time in which a server can let a crowd in. Each time after that it takes twice as long, up to
+	// maxReconnectPause.
+	leastLook = 250 * time.Millisecond
+	look      = time.Second
 	// sessionLife is how long a server keeps a silent session by default, maxSessionLife at most.
 	sessionLife    = 30 * time.Second
 	maxSessionLife = time.Hour
@@ -169,6 +174,7 @@ func (rt *Realtime) seek(ctx context.Context, s *search) (connection, error) {
 		} else {
 			p.hung = 0
 		}
+		p.away = p.hung == 0 && errors.Is(err, ErrNoAnswer)
 		if _, renewed := errors.AsType[netcode.StateError](err); renewed || refusal != nil {
 			answered = time.Now()
 		}
@@ -204,6 +210,8 @@ type pause struct {
 	try   int
 	asked time.Duration // what the server asks for
 	hung  int           // so many tries got no answer over HTTP, and waited for it in vain
+	away  bool          // the last try found no server, and learned so at once
+	looks int           // so often it was asked by UDP whether there is one again
 	at    time.Time     // when the last try began
 }
 
@@ -212,34 +220,74 @@ func (p *pause) over() bool {
 	return p.hung == 0 || time.Since(p.at) >= min(hungPause<<min(p.hung-1, 8), maxHungPause)
 }
 
+// nextLook returns how long after the last one, or after a try, it is time to ask by UDP whether the server is back.
+func (p *pause) nextLook(c *Client) time.Duration {
+	return min((leastLook+c.random(look))<<min(p.looks, 8), maxReconnectPause)
+}
+
 // await pauses before a try, and reports whether UDP is known to be alive then. What the server asks for is waited for.
 //
 // A node that stands still is to find as few requests as may be when it goes on: each waits for it in a queue, and
 // counts. So where there is a connection still, which may come to life, the first pause is a short one, in which the
 // server is asked by UDP, and for nothing else if it answers within probePatience; and after a request that hung the
 // next comes when UDP is alive, or hungPause after the one before; where UDP is known to be dead, sooner.
+//
+// Of a server that is not there, since its machine says so, UDP tells cheaply when it is back: the pause is over then.
 func (rt *Realtime) await(ctx context.Context, s *search, p *pause) (alive bool, err error) {
 	c := rt.session.client
 	if s.beside && p.try == 0 {
 		if err := sleep(ctx, leastSpread+c.random(spread)); err != nil {
 			return false, err
 		}
-		alive = rt.probe(ctx)
+		sign := rt.probe(ctx)
 		p.at = time.Now()
-		return alive, ctx.Err()
+		if sign != refused {
+			return sign == answered, rt.yield(ctx, s, sign)
+		}
+		p.try, p.away = 1, true
 	}
-	for {
+	for ; ; p.try++ {
 		d := max(min(c.jitter(p.try), maxReconnectPause), p.asked)
 		rt.emit(Event{Kind: EventReconnecting, Delay: d})
-		if err := sleep(ctx, d); err != nil {
+		sign, err := rt.rest(ctx, p, d)
+		switch {
+		case err != nil:
 			return false, err
-		}
-		if p.hung > 0 || rt.roads.fallen {
-			alive = rt.probe(ctx)
-		}
-		if ctx.Err() != nil || alive || p.over() || rt.roads.fallen || len(rt.roads.addresses) == 0 {
+		case sign == refused && p.away && time.Since(p.at) < maxReconnectPause:
+		case sign == answered, p.over(), rt.roads.fallen, len(rt.roads.addresses) == 0:
 			p.at = time.Now()
-			return alive, ctx.Err()
+			return sign == answered, rt.yield(ctx, s, sign)
+		}
+	}
+}
+
+// yield gives a connection that there was time to bring a snapshot, now that the server has given a sign of life. If it
+// does, that ends ctx.
+func (rt *Realtime) yield(ctx context.Context, s *search, sign sign) error {
+	if sign != answered || !s.beside {
+		return ctx.Err()
+	}
+	return sleep(ctx, leastSpread)
+}
+
+// rest sleeps, and returns what the server then says by UDP if there is need to ask. It returns sooner when a server
+// that was away is there again.
+func (rt *Realtime) rest(ctx context.Context, p *pause, d time.Duration) (sign, error) {
+	c := rt.session.client
+	if !p.away || rt.roads.fallen || len(rt.roads.addresses) == 0 {
+		if err := sleep(ctx, d); err != nil || p.hung == 0 && !rt.roads.fallen {
+			return silent, err
+		}
+		return rt.probe(ctx), ctx.Err()
+	}
+	for end := time.Now().Add(d); ; {
+		left := time.Until(end)
+		if err := sleep(ctx, min(left, p.nextLook(c))); err != nil {
+			return silent, err
+		}
+		p.looks++
+		if sign := rt.probe(ctx); sign == answered || !time.Now().Before(end) || ctx.Err() != nil {
+			return sign, ctx.Err()
 		}
 	}
 }

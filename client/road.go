@@ -159,8 +159,17 @@ func (rt *Realtime) dial(ctx context.Context, a *approach, token []byte, patienc
 	return nil, wrap(err)
 }
 
-// probe reports whether the server answers by UDP. It returns as soon as that is known, and false after probePatience.
-func (rt *Realtime) probe(ctx context.Context) bool {
+// sign is what is heard of a server by UDP.
+type sign int
+
+const (
+	silent  sign = iota // nothing
+	refused             // by its machine: there is no server at the port
+	answered
+)
+
+// probe asks for a sign of the server by UDP. It returns as soon as there is one of life, and after probePatience.
+func (rt *Realtime) probe(ctx context.Context) sign {
 	addresses := rt.roads.addresses[:min(len(rt.roads.addresses), maxProbes)]
 	ctx, cancel := context.WithTimeout(ctx, probePatience)
 	defer cancel()
@@ -170,27 +179,40 @@ func (rt *Realtime) probe(ctx context.Context) bool {
 			return dialKnock(ctx, server.String())
 		}
 	}
-	answers := make(chan bool)
+	answers := make(chan sign)
 	for _, server := range addresses {
 		go func() { answers <- probeAt(ctx, dial, server) }()
 	}
-	alive := false
+	best, refusals := silent, 0
 	for range addresses {
-		if <-answers {
-			alive = true
+		switch <-answers {
+		case answered:
+			best = answered
 			cancel() // the others
+		case refused:
+			refusals++
 		}
 	}
-	return alive
+	if best == silent && refusals > 0 && refusals == len(addresses) {
+		return refused
+	}
+	return best
 }
 
 func probeAt(
 	ctx context.Context, dial func(context.Context, netip.AddrPort) (net.Conn, error), to netip.AddrPort,
-) bool {
+) sign {
 	conn, err := dial(ctx, to)
 	if err != nil {
-		return false
+		return silent
 	}
 	defer conn.Close()
-	return udpknock.Probe(ctx, conn) == nil
+	err = udpknock.Probe(ctx, conn)
+	if err == nil {
+		return answered
+	}
+	if broken, ok := errors.AsType[*net.OpError](err); ok && broken.Op == "read" && ctx.Err() == nil {
+		return refused
+	}
+	return silent
 }
