@@ -456,8 +456,11 @@ func TestModel(t *testing.T) {
 		for name := range m.inside {
 			m.Left(name, Silent)
 		}
-		for range 4 * 3600 {
+		for i := range 2000 { // some four hours
 			m.now = m.now.Add(time.Second)
+			if i > 600 {
+				m.now = m.now.Add(9 * time.Second)
+			}
 			m.Move()
 		}
 		if s := m.Stats(); s.Queued+s.InHand+s.Slow+s.Seats+s.Held+s.Promised+s.Locked != 0 {
