@@ -37,11 +37,8 @@ run: ## run a node on 127.0.0.1:8080, players in ./rushgate-data
 test: tools lint unit fuzz ## everything that has to pass before a change goes in
 
 .PHONY: tools
-tools: ## install what the tests need and this machine lacks
-	@for tool in caddy cc chromium curl haproxy nginx prometheus promtool redis-server; do PATH=$$PATH:/usr/sbin command -v $$tool >/dev/null || missing=1; done; \
-	ls /usr/lib/nginx/modules/ngx_stream_module.so >/dev/null 2>&1 || missing=1; [ -z "$$missing" ] || \
-	{ apt-get update && apt-get install -y --no-install-recommends caddy chromium curl gcc haproxy libc6-dev libnginx-mod-stream nginx prometheus redis-server; }
-	@command -v npm >/dev/null || { apt-get update && apt-get install -y --no-install-recommends nodejs npm; }
+tools: ## say what the tests need and this machine lacks; install it where that is root's to do with apt-get
+	@.ci/tools
 	npm ci --no-audit --no-fund --prefix internal/web
 
 .PHONY: lint
