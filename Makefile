@@ -62,9 +62,15 @@ unit: ## run the tests with the race detector, and check that the static binary 
 	$(GO) test -tags purego ./internal/pbkdf2x
 	@$(GO) test -run '^TestVectors$$' -v ./internal/pbkdf2x | grep 'NOT TESTED' || echo "every hash kernel was tested on this CPU"
 
+# Each package is built once for all of its targets: go test would link it for each.
 .PHONY: fuzz
 fuzz: ## fuzz each parser of outside bytes for FUZZTIME (default 1000 runs)
-	@set -e; for f in $(FUZZ); do $(GO) test -run '^$$' -fuzz "^$${f#*:}\$$" -fuzztime $(FUZZTIME) "$${f%:*}"; done
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; export CGO_ENABLED=0; \
+	for p in $(sort $(foreach f,$(FUZZ),$(firstword $(subst :, ,$(f))))); do \
+	$(GO) test -c -vet=off -fuzz . -o "$$dir/fuzz.test" "$$p"; \
+	for f in $(FUZZ); do [ "$${f%:*}" = "$$p" ] || continue; echo "$$f"; \
+	(cd "$$p" && "$$dir/fuzz.test" -test.run '^$$' -test.fuzz "^$${f#*:}\$$" -test.fuzztime $(FUZZTIME) \
+	-test.fuzzcachedir "$$dir/corpus/$$p"); done; done
 
 .PHONY: bench
 bench: ## run the benchmarks
