@@ -58,7 +58,7 @@ unit: ## run the tests with the race detector, and check that the static binary 
 	$(GO) build -o /dev/null ./cmd/rushgate; $(GO) vet ./...; done
 	GOARCH=arm64 $(GO) vet ./netcode ./internal/pbkdf2x ./internal/realm
 	$(GO) test -tags netcode_portable -run UDP ./netcode
-	RUSHGATE_REQUIRE_REDIS=1 RUSHGATE_REQUIRE_PROMETHEUS=1 RUSHGATE_REQUIRE_PROXIES=1 RUSHGATE_REQUIRE_NODE=1 RUSHGATE_REQUIRE_CHROMIUM=1 $(GO) test -race ./...
+	RUSHGATE_REQUIRE_REDIS=1 RUSHGATE_REQUIRE_PROMETHEUS=1 RUSHGATE_REQUIRE_PROXIES=1 RUSHGATE_REQUIRE_NODE=1 RUSHGATE_REQUIRE_CHROMIUM=1 $(GO) test -race -p 4 ./...
 	$(GO) test -tags purego ./internal/pbkdf2x
 	@$(GO) test -run '^TestVectors$$' -v ./internal/pbkdf2x | grep 'NOT TESTED' || echo "every hash kernel was tested on this CPU"
 
