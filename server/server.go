@@ -314,7 +314,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 	if err != nil {
 		return err
 	}
-	s.browsers = wschannel.New(s.realm)
+	s.browsers = wschannel.New(s.realm, func() time.Duration { return s.door.Later(door.Draining) })
 	s.pool, err = auth.NewPool(auth.Config{
 		Workers: cfg.Workers, MaxAge: cfg.MaxAge, Store: s.store, Hasher: s.hasher, HashTime: hashTime,
 		Door: s.door, Instance: instance, Enter: s.realm.Enter, Logger: cfg.Logger, Clock: s.clock,

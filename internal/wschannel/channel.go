@@ -71,6 +71,7 @@ func refusedHandshake(status int) *HandshakeError {
 // Channel has the connections of a node's browsers. Its methods are safe for concurrent use.
 type Channel struct {
 	realm *realm.Realm
+	later func() time.Duration
 	stats counters
 	yield func() // lets other goroutines run
 
@@ -80,9 +81,10 @@ type Channel struct {
 	running sync.WaitGroup // of conns
 }
 
-// New returns a channel to the sessions of r. Its owner has to stop it.
-func New(r *realm.Realm) *Channel {
-	return &Channel{realm: r, yield: runtime.Gosched, conns: make(map[*conn]struct{})}
+// New returns a channel to the sessions of r. When the node goes down, each player is told to come back after what later
+// returns, or no time if it is nil. The channel's owner has to stop it.
+func New(r *realm.Realm, later func() time.Duration) *Channel {
+	return &Channel{realm: r, later: later, yield: runtime.Gosched, conns: make(map[*conn]struct{})}
 }
 
 // Guest is what the caller of [Channel.Serve] does for a connection. Its functions are called after Serve has returned.
@@ -178,7 +180,7 @@ func (c *Channel) Stop() {
 	c.mu.Lock()
 	c.stopped = true
 	for conn := range c.conns {
-		conn.end(stopping)
+		conn.end(c.stopping())
 	}
 	c.mu.Unlock()
 	c.running.Wait()

@@ -251,7 +251,13 @@ func (c *conn) write() {
 }
 
 // Disconnect implements [realm.Connection].
-func (c *conn) Disconnect(why realm.Cause) { c.end(disconnected(why)) }
+func (c *conn) Disconnect(why realm.Cause) {
+	if why == realm.Stopping {
+		c.end(c.channel.stopping())
+		return
+	}
+	c.end(disconnected(why))
+}
 
 // LastReceived implements [realm.Connection].
 func (c *conn) LastReceived() time.Time { return c.begun.Add(time.Duration(c.heard.Load())) }

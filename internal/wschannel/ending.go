@@ -26,7 +26,8 @@ const (
 	CodeReplaced websocket.StatusCode = 4409
 	// CodeSessionEnded: the session is over. Log in again.
 	CodeSessionEnded websocket.StatusCode = 4410
-	// CodeStopping: the node is going down, and the session is over. Log in again after a while.
+	// CodeStopping: the node is going down; the reason says when to come back, "retry in N ms". Whether the session goes
+	// on is told then.
 	CodeStopping websocket.StatusCode = 4411
 	// CodeElsewhere: another node has the session; the reason is where players reach that, host:port.
 	CodeElsewhere websocket.StatusCode = 4421
@@ -46,7 +47,6 @@ type ending struct {
 func (e *ending) Error() string { return "wschannel: connection ended: " + e.reason }
 
 var (
-	stopping     = &ending{causeStopping, CodeStopping, "the node is going down"}
 	noSession    = &ending{causeNoSession, CodeNoSession, "no such session"}
 	late         = &ending{causeLate, CodeGreetingTimeout, "the first message came too late"}
 	replaced     = &ending{causeReplaced, CodeReplaced, "replaced by a newer connection"}
@@ -92,13 +92,19 @@ func retryIn(wait time.Duration) string {
 	return fmt.Sprintf("retry in %d ms", int64(math.Ceil(float64(wait)/float64(time.Millisecond))))
 }
 
+// stopping is the ending of a connection to a node that goes down. Each player has a time of its own to come back.
+func (c *Channel) stopping() *ending {
+	if c.later == nil {
+		return &ending{causeStopping, CodeStopping, "the node is going down"}
+	}
+	return &ending{causeStopping, CodeStopping, retryIn(c.later())}
+}
+
 // disconnected is the ending of a connection that the realm wants to end.
 func disconnected(why realm.Cause) *ending {
 	switch why {
 	case realm.Replaced:
 		return replaced
-	case realm.Stopping:
-		return stopping
 	case realm.Moved:
 		return moved
 	default:

@@ -75,7 +75,7 @@ func newNode(t *testing.T) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Channel = New(n.realm)
+	n.Channel = New(n.realm, func() time.Duration { return 5500 * time.Millisecond })
 	srv := &http.Server{
 		ReadTimeout: time.Second, WriteTimeout: time.Second,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),

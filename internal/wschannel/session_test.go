@@ -99,7 +99,7 @@ func TestStop(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		for range clients {
-			if got := <-closings; got.code != CodeStopping {
+			if got := <-closings; got.code != CodeStopping || got.reason != "retry in 5500 ms" {
 				t.Errorf("closed with %v", got)
 			}
 		}
@@ -119,7 +119,7 @@ func TestRealmStops(t *testing.T) {
 		n := newNode(t)
 		ws, _ := n.attach(t, n.enter(t, "alice"))
 		go n.realm.Stop(t.Context())
-		if got := ended(t, ws); got.code != CodeStopping {
+		if got := ended(t, ws); got.code != CodeStopping || got.reason != "retry in 5500 ms" {
 			t.Errorf("closed with %v", got)
 		}
 	})

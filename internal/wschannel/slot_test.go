@@ -68,7 +68,7 @@ func (w voidWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // writing returns a connection whose snapshots are sent to nowhere.
 func writing(t testing.TB) *conn {
 	t.Helper()
-	c := New(nil)
+	c := New(nil, nil)
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	for name, value := range map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
@@ -112,7 +112,7 @@ func TestSendAllocatesNothing(t *testing.T) {
 
 // BenchmarkSend is a snapshot's way into the slot: all that those who make snapshots pay.
 func BenchmarkSend(b *testing.B) {
-	c, snapshot := newConn(New(nil), Guest{}), make([]byte, 600)
+	c, snapshot := newConn(New(nil, nil), Guest{}), make([]byte, 600)
 	b.ReportAllocs()
 	for b.Loop() {
 		c.send(snapshot)
