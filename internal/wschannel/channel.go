@@ -81,8 +81,8 @@ type Channel struct {
 	running sync.WaitGroup // of conns
 }
 
-// New returns a channel to the sessions of r. When the node goes down, each player is told to come back after what later
-// returns, or no time if it is nil. The channel's owner has to stop it.
+// New returns a channel to the sessions of r. When the node goes down, each player is told to come back after what
+// later returns, or no time if it is nil. The channel's owner has to stop it.
 func New(r *realm.Realm, later func() time.Duration) *Channel {
 	return &Channel{realm: r, later: later, yield: runtime.Gosched, conns: make(map[*conn]struct{})}
 }
