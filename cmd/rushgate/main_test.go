@@ -28,7 +28,18 @@ func TestMain(m *testing.M) {
 	if os.Getenv(beRushgate) != "" {
 		main() // exits
 	}
-	os.Exit(m.Run())
+	os.Exit(runTests(m))
+}
+
+// runTests runs the tests with a cache folder of their own: stress keeps there what it has done.
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "rushgate-cache-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	os.Setenv("XDG_CACHE_HOME", dir)
+	return m.Run()
 }
 
 // node is a running "rushgate serve".

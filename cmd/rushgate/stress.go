@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -84,7 +85,7 @@ func (v *stressFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	report, err := stress.Run(ctx, cfg)
+	report, err := v.do(ctx, cfg, stderr)
 	if err != nil {
 		return errors.Join(err, release())
 	}
@@ -97,6 +98,42 @@ func (v *stressFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 		err = errors.Join(err, errLimits)
 	}
 	return err
+}
+
+// do makes a run, announces it, and says what remains of it.
+func (v *stressFlags) do(ctx context.Context, cfg stress.Config, stderr io.Writer) (*report.Report, error) {
+	target, err := parseTarget(cfg.Target)
+	if err != nil {
+		return nil, err
+	}
+	runs, problem := loadPastRuns()
+	if err := choosePrefix(&cfg, runs, problem, stderr); err != nil {
+		return nil, err
+	}
+	if cfg, err = cfg.WithDefaults(); err != nil {
+		return nil, err
+	}
+	if err := reach(ctx, target); err != nil {
+		return nil, err
+	}
+	announce(stderr, &cfg)
+	if problem == nil {
+		problem = runs.note(&cfg, nil)
+	}
+	rep, err := stress.Run(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if problem == nil {
+		problem = runs.note(&cfg, rep)
+	}
+	switch {
+	case problem != nil:
+		fmt.Fprintf(stderr, "the run is not noted for later ones: %v\n", problem)
+	case cfg.Adapter.Kind == "" && cfg.Admin != "":
+		fmt.Fprintln(stderr, "\"rushgate stress clean\" deletes the accounts of this run and of earlier ones")
+	}
+	return rep, nil
 }
 
 // reserve makes sure before a run that files can be written after it: what took an hour should not be lost for a folder

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -13,38 +14,78 @@ import (
 
 const cleanSynopsis = `Usage: rushgate stress clean [flags]
 
-Deletes the accounts that runs have made, with their characters, through the admin listener of the node. Only names of the
-forms PREFIX-000001 and PREFIX-cal-000001, which launch-day makes to measure the capacity, are looked at: two hundred at a
-time from the first one on, until --gap or more in a row are unknown. Below 1000, --gap may miss some of the latter. Who is
-logged in is kept: sessions that are not used end after half a minute.`
+Deletes the accounts that runs have made, with their characters, through the admin listener of the node: those of all runs
+that this user has made against it, or with --prefix those of one. Only names of the forms PREFIX-000001 and
+PREFIX-cal-000001, which launch-day makes to measure the capacity, and their like are looked at: two hundred at a time from
+the first one on, until --gap or more in a row are unknown. Below 1000, --gap may miss some of the latter. Who is logged
+in is kept: sessions that are not used end after half a minute.
+
+  rushgate stress clean
+  rushgate stress clean --prefix stress      the accounts of a run whose prefix was chosen, or that another user made`
 
 func newStressClean() *cobra.Command {
-	prefix, admin, gap := text(stress.DefaultPrefix), text("http://"+server.DefaultAdminAddr), number{2000, 1, stress.MaxClients}
+	v := &cleanFlags{admin: text("http://" + server.DefaultAdminAddr), gap: number{2000, 1, stress.MaxClients}}
 	f := newFlags(cleanSynopsis)
-	f.add(&admin, "admin", "", "`URL` of the node's admin listener")
-	f.add(&prefix, "prefix", "", "`PREFIX` of the accounts' names")
-	f.add(&gap, "gap", "", "`N` unknown names in a row that mean the end, in steps of 200")
+	f.add(&v.admin, "admin", "", "`URL` of the node's admin listener")
+	f.add(&v.prefix, "prefix", "", "`PREFIX` of the accounts' names").def = "those of all runs that are known here"
+	f.add(&v.gap, "gap", "", "`N` unknown names in a row that mean the end, in steps of 200")
 	return newCommand("clean", "delete the accounts that runs have made", f,
 		func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			if err := f.none(args); err != nil {
 				return err
 			}
-			return clean(ctx, string(admin), string(prefix), gap.value, stdout, stderr)
+			return v.run(ctx, stdout, stderr)
 		})
 }
 
-// clean deletes the accounts with a prefix, and says how many that were.
-func clean(ctx context.Context, admin, prefix string, gap int, stdout, stderr io.Writer) error {
+// cleanFlags say whose accounts to delete, and where.
+type cleanFlags struct {
+	admin, prefix text
+	gap           number
+}
+
+// run deletes accounts, and says how many that were.
+func (v *cleanFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
+	if v.prefix != "" {
+		_, err := v.clean(ctx, string(v.prefix), stdout, stderr)
+		return err
+	}
+	runs, err := loadPastRuns()
+	if err != nil {
+		return fmt.Errorf("earlier runs are not known, name the --prefix of their accounts: %w", err)
+	}
+	mine := slices.DeleteFunc(slices.Clone(runs.runs), func(r pastRun) bool { return r.Admin != string(v.admin) })
+	if len(mine) == 0 {
+		return usagef("no run is known here whose accounts %s could delete; name their --prefix", v.admin)
+	}
+	for _, r := range mine {
+		kept, err := v.clean(ctx, r.Prefix, stdout, stderr)
+		if err != nil {
+			return err
+		}
+		if kept > 0 { // they can be deleted later
+			continue
+		}
+		runs.forget(r.Target, r.Prefix)
+		if err := runs.save(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clean deletes the accounts with a prefix, and returns how many of them were kept.
+func (v *cleanFlags) clean(ctx context.Context, prefix string, stdout, stderr io.Writer) (kept int, err error) {
 	show := func(stress.Cleaned) {}
 	if isTerminal(stderr) {
 		show = func(c stress.Cleaned) { fmt.Fprintf(stderr, "\r%d accounts deleted", c.Deleted) }
 		defer fmt.Fprintln(stderr)
 	}
-	c, err := stress.Clean(ctx, admin, prefix, gap, show)
-	fmt.Fprintf(stdout, "deleted %d accounts", c.Deleted)
+	c, err := stress.Clean(ctx, string(v.admin), prefix, v.gap.value, show)
+	fmt.Fprintf(stdout, "%s: deleted %d accounts", prefix, c.Deleted)
 	if c.Inside > 0 {
 		fmt.Fprintf(stdout, ", kept %d whose players are logged in", c.Inside)
 	}
 	fmt.Fprintln(stdout)
-	return err
+	return c.Inside, err
 }

@@ -57,7 +57,6 @@ func newStressFlags(s report.Scenario) *stressFlags {
 	v := &stressFlags{
 		scenario: s,
 		target:   "http://" + server.DefaultHTTPAddr,
-		prefix:   stress.DefaultPrefix,
 		password: stress.DefaultPassword,
 		mode:     choice{"register", []string{"register", "login"}},
 		kind:     choice{"rushgate", []string{"rushgate"}},
@@ -218,7 +217,8 @@ func (v *stressFlags) declareClients(f *flags) {
 		f.add(&v.stay, "stay", "", "`TIME` that each client stays inside; 0 means until the end of the run")
 		f.add(&v.duration, "duration", "", fmt.Sprintf("`TIME` that all stay once they are in; 0 means %v with --play and otherwise none", stress.DefaultPlay))
 	}
-	f.add(&v.prefix, "prefix", "", "`PREFIX` of the accounts' names, which are PREFIX-000001 and so on")
+	f.add(&v.prefix, "prefix", "", "`PREFIX` of the accounts' names, which are PREFIX-000001 and so on; with --mode login by default those of the last run").
+		def = "a new one for each run"
 	f.add(&v.password, "password", "", "`PASSWORD` of all accounts: a test's, never a real one")
 }
 

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -117,13 +119,24 @@ func TestStressFromRunToClean(t *testing.T) {
 		}
 	}
 
-	if got := mustStress(t, "clean", "--admin", admin); got != "deleted 5 accounts\n" {
+	// A second run makes accounts of its own, and all are deleted at once.
+	mustStress(t, "burst", "--clients", "3", "--target", target, "--admin", admin)
+	got = mustStress(t, "clean", "--admin", admin)
+	m := regexp.MustCompile(`^(s[a-z]{5}): deleted 5 accounts\n(s[a-z]{5}): deleted 3 accounts\n$`).FindStringSubmatch(got)
+	if m == nil || m[1] == m[2] {
+		t.Fatalf("%q", got)
+	}
+	if got, err := stressed(t.Context(), "clean", "--admin", admin); err == nil || !strings.Contains(err.Error(), "no run is known here") {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got := mustStress(t, "clean", "--admin", admin, "--gap", "1", "--prefix", m[1]); got != m[1]+": deleted 0 accounts\n" {
 		t.Errorf("%q", got)
 	}
-	if got := mustStress(t, "clean", "--admin", admin, "--gap", "1"); got != "deleted 0 accounts\n" {
-		t.Errorf("%q", got)
+	login := []string{"burst", "--mode", "login", "--clients", "1", "--target", target, "--admin", "none", "--min-in", "1"}
+	if out, err := stressed(t.Context(), login...); !errors.Is(err, errNoRun) {
+		t.Errorf("%v\n%s", err, out)
 	}
-	out, err = stressed(t.Context(), "burst", "--mode", "login", "--clients", "1", "--target", target, "--admin", "none", "--min-in", "1")
+	out, err = stressed(t.Context(), append(login, "--prefix", m[1])...)
 	if !errors.Is(err, errLimits) {
 		t.Errorf("the accounts are still there: %v\n%s", err, out)
 	}
@@ -170,7 +183,7 @@ func TestStressReportMisused(t *testing.T) {
 		{[]string{"clean", "--gap", "0"}, &misused, "gap"},
 		{[]string{"clean", "stress"}, &misused, "unexpected argument"},
 		{[]string{"clean", "--prefix", "Stress"}, nil, "canonical"},
-		{[]string{"clean", "--admin", "ftp://x"}, nil, "http or https"},
+		{[]string{"clean", "--prefix", "stress", "--admin", "ftp://x"}, nil, "http or https"},
 	} {
 		out, err := stressed(t.Context(), tt.args...)
 		if err == nil || !strings.Contains(err.Error(), tt.text) {
@@ -228,7 +241,21 @@ func TestStressReservesItsFiles(t *testing.T) {
 func TestStressWritesWhatItCan(t *testing.T) {
 	dir := t.TempDir()
 	page := filepath.Join(dir, "x.html")
-	out, err := stressed(t.Context(), "burst", "--clients", "1", "--retries", "0", "--admin", "none", "--target", "http://127.0.0.1:1",
+	deaf, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	go func() {
+		for {
+			c, err := deaf.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	out, err := stressed(t.Context(), "burst", "--clients", "1", "--retries", "0", "--admin", "none", "--target", "http://"+deaf.Addr().String(),
 		"--json", dir, "--html", page)
 	if err == nil || !errors.Is(err, errLimits) || !strings.Contains(err.Error(), dir) || !strings.Contains(out, "dropped") {
 		t.Errorf("%v\n%s", err, out)

@@ -148,7 +148,7 @@ func TestLineIsConfiguredWrongly(t *testing.T) {
 	} {
 		cfg := Config{Target: "http://game.test", Clients: 1}
 		tt.change(&cfg)
-		_, err := cfg.withDefaults()
+		_, err := cfg.WithDefaults()
 		if (err == nil) != (tt.field == "") || err != nil && !strings.HasPrefix(err.Error(), "stress: "+tt.field+": ") {
 			t.Errorf("%s: %v", name, err)
 		}

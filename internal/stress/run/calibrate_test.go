@@ -24,7 +24,7 @@ func measureCapacity(t *testing.T, f *fake) (capacity float64, rep *report.Repor
 	t.Helper()
 	cfg := f.start(t)
 	cfg.Scenario = report.LaunchDay
-	cfg, err := cfg.withDefaults()
+	cfg, err := cfg.WithDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

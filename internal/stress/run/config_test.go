@@ -12,7 +12,7 @@ import (
 
 func TestConfigErrorsNameTheField(t *testing.T) {
 	good := Config{Target: "http://127.0.0.1:8080", Clients: 1}
-	if _, err := good.withDefaults(); err != nil {
+	if _, err := good.WithDefaults(); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
@@ -52,7 +52,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 	for _, tt := range tests {
 		cfg := good
 		tt.change(&cfg)
-		if _, err := cfg.withDefaults(); err == nil || !strings.HasPrefix(err.Error(), "stress: "+tt.field+": ") {
+		if _, err := cfg.WithDefaults(); err == nil || !strings.HasPrefix(err.Error(), "stress: "+tt.field+": ") {
 			t.Errorf("%s: error %v", tt.field, err)
 		}
 	}
@@ -70,7 +70,7 @@ func TestConfigsAtTheirBounds(t *testing.T) {
 		"many, but none of them logs": {Scenario: report.Mixed, Rate: 10_000, Length: time.Minute, Mix: Mix{Register: 1}},
 	} {
 		cfg.Target = "http://game.test"
-		if _, err := cfg.withDefaults(); err != nil {
+		if _, err := cfg.WithDefaults(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

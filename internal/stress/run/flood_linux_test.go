@@ -191,7 +191,7 @@ func TestPlanOfAFlood(t *testing.T) {
 	cfg, err := Config{
 		Target: "http://127.0.0.1:1", Scenario: report.KnockFlood, Length: 20 * time.Second,
 		Knocks: Knocks{Before: 5 * time.Second},
-	}.withDefaults()
+	}.WithDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -116,11 +116,11 @@ func TestOutageIsChecked(t *testing.T) {
 			Target: "http://127.0.0.1:1", Scenario: report.ReconnectStorm, Clients: 1, Rate: 1,
 			Outage: Outage{Kind: report.OutageKill, Command: "true"},
 		}
-		if _, err := cfg.withDefaults(); err != nil {
+		if _, err := cfg.WithDefaults(); err != nil {
 			t.Fatal(err)
 		}
 		change(&cfg)
-		if _, err := cfg.withDefaults(); err == nil {
+		if _, err := cfg.WithDefaults(); err == nil {
 			t.Errorf("an outage %s: no error", name)
 		}
 	}

@@ -31,7 +31,7 @@ func within(p plan, from, to time.Duration) (n int) {
 func mustPlan(t *testing.T, cfg Config, capacity float64) plan {
 	t.Helper()
 	cfg.Target = "http://game.test"
-	cfg, err := cfg.withDefaults()
+	cfg, err := cfg.WithDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestMixedArrivals(t *testing.T) {
 // However long a run would be, it ends.
 func TestPlansAreBounded(t *testing.T) {
 	cfg := Config{Target: "http://game.test", Scenario: report.Poisson, Rate: MaxRate, Length: time.Hour}
-	if _, err := cfg.withDefaults(); err == nil {
+	if _, err := cfg.WithDefaults(); err == nil {
 		t.Error("a plan for 360 million players is accepted")
 	}
 	if p := mustPlan(t, Config{Scenario: report.LaunchDay, Peak: 1000, Length: 15 * time.Minute},

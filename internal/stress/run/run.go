@@ -49,7 +49,7 @@ type run struct {
 // interrupted. A run otherwise ends when every player has an outcome, cfg.Timeout after the last start at the latest,
 // cfg.Duration has passed, and the players inside have logged out, which is bounded too.
 func Run(ctx context.Context, cfg Config) (*report.Report, error) {
-	cfg, err := cfg.withDefaults()
+	cfg, err := cfg.WithDefaults()
 	if err != nil {
 		return nil, err
 	}

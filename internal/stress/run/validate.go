@@ -16,8 +16,8 @@ import (
 // maxTime bounds each time of a configuration, and so what they add up to.
 const maxTime = 7 * 24 * time.Hour
 
-// withDefaults returns the configuration with its defaults filled in, or an error that names the field at fault.
-func (cfg Config) withDefaults() (Config, error) {
+// WithDefaults returns the configuration with its defaults filled in, or an error that names the field at fault.
+func (cfg Config) WithDefaults() (Config, error) {
 	setDefault(&cfg.Scenario, report.Burst)
 	setDefault(&cfg.Mode, report.Register)
 	setDefault(&cfg.Prefix, DefaultPrefix)
