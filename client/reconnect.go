@@ -241,7 +241,7 @@ func (rt *Realtime) await(ctx context.Context, s *search, p *pause) (alive bool,
 		}
 		sign := rt.probe(ctx)
 		p.at = time.Now()
-		if sign != refused {
+		if sign != refused || rt.roads.fallen { // a firewall that refuses UDP knows nothing of the server
 			return sign == answered, rt.yield(ctx, s, sign)
 		}
 		p.try, p.away = 1, true
@@ -253,7 +253,7 @@ func (rt *Realtime) await(ctx context.Context, s *search, p *pause) (alive bool,
 		switch {
 		case err != nil:
 			return false, err
-		case sign == refused && p.away && time.Since(p.at) < maxReconnectPause:
+		case sign == refused && p.away && !rt.roads.fallen && time.Since(p.at) < maxReconnectPause:
 		case sign == answered, p.over(), rt.roads.fallen, len(rt.roads.addresses) == 0:
 			p.at = time.Now()
 			return sign == answered, rt.yield(ctx, s, sign)

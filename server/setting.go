@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"reflect"
 
 	"github.com/rushgate/rushgate/internal/certificate"
@@ -46,7 +47,8 @@ func (c *Config) nameOf(field any) string {
 }
 
 // tryOut finds out what would keep a node from starting, as far as that can be told before anything is made or opened,
-// so that a start in vain leaves nothing behind. Of a node that is to be replaced it leaves the addresses alone.
+// so that a start in vain leaves nothing behind. It leaves the addresses alone where a node is to be replaced, or has
+// run: its players may be knocking already, and would find the door shut again.
 func (c Config) tryOut(replaces bool) error {
 	if c.TLSCert != "" {
 		if _, err := certificate.NewPair(c.TLSCert, c.TLSKey, nil); err != nil {
@@ -58,7 +60,7 @@ func (c Config) tryOut(replaces bool) error {
 			return fmt.Errorf("server: TLS certificate of the admin listener: %w", &SettingError{"AdminTLSCert", err})
 		}
 	}
-	if replaces {
+	if _, err := os.Stat(c.DataDir); replaces || err == nil {
 		return nil
 	}
 	for _, at := range []struct{ setting, name, addr string }{

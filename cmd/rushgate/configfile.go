@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -68,7 +69,14 @@ func parseConfig(path string) (settings map[string]yaml.Node, open bool, err err
 	if len(data) > maxConfigFile {
 		return nil, false, usagef("--config: %s has more than %d bytes", path, maxConfigFile)
 	}
-	if err := yaml.Unmarshal(data, &settings); err != nil && mayHoldPassword(err.Error()) {
+	parts := yaml.NewDecoder(bytes.NewReader(data))
+	err = parts.Decode(&settings)
+	if more := parts.Decode(new(yaml.Node)); err == nil && !errors.Is(more, io.EOF) {
+		err = errors.New("it has more than one part, divided by ---")
+	}
+	if errors.Is(err, io.EOF) {
+		return nil, false, usagef("--config: %s has no settings", path)
+	} else if err != nil && mayHoldPassword(err.Error()) {
 		return nil, false, usagef("--config: %s is not a list of settings, one \"flag: value\" on each line", path)
 	} else if err != nil {
 		return nil, false, usagef("--config: %s is not a list of settings: %w", path, err)

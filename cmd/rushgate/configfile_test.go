@@ -87,6 +87,9 @@ func TestConfigFileRefused(t *testing.T) {
 		"no settings, URL": {"redis://:s3cret@a", "is not a list of settings"},
 		"URLs":             {"redis-url: ':s3cret@a'", "redis-url: must be URLs"},
 		"bare":             {"redis-url: redis://a,s3cret", "redis-url: must be URLs"},
+		"empty":            {"", "has no settings"},
+		"comments":         {"# http: :1\n", "has no settings"},
+		"two parts":        {"http: :1\n---\nudp: :2\n", "more than one part"},
 		"large":            {strings.Repeat("#", maxConfigFile+1), "has more than"},
 	} {
 		status, stdout, stderr := runCommand(t, "serve", "--config", writeConfig(t, tt.text, 0o600))

@@ -113,10 +113,11 @@ func (f *flags) refuse(from, name, text string, err error) error {
 	if invalid := (*pflag.InvalidValueError)(nil); errors.As(err, &invalid) {
 		err = invalid.Unwrap() // without the value
 	}
-	switch _, secretive := f.valueOf(name).(*urls); {
-	case secretive:
+	switch f.valueOf(name).(type) {
+	case *urls, *secret:
 		return usagef("%s: %w", from, err)
-	case mayHoldPassword(text):
+	}
+	if mayHoldPassword(text) {
 		return usagef("%s: the value was not understood; it is not shown, for it may hold a password", from)
 	}
 	return usagef("%s %q: %w", from, text, err)

@@ -47,6 +47,9 @@ func explainStart(err error) error {
 	if lines == nil {
 		return err
 	}
+	if errors.Is(err, server.ErrNotHandedOver) {
+		lines = append(lines, server.ErrNotHandedOver)
+	}
 	return errors.Join(lines...)
 }
 

@@ -152,6 +152,9 @@ func choosePrefix(cfg *stress.Config, runs *pastRuns, problem error, progress io
 
 // note adds a run before it begins, and once more when it is over.
 func (p *pastRuns) note(cfg *stress.Config, rep *report.Report) error {
+	if now, err := loadPastRuns(); err == nil { // other runs may have begun or ended meanwhile
+		p.runs = now.runs
+	}
 	r := pastRun{Target: cfg.Target, Admin: cfg.Admin, Prefix: cfg.Prefix, At: time.Now().UTC().Truncate(time.Second)}
 	if i := slices.IndexFunc(p.runs, func(r pastRun) bool { return r.Target == cfg.Target && r.Prefix == cfg.Prefix }); i >= 0 {
 		r.Accounts, r.In = p.runs[i].Accounts, p.runs[i].In
