@@ -119,7 +119,7 @@ func (s *Server) frontTLS() (*tls.Config, error) {
 			return nil, err
 		}
 	}
-	pair, err := s.pair(players, "certificate", certFile, keyFile)
+	pair, err := s.pair("TLSCert", players, "certificate", certFile, keyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -148,12 +148,21 @@ func serving(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Conf
 	return &tls.Config{GetCertificate: get, MinVersion: tls.VersionTLS12}
 }
 
-// pair reads the certificate of a listener, and has it read again when its files change.
-func (s *Server) pair(listener, name, certFile, keyFile string) (*certificate.Pair, error) {
-	before := reload.Look(certFile, keyFile)
+// openPair reads the certificate that a setting names.
+func openPair(setting, certFile, keyFile string) (*certificate.Pair, error) {
 	pair, err := certificate.NewPair(certFile, keyFile, time.Now)
 	if err != nil {
-		return nil, fmt.Errorf("server: TLS certificate: %w", err)
+		return nil, fmt.Errorf("server: TLS certificate: %w", &SettingError{setting, err})
+	}
+	return pair, nil
+}
+
+// pair reads the certificate of a listener, which a setting names, and has it read again when its files change.
+func (s *Server) pair(setting, listener, name, certFile, keyFile string) (*certificate.Pair, error) {
+	before := reload.Look(certFile, keyFile)
+	pair, err := openPair(setting, certFile, keyFile)
+	if err != nil {
+		return nil, err
 	}
 	s.upkeep.watcher.Add(reload.Subject{Name: name, Files: []string{certFile, keyFile}, Load: func() (bool, error) {
 		changed, err := pair.Reload()

@@ -61,9 +61,6 @@ func (p *predecessor) addMark(ctx context.Context, mark string) error {
 
 // sameStore returns an error if the players of the other process are in another store than those of this one.
 func (n *successor) sameStore(ctx context.Context, s *Server) error {
-	if n == nil {
-		return nil
-	}
 	mark := n.Offer().Facts[markFact]
 	if _, ok := s.inner.(*sqlite.Store); ok || mark == "" {
 		return nil

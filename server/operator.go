@@ -54,7 +54,7 @@ func (s *Server) newDesk(instance rushgate.Instance, token *admin.Token, nodeTLS
 	d := &desk{Server: s, instance: instance, token: token, started: time.Now(), drain: make(chan struct{})}
 	d.history = admin.NewHistory(d.read, s.ready.TakesWrites)
 	if s.cfg.AdminTLSCert != "" {
-		pair, err := s.pair("admin", "admin certificate", s.cfg.AdminTLSCert, s.cfg.AdminTLSKey)
+		pair, err := s.pair("AdminTLSCert", "admin", "admin certificate", s.cfg.AdminTLSCert, s.cfg.AdminTLSKey)
 		if err != nil {
 			return nil, fmt.Errorf("%w (of the admin listener)", err)
 		}

@@ -136,10 +136,10 @@ func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, e
 	if s.hasher, err = s.newHasher(); err != nil {
 		return nil, err
 	}
-	if s.successor, err = s.succeed(ctx); err != nil {
+	if err := cfg.tryOut(); err != nil {
 		return nil, err
 	}
-	if err := cfg.tryOut(s.successor != nil); err != nil {
+	if s.successor, err = s.succeed(ctx); err != nil {
 		return nil, err
 	}
 	instance, err := s.openStore(ctx)

@@ -6,8 +6,6 @@ import (
 	"net"
 	"os"
 	"reflect"
-
-	"github.com/rushgate/rushgate/internal/certificate"
 )
 
 // ErrInvalidConfig is wrapped by the errors for settings that cannot be.
@@ -46,22 +44,22 @@ func (c *Config) nameOf(field any) string {
 	return ""
 }
 
-// tryOut finds out what would keep a node from starting, as far as that can be told before anything is made or opened,
-// so that a start in vain leaves nothing behind. It leaves the addresses alone where a node is to be replaced, or has
-// run: its players may be knocking already, and would find the door shut again.
-func (c Config) tryOut(replaces bool) error {
+// tryOut finds out what would keep a node from starting for the first time, as far as that can be told before its data
+// folder is made, so that a start in vain leaves none behind. A node that has run finds it out when it comes to it: its
+// players may be knocking already, and would find a door that opens and shuts.
+func (c Config) tryOut() error {
+	if _, err := os.Stat(c.DataDir); err == nil {
+		return nil
+	}
 	if c.TLSCert != "" {
-		if _, err := certificate.NewPair(c.TLSCert, c.TLSKey, nil); err != nil {
-			return fmt.Errorf("server: TLS certificate: %w", &SettingError{"TLSCert", err})
+		if _, err := openPair("TLSCert", c.TLSCert, c.TLSKey); err != nil {
+			return err
 		}
 	}
 	if c.AdminTLSCert != "" {
-		if _, err := certificate.NewPair(c.AdminTLSCert, c.AdminTLSKey, nil); err != nil {
-			return fmt.Errorf("server: TLS certificate of the admin listener: %w", &SettingError{"AdminTLSCert", err})
+		if _, err := openPair("AdminTLSCert", c.AdminTLSCert, c.AdminTLSKey); err != nil {
+			return err
 		}
-	}
-	if _, err := os.Stat(c.DataDir); replaces || err == nil {
-		return nil
 	}
 	for _, at := range []struct{ setting, name, addr string }{
 		{"HTTPAddr", "HTTP", c.HTTPAddr}, {"AdminAddr", "admin", c.AdminAddr},

@@ -48,7 +48,7 @@ func newGroup(name, short, synopsis string, commands ...*cobra.Command) *cobra.C
 			printGroup(c.ErrOrStderr(), c, synopsis, commands)
 			return errNothingSaid
 		}
-		return usagef("say what to do: %s", among(commands))
+		return usagef("say what to do: %s", anyOf(namesOf(commands)))
 	}
 	return group
 }
@@ -68,22 +68,23 @@ func printGroup(w io.Writer, group *cobra.Command, synopsis string, commands []*
 
 // unknownCommand says that there is no such command, and which one may have been meant.
 func unknownCommand(commands []*cobra.Command, name string) error {
-	var names []string
-	for _, c := range commands {
-		names = append(names, c.Name())
-	}
+	names := namesOf(commands)
 	if meant := closest(name, names); meant != "" {
 		return usagef("unknown command %s; did you mean %s?", quote(name), meant)
 	}
-	return usagef("unknown command %s, want %s", quote(name), among(commands))
+	return usagef("unknown command %s, want %s", quote(name), anyOf(names))
 }
 
-// among lists the names of commands.
-func among(commands []*cobra.Command) string {
-	var names []string
-	for _, c := range commands {
-		names = append(names, c.Name())
+func namesOf(commands []*cobra.Command) []string {
+	names := make([]string, len(commands))
+	for i, c := range commands {
+		names[i] = c.Name()
 	}
+	return names
+}
+
+// anyOf lists names of which one is to be chosen.
+func anyOf(names []string) string {
 	if last := len(names) - 1; last > 0 {
 		return strings.Join(names[:last], ", ") + " or " + names[last]
 	}

@@ -27,9 +27,8 @@ func newCompletion() *cobra.Command {
 
 // printCompletion prints the script for one shell.
 func printCompletion(root *cobra.Command, args []string, w io.Writer) error {
-	const names = "bash, zsh, fish or powershell"
 	if len(args) != 1 {
-		return usagef("name one shell: %s", names)
+		return usagef("name one shell: %s", anyOf(shells))
 	}
 	switch args[0] {
 	case "bash":
@@ -41,5 +40,5 @@ func printCompletion(root *cobra.Command, args []string, w io.Writer) error {
 	case "powershell":
 		return root.GenPowerShellCompletionWithDesc(w)
 	}
-	return usagef("unknown shell %s, want %s", quote(args[0]), names)
+	return usagef("unknown shell %s, want %s", quote(args[0]), anyOf(shells))
 }

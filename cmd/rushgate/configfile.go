@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,18 +11,20 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const maxConfigFile = 1 << 20 // bytes
-
 // notInFile are the flags of serve that say what to do now, and not what the node is like.
 var notInFile = []string{"config", "handover", "detach"}
 
 // readConfig sets the flags that are not given yet from a configuration file. A file may have all flags of serve, whatever
 // command reads it, so that one file is good for all that concerns a node.
 func (f *flags) readConfig(path string, given map[string]bool) error {
-	settings, open, err := parseConfig(path)
+	settings, info, err := readSettings(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("--config: %w", err)
 	}
+	if len(settings) == 0 {
+		return usagef("--config: %s has no settings", path)
+	}
+	open := info.Mode().Perm()&0o004 != 0 && runtime.GOOS != "windows" // to every user of the machine
 	known := newServeFlags().declare()
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		node := settings[name]
@@ -49,39 +48,6 @@ func (f *flags) readConfig(path string, given map[string]bool) error {
 		}
 	}
 	return nil
-}
-
-// parseConfig reads a configuration file. open says whether every user of the machine can do that.
-func parseConfig(path string) (settings map[string]yaml.Node, open bool, err error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, false, fmt.Errorf("--config: %w", err)
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	info, err := file.Stat()
-	if err != nil {
-		return nil, false, fmt.Errorf("--config: %w", err)
-	}
-	data, err := io.ReadAll(io.LimitReader(file, maxConfigFile+1))
-	if err != nil {
-		return nil, false, fmt.Errorf("--config: %w", err)
-	}
-	if len(data) > maxConfigFile {
-		return nil, false, usagef("--config: %s has more than %d bytes", path, maxConfigFile)
-	}
-	parts := yaml.NewDecoder(bytes.NewReader(data))
-	err = parts.Decode(&settings)
-	if more := parts.Decode(new(yaml.Node)); err == nil && !errors.Is(more, io.EOF) {
-		err = errors.New("it has more than one part, divided by ---")
-	}
-	if errors.Is(err, io.EOF) {
-		return nil, false, usagef("--config: %s has no settings", path)
-	} else if err != nil && mayHoldPassword(err.Error()) {
-		return nil, false, usagef("--config: %s is not a list of settings, one \"flag: value\" on each line", path)
-	} else if err != nil {
-		return nil, false, usagef("--config: %s is not a list of settings: %w", path, err)
-	}
-	return settings, info.Mode().Perm()&0o004 != 0 && runtime.GOOS != "windows", nil
 }
 
 // settingOf returns a value of a configuration file as a flag would have it: a list's items are separated by commas.

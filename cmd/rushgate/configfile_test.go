@@ -90,7 +90,7 @@ func TestConfigFileRefused(t *testing.T) {
 		"empty":            {"", "has no settings"},
 		"comments":         {"# http: :1\n", "has no settings"},
 		"two parts":        {"http: :1\n---\nudp: :2\n", "more than one part"},
-		"large":            {strings.Repeat("#", maxConfigFile+1), "has more than"},
+		"large":            {strings.Repeat("#", maxSettingsFile+1), "has more than"},
 	} {
 		status, stdout, stderr := runCommand(t, "serve", "--config", writeConfig(t, tt.text, 0o600))
 		if status != 2 || !strings.Contains(stderr, tt.want) || strings.Contains(stderr+stdout, "s3cret") {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"time"
 )
 
 // notifier tells the service manager how the node is, where there is one that wants to know: the protocol of
@@ -13,6 +14,9 @@ type notifier struct {
 	socket string // empty: there is none
 	logger *slog.Logger
 }
+
+// notifyTimeout is how long a service manager that takes nothing is waited for: players may be waiting, too.
+const notifyTimeout = 200 * time.Millisecond
 
 func newNotifier(logger *slog.Logger) notifier { return notifier{os.Getenv("NOTIFY_SOCKET"), logger} }
 
@@ -37,6 +41,7 @@ func (n notifier) send(state string) {
 	// A name that begins with @ is one of the abstract kind to package net too.
 	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: n.socket, Net: "unixgram"})
 	if err == nil {
+		_ = c.SetWriteDeadline(time.Now().Add(notifyTimeout)) // a socket takes deadlines
 		_, err = c.Write([]byte(state))
 		_ = c.Close() // a datagram is sent, or not
 	}

@@ -118,14 +118,14 @@ func (v *stressFlags) do(ctx context.Context, cfg stress.Config, stderr io.Write
 	}
 	announce(stderr, &cfg)
 	if problem == nil {
-		problem = runs.note(&cfg, nil)
+		problem = noteRun(&cfg, nil)
 	}
 	rep, err := stress.Run(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	if problem == nil {
-		problem = runs.note(&cfg, rep)
+		problem = noteRun(&cfg, rep)
 	}
 	switch {
 	case problem != nil:

@@ -135,6 +135,7 @@ func TestScenarioFiles(t *testing.T) {
 		"scenario: burst\n\nlength: 1s":    "line 3: scenario burst has no setting \"length\"",
 		"scenario: burst\nclients: [1, 2]": "line 2: clients takes one value",
 		"scenario: burst\nclients: 1\nclients: 2": "already defined",
+		"scenario: burst\n---\nclients: 2":        "more than one part",
 	} {
 		path := filepath.Join(t.TempDir(), "x.yaml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

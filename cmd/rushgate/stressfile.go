@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -24,8 +22,6 @@ command line win. deploy/stress has examples.
   peak: 10
   length: 2m
   max-first-answer: 1s`
-
-const maxScenarioFile = 1 << 20 // bytes
 
 func newStressFile() *cobra.Command {
 	f := newFlags(stressFileSynopsis)
@@ -50,19 +46,11 @@ func newStressFile() *cobra.Command {
 
 // readScenario reads a scenario file, then a command line that overrides it.
 func readScenario(path string, args []string) (*stressFlags, error) {
-	file, err := os.Open(path)
+	settings, _, err := readSettings(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = file.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(file, maxScenarioFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxScenarioFile {
-		return nil, fmt.Errorf("%s has more than %d bytes", path, maxScenarioFile)
-	}
-	v, f, err := parseScenario(data)
+	v, f, err := parseScenario(settings)
 	if misused := (usageError{}); errors.As(err, &misused) {
 		return nil, usageError{fmt.Errorf("%s: %w", path, misused.error)}
 	} else if err != nil {
@@ -77,12 +65,8 @@ func readScenario(path string, args []string) (*stressFlags, error) {
 	return v, f.settle()
 }
 
-// parseScenario returns the settings of a scenario file, and the flags that can override them.
-func parseScenario(data []byte) (*stressFlags, *flags, error) {
-	settings := make(map[string]yaml.Node)
-	if err := yaml.Unmarshal(data, &settings); err != nil {
-		return nil, nil, usagef("not a list of settings: %w", err)
-	}
+// parseScenario returns what a scenario file sets, and the flags that can override it.
+func parseScenario(settings map[string]yaml.Node) (*stressFlags, *flags, error) {
 	scenario := report.Scenario(settings["scenario"].Value)
 	if !slices.Contains(report.Scenarios(), scenario) {
 		return nil, nil, usagef("its scenario must be one of %v", report.Scenarios())

@@ -19,13 +19,20 @@ const compareSynopsis = `Usage: rushgate stress compare [flags] A.json B.json
 Puts the reports of two runs, which --json has written, side by side.`
 
 func newStressCompare() *cobra.Command {
+	return newReporter("compare", "put the reports of two runs side by side", compareSynopsis,
+		"`FILE` for the comparison as one HTML page with charts", compare)
+}
+
+// newReporter returns a command that makes something of reports in files; html is the help of --html.
+func newReporter(
+	name, short, synopsis, html string, do func(files []string, htmlFile text, stdout io.Writer) error,
+) *cobra.Command {
 	var htmlFile text
-	f := newFlags(compareSynopsis)
-	f.add(&htmlFile, "html", "", "`FILE` for the comparison as one HTML page with charts")
-	c := newCommand("compare", "put the reports of two runs side by side", f,
-		func(_ context.Context, args []string, stdout, _ io.Writer) error {
-			return compare(args, htmlFile, stdout)
-		})
+	f := newFlags(synopsis)
+	f.add(&htmlFile, "html", "", html)
+	c := newCommand(name, short, f, func(_ context.Context, args []string, stdout, _ io.Writer) error {
+		return do(args, htmlFile, stdout)
+	})
 	c.ValidArgsFunction = nil // files
 	return c
 }
@@ -66,15 +73,8 @@ const reportSynopsis = `Usage: rushgate stress report [flags] A.json
 Writes the report of a run, which --json has written, as one HTML page that opens without a network.`
 
 func newStressReport() *cobra.Command {
-	var htmlFile text
-	f := newFlags(reportSynopsis)
-	f.add(&htmlFile, "html", "", "`FILE` to write; by default the report's name with .html")
-	c := newCommand("report", "write the report of a run as an HTML page", f,
-		func(_ context.Context, args []string, stdout, _ io.Writer) error {
-			return writeReport(args, htmlFile, stdout)
-		})
-	c.ValidArgsFunction = nil // files
-	return c
+	return newReporter("report", "write the report of a run as an HTML page", reportSynopsis,
+		"`FILE` to write; by default the report's name with .html", writeReport)
 }
 
 // writeReport writes the report in a file as an HTML page.

@@ -150,10 +150,11 @@ func choosePrefix(cfg *stress.Config, runs *pastRuns, problem error, progress io
 	return nil
 }
 
-// note adds a run before it begins, and once more when it is over.
-func (p *pastRuns) note(cfg *stress.Config, rep *report.Report) error {
-	if now, err := loadPastRuns(); err == nil { // other runs may have begun or ended meanwhile
-		p.runs = now.runs
+// noteRun notes a run before it begins, and once more when it is over: others may begin and end meanwhile.
+func noteRun(cfg *stress.Config, rep *report.Report) error {
+	p, err := loadPastRuns()
+	if err != nil {
+		return err
 	}
 	r := pastRun{Target: cfg.Target, Admin: cfg.Admin, Prefix: cfg.Prefix, At: time.Now().UTC().Truncate(time.Second)}
 	if i := slices.IndexFunc(p.runs, func(r pastRun) bool { return r.Target == cfg.Target && r.Prefix == cfg.Prefix }); i >= 0 {

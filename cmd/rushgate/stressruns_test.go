@@ -17,14 +17,10 @@ import (
 // A run has accounts of its own, a login those of the last run against its target; what is chosen is left alone.
 func TestChoosePrefix(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	runs, err := loadPastRuns()
-	if err != nil {
-		t.Fatal(err)
-	}
 	run := func(target, prefix string, mode report.Mode, clients, in int) {
 		cfg := &stress.Config{Target: target, Prefix: prefix, Mode: mode}
 		for _, rep := range []*report.Report{nil, {Clients: clients, OK: in}} {
-			if err := runs.note(cfg, rep); err != nil {
+			if err := noteRun(cfg, rep); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -34,7 +30,8 @@ func TestChoosePrefix(t *testing.T) {
 	run("http://a", "nobody", report.Register, 100, 0)
 	run("http://a", "second", report.Login, 7, 7) // which made no accounts
 	run("http://b", "other", report.Register, 5, 5)
-	if runs, err = loadPastRuns(); err != nil || len(runs.runs) != 4 {
+	runs, err := loadPastRuns()
+	if err != nil || len(runs.runs) != 4 {
 		t.Fatal(runs, err)
 	}
 	broken := errors.New("a broken disk")
