@@ -233,6 +233,8 @@ func TestRealmGoesOnAfterAMoveThatFailed(t *testing.T) {
 				t.Fatal(err)
 			}
 			dead.Leave()
+			time.Sleep(100 * time.Millisecond) // what it has said last is on its way
+			others = append(others, p.check(t, "of the other realm", 1)...)
 
 			skipped := a.Stats().Skipped
 			a.Thaw()
