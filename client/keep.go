@@ -129,6 +129,7 @@ func (k *keeper) stop() {
 	rt.current, rt.previous = nil, nil
 	rt.mu.Unlock()
 	rt.intents.close()
+	rt.talk.stop()
 	for _, f := range []*feed{current, previous} {
 		if f != nil {
 			_ = f.conn.Close() // never fails
@@ -144,6 +145,7 @@ func (k *keeper) promote(conn connection) {
 	rt.mu.Lock()
 	rt.previous, rt.current = rt.current, f
 	attached := rt.intents.attach(conn)
+	rt.talk.attach(conn)
 	rt.mu.Unlock()
 	if !attached {
 		_ = conn.Close() // by Close, which also ends ctx
@@ -281,6 +283,7 @@ func (k *keeper) ended(e end) error {
 	if current {
 		rt.current = nil
 		rt.intents.detach()
+		rt.talk.detach()
 	} else if e.feed == rt.previous {
 		rt.previous = nil
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/memnet"
+	"github.com/rushgate/rushgate/internal/reliable"
 	"github.com/rushgate/rushgate/internal/udpknock"
 	"github.com/rushgate/rushgate/netcode"
 	"github.com/rushgate/rushgate/protocol"
@@ -67,6 +68,12 @@ type node struct {
 	links     map[*netcode.Peer]*nodeLink
 	got       []gotIntent
 	sent      []sentSnapshot
+	// end is the node's end of its talk with the player, with whose last connection it goes on; nil: the world does not
+	// talk. What it hears it says.
+	end     *reliable.End
+	deaf    bool // it takes no notice of messages
+	talking *netcode.Peer
+	echoed  []string
 }
 
 type nodeLink struct {
@@ -139,6 +146,7 @@ func (n *node) tick() {
 		for p, l := range n.links {
 			n.sent = append(n.sent, l.send(batch, &encoder, p, tick))
 		}
+		n.speak(batch)
 		n.mu.Unlock()
 		if err := batch.Flush(); err != nil {
 			n.t.Error(err)
@@ -204,16 +212,74 @@ func (n *node) Connected(p *netcode.Peer) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.links[p] = &nodeLink{sent: map[uint32][]*protocol.State{}}
+	if n.end != nil {
+		n.talking = p
+		n.end.Connect(false)
+	}
+}
+
+// speak sends what the world has to say. n.mu is held.
+func (n *node) speak(batch *netcode.Batch) {
+	if n.end == nil || n.links[n.talking] == nil {
+		return
+	}
+	for packet, ok := n.end.Next(nil, time.Now()); ok; packet, ok = n.end.Next(nil, time.Now()) {
+		_ = batch.Add(n.talking, packet) // a peer that has gone
+	}
+}
+
+// hear takes what a player says. n.mu is held.
+func (n *node) hear(p *netcode.Peer, payload []byte) {
+	hear := func(data []byte, again func([]byte) error) {
+		n.echoed = append(n.echoed, string(data))
+		if err := again(slices.Clone(data)); err != nil {
+			n.t.Error(err)
+		}
+	}
+	if m, err := protocol.ParseUnreliable(payload); err == nil {
+		for data, ok := m.Next(); ok; data, ok = m.Next() {
+			hear(data, func(data []byte) error {
+				packet, _ := protocol.AppendMessage(protocol.AppendUnreliable(nil), data)
+				batch := n.server.NewBatch()
+				_ = batch.Add(p, packet) // a peer that has gone
+				return batch.Flush()
+			})
+		}
+		return
+	}
+	r, err := protocol.ParseReliable(payload)
+	if n.deaf {
+		return
+	}
+	if err != nil {
+		n.t.Error(err)
+	} else if p == n.talking {
+		n.end.Hear(&r, time.Now(), func(reliable.News) {}, func(data []byte) bool { hear(data, n.end.Say); return true })
+	}
+}
+
+// forget has the world talk, and know nothing of what was said before.
+func (n *node) forget() { n.set(func(n *node) { n.end = reliable.New() }) }
+
+// words returns what the world has heard.
+func (n *node) words() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.echoed)
 }
 
 func (n *node) Received(p *netcode.Peer, payload []byte) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if protocol.KindOf(payload) != protocol.KindIntent {
+		n.hear(p, payload)
+		return
+	}
 	in, err := protocol.ParseIntent(payload)
 	if err != nil {
 		n.t.Error(err)
 		return
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.heard = time.Now()
 	n.got = append(n.got, gotIntent{time.Now(), in})
 	if l := n.links[p]; l.applied == 0 || protocol.Newer(in.Seq, l.applied) {

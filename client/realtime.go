@@ -78,6 +78,7 @@ type Realtime struct {
 	session Session
 	opts    RealtimeOptions
 	intents intents
+	talk    talk
 	views   chan *View // the newest one, if the game has not taken it
 	latest  atomic.Pointer[View]
 	events  chan Event
@@ -111,6 +112,11 @@ type RealtimeStats struct {
 	NoBaseline int64 // relative to one that had not come, and of no use
 	Malformed  int64 // messages that made no sense
 	Connects   int64 // connections made, the first one included
+
+	Messages        int64 // of the world, that the game has been given
+	MessagesDropped int64 // of the world, for which there was no room
+	MessagesResent  int64 // of the player
+	MessagesWaiting int64 // of the player, that are not acknowledged yet
 }
 
 type realtimeCounters struct {
@@ -147,6 +153,7 @@ func (s Session) Connect(ctx context.Context, opts RealtimeOptions) (*Realtime, 
 		seeking: make(chan struct{}, 1),
 	}
 	rt.intents.init(time.Second / time.Duration(opts.IntentRate))
+	rt.talk.init()
 	conn, err := rt.connect(ctx)
 	if err != nil {
 		s.grant.channel.release()
@@ -154,6 +161,7 @@ func (s Session) Connect(ctx context.Context, opts RealtimeOptions) (*Realtime, 
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	rt.cancel = cancel
+	rt.talk.attach(conn) // what is said from now on has a connection
 	go rt.run(life, conn)
 	return rt, nil
 }
@@ -169,11 +177,18 @@ func (rt *Realtime) run(ctx context.Context, conn connection) {
 	rt.emit(Event{Kind: EventEnded, Err: err})
 	close(rt.events)
 	close(rt.views)
+	rt.talk.close()
 }
 
 // receive takes a message that has come just now.
 func (rt *Realtime) receive(f *feed, message []byte, now time.Time) {
 	rt.stats.bytes.Add(int64(len(message)))
+	if kind := protocol.KindOf(message); kind == protocol.KindUnreliable || kind == protocol.KindReliable {
+		if rt.talk.receive(f.conn, message, now) != nil {
+			rt.stats.malformed.Add(1)
+		}
+		return
+	}
 	switch err := f.decoder.Decode(message, &f.snapshot); {
 	case errors.Is(err, protocol.ErrNoBaseline):
 		rt.stats.noBaseline.Add(1)
@@ -250,9 +265,11 @@ func (rt *Realtime) Err() error {
 
 // Stats returns what has been counted so far.
 func (rt *Realtime) Stats() RealtimeStats {
-	c := &rt.stats
+	c, m := &rt.stats, &rt.talk
 	return RealtimeStats{
-		Bytes: c.bytes.Load(), Snapshots: c.snapshots.Load(), Late: c.late.Load(), NoBaseline: c.noBaseline.Load(),
+		Messages: m.received.Load(), MessagesDropped: m.dropped.Load(), MessagesResent: m.resent.Load(),
+		MessagesWaiting: m.waiting.Load(),
+		Bytes:           c.bytes.Load(), Snapshots: c.snapshots.Load(), Late: c.late.Load(), NoBaseline: c.noBaseline.Load(),
 		Malformed: c.malformed.Load(), Connects: c.connects.Load(),
 	}
 }
@@ -262,6 +279,7 @@ func (rt *Realtime) Stats() RealtimeStats {
 func (rt *Realtime) Close() {
 	rt.cancel()
 	rt.intents.close()
+	rt.talk.stop()
 	<-rt.done
 }
 

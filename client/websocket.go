@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,8 @@ const (
 	silenceTimeout = 10 * time.Second
 	// goodbyeTimeout is how long a server may take to answer the closing of a WebSocket.
 	goodbyeTimeout = time.Second
+	// maxPackets is how many bytes of the game's messages wait to be written.
+	maxPackets = 64 << 10
 )
 
 // webSocket is a connection over a WebSocket, as in section 1.1 of docs/protocol.md. The caller of Read keeps it alive;
@@ -45,7 +48,9 @@ type webSocket struct {
 	silent   bool        // the wire was closed for the server's silence
 	timer    *time.Timer // counts as a task while it is armed
 	writing  bool        // there is a goroutine for it, or nothing can be written any more
-	waiting  []byte      // the message to write next; empty: none
+	waiting  []byte      // the message to write next, but for packets; empty: none
+	packets  [][]byte    // of the game's messages, which are written before
+	size     int         // of packets
 	outgoing []byte      // of the goroutine that writes
 
 	// Owned by the goroutine that reads.
@@ -238,6 +243,22 @@ func (w *webSocket) Write(message []byte) error {
 	return nil
 }
 
+// writeMessages has a packet of the game's messages written. It does not block: on a connection that does not take
+// them, what finds no room is dropped.
+func (w *webSocket) writeMessages(packet []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closing || w.size+len(packet) > maxPackets {
+		return
+	}
+	w.packets = append(w.packets, slices.Clone(packet))
+	w.size += len(packet)
+	if !w.writing {
+		w.writing = true
+		w.tasks.Go(w.flush)
+	}
+}
+
 // flush writes until nothing waits.
 func (w *webSocket) flush() {
 	for w.next() {
@@ -252,6 +273,12 @@ func (w *webSocket) flush() {
 func (w *webSocket) next() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if len(w.packets) > 0 && !w.closing {
+		w.outgoing = w.packets[0]
+		w.size -= len(w.outgoing)
+		w.packets = slices.Delete(w.packets, 0, 1)
+		return true
+	}
 	w.writing = len(w.waiting) > 0 && !w.closing
 	w.waiting, w.outgoing = w.outgoing[:0], w.waiting
 	return w.writing

@@ -170,7 +170,7 @@ func (s *Server) save(now time.Time) *state {
 
 // describe has what is kept in the order in which it is written.
 func (st *state) describe(c *packed.Codec) {
-	c.Header("netcode server", 1)
+	c.Header("netcode server", 1, 1)
 	c.Uint64(&st.protocolID)
 	c.Time(&st.now)
 	c.Time(&st.wall)

@@ -49,7 +49,7 @@ func (d *Decoder) Decode(b []byte, into *Snapshot) error {
 		return fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxSnapshot)
 	}
 	r := reader{b: b}
-	r.header(kindSnapshot)
+	r.header(KindSnapshot)
 	tick, age := r.tick(), r.age()
 	intent := r.u32("intent")
 	own := r.own()

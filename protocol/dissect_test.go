@@ -14,10 +14,15 @@ import (
 func dissect(b []byte) string {
 	d := &dissector{b: b}
 	d.u8("version %d")
-	if d.u8("kind %d") == kindIntent {
+	switch Kind(d.u8("kind %d")) {
+	case KindIntent:
 		d.intent()
-	} else {
+	case KindSnapshot:
 		d.snapshot()
+	case KindUnreliable:
+		d.messages()
+	case KindReliable:
+		d.reliable()
 	}
 	if len(d.b) > 0 {
 		panic(fmt.Sprintf("%d bytes left", len(d.b)))
@@ -123,6 +128,30 @@ func (d *dissector) changed() {
 	if mask&8 != 0 {
 		d.uvarint("level %d")
 		d.uvarint("max hp %d")
+	}
+}
+
+func (d *dissector) reliable() {
+	d.u8("flags %d")
+	d.u32("from %d")
+	d.u32("to %d")
+	d.uvarint("ack %d")
+	d.uvarint("first %d")
+	d.messages()
+}
+
+// messages writes game messages, those that are long in lines of 32 bytes.
+func (d *dissector) messages() {
+	for len(d.b) > 0 {
+		n := int(d.uvarint("length %d"))
+		for at := 0; n-at > 32; at += 32 {
+			d.line(32, "bytes %d to %d", at, at+31)
+		}
+		if rest := (n-1)%32 + 1; n > 32 {
+			d.line(rest, "the last %d", rest)
+		} else {
+			d.line(n, "%q", d.b[:n])
+		}
 	}
 }
 

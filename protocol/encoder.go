@@ -76,7 +76,7 @@ func (e *Encoder) Begin(h Header, baseline []*State) {
 func clampFixed(fixed int32) int32 { return min(max(fixed, -maxFixed), maxFixed) }
 
 func (e *Encoder) appendHeader(b []byte, h *Header) []byte {
-	b = append(b, Version, kindSnapshot)
+	b = append(b, Version, byte(KindSnapshot))
 	b = binary.LittleEndian.AppendUint32(b, h.Tick)
 	b = append(b, e.age)
 	b = binary.LittleEndian.AppendUint32(b, h.Intent)

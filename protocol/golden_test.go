@@ -183,7 +183,8 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"intent-attack", "snapshot-full", "snapshot-delta"} {
+	shown := []string{"intent-attack", "snapshot-full", "snapshot-delta", "reliable-first", "reliable-answer"}
+	for _, name := range shown {
 		text, err := os.ReadFile(filepath.Join("testdata", name+".hex"))
 		if err != nil {
 			t.Fatal(err)

@@ -23,7 +23,7 @@ const moveScale = math.MaxInt16
 // AppendIntent appends the message to dst, at most 25 bytes. A direction with a component beyond ±1 is shortened until
 // it has none, and keeps its angle; components are rounded to 1/32767. One that is not finite becomes 0.
 func AppendIntent(dst []byte, in Intent) []byte {
-	dst = append(dst, Version, kindIntent)
+	dst = append(dst, Version, byte(KindIntent))
 	dst = binary.LittleEndian.AppendUint32(dst, in.Seq)
 	dst = binary.LittleEndian.AppendUint32(dst, in.Ack)
 	x, y := finite(in.MoveX), finite(in.MoveY)
@@ -49,7 +49,7 @@ func fixedMove(v float64) int16 { return int16(math.RoundToEven(v * moveScale)) 
 func ParseIntent(b []byte) (Intent, error) {
 	var in Intent
 	r := reader{b: b}
-	r.header(kindIntent)
+	r.header(KindIntent)
 	in.Seq = r.u32("seq")
 	in.Ack = r.u32("ack")
 	in.MoveX = r.move("move x")

@@ -77,7 +77,7 @@ func TestParseIntentRefuses(t *testing.T) {
 	}{
 		{"another version", changed(0, 2), ErrVersion, "2"},
 		{"another version, short", []byte{0}, ErrVersion, "0"},
-		{"a snapshot", changed(1, kindSnapshot), ErrMalformed, "kind"},
+		{"a snapshot", changed(1, byte(KindSnapshot)), ErrMalformed, "kind"},
 		{"move x of -32768", changed(10, 0, 0x80), ErrMalformed, "move x: out of range"},
 		{"move y of -32768", changed(12, 0, 0x80), ErrMalformed, "move y: out of range"},
 		{"trailing bytes", append(changed(0), 0), ErrMalformed, "trailing"},

@@ -1,10 +1,12 @@
 // Package protocol is what a client and a node say to each other during play: the client sends intents, the node
-// answers with snapshots of what the player can see. Each message is the payload of one packet of a transport that may
-// lose, repeat and reorder packets but neither alters nor splits them, such as netcode over UDP.
+// answers with snapshots of what the player can see, and both say what the game has to say besides. Each message is the
+// payload of one packet of a transport that may lose, repeat and reorder packets but neither alters nor splits them,
+// such as netcode over UDP.
 //
 // Snapshots are deltas. A client acknowledges the newest snapshot it has decoded in every [Intent]; the [Encoder]
 // leaves out what has not changed since, and the [Decoder] of the client puts it back. A lost snapshot therefore costs
-// nothing but its own news, and nothing is ever sent again.
+// nothing but its own news, and is not sent again. What a game says that must not be lost is sent again until it is
+// acknowledged: see [Reliable].
 //
 // docs/protocol.md describes the bytes for those who write a client in another language, and testdata holds messages
 // to test it against.
@@ -43,12 +45,6 @@ const (
 
 // maxFixed bounds quantised positions to ±2^24 units.
 const maxFixed = 1 << 24 * Scale
-
-// The second byte of every message.
-const (
-	kindIntent   = 1
-	kindSnapshot = 2
-)
 
 // Errors of [ParseIntent] and [Decoder.Decode].
 var (

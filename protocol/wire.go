@@ -101,13 +101,13 @@ func (r *reader) position(field string, base int32) int32 {
 func (r *reader) hp() int32 { return r.signed("hp", 0, math.MinInt32, math.MaxInt32) }
 
 // header reads version and kind.
-func (r *reader) header(kind uint8) {
+func (r *reader) header(kind Kind) {
 	if v := r.u8("version"); r.err == nil && v != Version {
 		r.err = fmt.Errorf("%w: %d", ErrVersion, v)
 		r.b = nil
 		return
 	}
-	if k := r.u8("kind"); k != kind {
+	if k := r.u8("kind"); Kind(k) != kind {
 		r.fail("kind", "not the one expected")
 	}
 }

@@ -108,7 +108,7 @@ func (w *World) save() *checkpoint {
 }
 
 func (c *checkpoint) describe(p *packed.Codec) {
-	p.Header("world", checkpointVersion)
+	p.Header("world", checkpointVersion, checkpointVersion)
 	p.Raw(c.definition[:])
 	packed.Slice(p, &c.zones, math.MaxUint16+1, 1, func(id *string) { p.String(id, maxNameLen) })
 	p.Float64(&c.speed)

@@ -18,6 +18,7 @@ type bot struct {
 	name, password string
 	out            io.Writer // told what happens to the bot
 	screen         *screen   // nil: the field is not drawn
+	listens        bool      // and shows what is said
 	seen           *client.View
 }
 
@@ -31,6 +32,7 @@ func newBots(n int, out io.Writer, draw bool) []*bot {
 			bots[i].out = io.Discard
 		}
 	}
+	bots[0].listens = true // all of them hear the same
 	if draw {
 		bots[0].screen = &screen{out: out}
 	}
@@ -64,16 +66,34 @@ func (b *bot) loop(ctx context.Context, realtime *client.Realtime) error {
 			return nil
 		case now := <-frames:
 			b.screen.draw(now)
+		case m, ok := <-realtime.Messages():
+			if ok {
+				b.hear(m)
+			}
 		case v, ok := <-realtime.Views():
 			if !ok {
 				return realtime.Err()
 			}
 			realtime.SendIntent(steer(v))
+			if b.seen != nil && v.Self.Deaths > b.seen.Self.Deaths { // it was caught
+				_ = realtime.Send([]byte("not again!"), true) // it fails only after the end
+			}
 			b.tell(v)
 			if b.screen != nil {
 				b.screen.add(v)
 			}
 		}
+	}
+}
+
+// hear shows what the world says, if the bot is the one that does.
+func (b *bot) hear(m client.Message) {
+	switch {
+	case m.Lost || !b.listens:
+	case b.screen != nil:
+		b.screen.said = string(m.Data)
+	case b.seen != nil:
+		fmt.Fprintf(b.out, "%6.2f s  %s\n", b.seen.ServerTime.Seconds(), m.Data)
 	}
 }
 

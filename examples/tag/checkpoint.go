@@ -18,6 +18,7 @@ type checkpoint struct {
 	Runners []savedRunner `json:"runners"` // in the order in which they came
 	It      int           `json:"it"`      // which of them; of no meaning without any
 	Count   int           `json:"count"`
+	Said    []string      `json:"said,omitempty"` // a version that does not know it goes on without
 }
 
 type savedRunner struct {
@@ -30,7 +31,7 @@ type savedRunner struct {
 
 // Checkpoint writes the field down. With [field.Restore] it makes a [rushgate.Checkpointer].
 func (f *field) Checkpoint(dst []byte) ([]byte, error) {
-	c := checkpoint{Version: checkpointVersion, Count: f.count}
+	c := checkpoint{Version: checkpointVersion, Count: f.count, Said: f.said}
 	for i, r := range f.order {
 		c.Runners = append(c.Runners, savedRunner{r.Character, r.moveX, r.moveY, r.data, r.run})
 		if r == f.it {
@@ -50,6 +51,7 @@ func (f *field) Restore(state []byte) error {
 	if c.Version != checkpointVersion {
 		return fmt.Errorf("tag: checkpoint of version %d, want %d", c.Version, checkpointVersion)
 	}
+	f.said = c.Said
 	for _, s := range c.Runners {
 		if err := f.restoreRunner(s); err != nil {
 			return err

@@ -24,7 +24,7 @@ func TestMovedFieldGoesOnAsItWouldHave(t *testing.T) {
 				in := rushgate.Intent{
 					MoveX: rapid.Float32Range(-2, 2).Draw(t, "x"), MoveY: rapid.Float32Range(-2, 2).Draw(t, "y"),
 				}
-				what, steps := rapid.IntRange(0, 4).Draw(t, "what"), rapid.IntRange(1, 60).Draw(t, "steps")
+				what, steps := rapid.IntRange(0, 5).Draw(t, "what"), rapid.IntRange(1, 60).Draw(t, "steps")
 				for _, f := range fields {
 					switch what {
 					case 0:
@@ -33,9 +33,12 @@ func TestMovedFieldGoesOnAsItWouldHave(t *testing.T) {
 						f.Leave(c.ID)
 					case 2:
 						f.Apply(c.ID, in)
+					case 3:
+						f.Hear(rushgate.Message{Player: c.ID, Data: []byte("boo")})
 					default:
 						for range steps {
 							f.Step(0)
+							f.Speak(nil)
 						}
 					}
 				}

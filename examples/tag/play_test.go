@@ -40,7 +40,8 @@ func (a *awaiter) String() string {
 	return a.b.String()
 }
 
-// Bots play until one catches another. What they have then is on the leaderboard, and theirs again at the next login.
+// Bots play until one catches another, who says something about it. What they have then is on the leaderboard, and
+// theirs again at the next login.
 func TestCatchesAreSaved(t *testing.T) {
 	cfg := config()
 	cfg.HashIterations = password.MinIterations
@@ -56,7 +57,8 @@ func TestCatchesAreSaved(t *testing.T) {
 	defer c.CloseIdleConnections()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	told := &awaiter{is: func(s string) bool { return strings.Contains(s, " catches ") }, found: cancel}
+	// The one who is caught says so, and alice, who shows what is said, hears it.
+	told := &awaiter{is: func(s string) bool { return strings.HasSuffix(s, ": not again!\n") }, found: cancel}
 	bots := newBots(2, told, false)
 	if err := play(ctx, c, bots); err != nil {
 		t.Fatal(err)

@@ -26,6 +26,7 @@ type screen struct {
 	out    io.Writer
 	views  []*client.View    // the last few, oldest first
 	others []rushgate.Entity // reused
+	said   string            // what was said last
 }
 
 // add takes a new view.
@@ -76,5 +77,7 @@ func (s *screen) draw(now time.Time) {
 		b.Write(picture[i][:])
 		b.WriteByte('\n')
 	}
+	b.WriteString(s.said)
+	b.WriteByte('\n')
 	_, _ = b.WriteTo(s.out) // a frame that cannot be shown is not worth ending the game for
 }

@@ -64,6 +64,7 @@ type field struct {
 	it      *runner          // nil: the field is empty
 	count   int              // steps that it still stands still
 	events  []rushgate.Event // of the step, reused by the next
+	said    []string         // by players, and not passed on yet
 }
 
 func newField() *field {

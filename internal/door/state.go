@@ -94,7 +94,7 @@ func (s *state) size() int {
 }
 
 func (s *state) describe(c *packed.Codec, now time.Time) {
-	c.Header("door", 1)
+	c.Header("door", 1, 1)
 	c.Raw(s.key[:])
 	packed.Slice(c, &s.pairs, math.MaxInt32, leastPair, func(at **entry[pair, pairFailures]) {
 		e := made(c, at)

@@ -53,19 +53,21 @@ func (c *Codec) Fail(err error) {
 
 func (c *Codec) malformed(what string) { c.Fail(fmt.Errorf("%w: %s", ErrMalformed, what)) }
 
-// Header begins the values with what they are of, a few letters, and the version of their layout.
-func (c *Codec) Header(of string, version uint64) {
-	name, found := of, version
+// Header begins the values with what they are of, a few letters, and the version of their layout. It returns the
+// version: newest is what is written, and what is read may be any from oldest on.
+func (c *Codec) Header(of string, oldest, newest uint64) (found uint64) {
+	name, found := of, newest
 	c.String(&name, len(of))
 	if c.Uint64(&found); c.err != nil {
-		return
+		return newest
 	}
 	switch {
 	case name != of:
 		c.malformed("not of a " + of)
-	case found != version:
-		c.Fail(fmt.Errorf("%w: version %d of a %s, want %d", ErrMalformed, found, of, version))
+	case found < oldest || found > newest:
+		c.Fail(fmt.Errorf("%w: version %d of a %s, want %d to %d", ErrMalformed, found, of, oldest, newest))
 	}
+	return found
 }
 
 // Uint64 takes one to ten bytes.

@@ -34,7 +34,7 @@ type whole struct {
 }
 
 func (w *whole) describe(c *Codec, now time.Time) {
-	c.Header("whole", 7)
+	c.Header("whole", 6, 7)
 	Uint(c, &w.u8)
 	Uint(c, &w.u32)
 	c.Uint64(&w.u64)
@@ -115,9 +115,9 @@ func TestWhatIsNoSuchValueIsRefused(t *testing.T) {
 	many := bytes.Repeat([]byte{0xff}, 9)
 	mine := errors.New("mine")
 	header := func(of string, version uint64) []byte {
-		return Append(nil, func(c *Codec) { c.Header(of, version) })
+		return Append(nil, func(c *Codec) { c.Header(of, version, version) })
 	}
-	readHeader := func(c *Codec) { c.Header("head", 1) }
+	readHeader := func(c *Codec) { c.Header("head", 1, 1) }
 	for name, v := range map[string]struct {
 		b    []byte
 		read func(*Codec)

@@ -30,6 +30,7 @@ func MayReplace(old *netcode.Peer, userData *[netcode.UserDataSize]byte) bool {
 type datagrams struct{ server *netcode.Server }
 
 func (d *datagrams) Name() string      { return "udp" }
+func (d *datagrams) Lossless() bool    { return false }
 func (d *datagrams) NewSender() Sender { return &datagramSender{batch: d.server.NewBatch()} }
 
 // datagramSender collects one goroutine's snapshots, so that many of them take one system call.
@@ -38,6 +39,8 @@ type datagramSender struct{ batch *netcode.Batch }
 func (s *datagramSender) Send(c Connection, snapshot []byte) error {
 	return s.batch.Add(c.(peerConnection).Peer, snapshot)
 }
+
+func (s *datagramSender) SendMessages(c Connection, packet []byte) error { return s.Send(c, packet) }
 
 func (s *datagramSender) Flush() {
 	_ = s.batch.Flush() // what the network does not take is lost like any datagram, and counted by the channel
@@ -88,7 +91,7 @@ func (h *channelHandler) attach(p *netcode.Peer) {
 	}
 }
 
-// Received takes an intent. While the inbox is full it waits, and nothing is read: what comes then stays in the
+// Received takes a message. While the inbox is full it waits, and nothing is read: what comes then stays in the
 // socket's buffer, and is dropped there when that is full too.
 func (h *channelHandler) Received(p *netcode.Peer, payload []byte) {
 	if l, ok := p.Data.(*link); ok {

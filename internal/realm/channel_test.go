@@ -27,6 +27,8 @@ type arena struct {
 	channel *netcode.Server
 	key     netcode.Key
 	clients int
+	hear    func(packet []byte)              // of the game's messages
+	wrap    func(*plainWorld) rushgate.World // what a world is that the realm moves to
 }
 
 // kept is a socket that stays open, as one does of which another process has a descriptor too.
@@ -83,6 +85,7 @@ func (a *arena) enterLive(t *testing.T, name string) rushgate.Session {
 type playing struct {
 	client *netcode.Client
 	done   chan struct{}
+	hear   func(packet []byte) // of the game's messages
 
 	mu        sync.Mutex
 	snapshots []protocol.Snapshot
@@ -110,7 +113,7 @@ func (a *arena) dial(t *testing.T, s rushgate.Session) (*playing, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &playing{client: c, done: make(chan struct{})}
+	p := &playing{client: c, done: make(chan struct{}), hear: a.hear}
 	go p.run()
 	t.Cleanup(func() { c.Close(); <-p.done })
 	return p, nil
@@ -139,6 +142,10 @@ func (p *playing) run() {
 			p.err = err
 			p.mu.Unlock()
 			return
+		}
+		if kind := protocol.KindOf(buf[:n]); p.hear != nil && kind != protocol.KindSnapshot {
+			p.hear(buf[:n])
+			continue
 		}
 		var s protocol.Snapshot
 		err = decoder.Decode(buf[:n], &s)

@@ -21,6 +21,9 @@ type Connection interface {
 type Transport interface {
 	// Name is what operators know the transport by: one word in lower case.
 	Name() string
+	// Lossless reports whether all that is sent arrives, in order, as long as the connection lasts. Snapshots may take the
+	// place of others all the same.
+	Lossless() bool
 	// NewSender returns what one goroutine sends snapshots with. Each goroutine that makes snapshots calls it once, so
 	// it is safe for concurrent use; the senders it returns need not be.
 	NewSender() Sender
@@ -32,6 +35,8 @@ type Sender interface {
 	// Send takes a snapshot for a connection of the sender's transport, or returns an error if it cannot be on its way.
 	// The bytes are the caller's again afterwards.
 	Send(to Connection, snapshot []byte) error
+	// SendMessages is Send for a packet of the game's messages, of which none takes the place of another.
+	SendMessages(to Connection, packet []byte) error
 	// Flush sends what the sender has collected. What is lost by it is the transport's to count.
 	Flush()
 }
@@ -78,9 +83,9 @@ func (r *Realm) Attach(token string, over Transport, c Connection) (*Attachment,
 	return &Attachment{r, l}, nil
 }
 
-// Receive takes an intent from the player. While the inbox is full it waits. It may not be called by two goroutines at
-// a time, nor after [Attachment.Detach]. The error wraps one of package protocol for what is no intent, which changes
-// nothing: a transport that can is to tell the client.
+// Receive takes a message from the player. While the inbox is full it waits. It may not be called by two goroutines at
+// a time, nor after [Attachment.Detach]. The error is for what cannot be read, which changes nothing, and for what the
+// world does not listen to: a transport that can is to tell the client.
 func (a *Attachment) Receive(payload []byte) error { return a.realm.receive(a.link, payload) }
 
 // Detach is to be called once, when the connection has ended, for whatever reason. It leaves the session without a

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,7 @@ import (
 type tape struct {
 	mu        sync.Mutex
 	snapshots int
+	packets   [][]byte // of messages of the game
 	decoder   protocol.Decoder
 	last      protocol.Snapshot
 	ended     []Cause
@@ -36,6 +38,7 @@ func (c *tape) LastReceived() time.Time { return c.received }
 type tapes struct{}
 
 func (tapes) Name() string      { return "tape" }
+func (tapes) Lossless() bool    { return true }
 func (tapes) NewSender() Sender { return tapes{} }
 func (tapes) Flush()            {}
 
@@ -48,6 +51,14 @@ func (tapes) Send(to Connection, snapshot []byte) error {
 	}
 	c.snapshots++
 	return c.decoder.Decode(snapshot, &c.last)
+}
+
+func (tapes) SendMessages(to Connection, packet []byte) error {
+	c := to.(*tape)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.packets = append(c.packets, slices.Clone(packet))
+	return nil
 }
 
 // causes returns why it was to end.
@@ -226,6 +237,7 @@ func (*drain) LastReceived() time.Time { return epoch }
 type drains struct{}
 
 func (drains) Name() string      { return "drain" }
+func (drains) Lossless() bool    { return false }
 func (drains) NewSender() Sender { return drains{} }
 func (drains) Flush()            {}
 
@@ -234,6 +246,8 @@ func (drains) Send(to Connection, snapshot []byte) error {
 	d.b = append(d.b[:0], snapshot...)
 	return nil
 }
+
+func (drains) SendMessages(Connection, []byte) error { return nil }
 
 // crowd returns what makes the snapshots of so many players for a frame.
 func crowd(t testing.TB, players int) (frame func()) {

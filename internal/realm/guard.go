@@ -18,10 +18,11 @@ const panicLogInterval = time.Second
 
 // guardedWorld calls a [rushgate.World] such that a panic in it ends the call and not the tick.
 type guardedWorld struct {
-	world   rushgate.World
-	stats   *stats
-	log     *tickLog
-	lastLog time.Time
+	world     rushgate.World
+	messenger rushgate.Messenger // the same, if it talks; or nil
+	stats     *stats
+	log       *tickLog
+	lastLog   time.Time
 }
 
 // caught is deferred around every call of the world.
@@ -34,9 +35,25 @@ func (g *guardedWorld) caught(method string, err *error) {
 	if err != nil {
 		*err = errWorldPanicked
 	}
-	if now := time.Now(); now.Sub(g.lastLog) >= panicLogInterval {
-		g.lastLog = now
+	if g.mayLog() {
 		g.log.log(slog.LevelError, "world panicked", "method", method, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	}
+}
+
+// mayLog reports whether it is time for another line about the world.
+func (g *guardedWorld) mayLog() bool {
+	now := time.Now()
+	if now.Sub(g.lastLog) < panicLogInterval {
+		return false
+	}
+	g.lastLog = now
+	return true
+}
+
+// complain logs what is wrong with what the world has returned.
+func (g *guardedWorld) complain(what string, args ...any) {
+	if g.mayLog() {
+		g.log.log(slog.LevelError, what, args...)
 	}
 }
 
@@ -69,4 +86,15 @@ func (g *guardedWorld) view(dst []rushgate.Entity) (entities []rushgate.Entity) 
 func (g *guardedWorld) character(id rushgate.PlayerID) (rushgate.Character, bool) {
 	defer g.caught("Character", nil)
 	return g.world.Character(id)
+}
+
+func (g *guardedWorld) hear(m rushgate.Message) {
+	defer g.caught("Hear", nil)
+	g.messenger.Hear(m)
+}
+
+func (g *guardedWorld) speak(dst []rushgate.Message) (messages []rushgate.Message) {
+	messages = dst // what stays when the world panics
+	defer g.caught("Speak", nil)
+	return g.messenger.Speak(dst)
 }

@@ -59,9 +59,14 @@ func (a *arena) move(t *testing.T, takes time.Duration) *arena {
 		t.Fatal(err)
 	}
 	time.Sleep(takes)
-	next := &arena{network: a.network, conn: a.conn, key: a.key, clients: a.clients}
+	next := &arena{network: a.network, conn: a.conn, key: a.key, clients: a.clients, hear: a.hear, wrap: a.wrap}
 	next.open(t, connections)
-	next.fixture = a.next(t, state, func(c *Config) { c.Channel, c.SnapshotWorkers = next.channel, 2 })
+	next.fixture = a.next(t, state, func(c *Config) {
+		c.Channel, c.SnapshotWorkers = next.channel, 2
+		if a.wrap != nil {
+			c.World = a.wrap(c.World.(*plainWorld))
+		}
+	})
 	a.Leave()
 	next.Start()
 	return next

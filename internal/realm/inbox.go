@@ -121,22 +121,30 @@ func (r *Realm) logout(ctx context.Context, s *session) error {
 	}
 }
 
-// handleMessages works off the calls and then the inbox, together at most as many messages as one tick may. Calls come
-// first: they are few, and the caller waits for the answer.
+// handleMessages works off the calls, and then in turn the inbox and what players say, together at most as many
+// messages as one tick may. Calls come first: they are few, and the caller waits for the answer.
 func (r *Realm) handleMessages() {
-	for range r.cfg.MessagesPerTick {
+	for i := range r.cfg.MessagesPerTick {
 		select {
 		case m := <-r.calls:
 			r.handle(m)
 			continue
 		default:
 		}
-		select {
-		case m := <-r.inbox:
-			r.handle(m)
-		default:
+		if i%2 == 0 && !r.handleNext() && !r.hearNext() || i%2 == 1 && !r.hearNext() && !r.handleNext() {
 			return
 		}
+	}
+}
+
+// handleNext works off a message of the inbox, if there is one.
+func (r *Realm) handleNext() bool {
+	select {
+	case m := <-r.inbox:
+		r.handle(m)
+		return true
+	default:
+		return false
 	}
 }
 

@@ -6,9 +6,12 @@ import (
 	"github.com/rushgate/rushgate/protocol"
 )
 
-// receive takes an intent. While the inbox is full it waits. The error says what is wrong with one that cannot be read,
-// which is counted and changes nothing.
+// receive takes an intent, or what the player says. While the inbox is full an intent waits. The error says what is
+// wrong with what cannot be read, which is counted and changes nothing.
 func (r *Realm) receive(l *link, payload []byte) error {
+	if kind := protocol.KindOf(payload); kind == protocol.KindUnreliable || kind == protocol.KindReliable {
+		return r.receiveMessages(l, payload, kind)
+	}
 	in, err := protocol.ParseIntent(payload)
 	if err != nil {
 		r.stats.malformed.Add(1)

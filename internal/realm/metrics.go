@@ -48,6 +48,20 @@ func writeTick(out metric.Scrape, stats Stats) {
 		float64(stats.SnapshotBytes))
 	out.Counter("rushgate_snapshots_skipped_total", "Steps without snapshots because those before were still under way.",
 		float64(stats.SnapshotsSkipped))
+	writeMessages(out, stats)
 	out.Total("rushgate_snapshot_frame_seconds", "Time of making and sending the snapshots of one step.",
 		uint64(stats.Snapshot.Count), stats.Snapshot.Sum/1000)
+}
+
+func writeMessages(out metric.Scrape, stats Stats) {
+	out.Counter("rushgate_messages_heard_total", "Messages of players that the world has heard.",
+		float64(stats.MessagesHeard))
+	out.Counter("rushgate_messages_refused_total", "Messages of players who said too much, or to a world without ears.",
+		float64(stats.MessagesRefused))
+	out.Counter("rushgate_messages_said_total", "Messages of the world, one to one player each.",
+		float64(stats.MessagesSaid))
+	out.Counter("rushgate_messages_resent_total", "Reliable messages of the world that were sent again.",
+		float64(stats.MessagesResent))
+	out.Counter("rushgate_messages_lost_total", "Messages of the world that were given up, or said to players not inside.",
+		float64(stats.MessagesLost))
 }

@@ -160,7 +160,9 @@ func (c *recordedConnection) LastReceived() time.Time { return time.Time{} }
 // recordedTransport sends nothing.
 type recordedTransport struct{}
 
-func (recordedTransport) Name() string                  { return "recorded" }
-func (recordedTransport) NewSender() Sender             { return recordedTransport{} }
-func (recordedTransport) Send(Connection, []byte) error { return nil }
-func (recordedTransport) Flush()                        {}
+func (recordedTransport) Name() string                          { return "recorded" }
+func (recordedTransport) Lossless() bool                        { return false }
+func (recordedTransport) NewSender() Sender                     { return recordedTransport{} }
+func (recordedTransport) Send(Connection, []byte) error         { return nil }
+func (recordedTransport) SendMessages(Connection, []byte) error { return nil }
+func (recordedTransport) Flush()                                {}

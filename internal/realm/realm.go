@@ -168,6 +168,7 @@ type Realm struct {
 	arrivals  mailbox[rushgate.Arrival]
 	inbox     chan message // intents
 	calls     chan message // everything else
+	talkers   mailbox[*session]
 	tokens    sessionTable[string]
 	byPlayer  sessionTable[rushgate.PlayerID]
 	snapshots *snapshotter
@@ -180,6 +181,9 @@ type Realm struct {
 	arriving    []rushgate.Arrival // reused
 	outcomes    []outcome          // reused
 	asked       []rushgate.Wanted  // reused
+	talking     []*session         // who have said something, those from nextTalker on not heard yet
+	nextTalker  int
+	spoken      []rushgate.Message // reused
 	nextScan    time.Time
 	nextRefresh time.Time
 	orphans     orphans
@@ -226,6 +230,7 @@ func New(cfg Config) (*Realm, error) {
 	r.stats.init()
 	r.log = newTickLog(cfg.Logger)
 	r.world = guardedWorld{world: cfg.World, stats: &r.stats, log: r.log}
+	r.world.messenger, _ = cfg.World.(rushgate.Messenger)
 	r.background, r.stopBackground = context.WithCancel(context.Background())
 	if cfg.State != nil {
 		if err := r.restore(cfg.State); err != nil {

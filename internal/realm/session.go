@@ -20,6 +20,7 @@ type session struct {
 	link     atomic.Pointer[link]
 	gone     atomic.Bool  // no longer inside
 	queries  atomic.Int32 // calls waiting
+	talk     atomic.Pointer[talk]
 
 	fence    uint64
 	state    sessionState

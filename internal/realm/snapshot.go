@@ -19,6 +19,8 @@ const (
 	viewsAtOnce = 2
 	// chunk is how many snapshots a worker makes before it lets others run: about 100 µs worth.
 	chunk = 16
+	// packetsAtOnce is how many packets of messages leave with a snapshot at most.
+	packetsAtOnce = 16
 	// lookInterval is how many ticks pass between two searches for what a player sees: 200 ms.
 	lookInterval = rushgate.TickRate / 5
 )
@@ -75,6 +77,7 @@ type snapshotWorker struct {
 	encoder  protocol.Encoder
 	search   search
 	baseline []*protocol.State
+	packet   []byte // of messages of the game
 }
 
 // transportSender is a worker's own sender for one transport.
@@ -227,11 +230,30 @@ func (s *snapshotter) sendShare(w *snapshotWorker) {
 	}
 }
 
-// send makes one player's snapshot and hands it to the player's connection.
+// send sends one player a snapshot and what the world has to say.
 func (s *snapshotter) send(w *snapshotWorker, r *recipient) {
-	if r.self == none { // the world does not show the player: there is nothing to tell
-		return
+	if r.self != none { // else the world does not show the player: there is nothing to see
+		s.sendSnapshot(w, r)
 	}
+	if t := r.link.session.talk.Load(); t != nil && t.busy.Load() {
+		s.sendMessages(w, r.link, t)
+	}
+}
+
+// sendMessages sends what waits for a player, or as much of it as is to be sent at once.
+func (s *snapshotter) sendMessages(w *snapshotWorker, l *link, t *talk) {
+	now := time.Now()
+	for range packetsAtOnce {
+		var ok bool
+		if w.packet, ok = t.next(w.packet, l, now); !ok {
+			return
+		}
+		_ = w.sender(l.transport).SendMessages(l.conn, w.packet) // what is lost is sent again, or was not to be relied on
+	}
+}
+
+// sendSnapshot makes one player's snapshot and hands it to the player's connection.
+func (s *snapshotter) sendSnapshot(w *snapshotWorker, r *recipient) {
 	header := protocol.Header{Tick: s.frame.tick, Intent: r.intent,
 		Own: r.own(&s.view.entities[r.self], &s.frame.states[r.self])}
 	w.baseline = w.baseline[:0]

@@ -18,6 +18,9 @@ const (
 	maxText                             = 1 << 10
 )
 
+// stateVersion is that of the layout in which a state is written. One of version 1 has nothing of what is said.
+const stateVersion = 2
+
 // state is what is kept of a realm. Times are kept by how far they are from the moment when the state is taken, so that
 // what passes on the way counts against no player.
 type state struct {
@@ -56,6 +59,8 @@ type savedSession struct {
 	ended       time.Time
 	linked      bool
 	link        movedLink
+	talks       bool
+	talk        savedTalk
 }
 
 // movedLink is what is kept of a connection over the channel; others end with their process.
@@ -117,6 +122,9 @@ func (r *Realm) saveSession(s *session) savedSession {
 	if l := s.link.Load(); l != nil {
 		v.link, v.linked = l.save()
 	}
+	if t := s.talk.Load(); t != nil && s.state == stateInside {
+		v.talk, v.talks = t.save(), true
+	}
 	return v
 }
 
@@ -136,14 +144,14 @@ func (l *link) save() (movedLink, bool) {
 }
 
 func (s *state) describe(c *packed.Codec, now time.Time) {
-	c.Header("realm", 1)
+	version := c.Header("realm", 1, stateVersion)
 	c.String(&s.instance.Node, maxText)
 	c.String(&s.instance.Run, maxText)
 	c.Bytes(&s.world, rushgate.MaxCheckpoint)
 	c.Uint64(&s.tick)
 	c.Uint64(&s.arrived)
 	c.Uint64(&s.tickets)
-	packed.Slice(c, &s.sessions, math.MaxInt32, leastSession, func(v *savedSession) { v.describe(c, now) })
+	packed.Slice(c, &s.sessions, math.MaxInt32, leastSession, func(v *savedSession) { v.describe(c, now, version) })
 	packed.Slice(c, &s.orphans, rushgate.MaxWanted, leastLease, func(o *savedOrphan) {
 		describeLease(c, &o.lease)
 		c.Instant(&o.since, now)
@@ -161,7 +169,7 @@ func (s *state) describe(c *packed.Codec, now time.Time) {
 	})
 }
 
-func (v *savedSession) describe(c *packed.Codec, now time.Time) {
+func (v *savedSession) describe(c *packed.Codec, now time.Time, version uint64) {
 	packed.Uint(c, &v.player)
 	c.String(&v.name, maxText)
 	c.String(&v.token, maxText)
@@ -183,6 +191,12 @@ func (v *savedSession) describe(c *packed.Codec, now time.Time) {
 	c.Instant(&v.ended, now)
 	if c.Bool(&v.linked); v.linked {
 		v.link.describe(c)
+	}
+	if version < 2 {
+		return
+	}
+	if c.Bool(&v.talks); v.talks {
+		v.talk.describe(c)
 	}
 }
 
@@ -270,6 +284,11 @@ func (r *Realm) restoreSession(v *savedSession, now time.Time) error {
 	if v.linked {
 		moved := v.link
 		s.moved = &moved
+	}
+	if v.talks && r.world.messenger != nil {
+		if err := r.restoreTalk(s, &v.talk); err != nil {
+			return err
+		}
 	}
 	s.index = len(r.inside)
 	r.inside = append(r.inside, s)

@@ -19,6 +19,7 @@ type stats struct {
 	opened, closed, timedOut, evicted, takenOver, moved atomic.Int64
 	lateness, duration                                  latency.Histogram
 	cpu                                                 atomic.Int64 // ns
+	talk                                                talkCounts
 
 	lastOverrunLog time.Time // owned by the tick
 }
@@ -80,6 +81,12 @@ type Stats struct {
 	// ticks that sent none because the snapshots before were still under way
 	SnapshotsSkipped int64 `json:"snapshots_skipped"`
 
+	MessagesHeard   int64 `json:"messages_heard"`   // of players, by the world
+	MessagesRefused int64 `json:"messages_refused"` // of players who say too much; reliable ones come again
+	MessagesSaid    int64 `json:"messages_said"`    // by the world, to one player each
+	MessagesResent  int64 `json:"messages_resent"`  // that were not acknowledged in time
+	MessagesLost    int64 `json:"messages_lost"`    // of the world, for players who do not take them, or are not there
+
 	Saves       int64 `json:"saves"`        // characters written
 	SaveRetries int64 `json:"save_retries"` // batches that failed and were tried again
 	Unsaved     int   `json:"unsaved"`      // characters waiting to be written now
@@ -116,5 +123,7 @@ func (r *Realm) Stats() Stats {
 	}
 	out.Snapshots, out.SnapshotsSkipped = r.snapshots.sent.Load(), r.snapshots.skipped.Load()
 	out.Snapshot = r.snapshots.duration.Summary()
+	out.MessagesHeard, out.MessagesRefused = s.talk.heard.Load(), s.talk.refused.Load()
+	out.MessagesSaid, out.MessagesResent, out.MessagesLost = s.talk.said.Load(), s.talk.resent.Load(), s.talk.lost.Load()
 	return out
 }

@@ -29,6 +29,7 @@ func (r *Realm) Tick() {
 			r.save(s, start, true)
 		}
 	}
+	r.speak()
 	r.publish()
 	if !start.Before(r.nextScan) {
 		r.nextScan = start.Add(scanInterval)
@@ -228,6 +229,7 @@ func (r *Realm) remove(s *session, how Departure) {
 	if l := s.link.Swap(nil); l != nil {
 		l.conn.Disconnect(r.endCause(how))
 	}
+	s.talk.Store(nil)
 	r.world.leave(s.player)
 	last := len(r.inside) - 1
 	r.inside[s.index] = r.inside[last]

@@ -3,7 +3,7 @@
 // clients.
 //
 // A snapshot is worth sending only until the next is there, so a connection holds one: a client that reads slowly gets
-// fewer of them, and always the newest.
+// fewer of them, and always the newest. Packets of the game's messages wait in a queue.
 package wschannel
 
 import (
@@ -171,8 +171,15 @@ func (c *Channel) NewSender() realm.Sender { return sender{} }
 // sender hands each snapshot to its connection, which sends it by itself, so there is nothing to collect.
 type sender struct{}
 
+// Lossless implements [realm.Transport].
+func (c *Channel) Lossless() bool { return true }
+
 func (sender) Send(to realm.Connection, snapshot []byte) error { return to.(*conn).send(snapshot) }
 func (sender) Flush()                                          {}
+
+func (sender) SendMessages(to realm.Connection, packet []byte) error {
+	return to.(*conn).sendMessages(packet)
+}
 
 // Stop ends all connections, telling their clients that the node is going away, and returns when none of the channel's
 // goroutines is left: within seconds, however the clients behave. It is idempotent.

@@ -30,6 +30,7 @@ type conn struct {
 	wire    wire
 	ws      *websocket.Conn
 	slot    slot
+	queue   queue
 
 	// ending ends when the connection is to end, with an *ending as cause.
 	ending context.Context
@@ -229,7 +230,7 @@ func (c *conn) onFrame() {
 func (c *conn) onPing(context.Context, []byte) bool { c.onFrame(); return true }
 func (c *conn) onPong(context.Context, []byte)      { c.onFrame() }
 
-// write sends what is in the slot until the connection ends.
+// write sends what is in queue and slot until the connection ends.
 func (c *conn) write() {
 	buf := make([]byte, 0, protocol.MaxSnapshot)
 	for {
@@ -238,16 +239,29 @@ func (c *conn) write() {
 		case <-c.ending.Done():
 			return
 		}
+		for packet, ok := c.queue.take(); ok; packet, ok = c.queue.take() {
+			if !c.put(packet) {
+				return
+			}
+		}
 		var ok bool
 		if buf, ok = c.slot.take(buf); !ok {
 			continue
 		}
-		if err := c.ws.Write(context.Background(), websocket.MessageBinary, buf); err != nil {
-			c.end(unwritable(err))
+		if !c.put(buf) {
 			return
 		}
 		c.channel.stats.snapshotsSent.Add(1)
 	}
+}
+
+// put writes a message, or has the connection end.
+func (c *conn) put(message []byte) bool {
+	if err := c.ws.Write(context.Background(), websocket.MessageBinary, message); err != nil {
+		c.end(unwritable(err))
+		return false
+	}
+	return true
 }
 
 // Disconnect implements [realm.Connection].
@@ -270,5 +284,17 @@ func (c *conn) send(snapshot []byte) error {
 	if c.slot.put(snapshot) {
 		c.channel.stats.snapshotsReplaced.Add(1)
 	}
+	return nil
+}
+
+// sendMessages puts a packet of the game's messages where the connection's writer takes it from.
+func (c *conn) sendMessages(packet []byte) error {
+	if c.ending.Err() != nil {
+		return net.ErrClosed
+	}
+	if !c.queue.put(packet) {
+		return errQueueFull
+	}
+	c.slot.nudge()
 	return nil
 }

@@ -5,7 +5,7 @@ import "sync"
 // slot holds the newest snapshot until it can be sent. No sender waits for it: a snapshot that is still there when the
 // next one comes is replaced.
 type slot struct {
-	ready chan struct{} // holds one, while there may be a snapshot
+	ready chan struct{} // holds one, while there may be a snapshot, or something in the queue
 
 	mu       sync.Mutex
 	snapshot []byte
@@ -20,11 +20,16 @@ func (s *slot) put(snapshot []byte) (replaced bool) {
 	replaced = s.full
 	s.snapshot, s.full = append(s.snapshot[:0], snapshot...), true
 	s.mu.Unlock()
+	s.nudge()
+	return replaced
+}
+
+// nudge has the writer look whether there is something to send.
+func (s *slot) nudge() {
 	select {
 	case s.ready <- struct{}{}:
 	default:
 	}
-	return replaced
 }
 
 // take exchanges the snapshot for buf, whose contents do not matter; false means that there is none.
