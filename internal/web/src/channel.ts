@@ -4,6 +4,7 @@
 import { afterClose, type Ending } from "./closing.ts";
 import { Link, type Wish } from "./link.ts";
 import type { Snapshot } from "./protocol.ts";
+import type { Talk } from "./talk.ts";
 
 /** Why snapshots do not come at the moment. */
 export interface Trouble {
@@ -106,6 +107,8 @@ export class Channel {
     private readonly token: string,
     private readonly events: ChannelEvents,
     private readonly node: Node,
+    /** What the game and the world say to each other besides; without it nothing. It belongs to the channel. */
+    private readonly talk?: Talk,
   ) {
     this.pulse = setInterval(() => this.beat(), INTENT_GAP / 2);
     this.connect();
@@ -140,6 +143,7 @@ export class Channel {
   /** Closes the channel for good, without a word to the events. */
   stop(): void {
     this.ended = true;
+    this.talk?.stop();
     clearInterval(this.pulse);
     clearTimeout(this.retry);
     clearTimeout(this.hesitation);
@@ -174,6 +178,7 @@ export class Channel {
     return new Link(this.url, {
       onOpen: (l) => this.opened(l),
       onSnapshot: (l, s, now) => this.receive(l, s, now),
+      onMessages: (l, message) => this.talkOver(l)?.hear(message),
       onClosed: (l, code, reason) => this.closed(l, code, reason),
       onUnknownVersion: () => this.end("incompatible"),
     });
@@ -265,7 +270,15 @@ export class Channel {
     if ((await this.node.refuses()) && !this.shaken) this.end("refused");
   }
 
+  /** Has the talk go on over a link, if it is the one that the node was greeted over last: there the node talks. */
+  private talkOver(link: Link): Talk | undefined {
+    if (link.greeting !== this.greetings) return undefined;
+    this.talk?.over(link);
+    return this.talk;
+  }
+
   private receive(link: Link, s: Snapshot, now: number): void {
+    this.talkOver(link);
     const first = link !== this.speaker;
     this.speaker = link;
     if (link === this.spare) this.promote();
@@ -330,6 +343,7 @@ export class Channel {
   }
 
   private send(): void {
+    this.talk?.flush();
     const now = performance.now();
     if (now - this.sentAt < (this.unsent ? INTENT_GAP : HEARTBEAT)) return;
     const seq = this.link?.send(this.wish) ?? 0;

@@ -1,7 +1,10 @@
 // One WebSocket of the realtime channel, from its opening to its end. A link knows nothing of others: what to do when it
 // is silent or closed is for channel.ts.
 
-import { Decoder, encodeIntent, following, newer, UnknownVersion, type Intent, type Snapshot } from "./protocol.ts";
+import {
+  Decoder, encodeIntent, following, KIND_RELIABLE, KIND_UNRELIABLE, kindOf, newer, UnknownVersion, type Intent,
+  type Snapshot,
+} from "./protocol.ts";
 
 /** What the player wants, until something else is wanted. */
 export type Wish = Pick<Intent, "moveX" | "moveY" | "action">;
@@ -11,6 +14,8 @@ export interface LinkEvents {
   onOpen: (link: Link) => void;
   /** A snapshot that is newer than all before on this link. */
   onSnapshot: (link: Link, s: Snapshot, now: number) => void;
+  /** A message comes that has messages of the game. */
+  onMessages: (link: Link, message: ArrayBuffer) => void;
   /** The WebSocket has closed, by whatever cause but drop. */
   onClosed: (link: Link, code: number, reason: string) => void;
   /** The node speaks a version that this page does not know. */
@@ -67,6 +72,13 @@ export class Link {
     return this.seq;
   }
 
+  /** Sends messages of the game, and reports whether there was something to send them to. */
+  sendMessages(packet: Uint8Array<ArrayBuffer>): boolean {
+    if (!this.greeting || !this.isOpen) return false;
+    this.socket.send(packet);
+    return true;
+  }
+
   /** Forgets the WebSocket. What it still has to say does not count. */
   drop(): void {
     const { socket } = this;
@@ -77,6 +89,8 @@ export class Link {
   private receive(data: unknown): void {
     this.quiet = 0;
     if (!(data instanceof ArrayBuffer)) return;
+    const kind = kindOf(data);
+    if (kind === KIND_UNRELIABLE || kind === KIND_RELIABLE) return this.events.onMessages(this, data);
     let snapshot: Snapshot | null;
     try {
       snapshot = this.decoder.decode(data);

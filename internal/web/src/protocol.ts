@@ -1,4 +1,4 @@
-// The messages of docs/protocol.md, version 1: intents are written, snapshots are read.
+// The messages of docs/protocol.md, version 1: intents are written, snapshots are read, and what the game says is both.
 
 export const VERSION = 1;
 /** Ticks in a second. */
@@ -14,6 +14,11 @@ const MAX_NAME = 64;
 const MAX_POSITION = 2 ** 30;
 const KIND_INTENT = 1;
 const KIND_SNAPSHOT = 2;
+/** Kinds of messages of which the game's messages are a part. */
+export const KIND_UNRELIABLE = 3;
+export const KIND_RELIABLE = 4;
+/** The greatest length of a message of the game in bytes. */
+export const MAX_GAME_MESSAGE = 1024;
 const MOVE_SCALE = 32767;
 
 /** What is known of an entity. Positions are in 1/SCALE unit. */
@@ -61,6 +66,20 @@ export interface Intent {
   target: bigint;
 }
 
+/** What a message of KIND_RELIABLE says. Numbers of game messages count from 1. */
+export interface Reliable {
+  /** The ids of both ends of the conversation, never 0 and 0 if it is not known. */
+  from: number;
+  to: number;
+  /** The newest game message that was handed over, 0 for none. */
+  ack: number;
+  /** The number of the first game message in this, or of the next one. */
+  first: number;
+  /** What comes before the first, and has not arrived, never will. */
+  lost: boolean;
+  messages: readonly Uint8Array[];
+}
+
 /** Refuses a message as a whole. */
 export class Malformed extends Error {}
 /** Refuses a message of another version of the protocol: this page is older or newer than the node. */
@@ -89,6 +108,79 @@ export function encodeIntent(intent: Intent): Uint8Array<ArrayBuffer> {
   return bytes.slice(0, n);
 }
 
+/** Returns the kind of a message, or 0 if it is of another version or has none. */
+export function kindOf(message: ArrayBuffer): number {
+  const [version = 0, kind = 0] = new Uint8Array(message.slice(0, 2));
+  return version === VERSION ? kind : 0;
+}
+
+export function decodeUnreliable(message: ArrayBuffer): Uint8Array[] {
+  const r = new Reader(message);
+  r.header(KIND_UNRELIABLE);
+  const messages = r.messages(Number.MAX_SAFE_INTEGER);
+  check(messages.length > 0, "no game message");
+  return messages;
+}
+
+export function decodeReliable(message: ArrayBuffer): Reliable {
+  const r = new Reader(message);
+  r.header(KIND_RELIABLE);
+  const flags = r.u8();
+  check(flags <= 1, "unknown flags");
+  const from = r.u32();
+  const to = r.u32();
+  check(from !== 0, "from nobody");
+  const ack = r.uvarint(to ? Number.MAX_SAFE_INTEGER : 0);
+  const first = r.uvarint(Number.MAX_SAFE_INTEGER);
+  check(first !== 0, "first 0");
+  const messages = r.messages(Number.MAX_SAFE_INTEGER - first + 1);
+  return { from, to, ack, first, lost: flags === 1, messages };
+}
+
+/** Writes game messages, which have to fit into one message: see fits. */
+export function encodeUnreliable(messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return join([Uint8Array.of(VERSION, KIND_UNRELIABLE), ...messages.flatMap(withLength)]);
+}
+
+export function encodeReliable(r: Reliable): Uint8Array<ArrayBuffer> {
+  const head = new Uint8Array(11);
+  const view = new DataView(head.buffer);
+  head.set([VERSION, KIND_RELIABLE, r.lost ? 1 : 0]);
+  view.setUint32(3, r.from, true);
+  view.setUint32(7, r.to, true);
+  return join([head, uvarint(r.ack), uvarint(r.first), ...r.messages.flatMap(withLength)]);
+}
+
+/** Returns how many of some game messages, from one on, fit into a message of KIND_RELIABLE; one at least. */
+export function fits(messages: readonly Uint8Array[], from: number): number {
+  let n = 0;
+  for (let size = 27; from + n < messages.length; n++) { // the longest head
+    const length = messages[from + n]?.length ?? 0;
+    size += uvarint(length).length + length;
+    if (size > MAX_MESSAGE) break;
+  }
+  return n;
+}
+
+const withLength = (m: Uint8Array): Uint8Array[] => [uvarint(m.length), m];
+
+function uvarint(v: number): Uint8Array {
+  const bytes: number[] = [];
+  for (; v > 127; v = Math.floor(v / 128)) bytes.push((v % 128) | 128);
+  bytes.push(v);
+  return Uint8Array.from(bytes);
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const p of parts) {
+    all.set(p, at);
+    at += p.length;
+  }
+  return all;
+}
+
 /** Rounds halves away from zero, as -32768 must not come out and both directions should be the same. */
 function moveOnWire(v: number): number {
   const scaled = Math.min(Math.max(v, -1), 1) * MOVE_SCALE;
@@ -106,7 +198,7 @@ export class Decoder {
    */
   decode(message: ArrayBuffer): Snapshot | null {
     const r = new Reader(message);
-    r.header();
+    r.header(KIND_SNAPSHOT);
     const tick = r.u32();
     const age = r.u8();
     check(tick !== 0, "tick 0");
@@ -150,9 +242,20 @@ class Reader {
     this.view = new DataView(bytes);
   }
 
-  header(): void {
+  header(kind: number): void {
     if (this.u8() !== VERSION) throw new UnknownVersion("version");
-    check(this.u8() === KIND_SNAPSHOT, "kind");
+    check(this.u8() === kind, "kind");
+  }
+
+  /** Reads game messages up to the end, most of them at most. */
+  messages(most: number): Uint8Array[] {
+    const messages: Uint8Array[] = [];
+    while (this.at < this.bytes.byteLength) {
+      const length = this.uvarint(MAX_GAME_MESSAGE);
+      check(length > 0 && messages.length < most, "game messages out of range");
+      messages.push(new Uint8Array(this.bytes, this.advance(length), length));
+    }
+    return messages;
   }
 
   own(): Own {
@@ -248,7 +351,7 @@ class Reader {
     return v % 2 ? -(v + 1) / 2 : v / 2;
   }
 
-  private uvarint(max: number): number {
+  uvarint(max: number): number {
     return Number(this.big(BigInt(max)));
   }
 

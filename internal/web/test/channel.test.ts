@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Channel, type Node, type Trouble } from "../src/channel.ts";
 import { afterClose, type Ending } from "../src/closing.ts";
+import { decodeReliable, decodeUnreliable, encodeReliable, encodeUnreliable } from "../src/protocol.ts";
+import { Talk } from "../src/talk.ts";
 import { Clock, snapshot, Socket } from "./fakes.ts";
 
 function open(node: Partial<Node> = {}) {
@@ -14,15 +16,21 @@ function open(node: Partial<Node> = {}) {
   Math.random = () => 0.5;
   const log: string[] = [];
   const troubles: Trouble[] = [];
+  const talk = new Talk({
+    onMessage: (data, reliable) => log.push(`${reliable ? "says" : "calls"} ${new TextDecoder().decode(data)}`),
+    onLost: () => log.push("messages lost"),
+  });
   const channel = new Channel("wss://a.example/v1/channel", "secret", {
     onOpen: () => log.push("open"),
     onLost: (t) => void (log.push("lost"), troubles.push(t)),
     onEnd: (why: Ending) => log.push(why),
     onSnapshot: (s) => log.push(`tick ${s.tick}`),
     onSent: () => undefined,
-  }, { refuses: () => Promise.resolve(false), move: () => Promise.reject(new Error("not to be moved")), ...node });
+  }, {
+    refuses: () => Promise.resolve(false), move: () => Promise.reject(new Error("not to be moved")), ...node,
+  }, talk);
   const socket = (): Socket => Socket.all.at(-1) as Socket;
-  return { clock, channel, log, troubles, socket };
+  return { clock, channel, log, troubles, socket, talk };
 }
 
 /** A channel over which snapshots have come for a while. */
@@ -520,4 +528,45 @@ test("what follows on a close code", () => {
   for (const code of [1000, 1001, 1005, 1006, 1008, 1009, 1011, 1012, 1013, 1014, 1015, 3000, 4408, 4999]) {
     assert.deepEqual(afterClose(code, ""), { wait: 0 });
   }
+});
+
+/** Messages of the game that a socket has sent. */
+const spoken = (s: Socket): Uint8Array[] =>
+  s.sent.filter((b): b is Uint8Array => typeof b !== "string" && (b[1] ?? 0) > 2);
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const node = { from: 9, to: 0, ack: 0, first: 1, lost: false };
+
+test("says and hears messages of the game", () => {
+  const { channel, first, news, talk } = playing();
+  assert.equal(talk.say(bytes("hello")), true);
+  assert.equal(talk.say(bytes("boo"), false), true);
+  const [reliable, unreliable] = spoken(first);
+  assert.deepEqual(decodeReliable(reliable!.buffer as ArrayBuffer).messages.map((m) => [...m]), [[...bytes("hello")]]);
+  assert.deepEqual(decodeUnreliable(unreliable!.buffer as ArrayBuffer).map((m) => [...m]), [[...bytes("boo")]]);
+  const { from } = decodeReliable(reliable!.buffer as ArrayBuffer);
+  const bring = (b: Uint8Array<ArrayBuffer>): void => first.onmessage?.({ data: b.buffer });
+  bring(encodeReliable({ ...node, to: from, ack: 1, messages: [bytes("anna: hello")] }));
+  bring(encodeUnreliable([bytes("wind")]));
+  bring(Uint8Array.of(1, 4, 9));
+  bring(encodeReliable({ ...node, to: from, ack: 1, first: 9, lost: true, messages: [bytes("anew")] }));
+  assert.deepEqual(news(), ["says anna: hello", "calls wind", "messages lost", "says anew"]);
+  const last = decodeReliable(spoken(first).at(-1)!.buffer as ArrayBuffer);
+  assert.deepEqual([last.to, last.ack, last.messages.length], [9, 9, 0]);
+  channel.stop();
+  assert.equal(talk.say(bytes("hello")), false);
+});
+
+test("what was not acknowledged is said over the next WebSocket, and the one before is heard no more", () => {
+  const { clock, channel, first, second, news, play, talk } = probing();
+  talk.say(bytes("hello"));
+  second.opens();
+  clock.pass(500);
+  second.onmessage?.({ data: encodeReliable({ ...node, messages: [bytes("before the first snapshot")] }).buffer });
+  play(second, 200);
+  first.onmessage?.({ data: encodeReliable({ ...node, first: 2, messages: [bytes("late")] }).buffer });
+  assert.deepEqual(news(), ["says before the first snapshot", "open"]);
+  const again = decodeReliable(spoken(second)[0]!.buffer as ArrayBuffer);
+  assert.deepEqual(again.messages.map((m) => [...m]), [[...bytes("hello")]]);
+  channel.stop();
+  assert.equal(clock.running, 0);
 });

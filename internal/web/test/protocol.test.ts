@@ -3,7 +3,10 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Decoder, encodeIntent, following, Malformed, newer, UnknownVersion, type Entity } from "../src/protocol.ts";
+import {
+  decodeReliable, decodeUnreliable, Decoder, encodeIntent, encodeReliable, encodeUnreliable, fits, following, kindOf,
+  Malformed, newer, UnknownVersion, type Entity,
+} from "../src/protocol.ts";
 
 const folder = process.env["TESTDATA"] ?? "";
 const names = readdirSync(folder).map((n) => n.replace(/\.hex$/, ""));
@@ -105,4 +108,47 @@ test("sequence numbers begin again", () => {
   assert(newer(1, 2 ** 32 - 1) && !newer(2 ** 32 - 1, 1) && !newer(5, 5) && newer(6, 5));
   assert.equal(following(2 ** 32 - 1), 1);
   assert.equal(following(7), 8);
+});
+
+const said = (messages: readonly Uint8Array[]): string[] => messages.map((m) => new TextDecoder().decode(m));
+
+test("messages of the game are read and written as they were meant", () => {
+  const talks = names.filter((n) => /^(un)?reliable-/.test(n));
+  assert(talks.length >= 9);
+  for (const name of talks) {
+    const message = read(name).bytes;
+    const unreliable = name.startsWith("unreliable-");
+    assert.equal(kindOf(message), unreliable ? 3 : 4, name);
+    const again = unreliable ? encodeUnreliable(decodeUnreliable(message)) : encodeReliable(decodeReliable(message));
+    if (name !== "reliable-overlong") assert.deepEqual(again, new Uint8Array(message), name);
+  }
+  const first = decodeReliable(read("reliable-first").bytes);
+  assert.deepEqual(said(first.messages), ["hello", "trade 7 for 3"]);
+  assert.deepEqual({ ...first, messages: 2 }, { from: 798636865, to: 0, ack: 0, first: 1, lost: false, messages: 2 });
+  const lost = decodeReliable(read("reliable-lost").bytes);
+  assert.deepEqual([lost.lost, lost.first, lost.ack], [true, 300, 2]);
+  const extremes = decodeReliable(read("reliable-extremes").bytes);
+  assert.deepEqual([extremes.from, extremes.to], [2 ** 32 - 1, 2 ** 32 - 1]);
+  assert.deepEqual([extremes.ack, extremes.first], [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]);
+  assert.deepEqual(said(decodeUnreliable(read("unreliable-two").bytes)), ["boo", "Žofie waves"]);
+  assert.equal(decodeReliable(read("reliable-longest").bytes).messages[0]?.length, 1024);
+});
+
+test("messages of the game that are wrong are refused", () => {
+  const refused = names.filter((n) => /^refused-(un)?reliable-/.test(n));
+  assert(refused.length >= 18);
+  for (const name of refused) {
+    const decode = name.startsWith("refused-reliable-") ? decodeReliable : decodeUnreliable;
+    assert.throws(() => decode(read(name).bytes), name.endsWith("version") ? UnknownVersion : Malformed, name);
+  }
+});
+
+test("as many messages of the game as fit go into one", () => {
+  const long = new Uint8Array(1024), short = new Uint8Array(10);
+  assert.equal(fits([long, short, short], 0), 3);
+  assert.equal(fits([long, long], 0), 1);
+  assert.equal(fits([long, long], 2), 0);
+  const many = Array<Uint8Array>(200).fill(short);
+  const head = { from: 1, to: 1, ack: Number.MAX_SAFE_INTEGER, first: 1, lost: false };
+  assert(encodeReliable({ ...head, messages: many.slice(0, fits(many, 0)) }).length <= 1200);
 });
