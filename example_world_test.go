@@ -19,7 +19,7 @@ type walker struct {
 
 func (l *line) Enter(c rushgate.Character) error {
 	if c.Zone == "" { // a new player
-		c.Zone, c.HP = "line", 1
+		c.Zone, c.Numbers["hp"] = "line", 1
 	}
 	w := &walker{Character: c}
 	l.players[c.ID] = w
@@ -76,7 +76,7 @@ func (l *line) View(dst []rushgate.Entity) []rushgate.Entity {
 // A game is a type with six methods. It needs no server to be tried: here the example is the tick.
 func ExampleWorld() {
 	var game rushgate.World = &line{players: make(map[rushgate.PlayerID]*walker)}
-	if err := game.Enter(rushgate.Character{ID: 1, Name: "alice", Level: 1}); err != nil {
+	if err := game.Enter(rushgate.Character{ID: 1, Name: "alice", Numbers: rushgate.Numbers{"level": 1}}); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -39,8 +39,8 @@ import "time"
 // PlayerID identifies an account and its character, for ever. Ids start at 1; zero means "none".
 type PlayerID uint64
 
-// Character is a player's lasting state in the world. The fields are those that every game has and that
-// leaderboards and routing need; whatever else a [World] wants kept goes into Data.
+// Character is a player's lasting state in the world. The fields are those that every game has; what a game counts goes
+// into Numbers, and whatever else a [World] wants kept into Data.
 type Character struct {
 	// ID is the player's id.
 	ID PlayerID
@@ -50,14 +50,9 @@ type Character struct {
 	Zone string
 	// X and Y are a position within Zone, in the world's units.
 	X, Y float64
-	// HP is the number of hit points; zero or less means dead.
-	HP int
-	// XP is the experience gained over the character's lifetime, never negative.
-	XP int64
-	// Level is 1 or more.
-	Level int
-	// Deaths counts how often the character has died.
-	Deaths int
+	// Numbers are what the game counts. A world may keep and change the map that [World].Enter is given, which is never
+	// nil, and return it from [World].Character: the node makes copies.
+	Numbers Numbers
 	// Playtime is the time spent in the world, to the millisecond.
 	Playtime time.Duration
 	// CreatedAt is when the character was made, to the millisecond.

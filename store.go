@@ -48,16 +48,6 @@ const MaxRecordNameLen = 128
 // MaxWanted is the greatest number of leases that one call of Wanted returns.
 const MaxWanted = 1000
 
-// Board names a leaderboard.
-type Board string
-
-// The leaderboards: one for each number that players compare.
-const (
-	BoardXP     Board = "xp"
-	BoardLevel  Board = "level"
-	BoardDeaths Board = "deaths"
-)
-
 // Rank is one line of a leaderboard.
 type Rank struct {
 	// Rank counts from 1; equal scores share a rank and the next one is skipped (1, 2, 2, 4).
@@ -100,7 +90,7 @@ type Accounts interface {
 	// Lookalikes returns for each canonical username the name of an account, other than the one of this name, that can be
 	// taken for it, because both have the same [Skeleton], or nothing if there is none.
 	Lookalikes(ctx context.Context, usernames []string) ([]string, error)
-	// CreateAccounts makes accounts, each with a character of its id, name and creation time at level 1, both or neither,
+	// CreateAccounts makes accounts, each with a character of its id, name and creation time, both or neither,
 	// and without a lease. Ids come from ReserveIDs; a Version of 0 stands for [AccountVersion]. Each item's error is nil,
 	// [UsernameTaken] or [ErrIDTaken]; what a name looks like is no reason to refuse it. An account that
 	// is there already with this id and hash is no error, so that the call can be repeated when its outcome is unknown.
@@ -156,7 +146,8 @@ type Characters interface {
 
 // Boards is what a [Store] tells everyone.
 type Boards interface {
-	// Top returns the first limit (1 or more) lines of a leaderboard, best score first, equal scores by player id.
+	// Top returns the first limit (1 or more) lines of a leaderboard, best score first, equal scores by player id. The
+	// store was given the boards that there are when it was opened; another one is an error.
 	Top(ctx context.Context, board Board, limit int) ([]Rank, error)
 }
 

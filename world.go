@@ -14,7 +14,7 @@ const (
 // step or the player it was working on, and is logged and counted; the tick goes on.
 type World interface {
 	// Enter puts a player into the world. A character with an empty Zone is new and still has to be given a place
-	// and hit points. An error (or panic) keeps the player out, and is reported to them as [InternalError].
+	// and its first numbers. An error (or panic) keeps the player out, and is reported to them as [InternalError].
 	Enter(c Character) error
 	// Leave takes a player out. The realm has asked for the player's last [World.Character] before.
 	Leave(id PlayerID)
@@ -49,7 +49,8 @@ type Entity struct {
 	X, Y float64
 	// HP and MaxHP are hit points; zero or less HP means dead.
 	HP, MaxHP int32
-	// XP and Deaths are shown to the player only whose entity it is.
+	// XP and Deaths are shown to the player only whose entity it is. Of their own Level and Deaths players see
+	// the numbers, as far as they are saved: see [Numbers].
 	XP     int64
 	Deaths int32
 }

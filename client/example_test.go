@@ -40,7 +40,7 @@ func Example() {
 		return
 	}
 	me, err := session.Me(ctx)
-	fmt.Println(me.Name, "is of level", me.Level, err)
+	fmt.Println(me.Name, "is of level", me.Numbers["level"], err)
 	fmt.Println("saved:", session.Logout(ctx))
 
 	_, err = c.Login(ctx, "alice", "a guess")

@@ -87,11 +87,8 @@ type Player struct {
 	// Zone is the part of the world the player is in; X and Y are the position in it, in the world's units.
 	Zone string
 	X, Y float64
-	// HP is the number of hit points; zero or less means dead.
-	HP     int
-	XP     int64
-	Level  int
-	Deaths int
+	// Numbers are what the game counts for the player, by names of its own, never nil.
+	Numbers rushgate.Numbers
 	// Playtime is the time spent in the world, to the millisecond.
 	Playtime time.Duration
 }
@@ -230,10 +227,7 @@ func (s Session) Me(ctx context.Context) (Player, error) {
 		Zone       string            `json:"zone"`
 		X          float64           `json:"x"`
 		Y          float64           `json:"y"`
-		HP         int               `json:"hp"`
-		XP         int64             `json:"xp"`
-		Level      int               `json:"level"`
-		Deaths     int               `json:"deaths"`
+		Numbers    rushgate.Numbers  `json:"numbers"`
 		PlaytimeMS int64             `json:"playtime_ms"`
 		Expires    time.Time         `json:"expires_at"`
 	}
@@ -245,8 +239,8 @@ func (s Session) Me(ctx context.Context) (Player, error) {
 	}
 	s.extend(body.Expires)
 	return Player{
-		ID: body.PlayerID, Name: body.Name, Zone: body.Zone, X: body.X, Y: body.Y, HP: body.HP, XP: body.XP,
-		Level: body.Level, Deaths: body.Deaths, Playtime: time.Duration(body.PlaytimeMS) * time.Millisecond,
+		ID: body.PlayerID, Name: body.Name, Zone: body.Zone, X: body.X, Y: body.Y, Numbers: body.Numbers.Clone(),
+		Playtime: time.Duration(body.PlaytimeMS) * time.Millisecond,
 	}, nil
 }
 

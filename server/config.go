@@ -67,6 +67,11 @@ type Config struct {
 	// ProtocolID tells games and their incompatible versions apart: a token for another one opens nothing. Default
 	// [protocol.ID].
 	ProtocolID uint64
+	// Boards are the leaderboards that there are, each the name of a number that the world counts, see
+	// [rushgate.Numbers]; at most [rushgate.MaxBoards]. Nodes that share a store have the same. A board that is new to
+	// players who are there already fills by itself, on Redis within a minute. A Store of the embedder's own has to be
+	// opened with them, too. Default xp, level and deaths, which the reference world counts.
+	Boards []rushgate.Board
 	// SnapshotRate is how often players are told of the world, in Hz, 1 to 60. Default 20.
 	SnapshotRate int
 	// SnapshotWorkers is the number of goroutines that encode and send snapshots, 1 to 64. Default the number of cores

@@ -21,7 +21,7 @@ func (r *room) find(id rushgate.PlayerID) int {
 
 func (r *room) Enter(c rushgate.Character) error {
 	if c.Zone == "" { // a new player
-		c.Zone, c.HP = "the room", 1
+		c.Zone, c.Numbers["hp"] = "the room", 1
 	}
 	r.inside = append(r.inside, c)
 	return nil

@@ -157,7 +157,8 @@ func (d *desk) lookup(ctx context.Context, name string) (admin.Player, error) {
 		Connection: realm.NotConnected,
 	}
 	character, err := d.locate(ctx, &out)
-	out.Level, out.XP, out.Deaths = character.Level, character.XP, character.Deaths
+	out.Level, out.XP = character.Numbers[rushgate.NumberLevel], character.Numbers[rushgate.NumberXP]
+	out.Deaths, out.Numbers = character.Numbers[rushgate.NumberDeaths], character.Numbers
 	out.Zone, out.PlaytimeMS = character.Zone, character.Playtime.Milliseconds()
 	return out, err
 }

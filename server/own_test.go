@@ -47,7 +47,9 @@ func (s *own) Admit(
 func TestOwnStoreConforms(t *testing.T) {
 	c := storetest.NewClock()
 	storetest.Run(t, storetest.Harness{
-		Open:    func(*testing.T) rushgate.Store { return &diary{Store: memory.New(memory.Options{Now: c.Now})} },
+		Open: func(*testing.T) rushgate.Store {
+			return &diary{Store: memory.New(memory.Options{Now: c.Now, Boards: storetest.Boards()})}
+		},
 		Advance: c.Advance,
 	})
 }

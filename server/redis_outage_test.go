@@ -35,7 +35,7 @@ func (d *dojo) find(id rushgate.PlayerID) int {
 }
 
 func (d *dojo) Enter(c rushgate.Character) error {
-	c.Zone, c.HP = "dojo", 10
+	c.Zone, c.Numbers["hp"] = "dojo", 10
 	d.inside = append(d.inside, &pupil{Character: c})
 	return nil
 }
@@ -54,8 +54,8 @@ func (d *dojo) Apply(id rushgate.PlayerID, in rushgate.Intent) {
 	p := d.inside[i]
 	p.X += float64(in.MoveX)
 	if in.Action == 1 && !p.training {
-		p.Level++
-		p.XP += 100
+		p.Numbers["level"]++
+		p.Numbers["xp"] += 100
 		d.events = append(d.events, rushgate.Event{Player: id, Kind: rushgate.EventLevelUp})
 	}
 	p.training = in.Action == 1
@@ -77,7 +77,8 @@ func (d *dojo) Character(id rushgate.PlayerID) (rushgate.Character, bool) {
 func (d *dojo) View(dst []rushgate.Entity) []rushgate.Entity {
 	for _, p := range d.inside {
 		dst = append(dst, rushgate.Entity{
-			ID: uint64(p.ID), Name: p.Name, Zone: 1, Level: uint16(p.Level), X: p.X, HP: 10, MaxHP: 10, XP: p.XP,
+			ID: uint64(p.ID), Name: p.Name, Zone: 1, Level: uint16(p.Numbers["level"]), X: p.X, HP: 10, MaxHP: 10,
+			XP: p.Numbers["xp"],
 		})
 	}
 	return dst
@@ -126,7 +127,7 @@ func TestOutage(t *testing.T) {
 				wantBusy(t, s, "/v1/register", `{"username":"carol","password":"correct horse"}`)
 			}
 			playsOn(t, s, rt, trained)
-			if me, err := alice.Me(t.Context()); err != nil || me.XP != 100 || me.Level != 1 {
+			if me, err := alice.Me(t.Context()); err != nil || me.Numbers["xp"] != 100 || me.Numbers["level"] != 1 {
 				t.Errorf("own state: %+v, %v", me, err)
 			}
 			waitForCount(t, s, `"save_retries": `, 1)

@@ -21,7 +21,7 @@ import (
 func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error) {
 	in = rushgate.Instance{Node: rand.Text(), Run: rand.Text()}
 	if s.cfg.Backend == Memory {
-		s.store = memory.New(memory.Options{})
+		s.store = memory.New(memory.Options{Boards: s.cfg.Boards})
 		return in, nil
 	}
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
@@ -48,7 +48,8 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 	case s.cfg.Backend == Redis:
 		s.store, err = s.openRedis(ctx)
 	default:
-		s.store, err = openDatabase(ctx, s.cfg.DataDir, sqlite.Options{Logger: s.cfg.Logger, Inherited: inherited})
+		s.store, err = openDatabase(ctx, s.cfg.DataDir,
+			sqlite.Options{Logger: s.cfg.Logger, Inherited: inherited, Boards: s.cfg.Boards})
 	}
 	s.inner = s.store
 	if err != nil {
@@ -108,6 +109,7 @@ func exists(path string) bool {
 func (s *Server) openRedis(ctx context.Context) (rushgate.Store, error) {
 	store, err := redis.Open(ctx, redis.Options{
 		URLs: s.cfg.RedisURLs, SentinelMaster: s.cfg.RedisSentinel, Prefix: s.cfg.RedisPrefix, Logger: s.cfg.Logger,
+		Boards: s.cfg.Boards,
 	})
 	if err != nil {
 		return nil, err

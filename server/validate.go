@@ -96,6 +96,9 @@ func (r ranged[T]) check(setting string) error {
 
 // validateStore checks which store is meant, and that only one is.
 func (c Config) validateStore() error {
+	if _, err := rushgate.CheckBoards(c.Boards); err != nil {
+		return wrong("Boards", "%w", err)
+	}
 	switch {
 	case c.Store != nil && c.Backend != "":
 		return wrong("Backend", "there is a store, and the backend %s besides: want one of them", c.Backend)

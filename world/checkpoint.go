@@ -285,8 +285,8 @@ func (w *World) readmit(c *checkpoint) error {
 	for i := range c.players {
 		s := &c.players[i]
 		err := w.Enter(rushgate.Character{
-			ID: s.id, Name: s.sheet.name, Zone: c.zones[s.zone], X: s.x, Y: s.y, HP: s.hp, XP: s.xp, Level: s.level,
-			Deaths: s.sheet.deaths, Playtime: s.sheet.playtime(c.now), CreatedAt: s.sheet.createdAt, Data: s.data,
+			ID: s.id, Name: s.sheet.name, Zone: c.zones[s.zone], X: s.x, Y: s.y,
+			Numbers: numbers(s.hp, s.xp, s.level, s.sheet.deaths), Playtime: s.sheet.playtime(c.now), CreatedAt: s.sheet.createdAt, Data: s.data,
 		})
 		if err != nil {
 			return err

@@ -81,10 +81,11 @@ func TestMovedWorldGoesOnAsItWouldHave(t *testing.T) {
 // With another definition players stay who, where and what they are, as far as it allows, and go on walking.
 func TestWorldMovedToAnotherDefinitionKeepsItsPlayers(t *testing.T) {
 	w := New(crowdedArena(t), 1)
-	enter(t, w, rushgate.Character{ID: 9, Zone: "yard", X: 1, Y: 1, HP: 20})
+	enter(t, w, rushgate.Character{ID: 9, Zone: "yard", X: 1, Y: 1, Numbers: rushgate.Numbers{"hp": 20}})
 	enter(t, w, rushgate.Character{
-		ID: 7, Name: "ann", Zone: "cave", X: 60, Y: 12, HP: 20, XP: 12, Deaths: 3, Playtime: time.Minute,
+		ID: 7, Name: "ann", Zone: "cave", X: 60, Y: 12, Playtime: time.Minute,
 		CreatedAt: time.Unix(5, 0).UTC(), Data: []byte(`{"v":1,"equipment":["shield"]}`),
+		Numbers: rushgate.Numbers{"hp": 20, "xp": 12, "deaths": 3},
 	})
 	w.Leave(9)
 	w.Apply(7, rushgate.Intent{MoveX: 0.5, Action: ActionAttack, Target: 5 | MonsterBit})

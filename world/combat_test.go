@@ -53,7 +53,7 @@ func TestMelee(t *testing.T) {
 					t.Errorf("monster %d has %d HP, want %d", i, hp, want)
 				}
 			}
-			if tt.want == none && character(t, w, 2).HP != 20 {
+			if tt.want == none && character(t, w, 2).Numbers["hp"] != 20 {
 				t.Error("players can hurt each other")
 			}
 		})
@@ -67,8 +67,8 @@ func TestTheDeadAreNotHit(t *testing.T) {
 	for _, target := range []uint64{0, MonsterBit} {
 		w.Apply(1, rushgate.Intent{Action: ActionAttack, Target: target})
 		steps(w, 100)
-		if c := character(t, w, 1); c.XP != 1 {
-			t.Errorf("target %#x: %d XP for one kill of 1 XP", target, c.XP)
+		if c := character(t, w, 1); c.Numbers["xp"] != 1 {
+			t.Errorf("target %#x: %d XP for one kill of 1 XP", target, c.Numbers["xp"])
 		}
 	}
 }
@@ -132,7 +132,7 @@ func TestDamage(t *testing.T) {
 			if dealt := 10 - w.monsters[0].hp; dealt != tt.dealt {
 				t.Errorf("dealt %d, want %d", dealt, tt.dealt)
 			}
-			if taken := 20 - character(t, w, 1).HP; taken != tt.taken {
+			if taken := 20 - int(character(t, w, 1).Numbers["hp"]); taken != tt.taken {
 				t.Errorf("took %d, want %d", taken, tt.taken)
 			}
 		})
@@ -142,7 +142,7 @@ func TestDamage(t *testing.T) {
 func TestDeathAndRespawn(t *testing.T) {
 	w := newArena(t, set{"monsters.1.damage", 15}, monstersAt("hunter", 20, 10))
 	c := in(1, 20, 10)
-	c.XP = 5
+	c.Numbers["xp"] = 5
 	enter(t, w, c)
 	var events []rushgate.Event
 	for range 600 {
@@ -154,18 +154,18 @@ func TestDeathAndRespawn(t *testing.T) {
 		t.Fatalf("events %v, want %v", events, want)
 	}
 	dead := character(t, w, 1)
-	if dead.HP != 0 || dead.Deaths != 1 || dead.XP != 5 || dead.X != 20 {
+	if dead.Numbers["hp"] != 0 || dead.Numbers["deaths"] != 1 || dead.Numbers["xp"] != 5 || dead.X != 20 {
 		t.Fatalf("dead: %+v", dead)
 	}
 	w.Apply(1, rushgate.Intent{MoveX: 1})
 	if ev := steps(w, 59); len(ev) != 0 {
 		t.Errorf("events %v while dead", ev)
 	}
-	if c := character(t, w, 1); c.HP != 0 || c.X != 20 || c.Deaths != 1 {
+	if c := character(t, w, 1); c.Numbers["hp"] != 0 || c.X != 20 || c.Numbers["deaths"] != 1 {
 		t.Fatalf("the dead walk: %+v", c)
 	}
 	steps(w, 1)
-	if c := character(t, w, 1); c.HP != 20 || !near(c.X, 50.1) || c.Y != 40 || c.Zone != "yard" {
+	if c := character(t, w, 1); c.Numbers["hp"] != 20 || !near(c.X, 50.1) || c.Y != 40 || c.Zone != "yard" {
 		t.Errorf("respawned as %+v, want 20 HP one step from 50, 40", c)
 	}
 }
@@ -173,18 +173,18 @@ func TestDeathAndRespawn(t *testing.T) {
 func TestLeavingDoesNotCheatDeath(t *testing.T) {
 	w := newArena(t)
 	c := in(1, 20, 10)
-	c.HP = 0
+	c.Numbers["hp"] = 0
 	enter(t, w, c)
 	steps(w, 50)
 	c = character(t, w, 1)
 	w.Leave(1)
 	enter(t, w, c)
 	steps(w, 59)
-	if got := character(t, w, 1); got.HP != 0 {
-		t.Errorf("%d HP 59 steps after entering dead", got.HP)
+	if got := character(t, w, 1); got.Numbers["hp"] != 0 {
+		t.Errorf("%d HP 59 steps after entering dead", got.Numbers["hp"])
 	}
 	steps(w, 1)
-	if got := character(t, w, 1); got.HP != 20 || got.X != 50 || got.Deaths != 0 {
+	if got := character(t, w, 1); got.Numbers["hp"] != 20 || got.X != 50 || got.Numbers["deaths"] != 0 {
 		t.Errorf("respawned as %+v", got)
 	}
 }
@@ -192,7 +192,7 @@ func TestLeavingDoesNotCheatDeath(t *testing.T) {
 func TestRespawnInTheZoneOfDeath(t *testing.T) {
 	w := newArena(t)
 	c := in(1, 20, 10)
-	c.Zone, c.HP = "cave", 0
+	c.Zone, c.Numbers["hp"] = "cave", 0
 	enter(t, w, c)
 	steps(w, 60)
 	if got := character(t, w, 1); got.Zone != "cave" || got.X != 32 || got.Y != 32 {

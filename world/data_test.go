@@ -19,13 +19,13 @@ func TestAnImportedCharacterKeepsEverything(t *testing.T) {
 	w := New(Default(), 1)
 	for i, zone := range []string{"zone-1", "zone-42"} {
 		c := rushgate.Character{
-			ID: rushgate.PlayerID(12 + i), Zone: zone, X: 112.5, Y: 276.25, HP: 36, XP: 444, Deaths: 2,
-			Data: []byte(imported),
+			ID: rushgate.PlayerID(12 + i), Zone: zone, X: 112.5, Y: 276.25, Data: []byte(imported),
+			Numbers: rushgate.Numbers{"hp": 36, "xp": 444, "deaths": 2},
 		}
 		enter(t, w, c)
 		steps(w, 60)
 		got := character(t, w, c.ID)
-		if got.Zone != zone || got.X != c.X || got.Y != c.Y || got.HP < c.HP || got.XP != c.XP || got.Deaths != c.Deaths {
+		if got.Zone != zone || got.X != c.X || got.Y != c.Y || got.Numbers["hp"] < c.Numbers["hp"] || got.Numbers["xp"] != c.Numbers["xp"] || got.Numbers["deaths"] != c.Numbers["deaths"] {
 			t.Errorf("got %+v, want %+v", got, c)
 		}
 		if string(got.Data) != imported {
@@ -140,7 +140,7 @@ func FuzzEnterData(f *testing.F) {
 	def := Default()
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w := New(def, 1)
-		c := rushgate.Character{ID: 1, Zone: "zone-1", X: 1, Y: 1, HP: 1, Data: b}
+		c := rushgate.Character{ID: 1, Zone: "zone-1", X: 1, Y: 1, Data: b, Numbers: rushgate.Numbers{"hp": 1}}
 		if err := w.Enter(c); err != nil {
 			if !errors.Is(err, ErrInvalidCharacter) {
 				t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 // The same definition, seed and calls lead to the same world, every time and on every machine.
 func Example() {
 	w := world.New(world.Default(), 1)
-	if err := w.Enter(rushgate.Character{ID: 1, Name: "alice", Level: 1}); err != nil {
+	if err := w.Enter(rushgate.Character{ID: 1, Name: "alice", Numbers: rushgate.Numbers{"level": 1}}); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -26,7 +26,7 @@ func TestAggro(t *testing.T) {
 			if pursued := m.target != none; pursued != tt.pursue {
 				t.Errorf("has a target: %v, want %v", pursued, tt.pursue)
 			}
-			if hurt := character(t, w, 1).HP < 20; hurt != tt.pursue {
+			if hurt := character(t, w, 1).Numbers["hp"] < 20; hurt != tt.pursue {
 				t.Errorf("has hurt the player: %v, want %v", hurt, tt.pursue)
 			}
 		})
@@ -46,7 +46,7 @@ func TestAMonsterPrefersTheNearest(t *testing.T) {
 func TestAMonsterNeverPassesItsSpeedOrItsLeash(t *testing.T) {
 	w := newArena(t, monstersAt("hunter", 30, 10), set{"player.speed", 11.5}, set{"player.levels.0.hp", 1000})
 	c := in(1, 35, 10)
-	c.HP = 1000
+	c.Numbers["hp"] = 1000
 	enter(t, w, c)
 	steps(w, lookInterval)
 	w.Apply(1, rushgate.Intent{MoveX: 1})
@@ -94,8 +94,8 @@ func TestATargetThatLeft(t *testing.T) {
 	w.Leave(1)
 	enter(t, w, in(2, 62, 10)) // within the leash, beyond the aggro radius
 	steps(w, 300)
-	if c := character(t, w, 2); c.HP != 20 {
-		t.Errorf("the monster hunts a bystander, who has %d HP", c.HP)
+	if c := character(t, w, 2); c.Numbers["hp"] != 20 {
+		t.Errorf("the monster hunts a bystander, who has %d HP", c.Numbers["hp"])
 	}
 }
 
@@ -117,12 +117,12 @@ func TestATargetInAnotherZone(t *testing.T) {
 	w.monsters[0].target, w.monsters[0].targetID = w.slots[1], 1 // whether or not it has looked in time
 	steps(w, 200)
 	after := character(t, w, 1)
-	if before.Zone != "cave" || after.HP != before.HP {
-		t.Errorf("a monster of the yard hits a player of the %s: %d HP, before %d", before.Zone, after.HP, before.HP)
+	if before.Zone != "cave" || after.Numbers["hp"] != before.Numbers["hp"] {
+		t.Errorf("a monster of the yard hits a player of the %s: %d HP, before %d", before.Zone, after.Numbers["hp"], before.Numbers["hp"])
 	}
 	w.Apply(1, rushgate.Intent{Action: ActionAttack, Target: MonsterBit})
 	steps(w, 60)
-	if xp := character(t, w, 1).XP; xp != 0 {
+	if xp := character(t, w, 1).Numbers["xp"]; xp != 0 {
 		t.Errorf("the player kills across zones for %d XP", xp)
 	}
 }

@@ -51,21 +51,21 @@ func (w *World) newPlayer(c rushgate.Character, d Data) player {
 	d.reserve(w.def.Player.InventorySlots)
 	p := player{
 		id:       c.ID,
-		level:    w.def.levelAt(1, c.XP),
-		xp:       c.XP,
+		level:    w.def.levelAt(1, c.Numbers[rushgate.NumberXP]),
+		xp:       c.Numbers[rushgate.NumberXP],
 		strikeAt: w.now + w.def.strike, // or relogging would strike faster than fighting on
 		regenAt:  w.now + w.def.regen,
 		sheet: &sheet{
 			name:      c.Name,
 			createdAt: c.CreatedAt,
-			deaths:    max(c.Deaths, 0),
+			deaths:    int(max(c.Numbers[rushgate.NumberDeaths], 0)),
 			played:    max(c.Playtime, 0),
 			enteredAt: w.now,
 			data:      d,
 		},
 	}
 	p.attack, p.defense = w.def.bonus(d.Equipment)
-	p.hp = min(max(c.HP, 0), w.maxHP(&p))
+	p.hp = int(min(max(c.Numbers[rushgate.NumberHP], 0), int64(w.maxHP(&p))))
 	if c.Zone == "" {
 		p.hp = w.maxHP(&p)
 	}

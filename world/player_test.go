@@ -119,8 +119,8 @@ func TestEnterRepairs(t *testing.T) {
 		want edit // to what was given
 	}{
 		{"sound", func(*rushgate.Character) {}, func(*rushgate.Character) {}},
-		{"new", func(c *rushgate.Character) { c.Zone, c.HP = "", 0 },
-			func(c *rushgate.Character) { c.Zone, c.X, c.Y, c.HP = "yard", 50, 40, 20 }},
+		{"new", func(c *rushgate.Character) { c.Zone, c.Numbers["hp"] = "", 0 },
+			func(c *rushgate.Character) { c.Zone, c.X, c.Y, c.Numbers["hp"] = "yard", 50, 40, 20 }},
 		{"unknown zone", func(c *rushgate.Character) { c.Zone = "atlantis" },
 			func(c *rushgate.Character) { c.Zone, c.X, c.Y = "yard", 50, 40 }},
 		{"outside", func(c *rushgate.Character) { c.X, c.Y = -5, 1000 },
@@ -129,30 +129,34 @@ func TestEnterRepairs(t *testing.T) {
 			func(c *rushgate.Character) { c.X, c.Y = 100, 0 }},
 		{"NaN", func(c *rushgate.Character) { c.Zone, c.X = "cave", math.NaN() },
 			func(c *rushgate.Character) { c.X, c.Y = 32, 32 }},
-		{"too many hit points", func(c *rushgate.Character) { c.HP = 1000 }, func(c *rushgate.Character) { c.HP = 20 }},
-		{"less than dead", func(c *rushgate.Character) { c.HP = -7 }, func(c *rushgate.Character) { c.HP = 0 }},
-		{"level too low", func(c *rushgate.Character) { c.XP, c.Level, c.HP = 29, 1, 30 },
-			func(c *rushgate.Character) { c.Level = 2 }},
-		{"level too high", func(c *rushgate.Character) { c.XP, c.Level, c.HP = 0, 99, 40 },
-			func(c *rushgate.Character) { c.Level, c.HP = 1, 20 }},
-		{"far above the top level", func(c *rushgate.Character) { c.XP = math.MaxInt64 },
-			func(c *rushgate.Character) { c.Level = 3 }},
-		{"negative counts", func(c *rushgate.Character) { c.Deaths, c.Playtime = -1, -time.Second },
-			func(c *rushgate.Character) { c.Deaths, c.Playtime = 0, 0 }},
+		{"too many hit points", func(c *rushgate.Character) { c.Numbers["hp"] = 1000 }, func(c *rushgate.Character) { c.Numbers["hp"] = 20 }},
+		{"less than dead", func(c *rushgate.Character) { c.Numbers["hp"] = -7 }, func(c *rushgate.Character) { c.Numbers["hp"] = 0 }},
+		{"level too low", func(c *rushgate.Character) { c.Numbers["xp"], c.Numbers["level"], c.Numbers["hp"] = 29, 1, 30 },
+			func(c *rushgate.Character) { c.Numbers["level"] = 2 }},
+		{"level too high", func(c *rushgate.Character) { c.Numbers["xp"], c.Numbers["level"], c.Numbers["hp"] = 0, 99, 40 },
+			func(c *rushgate.Character) { c.Numbers["level"], c.Numbers["hp"] = 1, 20 }},
+		{"far above the top level", func(c *rushgate.Character) { c.Numbers["xp"] = math.MaxInt64 },
+			func(c *rushgate.Character) { c.Numbers["level"] = 3 }},
+		{"negative counts", func(c *rushgate.Character) { c.Numbers["deaths"], c.Playtime = -1, -time.Second },
+			func(c *rushgate.Character) { c.Numbers["deaths"], c.Playtime = 0, 0 }},
 		{"no data", func(c *rushgate.Character) { c.Data = nil },
 			func(c *rushgate.Character) { c.Data = []byte(`{"v":1}`) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			give := in(7, 20, 30)
-			give.Name, give.HP, give.CreatedAt = "alice", 15, time.UnixMilli(1_700_000_000_123)
-			give.Deaths, give.Playtime, give.Data = 2, time.Hour, []byte(`{"v":1}`)
+			give.Name, give.Numbers["hp"], give.CreatedAt = "alice", 15, time.UnixMilli(1_700_000_000_123)
+			give.Numbers["deaths"], give.Playtime, give.Data = 2, time.Hour, []byte(`{"v":1}`)
 			tt.give(&give)
 			want := give
 			tt.want(&want)
 			w := newArena(t)
 			enter(t, w, give)
-			if got := character(t, w, 7); !reflect.DeepEqual(got, want) {
+			got := character(t, w, 7)
+			if !got.Numbers.Equal(want.Numbers) {
+				t.Errorf("numbers are %v, want %v", got.Numbers, want.Numbers)
+			}
+			if got.Numbers = want.Numbers; !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})
@@ -167,7 +171,7 @@ func TestEnterRefuses(t *testing.T) {
 	}{
 		{"no id", rushgate.Character{}, ErrInvalidCharacter},
 		{"a monster's id", rushgate.Character{ID: rushgate.PlayerID(MonsterBit | 1)}, ErrInvalidCharacter},
-		{"negative XP", rushgate.Character{ID: 2, XP: -1}, ErrInvalidCharacter},
+		{"negative XP", rushgate.Character{ID: 2, Numbers: rushgate.Numbers{"xp": -1}}, ErrInvalidCharacter},
 		{"bad data", rushgate.Character{ID: 2, Data: []byte("{")}, ErrInvalidCharacter},
 		{"inside already", rushgate.Character{ID: 1}, ErrAlreadyInside},
 	}
@@ -246,10 +250,10 @@ func TestCharacterIsACopy(t *testing.T) {
 func TestRegeneration(t *testing.T) {
 	w := newArena(t, set{"player.regen_hp", 2}, monstersAt("dummy", 50, 40))
 	c := in(1, 10, 10)
-	c.HP = 17
+	c.Numbers["hp"] = 17
 	enter(t, w, c)
-	for i, want := range []int{17, 19, 20, 20} {
-		if got := character(t, w, 1).HP; got != want {
+	for i, want := range []int64{17, 19, 20, 20} {
+		if got := character(t, w, 1).Numbers["hp"]; got != want {
 			t.Errorf("%d HP after %d s, want %d", got, i, want)
 		}
 		steps(w, 60)
@@ -262,10 +266,10 @@ func TestBeingHurtDelaysRegeneration(t *testing.T) {
 		set{"monsters.0.attack_interval_ms", 500}, monstersAt("dummy", 50, 40))
 	enter(t, w, in(1, 50, 40))
 	w.Apply(1, attack)
-	last := 20
+	last := int64(20)
 	for range 8 * 30 {
 		steps(w, 1)
-		hp := character(t, w, 1).HP
+		hp := character(t, w, 1).Numbers["hp"]
 		if hp > last {
 			t.Fatalf("regenerated from %d to %d HP in the middle of a fight", last, hp)
 		}

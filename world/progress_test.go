@@ -30,8 +30,8 @@ func TestExperience(t *testing.T) {
 		xp        int64
 		reward    int
 		wantXP    int64
-		wantLevel int
-		wantHP    int
+		wantLevel int64
+		wantHP    int64
 		events    []rushgate.Event
 	}{
 		{"same level", 0, 9, 9, 1, 7, nil},
@@ -45,18 +45,19 @@ func TestExperience(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newArena(t, set{"monsters.0.hp", 1}, set{"monsters.0.xp", tt.reward}, monstersAt("dummy", 50, 10))
 			c := in(1, 50, 10)
-			c.XP, c.HP = tt.xp, 7
+			c.Numbers["xp"], c.Numbers["hp"] = tt.xp, 7
 			enter(t, w, c)
 			enter(t, w, in(2, 50, 10)) // who only watches
 			if events := kill(t, w); !slices.Equal(events, tt.events) {
 				t.Errorf("events %v, want %v", events, tt.events)
 			}
 			got := character(t, w, 1)
-			if got.XP != tt.wantXP || got.Level != tt.wantLevel || got.HP != tt.wantHP {
-				t.Errorf("%d XP, level %d, %d HP, want %d, %d, %d", got.XP, got.Level, got.HP, tt.wantXP, tt.wantLevel, tt.wantHP)
+			want := rushgate.Numbers{"xp": tt.wantXP, "level": tt.wantLevel, "hp": tt.wantHP}
+			if !got.Numbers.Equal(want) {
+				t.Errorf("numbers are %v, want %v", got.Numbers, want)
 			}
-			if got := character(t, w, 2); got.XP != 0 {
-				t.Errorf("a bystander has %d XP", got.XP)
+			if got := character(t, w, 2); got.Numbers["xp"] != 0 {
+				t.Errorf("a bystander has %d XP", got.Numbers["xp"])
 			}
 		})
 	}

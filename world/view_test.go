@@ -23,7 +23,8 @@ func seen(w *World, id uint64) (rushgate.Entity, bool) {
 func TestViewOfAPlayer(t *testing.T) {
 	w := newArena(t)
 	c := rushgate.Character{
-		ID: 7, Name: "zoe", Zone: "cave", X: 3.25, Y: 60.5, HP: 11, XP: 12, Level: 2, Deaths: math.MaxInt32 + 1,
+		ID: 7, Name: "zoe", Zone: "cave", X: 3.25, Y: 60.5,
+		Numbers: rushgate.Numbers{"hp": 11, "xp": 12, "level": 2, "deaths": math.MaxInt32 + 1},
 	}
 	enter(t, w, in(3, 1, 1))
 	enter(t, w, c)
@@ -53,7 +54,7 @@ func TestViewOfAPlayer(t *testing.T) {
 func TestViewOfTheDead(t *testing.T) {
 	w := newArena(t)
 	c := in(1, 10, 20)
-	c.HP = 0
+	c.Numbers["hp"] = 0
 	enter(t, w, c)
 	w.Apply(1, attack)
 	want := rushgate.Entity{ID: 1, Name: "player", Kind: KindPlayer, Flags: FlagDead, Level: 1, X: 10, Y: 20, MaxHP: 20}
@@ -116,7 +117,7 @@ func TestViewIsComplete(t *testing.T) {
 		id := rushgate.PlayerID(rng.IntN(20) + 1)
 		switch {
 		case !inside[uint64(id)]:
-			enter(t, w, rushgate.Character{ID: id, X: rng.Float64() * 50, Y: rng.Float64() * 50, HP: 30})
+			enter(t, w, rushgate.Character{ID: id, X: rng.Float64() * 50, Y: rng.Float64() * 50, Numbers: rushgate.Numbers{"hp": 30}})
 			inside[uint64(id)] = true
 		case rng.IntN(50) == 0:
 			w.Leave(id)
@@ -147,12 +148,12 @@ func checkView(t *testing.T, w *World, players int) {
 			continue
 		}
 		c := character(t, w, rushgate.PlayerID(e.ID))
-		if e.Kind != KindPlayer || e.X != c.X || e.Y != c.Y || int(e.HP) != c.HP || e.XP != c.XP ||
-			int(e.Level) != c.Level || int(e.Deaths) != c.Deaths || w.def.Zones[e.Zone].ID != c.Zone {
+		shown := numbers(int(e.HP), e.XP, int(e.Level), int(e.Deaths))
+		if e.Kind != KindPlayer || e.X != c.X || e.Y != c.Y || !shown.Equal(c.Numbers) || w.def.Zones[e.Zone].ID != c.Zone {
 			t.Fatalf("View shows %+v of %+v", e, c)
 		}
-		if (e.Flags&FlagDead != 0) != (c.HP <= 0) {
-			t.Fatalf("flags %b at %d HP", e.Flags, c.HP)
+		if (e.Flags&FlagDead != 0) != (c.Numbers["hp"] <= 0) {
+			t.Fatalf("flags %b at %d HP", e.Flags, c.Numbers["hp"])
 		}
 	}
 	if len(view) != want || len(ids) != want {

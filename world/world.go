@@ -109,8 +109,8 @@ func (w *World) Enter(c rushgate.Character) error {
 	if _, ok := w.slots[c.ID]; ok {
 		return fmt.Errorf("%w: id %d", ErrAlreadyInside, c.ID)
 	}
-	if c.XP < 0 {
-		return fmt.Errorf("%w: %d XP", ErrInvalidCharacter, c.XP)
+	if xp := c.Numbers[rushgate.NumberXP]; xp < 0 {
+		return fmt.Errorf("%w: %d XP", ErrInvalidCharacter, xp)
 	}
 	d, err := parseData(c.Data)
 	if err != nil {
@@ -178,14 +178,19 @@ func (w *World) Character(id rushgate.PlayerID) (rushgate.Character, bool) {
 		Zone:      w.zones[p.zone].spec.ID,
 		X:         p.x,
 		Y:         p.y,
-		HP:        p.hp,
-		XP:        p.xp,
-		Level:     p.level,
-		Deaths:    p.sheet.deaths,
+		Numbers:   numbers(p.hp, p.xp, p.level, p.sheet.deaths),
 		Playtime:  p.sheet.playtime(w.now),
 		CreatedAt: p.sheet.createdAt,
 		Data:      p.sheet.data.Encode(),
 	}, true
+}
+
+// numbers are what the world counts for a player.
+func numbers(hp int, xp int64, level, deaths int) rushgate.Numbers {
+	return rushgate.Numbers{
+		rushgate.NumberHP: int64(hp), rushgate.NumberXP: xp, rushgate.NumberLevel: int64(level),
+		rushgate.NumberDeaths: int64(deaths),
+	}
 }
 
 // ticks is how many steps a time lasts, rounded up, at least one.

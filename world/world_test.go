@@ -31,11 +31,12 @@ func checkPlayer(t interface {
 	if !w.def.Zones[zone].contains(c.X, c.Y) { // false for NaN, too
 		t.Fatalf("player %d is at %v, %v of %s", id, c.X, c.Y, c.Zone)
 	}
-	if c.Level < 1 || c.Level > len(w.def.Player.Levels) || c.Level != w.def.levelAt(1, c.XP) {
-		t.Fatalf("player %d has level %d at %d XP", id, c.Level, c.XP)
+	hp, xp, level := int(c.Numbers["hp"]), c.Numbers["xp"], int(c.Numbers["level"])
+	if level < 1 || level > len(w.def.Player.Levels) || level != w.def.levelAt(1, xp) {
+		t.Fatalf("player %d has level %d at %d XP", id, level, xp)
 	}
-	if c.HP < 0 || c.HP > w.def.Player.Levels[c.Level-1].HP {
-		t.Fatalf("player %d has %d HP at level %d", id, c.HP, c.Level)
+	if hp < 0 || hp > w.def.Player.Levels[level-1].HP {
+		t.Fatalf("player %d has %d HP at level %d", id, hp, level)
 	}
 	if len(c.Data) > rushgate.MaxDataLen {
 		t.Fatalf("player %d has %d bytes of data", id, len(c.Data))
@@ -59,14 +60,16 @@ func crowdedArena(t testing.TB) *Definition {
 
 func drawCharacter(t *rapid.T, id rushgate.PlayerID) rushgate.Character {
 	return rushgate.Character{
-		ID:       id,
-		Zone:     rapid.SampledFrom([]string{"", "yard", "cave", "gone"}).Draw(t, "zone"),
-		X:        rapid.Float64().Draw(t, "x"),
-		Y:        rapid.Float64().Draw(t, "y"),
-		HP:       rapid.Int().Draw(t, "hp"),
-		XP:       rapid.Int64Min(0).Draw(t, "xp") >> rapid.IntRange(0, 63).Draw(t, "shift"),
-		Level:    rapid.Int().Draw(t, "level"),
-		Deaths:   rapid.Int().Draw(t, "deaths"),
+		ID:   id,
+		Zone: rapid.SampledFrom([]string{"", "yard", "cave", "gone"}).Draw(t, "zone"),
+		X:    rapid.Float64().Draw(t, "x"),
+		Y:    rapid.Float64().Draw(t, "y"),
+		Numbers: rushgate.Numbers{
+			"hp":     rapid.Int64().Draw(t, "hp"),
+			"xp":     rapid.Int64Min(0).Draw(t, "xp") >> rapid.IntRange(0, 63).Draw(t, "shift"),
+			"level":  rapid.Int64().Draw(t, "level"),
+			"deaths": rapid.Int64().Draw(t, "deaths"),
+		},
 		Playtime: time.Duration(rapid.Int64().Draw(t, "playtime")),
 		Data: []byte(rapid.SampledFrom([]string{"", `{"v":1}`, imported, `{"v":1,"equipment":["shield"]}`}).Draw(t,
 			"data")),
@@ -102,7 +105,7 @@ func TestInvariants(t *testing.T) {
 					t.Fatalf("Enter, inside already %v: %v", inside, err)
 				}
 				if !inside {
-					xp[c.ID], deaths[c.ID] = c.XP, max(c.Deaths, 0)
+					xp[c.ID], deaths[c.ID] = c.Numbers["xp"], int(max(c.Numbers["deaths"], 0))
 				}
 			},
 			"leave": func(t *rapid.T) {
@@ -145,12 +148,12 @@ func TestInvariants(t *testing.T) {
 				for id, before := range xp {
 					checkPlayer(t, w, id)
 					c, _ := w.Character(id)
-					if c.XP < before {
-						t.Fatalf("XP of player %d fell from %d to %d", id, before, c.XP)
+					if c.Numbers["xp"] < before {
+						t.Fatalf("XP of player %d fell from %d to %d", id, before, c.Numbers["xp"])
 					}
-					xp[id] = c.XP
-					if c.Deaths != deaths[id] {
-						t.Fatalf("player %d died %d times, but events say %d", id, c.Deaths, deaths[id])
+					xp[id] = c.Numbers["xp"]
+					if c.Numbers["deaths"] != int64(deaths[id]) {
+						t.Fatalf("player %d died %d times, but events say %d", id, c.Numbers["deaths"], deaths[id])
 					}
 				}
 				checkGrids(t, w)
@@ -197,8 +200,9 @@ func crowd(t testing.TB, w *World, rng *rand.Rand, n int) {
 	for i := range n {
 		z := &w.def.Zones[i%len(w.def.Zones)]
 		enter(t, w, rushgate.Character{
-			ID: rushgate.PlayerID(i + 1), Zone: z.ID, HP: math.MaxInt, XP: rng.Int64N(2000),
-			X: rng.Float64() * z.Width, Y: rng.Float64() * z.Height,
+			ID: rushgate.PlayerID(i + 1), Zone: z.ID,
+			Numbers: rushgate.Numbers{"hp": math.MaxInt64, "xp": rng.Int64N(2000)},
+			X:       rng.Float64() * z.Width, Y: rng.Float64() * z.Height,
 		})
 		w.Apply(rushgate.PlayerID(i+1), randomIntent(rng))
 	}
@@ -216,7 +220,7 @@ func TestDeterminism(t *testing.T) {
 	count := make(map[rushgate.EventKind]int)
 	for tick := range uint64(20_000) {
 		id, in := rushgate.PlayerID(rng.IntN(30)+1), randomIntent(rng)
-		c := rushgate.Character{ID: id, Zone: "yard", HP: 20, X: rng.Float64() * 100, Y: rng.Float64() * 80}
+		c := rushgate.Character{ID: id, Zone: "yard", Numbers: rushgate.Numbers{"hp": 20}, X: rng.Float64() * 100, Y: rng.Float64() * 80}
 		come, change, leave := rng.IntN(10) == 0, rng.IntN(3) == 0, rng.IntN(30) == 0
 		var lists [2][]rushgate.Event
 		for i, w := range []*World{a, b} {
@@ -331,7 +335,9 @@ func BenchmarkStepFighting(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range 5000 {
 		id := rushgate.PlayerID(i + 1)
-		enter(b, w, rushgate.Character{ID: id, Zone: "yard", HP: 1_000_000, X: rng.Float64() * 600, Y: rng.Float64() * 600})
+		enter(b, w, rushgate.Character{
+			ID: id, Zone: "yard", Numbers: rushgate.Numbers{"hp": 1_000_000}, X: rng.Float64() * 600, Y: rng.Float64() * 600,
+		})
 		w.Apply(id, randomIntent(rng))
 	}
 	steps(w, 60)

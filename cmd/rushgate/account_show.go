@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,18 +80,24 @@ epoch           %d
 disabled        %s
 zone            %s
 position        %s, %s
-hit points      %d
-experience      %d
-level           %d
-deaths          %d
+numbers         %s
 playtime        %v
 online          %s
 `,
 		r.PlayerID, r.Name, r.CreatedAt.Format(time.RFC3339), r.RecordVersion, r.HashScheme, r.HashCost,
 		credentials, r.Epoch, disabled(r, time.Now()),
-		zone, coordinate(r.X), coordinate(r.Y), r.HP, r.XP, r.Level, r.Deaths,
+		zone, coordinate(r.X), coordinate(r.Y), listed(r.Numbers),
 		time.Duration(r.PlaytimeMS)*time.Millisecond, online)
 	return err
+}
+
+// listed names a character's numbers.
+func listed(numbers rushgate.Numbers) string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(numbers)) {
+		list = append(list, fmt.Sprint(name, " ", numbers[name]))
+	}
+	return cmp.Or(strings.Join(list, ", "), "none")
 }
 
 // disabled says whether an account is disabled, until when and why.

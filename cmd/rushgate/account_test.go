@@ -120,7 +120,7 @@ func TestAccountLifecycle(t *testing.T) {
 	n.stop(t)
 
 	show := account("", "show", "alice")
-	for _, line := range []string{"player id       1\n", "name            alice\n", "record version  5\n", "2000 iterations\n", "level           1\n", "online          no\n"} {
+	for _, line := range []string{"player id       1\n", "name            alice\n", "record version  5\n", "2000 iterations\n", "numbers         hp 40, level 1\n", "online          no\n"} {
 		show.want(t, 0, line, "")
 	}
 	account(second, "set-password", "alice", "--password-hash-iterations", "1500").want(t, 0, "set the password of player 1, alice\n", "")
@@ -345,7 +345,8 @@ func TestAccountShowOddities(t *testing.T) {
 		t.Fatal(in, err)
 	}
 	c := in[0].Character
-	c.Zone, c.X, c.Y, c.HP, c.XP, c.Playtime = "\x1b[2Jforest", math.NaN(), math.Inf(1), -3, math.MaxInt64, 90*time.Minute
+	c.Zone, c.X, c.Y, c.Playtime = "\x1b[2Jforest", math.NaN(), math.Inf(1), 90*time.Minute
+	c.Numbers = rushgate.Numbers{"hp": -3, "xp": math.MaxInt64, "gold": 5}
 	if errs, err := store.Save(t.Context(), []rushgate.Save{{Character: c, Fence: in[0].Lease.Fence, Release: true}}); err != nil || errs[0] != nil {
 		t.Fatal(errs, err)
 	}
@@ -359,7 +360,8 @@ func TestAccountShowOddities(t *testing.T) {
 	}
 	for _, line := range []string{
 		"player id       7\n", "record version  1\n", "password hash   unreadable, ", `zone            "\x1b[2Jforest"` + "\n",
-		"position        unknown, unknown\n", "hit points      -3\n", "experience      9223372036854775807\n", "playtime        1h30m0s\n",
+		"position        unknown, unknown\n", "numbers         gold 5, hp -3, xp 9223372036854775807\n",
+		"playtime        1h30m0s\n",
 	} {
 		if !strings.Contains(text.String(), line) {
 			t.Errorf("no line %q in\n%s", line, text.String())

@@ -10,7 +10,7 @@ import (
 )
 
 // checkpointVersion is raised whenever a field means something else than before.
-const checkpointVersion = 1
+const checkpointVersion = 2
 
 // checkpoint is a field on its way into another process: all of [field], in terms that stay true there.
 type checkpoint struct {

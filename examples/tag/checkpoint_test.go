@@ -68,13 +68,13 @@ func TestWhatIsNoCheckpointIsRefused(t *testing.T) {
 	const one = `{"character":{"ID":1,"Zone":"field"},"data":{"v":1}}`
 	for name, state := range map[string]string{
 		"nothing":             ``,
-		"another version":     `{"v":2}`,
-		"a player twice":      `{"v":1,"runners":[` + one + `,` + one + `]}`,
-		"outside the field":   `{"v":1,"runners":[{"character":{"ID":1,"Zone":"field","X":25},"data":{"v":1}}]}`,
-		"too fast":            `{"v":1,"runners":[{"character":{"ID":1,"Zone":"field"},"move_x":2,"data":{"v":1}}]}`,
-		"data of the future":  `{"v":1,"runners":[{"character":{"ID":1,"Zone":"field"},"data":{"v":2}}]}`,
-		"none of them is it":  `{"v":1,"runners":[` + one + `],"it":1}`,
-		"it counts for hours": `{"v":1,"runners":[` + one + `],"count":61}`,
+		"another version":     `{"v":1}`,
+		"a player twice":      `{"v":2,"runners":[` + one + `,` + one + `]}`,
+		"outside the field":   `{"v":2,"runners":[{"character":{"ID":1,"Zone":"field","X":25},"data":{"v":1}}]}`,
+		"too fast":            `{"v":2,"runners":[{"character":{"ID":1,"Zone":"field"},"move_x":2,"data":{"v":1}}]}`,
+		"data of the future":  `{"v":2,"runners":[{"character":{"ID":1,"Zone":"field"},"data":{"v":2}}]}`,
+		"none of them is it":  `{"v":2,"runners":[` + one + `],"it":1}`,
+		"it counts for hours": `{"v":2,"runners":[` + one + `],"count":61}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if newField().Restore([]byte(state)) == nil {

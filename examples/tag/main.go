@@ -70,6 +70,7 @@ func run(ctx context.Context, out io.Writer, bots int, draw bool) (err error) {
 func config() server.Config {
 	return server.Config{
 		World:    newField(),
+		Boards:   []rushgate.Board{numberCatches},
 		Backend:  server.Memory,
 		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", UDPAddr: "127.0.0.1:0",
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
@@ -90,7 +91,7 @@ func play(ctx context.Context, c *client.Client, bots []*bot) error {
 
 // showBest prints the leaderboard of catches.
 func showBest(ctx context.Context, c *client.Client, out io.Writer) error {
-	ranks, err := c.Leaderboard(ctx, rushgate.BoardXP, 0)
+	ranks, err := c.Leaderboard(ctx, numberCatches, 0)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func TestCatchesAreSaved(t *testing.T) {
 // checkSaved logs the bots in again, compares what they have with the leaderboard, and returns the sums.
 func checkSaved(t *testing.T, c *client.Client, bots []*bot) (catches, caught int) {
 	t.Helper()
-	ranks, err := c.Leaderboard(t.Context(), rushgate.BoardXP, 0)
+	ranks, err := c.Leaderboard(t.Context(), numberCatches, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,10 +92,10 @@ func checkSaved(t *testing.T, c *client.Client, bots []*bot) (catches, caught in
 		if err != nil {
 			t.Fatal(err)
 		}
-		if score, ok := board[b.name]; !ok || score != me.XP || me.Zone != zone {
-			t.Errorf("%s has %d catches in %q; the leaderboard says %d (%v)", b.name, me.XP, me.Zone, score, ok)
+		if score, ok := board[b.name]; !ok || score != me.Numbers[numberCatches] || me.Zone != zone {
+			t.Errorf("%s has %d catches in %q; the leaderboard says %d (%v)", b.name, me.Numbers[numberCatches], me.Zone, score, ok)
 		}
-		catches, caught = catches+int(me.XP), caught+me.Deaths
+		catches, caught = catches+int(me.Numbers[numberCatches]), caught+int(me.Numbers["deaths"])
 	}
 	return catches, caught
 }

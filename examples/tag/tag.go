@@ -56,6 +56,10 @@ func parseRunData(b []byte) (runData, error) {
 	return d, nil
 }
 
+// numberCatches is the number by which players are ranked. How often a player was caught is among the deaths, since the node
+// tells of those only when they are saved.
+const numberCatches = "catches"
+
 // field is the game: everyone runs from the one who is it, and the one who is caught is it next. It implements
 // [rushgate.World].
 type field struct {
@@ -81,10 +85,11 @@ func (f *field) Enter(c rushgate.Character) error {
 		return err
 	}
 	r := &runner{Character: c, data: data}
-	r.Data = nil // a world keeps nothing of what it is given; Character makes it anew
+	r.Data = nil // a world keeps nothing of what it is given but the numbers; Character makes it anew
 	if c.Zone != zone {
 		sin, cos := math.Sincos(float64(c.ID))
-		r.Zone, r.X, r.Y, r.HP = zone, fieldSize/2+startRadius*cos, fieldSize/2+startRadius*sin, 1
+		r.Zone, r.X, r.Y = zone, fieldSize/2+startRadius*cos, fieldSize/2+startRadius*sin
+		r.Numbers[rushgate.NumberLevel] = 1
 	}
 	f.runners[c.ID] = r
 	f.order = append(f.order, r)
@@ -163,11 +168,11 @@ func (f *field) move(r *runner) {
 
 // catch makes a player it, and tells of what must be saved before anybody hears of it.
 func (f *field) catch(r *runner) {
-	r.Deaths++
+	r.Numbers[rushgate.NumberDeaths]++
 	f.events = append(f.events, rushgate.Event{Player: r.ID, Kind: rushgate.EventDeath})
-	f.it.XP++
-	if f.it.XP%catchLevel == 0 {
-		f.it.Level++
+	f.it.Numbers[numberCatches]++
+	if f.it.Numbers[numberCatches]%catchLevel == 0 {
+		f.it.Numbers[rushgate.NumberLevel]++
 		f.events = append(f.events, rushgate.Event{Player: f.it.ID, Kind: rushgate.EventLevelUp})
 	}
 	f.makeIt(r)
@@ -195,8 +200,10 @@ func (f *field) Character(id rushgate.PlayerID) (rushgate.Character, bool) {
 func (f *field) View(dst []rushgate.Entity) []rushgate.Entity {
 	for _, r := range f.order {
 		e := rushgate.Entity{
-			ID: uint64(r.ID), Name: r.Name, Kind: kindRunner, Level: uint16(min(r.Level, math.MaxUint16)),
-			X: r.X, Y: r.Y, HP: 1, MaxHP: 1, XP: r.XP, Deaths: int32(min(r.Deaths, math.MaxInt32)),
+			ID: uint64(r.ID), Name: r.Name, Kind: kindRunner, X: r.X, Y: r.Y,
+			HP: 1, MaxHP: 1, XP: r.Numbers[numberCatches],
+			Level:  uint16(min(r.Numbers[rushgate.NumberLevel], math.MaxUint16)),
+			Deaths: int32(min(r.Numbers[rushgate.NumberDeaths], math.MaxInt32)),
 		}
 		if r == f.it {
 			e.Flags = flagIt

@@ -11,7 +11,7 @@ import (
 
 // newcomer is a character as the store makes it.
 func newcomer(id rushgate.PlayerID) rushgate.Character {
-	return rushgate.Character{ID: id, Name: names[int(id-1)%len(names)], Level: 1}
+	return rushgate.Character{ID: id, Name: names[int(id-1)%len(names)], Numbers: rushgate.Numbers{}}
 }
 
 // filled returns a field with so many newcomers, the first of which is it.
@@ -45,8 +45,8 @@ func TestCatch(t *testing.T) {
 	if len(events) != 1 || events[0] != (rushgate.Event{Player: 2, Kind: rushgate.EventDeath}) {
 		t.Errorf("the events are %v", events)
 	}
-	if one, two := f.runners[1], f.runners[2]; f.it != two || one.XP != 1 || two.Deaths != 1 {
-		t.Errorf("it is %d, with %d catches and %d deaths", f.it.ID, one.XP, two.Deaths)
+	if one, two := f.runners[1], f.runners[2]; f.it != two || one.Numbers[numberCatches] != 1 || two.Numbers["deaths"] != 1 {
+		t.Errorf("it is %d, with %d catches and %d deaths", f.it.ID, one.Numbers[numberCatches], two.Numbers["deaths"])
 	}
 }
 
@@ -56,7 +56,7 @@ func TestEverySecondCatchIsALevel(t *testing.T) {
 	chase(t, f, 1)
 	events := chase(t, f, 2)
 	want := rushgate.Event{Player: 1, Kind: rushgate.EventLevelUp}
-	if level := f.runners[1].Level; len(events) != 2 || events[1] != want || level != 2 {
+	if level := f.runners[1].Numbers["level"]; len(events) != 2 || events[1] != want || level != 2 {
 		t.Errorf("the events are %v, the level is %d", events, level)
 	}
 }
@@ -110,7 +110,8 @@ func TestCharacterComesBack(t *testing.T) {
 		}
 	}
 	back, _ := again.Character(1)
-	if back.XP != 1 || back.Level != saved.Level || back.X != saved.X || back.Y != saved.Y || back.Zone != zone {
+	same := back.Numbers.Equal(saved.Numbers) && back.X == saved.X && back.Y == saved.Y && back.Zone == zone
+	if !same || back.Numbers[numberCatches] != 1 {
 		t.Errorf("%+v came back as %+v", saved, back)
 	}
 	if got := again.runners[2].data.Longest; got != longest || got == 0 {
@@ -186,8 +187,8 @@ func TestStepAndViewDoNotAllocate(t *testing.T) {
 			view = f.View(view[:0])
 		}
 	})
-	if allocs != 0 || f.runners[1].XP == 0 {
-		t.Errorf("%v allocations, %d catches of the first player", allocs, f.runners[1].XP)
+	if allocs != 0 || f.runners[1].Numbers[numberCatches] == 0 {
+		t.Errorf("%v allocations, %d catches of the first player", allocs, f.runners[1].Numbers[numberCatches])
 	}
 }
 

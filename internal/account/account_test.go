@@ -93,7 +93,7 @@ func TestCreateOpensNoSession(t *testing.T) {
 		t.Errorf("created %+v", c)
 	}
 	r, err := l.Show(t.Context(), "ALICE")
-	if err != nil || r.Online || r.Level != 1 || r.RecordVersion != rushgate.AccountVersion {
+	if err != nil || r.Online || r.Level != 0 || r.RecordVersion != rushgate.AccountVersion {
 		t.Errorf("shown as %+v, %v", r, err)
 	}
 	if in, a := login(t, s, "alice"); in.Err != nil || in.Previous != 0 || a.PasswordHash != hash {
@@ -123,7 +123,7 @@ func TestNamesOfTwoWideCharacters(t *testing.T) {
 	}
 	old := rushgate.Record{
 		Account:   rushgate.Account{ID: 7, Username: "ﾕｷ", PasswordHash: hash},
-		Character: rushgate.Character{ID: 7, Name: "ﾕｷ", Level: 1},
+		Character: rushgate.Character{ID: 7, Name: "ﾕｷ", Numbers: rushgate.Numbers{"level": 1}},
 	}
 	if errs, err := s.Import(t.Context(), []rushgate.Record{old}); err != nil || errs[0] != nil {
 		t.Fatal(errs, err)

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"maps"
 	"math"
 	"time"
 
@@ -25,10 +26,11 @@ type Record struct {
 	Zone           string            `json:"zone"`
 	X              *float64          `json:"x"` // null if it is not a finite number, which JSON cannot express
 	Y              *float64          `json:"y"`
-	HP             int               `json:"hp"`
+	HP             int64             `json:"hp"` // these are among the numbers, too
 	XP             int64             `json:"xp"`
-	Level          int               `json:"level"`
-	Deaths         int               `json:"deaths"`
+	Level          int64             `json:"level"`
+	Deaths         int64             `json:"deaths"`
+	Numbers        rushgate.Numbers  `json:"numbers"` // without those that are 0
 	PlaytimeMS     int64             `json:"playtime_ms"`
 	Online         bool              `json:"online"`
 	Node           string            `json:"node"` // that has the player; empty if none has
@@ -56,8 +58,11 @@ func (l *Ledger) Show(ctx context.Context, name string) (Record, error) {
 	}
 	r := describe(&a)
 	c := &characters[0].Character
-	r.Zone, r.X, r.Y, r.HP, r.XP = c.Zone, finite(c.X), finite(c.Y), c.HP, c.XP
-	r.Level, r.Deaths, r.PlaytimeMS = c.Level, c.Deaths, c.Playtime.Milliseconds()
+	r.Zone, r.X, r.Y, r.PlaytimeMS = c.Zone, finite(c.X), finite(c.Y), c.Playtime.Milliseconds()
+	r.HP, r.XP = c.Numbers[rushgate.NumberHP], c.Numbers[rushgate.NumberXP]
+	r.Level, r.Deaths = c.Numbers[rushgate.NumberLevel], c.Numbers[rushgate.NumberDeaths]
+	r.Numbers = c.Numbers.Clone()
+	maps.DeleteFunc(r.Numbers, func(_ string, v int64) bool { return v == 0 })
 	r.Online, r.Node = where[0].Inside(), where[0].Node
 	return r, nil
 }

@@ -68,11 +68,13 @@ type Player struct {
 	Inside     Where             `json:"inside"`
 	Connection string            `json:"connection"` // "udp", "websocket" or "none"
 	// The character is as it is now for who is inside here, and otherwise as last saved.
-	Level      int    `json:"level"`
-	XP         int64  `json:"xp"`
-	Deaths     int    `json:"deaths"`
-	Zone       string `json:"zone"`
-	PlaytimeMS int64  `json:"playtime_ms"`
+	Level  int64 `json:"level"` // these are among the numbers, too
+	XP     int64 `json:"xp"`
+	Deaths int64 `json:"deaths"`
+
+	Numbers    rushgate.Numbers `json:"numbers"`
+	Zone       string           `json:"zone"`
+	PlaytimeMS int64            `json:"playtime_ms"`
 }
 
 // orders serves the actions.

@@ -30,6 +30,8 @@ type Config struct {
 	Door  *door.Door
 	Realm *realm.Realm
 	Store rushgate.Boards
+	// Boards are the leaderboards that players may ask for, see [rushgate.CheckBoards].
+	Boards []rushgate.Board
 	// ConnectToken returns what lets the player of a session into the realtime channel. It is called on the goroutines of
 	// requests. Nil means that there is no channel.
 	ConnectToken func(rushgate.Session) ([]byte, error)
@@ -66,6 +68,7 @@ type handler struct {
 
 // New returns the front door's handler.
 func New(cfg Config) http.Handler {
+	cfg.Boards, _ = rushgate.CheckBoards(cfg.Boards) // with those that it refuses there are none
 	h := &handler{
 		Config: cfg, boards: boardCache{store: cfg.Store, logger: cfg.Logger}, answerTimeout: answerTimeout(cfg.MaxAge),
 	}

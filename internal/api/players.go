@@ -32,10 +32,11 @@ type meBody struct {
 	Zone       string            `json:"zone"`
 	X          float64           `json:"x"`
 	Y          float64           `json:"y"`
-	HP         int               `json:"hp"`
+	HP         int64             `json:"hp"` // these are among the numbers, too
 	XP         int64             `json:"xp"`
-	Level      int               `json:"level"`
-	Deaths     int               `json:"deaths"`
+	Level      int64             `json:"level"`
+	Deaths     int64             `json:"deaths"`
+	Numbers    rushgate.Numbers  `json:"numbers"`
 	PlaytimeMS int64             `json:"playtime_ms"`
 	ExpiresAt  timestamp         `json:"expires_at"`
 }
@@ -160,8 +161,10 @@ func (h *handler) me(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, meBody{
-		PlayerID: c.ID, Name: c.Name, Zone: c.Zone, X: finite(c.X), Y: finite(c.Y), HP: c.HP, XP: c.XP, Level: c.Level,
-		Deaths: c.Deaths, PlaytimeMS: c.Playtime.Milliseconds(), ExpiresAt: expires,
+		PlayerID: c.ID, Name: c.Name, Zone: c.Zone, X: finite(c.X), Y: finite(c.Y),
+		HP: c.Numbers[rushgate.NumberHP], XP: c.Numbers[rushgate.NumberXP], Level: c.Numbers[rushgate.NumberLevel],
+		Deaths: c.Numbers[rushgate.NumberDeaths], Numbers: c.Numbers.Clone(), // as JSON never null
+		PlaytimeMS: c.Playtime.Milliseconds(), ExpiresAt: expires,
 	})
 }
 

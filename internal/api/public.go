@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/rushgate/rushgate"
@@ -45,9 +46,7 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 
 func (h *handler) leaderboard(w http.ResponseWriter, r *http.Request) {
 	board := rushgate.Board(r.PathValue("board"))
-	switch board {
-	case rushgate.BoardXP, rushgate.BoardLevel, rushgate.BoardDeaths:
-	default:
+	if !slices.Contains(h.Boards, board) {
 		h.refuse(w, errNoBoard)
 		return
 	}

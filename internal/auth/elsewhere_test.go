@@ -30,7 +30,7 @@ func (f *fixture) settle(t *testing.T, name, zone string) {
 // move saves a character in a zone and ends its lease.
 func (f *fixture) move(t *testing.T, id rushgate.PlayerID, name string, fence uint64, zone string) {
 	t.Helper()
-	there := rushgate.Character{ID: id, Name: name, Zone: zone, Level: 1}
+	there := rushgate.Character{ID: id, Name: name, Zone: zone, Numbers: rushgate.Numbers{"level": 1}}
 	save := rushgate.Save{Character: there, Fence: fence, Release: true}
 	if errs, err := f.store.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
 		t.Fatal(errs, err)
@@ -179,7 +179,7 @@ func TestPlayerWhoMovesDuringTheLoginIsSentOn(t *testing.T) {
 		t.Errorf("the player is %+v, %v; %d entered", where, err, entered)
 	}
 	c, err := f.store.LoadCharacters(t.Context(), []string{"distant"})
-	if err != nil || c[0].Zone != "far" || c[0].Level != 1 {
+	if err != nil || c[0].Zone != "far" || c[0].Numbers["level"] != 1 {
 		t.Errorf("the character is %+v, %v", c, err)
 	}
 	if len(stale.saves) != 1 {

@@ -162,6 +162,7 @@ func (m *importer) character(name string, at Ref, r *Record) (rushgate.Character
 	entered, _ := m.world.Character(c.ID)
 	m.world.Leave(c.ID)
 	// The rest of what the world would repair it repairs when the player comes: until then nothing is lost.
-	c.Name, c.Level = name, entered.Level
+	c.Name, c.Numbers = name, c.Numbers.Clone()
+	c.Numbers[rushgate.NumberLevel] = entered.Numbers[rushgate.NumberLevel]
 	return c, true
 }

@@ -17,7 +17,9 @@ import (
 func TestConformance(t *testing.T) {
 	c := storetest.NewClock()
 	storetest.Run(t, storetest.Harness{
-		Open:    func(*testing.T) rushgate.Store { return measured.New(memory.New(memory.Options{Now: c.Now})) },
+		Open: func(*testing.T) rushgate.Store {
+			return measured.New(memory.New(memory.Options{Now: c.Now, Boards: storetest.Boards()}))
+		},
 		Advance: c.Advance,
 	})
 }

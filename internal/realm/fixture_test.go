@@ -41,7 +41,7 @@ func (w *plainWorld) call(method string) {
 func (w *plainWorld) Enter(c rushgate.Character) error {
 	w.call("Enter")
 	if c.Zone == "" {
-		c.Zone, c.HP = "meadow", 100
+		c.Zone, c.Numbers["hp"], c.Numbers["level"] = "meadow", 100, 1
 	}
 	w.players[c.ID] = &c
 	w.entered++
@@ -82,13 +82,13 @@ func (w *plainWorld) View(dst []rushgate.Entity) []rushgate.Entity {
 	w.call("View")
 	for id, c := range w.players {
 		e := rushgate.Entity{
-			ID: uint64(id), Name: c.Name, X: c.X, Y: c.Y, HP: int32(c.HP), MaxHP: 100, Level: uint16(c.Level),
-			Deaths: int32(c.Deaths),
+			ID: uint64(id), Name: c.Name, X: c.X, Y: c.Y, HP: int32(c.Numbers["hp"]), MaxHP: 100, Level: uint16(c.Numbers["level"]),
+			Deaths: int32(c.Numbers["deaths"]),
 		}
 		if c.Zone == "cellar" {
 			e.Zone = 7
 		}
-		if c.HP <= 0 {
+		if c.Numbers["hp"] <= 0 {
 			e.Flags = flagDead
 		}
 		dst = append(dst, e)

@@ -59,6 +59,7 @@ func (g *guardedWorld) complain(what string, args ...any) {
 
 func (g *guardedWorld) enter(c rushgate.Character) (err error) {
 	defer g.caught("Enter", &err)
+	c.Numbers = c.Numbers.Clone()
 	return g.world.Enter(c)
 }
 
@@ -85,7 +86,9 @@ func (g *guardedWorld) view(dst []rushgate.Entity) (entities []rushgate.Entity) 
 
 func (g *guardedWorld) character(id rushgate.PlayerID) (rushgate.Character, bool) {
 	defer g.caught("Character", nil)
-	return g.world.Character(id)
+	c, ok := g.world.Character(id)
+	c.Numbers = c.Numbers.Clone()
+	return c, ok
 }
 
 func (g *guardedWorld) hear(m rushgate.Message) {

@@ -180,7 +180,7 @@ func TestWhatIsNotSavedIsSavedAfterTheMove(t *testing.T) {
 		bob := a.enterLive(t, "bob")
 		time.Sleep(time.Second)
 		a.store.setFail(errors.New("the store is away"))
-		a.world.befall(s.Player, func(c *rushgate.Character) { c.Deaths++; c.HP = 0 })
+		a.world.befall(s.Player, func(c *rushgate.Character) { c.Numbers["deaths"]++; c.Numbers["hp"] = 0 })
 		left := make(chan error, 1)
 		go func() { left <- a.Logout(t.Context(), bob.Token) }()
 		time.Sleep(time.Second)
@@ -206,7 +206,7 @@ func TestWhatIsNotSavedIsSavedAfterTheMove(t *testing.T) {
 			t.Errorf("%d have a lease", n)
 		}
 		characters, err := a.store.LoadCharacters(t.Context(), []string{"alice"})
-		if err != nil || characters[0].Deaths != 1 {
+		if err != nil || characters[0].Numbers["deaths"] != 1 {
 			t.Errorf("%+v, %v", characters, err)
 		}
 	})
@@ -232,8 +232,9 @@ func TestRealmGoesOnAfterAMoveThatFailed(t *testing.T) {
 			dead.world.players[bob.Player].X = 9 // what comes of the worlds is not the same
 			dead.Start()
 			time.Sleep(500 * time.Millisecond)
-			others := p.check(t, "of the other realm", 1)
 			dead.freeze(t) // so that it says nothing when it ends
+			synctest.Wait()
+			others := p.check(t, "of the other realm", 1)
 			if _, err := dead.channel.State(); err != nil {
 				t.Fatal(err)
 			}
@@ -280,7 +281,7 @@ func TestRealmIsNotFrozenWhileASaveIsUnderWay(t *testing.T) {
 		})
 		r := f.live(t, "alice")
 		store.hang(8 * time.Second)
-		f.world.befall(r.session.Player, func(c *rushgate.Character) { c.Level++ })
+		f.world.befall(r.session.Player, func(c *rushgate.Character) { c.Numbers["level"]++ })
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
@@ -296,7 +297,7 @@ func TestRealmIsNotFrozenWhileASaveIsUnderWay(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		f.freeze(t)
 		f.Thaw()
-		if c, _, err := f.Character(t.Context(), r.session.Token); err != nil || c.Level != 2 {
+		if c, _, err := f.Character(t.Context(), r.session.Token); err != nil || c.Numbers["level"] != 2 {
 			t.Errorf("%+v, %v", c, err)
 		}
 	})
@@ -562,7 +563,7 @@ func TestMovesLoseNothing(t *testing.T) {
 				if r.err != nil {
 					rt.Fatalf("%s: %v", name, r.err)
 				}
-				inside[name] = &player{r.session.Token, a.Character.Deaths}
+				inside[name] = &player{r.session.Token, int(a.Character.Numbers["deaths"])}
 			},
 			"die": func(rt *rapid.T) {
 				name := drawName(rt)
@@ -571,7 +572,7 @@ func TestMovesLoseNothing(t *testing.T) {
 					rt.Skip("not inside")
 				}
 				p.deaths++
-				f.world.befall(f.names[name].ID, func(c *rushgate.Character) { c.Deaths++ })
+				f.world.befall(f.names[name].ID, func(c *rushgate.Character) { c.Numbers["deaths"]++ })
 				f.Tick()
 			},
 			"leave": func(rt *rapid.T) {
@@ -612,7 +613,7 @@ func TestMovesLoseNothing(t *testing.T) {
 						rt.Fatalf("%s has no session", name)
 					}
 					stored, err := f.store.LoadCharacters(t.Context(), []string{name})
-					if err != nil || s.told.deaths > stored[0].Deaths {
+					if err != nil || s.told.deaths > stored[0].Numbers["deaths"] {
 						rt.Fatalf("%s is told of %d deaths, %+v is stored, %v", name, s.told.deaths, stored, err)
 					}
 				}
@@ -627,7 +628,7 @@ func TestMovesLoseNothing(t *testing.T) {
 		}
 		for name, p := range inside {
 			stored, err := f.store.LoadCharacters(t.Context(), []string{name})
-			if err != nil || stored[0].Deaths != p.deaths {
+			if err != nil || stored[0].Numbers["deaths"] != int64(p.deaths) {
 				rt.Fatalf("%s died %d times, %+v is stored, %v", name, p.deaths, stored, err)
 			}
 		}

@@ -183,6 +183,6 @@ func (r *Realm) answerQuery(s *session) queryAnswer {
 		return queryAnswer{err: rushgate.InternalError}
 	}
 	c = s.complete(c, time.Now())
-	c.Level, c.Deaths = s.told.level, s.told.deaths
+	c.Numbers[rushgate.NumberLevel], c.Numbers[rushgate.NumberDeaths] = s.told.level, s.told.deaths
 	return queryAnswer{character: c}
 }

@@ -22,9 +22,9 @@ func TestFindAndEnd(t *testing.T) {
 			got := ask(f, func() found { p, err := f.Find(t.Context(), session.Player); return found{p, err} })
 			return got.p, got.err
 		}
-		f.world.players[session.Player].Deaths = 1 // which the store does not have yet
+		f.world.players[session.Player].Numbers["deaths"] = 1 // which the store does not have yet
 		p, err := find()
-		if err != nil || p.Character.Name != "alice" || p.Character.Deaths != 0 || p.Transport != NotConnected {
+		if err != nil || p.Character.Name != "alice" || p.Character.Numbers["deaths"] != 0 || p.Transport != NotConnected {
 			t.Errorf("%+v, %v", p, err)
 		}
 		time.Sleep(DefaultSessionTimeout - time.Millisecond)

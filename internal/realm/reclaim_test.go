@@ -19,7 +19,7 @@ func TestProgressSurvivesAnOutageLongerThanTheLease(t *testing.T) {
 				f := newFixture(t, func(c *Config) { c.SessionTimeout = time.Hour })
 				s := f.enter(t, "alice")
 				f.save(t)
-				f.world.players[s.Player].XP = 5000
+				f.world.players[s.Player].Numbers["xp"] = 5000
 				f.store.setFail(errors.New("gone"))
 				loggedOut := make(chan error, 1)
 				if left {
@@ -31,7 +31,7 @@ func TestProgressSurvivesAnOutageLongerThanTheLease(t *testing.T) {
 				time.Sleep(rushgate.LeaseTTL + time.Second)
 				f.store.setFail(nil)
 				a, r := f.admit(t, "alice", "alice-2")
-				if a.Character.XP == 5000 || a.Lease.Fence == a.Previous+1 {
+				if a.Character.Numbers["xp"] == 5000 || a.Lease.Fence == a.Previous+1 {
 					t.Fatal("the fixture is wrong: the store knows already, or its fences do not leap")
 				}
 				f.Enter(a)
@@ -39,7 +39,7 @@ func TestProgressSurvivesAnOutageLongerThanTheLease(t *testing.T) {
 				if left && r.err != nil || !left && !errors.Is(r.err, rushgate.AlreadyLoggedIn) {
 					t.Errorf("the login was answered %v", r.err)
 				}
-				if got := f.world.players[s.Player]; got == nil || got.XP != 5000 {
+				if got := f.world.players[s.Player]; got == nil || got.Numbers["xp"] != 5000 {
 					t.Errorf("inside is %+v", got)
 				}
 				f.save(t)
@@ -95,7 +95,7 @@ func (f *fixture) elsewhereAndBack(t *testing.T, name string, xp int64) (rushgat
 	if there.Err != nil {
 		t.Fatal(there.Err)
 	}
-	there.Character.XP = xp
+	there.Character.Numbers["xp"] = xp
 	save := rushgate.Save{Character: there.Character, Fence: there.Lease.Fence, Release: true}
 	if errs, err := f.store.Store.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
 		t.Fatal(errs, err)
@@ -109,12 +109,12 @@ func TestProgressMadeElsewhereIsNotUndone(t *testing.T) {
 		f := newFixture(t, func(c *Config) { c.SessionTimeout = time.Hour })
 		s := f.enter(t, "alice")
 		f.save(t)
-		f.world.players[s.Player].XP = 5000
+		f.world.players[s.Player].Numbers["xp"] = 5000
 		time.Sleep(rushgate.LeaseTTL + time.Second)
 		a, r := f.elsewhereAndBack(t, "alice", 7)
 		f.Enter(a)
 		f.Tick()
-		if got := f.world.players[s.Player]; r.err != nil || got.XP != 7 || f.Stats().SessionsEvicted != 1 {
+		if got := f.world.players[s.Player]; r.err != nil || got.Numbers["xp"] != 7 || f.Stats().SessionsEvicted != 1 {
 			t.Errorf("answered %v; inside is %+v, %d evicted", r.err, got, f.Stats().SessionsEvicted)
 		}
 	})
@@ -132,7 +132,7 @@ func TestLogoutFollowedAtOnceByAnotherNodeAndBack(t *testing.T) {
 		if err := <-loggedOut; err != nil || r.err != nil || f.Stats().SessionsEvicted != 0 {
 			t.Errorf("the logout was answered %v, the login %v; %d evicted", err, r.err, f.Stats().SessionsEvicted)
 		}
-		if got := f.world.players[s.Player]; got.XP != 7 {
+		if got := f.world.players[s.Player]; got.Numbers["xp"] != 7 {
 			t.Errorf("inside is %+v", got)
 		}
 	})
@@ -148,7 +148,7 @@ func TestSaveRefusedForTheSakeOfAnArrival(t *testing.T) {
 				f.save(t)
 				time.Sleep(rushgate.LeaseTTL + time.Second)
 				f.nextRefresh = time.Now().Add(time.Hour)
-				f.world.befall(s.Player, func(c *rushgate.Character) { c.XP = 5000 })
+				f.world.befall(s.Player, func(c *rushgate.Character) { c.Numbers["xp"] = 5000 })
 				f.Tick()
 				if left {
 					go f.Logout(t.Context(), s.Token)
@@ -163,7 +163,7 @@ func TestSaveRefusedForTheSakeOfAnArrival(t *testing.T) {
 				f.Tick()
 				f.save(t)
 				c, err := f.store.LoadCharacters(t.Context(), []string{"alice"})
-				if err != nil || c[0].XP != 5000 || f.Players() != 1 || f.Stats().SessionsEvicted != 0 {
+				if err != nil || c[0].Numbers["xp"] != 5000 || f.Players() != 1 || f.Stats().SessionsEvicted != 0 {
 					t.Errorf("stored is %+v, %v; %d inside, %d evicted", c, err, f.Players(), f.Stats().SessionsEvicted)
 				}
 			})

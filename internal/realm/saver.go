@@ -266,7 +266,7 @@ func (s *saver) write(batch []rushgate.Save) error {
 		}
 		s.outcomes.put(outcome{
 			lease: v.Lease(), err: errs[i], saved: errs[i] == nil,
-			released: v.Release, told: told{level: v.Character.Level, deaths: v.Character.Deaths},
+			released: v.Release, told: toldOf(&v.Character),
 		})
 	}
 	return nil

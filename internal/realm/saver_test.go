@@ -18,20 +18,20 @@ func TestEventIsSavedBeforeThePlayerIsTold(t *testing.T) {
 		s := f.enter(t, "alice")
 		f.store.setFail(errors.New("disk full"))
 		c := f.world.players[s.Player]
-		c.Deaths, c.Level = 1, 2
+		c.Numbers["deaths"], c.Numbers["level"] = 1, 2
 		f.world.events = []rushgate.Event{{Player: s.Player, Kind: rushgate.EventDeath},
 			{Player: 999, Kind: rushgate.EventDeath}}
 		f.Tick()
 		if err := f.saver.round(t.Context()); err == nil {
 			t.Fatal("the store did not fail")
 		}
-		if me := f.me(t, s.Token); me.c.Deaths != 0 || me.c.Level != 1 {
-			t.Errorf("told of %d deaths and level %d before they are saved", me.c.Deaths, me.c.Level)
+		if me := f.me(t, s.Token); me.c.Numbers["deaths"] != 0 || me.c.Numbers["level"] != 1 {
+			t.Errorf("told of %d deaths and level %d before they are saved", me.c.Numbers["deaths"], me.c.Numbers["level"])
 		}
 		f.store.setFail(nil)
 		f.save(t)
-		if me := f.me(t, s.Token); me.c.Deaths != 1 || me.c.Level != 2 {
-			t.Errorf("told of %d deaths and level %d after they are saved", me.c.Deaths, me.c.Level)
+		if me := f.me(t, s.Token); me.c.Numbers["deaths"] != 1 || me.c.Numbers["level"] != 2 {
+			t.Errorf("told of %d deaths and level %d after they are saved", me.c.Numbers["deaths"], me.c.Numbers["level"])
 		}
 		ranks, err := f.store.Top(t.Context(), rushgate.BoardDeaths, 1)
 		if err != nil || ranks[0].Score != 1 {
@@ -123,12 +123,12 @@ func TestDamagedRecordThrowsNoPlayerOut(t *testing.T) {
 		f.store.setDamaged(broken.session.Player)
 		for xp := range int64(4) {
 			for _, id := range []rushgate.PlayerID{broken.session.Player, good.session.Player} {
-				f.world.befall(id, func(c *rushgate.Character) { c.XP, c.Deaths = xp+1, c.Deaths+1 })
+				f.world.befall(id, func(c *rushgate.Character) { c.Numbers["xp"], c.Numbers["deaths"] = xp+1, c.Numbers["deaths"]+1 })
 				time.Sleep(time.Second) // it befalls one at a time
 			}
 			time.Sleep(rushgate.LeaseTTL / 2)
 			saved, err := f.store.LoadCharacters(t.Context(), []string{"broken", "good"})
-			if err != nil || saved[0].XP != 0 || saved[1].XP != xp+1 {
+			if err != nil || saved[0].Numbers["xp"] != 0 || saved[1].Numbers["xp"] != xp+1 {
 				t.Errorf("saved are %+v, %v", saved, err)
 			}
 		}
@@ -148,7 +148,7 @@ func TestDamagedRecordThrowsNoPlayerOut(t *testing.T) {
 			t.Error(err)
 		}
 		saved, err := f.store.LoadCharacters(t.Context(), []string{"broken"})
-		if err != nil || saved[0].XP != 4 {
+		if err != nil || saved[0].Numbers["xp"] != 4 {
 			t.Errorf("saved is %+v, %v", saved, err)
 		}
 		if err := f.Stop(t.Context()); err != nil || f.online(t) != 0 {

@@ -49,7 +49,24 @@ const (
 	stateEnded                // saved and released; remembered for a while
 )
 
-type told struct{ level, deaths int }
+type told struct{ level, deaths int64 }
+
+// toldOf is what a player may know once the store has a character.
+func toldOf(c *rushgate.Character) told {
+	return told{level: c.Numbers[rushgate.NumberLevel], deaths: c.Numbers[rushgate.NumberDeaths]}
+}
+
+// toldAtFirst is what a player who comes in may know: what the store has, and for a character that has no level there,
+// what the world begins with.
+func (r *Realm) toldAtFirst(admitted *rushgate.Character) told {
+	t := toldOf(admitted)
+	if t.level != 0 {
+		return t
+	}
+	c, _ := r.world.character(admitted.ID)
+	t.level = c.Numbers[rushgate.NumberLevel]
+	return t
+}
 
 // epoch makes instants of the monotonic clock fit an integer that can be read and written atomically.
 var epoch = time.Now()
@@ -102,8 +119,7 @@ func (s *session) complete(c rushgate.Character, now time.Time) rushgate.Charact
 // changed reports whether a character differs from a saved one in anything but playtime, which alone is not worth a
 // write.
 func changed(a, b *rushgate.Character) bool {
-	return a.Zone != b.Zone || a.X != b.X || a.Y != b.Y || a.HP != b.HP || a.XP != b.XP || a.Level != b.Level ||
-		a.Deaths != b.Deaths || !bytes.Equal(a.Data, b.Data)
+	return a.Zone != b.Zone || a.X != b.X || a.Y != b.Y || !a.Numbers.Equal(b.Numbers) || !bytes.Equal(a.Data, b.Data)
 }
 
 // sessionTable finds the sessions of players inside, for the goroutines that serve players.

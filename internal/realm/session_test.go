@@ -21,7 +21,7 @@ func TestArrivalOpensASession(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		me := f.me(t, s.Token)
-		if me.err != nil || me.c.Name != "alice" || me.c.Zone != "meadow" || me.c.HP != 100 ||
+		if me.err != nil || me.c.Name != "alice" || me.c.Zone != "meadow" || me.c.Numbers["hp"] != 100 ||
 			me.c.Playtime != 5*time.Second {
 			t.Errorf("own state %+v, %v", me.c, me.err)
 		}

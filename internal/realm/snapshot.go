@@ -314,7 +314,7 @@ func (r *recipient) own(e *rushgate.Entity, s *protocol.State) protocol.Own {
 		Level:  uint16(min(max(r.told.level, 0), math.MaxUint16)),
 		Deaths: uint32(min(max(r.told.deaths, 0), math.MaxUint32)),
 	}
-	if int(e.Deaths) <= r.told.deaths {
+	if int64(e.Deaths) <= r.told.deaths {
 		r.link.alive = own
 	} else {
 		own.HP, own.Flags = max(r.link.alive.HP, 1), r.link.alive.Flags

@@ -2,7 +2,9 @@ package realm
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -14,11 +16,12 @@ import (
 // Of the state, in bytes: what a session, a lease, and a character to be saved take at least, and how long texts are at
 // most.
 const (
-	leastSession, leastLease, leastSave = 60, 3, 20
-	maxText                             = 1 << 10
+	leastSession, leastLease, leastSave, leastNumber = 60, 3, 20, 2
+	maxText                                          = 1 << 10
 )
 
-// stateVersion is that of the layout in which a state is written. One of version 1 has nothing of what is said.
+// stateVersion is that of the layout in which a state is written. One of version 1 has four numbers of each character,
+// which all worlds then counted, and nothing of what is said.
 const stateVersion = 2
 
 // state is what is kept of a realm. Times are kept by how far they are from the moment when the state is taken, so that
@@ -162,7 +165,7 @@ func (s *state) describe(c *packed.Codec, now time.Time) {
 		c.Bool(&w.Move)
 	})
 	packed.Slice(c, &s.unsaved, math.MaxInt32, leastSave, func(v *rushgate.Save) {
-		describeCharacter(c, &v.Character)
+		describeCharacter(c, &v.Character, version)
 		c.Uint64(&v.Fence)
 		c.Bool(&v.Release)
 		packed.Int(c, &v.Resumable)
@@ -184,7 +187,7 @@ func (v *savedSession) describe(c *packed.Codec, now time.Time, version uint64) 
 	c.Instant(&v.entered, now)
 	c.Time(&v.createdAt)
 	packed.Int(c, &v.playtime)
-	describeCharacter(c, &v.saved)
+	describeCharacter(c, &v.saved, version)
 	c.Instant(&v.nextSave, now)
 	packed.Int(c, &v.told.level)
 	packed.Int(c, &v.told.deaths)
@@ -216,19 +219,54 @@ func describeLease(c *packed.Codec, l *rushgate.Lease) {
 	c.Uint64(&l.Fence)
 }
 
-func describeCharacter(c *packed.Codec, v *rushgate.Character) {
+func describeCharacter(c *packed.Codec, v *rushgate.Character, version uint64) {
 	packed.Uint(c, &v.ID)
 	c.String(&v.Name, maxText)
 	c.String(&v.Zone, math.MaxInt32)
 	c.Float64(&v.X)
 	c.Float64(&v.Y)
-	packed.Int(c, &v.HP)
-	packed.Int(c, &v.XP)
-	packed.Int(c, &v.Level)
-	packed.Int(c, &v.Deaths)
+	describeNumbers(c, &v.Numbers, version)
 	packed.Int(c, &v.Playtime)
 	c.Time(&v.CreatedAt)
 	c.Bytes(&v.Data, rushgate.MaxDataLen)
+}
+
+// named is one of a character's numbers.
+type named struct {
+	name  string
+	value int64
+}
+
+func describeNumbers(c *packed.Codec, v *rushgate.Numbers, version uint64) {
+	var numbers []named
+	if c.Reading() {
+		*v = make(rushgate.Numbers)
+	}
+	for _, name := range slices.Sorted(maps.Keys(*v)) {
+		if value := (*v)[name]; value != 0 {
+			numbers = append(numbers, named{name, value})
+		}
+	}
+	if version == 1 {
+		numbers = []named{
+			{name: rushgate.NumberHP}, {name: rushgate.NumberXP}, {name: rushgate.NumberLevel}, {name: rushgate.NumberDeaths},
+		}
+		for i := range numbers {
+			packed.Int(c, &numbers[i].value)
+		}
+	} else {
+		packed.Slice(c, &numbers, rushgate.MaxNumbers, leastNumber, func(n *named) {
+			c.String(&n.name, rushgate.MaxNumberName)
+			packed.Int(c, &n.value)
+		})
+	}
+	if !c.Reading() {
+		return
+	}
+	for _, n := range numbers {
+		(*v)[n.name] = n.value
+	}
+	c.Fail(v.Check())
 }
 
 // restore has a realm that is new go on from a state.

@@ -34,7 +34,7 @@ func TestTakeoverEndsTheSessionWithItsLastState(t *testing.T) {
 				r, other := f.live(t, "alice"), f.live(t, "bob")
 				moved := make(chan struct{})
 				move := func() {
-					f.world.players[r.session.Player].XP = 77
+					f.world.players[r.session.Player].Numbers["xp"] = 77
 					f.world.players[r.session.Player].Data = []byte("bag")
 					close(moved)
 				}
@@ -52,7 +52,7 @@ func TestTakeoverEndsTheSessionWithItsLastState(t *testing.T) {
 					t.Errorf("a call of another player: %v", err)
 				}
 				got := f.askFor(t, by, "alice", "second")
-				if c := got.Character; got.Err != nil || c.XP != 77 || string(c.Data) != "bag" || c.Zone != "meadow" {
+				if c := got.Character; got.Err != nil || c.Numbers["xp"] != 77 || string(c.Data) != "bag" || c.Zone != "meadow" {
 					t.Errorf("afterwards the store says %+v", got)
 				}
 				if st := f.Stats(); st.SessionsTakenOver != 1 || st.SessionsClosed != 1 || st.SessionsEvicted != 0 ||
@@ -170,7 +170,7 @@ func TestFailingWatchDisturbsNothing(t *testing.T) {
 			deaf.set(errors.New("no answer"), silent)
 			before := f.store.saves()
 			start := time.Now()
-			f.world.befall(r.session.Player, func(c *rushgate.Character) { c.Deaths++ })
+			f.world.befall(r.session.Player, func(c *rushgate.Character) { c.Numbers["deaths"]++ })
 			for f.store.saves() == before && time.Since(start) < time.Minute {
 				time.Sleep(10 * time.Millisecond)
 				synctest.Wait()

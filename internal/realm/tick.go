@@ -129,7 +129,7 @@ func (r *Realm) open(a rushgate.Arrival, now time.Time) {
 		player: a.Lease.Player, name: a.Lease.Name, token: a.Token, fence: a.Lease.Fence, index: len(r.inside),
 		arrival: r.arrived, ticket: ticket{number: r.tickets.Add(1)},
 		entered: now, admitted: a.Character, saved: a.Character, nextSave: now.Add(r.cfg.SaveInterval),
-		told: told{level: a.Character.Level, deaths: a.Character.Deaths},
+		told: r.toldAtFirst(&a.Character),
 	}
 	s.lastSeen.Store(sinceEpoch(now))
 	r.players[s.player] = s
@@ -181,11 +181,19 @@ func (r *Realm) save(s *session, now time.Time, force bool) {
 // character returns a copy of a player's character that can be saved.
 func (r *Realm) character(s *session) (rushgate.Character, bool) {
 	c, ok := r.world.character(s.player)
-	if ok && len(c.Data) > rushgate.MaxDataLen { // would be refused, and everyone in the same batch with it
+	if !ok {
+		return rushgate.Character{}, false
+	}
+	// What a store would refuse is kept back, or everyone in the same batch would be refused with it.
+	if len(c.Data) > rushgate.MaxDataLen {
 		r.log.log(slog.LevelError, "character has grown too large to be saved", "player", s.player, "bytes", len(c.Data))
 		return rushgate.Character{}, false
 	}
-	return c, ok
+	if err := c.Numbers.Check(); err != nil {
+		r.log.log(slog.LevelError, "character has numbers that cannot be saved", "player", s.player, "error", err)
+		return rushgate.Character{}, false
+	}
+	return c, true
 }
 
 // leave ends a session: the player is out of the world at once, and saved and released by the saver. done, if not

@@ -107,7 +107,6 @@ func (s *Store) create(account *rushgate.Account) *player {
 	return s.add(account, &rushgate.Character{
 		ID:        account.ID,
 		Name:      account.Username,
-		Level:     1,
 		CreatedAt: account.CreatedAt,
 	})
 }

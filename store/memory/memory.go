@@ -35,6 +35,8 @@ type Options struct {
 	Now func() time.Time
 	// LeaseTTL is how long a lease lasts, to the millisecond; zero or less means [rushgate.LeaseTTL].
 	LeaseTTL time.Duration
+	// Boards are the leaderboards that there are, see [rushgate.CheckBoards]; if it refuses them, there are none.
+	Boards []rushgate.Board
 }
 
 // Store is a [rushgate.Store] in memory. It is safe for concurrent use. Its memory grows with the number of accounts.
@@ -42,6 +44,8 @@ type Store struct {
 	now func() time.Time // of leases
 	day func() time.Time // of bans
 	ttl time.Duration
+
+	boards []rushgate.Board
 
 	mu      sync.Mutex
 	closed  bool
@@ -88,6 +92,7 @@ func New(opts Options) *Store {
 	if s.ttl <= 0 {
 		s.ttl = rushgate.LeaseTTL
 	}
+	s.boards, _ = rushgate.CheckBoards(opts.Boards) // asked for others, Top fails
 	return s
 }
 
@@ -190,8 +195,7 @@ func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error
 
 // Top implements [rushgate.Boards]. It looks at every character.
 func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) ([]rushgate.Rank, error) {
-	score, ok := scores[board]
-	if !ok {
+	if !slices.Contains(s.boards, board) {
 		return nil, fmt.Errorf("memory: unknown leaderboard %q", board)
 	}
 	if err := validate.Count("leaderboard limit", limit); err != nil {
@@ -203,7 +207,7 @@ func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) ([]rus
 	defer s.mu.Unlock()
 	ranks := make([]rushgate.Rank, 0, len(s.players))
 	for id, p := range s.players {
-		ranks = append(ranks, rushgate.Rank{Player: id, Name: p.character.Name, Score: score(&p.character)})
+		ranks = append(ranks, rushgate.Rank{Player: id, Name: p.character.Name, Score: p.character.Numbers[string(board)]})
 	}
 	slices.SortFunc(ranks, func(a, b rushgate.Rank) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Player, b.Player))
@@ -216,12 +220,6 @@ func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) ([]rus
 		}
 	}
 	return ranks, nil
-}
-
-var scores = map[rushgate.Board]func(*rushgate.Character) int64{
-	rushgate.BoardXP:     func(c *rushgate.Character) int64 { return c.XP },
-	rushgate.BoardLevel:  func(c *rushgate.Character) int64 { return int64(c.Level) },
-	rushgate.BoardDeaths: func(c *rushgate.Character) int64 { return int64(c.Deaths) },
 }
 
 // Ping implements [rushgate.Store].
@@ -248,5 +246,6 @@ func clone(c rushgate.Character) rushgate.Character {
 		c.Data = nil
 	}
 	c.Data = slices.Clone(c.Data)
+	c.Numbers = c.Numbers.Clone()
 	return c
 }

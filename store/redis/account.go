@@ -48,8 +48,7 @@ func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account)
 	for i := range answers {
 		switch a := &accounts[i]; answers[i].word {
 		case "created":
-			scores := scoresOf(firstCharacter(a))
-			news = append(news, standing{player: a.ID, name: a.Username, score: score{values: scores}})
+			news = append(news, standing{player: a.ID, name: a.Username})
 		case "before": // and the player may have been inside since
 		case "taken":
 			errs[i] = rushgate.UsernameTaken
@@ -63,7 +62,7 @@ func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account)
 
 // firstCharacter returns the character that an account begins with.
 func firstCharacter(a *rushgate.Account) *rushgate.Character {
-	return &rushgate.Character{Level: 1, CreatedAt: a.CreatedAt}
+	return &rushgate.Character{CreatedAt: a.CreatedAt}
 }
 
 // UpdateAccounts implements [rushgate.Accounts], each change by one script. Who has to leave is asked to in another

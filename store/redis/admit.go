@@ -62,7 +62,7 @@ func (s *Store) Admit(
 		if in := &admitted[i]; in.Err == nil {
 			news = append(news, standing{
 				player: in.Lease.Player, name: in.Lease.Name,
-				score: score{fence: in.Lease.Fence, values: scoresOf(&in.Character)},
+				score: score{fence: in.Lease.Fence, numbers: in.Character.Numbers.Clone()},
 			})
 		}
 	}

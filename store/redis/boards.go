@@ -14,12 +14,55 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-var boards = [...]rushgate.Board{rushgate.BoardXP, rushgate.BoardLevel, rushgate.BoardDeaths}
+// keptBoards are the leaderboards to which what concerns a player is written. The boards that a game has asked for are
+// known to the server, so that a tool which was not told of them writes to them too.
+func (s *Store) keptBoards() []rushgate.Board { return *s.kept.Load() }
 
-// scoresOf returns a character's scores in the order of boards.
-func scoresOf(c *rushgate.Character) [3]int64 {
-	return [3]int64{c.XP, int64(c.Level), int64(c.Deaths)}
+// learnBoards asks the server which leaderboards are kept, and tells it of those that this store was asked to keep.
+func (s *Store) learnBoards(ctx context.Context) error {
+	results, err := s.run(ctx, []command{{name: "SMEMBERS", key: s.boardsKey()}})
+	if err != nil {
+		return err
+	}
+	known, err := results[0].AsStrSlice()
+	if err != nil {
+		return fmt.Errorf("redis: which leaderboards are kept: %w", err)
+	}
+	slices.Sort(known)
+	var kept []rushgate.Board
+	var news []string
+	if s.asked {
+		kept = slices.Clone(s.boards)
+		for _, board := range kept {
+			if !slices.Contains(known, string(board)) {
+				news = append(news, string(board))
+			}
+		}
+	}
+	for _, name := range known {
+		board := rushgate.Board(name)
+		if _, err := rushgate.CheckBoards([]rushgate.Board{board}); err != nil {
+			return fmt.Errorf("redis: which leaderboards are kept: %w", err)
+		}
+		if !slices.Contains(kept, board) {
+			kept = append(kept, board)
+		}
+	}
+	if len(kept) > maxKept {
+		return fmt.Errorf("redis: %d leaderboards in %s, at most %d can be kept", len(kept), s.boardsKey(), maxKept)
+	}
+	if len(kept) > 0 {
+		s.kept.Store(&kept)
+	}
+	if len(news) == 0 {
+		return nil
+	}
+	_, err = s.run(ctx, []command{{name: "SADD", key: s.boardsKey(), args: news}})
+	return err
 }
+
+// maxKept is how many leaderboards there may be with those that a game has given up.
+const maxKept = 4 * rushgate.MaxBoards
 
 // boardMember orders players of equal score by id, because Redis orders them by bytes.
 func boardMember(id rushgate.PlayerID, name string) string {
@@ -27,11 +70,16 @@ func boardMember(id rushgate.PlayerID, name string) string {
 }
 
 // formatScore negates, because Redis puts the lowest score first.
-func formatScore(value int64) string { return strconv.FormatInt(-value, 10) }
+func formatScore(value int64) string {
+	if value == math.MinInt64 { // the one whose negative is no int64
+		return strconv.FormatUint(1<<63, 10)
+	}
+	return strconv.FormatInt(-value, 10)
+}
 
 // Top implements [rushgate.Boards]. Scores are exact up to 2^53; greater ones are rounded as a float64 is.
 func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) ([]rushgate.Rank, error) {
-	if !slices.Contains(boards[:], board) {
+	if !slices.Contains(s.boards, board) {
 		return nil, fmt.Errorf("redis: unknown leaderboard %q", board)
 	}
 	if err := validate.Count("leaderboard limit", limit); err != nil {

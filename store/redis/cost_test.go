@@ -23,16 +23,16 @@ func count(t *testing.T, servers []*redistest.Server) counts {
 	for _, server := range servers {
 		for name, value := range server.Info("commandstats") {
 			calls, _, _ := strings.Cut(strings.TrimPrefix(value, "calls="), ",")
-			c.commands[strings.TrimPrefix(name, "cmdstat_")] += number(t, calls)
+			c.commands[strings.TrimPrefix(name, "cmdstat_")] += whole(t, calls)
 		}
 		stats := server.Info("stats")
-		c.reads = append(c.reads, number(t, stats["total_reads_processed"]))
-		c.connections += number(t, stats["total_connections_received"])
+		c.reads = append(c.reads, whole(t, stats["total_reads_processed"]))
+		c.connections += whole(t, stats["total_connections_received"])
 	}
 	return c
 }
 
-func number(t *testing.T, s string) int {
+func whole(t *testing.T, s string) int {
 	t.Helper()
 	n, err := strconv.Atoi(s)
 	if err != nil {
@@ -47,7 +47,7 @@ func TestCostOfABatch(t *testing.T) {
 	t.Run("Single", func(t *testing.T) {
 		server := redistest.Start(t)
 		costOfBatches(t, []*redistest.Server{server}, openStore(t, Options{URLs: []string{server.URL()}}))
-		if clients := number(t, server.Info("clients")["connected_clients"]); clients != 2 { // one is the question's
+		if clients := whole(t, server.Info("clients")["connected_clients"]); clients != 2 { // one is the question's
 			t.Errorf("%d connections are open, want 2", clients)
 		}
 	})

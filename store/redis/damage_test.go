@@ -28,7 +28,7 @@ func TestDamagedRecordHarmsNobodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	whole.Character.XP = 77
+	whole.Character.Numbers["xp"] = 77
 	errs, err := s.Save(ctx, []rushgate.Save{
 		{Character: broken.Character, Fence: broken.Lease.Fence}, {Character: whole.Character, Fence: whole.Lease.Fence},
 	})
@@ -41,7 +41,7 @@ func TestDamagedRecordHarmsNobodyElse(t *testing.T) {
 	characters, err := s.LoadCharacters(ctx, names)
 	errs = errorsOf(characters, func(c rushgate.LoadedCharacter) error { return c.Err })
 	wantDamagedAlone(t, "LoadCharacters", errs, err)
-	if accounts[0].ID != 0 || accounts[1].ID != whole.Lease.Player || characters[0].ID != 0 || characters[1].XP != 77 {
+	if accounts[0].ID != 0 || accounts[1].ID != whole.Lease.Player || characters[0].ID != 0 || characters[1].Numbers["xp"] != 77 {
 		t.Errorf("loaded %+v, %+v", accounts, characters)
 	}
 	where, err := s.Want(ctx, names)
@@ -104,7 +104,11 @@ func TestDamagedFieldFailsAlone(t *testing.T) {
 		"playtime_ms":          {"1h"},
 		"character_created_at": {"2026-05-01"},
 		"data":                 {missing},
-		"lease_until":          {missing, "abc"},
+		"numbers": {
+			"", "not JSON", "[]", `{"gold":1.5}`, `{"gold":0}`, `{"Gold":1}`, `{"gold":9223372036854775808}`, `{"hp":1}`,
+			`{"b":1,"a":1}`, `{"a":1,"a":2}`, `{"a":1,}`, `{"a": 1}`, `{"a":"1"}`, `{"a":1}}`,
+		},
+		"lease_until": {missing, "abc"},
 	}
 	id := rushgate.PlayerID(0)
 	for field, values := range tests {
@@ -153,13 +157,14 @@ func TestOddNumbersAreNoDamage(t *testing.T) {
 		math.SmallestNonzeroFloat64, math.Inf(1), math.Inf(-1), math.NaN(), math.Pi * 1e-300,
 	} {
 		for _, n := range []int64{0, -1, math.MaxInt64, math.MinInt64} {
-			in.Character.X, in.Character.Y, in.Character.HP, in.Character.XP = x, -x, int(n), n
+			in.Character.X, in.Character.Y, in.Character.Numbers = x, -x, rushgate.Numbers{"hp": n, "xp": n, "gold": n}
 			errs, err := s.Save(t.Context(), []rushgate.Save{{Character: in.Character, Fence: in.Lease.Fence}})
 			if err != nil || errs[0] != nil {
 				t.Fatal(errs, err)
 			}
-			if got := admit(t, s, nodeA, registration(1))[0]; got.Character.XP != n || got.Character.HP != int(n) {
-				t.Errorf("XP %d came back as %d", n, got.Character.XP)
+			got := admit(t, s, nodeA, registration(1))[0].Character.Numbers
+			if !got.Equal(in.Character.Numbers) {
+				t.Errorf("%d came back as %v", n, got)
 			}
 		}
 	}

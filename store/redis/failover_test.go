@@ -145,7 +145,7 @@ func TestSentinelFailoverThatIsOrdered(t *testing.T) {
 	in := admit(t, s, nodeA, registration(1))[0]
 	w.Replica.AwaitAll(t, w.Master)
 	w.OrderFailover(t)
-	in.Character.XP = 77
+	in.Character.Numbers["xp"] = 77
 	heals(t, func() error { // before the old master is told that it is a replica
 		s.servers.sentinels.look()
 		if err := saves(t, s, in); err != nil {

@@ -79,7 +79,7 @@ func (s *Store) reserve(ctx context.Context, n, skip string) (answer, error) {
 
 // highestOnBoards returns the greatest id of the players on any leaderboard, 0 if there are none.
 func (s *Store) highestOnBoards(ctx context.Context) (highest rushgate.PlayerID, err error) {
-	for _, board := range boards {
+	for _, board := range s.keptBoards() {
 		err := s.eachMember(ctx, board, func(members []boardLine) error {
 			for _, m := range members {
 				highest = max(highest, m.player)

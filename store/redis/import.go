@@ -77,7 +77,7 @@ func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error,
 		case "created":
 			a := &records[i].Account
 			news = append(news, standing{
-				player: a.ID, name: a.Username, score: score{values: scoresOf(&records[i].Character)},
+				player: a.ID, name: a.Username, score: score{numbers: records[i].Character.Numbers.Clone()},
 			})
 		case "imported":
 			errs[i] = rushgate.ErrImported

@@ -22,7 +22,7 @@ func TestMemoryPerPlayer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := redistest.Start(t, append(tt.config, "--appendfsync", "no")...)
 			s := openStore(t, Options{URLs: []string{server.URL()}})
-			before := number(t, server.Info("memory")["used_memory"])
+			before := whole(t, server.Info("memory")["used_memory"])
 			for first := rushgate.PlayerID(1); first <= players; first += batch {
 				var batchOf []rushgate.Admission
 				for id := first; id < first+batch; id++ {
@@ -31,12 +31,12 @@ func TestMemoryPerPlayer(t *testing.T) {
 				in := admit(t, s, nodeA, batchOf...)
 				for i := range in {
 					c := &in[i].Character
-					c.Zone, c.X, c.Y, c.XP, c.Level = "northern-forest", 1234.5678, -987.654321, 123456+int64(c.ID), 17
-					c.HP, c.Deaths, c.Playtime, c.Data = 85, 3, 36e12, bytes.Repeat([]byte{'x'}, dataLen)
+					c.Zone, c.X, c.Y, c.Numbers["xp"], c.Numbers["level"] = "northern-forest", 1234.5678, -987.654321, 123456+int64(c.ID), 17
+					c.Numbers["hp"], c.Numbers["deaths"], c.Playtime, c.Data = 85, 3, 36e12, bytes.Repeat([]byte{'x'}, dataLen)
 				}
 				leave(t, s, in)
 			}
-			perPlayer := (number(t, server.Info("memory")["used_memory"]) - before) / players
+			perPlayer := (whole(t, server.Info("memory")["used_memory"]) - before) / players
 			record, err := server.Do("MEMORY", "USAGE", s.playerKey("player5000")).AsInt64()
 			if err != nil {
 				t.Fatal(err)

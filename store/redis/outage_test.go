@@ -109,9 +109,9 @@ func TestSaveGivenUpDoesNotUndoANewerOne(t *testing.T) {
 	save := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}
 
 	late := save
-	late.Character.XP = 1
+	late.Character.Numbers["xp"] = 1
 	onTheWay := s.save(&late, lastSave.Add(1))
-	save.Character.XP = 2
+	save.Character.Numbers["xp"] = 2
 	if errs, err := s.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
 		t.Fatal(errs, err)
 	}
@@ -123,13 +123,13 @@ func TestSaveGivenUpDoesNotUndoANewerOne(t *testing.T) {
 
 	server.Suspend()
 	for xp := range int64(2) {
-		save.Character.XP = 3 + xp
+		save.Character.Numbers["xp"] = 3 + xp
 		if _, err := s.Save(t.Context(), []rushgate.Save{save}); !errors.Is(err, rushgate.ErrUnavailable) {
 			t.Fatalf("save to a server that hangs: %v", err)
 		}
 	}
 	server.Resume()
-	save.Character.XP = 5
+	save.Character.Numbers["xp"] = 5
 	eventually(t, func() error {
 		errs, err := s.Save(t.Context(), []rushgate.Save{save})
 		if err == nil && errs[0] != nil {
@@ -143,7 +143,7 @@ func TestSaveGivenUpDoesNotUndoANewerOne(t *testing.T) {
 func wantXP(t *testing.T, s *Store, want int64) {
 	t.Helper()
 	c, err := s.LoadCharacters(t.Context(), []string{"player1"})
-	if err != nil || c[0].XP != want {
+	if err != nil || c[0].Numbers["xp"] != want {
 		t.Fatalf("character is %+v, %v; want %d XP", c, err, want)
 	}
 }
@@ -158,7 +158,7 @@ func TestStandingsOutlastAnOutage(t *testing.T) {
 	}
 	server.Kill()
 	s.standings.put(standing{player: 1, name: "player1", score: score{
-		fence: in.Lease.Fence, save: lastSave.Add(1), values: [3]int64{70, 7, 1},
+		fence: in.Lease.Fence, save: lastSave.Add(1), numbers: rushgate.Numbers{"xp": 70},
 	}})
 	if err := s.settle(t.Context()); !errors.Is(err, rushgate.ErrUnavailable) {
 		t.Fatalf("settled without a server: %v", err)
@@ -265,7 +265,7 @@ func TestForgottenSessionStaysOut(t *testing.T) {
 	server.Do("RESTORE", s.playerKey("player1"), "0", replicated, "REPLACE")
 	c.Advance(time.Second)
 	next := admit(t, s, nodeA, login(1, "next"))[0]
-	forgotten.Character.XP = 1000
+	forgotten.Character.Numbers["xp"] = 1000
 	if err := release(forgotten); !errors.Is(err, rushgate.ErrLeaseLost) {
 		t.Errorf("save of a session that was forgotten: %v, want %v", err, rushgate.ErrLeaseLost)
 	}

@@ -70,7 +70,7 @@ func wantAlone(t *testing.T, s *Store, winner rushgate.PlayerID) {
 	if err != nil || accounts[0].ID != winner || accounts[0].PasswordHash != registration(winner).Account.PasswordHash {
 		t.Errorf("account is %+v, %v; want that of %d", accounts, err, winner)
 	}
-	for _, board := range boards {
+	for _, board := range s.keptBoards() {
 		if ranks, err := s.Top(t.Context(), board, 10); err != nil || len(ranks) != 1 || ranks[0].Player != winner {
 			t.Errorf("leaderboard %s is %+v, %v; want player %d alone", board, ranks, err, winner)
 		}

@@ -11,10 +11,14 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/credential"
 	"github.com/rushgate/rushgate/store/internal/device"
+	"github.com/rushgate/rushgate/store/internal/number"
 )
 
 // recordVersion is the version of the layout, in field v.
 const recordVersion = "1"
+
+// numbersField holds the numbers of a character that have no field of their own. Records from before have none.
+const numbersField = "numbers"
 
 // accountFields and characterFields are read in this order; admit.lua returns the latter. What versions 4
 // and 5 of the account have added comes last.
@@ -25,6 +29,7 @@ var (
 	}
 	characterFields = []string{
 		"id", "username", "zone", "x", "y", "hp", "xp", "level", "deaths", "playtime_ms", "character_created_at", "data",
+		numbersField,
 	}
 )
 
@@ -56,21 +61,27 @@ func newRecord(a *rushgate.Account, c *rushgate.Character) ([]string, error) {
 		}
 		fields = append(fields, "credentials", credentials)
 	}
-	return append(fields, characterState(c)...), nil
+	state := characterState(c)
+	if rest := len(state) - 2; state[rest+1] == "{}" {
+		state = state[:rest]
+	}
+	return append(fields, state...), nil
 }
 
-// characterState returns field and value of what saves change.
+// characterState returns field and value of what saves change, the numbers without fields of their own last.
 func characterState(c *rushgate.Character) []string {
+	four := number.FourOf(c.Numbers)
 	return []string{
 		"zone", c.Zone,
 		"x", formatFloat(c.X),
 		"y", formatFloat(c.Y),
-		"hp", strconv.Itoa(c.HP),
-		"xp", strconv.FormatInt(c.XP, 10),
-		"level", strconv.Itoa(c.Level),
-		"deaths", strconv.Itoa(c.Deaths),
+		"hp", strconv.FormatInt(four.HP, 10),
+		"xp", strconv.FormatInt(four.XP, 10),
+		"level", strconv.FormatInt(four.Level, 10),
+		"deaths", strconv.FormatInt(four.Deaths, 10),
 		"playtime_ms", strconv.FormatInt(c.Playtime.Milliseconds(), 10),
 		"data", string(c.Data),
+		numbersField, number.MarshalRest(c.Numbers),
 	}
 }
 
@@ -213,19 +224,19 @@ func readCharacter(values []rueidis.RedisMessage, err error) (rushgate.Character
 		return rushgate.Character{}, nil
 	}
 	c := rushgate.Character{
-		ID:        r.id(),
-		Name:      r.text(),
-		Zone:      r.text(),
-		X:         r.float(),
-		Y:         r.float(),
-		HP:        r.int(),
-		XP:        r.int64(),
-		Level:     r.int(),
-		Deaths:    r.int(),
-		Playtime:  time.Duration(r.int64()) * time.Millisecond,
-		CreatedAt: r.time(),
-		Data:      r.bytes(),
+		ID:   r.id(),
+		Name: r.text(),
+		Zone: r.text(),
+		X:    r.float(),
+		Y:    r.float(),
 	}
+	four := number.Four{HP: r.int64(), XP: r.int64(), Level: r.int64(), Deaths: r.int64()}
+	c.Playtime = time.Duration(r.int64()) * time.Millisecond
+	c.CreatedAt = r.time()
+	c.Data = r.bytes()
+	c.Numbers = parseText(r, r.optional(""), func(rest string) (rushgate.Numbers, error) {
+		return number.Join(four, rest)
+	})
 	if r.err != nil {
 		return rushgate.Character{}, damagedRecord(r.err)
 	}

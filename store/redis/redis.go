@@ -62,6 +62,9 @@ type Options struct {
 	// Prefix stands before every key, so that several worlds can share a server; empty means [DefaultPrefix]. It must
 	// not contain braces, by which a Cluster would put all keys on one server.
 	Prefix string
+	// Boards are the leaderboards that there are, see [rushgate.CheckBoards]. All stores under one prefix are given the
+	// same, or none: those are then the ones that others were given.
+	Boards []rushgate.Board
 	// TLS, if not nil, turns TLS on and says how. It must not be changed afterwards.
 	TLS *tls.Config
 	// Logger hears of the server's going and coming; nil means [slog.Default].
@@ -86,9 +89,12 @@ type Store struct {
 	standings *standings
 	setAside  atomic.Uint64 // ids up to this one are known to be set aside for imports
 	given     atomic.Uint64 // the greatest id that this store has given out
+	boards    []rushgate.Board
+	asked     bool // for these boards, and not for whichever there are
+	kept      atomic.Pointer[[]rushgate.Board]
 
-	looking sync.Mutex        // held by a look around
-	short   [len(boards)]bool // which leaderboards the last one has found short
+	looking sync.Mutex              // held by a look around
+	short   map[rushgate.Board]bool // which leaderboards the last one has found short
 
 	warningsMu sync.Mutex
 	warnings   []string // of the last look at the settings
@@ -112,6 +118,10 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if strings.ContainsAny(opts.Prefix, "{}") {
 		return nil, fmt.Errorf("redis: prefix %q contains braces", opts.Prefix)
 	}
+	boards, err := rushgate.CheckBoards(opts.Boards)
+	if err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
 	opts.patience = cmp.Or(opts.patience, callTimeout)
 	option, servers, err := clientOption(&opts)
 	if err != nil {
@@ -130,10 +140,16 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		patience:  opts.patience,
 		breaker:   breaker{log: cmp.Or(opts.Logger, slog.Default())},
 		standings: newStandings(),
+		boards:    boards,
+		asked:     len(opts.Boards) > 0,
 		closing:   make(chan struct{}),
 		settled:   make(chan struct{}),
 		watched:   make(chan struct{}),
 		noted:     make(chan struct{}),
+	}
+	s.kept.Store(&boards)
+	if err := s.learnBoards(ctx); err != nil { // which a later look makes good
+		s.breaker.log.Debug("redis: leaderboards were not looked at", "error", err)
 	}
 	go s.keepStandings()
 	ctx, s.unwatch = context.WithCancel(context.Background())
@@ -225,6 +241,7 @@ func (s *Store) idsCopyKey() string { return s.prefix + "{" + s.idsKey() + "}:co
 func (s *Store) boardKey(board rushgate.Board) string {
 	return s.prefix + "leaderboard:" + string(board)
 }
+func (s *Store) boardsKey() string            { return s.prefix + "boards" }
 func (s *Store) wantedKey(node string) string { return s.prefix + "wanted:" + node }
 func (s *Store) beatsKey() string             { return s.prefix + "beats" }
 func (s *Store) sharedKey(name string) string { return s.prefix + "shared:" + name }

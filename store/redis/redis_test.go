@@ -27,6 +27,7 @@ func conformance(t *testing.T, urls ...string) {
 		t.Helper()
 		s, err := Open(t.Context(), Options{
 			URLs: urls, Prefix: prefix, Logger: quiet(), clock: c.Now, patience: 20 * time.Second,
+			Boards: storetest.Boards(),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -232,7 +232,7 @@ func (s *saying) wantRefused(t *testing.T, says string, want ...error) {
 	lease := rushgate.Lease{Player: 1, Name: "player1", Fence: 1}
 	for name, call := range map[string]func() ([]error, error){
 		"Save": func() ([]error, error) {
-			c := rushgate.Character{ID: 1, Name: "player1", Level: 1}
+			c := rushgate.Character{ID: 1, Name: "player1", Numbers: rushgate.Numbers{"level": 1}}
 			return s.Save(t.Context(), []rushgate.Save{{Character: c, Fence: 1}})
 		},
 		"Refresh": func() ([]error, error) { return s.Refresh(t.Context(), nodeA, []rushgate.Lease{lease}) },

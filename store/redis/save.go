@@ -44,7 +44,7 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 		case "saved":
 			news = append(news, standing{
 				player: v.Character.ID, name: v.Character.Name,
-				score: score{fence: v.Fence, save: numbers[i], values: scoresOf(&v.Character)},
+				score: score{fence: v.Fence, save: numbers[i], numbers: v.Character.Numbers.Clone()},
 			})
 		case "older", "released": // before
 		default:

@@ -46,11 +46,11 @@ type standing struct {
 	score  score
 }
 
-// score is a player's place on the leaderboards, in the order of boards.
+// score is a player's place on the leaderboards.
 type score struct {
 	fence, save uint64 // which of two is newer
 	gone        bool   // the account was deleted
-	values      [3]int64
+	numbers     rushgate.Numbers
 }
 
 func (a *score) older(b *score) bool {
@@ -180,14 +180,14 @@ func (s *Store) keepStandings() {
 
 func (s *Store) standingCommands(players []standing, asked map[string]map[string]struct{}) []command {
 	var commands []command
-	for i, board := range boards {
+	for _, board := range s.keptBoards() {
 		var set, removed []string
 		for _, p := range players {
 			switch member := boardMember(p.player, p.name); {
 			case p.score.gone:
 				removed = append(removed, member)
 			default:
-				set = append(set, formatScore(p.score.values[i]), member)
+				set = append(set, formatScore(p.score.numbers[string(board)]), member)
 			}
 		}
 		if len(set) > 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/number"
 )
 
 // lookEvery is how often a store looks whether the server still is what it was: what its settings make of what it
@@ -38,7 +39,11 @@ func (s *Store) lookAround(ctx context.Context) {
 	if warnings, err := s.findWarnings(ctx); err == nil {
 		s.noteWarnings(warnings)
 	}
-	if err := s.mendBoards(ctx); err != nil && ctx.Err() == nil {
+	err := s.learnBoards(ctx)
+	if err == nil {
+		err = s.mendBoards(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
 		s.breaker.log.Debug("redis: leaderboards were not looked at", "error", err)
 	}
 }
@@ -62,10 +67,11 @@ func (s *Store) noteWarnings(found []string) {
 }
 
 // mendBoards writes a leaderboard anew that has less than half of the lines of another, as one that was deleted by hand
-// or by a server short of memory: all have a line for each player. It does so if the look before has found the same,
-// for those of one login are not written in the same moment.
+// or by a server short of memory, or that a game has only now asked for: all have a line for each player. It does so if
+// the look before has found the same, for those of one login are not written in the same moment.
 func (s *Store) mendBoards(ctx context.Context) error {
 	var commands []command
+	boards := s.keptBoards()
 	for _, board := range boards {
 		commands = append(commands, command{name: "ZCARD", key: s.boardKey(board)})
 	}
@@ -73,7 +79,7 @@ func (s *Store) mendBoards(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var lines [len(boards)]int64
+	lines := make([]int64, len(boards))
 	fullest := 0
 	for i := range results {
 		if lines[i], err = results[i].AsInt64(); err != nil {
@@ -84,14 +90,17 @@ func (s *Store) mendBoards(ctx context.Context) error {
 		}
 	}
 	short := s.short
-	s.short = [len(boards)]bool{}
-	for i := range boards {
-		if s.short[i] = lines[i] < lines[fullest]/2 || lines[i] == 0 && lines[fullest] > 0; !s.short[i] || !short[i] {
+	s.short = make(map[rushgate.Board]bool)
+	for i, board := range boards {
+		if lines[i] >= lines[fullest]/2 && (lines[i] > 0 || lines[fullest] == 0) {
 			continue
 		}
-		s.breaker.log.Error("a leaderboard was lost and is written anew", "key", s.boardKey(boards[i]),
+		if s.short[board] = true; !short[board] {
+			continue
+		}
+		s.breaker.log.Error("a leaderboard is new or was lost, and is written anew", "key", s.boardKey(board),
 			"lines", lines[i], "of", lines[fullest])
-		if err := s.mendBoard(ctx, i, boards[fullest]); err != nil {
+		if err := s.mendBoard(ctx, board, boards[fullest]); err != nil {
 			return err
 		}
 	}
@@ -100,12 +109,16 @@ func (s *Store) mendBoards(ctx context.Context) error {
 
 // mendBoard adds the players on another leaderboard, from their records, to the one that lacks them. What other nodes
 // have written meanwhile is newer and stays.
-func (s *Store) mendBoard(ctx context.Context, lost int, from rushgate.Board) error {
+func (s *Store) mendBoard(ctx context.Context, lost, from rushgate.Board) error {
+	field := numbersField
+	if number.Own(string(lost)) {
+		field = string(lost)
+	}
 	return s.eachMember(ctx, from, func(players []boardLine) error {
 		commands := make([]command, len(players))
 		for i, p := range players {
 			commands[i] = command{
-				name: "HMGET", key: s.playerKey(p.name), args: []string{"id", string(boards[lost])},
+				name: "HMGET", key: s.playerKey(p.name), args: []string{"id", field},
 			}
 		}
 		results, err := s.run(ctx, commands)
@@ -118,25 +131,38 @@ func (s *Store) mendBoard(ctx context.Context, lost int, from rushgate.Board) er
 			if err != nil {
 				continue // not a record, which is logged when it is used
 			}
-			if score, ok := scoreIn(values, players[i].player); ok {
+			if score, ok := scoreIn(values, players[i].player, lost); ok {
 				add = append(add, formatScore(score), boardMember(players[i].player, players[i].name))
 			}
 		}
 		if len(add) == 1 {
 			return nil
 		}
-		_, err = s.run(ctx, []command{{name: "ZADD", key: s.boardKey(boards[lost]), args: add}})
+		_, err = s.run(ctx, []command{{name: "ZADD", key: s.boardKey(lost), args: add}})
 		return err
 	})
 }
 
 // scoreIn reads a score beside the id of a record, which must be the player's.
-func scoreIn(values []rueidis.RedisMessage, player rushgate.PlayerID) (int64, bool) {
+func scoreIn(values []rueidis.RedisMessage, player rushgate.PlayerID, board rushgate.Board) (int64, bool) {
 	if len(values) != 2 {
 		return 0, false
 	}
-	id, err1 := values[0].ToString()
-	text, err2 := values[1].ToString()
-	score, err3 := strconv.ParseInt(text, 10, 64)
-	return score, err1 == nil && err2 == nil && err3 == nil && id == formatID(player)
+	if id, err := values[0].ToString(); err != nil || id != formatID(player) {
+		return 0, false
+	}
+	if !number.Own(string(board)) && values[1].IsNil() {
+		return 0, true
+	}
+	text, err := values[1].ToString()
+	if err != nil {
+		return 0, false
+	}
+	var score int64
+	if number.Own(string(board)) {
+		score, err = strconv.ParseInt(text, 10, 64)
+	} else {
+		score, err = number.In(text, string(board))
+	}
+	return score, err == nil
 }

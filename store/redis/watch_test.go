@@ -2,8 +2,10 @@ package redis
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,7 +89,8 @@ func loseEachKey(t *testing.T, urls []string, masters ...*redistest.Server) {
 		t.Fatal(err)
 	}
 	for i := range in {
-		in[i].Character.XP, in[i].Character.Level, in[i].Character.Deaths = int64(i), i, -i
+		n := int64(i)
+		in[i].Character.Numbers = rushgate.Numbers{"xp": n, "level": n, "deaths": -n}
 		if err := saves(t, s, in[i]); err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +141,7 @@ func loseEachKey(t *testing.T, urls []string, masters ...*redistest.Server) {
 func standingsOf(t *testing.T, s *Store) map[rushgate.Board][]rushgate.Rank {
 	t.Helper()
 	all := make(map[rushgate.Board][]rushgate.Rank)
-	for _, board := range boards {
+	for _, board := range s.keptBoards() {
 		ranks, err := s.Top(t.Context(), board, 100)
 		if err != nil {
 			t.Fatal(err)
@@ -210,5 +213,63 @@ func TestDamagedCounter(t *testing.T) {
 	}
 	if s.Health().Failures != 0 {
 		t.Errorf("a damaged counter counts as the server's fault: %+v", s.Health())
+	}
+}
+
+// A game's own boards are kept by every store, also by a tool that was not told of them, and one that is new ranks the
+// players who are there already.
+func TestBoardsOfAGameAreKeptByAll(t *testing.T) {
+	server := redistest.Start(t)
+	old := openStore(t, Options{URLs: []string{server.URL()}})
+	in := admit(t, old, nodeA, registration(1), registration(2), registration(3))
+	for i := range in {
+		in[i].Character.Numbers = rushgate.Numbers{"gold": int64(i), "xp": 5}
+		if err := saves(t, old, in[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	node := openStore(t, Options{URLs: []string{server.URL()}, Boards: []rushgate.Board{"gold", "xp"}})
+	gold := func(want ...rushgate.Rank) {
+		t.Helper()
+		if got, err := node.Top(t.Context(), "gold", 10); err != nil || !slices.Equal(got, want) {
+			t.Errorf("leaderboard is %+v, %v; want %+v", got, err, want)
+		}
+	}
+	gold()
+	for range 2 {
+		node.lookAround(t.Context())
+	}
+	line := func(rank int, id rushgate.PlayerID, score int64) rushgate.Rank {
+		return rushgate.Rank{Rank: rank, Player: id, Name: fmt.Sprint("player", id), Score: score}
+	}
+	gold(line(1, 3, 2), line(2, 2, 1), line(3, 1, 0))
+	if _, err := node.Top(t.Context(), "level", 1); err == nil {
+		t.Error("a board that was not asked for is there")
+	}
+
+	tool := openStore(t, Options{URLs: []string{server.URL()}})
+	in[0].Character.Numbers["gold"] = 9
+	if err := saves(t, tool, in[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := tool.Close(); err != nil {
+		t.Fatal(err)
+	}
+	gold(line(1, 1, 9), line(2, 3, 2), line(3, 2, 1))
+	old.lookAround(t.Context()) // it was there before the boards were asked for
+	if errs, err := old.Save(t.Context(), []rushgate.Save{
+		{Character: in[1].Character, Fence: in[1].Lease.Fence, Release: true},
+	}); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
+	}
+	if err := old.DeleteAccount(t.Context(), "player2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	gold(line(1, 1, 9), line(2, 3, 2))
+	if _, err := Open(t.Context(), Options{URLs: []string{server.URL()}, Boards: []rushgate.Board{"a b"}}); err == nil {
+		t.Error("a board with a space in its name is taken")
 	}
 }

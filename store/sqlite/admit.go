@@ -21,6 +21,7 @@ type player struct {
 	epoch                 uint64
 	disabled              rushgate.Disabled
 	character             rushgate.Character
+	damaged               error  // nil, or why the character cannot be used
 	revision              uint64 // of the devices
 	fence                 int64
 	lease                 *lease.State // nil: released, or never claimed
@@ -57,7 +58,7 @@ func scanPlayer(row *sql.Row) (*player, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.character = c.value()
+	p.character, p.damaged = c.value()
 	p.epoch, p.revision = uint64(epoch), uint64(revision) // what is negative is none that an admission goes by
 	p.disabled.Until = fromMillis(disabledUntil)
 	if node.Valid {
@@ -106,6 +107,8 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 		return rushgate.Admitted{Err: rushgate.BadCredentials}, nil
 	case p.disabled.At(s.day()):
 		return rushgate.Admitted{Err: p.disabled.Refusal()}, nil
+	case p.damaged != nil:
+		return rushgate.Admitted{Err: p.damaged}, nil
 	}
 	devices, changed, err := s.devices(ctx, p, a.Devices, a.Account.Devices.Revision)
 	if err != nil || changed {
@@ -180,7 +183,9 @@ func (s *Store) register(ctx context.Context, a *rushgate.Account) (_ *player, r
 }
 
 func (s *Store) create(ctx context.Context, a *rushgate.Account) (*player, error) {
-	c := rushgate.Character{ID: a.ID, Name: a.Username, Level: 1, CreatedAt: toMillisecond(a.CreatedAt)}
+	c := rushgate.Character{
+		ID: a.ID, Name: a.Username, Numbers: rushgate.Numbers{}, CreatedAt: toMillisecond(a.CreatedAt),
+	}
 	if err := s.insert(ctx, a, &c); err != nil {
 		return nil, err
 	}
@@ -216,8 +221,8 @@ func (s *Store) insert(ctx context.Context, a *rushgate.Account, c *rushgate.Cha
 	if err != nil {
 		return err
 	}
-	_, err = s.writes.insertCharacter.ExecContext(ctx, int64(c.ID), c.Name, c.CreatedAt.UnixMilli(),
-		c.Zone, c.X, c.Y, c.HP, c.XP, c.Level, c.Deaths, c.Playtime.Milliseconds(), notNull(c.Data))
+	names := []any{int64(c.ID), c.Name, c.CreatedAt.UnixMilli()}
+	_, err = s.writes.insertCharacter.ExecContext(ctx, append(names, characterState(c)...)...)
 	return err
 }
 

@@ -280,7 +280,7 @@ func TestMigrateAccountVersion(t *testing.T) {
 		login := rushgate.Admission{Account: want, NewHash: "new", Attempt: "a"}
 		in, err := s.Admit(t.Context(), testInstance, []rushgate.Admission{login})
 		if err != nil || in[0].Err != nil || !in[0].HashReplaced ||
-			in[0].Lease.Fence != 6 || in[0].Character.XP != int64(id) {
+			in[0].Lease.Fence != 6 || in[0].Character.Numbers["xp"] != int64(id) {
 			t.Errorf("admitted as %+v, %v", in, err)
 		}
 		got, err = s.LoadAccounts(t.Context(), []string{want.Username})

@@ -12,6 +12,7 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/credential"
 	"github.com/rushgate/rushgate/store/internal/device"
+	"github.com/rushgate/rushgate/store/internal/number"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
@@ -21,7 +22,7 @@ type readStmts struct {
 	top                                                     map[rushgate.Board]*sql.Stmt
 }
 
-func (r *readStmts) prepare(ctx context.Context, db *sql.DB) error {
+func (r *readStmts) prepare(ctx context.Context, db *sql.DB, boards []rushgate.Board) error {
 	_, err := prepare(ctx, db, map[**sql.Stmt]string{
 		&r.accounts: `SELECT a.id, a.username, a.password_hash, a.attempt, a.created_at, a.version,
 			a.epoch, a.disabled_until, a.disabled_reason, a.credentials, a.devices_revision, a.devices, coalesce(c.zone, '')
@@ -38,23 +39,41 @@ func (r *readStmts) prepare(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	r.top = make(map[rushgate.Board]*sql.Stmt, len(scoreColumns))
-	for board, column := range scoreColumns {
-		if r.top[board], err = db.PrepareContext(ctx, topQuery(column)); err != nil {
+	r.top = make(map[rushgate.Board]*sql.Stmt, len(boards))
+	for _, board := range boards {
+		if r.top[board], err = db.PrepareContext(ctx, topQuery(board)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-var scoreColumns = map[rushgate.Board]string{
-	rushgate.BoardXP:     "xp",
-	rushgate.BoardLevel:  "level",
-	rushgate.BoardDeaths: "deaths",
+// scoreOf is the expression by which a board is ordered, and by which its index is. That of a number without a column
+// of its own says nothing of one that is damaged but that it is 0. The name of a board holds nothing that would have to
+// be quoted.
+func scoreOf(board rushgate.Board) string {
+	if number.Own(string(board)) {
+		return string(board)
+	}
+	return fmt.Sprintf(`CASE WHEN json_valid(numbers) AND json_type(numbers, '$.%[1]s') = 'integer'
+		THEN CAST(json_extract(numbers, '$.%[1]s') AS INTEGER) ELSE 0 END`, board)
 }
 
-func topQuery(column string) string {
-	return fmt.Sprintf(`SELECT id, name, %[1]s FROM characters ORDER BY %[1]s DESC, id LIMIT ?`, column)
+func topQuery(board rushgate.Board) string {
+	return fmt.Sprintf(`SELECT id, name, %[1]s FROM characters ORDER BY %[1]s DESC, id LIMIT ?`, scoreOf(board))
+}
+
+// indexBoards makes the index by which each board is read, if it is not there yet: the first time that takes a moment
+// for each hundred thousand players. That of a board which a game has given up stays.
+func indexBoards(ctx context.Context, conn *sql.Conn, boards []rushgate.Board) error {
+	for _, board := range boards {
+		create := fmt.Sprintf(`CREATE INDEX IF NOT EXISTS characters_by_%s ON characters (%s DESC, id)`,
+			board, scoreOf(board))
+		if _, err := conn.ExecContext(ctx, create); err != nil {
+			return fmt.Errorf("index leaderboard %s: %w", board, err)
+		}
+	}
+	return nil
 }
 
 // LoadAccounts implements [rushgate.Accounts].
@@ -118,23 +137,22 @@ func scanAccount(rows *sql.Rows) (name string, _ rushgate.LoadedAccount, _ error
 	a.CreatedAt = time.UnixMilli(created).UTC()
 	a.Disabled.Until = fromMillis(disabledUntil)
 	if epoch < 0 || revision < 0 {
-		return a.Username, damaged(a.ID, "epoch or devices_revision", errNegative), nil
+		return a.Username, rushgate.LoadedAccount{Err: damaged(a.ID, "epoch or devices_revision", errNegative)}, nil
 	}
 	a.Epoch, a.Devices.Revision = uint64(epoch), uint64(revision)
 	if a.Credentials, err = credential.Unmarshal(credentials); err != nil {
-		return a.Username, damaged(a.ID, "credentials", err), nil
+		return a.Username, rushgate.LoadedAccount{Err: damaged(a.ID, "credentials", err)}, nil
 	}
 	if a.Devices.List, err = device.Unmarshal(devices); err != nil {
-		return a.Username, damaged(a.ID, "devices", err), nil
+		return a.Username, rushgate.LoadedAccount{Err: damaged(a.ID, "devices", err)}, nil
 	}
 	return a.Username, rushgate.LoadedAccount{Account: a}, nil
 }
 
 var errNegative = errors.New("a count is negative")
 
-func damaged(player rushgate.PlayerID, column string, err error) rushgate.LoadedAccount {
-	err = fmt.Errorf("sqlite: player %d: %w: column %s: %w", player, rushgate.ErrDamagedRecord, column, err)
-	return rushgate.LoadedAccount{Err: err}
+func damaged(player rushgate.PlayerID, column string, err error) error {
+	return fmt.Errorf("sqlite: player %d: %w: column %s: %w", player, rushgate.ErrDamagedRecord, column, err)
 }
 
 // Top implements [rushgate.Boards]. It takes time in proportion to limit, not to the number of characters.

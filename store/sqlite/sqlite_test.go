@@ -27,7 +27,7 @@ func TestConformance(t *testing.T) {
 	paths := make(map[rushgate.Store]string)
 	open := func(t *testing.T, path string) rushgate.Store {
 		t.Helper()
-		s, err := Open(t.Context(), path, Options{Now: c.Now})
+		s, err := Open(t.Context(), path, Options{Now: c.Now, Boards: storetest.Boards()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,11 +214,103 @@ func TestDamagedRecordHarmsNoOther(t *testing.T) {
 	}
 }
 
+// Numbers that cannot be read cost their own player the login, and no other, and hold up no leaderboard.
+func TestDamagedNumbersHarmNoOther(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := openStore(t, path)
+	damages := []string{
+		`not JSON`, ``, `[]`, `{"gold":"much"}`, `{"gold":1.5}`, `{"Gold":1}`,
+		`{"gold":9223372036854775808}`,
+	}
+	for i, damage := range damages {
+		damaged, whole := rushgate.PlayerID(2*i+1), rushgate.PlayerID(2*i+2)
+		if err := register(s, damaged, whole); err != nil {
+			t.Fatal(err)
+		}
+		err := s.do(t.Context(), func(ctx context.Context) error {
+			_, err := s.writer.conn.ExecContext(ctx, `UPDATE characters SET numbers = ? WHERE id = ?`, damage, int64(damaged))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := []string{fmt.Sprint("player", damaged), fmt.Sprint("player", whole)}
+		got, err := s.LoadCharacters(t.Context(), names)
+		if err != nil || damage != "" && !errors.Is(got[0].Err, rushgate.ErrDamagedRecord) || got[1].Err != nil {
+			t.Errorf("%q: characters are %+v, %v", damage, got, err)
+		}
+		admissions := []rushgate.Admission{registration(damaged), registration(whole)}
+		in, err := s.Admit(t.Context(), testInstance, admissions)
+		if err != nil || damage != "" && !errors.Is(in[0].Err, rushgate.ErrDamagedRecord) || in[1].Err != nil {
+			t.Errorf("%q: admitted as %+v, %v", damage, in, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	withBoard, err := Open(t.Context(), path, Options{Boards: []rushgate.Board{"gold"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = withBoard.Close() }()
+	if ranks, err := withBoard.Top(t.Context(), "gold", 100); err != nil || len(ranks) != 2*len(damages) {
+		t.Errorf("leaderboard has %d lines, %v", len(ranks), err)
+	}
+}
+
+// A board that a game asks for later ranks the players who are there already, and that of a database which another game
+// or an older version has left is there too.
+func TestABoardIsNewToAnOldDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := openStore(t, path)
+	if err := register(s, 1, 2); err != nil {
+		t.Fatal(err)
+	}
+	in, err := s.Admit(t.Context(), testInstance, []rushgate.Admission{registration(1), registration(2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var saves []rushgate.Save
+	for i, a := range in {
+		a.Character.Numbers["gold"] = int64(i)
+		saves = append(saves, rushgate.Save{Character: a.Character, Fence: a.Lease.Fence})
+	}
+	if errs, err := s.Save(t.Context(), saves); err != nil || errs[0] != nil || errs[1] != nil {
+		t.Fatal(errs, err)
+	}
+	if _, err := s.Top(t.Context(), "gold", 1); err == nil {
+		t.Error("a board that was not asked for is there")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		s, err := Open(t.Context(), path, Options{Boards: []rushgate.Board{"gold", "xp"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ranks, err := s.Top(t.Context(), "gold", 2)
+		if want := (rushgate.Rank{Rank: 1, Player: 2, Name: "player2", Score: 1}); err != nil || ranks[0] != want {
+			t.Errorf("leaderboard is %+v, %v", ranks, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Open(t.Context(), path, Options{Boards: []rushgate.Board{"a'b"}}); err == nil {
+		t.Error("a board with a quote in its name is taken")
+	}
+}
+
 // A leaderboard must not read or sort all characters.
 func TestBoardsUseAnIndex(t *testing.T) {
-	s := newStore(t)
-	for board, column := range scoreColumns {
-		rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+topQuery(column), 10)
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "store.db"), Options{Boards: storetest.Boards()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	for _, board := range storetest.Boards() {
+		rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+topQuery(board), 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +326,7 @@ func TestBoardsUseAnIndex(t *testing.T) {
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if len(plan) != 1 || !strings.Contains(plan[0], "USING INDEX characters_by_"+column) {
+		if len(plan) != 1 || !strings.Contains(plan[0], "USING INDEX characters_by_"+string(board)) {
 			t.Errorf("plan of board %s is %q", board, plan)
 		}
 	}

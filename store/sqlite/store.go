@@ -40,6 +40,8 @@ type Options struct {
 	Now func() time.Time
 	// LeaseTTL is how long a lease lasts, to the millisecond; zero or less means [rushgate.LeaseTTL].
 	LeaseTTL time.Duration
+	// Boards are the leaderboards that there are, see [rushgate.CheckBoards].
+	Boards []rushgate.Board
 	// Existing refuses to begin with an empty database where there is none: [ErrMissing].
 	Existing bool
 	// Inherited, if not nil, is the lock of a store that another process has open, as [Store.Lock] tells it, and that this
@@ -108,6 +110,9 @@ func Open(ctx context.Context, path string, opts Options) (opened *Store, err er
 		}
 	}()
 
+	if s.opts.Boards, err = rushgate.CheckBoards(opts.Boards); err != nil {
+		return nil, err
+	}
 	file, err := resolve(path)
 	if err != nil {
 		return nil, err
@@ -181,6 +186,9 @@ func (s *Store) openWriter(ctx context.Context, file string) error {
 	if err := fillSkeletons(ctx, conn); err != nil {
 		return fmt.Errorf("write what names look like: %w", err)
 	}
+	if err := indexBoards(ctx, conn, s.opts.Boards); err != nil {
+		return err
+	}
 	return s.writer.prepare(ctx, s.writes.queries())
 }
 
@@ -191,7 +199,7 @@ func (s *Store) openReaders(ctx context.Context, file string) error {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	return s.reads.prepare(ctx, s.read)
+	return s.reads.prepare(ctx, s.read, s.opts.Boards)
 }
 
 // enter admits one call, which must end with leave.

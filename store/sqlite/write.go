@@ -31,8 +31,8 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 		&w.insertAccount: `INSERT INTO accounts (id, username, password_hash, attempt, created_at, version,
 			epoch, disabled_until, disabled_reason, credentials, skeleton) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.insertCharacter: `INSERT INTO characters
-			(id, name, created_at, zone, x, y, hp, xp, level, deaths, playtime_ms, data, fence)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+			(id, name, created_at, zone, x, y, hp, xp, level, deaths, playtime_ms, numbers, data, fence)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
 		&w.setHash: `UPDATE accounts SET password_hash = ?, version = ? WHERE username = ?`,
 		&w.updateAccount: `UPDATE accounts SET version = ?, password_hash = ?, epoch = ?, disabled_until = ?,
 			disabled_reason = ?, credentials = coalesce(?, credentials),
@@ -47,7 +47,7 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 			ON CONFLICT (player_id) DO UPDATE SET node = excluded.node, run = excluded.run, attempt = excluded.attempt,
 				session = excluded.session, parked_until = 0, expires_at = excluded.expires_at`,
 		&w.save: `UPDATE characters
-			SET zone = ?, x = ?, y = ?, hp = ?, xp = ?, level = ?, deaths = ?, playtime_ms = ?, data = ?
+			SET zone = ?, x = ?, y = ?, hp = ?, xp = ?, level = ?, deaths = ?, playtime_ms = ?, numbers = ?, data = ?
 			WHERE id = ? AND name = ? AND fence = ?
 				AND EXISTS (SELECT 1 FROM leases WHERE player_id = characters.id AND parked_until = 0)`,
 		&w.lastFence:  `SELECT count(*) FROM characters WHERE id = ? AND name = ? AND fence = ?`,
@@ -91,8 +91,8 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 // save writes one character back. The first error is the item's, the second the job's.
 func (s *Store) save(ctx context.Context, save *rushgate.Save) (lost, err error) {
 	c := &save.Character
-	n, err := affected(s.writes.save.ExecContext(ctx, c.Zone, c.X, c.Y, c.HP, c.XP, c.Level, c.Deaths,
-		c.Playtime.Milliseconds(), notNull(c.Data), int64(c.ID), c.Name, int64(save.Fence)))
+	n, err := affected(s.writes.save.ExecContext(ctx,
+		append(characterState(c), int64(c.ID), c.Name, int64(save.Fence))...))
 	if err != nil {
 		return nil, err
 	}

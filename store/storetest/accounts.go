@@ -52,7 +52,7 @@ func createMakesAll(t *testing.T, h Harness) {
 		t.Errorf("admitted as %+v", got)
 	}
 	wantInside(t, s, 1)
-	first := rushgate.Rank{Rank: 1, Player: 7, Name: "émilie", Score: 1}
+	first := rushgate.Rank{Rank: 1, Player: 7, Name: "émilie", Score: 0}
 	if ranks := top(t, s, rushgate.BoardLevel, 10); len(ranks) != 1 || ranks[0] != first {
 		t.Errorf("leaderboard is %+v", ranks)
 	}
@@ -135,7 +135,7 @@ func concurrentCreates(t *testing.T, h Harness) {
 	want := registration(rushgate.PlayerID(winner+1), "alice", fmt.Sprintf("attempt %d", winner)).Account
 	wantAccount(t, load(t, s, "alice")[0], want)
 	wantInside(t, s, 1)
-	for _, board := range []rushgate.Board{rushgate.BoardXP, rushgate.BoardLevel, rushgate.BoardDeaths} {
+	for _, board := range Boards() {
 		if ranks := top(t, s, board, n); len(ranks) != 1 || ranks[0].Player != want.ID {
 			t.Errorf("leaderboard %s is %+v, want player %d alone", board, ranks, want.ID)
 		}
@@ -206,7 +206,7 @@ func repeatedAfterRelease(t *testing.T, h Harness) {
 	s := h.open(t)
 	a := registration(1, "alice", "a")
 	first := admit(t, s, nodeA, a)
-	first.Character.XP = 5
+	setNumber(&first.Character, "xp", 5)
 	release(t, s, first)
 	again := admit(t, s, nodeB, a)
 	if again.Resumed || again.Lease.Fence <= first.Lease.Fence {

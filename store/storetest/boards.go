@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -25,7 +26,7 @@ func boardTies(t *testing.T, h Harness) {
 	scores := map[rushgate.PlayerID]int64{1: 10, 2: 30, 3: 20, 4: 20, 5: 10, 6: 20}
 	for _, id := range []rushgate.PlayerID{4, 6, 1, 5, 3, 2} {
 		in := register(t, s, id, string(rune('a'+id-1)))
-		in.Character.XP = scores[id]
+		setNumber(&in.Character, "xp", scores[id])
 		if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}); err != nil {
 			t.Fatal(err)
 		}
@@ -46,8 +47,13 @@ func boardTies(t *testing.T, h Harness) {
 func boardScores(t *testing.T, h Harness) {
 	s := h.open(t)
 	a, b := register(t, s, 1, "a"), register(t, s, 2, "b")
-	a.Character.XP, a.Character.Level, a.Character.Deaths = 100, 1, 7
-	b.Character.XP, b.Character.Level, b.Character.Deaths = 50, 9, 8
+	setNumber(&a.Character, "xp", 100)
+	setNumber(&a.Character, "level", 1)
+	setNumber(&a.Character, "deaths", 7)
+	setNumber(&b.Character, "xp", 50)
+	setNumber(&b.Character, "level", 9)
+	setNumber(&b.Character, "deaths", 8)
+	setNumber(&b.Character, string(boardGold), math.MinInt64)
 	saveAll(t, s, rushgate.Save{Character: a.Character, Fence: a.Lease.Fence, Release: true},
 		rushgate.Save{Character: b.Character, Fence: b.Lease.Fence})
 	line := func(rank int, in rushgate.Admitted, score int64) rushgate.Rank {
@@ -57,6 +63,7 @@ func boardScores(t *testing.T, h Harness) {
 	wantRanks(t, top(t, s, rushgate.BoardXP, 9), []rushgate.Rank{line(1, a, 100), line(2, b, 50)})
 	wantRanks(t, top(t, s, rushgate.BoardLevel, 9), []rushgate.Rank{line(1, b, 9), line(2, a, 1)})
 	wantRanks(t, top(t, s, rushgate.BoardDeaths, 9), []rushgate.Rank{line(1, b, 8), line(2, a, 7)})
+	wantRanks(t, top(t, s, boardGold, 9), []rushgate.Rank{line(1, a, 0), line(2, b, math.MinInt64)})
 }
 
 func boardEdges(t *testing.T, h Harness) {

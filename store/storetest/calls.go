@@ -110,7 +110,7 @@ func idsExhausted(t *testing.T, h Harness) {
 func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[string]error {
 	const imported = 10
 	errs := make(map[string]error)
-	in.Character.XP += 10
+	setNumber(&in.Character, "xp", in.Character.Numbers["xp"]+10)
 	_, errs["LoadAccounts"] = s.LoadAccounts(ctx, []string{"alice"})
 	_, errs["Admit"] = s.Admit(ctx, nodeA, []rushgate.Admission{registration(50, "newcomer", "n")})
 	_, errs["Save"] = s.Save(ctx, []rushgate.Save{{Character: in.Character, Fence: in.Lease.Fence}})
@@ -198,7 +198,8 @@ func durable(t *testing.T, h Harness) {
 	a, b := registration(1, "alice", "a"), registration(2, "bob", "b")
 	alice, bob := admit(t, s, nodeA, a), admit(t, s, nodeA, b)
 	a.Account.Zone = "inn"
-	alice.Character.Zone, alice.Character.XP, alice.Character.Data = "inn", 12, []byte{1, 2, 3}
+	setNumber(&alice.Character, "xp", 12)
+	alice.Character.Zone, alice.Character.Data = "inn", []byte{1, 2, 3}
 	release(t, s, alice)
 	s = h.reopen(t, s)
 

@@ -189,7 +189,7 @@ func epochRefuses(t *testing.T, h Harness) {
 	if err := refresh(t, s, nodeA, in.Lease)[0]; err != nil {
 		t.Errorf("refresh: %v", err)
 	}
-	in.Character.XP = 7
+	setNumber(&in.Character, "xp", 7)
 	release(t, s, in)
 	got := admit(t, s, nodeB, loginUnder(1, "b"))
 	wantCharacter(t, got.Character, in.Character)

@@ -32,8 +32,12 @@ func charactersAsSaved(t *testing.T, h Harness) {
 	in := admit(t, s, nodeA, a)
 	wantCharacter(t, characters(t, s, "alice")[0], created(a.Account))
 	in.Character = rushgate.Character{
-		ID: 1, Name: "alice", Zone: "forest/é\x00", X: math.NaN(), Y: math.Inf(-1), HP: -7, XP: math.MaxInt64, Level: 99,
-		Deaths: 3, Playtime: 36*time.Hour + time.Millisecond, CreatedAt: in.Character.CreatedAt, Data: []byte("\x00\xff"),
+		ID: 1, Name: "alice", Zone: "forest/é\x00", X: math.NaN(), Y: math.Inf(-1),
+		Numbers: rushgate.Numbers{
+			"hp": -7, "xp": math.MaxInt64, "level": 99, "deaths": 3,
+			"gold": math.MinInt64, "silver_2": 1 << 60,
+		},
+		Playtime: 36*time.Hour + time.Millisecond, CreatedAt: in.Character.CreatedAt, Data: []byte("\x00\xff"),
 	}
 	if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}); err != nil {
 		t.Fatal(err)

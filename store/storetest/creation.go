@@ -48,9 +48,9 @@ func createsWithoutLease(t *testing.T, h Harness) {
 	create(t, s, a)
 	wantAccount(t, load(t, s, "alice")[0], a)
 	wantCharacter(t, characters(t, s, "alice")[0], rushgate.Character{
-		ID: 7, Name: "alice", Level: 1, CreatedAt: a.CreatedAt,
+		ID: 7, Name: "alice", CreatedAt: a.CreatedAt,
 	})
-	wantRanks(t, top(t, s, rushgate.BoardLevel, 9), []rushgate.Rank{{Rank: 1, Player: 7, Name: "alice", Score: 1}})
+	wantRanks(t, top(t, s, rushgate.BoardLevel, 9), []rushgate.Rank{{Rank: 1, Player: 7, Name: "alice", Score: 0}})
 	wantInside(t, s, 0)
 	got := admit(t, s, nodeB, login(7, "alice", "b")) // no lease to wait for
 	if got.Resumed || got.Previous != 0 || got.Lease.Fence == 0 {
@@ -114,7 +114,7 @@ func createRepeated(t *testing.T, h Harness) {
 	a := registration(1, "alice", "a").Account
 	create(t, s, a)
 	in := admit(t, s, nodeA, login(1, "alice", "b"))
-	in.Character.XP = 9
+	setNumber(&in.Character, "xp", 9)
 	if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}); err != nil {
 		t.Fatal(err)
 	}

@@ -301,7 +301,7 @@ func devicesLeft(t *testing.T, h Harness) {
 	a := withHash(loginUnder(1, "b"), "new", "newer")
 	a.Account.Devices.Revision = 99 // of no devices
 	in = admit(t, s, nodeB, a)
-	in.Character.XP = 5
+	setNumber(&in.Character, "xp", 5)
 	if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}); err != nil {
 		t.Error(err)
 	}

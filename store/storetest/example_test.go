@@ -13,7 +13,7 @@ type ownStore struct{ rushgate.Store }
 
 // openOwn opens an empty one. The suite moves the clock, by which leases run out.
 func openOwn(clock *storetest.Clock) rushgate.Store {
-	return ownStore{memory.New(memory.Options{Now: clock.Now})}
+	return ownStore{memory.New(memory.Options{Now: clock.Now, Boards: storetest.Boards()})}
 }
 
 // The body of the function is all that the test of a store needs to be.

@@ -35,7 +35,11 @@ func record(id rushgate.PlayerID, name string) rushgate.Record {
 			ID: id, Username: name, PasswordHash: "imported hash of " + name, CreatedAt: made, Version: 1,
 		},
 		Character: rushgate.Character{
-			ID: id, Name: name, Zone: "old town", X: -1.5, Y: 1e300, HP: 70, XP: 1000 + int64(id), Level: 12, Deaths: 3,
+			ID: id, Name: name, Zone: "old town", X: -1.5, Y: 1e300,
+			Numbers: rushgate.Numbers{
+				"hp": 70, "xp": 1000 + int64(id), "level": 12,
+				"deaths": 3, "gold": 5,
+			},
 			Playtime: 90*time.Hour + time.Millisecond, CreatedAt: made.Add(time.Minute), Data: []byte("\x00\xff bag"),
 		},
 	}
@@ -130,7 +134,8 @@ func importTwice(t *testing.T, h Harness) {
 	r := record(1, "alice")
 	bringIn(t, s, r)
 	in := admit(t, s, nodeA, withHash(login(1, "alice", "a"), r.Account.PasswordHash, "new hash"))
-	in.Character.XP, in.Character.Zone = 5000, "new town"
+	setNumber(&in.Character, "xp", 5000)
+	in.Character.Zone = "new town"
 	unchanged := func(when string) {
 		t.Helper()
 		if err := importAll(t, s, r)[0]; !errors.Is(err, rushgate.ErrImported) {

@@ -130,7 +130,7 @@ func lookalikeMade(t *testing.T, h Harness) {
 	}
 	imported := rushgate.Record{
 		Account:   rushgate.Account{ID: 1, Username: mixed, PasswordHash: "h", CreatedAt: epoch},
-		Character: rushgate.Character{ID: 1, Name: mixed, Level: 1},
+		Character: rushgate.Character{ID: 1, Name: mixed},
 	}
 	if errs, err := s.Import(t.Context(), []rushgate.Record{imported}); err != nil || errs[0] != nil {
 		t.Fatal(errs, err)

@@ -312,15 +312,18 @@ func (m *machine) modelSave(s rushgate.Save) error {
 
 func drawCharacter(t *rapid.T, id rushgate.PlayerID, name string) rushgate.Character {
 	return rushgate.Character{
-		ID:       id,
-		Name:     name,
-		Zone:     rapid.String().Draw(t, "zone"),
-		X:        rapid.Float64().Draw(t, "x"),
-		Y:        rapid.Float64().Draw(t, "y"),
-		HP:       rapid.IntRange(-10, 100).Draw(t, "hp"),
-		XP:       rapid.Int64Range(0, 3).Draw(t, "xp"),
-		Level:    rapid.IntRange(1, 3).Draw(t, "level"),
-		Deaths:   rapid.IntRange(0, 3).Draw(t, "deaths"),
+		ID:   id,
+		Name: name,
+		Zone: rapid.String().Draw(t, "zone"),
+		X:    rapid.Float64().Draw(t, "x"),
+		Y:    rapid.Float64().Draw(t, "y"),
+		Numbers: rushgate.Numbers{
+			"hp":     rapid.Int64Range(-10, 100).Draw(t, "hp"),
+			"xp":     rapid.Int64Range(0, 3).Draw(t, "xp"),
+			"level":  rapid.Int64Range(1, 3).Draw(t, "level"),
+			"deaths": rapid.Int64Range(0, 3).Draw(t, "deaths"),
+			"gold":   rapid.Int64Range(-1, 1).Draw(t, "gold"),
+		},
 		Playtime: time.Duration(rapid.IntRange(0, 1000).Draw(t, "playtime")) * time.Millisecond,
 		Data:     rapid.SliceOfN(rapid.Byte(), 0, 8).Draw(t, "data"),
 	}
@@ -416,7 +419,7 @@ func (m *machine) delete(t *rapid.T) {
 }
 
 func (m *machine) top(t *rapid.T) {
-	board := pick(t, "board", rushgate.BoardXP, rushgate.BoardLevel, rushgate.BoardDeaths)
+	board := pick(t, "board", Boards()...)
 	limit := rapid.IntRange(1, 5).Draw(t, "limit")
 	got, err := m.s.Top(t.Context(), board, limit)
 	if want := m.ranks(board, limit); err != nil || !slices.Equal(got, want) {
@@ -429,12 +432,7 @@ func (m *machine) ranks(board rushgate.Board, limit int) []rushgate.Rank {
 	var ranks []rushgate.Rank
 	for id, p := range m.players {
 		c := p.character
-		score := map[rushgate.Board]int64{
-			rushgate.BoardXP:     c.XP,
-			rushgate.BoardLevel:  int64(c.Level),
-			rushgate.BoardDeaths: int64(c.Deaths),
-		}[board]
-		ranks = append(ranks, rushgate.Rank{Rank: 1, Player: id, Name: c.Name, Score: score})
+		ranks = append(ranks, rushgate.Rank{Rank: 1, Player: id, Name: c.Name, Score: c.Numbers[string(board)]})
 	}
 	for i := range ranks {
 		for _, other := range ranks {

@@ -21,6 +21,8 @@ var saveCases = []testCase{
 	{"RepeatedReleaseIsHarmless", repeatedRelease},
 	{"DataIsCopied", dataIsCopied},
 	{"TooMuchDataWritesNothing", tooMuchData},
+	{"NumbersThatAreNoneWriteNothing", noNumbers},
+	{"NumbersAreCopied", numbersAreCopied},
 }
 
 // again returns the character as the next session finds it; the current one is released as it is.
@@ -33,8 +35,12 @@ func saveKeepsFields(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := register(t, s, 1, "alice")
 	want := rushgate.Character{
-		ID: 1, Name: "alice", Zone: "forest/é\x00", X: -1.5e300, Y: math.SmallestNonzeroFloat64, HP: -7, XP: math.MaxInt64,
-		Level: 99, Deaths: 3, Playtime: 36*time.Hour + time.Millisecond, CreatedAt: in.Character.CreatedAt,
+		ID: 1, Name: "alice", Zone: "forest/é\x00", X: -1.5e300, Y: math.SmallestNonzeroFloat64,
+		Numbers: rushgate.Numbers{
+			"hp": -7, "xp": math.MaxInt64, "level": 99, "deaths": 3,
+			"gold": math.MinInt64, "silver_2": 1 << 60,
+		},
+		Playtime: 36*time.Hour + time.Millisecond, CreatedAt: in.Character.CreatedAt,
 		Data: []byte("\x00\xff any bytes \x00"),
 	}
 	written := want
@@ -67,7 +73,7 @@ func savesInOrder(t *testing.T, h Harness) {
 	s := h.open(t)
 	a, b := register(t, s, 1, "alice"), register(t, s, 2, "bob")
 	at := func(in rushgate.Admitted, xp int64) rushgate.Save {
-		in.Character.XP = xp
+		setNumber(&in.Character, "xp", xp)
 		return rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}
 	}
 	unknown := rushgate.Save{Character: rushgate.Character{ID: 99, Name: "nobody"}, Fence: 1}
@@ -90,7 +96,7 @@ func saveExpired(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := register(t, s, 1, "alice")
 	h.Advance(10 * rushgate.LeaseTTL)
-	in.Character.XP = 9
+	setNumber(&in.Character, "xp", 9)
 	if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}); err != nil {
 		t.Fatalf("save after expiry: %v", err)
 	}
@@ -105,7 +111,7 @@ func saveStale(t *testing.T, h Harness) {
 	now := admit(t, s, nodeB, login(1, "alice", "b"))
 	wantLost := func(when string) {
 		t.Helper()
-		old.Character.XP++
+		setNumber(&old.Character, "xp", old.Character.Numbers["xp"]+1)
 		for _, release := range []bool{false, true} {
 			err := save(t, s, rushgate.Save{Character: old.Character, Fence: old.Lease.Fence, Release: release})
 			if !errors.Is(err, rushgate.ErrLeaseLost) {
@@ -146,10 +152,10 @@ func releaseEnds(t *testing.T, h Harness) {
 func repeatedRelease(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := register(t, s, 1, "alice")
-	in.Character.XP = 5
+	setNumber(&in.Character, "xp", 5)
 	release(t, s, in)
 	repeat := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence, Release: true}
-	repeat.Character.XP = 6
+	setNumber(&repeat.Character, "xp", 6)
 	for i, err := range saveAll(t, s, repeat, repeat) {
 		if err != nil {
 			t.Errorf("repetition %d: %v", i, err)
@@ -193,11 +199,62 @@ func dataIsCopied(t *testing.T, h Harness) {
 	wantCharacter(t, admit(t, s, nodeA, login(1, "alice", "first")).Character, in.Character)
 }
 
+func noNumbers(t *testing.T, h Harness) {
+	s := h.open(t)
+	a, b := register(t, s, 1, "alice"), register(t, s, 2, "bob")
+	changed := a.Character
+	setNumber(&changed, "xp", 5)
+	setNumber(&b.Character, "no'name", 1)
+	errs, err := s.Save(t.Context(), []rushgate.Save{
+		{Character: changed, Fence: a.Lease.Fence},
+		{Character: b.Character, Fence: b.Lease.Fence},
+	})
+	if err == nil || !strings.Contains(err.Error(), "number") {
+		t.Fatalf("Save = %v, %v; want an error that names the number", errs, err)
+	}
+	wantCharacter(t, again(t, s, "2").Character, a.Character)
+	b.Character.Numbers = rushgate.Numbers{"zero": 0}
+	for i := range rushgate.MaxNumbers {
+		b.Character.Numbers[strings.Repeat(string(rune('a'+i)), rushgate.MaxNumberName)] = math.MinInt64
+	}
+	if err := save(t, s, rushgate.Save{Character: b.Character, Fence: b.Lease.Fence}); err != nil {
+		t.Fatalf("save of as many numbers as there may be: %v", err)
+	}
+	wantCharacter(t, admit(t, s, nodeA, login(2, "bob", "first")).Character, b.Character)
+	b.Character.Numbers = nil
+	if err := save(t, s, rushgate.Save{Character: b.Character, Fence: b.Lease.Fence}); err != nil {
+		t.Fatalf("save of no numbers: %v", err)
+	}
+	got := admit(t, s, nodeA, login(2, "bob", "first")).Character
+	if wantCharacter(t, got, b.Character); got.Numbers == nil {
+		t.Error("there is no map to write to")
+	}
+}
+
+func numbersAreCopied(t *testing.T, h Harness) {
+	s := h.open(t)
+	in := register(t, s, 1, "alice")
+	in.Character.Numbers["gold"] = 5
+	if err := save(t, s, rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}); err != nil {
+		t.Fatal(err)
+	}
+	in.Character.Numbers["gold"] = 6
+	loaded, err := s.LoadCharacters(t.Context(), []string{"alice", "alice"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded[0].Numbers["gold"]++
+	if loaded[1].Numbers["gold"] != 5 {
+		t.Errorf("numbers are %v, want 5 gold", loaded[1].Numbers)
+	}
+	wantRanks(t, top(t, s, boardGold, 1), []rushgate.Rank{{Rank: 1, Player: 1, Name: "alice", Score: 5}})
+}
+
 func tooMuchData(t *testing.T, h Harness) {
 	s := h.open(t)
 	a, b := register(t, s, 1, "alice"), register(t, s, 2, "bob")
 	changed := a.Character
-	changed.XP = 5
+	setNumber(&changed, "xp", 5)
 	b.Character.Data = make([]byte, rushgate.MaxDataLen+1)
 	errs, err := s.Save(t.Context(), []rushgate.Save{
 		{Character: changed, Fence: a.Lease.Fence},

@@ -83,7 +83,8 @@ func parkedGoesOn(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := enter(t, s, nodeA, "s")
 	for i, by := range []rushgate.Instance{nodeB, nodeA, nodeA, nodeA2, nodeB} {
-		in.Character.XP, in.Character.Zone, in.Character.Data = int64(i), fmt.Sprint("zone ", i), []byte{byte(i)}
+		setNumber(&in.Character, "xp", int64(i))
+		in.Character.Zone, in.Character.Data = fmt.Sprint("zone ", i), []byte{byte(i)}
 		park(t, s, in, time.Minute)
 		got := admit(t, s, by, goOn("s"))
 		wantCharacter(t, got.Character, in.Character)
@@ -126,7 +127,7 @@ func parkedForItsTime(t *testing.T, h Harness) {
 func parkedIsNotInside(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := enter(t, s, nodeA, "s")
-	in.Character.XP = 3
+	setNumber(&in.Character, "xp", 3)
 	park(t, s, in, time.Minute)
 	wantInside(t, s, 0)
 	if got := want(t, s, "alice")[0]; got.Inside() || !got.Until.IsZero() {
@@ -137,7 +138,7 @@ func parkedIsNotInside(t *testing.T, h Harness) {
 		t.Errorf("refresh: %v, want %v", err, rushgate.ErrLeaseLost)
 	}
 	late := in
-	late.Character.XP = 4
+	setNumber(&late.Character, "xp", 4)
 	lateSave := rushgate.Save{Character: late.Character, Fence: in.Lease.Fence}
 	if err := save(t, s, lateSave); !errors.Is(err, rushgate.ErrLeaseLost) {
 		t.Errorf("save: %v, want %v", err, rushgate.ErrLeaseLost)
@@ -196,10 +197,10 @@ func deleteParked(t *testing.T, h Harness) {
 func releaseEndsParked(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := enter(t, s, nodeA, "s")
-	in.Character.XP = 3
+	setNumber(&in.Character, "xp", 3)
 	park(t, s, in, time.Minute)
 	late := in
-	late.Character.XP = 4
+	setNumber(&late.Character, "xp", 4)
 	for range 2 {
 		release(t, s, late)
 		wantOver(t, s, "after a release", "s")
@@ -212,7 +213,7 @@ func releaseEndsParked(t *testing.T, h Harness) {
 func parkOfNoSession(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := register(t, s, 1, "alice")
-	in.Character.XP = 3
+	setNumber(&in.Character, "xp", 3)
 	park(t, s, in, time.Minute)
 	wantInside(t, s, 0)
 	wantCharacter(t, characters(t, s, "alice")[0], in.Character)
@@ -436,7 +437,7 @@ func endedByChange(t *testing.T, h Harness) {
 			if err := refresh(t, s, nodeA, in.Lease)[0]; err != nil { // until its node lets it go
 				t.Errorf("%s, after %s: refresh: %v", state, name, err)
 			}
-			in.Character.XP = 8
+			setNumber(&in.Character, "xp", 8)
 			park(t, s, in, time.Hour) // as one that does not know yet
 			wantCharacter(t, characters(t, s, "alice")[0], in.Character)
 			wantInside(t, s, 0)
@@ -586,7 +587,7 @@ func badParking(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := enter(t, s, nodeA, "s")
 	before := in.Character
-	in.Character.XP = 3
+	setNumber(&in.Character, "xp", 3)
 	for says, edit := range map[string]func(*rushgate.Save){
 		"-1ms":           func(s *rushgate.Save) { s.Resumable = -time.Millisecond },
 		"24h":            func(s *rushgate.Save) { s.Resumable = rushgate.MaxResumable + time.Millisecond },
@@ -604,7 +605,7 @@ func sessionsDurable(t *testing.T, h Harness) {
 	s := h.open(t)
 	in := enter(t, s, nodeA, "s")
 	bob := admit(t, s, nodeA, named(registration(2, "bob", "b"), "of bob"))
-	in.Character.XP = 3
+	setNumber(&in.Character, "xp", 3)
 	park(t, s, in, time.Minute)
 	s = h.reopen(t, s)
 	got := admit(t, s, nodeA2, goOn("s"))

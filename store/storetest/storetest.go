@@ -4,7 +4,9 @@
 //	func TestConformance(t *testing.T) {
 //		clock := storetest.NewClock()
 //		storetest.Run(t, storetest.Harness{
-//			Open:    func(t *testing.T) rushgate.Store { return mystore.New(mystore.Options{Now: clock.Now}) },
+//			Open: func(t *testing.T) rushgate.Store {
+//				return mystore.New(mystore.Options{Now: clock.Now, Boards: storetest.Boards()})
+//			},
 //			Advance: clock.Advance,
 //		})
 //	}
@@ -29,7 +31,8 @@ import (
 
 // Harness is how the suite gets hold of the store under test.
 type Harness struct {
-	// Open returns a new, empty store whose leases last [rushgate.LeaseTTL]. The suite closes it.
+	// Open returns a new, empty store whose leases last [rushgate.LeaseTTL], with the leaderboards of [Boards]. The suite
+	// closes it.
 	Open func(t *testing.T) rushgate.Store
 	// Reopen closes s and returns another store on the same data, as after a restart. It is nil for a store that
 	// forgets everything when it is closed; what only a lasting store can show is then skipped.
@@ -40,6 +43,13 @@ type Harness struct {
 	// Advance moves the clock of all stores of this harness forward. Otherwise the clock stands still.
 	Advance func(d time.Duration)
 }
+
+// Boards returns the leaderboards that the suite asks for, one of them that of a game's own number.
+func Boards() []rushgate.Board {
+	return []rushgate.Board{rushgate.BoardXP, rushgate.BoardLevel, rushgate.BoardDeaths, boardGold}
+}
+
+const boardGold rushgate.Board = "gold"
 
 // Run checks a store against the contract, case by case in subtests, and then against a model of it with random
 // sequences of calls.
@@ -295,13 +305,19 @@ func sameDevices(a, b rushgate.Devices) bool {
 // sameCharacter takes NaN for equal to itself and no Data for equal to empty Data.
 func sameCharacter(a, b rushgate.Character) bool {
 	return a.ID == b.ID && a.Name == b.Name && a.Zone == b.Zone && sameFloat(a.X, b.X) && sameFloat(a.Y, b.Y) &&
-		a.HP == b.HP && a.XP == b.XP && a.Level == b.Level && a.Deaths == b.Deaths && a.Playtime == b.Playtime &&
+		a.Numbers.Equal(b.Numbers) && a.Playtime == b.Playtime &&
 		a.CreatedAt.Equal(b.CreatedAt) && bytes.Equal(a.Data, b.Data)
+}
+
+// setNumber gives a character a number of its own: values of a [rushgate.Character] share their map.
+func setNumber(c *rushgate.Character, name string, value int64) {
+	c.Numbers = c.Numbers.Clone()
+	c.Numbers[name] = value
 }
 
 func sameFloat(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
 
 // created returns the character that a registration makes.
 func created(a rushgate.Account) rushgate.Character {
-	return rushgate.Character{ID: a.ID, Name: a.Username, Level: 1, CreatedAt: a.CreatedAt}
+	return rushgate.Character{ID: a.ID, Name: a.Username, CreatedAt: a.CreatedAt}
 }

@@ -109,7 +109,8 @@ func releaseLetsIn(t *testing.T, h Harness) {
 	in := register(t, s, 1, "alice")
 	refused(t, s, nodeB, takeover(1, "alice", "b"))
 	wantWanted(t, s, nodeA, in.Lease)
-	in.Character.Zone, in.Character.XP, in.Character.Data = "inn", 9, []byte{1}
+	setNumber(&in.Character, "xp", 9)
+	in.Character.Zone, in.Character.Data = "inn", []byte{1}
 	release(t, s, in)
 	got := admit(t, s, nodeB, takeover(1, "alice", "b"))
 	wantCharacter(t, got.Character, in.Character)

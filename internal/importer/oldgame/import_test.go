@@ -273,7 +273,7 @@ func TestLevelIsThatOfTheWorld(t *testing.T) {
 	store := newMemory(t)
 	mustImport(t, writeFile(t, pair("bob", 12)...), store, importer.Options{World: def})
 	// The level is the world's; position and hit points are kept, though this world would not allow them.
-	if _, c := load(t, store, "bob"); c.Level != 2 || c.HP != 36 || c.X != 112.5 {
+	if _, c := load(t, store, "bob"); c.Numbers["level"] != 2 || c.Numbers["hp"] != 36 || c.X != 112.5 {
 		t.Errorf("%+v", c)
 	}
 }

@@ -70,14 +70,16 @@ func parsePlayer(id rushgate.PlayerID, value string) (rushgate.Character, error)
 		d.fail(v[1], ":ID is %d, the key says %d", got, id)
 	}
 	c := rushgate.Character{
-		ID:        id,
-		X:         d.number(v[2], "X", -maxCoordinate, maxCoordinate),
-		Y:         d.number(v[3], "Y", -maxCoordinate, maxCoordinate),
-		HP:        int(d.integer(v[4], "HP", -maxPoints, maxPoints)),
-		XP:        d.integer(v[5], "LIFETIME-XP", 0, maxNumber),
+		ID: id,
+		X:  d.number(v[2], "X", -maxCoordinate, maxCoordinate),
+		Y:  d.number(v[3], "Y", -maxCoordinate, maxCoordinate),
+		Numbers: rushgate.Numbers{
+			rushgate.NumberHP:     d.integer(v[4], "HP", -maxPoints, maxPoints),
+			rushgate.NumberXP:     d.integer(v[5], "LIFETIME-XP", 0, maxNumber),
+			rushgate.NumberDeaths: d.integer(v[8], "DEATHS", 0, maxPoints),
+		},
 		Playtime:  time.Duration(math.Round(d.number(v[6], "PLAYTIME", 0, maxPlaytime)*1000)) * time.Millisecond,
 		CreatedAt: time.Unix(d.integer(v[7], "CREATED-AT", unixEpoch, endOfTime-1)-unixEpoch, 0).UTC(),
-		Deaths:    int(d.integer(v[8], "DEATHS", 0, maxPoints)),
 	}
 	w := world.Data{
 		Version:   world.DataVersion,

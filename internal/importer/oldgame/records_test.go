@@ -28,7 +28,7 @@ func TestParsePlayer(t *testing.T) {
 		{"double", ":X 112.5", ":X -3.25d0", func(c *rushgate.Character) { c.X = -3.25 }},
 		{"exponent", ":Y 276.25", ":Y 2.5e-4", func(c *rushgate.Character) { c.Y = 0.00025 }},
 		{"whole number", ":X 112.5", ":X 112", func(c *rushgate.Character) { c.X = 112 }},
-		{"dead", ":HP 36", ":HP -3", func(c *rushgate.Character) { c.HP = -3 }},
+		{"dead", ":HP 36", ":HP -3", func(c *rushgate.Character) { c.Numbers["hp"] = -3 }},
 		{"playtime", "666.0", "0.0015", func(c *rushgate.Character) { c.Playtime = 2 * time.Millisecond }},
 		{"long playtime", "666.0", "1.0d9", func(c *rushgate.Character) { c.Playtime = 1e9 * time.Second }},
 		{"created at the epoch", "3978000012", "2208988800",
@@ -48,8 +48,9 @@ func TestParsePlayer(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			want := rushgate.Character{
-				ID: 12, X: 112.5, Y: 276.25, HP: 36, XP: 444, Deaths: 2, Playtime: 666 * time.Second, Zone: "zone-1",
+				ID: 12, X: 112.5, Y: 276.25, Playtime: 666 * time.Second, Zone: "zone-1",
 				CreatedAt: time.Date(2026, 1, 21, 16, 0, 12, 0, time.UTC), Data: []byte(sampleData),
+				Numbers: rushgate.Numbers{"hp": 36, "xp": 444, "deaths": 2},
 			}
 			tt.change(&want)
 			got, err := parsePlayer(12, replace(t, samplePlayer, tt.old, tt.new))
@@ -68,9 +69,9 @@ func TestParsePlayer(t *testing.T) {
 }
 
 func equal(a, b rushgate.Character) bool {
-	return a.ID == b.ID && a.Name == b.Name && a.Zone == b.Zone && a.X == b.X && a.Y == b.Y && a.HP == b.HP &&
-		a.XP == b.XP &&
-		a.Level == b.Level && a.Deaths == b.Deaths && a.Playtime == b.Playtime && a.CreatedAt.Equal(b.CreatedAt) &&
+	return a.ID == b.ID && a.Name == b.Name && a.Zone == b.Zone && a.X == b.X && a.Y == b.Y && a.Numbers["hp"] == b.Numbers["hp"] &&
+		a.Numbers["xp"] == b.Numbers["xp"] &&
+		a.Numbers["level"] == b.Numbers["level"] && a.Numbers["deaths"] == b.Numbers["deaths"] && a.Playtime == b.Playtime && a.CreatedAt.Equal(b.CreatedAt) &&
 		string(a.Data) == string(b.Data)
 }
 
@@ -208,7 +209,7 @@ func FuzzRecord(f *testing.F) {
 			if err != nil {
 				return
 			}
-			if math.IsNaN(c.X+c.Y) || c.XP < 0 || c.Deaths < 0 || c.Playtime < 0 || c.Zone == "" {
+			if math.IsNaN(c.X+c.Y) || c.Numbers["xp"] < 0 || c.Numbers["deaths"] < 0 || c.Playtime < 0 || c.Zone == "" {
 				t.Errorf("%+v", c)
 			}
 			if w.Enter(c) == nil {

@@ -71,7 +71,7 @@ func TestImportFromRedis(t *testing.T) {
 		"player:9999 no-account"}; !slices.Equal(got, want) {
 		t.Errorf("refused %v, want %v", r.Refusals, want)
 	}
-	if a, c := load(t, store, "carol_99"); a.ID != 14 || c.XP != 518 {
+	if a, c := load(t, store, "carol_99"); a.ID != 14 || c.Numbers["xp"] != 518 {
 		t.Errorf("carol_99 is %d with %+v", a.ID, c)
 	}
 	asked := commands(server)

@@ -84,7 +84,7 @@ func attempt(field, s string) error {
 	return nil
 }
 
-// Saves reports the first save of a batch whose Data is too long, or that parks a session for longer than there is.
+// Saves reports the first save of a batch whose Data is too long or whose Numbers are none, or that parks a session for longer than there is.
 func Saves(saves []rushgate.Save) error {
 	for i := range saves {
 		if s := &saves[i]; s.Resumable < 0 || s.Resumable > rushgate.MaxResumable || s.Resumable > 0 && !s.Release {
@@ -94,6 +94,9 @@ func Saves(saves []rushgate.Save) error {
 		if c := &saves[i].Character; len(c.Data) > rushgate.MaxDataLen {
 			return fmt.Errorf("save %d of %d: data of player %d has %d bytes, more than %d",
 				i+1, len(saves), c.ID, len(c.Data), rushgate.MaxDataLen)
+		}
+		if err := saves[i].Character.Numbers.Check(); err != nil {
+			return fmt.Errorf("save %d of %d: player %d: %w", i+1, len(saves), saves[i].Character.ID, err)
 		}
 	}
 	return nil
@@ -120,6 +123,9 @@ func record(r *rushgate.Record) error {
 		return fmt.Errorf("account %d has the character of another", a.ID)
 	case len(c.Data) > rushgate.MaxDataLen:
 		return fmt.Errorf("data of player %d has %d bytes, more than %d", a.ID, len(c.Data), rushgate.MaxDataLen)
+	}
+	if err := c.Numbers.Check(); err != nil {
+		return fmt.Errorf("player %d: %w", a.ID, err)
 	}
 	return accountParts(a)
 }

@@ -11,10 +11,11 @@ local record = KEYS[1]
 local fields = {
   'id', 'count', 'username', 'text', 'zone', 'text', 'x', 'real', 'y', 'real', 'hp', 'whole', 'xp', 'whole',
   'level', 'whole', 'deaths', 'whole', 'playtime_ms', 'whole', 'character_created_at', 'whole', 'data', 'text',
+  'numbers', 'numbers?',
   'password_hash', 'text', 'attempt', 'text', 'fence', 'count', 'previous_fence', 'count?', 'epoch', 'count?',
   'disabled_until', 'count?', 'disabled_reason', 'text?', 'lease_node', 'text?', 'lease_run', 'text?',
   'lease_attempt', 'text?', 'lease_until', 'count?', 'devices_revision', 'count?', 'session', 'text?'}
-local character_fields = 12
+local character_fields = 13
 local names = {}
 for i = 1, #fields, 2 do
   names[#names + 1] = fields[i]

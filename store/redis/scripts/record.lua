@@ -1,10 +1,32 @@
 -- Stands before scripts that look at a whole record before they change it.
 
+-- fits_numbers reports whether a value is a JSON object of numbers in the one form in which Go writes it: names in
+-- ascending order, none of those that have fields of their own, and no number 0.
+local own_field = {hp = true, xp = true, level = true, deaths = true}
+local fits
+local function fits_numbers(value)
+  local body, count, last = string.match(value, '^{(.*)}$'), 0, ''
+  if not body or body == '' then
+    return body ~= nil
+  end
+  for piece in string.gmatch(body .. ',', '(.-),') do
+    local name, number = string.match(piece, '^"(%l[%l%d_]*)":(-?[1-9]%d*)$')
+    if not name or #name > 32 or name <= last or own_field[name] or not fits('whole', number) then
+      return false
+    end
+    count, last = count + 1, name
+  end
+  return count <= 16
+end
+
 -- fits reports whether a value can be what a field holds: any text, a whole number of 64 bits, a count (a whole number that
--- is not negative), or a real number as Go writes it.
-local function fits(kind, value)
+-- is not negative), a real number as Go writes it, or numbers.
+function fits(kind, value)
   if kind == 'text' then
     return true
+  end
+  if kind == 'numbers' then
+    return fits_numbers(value)
   end
   if kind == 'real' then
     if value == 'NaN' or value == '+Inf' or value == '-Inf' then

@@ -1,7 +1,7 @@
 -- Writes a character back, and ends the lease if asked to.
 --
 -- KEYS: the record. ARGV: 1 now, 2 id, 3 fence, 4 number of the save, 5 '1' to release, 6 for how long to park the session
--- then, '0' to end it, then field and value of the character.
+-- then, '0' to end it, then field and value of the character, the numbers without fields of their own last.
 local record = KEYS[1]
 local id, fence, saved, node, session = unpack(redis.call('HMGET', record,
   'id', 'fence', 'saved', 'lease_node', 'session'))
@@ -39,6 +39,10 @@ if not node then
   end
   return {release and 'released' or 'lost'}
 end
-redis.call('HSET', record, 'saved', ARGV[4], unpack(ARGV, 7))
+local none = ARGV[#ARGV] == '{}' -- for which a record needs no memory
+redis.call('HSET', record, 'saved', ARGV[4], unpack(ARGV, 7, none and #ARGV - 2 or #ARGV))
+if none then -- comes last: a server without memory refuses a script at its first write only
+  redis.call('HDEL', record, 'numbers')
+end
 end_lease()
 return {'saved'}
