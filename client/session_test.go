@@ -59,7 +59,8 @@ func serve(t *testing.T) *client.Client {
 		answer(w, 200, granted)
 	})
 	mux.HandleFunc("GET /game/v1/me", inside(func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, 200, `{"player_id":12,"name":"alice","zone":"meadow","x":1.5,"y":2.5,"hp":0,"xp":0,"level":0,"numbers":{"gold":7},
+		answer(w, 200,
+			`{"player_id":12,"name":"alice","zone":"meadow","x":1.5,"y":2.5,"hp":0,"xp":0,"level":0,"numbers":{"gold":7},
 			"deaths":3,"playtime_ms":1234,"expires_at":"2026-01-02T15:04:15Z","later":"ignored"}`)
 	}))
 	mux.HandleFunc("POST /game/v1/logout", inside(func(w http.ResponseWriter, _ *http.Request) {

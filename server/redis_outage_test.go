@@ -35,7 +35,7 @@ func (d *dojo) find(id rushgate.PlayerID) int {
 }
 
 func (d *dojo) Enter(c rushgate.Character) error {
-	c.Zone, c.Numbers["hp"] = "dojo", 10
+	c.Zone, c.Numbers["hp"], c.Numbers["level"] = "dojo", 10, max(c.Numbers["level"], 1)
 	d.inside = append(d.inside, &pupil{Character: c})
 	return nil
 }

@@ -119,7 +119,7 @@ func steps(w *World, n int) (events []rushgate.Event) {
 
 // in returns a living level 1 character at a point of the yard.
 func in(id rushgate.PlayerID, x, y float64) rushgate.Character {
-	return rushgate.Character{ID: id, Name: "player", Zone: "yard", X: x, Y: y, Numbers: rushgate.Numbers{"hp": 20, "level": 1}}
+	return rushgate.Character{ID: id, Name: "player", Zone: "yard", X: x, Y: y, Numbers: numbers(20, 0, 1, 0)}
 }
 
 var attack = rushgate.Intent{Action: ActionAttack}

@@ -286,7 +286,8 @@ func (w *World) readmit(c *checkpoint) error {
 		s := &c.players[i]
 		err := w.Enter(rushgate.Character{
 			ID: s.id, Name: s.sheet.name, Zone: c.zones[s.zone], X: s.x, Y: s.y,
-			Numbers: numbers(s.hp, s.xp, s.level, s.sheet.deaths), Playtime: s.sheet.playtime(c.now), CreatedAt: s.sheet.createdAt, Data: s.data,
+			Numbers: numbers(s.hp, s.xp, s.level, s.sheet.deaths), Playtime: s.sheet.playtime(c.now),
+			CreatedAt: s.sheet.createdAt, Data: s.data,
 		})
 		if err != nil {
 			return err

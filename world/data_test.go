@@ -25,7 +25,8 @@ func TestAnImportedCharacterKeepsEverything(t *testing.T) {
 		enter(t, w, c)
 		steps(w, 60)
 		got := character(t, w, c.ID)
-		if got.Zone != zone || got.X != c.X || got.Y != c.Y || got.Numbers["hp"] < c.Numbers["hp"] || got.Numbers["xp"] != c.Numbers["xp"] || got.Numbers["deaths"] != c.Numbers["deaths"] {
+		if got.Zone != zone || got.X != c.X || got.Y != c.Y || got.Numbers["hp"] < c.Numbers["hp"] ||
+			got.Numbers["xp"] != c.Numbers["xp"] || got.Numbers["deaths"] != c.Numbers["deaths"] {
 			t.Errorf("got %+v, want %+v", got, c)
 		}
 		if string(got.Data) != imported {

@@ -118,7 +118,8 @@ func TestATargetInAnotherZone(t *testing.T) {
 	steps(w, 200)
 	after := character(t, w, 1)
 	if before.Zone != "cave" || after.Numbers["hp"] != before.Numbers["hp"] {
-		t.Errorf("a monster of the yard hits a player of the %s: %d HP, before %d", before.Zone, after.Numbers["hp"], before.Numbers["hp"])
+		t.Errorf("a monster of the yard hits a player of the %s: %d HP, before %d", before.Zone, after.Numbers["hp"],
+			before.Numbers["hp"])
 	}
 	w.Apply(1, rushgate.Intent{Action: ActionAttack, Target: MonsterBit})
 	steps(w, 60)

@@ -117,7 +117,8 @@ func TestViewIsComplete(t *testing.T) {
 		id := rushgate.PlayerID(rng.IntN(20) + 1)
 		switch {
 		case !inside[uint64(id)]:
-			enter(t, w, rushgate.Character{ID: id, X: rng.Float64() * 50, Y: rng.Float64() * 50, Numbers: rushgate.Numbers{"hp": 30}})
+			enter(t, w, rushgate.Character{ID: id, X: rng.Float64() * 50, Y: rng.Float64() * 50,
+				Numbers: rushgate.Numbers{"hp": 30}})
 			inside[uint64(id)] = true
 		case rng.IntN(50) == 0:
 			w.Leave(id)

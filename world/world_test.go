@@ -220,7 +220,8 @@ func TestDeterminism(t *testing.T) {
 	count := make(map[rushgate.EventKind]int)
 	for tick := range uint64(20_000) {
 		id, in := rushgate.PlayerID(rng.IntN(30)+1), randomIntent(rng)
-		c := rushgate.Character{ID: id, Zone: "yard", Numbers: rushgate.Numbers{"hp": 20}, X: rng.Float64() * 100, Y: rng.Float64() * 80}
+		c := rushgate.Character{ID: id, Zone: "yard", Numbers: rushgate.Numbers{"hp": 20}, X: rng.Float64() * 100,
+			Y: rng.Float64() * 80}
 		come, change, leave := rng.IntN(10) == 0, rng.IntN(3) == 0, rng.IntN(30) == 0
 		var lists [2][]rushgate.Event
 		for i, w := range []*World{a, b} {

@@ -93,7 +93,8 @@ func checkSaved(t *testing.T, c *client.Client, bots []*bot) (catches, caught in
 			t.Fatal(err)
 		}
 		if score, ok := board[b.name]; !ok || score != me.Numbers[numberCatches] || me.Zone != zone {
-			t.Errorf("%s has %d catches in %q; the leaderboard says %d (%v)", b.name, me.Numbers[numberCatches], me.Zone, score, ok)
+			t.Errorf("%s has %d catches in %q; the leaderboard says %d (%v)", b.name, me.Numbers[numberCatches], me.Zone, score,
+				ok)
 		}
 		catches, caught = catches+int(me.Numbers[numberCatches]), caught+int(me.Numbers["deaths"])
 	}

@@ -56,7 +56,7 @@ func parseRunData(b []byte) (runData, error) {
 	return d, nil
 }
 
-// numberCatches is the number by which players are ranked. How often a player was caught is among the deaths, since the node
+// numberCatches is the number by which players are ranked. How often a player was caught are the deaths, since the node
 // tells of those only when they are saved.
 const numberCatches = "catches"
 

@@ -45,7 +45,8 @@ func TestCatch(t *testing.T) {
 	if len(events) != 1 || events[0] != (rushgate.Event{Player: 2, Kind: rushgate.EventDeath}) {
 		t.Errorf("the events are %v", events)
 	}
-	if one, two := f.runners[1], f.runners[2]; f.it != two || one.Numbers[numberCatches] != 1 || two.Numbers["deaths"] != 1 {
+	if one, two := f.runners[1], f.runners[2]; f.it != two || one.Numbers[numberCatches] != 1 ||
+		two.Numbers["deaths"] != 1 {
 		t.Errorf("it is %d, with %d catches and %d deaths", f.it.ID, one.Numbers[numberCatches], two.Numbers["deaths"])
 	}
 }

@@ -132,7 +132,8 @@ func TestPoolRehashes(t *testing.T) {
 			a := rushgate.Account{
 				ID: rushgate.PlayerID(1000 + i), Username: name, PasswordHash: legacy, CreatedAt: time.Now(), Version: 2,
 			}
-			leave := rushgate.Save{Character: rushgate.Character{ID: a.ID, Name: name, Numbers: rushgate.Numbers{"level": 1}}, Fence: 1, Release: true}
+			leave := rushgate.Save{Character: rushgate.Character{ID: a.ID, Name: name, Numbers: rushgate.Numbers{"level": 1}},
+				Fence: 1, Release: true}
 			made := []rushgate.Admission{{Account: a, Create: true, Attempt: "x"}}
 			if _, err := f.store.Store.Admit(t.Context(), f.cfg.Instance, made); err != nil {
 				t.Fatal(err)

@@ -121,7 +121,8 @@ func TestRefusalsOfASource(t *testing.T) {
 func TestCharactersAreOnlyTried(t *testing.T) {
 	m := &importer{src: &list{}, world: world.New(world.Default(), 0)}
 	at := Ref{Kind: CharacterRecord, ID: 12}
-	if c, ok := m.character("bob", at, &Record{Character: rushgate.Character{ID: 12, Numbers: rushgate.Numbers{"xp": 444}}}); !ok || c.Numbers["level"] != 3 {
+	if c, ok := m.character("bob", at, &Record{Character: rushgate.Character{ID: 12,
+		Numbers: rushgate.Numbers{"xp": 444}}}); !ok || c.Numbers["level"] != 3 {
 		t.Errorf("%+v, %v", c, m.report.Refusals)
 	}
 	if _, inside := m.world.Character(12); inside {

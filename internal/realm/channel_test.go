@@ -421,7 +421,9 @@ func TestPlayerLearnsWhatIsSaved(t *testing.T) {
 		s, p := a.play(t, "alice")
 		time.Sleep(time.Second)
 		a.store.setFail(errors.New("away"))
-		a.world.befall(s.Player, func(c *rushgate.Character) { c.Numbers["level"], c.Numbers["deaths"], c.Numbers["hp"] = 5, 1, 0 })
+		a.world.befall(s.Player, func(c *rushgate.Character) {
+			c.Numbers["level"], c.Numbers["deaths"], c.Numbers["hp"] = 5, 1, 0
+		})
 		time.Sleep(time.Second)
 		got, _, _ := p.taken()
 		if own := got[len(got)-1].Own; own.Level != 1 || own.Deaths != 0 || own.HP != 100 || own.Flags != 0 {

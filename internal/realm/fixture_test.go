@@ -82,7 +82,8 @@ func (w *plainWorld) View(dst []rushgate.Entity) []rushgate.Entity {
 	w.call("View")
 	for id, c := range w.players {
 		e := rushgate.Entity{
-			ID: uint64(id), Name: c.Name, X: c.X, Y: c.Y, HP: int32(c.Numbers["hp"]), MaxHP: 100, Level: uint16(c.Numbers["level"]),
+			ID: uint64(id), Name: c.Name, X: c.X, Y: c.Y, HP: int32(c.Numbers["hp"]), MaxHP: 100,
+			Level:  uint16(c.Numbers["level"]),
 			Deaths: int32(c.Numbers["deaths"]),
 		}
 		if c.Zone == "cellar" {

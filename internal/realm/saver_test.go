@@ -123,7 +123,10 @@ func TestDamagedRecordThrowsNoPlayerOut(t *testing.T) {
 		f.store.setDamaged(broken.session.Player)
 		for xp := range int64(4) {
 			for _, id := range []rushgate.PlayerID{broken.session.Player, good.session.Player} {
-				f.world.befall(id, func(c *rushgate.Character) { c.Numbers["xp"], c.Numbers["deaths"] = xp+1, c.Numbers["deaths"]+1 })
+				f.world.befall(id, func(c *rushgate.Character) {
+					c.Numbers["xp"] = xp + 1
+					c.Numbers["deaths"]++
+				})
 				time.Sleep(time.Second) // it befalls one at a time
 			}
 			time.Sleep(rushgate.LeaseTTL / 2)

@@ -92,7 +92,8 @@ func wantWhole(t *testing.T, s *Store, accounts []rushgate.Account) {
 		if got := loaded[i]; got.Err != nil || !reflect.DeepEqual(got.Account, want) {
 			t.Errorf("account is %+v, want %+v", loaded[i], want)
 		}
-		if c := characters[i]; c.ID != want.ID || c.Name != want.Username || len(c.Numbers) != 0 || c.CreatedAt != want.CreatedAt {
+		if c := characters[i]; c.ID != want.ID || c.Name != want.Username || len(c.Numbers) != 0 ||
+			c.CreatedAt != want.CreatedAt {
 			t.Errorf("character of %+v is %+v", want, c)
 		}
 	}

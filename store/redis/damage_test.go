@@ -41,7 +41,8 @@ func TestDamagedRecordHarmsNobodyElse(t *testing.T) {
 	characters, err := s.LoadCharacters(ctx, names)
 	errs = errorsOf(characters, func(c rushgate.LoadedCharacter) error { return c.Err })
 	wantDamagedAlone(t, "LoadCharacters", errs, err)
-	if accounts[0].ID != 0 || accounts[1].ID != whole.Lease.Player || characters[0].ID != 0 || characters[1].Numbers["xp"] != 77 {
+	if accounts[0].ID != 0 || accounts[1].ID != whole.Lease.Player || characters[0].ID != 0 ||
+		characters[1].Numbers["xp"] != 77 {
 		t.Errorf("loaded %+v, %+v", accounts, characters)
 	}
 	where, err := s.Want(ctx, names)

@@ -31,7 +31,8 @@ func TestMemoryPerPlayer(t *testing.T) {
 				in := admit(t, s, nodeA, batchOf...)
 				for i := range in {
 					c := &in[i].Character
-					c.Zone, c.X, c.Y, c.Numbers["xp"], c.Numbers["level"] = "northern-forest", 1234.5678, -987.654321, 123456+int64(c.ID), 17
+					c.Zone, c.X, c.Y, c.Numbers["xp"], c.Numbers["level"] = "northern-forest", 1234.5678, -987.654321,
+						123456+int64(c.ID), 17
 					c.Numbers["hp"], c.Numbers["deaths"], c.Playtime, c.Data = 85, 3, 36e12, bytes.Repeat([]byte{'x'}, dataLen)
 				}
 				leave(t, s, in)

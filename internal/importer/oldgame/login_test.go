@@ -120,7 +120,8 @@ func TestImportKeepsCharacters(t *testing.T) {
 	mustImport(t, open(t, recordsFile), store, importer.Options{BatchSize: 2})
 	carol, got := load(t, store, "carol_99")
 	want := rushgate.Character{
-		ID: 14, Name: "carol_99", Zone: "zone-1", X: 114.5, Y: 274.25, Playtime: 777 * time.Second, CreatedAt: time.Date(2026, 1, 21, 16, 0, 14, 0, time.UTC), Data: []byte(sampleData),
+		ID: 14, Name: "carol_99", Zone: "zone-1", X: 114.5, Y: 274.25, Playtime: 777 * time.Second,
+		CreatedAt: time.Date(2026, 1, 21, 16, 0, 14, 0, time.UTC), Data: []byte(sampleData),
 		Numbers: rushgate.Numbers{"hp": 2, "xp": 518, "level": 3, "deaths": 4},
 	}
 	if !equal(got, want) {

@@ -69,9 +69,11 @@ func TestParsePlayer(t *testing.T) {
 }
 
 func equal(a, b rushgate.Character) bool {
-	return a.ID == b.ID && a.Name == b.Name && a.Zone == b.Zone && a.X == b.X && a.Y == b.Y && a.Numbers["hp"] == b.Numbers["hp"] &&
+	return a.ID == b.ID && a.Name == b.Name && a.Zone == b.Zone && a.X == b.X && a.Y == b.Y &&
+		a.Numbers["hp"] == b.Numbers["hp"] &&
 		a.Numbers["xp"] == b.Numbers["xp"] &&
-		a.Numbers["level"] == b.Numbers["level"] && a.Numbers["deaths"] == b.Numbers["deaths"] && a.Playtime == b.Playtime && a.CreatedAt.Equal(b.CreatedAt) &&
+		a.Numbers["level"] == b.Numbers["level"] && a.Numbers["deaths"] == b.Numbers["deaths"] && a.Playtime == b.Playtime &&
+		a.CreatedAt.Equal(b.CreatedAt) &&
 		string(a.Data) == string(b.Data)
 }
 

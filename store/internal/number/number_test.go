@@ -10,7 +10,8 @@ import (
 )
 
 func TestWhatIsDividedIsJoined(t *testing.T) {
-	name := rapid.OneOf(rapid.SampledFrom([]string{"hp", "xp", "level", "deaths", "hp2"}), rapid.StringMatching(`[a-z][a-z0-9_]{0,31}`))
+	name := rapid.OneOf(rapid.SampledFrom([]string{"hp", "xp", "level", "deaths", "hp2"}),
+		rapid.StringMatching(`[a-z][a-z0-9_]{0,31}`))
 	rapid.Check(t, func(t *rapid.T) {
 		n := rushgate.Numbers(rapid.MapOfN(name, rapid.Int64(), 0, rushgate.MaxNumbers).Draw(t, "numbers"))
 		rest := MarshalRest(n)
@@ -47,7 +48,8 @@ func TestWhatIsWritten(t *testing.T) {
 
 func TestWhatIsNoNumbers(t *testing.T) {
 	for _, rest := range []string{
-		`null`, `[]`, `{`, `{"a":1.5}`, `{"a":"1"}`, `{"a":9223372036854775808}`, `{"A":1}`, `{"xp":1}`, `{"":1}`, `{"a":0}`, `{"a": 1}`, `{"b":1,"a":1}`, `{"a":1,"a":1}`, `{"a":-0}`,
+		`null`, `[]`, `{`, `{"a":1.5}`, `{"a":"1"}`, `{"a":9223372036854775808}`, `{"A":1}`, `{"xp":1}`, `{"":1}`, `{"a":0}`,
+		`{"a": 1}`, `{"b":1,"a":1}`, `{"a":1,"a":1}`, `{"a":-0}`,
 		`{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1,"l":1,"m":1,"n":1,"o":1,"p":1,"q":1}`,
 	} {
 		if got, err := Join(Four{}, rest); err == nil {
