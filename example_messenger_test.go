@@ -26,7 +26,7 @@ func (t *town) Speak(dst []rushgate.Message) []rushgate.Message {
 // A world that talks has two methods more.
 func ExampleMessenger() {
 	var game rushgate.Messenger = &town{line: line{players: make(map[rushgate.PlayerID]*walker)}}
-	if err := game.Enter(rushgate.Character{ID: 1, Name: "alice"}); err != nil {
+	if err := game.Enter(rushgate.Character{ID: 1, Name: "alice", Numbers: rushgate.Numbers{}}); err != nil {
 		fmt.Println(err)
 		return
 	}
