@@ -287,7 +287,7 @@ func (s *Server) leave() error {
 	s.fleet.stop()
 	s.pool.Stop()
 	s.realm.Leave()
-	s.desk.history.Stop()
+	s.desk.history.HandOver()
 	s.shutDown()
 	s.browsers.Stop()
 	s.clock.Stop()

@@ -128,6 +128,7 @@ func (d *desk) dashboard() *admin.Dashboard {
 		},
 		Actions: admin.Actions{
 			Drain:      func() { d.drainOnce.Do(func() { close(d.drain) }) },
+			Players:    d.guests,
 			EndSession: d.endSession,
 			Lookup:     d.lookup,
 		},

@@ -26,13 +26,13 @@ func (d *desk) read() admin.Reading {
 	inside := d.realm.Stats()
 	runtime.Gosched()
 	r := admin.Reading{
-		Draining: d.draining.Load(),
+		Draining: d.draining.Load(), NoCertificate: d.acme != nil && !d.acme.Ready(),
 		Admitted: knocks.Counters.Success, Busy: knocks.Counters.RejectedBusy, RateLimited: knocks.Counters.RateLimited,
 		Expired: knocks.Counters.Expired, Failed: knocks.Counters.Fail,
 		Queue: knocks.Depth, QueueCapacity: knocks.Capacity, Wait: knocks.Wait, RetryAfter: retryAfter, Locked: atDoor.Locked,
 		Players: inside.Players, MaxPlayers: d.cfg.MaxPlayers, WebSocket: inside.Connected,
 		Ticks: inside.Ticks, SkippedTicks: inside.Skipped, Lateness: inside.Lateness,
-		Line: readLine(&atDoor), Door: front,
+		Line: readLine(&atDoor), Resumes: readResumes(&knocks.Resumes, &atDoor), Door: front,
 		Unsaved: inside.Unsaved, Process: admin.ReadProcess(), Notices: d.upkeep.notices(time.Now()),
 	}
 	if d.channel != nil {
@@ -63,6 +63,18 @@ func readLine(stats *door.Stats) admin.Line {
 	for tier, n := range l.Waiting {
 		out.Waiting += n
 		out.Front = max(out.Front, l.Oldest[tier])
+	}
+	return out
+}
+
+// readResumes collects what the dashboard shows of the lane of requests with tokens.
+func readResumes(lane *auth.ResumeStats, stats *door.Stats) admin.Resumes {
+	out := admin.Resumes{
+		InLane: stats.Resumes, Pace: stats.ResumePace, Admitted: lane.Success, Busy: lane.RejectedBusy,
+		Failed: lane.Expired + lane.RateLimited + lane.Refused, Reused: lane.Reuses, Wait: lane.Wait,
+	}
+	for _, n := range lane.Fail {
+		out.Failed += n
 	}
 	return out
 }

@@ -26,6 +26,8 @@ const (
 type Actions struct {
 	// Drain has the node go down in order, and returns at once.
 	Drain func()
+	// Players lists the players inside this node, in any order. The slice is the caller's.
+	Players func(ctx context.Context) ([]Guest, error)
 	// EndSession ends the session of a player, who is saved and logged out. The error is [rushgate.BadCredentials] if
 	// there is no such account, or wraps [rushgate.ErrInvalidUsername].
 	EndSession func(ctx context.Context, name string) (Ended, error)

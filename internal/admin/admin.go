@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -81,6 +82,8 @@ type Dashboard struct {
 //
 //	GET /               the page
 //	GET /events         what it shows, as server-sent events
+//	GET /players        who is inside: ?search=PART-OF-A-NAME, sort=name, since, zone, origin, transport or rtt,
+//	                    order=asc or desc, offset=0, limit=50 (at most 200)
 //	POST /drain, /sessions/end, /accounts/lookup
 //	                    what it can do, see [Actions]; JSON in and out
 //	/login, /logout     for browsers, where there is a token; others send it as "Authorization: Bearer TOKEN"
@@ -121,7 +124,10 @@ func New(cfg Config) http.Handler {
 		serveLogin(mux, cfg.Token, logins)
 		about := d.About
 		about.Login = cfg.Token != nil
+		info, _ := debug.ReadBuildInfo() // nil: nothing is known of the build
+		about.Docs = docs(info)
 		mux.Handle("GET /events", newEvents(d.History, about))
+		mux.Handle("GET /players", &guestBook{list: d.Actions.Players, logger: cfg.Logger})
 		(&orders{d.Actions, cfg.Logger}).serve(mux)
 	}
 	return newGuard(unserved.Handler(mux, refuseUnserved), cfg.Token, logins, cfg.Hold)

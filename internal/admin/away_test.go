@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/rushgate/rushgate"
 )
 
 // outage is a history of a store whose calls and pings a test decides.
@@ -40,6 +42,7 @@ func newOutage(t *testing.T) *outage {
 func (o *outage) sample(t *testing.T, calls, failed int64, each time.Duration) (s Sample) {
 	t.Helper()
 	r := *o.total.Load()
+	r.Ticks += rushgate.TickRate
 	r.StoreCalls += calls
 	r.StoreErrors += failed
 	r.StoreTime += time.Duration(calls) * each

@@ -1,9 +1,32 @@
 package admin
 
 import (
+	"regexp"
 	"runtime"
 	"runtime/debug"
 )
+
+// module is the path of the module that this package is in.
+const module = "github.com/rushgate/rushgate"
+
+var release = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+$`)
+
+// docs returns where the documentation is on the web: that of the release which the binary was built with, and else the
+// newest one.
+func docs(info *debug.BuildInfo) string {
+	version := ""
+	if info != nil {
+		for _, m := range append(info.Deps, &info.Main) {
+			if m.Path == module {
+				version = m.Version
+			}
+		}
+	}
+	if !release.MatchString(version) {
+		version = "main"
+	}
+	return "https://" + module + "/blob/" + version + "/docs/"
+}
 
 // Build says what is running.
 type Build struct {

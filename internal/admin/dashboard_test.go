@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rushgate/rushgate"
@@ -16,12 +17,14 @@ import (
 func withDashboard(t *testing.T) (admin.Config, *asked) {
 	t.Helper()
 	cfg, log := config(), new(asked)
+	var ticks atomic.Int64
 	cfg.Dashboard = &admin.Dashboard{
-		History: admin.NewHistory(func() admin.Reading { return admin.Reading{} },
+		History: admin.NewHistory(func() admin.Reading { return admin.Reading{Ticks: ticks.Add(rushgate.TickRate)} },
 			func(context.Context) bool { return true }),
 		About: admin.About{Name: "127.0.0.1:1", Run: "first"},
 		Actions: admin.Actions{
-			Drain: func() { log.drains++ },
+			Drain:   func() { log.drains++ },
+			Players: func(context.Context) ([]admin.Guest, error) { log.lists++; return log.guests, log.err },
 			EndSession: func(_ context.Context, name string) (admin.Ended, error) {
 				log.names = append(log.names, name)
 				return admin.EndedHere, log.err
@@ -38,6 +41,8 @@ func withDashboard(t *testing.T) (admin.Config, *asked) {
 type asked struct {
 	drains int
 	names  []string
+	guests []admin.Guest
+	lists  int
 	err    error
 }
 
@@ -69,8 +74,8 @@ func TestPage(t *testing.T) {
 	h := admin.New(cfg)
 	for path, contentType := range map[string]string{
 		"/": "text/html", "/dashboard.js": "text/javascript", "/charts.js": "text/javascript",
-		"/actions.js": "text/javascript",
-		"/style.css":  "text/css", "/icon.svg": "image/svg+xml",
+		"/actions.js": "text/javascript", "/verdict.js": "text/javascript", "/players.js": "text/javascript",
+		"/style.css": "text/css", "/icon.svg": "image/svg+xml",
 	} {
 		w := do(h, "GET", path, "")
 		if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), contentType) || w.Body.Len() < 100 {

@@ -24,6 +24,8 @@ type About struct {
 	Build   Build     `json:"build"`
 	// Run is unique to one start of the node.
 	Run string `json:"run"`
+	// Docs is where the documentation of this version is on the web, with a slash at the end. [New] fills it in.
+	Docs string `json:"docs"`
 	// Login says that browsers log in, so that they can log out. [New] fills it in.
 	Login bool `json:"login"`
 }
@@ -97,7 +99,9 @@ func (s *stream) follow(e *events, r *http.Request, seen int64) {
 		case <-r.Context().Done():
 			return
 		case <-e.history.quit:
-			_ = s.write("stopped", "", []byte("{}")) // the reader finds out in any case
+			if end, err := json.Marshal(last(e.history.state)); err == nil {
+				_ = s.write("stopped", "", end) // the reader finds out in any case
+			}
 			return
 		}
 	}

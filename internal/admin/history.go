@@ -30,6 +30,7 @@ type History struct {
 	changed chan struct{}                  // closed with the next sample
 
 	startOnce, stopOnce sync.Once
+	state               State // the last one; written before quit is closed
 	quit                chan struct{}
 	loop                sync.WaitGroup
 }
@@ -48,9 +49,15 @@ func (h *History) Start() {
 
 // Stop ends that, and the streams of those who look on, and returns when no more samples are taken. It is idempotent
 // and may be called on a history that was never started.
-func (h *History) Stop() {
+func (h *History) Stop() { h.stop(Stopped) }
+
+// HandOver is Stop for a node in whose place another process goes on.
+func (h *History) HandOver() { h.stop(HandedOver) }
+
+func (h *History) stop(last State) {
 	h.stopOnce.Do(func() {
 		h.startOnce.Do(func() {})
+		h.state = last
 		close(h.quit)
 	})
 	h.loop.Wait()
@@ -68,6 +75,9 @@ func (h *History) run() {
 		select {
 		case writes := <-asked:
 			asked = nil
+			if writes && earlier.away {
+				earlier.forgive()
+			}
 			earlier.away, earlier.doubtful = !writes, !writes
 		case <-ticker.C:
 			now := sampled{reading: h.read(), at: time.Now()}

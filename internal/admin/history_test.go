@@ -103,6 +103,7 @@ func TestFiguresOfAnInterval(t *testing.T) {
 		total.Store(&Reading{
 			Admitted: 1_000_100, SkippedTicks: 2, Busy: 7, Failed: map[rushgate.Reason]int64{rushgate.BadCredentials: 3},
 			StoreCalls: 15, StoreErrors: 1, StoreTime: time.Hour + 20*time.Millisecond, Process: Process{CPUSeconds: 1.5},
+			Ticks: rushgate.TickRate,
 		})
 		s := sample()
 		if s.Admitted != (Count{1_000_100, 100}) || s.Busy != (Count{7, 7}) || s.Skipped != (Count{2, 2}) ||
@@ -115,8 +116,8 @@ func TestFiguresOfAnInterval(t *testing.T) {
 		if s.Lateness.Count != 60 || !near(s.Lateness.Max, 0.05) {
 			t.Errorf("lateness %+v", s.Lateness)
 		}
-		if s.StoreMS != 2 || s.CPU != 1.5 || s.StoreAway || s.State != Busy {
-			t.Errorf("store %v ms, CPU %v, away %v, %s", s.StoreMS, s.CPU, s.StoreAway, s.State)
+		if s.StoreMS != 2 || s.CPU != 1.5 || s.StoreAway || s.Parts[0].State != Busy || s.State != TickLate {
+			t.Errorf("store %v ms, CPU %v, away %v, %s", s.StoreMS, s.CPU, s.StoreAway, s.Headline)
 		}
 		s = sample() // nothing has happened
 		if s.Admitted != (Count{1_000_100, 0}) || s.Wait != (Interval{}) || s.Lateness != (Interval{}) || s.CPU != 0 ||
@@ -168,47 +169,6 @@ func TestDoorOfAnInterval(t *testing.T) {
 }
 
 func near(got, want float64) bool { return got > want*0.98 && got < want*1.02 }
-
-func TestHeadline(t *testing.T) {
-	busy := func(r Reading) Reading { r.Busy = 1; return r }
-	for want, c := range map[string]struct {
-		state State
-		now   Reading
-	}{
-		"Open. Nobody inside, nobody waiting.":          {Open, Reading{}},
-		"Open. 1 player inside, nobody waiting.":        {Open, Reading{Players: 1, MaxPlayers: 2}},
-		"Open. 812 players inside, nobody waiting.":     {Open, Reading{Players: 812, QueueCapacity: 200}},
-		"Open. 12\u202f345 players inside, 12 waiting.": {Open, Reading{Players: 12_345, Queue: 12}},
-		"Draining. Nobody is inside any more.":          {Draining, Reading{Draining: true, CircuitOpen: true}},
-		"Draining. 3 players still to be saved.":        {Draining, Reading{Draining: true, Players: 3}},
-		"Busy: all 100 places are taken; newcomers are told to come back in about 10 s.": {
-			Busy, Reading{Players: 100, MaxPlayers: 100, RetryAfter: 10 * time.Second}},
-		"Busy: the queue is full; " + toldTo("up to 6 s"): {Busy,
-			busy(Reading{Queue: 200, QueueCapacity: 200, Line: newcomers(0, 5200*time.Millisecond)})},
-		"Busy: more knock than can be let in; " + toldTo("2 to 9 s"): {
-			Busy, busy(Reading{Queue: 60, QueueCapacity: 200, Line: newcomers(2*time.Second, 9*time.Second)})},
-		"Busy: 1\u202f234 players wait in the line; " + toldTo("40 to 75 s"): {
-			Busy, busy(Reading{QueueCapacity: 200, Line: waiting(1234, 40*time.Second, 75*time.Second)})},
-		"Busy: 1 player waits in the line; " + toldTo("4 to 8 min"): {
-			Busy, Reading{Queue: 200, QueueCapacity: 200, Line: waiting(1, 260*time.Second, 8*time.Minute)}},
-		"Busy: more knocked than could be let in. Now newcomers come in.": {
-			Busy, busy(Reading{QueueCapacity: 200, RetryAfter: 43 * time.Second})},
-		"Busy: the line opens in 10 min. 2 players wait in it.": {
-			Busy, Reading{Line: Line{Waiting: 2, Opens: time.Now().Add(595 * time.Second), Refused: true}}},
-		"Busy: the line opens in 20 min. Nobody waits in it.": {
-			Busy, busy(Reading{Line: Line{Opens: time.Now().Add(1195 * time.Second), Refused: true}})},
-		"The store is away or takes no writes. Newcomers are told to come back, who is inside plays on. 5 players inside.": {
-			StoreAway, Reading{Players: 5, CircuitOpen: true}},
-	} {
-		earlier := sampled{at: time.Now()}
-		now := sampled{reading: c.now, at: earlier.at.Add(time.Second)}
-		if s := now.since(&earlier); s.State != c.state || s.Headline != want {
-			t.Errorf("%s: %q, want %s: %q", s.State, s.Headline, c.state, want)
-		}
-	}
-}
-
-func toldTo(wait string) string { return "newcomers are told to wait " + wait + "." }
 
 func newcomers(low, high time.Duration) Line { return Line{Refused: true, Low: low, High: high} }
 
@@ -264,37 +224,85 @@ func TestLineOfASample(t *testing.T) {
 	}
 }
 
-// A rush has pauses, and a store that is not called says nothing: neither is news at once.
+// A rush has pauses, skipped steps do not pass at once, and a store that is not called says nothing.
 func TestStatesLast(t *testing.T) {
 	last := sampled{at: time.Now()}
-	step := func(change func(*Reading)) State {
+	step := func(change func(*Reading)) (door, tick, store State) {
 		next := sampled{reading: last.reading, at: last.at.Add(time.Second)}
+		next.reading.Ticks += rushgate.TickRate
 		change(&next.reading)
 		s := next.since(&last)
 		last = next
-		return s.State
+		return s.Parts[0].State, s.Parts[1].State, s.Parts[2].State
 	}
 	nothing := func(*Reading) {}
-	if s := step(func(r *Reading) { r.Busy++ }); s != Busy {
+	if s, _, _ := step(func(r *Reading) { r.Busy++ }); s != Busy {
 		t.Errorf("refused: %s", s)
 	}
 	for i := range 4 {
-		if s := step(nothing); s != Busy {
+		if s, _, _ := step(nothing); s != Busy {
 			t.Errorf("%d s later: %s", i+1, s)
 		}
 	}
-	if s := step(nothing); s != Open {
-		t.Errorf("5 s later: %s", s)
+	if s, tick, _ := step(nothing); s != Open || tick != OnTime {
+		t.Errorf("5 s later: %s, %s", s, tick)
+	}
+	if _, tick, _ := step(func(r *Reading) { r.SkippedTicks = 2979 }); tick != TickLate {
+		t.Errorf("with skipped steps: %s", tick)
+	}
+	for i := range 59 {
+		if _, tick, _ := step(nothing); tick != TickLate {
+			t.Fatalf("%d s after skipped steps: %s", i+1, tick)
+		}
+	}
+	if _, tick, _ := step(nothing); tick != OnTime {
+		t.Errorf("a minute after skipped steps: %s", tick)
 	}
 	for _, c := range []struct {
 		what          string
 		calls, errors int64
 		want          State
-	}{{"some fail", 10, 9, Open}, {"all fail", 3, 3, StoreAway}, {"no calls", 0, 0, StoreAway},
+	}{{"some fail", 10, 9, StoreSlow}, {"all fail", 3, 3, StoreAway}, {"no calls", 0, 0, StoreAway},
 		{"one is given up", 5, 4, StoreAway}} {
-		got := step(func(r *Reading) { r.StoreCalls += c.calls; r.StoreErrors += c.errors })
+		_, _, got := step(func(r *Reading) { r.StoreCalls += c.calls; r.StoreErrors += c.errors })
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)
 		}
+	}
+}
+
+// The tick is judged by the last ten seconds: not by a single late step, nor by what was long before.
+func TestTickIsJudgedOverTenSeconds(t *testing.T) {
+	var lateness latency.Histogram
+	last := sampled{at: time.Now(), reading: Reading{Lateness: lateness.Detailed()}}
+	second := func(late int, by time.Duration) Verdict {
+		lateness.RecordN(by, late)
+		lateness.RecordN(100*time.Microsecond, rushgate.TickRate-late)
+		next := sampled{reading: last.reading, at: last.at.Add(time.Second)}
+		next.reading.Ticks += rushgate.TickRate
+		next.reading.Lateness = lateness.Detailed()
+		s := next.since(&last)
+		last = next
+		return s.Parts[1]
+	}
+	for range 10 {
+		if v := second(0, 0); v.Grade != Good {
+			t.Fatalf("on time: %+v", v)
+		}
+	}
+	if v := second(3, 80*time.Millisecond); v.Grade != Good {
+		t.Errorf("three late steps of 600: %+v", v)
+	}
+	if v := second(30, 100*time.Millisecond); v.Grade != Bad || v.State != TickLate {
+		t.Errorf("half a second of late steps: %+v", v)
+	}
+	for range 9 {
+		if v := second(0, 0); v.Grade != Bad {
+			t.Errorf("within ten seconds: %+v", v)
+		}
+	}
+	second(0, 0)
+	if v := second(0, 0); v.Grade != Good {
+		t.Errorf("after ten seconds: %+v", v)
 	}
 }

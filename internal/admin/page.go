@@ -22,6 +22,8 @@ var assets = map[string]struct {
 }{
 	"/":             {"page/index.html", "text/html; charset=utf-8", false},
 	"/dashboard.js": {"page/dashboard.js", "text/javascript; charset=utf-8", false},
+	"/verdict.js":   {"page/verdict.js", "text/javascript; charset=utf-8", false},
+	"/players.js":   {"page/players.js", "text/javascript; charset=utf-8", false},
 	"/charts.js":    {"page/charts.js", "text/javascript; charset=utf-8", false},
 	"/actions.js":   {"page/actions.js", "text/javascript; charset=utf-8", false},
 	"/lockouts.js":  {"page/lockouts.js", "text/javascript; charset=utf-8", false},

@@ -10,7 +10,8 @@ import (
 
 // Reading is what a node measures, at one moment. Totals count from the start of the node.
 type Reading struct {
-	Draining bool
+	Draining      bool
+	NoCertificate bool // the players' listener waits for its first one
 
 	// Totals of logins and registrations by how they have ended.
 	Admitted, Busy, RateLimited, Expired int64
@@ -35,8 +36,9 @@ type Reading struct {
 	StoreWarnings           []string      // a sentence for each thing by which the store may lose what it acknowledges
 	Unsaved                 int           // characters that wait to be written
 
-	Line Line
-	Door Door
+	Line    Line
+	Resumes Resumes
+	Door    Door
 
 	Process Process
 
@@ -66,9 +68,8 @@ type Interval struct {
 
 // Sample is a node's state at one moment, and what has happened since the sample before.
 type Sample struct {
-	Time     int64  `json:"t"` // ms since 1970
-	State    State  `json:"state"`
-	Headline string `json:"headline"` // the state in a sentence
+	Time int64 `json:"t"` // ms since 1970
+	Judgement
 
 	Admitted    Count                     `json:"admitted"`
 	Busy        Count                     `json:"busy"`
@@ -103,8 +104,9 @@ type Sample struct {
 	StoreWarnings []string `json:"store_warnings"` // see Reading
 	Unsaved       int      `json:"unsaved"`
 
-	Line LineSample `json:"line"`
-	Door DoorSample `json:"door"`
+	Line    LineSample    `json:"line"`
+	Resumes ResumesSample `json:"resumes"`
+	Door    DoorSample    `json:"door"`
 
 	CPU        float64 `json:"cpu_cores"` // cores kept busy in the interval
 	Cores      int     `json:"cores"`
@@ -136,6 +138,7 @@ type point struct {
 	Unsaved     int     `json:"un"`
 	MiB         float64 `json:"mem"`
 	linePoint
+	resumesPoint
 	doorPoint
 }
 
@@ -149,7 +152,8 @@ func (s *Sample) point() point {
 		LatenessP50: s.Lateness.P50, LatenessP99: s.Lateness.P99, LatenessMax: s.Lateness.Max,
 		Skipped: int64(math.Round(s.Skipped.PerSecond * SampleInterval.Seconds())),
 		StoreMS: s.StoreMS, Errors: s.StoreErrors.PerSecond, Unsaved: s.Unsaved,
-		MiB: rounded(float64(s.RSS) / (1 << 20)), linePoint: s.Line.point(), doorPoint: s.Door.point(),
+		MiB: rounded(float64(s.RSS) / (1 << 20)), linePoint: s.Line.point(),
+		resumesPoint: s.Resumes.point(), doorPoint: s.Door.point(),
 	}
 }
 
@@ -162,6 +166,8 @@ type sampled struct {
 	away     bool
 	doubtful bool      // calls have failed, or away
 	lastBusy time.Time // when a player was last found to have been refused
+	lastSkip time.Time // when steps were last found to have been skipped
+	before   []moment  // oldest first, those of the last [JudgedOver]
 }
 
 // since returns the sample that lies between an earlier reading and this one.
@@ -182,7 +188,7 @@ func (s *sampled) since(earlier *sampled) Sample {
 		StoreWarnings: now.StoreWarnings,
 		StoreCalls:    count(now.StoreCalls, before.StoreCalls), StoreErrors: count(now.StoreErrors, before.StoreErrors),
 		Unsaved: now.Unsaved, RSS: now.Process.RSSBytes, Cores: now.Process.Cores, Goroutines: now.Process.Goroutines,
-		Notices: now.Notices, Line: now.Line.sample(), Door: now.Door.since(&before.Door, elapsed),
+		Notices: now.Notices, Line: now.Line.sample(), Resumes: now.Resumes.since(&before.Resumes, elapsed), Door: now.Door.since(&before.Door, elapsed),
 		CPU: rounded((now.Process.CPUSeconds - before.Process.CPUSeconds) / elapsed.Seconds()),
 	}
 	for reason, n := range now.Failed {
@@ -201,11 +207,8 @@ func (s *sampled) since(earlier *sampled) Sample {
 	s.away = s.away || calls > 0 && failed >= calls
 	s.doubtful = s.away || earlier.doubtful || failed > 0
 	out.StoreMS, out.StoreAway = s.storeMS, s.away || now.CircuitOpen
-	s.lastBusy = earlier.lastBusy
-	if now.Busy > before.Busy {
-		s.lastBusy = s.at
-	}
-	out.State, out.Headline = s.describe(out.StoreAway)
+	s.recall(earlier)
+	out.Judgement = Judge(s.condition(out.StoreAway))
 	return out
 }
 

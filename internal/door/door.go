@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -381,6 +382,32 @@ func (d *Door) Left(name string, how Departure) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.places.left(d.budgets.name(name), how, d.cfg.Now())
+}
+
+// namesAtOnce is for how many names the door is held at a time.
+const namesAtOnce = 250
+
+// Origins returns, for the names of players inside, the network that each one's seat counts against, as it stands in
+// lockouts too. It is the zero prefix for a name without a seat.
+func (d *Door) Origins(names []string) []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(names))
+	for some := range slices.Chunk(names, namesAtOnce) {
+		out = d.origins(out, some)
+	}
+	return out
+}
+
+func (d *Door) origins(dst []netip.Prefix, names []string) []netip.Prefix {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, name := range names {
+		var origin netip.Prefix
+		if own := d.places.byName[d.budgets.name(name)]; own != nil {
+			origin = own.origin
+		}
+		dst = append(dst, origin)
+	}
+	return dst
 }
 
 // Later returns when a client is to come back for a cause other than those that [Door.Knock] looks after.

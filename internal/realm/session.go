@@ -2,6 +2,8 @@ package realm
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -137,6 +139,13 @@ func (t *sessionTable[K]) get(key K) (*session, bool) {
 	defer t.mu.RUnlock()
 	s, ok := t.sessions[key]
 	return s, ok
+}
+
+// all returns the sessions, in no order.
+func (t *sessionTable[K]) all() []*session {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.Collect(maps.Values(t.sessions))
 }
 
 func (t *sessionTable[K]) add(key K, s *session) {

@@ -40,6 +40,8 @@ type conn struct {
 	begun    time.Time
 	heard    atomic.Int64 // when something last came, nanoseconds since begun
 	frames   atomic.Uint32
+	// roundTrip is that of the last ping, in nanoseconds.
+	roundTrip atomic.Int64
 	attached atomic.Bool
 	guest    Guest
 }
@@ -85,8 +87,14 @@ func (c *conn) keep() {
 func (c *conn) ping() {
 	ctx, cancel := context.WithTimeout(context.Background(), PingInterval)
 	defer cancel()
-	_ = c.ws.Ping(ctx)
+	sent := time.Now()
+	if c.ws.Ping(ctx) == nil {
+		c.roundTrip.Store(int64(time.Since(sent)))
+	}
 }
+
+// RoundTrip returns how long the last ping and its pong took together, 0 before the first.
+func (c *conn) RoundTrip() time.Duration { return time.Duration(c.roundTrip.Load()) }
 
 // close closes the WebSocket and returns when all who use it have ended.
 func (c *conn) close() {

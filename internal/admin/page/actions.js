@@ -47,7 +47,7 @@ const places = {
   "not-here": "Not on this node; perhaps on another one",
 };
 const connections = { udp: "UDP", websocket: "WebSocket", none: "None" };
-const outcomes = {
+export const outcomes = {
   ended: "The session has ended. The player is saved and logged out.",
   elsewhere: "The session is at another node, which has been asked to end it. Within a few seconds the player is saved and logged out.",
   "not-inside": "There is no session to end.",
@@ -109,7 +109,7 @@ async function endSession(player, button) {
 }
 
 // find shows what there is to see of a player, and beneath it what has come of the last action.
-async function find(name, result) {
+export async function find(name, result) {
   const found = document.getElementById("found");
   const shown = [];
   try {

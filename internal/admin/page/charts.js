@@ -22,6 +22,13 @@ function html(name, className, text) {
   return e;
 }
 
+// swatch returns a piece of a line as it is drawn in a chart.
+function swatch(css) {
+  const svg = element("svg", { viewBox: "0 0 20 8", width: 20, height: 8, "aria-hidden": "true" });
+  element("path", { class: css, d: "M0,4H20" }, svg);
+  return svg;
+}
+
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const clockShort = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
@@ -33,7 +40,7 @@ function niceTop(max) {
 
 export class Chart {
   // spec: title; series [{key, label, css}]; stacked; log [lowest, highest]; least (of the top of the axis);
-  // limit() returns {value, label} or null; format(number); event: key of points that are marked.
+  // limit() returns {value, label} or null; format(number); event {key, label}: the points that are marked.
   constructor(box, spec) {
     this.box = box;
     this.spec = spec;
@@ -47,6 +54,7 @@ export class Chart {
     this.tip = html("div", "tip");
     this.tip.hidden = true;
     box.append(this.tip, this.readout);
+    this.addLegend();
     this.addTable();
     this.listen();
     new ResizeObserver(() => this.draw()).observe(box);
@@ -70,6 +78,31 @@ export class Chart {
       e.preventDefault();
       this.look(Math.min(Math.max(to, this.points[0].t), last), true);
     });
+  }
+
+  // addLegend says above the chart what is what: nothing is written into it, where it would hide what is drawn.
+  addLegend() {
+    const legend = html("ul", "legend");
+    this.spec.series.forEach((s, i) => {
+      const item = html("li");
+      item.append(this.spec.stacked ? html("i", `key ${s.css}`) : swatch(`line d${i} ${s.css}`), s.label);
+      legend.append(item);
+    });
+    if (this.spec.limit) {
+      this.limitKey = html("li");
+      this.limitKey.hidden = true;
+      this.limitText = html("span");
+      this.limitKey.append(swatch("limit"), this.limitText);
+      legend.append(this.limitKey);
+    }
+    if (this.spec.event) {
+      const item = html("li");
+      const svg = element("svg", { viewBox: "0 0 8 8", width: 8, height: 8, "aria-hidden": "true" }, item);
+      element("path", { class: "event", d: "M0.5,1h7l-3.5,6Z" }, svg);
+      item.append(this.spec.event.label);
+      legend.append(item);
+    }
+    this.box.before(legend);
   }
 
   addTable() {
@@ -274,7 +307,7 @@ export class Chart {
           const d = `M${this.x(run[0].t).toFixed(1)},${base}L${line.join("L")}L${this.x(run.at(-1).t).toFixed(1)},${base}Z`;
           element("path", { class: `area ${s.css}`, d }, this.svg);
         }
-        element("path", { class: `line ${s.css}`, d: "M" + line.join("L") }, this.svg);
+        element("path", { class: `line d${i} ${s.css}`, d: "M" + line.join("L") }, this.svg);
       }
     });
   }
@@ -292,17 +325,17 @@ export class Chart {
   }
 
   drawLimit() {
-    if (!this.limit || this.limit.value > this.top) return;
+    if (this.limitKey) this.limitKey.hidden = !this.limit;
+    if (!this.limit) return;
+    this.limitText.textContent = this.limit.label;
+    if (this.limit.value > this.top) return;
     const y = Math.round(this.y(this.limit.value)) + 0.5;
     element("line", { class: "limit", x1: margin.left, x2: this.width - margin.right, y1: y, y2: y }, this.svg);
-    const label = element("text", { class: "limit-label", x: margin.left + 4, y: y - 4 }, this.svg);
-    if (y < 18) label.setAttribute("y", y + 12);
-    label.textContent = this.limit.label;
   }
 
   drawEvents() {
-    const key = this.spec.event;
-    if (!key) return;
+    if (!this.spec.event) return;
+    const { key } = this.spec.event;
     for (const p of this.points) {
       if (!p[key]) continue;
       const x = this.x(p.t);

@@ -2,6 +2,8 @@
 import { Chart, span } from "/charts.js";
 import { listen } from "/actions.js";
 import { showLockouts } from "/lockouts.js";
+import { listPlayers } from "/players.js";
+import { lost as nothingHeard, showDocsOf, showJudgement, starting } from "/verdict.js";
 
 const byID = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -33,6 +35,8 @@ const ago = (s) => (s < 10 ? `${s.toFixed(1)} s` : duration(Math.round(s)));
 const msLong = (n) => (n < 1000 ? msOrZero(n) : ago(n / 1000));
 const msLongTick = (n) => (n >= 600_000 ? `${Number((n / 60_000).toPrecision(2))} min` : msTick(n));
 
+// silent is for how many ms the page hears nothing before it says that it has lost the node.
+const silent = 5000;
 const state = { about: null, now: null, points: [], heard: 0, stopped: false };
 const none = (interval, value, format) => (interval.count ? format(value) : "–");
 
@@ -75,6 +79,13 @@ const metrics = {
   "line-told": (s) => [s.line.told_high_ms, () => s.line.told],
   promise: (s) => [s.line.promises_kept_share, perhaps(percent)],
   promises: (s) => [s.line.promises_kept, (n) => `${number(n)} of ${number(s.line.promises_judged)}`],
+  "resumes-lane": (s) => [s.resumes.in_lane, number],
+  "resumes-pace": (s) => [s.resumes.pace_per_s, (n) => `${rate(n)} per second`],
+  "resumes-admitted": (s) => [s.resumes.admitted.total, number],
+  "resumes-busy": (s) => [s.resumes.busy.total, number],
+  "resumes-failed": (s) => [s.resumes.failed.total, number],
+  "resumes-reused": (s) => [s.resumes.reused.total, number],
+  "resumes-p99": (s) => [s.resumes.wait.p99_ms, (v) => none(s.resumes.wait, v, ms)],
   queue: (s) => [s.queue, number],
   "queue-capacity": (s) => [s.queue_capacity, (n) => (n ? number(n) : "unbounded")],
   "wait-max": (s) => [s.wait.max_ms, (v) => none(s.wait, v, ms)],
@@ -110,7 +121,7 @@ const charts = [
   }),
   new Chart(byID("chart-players"), {
     title: "Players", format: number, least: 4, filled: true,
-    limit: () => state.now && { value: state.now.players_max, label: "full" },
+    limit: () => state.now && { value: state.now.players_max, label: `full at ${number(state.now.players_max)}` },
     series: [{ key: "p", label: "inside", css: "s-in" }, { key: "c", label: "connected", css: "s-main" }],
   }),
   new Chart(byID("chart-refusals"), {
@@ -120,8 +131,11 @@ const charts = [
     ],
   }),
   new Chart(byID("chart-accept"), {
-    title: "Connections that wait to be accepted", format: number, least: 4, filled: true, event: "ov",
-    limit: () => state.now?.door.accept_queue && { value: state.now.door.accept_queue.limit, label: "full" },
+    title: "Connections that wait to be accepted", format: number, least: 4, filled: true, event: { key: "ov", label: "found no room" },
+    limit: () => {
+      const limit = state.now?.door.accept_queue?.limit;
+      return limit && { value: limit, label: `full at ${number(limit)}` };
+    },
     series: [
       { key: "aq", label: "in the kernel", css: "s-busy" }, { key: "hw", label: "for a handshake", css: "s-main" },
     ],
@@ -140,15 +154,25 @@ const charts = [
   }),
   new Chart(byID("chart-queue"), {
     title: "Requests in the queue", format: number, least: 4, filled: true,
-    limit: () => state.now?.queue_capacity && { value: state.now.queue_capacity, label: "full" },
+    limit: () => {
+      const limit = state.now?.queue_capacity;
+      return limit && { value: limit, label: `full at ${number(limit)}` };
+    },
     series: [{ key: "q", label: "waiting", css: "s-busy" }],
   }),
   new Chart(byID("chart-wait"), {
     title: "Wait in the queue", format: msOrZero, tick: msTick, least: 10,
     series: [{ key: "w5", label: "p50", css: "s-main" }, { key: "w9", label: "p99", css: "s-high" }],
   }),
+  new Chart(byID("chart-resumes"), {
+    title: "Requests with tokens per second", stacked: true, format: rate, least: 2,
+    series: [
+      { key: "ri", label: "let in", css: "s-in" }, { key: "rb", label: "told busy", css: "s-busy" },
+      { key: "rf", label: "failed", css: "s-failed" },
+    ],
+  }),
   new Chart(byID("chart-tick"), {
-    title: "Tick lateness", format: ms, log: [0.01, 100], event: "sk",
+    title: "Tick lateness", format: ms, log: [0.01, 100], event: { key: "sk", label: "steps skipped" },
     tick: msTick,
     limit: () => ({ value: 1000 / 60, label: "one tick, 16.67 ms" }),
     series: [
@@ -157,12 +181,12 @@ const charts = [
     ],
   }),
   new Chart(byID("chart-store"), {
-    title: "Time of a call to the store", format: msOrZero, tick: msTick, least: 1, filled: true, event: "er",
+    title: "Time of a call to the store", format: msOrZero, tick: msTick, least: 1, filled: true, event: { key: "er", label: "calls failed" },
     series: [{ key: "st", label: "mean", css: "s-main" }],
   }),
   new Chart(byID("chart-cpu"), {
     title: "Cores busy", stacked: true, format: cores, tick: (n) => String(Number(n.toFixed(2))), least: 0.5,
-    limit: () => state.now && { value: state.now.cores, label: "all cores" },
+    limit: () => state.now && { value: state.now.cores, label: `all ${state.now.cores} cores` },
     series: [
       { key: "ct", label: "tick", css: "s-in" }, { key: "ch", label: "hash", css: "s-limited" },
       { key: "cd", label: "door", css: "s-busy" }, { key: "cr", label: "play and all else", css: "s-main" },
@@ -232,17 +256,6 @@ function showReasons(reasons, expired) {
   }
 }
 
-// showState writes the line at the top. Only another state is said aloud, not every change of the numbers in it.
-function showState(name, headline) {
-  const box = byID("status");
-  byID("headline").textContent = headline;
-  if (box.dataset.state === name) return;
-  box.dataset.state = name;
-  byID("status-icon").setAttribute("href", name === "stopped" ? "#i-draining" : `#i-${name}`);
-  byID("announce").textContent = headline;
-  document.title = `${{ open: "Open", busy: "Busy", draining: "Draining", "store-away": "Store away" }[name] ?? "No news"} – Rushgate`;
-}
-
 function showLink(name, text) {
   const link = byID("link");
   link.dataset.link = name;
@@ -251,8 +264,10 @@ function showLink(name, text) {
 
 function onAbout(event) {
   const about = JSON.parse(event.data);
-  if (state.about?.run !== about.run) state.points = [];
+  if (state.about?.run !== about.run) Object.assign(state, { points: [], now: null });
   state.about = about;
+  showDocsOf(about);
+  if (!state.now) showJudgement(starting);
   byID("node").textContent = about.name;
   byID("store").textContent = about.store;
   byID("logout").hidden = !about.login;
@@ -268,6 +283,7 @@ function onSamples(event) {
   state.now = now;
   state.heard = Date.now();
   showLink("live", "Live");
+  document.body.dataset.figures = "live";
   if (!document.hidden) show();
 }
 
@@ -284,9 +300,9 @@ function showWarnings(warnings) {
 }
 
 function show() {
-  if (!state.now) return;
+  if (!state.now || Date.now() - state.heard > silent) return;
   showMetrics(state.now);
-  showState(state.now.state, state.now.headline);
+  showJudgement(state.now);
   showLockouts(state.now.locked);
   showWarnings(state.now.store_warnings ?? []);
   for (const chart of charts) chart.show(state.points);
@@ -298,10 +314,11 @@ function follow() {
   const source = new EventSource("/events");
   source.addEventListener("about", onAbout);
   source.addEventListener("samples", onSamples);
-  source.addEventListener("stopped", () => {
+  source.addEventListener("stopped", (event) => {
     state.stopped = true;
-    showState("stopped", "The node has stopped.");
-    showLink("lost", "Stopped");
+    const last = JSON.parse(event.data);
+    showJudgement({ ...last, parts: undefined });
+    showLink("lost", last.state === "stopped" ? "Stopped" : "Handed over");
   });
   source.addEventListener("open", () => (state.stopped = false));
   source.addEventListener("error", () => {
@@ -328,14 +345,16 @@ async function retry() {
 function lost() {
   if (state.stopped) return;
   showLink("lost", "No connection");
-  showState("lost", "No connection to the node. Trying again …");
+  document.body.dataset.figures = "old";
+  showJudgement(nothingHeard(state.heard));
 }
 
 setInterval(() => {
-  if (state.heard && Date.now() - state.heard > 5000) lost();
+  if (state.heard && Date.now() - state.heard > silent) lost();
 }, 1000);
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) show();
 });
 listen();
+listPlayers();
 follow();
