@@ -34,6 +34,11 @@
 // ended when Stop returns: requests in the queue are answered, every player is saved, their leases are released, and
 // the store is closed, unless it is the caller's.
 //
+// # Who is inside
+//
+// [Server.Players] lists the players inside, and [Server.End] ends the session of one. What else an operator does is on
+// the listener at [Server.AdminAddr].
+//
 // # Stability
 //
 // Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -91,4 +92,43 @@ func comeAndGo(ctx context.Context, url string) error {
 	}
 	fmt.Println(me.Name, "is in", me.Zone)
 	return session.Logout(ctx)
+}
+
+// A game that sees who is inside and puts one out, as a moderator's command would.
+func ExampleServer_Players() {
+	ctx := context.Background()
+	node, err := server.Start(ctx, server.Config{
+		World:    new(room),
+		Backend:  server.Memory,
+		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", UDPAddr: "127.0.0.1:0",
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = node.Stop() }()
+	c, err := client.New("http://"+node.HTTPAddr().String(), client.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.CloseIdleConnections()
+	if _, err := c.Register(ctx, "mallory", "correct horse battery staple"); err != nil {
+		fmt.Println(err)
+	}
+
+	players, err := node.Players(ctx)
+	if err != nil {
+		fmt.Println(err)
+	}
+	for _, p := range players {
+		fmt.Println(p.Name, "is in", p.Zone)
+	}
+	fmt.Println("put out:", node.End(ctx, "Mallory"))
+	fmt.Println("once more:", errors.Is(node.End(ctx, "Mallory"), server.ErrNotInside))
+	// Output:
+	// mallory is in the room
+	// put out: <nil>
+	// once more: true
 }

@@ -167,6 +167,9 @@ func (c *Condition) door() Verdict {
 		v.Text = fmt.Sprintf("The door is short of CPU: %s connections wait in the kernel, which has room for %s; "+
 			"further clients hear nothing.", grouped(q.Length), grouped(q.Limit))
 		v.Todo = &Todo{"Add nodes or cores, or limit connections at a proxy before them.", "metrics.md#doorman"}
+	case c.Store.Away:
+		v.Text = "Nobody comes in while the store is away."
+		v.Todo = c.store().Todo
 	case c.MaxPlayers > 0 && c.Players >= c.MaxPlayers:
 		v.State = Full
 		v.Text = fmt.Sprintf("Full: all %s places in the world are taken; newcomers are told to come back in about %s.",
@@ -251,21 +254,20 @@ func (c *Condition) store() Verdict {
 	v := Verdict{Part: PartStore, State: StoreSlow, Grade: Warn,
 		Todo: &Todo{"Logins wait for it. Look at its disk, and the way to it.", "metrics.md#store"}}
 	over := seconds(c.Tick.Over)
-	unsaved := "no characters wait"
+	unsaved := ""
 	if s.Unsaved > 0 {
-		unsaved = characters(s.Unsaved)
+		unsaved = " " + characters(s.Unsaved) + " to be written."
 	}
 	switch {
 	case s.Away && c.Draining:
 		v.State, v.Grade = StoreAway, Bad
-		v.Text = fmt.Sprintf("The store is away while the node drains: %s to be written.", unsaved)
+		v.Text = "The store is away while the node drains." + unsaved
 		v.Todo = &Todo{"The node tries until --drain-timeout, and then ends without them: bring the store back.",
 			"operations.md#when-the-store-is-away"}
 	case s.Away:
 		v.State, v.Grade = StoreAway, Bad
-		v.Text = "The store is away or takes no writes. Newcomers are told to come back, who is inside plays on: " +
-			anybody(c.Players, "nobody", players) + ". Of these " + unsaved + " to be written."
-		v.Todo = &Todo{"Bring the store back; nothing has to be restarted. Do not stop this node before that.",
+		v.Text = "The store is away or takes no writes. Newcomers are told to come back, who is inside plays on."
+		v.Todo = &Todo{"Bring the store back; nothing has to be restarted. Do not stop this node before that." + unsaved,
 			"operations.md#when-the-store-is-away"}
 	case s.Failed > 0 && float64(s.Failed) >= manyFail*float64(s.Calls):
 		v.Text = fmt.Sprintf("Calls of the store fail: %s of %s in the last %s.", grouped(int(s.Failed)),

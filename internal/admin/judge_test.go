@@ -90,8 +90,8 @@ var conditions = map[string]struct {
 		"Open. 300 players inside, nobody waiting.", ""},
 
 	"store away": {calm(func(c *Condition) { c.Store = StoreFigures{Away: true, Unsaved: 12} }), StoreAway, Bad,
-		"The store is away or takes no writes. Newcomers are told to come back, who is inside plays on: 300 players. " +
-			"Of these 12 characters wait to be written.", "operations.md#when-the-store-is-away"},
+		"The store is away or takes no writes. Newcomers are told to come back, who is inside plays on.",
+		"operations.md#when-the-store-is-away"},
 	"store slow": {calm(func(c *Condition) { c.Store.MeanMS = 240 }), StoreSlow, Warn,
 		"The store is slow: 240 ms a call over the last 10 s.", "metrics.md#store"},
 	"store fails": {calm(func(c *Condition) { c.Store.Failed = 4 }), StoreSlow, Warn,
@@ -102,7 +102,7 @@ var conditions = map[string]struct {
 	"drained": {calm(func(c *Condition) { c.Draining, c.Players = true, 0 }), Draining, Known,
 		"Draining. Nobody is inside any more.", "operations.md#draining-and-rolling-restarts"},
 	"draining without a store": {calm(func(c *Condition) { c.Draining, c.Store.Away, c.Store.Unsaved = true, true, 1 }),
-		StoreAway, Bad, "The store is away while the node drains: 1 character waits to be written.",
+		StoreAway, Bad, "The store is away while the node drains. 1 character waits to be written.",
 		"operations.md#when-the-store-is-away"},
 
 	"tick late in a rush": {calm(func(c *Condition) {
@@ -110,8 +110,8 @@ var conditions = map[string]struct {
 	}), TickLate, Warn, "The tick is late: 6.0 ms at p99 over the last 10 s.", "tick.md#what-is-not-protected"},
 	"store away in a rush, tick late": {calm(func(c *Condition) {
 		c.Store.Away, c.Tick.P99, c.Players = true, 100, 1000
-	}), StoreAway, Bad, "The store is away or takes no writes. Newcomers are told to come back, who is inside plays on: " +
-		"1\u202f000 players. Of these no characters wait to be written.", "operations.md#when-the-store-is-away"},
+	}), StoreAway, Bad, "The store is away or takes no writes. Newcomers are told to come back, who is inside plays on.",
+		"operations.md#when-the-store-is-away"},
 	"a late tick goes before a slow door and a slow store": {calm(func(c *Condition) {
 		c.Tick.Skipped, c.Store.MeanMS, c.Players = 5, 900, 1000
 	}), TickLate, Bad, "The tick skips steps: 5 in the last 10 s, and is 0.40 ms late at p99.",

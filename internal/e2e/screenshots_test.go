@@ -77,7 +77,7 @@ func TestScreenshots(t *testing.T) {
 	alice.picture("play", nil)
 
 	operator := open(t, dashboard(node))
-	operator.state("open", "2 players inside")
+	operator.part("door", "open", "2 players inside")
 	operator.wait(`$("chart-cpu").childElementCount > 0`)
 	operator.picture("dashboard", nil)
 

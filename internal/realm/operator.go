@@ -39,6 +39,13 @@ type Inside struct {
 // List returns all players inside, in no order. It is collected over several steps of the tick: those who come or go
 // meanwhile may be missing. The error is [rushgate.ServerBusy] for a realm that stops, or ctx's.
 func (r *Realm) List(ctx context.Context) ([]Inside, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-r.quit:
+		return nil, rushgate.ServerBusy
+	default:
+	}
 	sessions := r.byPlayer.all()
 	out := make([]Inside, 0, len(sessions))
 	for len(sessions) > 0 {

@@ -2,6 +2,7 @@ package realm
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,48 @@ func TestFindAndEnd(t *testing.T) {
 		}
 		if err := f.End(t.Context(), bob.Player); !errors.Is(err, rushgate.BadCredentials) {
 			t.Errorf("ending what has ended: %v", err)
+		}
+	})
+}
+
+// A list of all players has each once, though no step of the tick is asked of more than some, and only those inside.
+func TestList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		for i := range listedAtOnce + 3 {
+			f.enter(t, fmt.Sprintf("player-%d", i))
+		}
+		gone := f.enter(t, "gone")
+		start := time.Now()
+		time.Sleep(time.Second)
+		asked := 0
+		f.world.onCall = func(method string) {
+			if method == "Character" {
+				asked++
+			}
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- f.End(t.Context(), gone.Player) }()
+		synctest.Wait()
+		f.Tick()
+		f.save(t)
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		asked = 0
+		list, err := f.List(t.Context())
+		if err != nil || len(list) != listedAtOnce+3 || asked != len(list) {
+			t.Fatalf("%d players, asked %d times: %v", len(list), asked, err)
+		}
+		seen := make(map[string]bool)
+		for _, p := range list {
+			seen[p.Name] = true
+			if p.Zone != "meadow" || p.Transport != NotConnected || p.RoundTrip != 0 || p.Since.After(start) {
+				t.Errorf("%+v", p)
+			}
+		}
+		if len(seen) != len(list) || seen["gone"] {
+			t.Errorf("%d names of %d players", len(seen), len(list))
 		}
 	})
 }

@@ -37,13 +37,13 @@ type conn struct {
 	cancel context.CancelCauseFunc
 	tasks  sync.WaitGroup // reading, writing, pinging
 
-	begun    time.Time
-	heard    atomic.Int64 // when something last came, nanoseconds since begun
-	frames   atomic.Uint32
+	begun  time.Time
+	heard  atomic.Int64 // when something last came, nanoseconds since begun
+	frames atomic.Uint32
 	// roundTrip is that of the last ping, in nanoseconds.
 	roundTrip atomic.Int64
-	attached atomic.Bool
-	guest    Guest
+	attached  atomic.Bool
+	guest     Guest
 }
 
 func newConn(c *Channel, guest Guest) *conn {

@@ -172,9 +172,9 @@ const charts = [
     ],
   }),
   new Chart(byID("chart-tick"), {
-    title: "Tick lateness", format: ms, log: [0.01, 100], event: { key: "sk", label: "steps skipped" },
+    title: "Tick lateness", format: ms, log: [0.01, 1000], event: { key: "sk", label: "steps skipped" },
     tick: msTick,
-    limit: () => ({ value: 1000 / 60, label: "one tick, 16.67 ms" }),
+    limit: () => ({ value: 1000 / 60, label: "one step, 16.67 ms" }),
     series: [
       { key: "lm", label: "max", css: "s-max" }, { key: "l9", label: "p99", css: "s-high" },
       { key: "l5", label: "p50", css: "s-main" },
@@ -266,6 +266,7 @@ function onAbout(event) {
   const about = JSON.parse(event.data);
   if (state.about?.run !== about.run) Object.assign(state, { points: [], now: null });
   state.about = about;
+  state.heard = Date.now();
   showDocsOf(about);
   if (!state.now) showJudgement(starting);
   byID("node").textContent = about.name;
