@@ -34,15 +34,15 @@ type Player struct {
 	// Transport is how the player is connected for play: "udp", "websocket", or "none" for one without a realtime
 	// connection.
 	Transport string
-	// RoundTrip is how long the way to the player and back took last; 0 if that is not known, which is so over UDP, and for
-	// the first seconds of a WebSocket.
+	// RoundTrip is how long the way to the player and back took last; 0 if that is not known, which is so over UDP, and
+	// for the first seconds of a WebSocket.
 	RoundTrip time.Duration
 }
 
 // Players returns the players who are inside this node, in no order. It costs the tick nothing that players could
 // notice, but takes a step of it (1/60 s) for every 250 of them, so do not ask more often than about once a second. Who
-// comes or goes meanwhile may be missing. The error is ctx's, or wraps [rushgate.ServerBusy] when the node stops. It may
-// be called from any goroutine, but not from a method of the World, for which it would wait.
+// comes or goes meanwhile may be missing. The error is ctx's, or wraps [rushgate.ServerBusy] when the node stops. It
+// may be called from any goroutine, but not from a method of the World, for which it would wait.
 func (s *Server) Players(ctx context.Context) ([]Player, error) {
 	inside, err := s.realm.List(ctx)
 	if err != nil {
@@ -63,14 +63,14 @@ func (s *Server) Players(ctx context.Context) ([]Player, error) {
 	return out, nil
 }
 
-// End ends the session of a player by name, as a logout would, and returns when the character is saved; a client that is
-// connected is told that the session is over. The player may log in again at once: what keeps a player out is a ban, by
-// "rushgate account disable" or the Policy. The name is taken as a player would type it.
+// End ends the session of a player by name, as a logout would, and returns when the character is saved; a client that
+// is connected is told that the session is over. The player may log in again at once: what keeps a player out is a ban,
+// by "rushgate account disable" or the Policy. The name is taken as a player would type it.
 //
-// The error wraps [ErrNotInside] or [ErrElsewhere] for a player who is not inside here, [rushgate.ErrInvalidUsername] for
-// what can be no name, [rushgate.BadCredentials] for one without an account, [rushgate.ErrUnavailable] while the store
-// does not answer, and otherwise ctx's: then the end goes on. It may be called from any goroutine, but not from a method
-// of the World, for which it would wait.
+// The error wraps [ErrNotInside] or [ErrElsewhere] for a player who is not inside here, [rushgate.ErrInvalidUsername]
+// for what can be no name, [rushgate.BadCredentials] for one without an account, [rushgate.ErrUnavailable] while the
+// store does not answer, and otherwise ctx's: then the end goes on. It may be called from any goroutine, but not from a
+// method of the World, for which it would wait.
 func (s *Server) End(ctx context.Context, name string) error {
 	switch ended, err := s.desk.endSession(ctx, name); {
 	case err != nil:

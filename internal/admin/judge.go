@@ -35,8 +35,7 @@ const (
 // State says in a word how a node, or a part of it, is.
 type State string
 
-// The states of a node. Those from Opening to DoorShort are the door's, the next three the tick's, and then the store's.
-// The page has one more: it has lost the node.
+// The states of a node, those of its door, of its tick, and of its store. The page has one more: it has lost the node.
 const (
 	Starting   State = "starting"
 	Draining   State = "draining"
@@ -229,7 +228,8 @@ func (c *Condition) tick() Verdict {
 		v.Grade = Warn
 		v.Text = fmt.Sprintf("The tick skipped steps %s ago. Since then it is on time.", seconds(since))
 	default:
-		return Verdict{Part: PartTick, State: OnTime, Grade: Good, Text: fmt.Sprintf("On time: %s late at p99.", millis(t.P99))}
+		text := fmt.Sprintf("On time: %s late at p99.", millis(t.P99))
+		return Verdict{Part: PartTick, State: OnTime, Grade: Good, Text: text}
 	}
 	return v
 }
@@ -244,8 +244,8 @@ func (c *Condition) whyLate() *Todo {
 		return &Todo{"All cores are busy; the card “Processor” shows with what. Add cores or nodes.",
 			"tick.md#what-is-not-protected"}
 	}
-	return &Todo{"The node's own cores are not all busy, so look outside it: other processes on them, the CPU limit of a " +
-		"container, swapping, a machine that was paused.", "tick.md#what-is-not-protected"}
+	return &Todo{"The node itself does not need all cores, so look outside it: other processes on them, the CPU limit " +
+		"of a container, swapping, a machine that was paused.", "tick.md#what-is-not-protected"}
 }
 
 // store judges whether what players do is kept, and whether newcomers can be looked up.

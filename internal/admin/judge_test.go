@@ -31,9 +31,10 @@ var conditions = map[string]struct {
 	headline string
 	doc      string
 }{
-	"calm":  {calm(), Open, Good, "Open. 300 players inside, nobody waiting.", ""},
-	"empty": {calm(func(c *Condition) { c.Players, c.Store.Calls = 0, 0 }), Open, Good, "Open. Nobody inside, nobody waiting.", ""},
-	"one":   {calm(func(c *Condition) { c.Players = 1 }), Open, Good, "Open. 1 player inside, nobody waiting.", ""},
+	"calm": {calm(), Open, Good, "Open. 300 players inside, nobody waiting.", ""},
+	"empty": {calm(func(c *Condition) { c.Players, c.Store.Calls = 0, 0 }), Open, Good,
+		"Open. Nobody inside, nobody waiting.", ""},
+	"one": {calm(func(c *Condition) { c.Players = 1 }), Open, Good, "Open. 1 player inside, nobody waiting.", ""},
 	"many": {calm(func(c *Condition) { c.Players, c.MaxPlayers, c.Queue = 12_345, 20_000, 12 }), Open, Good,
 		"Open. 12\u202f345 players inside, 12 waiting.", ""},
 	"a little late is on time": {calm(func(c *Condition) { c.Tick.P99 = 4.9 }), Open, Good,
@@ -51,14 +52,15 @@ var conditions = map[string]struct {
 		"operations.md#when-the-world-is-full"},
 	"a full queue": {calm(func(c *Condition) { c.Queue, c.Line = 200, newcomers(0, 5200*time.Millisecond) }), Busy, Warn,
 		"Busy: the queue is full; newcomers are told to wait up to 6 s.", "scaling.md#n-nodes"},
-	"a long queue": {calm(func(c *Condition) { c.Queue, c.Line = 60, newcomers(2*time.Second, 9*time.Second) }), Busy, Warn,
-		"Busy: 60 wait in the queue; newcomers are told to wait 2 to 9 s.", "scaling.md#n-nodes"},
+	"a long queue": {calm(func(c *Condition) { c.Queue, c.Line = 60, newcomers(2*time.Second, 9*time.Second) }), Busy,
+		Warn, "Busy: 60 wait in the queue; newcomers are told to wait 2 to 9 s.", "scaling.md#n-nodes"},
 	"a line": {calm(func(c *Condition) { c.Line = waiting(1234, 40*time.Second, 75*time.Second) }), Busy, Warn,
 		"Busy: 1\u202f234 players wait in the line; newcomers are told to wait 40 to 75 s.", "scaling.md#n-nodes"},
 	"the end of a line": {calm(func(c *Condition) {
 		c.Line = newcomers(0, 43*time.Second)
 		c.Line.Called = 1
-	}), Busy, Warn, "Busy: 1 player is called from the line and on the way; newcomers wait for them.", "scaling.md#n-nodes"},
+	}), Busy, Warn, "Busy: 1 player is called from the line and on the way; newcomers wait for them.",
+		"scaling.md#n-nodes"},
 	"an empty queue, and newcomers are refused": {calm(func(c *Condition) { c.Line = newcomers(0, 43*time.Second) }),
 		Busy, Warn, "Busy: newcomers are held back for a moment.", "scaling.md#n-nodes"},
 	"an empty queue after a rush": {calm(func(c *Condition) {
@@ -70,8 +72,9 @@ var conditions = map[string]struct {
 		c.Line = Line{Waiting: 2, Opens: c.At.Add(595 * time.Second), Refused: true}
 	}), Opening, Known, "Not open yet: the line opens in 10 min. 2 players wait in it.",
 		"operations.md#the-line-before-the-door"},
-	"no CPU for the door": {calm(func(c *Condition) { c.AcceptQueue = &AcceptQueue{Length: 4000, Limit: 4096} }), DoorShort,
-		Bad, "The door is short of CPU: 4\u202f000 connections wait in the kernel, which has room for 4\u202f096; " +
+	"no CPU for the door": {calm(func(c *Condition) { c.AcceptQueue = &AcceptQueue{Length: 4000, Limit: 4096} }),
+		DoorShort, Bad,
+		"The door is short of CPU: 4\u202f000 connections wait in the kernel, which has room for 4\u202f096; " +
 			"further clients hear nothing.", "metrics.md#doorman"},
 
 	"as it was green": {calm(func(c *Condition) { c.Tick.P99, c.Tick.Skipped = 100, 2979 }), TickLate, Bad,

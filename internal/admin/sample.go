@@ -188,8 +188,9 @@ func (s *sampled) since(earlier *sampled) Sample {
 		StoreWarnings: now.StoreWarnings,
 		StoreCalls:    count(now.StoreCalls, before.StoreCalls), StoreErrors: count(now.StoreErrors, before.StoreErrors),
 		Unsaved: now.Unsaved, RSS: now.Process.RSSBytes, Cores: now.Process.Cores, Goroutines: now.Process.Goroutines,
-		Notices: now.Notices, Line: now.Line.sample(), Resumes: now.Resumes.since(&before.Resumes, elapsed), Door: now.Door.since(&before.Door, elapsed),
-		CPU: rounded((now.Process.CPUSeconds - before.Process.CPUSeconds) / elapsed.Seconds()),
+		Notices: now.Notices, Line: now.Line.sample(), Resumes: now.Resumes.since(&before.Resumes, elapsed),
+		Door: now.Door.since(&before.Door, elapsed),
+		CPU:  rounded((now.Process.CPUSeconds - before.Process.CPUSeconds) / elapsed.Seconds()),
 	}
 	for reason, n := range now.Failed {
 		c := count(n, before.Failed[reason])

@@ -156,6 +156,7 @@ func inRush(r *admin.Reading, lateness *latency.Histogram) {
 // A node whose tick is late, or whose store is away, is not called open by the page; what is to be done is said, with
 // the way to more. A node that is gone is not called anything.
 func TestDashboardHeadline(t *testing.T) {
+	t.Parallel()
 	late, away := newDesk(t, tickLate), newDesk(t, storeAway)
 	p, q := open(t, late.URL), open(t, away.URL)
 	p.state("tick-late", "^The tick skips steps: \\d+ in the last \\d+ s, and is 100 ms late at p99.$")
@@ -176,6 +177,7 @@ func TestDashboardHeadline(t *testing.T) {
 
 // Each chart says what its lines are, and writes nothing where they are drawn.
 func TestDashboardLegends(t *testing.T) {
+	t.Parallel()
 	p := open(t, newDesk(t, inRush).URL)
 	p.wait(`document.querySelectorAll(".chart svg .line, .chart svg .stack").length > 10`)
 	bare := eval[[]string](p, `[...document.querySelectorAll(".chart")].filter((c) => {
@@ -196,6 +198,7 @@ func TestDashboardLegends(t *testing.T) {
 
 // An operator finds a player among ten thousand, sorts them, and ends a session, all by keyboard.
 func TestDashboardPlayers(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, calm).crowded(10_000)
 	p := open(t, d.URL)
 	names := `[...document.querySelectorAll("#inside tbody th")].map((th) => th.textContent)`
