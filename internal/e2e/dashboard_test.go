@@ -64,7 +64,7 @@ func TestDashboardFigures(t *testing.T) {
 			t.Fatalf("registration at a busy node: %d", status)
 		}
 	}
-	p.part("door", "busy", `^Busy: (the queue is full|\d+ players? waits? in the line); newcomers are told to wait .* s\.$`)
+	p.part("door", "busy", `^Busy: (the queue is full|\d+ players? waits? in the line); newcomers are told to wait`)
 	leave()
 
 	request := func(outcome string) float64 {
