@@ -24,6 +24,9 @@ type Status struct {
 	State State
 	// Players is how many players are inside.
 	Players int
+	// Run is unique to one start of a node, and empty if the server does not tell. Two answers with different ones are from
+	// different nodes, or of a node before and after a restart.
+	Run string
 }
 
 // Status asks the server how it is. It is tried once.
@@ -34,8 +37,9 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	var body struct {
-		State   State `json:"state"`
-		Players *int  `json:"players"`
+		State   State  `json:"state"`
+		Players *int   `json:"players"`
+		Run     string `json:"run"`
 	}
 	if err := r.decode(ans, &body, http.StatusOK); err != nil {
 		return Status{}, err
@@ -43,7 +47,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	if body.State == "" || body.Players == nil || *body.Players < 0 {
 		return Status{}, r.bad("a status without state or players")
 	}
-	return Status{State: body.State, Players: *body.Players}, nil
+	return Status{State: body.State, Players: *body.Players, Run: body.Run}, nil
 }
 
 // Leaderboard returns the first limit lines of a leaderboard, best score first. A limit of zero or less leaves the

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/cpuclock"
 	"github.com/rushgate/rushgate/internal/metric"
 	"github.com/rushgate/rushgate/internal/pbkdf2x"
@@ -58,10 +59,14 @@ type cpuTimes struct {
 	Hash    float64 `json:"hash_ms"`
 	Door    float64 `json:"door_ms"`
 	Tick    float64 `json:"tick_ms"`
+	Uptime  float64 `json:"uptime_ms"` // when they were read; as in the section process
 }
 
 func (s *Server) cpuTimes() cpuTimes {
 	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-	u := s.cpuUsage()
-	return cpuTimes{Process: ms(u.process), Hash: ms(u.hash), Door: ms(u.door), Tick: ms(u.tick)}
+	var u cpuUsage
+	at := moment(func() { u = s.cpuUsage() })
+	return cpuTimes{
+		Process: ms(u.process), Hash: ms(u.hash), Door: ms(u.door), Tick: ms(u.tick), Uptime: admin.Uptime(at),
+	}
 }

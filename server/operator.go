@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type desk struct {
 	tls      *tls.Config  // nil: plain HTTP
 	history  *admin.History
 	started  time.Time
+	run      string // random, of this start
 
 	drainOnce sync.Once
 	drain     chan struct{} // closed when the operator has asked for a drain
@@ -51,7 +53,9 @@ func (c Config) adminToken() (*admin.Token, error) {
 
 // newDesk returns the desk of a node whose front door speaks TLS as nodeTLS says, or not if that is nil.
 func (s *Server) newDesk(instance rushgate.Instance, token *admin.Token, nodeTLS *tls.Config) (*desk, error) {
-	d := &desk{Server: s, instance: instance, token: token, started: time.Now(), drain: make(chan struct{})}
+	d := &desk{
+		Server: s, instance: instance, token: token, started: time.Now(), run: rand.Text(), drain: make(chan struct{}),
+	}
 	d.history = admin.NewHistory(d.read, s.ready.TakesWrites)
 	if s.cfg.AdminTLSCert != "" {
 		pair, err := s.pair("AdminTLSCert", "admin", "admin certificate", s.cfg.AdminTLSCert, s.cfg.AdminTLSKey)
@@ -120,11 +124,34 @@ func (d *desk) serve(srv *http.Server, l net.Listener) error {
 // who has called [Start] has to.
 func (s *Server) DrainRequested() <-chan struct{} { return s.desk.drain }
 
+// description is the section node of /metrics.json: which node it is, and what its figures are to be read with.
+type description struct {
+	Run      string    `json:"run"` // as in /v1/status; another one with each start
+	Address  string    `json:"address"`
+	Started  time.Time `json:"started"`
+	Version  string    `json:"version"`
+	Revision string    `json:"revision"`
+	Go       string    `json:"go"`
+	System   string    `json:"system"` // such as linux/amd64
+	CPUs     int       `json:"cpus"`   // of the machine
+	Store    string    `json:"store"`
+	Hash     string    `json:"hash"` // of new passwords
+}
+
+func (d *desk) describe() description {
+	build := admin.ReadBuild()
+	return description{
+		Run: d.run, Address: d.httpAddr.String(), Started: d.started, Version: build.Version, Revision: build.Revision,
+		Go: build.Go, System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Store: d.cfg.storeName(),
+		Hash: fmt.Sprintf("PBKDF2-SHA256, %d iterations", d.cfg.HashIterations),
+	}
+}
+
 func (d *desk) dashboard() *admin.Dashboard {
 	return &admin.Dashboard{
 		History: d.history,
 		About: admin.About{
-			Name: d.httpAddr.String(), Store: d.cfg.storeName(), Started: d.started, Build: admin.ReadBuild(), Run: rand.Text(),
+			Name: d.httpAddr.String(), Store: d.cfg.storeName(), Started: d.started, Build: admin.ReadBuild(), Run: d.run,
 		},
 		Actions: admin.Actions{
 			Drain:      func() { d.drainOnce.Do(func() { close(d.drain) }) },

@@ -9,21 +9,27 @@ import (
 	"github.com/rushgate/rushgate/internal/backlog"
 	"github.com/rushgate/rushgate/internal/cpuclock"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/doorman"
+	"github.com/rushgate/rushgate/internal/measured"
+	"github.com/rushgate/rushgate/internal/realm"
 )
 
 // read collects what the dashboard shows, from what /metrics.json has. Between the parts it lets others run: the tick
 // might be waiting for the core.
 func (d *desk) read() admin.Reading {
-	knocks := d.pool.Stats()
+	var when admin.Moments
+	var knocks auth.Stats
+	var atDoor door.Stats
+	when.Knocks = moment(func() { knocks, atDoor = d.pool.Stats(), d.door.Stats() })
 	_, retryAfter := d.door.Outlook()
-	atDoor := d.door.Stats()
 	for _, reason := range auth.Failures {
 		knocks.Counters.Fail[reason] += 0 // shown from the start, so that the first one is a change
 	}
 	runtime.Gosched()
-	front := d.readDoor(atDoor, knocks.Counters.Queued)
+	front := d.readDoor(atDoor, knocks.Counters.Queued, &when)
 	runtime.Gosched()
-	inside := d.realm.Stats()
+	var inside realm.Stats
+	when.World = moment(func() { inside = d.realm.Stats() })
 	runtime.Gosched()
 	r := admin.Reading{
 		Draining: d.draining.Load(), NoCertificate: d.acme != nil && !d.acme.Ready(),
@@ -44,12 +50,38 @@ func (d *desk) read() admin.Reading {
 		r.CircuitOpen, r.StoreWarnings = health.Open, health.Warnings
 	}
 	runtime.Gosched()
-	for _, op := range d.measured.Operations(nil) {
+	var calls []measured.Operation
+	when.Store = moment(func() { calls = d.measured.Operations(nil) })
+	for _, op := range calls {
 		r.StoreCalls += int64(op.Calls.Count)
 		r.StoreErrors += int64(op.Errors)
 		r.StoreTime += op.Calls.Sum
 	}
+	when.Process = r.Process.At
+	r.Moments = when
 	return r
+}
+
+const (
+	// promptly is how long it may take to read a total, if it is to be said when it was read.
+	promptly = 20 * time.Millisecond
+	// readings bounds how often a total is read to that end.
+	readings = 3
+)
+
+// moment reads some totals and returns when that was. If it took so long that this says little, because others had the
+// core or the lock, it reads them again.
+func moment(read func()) (at time.Time) {
+	for range readings {
+		at = time.Now()
+		read()
+		took := time.Since(at)
+		at = at.Add(took / 2)
+		if took <= promptly {
+			break
+		}
+	}
+	return at
 }
 
 // readLine collects what the dashboard shows of the line before the door, all tiers together.
@@ -79,15 +111,17 @@ func readResumes(lane *auth.ResumeStats, stats *door.Stats) admin.Resumes {
 	return out
 }
 
-// readDoor collects what the dashboard shows of the door, which has let so many into the queue.
-func (d *desk) readDoor(stats door.Stats, queued int64) admin.Door {
+// readDoor collects what the dashboard shows of the door, which has let so many into the queue, and notes when.
+func (d *desk) readDoor(stats door.Stats, queued int64, when *admin.Moments) admin.Door {
 	turned := stats.TurnedAway.Busy() + stats.TurnedAway.Limited()
 	out := admin.Door{ByDoorman: turned, ByAPI: stats.Refused.Busy() + stats.Refused.Limited() - turned}
 	out.Knocks = queued + out.ByDoorman + out.ByAPI
 	if cpuclock.Known {
-		u := d.cpuUsage()
-		out.CPU = admin.CPU{Tick: u.tick, Hash: u.hash, Door: u.door, Rest: u.rest}
+		var u cpuUsage
+		when.CPU = moment(func() { u = d.cpuUsage() })
+		out.CPU = admin.CPU{Tick: u.tick, Hash: u.hash, Door: u.door, Rest: u.rest, Process: u.process}
 	}
+	when.Door = time.Now()
 	if q, ok := backlog.Of(d.knocks); ok {
 		lost, _ := backlog.Lost() // nothing if the system does not tell
 		out.AcceptQueue = &admin.AcceptQueue{
@@ -97,7 +131,8 @@ func (d *desk) readDoor(stats door.Stats, queued int64) admin.Door {
 	if d.doorman == nil {
 		return out
 	}
-	s := d.doorman.Stats()
+	var s doorman.Stats
+	when.Door = moment(func() { s = d.doorman.Stats() })
 	out.Accepted, out.HandedOver = s.Accepted, s.Handed
 	out.AllowedCores, out.Bounded = d.doorman.Allowance()
 	if d.doorman.Shakes() {

@@ -360,9 +360,10 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Proxies: s.proxies,
 		Channel: s.browsers, Play: web.Play(), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
 		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards,
-		Ready: s.ready, Logger: s.cfg.Logger, Clock: s.clock,
+		Ready: s.ready, Logger: s.cfg.Logger, Clock: s.clock, Run: s.desk.run,
 	}
 	sections := admin.Sections{
+		"node": func() any { return s.desk.describe() },
 		"auth": func() any { return s.authSection() },
 		"door": func() any { return s.door.Stats() },
 		"doorman": func() any {

@@ -18,8 +18,31 @@ type Door struct {
 	Handshakes  *Handshakes  // nil: the doorman does none
 }
 
-// CPU has totals of the CPU time by what it was used for; all are 0 where the system does not tell.
-type CPU struct{ Tick, Hash, Door, Rest time.Duration }
+// CPU has totals of the CPU time by what it was used for, and of all of it; all are 0 where the system does not tell.
+type CPU struct{ Tick, Hash, Door, Rest, Process time.Duration }
+
+// doorTimes are how long the parts of a [Door] have had to grow since the reading before.
+type doorTimes struct {
+	knocks time.Duration // Knocks, ByDoorman and ByAPI
+	cpu    time.Duration // CPU
+	rest   time.Duration // all else
+}
+
+// cores returns how many cores each part has kept busy. A part tells of a piece of work when that is done, of which
+// some was done before: together they have used no more than the process has.
+func (c CPU) cores(before CPU, elapsed time.Duration) (tick, hash, door, rest float64) {
+	used := func(now, before time.Duration) float64 { return float64(max(now-before, 0)) / float64(elapsed) }
+	tick, hash, door = used(c.Tick, before.Tick), used(c.Hash, before.Hash), used(c.Door, before.Door)
+	rest = used(c.Rest, before.Rest)
+	all := used(c.Process, before.Process)
+	if named := tick + hash + door; named > all && named > 0 {
+		share := all / named
+		tick, hash, door, rest = tick*share, hash*share, door*share, 0
+	} else {
+		rest = min(rest, all-named)
+	}
+	return rounded(tick), rounded(hash), rounded(door), rounded(rest)
+}
 
 // AcceptQueue is the kernel's queue of connections that wait to be accepted.
 type AcceptQueue struct {
@@ -70,19 +93,16 @@ type HandshakesSample struct {
 }
 
 // since returns the sample that lies between an earlier reading and this one.
-func (d *Door) since(before *Door, elapsed time.Duration) DoorSample {
-	count := func(now, before int64) Count { return Count{now, perSecond(now-before, elapsed)} }
-	cores := func(now, before time.Duration) float64 {
-		return rounded(float64(max(now-before, 0)) / float64(elapsed))
-	}
+func (d *Door) since(before *Door, elapsed doorTimes) DoorSample {
+	knocks := func(now, before int64) Count { return Count{now, perSecond(now-before, elapsed.knocks)} }
+	count := func(now, before int64) Count { return Count{now, perSecond(now-before, elapsed.rest)} }
 	s := DoorSample{
-		Knocks:    count(d.Knocks, before.Knocks),
-		ByDoorman: count(d.ByDoorman, before.ByDoorman), ByAPI: count(d.ByAPI, before.ByAPI),
+		Knocks:    knocks(d.Knocks, before.Knocks),
+		ByDoorman: knocks(d.ByDoorman, before.ByDoorman), ByAPI: knocks(d.ByAPI, before.ByAPI),
 		Accepted: count(d.Accepted, before.Accepted), HandedOver: count(d.HandedOver, before.HandedOver),
-		Tick: cores(d.CPU.Tick, before.CPU.Tick), Hash: cores(d.CPU.Hash, before.CPU.Hash),
-		Door: cores(d.CPU.Door, before.CPU.Door), Rest: cores(d.CPU.Rest, before.CPU.Rest),
 		AllowedCores: rounded(d.AllowedCores), Bounded: d.Bounded,
 	}
+	s.Tick, s.Hash, s.Door, s.Rest = d.CPU.cores(before.CPU, elapsed.cpu)
 	if n := d.Accepted - before.Accepted; n > 0 {
 		s.ConnectionUS = rounded(float64((d.CPU.Door - before.CPU.Door).Nanoseconds()) / 1000 / float64(n))
 	}

@@ -64,12 +64,13 @@ func (h *History) stop(last State) {
 }
 
 func (h *History) run() {
-	ticker := time.NewTicker(SampleInterval)
-	defer ticker.Stop()
+	timer := time.NewTimer(SampleInterval)
+	defer timer.Stop()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var asked chan bool // has the answer to the question under way; nil: there is none
-	earlier := sampled{reading: h.read(), at: time.Now()}
+	earlier := sampled{at: time.Now(), reading: h.read()}
+	due := earlier.at.Add(SampleInterval)
 	checked := earlier.at
 	for {
 		select {
@@ -79,8 +80,10 @@ func (h *History) run() {
 				earlier.forgive()
 			}
 			earlier.away, earlier.doubtful = !writes, !writes
-		case <-ticker.C:
-			now := sampled{reading: h.read(), at: time.Now()}
+		case <-timer.C:
+			now := sampled{at: time.Now(), reading: h.read()}
+			due = nextSample(due, time.Now())
+			timer.Reset(time.Until(due))
 			sample := now.since(&earlier)
 			h.add(&sample)
 			earlier = now
@@ -92,6 +95,14 @@ func (h *History) run() {
 			return
 		}
 	}
+}
+
+// nextSample returns when the sample after the one that was due at a time is to be taken, which was taken by now: a
+// whole number of intervals later, and in half an interval at the earliest. A process that comes late to a sample does
+// not make up for it with samples of moments, of whose few events no rate can be made.
+func nextSample(due, now time.Time) time.Time {
+	late := now.Add(SampleInterval / 2).Sub(due)
+	return due.Add(SampleInterval * (1 + max(late-1, 0)/SampleInterval))
 }
 
 func (h *History) add(s *Sample) {

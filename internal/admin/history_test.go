@@ -131,17 +131,18 @@ func TestFiguresOfAnInterval(t *testing.T) {
 func TestDoorOfAnInterval(t *testing.T) {
 	before := Door{
 		Knocks: 1000, ByDoorman: 500, ByAPI: 50, Accepted: 900, HandedOver: 90,
-		CPU:         CPU{Tick: time.Second, Hash: time.Minute, Door: time.Second, Rest: 9 * time.Second},
+		CPU: CPU{Tick: time.Second, Hash: time.Minute, Door: time.Second, Rest: 9 * time.Second,
+			Process: 71 * time.Second},
 		AcceptQueue: &AcceptQueue{Limit: 4096, Overflows: 70}, Handshakes: &Handshakes{Done: 10, Failed: 1},
 	}
 	now := Door{
 		Knocks: 1300, ByDoorman: 700, ByAPI: 60, Accepted: 1100, HandedOver: 100, AllowedCores: 0.4, Bounded: true,
 		CPU: CPU{Tick: 1200 * time.Millisecond, Hash: 61 * time.Second, Door: 1800 * time.Millisecond,
-			Rest: 9 * time.Second},
+			Rest: 9 * time.Second, Process: 74 * time.Second},
 		AcceptQueue: &AcceptQueue{Length: 12, Limit: 4096, Overflows: 74},
 		Handshakes:  &Handshakes{Waiting: 3, Done: 30, Failed: 2},
 	}
-	s := now.since(&before, 2*time.Second)
+	s := now.since(&before, all(2*time.Second))
 	if s.Knocks != (Count{1300, 150}) || s.ByDoorman != (Count{700, 100}) || s.ByAPI != (Count{60, 5}) ||
 		s.Accepted != (Count{1100, 100}) || s.HandedOver != (Count{100, 5}) {
 		t.Errorf("counts %+v", s)
@@ -154,10 +155,10 @@ func TestDoorOfAnInterval(t *testing.T) {
 		*s.Handshakes != (HandshakesSample{3, Count{30, 10}, Count{2, 0.5}}) {
 		t.Errorf("%+v, %+v", s.AcceptQueue, s.Handshakes)
 	}
-	if s := now.since(new(Door), time.Second); s.AcceptQueue.Overflows != (Count{74, 0}) {
+	if s := now.since(new(Door), all(time.Second)); s.AcceptQueue.Overflows != (Count{74, 0}) {
 		t.Errorf("with the first sample that tells, overflows are %+v", s.AcceptQueue.Overflows)
 	}
-	unknown := new(Door).since(&before, time.Second)
+	unknown := new(Door).since(&before, all(time.Second))
 	text, err := json.Marshal(unknown.point())
 	if err != nil {
 		t.Fatal(err)
@@ -166,6 +167,70 @@ func TestDoorOfAnInterval(t *testing.T) {
 		strings.Contains(string(text), "hw") {
 		t.Errorf("where the system does not tell there is %s", text)
 	}
+}
+
+// all are the times of a door whose parts were read at once.
+func all(d time.Duration) doorTimes { return doorTimes{d, d, d} }
+
+// Parts of a reading that were made seconds apart are divided each by the time in which it has grown. A node without a
+// core to spare once showed 25,000 refusals per second of 30,921 in all, and 7 of 2 cores busy.
+func TestRatesAreOfTheTimeInWhichTotalsGrew(t *testing.T) {
+	begin := time.Now()
+	at := func(s float64) time.Time { return begin.Add(time.Duration(s * float64(time.Second))) }
+	moments := func(s float64) Moments {
+		return Moments{at(s), at(s + 0.1), at(s + 0.2), at(s + 0.3), at(s + 0.4), at(s + 0.5)}
+	}
+	// The first reading was begun at 0 s and is complete at 5.5 s, the next one was begun at 6 s and took no time.
+	before := sampled{at: at(0), reading: Reading{Moments: moments(5)}}
+	now := sampled{at: at(6), reading: Reading{
+		Busy: 500, Ticks: 41, StoreCalls: 500, StoreTime: time.Second, Process: Process{CPUSeconds: 1.2},
+		Door: Door{
+			Knocks: 500, ByAPI: 500, Accepted: 450,
+			CPU: CPU{Process: time.Second, Tick: 100 * time.Millisecond, Hash: 2 * time.Second, Door: 100 * time.Millisecond,
+				Rest: 300 * time.Millisecond},
+		},
+		Moments: Moments{at(6), at(6), at(6), at(6), at(6), at(6)},
+	}}
+	s := now.since(&before)
+	if s.Busy.PerSecond != 500 || s.Door.Knocks.PerSecond != 500 || s.Door.ByAPI.PerSecond != 500 {
+		t.Errorf("500 refusals in 1 s: %+v, %+v", s.Busy, s.Door)
+	}
+	if s.Door.Accepted.PerSecond != 500 || s.Ticks.PerSecond != 58.57 || s.StoreCalls.PerSecond != 1000 || s.CPU != 2 {
+		t.Errorf("of 0.9, 0.7, 0.5 and 0.6 s: %+v, %+v, %+v, %v", s.Door.Accepted, s.Ticks, s.StoreCalls, s.CPU)
+	}
+	d := &s.Door
+	if sum := d.Tick + d.Hash + d.Door + d.Rest; sum > 1.26 || sum < 1.24 || d.Rest != 0 {
+		t.Errorf("the parts used %v cores, the process 1.25: %+v", sum, d)
+	}
+}
+
+// A history that came late to a sample goes on with a whole interval, and does not make up for it with samples of
+// moments.
+func TestLateSamplesAreNotMadeUpFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var reads []time.Duration
+		h := NewHistory(func() Reading {
+			reads = append(reads, time.Since(begin))
+			if len(reads) == 3 {
+				time.Sleep(3700 * time.Millisecond)
+			}
+			return Reading{}
+		}, func(context.Context) bool { return true })
+		h.Start()
+		time.Sleep(8 * time.Second)
+		h.Stop()
+		want := []time.Duration{0, 1, 2, 7, 8} // not at 5.7 s and 6 s
+		if len(reads) < 5 {
+			t.Fatalf("read at %v", reads)
+		}
+		for i, w := range want[:4] {
+			if reads[i] != w*time.Second {
+				t.Errorf("read at %v, want %v s", reads, want)
+				break
+			}
+		}
+	})
 }
 
 func near(got, want float64) bool { return got > want*0.98 && got < want*1.02 }

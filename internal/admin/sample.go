@@ -44,6 +44,21 @@ type Reading struct {
 
 	// Notices are what there is to say besides figures.
 	Notices []Notice
+
+	// Moments are when the parts were read.
+	Moments Moments
+}
+
+// Moments are when each part of a [Reading] was read: on a machine whose cores are all in use, seconds may pass between
+// two parts, and a total is to be divided by the time in which that total has grown. A zero time stands for when the
+// whole reading was made.
+type Moments struct {
+	Knocks  time.Time // Admitted to Failed, and the door's Knocks, ByDoorman and ByAPI
+	Door    time.Time // the rest of Door but its CPU
+	CPU     time.Time // Door.CPU
+	World   time.Time // Ticks and SkippedTicks
+	Process time.Time // Process
+	Store   time.Time // StoreCalls to StoreTime
 }
 
 // Notice is a sentence for the operator.
@@ -114,6 +129,8 @@ type Sample struct {
 	Goroutines int     `json:"goroutines"`
 
 	Notices []Notice `json:"notices,omitempty"`
+
+	skipped int64 // ticks, in the interval
 }
 
 // point is what the charts show of a sample; there are many, hence the short names. Absent durations stand for none.
@@ -150,7 +167,7 @@ func (s *Sample) point() point {
 		Queue:  s.Queue, WaitP50: s.Wait.P50, WaitP99: s.Wait.P99,
 		Players: s.Players, Connected: s.UDP + s.WebSocket,
 		LatenessP50: s.Lateness.P50, LatenessP99: s.Lateness.P99, LatenessMax: s.Lateness.Max,
-		Skipped: int64(math.Round(s.Skipped.PerSecond * SampleInterval.Seconds())),
+		Skipped: s.skipped,
 		StoreMS: s.StoreMS, Errors: s.StoreErrors.PerSecond, Unsaved: s.Unsaved,
 		MiB: rounded(float64(s.RSS) / (1 << 20)), linePoint: s.Line.point(),
 		resumesPoint: s.Resumes.point(), doorPoint: s.Door.point(),
@@ -173,8 +190,20 @@ type sampled struct {
 // since returns the sample that lies between an earlier reading and this one.
 func (s *sampled) since(earlier *sampled) Sample {
 	now, before := &s.reading, &earlier.reading
-	elapsed := max(s.at.Sub(earlier.at), time.Millisecond) // never 0, of which no JSON could be made
-	count := func(now, before int64) Count { return Count{now, perSecond(now-before, elapsed)} }
+	between := func(of func(*Moments) time.Time) time.Duration {
+		from, to := of(&before.Moments), of(&now.Moments)
+		if from.IsZero() || to.IsZero() {
+			from, to = earlier.at, s.at
+		}
+		return max(to.Sub(from), time.Millisecond) // never 0, of which no JSON could be made
+	}
+	counter := func(of func(*Moments) time.Time) func(now, before int64) Count {
+		elapsed := between(of)
+		return func(now, before int64) Count { return Count{now, perSecond(now-before, elapsed)} }
+	}
+	count := counter(func(m *Moments) time.Time { return m.Knocks })
+	ticks := counter(func(m *Moments) time.Time { return m.World })
+	calls := counter(func(m *Moments) time.Time { return m.Store })
 	out := Sample{
 		Time:     s.at.UnixMilli(),
 		Admitted: count(now.Admitted, before.Admitted), Busy: count(now.Busy, before.Busy),
@@ -183,14 +212,21 @@ func (s *sampled) since(earlier *sampled) Sample {
 		Queue:   now.Queue, QueueCapacity: now.QueueCapacity, Wait: interval(now.Wait, before.Wait),
 		RetryAfterMS: now.RetryAfter.Milliseconds(), Locked: now.Locked,
 		Players: now.Players, MaxPlayers: now.MaxPlayers, UDP: now.UDP, WebSocket: now.WebSocket,
-		Ticks: count(now.Ticks, before.Ticks), Skipped: count(now.SkippedTicks, before.SkippedTicks),
+		Ticks: ticks(now.Ticks, before.Ticks), Skipped: ticks(now.SkippedTicks, before.SkippedTicks),
+		skipped:  now.SkippedTicks - before.SkippedTicks,
 		Lateness: interval(now.Lateness, before.Lateness), CircuitOpen: now.CircuitOpen,
 		StoreWarnings: now.StoreWarnings,
-		StoreCalls:    count(now.StoreCalls, before.StoreCalls), StoreErrors: count(now.StoreErrors, before.StoreErrors),
+		StoreCalls:    calls(now.StoreCalls, before.StoreCalls), StoreErrors: calls(now.StoreErrors, before.StoreErrors),
 		Unsaved: now.Unsaved, RSS: now.Process.RSSBytes, Cores: now.Process.Cores, Goroutines: now.Process.Goroutines,
-		Notices: now.Notices, Line: now.Line.sample(), Resumes: now.Resumes.since(&before.Resumes, elapsed),
-		Door: now.Door.since(&before.Door, elapsed),
-		CPU:  rounded((now.Process.CPUSeconds - before.Process.CPUSeconds) / elapsed.Seconds()),
+		Notices: now.Notices, Line: now.Line.sample(),
+		Resumes: now.Resumes.since(&before.Resumes, between(func(m *Moments) time.Time { return m.Knocks })),
+		Door: now.Door.since(&before.Door, doorTimes{
+			knocks: between(func(m *Moments) time.Time { return m.Knocks }),
+			rest:   between(func(m *Moments) time.Time { return m.Door }),
+			cpu:    between(func(m *Moments) time.Time { return m.CPU }),
+		}),
+		CPU: rounded((now.Process.CPUSeconds - before.Process.CPUSeconds) /
+			between(func(m *Moments) time.Time { return m.Process }).Seconds()),
 	}
 	for reason, n := range now.Failed {
 		c := count(n, before.Failed[reason])
@@ -199,13 +235,13 @@ func (s *sampled) since(earlier *sampled) Sample {
 		out.Failed.PerSecond = rounded(out.Failed.PerSecond + c.PerSecond)
 	}
 	s.storeMS, s.away = earlier.storeMS, earlier.away
-	calls, failed := now.StoreCalls-before.StoreCalls, now.StoreErrors-before.StoreErrors
-	if calls > 2*failed { // how long it takes to be refused says nothing about the store
-		mean := (now.StoreTime - before.StoreTime) / time.Duration(calls)
+	made, failed := now.StoreCalls-before.StoreCalls, now.StoreErrors-before.StoreErrors
+	if made > 2*failed { // how long it takes to be refused says nothing about the store
+		mean := (now.StoreTime - before.StoreTime) / time.Duration(made)
 		s.storeMS = float64(mean.Microseconds()) / 1000
 	}
 	// That not all calls fail does not end it: some were given up by their callers.
-	s.away = s.away || calls > 0 && failed >= calls
+	s.away = s.away || made > 0 && failed >= made
 	s.doubtful = s.away || earlier.doubtful || failed > 0
 	out.StoreMS, out.StoreAway = s.storeMS, s.away || now.CircuitOpen
 	s.recall(earlier)

@@ -52,6 +52,9 @@ type Config struct {
 	// MaxAge is the age at which the pool gives a request up; every answer is given a little later at the latest. 0 stands
 	// for [auth.DefaultMaxAge].
 	MaxAge time.Duration
+	// Run is unique to one start of the node and says nothing else. It lets those who ask both find out which admin
+	// listener belongs to the node that they reach.
+	Run string
 	// Ready says whether the node can let players in.
 	Ready  *ready.Probe
 	Logger *slog.Logger

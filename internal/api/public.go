@@ -18,6 +18,7 @@ const (
 type statusBody struct {
 	State   string `json:"state"`
 	Players int    `json:"players"`
+	Run     string `json:"run,omitempty"`
 }
 
 type boardBody struct {
@@ -41,7 +42,7 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	if now == ready.Draining {
 		state = "draining"
 	}
-	writeJSON(w, http.StatusOK, statusBody{state, h.Realm.Players()})
+	writeJSON(w, http.StatusOK, statusBody{state, h.Realm.Players(), h.Run})
 }
 
 func (h *handler) leaderboard(w http.ResponseWriter, r *http.Request) {
