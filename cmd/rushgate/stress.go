@@ -130,7 +130,7 @@ func (v *stressFlags) do(ctx context.Context, cfg stress.Config, stderr io.Write
 	switch {
 	case problem != nil:
 		fmt.Fprintf(stderr, "the run is not noted for later ones: %v\n", problem)
-	case cfg.Adapter.Kind == "" && cfg.Admin != "":
+	case rep.AdminURL() != "":
 		fmt.Fprintln(stderr, "\"rushgate stress clean\" deletes the accounts of this run and of earlier ones")
 	}
 	return rep, nil

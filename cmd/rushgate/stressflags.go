@@ -144,7 +144,7 @@ func (v *stressFlags) declare() *flags {
 
 func (v *stressFlags) declareTarget(f *flags) {
 	f.add(&v.target, "target", "", "`URL` of the server")
-	f.add(&v.adminURL, "admin", "", "`URL` of the node's admin listener, for the server's own figures; \"none\" for none; by default http://"+server.DefaultAdminAddr+" when the target is on loopback")
+	f.add(&v.adminURL, "admin", "", "`URL` of the node's admin listener, for the server's own figures, or those of all nodes behind the target with commas between them; that of another node than the target is not used; \"none\" for none; by default http://"+server.DefaultAdminAddr+" when the target is on loopback")
 	f.add(&v.kind, "server", "", "`KIND` of server: "+strings.Join(v.kind.among, ", ")+"; see docs/comparison.md")
 	f.add(&v.serverKey, "server-key", "", "`KEY` that clients of Nakama and Supabase have to send")
 	f.add(&v.tls, "tls", "", "speak HTTPS even if the target's URL says http")

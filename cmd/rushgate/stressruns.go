@@ -160,6 +160,9 @@ func noteRun(cfg *stress.Config, rep *report.Report) error {
 	if i := slices.IndexFunc(p.runs, func(r pastRun) bool { return r.Target == cfg.Target && r.Prefix == cfg.Prefix }); i >= 0 {
 		r.Accounts, r.In = p.runs[i].Accounts, p.runs[i].In
 	}
+	if rep != nil {
+		r.Admin = rep.AdminURL()
+	}
 	if rep != nil && cfg.Mode == report.Register && cfg.Scenario != report.Mixed {
 		r.Accounts, r.In = rep.Clients, rep.OK
 	}

@@ -113,6 +113,18 @@ func facts(r *report.Report) []fact {
 	if r.Kind != "" {
 		list = append(list, fact{"Server", clean(r.Kind, 60)})
 	}
+	for _, f := range []fact{
+		{"Version", r.Subject.Version}, {"System", r.Subject.System},
+		{"CPUs", pick(r.Subject.CPUs > 0, count(r.Subject.CPUs), "")},
+		{"Cores to use", pick(r.Subject.Cores > 0, count(r.Subject.Cores), "")}, {"Store", r.Subject.Store},
+		{"Hash", r.Subject.Hash},
+	} {
+		if f.Value != "" {
+			list = append(list, fact{f.Name, clean(f.Value, 80)})
+		} else if r.Kind != "" {
+			list = append(list, fact{f.Name, "not told"})
+		}
+	}
 	list = append(list, fact{"Mode", clean(string(r.Mode), 60)})
 	if !r.StartedAt.IsZero() {
 		list = append(list, fact{"Started", r.StartedAt.UTC().Format(time.DateTime) + " UTC"})

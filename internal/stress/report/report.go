@@ -3,6 +3,9 @@
 package report
 
 import (
+	"cmp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate/internal/latency"
@@ -15,6 +18,10 @@ type Report struct {
 	Mode      Mode      `json:"mode"`                  // what they asked for
 	Target    string    `json:"target"`                // base URL of the server
 	Kind      string    `json:"server_kind,omitempty"` // "" for Rushgate
+	// Subject says what was measured, as far as it is known; Nodes are those of Rushgate's of which there are figures.
+	Subject Subject `json:"subject"`
+	Nodes   []Node  `json:"nodes,omitempty"`
+
 	Rate      float64   `json:"rate_per_s,omitempty"`  // mean number of players who started per second
 	StartedAt time.Time `json:"started_at"`            // when the load began
 	// Sources is how many addresses the players came from; zero in reports from before that was told.
@@ -101,6 +108,51 @@ type Report struct {
 
 	// Notes are sentences about what is missing from the report and why.
 	Notes []string `json:"notes"`
+}
+
+// Subject says what was measured: what a server is, what it runs on, and what its figures depend on most. What is not
+// known is empty, or 0.
+type Subject struct {
+	Version string `json:"version,omitempty"`
+	System  string `json:"system,omitempty"` // such as linux/amd64
+	CPUs    int    `json:"cpus,omitempty"`   // of its machine
+	Cores   int    `json:"cores,omitempty"`  // that it may use
+	Store   string `json:"store,omitempty"`
+	Hash    string `json:"hash,omitempty"` // of passwords
+}
+
+// Or returns what is known of a subject, and where nothing is known, what is known otherwise.
+func (s Subject) Or(other Subject) Subject {
+	return Subject{
+		Version: cmp.Or(s.Version, other.Version), System: cmp.Or(s.System, other.System), CPUs: cmp.Or(s.CPUs, other.CPUs),
+		Cores: cmp.Or(s.Cores, other.Cores), Store: cmp.Or(s.Store, other.Store), Hash: cmp.Or(s.Hash, other.Hash),
+	}
+}
+
+// String says in some words what is known, and names what is not.
+func (s Subject) String() string {
+	named := func(what, known string) string { return what + " " + cmp.Or(known, "not told") }
+	number := func(n int) string { return pick(n == 0, "", strconv.Itoa(n)) }
+	return strings.Join([]string{
+		named("version", s.Version), named("on", s.System), named("CPUs", number(s.CPUs)),
+		named("cores to use", number(s.Cores)), named("store", s.Store), named("hash", s.Hash),
+	}, "; ")
+}
+
+// Node is one of Rushgate's that was found both at the target and at an admin listener.
+type Node struct {
+	Run     string `json:"run"`     // random, of this start of the node
+	Admin   string `json:"admin"`   // base URL of the listener that its figures are from
+	Address string `json:"address"` // where it listens for players
+	Subject
+}
+
+// AdminURL returns the base URL of an admin listener of the server; empty if none is known to be its own.
+func (r *Report) AdminURL() string {
+	if len(r.Nodes) == 0 {
+		return ""
+	}
+	return r.Nodes[0].Admin
 }
 
 // ProbeTimeout is how long a probe waits for its answer.

@@ -12,7 +12,11 @@ import (
 	"github.com/rushgate/rushgate/internal/latency"
 )
 
-const mib = 1 << 20
+const (
+	mib = 1 << 20
+	// maxNodes bounds the nodes that are shown: reports are read from files.
+	maxNodes = 32
+)
 
 // WriteText writes the report as tables for a terminal. The error is that of w.
 func (r *Report) WriteText(w io.Writer) error {
@@ -22,6 +26,13 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Sources > 0 {
 		fmt.Fprintf(&b, "from %s\n",
 			pick(r.Sources == 1, "one source address", fmt.Sprintf("%d source addresses", r.Sources)))
+	}
+	if r.Subject != (Subject{}) || r.Kind != "" {
+		fmt.Fprintf(&b, "measured: %s\n", r.Subject)
+	}
+	for i := range r.Nodes[:min(len(r.Nodes), maxNodes)] {
+		fmt.Fprintf(&b, "figures of the server are from %s (node %.8s…, %s)\n", r.Nodes[i].Admin, r.Nodes[i].Run,
+			r.Nodes[i].Address)
 	}
 	if r.Interrupted {
 		b.WriteString("INTERRUPTED: the figures are those up to then\n")

@@ -28,6 +28,9 @@ type fake struct {
 	// metricsAt, if set, says which of them is due after so long.
 	metricsAt func(time.Duration) int
 	gullible  bool // lets in every client that sends anything
+	// targetRun and adminRun, if set, say which node is at the target, and at the admin listener, when it is asked for the
+	// n-th time, from 0 on.
+	targetRun, adminRun func(n int) string
 	// queue, if set, takes the place of knock, and is told what a player shows in the line; document answers GET /v1/line.
 	queue    func(w http.ResponseWriter, r *http.Request, name string, s shown)
 	document func() any
@@ -43,6 +46,7 @@ type fake struct {
 	players  int
 	dials    int
 	asked    int // times that metrics were read
+	statuses int // times that the state was read
 	begun    time.Time
 	conns    chan net.Conn
 	closed   chan struct{}
@@ -69,7 +73,8 @@ func (f *fake) start(t *testing.T) Config {
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		fmt.Fprintf(w, `{"state":"open","players":%d}`, f.players)
+		fmt.Fprintf(w, `{"state":"open","players":%d,"run":%q}`, f.players, f.runAt(f.statuses))
+		f.statuses++
 	})
 	mux.HandleFunc("GET /v1/line", func(w http.ResponseWriter, _ *http.Request) {
 		if f.document == nil {
@@ -93,7 +98,12 @@ func (f *fake) start(t *testing.T) Config {
 		if f.metricsAt != nil {
 			which = f.metricsAt(time.Since(f.begun))
 		}
-		fmt.Fprint(w, f.metrics[min(which, len(f.metrics)-1)])
+		run := "the node at the target"
+		if f.adminRun != nil {
+			run = f.adminRun(f.asked)
+		}
+		text := strings.TrimPrefix(f.metrics[min(which, len(f.metrics)-1)], "{")
+		fmt.Fprintf(w, `{"node":{"run":%q,"address":"127.0.0.1:7","version":"v9","store":"memory"},%s`, run, text)
 		f.asked++
 	})
 	srv := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
@@ -135,6 +145,13 @@ func (f *fake) Accept() (net.Conn, error) {
 	case <-f.closed:
 		return nil, net.ErrClosed
 	}
+}
+
+func (f *fake) runAt(n int) string {
+	if f.targetRun != nil {
+		return f.targetRun(n)
+	}
+	return "the node at the target"
 }
 
 func (f *fake) Close() error { close(f.closed); return nil }

@@ -82,7 +82,7 @@ func TestPlay(t *testing.T) {
 			t.Errorf("lateness during the play: %+v", s.Lateness)
 		}
 		near(t, "max lateness", s.Lateness.Max, 0.3)
-		if want := 2*20 + 3; a.dials != want { // each player to come and to go; the probe and the observer's two
+		if want := 2*20 + 5; a.dials != want { // each player to come and to go; the probe, and the observer's four
 			t.Errorf("%d connections, want %d", a.dials, want)
 		}
 		if rep.Server.Lateness.Buckets != "" || len(rep.Notes) != 0 {

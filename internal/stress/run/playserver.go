@@ -11,34 +11,58 @@ import (
 
 // playBegins takes the figures that those of the end of the play are compared with.
 func (o *observer) playBegins(ctx context.Context, rep *report.Report) {
-	if o.readings == nil {
-		return // the report says why
+	o.playAt = time.Now()
+	for _, n := range o.nodes { // the report says why there are none
+		m, err := n.metrics(ctx)
+		if err != nil {
+			rep.Note(fmt.Sprintf("no figures of the server from the beginning of the play: %v", err))
+			return
+		}
+		n.play = m
 	}
-	m, err := o.metrics(ctx)
-	if err != nil {
-		rep.Note(fmt.Sprintf("no server metrics from the beginning of the play: %v", err))
-		return
-	}
-	o.play, o.playAt = m, time.Now()
 }
 
 // playEnds reads the figures again.
 func (o *observer) playEnds(ctx context.Context, rep *report.Report) {
-	a := o.play
-	if a == nil {
-		return
+	var sum *report.PlayServer
+	for _, n := range o.nodes {
+		if n.play == nil {
+			return
+		}
+		m, err := n.metrics(ctx)
+		switch {
+		case err != nil:
+			rep.Note(fmt.Sprintf("no figures of the server from the end of the play: %v", err))
+			return
+		case m.restartedSince(n.play):
+			rep.Note("no figures of the server of the play: it was restarted")
+			return
+		}
+		s := played(n.play, m, time.Since(o.playAt), rep)
+		if sum != nil {
+			s.Seconds = max(s.Seconds, sum.Seconds)
+			s.Cores, s.RSS, s.Tick = s.Cores+sum.Cores, s.RSS+sum.RSS, s.Tick.Plus(sum.Tick)
+			s.Snapshots, s.SnapshotsSkipped = s.Snapshots+sum.Snapshots, s.SnapshotsSkipped+sum.SnapshotsSkipped
+			s.Lateness, s.Duration = both(s.Lateness, sum.Lateness), both(s.Duration, sum.Duration)
+		}
+		sum = s
 	}
-	b, err := o.metrics(ctx)
-	if err != nil {
-		rep.Note(fmt.Sprintf("no server metrics from the end of the play: %v", err))
-		return
+	rep.Play.Server = sum
+}
+
+// both returns two summaries as one, nil if one is.
+func both(a, b *latency.Summary) *latency.Summary {
+	if a == nil || b == nil {
+		return nil
 	}
-	if b.restartedSince(a) {
-		rep.Note("no server metrics of the play: the server was restarted")
-		return
-	}
+	s := merged(*a, *b)
+	return &s
+}
+
+// played returns what a node did between two readings that came so long apart.
+func played(a, b *serverMetrics, arrived time.Duration, rep *report.Report) *report.PlayServer {
 	s := &report.PlayServer{
-		Seconds: time.Since(o.playAt).Seconds(), RSS: b.Process.RSSBytes,
+		Seconds: apart(a.Process.UptimeMS, b.Process.UptimeMS, arrived.Seconds()), RSS: b.Process.RSSBytes,
 		Tick: b.Tick.Since(a.Tick.TickCounters), Snapshots: b.Tick.Snapshots - a.Tick.Snapshots,
 		SnapshotsSkipped: b.Tick.SnapshotsSkipped - a.Tick.SnapshotsSkipped,
 	}
@@ -47,7 +71,7 @@ func (o *observer) playEnds(ctx context.Context, rep *report.Report) {
 	}
 	s.Lateness = interval(rep, "lateness", a.Tick.Lateness, b.Tick.Lateness)
 	s.Duration = interval(rep, "duration", a.Tick.Duration, b.Tick.Duration)
-	rep.Play.Server = s
+	return s
 }
 
 // interval returns the figures of what was recorded between two summaries.

@@ -22,13 +22,25 @@ type readings struct {
 
 // restartedSince reports whether the server was restarted between an earlier reading and m.
 func (m *serverMetrics) restartedSince(earlier *serverMetrics) bool {
-	return m.Process.CPUSeconds < earlier.Process.CPUSeconds || m.Tick.Ticks < earlier.Tick.Ticks
+	return m.Node.Run != earlier.Node.Run || m.Process.CPUSeconds < earlier.Process.CPUSeconds ||
+		m.Tick.Ticks < earlier.Tick.Ticks
+}
+
+// apart returns how many seconds of the server lie between two moments of its clock, in milliseconds. Answers that came
+// so many seconds apart stand in for that of a server that does not tell, or has only begun since: what it said may
+// have been long on the way.
+func apart(earlier, later, arrived float64) float64 {
+	if earlier > 0 && later > earlier {
+		return (later - earlier) / 1000
+	}
+	return arrived
 }
 
 // add takes the next reading, and returns what happened since the one before.
 func (r *readings) add(m *serverMetrics, now time.Time) *report.ServerPoint {
 	if m.restartedSince(r.last) {
 		r.before, r.base, r.last = r.total(), new(serverMetrics), new(serverMetrics)
+		r.base.Node, r.last.Node = m.Node, m.Node
 		r.restarts++
 	}
 	p := &report.ServerPoint{
@@ -38,9 +50,16 @@ func (r *readings) add(m *serverMetrics, now time.Time) *report.ServerPoint {
 		Skipped:  m.Tick.Skipped - r.last.Tick.Skipped,
 		RSS:      m.Process.RSSBytes,
 	}
-	if d := now.Sub(r.at).Seconds(); d > 0 {
+	arrived := now.Sub(r.at).Seconds()
+	if d := apart(r.last.Process.UptimeMS, m.Process.UptimeMS, arrived); d > 0 {
 		p.Cores = (m.Process.CPUSeconds - r.last.Process.CPUSeconds) / d
-		if c := cpuBetween(r.last.CPU, m.CPU); c != nil {
+	}
+	if c := cpuBetween(r.last.CPU, m.CPU); c != nil {
+		earlier := 0.0
+		if r.last.CPU != nil {
+			earlier = r.last.CPU.Uptime
+		}
+		if d := apart(earlier, m.CPU.Uptime, arrived); d > 0 {
 			cores := c.Times(1 / d)
 			p.CPU = &cores
 		}
@@ -99,15 +118,39 @@ func throughout(before, a, b latency.Summary) latency.Summary {
 	return s
 }
 
-// fill puts the whole run into the report.
+// fill puts the whole run into the report, beside that of other nodes.
 func (r *readings) fill(rep *report.Report) {
 	if r.restarts > 0 {
 		rep.Note(fmt.Sprintf("the server was restarted during the run (%d): what it counted shortly before each is missing",
 			r.restarts))
 	}
 	s := r.total()
-	for _, l := range []*latency.Summary{&s.Wait, &s.Load, &s.Derive, &s.Commit, &s.Lateness, &s.Duration} {
-		l.Buckets = "" // for computing, not for reading
+	if other := rep.Server; other != nil {
+		s = sumOf(other, &s)
 	}
 	rep.Server = &s
+}
+
+// sumOf returns what two nodes did in the same run.
+func sumOf(a, b *report.Server) report.Server {
+	s := report.Server{
+		Auth: a.Auth.Plus(b.Auth), BatchSizes: a.BatchSizes.Plus(b.BatchSizes),
+		Wait: merged(a.Wait, b.Wait), Load: merged(a.Load, b.Load), Derive: merged(a.Derive, b.Derive),
+		Commit: merged(a.Commit, b.Commit), HashMS: max(a.HashMS, b.HashMS), Workers: a.Workers + b.Workers,
+		Cores: a.Cores + b.Cores, Tick: a.Tick.Plus(b.Tick),
+		Lateness: merged(a.Lateness, b.Lateness), Duration: merged(a.Duration, b.Duration),
+		RSSBefore: a.RSSBefore + b.RSSBefore, RSSAtEnd: a.RSSAtEnd + b.RSSAtEnd, CPUSeconds: a.CPUSeconds + b.CPUSeconds,
+	}
+	if a.CPU != nil && b.CPU != nil {
+		sum := a.CPU.Plus(*b.CPU)
+		s.CPU = &sum
+	}
+	return s
+}
+
+// trim drops what is for computing, not for reading.
+func trim(s *report.Server) {
+	for _, l := range []*latency.Summary{&s.Wait, &s.Load, &s.Derive, &s.Commit, &s.Lateness, &s.Duration} {
+		l.Buckets = ""
+	}
 }

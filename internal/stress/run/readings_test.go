@@ -164,6 +164,7 @@ func TestReadingsOfAServerThatRestarts(t *testing.T) {
 	before := 7
 	rep := report.Report{OK: 5, PlayersBefore: &before, Scenario: report.Ramp}
 	r.fill(&rep)
+	trim(rep.Server)
 	rep.Derive(r.restarts > 0)
 	if len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0], "restarted during the run (2)") || rep.ExpectedAtEnd != nil {
 		t.Errorf("notes %q, %v players expected", rep.Notes, rep.ExpectedAtEnd)

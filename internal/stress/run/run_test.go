@@ -224,7 +224,7 @@ func TestRampKeepsItsSchedule(t *testing.T) {
 		}
 		near(t, "wall", rep.WallSeconds, 3)
 		near(t, "start delay", rep.StartDelay.Max, 0)
-		if rep.OK != 9 || !slices.Contains(rep.Notes, "no server metrics: no admin URL given") {
+		if rep.OK != 9 || !slices.Contains(rep.Notes, "no figures of the server: no admin URL was given") {
 			t.Errorf("%+v", rep)
 		}
 	})

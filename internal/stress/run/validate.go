@@ -68,8 +68,12 @@ func (cfg *Config) checkServer() error {
 	if _, err := client.New(cfg.Target, client.Options{}); err != nil {
 		return invalid("Target", err)
 	}
-	if cfg.Admin != "" {
-		if _, err := client.New(cfg.Admin, client.Options{}); err != nil {
+	admins := cfg.admins()
+	if len(admins) > maxAdmins {
+		return invalid("Admin", fmt.Errorf("%d URLs, and %d are the most", len(admins), maxAdmins))
+	}
+	for _, admin := range admins {
+		if _, err := client.New(admin, client.Options{}); err != nil {
 			return invalid("Admin", err)
 		}
 	}
