@@ -24,8 +24,8 @@ type Status struct {
 	State State
 	// Players is how many players are inside.
 	Players int
-	// Run is unique to one start of a node, and empty if the server does not tell. Two answers with different ones are from
-	// different nodes, or of a node before and after a restart.
+	// Run is unique to one start of a node, and empty if the server does not tell. Two answers with different ones are
+	// from different nodes, or of a node before and after a restart.
 	Run string
 }
 

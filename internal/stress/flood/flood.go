@@ -90,6 +90,7 @@ func New(cfg Config) (*Flood, error) {
 // that of the system, without which ctx has ended or the flood is over.
 func (f *Flood) Run(ctx context.Context) error {
 	f.start(time.Now())
+	defer context.AfterFunc(ctx, func() { f.stop(time.Now()) })()
 	if f.cfg.TLS != nil {
 		f.knockTLS(ctx)
 		return nil

@@ -16,6 +16,7 @@ type Flood struct {
 
 	mu      sync.Mutex
 	begin   time.Time
+	stopped time.Time // zero: it was not interrupted
 	counts  Counts
 	counted Counts
 	kinds   map[kind]*answers // at most maxKinds and one for all others
@@ -74,9 +75,12 @@ type Answer struct {
 // Result is what became of the knocks.
 type Result struct {
 	Counts
-	Counted Counts          // from the end of Config.Warm to that of Config.Length, by when it happened
-	Answers []Answer        // the most frequent first
-	Delay   latency.Summary // from when a knock was due to when it was made
+	Counted Counts // from the end of Config.Warm to that of Config.Length, by when it happened
+	// Length is for how long clients have come, CountedLength for how long what happened was Counted: less than was to be
+	// of a flood that was interrupted.
+	Length, CountedLength time.Duration
+	Answers               []Answer        // the most frequent first
+	Delay                 latency.Summary // from when a knock was due to when it was made
 	// CPU is the CPU time of the generator, for knocks over plain HTTP; of knocks over TLS it is not known.
 	CPU time.Duration
 }
@@ -93,6 +97,7 @@ func (f *Flood) Result() Result {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := Result{Counts: f.counts, Counted: f.counted, Delay: f.delay.Detailed(), CPU: f.cpu}
+	r.Length, r.CountedLength = f.lengths()
 	for k, a := range f.kinds {
 		r.Answers = append(r.Answers, Answer{k.status, k.reason, a.count, a.age.Detailed()})
 	}
@@ -100,6 +105,24 @@ func (f *Flood) Result() Result {
 		return cmp.Or(b.Count-a.Count, a.Status-b.Status, cmp.Compare(a.Reason, b.Reason))
 	})
 	return r
+}
+
+// stop notes that the flood was interrupted.
+func (f *Flood) stop(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped.IsZero() {
+		f.stopped = now
+	}
+}
+
+// lengths returns for how long clients have come, and for how long what happened was Counted. f.mu is held.
+func (f *Flood) lengths() (length, counted time.Duration) {
+	length = f.cfg.Length
+	if !f.stopped.IsZero() {
+		length = min(length, max(f.stopped.Sub(f.begin), 0))
+	}
+	return length, max(length-f.cfg.Warm, 0)
 }
 
 func (f *Flood) start(now time.Time) {

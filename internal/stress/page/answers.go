@@ -71,7 +71,7 @@ func (c clock) answersChart(gist string) chart {
 }
 
 func (c clock) perSecond(k kind, p report.Point) float64 {
-	return bounded(max(0, float64(k.of(p.Answers))) / c.step)
+	return bounded(max(0, float64(k.of(p.Answers))) / p.Length)
 }
 
 // leastBar is how high a bar is at least, in pixels: one player lost among a thousand is what one looks for.
@@ -85,7 +85,7 @@ func (c clock) bars(k kind, below []float64, y scale, height float64) string {
 		if v == 0 {
 			continue
 		}
-		x, end := c.x(p.At), c.x(p.At+c.step)
+		x, end := c.x(p.At), c.x(p.At+p.Length)
 		if end-x > 8 {
 			end-- // a hair's breadth between bars that are wide enough
 		}

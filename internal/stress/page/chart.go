@@ -156,10 +156,10 @@ func (c clock) path(cv curve, y scale, height int, closed bool) string {
 			continue
 		}
 		level := coordinate(float64(height) * (1 - y.at(bounded(cv.values[i]))))
-		x := coordinate(c.x(p.At + c.step/2))
+		x := coordinate(c.x(p.At + p.Length/2))
 		from, to := x, x
 		if missing(i-1) && missing(i+1) {
-			from, to = coordinate(c.x(p.At)), coordinate(max(c.x(p.At+c.step), c.x(p.At)+3))
+			from, to = coordinate(c.x(p.At)), coordinate(max(c.x(p.At+p.Length), c.x(p.At)+3))
 		}
 		switch {
 		case !missing(i - 1):
@@ -230,7 +230,7 @@ func (c clock) table(l lines) table {
 		for i := range t.Rows {
 			var v float64
 			if cv.clock != nil {
-				v = cv.resample(c.points[i].At + c.step/2)
+				v = cv.resample(c.points[i].At + c.points[i].Length/2)
 			} else {
 				v = cv.values[i]
 			}

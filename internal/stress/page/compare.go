@@ -162,7 +162,7 @@ func highest(values []float64) float64 {
 // resample returns the curve's value at the time of a point of another clock.
 func (cv curve) resample(t float64) float64 {
 	for i, p := range cv.clock.points {
-		if t >= p.At && t < p.At+cv.clock.step {
+		if t >= p.At && t < p.At+p.Length {
 			return cv.values[i]
 		}
 	}

@@ -147,7 +147,7 @@ func TestLongTimelinesAreMerged(t *testing.T) {
 		}
 	}
 	c := newClock(pointsReport(points...))
-	if len(c.points) > maxPoints || c.merged != 4 || c.step != 4 || c.axis.hi != 904 {
+	if len(c.points) > maxPoints || c.merged != 4 || c.step != 4 || c.axis.hi != 901 {
 		t.Fatalf("%d points of %d, %v s, up to %v", len(c.points), c.merged, c.step, c.axis.hi)
 	}
 	var in, skipped int
@@ -210,5 +210,20 @@ func TestDistribution(t *testing.T) {
 	s.Buckets = "1000:99"
 	if ch := distributionChart("x", "", []sample{{"all", "in", s}}); ch.Absent == "" {
 		t.Error("drawn without sense")
+	}
+}
+
+// Rates over time are of the time that an interval took, not of what it should have.
+func TestRatesAreOfMeasuredIntervals(t *testing.T) {
+	r := pointsReport(
+		report.Point{Length: 2.5, Answers: report.Answers{Busy: 100}, Knocks: &report.Knocks{Made: 50}},
+		report.Point{Length: 0.5, Answers: report.Answers{Busy: 100}, Knocks: &report.Knocks{Made: 50}},
+		report.Point{Answers: report.Answers{Busy: 100}}, // an older report
+	)
+	c := newClock(r)
+	for i, want := range []float64{40, 200, 100} {
+		if got := c.perSecond(kinds[1], c.points[i]); got != want {
+			t.Errorf("interval %d: %v refusals per second, want %v", i, got, want)
+		}
 	}
 }

@@ -43,7 +43,7 @@ func (c clock) knocksChart(k *report.KnockReport) chart {
 			if p.Knocks == nil {
 				return math.NaN()
 			}
-			return bounded(float64(of(p.Knocks)) / c.step)
+			return bounded(float64(of(p.Knocks)) / p.Length)
 		})
 	}
 	l := lines{

@@ -38,11 +38,14 @@ func newClock(r *report.Report) clock {
 		if !regular {
 			p.At = float64(i) * c.step
 		}
+		if !regular || !(p.Length > 0 && p.Length < 1e9) {
+			p.Length = c.step * float64(min(len(t.Points)-i, c.merged))
+		}
 		c.points = append(c.points, p)
 	}
 	c.step *= float64(c.merged)
 	if n := len(c.points); n > 0 {
-		c.axis = timeScale(c.points[0].At, c.points[n-1].At+c.step)
+		c.axis = timeScale(c.points[0].At, c.points[n-1].At+c.points[n-1].Length)
 	}
 	return c
 }
@@ -63,6 +66,7 @@ func merge(points []report.Point) report.Point {
 	p := points[0]
 	for _, q := range points[1:] {
 		p.Started += q.Started
+		p.Length += q.Length
 		p.Answers = addAnswers(p.Answers, q.Answers)
 		for _, pair := range [][2]*latency.Summary{
 			{&p.FirstAnswer, &q.FirstAnswer}, {&p.Success, &q.Success}, {&p.Probe, &q.Probe}, {&p.StartDelay, &q.StartDelay},

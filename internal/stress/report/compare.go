@@ -190,7 +190,8 @@ func (c *comparer) setup() {
 		if n == 0 {
 			return 0, false
 		}
-		return r.Timeline.Points[n-1].At + r.Timeline.IntervalSeconds, true
+		last := &r.Timeline.Points[n-1]
+		return last.At + r.Timeline.LengthOf(last), true
 	})
 }
 

@@ -26,18 +26,28 @@ func (a *Answers) Add(b Answers) {
 	a.GaveUp += b.GaveUp
 }
 
-// Timeline is the run in intervals of equal length.
+// Timeline is the run in intervals of about equal length.
 type Timeline struct {
-	IntervalSeconds float64 `json:"interval_s"` // length of each interval but the last, which may be shorter
-	Points          []Point `json:"points"`     // in their order, without gaps
+	// IntervalSeconds is how long each interval was to be; how long it was, its point says.
+	IntervalSeconds float64 `json:"interval_s"`
+	Points          []Point `json:"points"` // in their order, without gaps
+}
+
+// LengthOf returns how long an interval was, in seconds, as it was measured; as it was to be in older reports.
+func (t *Timeline) LengthOf(p *Point) float64 {
+	if p.Length > 0 {
+		return p.Length
+	}
+	return t.IntervalSeconds
 }
 
 // Point is one interval of a [Timeline]. Counts and latencies are of what happened in it, numbers of players are those
 // at its end.
 type Point struct {
-	At      float64 `json:"t_s"`     // when it began, from the start of the load
-	Started int     `json:"started"` // players
-	Answers Answers `json:"answers"` // of the tries that ended in it
+	At      float64 `json:"t_s"`      // when it began, from the start of the load
+	Length  float64 `json:"length_s"` // as measured, which rates are of; 0 in older reports
+	Started int     `json:"started"`  // players
+	Answers Answers `json:"answers"`  // of the tries that ended in it
 
 	FirstAnswer latency.Summary `json:"first_answer"` // from when a player was due to the first answer of any kind
 	Success     latency.Summary `json:"success"`      // from when a player was due to the session
@@ -57,6 +67,8 @@ type Point struct {
 
 // ServerPoint is what the server said of itself during one interval.
 type ServerPoint struct {
+	// Length is how long an interval that was at the server, in seconds, which Cores and CPU are of; 0 in older reports.
+	Length   float64         `json:"length_s"`
 	Depth    int             `json:"depth"`         // of the queue, at the end
 	Capacity int             `json:"capacity"`      // of the queue
 	Players  int             `json:"players"`       // inside, at the end

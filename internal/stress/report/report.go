@@ -14,16 +14,16 @@ import (
 // Report is the outcome of a run. Its JSON field names are stable. Latencies are in milliseconds, accurate to two
 // significant figures.
 type Report struct {
-	Scenario  Scenario  `json:"scenario"`              // how the players came
-	Mode      Mode      `json:"mode"`                  // what they asked for
-	Target    string    `json:"target"`                // base URL of the server
-	Kind      string    `json:"server_kind,omitempty"` // "" for Rushgate
+	Scenario Scenario `json:"scenario"`              // how the players came
+	Mode     Mode     `json:"mode"`                  // what they asked for
+	Target   string   `json:"target"`                // base URL of the server
+	Kind     string   `json:"server_kind,omitempty"` // "" for Rushgate
 	// Subject says what was measured, as far as it is known; Nodes are those of Rushgate's of which there are figures.
 	Subject Subject `json:"subject"`
 	Nodes   []Node  `json:"nodes,omitempty"`
 
-	Rate      float64   `json:"rate_per_s,omitempty"`  // mean number of players who started per second
-	StartedAt time.Time `json:"started_at"`            // when the load began
+	Rate      float64   `json:"rate_per_s,omitempty"` // mean number of players who started per second
+	StartedAt time.Time `json:"started_at"`           // when the load began
 	// Sources is how many addresses the players came from; zero in reports from before that was told.
 	Sources int `json:"sources,omitempty"`
 	// Interrupted says that the run was cancelled before every player had an outcome, or before they had stayed as

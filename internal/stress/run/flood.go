@@ -230,13 +230,13 @@ func (r *run) fillFlood(rep *report.Report) {
 	}
 	k := &report.KnockReport{
 		PerSecond: f.cfg.PerSecond, Mode: f.mode, TLS: f.cfg.TLS != nil, Sources: f.cfg.Sources.String(),
-		Length: f.cfg.Length.Seconds(), Patience: f.cfg.Patience.Seconds(),
+		Length: res.Length.Seconds(), Patience: f.cfg.Patience.Seconds(),
 		Knocks: knocksOf(res.Counts), Counted: knocksOf(res.Counted),
-		CountedSeconds: (f.cfg.Length - f.cfg.Warm).Seconds(), Answers: []report.KnockAnswers{}, Delay: res.Delay,
+		CountedSeconds: res.CountedLength.Seconds(), Answers: []report.KnockAnswers{}, Delay: res.Delay,
 	}
-	k.MadePerSecond = float64(k.Made) / k.Length
+	k.MadePerSecond = share(float64(k.Made), k.Length)
 	k.Times = share(k.PerSecond, rep.Capacity)
-	k.KnocksInPerS = float64(k.Counted.In) / k.CountedSeconds
+	k.KnocksInPerS = share(float64(k.Counted.In), k.CountedSeconds)
 	for _, p := range rep.Phases {
 		if p.Name == report.PhaseFlood {
 			k.PlayersInPerS = p.PerSecond

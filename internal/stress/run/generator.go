@@ -90,15 +90,16 @@ func bottleneck(r *report.Report, unmade int) string {
 	if ms := r.StartDelay.P99; ms >= float64(suspectStartDelay.Milliseconds()) {
 		signs = append(signs, fmt.Sprintf("its players came %.0f ms late at p99", ms))
 	}
-	full := 0
+	full, seconds := 0, 0.0
 	for i := range r.Timeline.Points {
-		if r.Timeline.Points[i].GeneratorCores >= suspectShare*float64(g.Available) {
+		if p := &r.Timeline.Points[i]; p.GeneratorCores >= suspectShare*float64(g.Available) {
 			full++
+			seconds += r.Timeline.LengthOf(p)
 		}
 	}
 	if full >= suspectIntervals {
 		signs = append(signs,
-			fmt.Sprintf("it used all of its %d cores for %.0f s", g.Available, float64(full)*r.Timeline.IntervalSeconds))
+			fmt.Sprintf("it used all of its %d cores for %.0f s", g.Available, seconds))
 	}
 	if r.Flood != nil {
 		if s := r.Flood.Limited(); s != "" {

@@ -40,7 +40,6 @@ type node struct {
 
 	// Of the goroutine that watches:
 	since *report.ServerPoint // what happened since all nodes were last known; nil: nothing is known
-	told  float64             // how many readings that are
 	lost  bool                // the listener has become that of another node
 }
 

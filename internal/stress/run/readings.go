@@ -52,6 +52,7 @@ func (r *readings) add(m *serverMetrics, now time.Time) *report.ServerPoint {
 	}
 	arrived := now.Sub(r.at).Seconds()
 	if d := apart(r.last.Process.UptimeMS, m.Process.UptimeMS, arrived); d > 0 {
+		p.Length = d
 		p.Cores = (m.Process.CPUSeconds - r.last.Process.CPUSeconds) / d
 	}
 	if c := cpuBetween(r.last.CPU, m.CPU); c != nil {

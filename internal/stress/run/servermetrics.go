@@ -151,10 +151,9 @@ func (n *node) see(ctx context.Context) {
 	}
 	p := n.add(m, time.Now())
 	if n.since != nil {
-		p = together(n.since, p, n.told)
+		p = together(n.since, p)
 	}
 	n.since = p
-	n.told++
 }
 
 // pointOf returns what all nodes together did since it last did so; nil if one of them has not been read since: a sum
@@ -168,7 +167,7 @@ func pointOf(nodes []*node) *report.ServerPoint {
 		sum = beside(&sum, n.since)
 	}
 	for _, n := range nodes {
-		n.since, n.told = nil, 0
+		n.since = nil
 	}
 	return &sum
 }
@@ -176,7 +175,8 @@ func pointOf(nodes []*node) *report.ServerPoint {
 // beside returns what two nodes did in the same time.
 func beside(a, b *report.ServerPoint) report.ServerPoint {
 	p := report.ServerPoint{
-		Depth: a.Depth + b.Depth, Capacity: a.Capacity + b.Capacity, Players: a.Players + b.Players,
+		Length: (a.Length + b.Length) / 2,
+		Depth:  a.Depth + b.Depth, Capacity: a.Capacity + b.Capacity, Players: a.Players + b.Players,
 		Wait: merged(a.Wait, b.Wait), Lateness: merged(a.Lateness, b.Lateness), Skipped: a.Skipped + b.Skipped,
 		Cores: a.Cores + b.Cores, RSS: a.RSS + b.RSS,
 	}

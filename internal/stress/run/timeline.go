@@ -25,13 +25,11 @@ type timeline struct {
 	// Owned by the goroutine, then by the caller of halt.
 	interval time.Duration
 	points   []report.Point
-	rest     time.Duration // length of the last point, which is shorter than the others
-	used     float64       // CPU seconds of the generator so far
-	knocks   flood.Counts  // so far
+	used     float64      // CPU seconds of the generator so far
+	knocks   flood.Counts // so far
 
 	mu     sync.Mutex
 	server *report.ServerPoint // what the server said since the last point, or nil
-	told   int                 // how many times
 }
 
 // startTimeline begins a timeline at the beginning of the load. The server is asked how it is as long as it goes on.
@@ -48,38 +46,45 @@ func (t *timeline) tell(p *report.ServerPoint) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.server != nil {
-		p = together(t.server, p, float64(t.told))
+		p = together(t.server, p)
 	}
 	t.server = p
-	t.told++
 }
 
 func (t *timeline) record(ctx context.Context) {
 	timer := time.NewTimer(t.interval)
 	defer timer.Stop()
 	begin := t.run.tally.loadBegan()
-	for from := time.Duration(0); ; {
+	from := time.Duration(0)
+	for {
 		select {
 		case <-timer.C:
-			t.point(from, t.interval)
-			from += t.interval
+			from = t.point(from, begin)
 			t.thin()
-			timer.Reset(time.Until(begin.Add(from + t.interval)))
+			timer.Reset(time.Until(begin.Add(t.next(from))))
 		case <-ctx.Done():
-			if t.rest = time.Since(begin) - from; t.rest > 0 {
-				t.point(from, t.rest)
+			if time.Since(begin) > from {
+				t.point(from, begin)
 			}
 			return
 		}
 	}
 }
 
-// point closes the interval that began at from.
-func (t *timeline) point(from, length time.Duration) {
-	p := t.run.tally.closeInterval()
-	p.At = from.Seconds()
-	p.Playing = int(t.run.play.connected.Load())
+// next returns when the interval is to end that has begun at from: such that intervals do not drift, and are not of
+// moments after one that was long.
+func (t *timeline) next(from time.Duration) time.Duration {
+	return (from + t.interval/2).Truncate(t.interval) + t.interval
+}
+
+// point closes the interval that began at from, at whatever time it has become since the load began, which it returns.
+func (t *timeline) point(from time.Duration, begin time.Time) (to time.Duration) {
+	p, now := t.run.tally.closeInterval()
+	to = now.Sub(begin)
 	used := cpuSeconds()
+	length := max(to-from, time.Microsecond) // never 0, of which no JSON could be made
+	p.At, p.Length = from.Seconds(), length.Seconds()
+	p.Playing = int(t.run.play.connected.Load())
 	p.GeneratorCores, t.used = (used-t.used)/length.Seconds(), used
 	if t.run.flood != nil {
 		c := t.run.flood.Counts()
@@ -87,9 +92,10 @@ func (t *timeline) point(from, length time.Duration) {
 		p.Knocks, t.knocks = &knocks, c
 	}
 	t.mu.Lock()
-	p.Server, t.server, t.told = t.server, nil, 0
+	p.Server, t.server = t.server, nil
 	t.mu.Unlock()
 	t.points = append(t.points, p)
+	return to
 }
 
 // loadBegan returns when the load began.
@@ -99,19 +105,20 @@ func (t *tally) loadBegan() time.Time {
 	return t.began
 }
 
-// closeInterval returns what happened since the last time, and how many are where now.
-func (t *tally) closeInterval() report.Point {
+// closeInterval returns what happened since the last time, how many are where now, and when that is.
+func (t *tally) closeInterval() (p report.Point, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	now = time.Now()
 	l := &t.interval
-	p := report.Point{
+	p = report.Point{
 		Started: l.started, Answers: l.answers,
 		FirstAnswer: l.firstAnswer.Detailed(), Success: l.success.Detailed(), Probe: l.probe.Detailed(),
 		StartDelay: l.startDelay.Detailed(),
 		Pending:    t.counts.knocking, Inside: t.counts.inside,
 	}
 	l.reset()
-	return p
+	return p, now
 }
 
 // thin makes one point of each two when there are too many.
@@ -129,11 +136,13 @@ func (t *timeline) thin() {
 // joined returns two successive points as one.
 func joined(a, b *report.Point) report.Point {
 	p := *b
-	p.At, p.Started = a.At, a.Started+b.Started
+	p.At, p.Length, p.Started = a.At, a.Length+b.Length, a.Started+b.Started
 	p.Answers.Add(a.Answers)
 	p.FirstAnswer, p.Success = merged(a.FirstAnswer, b.FirstAnswer), merged(a.Success, b.Success)
 	p.Probe, p.StartDelay = merged(a.Probe, b.Probe), merged(a.StartDelay, b.StartDelay)
-	p.GeneratorCores = (a.GeneratorCores + b.GeneratorCores) / 2
+	if p.Length > 0 {
+		p.GeneratorCores = (a.GeneratorCores*a.Length + b.GeneratorCores*b.Length) / p.Length
+	}
 	if a.Knocks != nil && b.Knocks != nil {
 		knocks := a.Knocks.Plus(*b.Knocks)
 		p.Knocks = &knocks
@@ -142,15 +151,16 @@ func joined(a, b *report.Point) report.Point {
 	case b.Server == nil:
 		p.Server = a.Server
 	case a.Server != nil:
-		p.Server = together(a.Server, b.Server, 1)
+		p.Server = together(a.Server, b.Server)
 	}
 	return p
 }
 
-// together returns what the server said at two successive times as one, if a stands for so many times as much time as
-// b.
-func together(a, b *report.ServerPoint, times float64) *report.ServerPoint {
+// together returns what the server said at two successive times as one.
+func together(a, b *report.ServerPoint) *report.ServerPoint {
 	s := *b
+	s.Length = a.Length + b.Length
+	times := share(a.Length, b.Length)
 	s.Wait, s.Lateness = merged(a.Wait, b.Wait), merged(a.Lateness, b.Lateness)
 	s.Skipped += a.Skipped
 	s.Cores = (times*a.Cores + b.Cores) / (times + 1)
@@ -199,17 +209,14 @@ func (t *timeline) fillPhase(ph *report.Phase) {
 	var cpu *report.CPU
 	told, weight := false, 0.0
 	for i := range t.points {
-		p, length := &t.points[i], t.interval
-		if i == len(t.points)-1 && t.rest > 0 {
-			length = t.rest
-		}
-		if middle := p.At + length.Seconds()/2; p.Server == nil || middle < ph.From || middle >= ph.To {
+		p := &t.points[i]
+		if middle := p.At + p.Length/2; p.Server == nil || middle < ph.From || middle >= ph.To {
 			continue
 		}
 		told = true
 		lateness, skipped = merged(lateness, p.Server.Lateness), skipped+p.Server.Skipped
-		cpu = cpuTogether(cpu, p.Server.CPU, weight)
-		weight++
+		cpu = cpuTogether(cpu, p.Server.CPU, share(weight, p.Server.Length))
+		weight += p.Server.Length
 	}
 	if !told {
 		return

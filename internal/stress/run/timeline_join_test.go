@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -30,7 +31,7 @@ func record(t *testing.T, secs, every int) (*timeline, *latency.Histogram) {
 	ticks := new(latency.Histogram)
 	time.Sleep(500 * time.Millisecond)
 	for i := range secs {
-		said := &report.ServerPoint{Skipped: 2, Cores: 1.5, Depth: i}
+		said := &report.ServerPoint{Length: 1, Skipped: 2, Cores: 1.5, Depth: i}
 		if i%every == 0 {
 			for range 1 + random.IntN(3) {
 				r.tally.start(exp(time.Millisecond))
@@ -145,14 +146,14 @@ func TestThinWaitsUntilTheTimelineIsFull(t *testing.T) {
 
 // Numbers of players are those at the end, and the server may have been away.
 func TestJoined(t *testing.T) {
-	first := &report.ServerPoint{Depth: 1, Players: 10, Skipped: 3, Cores: 1, RSS: 5}
-	second := &report.ServerPoint{Depth: 2, Players: 20, Skipped: 4, Cores: 2, RSS: 6}
-	both := &report.ServerPoint{Depth: 2, Players: 20, Skipped: 7, Cores: 1.5, RSS: 6}
-	a := report.Point{At: 4, Started: 1, Pending: 5, Inside: 6, Playing: 7, GeneratorCores: 0.5,
+	first := &report.ServerPoint{Length: 3, Depth: 1, Players: 10, Skipped: 3, Cores: 1, RSS: 5}
+	second := &report.ServerPoint{Length: 1, Depth: 2, Players: 20, Skipped: 4, Cores: 2, RSS: 6}
+	both := &report.ServerPoint{Length: 4, Depth: 2, Players: 20, Skipped: 7, Cores: 1.25, RSS: 6}
+	a := report.Point{At: 4, Length: 1, Started: 1, Pending: 5, Inside: 6, Playing: 7, GeneratorCores: 0.5,
 		Answers: report.Answers{In: 1}}
-	b := report.Point{At: 5, Started: 2, Pending: 8, Inside: 9, Playing: 3, GeneratorCores: 1,
+	b := report.Point{At: 5, Length: 4, Started: 2, Pending: 8, Inside: 9, Playing: 3, GeneratorCores: 1,
 		Answers: report.Answers{In: 2, Busy: 1}}
-	want := report.Point{At: 4, Started: 3, Pending: 8, Inside: 9, Playing: 3, GeneratorCores: 0.75,
+	want := report.Point{At: 4, Length: 5, Started: 3, Pending: 8, Inside: 9, Playing: 3, GeneratorCores: 0.9,
 		Answers: report.Answers{In: 3, Busy: 1}}
 	for _, s := range [][3]*report.ServerPoint{{nil, nil, nil}, {first, nil, first}, {nil, second, second},
 		{first, second, both}} {
@@ -166,20 +167,52 @@ func TestJoined(t *testing.T) {
 	}
 }
 
-// All readings of an interval stand for the same time.
+// Each reading of an interval stands for as much time as passed at the server.
 func TestReadingsOfOneInterval(t *testing.T) {
 	tl := &timeline{run: new(run), interval: 4 * time.Second}
+	begin := time.Now()
+	for i, cores := range []float64{0, 4} {
+		tl.tell(&report.ServerPoint{Length: float64(1 + 2*i), Cores: cores})
+	}
+	if tl.point(0, begin); tl.points[0].Server.Cores != 3 || tl.points[0].Server.Length != 3+1 {
+		t.Errorf("none for 1 s and 4 for 3 s: %+v", tl.points[0].Server)
+	}
+	tl.points = nil
 	for i := range 2 {
 		for cores := range 4 {
-			tl.tell(&report.ServerPoint{Cores: float64(cores + 1), Skipped: 1, Depth: cores})
+			tl.tell(&report.ServerPoint{Length: 1, Cores: float64(cores + 1), Skipped: 1, Depth: cores})
 		}
-		tl.point(time.Duration(i)*tl.interval, tl.interval)
+		tl.point(0, begin)
 		if s := tl.points[i].Server; s.Cores != 2.5 || s.Skipped != 4 || s.Depth != 3 {
 			t.Errorf("%+v", s)
 		}
 	}
-	tl.point(2*tl.interval, tl.interval)
+	tl.point(0, begin)
 	if s := tl.points[2].Server; s != nil {
 		t.Errorf("a silent server: %+v", s)
 	}
+}
+
+// What a generator that came late to the end of an interval has counted is of the time that has passed, and it does not
+// make up for it with intervals of moments.
+func TestIntervalsAreMeasured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		tl := &timeline{run: new(run), interval: time.Second}
+		from := time.Duration(0)
+		for _, step := range []struct{ late, next time.Duration }{
+			{0, 2 * time.Second}, {700 * time.Millisecond, 4 * time.Second}, {3200 * time.Millisecond, 8 * time.Second},
+		} {
+			time.Sleep(tl.next(from) - from + step.late)
+			if from = tl.point(from, begin); tl.next(from) != step.next {
+				t.Errorf("after %v the next one is due at %v, want %v", from, tl.next(from), step.next)
+			}
+		}
+		want := []report.Point{{At: 0, Length: 1}, {At: 1, Length: 1.7}, {At: 2.7, Length: 4.5}}
+		for i, p := range tl.points {
+			if math.Abs(p.At-want[i].At)+math.Abs(p.Length-want[i].Length) > 1e-6 {
+				t.Errorf("an interval of %v s from %v on, want %v from %v", p.Length, p.At, want[i].Length, want[i].At)
+			}
+		}
+	})
 }
