@@ -43,6 +43,7 @@ test: tools lint unit fuzz ## everything that has to pass before a change goes i
 tools: ## say what the tests need and this machine lacks; install it where that is root's to do with apt-get
 	@.ci/tools
 	npm ci --no-audit --no-fund --prefix internal/web
+	npm ci --no-audit --no-fund --ignore-scripts --prefix internal/e2e/generated
 
 .PHONY: lint
 lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
