@@ -59,6 +59,7 @@
 //
 // [Session.Connect] opens the connection over which the game is played: [Realtime.SendIntent] says what the player
 // wants, [Realtime.Views] and [Realtime.Latest] show the world, [Interpolate] moves things smoothly between two views.
+// What else player and world have to say to each other goes by [Realtime.Send] and [Realtime.Messages].
 // A connection over which nothing comes any more is replaced by another one without the game's doing, for as long as
 // the session lasts; [Realtime.Events] tells of it. Where a network lets no UDP through, the game is played over a
 // WebSocket, unless [RealtimeOptions].UDPOnly forbids it.

@@ -174,7 +174,8 @@ type Config struct {
 	// [password.LoadPepper].
 	PepperFile string
 
-	// World is the game; nil means the reference world from Seed.
+	// World is the game; nil means the reference world from Seed. One that is a [rushgate.Messenger] talks with its
+	// players.
 	World rushgate.World
 	// Seed determines the reference world's chance. Default 0, a seed like any other.
 	Seed uint64
