@@ -22,7 +22,8 @@ type guardedWorld struct {
 	messenger rushgate.Messenger // the same, if it talks; or nil
 	stats     *stats
 	log       *tickLog
-	lastLog   time.Time
+
+	lastLog, lastComplaint time.Time // lastLog: of a panic
 }
 
 // caught is deferred around every call of the world.
@@ -35,24 +36,16 @@ func (g *guardedWorld) caught(method string, err *error) {
 	if err != nil {
 		*err = errWorldPanicked
 	}
-	if g.mayLog() {
+	if now := time.Now(); now.Sub(g.lastLog) >= panicLogInterval {
+		g.lastLog = now
 		g.log.log(slog.LevelError, "world panicked", "method", method, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 	}
 }
 
-// mayLog reports whether it is time for another line about the world.
-func (g *guardedWorld) mayLog() bool {
-	now := time.Now()
-	if now.Sub(g.lastLog) < panicLogInterval {
-		return false
-	}
-	g.lastLog = now
-	return true
-}
-
-// complain logs what is wrong with what the world has returned.
+// complain logs what is wrong with what the world has returned, once in a while.
 func (g *guardedWorld) complain(what string, args ...any) {
-	if g.mayLog() {
+	if now := time.Now(); now.Sub(g.lastComplaint) >= panicLogInterval {
+		g.lastComplaint = now
 		g.log.log(slog.LevelError, what, args...)
 	}
 }

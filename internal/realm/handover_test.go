@@ -636,15 +636,18 @@ func TestMovesLoseNothing(t *testing.T) {
 }
 
 func FuzzRealmState(f *testing.F) {
-	fix := newFixture(f, nil)
+	fix, talks := newChat(f, nil)
 	fix.enter(f, "alice")
 	fix.enter(f, "bob")
+	talks.tell(rushgate.Message{Data: []byte("hello"), Reliable: true})
+	fix.Tick()
+	fix.players[1].talk.Load().heard = []said{{[]byte("hello"), true}}
 	fix.leave(fix.inside[1], Left, nil)
 	f.Add(fix.freeze(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := New(Config{
-			World: &plainWorld{players: map[rushgate.PlayerID]*rushgate.Character{}}, Store: fix.store, Instance: here,
-			State: b, Logger: slog.New(slog.DiscardHandler),
+			World: &chat{plainWorld: &plainWorld{players: map[rushgate.PlayerID]*rushgate.Character{}}}, Store: fix.store,
+			Instance: here, State: b, Logger: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			return

@@ -19,8 +19,9 @@ const (
 	viewsAtOnce = 2
 	// chunk is how many snapshots a worker makes before it lets others run: about 100 µs worth.
 	chunk = 16
-	// packetsAtOnce is how many packets of messages leave with a snapshot at most.
-	packetsAtOnce = 16
+	// packetsAtOnce is how many packets of messages leave with a snapshot at most: with chunk, what a worker does before
+	// it lets others run.
+	packetsAtOnce = 4
 	// lookInterval is how many ticks pass between two searches for what a player sees: 200 ms.
 	lookInterval = rushgate.TickRate / 5
 )

@@ -247,17 +247,18 @@ func (t *talk) next(dst []byte, l *link, now time.Time) (packet []byte, ok bool)
 	if t.session.link.Load() != l {
 		return dst, false
 	}
-	if len(t.loose) > 0 {
-		return t.nextLoose(protocol.AppendUnreliable(dst[:0])), true
-	}
 	t.over(l)
 	before := t.end.Resent()
 	packet, ok = t.end.Next(dst[:0], now)
 	t.counts.resent.Add(t.end.Resent() - before)
-	if !ok {
-		t.busy.Store(!t.end.Idle())
+	switch {
+	case ok:
+		return packet, true
+	case len(t.loose) > 0:
+		return t.nextLoose(protocol.AppendUnreliable(packet[:0])), true
 	}
-	return packet, ok
+	t.busy.Store(!t.end.Idle())
+	return packet, false
 }
 
 func (t *talk) nextLoose(packet []byte) []byte {

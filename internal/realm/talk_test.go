@@ -379,7 +379,7 @@ func TestWhatAWorldSays(t *testing.T) {
 					got = append(got, string(data))
 				}
 			})
-			want := map[string][]string{"anna": {"to all"}, "bob": {"to bob", "to all"}}[name]
+			want := map[string][]string{"anna": {"to all"}, "bob": {"to all", "to bob"}}[name]
 			if !slices.Equal(got, want) {
 				t.Errorf("%s hears %q, want %q", name, got, want)
 			}
