@@ -74,9 +74,9 @@ func (m *talk) init() {
 func (rt *Realtime) Send(data []byte, reliable bool) error { return rt.talk.say(data, reliable) }
 
 // Messages delivers what the world says to the player, reliable messages in their order. The channel holds 64: while it
-// is full, views go on, messages that are not reliable are dropped, and reliable ones come again as soon as there is
-// room, within a second or so. A game that reads none of them at all is sent reliable ones again and again, until the
-// server gives them up. The channel is closed at the end.
+// is full, views go on, messages that are not reliable are dropped, and reliable ones come again when there is room:
+// within a second or so, over a WebSocket within five. A game that reads none of them at all is sent reliable ones
+// again and again, until the server gives them up. The channel is closed at the end.
 func (rt *Realtime) Messages() <-chan Message {
 	m := &rt.talk
 	m.mu.Lock()

@@ -76,8 +76,8 @@ func bundled(t *testing.T, module string) string {
 	return string(script)
 }
 
-// A page and a program talk with the world of a node, and by that with each other: all that is reliable arrives once and
-// in order.
+// A page and a program talk with the world of a node, and by that with each other: all that is reliable arrives once
+// and in order.
 func TestPageTalks(t *testing.T) {
 	t.Parallel()
 	cfg := config(t)

@@ -386,3 +386,52 @@ func FuzzEndState(f *testing.F) {
 		}
 	})
 }
+
+// Whatever packets come, an end neither panics nor takes a message twice, and what it sends can be read.
+func FuzzHear(f *testing.F) {
+	p := newPair()
+	var input []byte
+	for range 3 {
+		p.a.say()
+		p.b.say()
+		p.post(p.a)
+		p.post(p.b)
+		for len(p.flying) > 0 {
+			if l := p.flying[0]; l.to == p.a {
+				input = append(append(input, byte(len(l.data))), l.data...)
+			}
+			p.arrive(0, false)
+		}
+	}
+	f.Add(p.a.id, input)
+	f.Fuzz(func(t *testing.T, id uint32, input []byte) {
+		e, now := New(), time.Unix(1e9, 0)
+		e.id = max(id, 1)
+		for range 10 {
+			_ = e.Say([]byte("word"))
+		}
+		for len(input) > 0 {
+			n := min(int(input[0]), len(input)-1)
+			packet := input[1 : 1+n]
+			input = input[1+n:]
+			now = now.Add(time.Duration(n) * 20 * time.Millisecond)
+			if n == 0 {
+				e.Connect(len(input)%2 == 0)
+				continue
+			}
+			before, peer := e.heard, e.peer
+			if r, err := protocol.ParseReliable(packet); err == nil {
+				taken := uint64(0)
+				e.Hear(&r, now, func(News) {}, func([]byte) bool { taken++; return taken < 5 })
+				if e.peer == peer && e.heard < before || e.Waiting() > 10 {
+					t.Fatalf("heard %d after %d, %d wait", e.heard, before, e.Waiting())
+				}
+			}
+			for out, ok := e.Next(nil, now); ok; out, ok = e.Next(nil, now) {
+				if _, err := protocol.ParseReliable(out); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
