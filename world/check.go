@@ -192,11 +192,26 @@ func (c *checker) zones(d *Definition, kinds map[string]bool) {
 	for i := range d.Zones {
 		z := &d.Zones[i]
 		path := fmt.Sprintf("zones[%d]", i)
-		c.landing(path+".spawn.x", path+".spawn.y", z, z.Spawn.X, z.Spawn.Y)
+		c.spawn(path+".spawn", z)
 		c.portals(path, d, z)
 		total += c.groups(path, z, kinds)
 	}
 	within(c, "zones: monsters in all", total, 0, maxMonsters)
+}
+
+// spawn requires a circle all of which is fit to land in.
+func (c *checker) spawn(path string, z *zoneSpec) {
+	s := &z.Spawn
+	within(c, path+".radius", s.Radius, 0, maxRadius)
+	within(c, path+".x", s.X, s.Radius, z.Width-s.Radius)
+	within(c, path+".y", s.Y, s.Radius, z.Height-s.Radius)
+	for i := range z.Portals {
+		p := &z.Portals[i]
+		if reach := p.Radius + s.Radius; distance2(s.X, s.Y, p.X, p.Y) <= float64(reach*reach) {
+			c.failf(path+".x", "%v, %v lies in a portal of zone %q", s.X, s.Y, z.ID)
+			return
+		}
+	}
 }
 
 // landing requires a point of the zone that lies in no portal: a player who appears there must be able to stay.

@@ -200,7 +200,7 @@ func (c *checkpoint) check() error {
 	inside := make(map[rushgate.PlayerID]struct{}, len(c.players))
 	for i := range c.players {
 		p := &c.players[i]
-		if _, twice := inside[p.id]; twice || p.id == 0 || uint64(p.id)&MonsterBit != 0 || !take(p.slot) {
+		if _, twice := inside[p.id]; twice || p.id == 0 || uint64(p.id)&(MonsterBit|PortalBit) != 0 || !take(p.slot) {
 			return fmt.Errorf("player %d is there twice, is none, or has another's slot", p.id)
 		}
 		inside[p.id] = struct{}{}

@@ -103,14 +103,16 @@ type zoneSpec struct {
 	ID       string       `json:"id"`
 	Width    float64      `json:"width"`
 	Height   float64      `json:"height"`
-	Spawn    pointSpec    `json:"spawn"` // where the dead and the new appear
+	Spawn    spawnSpec    `json:"spawn"`
 	Portals  []portalSpec `json:"portals"`
 	Monsters []groupSpec  `json:"monsters"`
 }
 
-type pointSpec struct {
-	X float64 `json:"x"`
-	Y float64 `json:"y"`
+// spawnSpec is where the dead and the new appear: at a point, or spread over a circle around it.
+type spawnSpec struct {
+	X      float64 `json:"x"`
+	Y      float64 `json:"y"`
+	Radius float64 `json:"radius"`
 }
 
 // portalSpec is a circle that takes a player who walks into it to a point of another zone, or of the same.

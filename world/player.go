@@ -76,15 +76,15 @@ func (w *World) newPlayer(c rushgate.Character, d Data) player {
 	return p
 }
 
-// place gives a player the position of a character, or the start zone's spawn point if that position is of no use.
+// place gives a player the position of a character, or a place at the start zone's spawn if that position is of no
+// use.
 func (w *World) place(p *player, c rushgate.Character) {
 	i, ok := w.def.zoneIndex[c.Zone]
 	if !ok || math.IsNaN(c.X) || math.IsNaN(c.Y) {
 		if !ok {
 			i = w.def.start
 		}
-		spawn := w.def.Zones[i].Spawn
-		c.X, c.Y = spawn.X, spawn.Y
+		c.X, c.Y = w.def.Zones[i].Spawn.place(p.id)
 	}
 	p.zone = int32(i)
 	p.x, p.y = w.def.Zones[i].clamp(c.X, c.Y)
@@ -126,8 +126,8 @@ func (w *World) stepPlayer(slot int32) {
 		if w.now < p.respawnAt {
 			return
 		}
-		spawn := w.zones[p.zone].spec.Spawn
-		p.x, p.y, p.hp = spawn.X, spawn.Y, w.maxHP(p)
+		p.x, p.y = w.zones[p.zone].spec.Spawn.place(p.id)
+		p.hp = w.maxHP(p)
 		w.appear(slot)
 	}
 	w.regenerate(p)

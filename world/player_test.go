@@ -281,3 +281,45 @@ func TestBeingHurtDelaysRegeneration(t *testing.T) {
 		t.Error("the dummy never struck back")
 	}
 }
+
+// Newcomers in a row do not stand on one another, each has the same place in every run, and all are within the radius.
+func TestNewcomersAreSpread(t *testing.T) {
+	w, again := New(Default(), 1), New(Default(), 2)
+	spawn := w.def.Zones[w.def.start].Spawn
+	var all []rushgate.Character
+	for id := rushgate.PlayerID(1000); id < 1049; id++ {
+		enter(t, w, rushgate.Character{ID: id})
+		enter(t, again, rushgate.Character{ID: id})
+		c := character(t, w, id)
+		if o := character(t, again, id); o.X != c.X || o.Y != c.Y {
+			t.Errorf("player %d is at %v, %v and at %v, %v", id, c.X, c.Y, o.X, o.Y)
+		}
+		if d := distance2(c.X, c.Y, spawn.X, spawn.Y); d > spawn.Radius*spawn.Radius {
+			t.Errorf("player %d is %v from the middle", id, math.Sqrt(d))
+		}
+		for _, o := range all {
+			if distance2(c.X, c.Y, o.X, o.Y) < spawnApart*spawnApart {
+				t.Errorf("players %d and %d are at %v, %v and %v, %v", o.ID, id, o.X, o.Y, c.X, c.Y)
+			}
+		}
+		all = append(all, c)
+	}
+}
+
+// Without a radius all appear at one point, as the definition says, and whatever the radius none in a portal.
+func TestPlacesOfASpawn(t *testing.T) {
+	for radius, places := range map[float64]int{0: 1, 2: 1, 2.2: 9, 8: 49, 256: 241 * 241} {
+		s := spawnSpec{X: 300, Y: 400, Radius: radius}
+		seen := make(map[[2]float64]bool)
+		for id := range rushgate.PlayerID(places) {
+			x, y := s.place(id + math.MaxInt64)
+			seen[[2]float64{x, y}] = true
+			if d := math.Sqrt(distance2(x, y, s.X, s.Y)); d > radius {
+				t.Fatalf("radius %v: a place is %v from the middle", radius, d)
+			}
+		}
+		if len(seen) != places {
+			t.Errorf("radius %v: %d places for %d players in a row", radius, len(seen), places)
+		}
+	}
+}

@@ -13,7 +13,12 @@ const (
 	// KindMonster marks a monster of the definition's first kind. The others follow in the definition's order; from
 	// the 254th on kinds share the value 255, and only the name tells them apart.
 	KindMonster uint8 = 2
+	// KindPortal marks a portal. Its Name is the zone that it leads to, its Level its radius in units, rounded up.
+	KindPortal uint8 = 0
 )
+
+// PortalBit is set in the number of every portal, which has no [MonsterBit], and of no player.
+const PortalBit uint64 = 1 << 62
 
 // The bits of [rushgate.Entity].Flags.
 const (
@@ -25,8 +30,8 @@ const (
 )
 
 // View appends everything that players can see to dst and returns the extended slice: all players, the dead with HP 0,
-// then all living monsters. Zone is the index of the zone in the definition. A monster is named by the id of its kind
-// and has level 0.
+// then all living monsters, then all portals. Zone is the index of the zone in the definition. A monster is named by
+// the id of its kind and has level 0. A portal has one hit point, and never loses it.
 //
 // The order is that of the slots players were given when they entered, then that of the definition, so two views
 // differ only by who came and went. View allocates nothing if dst has the room, and leaves the world as it is.
@@ -41,7 +46,20 @@ func (w *World) View(dst []rushgate.Entity) []rushgate.Entity {
 			dst = append(dst, m.entity(i))
 		}
 	}
-	return dst
+	return append(dst, w.portals...)
+}
+
+// portalEntities are what players see of all portals, which are always the same.
+func portalEntities(def *Definition) (all []rushgate.Entity) {
+	for i := range def.Zones {
+		for _, p := range def.Zones[i].Portals {
+			all = append(all, rushgate.Entity{
+				ID: uint64(len(all)) | PortalBit, Name: p.Zone, Zone: uint16(i), Kind: KindPortal,
+				Level: uint16(math.Ceil(p.Radius)), X: p.X, Y: p.Y, HP: 1, MaxHP: 1,
+			})
+		}
+	}
+	return all
 }
 
 func (w *World) playerEntity(p *player) rushgate.Entity {

@@ -91,6 +91,20 @@ func TestViewOfAMonster(t *testing.T) {
 	}
 }
 
+// Players see where a portal is, how large, and where it leads, and cannot harm it.
+func TestViewOfAPortal(t *testing.T) {
+	w := newArena(t, set{"zones.0.portals.0.radius", 3.5})
+	enter(t, w, in(1, 91, 40))
+	strike := attack
+	strike.Target = PortalBit
+	w.Apply(1, strike)
+	steps(w, 100)
+	want := rushgate.Entity{ID: PortalBit, Name: "cave", Kind: KindPortal, Level: 4, X: 96, Y: 40, HP: 1, MaxHP: 1}
+	if got, _ := seen(w, PortalBit); got != want {
+		t.Errorf("View shows\n%+v, want\n%+v", got, want)
+	}
+}
+
 // Kinds of monsters are numbered in the order of the definition as far as a byte goes.
 func TestViewKinds(t *testing.T) {
 	var kinds, groups []any
@@ -101,7 +115,7 @@ func TestViewKinds(t *testing.T) {
 		groups = append(groups, map[string]any{"kind": id, "count": 1})
 	}
 	w := newArena(t, set{"monsters", kinds}, set{"zones.0.monsters", groups})
-	for i, e := range w.View(nil) {
+	for i, e := range w.View(nil)[:maxMonsterKinds] {
 		if want := min(2+i, 255); int(e.Kind) != want || e.Name != fmt.Sprintf("kind-%d", i) {
 			t.Errorf("kind %d is shown as %q, %d, want %d", i, e.Name, e.Kind, want)
 		}
@@ -132,7 +146,7 @@ func TestViewIsComplete(t *testing.T) {
 
 func checkView(t *testing.T, w *World, players int) {
 	t.Helper()
-	want := players
+	want := players + len(w.portals)
 	for i := range w.monsters {
 		if w.monsters[i].alive() {
 			want++
@@ -145,6 +159,12 @@ func checkView(t *testing.T, w *World, players int) {
 		if e.ID&MonsterBit != 0 {
 			if e.HP <= 0 || e.Kind < KindMonster {
 				t.Fatalf("View shows the monster %+v", e)
+			}
+			continue
+		}
+		if e.ID&PortalBit != 0 {
+			if z := &w.def.Zones[e.Zone]; z.portalAt(e.X, e.Y) == nil || e.Kind != KindPortal || e.HP != 1 {
+				t.Fatalf("View shows the portal %+v", e)
 			}
 			continue
 		}
@@ -167,8 +187,8 @@ func TestViewAppends(t *testing.T) {
 	enter(t, w, in(1, 1, 1))
 	first := rushgate.Entity{ID: 99}
 	view := w.View([]rushgate.Entity{first})
-	if len(view) != 3 || view[0] != first || view[1].ID != 1 || view[2].ID != MonsterBit {
-		t.Errorf("View(99) = %+v, want 99, the player and the monster", view)
+	if len(view) != 4 || view[0] != first || view[1].ID != 1 || view[2].ID != MonsterBit || view[3].ID != PortalBit {
+		t.Errorf("View(99) = %+v, want 99, the player, the monster and the portal", view)
 	}
 }
 

@@ -8,7 +8,8 @@
 // # Entities
 //
 // Players and monsters share one numbering, that of [rushgate.Intent].Target. A player's number is the PlayerID; a
-// monster's has the top bit, [MonsterBit], set. A monster keeps its number when it respawns.
+// monster's has the top bit, [MonsterBit], set. A monster keeps its number when it respawns. Portals are entities, too,
+// with the next bit, [PortalBit], set, so that players see where they are.
 //
 // # A step
 //
@@ -66,6 +67,7 @@ type World struct {
 	free     []int32  // free slots, last freed first used
 	slots    map[rushgate.PlayerID]int32
 	events   []rushgate.Event
+	portals  []rushgate.Entity // as players see them
 	// What the zones' grids share, by slot and by index of the monster.
 	playerNodes, monsterNodes gridNodes
 }
@@ -85,6 +87,8 @@ func New(def *Definition, seed uint64) *World {
 		rng:    rand.New(source),
 		zones:  make([]zone, len(def.Zones)),
 		slots:  make(map[rushgate.PlayerID]int32),
+
+		portals: portalEntities(def),
 	}
 	for i := range w.zones {
 		w.zones[i] = newZone(&def.Zones[i], def.cell, &w.playerNodes, &w.monsterNodes)
@@ -95,15 +99,16 @@ func New(def *Definition, seed uint64) *World {
 
 // Enter puts a player into the world.
 //
-// An empty Zone means a new character, who starts at the spawn point of the definition's start zone with full hit
-// points. What the present definition no longer allows is repaired: an unknown zone becomes the start zone's spawn
-// point, a position outside its zone the nearest inside, hit points above the maximum the maximum. Level is derived
-// from XP. Who enters dead respawns after the usual delay.
+// An empty Zone means a new character, who starts at the spawn of the definition's start zone with full hit points: at
+// the point itself, or where there is a radius, at a place around it that follows from the id. What the present
+// definition no longer allows is repaired: an unknown zone becomes the start zone's spawn point, a position outside its
+// zone the nearest inside, hit points above the maximum the maximum. Level is derived from XP. Who enters dead respawns
+// after the usual delay.
 //
-// The error wraps [ErrAlreadyInside], or [ErrInvalidCharacter] for an ID of zero or with [MonsterBit], negative XP, or
-// Data this package cannot read whole: such a player stays out rather than lose what Data holds.
+// The error wraps [ErrAlreadyInside], or [ErrInvalidCharacter] for an ID of zero or with [MonsterBit] or [PortalBit],
+// negative XP, or Data this package cannot read whole: such a player stays out rather than lose what Data holds.
 func (w *World) Enter(c rushgate.Character) error {
-	if c.ID == 0 || uint64(c.ID)&MonsterBit != 0 {
+	if c.ID == 0 || uint64(c.ID)&(MonsterBit|PortalBit) != 0 {
 		return fmt.Errorf("%w: id %d", ErrInvalidCharacter, c.ID)
 	}
 	if _, ok := w.slots[c.ID]; ok {

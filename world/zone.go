@@ -1,6 +1,10 @@
 package world
 
-import "math"
+import (
+	"math"
+
+	"github.com/rushgate/rushgate"
+)
 
 // zone is one zone in play. Its grids hold the living only, under their slots and monster indices.
 type zone struct {
@@ -36,6 +40,24 @@ func (z *zoneSpec) portalAt(x, y float64) *portalSpec {
 		}
 	}
 	return nil
+}
+
+const (
+	// spawnApart is how far from one another the places of a spawn are: two players beside each other do not overlap.
+	spawnApart = 1.5
+	// spawnStride is by how many places players whose ids follow one another are apart. It is a prime, and no number of
+	// places has it as a factor.
+	spawnStride = 2_147_483_647
+)
+
+// place returns where a player appears: one of the places of a square grid within the circle, by the player's id, so
+// that as many newcomers in a row as there are places each have one of their own.
+func (s *spawnSpec) place(id rushgate.PlayerID) (x, y float64) {
+	m := uint64(s.Radius / (spawnApart * math.Sqrt2)) // rings around the middle
+	side := 2*m + 1
+	n := uint64(id) % (side * side) * (spawnStride % (side * side)) % (side * side)
+	dx, dy := float64(n%side)-float64(m), float64(n/side)-float64(m)
+	return s.X + float64(dx*spawnApart), s.Y + float64(dy*spawnApart)
 }
 
 // distance2 is the square of the distance of two points. The conversions forbid fused multiply-add; see the package
