@@ -72,6 +72,11 @@ type Config struct {
 	// players who are there already fills by itself, on Redis within a minute. A Store of the embedder's own has to be
 	// opened with them, too. Default xp, level and deaths, which the reference world counts.
 	Boards []rushgate.Board
+	// PageTitle is the name of the game on the page at /play/, at most 40 printable characters. Default Rushgate.
+	PageTitle string
+	// PageAccent is the colour of what stands out on that page, #rrggbb; it is made darker or lighter where it could not be
+	// read. Default a green.
+	PageAccent string
 	// SnapshotRate is how often players are told of the world, in Hz, 1 to 60. Default 20.
 	SnapshotRate int
 	// SnapshotWorkers is the number of goroutines that encode and send snapshots, 1 to 64. Default the number of cores

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/api"
+	"github.com/rushgate/rushgate/internal/web"
 )
 
 // validate checks a configuration that has its defaults.
@@ -26,7 +27,22 @@ func (c Config) validate() error {
 		errs = append(errs, wrong("RememberFor", "devices are remembered for %v, want 1s or more, or not at all",
 			c.RememberFor))
 	}
-	return errors.Join(append(errs, c.validateUDP(), c.validateHandover())...)
+	return errors.Join(append(errs, c.validatePage(), c.validateUDP(), c.validateHandover())...)
+}
+
+// look returns what of the page is the game's own.
+func (c Config) look() web.Look { return web.Look{Title: c.PageTitle, Accent: c.PageAccent} }
+
+// validatePage checks how the page looks.
+func (c Config) validatePage() error {
+	var errs []error
+	if err := web.CheckTitle(c.PageTitle); err != nil {
+		errs = append(errs, wrong("PageTitle", "title of the page: %w", err))
+	}
+	if err := web.CheckAccent(c.PageAccent); err != nil {
+		errs = append(errs, wrong("PageAccent", "colour of the page: %w", err))
+	}
+	return errors.Join(errs...)
 }
 
 // validateDoor checks how players knock.

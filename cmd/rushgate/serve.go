@@ -189,6 +189,9 @@ func (v *serveFlags) declareWorld(f *flags) {
 		"store have addresses of their own: those who are inside here and ask another node are sent here").def = "none"
 	f.add((*zones)(&c.Zones), "zones", "", "`ZONES` that other nodes on the same store serve, zone=host:port, separated by "+
 		"commas; players are sent there at login")
+	f.add((*text)(&c.PageTitle), "page-title", "", "`NAME` of the game on the page at /play/, at most 40 characters").def = "Rushgate"
+	f.add((*text)(&c.PageAccent), "page-accent", "", "`COLOUR` of what stands out on that page, as in #0f766e; it is made "+
+		"darker or lighter where it could not be read").def = "a green"
 	f.add(&v.worldFile, "world", "", "`FILE` that defines the reference world, JSON").def = "the one built in"
 	f.add((*seed)(&c.Seed), "seed", "", "`N` that determines what happens by chance in the reference world")
 }

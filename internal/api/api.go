@@ -86,8 +86,15 @@ func New(cfg Config) http.Handler {
 		page := h.refusingFor(cfg.Play)
 		mux.Handle("/play", page)
 		mux.Handle("/play/", page)
+		mux.HandleFunc("GET /{$}", toPage)
 	}
 	return h.cors(h.guard(h.ownPages(unserved.Handler(mux, h.refuseFor))))
+}
+
+// toPage leads the visitor of a bare host name to the browser client.
+func toPage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Location", "play/") // relative: whatever path a proxy has put in front
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 type route struct {

@@ -20,7 +20,7 @@ import (
 func corsDoor(t *testing.T) *gate {
 	t.Helper()
 	return newDoor(t, func(_ *auth.Config, c *Config) {
-		c.Channel, c.Play = wschannel.New(c.Realm, nil), web.Play()
+		c.Channel, c.Play = wschannel.New(c.Realm, nil), web.Play(web.Look{})
 		c.Origins = []string{"https://game.example", "capacitor://localhost", "null"}
 	})
 }

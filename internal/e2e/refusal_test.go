@@ -53,7 +53,7 @@ func TestUnknownAnswers(t *testing.T) {
 	}
 	asked := make(chan int, 1) // which answer is next
 	mux := http.NewServeMux()
-	mux.Handle("/play/", web.Play())
+	mux.Handle("/play/", web.Play(web.Look{}))
 	mux.HandleFunc("POST /v1/login", func(w http.ResponseWriter, _ *http.Request) {
 		a := answers[<-asked]
 		w.WriteHeader(a.status)

@@ -39,7 +39,7 @@ func newLineServer(t testing.TB) *lineServer {
 	}}
 	s.answer = func() (int, map[string]any) { return s.refusal(1234, "ticket-1", "") }
 	mux := http.NewServeMux()
-	mux.Handle("/play/", web.Play())
+	mux.Handle("/play/", web.Play(web.Look{}))
 	mux.HandleFunc("GET /v1/line", func(w http.ResponseWriter, _ *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -58,10 +58,12 @@ type file struct {
 // files the page refers to; everything else there is 404, or 405 for other methods. GET /play redirects to /play/ if
 // the handler is mounted there, too. Everything is in memory, and nothing about a request is.
 //
+// What of the page is the game's own is as look says, which Check must have found to be right.
+//
 // The page finds the HTTP interface beside its own folder, at ../v1/, so a proxy may put both below a common path.
-func Play() http.Handler {
+func Play(look Look) http.Handler {
 	mux := http.NewServeMux()
-	for name, f := range files() {
+	for name, f := range files(look) {
 		mux.Handle("GET /play/"+name, f)
 	}
 	mux.HandleFunc("GET /play", func(w http.ResponseWriter, _ *http.Request) {
@@ -85,12 +87,16 @@ func secured(next http.Handler) http.Handler {
 }
 
 // files returns what is below /play/, by what follows that in the path. Only for "{$}" is that a pattern.
-func files() map[string]*file {
+func files(look Look) map[string]*file {
 	entries, err := fs.ReadDir(dist, "dist")
 	if err != nil {
 		panic(err) // embedded and tested, as below
 	}
-	all := make(map[string]*file, len(entries))
+	all := make(map[string]*file, len(entries)+1)
+	sheet, colours := look.sheet()
+	if sheet != "" {
+		all[sheet] = newFile(sheet, colours)
+	}
 	for _, e := range entries {
 		content, err := fs.ReadFile(dist, "dist/"+e.Name())
 		if err != nil {
@@ -98,7 +104,7 @@ func files() map[string]*file {
 		}
 		name := e.Name()
 		if name == "index.html" {
-			name = "{$}"
+			name, content = "{$}", look.page(content, sheet)
 		}
 		all[name] = newFile(e.Name(), content)
 	}

@@ -22,7 +22,7 @@ func get(t *testing.T, method, target, encoding string) *httptest.ResponseRecord
 		r.Header.Set("Accept-Encoding", encoding)
 	}
 	w := httptest.NewRecorder()
-	Play().ServeHTTP(w, r)
+	Play(Look{}).ServeHTTP(w, r)
 	return w
 }
 
@@ -110,7 +110,7 @@ func TestRevalidation(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/play/", nil)
 	r.Header.Set("If-None-Match", plain)
 	w := httptest.NewRecorder()
-	Play().ServeHTTP(w, r)
+	Play(Look{}).ServeHTTP(w, r)
 	if w.Code != http.StatusNotModified || w.Body.Len() > 0 {
 		t.Errorf("status %d with %d bytes, want 304 with none", w.Code, w.Body.Len())
 	}

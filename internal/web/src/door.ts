@@ -8,10 +8,10 @@ import { deviceLabel } from "./label.ts";
 import { LineView } from "./lineview.ts";
 import { authenticate, type Attempt, type Wait } from "./login.ts";
 import { element, say, setText } from "./page.ts";
-import { forgetPlace, keepPlace, keptPlace } from "./stored.ts";
+import { forgetPlace, hasPlayed, keepPlace, keptPlace, notePlayed } from "./stored.ts";
 import { InLine, newPlace, type Kind, type Place } from "./turn.ts";
 import { Welcome } from "./welcome.ts";
-import { ASKING, comeBackFailure, ENDING_OTHER, failure, lost, turnCame, waiting } from "./words.ts";
+import { ASKING, comeBackFailure, ENDING_OTHER, failure, INTRO, lost, NOT_THE_SAME, turnCame, waiting } from "./words.ts";
 
 const PLACE_KEPT = " Your turn is kept for a few minutes.";
 
@@ -22,16 +22,19 @@ export class Door {
   private readonly form = element<HTMLFormElement>("credentials");
   private readonly username = element<HTMLInputElement>("username");
   private readonly password = element<HTMLInputElement>("password");
+  private readonly repeat = element<HTMLInputElement>("repeat");
+  private readonly reveal = element("reveal");
   private readonly remember = element<HTMLInputElement>("remember");
   private readonly status = element("status");
   private readonly cancel = element("cancel");
   private readonly takeover = element("takeover");
   private readonly again = element("again");
   private readonly elsewhere = element<HTMLAnchorElement>("elsewhere");
-  private readonly buttons = [element<HTMLButtonElement>("login"), element<HTMLButtonElement>("register")];
+  private readonly ways: Record<Kind, HTMLButtonElement> = { login: element("login"), register: element("register") };
   private readonly view = new LineView(() => this.attempt?.abort());
   private readonly welcome = new Welcome(() => this.attempt?.abort());
   private face: Face = "";
+  private kind: Kind = "login"; // what the form is for, and Enter does
   private attempt: AbortController | null = null;
   private line: InLine | null = null;
   private nap: AbortController | null = null;
@@ -42,19 +45,21 @@ export class Door {
   constructor(private readonly device: Device, private readonly onEnter: (s: Session, name: string) => void) {
     this.form.addEventListener("submit", (e) => {
       e.preventDefault();
-      void this.knock("login");
+      void this.knock(this.kind);
     });
-    element("register").addEventListener("click", () => {
-      if (this.form.reportValidity()) void this.knock("register");
-    });
+    for (const kind of ["login", "register"] as const) {
+      this.ways[kind].addEventListener("click", () => kind !== this.kind && this.instead(kind));
+    }
+    this.reveal.addEventListener("click", () => this.disclose(this.password.type === "password"));
     this.takeover.addEventListener("click", () => {
       if (this.byItself) void this.comeBack({ takeover: true });
       else if (this.form.reportValidity()) void this.knock("login", true);
     });
     this.again.addEventListener("click", () => void this.comeBack());
     this.cancel.addEventListener("click", () => this.attempt?.abort());
-    for (const b of this.buttons) b.disabled = false; // without this script the form must not be sent
-    this.remember.checked = Boolean(device.name);
+    for (const b of Object.values(this.ways)) b.disabled = false; // without this script the form must not be sent
+    this.remember.checked = Boolean(device.name) || !hasPlayed();
+    this.turn(hasPlayed() || device.name ? "login" : "register");
     element("remember-row").hidden = !device.usable;
   }
 
@@ -66,12 +71,46 @@ export class Door {
     (this.username.value ? this.password : this.username).focus();
   }
 
+  /** Has the form be for something: a first visitor is to register, any other to log in. */
+  private turn(kind: Kind): void {
+    this.kind = kind;
+    const other = kind === "login" ? "register" : "login";
+    this.ways[kind].type = "submit"; // also what Enter presses
+    this.ways[other].type = "button";
+    this.ways[kind].classList.add("primary");
+    this.ways[other].classList.remove("primary");
+    this.ways[other].before(this.ways[kind]);
+    element("repeat-row").hidden = this.repeat.disabled = kind === "login";
+    this.repeat.value = "";
+    setText(element("intro"), INTRO[kind]);
+    // Tells password managers what they see.
+    this.password.autocomplete = kind === "register" ? "new-password" : "current-password";
+  }
+
+  /** Does the other thing that the form can be for: at once if all is there that it needs. */
+  private instead(kind: Kind): void {
+    if (this.attempt) return;
+    this.turn(kind);
+    const empty = [this.username, this.password, this.repeat].find((f) => !f.value && !f.disabled);
+    if (!empty) return void this.knock(kind);
+    this.show("");
+    empty.focus();
+  }
+
+  /** Shows what is typed as the password, or dots in its place. */
+  private disclose(yes: boolean): void {
+    this.password.type = this.repeat.type = yes ? "text" : "password";
+    this.reveal.ariaPressed = String(yes);
+    setText(this.reveal, yes ? "Hide" : "Show");
+  }
+
   /** Takes up a wait that a reload has interrupted. The password is asked for when the turn has come. */
   async resume(): Promise<void> {
     const place = keptPlace();
     if (!place || this.attempt) return;
     const { signal } = (this.attempt = new AbortController());
     this.username.value = place.name;
+    this.turn(place.kind);
     try {
       const line = this.inLine(place, signal, false);
       this.stand(place, false);
@@ -133,12 +172,15 @@ export class Door {
 
   private async knock(kind: Kind, takeover = false): Promise<void> {
     if (this.attempt) return;
+    if (kind === "register" && this.repeat.value !== this.password.value) {
+      this.show(NOT_THE_SAME, true);
+      return choose(this.repeat);
+    }
     const { signal } = (this.attempt = new AbortController());
     this.byItself = false;
     this.busy(true);
     this.show(kind === "login" ? "Logging in…" : "Creating your account…");
-    // Tells password managers what they see.
-    this.password.autocomplete = kind === "register" ? "new-password" : "current-password";
+    this.disclose(false);
     const name = this.username.value, remember = this.device.usable && this.remember.checked;
     const line = this.inLine({ ...(keptPlace() ?? newPlace()), kind, name }, signal, true);
     try {
@@ -169,8 +211,10 @@ export class Door {
   ): Promise<void> {
     const session = await authenticate(a, c);
     then(session);
+    notePlayed();
     forgetPlace();
     this.password.value = "";
+    this.turn("login");
     this.leaveLine("");
     this.onEnter(session, name);
   }
@@ -226,11 +270,16 @@ export class Door {
 
   private busy(on: boolean): void {
     clearInterval(this.countdown);
-    for (const b of this.buttons) b.disabled = on;
-    const focused = document.activeElement === this.cancel;
+    // They are not disabled, or the one that was pressed would lose the keyboard.
+    for (const b of Object.values(this.ways)) b.ariaDisabled = String(on);
+    const focused = document.activeElement;
     this.cancel.hidden = !on;
-    if (on) this.takeover.hidden = this.again.hidden = this.elsewhere.hidden = true;
-    else if (focused) this.password.focus();
+    if (on) {
+      this.takeover.hidden = this.again.hidden = this.elsewhere.hidden = true;
+      if (focused === this.takeover || focused === this.again) this.status.focus(); // they are gone
+    } else if (focused === this.cancel || focused === this.status) {
+      this.password.focus();
+    }
   }
 
   /** Counts down a pause before another try. */
@@ -261,7 +310,9 @@ export class Door {
       if (url) this.elsewhere.href = url;
       this.elsewhere.hidden = !url;
     } else if (err.reason === "bad-credentials") {
-      this.password.select();
+      choose(this.password);
+    } else if (err.reason === "username-taken") {
+      choose(this.username);
     }
   }
 
@@ -271,6 +322,12 @@ export class Door {
     this.status.dataset["kind"] = isError ? "error" : "";
     say(message);
   }
+}
+
+/** Goes to a field that is to be filled in anew. */
+function choose(field: HTMLInputElement): void {
+  field.focus();
+  field.select();
 }
 
 /** Returns what to show during a pause, as time passes. */

@@ -30,6 +30,7 @@ const FLAG_FIGHTING = 1;
 const FLAG_DEAD = 2;
 const KIND_PLAYER = 1;
 const KIND_MONSTER = 2;
+const PORTAL_BIT = 62n;
 
 const GRID = 4; // units
 const PLAYER_RADIUS = 0.62; // units
@@ -89,8 +90,12 @@ export class Painter {
   paint(s: Scene): void {
     this.fit();
     this.ground(s.at);
+    for (const o of s.others) if (isPortal(o.entity)) this.other(o, s); // it lies on the ground
     // The nearest come first, and are drawn last.
-    for (let i = s.others.length - 1; i >= 0; i--) this.other(s.others[i] as Shown, s);
+    for (let i = s.others.length - 1; i >= 0; i--) {
+      const o = s.others[i] as Shown;
+      if (!isPortal(o.entity)) this.other(o, s);
+    }
     this.self(s);
     if (s.stick) this.stick(s.stick);
   }
@@ -160,6 +165,7 @@ export class Painter {
     const x = this.width / 2 + (o.x - s.at.x) * scale;
     const y = this.height / 2 + (o.y - s.at.y) * scale;
     if (x < -80 || y < -80 || x > this.width + 80 || y > this.height + 80) return;
+    if (isPortal(e)) return this.portal(x, y, e);
     const monster = e.kind >= KIND_MONSTER;
     const colour = this.colour(e);
     let r = PLAYER_RADIUS * scale;
@@ -177,6 +183,21 @@ export class Painter {
     const label = monster || !e.level ? e.name : `${e.name} · ${e.level}`;
     this.text(label, x, y - r - 7, monster ? palette.muted : palette.ink, monster ? 11 : 13);
     this.blowsOf(e.id, x, y - r - 14, s.now);
+  }
+
+  /** A circle on the ground, as large as what takes players in. */
+  private portal(x: number, y: number, e: Readonly<Entity>): void {
+    const { context: c, palette, scale } = this;
+    const r = e.level * scale;
+    c.globalAlpha = 0.16;
+    this.disc(x, y, r, palette.accent);
+    c.globalAlpha = 1;
+    c.setLineDash([10, 7]);
+    c.lineWidth = 3;
+    c.strokeStyle = palette.accent;
+    c.stroke();
+    c.setLineDash([]);
+    this.text(`Portal to ${e.name}`, x, y + 5, palette.ink, 13);
   }
 
   private colour(e: Readonly<Entity>): string {
@@ -289,6 +310,11 @@ export class Painter {
     this.disc(s.fromX + (s.x - s.fromX) * k, s.fromY + (s.y - s.fromY) * k, 24, this.palette.muted);
     c.globalAlpha = 1;
   }
+}
+
+/** Portals of the reference world are known by their numbers: their kind may be another thing in another world. */
+function isPortal(e: Readonly<Entity>): boolean {
+  return e.id >> PORTAL_BIT === 1n && e.kind === 0 && e.level > 0;
 }
 
 /** Returns a number that looks random for each cell of the ground, and is always the same. */

@@ -8,6 +8,8 @@ import type { Hud } from "./hud.ts";
 import type { Input } from "./input.ts";
 import { OwnMotion, type Point } from "./own.ts";
 import { SCALE, type Snapshot } from "./protocol.ts";
+import { Swing } from "./swing.ts";
+import { OUT_OF_REACH } from "./words.ts";
 import { Timeline } from "./world.ts";
 
 const ACTION_ATTACK = 1; // of the reference world
@@ -28,6 +30,7 @@ export class Game {
   private latest: Snapshot | null = null;
   private facing: Point | null = null;
   private zone = -1;
+  private readonly swing = new Swing();
 
   constructor(
     private readonly session: Session,
@@ -64,7 +67,9 @@ export class Game {
   steer(): void {
     const { x, y } = this.input.direction;
     if (x || y) this.facing = { x: x / Math.hypot(x, y), y: y / Math.hypot(x, y) };
-    this.motion.steer(x, y, performance.now());
+    const now = performance.now();
+    this.motion.steer(x, y, now);
+    this.swing.hold(this.input.attacking, now);
     this.channel.want({ moveX: x, moveY: y, action: this.input.attacking ? ACTION_ATTACK : 0 });
   }
 
@@ -92,6 +97,7 @@ export class Game {
     this.motion.push(s.own, s.intent, this.timeline.newest, now);
     this.painter.watch(s.own, s.entities, now);
     this.hud.update(s.own);
+    if (this.swing.missed(s, now)) this.hud.tell(OUT_OF_REACH);
     if (s.own.zone !== this.zone) {
       void this.enterZone(s.own.zone);
     }

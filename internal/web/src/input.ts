@@ -50,6 +50,8 @@ export class Input {
       canvas.addEventListener(type, (e) => this.up(e));
       button.addEventListener(type, () => this.attack(false));
     }
+    // Safari's own zoom, which heeds no style.
+    document.addEventListener("gesturestart", (e) => this.enabled && e.preventDefault());
     canvas.addEventListener("contextmenu", (e) => e.preventDefault());
     button.addEventListener("contextmenu", (e) => e.preventDefault());
     button.addEventListener("pointerdown", (e) => {

@@ -37,6 +37,7 @@ const door = new Door(device, (session, name) => {
 });
 const input = new Input(canvas, attack, () => {
   attack.dataset["on"] = String(input.attacking);
+  element("stick").hidden = Boolean(input.stick);
   game?.steer();
 });
 

@@ -21,6 +21,25 @@ export function keptSession(): Session | null {
   return s && typeof s.token === "string" && typeof s.playerID === "number" ? s : null;
 }
 
+// That a player has been inside is kept for good: the next visit begins with a login, and not with a registration.
+const PLAYED = "rushgate.played";
+
+export function notePlayed(): void {
+  try {
+    localStorage.setItem(PLAYED, "1");
+  } catch {
+    // Without storage each visitor is a newcomer.
+  }
+}
+
+export function hasPlayed(): boolean {
+  try {
+    return localStorage.getItem(PLAYED) !== null;
+  } catch {
+    return false;
+  }
+}
+
 export const keepPlace = (p: Place): void => keep(PLACE, p);
 export const forgetPlace = (): void => forget(PLACE);
 

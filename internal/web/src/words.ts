@@ -25,6 +25,17 @@ export function comeBackFailure(err: unknown): string {
   return unknown ? "You are no longer logged in on this device. Please type your password." : failure(err);
 }
 
+/** What the form is for. */
+export const INTRO: Record<Kind, string> = {
+  login: "Log in to go on where you left off.",
+  register: "New here? Choose a name and a password, and you are in.",
+};
+
+export const NOT_THE_SAME = "The two passwords are not the same.";
+
+/** What a player hears who attacks and hits nothing. */
+export const OUT_OF_REACH = "Nothing is near enough to hit.";
+
 /** Returns why a registration, a login or a logout did not succeed. */
 export function failure(err: unknown): string {
   if (err instanceof TooBusy) {
