@@ -34,7 +34,8 @@ func TestEveryRefusalIsJSON(t *testing.T) {
 		status       int
 		answer       map[string]string // headers
 	}{
-		"no such path":                {"GET", "/", nil, 404, nil},
+		"no such path":                {"GET", "/nothing", nil, 404, nil},
+		"POST where a page begins":    {"POST", "/", nil, 405, map[string]string{"Allow": "GET, HEAD"}},
 		"no such path below one":      {"GET", "/v1/login/x", nil, 404, nil},
 		"no such path, not clean":     {"GET", "//nothing/../x", nil, 404, map[string]string{"Location": ""}},
 		"no such leaderboard":         {"GET", "/v1/leaderboards/wealth", nil, 404, nil},
@@ -79,5 +80,33 @@ func TestEveryRefusalIsJSON(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Who types the name of a node into a browser comes to the page, below whatever path a proxy has put in front. Where
+// there is no page there is nothing.
+func TestBareNameLeadsToThePage(t *testing.T) {
+	for page, want := range map[bool]int{true: http.StatusSeeOther, false: http.StatusNotFound} {
+		d := newDoor(t, func(_ *auth.Config, c *Config) {
+			if page {
+				c.Play = web.Play(web.Look{})
+			}
+		})
+		visitor := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		defer visitor.CloseIdleConnections()
+		for _, method := range []string{"GET", "HEAD"} {
+			req, err := http.NewRequestWithContext(t.Context(), method, d.URL+"/?a=b", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := visitor.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if location := resp.Header.Get("Location"); resp.StatusCode != want || page && location != "play/" {
+				t.Errorf("%s /, page %v: %s to %q", method, page, resp.Status, location)
+			}
+		}
 	}
 }

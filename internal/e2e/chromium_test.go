@@ -57,7 +57,8 @@ func TestMain(m *testing.M) {
 // tab is a window of the browser as a person has it who visits for the first time.
 type tab struct {
 	testing.TB
-	ctx context.Context
+	ctx   context.Context
+	stays bool // the player stays logged in on the device
 	*record
 }
 

@@ -32,8 +32,7 @@ const seenForm = `
 // stay registers or logs in a player who stays logged in on the device.
 func (p *tab) stay(button, name string) {
 	p.Helper()
-	p.click("#remember")
-	p.wait(`$("remember").checked`)
+	p.stays = true
 	p.enter(button, name)
 	p.keepOut(p.cookie().Value)
 }
@@ -96,7 +95,7 @@ func (p *tab) token() string {
 func TestStayLoggedIn(t *testing.T) {
 	node := start(t, config(t))
 	alice := open(t, play(node), seenForm, hurried)
-	alice.wait(`$("credentials").checkVisibility() && !$("remember").checked && !$("again").checkVisibility()`)
+	alice.wait(`$("credentials").checkVisibility() && $("remember").checked && !$("again").checkVisibility()`)
 	alice.stay("#register", "alice")
 	first := alice.cookie()
 	kept := eval[string](alice, `JSON.stringify([...Object.entries(localStorage), ...Object.entries(sessionStorage)])
@@ -147,7 +146,7 @@ func TestStayLoggedInWhereNoDeviceIsRemembered(t *testing.T) {
 	cfg.RememberFor = server.Never
 	node := start(t, cfg)
 	alice := open(t, play(node))
-	alice.click("#remember")
+	alice.stays = true
 	alice.enter("#register", "alice")
 	if c := alice.cookie(); c != nil {
 		t.Errorf("there is a cookie: %+v", c)

@@ -17,10 +17,22 @@ func (p *tab) enter(button, name string) {
 	p.inside(name)
 }
 
+// knock is enter without the wait. The player stays logged in on the device only if the test says so.
 func (p *tab) knock(button, name, password string) {
 	p.Helper()
+	p.wait(`$("credentials").checkVisibility() && !$("login").disabled`)
+	if eval[bool](p, fmt.Sprintf(`$("remember").checkVisibility() && $("remember").checked !== %v`, p.stays)) {
+		p.click("#remember")
+	}
+	if button == "#register" && !eval[bool](p, `$("repeat").checkVisibility()`) {
+		eval[bool](p, `$("username").value = $("password").value = "", true`) // or it would be the old ones that register
+		p.click(button)
+	}
 	p.fill("#username", name)
 	p.fill("#password", password)
+	if button == "#register" {
+		p.fill("#repeat", password)
+	}
 	p.click(button)
 }
 

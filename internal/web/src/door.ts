@@ -79,7 +79,7 @@ export class Door {
     this.ways[other].type = "button";
     this.ways[kind].classList.add("primary");
     this.ways[other].classList.remove("primary");
-    this.ways[other].before(this.ways[kind]);
+    this.ways[kind].after(this.ways[other]); // not the other way round: what is moved loses the keyboard
     element("repeat-row").hidden = this.repeat.disabled = kind === "login";
     this.repeat.value = "";
     setText(element("intro"), INTRO[kind]);

@@ -1,0 +1,105 @@
+package web
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A game of one's own has its name and its colour on the page, as text and nothing else.
+func TestLook(t *testing.T) {
+	h := Play(Look{Title: `Rust & "Bones" <b>`, Accent: "#B8860B"})
+	ask := func(path string) (string, http.Header) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if w.Code != http.StatusOK {
+			t.Fatalf("%s: %d", path, w.Code)
+		}
+		return w.Body.String(), w.Header()
+	}
+	page, _ := ask("/play/")
+	const title = "Rust &amp; &#34;Bones&#34; &lt;b&gt;"
+	if n := strings.Count(page, title); n != 3 || strings.Contains(page, ownTitle) {
+		t.Errorf("the title stands there %d times, ours %d times", n, strings.Count(page, ownTitle))
+	}
+	link := regexp.MustCompile(`<link rel="stylesheet" href="(look-[0-9a-f]{12}\.css)">`).FindStringSubmatch(page)
+	if link == nil || strings.Index(page, "style-") > strings.Index(page, "look-") {
+		t.Fatalf("no colours that come after those of the page: %s", page[:700])
+	}
+	sheet, header := ask("/play/" + link[1])
+	if want := ":root{--accent:#"; !strings.HasPrefix(sheet, want) || header.Get("Cache-Control") != forever ||
+		header.Get("Content-Type") != contentTypes[".css"] {
+		t.Errorf("%v: %s", header, sheet)
+	}
+}
+
+// The page of a node without a look of its own is the bundle as it is.
+func TestNoLook(t *testing.T) {
+	index, err := dist.ReadFile("dist/index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := (Look{}).page(index, ""); !bytes.Equal(got, index) {
+		t.Error("the page is another one")
+	}
+	if n := bytes.Count(index, []byte(ownTitle)); n != 3 {
+		t.Errorf("the bundle has the title %d times, want in title, description and heading", n)
+	}
+	if name, sheet := (Look{Title: "Game"}).sheet(); name != "" || sheet != nil {
+		t.Errorf("colours that were not asked for: %s %s", name, sheet)
+	}
+}
+
+func TestLooksThatAreNone(t *testing.T) {
+	for title, ok := range map[string]bool{
+		"": true, "Game": true, "Ёлки и волки": true, "大冒険": true, strings.Repeat("ä", 40): true, "a</title>b": true,
+		strings.Repeat("a", 41): false, " Game": false, "Game ": false, "a\nb": false, "a\u202eb": false, "\xff": false,
+		"a\u2028b": false, " ": false,
+	} {
+		if err := CheckTitle(title); (err == nil) != ok {
+			t.Errorf("title %q: %v", title, err)
+		}
+	}
+	for accent, ok := range map[string]bool{
+		"": true, "#0f766e": true, "#FFFFFF": true, "#fff": false, "0f766e": false, "#0f766": false, "#0f766ef": false,
+		"#gg0000": false, "red": false, "#0f766e;": false, "#+f766e": false, "##00000": false, "#0_0_00": false,
+	} {
+		if err := CheckAccent(accent); (err == nil) != ok {
+			t.Errorf("accent %q: %v", accent, err)
+		}
+	}
+	if (Look{"\n", "red"}).Check() == nil {
+		t.Error("a look of which nothing is right is right")
+	}
+}
+
+// Whatever colour a game has, it can be read on both grounds, and so can what stands on it.
+func TestAccentsAreLegible(t *testing.T) {
+	for _, accent := range []string{"#000000", "#ffffff", "#ffff00", "#0000ff", "#808080", "#ff0000", "#00ff00", "#18201d",
+		"#0f766e", "#777777"} {
+		_, sheet := Look{Accent: accent}.sheet()
+		found := regexp.MustCompile(`--accent:(#[0-9a-f]{6});--on-accent:(#[0-9a-f]{6})`).FindAllSubmatch(sheet, -1)
+		if len(found) != 2 {
+			t.Fatalf("%s: %s", accent, sheet)
+		}
+		for i, ground := range []colour{white, {0x18, 0x20, 0x1d}} {
+			c, err := parseColour(string(found[i][1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ink, err := parseColour(string(found[i][2]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.contrast(ground) < legible || c.contrast(ink) < legible {
+				t.Errorf("%s: %s is %.1f on %s, and %s on it %.1f", accent, c, c.contrast(ground), ground, ink, c.contrast(ink))
+			}
+		}
+	}
+	if black.contrast(white) != 21 {
+		t.Errorf("black on white is %v", black.contrast(white))
+	}
+}
