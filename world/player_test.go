@@ -287,7 +287,7 @@ func TestNewcomersAreSpread(t *testing.T) {
 	w, again := New(Default(), 1), New(Default(), 2)
 	spawn := w.def.Zones[w.def.start].Spawn
 	var all []rushgate.Character
-	for id := rushgate.PlayerID(1000); id < 1049; id++ {
+	for id := rushgate.PlayerID(1000); id < 1081; id++ {
 		enter(t, w, rushgate.Character{ID: id})
 		enter(t, again, rushgate.Character{ID: id})
 		c := character(t, w, id)
@@ -302,13 +302,16 @@ func TestNewcomersAreSpread(t *testing.T) {
 				t.Errorf("players %d and %d are at %v, %v and %v, %v", o.ID, id, o.X, o.Y, c.X, c.Y)
 			}
 		}
+		if n := len(all); n > 0 && distance2(c.X, c.Y, all[n-1].X, all[n-1].Y) < 4*spawnApart*spawnApart {
+			t.Errorf("player %d is beside the one before", id)
+		}
 		all = append(all, c)
 	}
 }
 
 // Without a radius all appear at one point, as the definition says, and whatever the radius none in a portal.
 func TestPlacesOfASpawn(t *testing.T) {
-	for radius, places := range map[float64]int{0: 1, 2: 1, 2.2: 9, 8: 49, 256: 241 * 241} {
+	for radius, places := range map[float64]int{0: 1, 2: 1, 2.9: 9, 12: 81, 256: 181 * 181} {
 		s := spawnSpec{X: 300, Y: 400, Radius: radius}
 		seen := make(map[[2]float64]bool)
 		for id := range rushgate.PlayerID(places) {

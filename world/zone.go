@@ -42,22 +42,37 @@ func (z *zoneSpec) portalAt(x, y float64) *portalSpec {
 	return nil
 }
 
-const (
-	// spawnApart is how far from one another the places of a spawn are: two players beside each other do not overlap.
-	spawnApart = 1.5
-	// spawnStride is by how many places players whose ids follow one another are apart. It is a prime, and no number of
-	// places has it as a factor.
-	spawnStride = 2_147_483_647
-)
+// spawnApart is how far from one another the places of a spawn are: of two players beside each other, neither stands on
+// the other or on the other's name.
+const spawnApart = 2.0
 
 // place returns where a player appears: one of the places of a square grid within the circle, by the player's id, so
-// that as many newcomers in a row as there are places each have one of their own.
+// that as many newcomers in a row as there are places each have one of their own, and those who follow one another are
+// not neighbours.
 func (s *spawnSpec) place(id rushgate.PlayerID) (x, y float64) {
 	m := uint64(s.Radius / (spawnApart * math.Sqrt2)) // rings around the middle
 	side := 2*m + 1
-	n := uint64(id) % (side * side) * (spawnStride % (side * side)) % (side * side)
+	places := side * side
+	n := uint64(id) % places * stride(places) % places
 	dx, dy := float64(n%side)-float64(m), float64(n/side)-float64(m)
 	return s.X + float64(dx*spawnApart), s.Y + float64(dy*spawnApart)
+}
+
+// stride returns a number that has no factor in common with another one, and is about as much smaller as the golden
+// ratio says, by which multiples are spread evenly.
+func stride(n uint64) uint64 {
+	s := n*618/1000 + 1
+	for gcd(s, n) != 1 {
+		s++
+	}
+	return s
+}
+
+func gcd(a, b uint64) uint64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // distance2 is the square of the distance of two points. The conversions forbid fused multiply-add; see the package

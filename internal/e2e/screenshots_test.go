@@ -9,6 +9,8 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/rushgate/rushgate/world"
 )
 
 var screenshots = flag.String("screenshots", "", "`folder` for pictures of the pages; none are made without it")
@@ -150,4 +152,28 @@ func TestScreenshotsOfComingBack(t *testing.T) {
 	bob.waitsForRestart()
 	bob.wait(`$("overlay-note").textContent`)
 	bob.picture("restart", nil)
+}
+
+// A game of one's own: the first visit, and playing beside a portal.
+func TestScreenshotsOfAGame(t *testing.T) {
+	if *screenshots == "" {
+		t.Skip("no folder for pictures was named with -screenshots")
+	}
+	def, err := world.ParseDefinition([]byte(glade))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := config(t)
+	cfg.World, cfg.PageTitle, cfg.PageAccent = world.New(def, 1), "Rust & Bones", "#b8860b"
+	node := start(t, cfg)
+	for _, name := range []string{"bob", "carol", "dora"} {
+		open(t, play(node)).enter("#register", name)
+	}
+	alice := open(t, play(node))
+	alice.picture("play-game-first-visit", nil)
+	alice.enter("#register", "alice")
+	alice.wait(`drawn.has("Portal to cave") && drawn.has("dora · 1")`)
+	alice.do(chromedp.KeyEvent(" "))
+	alice.wait(`/near enough/.test($("news").textContent)`)
+	alice.picture("play-game", nil)
 }
