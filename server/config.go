@@ -74,8 +74,8 @@ type Config struct {
 	Boards []rushgate.Board
 	// PageTitle is the name of the game on the page at /play/, at most 40 printable characters. Default Rushgate.
 	PageTitle string
-	// PageAccent is the colour of what stands out on that page, #rrggbb; it is made darker or lighter where it could not be
-	// read. Default a green.
+	// PageAccent is the colour of what stands out on that page, #rrggbb; it is made darker or lighter where it could not
+	// be read. Default a green.
 	PageAccent string
 	// SnapshotRate is how often players are told of the world, in Hz, 1 to 60. Default 20.
 	SnapshotRate int

@@ -13,7 +13,9 @@ import (
 
 // Whatever refuses a request, a client reads the same JSON. The transport of these tests holds it against openapi.yaml.
 func TestEveryRefusalIsJSON(t *testing.T) {
-	d := newDoor(t, func(_ *auth.Config, c *Config) { c.Channel, c.Play = wschannel.New(c.Realm, nil), web.Play(web.Look{}) })
+	d := newDoor(t, func(_ *auth.Config, c *Config) {
+		c.Channel, c.Play = wschannel.New(c.Realm, nil), web.Play(web.Look{})
+	})
 	upgrade := map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
 		"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol": wschannel.Subprotocol,

@@ -80,8 +80,8 @@ func TestFocusStaysAfterARefusal(t *testing.T) {
 // glade is a small world: a portal is in sight, and a rat that nobody reaches.
 const glade = `{
   "start_zone": "zone-1",
-  "player": {"speed": 8, "reach": 2, "attack_interval_ms": 500, "regen_hp": 0, "regen_interval_ms": 1000, "respawn_ms": 1000,
-    "inventory_slots": 1, "levels": [{"xp": 0, "hp": 40, "damage": 4}]},
+  "player": {"speed": 8, "reach": 2, "attack_interval_ms": 500, "regen_hp": 0, "regen_interval_ms": 1000,
+    "respawn_ms": 1000, "inventory_slots": 1, "levels": [{"xp": 0, "hp": 40, "damage": 4}]},
   "monsters": [{"id": "rat", "hp": 10, "damage": 1, "speed": 0, "reach": 1, "aggro_radius": 0, "leash_radius": 20,
     "attack_interval_ms": 1000, "respawn_ms": 2000, "xp": 10}],
   "zones": [
@@ -103,8 +103,8 @@ func (p *tab) touch(kind input.DispatchTouchEventType, points ...float64) {
 	p.do(command(input.DispatchTouchEvent, params))
 }
 
-// On a phone one finger walks while another attacks, an attack on nothing says so, and nothing of it moves the page. Two
-// newcomers do not stand on one another, and see the portal.
+// On a phone one finger walks while another attacks, an attack on nothing says so, and nothing of it moves the page.
+// Two newcomers do not stand on one another, and see the portal.
 func TestPlayingOnAPhone(t *testing.T) {
 	t.Parallel()
 	def, err := world.ParseDefinition([]byte(glade))
