@@ -94,7 +94,7 @@ func (v *stressFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if v.htmlFile != "" {
 		err = errors.Join(err, writePage(string(v.htmlFile), func(w io.Writer) error { return page.Write(w, report) }))
 	}
-	if !report.Held() {
+	if !report.Kept() {
 		err = errors.Join(err, errLimits)
 	}
 	return err

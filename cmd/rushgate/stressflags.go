@@ -51,6 +51,15 @@ type stressFlags struct {
 	webSocket                              toggle
 	kill, handover                         text
 	watch, gapP99, back                    span
+	tryTimeout, settle                     span
+	operatorToken                          text
+	about                                  subjectFlags
+}
+
+// subjectFlags are what the operator says of a server that does not say it.
+type subjectFlags struct {
+	version, system, hash, store text
+	cpus, cores                  number
 }
 
 func newStressFlags(s report.Scenario) *stressFlags {
@@ -83,6 +92,9 @@ func newStressFlags(s report.Scenario) *stressFlags {
 		[]string{string(stress.LineAuto), string(stress.LineHTTP), string(stress.LineUDP), string(stress.LineOff)}}
 	v.crowd = number{0, 0, stress.MaxClients}
 	v.watch, v.gapP99, v.back = span{stress.DefaultWatch, time.Second, time.Hour}, span{0, 0, time.Hour}, span{0, 0, time.Hour}
+	v.tryTimeout = span{client.DefaultTryTimeout, time.Second, time.Hour}
+	v.settle = span{stress.DefaultSettle, time.Second, time.Hour}
+	v.about.cpus, v.about.cores = number{0, 0, 1 << 20}, number{0, 0, 1 << 20}
 	for _, k := range adapter.Kinds() {
 		v.kind.among = append(v.kind.among, string(k))
 	}
@@ -147,6 +159,14 @@ func (v *stressFlags) declareTarget(f *flags) {
 	f.add(&v.adminURL, "admin", "", "`URL` of the node's admin listener, for the server's own figures, or those of all nodes behind the target with commas between them; that of another node than the target is not used; \"none\" for none; by default http://"+server.DefaultAdminAddr+" when the target is on loopback")
 	f.add(&v.kind, "server", "", "`KIND` of server: "+strings.Join(v.kind.among, ", ")+"; see docs/comparison.md")
 	f.add(&v.serverKey, "server-key", "", "`KEY` that clients of Nakama and Supabase have to send")
+	f.add(&v.operatorToken, "server-token-file", "", "`FILE` with a superuser's token of PocketBase, to ask for its own count of accounts and its hash")
+	f.add(&v.settle, "settle", "", "`TIME` at most that another kind of server is waited for until it is idle, before the load and after it")
+	f.add(&v.about.version, "server-version", "", "`VERSION` of the server, for the report; Rushgate tells it, as it does the next five")
+	f.add(&v.about.system, "server-system", "", "`SYSTEM` that it runs on, for the report")
+	f.add(&v.about.cpus, "server-cpus", "", "`N` CPUs of its machine, for the report; 0 if that is not known")
+	f.add(&v.about.cores, "server-cores", "", "`N` cores that it may use, for the report; 0 if that is not known")
+	f.add(&v.about.store, "server-store", "", "`STORE` of the server, for the report")
+	f.add(&v.about.hash, "server-hash", "", "`HASH` of passwords of the server, with its cost, for the report")
 	f.add(&v.tls, "tls", "", "speak HTTPS even if the target's URL says http")
 	f.add(&v.insecureTLS, "insecure-tls", "", "accept any certificate, such as a self-signed one")
 	f.add(&v.ca, "ca", "", "`FILE` with the only certificate authorities to trust, PEM")
@@ -205,6 +225,7 @@ func (v *stressFlags) declareClients(f *flags) {
 	v.declareLine(f)
 	f.add(&v.retries, "retries", "", "`N` times a client that was told \"busy\", and has no place in the line, comes back")
 	f.add(&v.timeout, "timeout", "", "`TIME` a client goes on trying")
+	f.add(&v.tryTimeout, "try-timeout", "", "`TIME` that one try may take, with any kind of server; one of Rushgate gives a request up after --auth-max-age, 25s, and should have 5s more")
 	f.add(&v.giveUp, "give-up", "", "`SHARE` of clients, 0 to 1, who hang up if they are not in after --give-up-after, and come back later")
 	f.add(&v.giveUpAfter, "give-up-after", "", "`TIME` until they lose patience")
 	f.add(&v.sources, "sources", "", "`N` source addresses that clients take turns at when the target is on IPv4 loopback; 0 gives each one of its own, 1 is one for all")
@@ -261,6 +282,11 @@ func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
 		Target: string(v.target), Admin: v.admin(), Scenario: v.scenario, Mode: report.Mode(v.mode.value),
 		GiveUpShare: v.giveUp.value, GiveUpAfter: v.giveUpAfter.value,
 		Sources: v.sources.value, Prefix: string(v.prefix), Password: string(v.password), MaxRetries: v.retries.value, Timeout: v.timeout.value,
+		TryTimeout: v.tryTimeout.value, Settle: v.settle.value,
+		Subject: report.Subject{
+			Version: string(v.about.version), System: string(v.about.system), CPUs: v.about.cpus.value,
+			Cores: v.about.cores.value, Store: string(v.about.store), Hash: string(v.about.hash),
+		},
 		Play: bool(v.play), WebSocket: bool(v.webSocket), Stay: v.stay.value, Duration: v.duration.value,
 		KeepAlive: bool(v.keepAlive), InsecureTLS: bool(v.insecureTLS), Progress: progress, Terminal: isTerminal(progress),
 		Limits: report.Limits{
@@ -295,8 +321,38 @@ func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
 		}
 	}
 	var err error
+	if cfg.Adapter.OperatorToken, err = v.token(); err != nil {
+		return cfg, err
+	}
 	cfg.RootCAs, err = v.authorities()
 	return cfg, err
+}
+
+// maxTokenFile bounds the file of an operator's token, in bytes.
+const maxTokenFile = 4 << 10
+
+// token returns the operator's token of the server; empty if there is none.
+func (v *stressFlags) token() (string, error) {
+	if v.operatorToken == "" {
+		return "", nil
+	}
+	if v.kind.value != string(adapter.PocketBase) {
+		return "", usagef("--server-token-file: it is for --server %s", adapter.PocketBase)
+	}
+	f, err := os.Open(string(v.operatorToken))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	data, err := io.ReadAll(io.LimitReader(f, maxTokenFile+1))
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" || len(data) > maxTokenFile {
+		return "", usagef("--server-token-file %s: it does not hold one token", v.operatorToken)
+	}
+	return token, nil
 }
 
 // arrivals fills in what only some scenarios have.

@@ -82,7 +82,7 @@ func TestStressFromRunToClean(t *testing.T) {
 	checkPage(t, file("run.html"), target)
 	mustStress(t, "burst", "--mode", "login", "--clients", "5", "--target", target, "--admin", admin, "--json", file("b.json"))
 	a, err := readReport(file("a.json"))
-	if err != nil || a.OK != 5 || a.Mode != report.Register || a.Server == nil || a.Server.Auth.Success != 5 || !a.Held() {
+	if err != nil || a.OK != 5 || a.Mode != report.Register || a.Server == nil || a.Server.Auth.Success != 5 || !a.Kept() {
 		t.Errorf("%+v, %v", a, err)
 	}
 

@@ -66,6 +66,8 @@ type Config struct {
 	Domain string
 	// Collection is PocketBase's collection of users, by name or id. Default [DefaultCollection].
 	Collection string
+	// OperatorToken lets an [Operator] ask PocketBase, of which it is a superuser's token. Others take none.
+	OperatorToken string
 }
 
 // maxSetting bounds the settings, which go into every request.
@@ -92,6 +94,10 @@ func (cfg Config) withDefaults() (Config, error) {
 		return cfg, errors.New("adapter: Key: it cannot stand in a header")
 	case cfg.Kind == Nakama && strings.Contains(cfg.Key, ":"):
 		return cfg, errors.New("adapter: Key: a colon would end it, as it is sent like a user name (RFC 7617)")
+	case cfg.OperatorToken != "" && cfg.Kind != PocketBase:
+		return cfg, fmt.Errorf("adapter: OperatorToken: %s takes none", cfg.Kind)
+	case cfg.OperatorToken != "" && !validToken(cfg.OperatorToken) || len(cfg.OperatorToken) > maxSetting:
+		return cfg, errors.New("adapter: OperatorToken: it cannot stand in a header")
 	case !validDomain(cfg.Domain):
 		return cfg, fmt.Errorf("adapter: Domain: %.80q is no domain name with a dot in it", cfg.Domain)
 	case !validCollection(cfg.Collection):

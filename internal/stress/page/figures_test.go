@@ -4,6 +4,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -120,8 +121,8 @@ func TestFiguresAreTheReports(t *testing.T) {
 		"Burst, 12,345 players",
 		"12,000 of 12,345 players got in; 200 were told busy to the end, 40 were rate-limited, 30 expired in the queue, " +
 			"55 were refused, 15 timed out and 5 were lost to broken connections. 1 of 2 limits was not kept.",
-		"Line Verdict What a line promises Got ✗ not kept places lost: at most 0 3 ✓ kept a ratio 1.1",
-		"✓ kept p99 at most 1 s 432.1", "✗ not kept busy at most 1 200",
+		"Line Verdict What a line promises Got ✗ not kept places lost: at most 0 3 ✓ kept a ratio 1.10",
+		"✓ kept p99 at most 1 s 432", "✗ not kept busy at most 1 200",
 		"In 12,000 97.2 % of 12,345", "Told busy 200 2,900 answers", "Rate-limited 40", "Expired 30", "Failed 55",
 		"Timed out 15 15 tries",
 		"Dropped 5", "Attempts per success 1.25 15,000 attempts", "Logins per second 972 in 12.3 s",
@@ -147,6 +148,42 @@ func TestBottleneckIsProminent(t *testing.T) {
 	}
 }
 
+func gone(n, late int) *report.Settled {
+	return &report.Settled{ForThoseGone: &n, Late: &late, Accounts: &n}
+}
+
+// What became of the players who had come adds up on the page of a run that was interrupted, and one word says of all
+// limits whether they were kept.
+func TestTilesAddUp(t *testing.T) {
+	r := &report.Report{
+		Scenario: report.Mixed, Clients: 45, NotCome: 9, Interrupted: true, OK: 1, Busy: 2, RateLimited: 3, Expired: 4,
+		Rejected: 5, WronglyIn: 6, Failed: map[string]int{"a": 7}, TimedOut: 8, Dropped: 4, Unfinished: 5,
+		Verdicts: []report.Verdict{{Limit: "first answer p99: at most 10s (in ms)", Got: 17070}, {Limit: "x: at most 0", Got: 17070},
+			{Limit: "tick lateness p99: at most 5ms (in ms)"}, {Limit: "share of players let in: at least 0.99", Got: 1, OK: true}},
+	}
+	sum := 0
+	for _, tile := range outcomeTiles(r) {
+		n, err := strconv.Atoi(tile.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	if sum != r.Clients {
+		t.Errorf("the tiles count %d of %d players", sum, r.Clients)
+	}
+	words := parseRun(t, r).words()
+	for _, want := range []string{
+		"✗ not kept first answer p99: at most 10s 17.1 s", "✗ not kept x: at most 0 17,070",
+		"✗ not kept tick lateness p99: at most 5ms not measured", "✓ kept share of players let in: at least 99.0 % 100 %",
+		"Of those who had come when the run was interrupted; 9 more were to come.",
+	} {
+		if !strings.Contains(words, want) {
+			t.Errorf("%q is not on the page", want)
+		}
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	for _, c := range []struct {
 		r            report.Report
@@ -159,8 +196,15 @@ func TestVerdict(t *testing.T) {
 		{report.Report{Clients: 10, OK: 9, Busy: 1}, "9 of 10 players got in; 1 was told busy to the end.", fair},
 		{report.Report{Clients: 10, OK: 8, TimedOut: 2}, "8 of 10 players got in; 2 timed out.", poor},
 		{report.Report{Clients: 2, Dropped: 2}, "None of the 2 players got in; 2 were lost to broken connections.", poor},
-		{report.Report{Clients: 9, OK: 3, Interrupted: true}, "The run was interrupted; by then 3 of 9 players had got in.",
-			poor},
+		{report.Report{Clients: 9, OK: 3, Busy: 2, Unfinished: 4, NotCome: 1000, Interrupted: true},
+			"The run was interrupted; by then 3 of the 9 players who had come had got in; 2 were told busy to the end and " +
+				"4 were at the door when the run was interrupted. 1,000 more were to come.", poor},
+		{report.Report{NotCome: 5, Interrupted: true}, "The run was interrupted before a player came.", poor},
+		{report.Report{Clients: 300, TimedOut: 300, Kind: "pocketbase", Settled: gone(300, 120)},
+			"None of the 300 players got in; 300 timed out. The server went on working for 300 players who had left: they " +
+				"have accounts, and were not let in; 120 accounts were made after the last player had left.", poor},
+		{report.Report{Clients: 3, OK: 3, WallSeconds: 1, Kind: "pocketbase", Settled: gone(0, 0)},
+			"All 3 players got in; the last one after 1.00 s.", good},
 		{report.Report{Clients: 9, OK: 7, Rejected: 2, WallSeconds: 3}, "All 7 players got in; the last one after 3.00 s.",
 			good},
 		{report.Report{Clients: 9, OK: 8, WronglyIn: 1, WallSeconds: 3},

@@ -76,17 +76,6 @@ func plain(v float64) string {
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
-// show4 writes a number whose unit is not known in four significant digits.
-func show4(v float64) string {
-	switch {
-	case math.IsNaN(v) || math.IsInf(v, 0):
-		return "–"
-	case math.Abs(v) >= 1000:
-		return plain(math.Round(v))
-	}
-	return trimmed(v)
-}
-
 // moment writes a time since the start of the load.
 func moment(s float64) string { return pick(s == 0, "0 s", seconds(s)) }
 

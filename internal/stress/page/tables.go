@@ -51,6 +51,9 @@ func sheets(r *report.Report) []sheet {
 	if r.Server != nil {
 		list = append(list, serverSheet(r.Server))
 	}
+	if r.Settled != nil {
+		list = append(list, settledSheet(r.Settled))
+	}
 	return append(list, generatorSheet(r))
 }
 
@@ -94,10 +97,14 @@ func outcomes(r *report.Report) sheet {
 	}
 	add("timed out", r.TimedOut)
 	add("dropped", r.Dropped)
-	add("unfinished", r.Unfinished)
+	add("at the door when the run was interrupted", r.Unfinished)
 	if r.Rejected+r.WronglyIn > 0 {
 		add("rightly refused", r.Rejected)
 		add("wrongly let in", r.WronglyIn)
+	}
+	if r.Interrupted {
+		s.Intro = pick(r.NotCome > 0, fmt.Sprintf("Of those who had come when the run was interrupted; %s more were to come.",
+			count(r.NotCome)), "Of those who had come when the run was interrupted.")
 	}
 	return s
 }
@@ -225,6 +232,24 @@ func serverSheet(v *report.Server) sheet {
 		}
 	}
 	s.add("batches", pick(batches == "", "–", batches))
+	return s
+}
+
+// settledSheet tells what another server than Rushgate did before and after the load.
+func settledSheet(v *report.Settled) sheet {
+	s := sheet{Title: "Server before and after the load", Head: []string{"", ""}}
+	s.addf("idle before the load", "%s, after %s", pick(v.IdleBefore, "yes", "no"), seconds(v.Before))
+	s.addf("idle after it", "%s, after %s", pick(v.IdleAfter, "yes", "no"), seconds(v.After))
+	s.add("a lone login, while idle", ms(v.Login))
+	known := func(name string, n *int) {
+		s.add(name, "not told")
+		if n != nil {
+			s.Rows[len(s.Rows)-1].Cells = []string{count(*n)}
+		}
+	}
+	known("accounts made for the players, by its own count", v.Accounts)
+	known("of these, after the last player had left", v.Late)
+	known("of players who had left without being let in", v.ForThoseGone)
 	return s
 }
 

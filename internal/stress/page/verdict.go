@@ -41,6 +41,9 @@ func verdict(r *report.Report) (sentence, rating string) {
 	if r.Flood != nil {
 		sentence += " " + floodSentence(r.Flood)
 	}
+	if gone := r.Settled.Gone(); gone != "" {
+		sentence += " " + gone
+	}
 	if r.WronglyIn > 0 {
 		rating = poor
 		sentence += fmt.Sprintf(" %s got in who should not have.", count(r.WronglyIn))
@@ -64,13 +67,19 @@ func admission(r *report.Report) (sentence, rating string) {
 	players := r.Clients - r.Rejected - r.WronglyIn
 	noun := pick(players == 1, "player", "players")
 	switch {
+	case r.Clients <= 0 && r.Interrupted:
+		return "The run was interrupted before a player came.", poor
 	case r.Clients <= 0:
 		return "The report counts no players.", poor
 	case players <= 0:
 		return "Nobody came who should have got in.", fair
 	case r.Interrupted:
-		return fmt.Sprintf("The run was interrupted; by then %s of %s %s had got in.", count(r.OK), count(players),
-			noun), poor
+		sentence = fmt.Sprintf("The run was interrupted; by then %s of the %s %s who had come had got in", count(r.OK),
+			count(players), noun) + losses(r)
+		if r.NotCome > 0 {
+			sentence += fmt.Sprintf(" %s more were to come.", count(r.NotCome))
+		}
+		return sentence, poor
 	case r.OK >= players && players == 1:
 		return fmt.Sprintf("The one player got in, after %s.", seconds(r.WallSeconds)), good
 	case r.OK >= players:
@@ -101,7 +110,7 @@ func losses(r *report.Report) string {
 	were(failed, "refused")
 	add(r.TimedOut, " timed", " out")
 	were(r.Dropped, "lost to broken connections")
-	add(r.Unfinished, " never", " finished")
+	were(r.Unfinished, "at the door when the run was interrupted")
 	switch n := len(parts); n {
 	case 0:
 		return "."
@@ -177,6 +186,18 @@ func outcomeTiles(r *report.Report) []tile {
 		{"Timed out", count(r.TimedOut), answers(a.TimedOut, "tries"), "timeout"},
 		{"Dropped", count(r.Dropped), answers(a.Dropped, "tries"), "dropped"},
 	}
+	for _, t := range []struct {
+		name, detail, class string
+		n                   int
+	}{
+		{"Rightly refused", "wrong passwords, nonsense", "limited", r.Rejected},
+		{"Wrongly in", "the same, let in", "dropped", r.WronglyIn},
+		{"Unfinished", "when it was interrupted", "timeout", r.Unfinished},
+	} {
+		if t.n != 0 {
+			list = append(list, tile{t.name, count(t.n), t.detail, t.class})
+		}
+	}
 	for i := range list {
 		if i > 0 && list[i].Value == "0" {
 			list[i].Class += " none"
@@ -196,7 +217,7 @@ func share(n, of int) string {
 
 // speedTiles tell how fast it went.
 func speedTiles(r *report.Report) []tile {
-	lateness := tile{"Tick lateness p99", "–", "no server metrics", "world"}
+	lateness := tile{"Tick lateness p99", "–", "no figures of the server", "world"}
 	if s := r.Server; s != nil && s.Lateness.Count > 0 {
 		lateness = tile{"Tick lateness p99", ms(s.Lateness.P99), "max " + ms(s.Lateness.Max), "world"}
 	}
@@ -227,7 +248,8 @@ func speedTiles(r *report.Report) []tile {
 // limits are verdicts as rows.
 func limits(verdicts []report.Verdict) (list []limit) {
 	for _, v := range verdicts[:min(len(verdicts), maxRows)] {
-		list = append(list, limit{clean(v.Limit, maxText), show4(v.Got), v.OK})
+		text, got := v.Plain()
+		list = append(list, limit{clean(text, maxText), strings.ReplaceAll(cmp.Or(got, "not measured"), " ", "\u00a0"), v.OK})
 	}
 	return list
 }

@@ -1,6 +1,12 @@
 package report
 
-import "github.com/rushgate/rushgate/internal/latency"
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/rushgate/rushgate/internal/latency"
+)
 
 // Answers counts tries by what came of each.
 type Answers struct {
@@ -146,5 +152,37 @@ type Generator struct {
 type Verdict struct {
 	Limit string  `json:"limit"` // such as "first answer p99: at most 500ms (in ms)"
 	Got   float64 `json:"got"`   // the figure that the limit is on, in the unit that Limit names
-	OK    bool    `json:"ok"`    // the limit was held
+	OK    bool    `json:"ok"`    // the limit was kept
+}
+
+// Endings of limits that name the unit of a figure.
+const inMillis, inSeconds = " (in ms)", " (in s)"
+
+// Plain returns the limit, and the figure with its unit in plain numbers, as people read them: "17,070", "17.1 s",
+// "99.2 %". The figure is empty if the run has not measured it.
+func (v *Verdict) Plain() (limit, got string) {
+	if limit, ok := strings.CutSuffix(v.Limit, inMillis); ok {
+		return limit, v.time(UnitMillis)
+	}
+	if limit, ok := strings.CutSuffix(v.Limit, inSeconds); ok {
+		return limit, v.time(UnitSeconds)
+	}
+	if !strings.HasPrefix(v.Limit, "share of ") {
+		return v.Limit, pick(v.Got == math.Trunc(v.Got), formatCount(v.Got), digits(v.Got))
+	}
+	limit = v.Limit
+	if i := strings.LastIndexByte(limit, ' ') + 1; i > 0 {
+		if least, err := strconv.ParseFloat(limit[i:], 64); err == nil {
+			limit = limit[:i] + UnitShare.Format(least)
+		}
+	}
+	return limit, UnitShare.Format(v.Got)
+}
+
+// time returns the figure as a time. There is none of what took none and has yet not kept to the limit.
+func (v *Verdict) time(unit Unit) string {
+	if v.Got == 0 && !v.OK {
+		return ""
+	}
+	return unit.Format(v.Got)
 }

@@ -95,7 +95,7 @@ func TestFloodLimits(t *testing.T) {
 		r, l := flooded(), all
 		tt.change(r, &l)
 		r.Judge(l, false)
-		if r.Held() != tt.held {
+		if r.Kept() != tt.held {
 			t.Errorf("%s: %+v", name, r.Verdicts)
 		}
 	}

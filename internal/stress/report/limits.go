@@ -36,9 +36,9 @@ type Limits struct {
 	TimedOut, Dropped, Refused int
 }
 
-// Held reports whether the run has kept to all limits. One that was interrupted, or in which no player got in although
+// Kept reports whether the run has kept to all limits. One that was interrupted, or in which no player got in although
 // some should have, has not.
-func (r *Report) Held() bool {
+func (r *Report) Kept() bool {
 	for _, v := range r.Verdicts {
 		if !v.OK {
 			return false
@@ -107,8 +107,8 @@ func (r *Report) Judge(l Limits, played bool) {
 	}
 }
 
-// judgeIn also breaks runs without a limit in which no player got in. One in which all were rightly refused is not one
-// of them.
+// judgeIn judges how many got in. A run without a limit has not kept to it either if no player got in, unless all were
+// rightly refused.
 func (r *Report) judgeIn(least float64) {
 	should := r.Clients - r.Rejected - r.WronglyIn
 	switch {
@@ -176,6 +176,6 @@ func atMost(what string, limit, got float64) Verdict {
 func (r *Report) within(what string, limit time.Duration, ms float64, count int64) {
 	if limit > 0 {
 		ok := count > 0 && ms <= float64(limit)/float64(time.Millisecond)
-		r.Verdicts = append(r.Verdicts, Verdict{fmt.Sprintf("%s p99: at most %v (in ms)", what, limit), ms, ok})
+		r.Verdicts = append(r.Verdicts, Verdict{fmt.Sprintf("%s p99: at most %v%s", what, limit, inMillis), ms, ok})
 	}
 }

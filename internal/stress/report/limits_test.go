@@ -167,7 +167,7 @@ func TestLimitOnProbesWithoutAnswer(t *testing.T) {
 		cfg.Limits.ProbeP99 = tt.limit
 		cfg.judge(&rep)
 		v := rep.Verdicts[len(rep.Verdicts)-1]
-		if math.Abs(v.Got-tt.got) > tt.got/100+0.001 || v.OK != tt.ok || rep.Held() != tt.ok {
+		if math.Abs(v.Got-tt.got) > tt.got/100+0.001 || v.OK != tt.ok || rep.Kept() != tt.ok {
 			t.Errorf("%s: %+v", name, v)
 		}
 	}
@@ -234,7 +234,7 @@ func compareVerdicts(t *testing.T, name string, rep *Report, want []Verdict) {
 	if !slices.Equal(rep.Verdicts, want) {
 		t.Errorf("%s: %+v, want %+v", name, rep.Verdicts, want)
 	}
-	if held := !slices.ContainsFunc(want, func(v Verdict) bool { return !v.OK }); rep.Held() != held {
-		t.Errorf("%s: Held() = %v", name, rep.Held())
+	if held := !slices.ContainsFunc(want, func(v Verdict) bool { return !v.OK }); rep.Kept() != held {
+		t.Errorf("%s: Kept() = %v", name, rep.Kept())
 	}
 }

@@ -82,19 +82,19 @@ func TestPromisesOfALine(t *testing.T) {
 			t.Errorf("%s: %+v", name, rep.Line.Promises)
 		}
 		rep.Judge(limitless, false)
-		if !rep.Held() {
+		if !rep.Kept() {
 			t.Errorf("%s: a promise is a limit: %+v", name, rep.Verdicts)
 		}
 		rep.Verdicts = nil
 		limits := limitless
 		limits.Line = true
-		if rep.Judge(limits, false); rep.Held() != (tt.broken == "") {
+		if rep.Judge(limits, false); rep.Kept() != (tt.broken == "") {
 			t.Errorf("%s: %+v", name, rep.Verdicts)
 		}
 	}
 	rep, limits := &Report{Clients: 1, OK: 1}, limitless
 	limits.Line = true
-	if rep.Judge(limits, false); rep.Held() {
+	if rep.Judge(limits, false); rep.Kept() {
 		t.Error("promises are kept by a line in which nobody was")
 	}
 }
@@ -116,7 +116,7 @@ func TestLineAsText(t *testing.T) {
 				"without an answer)",
 			"crowd: 100 clients of one address, 7 let in, 0 refused; median wait of the others 1.20 s, 1.00 s without the " +
 				"crowd, ratio 1.20",
-			"kept players overtaken by more than 16: at most 0; it was 0", "NOT KEPT places lost: at most 0; it was 3",
+			"kept players overtaken by more than 16: at most 0; it was 0", "not kept places lost: at most 0; it was 3",
 			"wait in line 40 1999 2000 2007 2007 2007 2007 2007",
 		}},
 		"by UDP":  {func(l *Line) { l.Asked, l.Crowd = "udp", nil }, []string{"they asked by UDP", "places lost: none"}},

@@ -4,6 +4,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -24,14 +25,18 @@ type Report struct {
 
 	Rate      float64   `json:"rate_per_s,omitempty"` // mean number of players who started per second
 	StartedAt time.Time `json:"started_at"`           // when the load began
+	// TryTimeout is how long one try might take, in seconds; 0 in older reports, in which it was 30.
+	TryTimeout float64 `json:"try_timeout_s,omitempty"`
 	// Sources is how many addresses the players came from; zero in reports from before that was told.
 	Sources int `json:"sources,omitempty"`
 	// Interrupted says that the run was cancelled before every player had an outcome, or before they had stayed as
 	// long as they were to.
 	Interrupted bool `json:"interrupted"`
 
-	// Each of the Clients is counted in exactly one of the following.
+	// Clients is how many players came. Each of them is counted in exactly one of the following; those who were to come
+	// when the run was interrupted, in NotCome, are none of them.
 	Clients     int            `json:"clients"`
+	NotCome     int            `json:"not_come,omitempty"`
 	OK          int            `json:"ok"`           // let in
 	Busy        int            `json:"busy"`         // told to come back later until their tries or time ran out
 	RateLimited int            `json:"rate_limited"` // refused for their address
@@ -41,7 +46,7 @@ type Report struct {
 	Failed      map[string]int `json:"failed"`       // refused for another reason, by reason
 	TimedOut    int            `json:"timed_out"`    // their time passed without a session or a refusal
 	Dropped     int            `json:"dropped"`      // the last try met a transport error
-	Unfinished  int            `json:"unfinished"`   // interrupted, or never started
+	Unfinished  int            `json:"unfinished"`   // at the door when the run was interrupted
 
 	// Tries counts all tries of all players. TriesPerSuccess is Tries / OK: what one success cost, including the
 	// tries of those who did not get in; zero if none did, and in scenario Mixed, in which some are not to.
@@ -81,6 +86,9 @@ type Report struct {
 	LoggedOut        int `json:"logged_out"`     // players who logged out
 	LeftBefore       int `json:"left_before"`    // of those, when the players at the end were counted
 	LogoutsFailed    int `json:"logouts_failed"` // players whose logout failed or came too late
+
+	// Settled is null of Rushgate.
+	Settled *Settled `json:"settled,omitempty"`
 
 	// Answers is what came of all tries; Phases the parts of the run in their order, with figures of their own; Timeline
 	// the whole of it.
@@ -145,6 +153,38 @@ type Node struct {
 	Admin   string `json:"admin"`   // base URL of the listener that its figures are from
 	Address string `json:"address"` // where it listens for players
 	Subject
+}
+
+// Settled says whether another server than Rushgate was idle before and after the load, and what it did meanwhile for
+// players who had left, by its own count.
+type Settled struct {
+	Login      float64 `json:"login_ms"`    // a lone login while the server was idle
+	Before     float64 `json:"before_s"`    // for which it was waited for before the load
+	IdleBefore bool    `json:"idle_before"` // and then it was idle
+	After      float64 `json:"after_s"`     // likewise after the last player had left
+	IdleAfter  bool    `json:"idle_after"`
+
+	// Accounts is how many of the players have an account that they did not have before the run, and Late how many of
+	// these came to be after the last player had left. ForThoseGone is how many of them were not let in. They are null if
+	// the server was not asked, and the last one also where players do not register.
+	Accounts     *int `json:"accounts"`
+	Late         *int `json:"accounts_late"`
+	ForThoseGone *int `json:"accounts_of_players_gone"`
+}
+
+// Gone says in a sentence that the server went on working for players who had left; it is empty if there is no sign of
+// that.
+func (s *Settled) Gone() string {
+	switch {
+	case s == nil || s.ForThoseGone == nil || *s.ForThoseGone <= 0:
+		return ""
+	case s.Late != nil && *s.Late > 0:
+		return fmt.Sprintf("The server went on working for %s players who had left: they have accounts, and were not let in;"+
+			" %s accounts were made after the last player had left.", formatCount(float64(*s.ForThoseGone)),
+			formatCount(float64(*s.Late)))
+	}
+	return fmt.Sprintf("The server went on working for %s players who had left: they have accounts, and were not let in.",
+		formatCount(float64(*s.ForThoseGone)))
 }
 
 // AdminURL returns the base URL of an admin listener of the server; empty if none is known to be its own.

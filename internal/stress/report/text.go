@@ -35,9 +35,13 @@ func (r *Report) WriteText(w io.Writer) error {
 			r.Nodes[i].Address)
 	}
 	if r.Interrupted {
-		b.WriteString("INTERRUPTED: the figures are those up to then\n")
+		b.WriteString("INTERRUPTED: the figures are those up to then" +
+			pick(r.NotCome > 0, fmt.Sprintf("; %d more players were to come", r.NotCome), "") + "\n")
 	}
 	r.writeOutcomes(&b)
+	if r.Settled != nil {
+		r.Settled.write(&b)
+	}
 	r.writePhases(&b)
 	if r.Line != nil {
 		r.Line.write(&b)
@@ -72,7 +76,8 @@ func (r *Report) WriteText(w io.Writer) error {
 
 // text returns a verdict as a line of text.
 func (v *Verdict) text() string {
-	return fmt.Sprintf("%s  %s; it was %.4g", pick(v.OK, "kept    ", "NOT KEPT"), v.Limit, v.Got)
+	limit, got := v.Plain()
+	return fmt.Sprintf("%s  %s; %s", pick(v.OK, "kept    ", "not kept"), limit, pick(got == "", "it was not measured", "it was "+got))
 }
 
 func (r *Report) writeOutcomes(b *bytes.Buffer) {
@@ -93,7 +98,7 @@ func (r *Report) writeOutcomes(b *bytes.Buffer) {
 	row("timed out", r.TimedOut, "neither let in nor refused in time")
 	row("dropped", r.Dropped, "transport error")
 	if r.Unfinished > 0 {
-		row("unfinished", r.Unfinished, "interrupted")
+		row("unfinished", r.Unfinished, "at the door when the run was interrupted")
 	}
 	_ = t.Flush() // to a bytes.Buffer, which never fails
 
@@ -222,6 +227,22 @@ func (s *Server) write(b *bytes.Buffer) {
 	if c := s.CPU; c != nil {
 		fmt.Fprintf(b, "CPU by part: hash %.2f s, door %.2f s, tick %.2f s, play and all else %.2f s\n", c.Hash, c.Door,
 			c.Tick, c.Other)
+	}
+}
+
+// write adds what another server than Rushgate did before and after the load.
+func (s *Settled) write(b *bytes.Buffer) {
+	fmt.Fprintf(b, "idle: %s before the load (%.1f s), %s after it (%.1f s); a lone login took %s then\n",
+		pick(s.IdleBefore, "yes", "not"), s.Before, pick(s.IdleAfter, "yes", "not"), s.After, UnitMillis.Format(s.Login))
+	if s.Accounts != nil {
+		fmt.Fprintf(b, "accounts made for these players, by the server's own count: %d", *s.Accounts)
+		if s.Late != nil {
+			fmt.Fprintf(b, ", %d of them after the last player had left", *s.Late)
+		}
+		b.WriteByte('\n')
+	}
+	if gone := s.Gone(); gone != "" {
+		fmt.Fprintln(b, gone)
 	}
 }
 

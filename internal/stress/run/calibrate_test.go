@@ -183,7 +183,7 @@ func TestInterruptedPreparation(t *testing.T) {
 			if took := time.Since(begin) - time.Second; took > logoutTimeInterrupted {
 				t.Errorf("%s: it took %v to end", name, took)
 			}
-			if !rep.Interrupted || rep.Held() {
+			if !rep.Interrupted || rep.Kept() {
 				t.Errorf("%s: %+v", name, rep.Verdicts)
 			}
 			checkReadable(t, rep)
@@ -198,7 +198,7 @@ func checkReadable(t *testing.T, rep *report.Report) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := report.Read(bytes.NewReader(data)); err != nil || again.Clients != rep.Clients || again.Held() {
+	if again, err := report.Read(bytes.NewReader(data)); err != nil || again.Clients != rep.Clients || again.Kept() {
 		t.Errorf("read back: %v", err)
 	}
 	var text bytes.Buffer

@@ -52,6 +52,7 @@ const (
 	DefaultInside   = 10 * time.Second // Config.Duration in scenario ReconnectStorm
 	DefaultLength   = 60 * time.Second
 	DefaultPeak     = 3
+	DefaultSettle   = 2 * time.Minute
 	DefaultSlope    = 20 * time.Second // Config.RampUp and Config.Decay
 	DefaultPatience = 10 * time.Second // Config.GiveUpAfter
 )
@@ -109,6 +110,9 @@ type Config struct {
 	Password string
 	// MaxRetries is that of [client.Options]: zero means [client.DefaultMaxRetries], negative none.
 	MaxRetries int
+	// TryTimeout is how long one try may take, from dialing to the last byte of the answer, whatever the kind of server
+	// and in however many requests. Default [client.DefaultTryTimeout].
+	TryTimeout time.Duration
 	// Timeout is how long a player goes on trying, all retries together. Default [DefaultTimeout].
 	Timeout time.Duration
 	// Play has each player who got in connect to the world by UDP, walk about in it and check what it shows, rather
@@ -147,6 +151,11 @@ type Config struct {
 	Crowd int
 	// Knocks says how scenario [report.KnockFlood] floods the server. No other has any.
 	Knocks Knocks
+	// Settle bounds how long another server than Rushgate is waited for until it is idle, before the load and after it.
+	// Default [DefaultSettle].
+	Settle time.Duration
+	// Subject is what the operator says of the server, in place of what it does not tell.
+	Subject report.Subject
 	// Limits are what the report gives a verdict on.
 	Limits report.Limits
 	// Progress receives the state of the run while it goes on: every 5 s, or repainted in place several times a

@@ -39,7 +39,7 @@ var nonsense = []string{
 
 // sendNonsense sends a malformed login, once. It returns errRejected if the server says that it is one.
 func (p *player) sendNonsense(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, client.DefaultTryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.run.cfg.TryTimeout)
 	defer cancel()
 	begin := time.Now()
 	a := client.Answer{Try: 1}

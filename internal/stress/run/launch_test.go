@@ -87,7 +87,7 @@ func TestLaunchDay(t *testing.T) {
 				held = append(held, v.Limit)
 			}
 		}
-		if got := strings.Join(held, "; "); rep.Held() || !strings.Contains(got, "peak") ||
+		if got := strings.Join(held, "; "); rep.Kept() || !strings.Contains(got, "peak") ||
 			!strings.Contains(got, "first answer") || strings.Contains(got, "success") {
 			t.Errorf("held: %s", got)
 		}

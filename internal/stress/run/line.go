@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/rushgate/rushgate/client"
 )
 
 // Bounds of an answer; more of it than a [client.Client] reads need not be kept.
@@ -28,6 +26,8 @@ const (
 type line struct {
 	dial dialFunc
 	tls  *tls.Config
+	// within is how long a connection may take to make; 0: as long as the request.
+	within time.Duration
 
 	mu     sync.Mutex       // held during a request
 	conn   net.Conn         // nil: none
@@ -141,8 +141,11 @@ func (l *line) tooLong(err error) error {
 }
 
 func (l *line) connect(ctx context.Context, req *http.Request) error {
-	ctx, cancel := context.WithTimeout(ctx, client.DefaultTryTimeout)
-	defer cancel()
+	if l.within > 0 {
+		limited, cancel := context.WithTimeout(ctx, l.within)
+		defer cancel()
+		ctx = limited
+	}
 	address := req.URL.Host
 	if req.URL.Port() == "" {
 		address = net.JoinHostPort(req.URL.Hostname(), req.URL.Scheme) // "http" and "https" name the ports

@@ -111,7 +111,7 @@ func TestLineDialsForAWhileOnly(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), tt.limit)
 				defer cancel()
-				l := &line{dial: tt.dial, tls: new(tls.Config)}
+				l := &line{dial: tt.dial, tls: new(tls.Config), within: 30 * time.Second}
 				begin := time.Now()
 				_, err := l.send(get(t, ctx, tt.url))
 				if d := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || d != tt.want {

@@ -24,7 +24,7 @@ func TestMixed(t *testing.T) {
 			expect(t, "players", rep.Clients, 600)
 			expect(t, "let in", rep.OK, 600*0.8)
 			expect(t, "others", rep.Rejected+rep.WronglyIn, 600*0.2)
-			if rep.OK+rep.Rejected+rep.WronglyIn != rep.Clients || rep.Held() == gullible || (rep.WronglyIn > 0) != gullible ||
+			if rep.OK+rep.Rejected+rep.WronglyIn != rep.Clients || rep.Kept() == gullible || (rep.WronglyIn > 0) != gullible ||
 				(rep.Rejected > 0) == gullible {
 				t.Errorf("gullible %v: %+v", gullible, rep)
 			}

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"net/url"
 
-	"github.com/rushgate/rushgate/client"
 	"github.com/rushgate/rushgate/internal/stress/adapter"
 )
 
@@ -98,7 +97,7 @@ func (n *network) dialer(i int) dialFunc {
 	if n.cfg.dial != nil {
 		return n.cfg.dial
 	}
-	d := &net.Dialer{Timeout: client.DefaultTryTimeout, KeepAlive: -1}
+	d := &net.Dialer{Timeout: n.cfg.TryTimeout, KeepAlive: -1}
 	if from := n.source(i); from.IsValid() {
 		d.LocalAddr = &net.TCPAddr{IP: from.AsSlice()}
 	}
@@ -107,7 +106,7 @@ func (n *network) dialer(i int) dialFunc {
 
 // line returns the way of player i to the server, and what the client is to use of it.
 func (n *network) line(i int) (*line, http.RoundTripper) {
-	l := &line{dial: n.dialer(i), tls: n.tls}
+	l := &line{dial: n.dialer(i), tls: n.tls, within: n.cfg.TryTimeout}
 	return l, n.adapted(l)
 }
 
@@ -118,7 +117,7 @@ func (n *network) transport(i int) *http.Transport {
 	return &http.Transport{
 		DialContext:            n.dialer(i),
 		TLSClientConfig:        n.tls.Clone(),
-		TLSHandshakeTimeout:    client.DefaultTryTimeout,
+		TLSHandshakeTimeout:    n.cfg.TryTimeout,
 		DisableCompression:     true,
 		MaxConnsPerHost:        1,
 		MaxResponseHeaderBytes: 16 << 10,

@@ -51,7 +51,7 @@ func TestHandOverIsMeasured(t *testing.T) {
 		var a arena
 		rep := outageRun(t, &a, report.OutageHandOver, 700*time.Millisecond, nil)
 		o := rep.Outage
-		if o == nil || o.Players != 20 || o.Kept != 20 || o.Reconnected+o.ByPassword+o.NotBack != 0 || !rep.Held() {
+		if o == nil || o.Players != 20 || o.Kept != 20 || o.Reconnected+o.ByPassword+o.NotBack != 0 || !rep.Kept() {
 			t.Fatalf("%+v\n%+v", o, rep.Verdicts)
 		}
 		if o.Gap.Count != 20 || o.Gap.Min < 700 || o.Gap.Max > 800 || o.LastBack < 0.7 || o.LastBack > 0.8 {
@@ -80,7 +80,7 @@ func TestHandOverThatCosts(t *testing.T) {
 		}
 		rep := outageRun(t, &a, report.OutageHandOver, 0, errors.New("exit status 1"))
 		o := rep.Outage
-		if o == nil || o.Kept != 20 || o.Logins.In != 0 || o.Logins.Busy == 0 || !o.CommandFailed || rep.Held() {
+		if o == nil || o.Kept != 20 || o.Logins.In != 0 || o.Logins.Busy == 0 || !o.CommandFailed || rep.Kept() {
 			t.Fatalf("%+v\n%+v", o, rep.Verdicts)
 		}
 		if !slices.Contains(rep.Notes, "the command of the outage failed: exit status 1") {
@@ -95,7 +95,7 @@ func TestKillWithoutReturn(t *testing.T) {
 		var a arena
 		rep := outageRun(t, &a, report.OutageKill, time.Hour, nil)
 		o := rep.Outage
-		if o == nil || o.NotBack != 20 || o.Kept+o.Reconnected+o.ByPassword != 0 || o.Return.Count != 0 || rep.Held() {
+		if o == nil || o.NotBack != 20 || o.Kept+o.Reconnected+o.ByPassword != 0 || o.Return.Count != 0 || rep.Kept() {
 			t.Fatalf("%+v\n%+v", o, rep.Verdicts)
 		}
 		if o.Gap.Min < DefaultWatch.Seconds()*1000 {

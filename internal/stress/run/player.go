@@ -56,8 +56,8 @@ func (r *run) clientOver(transport http.RoundTripper, attemptID func() string,
 	onAnswer func(client.Answer)) *client.Client {
 	c, err := client.New(r.cfg.Target, client.Options{
 		Transport: transport, MaxRetries: r.cfg.MaxRetries, Rand: r.cfg.random, OnAnswer: onAnswer,
-		AttemptID: attemptID,
-		NoLine:    true, // the player waits there, who measures it
+		AttemptID: attemptID, TryTimeout: r.cfg.TryTimeout,
+		NoLine: true, // the player waits there, who measures it
 	})
 	if err != nil {
 		panic("stress: withDefaults let pass what client.New refuses: " + err.Error())

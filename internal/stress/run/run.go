@@ -83,8 +83,9 @@ func runOnce(ctx context.Context, cfg Config) (*report.Report, error) {
 		}
 	}
 
-	look := newObserver(network)
+	look, settle := newObserver(network), newSettling(r)
 	defer look.close()
+	defer settle.close()
 
 	// What follows the load must also happen when ctx has been cancelled.
 	beyond := context.WithoutCancel(ctx)
@@ -96,12 +97,18 @@ func runOnce(ctx context.Context, cfg Config) (*report.Report, error) {
 
 	progress := startProgress(r)
 	defer progress.stop()
-	if r.prepare(ctx, rep, progress) {
+	prepared := r.prepare(ctx, rep, progress)
+	if prepared {
+		settle.before(ctx, rep, progress)
+		prepared = ctx.Err() == nil
+	}
+	if prepared {
 		r.meetLine(ctx, look.target, rep)
 		look.before(ctx, rep) // the load, and so after what was to be done for it
 		r.play.init(look.snapshotRate())
 		r.outage.init()
 		r.rush(ctx, look, rep, progress, func() { r.seeOff(ctx, dismiss, end) })
+		settle.after(ctx, rep)
 	} else {
 		rep.Interrupted = true
 		r.tally.fill(rep)
@@ -116,7 +123,8 @@ func newReport(cfg *Config) *report.Report {
 		Scenario: cfg.Scenario, Mode: cfg.Mode, Target: cfg.Target, Rate: cfg.Rate, Clients: cfg.Clients,
 		Failed: map[string]int{}, InOnTry: []int{}, Notes: []string{}, // never null in JSON
 		Phases: []report.Phase{}, Verdicts: []report.Verdict{}, Timeline: report.Timeline{Points: []report.Point{}},
-		Kind: string(cfg.Adapter.Kind), KeepAlive: cfg.KeepAlive,
+		Kind: string(cfg.Adapter.Kind), KeepAlive: cfg.KeepAlive, Subject: cfg.Subject,
+		TryTimeout: cfg.TryTimeout.Seconds(),
 	}
 }
 

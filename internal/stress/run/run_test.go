@@ -260,7 +260,8 @@ func TestCancelledRun(t *testing.T) {
 				time.AfterFunc(5050*time.Millisecond, cancel)
 				begin := time.Now()
 				rep := mustRun(t, ctx, cfg)
-				if !rep.Interrupted || rep.OK != 10 || rep.Unfinished != 90 || rep.StartDelay.Count != 51 {
+				if !rep.Interrupted || rep.OK != 10 || rep.StartDelay.Count != 51 || rep.Clients != 51 ||
+					rep.Unfinished != 41 || rep.NotCome != 49 {
 					t.Errorf("%+v", rep)
 				}
 				if rep.LoggedOut != tt.out || rep.LogoutsFailed != tt.dangles {

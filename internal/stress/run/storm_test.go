@@ -99,7 +99,7 @@ func TestStormOfTheServer(t *testing.T) {
 		cfg.Rate, cfg.Clients, cfg.Duration = 10, 20, time.Minute
 		rep := mustRun(t, t.Context(), cfg)
 		s := rep.Storm
-		if s == nil || s.Dropped != 20 || s.Back != 20 || !rep.Held() || rep.LoggedOut != 20 {
+		if s == nil || s.Dropped != 20 || s.Back != 20 || !rep.Kept() || rep.LoggedOut != 20 {
 			t.Fatalf("%+v\n%+v", s, rep)
 		}
 		if math.Abs(s.DropAt-15) > 0.06 || math.Abs(s.DownSeconds-3) > 0.06 {
@@ -119,7 +119,7 @@ func TestStormThatDoesNotCome(t *testing.T) {
 		cfg.Scenario, cfg.DropBy = report.ReconnectStorm, DropByServer
 		cfg.Rate, cfg.Clients, cfg.Duration = 10, 2, time.Minute
 		rep := mustRun(t, t.Context(), cfg)
-		if rep.Held() || rep.LoggedOut != 2 ||
+		if rep.Kept() || rep.LoggedOut != 2 ||
 			!slices.Contains(rep.Notes, "the server dropped nobody while the run waited for it") {
 			t.Errorf("%+v", rep)
 		}

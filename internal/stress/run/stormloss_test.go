@@ -56,7 +56,7 @@ func TestOneLostSessionIsNoStorm(t *testing.T) {
 			begin := time.Now()
 			time.AfterFunc(at, func() { f.forget("stress-000001") })
 			rep := mustRun(t, t.Context(), cfg)
-			if rep.Storm != nil || rep.Held() || !strings.Contains(strings.Join(rep.Notes, "\n"), "while the run waited") {
+			if rep.Storm != nil || rep.Kept() || !strings.Contains(strings.Join(rep.Notes, "\n"), "while the run waited") {
 				t.Errorf("lost after %v: %+v; notes %q", at, rep.Storm, rep.Notes)
 			}
 			if took := time.Since(begin); took > 10*time.Second+cfg.Duration+detection {

@@ -208,6 +208,9 @@ func (t *tally) fill(rep *report.Report) {
 	rep.OK, rep.Busy, rep.RateLimited, rep.Expired = c.ok, c.busy, c.rateLimited, c.expired
 	rep.TimedOut, rep.Dropped, rep.Rejected, rep.WronglyIn = c.timedOut, c.dropped, c.rejected, c.wronglyIn
 	maps.Copy(rep.Failed, t.failed)
+	if rep.Interrupted {
+		rep.NotCome, rep.Clients = rep.Clients-c.started, c.started
+	}
 	rep.Unfinished = rep.Clients - c.outcomes()
 	rep.Tries, rep.InOnTry, rep.HungUp = c.tries, append(rep.InOnTry, t.inOnTry...), c.hungUp
 	rep.Answers = t.whole.answers

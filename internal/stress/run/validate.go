@@ -23,6 +23,8 @@ func (cfg Config) WithDefaults() (Config, error) {
 	setDefault(&cfg.Prefix, DefaultPrefix)
 	setDefault(&cfg.Password, DefaultPassword)
 	setDefault(&cfg.Timeout, DefaultTimeout)
+	setDefault(&cfg.Settle, DefaultSettle)
+	setDefault(&cfg.TryTimeout, client.DefaultTryTimeout)
 	setDefault(&cfg.GiveUpAfter, DefaultPatience)
 	setDefault(&cfg.Line, LineAuto)
 	switch cfg.Scenario {
@@ -223,7 +225,7 @@ func (cfg *Config) checkTimes() error {
 		name  string
 		value time.Duration
 	}{
-		{"Timeout", cfg.Timeout}, {"Duration", cfg.Duration}, {"Length", cfg.Length}, {"RampUp", cfg.RampUp},
+		{"Timeout", cfg.Timeout}, {"TryTimeout", cfg.TryTimeout}, {"Settle", cfg.Settle}, {"Duration", cfg.Duration}, {"Length", cfg.Length}, {"RampUp", cfg.RampUp},
 		{"Decay", cfg.Decay}, {"GiveUpAfter", cfg.GiveUpAfter}, {"Stay", cfg.Stay},
 	} {
 		if t.value < 0 || t.value > maxTime {
