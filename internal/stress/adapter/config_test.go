@@ -29,6 +29,8 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		{adapter.Config{Kind: adapter.Kratos, Domain: "-a.example"}, "Domain"},
 		{adapter.Config{Kind: adapter.Kratos, Domain: "a@b.example"}, "Domain"},
 		{adapter.Config{Kind: adapter.PocketBase, Collection: "../settings"}, "Collection"},
+		{adapter.Config{Kind: adapter.Kratos, OperatorToken: "t"}, "OperatorToken"},
+		{adapter.Config{Kind: adapter.PocketBase, OperatorToken: "a\r\nb"}, "OperatorToken"},
 	} {
 		_, err := adapter.New(tt.cfg, http.DefaultTransport)
 		if err == nil || !strings.Contains(err.Error(), "adapter: "+tt.want+":") {

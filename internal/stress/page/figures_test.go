@@ -158,8 +158,11 @@ func TestTilesAddUp(t *testing.T) {
 	r := &report.Report{
 		Scenario: report.Mixed, Clients: 45, NotCome: 9, Interrupted: true, OK: 1, Busy: 2, RateLimited: 3, Expired: 4,
 		Rejected: 5, WronglyIn: 6, Failed: map[string]int{"a": 7}, TimedOut: 8, Dropped: 4, Unfinished: 5,
-		Verdicts: []report.Verdict{{Limit: "first answer p99: at most 10s (in ms)", Got: 17070}, {Limit: "x: at most 0", Got: 17070},
-			{Limit: "tick lateness p99: at most 5ms (in ms)"}, {Limit: "share of players let in: at least 0.99", Got: 1, OK: true}},
+		Verdicts: []report.Verdict{
+			{Limit: "first answer p99: at most 10s (in ms)", Got: 17070}, {Limit: "x: at most 0", Got: 17070},
+			{Limit: "tick lateness p99: at most 5ms (in ms)"},
+			{Limit: "share of players let in: at least 0.99", Got: 1, OK: true},
+		},
 	}
 	sum := 0
 	for _, tile := range outcomeTiles(r) {

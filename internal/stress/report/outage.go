@@ -58,7 +58,8 @@ func (r *Report) judgeOutage(l Limits) {
 	r.within("longest time without a snapshot", l.GapP99, o.Gap.P99, o.Gap.Count)
 	if l.Back > 0 {
 		ok := o.Players > 0 && o.NotBack == 0 && o.LastBack <= l.Back.Seconds()
-		r.Verdicts = append(r.Verdicts, Verdict{fmt.Sprintf("last player back: at most %v%s", l.Back, inSeconds), o.LastBack, ok})
+		limit := fmt.Sprintf("last player back: at most %v%s", l.Back, inSeconds)
+		r.Verdicts = append(r.Verdicts, Verdict{limit, o.LastBack, ok})
 	}
 }
 

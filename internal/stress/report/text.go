@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -77,7 +78,7 @@ func (r *Report) WriteText(w io.Writer) error {
 // text returns a verdict as a line of text.
 func (v *Verdict) text() string {
 	limit, got := v.Plain()
-	return fmt.Sprintf("%s  %s; %s", pick(v.OK, "kept    ", "not kept"), limit, pick(got == "", "it was not measured", "it was "+got))
+	return fmt.Sprintf("%s  %s; it was %s", pick(v.OK, "kept    ", "not kept"), limit, cmp.Or(got, "not measured"))
 }
 
 func (r *Report) writeOutcomes(b *bytes.Buffer) {

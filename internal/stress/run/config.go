@@ -62,8 +62,8 @@ type Config struct {
 	// Target is the base URL of the server. Required.
 	Target string
 	// Admin is the base URL of the server's admin listener, whose /metrics.json goes into the report, or those of all
-	// nodes behind the target, with commas between them. A listener of a node that is not found at the target is not used, and
-	// the report says so. Default: none.
+	// nodes behind the target, with commas between them. A listener of a node that is not found at the target is not
+	// used, and the report says so. Default: none.
 	Admin string
 	// Adapter, if its Kind is set, says that the target is another kind of server than Rushgate.
 	Adapter adapter.Config

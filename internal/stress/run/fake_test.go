@@ -34,6 +34,8 @@ type fake struct {
 	// queue, if set, takes the place of knock, and is told what a player shows in the line; document answers GET /v1/line.
 	queue    func(w http.ResponseWriter, r *http.Request, name string, s shown)
 	document func() any
+	// other, if set, is another kind of server, in place of all this.
+	other http.Handler
 	// connect, if set, makes connect tokens.
 	connect func(player string) []byte
 
@@ -106,7 +108,11 @@ func (f *fake) start(t *testing.T) Config {
 		fmt.Fprintf(w, `{"node":{"run":%q,"address":"127.0.0.1:7","version":"v9","store":"memory"},%s`, run, text)
 		f.asked++
 	})
-	srv := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
+	handler := http.Handler(mux)
+	if f.other != nil {
+		handler = f.other
+	}
+	srv := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := srv.Serve(f); !errors.Is(err, http.ErrServerClosed) {

@@ -21,8 +21,6 @@ const (
 	calmTimes  = 1.5
 	calmSlack  = 20 * time.Millisecond
 	calmPause  = 100 * time.Millisecond // between two logins
-	// askTime is how long a server may take to answer its operator.
-	askTime = 10 * time.Second
 )
 
 // idlePrefix begins the name of the account that logs in to find out whether a server is idle.
@@ -90,8 +88,8 @@ func (s *settling) before(ctx context.Context, rep *report.Report, progress *pro
 	}
 }
 
-// after waits until the server is idle again, and asks what it has done for the players of the run, who have all left or
-// been let in.
+// after waits until the server is idle again, and asks what it has done for the players of the run, who have all left
+// or been let in.
 func (s *settling) after(ctx context.Context, rep *report.Report) {
 	if s.operator == nil || ctx.Err() != nil {
 		return
@@ -134,7 +132,7 @@ func (s *settling) after(ctx context.Context, rep *report.Report) {
 
 // count returns how many accounts of the run's players the server has.
 func (s *settling) count(ctx context.Context) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+	ctx, cancel := context.WithTimeout(ctx, s.run.cfg.Settle) // one that is busy answers its operator late
 	defer cancel()
 	prefix := s.run.cfg.Prefix
 	n, err := s.operator.Accounts(ctx, prefix+"-")

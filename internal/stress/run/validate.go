@@ -225,7 +225,8 @@ func (cfg *Config) checkTimes() error {
 		name  string
 		value time.Duration
 	}{
-		{"Timeout", cfg.Timeout}, {"TryTimeout", cfg.TryTimeout}, {"Settle", cfg.Settle}, {"Duration", cfg.Duration}, {"Length", cfg.Length}, {"RampUp", cfg.RampUp},
+		{"Timeout", cfg.Timeout}, {"TryTimeout", cfg.TryTimeout}, {"Settle", cfg.Settle}, {"Duration", cfg.Duration},
+		{"Length", cfg.Length}, {"RampUp", cfg.RampUp},
 		{"Decay", cfg.Decay}, {"GiveUpAfter", cfg.GiveUpAfter}, {"Stay", cfg.Stay},
 	} {
 		if t.value < 0 || t.value > maxTime {
