@@ -210,6 +210,7 @@ func (t *tally) fill(rep *report.Report) {
 	maps.Copy(rep.Failed, t.failed)
 	if rep.Interrupted {
 		rep.NotCome, rep.Clients = rep.Clients-c.started, c.started
+		rep.Sources = min(rep.Sources, rep.Clients)
 	}
 	rep.Unfinished = rep.Clients - c.outcomes()
 	rep.Tries, rep.InOnTry, rep.HungUp = c.tries, append(rep.InOnTry, t.inOnTry...), c.hungUp
