@@ -196,8 +196,8 @@ func (o *observer) describe(rep *report.Report) {
 		rep.Nodes = append(rep.Nodes, report.Node{
 			Run: d.Run, Admin: n.admin, Address: d.Address,
 			Subject: report.Subject{
-				Version: strings.TrimSpace(d.Version + " " + strings.TrimPrefix(d.Revision, "unknown")), System: d.System, CPUs: d.CPUs,
-				Cores: n.first.Process.Cores, Store: d.Store, Hash: d.Hash,
+				Version: strings.TrimSpace(d.Version + " " + strings.TrimPrefix(d.Revision, "unknown")), System: d.System,
+				CPUs: d.CPUs, Cores: n.first.Process.Cores, Store: d.Store, Hash: d.Hash,
 			},
 		})
 	}
