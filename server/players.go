@@ -40,7 +40,7 @@ type Player struct {
 }
 
 // Players returns the players who are inside this node, in no order. It costs the tick nothing that players could
-// notice, but takes a step of it (1/60 s) for every 250 of them, so do not ask more often than about once a second. Who
+// notice, but takes a step of it (1/60 s) for every 100 of them, so do not ask more often than every few seconds. Who
 // comes or goes meanwhile may be missing. The error is ctx's, or wraps [rushgate.ServerBusy] when the node stops. It
 // may be called from any goroutine, but not from a method of the World, for which it would wait.
 func (s *Server) Players(ctx context.Context) ([]Player, error) {

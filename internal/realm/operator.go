@@ -21,7 +21,7 @@ type Presence struct {
 
 // listedAtOnce is of how many players one step of the tick is asked: a list of all of them takes as many steps as it
 // needs, so that none of them is late for it.
-const listedAtOnce = 250
+const listedAtOnce = 100
 
 // Inside is a player inside, in a list of all.
 type Inside struct {

@@ -3,7 +3,7 @@ import { confirmed, find, outcomes, post } from "/actions.js";
 
 const byID = (id) => document.getElementById(id);
 const perPage = 50;
-const every = 3000; // ms between two looks at the list
+const every = 5000; // ms between two looks at the list
 const transports = { udp: "UDP", websocket: "WebSocket", none: "None" };
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const number = (n) => whole.format(n).replaceAll(",", "\u202f");
