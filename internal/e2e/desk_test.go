@@ -80,6 +80,8 @@ func (d *desk) read() admin.Reading {
 	d.total.Door.CPU.Tick += 110 * time.Millisecond
 	d.total.Door.CPU.Rest += 590 * time.Millisecond
 	d.second(&d.total, &d.lateness)
+	cpu := &d.total.Door.CPU
+	cpu.Process = cpu.Tick + cpu.Hash + cpu.Door + cpu.Rest
 	d.total.Lateness = d.lateness.Detailed()
 	return d.total
 }
