@@ -38,6 +38,9 @@ func runTests(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
+	if cache, err := os.UserCacheDir(); err == nil && os.Getenv("GOCACHE") == "" {
+		os.Setenv("GOCACHE", filepath.Join(cache, "go-build")) // a test that builds something has what is built already
+	}
 	os.Setenv("XDG_CACHE_HOME", dir)
 	return m.Run()
 }
