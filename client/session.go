@@ -1,9 +1,11 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -297,6 +299,22 @@ func (s Session) call(ctx context.Context, r *request) (answer, error) {
 			return ans, nil
 		}
 	}
+}
+
+// NewRequest returns a request of the game's own to the node that has the session, by which the node knows the
+// player: Handler of package server's Config answers it. path begins with a slash and may have a query. The caller
+// sends it, with an [http.Client] that trusts what [Options].Transport does. The request holds the session's token:
+// it is not for a log.
+func (s Session) NewRequest(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	if !strings.HasPrefix(path, "/") {
+		return nil, errors.New("client: the path of a request does not begin with a slash")
+	}
+	r, err := http.NewRequestWithContext(ctx, method, cmp.Or(s.base(), s.client.base)+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	r.Header.Set("Authorization", "Bearer "+s.grant.sessionToken())
+	return r, nil
 }
 
 // base returns the URL of the node that is said to have the session.

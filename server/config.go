@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/tls"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -72,6 +73,11 @@ type Config struct {
 	// players who are there already fills by itself, on Redis within a minute. A Store of the embedder's own has to be
 	// opened with them, too. Default xp, level and deaths, which the reference world counts.
 	Boards []rushgate.Board
+	// Handler, if not nil, answers players what is asked for outside /v1/, /play/, /healthz and /readyz, with the same
+	// certificate and on the same connections: a page at /, a shop, the game's own API. It is called from many goroutines
+	// at once and bounds by itself what it reads; the node's limits are those on connections and headers. Players show it
+	// who they are with the session token, see [Server.Character].
+	Handler http.Handler
 	// PageTitle is the name of the game on the page at /play/, at most 40 printable characters. Default Rushgate.
 	PageTitle string
 	// PageAccent is the colour of what stands out on that page, #rrggbb; it is made darker or lighter where it could not

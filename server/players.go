@@ -83,6 +83,18 @@ func (s *Server) End(ctx context.Context, name string) error {
 	return nil
 }
 
+// Character returns the present state of the player whose session token it is, as GET /v1/me does, and keeps the
+// session alive: it is how a [Config].Handler knows who asks. The error wraps [rushgate.BadCredentials] for a token
+// without a session here, [rushgate.ServerBusy] when the tick has too much to do, or is ctx's. It may be called from
+// any goroutine, but not from a method of the World, for which it would wait.
+func (s *Server) Character(ctx context.Context, sessionToken string) (rushgate.Character, error) {
+	c, _, err := s.realm.Character(ctx, sessionToken)
+	if err != nil {
+		return rushgate.Character{}, fmt.Errorf("server: character of a session: %w", err)
+	}
+	return c, nil
+}
+
 // guests lists the players inside for the operator.
 func (d *desk) guests(ctx context.Context) ([]admin.Guest, error) {
 	players, err := d.Players(ctx)

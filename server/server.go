@@ -359,7 +359,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
 		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Proxies: s.proxies,
 		Channel: s.browsers, Play: web.Play(s.cfg.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
-		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards,
+		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards, Game: s.cfg.Handler,
 		Ready: s.ready, Logger: s.cfg.Logger, Clock: s.clock, Run: s.desk.run,
 	}
 	sections := admin.Sections{

@@ -87,9 +87,17 @@ var documentedIn = []document{
 		{command: "rushgate serve --origins https://play.example.org,capacitor://localhost,https://localhost", shows: `(?m)^ready http=`},
 	}},
 	{"docs/embedding.md", []documented{
+		{command: "git clone https://github.com/rushgate/rushgate", elsewhere: "the clone that this test is in"},
+		{command: "mkdir dots && cd dots && go mod init example.org/dots", shows: `creating new go.mod`},
+		{command: "cp ../rushgate/examples/dot/main.go ."},
+		{command: "go mod edit -require github.com/rushgate/rushgate@v0.0.0 -replace github.com/rushgate/rushgate=../rushgate",
+			short: "go mod edit -require github.com/rushgate/rushgate@v0.0.0 " +
+				"-replace github.com/rushgate/rushgate=$(realpath ../rushgate) && cp ../rushgate/go.sum ."},
+		{command: "go mod tidy && go run .", short: "go mod tidy -e && go vet ."},
 		{command: "go run ./examples/tag", elsewhere: "the tests of examples/tag"},
 		{command: "go run ./examples/tag -bots 5 -duration 1m -draw", elsewhere: "the tests of examples/tag"},
-		{command: "mkdir mygame && cd mygame && go mod init example.org/mygame", shows: `creating new go.mod`},
+		{command: "mkdir mygame && cd mygame && go mod init example.org/mygame",
+			short: "cd .. && mkdir mygame && cd mygame && go mod init example.org/mygame", shows: `creating new go.mod`},
 		{command: "cp ../rushgate/examples/tag/{tag,checkpoint,main,bot,screen}.go ."},
 		{command: "go get github.com/rushgate/rushgate@main && go mod tidy",
 			short: "go mod edit -require github.com/rushgate/rushgate@v0.0.0 -replace github.com/rushgate/rushgate=$(realpath ../rushgate) && " +
@@ -236,7 +244,8 @@ func typeIn(t *testing.T, commands []documented) {
 	}
 	shell := exec.Command("bash")
 	shell.Dir = dir
-	shell.Env = append(commandEnv(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "RUSHGATE_LOG_LEVEL=warn")
+	shell.Env = append(commandEnv(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "RUSHGATE_LOG_LEVEL=warn",
+		"CGO_ENABLED=0") // as make unit has built it already
 	shell.Stdin = strings.NewReader(script.String())
 	out, err := shell.CombinedOutput()
 	if err != nil {

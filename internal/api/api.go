@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -30,6 +31,8 @@ type Config struct {
 	Door  *door.Door
 	Realm *realm.Realm
 	Store rushgate.Boards
+	// Game, if not nil, answers what is asked for outside /v1/, /play/, /healthz and /readyz. It bounds what it is sent.
+	Game http.Handler
 	// Boards are the leaderboards that players may ask for, see [rushgate.CheckBoards].
 	Boards []rushgate.Board
 	// ConnectToken returns what lets the player of a session into the realtime channel. It is called on the goroutines of
@@ -88,7 +91,22 @@ func New(cfg Config) http.Handler {
 		mux.Handle("/play/", page)
 		mux.HandleFunc("GET /{$}", toPage)
 	}
-	return h.cors(h.guard(h.ownPages(unserved.Handler(mux, h.refuseFor))))
+	return h.beside(h.cors(h.guard(h.ownPages(unserved.Handler(mux, h.refuseFor)))))
+}
+
+// beside gives the game's own handler what is not the node's.
+func (h *handler) beside(node http.Handler) http.Handler {
+	if h.Game == nil {
+		return node
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); first {
+		case "v1", "play", "healthz", "readyz":
+			node.ServeHTTP(w, r)
+		default:
+			h.Game.ServeHTTP(w, r)
+		}
+	})
 }
 
 // toPage leads the visitor of a bare host name to the browser client.

@@ -33,7 +33,7 @@ func tool(t *testing.T, dir, name string, args ...string) string {
 	c.Dir = dir
 	// None of them reports to those who made it that it was run.
 	c.Env = append(os.Environ(), "REDOCLY_TELEMETRY=off", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true", "SCARF_ANALYTICS=false",
-		"NODE_NO_WARNINGS=1")
+		"NODE_NO_WARNINGS=1", "CGO_ENABLED=0")
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
