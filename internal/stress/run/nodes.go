@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rushgate/rushgate/client"
@@ -34,26 +35,31 @@ type node struct {
 	admin string
 	via   *http.Transport // to the admin listener
 	ours  func(ctx context.Context, run string) bool
-	readings
+	known atomic.Pointer[string] // the run of the node by which the listener was last found to be one behind the target
+	lost  atomic.Bool            // the listener has become that of another node
 
 	play *serverMetrics // from when the play began
 
 	// Of the goroutine that watches:
+	readings
 	since *report.ServerPoint // what happened since all nodes were last known; nil: nothing is known
-	lost  bool                // the listener has become that of another node
 }
 
-// metrics reads the node's figures. The error says so if they are those of another node, as they are when the node has
+// metrics reads the node's figures. It may be called from several goroutines. The error says so if they are those of another node, as they are when the node has
 // gone and another one has its address.
 func (n *node) metrics(ctx context.Context) (*serverMetrics, error) {
 	m, err := fetchMetrics(ctx, n.via, n.admin)
 	if err != nil {
 		return nil, err
 	}
-	if m.Node.Run != n.last.Node.Run && !n.ours(ctx, m.Node.Run) {
-		n.lost = true
+	if m.Node.Run == *n.known.Load() {
+		return m, nil
+	}
+	if !n.ours(ctx, m.Node.Run) {
+		n.lost.Store(true)
 		return nil, fmt.Errorf("%s is now the admin listener of another node than the target", n.admin)
 	}
+	n.known.Store(&m.Node.Run)
 	return m, nil
 }
 
@@ -177,6 +183,7 @@ func (o *observer) meetNode(ctx context.Context, admin string, unseen error) (wh
 		why = fmt.Sprintf("%s does not say which node's admin listener it is", admin)
 	case o.seen.ours(ctx, m.Node.Run):
 		n.readings = readings{first: m, base: m, last: m, at: time.Now()}
+		n.known.Store(&m.Node.Run)
 		o.nodes = append(o.nodes, n)
 		return ""
 	case unseen != nil:

@@ -206,7 +206,7 @@ func (o *observer) after(ctx context.Context, rep *report.Report) {
 		n.add(m, time.Now())
 	}
 	for _, n := range o.nodes {
-		if n.lost {
+		if n.lost.Load() {
 			rep.Note(fmt.Sprintf("for a while %s was the admin listener of another node than the target: what it said then is"+
 				" left out", n.admin))
 		}
