@@ -44,6 +44,7 @@ tools: ## say what the tests need and this machine lacks; install it where that 
 	@.ci/tools
 	npm ci --no-audit --no-fund --prefix internal/web
 	npm ci --no-audit --no-fund --ignore-scripts --prefix internal/e2e/generated
+	$(GO) mod download -C internal/e2e/generated
 
 .PHONY: lint
 lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml

@@ -101,9 +101,9 @@ func New(def *Definition, seed uint64) *World {
 //
 // An empty Zone means a new character, who starts at the spawn of the definition's start zone with full hit points: at
 // the point itself, or where there is a radius, at a place around it that follows from the id. What the present
-// definition no longer allows is repaired: an unknown zone becomes the start zone's spawn point, a position outside its
-// zone the nearest inside, hit points above the maximum the maximum. Level is derived from XP. Who enters dead respawns
-// after the usual delay.
+// definition no longer allows is repaired: an unknown zone becomes a place around the start zone's spawn point, a
+// position outside its zone the nearest inside, hit points above the maximum the maximum. Level is derived from XP. Who
+// enters dead respawns after the usual delay.
 //
 // The error wraps [ErrAlreadyInside], or [ErrInvalidCharacter] for an ID of zero or with [MonsterBit] or [PortalBit],
 // negative XP, or Data this package cannot read whole: such a player stays out rather than lose what Data holds.

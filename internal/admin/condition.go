@@ -49,6 +49,7 @@ type StoreFigures struct {
 // moment is what is kept of a reading to judge later ones by.
 type moment struct {
 	at             time.Time
+	when           Moments
 	ticks, skipped int64
 	lateness       latency.Summary
 	tickCPU        time.Duration
@@ -60,7 +61,7 @@ type moment struct {
 func (s *sampled) moment() moment {
 	r := &s.reading
 	return moment{
-		at: s.at, ticks: r.Ticks, skipped: r.SkippedTicks, lateness: r.Lateness, tickCPU: r.Door.CPU.Tick,
+		at: s.at, when: r.Moments, ticks: r.Ticks, skipped: r.SkippedTicks, lateness: r.Lateness, tickCPU: r.Door.CPU.Tick,
 		calls: r.StoreCalls, failed: r.StoreErrors, callTime: r.StoreTime, cpu: r.Process.CPUSeconds,
 	}
 }
@@ -92,20 +93,31 @@ func (s *sampled) forgive() {
 // condition returns what the node is judged by.
 func (s *sampled) condition(storeAway bool) *Condition {
 	r, before := &s.reading, &s.before[0]
-	over := max(s.at.Sub(before.at), time.Millisecond)
+	// Each part of a reading is of a moment of its own, see Moments; one that says of none is of the whole one's.
+	over := func(of func(*Moments) time.Time) time.Duration {
+		from, to := of(&before.when), of(&r.Moments)
+		if from.IsZero() || to.IsZero() {
+			from, to = before.at, s.at
+		}
+		return max(to.Sub(from), time.Millisecond)
+	}
+	world := over(func(m *Moments) time.Time { return m.World })
 	c := &Condition{
 		At: s.at, Draining: r.Draining, NoCertificate: r.NoCertificate, Players: r.Players, MaxPlayers: r.MaxPlayers,
 		Queue: r.Queue, QueueCapacity: r.QueueCapacity, RetryAfter: r.RetryAfter, LastBusy: s.lastBusy, Line: r.Line,
 		AcceptQueue: r.Door.AcceptQueue,
 		Tick: TickFigures{
-			Over: over, Begun: r.Ticks > 0, Made: r.Ticks - before.ticks, Skipped: r.SkippedTicks - before.skipped,
+			Over: world, Begun: r.Ticks > 0, Made: r.Ticks - before.ticks, Skipped: r.SkippedTicks - before.skipped,
 			P99: interval(r.Lateness, before.lateness).P99, LastSkip: s.lastSkip,
-			Cores: (r.Door.CPU.Tick - before.tickCPU).Seconds() / over.Seconds(),
+			Cores: (r.Door.CPU.Tick - before.tickCPU).Seconds() /
+				over(func(m *Moments) time.Time { return m.CPU }).Seconds(),
 		},
 		Store: StoreFigures{
 			Away: storeAway, Calls: r.StoreCalls - before.calls, Failed: r.StoreErrors - before.failed, Unsaved: r.Unsaved,
 		},
-		CPU: (r.Process.CPUSeconds - before.cpu) / over.Seconds(), Cores: r.Process.Cores,
+		CPU: (r.Process.CPUSeconds - before.cpu) /
+			over(func(m *Moments) time.Time { return m.Process }).Seconds(),
+		Cores: r.Process.Cores,
 	}
 	if n := c.Store.Calls; n > 0 {
 		c.Store.MeanMS = float64((r.StoreTime - before.callTime).Microseconds()) / 1000 / float64(n)

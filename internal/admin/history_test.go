@@ -371,3 +371,26 @@ func TestTickIsJudgedOverTenSeconds(t *testing.T) {
 		t.Errorf("after ten seconds: %+v", v)
 	}
 }
+
+// A reading whose parts were read late is no reading of a slow tick: the steps are those of the time between two looks
+// at the world, whenever the reading began.
+func TestALateLookIsNoLateTick(t *testing.T) {
+	begin := time.Now()
+	reading := func(at, looked time.Duration) sampled {
+		when := begin.Add(looked)
+		return sampled{at: begin.Add(at), reading: Reading{
+			Ticks: int64(looked * rushgate.TickRate / time.Second), Process: Process{CPUSeconds: looked.Seconds(), Cores: 2},
+			Moments: Moments{when, when, when, when, when, when},
+		}}
+	}
+	last := reading(0, 2500*time.Millisecond) // this one was held up on its way to the world
+	for s := 1; s <= 12; s++ {
+		at := time.Duration(s) * time.Second
+		next := reading(at, max(at, 2600*time.Millisecond))
+		sample := next.since(&last)
+		if v := sample.Parts[1]; v.State == TickLate || v.Grade == Bad {
+			t.Fatalf("after %v: %+v", at, v)
+		}
+		last = next
+	}
+}

@@ -7,7 +7,8 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// By these a node is judged; docs/operations.md explains them, and the alerts of deploy/prometheus go by the same.
+// By these a node is judged; docs/operations.md explains them. Where an alert of deploy/prometheus is about the same,
+// it goes by the same.
 const (
 	// JudgedOver is the time whose figures of tick and store count. A single late step is no news.
 	JudgedOver = 10 * time.Second
@@ -161,6 +162,12 @@ func (c *Condition) door() Verdict {
 	v.Todo = &Todo{"Nobody is lost: each is told when to come, and called in turn. If it lasts, add cores or nodes.",
 		"scaling.md#n-nodes"}
 	switch q := c.AcceptQueue; {
+	case c.Draining:
+		v.State, v.Grade = Draining, Known
+		v.Text, v.Todo = "Closed to newcomers: the node drains.", nil
+	case c.NoCertificate:
+		v.State, v.Text = Starting, "No player gets through without a certificate."
+		v.Todo = &Todo{"The log has what the authority says.", "operations.md#keys-and-secrets"}
 	case q != nil && q.Limit > 0 && float64(q.Length) >= nearlyFull*float64(q.Limit):
 		v.State, v.Grade = DoorShort, Bad
 		v.Text = fmt.Sprintf("The door is short of CPU: %s connections wait in the kernel, which has room for %s; "+

@@ -232,3 +232,20 @@ func TestDocsOfTheVersionThatRuns(t *testing.T) {
 		}
 	}
 }
+
+// The door's own part says that it is closed, and why, where the headline does.
+func TestAClosedDoorSaysSo(t *testing.T) {
+	for name, tt := range map[string]struct {
+		c     *Condition
+		state State
+	}{
+		"draining":       {calm(func(c *Condition) { c.Draining, c.Line.Refused, c.Queue = true, true, 5 }), Draining},
+		"no certificate": {calm(func(c *Condition) { c.NoCertificate = true }), Starting},
+	} {
+		for _, part := range Judge(tt.c).Parts {
+			if part.Part == PartDoor && part.State != tt.state {
+				t.Errorf("%s: the door is %+v", name, part)
+			}
+		}
+	}
+}

@@ -205,7 +205,7 @@ func TestVerdict(t *testing.T) {
 		{report.Report{NotCome: 5, Interrupted: true}, "The run was interrupted before a player came.", poor},
 		{report.Report{Clients: 300, TimedOut: 300, Kind: "pocketbase", Settled: gone(300, 120)},
 			"None of the 300 players got in; 300 timed out. The server went on working for 300 players who had left: they " +
-				"have accounts, and were not let in; 120 accounts were made after the last player had left.", poor},
+				"have accounts, and had no answer; 120 accounts were made after the last player had left.", poor},
 		{report.Report{Clients: 3, OK: 3, WallSeconds: 1, Kind: "pocketbase", Settled: gone(0, 0)},
 			"All 3 players got in; the last one after 1.00 s.", good},
 		{report.Report{Clients: 9, OK: 7, Rejected: 2, WallSeconds: 3}, "All 7 players got in; the last one after 3.00 s.",

@@ -165,8 +165,9 @@ type Settled struct {
 	IdleAfter  bool    `json:"idle_after"`
 
 	// Accounts is how many of the players have an account that they did not have before the run, and Late how many of
-	// these came to be after the last player had left. ForThoseGone is how many of them were not let in. They are null if
-	// the server was not asked, and the last one also where players do not register.
+	// these came to be after the last player had left. ForThoseGone is of how many of them the
+	// players had left without an answer, at the least: as many as there are more accounts than players who were let in or
+	// refused. They are null if the server was not asked, and the last one also where players do not register.
 	Accounts     *int `json:"accounts"`
 	Late         *int `json:"accounts_late"`
 	ForThoseGone *int `json:"accounts_of_players_gone"`
@@ -179,11 +180,11 @@ func (s *Settled) Gone() string {
 	case s == nil || s.ForThoseGone == nil || *s.ForThoseGone <= 0:
 		return ""
 	case s.Late != nil && *s.Late > 0:
-		return fmt.Sprintf("The server went on working for %s players who had left: they have accounts, and were not let in;"+
+		return fmt.Sprintf("The server went on working for %s players who had left: they have accounts, and had no answer;"+
 			" %s accounts were made after the last player had left.", formatCount(float64(*s.ForThoseGone)),
 			formatCount(float64(*s.Late)))
 	}
-	return fmt.Sprintf("The server went on working for %s players who had left: they have accounts, and were not let in.",
+	return fmt.Sprintf("The server went on working for %s players who had left: they have accounts, and had no answer.",
 		formatCount(float64(*s.ForThoseGone)))
 }
 

@@ -45,8 +45,8 @@ type node struct {
 	since *report.ServerPoint // what happened since all nodes were last known; nil: nothing is known
 }
 
-// metrics reads the node's figures. It may be called from several goroutines. The error says so if they are those of another node, as they are when the node has
-// gone and another one has its address.
+// metrics reads the node's figures. It may be called from several goroutines. The error says so if they are those of
+// another node, as they are when the node has gone and another one has its address.
 func (n *node) metrics(ctx context.Context) (*serverMetrics, error) {
 	m, err := fetchMetrics(ctx, n.via, n.admin)
 	if err != nil {
@@ -209,6 +209,6 @@ func (o *observer) describe(rep *report.Report) {
 		})
 	}
 	if len(rep.Nodes) > 0 {
-		rep.Subject = rep.Subject.Or(rep.Nodes[0].Subject)
+		rep.Subject = rep.Nodes[0].Or(rep.Subject)
 	}
 }

@@ -68,7 +68,7 @@ func (s *settling) before(ctx context.Context, rep *report.Report, progress *pro
 	if err != nil && !errors.Is(err, adapter.ErrUnasked) {
 		rep.Note(fmt.Sprintf("how the server hashes passwords is not known: %v", err))
 	}
-	rep.Subject = rep.Subject.Or(report.Subject{Hash: hash})
+	rep.Subject = report.Subject{Hash: hash}.Or(rep.Subject)
 	begin := time.Now()
 	idle, err := s.await(ctx)
 	s.out.Before, s.out.IdleBefore = time.Since(begin).Seconds(), idle
@@ -125,7 +125,12 @@ func (s *settling) after(ctx context.Context, rep *report.Report) {
 		s.out.Late = &late
 	}
 	if s.run.cfg.Mode == report.Register && s.run.cfg.Scenario != report.Mixed {
-		left := made - rep.OK
+		// A player who was refused may have an account, too, where it takes a second request to be let in.
+		refused := rep.Busy + rep.RateLimited + rep.Expired + rep.Rejected
+		for _, n := range rep.Failed {
+			refused += n
+		}
+		left := max(0, made-rep.OK-refused)
 		s.out.ForThoseGone = &left
 	}
 }
