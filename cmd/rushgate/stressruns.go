@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate/internal/stress/report"
@@ -156,15 +157,18 @@ func noteRun(cfg *stress.Config, rep *report.Report) error {
 	if err != nil {
 		return err
 	}
-	r := pastRun{Target: cfg.Target, Admin: cfg.Admin, Prefix: cfg.Prefix, At: time.Now().UTC().Truncate(time.Second)}
+	r := pastRun{Target: cfg.Target, Prefix: cfg.Prefix, At: time.Now().UTC().Truncate(time.Second)}
 	if i := slices.IndexFunc(p.runs, func(r pastRun) bool { return r.Target == cfg.Target && r.Prefix == cfg.Prefix }); i >= 0 {
-		r.Accounts, r.In = p.runs[i].Accounts, p.runs[i].In
+		r.Accounts, r.In, r.Admin = p.runs[i].Accounts, p.runs[i].In, p.runs[i].Admin
 	}
-	if rep != nil {
+	switch known := rep != nil && rep.AdminURL() != ""; {
+	case known:
 		r.Admin = rep.AdminURL()
+	case r.Admin == "": // any node of a store deletes accounts: the first will do, if this is one
+		r.Admin, _, _ = strings.Cut(cfg.Admin, ",")
 	}
 	if rep != nil && cfg.Mode == report.Register && cfg.Scenario != report.Mixed {
-		r.Accounts, r.In = rep.Clients, rep.OK
+		r.Accounts, r.In = max(r.Accounts, rep.Clients), max(r.In, rep.OK) // what an earlier run has made is there
 	}
 	return p.add(r)
 }

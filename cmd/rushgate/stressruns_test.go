@@ -129,3 +129,27 @@ func TestAnnounce(t *testing.T) {
 		}
 	}
 }
+
+// What is known of a run's accounts outlasts a later run of the same prefix that found out less.
+func TestWhatIsKnownOfARunStays(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	cfg := stress.Config{Target: "http://a", Admin: "http://b,http://c", Prefix: "p", Mode: report.Register}
+	made := &report.Report{Clients: 100, OK: 90, Nodes: []report.Node{{Admin: "http://c"}}}
+	for i, rep := range []*report.Report{nil, made, nil, {}, {Clients: 3, OK: 2, Interrupted: true}} {
+		if err := noteRun(&cfg, rep); err != nil {
+			t.Fatal(err)
+		}
+		p, err := loadPastRuns()
+		if err != nil || len(p.runs) != 1 {
+			t.Fatal(p, err)
+		}
+		want := pastRun{Target: "http://a", Admin: "http://c", Prefix: "p", Accounts: 100, In: 90, At: p.runs[0].At}
+		if i == 0 {
+			want.Admin, want.Accounts, want.In = "http://b", 0, 0
+		}
+		if p.runs[0] != want {
+			t.Errorf("after note %d: %+v, want %+v", i, p.runs[0], want)
+		}
+	}
+}
