@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -18,51 +19,105 @@ import (
 // known to the server, so that a tool which was not told of them writes to them too.
 func (s *Store) keptBoards() []rushgate.Board { return *s.kept.Load() }
 
-// learnBoards asks the server which leaderboards are kept, and tells it of those that this store was asked to keep.
-func (s *Store) learnBoards(ctx context.Context) error {
-	results, err := s.run(ctx, []command{{name: "SMEMBERS", key: s.boardsKey()}})
+// The states of a leaderboard, by its name in the hash at boardsKey: one that is new has yet to be given the players who
+// were there before it.
+const (
+	boardNew  = "new"
+	boardKept = "kept"
+)
+
+// maxKept is how many leaderboards there may be with those that a game has given up.
+const maxKept = 4 * rushgate.MaxBoards
+
+// learnBoards asks the server which leaderboards are kept, and tells it of those that this store was asked to keep. It
+// returns those that are new.
+func (s *Store) learnBoards(ctx context.Context) (fresh []rushgate.Board, err error) {
+	results, err := s.run(ctx, []command{{name: "HGETALL", key: s.boardsKey()}})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	known, err := results[0].AsStrSlice()
+	known, err := results[0].AsStrMap()
 	if err != nil {
-		return fmt.Errorf("redis: which leaderboards are kept: %w", err)
+		return nil, fmt.Errorf("redis: which leaderboards are kept: %w", err)
 	}
-	slices.Sort(known)
+	news, err := s.newBoards(ctx, known)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(known, news)
 	var kept []rushgate.Board
-	var news []string
 	if s.asked {
 		kept = slices.Clone(s.boards)
-		for _, board := range kept {
-			if !slices.Contains(known, string(board)) {
-				news = append(news, string(board))
-			}
-		}
 	}
-	for _, name := range known {
+	var strange []string
+	for _, name := range slices.Sorted(maps.Keys(known)) {
 		board := rushgate.Board(name)
-		if _, err := rushgate.CheckBoards([]rushgate.Board{board}); err != nil {
-			return fmt.Errorf("redis: which leaderboards are kept: %w", err)
+		if _, err := rushgate.CheckBoards([]rushgate.Board{board}); err != nil || len(kept) == maxKept {
+			strange = append(strange, name)
+			continue
 		}
 		if !slices.Contains(kept, board) {
 			kept = append(kept, board)
 		}
+		if known[name] == boardNew {
+			fresh = append(fresh, board)
+		}
 	}
-	if len(kept) > maxKept {
-		return fmt.Errorf("redis: %d leaderboards in %s, at most %d can be kept", len(kept), s.boardsKey(), maxKept)
+	if !slices.Equal(strange, s.strange) {
+		s.strange = strange
+		s.breaker.log.Warn("leaderboards that cannot be kept", "key", s.boardsKey(), "names", strange, "at_most", maxKept)
 	}
 	if len(kept) > 0 {
 		s.kept.Store(&kept)
 	}
-	if len(news) == 0 {
-		return nil
-	}
-	_, err = s.run(ctx, []command{{name: "SADD", key: s.boardsKey(), args: news}})
-	return err
+	return fresh, s.setBoards(ctx, news)
 }
 
-// maxKept is how many leaderboards there may be with those that a game has given up.
-const maxKept = 4 * rushgate.MaxBoards
+// newBoards returns the boards that the server does not know yet, with the state of each. When a game asks for boards of
+// its own for the first time, those that there were before it are kept, too: the players who have not come since are on
+// them only.
+func (s *Store) newBoards(ctx context.Context, known map[string]string) (map[string]string, error) {
+	news := make(map[string]string)
+	if !s.asked {
+		return news, nil
+	}
+	for _, board := range s.boards {
+		if known[string(board)] == "" {
+			news[string(board)] = boardNew
+		}
+	}
+	if len(known) > 0 {
+		return news, nil
+	}
+	usual, _ := rushgate.CheckBoards(nil)
+	commands := make([]command, len(usual))
+	for i, board := range usual {
+		commands[i] = command{name: "EXISTS", key: s.boardKey(board)}
+	}
+	results, err := s.run(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
+	for i, board := range usual {
+		if n, err := results[i].AsInt64(); err == nil && n == 1 {
+			news[string(board)] = boardKept
+		}
+	}
+	return news, nil
+}
+
+// setBoards writes the states of leaderboards.
+func (s *Store) setBoards(ctx context.Context, states map[string]string) error {
+	if len(states) == 0 {
+		return nil
+	}
+	var args []string
+	for name, state := range states {
+		args = append(args, name, state)
+	}
+	_, err := s.run(ctx, []command{{name: "HSET", key: s.boardsKey(), args: args}})
+	return err
+}
 
 // boardMember orders players of equal score by id, because Redis orders them by bytes.
 func boardMember(id rushgate.PlayerID, name string) string {
@@ -79,7 +134,11 @@ func formatScore(value int64) string {
 
 // Top implements [rushgate.Boards]. Scores are exact up to 2^53; greater ones are rounded as a float64 is.
 func (s *Store) Top(ctx context.Context, board rushgate.Board, limit int) ([]rushgate.Rank, error) {
-	if !slices.Contains(s.boards, board) {
+	boards := s.boards
+	if !s.asked {
+		boards = s.keptBoards()
+	}
+	if !slices.Contains(boards, board) {
 		return nil, fmt.Errorf("redis: unknown leaderboard %q", board)
 	}
 	if err := validate.Count("leaderboard limit", limit); err != nil {

@@ -107,7 +107,7 @@ func TestDamagedFieldFailsAlone(t *testing.T) {
 		"data":                 {missing},
 		"numbers": {
 			"", "not JSON", "[]", `{"gold":1.5}`, `{"gold":0}`, `{"Gold":1}`, `{"gold":9223372036854775808}`, `{"hp":1}`,
-			`{"b":1,"a":1}`, `{"a":1,"a":2}`, `{"a":1,}`, `{"a": 1}`, `{"a":"1"}`, `{"a":1}}`,
+			`{"b":1,"a":1}`, `{"a_b":1,"a2":1}`, `{"a":1,"a":2}`, `{"a":1,}`, `{"a": 1}`, `{"a":"1"}`, `{"a":1}}`,
 		},
 		"lease_until": {missing, "abc"},
 	}

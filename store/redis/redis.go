@@ -63,7 +63,7 @@ type Options struct {
 	// not contain braces, by which a Cluster would put all keys on one server.
 	Prefix string
 	// Boards are the leaderboards that there are, see [rushgate.CheckBoards]. All stores under one prefix are given the
-	// same, or none: those are then the ones that others were given.
+	// same, or none: it then keeps, and has, those that others were given.
 	Boards []rushgate.Board
 	// TLS, if not nil, turns TLS on and says how. It must not be changed afterwards.
 	TLS *tls.Config
@@ -95,6 +95,7 @@ type Store struct {
 
 	looking sync.Mutex              // held by a look around
 	short   map[rushgate.Board]bool // which leaderboards the last one has found short
+	strange []string                // which it has found that cannot be kept
 
 	warningsMu sync.Mutex
 	warnings   []string // of the last look at the settings
@@ -148,7 +149,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		noted:     make(chan struct{}),
 	}
 	s.kept.Store(&boards)
-	if err := s.learnBoards(ctx); err != nil { // which a later look makes good
+	if _, err := s.learnBoards(ctx); err != nil { // which a later look makes good
 		s.breaker.log.Debug("redis: leaderboards were not looked at", "error", err)
 	}
 	go s.keepStandings()

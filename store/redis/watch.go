@@ -39,9 +39,9 @@ func (s *Store) lookAround(ctx context.Context) {
 	if warnings, err := s.findWarnings(ctx); err == nil {
 		s.noteWarnings(warnings)
 	}
-	err := s.learnBoards(ctx)
+	fresh, err := s.learnBoards(ctx)
 	if err == nil {
-		err = s.mendBoards(ctx)
+		err = s.mendBoards(ctx, fresh)
 	}
 	if err != nil && ctx.Err() == nil {
 		s.breaker.log.Debug("redis: leaderboards were not looked at", "error", err)
@@ -66,10 +66,10 @@ func (s *Store) noteWarnings(found []string) {
 	}
 }
 
-// mendBoards writes a leaderboard anew that has less than half of the lines of another, as one that was deleted by hand
-// or by a server short of memory, or that a game has only now asked for: all have a line for each player. It does so if
-// the look before has found the same, for those of one login are not written in the same moment.
-func (s *Store) mendBoards(ctx context.Context) error {
+// mendBoards fills the leaderboards that are new, for all have a line for each player, and writes one anew that has less
+// than half of the lines of another, as one that was deleted by hand or by a server short of memory. The latter it does
+// if the look before has found the same, for those of one login are not written in the same moment.
+func (s *Store) mendBoards(ctx context.Context, fresh []rushgate.Board) error {
 	var commands []command
 	boards := s.keptBoards()
 	for _, board := range boards {
@@ -92,19 +92,36 @@ func (s *Store) mendBoards(ctx context.Context) error {
 	short := s.short
 	s.short = make(map[rushgate.Board]bool)
 	for i, board := range boards {
+		if slices.Contains(fresh, board) {
+			if err := s.fillBoard(ctx, board, boards[fullest]); err != nil {
+				return err
+			}
+			continue
+		}
 		if lines[i] >= lines[fullest]/2 && (lines[i] > 0 || lines[fullest] == 0) {
 			continue
 		}
 		if s.short[board] = true; !short[board] {
 			continue
 		}
-		s.breaker.log.Error("a leaderboard is new or was lost, and is written anew", "key", s.boardKey(board),
+		s.breaker.log.Error("a leaderboard was lost and is written anew", "key", s.boardKey(board),
 			"lines", lines[i], "of", lines[fullest])
 		if err := s.mendBoard(ctx, board, boards[fullest]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fillBoard gives a new leaderboard the players who were there before it.
+func (s *Store) fillBoard(ctx context.Context, board, from rushgate.Board) error {
+	if board != from {
+		s.breaker.log.Info("a leaderboard is new and is given the players that there are", "key", s.boardKey(board))
+		if err := s.mendBoard(ctx, board, from); err != nil {
+			return err
+		}
+	}
+	return s.setBoards(ctx, map[string]string{string(board): boardKept})
 }
 
 // mendBoard adds the players on another leaderboard, from their records, to the one that lacks them. What other nodes

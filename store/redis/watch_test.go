@@ -273,3 +273,77 @@ func TestBoardsOfAGameAreKeptByAll(t *testing.T) {
 		t.Error("a board with a space in its name is taken")
 	}
 }
+
+// A game that has boards of its own in place of the usual ones finds its players on them, however few they are and
+// whoever has come meanwhile, and those who have not come since are forgotten nowhere.
+func TestBoardsInPlaceOfTheUsualOnes(t *testing.T) {
+	for _, come := range []int{0, 2, 3} {
+		t.Run(fmt.Sprint(come, " of 3 have come"), func(t *testing.T) {
+			server := redistest.Start(t)
+			old := openStore(t, Options{URLs: []string{server.URL()}})
+			in := admit(t, old, nodeA, registration(1), registration(2), registration(3))
+			for i := range in {
+				in[i].Character.Numbers = rushgate.Numbers{"gold": int64(i), "xp": 5}
+				if err := saves(t, old, in[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := old.Close(); err != nil {
+				t.Fatal(err)
+			}
+			node := openStore(t, Options{URLs: []string{server.URL()}, Boards: []rushgate.Board{"gold"}, Logger: quiet()})
+			for i := range come {
+				if err := saves(t, node, in[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			node.lookAround(t.Context())
+			if ranks, err := node.Top(t.Context(), "gold", 10); err != nil || len(ranks) != 3 || ranks[0].Score != 2 {
+				t.Errorf("leaderboard is %+v, %v", ranks, err)
+			}
+			if states, err := server.Do("HGETALL", node.boardsKey()).AsStrMap(); err != nil || !reflect.DeepEqual(states,
+				map[string]string{"gold": "kept", "xp": "kept", "level": "kept", "deaths": "kept"}) {
+				t.Errorf("kept are %v, %v", states, err)
+			}
+			if _, err := node.Top(t.Context(), "xp", 1); err == nil {
+				t.Error("a board that was not asked for is there")
+			}
+			release := rushgate.Save{Character: in[2].Character, Fence: in[2].Lease.Fence, Release: true}
+			if errs, err := node.Save(t.Context(), []rushgate.Save{release}); err != nil || errs[0] != nil {
+				t.Fatal(errs, err)
+			}
+			if err := node.DeleteAccount(t.Context(), "player3"); err != nil {
+				t.Fatal(err)
+			}
+			tool := openStore(t, Options{URLs: []string{server.URL()}})
+			if err := node.settle(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, board := range []rushgate.Board{"gold", "xp"} {
+				if ranks, err := tool.Top(t.Context(), board, 10); err != nil || len(ranks) != 2 {
+					t.Errorf("afterwards %s is %+v, %v", board, ranks, err)
+				}
+			}
+		})
+	}
+}
+
+// A name that is none among the boards costs the others nothing.
+func TestAStrangeBoardIsPassedOver(t *testing.T) {
+	server := redistest.Start(t)
+	var log bytes.Buffer
+	s := openStore(t, Options{
+		URLs: []string{server.URL()}, Boards: []rushgate.Board{"gold"}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	admit(t, s, nodeA, registration(1))
+	server.Do("HSET", s.boardsKey(), "Gold", "kept")
+	for range 3 {
+		s.lookAround(t.Context())
+	}
+	if got := strings.Count(log.String(), "Gold"); got != 1 {
+		t.Errorf("the log tells %d times of it:\n%s", got, log.String())
+	}
+	if ranks, err := s.Top(t.Context(), "gold", 1); err != nil || len(ranks) != 1 {
+		t.Errorf("leaderboard is %+v, %v", ranks, err)
+	}
+}

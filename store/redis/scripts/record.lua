@@ -2,6 +2,16 @@
 
 -- fits_numbers reports whether a value is a JSON object of numbers in the one form in which Go writes it: names in
 -- ascending order, none of those that have fields of their own, and no number 0.
+-- Bytes are compared one by one: what Lua makes of two strings depends on the locale of the server.
+local function before(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then
+      return x < y
+    end
+  end
+  return #a < #b
+end
 local own_field = {hp = true, xp = true, level = true, deaths = true}
 local fits
 local function fits_numbers(value)
@@ -11,7 +21,7 @@ local function fits_numbers(value)
   end
   for piece in string.gmatch(body .. ',', '(.-),') do
     local name, number = string.match(piece, '^"(%l[%l%d_]*)":(-?[1-9]%d*)$')
-    if not name or #name > 32 or name <= last or own_field[name] or not fits('whole', number) then
+    if not name or #name > 32 or not before(last, name) or own_field[name] or not fits('whole', number) then
       return false
     end
     count, last = count + 1, name
