@@ -5,32 +5,14 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/internal/parrot"
 	"github.com/rushgate/rushgate/server"
-	"github.com/rushgate/rushgate/world"
 )
-
-// parrot is the reference world, which says to all what it hears.
-type parrot struct {
-	*world.World
-	said []rushgate.Message
-}
-
-func (p *parrot) Hear(m rushgate.Message) {
-	p.said = append(p.said, rushgate.Message{Reliable: m.Reliable, Data: slices.Clone(m.Data)})
-}
-
-func (p *parrot) Speak(dst []rushgate.Message) []rushgate.Message {
-	dst = append(dst, p.said...)
-	p.said = p.said[:0]
-	return dst
-}
 
 // leaky is a socket that loses every fourth datagram, each way, and all while it is blocked.
 type leaky struct {
@@ -59,7 +41,7 @@ func (c *leaky) Read(b []byte) (int, error) {
 // datagrams, over a WebSocket, and on the way from the one to the other when UDP is blocked.
 func TestMessagesAtARealNode(t *testing.T) {
 	t.Parallel()
-	node := busyNode(t, server.Config{World: &parrot{World: world.New(world.Default(), 1)}, HashIterations: 1000})
+	node := busyNode(t, server.Config{World: parrot.New(), HashIterations: 1000})
 	var blocked atomic.Bool
 	dial := func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, "udp", to.String())

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 
 	"golang.org/x/term"
@@ -25,6 +27,24 @@ func readDefinition(file text) (*world.Definition, error) {
 		return nil, usagef("world definition %s: %w", file, err)
 	}
 	return def, nil
+}
+
+// readAtMost reads a file of limit bytes at most, and tells what it is. The error is one of usage if it has more.
+func readAtMost(path string, limit int64) ([]byte, fs.FileInfo, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	info, err := file.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = usagef("%s has more than %d bytes", path, limit)
+	}
+	return data, info, err
 }
 
 // writeJSON writes a report to a file, if one is named.

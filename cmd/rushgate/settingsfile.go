@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -14,21 +13,9 @@ const maxSettingsFile = 1 << 20 // bytes
 
 // readSettings reads a YAML file of settings, a line each, of which there are none in an empty file.
 func readSettings(path string) (map[string]yaml.Node, fs.FileInfo, error) {
-	file, err := os.Open(path)
+	data, info, err := readAtMost(path, maxSettingsFile)
 	if err != nil {
 		return nil, nil, err
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	info, err := file.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(file, maxSettingsFile+1))
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(data) > maxSettingsFile {
-		return nil, nil, usagef("%s has more than %d bytes", path, maxSettingsFile)
 	}
 	settings, err := parseSettings(data)
 	if err != nil && mayHoldPassword(err.Error()) {

@@ -339,18 +339,13 @@ func (v *stressFlags) token() (string, error) {
 	if v.kind.value != string(adapter.PocketBase) {
 		return "", usagef("--server-token-file: it is for --server %s", adapter.PocketBase)
 	}
-	f, err := os.Open(string(v.operatorToken))
+	data, _, err := readAtMost(string(v.operatorToken), maxTokenFile)
 	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, maxTokenFile+1))
-	if err != nil {
-		return "", err
+		return "", fmt.Errorf("--server-token-file: %w", err)
 	}
 	token := strings.TrimSpace(string(data))
-	if token == "" || len(data) > maxTokenFile {
-		return "", usagef("--server-token-file %s: it does not hold one token", v.operatorToken)
+	if token == "" {
+		return "", usagef("--server-token-file %s: it does not hold a token", v.operatorToken)
 	}
 	return token, nil
 }

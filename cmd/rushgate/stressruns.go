@@ -50,15 +50,10 @@ func loadPastRuns() (*pastRuns, error) {
 		return nil, err
 	}
 	p := &pastRuns{path: filepath.Join(dir, "rushgate", "stress-runs.json")}
-	file, err := os.Open(p.path)
+	data, _, err := readAtMost(p.path, maxPastRunsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
 	} else if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(file, maxPastRunsFile))
-	if err != nil {
 		return nil, err
 	}
 	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&p.runs); err != nil {

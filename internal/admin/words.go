@@ -14,23 +14,20 @@ func anybody(n int, nobody string, write func(int) string) string {
 	return write(n)
 }
 
-// wait says how many wait, as the subject of a sentence.
-func wait(n int) string {
-	switch n {
-	case 0:
-		return "Nobody waits"
-	case 1:
-		return "1 player waits"
+// counted writes a number before what there are so many of, in the words for one or for more.
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
 	}
-	return players(n) + " wait"
+	return grouped(n) + " " + more
 }
 
-func players(n int) string {
-	if n == 1 {
-		return "1 player"
-	}
-	return grouped(n) + " players"
+// wait says how many wait, as the subject of a sentence.
+func wait(n int) string {
+	return anybody(n, "Nobody waits", func(n int) string { return counted(n, "player waits", "players wait") })
 }
+
+func players(n int) string { return counted(n, "player", "players") }
 
 // grouped writes a number with a thin space between thousands.
 func grouped(n int) string {
@@ -45,20 +42,10 @@ func grouped(n int) string {
 func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", max(math.Round(d.Seconds()), 1)) }
 
 // those says how many players something is so of.
-func those(n int) string {
-	if n == 1 {
-		return "1 player is"
-	}
-	return players(n) + " are"
-}
+func those(n int) string { return counted(n, "player is", "players are") }
 
 // characters says how many wait.
-func characters(n int) string {
-	if n == 1 {
-		return "1 character waits"
-	}
-	return grouped(n) + " characters wait"
-}
+func characters(n int) string { return counted(n, "character waits", "characters wait") }
 
 // millis writes a time in milliseconds to two significant figures, from 1 s on in seconds.
 func millis(ms float64) string {

@@ -5,30 +5,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
-	"github.com/rushgate/rushgate/world"
+	"github.com/rushgate/rushgate/internal/parrot"
 )
-
-// parrot is the reference world, which says to all what it hears.
-type parrot struct {
-	*world.World
-	said []rushgate.Message
-}
-
-func (p *parrot) Hear(m rushgate.Message) {
-	p.said = append(p.said, rushgate.Message{Reliable: m.Reliable, Data: slices.Clone(m.Data)})
-}
-
-func (p *parrot) Speak(dst []rushgate.Message) []rushgate.Message {
-	dst = append(dst, p.said...)
-	p.said = p.said[:0]
-	return dst
-}
 
 // talking is a page of a game's own: it registers and talks, over the channel of the browser client.
 const talking = `
@@ -81,7 +63,7 @@ func bundled(t *testing.T, module string) string {
 func TestPageTalks(t *testing.T) {
 	t.Parallel()
 	cfg := config(t)
-	cfg.World = &parrot{World: world.New(world.Default(), 1)}
+	cfg.World = parrot.New()
 	s := start(t, cfg)
 	p := open(t, play(s), bundled(t, talking))
 	c, err := client.New("http://"+s.HTTPAddr().String(), client.Options{})
