@@ -229,7 +229,11 @@ func (s Session) Me(ctx context.Context) (Player, error) {
 		Zone       string            `json:"zone"`
 		X          float64           `json:"x"`
 		Y          float64           `json:"y"`
-		Numbers    rushgate.Numbers  `json:"numbers"`
+		HP         int64             `json:"hp"`
+		XP         int64             `json:"xp"`
+		Level      int64             `json:"level"`
+		Deaths     int64             `json:"deaths"`
+		Numbers    rushgate.Numbers  `json:"numbers"` // null from an older node, which has those four only
 		PlaytimeMS int64             `json:"playtime_ms"`
 		Expires    time.Time         `json:"expires_at"`
 	}
@@ -240,8 +244,15 @@ func (s Session) Me(ctx context.Context) (Player, error) {
 		return Player{}, r.bad("the state of player %d, not %d", body.PlayerID, s.PlayerID)
 	}
 	s.extend(body.Expires)
+	numbers := body.Numbers.Clone()
+	if body.Numbers == nil {
+		numbers = rushgate.Numbers{
+			rushgate.NumberHP: body.HP, rushgate.NumberXP: body.XP, rushgate.NumberLevel: body.Level,
+			rushgate.NumberDeaths: body.Deaths,
+		}
+	}
 	return Player{
-		ID: body.PlayerID, Name: body.Name, Zone: body.Zone, X: body.X, Y: body.Y, Numbers: body.Numbers.Clone(),
+		ID: body.PlayerID, Name: body.Name, Zone: body.Zone, X: body.X, Y: body.Y, Numbers: numbers,
 		Playtime: time.Duration(body.PlaytimeMS) * time.Millisecond,
 	}, nil
 }

@@ -308,3 +308,32 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// A node of before games had numbers of their own answers four, under their names.
+func TestNumbersOfAnOlderNode(t *testing.T) {
+	write := func(w http.ResponseWriter, body string) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, body)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/login", func(w http.ResponseWriter, _ *http.Request) { write(w, granted) })
+	mux.HandleFunc("GET /v1/me", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, `{"player_id":12,"name":"alice","zone":"meadow","x":1.5,"y":2.5,"hp":100,"xp":7,"level":2,
+			"deaths":3,"playtime_ms":1234,"expires_at":"2026-01-02T15:04:15Z"}`)
+	})
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	c, err := client.New(s.URL, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseIdleConnections()
+	session, err := c.Login(t.Context(), "alice", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := rushgate.Numbers{"hp": 100, "xp": 7, "level": 2, "deaths": 3}
+	if me, err := session.Me(t.Context()); err != nil || !me.Numbers.Equal(want) {
+		t.Errorf("numbers are %v, %v; want %v", me.Numbers, err, want)
+	}
+}

@@ -183,6 +183,10 @@ func (r *Realm) answerQuery(s *session) queryAnswer {
 		return queryAnswer{err: rushgate.InternalError}
 	}
 	c = s.complete(c, time.Now())
-	c.Numbers[rushgate.NumberLevel], c.Numbers[rushgate.NumberDeaths] = s.told.level, s.told.deaths
+	for name, told := range map[string]int64{rushgate.NumberLevel: s.told.level, rushgate.NumberDeaths: s.told.deaths} {
+		if _, counted := c.Numbers[name]; counted || told != 0 {
+			c.Numbers[name] = told
+		}
+	}
 	return queryAnswer{character: c}
 }

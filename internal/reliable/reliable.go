@@ -120,7 +120,7 @@ func (e *End) Idle() bool { return len(e.waiting) == 0 && !e.due && !e.lost }
 // called.
 func (e *End) Wait(now time.Time) (time.Duration, bool) {
 	switch {
-	case e.due || e.sendable():
+	case e.due || e.ready():
 		return 0, true
 	case e.deadline.IsZero():
 		return 0, false
@@ -128,7 +128,11 @@ func (e *End) Wait(now time.Time) (time.Duration, bool) {
 	return max(e.deadline.Sub(now), 0), true
 }
 
-// sendable reports whether a message waits that may be sent now.
+// ready reports whether a packet with messages may be sent now. An end that has not been heard of may not be there, or
+// may be of a client that has no use for messages: it is sent one packet at a time.
+func (e *End) ready() bool { return e.sendable() && (e.peer != 0 || e.sent == e.base) }
+
+// sendable reports whether another message may be on its way.
 func (e *End) sendable() bool {
 	return e.sent < e.base+uint64(len(e.waiting)) && e.sent-e.base < window &&
 		e.flying+len(e.waiting[e.sent-e.base]) <= windowBytes
@@ -137,14 +141,15 @@ func (e *End) sendable() bool {
 // Next appends the next packet to dst, which is empty, and returns it. It returns false if there is none to send now.
 func (e *End) Next(dst []byte, now time.Time) (packet []byte, ok bool) {
 	e.expire(now)
-	if !e.due && !e.sendable() {
+	ready := e.ready()
+	if !e.due && !ready {
 		return dst, false
 	}
 	first := e.sent
 	dst = protocol.AppendReliable(dst, protocol.Reliable{
 		From: e.id, To: e.peer, Ack: e.heard, First: first, Lost: e.lost && first == e.base,
 	})
-	for e.sendable() {
+	for ready && e.sendable() {
 		data := e.waiting[e.sent-e.base]
 		if dst, ok = protocol.AppendMessage(dst, data); !ok {
 			break

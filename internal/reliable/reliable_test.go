@@ -312,6 +312,7 @@ func TestTimes(t *testing.T) {
 // What is on its way is bounded, and so is what waits.
 func TestBounds(t *testing.T) {
 	e := New()
+	e.peer = 1
 	data := bytes.Repeat([]byte("x"), rushgate.MaxMessage)
 	n := 0
 	for ; e.Say(data) == nil; n++ {
@@ -327,6 +328,7 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d packets of them are on their way", packets)
 	}
 	e = New()
+	e.peer = 1
 	for n = 0; e.Say([]byte("x")) == nil; n++ {
 	}
 	packet, _ := e.Next(nil, time.Unix(1, 0))
@@ -335,6 +337,32 @@ func TestBounds(t *testing.T) {
 	}
 	if _, ok := e.Next(nil, time.Unix(1, 0)); ok {
 		t.Error("more are on their way than may be")
+	}
+}
+
+// A client that has no use for messages costs one packet at a time, however much it is told.
+func TestOneThatIsNotHeardOfGetsOnePacket(t *testing.T) {
+	p := newPair()
+	for range 3 * protocol.MaxSnapshot / rushgate.MaxMessage {
+		_ = p.a.Say(bytes.Repeat([]byte("x"), rushgate.MaxMessage))
+	}
+	for range 10 {
+		if n := p.post(p.a); n > 1 {
+			t.Fatalf("%d packets at once", n)
+		}
+		p.now = p.now.Add(100 * time.Millisecond)
+	}
+	if wait, ok := p.a.Wait(p.now); !ok || wait == 0 {
+		t.Errorf("the next one is to be sent after %v, %v", wait, ok)
+	}
+	for len(p.flying) > 1 {
+		p.flying = p.flying[1:]
+	}
+	p.arrive(0, false)
+	p.post(p.b)
+	p.arrive(0, false)
+	if n := p.post(p.a); n != 2 {
+		t.Errorf("once it is heard of, it gets %d packets", n)
 	}
 }
 

@@ -19,8 +19,8 @@ import (
 // known to the server, so that a tool which was not told of them writes to them too.
 func (s *Store) keptBoards() []rushgate.Board { return *s.kept.Load() }
 
-// The states of a leaderboard, by its name in the hash at boardsKey: one that is new has yet to be given the players who
-// were there before it.
+// The states of a leaderboard, by its name in the hash at boardsKey: one that is new has yet to be given the players
+// who were there before it.
 const (
 	boardNew  = "new"
 	boardKept = "kept"
@@ -73,9 +73,9 @@ func (s *Store) learnBoards(ctx context.Context) (fresh []rushgate.Board, err er
 	return fresh, s.setBoards(ctx, news)
 }
 
-// newBoards returns the boards that the server does not know yet, with the state of each. When a game asks for boards of
-// its own for the first time, those that there were before it are kept, too: the players who have not come since are on
-// them only.
+// newBoards returns the boards that the server does not know yet, with the state of each. When a game asks for
+// boards of its own for the first time, those that there were before it are kept, too: the players who have not come
+// since are on them only.
 func (s *Store) newBoards(ctx context.Context, known map[string]string) (map[string]string, error) {
 	news := make(map[string]string)
 	if !s.asked {

@@ -66,9 +66,9 @@ func (s *Store) noteWarnings(found []string) {
 	}
 }
 
-// mendBoards fills the leaderboards that are new, for all have a line for each player, and writes one anew that has less
-// than half of the lines of another, as one that was deleted by hand or by a server short of memory. The latter it does
-// if the look before has found the same, for those of one login are not written in the same moment.
+// mendBoards fills the leaderboards that are new, for all have a line for each player, and writes one anew that has
+// less than half of the lines of another, as one that was deleted by hand or by a server short of memory. The latter
+// it does if the look before has found the same, for those of one login are not written in the same moment.
 func (s *Store) mendBoards(ctx context.Context, fresh []rushgate.Board) error {
 	var commands []command
 	boards := s.keptBoards()

@@ -34,7 +34,7 @@ func (cfg *Config) admins() []string {
 type node struct {
 	admin string
 	via   *http.Transport // to the admin listener
-	ours  func(ctx context.Context, run string) bool
+	ours  func(ctx context.Context, run string) (bool, error)
 	known atomic.Pointer[string] // the run of the node by which the listener was last found to be one behind the target
 	lost  atomic.Bool            // the listener has become that of another node
 
@@ -55,7 +55,10 @@ func (n *node) metrics(ctx context.Context) (*serverMetrics, error) {
 	if m.Node.Run == *n.known.Load() {
 		return m, nil
 	}
-	if !n.ours(ctx, m.Node.Run) {
+	switch ours, err := n.ours(ctx, m.Node.Run); {
+	case err != nil:
+		return nil, fmt.Errorf("whether %s is of a node behind the target is not known: %w", n.admin, err)
+	case !ours:
 		n.lost.Store(true)
 		return nil, fmt.Errorf("%s is now the admin listener of another node than the target", n.admin)
 	}
@@ -117,18 +120,23 @@ func (s *seenNodes) look(ctx context.Context, times int, enough func() bool) (la
 	return last, nil
 }
 
-// ours reports whether a node, of whose admin listener a run has figures, is behind the target.
-func (s *seenNodes) ours(ctx context.Context, run string) bool {
+// ours reports whether a node, of whose admin listener a run has figures, is behind the target. The error is that of
+// the target which could not be asked often enough to say that it is not.
+func (s *seenNodes) ours(ctx context.Context, run string) (bool, error) {
 	if run == "" {
-		return false
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, metricsTime)
 	defer cancel()
 	found := func() bool { return s.has(run) }
-	if !found() {
-		_, _ = s.look(ctx, lookedForMore, found) // what it has seen counts, however it ended
+	if found() {
+		return true, nil
 	}
-	return found()
+	_, err := s.look(ctx, lookedForMore, found)
+	if found() { // what it has seen counts, however it ended
+		return true, nil
+	}
+	return false, err
 }
 
 // meet finds out which nodes are behind the target, and which admin listeners are theirs. What there is no use for, and
@@ -172,22 +180,29 @@ func (o *observer) meet(ctx context.Context, rep *report.Report) {
 }
 
 // meetNode takes the first figures of a node by its admin listener, or says why it does not. unseen is why the target
-// has not said which node it is.
+// has not said which node it is at first.
 func (o *observer) meetNode(ctx context.Context, admin string, unseen error) (why string) {
 	n := &node{admin: admin, via: o.network.transport(-1), ours: o.seen.ours}
 	m, err := fetchMetrics(ctx, n.via, admin)
+	ours := false
+	if err == nil && m.Node.Run != "" {
+		var failed error
+		if ours, failed = o.seen.ours(ctx, m.Node.Run); failed != nil {
+			unseen = failed
+		}
+	}
 	switch {
 	case err != nil:
 		why = err.Error()
 	case m.Node.Run == "":
 		why = fmt.Sprintf("%s does not say which node's admin listener it is", admin)
-	case o.seen.ours(ctx, m.Node.Run):
+	case ours:
 		n.readings = readings{first: m, base: m, last: m, at: time.Now()}
 		n.known.Store(&m.Node.Run)
 		o.nodes = append(o.nodes, n)
 		return ""
 	case unseen != nil:
-		why = fmt.Sprintf("the target has not said which node it is (%v), so that %s is not known to be its admin listener",
+		why = fmt.Sprintf("the target has not said which nodes it is (%v), so that %s is not known to be its admin listener",
 			unseen, admin)
 	default:
 		why = fmt.Sprintf("%s is the admin listener of another node (%s), not of the target", admin, m.Node.Address)

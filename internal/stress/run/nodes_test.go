@@ -1,7 +1,11 @@
 package run
 
 import (
+	"context"
+	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -190,5 +194,36 @@ func TestCoresAreOfTheServersOwnTime(t *testing.T) {
 		if p := r.add(m, now); p.Cores > 1.01 {
 			t.Errorf("%v cores", p.Cores)
 		}
+	}
+}
+
+// That the target could not be asked is no proof that a listener is another's: its figures are missing, and it is not
+// accused.
+func TestTargetThatCannotBeAskedAccusesNobody(t *testing.T) {
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"node":{"run":"afterwards"}}`)
+	}))
+	defer admin.Close()
+	for name, tt := range map[string]struct {
+		ours   bool
+		failed error
+		lost   bool
+	}{
+		"ours":                {true, nil, false},
+		"another's":           {false, nil, true},
+		"that is not known":   {false, errors.New("no answer in time"), false},
+		"the run is ended by": {false, context.Canceled, false},
+	} {
+		before := "before"
+		n := &node{admin: admin.URL, via: new(http.Transport), ours: func(context.Context, string) (bool, error) {
+			return tt.ours, tt.failed
+		}}
+		n.known.Store(&before)
+		m, err := n.metrics(t.Context())
+		if (m != nil) != tt.ours || (err == nil) != tt.ours || n.lost.Load() != tt.lost ||
+			tt.failed != nil && !errors.Is(err, tt.failed) {
+			t.Errorf("%s: %v, %v, lost %v", name, m, err, n.lost.Load())
+		}
+		n.via.CloseIdleConnections()
 	}
 }

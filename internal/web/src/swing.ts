@@ -33,10 +33,14 @@ export class Swing {
   }
 }
 
-/** Reports whether something near the player has lost hit points, or is gone, or the player has got something for it. */
+/**
+ * Reports whether something near the player has lost hit points, or a monster is gone, or the player has got something
+ * for it. Another player who is gone has logged out, as often as not.
+ */
 function harmed(a: Snapshot, b: Snapshot): boolean {
   if (b.own.xp > a.own.xp) return true;
   const now = new Map(b.entities.map((e) => [e.id, e.hp]));
   return a.entities.some((e) =>
-    Math.hypot(e.x - a.own.x, e.y - a.own.y) <= NEAR * SCALE && e.hp > 0 && (now.get(e.id) ?? 0) < e.hp);
+    Math.hypot(e.x - a.own.x, e.y - a.own.y) <= NEAR * SCALE && e.hp > 0 &&
+    (now.get(e.id) ?? (e.kind >= KIND_MONSTER ? 0 : e.hp)) < e.hp);
 }

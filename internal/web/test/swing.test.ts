@@ -36,6 +36,7 @@ test("an attack of which something has come is not told of", () => {
     ["the player's death", snapshot([rat(1n, 30, 4)]), snapshot([rat(1n, 30, 4)], { hp: 0 }), false],
     ["somebody else's blow", snapshot([rat(1n, 30, 12)]), snapshot([rat(1n, 30, 8)]), true],
     ["somebody else's kill", snapshot([rat(1n, 30, 12)]), snapshot([]), true],
+    ["another player who logs out", snapshot([rat(1n, 30, 12), { ...rat(2n, 2, 40), kind: 1 }]), snapshot([rat(1n, 30, 12)]), true],
     ["a game without monsters", snapshot([]), snapshot([]), false],
   ];
   for (const [what, before, after, missed] of cases) {

@@ -84,8 +84,8 @@ func attempt(field, s string) error {
 	return nil
 }
 
-// Saves reports the first save of a batch whose Data is too long or whose Numbers are none, or that parks a session
-// for longer than there is.
+// Saves reports the first save of a batch whose Data is too long or whose Numbers cannot be kept, or that parks a
+// session for longer than there is.
 func Saves(saves []rushgate.Save) error {
 	for i := range saves {
 		if s := &saves[i]; s.Resumable < 0 || s.Resumable > rushgate.MaxResumable || s.Resumable > 0 && !s.Release {
