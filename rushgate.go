@@ -28,10 +28,9 @@
 //
 // # Stability
 //
-// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
-// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
-// a patch version never. What lies under internal/ is not for others to import and changes at any time. Records in a
-// store, and what goes over the wire, stay readable.
+// This package follows semantic versioning: until v1.0.0 a minor version may change exported names, a patch version
+// never, and CHANGELOG.md says which ones did. What lies under internal/ is not for others to import and changes at any
+// time. Records in a store, and what goes over the wire, stay readable.
 package rushgate
 
 import "time"

@@ -103,7 +103,6 @@
 //
 // # Stability
 //
-// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
-// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
-// a patch version never. The bytes are those of the standard's version 1.02 and do not change.
+// This package follows semantic versioning: until v1.0.0 a minor version may change exported names, a patch version
+// never, and CHANGELOG.md says which ones did. The bytes are those of the standard's version 1.02 and do not change.
 package netcode

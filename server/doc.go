@@ -41,7 +41,7 @@
 //
 // # Stability
 //
-// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
-// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
-// a patch version never. [Config] may get a field in any version; the zero value of a new one means what was so before.
+// This package follows semantic versioning: until v1.0.0 a minor version may change exported names, a patch version
+// never, and CHANGELOG.md says which ones did. [Config] may get a field in any version; the zero value of a new one
+// means what was so before.
 package server

@@ -19,10 +19,9 @@
 //
 // # Stability
 //
-// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
-// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
-// a patch version never. [Data] that a version has written is read by every later one. The numbers of default.json are
-// the balance of a game, and change whenever it plays better for it.
+// This package follows semantic versioning: until v1.0.0 a minor version may change exported names, a patch version
+// never, and CHANGELOG.md says which ones did. [Data] that a version has written is read by every later one. The
+// numbers of default.json are the balance of a game, and change whenever it plays better for it.
 package world
 
 import (

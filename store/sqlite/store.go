@@ -8,10 +8,9 @@
 //
 // # Stability
 //
-// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
-// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
-// a patch version never. A file that a version has written is read by every later one, which brings it up to date when
-// it opens it; an older one refuses it then with a [*SchemaError].
+// This package follows semantic versioning: until v1.0.0 a minor version may change exported names, a patch version
+// never, and CHANGELOG.md says which ones did. A file that a version has written is read by every later one, which
+// brings it up to date when it opens it; an older one refuses it then with a [*SchemaError].
 package sqlite
 
 import (

@@ -13,10 +13,9 @@
 //
 // # Stability
 //
-// Nothing is tagged yet: until v0.1.0 an exported name may change from one commit to the next, and CHANGELOG.md says
-// which one did. From then on this package follows semantic versioning: a minor version may change names until v1.0.0,
-// a patch version never. A new case may come in any version: it holds a store to what the contract of [rushgate.Store]
-// says, and a store that breaks it was broken before.
+// This package follows semantic versioning: until v1.0.0 a minor version may change exported names, a patch version
+// never, and CHANGELOG.md says which ones did. A new case may come in any version: it holds a store to what the
+// contract of [rushgate.Store] says, and a store that breaks it was broken before.
 package storetest
 
 import (
