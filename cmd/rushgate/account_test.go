@@ -36,7 +36,13 @@ func commandEnv() []string {
 // runAccount runs "rushgate account" as a process whose standard input is a pipe.
 func runAccount(t *testing.T, stdin string, args ...string) outcome {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"account"}, args...)...)
+	return runProcess(t, stdin, append([]string{"account"}, args...)...)
+}
+
+// runProcess runs a command line as a process whose standard input is a pipe.
+func runProcess(t *testing.T, stdin string, args ...string) outcome {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = commandEnv()
 	cmd.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer

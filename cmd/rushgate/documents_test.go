@@ -106,6 +106,9 @@ var documentedIn = []document{
 	}},
 	{"docs/operations.md", []documented{
 		{command: "rushgate serve --data /var/lib/rushgate --handover", elsewhere: "TestHandoverKeepsPlayers"},
+		{command: "rushgate backup players-$(date +%F).db", short: "rushgate backup players-2026-11-29.db", shows: `^backed up`},
+		{command: "rushgate restore players-2026-11-29.db", short: "rushgate restore players-2026-11-29.db --data new",
+			shows: `^restored`},
 	}},
 	{"docs/protocol.md", []documented{
 		{command: "npx openapi-typescript http://127.0.0.1:8080/v1/openapi.yaml -o schema.d.ts",
@@ -294,7 +297,7 @@ serve)
 	wait $!
 	;;
 stress) RUSHGATE_TARGET=%[2]q RUSHGATE_ADMIN=%[3]q exec %[1]q "$@" ;;
-account) RUSHGATE_DATA=%[4]q exec %[1]q "$@" ;;
+account|backup) RUSHGATE_DATA=%[4]q exec %[1]q "$@" ;;
 *) exec %[1]q "$@" ;;
 esac
 `, os.Args[0], n.http, n.admin, data)

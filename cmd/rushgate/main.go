@@ -27,6 +27,8 @@ func newRoot() *cobra.Command {
 		newServe(),
 		newAccount(),
 		newImport(),
+		newBackup(),
+		newRestore(),
 		newKey(),
 		newStress(),
 		newCompletion(),
