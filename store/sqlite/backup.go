@@ -27,8 +27,8 @@ const progressInterval = 250 * time.Millisecond
 type Progress func(written, size int64)
 
 // Backup copies the database at path to a new file, also while a node has it open: as it was at one moment, in one
-// file, checked by SQLite, and on disk when Backup returns. The node's writes go on meanwhile, into a log that grows until
-// the copy is made. The copy is readable by its owner only.
+// file, checked by SQLite, and on disk when Backup returns. The node's writes go on meanwhile, into a log that grows
+// until the copy is made. The copy is readable by its owner only.
 //
 // A file that is there already is left alone, and the error wraps [fs.ErrExist]; so is one that is no database of
 // Rushgate ([ErrForeign]) or is not there ([ErrMissing]). If Backup fails, or ctx ends, nothing is left behind.
@@ -149,8 +149,7 @@ func existing(path string) (file string, err error) {
 	return file, nil
 }
 
-// copyDatabase writes a copy of a database beside a path, checks it, and returns its name. If it fails, it leaves nothing
-// behind.
+// copyDatabase writes a copy of a database beside a path, checks it, and returns its name, or leaves nothing behind.
 func copyDatabase(ctx context.Context, file, beside string, progress Progress) (part string, err error) {
 	if err := inspect(ctx, file, len(migrations)); err != nil {
 		return "", err

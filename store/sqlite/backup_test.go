@@ -279,7 +279,7 @@ func TestRestoreRefusals(t *testing.T) {
 		from string
 		is   func(error) bool
 	}{
-		"none":    {filepath.Join(dir, "none"), func(err error) bool { return errors.Is(err, ErrMissing) }},
+		"none": {filepath.Join(dir, "none"), func(err error) bool { return errors.Is(err, ErrMissing) }},
 		"foreign": {write("foreign", bytes.Repeat([]byte("text\n"), 200)),
 			func(err error) bool { return errors.Is(err, ErrForeign) }},
 		"cut off": {write("cut", whole[:len(whole)/2]), func(err error) bool { return err != nil }},
