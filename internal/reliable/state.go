@@ -29,8 +29,12 @@ func (e *End) Describe(c *packed.Codec) {
 		}
 	}
 	const most = protocol.MaxNumber - MaxWaiting
-	if e.id == 0 || e.base == 0 || e.base > most || e.heard > protocol.MaxNumber || e.peer == 0 && e.heard > 0 ||
-		e.bytes > MaxWaitingBytes {
+	if e.id == 0 || e.base == 0 || e.base > most || e.heard > protocol.MaxNumber || e.bytes > MaxWaitingBytes {
+		c.Fail(errState)
+	}
+	// From an end that was not heard of nothing has come, and it has acknowledged nothing: it would wait for what came
+	// before for ever.
+	if e.peer == 0 && (e.heard > 0 || e.base > 1 && !e.lost) {
 		c.Fail(errState)
 	}
 	e.highest = e.base + uint64(len(e.waiting))
