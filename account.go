@@ -44,7 +44,7 @@ const (
 	// MaxEpoch is the greatest epoch of an account.
 	MaxEpoch = 1<<53 - 1
 	// MaxCredentials is how many credentials an account may have beside its password.
-	MaxCredentials = 8
+	MaxCredentials = 16
 	// MaxCredentialLen is the greatest length of all parts of one [Credential] together, in bytes.
 	MaxCredentialLen = 1024
 	// MaxDisabledReason is the greatest length of [Disabled].Reason in bytes.
@@ -107,8 +107,9 @@ type AccountChange struct {
 	Epoch uint64
 	// PasswordHash replaces the account's, unless it is empty.
 	PasswordHash string
-	// Credentials replace the account's, unless they are nil: to remove them all takes an empty slice.
-	Credentials []Credential
+	// Credentials replace the account's, unless they are nil, provided that these still are Replaces, or are Credentials
+	// already; else the change is refused as a whole with [ErrAccountChanged]. To remove them all takes an empty slice.
+	Credentials, Replaces []Credential
 	// Disabled replaces the account's, unless it is nil. The zero Disabled enables the account.
 	Disabled *Disabled
 	// RaiseEpoch adds one to the epoch.
@@ -122,6 +123,19 @@ type AccountChange struct {
 	// of its lease is asked to let the player go, as Want does, and no [Admission] can continue it. A session of another
 	// attempt is left alone.
 	EndAttempt string
+}
+
+// Rename is another name for an account and its character.
+type Rename struct {
+	// Player and Name name the account, and must belong together.
+	Player PlayerID
+	Name   string
+	// Epoch is the account's, as it was read. A rename raises it.
+	Epoch uint64
+	// NewName is canonical, as returned by [NewUsername].
+	NewName string
+	// Hold is until when no other player may take the old name, [Forever] at most. One that has passed frees it.
+	Hold time.Time
 }
 
 // EndsSession reports whether a player inside has to leave because of the change, at the time that it is made.

@@ -9,7 +9,7 @@ const (
 	// MaxSharedNameLen is the greatest length of the name of a value that a fleet shares, in bytes.
 	MaxSharedNameLen = 64
 	// MaxSharedLen is the greatest length of such a value, in bytes.
-	MaxSharedLen = 4096
+	MaxSharedLen = 256 << 10
 	// MaxNodes is how many nodes of a fleet are known of each other. Of more, those are that were last heard of.
 	MaxNodes = 256
 	// MaxNodeAddressLen is the greatest length of [NodeBeat].Address in bytes.

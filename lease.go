@@ -55,6 +55,10 @@ type Admission struct {
 	// admissions under one revision, with devices that differ, one succeeds and the others are refused with
 	// [ErrAccountChanged].
 	Devices []Device
+	// Credentials replace the account's, unless they are nil, provided that these still are Account.Credentials, or are
+	// Credentials already: else the admission is refused with [ErrAccountChanged]. The record becomes one of
+	// [AccountVersion]. Without Create.
+	Credentials []Credential
 	// Session is the SHA-256 of the session's token in unpadded base64url (43 characters), by which an admission with
 	// Continue finds the session. It is kept with the lease that is claimed; an admission that is resumed keeps the one
 	// there is. Empty is a session that cannot be continued.
@@ -87,7 +91,8 @@ type Admitted struct {
 	//   - [BadCredentials]: there is no account, or no longer one, of this name and id, or its epoch is another, or with
 	//     Continue, its session is another, or was opened under another epoch;
 	//   - a [*Refusal] with [AccountDisabled], until when, and why;
-	//   - [ErrAccountChanged], with Devices: those of the account have another revision;
+	//   - [ErrAccountChanged], with Devices: those of the account have another revision; with Credentials: its own are
+	//     others;
 	//   - [BadCredentials], with Continue: the session is over;
 	//   - [AlreadyLoggedIn]: the lease is held by another attempt, or with Continue, by another node.
 	Err error

@@ -22,7 +22,7 @@ var (
 	// are answered as ever; it lasts until an operator has put the record right.
 	ErrDamagedRecord = errors.New("record is damaged")
 	// ErrAccountChanged refuses an [AccountChange] because the account has another epoch than it was read with, and this
-	// or an [Admission] because its devices have another revision.
+	// or an [Admission] because its devices have another revision, or its credentials are others.
 	ErrAccountChanged = errors.New("account has changed meanwhile")
 	// ErrIDsInUse refuses an import whose ids the store has already begun to give to accounts of its own.
 	ErrIDsInUse = errors.New("player ids are already in use")
@@ -74,6 +74,10 @@ type Store interface {
 	Boards
 	Importer
 	Fleet
+	Directory
+	Histories
+	Agenda
+	AuditLog
 	// Ping returns nil if the store takes a write now: it writes something small that no other method shows, in the way of
 	// all writes, so that a full disk or a server that only reads is an error. It is for probes, which ask once a second
 	// at most.
@@ -107,6 +111,14 @@ type Accounts interface {
 	// ReserveIDs does not return its id again. The error is [BadCredentials] if there is no such account and
 	// [AlreadyLoggedIn] while a lease is live.
 	DeleteAccount(ctx context.Context, username string) error
+	// RenameAccount gives an account and its character another name, with all that hangs on the old one: devices,
+	// credentials, history, leaderboards. The error is nil, [BadCredentials] (there is no account of this name and id),
+	// [ErrAccountChanged] (it has another epoch), [AlreadyLoggedIn] while a lease is live, [UsernameTaken] (the new name is
+	// another account's, is held for another player, or has the skeleton of another's), or wraps [ErrDamagedRecord]. No
+	// parked session goes on. A rename that was carried out and is repeated is no error. From then on the old name is
+	// nobody's, and until Hold only the same player can be renamed to it: accounts cannot be created or imported under it,
+	// and the answer is [UsernameTaken].
+	RenameAccount(ctx context.Context, rename Rename) error
 	// ReserveIDs sets n consecutive player ids (1 or more) aside for the caller and returns the first. No id is
 	// ever given out twice, also across restarts; ids that are not used are lost.
 	ReserveIDs(ctx context.Context, n int) (PlayerID, error)
