@@ -109,6 +109,7 @@ type AccountChange struct {
 	PasswordHash string
 	// Credentials replace the account's, unless they are nil, provided that these still are Replaces, or are Credentials
 	// already; else the change is refused as a whole with [ErrAccountChanged]. To remove them all takes an empty slice.
+	// Replaces says nothing without them; nil and empty both stand for none.
 	Credentials, Replaces []Credential
 	// Disabled replaces the account's, unless it is nil. The zero Disabled enables the account.
 	Disabled *Disabled
@@ -125,16 +126,17 @@ type AccountChange struct {
 	EndAttempt string
 }
 
-// Rename is another name for an account and its character.
+// Rename is another name for an account and its character. It makes the record one of [AccountVersion].
 type Rename struct {
 	// Player and Name name the account, and must belong together.
 	Player PlayerID
 	Name   string
 	// Epoch is the account's, as it was read. A rename raises it.
 	Epoch uint64
-	// NewName is canonical, as returned by [NewUsername].
+	// NewName is canonical, as returned by [NewUsername], and another than Name.
 	NewName string
-	// Hold is until when no other player may take the old name, [Forever] at most. One that has passed frees it.
+	// Hold is until when no other player may take the old name, to the millisecond, [Forever] at most, by the store's
+	// clock. One that has passed, such as the zero time, frees it.
 	Hold time.Time
 }
 

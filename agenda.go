@@ -38,12 +38,13 @@ type TaskID struct{ Kind, ID string }
 // Agenda is what is to be done later, and survives every process: mail to be sent, accounts to be deleted. A task is
 // done at least once, and may be done twice.
 type Agenda interface {
-	// PlanTasks adds tasks, each in place of the one of its kind and ID, if there is one. Each item's error is nil or
-	// [ErrAgendaFull].
+	// PlanTasks adds tasks, each in place of the one of its kind and ID, if there is one, for which there is always room.
+	// Each item's error is nil or [ErrAgendaFull].
 	PlanTasks(ctx context.Context, tasks []Task) ([]error, error)
 	// TakeTasks returns tasks of a kind that are due, those due first before others, limit of them at most (1 to
 	// [MaxPage]), and sets each aside for a while, more than 0 and [MaxHold] at most: it becomes due then, with
-	// Due moved, unless it is dropped or planned anew before. No two calls return a task within that time.
+	// Due moved, unless it is dropped or planned anew before. No two calls return a task within that time. What is
+	// returned has the Due from before.
 	TakeTasks(ctx context.Context, kind string, limit int, hold time.Duration) ([]Task, error)
 	// DropTasks removes tasks; one that is not there is no error.
 	DropTasks(ctx context.Context, ids []TaskID) error

@@ -22,7 +22,7 @@ type AuditLog interface {
 	// AppendAudit adds records, 1 to [MaxAuditAppend] of 1 to [MaxAuditData] bytes, after the one that is the last: all or
 	// none, in one atomic step. If the last one has another number than after (0 for an empty log), the result is false,
 	// and nothing has changed; but if the records that follow after are these, it is true, so that the call can be
-	// repeated when its outcome is unknown.
+	// repeated when its outcome is unknown. What has been trimmed meanwhile is not recognised.
 	AppendAudit(ctx context.Context, after uint64, data [][]byte) (appended bool, err error)
 	// LoadAudit returns records in order, beginning with the one numbered from, or the first that is kept if that is
 	// earlier: limit of them at most, 1 to [MaxPage]. There are fewer only at the log's end.

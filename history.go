@@ -15,9 +15,9 @@ const (
 	MaxEventWord = 128
 )
 
-// Event is something that has happened to an account. Its strings are UTF-8 without control characters, line breaks in
-// Text excepted.
-type Event struct {
+// AccountEvent is something that has happened to an account. Its strings are UTF-8 without control characters, but that
+// Text may have line breaks ("\n").
+type AccountEvent struct {
 	// ID tells the event from the account's others, so that it is not noted twice: see [ValidAttempt].
 	ID string
 	// At is when it happened, to the millisecond, after 1970 and [Forever] at most.
@@ -38,13 +38,14 @@ type Event struct {
 type Noted struct {
 	Player PlayerID
 	Name   string
-	Event
+	AccountEvent
 }
 
 // LoadedHistory is one result of LoadHistories.
 type LoadedHistory struct {
-	// Events are those of the account, the oldest first; none if there is no account, or if Err is set.
-	Events []Event
+	// Events are those of the account, the oldest first, those of one time in the store's order; none if there is no
+	// account, or if Err is set.
+	Events []AccountEvent
 	// Err is nil, or wraps [ErrDamagedRecord].
 	Err error
 }
@@ -54,7 +55,7 @@ type LoadedHistory struct {
 type Histories interface {
 	// Note adds events to the histories of accounts. Each item's error is nil, [BadCredentials] (there is no account of
 	// this name and id), or wraps [ErrDamagedRecord]. An event whose ID is there already is not added again, and no error.
-	// What would be too much pushes out the oldest of its sort by At.
+	// What would be too much pushes out the oldest of its sort by At, which may be the event itself.
 	Note(ctx context.Context, events []Noted) ([]error, error)
 	// LoadHistories returns the history of the account of each canonical username.
 	LoadHistories(ctx context.Context, usernames []string) ([]LoadedHistory, error)

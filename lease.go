@@ -87,7 +87,7 @@ type Admitted struct {
 	// Err is nil, or one of these, of which the first that applies counts; each says that nothing was changed:
 	//
 	//   - [ErrDamagedRecord], wrapped: the player's record cannot be read, and the lease was not claimed;
-	//   - [UsernameTaken] or [ErrConcurrentAttempt], with Create;
+	//   - [UsernameTaken] (also of a name that is held) or [ErrConcurrentAttempt], with Create;
 	//   - [BadCredentials]: there is no account, or no longer one, of this name and id, or its epoch is another, or with
 	//     Continue, its session is another, or was opened under another epoch;
 	//   - a [*Refusal] with [AccountDisabled], until when, and why;

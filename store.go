@@ -96,28 +96,33 @@ type Accounts interface {
 	Lookalikes(ctx context.Context, usernames []string) ([]string, error)
 	// CreateAccounts makes accounts, each with a character of its id, name and creation time, both or neither,
 	// and without a lease. Ids come from ReserveIDs; a Version of 0 stands for [AccountVersion]. Each item's error is nil,
-	// [UsernameTaken] or [ErrIDTaken]; what a name looks like is no reason to refuse it. An account that
-	// is there already with this id and hash is no error, so that the call can be repeated when its outcome is unknown.
+	// [UsernameTaken] (also of a name that is held) or [ErrIDTaken]; what a name looks like is no reason to refuse it. An
+	// account that is there already with this id and hash is no error, so that the call can be repeated when its outcome
+	// is unknown.
 	CreateAccounts(ctx context.Context, accounts []Account) ([]error, error)
 	// UpdateAccounts changes accounts and makes their records ones of [AccountVersion]. Each item's error is nil,
-	// [BadCredentials] (there is no account of this name and id) or [ErrAccountChanged]. A change after which the player
-	// must not be inside (see [AccountChange].EndsSession) also asks the holder of a live lease to let the player go, as
-	// Want does, and no [Admission] can continue the session any more, whether it is held or parked.
+	// [BadCredentials] (there is no account of this name and id) or [ErrAccountChanged], or wraps [ErrDamagedRecord]. A
+	// change after which the player must not be inside (see [AccountChange].EndsSession) also asks the holder of a live
+	// lease to let the player go, as Want does, and no [Admission] can continue the session any more, whether it is held
+	// or parked.
 	//
 	// A change that raises the epoch is refused when it is repeated, also if it was carried out the first time; the
 	// account that is then loaded tells.
 	UpdateAccounts(ctx context.Context, changes []AccountChange) ([]error, error)
-	// DeleteAccount removes the account of a canonical username with its character, and its lease or parked session;
-	// ReserveIDs does not return its id again. The error is [BadCredentials] if there is no such account and
+	// DeleteAccount removes the account of a canonical username with its character and history, and its lease or parked
+	// session; ReserveIDs does not return its id again. The error is [BadCredentials] if there is no such account and
 	// [AlreadyLoggedIn] while a lease is live.
 	DeleteAccount(ctx context.Context, username string) error
 	// RenameAccount gives an account and its character another name, with all that hangs on the old one: devices,
-	// credentials, history, leaderboards. The error is nil, [BadCredentials] (there is no account of this name and id),
-	// [ErrAccountChanged] (it has another epoch), [AlreadyLoggedIn] while a lease is live, [UsernameTaken] (the new name is
-	// another account's, is held for another player, or has the skeleton of another's), or wraps [ErrDamagedRecord]. No
-	// parked session goes on. A rename that was carried out and is repeated is no error. From then on the old name is
-	// nobody's, and until Hold only the same player can be renamed to it: accounts cannot be created or imported under it,
-	// and the answer is [UsernameTaken].
+	// credentials, history, leaderboards. The error is nil, or the first that applies of [BadCredentials] (there is no
+	// account of this name and id), [ErrAccountChanged] (it has another epoch), [AlreadyLoggedIn] while a lease is live,
+	// [UsernameTaken] (the new name is another account's, is held for another player, or has the [Skeleton] of another's),
+	// or wraps [ErrDamagedRecord]. The lease and a parked session are over. A rename that was carried out and is repeated
+	// is no error: the player has the new name, and a greater epoch.
+	//
+	// From then on the old name is nobody's. Until Hold only the same player can be renamed to it, and no account can be
+	// created or imported under it, also once the player's is deleted: the answer is [UsernameTaken]. What looks like a
+	// held name is free. A player may have several names held.
 	RenameAccount(ctx context.Context, rename Rename) error
 	// ReserveIDs sets n consecutive player ids (1 or more) aside for the caller and returns the first. No id is
 	// ever given out twice, also across restarts; ids that are not used are lost.
@@ -170,8 +175,8 @@ type Importer interface {
 	// error is [ErrIDsInUse].
 	BeginImport(ctx context.Context, highest PlayerID) error
 	// Import creates accounts with their characters, each pair at once or not at all, without a lease. Each item's
-	// error is nil, [ErrImported], [UsernameTaken] (the name itself belongs to another id) or [ErrIDTaken], or wraps
-	// [ErrDamagedRecord]; nothing that is there is changed. An id that BeginImport has not set aside fails the batch as a
-	// whole.
+	// error is nil, [ErrImported], [UsernameTaken] (the name itself belongs to another id, or is held) or [ErrIDTaken], or
+	// wraps [ErrDamagedRecord]; nothing that is there is changed. An id that BeginImport has not set aside fails the batch
+	// as a whole.
 	Import(ctx context.Context, records []Record) ([]error, error)
 }

@@ -83,6 +83,12 @@ func change(c *rushgate.AccountChange) error {
 			return err
 		}
 	}
+	if c.Credentials == nil {
+		return nil
+	}
+	if err := credentials(c.Replaces); err != nil {
+		return fmt.Errorf("replaced: %w", err)
+	}
 	return credentials(c.Credentials)
 }
 

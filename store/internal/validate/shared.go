@@ -9,12 +9,15 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
+// nameCharacters are those of the names that programs give.
+const nameCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
 // SharedName reports a name that a value of a fleet cannot have.
 func SharedName(name string) error {
 	if name == "" || len(name) > rushgate.MaxSharedNameLen {
 		return fmt.Errorf("name of a shared value has %d bytes, want 1 to %d", len(name), rushgate.MaxSharedNameLen)
 	}
-	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+	if strings.Trim(name, nameCharacters) != "" {
 		return fmt.Errorf("name of a shared value %q has other characters than a-z, 0-9 and -", name)
 	}
 	return nil

@@ -44,7 +44,10 @@ func admission(a *rushgate.Admission) error {
 		return err
 	}
 	if !a.Create {
-		return nil
+		return credentialsOf(a)
+	}
+	if a.Credentials != nil {
+		return errors.New("a new account has no credentials to replace")
 	}
 	if a.NewHash != "" {
 		return errors.New("a new account has no hash to replace")
@@ -53,6 +56,17 @@ func admission(a *rushgate.Admission) error {
 		return errors.New("a new account that is disabled cannot be let in")
 	}
 	return account(&a.Account)
+}
+
+// credentialsOf checks those that an admission replaces, and by which.
+func credentialsOf(a *rushgate.Admission) error {
+	if a.Credentials == nil {
+		return nil
+	}
+	if err := credentials(a.Account.Credentials); err != nil {
+		return fmt.Errorf("replaced: %w", err)
+	}
+	return credentials(a.Credentials)
 }
 
 // session checks what an admission says of its session, and of another that it continues.
