@@ -133,6 +133,90 @@ func (s *Store) Beat(ctx context.Context, by rushgate.NodeBeat) (nodes []rushgat
 	return s.store.Beat(ctx, by)
 }
 
+// RenameAccount implements [rushgate.Accounts].
+func (s *Store) RenameAccount(ctx context.Context, rename rushgate.Rename) (err error) {
+	defer s.measure(renameAccount, time.Now(), &err)
+	return s.store.RenameAccount(ctx, rename)
+}
+
+// Usernames implements [rushgate.Directory].
+func (s *Store) Usernames(
+	ctx context.Context, prefix, cursor string, limit int,
+) (names []string, next string, err error) {
+	defer s.measure(usernames, time.Now(), &err)
+	return s.store.Usernames(ctx, prefix, cursor, limit)
+}
+
+// Note implements [rushgate.Histories].
+func (s *Store) Note(ctx context.Context, events []rushgate.Noted) (errs []error, err error) {
+	defer s.measure(note, time.Now(), &err)
+	return s.store.Note(ctx, events)
+}
+
+// LoadHistories implements [rushgate.Histories].
+func (s *Store) LoadHistories(
+	ctx context.Context, usernames []string,
+) (histories []rushgate.LoadedHistory, err error) {
+	defer s.measure(loadHistories, time.Now(), &err)
+	return s.store.LoadHistories(ctx, usernames)
+}
+
+// PlanTasks implements [rushgate.Agenda].
+func (s *Store) PlanTasks(ctx context.Context, tasks []rushgate.Task) (errs []error, err error) {
+	defer s.measure(planTasks, time.Now(), &err)
+	return s.store.PlanTasks(ctx, tasks)
+}
+
+// TakeTasks implements [rushgate.Agenda].
+func (s *Store) TakeTasks(
+	ctx context.Context, kind string, limit int, hold time.Duration,
+) (tasks []rushgate.Task, err error) {
+	defer s.measure(takeTasks, time.Now(), &err)
+	return s.store.TakeTasks(ctx, kind, limit, hold)
+}
+
+// DropTasks implements [rushgate.Agenda].
+func (s *Store) DropTasks(ctx context.Context, ids []rushgate.TaskID) (err error) {
+	defer s.measure(dropTasks, time.Now(), &err)
+	return s.store.DropTasks(ctx, ids)
+}
+
+// LoadTasks implements [rushgate.Agenda].
+func (s *Store) LoadTasks(ctx context.Context, ids []rushgate.TaskID) (tasks []rushgate.Task, err error) {
+	defer s.measure(loadTasks, time.Now(), &err)
+	return s.store.LoadTasks(ctx, ids)
+}
+
+// CountTasks implements [rushgate.Agenda].
+func (s *Store) CountTasks(ctx context.Context, kind string) (n int, err error) {
+	defer s.measure(countTasks, time.Now(), &err)
+	return s.store.CountTasks(ctx, kind)
+}
+
+// AppendAudit implements [rushgate.AuditLog].
+func (s *Store) AppendAudit(ctx context.Context, after uint64, data [][]byte) (appended bool, err error) {
+	defer s.measure(appendAudit, time.Now(), &err)
+	return s.store.AppendAudit(ctx, after, data)
+}
+
+// LoadAudit implements [rushgate.AuditLog].
+func (s *Store) LoadAudit(ctx context.Context, from uint64, limit int) (records []rushgate.AuditRecord, err error) {
+	defer s.measure(loadAudit, time.Now(), &err)
+	return s.store.LoadAudit(ctx, from, limit)
+}
+
+// AuditSpan implements [rushgate.AuditLog].
+func (s *Store) AuditSpan(ctx context.Context) (first, last uint64, err error) {
+	defer s.measure(auditSpan, time.Now(), &err)
+	return s.store.AuditSpan(ctx)
+}
+
+// TrimAudit implements [rushgate.AuditLog].
+func (s *Store) TrimAudit(ctx context.Context, first uint64) (err error) {
+	defer s.measure(trimAudit, time.Now(), &err)
+	return s.store.TrimAudit(ctx, first)
+}
+
 // Ping implements [rushgate.Store].
 func (s *Store) Ping(ctx context.Context) (err error) {
 	defer s.measure(ping, time.Now(), &err)

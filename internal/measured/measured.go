@@ -51,6 +51,19 @@ const (
 	shared
 	swapShared
 	beat
+	renameAccount
+	usernames
+	note
+	loadHistories
+	planTasks
+	takeTasks
+	dropTasks
+	loadTasks
+	countTasks
+	appendAudit
+	loadAudit
+	auditSpan
+	trimAudit
 	operations // how many there are
 )
 
@@ -60,6 +73,10 @@ var names = [operations]string{
 	createAccounts: "create_accounts", updateAccounts: "update_accounts", deleteAccount: "delete_account",
 	beginImport: "begin_import", importRecords: "import", ping: "ping", lookalikes: "lookalikes",
 	shared: "shared", swapShared: "swap_shared", beat: "beat",
+	renameAccount: "rename_account", usernames: "usernames", note: "note", loadHistories: "load_histories",
+	planTasks: "plan_tasks", takeTasks: "take_tasks", dropTasks: "drop_tasks", loadTasks: "load_tasks",
+	countTasks: "count_tasks", appendAudit: "append_audit", loadAudit: "load_audit", auditSpan: "audit_span",
+	trimAudit: "trim_audit",
 }
 
 type measurement struct {

@@ -90,8 +90,37 @@ func (s slowStore) SwapShared(context.Context, string, []byte, []byte) (bool, er
 func (s slowStore) Beat(context.Context, rushgate.NodeBeat) ([]rushgate.NodeStatus, error) {
 	return nil, s.answer()
 }
-func (s slowStore) Ping(context.Context) error { return s.answer() }
-func (s slowStore) Close() error               { return nil }
+func (s slowStore) RenameAccount(context.Context, rushgate.Rename) error { return s.answer() }
+func (s slowStore) Usernames(context.Context, string, string, int) ([]string, string, error) {
+	return nil, "", s.answer()
+}
+func (s slowStore) Note(context.Context, []rushgate.Noted) ([]error, error) { return nil, s.answer() }
+func (s slowStore) LoadHistories(context.Context, []string) ([]rushgate.LoadedHistory, error) {
+	return nil, s.answer()
+}
+func (s slowStore) PlanTasks(context.Context, []rushgate.Task) ([]error, error) {
+	return nil, s.answer()
+}
+func (s slowStore) TakeTasks(context.Context, string, int, time.Duration) ([]rushgate.Task, error) {
+	return nil, s.answer()
+}
+func (s slowStore) DropTasks(context.Context, []rushgate.TaskID) error { return s.answer() }
+func (s slowStore) LoadTasks(context.Context, []rushgate.TaskID) ([]rushgate.Task, error) {
+	return nil, s.answer()
+}
+func (s slowStore) CountTasks(context.Context, string) (int, error) { return 0, s.answer() }
+func (s slowStore) AppendAudit(context.Context, uint64, [][]byte) (bool, error) {
+	return false, s.answer()
+}
+func (s slowStore) LoadAudit(context.Context, uint64, int) ([]rushgate.AuditRecord, error) {
+	return nil, s.answer()
+}
+func (s slowStore) AuditSpan(context.Context) (first, last uint64, err error) {
+	return 0, 0, s.answer()
+}
+func (s slowStore) TrimAudit(context.Context, uint64) error { return s.answer() }
+func (s slowStore) Ping(context.Context) error              { return s.answer() }
+func (s slowStore) Close() error                            { return nil }
 
 // calls has one call of each method but Close, by the name under which it is measured.
 var calls = map[string]func(context.Context, rushgate.Store) error{
@@ -141,7 +170,34 @@ var calls = map[string]func(context.Context, rushgate.Store) error{
 		_, err := s.Beat(ctx, rushgate.NodeBeat{})
 		return err
 	},
-	"ping": func(ctx context.Context, s rushgate.Store) error { return s.Ping(ctx) },
+	"rename_account": func(ctx context.Context, s rushgate.Store) error {
+		return s.RenameAccount(ctx, rushgate.Rename{})
+	},
+	"usernames": func(ctx context.Context, s rushgate.Store) error {
+		_, _, err := s.Usernames(ctx, "", "", 1)
+		return err
+	},
+	"note": func(ctx context.Context, s rushgate.Store) error { _, err := s.Note(ctx, nil); return err },
+	"load_histories": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.LoadHistories(ctx, nil)
+		return err
+	},
+	"plan_tasks": func(ctx context.Context, s rushgate.Store) error { _, err := s.PlanTasks(ctx, nil); return err },
+	"take_tasks": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.TakeTasks(ctx, "mail", 1, time.Second)
+		return err
+	},
+	"drop_tasks":  func(ctx context.Context, s rushgate.Store) error { return s.DropTasks(ctx, nil) },
+	"load_tasks":  func(ctx context.Context, s rushgate.Store) error { _, err := s.LoadTasks(ctx, nil); return err },
+	"count_tasks": func(ctx context.Context, s rushgate.Store) error { _, err := s.CountTasks(ctx, "mail"); return err },
+	"append_audit": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.AppendAudit(ctx, 0, nil)
+		return err
+	},
+	"load_audit": func(ctx context.Context, s rushgate.Store) error { _, err := s.LoadAudit(ctx, 0, 1); return err },
+	"audit_span": func(ctx context.Context, s rushgate.Store) error { _, _, err := s.AuditSpan(ctx); return err },
+	"trim_audit": func(ctx context.Context, s rushgate.Store) error { return s.TrimAudit(ctx, 1) },
+	"ping":       func(ctx context.Context, s rushgate.Store) error { return s.Ping(ctx) },
 }
 
 // Every method is measured under its own name, its error passed on and counted.

@@ -30,7 +30,7 @@ func (s *Store) createOne(a *rushgate.Account) error {
 	switch p := s.names[a.Username]; {
 	case p != nil && p.account.ID == a.ID && p.account.PasswordHash == a.PasswordHash:
 		return nil // before
-	case p != nil:
+	case p != nil, s.isHeld(a.Username, 0):
 		return rushgate.UsernameTaken
 	case s.players[a.ID] != nil:
 		return rushgate.ErrIDTaken
@@ -60,7 +60,8 @@ func (s *Store) update(c *rushgate.AccountChange) error {
 	switch {
 	case p == nil || p.account.ID != c.Player:
 		return rushgate.BadCredentials
-	case p.account.Epoch != c.Epoch || !p.takesDevices(c.Devices, c.DevicesRevision):
+	case p.account.Epoch != c.Epoch, !p.takesDevices(c.Devices, c.DevicesRevision),
+		!p.takesCredentials(c.Credentials, c.Replaces):
 		return rushgate.ErrAccountChanged
 	}
 	a := &p.account
@@ -68,9 +69,7 @@ func (s *Store) update(c *rushgate.AccountChange) error {
 	if c.PasswordHash != "" {
 		a.PasswordHash = c.PasswordHash
 	}
-	if c.Credentials != nil {
-		a.Credentials = cloneCredentials(c.Credentials)
-	}
+	p.putCredentials(c.Credentials)
 	if c.Disabled != nil {
 		a.Disabled = toMillisecondDisabled(*c.Disabled)
 	}
@@ -103,6 +102,18 @@ func (p *player) putDevices(devices []rushgate.Device, revision uint64) {
 	}
 }
 
+// takesCredentials reports whether credentials can replace those that the account had; none replace any.
+func (p *player) takesCredentials(credentials, replaces []rushgate.Credential) bool {
+	there := p.account.Credentials
+	return credentials == nil || slices.Equal(there, replaces) || slices.Equal(there, credentials)
+}
+
+func (p *player) putCredentials(credentials []rushgate.Credential) {
+	if credentials != nil {
+		p.account.Credentials, p.account.Version = cloneCredentials(credentials), rushgate.AccountVersion
+	}
+}
+
 func toMillisecondDisabled(d rushgate.Disabled) rushgate.Disabled {
 	if !d.Until.IsZero() {
 		d.Until = toMillisecond(d.Until)
@@ -132,6 +143,7 @@ func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 		return rushgate.AlreadyLoggedIn
 	}
 	delete(s.names, username)
+	s.sorted = nil
 	s.forgetLook(username)
 	delete(s.players, p.account.ID)
 	return nil

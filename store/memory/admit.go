@@ -42,7 +42,7 @@ func (s *Store) checkIDs(admissions []rushgate.Admission) error {
 	ids := make(map[rushgate.PlayerID]bool)
 	for i := range admissions {
 		a := &admissions[i]
-		if !a.Create || created[a.Account.Username] || s.names[a.Account.Username] != nil {
+		if name := a.Account.Username; !a.Create || created[name] || s.names[name] != nil || s.isHeld(name, 0) {
 			continue
 		}
 		if ids[a.Account.ID] || s.players[a.Account.ID] != nil {
@@ -59,7 +59,7 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 	switch {
 	case !a.Create && (p == nil || p.account.ID != a.Account.ID):
 		return rushgate.Admitted{Err: rushgate.BadCredentials}
-	case p == nil && s.lookalike(a.Account.Username) != "":
+	case p == nil && (s.isHeld(a.Account.Username, 0) || s.lookalike(a.Account.Username) != ""):
 		return rushgate.Admitted{Err: rushgate.UsernameTaken}
 	case p == nil:
 		p = s.create(&a.Account)
@@ -76,7 +76,8 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 		return rushgate.Admitted{Err: rushgate.BadCredentials}
 	case p.account.Disabled.At(s.day()):
 		return rushgate.Admitted{Err: p.account.Disabled.Refusal()}
-	case !p.takesDevices(a.Devices, a.Account.Devices.Revision):
+	case !p.takesDevices(a.Devices, a.Account.Devices.Revision),
+		!p.takesCredentials(a.Credentials, a.Account.Credentials):
 		return rushgate.Admitted{Err: rushgate.ErrAccountChanged}
 	}
 	resumed, err := s.claim(by, a, p)
@@ -90,6 +91,7 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 		return rushgate.Admitted{Err: err}
 	}
 	p.putDevices(a.Devices, a.Account.Devices.Revision)
+	p.putCredentials(a.Credentials)
 	if a.NewHash != "" && p.account.PasswordHash == a.Account.PasswordHash {
 		p.account.PasswordHash, p.account.Version = a.NewHash, rushgate.AccountVersion
 	}
@@ -122,9 +124,7 @@ func (s *Store) add(account *rushgate.Account, character *rushgate.Character) *p
 	p.character.CreatedAt = toMillisecond(character.CreatedAt)
 	p.character.Playtime = character.Playtime.Truncate(time.Millisecond)
 	s.players[account.ID] = p
-	s.names[account.Username] = p
-	skeleton := rushgate.Skeleton(account.Username)
-	s.looks[skeleton] = append(s.looks[skeleton], account.Username)
+	s.enter(p)
 	return p
 }
 

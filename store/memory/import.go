@@ -50,7 +50,7 @@ func (s *Store) bringIn(r *rushgate.Record) error {
 	switch p := s.names[r.Account.Username]; {
 	case p != nil && p.account.ID == r.Account.ID:
 		return rushgate.ErrImported
-	case p != nil:
+	case p != nil, s.isHeld(r.Account.Username, 0):
 		return rushgate.UsernameTaken
 	case s.players[r.Account.ID] != nil:
 		return rushgate.ErrIDTaken

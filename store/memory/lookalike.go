@@ -20,10 +20,10 @@ func (s *Store) Lookalikes(ctx context.Context, usernames []string) ([]string, e
 	return names, nil
 }
 
-// lookalike returns the name of an account that can be taken for that of another name, or nothing.
-func (s *Store) lookalike(name string) string {
+// lookalike returns the name of an account that can be taken for that of another name, or nothing. It passes over some.
+func (s *Store) lookalike(name string, but ...string) string {
 	for _, other := range s.looks[rushgate.Skeleton(name)] {
-		if other != name {
+		if other != name && !slices.Contains(but, other) {
 			return other
 		}
 	}

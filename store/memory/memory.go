@@ -55,15 +55,20 @@ type Store struct {
 	players map[rushgate.PlayerID]*player
 	names   map[string]*player
 	looks   map[string][]string // the names of each skeleton
+	sorted  []string            // all names, or nil if they have changed
+	held    map[string]held     // by name
 	shared  map[string][]byte
+	agenda  agenda
+	audit   []rushgate.AuditRecord
 }
 
 // player is one account and all that hangs on it.
 type player struct {
 	account   rushgate.Account
 	character rushgate.Character
-	fence     uint64       // that of the last lease claimed
-	lease     *lease.State // nil: released, or never claimed
+	events    []rushgate.AccountEvent // the oldest first
+	fence     uint64                  // that of the last lease claimed
+	lease     *lease.State            // nil: released, or never claimed
 }
 
 // leaseID is what names the player's present lease, or the last one.
@@ -82,7 +87,9 @@ func New(opts Options) *Store {
 		players: make(map[rushgate.PlayerID]*player),
 		names:   make(map[string]*player),
 		looks:   make(map[string][]string),
+		held:    make(map[string]held),
 		shared:  make(map[string][]byte),
+		agenda:  make(agenda),
 	}
 	if opts.Now == nil {
 		begun := time.Now()
@@ -235,7 +242,8 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.players, s.names, s.looks, s.shared = nil, nil, nil, nil
+	s.players, s.names, s.looks, s.sorted, s.held = nil, nil, nil, nil, nil
+	s.shared, s.agenda, s.audit = nil, nil, nil
 	return nil
 }
 

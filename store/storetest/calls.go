@@ -7,6 +7,7 @@ import (
 	"math"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rushgate/rushgate"
 )
@@ -130,6 +131,19 @@ func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[
 	_, errs["Shared"] = s.Shared(ctx, "every-call")
 	_, errs["SwapShared"] = s.SwapShared(ctx, "every-call", nil, []byte("value"))
 	_, errs["Beat"] = s.Beat(ctx, rushgate.NodeBeat{Instance: nodeA})
+	errs["RenameAccount"] = s.RenameAccount(ctx, rushgate.Rename{Player: 51, Name: "made", NewName: "renamed"})
+	_, _, errs["Usernames"] = s.Usernames(ctx, "", "", 1)
+	_, errs["Note"] = s.Note(ctx, []rushgate.Noted{{Player: 1, Name: "alice", AccountEvent: event("every-call", 1)}})
+	_, errs["LoadHistories"] = s.LoadHistories(ctx, []string{"alice"})
+	_, errs["PlanTasks"] = s.PlanTasks(ctx, []rushgate.Task{mail("every-call", 1)})
+	_, errs["TakeTasks"] = s.TakeTasks(ctx, "mail", 1, time.Minute)
+	_, errs["LoadTasks"] = s.LoadTasks(ctx, []rushgate.TaskID{{Kind: "mail", ID: "every-call"}})
+	_, errs["CountTasks"] = s.CountTasks(ctx, "mail")
+	errs["DropTasks"] = s.DropTasks(ctx, []rushgate.TaskID{{Kind: "mail", ID: "every-call"}})
+	_, errs["AppendAudit"] = s.AppendAudit(ctx, 0, [][]byte{[]byte("every call")})
+	_, errs["LoadAudit"] = s.LoadAudit(ctx, 1, 1)
+	_, _, errs["AuditSpan"] = s.AuditSpan(ctx)
+	errs["TrimAudit"] = s.TrimAudit(ctx, 1)
 	errs["Ping"] = s.Ping(ctx)
 	return errs
 }
@@ -163,6 +177,9 @@ func cancelledContext(t *testing.T, h Harness) {
 		wantAccount(t, after[i], want)
 	}
 	wantCharacter(t, admit(t, s, nodeA, login(1, "alice", "first")).Character, in.Character)
+	wantHistory(t, s, "alice")
+	wantCount(t, s, "mail", 0)
+	wantAudit(t, s, 0, "")
 	for name, err := range everyCall(t.Context(), s, in) {
 		if err != nil {
 			t.Errorf("%s after a cancelled call: %v", name, err)

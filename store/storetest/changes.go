@@ -72,7 +72,9 @@ func changeParts(t *testing.T, h Harness) {
 		{"epoch", func(c *rushgate.AccountChange) { c.RaiseEpoch = true }, func(a *rushgate.Account) { a.Epoch++ }},
 		{"enabled", func(c *rushgate.AccountChange) { c.Disabled = &rushgate.Disabled{} },
 			func(a *rushgate.Account) { a.Disabled = rushgate.Disabled{} }},
-		{"no credentials", func(c *rushgate.AccountChange) { c.Credentials = []rushgate.Credential{} },
+		{"no credentials", func(c *rushgate.AccountChange) {
+			c.Credentials, c.Replaces = []rushgate.Credential{}, credentials
+		},
 			func(a *rushgate.Account) { a.Credentials = nil }},
 		{"everything", func(c *rushgate.AccountChange) {
 			c.PasswordHash, c.Credentials, c.Disabled, c.RaiseEpoch = "newer", credentials[:1], &ban, true

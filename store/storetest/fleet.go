@@ -148,9 +148,9 @@ func sharedBounds(t *testing.T, h Harness) {
 		check("SwapShared of "+name, err, says)
 	}
 	for says, swap := range map[string][2][]byte{
-		"new value of keys has 0 bytes":    {[]byte(secret), nil},
-		"new value of keys has 4098 bytes": {[]byte(secret), []byte(long)},
-		"old value of keys has 4098 bytes": {[]byte(long), []byte("b")},
+		"new value of keys has 0 bytes":                          {[]byte(secret), nil},
+		fmt.Sprintf("new value of keys has %d bytes", len(long)): {[]byte(secret), []byte(long)},
+		fmt.Sprintf("old value of keys has %d bytes", len(long)): {[]byte(long), []byte("b")},
 	} {
 		_, err := s.SwapShared(t.Context(), "keys", swap[0], swap[1])
 		check("SwapShared", err, says)

@@ -155,6 +155,7 @@ func (m *machine) admission(t *rapid.T) rushgate.Admission {
 		a.Account.Username = m.name(t, a.Account.ID)
 		a.Account.Epoch = m.epoch(t, a.Account.ID)
 		a.Devices, a.Account.Devices.Revision = m.devices(t, a.Account.ID)
+		a.Credentials, a.Account.Credentials = m.credentials(t, a.Account.ID)
 		if a.Continue = rapid.Bool().Draw(t, "continue"); a.Continue {
 			m.continued(t, &a)
 			return a
@@ -213,6 +214,7 @@ func (m *machine) checkAdmitted(t *rapid.T, by rushgate.Instance, a *rushgate.Ad
 		t.Fatalf("%+v: HashReplaced = %v, want %v", *a, got.HashReplaced, want)
 	}
 	p.setDevices(a.Devices, a.Account.Devices.Revision)
+	p.setCredentials(a.Credentials)
 	if !a.Continue {
 		p.attempt = a.Attempt
 	}

@@ -14,6 +14,27 @@ var modelCredentials = [][]rushgate.Credential{
 	nil, nil, {}, {{Kind: "federated", Provider: "p", Subject: "s"}}, {{Kind: "a", Secret: "x"}, {Kind: "b"}},
 }
 
+// credentials draws those to give a player, if any, and those that they replace, or sometimes others.
+func (m *machine) credentials(t *rapid.T, id rushgate.PlayerID) (credentials, replaces []rushgate.Credential) {
+	var right []rushgate.Credential
+	if p := m.players[id]; p != nil {
+		right = p.account.Credentials
+	}
+	replaces = pick(t, "replaces", right, right, right, modelCredentials[0], modelCredentials[3])
+	return slices.Clone(pick(t, "credentials", modelCredentials...)), replaces
+}
+
+func (p *modelPlayer) takesCredentials(credentials, replaces []rushgate.Credential) bool {
+	there := p.account.Credentials
+	return credentials == nil || slices.Equal(there, replaces) || slices.Equal(there, credentials)
+}
+
+func (p *modelPlayer) setCredentials(credentials []rushgate.Credential) {
+	if credentials != nil {
+		p.account.Credentials, p.account.Version = slices.Clone(credentials), rushgate.AccountVersion
+	}
+}
+
 // epoch draws the right epoch of a player, or sometimes one next to it.
 func (m *machine) epoch(t *rapid.T, id rushgate.PlayerID) uint64 {
 	right := uint64(0)
@@ -94,8 +115,9 @@ func (m *machine) accountChange(t *rapid.T) rushgate.AccountChange {
 	id := m.player(t)
 	c := rushgate.AccountChange{
 		Player: id, Name: m.name(t, id), Epoch: m.epoch(t, id), PasswordHash: pick(t, "hash", "", "h1", "h2"),
-		Credentials: pick(t, "credentials", modelCredentials...), RaiseEpoch: rapid.Bool().Draw(t, "raise"),
+		RaiseEpoch: rapid.Bool().Draw(t, "raise"),
 	}
+	c.Credentials, c.Replaces = m.credentials(t, id)
 	c.Devices, c.DevicesRevision = m.devices(t, id)
 	c.EndAttempt = pick(t, "end", "", "", "x", "y")
 	// How long from now can be said once the store's clock has been seen.
@@ -116,16 +138,15 @@ func (m *machine) modelChange(c *rushgate.AccountChange) error {
 	switch {
 	case p == nil || p.account.Username != c.Name:
 		return rushgate.BadCredentials
-	case p.account.Epoch != c.Epoch || !p.takesDevices(c.Devices, c.DevicesRevision):
+	case p.account.Epoch != c.Epoch, !p.takesDevices(c.Devices, c.DevicesRevision),
+		!p.takesCredentials(c.Credentials, c.Replaces):
 		return rushgate.ErrAccountChanged
 	}
 	p.setDevices(c.Devices, c.DevicesRevision)
 	a := &p.account
 	a.Version = rushgate.AccountVersion
 	a.PasswordHash = cmp.Or(c.PasswordHash, a.PasswordHash)
-	if c.Credentials != nil {
-		a.Credentials = slices.Clone(c.Credentials)
-	}
+	p.setCredentials(c.Credentials)
 	if c.Disabled != nil {
 		a.Disabled = *c.Disabled
 		if p.disabled = 0; !a.Disabled.Until.IsZero() {

@@ -58,7 +58,8 @@ func (m *machine) refuses(p *modelPlayer, by rushgate.Instance, a *rushgate.Admi
 		return rushgate.BadCredentials
 	case m.now < p.disabled:
 		return rushgate.AccountDisabled
-	case !p.takesDevices(a.Devices, a.Account.Devices.Revision):
+	case !p.takesDevices(a.Devices, a.Account.Devices.Revision),
+		!p.takesCredentials(a.Credentials, a.Account.Credentials):
 		return rushgate.ErrAccountChanged
 	case a.Continue:
 		return m.over(p, by, a)

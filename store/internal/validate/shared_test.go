@@ -31,8 +31,8 @@ func TestSwap(t *testing.T) {
 		{[]byte{}, longest, ""},
 		{longest, []byte{0}, ""},
 		{longest, nil, "new value of keys has 0 bytes"},
-		{nil, long[:rushgate.MaxSharedLen+1], "new value of keys has 4097 bytes"},
-		{long[:rushgate.MaxSharedLen+1], []byte("a"), "old value of keys has 4097 bytes"},
+		{nil, long[:rushgate.MaxSharedLen+1], "new value of keys has 262145 bytes"},
+		{long[:rushgate.MaxSharedLen+1], []byte("a"), "old value of keys has 262145 bytes"},
 	} {
 		err := validate.Swap("keys", tt.oldValue, tt.newValue)
 		if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {

@@ -1,0 +1,78 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/internal/validate"
+)
+
+// held is a name that only one player can be renamed to.
+type held struct {
+	player rushgate.PlayerID
+	until  time.Time
+}
+
+// isHeld reports whether a name is held for another player; 0 is none.
+func (s *Store) isHeld(name string, player rushgate.PlayerID) bool {
+	h, ok := s.held[name]
+	return ok && h.player != player && s.day().Before(h.until)
+}
+
+// RenameAccount implements [rushgate.Accounts].
+func (s *Store) RenameAccount(ctx context.Context, rename rushgate.Rename) error {
+	if err := validate.Rename(&rename); err != nil {
+		return fmt.Errorf("memory: %w", err)
+	}
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	p := s.names[rename.Name]
+	if p == nil || p.account.ID != rename.Player {
+		if done := s.names[rename.NewName]; done != nil && done.account.ID == rename.Player &&
+			done.account.Epoch > rename.Epoch {
+			return nil // before
+		}
+		return rushgate.BadCredentials
+	}
+	other := s.lookalike(rename.NewName, rename.Name)
+	switch {
+	case p.account.Epoch != rename.Epoch:
+		return rushgate.ErrAccountChanged
+	case p.lease.Live(s.now()):
+		return rushgate.AlreadyLoggedIn
+	case s.names[rename.NewName] != nil, s.isHeld(rename.NewName, rename.Player), other != "":
+		return rushgate.UsernameTaken
+	}
+	s.rename(p, &rename)
+	return nil
+}
+
+func (s *Store) rename(p *player, r *rushgate.Rename) {
+	delete(s.names, r.Name)
+	s.forgetLook(r.Name)
+	p.lease = nil
+	p.account.Username, p.character.Name = r.NewName, r.NewName
+	p.account.Epoch++
+	p.account.Version = rushgate.AccountVersion
+	s.enter(p)
+
+	now := s.day()
+	maps.DeleteFunc(s.held, func(_ string, h held) bool { return !now.Before(h.until) })
+	delete(s.held, r.NewName)
+	if until := toMillisecond(r.Hold); now.Before(until) {
+		s.held[r.Name] = held{r.Player, until}
+	}
+}
+
+// enter has a player found by name.
+func (s *Store) enter(p *player) {
+	name := p.account.Username
+	s.names[name], s.sorted = p, nil
+	skeleton := rushgate.Skeleton(name)
+	s.looks[skeleton] = append(s.looks[skeleton], name)
+}
