@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/credential"
@@ -41,6 +42,9 @@ func (s *Store) createOne(ctx context.Context, a *rushgate.Account) (refused, er
 		return nil, nil // before
 	case p != nil:
 		return rushgate.UsernameTaken, nil
+	}
+	if held, err := s.isHeld(ctx, a.Username, 0); err != nil || held {
+		return rushgate.UsernameTaken, err
 	}
 	if taken, err := s.isTaken(ctx, a.ID); err != nil || taken {
 		return rushgate.ErrIDTaken, err
@@ -106,6 +110,10 @@ func (s *Store) update(ctx context.Context, c *rushgate.AccountChange) (_ *playe
 	if err != nil || changed {
 		return nil, rushgate.ErrAccountChanged, err
 	}
+	credentials, refused, err := s.replaceCredentials(ctx, p, c.Credentials, c.Replaces)
+	if err != nil || refused != nil {
+		return nil, refused, err
+	}
 	disabled, epoch := p.disabled, p.epoch
 	if c.Disabled != nil {
 		disabled = *c.Disabled
@@ -113,16 +121,35 @@ func (s *Store) update(ctx context.Context, c *rushgate.AccountChange) (_ *playe
 	if c.RaiseEpoch {
 		epoch++
 	}
-	var credentials sql.NullString // NULL leaves them as they are
-	if c.Credentials != nil {
-		credentials.Valid = true
-		if credentials.String, err = credential.Marshal(c.Credentials); err != nil {
-			return nil, nil, err
-		}
-	}
 	_, err = s.writes.updateAccount.ExecContext(ctx, rushgate.AccountVersion, cmp.Or(c.PasswordHash, p.passwordHash),
 		int64(epoch), millis(disabled.Until), disabled.Reason, credentials, devices, devices, int64(c.Player))
 	return p, nil, err
+}
+
+// replaceCredentials tells what to write if credentials shall replace others; NULL leaves what there is. They are
+// refused if the account has neither those nor these.
+func (s *Store) replaceCredentials(
+	ctx context.Context, p *player, credentials, replaces []rushgate.Credential,
+) (written sql.NullString, refused, err error) {
+	if credentials == nil {
+		return sql.NullString{}, nil, nil
+	}
+	if written.String, err = credential.Marshal(credentials); err != nil {
+		return written, nil, err
+	}
+	written.Valid = true
+	var stored string
+	if err := s.writes.credentials.QueryRowContext(ctx, int64(p.character.ID)).Scan(&stored); err != nil {
+		return written, nil, err
+	}
+	there, err := credential.Unmarshal(stored) // which an operator may have written otherwise
+	switch {
+	case err != nil:
+		return written, damaged(p.character.ID, "credentials", err), nil
+	case !slices.Equal(there, replaces) && !slices.Equal(there, credentials):
+		return written, rushgate.ErrAccountChanged, nil
+	}
+	return written, nil, nil
 }
 
 // DeleteAccount implements [rushgate.Accounts].
@@ -137,8 +164,9 @@ func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 		case p.lease.Live(s.now()):
 			return rushgate.AlreadyLoggedIn
 		}
-		// Each refers to the next.
-		for _, stmt := range []*sql.Stmt{s.writes.endLease, s.writes.deleteCharacter, s.writes.deleteAccount} {
+		// Each but the first refers to the next, the first to the last.
+		w := &s.writes
+		for _, stmt := range []*sql.Stmt{w.forget, w.endLease, w.deleteCharacter, w.deleteAccount} {
 			if _, err := stmt.ExecContext(ctx, int64(p.character.ID)); err != nil {
 				return fmt.Errorf("delete %q: %w", username, err)
 			}

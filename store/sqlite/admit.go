@@ -114,6 +114,10 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 	if err != nil || changed {
 		return rushgate.Admitted{Err: rushgate.ErrAccountChanged}, err
 	}
+	credentials, refused, err := s.replaceCredentials(ctx, p, a.Credentials, a.Account.Credentials)
+	if err != nil || refused != nil {
+		return rushgate.Admitted{Err: refused}, err
+	}
 	next, resumed, refused := p.lease.Claim(by, a, s.now(), s.ttl)
 	switch {
 	case errors.Is(refused, rushgate.AlreadyLoggedIn):
@@ -127,18 +131,9 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 	if err := s.claim(ctx, p, &next, resumed); err != nil {
 		return rushgate.Admitted{}, err
 	}
-	if devices.Valid {
-		_, err := s.writes.setDevices.ExecContext(ctx, devices, rushgate.AccountVersion, int64(p.character.ID))
-		if err != nil {
-			return rushgate.Admitted{}, err
-		}
-	}
-	replaced := a.NewHash != "" && p.passwordHash == a.NewHash // before, by this same admission
-	if a.NewHash != "" && p.passwordHash == a.Account.PasswordHash {
-		if _, err := s.writes.setHash.ExecContext(ctx, a.NewHash, rushgate.AccountVersion, p.character.Name); err != nil {
-			return rushgate.Admitted{}, err
-		}
-		replaced = true
+	replaced, err := s.putProofs(ctx, p, a, devices, credentials)
+	if err != nil {
+		return rushgate.Admitted{}, err
 	}
 	return rushgate.Admitted{
 		Character:    p.character,
@@ -148,6 +143,29 @@ func (s *Store) admit(ctx context.Context, by rushgate.Instance, a *rushgate.Adm
 		Attempt:      next.Attempt,
 		HashReplaced: replaced,
 	}, nil
+}
+
+// putProofs writes by what the player will prove the account, as far as an admission changes it. It reports whether the
+// hash is now the admission's new one.
+func (s *Store) putProofs(
+	ctx context.Context, p *player, a *rushgate.Admission, devices, credentials sql.NullString,
+) (replaced bool, err error) {
+	id := int64(p.character.ID)
+	if devices.Valid {
+		if _, err := s.writes.setDevices.ExecContext(ctx, devices, rushgate.AccountVersion, id); err != nil {
+			return false, err
+		}
+	}
+	if credentials.Valid {
+		if _, err := s.writes.setCredentials.ExecContext(ctx, credentials, rushgate.AccountVersion, id); err != nil {
+			return false, err
+		}
+	}
+	if a.NewHash == "" || p.passwordHash != a.Account.PasswordHash {
+		return a.NewHash != "" && p.passwordHash == a.NewHash, nil // before, by this same admission
+	}
+	_, err = s.writes.setHash.ExecContext(ctx, a.NewHash, rushgate.AccountVersion, p.character.Name)
+	return true, err
 }
 
 // findOrCreate returns the player of an admission, or why the player is not let in.
@@ -169,8 +187,11 @@ func (s *Store) findOrCreate(ctx context.Context, a *rushgate.Admission) (_ *pla
 	}
 }
 
-// register makes an account for a player, unless its name can be taken for another's.
+// register makes an account for a player, unless its name is held, or can be taken for another's.
 func (s *Store) register(ctx context.Context, a *rushgate.Account) (_ *player, refused, err error) {
+	if held, err := s.isHeld(ctx, a.Username, 0); err != nil || held {
+		return nil, rushgate.UsernameTaken, err
+	}
 	other, err := lookalike(ctx, s.writes.lookalike, a.Username)
 	if err != nil {
 		return nil, nil, err

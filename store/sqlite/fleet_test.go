@@ -12,7 +12,7 @@ import (
 // What stands in the place of a shared value and is none is told, named, and never overwritten.
 func TestDamagedSharedValue(t *testing.T) {
 	s := newStore(t)
-	for _, damage := range []string{`x''`, `zeroblob(4097)`} {
+	for _, damage := range []string{`x''`, `zeroblob(262145)`} {
 		err := s.do(t.Context(), func(context.Context) error {
 			_, err := s.writer.conn.ExecContext(t.Context(), `INSERT OR REPLACE INTO shared VALUES ('keys', `+damage+`)`)
 			return err

@@ -19,6 +19,8 @@ import (
 // readStmts belong to the pool of readers; each connection prepares them once.
 type readStmts struct {
 	accounts, characters, presence, ping, lookalike, shared *sql.Stmt
+	usernames, histories, isDue, task, tasksOf              *sql.Stmt
+	audit, auditSpan                                        *sql.Stmt
 	top                                                     map[rushgate.Board]*sql.Stmt
 }
 
@@ -34,6 +36,13 @@ func (r *readStmts) prepare(ctx context.Context, db *sql.DB, boards []rushgate.B
 			WHERE a.username IN (SELECT value FROM json_each(?)) AND l.expires_at > ?`,
 		&r.lookalike: lookalikeQuery,
 		&r.shared:    sharedQuery,
+		&r.usernames: usernamesQuery,
+		&r.histories: historiesQuery,
+		&r.isDue:     `SELECT EXISTS (SELECT 1 FROM tasks WHERE kind = ? AND due <= ?)`,
+		&r.task:      `SELECT kind, id, due, data FROM tasks WHERE kind = ? AND id = ?`,
+		&r.tasksOf:   `SELECT coalesce(max(n), 0) FROM task_counts WHERE kind = ?`,
+		&r.audit:     auditQuery,
+		&r.auditSpan: auditSpanQuery,
 		&r.ping:      `SELECT count(*) FROM (SELECT 1 FROM accounts LIMIT 1)`,
 	})
 	if err != nil {

@@ -104,6 +104,56 @@ var migrations = []string{
 	// The numbers of a character that have no column of their own, a JSON object. No row is rewritten. A long data stands
 	// before it, which makes it slow to reach only where there are such numbers: "{}" is not looked for that far.
 	`ALTER TABLE characters ADD COLUMN numbers TEXT NOT NULL DEFAULT '{}';`,
+
+	// What accounts need that people live with; nothing of it is read or written by a login of an account that is there.
+	// All times are in Unix milliseconds.
+	`-- Names that only one player can be renamed to, until then. Rows that have run out are removed by later renames.
+	CREATE TABLE held_names (
+		username  TEXT    NOT NULL PRIMARY KEY,
+		player_id INTEGER NOT NULL, -- whose account may be gone
+		until     INTEGER NOT NULL
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX held_names_by_end ON held_names (until);
+
+	-- What has happened to accounts, see rushgate.AccountEvent.
+	CREATE TABLE events (
+		player_id INTEGER NOT NULL REFERENCES accounts (id),
+		id        TEXT    NOT NULL,
+		at        INTEGER NOT NULL,
+		sign_in   INTEGER NOT NULL, -- 1 for a sign-in, of which fewer are kept, else 0
+		kind      TEXT    NOT NULL,
+		operator  TEXT    NOT NULL,
+		origin    TEXT    NOT NULL,
+		text      TEXT    NOT NULL,
+		PRIMARY KEY (player_id, id)
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX events_by_time ON events (player_id, sign_in, at, id);
+
+	-- What is to be done later, see rushgate.Task, and how much of each kind, which the triggers count.
+	CREATE TABLE tasks (
+		kind TEXT    NOT NULL,
+		id   TEXT    NOT NULL,
+		due  INTEGER NOT NULL,
+		data BLOB    NOT NULL,
+		PRIMARY KEY (kind, id)
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX tasks_by_due ON tasks (kind, due, id);
+	CREATE TABLE task_counts (
+		kind TEXT    NOT NULL PRIMARY KEY,
+		n    INTEGER NOT NULL
+	) STRICT, WITHOUT ROWID;
+	CREATE TRIGGER task_planned AFTER INSERT ON tasks BEGIN
+		INSERT INTO task_counts (kind, n) VALUES (NEW.kind, 1) ON CONFLICT (kind) DO UPDATE SET n = n + 1;
+	END;
+	CREATE TRIGGER task_dropped AFTER DELETE ON tasks BEGIN
+		UPDATE task_counts SET n = n - 1 WHERE kind = OLD.kind;
+	END;
+
+	-- The audit log, see rushgate.AuditLog. Its numbers have no gaps.
+	CREATE TABLE audit (
+		seq  INTEGER PRIMARY KEY,
+		data BLOB NOT NULL
+	) STRICT;`,
 }
 
 // migrate carries out the migrations that the database has not seen yet, each wholly or not at all.

@@ -188,7 +188,7 @@ func (s *Store) openWriter(ctx context.Context, file string) error {
 	if err := indexBoards(ctx, conn, s.opts.Boards); err != nil {
 		return err
 	}
-	return s.writer.prepare(ctx, s.writes.queries())
+	return s.writer.prepare(ctx, s.writes.queries(), s.writes.lasting())
 }
 
 func (s *Store) openReaders(ctx context.Context, file string) error {

@@ -20,9 +20,16 @@ type writeStmts struct {
 	park, endSession                        *sql.Stmt
 	reserve, imports, setAside, ping        *sql.Stmt
 	shared, putShared                       *sql.Stmt
+	credentials, setCredentials             *sql.Stmt
+	isHeld, hold, free, freeAll             *sql.Stmt
+	looksLike, rename, renameCharacter      *sql.Stmt
+	isAccount, note, trimEvents, forget     *sql.Stmt
+	room, putTask, moveTask, replaceTask    *sql.Stmt
+	dueTasks, dropTask                      *sql.Stmt
+	audit, auditSpan, append, trimAudit     *sql.Stmt
 }
 
-// queries returns the text of each statement.
+// queries returns the text of the statements for accounts, sessions and what a fleet shares.
 func (w *writeStmts) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
 		&w.player:    playerQuery + `WHERE a.username = ?`,
@@ -62,8 +69,42 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 		&w.shared:   sharedQuery,
 		&w.putShared: `INSERT INTO shared (name, value) VALUES (?, ?)
 			ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+		&w.credentials:    `SELECT credentials FROM accounts WHERE id = ?`,
+		&w.setCredentials: `UPDATE accounts SET credentials = ?, version = ? WHERE id = ?`,
 		// Unlike an UPDATE, which leaves a page alone that has these bytes already, this always writes one.
 		&w.ping: fmt.Sprintf(`PRAGMA application_id = %d`, applicationID),
+	}
+}
+
+// lasting returns the text of the statements for renames, histories, the agenda and the audit log.
+func (w *writeStmts) lasting() map[**sql.Stmt]string {
+	return map[**sql.Stmt]string{
+		&w.isHeld: `SELECT count(*) FROM held_names WHERE username = ? AND player_id <> ? AND until > ?`,
+		&w.hold: `INSERT INTO held_names (username, player_id, until) VALUES (?, ?, ?)
+			ON CONFLICT (username) DO UPDATE SET player_id = excluded.player_id, until = excluded.until`,
+		&w.free:            `DELETE FROM held_names WHERE username = ?`,
+		&w.freeAll:         `DELETE FROM held_names WHERE until <= ?`,
+		&w.looksLike:       `SELECT count(*) FROM accounts WHERE skeleton = ? AND id <> ?`,
+		&w.rename:          `UPDATE accounts SET username = ?, skeleton = ?, epoch = epoch + 1, version = ? WHERE id = ?`,
+		&w.renameCharacter: `UPDATE characters SET name = ? WHERE id = ?`,
+		&w.isAccount:       `SELECT count(*) FROM accounts WHERE username = ? AND id = ?`,
+		&w.note: `INSERT INTO events (player_id, id, at, sign_in, kind, operator, origin, text)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (player_id, id) DO NOTHING`,
+		&w.trimEvents: `DELETE FROM events WHERE player_id = ?1 AND id IN (SELECT id FROM events
+			WHERE player_id = ?1 AND sign_in = ?2 ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?3)`,
+		&w.forget: `DELETE FROM events WHERE player_id = ?`,
+		&w.room:   `SELECT max(?1 - coalesce(sum(n), 0), 0) FROM task_counts`,
+		&w.putTask: `INSERT INTO tasks (kind, id, due, data) VALUES (?, ?, ?, ?)
+			ON CONFLICT (kind, id) DO UPDATE SET due = excluded.due, data = excluded.data`,
+		&w.replaceTask: `UPDATE tasks SET due = ?3, data = ?4 WHERE kind = ?1 AND id = ?2`,
+		&w.moveTask:    `UPDATE tasks SET due = ? WHERE kind = ? AND id = ?`,
+		&w.dueTasks:    dueTasksQuery,
+		&w.dropTask:    `DELETE FROM tasks WHERE kind = ? AND id = ?`,
+		&w.audit:       auditQuery,
+		&w.auditSpan:   auditSpanQuery,
+		&w.append:      `INSERT INTO audit (seq, data) VALUES (?, ?)`,
+		&w.trimAudit: `DELETE FROM audit WHERE seq IN (SELECT seq FROM audit
+			WHERE seq < min(?1, (SELECT max(seq) FROM audit)) ORDER BY seq LIMIT ?2)`,
 	}
 }
 

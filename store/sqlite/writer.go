@@ -32,7 +32,7 @@ type job struct {
 }
 
 // prepare prepares the writer's own statements and those of its jobs.
-func (w *writer) prepare(ctx context.Context, jobs map[**sql.Stmt]string) error {
+func (w *writer) prepare(ctx context.Context, jobs ...map[**sql.Stmt]string) error {
 	own := map[**sql.Stmt]string{
 		&w.begin:     `BEGIN IMMEDIATE`,
 		&w.savepoint: `SAVEPOINT job`,
@@ -41,7 +41,7 @@ func (w *writer) prepare(ctx context.Context, jobs map[**sql.Stmt]string) error 
 		&w.commit:    `COMMIT`,
 		&w.rollback:  `ROLLBACK`,
 	}
-	for _, queries := range []map[**sql.Stmt]string{own, jobs} {
+	for _, queries := range append(jobs, own) {
 		prepared, err := prepare(ctx, w.conn, queries)
 		w.prepared = append(w.prepared, prepared...)
 		if err != nil {

@@ -321,7 +321,7 @@ func renameRace(t *testing.T, h Harness) {
 		})
 	}
 	wg.Go(func() {
-		got, err := s.Admit(t.Context(), nodeA, []rushgate.Admission{registration(n+1, "winner", "a")})
+		got, err := s.Admit(t.Context(), nodeA, []rushgate.Admission{registration(n+1, "winner", "late")})
 		if err == nil {
 			err = got[0].Err
 		}

@@ -39,6 +39,9 @@ type Harness struct {
 	// NamesOnly says that the store finds players by name only, and therefore cannot tell that an id is given to two. What
 	// only another store can tell is then skipped.
 	NamesOnly bool
+	// FewWrites says that a hundred thousand writes take too long, such as under the race detector. What needs so many is
+	// then skipped.
+	FewWrites bool
 	// Advance moves the clock of all stores of this harness forward. Otherwise the clock stands still.
 	Advance func(d time.Duration)
 }
