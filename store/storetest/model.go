@@ -17,15 +17,17 @@ import (
 func runModel(t *testing.T, h Harness) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &machine{
-			h: h, s: h.Open(t), nextID: 1 << 20,
+			h: h, s: h.Open(t), nextID: 1 << 20, held: make(map[string]modelHold),
 			players: make(map[rushgate.PlayerID]*modelPlayer), wanted: make(map[string]map[rushgate.Lease]asked),
-			shared: make(map[string]string),
+			shared: make(map[string]string), tasks: make(map[rushgate.TaskID]rushgate.Task),
 		}
 		defer func() {
 			if err := m.s.Close(); err != nil {
 				rt.Errorf("Close: %v", err)
 			}
 		}()
+		m.started = h.now(t, m.s)
+		deleteAccount(t, m.s, whoTellsTheTime)
 		actions := map[string]func(*rapid.T){
 			"admit":      m.admit,
 			"save":       m.save,
@@ -44,6 +46,17 @@ func runModel(t *testing.T, h Harness) {
 			"import":     m.bringIn,
 			"shared":     m.readShared,
 			"swap":       m.swapShared,
+			"rename":     m.rename,
+			"usernames":  m.usernames,
+			"note":       m.note,
+			"histories":  m.histories,
+			"plan":       m.plan,
+			"take":       m.takeTasks,
+			"drop":       m.dropTask,
+			"task":       m.loadTask,
+			"append":     m.appendAudit,
+			"trim":       m.trimAudit,
+			"audit":      m.loadAudit,
 		}
 		if h.Reopen != nil {
 			actions["reopen"] = func(*rapid.T) {
@@ -62,22 +75,27 @@ type machine struct {
 	s rushgate.Store
 
 	now     time.Duration // since the start
-	started time.Time     // what the store's clock showed then, once it is known
+	started time.Time     // what the store's clock showed then
 	players map[rushgate.PlayerID]*modelPlayer
 	nextID  rushgate.PlayerID                   // for the next account
 	lastID  rushgate.PlayerID                   // the greatest one reserved or set aside
 	imports rushgate.PlayerID                   // those up to this one are set aside
 	wanted  map[string]map[rushgate.Lease]asked // by node
 	shared  map[string]string                   // what the fleet shares, by name
+	held    map[string]modelHold                // by name
+	tasks   map[rushgate.TaskID]rushgate.Task
+	audit   modelAudit
 }
 
 type modelPlayer struct {
 	account   rushgate.Account
 	character rushgate.Character
-	fence     uint64 // that of the last claim; its value is the store's choice
-	previous  uint64 // that of the claim before
-	held      bool   // claimed and not released
-	parked    bool   // and not claimed or released since
+	events    []rushgate.AccountEvent // the oldest first
+	renamed   rushgate.Rename         // the last one
+	fence     uint64                  // that of the last claim; its value is the store's choice
+	previous  uint64                  // that of the claim before
+	held      bool                    // claimed and not released
+	parked    bool                    // and not claimed or released since
 	by        rushgate.Instance
 	attempt   string        // that has opened the session
 	session   string        // that can be continued, if held or parked
@@ -237,6 +255,8 @@ func (m *machine) findOrCreate(a *rushgate.Admission) (*modelPlayer, error) {
 	}
 	p := m.byName(a.Account.Username)
 	switch {
+	case p == nil && m.isHeld(a.Account.Username, 0):
+		return nil, rushgate.UsernameTaken
 	case p == nil:
 		p = &modelPlayer{account: a.Account, character: created(a.Account)}
 		p.account.Version = cmp.Or(p.account.Version, rushgate.AccountVersion)

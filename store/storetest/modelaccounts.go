@@ -86,6 +86,9 @@ func (m *machine) modelCreate(a rushgate.Account) error {
 		}
 		return rushgate.UsernameTaken
 	}
+	if m.isHeld(a.Username, 0) {
+		return rushgate.UsernameTaken
+	}
 	a.Version = cmp.Or(a.Version, rushgate.AccountVersion)
 	m.players[a.ID] = &modelPlayer{account: a, character: created(a)}
 	return nil
@@ -120,14 +123,10 @@ func (m *machine) accountChange(t *rapid.T) rushgate.AccountChange {
 	c.Credentials, c.Replaces = m.credentials(t, id)
 	c.Devices, c.DevicesRevision = m.devices(t, id)
 	c.EndAttempt = pick(t, "end", "", "", "x", "y")
-	// How long from now can be said once the store's clock has been seen.
-	until := []rushgate.Disabled{{}, {Until: rushgate.Forever(), Reason: "for ever"}}
-	if !m.started.IsZero() {
-		soon := m.started.Add(m.now + rushgate.LeaseTTL)
-		until = append(until, rushgate.Disabled{Until: soon}, rushgate.Disabled{Until: soon, Reason: "r"})
-	}
 	if rapid.Bool().Draw(t, "disable") {
-		d := pick(t, "until", until...)
+		soon := m.clock().Add(rushgate.LeaseTTL)
+		d := pick(t, "until", rushgate.Disabled{}, rushgate.Disabled{Until: rushgate.Forever(), Reason: "for ever"},
+			rushgate.Disabled{Until: soon}, rushgate.Disabled{Until: soon, Reason: "r"})
 		c.Disabled = &d
 	}
 	return c
@@ -150,7 +149,7 @@ func (m *machine) modelChange(c *rushgate.AccountChange) error {
 	if c.Disabled != nil {
 		a.Disabled = *c.Disabled
 		if p.disabled = 0; !a.Disabled.Until.IsZero() {
-			p.disabled = a.Disabled.Until.Sub(m.started) // without a clock yet, the longest there is
+			p.disabled = a.Disabled.Until.Sub(m.started) // the longest there is, for ever
 		}
 	}
 	if c.RaiseEpoch {

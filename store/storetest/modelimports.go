@@ -82,6 +82,9 @@ func (m *machine) modelImport(r rushgate.Record) error {
 		}
 		return rushgate.UsernameTaken
 	}
+	if m.isHeld(r.Account.Username, 0) {
+		return rushgate.UsernameTaken
+	}
 	if m.players[r.Account.ID] != nil {
 		return rushgate.ErrIDTaken
 	}

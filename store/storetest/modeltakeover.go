@@ -99,12 +99,9 @@ func (m *machine) presence(t *rapid.T) {
 			}
 			continue
 		}
-		start := got[i].Until.Add(-p.expires)
-		if m.started.IsZero() {
-			m.started = start
-		}
-		if got[i].Err != nil || got[i].Node != p.by.Node || !start.Equal(m.started) {
-			t.Fatalf("%s is %+v, want at %s until %v", name, got[i], p.by.Node, m.started.Add(p.expires))
+		until := m.started.Add(p.expires)
+		if got[i].Err != nil || got[i].Node != p.by.Node || !got[i].Until.Equal(until) {
+			t.Fatalf("%s is %+v, want at %s until %v", name, got[i], p.by.Node, until)
 		}
 		if ask {
 			m.want(p, false)

@@ -43,12 +43,14 @@ func presences(
 	return got
 }
 
+// whoTellsTheTime is the name of an account whose lease does.
+const whoTellsTheTime = "whose lease tells the time"
+
 // now returns what the store's clock shows, which stands still.
 func (h Harness) now(t *testing.T, s rushgate.Store) time.Time {
 	t.Helper()
-	const name = "whose lease tells the time"
-	in := register(t, s, 1<<40, name)
-	until := presence(t, s, name)[0].Until
+	in := register(t, s, 1<<40, whoTellsTheTime)
+	until := presence(t, s, whoTellsTheTime)[0].Until
 	release(t, s, in)
 	return until.Add(-rushgate.LeaseTTL)
 }
