@@ -11,6 +11,7 @@ type Directory interface {
 	// walk begins with the empty cursor and is at its end when the next one is empty; a cursor that no call has returned
 	// is an error. A page has about limit names, 1 to [MaxPage], and may have none. Every name that is an account's from
 	// the beginning of the walk to its end is returned; one that comes or goes meanwhile, also by a rename, may be. The
-	// order is the store's, and a name may come twice. Names and prefix are compared as bytes.
+	// order is the store's, and a name may come twice. Names and prefix are compared as bytes. If a call fails, the walk
+	// may have to begin again.
 	Usernames(ctx context.Context, prefix, cursor string, limit int) (names []string, next string, err error)
 }

@@ -189,14 +189,13 @@ func (s *Store) findOrCreate(ctx context.Context, a *rushgate.Admission) (_ *pla
 
 // register makes an account for a player, unless its name is held, or can be taken for another's.
 func (s *Store) register(ctx context.Context, a *rushgate.Account) (_ *player, refused, err error) {
-	if held, err := s.isHeld(ctx, a.Username, 0); err != nil || held {
-		return nil, rushgate.UsernameTaken, err
-	}
-	other, err := lookalike(ctx, s.writes.lookalike, a.Username)
+	var taken bool
+	now := s.day().UnixMilli()
+	err = s.writes.taken.QueryRowContext(ctx, a.Username, now, rushgate.Skeleton(a.Username), a.Username).Scan(&taken)
 	if err != nil {
 		return nil, nil, err
 	}
-	if other != "" {
+	if taken {
 		return nil, rushgate.UsernameTaken, nil
 	}
 	p, err := s.create(ctx, a)

@@ -89,7 +89,9 @@ func (s *Store) isDue(ctx context.Context, kind string) (due bool, err error) {
 	return due, nil
 }
 
-func (s *Store) dueTasks(ctx context.Context, kind string, now time.Time, limit int) (tasks []rushgate.Task, err error) {
+func (s *Store) dueTasks(
+	ctx context.Context, kind string, now time.Time, limit int,
+) (tasks []rushgate.Task, err error) {
 	rows, err := s.writes.dueTasks.QueryContext(ctx, kind, now.UnixMilli(), limit)
 	if err != nil {
 		return nil, err

@@ -54,6 +54,7 @@ func TestQueriesUseAnIndex(t *testing.T) {
 	s := newStore(t)
 	w := &writeStmts{}
 	text := w.lasting()
+	taken := w.queries()[&w.taken]
 	for _, tt := range []struct {
 		query string
 		args  []any
@@ -63,6 +64,7 @@ func TestQueriesUseAnIndex(t *testing.T) {
 		{dueTasksQuery, []any{"", 1, 1}, "INDEX tasks_by_due (kind=? AND due<?)"},
 		{auditQuery, []any{1, 1}, "INTEGER PRIMARY KEY (rowid>?)"},
 		{auditSpanQuery, nil, "SEARCH audit"},
+		{taken, []any{"", 1, "", ""}, "INDEX accounts_by_skeleton (skeleton=?)"},
 		{text[&w.isHeld], []any{"", 1, 1}, "PRIMARY KEY (username=?)"},
 		{text[&w.freeAll], []any{1}, "INDEX held_names_by_end (until<?)"},
 		{text[&w.looksLike], []any{"", 1}, "INDEX accounts_by_skeleton (skeleton=?)"},

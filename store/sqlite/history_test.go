@@ -103,6 +103,31 @@ func TestNoRowOutlivesItsAccount(t *testing.T) {
 	}
 }
 
+// A login of an account that is there reads and writes nothing of what is kept for accounts besides.
+func TestLoginsNeedNoneOfTheRest(t *testing.T) {
+	s := newStore(t)
+	if err := register(s, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"held_names", "events", "tasks", "task_counts", "audit"} {
+		byHand(t, s, `DROP TABLE `+table)
+	}
+	wantAccounts(t, s, 1)
+	login := registration(1)
+	login.Create, login.NewHash = false, "new"
+	in, err := s.Admit(t.Context(), testInstance, []rushgate.Admission{login})
+	if err != nil || in[0].Err != nil {
+		t.Fatalf("admitted as %+v, %v", in, err)
+	}
+	if errs, err := s.Refresh(t.Context(), testInstance, []rushgate.Lease{in[0].Lease}); err != nil || errs[0] != nil {
+		t.Errorf("refresh: %v, %v", errs, err)
+	}
+	leave := rushgate.Save{Character: in[0].Character, Fence: in[0].Lease.Fence, Release: true}
+	if errs, err := s.Save(t.Context(), []rushgate.Save{leave}); err != nil || errs[0] != nil {
+		t.Errorf("save: %v, %v", errs, err)
+	}
+}
+
 // Names whose time is up take no room for long.
 func TestHeldNamesAreForgotten(t *testing.T) {
 	s := newStore(t)

@@ -67,7 +67,8 @@ func (s *Store) checkRename(ctx context.Context, r *rushgate.Rename) (done bool,
 // rename gives a player a name that is free.
 func (s *Store) rename(ctx context.Context, r *rushgate.Rename) error {
 	w, id, now := &s.writes, int64(r.Player), s.day().UnixMilli()
-	if _, err := w.rename.ExecContext(ctx, r.NewName, rushgate.Skeleton(r.NewName), rushgate.AccountVersion, id); err != nil {
+	skeleton := rushgate.Skeleton(r.NewName)
+	if _, err := w.rename.ExecContext(ctx, r.NewName, skeleton, rushgate.AccountVersion, id); err != nil {
 		return fmt.Errorf("rename player %d: %w", id, err)
 	}
 	if _, err := w.renameCharacter.ExecContext(ctx, r.NewName, id); err != nil {

@@ -11,7 +11,7 @@ import (
 
 // writeStmts belong to the writer's connection and are used by its jobs only.
 type writeStmts struct {
-	player, idInUse, lookalike              *sql.Stmt
+	player, idInUse, taken                  *sql.Stmt
 	insertAccount, insertCharacter, setHash *sql.Stmt
 	updateAccount, setDevices, devices      *sql.Stmt
 	deleteAccount, deleteCharacter          *sql.Stmt
@@ -32,9 +32,10 @@ type writeStmts struct {
 // queries returns the text of the statements for accounts, sessions and what a fleet shares.
 func (w *writeStmts) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
-		&w.player:    playerQuery + `WHERE a.username = ?`,
-		&w.idInUse:   `SELECT count(*) FROM accounts WHERE id = ?`,
-		&w.lookalike: lookalikeQuery,
+		&w.player:  playerQuery + `WHERE a.username = ?`,
+		&w.idInUse: `SELECT count(*) FROM accounts WHERE id = ?`,
+		&w.taken: `SELECT EXISTS (SELECT 1 FROM held_names WHERE username = ? AND until > ?)
+			OR EXISTS (SELECT 1 FROM accounts WHERE skeleton = ? AND username <> ?)`,
 		&w.insertAccount: `INSERT INTO accounts (id, username, password_hash, attempt, created_at, version,
 			epoch, disabled_until, disabled_reason, credentials, skeleton) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.insertCharacter: `INSERT INTO characters

@@ -179,7 +179,9 @@ func tasksDropped(t *testing.T, h Harness) {
 	s := h.open(t)
 	plan(t, s, mail("a", 1), mail("b", 2), mail("c", 3))
 	take(t, s, "mail", 1, time.Minute)
-	ids := []rushgate.TaskID{{Kind: "mail", ID: "a"}, {Kind: "mail", ID: "none"}, {Kind: "other", ID: "c"}, {Kind: "mail", ID: "b"}}
+	ids := []rushgate.TaskID{
+		{Kind: "mail", ID: "a"}, {Kind: "mail", ID: "none"}, {Kind: "other", ID: "c"}, {Kind: "mail", ID: "b"},
+	}
 	for range 2 {
 		if err := s.DropTasks(t.Context(), ids); err != nil {
 			t.Fatalf("DropTasks: %v", err)
@@ -314,7 +316,9 @@ func badTasks(t *testing.T, h Harness) {
 		_, err := s.PlanTasks(t.Context(), []rushgate.Task{mail("a", 1), bad})
 		check("PlanTasks", err, says)
 	}
-	for _, bad := range []rushgate.TaskID{{Kind: "", ID: "a"}, {Kind: "a_b", ID: "a"}, {Kind: "a", ID: ""}, {Kind: "a", ID: "é"}} {
+	for _, bad := range []rushgate.TaskID{
+		{Kind: "", ID: "a"}, {Kind: "a_b", ID: "a"}, {Kind: "a", ID: ""}, {Kind: "a", ID: "é"},
+	} {
 		_, err := s.LoadTasks(t.Context(), []rushgate.TaskID{bad})
 		check("LoadTasks", err, "task 1 of 1")
 		check("DropTasks", s.DropTasks(t.Context(), []rushgate.TaskID{bad}), "task 1 of 1")

@@ -177,7 +177,8 @@ func credentialsInBatch(t *testing.T, h Harness) {
 	a := registration(1, "alice", "first").Account
 	a.Credentials = proofs("code")
 	create(t, s, a)
-	got := admitAll(t, s, nodeA, proving(login(1, "alice", "x"), "code", "one"), proving(login(1, "alice", "x"), "code", "two"))
+	one := proving(login(1, "alice", "x"), "code", "one")
+	got := admitAll(t, s, nodeA, one, proving(login(1, "alice", "x"), "code", "two"))
 	if got[0].Err != nil || !errors.Is(got[1].Err, rushgate.ErrAccountChanged) {
 		t.Errorf("logins: %v, %v", got[0].Err, got[1].Err)
 	}

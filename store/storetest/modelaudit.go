@@ -69,7 +69,8 @@ func (m *machine) loadAudit(t *rapid.T) {
 	for seq := max(from, first); seq > 0 && seq <= log.last() && len(want) < limit; seq++ {
 		want = append(want, rushgate.AuditRecord{Seq: seq, Data: log.data[seq-first]})
 	}
-	if !slices.EqualFunc(got, want, func(a, b rushgate.AuditRecord) bool { return a.Seq == b.Seq && bytes.Equal(a.Data, b.Data) }) {
+	same := func(a, b rushgate.AuditRecord) bool { return a.Seq == b.Seq && bytes.Equal(a.Data, b.Data) }
+	if !slices.EqualFunc(got, want, same) {
 		t.Fatalf("LoadAudit(%d, %d) is\n%v, want\n%v", from, limit, got, want)
 	}
 }

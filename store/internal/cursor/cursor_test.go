@@ -26,7 +26,8 @@ func walk(t *testing.T, names []string, prefix string) (found []string) {
 }
 
 func TestAWalkReturnsEachNameOnce(t *testing.T) {
-	names := []string{"a", "a\x00", "a\x00\x00", "a\x00b", "aa", "ab", "b", "é", "é%", "é_", "\U0010ffff", "\xff", "\xff\xff"}
+	names := []string{"a", "a\x00", "a\x00\x00", "a\x00b", "aa", "ab", "b", "é", "é%", "é_", "\U0010ffff", "\xff",
+		"\xff\xff"}
 	slices.Sort(names)
 	for _, prefix := range []string{"", "a", "a\x00", "ab", "c", "é", "é%", "\xff", "\xc3"} {
 		var want []string
