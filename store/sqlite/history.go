@@ -89,12 +89,13 @@ func (s *Store) loadHistories(ctx context.Context, usernames []string) (map[stri
 			player rushgate.PlayerID
 			e      rushgate.AccountEvent
 			at     int64
+			signIn int64
 		)
-		err := rows.Scan(&name, &player, &e.ID, &at, &e.SignIn, &e.Kind, &e.By, &e.From, &e.Text)
+		err := rows.Scan(&name, &player, &e.ID, &at, &signIn, &e.Kind, &e.By, &e.From, &e.Text)
 		if err != nil {
 			return nil, err
 		}
-		e.At = fromMillis(at)
+		e.At, e.SignIn = fromMillis(at), signIn != 0
 		h := found[name]
 		if err := validate.AccountEvent(&e); err != nil && h.Err == nil {
 			h = rushgate.LoadedHistory{Err: damaged(player, "of its events", err)}

@@ -38,6 +38,11 @@ func TestDamagedEventHarmsNoOther(t *testing.T) {
 		if strings.Contains(got[0].Err.Error(), secret) {
 			t.Errorf("%s: the error is %q", damage, got[0].Err)
 		}
+		// What cannot be either is one of the two.
+		byHand(t, s, fmt.Sprintf(`UPDATE events SET sign_in = %d WHERE player_id = %d`, i-2, whole))
+		if got, err = s.LoadHistories(t.Context(), names); err != nil {
+			t.Fatalf("%s: %v", damage, err)
+		}
 		if got[1].Err != nil || len(got[1].Events) != 1 {
 			t.Errorf("%s: the other is %+v", damage, got[1])
 		}
