@@ -131,6 +131,10 @@ func namesMeanwhile(t *testing.T, h Harness) {
 	if want := go1[min(len(go1), steps):]; !slices.Equal(after, want) {
 		t.Errorf("afterwards the names are %q, want %q", after, want)
 	}
+	deleteAccount(t, s, stay[0])
+	wantNames(t, s, "s0", 3, stay[1:10]...)
+	release(t, s, register(t, s, 2000, stay[0]))
+	wantNames(t, s, "s0", 3, stay[:10]...)
 }
 
 func badWalks(t *testing.T, h Harness) {

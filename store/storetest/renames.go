@@ -13,6 +13,7 @@ import (
 
 var renameCases = []testCase{
 	{"MovesEverything", renameMoves},
+	{"MakesTheRecordCurrent", renameVersion},
 	{"RefusalsChangeNothing", renameRefused},
 	{"RefusedWhileTheLeaseIsLive", renameInside},
 	{"EndsAParkedSession", renameParked},
@@ -98,6 +99,17 @@ func renameMoves(t *testing.T, h Harness) {
 	setNumber(&again.Character, "xp", 20)
 	release(t, s, again)
 	wantRanks(t, top(t, s, rushgate.BoardXP, 1), []rushgate.Rank{{Rank: 1, Player: 1, Name: "bob", Score: 20}})
+}
+
+// A record of an older version becomes current with the rename alone.
+func renameVersion(t *testing.T, h Harness) {
+	s := h.open(t)
+	want := registration(1, "alice", "a").Account
+	want.Version = 1
+	create(t, s, want)
+	wantRenamed(t, s, toBob(0), nil)
+	want.Version, want.Username, want.Epoch = rushgate.AccountVersion, "bob", 1
+	wantAccount(t, load(t, s, "bob")[0], want)
 }
 
 func renameRefused(t *testing.T, h Harness) {
