@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/store/internal/credential"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
@@ -33,16 +32,17 @@ func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account)
 		}
 		commands[i] = command{
 			script: createScript, key: s.playerKey(a.Username),
-			args: append([]string{formatID(a.ID), a.PasswordHash}, record...),
+			args: append([]string{s.now(), formatID(a.ID), a.PasswordHash}, record...),
 		}
 	}
 	if err := s.noteLooks(ctx, names); err != nil {
 		return nil, err
 	}
-	answers, err := s.runScripts(ctx, commands)
+	answers, err := s.runAccountScripts(ctx, commands, names)
 	if err != nil {
 		return nil, err
 	}
+	s.unclaimKept(ctx, names, answers)
 	errs := make([]error, len(accounts))
 	var news []standing
 	for i := range answers {
@@ -50,7 +50,7 @@ func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account)
 		case "created":
 			news = append(news, standing{player: a.ID, name: a.Username})
 		case "before": // and the player may have been inside since
-		case "taken":
+		case "taken", kept, renaming:
 			errs[i] = rushgate.UsernameTaken
 		default:
 			errs[i] = answers[i].problem()
@@ -76,13 +76,19 @@ func (s *Store) UpdateAccounts(ctx context.Context, changes []rushgate.AccountCh
 	}
 	defer s.leave()
 	commands := make([]command, len(changes))
+	names := make([]string, len(changes))
 	for i := range changes {
+		names[i] = changes[i].Name
 		var err error
 		if commands[i], err = s.update(&changes[i]); err != nil {
 			return nil, fmt.Errorf("redis: %w", err)
 		}
 	}
-	answers, err := s.runScripts(ctx, commands)
+	answers, err := s.runAccountScripts(ctx, commands, names)
+	if err == nil {
+		err = s.repeatOthers(ctx, commands, answers, updateReplaces,
+			func(i int) []rushgate.Credential { return changes[i].Replaces })
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +98,9 @@ func (s *Store) UpdateAccounts(ctx context.Context, changes []rushgate.AccountCh
 		case "set":
 		case "held":
 			s.ask(changes[i].Name, &answers[i], false)
-		case "missing":
+		case "missing", renaming:
 			errs[i] = rushgate.BadCredentials
-		case "changed":
+		case "changed", others:
 			errs[i] = rushgate.ErrAccountChanged
 		default:
 			errs[i] = answers[i].problem()
@@ -109,13 +115,6 @@ func (s *Store) update(c *rushgate.AccountChange) (command, error) {
 	if c.PasswordHash != "" {
 		fields = append(fields, "password_hash", c.PasswordHash)
 	}
-	if c.Credentials != nil {
-		credentials, err := credential.Marshal(c.Credentials)
-		if err != nil {
-			return command{}, err
-		}
-		fields = append(fields, "credentials", credentials)
-	}
 	if c.Disabled != nil {
 		until = formatEnd(c.Disabled.Until)
 		fields = append(fields, "disabled_until", until, "disabled_reason", c.Disabled.Reason)
@@ -128,7 +127,12 @@ func (s *Store) update(c *rushgate.AccountChange) (command, error) {
 	if err != nil {
 		return command{}, err
 	}
+	credentials, err := exchange(c.Credentials, c.Replaces)
+	if err != nil {
+		return command{}, err
+	}
 	args := append([]string{s.now(), formatID(c.Player), formatEpoch(c.Epoch), until, c.EndAttempt}, devices...)
+	args = append(args, credentials...)
 	return command{
 		script: updateScript,
 		key:    s.playerKey(c.Name),
@@ -147,16 +151,16 @@ func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 	if err != nil {
 		return err
 	}
-	answers, err := s.runScripts(ctx, []command{{
+	answers, err := s.runAccountScripts(ctx, []command{{
 		script: deleteScript, key: s.playerKey(username), args: []string{s.now()},
 		once: true, // sent again, it would find no account
-	}})
+	}}, []string{username})
 	if err != nil {
 		return err
 	}
 	switch answers[0].word {
 	case "deleted":
-	case "missing":
+	case "missing", renaming:
 		return rushgate.BadCredentials
 	case "held":
 		return rushgate.AlreadyLoggedIn

@@ -36,19 +36,27 @@ func (s *Store) Admit(
 		return nil, err
 	}
 	commands := make([]command, 0, len(admissions))
+	var names []string                   // of the commands' accounts
+	var replaced [][]rushgate.Credential // and what they replace
 	for i := range admissions {
 		if a := &admissions[i]; !a.Create || refused[a.Account.Username] == nil {
 			c, err := s.admission(by, a)
 			if err != nil {
 				return nil, fmt.Errorf("redis: %w", err)
 			}
-			commands = append(commands, c)
+			commands, names = append(commands, c), append(names, a.Account.Username)
+			replaced = append(replaced, a.Account.Credentials)
 		}
 	}
-	answers, err := s.runScripts(ctx, commands)
+	answers, err := s.runAccountScripts(ctx, commands, names)
+	if err == nil {
+		err = s.repeatOthers(ctx, commands, answers, admitReplaces,
+			func(i int) []rushgate.Credential { return replaced[i] })
+	}
 	if err != nil {
 		return nil, err
 	}
+	s.unclaimKept(ctx, names, answers)
 	admitted := make([]rushgate.Admitted, len(admissions))
 	var news []standing
 	next := 0 // of the answers
@@ -95,7 +103,11 @@ func (s *Store) admission(by rushgate.Instance, a *rushgate.Admission) (command,
 	if err != nil {
 		return command{}, err
 	}
-	args = append(args, devices...)
+	credentials, err := exchange(a.Credentials, a.Account.Credentials)
+	if err != nil {
+		return command{}, err
+	}
+	args = append(append(args, devices...), credentials...)
 	if a.Create {
 		record, err := newRecord(&a.Account, firstCharacter(&a.Account))
 		if err != nil {
@@ -128,9 +140,14 @@ func (s *Store) admitted(a *rushgate.Admission, answer *answer) rushgate.Admitte
 		return rushgate.Admitted{Err: rushgate.AlreadyLoggedIn, Holder: holder}
 	case "missing":
 		return rushgate.Admitted{Err: rushgate.BadCredentials}
-	case "changed":
+	case renaming:
+		if a.Create {
+			return rushgate.Admitted{Err: rushgate.UsernameTaken}
+		}
+		return rushgate.Admitted{Err: rushgate.BadCredentials}
+	case "changed", others:
 		return rushgate.Admitted{Err: rushgate.ErrAccountChanged}
-	case "taken":
+	case "taken", kept:
 		return rushgate.Admitted{Err: rushgate.UsernameTaken}
 	case "concurrent":
 		return rushgate.Admitted{Err: rushgate.ErrConcurrentAttempt}

@@ -59,17 +59,18 @@ func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error,
 		}
 		commands[i] = command{
 			script: importScript, key: s.playerKey(a.Username),
-			args: append([]string{formatID(a.ID)}, record...),
+			args: append([]string{s.now(), formatID(a.ID)}, record...),
 			once: true, // sent again, it would find what it has made and say so
 		}
 	}
 	if err := s.noteLooks(ctx, names); err != nil {
 		return nil, err
 	}
-	answers, err := s.runScripts(ctx, commands)
+	answers, err := s.runAccountScripts(ctx, commands, names)
 	if err != nil {
 		return nil, err
 	}
+	s.unclaimKept(ctx, names, answers)
 	errs := make([]error, len(records))
 	var news []standing
 	for i := range answers {
@@ -81,7 +82,7 @@ func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error,
 			})
 		case "imported":
 			errs[i] = rushgate.ErrImported
-		case "taken":
+		case "taken", kept, renaming:
 			errs[i] = rushgate.UsernameTaken
 		default:
 			errs[i] = answers[i].problem()

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -70,7 +69,7 @@ func (s *Store) Lookalikes(ctx context.Context, usernames []string) ([]string, e
 	return names, nil
 }
 
-// existing returns of which names there are accounts.
+// existing returns of which names there are accounts. What is no record keeps its name too.
 func (s *Store) existing(ctx context.Context, claims [][]claim, more ...string) (map[string]bool, error) {
 	names := more
 	for _, of := range claims {
@@ -80,7 +79,7 @@ func (s *Store) existing(ctx context.Context, claims [][]claim, more ...string) 
 	}
 	commands := make([]command, len(names))
 	for i, name := range names {
-		commands[i] = command{name: "EXISTS", key: s.playerKey(name)}
+		commands[i] = command{name: "HEXISTS", key: s.playerKey(name), args: []string{"id"}}
 	}
 	results, err := s.run(ctx, commands)
 	if err != nil {
@@ -89,10 +88,7 @@ func (s *Store) existing(ctx context.Context, claims [][]claim, more ...string) 
 	there := make(map[string]bool, len(names))
 	for i := range results {
 		n, err := results[i].AsInt64()
-		if err != nil {
-			return nil, fmt.Errorf("redis: %s: %w", commands[i].key, err)
-		}
-		there[names[i]] = n > 0
+		there[names[i]] = err != nil || n > 0
 	}
 	return there, nil
 }
@@ -222,6 +218,21 @@ func (s *Store) unclaim(ctx context.Context, name, at string) {
 	}
 }
 
+// kept is the word of a script that makes no account because the name is held for a player.
+const kept = "kept"
+
+// unclaimKept frees the looks that were claimed for names that turned out to be held: what looks like these is free.
+func (s *Store) unclaimKept(ctx context.Context, names []string, answers []answer) {
+	for i := range answers {
+		if answers[i].word != kept {
+			continue
+		}
+		if claimed, err := s.claimedAt(ctx, names[i]); err == nil {
+			s.unclaim(ctx, names[i], claimed)
+		}
+	}
+}
+
 const (
 	scanned   = 500                   // players of one step of noteAll, about
 	scanPause = 20 * time.Millisecond // after each
@@ -229,7 +240,8 @@ const (
 )
 
 // noteAll writes under their looks the names of all accounts there are: of those made before looks were kept, and of
-// those whose look was lost. It takes its time, some 20,000 players a second, and ends with ctx.
+// those whose look was lost. It also finishes renames that were left half done, and removes holds that have ended. It
+// takes its time, some 20,000 players a second, and ends with ctx.
 func (s *Store) noteAll(ctx context.Context) {
 	defer close(s.noted)
 	for addr := range s.client.Nodes() {
@@ -259,16 +271,24 @@ func (s *Store) noteSome(ctx context.Context, addr string, cursor uint64) (uint6
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	ask := node.B().Scan().Cursor(cursor).Match(escapeGlob(s.playerKey("")) + "*").Count(scanned).Build()
-	entry, err := node.Do(ctx, ask).AsScanEntry()
+	entry, err := node.Do(ctx, s.scan(node, "", cursor, scanned)).AsScanEntry()
 	if err != nil {
 		return 0, err
 	}
-	commands := make([]command, len(entry.Elements))
-	for i, key := range entry.Elements {
-		name := key[len(s.playerKey("")):]
+	found, err := s.accountsAt(ctx, entry.Elements)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := s.finishWalked(ctx, found.marked); err != nil {
+		return 0, err
+	}
+	commands := make([]command, 0, len(entry.Elements))
+	for _, name := range found.names {
 		// As one that was claimed long ago: if the account is deleted meanwhile, it keeps no player from the look.
-		commands[i] = command{name: "HSETNX", key: s.lookKey(name), args: []string{name, "0"}}
+		commands = append(commands, command{name: "HSETNX", key: s.lookKey(name), args: []string{name, "0"}})
+	}
+	for _, name := range found.held {
+		commands = append(commands, command{script: sweepScript, key: s.playerKey(name), args: []string{s.now()}})
 	}
 	if _, err := s.run(ctx, commands); err != nil {
 		return 0, err

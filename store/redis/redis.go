@@ -72,6 +72,8 @@ type Options struct {
 	clock func() time.Time // in tests: the time, in place of the server's
 	// lookEvery is in place of that constant in tests.
 	lookEvery time.Duration
+	// cut, in tests, is told of each step of a rename that is done. Its error ends the call, as if the node had died.
+	cut func(step string) error
 	// patience is in place of callTimeout in tests of what a store does, which a machine at its limit must not fail.
 	patience time.Duration
 }
@@ -86,8 +88,9 @@ type Store struct {
 	patience  time.Duration // with a pipeline
 	breaker   breaker
 	standings *standings
-	setAside  atomic.Uint64 // ids up to this one are known to be set aside for imports
-	given     atomic.Uint64 // the greatest id that this store has given out
+	cutAfter  func(step string) error // nil outside of tests
+	setAside  atomic.Uint64           // ids up to this one are known to be set aside for imports
+	given     atomic.Uint64           // the greatest id that this store has given out
 	boards    []rushgate.Board
 	asked     bool // for these boards, and not for whichever there are
 	kept      atomic.Pointer[[]rushgate.Board]
@@ -138,6 +141,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		prefix:    cmp.Or(opts.Prefix, DefaultPrefix),
 		clock:     opts.clock,
 		patience:  opts.patience,
+		cutAfter:  opts.cut,
 		breaker:   breaker{log: cmp.Or(opts.Logger, slog.Default())},
 		standings: newStandings(),
 		boards:    boards,
@@ -221,6 +225,14 @@ func (s *Store) Close() error {
 		s.servers.close()
 	})
 	return nil
+}
+
+// cut is called between the steps of a rename.
+func (s *Store) cut(step string) error {
+	if s.cutAfter == nil {
+		return nil
+	}
+	return s.cutAfter(step)
 }
 
 // now is the time for scripts: empty for the server's own.

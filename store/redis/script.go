@@ -10,9 +10,9 @@ import (
 // one server, so that it runs on one node of a Cluster. What it is given reaches it as KEYS and ARGV: nothing that a
 // player has chosen is ever code.
 //
-// All but delete, import, and an update that raises the epoch can be repeated when their outcome is unknown: the repeat
-// changes nothing more and has the same answer, save that an admission is then found resumed, and that ids reserved
-// before are left unused.
+// All but delete, import, take, and an update that raises the epoch can be repeated when their outcome is unknown: the
+// repeat changes nothing more and has the same answer, save that an admission is then found resumed, and that ids
+// reserved before are left unused.
 type script struct {
 	source string
 	sha    string
@@ -22,14 +22,28 @@ type script struct {
 var sources embed.FS
 
 var (
-	admitScript       = newScript("record", "session", "devices", "admit")
+	admitScript       = newScript("record", "session", "devices", "credentials", "free", "admit")
 	saveScript        = newScript("session", "save")
 	refreshScript     = newScript("refresh")
 	presenceScript    = newScript("presence")
-	createScript      = newScript("create")
-	updateScript      = newScript("session", "devices", "update")
+	createScript      = newScript("free", "create")
+	updateScript      = newScript("session", "devices", "credentials", "update")
 	deleteScript      = newScript("delete")
-	importScript      = newScript("import")
+	mayLeaveScript    = newScript("move", "mayleave")
+	reserveNameScript = newScript("move", "reservename")
+	departScript      = newScript("move", "depart")
+	arriveScript      = newScript("move", "arrive")
+	settleScript      = newScript("move", "settle")
+	returnScript      = newScript("move", "return")
+	unmarkScript      = newScript("unmark")
+	sweepScript       = newScript("sweep")
+	noteEventScript   = newScript("noteevent")
+	planScript        = newScript("plan")
+	takeScript        = newScript("take")
+	dropScript        = newScript("drop")
+	loadTaskScript    = newScript("loadtask")
+	appendScript      = newScript("append")
+	importScript      = newScript("free", "import")
 	claimScript       = newScript("claim")
 	noteScript        = newScript("note")
 	unclaimScript     = newScript("unclaim")

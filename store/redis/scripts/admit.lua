@@ -3,8 +3,9 @@
 -- KEYS: the record. ARGV: 1 now, 2 lease duration, 3 node, 4 run, 5 attempt, 6 id, 7 password hash, 8 new hash or
 -- empty, 9 version of a record whose account was changed, 10 epoch, 11 session or empty, 12 empty, or to continue the
 -- session for how long after the last refresh of its lease that is possible, 13 and 14 node and run that are known to be
--- gone, or empty, 15 the revision of the devices that are replaced or empty, 16 the next one, 17 the devices; to create
--- also: 18 attempt of the registration, then field and value of all that the new record holds.
+-- gone, or empty, 15 the revision of the devices that are replaced or empty, 16 the next one, 17 the devices, 18 '1' to
+-- replace credentials, 19 those that are replaced, 20 the new ones; to create also: 21 attempt of the registration, then
+-- field and value of all that the new record holds.
 local record = KEYS[1]
 
 -- The character's fields come first, in the order of characterFields in record.go.
@@ -14,7 +15,8 @@ local fields = {
   'numbers', 'numbers?',
   'password_hash', 'text', 'attempt', 'text', 'fence', 'count', 'previous_fence', 'count?', 'epoch', 'count?',
   'disabled_until', 'count?', 'disabled_reason', 'text?', 'lease_node', 'text?', 'lease_run', 'text?',
-  'lease_attempt', 'text?', 'lease_until', 'count?', 'devices_revision', 'count?', 'session', 'text?'}
+  'lease_attempt', 'text?', 'lease_until', 'count?', 'devices_revision', 'count?', 'session', 'text?',
+  'credentials', 'text?', 'rename', 'text?', 'held_until', 'text?'}
 local character_fields = 13
 local names = {}
 for i = 1, #fields, 2 do
@@ -26,16 +28,21 @@ end
 
 local values = read()
 if not values[1] then
-  if not ARGV[18] then
-    return {'missing'}
+  local _, rename, held_until = unpack(values, #names - 2, #names)
+  if not ARGV[21] then
+    return {rename and 'renaming' or 'missing'}
   end
-  redis.call('HSET', record, unpack(ARGV, 19))
+  local busy = not_free(record, ARGV[1], rename, held_until)
+  if busy then
+    return busy
+  end
+  redis.call('HSET', record, unpack(ARGV, 22))
   values = read()
 end
 local damaged = damage(fields, values)
 local id = values[1]
 local hash, made_by, fence, previous, epoch, disabled_until, disabled_reason, node, run, attempt, lease_until, revision,
-  session = unpack(values, character_fields + 1, #names)
+  session, credentials = unpack(values, character_fields + 1, #names)
 epoch = epoch or '0'
 if node and not lease_until then
   damaged = damaged or 'lease_until'
@@ -52,12 +59,12 @@ if damaged then
   return {'damaged', damaged}
 end
 
-if ARGV[18] and hash ~= ARGV[7] then
-  if ARGV[18] ~= '' and ARGV[18] == made_by then
+if ARGV[21] and hash ~= ARGV[7] then
+  if ARGV[21] ~= '' and ARGV[21] == made_by then
     return {'concurrent'}
   end
   return {'taken'}
-elseif not ARGV[18] and id ~= ARGV[6] or epoch ~= ARGV[10] then
+elseif not ARGV[21] and id ~= ARGV[6] or epoch ~= ARGV[10] then
   return {'missing'}
 elseif continues and not (known and name == ARGV[11] and opened_under == epoch) then
   return {'missing'}
@@ -70,6 +77,10 @@ end
 local replaces = replace_devices(record, revision or '0', ARGV[15], ARGV[16], ARGV[17])
 if replaces == nil then
   return {'changed'}
+end
+local exchanges = replace_credentials(credentials, ARGV[18], ARGV[19], ARGV[20])
+if exchanges == nil then
+  return {'others', credentials or ''}
 end
 local same_node = node == ARGV[3]
 local here = same_node and run == ARGV[4]
@@ -111,6 +122,12 @@ end
 
 if replaces then
   redis.call('HSET', record, 'devices', ARGV[17], 'devices_revision', ARGV[16], 'account_version', ARGV[9])
+end
+if exchanges then
+  redis.call('HSET', record, 'credentials', ARGV[20])
+end
+if ARGV[18] ~= '' then
+  redis.call('HSET', record, 'account_version', ARGV[9])
 end
 if ARGV[8] ~= '' and hash == ARGV[7] then
   redis.call('HSET', record, 'password_hash', ARGV[8], 'account_version', ARGV[9])

@@ -1,7 +1,10 @@
 -- Removes a record on which there is no live lease.
 --
 -- KEYS: the record. ARGV: 1 now.
-local id, lease_until = unpack(redis.call('HMGET', KEYS[1], 'id', 'lease_until'))
+local id, lease_until, rename = unpack(redis.call('HMGET', KEYS[1], 'id', 'lease_until', 'rename'))
+if rename then
+  return {'renaming'} -- what is left under the other name would bring the account back
+end
 if not id then
   return {'missing'}
 end

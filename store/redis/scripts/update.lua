@@ -1,11 +1,16 @@
 -- Changes the account in a record.
 --
 -- KEYS: the record. ARGV: 1 now, 2 id, 3 epoch, 4 the time until which the player must not be inside, 5 an attempt whose
--- session shall end or empty, 6 the revision of the devices that are replaced or empty, 7 the next one, 8 the devices, then
--- field and value of what else is to change.
+-- session shall end or empty, 6 the revision of the devices that are replaced or empty, 7 the next one, 8 the devices,
+-- 9 '1' to replace credentials, 10 those that are replaced, 11 the new ones, then field and value of what else is to
+-- change.
 local record = KEYS[1]
-local id, epoch, fence, node, attempt, lease_until, revision, session = unpack(redis.call('HMGET', record,
-  'id', 'epoch', 'fence', 'lease_node', 'lease_attempt', 'lease_until', 'devices_revision', 'session'))
+local id, epoch, fence, node, attempt, lease_until, revision, session, credentials, rename = unpack(redis.call('HMGET',
+  record, 'id', 'epoch', 'fence', 'lease_node', 'lease_attempt', 'lease_until', 'devices_revision', 'session',
+  'credentials', 'rename'))
+if not id and rename then
+  return {'renaming'}
+end
 if id ~= ARGV[2] then
   return {'missing'}
 end
@@ -16,7 +21,14 @@ local replaces = replace_devices(record, revision or '0', ARGV[6], ARGV[7], ARGV
 if (epoch or '0') ~= ARGV[3] or replaces == nil then
   return {'changed'}
 end
-redis.call('HSET', record, unpack(ARGV, 9))
+local exchanges = replace_credentials(credentials, ARGV[9], ARGV[10], ARGV[11])
+if exchanges == nil then
+  return {'others', credentials or ''}
+end
+redis.call('HSET', record, unpack(ARGV, 12))
+if exchanges then
+  redis.call('HSET', record, 'credentials', ARGV[11])
+end
 if replaces then
   redis.call('HSET', record, 'devices', ARGV[8], 'devices_revision', ARGV[7])
 end
