@@ -20,6 +20,9 @@ func (s *Store) AppendAudit(ctx context.Context, after uint64, data [][]byte) (a
 	}
 	defer s.mu.Unlock()
 	_, last := s.auditSpan()
+	if last == 0 && after <= rushgate.MaxAuditSeq {
+		last = after
+	}
 	if after != last {
 		there := s.auditFrom(after+1, len(data))
 		same := func(r rushgate.AuditRecord, d []byte) bool { return bytes.Equal(r.Data, d) }

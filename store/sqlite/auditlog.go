@@ -31,6 +31,9 @@ func (s *Store) AppendAudit(ctx context.Context, after uint64, data [][]byte) (a
 		if err != nil {
 			return err
 		}
+		if last == 0 && after <= rushgate.MaxAuditSeq {
+			last = after
+		}
 		if last != after {
 			appended, err = s.follows(ctx, after, data)
 			return err

@@ -13,6 +13,7 @@ import (
 
 var auditCases = []testCase{
 	{"AppendsAfterTheLast", auditAppends},
+	{"AMovedLogKeepsItsNumbers", auditMoved},
 	{"ARepeatIsRecognised", auditRepeated},
 	{"AnyBytes", auditBytes},
 	{"LoadedInPages", auditPages},
@@ -73,8 +74,8 @@ func auditAppends(t *testing.T, h Harness) {
 		appended bool
 		log      string
 	}{
-		{1, "a", false, ""},
 		{math.MaxUint64, "a", false, ""},
+		{rushgate.MaxAuditSeq + 1, "a", false, ""},
 		{0, "a b", true, "a b"},
 		{0, "c", false, "a b"},
 		{1, "c", false, "a b"},
@@ -88,6 +89,19 @@ func auditAppends(t *testing.T, h Harness) {
 		}
 		wantAudit(t, s, min(1, uint64(len(step.log))), step.log)
 	}
+}
+
+// auditMoved begins a log where another one began that was trimmed.
+func auditMoved(t *testing.T, h Harness) {
+	s := h.open(t)
+	if !appendAudit(t, s, 100, "a b") || !appendAudit(t, s, 100, "a b") || appendAudit(t, s, 0, "a") {
+		t.Error("the log did not begin after 100, or began twice")
+	}
+	wantAudit(t, s, 101, "a b")
+	if !appendAudit(t, s, 102, "c") {
+		t.Error("the log does not go on")
+	}
+	wantAudit(t, s, 101, "a b c")
 }
 
 func auditRepeated(t *testing.T, h Harness) {

@@ -10,7 +10,7 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// modelAudit is a log of which the first records may have been trimmed.
+// modelAudit is a log of which the first records may have been trimmed, or have never been there.
 type modelAudit struct {
 	trimmed uint64 // how many
 	data    [][]byte
@@ -25,6 +25,9 @@ func (m *machine) appendAudit(t *rapid.T) {
 	var data [][]byte
 	for range rapid.IntRange(1, 3).Draw(t, "records") {
 		data = append(data, []byte(pick(t, "record", "x", "y")))
+	}
+	if last == 0 && after <= rushgate.MaxAuditSeq { // an empty log begins anywhere
+		log.trimmed, last = after, after
 	}
 	want := after == last
 	if after >= log.trimmed && after < last {

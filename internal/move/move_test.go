@@ -1,0 +1,258 @@
+package move
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/store/memory"
+	"github.com/rushgate/rushgate/store/sqlite"
+)
+
+var day = time.Date(2026, time.November, 29, 12, 0, 0, 123e6, time.UTC)
+
+// fill makes n players, some of whom have everything that one can have, and what a fleet and an audit log have.
+func fill(t *testing.T, s rushgate.Store, n int) {
+	t.Helper()
+	first, err := s.ReserveIDs(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts := make([]rushgate.Account, n)
+	var changes []rushgate.AccountChange
+	var events []rushgate.Noted
+	for i := range accounts {
+		a := rushgate.Account{
+			ID: first + rushgate.PlayerID(i), Username: fmt.Sprintf("player%d", i), PasswordHash: fmt.Sprintf("hash %d", i),
+			Attempt: fmt.Sprintf("attempt-%d", i), CreatedAt: day.Add(time.Duration(i) * time.Second),
+		}
+		if i%3 == 0 {
+			a.Credentials = []rushgate.Credential{{Kind: "email", Subject: "a@example.org"}, {Kind: "totp", Secret: "s"}}
+			a.Epoch = uint64(i)
+		}
+		if i%5 == 0 {
+			a.Disabled = rushgate.Disabled{Until: day.Add(time.Hour), Reason: "because"}
+		}
+		accounts[i] = a
+		if i%2 == 0 {
+			changes = append(changes, rushgate.AccountChange{Player: a.ID, Name: a.Username, Epoch: a.Epoch, Devices: []rushgate.Device{{
+				ID: "device", Label: "my phone", Epoch: a.Epoch, Token: strings.Repeat("A", 43), Attempt: "x",
+				CreatedAt: day, UsedAt: day, ExpiresAt: day.Add(time.Hour),
+			}}})
+		}
+		for k := range i % 4 {
+			events = append(events, rushgate.Noted{Player: a.ID, Name: a.Username, AccountEvent: rushgate.AccountEvent{
+				ID: fmt.Sprintf("e%d", k), At: day.Add(time.Duration(k) * time.Minute), Kind: "noted", By: "ann",
+				Text: "two\nlines", SignIn: k == 1,
+			}})
+		}
+	}
+	must(t)(s.CreateAccounts(t.Context(), accounts))
+	must(t)(s.UpdateAccounts(t.Context(), changes))
+	must(t)(s.Note(t.Context(), events))
+	play(t, s, accounts)
+	if ok, err := s.SwapShared(t.Context(), "keys", nil, []byte("secret")); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	for seq := range uint64(250) {
+		ok, err := s.AppendAudit(t.Context(), seq, [][]byte{fmt.Appendf(nil, "record %d", seq+1)})
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+	}
+}
+
+// play gives every seventh player a character with a life behind it.
+func play(t *testing.T, s rushgate.Store, accounts []rushgate.Account) {
+	t.Helper()
+	by := rushgate.Instance{Node: "node", Run: "run"}
+	for i := 1; i < len(accounts); i += 7 {
+		a := accounts[i]
+		a.Devices.Revision = 0
+		in, err := s.Admit(t.Context(), by, []rushgate.Admission{{Account: a, Attempt: "login"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in[0].Err != nil {
+			continue // disabled
+		}
+		c := in[0].Character
+		c.Zone, c.X, c.Y, c.Data = "meadow", math.Inf(1), math.NaN(), []byte{0, 1, 255}
+		c.Numbers, c.Playtime = rushgate.Numbers{"level": 7, "gold": int64(i)}, time.Minute
+		must(t)(s.Save(t.Context(), []rushgate.Save{{Character: c, Fence: in[0].Lease.Fence, Release: true}}))
+	}
+}
+
+// must fails the test at an error of a batch or of an item.
+func must(t *testing.T) func([]error, error) {
+	return func(errs []error, err error) {
+		t.Helper()
+		if err := errors.Join(append(errs, err)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func open(t *testing.T) rushgate.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// everything is all that a store has of the players of fill.
+func everything(t *testing.T, s rushgate.Store, n int) []player {
+	t.Helper()
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("player%d", i)
+	}
+	all, err := (&mover{}).read(t.Context(), s, names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestThereAndBack(t *testing.T) {
+	const n = 600
+	from, middle, to := memory.New(memory.Options{}), open(t), memory.New(memory.Options{})
+	fill(t, from, n)
+	opts := Options{Shared: []string{"keys", "none"}, Batch: 100}
+	last := 0
+	opts.Progress = func(done, total int) {
+		if done < last || done > total {
+			t.Errorf("%d of %d after %d", done, total, last)
+		}
+		last = done
+	}
+	there, err := All(t.Context(), from, middle, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last = 0
+	back, err := All(t.Context(), middle, to, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []Report{there, back} {
+		if r.Accounts != n || r.Before != 0 || r.Devices != n/2 || r.Events != 900 || r.AuditRecords != 250 ||
+			!slices.Equal(r.Shared, []string{"keys"}) || len(r.Damaged) > 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	want, got := everything(t, from, n), everything(t, to, n)
+	for i := range want {
+		if !same(&want[i], &got[i]) {
+			t.Fatalf("%+v became %+v", want[i], got[i])
+		}
+	}
+	old, err := from.ReserveIDs(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, err := to.ReserveIDs(t.Context(), 1); err != nil || id < old {
+		t.Errorf("the next id is %d, %v, where %d was given out", id, err, old)
+	}
+	records, err := to.LoadAudit(t.Context(), 250, 1)
+	if err != nil || len(records) != 1 || string(records[0].Data) != "record 250" {
+		t.Errorf("the last record is %v, %v", records, err)
+	}
+}
+
+// An audit log whose beginning was trimmed keeps its numbers.
+func TestTrimmedAudit(t *testing.T) {
+	from, to := open(t), open(t)
+	fill(t, from, 1)
+	if err := from.TrimAudit(t.Context(), 101); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := All(t.Context(), from, to, Options{}); err != nil || r.AuditRecords != 150 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if first, last, err := to.AuditSpan(t.Context()); err != nil || first != 101 || last != 250 {
+		t.Errorf("%d to %d, %v", first, last, err)
+	}
+}
+
+// stopping ends the context of a move after some writes, as a kill would.
+type stopping struct {
+	rushgate.Store
+	left int
+	stop context.CancelFunc
+}
+
+func (s *stopping) Note(ctx context.Context, events []rushgate.Noted) ([]error, error) {
+	if s.left--; s.left < 0 {
+		s.stop()
+		return nil, ctx.Err()
+	}
+	return s.Store.Note(ctx, events)
+}
+
+// A move that was interrupted is begun again, and comes to the same end.
+func TestGoesOn(t *testing.T) {
+	from, to := memory.New(memory.Options{}), open(t)
+	fill(t, from, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := All(ctx, from, &stopping{to, 3, cancel}, Options{Batch: 10, Shared: []string{"keys"}})
+	if !errors.Is(err, context.Canceled) || r.Accounts == 0 || r.Accounts == 100 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for round, before := range []int{r.Accounts + 10, 100} {
+		r, err := All(t.Context(), from, to, Options{Batch: 10, Shared: []string{"keys"}})
+		if err != nil || r.Accounts != 100 || r.Before != before {
+			t.Errorf("round %d: %+v, %v; want %d that were there", round, r, err, before)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	inUse := open(t)
+	fill(t, inUse, 3)
+	ofOthers := open(t)
+	if ok, err := ofOthers.SwapShared(t.Context(), "keys", nil, []byte("other")); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	audited := open(t)
+	if ok, err := audited.AppendAudit(t.Context(), 0, [][]byte{[]byte("other")}); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	for name, test := range map[string]struct {
+		to   rushgate.Store
+		want error
+	}{
+		"players": {inUse, ErrNotEmpty}, "keys": {ofOthers, ErrNotEmpty}, "records": {audited, ErrNotEmpty},
+	} {
+		from := memory.New(memory.Options{})
+		fill(t, from, 5)
+		if _, err := All(t.Context(), from, test.to, Options{Shared: []string{"keys"}}); !errors.Is(err, test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	from := memory.New(memory.Options{})
+	fill(t, from, 5)
+	a, err := from.LoadAccounts(t.Context(), []string{"player1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = from.Admit(t.Context(), rushgate.Instance{Node: "n", Run: "r"},
+		[]rushgate.Admission{{Account: a[0].Account, Attempt: "login"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := All(t.Context(), from, open(t), Options{}); !errors.Is(err, ErrInside) {
+		t.Errorf("with a player inside: %v", err)
+	}
+}
