@@ -27,6 +27,7 @@ func newRoot() *cobra.Command {
 		newServe(),
 		newAccount(),
 		newImport(),
+		newMove(),
 		newBackup(),
 		newRestore(),
 		newKey(),

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/move"
+	"github.com/rushgate/rushgate/store/redis"
+	"github.com/rushgate/rushgate/store/sqlite"
+)
+
+const moveSynopsis = `Usage: rushgate move --from PLACE --to PLACE [flags]
+
+Brings all that is kept of the players from one store to another: accounts with their passwords, other credentials and
+remembered devices, characters, histories, operators, bans and modes, and the audit log. PLACE is the data folder of a node
+on SQLite, or the URL of a Redis or Valkey: redis://[USER:PASSWORD@]HOST[:PORT][/DB], several separated by commas, rediss://
+for TLS.
+
+Stop all nodes first. The store to move to has to be empty. Each account is read back and compared. The store that is moved
+from stays as it is, so you can go back to it; nothing in it is deleted. A move that was interrupted is started again, and
+goes on.
+
+Sessions end: players log in again, or come in by themselves where their device is remembered. Mail that waits to be sent
+stays behind. The pepper, if there is one, is in no store: start the new nodes with the same.
+
+  rushgate move --from ./rushgate-data --to redis://127.0.0.1:6379
+  RUSHGATE_FROM=redis://:secret@db.example.org rushgate move --to /var/lib/rushgate`
+
+// movedValues are the names of what the nodes of a fleet share and that goes along.
+var movedValues = []string{"line-keys"}
+
+// moveFlags are the settings of a move.
+type moveFlags struct {
+	from, to         secret
+	sentinel, prefix text
+}
+
+func newMove() *cobra.Command {
+	v := &moveFlags{prefix: redis.DefaultPrefix}
+	f := newFlags(moveSynopsis)
+	f.add(&v.from, "from", "", "`PLACE` that has the players. In the variable, a password does not show in the list of processes")
+	f.add(&v.to, "to", "", "`PLACE` that they are brought to")
+	f.add(&v.sentinel, "redis-sentinel", "", "`NAME` by which the Sentinels at the URL know the master")
+	f.add(&v.prefix, "redis-prefix", "", "`PREFIX` of every key in Redis")
+	return newCommand("move", "bring all players from one store to another, such as from SQLite to Redis", f,
+		func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+			if err := f.none(args); err != nil {
+				return err
+			}
+			return v.run(ctx, stdout, stderr)
+		})
+}
+
+func (v *moveFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
+	switch {
+	case v.from == "":
+		return usagef("say where the players are: --from, a data folder or the URL of a Redis")
+	case v.to == "":
+		return usagef("say where to bring them: --to, a data folder or the URL of a Redis")
+	case v.from == v.to:
+		return usagef("--from and --to are the same")
+	}
+	return v.at(ctx, v.from, false, func(from rushgate.Store) error {
+		return v.at(ctx, v.to, true, func(to rushgate.Store) error {
+			bar := startMoveProgress(stderr)
+			report, err := move.All(ctx, from, to, move.Options{Shared: movedValues, Progress: bar.set})
+			bar.stop()
+			return concludeMove(stdout, report, time.Since(bar.started), err)
+		})
+	})
+}
+
+// at opens a place for one job.
+func (v *moveFlags) at(ctx context.Context, place secret, create bool, job func(rushgate.Store) error) (err error) {
+	if !strings.Contains(string(place), "://") {
+		return withSQLite(ctx, string(place), create, func(s *sqlite.Store) error { return job(s) })
+	}
+	store, err := redis.Open(ctx, redis.Options{
+		URLs: strings.Split(string(place), ","), SentinelMaster: string(v.sentinel), Prefix: string(v.prefix),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return job(store)
+}
+
+// concludeMove shows what a move has come to, and returns the error of the command.
+func concludeMove(w io.Writer, r move.Report, took time.Duration, err error) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "moved     %d accounts in %v (%.0f/s), %d of which were there from an earlier try\n",
+		r.Accounts, took.Round(time.Millisecond), float64(r.Accounts)/max(took.Seconds(), 1e-3), r.Before)
+	fmt.Fprintf(&b, "          with %d devices and %d events of their histories\n", r.Devices, r.Events)
+	if len(r.Shared) > 0 {
+		fmt.Fprintf(&b, "          and %s\n", strings.Join(r.Shared, ", "))
+	}
+	if r.AuditRecords > 0 {
+		fmt.Fprintf(&b, "audit     %d records\n", r.AuditRecords)
+	}
+	for _, name := range r.Damaged {
+		fmt.Fprintf(&b, "damaged   %s cannot be read, and stays behind\n", quote(name))
+	}
+	if _, e := io.WriteString(w, b.String()); e != nil {
+		return errors.Join(err, e)
+	}
+	switch {
+	case err != nil && r.Accounts > 0:
+		return fmt.Errorf("%w; what is there already stays, and the same command goes on from there", err)
+	case err != nil:
+		return err
+	case len(r.Damaged) > 0:
+		return fmt.Errorf("%d accounts were left behind", len(r.Damaged))
+	}
+	return nil
+}
+
+// moveProgress shows how far a move has come: a line that changes on a terminal, otherwise one now and then.
+type moveProgress struct {
+	w        io.Writer
+	terminal bool
+	started  time.Time
+	shown    time.Time
+	painted  bool
+}
+
+func startMoveProgress(w io.Writer) *moveProgress {
+	now := time.Now()
+	return &moveProgress{w: w, terminal: isTerminal(w), started: now, shown: now}
+}
+
+func (p *moveProgress) set(done, total int) {
+	now, interval := time.Now(), plainProgress
+	if p.terminal {
+		interval = terminalProgress
+	}
+	if now.Sub(p.shown) < interval {
+		return
+	}
+	p.shown = now
+	line := fmt.Sprintf("counting: %d accounts", total)
+	if done > 0 {
+		line = fmt.Sprintf("moved %d of %d accounts, %.0f/s", done, total, float64(done)/now.Sub(p.started).Seconds())
+	}
+	if !p.terminal {
+		fmt.Fprintf(p.w, "[MOVE] %s\n", line)
+		return
+	}
+	p.painted = true
+	fmt.Fprintf(p.w, "\r%s\x1b[K", line)
+}
+
+func (p *moveProgress) stop() {
+	if p.painted {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
