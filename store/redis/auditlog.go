@@ -36,7 +36,11 @@ func (s *Store) AppendAudit(ctx context.Context, after uint64, data [][]byte) (a
 	if after > math.MaxUint64-uint64(len(data)) { // of which no record can be the last
 		return false, ctx.Err()
 	}
-	args := []string{formatSeq(after), formatSeq(after + 1), strconv.Itoa(len(data))}
+	anywhere := "0"
+	if after <= rushgate.MaxAuditSeq {
+		anywhere = "1"
+	}
+	args := []string{formatSeq(after), formatSeq(after + 1), strconv.Itoa(len(data)), anywhere}
 	for i, d := range data {
 		args = append(args, formatSeq(after+1+uint64(i)), string(d))
 	}

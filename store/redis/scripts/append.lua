@@ -1,7 +1,8 @@
--- Adds records to the audit log behind the last one, if that is the one that the caller knows.
+-- Adds records to the audit log behind the last one, if that is the one that the caller knows, or anywhere if there is
+-- none and the caller says so.
 --
 -- KEYS: the log. ARGV: 1 the number of the last record that the caller knows, 2 the number after it, 3 how many records,
--- then number and data of each.
+-- 4 "1" if an empty log takes them, then number and data of each.
 local function number_of(entry)
   return entry and string.match(entry[1], '^(%d+)%-0$')
 end
@@ -10,8 +11,8 @@ local last = newest and number_of(newest) or '0'
 if newest and last == '0' then
   return {'damaged', newest[1]}
 end
-if last == ARGV[1] then
-  for i = 4, #ARGV, 2 do
+if last == ARGV[1] or not newest and ARGV[4] == '1' then
+  for i = 5, #ARGV, 2 do
     redis.call('XADD', KEYS[1], ARGV[i] .. '-0', 'data', ARGV[i + 1])
   end
   return {'appended'}
@@ -21,7 +22,7 @@ if #there ~= tonumber(ARGV[3]) then
   return {'other'}
 end
 for i, entry in ipairs(there) do
-  if number_of(entry) ~= ARGV[2 * i + 2] or entry[2][1] ~= 'data' or entry[2][2] ~= ARGV[2 * i + 3] then
+  if number_of(entry) ~= ARGV[2 * i + 3] or entry[2][1] ~= 'data' or entry[2][2] ~= ARGV[2 * i + 4] then
     return {'other'}
   end
 end
