@@ -109,6 +109,8 @@ var documentedIn = []document{
 		{command: "rushgate backup players-$(date +%F).db", short: "rushgate backup players-2026-11-29.db", shows: `^backed up`},
 		{command: "rushgate restore players-2026-11-29.db", short: "rushgate restore players-2026-11-29.db --data new",
 			shows: `^restored`},
+		{command: "rushgate move --from ./rushgate-data --to redis://127.0.0.1:6379",
+			short: "rushgate move --from new --to redis://127.0.0.1:6379", shows: `^moved`},
 	}},
 	{"docs/protocol.md", []documented{
 		{command: "npx openapi-typescript http://127.0.0.1:8080/v1/openapi.yaml -o schema.d.ts",

@@ -62,7 +62,7 @@ func All(ctx context.Context, from, to rushgate.Store, opts Options) (Report, er
 	if m.opts.Progress == nil {
 		m.opts.Progress = func(int, int) {}
 	}
-	err := errors.Join(m.begin(ctx))
+	err := m.begin(ctx)
 	if err == nil {
 		err = m.accounts(ctx)
 	}
@@ -292,8 +292,8 @@ func (m *mover) compare(ctx context.Context, players []player) error {
 	return nil
 }
 
-// same reports whether two players are the same, but for what a store counts for itself: the version of a record that was
-// written anew, and the revision of the devices.
+// same reports whether two players are the same, but for what a store counts for itself: the version of a record that
+// was written anew, and the revision of the devices.
 func same(a, b *player) bool {
 	x, y := *a, *b
 	for _, p := range []*player{&x, &y} {

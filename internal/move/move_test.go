@@ -42,10 +42,13 @@ func fill(t *testing.T, s rushgate.Store, n int) {
 		}
 		accounts[i] = a
 		if i%2 == 0 {
-			changes = append(changes, rushgate.AccountChange{Player: a.ID, Name: a.Username, Epoch: a.Epoch, Devices: []rushgate.Device{{
+			d := rushgate.Device{
 				ID: "device", Label: "my phone", Epoch: a.Epoch, Token: strings.Repeat("A", 43), Attempt: "x",
 				CreatedAt: day, UsedAt: day, ExpiresAt: day.Add(time.Hour),
-			}}})
+			}
+			changes = append(changes, rushgate.AccountChange{
+				Player: a.ID, Name: a.Username, Epoch: a.Epoch, Devices: []rushgate.Device{d},
+			})
 		}
 		for k := range i % 4 {
 			events = append(events, rushgate.Noted{Player: a.ID, Name: a.Username, AccountEvent: rushgate.AccountEvent{

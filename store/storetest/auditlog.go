@@ -94,8 +94,13 @@ func auditAppends(t *testing.T, h Harness) {
 // auditMoved begins a log where another one began that was trimmed.
 func auditMoved(t *testing.T, h Harness) {
 	s := h.open(t)
-	if !appendAudit(t, s, 100, "a b") || !appendAudit(t, s, 100, "a b") || appendAudit(t, s, 0, "a") {
-		t.Error("the log did not begin after 100, or began twice")
+	for range 2 { // also repeated
+		if !appendAudit(t, s, 100, "a b") {
+			t.Error("the log does not begin after 100")
+		}
+	}
+	if appendAudit(t, s, 0, "a") {
+		t.Error("the log begins twice")
 	}
 	wantAudit(t, s, 101, "a b")
 	if !appendAudit(t, s, 102, "c") {
