@@ -41,8 +41,8 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 	}{
 		{"draining", r.Draining, t.Draining}, {"queue", r.Queue, t.Queue}, {"line", r.Line, t.Line},
 		{"stale", r.Stale, t.Stale}, {"share", r.Share, t.Share}, {"world", r.World, t.World},
-		{"slow", r.Slow, t.Slow}, {"lane", r.Lane, t.Lane}, {"locked", r.Locked, t.Locked}, {"pending", r.Pending, t.Pending},
-		{"spent", r.Spent, t.Spent},
+		{"slow", r.Slow, t.Slow}, {"lane", r.Lane, t.Lane}, {"errands", r.Errands, t.Errands},
+		{"locked", r.Locked, t.Locked}, {"pending", r.Pending, t.Pending}, {"spent", r.Spent, t.Spent},
 	} {
 		out.Counter(refusals, refusalsHelp, float64(refused.turned), "cause", refused.cause, "by", "doorman")
 		out.Counter(refusals, refusalsHelp, float64(refused.all-refused.turned), "cause", refused.cause, "by", "api")

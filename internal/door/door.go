@@ -27,6 +27,8 @@ const (
 	Resume
 	Continue
 	Forget
+	// Errand is of a player who wants something of the account that costs hashes, see [Door.Errand].
+	Errand
 )
 
 // Knock is a client's wish to come in.
@@ -51,7 +53,7 @@ type Knock struct {
 }
 
 // guesses reports whether the knock could prove a password wrong. A registration cannot, unless [Seat.Guess] says so.
-func (k *Knock) guesses() bool { return k.Want == Login }
+func (k *Knock) guesses() bool { return k.Want == Login || k.Want == Errand }
 
 // Config says what a [Door] has to give.
 type Config struct {
@@ -150,7 +152,8 @@ type Door struct {
 	queue    room
 	inHand   int // requests taken by workers
 	slow     room
-	resumes  room      // in their lane, those in hand included
+	resumes  room // in their lane, those in hand included
+	errands  errands
 	promised time.Time // when the client is to come back that was refused last for want of room in that lane
 	places   places
 	paces    [3]pace // by lane
@@ -184,6 +187,7 @@ func New(cfg Config) (*Door, error) {
 		queue:   newRoom(cfg.Queue),
 		slow:    newRoom(slowRoom),
 		resumes: newRoom(0),
+		errands: errands{room: newRoom(errandRoom)},
 		places:  newPlaces(cfg.World, cfg.OriginShare, cfg.SeatHold),
 		paces: [3]pace{
 			Fast: newPace(cfg.Pace), Slow: newPace(cfg.SlowPace), Resumes: newPace(cfg.ResumePace),
@@ -363,6 +367,9 @@ func (d *Door) Served(l Lane, n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.paces[l].served(n, d.cfg.Now())
+	if l == Fast {
+		d.errands.paid(n)
+	}
 }
 
 // Idle notes that a worker of a lane has nothing to do.
@@ -469,14 +476,14 @@ func (d *Door) newcomer(now time.Time) Newcomer {
 func (d *Door) Waiting() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.queue.taken+d.inHand+d.resumes.taken > 0
+	return d.queue.taken+d.inHand+d.resumes.taken+d.errands.taken > 0
 }
 
 // Empty reports whether there is no request that waits for a worker of either lane, or is in the hands of one.
 func (d *Door) Empty() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.queue.taken+d.inHand+d.slow.taken+d.resumes.taken == 0
+	return d.queue.taken+d.inHand+d.slow.taken+d.resumes.taken+d.errands.taken == 0
 }
 
 // Rush reports whether the queue is more than half full; one without bound is taken to have usualQueue places.

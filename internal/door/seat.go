@@ -56,6 +56,7 @@ type Seat struct {
 	standing bool         // it has no place in the world yet
 	waits    bool         // it is to be given a place in the world's line, if it finds none
 	stood    bool         // it was given one in the world's line
+	hashes   int          // of an errand; 0 for all others
 }
 
 // Turn is the place of the request in the queue, which is best worked off in the order of turns: those who were called
@@ -69,6 +70,7 @@ const (
 	inHand
 	slow
 	resuming
+	onErrand // which waits for a worker
 	closed
 )
 
@@ -167,15 +169,26 @@ func (s *Seat) move(to seatState) {
 		d.queue.add(origin, -1)
 	case inHand:
 		d.inHand--
+		if s.hashes > 0 {
+			d.errands.inHand--
+		}
 	case slow:
 		d.slow.add(origin, -1)
 	case resuming:
 		d.resumes.add(origin, -1)
+	case onErrand:
+		d.errands.add(origin, -1)
+		if to == inHand {
+			d.errands.credit = max(d.errands.credit-float64(s.hashes), -errandRoom)
+		}
 	}
 	s.state = to
 	switch to {
 	case inHand:
 		d.inHand++
+		if s.hashes > 0 {
+			d.errands.inHand++
+		}
 	case slow:
 		d.slow.add(origin, 1)
 	}

@@ -16,6 +16,7 @@ type Refusals struct {
 	World    int64 `json:"world"`    // the world was full, or the origin had its share of the seats
 	Slow     int64 `json:"slow"`     // the slow lane was full
 	Lane     int64 `json:"lane"`     // the lane of resumes was full, or the origin had its share of it
+	Errands  int64 `json:"errands"`  // as many errands waited as may, or the origin had its share of them
 	Locked   int64 `json:"locked"`   // a lockout ran
 	Pending  int64 `json:"pending"`  // as many were being judged as may fail
 	Spent    int64 `json:"spent"`    // the origin's or the account's budget was used up
@@ -38,7 +39,8 @@ func (r *Refusals) add(s shortage) {
 func (r Refusals) plus(o Refusals) Refusals {
 	return Refusals{
 		r.Draining + o.Draining, r.Queue + o.Queue, r.Line + o.Line, r.Stale + o.Stale, r.Share + o.Share,
-		r.World + o.World, r.Slow + o.Slow, r.Lane + o.Lane, r.Locked + o.Locked, r.Pending + o.Pending, r.Spent + o.Spent,
+		r.World + o.World, r.Slow + o.Slow, r.Lane + o.Lane, r.Errands + o.Errands, r.Locked + o.Locked,
+		r.Pending + o.Pending, r.Spent + o.Spent,
 	}
 }
 
@@ -47,7 +49,7 @@ func (r Refusals) Limited() int64 { return r.Locked + r.Pending + r.Spent }
 
 // Busy is how many were refused with [rushgate.ServerBusy].
 func (r Refusals) Busy() int64 {
-	return r.Draining + r.Queue + r.Line + r.Stale + r.Share + r.World + r.Slow + r.Lane
+	return r.Draining + r.Queue + r.Line + r.Stale + r.Share + r.World + r.Slow + r.Lane + r.Errands
 }
 
 // Stats is the state of a door at one moment.
@@ -65,6 +67,8 @@ type Stats struct {
 	// Resumes is how many are in their lane, and ResumePace how fast that is worked off.
 	Resumes    int     `json:"resumes"`
 	ResumePace float64 `json:"resume_pace_per_s"`
+	// Errands is how many errands wait for a worker.
+	Errands int `json:"errands"`
 	// Seats are those taken in the world: by players inside, and by those on their way in or back.
 	Seats    int `json:"seats"`
 	Held     int `json:"held"`     // seats kept for players who may come back
@@ -94,6 +98,7 @@ func (d *Door) Stats() Stats {
 		Refused: d.refused.knocking.plus(d.refused.turnedAway), TurnedAway: d.refused.turnedAway,
 		Queued: d.queue.taken, Capacity: d.queue.limit, InHand: d.inHand, Slow: d.slow.taken,
 		Pace: d.paces[Fast].perSecond(), SlowPace: d.paces[Slow].perSecond(),
+		Errands: d.errands.taken,
 		Resumes: d.resumes.taken, ResumePace: d.paces[Resumes].perSecond(),
 		Seats: len(d.places.byName), Held: d.places.held, Line: d.line.Stats(), Newcomer: d.newcomer(now),
 		WorldLine: d.world.Stats(),

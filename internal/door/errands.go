@@ -1,0 +1,89 @@
+package door
+
+import (
+	"time"
+)
+
+const (
+	// errandShare is which part of the hashes goes to errands while logins wait, one in so many: a rush then lets in as
+	// many as nineteen twentieths of what it would without them, and no errand waits for the end of the rush.
+	errandShare = 24
+	// errandRoom is how many errands may wait.
+	errandRoom = 64
+	// errandBurst is for how many hashes of errands the logins of quiet times are saved up.
+	errandBurst = 4
+)
+
+// errands are requests of players who want something of their account that costs hashes, and do not come in.
+type errands struct {
+	room
+	inHand int
+	// credit is how many hashes of errands the logins that were served have paid for; less than 0 if more were done.
+	credit float64
+}
+
+// Errand answers the wish of a client that has a password proved, or one hashed, which takes so many hashes and opens
+// no session. It may guess a password, and counts as a login does that guesses. The seat has no place in the world. The
+// error is a [*rushgate.Refusal], as for [Door.Knock]; those for which there is no room are told when there will be.
+func (d *Door) Errand(k Knock, hashes int) (*Seat, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now, count := d.cfg.Now(), &d.refused.knocking
+	if d.closed {
+		count.Draining++
+		r := busy(d.later(Draining))
+		return nil, &r
+	}
+	k.Want = Errand
+	who := d.budgets.pair(&k)
+	verdict, wait := d.budgets.judge(who, &k, now)
+	if verdict != free && verdict != crowded {
+		r := d.limited(verdict, wait, count)
+		return nil, &r
+	}
+	hashes = max(hashes, 1)
+	late := d.errandsTake(d.errands.taken+1, hashes) > d.cfg.MaxAge
+	full := d.errands.taken >= errandRoom || !d.errands.shared(who.origin, errandRoom)
+	if verdict == crowded || d.errands.taken > 0 && (late || full) {
+		count.Errands++
+		half := d.errandsTake(d.errands.taken/2, hashes)
+		r := busy(d.clock.spread(min(max(half, time.Second), MaxRetryAfter/2)))
+		return nil, &r
+	}
+	d.errands.add(who.origin, 1)
+	return &Seat{
+		door: d, name: k.Name, charge: d.budgets.hold(who, &k), state: onErrand, turn: now, standing: true, hashes: hashes,
+	}, nil
+}
+
+// errandsTake returns how long n errands of so many hashes each take: at their share while logins wait.
+func (d *Door) errandsTake(n, hashes int) time.Duration {
+	if d.queue.taken > 0 {
+		hashes *= errandShare
+	}
+	return d.paces[Fast].takes(n * hashes)
+}
+
+// Errands returns how many errands, of so many hashes at most together, a worker may take with its next batch; less
+// than 1 if it is not their turn. While no login waits, one worker at a time has them.
+func (d *Door) Errands(batch int) (hashes int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.errands.taken == 0:
+		return 0
+	case d.queue.taken > 0:
+		return int(min(d.errands.credit, float64(batch)))
+	case d.errands.inHand > 0:
+		return 0
+	}
+	return batch
+}
+
+// paid notes that the hashes of logins were done.
+func (e *errands) paid(hashes int) {
+	e.credit = min(e.credit+float64(hashes)/(errandShare-1), errandBurst)
+}
+
+// ErrandHashes returns how many hashes the request of an errand takes.
+func (s *Seat) ErrandHashes() int { return s.hashes }
