@@ -1,6 +1,6 @@
 // Package account is the ledger: what happens to an account between two logins, and the one place that writes accounts
-// apart from logins and imports. It has the store's verbs and no HTTP: the command line and the operator's listener
-// call it, and log who has asked.
+// apart from logins and imports. It has the store's verbs and no HTTP: the command line, the operator's listener
+// and, for players inside, package api call it. The first two log who has asked.
 package account
 
 import (

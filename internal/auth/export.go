@@ -27,6 +27,7 @@ func (p *Pool) Metrics(out metric.Scrape) {
 	c := stats.Counters
 	p.writeOutcomes(out, c)
 	p.writeResumes(out, &stats.Resumes)
+	writeErrands(out, &stats.Errands)
 	out.Counter("rushgate_auth_queued_total", "Logins and registrations accepted into the queue.", float64(c.Queued))
 	out.Counter("rushgate_auth_processed_total", "Logins and registrations taken through all stages.",
 		float64(c.Processed))
@@ -69,6 +70,29 @@ func (p *Pool) writeResumes(out metric.Scrape, r *ResumeStats) {
 	out.Detailed("rushgate_resume_wait_seconds", "Time of a request with a token in its lane.", metric.CallBounds, r.Wait)
 	out.Detailed("rushgate_resume_batch_seconds", "Time of one batch of requests with tokens.", metric.CallBounds,
 		r.Duration)
+}
+
+// writeErrands tells of requests that prove a password and open no session.
+func writeErrands(out metric.Scrape, e *ErrandStats) {
+	var failed int64
+	for _, n := range e.Fail {
+		failed += n
+	}
+	const requests, help = "rushgate_errands_requests_total", "Errands answered, by outcome."
+	for _, o := range []struct {
+		outcome string
+		n       int64
+	}{
+		{"success", e.Success}, {"failed", failed}, {"expired", e.Expired}, {"busy", e.RejectedBusy},
+		{"rate_limited", e.RateLimited},
+	} {
+		out.Counter(requests, help, float64(o.n), "outcome", o.outcome)
+	}
+	writeReasons(out, "rushgate_errands_failures_total", "Errands that failed after they were queued, by reason.", e.Fail)
+	out.Gauge("rushgate_errands_queue_length", "Errands that wait for a worker.", float64(e.Depth))
+	out.Detailed("rushgate_errands_wait_seconds", "Time of an errand in its queue.", metric.CallBounds, e.Wait)
+	out.Detailed("rushgate_errands_settle_seconds", "Time of one batch of errands in the store.", metric.CallBounds,
+		e.Settle)
 }
 
 // writeReasons counts failures by reason, those of [Failures] from the start.

@@ -16,14 +16,17 @@ func (j *job) hashJobs(to []*password.Job) []*password.Job {
 		j.exact = j.hashJob(j.Exact)
 		to = append(to, &j.exact)
 	}
-	return to
+	return j.newHashJob(to)
 }
 
 // hasForm reports whether there is a password that the job may be proved, or an account be made, with.
-func (j *job) hasForm() bool { return j.Password != "" || j.Kind == Login && j.Exact != "" }
+func (j *job) hasForm() bool { return j.Password != "" || j.guesses() && j.Exact != "" }
 
 // twoForms reports whether the password may have been hashed in either of two forms.
-func (j *job) twoForms() bool { return j.Kind == Login && j.Password != "" && j.Exact != "" }
+func (j *job) twoForms() bool { return j.guesses() && j.Password != "" && j.Exact != "" }
+
+// guesses reports whether the password is that of an account which there may be already.
+func (j *job) guesses() bool { return j.Kind == Login || j.Kind.isErrand() }
 
 // hashJob is what is to be derived for one form of the password.
 func (j *job) hashJob(form string) (h password.Job) {

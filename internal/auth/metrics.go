@@ -15,7 +15,9 @@ type metrics struct {
 	tally    // of logins and registrations
 	rehashed atomic.Int64
 
-	load, derive, commit latency.Histogram
+	load, derive, commit, settle latency.Histogram
+
+	errands tally
 
 	resumes struct {
 		tally    // of requests with tokens
@@ -37,6 +39,9 @@ type tally struct {
 
 // of returns where requests of a kind are counted.
 func (m *metrics) of(k Kind) *tally {
+	if k.isErrand() {
+		return &m.errands
+	}
 	if k.inLane() {
 		return &m.resumes.tally
 	}
@@ -108,8 +113,26 @@ type Stats struct {
 	BatchSize map[int]int64 `json:"batch_size"`
 	// HashMS is what a hash takes in a full batch on one core of this machine, in milliseconds, measured at the start.
 	HashMS float64 `json:"hash_ms"`
+	// Errands are the requests that prove a password and open no session.
+	Errands ErrandStats `json:"errands"`
 	// Resumes are the requests with tokens, which have a lane of their own.
 	Resumes ResumeStats `json:"resumes"`
+}
+
+// ErrandStats are the requests that prove a password and open no session: totals since the start, but for Depth.
+type ErrandStats struct {
+	Queued       int64 `json:"queued"`
+	Processed    int64 `json:"processed"`
+	Expired      int64 `json:"expired"`
+	RejectedBusy int64 `json:"rejected_busy"`
+	RateLimited  int64 `json:"rate_limited"`
+	Success      int64 `json:"success"`
+	Depth        int   `json:"depth"` // errands that no worker has taken yet
+	// Fail counts the other answers by reason.
+	Fail map[rushgate.Reason]int64 `json:"fail"`
+	// Wait is the time an errand waited for a worker, Settle that of a batch in the store.
+	Wait   latency.Summary `json:"wait"`
+	Settle latency.Summary `json:"settle"`
 }
 
 // ResumeStats are the requests with tokens in place of passwords: totals since the start, but for Depth.
@@ -150,7 +173,19 @@ func (p *Pool) Stats() Stats {
 	s.Counters.Fail = m.failures()
 	s.Resumes.Reuses, s.Resumes.Duration = m.resumes.reuses.Load(), m.resumes.duration.Detailed()
 	s.Resumes.Depth = p.lane.Len()
+	s.Errands = m.errandStats()
+	s.Errands.Depth = p.errands.Len()
 	return s
+}
+
+// errandStats is what there is to tell of errands.
+func (m *metrics) errandStats() ErrandStats {
+	t := &m.errands
+	return ErrandStats{
+		Queued: t.queued.Load(), Processed: t.processed.Load(), Expired: t.expired.Load(),
+		RejectedBusy: t.rejectedBusy.Load(), RateLimited: t.rateLimited.Load(), Success: t.success.Load(),
+		Fail: t.failures(), Wait: t.wait.Detailed(), Settle: m.settle.Detailed(),
+	}
 }
 
 // stats is what there is to tell of requests with tokens.

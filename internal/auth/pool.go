@@ -64,6 +64,14 @@ type Config struct {
 	// Holder tells of an instance that holds a player what is known of it. Optional: nil means nothing. It must be safe
 	// for concurrent use and must not block.
 	Holder func(rushgate.Instance) Holder
+	// Errands does what errands are for whose passwords are right, all of a batch at once, and returns what became of
+	// each: nil, [rushgate.ErrAccountChanged] for an account that is not what was proved any more, or another error. An
+	// error of the whole is the store's fault. Optional: nil means that there are no errands. It must be safe for
+	// concurrent use.
+	Errands func(context.Context, []Proved) ([]error, error)
+	// Leave ends the session of a player inside, and returns when that can open another one. Optional, for
+	// [Pool.Reenter].
+	Leave func(context.Context, rushgate.PlayerID) error
 	// Clock knows when the process stood still, which makes no request older. Nil: never.
 	Clock *awake.Clock
 	// Logger defaults to slog.Default.
@@ -107,7 +115,8 @@ type Pool struct {
 	cfg       Config
 	queue     *Queue[*pending]
 	lane      *Queue[*pending] // of requests with tokens
-	slow      *Queue[*job]     // the slow lane
+	errands   *Queue[*pending]
+	slow      *Queue[*job] // the slow lane
 	ids       *idBlock
 	metrics   metrics
 	gate      gate
@@ -135,6 +144,7 @@ func NewPool(cfg Config) (*Pool, error) {
 	}
 	cfg = cfg.withDefaults()
 	p := &Pool{cfg: cfg, queue: NewQueue((*pending).turn), lane: NewQueue[*pending](nil), slow: NewQueue[*job](nil)}
+	p.errands = NewQueue[*pending](nil)
 	p.batch, _ = Capacity(cfg.Workers, cfg.MaxAge, cfg.HashTime)
 	p.ids = newIDBlock(func(ctx context.Context) (rushgate.PlayerID, error) {
 		return cfg.Store.ReserveIDs(ctx, idReserve)
@@ -183,7 +193,7 @@ func (p *Pool) Stop() {
 	p.wait()
 	p.hurry()
 	p.logging.Wait()
-	for _, q := range []*Queue[*pending]{p.queue, p.lane} {
+	for _, q := range []*Queue[*pending]{p.queue, p.lane, p.errands} {
 		for _, r := range q.Drain() {
 			p.turnAway(r)
 		}
@@ -198,6 +208,7 @@ func (p *Pool) shut() {
 	p.cfg.Door.Close()
 	p.queue.Close()
 	p.lane.Close()
+	p.errands.Close()
 	p.startOnce.Do(func() {})
 	p.gate.open() // the door refuses those that wait for it
 }
@@ -260,10 +271,7 @@ func (p *Pool) countRefusal(k Kind, err error) {
 // work is one worker.
 func (p *Pool) work() {
 	for {
-		if p.queue.Len() == 0 {
-			p.cfg.Door.Idle(door.Fast)
-		}
-		batch, err := p.queue.PopBatch(p.stopping, p.batch)
+		batch, err := p.next()
 		if err != nil {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/line"
@@ -21,11 +22,15 @@ const (
 	Register
 	// Enter is of a player who has waited for the world, see [Pool.Enter].
 	Enter
+	// ChangePassword is an errand, see [Pool.Errand].
+	ChangePassword
 	// Resume is of a player whose device is remembered, and Continue of one whose session goes on, see [Pool.Resume].
 	Resume
 	Continue
 	// Forget is to end a remembered device, see [Pool.Forget].
 	Forget
+	// Reenter is of a player whose password was changed, see [Pool.Reenter].
+	Reenter
 )
 
 // inLane reports whether requests of the kind show a token, and are served in the lane for that.
@@ -45,6 +50,11 @@ type Request struct {
 	// Exact is, for a login, the password as the client sent it, if [rushgate.LoginPassword] says that it might have been
 	// hashed so; otherwise empty. It is a secret.
 	Exact string
+	// NewPassword is, for an errand, the password that the account is to get, as returned by [rushgate.NewPassword]. It is
+	// a secret.
+	NewPassword string
+	// Player is, for an errand, whose account it is.
+	Player rushgate.PlayerID
 	// Attempt is the attempt_id that the client chose, or empty.
 	Attempt string
 	// Takeover asks that a session which the player has elsewhere be ended: until it has, the request is refused with
@@ -83,6 +93,10 @@ func (r *Request) knock() door.Knock {
 		k.Wait = r.Wait
 	case Enter:
 		k.Want = door.Enter
+	case ChangePassword:
+		k.Want = door.Errand
+	case Reenter:
+		k.Want = door.Resume
 	case Resume:
 		k.Want, k.Wait = door.Resume, r.Wait
 	case Forget:
@@ -97,8 +111,9 @@ func (r *Request) knock() door.Knock {
 type pending struct {
 	Request
 	seat     *door.Seat
-	proof    line.Proof      // of an Enter
-	ctx      context.Context // the caller's: done means that the caller no longer waits
+	proof    line.Proof       // of an Enter or a Reenter
+	account  rushgate.Account // of an errand, once it is answered with success
+	ctx      context.Context  // the caller's: done means that the caller no longer waits
 	enqueued time.Time
 	maxAge   time.Duration
 	clock    *awake.Clock

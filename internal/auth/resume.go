@@ -91,6 +91,8 @@ func (p *Pool) judgeToken(j *job) {
 		j.refuse(rushgate.BadCredentials)
 	case j.Kind == Forget:
 		p.judgeForget(j)
+	case j.Kind == Reenter:
+		p.judgeReentry(j)
 	default:
 		p.judgeResume(j)
 	}

@@ -44,7 +44,11 @@ func (p *Pool) serveSlowly(jobs []*job) {
 	}
 	ignored := func(time.Duration) {} // the histograms are those of batches
 	p.run("derive", jobs, p.derive, ignored)
-	p.run("commit", jobs, p.commit, ignored)
+	if jobs[0].Kind.isErrand() {
+		p.run("settle", jobs, p.settle, ignored)
+	} else {
+		p.run("commit", jobs, p.commit, ignored)
+	}
 	if jobs[0].hashed {
 		p.cfg.Door.Served(door.Slow, 1)
 	}

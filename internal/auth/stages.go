@@ -22,6 +22,7 @@ type job struct {
 	account   rushgate.Account // as loaded; zero if there is none
 	hash      password.Job
 	exact     password.Job // the same for Exact, if there is a second form to try
+	fresh     password.Job // of an errand: the new password
 	newHash   string       // to replace an outdated one with, or empty
 	hashed    bool
 	proved    bool // the password is right
@@ -48,11 +49,11 @@ func newJob(r *pending) *job {
 // stage works on the jobs that have no answer yet. It may be run again for a job, and must then end the same way.
 type stage func(jobs []*job)
 
-// process takes a batch from the queue to its answers and returns how many of its passwords were hashed.
+// process takes a batch from the queue to its answers and returns how many passwords of its logins were hashed.
 func (p *Pool) process(batch []*pending) int {
 	jobs := make([]*job, 0, len(batch))
 	for _, r := range batch {
-		p.metrics.wait.Record(time.Since(r.enqueued))
+		p.metrics.of(r.Kind).wait.Record(time.Since(r.enqueued))
 		if r.stale() {
 			p.expire(r)
 			continue
@@ -69,11 +70,13 @@ func (p *Pool) process(batch []*pending) int {
 	return p.prove(fast)
 }
 
-// prove takes loaded jobs to their answers and returns how many of their passwords were hashed.
+// prove takes loaded jobs to their answers and returns how many passwords of logins were hashed.
 func (p *Pool) prove(jobs []*job) (hashed int) {
 	p.run("derive", jobs, p.derive, p.metrics.derive.Record)
-	p.run("commit", jobs, p.commit, p.metrics.commit.Record)
-	for _, j := range jobs {
+	logins, errands := split(jobs, func(j *job) bool { return j.Kind.isErrand() })
+	p.run("commit", logins, p.commit, p.metrics.commit.Record)
+	p.run("settle", errands, p.settle, p.metrics.settle.Record)
+	for _, j := range logins {
 		if j.hashed {
 			hashed++
 		}
@@ -153,7 +156,9 @@ func (p *Pool) load(jobs []*job) {
 			continue
 		}
 		j.account = accounts[i].Account
-		if j.Kind == Enter {
+		if j.Kind.isErrand() {
+			j.forAnother()
+		} else if j.Kind == Enter {
 			p.recognise(j)
 		} else if j.Kind == Register && j.account.ID != 0 {
 			if err := j.goOnAsLogin(); err != nil {
@@ -270,6 +275,8 @@ func (p *Pool) derive(jobs []*job) {
 		case j.hash.Hash == "" && !j.hash.Match:
 			j.wrong = true
 			p.fail(j, rushgate.BadCredentials)
+		case j.Kind.isErrand():
+			p.judgeErrand(j)
 		default:
 			j.proved = j.hash.Match
 			p.redirect(j)
@@ -301,7 +308,7 @@ func (p *Pool) rehash(jobs []*job) {
 	var outdated []*job
 	var hashes []*password.Job
 	for _, j := range jobs {
-		if j.hash.Rehash && !j.answered.Load() {
+		if j.hash.Rehash && !j.Kind.isErrand() && !j.answered.Load() {
 			h := password.New(cmp.Or(j.Password, j.Exact)) // an exact form alone has no other
 			h.Skip = func() bool { return j.ctx.Err() != nil }
 			outdated, hashes = append(outdated, j), append(hashes, &h)

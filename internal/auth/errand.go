@@ -1,0 +1,180 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/password"
+)
+
+// Proved is an errand whose password is right, and what is to be done for it.
+type Proved struct {
+	Kind    Kind
+	Account rushgate.Account // as it was proved
+	NewHash string           // of [Request].NewPassword
+}
+
+// isErrand reports whether requests of the kind prove a password and open no session.
+func (k Kind) isErrand() bool { return k == ChangePassword }
+
+// errandHashes returns how many hashes a request takes that is an errand.
+func (r *Request) errandHashes() int {
+	n := 1
+	if r.NewPassword != "" {
+		n++
+	}
+	if r.Kind.isErrand() && r.Password != "" && r.Exact != "" {
+		n++
+	}
+	return n
+}
+
+// Errand has the password of an account proved, and done what [Config].Errands does for it, and returns the account as
+// it was proved. It opens no session. Its account is the one of [Request].Player; of another, and of none, it is told nothing but
+// [rushgate.BadCredentials]. The hashes are made beside those of logins, of which they get a small share in a rush.
+// Errors are as for [Pool.Submit].
+func (p *Pool) Errand(ctx context.Context, r Request) (rushgate.Account, error) {
+	if !r.Kind.isErrand() || p.cfg.Errands == nil {
+		return rushgate.Account{}, errNoErrand
+	}
+	if err := p.gate.enter(ctx); err != nil {
+		return rushgate.Account{}, err
+	}
+	defer p.gate.exit()
+	seat, err := p.cfg.Door.Errand(r.knock(), r.errandHashes())
+	if err != nil {
+		p.countRefusal(r.Kind, err)
+		return rushgate.Account{}, err
+	}
+	errand := &pending{Request: r, seat: seat, ctx: ctx}
+	if _, err := p.await(errand, p.errands); err != nil {
+		return rushgate.Account{}, err
+	}
+	return errand.account, nil
+}
+
+var errNoErrand = errors.New("auth: nothing is done for errands of this kind here")
+
+// next waits for what a worker is to do: logins in their turns, and the errands whose turn it is among them. A worker
+// that has errands in hand looks for more when it is done, so that none is left behind by those that wait here.
+func (p *Pool) next() ([]*pending, error) {
+	for {
+		if err := p.stopping.Err(); err != nil {
+			return nil, err
+		}
+		batch, hashes := p.takeErrands()
+		logins, closed := p.queue.take(max(p.batch-hashes, 1))
+		if batch = append(batch, logins...); len(batch) > 0 {
+			return batch, nil
+		}
+		if closed {
+			return nil, ErrQueueClosed
+		}
+		p.cfg.Door.Idle(door.Fast)
+		select {
+		case <-p.queue.wake:
+		case <-p.queue.closed:
+		case <-p.errands.wake:
+		case <-p.stopping.Done():
+		}
+	}
+}
+
+// takeErrands takes the errands whose turn it is, and returns how many hashes they need.
+func (p *Pool) takeErrands() (batch []*pending, hashes int) {
+	if p.errands.Len() == 0 {
+		return nil, 0
+	}
+	for may := p.cfg.Door.Errands(p.batch); hashes < may; {
+		some, _ := p.errands.take(1)
+		if len(some) == 0 {
+			break
+		}
+		some[0].seat.Take()
+		batch, hashes = append(batch, some...), hashes+some[0].seat.ErrandHashes()
+	}
+	return batch, hashes
+}
+
+// newHashJob is what is to be derived for the password that an errand brings. It is derived together with the proof, in
+// the same batch, so that how long a refusal takes does not depend on whether that is right.
+func (j *job) newHashJob(to []*password.Job) []*password.Job {
+	if j.NewPassword == "" {
+		return to
+	}
+	j.fresh = password.New(j.NewPassword)
+	j.fresh.Skip = j.skip()
+	return append(to, &j.fresh)
+}
+
+// forAnother has an errand be one of no account if the account of its name is not the player's who sent it, or has no
+// password.
+func (j *job) forAnother() {
+	if j.account.ID != j.Player || j.account.PasswordHash == "" {
+		j.account = rushgate.Account{}
+	}
+}
+
+// judgeErrand notes that the password of an errand is right, and answers it if that changes nothing.
+func (p *Pool) judgeErrand(j *job) {
+	j.proved = true
+	switch d := j.account.Disabled; {
+	case j.NewPassword != "" && j.fresh.Err != nil:
+		p.fail(j, fmt.Errorf("auth: derive for player %d: %w", j.account.ID, j.fresh.Err))
+	case d.At(time.Now()):
+		p.fail(j, d.Refusal())
+	}
+}
+
+// settle has done what the errands of a batch are for.
+func (p *Pool) settle(jobs []*job) {
+	ctx, cancel := storeContext()
+	defer cancel()
+	open := jobs[:0:0]
+	var proved []Proved
+	for _, j := range jobs {
+		if j.ctx.Err() != nil {
+			p.expire(j.pending)
+			continue
+		}
+		open = append(open, j)
+		proved = append(proved, Proved{j.Kind, j.account, j.fresh.Hash})
+	}
+	if len(open) == 0 {
+		return
+	}
+	errs, err := p.cfg.Errands(ctx, proved)
+	if err == nil && len(errs) != len(open) {
+		err = fmt.Errorf("%d results for %d errands", len(errs), len(open))
+	}
+	if err != nil {
+		p.storeFailed(open, "errands", err)
+		return
+	}
+	for i, j := range open {
+		switch err := errs[i]; {
+		case err == nil:
+			p.done(j)
+		case errors.Is(err, rushgate.ErrAccountChanged):
+			p.fail(j, p.busy(door.UnderWay, nil))
+		default:
+			p.fail(j, fmt.Errorf("auth: errand: %w", err))
+		}
+	}
+}
+
+// done answers an errand that is done.
+func (p *Pool) done(j *job) {
+	if j.claim() {
+		t := p.metrics.of(j.Kind)
+		t.processed.Add(1)
+		t.success.Add(1)
+		p.close(j, door.Right)
+		j.pending.account = j.account
+		j.reply(Welcome{}, nil)
+	}
+}
