@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/acme"
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/api"
@@ -321,6 +322,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 		Policy:   cfg.policy(),
 		Zones:    func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 		Remember: max(cfg.RememberFor, 0), Grace: cfg.SessionTimeout, Holder: s.fleet.holder,
+		Errands: s.doErrands, Leave: s.realm.End,
 	})
 	if err != nil {
 		return err
@@ -357,7 +359,7 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 // serve starts the two HTTP servers on their listeners.
 func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
-		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Proxies: s.proxies,
+		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Accounts: account.New(s.store), Proxies: s.proxies,
 		Channel: s.browsers, Play: web.Play(s.cfg.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
 		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards, Game: s.cfg.Handler,
 		Ready: s.ready, Logger: s.cfg.Logger, Clock: s.clock, Run: s.desk.run,

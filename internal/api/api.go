@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
@@ -31,6 +32,8 @@ type Config struct {
 	Door  *door.Door
 	Realm *realm.Realm
 	Store rushgate.Boards
+	// Accounts is what players look after their accounts with; nil means that they cannot.
+	Accounts *account.Ledger
 	// Game, if not nil, answers what is asked for outside /v1/, /play/, /healthz and /readyz. It bounds what it is sent.
 	Game http.Handler
 	// Boards are the leaderboards that players may ask for, see [rushgate.CheckBoards].
@@ -68,6 +71,8 @@ type Config struct {
 type handler struct {
 	Config
 	boards        boardCache
+	calls         calls // about accounts
+	changes       *changes
 	answerTimeout time.Duration
 	pages         pages
 }
@@ -76,7 +81,7 @@ type handler struct {
 func New(cfg Config) http.Handler {
 	cfg.Boards, _ = rushgate.CheckBoards(cfg.Boards) // with those that it refuses there are none
 	h := &handler{
-		Config: cfg, boards: boardCache{store: cfg.Store, logger: cfg.Logger}, answerTimeout: answerTimeout(cfg.MaxAge),
+		Config: cfg, boards: boardCache{store: cfg.Store, logger: cfg.Logger}, answerTimeout: answerTimeout(cfg.MaxAge), changes: newChanges(),
 	}
 	if h.Lines == nil {
 		h.Lines = &LineDocuments{Door: cfg.Door}
@@ -121,7 +126,7 @@ type route struct {
 }
 
 func (h *handler) routes() []route {
-	return []route{
+	return append(h.accountRoutes(), []route{
 		{"POST /v1/register", h.register},
 		{"POST /v1/login", h.login},
 		{"POST /v1/enter", h.enter},
@@ -137,7 +142,7 @@ func (h *handler) routes() []route {
 		{"GET /v1/openapi.yaml", serveOpenAPI},
 		{"GET /healthz", serveHealth},
 		{"GET /readyz", h.readyz},
-	}
+	}...)
 }
 
 // guard bounds each request in time and size and turns a panic into an answer.

@@ -68,6 +68,9 @@ func (c *contract) check(req *http.Request, resp *http.Response, body []byte) {
 	if strings.HasPrefix(path, "/v1/leaderboards/") {
 		path = "/v1/leaderboards/{board}"
 	}
+	if strings.HasPrefix(path, "/v1/account/devices/") {
+		path = "/v1/account/devices/{handle}"
+	}
 	paths := "paths"
 	if path == "/v1/channel" {
 		paths = "x-websockets"

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/peer"
@@ -91,9 +92,17 @@ func newDoorOn(t *testing.T, store rushgate.Store, change func(*auth.Config, *Co
 	}
 	pool := auth.Config{
 		Store: d.store, Hasher: hasher, HashTime: time.Millisecond, Remember: 30 * 24 * time.Hour, Grace: 30 * time.Second,
-		Door: entrance, Instance: in, Enter: d.realm.Enter, Logger: logger,
+		Door: entrance, Instance: in, Enter: d.realm.Enter, Logger: logger, Leave: d.realm.End,
+		Errands: func(ctx context.Context, proved []auth.Proved) ([]error, error) {
+			changes := make([]account.PasswordChange, len(proved))
+			for i, p := range proved {
+				changes[i] = account.PasswordChange{Account: p.Account, Hash: p.NewHash}
+			}
+			return account.New(d.store).ChangePasswords(ctx, changes)
+		},
 	}
 	cfg := Config{Realm: d.realm, Store: d.store, Ready: ready.New(d.draining.Load, d.store.Ping), Logger: logger,
+		Accounts: account.New(d.store),
 		Remember: pool.Remember,
 		Proxies:  peer.NewProxies([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, logger)}
 	if change != nil {

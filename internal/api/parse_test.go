@@ -110,3 +110,30 @@ func FuzzParseResume(f *testing.F) {
 		}
 	})
 }
+
+// Whatever is sent as a change of the password: what is accepted has two passwords, of which the new one may be.
+func FuzzParsePasswordChange(f *testing.F) {
+	f.Add([]byte(`{"current":"correct horse","new":"better horse","attempt_id":"a","remember":"phone"}`))
+	f.Add([]byte(`{"current":"a\tb","new":"better horse","remember_cookie":true}`))
+	f.Add([]byte(`{"current":"correct horse","new":"correct horse"}`))
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		c, err := parsePasswordChange(body, "alice", 0)
+		if err != nil {
+			var m malformed
+			if !errors.As(err, &m) || m.message == "" {
+				t.Fatalf("error %v is not one for the player", err)
+			}
+			return
+		}
+		if pw, err := rushgate.NewPassword(c.next, "alice", 0); err != nil || pw != c.next || pw == c.password {
+			t.Fatal("accepted a new password that may not be")
+		}
+		if c.password == "" && c.exact == "" || strings.ContainsRune(c.password+c.exact+c.next, 0) {
+			t.Fatal("accepted a password that cannot be")
+		}
+		if c.attempt != "" && !rushgate.ValidAttempt(c.attempt) {
+			t.Fatalf("accepted the attempt id %q", c.attempt)
+		}
+	})
+}

@@ -1,0 +1,183 @@
+package api
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/strictjson"
+	"github.com/rushgate/rushgate/internal/token"
+)
+
+const (
+	// changeLife is for how long a change of a password is answered again whose answer was lost, at the least.
+	changeLife = 10 * time.Minute
+	// maxChanges is how many changes are remembered for that, at the least half of them.
+	maxChanges = 8192
+)
+
+var passwordFields = []strictjson.Field{
+	{Name: "current"}, {Name: "new"}, {Name: "attempt_id"}, {Name: "remember"},
+	{Name: "remember_cookie", Kind: strictjson.Bool},
+}
+
+// passwordChange is the form of a change of the password.
+type passwordChange struct {
+	password, exact   string // the current one, see [rushgate.LoginPassword]
+	next              string
+	attempt, remember string
+	inCookie          bool
+}
+
+// parsePasswordChange checks everything about the change of a password that can be checked without asking anyone, for
+// the account of a name.
+func parsePasswordChange(body []byte, username string, passwordMin int) (c passwordChange, err error) {
+	given, err := strictjson.Object(body, passwordFields...)
+	if err != nil {
+		return c, malformed{err.Error()}
+	}
+	_, proved := given["current"]
+	_, wanted := given["new"]
+	if !proved || !wanted {
+		return c, malformed{"Both current and new are needed, which are passwords."}
+	}
+	c = passwordChange{
+		attempt: given.String("attempt_id"), remember: given.String("remember"), inCookie: given.Bool("remember_cookie"),
+	}
+	if err := validAttempt(c.attempt); err != nil {
+		return c, err
+	}
+	if c.password, c.exact, err = rushgate.LoginPassword(given.String("current")); err != nil {
+		return c, malformed{sentence(err)}
+	}
+	if c.next, err = rushgate.NewPassword(given.String("new"), username, passwordMin); err != nil {
+		return c, malformed{sentence(err)}
+	}
+	if c.next == c.password {
+		return c, malformed{"The new password is the current one."}
+	}
+	return c, nil
+}
+
+// changePassword gives an account another password, and its player another session: the change ends all others, and
+// the devices that the account was remembered on.
+func (h *handler) changePassword(w http.ResponseWriter, r *http.Request) {
+	c, session, err := h.readPasswordChange(r)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	HoldConn(r.Context())
+	key := h.changes.key(session.Text(), &c)
+	done, ok := h.changes.find(key)
+	if !ok {
+		if done, err = h.change(r, &c); err != nil {
+			h.answer(w, r, auth.Welcome{}, err, 0, false)
+			return
+		}
+		if c.attempt != "" {
+			h.changes.note(key, done, time.Now())
+		}
+	}
+	welcome, err := h.Pool.Reenter(r.Context(), auth.Request{
+		Username: done.name, Player: done.player, Attempt: c.attempt, Remember: c.remember, Addr: h.Proxies.Client(r),
+	}, done.epoch)
+	if err != nil { // the password is changed all the same, and the player can log in with it
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	h.answer(w, r, welcome, nil, http.StatusOK, c.inCookie)
+}
+
+// readPasswordChange checks the form of a request, and of its token.
+func (h *handler) readPasswordChange(r *http.Request) (c passwordChange, t token.Session, err error) {
+	text, err := bearerToken(r)
+	if err != nil {
+		return c, t, err
+	}
+	if t, err = token.ParseSession(text); err != nil {
+		return c, t, rushgate.BadCredentials
+	}
+	body, err := readBody(r)
+	if err != nil {
+		return c, t, err
+	}
+	if c, err = parsePasswordChange(body, t.Name(), h.PasswordMin); err != nil {
+		return c, t, err
+	}
+	return c, t, h.remembered(r, c.remember, c.inCookie)
+}
+
+// change has the password of the session's player changed.
+func (h *handler) change(r *http.Request, c *passwordChange) (changed, error) {
+	o, err := h.owner(r)
+	if err != nil {
+		return changed{}, err
+	}
+	name, imported, err := loginName(o.name)
+	if err != nil {
+		return changed{}, err
+	}
+	a, err := h.Pool.Errand(r.Context(), auth.Request{
+		Kind: auth.ChangePassword, Player: o.player, Username: name, Imported: imported, Password: c.password,
+		Exact: c.exact, NewPassword: c.next, Addr: h.Proxies.Client(r),
+	})
+	return changed{a.ID, a.Username, a.Epoch + 1}, err
+}
+
+// changed is an account after a change.
+type changed struct {
+	player rushgate.PlayerID
+	name   string
+	epoch  uint64
+}
+
+// changes remembers changes of passwords whose answers may have been lost: the session that has asked for one is over
+// then, and the password another. They are found by a keyed hash of all that the request holds.
+type changes struct {
+	chance [32]byte
+
+	mu             sync.Mutex
+	turned         time.Time
+	recent, before map[[sha256.Size]byte]changed
+}
+
+func newChanges() *changes {
+	c := &changes{}
+	_, _ = rand.Read(c.chance[:]) // which never fails
+	return c
+}
+
+// key returns the one of a request.
+func (c *changes) key(session string, p *passwordChange) (key [sha256.Size]byte) {
+	mac := hmac.New(sha256.New, c.chance[:])
+	for _, part := range []string{session, p.attempt, p.password, p.exact, p.next} { // none holds a zero byte
+		mac.Write([]byte(part + "\x00"))
+	}
+	return [sha256.Size]byte(mac.Sum(nil))
+}
+
+func (c *changes) find(key [sha256.Size]byte) (changed, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, known := range []map[[sha256.Size]byte]changed{c.recent, c.before} {
+		if done, ok := known[key]; ok {
+			return done, true
+		}
+	}
+	return changed{}, false
+}
+
+func (c *changes) note(key [sha256.Size]byte, done changed, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.recent == nil || len(c.recent) >= maxChanges/2 || now.Sub(c.turned) >= changeLife {
+		c.recent, c.before, c.turned = make(map[[sha256.Size]byte]changed), c.recent, now
+	}
+	c.recent[key] = done
+}
