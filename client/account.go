@@ -1,0 +1,166 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rushgate/rushgate"
+)
+
+// ErrPasswordChanged says that a password was changed, and that the server could open no session for the player in
+// place of the one that the change has ended: the player logs in with the new one.
+var ErrPasswordChanged = errors.New("the password is changed; log in with it")
+
+// Account is what a player sees of the account.
+type Account struct {
+	ID        rushgate.PlayerID
+	Name      string
+	CreatedAt time.Time
+	// Devices are those that the account is remembered on, at most [rushgate.MaxDevices].
+	Devices []RememberedDevice
+}
+
+// RememberedDevice is one that the player need not type the password on.
+type RememberedDevice struct {
+	// Handle is for [Session.ForgetDevice]. It is no secret.
+	Handle string
+	// Label is what the player has called the device.
+	Label string
+	// CreatedAt is when it was remembered, UsedAt when it came in last, and ExpiresAt until when it is remembered unless
+	// it comes in before.
+	CreatedAt, UsedAt, ExpiresAt time.Time
+}
+
+// ChangePassword gives the account another password. The change ends all sessions of the account and has its devices
+// forgotten; this Session goes on with another one that the server opens for it, and the device is remembered anew if
+// [Options].Remember says so. A [Realtime] of the session ends: connect anew.
+//
+// It tries again as [Client.Login] does while the server is busy or does not answer. [rushgate.BadCredentials] says that
+// the current password is wrong, or that the session has ended; after tries without an answer, the password may have
+// been changed all the same. The error is [ErrPasswordChanged] if the change was made and the session is over.
+// [rushgate.MissingCredentials] says that the server does not take the new password, and why.
+func (s Session) ChangePassword(ctx context.Context, current, next string) error {
+	const op = "change password"
+	c := s.client
+	if !utf8.ValidString(current) || !utf8.ValidString(next) {
+		return &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: errors.New("not UTF-8")}
+	}
+	attempt := c.opts.AttemptID()
+	if !rushgate.ValidAttempt(attempt) {
+		return fmt.Errorf("client: %s: Options.AttemptID returned an invalid attempt id", op)
+	}
+	r, err := post(op, "/v1/account/password", struct {
+		Current  string `json:"current"`
+		New      string `json:"new"`
+		Attempt  string `json:"attempt_id"`
+		Remember string `json:"remember,omitempty"`
+	}{current, next, attempt, c.opts.Remember}, current, next)
+	if err != nil {
+		return err
+	}
+	k := c.newCall(entry{op: op}, "", "", attempt)
+	for try := 1; ; try++ {
+		err := s.changePassword(ctx, r)
+		if err == nil || !retryable(err) {
+			return err
+		}
+		refusal, _ := errors.AsType[*rushgate.Refusal](err)
+		if err := k.tooBusy(try, try, refusal, err); err != nil {
+			return err
+		}
+		if c.opts.MaxRetries <= 0 {
+			return err
+		}
+		if err := k.pause(ctx, try, refusal, err); err != nil {
+			return fmt.Errorf("client: %s: %w", op, err)
+		}
+	}
+}
+
+// changePassword tries it once.
+func (s Session) changePassword(ctx context.Context, r request) error {
+	ans, err := s.call(ctx, &r)
+	if err != nil {
+		return err
+	}
+	if ans.status == http.StatusNoContent {
+		return fmt.Errorf("client: %s: %w", r.op, ErrPasswordChanged)
+	}
+	r.secrets, r.token = append(r.secrets, r.token), "" // a wrong password is no end of the session
+	next, err := s.client.newSession(r, ans)
+	if err != nil {
+		return err
+	}
+	s.grant.adopt(next.grant)
+	return nil
+}
+
+// Account returns the player's account, and keeps the session open. It is tried once. The server answers a few such
+// calls in half a minute, and others with [rushgate.RateLimited].
+func (s Session) Account(ctx context.Context) (Account, error) {
+	r := request{op: "account", method: http.MethodGet, path: "/v1/account"}
+	ans, err := s.call(ctx, &r)
+	if err != nil {
+		return Account{}, err
+	}
+	var body struct {
+		PlayerID  rushgate.PlayerID `json:"player_id"`
+		Name      string            `json:"name"`
+		CreatedAt time.Time         `json:"created_at"`
+		Devices   []struct {
+			Handle    string    `json:"handle"`
+			Label     string    `json:"label"`
+			CreatedAt time.Time `json:"created_at"`
+			UsedAt    time.Time `json:"used_at"`
+			ExpiresAt time.Time `json:"expires_at"`
+		} `json:"devices"`
+	}
+	if err := r.decode(ans, &body, http.StatusOK); err != nil {
+		return Account{}, err
+	}
+	if body.PlayerID != s.PlayerID {
+		return Account{}, r.bad("the account of player %d, not %d", body.PlayerID, s.PlayerID)
+	}
+	a := Account{ID: body.PlayerID, Name: body.Name, CreatedAt: body.CreatedAt}
+	for _, d := range body.Devices {
+		a.Devices = append(a.Devices, RememberedDevice(d))
+	}
+	return a, nil
+}
+
+// ForgetDevice has the account forget a device, and ends the session that the device has opened. It is tried once. A
+// device that there is not, or no longer, is [rushgate.MissingCredentials].
+func (s Session) ForgetDevice(ctx context.Context, handle string) error {
+	return s.do(ctx, request{
+		op: "forget device", method: http.MethodDelete, path: "/v1/account/devices/" + url.PathEscape(handle),
+	})
+}
+
+// LogOutEverywhere ends all sessions of the account, this one included, and has all its devices forgotten. It is tried
+// once.
+func (s Session) LogOutEverywhere(ctx context.Context) error {
+	s.grant.leave(true)
+	err := s.do(ctx, request{op: "log out everywhere", method: http.MethodPost, path: "/v1/account/logout-everywhere"})
+	if err != nil {
+		s.grant.leave(false)
+		return err
+	}
+	if s.client.remembers(s.PlayerID) {
+		s.client.setDevice(device{})
+	}
+	return nil
+}
+
+// do sends a request of the session that is answered without a body.
+func (s Session) do(ctx context.Context, r request) error {
+	ans, err := s.call(ctx, &r)
+	if err != nil || ans.status == http.StatusNoContent {
+		return err
+	}
+	return r.refusal(ans)
+}
