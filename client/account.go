@@ -40,9 +40,9 @@ type RememberedDevice struct {
 // forgotten; this Session goes on with another one that the server opens for it, and the device is remembered anew if
 // [Options].Remember says so. A [Realtime] of the session ends: connect anew.
 //
-// It tries again as [Client.Login] does while the server is busy or does not answer. [rushgate.BadCredentials] says that
-// the current password is wrong, or that the session has ended; after tries without an answer, the password may have
-// been changed all the same. The error is [ErrPasswordChanged] if the change was made and the session is over.
+// It tries again as [Client.Login] does while the server is busy or does not answer. [rushgate.BadCredentials] says
+// that the current password is wrong, or that the session has ended; after tries without an answer, the password may
+// have been changed all the same. The error is [ErrPasswordChanged] if the change was made and the session is over.
 // [rushgate.MissingCredentials] says that the server does not take the new password, and why.
 func (s Session) ChangePassword(ctx context.Context, current, next string) error {
 	const op = "change password"

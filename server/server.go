@@ -359,8 +359,9 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 // serve starts the two HTTP servers on their listeners.
 func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
-		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Accounts: account.New(s.store), Proxies: s.proxies,
-		Channel: s.browsers, Play: web.Play(s.cfg.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
+		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Proxies: s.proxies,
+		Accounts: account.New(s.store),
+		Channel:  s.browsers, Play: web.Play(s.cfg.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
 		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards, Game: s.cfg.Handler,
 		Ready: s.ready, Logger: s.cfg.Logger, Clock: s.clock, Run: s.desk.run,
 	}

@@ -81,7 +81,8 @@ type handler struct {
 func New(cfg Config) http.Handler {
 	cfg.Boards, _ = rushgate.CheckBoards(cfg.Boards) // with those that it refuses there are none
 	h := &handler{
-		Config: cfg, boards: boardCache{store: cfg.Store, logger: cfg.Logger}, answerTimeout: answerTimeout(cfg.MaxAge), changes: newChanges(),
+		Config: cfg, boards: boardCache{store: cfg.Store, logger: cfg.Logger}, answerTimeout: answerTimeout(cfg.MaxAge),
+		changes: newChanges(),
 	}
 	if h.Lines == nil {
 		h.Lines = &LineDocuments{Door: cfg.Door}
