@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
@@ -58,6 +59,10 @@ type Config struct {
 	// Run is unique to one start of the node and says nothing else. It lets those who ask both find out which admin
 	// listener belongs to the node that they reach.
 	Run string
+	// Rules returns what the operators have decided about who may come in; nil stands for open doors.
+	Rules func() *access.Rules
+	// AppealURL is where players who are banned can say that this is wrong; empty: nowhere.
+	AppealURL string
 	// Ready says whether the node can let players in.
 	Ready  *ready.Probe
 	Logger *slog.Logger
@@ -77,6 +82,9 @@ func New(cfg Config) http.Handler {
 	cfg.Boards, _ = rushgate.CheckBoards(cfg.Boards) // with those that it refuses there are none
 	h := &handler{
 		Config: cfg, boards: boardCache{store: cfg.Store, logger: cfg.Logger}, answerTimeout: answerTimeout(cfg.MaxAge),
+	}
+	if h.Rules == nil {
+		h.Rules = (*access.Keeper)(nil).Rules
 	}
 	if h.Lines == nil {
 		h.Lines = &LineDocuments{Door: cfg.Door}

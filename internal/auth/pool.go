@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/password"
@@ -64,6 +65,8 @@ type Config struct {
 	// Holder tells of an instance that holds a player what is known of it. Optional: nil means nothing. It must be safe
 	// for concurrent use and must not block.
 	Holder func(rushgate.Instance) Holder
+	// Access has the bans of ranges and devices. Optional: nil means that there are none.
+	Access *access.Keeper
 	// Clock knows when the process stood still, which makes no request older. Nil: never.
 	Clock *awake.Clock
 	// Logger defaults to slog.Default.
@@ -219,6 +222,9 @@ func (p *Pool) Submit(ctx context.Context, r Request) (Welcome, error) {
 	}
 	defer p.gate.exit()
 	if err := p.askPolicy(r); err != nil {
+		return Welcome{}, err
+	}
+	if err := p.mayRegister(&r); err != nil {
 		return Welcome{}, err
 	}
 	seat, err := p.cfg.Door.Knock(r.knock())
