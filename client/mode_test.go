@@ -44,27 +44,30 @@ func loginTo(t *testing.T, url string, opts client.Options) error {
 func TestRefusalsSayWhatTheOperatorSays(t *testing.T) {
 	opens := time.Date(2027, 1, 31, 18, 0, 0, 0, time.UTC)
 	for body, want := range map[string]rushgate.Refusal{
-		`{"reason":"server-busy","message":"Soon","retry_after_ms":1,"mode":"closed","opens_at":"2027-01-31T18:00:00.000Z"}`: {
+		`{"reason":"server-busy","message":"Soon","mode":"closed","opens_at":"2027-01-31T18:00:00.000Z"}`: {
 			Mode: rushgate.ModeClosed, Text: "Soon", OpensAt: opens},
-		`{"reason":"server-busy","message":"Busy","retry_after_ms":1}`:                             {},
-		`{"reason":"server-busy","message":"Busy","retry_after_ms":1,"mode":"open"}`:               {},
-		`{"reason":"server-busy","message":"x","mode":"new-one","opens_at":"soon"}`:                {Mode: "new-one", Text: "x"},
-		`{"reason":"server-busy","message":"your correct horse","mode":"closed"}`:                  {Mode: rushgate.ModeClosed},
-		`{"reason":"account-disabled","message":"m","appeal_url":"https://example.org/appeal"}`:    {AppealURL: "https://example.org/appeal"},
+		`{"reason":"server-busy","message":"Busy","retry_after_ms":1}`:               {},
+		`{"reason":"server-busy","message":"Busy","retry_after_ms":1,"mode":"open"}`: {},
+		`{"reason":"server-busy","message":"x","mode":"new-one","opens_at":"soon"}`:  {Mode: "new-one", Text: "x"},
+		`{"reason":"server-busy","message":"your correct horse","mode":"closed"}`:    {Mode: rushgate.ModeClosed},
+		`{"reason":"account-disabled","message":"m","appeal_url":"https://example.org/appeal"}`: {
+			AppealURL: "https://example.org/appeal"},
 		`{"reason":"account-disabled","message":"m","appeal_url":"javascript:alert(1)"}`:           {},
 		`{"reason":"account-disabled","message":"m","appeal_url":"https://example.org/\u0007"}`:    {},
 		`{"reason":"rate-limited","message":"m","mode":"closed","appeal_url":"https://a.example"}`: {},
 	} {
 		url, _ := answering(t, 503, body)
 		got, ok := errors.AsType[*rushgate.Refusal](loginTo(t, url, client.Options{}))
-		if !ok || got.Mode != want.Mode || got.Text != want.Text || !got.OpensAt.Equal(want.OpensAt) || got.AppealURL != want.AppealURL {
+		if !ok || got.Mode != want.Mode || got.Text != want.Text || !got.OpensAt.Equal(want.OpensAt) ||
+			got.AppealURL != want.AppealURL {
 			t.Errorf("%s: %+v, want %+v", body, got, want)
 		}
 	}
 }
 
 func TestOlderServersAreToldNoDevice(t *testing.T) {
-	const old = `{"reason":"missing-credentials","message":"The body has a field other than username, password, attempt_id."}`
+	const old = `{"reason":"missing-credentials",` +
+		`"message":"The body has a field other than username, password, attempt_id."}`
 	url, sent := answering(t, 400, old, `{"reason":"bad-credentials","message":"m"}`)
 	if err := loginTo(t, url, client.Options{DeviceID: "box-1"}); !errors.Is(err, rushgate.BadCredentials) {
 		t.Errorf("Login: %v", err)
@@ -80,7 +83,8 @@ func TestOlderServersAreToldNoDevice(t *testing.T) {
 
 func TestStatusHasTheMode(t *testing.T) {
 	url, _ := answering(t, 200,
-		`{"state":"busy","players":3,"mode":"staff","message":"Soon","opens_at":"2027-01-31T18:00:00.000Z"}`, `{"state":"open","players":0}`)
+		`{"state":"busy","players":3,"mode":"staff","message":"Soon","opens_at":"2027-01-31T18:00:00.000Z"}`,
+		`{"state":"open","players":0}`)
 	c, err := client.New(url, client.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -114,7 +114,8 @@ func TestClosedDoors(t *testing.T) {
 		_, registration := c.Register(t.Context(), "bob", "correct horse")
 		for what, err := range map[string]error{"login": login, "wrong": wrong, "registration": registration} {
 			r := refusalOf(t, err)
-			if r.Reason != rushgate.ServerBusy || r.Mode != rushgate.ModeClosed || r.Text != message || !r.OpensAt.Equal(opens) ||
+			if r.Reason != rushgate.ServerBusy || r.Mode != rushgate.ModeClosed || r.Text != message ||
+				!r.OpensAt.Equal(opens) ||
 				r.RetryAfter < 59*time.Minute || r.RetryAfter > 62*time.Minute {
 				t.Errorf("%s: %+v", what, r)
 			}
@@ -149,7 +150,8 @@ func TestWaitingAtClosedDoors(t *testing.T) {
 	if len(waits) == 0 {
 		t.Fatal("the game is told nothing")
 	}
-	if told := waits[0]; told.Mode != rushgate.ModeClosed || told.Text != "Back soon" || told.Line == nil || told.String() != "Back soon" {
+	told := waits[0]
+	if told.Mode != rushgate.ModeClosed || told.Text != "Back soon" || told.Line == nil || told.String() != "Back soon" {
 		t.Errorf("the game is told %+v: %s", told, told)
 	}
 }
@@ -279,7 +281,8 @@ func TestBanOfARangeLeavesAccountsAlone(t *testing.T) {
 	if _, err := carol.Me(t.Context()); err != nil {
 		t.Errorf("the account that the ban leaves alone: %v", err)
 	}
-	if _, err := newClient(t, s, once).Takeover(t.Context(), "carol", "correct horse"); err != nil && !errors.Is(err, rushgate.ServerBusy) {
+	_, err = newClient(t, s, once).Takeover(t.Context(), "carol", "correct horse")
+	if err != nil && !errors.Is(err, rushgate.ServerBusy) {
 		t.Errorf("its login: %v", err)
 	}
 }

@@ -1,7 +1,7 @@
 // Package access owns what the operators of a fleet have decided about who may come in: the mode of the doors, and the
 // bans of address ranges and devices. It is kept in the values that all nodes on a store share, which a [Keeper] reads
-// and changes; what it has read last is a [Rules], which does not change and is read without a lock, in the way of every
-// login. Bans of accounts are the ledger's (package account), and are part of the account.
+// and changes; what it has read last is a [Rules], which does not change and is read without a lock, in the way of
+// every login. Bans of accounts are the ledger's (package account), and are part of the account.
 package access
 
 import (
@@ -171,7 +171,8 @@ func (b *Ban) Check() error {
 		}
 	}
 	return cmp.Or(checkTime("the end of a ban", b.Until), checkTime("the time of a ban", b.At),
-		checkText("the text of a ban", b.Text, rushgate.MaxDisabledReason), checkText("the reason of a ban", b.Reason, MaxReason),
+		checkText("the text of a ban", b.Text, rushgate.MaxDisabledReason),
+		checkText("the reason of a ban", b.Reason, MaxReason),
 		checkText("an operator", b.By, MaxActor))
 }
 
@@ -227,7 +228,8 @@ func checkText(what, s string, most int) error {
 // plain reports whether a text has one line, and nothing that would turn a terminal's or a page's text around.
 func plain(s string) bool {
 	for _, c := range s {
-		if c == utf8.RuneError || unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) || c == '\u2028' || c == '\u2029' {
+		if c == utf8.RuneError || unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) ||
+			c == '\u2028' || c == '\u2029' {
 			return false
 		}
 	}

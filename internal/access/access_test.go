@@ -85,10 +85,13 @@ func TestEveryNodeGoesByAChangeWithinHalfASecond(t *testing.T) {
 		time.Sleep(time.Second)
 
 		opens := time.Now().Add(time.Hour)
-		if _, err := one.SetMode(t.Context(), State{Mode: rushgate.ModeClosed, Message: "Soon back", OpensAt: opens, By: "ann"}); err != nil {
+		shut := State{Mode: rushgate.ModeClosed, Message: "Soon back", OpensAt: opens, By: "ann"}
+		if _, err := one.SetMode(t.Context(), shut); err != nil {
 			t.Fatal(err)
 		}
-		b, err := one.Ban(t.Context(), Ban{Range: rangeOf(t, "203.0.113.0/24"), Text: "spam", Until: rushgate.Forever(), By: "ann"})
+		b, err := one.Ban(t.Context(), Ban{
+			Range: rangeOf(t, "203.0.113.0/24"), Text: "spam", Until: rushgate.Forever(), By: "ann",
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -309,7 +312,8 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		}
 	}
 	for _, b := range []Ban{
-		{}, {Range: netip.MustParsePrefix("10.0.0.1/24")}, {Range: netip.MustParsePrefix("10.0.0.0/24"), Device: DeviceOf("d")},
+		{}, {Range: netip.MustParsePrefix("10.0.0.1/24")},
+		{Range: netip.MustParsePrefix("10.0.0.0/24"), Device: DeviceOf("d")},
 		{Device: DeviceOf("d"), Text: strings.Repeat("x", rushgate.MaxDisabledReason+1)},
 		{Device: DeviceOf("d"), Except: []string{"ann"}}, {Device: DeviceOf("d"), Reason: "a\nb"},
 	} {
@@ -383,14 +387,16 @@ func TestRangesFindWhatEachNetworkContains(t *testing.T) {
 // randomAddr is one of few, so that networks meet.
 func randomAddr(rnd *rand.Rand) netip.Addr {
 	if rnd.IntN(2) == 0 {
-		a := netip.AddrFrom4([4]byte{[]byte{0, 10, 255}[rnd.IntN(3)], byte(rnd.IntN(2)) * 255, byte(rnd.IntN(4)), byte(rnd.IntN(256))})
+		first := []byte{0, 10, 255}[rnd.IntN(3)]
+		a := netip.AddrFrom4([4]byte{first, byte(rnd.IntN(2)) * 255, byte(rnd.IntN(4)), byte(rnd.IntN(256))})
 		if rnd.IntN(2) == 0 {
 			return netip.AddrFrom16(a.As16())
 		}
 		return a
 	}
 	var b [16]byte
-	b[0], b[1], b[2], b[7] = []byte{0x20, 0xff}[rnd.IntN(2)], byte(rnd.IntN(2))*255, byte(rnd.IntN(2))*255, byte(rnd.IntN(4))
+	b[0], b[1] = []byte{0x20, 0xff}[rnd.IntN(2)], byte(rnd.IntN(2))*255
+	b[2], b[7] = byte(rnd.IntN(2))*255, byte(rnd.IntN(4))
 	b[15] = byte(rnd.IntN(256))
 	return netip.AddrFrom16(b)
 }
@@ -436,8 +442,11 @@ func BenchmarkBanned(b *testing.B) {
 
 func TestWhatIsStoredStaysReadable(t *testing.T) {
 	const (
-		storedMode  = `{"version":1,"mode":"staff","message":"Ünwell","opens_at":1800000000000,"out":true,"by":"ann","at":1700000000000,"bans":3,"lists":2}`
-		storedBans  = `{"version":1,"revision":3,"bans":[{"id":"aa","range":"10.0.0.0/8","except":["bob"],"text":"spam","until":1900000000000,"by":"ann","at":1700000000000,"reason":"bots"},{"id":"bb","device":"00112233445566778899aabbccddeeff","at":1700000000000}]}`
+		storedMode = `{"version":1,"mode":"staff","message":"Ünwell","opens_at":1800000000000,"out":true,"by":"ann",` +
+			`"at":1700000000000,"bans":3,"lists":2}`
+		storedBans = `{"version":1,"revision":3,"bans":[{"id":"aa","range":"10.0.0.0/8","except":["bob"],"text":"spam",` +
+			`"until":1900000000000,"by":"ann","at":1700000000000,"reason":"bots"},` +
+			`{"id":"bb","device":"00112233445566778899aabbccddeeff","at":1700000000000}]}`
 		storedLists = `{"version":1,"revision":2,"staff":["ann"],"allowed":["bob","eve"]}`
 	)
 	m, err := parseMode([]byte(storedMode))

@@ -35,7 +35,8 @@ func (k *Keeper) SetMode(ctx context.Context, s State) (State, error) {
 // id. Bans that have ended are dropped. Errors are as for SetMode, or wrap [ErrFull].
 func (k *Keeper) Ban(ctx context.Context, b Ban) (Ban, error) {
 	now := k.cfg.Now()
-	b.ID, b.At, b.Until = strings.ToLower(rand.Text()[:12]), now.Truncate(time.Millisecond), b.Until.Truncate(time.Millisecond)
+	b.ID = strings.ToLower(rand.Text()[:12])
+	b.At, b.Until = now.Truncate(time.Millisecond), b.Until.Truncate(time.Millisecond)
 	if err := b.Check(); err != nil {
 		return b, err
 	}
@@ -94,7 +95,8 @@ func (k *Keeper) Edit(ctx context.Context, l List, add, remove []string) (names 
 		if err != nil {
 			return "", nil, nil, err
 		}
-		all := slices.DeleteFunc(append(slices.Clone(*list), in...), func(name string) bool { return slices.Contains(out, name) })
+		all := append(slices.Clone(*list), in...)
+		all = slices.DeleteFunc(all, func(name string) bool { return slices.Contains(out, name) })
 		slices.Sort(all)
 		*list = slices.Compact(all)
 		names = *list
@@ -129,7 +131,7 @@ func Canonical(name string) (string, error) {
 
 // next are revisions that are greater than all that nodes may have read.
 func (v *values) next() numbers {
-	return numbers{max(v.own.bans, v.mode.numbers.bans) + 1, max(v.own.lists, v.mode.numbers.lists) + 1}
+	return numbers{max(v.own.bans, v.mode.bans) + 1, max(v.own.lists, v.mode.lists) + 1}
 }
 
 // change changes one value, by what edit makes of all that are there: its name, what it was and what it is to be. Then
@@ -178,10 +180,10 @@ func (k *Keeper) announce(ctx context.Context) error {
 			return err
 		}
 		m := k.read.mode
-		if m.numbers.bans >= k.read.own.bans && m.numbers.lists >= k.read.own.lists {
+		if m.bans >= k.read.own.bans && m.lists >= k.read.own.lists {
 			return nil
 		}
-		m.numbers = numbers{max(m.bans, k.read.own.bans), max(m.numbers.lists, k.read.own.lists)}
+		m.numbers = numbers{max(m.bans, k.read.own.bans), max(m.lists, k.read.own.lists)}
 		if swapped, err := k.swap(ctx, modeName, k.read.modeBytes, m.marshal()); err != nil {
 			return err
 		} else if swapped {

@@ -144,7 +144,7 @@ func (k *Keeper) refresh(ctx context.Context, all bool) error {
 	if errors.Is(errs[0], rushgate.ErrUnavailable) || ctx.Err() != nil {
 		return errs[0]
 	}
-	if all || v.mode.numbers.bans > v.own.bans {
+	if all || v.mode.bans > v.own.bans {
 		errs = append(errs, k.readValue(ctx, bansName, &v.bansBytes, func(b []byte) error {
 			revision, bans, err := parseBans(b)
 			if err == nil {
@@ -153,7 +153,7 @@ func (k *Keeper) refresh(ctx context.Context, all bool) error {
 			return err
 		}))
 	}
-	if all || v.mode.numbers.lists > v.own.lists {
+	if all || v.mode.lists > v.own.lists {
 		errs = append(errs, k.readValue(ctx, listName, &v.listBytes, func(b []byte) error {
 			revision, l, err := parseLists(b)
 			if err == nil {
@@ -174,8 +174,7 @@ func (k *Keeper) refresh(ctx context.Context, all bool) error {
 // change.
 var errLost = errors.New("access: the store has lost a value")
 
-// readValue reads a value, and has it parsed if it is another than before. Bytes is what it was, and becomes what can be
-// swapped for another.
+// readValue reads a value, and has it parsed if it is another than before, which then becomes what it is now.
 func (k *Keeper) readValue(ctx context.Context, name string, before *[]byte, parse func([]byte) error) error {
 	b, err := k.cfg.Store.Shared(ctx, name)
 	switch {

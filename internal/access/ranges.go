@@ -67,7 +67,8 @@ func (r *ranges) add(b *Ban) { r.bans = append(r.bans, b) }
 // build makes the pieces.
 func (r *ranges) build() {
 	slices.SortFunc(r.bans, func(a, b *Ban) int { // of two that begin together the wider one first
-		return cmp.Or(addressOf(a.Range.Addr()).compare(addressOf(b.Range.Addr())), cmp.Compare(hosts(b.Range), hosts(a.Range)))
+		order := addressOf(a.Range.Addr()).compare(addressOf(b.Range.Addr()))
+		return cmp.Or(order, cmp.Compare(hosts(b.Range), hosts(a.Range)))
 	})
 	var within []*Ban
 	leave := func(until *address) { // ends the networks that end before an address; nil: all

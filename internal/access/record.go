@@ -165,7 +165,9 @@ func (b *Ban) subject() string {
 }
 
 func (r *banRecord) ban() (b Ban, err error) {
-	b = Ban{ID: r.ID, Except: r.Except, Text: r.Text, Until: ofMillis(r.Until), By: r.By, At: ofMillis(r.At), Reason: r.Reason}
+	b = Ban{
+		ID: r.ID, Except: r.Except, Text: r.Text, Until: ofMillis(r.Until), By: r.By, At: ofMillis(r.At), Reason: r.Reason,
+	}
 	if r.Until == 0 {
 		b.Until = rushgate.Forever()
 	}

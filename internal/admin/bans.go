@@ -172,8 +172,8 @@ type banOrder struct {
 	account string
 }
 
-const wantBan = `one of {"range": "203.0.113.0/24"}, {"device": "..."} and {"account": "..."}, with "text" for the player, ` +
-	`"until": "2027-01-31T00:00:00Z", "reason" for operators, and "except": [...] for a range`
+const wantBan = `one of {"range": "203.0.113.0/24"}, {"device": "..."} and {"account": "..."}, with "text" for the ` +
+	`player, "until": "2027-01-31T00:00:00Z", "reason" for operators, and "except": [...] for a range`
 
 // readBan reads an order to ban from a request, or answers it.
 func readBan(w http.ResponseWriter, r *http.Request) (o banOrder, ok bool) {

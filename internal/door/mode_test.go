@@ -37,7 +37,9 @@ func crowdAtDoors(t *testing.T, rate int) (*crowd, *access.Keeper) {
 // An opening is no stampede, whenever it comes: those who have come to closed doors are let in at the door's pace and
 // in their order, with and without tickets, before those who come then, and nobody is let in before.
 func TestOpeningFlowsIntoTheLine(t *testing.T) {
-	for name, opens := range map[string]time.Duration{"earlier than said": 2 * time.Hour, "later": 5 * time.Minute, "not said": 0} {
+	for name, opens := range map[string]time.Duration{
+		"earlier than said": 2 * time.Hour, "later": 5 * time.Minute, "not said": 0,
+	} {
 		t.Run(name, func(t *testing.T) {
 			const rate, early, late = 100, 3000, 300
 			c, k := crowdAtDoors(t, rate)
@@ -95,7 +97,8 @@ func TestPlacesOutlastClosedDoors(t *testing.T) {
 	}
 	set(t, k, access.State{Mode: rushgate.ModeClosed})
 	c.run(t, 25*time.Minute) // longer than a turn is good for
-	if _, still := waits(c.clients, func(*visitor) time.Time { return c.now }); still < out-200 { // but for those in the queue
+	_, still := waits(c.clients, func(*visitor) time.Time { return c.now })
+	if still < out-200 { // but for those in the queue
 		t.Fatalf("%d came in at closed doors", out-still)
 	}
 	set(t, k, access.State{Mode: rushgate.ModeOpen})
@@ -103,7 +106,7 @@ func TestPlacesOutlastClosedDoors(t *testing.T) {
 	if _, out := waits(c.clients, func(*visitor) time.Time { return c.now }); out != 0 {
 		t.Errorf("%d are still outside", out)
 	}
-	if lost := c.Stats().Line.Counts.Expired; lost != 0 {
+	if lost := c.Stats().Line.Expired; lost != 0 {
 		t.Errorf("%d have lost their turns", lost)
 	}
 }
@@ -117,7 +120,8 @@ func TestStaffDoesNotStandInLine(t *testing.T) {
 	for i := range 50 {
 		v := c.add(addr(i), fmt.Sprintf("p%d", i), 0)
 		v.tickets = true
-		v.after = func(told time.Duration) time.Duration { return max(told, time.Second) } // for staff alone there are no places
+		// For staff alone there are no places to be told of.
+		v.after = func(told time.Duration) time.Duration { return max(told, time.Second) }
 	}
 	c.run(t, time.Second)
 	set(t, k, access.State{Mode: rushgate.ModeStaff})

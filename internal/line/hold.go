@@ -6,9 +6,9 @@ import "time"
 // known.
 const holdStep = time.Minute
 
-// hold is a time in which a line does not move, whose end is not known: the operator has closed the doors. Unlike before
-// [Config].Opens, turns are given in the order in which clients come: the end may be earlier than was said, or later,
-// and those who have waited are not to find newcomers before them.
+// hold is a time in which a line does not move, whose end is not known: the operator has closed the doors. Unlike
+// before [Config].Opens, turns are given in the order in which clients come: the end may be earlier than was said, or
+// later, and those who have waited are not to find newcomers before them.
 type hold struct {
 	is    bool
 	since int64 // in milliseconds
