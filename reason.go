@@ -47,8 +47,15 @@ type Refusal struct {
 	Address string
 	// Until is when the account is enabled again, [Forever] for never; zero except with [AccountDisabled].
 	Until time.Time
-	// Text is what the operator wants the player to be told; empty except with [AccountDisabled].
+	// Text is what the operator wants the player to be told; empty except with [AccountDisabled], or a Mode.
 	Text string
+	// AppealURL is where the player can say that this is wrong, https://; empty except with [AccountDisabled].
+	AppealURL string
+	// Mode is set, with [ServerBusy] only, if the operator lets in nobody, or only some players: [ModeOpen] and the empty
+	// Mode stand for a door that is open.
+	Mode Mode
+	// OpensAt is when the operator means to open, with a Mode; zero if that is not said.
+	OpensAt time.Time
 	// Place is the player's in the line before the door; the zero value is none. It comes with [ServerBusy] only.
 	Place Place
 	// Work is what the player's client has to find before it is given a place in the line; the zero value is nothing. It

@@ -147,7 +147,7 @@ type Leases interface {
 	// ending those sessions, or parking those that move, with a last save; of a lease that is wanted for both reasons the
 	// session ends. A lease that is over by then is told from a later one by its fence. A call that fails may lose what it
 	// would have returned. A store may return a lease again that was claimed under an older epoch of the account, or is
-	// held while the account is disabled. The call is cheap; a node makes it once a second.
+	// held while the account is disabled. The call is cheap; a node makes it twice a second.
 	Wanted(ctx context.Context, by Instance) ([]Wanted, error)
 	// Presence says where the player of each canonical username is inside.
 	Presence(ctx context.Context, usernames []string) ([]Presence, error)

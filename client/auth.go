@@ -31,6 +31,11 @@ type Wait struct {
 	// Working says that the client works out a proof, which a server whose line is being filled on purpose asks for before
 	// it gives the player a place: how long that takes is not known before.
 	Working bool
+	// Mode is set if the server's operators let in nobody, or only some; Text is then what they say, and OpensAt when they
+	// mean to open: both may be missing.
+	Mode    rushgate.Mode
+	Text    string
+	OpensAt time.Time
 	// Line is where the player stands in the server's line, as far as is known by now; nil where there is no line. It is
 	// the receiver's to keep.
 	Line *Line
@@ -38,9 +43,15 @@ type Wait struct {
 	kept bool // there is nothing new of the place
 }
 
+// shut notes what a refusal says of a mode.
+func (w *Wait) shut(r *rushgate.Refusal) { w.Mode, w.Text, w.OpensAt = r.Mode, r.Text, r.OpensAt }
+
 // String returns a sentence or two to show to the player, with the delay rounded up to whole seconds. In the line it is
 // that of [Line.String] whenever something is new.
 func (w Wait) String() string {
+	if w.Mode != "" && w.Text != "" {
+		return w.Text
+	}
 	if w.Working {
 		return "Server is busy, asking for a place in line"
 	}
@@ -138,7 +149,11 @@ type entry struct {
 //
 // [rushgate.AlreadyLoggedIn] means that the account has a session already; [Client.Takeover] ends it. With
 // [rushgate.WrongZone], Refusal.Address is the host:port of the server to log in to instead; with
-// [rushgate.AccountDisabled], Refusal.Until and Refusal.Text say until when and why.
+// [rushgate.AccountDisabled], Refusal.Until and Refusal.Text say until when and why, and Refusal.AppealURL where the
+// player can say that this is wrong.
+//
+// A server whose operators let in nobody, or only some, is busy: Refusal.Mode says so, of the refusal that is in the
+// [*BusyError] or [Wait], Refusal.Text what they have to say, and Refusal.OpensAt when they mean to open.
 func (c *Client) Login(ctx context.Context, username, password string) (*Session, error) {
 	return c.authenticate(ctx, entry{op: "login", path: loginPath}, username, password)
 }
@@ -158,6 +173,7 @@ type call struct {
 	resume                      string // token to show in their place; empty: none
 	// forgetful has logins not ask to be remembered: the server does not know of that, or the game does not want it.
 	forgetful bool
+	device    string // what tries say of the device; empty: nothing
 	// plain has tries say nothing of the line: the server does not know of one, or the game wants none.
 	plain bool
 	// noWait has logins not wait for the world: the server knows no such wait, or the game wants none. again counts how
@@ -185,6 +201,7 @@ func (c *Client) authenticate(ctx context.Context, e entry, username, password s
 func (c *Client) newCall(e entry, username, password, attempt string) *call {
 	return &call{
 		client: c, entry: e, username: username, password: password, attempt: attempt, plain: c.opts.NoLine,
+		device:    c.opts.DeviceID,
 		noWait:    !c.opts.WaitForWorld || e.path != loginPath && e.path != resumePath,
 		forgetful: c.opts.Remember == "" || e.path == resumePath,
 	}
@@ -274,6 +291,8 @@ func (k *call) tooBusy(try, retry int, refusal *rushgate.Refusal, last error) er
 // without.
 func (k *call) simpler(err error) bool {
 	switch {
+	case k.device != "" && knowsNo(err, "device_id"):
+		k.device = ""
 	case !k.forgetful && knowsNo(err, "remember"):
 		k.forgetful = true
 	case k.plain:
@@ -318,7 +337,11 @@ func (k *call) request() (request, error) {
 		Work     string `json:"line_work,omitempty"`
 		Wait     bool   `json:"wait,omitempty"`
 		Remember string `json:"remember,omitempty"`
-	}{Username: k.username, Password: k.password, Attempt: k.attempt, Takeover: k.takeover, Remember: k.remember()}
+		Device   string `json:"device_id,omitempty"`
+	}{
+		Username: k.username, Password: k.password, Attempt: k.attempt, Takeover: k.takeover, Remember: k.remember(),
+		Device: k.device,
+	}
 	if p := &k.line.place; !k.plain {
 		b.Secret, b.Ticket, b.Work, b.Wait = p.secret, p.best(), k.line.nonce, !k.noWait
 	}
@@ -341,7 +364,8 @@ func (k *call) resumeRequest() (request, error) {
 		Takeover bool   `json:"takeover,omitempty"`
 		Secret   string `json:"line_secret,omitempty"`
 		Wait     bool   `json:"wait,omitempty"`
-	}{Resume: k.resume, Attempt: k.attempt, Takeover: k.takeover}
+		Device   string `json:"device_id,omitempty"`
+	}{Resume: k.resume, Attempt: k.attempt, Takeover: k.takeover, Device: k.device}
 	if !k.plain {
 		b.Secret, b.Wait = k.line.place.secret, !k.noWait
 	}
@@ -358,7 +382,8 @@ func (k *call) worldRequest() (request, error) {
 		Attempt  string `json:"attempt_id"`
 		Takeover bool   `json:"takeover,omitempty"`
 		Remember string `json:"remember,omitempty"`
-	}{p.ticket, p.secret, p.proof, k.attempt, k.takeover, k.remember()}
+		Device   string `json:"device_id,omitempty"`
+	}{p.ticket, p.secret, p.proof, k.attempt, k.takeover, k.remember(), k.device}
 	return k.post("/v1/enter", b, p.secret, p.ticket, p.proof)
 }
 
@@ -425,6 +450,7 @@ func (k *call) pause(ctx context.Context, retry int, refusal *rushgate.Refusal, 
 	}
 	if refusal != nil {
 		w.Reason, w.Delay = refusal.Reason, max(w.Delay, refusal.RetryAfter)
+		w.shut(refusal)
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w after: %w", err, last)

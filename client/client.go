@@ -169,6 +169,11 @@ type Options struct {
 	// [Realtime] whose session is over goes on by itself. Default: it is not remembered. A server that is older than this
 	// remembers none.
 	Remember string
+	// DeviceID is what the server knows this device by, whichever account is used on it: 1 to 64 characters of A-Z, a-z,
+	// 0-9, '_' and '-'. The game chooses a random one once, such as by crypto/rand.Text, and keeps it. The server keeps no
+	// more of it than a hash, by which an operator can ban the device. Default none. A server that is older than this
+	// is told none.
+	DeviceID string
 	// Resume is what the game has kept of what OnResume has brought, for [Client.Resume]. Default none.
 	Resume Resume
 	// OnResume, if set, is called with what lets the player come back, each time that this changes: the game is to keep
@@ -244,6 +249,9 @@ func New(baseURL string, opts Options) (*Client, error) {
 	}
 	if a := opts.KnockAddr; a != "" && a != NoKnocks && !validAddress(a) {
 		return nil, fmt.Errorf("client: Options.KnockAddr is not host:port: %.300q", a)
+	}
+	if opts.DeviceID != "" && !rushgate.ValidAttempt(opts.DeviceID) {
+		return nil, errors.New("client: Options.DeviceID is no device id")
 	}
 	if opts.Remember != "" && !rushgate.ValidDeviceLabel(opts.Remember) {
 		return nil, fmt.Errorf("client: Options.Remember is not 1 to %d bytes of UTF-8 without control characters: %.100q",

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -168,6 +169,9 @@ func (r *request) refusal(ans answer) error {
 		Address      string          `json:"address"`
 		Until        string          `json:"disabled_until"`
 		Text         string          `json:"disabled_reason"`
+		AppealURL    string          `json:"appeal_url"`
+		Mode         rushgate.Mode   `json:"mode"`
+		OpensAt      string          `json:"opens_at"`
 	}
 	if json.Unmarshal(ans.body, &body) == nil && validReason(string(body.Reason)) {
 		ref := &rushgate.Refusal{Reason: body.Reason, RetryAfter: retryAfter(ans.header)}
@@ -188,6 +192,15 @@ func (r *request) refusal(ans answer) error {
 			}
 			if !r.leaks(body.Text) {
 				ref.Text = printable(body.Text)
+			}
+			if validAppeal(body.AppealURL) && !r.leaks(body.AppealURL) {
+				ref.AppealURL = body.AppealURL
+			}
+		}
+		if m := body.Mode; ref.Reason == rushgate.ServerBusy && m != rushgate.ModeOpen && validReason(string(m)) {
+			ref.Mode, ref.OpensAt = m, instant(body.OpensAt)
+			if !r.leaks(body.Message) {
+				ref.Text = printable(body.Message)
 			}
 		}
 		if m := printable(body.Message); m != "" && !r.leaks(body.Message) {
@@ -248,6 +261,24 @@ func validAddress(s string) bool {
 		}
 	}
 	return host != ""
+}
+
+// instant reads a time that may be missing.
+func instant(s string) time.Time {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// maxAppeal is the greatest length of a URL at which a player can appeal, in bytes.
+const maxAppeal = 200
+
+// validAppeal accepts what a game may open in a browser.
+func validAppeal(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && len(s) <= maxAppeal && u.Scheme == "https" && u.Host != "" && u.User == nil && printable(s) == s
 }
 
 // printable returns s cut to maxMessage bytes, without characters that could play tricks on a terminal or log.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/rushgate/rushgate"
 )
@@ -27,6 +28,12 @@ type Status struct {
 	// Run is unique to one start of a node, and empty if the server does not tell. Two answers with different ones are
 	// from different nodes, or of a node before and after a restart.
 	Run string
+	// Mode is whom the server's operators let in; empty if the server is older than modes. Those that this package does
+	// not know are best taken for closed doors.
+	Mode rushgate.Mode
+	// Message is what they say to those who are kept out, and OpensAt when they mean to open: both may be missing.
+	Message string
+	OpensAt time.Time
 }
 
 // Status asks the server how it is. It is tried once.
@@ -40,6 +47,10 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 		State   State  `json:"state"`
 		Players *int   `json:"players"`
 		Run     string `json:"run"`
+
+		Mode    rushgate.Mode `json:"mode"`
+		Message string        `json:"message"`
+		OpensAt string        `json:"opens_at"`
 	}
 	if err := r.decode(ans, &body, http.StatusOK); err != nil {
 		return Status{}, err
@@ -47,7 +58,10 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	if body.State == "" || body.Players == nil || *body.Players < 0 {
 		return Status{}, r.bad("a status without state or players")
 	}
-	return Status{State: body.State, Players: *body.Players, Run: body.Run}, nil
+	return Status{
+		State: body.State, Players: *body.Players, Run: body.Run, Mode: body.Mode, Message: printable(body.Message),
+		OpensAt: instant(body.OpensAt),
+	}, nil
 }
 
 // Leaderboard returns the first limit lines of a leaderboard, best score first. A limit of zero or less leaves the

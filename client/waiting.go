@@ -319,7 +319,11 @@ func (w *waiting) tell(a advice) {
 	if a.come && w.news == nil || w.client.opts.OnWait == nil {
 		return
 	}
-	w.client.opts.OnWait(Wait{Reason: a.reason, Delay: a.after, Line: w.line(), kept: !a.waits && !a.come})
+	told := Wait{Reason: a.reason, Delay: a.after, Line: w.line(), kept: !a.waits && !a.come}
+	if w.last != nil && !a.come {
+		told.shut(w.last)
+	}
+	w.client.opts.OnWait(told)
 }
 
 // line returns what the game was told last, for the game to keep; nil if there is nothing.

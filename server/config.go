@@ -171,6 +171,9 @@ type Config struct {
 	// by lot then, and nobody before it; those who come earlier are told to come back later. One that has passed is as
 	// good as none.
 	OpensAt time.Time
+	// AppealURL is where players who are banned can say that this is wrong: https://, at most 200 bytes. They are told of
+	// it with the ban. Default none.
+	AppealURL string
 	// SeatHold is for how long the place in the world of a player is kept who has dropped out, 1 s to 1 h. Default 120 s.
 	SeatHold time.Duration
 	// PasswordMin is how many characters a new password needs, 1 to 64. The commonest passwords, and the username, are

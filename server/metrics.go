@@ -15,7 +15,8 @@ func (s *Server) newMetrics() (*prometheus.Registry, error) {
 	parts := []prometheus.Collector{
 		metric.Collector(s.pool.Metrics), metric.Collector(s.doorMetrics), metric.Collector(s.realm.Metrics),
 		metric.Collector(s.browsers.Metrics), metric.Collector(s.storeMetrics), metric.Collector(s.circuitMetrics),
-		metric.Collector(s.upkeep.metrics), metric.Collector(s.backlogMetrics),
+		metric.Collector(s.upkeep.metrics), metric.Collector(s.backlogMetrics), metric.Collector(s.access.Metrics),
+		metric.Collector(s.sweeper.metrics),
 		metric.Collector(func(out metric.Scrape) {
 			out.Flag("rushgate_draining", "Whether the node is going down.", s.draining.Load())
 			lost := uint64(0)

@@ -39,7 +39,7 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 		cause       string
 		all, turned int64
 	}{
-		{"draining", r.Draining, t.Draining}, {"queue", r.Queue, t.Queue}, {"line", r.Line, t.Line},
+		{"draining", r.Draining, t.Draining}, {"mode", r.Mode, t.Mode}, {"queue", r.Queue, t.Queue}, {"line", r.Line, t.Line},
 		{"stale", r.Stale, t.Stale}, {"share", r.Share, t.Share}, {"world", r.World, t.World},
 		{"slow", r.Slow, t.Slow}, {"lane", r.Lane, t.Lane}, {"errands", r.Errands, t.Errands},
 		{"locked", r.Locked, t.Locked}, {"pending", r.Pending, t.Pending}, {"spent", r.Spent, t.Spent},

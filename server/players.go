@@ -31,6 +31,9 @@ type Player struct {
 	// Origin is the network that the player comes from, as the door counts it: an address of IPv4, or a /64 of IPv6. It is
 	// the zero prefix for a player whose origin is not known: one whose session is just about to begin or to end.
 	Origin netip.Prefix
+	// Device stands for what the player's client has said of its device, as operators see it and can ban it: hexadecimal
+	// digits; empty if it has said nothing.
+	Device string
 	// Transport is how the player is connected for play: "udp", "websocket", or "none" for one without a realtime
 	// connection.
 	Transport string
@@ -52,11 +55,12 @@ func (s *Server) Players(ctx context.Context) ([]Player, error) {
 	for i := range inside {
 		names[i] = inside[i].Name
 	}
-	origins := s.door.Origins(names)
+	from := s.door.Whence(names)
 	out := make([]Player, len(inside))
 	for i, p := range inside {
 		out[i] = Player{
-			ID: p.Player, Name: p.Name, Since: p.Since.Round(0), Zone: p.Zone, Origin: origins[i], Transport: p.Transport,
+			ID: p.Player, Name: p.Name, Since: p.Since.Round(0), Zone: p.Zone, Origin: from[i].Origin,
+			Device: from[i].Device.String(), Transport: p.Transport,
 			RoundTrip: p.RoundTrip,
 		}
 	}

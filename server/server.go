@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/acme"
 	"github.com/rushgate/rushgate/internal/admin"
@@ -43,6 +44,8 @@ type Server struct {
 	inner    rushgate.Store // what it measures
 	lock     *os.File       // keeps other nodes off the data folder; nil where the store does
 	clock    *awake.Clock   // of the time that the process ran
+	access   *access.Keeper
+	sweeper  *sweeper // of players inside who may be so no longer
 	door     *door.Door
 	doorman  *doorman.Doorman // nil: none
 	lines    *api.LineDocuments
@@ -194,12 +197,15 @@ func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 	s.upkeep.line = newLineKeys(s.store, s.cfg.Logger, s.door.SetKeyring)
 	s.upkeep.line.begin(ctx)
 	s.fleet.begin(ctx)
+	s.access.Begin(ctx)
 	s.pool.Start()
 	s.serve(tlsConfig)
 	s.resume()
 	s.upkeep.move = s.door.Move
 	s.upkeep.start()
 	s.fleet.start()
+	s.sweeper.start()
+	s.access.Start()
 	for _, p := range s.places {
 		p.start()
 	}
@@ -290,6 +296,8 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 		s.world = world.New(world.Default(), cfg.Seed)
 	}
 	s.fleet = newFleet(s.store, rushgate.NodeBeat{Instance: instance, Address: cfg.PublicAddress}, cfg.Logger)
+	s.sweeper = newSweeper(s)
+	s.access = access.New(access.Config{Store: s.store, Changed: s.sweeper.wake, Logger: cfg.Logger})
 	if err := s.openDoor(hashTime); err != nil {
 		return err
 	}
@@ -323,6 +331,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 		Zones:    func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 		Remember: max(cfg.RememberFor, 0), Grace: cfg.SessionTimeout, Holder: s.fleet.holder,
 		Errands: s.doErrands, Leave: s.realm.End,
+		Access: s.access,
 	})
 	if err != nil {
 		return err
@@ -364,6 +373,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 		Channel:  s.browsers, Play: web.Play(s.cfg.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
 		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards, Game: s.cfg.Handler,
 		Ready: s.ready, Logger: s.cfg.Logger, Clock: s.clock, Run: s.desk.run,
+		Rules: s.access.Rules, AppealURL: s.cfg.AppealURL,
 	}
 	sections := admin.Sections{
 		"node": func() any { return s.desk.describe() },
@@ -454,6 +464,8 @@ func (s *Server) stop() error {
 	s.end()
 	s.predecessor.stop()
 	s.upkeep.stop()
+	s.access.Stop()
+	s.sweeper.stop()
 	if s.acme != nil {
 		s.acme.Stop()
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"net/url"
 	"runtime"
 	"strconv"
 	"time"
@@ -27,7 +28,7 @@ func (c Config) validate() error {
 		errs = append(errs, wrong("RememberFor", "devices are remembered for %v, want 1s or more, or not at all",
 			c.RememberFor))
 	}
-	return errors.Join(append(errs, c.validatePage(), c.validateUDP(), c.validateHandover())...)
+	return errors.Join(append(errs, c.validatePage(), c.validateUDP(), c.validateHandover(), c.validateAppeal())...)
 }
 
 // look returns what of the page is the game's own.
@@ -63,6 +64,22 @@ func (c Config) validateDoor() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// maxAppealURL is the greatest length of [Config].AppealURL in bytes.
+const maxAppealURL = 200
+
+// validateAppeal checks where players are sent who are banned.
+func (c Config) validateAppeal() error {
+	if c.AppealURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.AppealURL)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(c.AppealURL) > maxAppealURL ||
+		u.String() != c.AppealURL {
+		return wrong("AppealURL", "the page for appeals is no https:// URL of at most %d bytes", maxAppealURL)
+	}
+	return nil
 }
 
 // validateZones checks where players are sent, to this node and to others.

@@ -39,7 +39,7 @@ func TestReadmeCurlSession(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	// The answers to register, me, login, leaderboards and status; logout answers nothing.
-	want := `(?s)^\{"player_id":1,"session_token":.*"name":"alice".*\{"player_id":1,"session_token":.*"board":"xp".*"state":"open","players":1,"run":"[A-Z2-7]+"\}\s*$`
+	want := `(?s)^\{"player_id":1,"session_token":.*"name":"alice".*\{"player_id":1,"session_token":.*"board":"xp".*"state":"open","players":1,"run":"[A-Z2-7]+","mode":"open"\}\s*$`
 	if !regexp.MustCompile(want).Match(out) || strings.Contains(string(out), `"reason"`) {
 		t.Errorf("the session printed\n%s", out)
 	}

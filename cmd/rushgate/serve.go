@@ -161,6 +161,8 @@ func (v *serveFlags) declareDoor(f *flags) {
 		"line is being filled on purpose: 20 are a tenth of a second to a few seconds, each more doubles it")
 	f.add((*moment)(&c.OpensAt), "opens-at", "", "`TIME` at which the line begins to move, such as 2026-12-01T18:00:00Z; those "+
 		"who come in the twelve hours before it are let in by lot then, and nobody before it").def = "open"
+	f.add((*text)(&c.AppealURL), "appeal-url", "", "`URL`, https://, at which players who are banned can say that this is wrong; "+
+		"they are told of it with the ban")
 	f.add(v.duration(&c.SeatHold), "seat-hold", "", "`TIME` for which the place in the world of a player is kept who has "+
 		"dropped out")
 	f.add(v.number(&c.PasswordMin), "password-min", "", "`N` characters that a new password needs; the commonest are refused "+

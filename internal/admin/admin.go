@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	rules "github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/ready"
@@ -39,6 +40,8 @@ type Config struct {
 	Ledger *account.Ledger
 	// Door is where lockouts are listed and lifted; nil: they cannot be.
 	Door *door.Door
+	// Access is where the mode of the doors, bans and lists are set; nil: they cannot be.
+	Access *rules.Keeper
 	// Token has to be shown with every request but those for health and readiness; nil: anyone who reaches the listener,
 	// which must be on loopback, is the operator.
 	Token *Token
@@ -72,6 +75,12 @@ type Dashboard struct {
 //
 //	GET /lockouts       what is locked out at the door, newest first; with a door
 //	POST /lockouts/lift {"id": ...} ends a lockout and forgets what began it
+//	GET /mode, POST /mode
+//	                    who may come in, on all nodes of the fleet; with access, as what follows
+//	GET /bans, POST /bans/add, POST /bans/lift
+//	                    bans of address ranges and devices; of accounts, they are set and ended here only
+//	GET /lists, POST /lists/edit
+//	                    the accounts that modes let in
 //	POST /accounts/delete
 //	                    deletes accounts, see [DeleteAccounts]; with a ledger
 //	POST /accounts/create, /accounts/set-password, /accounts/show, /accounts/disable, /accounts/enable,
@@ -114,6 +123,10 @@ func New(cfg Config) http.Handler {
 	}
 	if cfg.Door != nil {
 		serveLockouts(mux, cfg.Door, cfg.Logger)
+	}
+	if cfg.Access != nil {
+		keeper := &gatekeeper{cfg.Access, cfg.Ledger, cfg.Logger}
+		keeper.serve(func(pattern string, h http.HandlerFunc) { mux.HandleFunc(pattern, h) })
 	}
 	logins := newLogins(cfg.TLS)
 	if cfg.Token != nil {

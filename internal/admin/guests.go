@@ -36,6 +36,7 @@ type Guest struct {
 	Since     time.Time
 	Zone      string
 	Origin    netip.Prefix // the zero prefix: not known
+	Device    string
 	Transport string
 	RoundTrip time.Duration // 0: not known
 }
@@ -47,14 +48,16 @@ type guestBody struct {
 	Since     time.Time         `json:"since"`
 	Zone      string            `json:"zone"`
 	Origin    string            `json:"origin,omitempty"` // the network, in CIDR notation
+	Device    string            `json:"device,omitempty"`
 	Transport string            `json:"transport"`
 	RTTMS     float64           `json:"rtt_ms,omitempty"`
 }
 
 func newGuestBody(g *Guest) guestBody {
 	b := guestBody{
-		ID: g.ID, Name: g.Name, Since: g.Since.UTC(), Zone: g.Zone, Transport: g.Transport,
-		RTTMS: rounded(float64(g.RoundTrip.Microseconds()) / 1000),
+		ID: g.ID, Name: g.Name, Since: g.Since.UTC(), Zone: g.Zone, Device: g.Device,
+		Transport: g.Transport,
+		RTTMS:     rounded(float64(g.RoundTrip.Microseconds()) / 1000),
 	}
 	if g.Origin.IsValid() {
 		b.Origin = g.Origin.String()

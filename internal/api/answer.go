@@ -32,16 +32,35 @@ var outcomes = map[rushgate.Reason]struct {
 	rushgate.InternalError:   {http.StatusInternalServerError, "Something went wrong. Try again later."},
 }
 
+// modes are what players are told of a mode, if the operator says nothing else.
+var modes = map[rushgate.Mode]string{
+	rushgate.ModeClosed:    "The server is closed for now. Come back after the given time.",
+	rushgate.ModeStaff:     "The server is open to staff only for now, or name or password are wrong. Come back later.",
+	rushgate.ModeAllowlist: "The server is open to some players only, or name or password are wrong.",
+}
+
+// messageFor returns what a player is told of a mode.
+func messageFor(r *rushgate.Refusal) string {
+	if r.Text != "" {
+		return r.Text
+	}
+	return modes[r.Mode]
+}
+
 type refusalBody struct {
 	Reason       rushgate.Reason `json:"reason"`
 	Message      string          `json:"message"`
 	RetryAfterMS int64           `json:"retry_after_ms,omitempty"`
+	// Mode comes with server-busy if the operators let in nobody, or only some; OpensAt is when they mean to open.
+	Mode    rushgate.Mode `json:"mode,omitempty"`
+	OpensAt *timestamp    `json:"opens_at,omitempty"`
 	placeBody
 	workBody
 	Address string `json:"address,omitempty"` // with wrong-zone
 	// DisabledUntil and DisabledReason come with account-disabled; there is no end to a ban for ever.
 	DisabledUntil  *time.Time `json:"disabled_until,omitempty"`
 	DisabledReason string     `json:"disabled_reason,omitempty"`
+	AppealURL      string     `json:"appeal_url,omitempty"`
 }
 
 // placeBody is a place in the line before the door, or in that of the world, with server-busy where there is one. An
@@ -141,7 +160,11 @@ func (h *handler) refuse(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
 	}
 	var refusal *rushgate.Refusal
-	switch found := errors.As(err, &refusal); {
+	found := errors.As(err, &refusal)
+	if found && refusal.Mode != "" {
+		body.Mode, body.OpensAt, body.Message = refusal.Mode, opensAt(refusal.OpensAt), messageFor(refusal)
+	}
+	switch {
 	case found && refusal.Place.Number > 0:
 		body.placeBody = newPlaceBody(&refusal.Place)
 	case found && refusal.Work.Bits > 0:
@@ -150,6 +173,7 @@ func (h *handler) refuse(w http.ResponseWriter, err error) {
 		body.Address = refusal.Address
 	case found && reason == rushgate.AccountDisabled:
 		body.disabled(refusal)
+		body.AppealURL = h.AppealURL
 	}
 	if reason == rushgate.BadCredentials {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110 section 15.5.2 demands one with every 401

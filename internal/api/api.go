@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/awake"
@@ -61,6 +62,10 @@ type Config struct {
 	// Run is unique to one start of the node and says nothing else. It lets those who ask both find out which admin
 	// listener belongs to the node that they reach.
 	Run string
+	// Rules returns what the operators have decided about who may come in; nil stands for open doors.
+	Rules func() *access.Rules
+	// AppealURL is where players who are banned can say that this is wrong; empty: nowhere.
+	AppealURL string
 	// Ready says whether the node can let players in.
 	Ready  *ready.Probe
 	Logger *slog.Logger
@@ -83,6 +88,9 @@ func New(cfg Config) http.Handler {
 	h := &handler{
 		Config: cfg, boards: boardCache{store: cfg.Store, logger: cfg.Logger}, answerTimeout: answerTimeout(cfg.MaxAge),
 		changes: newChanges(),
+	}
+	if h.Rules == nil {
+		h.Rules = (*access.Keeper)(nil).Rules
 	}
 	if h.Lines == nil {
 		h.Lines = &LineDocuments{Door: cfg.Door}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
@@ -25,6 +26,7 @@ type credentials struct {
 	wait               bool // for the world, if that is full
 	remember           string
 	inCookie           bool // the resume token
+	device             access.Device
 }
 
 // form is what a request with credentials may hold.
@@ -53,7 +55,7 @@ func loginForm() form {
 var fields = []strictjson.Field{
 	{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}, {Name: "takeover", Kind: strictjson.Bool},
 	{Name: "line_secret"}, {Name: "ticket"}, {Name: "line_work"}, {Name: "wait", Kind: strictjson.Bool},
-	{Name: "remember"}, {Name: "remember_cookie", Kind: strictjson.Bool},
+	{Name: "remember"}, {Name: "remember_cookie", Kind: strictjson.Bool}, {Name: "device_id"},
 }
 
 // newName is the one form in which new names are stored.
@@ -120,6 +122,9 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 	if err := validAttempt(c.attempt); err != nil {
 		return credentials{}, err
 	}
+	if c.device, err = deviceOf(given.String("device_id")); err != nil {
+		return credentials{}, err
+	}
 	if c.holder, c.ticket, err = place(given.String("line_secret"), given.String("ticket")); err != nil {
 		return credentials{}, err
 	}
@@ -142,6 +147,15 @@ func validAttempt(id string) error {
 		return malformed{fmt.Sprintf(want, rushgate.MaxAttemptLen)}
 	}
 	return nil
+}
+
+// deviceOf returns what a client has said of its device, of which nothing is kept but a hash. It may say nothing.
+func deviceOf(id string) (access.Device, error) {
+	if id != "" && !rushgate.ValidAttempt(id) {
+		const want = "device_id must be 1 to %d letters, digits, '-' or '_'."
+		return access.Device{}, malformed{fmt.Sprintf(want, rushgate.MaxAttemptLen)}
+	}
+	return access.DeviceOf(id), nil
 }
 
 // place returns what a client has said of its place in the line. A ticket that is none is the door's to judge: it may

@@ -13,6 +13,7 @@ import (
 var enterFields = []strictjson.Field{
 	{Name: "ticket"}, {Name: "line_secret"}, {Name: "proof"}, {Name: "attempt_id"},
 	{Name: "takeover", Kind: strictjson.Bool}, {Name: "remember"}, {Name: "remember_cookie", Kind: strictjson.Bool},
+	{Name: "device_id"},
 }
 
 // enter lets in a player who has proved to own an account, and has waited for the world since.
@@ -51,6 +52,9 @@ func parseEntry(body []byte) (e auth.Request, inCookie bool, err error) {
 		return e, false, malformed{"All of ticket, line_secret and proof are needed."}
 	}
 	if err := validAttempt(e.Attempt); err != nil {
+		return e, false, err
+	}
+	if e.Device, err = deviceOf(given.String("device_id")); err != nil {
 		return e, false, err
 	}
 	if len(e.Proof) > line.MaxProofText {

@@ -45,8 +45,10 @@ type meBody struct {
 type timestamp time.Time
 
 func (t timestamp) MarshalText() ([]byte, error) {
-	return []byte(time.Time(t).UTC().Format("2006-01-02T15:04:05.000Z")), nil
+	return []byte(time.Time(t).UTC().Format(timestampLayout)), nil
 }
+
+const timestampLayout = "2006-01-02T15:04:05.000Z"
 
 func (h *handler) register(w http.ResponseWriter, r *http.Request) {
 	h.admit(w, r, auth.Register, http.StatusCreated)
@@ -73,7 +75,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 	s, err := h.Pool.Submit(r.Context(), auth.Request{
 		Kind: kind, Username: c.username, Imported: c.imported, Password: c.password, Exact: c.exact, Attempt: c.attempt,
 		Takeover: c.takeover, Addr: h.Proxies.Client(r), Holder: c.holder, Ticket: c.ticket, Work: c.work, Wait: c.wait,
-		Remember: c.remember,
+		Remember: c.remember, Device: c.device,
 	})
 	h.answer(w, r, s, err, status, c.inCookie)
 }

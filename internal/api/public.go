@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/ready"
@@ -19,6 +20,10 @@ type statusBody struct {
 	State   string `json:"state"`
 	Players int    `json:"players"`
 	Run     string `json:"run,omitempty"`
+	// Mode is whom the operators let in; what they say of it, and when they mean to open, comes with modes but open.
+	Mode    rushgate.Mode `json:"mode"`
+	Message string        `json:"message,omitempty"`
+	OpensAt *timestamp    `json:"opens_at,omitempty"`
 }
 
 type boardBody struct {
@@ -42,7 +47,20 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	if now == ready.Draining {
 		state = "draining"
 	}
-	writeJSON(w, http.StatusOK, statusBody{state, h.Realm.Players(), h.Run})
+	rules := h.Rules()
+	writeJSON(w, http.StatusOK, statusBody{
+		State: state, Players: h.Realm.Players(), Run: h.Run, Mode: rules.Mode, Message: rules.Message,
+		OpensAt: opensAt(rules.OpensAt),
+	})
+}
+
+// opensAt is when the operators mean to open; nil if that is not said.
+func opensAt(t time.Time) *timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	at := timestamp(t)
+	return &at
 }
 
 func (h *handler) leaderboard(w http.ResponseWriter, r *http.Request) {

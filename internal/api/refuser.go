@@ -100,8 +100,16 @@ func (p *Refuser) AppendRefusal(dst []byte, r *rushgate.Refusal, page string, la
 	}
 	dst = append(dst, "\r\n\r\n"...)
 	body := len(dst)
-	dst = append(dst, a.body...)
+	if r.Mode != "" {
+		dst = appendText(append(dst, a.reason...), messageFor(r))
+		dst = append(dst, retryField...)
+	} else {
+		dst = append(dst, a.body...)
+	}
 	dst = strconv.AppendInt(dst, roundUp(wait, time.Millisecond), 10)
+	if r.Mode != "" {
+		dst = appendMode(dst, r)
+	}
 	if r.Place.Number > 0 {
 		dst = appendPlace(dst, &r.Place)
 	} else if r.Work.Bits > 0 {
@@ -125,6 +133,35 @@ func (p *Refuser) AppendLine(dst []byte, world bool, page string, last bool, now
 		dst = append(dst, "\r\nConnection: close"...)
 	}
 	return append(append(dst, "\r\n\r\n"...), body...)
+}
+
+// retryField is what stands between the message of a refusal and the milliseconds to wait.
+const retryField = `,"retry_after_ms":`
+
+// appendMode appends what a refusal says of the mode, as JSON.
+func appendMode(dst []byte, r *rushgate.Refusal) []byte {
+	dst = append(append(append(dst, `,"mode":"`...), r.Mode...), '"')
+	if r.OpensAt.IsZero() {
+		return dst
+	}
+	dst = r.OpensAt.UTC().AppendFormat(append(dst, `,"opens_at":"`...), timestampLayout)
+	return append(dst, '"')
+}
+
+// appendText appends a text without control characters as a JSON string, as package json writes it.
+func appendText(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for i := range len(s) {
+		switch c := s[i]; c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '<', '>', '&':
+			dst = hex.AppendEncode(append(dst, `\u00`...), []byte{c})
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
 }
 
 // appendPlace appends what [placeBody] is as JSON, of a place before the door.
@@ -157,8 +194,9 @@ func appendWork(dst []byte, w *rushgate.Work) []byte {
 // roundUp returns how many units a wait takes.
 func roundUp(wait, unit time.Duration) int64 { return int64((wait + unit - 1) / unit) }
 
-// preparedAnswer is a refusal up to the seconds to wait, from there to the date, and its body up to the milliseconds.
-type preparedAnswer struct{ head, mid, body string }
+// preparedAnswer is a refusal up to the seconds to wait, from there to the date, and its body up to the milliseconds;
+// reason is that up to the message.
+type preparedAnswer struct{ head, mid, body, reason string }
 
 func (p *Refuser) prepare(reason rushgate.Reason, page string) preparedAnswer {
 	out := outcomes[reason]
@@ -174,8 +212,9 @@ func (p *Refuser) prepare(reason rushgate.Reason, page string) preparedAnswer {
 	return preparedAnswer{
 		head: "HTTP/1.1 " + strconv.Itoa(out.status) + " " + http.StatusText(out.status) + "\r\n" + before +
 			"Cache-Control: no-store\r\n" + connection + "Content-Type: application/json\r\nRetry-After: ",
-		mid:  "\r\n" + after + "X-Content-Type-Options: nosniff\r\nDate: ",
-		body: string(body[:len(body)-len("}")]) + `,"retry_after_ms":`,
+		mid:    "\r\n" + after + "X-Content-Type-Options: nosniff\r\nDate: ",
+		body:   string(body[:len(body)-len("}")]) + retryField,
+		reason: `{"reason":"` + string(reason) + `","message":`,
 	}
 }
 

@@ -19,6 +19,7 @@ var (
 	resumeFields = []strictjson.Field{
 		{Name: "resume_token"}, {Name: "session_token"}, {Name: "attempt_id"}, {Name: "takeover", Kind: strictjson.Bool},
 		{Name: "line_secret"}, {Name: "wait", Kind: strictjson.Bool}, {Name: "remember_cookie", Kind: strictjson.Bool},
+		{Name: "device_id"},
 	}
 	forgetFields = []strictjson.Field{{Name: "resume_token"}}
 )
@@ -68,6 +69,9 @@ func (h *handler) parseResume(r *http.Request, body []byte) (request auth.Reques
 		Attempt: given.String("attempt_id"), Takeover: given.Bool("takeover"), Wait: given.Bool("wait"),
 	}
 	if err := validAttempt(request.Attempt); err != nil {
+		return request, noCookie, err
+	}
+	if request.Device, err = deviceOf(given.String("device_id")); err != nil {
 		return request, noCookie, err
 	}
 	if request.Holder, _, err = place(given.String("line_secret"), ""); err != nil {

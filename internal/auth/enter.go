@@ -44,6 +44,10 @@ func (p *Pool) recognise(j *job) {
 		p.fail(j, a.Disabled.Refusal())
 	default:
 		j.proved = true
+		if err := p.barred(j); err != nil {
+			p.fail(j, err)
+			return
+		}
 		p.redirect(j)
 	}
 }

@@ -217,7 +217,11 @@ func (p *Pool) seats(j *job, r rushgate.Admitted) bool {
 // seatsProven is seats for a job of which the store has said that there is such a session.
 func (p *Pool) seatsProven(j *job) bool {
 	j.proved = true
-	if err := j.seat.Sit(j.proven()); err != nil {
+	err := p.barred(j)
+	if err == nil {
+		err = j.seat.Sit(j.proven())
+	}
+	if err != nil {
 		j.refuseFor(err)
 		return false
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/password"
@@ -72,6 +73,8 @@ type Config struct {
 	// Leave ends the session of a player inside, and returns when that can open another one. Optional, for
 	// [Pool.Reenter].
 	Leave func(context.Context, rushgate.PlayerID) error
+	// Access has the bans of ranges and devices. Optional: nil means that there are none.
+	Access *access.Keeper
 	// Clock knows when the process stood still, which makes no request older. Nil: never.
 	Clock *awake.Clock
 	// Logger defaults to slog.Default.
@@ -230,6 +233,9 @@ func (p *Pool) Submit(ctx context.Context, r Request) (Welcome, error) {
 	}
 	defer p.gate.exit()
 	if err := p.askPolicy(r); err != nil {
+		return Welcome{}, err
+	}
+	if err := p.mayRegister(&r); err != nil {
 		return Welcome{}, err
 	}
 	seat, err := p.cfg.Door.Knock(r.knock())

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/line"
@@ -62,6 +63,8 @@ type Request struct {
 	Takeover bool
 	// Addr is the client's address.
 	Addr netip.Addr
+	// Device is what the client says of the device that it runs on; the zero one if it says nothing.
+	Device access.Device
 	// Holder, Ticket and Work are for the line before the door, as in [door.Knock].
 	Holder       line.Holder
 	Ticket, Work string
@@ -84,7 +87,7 @@ type Request struct {
 func (r *Request) knock() door.Knock {
 	k := door.Knock{
 		Addr: r.Addr, Name: r.Username, Takeover: r.Takeover,
-		Holder: r.Holder, Ticket: []byte(r.Ticket), Work: []byte(r.Work),
+		Holder: r.Holder, Ticket: []byte(r.Ticket), Work: []byte(r.Work), Device: r.Device,
 	}
 	switch r.Kind {
 	case Register:

@@ -141,6 +141,10 @@ func (p *Pool) judgeResume(j *job) {
 		j.refuseFor(j.account.Disabled.Refusal())
 	default:
 		j.proved = true
+		if err := p.barred(j); err != nil {
+			j.refuseFor(err)
+			return
+		}
 		if err := p.elsewhere(j); err != nil {
 			j.refuseFor(err)
 			return

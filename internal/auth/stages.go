@@ -279,6 +279,10 @@ func (p *Pool) derive(jobs []*job) {
 			p.judgeErrand(j)
 		default:
 			j.proved = j.hash.Match
+			if err := p.barred(j); err != nil {
+				p.fail(j, err)
+				continue
+			}
 			p.redirect(j)
 			p.sit(j)
 		}
@@ -523,7 +527,7 @@ func (p *Pool) fail(j *job, err error) {
 	t.processed.Add(1)
 	t.countFailure(reason)
 	p.close(j, j.outcome(reason))
-	j.reply(Welcome{}, err)
+	j.reply(Welcome{}, p.cfg.Door.Veil(err))
 }
 
 // outcome is what a refusal says about the player. What is not known to be the player's fault is not counted as such.

@@ -38,6 +38,9 @@ func (d *Door) Ask(dst []byte, from netip.Addr, h line.Holder, sealed []byte) (S
 	}
 	d.move(now)
 	short := d.shortage()
+	if d.rules.Closed() {
+		short = ofMode
+	}
 	if t, err := ring.Open(sealed); err == nil {
 		out, err := d.line.Due(&t, h)
 		switch {

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/line"
 )
 
@@ -50,6 +50,8 @@ type Knock struct {
 	Ticket []byte
 	// Work is the text that the client has sent as its proof of work, if it was asked for one.
 	Work []byte
+	// Device is what the client says of the device that it runs on; the zero one if it says nothing.
+	Device access.Device
 }
 
 // guesses reports whether the knock could prove a password wrong. A registration cannot, unless [Seat.Guess] says so.
@@ -92,6 +94,8 @@ type Config struct {
 	// State, if not nil, is what [Door.State] has returned for a door that this one goes on in place of. It counts in
 	// place of the states of both lines. The error of [New] wraps [ErrBadState].
 	State []byte
+	// Rules returns what the operators have decided about who may come in. It must not block. Nil stands for open doors.
+	Rules func() *access.Rules
 	// Now tells the time; nil means [time.Now].
 	Now func() time.Time
 	// Stood returns for how much of the time since a moment the process stood still: seats that are kept for players are
@@ -126,6 +130,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Rules == nil {
+		c.Rules = (*access.Keeper)(nil).Rules
+	}
 	if c.Jitter == nil {
 		c.Jitter = rand.N[time.Duration]
 	}
@@ -148,6 +155,7 @@ type Door struct {
 
 	mu       sync.Mutex
 	closed   bool
+	rules    *access.Rules // that the lines go by
 	budgets  budgets
 	queue    room
 	inHand   int // requests taken by workers
@@ -205,6 +213,7 @@ func New(cfg Config) (*Door, error) {
 	if d.world, err = newWorldLine(cfg, start); err != nil {
 		return nil, err
 	}
+	d.heed()
 	if saved != nil {
 		d.restore(saved, start)
 		d.cfg.State, d.cfg.Line.State, d.cfg.WorldLine.State = nil, nil, nil // they are not to be kept
@@ -231,7 +240,7 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 	d.queue.add(who.origin, 1)
 	s := &Seat{
 		door: d, name: k.Name, takeover: k.Takeover, charge: d.budgets.hold(who, &k), turn: a.turn, standing: v.stands,
-		waits: v.stands, holder: k.Holder,
+		waits: v.stands, holder: k.Holder, device: k.Device,
 	}
 	if a.ticket != nil {
 		t := *a.ticket // which is part of what is larger
@@ -258,6 +267,9 @@ func (d *Door) judge(v *visit, count *Refusals) (admission, rushgate.Refusal) {
 		count.Draining++
 		return admission{}, busy(d.later(Draining))
 	}
+	if r, refused := d.unlisted(v.Name, v.now, count); refused {
+		return admission{}, r
+	}
 	verdict, wait := d.budgets.judge(v.who, v.Knock, v.now)
 	short := d.shortage()
 	switch verdict {
@@ -268,6 +280,9 @@ func (d *Door) judge(v *visit, count *Refusals) (admission, rushgate.Refusal) {
 		return admission{}, d.limited(verdict, wait, count)
 	}
 	d.move(v.now)
+	if d.rules.Closed() {
+		return admission{}, d.shut(v, count)
+	}
 	if !d.seatFor(v.who, v.now) {
 		if v.stands = d.stands(v.Knock, v.who); !v.stands {
 			count.World++
@@ -302,6 +317,9 @@ func (d *Door) limited(v verdict, wait time.Duration, count *Refusals) rushgate.
 		count.Pending++
 		wait = d.clock.later(UnderWay)
 	}
+	if d.rules.Choosy() { // who is on the list is not to be found out by failing
+		return d.rules.Refusal(d.opening(d.cfg.Now()))
+	}
 	return rushgate.Refusal{Reason: rushgate.RateLimited, RetryAfter: wait}
 }
 
@@ -318,6 +336,7 @@ const (
 	ofTime           // the request would be stale before its turn
 	ofShare          // the origin has its share
 	ofTurn           // others are before it in the line
+	ofMode           // the operator has closed the doors
 )
 
 // shortage returns what keeps any request from being queued.
@@ -391,32 +410,6 @@ func (d *Door) Left(name string, how Departure) {
 	d.places.left(d.budgets.name(name), how, d.cfg.Now())
 }
 
-// namesAtOnce is for how many names the door is held at a time.
-const namesAtOnce = 250
-
-// Origins returns, for the names of players inside, the network that each one's seat counts against, as it stands in
-// lockouts too. It is the zero prefix for a name without a seat.
-func (d *Door) Origins(names []string) []netip.Prefix {
-	out := make([]netip.Prefix, 0, len(names))
-	for some := range slices.Chunk(names, namesAtOnce) {
-		out = d.origins(out, some)
-	}
-	return out
-}
-
-func (d *Door) origins(dst []netip.Prefix, names []string) []netip.Prefix {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, name := range names {
-		var origin netip.Prefix
-		if own := d.places.byName[d.budgets.name(name)]; own != nil {
-			origin = own.origin
-		}
-		dst = append(dst, origin)
-	}
-	return dst
-}
-
 // Later returns when a client is to come back for a cause other than those that [Door.Knock] looks after.
 func (d *Door) Later(c Cause) time.Duration {
 	d.mu.Lock()
@@ -463,6 +456,9 @@ func (d *Door) newcomer(now time.Time) Newcomer {
 	switch {
 	case d.closed:
 		return Newcomer{true, least[Draining], least[Draining]}
+	case d.rules.Closed():
+		out := d.line.Newcomer()
+		return Newcomer{true, out.Low, max(out.High, out.PollAfter)}
 	case d.full(now):
 		return Newcomer{true, least[WorldFull], least[WorldFull]}
 	case d.shortage() == enough && d.newcomers(pair{}, now) == enough:

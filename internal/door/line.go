@@ -93,6 +93,9 @@ type admission struct {
 // an origin with many seats would fill the queue again and again. One whose turn has come needs room in the queue, and
 // all others have to leave room to those who were called.
 func (d *Door) decide(v *visit, short shortage) (admission, wait) {
+	if short == enough && d.rules.Mode == rushgate.ModeStaff && d.inShare(v.who) { // the line waits for the end of that
+		return admission{turn: d.line.Now()}, wait{}
+	}
 	if short == enough && d.inShare(v.who) && d.places.returns(v.who, v.now) {
 		if !v.looking {
 			d.places.noteReturn(v.who, v.now)
@@ -250,7 +253,7 @@ func (w *wait) refusal() rushgate.Refusal {
 
 // move moves the lines, if it is time.
 func (d *Door) move(now time.Time) {
-	if d.closed || now.Sub(d.moved) < lineMoves && !now.Before(d.moved) {
+	if d.closed || !d.heed() && now.Sub(d.moved) < lineMoves && !now.Before(d.moved) {
 		return
 	}
 	d.moved = now

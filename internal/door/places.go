@@ -3,6 +3,8 @@ package door
 import (
 	"net/netip"
 	"time"
+
+	"github.com/rushgate/rushgate/internal/access"
 )
 
 const (
@@ -40,6 +42,7 @@ type place struct {
 	extended bool      // the hold was, once
 	claimed  time.Time // when a takeover was last asked for by the player
 	returned time.Time // when its name last came past the line
+	device   access.Device
 }
 
 func newPlaces(limit, percent int, keep time.Duration) places {

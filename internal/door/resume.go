@@ -34,6 +34,12 @@ func (d *Door) Resume(k Knock) (*Seat, error) {
 		return nil, &r
 	}
 	who := d.budgets.pair(&k)
+	if k.Want != Forget {
+		d.heed()
+		if r, refused := d.kept(k.Name, now, count); refused {
+			return nil, &r
+		}
+	}
 	if v, wait := d.budgets.judgeToken(who, k.Want, now); v != free {
 		r := d.limited(v, wait, count)
 		return nil, &r
@@ -49,7 +55,7 @@ func (d *Door) Resume(k Knock) (*Seat, error) {
 	charge := charge{who: who, known: d.budgets.isKnown(who), token: true, resumes: k.Want != Continue}
 	return &Seat{
 		door: d, name: k.Name, takeover: k.Takeover, charge: charge, state: resuming, turn: now, standing: true, waits: waits,
-		holder: k.Holder,
+		holder: k.Holder, device: k.Device,
 	}, nil
 }
 

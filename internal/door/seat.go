@@ -3,6 +3,7 @@ package door
 import (
 	"time"
 
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/line"
 )
 
@@ -57,6 +58,7 @@ type Seat struct {
 	waits    bool         // it is to be given a place in the world's line, if it finds none
 	stood    bool         // it was given one in the world's line
 	hashes   int          // of an errand; 0 for all others
+	device   access.Device
 }
 
 // Turn is the place of the request in the queue, which is best worked off in the order of turns: those who were called
@@ -136,6 +138,9 @@ func (s *Seat) Close(o Outcome) []Lockout {
 	now := d.cfg.Now()
 	if !s.standing {
 		d.places.close(s.charge.who, o, s.takeover, now)
+		if o == Inside {
+			d.places.byName[s.charge.who.name].device = s.device
+		}
 	}
 	s.giveBack(o)
 	return d.budgets.settle(s.charge, o, s.name, now)

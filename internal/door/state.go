@@ -14,6 +14,9 @@ import (
 // MaxState is the greatest length of what [Door.State] returns, in bytes.
 const MaxState = 256 << 20
 
+// stateVersion is that of the layout in which a state is written.
+const stateVersion = 2
+
 // ErrBadState is wrapped by the error of [New] for a [Config].State that it cannot use.
 var ErrBadState = errors.New("door: not the state of a door that this one can go on from")
 
@@ -94,7 +97,8 @@ func (s *state) size() int {
 }
 
 func (s *state) describe(c *packed.Codec, now time.Time) {
-	c.Header("door", 1, 1)
+	// One of version 1 has no devices.
+	version := c.Header("door", 1, stateVersion)
 	c.Raw(s.key[:])
 	packed.Slice(c, &s.pairs, math.MaxInt32, leastPair, func(at **entry[pair, pairFailures]) {
 		e := made(c, at)
@@ -142,6 +146,9 @@ func (s *state) describe(c *packed.Codec, now time.Time) {
 		c.Bool(&p.extended)
 		c.Instant(&p.claimed, now)
 		c.Instant(&p.returned, now)
+		if version > 1 {
+			c.Raw(p.device[:])
+		}
 	})
 	s.describeFlow(c, now)
 }

@@ -9,6 +9,7 @@ import (
 // Refusals count the knocks that were refused, by cause.
 type Refusals struct {
 	Draining int64 `json:"draining"` // the door was closed
+	Mode     int64 `json:"mode"`     // the operator lets in nobody, or only some players
 	Queue    int64 `json:"queue"`    // the queue was full
 	Line     int64 `json:"line"`     // others were before the client in the line
 	Stale    int64 `json:"stale"`    // the request would have been stale before its turn
@@ -38,7 +39,7 @@ func (r *Refusals) add(s shortage) {
 // plus returns the sum of two counts, cause by cause.
 func (r Refusals) plus(o Refusals) Refusals {
 	return Refusals{
-		r.Draining + o.Draining, r.Queue + o.Queue, r.Line + o.Line, r.Stale + o.Stale, r.Share + o.Share,
+		r.Draining + o.Draining, r.Mode + o.Mode, r.Queue + o.Queue, r.Line + o.Line, r.Stale + o.Stale, r.Share + o.Share,
 		r.World + o.World, r.Slow + o.Slow, r.Lane + o.Lane, r.Errands + o.Errands, r.Locked + o.Locked,
 		r.Pending + o.Pending, r.Spent + o.Spent,
 	}
@@ -49,7 +50,7 @@ func (r Refusals) Limited() int64 { return r.Locked + r.Pending + r.Spent }
 
 // Busy is how many were refused with [rushgate.ServerBusy].
 func (r Refusals) Busy() int64 {
-	return r.Draining + r.Queue + r.Line + r.Stale + r.Share + r.World + r.Slow + r.Lane + r.Errands
+	return r.Draining + r.Mode + r.Queue + r.Line + r.Stale + r.Share + r.World + r.Slow + r.Lane + r.Errands
 }
 
 // Stats is the state of a door at one moment.

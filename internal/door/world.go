@@ -83,7 +83,10 @@ func (d *Door) seatFor(who pair, now time.Time) bool {
 	if !d.places.free(who, now) {
 		return false
 	}
-	return d.places.has(who) || d.world.Admits(d.places.room()) || d.world.deserted(now)
+	if d.places.has(who) || d.rules.Mode == rushgate.ModeStaff { // then the line waits for the end of that
+		return true
+	}
+	return d.world.Admits(d.places.room()) || d.world.deserted(now)
 }
 
 // stands reports whether a client that can have no seat may go on to prove who it is, and then wait for one. An origin
@@ -199,6 +202,12 @@ func (d *Door) Enter(k Knock, p *Pass) (*Seat, error) {
 		return nil, &r
 	}
 	d.move(now)
+	if d.rules.Closed() {
+		return nil, d.standsShut(p, now)
+	}
+	if r, refused := d.kept(k.Name, now, &d.refused.knocking); refused {
+		return nil, &r
+	}
 	who := d.budgets.pair(&k)
 	own := d.places.byName[who.name]
 	if own != nil && own.seats >= maxOpenSeats {
@@ -214,6 +223,7 @@ func (d *Door) Enter(k Knock, p *Pass) (*Seat, error) {
 	d.queue.add(who.origin, 1)
 	s := &Seat{
 		door: d, name: k.Name, takeover: k.Takeover && redeemed, charge: d.budgets.hold(who, &k), turn: t.Turn, ofWorld: true,
+		device: k.Device,
 	}
 	if redeemed {
 		s.ticket = &t

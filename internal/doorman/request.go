@@ -212,7 +212,9 @@ func (r *request) body(b []byte) bool {
 	if !s.byte('{') {
 		return false
 	}
-	var seen struct{ username, password, attempt, takeover, secret, ticket, work, wait, remember, cookie bool }
+	var seen struct {
+		username, password, attempt, takeover, secret, ticket, work, wait, remember, cookie, device bool
+	}
 	var labelled, inCookie bool // the device is named; its token is to go into the cookie
 	for {
 		key, ok := s.string()
@@ -239,6 +241,11 @@ func (r *request) body(b []byte) bool {
 		case "line_work":
 			once = &seen.work
 			r.work, ok = s.string()
+		case "device_id":
+			once = &seen.device
+			var id []byte
+			id, ok = s.string()
+			ok = ok && (len(id) == 0 || rushgate.ValidAttempt(string(id)))
 		case "takeover":
 			once = &seen.takeover
 			r.takeover, ok = s.bool()

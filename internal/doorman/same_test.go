@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/api"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
@@ -71,7 +72,8 @@ type stance struct {
 	tls      *tls.Config // nil for plain HTTP
 	bits     int         // of work that a ticket costs
 	origins  []string
-	restless bool // documents of the line are made anew whenever they are asked for
+	mode     *access.State // of the doors; nil: they are open
+	restless bool          // documents of the line are made anew whenever they are asked for
 }
 
 func newFrontOf(t testing.TB, as stance) *front {
@@ -80,8 +82,16 @@ func newFrontOf(t testing.TB, as stance) *front {
 	if as.tls != nil {
 		f.tls = &tls.Config{InsecureSkipVerify: true} // it is a test's own
 	}
+	store := memory.New(memory.Options{})
+	decided := access.New(access.Config{Store: store})
+	if as.mode != nil {
+		if _, err := decided.SetMode(t.Context(), *as.mode); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var err error
 	f.door, err = door.New(door.Config{
+		Rules: decided.Rules,
 		Queue: 1, World: 100, MaxAge: time.Minute, Batch: 1, Pace: 2, Work: as.bits,
 		Now:    func() time.Time { return noon.Add(time.Duration(f.passed.Load())) },
 		Jitter: func(time.Duration) time.Duration { return 0 },
@@ -96,7 +106,6 @@ func newFrontOf(t testing.TB, as stance) *front {
 	}
 	f.door.SetKeyring(ring)
 	logger := slog.New(slog.DiscardHandler)
-	store := memory.New(memory.Options{})
 	hasher, err := password.NewHasher(password.Config{Iterations: password.MinIterations})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +135,7 @@ func newFrontOf(t testing.TB, as stance) *front {
 	}
 	handler := api.New(api.Config{
 		Pool: pool, Door: f.door, Lines: documents, Realm: inside, Store: store, Proxies: proxies, Logger: logger,
-		Ready: ready.New(func() bool { return false }, store.Ping), Origins: as.origins,
+		Ready: ready.New(func() bool { return false }, store.Ping), Origins: as.origins, Rules: decided.Rules,
 	})
 	refusals := api.NewRefuser(as.origins, 0, as.tls != nil, documents)
 	later := func() time.Duration { return time.Second }
@@ -158,7 +167,9 @@ func newFrontOf(t testing.TB, as stance) *front {
 	served := make(chan struct{})
 	go func() { defer close(served); srv.Serve(l) }()
 	t.Cleanup(func() { srv.Close(); <-served })
-	f.fill(t)
+	if as.mode == nil {
+		f.fill(t)
+	}
 	return f
 }
 
@@ -466,6 +477,27 @@ func TestSameAnswersWhereATicketCostsWork(t *testing.T) {
 	again, _ := line.FindWork(asked.Salt, h, bits, 1<<40, 1<<20)
 	if got := with.exchange(t, worked(again.String())); !strings.Contains(got, `"ticket":"`) {
 		t.Errorf("to a good proof the doorman says\n%s", got)
+	}
+}
+
+// The same holds at doors that are closed, or open to some.
+func TestSameAnswersAtClosedDoors(t *testing.T) {
+	for _, mode := range []access.State{
+		{Mode: rushgate.ModeClosed}, {Mode: rushgate.ModeStaff, OpensAt: noon.Add(time.Hour)},
+		{Mode: rushgate.ModeClosed, Message: `<b>&"Später"\`, OpensAt: noon.Add(time.Hour + time.Millisecond)},
+		{Mode: rushgate.ModeAllowlist, Message: "Friends only"},
+	} {
+		with := newFrontOf(t, stance{doorman: true, restless: true, mode: &mode})
+		without := newFrontOf(t, stance{restless: true, mode: &mode})
+		for _, request := range seeds {
+			if got, want := with.exchange(t, request), without.exchange(t, request); got != want {
+				t.Errorf("%s: to %q the doorman says\n%s\nand the server behind\n%s", mode.Mode, request, got, want)
+			}
+		}
+		got := with.exchange(t, knock("/v1/login", alice))
+		if !strings.Contains(got, `"mode":"`+string(mode.Mode)+`"`) || with.doorman.Stats().Refused == 0 {
+			t.Errorf("to a login at %s doors the doorman says\n%s", mode.Mode, got)
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func (l *Line) Document(tier uint8) Document {
 		d.PollMost = int64(l.pollMost() * 1000)
 	}
 	if l.early() {
-		d.Opens = l.opens
+		d.Opens = l.opening()
 	}
 	return d
 }

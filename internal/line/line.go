@@ -145,6 +145,7 @@ type Line struct {
 	issuers  []Issuer // of this run, and of those before it whose turns are counted; the newest first
 	serial   uint64   // of the next ticket
 	opens    int64    // in milliseconds; 0: it is open
+	held     hold
 	tiers    []tier
 	virtual  float64 // how far the tier that was served last had come, see tier.pass
 	calls    calls
@@ -262,28 +263,33 @@ func (l *Line) Take(a Ask) (Ticket, Outlook, error) {
 // give counts a new place.
 func (l *Line) give(o netip.Prefix, alone bool, tier int) (place, error) {
 	now, gap := l.clock.millis(), l.flow.gap(l.cfg.Share)
-	if l.early() { // before the opening the share of an origin does not fill up again
+	drawn := now < l.opens
+	if drawn {
 		now = l.opens - l.cfg.Window.Milliseconds()
+	}
+	share := now // before the opening, and while it is held, the share of an origin does not fill up again
+	if !drawn && l.held.is {
+		share = l.held.since
 	}
 	var delay int64
 	if !alone {
-		delay = l.shares.delay(o, now, gap)
+		delay = l.shares.delay(o, share, gap)
 	}
 	p := place{turn: now, tier: tier}
 	switch {
 	case delay > 0:
 		p.ahead, p.turn = true, l.apart(now, delay, gap, tier)
-	case l.early():
+	case drawn:
 		p.ahead, p.turn = true, l.draw(tier)
 	}
 	late := p.turn-max(now, l.opens) > Horizon.Milliseconds()
-	tooEarly := l.early() && l.opens-l.clock.millis() > longestBefore.Milliseconds()
+	tooEarly := drawn && l.opens-l.clock.millis() > longestBefore.Milliseconds()
 	if late || tooEarly || !l.track(p).add(p.turn*1000, 1) {
 		l.counts.TooMany++
 		return p, ErrTooMany
 	}
 	if !alone {
-		l.shares.use(o, now, delay > 0, p.turn, gap)
+		l.shares.use(o, share, delay > 0, p.turn, gap)
 	}
 	l.flow.arrived++
 	return p, nil
@@ -301,10 +307,10 @@ func (l *Line) beforeNew(p place) int {
 // longestBefore is how long before the opening turns are given: tickets are good that long.
 const longestBefore = 12 * time.Hour
 
-// early reports whether the line has yet to open.
-func (l *Line) early() bool { return l.clock.millis() < l.opens }
+// early reports whether the line has yet to open, or is held.
+func (l *Line) early() bool { return l.held.is || l.clock.millis() < l.opens }
 
-// Opens returns when the line opens, if it has yet to.
+// Opens returns when the line opens, if it has yet to, as far as that is known.
 func (l *Line) Opens() (at time.Time, early bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -312,7 +318,7 @@ func (l *Line) Opens() (at time.Time, early bool) {
 	if !l.early() {
 		return time.Time{}, false
 	}
-	return time.UnixMilli(l.opens), true
+	return time.UnixMilli(l.opening()), true
 }
 
 // draw returns a random turn of the window before the opening, but none that has come.
@@ -348,6 +354,7 @@ func (l *Line) Tick(room int, pace float64) {
 	l.calls.settle(tick)
 	l.flow.tick(l.clock.age, pace)
 	if l.early() {
+		l.waitFor(tick)
 		return
 	}
 	if l.waiting() > 0 {

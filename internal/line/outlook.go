@@ -163,7 +163,7 @@ func (l *Line) outlookOf(p place, before int) Outlook {
 	turn := p.turn * 1000
 	speed := l.speed(p.tier, before)
 	eta := (float64(before) + 0.5) / speed
-	until := max(float64(l.opens-l.clock.millis())/1000, 0)
+	until := max(float64(l.opening()-l.clock.millis())/1000, 0)
 	low, high := eta*lowFactor-lowLess, eta*highFactor+highMore
 	if wait := float64(turn-l.clock.turn)/1e6 - until; p.ahead && wait > 0 {
 		// Those who come until then are before this client, if there are so many that they have to wait.
@@ -191,6 +191,9 @@ func (l *Line) pollAfter(eta, low float64, tier int, chance float64) time.Durati
 	wait := eta - max(eta*l.pollFactor(whole, speed), 0.6*final)
 	// However slow the line is just now, it may soon be as fast as it can be: no client is to miss its turn for that.
 	soonest := eta * lowFactor * min(speed*(1-l.calls.noShows())/l.flow.pace, 1)
+	if l.held.is { // it may be let go at any moment
+		soonest = 0
+	}
 	wait = min(wait, low, soonest+l.cfg.Grace.Seconds()/2, l.pollMost())
 	return seconds(max(wait*(1-0.05*chance), pollLeast))
 }

@@ -137,7 +137,7 @@ func (l *Line) useSoon(p place) {
 // over reports whether a turn came longer ago than the grace.
 func (l *Line) over(p place) bool {
 	t := l.track(p)
-	return t.come(p.turn*1000) && l.clock.tick()-t.passes.when(p.turn*1000) > l.graceTicks()
+	return t.come(p.turn*1000) && l.clock.tick()-max(t.passes.when(p.turn*1000), l.held.ended) > l.graceTicks()
 }
 
 func (l *Line) graceTicks() int64 { return int64(l.cfg.Grace / tickLength) }

@@ -72,7 +72,7 @@ func (l *Line) Stats() Stats {
 	}
 	s.Forgotten = l.redeemed.forgotten
 	if l.early() {
-		s.Opens = time.UnixMilli(l.opens)
+		s.Opens = time.UnixMilli(l.opening())
 	}
 	for i := range l.tiers {
 		t := &l.tiers[i]

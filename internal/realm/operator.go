@@ -67,6 +67,22 @@ func (r *Realm) List(ctx context.Context) ([]Inside, error) {
 	return out, nil
 }
 
+// Named is the session of a player inside, as far as the tick need not be asked for it.
+type Named struct {
+	Player rushgate.PlayerID
+	Name   string // of the account, in canonical form
+}
+
+// Names returns who is inside, in no order. Who comes or goes meanwhile may be missing.
+func (r *Realm) Names() []Named {
+	sessions := r.byPlayer.all()
+	out := make([]Named, len(sessions))
+	for i, s := range sessions {
+		out[i] = Named{s.player, s.name}
+	}
+	return out
+}
+
 // list adds to a list those of some sessions that are inside. It is the tick's.
 func (r *Realm) list(dst []Inside, sessions []*session) []Inside {
 	for _, s := range sessions {

@@ -8,8 +8,8 @@ import (
 
 const (
 	// watchInterval is how often the store is asked which players are wanted elsewhere. With the save that follows, it is
-	// what a takeover takes.
-	watchInterval = time.Second
+	// what a takeover takes, and a ban.
+	watchInterval = 500 * time.Millisecond
 	// watchTimeout bounds one such call.
 	watchTimeout = 5 * time.Second
 )

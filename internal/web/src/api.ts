@@ -1,6 +1,7 @@
 // The HTTP interface, see internal/api/openapi.yaml.
 
 import { isCount, parseDocument, type LineDocument } from "./line.ts";
+import { deviceID } from "./stored.ts";
 import { parseWork, type Work } from "./work.ts";
 
 /** What a node gives to a player who is let in. The token is a secret. */
@@ -45,6 +46,16 @@ export interface Told {
   lost: Lost;
 }
 
+/** What a node says of doors that are not open to everybody. */
+export interface Shut {
+  /** closed, staff, allowlist, or another that is to come. */
+  mode: string;
+  /** What the operator says, perhaps empty. */
+  message: string;
+  /** When the operator means to open, in ms since 1970; 0 if that is not said. */
+  opensAt: number;
+}
+
 /** A node's no. */
 export class Refusal extends Error {
   constructor(
@@ -61,6 +72,10 @@ export class Refusal extends Error {
     readonly told: Told | null = null,
     /** With server-busy: the work that a place costs, if it does. */
     readonly work: Work | null = null,
+    /** With server-busy: the operator lets in nobody, or only some. */
+    readonly shut: Shut | null = null,
+    /** With account-disabled: the page at which the player can say that this is wrong; else empty. */
+    readonly appeal = "",
   ) {
     super(reason);
   }
@@ -107,13 +122,26 @@ export function channelURL(): string {
 
 export async function enter(kind: "login" | "register", c: Credentials, signal: AbortSignal): Promise<Session> {
   const body = c.remember ? { ...c, remember_cookie: true } : c;
-  return sessionIn(await call(kind, { method: "POST", body, signal, cookie: Boolean(c.remember) }));
+  return sessionIn(await fromDevice(kind, { method: "POST", body, signal, cookie: Boolean(c.remember) }));
+}
+
+/** Makes a call that says which device it comes from, unless the node is older than that. */
+async function fromDevice(path: string, c: Call): Promise<Record<string, unknown>> {
+  const id = deviceID();
+  if (!id) return call(path, c);
+  try {
+    return await call(path, { ...c, body: { ...c.body, device_id: id } });
+  } catch (err) {
+    if (!(err instanceof Refusal) || err.reason !== "missing-credentials") throw err;
+    if (!err.words.startsWith("The body has a field other than ") || err.words.includes("device_id")) throw err;
+    return call(path, c);
+  }
 }
 
 /** Opens a session with the token in the browser's cookie, which the answer replaces. */
 export async function resume(t: Try, signal: AbortSignal): Promise<Session> {
   const body = { ...t, remember_cookie: true };
-  return sessionIn(await call("resume", { method: "POST", body, signal, cookie: true }));
+  return sessionIn(await fromDevice("resume", { method: "POST", body, signal, cookie: true }));
 }
 
 function sessionIn(body: Record<string, unknown>): Session {
@@ -145,6 +173,33 @@ export async function leaderboard(board: Board): Promise<Rank[]> {
   const { entries } = await call(`leaderboards/${board}?limit=10`, { timeout: 5_000 });
   if (!Array.isArray(entries)) throw new BadAnswer("leaderboard");
   return entries as Rank[];
+}
+
+/** Returns what a node says of its doors; null: they are open to everybody. */
+export async function doors(): Promise<Shut | null> {
+  return shutIn(await call("status", { timeout: 5_000 }));
+}
+
+/** Returns what is said of doors that are not open to everybody, or null. */
+function shutIn(body: Record<string, unknown>): Shut | null {
+  const { mode, message, opens_at: opens } = body;
+  if (typeof mode !== "string" || !/^[a-z0-9-]{1,64}$/.test(mode) || mode === "open") return null;
+  const at = typeof opens === "string" ? Date.parse(opens) : NaN;
+  return {
+    mode, message: typeof message === "string" ? message.slice(0, MAX_WORDS) : "",
+    opensAt: Number.isFinite(at) ? at : 0,
+  };
+}
+
+/** Returns the URL of a page for appeals, or an empty string for what is none. */
+function appealURL(text: unknown): string {
+  if (typeof text !== "string" || text.length > MAX_WORDS) return "";
+  try {
+    const url = new URL(text);
+    return url.protocol === "https:" && !url.username ? url.href : "";
+  } catch {
+    return "";
+  }
 }
 
 /** Returns what everybody in the line is told alike. */
@@ -225,7 +280,9 @@ export function refusal(status: number, retryAfter: string | null, body: Record<
     const address = reason === "wrong-zone" && typeof body?.["address"] === "string" ? body["address"] : "";
     const told = reason === "server-busy" && body ? placeTold(body) : null;
     const work = reason === "server-busy" && body ? parseWork(body) : null;
-    return new Refusal(reason, words, wait, address, status, told, work);
+    const shut = reason === "server-busy" && body ? shutIn(body) : null;
+    const appeal = reason === "account-disabled" ? appealURL(body?.["appeal_url"]) : "";
+    return new Refusal(reason, words, wait, address, status, told, work, shut, appeal);
   }
   switch (status) { // a proxy speaks
     case 502:

@@ -3,6 +3,7 @@
 
 import { enter, lineDocument, Refusal, type Session } from "./api.ts";
 import { sleep } from "./backoff.ts";
+import { Sign } from "./closed.ts";
 import type { Device } from "./device.ts";
 import { deviceLabel } from "./label.ts";
 import { LineView } from "./lineview.ts";
@@ -30,6 +31,8 @@ export class Door {
   private readonly takeover = element("takeover");
   private readonly again = element("again");
   private readonly elsewhere = element<HTMLAnchorElement>("elsewhere");
+  private readonly appeal = element<HTMLAnchorElement>("appeal");
+  private readonly sign = new Sign();
   private readonly ways: Record<Kind, HTMLButtonElement> = { login: element("login"), register: element("register") };
   private readonly view = new LineView(() => this.attempt?.abort());
   private readonly welcome = new Welcome(() => this.attempt?.abort());
@@ -68,6 +71,7 @@ export class Door {
     this.look("form");
     this.show(message, isError);
     this.offer();
+    void this.sign.watch();
     (this.username.value ? this.password : this.username).focus();
   }
 
@@ -209,8 +213,9 @@ export class Door {
   private async enter<C>(
     a: Attempt<C>, c: C, name: string, then = (_: Session): void => undefined,
   ): Promise<void> {
-    const session = await authenticate(a, c);
+    const session = await authenticate({ ...a, onDoors: (shut) => this.sign.show(shut) }, c);
     then(session);
+    this.sign.show(null);
     notePlayed();
     forgetPlace();
     this.password.value = "";
@@ -275,7 +280,7 @@ export class Door {
     const focused = document.activeElement;
     this.cancel.hidden = !on;
     if (on) {
-      this.takeover.hidden = this.again.hidden = this.elsewhere.hidden = true;
+      this.takeover.hidden = this.again.hidden = this.elsewhere.hidden = this.appeal.hidden = true;
       if (focused === this.takeover || focused === this.again) this.status.focus(); // they are gone
     } else if (focused === this.cancel || focused === this.status) {
       this.password.focus();
@@ -294,6 +299,8 @@ export class Door {
   /** Says why an attempt did not succeed; null: the player has given it up, and the place in the line with it. */
   private refused(err: unknown): void {
     const { face } = this;
+    void this.sign.watch();
+    this.appeal.hidden = true;
     if (err === null) {
       if (face === "line") forgetPlace();
       return this.leaveLine({ line: "You have left the line.", form: "Cancelled.", welcome: "", "": "" }[face]);
@@ -309,6 +316,9 @@ export class Door {
       const url = pageAt(err.address);
       if (url) this.elsewhere.href = url;
       this.elsewhere.hidden = !url;
+    } else if (err.reason === "account-disabled") {
+      this.appeal.href = err.appeal;
+      this.appeal.hidden = !err.appeal;
     } else if (err.reason === "bad-credentials") {
       choose(this.password);
     } else if (err.reason === "username-taken") {

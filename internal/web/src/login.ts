@@ -1,6 +1,6 @@
 // Registration and login, with the retries of the Go client: package client is the model, its texts included.
 
-import { BadAnswer, NoAnswer, Refusal, type Session, type Try } from "./api.ts";
+import { BadAnswer, NoAnswer, Refusal, type Session, type Shut, type Try } from "./api.ts";
 import { jitter, sleep } from "./backoff.ts";
 import { randomID } from "./random.ts";
 import type { InLine } from "./turn.ts";
@@ -12,6 +12,9 @@ const MAX_PAUSE = 300_000;
 /** The shortest time from a try that was told what work a place costs to the next, in ms. */
 const LEAST_WORK = 1_000;
 
+/** The shortest time between two tries at closed doors, in ms. */
+const LEAST_SHUT = 5_000;
+
 /** A pause before another try. */
 export interface Wait {
   /** Why; empty if no answer came. */
@@ -21,6 +24,8 @@ export interface Wait {
   /** Counts from 1 to of. */
   retry: number;
   of: number;
+  /** The mode of doors that are not open to everybody; else it is not there. */
+  shut?: string;
 }
 
 /** Ends an attempt whose tries are used up. */
@@ -35,6 +40,8 @@ export interface Attempt<C> {
   /** Sends the request once. */
   send: (c: C & Try, signal: AbortSignal) => Promise<Session>;
   onWait: (w: Wait) => void;
+  /** A node has said whether its doors are open to everybody: null, or how they are not. */
+  onDoors?: (shut: Shut | null) => void;
   /** The node has asked for work, which is being done, before it gives the player a place. */
   onWork?: () => void;
   signal: AbortSignal;
@@ -69,6 +76,7 @@ export async function authenticate<C>(a: Attempt<C>, c: C): Promise<Session> {
         retry--;
         continue;
       }
+      if (err instanceof Refusal) a.onDoors?.(err.shut);
       if (line && err instanceof Refusal && err.told) {
         waited = true;
         retry = 0;
@@ -85,6 +93,13 @@ export async function authenticate<C>(a: Attempt<C>, c: C): Promise<Session> {
         proof = await findWork(err.work, line.credentials.line_secret, a.signal);
         const rest = Math.max(asked, LEAST_WORK) - (performance.now() - begun);
         if (rest > 0) await (a.sleep ?? sleep)(rest, a.signal);
+        continue;
+      }
+      if (err instanceof Refusal && err.shut) { // it is not the server that is busy, and it takes as long as it takes
+        retry = 0;
+        const delay = Math.max(asked, LEAST_SHUT);
+        a.onWait({ reason: err.reason, delay, retry, of: Infinity, shut: err.shut.mode });
+        await (a.sleep ?? sleep)(delay, a.signal);
         continue;
       }
       if (line && waited && (passes(err) || err instanceof BadAnswer || isLimited(err) && asked <= MAX_PAUSE)) {

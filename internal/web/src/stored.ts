@@ -6,6 +6,7 @@
 // with. The password is kept nowhere.
 
 import type { Session } from "./api.ts";
+import { randomID } from "./random.ts";
 import type { Place } from "./turn.ts";
 
 const SESSION = "rushgate.session";
@@ -37,6 +38,23 @@ export function hasPlayed(): boolean {
     return localStorage.getItem(PLAYED) !== null;
   } catch {
     return false;
+  }
+}
+
+// What the browser is called towards the node, whoever plays in it: chosen once, and kept for good. It is no secret, and
+// opens nothing.
+const DEVICE = "rushgate.device-id";
+
+/** Returns the name of this browser, or an empty string if it can keep none. */
+export function deviceID(): string {
+  try {
+    const known = localStorage.getItem(DEVICE) ?? "";
+    if (/^[\w-]{16,64}$/.test(known)) return known;
+    const id = randomID();
+    localStorage.setItem(DEVICE, id);
+    return id;
+  } catch {
+    return "";
   }
 }
 

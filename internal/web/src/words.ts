@@ -8,6 +8,7 @@ const MINUTE = 60_000, HOUR = 60 * MINUTE; // ms
 
 /** Returns what to show during a pause of which so many ms are left. */
 export function waiting(w: Wait, left: number): string {
+  if (w.shut) return `${w.shut === "closed" ? "" : NOT_LISTED + " "}Trying again ${inAWhile(Math.max(left, 1))}.`;
   const what = w.reason ? "Server is busy" : "No answer from the server";
   const seconds = Math.max(1, Math.ceil(left / 1000));
   return `${what}, retrying in ${seconds} s${w.of < Infinity ? ` (${w.retry} of ${w.of})` : ""}`;
@@ -72,6 +73,29 @@ function refused(r: Refusal): string {
   }
   return r.words || `The server said no: ${r.reason}.`;
 }
+
+/** Returns what it says above what the operator says, at doors that are not open to everybody. */
+export function closedTitle(mode: string): string {
+  switch (mode) {
+    case "staff":
+      return "The server is open to staff only for now";
+    case "allowlist":
+      return "The server is open to some players only";
+  }
+  return "The server is closed for now";
+}
+
+/** Returns when doors are to open, as seen from a moment; both in ms since 1970. */
+export function opening(at: number, now: number): string {
+  if (!at) return "This page tries again by itself.";
+  if (at <= now) return "It should open any moment. This page tries again by itself.";
+  const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
+  const when = new Date(at).toLocaleString("en", sameDay ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
+  return `It is to open ${sameDay ? "at" : "on"} ${when}, ${inAWhile(at - now)}. This page tries again by itself.`;
+}
+
+/** What a player hears who knocks while only some are let in. */
+const NOT_LISTED = "You are not let in for now: only some players are, or the name or the password is wrong.";
 
 /** Returns when something is due, in so many ms; 0 is not known. */
 export function inAWhile(ms: number): string {

@@ -78,7 +78,8 @@ test("a session is opened with the cookie alone, below whatever path", async () 
   assert.deepEqual(await d.resume(true, never), { token: "t", playerID: 7, remembered: true });
   const [first, second] = asked;
   assert.deepEqual([first?.path, first?.method, first?.credentials, first?.bearer], ["/eu/v1/resume", "POST", "same-origin", ""]);
-  assert.deepEqual(Object.keys(first?.body ?? {}).sort(), ["attempt_id", "remember_cookie"]);
+  assert.deepEqual(Object.keys(first?.body ?? {}).sort(), ["attempt_id", "device_id", "remember_cookie"]);
+  assert.equal(first?.body["device_id"], second?.body["device_id"], "the browser's name stays");
   assert.equal(second?.body["takeover"], true);
   assert(/^[\w-]{16,64}$/.test(String(first?.body["attempt_id"])));
   assert(first?.body["attempt_id"] !== second?.body["attempt_id"], "each use that was answered has an attempt of its own");
@@ -98,6 +99,16 @@ test("a use that was not answered with a session is the same attempt again, in e
   assert.equal(new Set(attempts(asked)).size, 2);
 });
 
+test("a node that knows no names of browsers is asked without one", async () => {
+  const words = "The body has a field other than resume_token, attempt_id, remember_cookie.";
+  const { asked } = browser([[400, { reason: "missing-credentials", message: words }], inside]);
+  const d = new Device();
+  d.remember("alice");
+  await d.resume(false, never);
+  assert.deepEqual(asked.map((a) => "device_id" in a.body), [true, false]);
+  assert.equal(new Set(attempts(asked)).size, 1);
+});
+
 test("a device that the server does not know is forgotten, and for nothing less", async () => {
   for (const reason of ["account-disabled", "wrong-zone", "rate-limited", "missing-credentials"]) {
     browser([no(403, reason)]);
@@ -111,7 +122,7 @@ test("a device that the server does not know is forgotten, and for nothing less"
   d.remember("alice");
   const err = await d.resume(false, never).then(() => null, (e: unknown) => e);
   assert.equal(d.name, "");
-  assert.equal(storage.items.size, 0);
+  assert.deepEqual([...storage.items.keys()], ["rushgate.device-id"], "nothing is left but the browser's own name");
   assert(comeBackFailure(err).includes("type your password"));
 });
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { BadAnswer, NoAnswer, Refusal, refusal, type Credentials, type Session } from "../src/api.ts";
 import { jitter, sleep } from "../src/backoff.ts";
 import { authenticate, TooBusy, type Wait } from "../src/login.ts";
-import { ago, away, clock, failure, lost, timeLeft, waiting } from "../src/words.ts";
+import { ago, away, clock, failure, lost, opening, timeLeft, waiting } from "../src/words.ts";
 
 const session: Session = { token: "t", playerID: 7, remembered: false };
 
@@ -155,4 +155,37 @@ test("waits, times and losses in words", () => {
   for (const why of ["expired", "used", "unknown"] as const) assert(lost(why).includes("new one"), why);
   assert.equal(away(new NoAnswer(), 4_001), "The server does not answer. Your place is kept; trying again in 5 s.");
   assert(away(new Refusal("rate-limited"), 300_000).includes("in 5 minutes"));
+});
+
+const shut = (mode: string, wait: number): Refusal =>
+  refusal(503, null, { reason: "server-busy", message: "Back soon", retry_after_ms: wait, mode, opens_at: "2027-01-31T18:00:00.000Z" }) as Refusal;
+
+test("at closed doors the page tries again for as long as it takes, and shows what the operator says", async () => {
+  const s = server([shut("closed", 7_200_000), shut("closed", 40_000), shut("closed", 40_000), shut("staff", 40_000), session]);
+  const signs: unknown[] = [];
+  assert.equal(await authenticate({ ...s.attempt, onDoors: (d) => void signs.push(d) }, who), session);
+  assert.deepEqual(s.slept, [7_200_000, 40_000, 40_000, 40_000]);
+  assert.deepEqual(signs[0], { mode: "closed", message: "Back soon", opensAt: Date.UTC(2027, 0, 31, 18) });
+  assert.deepEqual(s.waits.map((w) => waiting(w, w.delay)).slice(2), [
+    "Trying again in 40 s.",
+    "You are not let in for now: only some players are, or the name or the password is wrong. Trying again in 40 s.",
+  ]);
+});
+
+test("doors and appeals that make no sense are not shown", () => {
+  for (const mode of [undefined, 7, "", "open", "<b>"]) {
+    assert.equal((refusal(503, null, { reason: "server-busy", message: "m", mode }) as Refusal).shut, null);
+  }
+  const appeal = (url: unknown): string =>
+    (refusal(403, null, { reason: "account-disabled", message: "m", appeal_url: url }) as Refusal).appeal;
+  assert.equal(appeal("https://example.org/appeal"), "https://example.org/appeal");
+  for (const bad of ["http://example.org/", "javascript:alert(1)", "https://a:b@example.org/", "/x", 7]) assert.equal(appeal(bad), "");
+});
+
+test("when doors open, in words", () => {
+  const now = new Date(2027, 0, 31, 12).getTime();
+  assert.equal(opening(0, now), "This page tries again by itself.");
+  assert(/^It should open any moment/.test(opening(now - 1, now)));
+  assert(/^It is to open at 1:00\sPM, in 60 minutes\. This page/.test(opening(now + 3600_000, now)));
+  assert(/^It is to open on Feb 2, 2027, 12:00\sPM, in 48 hours\./.test(opening(now + 48 * 3600_000, now)));
 });

@@ -1,0 +1,317 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	rules "github.com/rushgate/rushgate/internal/access"
+	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/strictjson"
+)
+
+// maxListOrder bounds the body of a request to change a list, in bytes.
+const maxListOrder = 256 << 10
+
+// modeBody is the mode of the doors, as it is shown and as it is set.
+type modeBody struct {
+	Mode    rushgate.Mode `json:"mode"`
+	Message string        `json:"message,omitempty"`
+	OpensAt *time.Time    `json:"opens_at,omitempty"`
+	Out     bool          `json:"out,omitempty"` // players inside leave who might not come in
+	By      string        `json:"by,omitempty"`
+	At      *time.Time    `json:"at,omitempty"`
+	// Current is false while the node goes by what it has read before: the store is away, or has what it cannot read.
+	Current bool `json:"current"`
+}
+
+// instant returns a time for an answer, nil for none.
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func newModeBody(s *rules.State, current bool) modeBody {
+	return modeBody{s.Mode, s.Message, instant(s.OpensAt), s.Out, s.By, instant(s.At), current}
+}
+
+// banBody is a ban of a range or a device.
+type banBody struct {
+	ID     string     `json:"id"`
+	Kind   string     `json:"kind"` // range or device
+	Range  string     `json:"range,omitempty"`
+	Device string     `json:"device,omitempty"`
+	Except []string   `json:"except,omitempty"`
+	Text   string     `json:"text,omitempty"`
+	Until  *time.Time `json:"until,omitempty"` // absent: for ever
+	By     string     `json:"by,omitempty"`
+	At     time.Time  `json:"at"`
+	Reason string     `json:"reason,omitempty"`
+}
+
+func newBanBody(b *rules.Ban) banBody {
+	out := banBody{
+		ID: b.ID, Kind: b.Kind(), Device: b.Device.String(), Except: b.Except, Text: b.Text, By: b.By, At: b.At.UTC(),
+		Reason: b.Reason,
+	}
+	if b.Range.IsValid() {
+		out.Range = b.Range.String()
+	}
+	if b.Until.Before(rushgate.Forever()) {
+		out.Until = instant(b.Until)
+	}
+	return out
+}
+
+// listsBody are the lists of accounts.
+type listsBody struct {
+	Staff     []string `json:"staff"`
+	Allowlist []string `json:"allowlist"`
+}
+
+// listNames are the lists by the names that they have here.
+var listNames = map[string]rules.List{"staff": rules.Staff, "allowlist": rules.Allowed}
+
+// gatekeeper serves orders about who may come in, to all nodes of the fleet.
+type gatekeeper struct {
+	keeper *rules.Keeper
+	ledger *account.Ledger // of the accounts that can be banned; nil: none
+	logger *slog.Logger
+}
+
+// serve adds the routes.
+func (g *gatekeeper) serve(handle func(pattern string, h http.HandlerFunc)) {
+	handle("GET /mode", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, newModeBody(&g.keeper.Rules().State, g.keeper.Current()))
+	})
+	handle("POST /mode", g.setMode)
+	handle("GET /bans", g.listBans)
+	handle("POST /bans/add", g.ban)
+	handle("POST /bans/lift", g.lift)
+	handle("GET /lists", func(w http.ResponseWriter, _ *http.Request) {
+		r := g.keeper.Rules()
+		writeJSON(w, http.StatusOK, listsBody{orNone(r.Names(rules.Staff)), orNone(r.Names(rules.Allowed))})
+	})
+	handle("POST /lists/edit", g.editList)
+}
+
+func orNone(names []string) []string {
+	if names == nil {
+		return []string{}
+	}
+	return names
+}
+
+// actorOf is who gives an order, as bans and the log have it.
+func actorOf(*http.Request) string { return "operator" }
+
+// optionalTime reads a field that is a time, which may be absent.
+func optionalTime(in strictjson.Values, name string) (t time.Time, ok bool) {
+	s := in.String(name)
+	if s == "" {
+		return t, true
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	return t, err == nil
+}
+
+func (g *gatekeeper) setMode(w http.ResponseWriter, r *http.Request) {
+	var s rules.State
+	check := func(in strictjson.Values) (ok bool) {
+		s = rules.State{
+			Mode: rushgate.Mode(in.String("mode")), Message: in.String("message"), Out: in.Bool("out"), By: actorOf(r),
+		}
+		s.OpensAt, ok = optionalTime(in, "opens_at")
+		return ok && s.Mode != ""
+	}
+	const want = `{"mode": "open, closed, staff or allowlist", "message": "...", "opens_at": "2027-01-31T18:00:00Z", ` +
+		`"out": true}, of which only the mode is needed`
+	if _, ok := read(w, r, maxOrder, want, check, strictjson.Field{Name: "mode"}, strictjson.Field{Name: "message"},
+		strictjson.Field{Name: "opens_at"}, strictjson.Field{Name: "out", Kind: strictjson.Bool}); !ok {
+		return
+	}
+	g.order(w, r, "the mode of the doors", []any{"mode", s.Mode, "out", s.Out}, func(ctx context.Context) (any, error) {
+		set, err := g.keeper.SetMode(ctx, s)
+		return newModeBody(&set, true), err
+	})
+}
+
+func (g *gatekeeper) listBans(w http.ResponseWriter, r *http.Request) {
+	offset, limit := 0, maxPage
+	for key, at := range map[string]*int{"offset": &offset, "limit": &limit} {
+		if s := r.URL.Query().Get(key); s != "" {
+			n, err := strconv.Atoi(s)
+			if err != nil || n < 0 || n > rules.MaxBans {
+				writeProblem(w, http.StatusBadRequest, key+" is no number, or too great")
+				return
+			}
+			*at = n
+		}
+	}
+	all := g.keeper.Rules().Bans()
+	out := struct {
+		Bans  []banBody `json:"bans"`
+		Total int       `json:"total"`
+	}{Bans: []banBody{}, Total: len(all)}
+	for i := range all[min(offset, len(all)):min(offset+min(limit, maxPage), len(all))] {
+		out.Bans = append(out.Bans, newBanBody(&all[offset+i]))
+	}
+	writeJSON(w, http.StatusOK, out)
+}
+
+// banOrder is what an order to ban may say.
+type banOrder struct {
+	rules.Ban
+	account string
+}
+
+const wantBan = `one of {"range": "203.0.113.0/24"}, {"device": "..."} and {"account": "..."}, with "text" for the ` +
+	`player, "until": "2027-01-31T00:00:00Z", "reason" for operators, and "except": [...] for a range`
+
+// readBan reads an order to ban from a request, or answers it.
+func readBan(w http.ResponseWriter, r *http.Request) (o banOrder, ok bool) {
+	var problem error
+	check := func(in strictjson.Values) bool {
+		o = banOrder{rules.Ban{Text: in.String("text"), Reason: in.String("reason"), By: actorOf(r)}, in.String("account")}
+		subjects := 0
+		for _, name := range []string{"range", "device", "account"} {
+			if in.String(name) != "" {
+				subjects++
+			}
+		}
+		var ok bool
+		if o.Until, ok = optionalTime(in, "until"); !ok || subjects != 1 {
+			return false
+		}
+		if o.Until.IsZero() {
+			o.Until = rushgate.Forever()
+		}
+		problem = o.parse(in)
+		return true
+	}
+	_, ok = read(w, r, maxOrder, wantBan, check, strictjson.Field{Name: "range"}, strictjson.Field{Name: "device"},
+		strictjson.Field{Name: "account"}, strictjson.Field{Name: "text"}, strictjson.Field{Name: "until"},
+		strictjson.Field{Name: "reason"}, strictjson.Field{Name: "except", Kind: strictjson.Strings})
+	if ok && problem != nil {
+		writeProblem(w, http.StatusBadRequest, problem.Error())
+		return o, false
+	}
+	return o, ok
+}
+
+// parse reads what the ban is of.
+func (o *banOrder) parse(in strictjson.Values) (err error) {
+	if s := in.String("range"); s != "" {
+		o.Range, err = rules.ParseRange(s)
+	} else if s := in.String("device"); s != "" {
+		o.Device, err = rules.ParseDevice(s)
+	}
+	for _, name := range in.Strings("except") {
+		canonical, bad := rules.Canonical(name)
+		if bad != nil {
+			return bad
+		}
+		o.Except = append(o.Except, canonical)
+	}
+	return err
+}
+
+func (g *gatekeeper) ban(w http.ResponseWriter, r *http.Request) {
+	o, ok := readBan(w, r)
+	if !ok {
+		return
+	}
+	if o.account != "" {
+		g.banAccount(w, r, &o)
+		return
+	}
+	attrs := []any{"kind", o.Kind()}
+	if o.Range.IsValid() {
+		attrs = append(attrs, "range", o.Range.String())
+	}
+	g.order(w, r, "a ban", attrs, func(ctx context.Context) (any, error) {
+		b, err := g.keeper.Ban(ctx, o.Ban)
+		return newBanBody(&b), err
+	})
+}
+
+func (g *gatekeeper) banAccount(w http.ResponseWriter, r *http.Request, o *banOrder) {
+	if g.ledger == nil || len(o.Except) > 0 {
+		writeProblem(w, http.StatusBadRequest, "want "+wantBan)
+		return
+	}
+	g.order(w, r, "a ban", []any{"kind", "account", "player", o.account}, func(ctx context.Context) (any, error) {
+		return g.ledger.Disable(ctx, o.account, rushgate.Disabled{Until: o.Until, Reason: o.Text})
+	})
+}
+
+func (g *gatekeeper) lift(w http.ResponseWriter, r *http.Request) {
+	one := func(in strictjson.Values) bool { return (in.String("id") == "") != (in.String("account") == "") }
+	in, ok := read(w, r, maxOrder, `{"id": "..."} of a range or device, or {"account": "..."}`, one,
+		strictjson.Field{Name: "id"}, strictjson.Field{Name: "account"})
+	if !ok {
+		return
+	}
+	if name := in.String("account"); name != "" && g.ledger != nil {
+		g.order(w, r, "the end of a ban", []any{"kind", "account", "player", name}, func(ctx context.Context) (any, error) {
+			return g.ledger.Enable(ctx, name)
+		})
+		return
+	}
+	id := in.String("id")
+	g.order(w, r, "the end of a ban", []any{"id", id}, func(ctx context.Context) (any, error) {
+		b, err := g.keeper.Lift(ctx, id)
+		return newBanBody(&b), err
+	})
+}
+
+func (g *gatekeeper) editList(w http.ResponseWriter, r *http.Request) {
+	check := func(in strictjson.Values) bool {
+		return listNames[in.String("list")] != 0 && len(in.Strings("add"))+len(in.Strings("remove")) > 0
+	}
+	in, ok := read(w, r, maxListOrder, `{"list": "staff or allowlist", "add": [...], "remove": [...]}`, check,
+		strictjson.Field{Name: "list"}, strictjson.Field{Name: "add", Kind: strictjson.Strings},
+		strictjson.Field{Name: "remove", Kind: strictjson.Strings})
+	if !ok {
+		return
+	}
+	add, remove := in.Strings("add"), in.Strings("remove")
+	attrs := []any{"list", in.String("list"), "added", len(add), "removed", len(remove)}
+	g.order(w, r, "a list of accounts", attrs, func(ctx context.Context) (any, error) {
+		names, err := g.keeper.Edit(ctx, listNames[in.String("list")], add, remove)
+		return map[string][]string{"names": orNone(names)}, err
+	})
+}
+
+// order carries out an order, logs who has given it and what came of it, and answers.
+func (g *gatekeeper) order(
+	w http.ResponseWriter, r *http.Request, what string, attrs []any, do func(context.Context) (any, error),
+) {
+	ctx, cancel := context.WithTimeout(r.Context(), orderTimeout)
+	defer cancel()
+	out, err := do(ctx)
+	attrs = append([]any{"of", what, "by", actorOf(r), "from", origin(r).Addr()}, attrs...)
+	if err != nil {
+		attrs = append(attrs, "error", err)
+	}
+	g.logger.Log(ctx, slog.LevelWarn, "the operator has given an order about who may come in", attrs...)
+	switch {
+	case errors.Is(err, rules.ErrInvalid):
+		writeProblem(w, http.StatusBadRequest, err.Error())
+	case errors.Is(err, rules.ErrUnknownBan):
+		writeProblem(w, http.StatusNotFound, err.Error())
+	case errors.Is(err, rules.ErrFull), errors.Is(err, rules.ErrBusy):
+		writeProblem(w, http.StatusConflict, err.Error())
+	case errors.Is(err, rules.ErrNewer), errors.Is(err, rules.ErrBadValue):
+		writeProblem(w, http.StatusConflict, "what is in the store cannot be read by this version; the log says more")
+	default:
+		answerOrder(w, out, err)
+	}
+}
