@@ -97,8 +97,8 @@ func (d *desk) newServer(sections admin.Sections) *http.Server {
 	srv := &http.Server{
 		Handler: admin.New(admin.Config{
 			Sections: sections, Metrics: d.metrics, Ready: d.ready, Logger: d.cfg.Logger,
-			Dashboard: d.dashboard(), Ledger: account.New(d.store), Door: d.door, Token: d.token, TLS: d.tls != nil,
-			Hold: api.HoldConn,
+			Dashboard: d.dashboard(), Ledger: account.New(d.store), Door: d.door, Token: d.token,
+			Operators: d.staff.roll, TLS: d.tls != nil, Hold: api.HoldConn,
 		}),
 		TLSConfig:         d.tls,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,

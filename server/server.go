@@ -65,6 +65,7 @@ type Server struct {
 	hasher   *password.Hasher
 	places   []*lineState // of those who wait in line; nil: they end with the node
 	fleet    *fleet
+	staff    *staff
 	world    rushgate.World
 	parking  *parking    // of their connections
 	closing  atomic.Bool // those that cannot are closed with the next answer
@@ -193,12 +194,14 @@ func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 	s.upkeep.line = newLineKeys(s.store, s.cfg.Logger, s.door.SetKeyring)
 	s.upkeep.line.begin(ctx)
 	s.fleet.begin(ctx)
+	s.staff.begin(ctx)
 	s.pool.Start()
 	s.serve(tlsConfig)
 	s.resume()
 	s.upkeep.move = s.door.Move
 	s.upkeep.start()
 	s.fleet.start()
+	s.staff.start()
 	for _, p := range s.places {
 		p.start()
 	}
@@ -289,6 +292,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 		s.world = world.New(world.Default(), cfg.Seed)
 	}
 	s.fleet = newFleet(s.store, rushgate.NodeBeat{Instance: instance, Address: cfg.PublicAddress}, cfg.Logger)
+	s.staff = newStaff(s.store, cfg.Logger)
 	if err := s.openDoor(hashTime); err != nil {
 		return err
 	}
@@ -480,6 +484,7 @@ func (s *Server) stop() error {
 		p.stop()
 	}
 	s.fleet.stop()
+	s.staff.stop()
 	s.clock.Stop()
 	err = errors.Join(err, s.cfg.withdraw(), s.closeStore())
 	s.predecessor.close()

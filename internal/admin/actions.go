@@ -85,7 +85,7 @@ type orders struct {
 	logger  *slog.Logger
 }
 
-func (o *orders) serve(mux *http.ServeMux) {
+func (o *orders) serve(mux *routes) {
 	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, r *http.Request) {
 		if !isJSON(w, r) {
 			return

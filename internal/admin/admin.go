@@ -14,6 +14,7 @@ import (
 
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/operator"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/unserved"
 )
@@ -39,9 +40,12 @@ type Config struct {
 	Ledger *account.Ledger
 	// Door is where lockouts are listed and lifted; nil: they cannot be.
 	Door *door.Door
-	// Token has to be shown with every request but those for health and readiness; nil: anyone who reaches the listener,
-	// which must be on loopback, is the operator.
+	// Token is that of the operator root, who has the role all. A token, this one or that of an operator, has to be shown
+	// with every request but those for health and readiness. With neither, anyone who reaches the listener, which must be
+	// on loopback, may do everything; without this one, metrics are scraped without a token.
 	Token *Token
+	// Operators are those with a token of their own; nil: there are none.
+	Operators *operator.Roll
 	// TLS says that the listener speaks it, so that cookies are sent over nothing else.
 	TLS bool
 	// Hold, if not nil, is called with the context of each request that is let through to more than the login form and the
@@ -94,7 +98,8 @@ func New(cfg Config) http.Handler {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	mux := http.NewServeMux()
+	served := http.NewServeMux()
+	mux := &routes{served}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.Handle("GET /readyz", cfg.Ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{
@@ -115,22 +120,18 @@ func New(cfg Config) http.Handler {
 	if cfg.Door != nil {
 		serveLockouts(mux, cfg.Door, cfg.Logger)
 	}
-	logins := newLogins(cfg.TLS)
-	if cfg.Token != nil {
-		cfg.Token.onReplace(logins.endAll)
-	}
+	logins, who := newLogins(cfg.TLS), &access{cfg.Token, cfg.Operators}
 	if d := cfg.Dashboard; d != nil {
 		servePage(mux)
-		serveLogin(mux, cfg.Token, logins)
+		serveLogin(mux, who, logins)
 		about := d.About
-		about.Login = cfg.Token != nil
 		info, _ := debug.ReadBuildInfo() // nil: nothing is known of the build
 		about.Docs = docs(info)
-		mux.Handle("GET /events", newEvents(d.History, about))
+		mux.Handle("GET /events", newEvents(d.History, about, who))
 		mux.Handle("GET /players", &guestBook{list: d.Actions.Players, logger: cfg.Logger})
 		(&orders{d.Actions, cfg.Logger}).serve(mux)
 	}
-	return newGuard(unserved.Handler(mux, refuseUnserved), cfg.Token, logins, cfg.Hold)
+	return newGuard(unserved.Handler(served, refuseUnserved), who, logins, cfg.Hold)
 }
 
 // refuseUnserved says, in JSON as every order is answered, that there is nothing at a path, or not by a method.

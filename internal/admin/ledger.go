@@ -48,7 +48,7 @@ type accounts struct {
 	logger *slog.Logger
 }
 
-func (a *accounts) serve(mux *http.ServeMux) {
+func (a *accounts) serve(mux *routes) {
 	l := a.ledger
 	mux.Handle("POST /accounts/delete", DeleteAccounts(l, a.logger))
 	a.order(mux, "show", slog.LevelInfo, func(ctx context.Context, in *accountOrder) (any, error) {
@@ -77,7 +77,7 @@ func (a *accounts) serve(mux *http.ServeMux) {
 
 // order serves one order about one account, and logs who has given it and what came of it.
 func (a *accounts) order(
-	mux *http.ServeMux, what string, level slog.Level, do func(context.Context, *accountOrder) (any, error),
+	mux *routes, what string, level slog.Level, do func(context.Context, *accountOrder) (any, error),
 ) {
 	mux.HandleFunc("POST /accounts/"+what, func(w http.ResponseWriter, r *http.Request) {
 		in, ok := readAccountOrder(w, r)

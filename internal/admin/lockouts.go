@@ -30,7 +30,7 @@ func newLockoutBody(l door.Lockout) lockoutBody {
 }
 
 // serveLockouts shows what is locked out at the door, and lifts it.
-func serveLockouts(mux *http.ServeMux, d *door.Door, logger *slog.Logger) {
+func serveLockouts(mux *routes, d *door.Door, logger *slog.Logger) {
 	mux.HandleFunc("GET /lockouts", func(w http.ResponseWriter, _ *http.Request) {
 		out := struct {
 			Lockouts []lockoutBody `json:"lockouts"`

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/operator"
 )
 
 // An operator sees what is locked out, lifts it once, and the log says so.
@@ -30,7 +32,7 @@ func TestLockoutsAreShownAndLifted(t *testing.T) {
 		seat.Close(door.Wrong)
 	}
 	var log bytes.Buffer
-	mux := http.NewServeMux()
+	mux := &routes{http.NewServeMux()}
 	serveLockouts(mux, d, slog.New(slog.NewTextHandler(&log, nil)))
 	ask := func(method, path, body string) (int, string) {
 		w := httptest.NewRecorder()
@@ -38,7 +40,7 @@ func TestLockoutsAreShownAndLifted(t *testing.T) {
 		if body != "" {
 			r.Header.Set("Content-Type", "application/json")
 		}
-		mux.ServeHTTP(w, r)
+		mux.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), personKey{}, passerby(operator.Help))))
 		return w.Code, w.Body.String()
 	}
 	_, body := ask("GET", "/lockouts", "")
