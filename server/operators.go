@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/audit"
 	"github.com/rushgate/rushgate/internal/operator"
 )
 
@@ -15,11 +16,18 @@ const (
 	operatorInterval = time.Second
 	// operatorTimeout ends an attempt.
 	operatorTimeout = 2 * time.Second
+	// trimInterval is how often a node looks whether there is something in the audit log that is too old.
+	trimInterval = time.Hour
+	// trimTimeout ends an attempt.
+	trimTimeout = time.Minute
 )
 
-// staff keeps what a node knows of its operators in step with the store.
+// staff keeps what a node knows of its operators in step with the store, and what they have done for as long as it is to
+// be kept.
 type staff struct {
 	roll   *operator.Roll
+	log    *audit.Log
+	keep   time.Duration
 	logger *slog.Logger
 
 	failing bool // of the one goroutine that looks
@@ -27,8 +35,10 @@ type staff struct {
 	running sync.WaitGroup
 }
 
-func newStaff(store rushgate.Fleet, logger *slog.Logger) *staff {
-	return &staff{roll: operator.NewRoll(store), logger: logger, end: func() {}}
+func newStaff(store rushgate.Store, keep time.Duration, logger *slog.Logger) *staff {
+	return &staff{
+		roll: operator.NewRoll(store), log: audit.NewLog(store), keep: keep, logger: logger, end: func() {},
+	}
 }
 
 // begin looks for the first time.
@@ -39,6 +49,7 @@ func (s *staff) start() {
 	var ctx context.Context
 	ctx, s.end = context.WithCancel(context.Background())
 	s.running.Go(func() { every(operatorInterval, ctx.Done(), func(time.Time) { s.once(ctx) }) })
+	s.running.Go(func() { every(trimInterval, ctx.Done(), func(time.Time) { s.trim(ctx) }) })
 }
 
 // stop ends it. It is idempotent.
@@ -60,5 +71,19 @@ func (s *staff) once(ctx context.Context) {
 		s.logger.Warn("the operators cannot be read; those that were known before stay", "error", err)
 	} else {
 		s.logger.Info("the operators can be read again")
+	}
+}
+
+// trim takes what is too old out of the audit log. Nodes that do it at the same time do it once.
+func (s *staff) trim(ctx context.Context) {
+	inner, cancel := context.WithTimeout(ctx, trimTimeout)
+	defer cancel()
+	removed, err := s.log.Trim(inner, s.keep)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		s.logger.Warn("the audit log could not be trimmed; the next try is in an hour", "error", err)
+	case removed > 0:
+		s.logger.Info("old entries were taken out of the audit log", "entries", removed)
 	}
 }

@@ -292,7 +292,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 		s.world = world.New(world.Default(), cfg.Seed)
 	}
 	s.fleet = newFleet(s.store, rushgate.NodeBeat{Instance: instance, Address: cfg.PublicAddress}, cfg.Logger)
-	s.staff = newStaff(s.store, cfg.Logger)
+	s.staff = newStaff(s.store, cfg.AuditKeep, cfg.Logger)
 	if err := s.openDoor(hashTime); err != nil {
 		return err
 	}

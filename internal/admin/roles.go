@@ -17,19 +17,24 @@ var leastRoles = map[string]operator.Role{
 
 	"GET /{$}": operator.Look, "GET /dashboard.js": operator.Look, "GET /verdict.js": operator.Look,
 	"GET /players.js": operator.Look, "GET /charts.js": operator.Look, "GET /actions.js": operator.Look,
-	"GET /lockouts.js": operator.Look,
+	"GET /lockouts.js": operator.Look, "GET /audit.js": operator.Look, "GET /roles.js": operator.Look,
 
 	"GET /metrics": operator.Look, "GET /metrics.json": operator.Look, "GET /events": operator.Look,
-	"GET /players": operator.Look, "GET /lockouts": operator.Look, "POST /accounts/lookup": operator.Look,
-	"POST /accounts/show": operator.Look,
+	"GET /openapi.yaml": operator.Look, "GET /me": operator.Look, "GET /status": operator.Look,
+	"GET /players": operator.Look, "GET /lockouts": operator.Look, "GET /accounts": operator.Look,
+	"GET /accounts/{name}": operator.Look, "GET /audit": operator.Look, "GET /audit/verify": operator.Look,
 
-	"POST /lockouts/lift": operator.Help, "POST /sessions/end": operator.Help, "POST /accounts/end-sessions": operator.Help,
+	"POST /lockouts/{id}/lift": operator.Help, "POST /accounts/{name}/end-session": operator.Help,
+	"POST /accounts/{name}/end-sessions": operator.Help, "POST /accounts/{name}/notes": operator.Help,
 
-	"POST /accounts/create": operator.Run, "POST /accounts/set-password": operator.Run,
-	"POST /accounts/disable": operator.Run, "POST /accounts/enable": operator.Run, "POST /drain": operator.Run,
+	"POST /accounts": operator.Run, "POST /accounts/{name}/password": operator.Run,
+	"POST /accounts/{name}/disable": operator.Run, "POST /accounts/{name}/enable": operator.Run,
+	"POST /drain": operator.Run,
 
-	"POST /accounts/delete": operator.All,
-	"GET /debug/pprof/":     operator.All, "GET /debug/pprof/profile": operator.All, "GET /debug/pprof/trace": operator.All,
+	"POST /accounts/{name}/delete": operator.All, "POST /accounts/delete": operator.All,
+	"GET /operators": operator.All, "POST /operators": operator.All, "POST /operators/{name}/role": operator.All,
+	"POST /operators/{name}/token": operator.All, "POST /operators/{name}/remove": operator.All,
+	"GET /debug/pprof/": operator.All, "GET /debug/pprof/profile": operator.All, "GET /debug/pprof/trace": operator.All,
 	"GET /debug/pprof/symbol": operator.All, "POST /debug/pprof/symbol": operator.All,
 }
 
