@@ -142,7 +142,7 @@ func (n *nodeClient) refused(status int, answer []byte) error {
 	case status == http.StatusUnauthorized && n.token == "":
 		return fmt.Errorf("the node at %s asks operators for a token; give --admin-token-file", n.base)
 	case status == http.StatusUnauthorized:
-		return fmt.Errorf("the node at %s has another token than that in --admin-token-file", n.base)
+		return fmt.Errorf("the node at %s knows no operator with the token in --admin-token-file", n.base)
 	case !said:
 		return fmt.Errorf("the node at %s answers with HTTP status %d", n.base, status)
 	case problem.Confirm != "":
