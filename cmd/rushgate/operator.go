@@ -203,7 +203,7 @@ func newOperatorAdd() *cobra.Command {
 Adds an operator and prints the token, this once: it is kept nowhere. The first operator has to have the role all; from
 then on a node asks for a token also on loopback, but for /metrics.
 
-  rushgate operator add anna --role all > anna.token
+  umask 077; rushgate operator add anna --role all > anna.token
   rushgate operator add ben --role help --admin-token-file anna.token`)
 	v.where.declare(f)
 	f.add(&v.role, "role", "", "`ROLE` of the operator: look, help, run or all")
