@@ -13,7 +13,6 @@ TARGETS = windows/amd64 darwin/arm64
 
 # Package and target of every fuzz test; `make unit` fails if one is missing here.
 FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./internal/api:FuzzParseEntry ./internal/api:FuzzParseResume ./internal/peer:FuzzClient ./internal/doorman:FuzzSameAnswers ./internal/strictjson:FuzzObject ./internal/token:FuzzParse ./internal/stress/flood:FuzzParseAnswer ./internal/stress/run:FuzzLineAnswers ./internal/tlsresume:FuzzParse ./internal/wschannel:FuzzParseGreeting ./client:FuzzAnswer ./client:FuzzLine ./client:FuzzParseResume ./client:FuzzParseTicket ./internal/pbkdf2x:FuzzDerive ./internal/importer/oldgame:FuzzParse ./internal/importer/oldgame:FuzzRecord ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken \
-	\
 	./internal/audit:FuzzParse ./internal/operator:FuzzParse \
 	./internal/handover:FuzzMessages ./internal/line:FuzzOpen ./internal/line:FuzzOpenProof ./internal/line:FuzzDecodeText ./internal/line:FuzzParseKeyring ./internal/line:FuzzState ./internal/udpknock:FuzzAnswer ./internal/udpknock:FuzzMessages \
 	./netcode:FuzzPacket ./netcode:FuzzPrivateToken ./netcode:FuzzRequest ./password:FuzzParseHash ./password:FuzzParsePepper \

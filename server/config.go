@@ -57,7 +57,7 @@ type Config struct {
 	// printable ASCII characters without spaces. Not everybody on the machine may be able to read it. Operators with a name
 	// and a token of their own are kept in the store: "rushgate operator" adds them.
 	AdminTokenFile string
-	// AuditKeep is for how long the audit log keeps what operators have done, 24 h to 87,600 h. Default 8,760 h.
+	// AuditKeep is for how long the audit log keeps what operators have done, 24 h to 87600 h. Default 8760 h.
 	AuditKeep time.Duration
 	// AdminTLSCert and AdminTLSKey are PEM files, both or neither, with which the admin listener speaks TLS. Without them
 	// it does so only beyond loopback, with the certificate of TLS.

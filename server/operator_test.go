@@ -248,3 +248,55 @@ func TestOperatorOnLoopback(t *testing.T) {
 		t.Errorf("%d\n%s", status, body)
 	}
 }
+
+// An operator who was added at one node is one at all nodes of the store, which from then on ask for a token, and what
+// was done at each is in one log.
+func TestOperatorsOfAFleet(t *testing.T) {
+	r := redistest.Start(t)
+	here, there := start(t, onRedis(t, r)), start(t, onRedis(t, r))
+	ask := func(s *server.Server, method, path, body, token string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.AdminAddr().String()+path,
+			strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	status, body := ask(here, "POST", "/operators", `{"name":"anna","role":"all"}`, "")
+	var added struct{ Token string }
+	if err := json.Unmarshal([]byte(body), &added); err != nil || status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	if status, _ := ask(here, "GET", "/players", "", ""); status != 401 {
+		t.Errorf("the node itself, without a token: %d", status)
+	}
+	await(t, "other node", func(context.Context) bool {
+		status, _ := ask(there, "GET", "/players", "", "")
+		return status == 401
+	})
+	if status, body := ask(there, "POST", "/operators", `{"name":"ben","role":"look"}`, added.Token); status != 200 {
+		t.Errorf("at the other node: %d %s", status, body)
+	}
+	status, body = ask(here, "GET", "/audit/verify", "", added.Token)
+	if status != 200 || !strings.Contains(body, `"last":4`) || strings.Contains(body, `"bad"`) {
+		t.Errorf("the log: %d %s", status, body)
+	}
+	if _, body := ask(here, "GET", "/audit", "", added.Token); !strings.Contains(body, `"who":"local","role":"all"`) ||
+		!strings.Contains(body, `"who":"anna","role":"all","what":"operator.add","detail":"ben as look"`) {
+		t.Errorf("the log: %s", body)
+	}
+}

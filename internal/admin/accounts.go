@@ -89,8 +89,8 @@ func (a *accounts) removeAll(w http.ResponseWriter, r *http.Request) {
 // one request can name.
 const maxRanges = 200
 
-// ranges writes ids of players, of which those that are 0 are left out, as numbers and ranges of them, such as "1-200,207",
-// in texts that fit into entries of the audit log.
+// ranges writes ids of players, of which those that are 0 are left out, as numbers and ranges of them, such as
+// "1-200,207", in texts that fit into entries of the audit log.
 func ranges(ids []rushgate.PlayerID) (texts []string) {
 	ids = slices.Clone(ids)
 	slices.Sort(ids)

@@ -75,9 +75,9 @@ type Dashboard struct {
 	Actions Actions
 }
 
-// New returns the operator's handler. What it serves is in openapi.yaml, which it serves as /openapi.yaml; the role that
-// each route takes is in leastRoles. Without a dashboard, a ledger, a door, a book, a staff or an audit log, what needs one
-// of them is not there. Besides, it serves
+// New returns the operator's handler. What it serves is in openapi.yaml, which it serves as /openapi.yaml; the role
+// that each route takes is in leastRoles. Without a dashboard, a ledger, a door, a book, a staff or an audit log, what
+// needs one of them is not there. Besides, it serves
 //
 //	/debug/pprof/       profiles, see package net/http/pprof; without the command line, which may hold a password
 //	/, /events          the page, and what it shows, as server-sent events

@@ -14,8 +14,8 @@ import (
 // confirmLasts is how long an operator may take to confirm what cannot be undone.
 const confirmLasts = 2 * time.Minute
 
-// confirmer has what cannot be undone asked for twice. It keeps nothing but a key: the first answer has a value that the
-// second request has to bring, and that is good for this operator, this act and this subject only.
+// confirmer has what cannot be undone asked for twice. It keeps nothing but a key: the first answer has a value that
+// the second request has to bring, and that is good for this operator, this act and this subject only.
 type confirmer struct{ key [sha256.Size]byte }
 
 func newConfirmer() *confirmer {

@@ -125,7 +125,8 @@ func (g *guard) authenticate(w http.ResponseWriter, r *http.Request) {
 	g.through(w, r, who)
 }
 
-// authorize looks for a token in the header Authorization (RFC 6750). A browser that has not logged in is sent to do so.
+// authorize looks for a token in the header Authorization (RFC 6750). A browser that has not logged in is sent to do
+// so.
 func (g *guard) authorize(w http.ResponseWriter, r *http.Request) {
 	scheme, presented, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {

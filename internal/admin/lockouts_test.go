@@ -74,7 +74,8 @@ func TestLockoutsAreShownAndLifted(t *testing.T) {
 	if _, body := ask("GET", "/lockouts", ""); strings.TrimSpace(body) != `{"lockouts":[],"more":0}` {
 		t.Errorf("after the lift: %s", body)
 	}
-	if strings.Count(log.String(), "what=lockout.lift operator=local") != 3 || strings.Count(log.String(), "outcome=done") != 1 {
+	if strings.Count(log.String(), "what=lockout.lift operator=local") != 3 ||
+		strings.Count(log.String(), "outcome=done") != 1 {
 		t.Errorf("the log says\n%s", log.String())
 	}
 }

@@ -194,7 +194,9 @@ func (a *accounts) findID(ctx context.Context, q *accountQuery, page *foundPage)
 var errCursor = errors.New("that is no cursor of this search")
 
 // names asks the directory. What it says of a cursor that it has not given is the operator's business.
-func (a *accounts) names(ctx context.Context, prefix, cursor string, limit int) (names []string, next string, err error) {
+func (a *accounts) names(
+	ctx context.Context, prefix, cursor string, limit int,
+) (names []string, next string, err error) {
 	names, next, err = a.book.Usernames(ctx, prefix, cursor, limit)
 	if err != nil && cursor != "" && ctx.Err() == nil && !errors.Is(err, rushgate.ErrUnavailable) {
 		err = fmt.Errorf("%w (%w)", errCursor, err)

@@ -58,7 +58,9 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, name := range []string{"", "Anna", "a b", "а", "a\n", strings.Repeat("x", 33), "root", "local", "console", "system"} {
+	for _, name := range []string{
+		"", "Anna", "a b", "а", "a\n", strings.Repeat("x", 33), "root", "local", "console", "system",
+	} {
 		if err := CheckName(name); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%q: %v", name, err)
 		}
@@ -187,7 +189,8 @@ func TestRoll(t *testing.T) {
 	before, _ := r.Find(ben)
 	refresh()
 	if now, ok := r.Find(ben); !ok || now.Role != Help || before.Over.Err() == nil || was.Over.Err() != nil {
-		t.Errorf("ben is %v, what he had begun is over: %v, and what anna has: %v", now.Role, before.Over.Err(), was.Over.Err())
+		t.Errorf("ben is %v, what he had begun is over: %v, and what anna has: %v",
+			now.Role, before.Over.Err(), was.Over.Err())
 	}
 	s.err = errors.New("away")
 	if err := r.Refresh(t.Context()); err == nil {

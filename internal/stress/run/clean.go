@@ -70,8 +70,8 @@ func Clean(ctx context.Context, admin, prefix string, gap int, progress func(Cle
 	return sum, nil
 }
 
-// deleteAccounts has accounts deleted. The node asks once more before it does, and is told so at once: that they are those
-// of stress runs has been decided.
+// deleteAccounts has accounts deleted. The node asks once more before it does, and is told so at once: that they are
+// those of stress runs has been decided.
 func deleteAccounts(ctx context.Context, url string, names []string) (c Cleaned, err error) {
 	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
 	defer cancel()
@@ -93,7 +93,9 @@ func deleteAccounts(ctx context.Context, url string, names []string) (c Cleaned,
 }
 
 // orderDeletion asks a node once. Nodes of older versions do not ask once more, and know no confirm.
-func orderDeletion(ctx context.Context, url string, names []string, confirm string) (status int, answer []byte, err error) {
+func orderDeletion(
+	ctx context.Context, url string, names []string, confirm string,
+) (status int, answer []byte, err error) {
 	body, err := json.Marshal(struct {
 		Names   []string `json:"names"`
 		Confirm string   `json:"confirm,omitempty"`
