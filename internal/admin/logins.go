@@ -52,9 +52,9 @@ func newLogins(secure bool) *logins {
 	}
 }
 
-// try finds out whose token a client presents. If it is nobody's, and their address has failed too often, it returns how
-// long they are told to wait. A token itself is always heard: who fails from an address that an operator shares must not
-// keep the operator out, and it is too long to be guessed.
+// try finds out whose token a client presents. If it is nobody's, and their address has failed too often, it returns
+// how long they are told to wait. A token itself is always heard: who fails from an address that an operator shares
+// must not keep the operator out, and it is too long to be guessed.
 func (l *logins) try(access *access, presented string, r *http.Request) (who person, wait time.Duration, right bool) {
 	from, now := origin(r), time.Now()
 	l.mu.Lock()

@@ -1,6 +1,6 @@
 // Package audit writes down who has had the nodes of a fleet do what, in a log to which is only added. Each entry holds
-// the hash of the one before, so that nobody can change or take out one in the middle without that being found. A player
-// is a number in it and never a name, so that a player who is deleted has left no trace of who it was.
+// the hash of the one before, so that nobody can change or take out one in the middle without that being found. A
+// player is a number in it and never a name, so that a player who is deleted has left no trace of who it was.
 package audit
 
 import (
@@ -158,8 +158,8 @@ func (l *Log) chain(entries []Entry) (data [][]byte, hash [sha256.Size]byte, err
 // genesis is Prev of the first entry ever.
 const genesis = "0000000000000000000000000000000000000000000000000000000000000000"
 
-// Read returns entries in order, beginning with the one numbered from or the first that is kept. One that cannot be read
-// has nothing but its number and the word "unreadable" in What.
+// Read returns entries in order, beginning with the one numbered from or the first that is kept. One that cannot be
+// read has nothing but its number and the word "unreadable" in What.
 func Read(ctx context.Context, store rushgate.AuditLog, from uint64, limit int) ([]Entry, error) {
 	records, err := store.LoadAudit(ctx, from, limit)
 	if err != nil {
