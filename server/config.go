@@ -31,6 +31,8 @@ const (
 	DefaultDataDir   = "./rushgate-data"
 	// DefaultRememberFor is for how long a device is remembered that is not used.
 	DefaultRememberFor = 30 * 24 * time.Hour
+	// DefaultAuditKeep is for how long the audit log keeps what operators have done.
+	DefaultAuditKeep = 365 * 24 * time.Hour
 	// DatabaseName is the SQLite database's name within the data folder.
 	DatabaseName = "rushgate.db"
 	// KeysName is the name, within the data folder, of the file with the realtime channel's keys.
@@ -51,9 +53,12 @@ type Config struct {
 	// AdminAddr is where the operator looks, host:port. Beyond loopback it needs AdminTokenFile and TLS. Default
 	// [DefaultAdminAddr].
 	AdminAddr string
-	// AdminTokenFile, if not empty, is the file with what the operator has to show: at least 32 printable ASCII characters
-	// without spaces. Not everybody on the machine may be able to read it.
+	// AdminTokenFile, if not empty, is the file with what the operator root has to show, who may do everything: at least 32
+	// printable ASCII characters without spaces. Not everybody on the machine may be able to read it. Operators with a name
+	// and a token of their own are kept in the store: "rushgate operator" adds them.
 	AdminTokenFile string
+	// AuditKeep is for how long the audit log keeps what operators have done, 24 h to 87600 h. Default 8760 h.
+	AuditKeep time.Duration
 	// AdminTLSCert and AdminTLSKey are PEM files, both or neither, with which the admin listener speaks TLS. Without them
 	// it does so only beyond loopback, with the certificate of TLS.
 	AdminTLSCert, AdminTLSKey string

@@ -285,6 +285,7 @@ func (s *Server) HandedOver() <-chan struct{} { return s.predecessor.over }
 // leave ends a node that another process has gone on in place of.
 func (s *Server) leave() error {
 	s.fleet.stop()
+	s.staff.stop()
 	s.pool.Stop()
 	s.realm.Leave()
 	s.desk.history.HandOver()

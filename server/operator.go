@@ -17,6 +17,7 @@ import (
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/api"
+	"github.com/rushgate/rushgate/internal/operator"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/password"
 )
@@ -98,6 +99,7 @@ func (d *desk) newServer(sections admin.Sections) *http.Server {
 		Handler: admin.New(admin.Config{
 			Sections: sections, Metrics: d.metrics, Ready: d.ready, Logger: d.cfg.Logger,
 			Dashboard: d.dashboard(), Ledger: account.New(d.store), Door: d.door, Access: d.access, Token: d.token,
+			Operators: d.staff.roll, Staff: operator.NewBook(d.store), Book: d.store, Audit: d.store,
 			TLS: d.tls != nil, Hold: api.HoldConn,
 		}),
 		TLSConfig:         d.tls,

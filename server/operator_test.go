@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,20 +21,30 @@ import (
 	"github.com/rushgate/rushgate/server"
 )
 
-// order has the operator of a node do something.
-func order(t *testing.T, s *server.Server, path, name string) (status int, answer map[string]any) {
+// order has the operator of a node do something with a player, or look at the player's page if there is nothing to do.
+func order(t *testing.T, s *server.Server, what, name string) (status int, answer map[string]any) {
 	t.Helper()
-	body, err := json.Marshal(map[string]string{"name": name})
-	if err != nil {
-		t.Fatal(err)
+	base := "http://" + s.AdminAddr().String()
+	path := base + "/accounts/" + url.PathEscape(name)
+	var resp *http.Response
+	var err error
+	switch {
+	case name == "":
+		resp, err = http.Post(base+"/"+what, "application/json", strings.NewReader("{}"))
+	case what == "":
+		resp, err = http.Get(path)
+	default:
+		resp, err = http.Post(path+"/"+what, "application/json", strings.NewReader("{}"))
 	}
-	resp, err := http.Post("http://"+s.AdminAddr().String()+path, "application/json", strings.NewReader(string(body)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		t.Fatalf("%s: %s: %v", path, resp.Status, err)
+		t.Fatalf("%s: %s: %v", what, resp.Status, err)
+	}
+	if live, ok := answer["live"].(map[string]any); ok {
+		return resp.StatusCode, live
 	}
 	return resp.StatusCode, answer
 }
@@ -60,7 +71,7 @@ func TestOperatorAndAPlayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, answer := order(t, s, "/accounts/lookup", "ALICE")
+	_, answer := order(t, s, "", "ALICE")
 	for _, field := range []string{"id", "created_at", "hash_cost", "zone", "xp", "deaths", "playtime_ms"} {
 		if v, ok := answer[field]; !ok || v == "" {
 			t.Errorf("%s is missing: %v", field, answer)
@@ -71,7 +82,7 @@ func TestOperatorAndAPlayer(t *testing.T) {
 			t.Errorf("%s tells too much: %q", field, text)
 		}
 	}
-	wantOrder(t, s, "/accounts/lookup", "alice", 200, map[string]any{
+	wantOrder(t, s, "", "alice", 200, map[string]any{
 		"name": "alice", "inside": "here", "connection": "none", "level": 1.0, "record_version": 5.0,
 		"hash_scheme": "PBKDF2-HMAC-SHA256",
 	})
@@ -81,19 +92,19 @@ func TestOperatorAndAPlayer(t *testing.T) {
 	}
 	defer world.Close()
 	await(t, "connection", func(context.Context) bool {
-		_, answer := order(t, s, "/accounts/lookup", "alice")
+		_, answer := order(t, s, "", "alice")
 		return answer["connection"] == "udp"
 	})
-	wantOrder(t, s, "/sessions/end", "alice", 200, map[string]any{"outcome": "ended"})
+	wantOrder(t, s, "end-session", "alice", 200, map[string]any{"outcome": "ended"})
 	if _, err := session.Me(t.Context()); !errors.Is(err, rushgate.BadCredentials) {
 		t.Errorf("the session goes on: %v", err)
 	}
-	wantOrder(t, s, "/accounts/lookup", "alice", 200, map[string]any{"inside": "nowhere", "connection": "none"})
-	wantOrder(t, s, "/sessions/end", "alice", 200, map[string]any{"outcome": "not-inside"})
+	wantOrder(t, s, "", "alice", 200, map[string]any{"inside": "nowhere", "connection": "none"})
+	wantOrder(t, s, "end-session", "alice", 200, map[string]any{"outcome": "not-inside"})
 	if _, err := c.Login(t.Context(), "alice", "correct horse"); err != nil {
 		t.Errorf("coming back: %v", err)
 	}
-	for _, path := range []string{"/accounts/lookup", "/sessions/end"} {
+	for _, path := range []string{"", "end-session"} {
 		wantOrder(t, s, path, "nobody-i-know", 404, nil)
 		wantOrder(t, s, path, "no\x00name", 400, nil)
 	}
@@ -108,14 +119,14 @@ func TestOperatorEndsASessionElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantOrder(t, here, "/accounts/lookup", "alice", 200, map[string]any{"inside": "elsewhere"})
-	wantOrder(t, here, "/sessions/end", "alice", 200, map[string]any{"outcome": "elsewhere"})
+	wantOrder(t, here, "", "alice", 200, map[string]any{"inside": "elsewhere"})
+	wantOrder(t, here, "end-session", "alice", 200, map[string]any{"outcome": "elsewhere"})
 	await(t, "end of the session", func(ctx context.Context) bool {
 		_, err := session.Me(ctx)
 		return errors.Is(err, rushgate.BadCredentials)
 	})
 	await(t, "free lease", func(context.Context) bool {
-		_, answer := order(t, here, "/sessions/end", "alice")
+		_, answer := order(t, here, "end-session", "alice")
 		return answer["outcome"] == "not-inside"
 	})
 	if _, err := c.Login(t.Context(), "alice", "correct horse"); err != nil {
@@ -144,7 +155,7 @@ func TestOperatorDrains(t *testing.T) {
 	if line, err := events.ReadString('\n'); err != nil || line != "event: about\n" {
 		t.Fatalf("%q, %v", line, err)
 	}
-	wantOrder(t, s, "/drain", "", 202, map[string]any{"outcome": "draining"})
+	wantOrder(t, s, "drain", "", 202, map[string]any{"outcome": "draining"})
 	if err := <-ended; err != nil {
 		t.Errorf("the node ends with %v", err)
 	}
@@ -235,5 +246,57 @@ func TestOperatorOnLoopback(t *testing.T) {
 	s := start(t, cfg)
 	if status, body := operator(t, s, "/"); status != http.StatusOK || !strings.Contains(body, "dashboard.js") {
 		t.Errorf("%d\n%s", status, body)
+	}
+}
+
+// An operator who was added at one node is one at all nodes of the store, which from then on ask for a token, and what
+// was done at each is in one log.
+func TestOperatorsOfAFleet(t *testing.T) {
+	r := redistest.Start(t)
+	here, there := start(t, onRedis(t, r)), start(t, onRedis(t, r))
+	ask := func(s *server.Server, method, path, body, token string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.AdminAddr().String()+path,
+			strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	status, body := ask(here, "POST", "/operators", `{"name":"anna","role":"all"}`, "")
+	var added struct{ Token string }
+	if err := json.Unmarshal([]byte(body), &added); err != nil || status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	if status, _ := ask(here, "GET", "/players", "", ""); status != 401 {
+		t.Errorf("the node itself, without a token: %d", status)
+	}
+	await(t, "other node", func(context.Context) bool {
+		status, _ := ask(there, "GET", "/players", "", "")
+		return status == 401
+	})
+	if status, body := ask(there, "POST", "/operators", `{"name":"ben","role":"look"}`, added.Token); status != 200 {
+		t.Errorf("at the other node: %d %s", status, body)
+	}
+	status, body = ask(here, "GET", "/audit/verify", "", added.Token)
+	if status != 200 || !strings.Contains(body, `"last":4`) || strings.Contains(body, `"bad"`) {
+		t.Errorf("the log: %d %s", status, body)
+	}
+	if _, body := ask(here, "GET", "/audit", "", added.Token); !strings.Contains(body, `"who":"local","role":"all"`) ||
+		!strings.Contains(body, `"who":"anna","role":"all","what":"operator.add","detail":"ben as look"`) {
+		t.Errorf("the log: %s", body)
 	}
 }

@@ -158,15 +158,15 @@ func TestEndedSessionsGoOnNowhere(t *testing.T) {
 			return callUntil(t, there, "POST /v1/login", body, "", 503)
 		},
 		"the operator": func(name, _ string) answered {
-			status, body := order(t, there, "/sessions/end", name)
+			status, body := order(t, there, "end-session", name)
 			return answered{status: status, body: body}
 		},
 		"a ban": func(name, _ string) answered {
-			status, body := order(t, there, "/accounts/disable", name)
+			status, body := order(t, there, "disable", name)
 			return answered{status: status, body: body}
 		},
 		"another epoch": func(name, _ string) answered {
-			status, body := order(t, there, "/accounts/end-sessions", name)
+			status, body := order(t, there, "end-sessions", name)
 			return answered{status: status, body: body}
 		},
 	}

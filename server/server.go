@@ -69,6 +69,7 @@ type Server struct {
 	hasher   *password.Hasher
 	places   []*lineState // of those who wait in line; nil: they end with the node
 	fleet    *fleet
+	staff    *staff
 	world    rushgate.World
 	parking  *parking    // of their connections
 	closing  atomic.Bool // those that cannot are closed with the next answer
@@ -198,6 +199,7 @@ func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 	s.upkeep.line.begin(ctx)
 	s.fleet.begin(ctx)
 	s.access.Begin(ctx)
+	s.staff.begin(ctx)
 	s.pool.Start()
 	s.serve(tlsConfig)
 	s.resume()
@@ -206,6 +208,7 @@ func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 	s.fleet.start()
 	s.sweeper.start()
 	s.access.Start()
+	s.staff.start()
 	for _, p := range s.places {
 		p.start()
 	}
@@ -298,6 +301,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 	s.fleet = newFleet(s.store, rushgate.NodeBeat{Instance: instance, Address: cfg.PublicAddress}, cfg.Logger)
 	s.sweeper = newSweeper(s)
 	s.access = access.New(access.Config{Store: s.store, Changed: s.sweeper.wake, Logger: cfg.Logger})
+	s.staff = newStaff(s.store, cfg.AuditKeep, cfg.Logger)
 	if err := s.openDoor(hashTime); err != nil {
 		return err
 	}
@@ -495,6 +499,7 @@ func (s *Server) stop() error {
 		p.stop()
 	}
 	s.fleet.stop()
+	s.staff.stop()
 	s.clock.Stop()
 	err = errors.Join(err, s.cfg.withdraw(), s.closeStore())
 	s.predecessor.close()

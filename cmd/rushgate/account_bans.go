@@ -33,9 +33,7 @@ until when and why; everything of the account stays as it is.
   rushgate account disable mallory --for 72h --reason "insults in the chat"
   rushgate account disable mallory --until 2027-01-31`)
 	v.where.declare(f)
-	f.add(&b.until, "until", "", "`TIME` at which the account is let in again: 2027-01-31, or 2027-01-31T18:00:00Z")
-	f.add(&b.length, "for", "", "`TIME` from now after which the account is let in again, such as 72h").def = "for ever"
-	f.add(&b.reason, "reason", "", "`TEXT` that the player is told, at most 256 bytes")
+	b.declare(f)
 	return newCommand("disable", "keep an account out, for a time or for ever", f,
 		func(ctx context.Context, args []string, stdout, _ io.Writer) error {
 			d, err := b.disabled(time.Now())
@@ -46,6 +44,12 @@ until when and why; everything of the account stays as it is.
 				return l.Disable(ctx, name, d)
 			})
 		})
+}
+
+func (b *ban) declare(f *flags) {
+	f.add(&b.until, "until", "", "`TIME` at which the account is let in again: 2027-01-31, or 2027-01-31T18:00:00Z")
+	f.add(&b.length, "for", "", "`TIME` from now after which the account is let in again, such as 72h").def = "for ever"
+	f.add(&b.reason, "reason", "", "`TEXT` that the player is told, at most 256 bytes")
 }
 
 // disabled returns what the account is to be from now on.

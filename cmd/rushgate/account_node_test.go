@@ -140,6 +140,6 @@ func TestAccountToken(t *testing.T) {
 	startNode(t, dir, "--admin-token-file", right)
 	create := []string{"create", "alice", "--data", dir}
 	runAccount(t, "correct horse", create...).want(t, 1, "", "give --admin-token-file")
-	runAccount(t, "correct horse", append(create, "--admin-token-file", wrong)...).want(t, 1, "", "another token")
+	runAccount(t, "correct horse", append(create, "--admin-token-file", wrong)...).want(t, 1, "", "knows no operator with the token")
 	runAccount(t, "correct horse", append(create, "--admin-token-file", right)...).want(t, 0, "created player 1", "")
 }

@@ -55,26 +55,43 @@ func (v *whereFlags) declare(f *flags) {
 // with has a job done on the accounts: through the node that has the store to itself, or in the store. With create set,
 // a data folder and a database are made if they are missing.
 func (v *whereFlags) with(ctx context.Context, create bool, job func(ledger) error) error {
+	return v.reach(ctx, create, func(store rushgate.Store) error {
+		return job(&storeLedger{account.New(store), newConsoleLog(store)})
+	}, func(node *nodeClient) error { return job(&nodeLedger{node}) })
+}
+
+// reach has a job done in the store, or through the node that has it to itself.
+func (v *whereFlags) reach(
+	ctx context.Context, create bool, inStore func(rushgate.Store) error, atNode func(*nodeClient) error,
+) error {
 	switch {
 	case v.admin != "":
-		return v.throughNode(string(v.admin), job)
+		return v.throughNode(string(v.admin), atNode)
 	case v.db.value == "memory":
 		return usagef("a node with --db memory keeps its players to itself; give its --admin")
 	case v.db.value == "redis":
-		return v.onRedis(ctx, job)
+		return v.onRedis(ctx, inStore)
 	}
-	return v.onSQLite(ctx, create, job)
+	err := withSQLite(ctx, string(v.data), create, func(store *sqlite.Store) error { return inStore(store) })
+	if !errors.Is(err, sqlite.ErrLocked) {
+		return err
+	}
+	address, err := runningNode(string(v.data)) // that has the database
+	if err != nil {
+		return err
+	}
+	return v.throughNode(address, atNode)
 }
 
-func (v *whereFlags) throughNode(address string, job func(ledger) error) error {
-	node, err := newNodeLedger(address, string(v.tokenFile))
+func (v *whereFlags) throughNode(address string, job func(*nodeClient) error) error {
+	node, err := newNodeClient(address, string(v.tokenFile))
 	if err != nil {
 		return err
 	}
 	return job(node)
 }
 
-func (v *whereFlags) onRedis(ctx context.Context, job func(ledger) error) (err error) {
+func (v *whereFlags) onRedis(ctx context.Context, job func(rushgate.Store) error) (err error) {
 	store, err := redis.Open(ctx, redis.Options{
 		URLs: v.redis.addresses(), SentinelMaster: string(v.redis.sentinel), Prefix: string(v.redis.prefix),
 	})
@@ -82,20 +99,7 @@ func (v *whereFlags) onRedis(ctx context.Context, job func(ledger) error) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return job(account.New(store))
-}
-
-// onSQLite opens the database of the data folder, or finds the node that has it.
-func (v *whereFlags) onSQLite(ctx context.Context, create bool, job func(ledger) error) error {
-	err := withSQLite(ctx, string(v.data), create, func(store *sqlite.Store) error { return job(account.New(store)) })
-	if !errors.Is(err, sqlite.ErrLocked) {
-		return err
-	}
-	address, err := runningNode(string(v.data))
-	if err != nil {
-		return err
-	}
-	return v.throughNode(address, job)
+	return job(store)
 }
 
 // withSQLite opens the database of a data folder for one job; the error wraps [sqlite.ErrLocked] if a node has it. With

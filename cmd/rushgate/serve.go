@@ -99,8 +99,9 @@ func (v *serveFlags) declareAddresses(f *flags) {
 	f.add((*text)(&c.HTTPAddr), "http", "", "`ADDR` for players, host:port; port 0 lets the system choose")
 	f.add((*text)(&c.AdminAddr), "admin", "", "`ADDR` for the operator, host:port: dashboard, metrics, health, profiles; beyond "+
 		"loopback it needs --admin-token-file and TLS")
-	f.add((*text)(&c.AdminTokenFile), "admin-token-file", "", "`FILE` with what the operator has to show, at least 32 "+
-		"characters, not readable by everybody")
+	f.add((*text)(&c.AdminTokenFile), "admin-token-file", "", "`FILE` with what the operator root has to show, at least "+
+		"32 characters, not readable by everybody")
+	f.add(v.duration(&c.AuditKeep), "audit-keep", "", "`TIME` for which the audit log keeps what operators have done")
 	f.add((*text)(&c.AdminTLSCert), "admin-tls-cert", "", "`FILE` with the certificate chain of --admin, PEM").
 		def = "beyond loopback that of --tls"
 	f.add((*text)(&c.AdminTLSKey), "admin-tls-key", "", "`FILE` with that certificate's key, PEM")

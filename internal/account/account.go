@@ -182,6 +182,27 @@ func (l *Ledger) Delete(ctx context.Context, name string) error {
 	return err
 }
 
+// Load returns the account of each name in canonical form, with its hash.
+func (l *Ledger) Load(ctx context.Context, names []string) ([]rushgate.LoadedAccount, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	return l.store.LoadAccounts(ctx, names)
+}
+
+// IDs returns whose the accounts of names in canonical form are; 0 where there is none, or its record cannot be read.
+func (l *Ledger) IDs(ctx context.Context, names []string) ([]rushgate.PlayerID, error) {
+	accounts, err := l.Load(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]rushgate.PlayerID, len(accounts))
+	for i := range accounts {
+		ids[i] = accounts[i].ID
+	}
+	return ids, nil
+}
+
 // DeleteAll deletes the accounts of names in canonical form, several at a time, and returns what became of each: nil,
 // [ErrUnknown], [ErrInside], or another error. One that fails keeps no other from being deleted; once ctx has ended,
 // the rest is left alone.

@@ -3,14 +3,16 @@ package admin_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
@@ -92,10 +94,10 @@ func TestDeleteAccounts(t *testing.T) {
 			body:   `{"names":["alice","` + strings.Repeat("x", 300<<10) + `"]}`,
 			status: 400, answer: "want", left: everybody,
 		},
-		"no JSON":      {body: `names=alice`, status: 400, answer: `{\"names\": [...]}`, left: everybody},
-		"a name alone": {body: `{"names":"alice"}`, status: 400, answer: `{\"names\": [...]}`, left: everybody},
-		"cut off":      {body: `{"names":["alice"`, status: 400, answer: `{\"names\": [...]}`, left: everybody},
-		"nothing":      {status: 400, answer: `{\"names\": [...]}`, left: everybody},
+		"no JSON":      {body: `names=alice`, status: 400, answer: `{"names": [...]}`, left: everybody},
+		"a name alone": {body: `{"names":"alice"}`, status: 400, answer: `{"names": [...]}`, left: everybody},
+		"cut off":      {body: `{"names":["alice"`, status: 400, answer: `{"names": [...]}`, left: everybody},
+		"nothing":      {status: 400, answer: `{"names": [...]}`, left: everybody},
 		"a form": {
 			body: `{"names":["alice"]}`, header: [2]string{"Content-Type", "text/plain"},
 			status: 415, answer: "application/json", left: everybody,
@@ -114,14 +116,8 @@ func TestDeleteAccounts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := newStore(t)
 			var log bytes.Buffer
-			req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/accounts/delete", strings.NewReader(tt.body))
-			req.Header.Set("Content-Type", "application/json")
-			if tt.header[0] != "" {
-				req.Header.Set(tt.header[0], tt.header[1])
-			}
-			rec := httptest.NewRecorder()
-			admin.DeleteAccounts(account.New(store), slog.New(slog.NewTextHandler(&log, nil))).ServeHTTP(rec, req)
-			if rec.Code != tt.status || !strings.Contains(rec.Body.String(), tt.answer) {
+			rec := confirmed(t.Context(), ledgerOf(store, &log), "/accounts/delete", tt.body, tt.header[:]...)
+			if rec.Code != tt.status || !strings.Contains(strings.ReplaceAll(rec.Body.String(), `\"`, `"`), tt.answer) {
 				t.Errorf("%d %s", rec.Code, rec.Body)
 			}
 			if got := left(t, store); got != tt.left {
@@ -151,14 +147,45 @@ func (f failing) DeleteAccount(ctx context.Context, name string) error {
 	return f.Store.DeleteAccount(ctx, name)
 }
 
+// ledgerOf is a listener where accounts of a store can be changed.
+func ledgerOf(store account.Store, log io.Writer) http.Handler {
+	cfg := config()
+	cfg.Ledger, cfg.Logger = account.New(store), textLog(log)
+	return admin.New(cfg)
+}
+
+// order sends an order as JSON, with other headers in pairs of name and value, in which empty names stand for none.
+func order(ctx context.Context, h http.Handler, path, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(body))
+	r.Host = "127.0.0.1:9090"
+	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i] != "" {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// confirmed sends an order that cannot be undone, and once more with what confirms it if that is asked for.
+func confirmed(ctx context.Context, h http.Handler, path, body string, headers ...string) *httptest.ResponseRecorder {
+	w := order(ctx, h, path, body, headers...)
+	var q struct{ Confirm string }
+	if w.Code != http.StatusConflict || json.Unmarshal(w.Body.Bytes(), &q) != nil || q.Confirm == "" {
+		return w
+	}
+	more := `,"confirm":"` + q.Confirm + `"}`
+	if body == "{}" {
+		more = more[1:]
+	}
+	return order(ctx, h, path, strings.TrimSuffix(body, "}")+more, headers...)
+}
+
 // deleteNames has the accounts of a list deleted.
 func deleteNames(ctx context.Context, store account.Store, log io.Writer, list string) *httptest.ResponseRecorder {
-	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/accounts/delete",
-		strings.NewReader(`{"names":[`+list+`]}`))
-	req.Header.Set("Content-Type", "application/json")
-	rec := httptest.NewRecorder()
-	admin.DeleteAccounts(account.New(store), slog.New(slog.NewTextHandler(log, nil))).ServeHTTP(rec, req)
-	return rec
+	return confirmed(ctx, ledgerOf(store, log), "/accounts/delete", `{"names":[`+list+`]}`)
 }
 
 // A store that fails at one account is the log's business, not that of the operator who asks, who is told the figures.
@@ -183,7 +210,7 @@ func TestDeleteAccountsWhenTheStoreFails(t *testing.T) {
 	}
 }
 
-// An operator who asks and goes away has the rest left alone.
+// An operator who asks and goes away has the accounts left alone.
 func TestDeleteAccountsForNobody(t *testing.T) {
 	store := newStore(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -192,4 +219,53 @@ func TestDeleteAccountsForNobody(t *testing.T) {
 	if got := left(t, store); rec.Code != http.StatusInternalServerError || got != "alice bob carol" {
 		t.Errorf("%d; %q are left", rec.Code, got)
 	}
+}
+
+// What was confirmed is what was asked for: by the same operator, of the same accounts, within two minutes.
+func TestConfirm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(t)
+		h := ledgerOf(store, io.Discard)
+		value := func(path, body string) string {
+			t.Helper()
+			w := order(t.Context(), h, path, body)
+			var q struct{ Would, Confirm string }
+			if err := json.Unmarshal(w.Body.Bytes(), &q); err != nil || w.Code != 409 || q.Would == "" {
+				t.Fatalf("%d %s, %v", w.Code, w.Body, err)
+			}
+			return q.Confirm
+		}
+		if w := confirmed(t.Context(), h, "/accounts/carol/delete", "{}"); w.Code != 409 ||
+			!strings.Contains(w.Body.String(), "live session") {
+			t.Errorf("a player inside: %d %s", w.Code, w.Body)
+		}
+		alice := value("/accounts/alice/delete", "{}")
+		for name, tt := range map[string][2]string{
+			"another account": {"/accounts/bob/delete", `{"confirm":"` + alice + `"}`},
+			"another act":     {"/accounts/delete", `{"names":["alice"],"confirm":"` + alice + `"}`},
+			"made up":         {"/accounts/alice/delete", `{"confirm":"` + strings.Repeat("A", len(alice)) + `"}`},
+			"cut off":         {"/accounts/alice/delete", `{"confirm":"` + alice[1:] + `"}`},
+			"more names": {"/accounts/delete", `{"names":["alice","bob"],"confirm":"` +
+				value("/accounts/delete", `{"names":["alice"]}`) + `"}`},
+		} {
+			if w := order(t.Context(), h, tt[0], tt[1]); w.Code != 409 {
+				t.Errorf("%s: %d %s", name, w.Code, w.Body)
+			}
+		}
+		if other := ledgerOf(store, io.Discard); order(t.Context(), other, "/accounts/alice/delete",
+			`{"confirm":"`+alice+`"}`).Code != 409 {
+			t.Error("another node takes it")
+		}
+		time.Sleep(2 * time.Minute)
+		if w := order(t.Context(), h, "/accounts/alice/delete", `{"confirm":"`+alice+`"}`); w.Code != 409 {
+			t.Errorf("two minutes later: %d", w.Code)
+		}
+		if got := left(t, store); got != "alice bob carol" {
+			t.Errorf("%q are left", got)
+		}
+		w := confirmed(t.Context(), h, "/accounts/ALICE/delete", "{}")
+		if got := left(t, store); w.Code != 200 || got != "bob carol" {
+			t.Errorf("%d %s; %q are left", w.Code, w.Body, got)
+		}
+	})
 }

@@ -3,9 +3,7 @@ package admin
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
-	"log/slog"
 	"mime"
 	"net/http"
 	"strings"
@@ -79,45 +77,17 @@ type Player struct {
 	PlaytimeMS int64            `json:"playtime_ms"`
 }
 
-// orders serves the actions.
-type orders struct {
-	actions Actions
-	logger  *slog.Logger
-}
-
-func (o *orders) serve(mux *http.ServeMux) {
+// serveDrain has the node go down in order.
+func serveDrain(mux *routes, a *acts, drain func()) {
 	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, r *http.Request) {
-		if !isJSON(w, r) {
+		if _, ok := readNothing(w, r); !ok {
 			return
 		}
-		o.logger.Warn("the operator has asked for a drain", "from", origin(r).Addr())
-		o.actions.Drain()
-		writeJSON(w, http.StatusAccepted, map[string]string{"outcome": "draining"})
-	})
-	mux.HandleFunc("POST /sessions/end", func(w http.ResponseWriter, r *http.Request) {
-		o.named(w, r, func(ctx context.Context, name string) (any, error) {
-			ended, err := o.actions.EndSession(ctx, name)
-			o.note(slog.LevelWarn, "the operator has asked for the end of a session", err, "player", name, "from",
-				origin(r).Addr(),
-				"outcome", ended)
-			return map[string]Ended{"outcome": ended}, err
+		a.carryOut(w, r, act{what: "node.drain", status: http.StatusAccepted}, func(context.Context) (any, error) {
+			drain()
+			return map[string]string{"outcome": "draining"}, nil
 		})
 	})
-	mux.HandleFunc("POST /accounts/lookup", func(w http.ResponseWriter, r *http.Request) {
-		o.named(w, r, func(ctx context.Context, name string) (any, error) {
-			player, err := o.actions.Lookup(ctx, name)
-			o.note(slog.LevelInfo, "the operator has looked up an account", err, "player", name, "from", origin(r).Addr())
-			return player, err
-		})
-	})
-}
-
-// note logs what the operator has asked for, and the error if that has failed.
-func (o *orders) note(level slog.Level, what string, err error, attrs ...any) {
-	if err != nil {
-		attrs = append(attrs, "error", err)
-	}
-	o.logger.Log(context.Background(), level, what, attrs...)
 }
 
 // isJSON reports whether a request says so of its body, and answers it otherwise. A form of another site cannot, nor
@@ -155,31 +125,6 @@ func read(
 		return in, true
 	}
 	return nil, false
-}
-
-// named carries out an order about the player that a request names.
-func (o *orders) named(w http.ResponseWriter, r *http.Request, do func(context.Context, string) (any, error)) {
-	hasName := func(in strictjson.Values) bool { return in.String("name") != "" }
-	in, ok := read(w, r, maxOrder, `{"name": "..."}`, hasName, strictjson.Field{Name: "name"})
-	if !ok {
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), orderTimeout)
-	defer cancel()
-	out, err := do(ctx, in.String("name"))
-	switch {
-	case err == nil:
-		writeJSON(w, http.StatusOK, out)
-	case errors.Is(err, rushgate.ErrInvalidUsername):
-		writeProblem(w, http.StatusBadRequest, "no account can have such a name")
-	case errors.Is(err, rushgate.BadCredentials):
-		writeProblem(w, http.StatusNotFound, "there is no account of this name")
-	case errors.Is(err, rushgate.ErrUnavailable), errors.Is(err, context.DeadlineExceeded),
-		errors.Is(err, rushgate.ServerBusy):
-		writeProblem(w, http.StatusServiceUnavailable, "the store does not answer in time; try again")
-	default:
-		writeProblem(w, http.StatusInternalServerError, "that has failed; the log says why")
-	}
 }
 
 func writeProblem(w http.ResponseWriter, status int, problem string) {

@@ -12,9 +12,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/rushgate/rushgate"
 	rules "github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/audit"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/operator"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/unserved"
 )
@@ -42,9 +45,19 @@ type Config struct {
 	Door *door.Door
 	// Access is where the mode of the doors, bans and lists are set; nil: they cannot be.
 	Access *rules.Keeper
-	// Token has to be shown with every request but those for health and readiness; nil: anyone who reaches the listener,
-	// which must be on loopback, is the operator.
+	// Token is that of the operator root, who has the role all. A token, this one or that of an operator, has to be shown
+	// with every request but those for health and readiness. With neither, anyone who reaches the listener, which must be
+	// on loopback, may do everything; without this one, metrics are scraped without a token.
 	Token *Token
+	// Operators are those with a token of their own; nil: there are none, and cannot be. Staff is where they are changed;
+	// it goes with them.
+	Operators *operator.Roll
+	Staff     *operator.Book
+	// Book is the way through all accounts, and what has happened to each; nil: accounts are found by name only. It needs
+	// a Ledger.
+	Book Book
+	// Audit is where what operators do is written down, before it is done; nil: only the Logger hears of it.
+	Audit rushgate.AuditLog
 	// TLS says that the listener speaks it, so that cookies are sent over nothing else.
 	TLS bool
 	// Hold, if not nil, is called with the context of each request that is let through to more than the login form and the
@@ -65,36 +78,12 @@ type Dashboard struct {
 	Actions Actions
 }
 
-// New returns the operator's handler:
+// New returns the operator's handler. What it serves is in openapi.yaml, which it serves as /openapi.yaml; the role
+// that each route takes is in leastRoles. Without a dashboard, a ledger, a door, a book, a staff or an audit log, what
+// needs one of them is not there. Besides, it serves
 //
-//	GET /healthz        200 while the process lives
-//	GET /readyz         200 while players can be let in: the store takes writes and no drain is under way; otherwise 503
-//	GET /metrics        for Prometheus
-//	GET /metrics.json   the same figures, and some more, as JSON
 //	/debug/pprof/       profiles, see package net/http/pprof; without the command line, which may hold a password
-//
-//	GET /lockouts       what is locked out at the door, newest first; with a door
-//	POST /lockouts/lift {"id": ...} ends a lockout and forgets what began it
-//	GET /mode, POST /mode
-//	                    who may come in, on all nodes of the fleet; with access, as what follows
-//	GET /bans, POST /bans/add, POST /bans/lift
-//	                    bans of address ranges and devices; of accounts, they are set and ended here only
-//	GET /lists, POST /lists/edit
-//	                    the accounts that modes let in
-//	POST /accounts/delete
-//	                    deletes accounts, see [DeleteAccounts]; with a ledger
-//	POST /accounts/create, /accounts/set-password, /accounts/show, /accounts/disable, /accounts/enable,
-//	     /accounts/end-sessions
-//	                    what "rushgate account" does beside a running node; with a ledger; JSON in and out
-//
-// and, with a dashboard:
-//
-//	GET /               the page
-//	GET /events         what it shows, as server-sent events
-//	GET /players        who is inside: ?search=PART-OF-A-NAME, sort=name, since, zone, origin, transport or rtt,
-//	                    order=asc or desc, offset=0, limit=50 (at most 200)
-//	POST /drain, /sessions/end, /accounts/lookup
-//	                    what it can do, see [Actions]; JSON in and out
+//	/, /events          the page, and what it shows, as server-sent events
 //	/login, /logout     for browsers, where there is a token; others send it as "Authorization: Bearer TOKEN"
 //
 // Requests that a browser makes for the page of another site are refused, but for following a link to / and /login.
@@ -103,7 +92,8 @@ func New(cfg Config) http.Handler {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	mux := http.NewServeMux()
+	served := http.NewServeMux()
+	mux := &routes{served}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.Handle("GET /readyz", cfg.Ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{
@@ -118,32 +108,48 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
-	if cfg.Ledger != nil {
-		(&accounts{cfg.Ledger, cfg.Logger}).serve(mux)
-	}
-	if cfg.Door != nil {
-		serveLockouts(mux, cfg.Door, cfg.Logger)
-	}
-	if cfg.Access != nil {
-		keeper := &gatekeeper{cfg.Access, cfg.Ledger, cfg.Logger}
-		keeper.serve(func(pattern string, h http.HandlerFunc) { mux.HandleFunc(pattern, h) })
-	}
-	logins := newLogins(cfg.TLS)
-	if cfg.Token != nil {
-		cfg.Token.onReplace(logins.endAll)
-	}
+	cfg.serveOrders(mux)
+	logins, who := newLogins(cfg.TLS), &access{cfg.Token, cfg.Operators}
+	serveMe(mux, who)
 	if d := cfg.Dashboard; d != nil {
 		servePage(mux)
-		serveLogin(mux, cfg.Token, logins)
+		serveLogin(mux, who, logins)
 		about := d.About
-		about.Login = cfg.Token != nil
 		info, _ := debug.ReadBuildInfo() // nil: nothing is known of the build
 		about.Docs = docs(info)
-		mux.Handle("GET /events", newEvents(d.History, about))
+		mux.Handle("GET /events", newEvents(d.History, about, who))
+		serveStatus(mux, d.History)
 		mux.Handle("GET /players", &guestBook{list: d.Actions.Players, logger: cfg.Logger})
-		(&orders{d.Actions, cfg.Logger}).serve(mux)
 	}
-	return newGuard(unserved.Handler(mux, refuseUnserved), cfg.Token, logins, cfg.Hold)
+	return newGuard(unserved.Handler(served, refuseUnserved), who, logins, cfg.Hold)
+}
+
+// serveOrders serves what operators can have done, each with what is written down of it.
+func (cfg Config) serveOrders(mux *routes) {
+	a := &acts{logger: cfg.Logger, confirm: newConfirmer()}
+	if cfg.Audit != nil {
+		a.log = audit.NewLog(cfg.Audit)
+		serveAudit(mux, a, cfg.Audit)
+	}
+	if cfg.Ledger != nil {
+		orders := &accounts{acts: a, ledger: cfg.Ledger, book: cfg.Book}
+		if cfg.Dashboard != nil {
+			orders.actions = &cfg.Dashboard.Actions
+		}
+		orders.serve(mux)
+	}
+	if cfg.Door != nil {
+		serveLockouts(mux, cfg.Door, a)
+	}
+	if cfg.Access != nil {
+		(&gatekeeper{a, cfg.Access}).serve(mux)
+	}
+	if cfg.Staff != nil {
+		(&operators{a, cfg.Staff, cfg.Operators}).serve(mux)
+	}
+	if cfg.Dashboard != nil {
+		serveDrain(mux, a, cfg.Dashboard.Actions.Drain)
+	}
 }
 
 // refuseUnserved says, in JSON as every order is answered, that there is nothing at a path, or not by a method.

@@ -2,15 +2,13 @@ package admin
 
 import (
 	"context"
-	"errors"
-	"log/slog"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/rushgate/rushgate"
 	rules "github.com/rushgate/rushgate/internal/access"
-	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
@@ -81,25 +79,24 @@ var listNames = map[string]rules.List{"staff": rules.Staff, "allowlist": rules.A
 
 // gatekeeper serves orders about who may come in, to all nodes of the fleet.
 type gatekeeper struct {
+	*acts
 	keeper *rules.Keeper
-	ledger *account.Ledger // of the accounts that can be banned; nil: none
-	logger *slog.Logger
 }
 
 // serve adds the routes.
-func (g *gatekeeper) serve(handle func(pattern string, h http.HandlerFunc)) {
-	handle("GET /mode", func(w http.ResponseWriter, _ *http.Request) {
+func (g *gatekeeper) serve(mux *routes) {
+	mux.HandleFunc("GET /mode", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, newModeBody(&g.keeper.Rules().State, g.keeper.Current()))
 	})
-	handle("POST /mode", g.setMode)
-	handle("GET /bans", g.listBans)
-	handle("POST /bans/add", g.ban)
-	handle("POST /bans/lift", g.lift)
-	handle("GET /lists", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("POST /mode", g.setMode)
+	mux.HandleFunc("GET /bans", g.listBans)
+	mux.HandleFunc("POST /bans", g.ban)
+	mux.HandleFunc("POST /bans/{id}/lift", g.lift)
+	mux.HandleFunc("GET /lists", func(w http.ResponseWriter, _ *http.Request) {
 		r := g.keeper.Rules()
 		writeJSON(w, http.StatusOK, listsBody{orNone(r.Names(rules.Staff)), orNone(r.Names(rules.Allowed))})
 	})
-	handle("POST /lists/edit", g.editList)
+	mux.HandleFunc("POST /lists", g.editList)
 }
 
 func orNone(names []string) []string {
@@ -108,9 +105,6 @@ func orNone(names []string) []string {
 	}
 	return names
 }
-
-// actorOf is who gives an order, as bans and the log have it.
-func actorOf(*http.Request) string { return "operator" }
 
 // optionalTime reads a field that is a time, which may be absent.
 func optionalTime(in strictjson.Values, name string) (t time.Time, ok bool) {
@@ -126,7 +120,7 @@ func (g *gatekeeper) setMode(w http.ResponseWriter, r *http.Request) {
 	var s rules.State
 	check := func(in strictjson.Values) (ok bool) {
 		s = rules.State{
-			Mode: rushgate.Mode(in.String("mode")), Message: in.String("message"), Out: in.Bool("out"), By: actorOf(r),
+			Mode: rushgate.Mode(in.String("mode")), Message: in.String("message"), Out: in.Bool("out"), By: personOf(r.Context()).name,
 		}
 		s.OpensAt, ok = optionalTime(in, "opens_at")
 		return ok && s.Mode != ""
@@ -137,7 +131,8 @@ func (g *gatekeeper) setMode(w http.ResponseWriter, r *http.Request) {
 		strictjson.Field{Name: "opens_at"}, strictjson.Field{Name: "out", Kind: strictjson.Bool}); !ok {
 		return
 	}
-	g.order(w, r, "the mode of the doors", []any{"mode", s.Mode, "out", s.Out}, func(ctx context.Context) (any, error) {
+	do := act{what: "access.mode", detail: fmt.Sprintf("mode %s, out %v", s.Mode, s.Out)}
+	g.carryOut(w, r, do, func(ctx context.Context) (any, error) {
 		set, err := g.keeper.SetMode(ctx, s)
 		return newModeBody(&set, true), err
 	})
@@ -167,27 +162,18 @@ func (g *gatekeeper) listBans(w http.ResponseWriter, r *http.Request) {
 }
 
 // banOrder is what an order to ban may say.
-type banOrder struct {
-	rules.Ban
-	account string
-}
+type banOrder struct{ rules.Ban }
 
-const wantBan = `one of {"range": "203.0.113.0/24"}, {"device": "..."} and {"account": "..."}, with "text" for the ` +
+const wantBan = `one of {"range": "203.0.113.0/24"} and {"device": "..."}, with "text" for the ` +
 	`player, "until": "2027-01-31T00:00:00Z", "reason" for operators, and "except": [...] for a range`
 
 // readBan reads an order to ban from a request, or answers it.
 func readBan(w http.ResponseWriter, r *http.Request) (o banOrder, ok bool) {
 	var problem error
 	check := func(in strictjson.Values) bool {
-		o = banOrder{rules.Ban{Text: in.String("text"), Reason: in.String("reason"), By: actorOf(r)}, in.String("account")}
-		subjects := 0
-		for _, name := range []string{"range", "device", "account"} {
-			if in.String(name) != "" {
-				subjects++
-			}
-		}
+		o = banOrder{rules.Ban{Text: in.String("text"), Reason: in.String("reason"), By: personOf(r.Context()).name}}
 		var ok bool
-		if o.Until, ok = optionalTime(in, "until"); !ok || subjects != 1 {
+		if o.Until, ok = optionalTime(in, "until"); !ok || (in.String("range") == "") == (in.String("device") == "") {
 			return false
 		}
 		if o.Until.IsZero() {
@@ -197,7 +183,7 @@ func readBan(w http.ResponseWriter, r *http.Request) (o banOrder, ok bool) {
 		return true
 	}
 	_, ok = read(w, r, maxOrder, wantBan, check, strictjson.Field{Name: "range"}, strictjson.Field{Name: "device"},
-		strictjson.Field{Name: "account"}, strictjson.Field{Name: "text"}, strictjson.Field{Name: "until"},
+		strictjson.Field{Name: "text"}, strictjson.Field{Name: "until"},
 		strictjson.Field{Name: "reason"}, strictjson.Field{Name: "except", Kind: strictjson.Strings})
 	if ok && problem != nil {
 		writeProblem(w, http.StatusBadRequest, problem.Error())
@@ -228,45 +214,27 @@ func (g *gatekeeper) ban(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if o.account != "" {
-		g.banAccount(w, r, &o)
-		return
-	}
-	attrs := []any{"kind", o.Kind()}
-	if o.Range.IsValid() {
-		attrs = append(attrs, "range", o.Range.String())
-	}
-	g.order(w, r, "a ban", attrs, func(ctx context.Context) (any, error) {
+	do := act{what: "access.ban", detail: fmt.Sprintf("%s until %s", o.subject(), o.Until.UTC().Format(time.RFC3339))}
+	g.carryOut(w, r, do, func(ctx context.Context) (any, error) {
 		b, err := g.keeper.Ban(ctx, o.Ban)
 		return newBanBody(&b), err
 	})
 }
 
-func (g *gatekeeper) banAccount(w http.ResponseWriter, r *http.Request, o *banOrder) {
-	if g.ledger == nil || len(o.Except) > 0 {
-		writeProblem(w, http.StatusBadRequest, "want "+wantBan)
-		return
+// subject is what the ban is of, for the audit log. A device is the hash of what its client says, and names nobody.
+func (o *banOrder) subject() string {
+	if o.Range.IsValid() {
+		return "range " + o.Range.String()
 	}
-	g.order(w, r, "a ban", []any{"kind", "account", "player", o.account}, func(ctx context.Context) (any, error) {
-		return g.ledger.Disable(ctx, o.account, rushgate.Disabled{Until: o.Until, Reason: o.Text})
-	})
+	return "device " + o.Device.String()
 }
 
 func (g *gatekeeper) lift(w http.ResponseWriter, r *http.Request) {
-	one := func(in strictjson.Values) bool { return (in.String("id") == "") != (in.String("account") == "") }
-	in, ok := read(w, r, maxOrder, `{"id": "..."} of a range or device, or {"account": "..."}`, one,
-		strictjson.Field{Name: "id"}, strictjson.Field{Name: "account"})
-	if !ok {
+	if _, ok := readNothing(w, r); !ok {
 		return
 	}
-	if name := in.String("account"); name != "" && g.ledger != nil {
-		g.order(w, r, "the end of a ban", []any{"kind", "account", "player", name}, func(ctx context.Context) (any, error) {
-			return g.ledger.Enable(ctx, name)
-		})
-		return
-	}
-	id := in.String("id")
-	g.order(w, r, "the end of a ban", []any{"id", id}, func(ctx context.Context) (any, error) {
+	id := r.PathValue("id")
+	g.carryOut(w, r, act{what: "access.lift", detail: "ban " + id}, func(ctx context.Context) (any, error) {
 		b, err := g.keeper.Lift(ctx, id)
 		return newBanBody(&b), err
 	})
@@ -283,35 +251,12 @@ func (g *gatekeeper) editList(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	add, remove := in.Strings("add"), in.Strings("remove")
-	attrs := []any{"list", in.String("list"), "added", len(add), "removed", len(remove)}
-	g.order(w, r, "a list of accounts", attrs, func(ctx context.Context) (any, error) {
+	do := act{
+		what:   "access.list",
+		detail: fmt.Sprintf("list %s, %d added, %d removed", in.String("list"), len(add), len(remove)),
+	}
+	g.carryOut(w, r, do, func(ctx context.Context) (any, error) {
 		names, err := g.keeper.Edit(ctx, listNames[in.String("list")], add, remove)
 		return map[string][]string{"names": orNone(names)}, err
 	})
-}
-
-// order carries out an order, logs who has given it and what came of it, and answers.
-func (g *gatekeeper) order(
-	w http.ResponseWriter, r *http.Request, what string, attrs []any, do func(context.Context) (any, error),
-) {
-	ctx, cancel := context.WithTimeout(r.Context(), orderTimeout)
-	defer cancel()
-	out, err := do(ctx)
-	attrs = append([]any{"of", what, "by", actorOf(r), "from", origin(r).Addr()}, attrs...)
-	if err != nil {
-		attrs = append(attrs, "error", err)
-	}
-	g.logger.Log(ctx, slog.LevelWarn, "the operator has given an order about who may come in", attrs...)
-	switch {
-	case errors.Is(err, rules.ErrInvalid):
-		writeProblem(w, http.StatusBadRequest, err.Error())
-	case errors.Is(err, rules.ErrUnknownBan):
-		writeProblem(w, http.StatusNotFound, err.Error())
-	case errors.Is(err, rules.ErrFull), errors.Is(err, rules.ErrBusy):
-		writeProblem(w, http.StatusConflict, err.Error())
-	case errors.Is(err, rules.ErrNewer), errors.Is(err, rules.ErrBadValue):
-		writeProblem(w, http.StatusConflict, "what is in the store cannot be read by this version; the log says more")
-	default:
-		answerOrder(w, out, err)
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/admin"
 )
 
@@ -30,11 +31,12 @@ func withDashboard(t *testing.T) (admin.Config, *asked) {
 				return admin.EndedHere, log.err
 			},
 			Lookup: func(_ context.Context, name string) (admin.Player, error) {
-				return admin.Player{ID: 7, Name: name, HashScheme: "PBKDF2"}, log.err
+				return admin.Player{ID: 7, Name: name, HashScheme: "PBKDF2", Inside: admin.Nowhere}, log.err
 			},
 		},
 	}
 	t.Cleanup(cfg.Dashboard.History.Stop)
+	cfg.Ledger = account.New(newStore(t))
 	return cfg, log
 }
 
@@ -75,6 +77,7 @@ func TestPage(t *testing.T) {
 	for path, contentType := range map[string]string{
 		"/": "text/html", "/dashboard.js": "text/javascript", "/charts.js": "text/javascript",
 		"/actions.js": "text/javascript", "/verdict.js": "text/javascript", "/players.js": "text/javascript",
+		"/roles.js": "text/javascript", "/audit.js": "text/javascript",
 		"/style.css": "text/css", "/icon.svg": "image/svg+xml",
 	} {
 		w := do(h, "GET", path, "")
@@ -152,28 +155,26 @@ func TestHost(t *testing.T) {
 }
 
 func TestActions(t *testing.T) {
-	const asJSON = "application/json"
+	const asJSON, end = "application/json", "/accounts/alice/end-session"
 	for name, c := range map[string]struct {
 		path, kind, body string
 		err              error
 		status           int
 		says             string
 	}{
-		"drain": {"/drain", asJSON, "{}", nil, 202, `{"outcome":"draining"}`},
-		"end":   {"/sessions/end", asJSON, `{"name":"alice"}`, nil, 200, `{"outcome":"ended"}`},
-		"look up": {"/accounts/lookup", asJSON + "; charset=utf-8", `{"name":"alice"}`, nil, 200,
-			`"id":7,"name":"alice"`},
-		"drain as a form": {"/drain", "application/x-www-form-urlencoded", "", nil, 415, "want application/json"},
-		"drain as text":   {"/drain", "text/plain", "{}", nil, 415, "want application/json"},
-		"end, no type":    {"/sessions/end", "", `{"name":"alice"}`, nil, 415, "want application/json"},
-		"end nobody":      {"/sessions/end", asJSON, `{}`, nil, 400, "want {"},
-		"no JSON":         {"/sessions/end", asJSON, `alice`, nil, 400, "want {"},
-		"too large": {"/accounts/lookup", asJSON, `{"name":"` + strings.Repeat("a", 5000) + `"}`, nil, 400,
-			"want {"},
-		"unknown":            {"/accounts/lookup", asJSON, `{"name":"bob"}`, rushgate.BadCredentials, 404, "no account"},
-		"impossible":         {"/accounts/lookup", asJSON, `{"name":"b"}`, rushgate.ErrInvalidUsername, 400, "such a name"},
-		"the store is away":  {"/sessions/end", asJSON, `{"name":"bob"}`, rushgate.ErrUnavailable, 503, "does not answer"},
-		"nothing said of it": {"/sessions/end", asJSON, `{"name":"bob"}`, errAway, 500, "the log says why"},
+		"drain":              {"/drain", asJSON, "{}", nil, 202, `{"outcome":"draining"}`},
+		"end":                {end, asJSON + "; charset=utf-8", "{}", nil, 200, `{"outcome":"ended"}`},
+		"drain as a form":    {"/drain", "application/x-www-form-urlencoded", "", nil, 415, "want application/json"},
+		"drain as text":      {"/drain", "text/plain", "{}", nil, 415, "want application/json"},
+		"end, no type":       {end, "", "{}", nil, 415, "want application/json"},
+		"end, with more":     {end, asJSON, `{"name":"alice"}`, nil, 400, "want {}"},
+		"no JSON":            {end, asJSON, `alice`, nil, 400, "want {}"},
+		"too large":          {end, asJSON, `{` + strings.Repeat(" ", 5000) + `}`, nil, 400, "want {}"},
+		"unknown":            {"/accounts/nobody/end-session", asJSON, "{}", nil, 404, "no account"},
+		"gone meanwhile":     {end, asJSON, "{}", rushgate.BadCredentials, 404, "no account"},
+		"impossible":         {"/accounts/a%00b/end-session", asJSON, "{}", nil, 400, "such a name"},
+		"the store is away":  {end, asJSON, "{}", rushgate.ErrUnavailable, 503, "does not answer"},
+		"nothing said of it": {end, asJSON, "{}", errAway, 500, "the log says why"},
 	} {
 		cfg, log := withDashboard(t)
 		log.err = c.err
@@ -204,7 +205,7 @@ func TestOtherSites(t *testing.T) {
 		"another port, old":        {"Origin", "http://127.0.0.1:8080"},
 		"a page without an origin": {"Origin", "null"},
 	} {
-		for _, path := range []string{"/drain", "/sessions/end", "/accounts/lookup", "/login", "/logout"} {
+		for _, path := range []string{"/drain", "/accounts/alice/end-session", "/accounts/alice/delete", "/login", "/logout"} {
 			w := do(h, "POST", path, `{"name":"alice"}`, append(headers, "Content-Type", "application/json")...)
 			if w.Code != http.StatusForbidden {
 				t.Errorf("%s: POST %s = %d", name, path, w.Code)
@@ -257,11 +258,11 @@ func TestActionsAreLogged(t *testing.T) {
 	var log strings.Builder
 	cfg.Logger = textLog(&log)
 	h := admin.New(cfg)
-	for _, path := range []string{"/drain", "/sessions/end", "/accounts/lookup"} {
-		do(h, "POST", path, `{"name":"alice"}`, "Content-Type", "application/json")
+	for _, path := range []string{"/drain", "/accounts/ALICE/end-session"} {
+		do(h, "POST", path, "{}", "Content-Type", "application/json")
 	}
-	for _, want := range []string{"asked for a drain", "end of a session", "looked up", "player=alice", "from=192.0.2.1",
-		"outcome=ended"} {
+	for _, want := range []string{"what=node.drain", "what=session.end", "operator=local", "player=alice", "from=192.0.2.1",
+		"outcome=done"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("no %q in the log:\n%s", want, log.String())
 		}
@@ -270,8 +271,8 @@ func TestActionsAreLogged(t *testing.T) {
 		t.Errorf("an error where there was none:\n%s", log.String())
 	}
 	asked.err = rushgate.ErrUnavailable
-	do(h, "POST", "/sessions/end", `{"name":"alice"}`, "Content-Type", "application/json")
-	if !strings.Contains(log.String(), "error=") {
+	do(h, "POST", "/accounts/alice/end-session", "{}", "Content-Type", "application/json")
+	if !strings.Contains(log.String(), "outcome=store-away player=alice error=") {
 		t.Errorf("no error in the log:\n%s", log.String())
 	}
 }

@@ -26,8 +26,11 @@ type About struct {
 	Run string `json:"run"`
 	// Docs is where the documentation of this version is on the web, with a slash at the end. [New] fills it in.
 	Docs string `json:"docs"`
-	// Login says that browsers log in, so that they can log out. [New] fills it in.
-	Login bool `json:"login"`
+	// Login says that browsers log in, so that they can log out; Operator and Role say as whom. They are filled in for
+	// each reader.
+	Login    bool   `json:"login"`
+	Operator string `json:"operator"`
+	Role     string `json:"role"`
 }
 
 // events streams a history as server-sent events (WHATWG HTML, section 9.2). Each event has the samples since the one
@@ -36,11 +39,12 @@ type About struct {
 type events struct {
 	history   *History
 	about     About
+	access    *access
 	listeners chan struct{} // one for each stream
 }
 
-func newEvents(h *History, about About) *events {
-	return &events{history: h, about: about, listeners: make(chan struct{}, listenersAtOnce)}
+func newEvents(h *History, about About, access *access) *events {
+	return &events{history: h, about: about, access: access, listeners: make(chan struct{}, listenersAtOnce)}
 }
 
 func (e *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -82,7 +86,9 @@ type stream struct {
 
 // follow writes events until the reader goes, stalls, or the history ends.
 func (s *stream) follow(e *events, r *http.Request, seen int64) {
-	about, err := json.Marshal(e.about)
+	who, said := personOf(r.Context()), e.about
+	said.Login, said.Operator, said.Role = !e.access.unasked(), who.name, who.role.String()
+	about, err := json.Marshal(said)
 	if err != nil || s.write("about", "", about) != nil {
 		return
 	}

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/rushgate/rushgate/internal/operator"
 )
 
 // policy lets a page use what the node serves and nothing else, and no other page contain it. Scripts and styles in the
@@ -22,15 +24,15 @@ func open(path string) bool { return path == "/healthz" || path == "/readyz" }
 // guard decides who gets through to the rest of the handler.
 type guard struct {
 	next   http.Handler
-	token  *Token // nil: a client that reaches the listener on loopback is the operator
+	access *access
 	logins *logins
 	hold   func(context.Context) // see Config; may be nil
 }
 
-func newGuard(next http.Handler, token *Token, logins *logins, hold func(context.Context)) http.Handler {
+func newGuard(next http.Handler, access *access, logins *logins, hold func(context.Context)) http.Handler {
 	// What would change something is refused here for other sites' pages, also those of browsers too old to say more than
 	// the origin; the rest in foreign.
-	return sameOrigin(&guard{next: next, token: token, logins: logins, hold: hold})
+	return sameOrigin(&guard{next: next, access: access, logins: logins, hold: hold})
 }
 
 // sameOrigin lets through what a browser does not ask for on behalf of another site's page, if it would change
@@ -47,27 +49,32 @@ func refuseForeign(w http.ResponseWriter) {
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
-	switch {
+	switch unasked := g.access.unasked(); {
 	case foreign(r):
 		refuseForeign(w)
 	case open(r.URL.Path):
 		g.next.ServeHTTP(w, r)
-	case g.token == nil && !local(r.Host):
+	case unasked && !local(r.Host):
 		// A name could be one that leads a browser here from another site's page (DNS rebinding).
 		writeProblem(w, http.StatusMisdirectedRequest, "without a token the host has to be an address or localhost")
 	case public(r.URL.Path):
 		g.next.ServeHTTP(w, r)
-	case g.token == nil:
-		g.through(w, r)
+	case unasked:
+		g.through(w, r, passerby(operator.All))
+	case g.access.scrapes(r) && local(r.Host):
+		g.through(w, r, passerby(operator.Look))
 	default:
 		g.authenticate(w, r)
 	}
 }
 
-// through has a request of the operator answered.
-func (g *guard) through(w http.ResponseWriter, r *http.Request) {
-	if g.hold != nil {
-		g.hold(r.Context())
+// through has a request of an operator answered, and what it begins end when the operator may ask no longer.
+func (g *guard) through(w http.ResponseWriter, r *http.Request, who person) {
+	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), personKey{}, who))
+	defer cancel()
+	defer context.AfterFunc(who.over, cancel)()
+	if r = r.WithContext(ctx); g.hold != nil {
+		g.hold(ctx)
 	}
 	g.next.ServeHTTP(w, r)
 }
@@ -108,20 +115,17 @@ func local(host string) bool {
 	return err == nil
 }
 
-// authenticate lets through who is logged in, and no longer than that lasts, or has the token.
+// authenticate lets through who is logged in, or has a token.
 func (g *guard) authenticate(w http.ResponseWriter, r *http.Request) {
-	session, ok := g.logins.session(r)
+	who, ok := g.logins.session(r)
 	if !ok {
 		g.authorize(w, r)
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	defer context.AfterFunc(session, cancel)()
-	g.through(w, r.WithContext(ctx))
+	g.through(w, r, who)
 }
 
-// authorize looks for the token in the header Authorization (RFC 6750). A browser that has not logged in is sent to do
+// authorize looks for a token in the header Authorization (RFC 6750). A browser that has not logged in is sent to do
 // so.
 func (g *guard) authorize(w http.ResponseWriter, r *http.Request) {
 	scheme, presented, ok := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -131,17 +135,17 @@ func (g *guard) authorize(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		writeProblem(w, http.StatusUnauthorized, "this needs the token of the operator")
+		writeProblem(w, http.StatusUnauthorized, "this needs the token of an operator")
 		return
 	}
-	switch wait, right := g.logins.try(g.token, presented, r); {
+	switch who, wait, right := g.logins.try(g.access, presented, r); {
 	case wait > 0:
 		tooMany(w, wait)
 	case !right:
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		writeProblem(w, http.StatusUnauthorized, "that is not the token")
 	default:
-		g.through(w, r)
+		g.through(w, r, who)
 	}
 }
 

@@ -126,6 +126,13 @@ type update struct {
 	more   <-chan struct{}   // closed when there is another sample
 }
 
+// latest returns the newest sample, and nil before the first.
+func (h *History) latest() json.RawMessage {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now
+}
+
 // after returns the samples that came after one by its number: all that are kept for 0, and for a number that none has
 // had.
 func (h *History) after(seen int64) update {

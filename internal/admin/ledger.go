@@ -2,8 +2,7 @@ package admin
 
 import (
 	"context"
-	"errors"
-	"log/slog"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -12,108 +11,158 @@ import (
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
-// accountOrder is what an order about one account may say; each order heeds what it needs.
-type accountOrder struct {
-	Name string
-	// PasswordHash is a hash of package password. A password itself never comes this way.
-	PasswordHash string
-	// Until is nil for ever.
-	Until  *time.Time
-	Reason string
-}
-
-// readAccountOrder reads an order from a request, or answers it.
-func readAccountOrder(w http.ResponseWriter, r *http.Request) (out accountOrder, ok bool) {
-	check := func(in strictjson.Values) bool {
-		out = accountOrder{Name: in.String("name"), PasswordHash: in.String("password_hash"), Reason: in.String("reason")}
-		if s := in.String("until"); s != "" {
-			until, err := time.Parse(time.RFC3339, s)
-			if err != nil {
-				return false
-			}
-			out.Until = &until
-		}
-		return out.Name != ""
-	}
-	const want = `{"name": "...", "password_hash": "...", "until": "2027-01-31T00:00:00Z", "reason": "..."}, of which ` +
-		`each order needs some`
-	_, ok = read(w, r, maxOrder, want, check, strictjson.Field{Name: "name"}, strictjson.Field{Name: "password_hash"},
-		strictjson.Field{Name: "until"}, strictjson.Field{Name: "reason"})
-	return out, ok
-}
-
 // accounts serves orders about accounts, over TLS or on loopback: hashes come with some of them.
 type accounts struct {
-	ledger *account.Ledger
-	logger *slog.Logger
+	*acts
+	ledger  *account.Ledger
+	actions *Actions // nil: whether players are inside this very node is not known
+	book    Book
 }
 
-func (a *accounts) serve(mux *http.ServeMux) {
-	l := a.ledger
-	mux.Handle("POST /accounts/delete", DeleteAccounts(l, a.logger))
-	a.order(mux, "show", slog.LevelInfo, func(ctx context.Context, in *accountOrder) (any, error) {
-		return l.Show(ctx, in.Name)
-	})
-	a.order(mux, "create", slog.LevelWarn, func(ctx context.Context, in *accountOrder) (any, error) {
-		return l.Create(ctx, in.Name, in.PasswordHash)
-	})
-	a.order(mux, "set-password", slog.LevelWarn, func(ctx context.Context, in *accountOrder) (any, error) {
-		return l.SetPassword(ctx, in.Name, in.PasswordHash)
-	})
-	a.order(mux, "disable", slog.LevelWarn, func(ctx context.Context, in *accountOrder) (any, error) {
-		disabled := rushgate.Disabled{Until: rushgate.Forever(), Reason: in.Reason}
-		if in.Until != nil {
-			disabled.Until = *in.Until
-		}
-		return l.Disable(ctx, in.Name, disabled)
-	})
-	a.order(mux, "enable", slog.LevelWarn, func(ctx context.Context, in *accountOrder) (any, error) {
-		return l.Enable(ctx, in.Name)
-	})
-	a.order(mux, "end-sessions", slog.LevelWarn, func(ctx context.Context, in *accountOrder) (any, error) {
-		return l.EndSessions(ctx, in.Name)
-	})
+// Book is what a node knows of accounts besides what they are: the way through all of them, and what has happened to
+// each.
+type Book interface {
+	rushgate.Directory
+	rushgate.Histories
 }
 
-// order serves one order about one account, and logs who has given it and what came of it.
-func (a *accounts) order(
-	mux *http.ServeMux, what string, level slog.Level, do func(context.Context, *accountOrder) (any, error),
-) {
-	mux.HandleFunc("POST /accounts/"+what, func(w http.ResponseWriter, r *http.Request) {
-		in, ok := readAccountOrder(w, r)
-		if !ok {
-			return
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), orderTimeout)
-		defer cancel()
-		out, err := do(ctx, &in)
-		attrs := []any{"order", what, "player", in.Name, "from", origin(r).Addr()}
-		if err != nil {
-			attrs = append(attrs, "error", err)
-		}
-		a.logger.Log(ctx, level, "the operator has given an order about an account", attrs...)
-		answerOrder(w, out, err)
-	})
-}
-
-// answerOrder answers an order with what came of it. A problem of the operator's making is said as it is.
-func answerOrder(w http.ResponseWriter, out any, err error) {
-	switch {
-	case err == nil:
-		writeJSON(w, http.StatusOK, out)
-	case errors.Is(err, account.ErrUnknown):
-		writeProblem(w, http.StatusNotFound, err.Error())
-	case errors.Is(err, account.ErrTaken), errors.Is(err, account.ErrInside), errors.Is(err, account.ErrBusy):
-		writeProblem(w, http.StatusConflict, err.Error())
-	case errors.Is(err, rushgate.ErrInvalidUsername):
-		writeProblem(w, http.StatusBadRequest, "no account can have such a name")
-	case errors.Is(err, account.ErrInvalid):
-		writeProblem(w, http.StatusBadRequest, err.Error())
-	case errors.Is(err, rushgate.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		writeProblem(w, http.StatusServiceUnavailable, "the store does not answer in time; try again")
-	case errors.Is(err, rushgate.ErrDamagedRecord):
-		writeProblem(w, http.StatusInternalServerError, "the account's record is damaged; the log says where")
-	default:
-		writeProblem(w, http.StatusInternalServerError, "that has failed; the log says why")
+func (a *accounts) serve(mux *routes) {
+	mux.HandleFunc("POST /accounts", a.create)
+	mux.HandleFunc("GET /accounts/{name}", a.show)
+	mux.HandleFunc("POST /accounts/{name}/password", a.setPassword)
+	mux.HandleFunc("POST /accounts/{name}/disable", a.disable)
+	mux.HandleFunc("POST /accounts/{name}/enable", a.enable)
+	mux.HandleFunc("POST /accounts/{name}/end-sessions", a.endSessions)
+	mux.HandleFunc("POST /accounts/{name}/delete", a.remove)
+	mux.HandleFunc("POST /accounts/delete", a.removeAll)
+	if a.actions != nil {
+		mux.HandleFunc("POST /accounts/{name}/end-session", a.endSession)
 	}
+	if a.book != nil {
+		mux.HandleFunc("GET /accounts", a.search)
+		mux.HandleFunc("POST /accounts/{name}/notes", a.note)
+	}
+}
+
+// named finds the account that a path names, or answers the request.
+func (a *accounts) named(w http.ResponseWriter, r *http.Request) (rushgate.Account, bool) {
+	ctx, cancel := context.WithTimeout(r.Context(), orderTimeout)
+	defer cancel()
+	found, err := a.ledger.Find(ctx, r.PathValue("name"))
+	if err != nil {
+		a.logger.Debug("an account could not be found", "error", err)
+		answerOrder(w, 0, nil, err)
+		return rushgate.Account{}, false
+	}
+	return found, true
+}
+
+// simple carries out an order about an account that says everything by its path.
+func (a *accounts) simple(
+	w http.ResponseWriter, r *http.Request, what string, how func(ctx context.Context, name string) (any, error),
+) {
+	if _, ok := readNothing(w, r); !ok {
+		return
+	}
+	who, ok := a.named(w, r)
+	if !ok {
+		return
+	}
+	do := act{what: what, whom: who.ID, player: who.Username}
+	a.carryOut(w, r, do, func(ctx context.Context) (any, error) { return how(ctx, who.Username) })
+}
+
+func (a *accounts) create(w http.ResponseWriter, r *http.Request) {
+	hasName := func(in strictjson.Values) bool { return in.String("name") != "" }
+	in, ok := read(w, r, maxOrder, `{"name": "...", "password_hash": "..."}`, hasName,
+		strictjson.Field{Name: "name"}, strictjson.Field{Name: "password_hash"})
+	if !ok {
+		return
+	}
+	// Whose it will be is not known before, so the entry has no player.
+	a.carryOut(w, r, act{what: "account.create", player: in.String("name")}, func(ctx context.Context) (any, error) {
+		return a.ledger.Create(ctx, in.String("name"), in.String("password_hash"))
+	})
+}
+
+func (a *accounts) setPassword(w http.ResponseWriter, r *http.Request) {
+	hasHash := func(in strictjson.Values) bool { return in.String("password_hash") != "" }
+	in, ok := read(w, r, maxOrder, `{"password_hash": "..."}`, hasHash, strictjson.Field{Name: "password_hash"})
+	if !ok {
+		return
+	}
+	who, ok := a.named(w, r)
+	if !ok {
+		return
+	}
+	do := act{what: "account.password", whom: who.ID, player: who.Username}
+	a.carryOut(w, r, do, func(ctx context.Context) (any, error) {
+		return a.ledger.SetPassword(ctx, who.Username, in.String("password_hash"))
+	})
+}
+
+func (a *accounts) disable(w http.ResponseWriter, r *http.Request) {
+	d := rushgate.Disabled{Until: rushgate.Forever()}
+	readable := func(in strictjson.Values) bool {
+		d.Reason = in.String("reason")
+		s := in.String("until")
+		if s == "" {
+			return true
+		}
+		until, err := time.Parse(time.RFC3339, s)
+		d.Until = until
+		return err == nil
+	}
+	_, ok := read(w, r, maxOrder, `{"until": "2027-01-31T00:00:00Z", "reason": "..."}, without until for ever`, readable,
+		strictjson.Field{Name: "until"}, strictjson.Field{Name: "reason"})
+	if !ok {
+		return
+	}
+	who, ok := a.named(w, r)
+	if !ok {
+		return
+	}
+	do := act{
+		what: "account.disable", whom: who.ID, player: who.Username, detail: "until " + d.Until.UTC().Format(time.RFC3339),
+	}
+	a.carryOut(w, r, do, func(ctx context.Context) (any, error) { return a.ledger.Disable(ctx, who.Username, d) })
+}
+
+func (a *accounts) enable(w http.ResponseWriter, r *http.Request) {
+	a.simple(w, r, "account.enable", func(ctx context.Context, name string) (any, error) {
+		return a.ledger.Enable(ctx, name)
+	})
+}
+
+func (a *accounts) endSessions(w http.ResponseWriter, r *http.Request) {
+	a.simple(w, r, "account.end-sessions", func(ctx context.Context, name string) (any, error) {
+		return a.ledger.EndSessions(ctx, name)
+	})
+}
+
+func (a *accounts) endSession(w http.ResponseWriter, r *http.Request) {
+	a.simple(w, r, "session.end", func(ctx context.Context, name string) (any, error) {
+		ended, err := a.actions.EndSession(ctx, name)
+		return map[string]Ended{"outcome": ended}, err
+	})
+}
+
+// remove deletes one account.
+func (a *accounts) remove(w http.ResponseWriter, r *http.Request) {
+	confirm, ok := readConfirm(w, r)
+	if !ok {
+		return
+	}
+	who, ok := a.damagedToo(w, r)
+	if !ok {
+		return
+	}
+	would := fmt.Sprintf("delete player %d, %s, and the character for ever", who.ID, who.Username)
+	if !a.confirmed(w, r, confirm, "account.delete", who.Username, would) {
+		return
+	}
+	do := act{what: "account.delete", whom: who.ID, player: who.Username}
+	a.carryOut(w, r, do, func(ctx context.Context) (any, error) {
+		return account.Changed{Player: who.ID, Name: who.Username}, a.ledger.Delete(ctx, who.Username)
+	})
 }

@@ -1,12 +1,13 @@
 package admin
 
 import (
-	"log/slog"
+	"context"
+	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/rushgate/rushgate/internal/door"
-	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
 // maxLockouts is how many lockouts one request is shown.
@@ -30,7 +31,7 @@ func newLockoutBody(l door.Lockout) lockoutBody {
 }
 
 // serveLockouts shows what is locked out at the door, and lifts it.
-func serveLockouts(mux *http.ServeMux, d *door.Door, logger *slog.Logger) {
+func serveLockouts(mux *routes, d *door.Door, a *acts) {
 	mux.HandleFunc("GET /lockouts", func(w http.ResponseWriter, _ *http.Request) {
 		out := struct {
 			Lockouts []lockoutBody `json:"lockouts"`
@@ -43,20 +44,23 @@ func serveLockouts(mux *http.ServeMux, d *door.Door, logger *slog.Logger) {
 		w.Header().Set("Cache-Control", "no-store")
 		writeJSON(w, http.StatusOK, out)
 	})
-	mux.HandleFunc("POST /lockouts/lift", func(w http.ResponseWriter, r *http.Request) {
-		hasID := func(in strictjson.Values) bool { return in.Number("id") != 0 }
-		in, ok := read(w, r, maxOrder, `{"id": ...}`, hasID, strictjson.Field{Name: "id", Kind: strictjson.Number})
-		if !ok {
+	mux.HandleFunc("POST /lockouts/{id}/lift", func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := readNothing(w, r); !ok {
 			return
 		}
-		l, err := d.Lift(in.Number("id"))
+		id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
 		if err != nil {
-			writeProblem(w, http.StatusNotFound, "there is no such lockout; it may have ended")
+			answerOrder(w, 0, nil, errNoLockout)
 			return
 		}
-		body := newLockoutBody(l)
-		logger.Warn("the operator has lifted a lockout", "from", origin(r).Addr(), "kind", body.Kind,
-			"origin", body.Origin, "username", body.Name)
-		writeJSON(w, http.StatusOK, body)
+		a.carryOut(w, r, act{what: "lockout.lift"}, func(context.Context) (any, error) {
+			l, err := d.Lift(id)
+			if err != nil {
+				return nil, errNoLockout
+			}
+			return newLockoutBody(l), nil
+		})
 	})
 }
+
+var errNoLockout = errors.New("there is no such lockout; it may have ended")

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/operator"
 )
 
 // An operator sees what is locked out, lifts it once, and the log says so.
@@ -30,15 +32,15 @@ func TestLockoutsAreShownAndLifted(t *testing.T) {
 		seat.Close(door.Wrong)
 	}
 	var log bytes.Buffer
-	mux := http.NewServeMux()
-	serveLockouts(mux, d, slog.New(slog.NewTextHandler(&log, nil)))
+	mux := &routes{http.NewServeMux()}
+	serveLockouts(mux, d, &acts{logger: slog.New(slog.NewTextHandler(&log, nil))})
 	ask := func(method, path, body string) (int, string) {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequest(method, path, strings.NewReader(body))
 		if body != "" {
 			r.Header.Set("Content-Type", "application/json")
 		}
-		mux.ServeHTTP(w, r)
+		mux.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), personKey{}, passerby(operator.Help))))
 		return w.Code, w.Body.String()
 	}
 	_, body := ask("GET", "/lockouts", "")
@@ -50,17 +52,18 @@ func TestLockoutsAreShownAndLifted(t *testing.T) {
 	if l.Kind != "pair" || l.Origin != "192.0.2.1/32" || l.Name != "alice" || time.Until(l.Until) <= 0 {
 		t.Errorf("shown is %+v", l)
 	}
-	lift := fmt.Sprintf(`{"id":%d}`, l.ID)
-	tests := []struct {
-		body string
-		want int
+	path := fmt.Sprintf("/lockouts/%d/lift", l.ID)
+	for _, tt := range []struct {
+		path, body string
+		want       int
 	}{
-		{"", http.StatusUnsupportedMediaType}, {"{}", http.StatusBadRequest}, {`{"id":"1"}`, http.StatusBadRequest},
-		{`{"id":999}`, http.StatusNotFound}, {"\uFEFF" + lift, http.StatusOK}, {lift, http.StatusNotFound},
-	}
-	for _, tt := range tests {
-		if status, body := ask("POST", "/lockouts/lift", tt.body); status != tt.want {
-			t.Errorf("lift %q: %d %s, want %d", tt.body, status, body, tt.want)
+		{path, "", http.StatusUnsupportedMediaType}, {path, "[]", http.StatusBadRequest},
+		{path, `{"id":1}`, http.StatusBadRequest}, {"/lockouts/999/lift", "{}", http.StatusNotFound},
+		{"/lockouts/x/lift", "{}", http.StatusNotFound}, {path, "\uFEFF{}", http.StatusOK},
+		{path, "{}", http.StatusNotFound},
+	} {
+		if status, body := ask("POST", tt.path, tt.body); status != tt.want {
+			t.Errorf("POST %s %q: %d %s, want %d", tt.path, tt.body, status, body, tt.want)
 		}
 	}
 	if seat, err := d.Knock(knock); err != nil {
@@ -71,7 +74,8 @@ func TestLockoutsAreShownAndLifted(t *testing.T) {
 	if _, body := ask("GET", "/lockouts", ""); strings.TrimSpace(body) != `{"lockouts":[],"more":0}` {
 		t.Errorf("after the lift: %s", body)
 	}
-	if !strings.Contains(log.String(), "username=alice") || strings.Count(log.String(), "lifted") != 1 {
+	if strings.Count(log.String(), "what=lockout.lift operator=local") != 3 ||
+		strings.Count(log.String(), "outcome=done") != 1 {
 		t.Errorf("the log says\n%s", log.String())
 	}
 }

@@ -23,7 +23,7 @@ const (
 	maxAddresses = 1024
 )
 
-// logins are the browsers that have shown the token, and the addresses that have failed to.
+// logins are the browsers that have shown a token, and the addresses that have failed to.
 type logins struct {
 	secure bool // cookies go over TLS only
 
@@ -34,7 +34,8 @@ type logins struct {
 
 // session is a browser that is logged in. What it has begun ends with it.
 type session struct {
-	ctx    context.Context // ends when the session does
+	who    person
+	ctx    context.Context // ends when the session does, and when its operator's token is worth nothing any more
 	cancel context.CancelFunc
 	ends   time.Time
 }
@@ -51,30 +52,30 @@ func newLogins(secure bool) *logins {
 	}
 }
 
-// try compares what a client presents with the token. If it is not that, and their address has failed too often, it
-// returns how long they are told to wait. The token itself is always heard: who fails from an address that the operator
-// shares must not keep the operator out, and it is too long to be guessed.
-func (l *logins) try(token *Token, presented string, r *http.Request) (wait time.Duration, right bool) {
+// try finds out whose token a client presents. If it is nobody's, and their address has failed too often, it returns
+// how long they are told to wait. A token itself is always heard: who fails from an address that an operator shares
+// must not keep the operator out, and it is too long to be guessed.
+func (l *logins) try(access *access, presented string, r *http.Request) (who person, wait time.Duration, right bool) {
 	from, now := origin(r), time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if token.matches(presented) {
+	if who, right = access.identify(presented); right {
 		delete(l.failures, from)
-		return 0, true
+		return who, 0, true
 	}
 	f := l.failures[from]
 	if now.Sub(f.since) >= failureWindow {
 		f = failures{since: now}
 	}
 	if f.count >= maxFailures {
-		return f.since.Add(failureWindow).Sub(now), false
+		return person{}, f.since.Add(failureWindow).Sub(now), false
 	}
 	f.count++
 	if _, known := l.failures[from]; !known && len(l.failures) >= maxAddresses {
 		l.forget(now)
 	}
 	l.failures[from] = f
-	return 0, false
+	return person{}, 0, false
 }
 
 // forget makes room for another address: those whose window is over go, or the one whose window began first.
@@ -106,23 +107,24 @@ func origin(r *http.Request) netip.Prefix {
 	return p
 }
 
-// begin logs a browser in that has shown what try has found to be the token. It reports false if the token has been
-// replaced since.
-func (l *logins) begin(token *Token, presented string, w http.ResponseWriter, r *http.Request) bool {
+// begin logs a browser in that has shown the token of an operator, for as long as that token lasts and no longer than
+// loginLasts.
+func (l *logins) begin(who person, w http.ResponseWriter, r *http.Request) {
 	id, now := rand.Text(), time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !token.matches(presented) { // else endAll might have come before this session
-		return false
+	for key, s := range l.sessions {
+		if s.ctx.Err() != nil {
+			l.drop(key)
+		}
 	}
 	for len(l.sessions) >= maxLogins {
 		l.dropOldest()
 	}
-	s := session{ends: now.Add(loginLasts)}
-	s.ctx, s.cancel = context.WithDeadline(context.Background(), s.ends)
+	s := session{who: who, ends: now.Add(loginLasts)}
+	s.ctx, s.cancel = context.WithDeadline(who.over, s.ends)
 	l.sessions[sha256.Sum256([]byte(id))] = s
 	http.SetCookie(w, l.cookie(r, id, int(loginLasts/time.Second)))
-	return true
 }
 
 func (l *logins) dropOldest() {
@@ -134,15 +136,6 @@ func (l *logins) dropOldest() {
 		}
 	}
 	l.drop(oldest)
-}
-
-// endAll logs all browsers out.
-func (l *logins) endAll() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for key := range l.sessions {
-		l.drop(key)
-	}
 }
 
 // drop ends a session, if there is one of that key. The caller has the lock.
@@ -159,20 +152,24 @@ func (l *logins) valid(r *http.Request) bool {
 	return ok
 }
 
-// session returns a context that ends with the session of the browser that a request comes from, if it is logged in.
-func (l *logins) session(r *http.Request) (context.Context, bool) {
+// session returns who is logged in with the browser that a request comes from. What the request begins has to end with
+// the session: [person].over does.
+func (l *logins) session(r *http.Request) (who person, ok bool) {
 	key, ok := l.key(r)
 	if !ok {
-		return nil, false
+		return person{}, false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, ok := l.sessions[key]
-	if ok && !time.Now().Before(s.ends) {
-		l.drop(key)
-		return nil, false
+	if !ok {
+		return person{}, false
 	}
-	return s.ctx, ok
+	if s.ctx.Err() != nil || !time.Now().Before(s.ends) {
+		l.drop(key)
+		return person{}, false
+	}
+	return person{s.who.name, s.who.role, s.ctx}, true
 }
 
 // end logs a browser out.

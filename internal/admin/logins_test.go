@@ -11,11 +11,11 @@ import (
 // However many addresses fail, only so many are remembered; those whose minute is over go first.
 func TestFailuresAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, token := newLogins(true), new(Token)
+		l, token := newLogins(true), &access{token: new(Token)}
 		fail := func(i int) {
 			r := httptest.NewRequest("GET", "/", nil)
 			r.RemoteAddr = fmt.Sprintf("[2001:db8:%x::1]:1234", i)
-			if _, right := l.try(token, "guess", r); right {
+			if _, _, right := l.try(token, "guess", r); right {
 				t.Fatal("a guess is right")
 			}
 		}

@@ -26,6 +26,8 @@ var assets = map[string]struct {
 	"/players.js":   {"page/players.js", "text/javascript; charset=utf-8", false},
 	"/charts.js":    {"page/charts.js", "text/javascript; charset=utf-8", false},
 	"/actions.js":   {"page/actions.js", "text/javascript; charset=utf-8", false},
+	"/audit.js":     {"page/audit.js", "text/javascript; charset=utf-8", false},
+	"/roles.js":     {"page/roles.js", "text/javascript; charset=utf-8", false},
 	"/lockouts.js":  {"page/lockouts.js", "text/javascript; charset=utf-8", false},
 	"/style.css":    {"page/style.css", "text/css; charset=utf-8", true},
 	"/icon.svg":     {"page/icon.svg", "image/svg+xml", true},
@@ -34,7 +36,7 @@ var assets = map[string]struct {
 // public are the paths that need no token because they lead to one being asked for.
 func public(path string) bool { return path == "/login" || assets[path].public }
 
-func servePage(mux *http.ServeMux) {
+func servePage(mux *routes) {
 	for path, asset := range assets {
 		pattern := "GET " + path
 		if path == "/" {
@@ -51,15 +53,15 @@ func servePage(mux *http.ServeMux) {
 	}
 }
 
-// serveLogin adds the form that asks for the token.
-func serveLogin(mux *http.ServeMux, token *Token, logins *logins) {
+// serveLogin adds the form that asks for a token.
+func serveLogin(mux *routes, access *access, logins *logins) {
 	form := func(w http.ResponseWriter, status int, problem string) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(status)
 		_ = loginForm.Execute(w, problem) // who cannot be written to has gone
 	}
 	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
-		if token == nil || logins.valid(r) {
+		if access.unasked() || logins.valid(r) {
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 			return
 		}
@@ -68,21 +70,21 @@ func serveLogin(mux *http.ServeMux, token *Token, logins *logins) {
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		switch {
-		case token == nil:
+		case access.unasked():
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 			return
 		case r.ParseForm() != nil:
 			form(w, http.StatusBadRequest, "That was not understood.")
 			return
 		}
-		presented := r.PostForm.Get("token")
-		switch wait, right := logins.try(token, presented, r); {
+		switch who, wait, right := logins.try(access, r.PostForm.Get("token"), r); {
 		case wait > 0:
 			setRetryAfter(w, wait)
 			form(w, http.StatusTooManyRequests, "Too many wrong tokens. Come back in "+seconds(wait)+".")
-		case !right || !logins.begin(token, presented, w, r):
+		case !right:
 			form(w, http.StatusUnauthorized, "That is not the token.")
 		default:
+			logins.begin(who, w, r)
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 		}
 	})

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -9,7 +10,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
 )
 
@@ -26,9 +26,10 @@ var ErrToken = errors.New("not fit for a token")
 // Token is what the operator has to know. Only its SHA-256 is kept, so there is nothing in it to be leaked. Its methods
 // may be called from many goroutines.
 type Token struct {
-	mu       sync.Mutex
-	sum      [sha256.Size]byte
-	replaced []func()
+	mu   sync.Mutex
+	sum  [sha256.Size]byte
+	over context.Context // ends when another token takes the place of this one
+	end  context.CancelFunc
 }
 
 // Replace has t be what next is from now on. If that is another token, browsers that have logged in with the former one
@@ -36,24 +37,14 @@ type Token struct {
 func (t *Token) Replace(next *Token) (changed bool) {
 	sum := next.current()
 	t.mu.Lock()
-	same := t.sum == sum
-	t.sum = sum
-	replaced := slices.Clone(t.replaced)
-	t.mu.Unlock()
-	if same {
+	defer t.mu.Unlock()
+	if t.sum == sum {
 		return false
 	}
-	for _, f := range replaced {
-		f()
-	}
+	t.end()
+	t.sum = sum
+	t.over, t.end = context.WithCancel(context.Background())
 	return true
-}
-
-// onReplace has f called whenever the token has become another one.
-func (t *Token) onReplace(f func()) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.replaced = append(t.replaced, f)
 }
 
 func (t *Token) current() [sha256.Size]byte {
@@ -102,11 +93,15 @@ func parseToken(b []byte) (*Token, error) {
 	if len(b) < MinTokenLen {
 		return nil, fmt.Errorf("%w: %d characters, want at least %d", ErrToken, len(b), MinTokenLen)
 	}
-	return &Token{sum: sha256.Sum256(b)}, nil
+	t := &Token{sum: sha256.Sum256(b)}
+	t.over, t.end = context.WithCancel(context.Background())
+	return t, nil
 }
 
-// matches reports whether s is the token, in a time that tells nothing of it.
-func (t *Token) matches(s string) bool {
-	sum, right := sha256.Sum256([]byte(s)), t.current()
-	return subtle.ConstantTimeCompare(sum[:], right[:]) == 1
+// matches reports whether s is the token, in a time that tells nothing of it, and until when that is so.
+func (t *Token) matches(s string) (over context.Context, right bool) {
+	sum := sha256.Sum256([]byte(s))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.over, subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1
 }

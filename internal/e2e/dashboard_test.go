@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/operator"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/store/memory"
 )
@@ -107,7 +108,7 @@ func TestDashboardLookup(t *testing.T) {
 	node := start(t, cfg)
 	register(t.Context(), node, "alice")
 	p := open(t, dashboard(node))
-	p.expect(refusal("/accounts/lookup", "404 (Not Found)"))
+	p.expect(refusal("/accounts/nobody", "404 (Not Found)"))
 	p.fill("#name", "nobody")
 	p.do(chromedp.KeyEvent(kb.Enter))
 	p.wait(`/there is no account/.test($("found").textContent)`)
@@ -137,6 +138,9 @@ func TestDashboardLookup(t *testing.T) {
 		}
 	}
 
+	p.fill("#note", "lost the phone")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`/note · by local · lost the phone/.test($("found").textContent) && document.activeElement.id === "note"`)
 	p.click("#end-session")
 	p.wait(`$("confirm").open`)
 	p.click("#confirm-yes")
@@ -144,6 +148,62 @@ func TestDashboardLookup(t *testing.T) {
 	if players := metric(t, node, "rushgate_players", ""); players != 0 {
 		t.Errorf("%g players are inside after the end of the only session", players)
 	}
+}
+
+// An operator logs in by the keyboard, sees what the role allows and is offered nothing else.
+func TestDashboardOfOperators(t *testing.T) {
+	store := memory.New(memory.Options{})
+	cfg := config(t)
+	cfg.Backend, cfg.Store = "", store
+	book := operator.NewBook(store)
+	tokens := make(map[operator.Role]string)
+	for _, role := range []operator.Role{operator.All, operator.Help, operator.Look} {
+		token, err := book.Add(t.Context(), "the-"+role.String(), role, operator.Console)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens[role] = token
+	}
+	node := start(t, cfg)
+	if status := register(t.Context(), node, "alice"); status != http.StatusCreated {
+		t.Fatalf("registration: %d", status)
+	}
+	for role, token := range tokens {
+		p := open(t, dashboard(node))
+		p.arrives("/login")
+		p.wait(`document.activeElement.id === "token"`)
+		p.fill("#token", token)
+		p.do(chromedp.KeyEvent(kb.Enter))
+		p.arrives("/")
+		p.wait(`document.body.dataset.role === "` + role.String() + `"`)
+		p.wait(`$("operator").textContent.startsWith("the-` + role.String() + `, who may ")`)
+		helps := fmt.Sprint(role.May(operator.Help))
+		p.wait(`$("inside").rows.length === 2 && ($("inside").querySelector("[data-do=end]") !== null) === ` + helps)
+		p.tabTo("name")
+		p.fill("#name", "alice")
+		p.do(chromedp.KeyEvent(kb.Enter))
+		p.wait(`$("found").querySelector("[data-player=name]") !== null && ($("end-session") !== null) === ` + helps +
+			` && ($("note") !== null) === ` + helps)
+		p.wait(`$("drain").checkVisibility() === ` + fmt.Sprint(role.May(operator.Run)))
+		if role == operator.Help {
+			p.tabTo("note")
+			p.fill("#note", "asked nicely")
+			p.do(chromedp.KeyEvent(kb.Enter))
+			p.wait(`/by the-help · asked nicely/.test($("found").textContent)`)
+		}
+		p.tabTo("logout-button")
+		p.do(chromedp.KeyEvent(kb.Enter))
+		p.arrives("/login")
+	}
+}
+
+// arrives waits until the browser has gone to another page of the node.
+func (p *tab) arrives(path string) {
+	p.Helper()
+	await(p.TB, "the page is "+path, func() bool {
+		at, err := tryEval[string](p, `location.pathname + " " + document.readyState`)
+		return err == nil && at == path+" complete"
+	})
 }
 
 // tabTo moves the focus to an element with the Tab key.

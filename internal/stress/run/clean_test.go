@@ -12,9 +12,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/rushgate/rushgate"
 	accounts "github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/store/memory"
 )
 
@@ -45,13 +48,14 @@ func populate(t *testing.T, inside string, out ...string) *population {
 			t.Fatal(err, errs)
 		}
 	}
-	mux := http.NewServeMux()
-	h := admin.DeleteAccounts(accounts.New(p), slog.New(slog.DiscardHandler))
-	mux.HandleFunc("POST /accounts/delete", func(w http.ResponseWriter, r *http.Request) {
+	h := admin.New(admin.Config{
+		Ledger: accounts.New(p), Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
+		Ready: ready.New(func() bool { return false }, p.Ping),
+	})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.asks.Add(1)
 		h.ServeHTTP(w, r)
-	})
-	srv := httptest.NewServer(mux)
+	}))
 	t.Cleanup(func() { srv.Close(); _ = p.Close() })
 	p.url = srv.URL
 	return p
@@ -89,7 +93,8 @@ func TestClean(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
-	if n := p.asks.Load(); n != 15 || len(seen) != 15 || seen[0] != (Cleaned{Deleted: 6, Inside: 1, Unknown: 193}) ||
+	// Each has to be confirmed.
+	if n := p.asks.Load(); n != 30 || len(seen) != 15 || seen[0] != (Cleaned{Deleted: 6, Inside: 1, Unknown: 193}) ||
 		seen[14] != want {
 		t.Errorf("%d requests; progress %+v", n, seen)
 	}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+const adminSynopsis = `Usage: rushgate admin COMMAND [flags]
+
+Looks after a node that runs, wherever its players are kept, by its admin listener. It is asked as the operator whose
+token is in --admin-token-file ("rushgate operator add" makes operators); on this machine and without any operators it
+asks for no token.
+
+  export RUSHGATE_ADMIN_TOKEN_FILE=anna.token
+  rushgate admin status                          how the node is
+  rushgate admin players --search ali            who is inside
+  rushgate admin search ali                      accounts whose name begins so
+  rushgate admin show alice                      all there is to see of a player
+  rushgate admin end-session alice               log the player out; coming back is allowed
+  rushgate admin note alice "lost the phone"     for the next operator to read
+  rushgate admin lockouts                        who failed too often
+  rushgate admin set-password alice              ask for it twice, and end the sessions
+  rushgate admin audit                           who has done what
+
+Every command has --json for programs, and ends with status 1 if it failed, 2 if it was not understood.
+
+`
+
+const defaultAdminURL = "http://127.0.0.1:9090"
+
+func newAdmin() *cobra.Command {
+	return newGroup("admin", "look after a node that runs: players, accounts, lockouts, audit", adminSynopsis,
+		newAdminStatus(),
+		newAdminPlayers(),
+		newAdminSearch(),
+		newAdminShow(),
+		newAdminEndSession(),
+		newAdminNote(),
+		newAdminLockouts(),
+		newAdminLift(),
+		newAdminSetPassword(),
+		newAdminDisable(),
+		newAdminEnable(),
+		newAdminDelete(),
+		newAdminDrain(),
+		newAdminAudit(),
+	)
+}
+
+// adminFlags are the settings that all admin commands have.
+type adminFlags struct {
+	url, tokenFile text
+	json           toggle
+}
+
+// newAdminFlags returns the flags of an admin command, with those that all have.
+func newAdminFlags(synopsis string) (*adminFlags, *flags) {
+	v, f := &adminFlags{url: defaultAdminURL}, newFlags(synopsis)
+	f.add(&v.url, "url", "", "`URL` of the node's admin listener; https unless it is on this machine")
+	f.add(&v.tokenFile, "admin-token-file", "", "`FILE` with the operator's token, not readable by everybody").
+		def = "none: the node asks for none"
+	f.add(&v.json, "json", "", "print what the node answers, as JSON")
+	return v, f
+}
+
+// node returns the node that a command is for.
+func (v *adminFlags) node() (*nodeClient, error) {
+	return newNodeClient(string(v.url), string(v.tokenFile))
+}
+
+// get reads something of the node, and prints it as JSON if that was asked for, and otherwise as show does.
+func get[T any](ctx context.Context, v *adminFlags, path string, w io.Writer, show func(io.Writer, *T) error) error {
+	node, err := v.node()
+	if err != nil {
+		return err
+	}
+	return printed(v, w, show, func(raw *json.RawMessage) error { return node.get(ctx, path, raw) })
+}
+
+// post has the node carry out an order, and prints what it says of it.
+func post[T any](
+	ctx context.Context, v *adminFlags, path string, in any, w io.Writer, show func(io.Writer, *T) error,
+) error {
+	node, err := v.node()
+	if err != nil {
+		return err
+	}
+	return printed(v, w, show, func(raw *json.RawMessage) error { return node.post(ctx, path, in, raw) })
+}
+
+// printed asks, and prints the answer.
+func printed[T any](
+	v *adminFlags, w io.Writer, show func(io.Writer, *T) error, ask func(*json.RawMessage) error,
+) error {
+	var raw json.RawMessage
+	if err := ask(&raw); err != nil {
+		return err
+	}
+	if v.json {
+		_, err := fmt.Fprintf(w, "%s\n", raw)
+		return err
+	}
+	out := new(T)
+	if err := json.Unmarshal(raw, out); err != nil {
+		return fmt.Errorf("what listens at %s does not answer as a node does", v.url)
+	}
+	return show(w, out)
+}

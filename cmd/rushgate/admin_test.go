@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/internal/redistest"
+)
+
+// eventually runs a command again and again, until it ends as it should: nodes hear within a second of operators that
+// another process has changed.
+func eventually(t *testing.T, status int, stderr string, run func() outcome) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		o := run()
+		if o.status == status && strings.Contains(o.stderr, stderr) {
+			return
+		}
+		if time.Now().After(deadline) {
+			o.want(t, status, "", stderr)
+			return
+		}
+	}
+}
+
+// Operators are added beside a node that runs, or in the store; their tokens let them as far as their roles go.
+func TestOperatorsOfANode(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) {
+		dir := t.TempDir()
+		withOperators(t, startNode(t, dir), "--data", dir)
+	})
+	t.Run("Redis", func(t *testing.T) {
+		db := []string{"--db", "redis", "--redis-url", redistest.Start(t).URL()}
+		withOperators(t, startNode(t, t.TempDir(), db...), db...)
+	})
+	t.Run("Memory", func(t *testing.T) {
+		n := startNode(t, t.TempDir(), "--db", "memory")
+		withOperators(t, n, "--db", "memory", "--admin", n.admin)
+	})
+}
+
+func withOperators(t *testing.T, n *node, where ...string) {
+	dir := t.TempDir()
+	anna, ben := filepath.Join(dir, "anna"), filepath.Join(dir, "ben")
+	inStore := func(token string, args ...string) outcome {
+		t.Helper()
+		args = append(args, where...)
+		if token != "" {
+			args = append(args, "--admin-token-file", token)
+		}
+		return runProcess(t, "", args...)
+	}
+	store := func(file string, o outcome) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(o.stdout), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	admin := func(token string, args ...string) outcome {
+		t.Helper()
+		args = append([]string{"admin"}, append(args, "--url", n.admin)...)
+		if token != "" {
+			args = append(args, "--admin-token-file", token)
+		}
+		return runProcess(t, "battery staple\n", args...)
+	}
+	c := newClient(t, n.http, client.Options{})
+	session, err := c.Register(t.Context(), "alice", "correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin("", "show", "alice").want(t, 0, "name            alice\n", "")
+	inStore("", "operator", "add", "ben", "--role", "help").want(t, 1, "", "needs --role all")
+	added := inStore("", "operator", "add", "anna", "--role", "all")
+	added.want(t, 0, "rgo_", "added anna")
+	store(anna, added)
+	eventually(t, 1, "give --admin-token-file", func() outcome { return admin("", "show", "alice") })
+	added = inStore(anna, "operator", "add", "ben", "--role", "help")
+	added.want(t, 0, "rgo_", "added ben")
+	store(ben, added)
+	inStore(anna, "operator", "add", "ben", "--role", "run").want(t, 1, "", "already is an operator")
+	inStore(anna, "operator", "list").want(t, 0, "ben   help", "")
+	eventually(t, 0, "", func() outcome { return admin(ben, "status") })
+	admin(ben, "note", "alice", "lost the phone").want(t, 0, "noted at", "")
+	admin(ben, "show", "alice").want(t, 0, "note  by ben  lost the phone", "")
+	admin(ben, "end-session", "alice").want(t, 0, "the session has ended", "")
+	if _, err := session.Me(t.Context()); !errors.Is(err, rushgate.BadCredentials) {
+		t.Errorf("the session goes on: %v", err)
+	}
+	admin(ben, "disable", "alice").want(t, 1, "", "takes the role run; yours is help")
+	admin(anna, "disable", "alice", "--for", "72h", "--reason", "x").want(t, 0, "disabled player 1, alice", "")
+	admin(anna, "enable", "alice").want(t, 0, "enabled player 1, alice", "")
+	admin(anna, "set-password", "alice", "--password-hash-iterations", "1000").want(t, 0, "set the password of player 1", "")
+	wantLogin(t, n, "alice", "battery staple", nil)
+	admin(anna, "end-session", "alice").want(t, 0, "", "")
+	admin(ben, "search", "al").want(t, 0, "1  alice", "")
+	admin(ben, "search", "--id", "1").want(t, 0, "1  alice", "")
+	admin(ben, "lockouts").want(t, 0, "0 lockouts", "")
+	admin(ben, "players").want(t, 0, "0 inside", "")
+	admin(ben, "delete", "alice").want(t, 2, "", "--yes")
+	admin(ben, "delete", "alice", "--yes").want(t, 1, "", "takes the role all")
+	admin(anna, "delete", "alice", "--yes").want(t, 0, "deleted player 1, alice", "")
+	admin(anna, "show", "alice").want(t, 1, "", `no player "alice"`)
+	admin(ben, "audit", "--limit", "2").want(t, 0, "anna  account.delete  player 1  from 127.0.0.1  done (of ", "")
+	inStore(anna, "audit", "show").want(t, 0, "operator.add  anna as all", "")
+	verified := inStore(anna, "audit", "verify")
+	verified.want(t, 0, "are as they were written", "")
+	lines := strings.Fields(verified.stdout)
+	inStore(anna, "operator", "remove", "ben", "--yes").want(t, 0, "removed ben", "")
+	inStore(anna, "audit", "verify", "--seen", lines[len(lines)-1]).want(t, 0, "are as they were written", "")
+	inStore(anna, "audit", "verify", "--seen", "1:"+strings.Repeat("0", 64)).want(t, 1, "", "entry 1 of the audit log")
+	inStore(anna, "operator", "remove", "anna", "--yes").want(t, 1, "", "role all")
+	eventually(t, 1, "knows no operator", func() outcome { return admin(ben, "status") })
+	for _, file := range []string{anna, ben} {
+		token, err := os.ReadFile(file)
+		if err != nil || len(token) < 40 || strings.Contains(n.log.String(), strings.TrimSpace(string(token))) {
+			t.Errorf("%s: %d bytes, or in the log; %v", file, len(token), err)
+		}
+	}
+}
