@@ -168,7 +168,7 @@ func TestStaffOnly(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		operate(t, here, "/lists/edit", `{"list":"staff","add":["Ann"]}`)
+		operate(t, here, "/lists", `{"list":"staff","add":["Ann"]}`)
 		operate(t, here, "/mode", `{"mode":"staff"}`)
 		soon(t, "the other node heeds the mode", func() bool { return mode(t, there).Mode == rushgate.ModeStaff })
 		var told []string
@@ -191,7 +191,7 @@ func TestStaffOnly(t *testing.T) {
 				t.Fatalf("staff who fails again and again: %+v", r)
 			}
 		}
-		operate(t, here, "/lists/edit", `{"list":"allowlist","add":["bob"]}`)
+		operate(t, here, "/lists", `{"list":"allowlist","add":["bob"]}`)
 		operate(t, here, "/mode", `{"mode":"allowlist"}`)
 		soon(t, "the other node heeds the mode", func() bool { return mode(t, there).Mode == rushgate.ModeAllowlist })
 		if _, err := newClient(t, there, client.Options{}).Login(t.Context(), "bob", "correct horse"); err != nil {
@@ -210,7 +210,7 @@ func TestStaffComesIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	operate(t, s, "/lists/edit", `{"list":"staff","add":["ann"]}`)
+	operate(t, s, "/lists", `{"list":"staff","add":["ann"]}`)
 	operate(t, s, "/mode", `{"mode":"staff","out":true}`)
 	soon(t, "who is not staff is out", func() bool { _, err := other.Me(t.Context()); return err != nil })
 	if _, err := session.Me(t.Context()); err != nil {
@@ -239,7 +239,7 @@ func TestBansOfRangesAndDevices(t *testing.T) {
 				t.Fatal(err)
 			}
 			began := time.Now()
-			id := operate(t, here, "/bans/add", body)["id"]
+			id := operate(t, here, "/bans", body)["id"]
 			soon(t, "a player inside is out", func() bool { _, err := session.Me(t.Context()); return err != nil })
 			t.Logf("out for a ban of a %s after %v", kind, time.Since(began).Round(time.Millisecond))
 
@@ -258,7 +258,7 @@ func TestBansOfRangesAndDevices(t *testing.T) {
 					t.Errorf("a wrong password of %s from a banned %s: %+v", who, kind, r)
 				}
 			}
-			operate(t, there, "/bans/lift", fmt.Sprintf(`{"id":%q}`, id))
+			operate(t, there, fmt.Sprintf("/bans/%s/lift", id), "{}")
 			if _, err := mallory.Login(t.Context(), name, "correct horse"); err != nil {
 				t.Errorf("after the end of the ban: %v", err)
 			}
@@ -276,7 +276,7 @@ func TestBanOfARangeLeavesAccountsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	operate(t, s, "/bans/add", `{"range":"127.0.0.1","except":["Carol"]}`)
+	operate(t, s, "/bans", `{"range":"127.0.0.1","except":["Carol"]}`)
 	soon(t, "others are out", func() bool { _, err := eve.Me(t.Context()); return err != nil })
 	if _, err := carol.Me(t.Context()); err != nil {
 		t.Errorf("the account that the ban leaves alone: %v", err)
@@ -296,7 +296,7 @@ func TestBanOfAnAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		operate(t, here, "/bans/add", `{"account":"Mallory","text":"Insults"}`)
+		operate(t, here, "/accounts/Mallory/disable", `{"reason":"Insults"}`)
 		soon(t, "a player inside is out", func() bool { _, err := session.Me(t.Context()); return err != nil })
 		t.Logf("out for a ban of the account after %v", time.Since(began).Round(time.Millisecond))
 		_, err = c.Login(t.Context(), "mallory", "correct horse")
@@ -305,7 +305,7 @@ func TestBanOfAnAccount(t *testing.T) {
 			!r.Until.Equal(rushgate.Forever()) {
 			t.Errorf("got %+v", r)
 		}
-		operate(t, here, "/bans/lift", `{"account":"mallory"}`)
+		operate(t, here, "/accounts/mallory/enable", "{}")
 		if _, err := c.Login(t.Context(), "mallory", "correct horse"); err != nil {
 			t.Errorf("after the end of the ban: %v", err)
 		}
@@ -326,7 +326,7 @@ func TestDeviceIDsAreKeptNowhere(t *testing.T) {
 	if err != nil || len(players) != 1 || players[0].Device != access.DeviceOf("my-secret-device").String() {
 		t.Errorf("the operator sees %+v, %v", players, err)
 	}
-	operate(t, s, "/bans/add", fmt.Sprintf(`{"device":%q}`, players[0].Device))
+	operate(t, s, "/bans", fmt.Sprintf(`{"device":%q}`, players[0].Device))
 	resp, err := http.Get("http://" + s.AdminAddr().String() + "/metrics.json")
 	if err != nil {
 		t.Fatal(err)

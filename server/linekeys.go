@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	// ringName is the name under which the fleet shares the keys of the line.
-	ringName = "line-keys"
 	// ringEvery is how often a node reads the keys again: well within [line.KeyLead], so that it has each before another
 	// node seals with it.
 	ringEvery = 5 * time.Minute
@@ -101,7 +99,7 @@ func (k *lineKeys) look(ctx context.Context) (again time.Duration) {
 
 func (k *lineKeys) update(ctx context.Context) error {
 	for range ringSwaps {
-		stored, err := k.store.Shared(ctx, ringName)
+		stored, err := k.store.Shared(ctx, line.SharedName)
 		if err != nil {
 			return err
 		}
@@ -113,7 +111,7 @@ func (k *lineKeys) update(ctx context.Context) error {
 			k.use(ring, value)
 			return nil
 		}
-		swapped, err := k.store.SwapShared(ctx, ringName, stored, []byte(value))
+		swapped, err := k.store.SwapShared(ctx, line.SharedName, stored, []byte(value))
 		if err != nil {
 			return err
 		}
@@ -151,9 +149,9 @@ func (k *lineKeys) note(stored []byte) {
 	switch {
 	case stored != nil:
 	case k.ring != nil:
-		k.logger.Warn("the store had lost the keys of the line; those in use were put back", "name", ringName)
+		k.logger.Warn("the store had lost the keys of the line; those in use were put back", "name", line.SharedName)
 	default:
-		k.logger.Info("the first keys of the line were made", "name", ringName)
+		k.logger.Info("the first keys of the line were made", "name", line.SharedName)
 	}
 }
 
@@ -191,7 +189,7 @@ func (k *lineKeys) tell(err error) {
 	case badRing:
 		k.logger.Error("the keys of the line that are in the store cannot be used and are left as they are: update the node "+
 			"if a newer version has written them, else remove them, and nodes put back theirs or make new ones "+
-			"(docs/operations.md)", "name", ringName, "meanwhile", meanwhile, "error", err)
+			"(docs/operations.md)", "name", line.SharedName, "meanwhile", meanwhile, "error", err)
 	}
 	k.told = now
 }

@@ -122,7 +122,7 @@ func TestNodesRotateOneRing(t *testing.T) {
 					}
 				}
 			}
-			value, err := store.Shared(t.Context(), ringName)
+			value, err := store.Shared(t.Context(), line.SharedName)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -245,7 +245,7 @@ func TestRingThatOthersChangeFirst(t *testing.T) {
 		if r.look(t.Context()) != ringEvery {
 			t.Errorf("%d rivals: no ring at the second look", rivals)
 		}
-		value, err := inner.Shared(t.Context(), ringName)
+		value, err := inner.Shared(t.Context(), line.SharedName)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,14 +295,15 @@ func TestRingThatIsDamaged(t *testing.T) {
 					}
 				}
 			}
-			if value, err := store.Shared(t.Context(), ringName); err != nil || string(value) != bad {
+			if value, err := store.Shared(t.Context(), line.SharedName); err != nil || string(value) != bad {
 				t.Errorf("the store has %q, %v", value, err)
 			}
 			if fresh.now() != nil || running.now() != ring {
 				t.Errorf("the rings are %v and %v", fresh.now(), running.now())
 			}
 			for _, r := range []*ringed{fresh, running} {
-				if r.log.count("level=ERROR") != 1 || r.log.count("docs/operations.md") != 1 || r.log.count("name="+ringName) == 0 {
+				if r.log.count("level=ERROR") != 1 || r.log.count("docs/operations.md") != 1 ||
+					r.log.count("name="+line.SharedName) == 0 {
 					t.Errorf("the log says\n%s", r.log.b.String())
 				}
 				if r.log.count(bad) > 0 || r.log.count("1234") > 0 {
@@ -323,7 +324,7 @@ func TestRingThatIsDamaged(t *testing.T) {
 
 func swap(t *testing.T, store rushgate.Fleet, oldValue, newValue string) {
 	t.Helper()
-	swapped, err := store.SwapShared(t.Context(), ringName, []byte(oldValue), []byte(newValue))
+	swapped, err := store.SwapShared(t.Context(), line.SharedName, []byte(oldValue), []byte(newValue))
 	if err != nil || !swapped {
 		t.Fatal(swapped, err)
 	}
@@ -368,7 +369,7 @@ func TestNoKeyOfTheLineInTheLog(t *testing.T) {
 	defer store.Close()
 	r := newRinged(&troubled{Fleet: store})
 	r.look(t.Context())
-	value, err := store.Shared(t.Context(), ringName)
+	value, err := store.Shared(t.Context(), line.SharedName)
 	if err != nil {
 		t.Fatal(err)
 	}

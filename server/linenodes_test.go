@@ -189,7 +189,7 @@ func TestLineInMemory(t *testing.T) {
 // A node starts beside a ring that it cannot read, and leaves it as it is: players have a turn, and no ticket.
 func TestNodeStartsBesideABadRing(t *testing.T) {
 	r := redistest.Start(t)
-	const key = "rushgate:shared:" + ringName
+	const key = "rushgate:shared:" + line.SharedName
 	for what, damage := range map[string][]string{
 		"a newer format": {"HSET", key, "value", "\x02newer"},
 		"no hash":        {"SET", key, "x"},

@@ -80,6 +80,19 @@ var documentedIn = []document{
 			elsewhere: "wants a Valkey that was built by hand"},
 	}},
 	{"docs/accounts.md", []documented{
+		{command: `curl -sS http://127.0.0.1:8080/v1/register ` +
+			`-d '{"username":"ada","password":"correct horse","remember":"laptop"}' > ada.json`},
+		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account -H "Authorization: Bearer $TOKEN" > account.json`},
+		{command: "cat account.json", shows: `"name":"ada".*"devices":\[\{"handle":"[^"]{16}","label":"laptop"`},
+		{command: `HANDLE=$(sed 's/.*"handle":"\([^"]*\)".*/\1/' account.json)`},
+		{command: `curl -sS -X DELETE http://127.0.0.1:8080/v1/account/devices/$HANDLE -H "Authorization: Bearer $TOKEN"`,
+			shows: `^$`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/password -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"current":"correct horse","new":"better horse"}' > ada.json`},
+		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
+		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/account/logout-everywhere -H "Authorization: Bearer $TOKEN"`,
+			shows: `^$`},
 		{command: "umask 077"},
 		{command: "rushgate operator add anna --role all > anna.token", shows: `^added anna, who has the role all`},
 		{command: "export RUSHGATE_ADMIN_TOKEN_FILE=anna.token"},
@@ -116,21 +129,6 @@ var documentedIn = []document{
 			short: "go mod edit -require github.com/rushgate/rushgate@v0.0.0 -replace github.com/rushgate/rushgate=$(realpath ../rushgate) && " +
 				"cp ../rushgate/go.sum . && go mod tidy -e"},
 		{command: "go run .", short: "go run . -duration 2s", shows: `1\. `},
-	}},
-	{"docs/accounts.md", []documented{
-		{command: `curl -sS http://127.0.0.1:8080/v1/register ` +
-			`-d '{"username":"ada","password":"correct horse","remember":"laptop"}' > ada.json`},
-		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
-		{command: `curl -sS http://127.0.0.1:8080/v1/account -H "Authorization: Bearer $TOKEN" > account.json`},
-		{command: "cat account.json", shows: `"name":"ada".*"devices":\[\{"handle":"[^"]{16}","label":"laptop"`},
-		{command: `HANDLE=$(sed 's/.*"handle":"\([^"]*\)".*/\1/' account.json)`},
-		{command: `curl -sS -X DELETE http://127.0.0.1:8080/v1/account/devices/$HANDLE -H "Authorization: Bearer $TOKEN"`,
-			shows: `^$`},
-		{command: `curl -sS http://127.0.0.1:8080/v1/account/password -H "Authorization: Bearer $TOKEN" ` +
-			`-d '{"current":"correct horse","new":"better horse"}' > ada.json`},
-		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
-		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/account/logout-everywhere -H "Authorization: Bearer $TOKEN"`,
-			shows: `^$`},
 	}},
 	{"docs/operations.md", []documented{
 		{command: "rushgate serve --data /var/lib/rushgate --handover", elsewhere: "TestHandoverKeepsPlayers"},

@@ -11,7 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
+	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/move"
+	"github.com/rushgate/rushgate/internal/operator"
 	"github.com/rushgate/rushgate/store/redis"
 	"github.com/rushgate/rushgate/store/sqlite"
 )
@@ -33,8 +36,10 @@ stays behind. The pepper, if there is one, is in no store: start the new nodes w
   rushgate move --from ./rushgate-data --to redis://127.0.0.1:6379
   RUSHGATE_FROM=redis://:secret@db.example.org rushgate move --to /var/lib/rushgate`
 
-// movedValues are the names of what the nodes of a fleet share and that goes along.
-var movedValues = []string{"line-keys"}
+// movedValues returns the names of what the nodes of a fleet share and that goes along.
+func movedValues() []string {
+	return append(access.SharedNames(), operator.SharedName, line.SharedName)
+}
 
 // moveFlags are the settings of a move.
 type moveFlags struct {
@@ -70,7 +75,7 @@ func (v *moveFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	return v.at(ctx, v.from, false, func(from rushgate.Store) error {
 		return v.at(ctx, v.to, true, func(to rushgate.Store) error {
 			bar := startMoveProgress(stderr)
-			report, err := move.All(ctx, from, to, move.Options{Shared: movedValues, Progress: bar.set})
+			report, err := move.All(ctx, from, to, move.Options{Shared: movedValues(), Progress: bar.set})
 			bar.stop()
 			return concludeMove(stdout, report, time.Since(bar.started), err)
 		})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,7 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
+	"github.com/rushgate/rushgate/internal/operator"
 	"github.com/rushgate/rushgate/internal/redistest"
+	"github.com/rushgate/rushgate/store/sqlite"
 )
 
 // Players go from SQLite to Redis and back, log in at a node there, and are refused where they do not belong.
@@ -49,6 +54,53 @@ func TestMoveThereAndBack(t *testing.T) {
 	runAccount(t, "correct horse\n", "create", "carol", "--data", back).want(t, 0, "created", "")
 	if o := runProcess(t, "", "move", "--from", url, "--to", back); o.status != 1 || !strings.Contains(o.stderr, "in use already") {
 		t.Errorf("into a store with players of its own: %+v", o)
+	}
+}
+
+// What the operator has decided goes along: the operators with their tokens, the mode, the bans, the lists, and the keys
+// of the line, without which those in it would lose their places.
+func TestMoveTakesAlongWhatNodesShare(t *testing.T) {
+	ctx, from, to := t.Context(), t.TempDir(), filepath.Join(t.TempDir(), "new")
+	var token string
+	err := withSQLite(ctx, from, true, func(s *sqlite.Store) (err error) {
+		if token, err = operator.NewBook(s).Add(ctx, "anna", operator.All, operator.Console); err != nil {
+			return err
+		}
+		k := access.New(access.Config{Store: s})
+		_, mode := k.SetMode(ctx, access.State{Mode: rushgate.ModeClosed, Message: "Moving"})
+		_, ban := k.Ban(ctx, access.Ban{Device: access.DeviceOf("box"), Until: rushgate.Forever()})
+		_, list := k.Edit(ctx, access.Staff, []string{"ann"}, nil)
+		_, keys := s.SwapShared(ctx, "line-keys", nil, []byte("keys"))
+		return errors.Join(mode, ban, list, keys)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := runProcess(t, "", "move", "--from", from, "--to", to); o.status != 0 {
+		t.Fatalf("%+v", o)
+	}
+	err = withSQLite(ctx, to, false, func(s *sqlite.Store) error {
+		roll := operator.NewRoll(s)
+		if err := roll.Refresh(ctx); err != nil {
+			return err
+		}
+		if who, ok := roll.Find(token); !ok || who.Name != "anna" || who.Role != operator.All {
+			t.Errorf("the token is that of %+v, %v", who, ok)
+		}
+		k := access.New(access.Config{Store: s})
+		k.Begin(ctx)
+		r := k.Rules()
+		if !r.Closed() || r.Message != "Moving" || len(r.Bans()) != 1 || strings.Join(r.Names(access.Staff), " ") != "ann" {
+			t.Errorf("the rules are %+v, %v, %v", r.State, r.Bans(), r.Names(access.Staff))
+		}
+		keys, err := s.Shared(ctx, "line-keys")
+		if string(keys) != "keys" {
+			t.Errorf("the keys of the line are %q", keys)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

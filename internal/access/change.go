@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -31,11 +32,14 @@ func (k *Keeper) SetMode(ctx context.Context, s State) (State, error) {
 	})
 }
 
-// Ban adds a ban, in place of one that there may be of the same range or device, and returns it as it is kept, with an
-// id. Bans that have ended are dropped. Errors are as for SetMode, or wrap [ErrFull].
+// NewID returns an id for a ban, which tells nothing.
+func NewID() string { return strings.ToLower(rand.Text()[:12]) }
+
+// Ban adds a ban, in place of one that there may be of the same range or device, and returns it as it is kept, with a
+// new id if it has none. Bans that have ended are dropped. Errors are as for SetMode, or wrap [ErrFull].
 func (k *Keeper) Ban(ctx context.Context, b Ban) (Ban, error) {
 	now := k.cfg.Now()
-	b.ID = strings.ToLower(rand.Text()[:12])
+	b.ID = cmp.Or(b.ID, NewID())
 	b.At, b.Until = now.Truncate(time.Millisecond), b.Until.Truncate(time.Millisecond)
 	if err := b.Check(); err != nil {
 		return b, err

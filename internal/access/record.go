@@ -22,6 +22,9 @@ const (
 	listName = "allowlist"
 )
 
+// SharedNames returns the names of the values that a fleet shares which have the mode, the bans and the lists.
+func SharedNames() []string { return []string{modeName, bansName, listName} }
+
 // version is that of the layout of all three. A value of another one is left alone.
 const version = 1
 

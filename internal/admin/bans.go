@@ -120,7 +120,8 @@ func (g *gatekeeper) setMode(w http.ResponseWriter, r *http.Request) {
 	var s rules.State
 	check := func(in strictjson.Values) (ok bool) {
 		s = rules.State{
-			Mode: rushgate.Mode(in.String("mode")), Message: in.String("message"), Out: in.Bool("out"), By: personOf(r.Context()).name,
+			Mode: rushgate.Mode(in.String("mode")), Message: in.String("message"), Out: in.Bool("out"),
+			By: personOf(r.Context()).name,
 		}
 		s.OpensAt, ok = optionalTime(in, "opens_at")
 		return ok && s.Mode != ""
@@ -171,7 +172,9 @@ const wantBan = `one of {"range": "203.0.113.0/24"} and {"device": "..."}, with 
 func readBan(w http.ResponseWriter, r *http.Request) (o banOrder, ok bool) {
 	var problem error
 	check := func(in strictjson.Values) bool {
-		o = banOrder{rules.Ban{Text: in.String("text"), Reason: in.String("reason"), By: personOf(r.Context()).name}}
+		o = banOrder{rules.Ban{
+			ID: rules.NewID(), Text: in.String("text"), Reason: in.String("reason"), By: personOf(r.Context()).name,
+		}}
 		var ok bool
 		if o.Until, ok = optionalTime(in, "until"); !ok || (in.String("range") == "") == (in.String("device") == "") {
 			return false
@@ -214,19 +217,23 @@ func (g *gatekeeper) ban(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	do := act{what: "access.ban", detail: fmt.Sprintf("%s until %s", o.subject(), o.Until.UTC().Format(time.RFC3339))}
+	do := act{
+		what:   "access.ban",
+		detail: fmt.Sprintf("ban %s of %s until %s", o.ID, o.subject(), o.Until.UTC().Format(time.RFC3339)),
+	}
 	g.carryOut(w, r, do, func(ctx context.Context) (any, error) {
 		b, err := g.keeper.Ban(ctx, o.Ban)
 		return newBanBody(&b), err
 	})
 }
 
-// subject is what the ban is of, for the audit log. A device is the hash of what its client says, and names nobody.
+// subject is what the ban is of, for the audit log. By a device a player could be known: the list of bans has it, under
+// the id of the ban.
 func (o *banOrder) subject() string {
 	if o.Range.IsValid() {
 		return "range " + o.Range.String()
 	}
-	return "device " + o.Device.String()
+	return "a device"
 }
 
 func (g *gatekeeper) lift(w http.ResponseWriter, r *http.Request) {

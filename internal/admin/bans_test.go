@@ -1,128 +1,202 @@
-package admin
+package admin_test
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/rushgate/rushgate"
 	rules "github.com/rushgate/rushgate/internal/access"
-	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/admin"
+	"github.com/rushgate/rushgate/internal/audit"
+	"github.com/rushgate/rushgate/internal/operator"
 	"github.com/rushgate/rushgate/store/memory"
 )
 
-// booth is a listener at which the operator says who may come in.
+// booth is a listener at which anna, who may run nodes, says who may come in. All answers are held against the
+// document.
 type booth struct {
-	http.Handler
+	t      *testing.T
+	h      http.Handler
 	keeper *rules.Keeper
+	store  *memory.Store
+	token  string
 	log    bytes.Buffer
 }
 
 func newBooth(t *testing.T) *booth {
 	t.Helper()
-	store := memory.New(memory.Options{})
-	t.Cleanup(func() { store.Close() })
-	b := &booth{keeper: rules.New(rules.Config{Store: store})}
-	mux := http.NewServeMux()
-	g := &gatekeeper{b.keeper, account.New(store), slog.New(slog.NewTextHandler(&b.log, nil))}
-	g.serve(func(pattern string, h http.HandlerFunc) { mux.HandleFunc(pattern, h) })
-	b.Handler = mux
+	b := &booth{t: t}
+	cfg, store := whole(t)
+	cfg.Logger = textLog(&b.log)
+	b.keeper, b.store = cfg.Access, store
+	document := newContract(t, admin.New(cfg)).doc
+	_, err := cfg.Staff.Add(t.Context(), "ben", operator.All, operator.Console)
+	if err == nil {
+		b.token, err = cfg.Staff.Add(t.Context(), "anna", operator.Run, operator.Console)
+	}
+	if err == nil {
+		err = cfg.Operators.Refresh(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.h = &contract{admin.New(cfg), t, document}
 	return b
 }
 
 // ask returns the answer to a request, with a body if there is one to send.
-func (b *booth) ask(t *testing.T, method, path, body string, want int) map[string]any {
-	t.Helper()
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	w := httptest.NewRecorder()
-	b.ServeHTTP(w, r)
+func (b *booth) ask(method, path, body string, want int) map[string]any {
+	b.t.Helper()
+	w := do(b.h, method, path, body, bearer(b.token)...)
 	var out map[string]any
 	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || w.Code != want {
-		t.Fatalf("%s %s %s: %d %s, want %d", method, path, body, w.Code, w.Body, want)
+		b.t.Fatalf("%s %s %s: %d %s, want %d", method, path, body, w.Code, w.Body, want)
 	}
 	return out
 }
 
+// written returns what the audit log has of what was done, a line each.
+func (b *booth) written() string {
+	b.t.Helper()
+	entries, err := audit.Read(b.t.Context(), b.store, 1, 100)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var out strings.Builder
+	for _, e := range entries {
+		fmt.Fprintln(&out, e.Who, e.Role, e.What, e.Whom, e.Detail, e.Outcome)
+	}
+	return out.String()
+}
+
 func TestModeIsSetAndShown(t *testing.T) {
 	b := newBooth(t)
-	if got := b.ask(t, "GET", "/mode", "", 200); got["mode"] != "open" || got["current"] != true {
+	if got := b.ask("GET", "/mode", "", 200); got["mode"] != "open" || got["current"] != true {
 		t.Errorf("at first: %v", got)
 	}
-	b.ask(t, "POST", "/mode", `{"mode":"closed","message":"Soon","opens_at":"2090-01-31T18:00:00Z","out":true}`, 200)
-	got := b.ask(t, "GET", "/mode", "", 200)
+	b.ask("POST", "/mode", `{"mode":"closed","message":"Soon","opens_at":"2090-01-31T18:00:00Z","out":true}`, 200)
+	got := b.ask("GET", "/mode", "", 200)
 	if got["mode"] != "closed" || got["message"] != "Soon" || got["opens_at"] != "2090-01-31T18:00:00Z" ||
-		got["out"] != true || got["by"] != "operator" {
+		got["out"] != true || got["by"] != "anna" {
 		t.Errorf("set: %v", got)
 	}
-	if !strings.Contains(b.log.String(), "mode=closed") || !strings.Contains(b.log.String(), "by=operator") {
-		t.Errorf("the log is\n%s", b.log.String())
+	const want = "anna run access.mode 0 mode closed, out true \nanna run access.mode 0  done\n"
+	if got := b.written(); got != want {
+		t.Errorf("the audit log has\n%s, want\n%s", got, want)
 	}
 	for _, bad := range []string{
 		`{}`, `{"mode":"ajar"}`, `{"mode":"open","message":"x"}`, `{"mode":"closed","opens_at":"soon"}`,
 		`{"mode":"closed","message":"a\nb"}`, `{"mode":"closed","until":"x"}`, `[]`,
 	} {
-		b.ask(t, "POST", "/mode", bad, 400)
+		b.ask("POST", "/mode", bad, 400)
 	}
 }
 
 func TestBansAreAddedListedAndLifted(t *testing.T) {
 	b := newBooth(t)
 	device := rules.DeviceOf("box").String()
-	first := b.ask(t, "POST", "/bans/add",
+	first := b.ask("POST", "/bans",
 		`{"range":"203.0.113.9/24","except":["Carol"],"text":"Bots","until":"2090-01-31T00:00:00Z","reason":"market"}`, 200)
 	if first["kind"] != "range" || first["range"] != "203.0.113.0/24" || first["until"] != "2090-01-31T00:00:00Z" ||
-		first["reason"] != "market" || first["by"] != "operator" || fmt.Sprint(first["except"]) != "[carol]" {
+		first["reason"] != "market" || first["by"] != "anna" || fmt.Sprint(first["except"]) != "[carol]" {
 		t.Errorf("a ban of a range: %v", first)
 	}
-	b.ask(t, "POST", "/bans/add", fmt.Sprintf(`{"device":%q}`, device), 200)
-	if got := b.ask(t, "GET", "/bans?limit=1&offset=1", "", 200); got["total"] != 2.0 || len(got["bans"].([]any)) != 1 {
+	second := b.ask("POST", "/bans", fmt.Sprintf(`{"device":%q}`, device), 200)
+	if got := b.ask("GET", "/bans?limit=1&offset=1", "", 200); got["total"] != 2.0 || len(got["bans"].([]any)) != 1 {
 		t.Errorf("the second page: %v", got)
 	}
-	b.ask(t, "POST", "/bans/lift", fmt.Sprintf(`{"id":%q}`, first["id"]), 200)
-	b.ask(t, "POST", "/bans/lift", fmt.Sprintf(`{"id":%q}`, first["id"]), 404)
-	got := b.ask(t, "GET", "/bans", "", 200)["bans"].([]any)
+	b.ask("POST", fmt.Sprintf("/bans/%s/lift", first["id"]), "{}", 200)
+	b.ask("POST", fmt.Sprintf("/bans/%s/lift", first["id"]), "{}", 404)
+	got := b.ask("GET", "/bans", "", 200)["bans"].([]any)
 	if len(got) != 1 || got[0].(map[string]any)["device"] != device || got[0].(map[string]any)["until"] != nil {
 		t.Errorf("the bans are %v", got)
 	}
-	if strings.Contains(b.log.String(), device) {
-		t.Errorf("the log has a device:\n%s", b.log.String())
+	written := b.written()
+	for _, want := range []string{
+		fmt.Sprintf("access.ban 0 ban %s of range 203.0.113.0/24 until 2090-01-31T00:00:00Z", first["id"]),
+		fmt.Sprintf("access.ban 0 ban %s of a device until 9999-", second["id"]),
+		fmt.Sprintf("anna run access.lift 0 ban %s \nanna run access.lift 0  done", first["id"]),
+		fmt.Sprintf("anna run access.lift 0 ban %s \nanna run access.lift 0  unknown", first["id"]),
+	} {
+		if !strings.Contains(written, want) {
+			t.Errorf("no %s in the audit log:\n%s", want, written)
+		}
 	}
+	for where, text := range map[string]string{"log": b.log.String(), "audit log": written} {
+		if strings.Contains(text, device) || strings.Contains(text, "carol") {
+			t.Errorf("the %s has a device or an account:\n%s", where, text)
+		}
+	}
+}
+
+func TestOrdersToBanThatAreRefused(t *testing.T) {
+	b := newBooth(t)
+	device := rules.DeviceOf("box").String()
 	for _, bad := range []string{
 		`{}`, `{"range":"x"}`, `{"range":"0.0.0.0/0"}`, `{"device":"x"}`, `{"range":"10.0.0.0/8","device":"` + device + `"}`,
 		`{"range":"10.0.0.0/8","until":"2001-01-01T00:00:00Z"}`, `{"range":"10.0.0.0/8","until":"never"}`,
-		`{"device":"` + device + `","except":["ann"]}`, `{"range":"10.0.0.0/8","except":[""]}`,
-		`{"account":"ann","except":["ann"]}`,
+		`{"device":"` + device + `","except":["ann"]}`, `{"range":"10.0.0.0/8","except":[""]}`, `{"account":"ann"}`,
 	} {
-		b.ask(t, "POST", "/bans/add", bad, 400)
+		b.ask("POST", "/bans", bad, 400)
 	}
-	b.ask(t, "POST", "/bans/add", `{"account":"nobody"}`, 404)
-	b.ask(t, "POST", "/bans/lift", `{}`, 400)
+	b.ask("POST", "/bans/x/lift", "", 400)
+	b.ask("POST", "/bans/x/lift", "{}", 404)
 	for _, bad := range []string{"?offset=-1", "?limit=x"} {
-		b.ask(t, "GET", "/bans"+bad, "", 400)
+		b.ask("GET", "/bans"+bad, "", 400)
+	}
+	if n := len(b.keeper.Rules().Bans()); n != 0 {
+		t.Errorf("%d bans", n)
 	}
 }
 
 func TestListsAreEditedAndShown(t *testing.T) {
 	b := newBooth(t)
-	if got := b.ask(t, "GET", "/lists", "", 200); fmt.Sprint(got) != "map[allowlist:[] staff:[]]" {
+	if got := b.ask("GET", "/lists", "", 200); fmt.Sprint(got) != "map[allowlist:[] staff:[]]" {
 		t.Errorf("at first: %v", got)
 	}
-	b.ask(t, "POST", "/lists/edit", `{"list":"staff","add":["Ann","bob"]}`, 200)
-	b.ask(t, "POST", "/lists/edit", `{"list":"allowlist","add":["eve"]}`, 200)
-	b.ask(t, "POST", "/lists/edit", `{"list":"staff","remove":["BOB"]}`, 200)
-	if got := b.ask(t, "GET", "/lists", "", 200); fmt.Sprint(got) != "map[allowlist:[eve] staff:[ann]]" {
+	b.ask("POST", "/lists", `{"list":"staff","add":["Ann","bob"]}`, 200)
+	b.ask("POST", "/lists", `{"list":"allowlist","add":["eve"]}`, 200)
+	b.ask("POST", "/lists", `{"list":"staff","remove":["BOB"]}`, 200)
+	if got := b.ask("GET", "/lists", "", 200); fmt.Sprint(got) != "map[allowlist:[eve] staff:[ann]]" {
 		t.Errorf("then: %v", got)
 	}
+	written := b.written()
+	if !strings.Contains(written, "anna run access.list 0 list staff, 2 added, 0 removed") ||
+		strings.Contains(written, "bob") {
+		t.Errorf("the audit log has\n%s", written)
+	}
 	for _, bad := range []string{`{"list":"staff"}`, `{"list":"guests","add":["ann"]}`, `{"list":"staff","add":[""]}`} {
-		b.ask(t, "POST", "/lists/edit", bad, 400)
+		b.ask("POST", "/lists", bad, 400)
 	}
 	if !b.keeper.Rules().Lets("ann") || b.keeper.Rules().Mode != rushgate.ModeOpen {
 		t.Error("lists alone keep out players")
+	}
+}
+
+// Everyone sees who is kept out; who may run nodes decides it.
+func TestRolesThatDecideWhoComesIn(t *testing.T) {
+	cfg, _ := whole(t)
+	h, tokens := withOperators(t, cfg)
+	for _, role := range operator.Roles() {
+		for _, path := range []string{"/mode", "/bans", "/lists"} {
+			if w := do(h, "GET", path, "", bearer(tokens[role])...); w.Code != 200 {
+				t.Errorf("GET %s as %s: %d %s", path, role, w.Code, w.Body)
+			}
+		}
+		want := 403
+		if role == "run" || role == "all" {
+			want = 200
+		}
+		for path, body := range map[string]string{
+			"/mode": `{"mode":"open"}`, "/bans": `{"range":"203.0.113.0/24"}`, "/lists": `{"list":"staff","add":["ann"]}`,
+		} {
+			if w := do(h, "POST", path, body, bearer(tokens[role])...); w.Code != want {
+				t.Errorf("POST %s as %s: %d %s", path, role, w.Code, w.Body)
+			}
+		}
 	}
 }

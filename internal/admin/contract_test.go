@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/rushgate/rushgate"
+	rules "github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/audit"
@@ -147,6 +148,7 @@ func whole(t *testing.T) (admin.Config, *memory.Store) {
 		t.Fatal(err)
 	}
 	cfg.Ledger, cfg.Book, cfg.Audit, cfg.Door = account.New(store), store, store, d
+	cfg.Access = rules.New(rules.Config{Store: store})
 	cfg.Operators, cfg.Staff = operator.NewRoll(store), operator.NewBook(store)
 	if err := cfg.Operators.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
@@ -185,6 +187,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		"/me": 200, "/openapi.yaml": 200, "/status": 200, "/players": 200, "/players?sort=x": 400, "/accounts": 200,
 		"/accounts?name=a&id=1": 400, "/accounts?cursor=x": 400, "/accounts/alice": 200, "/accounts/nobody": 404,
 		"/accounts/a%00b": 400, "/lockouts": 200, "/operators": 200, "/audit": 200, "/audit?before=0": 400,
+		"/mode": 200, "/bans": 200, "/bans?limit=x": 400, "/lists": 200,
 		"/audit/verify": 200, "/healthz": 200, "/readyz": 200, "/metrics": 200, "/metrics.json": 200,
 	} {
 		get(path, want)
@@ -268,7 +271,8 @@ func TestNothingIsDoneUnrecorded(t *testing.T) {
 	for path, body := range map[string]string{
 		"/drain": "{}", "/accounts/alice/delete": "{}", "/accounts/bob/disable": "{}",
 		"/accounts/delete": `{"names":["alice","bob"]}`, "/operators": `{"name":"anna","role":"all"}`,
-		"/accounts/bob/notes": `{"text":"x"}`,
+		"/accounts/bob/notes": `{"text":"x"}`, "/mode": `{"mode":"closed"}`, "/bans": `{"range":"203.0.113.0/24"}`,
+		"/lists": `{"list":"staff","add":["bob"]}`,
 	} {
 		w := confirmed(t.Context(), h, path, body)
 		said := w.Body.String()
@@ -279,6 +283,9 @@ func TestNothingIsDoneUnrecorded(t *testing.T) {
 	all, err := operator.NewBook(store).List(t.Context())
 	if left(t, store) != "alice bob carol" || drained || len(all) != 0 || err != nil {
 		t.Errorf("%s are left, drained: %v, %d operators, %v", left(t, store), drained, len(all), err)
+	}
+	if r := cfg.Access.Rules(); r.Closed() || len(r.Bans()) > 0 || len(r.Names(rules.Staff)) > 0 {
+		t.Errorf("the rules have changed: %+v", r)
 	}
 	bob := do(h, "GET", "/accounts/bob", "").Body.String()
 	if strings.Contains(bob, "9999") || strings.Contains(bob, "note") {

@@ -205,7 +205,9 @@ func TestOtherSites(t *testing.T) {
 		"another port, old":        {"Origin", "http://127.0.0.1:8080"},
 		"a page without an origin": {"Origin", "null"},
 	} {
-		for _, path := range []string{"/drain", "/accounts/alice/end-session", "/accounts/alice/delete", "/login", "/logout"} {
+		for _, path := range []string{
+			"/drain", "/accounts/alice/end-session", "/accounts/alice/delete", "/login", "/logout",
+		} {
 			w := do(h, "POST", path, `{"name":"alice"}`, append(headers, "Content-Type", "application/json")...)
 			if w.Code != http.StatusForbidden {
 				t.Errorf("%s: POST %s = %d", name, path, w.Code)
@@ -261,8 +263,9 @@ func TestActionsAreLogged(t *testing.T) {
 	for _, path := range []string{"/drain", "/accounts/ALICE/end-session"} {
 		do(h, "POST", path, "{}", "Content-Type", "application/json")
 	}
-	for _, want := range []string{"what=node.drain", "what=session.end", "operator=local", "player=alice", "from=192.0.2.1",
-		"outcome=done"} {
+	for _, want := range []string{
+		"what=node.drain", "what=session.end", "operator=local", "player=alice", "from=192.0.2.1", "outcome=done",
+	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("no %q in the log:\n%s", want, log.String())
 		}

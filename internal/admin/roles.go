@@ -10,7 +10,8 @@ import (
 // everybody is the role of routes that ask nobody who they are.
 const everybody operator.Role = 0
 
-// leastRoles has the role that each route takes at least: there is none that is not here, and none is served without it.
+// leastRoles has the role that each route takes at least. There is none that is not here, and none is served without
+// it.
 var leastRoles = map[string]operator.Role{
 	"GET /healthz": everybody, "GET /readyz": everybody, "GET /login": everybody, "POST /login": everybody,
 	"POST /logout": everybody, "GET /style.css": everybody, "GET /icon.svg": everybody,

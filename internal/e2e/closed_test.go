@@ -59,7 +59,7 @@ func TestBanIsShownWithTheWayToAppeal(t *testing.T) {
 	if err != nil || len(players) != 1 || players[0].Device == "" || strings.Contains(players[0].Device, id) {
 		t.Fatalf("the operator sees %+v, %v", players, err)
 	}
-	operate(t, node, "/bans/add",
+	operate(t, node, "/bans",
 		`{"device":"`+players[0].Device+`","text":"Bots in the market","until":"2090-01-31T18:00:00Z"}`)
 	p.wait(`$("credentials").checkVisibility()`)
 	p.expect(refusal("/v1/login", "401 (Unauthorized)"), refusal("/v1/login", "403 (Forbidden)"))

@@ -16,6 +16,8 @@ import (
 )
 
 const (
+	// SharedName is the name of the value that the nodes of a fleet share which has the ring.
+	SharedName = "line-keys"
 	// KeyLife is for how long new tickets are sealed with one key.
 	KeyLife = 24 * time.Hour
 	// KeyLead is how long before its use a key is in the ring, so that every node of a fleet has it by then: a node has
