@@ -57,6 +57,7 @@ lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
 	@$(GO) generate ./internal/pbkdf2x && git diff --exit-code --stat -- internal/pbkdf2x/kernels_amd64.s internal/pbkdf2x/stubs_amd64.go || \
 	{ echo "the generated assembly was not fresh; go generate has just made it so"; exit 1; }
 
+# The tests are built without vet, which is among the linters.
 .PHONY: unit
 unit: ## run the tests with the race detector, and check that the static binary builds for every system
 	@grep -rhoE '^func Fuzz[A-Za-z]+' --include='*_test.go' . | wc -l | grep -qx "$(words $(FUZZ))" || { echo "FUZZ in the Makefile does not list every fuzz test"; exit 1; }
@@ -65,7 +66,7 @@ unit: ## run the tests with the race detector, and check that the static binary 
 	$(GO) build $(QUICK) -o /dev/null ./cmd/rushgate; $(GO) vet $(QUICK) $$($(GO) list -f $(OF_THE_SYSTEM) ./...); done
 	GOARCH=arm64 $(GO) vet ./netcode ./internal/pbkdf2x ./internal/realm
 	$(GO) test -tags netcode_portable -run UDP ./netcode
-	RUSHGATE_REQUIRE_REDIS=1 RUSHGATE_REQUIRE_PROMETHEUS=1 RUSHGATE_REQUIRE_PROXIES=1 RUSHGATE_REQUIRE_NODE=1 RUSHGATE_REQUIRE_CHROMIUM=1 $(GO) test -race -p 4 ./...
+	RUSHGATE_REQUIRE_REDIS=1 RUSHGATE_REQUIRE_PROMETHEUS=1 RUSHGATE_REQUIRE_PROXIES=1 RUSHGATE_REQUIRE_NODE=1 RUSHGATE_REQUIRE_CHROMIUM=1 $(GO) test -race -vet=off -p 4 ./...
 	$(GO) test -tags purego ./internal/pbkdf2x
 	@$(GO) test -run '^TestVectors$$' -v ./internal/pbkdf2x | grep 'NOT TESTED' || echo "every hash kernel was tested on this CPU"
 
@@ -74,7 +75,7 @@ unit: ## run the tests with the race detector, and check that the static binary 
 fuzz: ## fuzz each parser of outside bytes for FUZZTIME (default 1000 runs)
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; export CGO_ENABLED=0; \
 	for p in $(sort $(foreach f,$(FUZZ),$(firstword $(subst :, ,$(f))))); do \
-	$(GO) test -c -vet=off -fuzz . -o "$$dir/fuzz.test" "$$p"; \
+	$(GO) test -c -vet=off -ldflags='-s -w' -fuzz . -o "$$dir/fuzz.test" "$$p"; \
 	for f in $(FUZZ); do [ "$${f%:*}" = "$$p" ] || continue; echo "$$f"; \
 	(cd "$$p" && "$$dir/fuzz.test" -test.run '^$$' -test.fuzz "^$${f#*:}\$$" -test.fuzztime $(FUZZTIME) \
 	-test.fuzzcachedir "$$dir/corpus/$$p"); done; done
