@@ -53,9 +53,9 @@ type Config struct {
 	// AdminAddr is where the operator looks, host:port. Beyond loopback it needs AdminTokenFile and TLS. Default
 	// [DefaultAdminAddr].
 	AdminAddr string
-	// AdminTokenFile, if not empty, is the file with what the operator root has to show, who may do everything: at least 32
-	// printable ASCII characters without spaces. Not everybody on the machine may be able to read it. Operators with a name
-	// and a token of their own are kept in the store: "rushgate operator" adds them.
+	// AdminTokenFile, if not empty, is the file with what the operator root has to show, who may do everything: at least
+	// 32 printable ASCII characters without spaces. Not everybody on the machine may be able to read it. Operators with a
+	// name and a token of their own are kept in the store: "rushgate operator" adds them.
 	AdminTokenFile string
 	// AuditKeep is for how long the audit log keeps what operators have done, 24 h to 87600 h. Default 8760 h.
 	AuditKeep time.Duration

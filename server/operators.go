@@ -22,8 +22,8 @@ const (
 	trimTimeout = time.Minute
 )
 
-// staff keeps what a node knows of its operators in step with the store, and what they have done for as long as it is to
-// be kept.
+// staff keeps what a node knows of its operators in step with the store, and what they have done for as long as it is
+// to be kept.
 type staff struct {
 	roll   *operator.Roll
 	log    *audit.Log
