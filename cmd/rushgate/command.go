@@ -66,6 +66,33 @@ func printGroup(w io.Writer, group *cobra.Command, synopsis string, commands []*
 	fmt.Fprintf(w, "\n\"%s COMMAND --help\" explains a command's flags.\n", group.CommandPath())
 }
 
+// newHelp returns the command that prints the help of another one, and of all commands if it is not told which.
+func newHelp(root *cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: "help", Short: "print the help of a command", Hidden: true, DisableFlagsInUseLine: true}
+	c.SetHelpFunc(func(*cobra.Command, []string) { _ = root.Help() })
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		of := root
+		for _, name := range args {
+			next := slices.IndexFunc(of.Commands(), func(c *cobra.Command) bool { return c.Name() == name })
+			switch {
+			case next >= 0:
+				of = of.Commands()[next]
+			case !of.HasSubCommands():
+				return usagef("%s has no command %s", of.CommandPath(), quote(name))
+			default:
+				return unknownCommand(visible(of), name)
+			}
+		}
+		return of.Help()
+	}
+	return c
+}
+
+// visible returns the commands of a group that its help shows.
+func visible(group *cobra.Command) []*cobra.Command {
+	return slices.DeleteFunc(slices.Clone(group.Commands()), func(c *cobra.Command) bool { return c.Hidden })
+}
+
 // unknownCommand says that there is no such command, and which one may have been meant.
 func unknownCommand(commands []*cobra.Command, name string) error {
 	names := namesOf(commands)
