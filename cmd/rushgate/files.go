@@ -20,11 +20,11 @@ func readDefinition(file text) (*world.Definition, error) {
 	}
 	b, err := os.ReadFile(string(file))
 	if err != nil {
-		return nil, fmt.Errorf("world definition: %w", err)
+		return nil, fmt.Errorf("--world: %w", err)
 	}
 	def, err := world.ParseDefinition(b)
 	if err != nil {
-		return nil, usagef("world definition %s: %w", file, err)
+		return nil, usagef("--world %q: %w", string(file), err)
 	}
 	return def, nil
 }
