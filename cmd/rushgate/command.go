@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rushgate/rushgate/internal/lossy"
 )
 
 // action is what a command does, once its flags are set; args are the arguments besides them.
@@ -20,9 +23,10 @@ func newCommand(name, short string, f *flags, do action) *cobra.Command {
 		Use: name, Short: short, Args: cobra.ArbitraryArgs, DisableFlagsInUseLine: true,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := f.settle(); err != nil {
+			if err := f.settle(c.Context()); err != nil {
 				return err
 			}
+			warn(c.ErrOrStderr(), c.CommandPath(), misspelt(c.Root(), os.Environ()))
 			return do(c.Context(), args, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
@@ -30,6 +34,27 @@ func newCommand(name, short string, f *flags, do action) *cobra.Command {
 	c.SetHelpFunc(func(c *cobra.Command, _ []string) { f.printHelp(c.OutOrStdout()) })
 	f.complete(c)
 	return c
+}
+
+// warn says what is odd and keeps no command from its work. Standard error may take nothing, for which a node cannot wait.
+func warn(stderr io.Writer, command string, said []string) {
+	if len(said) == 0 {
+		return
+	}
+	lines := lossy.New(stderr, nil)
+	defer lines.Close(lastLines)
+	for _, line := range said {
+		fmt.Fprintf(lines, "%s: %s\n", command, line)
+	}
+}
+
+// allCommands returns a command and all below it.
+func allCommands(c *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{c}
+	for _, below := range c.Commands() {
+		all = append(all, allCommands(below)...)
+	}
+	return all
 }
 
 // errNothingSaid ends a command line that has no command, after the help.

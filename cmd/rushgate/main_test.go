@@ -350,7 +350,7 @@ func TestServeFlags(t *testing.T) {
 			t.Errorf("%s: %v", tt.args, err)
 			continue
 		}
-		cfg, err := v.config(io.Discard)
+		cfg, err := v.config(t.Context(), io.Discard)
 		if err != nil {
 			t.Errorf("%s: %v", tt.args, err)
 			continue
@@ -367,7 +367,7 @@ func TestServeFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	cfg, err := v.config(&log)
+	cfg, err := v.config(t.Context(), &log)
 	if err != nil || cfg.World == nil {
 		t.Fatalf("--world: %v, %v", cfg.World, err)
 	}

@@ -76,8 +76,8 @@ var badValues = map[string]string{
 
 // takeAll are the flags of serve whose values cannot be wrong by themselves.
 var takeAll = []string{
-	"acme-email",     // for the authority to judge
-	"redis-sentinel", // for the Sentinels to know
+	"acme-email",                             // for the authority to judge
+	"redis-sentinel",                         // for the Sentinels to know
 	"tls", "insecure-http", "proxy-protocol", // true and false
 }
 

@@ -77,7 +77,7 @@ func newScenarios() []*cobra.Command {
 
 // run carries out a run whose flags have been parsed.
 func (v *stressFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
-	cfg, err := v.config(stderr)
+	cfg, err := v.config(ctx, stderr)
 	if err != nil {
 		return err
 	}

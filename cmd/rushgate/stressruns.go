@@ -50,13 +50,13 @@ func loadPastRuns() (*pastRuns, error) {
 		return nil, err
 	}
 	p := &pastRuns{path: filepath.Join(dir, "rushgate", "stress-runs.json")}
-	data, _, err := readAtMost(p.path, maxPastRunsFile)
+	file, err := readAll(p.path, maxPastRunsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
 	} else if err != nil {
 		return nil, err
 	}
-	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&p.runs); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(file.data)).Decode(&p.runs); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.path, err)
 	}
 	return p, nil
