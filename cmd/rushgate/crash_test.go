@@ -102,7 +102,7 @@ func TestSignalsAtOnceAreOne(t *testing.T) {
 		if !ended || len(forced) > 0 {
 			t.Errorf("ended in order: %v, at once: %v", ended, len(forced) > 0)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		signals <- os.Interrupt
 		if s := <-forced; s != os.Interrupt {
 			t.Error(s)

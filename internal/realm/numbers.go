@@ -44,6 +44,7 @@ func (r *Realm) leaveOut(player rushgate.PlayerID, names []string) {
 		}
 		r.toldNumbers[name] = true
 		r.log.log(slog.LevelError, "a number of a character cannot be saved and is left out, here and from now on",
-			"name", name[:min(len(name), 2*rushgate.MaxNumberName)], "player", player, "error", rushgate.Numbers{name: 1}.Check(), "most", rushgate.MaxNumbers)
+			"name", name[:min(len(name), 2*rushgate.MaxNumberName)], "player", player,
+			"error", rushgate.Numbers{name: 1}.Check(), "most", rushgate.MaxNumbers)
 	}
 }
