@@ -27,8 +27,8 @@ type Cleaned struct {
 	Inside  int `json:"inside"`  // and therefore kept
 }
 
-// Behind reports whether an admin listener is one of a node behind a target. The error says why that is not known: one of
-// them does not answer, or does not say which node it is. Certificates are not looked at: no secret is sent.
+// Behind reports whether an admin listener is one of a node behind a target. The error says why that is not known: one
+// of them does not answer, or does not say which node it is. Certificates are not looked at: no secret is sent.
 func Behind(ctx context.Context, target, admin string) (bool, error) {
 	cfg, err := Config{Target: target, Admin: admin, Clients: 1, Sources: 1, InsecureTLS: true}.WithDefaults()
 	if err != nil {
