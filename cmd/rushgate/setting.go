@@ -13,6 +13,7 @@ import (
 // settingFlags are the flags by which the command line knows the settings that errors of package server are about.
 var settingFlags = map[string]string{
 	"ACMEDirectory": "acme-directory", "ACMEDomains": "acme-domain", "AdminAddr": "admin", "AdminTLSCert": "admin-tls-cert",
+	"AppealURL":   "appeal-url",
 	"AdminTLSKey": "admin-tls-key", "AdminTokenFile": "admin-token-file", "Backend": "db", "DataDir": "data",
 	"HTTPAddr": "http", "Handover": "handover", "HashKernel": "hash-kernel", "Origins": "origins",
 	"PageAccent": "page-accent", "PageTitle": "page-title", "PepperFile": "password-pepper-file",

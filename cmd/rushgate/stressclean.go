@@ -13,6 +13,7 @@ import (
 	"github.com/rushgate/rushgate/server"
 )
 
+// defaultAdminURL is the admin listener of a node with its own defaults.
 const defaultAdminURL = "http://" + server.DefaultAdminAddr
 
 const cleanSynopsis = `Usage: rushgate stress clean [flags]
