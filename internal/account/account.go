@@ -137,10 +137,18 @@ func (l *Ledger) Enable(ctx context.Context, name string) (Changed, error) {
 	return l.change(ctx, name, rushgate.AccountChange{Disabled: &rushgate.Disabled{}})
 }
 
-// change makes a change to the account as it is now. One that raises the epoch ends the player's session.
+// change makes a change to the account of a name as it is now, see changeFound.
 func (l *Ledger) change(ctx context.Context, name string, c rushgate.AccountChange) (Changed, error) {
+	return l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) }, c)
+}
+
+// changeFound makes a change to the account that find returns, as it is now. One that raises the epoch ends the
+// player's session.
+func (l *Ledger) changeFound(
+	ctx context.Context, find func() (rushgate.Account, error), c rushgate.AccountChange,
+) (Changed, error) {
 	for range changeTries {
-		a, err := l.Find(ctx, name)
+		a, err := find()
 		if err != nil {
 			return Changed{}, err
 		}

@@ -79,11 +79,11 @@ func Remembered(a *rushgate.Account, now time.Time) []rushgate.Device {
 	return devices
 }
 
-// ForgetDevice has an account forget the device of a [Handle], and ends the session that the device has opened. The
-// error is [ErrNoDevice] if there is none.
-func (l *Ledger) ForgetDevice(ctx context.Context, name, handle string) error {
+// ForgetDevice has an owner's account forget the device of a [Handle], and ends the session that the device has opened.
+// The error is [ErrNoDevice] if there is none.
+func (l *Ledger) ForgetDevice(ctx context.Context, who Owner, handle string) error {
 	for range changeTries {
-		a, err := l.Find(ctx, name)
+		a, err := l.owned(ctx, who)
 		if err != nil {
 			return err
 		}

@@ -56,6 +56,8 @@ type owner struct {
 	name   string
 }
 
+func (o owner) account() account.Owner { return account.Owner{Player: o.player, Name: o.name} }
+
 // owner returns the player of the request's session, which goes on here if the node that had it is gone.
 func (h *handler) owner(r *http.Request) (owner, error) {
 	if h.Accounts == nil {
@@ -108,12 +110,9 @@ func (h *handler) mayCall(o owner) error {
 
 // account tells a player of the account, and of the devices that it is remembered on.
 func (h *handler) account(w http.ResponseWriter, r *http.Request, o owner) error {
-	a, err := h.Accounts.Find(r.Context(), o.name)
+	a, err := h.Accounts.Account(r.Context(), o.account())
 	if err != nil {
 		return err
-	}
-	if a.ID != o.player {
-		return rushgate.BadCredentials
 	}
 	var this string
 	if text, ok := h.cookie(r); ok {
@@ -136,7 +135,7 @@ func (h *handler) account(w http.ResponseWriter, r *http.Request, o owner) error
 
 // forgetDevice has the account forget a device.
 func (h *handler) forgetDevice(w http.ResponseWriter, r *http.Request, o owner) error {
-	if err := h.Accounts.ForgetDevice(r.Context(), o.name, r.PathValue("handle")); err != nil {
+	if err := h.Accounts.ForgetDevice(r.Context(), o.account(), r.PathValue("handle")); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -145,19 +144,25 @@ func (h *handler) forgetDevice(w http.ResponseWriter, r *http.Request, o owner) 
 
 // logoutEverywhere ends all that lets the player in without the password, this session included.
 func (h *handler) logoutEverywhere(w http.ResponseWriter, r *http.Request, o owner) error {
-	if _, err := h.Accounts.EndSessions(r.Context(), o.name); err != nil {
+	if err := h.Accounts.LogOutEverywhere(r.Context(), o.account()); err != nil {
 		return err
 	}
+	h.sendOut(w, r, o)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// sendOut ends the session of a request whose account has another epoch now, and takes the cookie of its device. The
+// session would end by itself a moment later.
+func (h *handler) sendOut(w http.ResponseWriter, r *http.Request, o owner) {
 	if err := h.Realm.End(r.Context(), o.player); err != nil && !errors.Is(err, rushgate.BadCredentials) {
 		if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-			h.Logger.Warn("a session ends a moment after the player was logged out everywhere", "player", o.player, "error", err)
+			h.Logger.Warn("a session ends a moment later than its player was told", "player", o.player, "error", err)
 		}
 	}
 	if h.ownPage(r) {
 		h.clearCookie(w, r)
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
 }
 
 // calls counts calls by player within a window. Only players who are inside are counted, which bounds it.
