@@ -23,6 +23,8 @@ type Account struct {
 	CreatedAt time.Time
 	// Devices are those that the account is remembered on, at most [rushgate.MaxDevices].
 	Devices []RememberedDevice
+	// DeleteAt is when the account is deleted because its player has asked for it; the zero time if it is not.
+	DeleteAt time.Time
 }
 
 // RememberedDevice is one that the player need not type the password on.
@@ -119,6 +121,7 @@ func (s Session) Account(ctx context.Context) (Account, error) {
 			UsedAt    time.Time `json:"used_at"`
 			ExpiresAt time.Time `json:"expires_at"`
 		} `json:"devices"`
+		DeleteAt time.Time `json:"delete_at"`
 	}
 	if err := r.decode(ans, &body, http.StatusOK); err != nil {
 		return Account{}, err
@@ -126,7 +129,7 @@ func (s Session) Account(ctx context.Context) (Account, error) {
 	if body.PlayerID != s.PlayerID {
 		return Account{}, r.bad("the account of player %d, not %d", body.PlayerID, s.PlayerID)
 	}
-	a := Account{ID: body.PlayerID, Name: body.Name, CreatedAt: body.CreatedAt}
+	a := Account{ID: body.PlayerID, Name: body.Name, CreatedAt: body.CreatedAt, DeleteAt: body.DeleteAt}
 	for _, d := range body.Devices {
 		a.Devices = append(a.Devices, RememberedDevice(d))
 	}
@@ -154,6 +157,43 @@ func (s Session) LogOutEverywhere(ctx context.Context) error {
 		s.client.setDevice(device{})
 	}
 	return nil
+}
+
+// DeleteAccount has the account deleted with all that is kept of the player, and returns when that will be: until then
+// the player can log in and take it back with [Session.KeepAccount]. The session is over, and no device is remembered.
+// It is tried once. [rushgate.BadCredentials] says that the password is wrong, or that the session has ended; without
+// an answer, log in to see [Account].DeleteAt. An account without a password is [rushgate.MissingCredentials].
+func (s Session) DeleteAccount(ctx context.Context, password string) (time.Time, error) {
+	if !utf8.ValidString(password) {
+		return time.Time{}, &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: errors.New("not UTF-8")}
+	}
+	r, err := post("delete account", "/v1/account/delete", struct {
+		Password string `json:"password"`
+	}{password}, password)
+	if err != nil {
+		return time.Time{}, err
+	}
+	ans, err := s.call(ctx, &r)
+	if err != nil {
+		return time.Time{}, err
+	}
+	r.secrets, r.token = append(r.secrets, r.token), "" // a wrong password is no end of the session
+	var body struct {
+		DeleteAt time.Time `json:"delete_at"`
+	}
+	if err := r.decode(ans, &body, http.StatusOK); err != nil {
+		return time.Time{}, err
+	}
+	s.grant.leave(true)
+	if s.client.remembers(s.PlayerID) {
+		s.client.setDevice(device{})
+	}
+	return body.DeleteAt, nil
+}
+
+// KeepAccount takes back that the account is to be deleted. It is tried once, and no error if it is not.
+func (s Session) KeepAccount(ctx context.Context) error {
+	return s.do(ctx, request{op: "keep account", method: http.MethodPost, path: "/v1/account/keep"})
 }
 
 // do sends a request of the session that is answered without a body.

@@ -44,6 +44,22 @@ func TestAccountOfAPlayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := again.DeleteAccount(t.Context(), "wrong horse"); !errors.Is(err, rushgate.BadCredentials) {
+		t.Errorf("delete with a wrong password: %v", err)
+	}
+	at, err := again.DeleteAccount(t.Context(), "better horse")
+	if err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	if again, err = c.Login(t.Context(), "alice", "better horse"); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := again.Account(t.Context()); err != nil || !a.DeleteAt.Equal(at) {
+		t.Errorf("the account is deleted at %v, error %v, not at %v", a.DeleteAt, err, at)
+	}
+	if err := again.KeepAccount(t.Context()); err != nil {
+		t.Errorf("keep: %v", err)
+	}
 	if err := again.LogOutEverywhere(t.Context()); err != nil {
 		t.Errorf("log out everywhere: %v", err)
 	}

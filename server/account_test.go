@@ -1,11 +1,16 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/server"
+	"github.com/rushgate/rushgate/store/memory"
 )
 
 func passwords(current, next, attempt string) string {
@@ -71,6 +76,89 @@ func TestDevicesOfAnAccount(t *testing.T) {
 		call(t, s, "GET /v1/me", "", session).want(t, "the session", 401)
 		call(t, s, "POST /v1/resume", resumeBy(in.text("resume_token"), "d"), "").want(t, "the other device", 401)
 	})
+}
+
+// A player who asks for it with the password is deleted when the grace is over, and can take it back until then.
+func TestDeletionOfAnAccount(t *testing.T) {
+	everywhere(t, func(t *testing.T, start func(t *testing.T) *server.Server) {
+		s := start(t)
+		session, resume := join(t, s, "alice")
+		proof := `{"password":"correct horse"}`
+		call(t, s, "POST /v1/account/delete", `{"password":"wrong horse"}`, session).want(t, "wrong", 401)
+		call(t, s, "GET /v1/me", "", session).want(t, "after a wrong one", 200)
+		asked := call(t, s, "POST /v1/account/delete", proof, session)
+		asked.want(t, "delete", 200)
+		call(t, s, "GET /v1/me", "", session).want(t, "the session", 401)
+		call(t, s, "POST /v1/resume", resumeBy(resume, "c"), "").want(t, "the device", 401)
+
+		login := `{"username":"alice","password":"correct horse"}`
+		in := call(t, s, "POST /v1/login", login, "")
+		in.want(t, "a login in the grace", 200)
+		session = in.text("session_token")
+		a := call(t, s, "GET /v1/account", "", session)
+		if at := a.text("delete_at"); at == "" || at != asked.text("delete_at") {
+			t.Errorf("deleted at %q, not %q", at, asked.text("delete_at"))
+		}
+		call(t, s, "POST /v1/account/keep", "", session).want(t, "keep", 204)
+		if a := call(t, s, "GET /v1/account", "", session); strings.Contains(a.raw, "delete_at") {
+			t.Errorf("kept: %s", a.raw)
+		}
+	})
+}
+
+// Without a grace the account is gone at once, and its name is free.
+func TestDeletionAtOnce(t *testing.T) {
+	cfg := config(t, t.TempDir())
+	cfg.DeleteAfter = server.AtOnce
+	store := memory.New(memory.Options{})
+	cfg.Store = store
+	s := start(t, cfg)
+	session, _ := join(t, s, "alice")
+	call(t, s, "POST /v1/account/delete", `{"password":"correct horse"}`, session).want(t, "delete", 200)
+	for {
+		loaded, err := store.LoadAccounts(t.Context(), []string{"alice"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if loaded[0].ID == 0 {
+			break
+		}
+		runtime.Gosched()
+	}
+	body := `{"username":"alice","password":"better horse"}`
+	call(t, s, "POST /v1/register", body, "").want(t, "another player of the name", 201)
+}
+
+// forgetful is a store whose accounts have no passwords any more once it has forgotten them.
+type forgetful struct {
+	rushgate.Store
+	forgot atomic.Bool
+}
+
+func (f *forgetful) LoadAccounts(ctx context.Context, names []string) ([]rushgate.LoadedAccount, error) {
+	accounts, err := f.Store.LoadAccounts(ctx, names)
+	for i := range accounts {
+		if f.forgot.Load() {
+			accounts[i].PasswordHash = ""
+		}
+	}
+	return accounts, err
+}
+
+// A session alone does not prove an account that has no password, and the player is told so.
+func TestDeletionTakesAPassword(t *testing.T) {
+	store := &forgetful{Store: memory.New(memory.Options{})}
+	cfg := config(t, t.TempDir())
+	cfg.Store = store
+	s := start(t, cfg)
+	session, _ := join(t, s, "alice")
+	store.forgot.Store(true)
+	refused := call(t, s, "POST /v1/account/delete", `{"password":"correct horse"}`, session)
+	refused.want(t, "delete", 409)
+	if !strings.Contains(refused.text("message"), "no password") {
+		t.Errorf("the player is told %s", refused.raw)
+	}
+	call(t, s, "GET /v1/me", "", session).want(t, "the session", 200)
 }
 
 // A session has a small budget for calls about its account.

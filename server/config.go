@@ -33,6 +33,8 @@ const (
 	DefaultRememberFor = 30 * 24 * time.Hour
 	// DefaultAuditKeep is for how long the audit log keeps what operators have done.
 	DefaultAuditKeep = 365 * 24 * time.Hour
+	// DefaultDeleteAfter is how long after its player has asked for it an account is deleted.
+	DefaultDeleteAfter = 7 * 24 * time.Hour
 	// DatabaseName is the SQLite database's name within the data folder.
 	DatabaseName = "rushgate.db"
 	// KeysName is the name, within the data folder, of the file with the realtime channel's keys.
@@ -41,6 +43,8 @@ const (
 	Unbounded = -1
 	// Never is for RememberFor on a node that remembers no devices.
 	Never = -1
+	// AtOnce is for DeleteAfter on a node that deletes accounts without a grace.
+	AtOnce = -1
 	// NoUDP is the UDPAddr of a node without a realtime channel but the one for browsers.
 	NoUDP = "none"
 )
@@ -220,6 +224,9 @@ type Config struct {
 	// RememberFor is for how long a device is remembered that is not used: players whose clients ask for it come in from
 	// it without a password. 1 s to 8760 h, or [Never]. Default 720 h.
 	RememberFor time.Duration
+	// DeleteAfter is how long after its player has asked for it an account is deleted; until then the player can take it
+	// back. 1 s to 8760 h, or [AtOnce]. Default 168 h.
+	DeleteAfter time.Duration
 	// PublicAddress is where players reach this very node over HTTP, host:port, if nodes on the same store have addresses
 	// of their own: a client whose session is here, and that asks another node for it, is sent here. Without it the
 	// session moves to the node that is asked. Default none.

@@ -57,6 +57,7 @@ func (c *Config) durations() []ranged[time.Duration] {
 		{&c.SessionTimeout, "session timeout", realm.DefaultSessionTimeout, time.Second, time.Hour},
 		{&c.RememberFor, "time for which a device is remembered", DefaultRememberFor, Never, 365 * 24 * time.Hour},
 		{&c.AuditKeep, "time for which the audit log is kept", DefaultAuditKeep, 24 * time.Hour, 10 * 365 * 24 * time.Hour},
+		{&c.DeleteAfter, "time until an account is deleted", DefaultDeleteAfter, AtOnce, 365 * 24 * time.Hour},
 		{&c.DrainTimeout, "drain timeout", 15 * time.Second, time.Second, time.Hour},
 	}
 }

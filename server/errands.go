@@ -7,11 +7,27 @@ import (
 	"github.com/rushgate/rushgate/internal/auth"
 )
 
-// doErrands has the ledger do what players have proved to be allowed.
+// doErrands has the ledger do what players have proved to be allowed. Those that only prove the password have nothing
+// done.
 func (s *Server) doErrands(ctx context.Context, proved []auth.Proved) ([]error, error) {
-	changes := make([]account.PasswordChange, len(proved))
-	for i, p := range proved { // there is no other kind
-		changes[i] = account.PasswordChange{Account: p.Account, Hash: p.NewHash}
+	var changes []account.PasswordChange
+	for _, p := range proved {
+		if p.Kind == auth.ChangePassword {
+			changes = append(changes, account.PasswordChange{Account: p.Account, Hash: p.NewHash})
+		}
 	}
-	return account.New(s.store).ChangePasswords(ctx, changes)
+	errs := make([]error, len(proved))
+	if len(changes) == 0 {
+		return errs, nil
+	}
+	changed, err := s.ledger.ChangePasswords(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range proved {
+		if p.Kind == auth.ChangePassword {
+			errs[i], changed = changed[0], changed[1:]
+		}
+	}
+	return errs, nil
 }

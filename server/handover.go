@@ -205,6 +205,7 @@ func (p *predecessor) freeze(ctx context.Context) ([]handover.Part, error) {
 	for _, place := range p.places {
 		place.pause()
 	}
+	p.deleter.Stop()
 	inside, err := p.realm.State()
 	if err != nil {
 		return nil, err
@@ -229,6 +230,7 @@ func (p *predecessor) thaw(tried bool) {
 	for _, place := range p.places {
 		place.start()
 	}
+	p.deleter.Start()
 	p.realm.Thaw()
 	p.pool.Thaw()
 	p.parking.open()

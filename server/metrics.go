@@ -17,6 +17,7 @@ func (s *Server) newMetrics() (*prometheus.Registry, error) {
 		metric.Collector(s.browsers.Metrics), metric.Collector(s.storeMetrics), metric.Collector(s.circuitMetrics),
 		metric.Collector(s.upkeep.metrics), metric.Collector(s.backlogMetrics), metric.Collector(s.access.Metrics),
 		metric.Collector(s.sweeper.metrics),
+		metric.Collector(s.accountMetrics),
 		metric.Collector(func(out metric.Scrape) {
 			out.Flag("rushgate_draining", "Whether the node is going down.", s.draining.Load())
 			lost := uint64(0)
@@ -49,6 +50,15 @@ func (s *Server) storeMetrics(out metric.Scrape) {
 	leases := s.measured.Leases()
 	out.Gauge("rushgate_leases_held", "Players whose session lease this node holds.", float64(leases.Held))
 	out.Counter("rushgate_leases_lost_total", "Session leases that somebody else had claimed.", float64(leases.Lost))
+}
+
+// accountMetrics has what becomes of accounts between logins.
+func (s *Server) accountMetrics(out metric.Scrape) {
+	deleted, failed := s.deleter.Figures()
+	out.Counter("rushgate_accounts_deleted_total", "Accounts deleted because their players have asked for it.",
+		float64(deleted))
+	out.Counter("rushgate_accounts_delete_failures_total", "Looks at accounts that are to be deleted which have failed.",
+		float64(failed))
 }
 
 // circuitMetrics are all zero for a store that is not reached over a network.

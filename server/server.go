@@ -51,6 +51,8 @@ type Server struct {
 	lines    *api.LineDocuments
 	pool     *auth.Pool
 	realm    *realm.Realm
+	ledger   *account.Ledger
+	deleter  *account.Deleter
 	channel  *channel // nil: none
 	browsers *wschannel.Channel
 	front    *http.Server
@@ -209,6 +211,7 @@ func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 	s.sweeper.start()
 	s.access.Start()
 	s.staff.start()
+	s.deleter.Start()
 	for _, p := range s.places {
 		p.start()
 	}
@@ -298,6 +301,8 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 	if s.world = cfg.World; s.world == nil {
 		s.world = world.New(world.Default(), cfg.Seed)
 	}
+	s.ledger = account.New(s.store)
+	s.deleter = account.NewDeleter(s.ledger, cfg.Logger)
 	s.fleet = newFleet(s.store, rushgate.NodeBeat{Instance: instance, Address: cfg.PublicAddress}, cfg.Logger)
 	s.sweeper = newSweeper(s)
 	s.access = access.New(access.Config{Store: s.store, Changed: s.sweeper.wake, Logger: cfg.Logger})
@@ -373,8 +378,8 @@ func (s *Server) newHasher() (*password.Hasher, error) {
 func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
 		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Proxies: s.proxies,
-		Accounts: account.New(s.store),
-		Channel:  s.browsers, Play: web.Play(s.cfg.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
+		Accounts: s.ledger, DeleteAfter: max(s.cfg.DeleteAfter, 0), DeleteNow: s.deleter.Nudge,
+		Channel: s.browsers, Play: web.Play(s.cfg.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
 		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards, Game: s.cfg.Handler,
 		Ready: s.ready, Logger: s.cfg.Logger, Clock: s.clock, Run: s.desk.run,
 		Rules: s.access.Rules, AppealURL: s.cfg.AppealURL,
@@ -470,6 +475,7 @@ func (s *Server) stop() error {
 	s.upkeep.stop()
 	s.access.Stop()
 	s.sweeper.stop()
+	s.deleter.Stop()
 	if s.acme != nil {
 		s.acme.Stop()
 	}

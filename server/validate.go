@@ -29,6 +29,9 @@ func (c Config) validate() error {
 		errs = append(errs, wrong("RememberFor", "devices are remembered for %v, want 1s or more, or not at all",
 			c.RememberFor))
 	}
+	if c.DeleteAfter != AtOnce && c.DeleteAfter < time.Second {
+		errs = append(errs, wrong("DeleteAfter", "accounts are deleted after %v, want 1s or more, or at once", c.DeleteAfter))
+	}
 	return errors.Join(append(errs, c.validatePage(), c.validateUDP(), c.validateHandover(), c.validateAppeal())...)
 }
 

@@ -91,6 +91,11 @@ var documentedIn = []document{
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/password -H "Authorization: Bearer $TOKEN" ` +
 			`-d '{"current":"correct horse","new":"better horse"}' > ada.json`},
 		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/delete -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"password":"better horse"}'`, shows: `^\{"delete_at":"20`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"ada","password":"better horse"}' > ada.json`},
+		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
+		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/account/keep -H "Authorization: Bearer $TOKEN"`, shows: `^$`},
 		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/account/logout-everywhere -H "Authorization: Bearer $TOKEN"`,
 			shows: `^$`},
 		{command: "umask 077"},

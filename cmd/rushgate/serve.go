@@ -188,6 +188,8 @@ func (v *serveFlags) declareWorld(f *flags) {
 	f.add(v.duration(&c.SessionTimeout), "session-timeout", "", "`TIME` without a call after which a session ends")
 	f.add(&neverAt{*v.duration(&c.RememberFor)}, "remember-for", "", "`TIME` for which a device is remembered that is not used; "+
 		"until then its player comes in without a password, if the client asks for that; 0 means not at all")
+	f.add(&neverAt{*v.duration(&c.DeleteAfter)}, "delete-after", "", "`TIME` until an account is deleted whose player has "+
+		"asked for that and can still take it back; 0 means at once")
 	f.add((*text)(&c.PublicAddress), "public-address", "", "`HOST:PORT` where players reach this very node, if nodes on the same "+
 		"store have addresses of their own: those who are inside here and ask another node are sent here").def = "none"
 	f.add((*zones)(&c.Zones), "zones", "", "`ZONES` that other nodes on the same store serve, zone=host:port, separated by "+
@@ -219,7 +221,7 @@ func (d *boundAt) Set(s string) error {
 	return nil
 }
 
-// neverAt is a duration that may be [server.Never], which the command line writes as 0.
+// neverAt is a duration that may be [server.Never] or [server.AtOnce], which the command line writes as 0.
 type neverAt struct{ spanAt }
 
 func (d *neverAt) String() string { return max(*d.at, 0).String() }

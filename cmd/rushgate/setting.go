@@ -15,7 +15,8 @@ var settingFlags = map[string]string{
 	"ACMEDirectory": "acme-directory", "ACMEDomains": "acme-domain", "AdminAddr": "admin", "AdminTLSCert": "admin-tls-cert",
 	"AppealURL":   "appeal-url",
 	"AdminTLSKey": "admin-tls-key", "AdminTokenFile": "admin-token-file", "Backend": "db", "DataDir": "data",
-	"HTTPAddr": "http", "Handover": "handover", "HashKernel": "hash-kernel", "Origins": "origins",
+	"DeleteAfter": "delete-after",
+	"HTTPAddr":    "http", "Handover": "handover", "HashKernel": "hash-kernel", "Origins": "origins",
 	"PageAccent": "page-accent", "PageTitle": "page-title", "PepperFile": "password-pepper-file",
 	"PublicAddress": "public-address", "RedisPrefix": "redis-prefix", "RedisURLs": "redis-url", "RememberFor": "remember-for",
 	"TLS":     "http", // which was given, and cannot be without the other

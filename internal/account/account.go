@@ -43,6 +43,8 @@ const (
 type Store interface {
 	rushgate.Accounts
 	rushgate.Characters
+	rushgate.Histories
+	rushgate.Agenda
 	Presence(ctx context.Context, usernames []string) ([]rushgate.Presence, error)
 }
 

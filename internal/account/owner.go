@@ -28,7 +28,9 @@ func (l *Ledger) owned(ctx context.Context, who Owner) (rushgate.Account, error)
 }
 
 // Account returns the account of an owner, with its hash.
-func (l *Ledger) Account(ctx context.Context, who Owner) (rushgate.Account, error) { return l.owned(ctx, who) }
+func (l *Ledger) Account(ctx context.Context, who Owner) (rushgate.Account, error) {
+	return l.owned(ctx, who)
+}
 
 // LogOutEverywhere ends every session of an owner's account, and makes every proof of it worthless that was given
 // before: no device is remembered any more.

@@ -29,6 +29,15 @@ type accountBody struct {
 	Name      string            `json:"name"`
 	CreatedAt timestamp         `json:"created_at"`
 	Devices   []deviceBody      `json:"devices"`
+	DeleteAt  *timestamp        `json:"delete_at,omitempty"` // only if the player has asked for it
+}
+
+// newDeviceBody is what a player is told of a device, given the id of the one that asks.
+func newDeviceBody(d *rushgate.Device, this string) deviceBody {
+	return deviceBody{
+		Handle: account.Handle(d), Label: d.Label, CreatedAt: timestamp(d.CreatedAt), UsedAt: timestamp(d.UsedAt),
+		ExpiresAt: timestamp(d.ExpiresAt), This: token.Same(d.ID, this),
+	}
 }
 
 type deviceBody struct {
@@ -47,6 +56,8 @@ func (h *handler) accountRoutes() []route {
 		{"POST /v1/account/password", h.changePassword},
 		{"POST /v1/account/logout-everywhere", h.ofAccount(h.logoutEverywhere)},
 		{"DELETE /v1/account/devices/{handle}", h.ofAccount(h.forgetDevice)},
+		{"POST /v1/account/delete", h.ofAccount(h.deleteAccount)},
+		{"POST /v1/account/keep", h.ofAccount(h.keepAccount)},
 	}
 }
 
@@ -95,7 +106,7 @@ func ofLedger(err error) error {
 		return errNoDevice
 	case errors.Is(err, account.ErrUnknown): // it was deleted a moment ago
 		return rushgate.BadCredentials
-	case errors.Is(err, account.ErrBusy), errors.Is(err, rushgate.ErrUnavailable):
+	case errors.Is(err, account.ErrBusy), errors.Is(err, rushgate.ErrUnavailable), errors.Is(err, rushgate.ErrAgendaFull):
 		return rushgate.ServerBusy
 	}
 	return err
@@ -122,12 +133,10 @@ func (h *handler) account(w http.ResponseWriter, r *http.Request, o owner) error
 	}
 	body := accountBody{
 		PlayerID: a.ID, Name: a.Username, CreatedAt: timestamp(a.CreatedAt), Devices: []deviceBody{},
+		DeleteAt: deleteAt(&a),
 	}
 	for _, d := range account.Remembered(&a, time.Now()) {
-		body.Devices = append(body.Devices, deviceBody{
-			Handle: account.Handle(&d), Label: d.Label, CreatedAt: timestamp(d.CreatedAt), UsedAt: timestamp(d.UsedAt),
-			ExpiresAt: timestamp(d.ExpiresAt), This: token.Same(d.ID, this),
-		})
+		body.Devices = append(body.Devices, newDeviceBody(&d, this))
 	}
 	writeJSON(w, http.StatusOK, body)
 	return nil

@@ -48,6 +48,13 @@ func TestAccount(t *testing.T) {
 		d.call(t, "POST", "/v1/account/password", strings.Replace(body, "correct", "wrong", 1), from, session).
 			want(t, "wrong", 401, rushgate.BadCredentials)
 	}
+	for _, proof := range []string{``, `{}`, `{"password":""}`, `{"password":"correct horse","x":1}`} {
+		d.call(t, "POST", "/v1/account/delete", proof, from, session).
+			want(t, "delete by "+proof, 400, rushgate.MissingCredentials)
+	}
+	d.call(t, "POST", "/v1/account/delete", `{"password":"better horse"}`, from, "").
+		want(t, "delete without a session", 401, rushgate.BadCredentials)
+	d.call(t, "POST", "/v1/account/keep", "", from, session).want(t, "keep", 204, "")
 	d.call(t, "POST", "/v1/account/password", body, from, session).want(t, "guesses", 429, rushgate.RateLimited)
 	d.call(t, "POST", "/v1/account/logout-everywhere", "", from, session).want(t, "everywhere", 204, "")
 	for _, secret := range []string{"correct horse", "better horse", "rgr1.", "rgs1."} {

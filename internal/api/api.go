@@ -35,6 +35,10 @@ type Config struct {
 	Store rushgate.Boards
 	// Accounts is what players look after their accounts with; nil means that they cannot.
 	Accounts *account.Ledger
+	// DeleteAfter is how long after its player has asked for it an account is deleted; 0: at once, for which DeleteNow is
+	// called. It must not block.
+	DeleteAfter time.Duration
+	DeleteNow   func()
 	// Game, if not nil, answers what is asked for outside /v1/, /play/, /healthz and /readyz. It bounds what it is sent.
 	Game http.Handler
 	// Boards are the leaderboards that players may ask for, see [rushgate.CheckBoards].

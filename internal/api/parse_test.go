@@ -111,6 +111,23 @@ func FuzzParseResume(f *testing.F) {
 	})
 }
 
+// Whatever is sent as the proof of a deletion: what is accepted has a password.
+func FuzzParseProof(f *testing.F) {
+	f.Add([]byte(`{"password":"correct horse"}`))
+	f.Add([]byte(`{"password":"a\tb"}`))
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		pw, exact, err := parseProof(body)
+		var m malformed
+		if err != nil && (!errors.As(err, &m) || m.message == "") {
+			t.Fatalf("error %v is not one for the player", err)
+		}
+		if err == nil && (pw == "" && exact == "" || strings.ContainsRune(pw+exact, 0)) {
+			t.Fatal("accepted a password that cannot be")
+		}
+	})
+}
+
 // Whatever is sent as a change of the password: what is accepted has two passwords, of which the new one may be.
 func FuzzParsePasswordChange(f *testing.F) {
 	f.Add([]byte(`{"current":"correct horse","new":"better horse","attempt_id":"a","remember":"phone"}`))

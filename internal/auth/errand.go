@@ -19,7 +19,7 @@ type Proved struct {
 }
 
 // isErrand reports whether requests of the kind prove a password and open no session.
-func (k Kind) isErrand() bool { return k == ChangePassword }
+func (k Kind) isErrand() bool { return k == ChangePassword || k == Prove }
 
 // errandHashes returns how many hashes a request takes that is an errand.
 func (r *Request) errandHashes() int {

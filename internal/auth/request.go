@@ -25,6 +25,8 @@ const (
 	Enter
 	// ChangePassword is an errand, see [Pool.Errand].
 	ChangePassword
+	// Prove is an errand that proves the password, and has nothing done.
+	Prove
 	// Resume is of a player whose device is remembered, and Continue of one whose session goes on, see [Pool.Resume].
 	Resume
 	Continue
@@ -96,7 +98,7 @@ func (r *Request) knock() door.Knock {
 		k.Wait = r.Wait
 	case Enter:
 		k.Want = door.Enter
-	case ChangePassword:
+	case ChangePassword, Prove:
 		k.Want = door.Errand
 	case Reenter:
 		k.Want = door.Resume

@@ -1,0 +1,232 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/rushgate/rushgate"
+)
+
+const (
+	// Deleting is the kind of the credential that marks an account which is to be deleted: its Subject is when, in
+	// milliseconds of Unix time. The account alone says whether it is; a task only has a node look.
+	Deleting = "deleting"
+	// DeletionTask is the kind of the tasks that say which account a node has to look at, and when. Their ID is the
+	// player's.
+	DeletionTask = "delete"
+	// MaxDeletions is how many accounts may wait for it; the agenda has room for other tasks in any case.
+	MaxDeletions = 100_000
+
+	// lookAgain is how long after a look the next one is taken, if the account has to wait for longer than its task.
+	lookAgain = time.Minute
+)
+
+// Errors of deletions that players ask for.
+var (
+	// ErrNoPassword says that an account has no password, with which the player could prove to own it.
+	ErrNoPassword = errors.New("the account has no password")
+	// ErrDeleting refuses what cannot be done with an account that is to be deleted.
+	ErrDeleting = errors.New("the account is to be deleted")
+)
+
+// doomed is what a task of a deletion says.
+type doomed struct {
+	Player rushgate.PlayerID `json:"player"`
+	Name   string            `json:"name"`
+}
+
+// find returns the credential of a kind, of which an account has one at most.
+func find(credentials []rushgate.Credential, kind string) (c rushgate.Credential, found bool) {
+	i := slices.IndexFunc(credentials, func(c rushgate.Credential) bool { return c.Kind == kind })
+	if i < 0 {
+		return rushgate.Credential{Kind: kind}, false
+	}
+	return credentials[i], true
+}
+
+// without returns credentials but for those of some kinds. It is never nil.
+func without(credentials []rushgate.Credential, kinds ...string) []rushgate.Credential {
+	left := make([]rushgate.Credential, 0, len(credentials)+1)
+	for _, c := range credentials {
+		if !slices.Contains(kinds, c.Kind) {
+			left = append(left, c)
+		}
+	}
+	return left
+}
+
+// with returns credentials with one in place of those of its kind.
+func with(credentials []rushgate.Credential, c rushgate.Credential) []rushgate.Credential {
+	return append(without(credentials, c.Kind), c)
+}
+
+// instant is the time that the mark of a kind holds; the zero time if there is no such mark, or none that can be read.
+func instant(a *rushgate.Account, kind string) time.Time {
+	mark, found := find(a.Credentials, kind)
+	ms, err := strconv.ParseInt(mark.Subject, 10, 64)
+	if !found || err != nil || ms <= 0 || ms > rushgate.Forever().UnixMilli() {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
+
+// markOf is a credential of a kind that holds a time.
+func markOf(kind string, at time.Time) rushgate.Credential {
+	return rushgate.Credential{Kind: kind, Subject: strconv.FormatInt(at.UnixMilli(), 10)}
+}
+
+// DeleteAt returns when an account is to be deleted; the zero time if it is not.
+func DeleteAt(a *rushgate.Account) time.Time { return instant(a, Deleting) }
+
+// PlanDeletion has an account, as it was when its player proved to own it, deleted after a while, and returns when that
+// is: one that is to be deleted already keeps its time. Its sessions end, and its devices are forgotten. Errors are
+// [ErrBusy] if the account is not what was proved any more, and [rushgate.ErrAgendaFull].
+func (l *Ledger) PlanDeletion(
+	ctx context.Context, proved *rushgate.Account, after time.Duration,
+) (at time.Time, err error) {
+	if at = DeleteAt(proved); at.IsZero() {
+		at = time.Now().Add(after).Truncate(time.Millisecond)
+		if err := l.roomForDeletion(ctx); err != nil {
+			return at, err
+		}
+	}
+	// The task comes first: one without a mark does nothing, and a mark without a task would never be looked at.
+	if err := l.planLook(ctx, doomed{proved.ID, proved.Username}, at); err != nil {
+		return at, err
+	}
+	c := rushgate.AccountChange{
+		Player: proved.ID, Name: proved.Username, Epoch: proved.Epoch, RaiseEpoch: true,
+		Credentials: with(proved.Credentials, markOf(Deleting, at)), Replaces: proved.Credentials,
+	}
+	errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
+	if err = first(errs, err); errors.Is(err, rushgate.ErrAccountChanged) {
+		return at, ErrBusy
+	}
+	return at, known(err)
+}
+
+func (l *Ledger) roomForDeletion(ctx context.Context) error {
+	n, err := l.store.CountTasks(ctx, DeletionTask)
+	if err == nil && n >= MaxDeletions {
+		err = rushgate.ErrAgendaFull
+	}
+	return err
+}
+
+// planLook has a node look at an account at a time, in place of the look that was planned for it before.
+func (l *Ledger) planLook(ctx context.Context, d doomed, at time.Time) error {
+	data, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("account: %w", err)
+	}
+	id := strconv.FormatUint(uint64(d.Player), 10)
+	errs, err := l.store.PlanTasks(ctx, []rushgate.Task{{Kind: DeletionTask, ID: id, Due: at, Data: data}})
+	return first(errs, err)
+}
+
+// Keep takes back that an owner's account is to be deleted. It is no error if it is not; [ErrUnknown] says that it is
+// too late.
+func (l *Ledger) Keep(ctx context.Context, who Owner) error {
+	for range changeTries {
+		a, err := l.owned(ctx, who)
+		if err != nil {
+			return err
+		}
+		if isShut(&a) {
+			return ErrUnknown
+		}
+		if _, marked := find(a.Credentials, Deleting); !marked {
+			return nil
+		}
+		c := rushgate.AccountChange{
+			Player: a.ID, Name: a.Username, Epoch: a.Epoch,
+			Credentials: without(a.Credentials, Deleting), Replaces: a.Credentials,
+		}
+		errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
+		if err = first(errs, err); !errors.Is(err, rushgate.ErrAccountChanged) {
+			return known(err) // the task finds no mark, and is dropped
+		}
+	}
+	return ErrBusy
+}
+
+// Look is what has come of a look at an account that was to be deleted.
+type Look int
+
+// What can come of a look.
+const (
+	// Deleted: the account is gone.
+	Deleted Look = iota
+	// Kept: there is nothing to be deleted, or not any more.
+	Kept
+	// Waits: it is to be deleted later, and another look is planned.
+	Waits
+	// Leaving: its player has to leave first. The same look is to be taken again.
+	Leaving
+)
+
+// LookAt looks at the account of a task of kind [DeletionTask] that is due, and deletes it if that still is to be. From
+// then on nobody comes in by it, so that no session is in the way for long. The player's changing the mind is either
+// before or too late: the account is closed only if the mark still is what it was.
+func (l *Ledger) LookAt(ctx context.Context, t rushgate.Task) (Look, error) {
+	var d doomed
+	if json.Unmarshal(t.Data, &d) != nil {
+		return Kept, nil
+	}
+	a, err := l.owned(ctx, Owner(d))
+	if errors.Is(err, ErrUnknown) {
+		return Kept, nil
+	}
+	if err != nil {
+		return Waits, err
+	}
+	at, now := DeleteAt(&a), time.Now()
+	switch {
+	case at.IsZero():
+		return Kept, nil
+	case now.Before(at):
+		if soonest := now.Add(lookAgain); at.Before(soonest) {
+			at = soonest
+		}
+		return Waits, l.planLook(ctx, d, at)
+	}
+	if err := l.shut(ctx, &a); errors.Is(err, rushgate.ErrAccountChanged) || errors.Is(err, rushgate.BadCredentials) {
+		return Leaving, nil // somebody was ahead, and the next look tells with what
+	} else if err != nil {
+		return Leaving, err
+	}
+	err = known(l.store.DeleteAccount(ctx, a.Username))
+	switch {
+	case errors.Is(err, ErrInside):
+		return Leaving, nil
+	case err == nil, errors.Is(err, ErrUnknown):
+		return Deleted, nil
+	}
+	return Leaving, err
+}
+
+// shutReason is what is told who logs in by an account that is being deleted.
+const shutReason = "It is being deleted, as you have asked for."
+
+func isShut(a *rushgate.Account) bool {
+	return a.Disabled.Reason == shutReason && a.Disabled.At(time.Now()) && !DeleteAt(a).IsZero()
+}
+
+// shut closes an account for good whose time has come, and ends its sessions.
+func (l *Ledger) shut(ctx context.Context, a *rushgate.Account) error {
+	if isShut(a) { // by an earlier look
+		return nil
+	}
+	c := rushgate.AccountChange{
+		Player: a.ID, Name: a.Username, Epoch: a.Epoch, RaiseEpoch: true,
+		Disabled:    &rushgate.Disabled{Until: rushgate.Forever(), Reason: shutReason},
+		Credentials: without(a.Credentials), Replaces: a.Credentials,
+	}
+	errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
+	return first(errs, err)
+}
