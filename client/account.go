@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -189,6 +190,20 @@ func (s Session) DeleteAccount(ctx context.Context, password string) (time.Time,
 		s.client.setDevice(device{})
 	}
 	return body.DeleteAt, nil
+}
+
+// ExportAccount returns all that the server keeps of the player, without secrets, as a JSON document: its form is that of
+// Export in the OpenAPI document. It is tried once. The server makes two in a minute, and answers others with
+// [rushgate.RateLimited].
+func (s Session) ExportAccount(ctx context.Context) (json.RawMessage, error) {
+	r := request{op: "export account", method: http.MethodGet, path: "/v1/account/export"}
+	ans, err := s.call(ctx, &r)
+	if err != nil {
+		return nil, err
+	}
+	var document json.RawMessage
+	err = r.decode(ans, &document, http.StatusOK)
+	return document, err
 }
 
 // KeepAccount takes back that the account is to be deleted. It is tried once, and no error if it is not.

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/rushgate/rushgate"
@@ -43,6 +44,9 @@ func TestAccountOfAPlayer(t *testing.T) {
 	again, err := c.Takeover(t.Context(), "alice", "better horse")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if document, err := again.ExportAccount(t.Context()); err != nil || !strings.Contains(string(document), `"name":"alice"`) {
+		t.Errorf("export: %s, %v", document, err)
 	}
 	if _, err := again.DeleteAccount(t.Context(), "wrong horse"); !errors.Is(err, rushgate.BadCredentials) {
 		t.Errorf("delete with a wrong password: %v", err)

@@ -78,6 +78,30 @@ func TestDevicesOfAnAccount(t *testing.T) {
 	})
 }
 
+// An export has all that is kept of the player but what is secret, twice in a minute.
+func TestExportOfAnAccount(t *testing.T) {
+	everywhere(t, func(t *testing.T, start func(t *testing.T) *server.Server) {
+		s := start(t)
+		session, resume := join(t, s, "alice")
+		got := call(t, s, "GET /v1/account/export", "", session)
+		got.want(t, "export", 200)
+		for _, part := range []string{`"name":"alice"`, `"credentials":["password"]`, `"label":"phone"`, `"numbers":{`, `"data":"`,
+			`"history":[`} {
+			if !strings.Contains(got.raw, part) {
+				t.Errorf("no %s in %s", part, got.raw)
+			}
+		}
+		for _, secret := range []string{"$", session, resume, strings.Split(resume, ".")[len(strings.Split(resume, "."))-1]} {
+			if strings.Contains(got.raw, secret) {
+				t.Errorf("%s is in %s", secret, got.raw)
+			}
+		}
+		call(t, s, "GET /v1/account/export", "", session).want(t, "another", 200)
+		call(t, s, "GET /v1/account/export", "", session).want(t, "a third", 429)
+		call(t, s, "GET /v1/account/export", "", "").want(t, "nobody's", 401)
+	})
+}
+
 // A player who asks for it with the password is deleted when the grace is over, and can take it back until then.
 func TestDeletionOfAnAccount(t *testing.T) {
 	everywhere(t, func(t *testing.T, start func(t *testing.T) *server.Server) {

@@ -16,6 +16,10 @@ const (
 	// Deleting is the kind of the credential that marks an account which is to be deleted: its Subject is when, in
 	// milliseconds of Unix time. The account alone says whether it is; a task only has a node look.
 	Deleting = "deleting"
+	// Email and EmailPending are the kinds of credentials whose Subject is the player's e-mail address: one that was
+	// proved, and one that is still to be.
+	Email        = "email"
+	EmailPending = "email-pending"
 	// DeletionTask is the kind of the tasks that say which account a node has to look at, and when. Their ID is the
 	// player's.
 	DeletionTask = "delete"

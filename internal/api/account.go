@@ -56,6 +56,7 @@ func (h *handler) accountRoutes() []route {
 		{"POST /v1/account/password", h.changePassword},
 		{"POST /v1/account/logout-everywhere", h.ofAccount(h.logoutEverywhere)},
 		{"DELETE /v1/account/devices/{handle}", h.ofAccount(h.forgetDevice)},
+		{"GET /v1/account/export", h.ofAccount(h.export)},
 		{"POST /v1/account/delete", h.ofAccount(h.deleteAccount)},
 		{"POST /v1/account/keep", h.ofAccount(h.keepAccount)},
 	}
@@ -174,8 +175,12 @@ func (h *handler) sendOut(w http.ResponseWriter, r *http.Request, o owner) {
 	}
 }
 
-// calls counts calls by player within a window. Only players who are inside are counted, which bounds it.
+// calls counts calls by player within a window, of which there may be most. Only players who are inside are counted,
+// which bounds it.
 type calls struct {
+	most   int
+	window time.Duration
+
 	mu    sync.Mutex
 	since time.Time
 	made  map[rushgate.PlayerID]int
@@ -185,11 +190,11 @@ type calls struct {
 func (c *calls) take(player rushgate.PlayerID, now time.Time) (wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.made == nil || now.Sub(c.since) >= accountWindow || now.Before(c.since) {
+	if c.made == nil || now.Sub(c.since) >= c.window || now.Before(c.since) {
 		c.since, c.made = now, make(map[rushgate.PlayerID]int)
 	}
-	if c.made[player] >= accountCalls {
-		return c.since.Add(accountWindow).Sub(now)
+	if c.made[player] >= c.most {
+		return c.since.Add(c.window).Sub(now)
 	}
 	c.made[player]++
 	return 0

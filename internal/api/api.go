@@ -81,6 +81,8 @@ type handler struct {
 	Config
 	boards        boardCache
 	calls         calls // about accounts
+	exports       calls // of accounts
+	exporting     chan struct{}
 	changes       *changes
 	answerTimeout time.Duration
 	pages         pages
@@ -91,7 +93,9 @@ func New(cfg Config) http.Handler {
 	cfg.Boards, _ = rushgate.CheckBoards(cfg.Boards) // with those that it refuses there are none
 	h := &handler{
 		Config: cfg, boards: boardCache{store: cfg.Store, logger: cfg.Logger}, answerTimeout: answerTimeout(cfg.MaxAge),
-		changes: newChanges(),
+		changes: newChanges(), exporting: make(chan struct{}, exportsAtOnce),
+		calls:   calls{most: accountCalls, window: accountWindow},
+		exports: calls{most: exportCalls, window: exportWindow},
 	}
 	if h.Rules == nil {
 		h.Rules = (*access.Keeper)(nil).Rules
