@@ -192,8 +192,36 @@ func (s Session) DeleteAccount(ctx context.Context, password string) (time.Time,
 	return body.DeleteAt, nil
 }
 
-// ExportAccount returns all that the server keeps of the player, without secrets, as a JSON document: its form is that of
-// Export in the OpenAPI document. It is tried once. The server makes two in a minute, and answers others with
+// AccountEvent is something that has happened to the account.
+type AccountEvent struct {
+	At time.Time `json:"at"`
+	// Kind says what it was, such as "login" or "password-changed".
+	Kind string `json:"kind"`
+	// SignIn says that the player came in, and ByOperator that it was not the player who did it.
+	SignIn     bool `json:"sign_in"`
+	ByOperator bool `json:"by_operator"`
+	// Address and Device say where it came from; either may be empty.
+	Address string `json:"address"`
+	Device  string `json:"device"`
+}
+
+// AccountHistory returns what has happened to the account, the newest first. It is tried once. The server notes it some
+// moments later than it happens.
+func (s Session) AccountHistory(ctx context.Context) ([]AccountEvent, error) {
+	r := request{op: "account history", method: http.MethodGet, path: "/v1/account/history"}
+	ans, err := s.call(ctx, &r)
+	if err != nil {
+		return nil, err
+	}
+	var body struct {
+		Events []AccountEvent `json:"events"`
+	}
+	err = r.decode(ans, &body, http.StatusOK)
+	return body.Events, err
+}
+
+// ExportAccount returns all that the server keeps of the player, without secrets, as a JSON document: its form is that
+// of Export in the OpenAPI document. It is tried once. The server makes two in a minute, and answers others with
 // [rushgate.RateLimited].
 func (s Session) ExportAccount(ctx context.Context) (json.RawMessage, error) {
 	r := request{op: "export account", method: http.MethodGet, path: "/v1/account/export"}

@@ -45,8 +45,12 @@ func TestAccountOfAPlayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if document, err := again.ExportAccount(t.Context()); err != nil || !strings.Contains(string(document), `"name":"alice"`) {
-		t.Errorf("export: %s, %v", document, err)
+	if _, err := again.AccountHistory(t.Context()); err != nil { // which may be written later
+		t.Errorf("history: %v", err)
+	}
+	export, err := again.ExportAccount(t.Context())
+	if err != nil || !strings.Contains(string(export), `"name":"alice"`) {
+		t.Errorf("export: %s, %v", export, err)
 	}
 	if _, err := again.DeleteAccount(t.Context(), "wrong horse"); !errors.Is(err, rushgate.BadCredentials) {
 		t.Errorf("delete with a wrong password: %v", err)

@@ -78,6 +78,43 @@ func TestDevicesOfAnAccount(t *testing.T) {
 	})
 }
 
+// A player sees where the account was used, and what has happened to it, but not what operators have written.
+func TestHistoryOfAnAccount(t *testing.T) {
+	everywhere(t, func(t *testing.T, start func(t *testing.T) *server.Server) {
+		s := start(t)
+		session, resume := join(t, s, "alice")
+		call(t, s, "POST /v1/logout", "", session).want(t, "logout", 204)
+		in := call(t, s, "POST /v1/resume", resumeBy(resume, "c"), "")
+		in.want(t, "resume", 200)
+		body := passwords("correct horse", "better horse", "a")
+		in = call(t, s, "POST /v1/account/password", body, in.text("session_token"))
+		in.want(t, "change", 200)
+		if err := s.Stop(); err != nil { // which writes what waits
+			t.Fatal(err)
+		}
+		s = start(t)
+		got := call(t, s, "GET /v1/account/history", "", in.text("session_token"))
+		got.want(t, "history", 200)
+		kinds := make(map[string]map[string]any)
+		events, _ := got.body["events"].([]any)
+		for _, e := range events {
+			e := e.(map[string]any)
+			kinds[e["kind"].(string)] = e
+		}
+		for kind, want := range map[string]string{
+			"registration": "phone true", "device": "phone true", "password-changed": "<nil> false",
+		} {
+			e := kinds[kind]
+			if fmt.Sprint(e["device"], " ", e["sign_in"]) != want || e["address"] != "127.0.0.1" {
+				t.Errorf("%s: %v", kind, e)
+			}
+		}
+		if len(events) != 3 {
+			t.Errorf("history: %s", got.raw)
+		}
+	})
+}
+
 // An export has all that is kept of the player but what is secret, twice in a minute.
 func TestExportOfAnAccount(t *testing.T) {
 	everywhere(t, func(t *testing.T, start func(t *testing.T) *server.Server) {
@@ -85,8 +122,9 @@ func TestExportOfAnAccount(t *testing.T) {
 		session, resume := join(t, s, "alice")
 		got := call(t, s, "GET /v1/account/export", "", session)
 		got.want(t, "export", 200)
-		for _, part := range []string{`"name":"alice"`, `"credentials":["password"]`, `"label":"phone"`, `"numbers":{`, `"data":"`,
-			`"history":[`} {
+		for _, part := range []string{
+			`"name":"alice"`, `"credentials":["password"]`, `"label":"phone"`, `"numbers":{`, `"data":"`, `"history":[`,
+		} {
 			if !strings.Contains(got.raw, part) {
 				t.Errorf("no %s in %s", part, got.raw)
 			}

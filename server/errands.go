@@ -13,7 +13,9 @@ func (s *Server) doErrands(ctx context.Context, proved []auth.Proved) ([]error, 
 	var changes []account.PasswordChange
 	for _, p := range proved {
 		if p.Kind == auth.ChangePassword {
-			changes = append(changes, account.PasswordChange{Account: p.Account, Hash: p.NewHash})
+			changes = append(changes, account.PasswordChange{
+				Account: p.Account, Hash: p.NewHash, From: account.From(p.Addr, ""),
+			})
 		}
 	}
 	errs := make([]error, len(proved))
@@ -30,4 +32,13 @@ func (s *Server) doErrands(ctx context.Context, proved []auth.Proved) ([]error, 
 		}
 	}
 	return errs, nil
+}
+
+// signInKinds is what the histories of accounts call the ways to come in.
+var signInKinds = map[auth.Kind]string{auth.Login: "login", auth.Register: "registration", auth.Resume: "device"}
+
+// signedIn has a player's having come in noted, off the player's way.
+func (s *Server) signedIn(in auth.SignIn) {
+	who := account.Owner{Player: in.Player, Name: in.Name}
+	s.diary.SignIn(who, signInKinds[in.Kind], account.From(in.Addr, in.Device))
 }

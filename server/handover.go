@@ -155,6 +155,7 @@ func (p *predecessor) prepare(ctx context.Context) error {
 	if err := p.pool.Freeze(ctx); err != nil {
 		return fmt.Errorf("the logins that wait were not answered in %v: %w", workOff, err)
 	}
+	p.diary.Stop()
 	return nil
 }
 
@@ -231,6 +232,7 @@ func (p *predecessor) thaw(tried bool) {
 		place.start()
 	}
 	p.deleter.Start()
+	p.diary.Start()
 	p.realm.Thaw()
 	p.pool.Thaw()
 	p.parking.open()

@@ -57,6 +57,12 @@ func (s *Server) accountMetrics(out metric.Scrape) {
 	deleted, failed := s.deleter.Figures()
 	out.Counter("rushgate_accounts_deleted_total", "Accounts deleted because their players have asked for it.",
 		float64(deleted))
+	d := s.diary.Figures()
+	out.Counter("rushgate_accounts_events_written_total", "Events written to the histories of accounts.",
+		float64(d.Written))
+	out.Counter("rushgate_accounts_events_dropped_total", "Events that are in no history: too many waited.",
+		float64(d.Dropped))
+	out.Gauge("rushgate_accounts_events_waiting", "Events that are still to be written.", float64(d.Waiting))
 	out.Counter("rushgate_accounts_delete_failures_total", "Looks at accounts that are to be deleted which have failed.",
 		float64(failed))
 }

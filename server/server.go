@@ -53,6 +53,7 @@ type Server struct {
 	realm    *realm.Realm
 	ledger   *account.Ledger
 	deleter  *account.Deleter
+	diary    *account.Diary
 	channel  *channel // nil: none
 	browsers *wschannel.Channel
 	front    *http.Server
@@ -212,6 +213,7 @@ func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 	s.access.Start()
 	s.staff.start()
 	s.deleter.Start()
+	s.diary.Start()
 	for _, p := range s.places {
 		p.start()
 	}
@@ -301,7 +303,8 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 	if s.world = cfg.World; s.world == nil {
 		s.world = world.New(world.Default(), cfg.Seed)
 	}
-	s.ledger = account.New(s.store)
+	s.diary = account.NewDiary(s.store, func() bool { return s.door.Rush() }, cfg.Logger)
+	s.ledger = account.New(s.store).Noting(s.diary)
 	s.deleter = account.NewDeleter(s.ledger, cfg.Logger)
 	s.fleet = newFleet(s.store, rushgate.NodeBeat{Instance: instance, Address: cfg.PublicAddress}, cfg.Logger)
 	s.sweeper = newSweeper(s)
@@ -339,7 +342,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 		Policy:   cfg.policy(),
 		Zones:    func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 		Remember: max(cfg.RememberFor, 0), Grace: cfg.SessionTimeout, Holder: s.fleet.holder,
-		Errands: s.doErrands, Leave: s.realm.End,
+		Errands: s.doErrands, Leave: s.realm.End, SignedIn: s.signedIn,
 		Access: s.access,
 	})
 	if err != nil {
@@ -506,6 +509,7 @@ func (s *Server) stop() error {
 	}
 	s.fleet.stop()
 	s.staff.stop()
+	s.diary.Stop()
 	s.clock.Stop()
 	err = errors.Join(err, s.cfg.withdraw(), s.closeStore())
 	s.predecessor.close()

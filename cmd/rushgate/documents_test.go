@@ -91,6 +91,7 @@ var documentedIn = []document{
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/password -H "Authorization: Bearer $TOKEN" ` +
 			`-d '{"current":"correct horse","new":"better horse"}' > ada.json`},
 		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/history -H "Authorization: Bearer $TOKEN"`, shows: `^\{"events":\[`},
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/export -H "Authorization: Bearer $TOKEN" > export.json`},
 		{command: "cat export.json", shows: `^\{"exported_at":"20.*"name":"ada".*"credentials":\["password"\]`},
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/delete -H "Authorization: Bearer $TOKEN" ` +

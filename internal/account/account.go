@@ -49,10 +49,13 @@ type Store interface {
 }
 
 // Ledger changes accounts. Names are taken as an operator writes them. It is safe for concurrent use.
-type Ledger struct{ store Store }
+type Ledger struct {
+	store Store
+	diary *Diary // nil: what is done is noted in the store at once
+}
 
 // New returns the ledger of a store.
-func New(store Store) *Ledger { return &Ledger{store} }
+func New(store Store) *Ledger { return &Ledger{store: store} }
 
 // Changed says which account was changed. Its names in JSON are part of the operator's listener.
 type Changed struct {
@@ -101,7 +104,7 @@ func (l *Ledger) SetPassword(ctx context.Context, name, hash string) (Changed, e
 	if err := checkHash(hash); err != nil {
 		return Changed{}, err
 	}
-	return l.change(ctx, name, rushgate.AccountChange{PasswordHash: hash, RaiseEpoch: true})
+	return l.operate(ctx, name, rushgate.AccountChange{PasswordHash: hash, RaiseEpoch: true}, eventPasswordSet, "")
 }
 
 func checkHash(hash string) error {
@@ -114,7 +117,7 @@ func checkHash(hash string) error {
 // EndSessions ends every session of an account, and makes every proof of it worthless that was given before. The player
 // may log in again.
 func (l *Ledger) EndSessions(ctx context.Context, name string) (Changed, error) {
-	return l.change(ctx, name, rushgate.AccountChange{RaiseEpoch: true})
+	return l.operate(ctx, name, rushgate.AccountChange{RaiseEpoch: true}, eventSessionsEnds, "")
 }
 
 // Disable keeps an account from opening sessions until a time, [rushgate.Forever] for good, and ends those that it has.
@@ -131,17 +134,25 @@ func (l *Ledger) Disable(ctx context.Context, name string, d rushgate.Disabled) 
 		return Changed{}, fmt.Errorf("%w: the reason has %d bytes, more than %d",
 			ErrInvalid, len(d.Reason), rushgate.MaxDisabledReason)
 	}
-	return l.change(ctx, name, rushgate.AccountChange{Disabled: &d, RaiseEpoch: true})
+	return l.operate(ctx, name, rushgate.AccountChange{Disabled: &d, RaiseEpoch: true}, eventBanned, d.Reason)
 }
 
 // Enable lets an account open sessions again. It is no error if that was not disabled.
 func (l *Ledger) Enable(ctx context.Context, name string) (Changed, error) {
-	return l.change(ctx, name, rushgate.AccountChange{Disabled: &rushgate.Disabled{}})
+	return l.operate(ctx, name, rushgate.AccountChange{Disabled: &rushgate.Disabled{}}, eventBanLifted, "")
 }
 
-// change makes a change to the account of a name as it is now, see changeFound.
-func (l *Ledger) change(ctx context.Context, name string, c rushgate.AccountChange) (Changed, error) {
-	return l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) }, c)
+// operate makes a change that an operator wants to the account of a name as it is now, see changeFound, and notes it.
+func (l *Ledger) operate(
+	ctx context.Context, name string, c rushgate.AccountChange, kind, text string,
+) (Changed, error) {
+	changed, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) }, c)
+	if err == nil {
+		e := event(Owner{changed.Player, changed.Name}, kind, "")
+		e.By, e.Text = byOperator, text
+		l.note(ctx, e)
+	}
+	return changed, err
 }
 
 // changeFound makes a change to the account that find returns, as it is now. One that raises the epoch ends the

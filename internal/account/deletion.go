@@ -91,7 +91,7 @@ func DeleteAt(a *rushgate.Account) time.Time { return instant(a, Deleting) }
 // is: one that is to be deleted already keeps its time. Its sessions end, and its devices are forgotten. Errors are
 // [ErrBusy] if the account is not what was proved any more, and [rushgate.ErrAgendaFull].
 func (l *Ledger) PlanDeletion(
-	ctx context.Context, proved *rushgate.Account, after time.Duration,
+	ctx context.Context, proved *rushgate.Account, after time.Duration, from string,
 ) (at time.Time, err error) {
 	if at = DeleteAt(proved); at.IsZero() {
 		at = time.Now().Add(after).Truncate(time.Millisecond)
@@ -110,6 +110,9 @@ func (l *Ledger) PlanDeletion(
 	errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
 	if err = first(errs, err); errors.Is(err, rushgate.ErrAccountChanged) {
 		return at, ErrBusy
+	}
+	if err == nil {
+		l.note(ctx, event(Owner{proved.ID, proved.Username}, eventDeletion, from))
 	}
 	return at, known(err)
 }
@@ -135,7 +138,7 @@ func (l *Ledger) planLook(ctx context.Context, d doomed, at time.Time) error {
 
 // Keep takes back that an owner's account is to be deleted. It is no error if it is not; [ErrUnknown] says that it is
 // too late.
-func (l *Ledger) Keep(ctx context.Context, who Owner) error {
+func (l *Ledger) Keep(ctx context.Context, who Owner, from string) error {
 	for range changeTries {
 		a, err := l.owned(ctx, who)
 		if err != nil {
@@ -152,7 +155,10 @@ func (l *Ledger) Keep(ctx context.Context, who Owner) error {
 			Credentials: without(a.Credentials, Deleting), Replaces: a.Credentials,
 		}
 		errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
-		if err = first(errs, err); !errors.Is(err, rushgate.ErrAccountChanged) {
+		if err = first(errs, err); err == nil {
+			l.note(ctx, event(who, eventKept, from))
+		}
+		if !errors.Is(err, rushgate.ErrAccountChanged) {
 			return known(err) // the task finds no mark, and is dropped
 		}
 	}

@@ -20,7 +20,7 @@ func doom(t *testing.T, l *account.Ledger, who account.Owner) time.Time {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, err := l.PlanDeletion(t.Context(), &a, grace)
+	at, err := l.PlanDeletion(t.Context(), &a, grace, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +85,12 @@ func TestAccountIsDeletedAfterTheGrace(t *testing.T) {
 func TestAccountIsKept(t *testing.T) {
 	deleting(t, func(t *testing.T, l *account.Ledger, s *meddler) {
 		who := owner(t, l, "alice")
-		if err := l.Keep(t.Context(), who); err != nil {
+		if err := l.Keep(t.Context(), who, ""); err != nil {
 			t.Errorf("keep what is not to be deleted: %v", err)
 		}
 		doom(t, l, who)
 		time.Sleep(grace / 2)
-		if err := l.Keep(t.Context(), who); err != nil {
+		if err := l.Keep(t.Context(), who, ""); err != nil {
 			t.Fatal(err)
 		}
 		if a, err := l.Account(t.Context(), who); err != nil || !account.DeleteAt(&a).IsZero() {
@@ -101,7 +101,7 @@ func TestAccountIsKept(t *testing.T) {
 		if gone(t, l, who) {
 			t.Error("it was deleted by the time that was taken back")
 		}
-		if err := l.Keep(t.Context(), who); err != nil {
+		if err := l.Keep(t.Context(), who, ""); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Minute)
@@ -123,7 +123,7 @@ func TestTheMarkCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.beforeUpdate = func() { s.beforeUpdate = nil; must(t)(l.EndSessions(t.Context(), "alice")) }
-		if _, err := l.PlanDeletion(t.Context(), &a, time.Second); !errors.Is(err, account.ErrBusy) {
+		if _, err := l.PlanDeletion(t.Context(), &a, time.Second, ""); !errors.Is(err, account.ErrBusy) {
 			t.Errorf("of an account that has changed: %v", err)
 		}
 		time.Sleep(time.Minute)
@@ -169,7 +169,7 @@ func TestPlayerInsideIsDeletedALittleLater(t *testing.T) {
 		if err != nil || len(wanted) != 1 {
 			t.Errorf("asked to leave: %v, %v", wanted, err)
 		}
-		if err := l.Keep(t.Context(), who); !errors.Is(err, account.ErrUnknown) {
+		if err := l.Keep(t.Context(), who, ""); !errors.Is(err, account.ErrUnknown) {
 			t.Errorf("taken back too late: %v", err)
 		}
 		if again := loginAs(t, s, a); again.Err == nil {

@@ -34,7 +34,7 @@ func TestOwnersOfAccountsMadeAnew(t *testing.T) {
 	}
 	for _, who := range []account.Owner{before, {Name: "alice"}, {Player: now.Player, Name: "bob"}} {
 		_, looked := l.Account(t.Context(), who)
-		forgot, out := l.ForgetDevice(t.Context(), who, account.Handle(&d)), l.LogOutEverywhere(t.Context(), who)
+		forgot, out := l.ForgetDevice(t.Context(), who, account.Handle(&d), ""), l.LogOutEverywhere(t.Context(), who, "")
 		for _, err := range []error{looked, forgot, out} {
 			if !errors.Is(err, account.ErrUnknown) {
 				t.Errorf("%+v: %v", who, err)
@@ -44,10 +44,10 @@ func TestOwnersOfAccountsMadeAnew(t *testing.T) {
 	if a, err := l.Account(t.Context(), now); err != nil || a.Epoch != 0 || len(a.Devices.List) != 1 {
 		t.Fatalf("the account made anew: %+v, %v", a, err)
 	}
-	if err := l.ForgetDevice(t.Context(), now, account.Handle(&d)); err != nil {
+	if err := l.ForgetDevice(t.Context(), now, account.Handle(&d), ""); err != nil {
 		t.Error(err)
 	}
-	if err := l.LogOutEverywhere(t.Context(), now); err != nil {
+	if err := l.LogOutEverywhere(t.Context(), now, ""); err != nil {
 		t.Error(err)
 	}
 }

@@ -18,6 +18,7 @@ var ErrNoDevice = errors.New("the account is not remembered on this device")
 type PasswordChange struct {
 	Account rushgate.Account // as it was proved
 	Hash    string           // of package password
+	From    string           // where the player is, see [From]
 }
 
 // ChangePasswords gives accounts other hashes, in one call of the store, and ends their sessions and devices. Each
@@ -38,7 +39,14 @@ func (l *Ledger) ChangePasswords(ctx context.Context, changes []PasswordChange) 
 		return nil, fmt.Errorf("account: %d results for %d changes", len(errs), len(batch))
 	}
 	if err != nil {
-		return l.becameOf(ctx, changes, err)
+		if errs, err = l.becameOf(ctx, changes, err); err != nil {
+			return nil, err
+		}
+	}
+	for i, c := range changes {
+		if errs[i] == nil {
+			l.note(ctx, event(Owner{c.Account.ID, c.Account.Username}, eventPassword, c.From))
+		}
 	}
 	return errs, nil
 }
@@ -80,8 +88,8 @@ func Remembered(a *rushgate.Account, now time.Time) []rushgate.Device {
 }
 
 // ForgetDevice has an owner's account forget the device of a [Handle], and ends the session that the device has opened.
-// The error is [ErrNoDevice] if there is none.
-func (l *Ledger) ForgetDevice(ctx context.Context, who Owner, handle string) error {
+// The error is [ErrNoDevice] if there is none. From is as [From] has it.
+func (l *Ledger) ForgetDevice(ctx context.Context, who Owner, handle, from string) error {
 	for range changeTries {
 		a, err := l.owned(ctx, who)
 		if err != nil {
@@ -103,7 +111,10 @@ func (l *Ledger) ForgetDevice(ctx context.Context, who Owner, handle string) err
 			return ErrNoDevice
 		}
 		errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
-		if err = first(errs, err); !errors.Is(err, rushgate.ErrAccountChanged) {
+		if err = first(errs, err); err == nil {
+			l.note(ctx, event(who, eventDevice, from))
+		}
+		if !errors.Is(err, rushgate.ErrAccountChanged) {
 			return known(err)
 		}
 	}

@@ -56,6 +56,7 @@ func (h *handler) accountRoutes() []route {
 		{"POST /v1/account/password", h.changePassword},
 		{"POST /v1/account/logout-everywhere", h.ofAccount(h.logoutEverywhere)},
 		{"DELETE /v1/account/devices/{handle}", h.ofAccount(h.forgetDevice)},
+		{"GET /v1/account/history", h.ofAccount(h.history)},
 		{"GET /v1/account/export", h.ofAccount(h.export)},
 		{"POST /v1/account/delete", h.ofAccount(h.deleteAccount)},
 		{"POST /v1/account/keep", h.ofAccount(h.keepAccount)},
@@ -145,7 +146,7 @@ func (h *handler) account(w http.ResponseWriter, r *http.Request, o owner) error
 
 // forgetDevice has the account forget a device.
 func (h *handler) forgetDevice(w http.ResponseWriter, r *http.Request, o owner) error {
-	if err := h.Accounts.ForgetDevice(r.Context(), o.account(), r.PathValue("handle")); err != nil {
+	if err := h.Accounts.ForgetDevice(r.Context(), o.account(), r.PathValue("handle"), h.from(r)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -154,7 +155,7 @@ func (h *handler) forgetDevice(w http.ResponseWriter, r *http.Request, o owner) 
 
 // logoutEverywhere ends all that lets the player in without the password, this session included.
 func (h *handler) logoutEverywhere(w http.ResponseWriter, r *http.Request, o owner) error {
-	if err := h.Accounts.LogOutEverywhere(r.Context(), o.account()); err != nil {
+	if err := h.Accounts.LogOutEverywhere(r.Context(), o.account(), h.from(r)); err != nil {
 		return err
 	}
 	h.sendOut(w, r, o)

@@ -54,6 +54,7 @@ func TestAccount(t *testing.T) {
 	}
 	d.call(t, "POST", "/v1/account/delete", `{"password":"better horse"}`, from, "").
 		want(t, "delete without a session", 401, rushgate.BadCredentials)
+	d.call(t, "GET", "/v1/account/history", "", from, session).want(t, "history", 200, "")
 	d.call(t, "GET", "/v1/account/export", "", from, session).want(t, "export", 200, "")
 	d.call(t, "POST", "/v1/account/keep", "", from, session).want(t, "keep", 204, "")
 	d.call(t, "POST", "/v1/account/password", body, from, session).want(t, "guesses", 429, rushgate.RateLimited)

@@ -79,7 +79,7 @@ func (h *handler) deleteAccount(w http.ResponseWriter, r *http.Request, o owner)
 	if err != nil {
 		return err
 	}
-	at, err := h.Accounts.PlanDeletion(r.Context(), &a, h.DeleteAfter)
+	at, err := h.Accounts.PlanDeletion(r.Context(), &a, h.DeleteAfter, h.from(r))
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (h *handler) deleteAccount(w http.ResponseWriter, r *http.Request, o owner)
 
 // keepAccount takes back that the account is to be deleted.
 func (h *handler) keepAccount(w http.ResponseWriter, r *http.Request, o owner) error {
-	if err := h.Accounts.Keep(r.Context(), o.account()); err != nil {
+	if err := h.Accounts.Keep(r.Context(), o.account(), h.from(r)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -46,27 +45,6 @@ type exportedHero struct {
 	PlaytimeMS int64            `json:"playtime_ms"`
 	CreatedAt  timestamp        `json:"created_at"`
 	Data       []byte           `json:"data"` // in base64
-}
-
-// eventBody is what a player is told of an event of the account: not who of the operators it was, nor what they wrote.
-type eventBody struct {
-	At         timestamp `json:"at"`
-	Kind       string    `json:"kind"`
-	SignIn     bool      `json:"sign_in"`
-	ByOperator bool      `json:"by_operator"`
-	Address    string    `json:"address,omitempty"`
-	Device     string    `json:"device,omitempty"`
-}
-
-func newEventBodies(events []rushgate.AccountEvent) []eventBody {
-	bodies := make([]eventBody, len(events))
-	for i, e := range events {
-		bodies[i] = eventBody{At: timestamp(e.At), Kind: e.Kind, SignIn: e.SignIn, ByOperator: e.By != ""}
-		if e.By == "" { // else it is where the operator was
-			bodies[i].Address, bodies[i].Device, _ = strings.Cut(e.From, " ")
-		}
-	}
-	return bodies
 }
 
 // export answers with all that is kept of the player, as one document.

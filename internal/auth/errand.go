@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -16,6 +17,7 @@ type Proved struct {
 	Kind    Kind
 	Account rushgate.Account // as it was proved
 	NewHash string           // of [Request].NewPassword
+	Addr    netip.Addr       // the client's
 }
 
 // isErrand reports whether requests of the kind prove a password and open no session.
@@ -142,7 +144,7 @@ func (p *Pool) settle(jobs []*job) {
 			continue
 		}
 		open = append(open, j)
-		proved = append(proved, Proved{j.Kind, j.account, j.fresh.Hash})
+		proved = append(proved, Proved{j.Kind, j.account, j.fresh.Hash, j.Addr})
 	}
 	if len(open) == 0 {
 		return

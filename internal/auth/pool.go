@@ -75,6 +75,9 @@ type Config struct {
 	Leave func(context.Context, rushgate.PlayerID) error
 	// Access has the bans of ranges and devices. Optional: nil means that there are none.
 	Access *access.Keeper
+	// SignedIn is told of a player who has come in by a login, a registration or a device, on the goroutine of the caller
+	// of the pool. Optional. It must be safe for concurrent use and must not block.
+	SignedIn func(SignIn)
 	// Clock knows when the process stood still, which makes no request older. Nil: never.
 	Clock *awake.Clock
 	// Logger defaults to slog.Default.
@@ -256,6 +259,9 @@ func (p *Pool) await(req *pending, queue *Queue[*pending]) (Welcome, error) {
 	}
 	select {
 	case a := <-req.answer:
+		if a.err == nil {
+			p.signedIn(req)
+		}
 		return a.welcome, a.err
 	case <-req.ctx.Done():
 		return Welcome{}, rushgate.RequestExpired

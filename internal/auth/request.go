@@ -117,7 +117,7 @@ type pending struct {
 	Request
 	seat     *door.Seat
 	proof    line.Proof       // of an Enter or a Reenter
-	account  rushgate.Account // of an errand, once it is answered with success
+	account  rushgate.Account // once it is answered with success
 	ctx      context.Context  // the caller's: done means that the caller no longer waits
 	enqueued time.Time
 	maxAge   time.Duration

@@ -458,6 +458,7 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 	if r.HashReplaced {
 		p.metrics.rehashed.Add(1)
 	}
+	j.pending.account = j.admission.Account
 	p.cfg.Enter(rushgate.Arrival{Admitted: r, Token: j.session.Text(), Reply: func(s rushgate.Session, err error) {
 		if !j.claim() {
 			return

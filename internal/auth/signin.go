@@ -1,0 +1,38 @@
+package auth
+
+import (
+	"net/netip"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/token"
+)
+
+// SignIn is a player's having come in.
+type SignIn struct {
+	Kind   Kind // [Login], [Register] or [Resume]
+	Player rushgate.PlayerID
+	Name   string
+	Addr   netip.Addr // the client's
+	Device string     // what the player calls the device, if it is remembered
+}
+
+// signedIn tells of a request that was answered with a session, unless that goes on from an earlier one.
+func (p *Pool) signedIn(r *pending) {
+	s := SignIn{Kind: r.Kind, Player: r.account.ID, Name: r.account.Username, Addr: r.Addr, Device: r.Remember}
+	switch r.Kind {
+	case Login, Register, Resume:
+	case Enter: // a login that had to wait
+		s.Kind = Login
+	default:
+		return
+	}
+	if p.cfg.SignedIn == nil {
+		return
+	}
+	for _, d := range r.account.Devices.List {
+		if r.Kind == Resume && token.Same(d.ID, r.ResumeToken.Device()) {
+			s.Device = d.Label
+		}
+	}
+	p.cfg.SignedIn(s)
+}
