@@ -135,7 +135,7 @@ type route struct {
 }
 
 func (h *handler) routes() []route {
-	return append(h.accountRoutes(), []route{
+	return append(append(h.accountRoutes(), h.factorRoutes()...), []route{
 		{"POST /v1/register", h.register},
 		{"POST /v1/login", h.login},
 		{"POST /v1/enter", h.enter},

@@ -19,7 +19,7 @@ type Proved struct {
 }
 
 // isErrand reports whether requests of the kind prove a password and open no session.
-func (k Kind) isErrand() bool { return k == ChangePassword }
+func (k Kind) isErrand() bool { return k == ChangePassword || k == Prove }
 
 // errandHashes returns how many hashes a request takes that is an errand.
 func (r *Request) errandHashes() int {
@@ -38,23 +38,30 @@ func (r *Request) errandHashes() int {
 // nothing but [rushgate.BadCredentials]. The hashes are made beside those of logins, of which they get a small share
 // in a rush. Errors are as for [Pool.Submit].
 func (p *Pool) Errand(ctx context.Context, r Request) (rushgate.Account, error) {
+	errand, err := p.errand(ctx, r)
+	if err != nil {
+		return rushgate.Account{}, err
+	}
+	return errand.proven.Account, nil
+}
+
+// errand has an errand done, and returns it.
+func (p *Pool) errand(ctx context.Context, r Request) (*pending, error) {
 	if !r.Kind.isErrand() || p.cfg.Errands == nil {
-		return rushgate.Account{}, errNoErrand
+		return nil, errNoErrand
 	}
 	if err := p.gate.enter(ctx); err != nil {
-		return rushgate.Account{}, err
+		return nil, err
 	}
 	defer p.gate.exit()
 	seat, err := p.cfg.Door.Errand(r.knock(), r.errandHashes())
 	if err != nil {
 		p.countRefusal(r.Kind, err)
-		return rushgate.Account{}, err
+		return nil, err
 	}
 	errand := &pending{Request: r, seat: seat, ctx: ctx}
-	if _, err := p.await(errand, p.errands); err != nil {
-		return rushgate.Account{}, err
-	}
-	return errand.account, nil
+	_, err = p.await(errand, p.errands)
+	return errand, err
 }
 
 var errNoErrand = errors.New("auth: nothing is done for errands of this kind here")
@@ -141,6 +148,10 @@ func (p *Pool) settle(jobs []*job) {
 			p.expire(j.pending)
 			continue
 		}
+		if j.Kind == Prove {
+			p.done(j)
+			continue
+		}
 		open = append(open, j)
 		proved = append(proved, Proved{j.Kind, j.account, j.fresh.Hash})
 	}
@@ -174,7 +185,7 @@ func (p *Pool) done(j *job) {
 		t.processed.Add(1)
 		t.success.Add(1)
 		p.close(j, door.Right)
-		j.pending.account = j.account
+		j.pending.proven = Proven{j.account, j.credentials}
 		j.reply(Welcome{}, nil)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/line"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/token"
 )
 
@@ -25,6 +26,8 @@ const (
 	Enter
 	// ChangePassword is an errand, see [Pool.Errand].
 	ChangePassword
+	// Prove is an errand, too, see [Pool.Prove].
+	Prove
 	// Resume is of a player whose device is remembered, and Continue of one whose session goes on, see [Pool.Resume].
 	Resume
 	Continue
@@ -51,6 +54,8 @@ type Request struct {
 	// Exact is, for a login, the password as the client sent it, if [rushgate.LoginPassword] says that it might have been
 	// hashed so; otherwise empty. It is a secret.
 	Exact string
+	// Code is what a [Login] or a [Prove] proves a second factor with; empty for none. It is a secret.
+	Code secondfactor.Code
 	// NewPassword is, for an errand, the password that the account is to get, as returned by [rushgate.NewPassword]. It is
 	// a secret.
 	NewPassword string
@@ -96,7 +101,7 @@ func (r *Request) knock() door.Knock {
 		k.Wait = r.Wait
 	case Enter:
 		k.Want = door.Enter
-	case ChangePassword:
+	case ChangePassword, Prove:
 		k.Want = door.Errand
 	case Reenter:
 		k.Want = door.Resume
@@ -114,9 +119,9 @@ func (r *Request) knock() door.Knock {
 type pending struct {
 	Request
 	seat     *door.Seat
-	proof    line.Proof       // of an Enter or a Reenter
-	account  rushgate.Account // of an errand, once it is answered with success
-	ctx      context.Context  // the caller's: done means that the caller no longer waits
+	proof    line.Proof      // of an Enter or a Reenter
+	proven   Proven          // of an errand, once it is answered with success
+	ctx      context.Context // the caller's: done means that the caller no longer waits
 	enqueued time.Time
 	maxAge   time.Duration
 	clock    *awake.Clock

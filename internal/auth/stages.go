@@ -27,7 +27,10 @@ type job struct {
 	hashed    bool
 	proved    bool // the password is right
 	wrong     bool // it is not, or there is no such account
+	asked     bool // for the second factor, which it has not
 	admission rushgate.Admission
+
+	credentials []rushgate.Credential // of the account once the code is used up; nil if there is none to use up
 
 	session token.Session // that is opened, or goes on
 	device  token.Resume  // that the client is told; the zero token is none
@@ -275,6 +278,7 @@ func (p *Pool) derive(jobs []*job) {
 		case j.hash.Hash == "" && !j.hash.Match:
 			j.wrong = true
 			p.fail(j, rushgate.BadCredentials)
+		case j.asksCode() && !p.judgeCode(j):
 		case j.Kind.isErrand():
 			p.judgeErrand(j)
 		default:
@@ -419,6 +423,7 @@ func (p *Pool) prepare(ctx context.Context, j *job) error {
 	j.session = p.unsettled.sessionFor(cmp.Or(j.account.Username, j.Username), j)
 	j.admission = rushgate.Admission{
 		Account: j.account, Attempt: j.attempt, NewHash: j.newHash, Takeover: j.Takeover, Session: j.session.Hash(),
+		Credentials: j.credentials,
 	}
 	p.remember(j)
 	if !isNew {
@@ -533,6 +538,8 @@ func (p *Pool) fail(j *job, err error) {
 // outcome is what a refusal says about the player. What is not known to be the player's fault is not counted as such.
 func (j *job) outcome(reason rushgate.Reason) door.Outcome {
 	switch {
+	case j.asked:
+		return door.Asked
 	case j.Kind.inLane() && j.wrong:
 		return door.Unknown
 	case j.wrong && j.account.ID == 0:
