@@ -34,6 +34,9 @@ type document struct {
 	commands []documented
 }
 
+// atAPI shows what the commands about second factors do, which take codes of an authenticator.
+const atAPI = "the tests of internal/api, secondfactor_test.go"
+
 // documentedIn are all documents with commands. A command that is new there is new here.
 var documentedIn = []document{
 	{"README.md", []documented{
@@ -91,6 +94,21 @@ var documentedIn = []document{
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/password -H "Authorization: Bearer $TOKEN" ` +
 			`-d '{"current":"correct horse","new":"better horse"}' > ada.json`},
 		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"password":"better horse"}' > totp.json`},
+		{command: `CODE=$(oathtool --totp -b $(sed 's/.*"secret":"\([^"]*\)".*/\1/' totp.json))`, elsewhere: atAPI},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp/confirm -H "Authorization: Bearer $TOKEN" ` +
+			`-d "{\"code\":\"$CODE\"}" > recovery.json`, elsewhere: atAPI},
+		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"ada","password":"better horse","code":"123 456"}'`,
+			elsewhere: atAPI},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp -H "Authorization: Bearer $TOKEN"`,
+			shows: `"active":false`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp/ask -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"password":"better horse","code":"123 456","ask":"always"}'`, elsewhere: atAPI},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp/recovery-codes -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"password":"better horse","code":"123 456"}'`, elsewhere: atAPI},
+		{command: `curl -sS -X DELETE http://127.0.0.1:8080/v1/account/totp -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"password":"better horse","code":"123 456"}'`, elsewhere: atAPI},
 		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/account/logout-everywhere -H "Authorization: Bearer $TOKEN"`,
 			shows: `^$`},
 		{command: "umask 077"},

@@ -101,6 +101,8 @@ export interface Try {
 export interface Credentials extends Try {
   username: string;
   password: string;
+  /** Of the account's second factor, once the node has asked for one. A secret. */
+  code?: string;
   /** What the device is called on which the player wants to stay logged in. */
   remember?: string;
 }
