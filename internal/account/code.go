@@ -151,7 +151,8 @@ func (l *Ledger) owned(ctx context.Context, who Owner) (rushgate.Account, error)
 // recredit replaces the credentials of an account by what edit makes of them, until nobody else has been ahead. The
 // account that edit is given is as it was read.
 func (l *Ledger) recredit(
-	ctx context.Context, load func() (rushgate.Account, error), edit func(*rushgate.Account) ([]rushgate.Credential, error),
+	ctx context.Context,
+	load func() (rushgate.Account, error), edit func(*rushgate.Account) ([]rushgate.Credential, error),
 ) (rushgate.Account, error) {
 	for range changeTries {
 		a, err := load()

@@ -24,7 +24,7 @@ type Message struct {
 
 // Error says why a message was not taken by the mail server.
 type Error struct {
-	// Step is what was under way, such as "connect" or "recipient".
+	// Step is what was under way, one of [Steps].
 	Step string
 	// Code is what the server has answered (RFC 5321 section 4.2), 0 if it has not.
 	Code int
@@ -34,6 +34,25 @@ type Error struct {
 	Away bool
 	// cause is what was wrong on this side, or on the way; nothing that the server has said.
 	cause error
+}
+
+// The steps of a conversation with a mail server.
+const (
+	stepPrepare   = "prepare"
+	stepConnect   = "connect"
+	stepTLS       = "TLS"
+	stepGreeting  = "greeting"
+	stepLogin     = "login"
+	stepSender    = "sender"
+	stepRecipient = "recipient"
+	stepMessage   = "message"
+)
+
+// Steps returns what can be under way when a message is not taken.
+func Steps() []string {
+	return []string{
+		stepPrepare, stepConnect, stepTLS, stepGreeting, stepLogin, stepSender, stepRecipient, stepMessage,
+	}
 }
 
 // Error returns the step, the code and the cause. It is meant for logs.

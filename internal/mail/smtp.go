@@ -95,7 +95,7 @@ func (s *Sender) Send(ctx context.Context, compose func(context.Context) (Messag
 	defer context.AfterFunc(ctx, conversation.close)()
 	client, err := s.client(conversation)
 	if err != nil {
-		return &Error{Step: "prepare", Away: true, cause: errNotReady}
+		return &Error{Step: stepPrepare, Away: true, cause: errNotReady}
 	}
 	session, err := client.DialToSMTPClientWithContext(ctx)
 	if err != nil {
@@ -107,7 +107,7 @@ func (s *Sender) Send(ctx context.Context, compose func(context.Context) (Messag
 	}
 	letter, err := s.letter(m)
 	if err != nil {
-		return &Error{Step: "write", Refused: true, cause: errNotReady}
+		return &Error{Step: stepPrepare, Refused: true, cause: errNotReady}
 	}
 	if err := client.SendWithSMTPClient(session, letter); err != nil && !letter.IsDelivered() {
 		return s.notTaken(ctx, err)
@@ -175,22 +175,22 @@ func (s *Sender) client(c *conversation) (*gomail.Client, error) {
 
 // open dials the server, and speaks TLS where that comes first.
 func (s *Sender) open(ctx context.Context, network string, c *conversation) (net.Conn, error) {
-	c.step = "connect"
+	c.step = stepConnect
 	conn, err := s.dial(ctx, network, s.server.addr())
 	if err != nil {
 		return nil, err
 	}
 	c.hold(conn)
 	if s.server.security != implicitTLS {
-		c.step = "greeting"
+		c.step = stepGreeting
 		return conn, nil
 	}
-	c.step = "TLS"
+	c.step = stepTLS
 	encrypted := tls.Client(conn, s.tls)
 	if err := encrypted.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
-	c.step = "greeting"
+	c.step = stepGreeting
 	return encrypted, nil
 }
 
@@ -228,9 +228,9 @@ func (s *Sender) away(ctx context.Context, c *conversation, err error) error {
 	}
 	switch {
 	case errors.Is(err, smtp.ErrUnencrypted), strings.Contains(err.Error(), "STARTTLS"):
-		out.Step, out.cause = "TLS", errNoTLS
+		out.Step, out.cause = stepTLS, errNoTLS
 	case out.Code == 535 || out.Code == 534 || strings.Contains(err.Error(), "AUTH"):
-		out.Step = "login"
+		out.Step = stepLogin
 	}
 	return out
 }
@@ -240,7 +240,7 @@ var errNoTLS = errors.New("the server does not speak TLS")
 // notTaken is the error for a message that the server has not taken. Only what it says of the reader, or of the
 // message itself, is about this one.
 func (s *Sender) notTaken(ctx context.Context, err error) error {
-	out := &Error{Step: "message", cause: wayCause(ctx, err)}
+	out := &Error{Step: stepMessage, cause: wayCause(ctx, err)}
 	said, ok := errors.AsType[*gomail.SendError](err)
 	if !ok {
 		out.Away = true
@@ -250,11 +250,11 @@ func (s *Sender) notTaken(ctx context.Context, err error) error {
 	forGood := out.Code >= 500 && out.Code < 600
 	switch said.Reason {
 	case gomail.ErrSMTPRcptTo:
-		out.Step, out.Refused = "recipient", forGood
+		out.Step, out.Refused = stepRecipient, forGood
 	case gomail.ErrSMTPDataClose, gomail.ErrSMTPData:
 		out.Refused = forGood
 	case gomail.ErrSMTPMailFrom:
-		out.Step, out.Away = "sender", true
+		out.Step, out.Away = stepSender, true
 	}
 	if out.Code == 0 || out.Code == 421 { // it has hung up
 		out.Away = true

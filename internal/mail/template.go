@@ -31,6 +31,9 @@ const (
 
 var kinds = []Kind{Recover, Verify, Changed}
 
+// Kinds returns the kinds of mail.
+func Kinds() []Kind { return slices.Clone(kinds) }
+
 const (
 	// maxTemplate bounds the file of a template, maxText what comes of one, and maxSubject its subject; in bytes.
 	maxTemplate = 64 << 10

@@ -15,7 +15,8 @@ func TestCodesAreReadAsPlayersTypeThem(t *testing.T) {
 	}
 	plain := strings.ReplaceAll(text, "-", "")
 	for _, typed := range []string{
-		text, plain, strings.ToLower(text), " " + strings.ReplaceAll(text, "-", " ") + " ", strings.ReplaceAll(text, "-", " - "),
+		text, plain, strings.ToLower(text), " " + strings.ReplaceAll(text, "-", " ") + " ",
+		strings.ReplaceAll(text, "-", " - "),
 		strings.NewReplacer("0", "o", "1", "l").Replace(text), strings.NewReplacer("0", "O", "1", "I").Replace(text),
 	} {
 		if got, err := ParseCode(typed); err != nil || got != c {
@@ -25,7 +26,8 @@ func TestCodesAreReadAsPlayersTypeThem(t *testing.T) {
 	for _, typed := range []string{
 		"", plain[:11], plain + "0", plain[:11] + "U", plain[:11] + "é", plain[:11] + "\n", plain + strings.Repeat(" ", 60),
 	} {
-		if got, err := ParseCode(typed); !errors.Is(err, ErrMalformed) || got != (Code{}) || strings.Contains(err.Error(), plain) {
+		got, err := ParseCode(typed)
+		if !errors.Is(err, ErrMalformed) || got != (Code{}) || strings.Contains(err.Error(), plain) {
 			t.Errorf("%q is read as %q, error %v", typed, got.Text(), err)
 		}
 	}
@@ -41,8 +43,9 @@ func TestCodesFitOnePurpose(t *testing.T) {
 		t.Errorf("%q is not its hash", hash)
 	}
 	for what, fits := range map[string]bool{
-		"purpose": c.Fits(hash, "email", 1, 2), "player": c.Fits(hash, "recovery", 2, 2), "epoch": c.Fits(hash, "recovery", 1, 3),
-		"code": NewCode().Fits(hash, "recovery", 1, 2), "hash": c.Fits("", "recovery", 1, 2), "none": Code{}.Fits("", "", 0, 0),
+		"purpose": c.Fits(hash, "email", 1, 2), "player": c.Fits(hash, "recovery", 2, 2),
+		"epoch": c.Fits(hash, "recovery", 1, 3), "code": NewCode().Fits(hash, "recovery", 1, 2),
+		"hash": c.Fits("", "recovery", 1, 2), "none": Code{}.Fits("", "", 0, 0),
 	} {
 		if fits {
 			t.Errorf("another %s does as well", what)
