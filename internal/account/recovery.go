@@ -2,6 +2,8 @@ package account
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -76,21 +78,118 @@ func (l *Ledger) rechallenge(
 		})
 }
 
-// Redeem returns the change that a code for a lost password, and the hash of another one, make to an account, and
-// whether the code is right. If it is not, the change uses up a try, and is to be made before that is told. It does the
-// same work for an account that was sent none, and for the zero account, which is nobody's.
-func Redeem(a *rushgate.Account, code token.Code, hash string) (change rushgate.AccountChange, right bool) {
+// Redemption is a code with which a player wants to choose another password.
+type Redemption struct {
+	Account rushgate.Account // the zero Account if there is none of the name
+	Code    token.Code
+	Hash    string // of package password, of the password that is chosen
+}
+
+// Redeem gives accounts other hashes whose players have the right codes, and ends their sessions and devices, and the
+// codes. Each item's error is nil, [rushgate.BadCredentials] for whatever is wrong with a code, which uses up one of
+// its tries, or [rushgate.ErrAccountChanged] if others were ahead again and again.
+func (l *Ledger) Redeem(ctx context.Context, redemptions []Redemption) ([]error, error) {
+	errs := make([]error, len(redemptions))
+	var open []int
+	for i := range redemptions {
+		if err := checkHash(redemptions[i].Hash); err != nil {
+			return nil, err
+		}
+		open = append(open, i)
+	}
+	accounts := make([]rushgate.Account, len(redemptions))
+	for i := range redemptions {
+		accounts[i] = redemptions[i].Account
+	}
+	for range changeTries {
+		var err error
+		if open, err = l.redeemOnce(ctx, redemptions, accounts, open, errs); err != nil || len(open) == 0 {
+			return errs, err
+		}
+		if err := l.reload(ctx, accounts, open); err != nil {
+			return nil, err
+		}
+	}
+	return errs, nil
+}
+
+// redeemOnce is one round for some redemptions and their accounts as they were read last, and returns those whose
+// account others have changed meanwhile.
+func (l *Ledger) redeemOnce(
+	ctx context.Context, redemptions []Redemption, accounts []rushgate.Account, open []int, errs []error,
+) (again []int, err error) {
+	var changes []rushgate.AccountChange
+	var changed []int
+	for _, i := range open {
+		change, right := redeem(&accounts[i], redemptions[i].Code, redemptions[i].Hash)
+		if errs[i] = nil; !right {
+			errs[i] = rushgate.BadCredentials
+		}
+		if change.Credentials != nil {
+			changes, changed = append(changes, change), append(changed, i)
+		}
+	}
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	results, err := l.store.UpdateAccounts(ctx, changes)
+	if err == nil && len(results) != len(changes) {
+		err = fmt.Errorf("account: %d results for %d changes", len(results), len(changes))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for k, i := range changed {
+		switch {
+		case errors.Is(results[k], rushgate.ErrAccountChanged):
+			errs[i], again = results[k], append(again, i)
+		case results[k] != nil: // the account is gone, or its record is damaged
+			errs[i] = results[k]
+		}
+	}
+	return again, nil
+}
+
+// reload reads some accounts again. One that is another's by now is nobody's.
+func (l *Ledger) reload(ctx context.Context, accounts []rushgate.Account, which []int) error {
+	names := make([]string, len(which))
+	for k, i := range which {
+		names[k] = accounts[i].Username
+	}
+	loaded, err := l.store.LoadAccounts(ctx, names)
+	if err == nil && len(loaded) != len(names) {
+		err = fmt.Errorf("account: %d accounts for %d names", len(loaded), len(names))
+	}
+	if err != nil {
+		return err
+	}
+	for k, i := range which {
+		if before := accounts[i].ID; loaded[k].ID == before {
+			accounts[i] = loaded[k].Account
+		} else {
+			accounts[i] = rushgate.Account{}
+		}
+	}
+	return nil
+}
+
+// redeem returns the change that a code, and the hash of another password, make to an account, and whether the code is
+// right. If it is not, the change uses up a try, and is to be made before that is told; there is none for an account
+// that was sent no code, nor for the zero account, which is nobody's.
+func redeem(a *rushgate.Account, code token.Code, hash string) (change rushgate.AccountChange, right bool) {
 	credential, found := find(a.Credentials, Recovery)
+	if !found {
+		return change, false
+	}
 	c := readChallenge(credential)
 	right = c.try(a, Recovery, code)
 	change = rushgate.AccountChange{Player: a.ID, Name: a.Username, Epoch: a.Epoch, Replaces: a.Credentials}
-	switch {
-	case right:
-		change.Credentials, change.PasswordHash, change.RaiseEpoch = without(a.Credentials, Recovery), hash, true
-		change.Devices, change.DevicesRevision = []rushgate.Device{}, a.Devices.Revision
-	case found:
+	if !right {
 		credential.Secret = c.text()
 		change.Credentials = with(a.Credentials, credential)
+		return change, false
 	}
-	return change, right
+	change.Credentials, change.PasswordHash, change.RaiseEpoch = without(a.Credentials, Recovery), hash, true
+	change.Devices, change.DevicesRevision = []rushgate.Device{}, a.Devices.Revision
+	return change, true
 }

@@ -259,7 +259,8 @@ func TestCodesOfMails(t *testing.T) {
 		}
 		s.wantMails(1)
 		m := s.mails()[0]
-		_, right := account.Redeem(&a, code(t, m), hash)
+		errs, err := s.ledger.Redeem(t.Context(), []account.Redemption{{Account: a, Code: code(t, m), Hash: hash}})
+		right := err == nil && errs[0] == nil
 		if !right || m.To != "alice@example.org" || m.Subject != "The Game: a new password" {
 			t.Errorf("the code in %q for %s is right: %v", m.Subject, m.To, right)
 		}

@@ -19,7 +19,7 @@ func (o *Outbox) run() {
 	look := time.NewTimer(o.cfg.Jitter(minDelay))
 	defer look.Stop()
 	next := time.Now().Add(minDelay) // when look is taken
-	var due time.Time                // by when the mail is that was asked for last
+	due := time.Now().Add(maxDelay)  // by when the mail is that was asked for last, perhaps of the node before
 	for {
 		select {
 		case <-o.stopping.Done():
