@@ -16,6 +16,8 @@ var settingFlags = map[string]string{
 	"AppealURL":   "appeal-url",
 	"AdminTLSKey": "admin-tls-key", "AdminTokenFile": "admin-token-file", "Backend": "db", "DataDir": "data",
 	"HTTPAddr": "http", "Handover": "handover", "HashKernel": "hash-kernel", "Origins": "origins",
+	"MailFrom": "mail-from", "MailTemplates": "mail-templates", "SMTPCA": "smtp-ca",
+	"SMTPPasswordFile": "smtp-password-file", "SMTPURL": "smtp-url",
 	"PageAccent": "page-accent", "PageTitle": "page-title", "PepperFile": "password-pepper-file",
 	"PublicAddress": "public-address", "RedisPrefix": "redis-prefix", "RedisURLs": "redis-url", "RememberFor": "remember-for",
 	"TLS":     "http", // which was given, and cannot be without the other
@@ -26,6 +28,7 @@ var settingFlags = map[string]string{
 // waysOut say which flags put a setting right that cannot be as it is.
 var waysOut = map[string]string{
 	"AdminTLSCert":   "give --admin-tls-cert and --admin-tls-key, or --tls",
+	"MailFrom":       "give --mail-from \"The Game <noreply@example.org>\", an address that the mail server sends from",
 	"AdminTokenFile": "give --admin-token-file FILE; \"openssl rand -hex 32\" makes what belongs into it",
 	"TLS": "give --tls-cert and --tls-key, --acme-domain for a certificate from Let's Encrypt, or --tls for a self-signed one; " +
 		"--insecure-http only behind a proxy that speaks TLS",

@@ -10,17 +10,19 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"io"
 	"math/big"
+	"mime/multipart"
+	"mime/quotedprintable"
 	"net"
 	"net/mail"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"mime/multipart"
-	"mime/quotedprintable"
 )
 
 // What a [Config].Reply can have the server do instead of answering.
@@ -100,6 +102,17 @@ func (s *Server) URL() string {
 
 // TLS is what believes the server's certificate.
 func (s *Server) TLS() *tls.Config { return &tls.Config{RootCAs: s.roots} }
+
+// CA writes the certificate to a file, which ends with the test, and returns its path.
+func (s *Server) CA() string {
+	s.t.Helper()
+	path := filepath.Join(s.t.TempDir(), "ca.pem")
+	block := &pem.Block{Type: "CERTIFICATE", Bytes: s.tls.Certificates[0].Certificate[0]}
+	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
 
 // Accepted returns how many connections there were.
 func (s *Server) Accepted() int {
