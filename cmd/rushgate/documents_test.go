@@ -93,6 +93,18 @@ var documentedIn = []document{
 		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
 		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/account/logout-everywhere -H "Authorization: Bearer $TOKEN"`,
 			shows: `^$`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/email -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"email":"ada@example.org","current":"better horse"}'`, elsewhere: "TestLostPasswordByMail of server"},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/email/verify -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"code":"7K2M-QX9D-4HPT"}'`, elsewhere: "TestLostPasswordByMail of server"},
+		{command: `curl -sS http://127.0.0.1:8080/v1/recover -d '{"username":"ada"}'`,
+			elsewhere: "TestLostPasswordByMail of server"},
+		{command: `rushgate account recovery-code ada > code.txt`},
+		{command: `CODE=$(cut -c 1-14 code.txt)`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/recover/finish ` +
+			`-d '{"username":"ada","code":"'$CODE'","password":"best horse"}'`, shows: `^$`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"ada","password":"best horse"}'`,
+			shows: `"session_token"`},
 		{command: "umask 077"},
 		{command: "rushgate operator add anna --role all > anna.token", shows: `^added anna, who has the role all`},
 		{command: "export RUSHGATE_ADMIN_TOKEN_FILE=anna.token"},
@@ -103,7 +115,7 @@ var documentedIn = []document{
 		{command: "rushgate admin search ali", short: "rushgate admin search ali --url http://127.0.0.1:9090",
 			shows: `^no account is like that`},
 		{command: "rushgate audit show --limit 5", shows: `(?m)operator.add  ben as help`},
-		{command: "rushgate audit verify", shows: `^entries 1 to 4 are as they were written\n4:[0-9a-f]{64}\n`},
+		{command: "rushgate audit verify", shows: `^entries 1 to 6 are as they were written\n6:[0-9a-f]{64}\n`},
 	}},
 	{"docs/browser.md", []documented{
 		{command: "rushgate serve", shows: `(?m)^ready http=`},
