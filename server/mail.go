@@ -34,7 +34,7 @@ func (c Config) validateMail() error {
 		{"SMTPCA", c.SMTPCA},
 	} {
 		if s.value != "" {
-			errs = append(errs, wrong("SMTPURL", "%s is for mail, but there is no mail server", s.setting))
+			errs = append(errs, wrong(s.setting, "it is for mail, but there is no mail server"))
 		}
 	}
 	return errors.Join(errs...)
