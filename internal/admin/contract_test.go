@@ -197,6 +197,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	post("/accounts/alice/disable", "{}", 200)
 	post("/accounts/alice/enable", "{}", 200)
 	post("/accounts/alice/end-sessions", "{}", 200)
+	post("/accounts/alice/recovery-code", "{}", 200)
 	post("/accounts/alice/end-session", "{}", 200)
 	post("/accounts/alice/notes", `{"text":"asked for her name back\ntwice"}`, 200)
 	post("/accounts/alice/notes", `{"text":"\u0007"}`, 400)
@@ -211,7 +212,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		t.Errorf("without a token: %d", w.Code)
 	}
 	post("/drain", "{}", 401)
-	if entries, err := audit.Read(t.Context(), store, 1, 100); err != nil || len(entries) != 24 {
+	if entries, err := audit.Read(t.Context(), store, 1, 100); err != nil || len(entries) != 26 {
 		t.Errorf("%d entries, %v: %+v", len(entries), err, entries)
 	}
 }

@@ -128,8 +128,8 @@ func (h *handler) prove(r *http.Request, o owner, f *factorForm) (auth.Proven, e
 	if err != nil {
 		return auth.Proven{}, err
 	}
-	return h.Pool.Prove(r.Context(), auth.Request{
-		Player: o.player, Username: name, Imported: imported, Password: f.password, Exact: f.exact, Code: f.code,
+	return h.Pool.Confirm(r.Context(), auth.Request{
+		Player: o.player, Username: name, Imported: imported, Password: f.password, Exact: f.exact, Factor: f.code,
 		Addr: h.Proxies.Client(r),
 	})
 }

@@ -21,10 +21,10 @@ type Proven struct {
 	Credentials []rushgate.Credential
 }
 
-// Prove has the password of an account proved and, if the account has one, its second factor. It changes nothing.
+// Confirm has the password of an account proved and, if the account has one, its second factor. It changes nothing.
 // Otherwise it is as [Pool.Errand].
-func (p *Pool) Prove(ctx context.Context, r Request) (Proven, error) {
-	r.Kind, r.NewPassword = Prove, ""
+func (p *Pool) Confirm(ctx context.Context, r Request) (Proven, error) {
+	r.Kind, r.NewPassword = Confirm, ""
 	errand, err := p.errand(ctx, r)
 	if err != nil {
 		return Proven{}, err
@@ -35,7 +35,7 @@ func (p *Pool) Prove(ctx context.Context, r Request) (Proven, error) {
 // asksCode reports whether the account of a job asks for a second factor, now that the password is right. A change of
 // the password comes from a session, which was asked for it.
 func (j *job) asksCode() bool {
-	if !j.hash.Match || j.Kind.isErrand() && j.Kind != Prove {
+	if !j.hash.Match || j.Kind.isErrand() && j.Kind != Confirm {
 		return false
 	}
 	return secondfactor.Of(j.account.Credentials).Active
@@ -43,7 +43,7 @@ func (j *job) asksCode() bool {
 
 // judgeCode reports whether a job may go on whose account asks for a second factor. It answers those that may not.
 func (p *Pool) judgeCode(j *job) bool {
-	if j.Code == "" {
+	if j.Factor == "" {
 		j.asked = true
 		p.metrics.factors.asked.Add(1)
 		p.fail(j, rushgate.SecondFactor)
@@ -52,13 +52,13 @@ func (p *Pool) judgeCode(j *job) bool {
 	if !p.checkCode(j) {
 		return false
 	}
-	return j.credentials == nil || j.Kind == Prove || !j.seat.Standing() || p.useUp(j)
+	return j.credentials == nil || j.Kind == Confirm || !j.seat.Standing() || p.useUp(j)
 }
 
 // checkCode looks at a job's code, and notes what the credentials of its account are to be. It answers a job whose code
 // is wrong.
 func (p *Pool) checkCode(j *job) bool {
-	verdict, after := secondfactor.Check(j.account.Credentials, j.Code, j.attempt, time.Now())
+	verdict, after := secondfactor.Check(j.account.Credentials, j.Factor, j.attempt, time.Now())
 	p.metrics.factors.codes[verdict].Add(1)
 	if j.credentials = after; verdict == secondfactor.Wrong {
 		j.wrong = true

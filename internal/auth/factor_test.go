@@ -71,7 +71,7 @@ func nextCode(t *testing.T, secret string) secondfactor.Code {
 
 func withCode(name string, i int, attempt string, code secondfactor.Code) Request {
 	r := request(Login, name, i)
-	r.Attempt, r.Code = attempt, code
+	r.Attempt, r.Factor = attempt, code
 	return r
 }
 
@@ -261,7 +261,7 @@ func TestSecondFactorOfDevices(t *testing.T) {
 			_, err = f.Resume(t.Context(), resumeBy(resumeToken(t, w), "c", 1))
 			wantReason(t, "the device of an account that asks always", err, rushgate.BadCredentials)
 		}
-		r.Attempt, r.Code = "d", nextCode(t, key)
+		r.Attempt, r.Factor = "d", nextCode(t, key)
 		w, err = f.Submit(t.Context(), r)
 		wantReason(t, "login", err, "")
 		if w.ResumeToken != "" {
@@ -327,7 +327,7 @@ func TestSecondFactorInTheLineOfTheWorld(t *testing.T) {
 		r.Wait, r.Holder = true, holder
 		_, err = f.Submit(t.Context(), r)
 		wantReason(t, "without a code", err, rushgate.SecondFactor)
-		r.Code = nextCode(t, key)
+		r.Factor = nextCode(t, key)
 		_, err = f.Submit(t.Context(), r)
 		var refusal *rushgate.Refusal
 		if !errors.As(err, &refusal) || refusal.Place.Proof == "" {
@@ -368,7 +368,7 @@ func TestSecondFactorInTheSlowLane(t *testing.T) {
 		if a := f.account(t, "import"); a.PasswordHash != bcryptHash {
 			t.Error("a player who was not let in has another hash")
 		}
-		r.Code = nextCode(t, key)
+		r.Factor = nextCode(t, key)
 		_, err = f.Submit(t.Context(), r)
 		wantReason(t, "the code", err, "")
 		f.Stop()
@@ -380,18 +380,18 @@ func TestProve(t *testing.T) {
 	protected(t, nil, func(t *testing.T, f *fixture, key string, _ []string) {
 		a := f.account(t, "player-0")
 		r := Request{Player: a.ID, Username: "player-0", Password: secret, Addr: addr(1)}
-		_, err := f.Prove(t.Context(), r)
+		_, err := f.Confirm(t.Context(), r)
 		wantReason(t, "the password", err, rushgate.SecondFactor)
-		r.Code = nextCode(t, key)
-		proven, err := f.Prove(t.Context(), r)
+		r.Factor = nextCode(t, key)
+		proven, err := f.Confirm(t.Context(), r)
 		wantReason(t, "the code", err, "")
 		if proven.Account.ID != a.ID || slices.Equal(proven.Credentials, a.Credentials) || proven.Credentials == nil {
 			t.Errorf("proven: player %d, %d credentials", proven.Account.ID, len(proven.Credentials))
 		}
-		_, err = f.Prove(t.Context(), r)
+		_, err = f.Confirm(t.Context(), r)
 		wantReason(t, "the code, which is not used up", err, "")
 		r.Player++
-		_, err = f.Prove(t.Context(), r)
+		_, err = f.Confirm(t.Context(), r)
 		wantReason(t, "another's account", err, rushgate.BadCredentials)
 	})
 }

@@ -26,8 +26,12 @@ const (
 	Enter
 	// ChangePassword is an errand, see [Pool.Errand].
 	ChangePassword
-	// Prove is an errand, too, see [Pool.Prove].
+	// Prove is an errand that proves the password, and has nothing done.
 	Prove
+	// Recover is an errand with a code in place of the password, which is lost.
+	Recover
+	// Confirm is a Prove that proves the second factor, too, if the account has one, see [Pool.Confirm].
+	Confirm
 	// Resume is of a player whose device is remembered, and Continue of one whose session goes on, see [Pool.Resume].
 	Resume
 	Continue
@@ -54,12 +58,15 @@ type Request struct {
 	// Exact is, for a login, the password as the client sent it, if [rushgate.LoginPassword] says that it might have been
 	// hashed so; otherwise empty. It is a secret.
 	Exact string
-	// Code is what a [Login] or a [Prove] proves a second factor with; empty for none. It is a secret.
-	Code secondfactor.Code
+	// Factor is what a [Login] or a [Confirm] proves a second factor with; empty for none. It is a secret.
+	Factor secondfactor.Code
 	// NewPassword is, for an errand, the password that the account is to get, as returned by [rushgate.NewPassword]. It is
 	// a secret.
 	NewPassword string
-	// Player is, for an errand, whose account it is.
+	// Code is what a [Recover] has in place of a password; its Password is the one that the account is to get, as returned
+	// by [rushgate.NewPassword]. It is a secret.
+	Code token.Code
+	// Player is, for an errand, whose account it is. A [Recover] has none.
 	Player rushgate.PlayerID
 	// Attempt is the attempt_id that the client chose, or empty.
 	Attempt string
@@ -101,7 +108,7 @@ func (r *Request) knock() door.Knock {
 		k.Wait = r.Wait
 	case Enter:
 		k.Want = door.Enter
-	case ChangePassword, Prove:
+	case ChangePassword, Prove, Confirm, Recover:
 		k.Want = door.Errand
 	case Reenter:
 		k.Want = door.Resume
