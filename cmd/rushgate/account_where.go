@@ -21,7 +21,7 @@ type ledger interface {
 	Create(ctx context.Context, name, hash string) (account.Changed, error)
 	SetPassword(ctx context.Context, name, hash string) (account.Changed, error)
 	EndSessions(ctx context.Context, name string) (account.Changed, error)
-	Disable(ctx context.Context, name string, d rushgate.Disabled) (account.Changed, error)
+	Disable(ctx context.Context, name string, b account.Ban) (account.Changed, error)
 	Enable(ctx context.Context, name string) (account.Changed, error)
 	Delete(ctx context.Context, name string) error
 	Show(ctx context.Context, name string) (account.Record, error)
