@@ -155,18 +155,32 @@ func TestImportsPointDown(t *testing.T) {
 	}
 }
 
+// markdown returns all documents of the repository, but for those of modules that npm has put there.
+func markdown(t *testing.T) (documents []string) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.Name() == "node_modules" || name != "." && strings.HasPrefix(d.Name(), "."):
+			if d.IsDir() {
+				return filepath.SkipDir
+			}
+		case !d.IsDir() && path.Ext(name) == ".md":
+			documents = append(documents, name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return documents
+}
+
 // A link within the repository leads to a file, and to a heading if it names one.
 func TestDocumentsLinkToWhatIsThere(t *testing.T) {
-	documents, err := filepath.Glob("*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	more, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	for _, document := range append(documents, more...) {
+	for _, document := range markdown(t) {
 		b, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)

@@ -13,6 +13,10 @@ import (
 // A name has 1 to [MaxNumberName] characters of a-z, 0-9 and _, the first of them a letter, and a character has at most
 // [MaxNumbers] that are not 0. Any of them can make a leaderboard, see [Board].
 //
+// A node leaves out of each save what is beyond that: numbers without a proper name, and of too many the last in
+// alphabetical order, but for the four constants below. It tells the log of each name once, and counts them in
+// rushgate_numbers_left_out_total. A number that is left out is lost when the player leaves.
+//
 // The node itself knows two. What players see of their own level and deaths are not [Entity].Level and [Entity].Deaths
 // but [NumberLevel] and [NumberDeaths], as the store has them: what a player was told no crash takes back. In a world
 // that does not count them they are 0.

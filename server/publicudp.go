@@ -63,7 +63,7 @@ func (p *publicAddresses) begin(ctx context.Context) error {
 	for _, host := range p.hosts {
 		found, err := p.resolve(ctx, host)
 		if err != nil {
-			return fmt.Errorf("server: public UDP address %q: %w", host, err)
+			return fmt.Errorf("server: %w", &SettingError{"UDPPublic", fmt.Errorf("public UDP address %q: %w", host, err)})
 		}
 		p.found[host] = found
 	}

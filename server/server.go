@@ -141,7 +141,7 @@ func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, e
 	if s.hasher, err = s.newHasher(); err != nil {
 		return nil, err
 	}
-	if err := cfg.tryOut(); err != nil {
+	if err := cfg.tryOut(ctx); err != nil {
 		return nil, err
 	}
 	if s.successor, err = s.succeed(ctx); err != nil {

@@ -1,11 +1,13 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"reflect"
+
+	"github.com/rushgate/rushgate/netcode"
 )
 
 // ErrInvalidConfig is wrapped by the errors for settings that cannot be.
@@ -47,7 +49,7 @@ func (c *Config) nameOf(field any) string {
 // tryOut finds out what would keep a node from starting for the first time, as far as that can be told before its data
 // folder is made, so that a start in vain leaves none behind. A node that has run finds it out when it comes to it: its
 // players may be knocking already, and would find a door that opens and shuts.
-func (c Config) tryOut() error {
+func (c Config) tryOut(ctx context.Context) error {
 	if _, err := os.Stat(c.DataDir); err == nil {
 		return nil
 	}
@@ -73,9 +75,10 @@ func (c Config) tryOut() error {
 	if c.UDPAddr == NoUDP {
 		return nil
 	}
-	conn, err := net.ListenPacket("udp", c.UDPAddr)
+	conn, err := netcode.ListenUDP(c.UDPAddr, netcode.UDPOptions{})
 	if err != nil {
 		return fmt.Errorf("server: UDP listener: %w", &SettingError{"UDPAddr", err})
 	}
-	return conn.Close()
+	err = newPublicAddresses(c.UDPPublic, conn.LocalAddr(), c.Logger).begin(ctx)
+	return errors.Join(err, conn.Close())
 }

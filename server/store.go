@@ -24,6 +24,11 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 		s.store = memory.New(memory.Options{Boards: s.cfg.Boards})
 		return in, nil
 	}
+	if s.cfg.Backend == Redis { // before there is anything in the data folder: of a start in vain nothing is to be left
+		if s.store, err = s.openRedis(ctx); err != nil {
+			return in, fmt.Errorf("server: %w", err)
+		}
+	}
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
 		return in, fmt.Errorf("server: data folder: %w", &SettingError{"DataDir", err})
 	}
@@ -45,8 +50,7 @@ func (s *Server) openStore(ctx context.Context) (in rushgate.Instance, err error
 	switch {
 	case s.cfg.Store != nil:
 		s.store = s.cfg.Store
-	case s.cfg.Backend == Redis:
-		s.store, err = s.openRedis(ctx)
+	case s.cfg.Backend == Redis: // is open
 	default:
 		s.store, err = openDatabase(ctx, s.cfg.DataDir,
 			sqlite.Options{Logger: s.cfg.Logger, Inherited: inherited, Boards: s.cfg.Boards})
@@ -111,11 +115,13 @@ func (s *Server) openRedis(ctx context.Context) (rushgate.Store, error) {
 		URLs: s.cfg.RedisURLs, SentinelMaster: s.cfg.RedisSentinel, Prefix: s.cfg.RedisPrefix, Logger: s.cfg.Logger,
 		Boards: s.cfg.Boards,
 	})
-	if err != nil {
-		return nil, err
+	if errors.Is(err, redis.ErrInvalidURL) {
+		return nil, wrong("RedisURLs", "%w", err)
+	} else if err != nil {
+		return nil, &SettingError{"RedisURLs", err}
 	}
 	if _, err := store.Durability(ctx); err != nil { // which logs what it finds
-		return nil, errors.Join(err, store.Close())
+		return nil, &SettingError{"RedisURLs", errors.Join(err, store.Close())}
 	}
 	return store, nil
 }

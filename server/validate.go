@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -139,6 +140,8 @@ func (c Config) validateStore() error {
 		return wrong("Backend", "store is %q, want sqlite, redis or memory", c.Backend)
 	case c.Backend != Redis && (len(c.RedisURLs) > 0 || c.RedisSentinel != "" || c.RedisPrefix != ""):
 		return wrong("Backend", "an address of Redis, but the store is %s", c.storeName())
+	case strings.ContainsAny(c.RedisPrefix, "{}"): // which tell a Cluster where a key belongs
+		return wrong("RedisPrefix", "prefix %q contains braces", c.RedisPrefix)
 	}
 	return nil
 }

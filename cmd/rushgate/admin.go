@@ -32,8 +32,6 @@ Every command has --json for programs, and ends with status 1 if it failed, 2 if
 
 `
 
-const defaultAdminURL = "http://127.0.0.1:9090"
-
 func newAdmin() *cobra.Command {
 	return newGroup("admin", "look after a node that runs: players, accounts, bans, mode, lockouts, audit", adminSynopsis,
 		newAdminStatus(),

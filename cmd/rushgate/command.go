@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rushgate/rushgate/internal/lossy"
 )
 
 // action is what a command does, once its flags are set; args are the arguments besides them.
@@ -20,9 +23,10 @@ func newCommand(name, short string, f *flags, do action) *cobra.Command {
 		Use: name, Short: short, Args: cobra.ArbitraryArgs, DisableFlagsInUseLine: true,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := f.settle(); err != nil {
+			if err := f.settle(c.Context()); err != nil {
 				return err
 			}
+			warn(c.ErrOrStderr(), c.CommandPath(), misspelt(c.Root(), os.Environ()))
 			return do(c.Context(), args, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
@@ -30,6 +34,27 @@ func newCommand(name, short string, f *flags, do action) *cobra.Command {
 	c.SetHelpFunc(func(c *cobra.Command, _ []string) { f.printHelp(c.OutOrStdout()) })
 	f.complete(c)
 	return c
+}
+
+// warn says what is odd and keeps no command from its work. Standard error may take nothing, for which a node cannot wait.
+func warn(stderr io.Writer, command string, said []string) {
+	if len(said) == 0 {
+		return
+	}
+	lines := lossy.New(stderr, nil)
+	defer lines.Close(lastLines)
+	for _, line := range said {
+		fmt.Fprintf(lines, "%s: %s\n", command, line)
+	}
+}
+
+// allCommands returns a command and all below it.
+func allCommands(c *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{c}
+	for _, below := range c.Commands() {
+		all = append(all, allCommands(below)...)
+	}
+	return all
 }
 
 // errNothingSaid ends a command line that has no command, after the help.
@@ -64,6 +89,33 @@ func printGroup(w io.Writer, group *cobra.Command, synopsis string, commands []*
 		fmt.Fprintf(w, "  %-*s  %s\n", widest, c.Name(), c.Short)
 	}
 	fmt.Fprintf(w, "\n\"%s COMMAND --help\" explains a command's flags.\n", group.CommandPath())
+}
+
+// newHelp returns the command that prints the help of another one, and of all commands if it is not told which.
+func newHelp(root *cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: "help", Short: "print the help of a command", Hidden: true, DisableFlagsInUseLine: true}
+	c.SetHelpFunc(func(*cobra.Command, []string) { _ = root.Help() })
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		of := root
+		for _, name := range args {
+			next := slices.IndexFunc(of.Commands(), func(c *cobra.Command) bool { return c.Name() == name })
+			switch {
+			case next >= 0:
+				of = of.Commands()[next]
+			case !of.HasSubCommands():
+				return usagef("%s has no command %s", of.CommandPath(), quote(name))
+			default:
+				return unknownCommand(visible(of), name)
+			}
+		}
+		return of.Help()
+	}
+	return c
+}
+
+// visible returns the commands of a group that its help shows.
+func visible(group *cobra.Command) []*cobra.Command {
+	return slices.DeleteFunc(slices.Clone(group.Commands()), func(c *cobra.Command) bool { return c.Hidden })
 }
 
 // unknownCommand says that there is no such command, and which one may have been meant.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,8 +17,8 @@ var notInFile = []string{"config", "handover", "detach"}
 
 // readConfig sets the flags that are not given yet from a configuration file. A file may have all flags of serve, whatever
 // command reads it, so that one file is good for all that concerns a node.
-func (f *flags) readConfig(path string, given map[string]bool) error {
-	settings, info, err := readSettings(path)
+func (f *flags) readConfig(ctx context.Context, path string, given map[string]bool) error {
+	settings, info, err := readSettings(ctx, path)
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
 	}
@@ -32,7 +33,7 @@ func (f *flags) readConfig(path string, given map[string]bool) error {
 		if known.Lookup(name) == nil || slices.Contains(notInFile, name) {
 			return unknownSetting(where, name, known)
 		}
-		text, err := settingOf(&node)
+		text, err := settingOf(&node, takesList(known.valueOf(name)))
 		if err != nil {
 			return usagef("%s: %s %w", where, name, err)
 		}
@@ -50,12 +51,28 @@ func (f *flags) readConfig(path string, given map[string]bool) error {
 	return nil
 }
 
-// settingOf returns a value of a configuration file as a flag would have it: a list's items are separated by commas.
-func settingOf(node *yaml.Node) (string, error) {
+// takesList reports whether a flag has several values.
+func takesList(v value) bool {
+	switch v.(type) {
+	case *words, *repeated, *zones, *prefixes, *urls:
+		return true
+	}
+	return false
+}
+
+// settingOf returns a value of a configuration file as a flag would have it: the items of a list, which not all flags
+// take, are separated by commas.
+func settingOf(node *yaml.Node, list bool) (string, error) {
+	takes := "one value"
+	if list {
+		takes = "a value, or a list of values"
+	}
 	switch {
 	case node.Kind == yaml.ScalarNode && node.Tag != "!!null":
 		return node.Value, nil
-	case node.Kind == yaml.SequenceNode && len(node.Content) > 0:
+	case node.Kind == yaml.ScalarNode && node.LineComment != "":
+		return "", fmt.Errorf("takes %s: what follows # is a comment in YAML, unless it stands in quotes", takes)
+	case list && node.Kind == yaml.SequenceNode && len(node.Content) > 0:
 		var items []string
 		for _, item := range node.Content {
 			if item.Kind != yaml.ScalarNode || item.Tag == "!!null" {
@@ -65,7 +82,7 @@ func settingOf(node *yaml.Node) (string, error) {
 		}
 		return strings.Join(items, ","), nil
 	}
-	return "", errors.New("takes a value, or a list of values")
+	return "", errors.New("takes " + takes)
 }
 
 func unknownSetting(where, name string, known *flags) error {

@@ -77,12 +77,20 @@ func TestConfigFileRefused(t *testing.T) {
 		"command line":     {"handover: true", "handover is for the command line only"},
 		"another file":     {"config: x", "config is for the command line only"},
 		"range":            {"snapshot-rate: 61", `line 1: snapshot-rate "61": must be a whole number from 1 to 60`},
-		"nothing":          {"http:", "http takes a value, or a list of values"},
+		"nothing":          {"http:", "line 1: http takes one value"},
+		"no list":          {"page-title: [a, b]", "line 1: page-title takes one value"},
+		"list of one":      {"http: [a]", "line 1: http takes one value"},
+		"no list of flags": {"tls: [true]", "line 1: tls takes one value"},
+		"comment":          {"tls: on\npage-accent: #0f766e", "line 2: page-accent takes one value: what follows # is a comment"},
+		"comment, a list":  {"origins: # none\nhttp: :1", "line 1: origins takes a value, or a list of values: what follows #"},
+		"tab":              {"http: :1\n\tudp: :2", ", line 2: not YAML: found a tab"},
+		"open":             {"http: [a", ", line 1: not YAML: "},
+		"name":             {"[a]: b", ", line 1: what stands before the colon"},
 		"empty list":       {"origins: []", "takes a value"},
 		"map":              {"zones: {caves: a:1}", "takes a value"},
 		"list of lists":    {"origins: [[a]]", "takes a list of plain values"},
 		"no settings":      {"- http", "is not a list of settings"},
-		"twice":            {"http: :1\nhttp: :2", "already defined"},
+		"twice":            {"http: :1\nhttp: :2", `, line 2: "http" is already set in line 1`},
 		"password":         {"redis-port: redis://:s3cret@a", "may hold a password"},
 		"no settings, URL": {"redis://:s3cret@a", "is not a list of settings"},
 		"URLs":             {"redis-url: ':s3cret@a'", "redis-url: must be URLs"},
@@ -93,12 +101,53 @@ func TestConfigFileRefused(t *testing.T) {
 		"large":            {strings.Repeat("#", maxSettingsFile+1), "has more than"},
 	} {
 		status, stdout, stderr := runCommand(t, "serve", "--config", writeConfig(t, tt.text, 0o600))
+		if strings.Contains(stderr, "yaml:") || strings.Contains(stderr, "!!") {
+			t.Errorf("%s: %s", name, stderr)
+		}
 		if status != 2 || !strings.Contains(stderr, tt.want) || strings.Contains(stderr+stdout, "s3cret") {
 			t.Errorf("%s: status %d, %s, want %s", name, status, stderr, tt.want)
 		}
 	}
 	if status, _, stderr := runCommand(t, "serve", "--config", "/does/not/exist"); status != 1 || !strings.Contains(stderr, "--config: open /does/not/exist") {
 		t.Errorf("status %d, %s", status, stderr)
+	}
+}
+
+// Switches are on and off in as many words as people have for it.
+func TestSwitches(t *testing.T) {
+	for word, want := range map[string]bool{"on": true, "yes": true, "true": true, "On": true, "1": true,
+		"off": false, "no": false, "false": false, "NO": false, "0": false} {
+		for from, args := range map[string][]string{
+			"variable": nil, "flag": {"--tls=" + word},
+			"file": {"--config", writeConfig(t, "tls: "+word, 0o600)},
+		} {
+			t.Setenv("RUSHGATE_TLS", "")
+			if from == "variable" {
+				t.Setenv("RUSHGATE_TLS", word)
+			}
+			v := newServeFlags()
+			v.cfg.TLS = !want
+			if err := v.declare().parse(args); err != nil || v.cfg.TLS != want {
+				t.Errorf("%s, %s: %v, %v", from, word, v.cfg.TLS, err)
+			}
+		}
+	}
+}
+
+// A variable that is misspelt is told, and stops nothing.
+func TestMisspeltVariables(t *testing.T) {
+	said := misspelt(newRoot(), []string{"RUSHGATE_MAX_PLAYER=3", "RUSHGATE_MAX_PLAYERS=3", "RUSHGATE_CLIENTS=3", "RUSHGATE_HTPP=s3cret", "RUSHGATE_FLAGS=--tls", "RUSHGATE_REDIS_SERVER=x",
+		"RUSHGATE_PORT=tcp://10.0.0.1:80", "RUSHGATE_SERVICE_HOST=x", detachedVariable + "=1", "PATH=x", "RUSHGATE_"})
+	want := []string{
+		"the environment variable RUSHGATE_HTPP is not known; did you mean RUSHGATE_HTTP?",
+		"the environment variable RUSHGATE_MAX_PLAYER is not known; did you mean RUSHGATE_MAX_PLAYERS?",
+	}
+	if !slices.Equal(said, want) {
+		t.Errorf("%q", said)
+	}
+	t.Setenv("RUSHGATE_MAX_PLAYER", "3")
+	if status, stdout, stderr := runCommand(t, "version"); status != 0 || stderr != "rushgate version: "+want[1]+"\n" {
+		t.Errorf("status %d, %s%s", status, stdout, stderr)
 	}
 }
 

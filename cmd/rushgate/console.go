@@ -94,22 +94,23 @@ func (c *console) readLine(ctx context.Context) (string, error) {
 	})
 }
 
-// await returns what read returns, or the context's error if that ends first. A read from a terminal cannot be called
-// off: it is then left to the end of the process, which is near.
-func await(ctx context.Context, read func() (string, error)) (string, error) {
+// await returns what read returns, or the context's error if that ends first. A read from a terminal, or from a pipe to
+// which nobody writes, cannot be called off: it is then left to the end of the process, which is near.
+func await[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type result struct {
-		line string
+		read T
 		err  error
 	}
 	done := make(chan result, 1)
 	go func() {
-		line, err := read()
-		done <- result{line, err}
+		v, err := read()
+		done <- result{v, err}
 	}()
 	select {
 	case r := <-done:
-		return r.line, r.err
+		return r.read, r.err
 	case <-ctx.Done():
-		return "", ctx.Err()
+		var none T
+		return none, ctx.Err()
 	}
 }

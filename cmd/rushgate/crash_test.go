@@ -6,11 +6,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -85,9 +87,32 @@ func TestKill9LostAnswerIsResolved(t *testing.T) {
 	}
 }
 
+// Signals that come at once are one: timeout(1) sends its own to the process and to the group.
+func TestSignalsAtOnceAreOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		signals := make(chan os.Signal, 2)
+		signals <- syscall.SIGTERM
+		signals <- syscall.SIGTERM
+		ended, forced := false, make(chan os.Signal, 1)
+		go func() { forced <- heed(signals, func() { ended = true }) }()
+		synctest.Wait()
+		time.Sleep(sameSignal - 1)
+		signals <- syscall.SIGTERM
+		synctest.Wait()
+		if !ended || len(forced) > 0 {
+			t.Errorf("ended in order: %v, at once: %v", ended, len(forced) > 0)
+		}
+		time.Sleep(time.Nanosecond)
+		signals <- os.Interrupt
+		if s := <-forced; s != os.Interrupt {
+			t.Error(s)
+		}
+	})
+}
+
 // The first signal drains; the second ends the node at once, whatever is still to be done.
 func TestSecondSignalForces(t *testing.T) {
-	n := startNode(t, t.TempDir(), "--password-hash-iterations", "3000000", "--auth-workers", "1")
+	n := startNode(t, t.TempDir(), "--password-hash-iterations", "10000000", "--auth-workers", "1")
 	answered := make(chan error, 1)
 	go func() {
 		_, err := newClient(t, n.http, client.Options{MaxRetries: -1}).Register(t.Context(), "alice", "correct horse")
@@ -96,8 +121,20 @@ func TestSecondSignalForces(t *testing.T) {
 	waitFor(t, n, `"queued": 1`)
 	n.signal(t, syscall.SIGTERM)
 	n.log.waitFor(t, "draining")
-	n.signal(t, syscall.SIGTERM)
+	impatient, stop := time.NewTicker(sameSignal), make(chan struct{})
+	defer impatient.Stop()
+	go func() {
+		for {
+			_ = n.cmd.Process.Signal(syscall.SIGTERM) // which may be too soon, or too late
+			select {
+			case <-impatient.C:
+			case <-stop:
+				return
+			}
+		}
+	}()
 	err := n.wait(t)
+	close(stop)
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 128+int(syscall.SIGTERM) {
 		t.Errorf("after two signals: %v; the log says:\n%s", err, n.log)

@@ -125,9 +125,10 @@ var documentedIn = []document{
 		{command: "mkdir mygame && cd mygame && go mod init example.org/mygame",
 			short: "cd .. && mkdir mygame && cd mygame && go mod init example.org/mygame", shows: `creating new go.mod`},
 		{command: "cp ../rushgate/examples/tag/{tag,checkpoint,main,bot,screen}.go ."},
-		{command: "go get github.com/rushgate/rushgate@main && go mod tidy",
-			short: "go mod edit -require github.com/rushgate/rushgate@v0.0.0 -replace github.com/rushgate/rushgate=$(realpath ../rushgate) && " +
-				"cp ../rushgate/go.sum . && go mod tidy -e"},
+		{command: "go mod edit -require github.com/rushgate/rushgate@v0.0.0 -replace github.com/rushgate/rushgate=../rushgate",
+			short: "go mod edit -require github.com/rushgate/rushgate@v0.0.0 " +
+				"-replace github.com/rushgate/rushgate=$(realpath ../rushgate) && cp ../rushgate/go.sum ."},
+		{command: "go mod tidy", short: "go mod tidy -e"},
 		{command: "go run .", short: "go run . -duration 2s", shows: `1\. `},
 	}},
 	{"docs/operations.md", []documented{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +38,7 @@ type declared struct {
 
 // variable is the environment variable of a flag.
 func (d *declared) variable() string {
-	return "RUSHGATE_" + strings.ToUpper(strings.ReplaceAll(d.name, "-", "_"))
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(d.name, "-", "_"))
 }
 
 // value is what a flag sets. The text of its errors must not repeat a secret.
@@ -86,8 +87,38 @@ func (f *flags) addConfig() {
 // valueOf returns what a flag sets.
 func (f *flags) valueOf(name string) value { return f.Lookup(name).Value.(typed).value }
 
+// variablePrefix begins the environment variables of all flags.
+const variablePrefix = "RUSHGATE_"
+
+// misspelt says of each variable of the environment that looks like one of a flag, and is none, which one may have been
+// meant. Variables that are like none are left alone: others have some that begin like ours, as Kubernetes has for a
+// service of that name.
+func misspelt(root *cobra.Command, environment []string) (said []string) {
+	known := []string{strings.TrimPrefix(detachedVariable, variablePrefix)}
+	for _, c := range allCommands(root) {
+		c.Flags().VisitAll(func(g *pflag.Flag) {
+			known = append(known, strings.TrimPrefix((&declared{name: g.Name}).variable(), variablePrefix))
+		})
+	}
+	for _, variable := range environment {
+		name, ours := strings.CutPrefix(variable, variablePrefix)
+		name, _, _ = strings.Cut(name, "=")
+		if !ours || slices.Contains(known, name) {
+			continue
+		}
+		meant := closest(name, known)
+		if meant == "" || 3*edits(name, meant) >= len(name) && !strings.HasPrefix(meant, name) { // PORT is not FOR
+			continue
+		}
+		said = append(said, fmt.Sprintf("the environment variable %s%s is not known; did you mean %[1]s%[3]s?", variablePrefix, name,
+			meant))
+	}
+	slices.Sort(said)
+	return said
+}
+
 // settle sets what the command line has not: from the environment, and then from the configuration file.
-func (f *flags) settle() error {
+func (f *flags) settle(ctx context.Context) error {
 	given := map[string]bool{}
 	f.VisitAll(func(g *pflag.Flag) { given[g.Name] = g.Changed })
 	for _, d := range f.declared {
@@ -105,7 +136,7 @@ func (f *flags) settle() error {
 	if f.file == nil || *f.file == "" {
 		return nil
 	}
-	return f.readConfig(string(*f.file), given)
+	return f.readConfig(ctx, string(*f.file), given)
 }
 
 // refuse says what is wrong with a value of a flag, and where that came from.
@@ -328,11 +359,14 @@ type toggle bool
 func (t *toggle) String() string { return strconv.FormatBool(bool(*t)) }
 
 func (t *toggle) Set(s string) error {
-	v, err := strconv.ParseBool(s)
-	if err != nil {
-		return errors.New("must be true or false")
+	switch strings.ToLower(s) {
+	case "on", "yes", "true", "t", "1":
+		*t = true
+	case "off", "no", "false", "f", "0":
+		*t = false
+	default:
+		return errors.New("must be on or off, yes or no, true or false")
 	}
-	*t = toggle(v)
 	return nil
 }
 

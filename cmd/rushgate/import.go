@@ -101,7 +101,7 @@ func (v *importFlags) run(ctx context.Context, stdout, stderr io.Writer) (err er
 		return usagef("say where the records are: either --file or --from, which MMORPG_IMPORT_REDIS_URL also sets")
 	}
 	opts := importer.Options{DryRun: bool(v.dryRun)}
-	if opts.World, err = readDefinition(v.world); err != nil {
+	if opts.World, err = readDefinition(ctx, v.world); err != nil {
 		return err
 	}
 	src, err := v.source()

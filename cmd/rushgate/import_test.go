@@ -99,7 +99,7 @@ func TestImportUsage(t *testing.T) {
 	for args, want := range map[string]string{
 		"":                           "either --file or --from",
 		"--file a --from redis://b":  "either --file or --from",
-		"--file a --world /none":     "world definition",
+		"--file a --world /none":     "--world: ",
 		"--file a --db memory":       "must be one of sqlite, redis",
 		"--file a surplus":           "unexpected argument \"surplus\"",
 		"--file /none":               "no such file",

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -43,6 +44,7 @@ func newRoot() *cobra.Command {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true // there is one of ours
 	root.SetFlagErrorFunc(explainFlag)
+	root.SetHelpCommand(newHelp(root))
 	return root
 }
 
@@ -62,9 +64,7 @@ func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		<-signals
-		cancel()
-		forced := <-signals
+		forced := heed(signals, cancel)
 		last := lossy.New(os.Stderr, nil)
 		fmt.Fprintln(last, "rushgate: a second signal, ending at once")
 		last.Close(lastLines)
@@ -75,6 +75,23 @@ func main() {
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	}
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// sameSignal is for how long further signals count as the one before: a program that ends another may send a signal to
+// the process and to the group that it is in, as timeout does.
+const sameSignal = 500 * time.Millisecond
+
+// heed has the process end in order with the first signal, and returns the next that somebody has sent because of it.
+func heed(signals <-chan os.Signal, end func()) os.Signal {
+	<-signals
+	first := time.Now()
+	end()
+	for s := range signals {
+		if time.Since(first) >= sameSignal {
+			return s
+		}
+	}
+	return nil
 }
 
 // exitStatus is what a shell reports for a process that a signal has ended.

@@ -199,6 +199,10 @@ func TestUsage(t *testing.T) {
 		{"help", 0, "Usage: rushgate COMMAND", ""},
 		{"--version", 0, "rushgate ", ""},
 		{"help account create", 0, "Usage: rushgate account create NAME", ""},
+		{"help srve", 2, "", `unknown command "srve"; did you mean serve?`},
+		{"help account fly", 2, "", `unknown command "fly", want calibrate, create,`},
+		{"help serve fly", 2, "", `rushgate serve has no command "fly"`},
+		{"help --help", 0, "Usage: rushgate COMMAND", ""},
 		{"srve", 2, "", `unknown command "srve"; did you mean serve?`},
 		{"account", 2, "", "say what to do: create, set-password, show,"},
 		{"account sho alice", 2, "", `unknown command "sho"; did you mean show?`},
@@ -346,7 +350,7 @@ func TestServeFlags(t *testing.T) {
 			t.Errorf("%s: %v", tt.args, err)
 			continue
 		}
-		cfg, err := v.config(io.Discard)
+		cfg, err := v.config(t.Context(), io.Discard)
 		if err != nil {
 			t.Errorf("%s: %v", tt.args, err)
 			continue
@@ -363,7 +367,7 @@ func TestServeFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	cfg, err := v.config(&log)
+	cfg, err := v.config(t.Context(), &log)
 	if err != nil || cfg.World == nil {
 		t.Fatalf("--world: %v, %v", cfg.World, err)
 	}

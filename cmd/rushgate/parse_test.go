@@ -1,5 +1,7 @@
 package main
 
+import "context"
+
 // parse reads flags as a command does: the command line, the environment and the configuration file.
 func (f *flags) parse(args []string) error {
 	if err := f.Parse(args); err != nil {
@@ -8,5 +10,5 @@ func (f *flags) parse(args []string) error {
 	if err := f.none(f.Args()); err != nil {
 		return err
 	}
-	return f.settle()
+	return f.settle(context.Background())
 }

@@ -262,7 +262,7 @@ func (v *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) error 
 	lines, out := lossy.New(stderr, v.noteLost), lossy.New(stdout, nil)
 	defer lines.Close(lastLines)
 	defer out.Close(lastLines)
-	cfg, err := v.config(lines)
+	cfg, err := v.config(ctx, lines)
 	if err != nil {
 		return err
 	}
@@ -338,12 +338,12 @@ func (r *running) reload(s *server.Server) {
 }
 
 // config returns the node's configuration, with a log to stderr.
-func (v *serveFlags) config(stderr io.Writer) (server.Config, error) {
+func (v *serveFlags) config(ctx context.Context, stderr io.Writer) (server.Config, error) {
 	cfg := v.cfg
 	if cfg.Backend == server.Redis {
 		cfg.RedisURLs, cfg.RedisSentinel, cfg.RedisPrefix = v.redis.addresses(), string(v.redis.sentinel), string(v.redis.prefix)
 	}
-	def, err := readDefinition(v.worldFile)
+	def, err := readDefinition(ctx, v.worldFile)
 	if err != nil {
 		return cfg, err
 	}

@@ -58,7 +58,7 @@ func configOf(t *testing.T, args []string) reflect.Value {
 	if err := v.declare().parse(args); err != nil {
 		t.Fatalf("%q: %v", args, err)
 	}
-	cfg, err := v.config(io.Discard)
+	cfg, err := v.config(t.Context(), io.Discard)
 	if err != nil {
 		t.Fatalf("%q: %v", args, err)
 	}

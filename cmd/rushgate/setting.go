@@ -13,9 +13,12 @@ import (
 // settingFlags are the flags by which the command line knows the settings that errors of package server are about.
 var settingFlags = map[string]string{
 	"ACMEDirectory": "acme-directory", "ACMEDomains": "acme-domain", "AdminAddr": "admin", "AdminTLSCert": "admin-tls-cert",
+	"AppealURL":   "appeal-url",
 	"AdminTLSKey": "admin-tls-key", "AdminTokenFile": "admin-token-file", "Backend": "db", "DataDir": "data",
 	"HTTPAddr": "http", "Handover": "handover", "HashKernel": "hash-kernel", "Origins": "origins",
-	"PepperFile": "password-pepper-file", "PublicAddress": "public-address", "RememberFor": "remember-for", "TLS": "tls",
+	"PageAccent": "page-accent", "PageTitle": "page-title", "PepperFile": "password-pepper-file",
+	"PublicAddress": "public-address", "RedisPrefix": "redis-prefix", "RedisURLs": "redis-url", "RememberFor": "remember-for",
+	"TLS":     "http", // which was given, and cannot be without the other
 	"TLSCert": "tls-cert", "TLSKey": "tls-key", "TLSNames": "tls-names", "TrustedProxies": "trusted-proxies",
 	"UDPAddr": "udp", "UDPPublic": "udp-public", "Zones": "zones",
 }
@@ -26,6 +29,8 @@ var waysOut = map[string]string{
 	"AdminTokenFile": "give --admin-token-file FILE; \"openssl rand -hex 32\" makes what belongs into it",
 	"TLS": "give --tls-cert and --tls-key, --acme-domain for a certificate from Let's Encrypt, or --tls for a self-signed one; " +
 		"--insecure-http only behind a proxy that speaks TLS",
+	"RedisURLs": "see that the Redis or Valkey runs and takes connections from here; --redis-url, or --redis-host and " +
+		"--redis-port, say where it is",
 	"TrustedProxies": "give --trusted-proxies the address of each",
 	"UDPPublic":      "give --udp-public HOST:PORT, as players reach it, or --udp none",
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,9 +33,13 @@ func TestStartInVain(t *testing.T) {
 		{"--http 127.0.0.1:0 --admin " + used, 1, []string{"--admin: ", "another address with --admin"}},
 		{"--http 127.0.0.1:0 --admin 127.0.0.1:0 --udp " + udp.LocalAddr().String(), 1, []string{"--udp: ", "another address with --udp"}},
 		{"--http 192.0.2.1:0 --insecure-http --udp none", 1, []string{"--http: ", "this machine has no such address"}},
-		{"--http 0.0.0.0:0", 2, []string{"--tls: ", "--acme-domain", "--insecure-http"}},
+		{"--http 0.0.0.0:0", 2, []string{"--http: plain HTTP on 0.0.0.0:0", "--acme-domain", "--insecure-http"}},
 		{"--admin 0.0.0.0:0", 2, []string{"--admin-token-file: ", "openssl rand", "--admin-tls-cert: "}},
 		{"--udp 0.0.0.0:0", 2, []string{"--udp-public: ", "--udp none"}},
+		{"--db redis --redis-url http://127.0.0.1:1", 2, []string{"--redis-url: ", "redis[s]://"}},
+		{"--db redis --redis-url redis://127.0.0.1:1", 1, []string{"--redis-url: ", "runs and takes connections", "--redis-host"}},
+		{"--db redis --redis-port 1", 1, []string{"--redis-url: ", "--redis-port"}},
+		{"--udp 127.0.0.1:0 --udp-public nowhere.invalid:4000", 1, []string{"--udp-public: ", "nowhere.invalid", "--udp none"}},
 		{"--proxy-protocol", 2, []string{"--trusted-proxies: "}},
 		{"--tls-cert a", 2, []string{"--tls-key: "}},
 		{"--tls-cert /none/a --tls-key b", 1, []string{"--tls-cert: ", "/none/a"}},
@@ -53,6 +58,47 @@ func TestStartInVain(t *testing.T) {
 		}
 		if left, err := os.ReadDir("."); err != nil || len(left) > 0 {
 			t.Errorf("%s: left behind: %v, %v", tt.args, left, err)
+		}
+	}
+}
+
+// badValues are values that a flag of serve does not take, for those that take any text, or need other flags to be wrong.
+var badValues = map[string]string{
+	"config": "/none/c", "http": "nowhere", "admin": "nowhere", "admin-token-file": "/none/t", "udp": "nowhere",
+	"admin-tls-cert": "/none/a --admin-tls-key b", "admin-tls-key": "b",
+	"udp-public": "nowhere.invalid:4000", "tls-cert": "/none/a --tls-key b", "tls-key": "b", "tls-names": "a/b",
+	"acme-domain": "a/b", "acme-directory": "nowhere --acme-domain a.example", "trusted-proxies": "x", "origins": "x",
+	"data": "/dev/null/d", "redis-url": "http://127.0.0.1:1 --db redis", "redis-host": "nowhere.invalid --db redis",
+	"redis-port": "0", "redis-prefix": "{a} --db redis", "password-pepper-file": "/none/p", "public-address": "x", "zones": "x",
+	"page-title": strings.Repeat("x", 41), "page-accent": "red", "world": "/none/w", "opens-at": "x", "seed": "x",
+	"protocol-id": "x", "handover": "true --db memory", "detach": "true",
+}
+
+// takeAll are the flags of serve whose values cannot be wrong by themselves.
+var takeAll = []string{
+	"acme-email",                             // for the authority to judge
+	"redis-sentinel",                         // for the Sentinels to know
+	"tls", "insecure-http", "proxy-protocol", // true and false
+}
+
+// Whatever is wrong with a flag's value, the error names the flag, and nothing is left behind.
+func TestEveryFlagIsNamed(t *testing.T) {
+	for _, d := range newServeFlags().declare().declared {
+		bad, ok := badValues[d.name]
+		switch {
+		case slices.Contains(takeAll, d.name):
+			continue
+		case !ok:
+			bad = "x" // of a number, a time, one of a few words
+		}
+		t.Chdir(t.TempDir())
+		args := []string{"serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--udp", "127.0.0.1:0"}
+		status, stdout, stderr := runCommand(t, append(args, strings.Fields("--"+d.name+"="+bad)...)...)
+		if status == 0 || !strings.Contains(stderr, "--"+d.name) {
+			t.Errorf("--%s=%s: status %d, %s%s", d.name, bad, status, stdout, stderr)
+		}
+		if left, err := os.ReadDir("."); err != nil || len(left) > 0 {
+			t.Errorf("--%s=%s: left behind: %v, %v", d.name, bad, left, err)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func newScenarios() []*cobra.Command {
 
 // run carries out a run whose flags have been parsed.
 func (v *stressFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
-	cfg, err := v.config(stderr)
+	cfg, err := v.config(ctx, stderr)
 	if err != nil {
 		return err
 	}
@@ -131,9 +131,20 @@ func (v *stressFlags) do(ctx context.Context, cfg stress.Config, stderr io.Write
 	case problem != nil:
 		fmt.Fprintf(stderr, "the run is not noted for later ones: %v\n", problem)
 	case rep.AdminURL() != "":
-		fmt.Fprintln(stderr, "\"rushgate stress clean\" deletes the accounts of this run and of earlier ones")
+		fmt.Fprintf(stderr, "\"rushgate stress clean%s\" deletes the accounts of this run and of earlier ones\n", adminFlag(rep.AdminURL()))
+	case cfg.Adapter.Kind == "":
+		fmt.Fprintf(stderr, "\"rushgate stress clean --admin URL\" deletes the accounts of this run, with the URL of the admin "+
+			"listener of a node behind %s\n", cfg.Target)
 	}
 	return rep, nil
+}
+
+// adminFlag is what stress clean has to be told of an admin listener.
+func adminFlag(url string) string {
+	if url == defaultAdminURL {
+		return ""
+	}
+	return " --admin " + url
 }
 
 // reserve makes sure before a run that files can be written after it: what took an hour should not be lost for a folder

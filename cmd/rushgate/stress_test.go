@@ -73,7 +73,7 @@ func TestStressFlags(t *testing.T) {
 			t.Errorf("%s %q: %v", tt.scenario, tt.args, err)
 			continue
 		}
-		if got, err := v.config(io.Discard); err != nil || !tt.want(got) {
+		if got, err := v.config(t.Context(), io.Discard); err != nil || !tt.want(got) {
 			t.Errorf("%s %q: %+v, %v", tt.scenario, tt.args, got, err)
 		}
 	}
@@ -90,7 +90,7 @@ func TestStressKnockSourcesMisused(t *testing.T) {
 		if err := v.declare().parse([]string{"--knock-sources", sources}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := v.config(io.Discard)
+		_, err := v.config(t.Context(), io.Discard)
 		if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), "--knock-sources") {
 			t.Errorf("%s: %v", sources, err)
 		}
@@ -104,7 +104,7 @@ func TestStressMixOfNobody(t *testing.T) {
 	if err := v.declare().parse(args); err != nil {
 		t.Fatal(err)
 	}
-	_, err := v.config(io.Discard)
+	_, err := v.config(t.Context(), io.Discard)
 	if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), "--malformed") {
 		t.Errorf("error %v", err)
 	}
@@ -116,15 +116,15 @@ func TestScenarioFiles(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, file := range files {
-		if _, err := readScenario(file, nil); err != nil {
+		if _, err := readScenario(t.Context(), file, nil); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
-	v, err := readScenario("../../deploy/stress/launch-day.yaml", []string{"--peak", "7"})
+	v, err := readScenario(t.Context(), "../../deploy/stress/launch-day.yaml", []string{"--peak", "7"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg, err := v.config(io.Discard); err != nil || cfg.Peak != 7 || cfg.Length != 2*time.Minute || cfg.Limits.TickP99 != 5*time.Millisecond {
+	if cfg, err := v.config(t.Context(), io.Discard); err != nil || cfg.Peak != 7 || cfg.Length != 2*time.Minute || cfg.Limits.TickP99 != 5*time.Millisecond {
 		t.Errorf("%+v, %v", cfg, err)
 	}
 	for text, want := range map[string]string{
@@ -134,20 +134,20 @@ func TestScenarioFiles(t *testing.T) {
 		"scenario: burst\nclients: many":   "line 2: clients \"many\": must be a whole number",
 		"scenario: burst\n\nlength: 1s":    "line 3: scenario burst has no setting \"length\"",
 		"scenario: burst\nclients: [1, 2]": "line 2: clients takes one value",
-		"scenario: burst\nclients: 1\nclients: 2": "already defined",
+		"scenario: burst\nclients: 1\nclients: 2": "already set in line 2",
 		"scenario: burst\n---\nclients: 2":        "more than one part",
 	} {
 		path := filepath.Join(t.TempDir(), "x.yaml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := readScenario(path, nil)
+		_, err := readScenario(t.Context(), path, nil)
 		if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), path) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
 	// What is wrong with the command line is not the file's fault.
-	_, err = readScenario(files[0], []string{"--bogus"})
+	_, err = readScenario(t.Context(), files[0], []string{"--bogus"})
 	if misused := (usageError{}); !errors.As(err, &misused) || !strings.Contains(err.Error(), "bogus") || strings.Contains(err.Error(), files[0]) {
 		t.Errorf("error %v", err)
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -35,18 +37,19 @@ func newStressFile() *cobra.Command {
 		case len(args) == 0 || strings.HasPrefix(args[0], "-"):
 			return usagef("name a scenario file, before the flags")
 		}
-		v, err := readScenario(args[0], args[1:])
+		v, err := readScenario(c.Context(), args[0], args[1:])
 		if err != nil {
 			return err
 		}
+		warn(c.ErrOrStderr(), c.CommandPath(), misspelt(c.Root(), os.Environ()))
 		return v.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr())
 	}
 	return c
 }
 
 // readScenario reads a scenario file, then a command line that overrides it.
-func readScenario(path string, args []string) (*stressFlags, error) {
-	settings, _, err := readSettings(path)
+func readScenario(ctx context.Context, path string, args []string) (*stressFlags, error) {
+	settings, _, err := readSettings(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +65,7 @@ func readScenario(path string, args []string) (*stressFlags, error) {
 	if err := f.none(f.Args()); err != nil {
 		return nil, err
 	}
-	return v, f.settle()
+	return v, f.settle(ctx)
 }
 
 // parseScenario returns what a scenario file sets, and the flags that can override it.
@@ -79,11 +82,13 @@ func parseScenario(settings map[string]yaml.Node) (*stressFlags, *flags, error) 
 		switch {
 		case f.Lookup(name) == nil:
 			return nil, nil, usagef("line %d: scenario %s has no setting %s", node.Line, scenario, quote(name))
-		case node.Kind != yaml.ScalarNode:
-			return nil, nil, usagef("line %d: %s takes one value", node.Line, name)
 		}
-		if err := f.Set(name, node.Value); err != nil {
-			return nil, nil, f.refuse(fmt.Sprintf("line %d: %s", node.Line, name), name, node.Value, err)
+		text, err := settingOf(&node, takesList(f.valueOf(name)))
+		if err != nil {
+			return nil, nil, usagef("line %d: %s %w", node.Line, name, err)
+		}
+		if err := f.Set(name, text); err != nil {
+			return nil, nil, f.refuse(fmt.Sprintf("line %d: %s", node.Line, name), name, text, err)
 		}
 	}
 	return v, f, nil

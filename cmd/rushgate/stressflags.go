@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -277,7 +278,7 @@ func (v *stressFlags) declareLimits(f *flags) {
 	f.add(&v.snapshots, "min-snapshots", "", "least `SHARE` of the snapshots, 0 to 1, that has to arrive, with --play")
 }
 
-func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
+func (v *stressFlags) config(ctx context.Context, progress io.Writer) (stress.Config, error) {
 	cfg := stress.Config{
 		Target: string(v.target), Admin: v.admin(), Scenario: v.scenario, Mode: report.Mode(v.mode.value),
 		GiveUpShare: v.giveUp.value, GiveUpAfter: v.giveUpAfter.value,
@@ -321,7 +322,7 @@ func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
 		}
 	}
 	var err error
-	if cfg.Adapter.OperatorToken, err = v.token(); err != nil {
+	if cfg.Adapter.OperatorToken, err = v.token(ctx); err != nil {
 		return cfg, err
 	}
 	cfg.RootCAs, err = v.authorities()
@@ -332,14 +333,14 @@ func (v *stressFlags) config(progress io.Writer) (stress.Config, error) {
 const maxTokenFile = 4 << 10
 
 // token returns the operator's token of the server; empty if there is none.
-func (v *stressFlags) token() (string, error) {
+func (v *stressFlags) token(ctx context.Context) (string, error) {
 	if v.operatorToken == "" {
 		return "", nil
 	}
 	if v.kind.value != string(adapter.PocketBase) {
 		return "", usagef("--server-token-file: it is for --server %s", adapter.PocketBase)
 	}
-	data, _, err := readAtMost(string(v.operatorToken), maxTokenFile)
+	data, _, err := readAtMost(ctx, string(v.operatorToken), maxTokenFile)
 	if err != nil {
 		return "", fmt.Errorf("--server-token-file: %w", err)
 	}

@@ -119,6 +119,29 @@ func TestStressFromRunToClean(t *testing.T) {
 		}
 	}
 
+	// What the listener of another node has is left alone, and the runs are kept in mind.
+	other, err := server.Start(t.Context(), server.Config{
+		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", UDPAddr: server.NoUDP, Backend: server.Memory,
+		HashIterations: password.MinIterations, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := other.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	elsewhere := "http://" + other.AdminAddr().String()
+	mustStress(t, "burst", "--clients", "4", "--prefix", "astray", "--target", target, "--admin", elsewhere)
+	if got, err := stressed(t.Context(), "clean", "--admin", elsewhere); err == nil || strings.Contains(got, "deleted") {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got := mustStress(t, "clean", "--admin", admin); !strings.Contains(got, "astray: deleted 4 accounts\n") {
+		t.Errorf("%q", got)
+	}
+	mustStress(t, burst...)
+
 	// A second run makes accounts of its own, and all are deleted at once.
 	mustStress(t, "burst", "--clients", "3", "--target", target, "--admin", admin)
 	got = mustStress(t, "clean", "--admin", admin)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate/internal/stress/report"
@@ -21,7 +20,7 @@ import (
 // pastRun is a run whose accounts may still be there.
 type pastRun struct {
 	Target   string    `json:"target"`
-	Admin    string    `json:"admin,omitempty"` // where they can be deleted
+	Admin    string    `json:"admin,omitempty"` // where they can be deleted; empty: not known
 	Prefix   string    `json:"prefix"`
 	Accounts int       `json:"accounts"` // players who registered, from PREFIX-000001 on
 	In       int       `json:"in"`       // of them, let in: the others may have no account
@@ -50,13 +49,13 @@ func loadPastRuns() (*pastRuns, error) {
 		return nil, err
 	}
 	p := &pastRuns{path: filepath.Join(dir, "rushgate", "stress-runs.json")}
-	data, _, err := readAtMost(p.path, maxPastRunsFile)
+	file, err := readAll(p.path, maxPastRunsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
 	} else if err != nil {
 		return nil, err
 	}
-	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&p.runs); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(file.data)).Decode(&p.runs); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.path, err)
 	}
 	return p, nil
@@ -156,11 +155,8 @@ func noteRun(cfg *stress.Config, rep *report.Report) error {
 	if i := slices.IndexFunc(p.runs, func(r pastRun) bool { return r.Target == cfg.Target && r.Prefix == cfg.Prefix }); i >= 0 {
 		r.Accounts, r.In, r.Admin = p.runs[i].Accounts, p.runs[i].In, p.runs[i].Admin
 	}
-	switch known := rep != nil && rep.AdminURL() != ""; {
-	case known:
+	if rep != nil && rep.AdminURL() != "" { // only then is it known to be of the target
 		r.Admin = rep.AdminURL()
-	case r.Admin == "": // any node of a store deletes accounts: the first will do, if this is one
-		r.Admin, _, _ = strings.Cut(cfg.Admin, ",")
 	}
 	if rep != nil && cfg.Mode == report.Register && cfg.Scenario != report.Mixed {
 		r.Accounts, r.In = max(r.Accounts, rep.Clients), max(r.In, rep.OK) // what an earlier run has made is there

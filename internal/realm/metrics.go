@@ -24,6 +24,8 @@ func writeSessions(out metric.Scrape, stats Stats) {
 	out.Counter("rushgate_saves_total", "Characters written to the store.", float64(stats.Saves))
 	out.Counter("rushgate_save_retries_total", "Batches of saves that failed and were tried again.",
 		float64(stats.SaveRetries))
+	out.Counter("rushgate_numbers_left_out_total", "Numbers of characters left out of a save that no store would take.",
+		float64(stats.NumbersLeftOut))
 	out.Gauge("rushgate_unsaved_characters", "Characters waiting to be written.", float64(stats.Unsaved))
 }
 

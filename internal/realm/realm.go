@@ -161,6 +161,8 @@ type Realm struct {
 	saver *saver
 	stats stats
 	log   *tickLog
+	// toldNumbers are the names of which the log has told that no store takes them. Of the tick.
+	toldNumbers map[string]bool
 
 	gate      gate
 	frost     frost
@@ -228,7 +230,7 @@ func New(cfg Config) (*Realm, error) {
 	// Not from 1: a connect token that the run before gave out must not fit a session of this one.
 	r.tickets.Store(rand.Uint64N(1 << 62))
 	r.stats.init()
-	r.log = newTickLog(cfg.Logger)
+	r.log, r.toldNumbers = newTickLog(cfg.Logger), make(map[string]bool)
 	r.world = guardedWorld{world: cfg.World, stats: &r.stats, log: r.log}
 	r.world.messenger, _ = cfg.World.(rushgate.Messenger)
 	r.background, r.stopBackground = context.WithCancel(context.Background())

@@ -188,6 +188,28 @@ func TestOversizedCharacterHarmsNoOther(t *testing.T) {
 	})
 }
 
+// A number that no store takes costs the others of its character nothing, nor the end of the session.
+func TestNumbersThatCannotBeSavedAreLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *Config) { c.SessionTimeout = time.Hour })
+		alice := f.enter(t, "alice")
+		n := f.world.players[alice.Player].Numbers
+		n["Gold"], n["gold"] = 1, 5
+		time.Sleep(DefaultSaveInterval)
+		f.Tick()
+		f.save(t)
+		if got := f.store.saved[0].Character.Numbers; f.store.saves() != 1 || got["gold"] != 5 || got["Gold"] != 0 {
+			t.Errorf("saved %+v", f.store.saved)
+		}
+		if got := f.Stats().NumbersLeftOut; got != 1 {
+			t.Errorf("%d left out", got)
+		}
+		if err := f.Stop(t.Context()); err != nil || f.online(t) != 0 {
+			t.Errorf("Stop: %v, %d online", err, f.online(t))
+		}
+	})
+}
+
 func TestLostLeaseRemovesThePlayerWithoutSaving(t *testing.T) {
 	for _, how := range []string{"save", "refresh"} {
 		t.Run(how, func(t *testing.T) {

@@ -17,6 +17,7 @@ type stats struct {
 	ticks, late, skipped, panics, overruns, inboxFull   atomic.Int64
 	intents, malformed, attached                        atomic.Int64
 	opened, closed, timedOut, evicted, takenOver, moved atomic.Int64
+	numbersLeftOut                                      atomic.Int64
 	lateness, duration                                  latency.Histogram
 	cpu                                                 atomic.Int64 // ns
 	talk                                                talkCounts
@@ -90,6 +91,8 @@ type Stats struct {
 	Saves       int64 `json:"saves"`        // characters written
 	SaveRetries int64 `json:"save_retries"` // batches that failed and were tried again
 	Unsaved     int   `json:"unsaved"`      // characters waiting to be written now
+	// NumbersLeftOut counts those of characters that no store takes, each time that a character was to be saved.
+	NumbersLeftOut int64 `json:"numbers_left_out"`
 
 	Lateness latency.Summary `json:"lateness"` // of the beginning of steps
 	Duration latency.Summary `json:"duration"` // of steps
@@ -112,7 +115,8 @@ func (r *Realm) Stats() Stats {
 		SessionsTakenOver: s.takenOver.Load(), SessionsMoved: s.moved.Load(),
 		InboxFull: s.inboxFull.Load(),
 		Saves:     r.saver.saves.Load(), SaveRetries: r.saver.retries.Load(), Unsaved: r.saver.waiting(),
-		Lateness: s.lateness.Detailed(), Duration: s.duration.Detailed(), Save: r.saver.duration.Summary(),
+		NumbersLeftOut: s.numbersLeftOut.Load(),
+		Lateness:       s.lateness.Detailed(), Duration: s.duration.Detailed(), Save: r.saver.duration.Summary(),
 		SnapshotRate: r.cfg.SnapshotRate, Intents: s.intents.Load(), Malformed: s.malformed.Load(),
 	}
 	out.Inbox, out.InboxCapacity = len(r.inbox)+len(r.calls), cap(r.inbox)+cap(r.calls)

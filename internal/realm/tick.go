@@ -189,9 +189,9 @@ func (r *Realm) character(s *session) (rushgate.Character, bool) {
 		r.log.log(slog.LevelError, "character has grown too large to be saved", "player", s.player, "bytes", len(c.Data))
 		return rushgate.Character{}, false
 	}
-	if err := c.Numbers.Check(); err != nil {
-		r.log.log(slog.LevelError, "character has numbers that cannot be saved", "player", s.player, "error", err)
-		return rushgate.Character{}, false
+	var dropped []string
+	if c.Numbers, dropped = storable(c.Numbers); len(dropped) > 0 {
+		r.leaveOut(s.player, dropped)
 	}
 	return c, true
 }

@@ -22,7 +22,8 @@ type Limits struct {
 	Answered float64
 	// In is the least share, 0 to 1, of the players who have to get in, of those who should.
 	In float64
-	// Snapshots is the least share, 0 to 1, of the snapshots that have to arrive, in runs with Config.Play.
+	// Snapshots is the least share, 0 to 1, of the snapshots that have to arrive, in runs with Config.Play. With 0 it
+	// is one snapshot in all.
 	Snapshots float64
 	// GapP99 is the longest time without a snapshot that a player may see in an [Outage], and Back how long after its
 	// beginning the last one has to be back.
@@ -142,7 +143,8 @@ func (r *Report) judgePlay(least float64) {
 	}
 	r.atMost("players inside who could not connect to the world", 0, p.ConnectsFailed)
 	if least == 0 {
-		least = 0.001 // some
+		r.atLeast("snapshots that came", 1, float64(p.Snapshots))
+		return
 	}
 	r.atLeast("share of the snapshots that came", least, p.Share)
 }

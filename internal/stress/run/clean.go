@@ -27,6 +27,34 @@ type Cleaned struct {
 	Inside  int `json:"inside"`  // and therefore kept
 }
 
+// Behind reports whether an admin listener is one of a node behind a target. The error says why that is not known: one
+// of them does not answer, or does not say which node it is. Certificates are not looked at: no secret is sent.
+func Behind(ctx context.Context, target, admin string) (bool, error) {
+	cfg, err := Config{Target: target, Admin: admin, Clients: 1, Sources: 1, InsecureTLS: true}.WithDefaults()
+	if err != nil {
+		return false, err
+	}
+	n, _ := newNetwork(&cfg)
+	via := n.transport(-1)
+	defer via.CloseIdleConnections()
+	m, err := fetchMetrics(ctx, via, admin)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("stress: %w", err)
+	case m.Node.Run == "":
+		return false, fmt.Errorf("stress: %s does not say which node's admin listener it is", admin)
+	}
+	seen := seenNodes{network: n}
+	ours, err := seen.ours(ctx, m.Node.Run)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("stress: %w", err)
+	case !ours && len(seen.all()) == 0:
+		return false, fmt.Errorf("stress: %s does not say which node it is", target)
+	}
+	return ours, nil
+}
+
 // Clean deletes the accounts that runs with a prefix have made, those for measuring the capacity and of runs with a
 // crowd included, through the node's admin listener. It stops when as many names in a row as gap are unknown, since a
 // run may have let in some players and not others; gap is 1 or more. Players who are inside are kept. progress, if not

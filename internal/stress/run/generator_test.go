@@ -101,6 +101,19 @@ func TestOutOfFilesIsTheGenerator(t *testing.T) {
 	}
 }
 
+// A run too short for an interval of its timeline has a peak all the same, and none is below the mean.
+func TestPeakOfAShortRun(t *testing.T) {
+	for name, points := range map[string][]report.Point{"none": nil, "one": {{GeneratorCores: 9}}, "idle": {{}, {}}} {
+		m := startMetronome(time.Now)
+		m.used -= 60 // CPU seconds
+		rep := report.Report{Timeline: report.Timeline{Points: points}}
+		m.end(&rep, 0)
+		if g := rep.Generator; g.Cores == 0 || g.PeakCores < g.Cores {
+			t.Errorf("%s: %v cores, peak %v", name, g.Cores, g.PeakCores)
+		}
+	}
+}
+
 // All that was due while a process stood still was late.
 func TestMetronomeOfAStalledProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
