@@ -307,9 +307,9 @@ func TestAuditNamesNoPlayer(t *testing.T) {
 	h := admin.New(cfg)
 	as := []string{"Authorization", "Bearer " + token}
 	for path, body := range map[string]string{
-		"/accounts/alice/disable": `{"reason":"alice called bob names","note":"bob said so"}`,
+		"/accounts/alice/disable":     `{"reason":"alice called bob names","note":"bob said so"}`,
 		"/accounts/alice/end-session": "{}",
-		"/accounts/alice/notes": `{"text":"alice@example.org"}`, "/accounts/delete": `{"names":["bob","nobody"]}`,
+		"/accounts/alice/notes":       `{"text":"alice@example.org"}`, "/accounts/delete": `{"names":["bob","nobody"]}`,
 	} {
 		if w := confirmed(t.Context(), h, path, body, as...); w.Code != 200 {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
