@@ -101,6 +101,15 @@ func (l *storeLedger) Enable(ctx context.Context, name string) (account.Changed,
 	})
 }
 
+// RecoveryCode makes a code for a player who has lost the password.
+func (l *storeLedger) RecoveryCode(ctx context.Context, name string) (code string, expires time.Time, err error) {
+	_, err = l.change(ctx, "account.recovery-code", name, "", func() (_ account.Changed, err error) {
+		code, expires, err = l.Ledger.RecoveryCode(ctx, name)
+		return account.Changed{}, err
+	})
+	return code, expires, err
+}
+
 // Delete removes an account. One whose record cannot be read is removed without its number in the log.
 func (l *storeLedger) Delete(ctx context.Context, name string) error {
 	found, err := l.Find(ctx, name)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
@@ -23,6 +24,7 @@ type ledger interface {
 	EndSessions(ctx context.Context, name string) (account.Changed, error)
 	Disable(ctx context.Context, name string, b account.Ban) (account.Changed, error)
 	Enable(ctx context.Context, name string) (account.Changed, error)
+	RecoveryCode(ctx context.Context, name string) (code string, expires time.Time, err error)
 	Delete(ctx context.Context, name string) error
 	Show(ctx context.Context, name string) (account.Record, error)
 }

@@ -198,6 +198,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	post("/accounts/alice/disable", `{"note":"two\nlines"}`, 400)
 	post("/accounts/alice/enable", "{}", 200)
 	post("/accounts/alice/end-sessions", "{}", 200)
+	post("/accounts/alice/recovery-code", "{}", 200)
 	post("/accounts/alice/end-session", "{}", 200)
 	post("/accounts/alice/notes", `{"text":"asked for her name back\ntwice"}`, 200)
 	post("/accounts/alice/notes", `{"text":"\u0007"}`, 400)

@@ -33,6 +33,7 @@ func (a *accounts) serve(mux *routes) {
 	mux.HandleFunc("POST /accounts/{name}/disable", a.disable)
 	mux.HandleFunc("POST /accounts/{name}/enable", a.enable)
 	mux.HandleFunc("POST /accounts/{name}/end-sessions", a.endSessions)
+	mux.HandleFunc("POST /accounts/{name}/recovery-code", a.recoveryCode)
 	mux.HandleFunc("POST /accounts/{name}/delete", a.remove)
 	mux.HandleFunc("POST /accounts/delete", a.removeAll)
 	if a.actions != nil {

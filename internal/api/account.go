@@ -45,6 +45,7 @@ func (h *handler) accountRoutes() []route {
 	return []route{
 		{"GET /v1/account", h.ofAccount(h.account)},
 		{"POST /v1/account/password", h.changePassword},
+		{"POST " + cookiePassword, h.changePassword},
 		{"POST /v1/account/logout-everywhere", h.ofAccount(h.logoutEverywhere)},
 		{"DELETE /v1/account/devices/{handle}", h.ofAccount(h.forgetDevice)},
 	}
@@ -152,9 +153,6 @@ func (h *handler) logoutEverywhere(w http.ResponseWriter, r *http.Request, o own
 		if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 			h.Logger.Warn("a session ends a moment after the player was logged out everywhere", "player", o.player, "error", err)
 		}
-	}
-	if h.ownPage(r) {
-		h.clearCookie(w, r)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/outbox"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
@@ -35,6 +36,8 @@ type Config struct {
 	Store rushgate.Boards
 	// Accounts is what players look after their accounts with; nil means that they cannot.
 	Accounts *account.Ledger
+	// Outbox has the mail to players that is to be sent; nil means that none is.
+	Outbox *outbox.Outbox
 	// Game, if not nil, answers what is asked for outside /v1/, /play/, /healthz and /readyz. It bounds what it is sent.
 	Game http.Handler
 	// Boards are the leaderboards that players may ask for, see [rushgate.CheckBoards].
@@ -135,7 +138,9 @@ type route struct {
 }
 
 func (h *handler) routes() []route {
-	return append(h.accountRoutes(), []route{
+	return append(append(h.accountRoutes(), h.emailRoutes()...), []route{
+		{"POST /v1/recover", h.recover},
+		{"POST /v1/recover/finish", h.finishRecovery},
 		{"POST /v1/register", h.register},
 		{"POST /v1/login", h.login},
 		{"POST /v1/enter", h.enter},

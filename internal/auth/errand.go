@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/token"
 	"github.com/rushgate/rushgate/password"
 )
 
@@ -16,18 +18,22 @@ type Proved struct {
 	Kind    Kind
 	Account rushgate.Account // as it was proved
 	NewHash string           // of [Request].NewPassword
+	Code    token.Code       // of a [Recover], whose account need not be the player's
 }
 
-// isErrand reports whether requests of the kind prove a password and open no session.
-func (k Kind) isErrand() bool { return k == ChangePassword }
+// isErrand reports whether requests of the kind are for the account, and open no session.
+func (k Kind) isErrand() bool { return k == ChangePassword || k == Prove || k == Recover }
+
+// provesPassword reports whether requests of the kind have the password that an account has.
+func (k Kind) provesPassword() bool { return k == Login || k.isErrand() && k != Recover }
 
 // errandHashes returns how many hashes a request takes that is an errand.
 func (r *Request) errandHashes() int {
 	n := 1
-	if r.NewPassword != "" {
+	if r.NewPassword != "" && r.Kind != Recover { // which has no other password
 		n++
 	}
-	if r.Kind.isErrand() && r.Password != "" && r.Exact != "" {
+	if r.Kind.provesPassword() && r.Password != "" && r.Exact != "" {
 		n++
 	}
 	return n
@@ -58,6 +64,10 @@ func (p *Pool) Errand(ctx context.Context, r Request) (rushgate.Account, error) 
 }
 
 var errNoErrand = errors.New("auth: nothing is done for errands of this kind here")
+
+// recoverStep is what the time until a client hears that a code is wrong is a multiple of, see refusalStep: longer than
+// a store takes to note that a try is used up, which it does for accounts that were sent a code.
+const recoverStep = 100 * time.Millisecond
 
 // next waits for what a worker is to do: logins in their turns, and the errands whose turn it is among them. A worker
 // that has errands in hand looks for more when it is done, so that none is left behind by those that wait here.
@@ -103,7 +113,7 @@ func (p *Pool) takeErrands() (batch []*pending, hashes int) {
 // newHashJob is what is to be derived for the password that an errand brings. It is derived together with the proof, in
 // the same batch, so that how long a refusal takes does not depend on whether that is right.
 func (j *job) newHashJob(to []*password.Job) []*password.Job {
-	if j.NewPassword == "" {
+	if j.NewPassword == "" || j.Kind == Recover {
 		return to
 	}
 	j.fresh = password.New(j.NewPassword)
@@ -114,13 +124,16 @@ func (j *job) newHashJob(to []*password.Job) []*password.Job {
 // forAnother has an errand be one of no account if the account of its name is not the player's who sent it, or has no
 // password.
 func (j *job) forAnother() {
-	if j.account.ID != j.Player || j.account.PasswordHash == "" {
+	if j.Kind != Recover && j.account.ID != j.Player || j.account.PasswordHash == "" {
 		j.account = rushgate.Account{}
 	}
 }
 
 // judgeErrand notes that the password of an errand is right, and answers it if that changes nothing.
 func (p *Pool) judgeErrand(j *job) {
+	if j.Kind == Recover { // whose code is looked at when there is a hash for everybody
+		return
+	}
 	j.proved = true
 	switch d := j.account.Disabled; {
 	case j.NewPassword != "" && j.fresh.Err != nil:
@@ -142,7 +155,7 @@ func (p *Pool) settle(jobs []*job) {
 			continue
 		}
 		open = append(open, j)
-		proved = append(proved, Proved{j.Kind, j.account, j.fresh.Hash})
+		proved = append(proved, Proved{j.Kind, j.account, cmp.Or(j.fresh.Hash, j.hash.Hash), j.Code})
 	}
 	if len(open) == 0 {
 		return
@@ -161,6 +174,10 @@ func (p *Pool) settle(jobs []*job) {
 			p.done(j)
 		case errors.Is(err, rushgate.ErrAccountChanged):
 			p.fail(j, p.busy(door.UnderWay, nil))
+		case errors.Is(err, rushgate.BadCredentials):
+			j.refuse(err)
+			p.close(j, j.outcome(rushgate.BadCredentials)) // now, or the errands behind it would wait for the answer
+			p.failInStep(j, recoverStep)
 		default:
 			p.fail(j, fmt.Errorf("auth: errand: %w", err))
 		}

@@ -25,6 +25,10 @@ const (
 	Enter
 	// ChangePassword is an errand, see [Pool.Errand].
 	ChangePassword
+	// Prove is an errand that proves the password, and has nothing done.
+	Prove
+	// Recover is an errand with a code in place of the password, which is lost.
+	Recover
 	// Resume is of a player whose device is remembered, and Continue of one whose session goes on, see [Pool.Resume].
 	Resume
 	Continue
@@ -54,7 +58,10 @@ type Request struct {
 	// NewPassword is, for an errand, the password that the account is to get, as returned by [rushgate.NewPassword]. It is
 	// a secret.
 	NewPassword string
-	// Player is, for an errand, whose account it is.
+	// Code is what a [Recover] has in place of a password; its Password is the one that the account is to get, as returned
+	// by [rushgate.NewPassword]. It is a secret.
+	Code token.Code
+	// Player is, for an errand, whose account it is. A [Recover] has none.
 	Player rushgate.PlayerID
 	// Attempt is the attempt_id that the client chose, or empty.
 	Attempt string
@@ -96,7 +103,7 @@ func (r *Request) knock() door.Knock {
 		k.Wait = r.Wait
 	case Enter:
 		k.Want = door.Enter
-	case ChangePassword:
+	case ChangePassword, Prove, Recover:
 		k.Want = door.Errand
 	case Reenter:
 		k.Want = door.Resume

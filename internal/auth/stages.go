@@ -65,10 +65,13 @@ func (p *Pool) process(batch []*pending) int {
 	}
 	p.metrics.countBatch(len(jobs))
 	p.run("load", jobs, p.load, p.metrics.load.Record)
-	fast, slow := split(jobs, func(j *job) bool { return j.Kind != Enter && p.cfg.Hasher.Slow(j.account.PasswordHash) })
+	fast, slow := split(jobs, func(j *job) bool { return j.derivesStored() && p.cfg.Hasher.Slow(j.account.PasswordHash) })
 	p.putAside(slow)
 	return p.prove(fast)
 }
+
+// derivesStored reports whether the password that the account has is to be derived for a job.
+func (j *job) derivesStored() bool { return j.Kind != Enter && j.Kind != Recover }
 
 // prove takes loaded jobs to their answers and returns how many passwords of logins were hashed.
 func (p *Pool) prove(jobs []*job) (hashed int) {
