@@ -213,7 +213,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		t.Errorf("without a token: %d", w.Code)
 	}
 	post("/drain", "{}", 401)
-	if entries, err := audit.Read(t.Context(), store, 1, 100); err != nil || len(entries) != 26 {
+	if entries, err := audit.Read(t.Context(), store, 1, 100); err != nil || len(entries) != 28 {
 		t.Errorf("%d entries, %v: %+v", len(entries), err, entries)
 	}
 }
