@@ -22,7 +22,7 @@ type ledger interface {
 	Create(ctx context.Context, name, hash string) (account.Changed, error)
 	SetPassword(ctx context.Context, name, hash string) (account.Changed, error)
 	EndSessions(ctx context.Context, name string) (account.Changed, error)
-	Disable(ctx context.Context, name string, d rushgate.Disabled) (account.Changed, error)
+	Disable(ctx context.Context, name string, b account.Ban) (account.Changed, error)
 	Enable(ctx context.Context, name string) (account.Changed, error)
 	RecoveryCode(ctx context.Context, name string) (code string, expires time.Time, err error)
 	Delete(ctx context.Context, name string) error

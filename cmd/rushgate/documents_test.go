@@ -163,6 +163,15 @@ var documentedIn = []document{
 	}},
 	{"docs/operations.md", []documented{
 		{command: "rushgate serve --data /var/lib/rushgate --handover", elsewhere: "TestHandoverKeepsPlayers"},
+		{command: `rushgate admin mode closed --message "New monsters" --opens-at 2027-01-31T18:00:00Z`,
+			short: `rushgate admin mode closed --message "New monsters" --opens-at 2027-01-31T18:00:00Z ` +
+				"--url http://127.0.0.1:9090", shows: `(?m)^message   New monsters`},
+		{command: "rushgate admin mode", short: "rushgate admin mode --url http://127.0.0.1:9090", shows: `^mode      closed`},
+		{command: `rushgate admin ban --range 203.0.113.0/24 --except carol --for 72h --text "Bots" ` +
+			`--reason "the market, ticket 7"`,
+			short: `rushgate admin ban --range 203.0.113.0/24 --except carol --for 72h --text "Bots" ` +
+				`--reason "the market, ticket 7" --url http://127.0.0.1:9090`, shows: `^banned range 203.0.113.0/24 except carol`},
+		{command: "rushgate admin bans", short: "rushgate admin bans --url http://127.0.0.1:9090", shows: `1 of 1 bans`},
 		{command: "rushgate backup players-$(date +%F).db", short: "rushgate backup players-2026-11-29.db", shows: `^backed up`},
 		{command: "rushgate restore players-2026-11-29.db", short: "rushgate restore players-2026-11-29.db --data new",
 			shows: `^restored`},

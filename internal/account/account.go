@@ -7,9 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"golang.org/x/sync/errgroup"
 
@@ -43,6 +41,7 @@ const (
 type Store interface {
 	rushgate.Accounts
 	rushgate.Characters
+	Note(ctx context.Context, events []rushgate.Noted) ([]error, error)
 	Presence(ctx context.Context, usernames []string) ([]rushgate.Presence, error)
 }
 
@@ -113,28 +112,6 @@ func checkHash(hash string) error {
 // may log in again.
 func (l *Ledger) EndSessions(ctx context.Context, name string) (Changed, error) {
 	return l.change(ctx, name, rushgate.AccountChange{RaiseEpoch: true})
-}
-
-// Disable keeps an account from opening sessions until a time, [rushgate.Forever] for good, and ends those that it has.
-// The player is told the reason, which may be empty.
-func (l *Ledger) Disable(ctx context.Context, name string, d rushgate.Disabled) (Changed, error) {
-	switch {
-	case !d.At(time.Now()):
-		return Changed{}, fmt.Errorf("%w: the end %v is not in the future", ErrInvalid, d.Until)
-	case d.Until.After(rushgate.Forever()):
-		return Changed{}, fmt.Errorf("%w: the end is after the year 9999", ErrInvalid)
-	case strings.ContainsFunc(d.Reason, unicode.IsControl):
-		return Changed{}, fmt.Errorf("%w: the reason has a line break or another control character", ErrInvalid)
-	case len(d.Reason) > rushgate.MaxDisabledReason:
-		return Changed{}, fmt.Errorf("%w: the reason has %d bytes, more than %d",
-			ErrInvalid, len(d.Reason), rushgate.MaxDisabledReason)
-	}
-	return l.change(ctx, name, rushgate.AccountChange{Disabled: &d, RaiseEpoch: true})
-}
-
-// Enable lets an account open sessions again. It is no error if that was not disabled.
-func (l *Ledger) Enable(ctx context.Context, name string) (Changed, error) {
-	return l.change(ctx, name, rushgate.AccountChange{Disabled: &rushgate.Disabled{}})
 }
 
 // change makes a change to the account as it is now. One that raises the epoch ends the player's session.
