@@ -13,11 +13,12 @@ TARGETS = windows/amd64 darwin/arm64
 
 # Package and target of every fuzz test; `make unit` fails if one is missing here.
 FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./internal/api:FuzzParseEntry ./internal/api:FuzzParsePasswordChange ./internal/api:FuzzParseProof ./internal/api:FuzzParseResume ./internal/peer:FuzzClient ./internal/doorman:FuzzSameAnswers ./internal/strictjson:FuzzObject ./internal/token:FuzzParse ./internal/stress/flood:FuzzParseAnswer ./internal/stress/run:FuzzLineAnswers ./internal/tlsresume:FuzzParse ./internal/wschannel:FuzzParseGreeting ./client:FuzzAnswer ./client:FuzzLine ./client:FuzzParseResume ./client:FuzzParseTicket ./internal/pbkdf2x:FuzzDerive ./internal/importer/oldgame:FuzzParse ./internal/importer/oldgame:FuzzRecord ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken ./internal/access:FuzzParse \
-	./internal/audit:FuzzParse ./internal/operator:FuzzParse \
+	./internal/api:FuzzParseFactor ./internal/secondfactor:FuzzParseCode ./internal/audit:FuzzParse ./internal/operator:FuzzParse \
 	./internal/handover:FuzzMessages ./internal/line:FuzzOpen ./internal/line:FuzzOpenProof ./internal/line:FuzzDecodeText ./internal/line:FuzzParseKeyring ./internal/line:FuzzState ./internal/udpknock:FuzzAnswer ./internal/udpknock:FuzzMessages \
 	./netcode:FuzzPacket ./netcode:FuzzPrivateToken ./netcode:FuzzRequest ./password:FuzzParseHash ./password:FuzzParsePepper \
 	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./protocol:FuzzParseMessages ./internal/reliable:FuzzEndState ./internal/reliable:FuzzHear ./server:FuzzParseKeys ./store/internal/credential:FuzzUnmarshal ./store/internal/cursor:FuzzFrom ./store/internal/device:FuzzUnmarshal ./store/redis:FuzzFrames ./store/redis:FuzzParseHistory ./store/redis:FuzzParsePlace ./store/redis:FuzzRefusals ./internal/stress/report:FuzzReadReport ./internal/stress/page:FuzzWrite ./internal/stress/adapter:FuzzServerAnswers ./world:FuzzParseDefinition ./world:FuzzEnterData \
-	./examples/tag:FuzzRestore ./internal/door:FuzzDoorState ./internal/packed:FuzzParse ./internal/realm:FuzzRealmState ./netcode:FuzzServerState ./world:FuzzRestore
+	./examples/tag:FuzzRestore ./internal/door:FuzzDoorState ./internal/packed:FuzzParse ./internal/realm:FuzzRealmState ./netcode:FuzzServerState ./world:FuzzRestore \
+	./internal/api:FuzzParseRecovery ./internal/mail:FuzzLanguages ./internal/mail:FuzzParseAddress ./internal/token:FuzzParseCode
 
 .PHONY: help
 help: ## list the targets

@@ -17,6 +17,9 @@ const (
 	RateLimited Reason = "rate-limited"
 	// BadCredentials: unknown user, wrong password, or no valid session token; deliberately not told apart.
 	BadCredentials Reason = "bad-credentials"
+	// SecondFactor: the password is right, and the account asks for a code besides, or the one that came is wrong. Only a
+	// player who has proved the password is told.
+	SecondFactor Reason = "second-factor"
 	// UsernameTaken: an account of that name exists, or of one that can be taken for it.
 	UsernameTaken Reason = "username-taken"
 	// AlreadyLoggedIn: the account has a live session, here or on another node.

@@ -154,6 +154,9 @@ type entry struct {
 //
 // A server whose operators let in nobody, or only some, is busy: Refusal.Mode says so, of the refusal that is in the
 // [*BusyError] or [Wait], Refusal.Text what they have to say, and Refusal.OpensAt when they mean to open.
+//
+// [rushgate.SecondFactor] means that the password is right, and that the account asks for a code besides, see
+// [Options].Code.
 func (c *Client) Login(ctx context.Context, username, password string) (*Session, error) {
 	return c.authenticate(ctx, entry{op: "login", path: loginPath}, username, password)
 }
@@ -180,7 +183,10 @@ type call struct {
 	// often the player had to log in again after a wait for the world.
 	noWait bool
 	again  int
-	line   waiting
+	// code is of the player's second factor, once the server has asked for one, and codes counts how often it has.
+	code  string
+	codes int
+	line  waiting
 }
 
 // mostAgain bounds how often a server can have one call wait for the world and log in again.
@@ -232,6 +238,12 @@ func (k *call) enter(ctx context.Context) (*Session, error) {
 	for try, retry := 1, 0; ; try++ {
 		s, err := k.try(ctx, try)
 		if k.simpler(err) || k.logsInAgain(err) {
+			continue
+		}
+		if k.asksCode(err) {
+			if k.code, err = k.client.opts.Code(ctx); err != nil {
+				return nil, fmt.Errorf("client: %s: %w: %w", k.op, rushgate.SecondFactor, err)
+			}
 			continue
 		}
 		if err == nil || !retryable(err) {
@@ -314,7 +326,20 @@ func (k *call) logsInAgain(err error) bool {
 		return false
 	}
 	k.again++
+	k.code = "" // which the wait has used up
 	k.line.leaveWorld()
+	return true
+}
+
+// mostCodes bounds how often a player is asked for a code in one call.
+const mostCodes = 3
+
+// asksCode reports whether the server has asked for a code of a second factor, and the player is to be asked.
+func (k *call) asksCode(err error) bool {
+	if !errors.Is(err, rushgate.SecondFactor) || k.client.opts.Code == nil || k.path != loginPath || k.codes == mostCodes {
+		return false
+	}
+	k.codes++
 	return true
 }
 
@@ -338,14 +363,15 @@ func (k *call) request() (request, error) {
 		Wait     bool   `json:"wait,omitempty"`
 		Remember string `json:"remember,omitempty"`
 		Device   string `json:"device_id,omitempty"`
+		Code     string `json:"code,omitempty"`
 	}{
 		Username: k.username, Password: k.password, Attempt: k.attempt, Takeover: k.takeover, Remember: k.remember(),
-		Device: k.device,
+		Device: k.device, Code: k.code,
 	}
 	if p := &k.line.place; !k.plain {
 		b.Secret, b.Ticket, b.Work, b.Wait = p.secret, p.best(), k.line.nonce, !k.noWait
 	}
-	return k.post(k.path, b, k.password, b.Secret, b.Ticket)
+	return k.post(k.path, b, k.password, b.Secret, b.Ticket, b.Code)
 }
 
 // remember returns under which name the device is to be remembered; empty: under none.

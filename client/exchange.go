@@ -53,6 +53,7 @@ type request struct {
 	method, path string
 	body         []byte   // nil: none
 	token        string   // session token, or empty
+	languages    string   // that an answer by mail is to be in, or empty
 	base         string   // of another node than the client's own, or empty
 	secrets      []string // what must not turn up in an error, besides the token
 	line         bool     // a refusal may have a place in the line
@@ -102,6 +103,9 @@ func (c *Client) exchange(ctx context.Context, r request) (answer, error) {
 		// The attempt id makes it safe to send again. An empty list tells so to http.Transport alone: it then
 		// replaces by itself a connection that the server has closed during a pause.
 		hr.Header["Idempotency-Key"] = []string{}
+	}
+	if r.languages != "" {
+		hr.Header.Set("Accept-Language", r.languages)
 	}
 	if r.token != "" {
 		hr.Header.Set("Authorization", "Bearer "+r.token)

@@ -296,7 +296,7 @@ func TestBanOfAnAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		operate(t, here, "/accounts/Mallory/disable", `{"reason":"Insults"}`)
+		operate(t, here, "/accounts/Mallory/disable", `{"reason":"Insults","note":"see ticket 7"}`)
 		soon(t, "a player inside is out", func() bool { _, err := session.Me(t.Context()); return err != nil })
 		t.Logf("out for a ban of the account after %v", time.Since(began).Round(time.Millisecond))
 		_, err = c.Login(t.Context(), "mallory", "correct horse")
@@ -306,8 +306,12 @@ func TestBanOfAnAccount(t *testing.T) {
 			t.Errorf("got %+v", r)
 		}
 		operate(t, here, "/accounts/mallory/enable", "{}")
-		if _, err := c.Login(t.Context(), "mallory", "correct horse"); err != nil {
-			t.Errorf("after the end of the ban: %v", err)
+		session, err = c.Login(t.Context(), "mallory", "correct horse")
+		if err != nil {
+			t.Fatalf("after the end of the ban: %v", err)
+		}
+		if own, err := session.Account(t.Context()); err != nil || strings.Contains(fmt.Sprintf("%+v", own), "ticket") {
+			t.Errorf("the player is shown %+v, %v", own, err)
 		}
 	})
 }

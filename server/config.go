@@ -197,6 +197,21 @@ type Config struct {
 	// [password.LoadPepper].
 	PepperFile string
 
+	// SMTPURL is the mail server that takes mail to players: "smtps://USER@HOST:465" with TLS, "smtp://USER@HOST:587" with
+	// STARTTLS, or "smtp+plain://HOST:25" for one on this machine; the user and the port may be left out. Without it
+	// players have no e-mail addresses, and those who lose a password get a code from the operator. Default none.
+	SMTPURL string
+	// SMTPPasswordFile is the file with the password of that user, a line that not everybody on the machine may be able to
+	// read. The node reads it again when it changes.
+	SMTPPasswordFile string
+	// SMTPCA is a PEM file with the authorities whose certificates the mail server may show, in place of those of the
+	// system. Default the system's.
+	SMTPCA string
+	// MailFrom is whom mail to players is from, "The Game <noreply@example.org>". Required with SMTPURL.
+	MailFrom string
+	// MailTemplates is a folder with texts of mail in place of the node's own, see docs/accounts.md. Default none.
+	MailTemplates string
+
 	// World is the game; nil means the reference world from Seed. One that is a [rushgate.Messenger] talks with its
 	// players.
 	World rushgate.World

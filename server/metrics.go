@@ -27,6 +27,9 @@ func (s *Server) newMetrics() (*prometheus.Registry, error) {
 			out.Counter("rushgate_log_lines_lost_total", "Lines of the log that standard error did not take.", float64(lost))
 		}),
 	}
+	if s.outbox != nil {
+		parts = append(parts, metric.Collector(s.outbox.Metrics))
+	}
 	if s.channel != nil {
 		parts = append(parts, metric.Collector(s.udpMetrics), metric.Collector(s.channel.knockMetrics))
 	}

@@ -129,7 +129,8 @@ func TestMetricsAreDocumented(t *testing.T) {
 		t.Skip("the document is about Linux")
 	}
 	cfg := config(t, t.TempDir())
-	cfg.TLS = true // its certificate has figures
+	cfg.TLS = true                                                                // its certificate has figures
+	cfg.SMTPURL, cfg.MailFrom = "smtps://mail.example.org", "noreply@example.org" // nothing is sent
 	exposed := exposition(t, start(t, cfg))
 	got := families(t, exposed)
 	want, doc := documented(t)

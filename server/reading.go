@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/backlog"
@@ -39,7 +40,8 @@ func (d *desk) read() admin.Reading {
 		Players: inside.Players, MaxPlayers: d.cfg.MaxPlayers, WebSocket: inside.Connected,
 		Ticks: inside.Ticks, SkippedTicks: inside.Skipped, Lateness: inside.Lateness,
 		Line: readLine(&atDoor), Resumes: readResumes(&knocks.Resumes, &atDoor), Door: front,
-		Unsaved: inside.Unsaved, Process: admin.ReadProcess(), Notices: d.upkeep.notices(time.Now()),
+		Unsaved: inside.Unsaved, Process: admin.ReadProcess(),
+		Notices: append(d.upkeep.notices(time.Now()), accessNotices(d.access)...),
 	}
 	if d.channel != nil {
 		r.UDP = d.channel.server.Stats().Clients
@@ -139,4 +141,15 @@ func (d *desk) readDoor(stats door.Stats, queued int64, when *admin.Moments) adm
 		out.Handshakes = &admin.Handshakes{Waiting: int(s.Greeting), Done: s.Handed, Failed: s.Unshaken}
 	}
 	return out
+}
+
+// accessNotices says that a node goes by an earlier mode and earlier bans.
+func accessNotices(k *access.Keeper) []admin.Notice {
+	if k.Current() {
+		return nil
+	}
+	return []admin.Notice{{
+		Text: "The mode of the doors and the bans cannot be read from the store; those that were read last stay in force. " +
+			"The log says why.", Bad: true,
+	}}
 }

@@ -45,6 +45,9 @@ type dump struct {
 		SessionsEvicted   int `json:"sessions_evicted"`
 		SessionsTakenOver int `json:"sessions_taken_over"`
 		SessionsTimedOut  int `json:"sessions_timed_out"`
+		Lateness          struct {
+			P99 float64 `json:"p99_ms"`
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/doorman"
 	"github.com/rushgate/rushgate/internal/measured"
+	"github.com/rushgate/rushgate/internal/outbox"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
@@ -70,7 +71,9 @@ type Server struct {
 	lost     backlog.Losses // before this node listened
 	acme     *acme.Manager  // nil: certificates come from elsewhere
 	hasher   *password.Hasher
-	places   []*lineState // of those who wait in line; nil: they end with the node
+	post     *post          // nil: no mail is sent
+	outbox   *outbox.Outbox // nil too, then
+	places   []*lineState   // of those who wait in line; nil: they end with the node
 	fleet    *fleet
 	staff    *staff
 	world    rushgate.World
@@ -144,6 +147,9 @@ func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, e
 	if s.hasher, err = s.newHasher(); err != nil {
 		return nil, err
 	}
+	if s.post, err = cfg.openPost(); err != nil {
+		return nil, err
+	}
 	if err := cfg.tryOut(ctx); err != nil {
 		return nil, err
 	}
@@ -204,6 +210,9 @@ func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 	s.access.Begin(ctx)
 	s.staff.begin(ctx)
 	s.pool.Start()
+	if s.outbox != nil {
+		s.outbox.Start()
+	}
 	s.serve(tlsConfig)
 	s.resume()
 	s.upkeep.move = s.door.Move
@@ -351,6 +360,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 	if err := s.postDoorman(tlsConfig); err != nil {
 		return err
 	}
+	s.outbox = s.newOutbox()
 	s.parking = newParking()
 	switch {
 	case s.cfg.ProxyProtocol:
@@ -382,6 +392,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
 		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Proxies: s.proxies,
 		Accounts: s.ledger, DeleteAfter: max(s.cfg.DeleteAfter, 0), DeleteNow: s.deleter.Nudge,
+		Outbox:  s.outbox,
 		Channel: s.browsers, Play: web.Play(s.cfg.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
 		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards, Game: s.cfg.Handler,
 		Ready: s.ready, Logger: s.cfg.Logger, Clock: s.clock, Run: s.desk.run,
@@ -479,6 +490,9 @@ func (s *Server) stop() error {
 	s.access.Stop()
 	s.sweeper.stop()
 	s.deleter.Stop()
+	if s.outbox != nil {
+		s.outbox.Stop()
+	}
 	if s.acme != nil {
 		s.acme.Stop()
 	}

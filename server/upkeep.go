@@ -225,6 +225,7 @@ func (s *Server) Reload() error {
 // watchSecrets has the pepper, the keys of the realtime channel and the operator's token read again when their files
 // change. before has what the files looked like before they were first read.
 func (s *Server) watchSecrets(before secrets, token *admin.Token) {
+	s.watchMail(before.mail)
 	w := s.upkeep.watcher
 	if file := s.cfg.PepperFile; file != "" {
 		w.Add(reload.Subject{Name: "pepper", Files: []string{file}, Load: s.reloadPepper}, before.pepper)
@@ -248,7 +249,7 @@ func (s *Server) watchSecrets(before secrets, token *admin.Token) {
 func (c Config) keysFile() string { return filepath.Join(c.DataDir, KeysName) }
 
 // secrets are what the files with secrets look like.
-type secrets struct{ pepper, keys, token reload.Seen }
+type secrets struct{ pepper, keys, token, mail reload.Seen }
 
 func lookAtSecrets(c Config) (s secrets) {
 	if c.PepperFile != "" {
@@ -256,6 +257,9 @@ func lookAtSecrets(c Config) (s secrets) {
 	}
 	if c.AdminTokenFile != "" {
 		s.token = reload.Look(c.AdminTokenFile)
+	}
+	if c.SMTPPasswordFile != "" {
+		s.mail = reload.Look(c.SMTPPasswordFile)
 	}
 	s.keys = reload.Look(c.keysFile())
 	return s

@@ -24,7 +24,8 @@ func (c Config) validate() error {
 	for _, d := range c.durations() {
 		errs = append(errs, d.check(c.nameOf(d.field)))
 	}
-	errs = append(errs, c.validateStore(), c.validateTLS(), c.validateDoor(), c.validateAdmin(), c.validateZones())
+	errs = append(errs, c.validateStore(), c.validateTLS(), c.validateDoor(), c.validateAdmin(), c.validateZones(),
+		c.validateMail())
 	if c.RememberFor != Never && c.RememberFor < time.Second {
 		errs = append(errs, wrong("RememberFor", "devices are remembered for %v, want 1s or more, or not at all",
 			c.RememberFor))

@@ -28,6 +28,7 @@ func newAccount() *cobra.Command {
 		newAccountDisable(),
 		newAccountEnable(),
 		newAccountEndSessions(),
+		newAccountRecoveryCode(),
 		newAccountDelete(),
 		newAccountCalibrate(),
 	)

@@ -19,7 +19,8 @@ const maxBan = 100 * 365 * 24 * time.Hour
 type ban struct {
 	until  moment
 	length span
-	reason text
+	reason text // for the player
+	note   text // for operators
 }
 
 func newAccountDisable() *cobra.Command {
@@ -27,16 +28,17 @@ func newAccountDisable() *cobra.Command {
 	f := newFlags(`Usage: rushgate account disable NAME [flags]
 
 Keeps an account out, for ever unless an end is given, and ends its sessions. A player with the right password is told
-until when and why; everything of the account stays as it is.
+until when, and the reason; everything of the account stays as it is. Its history keeps the ban, with the note, for
+operators ("rushgate admin show").
 
   rushgate account disable mallory --reason "cheating"
-  rushgate account disable mallory --for 72h --reason "insults in the chat"
+  rushgate account disable mallory --for 72h --reason "insults in the chat" --note "third time, see ticket 7"
   rushgate account disable mallory --until 2027-01-31`)
 	v.where.declare(f)
 	b.declare(f)
 	return newCommand("disable", "keep an account out, for a time or for ever", f,
 		func(ctx context.Context, args []string, stdout, _ io.Writer) error {
-			d, err := b.disabled(time.Now())
+			d, err := b.of(time.Now())
 			if err != nil {
 				return err
 			}
@@ -50,13 +52,18 @@ func (b *ban) declare(f *flags) {
 	f.add(&b.until, "until", "", "`TIME` at which the account is let in again: 2027-01-31, or 2027-01-31T18:00:00Z")
 	f.add(&b.length, "for", "", "`TIME` from now after which the account is let in again, such as 72h").def = "for ever"
 	f.add(&b.reason, "reason", "", "`TEXT` that the player is told, at most 256 bytes")
+	f.add(&b.note, "note", "", "`TEXT` for operators, at most 512 bytes, which the player never sees")
 }
 
-// disabled returns what the account is to be from now on.
-func (b *ban) disabled(now time.Time) (rushgate.Disabled, error) {
-	d := rushgate.Disabled{Until: rushgate.Forever(), Reason: string(b.reason)}
-	if strings.ContainsFunc(d.Reason, unicode.IsControl) {
-		return d, usagef("--reason must be one line, without control characters")
+// of returns the ban, from now on.
+func (b *ban) of(now time.Time) (account.Ban, error) {
+	d := account.Ban{
+		Disabled: rushgate.Disabled{Until: rushgate.Forever(), Reason: string(b.reason)}, Note: string(b.note),
+	}
+	for name, s := range map[string]string{"reason": d.Reason, "note": d.Note} {
+		if strings.ContainsFunc(s, unicode.IsControl) {
+			return d, usagef("--%s must be one line, without control characters", name)
+		}
 	}
 	until := time.Time(b.until)
 	switch {

@@ -49,13 +49,14 @@ func (n *nodeLedger) EndSessions(ctx context.Context, name string) (account.Chan
 }
 
 // Disable keeps an account out.
-func (n *nodeLedger) Disable(ctx context.Context, name string, d rushgate.Disabled) (account.Changed, error) {
+func (n *nodeLedger) Disable(ctx context.Context, name string, b account.Ban) (account.Changed, error) {
 	in := struct {
 		Until  *time.Time `json:"until,omitempty"`
 		Reason string     `json:"reason,omitempty"`
-	}{Reason: d.Reason}
-	if !d.Until.Equal(rushgate.Forever()) {
-		in.Until = &d.Until
+		Note   string     `json:"note,omitempty"`
+	}{Reason: b.Reason, Note: b.Note}
+	if !b.Until.Equal(rushgate.Forever()) {
+		in.Until = &b.Until
 	}
 	return n.change(ctx, name, "disable", in)
 }

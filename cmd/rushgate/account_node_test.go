@@ -78,6 +78,8 @@ func besideANode(t *testing.T, n *node, where ...string) {
 	account("", "end-sessions", "alice").want(t, 0, "ended the sessions of player 1, alice\nthe player is inside", "")
 	wantEnded(t, session)
 	session = login(second)
+	account("", "recovery-code", "alice").want(t, 0, " until 20", "")
+	account("", "recovery-code", "bob").want(t, 1, "", `no player "bob"`)
 	account("", "disable", "alice", "--for", "72h", "--reason", "cheating").want(t, 0, "disabled player 1, alice\n", "")
 	wantEnded(t, session)
 	_, err := c.Login(t.Context(), "alice", second)

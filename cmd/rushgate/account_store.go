@@ -86,16 +86,28 @@ func (l *storeLedger) EndSessions(ctx context.Context, name string) (account.Cha
 }
 
 // Disable keeps an account out.
-func (l *storeLedger) Disable(ctx context.Context, name string, d rushgate.Disabled) (account.Changed, error) {
-	until := "until " + d.Until.UTC().Format(time.RFC3339)
+func (l *storeLedger) Disable(ctx context.Context, name string, b account.Ban) (account.Changed, error) {
+	b.By = operator.Console
+	until := "until " + b.Until.UTC().Format(time.RFC3339)
 	return l.change(ctx, "account.disable", name, until, func() (account.Changed, error) {
-		return l.Ledger.Disable(ctx, name, d)
+		return l.Ledger.Disable(ctx, name, b)
 	})
 }
 
 // Enable lets an account in again.
 func (l *storeLedger) Enable(ctx context.Context, name string) (account.Changed, error) {
-	return l.change(ctx, "account.enable", name, "", func() (account.Changed, error) { return l.Ledger.Enable(ctx, name) })
+	return l.change(ctx, "account.enable", name, "", func() (account.Changed, error) {
+		return l.Ledger.Enable(ctx, name, operator.Console)
+	})
+}
+
+// RecoveryCode makes a code for a player who has lost the password.
+func (l *storeLedger) RecoveryCode(ctx context.Context, name string) (code string, expires time.Time, err error) {
+	_, err = l.change(ctx, "account.recovery-code", name, "", func() (_ account.Changed, err error) {
+		code, expires, err = l.Ledger.RecoveryCode(ctx, name)
+		return account.Changed{}, err
+	})
+	return code, expires, err
 }
 
 // Delete removes an account. One whose record cannot be read is removed without its number in the log.

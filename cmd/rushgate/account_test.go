@@ -176,9 +176,10 @@ func TestAccountUsage(t *testing.T) {
 		stdout string
 		stderr string
 	}{
-		{"", 2, "", "create, set-password, show, disable, enable, end-sessions, delete or calibrate"},
-		{"--help", 0, "set-password  give an account another password, and end its sessions", ""},
-		{"fly", 2, "", `unknown command "fly", want create, set-password, show, disable, enable, end-sessions, delete or calibrate`},
+		{"", 2, "", "create, set-password, show, disable, enable, end-sessions, recovery-code, delete or calibrate"},
+		{"--help", 0, "set-password   give an account another password, and end its sessions", ""},
+		{"fly", 2, "", `unknown command "fly", want create, set-password, show, disable, enable, end-sessions, ` +
+			`recovery-code, delete or calibrate`},
 		{"create --help", 0, "one line of standard input", ""},
 		{"create alice --help", 0, "[MMORPG_PASSWORD_HASH_ITERATIONS]", ""},
 		{"set-password --help", 0, "--password-pepper-file FILE", ""},
@@ -208,6 +209,7 @@ func TestAccountUsage(t *testing.T) {
 		{"disable alice --for -1h", 2, "", "must be a duration"},
 		{"enable --help", 0, "--admin URL", ""},
 		{"end-sessions", 2, "", "name a player"},
+		{"recovery-code", 2, "", "name a player"},
 		{"show alice --db memory", 2, "", "give its --admin"},
 		{"show alice --db disk", 2, "", "sqlite, redis, memory"},
 		{"show alice --admin ftp://127.0.0.1", 2, "", "like http://127.0.0.1:9090"},

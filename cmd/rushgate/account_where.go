@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
@@ -21,8 +22,9 @@ type ledger interface {
 	Create(ctx context.Context, name, hash string) (account.Changed, error)
 	SetPassword(ctx context.Context, name, hash string) (account.Changed, error)
 	EndSessions(ctx context.Context, name string) (account.Changed, error)
-	Disable(ctx context.Context, name string, d rushgate.Disabled) (account.Changed, error)
+	Disable(ctx context.Context, name string, b account.Ban) (account.Changed, error)
 	Enable(ctx context.Context, name string) (account.Changed, error)
+	RecoveryCode(ctx context.Context, name string) (code string, expires time.Time, err error)
 	Delete(ctx context.Context, name string) error
 	Show(ctx context.Context, name string) (account.Record, error)
 }

@@ -24,6 +24,8 @@ asks for no token.
   rushgate admin note alice "lost the phone"     for the next operator to read
   rushgate admin lockouts                        who failed too often
   rushgate admin set-password alice              ask for it twice, and end the sessions
+  rushgate admin mode closed --message "Soon"    who may come in, on all nodes
+  rushgate admin ban --range 203.0.113.0/24      keep out an account, a range or a device
   rushgate admin audit                           who has done what
 
 Every command has --json for programs, and ends with status 1 if it failed, 2 if it was not understood.
@@ -31,7 +33,7 @@ Every command has --json for programs, and ends with status 1 if it failed, 2 if
 `
 
 func newAdmin() *cobra.Command {
-	return newGroup("admin", "look after a node that runs: players, accounts, lockouts, audit", adminSynopsis,
+	return newGroup("admin", "look after a node that runs: players, accounts, bans, mode, lockouts, audit", adminSynopsis,
 		newAdminStatus(),
 		newAdminPlayers(),
 		newAdminSearch(),
@@ -44,6 +46,11 @@ func newAdmin() *cobra.Command {
 		newAdminDisable(),
 		newAdminEnable(),
 		newAdminDelete(),
+		newAdminMode(),
+		newAdminBans(),
+		newAdminBan(),
+		newAdminUnban(),
+		newAdminList(),
 		newAdminDrain(),
 		newAdminAudit(),
 	)

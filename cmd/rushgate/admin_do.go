@@ -157,9 +157,9 @@ func newAdminDisable() *cobra.Command {
 	v, f := newAdminFlags(`Usage: rushgate admin disable NAME [flags]
 
 Keeps an account out, for ever unless an end is given, and ends its sessions. A player with the right password is told
-until when and why.
+until when, and the reason; the note is for operators ("rushgate admin show").
 
-  rushgate admin disable mallory --for 72h --reason "insults in the chat"`)
+  rushgate admin disable mallory --for 72h --reason "insults in the chat" --note "third time, see ticket 7"`)
 	b := &ban{length: span{low: time.Second, high: maxBan}}
 	b.declare(f)
 	return newCommand("disable", "keep an account out, for a time or for ever", f,
@@ -168,11 +168,11 @@ until when and why.
 			if err != nil {
 				return err
 			}
-			d, err := b.disabled(time.Now())
+			d, err := b.of(time.Now())
 			if err != nil {
 				return err
 			}
-			in := map[string]string{"until": d.Until.UTC().Format(time.RFC3339), "reason": d.Reason}
+			in := map[string]string{"until": d.Until.UTC().Format(time.RFC3339), "reason": d.Reason, "note": d.Note}
 			return explain(post(ctx, v, accountPath(name, "disable"), in, stdout, reported("disabled")), name)
 		})
 }

@@ -45,6 +45,48 @@ func TestOperatorsOfANode(t *testing.T) {
 	})
 }
 
+// whoComesIn has an operator decide who may come in, and ban alice, an address range and a device.
+func whoComesIn(t *testing.T, n *node, admin func(args ...string) outcome) {
+	t.Helper()
+	admin("mode").want(t, 0, "mode      open\n", "")
+	admin("mode", "closed", "--message", "Soon", "--opens-at", "2090-01-31T18:00:00Z", "--out").
+		want(t, 0, "mode      closed\nmessage   Soon\nopens at  2090-01-31T18:00:00Z", "")
+	admin("mode").want(t, 0, "logged out\nset       by anna, ", "")
+	admin("mode", "--json").want(t, 0, `"message":"Soon"`, "")
+	admin("mode", "open").want(t, 0, "mode      open\n", "")
+	admin("list", "staff", "--add", "Ann,bob", "--add", "eve").want(t, 0, "ann\nbob\neve\n", "")
+	admin("list", "staff", "--remove", "bob").want(t, 0, "ann\neve\n", "")
+	admin("list", "staff").want(t, 0, "ann\neve\n", "")
+	admin("list", "allowlist").want(t, 0, "nobody\n", "")
+
+	banned := admin("ban", "--range", "203.0.113.9/24", "--except", "carol", "--for", "72h", "--text", "Bots",
+		"--reason", "market")
+	banned.want(t, 0, "banned range 203.0.113.0/24 except carol, until 20", "")
+	device := strings.Repeat("0f", 16)
+	admin("ban", "--device", device).want(t, 0, "banned device "+device+", for ever; the id is ", "")
+	admin("bans").want(t, 0, "2 of 2 bans", "")
+	admin("bans", "--json").want(t, 0, `"reason":"market"`, "")
+	words := strings.Fields(banned.stdout)
+	admin("unban", words[len(words)-1]).want(t, 0, "lifted the ban of range 203.0.113.0/24", "")
+	admin("unban", words[len(words)-1]).want(t, 1, "", "no such ban")
+	admin("bans").want(t, 0, "1 of 1 bans", "")
+
+	admin("ban", "--account", "Alice", "--text", "Insults", "--reason", "ticket 7").want(t, 0, "banned player 1, alice", "")
+	wantLogin(t, n, "alice", "correct horse", rushgate.AccountDisabled)
+	admin("show", "alice").want(t, 0, "banned  by anna  for ever: ticket 7", "")
+	admin("unban", "--account", "alice").want(t, 0, "lifted the ban of player 1, alice", "")
+	admin("show", "alice").want(t, 0, "unbanned  by anna\n", "")
+	admin("ban", "--account", "nobody").want(t, 1, "", `no player "nobody"`)
+	for _, bad := range [][]string{
+		{"mode", "ajar"}, {"mode", "--out"}, {"mode", "open", "--message", "x"}, {"ban"}, {"ban", "alice"},
+		{"ban", "--account", "alice", "--device", device}, {"ban", "--device", device, "--except", "carol"},
+		{"ban", "--account", "alice", "--for", "1h", "--until", "2090-01-31"}, {"unban"}, {"unban", "x", "--account", "y"},
+		{"list"}, {"list", "guests"}, {"bans", "x"},
+	} {
+		admin(bad...).want(t, 2, "", "rushgate admin "+bad[0]+": ")
+	}
+}
+
 func withOperators(t *testing.T, n *node, where ...string) {
 	dir := t.TempDir()
 	anna, ben := filepath.Join(dir, "anna"), filepath.Join(dir, "ben")
@@ -96,6 +138,8 @@ func withOperators(t *testing.T, n *node, where ...string) {
 	admin(ben, "disable", "alice").want(t, 1, "", "takes the role run; yours is help")
 	admin(anna, "disable", "alice", "--for", "72h", "--reason", "x").want(t, 0, "disabled player 1, alice", "")
 	admin(anna, "enable", "alice").want(t, 0, "enabled player 1, alice", "")
+	whoComesIn(t, n, func(args ...string) outcome { return admin(anna, args...) })
+	admin(ben, "mode", "closed").want(t, 1, "", "takes the role run; yours is help")
 	admin(anna, "set-password", "alice", "--password-hash-iterations", "1000").want(t, 0, "set the password of player 1", "")
 	wantLogin(t, n, "alice", "battery staple", nil)
 	admin(anna, "end-session", "alice").want(t, 0, "", "")

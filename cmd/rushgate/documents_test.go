@@ -34,6 +34,9 @@ type document struct {
 	commands []documented
 }
 
+// atAPI shows what the commands about second factors do, which take codes of an authenticator.
+const atAPI = "the tests of internal/api, secondfactor_test.go"
+
 // documentedIn are all documents with commands. A command that is new there is new here.
 var documentedIn = []document{
 	{"README.md", []documented{
@@ -99,15 +102,42 @@ var documentedIn = []document{
 		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"ada","password":"better horse"}' > ada.json`},
 		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
 		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/account/keep -H "Authorization: Bearer $TOKEN"`, shows: `^$`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"password":"better horse"}' > totp.json`},
+		{command: `CODE=$(oathtool --totp -b $(sed 's/.*"secret":"\([^"]*\)".*/\1/' totp.json))`, elsewhere: atAPI},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp/confirm -H "Authorization: Bearer $TOKEN" ` +
+			`-d "{\"code\":\"$CODE\"}" > recovery.json`, elsewhere: atAPI},
+		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"ada","password":"better horse","code":"123 456"}'`,
+			elsewhere: atAPI},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp -H "Authorization: Bearer $TOKEN"`,
+			shows: `"active":false`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp/ask -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"password":"better horse","code":"123 456","ask":"always"}'`, elsewhere: atAPI},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp/recovery-codes -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"password":"better horse","code":"123 456"}'`, elsewhere: atAPI},
+		{command: `curl -sS -X DELETE http://127.0.0.1:8080/v1/account/totp -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"password":"better horse","code":"123 456"}'`, elsewhere: atAPI},
 		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/account/logout-everywhere -H "Authorization: Bearer $TOKEN"`,
 			shows: `^$`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/email -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"email":"ada@example.org","current":"better horse"}'`, elsewhere: "TestLostPasswordByMail of server"},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/email/verify -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"code":"7K2M-QX9D-4HPT"}'`, elsewhere: "TestLostPasswordByMail of server"},
+		{command: `curl -sS http://127.0.0.1:8080/v1/recover -d '{"username":"ada"}'`,
+			elsewhere: "TestLostPasswordByMail of server"},
+		{command: `rushgate account recovery-code ada > code.txt`},
+		{command: `CODE=$(cut -c 1-14 code.txt)`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/recover/finish ` +
+			`-d '{"username":"ada","code":"'$CODE'","password":"best horse"}'`, shows: `^$`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"ada","password":"best horse"}'`,
+			shows: `"session_token"`},
 		{command: "umask 077"},
 		{command: "rushgate operator add anna --role all > anna.token", shows: `^added anna, who has the role all`},
 		{command: "export RUSHGATE_ADMIN_TOKEN_FILE=anna.token"},
 		{command: "rushgate operator add ben --role help > ben.token", short: "sleep 1; rushgate operator add ben --role help > ben.token",
 			shows: `^added ben, who has the role help`},
 		{command: "rushgate operator list", shows: `(?m)^ben +help +added`},
-		{command: "rushgate admin status", short: "rushgate admin status --url http://127.0.0.1:9090", shows: `(?m)^players +0 of`},
+		{command: "rushgate admin status", short: "rushgate admin status --url http://127.0.0.1:9090", shows: `(?m)^players +\d+ of`},
 		{command: "rushgate admin search ali", short: "rushgate admin search ali --url http://127.0.0.1:9090",
 			shows: `^no account is like that`},
 		{command: "rushgate audit show --limit 5", shows: `(?m)operator.add  ben as help`},
@@ -141,6 +171,15 @@ var documentedIn = []document{
 	}},
 	{"docs/operations.md", []documented{
 		{command: "rushgate serve --data /var/lib/rushgate --handover", elsewhere: "TestHandoverKeepsPlayers"},
+		{command: `rushgate admin mode closed --message "New monsters" --opens-at 2027-01-31T18:00:00Z`,
+			short: `rushgate admin mode closed --message "New monsters" --opens-at 2027-01-31T18:00:00Z ` +
+				"--url http://127.0.0.1:9090", shows: `(?m)^message   New monsters`},
+		{command: "rushgate admin mode", short: "rushgate admin mode --url http://127.0.0.1:9090", shows: `^mode      closed`},
+		{command: `rushgate admin ban --range 203.0.113.0/24 --except carol --for 72h --text "Bots" ` +
+			`--reason "the market, ticket 7"`,
+			short: `rushgate admin ban --range 203.0.113.0/24 --except carol --for 72h --text "Bots" ` +
+				`--reason "the market, ticket 7" --url http://127.0.0.1:9090`, shows: `^banned range 203.0.113.0/24 except carol`},
+		{command: "rushgate admin bans", short: "rushgate admin bans --url http://127.0.0.1:9090", shows: `1 of 1 bans`},
 		{command: "rushgate backup players-$(date +%F).db", short: "rushgate backup players-2026-11-29.db", shows: `^backed up`},
 		{command: "rushgate restore players-2026-11-29.db", short: "rushgate restore players-2026-11-29.db --data new",
 			shows: `^restored`},

@@ -66,6 +66,7 @@ func (v *serveFlags) declare() *flags {
 	v.declareAddresses(f)
 	v.declareStore(f)
 	v.declareDoor(f)
+	v.declareMail(f)
 	v.declareWorld(f)
 	v.declareHandover(f)
 	f.add(v.duration(&v.cfg.DrainTimeout), "drain-timeout", "", "`TIME` that an orderly end may take")
@@ -174,6 +175,18 @@ func (v *serveFlags) declareDoor(f *flags) {
 		"`KERNEL` that computes hashes; auto takes the fastest for each batch")
 	f.add((*text)(&c.PepperFile), "password-pepper-file", "", "`FILE` with keys that passwords are keyed with before hashing, a "+
 		"line ID:HEX each, the current one first")
+}
+
+func (v *serveFlags) declareMail(f *flags) {
+	c := &v.cfg
+	f.add((*text)(&c.SMTPURL), "smtp-url", "", "`URL` of the mail server for mail to players, as in smtps://user@host:465 (TLS) or "+
+		"smtp://user@host:587 (STARTTLS); smtp+plain://127.0.0.1:25 for one on this machine").def = "none: no mail is sent"
+	f.add((*text)(&c.SMTPPasswordFile), "smtp-password-file", "", "`FILE` with that user's password, not readable by "+
+		"everybody; read again when it changes")
+	f.add((*text)(&c.SMTPCA), "smtp-ca", "", "`FILE` with the authorities whose certificates the mail server may show, "+
+		"PEM").def = "the system's"
+	f.add((*text)(&c.MailFrom), "mail-from", "", "`ADDR` that mail is from, as in \"The Game <noreply@example.org>\"")
+	f.add((*text)(&c.MailTemplates), "mail-templates", "", "`DIR` with texts of mail in place of the node's own")
 }
 
 func (v *serveFlags) declareWorld(f *flags) {

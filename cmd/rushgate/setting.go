@@ -17,6 +17,8 @@ var settingFlags = map[string]string{
 	"AdminTLSKey": "admin-tls-key", "AdminTokenFile": "admin-token-file", "Backend": "db", "DataDir": "data",
 	"DeleteAfter": "delete-after",
 	"HTTPAddr":    "http", "Handover": "handover", "HashKernel": "hash-kernel", "Origins": "origins",
+	"MailFrom": "mail-from", "MailTemplates": "mail-templates", "SMTPCA": "smtp-ca",
+	"SMTPPasswordFile": "smtp-password-file", "SMTPURL": "smtp-url",
 	"PageAccent": "page-accent", "PageTitle": "page-title", "PepperFile": "password-pepper-file",
 	"PublicAddress": "public-address", "RedisPrefix": "redis-prefix", "RedisURLs": "redis-url", "RememberFor": "remember-for",
 	"TLS":     "http", // which was given, and cannot be without the other
@@ -24,12 +26,16 @@ var settingFlags = map[string]string{
 	"UDPAddr": "udp", "UDPPublic": "udp-public", "Zones": "zones",
 }
 
+const noMailServer = "--smtp-url says where the mail server is"
+
 // waysOut say which flags put a setting right that cannot be as it is.
 var waysOut = map[string]string{
 	"AdminTLSCert":   "give --admin-tls-cert and --admin-tls-key, or --tls",
+	"MailFrom":       "give --mail-from \"The Game <noreply@example.org>\", an address that the mail server sends from",
 	"AdminTokenFile": "give --admin-token-file FILE; \"openssl rand -hex 32\" makes what belongs into it",
 	"TLS": "give --tls-cert and --tls-key, --acme-domain for a certificate from Let's Encrypt, or --tls for a self-signed one; " +
 		"--insecure-http only behind a proxy that speaks TLS",
+	"MailTemplates": noMailServer, "SMTPPasswordFile": noMailServer, "SMTPCA": noMailServer,
 	"RedisURLs": "see that the Redis or Valkey runs and takes connections from here; --redis-url, or --redis-host and " +
 		"--redis-port, say where it is",
 	"TrustedProxies": "give --trusted-proxies the address of each",

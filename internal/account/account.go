@@ -7,9 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"golang.org/x/sync/errgroup"
 
@@ -104,7 +102,7 @@ func (l *Ledger) SetPassword(ctx context.Context, name, hash string) (Changed, e
 	if err := checkHash(hash); err != nil {
 		return Changed{}, err
 	}
-	return l.operate(ctx, name, rushgate.AccountChange{PasswordHash: hash, RaiseEpoch: true}, eventPasswordSet, "")
+	return l.operate(ctx, name, rushgate.AccountChange{PasswordHash: hash, RaiseEpoch: true}, eventPasswordSet)
 }
 
 func checkHash(hash string) error {
@@ -117,42 +115,25 @@ func checkHash(hash string) error {
 // EndSessions ends every session of an account, and makes every proof of it worthless that was given before. The player
 // may log in again.
 func (l *Ledger) EndSessions(ctx context.Context, name string) (Changed, error) {
-	return l.operate(ctx, name, rushgate.AccountChange{RaiseEpoch: true}, eventSessionsEnds, "")
+	return l.operate(ctx, name, rushgate.AccountChange{RaiseEpoch: true}, eventSessionsEnds)
 }
 
-// Disable keeps an account from opening sessions until a time, [rushgate.Forever] for good, and ends those that it has.
-// The player is told the reason, which may be empty.
-func (l *Ledger) Disable(ctx context.Context, name string, d rushgate.Disabled) (Changed, error) {
-	switch {
-	case !d.At(time.Now()):
-		return Changed{}, fmt.Errorf("%w: the end %v is not in the future", ErrInvalid, d.Until)
-	case d.Until.After(rushgate.Forever()):
-		return Changed{}, fmt.Errorf("%w: the end is after the year 9999", ErrInvalid)
-	case strings.ContainsFunc(d.Reason, unicode.IsControl):
-		return Changed{}, fmt.Errorf("%w: the reason has a line break or another control character", ErrInvalid)
-	case len(d.Reason) > rushgate.MaxDisabledReason:
-		return Changed{}, fmt.Errorf("%w: the reason has %d bytes, more than %d",
-			ErrInvalid, len(d.Reason), rushgate.MaxDisabledReason)
-	}
-	return l.operate(ctx, name, rushgate.AccountChange{Disabled: &d, RaiseEpoch: true}, eventBanned, d.Reason)
-}
-
-// Enable lets an account open sessions again. It is no error if that was not disabled.
-func (l *Ledger) Enable(ctx context.Context, name string) (Changed, error) {
-	return l.operate(ctx, name, rushgate.AccountChange{Disabled: &rushgate.Disabled{}}, eventBanLifted, "")
-}
-
-// operate makes a change that an operator wants to the account of a name as it is now, see changeFound, and notes it.
+// operate makes a change that an operator wants to the account of a name as it is now, and notes it.
 func (l *Ledger) operate(
-	ctx context.Context, name string, c rushgate.AccountChange, kind, text string,
+	ctx context.Context, name string, c rushgate.AccountChange, kind string,
 ) (Changed, error) {
-	changed, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) }, c)
+	changed, err := l.change(ctx, name, c)
 	if err == nil {
 		e := event(Owner{changed.Player, changed.Name}, kind, "")
-		e.By, e.Text = byOperator, text
+		e.By = byOperator
 		l.note(ctx, e)
 	}
 	return changed, err
+}
+
+// change is changeFound for the account of a name.
+func (l *Ledger) change(ctx context.Context, name string, c rushgate.AccountChange) (Changed, error) {
+	return l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) }, c)
 }
 
 // changeFound makes a change to the account that find returns, as it is now. One that raises the epoch ends the

@@ -185,7 +185,7 @@ func TestChangesEndSessions(t *testing.T) {
 			return l.EndSessions(t.Context(), "alice")
 		}, nil},
 		"disable": {func(l *account.Ledger) (account.Changed, error) {
-			return l.Disable(t.Context(), "alice", ban)
+			return l.Disable(t.Context(), "alice", account.Ban{Disabled: ban})
 		}, rushgate.AccountDisabled},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestChangesEndSessions(t *testing.T) {
 			if got, _ := login(t, s, "alice"); !errors.Is(got.Err, tt.then) {
 				t.Errorf("a new proof: %v, want %v", got.Err, tt.then)
 			}
-			if c := must(t)(l.Enable(t.Context(), "alice")); c.Leaving != "" {
+			if c := must(t)(l.Enable(t.Context(), "alice", "anna")); c.Leaving != "" {
 				t.Errorf("enabled: %+v", c)
 			}
 			if got, _ := login(t, s, "alice"); got.Err != nil {
@@ -245,6 +245,13 @@ func TestRefusals(t *testing.T) {
 	must(t)(l.Create(t.Context(), "bob", hash))
 	login(t, s, "bob")
 	soon := time.Now().Add(time.Hour)
+	ban := func(until time.Time, reason, note string) func() error {
+		return func() error {
+			b := account.Ban{Disabled: rushgate.Disabled{Until: until, Reason: reason}, Note: note}
+			_, err := l.Disable(t.Context(), "alice", b)
+			return err
+		}
+	}
 	for name, tt := range map[string]struct {
 		do   func() error
 		want error
@@ -262,27 +269,20 @@ func TestRefusals(t *testing.T) {
 			return err
 		}, rushgate.ErrInvalidUsername},
 		"an unknown name": {func() error {
-			_, err := l.Enable(t.Context(), "carol")
+			_, err := l.Enable(t.Context(), "carol", "anna")
 			return err
 		}, account.ErrUnknown},
 		"an unknown name to show": {func() error {
 			_, err := l.Show(t.Context(), "carol")
 			return err
 		}, account.ErrUnknown},
-		"unknown to delete": {func() error { return l.Delete(t.Context(), "carol") }, account.ErrUnknown},
-		"inside to delete":  {func() error { return l.Delete(t.Context(), "bob") }, account.ErrInside},
-		"a ban that is over": {func() error {
-			_, err := l.Disable(t.Context(), "alice", rushgate.Disabled{Until: time.Now().Add(-time.Hour)})
-			return err
-		}, account.ErrInvalid},
-		"a ban beyond for ever": {func() error {
-			_, err := l.Disable(t.Context(), "alice", rushgate.Disabled{Until: rushgate.Forever().Add(1)})
-			return err
-		}, account.ErrInvalid},
-		"a long reason": {func() error {
-			_, err := l.Disable(t.Context(), "alice", rushgate.Disabled{Until: soon, Reason: strings.Repeat("x", 257)})
-			return err
-		}, account.ErrInvalid},
+		"unknown to delete":     {func() error { return l.Delete(t.Context(), "carol") }, account.ErrUnknown},
+		"inside to delete":      {func() error { return l.Delete(t.Context(), "bob") }, account.ErrInside},
+		"a ban that is over":    {ban(time.Now().Add(-time.Hour), "", ""), account.ErrInvalid},
+		"a ban beyond for ever": {ban(rushgate.Forever().Add(1), "", ""), account.ErrInvalid},
+		"a long reason":         {ban(soon, strings.Repeat("x", 257), ""), account.ErrInvalid},
+		"a long note":           {ban(soon, "", strings.Repeat("x", account.MaxNote+1)), account.ErrInvalid},
+		"a note of two lines":   {ban(soon, "", "a\nb"), account.ErrInvalid},
 	} {
 		if err := tt.do(); !errors.Is(err, tt.want) || strings.Contains(err.Error(), "hunter22") {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -16,10 +15,6 @@ const (
 	// Deleting is the kind of the credential that marks an account which is to be deleted: its Subject is when, in
 	// milliseconds of Unix time. The account alone says whether it is; a task only has a node look.
 	Deleting = "deleting"
-	// Email and EmailPending are the kinds of credentials whose Subject is the player's e-mail address: one that was
-	// proved, and one that is still to be.
-	Email        = "email"
-	EmailPending = "email-pending"
 	// DeletionTask is the kind of the tasks that say which account a node has to look at, and when. Their ID is the
 	// player's.
 	DeletionTask = "delete"
@@ -42,31 +37,6 @@ var (
 type doomed struct {
 	Player rushgate.PlayerID `json:"player"`
 	Name   string            `json:"name"`
-}
-
-// find returns the credential of a kind, of which an account has one at most.
-func find(credentials []rushgate.Credential, kind string) (c rushgate.Credential, found bool) {
-	i := slices.IndexFunc(credentials, func(c rushgate.Credential) bool { return c.Kind == kind })
-	if i < 0 {
-		return rushgate.Credential{Kind: kind}, false
-	}
-	return credentials[i], true
-}
-
-// without returns credentials but for those of some kinds. It is never nil.
-func without(credentials []rushgate.Credential, kinds ...string) []rushgate.Credential {
-	left := make([]rushgate.Credential, 0, len(credentials)+1)
-	for _, c := range credentials {
-		if !slices.Contains(kinds, c.Kind) {
-			left = append(left, c)
-		}
-	}
-	return left
-}
-
-// with returns credentials with one in place of those of its kind.
-func with(credentials []rushgate.Credential, c rushgate.Credential) []rushgate.Credential {
-	return append(without(credentials, c.Kind), c)
 }
 
 // instant is the time that the mark of a kind holds; the zero time if there is no such mark, or none that can be read.

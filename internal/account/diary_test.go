@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -173,8 +174,8 @@ func TestWhereEventsAreFrom(t *testing.T) {
 func TestLedgerNotes(t *testing.T) {
 	l, _ := newLedger(t)
 	who := owner(t, l, "alice")
-	must(t)(l.Disable(t.Context(), "alice", rushgate.Disabled{Until: rushgate.Forever(), Reason: "spam"}))
-	must(t)(l.Enable(t.Context(), "alice"))
+	must(t)(l.Disable(t.Context(), "alice", account.Ban{Disabled: rushgate.Disabled{Until: rushgate.Forever(), Reason: "spam"}, By: "anna"}))
+	must(t)(l.Enable(t.Context(), "alice", "anna"))
 	must(t)(l.SetPassword(t.Context(), "alice", otherHash))
 	must(t)(l.EndSessions(t.Context(), "alice"))
 	doom(t, l, who)
@@ -200,7 +201,7 @@ func TestLedgerNotes(t *testing.T) {
 	for _, e := range events {
 		got[e.Kind] = e
 	}
-	for _, kind := range []string{"banned", "ban-lifted", "password-set", "sessions-ended"} {
+	for _, kind := range []string{"banned", "unbanned", "password-set", "sessions-ended"} {
 		if e := got[kind]; e.By == "" || e.SignIn {
 			t.Errorf("%s: %+v", kind, e)
 		}
@@ -210,7 +211,7 @@ func TestLedgerNotes(t *testing.T) {
 			t.Errorf("%s: %+v", kind, e)
 		}
 	}
-	if got["banned"].Text != "spam" || len(events) != 8 {
+	if !strings.HasSuffix(got["banned"].Text, ": spam") || len(events) != 8 {
 		t.Errorf("%d events, the ban %+v", len(events), got["banned"])
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// The kinds of events that a ledger notes. They are part of the API: a player sees them.
+// The kinds of events that a ledger notes. They are part of the API: a player sees them. Those of bans are [Banned] and
+// [Unbanned].
 const (
 	eventPassword     = "password-changed"
 	eventDevice       = "device-forgotten"
@@ -15,8 +16,9 @@ const (
 	eventKept         = "deletion-taken-back"
 	eventPasswordSet  = "password-set"
 	eventSessionsEnds = "sessions-ended"
-	eventBanned       = "banned"
-	eventBanLifted    = "ban-lifted"
+	eventEmailSet     = "email-set"
+	eventEmailRemoved = "email-removed"
+	eventRecovered    = "password-recovered"
 )
 
 // byOperator stands for an operator whose name the ledger is not told.

@@ -9,13 +9,6 @@ import (
 	"github.com/rushgate/rushgate/internal/account"
 )
 
-// owner makes an account, and returns who owns it.
-func owner(t *testing.T, l *account.Ledger, name string) account.Owner {
-	t.Helper()
-	made := must(t)(l.Create(t.Context(), name, hash))
-	return account.Owner{Player: made.Player, Name: made.Name}
-}
-
 // An account that was deleted and made anew under the same name is not the player's who had the one before.
 func TestOwnersOfAccountsMadeAnew(t *testing.T) {
 	l, s := newLedger(t)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -198,5 +199,30 @@ func TestRolesThatDecideWhoComesIn(t *testing.T) {
 				t.Errorf("POST %s as %s: %d %s", path, role, w.Code, w.Body)
 			}
 		}
+	}
+}
+
+// What operators have to know of a ban of an account stays on the player's page when the ban is over.
+func TestHistoryOfBans(t *testing.T) {
+	b := newBooth(t)
+	b.ask("POST", "/accounts/Alice/disable",
+		`{"reason":"Insults","note":"third time, see ticket 7","until":"2090-01-31T00:00:00Z"}`, 200)
+	b.ask("POST", "/accounts/alice/enable", "{}", 200)
+	b.ask("POST", "/accounts/alice/enable", "{}", 200) // which changes nothing
+	b.ask("POST", "/accounts/alice/disable", `{"reason":"Cheating"}`, 200)
+	page := b.ask("GET", "/accounts/alice", "", 200)
+	var got []string
+	for _, e := range page["history"].([]any) {
+		e := e.(map[string]any)
+		got = append(got, fmt.Sprint(e["kind"], " by ", e["by"], " ", e["text"]))
+	}
+	slices.Reverse(got)
+	const want = "banned by anna until 2090-01-31T00:00:00Z: third time, see ticket 7\n" +
+		"unbanned by anna <nil>\nbanned by anna for ever: Cheating"
+	if strings.Join(got, "\n") != want {
+		t.Errorf("the history is\n%s, want\n%s", strings.Join(got, "\n"), want)
+	}
+	if text := b.written() + b.log.String(); strings.Contains(text, "ticket 7") || strings.Contains(text, "Insults") {
+		t.Errorf("the logs have what was written about a player:\n%s", text)
 	}
 }

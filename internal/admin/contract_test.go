@@ -194,9 +194,11 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	}
 	post("/accounts", `{"name":"dave","password_hash":""}`, 400)
 	post("/accounts/alice/password", "{}", 400)
-	post("/accounts/alice/disable", "{}", 200)
+	post("/accounts/alice/disable", `{"reason":"Insults","note":"third time"}`, 200)
+	post("/accounts/alice/disable", `{"note":"two\nlines"}`, 400)
 	post("/accounts/alice/enable", "{}", 200)
 	post("/accounts/alice/end-sessions", "{}", 200)
+	post("/accounts/alice/recovery-code", "{}", 200)
 	post("/accounts/alice/end-session", "{}", 200)
 	post("/accounts/alice/notes", `{"text":"asked for her name back\ntwice"}`, 200)
 	post("/accounts/alice/notes", `{"text":"\u0007"}`, 400)
@@ -211,7 +213,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		t.Errorf("without a token: %d", w.Code)
 	}
 	post("/drain", "{}", 401)
-	if entries, err := audit.Read(t.Context(), store, 1, 100); err != nil || len(entries) != 24 {
+	if entries, err := audit.Read(t.Context(), store, 1, 100); err != nil || len(entries) != 28 {
 		t.Errorf("%d entries, %v: %+v", len(entries), err, entries)
 	}
 }
@@ -306,8 +308,9 @@ func TestAuditNamesNoPlayer(t *testing.T) {
 	h := admin.New(cfg)
 	as := []string{"Authorization", "Bearer " + token}
 	for path, body := range map[string]string{
-		"/accounts/alice/disable": `{"reason":"alice called bob names"}`, "/accounts/alice/end-session": "{}",
-		"/accounts/alice/notes": `{"text":"alice@example.org"}`, "/accounts/delete": `{"names":["bob","nobody"]}`,
+		"/accounts/alice/disable":     `{"reason":"alice called bob names","note":"bob said so"}`,
+		"/accounts/alice/end-session": "{}",
+		"/accounts/alice/notes":       `{"text":"alice@example.org"}`, "/accounts/delete": `{"names":["bob","nobody"]}`,
 	} {
 		if w := confirmed(t.Context(), h, path, body, as...); w.Code != 200 {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)

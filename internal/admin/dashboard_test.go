@@ -77,7 +77,7 @@ func TestPage(t *testing.T) {
 	for path, contentType := range map[string]string{
 		"/": "text/html", "/dashboard.js": "text/javascript", "/charts.js": "text/javascript",
 		"/actions.js": "text/javascript", "/verdict.js": "text/javascript", "/players.js": "text/javascript",
-		"/roles.js": "text/javascript", "/audit.js": "text/javascript",
+		"/roles.js": "text/javascript", "/access.js": "text/javascript", "/audit.js": "text/javascript",
 		"/style.css": "text/css", "/icon.svg": "image/svg+xml",
 	} {
 		w := do(h, "GET", path, "")

@@ -33,6 +33,7 @@ func (a *accounts) serve(mux *routes) {
 	mux.HandleFunc("POST /accounts/{name}/disable", a.disable)
 	mux.HandleFunc("POST /accounts/{name}/enable", a.enable)
 	mux.HandleFunc("POST /accounts/{name}/end-sessions", a.endSessions)
+	mux.HandleFunc("POST /accounts/{name}/recovery-code", a.recoveryCode)
 	mux.HandleFunc("POST /accounts/{name}/delete", a.remove)
 	mux.HandleFunc("POST /accounts/delete", a.removeAll)
 	if a.actions != nil {
@@ -102,9 +103,9 @@ func (a *accounts) setPassword(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *accounts) disable(w http.ResponseWriter, r *http.Request) {
-	d := rushgate.Disabled{Until: rushgate.Forever()}
+	d := account.Ban{Disabled: rushgate.Disabled{Until: rushgate.Forever()}, By: personOf(r.Context()).name}
 	readable := func(in strictjson.Values) bool {
-		d.Reason = in.String("reason")
+		d.Reason, d.Note = in.String("reason"), in.String("note")
 		s := in.String("until")
 		if s == "" {
 			return true
@@ -113,8 +114,10 @@ func (a *accounts) disable(w http.ResponseWriter, r *http.Request) {
 		d.Until = until
 		return err == nil
 	}
-	_, ok := read(w, r, maxOrder, `{"until": "2027-01-31T00:00:00Z", "reason": "..."}, without until for ever`, readable,
-		strictjson.Field{Name: "until"}, strictjson.Field{Name: "reason"})
+	const want = `{"until": "2027-01-31T00:00:00Z", "reason": "...", "note": "..."}, without until for ever; ` +
+		`the reason is for the player, the note for operators`
+	_, ok := read(w, r, maxOrder, want, readable,
+		strictjson.Field{Name: "until"}, strictjson.Field{Name: "reason"}, strictjson.Field{Name: "note"})
 	if !ok {
 		return
 	}
@@ -130,7 +133,7 @@ func (a *accounts) disable(w http.ResponseWriter, r *http.Request) {
 
 func (a *accounts) enable(w http.ResponseWriter, r *http.Request) {
 	a.simple(w, r, "account.enable", func(ctx context.Context, name string) (any, error) {
-		return a.ledger.Enable(ctx, name)
+		return a.ledger.Enable(ctx, name, personOf(r.Context()).name)
 	})
 }
 

@@ -40,6 +40,8 @@ func TestAccountOrders(t *testing.T) {
 		{"/alice/password", `{"password_hash":"correct horse"}`, 400, "password hash"},
 		{"/carol/end-sessions", `{}`, 200, `"leaving":"n"`},
 		{"/bob/end-sessions", `{}`, 200, `"name":"bob"}`},
+		{"/bob/recovery-code", `{}`, 200, `{"code":"`},
+		{"/erin/recovery-code", `{}`, 404, "no account of this name"},
 		{"/bob/disable", `{"reason":"cheating",` + soon + `}`, 200, `"name":"bob"}`},
 		{"/BOB/disable", `{}`, 200, `"name":"bob"}`},
 		{"/bob/disable", `{"until":"2020-01-01T00:00:00Z"}`, 400, "not in the future"},
@@ -58,11 +60,15 @@ func TestAccountOrders(t *testing.T) {
 		if rec.Code == 200 && !strings.Contains(log.String(), "what=account.") {
 			t.Errorf("%s: log: %s", tt.path, &log)
 		}
+		var handed struct{ Code string }
+		if json.Unmarshal(rec.Body.Bytes(), &handed); handed.Code != "" && strings.Contains(log.String(), handed.Code) {
+			t.Errorf("%s: a code is in the log: %s", tt.path, &log)
+		}
 		if strings.Contains(log.String(), job.Hash) || strings.Contains(log.String(), "correct horse") {
 			t.Errorf("%s: a secret is in the log: %s", tt.path, &log)
 		}
 	}
-	for _, what := range []string{"/password", "/disable", "/enable", "/end-sessions", "/delete"} {
+	for _, what := range []string{"/password", "/disable", "/enable", "/end-sessions", "/recovery-code", "/delete"} {
 		if rec := order(t.Context(), h, "/accounts/bob"+what, "{}", "Content-Type", "text/plain"); rec.Code != 415 {
 			t.Errorf("%s without a type: %d", what, rec.Code)
 		}

@@ -26,6 +26,7 @@ var assets = map[string]struct {
 	"/players.js":   {"page/players.js", "text/javascript; charset=utf-8", false},
 	"/charts.js":    {"page/charts.js", "text/javascript; charset=utf-8", false},
 	"/actions.js":   {"page/actions.js", "text/javascript; charset=utf-8", false},
+	"/access.js":    {"page/access.js", "text/javascript; charset=utf-8", false},
 	"/audit.js":     {"page/audit.js", "text/javascript; charset=utf-8", false},
 	"/roles.js":     {"page/roles.js", "text/javascript; charset=utf-8", false},
 	"/lockouts.js":  {"page/lockouts.js", "text/javascript; charset=utf-8", false},

@@ -19,6 +19,7 @@ var leastRoles = map[string]operator.Role{
 	"GET /{$}": operator.Look, "GET /dashboard.js": operator.Look, "GET /verdict.js": operator.Look,
 	"GET /players.js": operator.Look, "GET /charts.js": operator.Look, "GET /actions.js": operator.Look,
 	"GET /lockouts.js": operator.Look, "GET /audit.js": operator.Look, "GET /roles.js": operator.Look,
+	"GET /access.js": operator.Look,
 
 	"GET /metrics": operator.Look, "GET /metrics.json": operator.Look, "GET /events": operator.Look,
 	"GET /openapi.yaml": operator.Look, "GET /me": operator.Look, "GET /status": operator.Look,
@@ -28,6 +29,7 @@ var leastRoles = map[string]operator.Role{
 
 	"POST /lockouts/{id}/lift": operator.Help, "POST /accounts/{name}/end-session": operator.Help,
 	"POST /accounts/{name}/end-sessions": operator.Help, "POST /accounts/{name}/notes": operator.Help,
+	"POST /accounts/{name}/recovery-code": operator.Help,
 
 	"POST /accounts": operator.Run, "POST /accounts/{name}/password": operator.Run,
 	"POST /accounts/{name}/disable": operator.Run, "POST /accounts/{name}/enable": operator.Run,

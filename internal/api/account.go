@@ -54,6 +54,7 @@ func (h *handler) accountRoutes() []route {
 	return []route{
 		{"GET /v1/account", h.ofAccount(h.account)},
 		{"POST /v1/account/password", h.changePassword},
+		{"POST " + cookiePassword, h.changePassword},
 		{"POST /v1/account/logout-everywhere", h.ofAccount(h.logoutEverywhere)},
 		{"DELETE /v1/account/devices/{handle}", h.ofAccount(h.forgetDevice)},
 		{"GET /v1/account/history", h.ofAccount(h.history)},

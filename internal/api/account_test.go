@@ -14,7 +14,7 @@ func TestAccount(t *testing.T) {
 	const from = "192.0.2.1"
 	in := d.call(t, "POST", "/v1/register", `{"username":"alice","password":"correct horse","remember":"phone"}`, from, "")
 	session := in.text("session_token")
-	for _, path := range []string{"/v1/account/password", "/v1/account/logout-everywhere"} {
+	for _, path := range []string{"/v1/account/password", "/v1/password", "/v1/account/logout-everywhere"} {
 		body := `{"current":"correct horse","new":"better horse"}`
 		d.call(t, "POST", path, body, from, "").want(t, path+" without a session", 401, rushgate.BadCredentials)
 		d.call(t, "POST", path, body, from, "rgs1.made-up").want(t, path+" of none", 401, rushgate.BadCredentials)
@@ -36,6 +36,7 @@ func TestAccount(t *testing.T) {
 		`{"current":"correct horse","new":"better horse","x":1}`, `{"current":"correct horse","new":"correct horse"}`,
 		`{"current":"correct horse","new":"better horse","attempt_id":"a b"}`,
 		`{"current":"correct horse","new":"better horse","remember_cookie":true}`,
+		`{"current":"correct horse","new":"better horse","remember":"page","remember_cookie":true}`,
 	} {
 		d.call(t, "POST", "/v1/account/password", body, from, session).want(t, body, 400, rushgate.MissingCredentials)
 	}
@@ -63,5 +64,19 @@ func TestAccount(t *testing.T) {
 		if strings.Contains(d.log.String(), secret) {
 			t.Errorf("a secret is in the log: %s", d.log.String())
 		}
+	}
+}
+
+// A page that changes the password is remembered anew by a cookie, which goes with what is beside the path.
+func TestPasswordOfAPage(t *testing.T) {
+	d := newDoor(t, nil)
+	const from = "192.0.2.1"
+	in := d.call(t, "POST", "/v1/register", `{"username":"alice","password":"correct horse"}`, from, "")
+	body := `{"current":"correct horse","new":"better horse","remember":"page","remember_cookie":true}`
+	changed := d.call(t, "POST", "/v1/password", body, from, in.text("session_token"))
+	changed.want(t, "change", 200, "")
+	if cookie := changed.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, cookieName+"=rgr1.") ||
+		strings.Contains(cookie, "Path=") || strings.Contains(changed.body, "resume_token") {
+		t.Errorf("%q %s", cookie, changed.body)
 	}
 }

@@ -19,9 +19,11 @@ var outcomes = map[rushgate.Reason]struct {
 	status  int
 	message string
 }{
-	rushgate.ServerBusy:         {http.StatusServiceUnavailable, "The server is busy. Come back after the given time."},
-	rushgate.RateLimited:        {http.StatusTooManyRequests, "Too many attempts. Come back after the given time."},
-	rushgate.BadCredentials:     {http.StatusUnauthorized, "Unknown user or wrong password, or no valid session token."},
+	rushgate.ServerBusy:     {http.StatusServiceUnavailable, "The server is busy. Come back after the given time."},
+	rushgate.RateLimited:    {http.StatusTooManyRequests, "Too many attempts. Come back after the given time."},
+	rushgate.BadCredentials: {http.StatusUnauthorized, "Unknown user or wrong password, or no valid session token."},
+	rushgate.SecondFactor: {http.StatusUnauthorized,
+		"A code of your authenticator is needed, or a recovery code. Each is good once."},
 	rushgate.UsernameTaken:      {http.StatusConflict, "That name is taken."},
 	rushgate.AlreadyLoggedIn:    {http.StatusConflict, "This account is already logged in."},
 	rushgate.MissingCredentials: {http.StatusBadRequest, "The request is incomplete or malformed."},
@@ -175,7 +177,7 @@ func (h *handler) refuse(w http.ResponseWriter, err error) {
 		body.disabled(refusal)
 		body.AppealURL = h.AppealURL
 	}
-	if reason == rushgate.BadCredentials {
+	if reason == rushgate.BadCredentials || reason == rushgate.SecondFactor {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110 section 15.5.2 demands one with every 401
 	}
 	writeJSON(w, out.status, body)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/outbox"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
@@ -39,6 +41,8 @@ type Config struct {
 	// called. It must not block.
 	DeleteAfter time.Duration
 	DeleteNow   func()
+	// Outbox has the mail to players that is to be sent; nil means that none is.
+	Outbox *outbox.Outbox
 	// Game, if not nil, answers what is asked for outside /v1/, /play/, /healthz and /readyz. It bounds what it is sent.
 	Game http.Handler
 	// Boards are the leaderboards that players may ask for, see [rushgate.CheckBoards].
@@ -143,7 +147,9 @@ type route struct {
 }
 
 func (h *handler) routes() []route {
-	return append(h.accountRoutes(), []route{
+	return append(slices.Concat(h.accountRoutes(), h.emailRoutes(), h.factorRoutes()), []route{
+		{"POST /v1/recover", h.recover},
+		{"POST /v1/recover/finish", h.finishRecovery},
 		{"POST /v1/register", h.register},
 		{"POST /v1/login", h.login},
 		{"POST /v1/enter", h.enter},

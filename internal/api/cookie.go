@@ -10,6 +10,8 @@ const (
 	cookieName = "rushgate_resume"
 	// resumePath is where it is used.
 	resumePath = "/v1/resume"
+	// cookiePassword is where pages change passwords: a cookie goes with what is beside the path that has set it.
+	cookiePassword = "/v1/password"
 )
 
 // mayHaveCookie returns an error if a request asks for its token to be in the cookie and comes from a page of another

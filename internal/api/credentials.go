@@ -10,6 +10,7 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/line"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
@@ -20,6 +21,7 @@ type credentials struct {
 	username, imported string // see [rushgate.LoginNames]
 	attempt            string
 	password, exact    string // see [rushgate.LoginPassword]
+	code               secondfactor.Code
 	takeover           bool
 	holder             line.Holder // of the place in the line; zero for a client that knows nothing of lines
 	ticket, work       string
@@ -55,7 +57,7 @@ func loginForm() form {
 var fields = []strictjson.Field{
 	{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}, {Name: "takeover", Kind: strictjson.Bool},
 	{Name: "line_secret"}, {Name: "ticket"}, {Name: "line_work"}, {Name: "wait", Kind: strictjson.Bool},
-	{Name: "remember"}, {Name: "remember_cookie", Kind: strictjson.Bool}, {Name: "device_id"},
+	{Name: "remember"}, {Name: "remember_cookie", Kind: strictjson.Bool}, {Name: "device_id"}, {Name: "code"},
 }
 
 // newName is the one form in which new names are stored.
@@ -114,6 +116,8 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 	switch {
 	case c.takeover && !f.login:
 		return credentials{}, malformed{"A registration has no session to take over: the field takeover is for logins."}
+	case given.String("code") != "" && !f.login:
+		return credentials{}, malformed{"A new account has no second factor: the field code is for logins."}
 	case c.wait && !f.login:
 		return credentials{}, malformed{"A registration does not wait for the world: the field wait is for logins."}
 	case c.wait && given.String("line_secret") == "":
@@ -129,6 +133,9 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 		return credentials{}, err
 	}
 	if c.work, err = proofOfWork(c.holder, given.String("line_work")); err != nil {
+		return credentials{}, err
+	}
+	if c.code, err = parseCode(given.String("code")); err != nil {
 		return credentials{}, err
 	}
 	if c.username, c.imported, err = f.name(given.String("username")); err != nil {

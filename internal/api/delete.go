@@ -45,9 +45,9 @@ func parseProof(body []byte) (password, exact string, err error) {
 	return password, exact, nil
 }
 
-// prove has the player of a session show the password, and returns the account as it was then. It is an errand: in a
+// proveOwner has the player of a session show the password, and returns the account as it was then. It is an errand: in a
 // rush it gets a small share of the hashing.
-func (h *handler) prove(r *http.Request, o owner, password, exact string) (rushgate.Account, error) {
+func (h *handler) proveOwner(r *http.Request, o owner, password, exact string) (rushgate.Account, error) {
 	a, err := h.Accounts.Account(r.Context(), o.account())
 	if err != nil {
 		return rushgate.Account{}, err
@@ -75,7 +75,7 @@ func (h *handler) deleteAccount(w http.ResponseWriter, r *http.Request, o owner)
 	if err != nil {
 		return err
 	}
-	a, err := h.prove(r, o, password, exact)
+	a, err := h.proveOwner(r, o, password, exact)
 	if err != nil {
 		return err
 	}

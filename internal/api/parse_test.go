@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/token"
@@ -153,4 +154,36 @@ func FuzzParsePasswordChange(f *testing.F) {
 			t.Fatalf("accepted the attempt id %q", c.attempt)
 		}
 	})
+}
+
+// What is accepted about addresses and lost passwords has the forms that those who get it rely on.
+func FuzzParseRecovery(f *testing.F) {
+	f.Add([]byte(`{"username":"Alice"}`))
+	f.Add([]byte(`{"username":"alice","code":"7k2m qx9d 4hpt","password":"better horse"}`))
+	f.Add([]byte(`{"email":"alice@example.org","current":"correct horse"}`))
+	f.Add([]byte(`{"email":"alice@example.org\r\nBcc: eve@example.org","current":"a\tb"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		typed, name, err := parseRecover(body)
+		wantForPlayer(t, err)
+		if err == nil && (name == "" || len(typed) > 4096) {
+			t.Fatalf("accepted the name %q as %q", typed, name)
+		}
+		r, err := parseFinish(body, 0)
+		wantForPlayer(t, err)
+		if err == nil && (r.Kind != auth.Recover || r.Username == "" || r.Password == "" || r.Code == (token.Code{})) {
+			t.Fatal("accepted a code without a name, or a password")
+		}
+		address, r, err := parseEmail(body)
+		wantForPlayer(t, err)
+		if err == nil && (strings.ContainsAny(address, "\r\n <>") || r.Password == "" && r.Exact == "") {
+			t.Fatalf("accepted the address %q, or no password", address)
+		}
+	})
+}
+
+func wantForPlayer(t *testing.T, err error) {
+	t.Helper()
+	if m, ok := errors.AsType[malformed](err); err != nil && (!ok || m.message == "") {
+		t.Fatalf("error %v is not one for the player", err)
+	}
 }

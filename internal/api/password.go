@@ -110,6 +110,9 @@ func (h *handler) readPasswordChange(r *http.Request) (c passwordChange, t token
 	if c, err = parsePasswordChange(body, t.Name(), h.PasswordMin); err != nil {
 		return c, t, err
 	}
+	if c.inCookie && r.URL.Path != cookiePassword {
+		return c, t, malformed{"A cookie would not reach /v1/resume from here. Ask at " + cookiePassword + "."}
+	}
 	return c, t, h.remembered(r, c.remember, c.inCookie)
 }
 

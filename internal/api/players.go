@@ -75,7 +75,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 	s, err := h.Pool.Submit(r.Context(), auth.Request{
 		Kind: kind, Username: c.username, Imported: c.imported, Password: c.password, Exact: c.exact, Attempt: c.attempt,
 		Takeover: c.takeover, Addr: h.Proxies.Client(r), Holder: c.holder, Ticket: c.ticket, Work: c.work, Wait: c.wait,
-		Remember: c.remember, Device: c.device,
+		Remember: c.remember, Device: c.device, Factor: c.code,
 	})
 	h.answer(w, r, s, err, status, c.inCookie)
 }

@@ -154,7 +154,7 @@ func (p *Pool) usage(j *job) usage {
 
 // remember has a job's admission remember the device that it comes from, if the client has asked for that.
 func (p *Pool) remember(j *job) {
-	if j.Remember == "" || p.cfg.Remember == 0 {
+	if j.Remember == "" || p.cfg.Remember == 0 || forgetsDevices(&j.account) {
 		return
 	}
 	if j.device == (token.Resume{}) {
@@ -163,8 +163,8 @@ func (p *Pool) remember(j *job) {
 	j.admission.Devices = remember(j.account.Devices.List, j.device, j.Remember, p.usage(j))
 }
 
-// rememberAgain prepares the admissions of jobs whose accounts have other devices than when they were loaded, and
-// returns those that are to be made. It answers the others.
+// rememberAgain prepares the admissions of jobs whose accounts have other devices, or other credentials, than when they
+// were loaded, and returns those that are to be made. It answers the others.
 func (p *Pool) rememberAgain(ctx context.Context, jobs []*job) (open []*job) {
 	if len(jobs) == 0 {
 		return nil
@@ -181,6 +181,9 @@ func (p *Pool) rememberAgain(ctx context.Context, jobs []*job) (open []*job) {
 	for i, j := range jobs {
 		if err := accounts[i].Err; err != nil {
 			p.fail(j, fmt.Errorf("auth: load: %w", err))
+			continue
+		}
+		if !p.judgeAgain(j, accounts[i].Credentials) {
 			continue
 		}
 		// Whatever else has changed is for the store to judge: the player has proved to own the account as it was.

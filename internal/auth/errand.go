@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/token"
 	"github.com/rushgate/rushgate/password"
 )
 
@@ -18,18 +20,24 @@ type Proved struct {
 	Account rushgate.Account // as it was proved
 	NewHash string           // of [Request].NewPassword
 	Addr    netip.Addr       // the client's
+	Code    token.Code       // of a [Recover], whose account need not be the player's
 }
 
-// isErrand reports whether requests of the kind prove a password and open no session.
-func (k Kind) isErrand() bool { return k == ChangePassword || k == Prove }
+// isErrand reports whether requests of the kind are for the account, and open no session.
+func (k Kind) isErrand() bool {
+	return k == ChangePassword || k == Prove || k == Confirm || k == Recover
+}
+
+// provesPassword reports whether requests of the kind have the password that an account has.
+func (k Kind) provesPassword() bool { return k == Login || k.isErrand() && k != Recover }
 
 // errandHashes returns how many hashes a request takes that is an errand.
 func (r *Request) errandHashes() int {
 	n := 1
-	if r.NewPassword != "" {
+	if r.NewPassword != "" && r.Kind != Recover { // which has no other password
 		n++
 	}
-	if r.Kind.isErrand() && r.Password != "" && r.Exact != "" {
+	if r.Kind.provesPassword() && r.Password != "" && r.Exact != "" {
 		n++
 	}
 	return n
@@ -40,26 +48,37 @@ func (r *Request) errandHashes() int {
 // nothing but [rushgate.BadCredentials]. The hashes are made beside those of logins, of which they get a small share
 // in a rush. Errors are as for [Pool.Submit].
 func (p *Pool) Errand(ctx context.Context, r Request) (rushgate.Account, error) {
+	errand, err := p.errand(ctx, r)
+	if err != nil {
+		return rushgate.Account{}, err
+	}
+	return errand.proven.Account, nil
+}
+
+// errand has an errand done, and returns it.
+func (p *Pool) errand(ctx context.Context, r Request) (*pending, error) {
 	if !r.Kind.isErrand() || p.cfg.Errands == nil {
-		return rushgate.Account{}, errNoErrand
+		return nil, errNoErrand
 	}
 	if err := p.gate.enter(ctx); err != nil {
-		return rushgate.Account{}, err
+		return nil, err
 	}
 	defer p.gate.exit()
 	seat, err := p.cfg.Door.Errand(r.knock(), r.errandHashes())
 	if err != nil {
 		p.countRefusal(r.Kind, err)
-		return rushgate.Account{}, err
+		return nil, err
 	}
 	errand := &pending{Request: r, seat: seat, ctx: ctx}
-	if _, err := p.await(errand, p.errands); err != nil {
-		return rushgate.Account{}, err
-	}
-	return errand.account, nil
+	_, err = p.await(errand, p.errands)
+	return errand, err
 }
 
 var errNoErrand = errors.New("auth: nothing is done for errands of this kind here")
+
+// recoverStep is what the time until a client hears that a code is wrong is a multiple of, see refusalStep: longer than
+// a store takes to note that a try is used up, which it does for accounts that were sent a code.
+const recoverStep = 100 * time.Millisecond
 
 // next waits for what a worker is to do: logins in their turns, and the errands whose turn it is among them. A worker
 // that has errands in hand looks for more when it is done, so that none is left behind by those that wait here.
@@ -105,7 +124,7 @@ func (p *Pool) takeErrands() (batch []*pending, hashes int) {
 // newHashJob is what is to be derived for the password that an errand brings. It is derived together with the proof, in
 // the same batch, so that how long a refusal takes does not depend on whether that is right.
 func (j *job) newHashJob(to []*password.Job) []*password.Job {
-	if j.NewPassword == "" {
+	if j.NewPassword == "" || j.Kind == Recover {
 		return to
 	}
 	j.fresh = password.New(j.NewPassword)
@@ -116,13 +135,16 @@ func (j *job) newHashJob(to []*password.Job) []*password.Job {
 // forAnother has an errand be one of no account if the account of its name is not the player's who sent it, or has no
 // password.
 func (j *job) forAnother() {
-	if j.account.ID != j.Player || j.account.PasswordHash == "" {
+	if j.Kind != Recover && j.account.ID != j.Player || j.account.PasswordHash == "" {
 		j.account = rushgate.Account{}
 	}
 }
 
 // judgeErrand notes that the password of an errand is right, and answers it if that changes nothing.
 func (p *Pool) judgeErrand(j *job) {
+	if j.Kind == Recover { // whose code is looked at when there is a hash for everybody
+		return
+	}
 	j.proved = true
 	switch d := j.account.Disabled; {
 	case j.NewPassword != "" && j.fresh.Err != nil:
@@ -143,8 +165,12 @@ func (p *Pool) settle(jobs []*job) {
 			p.expire(j.pending)
 			continue
 		}
+		if j.Kind == Confirm {
+			p.done(j)
+			continue
+		}
 		open = append(open, j)
-		proved = append(proved, Proved{j.Kind, j.account, j.fresh.Hash, j.Addr})
+		proved = append(proved, Proved{j.Kind, j.account, cmp.Or(j.fresh.Hash, j.hash.Hash), j.Addr, j.Code})
 	}
 	if len(open) == 0 {
 		return
@@ -163,6 +189,10 @@ func (p *Pool) settle(jobs []*job) {
 			p.done(j)
 		case errors.Is(err, rushgate.ErrAccountChanged):
 			p.fail(j, p.busy(door.UnderWay, nil))
+		case errors.Is(err, rushgate.BadCredentials):
+			j.refuse(err)
+			p.close(j, j.outcome(rushgate.BadCredentials)) // now, or the errands behind it would wait for the answer
+			p.failInStep(j, recoverStep)
 		default:
 			p.fail(j, fmt.Errorf("auth: errand: %w", err))
 		}
@@ -176,7 +206,7 @@ func (p *Pool) done(j *job) {
 		t.processed.Add(1)
 		t.success.Add(1)
 		p.close(j, door.Right)
-		j.pending.account = j.account
+		j.pending.proven = Proven{j.account, j.credentials}
 		j.reply(Welcome{}, nil)
 	}
 }

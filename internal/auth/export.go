@@ -17,7 +17,7 @@ var laneBounds = []int{1, 4, 16, 32, LaneBatchMax}
 // Failures are the reasons for which a login can fail once it was queued: each is exported from the start, so that the
 // first one shows as an increase.
 var Failures = []rushgate.Reason{
-	rushgate.ServerBusy, rushgate.BadCredentials, rushgate.UsernameTaken, rushgate.AlreadyLoggedIn,
+	rushgate.ServerBusy, rushgate.BadCredentials, rushgate.SecondFactor, rushgate.UsernameTaken, rushgate.AlreadyLoggedIn,
 	rushgate.MissingCredentials, rushgate.WrongZone, rushgate.AccountDisabled, rushgate.InternalError,
 }
 
@@ -28,6 +28,7 @@ func (p *Pool) Metrics(out metric.Scrape) {
 	p.writeOutcomes(out, c)
 	p.writeResumes(out, &stats.Resumes)
 	writeErrands(out, &stats.Errands)
+	p.metrics.factors.write(out)
 	out.Counter("rushgate_auth_queued_total", "Logins and registrations accepted into the queue.", float64(c.Queued))
 	out.Counter("rushgate_auth_processed_total", "Logins and registrations taken through all stages.",
 		float64(c.Processed))

@@ -26,11 +26,13 @@ func (j *job) hasForm() bool { return j.Password != "" || j.guesses() && j.Exact
 func (j *job) twoForms() bool { return j.guesses() && j.Password != "" && j.Exact != "" }
 
 // guesses reports whether the password is that of an account which there may be already.
-func (j *job) guesses() bool { return j.Kind == Login || j.Kind.isErrand() }
+func (j *job) guesses() bool { return j.Kind.provesPassword() }
 
 // hashJob is what is to be derived for one form of the password.
 func (j *job) hashJob(form string) (h password.Job) {
 	switch {
+	case j.Kind == Recover:
+		h = password.New(form)
 	case j.account.ID != 0:
 		h = password.Verify(form, j.account.PasswordHash)
 	case j.Kind == Register:

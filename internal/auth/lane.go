@@ -88,7 +88,7 @@ func (p *Pool) serveLane(batch []*pending) int {
 	for _, j := range jobs {
 		switch {
 		case errors.Is(j.refusal, rushgate.BadCredentials):
-			p.failInStep(j)
+			p.failInStep(j, refusalStep)
 		case j.refusal != nil:
 			p.fail(j, j.refusal)
 		}
@@ -98,10 +98,10 @@ func (p *Pool) serveLane(batch []*pending) int {
 
 // failInStep answers a job whose token is not good in a moment that does not depend on how long that took to find out,
 // see refusalStep.
-func (p *Pool) failInStep(j *job) {
+func (p *Pool) failInStep(j *job, step time.Duration) {
 	took := time.Since(j.enqueued)
 	p.telling.Add(1)
-	time.AfterFunc(took.Truncate(refusalStep)+refusalStep-took+rand.N(refusalStep), func() {
+	time.AfterFunc(took.Truncate(step)+step-took+rand.N(step), func() {
 		defer p.telling.Done()
 		p.fail(j, j.refusal)
 	})

@@ -18,6 +18,7 @@ type metrics struct {
 	load, derive, commit, settle latency.Histogram
 
 	errands tally
+	factors factorMetrics
 
 	resumes struct {
 		tally    // of requests with tokens

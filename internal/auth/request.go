@@ -11,6 +11,7 @@ import (
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/line"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/token"
 )
 
@@ -27,6 +28,10 @@ const (
 	ChangePassword
 	// Prove is an errand that proves the password, and has nothing done.
 	Prove
+	// Recover is an errand with a code in place of the password, which is lost.
+	Recover
+	// Confirm is a Prove that proves the second factor, too, if the account has one, see [Pool.Confirm].
+	Confirm
 	// Resume is of a player whose device is remembered, and Continue of one whose session goes on, see [Pool.Resume].
 	Resume
 	Continue
@@ -53,10 +58,15 @@ type Request struct {
 	// Exact is, for a login, the password as the client sent it, if [rushgate.LoginPassword] says that it might have been
 	// hashed so; otherwise empty. It is a secret.
 	Exact string
+	// Factor is what a [Login] or a [Confirm] proves a second factor with; empty for none. It is a secret.
+	Factor secondfactor.Code
 	// NewPassword is, for an errand, the password that the account is to get, as returned by [rushgate.NewPassword]. It is
 	// a secret.
 	NewPassword string
-	// Player is, for an errand, whose account it is.
+	// Code is what a [Recover] has in place of a password; its Password is the one that the account is to get, as returned
+	// by [rushgate.NewPassword]. It is a secret.
+	Code token.Code
+	// Player is, for an errand, whose account it is. A [Recover] has none.
 	Player rushgate.PlayerID
 	// Attempt is the attempt_id that the client chose, or empty.
 	Attempt string
@@ -98,7 +108,7 @@ func (r *Request) knock() door.Knock {
 		k.Wait = r.Wait
 	case Enter:
 		k.Want = door.Enter
-	case ChangePassword, Prove:
+	case ChangePassword, Prove, Confirm, Recover:
 		k.Want = door.Errand
 	case Reenter:
 		k.Want = door.Resume
@@ -116,9 +126,9 @@ func (r *Request) knock() door.Knock {
 type pending struct {
 	Request
 	seat     *door.Seat
-	proof    line.Proof       // of an Enter or a Reenter
-	account  rushgate.Account // once it is answered with success
-	ctx      context.Context  // the caller's: done means that the caller no longer waits
+	proof    line.Proof      // of an Enter or a Reenter
+	proven   Proven          // of an errand; of a login the Account; once it is answered with success
+	ctx      context.Context // the caller's: done means that the caller no longer waits
 	enqueued time.Time
 	maxAge   time.Duration
 	clock    *awake.Clock

@@ -131,7 +131,7 @@ func (p *Pool) judgeResume(j *job) {
 		j.change = j.changeDevices(shown.devices)
 		j.change.EndAttempt = shown.attempt
 		j.refuse(rushgate.BadCredentials)
-	case shown.verdict == over:
+	case shown.verdict == over, shown.verdict != notKnown && forgetsDevices(&j.account):
 		j.once = true
 		j.refuse(rushgate.BadCredentials)
 	case shown.verdict == notKnown || p.cfg.Remember == 0:

@@ -27,7 +27,10 @@ type job struct {
 	hashed    bool
 	proved    bool // the password is right
 	wrong     bool // it is not, or there is no such account
+	asked     bool // for the second factor, which it has not
 	admission rushgate.Admission
+
+	credentials []rushgate.Credential // of the account once the code is used up; nil if there is none to use up
 
 	session token.Session // that is opened, or goes on
 	device  token.Resume  // that the client is told; the zero token is none
@@ -65,10 +68,13 @@ func (p *Pool) process(batch []*pending) int {
 	}
 	p.metrics.countBatch(len(jobs))
 	p.run("load", jobs, p.load, p.metrics.load.Record)
-	fast, slow := split(jobs, func(j *job) bool { return j.Kind != Enter && p.cfg.Hasher.Slow(j.account.PasswordHash) })
+	fast, slow := split(jobs, func(j *job) bool { return j.derivesStored() && p.cfg.Hasher.Slow(j.account.PasswordHash) })
 	p.putAside(slow)
 	return p.prove(fast)
 }
+
+// derivesStored reports whether the password that the account has is to be derived for a job.
+func (j *job) derivesStored() bool { return j.Kind != Enter && j.Kind != Recover }
 
 // prove takes loaded jobs to their answers and returns how many passwords of logins were hashed.
 func (p *Pool) prove(jobs []*job) (hashed int) {
@@ -275,6 +281,7 @@ func (p *Pool) derive(jobs []*job) {
 		case j.hash.Hash == "" && !j.hash.Match:
 			j.wrong = true
 			p.fail(j, rushgate.BadCredentials)
+		case j.asksCode() && !p.judgeCode(j):
 		case j.Kind.isErrand():
 			p.judgeErrand(j)
 		default:
@@ -419,6 +426,7 @@ func (p *Pool) prepare(ctx context.Context, j *job) error {
 	j.session = p.unsettled.sessionFor(cmp.Or(j.account.Username, j.Username), j)
 	j.admission = rushgate.Admission{
 		Account: j.account, Attempt: j.attempt, NewHash: j.newHash, Takeover: j.Takeover, Session: j.session.Hash(),
+		Credentials: j.credentials,
 	}
 	p.remember(j)
 	if !isNew {
@@ -458,7 +466,7 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 	if r.HashReplaced {
 		p.metrics.rehashed.Add(1)
 	}
-	j.pending.account = j.admission.Account
+	j.pending.proven.Account = j.admission.Account
 	p.cfg.Enter(rushgate.Arrival{Admitted: r, Token: j.session.Text(), Reply: func(s rushgate.Session, err error) {
 		if !j.claim() {
 			return
@@ -534,6 +542,8 @@ func (p *Pool) fail(j *job, err error) {
 // outcome is what a refusal says about the player. What is not known to be the player's fault is not counted as such.
 func (j *job) outcome(reason rushgate.Reason) door.Outcome {
 	switch {
+	case j.asked:
+		return door.Asked
 	case j.Kind.inLane() && j.wrong:
 		return door.Unknown
 	case j.wrong && j.account.ID == 0:

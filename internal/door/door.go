@@ -162,6 +162,7 @@ type Door struct {
 	slow     room
 	resumes  room // in their lane, those in hand included
 	errands  errands
+	mails    mails
 	promised time.Time // when the client is to come back that was refused last for want of room in that lane
 	places   places
 	paces    [3]pace // by lane
@@ -196,6 +197,7 @@ func New(cfg Config) (*Door, error) {
 		slow:    newRoom(slowRoom),
 		resumes: newRoom(0),
 		errands: errands{room: newRoom(errandRoom)},
+		mails:   newMails(cfg.remember),
 		places:  newPlaces(cfg.World, cfg.OriginShare, cfg.SeatHold),
 		paces: [3]pace{
 			Fast: newPace(cfg.Pace), Slow: newPace(cfg.SlowPace), Resumes: newPace(cfg.ResumePace),

@@ -23,6 +23,9 @@ const (
 	Taken
 	// Right: the player has proved to own the account, and does not come in here.
 	Right
+	// Asked: the password is right, and the player is asked for a second factor. That forgives no failure: whoever has the
+	// password alone would try codes without an end.
+	Asked
 	// Inside: the player is in the world.
 	Inside
 	// Revoked: the proof with which a player has waited for the world is good no more.
@@ -156,7 +159,7 @@ func (s *Seat) giveBack(o Outcome) {
 		s.door.world.GiveBack(s.ticket)
 	case s.ofWorld:
 		s.door.world.GiveBackOnce(s.ticket)
-	case o == Right:
+	case o == Right || o == Asked:
 		s.door.line.GiveBackOnce(s.ticket)
 	default:
 		s.door.line.GiveBack(s.ticket)

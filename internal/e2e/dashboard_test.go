@@ -209,7 +209,7 @@ func (p *tab) arrives(path string) {
 // tabTo moves the focus to an element with the Tab key.
 func (p *tab) tabTo(id string) {
 	p.Helper()
-	for range 60 {
+	for range 90 {
 		if p.do(chromedp.KeyEvent(kb.Tab)); eval[string](p, `document.activeElement.id`) == id {
 			return
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/latency"
@@ -54,6 +55,7 @@ func newDesk(t *testing.T, second func(*admin.Reading, *latency.Histogram)) *des
 	d.Server = httptest.NewServer(admin.New(admin.Config{
 		Metrics: prometheus.NewRegistry(), Ready: ready.New(func() bool { return false }, answers),
 		Ledger: account.New(d.store), Book: d.store, Audit: d.store,
+		Access: access.New(access.Config{Store: d.store}),
 		Dashboard: &admin.Dashboard{
 			History: d.history,
 			About:   admin.About{Name: "play.example.org:443", Store: "SQLite", Started: time.Now(), Run: "first"},

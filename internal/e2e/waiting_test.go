@@ -40,6 +40,9 @@ func newLineServer(t testing.TB) *lineServer {
 	s.answer = func() (int, map[string]any) { return s.refusal(1234, "ticket-1", "") }
 	mux := http.NewServeMux()
 	mux.Handle("/play/", web.Play(web.Look{}))
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(t, w, http.StatusOK, map[string]any{"mode": "open"})
+	})
 	mux.HandleFunc("GET /v1/line", func(w http.ResponseWriter, _ *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

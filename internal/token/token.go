@@ -1,4 +1,4 @@
-// Package token has the two secrets that keep a player from typing the password again.
+// Package token has the secrets that stand for a password: two keep a player from typing it again, one replaces it.
 //
 // A [Session] token proves a session, on every node and across restarts, for as long as that session lasts. A [Resume]
 // token opens a new session on a device that the account is remembered on, and is replaced by another with each use.
@@ -8,7 +8,9 @@
 //	rgs1.<username>.<26 characters of chance>
 //	rgr1.<username>.<device, 26 characters of chance>.<secret, 43 characters>
 //
-// Neither type prints what it holds: a token that finds its way to a log or an error shows as "[secret]".
+// A [Code] is for players to read and type, once: in place of a password that is lost, or to prove an address.
+//
+// No type prints what it holds: a token that finds its way to a log or an error shows as "[secret]".
 package token
 
 import (

@@ -76,6 +76,54 @@ func TestLooksThatAreNone(t *testing.T) {
 	}
 }
 
+// What the page writes can be read on what it stands on, in both colour schemes.
+func TestColoursAreLegible(t *testing.T) {
+	var sheet string
+	for name, content := range distFiles(t) {
+		if strings.HasPrefix(name, "style-") {
+			sheet = string(content)
+		}
+	}
+	root := regexp.MustCompile(`:root\{([^}]*)\}`).FindAllStringSubmatch(sheet, -1)
+	if len(root) != 2 {
+		t.Fatalf("%d sets of colours, want a light and a dark one", len(root))
+	}
+	for i, scheme := range []string{"light", "dark"} {
+		of := make(map[string]colour)
+		for _, c := range regexp.MustCompile(`--([a-z-]+): ?#([0-9a-f]+)`).FindAllStringSubmatch(root[i][1], -1) {
+			of[c[1]] = shortColour(t, c[2])
+		}
+		for text, grounds := range map[string][]string{
+			"ink": {"ground", "card", "control"}, "muted": {"ground", "card", "control"},
+			"danger": {"ground", "card", "control"}, "on-accent": {"accent"}, "on-danger": {"danger"}, "accent": {"card"},
+		} {
+			for _, ground := range grounds {
+				if c := of[text].contrast(of[ground]); c < legible {
+					t.Errorf("%s: %s on %s has a contrast of %.2f", scheme, text, ground, c)
+				}
+			}
+		}
+	}
+}
+
+// shortColour reads the digits of a colour as style sheets may shorten it. A little that shines through is left out.
+func shortColour(t *testing.T, digits string) colour {
+	t.Helper()
+	if len(digits) < 6 {
+		var all strings.Builder
+		for _, d := range digits {
+			all.WriteRune(d)
+			all.WriteRune(d)
+		}
+		digits = all.String()
+	}
+	c, err := parseColour("#" + digits[:6])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // Whatever colour a game has, it can be read on both grounds, and so can what stands on it.
 func TestAccentsAreLegible(t *testing.T) {
 	for _, accent := range []string{"#000000", "#ffffff", "#ffff00", "#0000ff", "#808080", "#ff0000", "#00ff00", "#18201d",

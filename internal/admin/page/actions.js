@@ -1,4 +1,5 @@
 // What an operator can have the node do. What others notice is asked for once more before it happens.
+import { askBan } from "/access.js";
 import { may } from "/roles.js";
 
 // account is where the node has an account, and what can be done with it.
@@ -66,6 +67,16 @@ function playtime(ms) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+// isBanned reports whether an account is kept out now.
+const isBanned = (account) => account.disabled_until && Date.parse(account.disabled_until) > Date.now();
+
+function banned(account) {
+  if (!isBanned(account)) return "no";
+  const until = new Date(account.disabled_until);
+  const end = until.getUTCFullYear() >= 9999 ? "for ever" : `until ${until.toLocaleString()}`;
+  return account.disabled_reason ? `${end}; the player is told “${account.disabled_reason}”` : end;
+}
+
 function facts({ account, live, devices }) {
   const player = live ?? { ...account, id: account.player_id, inside: "not-here" };
   const dl = document.createElement("dl");
@@ -80,6 +91,7 @@ function facts({ account, live, devices }) {
     Deaths: ["deaths", player.deaths],
     Zone: ["zone", player.zone || "none yet"],
     Playtime: ["playtime", playtime(player.playtime_ms)],
+    Banned: ["banned", banned(account)],
     Registered: ["created", new Date(player.created_at).toLocaleString()],
     "Password hash": ["hash", `${player.hash_scheme}, ${player.hash_cost}`],
     Devices: ["devices", devices.map((d) => d.label).join(", ") || "none is remembered"],
@@ -123,6 +135,7 @@ function past(history) {
   list.className = "past";
   for (const event of history) {
     const item = document.createElement("li");
+    item.dataset.kind = event.kind;
     const by = [event.by && `by ${event.by}`, event.from && `from ${event.from}`].filter(Boolean).join(" ");
     item.textContent = [new Date(event.at).toLocaleString(), event.kind, by, event.text].filter(Boolean).join(" · ");
     list.append(item);
@@ -156,6 +169,31 @@ function noteForm(name) {
   return form;
 }
 
+// banButton bans an account, or lifts its ban.
+function banButton(who) {
+  const button = document.createElement("button");
+  const lifts = isBanned(who);
+  button.id = "ban-account";
+  button.textContent = lifts ? "Lift the ban …" : "Ban …";
+  if (!lifts) button.className = "danger";
+  button.addEventListener("click", async () => {
+    let result;
+    if (!lifts) {
+      const done = await askBan({ name: who.name });
+      if (!done) return;
+      result = paragraph(done.text, done.failed ? "problem" : undefined);
+    } else {
+      if (!await confirmed(`Lift the ban of ${who.name}?`, "The player may log in again at once.", "Lift")) return;
+      result = await post(account(who.name, "enable"))
+        .then(() => paragraph("The ban is lifted."), (error) => paragraph(error.message, "problem"));
+    }
+    await find(who.name, result);
+    result.tabIndex = -1; // the button that had the focus is gone
+    result.focus();
+  });
+  return button;
+}
+
 // find shows what there is to see of a player, and beneath it what has come of the last action.
 export async function find(name, result) {
   const found = document.getElementById("found");
@@ -173,6 +211,7 @@ export async function find(name, result) {
       button.addEventListener("click", () => endSession(player, button));
       shown.push(button);
     }
+    if (may("run")) shown.push(banButton(page.account));
   } catch (error) {
     shown.push(paragraph(error.message, "problem"));
   }

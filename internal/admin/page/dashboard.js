@@ -1,6 +1,7 @@
 // The operator's page: it follows the node's events, shows the newest figures, and draws the last 15 minutes.
 import { Chart, span } from "/charts.js";
 import { listen } from "/actions.js";
+import { listen as listenAccess, refresh as refreshAccess } from "/access.js";
 import { listActs } from "/audit.js";
 import { showLockouts } from "/lockouts.js";
 import { listPlayers, refresh as refreshPlayers } from "/players.js";
@@ -274,7 +275,10 @@ function onAbout(event) {
   byID("node").textContent = about.name;
   byID("store").textContent = about.store;
   byID("logout").hidden = !about.login;
-  if (showRole(about)) refreshPlayers(); // whose rows have buttons
+  if (showRole(about)) { // and rows have buttons
+    refreshPlayers();
+    refreshAccess();
+  }
   byID("version").textContent = about.build.version;
   byID("version").title = `${about.build.revision}, ${about.build.go}`;
 }
@@ -362,4 +366,5 @@ document.addEventListener("visibilitychange", () => {
 listen();
 listPlayers();
 listActs();
+listenAccess();
 follow();

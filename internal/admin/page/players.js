@@ -1,4 +1,5 @@
 // The list of who is inside: searched and sorted by the node, a page at a time, and the button that ends a session.
+import { askBan } from "/access.js";
 import { account, confirmed, find, outcomes, post } from "/actions.js";
 import { may } from "/roles.js";
 
@@ -95,7 +96,21 @@ function row(player) {
   const end = button("End …", "end", () => endSession(player.name));
   end.setAttribute("aria-label", `End the session of ${player.name}`);
   cell.append(end);
+  if (!may("run")) return tr;
+  const ban = button("Ban …", "ban", () => banPlayer(player));
+  ban.setAttribute("aria-label", `Ban ${player.name}`);
+  cell.append(" ", ban);
   return tr;
+}
+
+async function banPlayer(player) {
+  const done = await askBan(player);
+  if (!done) return;
+  const result = byID("inside-result");
+  result.textContent = done.text;
+  result.dataset.outcome = done.failed ? "failed" : "banned";
+  await refresh();
+  result.focus(); // the button that had the focus may be gone
 }
 
 async function endSession(name) {

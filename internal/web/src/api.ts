@@ -101,6 +101,8 @@ export interface Try {
 export interface Credentials extends Try {
   username: string;
   password: string;
+  /** Of the account's second factor, once the node has asked for one. A secret. */
+  code?: string;
   /** What the device is called on which the player wants to stay logged in. */
   remember?: string;
 }
@@ -144,7 +146,8 @@ export async function resume(t: Try, signal: AbortSignal): Promise<Session> {
   return sessionIn(await fromDevice("resume", { method: "POST", body, signal, cookie: true }));
 }
 
-function sessionIn(body: Record<string, unknown>): Session {
+/** Returns the session that an answer brings. */
+export function sessionIn(body: Record<string, unknown>): Session {
   const { session_token: token, player_id: playerID, remembered } = body;
   if (typeof token !== "string" || !token || typeof playerID !== "number") throw new BadAnswer("session");
   return { token, playerID, remembered: remembered === true };
@@ -221,7 +224,8 @@ export async function refusesPage(): Promise<boolean> {
   return false;
 }
 
-interface Call {
+/** What goes with a request. */
+export interface Call {
   method?: string;
   body?: object;
   token?: string;
@@ -232,7 +236,8 @@ interface Call {
   cookie?: boolean;
 }
 
-async function call(path: string, c: Call): Promise<Record<string, unknown>> {
+/** Asks the node for something below /v1/, and returns what it answers: {} for an answer that is empty. */
+export async function call(path: string, c: Call): Promise<Record<string, unknown>> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (c.body) headers["Content-Type"] = "application/json";
   if (c.token) headers["Authorization"] = "Bearer " + c.token;

@@ -12,7 +12,9 @@ import { element, say, setText } from "./page.ts";
 import { forgetPlace, hasPlayed, keepPlace, keptPlace, notePlayed } from "./stored.ts";
 import { InLine, newPlace, type Kind, type Place } from "./turn.ts";
 import { Welcome } from "./welcome.ts";
-import { ASKING, comeBackFailure, ENDING_OTHER, failure, INTRO, lost, NOT_THE_SAME, turnCame, waiting } from "./words.ts";
+import {
+  ASKING, comeBackFailure, ENDING_OTHER, failure, INTRO, lost, NOT_THE_SAME, turnCame, TYPE_CODE, waiting, WRONG_CODE,
+} from "./words.ts";
 
 const PLACE_KEPT = " Your turn is kept for a few minutes.";
 
@@ -24,6 +26,7 @@ export class Door {
   private readonly username = element<HTMLInputElement>("username");
   private readonly password = element<HTMLInputElement>("password");
   private readonly repeat = element<HTMLInputElement>("repeat");
+  private readonly code = element<HTMLInputElement>("code");
   private readonly reveal = element("reveal");
   private readonly remember = element<HTMLInputElement>("remember");
   private readonly status = element("status");
@@ -53,6 +56,7 @@ export class Door {
     for (const kind of ["login", "register"] as const) {
       this.ways[kind].addEventListener("click", () => kind !== this.kind && this.instead(kind));
     }
+    this.username.addEventListener("input", () => this.askCode(false));
     this.reveal.addEventListener("click", () => this.disclose(this.password.type === "password"));
     this.takeover.addEventListener("click", () => {
       if (this.byItself) void this.comeBack({ takeover: true });
@@ -86,9 +90,16 @@ export class Door {
     this.ways[kind].after(this.ways[other]); // not the other way round: what is moved loses the keyboard
     element("repeat-row").hidden = this.repeat.disabled = kind === "login";
     this.repeat.value = "";
+    if (kind === "register") this.askCode(false);
     setText(element("intro"), INTRO[kind]);
     // Tells password managers what they see.
     this.password.autocomplete = kind === "register" ? "new-password" : "current-password";
+  }
+
+  /** Has the form ask for a code of the account's second factor, or not. */
+  private askCode(yes: boolean): void {
+    element("code-row").hidden = this.code.disabled = !yes;
+    if (!yes) this.code.value = "";
   }
 
   /** Does the other thing that the form can be for: at once if all is there that it needs. */
@@ -199,6 +210,7 @@ export class Door {
         },
         {
           username: name, password: this.password.value, ...(takeover ? { takeover } : {}),
+          ...(this.code.value ? { code: this.code.value } : {}),
           ...(remember ? { remember: deviceLabel(navigator) } : {}),
         }, name, (s) => this.keepDevice(remember && s.remembered ? name : ""));
     } catch (err) {
@@ -219,6 +231,7 @@ export class Door {
     notePlayed();
     forgetPlace();
     this.password.value = "";
+    this.askCode(false);
     this.turn("login");
     this.leaveLine("");
     this.onEnter(session, name);
@@ -305,10 +318,15 @@ export class Door {
       if (face === "line") forgetPlace();
       return this.leaveLine({ line: "You have left the line.", form: "Cancelled.", welcome: "", "": "" }[face]);
     }
-    const why = this.byItself ? comeBackFailure(err) : failure(err);
-    this.leaveLine(why + (keptPlace() ? PLACE_KEPT : ""), true);
+    const asksCode = err instanceof Refusal && err.reason === "second-factor";
+    const first = asksCode && !this.code.value;
+    const why = asksCode ? first ? TYPE_CODE : WRONG_CODE : this.byItself ? comeBackFailure(err) : failure(err);
+    this.leaveLine(why + (keptPlace() ? PLACE_KEPT : ""), !first);
     if (!(err instanceof Refusal)) return;
-    if (err.reason === "already-logged-in") {
+    if (asksCode) {
+      this.askCode(true);
+      choose(this.code);
+    } else if (err.reason === "already-logged-in") {
       this.takeover.hidden = false;
       this.again.hidden = true; // it would come to the same
       if (this.byItself) this.takeover.focus();

@@ -22,6 +22,7 @@ export class Hud {
 
   name(name: string): void {
     setText(element("name"), name);
+    setText(element("account-name"), name || "Account");
   }
 
   zone(zone: string): void {

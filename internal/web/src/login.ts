@@ -36,9 +36,9 @@ export class TooBusy extends Error {
 }
 
 /** What an attempt needs of the world around it. */
-export interface Attempt<C> {
+export interface Attempt<C, S = Session> {
   /** Sends the request once. */
-  send: (c: C & Try, signal: AbortSignal) => Promise<Session>;
+  send: (c: C & Try, signal: AbortSignal) => Promise<S>;
   onWait: (w: Wait) => void;
   /** A node has said whether its doors are open to everybody: null, or how they are not. */
   onDoors?: (shut: Shut | null) => void;
@@ -54,13 +54,13 @@ export interface Attempt<C> {
 }
 
 /**
- * Opens a session. It tries again while the server is busy or does not answer, and never earlier than the server asks
- * for. All tries have one attempt_id, by which the server knows a try whose answer was lost.
+ * Opens a session, or does what else brings one. It tries again while the server is busy or does not answer, and never
+ * earlier than the server asks for. All tries have one attempt_id, by which the server knows a try whose answer was lost.
  *
  * Where the server has a line, the attempt waits there for its turn, and from then on for as long as it takes: its
  * place is kept while no answer comes, and is worth more than a few tries.
  */
-export async function authenticate<C>(a: Attempt<C>, c: C): Promise<Session> {
+export async function authenticate<C, S = Session>(a: Attempt<C, S>, c: C): Promise<S> {
   const credentials: C & Try = { ...c, attempt_id: randomID() };
   const retries = a.retries ?? MAX_RETRIES;
   let line = a.line;

@@ -1,5 +1,6 @@
 // The page: outside at the door, or inside the game.
 
+import { AccountPage } from "./accountpage.ts";
 import { logout, Refusal, type Session } from "./api.ts";
 import { Boards } from "./board.ts";
 import type { Trouble } from "./channel.ts";
@@ -41,10 +42,22 @@ const input = new Input(canvas, attack, () => {
   game?.steer();
 });
 
+const account = new AccountPage({
+  get token() { return session?.token ?? ""; }, device, ending, signOut,
+  goOn: (s) => {
+    keepSession(s);
+    session = s;
+    connect(s);
+  },
+  leave: () => endSession(true),
+  tell: (text) => hud.tell(text),
+}, () => arrange());
+
 let game: Game | null = null;
 let session: Session | null = null;
 let seen = false; // something of the world, since the login
 let lostAt = 0; // or when the page began to connect
+let held: Ending | "" | null = null; // how the session has ended, "" if it has not, while an end is not acted upon
 let inVain = false; // the last session was opened without a password, and has shown nothing of the world
 
 /** The pause after a session that ended while it was played, in ms. It may have made room for a login elsewhere. */
@@ -55,9 +68,20 @@ function show(state: State, text = "", note?: () => string): void {
   resume.hidden = state !== "replaced";
   if (text) overlay.show(text, note);
   else overlay.hide();
-  for (const e of [canvas, attack, element("menu")]) e.inert = Boolean(text); // it lies over them
-  input.enable(state === "playing");
+  if (state === "replaced" || state === "signed-out") account.close();
+  arrange();
+}
+
+/** Gives keyboard and pointers to what lies on top: the account page, what is over the world, or the world. */
+function arrange(): void {
+  const state = app.dataset["state"], covered = account.isOpen;
+  const under = covered || state === "connecting" || state === "replaced";
+  for (const e of [canvas, attack, element("menu")]) e.inert = under;
+  for (const id of ["hud", "overlay"]) element(id).inert = covered;
+  app.dataset["account"] = covered ? "open" : "";
+  input.enable(state === "playing" && !covered);
   canvas.tabIndex = state === "playing" ? 0 : -1;
+  if (covered) return;
   if (state === "playing") canvas.focus({ preventScroll: true });
   else if (state === "replaced") resume.focus();
   else if (state === "connecting") overlay.focus();
@@ -69,9 +93,11 @@ function play(s: Session, name: string): void {
   hud.reset(name);
   boards.start(s.playerID);
   connect(s);
+  account.look();
 }
 
 function connect(s: Session): void {
+  if (held) held = ""; // that was another one
   game?.stop();
   game = new Game(s, canvas, painter, hud, input, { onConnected, onEnd });
   cancelAnimationFrame(frame);
@@ -92,6 +118,10 @@ function onConnected(yes: boolean, trouble?: Trouble): void {
 }
 
 function onEnd(why: Ending): void {
+  if (held !== null) {
+    held = why;
+    return;
+  }
   switch (why) {
     case "no-session":
     case "session-ended":
@@ -107,6 +137,18 @@ function onEnd(why: Ending): void {
       return signOut("The connection was lost. Please log in again.", true);
     case "replaced":
       return show("replaced", "You are playing in another tab or window.");
+  }
+}
+
+/** Calls f, and acts upon an end of the session after that, unless the player has another one or is out by then. */
+async function ending<T>(f: () => Promise<T>): Promise<T> {
+  held = "";
+  try {
+    return await f();
+  } finally {
+    const why = held;
+    held = null;
+    if (why && session) onEnd(why);
   }
 }
 
@@ -137,15 +179,16 @@ function leaveWorld(): void {
 }
 
 /** Ends the session, which then need not wait for the end of its time, and has the device forgotten. */
-async function endSession(): Promise<void> {
+async function endSession(known = Boolean(device.name)): Promise<void> {
   const token = session?.token;
   if (!token) return;
   logoutButton.disabled = true;
   session = null;
+  account.close();
   game?.stop();
   show("connecting", "Logging out…");
   try {
-    await (device.name ? device.leave(token) : logout(token));
+    await (known ? device.leave(token) : logout(token));
     signOut("You have logged out.");
   } catch (err) {
     const over = err instanceof Refusal && err.reason === "bad-credentials";

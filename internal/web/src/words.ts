@@ -34,6 +34,10 @@ export const INTRO: Record<Kind, string> = {
 
 export const NOT_THE_SAME = "The two passwords are not the same.";
 
+/** What a player reads whose account asks for a code besides the password. */
+export const TYPE_CODE = "Please type the code that your authenticator app shows, or a recovery code.";
+export const WRONG_CODE = "That code is wrong, or was used before. Please type the next one.";
+
 /** What a player hears who attacks and hits nothing. */
 export const OUT_OF_REACH = "Nothing is near enough to hit.";
 

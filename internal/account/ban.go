@@ -1,0 +1,93 @@
+package account
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/rushgate/rushgate"
+)
+
+// MaxNote is the greatest length of [Ban].Note in bytes.
+const MaxNote = 512
+
+// Kinds of the events that a history has of bans.
+const (
+	Banned   = "banned"
+	Unbanned = "unbanned"
+)
+
+// Ban keeps an account out.
+type Ban struct {
+	// Disabled says until when, [rushgate.Forever] for good, and what the player is told of it, which may be empty.
+	rushgate.Disabled
+	// By is the operator.
+	By string
+	// Note is why, for operators: players never see it. One line of at most [MaxNote] bytes, or empty.
+	Note string
+}
+
+// Disable keeps an account from opening sessions, and ends those that it has. Operators find the ban in the account's
+// history also when it is over.
+func (l *Ledger) Disable(ctx context.Context, name string, b Ban) (Changed, error) {
+	if err := b.check(); err != nil {
+		return Changed{}, err
+	}
+	c, err := l.change(ctx, name, rushgate.AccountChange{Disabled: &b.Disabled, RaiseEpoch: true})
+	if err != nil {
+		return c, err
+	}
+	text := "for ever"
+	if b.Until.Before(rushgate.Forever()) {
+		text = "until " + b.Until.UTC().Format(time.RFC3339)
+	}
+	if why := cmp.Or(b.Note, b.Reason); why != "" {
+		text += ": " + why
+	}
+	return c, l.remember(ctx, &c, Banned, b.By, text)
+}
+
+func (b *Ban) check() error {
+	switch {
+	case !b.At(time.Now()):
+		return fmt.Errorf("%w: the end %v is not in the future", ErrInvalid, b.Until)
+	case b.Until.After(rushgate.Forever()):
+		return fmt.Errorf("%w: the end is after the year 9999", ErrInvalid)
+	case strings.ContainsFunc(b.Reason, unicode.IsControl):
+		return fmt.Errorf("%w: the reason has a line break or another control character", ErrInvalid)
+	case len(b.Reason) > rushgate.MaxDisabledReason:
+		return fmt.Errorf("%w: the reason has %d bytes, more than %d",
+			ErrInvalid, len(b.Reason), rushgate.MaxDisabledReason)
+	case strings.ContainsFunc(b.Note, unicode.IsControl) || len(b.Note) > MaxNote:
+		return fmt.Errorf("%w: the note is no line of at most %d bytes", ErrInvalid, MaxNote)
+	}
+	return nil
+}
+
+// Enable lets an account open sessions again, and notes which operator did. It is no error if that was not disabled.
+func (l *Ledger) Enable(ctx context.Context, name, by string) (Changed, error) {
+	before, err := l.Find(ctx, name)
+	if err != nil {
+		return Changed{}, err
+	}
+	c, err := l.change(ctx, name, rushgate.AccountChange{Disabled: &rushgate.Disabled{}})
+	if err != nil || before.Disabled == (rushgate.Disabled{}) {
+		return c, err
+	}
+	return c, l.remember(ctx, &c, Unbanned, by, "")
+}
+
+// remember notes a change in the account's history. Without the note the change holds all the same.
+func (l *Ledger) remember(ctx context.Context, c *Changed, kind, by, text string) error {
+	errs, err := l.store.Note(ctx, []rushgate.Noted{{Player: c.Player, Name: c.Name, AccountEvent: rushgate.AccountEvent{
+		ID: rand.Text(), At: time.Now(), Kind: kind, By: by, Text: text,
+	}}})
+	if err := first(errs, err); err != nil {
+		return fmt.Errorf("done, but not noted in the account's history: %w", known(err))
+	}
+	return nil
+}

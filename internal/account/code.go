@@ -1,0 +1,156 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/token"
+)
+
+// The kinds of credentials that this package keeps in accounts. In those of e-mail the Subject is the address, as
+// package mail reads it; the Secret of the last two is a [challenge].
+const (
+	// Email is the address at which the player has proved to be.
+	Email = "email"
+	// EmailPending is one of which that is still to be proved.
+	EmailPending = "email-pending"
+	// Recovery is a code with which the player may choose a password without knowing the one before.
+	Recovery = "recovery"
+)
+
+const (
+	// CodeTTL is for how long a code is good that was sent by mail, and HandedTTL for one that an operator hands out, who
+	// has to reach the player first.
+	CodeTTL   = 15 * time.Minute
+	HandedTTL = time.Hour
+	// CodeTries is how often a code may be got wrong, until it is good no more.
+	CodeTries = 5
+	// CodesPerHour is how many codes an account is sent within an hour, for each purpose.
+	CodesPerHour = 5
+)
+
+// Errors of what has to do with codes and addresses.
+var (
+	// ErrNoAddress says that there is no address to send to: none was proved, or none is to be.
+	ErrNoAddress = errors.New("the account has no such e-mail address")
+	// ErrTooMany says that the account was sent too many codes within the hour.
+	ErrTooMany = errors.New("the account was sent too many codes")
+	// ErrWrongCode says that a code is not, or no longer, the one that was sent.
+	ErrWrongCode = errors.New("that is not the code")
+)
+
+// challenge is what is kept of a code: enough to tell it, and not to find it out.
+type challenge struct {
+	Hash  string `json:"hash,omitempty"` // empty: there is none, or it was got wrong too often
+	Until int64  `json:"until,omitempty"`
+	Tries int    `json:"tries,omitempty"` // that are left
+	// Since is when the first of Sent was, in an hour; times are in milliseconds of Unix time.
+	Since int64 `json:"since,omitempty"`
+	Sent  int   `json:"sent,omitempty"`
+}
+
+// readChallenge returns that of a credential. What cannot be read is as good as none.
+func readChallenge(c rushgate.Credential) (out challenge) {
+	if json.Unmarshal([]byte(c.Secret), &out) != nil {
+		return challenge{}
+	}
+	return out
+}
+
+func (c challenge) String() string   { return "[secret]" }
+func (c challenge) GoString() string { return "[secret]" }
+
+// text is the challenge as the Secret of a credential.
+func (c challenge) text() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // there are only strings and numbers
+	}
+	return string(text)
+}
+
+// renew makes another code for an account, which is good for a while. If counted, it is one of those of an hour.
+func (c *challenge) renew(a *rushgate.Account, kind string, ttl time.Duration, counted bool) (token.Code, error) {
+	now := time.Now()
+	if age := now.Sub(time.UnixMilli(c.Since)); age < 0 || age >= time.Hour {
+		c.Since, c.Sent = now.UnixMilli(), 0
+	}
+	if counted {
+		if c.Sent >= CodesPerHour {
+			return token.Code{}, ErrTooMany
+		}
+		c.Sent++
+	}
+	code := token.NewCode()
+	c.Hash, c.Until, c.Tries = code.Hash(kind, a.ID, a.Epoch), now.Add(ttl).UnixMilli(), CodeTries
+	return code, nil
+}
+
+// try holds a code against the challenge, and uses one of its tries up.
+func (c *challenge) try(a *rushgate.Account, kind string, code token.Code) (right bool) {
+	if c.Hash == "" || c.Tries < 1 || !time.Now().Before(time.UnixMilli(c.Until)) {
+		c.Hash = ""
+		return false
+	}
+	right = code.Fits(c.Hash, kind, a.ID, a.Epoch)
+	if c.Tries--; c.Tries == 0 || right {
+		c.Hash = ""
+	}
+	return right
+}
+
+// find returns the credential of a kind, of which an account has one at most.
+func find(credentials []rushgate.Credential, kind string) (c rushgate.Credential, found bool) {
+	i := slices.IndexFunc(credentials, func(c rushgate.Credential) bool { return c.Kind == kind })
+	if i < 0 {
+		return rushgate.Credential{Kind: kind}, false
+	}
+	return credentials[i], true
+}
+
+// without returns credentials but for those of some kinds. It is never nil.
+func without(credentials []rushgate.Credential, kinds ...string) []rushgate.Credential {
+	left := make([]rushgate.Credential, 0, len(credentials)+1)
+	for _, c := range credentials {
+		if !slices.Contains(kinds, c.Kind) {
+			left = append(left, c)
+		}
+	}
+	return left
+}
+
+// with returns credentials with one in place of those of its kind.
+func with(credentials []rushgate.Credential, c rushgate.Credential) []rushgate.Credential {
+	return append(without(credentials, c.Kind), c)
+}
+
+// recredit replaces the credentials of an account by what edit makes of them, until nobody else has been ahead. The
+// account that edit is given is as it was read.
+func (l *Ledger) recredit(
+	ctx context.Context,
+	load func() (rushgate.Account, error), edit func(*rushgate.Account) ([]rushgate.Credential, error),
+) (rushgate.Account, error) {
+	for range changeTries {
+		a, err := load()
+		if err != nil {
+			return rushgate.Account{}, err
+		}
+		next, err := edit(&a)
+		if err != nil {
+			return rushgate.Account{}, err
+		}
+		change := rushgate.AccountChange{
+			Player: a.ID, Name: a.Username, Epoch: a.Epoch, Credentials: next, Replaces: a.Credentials,
+		}
+		errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{change})
+		if err = first(errs, err); errors.Is(err, rushgate.ErrAccountChanged) {
+			continue
+		}
+		return a, known(err)
+	}
+	return rushgate.Account{}, ErrBusy
+}

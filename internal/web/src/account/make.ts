@@ -1,0 +1,28 @@
+// The elements of the sections, which are made here and not in index.html: few visitors see them.
+
+/** Returns a new element. */
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K, properties: Partial<HTMLElementTagNameMap[K]> = {}, ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const e = Object.assign(document.createElement(tag), properties);
+  e.append(...children);
+  return e;
+}
+
+/** Returns a section with its heading, which can be given the keyboard. */
+export function section(id: string, heading: string, ...children: (Node | string)[]): HTMLElement {
+  const title = make("h2", { id: `${id}-title`, tabIndex: -1 }, heading);
+  const root = make("section", { id, className: "card" }, title, ...children);
+  root.setAttribute("aria-labelledby", title.id);
+  return root;
+}
+
+/** Returns a button that does not send a form. */
+export function button(id: string, text: string, onClick: () => void, className = ""): HTMLButtonElement {
+  const b = make("button", { id, type: "button", className }, text);
+  b.addEventListener("click", onClick);
+  return b;
+}
+
+/** Returns a text that only screen readers get. */
+export const unseen = (text: string): HTMLElement => make("span", { className: "unseen" }, text);

@@ -1,0 +1,21 @@
+// What the account page tells the player in more than one section.
+
+import { NoAnswer, Refusal } from "../api.ts";
+import { failure, inAWhile } from "../words.ts";
+
+/** Returns a day as people write it, "29 Nov 2026". time is in ms since 1970. */
+export const date = (time: number): string =>
+  new Date(time).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+
+/** Returns why a call about the account did not succeed. */
+export function refused(err: unknown): string {
+  if (err instanceof NoAnswer) return "No answer from the server. Please try again.";
+  if (!(err instanceof Refusal)) return failure(err);
+  switch (err.reason) {
+    case "rate-limited": // each account has so many calls in a while
+      return `That was a lot at once. Please try again ${inAWhile(err.retryAfter)}.`;
+    case "bad-credentials":
+      return "Your session has ended.";
+  }
+  return failure(err);
+}
