@@ -46,8 +46,8 @@ func TestRushBesideErrands(t *testing.T) {
 		ratios[pairs/2], pairs, ratios[0], ratios[pairs-1], ticks[pairs/2])
 }
 
-// run is one rush, at a node of its own that has the players of room. It returns when the last login was in, and how late
-// the tick was at its 99th percentile, in milliseconds.
+// run is one rush, at a node of its own that has the players of room. It returns when the last login was in, and how
+// late the tick was at its 99th percentile, in milliseconds.
 func (r rush) run(t *testing.T, room rush, iterations int) (took time.Duration, late float64) {
 	dir, by := t.TempDir(), mailServer(t)
 	fillForRush(t, dir, room, iterations)

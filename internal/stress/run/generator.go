@@ -73,7 +73,8 @@ func (m *metronome) end(rep *report.Report, unmade int) {
 	if d := time.Since(m.begun).Seconds(); d > 0 {
 		g.Cores = g.CPUSeconds / d
 	}
-	g.PeakCores = g.Cores                               // of a run too short for an interval; and no mean is above the peak
+	g.PeakCores = g.Cores // of a run too short for an interval; and no mean is above the peak
+
 	for i := range max(0, len(rep.Timeline.Points)-1) { // the last one may be too short to tell
 		g.PeakCores = max(g.PeakCores, rep.Timeline.Points[i].GeneratorCores)
 	}
