@@ -174,7 +174,8 @@ func TestWhereEventsAreFrom(t *testing.T) {
 func TestLedgerNotes(t *testing.T) {
 	l, _ := newLedger(t)
 	who := owner(t, l, "alice")
-	must(t)(l.Disable(t.Context(), "alice", account.Ban{Disabled: rushgate.Disabled{Until: rushgate.Forever(), Reason: "spam"}, By: "anna"}))
+	spam := rushgate.Disabled{Until: rushgate.Forever(), Reason: "spam"}
+	must(t)(l.Disable(t.Context(), "alice", account.Ban{Disabled: spam, By: "anna"}))
 	must(t)(l.Enable(t.Context(), "alice", "anna"))
 	must(t)(l.SetPassword(t.Context(), "alice", otherHash))
 	must(t)(l.EndSessions(t.Context(), "alice"))

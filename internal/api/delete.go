@@ -45,8 +45,8 @@ func parseProof(body []byte) (password, exact string, err error) {
 	return password, exact, nil
 }
 
-// proveOwner has the player of a session show the password, and returns the account as it was then. It is an errand: in a
-// rush it gets a small share of the hashing.
+// proveOwner has the player of a session show the password, and returns the account as it was then. It is an errand: in
+// a rush it gets a small share of the hashing.
 func (h *handler) proveOwner(r *http.Request, o owner, password, exact string) (rushgate.Account, error) {
 	a, err := h.Accounts.Account(r.Context(), o.account())
 	if err != nil {

@@ -18,7 +18,8 @@ type SignIn struct {
 
 // signedIn tells of a request that was answered with a session, unless that goes on from an earlier one.
 func (p *Pool) signedIn(r *pending) {
-	s := SignIn{Kind: r.Kind, Player: r.proven.Account.ID, Name: r.proven.Account.Username, Addr: r.Addr, Device: r.Remember}
+	a := &r.proven.Account
+	s := SignIn{Kind: r.Kind, Player: a.ID, Name: a.Username, Addr: r.Addr, Device: r.Remember}
 	switch r.Kind {
 	case Login, Register, Resume:
 	case Enter: // a login that had to wait
@@ -29,7 +30,7 @@ func (p *Pool) signedIn(r *pending) {
 	if p.cfg.SignedIn == nil {
 		return
 	}
-	for _, d := range r.proven.Account.Devices.List {
+	for _, d := range a.Devices.List {
 		if r.Kind == Resume && token.Same(d.ID, r.ResumeToken.Device()) {
 			s.Device = d.Label
 		}
