@@ -14,9 +14,13 @@ func (s *Server) doErrands(ctx context.Context, proved []auth.Proved) ([]error, 
 	for _, p := range proved {
 		switch p.Kind {
 		case auth.ChangePassword:
-			changes = append(changes, account.PasswordChange{Account: p.Account, Hash: p.NewHash, From: account.From(p.Addr, "")})
+			changes = append(changes, account.PasswordChange{
+				Account: p.Account, Hash: p.NewHash, From: account.From(p.Addr, ""),
+			})
 		case auth.Recover:
-			redemptions = append(redemptions, account.Redemption{Account: p.Account, Code: p.Code, Hash: p.NewHash, From: account.From(p.Addr, "")})
+			redemptions = append(redemptions, account.Redemption{
+				Account: p.Account, Code: p.Code, Hash: p.NewHash, From: account.From(p.Addr, ""),
+			})
 		}
 	}
 	outcomes := make(map[auth.Kind][]error)

@@ -172,7 +172,7 @@ func TestWhereEventsAreFrom(t *testing.T) {
 
 // What the ledger does is in the history of the account, by whom and from where.
 func TestLedgerNotes(t *testing.T) {
-	l, _ := newLedger(t)
+	l, s := newLedger(t)
 	who := owner(t, l, "alice")
 	spam := rushgate.Disabled{Until: rushgate.Forever(), Reason: "spam"}
 	must(t)(l.Disable(t.Context(), "alice", account.Ban{Disabled: spam, By: "anna"}))
@@ -192,6 +192,11 @@ func TestLedgerNotes(t *testing.T) {
 	}
 	change := account.PasswordChange{Account: a, Hash: hash, From: "192.0.2.1"}
 	if errs, err := l.ChangePasswords(t.Context(), []account.PasswordChange{change}); err != nil || errs[0] != nil {
+		t.Fatal(err, errs)
+	}
+	note := rushgate.AccountEvent{ID: "x", At: time.Now(), Kind: account.NoteKind, By: "ann", Text: "for operators"}
+	errs, err := s.Note(t.Context(), []rushgate.Noted{{Player: who.Player, Name: who.Name, AccountEvent: note}})
+	if err != nil || errs[0] != nil {
 		t.Fatal(err, errs)
 	}
 	events, err := l.History(t.Context(), who)

@@ -85,9 +85,6 @@ func (a *accounts) page(ctx context.Context, who rushgate.Account) (page playerP
 	return page, histories[0].Err
 }
 
-// noteKind is that of an event that is an operator's note.
-const noteKind = "note"
-
 // note adds a note to an account's history, where operators read it and no player.
 func (a *accounts) note(w http.ResponseWriter, r *http.Request) {
 	fits := func(in strictjson.Values) bool { return noteFits(in.String("text")) }
@@ -101,7 +98,7 @@ func (a *accounts) note(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	event := rushgate.AccountEvent{
-		ID: rand.Text(), At: time.Now(), Kind: noteKind, By: personOf(r.Context()).name, Text: in.String("text"),
+		ID: rand.Text(), At: time.Now(), Kind: account.NoteKind, By: personOf(r.Context()).name, Text: in.String("text"),
 	}
 	do := act{what: "account.note", whom: who.ID, player: who.Username}
 	a.carryOut(w, r, do, func(ctx context.Context) (any, error) {
@@ -109,7 +106,8 @@ func (a *accounts) note(w http.ResponseWriter, r *http.Request) {
 		if err == nil {
 			err = errors.Join(errs...)
 		}
-		return eventBody{At: event.At.UTC().Truncate(time.Millisecond), Kind: noteKind, By: event.By, Text: event.Text}, err
+		at := event.At.UTC().Truncate(time.Millisecond)
+		return eventBody{At: at, Kind: account.NoteKind, By: event.By, Text: event.Text}, err
 	})
 }
 
