@@ -103,7 +103,7 @@ func misspelt(root *cobra.Command, environment []string) (said []string) {
 	for _, variable := range environment {
 		name, ours := strings.CutPrefix(variable, variablePrefix)
 		name, _, _ = strings.Cut(name, "=")
-		if !ours || slices.Contains(known, name) {
+		if !ours || slices.Contains(known, name) || ofService(name) {
 			continue
 		}
 		meant := closest(name, known)
@@ -115,6 +115,11 @@ func misspelt(root *cobra.Command, environment []string) (said []string) {
 	}
 	slices.Sort(said)
 	return said
+}
+
+// ofService reports whether a variable is one of those that Kubernetes sets for a service that is called rushgate.
+func ofService(name string) bool {
+	return name == "PORT" || strings.HasPrefix(name, "PORT_") || strings.HasPrefix(name, "SERVICE_")
 }
 
 // settle sets what the command line has not: from the environment, and then from the configuration file.

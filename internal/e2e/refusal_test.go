@@ -54,6 +54,9 @@ func TestUnknownAnswers(t *testing.T) {
 	asked := make(chan int, 1) // which answer is next
 	mux := http.NewServeMux()
 	mux.Handle("/play/", web.Play(web.Look{}))
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"status":"ok","mode":"open"}`)
+	})
 	mux.HandleFunc("POST /v1/login", func(w http.ResponseWriter, _ *http.Request) {
 		a := answers[<-asked]
 		w.WriteHeader(a.status)
