@@ -159,21 +159,17 @@ func (h *handler) logoutEverywhere(w http.ResponseWriter, r *http.Request, o own
 	if err := h.Accounts.LogOutEverywhere(r.Context(), o.account(), h.from(r)); err != nil {
 		return err
 	}
-	h.sendOut(w, r, o)
+	h.sendOut(r, o)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// sendOut ends the session of a request whose account has another epoch now, and takes the cookie of its device. The
-// session would end by itself a moment later.
-func (h *handler) sendOut(w http.ResponseWriter, r *http.Request, o owner) {
+// sendOut ends the session of a request whose account has another epoch now. It would end by itself a moment later.
+func (h *handler) sendOut(r *http.Request, o owner) {
 	if err := h.Realm.End(r.Context(), o.player); err != nil && !errors.Is(err, rushgate.BadCredentials) {
 		if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 			h.Logger.Warn("a session ends a moment later than its player was told", "player", o.player, "error", err)
 		}
-	}
-	if h.ownPage(r) {
-		h.clearCookie(w, r)
 	}
 }
 

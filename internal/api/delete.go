@@ -83,7 +83,7 @@ func (h *handler) deleteAccount(w http.ResponseWriter, r *http.Request, o owner)
 	if err != nil {
 		return err
 	}
-	h.sendOut(w, r, o)
+	h.sendOut(r, o)
 	if h.DeleteAfter == 0 && h.DeleteNow != nil {
 		h.DeleteNow()
 	}

@@ -5,8 +5,9 @@ import (
 )
 
 const (
-	// errandShare is which part of the hashes goes to errands while logins wait, one in so many: a rush then lets in as
-	// many as nineteen twentieths of what it would without them, and no errand waits for the end of the rush.
+	// errandShare is which part of the hashes goes to errands while logins wait, one in so many, so that no errand waits
+	// for the end of a rush. What that, and all else of them, costs the logins of one is measured by
+	// TestRushBesideErrands of package server.
 	errandShare = 24
 	// errandRoom is how many errands may wait.
 	errandRoom = 64
