@@ -25,14 +25,6 @@ const (
 	lookAgain = time.Minute
 )
 
-// Errors of deletions that players ask for.
-var (
-	// ErrNoPassword says that an account has no password, with which the player could prove to own it.
-	ErrNoPassword = errors.New("the account has no password")
-	// ErrDeleting refuses what cannot be done with an account that is to be deleted.
-	ErrDeleting = errors.New("the account is to be deleted")
-)
-
 // doomed is what a task of a deletion says.
 type doomed struct {
 	Player rushgate.PlayerID `json:"player"`
