@@ -325,7 +325,7 @@ func (l *Line) restoreTrack(t *track, s *savedTrack, own bool) {
 			}
 		}
 	}
-	t.newest = max(t.newest, s.newest)
+	t.newest = min(max(t.newest, s.newest), t.mark+reach) // all that look for turns go through what lies in between
 }
 
 // makeUp counts those who were given turns after the state was saved: about as many as in the time before. If nobody

@@ -72,6 +72,32 @@ func summed(b []byte) []byte {
 	return append(bytes.Clone(b), sum[:stateSum]...)
 }
 
+// A watermark that nobody waits behind and a newest turn a thousand years on, which no line has written, are read. What
+// looks for turns between the two must not go through all of that time.
+func TestStateWithANewestTurnOutOfReach(t *testing.T) {
+	now, far := noon.UnixMicro(), noon.AddDate(1000, 0, 0).UnixMicro()
+	empty := savedTrack{mark: now, newest: far, passes: []pass{{now, 0}}}
+	waits := savedTrack{mark: now, newest: now + sliceLength, passes: []pass{{now, 0}}}
+	waits.counts[0] = []savedCount{{now / sliceLength, 3}}
+	for name, tracks := range map[string][]savedTrack{
+		"of a tier": {empty, waits}, "of a tier that is no more": {waits, empty, empty, empty},
+	} {
+		s := newStand(t, nil)
+		s.start((&state{turn: now, tracks: tracks}).marshal())
+		for i := range s.tiers {
+			for _, track := range []*track{&s.tiers[i].plain, &s.tiers[i].ahead} {
+				if track.newest-track.mark > reach {
+					t.Fatalf("%s: the newest turn is %d s from the watermark", name,
+						(track.newest-track.mark)/1e6)
+				}
+			}
+		}
+		if s.take(2, 0); s.waiting() != 5 {
+			t.Errorf("%s: %d wait, want 5", name, s.waiting())
+		}
+	}
+}
+
 // FuzzState looks for states that crash the parser, or a line that begins with them.
 func FuzzState(f *testing.F) {
 	good := goldenLine(f).State()
