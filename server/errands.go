@@ -15,7 +15,8 @@ func (s *Server) doErrands(ctx context.Context, proved []auth.Proved) ([]error, 
 		switch p.Kind {
 		case auth.ChangePassword:
 			changes = append(changes, account.PasswordChange{
-				Account: p.Account, Hash: p.NewHash, From: account.From(p.Addr, ""),
+				Proved: account.Proved{Account: p.Account, Credentials: p.Credentials}, Hash: p.NewHash,
+				From: account.From(p.Addr, ""),
 			})
 		case auth.Recover:
 			redemptions = append(redemptions, account.Redemption{
@@ -35,7 +36,7 @@ func (s *Server) doErrands(ctx context.Context, proved []auth.Proved) ([]error, 
 			return nil, err
 		}
 	}
-	errs := make([]error, len(proved)) // those that only prove the password have nothing done
+	errs := make([]error, len(proved))
 	for i, p := range proved {
 		if of := outcomes[p.Kind]; len(of) > 0 {
 			errs[i], outcomes[p.Kind] = of[0], of[1:]

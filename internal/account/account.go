@@ -31,8 +31,6 @@ var (
 )
 
 const (
-	// changeTries is how often a change is made under the epoch that was read before it is given up.
-	changeTries = 5
 	// deletesAtOnce is how many accounts DeleteAll has the store delete at the same time.
 	deletesAtOnce = 32
 )
@@ -131,40 +129,22 @@ func (l *Ledger) operate(
 	return changed, err
 }
 
-// change is changeFound for the account of a name.
+// change makes a change to the account of a name as it is now. One that raises the epoch ends the player's session.
 func (l *Ledger) change(ctx context.Context, name string, c rushgate.AccountChange) (Changed, error) {
-	return l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) }, c)
-}
-
-// changeFound makes a change to the account that find returns, as it is now. One that raises the epoch ends the
-// player's session.
-func (l *Ledger) changeFound(
-	ctx context.Context, find func() (rushgate.Account, error), c rushgate.AccountChange,
-) (Changed, error) {
-	for range changeTries {
-		a, err := find()
-		if err != nil {
-			return Changed{}, err
-		}
-		c.Player, c.Name, c.Epoch = a.ID, a.Username, a.Epoch
-		errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
-		if err = first(errs, err); errors.Is(err, rushgate.ErrAccountChanged) {
-			continue
-		}
-		if err != nil {
-			return Changed{}, known(err)
-		}
-		return l.changed(ctx, &c), nil
+	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
+		func(*rushgate.Account) (rushgate.AccountChange, error) { return c, nil })
+	if err != nil {
+		return Changed{}, err
 	}
-	return Changed{}, ErrBusy
+	return l.changed(ctx, &a, &c), nil
 }
 
 // changed says what a change that was made has come to. That the store cannot tell where the player is does not undo
 // it.
-func (l *Ledger) changed(ctx context.Context, c *rushgate.AccountChange) Changed {
-	out := Changed{Player: c.Player, Name: c.Name}
+func (l *Ledger) changed(ctx context.Context, a *rushgate.Account, c *rushgate.AccountChange) Changed {
+	out := Changed{Player: a.ID, Name: a.Username}
 	if c.RaiseEpoch {
-		if where, err := l.store.Presence(ctx, []string{c.Name}); err == nil {
+		if where, err := l.store.Presence(ctx, []string{a.Username}); err == nil {
 			out.Leaving = where[0].Node
 		}
 	}

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -126,31 +125,4 @@ func without(credentials []rushgate.Credential, kinds ...string) []rushgate.Cred
 // with returns credentials with one in place of those of its kind.
 func with(credentials []rushgate.Credential, c rushgate.Credential) []rushgate.Credential {
 	return append(without(credentials, c.Kind), c)
-}
-
-// recredit replaces the credentials of an account by what edit makes of them, until nobody else has been ahead. The
-// account that edit is given is as it was read.
-func (l *Ledger) recredit(
-	ctx context.Context,
-	load func() (rushgate.Account, error), edit func(*rushgate.Account) ([]rushgate.Credential, error),
-) (rushgate.Account, error) {
-	for range changeTries {
-		a, err := load()
-		if err != nil {
-			return rushgate.Account{}, err
-		}
-		next, err := edit(&a)
-		if err != nil {
-			return rushgate.Account{}, err
-		}
-		change := rushgate.AccountChange{
-			Player: a.ID, Name: a.Username, Epoch: a.Epoch, Credentials: next, Replaces: a.Credentials,
-		}
-		errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{change})
-		if err = first(errs, err); errors.Is(err, rushgate.ErrAccountChanged) {
-			continue
-		}
-		return a, known(err)
-	}
-	return rushgate.Account{}, ErrBusy
 }

@@ -26,10 +26,20 @@ func owner(t *testing.T, l *account.Ledger, name string) account.Owner {
 	return account.Owner{Player: made.Player, Name: made.Name}
 }
 
+// wants has an owner, who has proved to be one, want an address.
+func wants(t *testing.T, l *account.Ledger, who account.Owner, address string) error {
+	t.Helper()
+	a, err := l.Account(t.Context(), who)
+	if err != nil {
+		return err
+	}
+	return l.SetEmail(t.Context(), &account.Proved{Account: a}, address)
+}
+
 // challenged has an owner want an address, and returns the code that is sent there.
 func challenged(t *testing.T, l *account.Ledger, who account.Owner, address string) token.Code {
 	t.Helper()
-	if err := l.SetEmail(t.Context(), who, address); err != nil {
+	if err := wants(t, l, who, address); err != nil {
 		t.Fatal(err)
 	}
 	letter, err := l.ChallengeEmail(t.Context(), who, false)
@@ -96,7 +106,7 @@ func TestAddressOfAnotherPlayer(t *testing.T) {
 		_, errs1 := l.Addresses(t.Context(), other)
 		_, errs2 := l.VerifyEmail(t.Context(), other, code)
 		_, errs3 := l.RemoveEmail(t.Context(), other)
-		for _, err := range []error{errs1, errs2, errs3, l.SetEmail(t.Context(), other, address)} {
+		for _, err := range []error{errs1, errs2, errs3, wants(t, l, other, address)} {
 			if !errors.Is(err, account.ErrUnknown) {
 				t.Errorf("%+v: error %v", other, err)
 			}
@@ -125,7 +135,7 @@ func TestCodesEnd(t *testing.T) {
 			}
 		},
 		"by another address": func(t *testing.T, l *account.Ledger, who account.Owner) {
-			if err := l.SetEmail(t.Context(), who, "other@example.org"); err != nil {
+			if err := wants(t, l, who, "other@example.org"); err != nil {
 				t.Error(err)
 			}
 		},
@@ -171,7 +181,7 @@ func TestCodesOfAnHourAreCounted(t *testing.T) {
 		for i := range account.CodesPerHour {
 			challenged(t, l, who, fmt.Sprintf("alice%d@example.org", i))
 		}
-		if err := l.SetEmail(t.Context(), who, "eve@example.org"); err != nil {
+		if err := wants(t, l, who, "eve@example.org"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := l.ChallengeEmail(t.Context(), who, false); !errors.Is(err, account.ErrTooMany) {

@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"errors"
 
 	"github.com/rushgate/rushgate"
 )
@@ -13,15 +12,9 @@ import (
 func (l *Ledger) ChangeCredentials(
 	ctx context.Context, a *rushgate.Account, credentials []rushgate.Credential, forgetDevices bool,
 ) error {
-	c := rushgate.AccountChange{
-		Player: a.ID, Name: a.Username, Epoch: a.Epoch, Credentials: credentials, Replaces: a.Credentials,
-	}
+	c := rushgate.AccountChange{Credentials: credentials}
 	if forgetDevices {
-		c.Devices, c.DevicesRevision = []rushgate.Device{}, a.Devices.Revision
+		c.Devices = []rushgate.Device{}
 	}
-	errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
-	if err = first(errs, err); errors.Is(err, rushgate.ErrAccountChanged) {
-		return ErrBusy
-	}
-	return known(err)
+	return l.changeProved(ctx, a, c)
 }

@@ -53,30 +53,26 @@ func DeleteAt(a *rushgate.Account) time.Time { return instant(a, Deleting) }
 // is: one that is to be deleted already keeps its time. Its sessions end, and its devices are forgotten. Errors are
 // [ErrBusy] if the account is not what was proved any more, and [rushgate.ErrAgendaFull].
 func (l *Ledger) PlanDeletion(
-	ctx context.Context, proved *rushgate.Account, after time.Duration, from string,
+	ctx context.Context, proved *Proved, after time.Duration, from string,
 ) (at time.Time, err error) {
-	if at = DeleteAt(proved); at.IsZero() {
+	a := &proved.Account
+	if at = DeleteAt(a); at.IsZero() {
 		at = time.Now().Add(after).Truncate(time.Millisecond)
 		if err := l.roomForDeletion(ctx); err != nil {
 			return at, err
 		}
 	}
 	// The task comes first: one without a mark does nothing, and a mark without a task would never be looked at.
-	if err := l.planLook(ctx, doomed{proved.ID, proved.Username}, at); err != nil {
+	if err := l.planLook(ctx, doomed{a.ID, a.Username}, at); err != nil {
 		return at, err
 	}
-	c := rushgate.AccountChange{
-		Player: proved.ID, Name: proved.Username, Epoch: proved.Epoch, RaiseEpoch: true,
-		Credentials: with(proved.Credentials, markOf(Deleting, at)), Replaces: proved.Credentials,
-	}
-	errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
-	if err = first(errs, err); errors.Is(err, rushgate.ErrAccountChanged) {
-		return at, ErrBusy
-	}
+	err = l.changeProved(ctx, a, rushgate.AccountChange{
+		RaiseEpoch: true, Credentials: with(proved.credentials(), markOf(Deleting, at)),
+	})
 	if err == nil {
-		l.note(ctx, event(Owner{proved.ID, proved.Username}, eventDeletion, from))
+		l.note(ctx, event(Owner{a.ID, a.Username}, eventDeletion, from))
 	}
-	return at, known(err)
+	return at, err
 }
 
 func (l *Ledger) roomForDeletion(ctx context.Context) error {
@@ -98,33 +94,28 @@ func (l *Ledger) planLook(ctx context.Context, d doomed, at time.Time) error {
 	return first(errs, err)
 }
 
+// errUnmarked says that an account is not to be deleted.
+var errUnmarked = errors.New("the account is not to be deleted")
+
 // Keep takes back that an owner's account is to be deleted. It is no error if it is not; [ErrUnknown] says that it is
-// too late.
+// too late. The task finds no mark, and is dropped.
 func (l *Ledger) Keep(ctx context.Context, who Owner, from string) error {
-	for range changeTries {
-		a, err := l.owned(ctx, who)
-		if err != nil {
-			return err
-		}
-		if isShut(&a) {
-			return ErrUnknown
+	_, err := l.changeOwned(ctx, who, func(a *rushgate.Account) (c rushgate.AccountChange, err error) {
+		if isShut(a) {
+			return c, ErrUnknown
 		}
 		if _, marked := find(a.Credentials, Deleting); !marked {
-			return nil
+			return c, errUnmarked
 		}
-		c := rushgate.AccountChange{
-			Player: a.ID, Name: a.Username, Epoch: a.Epoch,
-			Credentials: without(a.Credentials, Deleting), Replaces: a.Credentials,
-		}
-		errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
-		if err = first(errs, err); err == nil {
-			l.note(ctx, event(who, eventKept, from))
-		}
-		if !errors.Is(err, rushgate.ErrAccountChanged) {
-			return known(err) // the task finds no mark, and is dropped
-		}
+		return rushgate.AccountChange{Credentials: without(a.Credentials, Deleting)}, nil
+	})
+	switch {
+	case errors.Is(err, errUnmarked):
+		return nil
+	case err == nil:
+		l.note(ctx, event(who, eventKept, from))
 	}
-	return ErrBusy
+	return err
 }
 
 // Look is what has come of a look at an account that was to be deleted.
@@ -167,7 +158,7 @@ func (l *Ledger) LookAt(ctx context.Context, t rushgate.Task) (Look, error) {
 		}
 		return Waits, l.planLook(ctx, d, at)
 	}
-	if err := l.shut(ctx, &a); errors.Is(err, rushgate.ErrAccountChanged) || errors.Is(err, rushgate.BadCredentials) {
+	if err := l.shut(ctx, &a); errors.Is(err, rushgate.ErrAccountChanged) || errors.Is(err, ErrUnknown) {
 		return Leaving, nil // somebody was ahead, and the next look tells with what
 	} else if err != nil {
 		return Leaving, err
@@ -194,11 +185,9 @@ func (l *Ledger) shut(ctx context.Context, a *rushgate.Account) error {
 	if isShut(a) { // by an earlier look
 		return nil
 	}
-	c := rushgate.AccountChange{
-		Player: a.ID, Name: a.Username, Epoch: a.Epoch, RaiseEpoch: true,
+	return l.changeOnce(ctx, a, rushgate.AccountChange{
+		RaiseEpoch:  true,
 		Disabled:    &rushgate.Disabled{Until: rushgate.Forever(), Reason: shutReason},
-		Credentials: without(a.Credentials), Replaces: a.Credentials,
-	}
-	errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
-	return first(errs, err)
+		Credentials: without(a.Credentials),
+	})
 }

@@ -20,7 +20,7 @@ func doom(t *testing.T, l *account.Ledger, who account.Owner) time.Time {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, err := l.PlanDeletion(t.Context(), &a, grace, "")
+	at, err := l.PlanDeletion(t.Context(), &account.Proved{Account: a}, grace, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestTheMarkCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.beforeUpdate = func() { s.beforeUpdate = nil; must(t)(l.EndSessions(t.Context(), "alice")) }
-		if _, err := l.PlanDeletion(t.Context(), &a, time.Second, ""); !errors.Is(err, account.ErrBusy) {
+		if _, err := l.PlanDeletion(t.Context(), &account.Proved{Account: a}, time.Second, ""); !errors.Is(err, account.ErrBusy) {
 			t.Errorf("of an account that has changed: %v", err)
 		}
 		time.Sleep(time.Minute)

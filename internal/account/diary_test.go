@@ -190,7 +190,7 @@ func TestLedgerNotes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	change := account.PasswordChange{Account: a, Hash: hash, From: "192.0.2.1"}
+	change := account.PasswordChange{Proved: account.Proved{Account: a}, Hash: hash, From: "192.0.2.1"}
 	if errs, err := l.ChangePasswords(t.Context(), []account.PasswordChange{change}); err != nil || errs[0] != nil {
 		t.Fatal(err, errs)
 	}

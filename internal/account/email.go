@@ -27,17 +27,15 @@ func addresses(a *rushgate.Account) Addresses {
 	return Addresses{proved.Subject, pending.Subject}
 }
 
-// SetEmail notes an address that an owner, who has shown the password, wants to have: [Ledger.ChallengeEmail] makes the
-// code that proves it. Until then the one before stays.
-func (l *Ledger) SetEmail(ctx context.Context, who Owner, address string) error {
-	_, err := l.ofOwner(ctx, who, func(a *rushgate.Account) ([]rushgate.Credential, error) {
-		pending, _ := find(a.Credentials, EmailPending)
-		c := readChallenge(pending)
-		c.Hash, c.Until, c.Tries = "", 0, 0
-		pending.Subject, pending.Secret = address, c.text()
-		return with(a.Credentials, pending), nil
-	})
-	return err
+// SetEmail notes an address that the player of an account, who has proved to own it, wants to have:
+// [Ledger.ChallengeEmail] makes the code that proves it. Until then the one before stays. The error is [ErrBusy] if the
+// account is not what was proved any more.
+func (l *Ledger) SetEmail(ctx context.Context, proved *Proved, address string) error {
+	pending, _ := find(proved.credentials(), EmailPending)
+	c := readChallenge(pending)
+	c.Hash, c.Until, c.Tries = "", 0, 0
+	pending.Subject, pending.Secret = address, c.text()
+	return l.changeProved(ctx, &proved.Account, rushgate.AccountChange{Credentials: with(proved.credentials(), pending)})
 }
 
 // ChallengeEmail makes the code that proves the address which an owner wants to have, in place of the one before. It

@@ -35,8 +35,9 @@ func (l *Ledger) Account(ctx context.Context, who Owner) (rushgate.Account, erro
 // LogOutEverywhere ends every session of an owner's account, and makes every proof of it worthless that was given
 // before: no device is remembered any more. From is as [From] has it.
 func (l *Ledger) LogOutEverywhere(ctx context.Context, who Owner, from string) error {
-	_, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.owned(ctx, who) },
-		rushgate.AccountChange{RaiseEpoch: true})
+	_, err := l.changeOwned(ctx, who, func(*rushgate.Account) (rushgate.AccountChange, error) {
+		return rushgate.AccountChange{RaiseEpoch: true}, nil
+	})
 	if err == nil {
 		l.note(ctx, event(who, eventEverywhere, from))
 	}

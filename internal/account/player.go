@@ -16,9 +16,9 @@ var ErrNoDevice = errors.New("the account is not remembered on this device")
 
 // PasswordChange is a hash that the account gets whose player has proved to own it.
 type PasswordChange struct {
-	Account rushgate.Account // as it was proved
-	Hash    string           // of package password
-	From    string           // where the player is, see [From]
+	Proved
+	Hash string // of package password
+	From string // where the player is, see [From]
 }
 
 // ChangePasswords gives accounts other hashes, in one call of the store, and ends their sessions and devices. Each
@@ -32,6 +32,7 @@ func (l *Ledger) ChangePasswords(ctx context.Context, changes []PasswordChange) 
 		}
 		batch[i] = rushgate.AccountChange{
 			Player: c.Account.ID, Name: c.Account.Username, Epoch: c.Account.Epoch, PasswordHash: c.Hash, RaiseEpoch: true,
+			Credentials: c.Credentials, Replaces: c.Account.Credentials,
 		}
 	}
 	errs, err := l.store.UpdateAccounts(ctx, batch)
@@ -90,17 +91,10 @@ func Remembered(a *rushgate.Account, now time.Time) []rushgate.Device {
 // ForgetDevice has an owner's account forget the device of a [Handle], and ends the session that the device has opened.
 // The error is [ErrNoDevice] if there is none. From is as [From] has it.
 func (l *Ledger) ForgetDevice(ctx context.Context, who Owner, handle, from string) error {
-	for range changeTries {
-		a, err := l.owned(ctx, who)
-		if err != nil {
-			return err
-		}
-		c := rushgate.AccountChange{
-			Player: a.ID, Name: a.Username, Epoch: a.Epoch, Devices: []rushgate.Device{},
-			DevicesRevision: a.Devices.Revision,
-		}
+	_, err := l.changeOwned(ctx, who, func(a *rushgate.Account) (rushgate.AccountChange, error) {
+		c := rushgate.AccountChange{Devices: []rushgate.Device{}}
 		found := false
-		for _, d := range Remembered(&a, time.Now()) {
+		for _, d := range Remembered(a, time.Now()) {
 			if Handle(&d) == handle {
 				c.EndAttempt, found = d.Attempt, true
 			} else {
@@ -108,15 +102,12 @@ func (l *Ledger) ForgetDevice(ctx context.Context, who Owner, handle, from strin
 			}
 		}
 		if !found {
-			return ErrNoDevice
+			return c, ErrNoDevice
 		}
-		errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
-		if err = first(errs, err); err == nil {
-			l.note(ctx, event(who, eventDevice, from))
-		}
-		if !errors.Is(err, rushgate.ErrAccountChanged) {
-			return known(err)
-		}
+		return c, nil
+	})
+	if err == nil {
+		l.note(ctx, event(who, eventDevice, from))
 	}
-	return ErrBusy
+	return err
 }

@@ -96,7 +96,9 @@ func newDoorOn(t *testing.T, store rushgate.Store, change func(*auth.Config, *Co
 		Errands: func(ctx context.Context, proved []auth.Proved) ([]error, error) {
 			changes := make([]account.PasswordChange, len(proved))
 			for i, p := range proved {
-				changes[i] = account.PasswordChange{Account: p.Account, Hash: p.NewHash}
+				changes[i] = account.PasswordChange{
+					Proved: account.Proved{Account: p.Account, Credentials: p.Credentials}, Hash: p.NewHash,
+				}
 			}
 			return account.New(d.store).ChangePasswords(ctx, changes)
 		},

@@ -6,16 +6,14 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
-	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/mail"
 	"github.com/rushgate/rushgate/internal/strictjson"
 	"github.com/rushgate/rushgate/internal/token"
 )
 
 var (
-	emailFields  = []strictjson.Field{{Name: "email"}, {Name: "current"}}
+	emailFields  = []strictjson.Field{{Name: "email"}, {Name: "current"}, {Name: "code"}}
 	verifyFields = []strictjson.Field{{Name: "code"}}
 )
 
@@ -29,7 +27,7 @@ type emailBody struct {
 func (h *handler) emailRoutes() []route {
 	return []route{
 		{"GET /v1/account/email", h.ofAccount(h.email)},
-		{"POST /v1/account/email", h.setEmail},
+		{"POST /v1/account/email", h.ofAccount(h.setEmail)},
 		{"POST /v1/account/email/verify", h.ofAccount(h.verifyEmail)},
 		{"DELETE /v1/account/email", h.ofAccount(h.removeEmail)},
 	}
@@ -45,74 +43,55 @@ func (h *handler) email(w http.ResponseWriter, r *http.Request, o owner) error {
 	return nil
 }
 
-// parseEmail checks the form of a wish for an address, and returns it with the password in its forms.
-func parseEmail(body []byte) (address string, r auth.Request, err error) {
-	r.Kind = auth.Prove
+// parseEmail checks the form of a wish for an address, and returns it with the proof.
+func parseEmail(body []byte) (address string, p proof, err error) {
 	given, err := strictjson.Object(body, emailFields...)
 	if err != nil {
-		return "", r, malformed{err.Error()}
+		return "", p, malformed{err.Error()}
 	}
-	_, named := given["email"]
-	if _, proved := given["current"]; !named || !proved {
-		return "", r, malformed{"Both email and current, the password, are needed."}
+	if _, named := given["email"]; !named {
+		return "", p, malformed{"The field email is needed."}
 	}
 	if address, err = mail.ParseAddress(given.String("email")); err != nil {
 		said := strings.TrimPrefix(err.Error(), mail.ErrAddress.Error()+": ")
-		return "", r, malformed{"That is not an e-mail address to which mail is sent: " + said + "."}
+		return "", p, malformed{"That is not an e-mail address to which mail is sent: " + said + "."}
 	}
-	if r.Password, r.Exact, err = rushgate.LoginPassword(given.String("current")); err != nil {
-		return "", r, malformed{sentence(err)}
-	}
-	return address, r, nil
+	p, err = proofIn(given, "current")
+	return address, p, err
 }
 
-// setEmail has a code sent to the address that a player wants the account to have, who shows the password.
-func (h *handler) setEmail(w http.ResponseWriter, r *http.Request) {
-	if err := h.askEmail(r); err != nil {
-		h.answer(w, r, auth.Welcome{}, ofLedger(err), 0, false)
-		return
-	}
-	writeJSON(w, http.StatusAccepted, willBeSent)
-}
-
-func (h *handler) askEmail(r *http.Request) error {
+// setEmail has a code sent to the address that a player wants the account to have, who proves to own it.
+func (h *handler) setEmail(w http.ResponseWriter, r *http.Request, o owner) error {
 	if h.Outbox == nil {
 		return errNoMail
-	}
-	text, err := bearerToken(r)
-	if err != nil {
-		return err
-	}
-	if _, err := token.ParseSession(text); err != nil {
-		return rushgate.BadCredentials
 	}
 	body, err := readBody(r)
 	if err != nil {
 		return err
 	}
-	address, request, err := parseEmail(body)
+	address, shown, err := parseEmail(body)
 	if err != nil {
 		return err
 	}
-	HoldConn(r.Context())
-	o, err := h.owner(r)
+	proved, err := h.prove(r, o, &shown)
 	if err != nil {
 		return err
 	}
-	request.Player, request.Addr = o.player, h.Proxies.Client(r)
-	if request.Username, request.Imported, err = loginName(o.name); err != nil {
+	name, _, err := loginName(o.name)
+	if err != nil {
 		return err
 	}
-	if _, err := h.Pool.Errand(r.Context(), request); err != nil {
+	if err := h.Door.Mail(h.Proxies.Client(r), name); err != nil { // before the account is changed for nothing
 		return err
 	}
-	if err := h.Door.Mail(request.Addr, request.Username); err != nil { // before the account is changed for nothing
+	if err := h.Accounts.SetEmail(r.Context(), &proved, address); err != nil {
 		return err
 	}
-	if err := h.Accounts.SetEmail(r.Context(), o.account(), address); err != nil {
+	if err := h.ofOutbox(h.Outbox.Verify(r.Context(), o.account(), languages(r))); err != nil {
 		return err
 	}
-	return h.ofOutbox(h.Outbox.Verify(r.Context(), o.account(), languages(r)))
+	writeJSON(w, http.StatusAccepted, willBeSent)
+	return nil
 }
 
 // verifyEmail makes the address that a code was sent to the account's.

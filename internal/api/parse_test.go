@@ -112,18 +112,19 @@ func FuzzParseResume(f *testing.F) {
 	})
 }
 
-// Whatever is sent as the proof of a deletion: what is accepted has a password.
+// Whatever is sent as the proof that an account is the player's: what is accepted has a password.
 func FuzzParseProof(f *testing.F) {
 	f.Add([]byte(`{"password":"correct horse"}`))
 	f.Add([]byte(`{"password":"a\tb"}`))
+	f.Add([]byte(`{"password":"correct horse","code":"123 456"}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		pw, exact, err := parseProof(body)
+		p, err := parseProof(body)
 		var m malformed
 		if err != nil && (!errors.As(err, &m) || m.message == "") {
 			t.Fatalf("error %v is not one for the player", err)
 		}
-		if err == nil && (pw == "" && exact == "" || strings.ContainsRune(pw+exact, 0)) {
+		if err == nil && (p.password == "" && p.exact == "" || strings.ContainsRune(p.password+p.exact, 0)) {
 			t.Fatal("accepted a password that cannot be")
 		}
 	})
@@ -173,9 +174,9 @@ func FuzzParseRecovery(f *testing.F) {
 		if err == nil && (r.Kind != auth.Recover || r.Username == "" || r.Password == "" || r.Code == (token.Code{})) {
 			t.Fatal("accepted a code without a name, or a password")
 		}
-		address, r, err := parseEmail(body)
+		address, p, err := parseEmail(body)
 		wantForPlayer(t, err)
-		if err == nil && (strings.ContainsAny(address, "\r\n <>") || r.Password == "" && r.Exact == "") {
+		if err == nil && (strings.ContainsAny(address, "\r\n <>") || p.password == "" && p.exact == "") {
 			t.Fatalf("accepted the address %q, or no password", address)
 		}
 	})

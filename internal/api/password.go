@@ -22,13 +22,13 @@ const (
 )
 
 var passwordFields = []strictjson.Field{
-	{Name: "current"}, {Name: "new"}, {Name: "attempt_id"}, {Name: "remember"},
+	{Name: "current"}, {Name: "code"}, {Name: "new"}, {Name: "attempt_id"}, {Name: "remember"},
 	{Name: "remember_cookie", Kind: strictjson.Bool},
 }
 
 // passwordChange is the form of a change of the password.
 type passwordChange struct {
-	password, exact   string // the current one, see [rushgate.LoginPassword]
+	proof             // with the current one
 	next              string
 	attempt, remember string
 	inCookie          bool
@@ -41,9 +41,7 @@ func parsePasswordChange(body []byte, username string, passwordMin int) (c passw
 	if err != nil {
 		return c, malformed{err.Error()}
 	}
-	_, proved := given["current"]
-	_, wanted := given["new"]
-	if !proved || !wanted {
+	if _, wanted := given["new"]; !wanted {
 		return c, malformed{"Both current and new are needed, which are passwords."}
 	}
 	c = passwordChange{
@@ -52,8 +50,8 @@ func parsePasswordChange(body []byte, username string, passwordMin int) (c passw
 	if err := validAttempt(c.attempt); err != nil {
 		return c, err
 	}
-	if c.password, c.exact, err = rushgate.LoginPassword(given.String("current")); err != nil {
-		return c, malformed{sentence(err)}
+	if c.proof, err = proofIn(given, "current"); err != nil {
+		return c, err
 	}
 	if c.next, err = rushgate.NewPassword(given.String("new"), username, passwordMin); err != nil {
 		return c, malformed{sentence(err)}
@@ -122,14 +120,12 @@ func (h *handler) change(r *http.Request, c *passwordChange) (changed, error) {
 	if err != nil {
 		return changed{}, err
 	}
-	name, imported, err := loginName(o.name)
+	request, err := h.errand(r, o, &c.proof)
 	if err != nil {
 		return changed{}, err
 	}
-	a, err := h.Pool.Errand(r.Context(), auth.Request{
-		Kind: auth.ChangePassword, Player: o.player, Username: name, Imported: imported, Password: c.password,
-		Exact: c.exact, NewPassword: c.next, Addr: h.Proxies.Client(r),
-	})
+	request.Kind, request.NewPassword = auth.ChangePassword, c.next
+	a, err := h.Pool.Errand(r.Context(), request)
 	return changed{a.ID, a.Username, a.Epoch + 1}, err
 }
 
@@ -159,7 +155,7 @@ func newChanges() *changes {
 // key returns the one of a request.
 func (c *changes) key(session string, p *passwordChange) (key [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, c.chance[:])
-	for _, part := range []string{session, p.attempt, p.password, p.exact, p.next} { // none holds a zero byte
+	for _, part := range []string{session, p.attempt, p.password, p.exact, string(p.code), p.next} { // none holds a zero byte
 		mac.Write([]byte(part + "\x00"))
 	}
 	return [sha256.Size]byte(mac.Sum(nil))

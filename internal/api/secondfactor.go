@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
@@ -54,9 +53,8 @@ func (h *handler) factorRoutes() []route {
 
 // factorForm is what a request about a second factor may hold.
 type factorForm struct {
-	password, exact string // see [rushgate.LoginPassword]
-	code            secondfactor.Code
-	ask             secondfactor.Ask
+	proof
+	ask secondfactor.Ask
 }
 
 // needs says which fields a request has to have.
@@ -80,11 +78,11 @@ func parseFactor(body []byte, n needs) (f factorForm, err error) {
 		}
 	}
 	if n.password {
-		if f.password, f.exact, err = rushgate.LoginPassword(given.String("password")); err != nil {
-			return f, malformed{sentence(err)}
-		}
+		f.proof, err = proofIn(given, "password")
+	} else {
+		f.code, err = parseCode(given.String("code"))
 	}
-	if f.code, err = parseCode(given.String("code")); err != nil {
+	if err != nil {
 		return f, err
 	}
 	if f.ask = secondfactor.Ask(given.String("ask")); n.ask && f.ask != secondfactor.NewDevices &&
@@ -92,15 +90,6 @@ func parseFactor(body []byte, n needs) (f factorForm, err error) {
 		return f, malformed{"ask must be new-devices or always."}
 	}
 	return f, nil
-}
-
-// parseCode returns the code that a player has typed, which may be none.
-func parseCode(s string) (secondfactor.Code, error) {
-	code, err := secondfactor.ParseCode(s)
-	if err != nil {
-		return "", malformed{sentence(err)}
-	}
-	return code, nil
 }
 
 // readFactor reads a request about a second factor.
@@ -119,19 +108,6 @@ func (h *handler) found(r *http.Request, o owner) (rushgate.Account, error) {
 		err = rushgate.BadCredentials
 	}
 	return a, err
-}
-
-// prove has the player of a session prove the password, and the second factor if the account has one. What comes of it
-// is to use the code up.
-func (h *handler) prove(r *http.Request, o owner, f *factorForm) (auth.Proven, error) {
-	name, imported, err := loginName(o.name)
-	if err != nil {
-		return auth.Proven{}, err
-	}
-	return h.Pool.Confirm(r.Context(), auth.Request{
-		Player: o.player, Username: name, Imported: imported, Password: f.password, Exact: f.exact, Factor: f.code,
-		Addr: h.Proxies.Client(r),
-	})
 }
 
 // factor tells a player of the second factor.
@@ -154,7 +130,7 @@ func (h *handler) beginFactor(w http.ResponseWriter, r *http.Request, o owner) e
 	if err := h.hasFactor(r, o, false); err != nil {
 		return err
 	}
-	proven, err := h.prove(r, o, &f)
+	proven, err := h.prove(r, o, &f.proof)
 	if err != nil {
 		return err
 	}
@@ -242,7 +218,7 @@ func (h *handler) changeFactor(
 	if err := h.hasFactor(r, o, true); err != nil {
 		return err
 	}
-	proven, err := h.prove(r, o, f)
+	proven, err := h.prove(r, o, &f.proof)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/outbox"
 	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
@@ -58,7 +60,9 @@ type factored struct {
 
 func newFactored(t *testing.T) *factored {
 	t.Helper()
-	d := newDoor(t, nil)
+	d := newDoor(t, func(_ *auth.Config, c *Config) {
+		c.Outbox = outbox.New(outbox.Config{Agenda: c.Store.(rushgate.Agenda), Ledger: c.Accounts, Logger: c.Logger})
+	})
 	in := d.call(t, "POST", "/v1/register", `{"username":"alice","password":"correct horse","remember":"phone"}`,
 		factorFrom, "")
 	f := &factored{gate: d, session: in.text("session_token")}

@@ -20,12 +20,14 @@ type Proved struct {
 	Account rushgate.Account // as it was proved
 	NewHash string           // of [Request].NewPassword
 	Addr    netip.Addr       // the client's
-	Code    token.Code       // of a [Recover], whose account need not be the player's
+	// Credentials are as in [Proven].
+	Credentials []rushgate.Credential
+	Code        token.Code // of a [Recover], whose account need not be the player's
 }
 
 // isErrand reports whether requests of the kind are for the account, and open no session.
 func (k Kind) isErrand() bool {
-	return k == ChangePassword || k == Prove || k == Confirm || k == Recover
+	return k == ChangePassword || k == Confirm || k == Recover
 }
 
 // provesPassword reports whether requests of the kind have the password that an account has.
@@ -43,8 +45,8 @@ func (r *Request) errandHashes() int {
 	return n
 }
 
-// Errand has the password of an account proved, and done what [Config].Errands does for it, and returns the account as
-// it was proved. It opens no session. Its account is the one of [Request].Player; of another, and of none, it is told
+// Errand has an account proved, with its second factor if it has one, and done what [Config].Errands does for it, and
+// returns the account as it was proved. It opens no session. Its account is the one of [Request].Player; of another, and of none, it is told
 // nothing but [rushgate.BadCredentials]. The hashes are made beside those of logins, of which they get a small share
 // in a rush. Errors are as for [Pool.Submit].
 func (p *Pool) Errand(ctx context.Context, r Request) (rushgate.Account, error) {
@@ -170,7 +172,10 @@ func (p *Pool) settle(jobs []*job) {
 			continue
 		}
 		open = append(open, j)
-		proved = append(proved, Proved{j.Kind, j.account, cmp.Or(j.fresh.Hash, j.hash.Hash), j.Addr, j.Code})
+		proved = append(proved, Proved{
+			Kind: j.Kind, Account: j.account, NewHash: cmp.Or(j.fresh.Hash, j.hash.Hash), Addr: j.Addr,
+			Credentials: j.credentials, Code: j.Code,
+		})
 	}
 	if len(open) == 0 {
 		return

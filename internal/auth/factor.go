@@ -32,13 +32,11 @@ func (p *Pool) Confirm(ctx context.Context, r Request) (Proven, error) {
 	return errand.proven, nil
 }
 
-// asksCode reports whether the account of a job asks for a second factor, now that the password is right. A change of
-// the password comes from a session, which was asked for it.
+// asksCode reports whether the account of a job asks for a second factor, now that the password is right. So do errands:
+// the session that they come from may be one that was left open on another's device, or have been opened before the
+// account had a second factor.
 func (j *job) asksCode() bool {
-	if !j.hash.Match || j.Kind.isErrand() && j.Kind != Confirm {
-		return false
-	}
-	return secondfactor.Of(j.account.Credentials).Active
+	return j.hash.Match && j.Kind != Recover && secondfactor.Of(j.account.Credentials).Active
 }
 
 // judgeCode reports whether a job may go on whose account asks for a second factor. It answers those that may not.
@@ -52,7 +50,7 @@ func (p *Pool) judgeCode(j *job) bool {
 	if !p.checkCode(j) {
 		return false
 	}
-	return j.credentials == nil || j.Kind == Confirm || !j.seat.Standing() || p.useUp(j)
+	return j.credentials == nil || j.Kind.isErrand() || !j.seat.Standing() || p.useUp(j)
 }
 
 // checkCode looks at a job's code, and notes what the credentials of its account are to be. It answers a job whose code

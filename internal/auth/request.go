@@ -26,11 +26,9 @@ const (
 	Enter
 	// ChangePassword is an errand, see [Pool.Errand].
 	ChangePassword
-	// Prove is an errand that proves the password, and has nothing done.
-	Prove
 	// Recover is an errand with a code in place of the password, which is lost.
 	Recover
-	// Confirm is a Prove that proves the second factor, too, if the account has one, see [Pool.Confirm].
+	// Confirm is an errand that proves the account, and has nothing done, see [Pool.Confirm].
 	Confirm
 	// Resume is of a player whose device is remembered, and Continue of one whose session goes on, see [Pool.Resume].
 	Resume
@@ -58,7 +56,7 @@ type Request struct {
 	// Exact is, for a login, the password as the client sent it, if [rushgate.LoginPassword] says that it might have been
 	// hashed so; otherwise empty. It is a secret.
 	Exact string
-	// Factor is what a [Login] or a [Confirm] proves a second factor with; empty for none. It is a secret.
+	// Factor is what a [Login], a [Confirm] or a [ChangePassword] proves a second factor with; empty for none. It is a secret.
 	Factor secondfactor.Code
 	// NewPassword is, for an errand, the password that the account is to get, as returned by [rushgate.NewPassword]. It is
 	// a secret.
@@ -108,7 +106,7 @@ func (r *Request) knock() door.Knock {
 		k.Wait = r.Wait
 	case Enter:
 		k.Want = door.Enter
-	case ChangePassword, Prove, Confirm, Recover:
+	case ChangePassword, Confirm, Recover:
 		k.Want = door.Errand
 	case Reenter:
 		k.Want = door.Resume

@@ -166,7 +166,11 @@ func (s *scene) player(name, address string) account.Owner {
 
 func (s *scene) wants(who account.Owner, address string) {
 	s.Helper()
-	if err := s.ledger.SetEmail(s.Context(), who, address); err != nil {
+	a, err := s.ledger.Account(s.Context(), who)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := s.ledger.SetEmail(s.Context(), &account.Proved{Account: a}, address); err != nil {
 		s.Fatal(err)
 	}
 }
