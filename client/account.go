@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-	"unicode/utf8"
 
 	"github.com/rushgate/rushgate"
 )
@@ -26,6 +25,8 @@ type Account struct {
 	Devices []RememberedDevice
 	// DeleteAt is when the account is deleted because its player has asked for it; the zero time if it is not.
 	DeleteAt time.Time
+	// RenameAt is from when on the player may rename the account again; the zero time if that is now.
+	RenameAt time.Time
 }
 
 // RememberedDevice is one that the player need not type the password on.
@@ -41,7 +42,8 @@ type RememberedDevice struct {
 
 // ChangePassword gives the account another password. The change ends all sessions of the account and has its devices
 // forgotten; this Session goes on with another one that the server opens for it, and the device is remembered anew if
-// [Options].Remember says so. A [Realtime] of the session ends: connect anew.
+// [Options].Remember says so. A [Realtime] of the session ends: connect anew. If the account has a second factor, the
+// player is asked by [Options].Code.
 //
 // It tries again as [Client.Login] does while the server is busy or does not answer. [rushgate.BadCredentials] says
 // that the current password is wrong, or that the session has ended; after tries without an answer, the password may
@@ -49,26 +51,32 @@ type RememberedDevice struct {
 // [rushgate.MissingCredentials] says that the server does not take the new password, and why.
 func (s Session) ChangePassword(ctx context.Context, current, next string) error {
 	const op = "change password"
-	c := s.client
-	if !utf8.ValidString(current) || !utf8.ValidString(next) {
-		return &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: errors.New("not UTF-8")}
+	if err := notText(current, next); err != nil {
+		return err
 	}
+	return s.proving(ctx, op, func(code string) error { return s.changePassword(ctx, op, current, next, code) })
+}
+
+// changePassword tries with one code until there is an answer that will not be another.
+func (s Session) changePassword(ctx context.Context, op, current, next, code string) error {
+	c := s.client
 	attempt := c.opts.AttemptID()
 	if !rushgate.ValidAttempt(attempt) {
 		return fmt.Errorf("client: %s: Options.AttemptID returned an invalid attempt id", op)
 	}
 	r, err := post(op, "/v1/account/password", struct {
 		Current  string `json:"current"`
+		Code     string `json:"code,omitempty"`
 		New      string `json:"new"`
 		Attempt  string `json:"attempt_id"`
 		Remember string `json:"remember,omitempty"`
-	}{current, next, attempt, c.opts.Remember}, current, next)
+	}{current, code, next, attempt, c.opts.Remember}, current, code, next)
 	if err != nil {
 		return err
 	}
 	k := c.newCall(entry{op: op}, "", "", attempt)
 	for try := 1; ; try++ {
-		err := s.changePassword(ctx, r)
+		err := s.replaced(ctx, r, ErrPasswordChanged)
 		if err == nil || !retryable(err) {
 			return err
 		}
@@ -83,24 +91,6 @@ func (s Session) ChangePassword(ctx context.Context, current, next string) error
 			return fmt.Errorf("client: %s: %w", op, err)
 		}
 	}
-}
-
-// changePassword tries it once.
-func (s Session) changePassword(ctx context.Context, r request) error {
-	ans, err := s.call(ctx, &r)
-	if err != nil {
-		return err
-	}
-	if ans.status == http.StatusNoContent {
-		return fmt.Errorf("client: %s: %w", r.op, ErrPasswordChanged)
-	}
-	r.secrets, r.token = append(r.secrets, r.token), "" // a wrong password is no end of the session
-	next, err := s.client.newSession(r, ans)
-	if err != nil {
-		return err
-	}
-	s.grant.adopt(next.grant)
-	return nil
 }
 
 // Account returns the player's account, and keeps the session open. It is tried once. The server answers a few such
@@ -123,6 +113,7 @@ func (s Session) Account(ctx context.Context) (Account, error) {
 			ExpiresAt time.Time `json:"expires_at"`
 		} `json:"devices"`
 		DeleteAt time.Time `json:"delete_at"`
+		RenameAt time.Time `json:"rename_at"`
 	}
 	if err := r.decode(ans, &body, http.StatusOK); err != nil {
 		return Account{}, err
@@ -131,6 +122,7 @@ func (s Session) Account(ctx context.Context) (Account, error) {
 		return Account{}, r.bad("the account of player %d, not %d", body.PlayerID, s.PlayerID)
 	}
 	a := Account{ID: body.PlayerID, Name: body.Name, CreatedAt: body.CreatedAt, DeleteAt: body.DeleteAt}
+	a.RenameAt = body.RenameAt
 	for _, d := range body.Devices {
 		a.Devices = append(a.Devices, RememberedDevice(d))
 	}
@@ -162,27 +154,27 @@ func (s Session) LogOutEverywhere(ctx context.Context) error {
 
 // DeleteAccount has the account deleted with all that is kept of the player, and returns when that will be: until then
 // the player can log in and take it back with [Session.KeepAccount]. The session is over, and no device is remembered.
-// It is tried once. [rushgate.BadCredentials] says that the password is wrong, or that the session has ended; without
-// an answer, log in to see [Account].DeleteAt. An account without a password is [rushgate.MissingCredentials].
+// It is tried once; if the account has a second factor, the player is asked by [Options].Code. [rushgate.BadCredentials]
+// says that the password is wrong, or that the session has ended; without an answer, log in to see [Account].DeleteAt. An account without a password is [rushgate.MissingCredentials].
 func (s Session) DeleteAccount(ctx context.Context, password string) (time.Time, error) {
-	if !utf8.ValidString(password) {
-		return time.Time{}, &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: errors.New("not UTF-8")}
-	}
-	r, err := post("delete account", "/v1/account/delete", struct {
-		Password string `json:"password"`
-	}{password}, password)
-	if err != nil {
+	const op = "delete account"
+	if err := notText(password); err != nil {
 		return time.Time{}, err
 	}
-	ans, err := s.call(ctx, &r)
-	if err != nil {
-		return time.Time{}, err
-	}
-	r.secrets, r.token = append(r.secrets, r.token), "" // a wrong password is no end of the session
 	var body struct {
 		DeleteAt time.Time `json:"delete_at"`
 	}
-	if err := r.decode(ans, &body, http.StatusOK); err != nil {
+	err := s.proving(ctx, op, func(code string) error {
+		r, err := post(op, "/v1/account/delete", struct {
+			Password string `json:"password"`
+			Code     string `json:"code,omitempty"`
+		}{password, code}, password, code)
+		if err != nil {
+			return err
+		}
+		return s.sendProof(ctx, r, &body, http.StatusOK)
+	})
+	if err != nil {
 		return time.Time{}, err
 	}
 	s.grant.leave(true)

@@ -183,10 +183,10 @@ type Options struct {
 	// Session.Logout or Realtime.Close.
 	OnResume func(Resume)
 	// Code, if set, asks the player for a code when an account has a second factor: six digits of an authenticator app, or
-	// a recovery code. Login and Takeover call it, on the goroutine that called them, once the password has proved right,
-	// and again when the code was wrong, three times at most; an error ends the call, which returns it. Codes are good for
-	// half a minute or so: ask when it is called, not before. Without Code such a login is refused with
-	// [rushgate.SecondFactor].
+	// a recovery code. Login and Takeover call it, and what changes the account, such as Session.ChangePassword, on the
+	// goroutine that called them, once the password has proved right, and again when the code was wrong, three times at
+	// most; an error ends the call, which returns it. Codes are good for half a minute or so: ask when it is called, not
+	// before. Without Code the call is refused with [rushgate.SecondFactor].
 	Code func(context.Context) (string, error)
 	// OnAnswer, if set, is called after each try of Register and Login, on the goroutine that called them.
 	OnAnswer func(Answer)

@@ -77,19 +77,27 @@ func (s Session) Email(ctx context.Context) (Addresses, error) {
 }
 
 // SetEmail has the server send a code to an address, which becomes the account's once [Session.VerifyEmail] is told the
-// code. Current is the password. It is tried once. [rushgate.BadCredentials] says that the password is wrong, or that
+// code. Current is the password; if the account has a second factor, the player is asked by [Options].Code. It is tried
+// once. [rushgate.BadCredentials] says that the password is wrong, or that
 // the session has ended; [rushgate.MissingCredentials] that it is no address, or that the server sends no mail.
 // Languages are as for [Client.Recover].
 func (s Session) SetEmail(ctx context.Context, address, current, languages string) error {
-	r, err := post("set email", "/v1/account/email", struct {
-		Email   string `json:"email"`
-		Current string `json:"current"`
-	}{address, current}, address, current)
-	if err != nil {
+	const op = "set email"
+	if err := notText(address, current); err != nil {
 		return err
 	}
-	r.languages = languages
-	return s.doAccepted(ctx, r)
+	return s.proving(ctx, op, func(code string) error {
+		r, err := post(op, "/v1/account/email", struct {
+			Email   string `json:"email"`
+			Current string `json:"current"`
+			Code    string `json:"code,omitempty"`
+		}{address, current, code}, address, current, code)
+		if err != nil {
+			return err
+		}
+		r.languages = languages
+		return s.sendProof(ctx, r, nil)
+	})
 }
 
 // VerifyEmail proves the address that a code was sent to. It is tried once. A code that is wrong or late is

@@ -35,6 +35,10 @@ const (
 	DefaultAuditKeep = 365 * 24 * time.Hour
 	// DefaultDeleteAfter is how long after its player has asked for it an account is deleted.
 	DefaultDeleteAfter = 7 * 24 * time.Hour
+	// DefaultRenameAfter is how long after a rename a player may rename the account again, and DefaultRenameHold for how
+	// long nobody else may take the name that was given up.
+	DefaultRenameAfter = 30 * 24 * time.Hour
+	DefaultRenameHold  = 90 * 24 * time.Hour
 	// DatabaseName is the SQLite database's name within the data folder.
 	DatabaseName = "rushgate.db"
 	// KeysName is the name, within the data folder, of the file with the realtime channel's keys.
@@ -43,7 +47,8 @@ const (
 	Unbounded = -1
 	// Never is for RememberFor on a node that remembers no devices.
 	Never = -1
-	// AtOnce is for DeleteAfter on a node that deletes accounts without a grace.
+	// AtOnce is for DeleteAfter on a node that deletes accounts without a grace, for RenameAfter where players may rename
+	// their accounts at any time, and for RenameHold where the names that they give up are free at once.
 	AtOnce = -1
 	// NoUDP is the UDPAddr of a node without a realtime channel but the one for browsers.
 	NoUDP = "none"
@@ -242,6 +247,12 @@ type Config struct {
 	// DeleteAfter is how long after its player has asked for it an account is deleted; until then the player can take it
 	// back. 1 s to 8760 h, or [AtOnce]. Default 168 h.
 	DeleteAfter time.Duration
+	// RenameAfter is how long after a rename a player may rename the account again; the first time is always free. 1 s to
+	// 87600 h, or [AtOnce]. Default 720 h.
+	RenameAfter time.Duration
+	// RenameHold is for how long a name that was given up is held: nobody else can take it, nor be taken for who had it.
+	// 1 s to 87600 h, or [AtOnce]. Default 2160 h.
+	RenameHold time.Duration
 	// PublicAddress is where players reach this very node over HTTP, host:port, if nodes on the same store have addresses
 	// of their own: a client whose session is here, and that asks another node for it, is sent here. Without it the
 	// session moves to the node that is asked. Default none.

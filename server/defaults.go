@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/acme"
 	"github.com/rushgate/rushgate/internal/api"
 	"github.com/rushgate/rushgate/internal/auth"
@@ -58,6 +59,8 @@ func (c *Config) durations() []ranged[time.Duration] {
 		{&c.RememberFor, "time for which a device is remembered", DefaultRememberFor, Never, 365 * 24 * time.Hour},
 		{&c.AuditKeep, "time for which the audit log is kept", DefaultAuditKeep, 24 * time.Hour, 10 * 365 * 24 * time.Hour},
 		{&c.DeleteAfter, "time until an account is deleted", DefaultDeleteAfter, AtOnce, 365 * 24 * time.Hour},
+		{&c.RenameAfter, "time until an account can be renamed again", DefaultRenameAfter, AtOnce, 10 * 365 * 24 * time.Hour},
+		{&c.RenameHold, "time for which a name is held", DefaultRenameHold, AtOnce, 10 * 365 * 24 * time.Hour},
 		{&c.DrainTimeout, "drain timeout", 15 * time.Second, time.Second, time.Hour},
 	}
 }
@@ -110,6 +113,11 @@ func (c *Config) fill() {
 	for _, d := range c.durations() {
 		or(d.field, d.def)
 	}
+}
+
+// names is what holds for players who rename their accounts.
+func (c *Config) names() account.RenameRules {
+	return account.RenameRules{After: max(c.RenameAfter, 0), Hold: max(c.RenameHold, 0)}
 }
 
 // withDefaults returns the configuration as a node goes by it: whole, and sharing nothing that the caller may change.

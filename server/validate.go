@@ -33,6 +33,13 @@ func (c Config) validate() error {
 	if c.DeleteAfter != AtOnce && c.DeleteAfter < time.Second {
 		errs = append(errs, wrong("DeleteAfter", "accounts are deleted after %v, want 1s or more, or at once", c.DeleteAfter))
 	}
+	if c.RenameAfter != AtOnce && c.RenameAfter < time.Second {
+		errs = append(errs, wrong("RenameAfter", "accounts are renamed again after %v, want 1s or more, or at once",
+			c.RenameAfter))
+	}
+	if c.RenameHold != AtOnce && c.RenameHold < time.Second {
+		errs = append(errs, wrong("RenameHold", "names are held for %v, want 1s or more, or not at all", c.RenameHold))
+	}
 	return errors.Join(append(errs, c.validatePage(), c.validateUDP(), c.validateHandover(), c.validateAppeal())...)
 }
 

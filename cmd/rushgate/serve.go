@@ -203,6 +203,10 @@ func (v *serveFlags) declareWorld(f *flags) {
 		"until then its player comes in without a password, if the client asks for that; 0 means not at all")
 	f.add(&neverAt{*v.duration(&c.DeleteAfter)}, "delete-after", "", "`TIME` until an account is deleted whose player has "+
 		"asked for that and can still take it back; 0 means at once")
+	f.add(&neverAt{*v.duration(&c.RenameAfter)}, "rename-after", "", "`TIME` after which a player who has renamed the account "+
+		"may do it again; 0 means at once")
+	f.add(&neverAt{*v.duration(&c.RenameHold)}, "rename-hold", "", "`TIME` for which nobody else can take the name that was "+
+		"given up; 0 means not at all")
 	f.add((*text)(&c.PublicAddress), "public-address", "", "`HOST:PORT` where players reach this very node, if nodes on the same "+
 		"store have addresses of their own: those who are inside here and ask another node are sent here").def = "none"
 	f.add((*zones)(&c.Zones), "zones", "", "`ZONES` that other nodes on the same store serve, zone=host:port, separated by "+

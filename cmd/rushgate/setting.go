@@ -21,6 +21,7 @@ var settingFlags = map[string]string{
 	"SMTPPasswordFile": "smtp-password-file", "SMTPURL": "smtp-url",
 	"PageAccent": "page-accent", "PageTitle": "page-title", "PepperFile": "password-pepper-file",
 	"PublicAddress": "public-address", "RedisPrefix": "redis-prefix", "RedisURLs": "redis-url", "RememberFor": "remember-for",
+	"RenameAfter": "rename-after", "RenameHold": "rename-hold",
 	"TLS":     "http", // which was given, and cannot be without the other
 	"TLSCert": "tls-cert", "TLSKey": "tls-key", "TLSNames": "tls-names", "TrustedProxies": "trusted-proxies",
 	"UDPAddr": "udp", "UDPPublic": "udp-public", "Zones": "zones",

@@ -135,5 +135,10 @@ func (r *Rules) Names(l List) []string {
 	return slices.Clone(r.allowed)
 }
 
+// Mentions reports whether a name is on a list, or excepted from a ban: whoever has it would be treated by that.
+func (r *Rules) Mentions(name string) bool {
+	return r.listed[name] != 0 || slices.ContainsFunc(r.bans, func(b Ban) bool { return slices.Contains(b.Except, name) })
+}
+
 // KeepsOut reports whether there is a reason to look through the players inside: a ban, or a mode that sends out.
 func (r *Rules) KeepsOut() bool { return len(r.bans) > 0 || r.Out }

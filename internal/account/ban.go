@@ -3,7 +3,6 @@ package account
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"strings"
 	"time"
@@ -79,15 +78,4 @@ func (l *Ledger) Enable(ctx context.Context, name, by string) (Changed, error) {
 		return c, err
 	}
 	return c, l.remember(ctx, &c, Unbanned, by, "")
-}
-
-// remember notes a change in the account's history. Without the note the change holds all the same.
-func (l *Ledger) remember(ctx context.Context, c *Changed, kind, by, text string) error {
-	errs, err := l.store.Note(ctx, []rushgate.Noted{{Player: c.Player, Name: c.Name, AccountEvent: rushgate.AccountEvent{
-		ID: rand.Text(), At: time.Now(), Kind: kind, By: by, Text: text,
-	}}})
-	if err := first(errs, err); err != nil {
-		return fmt.Errorf("done, but not noted in the account's history: %w", known(err))
-	}
-	return nil
 }

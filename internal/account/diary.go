@@ -88,6 +88,23 @@ func (d *Diary) Change(e rushgate.Noted) {
 	d.addChange(e)
 }
 
+// Renamed has what waits to be noted of a player noted under another name, which the account has from now on.
+func (d *Diary) Renamed(player rushgate.PlayerID, name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range d.changes {
+		if d.changes[i].Player == player {
+			d.changes[i].Name = name
+		}
+	}
+	for key, e := range d.signIns {
+		if key.player == player {
+			e.Name = name
+			d.signIns[key] = e
+		}
+	}
+}
+
 // event returns one of now.
 func event(who Owner, kind, from string) rushgate.Noted {
 	return rushgate.Noted{Player: who.Player, Name: who.Name, AccountEvent: rushgate.AccountEvent{

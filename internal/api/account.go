@@ -30,6 +30,7 @@ type accountBody struct {
 	CreatedAt timestamp         `json:"created_at"`
 	Devices   []deviceBody      `json:"devices"`
 	DeleteAt  *timestamp        `json:"delete_at,omitempty"` // only if the player has asked for it
+	RenameAt  *timestamp        `json:"rename_at,omitempty"` // only if it cannot be renamed before
 }
 
 // newDeviceBody is what a player is told of a device, given the id of the one that asks.
@@ -61,6 +62,7 @@ func (h *handler) accountRoutes() []route {
 		{"GET /v1/account/export", h.ofAccount(h.export)},
 		{"POST /v1/account/delete", h.ofAccount(h.deleteAccount)},
 		{"POST /v1/account/keep", h.ofAccount(h.keepAccount)},
+		{"POST /v1/account/name", h.ofAccount(h.rename)},
 	}
 }
 
@@ -136,7 +138,7 @@ func (h *handler) account(w http.ResponseWriter, r *http.Request, o owner) error
 	}
 	body := accountBody{
 		PlayerID: a.ID, Name: a.Username, CreatedAt: timestamp(a.CreatedAt), Devices: []deviceBody{},
-		DeleteAt: deleteAt(&a),
+		DeleteAt: deleteAt(&a), RenameAt: h.renameAt(&a),
 	}
 	for _, d := range account.Remembered(&a, time.Now()) {
 		body.Devices = append(body.Devices, newDeviceBody(&d, this))

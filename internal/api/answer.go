@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/line"
 )
@@ -127,6 +128,15 @@ type rejection struct {
 func (r rejection) Error() string { return r.message }
 func (r rejection) Unwrap() error { return rushgate.MissingCredentials }
 
+// told is a reason with words of its own for the player.
+type told struct {
+	reason  rushgate.Reason
+	message string
+}
+
+func (t told) Error() string { return t.message }
+func (t told) Unwrap() error { return t.reason }
+
 var (
 	errNoPath      = rejection{http.StatusNotFound, "There is nothing at this path."}
 	errNoBoard     = rejection{http.StatusNotFound, "There is no such leaderboard."}
@@ -134,8 +144,8 @@ var (
 	errForeignPage = rejection{http.StatusForbidden, "Pages of this origin may not do that."}
 )
 
-// refuse answers a request with an error's reason. Nothing else of the error is shown, unless it is a [malformed] or a
-// [rejection]. An error without a reason is logged; of the others what gave them has logged what there is to log.
+// refuse answers a request with an error's reason. Nothing else of the error is shown, unless it is a [malformed], a
+// [rejection] or a [told]. An error without a reason is logged; of the others what gave them has logged what there is to log.
 func (h *handler) refuse(w http.ResponseWriter, err error) {
 	var reason rushgate.Reason
 	if !errors.As(err, &reason) {
@@ -156,6 +166,12 @@ func (h *handler) refuse(w http.ResponseWriter, err error) {
 	}
 	if r, ok := errors.AsType[rejection](err); ok {
 		out.status, body.Message = r.status, r.message
+	}
+	if t, ok := errors.AsType[told](err); ok {
+		body.Message = t.message
+	}
+	if errors.Is(err, auth.ErrNoRegistration) {
+		body.Message = "New accounts cannot be made from here"
 	}
 	if wait := h.retryAfter(err, reason); wait > 0 {
 		body.RetryAfterMS = int64(math.Ceil(float64(wait) / float64(time.Millisecond)))

@@ -41,6 +41,8 @@ type Config struct {
 	// called. It must not block.
 	DeleteAfter time.Duration
 	DeleteNow   func()
+	// Names is what holds for players who rename their accounts.
+	Names account.RenameRules
 	// Outbox has the mail to players that is to be sent; nil means that none is.
 	Outbox *outbox.Outbox
 	// Game, if not nil, answers what is asked for outside /v1/, /play/, /healthz and /readyz. It bounds what it is sent.

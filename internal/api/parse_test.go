@@ -130,6 +130,26 @@ func FuzzParseProof(f *testing.F) {
 	})
 }
 
+// Whatever is sent as a wish for another name: what is accepted has a name that there can be, and a password.
+func FuzzParseRename(f *testing.F) {
+	f.Add([]byte(`{"name":"Alina","password":"correct horse","code":"123 456","remember":"phone"}`))
+	f.Add([]byte(`{"name":"al\u0131na","password":"a\tb"}`))
+	f.Add([]byte(`{"password":"correct horse"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, err := parseRename(body)
+		wantForPlayer(t, err)
+		if err != nil {
+			return
+		}
+		if name, err := rushgate.NewUsername(got.name); err != nil || name != got.name {
+			t.Fatalf("accepted the name %q", got.name)
+		}
+		if got.password == "" && got.exact == "" {
+			t.Fatal("accepted no password")
+		}
+	})
+}
+
 // Whatever is sent as a change of the password: what is accepted has two passwords, of which the new one may be.
 func FuzzParsePasswordChange(f *testing.F) {
 	f.Add([]byte(`{"current":"correct horse","new":"better horse","attempt_id":"a","remember":"phone"}`))

@@ -20,6 +20,7 @@ var provedRoutes = []provedRoute{
 	{"POST /v1/account/email", `{"email":"alice@example.org","current":%s,"code":%s}`},
 	{"POST /v1/account/password", `{"current":%s,"code":%s,"new":"better horse"}`},
 	{"POST /v1/account/delete", `{"password":%s,"code":%s}`},
+	{"POST /v1/account/name", `{"name":"alina","password":%s,"code":%s}`},
 	{"POST /v1/account/totp/ask", `{"password":%s,"code":%s,"ask":"new-devices"}`},
 	{"POST /v1/account/totp/recovery-codes", `{"password":%s,"code":%s}`},
 	{"DELETE /v1/account/totp", `{"password":%s,"code":%s}`},
@@ -34,15 +35,19 @@ func (f *factored) prove(t *testing.T, r provedRoute, password, code string) exc
 // uses reports whether a recovery code of alice's is used up.
 func (f *factored) uses(t *testing.T, code string) bool {
 	t.Helper()
-	accounts, err := f.store.LoadAccounts(t.Context(), []string{"alice"})
+	accounts, err := f.store.LoadAccounts(t.Context(), []string{"alice", "alina"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	a := accounts[0]
+	if a.ID == 0 { // it was renamed
+		a = accounts[1]
 	}
 	parsed, err := secondfactor.ParseCode(code)
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict, _ := secondfactor.Check(accounts[0].Credentials, parsed, "", time.Now())
+	verdict, _ := secondfactor.Check(a.Credentials, parsed, "", time.Now())
 	return verdict == secondfactor.Wrong
 }
 

@@ -1,8 +1,14 @@
 package auth
 
 import (
+	"errors"
+	"fmt"
 	"time"
 )
+
+// ErrNoRegistration is with an account-disabled for who has no account yet: registrations from the range or device are
+// refused.
+var ErrNoRegistration = errors.New("auth: registrations are refused from there")
 
 // mayRegister refuses a registration from a range or device that is banned, before anything is done for it. It tells no
 // more than that of every account there.
@@ -15,7 +21,7 @@ func (p *Pool) mayRegister(r *Request) error {
 		return nil
 	}
 	p.metrics.refused.Add(1)
-	return p.cfg.Access.Refuse(b)
+	return fmt.Errorf("%w: %w", ErrNoRegistration, p.cfg.Access.Refuse(b))
 }
 
 // barred returns why a job whose player has proved to own the account is not let in: the mode has changed while it
