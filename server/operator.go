@@ -100,7 +100,7 @@ func (d *desk) newServer(sections admin.Sections) *http.Server {
 			Sections: sections, Metrics: d.metrics, Ready: d.ready, Logger: d.cfg.Logger,
 			Dashboard: d.dashboard(), Ledger: account.New(d.store), Door: d.door, Access: d.access, Token: d.token,
 			Operators: d.staff.roll, Staff: operator.NewBook(d.store), Book: d.store, Audit: d.store,
-			TLS: d.tls != nil, Hold: api.HoldConn,
+			TLS: d.tls != nil, Hold: api.HoldConn, NameHold: d.cfg.names().Hold, FactorGone: d.factorGone(),
 		}),
 		TLSConfig:         d.tls,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
@@ -112,6 +112,15 @@ func (d *desk) newServer(sections admin.Sections) *http.Server {
 	}
 	api.LimitConns(srv, maxAdminConns, d.crowded)
 	return srv
+}
+
+// factorGone returns what has players told by mail that an operator has taken a second factor away; nil if no mail is
+// sent.
+func (d *desk) factorGone() func(context.Context, account.Owner, string) error {
+	if d.outbox == nil {
+		return nil
+	}
+	return d.outbox.FactorGone
 }
 
 // serve serves the operator until the server is shut down.

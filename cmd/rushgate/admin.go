@@ -24,6 +24,7 @@ asks for no token.
   rushgate admin note alice "lost the phone"     for the next operator to read
   rushgate admin lockouts                        who failed too often
   rushgate admin set-password alice              ask for it twice, and end the sessions
+  rushgate admin rename alice alina              end the session, and hold the old name
   rushgate admin mode closed --message "Soon"    who may come in, on all nodes
   rushgate admin ban --range 203.0.113.0/24      keep out an account, a range or a device
   rushgate admin audit                           who has done what
@@ -43,6 +44,8 @@ func newAdmin() *cobra.Command {
 		newAdminLockouts(),
 		newAdminLift(),
 		newAdminSetPassword(),
+		newAdminRename(),
+		newAdminRemoveFactor(),
 		newAdminDisable(),
 		newAdminEnable(),
 		newAdminDelete(),

@@ -18,10 +18,11 @@ func (l *Ledger) Addresses(ctx context.Context, who Owner) (Addresses, error) {
 	if err != nil {
 		return Addresses{}, err
 	}
-	return addresses(&a), nil
+	return AddressesOf(&a), nil
 }
 
-func addresses(a *rushgate.Account) Addresses {
+// AddressesOf returns those of an account.
+func AddressesOf(a *rushgate.Account) Addresses {
 	proved, _ := find(a.Credentials, Email)
 	pending, _ := find(a.Credentials, EmailPending)
 	return Addresses{proved.Subject, pending.Subject}
@@ -72,7 +73,7 @@ func (l *Ledger) VerifyEmail(ctx context.Context, who Owner, code token.Code) (b
 			pending.Secret = c.text()
 			return with(a.Credentials, pending), nil
 		}
-		if before = addresses(a).Proved; before == pending.Subject {
+		if before = AddressesOf(a).Proved; before == pending.Subject {
 			before = ""
 		}
 		left := without(a.Credentials, EmailPending, Recovery)
@@ -94,7 +95,7 @@ func (l *Ledger) RemoveEmail(ctx context.Context, who Owner) (before string, err
 	a, err := l.ofOwner(ctx, who, func(a *rushgate.Account) ([]rushgate.Credential, error) {
 		return without(a.Credentials, Email, EmailPending, Recovery), nil
 	})
-	if before = addresses(&a).Proved; err == nil && before != "" {
+	if before = AddressesOf(&a).Proved; err == nil && before != "" {
 		l.note(ctx, event(who, eventEmailRemoved, ""))
 	}
 	return before, err

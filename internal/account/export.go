@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"time"
 
 	"github.com/rushgate/rushgate"
 )
@@ -25,4 +26,28 @@ func (l *Ledger) History(ctx context.Context, who Owner) ([]rushgate.AccountEven
 		}
 	}
 	return events, loaded[0].Err
+}
+
+// Notes reports whether credentials of a kind are what the ledger notes of an account, and no way to prove it.
+func Notes(kind string) bool {
+	switch kind {
+	case Email, EmailPending, Recovery, Deleting, Renamed:
+		return true
+	}
+	return false
+}
+
+// PasswordSince returns since when an account has the password that it has, by its history: since it was made, if that
+// does not know better.
+func PasswordSince(a *rushgate.Account, events []rushgate.AccountEvent) time.Time {
+	since := a.CreatedAt
+	for _, e := range events {
+		switch e.Kind {
+		case eventPassword, eventPasswordSet, eventRecovered:
+			if e.At.After(since) {
+				since = e.At
+			}
+		}
+	}
+	return since
 }

@@ -121,10 +121,10 @@ func (l *Ledger) Rename(
 }
 
 // RenameFor is Rename for an operator, who does not have to wait until the last one is long enough ago. The player has
-// to: for [RenameRules].After from then on the account keeps the name. It notes which operator it was.
+// to: for [RenameRules].After from then on the account keeps the name. A session ends with a last save, at the node that
+// has it. It notes which operator it was.
 func (l *Ledger) RenameFor(
-	ctx context.Context, name, next string, hold time.Duration, leave func(context.Context, rushgate.PlayerID) error,
-	by string,
+	ctx context.Context, name, next string, hold time.Duration, by string,
 ) (Changed, error) {
 	next, err := rushgate.NewUsername(next)
 	if err != nil {
@@ -148,8 +148,7 @@ func (l *Ledger) RenameFor(
 	if err != nil {
 		return Changed{}, err
 	}
-	end := func(ctx context.Context) error { return leave(ctx, a.ID) }
-	if _, err := l.rename(ctx, &a, next, now.Add(hold), end); err != nil {
+	if _, err := l.rename(ctx, &a, next, now.Add(hold), nil); err != nil {
 		return Changed{}, err
 	}
 	l.moved(a.ID, next)

@@ -150,7 +150,7 @@ func (f failing) DeleteAccount(ctx context.Context, name string) error {
 // ledgerOf is a listener where accounts of a store can be changed.
 func ledgerOf(store account.Store, log io.Writer) http.Handler {
 	cfg := config()
-	cfg.Ledger, cfg.Logger = account.New(store), textLog(log)
+	cfg.Ledger, cfg.Logger, cfg.NameHold = account.New(store), textLog(log), time.Hour
 	return admin.New(cfg)
 }
 

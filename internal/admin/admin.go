@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"runtime/debug"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -41,6 +42,11 @@ type Config struct {
 	Dashboard *Dashboard
 	// Ledger is where accounts are changed; nil: they cannot be.
 	Ledger *account.Ledger
+	// NameHold is for how long nobody else may take the name that an account had which an operator renames.
+	NameHold time.Duration
+	// FactorGone, if not nil, has the reader of an address told that an operator has taken the second factor of an account
+	// away. That it fails undoes nothing.
+	FactorGone func(ctx context.Context, who account.Owner, address string) error
 	// Door is where lockouts are listed and lifted; nil: they cannot be.
 	Door *door.Door
 	// Access is where the mode of the doors, bans and lists are set; nil: they cannot be.
@@ -132,7 +138,9 @@ func (cfg Config) serveOrders(mux *routes) {
 		serveAudit(mux, a, cfg.Audit)
 	}
 	if cfg.Ledger != nil {
-		orders := &accounts{acts: a, ledger: cfg.Ledger, book: cfg.Book}
+		orders := &accounts{
+			acts: a, ledger: cfg.Ledger, book: cfg.Book, keeper: cfg.Access, nameHold: cfg.NameHold, factorGone: cfg.FactorGone,
+		}
 		if cfg.Dashboard != nil {
 			orders.actions = &cfg.Dashboard.Actions
 		}

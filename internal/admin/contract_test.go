@@ -200,6 +200,10 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	post("/accounts/alice/end-sessions", "{}", 200)
 	post("/accounts/alice/recovery-code", "{}", 200)
 	post("/accounts/alice/end-session", "{}", 200)
+	post("/accounts/alice/name", `{"name":"carol"}`, 409)
+	post("/accounts/bob/name", `{"name":"robert"}`, 200)
+	post("/accounts/robert/name", `{"name":"bob"}`, 200)
+	post("/accounts/alice/remove-second-factor", "{}", 409)
 	post("/accounts/alice/notes", `{"text":"asked for her name back\ntwice"}`, 200)
 	post("/accounts/alice/notes", `{"text":"\u0007"}`, 400)
 	post("/accounts/alice/delete", "{}", 200)
@@ -213,7 +217,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		t.Errorf("without a token: %d", w.Code)
 	}
 	post("/drain", "{}", 401)
-	if entries, err := audit.Read(t.Context(), store, 1, 100); err != nil || len(entries) != 28 {
+	if entries, err := audit.Read(t.Context(), store, 1, 100); err != nil || len(entries) != 36 {
 		t.Errorf("%d entries, %v: %+v", len(entries), err, entries)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	rules "github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
@@ -17,6 +18,12 @@ type accounts struct {
 	ledger  *account.Ledger
 	actions *Actions // nil: whether players are inside this very node is not known
 	book    Book
+	keeper  *rules.Keeper // nil: there are no lists
+	// nameHold is for how long a name is held that was given up.
+	nameHold time.Duration
+	// factorGone has the reader of an address told that the second factor of an owner's account is gone; nil: no mail is
+	// sent.
+	factorGone func(ctx context.Context, who account.Owner, address string) error
 }
 
 // Book is what a node knows of accounts besides what they are: the way through all of them, and what has happened to
@@ -34,6 +41,8 @@ func (a *accounts) serve(mux *routes) {
 	mux.HandleFunc("POST /accounts/{name}/enable", a.enable)
 	mux.HandleFunc("POST /accounts/{name}/end-sessions", a.endSessions)
 	mux.HandleFunc("POST /accounts/{name}/recovery-code", a.recoveryCode)
+	mux.HandleFunc("POST /accounts/{name}/name", a.rename)
+	mux.HandleFunc("POST /accounts/{name}/remove-second-factor", a.removeFactor)
 	mux.HandleFunc("POST /accounts/{name}/delete", a.remove)
 	mux.HandleFunc("POST /accounts/delete", a.removeAll)
 	if a.actions != nil {

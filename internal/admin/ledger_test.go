@@ -49,6 +49,15 @@ func TestAccountOrders(t *testing.T) {
 		{"/bob/disable", `{"reason":"` + strings.Repeat("x", 257) + `"}`, 400, "257 bytes"},
 		{"/bob/enable", `{}`, 200, `"name":"bob"}`},
 		{"/nobody/enable", `{}`, 404, "no account of this name"},
+		{"/bob/name", `{"name":"Alice"}`, 409, "already is an account of this name"},
+		{"/bob/name", `{"name":"BOB"}`, 409, "has this name"},
+		{"/bob/name", `{"name":"a b"}`, 400, "no account can have such a name"},
+		{"/bob/name", `{"name":""}`, 400, "want"},
+		{"/bob/name", `{"name":"Robert"}`, 200, `{"player_id":2,"name":"robert"}`},
+		{"/bob/name", `{"name":"Robert"}`, 404, "no account of this name"},
+		{"/alice/name", `{"name":"bob"}`, 409, "is held"},
+		{"/robert/name", `{"name":"bob"}`, 200, `{"player_id":2,"name":"bob"}`},
+		{"/alice/remove-second-factor", `{}`, 409, "cannot be undone"},
 		{"/a%00b/enable", `{}`, 400, "no account can have such a name"},
 	} {
 		log.Reset()

@@ -29,10 +29,11 @@ var leastRoles = map[string]operator.Role{
 
 	"POST /lockouts/{id}/lift": operator.Help, "POST /accounts/{name}/end-session": operator.Help,
 	"POST /accounts/{name}/end-sessions": operator.Help, "POST /accounts/{name}/notes": operator.Help,
-	"POST /accounts/{name}/recovery-code": operator.Help,
+	"POST /accounts/{name}/recovery-code": operator.Help, "POST /accounts/{name}/name": operator.Help,
 
 	"POST /accounts": operator.Run, "POST /accounts/{name}/password": operator.Run,
-	"POST /accounts/{name}/disable": operator.Run, "POST /accounts/{name}/enable": operator.Run,
+	"POST /accounts/{name}/remove-second-factor": operator.Run,
+	"POST /accounts/{name}/disable":              operator.Run, "POST /accounts/{name}/enable": operator.Run,
 	"POST /drain": operator.Run, "POST /mode": operator.Run, "POST /bans": operator.Run,
 	"POST /bans/{id}/lift": operator.Run, "POST /lists": operator.Run,
 

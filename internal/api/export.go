@@ -2,11 +2,11 @@ package api
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
 const (
@@ -33,8 +33,14 @@ type exportAccount struct {
 	DeleteAt     *timestamp        `json:"delete_at,omitempty"`
 	Email        string            `json:"email,omitempty"`
 	EmailPending string            `json:"email_pending,omitempty"`
-	// Credentials are the kinds of the ways to prove the account, "password" among them.
-	Credentials []string `json:"credentials"`
+	// Credentials are the ways to prove the account, "password" among them.
+	Credentials []exportedProof `json:"credentials"`
+}
+
+// exportedProof is a way to prove the account: what it is, and since when there is this one, if that is known.
+type exportedProof struct {
+	Kind  string     `json:"kind"`
+	Since *timestamp `json:"since,omitempty"`
 }
 
 type exportedHero struct {
@@ -76,7 +82,7 @@ func (h *handler) export(w http.ResponseWriter, r *http.Request, o owner) error 
 		return err
 	}
 	body := exportBody{
-		ExportedAt: timestamp(now), Account: newExportAccount(&a), Devices: []deviceBody{}, History: newEventBodies(events),
+		ExportedAt: timestamp(now), Account: newExportAccount(&a, events), Devices: []deviceBody{}, History: newEventBodies(events),
 		Character: exportedHero{
 			Zone: c.Zone, X: finite(c.X), Y: finite(c.Y), Numbers: c.Numbers.Clone(),
 			PlaytimeMS: c.Playtime.Milliseconds(), CreatedAt: timestamp(c.CreatedAt), Data: append([]byte{}, c.Data...),
@@ -90,25 +96,35 @@ func (h *handler) export(w http.ResponseWriter, r *http.Request, o owner) error 
 	return nil
 }
 
-func newExportAccount(a *rushgate.Account) exportAccount {
-	out := exportAccount{
-		PlayerID: a.ID, Name: a.Username, CreatedAt: timestamp(a.CreatedAt), DeleteAt: deleteAt(a), Credentials: []string{},
+func newExportAccount(a *rushgate.Account, events []rushgate.AccountEvent) exportAccount {
+	addresses := account.AddressesOf(a)
+	return exportAccount{
+		PlayerID: a.ID, Name: a.Username, CreatedAt: timestamp(a.CreatedAt), DeleteAt: deleteAt(a),
+		Email: addresses.Proved, EmailPending: addresses.Pending, Credentials: exportProofs(a, events),
+	}
+}
+
+// exportProofs returns how a player can prove the account. What a node notes among the credentials for itself, such as a
+// code that was sent, is not among them.
+func exportProofs(a *rushgate.Account, events []rushgate.AccountEvent) []exportedProof {
+	proofs := []exportedProof{}
+	add := func(kind string, since time.Time) {
+		p := exportedProof{Kind: kind}
+		if !since.IsZero() {
+			at := timestamp(since)
+			p.Since = &at
+		}
+		proofs = append(proofs, p)
 	}
 	if a.PasswordHash != "" {
-		out.Credentials = append(out.Credentials, "password")
+		add("password", account.PasswordSince(a, events))
 	}
 	for _, c := range a.Credentials {
-		switch c.Kind {
-		case account.Deleting: // which is DeleteAt
-		case account.Email:
-			out.Email = c.Subject
-		case account.EmailPending:
-			out.EmailPending = c.Subject
-		default:
-			if !slices.Contains(out.Credentials, c.Kind) {
-				out.Credentials = append(out.Credentials, c.Kind)
-			}
+		if since, isProof := secondfactor.Since(c); isProof {
+			add(c.Kind, since)
+		} else if !account.Notes(c.Kind) && !secondfactor.Unconfirmed(c.Kind) {
+			add(c.Kind, time.Time{})
 		}
 	}
-	return out
+	return proofs
 }

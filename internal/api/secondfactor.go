@@ -165,6 +165,7 @@ func (h *handler) confirmFactor(w http.ResponseWriter, r *http.Request, o owner)
 	if err != nil {
 		return ofFactor(err)
 	}
+	h.Accounts.FactorChanged(r.Context(), o.account(), true, h.from(r))
 	writeJSON(w, http.StatusOK, recoveryBody{codes})
 	return nil
 }
@@ -190,6 +191,9 @@ func (h *handler) removeFactor(w http.ResponseWriter, r *http.Request, o owner) 
 	err = h.changeFactor(r, o, &f, func(c []rushgate.Credential) ([]rushgate.Credential, error) {
 		return secondfactor.Remove(c), nil
 	})
+	if err == nil {
+		h.Accounts.FactorChanged(r.Context(), o.account(), false, h.from(r))
+	}
 	return noContent(w, err)
 }
 
@@ -201,7 +205,7 @@ func (h *handler) renewRecovery(w http.ResponseWriter, r *http.Request, o owner)
 	}
 	var codes []string
 	err = h.changeFactor(r, o, &f, func(c []rushgate.Credential) (after []rushgate.Credential, err error) {
-		after, codes, err = secondfactor.Renew(c, nil)
+		after, codes, err = secondfactor.Renew(c, nil, time.Now())
 		return after, err
 	})
 	if err != nil {

@@ -27,9 +27,11 @@ const (
 	Verify Kind = "verify"
 	// Changed tells the reader of an address that it is no longer that of an account.
 	Changed Kind = "changed"
+	// FactorGone tells a player that an operator has taken the second factor of the account away.
+	FactorGone Kind = "second-factor"
 )
 
-var kinds = []Kind{Recover, Verify, Changed}
+var kinds = []Kind{Recover, Verify, Changed, FactorGone}
 
 // Kinds returns the kinds of mail.
 func Kinds() []Kind { return slices.Clone(kinds) }

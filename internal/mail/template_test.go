@@ -25,7 +25,7 @@ func TestBuiltInTemplates(t *testing.T) {
 		if strings.ContainsAny(m.Subject, "\r\n") || !strings.HasPrefix(m.Subject, "Rushgate: ") || m.HTML != "" {
 			t.Errorf("%s has the subject %q", kind, m.Subject)
 		}
-		if hasCode := strings.Contains(m.Text, "\n    "+evil.Code+"\n"); hasCode == (kind == Changed) {
+		if hasCode := strings.Contains(m.Text, "\n    "+evil.Code+"\n"); hasCode == (kind == Changed || kind == FactorGone) {
 			t.Errorf("%s reads %q", kind, m.Text)
 		}
 		if strings.Contains(m.Text, "\nBcc") || strings.Contains(m.Text, "\u202e") {

@@ -149,6 +149,11 @@ func (o *Outbox) Changed(ctx context.Context, who account.Owner, address, langua
 	})
 }
 
+// FactorGone has the player of an account told, at an address, that an operator has taken its second factor away.
+func (o *Outbox) FactorGone(ctx context.Context, who account.Owner, address string) error {
+	return o.plan(ctx, task{Do: mail.FactorGone, Name: who.Name, Player: who.Player, To: address, id: "f-" + rand.Text()})
+}
+
 // plan notes a mail that was asked for now.
 func (o *Outbox) plan(ctx context.Context, t task) error {
 	if o.waiting.Load() >= o.limit {

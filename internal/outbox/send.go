@@ -200,7 +200,7 @@ func (o *Outbox) look(ctx context.Context, t *task) outcome {
 			err = account.ErrNoAddress
 		}
 		return fromLedger(err)
-	case mail.Changed:
+	case mail.Changed, mail.FactorGone:
 		return sent
 	}
 	return unreadable

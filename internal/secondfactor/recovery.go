@@ -27,6 +27,8 @@ type recoveryRecord struct {
 	Used    string `json:"used,omitempty"`
 	Attempt string `json:"attempt,omitempty"`
 	At      int64  `json:"at,omitempty"`
+	// Since is when they were made, in Unix seconds; 0 if that was by an older version.
+	Since int64 `json:"since,omitempty"`
 }
 
 func (r *recoveryRecord) read(c rushgate.Credential) bool {
@@ -64,7 +66,7 @@ func checkRecovery(c rushgate.Credential, code Code, attempt string, now time.Ti
 }
 
 // newRecovery makes codes, as the player is shown them, and the credential that knows them.
-func newRecovery(chance io.Reader) (codes []string, c rushgate.Credential, err error) {
+func newRecovery(chance io.Reader, now time.Time) (codes []string, c rushgate.Credential, err error) {
 	var bytes [16 + RecoveryCodes*recoverySize]byte
 	if chance == nil {
 		chance = rand.Reader
@@ -72,7 +74,7 @@ func newRecovery(chance io.Reader) (codes []string, c rushgate.Credential, err e
 	if _, err := io.ReadFull(chance, bytes[:]); err != nil {
 		return nil, c, fmt.Errorf("secondfactor: recovery codes: %w", err)
 	}
-	r := recoveryRecord{Salt: base64.RawURLEncoding.EncodeToString(bytes[:16])}
+	r := recoveryRecord{Salt: base64.RawURLEncoding.EncodeToString(bytes[:16]), Since: now.Unix()}
 	for part := range slices.Chunk(bytes[16:], recoverySize) {
 		text := base32Text.EncodeToString(part)
 		r.Codes = append(r.Codes, r.hash(Code(text)))

@@ -80,6 +80,33 @@ func Of(credentials []rushgate.Credential) (s Status) {
 	return s
 }
 
+// Since returns since when there is a credential of this package by which an account can be proved, the zero time if that
+// is not known, and whether it is one.
+func Since(c rushgate.Credential) (at time.Time, isProof bool) {
+	var since int64
+	switch c.Kind {
+	case kindTOTP:
+		var r totpRecord
+		if r.read(c) {
+			since = r.Since
+		}
+	case kindRecovery:
+		var r recoveryRecord
+		if r.read(c) {
+			since = r.Since
+		}
+	default:
+		return at, false
+	}
+	if since <= 0 {
+		return at, true
+	}
+	return time.Unix(since, 0), true
+}
+
+// Unconfirmed reports whether credentials of a kind are of what is being set up, and prove nothing yet.
+func Unconfirmed(kind string) bool { return kind == kindSetup }
+
 // Verdict is what there is to say of a code.
 type Verdict uint8
 
@@ -127,6 +154,8 @@ type totpRecord struct {
 	// Last is the step of the last code that was used, and Attempt the one that has used it.
 	Last    int64  `json:"last,omitempty"`
 	Attempt string `json:"attempt,omitempty"`
+	// Since is when it was confirmed, in Unix seconds; 0 if it was by an older version.
+	Since int64 `json:"since,omitempty"`
 }
 
 func (r *totpRecord) read(c rushgate.Credential) bool {

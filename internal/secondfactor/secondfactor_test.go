@@ -148,7 +148,7 @@ func TestRecoveryCodesAreGoodOnce(t *testing.T) {
 	if !secondfactor.Of(c).Active {
 		t.Error("without recovery codes nothing is asked for")
 	}
-	c, others, err := secondfactor.Renew(c, nil)
+	c, others, err := secondfactor.Renew(c, nil, start)
 	if err != nil || secondfactor.Of(c).RecoveryCodes != secondfactor.RecoveryCodes || seen[others[0]] {
 		t.Errorf("others: %v, %+v", err, secondfactor.Of(c))
 	}
@@ -238,7 +238,7 @@ func TestChanges(t *testing.T) {
 	if _, err := secondfactor.SetAsk(nil, secondfactor.Always); !errors.Is(err, secondfactor.ErrInactive) {
 		t.Errorf("asking for none: %v", err)
 	}
-	if _, _, err := secondfactor.Renew(nil, nil); !errors.Is(err, secondfactor.ErrInactive) {
+	if _, _, err := secondfactor.Renew(nil, nil, start); !errors.Is(err, secondfactor.ErrInactive) {
 		t.Errorf("recovery codes for none: %v", err)
 	}
 }

@@ -118,11 +118,11 @@ func Confirm(
 	if !ok {
 		return nil, nil, ErrWrongCode
 	}
-	recovery, c, err := newRecovery(chance)
+	recovery, c, err := newRecovery(chance, now)
 	if err != nil {
 		return nil, nil, err
 	}
-	record := totpRecord{Key: setup.Key, Ask: NewDevices, Last: step}
+	record := totpRecord{Key: setup.Key, Ask: NewDevices, Last: step, Since: now.Unix()}
 	after = without(credentials, kindSetup, kindRecovery)
 	return append(after, rushgate.Credential{Kind: kindTOTP, Secret: stored(record)}, c), recovery, nil
 }
@@ -150,12 +150,12 @@ func SetAsk(credentials []rushgate.Credential, ask Ask) ([]rushgate.Credential, 
 
 // Renew has other recovery codes take the place of those that are left. Chance may be nil.
 func Renew(
-	credentials []rushgate.Credential, chance io.Reader,
+	credentials []rushgate.Credential, chance io.Reader, now time.Time,
 ) (after []rushgate.Credential, recovery []string, err error) {
 	if !Of(credentials).Active {
 		return nil, nil, ErrInactive
 	}
-	recovery, c, err := newRecovery(chance)
+	recovery, c, err := newRecovery(chance, now)
 	if err != nil {
 		return nil, nil, err
 	}

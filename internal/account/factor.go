@@ -1,0 +1,40 @@
+package account
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/secondfactor"
+)
+
+// ErrNoFactor says that an account asks for nothing beside the password.
+var ErrNoFactor = errors.New("the account has no second factor")
+
+// RemoveFactor takes away what an account asks for beside the password, for a player who has lost all that it could be
+// proved with, and notes which operator did. It ends no session. To is the player's e-mail address, whose reader is to
+// be told; empty if there is none. The error is [ErrNoFactor] if there is nothing to take away.
+func (l *Ledger) RemoveFactor(ctx context.Context, name, by string) (c Changed, to string, err error) {
+	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
+		func(a *rushgate.Account) (change rushgate.AccountChange, err error) {
+			if !secondfactor.Of(a.Credentials).Active {
+				return change, ErrNoFactor
+			}
+			change.Credentials = secondfactor.Remove(a.Credentials)
+			return change, nil
+		})
+	if err != nil {
+		return c, "", err
+	}
+	c = Changed{Player: a.ID, Name: a.Username}
+	return c, AddressesOf(&a).Proved, l.remember(ctx, &c, eventFactorGone, by, "")
+}
+
+// FactorChanged notes that an owner has set a second factor up, or removed it. From is as [From] has it.
+func (l *Ledger) FactorChanged(ctx context.Context, who Owner, set bool, from string) {
+	kind := eventFactorGone
+	if set {
+		kind = eventFactorSet
+	}
+	l.note(ctx, event(who, kind, from))
+}
