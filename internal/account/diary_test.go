@@ -179,6 +179,24 @@ func TestLedgerNotes(t *testing.T) {
 	must(t)(l.Enable(t.Context(), "alice", "anna"))
 	must(t)(l.SetPassword(t.Context(), "alice", otherHash))
 	must(t)(l.EndSessions(t.Context(), "alice"))
+	proved(t, l, who, address)
+	letter, err := l.Recover(t.Context(), "alice", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost, err := l.Account(t.Context(), who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := account.Redemption{Account: lost, Code: letter.Code, Hash: otherHash, From: "192.0.2.1"}
+	if errs, err := l.Redeem(t.Context(), []account.Redemption{found}); err != nil || errs[0] != nil {
+		t.Fatal(err, errs)
+	}
+	if _, err := l.RemoveEmail(t.Context(), who); err != nil {
+		t.Fatal(err)
+	}
+	l.FactorChanged(t.Context(), who, true, "192.0.2.1")
+	l.FactorChanged(t.Context(), who, false, "192.0.2.1")
 	doom(t, l, who)
 	if err := l.Keep(t.Context(), who, "192.0.2.1"); err != nil {
 		t.Fatal(err)
@@ -212,12 +230,16 @@ func TestLedgerNotes(t *testing.T) {
 			t.Errorf("%s: %+v", kind, e)
 		}
 	}
-	for _, kind := range []string{"deletion-planned", "deletion-taken-back", "logged-out-everywhere", "password-changed"} {
-		if e := got[kind]; e.ID == "" || e.By != "" || kind != "deletion-planned" && e.From != "192.0.2.1" {
+	for kind, from := range map[string]string{
+		"deletion-planned": "", "deletion-taken-back": "192.0.2.1", "logged-out-everywhere": "192.0.2.1",
+		"password-changed": "192.0.2.1", "email-set": "", "email-removed": "", "password-recovered": "192.0.2.1",
+		"second-factor-set": "192.0.2.1", "second-factor-removed": "192.0.2.1",
+	} {
+		if e := got[kind]; e.ID == "" || e.By != "" || e.From != from {
 			t.Errorf("%s: %+v", kind, e)
 		}
 	}
-	if !strings.HasSuffix(got["banned"].Text, ": spam") || len(events) != 8 {
+	if !strings.HasSuffix(got["banned"].Text, ": spam") || len(events) != 13 {
 		t.Errorf("%d events, the ban %+v", len(events), got["banned"])
 	}
 }

@@ -114,7 +114,7 @@ func (l *Ledger) Rename(
 		l.moved(a.ID, name)
 		e := event(Owner{a.ID, name}, eventRenamed, from)
 		e.Text = a.Username + " → " + name
-		l.note(ctx, e)
+		l.note(context.WithoutCancel(ctx), e)
 	}
 	renamed.Credentials = next
 	return renamed, err
@@ -180,6 +180,7 @@ func (l *Ledger) rename(
 ) (rushgate.Account, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renameTimeout)
 	defer cancel()
+	last := time.Now().Add(renameTimeout / 2) // so that it is the store's answer that is told, and not that time is up
 	if leave != nil {
 		if err := leave(ctx); err != nil && !errors.Is(err, rushgate.BadCredentials) { // which is that there is none
 			return *a, err
@@ -190,12 +191,10 @@ func (l *Ledger) rename(
 	}
 	for {
 		err := l.store.RenameAccount(ctx, r)
-		if errors.Is(err, rushgate.AlreadyLoggedIn) || errors.Is(err, rushgate.ErrUnavailable) {
-			select {
-			case <-time.After(renamePause): // the same again: one that was carried out is no error
-				continue
-			case <-ctx.Done():
-			}
+		again := errors.Is(err, rushgate.AlreadyLoggedIn) || errors.Is(err, rushgate.ErrUnavailable)
+		if again && time.Now().Before(last) {
+			time.Sleep(renamePause)
+			continue // with the same: one that was carried out is no error
 		}
 		switch {
 		case err == nil:
