@@ -96,10 +96,15 @@ var documentedIn = []document{
 		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/history -H "Authorization: Bearer $TOKEN"`, shows: `^\{"events":\[`},
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/export -H "Authorization: Bearer $TOKEN" > export.json`},
-		{command: "cat export.json", shows: `^\{"exported_at":"20.*"name":"ada".*"credentials":\["password"\]`},
+		{command: "cat export.json", shows: `^\{"exported_at":"20.*"name":"ada".*"credentials":\[\{"kind":"password"`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/name -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"name":"lovelace","password":"better horse"}' > ada.json`},
+		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/name -H "Authorization: Bearer $TOKEN" ` +
+			`-d '{"name":"ada","password":"better horse"}'`, shows: `renamed not long ago`},
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/delete -H "Authorization: Bearer $TOKEN" ` +
 			`-d '{"password":"better horse"}'`, shows: `^\{"delete_at":"20`},
-		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"ada","password":"better horse"}' > ada.json`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"lovelace","password":"better horse"}' > ada.json`},
 		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
 		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/account/keep -H "Authorization: Bearer $TOKEN"`, shows: `^$`},
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp -H "Authorization: Bearer $TOKEN" ` +
@@ -107,7 +112,7 @@ var documentedIn = []document{
 		{command: `CODE=$(oathtool --totp -b $(sed 's/.*"secret":"\([^"]*\)".*/\1/' totp.json))`, elsewhere: atAPI},
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp/confirm -H "Authorization: Bearer $TOKEN" ` +
 			`-d "{\"code\":\"$CODE\"}" > recovery.json`, elsewhere: atAPI},
-		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"ada","password":"better horse","code":"123 456"}'`,
+		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"lovelace","password":"better horse","code":"123 456"}'`,
 			elsewhere: atAPI},
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/totp -H "Authorization: Bearer $TOKEN"`,
 			shows: `"active":false`},
@@ -123,13 +128,13 @@ var documentedIn = []document{
 			`-d '{"email":"ada@example.org","current":"better horse"}'`, elsewhere: "TestLostPasswordByMail of server"},
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/email/verify -H "Authorization: Bearer $TOKEN" ` +
 			`-d '{"code":"7K2M-QX9D-4HPT"}'`, elsewhere: "TestLostPasswordByMail of server"},
-		{command: `curl -sS http://127.0.0.1:8080/v1/recover -d '{"username":"ada"}'`,
+		{command: `curl -sS http://127.0.0.1:8080/v1/recover -d '{"username":"lovelace"}'`,
 			elsewhere: "TestLostPasswordByMail of server"},
-		{command: `rushgate account recovery-code ada > code.txt`},
+		{command: `rushgate account recovery-code lovelace > code.txt`},
 		{command: `CODE=$(cut -c 1-14 code.txt)`},
 		{command: `curl -sS http://127.0.0.1:8080/v1/recover/finish ` +
-			`-d '{"username":"ada","code":"'$CODE'","password":"best horse"}'`, shows: `^$`},
-		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"ada","password":"best horse"}'`,
+			`-d '{"username":"lovelace","code":"'$CODE'","password":"best horse"}'`, shows: `^$`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"lovelace","password":"best horse"}'`,
 			shows: `"session_token"`},
 		{command: "umask 077"},
 		{command: "rushgate operator add anna --role all > anna.token", shows: `^added anna, who has the role all`},
