@@ -266,6 +266,32 @@ func TestBansOfRangesAndDevices(t *testing.T) {
 	})
 }
 
+// Who has no account yet is told that none can be made there, and not that one is disabled.
+func TestRegistrationFromABannedRange(t *testing.T) {
+	s := start(t, config(t, t.TempDir()))
+	operate(t, s, "/bans", `{"range":"127.0.0.0/8","text":"Bots"}`)
+	body := `{"username":"mallory","password":"correct horse"}`
+	a := call(t, s, "POST /v1/register", body, "")
+	a.want(t, "register", 403)
+	if a.text("message") != "New accounts cannot be made from here: Bots." || a.text("reason") != "account-disabled" {
+		t.Errorf("answered %s", a.raw)
+	}
+}
+
+// A player whom operators know by name keeps that, until they take it off their lists.
+func TestRenameOfWhoIsOnAList(t *testing.T) {
+	s := start(t, config(t, t.TempDir()))
+	session, _ := join(t, s, "alice")
+	operate(t, s, "/lists", `{"list":"staff","add":["alice"]}`)
+	refused := call(t, s, "POST /v1/account/name", renameTo("alina"), session)
+	refused.want(t, "with the name on a list", 409)
+	if !strings.Contains(refused.text("message"), "Ask them") {
+		t.Errorf("answered %s", refused.raw)
+	}
+	operate(t, s, "/lists", `{"list":"staff","remove":["alice"]}`)
+	call(t, s, "POST /v1/account/name", renameTo("alina"), session).want(t, "off the list", 200)
+}
+
 func TestBanOfARangeLeavesAccountsAlone(t *testing.T) {
 	s := start(t, config(t, t.TempDir()))
 	carol, err := newClient(t, s, client.Options{}).Register(t.Context(), "carol", "correct horse")
