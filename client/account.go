@@ -154,8 +154,9 @@ func (s Session) LogOutEverywhere(ctx context.Context) error {
 
 // DeleteAccount has the account deleted with all that is kept of the player, and returns when that will be: until then
 // the player can log in and take it back with [Session.KeepAccount]. The session is over, and no device is remembered.
-// It is tried once; if the account has a second factor, the player is asked by [Options].Code. [rushgate.BadCredentials]
-// says that the password is wrong, or that the session has ended; without an answer, log in to see [Account].DeleteAt. An account without a password is [rushgate.MissingCredentials].
+// It is tried once; if the account has a second factor, the player is asked by [Options].Code.
+// [rushgate.BadCredentials] says that the password is wrong, or that the session has ended; without an answer, log in
+// to see [Account].DeleteAt. An account without a password is [rushgate.MissingCredentials].
 func (s Session) DeleteAccount(ctx context.Context, password string) (time.Time, error) {
 	const op = "delete account"
 	if err := notText(password); err != nil {

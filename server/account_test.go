@@ -123,7 +123,8 @@ func TestExportOfAnAccount(t *testing.T) {
 		got := call(t, s, "GET /v1/account/export", "", session)
 		got.want(t, "export", 200)
 		for _, part := range []string{
-			`"name":"alice"`, `"credentials":[{"kind":"password","since":"20`, `"label":"phone"`, `"numbers":{`, `"data":"`, `"history":[`,
+			`"name":"alice"`, `"credentials":[{"kind":"password","since":"20`, `"label":"phone"`,
+			`"numbers":{`, `"data":"`, `"history":[`,
 		} {
 			if !strings.Contains(got.raw, part) {
 				t.Errorf("no %s in %s", part, got.raw)

@@ -72,7 +72,8 @@ func TestSecondFactorInGo(t *testing.T) {
 		got != (client.SecondFactor{Active: true, Ask: client.AskNewDevices, RecoveryCodes: 10}) {
 		t.Errorf("the second factor is %+v, %v", got, err)
 	}
-	if err := f.SetAsk(t.Context(), oldPassword, "ABCD-EFGH-IJKL-MNOP", client.AskAlways); !errors.Is(err, rushgate.SecondFactor) {
+	err := f.SetAsk(t.Context(), oldPassword, "ABCD-EFGH-IJKL-MNOP", client.AskAlways)
+	if !errors.Is(err, rushgate.SecondFactor) {
 		t.Errorf("with a wrong code: %v", err)
 	}
 	if err := f.SetAsk(t.Context(), oldPassword, f.next(), client.AskAlways); err != nil {
@@ -133,7 +134,8 @@ func TestSecondFactorRemovedByAnOperator(t *testing.T) {
 	a := &loaded[0].Account
 	errs, err := store.UpdateAccounts(t.Context(), []rushgate.AccountChange{{
 		Player: a.ID, Name: a.Username, Epoch: a.Epoch, Replaces: a.Credentials,
-		Credentials: append(slices.Clone(a.Credentials), rushgate.Credential{Kind: account.Email, Subject: "alice@example.org"}),
+		Credentials: append(slices.Clone(a.Credentials),
+			rushgate.Credential{Kind: account.Email, Subject: "alice@example.org"}),
 	}})
 	if err != nil || errs[0] != nil {
 		t.Fatal(err, errs)

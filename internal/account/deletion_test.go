@@ -123,7 +123,8 @@ func TestTheMarkCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.beforeUpdate = func() { s.beforeUpdate = nil; must(t)(l.EndSessions(t.Context(), "alice")) }
-		if _, err := l.PlanDeletion(t.Context(), &account.Proved{Account: a}, time.Second, ""); !errors.Is(err, account.ErrBusy) {
+		_, err = l.PlanDeletion(t.Context(), &account.Proved{Account: a}, time.Second, "")
+		if !errors.Is(err, account.ErrBusy) {
 			t.Errorf("of an account that has changed: %v", err)
 		}
 		time.Sleep(time.Minute)

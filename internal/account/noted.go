@@ -31,9 +31,9 @@ const byOperator = "operator"
 // Noting returns the ledger with a diary, which it notes in what it does. One without writes that to the store itself.
 func (l *Ledger) Noting(d *Diary) *Ledger { return &Ledger{store: l.store, diary: d} }
 
-// There are two ways to note what was done. note is for what players do, and what operators do by a word: it may wait in
-// the diary, off everybody's way, and is lost if the process is killed. remember is for what operators decide about a
-// player, with their names and reasons: bans, names that were given, second factors that were taken away. The next
+// There are two ways to note what was done. note is for what players do, and what operators do by a word: it may wait
+// in the diary, off everybody's way, and is lost if the process is killed. remember is for what operators decide about
+// a player, with their names and reasons: bans, names that were given, second factors that were taken away. The next
 // operator judges by it, so it is written before the operator is told that it is done, and the operator is told if it
 // could not be.
 

@@ -12,8 +12,8 @@ import (
 )
 
 // Renamed is the kind of the credential that marks when an account was given its name: its Subject is the time, in
-// milliseconds of Unix time, a blank and the name. It is written before the account has the name, and says nothing of an
-// account that has another one.
+// milliseconds of Unix time, a blank and the name. It is written before the account has the name, and says nothing of
+// an account that has another one.
 const Renamed = "renamed"
 
 const (
@@ -72,7 +72,8 @@ func renameMark(name string, at time.Time) rushgate.Credential {
 }
 
 // MayRename returns why an account cannot be given a name, as far as the account itself says so, before that costs
-// anything: [ErrSameName], [ErrDoomed] or a [TooSoonError]. The name is canonical, as [rushgate.NewUsername] returns it.
+// anything: [ErrSameName], [ErrDoomed] or a [TooSoonError]. The name is canonical, as [rushgate.NewUsername] returns
+// it.
 func MayRename(a *rushgate.Account, name string, after time.Duration) error {
 	switch at := RenamedAt(a); {
 	case name == a.Username:

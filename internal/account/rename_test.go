@@ -88,7 +88,8 @@ func TestRenameOfAnAccountThatChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(t)(l.EndSessions(t.Context(), "alice"))
-	if _, err := l.Rename(t.Context(), &account.Proved{Account: a}, "alina", names, nil, ""); !errors.Is(err, account.ErrBusy) {
+	_, err = l.Rename(t.Context(), &account.Proved{Account: a}, "alina", names, nil, "")
+	if !errors.Is(err, account.ErrBusy) {
 		t.Errorf("what was proved of another time: %v", err)
 	}
 	wantRename(t, l, "alice", "alina", nil)

@@ -145,7 +145,8 @@ var (
 )
 
 // refuse answers a request with an error's reason. Nothing else of the error is shown, unless it is a [malformed], a
-// [rejection] or a [told]. An error without a reason is logged; of the others what gave them has logged what there is to log.
+// [rejection] or a [told]. An error without a reason is logged; of the others what gave them has logged what there is
+// to log.
 func (h *handler) refuse(w http.ResponseWriter, err error) {
 	var reason rushgate.Reason
 	if !errors.As(err, &reason) {

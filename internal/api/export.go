@@ -82,7 +82,8 @@ func (h *handler) export(w http.ResponseWriter, r *http.Request, o owner) error 
 		return err
 	}
 	body := exportBody{
-		ExportedAt: timestamp(now), Account: newExportAccount(&a, events), Devices: []deviceBody{}, History: newEventBodies(events),
+		ExportedAt: timestamp(now), Account: newExportAccount(&a, events), Devices: []deviceBody{},
+		History: newEventBodies(events),
 		Character: exportedHero{
 			Zone: c.Zone, X: finite(c.X), Y: finite(c.Y), Numbers: c.Numbers.Clone(),
 			PlaytimeMS: c.Playtime.Milliseconds(), CreatedAt: timestamp(c.CreatedAt), Data: append([]byte{}, c.Data...),

@@ -155,7 +155,8 @@ func newChanges() *changes {
 // key returns the one of a request.
 func (c *changes) key(session string, p *passwordChange) (key [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, c.chance[:])
-	for _, part := range []string{session, p.attempt, p.password, p.exact, string(p.code), p.next} { // none holds a zero byte
+	// None of them holds a zero byte.
+	for _, part := range []string{session, p.attempt, p.password, p.exact, string(p.code), p.next} {
 		mac.Write([]byte(part + "\x00"))
 	}
 	return [sha256.Size]byte(mac.Sum(nil))

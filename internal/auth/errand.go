@@ -46,9 +46,9 @@ func (r *Request) errandHashes() int {
 }
 
 // Errand has an account proved, with its second factor if it has one, and done what [Config].Errands does for it, and
-// returns the account as it was proved. It opens no session. Its account is the one of [Request].Player; of another, and of none, it is told
-// nothing but [rushgate.BadCredentials]. The hashes are made beside those of logins, of which they get a small share
-// in a rush. Errors are as for [Pool.Submit].
+// returns the account as it was proved. It opens no session. Its account is the one of [Request].Player; of another,
+// and of none, it is told nothing but [rushgate.BadCredentials]. The hashes are made beside those of logins, of which
+// they get a small share in a rush. Errors are as for [Pool.Submit].
 func (p *Pool) Errand(ctx context.Context, r Request) (rushgate.Account, error) {
 	errand, err := p.errand(ctx, r)
 	if err != nil {

@@ -80,8 +80,8 @@ func Of(credentials []rushgate.Credential) (s Status) {
 	return s
 }
 
-// Since returns since when there is a credential of this package by which an account can be proved, the zero time if that
-// is not known, and whether it is one.
+// Since returns since when there is a credential of this package by which an account can be proved, the zero time if
+// that is not known, and whether it is one.
 func Since(c rushgate.Credential) (at time.Time, isProof bool) {
 	var since int64
 	switch c.Kind {
