@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,7 +37,25 @@ type gate struct {
 	pool     *auth.Pool
 	realm    *realm.Realm
 	draining atomic.Bool
-	log      bytes.Buffer
+	log      sharedLog
+}
+
+// sharedLog is a log that is read while others still write.
+type sharedLog struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *sharedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *sharedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 // countingStore counts the questions for leaderboards, and can be made to fail.
