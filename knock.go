@@ -25,4 +25,6 @@ const (
 	// KnockResume wants in with a token of an earlier login: that of a device which the account is remembered on, or of a
 	// session that goes on, on this node or after its end on another.
 	KnockResume KnockKind = "resume"
+	// KnockPasskey wants in with a passkey. It does not say of which account: the Name is empty.
+	KnockPasskey KnockKind = "passkey"
 )

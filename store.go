@@ -91,6 +91,10 @@ type Store interface {
 type Accounts interface {
 	// LoadAccounts returns the account of each canonical username.
 	LoadAccounts(ctx context.Context, usernames []string) ([]LoadedAccount, error)
+	// PlayerNames returns the username of each player whose account has a [Credential], and nothing where there is no such
+	// account. A store may know the names of others, too. A name may be out of date for the moment of a rename: the
+	// account that LoadAccounts returns for it then has another id, or is none.
+	PlayerNames(ctx context.Context, players []PlayerID) ([]string, error)
 	// Lookalikes returns for each canonical username the name of an account, other than the one of this name, that can be
 	// taken for it, because both have the same [Skeleton], or nothing if there is none.
 	Lookalikes(ctx context.Context, usernames []string) ([]string, error)

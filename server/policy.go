@@ -8,6 +8,7 @@ import (
 var knockKinds = map[auth.Kind]rushgate.KnockKind{
 	auth.Login: rushgate.KnockLogin, auth.Register: rushgate.KnockRegister, auth.Enter: rushgate.KnockLogin,
 	auth.Resume: rushgate.KnockResume, auth.Continue: rushgate.KnockResume,
+	auth.Passkey: rushgate.KnockPasskey,
 }
 
 // policy returns the embedder's policy as the pool asks it, without the password, or nil.

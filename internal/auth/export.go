@@ -29,6 +29,7 @@ func (p *Pool) Metrics(out metric.Scrape) {
 	p.writeResumes(out, &stats.Resumes)
 	writeErrands(out, &stats.Errands)
 	p.metrics.factors.write(out)
+	p.writePasskeys(out)
 	out.Counter("rushgate_auth_queued_total", "Logins and registrations accepted into the queue.", float64(c.Queued))
 	out.Counter("rushgate_auth_processed_total", "Logins and registrations taken through all stages.",
 		float64(c.Processed))

@@ -124,6 +124,10 @@ func (p *Pool) serveTokens(jobs []*job) {
 
 // serveOnce is one round, and returns the jobs whose account has changed meanwhile.
 func (p *Pool) serveOnce(ctx context.Context, jobs []*job) (again []*job) {
+	if err := p.nameOwners(ctx, jobs); err != nil {
+		p.storeFailed(jobs, "names", err)
+		return nil
+	}
 	accounts, err := p.accounts(ctx, jobs)
 	if err != nil {
 		p.storeFailed(jobs, "load", err)

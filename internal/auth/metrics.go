@@ -8,6 +8,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/latency"
+	"github.com/rushgate/rushgate/internal/passkey"
 )
 
 // metrics counts what the pool does.
@@ -19,6 +20,8 @@ type metrics struct {
 
 	errands tally
 	factors factorMetrics
+
+	passkeys [passkey.Repeated + 1]atomic.Int64 // by verdict
 
 	resumes struct {
 		tally    // of requests with tokens

@@ -13,6 +13,7 @@ import (
 	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/password"
 )
 
@@ -73,9 +74,11 @@ type Config struct {
 	// Leave ends the session of a player inside, and returns when that can open another one. Optional, for
 	// [Pool.Reenter].
 	Leave func(context.Context, rushgate.PlayerID) error
+	// Passkeys judges the passkeys that players show. Optional: nil means that none can be.
+	Passkeys *passkey.Party
 	// Access has the bans of ranges and devices. Optional: nil means that there are none.
 	Access *access.Keeper
-	// SignedIn is told of a player who has come in by a login, a registration or a device, on the goroutine of the caller
+	// SignedIn is told of a player who has come in by a login, a registration, a device or a passkey, on the goroutine of the caller
 	// of the pool. Optional. It must be safe for concurrent use and must not block.
 	SignedIn func(SignIn)
 	// Clock knows when the process stood still, which makes no request older. Nil: never.

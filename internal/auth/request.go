@@ -11,6 +11,7 @@ import (
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/line"
+	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/token"
 )
@@ -37,9 +38,11 @@ const (
 	Forget
 	// Reenter is of a player whose password was changed, see [Pool.Reenter].
 	Reenter
+	// Passkey is of a player who shows a passkey, see [Pool.Passkey].
+	Passkey
 )
 
-// inLane reports whether requests of the kind show a token, and are served in the lane for that.
+// inLane reports whether requests of the kind show a token or a passkey, and are served in the lane for that.
 func (k Kind) inLane() bool { return k >= Resume }
 
 // Request is a player's wish to be let in.
@@ -82,11 +85,13 @@ type Request struct {
 	// Wait has a login wait for the world if that is full, as in [door.Knock].
 	Wait bool
 	// Remember is what the player calls the device that the account is to be remembered on, see
-	// [rushgate.ValidDeviceLabel]; empty if it is not to be. Of a [Login], [Register] or [Enter].
+	// [rushgate.ValidDeviceLabel]; empty if it is not to be. Of a [Login], [Register], [Enter] or [Passkey].
 	Remember string
 	// ResumeToken is that of a [Resume] or [Forget], SessionToken that of a [Continue].
 	ResumeToken  token.Resume
 	SessionToken token.Session
+	// Assertion is what a [Passkey] shows.
+	Assertion *passkey.Assertion
 	// Elsewhere is what a [Continue] wants of a session that another node holds.
 	Elsewhere Elsewhere
 	// Proof is what a player got with the Ticket who has waited for the world; of an [Enter] alone, whose names and
@@ -113,6 +118,8 @@ func (r *Request) knock() door.Knock {
 		k.Want = door.Resume
 	case Resume:
 		k.Want, k.Wait = door.Resume, r.Wait
+	case Passkey:
+		k.Want, k.Wait = door.Passkey, r.Wait
 	case Forget:
 		k.Want = door.Forget
 	case Continue:

@@ -87,6 +87,8 @@ func (p *Pool) judgeToken(j *job) {
 	switch {
 	case j.Kind == Continue:
 		p.judgeSession(j)
+	case j.Kind == Passkey:
+		p.judgePasskey(j)
 	case a.ID == 0:
 		j.refuse(rushgate.BadCredentials)
 	case j.Kind == Forget:
@@ -136,16 +138,9 @@ func (p *Pool) judgeResume(j *job) {
 		j.refuse(rushgate.BadCredentials)
 	case shown.verdict == notKnown || p.cfg.Remember == 0:
 		j.refuse(rushgate.BadCredentials)
-	case j.account.Disabled.At(u.now):
-		j.proved = true
-		j.refuseFor(j.account.Disabled.Refusal())
 	default:
 		j.proved = true
-		if err := p.barred(j); err != nil {
-			j.refuseFor(err)
-			return
-		}
-		if err := p.elsewhere(j); err != nil {
+		if err := p.mayEnter(j, u.now); err != nil {
 			j.refuseFor(err)
 			return
 		}

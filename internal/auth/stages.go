@@ -39,6 +39,7 @@ type job struct {
 	change  rushgate.AccountChange
 	refusal error // to be told when the batch is done
 	once    bool  // the token was good once
+	named   bool  // of a Passkey: it has the name of the account, if there is one
 }
 
 func newJob(r *pending) *job {

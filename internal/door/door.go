@@ -29,6 +29,9 @@ const (
 	Forget
 	// Errand is of a player who wants something of the account that costs hashes, see [Door.Errand].
 	Errand
+	// Passkey is of a player who shows a passkey, which does not say the name of the account: as [Resume], but that the
+	// Name of the knock stands for an account whose own name is found out later, see [Seat.Identify].
+	Passkey
 )
 
 // Knock is a client's wish to come in.

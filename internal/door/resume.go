@@ -19,7 +19,8 @@ const (
 	tokensOfFailures = 10
 )
 
-// Resume answers the wish of a client that shows a token in place of a password: [Resume], [Continue] or [Forget]. What
+// Resume answers the wish of a client that shows a token in place of a password, [Resume], [Continue] or [Forget], or a
+// [Passkey]. What
 // is worked off so fast does not wait in the line before the door: it has a lane of its own, which holds what can be
 // worked off in a second. The seat has no place in the world yet, see [Seat.Sit]: a token that is made up neither takes
 // one, nor tells of whom there is one. The error is a [*rushgate.Refusal],
@@ -34,7 +35,14 @@ func (d *Door) Resume(k Knock) (*Seat, error) {
 		return nil, &r
 	}
 	who := d.budgets.pair(&k)
-	if k.Want != Forget {
+	if k.Want == Passkey { // of which it is not known yet whether the mode lets its player in
+		d.heed()
+		if d.rules.Closed() {
+			count.Mode++
+			r := d.rules.Refusal(d.opening(now))
+			return nil, &r
+		}
+	} else if k.Want != Forget {
 		d.heed()
 		if r, refused := d.kept(k.Name, now, count); refused {
 			return nil, &r
@@ -57,6 +65,23 @@ func (d *Door) Resume(k Knock) (*Seat, error) {
 		door: d, name: k.Name, takeover: k.Takeover, charge: charge, state: resuming, turn: now, standing: true, waits: waits,
 		holder: k.Holder, device: k.Device,
 	}, nil
+}
+
+// Identify says whose a seat is that was given for a [Passkey], once the player has proved to own the account of a
+// name. That is known at the origin from now on, so that what others fail at there does not keep the player out.
+func (s *Seat) Identify(name string) {
+	d := s.door
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s.state == closed || !s.standing {
+		return
+	}
+	if s.name != name {
+		d.budgets.know(s.charge.who) // by what the next knock is known by before it is looked at
+	}
+	s.name = name
+	s.charge.who.name = d.budgets.name(name)
+	s.charge.known = d.budgets.isKnown(s.charge.who)
 }
 
 // lane reports whether the lane of resumes has room for one more of an origin, and if it has not, what that client is

@@ -15,6 +15,12 @@ func (s *Store) LoadAccounts(ctx context.Context, usernames []string) (accounts 
 	return s.store.LoadAccounts(ctx, usernames)
 }
 
+// PlayerNames implements [rushgate.Accounts].
+func (s *Store) PlayerNames(ctx context.Context, players []rushgate.PlayerID) (names []string, err error) {
+	defer s.measure(playerNames, time.Now(), &err)
+	return s.store.PlayerNames(ctx, players)
+}
+
 // Lookalikes implements [rushgate.Accounts].
 func (s *Store) Lookalikes(ctx context.Context, usernames []string) (names []string, err error) {
 	defer s.measure(lookalikes, time.Now(), &err)

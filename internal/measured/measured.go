@@ -64,6 +64,7 @@ const (
 	loadAudit
 	auditSpan
 	trimAudit
+	playerNames
 	operations // how many there are
 )
 
@@ -76,7 +77,7 @@ var names = [operations]string{
 	renameAccount: "rename_account", usernames: "usernames", note: "note", loadHistories: "load_histories",
 	planTasks: "plan_tasks", takeTasks: "take_tasks", dropTasks: "drop_tasks", loadTasks: "load_tasks",
 	countTasks: "count_tasks", appendAudit: "append_audit", loadAudit: "load_audit", auditSpan: "audit_span",
-	trimAudit: "trim_audit",
+	trimAudit: "trim_audit", playerNames: "player_names",
 }
 
 type measurement struct {

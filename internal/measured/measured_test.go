@@ -36,6 +36,9 @@ func (s slowStore) LoadAccounts(context.Context, []string) ([]rushgate.LoadedAcc
 	return nil, s.answer()
 }
 
+func (s slowStore) PlayerNames(context.Context, []rushgate.PlayerID) ([]string, error) {
+	return nil, s.answer()
+}
 func (s slowStore) Lookalikes(context.Context, []string) ([]string, error) { return nil, s.answer() }
 
 func (s slowStore) Admit(context.Context, rushgate.Instance, []rushgate.Admission) ([]rushgate.Admitted, error) {
@@ -125,6 +128,7 @@ func (s slowStore) Close() error                            { return nil }
 // calls has one call of each method but Close, by the name under which it is measured.
 var calls = map[string]func(context.Context, rushgate.Store) error{
 	"load_accounts": func(ctx context.Context, s rushgate.Store) error { _, err := s.LoadAccounts(ctx, nil); return err },
+	"player_names":  func(ctx context.Context, s rushgate.Store) error { _, err := s.PlayerNames(ctx, nil); return err },
 	"lookalikes":    func(ctx context.Context, s rushgate.Store) error { _, err := s.Lookalikes(ctx, nil); return err },
 	"admit": func(ctx context.Context, s rushgate.Store) error {
 		_, err := s.Admit(ctx, rushgate.Instance{}, nil)

@@ -25,6 +25,21 @@ func (s *Store) LoadAccounts(ctx context.Context, usernames []string) ([]rushgat
 	return accounts, nil
 }
 
+// PlayerNames implements [rushgate.Accounts].
+func (s *Store) PlayerNames(ctx context.Context, players []rushgate.PlayerID) ([]string, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	names := make([]string, len(players))
+	for i, id := range players {
+		if p := s.players[id]; p != nil {
+			names[i] = p.account.Username
+		}
+	}
+	return names, nil
+}
+
 // LoadCharacters implements [rushgate.Characters].
 func (s *Store) LoadCharacters(ctx context.Context, usernames []string) ([]rushgate.LoadedCharacter, error) {
 	if err := s.lock(ctx); err != nil {

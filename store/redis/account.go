@@ -23,9 +23,11 @@ func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account)
 	defer s.leave()
 	names := make([]string, len(accounts))
 	commands := make([]command, len(accounts))
+	var proved owners
 	for i := range accounts {
 		a := &accounts[i]
 		names[i] = a.Username
+		proved.add(a.ID, a.Username, a.Credentials)
 		record, err := newRecord(a, firstCharacter(a))
 		if err != nil {
 			return nil, fmt.Errorf("redis: %w", err)
@@ -36,6 +38,9 @@ func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account)
 		}
 	}
 	if err := s.noteLooks(ctx, names); err != nil {
+		return nil, err
+	}
+	if err := s.noteOwners(ctx, proved); err != nil {
 		return nil, err
 	}
 	answers, err := s.runAccountScripts(ctx, commands, names)
@@ -77,12 +82,17 @@ func (s *Store) UpdateAccounts(ctx context.Context, changes []rushgate.AccountCh
 	defer s.leave()
 	commands := make([]command, len(changes))
 	names := make([]string, len(changes))
+	var proved owners
 	for i := range changes {
 		names[i] = changes[i].Name
+		proved.add(changes[i].Player, changes[i].Name, changes[i].Credentials)
 		var err error
 		if commands[i], err = s.update(&changes[i]); err != nil {
 			return nil, fmt.Errorf("redis: %w", err)
 		}
+	}
+	if err := s.noteOwners(ctx, proved); err != nil {
+		return nil, err
 	}
 	answers, err := s.runAccountScripts(ctx, commands, names)
 	if err == nil {
@@ -168,8 +178,12 @@ func (s *Store) DeleteAccount(ctx context.Context, username string) error {
 		return answers[0].problem()
 	}
 	s.unclaim(ctx, username, claimed)
+	id := rushgate.PlayerID(answers[0].number(0))
+	if _, err := s.run(ctx, []command{{name: "DEL", key: s.nameKey(id)}}); err != nil {
+		s.breaker.log.Warn("redis: the name of a deleted account is still there", "key", s.nameKey(id), "error", err)
+	}
 	s.standings.put(standing{
-		player: rushgate.PlayerID(answers[0].number(0)), name: username,
+		player: id, name: username,
 		score: score{fence: math.MaxUint64, gone: true},
 	})
 	return nil

@@ -50,9 +50,11 @@ func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error,
 	}
 	names := make([]string, len(records))
 	commands := make([]command, len(records))
+	var proved owners
 	for i := range records {
 		a := &records[i].Account
 		names[i] = a.Username
+		proved.add(a.ID, a.Username, a.Credentials)
 		record, err := newRecord(a, &records[i].Character)
 		if err != nil {
 			return nil, fmt.Errorf("redis: %w", err)
@@ -64,6 +66,9 @@ func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error,
 		}
 	}
 	if err := s.noteLooks(ctx, names); err != nil {
+		return nil, err
+	}
+	if err := s.noteOwners(ctx, proved); err != nil {
 		return nil, err
 	}
 	answers, err := s.runAccountScripts(ctx, commands, names)

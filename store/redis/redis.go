@@ -247,6 +247,9 @@ func (s *Store) ttl() string { return strconv.FormatInt(rushgate.LeaseTTL.Millis
 
 func (s *Store) playerKey(username string) string { return s.prefix + "player:" + username }
 func (s *Store) idsKey() string                   { return s.prefix + "ids" }
+func (s *Store) nameKey(id rushgate.PlayerID) string {
+	return s.prefix + "name:" + formatID(id)
+}
 
 // idsCopyKey is beside idsKey on a Cluster, for what is between its braces.
 func (s *Store) idsCopyKey() string { return s.prefix + "{" + s.idsKey() + "}:copy" }

@@ -353,6 +353,9 @@ func (s *Store) follow(ctx context.Context, m *move) error {
 	if err := s.moveStanding(ctx, m); err != nil {
 		return err
 	}
+	if err := s.followName(ctx, m); err != nil {
+		return err
+	}
 	return s.unmark(ctx, m.to, "at "+m.token+" "+m.from, 0)
 }
 

@@ -20,6 +20,7 @@ import (
 type readStmts struct {
 	accounts, characters, presence, ping, lookalike, shared *sql.Stmt
 	usernames, histories, isDue, task, tasksOf              *sql.Stmt
+	playerNames                                             *sql.Stmt
 	audit, auditSpan                                        *sql.Stmt
 	top                                                     map[rushgate.Board]*sql.Stmt
 }
@@ -34,16 +35,17 @@ func (r *readStmts) prepare(ctx context.Context, db *sql.DB, boards []rushgate.B
 		&r.presence: `SELECT a.username, a.id, c.fence, l.node, l.expires_at
 			FROM accounts a JOIN characters c ON c.id = a.id JOIN leases l ON l.player_id = a.id
 			WHERE a.username IN (SELECT value FROM json_each(?)) AND l.expires_at > ?`,
-		&r.lookalike: lookalikeQuery,
-		&r.shared:    sharedQuery,
-		&r.usernames: usernamesQuery,
-		&r.histories: historiesQuery,
-		&r.isDue:     `SELECT EXISTS (SELECT 1 FROM tasks WHERE kind = ? AND due <= ?)`,
-		&r.task:      `SELECT kind, id, due, data FROM tasks WHERE kind = ? AND id = ?`,
-		&r.tasksOf:   `SELECT coalesce(max(n), 0) FROM task_counts WHERE kind = ?`,
-		&r.audit:     auditQuery,
-		&r.auditSpan: auditSpanQuery,
-		&r.ping:      `SELECT count(*) FROM (SELECT 1 FROM accounts LIMIT 1)`,
+		&r.playerNames: `SELECT id, username FROM accounts WHERE id IN (SELECT value FROM json_each(?))`,
+		&r.lookalike:   lookalikeQuery,
+		&r.shared:      sharedQuery,
+		&r.usernames:   usernamesQuery,
+		&r.histories:   historiesQuery,
+		&r.isDue:       `SELECT EXISTS (SELECT 1 FROM tasks WHERE kind = ? AND due <= ?)`,
+		&r.task:        `SELECT kind, id, due, data FROM tasks WHERE kind = ? AND id = ?`,
+		&r.tasksOf:     `SELECT coalesce(max(n), 0) FROM task_counts WHERE kind = ?`,
+		&r.audit:       auditQuery,
+		&r.auditSpan:   auditSpanQuery,
+		&r.ping:        `SELECT count(*) FROM (SELECT 1 FROM accounts LIMIT 1)`,
 	})
 	if err != nil {
 		return err
@@ -126,6 +128,48 @@ func (s *Store) loadAccounts(ctx context.Context, usernames []string) (_ []rushg
 		accounts[i].Devices.List = slices.Clone(accounts[i].Devices.List)
 	}
 	return accounts, nil
+}
+
+// PlayerNames implements [rushgate.Accounts].
+func (s *Store) PlayerNames(ctx context.Context, players []rushgate.PlayerID) ([]string, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	names, err := s.playerNames(ctx, players)
+	if err != nil {
+		return nil, wrap(fmt.Errorf("player names: %w", err))
+	}
+	return names, nil
+}
+
+func (s *Store) playerNames(ctx context.Context, players []rushgate.PlayerID) (_ []string, err error) {
+	list, err := json.Marshal(players)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.reads.playerNames.QueryContext(ctx, string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // what went wrong is in rows.Err
+	found := make(map[rushgate.PlayerID]string, len(players))
+	for rows.Next() {
+		var id rushgate.PlayerID
+		var name string
+		if err := rows.Scan(&id, &name); err != nil {
+			return nil, err
+		}
+		found[id] = name
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	names := make([]string, len(players))
+	for i, id := range players {
+		names[i] = found[id]
+	}
+	return names, nil
 }
 
 // scanAccount reads one row. That the columns have their types is the database's doing; what is in credentials and

@@ -18,6 +18,47 @@ var credentialCases = []testCase{
 	{"ReplacedByALogin", credentialsByLogin},
 	{"OfTwoInABatchOneWins", credentialsInBatch},
 	{"BoundsAreNamed", badCredentials},
+	{"FindTheirPlayer", credentialsFind},
+}
+
+// wantFound checks under which names some players are found.
+func wantFound(t *testing.T, s rushgate.Store, want ...string) {
+	t.Helper()
+	ids := make([]rushgate.PlayerID, len(want))
+	for i := range ids {
+		ids[i] = rushgate.PlayerID(i + 1)
+	}
+	names, err := s.PlayerNames(t.Context(), ids)
+	if err != nil || !slices.Equal(names, want) {
+		t.Fatalf("PlayerNames: %q, %v; want %q", names, err, want)
+	}
+}
+
+// A player who has credentials is found by id, however the account has got them, also under another name, until it is
+// deleted.
+func credentialsFind(t *testing.T, h Harness) {
+	s := h.open(t)
+	if err := s.BeginImport(t.Context(), 10); err != nil {
+		t.Fatal(err)
+	}
+	create(t, s, registration(1, "alice", "a").Account)
+	wantChanged(t, s, replaceProofs("", "a"), nil)
+	made := registration(2, "carol", "c").Account
+	made.Credentials = proofs("c")
+	create(t, s, made)
+	r := record(3, "dave")
+	r.Account.Credentials = proofs("d")
+	if errs, err := s.Import(t.Context(), []rushgate.Record{r}); err != nil || errs[0] != nil {
+		t.Fatalf("Import: %v, %v", errs, err)
+	}
+	wantFound(t, s, "alice", "carol", "dave", "")
+	wantRenamed(t, s, toBob(0), nil)
+	wantFound(t, s, "bob", "carol", "dave", "")
+	if err := s.DeleteAccount(t.Context(), "carol"); err != nil {
+		t.Fatal(err)
+	}
+	wantFound(t, s, "bob", "", "dave", "")
+	wantFound(t, s)
 }
 
 func credential(secret string) rushgate.Credential {
@@ -103,6 +144,9 @@ func credentialsRefused(t *testing.T, h Harness) {
 func credentialsConcurrent(t *testing.T, h Harness) {
 	const n = 16
 	s := h.open(t)
+	if err := s.BeginImport(t.Context(), 10); err != nil {
+		t.Fatal(err)
+	}
 	create(t, s, registration(1, "alice", "a").Account)
 	wantChanged(t, s, replaceProofs("", "code"), nil)
 	var wg sync.WaitGroup
