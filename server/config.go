@@ -151,6 +151,12 @@ type Config struct {
 	// https://play.example.org or capacitor://localhost: scheme, host and, if it is not the scheme's own, port. Pages from
 	// files are file://, and with them so are those that any site puts into a sandbox. Default none.
 	Origins []string
+	// PasskeyOrigins are those of the pages on which players may come in with a passkey in place of a password, like
+	// https://play.example.com: https, or http at localhost, a name and no address. Passkeys are made for the host of the
+	// first and are good for nothing else, so it must stay what it is; the hosts of others are the same, or below it.
+	// Default http://localhost with the port of HTTPAddr, or https with TLS, on a node that is on loopback and behind no
+	// TrustedProxies; else none.
+	PasskeyOrigins []string
 	// IdleTimeout closes connections without a request for so long, 1 s to 1 h. Let a balancer in front close its own
 	// before that, or it may send a request into a connection that is being closed. Default 75 s.
 	IdleTimeout time.Duration

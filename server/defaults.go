@@ -129,6 +129,7 @@ func (c Config) withDefaults() Config {
 	or(&c.Logger, slog.Default())
 	c.TLS = c.TLS || c.TLSCert != "" || len(c.TLSNames) > 0 || c.GetCertificate != nil || len(c.ACMEDomains) > 0
 	c.Zones = maps.Clone(c.Zones) // the node reads it as long as it runs
+	c.PasskeyOrigins = slices.Clone(c.PasskeyOrigins)
 	c.Origins = slices.Clone(c.Origins)
 	for i, origin := range c.Origins {
 		if canonical, err := api.ParseOrigin(origin); err == nil { // the others are for validate

@@ -28,6 +28,7 @@ import (
 	"github.com/rushgate/rushgate/internal/doorman"
 	"github.com/rushgate/rushgate/internal/measured"
 	"github.com/rushgate/rushgate/internal/outbox"
+	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
@@ -53,6 +54,7 @@ type Server struct {
 	pool     *auth.Pool
 	realm    *realm.Realm
 	ledger   *account.Ledger
+	passkeys *passkey.Party // nil: there are none
 	deleter  *account.Deleter
 	diary    *account.Diary
 	channel  *channel // nil: none
@@ -204,7 +206,7 @@ func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, e
 func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 	s.clock.Start()
 	s.realm.Start()
-	s.upkeep.line = newLineKeys(s.store, s.cfg.Logger, s.door.SetKeyring)
+	s.upkeep.line = newLineKeys(s.store, s.cfg.Logger, s.setKeyring)
 	s.upkeep.line.begin(ctx)
 	s.fleet.begin(ctx)
 	s.access.Begin(ctx)
@@ -345,6 +347,9 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 		return err
 	}
 	s.browsers = wschannel.New(s.realm, func() time.Duration { return s.door.Later(door.Draining) })
+	if s.passkeys, err = s.newPasskeys(); err != nil {
+		return err
+	}
 	s.pool, err = auth.NewPool(auth.Config{
 		Workers: cfg.Workers, MaxAge: cfg.MaxAge, Store: s.store, Hasher: s.hasher, HashTime: hashTime,
 		Door: s.door, Instance: instance, Enter: s.realm.Enter, Logger: cfg.Logger, Clock: s.clock,
@@ -352,7 +357,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 		Zones:    func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 		Remember: max(cfg.RememberFor, 0), Grace: cfg.SessionTimeout, Holder: s.fleet.holder,
 		Errands: s.doErrands, Leave: s.realm.End, SignedIn: s.signedIn,
-		Access: s.access,
+		Access: s.access, Passkeys: s.passkeys,
 	})
 	if err != nil {
 		return err
@@ -392,9 +397,9 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
 		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Proxies: s.proxies,
 		Accounts: s.ledger, DeleteAfter: max(s.cfg.DeleteAfter, 0), DeleteNow: s.deleter.Nudge,
-		Outbox:  s.outbox,
+		Outbox: s.outbox, Passkeys: s.passkeys,
 		Names:   s.cfg.names(),
-		Channel: s.browsers, Play: web.Play(s.cfg.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
+		Channel: s.browsers, Play: web.Play(s.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
 		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards, Game: s.cfg.Handler,
 		Ready: s.ready, Logger: s.cfg.Logger, Clock: s.clock, Run: s.desk.run,
 		Rules: s.access.Rules, AppealURL: s.cfg.AppealURL,

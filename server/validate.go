@@ -12,6 +12,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/api"
+	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/web"
 )
 
@@ -69,6 +70,11 @@ func (c Config) validateDoor() error {
 	}
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
 		errs = append(errs, wrong("TrustedProxies", "the PROXY protocol is for trusted proxies, of which there are none"))
+	}
+	if len(c.PasskeyOrigins) > 0 {
+		if _, err := passkey.CheckOrigins(c.PasskeyOrigins); err != nil {
+			errs = append(errs, wrong("PasskeyOrigins", "%w", err))
+		}
 	}
 	for _, origin := range c.Origins {
 		if _, err := api.ParseOrigin(origin); err != nil {

@@ -131,6 +131,9 @@ func (v *serveFlags) declareAddresses(f *flags) {
 	f.add((*words)(&c.Origins), "origins", "", "`ORIGINS` of pages and apps, besides the pages of the node's own host, that may "+
 		"log in and play, like https://play.example.org or capacitor://localhost, separated by commas; file:// for pages from "+
 		"files, and with them those that any site puts into a sandbox")
+	f.add((*repeated)(&c.PasskeyOrigins), "passkey-origin", "", "`ORIGINS` of pages, separated by commas or one in each of "+
+		"several flags, on which players may come in with a passkey, like https://play.example.com; passkeys are for the "+
+		"host of the first, for ever").def = "http://localhost on loopback"
 }
 
 func (v *serveFlags) declareStore(f *flags) {

@@ -23,6 +23,8 @@ const (
 	eventRenamed      = "renamed"
 	eventFactorSet    = "second-factor-set"
 	eventFactorGone   = "second-factor-removed"
+	eventPasskey      = "passkey-added"
+	eventPasskeyGone  = "passkey-removed"
 )
 
 // byOperator stands for an operator whose name the ledger is not told.

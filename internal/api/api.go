@@ -19,6 +19,7 @@ import (
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/outbox"
+	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
@@ -43,6 +44,8 @@ type Config struct {
 	DeleteNow   func()
 	// Names is what holds for players who rename their accounts.
 	Names account.RenameRules
+	// Passkeys is what players prove accounts with in place of a password; nil means that there are none.
+	Passkeys *passkey.Party
 	// Outbox has the mail to players that is to be sent; nil means that none is.
 	Outbox *outbox.Outbox
 	// Game, if not nil, answers what is asked for outside /v1/, /play/, /healthz and /readyz. It bounds what it is sent.
@@ -149,7 +152,7 @@ type route struct {
 }
 
 func (h *handler) routes() []route {
-	return append(slices.Concat(h.accountRoutes(), h.emailRoutes(), h.factorRoutes()), []route{
+	return append(slices.Concat(h.accountRoutes(), h.emailRoutes(), h.factorRoutes(), h.passkeyRoutes()), []route{
 		{"POST /v1/recover", h.recover},
 		{"POST /v1/recover/finish", h.finishRecovery},
 		{"POST /v1/register", h.register},

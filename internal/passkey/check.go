@@ -98,7 +98,7 @@ func (p *Party) Check(
 	if err != nil || at < 0 {
 		return Wrong, nil
 	}
-	asked := a.asked.UnixMilli()
+	asked := a.asked.UnixMicro()
 	again := asked == r.Asked && attempt != "" && attempt == r.Attempt
 	count := a.parsed.Response.AuthenticatorData.Counter
 	switch {

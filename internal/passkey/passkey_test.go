@@ -285,7 +285,7 @@ func TestBounds(t *testing.T) {
 func TestStored(t *testing.T) {
 	stored := []rushgate.Credential{
 		{Kind: "passkey", Subject: "phone", Secret: `{"v":1,"id":"AQID","key":"pQ","count":4,"synced":true,` +
-			`"created":1795953600,"used":1795953700,"asked":1795953699123,"attempt":"try-1"}`},
+			`"created":1795953600,"used":1795953700,"asked":1795953699123456,"attempt":"try-1"}`},
 		{Kind: "passkey", Subject: "of a time to come", Secret: `{"v":2,"id":"AQIE"}`},
 		{Kind: "passkey", Secret: `{`},
 	}

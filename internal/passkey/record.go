@@ -35,7 +35,7 @@ type record struct {
 	Synced  bool  `json:"synced,omitempty"`
 	Created int64 `json:"created"`        // in Unix seconds, as Used
 	Used    int64 `json:"used,omitempty"` // last
-	// Asked is when the challenge was made that it has answered last, in Unix milliseconds, and Attempt the attempt for
+	// Asked is when the challenge was made that it has answered last, in Unix microseconds, and Attempt the attempt for
 	// which it has.
 	Asked   int64  `json:"asked,omitempty"`
 	Attempt string `json:"attempt,omitempty"`

@@ -24,10 +24,11 @@ const (
 	Bool                // true or false; empty, "", is the same as absent
 	Number              // a whole number from 0 to 2^64 - 1
 	Strings             // an array of strings
+	Nested              // an object, as it stands: what is in it is for others to read, who may be less strict
 )
 
 // kinds are what values have to be, as errors say it.
-var kinds = [...]string{"a string", "true or false", "a whole number", "an array of strings"}
+var kinds = [...]string{"a string", "true or false", "a whole number", "an array of strings", "an object"}
 
 // Field is a field that an object may have.
 type Field struct {
@@ -35,8 +36,8 @@ type Field struct {
 	Kind Kind
 }
 
-// Values are the fields that an object has, by name: a string, a bool, a uint64 or a []string each. A field that is
-// null is not among them.
+// Values are the fields that an object has, by name: a string, a bool, a uint64, a []string or a [json.RawMessage] each.
+// A field that is null is not among them.
 type Values map[string]any
 
 // String returns a field that is a string, and "" if it is absent.
@@ -61,6 +62,12 @@ func (v Values) Number(name string) uint64 {
 func (v Values) Strings(name string) []string {
 	all, _ := v[name].([]string)
 	return all
+}
+
+// Nested returns a field that is an object, and nil if it is absent.
+func (v Values) Nested(name string) json.RawMessage {
+	raw, _ := v[name].(json.RawMessage)
+	return raw
 }
 
 // Error says in a sentence what is wrong with an object. It quotes no value, which may be a secret, and no name that
@@ -134,6 +141,9 @@ func name(dec *json.Decoder, known []Field) (Field, error) {
 
 // value reads the value of a field into values.
 func value(dec *json.Decoder, f Field, values Values) error {
+	if f.Kind == Nested {
+		return nested(dec, f, values)
+	}
 	v, err := dec.Token()
 	if err != nil {
 		return describe(err)
@@ -162,6 +172,22 @@ func value(dec *json.Decoder, f Field, values Values) error {
 		}
 	}
 	if !fits {
+		return errorf("The field %s must be %s.", f.Name, kinds[f.Kind])
+	}
+	return nil
+}
+
+// nested reads the value of a field that is an object into values.
+func nested(dec *json.Decoder, f Field, values Values) error {
+	var raw json.RawMessage
+	if err := dec.Decode(&raw); err != nil {
+		return describe(err)
+	}
+	switch {
+	case string(raw) == "null":
+	case raw[0] == '{':
+		values[f.Name] = raw
+	default:
 		return errorf("The field %s must be %s.", f.Name, kinds[f.Kind])
 	}
 	return nil

@@ -21,6 +21,9 @@ const MaxTitle = 40
 // ownTitle is what stands in the bundle where the title goes.
 const ownTitle = "Rushgate"
 
+// appTag is where the bundle's page is told what there is.
+const appTag = `<main id="app"`
+
 // Look is what of the page is a game's own. The zero value is Rushgate's.
 type Look struct {
 	// Title is the name of the game, up to [MaxTitle] printable characters.
@@ -28,6 +31,8 @@ type Look struct {
 	// Accent is the colour of buttons, of the player, and of what is to be seen first, as in #0f766e. It is made darker or
 	// lighter where it could not be told from the ground that it stands on.
 	Accent string
+	// PasskeyOrigins are those at which the page offers to come in with a passkey.
+	PasskeyOrigins []string
 }
 
 // Check returns what is wrong with a look.
@@ -57,6 +62,10 @@ func CheckAccent(accent string) error {
 func (l Look) page(index []byte, sheet string) []byte {
 	title := cmp.Or(l.Title, ownTitle)
 	index = bytes.ReplaceAll(index, []byte(ownTitle), []byte(html.EscapeString(title)))
+	if len(l.PasskeyOrigins) > 0 {
+		origins := html.EscapeString(strings.Join(l.PasskeyOrigins, " "))
+		index = bytes.Replace(index, []byte(appTag), []byte(appTag+` data-passkeys="`+origins+`"`), 1)
+	}
 	if sheet == "" {
 		return index
 	}

@@ -53,6 +53,19 @@ func TestNoLook(t *testing.T) {
 	}
 }
 
+// The page is told at which origins there are passkeys.
+func TestPasskeyOrigins(t *testing.T) {
+	index, err := dist.ReadFile("dist/index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := (Look{PasskeyOrigins: []string{"https://a.example", "https://b.a.example"}}).page(index, "")
+	want := `<main id="app" data-passkeys="https://a.example https://b.a.example" data-state=`
+	if !bytes.Contains(got, []byte(want)) {
+		t.Errorf("the page has no %s", want)
+	}
+}
+
 func TestLooksThatAreNone(t *testing.T) {
 	for title, ok := range map[string]bool{
 		"": true, "Game": true, "Ёлки и волки": true, "大冒険": true, strings.Repeat("ä", 40): true, "a</title>b": true,
@@ -71,7 +84,7 @@ func TestLooksThatAreNone(t *testing.T) {
 			t.Errorf("accent %q: %v", accent, err)
 		}
 	}
-	if (Look{"\n", "red"}).Check() == nil {
+	if (Look{Title: "\n", Accent: "red"}).Check() == nil {
 		t.Error("a look of which nothing is right is right")
 	}
 }
