@@ -12,8 +12,12 @@ const out = resolve(process.argv[2] ?? join(here, "dist"));
 
 const { outputFiles } = await build({
   absWorkingDir: here,
-  // The account page is loaded when it is first asked for. What it shares with main.js is in both: that is little.
-  entryPoints: { main: "src/main.ts", account: "src/account/sections.ts", style: "src/style.css", icon: "src/icon.svg" },
+  // The account page, and what asks for a passkey, are loaded when they are first asked for. What they share with main.js
+  // is in both: that is little.
+  entryPoints: {
+    main: "src/main.ts", account: "src/account/sections.ts", passkey: "src/passkey.ts", style: "src/style.css",
+    icon: "src/icon.svg",
+  },
   outdir: "dist",
   bundle: true,
   minify: true,

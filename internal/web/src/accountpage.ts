@@ -3,7 +3,7 @@
 
 import type { Session } from "./api.ts";
 import type { Device } from "./device.ts";
-import { element, say, setText } from "./page.ts";
+import { codeOf, element, say, setText } from "./page.ts";
 
 const ADDRESS = "#account";
 
@@ -93,8 +93,7 @@ export class AccountPage {
   }
 
   private async load(): Promise<Content> {
-    const url = new URL(this.page.dataset["code"]!, document.baseURI).href;
-    const { Sections } = await import(url) as typeof import("./account/sections.ts");
+    const { Sections } = await import(codeOf(this.page)) as typeof import("./account/sections.ts");
     return this.content ?? new Sections(element("account-sections"), this.inside);
   }
 

@@ -122,7 +122,16 @@ export function channelURL(): string {
   return url.href;
 }
 
-export async function enter(kind: "login" | "register", c: Credentials, signal: AbortSignal): Promise<Session> {
+/** A try of a login with a passkey. */
+export interface PasskeyTry extends Try {
+  /** What the browser has answered. */
+  credential: object;
+  remember?: string;
+}
+
+export async function enter(
+  kind: "login" | "register" | "passkey", c: Credentials | PasskeyTry, signal: AbortSignal,
+): Promise<Session> {
   const body = c.remember ? { ...c, remember_cookie: true } : c;
   return sessionIn(await fromDevice(kind, { method: "POST", body, signal, cookie: Boolean(c.remember) }));
 }

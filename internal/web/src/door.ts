@@ -1,19 +1,20 @@
 // The door in front of the world: the form, the line that a player may have to wait in, and the welcome of a player who
 // needs neither.
 
-import { enter, lineDocument, Refusal, type Session } from "./api.ts";
+import { call, enter, lineDocument, me, Refusal, type Session } from "./api.ts";
 import { sleep } from "./backoff.ts";
 import { Sign } from "./closed.ts";
 import type { Device } from "./device.ts";
 import { deviceLabel } from "./label.ts";
 import { LineView } from "./lineview.ts";
 import { authenticate, type Attempt, type Wait } from "./login.ts";
-import { element, say, setText } from "./page.ts";
+import { codeOf, element, hasPasskeys, say, setText } from "./page.ts";
 import { forgetPlace, hasPlayed, keepPlace, keptPlace, notePlayed } from "./stored.ts";
 import { InLine, newPlace, type Kind, type Place } from "./turn.ts";
 import { Welcome } from "./welcome.ts";
 import {
-  ASKING, comeBackFailure, ENDING_OTHER, failure, INTRO, lost, NOT_THE_SAME, turnCame, TYPE_CODE, waiting, WRONG_CODE,
+  ASKING, CHOOSE_PASSKEY, comeBackFailure, ENDING_OTHER, failure, INTRO, lost, NO_PASSKEY, NOT_THE_SAME, turnCame,
+  TYPE_CODE, waiting, WRONG_CODE,
 } from "./words.ts";
 
 const PLACE_KEPT = " Your turn is kept for a few minutes.";
@@ -35,6 +36,7 @@ export class Door {
   private readonly again = element("again");
   private readonly elsewhere = element<HTMLAnchorElement>("elsewhere");
   private readonly appeal = element<HTMLAnchorElement>("appeal");
+  private readonly passkey = element<HTMLButtonElement>("passkey");
   private readonly sign = new Sign();
   private readonly ways: Record<Kind, HTMLButtonElement> = { login: element("login"), register: element("register") };
   private readonly view = new LineView(() => this.attempt?.abort());
@@ -46,6 +48,7 @@ export class Door {
   private nap: AbortController | null = null;
   private countdown = 0;
   private byItself = false; // the last attempt was one without a password
+  private shown: object | null = null; // the passkey's answer of the last attempt, if it was one with a passkey
 
   /** onEnter is called with the session and the name that was typed. */
   constructor(private readonly device: Device, private readonly onEnter: (s: Session, name: string) => void) {
@@ -60,9 +63,12 @@ export class Door {
     this.reveal.addEventListener("click", () => this.disclose(this.password.type === "password"));
     this.takeover.addEventListener("click", () => {
       if (this.byItself) void this.comeBack({ takeover: true });
+      else if (this.shown) void this.knockWithPasskey(true);
       else if (this.form.reportValidity()) void this.knock("login", true);
     });
     this.again.addEventListener("click", () => void this.comeBack());
+    this.passkey.addEventListener("click", () => void this.knockWithPasskey());
+    this.passkey.hidden = !hasPasskeys();
     this.cancel.addEventListener("click", () => this.attempt?.abort());
     for (const b of Object.values(this.ways)) b.disabled = false; // without this script the form must not be sent
     this.remember.checked = Boolean(device.name) || !hasPlayed();
@@ -193,6 +199,7 @@ export class Door {
     }
     const { signal } = (this.attempt = new AbortController());
     this.byItself = false;
+    this.shown = null;
     this.busy(true);
     this.show(kind === "login" ? "Logging in…" : "Creating your account…");
     this.disclose(false);
@@ -217,6 +224,42 @@ export class Door {
       this.refused(signal.aborted ? null : err);
     } finally {
       this.attempt = this.line = null;
+      this.busy(false);
+    }
+  }
+
+  /** Logs the player in who chooses a passkey, which says whose it is; a takeover is of the one that was chosen last. */
+  private async knockWithPasskey(takeover = false): Promise<void> {
+    if (this.attempt) return;
+    const { signal } = (this.attempt = new AbortController());
+    this.byItself = false;
+    this.busy(true);
+    this.show(CHOOSE_PASSKEY);
+    const remember = this.device.usable && this.remember.checked;
+    try {
+      const { choose } = await import(codeOf(this.passkey)) as typeof import("./passkey.ts");
+      if (!takeover) this.shown = await choose(call, signal);
+      const credential = this.shown;
+      if (!credential) return this.refused(null);
+      await this.enter(
+        {
+          send: (c, signal) => {
+            const send = (): Promise<Session> => enter("passkey", c, signal);
+            return remember ? this.device.alone(signal, send) : send();
+          },
+          signal, onWait: (w) => this.wait(w, takeover),
+        },
+        { credential, ...(takeover ? { takeover } : {}), ...(remember ? { remember: deviceLabel(navigator) } : {}) }, "",
+        (s) => {
+          if (!remember || !s.remembered) return this.keepDevice("");
+          me(s.token).then(({ name }) => this.keepDevice(name), () => this.keepDevice(""));
+        });
+      this.shown = null;
+    } catch (err) {
+      if (err instanceof Refusal && err.reason === "bad-credentials") this.leaveLine(NO_PASSKEY, true);
+      else this.refused(signal.aborted ? null : err);
+    } finally {
+      this.attempt = null;
       this.busy(false);
     }
   }
@@ -289,7 +332,7 @@ export class Door {
   private busy(on: boolean): void {
     clearInterval(this.countdown);
     // They are not disabled, or the one that was pressed would lose the keyboard.
-    for (const b of Object.values(this.ways)) b.ariaDisabled = String(on);
+    for (const b of [...Object.values(this.ways), this.passkey]) b.ariaDisabled = String(on);
     const focused = document.activeElement;
     this.cancel.hidden = !on;
     if (on) {

@@ -16,3 +16,10 @@ export function setText(e: Element, text: string): void {
 export function say(text: string): void {
   setText(element("said"), text);
 }
+
+/** Returns the address of the code that an element stands for, which is loaded when it is first asked for. */
+export const codeOf = (e: HTMLElement): string => new URL(e.dataset["code"]!, document.baseURI).href;
+
+/** Reports whether a player may come in with a passkey on this page: the node has them for it, and the browser has any. */
+export const hasPasskeys = (): boolean =>
+  "PublicKeyCredential" in globalThis && Boolean(element("app").dataset["passkeys"]?.split(" ").includes(location.origin));

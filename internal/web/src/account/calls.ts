@@ -65,3 +65,46 @@ export async function forgetDevice(token: string, handle: string): Promise<void>
 export async function logoutEverywhere(token: string): Promise<void> {
   await call("account/logout-everywhere", { method: "POST", token, timeout: 10_000 });
 }
+
+/** A passkey of the account. */
+export interface Passkey {
+  /** Tells it from the others. */
+  handle: string;
+  name: string;
+  created: number;
+  /** When it last let the player in; 0 if it has not. */
+  used: number;
+}
+
+/** What a player shows for changes of what proves the account. */
+export interface Proof {
+  password: string;
+  /** Of the second factor, once the node has asked for it. */
+  code?: string;
+}
+
+export async function passkeys(token: string): Promise<Passkey[]> {
+  return passkeysIn(await call("account/passkeys", { token, timeout: 10_000 }));
+}
+
+/** Returns what the browser is to make a passkey by. */
+export async function beginPasskey(token: string, p: Proof): Promise<Record<string, unknown>> {
+  return (await call("account/passkeys/start", { method: "POST", token, body: p }))["options"] as Record<string, unknown>;
+}
+
+/** Adds a passkey, and returns those that there are then. */
+export async function addPasskey(token: string, name: string, credential: object): Promise<Passkey[]> {
+  return passkeysIn(await call("account/passkeys/finish", { method: "POST", token, body: { name, credential } }));
+}
+
+export async function removePasskey(token: string, handle: string, p: Proof): Promise<void> {
+  await call(`account/passkeys/${encodeURIComponent(handle)}`, { method: "DELETE", token, body: p });
+}
+
+function passkeysIn({ passkeys: all }: Record<string, unknown>): Passkey[] {
+  if (!Array.isArray(all)) throw new BadAnswer("passkeys");
+  return all.map(({ handle, name, created_at: created, used_at: used }: Record<string, unknown>) => {
+    if (typeof handle !== "string" || typeof name !== "string") throw new BadAnswer("passkey");
+    return { handle, name, created: time(created), used: used === undefined ? 0 : time(used) };
+  });
+}

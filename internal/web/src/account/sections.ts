@@ -5,12 +5,13 @@ import { say, setText } from "../page.ts";
 import { account } from "./calls.ts";
 import { DevicesSection } from "./devices.ts";
 import { button, make } from "./make.ts";
+import { PasskeysSection } from "./passkeys.ts";
 import { PasswordSection } from "./password.ts";
 import type { Desk, Section } from "./section.ts";
 import { date, refused } from "./words.ts";
 
 /** From top to bottom. */
-const ALL: (new (desk: Desk) => Section)[] = [PasswordSection, DevicesSection];
+const ALL: (new (desk: Desk) => Section)[] = [PasswordSection, PasskeysSection, DevicesSection];
 
 export class Sections {
   private readonly who = make("p", { id: "account-who", tabIndex: -1 });
