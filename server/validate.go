@@ -73,7 +73,7 @@ func (c Config) validateDoor() error {
 	}
 	if len(c.PasskeyOrigins) > 0 {
 		if _, err := passkey.CheckOrigins(c.PasskeyOrigins); err != nil {
-			errs = append(errs, wrong("PasskeyOrigins", "%w", err))
+			errs = append(errs, wrong("PasskeyOrigins", "origin %w", err))
 		}
 	}
 	for _, origin := range c.Origins {

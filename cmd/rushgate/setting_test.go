@@ -72,6 +72,7 @@ var badValues = map[string]string{
 	"redis-port": "0", "redis-prefix": "{a} --db redis", "password-pepper-file": "/none/p", "public-address": "x", "zones": "x",
 	"page-title": strings.Repeat("x", 41), "page-accent": "red", "world": "/none/w", "opens-at": "x", "seed": "x",
 	"protocol-id": "x", "handover": "true --db memory", "detach": "true", "smtp-url": "x --mail-from a@b.example",
+	"passkey-origin": "x",
 }
 
 // takeAll are the flags of serve whose values cannot be wrong by themselves.
