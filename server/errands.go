@@ -46,7 +46,9 @@ func (s *Server) doErrands(ctx context.Context, proved []auth.Proved) ([]error, 
 }
 
 // signInKinds is what the histories of accounts call the ways to come in.
-var signInKinds = map[auth.Kind]string{auth.Login: "login", auth.Register: "registration", auth.Resume: "device", auth.Passkey: "passkey"}
+var signInKinds = map[auth.Kind]string{
+	auth.Login: "login", auth.Register: "registration", auth.Resume: "device", auth.Passkey: "passkey",
+}
 
 // signedIn has a player's having come in noted, off the player's way.
 func (s *Server) signedIn(in auth.SignIn) {

@@ -92,8 +92,8 @@ func (d *Door) seatFor(who pair, now time.Time) bool {
 // stands reports whether a client that can have no seat may go on to prove who it is, and then wait for one. An origin
 // that has its share of the seats would wait for its own players.
 func (d *Door) stands(k *Knock, who pair) bool {
-	return k.Wait && (k.Want == Login || k.Want == Resume || k.Want == Passkey) && k.Holder != (line.Holder{}) && d.ring.Load() != nil &&
-		d.places.shared(who.origin)
+	comes := k.Want == Login || k.Want == Resume || k.Want == Passkey
+	return k.Wait && comes && k.Holder != (line.Holder{}) && d.ring.Load() != nil && d.places.shared(who.origin)
 }
 
 // full reports whether there is no seat for a newcomer.

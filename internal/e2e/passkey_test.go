@@ -66,8 +66,8 @@ func (p *tab) logOut() {
 
 var passkeyRefused = refusal("/v1/passkey", "401 (Unauthorized)")
 
-// A player adds a passkey on the page, comes in with it and plays, stays logged in on the device, and removes it: it lets
-// nobody in from then on.
+// A player adds a passkey on the page, comes in with it and plays, stays logged in on the device, and removes it: it
+// lets nobody in from then on.
 func TestPasskey(t *testing.T) {
 	t.Parallel()
 	p := open(t, playAt(t, start(t, config(t))))

@@ -20,8 +20,8 @@ const ChallengeSize = headSize + chacha20poly1305.NonceSizeX + 8 + chacha20poly1
 // sealed with the key that is in use at the time, for one purpose. Random is read for 24 bytes; nil means
 // [crypto/rand.Reader].
 //
-// Sealed it is, big-endian: a byte 3, the version; 3 bytes, the id of the key; 24 random bytes, the nonce; and then, with
-// XChaCha20-Poly1305 and the first 4 bytes and the purpose as additional data: 8 bytes, when it was made, in
+// Sealed it is, big-endian: a byte 3, the version; 3 bytes, the id of the key; 24 random bytes, the nonce; and then,
+// with XChaCha20-Poly1305 and the first 4 bytes and the purpose as additional data: 8 bytes, when it was made, in
 // microseconds since 1970; and the tag.
 func (r *Keyring) SealChallenge(purpose string, at time.Time, random io.Reader) ([]byte, error) {
 	if random == nil {

@@ -169,7 +169,11 @@ func TestWrongAnswers(t *testing.T) {
 	a, key := enrolled(t, p)
 	at := start.Add(time.Minute)
 	for name, spoil := range map[string]func(*passkeytest.Authenticator){
-		"another key":      func(k *passkeytest.Authenticator) { o := authenticator(); o.ID, o.Handle = k.ID, k.Handle; *k = *o },
+		"another key": func(k *passkeytest.Authenticator) {
+			other := authenticator()
+			other.ID, other.Handle = k.ID, k.Handle
+			*k = *other
+		},
 		"another id":       func(k *passkeytest.Authenticator) { k.ID = []byte("unknown") },
 		"another page":     func(k *passkeytest.Authenticator) { k.Origin = "https://play.example.org" },
 		"another party":    func(k *passkeytest.Authenticator) { k.Party = "example.com" },
@@ -220,7 +224,8 @@ func TestChallenges(t *testing.T) {
 	if _, err := stranger.Read(answer, start); !errors.Is(err, passkey.ErrChallenge) {
 		t.Errorf("in another fleet: %v", err)
 	}
-	if created, err := authenticator().Create(bytes.Replace(login, []byte("{"), []byte(`{"user":{"id":"AAAAAAAAAAc"},`), 1)); err != nil {
+	forged := bytes.Replace(login, []byte("{"), []byte(`{"user":{"id":"AAAAAAAAAAc"},`), 1)
+	if created, err := authenticator().Create(forged); err != nil {
 		t.Fatal(err)
 	} else if _, err := p.Add(a, "x", created, start); !errors.Is(err, passkey.ErrChallenge) {
 		t.Errorf("a passkey made for a login: %v", err)
