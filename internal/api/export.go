@@ -6,6 +6,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
@@ -41,6 +42,7 @@ type exportAccount struct {
 type exportedProof struct {
 	Kind  string     `json:"kind"`
 	Since *timestamp `json:"since,omitempty"`
+	Name  string     `json:"name,omitempty"` // of a passkey
 }
 
 type exportedHero struct {
@@ -123,6 +125,9 @@ func exportProofs(a *rushgate.Account, events []rushgate.AccountEvent) []exporte
 	for _, c := range a.Credentials {
 		if since, isProof := secondfactor.Since(c); isProof {
 			add(c.Kind, since)
+		} else if k, isPasskey := passkey.Of(c); isPasskey {
+			add(c.Kind, k.Created)
+			proofs[len(proofs)-1].Name = k.Name
 		} else if !account.Notes(c.Kind) && !secondfactor.Unconfirmed(c.Kind) {
 			add(c.Kind, time.Time{})
 		}

@@ -200,8 +200,8 @@ func (h *handler) beginPasskey(w http.ResponseWriter, r *http.Request, o owner) 
 	return nil
 }
 
-// addPasskey adds a passkey to the account of a player, who has proved it when the passkey was begun: only then is there
-// a challenge that it answers.
+// addPasskey adds a passkey to the account of a player, who has proved it when the passkey was begun: only then is
+// there a challenge that it answers.
 func (h *handler) addPasskey(w http.ResponseWriter, r *http.Request, o owner) error {
 	if h.Passkeys == nil {
 		return errNoPasskeys

@@ -125,7 +125,7 @@ func TestPasskey(t *testing.T) {
 		t.Errorf("the account has %s", list.body)
 	}
 	export := k.call(t, "GET", "/v1/account/export", "", keyFrom, k.session)
-	if !strings.Contains(export.body, `"credentials":["password","passkey"]`) {
+	if !strings.Contains(export.body, `{"kind":"passkey","since":"`) || !strings.Contains(export.body, "my phone") {
 		t.Errorf("the export says %s", export.body)
 	}
 	history := k.call(t, "GET", "/v1/account/history", "", keyFrom, k.session)

@@ -129,8 +129,8 @@ func TestPasskeyOfARenamedPlayer(t *testing.T) {
 	})
 }
 
-// In front of a full world an answer is used up with the proof that the player gets, which is all that is asked for when
-// there is room.
+// In front of a full world an answer is used up with the proof that the player gets, which is all that is asked for
+// when there is room.
 func TestPasskeyInTheLineOfTheWorld(t *testing.T) {
 	withPasskeys(t, 1, func(c *settings) { c.World = 1 },
 		func(t *testing.T, f *fixture, keys []*passkeytest.Authenticator) {
@@ -167,8 +167,8 @@ func TestPasskeyInTheLineOfTheWorld(t *testing.T) {
 		})
 }
 
-// An address that shows passkeys of many accounts, none of them good, is locked out as one is that tries passwords; those
-// who are known there come in all the same.
+// An address that shows passkeys of many accounts, none of them good, is locked out as one is that tries passwords;
+// those who are known there come in all the same.
 func TestBadPasskeysLockTheirOrigin(t *testing.T) {
 	withPasskeys(t, 2, nil, func(t *testing.T, f *fixture, keys []*passkeytest.Authenticator) {
 		_, err := f.Passkey(t.Context(), f.showing(t, keys[0], "a", 1))

@@ -106,8 +106,8 @@ func TestPasskey(t *testing.T) {
 	p.outside("This passkey is not good here any more. Please log in with your password.")
 }
 
-// Of two authenticators with the same passkey, the one whose counter is behind is refused, and the player is told who has
-// no passkey for the game.
+// Of two authenticators with the same passkey, the one whose counter is behind is refused, and the player is told who
+// has no passkey for the game.
 func TestClonedPasskey(t *testing.T) {
 	t.Parallel()
 	p := open(t, playAt(t, start(t, config(t))))

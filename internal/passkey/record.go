@@ -69,7 +69,7 @@ func (r *record) library() (c webauthn.Credential, err error) {
 	return c, nil
 }
 
-// Handle is how a player names a passkey in public.
+// handle is how a player names a passkey in public.
 func (r *record) handle() string {
 	sum := sha256.Sum256([]byte("rushgate passkey\x00" + r.ID))
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
@@ -87,19 +87,26 @@ type Passkey struct {
 	Synced bool
 }
 
+// Of returns the passkey that a credential is; false if it is none, or cannot be read.
+func Of(c rushgate.Credential) (k Passkey, ok bool) {
+	var r record
+	if !r.read(&c) {
+		return k, false
+	}
+	k = Passkey{Handle: r.handle(), Name: c.Subject, Created: time.Unix(r.Created, 0), Synced: r.Synced}
+	if r.Used != 0 {
+		k.Used = time.Unix(r.Used, 0)
+	}
+	return k, true
+}
+
 // List returns the passkeys that an account has.
 func List(credentials []rushgate.Credential) []Passkey {
 	var all []Passkey
-	for i := range credentials {
-		var r record
-		if !r.read(&credentials[i]) {
-			continue
+	for _, c := range credentials {
+		if k, ok := Of(c); ok {
+			all = append(all, k)
 		}
-		k := Passkey{Handle: r.handle(), Name: credentials[i].Subject, Created: time.Unix(r.Created, 0), Synced: r.Synced}
-		if r.Used != 0 {
-			k.Used = time.Unix(r.Used, 0)
-		}
-		all = append(all, k)
 	}
 	return all
 }

@@ -36,8 +36,8 @@ type Field struct {
 	Kind Kind
 }
 
-// Values are the fields that an object has, by name: a string, a bool, a uint64, a []string or a [json.RawMessage] each.
-// A field that is null is not among them.
+// Values are the fields that an object has, by name: a string, a bool, a uint64, a []string or a [json.RawMessage]
+// each. A field that is null is not among them.
 type Values map[string]any
 
 // String returns a field that is a string, and "" if it is absent.
