@@ -122,6 +122,9 @@ var documentedIn = []document{
 			`-d '{"password":"better horse","code":"123 456"}'`, elsewhere: atAPI},
 		{command: `curl -sS -X DELETE http://127.0.0.1:8080/v1/account/totp -H "Authorization: Bearer $TOKEN" ` +
 			`-d '{"password":"better horse","code":"123 456"}'`, elsewhere: atAPI},
+		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/passkey/start`, shows: `"rpId":"localhost"`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/passkeys -H "Authorization: Bearer $TOKEN"`,
+			shows: `"passkeys":\[\]`},
 		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/account/logout-everywhere -H "Authorization: Bearer $TOKEN"`,
 			shows: `^$`},
 		{command: `curl -sS http://127.0.0.1:8080/v1/account/email -H "Authorization: Bearer $TOKEN" ` +
