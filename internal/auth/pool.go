@@ -78,8 +78,8 @@ type Config struct {
 	Passkeys *passkey.Party
 	// Access has the bans of ranges and devices. Optional: nil means that there are none.
 	Access *access.Keeper
-	// SignedIn is told of a player who has come in by a login, a registration, a device or a passkey, on the goroutine of the caller
-	// of the pool. Optional. It must be safe for concurrent use and must not block.
+	// SignedIn is told of a player who has come in by a login, a registration, a device or a passkey, on the goroutine of
+	// the caller of the pool. Optional. It must be safe for concurrent use and must not block.
 	SignedIn func(SignIn)
 	// Clock knows when the process stood still, which makes no request older. Nil: never.
 	Clock *awake.Clock
