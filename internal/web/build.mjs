@@ -12,8 +12,15 @@ const out = resolve(process.argv[2] ?? join(here, "dist"));
 
 const { outputFiles } = await build({
   absWorkingDir: here,
-  // The account page is loaded when it is first asked for. What it shares with main.js is in both: that is little.
-  entryPoints: { main: "src/main.ts", account: "src/account/sections.ts", style: "src/style.css", icon: "src/icon.svg" },
+  // The account page, the way to another password and the leaderboards are loaded when they are first asked for, with a
+  // style sheet for the first two. What they share with main.js and each other is in each of them: that is
+  // little.
+  entryPoints: [
+    { out: "main", in: "src/main.ts" }, { out: "style", in: "src/style.css" }, { out: "icon", in: "src/icon.svg" },
+    { out: "account", in: "src/account/sections.ts" }, { out: "account", in: "src/account.css" },
+    { out: "board", in: "src/board.ts" },
+    { out: "recovery", in: "src/recovery/recovery.ts" },
+  ],
   outdir: "dist",
   bundle: true,
   minify: true,

@@ -199,7 +199,7 @@ func TestPageIsSelfContained(t *testing.T) {
 			case strings.HasPrefix(name, "on"), name == "style":
 				t.Errorf("%s has an inline %s", element, name)
 			case name == "href" && strings.HasPrefix(value, "#"): // a place in the page
-			case name == "src", name == "href", name == "action", name == "data-code":
+			case name == "src", name == "href", name == "action", name == "data-code", name == "data-look":
 				referred[value] = true
 				if files[value] == nil {
 					t.Errorf("%s refers to what is not in the bundle", element)

@@ -1,22 +1,30 @@
-// The leaderboards.
+// The leaderboards. The page loads this file when they are first to be seen: on narrow screens that is when the player
+// asks for them.
 
-import { leaderboard, type Board, type Rank } from "./api.ts";
+import { BadAnswer, call } from "./api.ts";
 import { element, setText } from "./page.ts";
 import { count } from "./words.ts";
+
+type Board = "xp" | "level" | "deaths";
+
+interface Rank {
+  rank: number;
+  player_id: number;
+  name: string;
+  score: number;
+}
 
 const REFRESH = 5_000; // ms
 
 export class Boards {
   private readonly panel = element("board");
-  private readonly toggle = element("boards");
   private readonly tabs = [...this.panel.querySelectorAll<HTMLElement>("[role=tab]")];
   private readonly ranks = element("ranks");
   private board: Board = "xp";
-  private playerID = 0;
   private timer = 0;
+  private playerID = 0;
 
   constructor() {
-    this.toggle.addEventListener("click", () => this.open(this.panel.hidden === true));
     for (const tab of this.tabs) tab.addEventListener("click", () => this.choose(tab));
     this.panel.addEventListener("keydown", (e) => {
       const i = this.tabs.indexOf(e.target as HTMLElement);
@@ -28,21 +36,11 @@ export class Boards {
     });
   }
 
-  /** Begins for a player: open where there is room. */
-  start(playerID: number): void {
+  /** Has the boards kept up to date, for a player who is to be found on them; 0: for nobody. */
+  watch(playerID: number): void {
     this.playerID = playerID;
-    this.open(matchMedia("(min-width: 900px)").matches);
-  }
-
-  stop(): void {
-    this.open(false);
-  }
-
-  private open(on: boolean): void {
-    this.panel.hidden = !on;
-    this.toggle.ariaExpanded = String(on);
     clearInterval(this.timer);
-    if (!on) return;
+    if (!playerID) return;
     void this.load();
     this.timer = setInterval(() => {
       if (!document.hidden) void this.load();
@@ -83,4 +81,10 @@ export class Boards {
     }
     return li;
   }
+}
+
+async function leaderboard(board: Board): Promise<Rank[]> {
+  const { entries } = await call(`leaderboards/${board}?limit=10`, { timeout: 5_000 });
+  if (!Array.isArray(entries)) throw new BadAnswer("leaderboard");
+  return entries as Rank[];
 }

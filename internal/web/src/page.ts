@@ -16,3 +16,10 @@ export function setText(e: Element, text: string): void {
 export function say(text: string): void {
   setText(element("said"), text);
 }
+
+/** Loads the code of what few visitors see, which an element names, and waits until what that needs is there. */
+export async function load<Code>(e: HTMLElement): Promise<Code> {
+  const code = await import(new URL(e.dataset["code"]!, document.baseURI).href) as Code & { ready?: () => Promise<void> };
+  await code.ready?.();
+  return code;
+}

@@ -24,5 +24,14 @@ export function button(id: string, text: string, onClick: () => void, className 
   return b;
 }
 
+/** Returns a field, and the row with its label to be put into a form. */
+export function field(
+  id: string, label: string, properties: Partial<HTMLInputElement>,
+): [field: HTMLInputElement, row: HTMLElement] {
+  const f = make("input", { id, ...properties });
+  f.setAttribute("autocorrect", "off");
+  return [f, make("div", {}, make("label", { htmlFor: id }, label), f)];
+}
+
 /** Returns a text that only screen readers get. */
 export const unseen = (text: string): HTMLElement => make("span", { className: "unseen" }, text);
