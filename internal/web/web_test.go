@@ -61,8 +61,8 @@ func distFiles(t *testing.T) map[string][]byte {
 // Every file is served as it is, and may be kept for ever if its name says what is in it.
 func TestFiles(t *testing.T) {
 	files := distFiles(t)
-	if len(files) != 5 {
-		t.Errorf("%d files, want a page, two scripts, a style sheet and an icon", len(files))
+	if len(files) != 8 {
+		t.Errorf("%d files, want a page, four scripts, two style sheets and an icon", len(files))
 	}
 	for name, want := range files {
 		target, cache := "/play/"+name, "public, max-age=31536000, immutable"

@@ -33,5 +33,9 @@ export function field(
   return [f, make("div", {}, make("label", { htmlFor: id }, label), f)];
 }
 
+/** Returns a field by which password managers know whose password a form is about. The page fills it in. */
+export const whose = (): HTMLInputElement => make("input",
+  { type: "text", className: "whose", autocomplete: "username", readOnly: true, hidden: true });
+
 /** Returns a text that only screen readers get. */
 export const unseen = (text: string): HTMLElement => make("span", { className: "unseen" }, text);

@@ -6,7 +6,7 @@ import { deviceLabel } from "../label.ts";
 import { authenticate, TooBusy, type Wait } from "../login.ts";
 import { failure, NOT_THE_SAME, waiting } from "../words.ts";
 import { changePassword, type Account, type Change } from "./calls.ts";
-import { button, make, section } from "./make.ts";
+import { button, make, section, whose } from "./make.ts";
 import { CodeField } from "./proof.ts";
 import { Result } from "./result.ts";
 import { Secrets } from "./secret.ts";
@@ -25,8 +25,6 @@ export class PasswordSection implements Section {
   private readonly submit = make("button", { id: "account-change", className: "primary" }, "Change password");
   private readonly cancel = button("account-change-cancel", "Cancel", () => this.pause?.abort());
   private readonly result: Result;
-  // Password managers want to know whose password it is.
-  private readonly name = make("input", { type: "text", autocomplete: "username", readOnly: true, hidden: true });
   private stays = false; // logged in on this device
   private busy = false;
   private pause: AbortController | null = null;
@@ -39,10 +37,10 @@ export class PasswordSection implements Section {
       [this.next] = this.secrets.field("account-new", "New password", "new-password"),
       [this.repeat] = this.secrets.field("account-repeat", "New password once more", "new-password"),
     ].map(([, row]) => row);
-    rows.splice(1, 0, this.code.row);
+    rows.push(this.code.row);
     this.cancel.hidden = true;
     const buttons = make("div", { className: "row" }, this.submit, this.cancel);
-    const form = make("form", { method: "post" }, this.name, ...rows, buttons, this.result.root);
+    const form = make("form", { method: "post" }, whose(), ...rows, buttons, this.result.root);
     form.addEventListener("submit", (e) => {
       e.preventDefault();
       void this.change();
@@ -52,7 +50,6 @@ export class PasswordSection implements Section {
   }
 
   show(a: Account): void {
-    this.name.value = a.name;
     this.stays = a.devices.some((d) => d.this);
   }
 

@@ -4,7 +4,7 @@ import { Refusal } from "../api.ts";
 import { TYPE_CODE, WRONG_CODE } from "../words.ts";
 import type { Shown } from "./calls.ts";
 import type { Wrong } from "./form.ts";
-import { field } from "./make.ts";
+import { field, whose } from "./make.ts";
 import { Secrets } from "./secret.ts";
 
 /** A field for a code of the second factor, which is there once the node has asked for one. */
@@ -54,7 +54,7 @@ export class Proof {
     const [password, row] = this.secrets.field(`${id}-password`, "Your password", "current-password");
     this.password = password;
     this.code = new CodeField(`${id}-code`, withCode);
-    this.rows = [row, this.code.row];
+    this.rows = [whose(), row, this.code.row];
   }
 
   get shown(): Shown {

@@ -63,6 +63,7 @@ export class Sections {
       if (asked !== this.asked) return;
       await Promise.all(this.sections.map((s) => s.show(a)));
       if (asked !== this.asked) return;
+      for (const field of this.body.querySelectorAll<HTMLInputElement>(".whose")) field.value = a.name;
       this.tell(`${a.name}, here since ${date(a.created)}`);
       if (document.activeElement === this.again) this.who.focus();
       this.again.hidden = true;
