@@ -333,3 +333,107 @@ func TestDeleteAndKeep(t *testing.T) {
 	p.account()
 	p.wait(`$("account-delete").checkVisibility() && !$("account-keep").checkVisibility()`)
 }
+
+// The account page with all that can be on it, and the notice over the world.
+func TestScreenshotsOfSelfService(t *testing.T) {
+	if *screenshots == "" {
+		t.Skip("no folder for pictures was named with -screenshots")
+	}
+	node, by := mailing(t)
+	p := accountOfMany(t, node)
+	p.account()
+	p.fill("#account-email-new", "alice@example.org")
+	p.fill("#account-email-password", secret)
+	p.click("#account-email-set")
+	p.wait(`document.activeElement.id === "account-email-code"`)
+	p.fill("#account-email-code", mailedCode.FindString(by.Await(1)[0].Text))
+	p.click("#account-email-verify")
+	p.told("account-email-result", "alice@example.org is your address now.")
+	p.click("#account-history-show")
+	p.wait(`$("account-history-list").checkVisibility()`)
+	p.pictureOf("account-all", 2900, nil)
+	p.fill("#account-email-new", "alice-of-the-long-name@mail.example.org")
+	p.fill("#account-email-password", secret)
+	p.click("#account-email-set")
+	p.wait(`document.activeElement.id === "account-email-code"`)
+	into := func(id string) func() {
+		return func() { eval[bool](p, fmt.Sprintf(`$(%q).scrollIntoView(), true`, id)) }
+	}
+	p.picture("account-email-pending", into("account-email"))
+	p.click("#account-factor-begin")
+	p.picture("account-factor-asked", into("account-factor"))
+	p.fill("#account-factor-begin-password", secret)
+	p.click("#account-factor-begin-yes")
+	p.wait(`document.activeElement.id === "account-factor-code"`)
+	p.picture("account-factor-qr", into("account-factor"))
+	code, err := totp.GenerateCode(strings.ReplaceAll(p.text("#account-factor-key"), " ", ""), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.fill("#account-factor-code", code)
+	p.click("#account-factor-confirm")
+	p.wait(`$("account-factor-codes").checkVisibility()`)
+	p.picture("account-factor-codes", into("account-factor"))
+	recovery := p.text("#account-factor-codes li")
+	p.click("#account-factor-kept")
+	p.click("#account-factor-renew")
+	p.picture("account-factor-on", into("account-factor"))
+	p.click("#account-delete")
+	p.picture("account-delete", into("account-deletion"))
+	p.fill("#account-delete-password", secret)
+	p.tolerate(refusal("/v1/account/delete", "401 (Unauthorized)"))
+	p.click("#account-delete-yes")
+	p.wait(`$("account-delete-code")?.checkVisibility() || app.dataset.state === "signed-out"`)
+	if eval[bool](p, `app.dataset.state !== "signed-out"`) {
+		p.picture("account-delete-code", into("account-deletion"))
+		p.fill("#account-delete-code", recovery)
+		p.click("#account-delete-yes")
+		p.wait(`app.dataset.state === "signed-out"`)
+	}
+	p.picture("deleted", nil)
+}
+
+// What a player sees who has lost the password, whose account is to be deleted, who is banned, and who finds the doors
+// closed.
+func TestScreenshotsAtTheDoor(t *testing.T) {
+	if *screenshots == "" {
+		t.Skip("no folder for pictures was named with -screenshots")
+	}
+	cfg := config(t)
+	cfg.AppealURL = "https://example.org/appeal"
+	node := start(t, cfg)
+	p := open(t, play(node))
+	p.enter("#register", "alice")
+	p.account()
+	p.click("#account-delete")
+	p.fill("#account-delete-password", secret)
+	p.click("#account-delete-yes")
+	p.wait(`app.dataset.state === "signed-out"`)
+	p.tolerate(refusal("/v1/login", "409 (Conflict)"))
+	p.enter("#login", "alice")
+	p.wait(`$("notice").checkVisibility()`)
+	p.picture("notice", nil)
+	p.click("#logout")
+	p.outside("You have logged out.")
+	p.picture("door-login", nil)
+	p.click("#forgot")
+	p.wait(`$("recovery").checkVisibility()`)
+	p.picture("recovery-ask", nil)
+	p.expect(refusal("/v1/recover", "404 (Not Found)"), refusal("/v1/login", "403 (Forbidden)"),
+		refusal("/v1/register", "503 (Service Unavailable)"))
+	p.click("#recovery-send")
+	p.wait(`$("recovery-code").checkVisibility()`)
+	p.picture("recovery-code", nil)
+	operate(t, node, "/accounts/alice/disable", `{"until":"2090-01-31T18:00:00Z","reason":"Bots in the market","note":"x"}`)
+	p.click("#recovery-back")
+	p.knock("#login", "alice", secret)
+	p.wait(`$("appeal").checkVisibility()`)
+	p.picture("banned", nil)
+	operate(t, node, "/mode", `{"mode":"closed","message":"New monsters move in.","opens_at":"2090-01-31T18:00:00Z"}`)
+	p.do(chromedp.Reload())
+	p.wait(`$("closed").checkVisibility()`)
+	p.picture("closed", nil)
+	p.knock("#register", "bob", secret)
+	p.wait(`$("line").checkVisibility() && $("closed").checkVisibility()`)
+	p.picture("closed-line", nil)
+}
