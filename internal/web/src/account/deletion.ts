@@ -24,7 +24,8 @@ export class DeletionSection implements Section {
         + "for good, with its character, its history and its places on the leaderboards, and another player may take its name.",
       result, deed: (shown) => this.end(shown),
     });
-    this.root = section("account-deletion", "Delete the account", this.now, this.keep, this.guarded.root, result.root);
+    this.root = section("account-deletion", "Delete the account",
+      make("p", { className: "hint" }, "With its character and all that is kept of you."), this.now, this.keep, this.guarded.root, result.root);
   }
 
   show(a: Account): void {

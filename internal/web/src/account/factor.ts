@@ -1,6 +1,7 @@
 // The second factor: an authenticator, and recovery codes for who has lost it.
 
 import { NoAnswer, Refusal } from "../api.ts";
+import { say } from "../page.ts";
 import { failure, WRONG_CODE } from "../words.ts";
 import {
   beginFactor, confirmFactor, factor, removeFactor, renewCodes, setAsk, type Account, type Ask, type Factor, type Setup,
@@ -14,6 +15,7 @@ import type { Desk, Section } from "./section.ts";
 import { refused } from "./words.ts";
 
 const OFF = "It is off: the password alone lets you in.";
+const SCAN = "Scan the picture with your app, or type the key into it. Then type the code that the app shows.";
 const ASKED: Record<Ask, string> = {
   "new-devices": "when you log in, and not where you stay logged in",
   always: "whenever you come in, and no device is remembered",
@@ -104,7 +106,8 @@ export class FactorSection implements Section {
     this.has = has;
     const { active, ask, left } = has, busy = this.enrolment.isOpen || this.codes.isOpen;
     const codes = left === 1 ? "One recovery code is" : `${left || "No"} recovery codes are`;
-    this.now.textContent = active ? `It is on: a code is asked for ${ASKED[ask]}. ${codes} left.` : OFF;
+    this.now.textContent = this.enrolment.isOpen ? SCAN : !active ? OFF
+      : `It is on: a code is asked for ${ASKED[ask]}. ${codes} left.`;
     this.ask.reword(ask === "always" ? "Ask less often" : "Ask always", ask === "always"
       ? "A code is asked for when you log in, and not where you stay logged in."
       : "A code is asked for whenever you come in. No device is remembered: those that are have to log in again.");
@@ -115,8 +118,11 @@ export class FactorSection implements Section {
   private async enrol(s: Setup): Promise<string> {
     await this.enrolment.open(s);
     this.state(this.has);
-    if (this.root.checkVisibility()) this.enrolment.focus();
-    return "Scan the picture with your app, or type the key into it. Then type the code that it shows.";
+    this.result.clear();
+    if (!this.root.checkVisibility()) return "";
+    this.enrolment.focus();
+    say(SCAN);
+    return "";
   }
 
   private async confirm(code: string): Promise<string> {

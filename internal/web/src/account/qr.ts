@@ -2,15 +2,13 @@
 
 import { make } from "./make.ts";
 
-/** Returns a canvas with a PNG, given in base64, each pixel of which is shown as so many. */
-export async function picture(png: string, label: string, scale = 1): Promise<HTMLCanvasElement> {
+/** Returns a canvas with a PNG, given in base64. */
+export async function picture(png: string, label: string): Promise<HTMLCanvasElement> {
   const bytes = Uint8Array.from(atob(png), (c) => c.charCodeAt(0));
   const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-  const canvas = make("canvas", { width: image.width * scale, height: image.height * scale, role: "img" });
+  const canvas = make("canvas", { width: image.width, height: image.height, role: "img" });
   canvas.ariaLabel = label;
-  const context = canvas.getContext("2d")!;
-  context.imageSmoothingEnabled = false;
-  context.drawImage(image, 0, 0, canvas.width, canvas.height);
+  canvas.getContext("2d")!.drawImage(image, 0, 0);
   image.close();
   return canvas;
 }
