@@ -12,12 +12,11 @@ const out = resolve(process.argv[2] ?? join(here, "dist"));
 
 const { outputFiles } = await build({
   absWorkingDir: here,
-  // The account page, the way to another password and the leaderboards are loaded when they are first asked for, with a
-  // style sheet for the first two. What they share with main.js and each other is in each of them: that is
-  // little.
+  // The account page, the way to another password and the leaderboards are loaded when they are first asked for, with
+  // later.css for all three. What they share with main.js and each other is in each of them: that is little.
   entryPoints: [
     { out: "main", in: "src/main.ts" }, { out: "style", in: "src/style.css" }, { out: "icon", in: "src/icon.svg" },
-    { out: "account", in: "src/account/sections.ts" }, { out: "account", in: "src/account.css" },
+    { out: "account", in: "src/account/sections.ts" }, { out: "later", in: "src/later.css" },
     { out: "board", in: "src/board.ts" },
     { out: "recovery", in: "src/recovery/recovery.ts" },
   ],

@@ -2,10 +2,13 @@
 // asks for them.
 
 import { BadAnswer, call } from "./api.ts";
+import { button, make } from "./account/make.ts";
 import { element, setText } from "./page.ts";
 import { count } from "./words.ts";
 
 type Board = "xp" | "level" | "deaths";
+
+const NAMES: [Board, string][] = [["xp", "XP"], ["level", "Level"], ["deaths", "Deaths"]];
 
 interface Rank {
   rank: number;
@@ -14,19 +17,24 @@ interface Rank {
   score: number;
 }
 
+export { ready } from "./look.ts";
+
 const REFRESH = 5_000; // ms
 
 export class Boards {
-  private readonly panel = element("board");
-  private readonly tabs = [...this.panel.querySelectorAll<HTMLElement>("[role=tab]")];
-  private readonly ranks = element("ranks");
+  private readonly list = make("ol");
+  private readonly note = make("p");
+  private readonly ranks = make("div", { id: "ranks", role: "tabpanel" }, this.list, this.note);
+  private readonly tabs = NAMES.map(([board, name]) => this.tab(board, name));
   private board: Board = "xp";
   private timer = 0;
   private playerID = 0;
 
   constructor() {
-    for (const tab of this.tabs) tab.addEventListener("click", () => this.choose(tab));
-    this.panel.addEventListener("keydown", (e) => {
+    const panel = element("board");
+    panel.replaceChildren(make("div", { role: "tablist", ariaLabel: "Leaderboard" }, ...this.tabs), this.ranks);
+    this.mark(this.tabs[0]!);
+    panel.addEventListener("keydown", (e) => {
       const i = this.tabs.indexOf(e.target as HTMLElement);
       const step = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
       const next = step && i >= 0 ? this.tabs.at((i + step) % this.tabs.length) : undefined;
@@ -47,14 +55,26 @@ export class Boards {
     }, REFRESH);
   }
 
+  private tab(board: Board, name: string): HTMLElement {
+    const tab = button(`board-${board}`, name, () => this.choose(tab));
+    tab.role = "tab";
+    tab.dataset["board"] = board;
+    tab.setAttribute("aria-controls", this.ranks.id);
+    return tab;
+  }
+
   private choose(tab: HTMLElement): void {
     this.board = tab.dataset["board"] as Board;
+    this.mark(tab);
+    void this.load();
+  }
+
+  private mark(tab: HTMLElement): void {
     for (const t of this.tabs) {
       t.ariaSelected = String(t === tab);
       t.tabIndex = t === tab ? 0 : -1;
     }
     this.ranks.setAttribute("aria-labelledby", tab.id);
-    void this.load();
   }
 
   private async load(): Promise<void> {
@@ -68,17 +88,13 @@ export class Boards {
   }
 
   private show(ranks: readonly Rank[], note: string): void {
-    const [list, text] = this.ranks.children as unknown as [HTMLElement, HTMLElement];
-    list.replaceChildren(...ranks.map((r) => this.line(r)));
-    setText(text, note);
+    this.list.replaceChildren(...ranks.map((r) => this.line(r)));
+    setText(this.note, note);
   }
 
   private line(r: Rank): HTMLElement {
-    const li = document.createElement("li");
+    const li = make("li", {}, ...[count(r.rank), r.name, count(r.score)].map((text) => make("span", {}, text)));
     li.dataset["self"] = String(r.player_id === this.playerID);
-    for (const text of [count(r.rank), r.name, count(r.score)]) {
-      li.append(Object.assign(document.createElement("span"), { textContent: text }));
-    }
     return li;
   }
 }

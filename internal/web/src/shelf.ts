@@ -7,10 +7,11 @@ export class Shelf {
   private readonly panel = element("board");
   private readonly toggle = element("boards");
   private boards: Promise<Boards> | null = null;
+  private isOpen = false;
   private playerID = 0;
 
   constructor() {
-    this.toggle.addEventListener("click", () => void this.open(this.panel.hidden === true));
+    this.toggle.addEventListener("click", () => void this.open(!this.isOpen));
   }
 
   /** Begins for a player. */
@@ -23,14 +24,16 @@ export class Shelf {
     void this.open(false);
   }
 
-  private async open(on: boolean): Promise<void> {
-    this.panel.hidden = !on;
-    this.toggle.ariaExpanded = String(on);
-    if (on) this.boards ??= load<typeof import("./board.ts")>(this.panel).then(({ Boards }) => new Boards());
+  private async open(yes: boolean): Promise<void> {
+    this.isOpen = yes;
+    if (yes) this.boards ??= load<typeof import("./board.ts")>(this.panel).then(({ Boards }) => new Boards());
     try {
-      (await this.boards)?.watch(this.panel.hidden ? 0 : this.playerID);
+      (await this.boards)?.watch(this.isOpen ? this.playerID : 0);
     } catch {
       this.boards = null; // the next time it is loaded again
+      this.isOpen = false;
     }
+    this.panel.hidden = !this.isOpen;
+    this.toggle.ariaExpanded = String(this.isOpen);
   }
 }

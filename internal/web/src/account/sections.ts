@@ -27,7 +27,7 @@ const ALL: (new (desk: Desk) => Section)[] = [
   DeletionSection,
 ];
 
-export { ready } from "./look.ts";
+export { ready } from "../look.ts";
 export { Notice } from "./notice.ts";
 
 export class Sections {

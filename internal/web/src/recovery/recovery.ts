@@ -10,7 +10,7 @@ import { Secrets } from "../account/secret.ts";
 import { refused, within } from "../account/words.ts";
 import { failure, NOT_THE_SAME } from "../words.ts";
 
-export { ready } from "../account/look.ts";
+export { ready } from "../look.ts";
 
 const ASK = "Type your user name. If its account has an e-mail address, a code is sent there. "
   + "Without one, those who run the game can give you a code.";

@@ -1,6 +1,6 @@
-// The style sheet of what few visitors see, which is loaded with the code of that.
+// The style sheet of what is not seen at first, which is loaded with the code of that.
 
-import { element } from "../page.ts";
+import { element } from "./page.ts";
 
 /** Returns once the page has the sheet. */
 export function ready(): Promise<void> {
