@@ -334,6 +334,86 @@ func TestDeleteAndKeep(t *testing.T) {
 	p.wait(`$("account-delete").checkVisibility() && !$("account-keep").checkVisibility()`)
 }
 
+// A player takes another name and plays on, and proves all that changes the account with a code once it has a second
+// factor.
+func TestRename(t *testing.T) {
+	t.Parallel()
+	node := start(t, config(t))
+	p := open(t, play(node))
+	p.stay("#register", "alice")
+	register(t.Context(), node, "bob")
+	if call(t, node, http.MethodOptions, "account/name", "", "", nil) == http.StatusNotFound {
+		t.Skip("this node does not rename accounts")
+	}
+	token := p.token()
+	p.account()
+	p.expect(refusal("/v1/account/name", "401 (Unauthorized)"), refusal("/v1/account/name", "409 (Conflict)"))
+	p.fill("#account-name-new", "bob")
+	p.fill("#account-name-password", secret)
+	p.click("#account-name-change")
+	p.told("account-name-result", "This user name is taken. Please choose another one.")
+	p.wait(`document.activeElement.id === "account-name-new"`)
+	p.fill("#account-name-new", "carol")
+	p.fill("#account-name-password", "wrong horse")
+	p.click("#account-name-change")
+	p.told("account-name-result", "The password is wrong.")
+	p.fill("#account-name-password", secret)
+	p.click("#account-name-change")
+	p.wait(`/^You are carol from now on\./.test($("account-name-result").textContent) &&
+		/^carol, here since/.test($("account-who").textContent)`)
+	if p.token() == token {
+		t.Error("the session is the one that has ended")
+	}
+	p.noSecrets(secret)
+	p.wait(`app.dataset.state === "playing" && world.dataset.connected === "true" && $("name").textContent === "carol" &&
+		$("username").value === "carol" && !$("account-name-new").checkVisibility() &&
+		/^You can choose another name from /.test($("account-name-later").textContent)`)
+	p.click("#account-close")
+	p.click("#logout")
+	p.outside("You have logged out.")
+	p.expect(refusal("/v1/login", "401 (Unauthorized)"))
+	p.knock("#login", "alice", secret)
+	p.says("Wrong user name or password.")
+	p.enter("#login", "carol")
+}
+
+// Once the account has a second factor, whatever changes it asks for a code when the password has proved right.
+func TestProofWithACode(t *testing.T) {
+	t.Parallel()
+	node := start(t, config(t))
+	recovery := secondFactor(t, node, "alice")
+	p := open(t, play(node))
+	p.expect(refusal("/v1/login", "401 (Unauthorized)"))
+	p.knock("#login", "alice", secret)
+	p.wait(`$("code").checkVisibility()`)
+	p.fill("#code", recovery[0])
+	p.click("#login")
+	p.inside("alice")
+	p.account()
+	p.tolerate(refusal("/v1/password", "401 (Unauthorized)"), refusal("/v1/account/delete", "401 (Unauthorized)"))
+	p.changePassword(secret, better, better)
+	p.wait(`$("account-code").checkVisibility() || /changed/.test($("account-password-result").textContent)`)
+	if !eval[bool](p, `$("account-code").checkVisibility()`) {
+		t.Skip("this node takes the password alone")
+	}
+	p.told("account-password-result", "Please type the code that your authenticator app shows, or a recovery code.")
+	p.wait(`document.activeElement.id === "account-code" && document.activeElement.ariaInvalid === null`)
+	p.fill("#account-code", recovery[0])
+	p.click("#account-change")
+	p.told("account-password-result", "That code is wrong, or was used before. Please type the next one.")
+	p.fill("#account-code", recovery[1])
+	p.click("#account-change")
+	p.told("account-password-result", "Your password has been changed.")
+	p.wait(`!$("account-code").checkVisibility() && app.dataset.state === "playing"`)
+	p.click("#account-delete")
+	p.fill("#account-delete-password", better)
+	p.click("#account-delete-yes")
+	p.wait(`document.activeElement.id === "account-delete-code"`)
+	p.fill("#account-delete-code", recovery[2])
+	p.click("#account-delete-yes")
+	p.wait(`app.dataset.state === "signed-out" && /^Your account will be deleted on/.test($("status").textContent)`)
+}
+
 // The account page with all that can be on it, and the notice over the world.
 func TestScreenshotsOfSelfService(t *testing.T) {
 	if *screenshots == "" {
