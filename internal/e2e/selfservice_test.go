@@ -42,7 +42,8 @@ func (p *tab) downloads() (folder string) {
 		p.Fatal(err)
 	}
 	p.do(command(cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{
-		Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: folder, BrowserContextID: info.TargetInfo.BrowserContextID,
+		Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: folder,
+		BrowserContextID: info.TargetInfo.BrowserContextID,
 	}))
 	return folder
 }
@@ -58,7 +59,7 @@ func (p *tab) saved(folder, name string) (content []byte) {
 	return content
 }
 
-// says returns once the result line of a section, or of the way to another password, says something.
+// told returns once the result line of a section, or of the way to another password, says something.
 func (p *tab) told(id, text string) {
 	p.Helper()
 	p.wait(fmt.Sprintf(`$(%q).textContent === %q && $("said").textContent === %[2]q`, id, text))
@@ -162,6 +163,28 @@ func TestLostPasswordWithoutMail(t *testing.T) {
 	p.account()
 	p.wait(`/This server sends no mail/.test($("account-email-now").textContent) &&
 		!$("account-email-new").checkVisibility()`)
+}
+
+// Who waits for a busy server on the way to another password may give up, and goes back to the door at any time.
+func TestRecoveryGivenUp(t *testing.T) {
+	t.Parallel()
+	p := open(t, behindProxy(t, "/v1/recover", busyFor200))
+	p.click("#login")
+	p.click("#forgot")
+	p.fill("#recovery-name", "alice")
+	p.expect(refusal("/v1/recover", "503 (Service Unavailable)"))
+	busy := `/^Server is busy, retrying in \d+ s \(1 of 3\)$/.test($("recovery-result").textContent)`
+	p.click("#recovery-send")
+	p.wait(busy + `&& $("recovery-send").ariaDisabled === "true"`)
+	p.click("#recovery-send-cancel")
+	p.told("recovery-result", "Cancelled.")
+	p.wait(`document.activeElement.id === "recovery-send" && $("recovery-send").ariaDisabled === "false" &&
+		!$("recovery-send-cancel").checkVisibility()`)
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(busy)
+	p.click("#recovery-back")
+	p.wait(`$("credentials").checkVisibility() && !$("recovery").checkVisibility() && $("username").value === "alice" &&
+		$("status").textContent === "" && document.activeElement.id === "password"`)
 }
 
 // operatorsCode returns a code that an operator hands out.
@@ -504,7 +527,8 @@ func TestScreenshotsAtTheDoor(t *testing.T) {
 	p.click("#recovery-send")
 	p.wait(`$("recovery-code").checkVisibility()`)
 	p.picture("recovery-code", nil)
-	operate(t, node, "/accounts/alice/disable", `{"until":"2090-01-31T18:00:00Z","reason":"Bots in the market","note":"x"}`)
+	operate(t, node, "/accounts/alice/disable",
+		`{"until":"2090-01-31T18:00:00Z","reason":"Bots in the market","note":"x"}`)
 	p.click("#recovery-back")
 	p.knock("#login", "alice", secret)
 	p.wait(`$("appeal").checkVisibility()`)

@@ -345,7 +345,7 @@ export class Door {
     this.appeal.hidden = true;
     if (err === null) {
       if (face === "line") forgetPlace();
-      return this.leaveLine({ line: "You have left the line.", form: "Cancelled.", welcome: "", recovery: "", "": "" }[face]);
+      return this.leaveLine(face === "line" ? "You have left the line." : face === "form" ? "Cancelled." : "");
     }
     const asksCode = err instanceof Refusal && err.reason === "second-factor";
     const first = asksCode && !this.code.value;

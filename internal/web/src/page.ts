@@ -19,7 +19,8 @@ export function say(text: string): void {
 
 /** Loads the code of what few visitors see, which an element names, and waits until what that needs is there. */
 export async function load<Code>(e: HTMLElement): Promise<Code> {
-  const code = await import(new URL(e.dataset["code"]!, document.baseURI).href) as Code & { ready?: () => Promise<void> };
+  const url = new URL(e.dataset["code"]!, document.baseURI).href;
+  const code = await import(url) as Code & { ready?: () => Promise<void> };
   await code.ready?.();
   return code;
 }

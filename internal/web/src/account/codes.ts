@@ -26,7 +26,8 @@ export class Codes {
     this.list.ariaLabel = "Recovery codes";
     this.root = make("div", { hidden: true }, make("h3", {}, "Recovery codes"),
       make("p", { className: "hint" }, "Each is good once, in place of a code of the app. They are not shown again."),
-      this.list, make("div", { className: "row" }, copier("account-factor-copy-codes", "Copy", text, tell), download, kept));
+      this.list,
+      make("div", { className: "row" }, copier("account-factor-copy-codes", "Copy", text, tell), download, kept));
   }
 
   get isOpen(): boolean {

@@ -7,6 +7,10 @@ import { Result } from "./result.ts";
 import type { Desk, Section } from "./section.ts";
 import { doomed, refused } from "./words.ts";
 
+const QUESTION = "You are logged out everywhere at once. Unless you log in and take it back in time, the account is "
+  + "gone for good, with its character, its history and its places on the leaderboards, and another player may take its "
+  + "name.";
+
 export class DeletionSection implements Section {
   readonly root: HTMLElement;
   private readonly now = make("p", { id: "account-delete-now" });
@@ -19,13 +23,12 @@ export class DeletionSection implements Section {
   constructor(private readonly desk: Desk) {
     const result = this.result = new Result("account-delete-result", (text) => desk.inside.tell(text));
     this.guarded = new Guarded({
-      id: "account-delete", button: "Delete the account…", yes: "Delete", look: "danger", doing: "Asking for the deletion…",
-      question: "You are logged out everywhere at once. Unless you log in and take it back in time, the account is gone "
-        + "for good, with its character, its history and its places on the leaderboards, and another player may take its name.",
-      result, deed: (shown) => this.end(shown),
+      id: "account-delete", button: "Delete the account…", yes: "Delete", look: "danger",
+      doing: "Asking for the deletion…", question: QUESTION, result, deed: (shown) => this.end(shown),
     });
     this.root = section("account-deletion", "Delete the account",
-      make("p", { className: "hint" }, "With its character and all that is kept of you."), this.now, this.keep, this.guarded.root, result.root);
+      make("p", { className: "hint" }, "With its character and all that is kept of you."),
+      this.now, this.keep, this.guarded.root, result.root);
   }
 
   show(a: Account): void {
@@ -49,7 +52,8 @@ export class DeletionSection implements Section {
     await inside.ending(async () => {
       const at = await deleteAccount(inside.token, shown);
       if (this.stays) inside.device.leave().catch(() => undefined); // its cookie is worth nothing any more
-      inside.signOut(at > Date.now() ? `${doomed(at)} Log in before then to keep it.` : "Your account is being deleted.");
+      const later = at > Date.now();
+      inside.signOut(later ? `${doomed(at)} Log in before then to keep it.` : "Your account is being deleted.");
     });
     return "";
   }

@@ -4,7 +4,7 @@ import { NoAnswer, Refusal } from "../api.ts";
 import { failure } from "../words.ts";
 import { addresses, removeEmail, setEmail, verifyEmail, type Addresses } from "./calls.ts";
 import { Form, type Wrong } from "./form.ts";
-import { field, make, section } from "./make.ts";
+import { CODE, field, make, section } from "./make.ts";
 import { Proof } from "./proof.ts";
 import { Result } from "./result.ts";
 import type { Desk, Section } from "./section.ts";
@@ -27,8 +27,7 @@ export class EmailSection implements Section {
 
   constructor(private readonly desk: Desk) {
     this.result = new Result("account-email-result", (text) => desk.inside.tell(text));
-    const [code, codeRow] = field("account-email-code", "Code that was sent to you",
-      { autocomplete: "one-time-code", autocapitalize: "characters", maxLength: 64, spellcheck: false, required: true });
+    const [code, codeRow] = field("account-email-code", "Code that was sent to you", CODE);
     const [address, addressRow] = field("account-email-new", "New e-mail address",
       { type: "email", autocomplete: "email", maxLength: 254, required: true });
     [this.code, this.address] = [code, address];
@@ -42,7 +41,8 @@ export class EmailSection implements Section {
       rows: [addressRow, ...this.proof.rows], send: () => this.send(), wrong: (err) => this.wrong(err),
     });
     this.remove = new Sure("account-email-remove", {
-      button: "Remove the address", yes: "Remove", question: "Without it nobody can send you a code for a lost password.",
+      button: "Remove the address", yes: "Remove",
+      question: "Without it nobody can send you a code for a lost password.",
     }, () => this.drop());
     this.root = section("account-email", "E-mail",
       make("p", { className: "hint" }, "For one thing only: another password when yours is lost. Nobody else sees it."),

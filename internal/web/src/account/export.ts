@@ -17,8 +17,8 @@ export class ExportSection implements Section {
   constructor(private readonly desk: Desk) {
     this.result = new Result("account-export-result", (text) => desk.inside.tell(text));
     this.root = section("account-export", "Your data",
-      make("p", { className: "hint" }, "All that is kept of you and your character, as a JSON file. No secrets are in it."),
-      this.get, this.result.root);
+      make("p", { className: "hint" },
+        "All that is kept of you and your character, as a JSON file. No secrets are in it."), this.get, this.result.root);
   }
 
   show(a: Account): void {

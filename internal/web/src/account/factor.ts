@@ -78,7 +78,8 @@ export class FactorSection implements Section {
     const choices = make("div", { className: "row" },
       ...[this.begin, this.ask, this.renew, this.off].map((g) => g.root));
     this.root = section("account-factor", "Second factor",
-      make("p", { className: "hint" }, "A code of an authenticator app besides the password: who learns that cannot come in."),
+      make("p", { className: "hint" },
+        "A code of an authenticator app besides the password, so that nobody comes in with that alone."),
       this.now, this.enrolment.root, this.codes.root, result.root, choices);
   }
 

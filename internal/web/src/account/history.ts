@@ -14,8 +14,10 @@ const KINDS: Record<string, string> = {
   "password-changed": "Password changed", "password-recovered": "Password replaced with a code",
   "password-set": "Password set", "device-forgotten": "Device forgotten",
   "logged-out-everywhere": "Logged out everywhere", "deletion-planned": "Deletion asked for",
-  "deletion-taken-back": "Deletion taken back", "email-set": "E-mail address set", "email-removed": "E-mail address removed",
+  "deletion-taken-back": "Deletion taken back",
+  "email-set": "E-mail address set", "email-removed": "E-mail address removed",
   "sessions-ended": "Sessions ended", banned: "Banned", unbanned: "Ban lifted", renamed: "Renamed",
+  "second-factor-set": "Second factor set up", "second-factor-removed": "Second factor removed",
   "passkey-added": "Passkey added", "passkey-removed": "Passkey removed",
 };
 
@@ -76,9 +78,10 @@ export class HistorySection implements Section {
 
   private item(e: Happened, i: number): HTMLElement {
     const from = [e.byOperator ? "by those who run the game" : "", e.device, e.address].filter(Boolean).join(", ");
-    const li = make("li", { hidden: i >= FEW }, make("div", {}, make("span", {}, KINDS[e.kind] ?? e.kind.replaceAll("-", " ")),
-      ...from ? [make("p", { className: "hint" }, from)] : []), make("time", { dateTime: new Date(e.at).toISOString() }, moment(e.at)));
-    return li;
+    const what = make("div", {}, make("span", {}, KINDS[e.kind] ?? e.kind.replaceAll("-", " ")),
+      ...from ? [make("p", { className: "hint" }, from)] : []);
+    const when = make("time", { dateTime: new Date(e.at).toISOString() }, moment(e.at));
+    return make("li", { hidden: i >= FEW }, what, when);
   }
 
   private showAll(): void {

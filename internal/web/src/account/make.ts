@@ -24,6 +24,11 @@ export function button(id: string, text: string, onClick: () => void, className 
   return b;
 }
 
+/** What fields for codes are like. */
+export const CODE: Partial<HTMLInputElement> = {
+  autocomplete: "one-time-code", autocapitalize: "characters", maxLength: 64, spellcheck: false, required: true,
+};
+
 /** Returns a field, and the row with its label to be put into a form. */
 export function field(
   id: string, label: string, properties: Partial<HTMLInputElement>,

@@ -4,7 +4,7 @@ import { Refusal } from "../api.ts";
 import { TYPE_CODE, WRONG_CODE } from "../words.ts";
 import type { Shown } from "./calls.ts";
 import type { Wrong } from "./form.ts";
-import { field, whose } from "./make.ts";
+import { CODE, field, whose } from "./make.ts";
 import { Secrets } from "./secret.ts";
 
 /** A field for a code of the second factor, which is there once the node has asked for one. */
@@ -14,9 +14,7 @@ export class CodeField {
 
   /** A field that is always there is for what the node asks a code for in any case. */
   constructor(id: string, private readonly always = false) {
-    [this.field, this.row] = field(id, "Code of your authenticator, or a recovery code", {
-      autocomplete: "one-time-code", autocapitalize: "characters", maxLength: 64, spellcheck: false, required: true,
-    });
+    [this.field, this.row] = field(id, "Code of your authenticator, or a recovery code", CODE);
     this.clear();
   }
 

@@ -4,7 +4,7 @@
 import { NoAnswer, Refusal } from "../api.ts";
 import { finishRecovery, recover } from "../account/calls.ts";
 import { Form, type Wrong } from "../account/form.ts";
-import { button, field, make } from "../account/make.ts";
+import { button, CODE, field, make } from "../account/make.ts";
 import { Result } from "../account/result.ts";
 import { Secrets } from "../account/secret.ts";
 import { refused, within } from "../account/words.ts";
@@ -17,6 +17,8 @@ const ASK = "Type your user name. If its account has an e-mail address, a code i
 const NO_MAIL = "This server sends no mail. Ask those who run the game for a code, and type it here.";
 const FINISH = "Type the code, and choose another password. You will be logged out everywhere, and log in with that.";
 const WRONG = "The code is wrong, too old or was used before, or it is not for this name.";
+
+const CHANGED_ALREADY = "Or the password is changed already: try to log in with it.";
 
 /** Leads back to the form of the door, with what is told there. */
 type Back = (name: string, said?: string) => void;
@@ -40,8 +42,7 @@ export class Recovery {
   constructor(private readonly root: HTMLElement, private readonly back: Back) {
     const [name, nameRow] = field("recovery-name", "User name",
       { autocomplete: "username", autocapitalize: "none", maxLength: 128, spellcheck: false, required: true });
-    const [code, codeRow] = field("recovery-code", "Code, like 7K2M-QX9D-4HPT",
-      { autocomplete: "one-time-code", autocapitalize: "characters", maxLength: 64, spellcheck: false, required: true });
+    const [code, codeRow] = field("recovery-code", "Code, like 7K2M-QX9D-4HPT", CODE);
     const [next, nextRow] = this.secrets.field("recovery-new", "New password", "new-password");
     const [repeat, repeatRow] = this.secrets.field("recovery-repeat", "New password once more", "new-password");
     [this.name, this.code, this.next, this.repeat] = [name, code, next, repeat];
@@ -99,15 +100,20 @@ export class Recovery {
     if (!(err instanceof Refusal)) return { text: refused(err) };
     switch (err.reason) {
       case "bad-credentials":
-        return { text: this.unsure ? `${WRONG} Or the password is changed already: try to log in with it.` : WRONG, field: this.code };
+        return { text: this.unsure ? `${WRONG} ${CHANGED_ALREADY}` : WRONG, field: this.code };
       case "missing-credentials":
         if (err.status !== 404) break;
         this.step(true);
         this.again.hidden = true;
         return { text: NO_MAIL, field: this.code, asked: true };
     }
-    const field = err.status !== 400 ? undefined : !this.finishing ? this.name : /^A code /.test(err.words) ? this.code : this.next;
-    return { text: refused(err), field };
+    return { text: refused(err), field: err.status === 400 ? this.named(err.words) : undefined };
+  }
+
+  /** Returns the field that the node finds fault with, as far as its words tell. */
+  private named(words: string): HTMLInputElement {
+    if (!this.finishing) return this.name;
+    return words.startsWith("A code ") ? this.code : this.next;
   }
 
   private leave(said = ""): void {
