@@ -158,9 +158,10 @@ func TestDeletionOfAnAccount(t *testing.T) {
 		in := call(t, s, "POST /v1/login", login, "")
 		in.want(t, "a login in the grace", 200)
 		session = in.text("session_token")
-		a := call(t, s, "GET /v1/account", "", session)
-		if at := a.text("delete_at"); at == "" || at != asked.text("delete_at") {
-			t.Errorf("deleted at %q, not %q", at, asked.text("delete_at"))
+		for _, a := range []answered{in, call(t, s, "GET /v1/account", "", session)} {
+			if at := a.text("delete_at"); at == "" || at != asked.text("delete_at") {
+				t.Errorf("deleted at %q, not %q", at, asked.text("delete_at"))
+			}
 		}
 		call(t, s, "POST /v1/account/keep", "", session).want(t, "keep", 204)
 		if a := call(t, s, "GET /v1/account", "", session); strings.Contains(a.raw, "delete_at") {

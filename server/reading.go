@@ -39,7 +39,7 @@ func (d *desk) read() admin.Reading {
 		Queue: knocks.Depth, QueueCapacity: knocks.Capacity, Wait: knocks.Wait, RetryAfter: retryAfter, Locked: atDoor.Locked,
 		Players: inside.Players, MaxPlayers: d.cfg.MaxPlayers, WebSocket: inside.Connected,
 		Ticks: inside.Ticks, SkippedTicks: inside.Skipped, Lateness: inside.Lateness,
-		Line: readLine(&atDoor), Resumes: readResumes(&knocks.Resumes, &atDoor), Door: front,
+		Line: readLine(&atDoor), Doors: d.doors(), Resumes: readResumes(&knocks.Resumes, &atDoor), Door: front,
 		Unsaved: inside.Unsaved, Process: admin.ReadProcess(),
 		Notices: append(d.upkeep.notices(time.Now()), accessNotices(d.access)...),
 	}
@@ -84,6 +84,12 @@ func moment(read func()) (at time.Time) {
 		}
 	}
 	return at
+}
+
+// doors returns whom the fleet lets in.
+func (d *desk) doors() admin.Doors {
+	rules := d.access.Rules()
+	return admin.Doors{Mode: rules.Mode, OpensAt: rules.OpensAt}
 }
 
 // readLine collects what the dashboard shows of the line before the door, all tiers together.

@@ -15,6 +15,12 @@ import (
 // maxListOrder bounds the body of a request to change a list, in bytes.
 const maxListOrder = 256 << 10
 
+// Doors are whom the operators of the fleet let in, and when they mean to open, if that is said.
+type Doors struct {
+	Mode    rushgate.Mode
+	OpensAt time.Time
+}
+
 // modeBody is the mode of the doors, as it is shown and as it is set.
 type modeBody struct {
 	Mode    rushgate.Mode `json:"mode"`

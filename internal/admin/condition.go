@@ -18,6 +18,7 @@ type Condition struct {
 	RetryAfter           time.Duration // what a newcomer is told while the world is full
 	LastBusy             time.Time     // when a player was last refused for lack of room; zero: never
 	Line                 Line
+	Doors                Doors
 	AcceptQueue          *AcceptQueue // nil: the system does not tell
 
 	Tick  TickFigures
@@ -105,7 +106,7 @@ func (s *sampled) condition(storeAway bool) *Condition {
 	c := &Condition{
 		At: s.at, Draining: r.Draining, NoCertificate: r.NoCertificate, Players: r.Players, MaxPlayers: r.MaxPlayers,
 		Queue: r.Queue, QueueCapacity: r.QueueCapacity, RetryAfter: r.RetryAfter, LastBusy: s.lastBusy, Line: r.Line,
-		AcceptQueue: r.Door.AcceptQueue,
+		Doors: r.Doors, AcceptQueue: r.Door.AcceptQueue,
 		Tick: TickFigures{
 			Over: world, Begun: r.Ticks > 0, Made: r.Ticks - before.ticks, Skipped: r.SkippedTicks - before.skipped,
 			P99: interval(r.Lateness, before.lateness).P99, LastSkip: s.lastSkip,

@@ -182,6 +182,10 @@ func (c *Condition) door() Verdict {
 			grouped(c.MaxPlayers), seconds(c.RetryAfter))
 		v.Todo = &Todo{"Add a node, or raise --max-players if tick and processor have room.",
 			"operations.md#when-the-world-is-full"}
+	case c.Doors.Mode == rushgate.ModeClosed, c.Doors.Mode == rushgate.ModeStaff:
+		v.State, v.Grade, v.Text = Opening, Known, c.shut()
+		v.Todo = &Todo{"The doors do not open by themselves: set the mode to open when it is time.",
+			"operations.md#closing-the-doors"}
 	case !c.Line.Opens.IsZero():
 		v.State, v.Grade = Opening, Known
 		v.Text = fmt.Sprintf("Not open yet: the line opens in %s. %s in it.",
@@ -207,6 +211,25 @@ func (c *Condition) door() Verdict {
 			waiting)}
 	}
 	return v
+}
+
+// shut says whom doors let in that are not open, and what the others are told.
+func (c *Condition) shut() string {
+	text := "Closed: nobody comes in."
+	if c.Doors.Mode == rushgate.ModeStaff {
+		text = "Open to staff only."
+	}
+	switch left := c.Doors.OpensAt.Sub(c.At); {
+	case c.Doors.OpensAt.IsZero():
+	case left > 0:
+		text += fmt.Sprintf(" Players are told that the doors open in %s.", atMost(left))
+	default:
+		text += " The time is over that players were told for the opening."
+	}
+	if c.Line.Waiting > 0 {
+		text += " " + wait(c.Line.Waiting) + " in the line."
+	}
+	return text
 }
 
 // tick judges whether the world goes at its pace, which all inside notice.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rushgate/rushgate"
 )
 
 // calm is the condition of a node with which all is well, changed.
@@ -72,6 +74,18 @@ var conditions = map[string]struct {
 		c.Line = Line{Waiting: 2, Opens: c.At.Add(595 * time.Second), Refused: true}
 	}), Opening, Known, "Not open yet: the line opens in 10 min. 2 players wait in it.",
 		"operations.md#the-line-before-the-door"},
+	"closed": {calm(func(c *Condition) {
+		c.Doors, c.Line = Doors{Mode: rushgate.ModeClosed}, Line{Waiting: 2, Opens: c.At.Add(time.Hour), Refused: true}
+	}), Opening, Known, "Closed: nobody comes in. 2 players wait in the line.", "operations.md#closing-the-doors"},
+	"staff only, until a time": {calm(func(c *Condition) {
+		c.Doors = Doors{rushgate.ModeStaff, c.At.Add(5 * time.Hour)}
+		c.Line = Line{Opens: c.Doors.OpensAt, Refused: true}
+	}), Opening, Known, "Open to staff only. Players are told that the doors open in 5 h.",
+		"operations.md#closing-the-doors"},
+	"staff only, for longer than was said": {calm(func(c *Condition) {
+		c.Doors = Doors{rushgate.ModeStaff, c.At.Add(-time.Second)}
+	}), Opening, Known, "Open to staff only. The time is over that players were told for the opening.",
+		"operations.md#closing-the-doors"},
 	"no CPU for the door": {calm(func(c *Condition) { c.AcceptQueue = &AcceptQueue{Length: 4000, Limit: 4096} }),
 		DoorShort, Bad,
 		"The door is short of CPU: 4\u202f000 connections wait in the kernel, which has room for 4\u202f096; " +

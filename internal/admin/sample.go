@@ -37,6 +37,7 @@ type Reading struct {
 	Unsaved                 int           // characters that wait to be written
 
 	Line    Line
+	Doors   Doors
 	Resumes Resumes
 	Door    Door
 

@@ -21,6 +21,7 @@ var (
 type emailBody struct {
 	Email   string `json:"email,omitempty"`
 	Pending string `json:"pending,omitempty"`
+	Mail    bool   `json:"mail"` // the server sends mail
 }
 
 // emailRoutes are what players may do with the address of their accounts while they are inside.
@@ -39,7 +40,7 @@ func (h *handler) email(w http.ResponseWriter, r *http.Request, o owner) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, emailBody{addresses.Proved, addresses.Pending})
+	writeJSON(w, http.StatusOK, emailBody{addresses.Proved, addresses.Pending, h.Outbox != nil})
 	return nil
 }
 

@@ -19,6 +19,7 @@ type sessionBody struct {
 	ConnectToken []byte            `json:"connect_token,omitempty"` // absent without a realtime channel
 	ResumeToken  string            `json:"resume_token,omitempty"`  // of a remembered device, unless it is in the cookie
 	Remembered   bool              `json:"remembered,omitempty"`    // there is such a token, here or in the cookie
+	DeleteAt     *timestamp        `json:"delete_at,omitempty"`     // of the account, only if the player has asked for it
 }
 
 type connectBody struct {
@@ -91,7 +92,10 @@ func (h *handler) answer(
 		h.refuse(w, err)
 		return
 	}
-	body := sessionBody{PlayerID: s.Player, SessionToken: s.Token, ExpiresAt: timestamp(s.ExpiresAt)}
+	body := sessionBody{
+		PlayerID: s.Player, SessionToken: s.Token, ExpiresAt: timestamp(s.ExpiresAt),
+		DeleteAt: deleteAt(&rushgate.Account{Credentials: s.Credentials}),
+	}
 	if h.ConnectToken != nil {
 		if body.ConnectToken, err = h.ConnectToken(s.Session); err != nil {
 			h.refuse(w, fmt.Errorf("api: connect token: %w", err))

@@ -15,6 +15,8 @@ type Welcome struct {
 	// ResumeToken lets the player in again from a device that the account is remembered on; empty if the request did not
 	// ask for that, or if no devices are remembered here. It is a secret.
 	ResumeToken string
+	// Credentials are what proves the account beside its password, as they were when it was loaded.
+	Credentials []rushgate.Credential
 }
 
 // Elsewhere is what a [Continue] wants of a session that another node holds.

@@ -483,7 +483,7 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 		}
 		t.success.Add(1)
 		p.close(j, door.Inside)
-		w := Welcome{Session: s}
+		w := Welcome{Session: s, Credentials: j.account.Credentials}
 		if j.device != (token.Resume{}) {
 			w.ResumeToken = j.device.Text()
 		}

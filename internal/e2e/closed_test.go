@@ -45,6 +45,30 @@ func TestClosedDoors(t *testing.T) {
 	p.enter("#register", "alice")
 }
 
+// Who has no place at doors that are open to some players only, and is to stay away for a day, comes in soon after they
+// have opened, earlier than was said.
+func TestEarlyOpeningIsNoticed(t *testing.T) {
+	t.Parallel()
+	node := start(t, config(t))
+	register(t.Context(), node, "alice")
+	operate(t, node, "/mode", `{"mode":"staff","opens_at":"2090-01-31T18:00:00Z"}`)
+	const looks = `{ // at the doors, once a minute or two
+		const { setTimeout } = globalThis;
+		globalThis.setTimeout = (f, ms, ...args) => setTimeout(f, ms >= 6e4 && ms <= 12e4 ? 500 : ms, ...args);
+	}`
+	p := open(t, play(node), looks)
+	p.expect(refusal("/v1/login", "503 (Service Unavailable)"))
+	p.tolerate(refusal("/v1/login", "409 (Conflict)"))
+	p.knock("#login", "alice", secret)
+	p.wait(`/^You are not let in for now.* Trying again in 2\d hours\.$/.test($("status").textContent) &&
+		$("closed").checkVisibility()`)
+	operate(t, node, "/mode", `{"mode":"open"}`)
+	p.wait(`app.dataset.state === "playing" || $("takeover").checkVisibility()`)
+	if eval[bool](p, `$("closed").checkVisibility()`) {
+		t.Error("the sign at the doors is still there")
+	}
+}
+
 // A player who is banned is out, reads why and until when after the right password, and finds the way to appeal; the
 // page of another who plays from there is none the wiser.
 func TestBanIsShownWithTheWayToAppeal(t *testing.T) {

@@ -32,7 +32,14 @@ var looks = []struct {
 // picture takes a picture of a whole page in each look, after prepare, if not nil, has been called for it.
 func (p *tab) picture(name string, prepare func()) {
 	p.Helper()
+	p.pictureOf(name, 0, prepare)
+}
+
+// pictureOf is picture with windows of at least a height.
+func (p *tab) pictureOf(name string, height int64, prepare func()) {
+	p.Helper()
 	for _, look := range looks {
+		look.height = max(look.height, height)
 		var options []chromedp.EmulateViewportOption
 		if look.phone {
 			options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)

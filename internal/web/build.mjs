@@ -12,12 +12,14 @@ const out = resolve(process.argv[2] ?? join(here, "dist"));
 
 const { outputFiles } = await build({
   absWorkingDir: here,
-  // The account page, and what asks for a passkey, are loaded when they are first asked for. What they share with main.js
-  // is in both: that is little.
-  entryPoints: {
-    main: "src/main.ts", account: "src/account/sections.ts", passkey: "src/passkey.ts", style: "src/style.css",
-    icon: "src/icon.svg",
-  },
+  // The account page, the way to another password, the leaderboards and what asks for a passkey are loaded when they
+  // are first asked for, with later.css for the first three. What they share with main.js and each other is in each of them: that is little.
+  entryPoints: [
+    { out: "main", in: "src/main.ts" }, { out: "style", in: "src/style.css" }, { out: "icon", in: "src/icon.svg" },
+    { out: "account", in: "src/account/sections.ts" }, { out: "later", in: "src/later.css" },
+    { out: "board", in: "src/board.ts" }, { out: "passkey", in: "src/passkey.ts" },
+    { out: "recovery", in: "src/recovery/recovery.ts" },
+  ],
   outdir: "dist",
   bundle: true,
   minify: true,

@@ -61,8 +61,8 @@ func distFiles(t *testing.T) map[string][]byte {
 // Every file is served as it is, and may be kept for ever if its name says what is in it.
 func TestFiles(t *testing.T) {
 	files := distFiles(t)
-	if len(files) != 6 {
-		t.Errorf("%d files, want a page, three scripts, a style sheet and an icon", len(files))
+	if len(files) != 9 {
+		t.Errorf("%d files, want a page, five scripts, two style sheets and an icon", len(files))
 	}
 	for name, want := range files {
 		target, cache := "/play/"+name, "public, max-age=31536000, immutable"
@@ -199,7 +199,7 @@ func TestPageIsSelfContained(t *testing.T) {
 			case strings.HasPrefix(name, "on"), name == "style":
 				t.Errorf("%s has an inline %s", element, name)
 			case name == "href" && strings.HasPrefix(value, "#"): // a place in the page
-			case name == "src", name == "href", name == "action", name == "data-code":
+			case name == "src", name == "href", name == "action", name == "data-code", name == "data-look":
 				referred[value] = true
 				if files[value] == nil {
 					t.Errorf("%s refers to what is not in the bundle", element)

@@ -3,7 +3,7 @@
 
 import type { Session } from "./api.ts";
 import type { Device } from "./device.ts";
-import { codeOf, element, say, setText } from "./page.ts";
+import { element, load, say, setText } from "./page.ts";
 
 const ADDRESS = "#account";
 
@@ -23,6 +23,8 @@ export interface Inside {
   /** Tells the player something in the world. */
   tell(text: string): void;
 }
+
+type Code = typeof import("./account/sections.ts");
 
 /** What is on the page, as sections.ts has it. */
 interface Content {
@@ -92,8 +94,15 @@ export class AccountPage {
     this.content.open();
   }
 
+  /** Tells a player who comes in when the account is to be deleted, and offers to keep it. */
+  async warn(deleteAt: number): Promise<void> {
+    // Where it cannot be loaded there is the page, which says it, too.
+    const code = await load<Code>(this.page).catch(() => null);
+    if (code) new code.Notice(element("notice"), this.inside).show(deleteAt);
+  }
+
   private async load(): Promise<Content> {
-    const { Sections } = await import(codeOf(this.page)) as typeof import("./account/sections.ts");
+    const { Sections } = await load<Code>(this.page);
     return this.content ?? new Sections(element("account-sections"), this.inside);
   }
 

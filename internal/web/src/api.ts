@@ -10,21 +10,14 @@ export interface Session {
   playerID: number;
   /** Whether there is a token in the browser's cookie, which the page cannot see. */
   remembered: boolean;
+  /** When the account is to be deleted, in ms since 1970; not there if it is not. */
+  deleteAt?: number;
 }
 
 export interface Me {
   name: string;
   zone: string;
 }
-
-export interface Rank {
-  rank: number;
-  player_id: number;
-  name: string;
-  score: number;
-}
-
-export type Board = "xp" | "level" | "deaths";
 
 /** What becomes of a ticket that a node does not honour. */
 export type Lost = "" | "expired" | "used" | "unknown";
@@ -157,9 +150,10 @@ export async function resume(t: Try, signal: AbortSignal): Promise<Session> {
 
 /** Returns the session that an answer brings. */
 export function sessionIn(body: Record<string, unknown>): Session {
-  const { session_token: token, player_id: playerID, remembered } = body;
+  const { session_token: token, player_id: playerID, remembered, delete_at: deleted } = body;
   if (typeof token !== "string" || !token || typeof playerID !== "number") throw new BadAnswer("session");
-  return { token, playerID, remembered: remembered === true };
+  const deleteAt = Date.parse(String(deleted));
+  return { token, playerID, remembered: remembered === true, ...(deleteAt ? { deleteAt } : {}) };
 }
 
 export async function logout(token: string): Promise<void> {
@@ -179,12 +173,6 @@ export async function forgetDevice(token: string): Promise<void> {
 export async function me(token: string): Promise<Me> {
   const { name, zone } = await call("me", { token, timeout: 5_000 });
   return { name: String(name), zone: String(zone) };
-}
-
-export async function leaderboard(board: Board): Promise<Rank[]> {
-  const { entries } = await call(`leaderboards/${board}?limit=10`, { timeout: 5_000 });
-  if (!Array.isArray(entries)) throw new BadAnswer("leaderboard");
-  return entries as Rank[];
 }
 
 /** Returns what a node says of its doors; null: they are open to everybody. */
@@ -247,6 +235,13 @@ export interface Call {
 
 /** Asks the node for something below /v1/, and returns what it answers: {} for an answer that is empty. */
 export async function call(path: string, c: Call): Promise<Record<string, unknown>> {
+  const { text, status } = await answer(path, c), body = parseObject(text);
+  if (!body && status !== 204) throw new BadAnswer("no JSON");
+  return body ?? {};
+}
+
+/** Asks the node for something below /v1/, and returns what a success says, to the letter. */
+export async function answer(path: string, c: Call): Promise<{ text: string; status: number }> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (c.body) headers["Content-Type"] = "application/json";
   if (c.token) headers["Authorization"] = "Bearer " + c.token;
@@ -268,12 +263,8 @@ export async function call(path: string, c: Call): Promise<Record<string, unknow
     c.signal?.throwIfAborted();
     throw new NoAnswer();
   }
-  const body = parseObject(text);
-  if (response.ok) {
-    if (!body && response.status !== 204) throw new BadAnswer("no JSON");
-    return body ?? {};
-  }
-  throw refusal(response.status, response.headers.get("Retry-After"), body);
+  if (response.ok) return { text, status: response.status };
+  throw refusal(response.status, response.headers.get("Retry-After"), parseObject(text));
 }
 
 function parseObject(text: string): Record<string, unknown> | null {

@@ -1,24 +1,40 @@
-// The leaderboards.
+// The leaderboards. The page loads this file when they are first to be seen: on narrow screens that is when the player
+// asks for them.
 
-import { leaderboard, type Board, type Rank } from "./api.ts";
+import { BadAnswer, call } from "./api.ts";
+import { button, make } from "./account/make.ts";
 import { element, setText } from "./page.ts";
 import { count } from "./words.ts";
+
+type Board = "xp" | "level" | "deaths";
+
+const NAMES: [Board, string][] = [["xp", "XP"], ["level", "Level"], ["deaths", "Deaths"]];
+
+interface Rank {
+  rank: number;
+  player_id: number;
+  name: string;
+  score: number;
+}
+
+export { ready } from "./look.ts";
 
 const REFRESH = 5_000; // ms
 
 export class Boards {
-  private readonly panel = element("board");
-  private readonly toggle = element("boards");
-  private readonly tabs = [...this.panel.querySelectorAll<HTMLElement>("[role=tab]")];
-  private readonly ranks = element("ranks");
+  private readonly list = make("ol");
+  private readonly note = make("p");
+  private readonly ranks = make("div", { id: "ranks", role: "tabpanel" }, this.list, this.note);
+  private readonly tabs = NAMES.map(([board, name]) => this.tab(board, name));
   private board: Board = "xp";
-  private playerID = 0;
   private timer = 0;
+  private playerID = 0;
 
   constructor() {
-    this.toggle.addEventListener("click", () => this.open(this.panel.hidden === true));
-    for (const tab of this.tabs) tab.addEventListener("click", () => this.choose(tab));
-    this.panel.addEventListener("keydown", (e) => {
+    const panel = element("board");
+    panel.replaceChildren(make("div", { role: "tablist", ariaLabel: "Leaderboard" }, ...this.tabs), this.ranks);
+    this.mark(this.tabs[0]!);
+    panel.addEventListener("keydown", (e) => {
       const i = this.tabs.indexOf(e.target as HTMLElement);
       const step = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
       const next = step && i >= 0 ? this.tabs.at((i + step) % this.tabs.length) : undefined;
@@ -28,35 +44,37 @@ export class Boards {
     });
   }
 
-  /** Begins for a player: open where there is room. */
-  start(playerID: number): void {
+  /** Has the boards kept up to date, for a player who is to be found on them; 0: for nobody. */
+  watch(playerID: number): void {
     this.playerID = playerID;
-    this.open(matchMedia("(min-width: 900px)").matches);
-  }
-
-  stop(): void {
-    this.open(false);
-  }
-
-  private open(on: boolean): void {
-    this.panel.hidden = !on;
-    this.toggle.ariaExpanded = String(on);
     clearInterval(this.timer);
-    if (!on) return;
+    if (!playerID) return;
     void this.load();
     this.timer = setInterval(() => {
       if (!document.hidden) void this.load();
     }, REFRESH);
   }
 
+  private tab(board: Board, name: string): HTMLElement {
+    const tab = button(`board-${board}`, name, () => this.choose(tab));
+    tab.role = "tab";
+    tab.dataset["board"] = board;
+    tab.setAttribute("aria-controls", this.ranks.id);
+    return tab;
+  }
+
   private choose(tab: HTMLElement): void {
     this.board = tab.dataset["board"] as Board;
+    this.mark(tab);
+    void this.load();
+  }
+
+  private mark(tab: HTMLElement): void {
     for (const t of this.tabs) {
       t.ariaSelected = String(t === tab);
       t.tabIndex = t === tab ? 0 : -1;
     }
     this.ranks.setAttribute("aria-labelledby", tab.id);
-    void this.load();
   }
 
   private async load(): Promise<void> {
@@ -70,17 +88,19 @@ export class Boards {
   }
 
   private show(ranks: readonly Rank[], note: string): void {
-    const [list, text] = this.ranks.children as unknown as [HTMLElement, HTMLElement];
-    list.replaceChildren(...ranks.map((r) => this.line(r)));
-    setText(text, note);
+    this.list.replaceChildren(...ranks.map((r) => this.line(r)));
+    setText(this.note, note);
   }
 
   private line(r: Rank): HTMLElement {
-    const li = document.createElement("li");
+    const li = make("li", {}, ...[count(r.rank), r.name, count(r.score)].map((text) => make("span", {}, text)));
     li.dataset["self"] = String(r.player_id === this.playerID);
-    for (const text of [count(r.rank), r.name, count(r.score)]) {
-      li.append(Object.assign(document.createElement("span"), { textContent: text }));
-    }
     return li;
   }
+}
+
+async function leaderboard(board: Board): Promise<Rank[]> {
+  const { entries } = await call(`leaderboards/${board}?limit=10`, { timeout: 5_000 });
+  if (!Array.isArray(entries)) throw new BadAnswer("leaderboard");
+  return entries as Rank[];
 }

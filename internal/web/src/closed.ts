@@ -14,6 +14,9 @@ export class Sign {
   private next = 0; // the timer of the next question
   private word = 0; // counts what the node was asked and has said
 
+  /** onOpen is called when the doors turn out to be open that were not. */
+  constructor(private readonly onOpen: () => void) {}
+
   /** Asks the node whether the doors are closed, and shows it. */
   async watch(): Promise<void> {
     const mine = ++this.word;
@@ -27,9 +30,10 @@ export class Sign {
   show(shut: Shut | null): void {
     this.word++;
     clearInterval(this.timer);
-    const isNew = Boolean(shut) && this.section.hidden;
+    const isNew = Boolean(shut) && this.section.hidden, opens = !shut && !this.section.hidden;
     this.section.hidden = !shut;
     this.again(Boolean(shut));
+    if (opens) this.onOpen();
     if (!shut) return;
     const title = closedTitle(shut.mode);
     setText(element("closed-title"), title);

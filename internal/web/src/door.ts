@@ -8,7 +8,7 @@ import type { Device } from "./device.ts";
 import { deviceLabel } from "./label.ts";
 import { LineView } from "./lineview.ts";
 import { authenticate, type Attempt, type Wait } from "./login.ts";
-import { codeOf, element, hasPasskeys, say, setText } from "./page.ts";
+import { element, hasPasskeys, load, say, setText } from "./page.ts";
 import { forgetPlace, hasPlayed, keepPlace, keptPlace, notePlayed } from "./stored.ts";
 import { InLine, newPlace, type Kind, type Place } from "./turn.ts";
 import { Welcome } from "./welcome.ts";
@@ -20,7 +20,7 @@ import {
 const PLACE_KEPT = " Your turn is kept for a few minutes.";
 
 /** What of the door is to be seen. At first it is nothing: whom the page logs in by itself is not to see a form. */
-type Face = "" | "form" | "line" | "welcome";
+type Face = "" | "form" | "line" | "welcome" | "recovery";
 
 export class Door {
   private readonly form = element<HTMLFormElement>("credentials");
@@ -37,7 +37,7 @@ export class Door {
   private readonly elsewhere = element<HTMLAnchorElement>("elsewhere");
   private readonly appeal = element<HTMLAnchorElement>("appeal");
   private readonly passkey = element<HTMLButtonElement>("passkey");
-  private readonly sign = new Sign();
+  private readonly sign = new Sign(() => this.opened?.abort());
   private readonly ways: Record<Kind, HTMLButtonElement> = { login: element("login"), register: element("register") };
   private readonly view = new LineView(() => this.attempt?.abort());
   private readonly welcome = new Welcome(() => this.attempt?.abort());
@@ -46,6 +46,8 @@ export class Door {
   private attempt: AbortController | null = null;
   private line: InLine | null = null;
   private nap: AbortController | null = null;
+  private opened: AbortController | null = null; // of a nap in front of doors that are not open to everybody
+  private readonly recovery = element("recovery");
   private countdown = 0;
   private byItself = false; // the last attempt was one without a password
   private shown: object | null = null; // the passkey's answer of the last attempt, if it was one with a passkey
@@ -67,6 +69,7 @@ export class Door {
       else if (this.form.reportValidity()) void this.knock("login", true);
     });
     this.again.addEventListener("click", () => void this.comeBack());
+    element("forgot").addEventListener("click", () => void this.recover());
     this.passkey.addEventListener("click", () => void this.knockWithPasskey());
     this.passkey.hidden = !hasPasskeys();
     this.cancel.addEventListener("click", () => this.attempt?.abort());
@@ -95,6 +98,7 @@ export class Door {
     this.ways[other].classList.remove("primary");
     this.ways[kind].after(this.ways[other]); // not the other way round: what is moved loses the keyboard
     element("repeat-row").hidden = this.repeat.disabled = kind === "login";
+    element("forgot").hidden = kind === "register";
     this.repeat.value = "";
     if (kind === "register") this.askCode(false);
     setText(element("intro"), INTRO[kind]);
@@ -163,6 +167,7 @@ export class Door {
           send: (_, signal) => this.device.resume(takeover, signal), signal, retries: Infinity,
           onWait: (w) => {
             this.nap = w.reason ? null : new AbortController(); // no earlier than a server asks for
+            this.opened = w.shut ? new AbortController() : null;
             if (!takeover || w.retry > 1) this.welcome.tell(counting(w));
           },
           sleep: (ms, signal) => this.rest(ms, signal),
@@ -174,14 +179,33 @@ export class Door {
     }
   }
 
-  /** Waits, until hurry is called if that may be. */
+  /** Waits, until hurry is called if that may be, or the doors are open. */
   private async rest(ms: number, signal: AbortSignal): Promise<void> {
+    const ends = [this.nap, this.opened].flatMap((c) => c ? [c.signal] : []);
     try {
-      await sleep(ms, this.nap ? AbortSignal.any([signal, this.nap.signal]) : signal);
+      await sleep(ms, AbortSignal.any([signal, ...ends]));
     } catch {
       signal.throwIfAborted();
     } finally {
-      this.nap = null;
+      this.nap = this.opened = null;
+    }
+  }
+
+  /** Has the player choose another password for one that is lost. */
+  private async recover(): Promise<void> {
+    if (this.attempt) return;
+    try {
+      const { Recovery } = await load<typeof import("./recovery/recovery.ts")>(this.recovery);
+      if (this.attempt) return;
+      const back = (name: string, said = ""): void => {
+        this.username.value = name;
+        this.open(said);
+      };
+      const recovery = new Recovery(this.recovery, back);
+      this.look("recovery");
+      recovery.open(this.username.value);
+    } catch {
+      this.show("This cannot be loaded. Please check your connection, and try again.", true);
     }
   }
 
@@ -212,7 +236,11 @@ export class Door {
             const send = (): Promise<Session> => enter(kind, c, signal);
             return remember ? this.device.alone(signal, send) : send();
           },
-          signal, line, onWait: (w) => this.wait(w, takeover),
+          signal, line, sleep: (ms, signal) => this.rest(ms, signal),
+          onWait: (w) => {
+            this.opened = w.shut ? new AbortController() : null;
+            this.wait(w, takeover);
+          },
           onWork: () => this.show(ASKING),
         },
         {
@@ -237,7 +265,7 @@ export class Door {
     this.show(CHOOSE_PASSKEY);
     const remember = this.device.usable && this.remember.checked;
     try {
-      const { choose } = await import(codeOf(this.passkey)) as typeof import("./passkey.ts");
+      const { choose } = await load<typeof import("./passkey.ts")>(this.passkey);
       if (!takeover) this.shown = await choose(call, signal);
       const credential = this.shown;
       if (!credential) return this.refused(null);
@@ -309,6 +337,7 @@ export class Door {
     if (face !== "line") this.view.end(false);
     if (face !== "welcome") this.welcome.end();
     this.form.hidden = face !== "form";
+    this.recovery.hidden = face !== "recovery";
     this.face = face;
   }
 
@@ -359,7 +388,7 @@ export class Door {
     this.appeal.hidden = true;
     if (err === null) {
       if (face === "line") forgetPlace();
-      return this.leaveLine({ line: "You have left the line.", form: "Cancelled.", welcome: "", "": "" }[face]);
+      return this.leaveLine(face === "line" ? "You have left the line." : face === "form" ? "Cancelled." : "");
     }
     const asksCode = err instanceof Refusal && err.reason === "second-factor";
     const first = asksCode && !this.code.value;

@@ -2,7 +2,6 @@
 
 import { AccountPage } from "./accountpage.ts";
 import { logout, Refusal, type Session } from "./api.ts";
-import { Boards } from "./board.ts";
 import type { Trouble } from "./channel.ts";
 import type { Ending } from "./closing.ts";
 import { Device } from "./device.ts";
@@ -13,6 +12,7 @@ import { Hud } from "./hud.ts";
 import { Input } from "./input.ts";
 import { Overlay } from "./overlay.ts";
 import { element } from "./page.ts";
+import { Shelf } from "./shelf.ts";
 import { forgetSession, keepSession, keptSession } from "./stored.ts";
 import { failure, restarting, trying } from "./words.ts";
 
@@ -30,11 +30,12 @@ const logoutButton = element<HTMLButtonElement>("logout");
 
 const painter = new Painter(canvas);
 const hud = new Hud();
-const boards = new Boards();
+const boards = new Shelf();
 const device = new Device();
 const door = new Door(device, (session, name) => {
   keepSession(session);
   play(session, name);
+  if (session.deleteAt) void account.warn(session.deleteAt);
 });
 const input = new Input(canvas, attack, () => {
   attack.dataset["on"] = String(input.attacking);
@@ -77,7 +78,7 @@ function arrange(): void {
   const state = app.dataset["state"], covered = account.isOpen;
   const under = covered || state === "connecting" || state === "replaced";
   for (const e of [canvas, attack, element("menu")]) e.inert = under;
-  for (const id of ["hud", "overlay"]) element(id).inert = covered;
+  for (const id of ["hud", "notice", "overlay"]) element(id).inert = covered;
   app.dataset["account"] = covered ? "open" : "";
   input.enable(state === "playing" && !covered);
   canvas.tabIndex = state === "playing" ? 0 : -1;
@@ -174,6 +175,7 @@ function leaveWorld(): void {
   game = null;
   forgetSession();
   boards.stop();
+  element("notice").hidden = true;
   show("signed-out");
   painter.blank();
 }

@@ -17,8 +17,13 @@ export function say(text: string): void {
   setText(element("said"), text);
 }
 
-/** Returns the address of the code that an element stands for, which is loaded when it is first asked for. */
-export const codeOf = (e: HTMLElement): string => new URL(e.dataset["code"]!, document.baseURI).href;
+/** Loads the code of what few visitors see, which an element names, and waits until what that needs is there. */
+export async function load<Code>(e: HTMLElement): Promise<Code> {
+  const url = new URL(e.dataset["code"]!, document.baseURI).href;
+  const code = await import(url) as Code & { ready?: () => Promise<void> };
+  await code.ready?.();
+  return code;
+}
 
 /** Reports whether a player may come in with a passkey on this page: the node has them for it, and the browser has any. */
 export const hasPasskeys = (): boolean =>

@@ -110,7 +110,7 @@ export function inAWhile(ms: number): string {
   if (!ms) return "later";
   if (ms <= 89_000) return `in ${Math.ceil(ms / 1000)} s`;
   if (ms <= 2 * HOUR) return `in ${Math.ceil(ms / MINUTE)} minutes`;
-  return `in ${Math.ceil(ms / HOUR)} hours`;
+  return ms <= 48 * HOUR ? `in ${Math.ceil(ms / HOUR)} hours` : `in ${Math.ceil(ms / HOUR / 24)} days`;
 }
 
 /** Returns how long a wait lasts that ends between so many ms from now. */

@@ -1,12 +1,18 @@
 // The calls about the account: docs/accounts.md and internal/api/openapi.yaml.
 
-import { BadAnswer, call, sessionIn, type Session, type Try } from "../api.ts";
+import { answer, BadAnswer, call, sessionIn, type Session, type Try } from "../api.ts";
+
+const TIMEOUT = 10_000; // ms, of calls that take no hash
 
 /** What a node tells of the account. Times are in ms since 1970. */
 export interface Account {
   name: string;
   created: number;
   devices: Remembered[];
+  /** When it is to be deleted; 0 if it is not. */
+  deleteAt: number;
+  /** From when on it can be renamed; 0 if that is now. */
+  renameAt: number;
 }
 
 /** A device that the account is remembered on. */
@@ -20,11 +26,22 @@ export interface Remembered {
   this: boolean;
 }
 
+/** What a player shows to prove that the account is theirs. Both are secret. */
+export interface Shown {
+  password: string;
+  /** Of the second factor, once the node has asked for one. */
+  code?: string;
+}
+
 export async function account(token: string): Promise<Account> {
   // The cookie tells the node which of the devices this is.
-  const { name, created_at: created, devices } = await call("account", { token, timeout: 10_000, cookie: true });
+  const a = await call("account", { token, timeout: TIMEOUT, cookie: true });
+  const { name, created_at: created, devices, delete_at: deleteAt, rename_at: renameAt } = a;
   if (typeof name !== "string" || !Array.isArray(devices)) throw new BadAnswer("account");
-  return { name, created: time(created), devices: devices.map(remembered) };
+  return {
+    name, created: time(created), devices: devices.map(remembered),
+    deleteAt: deleteAt ? time(deleteAt) : 0, renameAt: renameAt ? time(renameAt) : 0,
+  };
 }
 
 function remembered(d: Record<string, unknown>): Remembered {
@@ -42,6 +59,8 @@ function time(v: unknown): number {
 /** A change of the password. */
 export interface Change {
   current: string;
+  /** Of the second factor, once the node has asked for one. */
+  code?: string;
   new: string;
   /** What the device is called on which the player stays logged in. */
   remember?: string;
@@ -57,13 +76,141 @@ export async function changePassword(token: string, c: Change & Try, signal: Abo
   return "session_token" in answer ? sessionIn(answer) : null;
 }
 
+/** Gives the account another name. Returns the session that the player goes on with, or null if there is none. */
+export async function rename(token: string, name: string, shown: Shown): Promise<Session | null> {
+  const answer = await call("account/name", { method: "POST", token, body: { name, ...shown } });
+  return "session_token" in answer ? sessionIn(answer) : null;
+}
+
 export async function forgetDevice(token: string, handle: string): Promise<void> {
-  await call(`account/devices/${encodeURIComponent(handle)}`, { method: "DELETE", token, timeout: 10_000 });
+  await call(`account/devices/${encodeURIComponent(handle)}`, { method: "DELETE", token, timeout: TIMEOUT });
 }
 
 /** Ends every session and has every device forgotten. */
 export async function logoutEverywhere(token: string): Promise<void> {
-  await call("account/logout-everywhere", { method: "POST", token, timeout: 10_000 });
+  await call("account/logout-everywhere", { method: "POST", token, timeout: TIMEOUT });
+}
+
+/** The e-mail addresses of an account; each may be empty. */
+export interface Addresses {
+  proved: string;
+  /** To which a code was sent. */
+  pending: string;
+  /** Whether the server sends mail. */
+  mail: boolean;
+}
+
+export async function addresses(token: string): Promise<Addresses> {
+  const { email, pending, mail } = await call("account/email", { token, timeout: TIMEOUT });
+  const text = (v: unknown): string => typeof v === "string" ? v : "";
+  return { proved: text(email), pending: text(pending), mail: mail !== false };
+}
+
+/** Has a code sent to an address, which is good for so many ms. */
+export async function setEmail(token: string, email: string, { password, ...code }: Shown): Promise<number> {
+  const body = { email, current: password, ...code };
+  return validFor(await call("account/email", { method: "POST", token, body }));
+}
+
+const validFor = ({ code_valid_ms: ms }: Record<string, unknown>): number => typeof ms === "number" ? ms : 0;
+
+export async function verifyEmail(token: string, code: string): Promise<void> {
+  await call("account/email/verify", { method: "POST", token, body: { code }, timeout: TIMEOUT });
+}
+
+export async function removeEmail(token: string): Promise<void> {
+  await call("account/email", { method: "DELETE", token, timeout: TIMEOUT });
+}
+
+/** When a code of the second factor is asked for. */
+export type Ask = "new-devices" | "always";
+
+export interface Factor {
+  active: boolean;
+  ask: Ask;
+  /** How many recovery codes are left. */
+  left: number;
+}
+
+export async function factor(token: string): Promise<Factor> {
+  const { active, ask, recovery_codes: left } = await call("account/totp", { token, timeout: TIMEOUT });
+  return { active: active === true, ask: ask === "always" ? ask : "new-devices", left: Number(left) || 0 };
+}
+
+/** What an authenticator is set up with. All of it is secret. */
+export interface Setup {
+  secret: string;
+  uri: string;
+  /** A picture of uri, a PNG in base64. */
+  png: string;
+}
+
+export async function beginFactor(token: string, { password }: Shown): Promise<Setup> {
+  const { secret, uri, qr } = await call("account/totp", { method: "POST", token, body: { password } });
+  const png = /^data:image\/png;base64,([\w+/=]+)$/.exec(String(qr))?.[1];
+  if (typeof secret !== "string" || typeof uri !== "string" || !uri.startsWith("otpauth://") || !png) {
+    throw new BadAnswer("setup");
+  }
+  return { secret, uri, png };
+}
+
+/** Confirms the authenticator with one of its codes, and returns the recovery codes, which are secret. */
+export const confirmFactor = async (token: string, code: string): Promise<string[]> =>
+  recoveryCodes(await call("account/totp/confirm", { method: "POST", token, body: { code } }));
+
+export const renewCodes = async (token: string, body: Shown): Promise<string[]> =>
+  recoveryCodes(await call("account/totp/recovery-codes", { method: "POST", token, body }));
+
+function recoveryCodes({ recovery_codes: codes }: Record<string, unknown>): string[] {
+  if (!Array.isArray(codes) || !codes.length) throw new BadAnswer("recovery codes");
+  return codes.map(String);
+}
+
+export async function setAsk(token: string, shown: Shown, ask: Ask): Promise<void> {
+  await call("account/totp/ask", { method: "POST", token, body: { ...shown, ask } });
+}
+
+export async function removeFactor(token: string, body: Shown): Promise<void> {
+  await call("account/totp", { method: "DELETE", token, body });
+}
+
+/** Something that has happened to the account. */
+export interface Happened {
+  at: number;
+  kind: string;
+  byOperator: boolean;
+  /** Where it came from; each may be empty. */
+  address: string;
+  device: string;
+}
+
+export async function history(token: string): Promise<Happened[]> {
+  const { events } = await call("account/history", { token, timeout: TIMEOUT });
+  if (!Array.isArray(events)) throw new BadAnswer("history");
+  return events.map(({ at, kind, by_operator: byOperator, address = "", device = "" }: Record<string, unknown>) => ({
+    at: time(at), kind: String(kind), byOperator: byOperator === true, address: String(address), device: String(device),
+  }));
+}
+
+/** Returns all that is kept of the player, as the node has written it. */
+export const exported = async (token: string): Promise<string> => (await answer("account/export", { token })).text;
+
+/** Has the account deleted, and returns when that will be. The session ends. */
+export async function deleteAccount(token: string, body: Shown): Promise<number> {
+  return time((await call("account/delete", { method: "POST", token, body }))["delete_at"]);
+}
+
+export async function keepAccount(token: string): Promise<void> {
+  await call("account/keep", { method: "POST", token, timeout: TIMEOUT });
+}
+
+/** Has a code sent to whoever has an account of that name, if there is an address; it is good for so many ms. */
+export const recover = async (username: string): Promise<number> =>
+  validFor(await call("recover", { method: "POST", body: { username } }));
+
+/** Gives an account another password, with a code that its player was sent. */
+export async function finishRecovery(body: { username: string; code: string; password: string }): Promise<void> {
+  await call("recover/finish", { method: "POST", body });
 }
 
 /** A passkey of the account. */

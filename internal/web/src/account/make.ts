@@ -24,5 +24,23 @@ export function button(id: string, text: string, onClick: () => void, className 
   return b;
 }
 
+/** What fields for codes are like. */
+export const CODE: Partial<HTMLInputElement> = {
+  autocomplete: "one-time-code", autocapitalize: "characters", maxLength: 64, spellcheck: false, required: true,
+};
+
+/** Returns a field, and the row with its label to be put into a form. */
+export function field(
+  id: string, label: string, properties: Partial<HTMLInputElement>,
+): [field: HTMLInputElement, row: HTMLElement] {
+  const f = make("input", { id, ...properties });
+  f.setAttribute("autocorrect", "off");
+  return [f, make("div", {}, make("label", { htmlFor: id }, label), f)];
+}
+
+/** Returns a field by which password managers know whose password a form is about. The page fills it in. */
+export const whose = (): HTMLInputElement => make("input",
+  { type: "text", className: "whose", autocomplete: "username", readOnly: true, hidden: true });
+
 /** Returns a text that only screen readers get. */
 export const unseen = (text: string): HTMLElement => make("span", { className: "unseen" }, text);

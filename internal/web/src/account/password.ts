@@ -6,7 +6,8 @@ import { deviceLabel } from "../label.ts";
 import { authenticate, TooBusy, type Wait } from "../login.ts";
 import { failure, NOT_THE_SAME, waiting } from "../words.ts";
 import { changePassword, type Account, type Change } from "./calls.ts";
-import { button, make, section } from "./make.ts";
+import { button, make, section, whose } from "./make.ts";
+import { CodeField } from "./proof.ts";
 import { Result } from "./result.ts";
 import { Secrets } from "./secret.ts";
 import type { Desk, Section } from "./section.ts";
@@ -20,11 +21,10 @@ export class PasswordSection implements Section {
   private readonly current: HTMLInputElement;
   private readonly next: HTMLInputElement;
   private readonly repeat: HTMLInputElement;
+  private readonly code = new CodeField("account-code");
   private readonly submit = make("button", { id: "account-change", className: "primary" }, "Change password");
   private readonly cancel = button("account-change-cancel", "Cancel", () => this.pause?.abort());
   private readonly result: Result;
-  // Password managers want to know whose password it is.
-  private readonly name = make("input", { type: "text", autocomplete: "username", readOnly: true, hidden: true });
   private stays = false; // logged in on this device
   private busy = false;
   private pause: AbortController | null = null;
@@ -37,9 +37,10 @@ export class PasswordSection implements Section {
       [this.next] = this.secrets.field("account-new", "New password", "new-password"),
       [this.repeat] = this.secrets.field("account-repeat", "New password once more", "new-password"),
     ].map(([, row]) => row);
+    rows.push(this.code.row);
     this.cancel.hidden = true;
     const buttons = make("div", { className: "row" }, this.submit, this.cancel);
-    const form = make("form", { method: "post" }, this.name, ...rows, buttons, this.result.root);
+    const form = make("form", { method: "post" }, whose(), ...rows, buttons, this.result.root);
     form.addEventListener("submit", (e) => {
       e.preventDefault();
       void this.change();
@@ -49,13 +50,12 @@ export class PasswordSection implements Section {
   }
 
   show(a: Account): void {
-    this.name.value = a.name;
     this.stays = a.devices.some((d) => d.this);
   }
 
   close(): void {
     this.pause?.abort();
-    this.secrets.clear();
+    this.clear();
     this.mark(null);
     this.result.clear();
   }
@@ -69,7 +69,7 @@ export class PasswordSection implements Section {
     this.secrets.disclose(false);
     this.result.busy(() => "Changing your password…");
     const { inside } = this.desk;
-    const c: Change = { current: this.current.value, new: this.next.value };
+    const c: Change = { current: this.current.value, ...this.code.shown, new: this.next.value };
     try {
       if (await inside.ending(() => this.send(c))) this.changed();
       else inside.signOut(`${CHANGED} Please log in with it.`);
@@ -98,8 +98,13 @@ export class PasswordSection implements Section {
     return session !== null;
   }
 
-  private changed(): void {
+  private clear(): void {
     this.secrets.clear();
+    this.code.clear();
+  }
+
+  private changed(): void {
+    this.clear();
     this.result.done(CHANGED);
     this.desk.reload();
   }
@@ -133,24 +138,27 @@ export class PasswordSection implements Section {
       const more = this.unanswered ? " An answer was lost: the new one may hold already." : "";
       return this.refuse(`The current password is wrong.${more}`, this.current);
     }
+    const code = this.code.wrong(err);
+    if (code) return this.refuse(code.text, this.code.field, code.asked);
     if (reason === "missing-credentials") return this.refuse(failure(err), this.next);
     const last = err instanceof TooBusy ? err.last : err;
     this.result.failed(this.unanswered || last instanceof NoAnswer ? `${failure(err)} ${MAYBE}` : failure(err));
   }
 
   /** Says what is wrong with a field, and goes to it, unless the page has been closed. */
-  private refuse(why: string, field: HTMLInputElement): void {
-    this.result.failed(why);
+  private refuse(why: string, field: HTMLInputElement, asked = false): void {
+    if (asked) this.result.done(why);
+    else this.result.failed(why);
     if (!field.checkVisibility()) return;
-    this.mark(field);
+    this.mark(field, asked);
     field.focus();
     field.select();
   }
 
   /** Has the result belong to a field, for those who come to it later. */
-  private mark(wrong: HTMLInputElement | null): void {
-    for (const f of [this.current, this.next, this.repeat]) {
-      f.ariaInvalid = f === wrong ? "true" : null;
+  private mark(wrong: HTMLInputElement | null, asked = false): void {
+    for (const f of [this.current, this.code.field, this.next, this.repeat]) {
+      f.ariaInvalid = f === wrong && !asked ? "true" : null;
       if (f === wrong) f.setAttribute("aria-describedby", this.result.root.id);
       else f.removeAttribute("aria-describedby");
     }

@@ -6,8 +6,11 @@ import type { Account } from "./calls.ts";
 export interface Section {
   /** The section element, which is made once. */
   readonly root: HTMLElement;
-  /** Shows the account as it is now: when the page has been opened, and when a section has asked for it. */
-  show(account: Account): void;
+  /**
+   * Shows the account as it is now: when the page has been opened, and when a section has asked for it. The page waits
+   * with what the section has to ask the node for, so that nothing moves later.
+   */
+  show(account: Account): void | Promise<void>;
   /** The page is closed: what has been typed and told is forgotten. */
   close(): void;
 }

@@ -3,15 +3,34 @@
 import type { Inside } from "../accountpage.ts";
 import { say, setText } from "../page.ts";
 import { account } from "./calls.ts";
+import { DeletionSection } from "./deletion.ts";
 import { DevicesSection } from "./devices.ts";
+import { EmailSection } from "./email.ts";
+import { ExportSection } from "./export.ts";
+import { FactorSection } from "./factor.ts";
+import { HistorySection } from "./history.ts";
 import { button, make } from "./make.ts";
+import { NameSection } from "./name.ts";
 import { PasskeysSection } from "./passkeys.ts";
 import { PasswordSection } from "./password.ts";
 import type { Desk, Section } from "./section.ts";
 import { date, refused } from "./words.ts";
 
 /** From top to bottom. */
-const ALL: (new (desk: Desk) => Section)[] = [PasswordSection, PasskeysSection, DevicesSection];
+const ALL: (new (desk: Desk) => Section)[] = [
+  NameSection,
+  PasswordSection,
+  EmailSection,
+  FactorSection,
+  PasskeysSection,
+  DevicesSection,
+  HistorySection,
+  ExportSection,
+  DeletionSection,
+];
+
+export { ready } from "../look.ts";
+export { Notice } from "./notice.ts";
 
 export class Sections {
   private readonly who = make("p", { id: "account-who", tabIndex: -1 });
@@ -44,7 +63,9 @@ export class Sections {
     try {
       const a = await account(this.inside.token);
       if (asked !== this.asked) return;
-      for (const s of this.sections) s.show(a);
+      await Promise.all(this.sections.map((s) => s.show(a)));
+      if (asked !== this.asked) return;
+      for (const field of this.body.querySelectorAll<HTMLInputElement>(".whose")) field.value = a.name;
       this.tell(`${a.name}, here since ${date(a.created)}`);
       if (document.activeElement === this.again) this.who.focus();
       this.again.hidden = true;
