@@ -19,7 +19,7 @@ FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./i
 	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./protocol:FuzzParseMessages ./internal/reliable:FuzzEndState ./internal/reliable:FuzzHear ./server:FuzzParseKeys ./store/internal/credential:FuzzUnmarshal ./store/internal/cursor:FuzzFrom ./store/internal/device:FuzzUnmarshal ./store/redis:FuzzFrames ./store/redis:FuzzParseHistory ./store/redis:FuzzParsePlace ./store/redis:FuzzRefusals ./internal/stress/report:FuzzReadReport ./internal/stress/page:FuzzWrite ./internal/stress/adapter:FuzzServerAnswers ./world:FuzzParseDefinition ./world:FuzzEnterData \
 	./examples/tag:FuzzRestore ./internal/door:FuzzDoorState ./internal/packed:FuzzParse ./internal/realm:FuzzRealmState ./netcode:FuzzServerState ./world:FuzzRestore \
 	./internal/api:FuzzParseRecovery ./internal/mail:FuzzLanguages ./internal/mail:FuzzParseAddress ./internal/token:FuzzParseCode \
-	./internal/api:FuzzParsePasskey ./internal/passkey:FuzzAnswers
+	./internal/api:FuzzParsePasskey ./internal/passkey:FuzzAnswers ./internal/mail:FuzzWire
 
 .PHONY: help
 help: ## list the targets
@@ -48,12 +48,14 @@ tools: ## say what the tests need and this machine lacks; install it where that 
 	npm ci --no-audit --no-fund --prefix internal/web
 	npm ci --no-audit --no-fund --ignore-scripts --prefix internal/e2e/generated
 	$(GO) mod download -C internal/e2e/generated
+	$(GO) mod download -C internal/mail/goserver
 
 .PHONY: lint
 lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
 	$(GO) mod tidy -diff
 	$(GOLANGCI_LINT) run ./...
 	$(GO) vet -C internal/pbkdf2x/asm .
+	$(GO) vet -C internal/mail/goserver .
 	npm run check --prefix internal/web
 	@$(GO) generate ./internal/pbkdf2x && git diff --exit-code --stat -- internal/pbkdf2x/kernels_amd64.s internal/pbkdf2x/stubs_amd64.go || \
 	{ echo "the generated assembly was not fresh; go generate has just made it so"; exit 1; }

@@ -7,11 +7,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
+
+	"github.com/rushgate/rushgate/internal/smallfile"
 )
 
 // maxPepperFile bounds a file of peppers.
@@ -28,12 +28,7 @@ type Pepper struct {
 // hexadecimal. The first line is the current pepper; to rotate, put a new one before it and remove the old when no
 // stored hash names it any more. Empty lines and lines that begin with # do not count. Errors never contain a key.
 func LoadPepper(path string) (*Pepper, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("password: pepper: %w", err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	b, err := io.ReadAll(io.LimitReader(f, maxPepperFile+1))
+	b, _, err := smallfile.Read(path, maxPepperFile)
 	if err != nil {
 		return nil, fmt.Errorf("password: pepper: %w", err)
 	}

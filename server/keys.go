@@ -7,12 +7,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/rushgate/rushgate/internal/smallfile"
 	"github.com/rushgate/rushgate/netcode"
 )
 
@@ -58,12 +57,7 @@ func loadKeys(dir string) ([]netcode.Key, error) {
 }
 
 func readKeys(path string) ([]netcode.Key, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("server: keys: %w", err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	b, err := io.ReadAll(io.LimitReader(f, maxKeysFile+1))
+	b, _, err := smallfile.Read(path, maxKeysFile)
 	if err != nil {
 		return nil, fmt.Errorf("server: keys: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/rushgate/rushgate/internal/mail"
 	"github.com/rushgate/rushgate/internal/outbox"
 	"github.com/rushgate/rushgate/internal/reload"
+	"github.com/rushgate/rushgate/internal/smallfile"
 )
 
 // post is the way of mail to players.
@@ -71,12 +72,15 @@ func (c Config) openPost() (*post, error) {
 	return p, nil
 }
 
+// maxAuthorities bounds the file of the authorities of mail servers, in bytes: those of a system are a fifth of it.
+const maxAuthorities = 1 << 20
+
 // mailRoots returns which mail servers are believed; nil stands for those that the system believes.
 func (c Config) mailRoots() (*tls.Config, error) {
 	if c.SMTPCA == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(c.SMTPCA)
+	pem, _, err := smallfile.Read(c.SMTPCA, maxAuthorities)
 	if err != nil {
 		return nil, wrong("SMTPCA", "authority of the mail server: %w", err)
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -16,6 +17,9 @@ const (
 	operatorInterval = time.Second
 	// operatorTimeout ends an attempt.
 	operatorTimeout = 2 * time.Second
+	// trimDelay is how long after its start a node looks for the first time, and by chance up to as much again: nodes that
+	// are started together do not look at the same time, then or later.
+	trimDelay = 30 * time.Second
 	// trimInterval is how often a node looks whether there is something in the audit log that is too old.
 	trimInterval = time.Hour
 	// trimTimeout ends an attempt.
@@ -28,6 +32,7 @@ type staff struct {
 	roll   *operator.Roll
 	log    *audit.Log
 	keep   time.Duration
+	steady func() bool // the time of day is good enough to take out what is too old
 	logger *slog.Logger
 
 	failing bool // of the one goroutine that looks
@@ -35,9 +40,9 @@ type staff struct {
 	running sync.WaitGroup
 }
 
-func newStaff(store rushgate.Store, keep time.Duration, logger *slog.Logger) *staff {
+func newStaff(store rushgate.Store, keep time.Duration, steady func() bool, logger *slog.Logger) *staff {
 	return &staff{
-		roll: operator.NewRoll(store), log: audit.NewLog(store), keep: keep, logger: logger, end: func() {},
+		roll: operator.NewRoll(store), log: audit.NewLog(store), keep: keep, steady: steady, logger: logger, end: func() {},
 	}
 }
 
@@ -49,7 +54,7 @@ func (s *staff) start() {
 	var ctx context.Context
 	ctx, s.end = context.WithCancel(context.Background())
 	s.running.Go(func() { every(operatorInterval, ctx.Done(), func(time.Time) { s.once(ctx) }) })
-	s.running.Go(func() { every(trimInterval, ctx.Done(), func(time.Time) { s.trim(ctx) }) })
+	s.running.Go(func() { s.trimOften(ctx) })
 }
 
 // stop ends it. It is idempotent.
@@ -74,8 +79,24 @@ func (s *staff) once(ctx context.Context) {
 	}
 }
 
+// trimOften trims soon, and then again and again.
+func (s *staff) trimOften(ctx context.Context) {
+	soon := time.NewTimer(trimDelay + rand.N(trimDelay))
+	defer soon.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-soon.C:
+	}
+	s.trim(ctx)
+	every(trimInterval, ctx.Done(), func(time.Time) { s.trim(ctx) })
+}
+
 // trim takes what is too old out of the audit log. Nodes that do it at the same time do it once.
 func (s *staff) trim(ctx context.Context) {
+	if !s.steady() {
+		return
+	}
 	inner, cancel := context.WithTimeout(ctx, trimTimeout)
 	defer cancel()
 	removed, err := s.log.Trim(inner, s.keep)

@@ -33,6 +33,9 @@ func field(t *testing.T, r *redistest.Server, player, name string) string {
 
 // dump is what the tests read of metrics.json.
 type dump struct {
+	Auth struct {
+		Errands struct{ Success int64 }
+	} `json:"auth"`
 	Store *struct {
 		Open     bool
 		Failures int

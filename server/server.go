@@ -316,11 +316,13 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 	}
 	s.diary = account.NewDiary(s.store, func() bool { return s.door.Rush() }, cfg.Logger)
 	s.ledger = account.New(s.store).Noting(s.diary)
-	s.deleter = account.NewDeleter(s.ledger, cfg.Logger)
+	s.deleter = account.NewDeleter(s.ledger, s.clock.Steady, cfg.Logger)
 	s.fleet = newFleet(s.store, rushgate.NodeBeat{Instance: instance, Address: cfg.PublicAddress}, cfg.Logger)
 	s.sweeper = newSweeper(s)
-	s.access = access.New(access.Config{Store: s.store, Changed: s.sweeper.wake, Logger: cfg.Logger})
-	s.staff = newStaff(s.store, cfg.AuditKeep, cfg.Logger)
+	s.access = access.New(access.Config{
+		Store: s.store, Changed: s.sweeper.wake, Steady: s.clock.Steady, Logger: cfg.Logger,
+	})
+	s.staff = newStaff(s.store, cfg.AuditKeep, s.clock.Steady, cfg.Logger)
 	if err := s.openDoor(hashTime); err != nil {
 		return err
 	}

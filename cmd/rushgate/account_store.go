@@ -23,13 +23,18 @@ func newConsoleLog(store rushgate.AuditLog) consoleLog { return consoleLog{audit
 
 // record does something, unless it cannot be written down.
 func (c consoleLog) record(ctx context.Context, e audit.Entry, do func() error) error {
+	return c.recordWith(ctx, e, func() (string, error) { return "", do() })
+}
+
+// recordWith is record for what has more to say of its outcome, which is nothing that tells who a player is.
+func (c consoleLog) recordWith(ctx context.Context, e audit.Entry, do func() (said string, err error)) error {
 	e.Who = operator.Console
 	seq, err := c.log.Append(ctx, e)
 	if err != nil {
 		return fmt.Errorf("the audit log takes nothing, so nothing was done: %w", err)
 	}
-	err = do()
-	e.Of, e.Outcome, e.Detail = seq, "done", ""
+	e.Detail, err = do()
+	e.Of, e.Outcome = seq, "done"
 	if err != nil {
 		e.Outcome = "failed"
 	}
@@ -38,6 +43,12 @@ func (c consoleLog) record(ctx context.Context, e audit.Entry, do func() error) 
 	if _, late := c.log.Append(last, e); late != nil {
 		err = errors.Join(err, fmt.Errorf("the audit log has not heard what came of it: %w", late))
 	}
+	return err
+}
+
+// note writes down what is done to the store as a whole, in one entry.
+func (c consoleLog) note(ctx context.Context, what, detail, outcome string) error {
+	_, err := c.log.Append(ctx, audit.Entry{Who: operator.Console, What: what, Detail: detail, Outcome: outcome})
 	return err
 }
 
@@ -134,8 +145,11 @@ func writeEntries(w io.Writer, entries []audit.Entry) error {
 		if e.From != "" {
 			line += "  from " + printable(e.From)
 		}
-		if e.Outcome != "" && e.Of != 0 {
-			line += fmt.Sprintf("  %s (of %d)", printable(e.Outcome), e.Of)
+		if e.Outcome != "" {
+			line += "  " + printable(e.Outcome)
+		}
+		if e.Of != 0 {
+			line += fmt.Sprintf(" (of %d)", e.Of)
 		}
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err

@@ -17,9 +17,10 @@ import (
 
 // backupFlags are the settings of backup and restore.
 type backupFlags struct {
-	data text
-	db   choice
-	yes  toggle
+	data      text
+	db        choice
+	tokenFile text
+	yes       toggle
 }
 
 func newBackupFlags() *backupFlags {
@@ -61,6 +62,8 @@ which a node makes anew when they are missing, and the pepper, if there is one, 
   rushgate backup players-$(date +%F).db
   rushgate backup /var/backups/players.db --data /var/lib/rushgate`)
 	v.declare(f)
+	f.add(&v.tokenFile, "admin-token-file", "", "`FILE` with the token that the node asks operators for, so that its audit log "+
+		"can be told of the copy")
 	return newCommand("backup", "copy the players of a node on SQLite to a file, also while it runs", f, v.backup)
 }
 
@@ -70,6 +73,10 @@ func (v *backupFlags) backup(ctx context.Context, args []string, stdout, stderr 
 		return err
 	}
 	progress, end := showCopying(stderr)
+	if _, e := os.Lstat(to); errors.Is(e, fs.ErrNotExist) { // or nothing is copied
+		err = v.announce(ctx, database)
+	}
+	unheard := err
 	err = sqlite.Backup(ctx, database, to, progress)
 	end()
 	switch {
@@ -84,8 +91,44 @@ func (v *backupFlags) backup(ctx context.Context, args []string, stdout, stderr 
 	if err != nil {
 		return err
 	}
+	if unheard != nil {
+		fmt.Fprintf(stderr, "the audit log has not heard of this copy: %v\n", unheard)
+	}
 	_, err = fmt.Fprintf(stdout, "backed up %s to %s, %d bytes\n", database, to, info.Size())
 	return err
+}
+
+// announce has the audit log say that the players are about to be copied: in the database itself, which is not kept from
+// a node that starts meanwhile, or by the node that has it. The copy is made in any case: who can read the file can do
+// without this command.
+func (v *backupFlags) announce(ctx context.Context, database string) error {
+	err := v.note(ctx, database, "store.backup", "", "begun")
+	if !errors.Is(err, sqlite.ErrLocked) {
+		return err
+	}
+	address, err := runningNode(string(v.data))
+	if err != nil {
+		return err
+	}
+	node, err := newNodeClient(address, string(v.tokenFile))
+	if err != nil {
+		return err
+	}
+	return node.post(ctx, "/backups", nothing{}, &struct{}{})
+}
+
+// note writes into the audit log of the database, if opening that does not change what it is.
+func (v *backupFlags) note(ctx context.Context, database, what, detail, outcome string) error {
+	current, err := sqlite.Current(ctx, database)
+	switch {
+	case err != nil:
+		return err
+	case !current:
+		return errors.New("the database is of an earlier version, and is left so")
+	}
+	return withSQLite(ctx, string(v.data), false, func(store *sqlite.Store) error {
+		return newConsoleLog(store).note(ctx, what, detail, outcome)
+	})
 }
 
 func newRestore() *cobra.Command {
@@ -129,6 +172,13 @@ func (v *backupFlags) restore(ctx context.Context, args []string, stdout, stderr
 		return fmt.Errorf("%w; what was there is %s", err, aside)
 	case err != nil:
 		return err
+	}
+	detail := "from " + filepath.Base(from)
+	if aside != "" {
+		detail += "; what was there is " + filepath.Base(aside)
+	}
+	if err := v.note(ctx, database, "store.restore", detail, "done"); err != nil {
+		fmt.Fprintf(stderr, "the audit log has not heard of this: %v\n", err)
 	}
 	if _, err := fmt.Fprintf(stdout, "restored %s from %s\n", database, from); err != nil || aside == "" {
 		return err

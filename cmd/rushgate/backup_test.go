@@ -41,6 +41,10 @@ func TestBackupDrill(t *testing.T) {
 	must(`^restored .*\nwhat was there before is .*\.before-`, "restore", copied, "--data", data, "--yes")
 	must(`"name": ?"alice"`, "account", "show", "alice", "--json", "--data", data)
 	mustNot(`there is no player "bob"`, "account", "show", "bob", "--data", data)
+	must(`console +store\.restore +from players\.db; what was there is .*\.before-.* +done`, "audit", "show", "--data", data)
+	must(`local +store\.backup\b`, "audit", "show", "--data", data) // by the node
+	must(`^backed up`, "backup", copied+"2", "--data", data)
+	must(`console +store\.backup +begun`, "audit", "show", "--data", data) // without one
 
 	must(`^restored .*players\.db\n$`, "restore", copied, "--data", filepath.Join(t.TempDir(), "new"))
 }

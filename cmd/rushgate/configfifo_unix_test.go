@@ -51,3 +51,17 @@ func runCommandIn(ctx context.Context, args ...string) (status int, stdout, stde
 	status = run(ctx, args, &out, &err)
 	return status, out.String(), err.String()
 }
+
+// A pipe can be read once only.
+func TestTokenFromAPipe(t *testing.T) {
+	pipe, token := filepath.Join(t.TempDir(), "pipe"), strings.Repeat("0123456789abcdef", 3)
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() { written <- os.WriteFile(pipe, []byte(token+"\n"), 0) }()
+	node, err := newNodeClient("http://127.0.0.1:7788", pipe)
+	if e := <-written; err != nil || e != nil || node.token != token {
+		t.Errorf("%+v, %v, %v", node, err, e)
+	}
+}

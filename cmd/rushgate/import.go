@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/audit"
 	"github.com/rushgate/rushgate/internal/importer"
 	"github.com/rushgate/rushgate/internal/importer/oldgame"
 	"github.com/rushgate/rushgate/server"
@@ -112,9 +113,30 @@ func (v *importFlags) run(ctx context.Context, stdout, stderr io.Writer) (err er
 	return v.withStore(ctx, func(store rushgate.Store) error {
 		bar := startImportProgress(stderr)
 		opts.Progress = bar.set
-		report, err := importer.Import(ctx, src, store, opts)
+		var report importer.Report
+		err := v.recorded(ctx, store, func() (err error) {
+			report, err = importer.Import(ctx, src, store, opts)
+			return err
+		}, &report)
 		bar.stop()
 		return v.conclude(report, err, stdout)
+	})
+}
+
+// recorded has the audit log of the store say that players are imported, and what came of it.
+func (v *importFlags) recorded(
+	ctx context.Context, store rushgate.Store, do func() error, report *importer.Report,
+) error {
+	if v.dryRun {
+		return do()
+	}
+	e := audit.Entry{What: "store.import", Detail: "from the old game's Redis"}
+	if v.file != "" {
+		e.Detail = "from a file"
+	}
+	return newConsoleLog(store).recordWith(ctx, e, func() (string, error) {
+		err := do()
+		return fmt.Sprintf("%d imported, %d refused", report.Imported, report.Refused), err
 	})
 }
 

@@ -27,8 +27,8 @@ on SQLite, or the URL of a Redis or Valkey: redis://[USER:PASSWORD@]HOST[:PORT][
 for TLS.
 
 Stop all nodes first. The store to move to has to be empty. Each account is read back and compared. The store that is moved
-from stays as it is, so you can go back to it; nothing in it is deleted. A move that was interrupted is started again, and
-goes on.
+from stays as it is, but for an entry of the move in the audit log of both, so you can go back to it; nothing in it is
+deleted. A move that was interrupted is started again, and goes on.
 
 Sessions end: players log in again, or come in by themselves where their device is remembered. Mail that waits to be sent
 stays behind. The pepper, if there is one, is in no store: start the new nodes with the same.
@@ -75,7 +75,13 @@ func (v *moveFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	return v.at(ctx, v.from, false, func(from rushgate.Store) error {
 		return v.at(ctx, v.to, true, func(to rushgate.Store) error {
 			bar := startMoveProgress(stderr)
-			report, err := move.All(ctx, from, to, move.Options{Shared: movedValues(), Progress: bar.set})
+			report, err := move.All(ctx, from, to, move.Options{
+				Shared: movedValues(), Progress: bar.set,
+				Moved: func(r move.Report) error {
+					detail := fmt.Sprintf("%d accounts, %d damaged ones left behind", r.Accounts, len(r.Damaged))
+					return newConsoleLog(from).note(ctx, "store.move", detail, "done")
+				},
+			})
 			bar.stop()
 			return concludeMove(stdout, report, time.Since(bar.started), err)
 		})

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -54,14 +53,9 @@ func newNodeClient(address, tokenFile string) (*nodeClient, error) {
 	if tokenFile == "" {
 		return n, nil
 	}
-	if _, err := admin.LoadToken(tokenFile); err != nil {
+	if n.token, err = admin.ReadToken(tokenFile); err != nil {
 		return nil, err
 	}
-	b, err := os.ReadFile(tokenFile)
-	if err != nil {
-		return nil, fmt.Errorf("admin token: %w", err)
-	}
-	n.token = string(bytes.TrimRight(b, "\r\n"))
 	return n, nil
 }
 

@@ -9,11 +9,11 @@ import (
 	"math"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/internal/smallfile"
 	"github.com/rushgate/rushgate/internal/stress/adapter"
 	"github.com/rushgate/rushgate/internal/stress/flood"
 	"github.com/rushgate/rushgate/internal/stress/report"
@@ -410,7 +410,7 @@ func (v *stressFlags) authorities() (*x509.CertPool, error) {
 	if v.ca == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(string(v.ca))
+	pem, _, err := smallfile.Read(string(v.ca), maxSettingsFile)
 	if err != nil {
 		return nil, fmt.Errorf("certificate authorities: %w", err)
 	}

@@ -254,6 +254,28 @@ func TestBansEndByThemselvesAndAreDropped(t *testing.T) {
 	})
 }
 
+// A clock that was set by a year makes no ban be forgotten: once it is right again, the ban is in force.
+func TestStepsOfTheClockDropNoBan(t *testing.T) {
+	now, steady := time.Now(), true
+	k := New(Config{Store: newShared(), Now: func() time.Time { return now }, Steady: func() bool { return steady }})
+	ban := func(device string, until time.Time) {
+		t.Helper()
+		if _, err := k.Ban(t.Context(), Ban{Device: DeviceOf(device), Until: until}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	right := now
+	ban("d", right.Add(30*24*time.Hour))
+	for _, step := range []time.Duration{time.Hour, -time.Hour, 365 * 24 * time.Hour, -365 * 24 * time.Hour} {
+		now, steady = right.Add(step), false
+		ban("e", rushgate.Forever())
+		now = right
+		if k.Rules().Banned(netip.Addr{}, DeviceOf("d"), "", now) == nil {
+			t.Errorf("after a step by %v and back, the ban is gone", step)
+		}
+	}
+}
+
 func TestModesLetIn(t *testing.T) {
 	store := newShared()
 	k := newKeeper(store, nil)

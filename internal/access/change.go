@@ -72,7 +72,10 @@ func (k *Keeper) Lift(ctx context.Context, id string) (lifted Ban, err error) {
 func (k *Keeper) changeBans(ctx context.Context, edit func([]Ban) ([]Ban, error)) error {
 	return k.change(ctx, func(v *values) (string, []byte, []byte, error) {
 		now := k.cfg.Now()
-		current := slices.DeleteFunc(slices.Clone(v.bans), func(b Ban) bool { return !now.Before(b.Until) })
+		current := slices.Clone(v.bans)
+		if k.cfg.Steady == nil || k.cfg.Steady() {
+			current = slices.DeleteFunc(current, func(b Ban) bool { return !now.Before(b.Until) })
+		}
 		bans, err := edit(current)
 		if err != nil {
 			return "", nil, nil, err

@@ -29,6 +29,9 @@ type Config struct {
 	// Changed, if not nil, is told of rules other than those before, one call at a time, by [Keeper.Begin], the keeper's
 	// goroutine, or those that change something. It must not block for long.
 	Changed func(*Rules)
+	// Steady reports whether the time of day is to be trusted; while it is not, bans that seem to have ended are kept. Nil
+	// stands for always.
+	Steady func() bool
 	// Now tells the time; nil means [time.Now].
 	Now func() time.Time
 	// Logger defaults to [slog.Default].

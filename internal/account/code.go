@@ -28,6 +28,8 @@ const (
 	HandedTTL = time.Hour
 	// CodeTries is how often a code may be got wrong, until it is good no more.
 	CodeTries = 5
+	// codeLeeway is by how much the clock of the node that reads a code may be behind that of the one that made it.
+	codeLeeway = 5 * time.Minute
 	// CodesPerHour is how many codes an account is sent within an hour, for each purpose.
 	CodesPerHour = 5
 )
@@ -46,6 +48,7 @@ var (
 type challenge struct {
 	Hash  string `json:"hash,omitempty"` // empty: there is none, or it was got wrong too often
 	Until int64  `json:"until,omitempty"`
+	At    int64  `json:"at,omitempty"`    // when it was made; absent in what older nodes have made
 	Tries int    `json:"tries,omitempty"` // that are left
 	// Since is when the first of Sent was, in an hour; times are in milliseconds of Unix time.
 	Since int64 `json:"since,omitempty"`
@@ -85,13 +88,14 @@ func (c *challenge) renew(a *rushgate.Account, kind string, ttl time.Duration, c
 		c.Sent++
 	}
 	code := token.NewCode()
-	c.Hash, c.Until, c.Tries = code.Hash(kind, a.ID, a.Epoch), now.Add(ttl).UnixMilli(), CodeTries
+	c.Hash, c.Tries = code.Hash(kind, a.ID, a.Epoch), CodeTries
+	c.At, c.Until = now.UnixMilli(), now.Add(ttl).UnixMilli()
 	return code, nil
 }
 
 // try holds a code against the challenge, and uses one of its tries up.
 func (c *challenge) try(a *rushgate.Account, kind string, code token.Code) (right bool) {
-	if c.Hash == "" || c.Tries < 1 || !time.Now().Before(time.UnixMilli(c.Until)) {
+	if c.Hash == "" || c.Tries < 1 || !c.inTime(time.Now()) {
 		c.Hash = ""
 		return false
 	}
@@ -100,6 +104,12 @@ func (c *challenge) try(a *rushgate.Account, kind string, code token.Code) (righ
 		c.Hash = ""
 	}
 	return right
+}
+
+// inTime reports whether a code is good at a time, which is not before it was made: a clock that is set back by a year
+// must not make it good for as long.
+func (c *challenge) inTime(now time.Time) bool {
+	return now.Before(time.UnixMilli(c.Until)) && (c.At == 0 || now.After(time.UnixMilli(c.At).Add(-codeLeeway)))
 }
 
 // find returns the credential of a kind, of which an account has one at most.

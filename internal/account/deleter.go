@@ -27,20 +27,26 @@ const (
 // store. Its methods may be called from many goroutines.
 type Deleter struct {
 	ledger *Ledger
+	steady func() bool
 	logger *slog.Logger
 	nudged chan struct{} // holds one: there is something to do at once
 
 	deleted, failed atomic.Int64
 	failing         bool // the log has heard of it; of the one goroutine that deletes
+	doubting        bool // the same for the time of day
 
 	mu      sync.Mutex
 	end     context.CancelFunc // nil while it does not run
 	running sync.WaitGroup
 }
 
-// NewDeleter returns one that does not run yet.
-func NewDeleter(ledger *Ledger, logger *slog.Logger) *Deleter {
-	return &Deleter{ledger: ledger, logger: logger, nudged: make(chan struct{}, 1)}
+// NewDeleter returns one that does not run yet. While steady, which may be nil, says that the time of day is not to be
+// trusted, no account is deleted: one whose time has come is only late.
+func NewDeleter(ledger *Ledger, steady func() bool, logger *slog.Logger) *Deleter {
+	if steady == nil {
+		steady = func() bool { return true }
+	}
+	return &Deleter{ledger: ledger, steady: steady, logger: logger, nudged: make(chan struct{}, 1)}
 }
 
 // Start has accounts deleted, until Stop. It is idempotent, and may be called again after that.
@@ -98,6 +104,9 @@ func (d *Deleter) run(ctx context.Context) {
 
 // once looks at a batch of accounts, and returns how many it was.
 func (d *Deleter) once(ctx context.Context) int {
+	if d.doubts() {
+		return 0
+	}
 	ctx, cancel := context.WithTimeout(ctx, deleteTimeout)
 	defer cancel()
 	tasks, err := d.ledger.store.TakeTasks(ctx, DeletionTask, deleteBatch, deleteHold)
@@ -123,6 +132,15 @@ func (d *Deleter) once(ctx context.Context) int {
 		d.tell(ctx, d.ledger.store.DropTasks(ctx, done)) // else they are found to be done once more
 	}
 	return len(tasks)
+}
+
+// doubts reports whether the time of day is not to be trusted, and tells the log when that begins.
+func (d *Deleter) doubts() bool {
+	before := d.doubting
+	if d.doubting = !d.steady(); d.doubting && !before {
+		d.logger.Warn("no account is deleted for a day, because the clock was set")
+	}
+	return d.doubting
 }
 
 // tell counts what has failed, and tells the log of the first of several in a row.

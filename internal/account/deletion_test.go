@@ -3,6 +3,7 @@ package account_test
 import (
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,7 +43,7 @@ func deleting(t *testing.T, do func(t *testing.T, l *account.Ledger, s *meddler)
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l, s := newLedger(t)
-		d := account.NewDeleter(l, slog.New(slog.DiscardHandler))
+		d := account.NewDeleter(l, nil, slog.New(slog.DiscardHandler))
 		d.Start()
 		d.Start()
 		defer d.Stop()
@@ -182,6 +183,34 @@ func TestPlayerInsideIsDeletedALittleLater(t *testing.T) {
 		time.Sleep(rushgate.LeaseTTL + 2*time.Minute) // the node that had the player has died, say
 		if !gone(t, l, who) || waiting(t, s) != 0 {
 			t.Errorf("gone %v, %d wait", gone(t, l, who), waiting(t, s))
+		}
+	})
+}
+
+// While the clock is not to be trusted nothing is deleted; a deletion is then late, and taken back as before.
+func TestNothingIsDeletedByADoubtfulClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLedger(t)
+		var doubtful atomic.Bool
+		d := account.NewDeleter(l, func() bool { return !doubtful.Load() }, slog.New(slog.DiscardHandler))
+		d.Start()
+		defer d.Stop()
+		who, other := owner(t, l, "alice"), owner(t, l, "bob")
+		doom(t, l, who)
+		doom(t, l, other)
+		time.Sleep(time.Hour)
+		doubtful.Store(true)
+		time.Sleep(365 * 24 * time.Hour) // for the store and the accounts, a clock that was set
+		if gone(t, l, who) || gone(t, l, other) {
+			t.Fatal("an account was deleted")
+		}
+		if err := l.Keep(t.Context(), other, ""); err != nil {
+			t.Fatal(err)
+		}
+		doubtful.Store(false)
+		time.Sleep(time.Minute)
+		if !gone(t, l, who) || gone(t, l, other) || waiting(t, s) != 0 {
+			t.Errorf("gone: %v and %v, %d wait", gone(t, l, who), gone(t, l, other), waiting(t, s))
 		}
 	})
 }

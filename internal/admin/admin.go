@@ -136,6 +136,7 @@ func (cfg Config) serveOrders(mux *routes) {
 	if cfg.Audit != nil {
 		a.log = audit.NewLog(cfg.Audit)
 		serveAudit(mux, a, cfg.Audit)
+		serveBackups(mux, a)
 	}
 	if cfg.Ledger != nil {
 		orders := &accounts{

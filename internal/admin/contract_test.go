@@ -211,13 +211,15 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	post("/accounts/carol/delete", "{}", 409)
 	post("/accounts/delete", `{"names":["bob","nobody"]}`, 200)
 	post("/lockouts/7/lift", "{}", 404)
+	post("/backups", "{}", 200)
 	post("/operators", `{"name":"ben","role":"look"}`, 409) // the first has to have another
 	post("/operators", `{"name":"anna","role":"all"}`, 200)
 	if w := do(h, "GET", "/me", ""); w.Code != 401 {
 		t.Errorf("without a token: %d", w.Code)
 	}
 	post("/drain", "{}", 401)
-	if entries, err := audit.Read(t.Context(), store, 1, 100); err != nil || len(entries) != 36 {
+	post("/backups", "{}", 401)
+	if entries, err := audit.Read(t.Context(), store, 1, 100); err != nil || len(entries) != 38 {
 		t.Errorf("%d entries, %v: %+v", len(entries), err, entries)
 	}
 }
@@ -278,7 +280,7 @@ func TestNothingIsDoneUnrecorded(t *testing.T) {
 		"/drain": "{}", "/accounts/alice/delete": "{}", "/accounts/bob/disable": "{}",
 		"/accounts/delete": `{"names":["alice","bob"]}`, "/operators": `{"name":"anna","role":"all"}`,
 		"/accounts/bob/notes": `{"text":"x"}`, "/mode": `{"mode":"closed"}`, "/bans": `{"range":"203.0.113.0/24"}`,
-		"/lists": `{"list":"staff","add":["bob"]}`,
+		"/lists": `{"list":"staff","add":["bob"]}`, "/backups": "{}",
 	} {
 		w := confirmed(t.Context(), h, path, body)
 		said := w.Body.String()

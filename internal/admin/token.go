@@ -7,10 +7,10 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"runtime"
 	"sync"
+
+	"github.com/rushgate/rushgate/internal/smallfile"
 )
 
 const (
@@ -56,46 +56,50 @@ func (t *Token) current() [sha256.Size]byte {
 // LoadToken reads a token from a file, which everybody on the machine must not be able to read: at least [MinTokenLen]
 // printable ASCII characters without spaces, and perhaps a line break. The error tells nothing of what is in the file.
 func LoadToken(path string) (*Token, error) {
-	f, err := os.Open(path)
+	text, err := ReadToken(path)
 	if err != nil {
-		return nil, fmt.Errorf("admin: token: %w", err)
+		return nil, err
 	}
-	defer func() { _ = f.Close() }() // it was only read
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("admin: token: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o007 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("admin: token: %s is open to everybody on this machine (mode %#o): %w; chmod 600 it",
-			path, mode, ErrToken)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxTokenFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("admin: token: %w", err)
-	}
-	t, err := parseToken(b)
-	if err != nil {
-		return nil, fmt.Errorf("admin: token: %s: %w", path, err)
-	}
-	return t, nil
+	return newToken(text), nil
 }
 
-func parseToken(b []byte) (*Token, error) {
+// ReadToken is as [LoadToken], for who has to show the token: it returns the secret itself.
+func ReadToken(path string) (string, error) {
+	b, info, err := smallfile.Read(path, maxTokenFile)
+	if err != nil {
+		return "", fmt.Errorf("admin: token: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o007 != 0 && runtime.GOOS != "windows" {
+		return "", fmt.Errorf("admin: token: %s is open to everybody on this machine (mode %#o): %w; chmod 600 it",
+			path, mode, ErrToken)
+	}
+	text, err := parseToken(b)
+	if err != nil {
+		return "", fmt.Errorf("admin: token: %s: %w", path, err)
+	}
+	return text, nil
+}
+
+func newToken(text string) *Token {
+	t := &Token{sum: sha256.Sum256([]byte(text))}
+	t.over, t.end = context.WithCancel(context.Background())
+	return t
+}
+
+func parseToken(b []byte) (string, error) {
 	if len(b) > maxTokenFile {
-		return nil, fmt.Errorf("%w: larger than %d bytes", ErrToken, maxTokenFile)
+		return "", fmt.Errorf("%w: larger than %d bytes", ErrToken, maxTokenFile)
 	}
 	b = bytes.TrimRight(b, "\r\n")
 	for _, c := range b {
 		if c <= ' ' || c > '~' { // could not stand in a header
-			return nil, fmt.Errorf("%w: it has characters other than printable ASCII without spaces", ErrToken)
+			return "", fmt.Errorf("%w: it has characters other than printable ASCII without spaces", ErrToken)
 		}
 	}
 	if len(b) < MinTokenLen {
-		return nil, fmt.Errorf("%w: %d characters, want at least %d", ErrToken, len(b), MinTokenLen)
+		return "", fmt.Errorf("%w: %d characters, want at least %d", ErrToken, len(b), MinTokenLen)
 	}
-	t := &Token{sum: sha256.Sum256(b)}
-	t.over, t.end = context.WithCancel(context.Background())
-	return t, nil
+	return string(b), nil
 }
 
 // matches reports whether s is the token, in a time that tells nothing of it, and until when that is so.

@@ -23,6 +23,10 @@ const (
 	// stepTolerance is by how much the time of day may go its own way within a beat: daemons that keep it right by slewing
 	// never come near it.
 	stepTolerance = time.Second
+	// A step of more than bigStep makes the time of day doubtful for doubtFor: long enough for who looks after the
+	// machine to put it right.
+	bigStep  = 5 * time.Minute
+	doubtFor = 24 * time.Hour
 )
 
 // Clock knows when the process stood still. It beats, and where a beat is late nothing else ran either. A nil Clock
@@ -44,6 +48,8 @@ type seen struct {
 	last time.Time // when it beat
 	wall time.Time // the same by the time of day
 	gaps []gap     // in their order
+
+	stepped time.Time // when the time of day made a big step last; zero: never
 }
 
 // gap is a time in which the process stood still.
@@ -68,7 +74,7 @@ func timeOfDay() time.Time { return time.Now().Round(0) }
 func (c *Clock) Start() {
 	c.mu.Lock()
 	old := c.seen.Load()
-	c.seen.Store(&seen{last: c.now(), wall: c.wall(), gaps: old.gaps})
+	c.seen.Store(&seen{last: c.now(), wall: c.wall(), gaps: old.gaps, stepped: old.stepped})
 	c.mu.Unlock()
 	c.beat.Go(func() {
 		ticker := time.NewTicker(beatInterval)
@@ -95,20 +101,35 @@ func (c *Clock) Beat() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now, old := c.now(), c.seen.Load()
-	next := &seen{last: now, wall: c.wall(), gaps: old.gaps}
+	next := &seen{last: now, wall: c.wall(), gaps: old.gaps, stepped: old.stepped}
 	gap, late := old.gap(now)
 	if late {
 		next.gaps = remember(old.gaps, gap)
+	}
+	step := next.wall.Sub(old.wall) - now.Sub(old.last)
+	if step.Abs() > bigStep {
+		next.stepped = now
 	}
 	c.seen.Store(next)
 	if late {
 		c.logger.Warn("the process stood still; that counts as no player's silence",
 			"for", gap.to.Sub(gap.from).Round(time.Millisecond))
 	}
-	if step := next.wall.Sub(old.wall) - now.Sub(old.last); step.Abs() > stepTolerance {
+	if step.Abs() > stepTolerance {
 		c.logger.Warn("the time of day has jumped, because the clock was set or the machine was suspended; "+
 			"sessions and connect tokens do not go by it", "by", step.Round(time.Millisecond))
 	}
+}
+
+// Steady reports whether the time of day is good for what cannot be undone, such as deleting what has been kept for
+// long enough: it has not jumped by more than some minutes for a day, or since the clock was made.
+func (c *Clock) Steady() bool {
+	if c == nil {
+		return true
+	}
+	c.Beat()
+	s := c.seen.Load()
+	return s.stepped.IsZero() || s.last.Sub(s.stepped) >= doubtFor
 }
 
 // gap returns the standstill that has been going on, or has just ended, at a time.

@@ -259,3 +259,36 @@ func TestWhatPassesBeforeTheStartIsNoStandstill(t *testing.T) {
 		}
 	})
 }
+
+// A clock that is set is doubted for a day, from the last time on; one that is kept right is not, nor is one of a
+// process that stood still.
+func TestTimeOfDayIsDoubtedOnceItWasSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := newClock()
+		time.Sleep(time.Hour) // a standstill
+		for _, step := range []time.Duration{time.Minute, -time.Minute, 0} {
+			c.wall = func() time.Time { return timeOfDay().Add(step) }
+			if !c.Steady() {
+				t.Errorf("a step to %v makes it doubtful", step)
+			}
+		}
+		const year = 365 * 24 * time.Hour
+		for _, step := range []time.Duration{time.Hour, 0, -time.Hour, 0, year, 0, -year} {
+			c.wall = func() time.Time { return timeOfDay().Add(step) }
+			if c.Steady() {
+				t.Errorf("a step to %v is not noticed", step)
+			}
+			time.Sleep(doubtFor - time.Second)
+			if c.Steady() {
+				t.Errorf("a step to %v is forgotten within a day", step)
+			}
+			time.Sleep(time.Second)
+			if !c.Steady() {
+				t.Errorf("a step to %v is doubted for more than a day", step)
+			}
+		}
+		if !(*Clock)(nil).Steady() {
+			t.Error("no clock is doubted")
+		}
+	})
+}

@@ -9,10 +9,15 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/rushgate/rushgate/internal/smallfile"
 )
 
 // Warning is how long before its end a certificate is warned of.
 const Warning = 14 * 24 * time.Hour
+
+// maxFile bounds what is read of a file, in bytes. A chain is some kilobytes.
+const maxFile = 1 << 20
 
 var (
 	// ErrExpired is wrapped by the error for a certificate whose time is over.
@@ -61,7 +66,15 @@ func (p *Pair) Reload() (changed bool, err error) {
 }
 
 func (p *Pair) read() (*tls.Certificate, error) {
-	cert, err := tls.LoadX509KeyPair(p.certFile, p.keyFile)
+	chain, _, err := smallfile.Read(p.certFile, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	key, _, err := smallfile.Read(p.keyFile, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := tls.X509KeyPair(chain, key)
 	if err != nil {
 		return nil, fmt.Errorf("%s with %s: %w", p.certFile, p.keyFile, err)
 	}

@@ -8,7 +8,7 @@ const (
 	// errandShare is which part of the hashes goes to errands while logins wait, one in so many, so that no errand waits
 	// for the end of a rush. What that, and all else of them, costs the logins of one is measured by
 	// TestRushBesideErrands of package server.
-	errandShare = 24
+	errandShare = 48
 	// errandRoom is how many errands may wait.
 	errandRoom = 64
 	// errandBurst is for how many hashes of errands the logins of quiet times are saved up.
@@ -65,8 +65,9 @@ func (d *Door) errandsTake(n, hashes int) time.Duration {
 	return d.paces[Fast].takes(n * hashes)
 }
 
-// Errands returns how many errands, of so many hashes at most together, a worker may take with its next batch; less
-// than 1 if it is not their turn. While no login waits, one worker at a time has them.
+// Errands returns how many hashes of errands a worker may take with its next batch, of so many at most; the last of
+// them may bring some more. Less than 1 says that it is not their turn. While no login waits, one worker at a time has
+// them; one errand, if there are clients in line who will be called as soon as the node has noticed.
 func (d *Door) Errands(batch int) (hashes int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -77,6 +78,8 @@ func (d *Door) Errands(batch int) (hashes int) {
 		return int(min(d.errands.credit, float64(batch)))
 	case d.errands.inHand > 0:
 		return 0
+	case d.newcomers(pair{}, d.cfg.Now()) != enough: // a whole batch would be in the way of those who are called
+		return 1
 	}
 	return batch
 }

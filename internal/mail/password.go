@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"runtime"
+
+	"github.com/rushgate/rushgate/internal/smallfile"
 )
 
 // maxPassword bounds the file of a password, in bytes.
@@ -18,22 +18,13 @@ var ErrPassword = errors.New("not fit for the password of a mail server")
 // LoadPassword reads the password of a mail server's user from a file, which everybody on the machine must not be able
 // to read: one line. The error tells nothing of what is in the file.
 func LoadPassword(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("mail: password: %w", err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	info, err := f.Stat()
+	b, info, err := smallfile.Read(path, maxPassword)
 	if err != nil {
 		return "", fmt.Errorf("mail: password: %w", err)
 	}
 	if mode := info.Mode().Perm(); mode&0o007 != 0 && runtime.GOOS != "windows" {
 		return "", fmt.Errorf("mail: password: %s is open to everybody on this machine (mode %#o): %w; chmod 600 it",
 			path, mode, ErrPassword)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxPassword+1))
-	if err != nil {
-		return "", fmt.Errorf("mail: password: %w", err)
 	}
 	b = bytes.TrimRight(b, "\r\n")
 	if len(b) == 0 || len(b) > maxPassword || bytes.ContainsAny(b, "\r\n\x00") {

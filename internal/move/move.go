@@ -34,6 +34,9 @@ type Options struct {
 	Shared []string
 	// Batch is how many accounts are moved at once, 1 to [rushgate.MaxPage]. Default [DefaultBatch].
 	Batch int
+	// Moved is told, by the caller's goroutine, once all is there but the audit log, which an entry of the move can be put
+	// into then that goes along. It may be nil; an error ends the move.
+	Moved func(Report) error
 	// Progress is told, on the caller's goroutine, how many of how many accounts are there. It may be nil.
 	Progress func(done, total int)
 }
@@ -68,6 +71,9 @@ func All(ctx context.Context, from, to rushgate.Store, opts Options) (Report, er
 	}
 	if err == nil {
 		err = m.shared(ctx)
+	}
+	if err == nil && opts.Moved != nil {
+		err = opts.Moved(m.report)
 	}
 	if err == nil {
 		err = m.audit(ctx)

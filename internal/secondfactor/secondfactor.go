@@ -23,6 +23,9 @@ const (
 	Period = 30 * time.Second
 	// skew is how many periods a code may be too old, or too young: clocks differ, and players type slowly.
 	skew = 1
+	// ahead is by how much the clock may have been ahead when a code was used that no code from before is good after. By
+	// more, the player would be kept out for as long.
+	ahead = 24 * time.Hour
 	// repeatLife is for how long an attempt that has used a recovery code may show it again: its answer was lost.
 	repeatLife = 2 * time.Minute
 	// periodSeconds is Period as the counter of RFC 6238 has it.
@@ -170,6 +173,9 @@ func checkTOTP(c rushgate.Credential, code Code, attempt string, now time.Time) 
 		return Wrong, ""
 	}
 	step, ok := match(r.Key, code, now)
+	if r.Last > now.Add(ahead).Unix()/periodSeconds { // it was used by a clock that was wrong by then
+		r.Last, r.Attempt = 0, ""
+	}
 	switch {
 	case ok && step > r.Last:
 		r.Last, r.Attempt = step, attempt

@@ -299,3 +299,36 @@ func FuzzParseCode(f *testing.F) {
 		}
 	})
 }
+
+// A clock that was set, and is put right, keeps no player out for longer than a day: codes that were used while it was
+// ahead do not count against those of today. Within a day they do, so that none is good twice; recovery codes always
+// are.
+func TestStepsOfTheClock(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for step, want := range map[time.Duration]secondfactor.Verdict{
+		time.Hour: secondfactor.Wrong, -time.Hour: secondfactor.Authenticator,
+		year: secondfactor.Authenticator, -year: secondfactor.Authenticator,
+	} {
+		c, secret, recovery := enrolled(t, start)
+		wrong := start.Add(step)
+		if v, after := secondfactor.Check(c, codeAt(t, secret, wrong), "", wrong); v == secondfactor.Authenticator {
+			c = after
+		} else if step > 0 || step == -year {
+			t.Errorf("%v: a player whose clock is as wrong is told %v", step, v)
+		}
+		right := start.Add(10 * secondfactor.Period)
+		v, after := secondfactor.Check(c, codeAt(t, secret, right), "", right)
+		if v != want {
+			t.Errorf("%v: when the clock is right again, a code is %v", step, v)
+		}
+		if after != nil {
+			c = after
+		}
+		if v, _ := secondfactor.Check(c, codeAt(t, secret, right), "", right); v != secondfactor.Wrong {
+			t.Errorf("%v: a code is good twice: %v", step, v)
+		}
+		if v, _ := secondfactor.Check(c, parse(t, recovery[0]), "", right); v != secondfactor.Recovery {
+			t.Errorf("%v: a recovery code is %v", step, v)
+		}
+	}
+}

@@ -19,7 +19,17 @@ type held struct {
 // isHeld reports whether a name is held for another player; 0 is none.
 func (s *Store) isHeld(name string, player rushgate.PlayerID) bool {
 	h, ok := s.held[name]
-	return ok && h.player != player && s.day().Before(h.until)
+	return ok && h.player != player && s.holdTime().Before(h.until)
+}
+
+// holdTime is the time by which names are held: a hold ends when both clocks say so, and not because one of them was
+// set.
+func (s *Store) holdTime() time.Time {
+	now, day := s.now(), s.day()
+	if day.Before(now) {
+		return day
+	}
+	return now
 }
 
 // RenameAccount implements [rushgate.Accounts].
@@ -61,7 +71,7 @@ func (s *Store) rename(p *player, r *rushgate.Rename) {
 	p.account.Version = rushgate.AccountVersion
 	s.enter(p)
 
-	now := s.day()
+	now := s.holdTime()
 	maps.DeleteFunc(s.held, func(_ string, h held) bool { return !now.Before(h.until) })
 	delete(s.held, r.NewName)
 	if until := toMillisecond(r.Hold); now.Before(until) {

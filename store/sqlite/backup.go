@@ -64,6 +64,25 @@ func Backup(ctx context.Context, path, to string, progress Progress) (err error)
 	return syncFolder(filepath.Dir(to))
 }
 
+// Current reports whether the database at path has the schema of this version, so that [Open] changes nothing of it.
+// Errors are as for [Backup]; one of a newer version is a [*SchemaError].
+func Current(ctx context.Context, path string) (current bool, err error) {
+	file, err := existing(path)
+	if err != nil {
+		return false, fmt.Errorf("sqlite: look at %s: %w", path, err)
+	}
+	switch err = inspect(ctx, file, len(migrations)); {
+	case err != nil:
+		return false, fmt.Errorf("sqlite: look at %s: %w", path, err)
+	case len(migrations) == 0:
+		return true, nil
+	}
+	if older, ok := errors.AsType[*SchemaError](inspect(ctx, file, len(migrations)-1)); ok {
+		return older.Found == len(migrations), nil
+	}
+	return false, nil
+}
+
 // Restore puts a copy that [Backup] has made, or any database of Rushgate, in the place of the one at path, which no
 // store may have open ([ErrLocked]). The database that was there stays beside it, under the name that is returned,
 // which is empty if there was none. Of the copy nothing changes but that SQLite may move a log beside it into it.

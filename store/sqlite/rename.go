@@ -3,15 +3,26 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
+// holdTime is the time by which names are held: a hold ends when both clocks say so, and not because one of them was
+// set.
+func (s *Store) holdTime() time.Time {
+	now, day := s.now(), s.day()
+	if day.Before(now) {
+		return day
+	}
+	return now
+}
+
 // isHeld reports whether a name is held for another player; 0 is none.
 func (s *Store) isHeld(ctx context.Context, name string, player rushgate.PlayerID) (bool, error) {
 	var n int
-	err := s.writes.isHeld.QueryRowContext(ctx, name, int64(player), s.day().UnixMilli()).Scan(&n)
+	err := s.writes.isHeld.QueryRowContext(ctx, name, int64(player), s.holdTime().UnixMilli()).Scan(&n)
 	return n > 0, err
 }
 
@@ -66,7 +77,7 @@ func (s *Store) checkRename(ctx context.Context, r *rushgate.Rename) (done bool,
 
 // rename gives a player a name that is free.
 func (s *Store) rename(ctx context.Context, r *rushgate.Rename) error {
-	w, id, now := &s.writes, int64(r.Player), s.day().UnixMilli()
+	w, id, now := &s.writes, int64(r.Player), s.holdTime().UnixMilli()
 	skeleton := rushgate.Skeleton(r.NewName)
 	if _, err := w.rename.ExecContext(ctx, r.NewName, skeleton, rushgate.AccountVersion, id); err != nil {
 		return fmt.Errorf("rename player %d: %w", id, err)
