@@ -244,7 +244,7 @@ func (h *Hasher) derive(ctx context.Context, works []*work) {
 	h.kernel.Derive(lanes)
 	for _, w := range works {
 		clear(w.lane.Password)
-		if w.lane.Stopped && !w.concluded {
+		if w.lane.Stopped && !w.concluded && !w.job.Match {
 			if w.job.Err = ctx.Err(); w.job.Err == nil {
 				w.job.Err = ErrSkipped
 			}

@@ -343,6 +343,23 @@ func numbers(parts []node) (all []int) {
 	return all
 }
 
+// Direct returns what a recipe calls on the password itself, with a salt and numbers, if it does nothing else: the text of
+// such a hash may be one that others know, too.
+func (r *Recipe) Direct() (function string, salt []byte, n []int, ok bool) {
+	whole := &r.readings[0]
+	if len(r.readings) != 1 || whole.kind != call || len(whole.parts) < 2 {
+		return "", nil, nil, false
+	}
+	p := whole.parts
+	if p[0].kind != variable || p[1].kind != literal {
+		return "", nil, nil, false
+	}
+	return whole.call.name, []byte(p[1].text), numbers(p), true
+}
+
+// Plain reports whether a recipe is the password as it is.
+func (r *Recipe) Plain() bool { return r.String() == passwordVar }
+
 // Cost returns about how long it takes to work a bound recipe out, all readings together, on a machine of some years
 // ago. It is the same everywhere: what is decided by it must not depend on the machine.
 func (r *Recipe) Cost() time.Duration { return r.cost }

@@ -256,6 +256,9 @@ func words(s string) []string {
 	return all
 }
 
+// Functions returns a line for each function that recipes can call: how it is called, a tab, and what it makes.
+func Functions() []string { return recipe.Functions() }
+
 // Errors of records.
 var (
 	// ErrUnknownSystem is wrapped by the error for a record of a system that no scheme is of, in a form that does not tell
@@ -268,33 +271,66 @@ var (
 // candidate is a scheme that a record may be of.
 type candidate struct {
 	scheme *Scheme
-	score  int
+	score  int // see [Scheme.score]
 }
 
-// Recognise takes a record apart. Errors hold nothing of what is stored.
-func (s *Set) Recognise(r Record) (*Proof, error) {
-	system := words(r.System)
-	var all []candidate
-	for _, f := range s.families {
+// Reader takes records apart, and remembers which schemes are of which systems. It is used by one goroutine at a time.
+type Reader struct {
+	set   *Set
+	known map[string]*system
+}
+
+// system is what a reader remembers of a system.
+type system struct {
+	words      []string
+	candidates []candidate
+}
+
+// maxKnown is how many systems a reader remembers: a file may name another one on each line.
+const maxKnown = 256
+
+// Reader returns a new reader.
+func (s *Set) Reader() *Reader { return &Reader{s, make(map[string]*system)} }
+
+func (r *Reader) system(name string) *system {
+	if known, ok := r.known[name]; ok {
+		return known
+	}
+	sys := &system{words: words(name)}
+	for _, f := range r.set.families {
 		for i := range f.Schemes {
-			if score := f.Schemes[i].score(system); score >= 0 {
-				all = append(all, candidate{&f.Schemes[i], score})
+			if score := f.Schemes[i].score(sys.words); score >= 0 {
+				sys.candidates = append(sys.candidates, candidate{&f.Schemes[i], score})
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
-	stored := unwrap(r.Stored)
-	err := fmt.Errorf("%w", ErrUnknownSystem)
-	if len(all) > 0 && all[0].score > 0 {
+	slices.SortStableFunc(sys.candidates, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
+	if len(r.known) >= maxKnown {
+		clear(r.known)
+	}
+	r.known[name] = sys
+	return sys
+}
+
+// Recognise takes a record apart. Errors hold nothing of what is stored.
+func (s *Set) Recognise(r Record) (*Proof, error) { return s.Reader().Recognise(r) }
+
+// Recognise takes a record apart. Errors hold nothing of what is stored.
+func (r *Reader) Recognise(record Record) (*Proof, error) {
+	sys := r.system(record.System)
+	stored := unwrap(record.Stored)
+	err := ErrUnknownSystem
+	if len(sys.candidates) > 0 && sys.candidates[0].score > 0 {
 		err = ErrUnknownForm
 	}
-	for _, c := range all {
-		p, why := c.scheme.read(r, system, stored)
+	known := err
+	for _, c := range sys.candidates {
+		p, why := c.scheme.read(record, sys.words, stored)
 		if why == nil {
 			return p, nil
 		}
-		if !errors.Is(why, errNoFit) && errors.Is(err, ErrUnknownForm) {
-			err = fmt.Errorf("%w: as %s: %w", ErrUnknownForm, c.scheme.Name, why)
+		if !errors.Is(why, errNoFit) {
+			err = fmt.Errorf("%w: as %s: %w", known, c.scheme.Name, why)
 		}
 	}
 	return nil, err
@@ -361,8 +397,7 @@ func (s *Scheme) read(r Record, system []string, stored map[string]any) (*Proof,
 	return &Proof{Scheme: s.Name, Recipe: bound, Digest: digest}, nil
 }
 
-// follows reports whether words follow each other among those of a system, or the last of them is there at least where
-// the first, which names a field, is not.
+// follows reports whether words follow each other among those of a system.
 func follows(system, wanted []string) bool {
 	for i := range system {
 		if len(system)-i >= len(wanted) && slices.Equal(system[i:i+len(wanted)], wanted) {
