@@ -22,16 +22,16 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// The most that the parameters of a slow hash may ask for, about half a second each.
+// The most that the parameters of a slow hash may ask for; [MaxCost] bounds what they come to.
 const (
 	maxIterations   = 10_000_000
 	maxKey          = 256 // bytes
-	maxBcryptCost   = 13
+	maxBcryptCost   = 14
 	maxPHPassCost   = 20
 	maxCryptRounds  = 500_000
 	maxArgonMemory  = 1 << 17 // KiB
 	maxArgonPasses  = 16
-	maxArgonThreads = 4
+	maxArgonThreads = 16
 	maxScryptMemory = 1 << 27 // bytes
 )
 

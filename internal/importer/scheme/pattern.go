@@ -188,9 +188,9 @@ type place struct {
 
 // filter changes the bytes of a place.
 type filter struct {
-	name string // reverse, pad or rest
-	n    int
-	to   string // of rest: what the bytes after the n-th are bound to
+	name string // reverse, pad, rest, take, int, starts or text
+	n    int    // bytes
+	to   string // the name that they, or the text, are bound to; of starts, what there has to be
 }
 
 // kinds are how bytes and numbers are written: the characters, and what they stand for.
@@ -202,6 +202,7 @@ var kinds = map[string]struct {
 	// A text ends where the character that follows in the pattern comes first.
 	"text":    {"", asIs, nil},
 	"word":    {"", asIs, nil}, // the same, but not empty
+	"nothing": {`(?:)`, asIs, nil},
 	"ctext":   {`[./0-9A-Za-z]+`, asIs, nil},
 	"hex":     {`(?:0[xX])?(?:[0-9A-Fa-f]{2})*`, decodeHex, nil},
 	"hexnum":  {`(?:0[xX])?[0-9A-Fa-f]+`, decodeHexNumber, nil},
@@ -228,6 +229,9 @@ var kinds = map[string]struct {
 //	<digest:base64|rest=salt#20>     bytes in base64, of which those after the 20th are the salt
 //	<digest:hexnum|pad#64>           a number in hexadecimal, as 64 bytes
 //	<digest:hex#32|reverse>          the lowest byte first
+//	<digest:base64|starts=01|int=iterations#4|take=salt#16>
+//	                                 after a byte of 1, four bytes that are a number, sixteen that are the salt, and the rest
+//	<salt:bcsalt|text=written>       the salt, and as what it is written
 func compile(s string) (*pattern, error) {
 	p := &pattern{}
 	var expression strings.Builder
@@ -296,12 +300,21 @@ func parseFilter(s string) (filter, error) {
 	name, to, _ := strings.Cut(name, "=")
 	f := filter{name: name, to: to}
 	f.n, _ = strconv.Atoi(n)
+	some := f.n >= 1 && f.n <= 512
 	switch {
 	case name == "reverse" && n == "" && to == "":
-	case name == "pad" && f.n >= 1 && f.n <= 512 && to == "":
-	case name == "rest" && f.n >= 1 && f.n <= 512 && to != "":
+	case name == "pad" && some && to == "":
+	case (name == "rest" || name == "take") && some && to != "":
+	case name == "int" && some && f.n <= 4 && to != "":
+	case name == "text" && n == "" && to != "":
+	case name == "starts" && n == "" && to != "":
+		b, err := hex.DecodeString(to)
+		if err != nil {
+			return filter{}, errors.New("what follows starts= is not hexadecimal")
+		}
+		f.to = string(b)
 	default:
-		return filter{}, errors.New("a filter is reverse, pad#N or rest=NAME#N")
+		return filter{}, errors.New("a filter is reverse, pad#N, rest=NAME#N, take=NAME#N, int=NAME#N, starts=HEX or text=NAME")
 	}
 	return f, nil
 }
@@ -330,7 +343,7 @@ func (p *pattern) names() []string {
 	for _, pl := range p.places {
 		names = append(names, pl.name)
 		for _, f := range pl.filters {
-			if f.name == "rest" {
+			if f.to != "" && f.name != "starts" {
 				names = append(names, f.to)
 			}
 		}
@@ -364,20 +377,8 @@ func (p *place) read(text string, values map[string]recipe.Value, digest *[]byte
 		return false
 	}
 	for _, f := range p.filters {
-		switch {
-		case f.name == "reverse":
-			slices.Reverse(b)
-		case f.name == "pad":
-			b = bytes.TrimLeft(b, "\x00")
-			if len(b) > f.n {
-				return false
-			}
-			b = append(make([]byte, f.n-len(b)), b...)
-		case len(b) < f.n:
+		if b, ok = f.apply(b, text, values); !ok {
 			return false
-		default:
-			values[f.to] = recipe.Bytes(b[f.n:])
-			b = b[:f.n]
 		}
 	}
 	if p.name == "digest" {
@@ -386,6 +387,44 @@ func (p *place) read(text string, values map[string]recipe.Value, digest *[]byte
 		values[p.name] = recipe.Bytes(b)
 	}
 	return true
+}
+
+// apply changes the bytes of a place that is written as text, and binds what it takes from them.
+func (f *filter) apply(b []byte, text string, values map[string]recipe.Value) ([]byte, bool) {
+	switch f.name {
+	case "reverse":
+		slices.Reverse(b)
+		return b, true
+	case "text":
+		values[f.to] = recipe.Bytes([]byte(text))
+		return b, true
+	case "starts":
+		return bytes.CutPrefix(b, []byte(f.to))
+	case "pad":
+		b = bytes.TrimLeft(b, "\x00")
+		if len(b) > f.n {
+			return nil, false
+		}
+		return append(make([]byte, f.n-len(b)), b...), true
+	}
+	if len(b) < f.n {
+		return nil, false
+	}
+	head, tail := b[:f.n], b[f.n:]
+	switch f.name {
+	case "rest":
+		values[f.to] = recipe.Bytes(tail)
+		return head, true
+	case "take":
+		values[f.to] = recipe.Bytes(head)
+	case "int":
+		n := 0
+		for _, c := range head {
+			n = n<<8 | int(c)
+		}
+		values[f.to] = recipe.Number(n)
+	}
+	return tail, true
 }
 
 func asIs(s string) ([]byte, bool) { return []byte(s), true }

@@ -391,7 +391,7 @@ func (s *Scheme) read(r Record, system []string, stored map[string]any) (*Proof,
 		return nil, err
 	case bound.Size() >= 0 && bound.Size() != len(digest):
 		return nil, fmt.Errorf("the digest has %d bytes, not %d", len(digest), bound.Size())
-	case len(digest) == 0:
+	case len(digest) == 0 && !bound.Plain():
 		return nil, errors.New("the digest is empty")
 	}
 	return &Proof{Scheme: s.Name, Recipe: bound, Digest: digest}, nil
