@@ -155,8 +155,8 @@ func (h *Hasher) Run(ctx context.Context, jobs []*Job) {
 	}
 }
 
-// work is a job with a PBKDF2 derivation under way. A hash of another system that can be read in several ways has one for
-// each.
+// work is a job with a PBKDF2 derivation under way. A hash of another system that can be read in several ways has one
+// for each.
 type work struct {
 	job    *Job
 	target *pbkdf2Hash
@@ -290,9 +290,9 @@ func (h *Hasher) NeedsRehash(hash string) bool {
 const slowFactor = 8
 
 // Slow reports whether verifying a stored hash takes much longer than verifying the hasher's own: most from other
-// systems, see [Foreign], but not those that [Harden] has made of hashes that take next to nothing, and one of many times
-// the iterations. [Hasher.Run] verifies these one at a time, so that they had better not be in a batch with others. A hash
-// that cannot be read takes no time.
+// systems, see [Foreign], but not those that [Harden] has made of hashes that take next to nothing, and one of many
+// times the iterations. [Hasher.Run] verifies these one at a time, so that they had better not be in a batch with
+// others. A hash that cannot be read takes no time.
 func (h *Hasher) Slow(hash string) bool {
 	s, err := parse(hash)
 	return err == nil && h.alone(s)

@@ -20,8 +20,8 @@ const importPrefix = "import:"
 // importMark returns the attempt_id under which an import makes the account of a record without a character, so that a
 // later run knows it. It is kept when a login replaces the hash, so it stands for the hash of the record: with that
 // alone the account could only be told until then. The salt in the hash is not in the mark, and without it nothing can
-// be learned from the mark about the password. A hash that is too weak to be stored is too weak for that, too: its source
-// says what tells the record.
+// be learned from the mark about the password. A hash that is too weak to be stored is too weak for that, too: its
+// source says what tells the record.
 func importMark(a Account) string {
 	sum := sha256.Sum256([]byte("rushgate import\x00" + a.Name + "\x00" + cmp.Or(a.Mark, a.Hash)))
 	return importPrefix + base64.RawURLEncoding.EncodeToString(sum[:])

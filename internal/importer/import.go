@@ -125,7 +125,8 @@ func (m *importer) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.opts.Logger.Info("legacy import done", "imported", r.Imported, "hardened", r.Hardened, "present", r.Present, "refused", r.Refused,
+	m.opts.Logger.Info("legacy import done", "imported", r.Imported, "hardened", r.Hardened, "present", r.Present,
+		"refused", r.Refused,
 		"dry_run", r.DryRun, "elapsed", r.Writing)
 	return nil
 }

@@ -42,8 +42,8 @@ func (m *importer) importBatch(ctx context.Context, entries []*accountEntry) err
 	return nil
 }
 
-// hardenRecords makes the hashes of records that have weak ones, but of those that the store has already: it will say so
-// whatever their hashes.
+// hardenRecords makes the hashes of records that have weak ones, but of those that the store has already: it will say
+// so whatever their hashes.
 func (m *importer) hardenRecords(ctx context.Context, records []rushgate.Record, accounts []*Account) error {
 	weak := func(a *Account) bool { return a.Weak != nil }
 	if m.opts.DryRun || !slices.ContainsFunc(accounts, weak) {

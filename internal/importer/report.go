@@ -144,5 +144,6 @@ func (r *Report) refuse(key string, line int, cause Cause, format string, args .
 	if len(r.Refusals) == MaxRefusals {
 		return
 	}
-	r.Refusals = append(r.Refusals, Refusal{Key: shorten(key), Line: line, Cause: cause, Detail: fmt.Sprintf(format, args...)})
+	detail := fmt.Sprintf(format, args...)
+	r.Refusals = append(r.Refusals, Refusal{Key: shorten(key), Line: line, Cause: cause, Detail: detail})
 }

@@ -74,8 +74,8 @@ func signedFloor(x []byte, n *big.Int) *big.Int {
 	return i.Mod(i, new(big.Int).Sub(n, big.NewInt(1)))
 }
 
-// signedAbs returns the remainder that keeps the sign, without the sign: what a build makes whose exponentiation takes no
-// notice of it.
+// signedAbs returns the remainder that keeps the sign, without the sign: what a build makes whose exponentiation takes
+// no notice of it.
 func signedAbs(x []byte, n *big.Int) *big.Int {
 	i := signed(x)
 	return i.Abs(i.Rem(i, new(big.Int).Sub(n, big.NewInt(1))))

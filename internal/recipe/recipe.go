@@ -1,6 +1,6 @@
 // Package recipe describes how another system made its hash of a password, as data: an expression over a dozen or so
-// primitives, with a text of its own that is stored beside what it makes. So a node verifies the passwords of any system
-// that such an expression can describe, also of one that this version has never heard of.
+// primitives, with a text of its own that is stored beside what it makes. So a node verifies the passwords of any
+// system that such an expression can describe, also of one that this version has never heard of.
 //
 //	sha256(hex(sha256(password)) + salt)                     AuthMe
 //	pbkdf2_sha384(password, salt, iterations, 48)            Mumble
@@ -9,14 +9,14 @@
 // # Language
 //
 // All values are bytes. "+" joins them, 'text' and 0x-hexadecimal stand for themselves, "password" is what the player
-// has typed, other names are variables, which [Recipe.Bind] gives their values, and all else is a call of a function with
-// values and whole numbers as arguments. Recipes with "|" between them are readings of one old system that cannot be told
-// apart from what it stored: a password is right by either. [Functions] lists what there is.
+// has typed, other names are variables, which [Recipe.Bind] gives their values, and all else is a call of a function
+// with values and whole numbers as arguments. Recipes with "|" between them are readings of one old system that cannot
+// be told apart from what it stored: a password is right by either. [Functions] lists what there is.
 //
 // # Bounds
 //
-// What a recipe may cost is bounded where it is parsed or bound, so that a writer of records cannot occupy a core or the
-// memory: see [MaxText], [MaxCost], and the ranges of the arguments.
+// What a recipe may cost is bounded where it is parsed or bound, so that a writer of records cannot occupy a core or
+// the memory: see [MaxText], [MaxCost], and the ranges of the arguments.
 package recipe
 
 import (
@@ -179,8 +179,8 @@ func (r *Recipe) String() string {
 	return b.String()
 }
 
-// plain are the characters that a literal may have to be written as text: no quote, and none that separates the parts of
-// a stored hash.
+// plain are the characters that a literal may have to be written as text: no quote, and none that separates the parts
+// of a stored hash.
 const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:;/=@#*_-"
 
 func (n *node) write(b *strings.Builder) {
@@ -343,8 +343,8 @@ func numbers(parts []node) (all []int) {
 	return all
 }
 
-// Direct returns what a recipe calls on the password itself, with a salt and numbers, if it does nothing else: the text of
-// such a hash may be one that others know, too.
+// Direct returns what a recipe calls on the password itself, with a salt and numbers, if it does nothing else: the text
+// of such a hash may be one that others know, too.
 func (r *Recipe) Direct() (function string, salt []byte, n []int, ok bool) {
 	whole := &r.readings[0]
 	if len(r.readings) != 1 || whole.kind != call || len(whole.parts) < 2 {

@@ -28,10 +28,10 @@ func TestFunctions(t *testing.T) {
 	text := func(s string) string { return hex.EncodeToString([]byte(s)) }
 	for _, c := range []struct{ recipe, password, want string }{
 		{"md5(password)", "", "d41d8cd98f00b204e9800998ecf8427e"},
-		{"hmac_md5(0x4a656665, password)", "what do ya want for nothing?", "750c783e6ab0b503eaa86e310a5db738"}, // RFC 2202
-		{"pbkdf2_sha1(password, 'salt', 2, 20)", "password", "ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957"},       // RFC 6070
-		{"mysql323(password)", "mypass", "6f8c114b58f2ce9e"},                                                   // MySQL's manual
-		{"scrypt(password, 'NaCl', 10, 8, 16, 8)", "password", "fdbabe1c9d347200"},                             // RFC 7914
+		{"hmac_md5(0x4a656665, password)", "what do ya want for nothing?", "750c783e6ab0b503eaa86e310a5db738"},
+		{"pbkdf2_sha1(password, 'salt', 2, 20)", "password", "ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957"}, // RFC 6070
+		{"mysql323(password)", "mypass", "6f8c114b58f2ce9e"},                                             // as in MySQL's manual
+		{"scrypt(password, 'NaCl', 10, 8, 16, 8)", "password", "fdbabe1c9d347200"},                       // RFC 7914
 		{"upperhex(password)", "\xab\x01", text("AB01")},
 		{"hexint(password, 4)", "\x00\x0a", text("000a")},
 		{"hexint(password, 1)", "\x00\xab\xcd\xef", text("abcdef")},
@@ -82,15 +82,16 @@ func TestBcrypt(t *testing.T) {
 	}
 }
 
-// A bound recipe tells nothing of the name where that is hashed without the password, has each reading once, and is read
-// again as it was written.
+// A bound recipe tells nothing of the name where that is hashed without the password, has each reading once, and is
+// read again as it was written.
 func TestBind(t *testing.T) {
 	for _, c := range []struct{ recipe, want string }{
 		{"md5( hex(md5(password)) + salt )", "md5(hex(md5(password))+0x7321)"}, // "!" is not written as text
 		{"sha1(lower(name) + ':' + password)", "sha1('alice:'+password)"},
 		{"sha1(lower(name) + password) | sha1(asciilower(name) + password)", "sha1('alice'+password)"},
 		{"sha1(upper(name) + password) | sha1(name + password)", "sha1('ALICE'+password)|sha1('Alice'+password)"},
-		{"pbkdf2_sha1(password, sha1(name), iterations, 20)", "pbkdf2_sha1(password,0x35318264c9a98faf79965c270ac80c5606774df1,7,20)"},
+		{"pbkdf2_sha1(password, sha1(name), iterations, 20)",
+			"pbkdf2_sha1(password,0x35318264c9a98faf79965c270ac80c5606774df1,7,20)"},
 		{"password + empty", "password+''"},
 	} {
 		r, err := Parse(c.recipe)
@@ -107,7 +108,8 @@ func TestBind(t *testing.T) {
 		if bound.String() != c.want {
 			t.Errorf("%s is bound to %s, want %s", c.recipe, bound, c.want)
 		}
-		if again, err := ParseStored(bound.String()); err != nil || again.String() != bound.String() || again.Cost() != bound.Cost() {
+		again, err := ParseStored(bound.String())
+		if err != nil || again.String() != bound.String() || again.Cost() != bound.Cost() {
 			t.Errorf("%s is read as %v, %v", bound, again, err)
 		}
 	}
@@ -134,7 +136,9 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%.60q is read as %.60q, %v", text, fmt.Sprint(r), err)
 		}
 	}
-	for _, spelling := range []string{"md5( password)", "md5('a'+'b')", "0x61", "md5(password)|md5(password)", "cut(password,02)"} {
+	for _, spelling := range []string{
+		"md5( password)", "md5('a'+'b')", "0x61", "md5(password)|md5(password)", "cut(password,02)",
+	} {
 		if _, err := ParseStored(spelling); err == nil {
 			t.Errorf("%q is not as it would be written, and is read", spelling)
 		}

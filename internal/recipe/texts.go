@@ -13,8 +13,8 @@ import (
 var texts = []*function{
 	text("lower", "all letters in lower case", strings.ToLower),
 	text("upper", "all letters in upper case", strings.ToUpper),
-	text("asciilower", "the letters A to Z in lower case", func(s string) string { return mapASCII(s, 'A', 'Z', 'a'-'A') }),
-	text("asciiupper", "the letters a to z in upper case", func(s string) string { return mapASCII(s, 'a', 'z', 'A'-'a') }),
+	text("asciilower", "A to Z in lower case", func(s string) string { return mapASCII(s, 'A', 'Z', 'a'-'A') }),
+	text("asciiupper", "a to z in upper case", func(s string) string { return mapASCII(s, 'a', 'z', 'A'-'a') }),
 	text("ascii", "\"?\" for each character that is not of ASCII, as Java writes them", func(s string) string {
 		return toASCII(s, func(rune) string { return "?" })
 	}),

@@ -1,5 +1,5 @@
-// Package jsonl reads files that have a JSON object on each line, twice: from front to back, and then line by line again
-// where they were found.
+// Package jsonl reads files that have a JSON object on each line, twice: from front to back, and then line by line
+// again where they were found.
 package jsonl
 
 import (

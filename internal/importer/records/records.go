@@ -34,7 +34,8 @@ type Source struct {
 	reader *scheme.Reader
 }
 
-// Open opens a file of records, to be taken apart by a set of schemes. It must be a regular file, since it is read twice.
+// Open opens a file of records, to be taken apart by a set of schemes. It must be a regular file, since it is read
+// twice.
 func Open(path string, schemes *scheme.Set) (*Source, error) {
 	lines, err := jsonl.Open(path)
 	if err != nil {
@@ -96,8 +97,9 @@ var errMoved = errors.New("no longer where it was found: the file was changed me
 // quickly is what may be spent on finding out whether an account has an empty password.
 const quickly = 2 * time.Millisecond
 
-// lockOpen has no password open the accounts that an empty one did: a node takes none, and whoever comes first would be as
-// good as the owner. It looks at those only for which that takes little; the others come from systems that ask for more.
+// lockOpen has no password open the accounts that an empty one did: a node takes none, and whoever comes first would be
+// as good as the owner. It looks at those only for which that takes little; the others come from systems that ask for
+// more.
 func lockOpen(ctx context.Context, found []importer.Record, proofs []*scheme.Proof) error {
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))

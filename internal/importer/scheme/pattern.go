@@ -230,7 +230,7 @@ var kinds = map[string]struct {
 //	<digest:hexnum|pad#64>           a number in hexadecimal, as 64 bytes
 //	<digest:hex#32|reverse>          the lowest byte first
 //	<digest:base64|starts=01|int=iterations#4|take=salt#16>
-//	                                 after a byte of 1, four bytes that are a number, sixteen that are the salt, and the rest
+//	                                 after a byte of 1, four that are a number, sixteen of salt, and the rest
 //	<salt:bcsalt|text=written>       the salt, and as what it is written
 func compile(s string) (*pattern, error) {
 	p := &pattern{}
@@ -314,7 +314,8 @@ func parseFilter(s string) (filter, error) {
 		}
 		f.to = string(b)
 	default:
-		return filter{}, errors.New("a filter is reverse, pad#N, rest=NAME#N, take=NAME#N, int=NAME#N, starts=HEX or text=NAME")
+		return filter{}, errors.New(
+			"a filter is reverse, pad#N, rest=NAME#N, take=NAME#N, int=NAME#N, starts=HEX or text=NAME")
 	}
 	return f, nil
 }

@@ -1,22 +1,22 @@
-// Package scheme knows how other systems store what proves a password: how a record of theirs is taken apart, and by which
-// [recipe.Recipe] its digest was made. All of it is data, a file for each family of systems in families/; one that is not
-// there can be described in a file of the operator's.
+// Package scheme knows how other systems store what proves a password: how a record of theirs is taken apart, and by
+// which [recipe.Recipe] its digest was made. All of it is data, a file for each family of systems in families/; one
+// that is not there can be described in a file of the operator's.
 //
 // # A family's file
 //
-// It is a JSON object with the family's name, what there is to say "about" it, its "schemes", and "vectors", records that
-// real programs have written with the passwords that they are of, which are tried before the file is used.
+// It is a JSON object with the family's name, what there is to say "about" it, its "schemes", and "vectors", records
+// that real programs have written with the passwords that they are of, which are tried before the file is used.
 //
 //	{"name": "authme sha256", "systems": ["authme sha256", "authme"],
 //	 "match": {"password|hash": "$SHA$<salt:word>$<digest:hex#32>"},
 //	 "recipe": "sha256(hex(sha256(password)) + salt)"}
 //
 // "systems" are the words by which a record's system is recognised: all words of one of them have to be among the
-// record's, and the scheme of which most are goes first. "*" is any system: for forms that tell what they are. "when" asks
-// for a field of some value, or for the words of both in the system's name. "match" has a pattern for each field, under
-// the names it may have; one that ends in "?" may be missing. See [compile] for patterns. What they bind is what the
-// recipe's variables stand for, but for "digest", which is what the recipe is to make. "name" is the record's username
-// unless a pattern binds it, "size" the length of the digest.
+// record's, and the scheme of which most are goes first. "*" is any system: for forms that tell what they are. "when"
+// asks for a field of some value, or for the words of both in the system's name. "match" has a pattern for each field,
+// under the names it may have; one that ends in "?" may be missing. See [compile] for patterns. What they bind is what
+// the recipe's variables stand for, but for "digest", which is what the recipe is to make. "name" is the record's
+// username unless a pattern binds it, "size" the length of the digest.
 package scheme
 
 import (

@@ -56,8 +56,8 @@ func stored(t testing.TB, text string) map[string]any {
 	return m
 }
 
-// A record is recognised whatever its fields are called a little differently, and one that could be of several systems is
-// not taken for any.
+// A record is recognised whatever its fields are called a little differently, and one that could be of several systems
+// is not taken for any.
 func TestRecognise(t *testing.T) {
 	const md5 = "5f4dcc3b5aa765d61d8327deb882cf99" // of "password"
 	for _, c := range []struct{ system, stored, want string }{
@@ -120,27 +120,29 @@ func write(t *testing.T, text string) string {
 
 // A file of the operator's goes before what is built in, and is used only if its vectors are right.
 func TestOperatorsFile(t *testing.T) {
-	const right = "35e5ddd89ea11e53bb2a5d22d5e6d95d9a6c69be0c83c1ffb6ba1bd2d58a1cbc"
+	const wrong = "35e5ddd89ea11e53bb2a5d22d5e6d95d9a6c69be0c83c1ffb6ba1bd2d58a1cbc"
 	sum := hmacOf(t)
 	all, err := Builtin().With(write(t, fmt.Sprintf(ours, sum)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err := all.Recognise(Record{"freeciv", "AL", map[string]any{"pw": "v1:pepper:" + sum}}); err != nil || !p.Is("pw") {
+	p, err := all.Recognise(Record{"freeciv", "AL", map[string]any{"pw": "v1:pepper:" + sum}})
+	if err != nil || !p.Is("pw") {
 		t.Errorf("%v, %v", p, err)
 	}
-	if p, err := all.Recognise(Record{"freeciv", "AL", map[string]any{"pw": right[:32]}}); err != nil || p.Scheme != "freeciv md5" {
+	p, err = all.Recognise(Record{"freeciv", "AL", map[string]any{"pw": wrong[:32]}})
+	if err != nil || p.Scheme != "freeciv md5" {
 		t.Errorf("%v, %v", p, err)
 	}
 	for why, text := range map[string]string{
-		"does not accept the password": fmt.Sprintf(ours, right),
-		"vector 1":                     fmt.Sprintf(ours, right[1:]),
+		"does not accept the password": fmt.Sprintf(ours, wrong),
+		"vector 1":                     fmt.Sprintf(ours, wrong[1:]),
 		"unknown field":                strings.Replace(ours, `"about"`, `"abuot"`, 1),
 		"no function":                  strings.Replace(ours, "hmac_sha256", "hmac_sha257", 1),
 		"no pattern binds salt":        strings.Replace(ours, "<salt:word>", "<sand:word>", 1),
 		"no pattern binds digest":      strings.Replace(ours, "<digest:", "<other:", 1),
 		"it may be one of":             strings.Replace(ours, ":word>", ":wort>", 1),
-		"a < without a >":              strings.Replace(ours, ":word>", ":word", 1)[:0] + strings.Replace(ours, "#32>", "#32", 1),
+		"a < without a >":              strings.Replace(ours, "#32>", "#32", 1),
 		"it needs 1 to 64 vectors":     ours[:strings.Index(ours, `"vectors"`)] + `"vectors": []}`,
 		"something follows":            fmt.Sprintf(ours, sum) + "{}",
 		"not the JSON":                 "[]",
@@ -159,7 +161,8 @@ func hmacOf(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := (&Set{[]*Family{f}}).Recognise(Record{"ours", "Al", map[string]any{"pw": "v1:pepper:" + strings.Repeat("00", 32)}})
+	any32 := map[string]any{"pw": "v1:pepper:" + strings.Repeat("00", 32)}
+	p, err := (&Set{[]*Family{f}}).Recognise(Record{"ours", "Al", any32})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +171,7 @@ func hmacOf(t *testing.T) string {
 
 func FuzzParseFamily(f *testing.F) {
 	f.Add([]byte(ours))
-	f.Add([]byte(`{"family":"f","about":"","schemes":[{"name":"n","systems":["*"],"when":{"a":"b"},"match":{"a|b?":` +
+	f.Add([]byte(`{"family":"f","schemes":[{"name":"n","systems":["*"],"when":{"a":"b"},"match":{"a|b?":` +
 		`"<digest:base64|starts=01|int=n#4|take=salt#16|reverse|pad#9>","c":{"d":"x<s:itoa5>"}},"recipe":"cut(password,n)"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		family, err := Parse(b)
