@@ -46,6 +46,10 @@ in full. The exit status is 0 if no record was refused, and otherwise 1.
   rushgate import records --file players.jsonl --data /var/lib/rushgate --json report.json
   rushgate import records --file players.jsonl --scheme ours.json --db redis --redis-url redis://new-server:6379`
 
+// hardenedAtOnce is how many accounts are hardened and written at once: some seconds of hashing, so that the cores seldom
+// wait for each other and for the store.
+const hardenedAtOnce = 1024
+
 // importRecordsFlags are the settings of an import of records.
 type importRecordsFlags struct {
 	importFlags
@@ -95,7 +99,9 @@ func (v *importRecordsFlags) run(ctx context.Context, stdout, stderr io.Writer) 
 	defer func() { err = errors.Join(err, src.Close()) }()
 	return v.withStore(ctx, func(store rushgate.Store) error {
 		bar := startImportProgress(stderr)
-		opts := importer.Options{DryRun: bool(v.dryRun), Progress: bar.set, Harden: records.Harden(hasher)}
+		opts := importer.Options{
+			DryRun: bool(v.dryRun), Progress: bar.set, Harden: records.Harden(hasher), BatchSize: hardenedAtOnce,
+		}
 		report, err := importer.Import(ctx, src, store, opts)
 		bar.stop()
 		return errors.Join(v.conclude(report, err, stdout), foresee(stdout, &report, hasher))

@@ -14,24 +14,20 @@ import (
 
 func base64Raw(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }
 
-// Harden returns what sets the hashes of accounts that have weak ones, on all cores: for [importer.Options].
+// lanes is how many hashes a core derives at once.
+const lanes = 16
+
+// Harden returns what sets the hashes of accounts that have weak ones, on all cores: for [importer.Options]. Each core
+// takes the next batch when it is done with one, so that none waits long for another.
 func Harden(hasher *password.Hasher) func(context.Context, []*importer.Account) error {
 	return func(ctx context.Context, accounts []*importer.Account) error {
 		var g errgroup.Group
-		for part := range slices.Chunk(accounts, shareOf(len(accounts), runtime.GOMAXPROCS(0))) {
+		g.SetLimit(runtime.GOMAXPROCS(0))
+		for part := range slices.Chunk(accounts, lanes) {
 			g.Go(func() error { return harden(ctx, hasher, part) })
 		}
 		return g.Wait()
 	}
-}
-
-// lanes is how many hashes a core derives at once.
-const lanes = 16
-
-// shareOf returns how many of n hashes a core gets: as many as the others, in whole batches.
-func shareOf(n, cores int) int {
-	share := (n + cores - 1) / cores
-	return max((share+lanes-1)/lanes*lanes, lanes)
 }
 
 func harden(ctx context.Context, hasher *password.Hasher, accounts []*importer.Account) error {

@@ -7,14 +7,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/importer"
 	"github.com/rushgate/rushgate/internal/importer/scheme"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/store/memory"
+	"github.com/rushgate/rushgate/store/sqlite"
 )
 
 const md5OfPassword = "5f4dcc3b5aa765d61d8327deb882cf99"
@@ -254,22 +258,50 @@ func FuzzParseLine(f *testing.F) {
 	})
 }
 
-// BenchmarkHarden compares hardening with the hashing that it is made of, on all cores.
+// BenchmarkHarden compares an import that hardens with the hashing that it is made of, on all cores, in turns.
 func BenchmarkHarden(b *testing.B) {
-	const n = 256
-	h := hasher(b, 100_000)
-	var accounts []*importer.Account
+	const n = 1024
+	h := hasher(b, password.DefaultIterations)
+	var lines []string
 	for i := range n {
-		accounts = append(accounts, &importer.Account{
-			Weak: &importer.Weak{Recipe: "sha256(hex(sha256(password))+'0f1e')", Digest: fmt.Appendf(nil, "%032d", i)},
-		})
+		lines = append(lines, fmt.Sprintf(`{"system": "authme SHA256", "username": "player-%d", "stored": {"password": `+
+			`"$SHA$0f1e2d3c4b5a6978$%064x"}}`, i, i))
 	}
-	b.Run("harden", func(b *testing.B) {
-		for b.Loop() {
-			if err := Harden(h)(b.Context(), accounts); err != nil {
-				b.Fatal(err)
-			}
+	var kernel, all time.Duration
+	for b.Loop() {
+		start := time.Now()
+		var wg sync.WaitGroup
+		cores := runtime.GOMAXPROCS(0)
+		for range cores {
+			wg.Go(func() {
+				jobs := make([]*password.Job, n/cores)
+				for i := range jobs {
+					job := password.Decoy("pw")
+					jobs[i] = &job
+				}
+				h.Run(b.Context(), jobs)
+			})
 		}
-		b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "hashes/s")
-	})
+		wg.Wait()
+		kernel += time.Since(start)
+		start = time.Now()
+		_, err := importer.Import(b.Context(), open(b, lines...), newSQLite(b), importer.Options{Harden: Harden(h), BatchSize: n})
+		if err != nil {
+			b.Fatal(err)
+		}
+		all += time.Since(start)
+	}
+	b.ReportMetric(float64(b.N*n)/kernel.Seconds(), "kernel/s")
+	b.ReportMetric(float64(b.N*n)/all.Seconds(), "accounts/s")
+	b.ReportMetric(kernel.Seconds()/all.Seconds(), "of-kernel")
+}
+
+func newSQLite(t testing.TB) rushgate.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "players.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
 }

@@ -172,7 +172,7 @@ func hmacOf(t *testing.T) string {
 func FuzzParseFamily(f *testing.F) {
 	f.Add([]byte(ours))
 	f.Add([]byte(`{"family":"f","schemes":[{"name":"n","systems":["*"],"when":{"a":"b"},"match":{"a|b?":` +
-		`"<digest:base64|starts=01|int=n#4|take=salt#16|reverse|pad#9>","c":{"d":"x<s:itoa5>"}},"recipe":"cut(password,n)"}]}`))
+		`"<digest:base64|starts=01|int=n#4|take=salt#16|reverse|pad#9>","c":{"d":"<s:itoa5>"}},"recipe":"cut(salt,n)"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		family, err := Parse(b)
 		if err != nil {
