@@ -22,6 +22,9 @@ func TestVectors(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if tried[p.Scheme] && p.Recipe.Cost() > 20*time.Millisecond {
+					t.Skip("one of the kind has been tried; the rest log in in a test of cmd/rushgate")
+				}
 				tried[p.Scheme] = true
 				if !p.Is(v.Password) {
 					t.Errorf("%s does not accept the password", p.Scheme)
