@@ -27,8 +27,9 @@ const (
 	maxIterations   = 10_000_000
 	maxKey          = 256 // bytes
 	maxBcryptCost   = 14
-	maxPHPassCost   = 20
-	maxCryptRounds  = 500_000
+	maxPHPassCost   = 16
+	maxCryptRounds  = 1_000_000
+	maxCryptText    = 512     // bytes of a password that phpass and the crypts of Unix take again and again
 	maxArgonMemory  = 1 << 17 // KiB
 	maxArgonPasses  = 16
 	maxArgonThreads = 16
@@ -299,7 +300,7 @@ var slowHashes = []*function{
 	{
 		name: "md5crypt", about: "the 16 bytes of the MD5-based crypt of Unix; magic is $1$ or $apr1$", size: always(16),
 		args: []arg{bytesArg("x"), bytesArg("salt"), bytesArg("magic")}, cost: flat(300 * time.Microsecond),
-		make: func(args [][]byte, _ []int) []byte { return md5Crypt(args[0], args[1], args[2]) },
+		make: func(args [][]byte, _ []int) []byte { return md5Crypt(cryptText(args[0]), args[1], args[2]) },
 	},
 	shaCryptFunction("sha256crypt", algorithms[3]),
 	shaCryptFunction("sha512crypt", algorithms[5]),
@@ -309,6 +310,8 @@ var slowHashes = []*function{
 		make: func(args [][]byte, _ []int) []byte { return mysql323(args[0]) },
 	},
 }
+
+func cryptText(b []byte) []byte { return b[:min(len(b), maxCryptText)] }
 
 func bcryptFunction(name, about string, size func(*[]node) int, f func(x, salt []byte, cost int) []byte) *function {
 	return &function{
@@ -347,7 +350,7 @@ func phpassFunction(name, about string, a algorithm) *function {
 		name: name, about: about, size: always(a.size),
 		args: []arg{bytesArg("x"), exactly("salt", 8), numberArg("log2rounds", 7, maxPHPassCost)},
 		cost: func(n []int) time.Duration { return a.block << n[0] },
-		make: func(args [][]byte, n []int) []byte { return phpass(a.new, args[0], args[1], n[0]) },
+		make: func(args [][]byte, n []int) []byte { return phpass(a.new, cryptText(args[0]), args[1], n[0]) },
 	}
 }
 
@@ -356,6 +359,6 @@ func shaCryptFunction(name string, a algorithm) *function {
 		name: name, about: "the bytes of the SHA-2-based crypt of Unix", size: always(a.size),
 		args: []arg{bytesArg("x"), bytesArg("salt"), numberArg("rounds", 1000, maxCryptRounds)},
 		cost: func(n []int) time.Duration { return time.Duration(n[0]) * 2 * a.block },
-		make: func(args [][]byte, n []int) []byte { return shaCrypt(a, args[0], args[1], n[0]) },
+		make: func(args [][]byte, n []int) []byte { return shaCrypt(a, cryptText(args[0]), args[1], n[0]) },
 	}
 }

@@ -39,6 +39,11 @@ const (
 	maxNodes    = 96
 	maxReadings = 4
 	maxNumber   = 1 << 30
+	// maxValue is how long a value gets, in bytes: what a function makes of more is cut, for some make more of what they
+	// are given, again and again. No password comes near it.
+	maxValue = 4 << 10
+	// maxFold is what may be spent on working out in advance what does not depend on the password.
+	maxFold = time.Millisecond
 )
 
 // ErrInvalid is wrapped by all errors of this package. They quote neither literals nor values, which may be secrets.
@@ -305,8 +310,8 @@ func (n node) fold() (node, error) {
 	if n.call.name == loopName {
 		return n, nil
 	}
-	if c, err := n.price(); err != nil || c > MaxCost {
-		return node{}, invalid("it would take too long")
+	if c, err := n.price(); err != nil || c > maxFold {
+		return n, err
 	}
 	return node{kind: literal, text: string(n.make(nil, nil))}, nil
 }
@@ -378,7 +383,10 @@ func (r *Recipe) Size() int {
 	return size
 }
 
-func (n *node) size() int {
+// size returns how long a node's value is, -1 if that depends on the password.
+func (n *node) size() int { return min(n.wholeSize(), maxValue) }
+
+func (n *node) wholeSize() int {
 	switch n.kind {
 	case literal:
 		return len(n.text)
@@ -404,7 +412,13 @@ func (r *Recipe) Make(reading int, password string) []byte {
 	return r.readings[reading].make([]byte(password), nil)
 }
 
+// make works out a node. The value of a loop's round is it.
 func (n *node) make(password, it []byte) []byte {
+	b := n.value(password, it)
+	return b[:min(len(b), maxValue)]
+}
+
+func (n *node) value(password, it []byte) []byte {
 	switch n.kind {
 	case literal:
 		return []byte(n.text)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -127,7 +128,7 @@ func TestBounds(t *testing.T) {
 		"argon2id(password,'salt',16,131072,1,32)", "argon2id(password,'salt',1,131073,1,32)",
 		"argon2id(password,'salt',1,8,2,32)", "scrypt(password,'salt',20,8,1,32)", "scrypt(password,'salt',14,8,1,257)",
 		"pbkdf2_sha512(password,'salt',10000000,64)", "pbkdf2_sha1(password,'salt',0,20)",
-		"loop(64,pbkdf2_sha1(it,'salt',100000,20),password)", "phpass(password,'saltsalt',21)", "sha1(password,2)",
+		"loop(64,pbkdf2_sha1(it,'salt',100000,20),password)", "phpass(password,'saltsalt',17)", "sha1(password,2)",
 		"aes256_ctr(password,'x')", "md5(99999999999)",
 		strings.Repeat("md5(", 17) + "password" + strings.Repeat(")", 17),
 		"md5(password" + strings.Repeat("+password", 96) + ")",
@@ -143,6 +144,29 @@ func TestBounds(t *testing.T) {
 		if _, err := ParseStored(spelling); err == nil {
 			t.Errorf("%q is not as it would be written, and is read", spelling)
 		}
+	}
+}
+
+// Values stay small whatever a recipe does with them, and nothing that costs is worked out before it is asked for.
+func TestValuesAreBounded(t *testing.T) {
+	for _, text := range []string{
+		"md5(loop(64,it+it,password))", "md5(" + strings.Repeat("html(", 14) + "password" + strings.Repeat(")", 15),
+		"md5(loop(64,html(it),password))",
+	} {
+		if got := len(made(t, text, strings.Repeat("&", 256))); got != 32 {
+			t.Errorf("%s makes %d digits", text, got)
+		}
+	}
+	const slow = "md5(password+bcrypt('x','sixteen bytes ok',13))"
+	r, err := Parse(slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := functions["bcrypt"].make
+	defer func() { functions["bcrypt"].make = start }()
+	functions["bcrypt"].make = func([][]byte, []int) []byte { t.Error("bcrypt was made in advance"); return nil }
+	if bound, err := r.Bind(nil); err != nil || bound.Cost() < 100*time.Millisecond {
+		t.Errorf("%v, %v", bound, err)
 	}
 }
 
