@@ -285,7 +285,8 @@ func BenchmarkHarden(b *testing.B) {
 		wg.Wait()
 		kernel += time.Since(start)
 		start = time.Now()
-		_, err := importer.Import(b.Context(), open(b, lines...), newSQLite(b), importer.Options{Harden: Harden(h), BatchSize: n})
+		opts := importer.Options{Harden: Harden(h), BatchSize: n}
+		_, err := importer.Import(b.Context(), open(b, lines...), newSQLite(b), opts)
 		if err != nil {
 			b.Fatal(err)
 		}
