@@ -55,8 +55,8 @@ func ExampleVerify() {
 	// rehash: true
 }
 
-// Another system has stored the MD5 of passwords. What is stored here is a new hash of that, until the password is right
-// for the first time.
+// Another system has stored the MD5 of passwords. What is stored here is a new hash of that, until the password is
+// right for the first time.
 func ExampleHarden() {
 	hasher, err := password.NewHasher(password.Config{Iterations: password.MinIterations})
 	if err != nil {
