@@ -2,6 +2,7 @@ package password_test
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/rushgate/rushgate/password"
@@ -52,4 +53,30 @@ func ExampleVerify() {
 	// Output:
 	// match: true
 	// rehash: true
+}
+
+// Another system has stored the MD5 of passwords. What is stored here is a new hash of that, until the password is
+// right for the first time.
+func ExampleHarden() {
+	hasher, err := password.NewHasher(password.Config{Iterations: password.MinIterations})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	old, err := hex.DecodeString("3cb4e732631f47e6eb961f34554b7cde") // of "correct horse"
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	job, err := password.Harden("md5(password)", old)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	hasher.Run(context.Background(), []*password.Job{&job})
+
+	login := password.Verify("correct horse", job.Hash)
+	hasher.Run(context.Background(), []*password.Job{&login})
+	fmt.Println(login.Match, login.Rehash)
+	// Output: true true
 }

@@ -42,7 +42,7 @@ const (
 // contains the hash.
 var ErrMalformedHash = errors.New("malformed password hash")
 
-// stored is a parsed stored hash: one of *pbkdf2Hash, *argonHash and bcryptHash.
+// stored is a parsed stored hash: one of *pbkdf2Hash, *argonHash, bcryptHash and *oldHash.
 type stored interface {
 	// describe returns scheme and cost, for people.
 	describe() (scheme, cost string)
@@ -107,8 +107,7 @@ func (h bcryptHash) describe() (scheme, cost string) {
 	return "bcrypt", fmt.Sprintf("cost %d", n)
 }
 
-// Foreign reports whether a stored hash is of another system's making. Verifying it takes its own time, one hash
-// after another, so it had better not be in a batch with others.
+// Foreign reports whether a stored hash is of another system's making, or made of one that is.
 func Foreign(hash string) bool { return strings.HasPrefix(hash, "$") }
 
 // Describe returns the scheme and the cost of a stored hash, for people to read; nothing of the secret parts. The error
@@ -132,8 +131,10 @@ func parse(s string) (stored, error) {
 		return parseArgon(s)
 	case strings.HasPrefix(s, "$2a$"), strings.HasPrefix(s, "$2b$"), strings.HasPrefix(s, "$2y$"):
 		return parseBcrypt(s)
+	case strings.HasPrefix(s, oldPrefix), strings.HasPrefix(s, overPrefix):
+		return parseOld(s)
 	case strings.HasPrefix(s, "$"):
-		return nil, malformed("a scheme other than argon2id and bcrypt")
+		return nil, malformed("a scheme other than argon2id, bcrypt and those of Keep and Harden")
 	default:
 		return parsePBKDF2(s)
 	}

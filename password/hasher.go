@@ -17,7 +17,7 @@ import (
 	"github.com/rushgate/rushgate/internal/pbkdf2x"
 )
 
-// Job is one password to hash or to verify, made by [New], [Verify] or [Decoy]. The result fields are set by
+// Job is one password to hash or to verify, made by [New], [Verify], [Decoy] or [Harden]. The result fields are set by
 // [Hasher.Run].
 type Job struct {
 	kind     jobKind
@@ -25,10 +25,10 @@ type Job struct {
 	stored   string
 
 	// Skip, if not nil, is asked before the derivation and again about every tenth of a millisecond of it; true leaves
-	// the job undone with [ErrSkipped]. (argon2id and bcrypt ask only before.)
+	// the job undone with [ErrSkipped]. (What is not PBKDF2 of this package asks only before.)
 	Skip func() bool
 
-	// Hash is the new hash, after a job of [New].
+	// Hash is the new hash, after a job of [New] or [Harden].
 	Hash string
 	// Match reports that the password is right, after a job of [Verify].
 	Match bool
@@ -45,6 +45,7 @@ const (
 	jobNew jobKind = iota
 	jobVerify
 	jobDecoy
+	jobHarden
 )
 
 var (
@@ -141,12 +142,9 @@ func (h *Hasher) Run(ctx context.Context, jobs []*Job) {
 	var works []*work
 	foreign := make(map[*Job]stored)
 	for _, j := range jobs {
-		w, other := h.begin(ctx, j)
-		switch {
-		case other != nil:
+		begun, other := h.begin(ctx, j)
+		if works = append(works, begun...); other != nil {
 			foreign[j] = other
-		case w != nil:
-			works = append(works, w)
 		}
 	}
 	h.deriveInTurn(ctx, works)
@@ -157,18 +155,20 @@ func (h *Hasher) Run(ctx context.Context, jobs []*Job) {
 	}
 }
 
-// work is a job with a PBKDF2 derivation under way.
+// work is a job with a PBKDF2 derivation under way. A hash of another system that can be read in several ways has one
+// for each.
 type work struct {
 	job    *Job
 	target *pbkdf2Hash
 	lane   pbkdf2x.Lane
 	// concluded: the job has its results, whatever becomes of the iterations that are made up for
 	concluded bool
+	old       bool // the target is of another system's digest
 }
 
-// begin prepares a job's derivation. It returns neither for a job that is finished, and a parsed hash for one of
-// another system.
-func (h *Hasher) begin(ctx context.Context, j *Job) (*work, stored) {
+// begin prepares a job's derivations. It returns neither for a job that is finished, and a parsed hash for one that is
+// verified alone.
+func (h *Hasher) begin(ctx context.Context, j *Job) ([]*work, stored) {
 	target := newPBKDF2Hash(h.cfg.Iterations, h.pepper.Load().currentID())
 	if j.kind == jobVerify {
 		parsed, err := parse(j.stored)
@@ -176,19 +176,40 @@ func (h *Hasher) begin(ctx context.Context, j *Job) (*work, stored) {
 			j.Err = err
 			return nil, nil
 		}
-		pbkdf2, ok := parsed.(*pbkdf2Hash)
-		if !ok || h.slow(pbkdf2) {
+		if h.alone(parsed) {
 			return nil, parsed
 		}
-		target = pbkdf2
+		if old, ok := parsed.(*oldHash); ok {
+			return h.beginOld(ctx, j, old), nil
+		}
+		target = parsed.(*pbkdf2Hash)
 	}
-	w := h.prepare(ctx, j, target)
-	return w, nil
+	if w := h.prepare(ctx, j, target, j.password); w != nil {
+		return []*work{w}, nil
+	}
+	return nil, nil
+}
+
+// beginOld prepares the derivations of a hash over another system's digest.
+func (h *Hasher) beginOld(ctx context.Context, j *Job, old *oldHash) []*work {
+	if j.Err = ctx.Err(); j.Err != nil {
+		return nil
+	}
+	var works []*work
+	for _, digest := range old.digests(j.password) {
+		w := h.prepare(ctx, j, old.over, digest)
+		if w == nil {
+			return nil
+		}
+		w.old = true
+		works = append(works, w)
+	}
+	return works
 }
 
 // prepare makes the work of a PBKDF2 derivation, or sets the job's error.
-func (h *Hasher) prepare(ctx context.Context, j *Job, target *pbkdf2Hash) *work {
-	secret, ok := h.pepper.Load().apply(target.pepper, j.password)
+func (h *Hasher) prepare(ctx context.Context, j *Job, target *pbkdf2Hash, password string) *work {
+	secret, ok := h.pepper.Load().apply(target.pepper, password)
 	if !ok {
 		j.Err = fmt.Errorf("%w %q", ErrUnknownPepper, target.pepper)
 		return nil
@@ -223,7 +244,7 @@ func (h *Hasher) derive(ctx context.Context, works []*work) {
 	h.kernel.Derive(lanes)
 	for _, w := range works {
 		clear(w.lane.Password)
-		if w.lane.Stopped && !w.concluded {
+		if w.lane.Stopped && !w.concluded && !w.job.Match {
 			if w.job.Err = ctx.Err(); w.job.Err == nil {
 				w.job.Err = ErrSkipped
 			}
@@ -236,13 +257,14 @@ func (h *Hasher) conclude(w *work) (makeUp int) {
 	j := w.job
 	w.concluded = true
 	switch j.kind {
-	case jobNew:
+	case jobNew, jobHarden:
 		w.target.key = w.lane.Key[:]
-		j.Hash = w.target.String()
+		j.Hash = j.stored + w.target.String()
 	case jobVerify:
-		j.Match = w.target.matches(w.lane.Key[:])
-		j.Rehash = j.Match && !h.current(w.target)
-		if !j.Match {
+		match := w.target.matches(w.lane.Key[:])
+		j.Match = j.Match || match
+		j.Rehash = j.Rehash || match && (w.old || !h.current(w.target))
+		if !match {
 			makeUp = max(h.cfg.Iterations-w.target.iterations, 0)
 		}
 	case jobDecoy: // the work was the purpose
@@ -267,19 +289,25 @@ func (h *Hasher) NeedsRehash(hash string) bool {
 // slowFactor is how many times its own iterations a hasher verifies in a batch with others.
 const slowFactor = 8
 
-// Slow reports whether verifying a stored hash takes much longer than verifying the hasher's own: one from another
-// system, see [Foreign], or one of many times the iterations. [Hasher.Run] verifies these one at a time, so that they
-// had better not be in a batch with others. A hash that cannot be read takes no time.
+// Slow reports whether verifying a stored hash takes much longer than verifying the hasher's own: most from other
+// systems, see [Foreign], but not those that [Harden] has made of hashes that take next to nothing, and one of many
+// times the iterations. [Hasher.Run] verifies these one at a time, so that they had better not be in a batch with
+// others. A hash that cannot be read takes no time.
 func (h *Hasher) Slow(hash string) bool {
-	if Foreign(hash) {
-		return true
-	}
 	s, err := parse(hash)
-	p, ok := s.(*pbkdf2Hash)
-	return err == nil && ok && h.slow(p)
+	return err == nil && h.alone(s)
 }
 
-func (h *Hasher) slow(p *pbkdf2Hash) bool { return p.iterations > slowFactor*h.cfg.Iterations }
+// alone reports whether a hash is verified apart from all others.
+func (h *Hasher) alone(s stored) bool {
+	switch s := s.(type) {
+	case *pbkdf2Hash:
+		return s.iterations > slowFactor*h.cfg.Iterations
+	case *oldHash:
+		return s.slow() || s.over.iterations > slowFactor*h.cfg.Iterations
+	}
+	return true
+}
 
 // verifyForeign verifies a slow hash, one at a time.
 func (h *Hasher) verifyForeign(ctx context.Context, j *Job, s stored) {
@@ -297,9 +325,11 @@ func (h *Hasher) verifyForeign(ctx context.Context, j *Job, s stored) {
 	}
 	switch s := s.(type) {
 	case *pbkdf2Hash:
-		if w := h.prepare(ctx, j, s); w != nil {
+		if w := h.prepare(ctx, j, s, j.password); w != nil {
 			h.derive(ctx, []*work{w})
 		}
+	case *oldHash:
+		h.verifyOld(ctx, j, s)
 	case *argonHash:
 		key := argon2.IDKey([]byte(j.password), s.salt, s.passes, s.memory, s.threads, uint32(len(s.key)))
 		j.Match = subtle.ConstantTimeCompare(key, s.key) == 1
@@ -310,6 +340,20 @@ func (h *Hasher) verifyForeign(ctx context.Context, j *Job, s stored) {
 		j.Match = !strings.ContainsRune(j.password, 0) && bcrypt.CompareHashAndPassword([]byte(s), []byte(j.password)) == nil
 		j.Rehash = j.Match && len(j.password) < bcryptPasswordLen
 	}
+}
+
+// verifyOld verifies the hash of another system that takes its time.
+func (h *Hasher) verifyOld(ctx context.Context, j *Job, s *oldHash) {
+	if s.over != nil {
+		h.derive(ctx, h.beginOld(ctx, j, s))
+		return
+	}
+	for _, digest := range s.digests(j.password) {
+		if subtle.ConstantTimeCompare([]byte(digest), s.digest) == 1 {
+			j.Match = true
+		}
+	}
+	j.Rehash = j.Match
 }
 
 // Measure returns how long one hash at the hasher's cost takes on this machine now, in a batch of n on one core: the

@@ -6,7 +6,12 @@
 //	salt$iterations$key$pepper   the same of a password keyed with a server-side pepper
 //
 // Verified are these and, for accounts that come from elsewhere, salt$key (100,000 iterations are understood), PHC
-// strings of argon2id (RFC 9106) and bcrypt strings. Whatever is not written as a new hash would be, at the current
+// strings of argon2id (RFC 9106), bcrypt strings, and what [Keep] and [Harden] make of the hashes of other systems:
+//
+//	$rg1old$recipe$digest                        another system's digest, and how it is made of a password
+//	$rg1over$recipe$salt$iterations$key[$pepper] a new hash of such a digest
+//
+// Whatever is not written as a new hash would be, at the current
 // cost and with the current pepper, needs rehashing: see [Job].Rehash.
 //
 // A [Hasher] works through batches of [Job]: that is how a login server gets them, and how the machine computes them

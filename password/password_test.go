@@ -2,6 +2,7 @@ package password
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -469,6 +470,9 @@ func FuzzParseHash(f *testing.F) {
 		"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
 		"$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc", someSalt + "$1$",
 		"$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$a2V5",
+		"$rg1old$md5(password+'salt')$5f4dcc3b5aa765d61d8327deb882cf99",
+		"$rg1over$md5(0xff+password)|sha1(password)$" + hashString(someSalt, "1000", someKey) + "$k1",
+		"$rg1over$descrypt(password,'ab')$" + someSalt + "$" + someKey,
 	} {
 		f.Add(s)
 	}
@@ -485,6 +489,14 @@ func FuzzParseHash(f *testing.F) {
 			t.Fatalf("%q cannot be described", s)
 		}
 		switch h := h.(type) {
+		case *oldHash:
+			written := oldPrefix + h.recipe.String() + "$" + hex.EncodeToString(h.digest)
+			if h.over != nil {
+				written = overPrefix + h.recipe.String() + "$" + h.over.String()
+			}
+			if written != s {
+				t.Fatalf("%q is written %q", s, written)
+			}
 		case *pbkdf2Hash:
 			if h.String() != s {
 				t.Fatalf("%q reads back as %q", s, h.String())

@@ -53,6 +53,11 @@ func newAccountFlags() *accountFlags {
 
 func (v *accountFlags) declareHashing(f *flags) {
 	f.add(&v.least, "password-min", "", "`N` characters that the password needs, 1 to 64; the commonest are refused in any case")
+	v.declareIterations(f)
+}
+
+// declareIterations declares what says how new hashes are made.
+func (v *accountFlags) declareIterations(f *flags) {
 	f.add(&v.iterations, "password-hash-iterations", "MMORPG_PASSWORD_HASH_ITERATIONS",
 		"`N` iterations of PBKDF2-SHA256 for the hash, 1000 to 10000000")
 	f.add(&v.pepper, "password-pepper-file", "",

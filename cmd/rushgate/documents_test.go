@@ -177,6 +177,17 @@ var documentedIn = []document{
 		{command: "go mod tidy", short: "go mod tidy -e"},
 		{command: "go run .", short: "go run . -duration 2s", shows: `1\. `},
 	}},
+	{"docs/import.md", []documented{
+		{command: `echo '{"system":"authme SHA256","username":"Steve","stored":{"password":"$SHA$11aa0706173d7272$` +
+			`dbba96681c2ae4e0bfdf226d70fbbc5e4ee3d8071faa613bc533fe8a64817d10"}}' > players.jsonl`},
+		{command: "rushgate import records --file players.jsonl --dry-run",
+			short: "rushgate import records --file players.jsonl --dry-run --data new", shows: `would do  1 accounts`},
+		{command: "rushgate import records --file players.jsonl",
+			short: "rushgate import records --file players.jsonl --data new", shows: `hardened  1 weak hashes`},
+		{command: "rushgate import records --file players.jsonl --db redis --redis-url redis://127.0.0.1:6379",
+			shows: `imported  1 accounts`},
+		{command: "rushgate import schemes", shows: `(?m)^minetest`},
+	}},
 	{"docs/operations.md", []documented{
 		{command: "rushgate serve --data /var/lib/rushgate --handover", elsewhere: "TestHandoverKeepsPlayers"},
 		{command: `rushgate admin mode closed --message "New monsters" --opens-at 2027-01-31T18:00:00Z`,

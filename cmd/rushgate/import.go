@@ -26,12 +26,13 @@ import (
 
 const importSynopsis = `Usage: rushgate import COMMAND [flags]
 
-Brings in the players of another game.
+Brings in the players of another game, who keep their passwords.
 
 `
 
 func newImport() *cobra.Command {
-	return newGroup("import", "bring in the players of the game that Rushgate replaces", importSynopsis, newImportRedis())
+	return newGroup("import", "bring in the players of another game", importSynopsis,
+		newImportRedis(), newImportRecords(), newImportSchemes())
 }
 
 const importRedisSynopsis = `Usage: rushgate import redis --file FILE | --from URL [flags]
@@ -75,14 +76,19 @@ func (v *importFlags) declare() *flags {
 	f := newFlags(importRedisSynopsis)
 	f.add(&v.file, "file", "", "`FILE` with the old game's records, a JSON object on each line")
 	f.add(&v.from, "from", "MMORPG_IMPORT_REDIS_URL", "`URL` of the old game's Redis: redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS. A comma in a password may be written %2C, as in --redis-url. In the variable, a password does not show in the list of processes")
-	f.add(&v.db, "db", "MMORPG_DB_BACKEND", "`STORE` to import into: sqlite or redis")
-	f.add(&v.data, "data", "", "`DIR` with the SQLite database: what the node is started with")
-	v.redis.declare(f)
+	v.declareStore(f)
 	f.add(&v.world, "world", "", "`FILE` that defines the world, if the node is started with one: it says what level experience is worth")
 	f.add(&v.dryRun, "dry-run", "", "write nothing")
 	f.add(&v.jsonFile, "json", "", "`FILE` for the report as JSON")
 	f.addConfig()
 	return f
+}
+
+// declareStore declares what says where the players go.
+func (v *importFlags) declareStore(f *flags) {
+	f.add(&v.db, "db", "MMORPG_DB_BACKEND", "`STORE` to import into: sqlite or redis")
+	f.add(&v.data, "data", "", "`DIR` with the SQLite database: what the node is started with")
+	v.redis.declare(f)
 }
 
 func newImportRedis() *cobra.Command {
@@ -190,11 +196,28 @@ func writeImportReport(w io.Writer, r *importer.Report) error {
 	}
 	line(imported, "%d accounts, %d of them without a character, in %v (%.0f/s)", r.Imported, r.WithoutCharacter, r.Writing.Round(time.Millisecond), r.Rate())
 	line("present", "%d accounts, from an earlier import", r.Present)
+	if len(r.Kinds) > 0 {
+		line("hashes", "%d kinds", len(r.Kinds))
+		for _, kind := range slices.Sorted(maps.Keys(r.Kinds)) {
+			line("", "%7d %s", r.Kinds[kind], kind)
+		}
+	}
+	if r.Hardened > 0 && !r.DryRun {
+		line("hardened", "%d weak hashes in %v (%.0f/s)", r.Hardened, r.Hardening.Round(time.Millisecond), float64(r.Hardened)/r.Hardening.Seconds())
+	}
+	if r.Locked > 0 {
+		line("locked", "%d accounts that no password opens until you set one", r.Locked)
+		for _, account := range r.LockedAccounts[:min(len(r.LockedAccounts), shownRefusals)] {
+			fmt.Fprintf(&b, "  %s\n", account)
+		}
+	}
 	line("refused", "%d records", r.Refused)
 	for _, cause := range slices.Sorted(maps.Keys(r.RefusedBy)) {
 		line("", "%7d %s", r.RefusedBy[cause], cause)
 	}
-	line("ids", "up to %d belong to the old game", r.HighestID)
+	if r.HighestID > 0 {
+		line("ids", "up to %d belong to the old game", r.HighestID)
+	}
 	for i := range r.Refusals[:min(len(r.Refusals), shownRefusals)] {
 		fmt.Fprintf(&b, "  %v\n", r.Refusals[i])
 	}

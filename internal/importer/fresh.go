@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -19,19 +20,30 @@ const importPrefix = "import:"
 // importMark returns the attempt_id under which an import makes the account of a record without a character, so that a
 // later run knows it. It is kept when a login replaces the hash, so it stands for the hash of the record: with that
 // alone the account could only be told until then. The salt in the hash is not in the mark, and without it nothing can
-// be learned from the mark about the password.
+// be learned from the mark about the password. A hash that is too weak to be stored is too weak for that, too: its
+// source says what tells the record.
 func importMark(a Account) string {
-	sum := sha256.Sum256([]byte("rushgate import\x00" + a.Name + "\x00" + a.Hash))
+	sum := sha256.Sum256([]byte("rushgate import\x00" + a.Name + "\x00" + cmp.Or(a.Mark, a.Hash)))
 	return importPrefix + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // createBatch makes the accounts that have no character.
 func (m *importer) createBatch(ctx context.Context, entries []*accountEntry) error {
-	accounts, refs, err := m.missing(ctx, entries)
-	if err != nil || len(accounts) == 0 {
+	fresh, refs, err := m.missing(ctx, entries)
+	if err != nil || len(fresh) == 0 {
 		return err
 	}
+	accounts := make([]rushgate.Account, len(fresh))
 	if !m.opts.DryRun {
+		if err := m.harden(ctx, fresh); err != nil {
+			return err
+		}
+		for i, a := range fresh {
+			accounts[i] = rushgate.Account{
+				Username: a.Name, PasswordHash: a.Hash, Attempt: importMark(*a), Version: a.Version,
+				CreatedAt: time.Now(), // the record does not say
+			}
+		}
 		if err := m.create(ctx, accounts); err != nil {
 			return fmt.Errorf("create %d players: %w", len(accounts), err)
 		}
@@ -41,14 +53,47 @@ func (m *importer) createBatch(ctx context.Context, entries []*accountEntry) err
 			m.refuse(refs[i], NameTaken, "the name belongs to another player")
 			continue
 		}
-		m.report.Imported++
+		m.imported(refs[i], fresh[i])
 		m.report.WithoutCharacter++
 	}
 	return nil
 }
 
+// imported counts an account that now is in the store.
+func (m *importer) imported(at Ref, a *Account) {
+	m.report.Imported++
+	if a.Weak != nil {
+		m.report.Hardened++
+	}
+	if a.Locked != "" {
+		m.report.lock(m.src.Key(at), a.Locked)
+	}
+}
+
+// harden makes the hashes of the accounts that have weak ones.
+func (m *importer) harden(ctx context.Context, accounts []*Account) error {
+	var weak []*Account
+	for _, a := range accounts {
+		if a.Weak != nil && a.Hash == "" {
+			weak = append(weak, a)
+		}
+	}
+	if len(weak) == 0 {
+		return nil
+	}
+	if m.opts.Harden == nil {
+		return errors.New("the source has hashes that are to be hardened, and there is nothing that does")
+	}
+	start := time.Now()
+	defer func() { m.report.Hardening += time.Since(start) }()
+	if err := m.opts.Harden(ctx, weak); err != nil {
+		return fmt.Errorf("harden %d hashes: %w", len(weak), err)
+	}
+	return nil
+}
+
 // missing reads the accounts that the store does not have yet.
-func (m *importer) missing(ctx context.Context, entries []*accountEntry) ([]rushgate.Account, []Ref, error) {
+func (m *importer) missing(ctx context.Context, entries []*accountEntry) ([]*Account, []Ref, error) {
 	refs := make([]Ref, len(entries))
 	names := make([]string, len(entries))
 	for i, e := range entries {
@@ -64,7 +109,7 @@ func (m *importer) missing(ctx context.Context, entries []*accountEntry) ([]rush
 			return nil, nil, err
 		}
 	}
-	var accounts []rushgate.Account
+	var accounts []*Account
 	var good []Ref
 	for i, e := range entries {
 		a, ok := m.account(e, refs[i], &found[i])
@@ -77,10 +122,7 @@ func (m *importer) missing(ctx context.Context, entries []*accountEntry) ([]rush
 		case stored[i].ID != 0:
 			m.refuse(refs[i], NameTaken, "the name belongs to another player")
 		default:
-			accounts = append(accounts, rushgate.Account{
-				Username: a.Name, PasswordHash: a.Hash, Attempt: importMark(a), Version: a.Version,
-				CreatedAt: time.Now(), // the record does not say
-			})
+			accounts = append(accounts, &a)
 			good = append(good, refs[i])
 		}
 	}

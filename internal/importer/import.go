@@ -41,6 +41,9 @@ type Options struct {
 	// World is the world that the characters will live in, which decides what level their XP is worth; nil means
 	// [world.Default].
 	World *world.Definition
+	// Harden sets the Hash of accounts that have a Weak one. It is called for those only that the store does not have yet,
+	// and not in a dry run. It may be nil if the source has no such accounts.
+	Harden func(context.Context, []*Account) error
 	// Progress, if not nil, is told how far the import has come, on the importing goroutine.
 	Progress func(Progress)
 	// Logger gets one line when each pass is done; nil means none.
@@ -122,7 +125,8 @@ func (m *importer) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.opts.Logger.Info("legacy import done", "imported", r.Imported, "present", r.Present, "refused", r.Refused,
+	m.opts.Logger.Info("legacy import done", "imported", r.Imported, "hardened", r.Hardened, "present", r.Present,
+		"refused", r.Refused,
 		"dry_run", r.DryRun, "elapsed", r.Writing)
 	return nil
 }

@@ -57,6 +57,7 @@ func (x *index) add(f *Found, r *Report) {
 	case f.Err != nil:
 		r.refuse(f.Key, f.Line, f.Cause, "%v", f.Err)
 	case f.Kind == AccountRecord:
+		r.count(f.Account.Kind)
 		x.addAccount(f)
 	case f.Kind == CharacterRecord:
 		x.characters = append(x.characters, characterEntry{f.ID, f.At, int32(f.Line)})

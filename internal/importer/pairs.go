@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/rushgate/rushgate"
 )
 
 // importBatch imports accounts with their characters.
 func (m *importer) importBatch(ctx context.Context, entries []*accountEntry) error {
-	records, refs, err := m.records(ctx, entries)
+	records, accounts, refs, err := m.records(ctx, entries)
 	if err != nil || len(records) == 0 {
+		return err
+	}
+	if err := m.hardenRecords(ctx, records, accounts); err != nil {
 		return err
 	}
 	results, err := m.put(ctx, records)
@@ -24,7 +28,7 @@ func (m *importer) importBatch(ctx context.Context, entries []*accountEntry) err
 	for i, err := range results {
 		switch {
 		case err == nil:
-			m.report.Imported++
+			m.imported(refs[i], accounts[i])
 		case errors.Is(err, rushgate.ErrImported):
 			m.report.Present++
 		case errors.Is(err, rushgate.UsernameTaken):
@@ -34,6 +38,35 @@ func (m *importer) importBatch(ctx context.Context, entries []*accountEntry) err
 		default:
 			return fmt.Errorf("import player %d: %w", records[i].Account.ID, err)
 		}
+	}
+	return nil
+}
+
+// hardenRecords makes the hashes of records that have weak ones, but of those that the store has already: it will say
+// so whatever their hashes.
+func (m *importer) hardenRecords(ctx context.Context, records []rushgate.Record, accounts []*Account) error {
+	weak := func(a *Account) bool { return a.Weak != nil }
+	if m.opts.DryRun || !slices.ContainsFunc(accounts, weak) {
+		return nil
+	}
+	names := make([]string, len(records))
+	for i := range records {
+		names[i] = records[i].Account.Username
+	}
+	stored, err := m.load(ctx, names)
+	if err != nil {
+		return err
+	}
+	for i, a := range accounts {
+		if weak(a) && stored[i].ID == records[i].Account.ID {
+			a.Hash = stored[i].PasswordHash
+		}
+	}
+	if err := m.harden(ctx, accounts); err != nil {
+		return err
+	}
+	for i, a := range accounts {
+		records[i].Account.PasswordHash = a.Hash
 	}
 	return nil
 }
@@ -87,16 +120,19 @@ func (m *importer) load(ctx context.Context, names []string) ([]rushgate.Account
 }
 
 // records reads the records of accounts and of their characters, and refuses those that are no good.
-func (m *importer) records(ctx context.Context, entries []*accountEntry) ([]rushgate.Record, []Ref, error) {
+func (m *importer) records(
+	ctx context.Context, entries []*accountEntry,
+) ([]rushgate.Record, []*Account, []Ref, error) {
 	refs := make([]Ref, 0, 2*len(entries))
 	for _, e := range entries {
 		refs = append(refs, e.ref(), m.index.character(e.character))
 	}
 	found, err := m.fetch(ctx, refs)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	records := make([]rushgate.Record, 0, len(entries))
+	var accounts []*Account
 	var good []Ref
 	for i, e := range entries {
 		a, ok := m.account(e, refs[2*i], &found[2*i])
@@ -114,9 +150,9 @@ func (m *importer) records(ctx context.Context, entries []*accountEntry) ([]rush
 			},
 			Character: c,
 		})
-		good = append(good, refs[2*i])
+		accounts, good = append(accounts, &a), append(good, refs[2*i])
 	}
-	return records, good, nil
+	return records, accounts, good, nil
 }
 
 // fetch reads records of the first pass once more.

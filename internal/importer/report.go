@@ -32,6 +32,10 @@ const (
 	NameTaken Cause = "name-taken"
 	// IDTaken: the store has an account of this id that does not come from here.
 	IDTaken Cause = "id-taken"
+	// UnknownSystem: the record is of a system that is not known, and does not tell by itself what it is.
+	UnknownSystem Cause = "unknown-system"
+	// UnknownForm: what proves the password is not in a form that the system is known to write.
+	UnknownForm Cause = "unknown-form"
 	// Gone: the record was there at first, and no longer when its turn came.
 	Gone Cause = "gone"
 )
@@ -81,6 +85,14 @@ type Report struct {
 	Present  int `json:"present"`
 	// WithoutCharacter are those of Imported that had no character yet: they got one as a new player gets it.
 	WithoutCharacter int `json:"without_character"`
+	// Kinds counts the accounts found that could be read by the kind of their hash, if the source tells it.
+	Kinds map[string]int `json:"kinds,omitempty"`
+	// Hardened are those of Imported whose hash was too weak to be stored as it was, and Hardening is how long that took.
+	Hardened  int           `json:"hardened"`
+	Hardening time.Duration `json:"hardening_ns"`
+	// Locked are those of Imported that no password opens, LockedAccounts the first [MaxRefusals] of them.
+	Locked         int      `json:"locked"`
+	LockedAccounts []string `json:"locked_accounts,omitempty"`
 	// HighestID is the greatest id that the old game had given out. New players have greater ones.
 	HighestID rushgate.PlayerID `json:"highest_id"`
 	// Refused counts the records that were refused, RefusedBy by cause. Refusals lists the first [MaxRefusals].
@@ -100,6 +112,29 @@ func (r *Report) Rate() float64 {
 	return float64(r.Imported+r.Present) / r.Writing.Seconds()
 }
 
+func (r *Report) count(kind string) {
+	if kind == "" {
+		return
+	}
+	if r.Kinds == nil {
+		r.Kinds = make(map[string]int)
+	}
+	r.Kinds[kind]++
+}
+
+func (r *Report) lock(key, why string) {
+	if r.Locked++; r.Locked <= MaxRefusals {
+		r.LockedAccounts = append(r.LockedAccounts, fmt.Sprintf("%+q: %s", shorten(key), why))
+	}
+}
+
+func shorten(key string) string {
+	if len(key) > maxShownKey {
+		return key[:maxShownKey] + "…"
+	}
+	return key
+}
+
 func (r *Report) refuse(key string, line int, cause Cause, format string, args ...any) {
 	r.Refused++
 	if r.RefusedBy == nil {
@@ -109,8 +144,6 @@ func (r *Report) refuse(key string, line int, cause Cause, format string, args .
 	if len(r.Refusals) == MaxRefusals {
 		return
 	}
-	if len(key) > maxShownKey {
-		key = key[:maxShownKey] + "…"
-	}
-	r.Refusals = append(r.Refusals, Refusal{Key: key, Line: line, Cause: cause, Detail: fmt.Sprintf(format, args...)})
+	detail := fmt.Sprintf(format, args...)
+	r.Refusals = append(r.Refusals, Refusal{Key: shorten(key), Line: line, Cause: cause, Detail: detail})
 }

@@ -61,10 +61,26 @@ type Account struct {
 	Version int
 	// Name is in the form that [rushgate.LoginName] looks up.
 	Name string
-	// Hash is one that package password can verify.
+	// Hash is one that package password can verify. It is empty if there is a Weak one.
 	Hash string
+	// Weak is another system's hash that is not to be stored as it is: [Options].Harden makes Hash of it.
+	Weak *Weak
+	// Kind is what kind of hash it is, for the report.
+	Kind string
+	// Mark tells a later import that an account without a character comes from this record. It is stored, and must tell
+	// nothing about the password. If it is empty, Hash is what tells.
+	Mark string
+	// Locked says why no password will open the account, if none will.
+	Locked string
 	// Character is the id of the account's character, 0 if it has none.
 	Character rushgate.PlayerID
+}
+
+// Weak is what proves a password in another system, and takes next to nothing to try passwords against.
+type Weak struct {
+	// Recipe is how Digest is made of a password, as package password takes it; if it is empty, Digest is the password.
+	Recipe string
+	Digest []byte
 }
 
 // Record is a record as the second pass sees it: with its content, or with the reason why it is refused.

@@ -1,36 +1,23 @@
 package oldgame
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rushgate/rushgate/internal/importer/jsonl"
 )
 
-// MaxLineLen is the greatest length of a line of a JSONL file in bytes. Longer ones are refused.
-const MaxLineLen = 256 << 10
-
-// usualLineLen is what is read of a line at first: nearly always all of it.
-const usualLineLen = 2 << 10
-
-var (
-	errLineTooLong = fmt.Errorf("a line of more than %d bytes", MaxLineLen)
-	errMoved       = errors.New("no longer where it was found: the file was changed meanwhile")
-)
+var errMoved = errors.New("no longer where it was found: the file was changed meanwhile")
 
 // file is records in JSONL: one object {"key":"account:bob","value":"(:VERSION 2 …)"} on each line, with
 // whatever other fields. Each of the two is there once, spelled like this. Blank lines do not count.
-type file struct {
-	f    *os.File
-	size int64
-	buf  []byte
-}
+type file struct{ lines *jsonl.File }
 
 // OpenFile opens a file of records: JSONL, one object {"key":"account:bob","value":"(:VERSION 2 …)"} on each line, with
 // whatever other fields. It must be a regular file, since it is read twice.
@@ -43,73 +30,27 @@ func OpenFile(path string) (*Source, error) {
 }
 
 func openFile(path string) (*file, error) {
-	f, err := os.Open(path)
+	lines, err := jsonl.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file, and could not be read twice", path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return &file{f: f, size: info.Size(), buf: make([]byte, usualLineLen)}, nil
+	return &file{lines}, nil
 }
 
-func (s *file) close() error { return s.f.Close() }
+func (s *file) close() error { return s.lines.Close() }
 
 func (s *file) repeats() bool { return false }
 
 func (s *file) scan(ctx context.Context, visit func(item) error) error {
-	r := bufio.NewReaderSize(io.NewSectionReader(s.f, 0, s.size), MaxLineLen)
-	at, number := int64(0), 0
-	for {
-		line, n, err := readLine(r)
-		if err != nil && !errors.Is(err, errLineTooLong) {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
+	return s.lines.Scan(ctx, func(l jsonl.Line) error {
+		it := item{ref: ref{at: l.At, line: l.Number}, err: l.Err, done: l.Next, total: s.lines.Size()}
+		if l.Err == nil {
+			it.key, it.value, it.err = parseLine(l.Text)
+		} else {
+			it.key, _, _ = parseLine(l.Text) // which may be in the beginning
 		}
-		if number++; number%1024 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil || len(bytes.TrimSpace(line)) > 0 {
-			it := item{ref: ref{at: at, line: number}, err: err, done: at + n, total: s.size}
-			if err == nil {
-				it.key, it.value, it.err = parseLine(line)
-			} else {
-				it.key, _, _ = parseLine(line)
-			}
-			if err := visit(it); err != nil {
-				return err
-			}
-		}
-		at += n
-	}
-}
-
-// readLine returns a line, and how many bytes it takes in the file. With errLineTooLong it returns the beginning of the
-// line, where the key may be, and reading may go on. The error is io.EOF at the end of the file.
-func readLine(r *bufio.Reader) (line []byte, n int64, err error) {
-	line, err = r.ReadSlice('\n')
-	n = int64(len(line))
-	if errors.Is(err, io.EOF) && n > 0 {
-		return line, n, nil
-	}
-	if !errors.Is(err, bufio.ErrBufferFull) {
-		return line, n, err
-	}
-	begin := bytes.Clone(line[:usualLineLen])
-	for errors.Is(err, bufio.ErrBufferFull) {
-		line, err = r.ReadSlice('\n')
-		n += int64(len(line))
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, n, err
-	}
-	return begin, n, errLineTooLong
+		return visit(it)
+	})
 }
 
 var errNotRecord = errors.New("the line is not a JSON object with the strings \"key\" and \"value\"")
@@ -185,7 +126,7 @@ func fields(line []byte) (key, value *string, err error) {
 func (s *file) fetch(_ context.Context, refs []ref) ([]item, error) {
 	items := make([]item, len(refs))
 	for i, r := range refs {
-		line, err := s.lineAt(r.at)
+		line, err := s.lines.LineAt(r.at)
 		if err != nil {
 			return nil, err
 		}
@@ -196,21 +137,4 @@ func (s *file) fetch(_ context.Context, refs []ref) ([]item, error) {
 		items[i] = item{ref: r, value: value, err: err}
 	}
 	return items, nil
-}
-
-// lineAt returns the line that begins at an offset, until the next call.
-func (s *file) lineAt(at int64) ([]byte, error) {
-	for {
-		n, err := s.f.ReadAt(s.buf, at)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, err
-		}
-		if i := bytes.IndexByte(s.buf[:n], '\n'); i >= 0 {
-			return s.buf[:i], nil
-		}
-		if n < len(s.buf) || len(s.buf) >= MaxLineLen {
-			return s.buf[:n], nil
-		}
-		s.buf = make([]byte, 2*len(s.buf))
-	}
 }

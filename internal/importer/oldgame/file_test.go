@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate/internal/importer"
+	"github.com/rushgate/rushgate/internal/importer/jsonl"
 )
 
 func TestFileLines(t *testing.T) {
@@ -44,11 +45,11 @@ func TestFileLines(t *testing.T) {
 			"1 error the line is not a JSON object with the strings \"key\" and \"value\""},
 		{"half a pair", `{"key":"account:\ud83d","value":""}`, `1 error the line has text that is not UTF-8`},
 		{"not UTF-8", "{\"key\":\"account:\xff\",\"value\":\"\"}", "1 error the line is not UTF-8"},
-		{"too long", strings.Repeat("x", MaxLineLen+1) + "\n" + good("b"),
+		{"too long", strings.Repeat("x", jsonl.MaxLineLen+1) + "\n" + good("b"),
 			"1 error a line of more than 262144 bytes, 2 account:b"},
-		{"much too long", strings.Repeat("x", 3*MaxLineLen) + "\n" + good("b"),
+		{"much too long", strings.Repeat("x", 3*jsonl.MaxLineLen) + "\n" + good("b"),
 			"1 error a line of more than 262144 bytes, 2 account:b"},
-		{"too long at the end", good("a") + "\n" + strings.Repeat("x", 3*MaxLineLen),
+		{"too long at the end", good("a") + "\n" + strings.Repeat("x", 3*jsonl.MaxLineLen),
 			"1 account:a, 2 error a line of more than 262144 bytes"},
 	}
 	for _, tt := range tests {
@@ -86,7 +87,7 @@ func itoa(n int) string { return string(rune('0' + n)) }
 
 // A line longer than what is read of it at first is found whole.
 func TestFileFetchesLongLines(t *testing.T) {
-	long := record{Key: "account:a", Value: strings.Repeat("x", 3*usualLineLen)}
+	long := record{Key: "account:a", Value: strings.Repeat("x", 8<<10)}
 	f := writeFile(t, playerRecord(1), long, playerRecord(2))
 	var refs []ref
 	if err := f.records.scan(t.Context(), func(it item) error { refs = append(refs, it.ref); return nil }); err != nil {
@@ -101,7 +102,7 @@ func TestFileFetchesLongLines(t *testing.T) {
 // A file that changes between the passes costs the records that moved, and nothing else.
 func TestFileThatChanges(t *testing.T) {
 	f := writeFile(t, slices.Concat(pair("ann", 1), pair("bob", 2), pair("eve", 3))...)
-	path := f.records.(*file).f.Name()
+	path := f.records.(*file).lines.Name()
 	store := newMemory(t)
 	changed := false
 	r, err := importer.Import(t.Context(), f, store, importer.Options{BatchSize: 1, Progress: func(p importer.Progress) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/importer"
+	"github.com/rushgate/rushgate/internal/importer/jsonl"
 	"github.com/rushgate/rushgate/world"
 )
 
@@ -202,7 +203,7 @@ func TestImportMovesTheIDsPastUnreadableRecords(t *testing.T) {
 		"value twice":         `{"key":"player:900","value":"","value":""}`,
 		"value not UTF-8":     "{\"key\":\"player:900\",\"value\":\"\xff\"}",
 		"half a pair":         `{"key":"player:900","value":"\ud83d"}`,
-		"longer than allowed": `{"key":"player:900","value":"` + strings.Repeat("x", MaxLineLen) + `"}`,
+		"longer than allowed": `{"key":"player:900","value":"` + strings.Repeat("x", jsonl.MaxLineLen) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := newMemory(t)

@@ -1,0 +1,408 @@
+// Package scheme knows how other systems store what proves a password: how a record of theirs is taken apart, and by
+// which [recipe.Recipe] its digest was made. All of it is data, a file for each family of systems in families/; one
+// that is not there can be described in a file of the operator's.
+//
+// # A family's file
+//
+// It is a JSON object with the family's name, what there is to say "about" it, its "schemes", and "vectors", records
+// that real programs have written with the passwords that they are of, which are tried before the file is used.
+//
+//	{"name": "authme sha256", "systems": ["authme sha256", "authme"],
+//	 "match": {"password|hash": "$SHA$<salt:word>$<digest:hex#32>"},
+//	 "recipe": "sha256(hex(sha256(password)) + salt)"}
+//
+// "systems" are the words by which a record's system is recognised: all words of one of them have to be among the
+// record's, and the scheme of which most are goes first. "*" is any system: for forms that tell what they are. "when"
+// asks for a field of some value, or for the words of both in the system's name. "match" has a pattern for each field,
+// under the names it may have; one that ends in "?" may be missing. See [compile] for patterns. What they bind is what
+// the recipe's variables stand for, but for "digest", which is what the recipe is to make. "name" is the record's
+// username unless a pattern binds it, "size" the length of the digest.
+package scheme
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/rushgate/rushgate/internal/recipe"
+)
+
+const (
+	maxFile    = 1 << 20
+	maxSchemes = 256
+	maxVectors = 64 // of a file of the operator's
+)
+
+//go:embed families/*.json
+var files embed.FS
+
+// Record is what another system has stored for a player.
+type Record struct {
+	System   string         `json:"system"`
+	Username string         `json:"username"`
+	Stored   map[string]any `json:"stored"`
+}
+
+// Family is a family of systems whose records are alike.
+type Family struct {
+	Family  string   `json:"family"`
+	About   string   `json:"about"`
+	Schemes []Scheme `json:"schemes"`
+	Vectors []Vector `json:"vectors"`
+}
+
+// Scheme is one way in which a system stores what proves a password.
+type Scheme struct {
+	Name    string            `json:"name"`
+	Systems []string          `json:"systems"`
+	When    map[string]string `json:"when"`
+	Match   map[string]any    `json:"match"`
+	Recipe  string            `json:"recipe"`
+
+	family  string
+	aliases [][]string // the words of Systems
+	fields  []field
+	recipe  *recipe.Recipe
+}
+
+// Vector is a record and the password that it is of.
+type Vector struct {
+	Record
+	Password string `json:"password"`
+}
+
+// Proof is what a record holds: a digest, and how it is made of a password.
+type Proof struct {
+	// Scheme is the name of the scheme that was recognised.
+	Scheme string
+	Recipe *recipe.Recipe
+	Digest []byte
+}
+
+// Is reports whether a password makes the digest.
+func (p *Proof) Is(password string) bool {
+	for i := range p.Recipe.Readings() {
+		if bytes.Equal(p.Recipe.Make(i, password), p.Digest) {
+			return true
+		}
+	}
+	return false
+}
+
+// Set is the schemes that records are compared with. It is immutable, and may be used by many goroutines.
+type Set struct{ families []*Family }
+
+// Families returns the families, those of the operator's files first.
+func (s *Set) Families() []*Family { return s.families }
+
+// Builtin returns the schemes that come with the program.
+var Builtin = sync.OnceValue(func() *Set {
+	entries, err := files.ReadDir("families")
+	if err != nil {
+		panic("scheme: " + err.Error())
+	}
+	s := &Set{}
+	for _, e := range entries {
+		b, err := files.ReadFile("families/" + e.Name())
+		if err != nil {
+			panic("scheme: " + err.Error())
+		}
+		f, err := Parse(b)
+		if err != nil {
+			panic("scheme: " + e.Name() + ": " + err.Error())
+		}
+		s.families = append(s.families, f)
+	}
+	return s
+})
+
+// With returns the set with the families of files before its own. Their vectors are tried: a file of which one is not
+// accepted, or accepted with another password too, is refused.
+func (s *Set) With(paths ...string) (*Set, error) {
+	all := &Set{}
+	for _, path := range paths {
+		f, err := readFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		all.families = append(all.families, f)
+	}
+	all.families = append(all.families, s.families...)
+	for i, path := range paths {
+		if err := all.try(all.families[i]); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return all, nil
+}
+
+func readFile(path string) (*Family, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxFile {
+		return nil, fmt.Errorf("larger than %d bytes", maxFile)
+	}
+	return Parse(b)
+}
+
+// Parse reads a family's file.
+func Parse(b []byte) (*Family, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	d.UseNumber()
+	var f Family
+	if err := d.Decode(&f); err != nil {
+		return nil, fmt.Errorf("not the JSON of a family: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the JSON object")
+	}
+	if f.Family == "" || len(f.Schemes) == 0 || len(f.Schemes) > maxSchemes {
+		return nil, fmt.Errorf("not a family of a name with 1 to %d schemes", maxSchemes)
+	}
+	for i := range f.Schemes {
+		s := &f.Schemes[i]
+		s.family = f.Family
+		if err := s.compile(); err != nil {
+			return nil, fmt.Errorf("scheme %q: %w", cmp.Or(s.Name, fmt.Sprint(i+1)), err)
+		}
+	}
+	return &f, nil
+}
+
+func (s *Scheme) compile() (err error) {
+	if s.Name == "" || len(s.Systems) == 0 {
+		return errors.New("it needs a name, and systems that it is of")
+	}
+	for _, system := range s.Systems {
+		alias := words(system)
+		if len(alias) == 0 && system != "*" {
+			return fmt.Errorf("the system %q has no letters or digits", system)
+		}
+		s.aliases = append(s.aliases, alias)
+	}
+	if s.recipe, err = recipe.Parse(s.Recipe); err != nil {
+		return err
+	}
+	if s.fields, err = compileFields(s.Match); err != nil {
+		return err
+	}
+	bound := []string{"name", "size"}
+	for i := range s.fields {
+		bound = append(bound, s.fields[i].names()...)
+	}
+	if !slices.Contains(bound, "digest") {
+		return errors.New("no pattern binds digest")
+	}
+	for _, name := range s.recipe.Variables() {
+		if !slices.Contains(bound, name) {
+			return fmt.Errorf("no pattern binds %s", name)
+		}
+	}
+	return nil
+}
+
+// try tells whether a family's vectors are what they say.
+func (s *Set) try(f *Family) error {
+	if len(f.Vectors) == 0 || len(f.Vectors) > maxVectors {
+		return fmt.Errorf("it needs 1 to %d vectors, records with their passwords to try the schemes with", maxVectors)
+	}
+	for i := range f.Vectors {
+		v := &f.Vectors[i]
+		p, err := s.Recognise(v.Record)
+		switch {
+		case err != nil:
+			return fmt.Errorf("vector %d: %w", i+1, err)
+		case !p.Is(v.Password):
+			return fmt.Errorf("vector %d: %s does not accept the password", i+1, p.Scheme)
+		case p.Is("another " + v.Password):
+			return fmt.Errorf("vector %d: %s accepts another password", i+1, p.Scheme)
+		}
+	}
+	return nil
+}
+
+// words returns the words and the numbers of a system's name, in lower case.
+func words(s string) []string {
+	var all []string
+	last := ' '
+	for _, r := range strings.ToLower(s) {
+		switch {
+		case !unicode.IsLetter(r) && !unicode.IsDigit(r):
+			last = ' '
+			continue
+		case last == ' ' || unicode.IsDigit(r) != unicode.IsDigit(last):
+			all = append(all, "")
+		}
+		all[len(all)-1] += string(r)
+		last = r
+	}
+	return all
+}
+
+// Functions returns a line for each function that recipes can call: how it is called, a tab, and what it makes.
+func Functions() []string { return recipe.Functions() }
+
+// Errors of records.
+var (
+	// ErrUnknownSystem is wrapped by the error for a record of a system that no scheme is of, in a form that does not tell
+	// by itself what it is.
+	ErrUnknownSystem = errors.New("no scheme is known for this system")
+	// ErrUnknownForm is wrapped by the error for a record that is not as its system writes it.
+	ErrUnknownForm = errors.New("not in a form that this system is known to write")
+)
+
+// candidate is a scheme that a record may be of.
+type candidate struct {
+	scheme *Scheme
+	score  int // see [Scheme.score]
+}
+
+// Reader takes records apart, and remembers which schemes are of which systems. It is used by one goroutine at a time.
+type Reader struct {
+	set   *Set
+	known map[string]*system
+}
+
+// system is what a reader remembers of a system.
+type system struct {
+	words      []string
+	candidates []candidate
+}
+
+// maxKnown is how many systems a reader remembers: a file may name another one on each line.
+const maxKnown = 256
+
+// Reader returns a new reader.
+func (s *Set) Reader() *Reader { return &Reader{s, make(map[string]*system)} }
+
+func (r *Reader) system(name string) *system {
+	if known, ok := r.known[name]; ok {
+		return known
+	}
+	sys := &system{words: words(name)}
+	for _, f := range r.set.families {
+		for i := range f.Schemes {
+			if score := f.Schemes[i].score(sys.words); score >= 0 {
+				sys.candidates = append(sys.candidates, candidate{&f.Schemes[i], score})
+			}
+		}
+	}
+	slices.SortStableFunc(sys.candidates, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
+	if len(r.known) >= maxKnown {
+		clear(r.known)
+	}
+	r.known[name] = sys
+	return sys
+}
+
+// Recognise takes a record apart. Errors hold nothing of what is stored.
+func (s *Set) Recognise(r Record) (*Proof, error) { return s.Reader().Recognise(r) }
+
+// Recognise takes a record apart. Errors hold nothing of what is stored.
+func (r *Reader) Recognise(record Record) (*Proof, error) {
+	sys := r.system(record.System)
+	stored := unwrap(record.Stored)
+	err := ErrUnknownSystem
+	if len(sys.candidates) > 0 && sys.candidates[0].score > 0 {
+		err = ErrUnknownForm
+	}
+	known := err
+	for _, c := range sys.candidates {
+		p, why := c.scheme.read(record, sys.words, stored)
+		if why == nil {
+			return p, nil
+		}
+		if !errors.Is(why, errNoFit) {
+			err = fmt.Errorf("%w: as %s: %w", known, c.scheme.Name, why)
+		}
+	}
+	return nil, err
+}
+
+// score returns how many of a system's words name the scheme, -1 if none of its systems is that.
+func (s *Scheme) score(system []string) int {
+	best := -1
+	for _, alias := range s.aliases {
+		missing := func(word string) bool { return !slices.Contains(system, word) }
+		if !slices.ContainsFunc(alias, missing) {
+			best = max(best, len(alias))
+		}
+	}
+	return best
+}
+
+// unwrap returns the fields of a record that has them one level down.
+func unwrap(stored map[string]any) map[string]any {
+	for len(stored) == 1 {
+		for _, v := range stored {
+			if list, ok := v.([]any); ok && len(list) == 1 {
+				v = list[0]
+			}
+			inner, ok := v.(map[string]any)
+			if !ok {
+				return stored
+			}
+			stored = inner
+		}
+	}
+	return stored
+}
+
+var errNoFit = errors.New("another form")
+
+// read takes a record apart that is of a system of the scheme.
+func (s *Scheme) read(r Record, system []string, stored map[string]any) (*Proof, error) {
+	for name, want := range s.When {
+		got, there := lookUp(stored, []string{name})
+		text, isText := textOf(got)
+		said := slices.Equal(words(text), words(want))
+		if there && isText && !said || (!there || !isText) && !follows(system, words(name+" "+want)) {
+			return nil, errNoFit
+		}
+	}
+	values := map[string]recipe.Value{"name": recipe.Bytes([]byte(r.Username))}
+	var digest []byte
+	for i := range s.fields {
+		if !s.fields[i].read(stored, values, &digest) {
+			return nil, errNoFit
+		}
+	}
+	values["size"] = recipe.Number(len(digest))
+	bound, err := s.recipe.Bind(values)
+	switch {
+	case err != nil:
+		return nil, err
+	case bound.Size() >= 0 && bound.Size() != len(digest):
+		return nil, fmt.Errorf("the digest has %d bytes, not %d", len(digest), bound.Size())
+	case len(digest) == 0 && !bound.Plain():
+		return nil, errors.New("the digest is empty")
+	}
+	return &Proof{Scheme: s.Name, Recipe: bound, Digest: digest}, nil
+}
+
+// follows reports whether words follow each other among those of a system.
+func follows(system, wanted []string) bool {
+	for i := range system {
+		if len(system)-i >= len(wanted) && slices.Equal(system[i:i+len(wanted)], wanted) {
+			return true
+		}
+	}
+	return false
+}
