@@ -121,7 +121,7 @@ func (v *accountFlags) readHash(
 func explain(err error, name string) error {
 	switch {
 	case errors.Is(err, account.ErrUnknown):
-		return fmt.Errorf("there is no player %q", name)
+		return fmt.Errorf("there is no player %q; \"rushgate admin search\" finds names by how they begin", name)
 	case errors.Is(err, account.ErrTaken):
 		return fmt.Errorf("there already is a player %q", name)
 	case errors.Is(err, account.ErrInside):

@@ -15,10 +15,12 @@ Looks after a node that runs, wherever its players are kept, by its admin listen
 token is in --admin-token-file ("rushgate operator add" makes operators); on this machine and without any operators it
 asks for no token.
 
+  rushgate operator add anna --role all > anna.token      the first token; keep others from reading the file
   export RUSHGATE_ADMIN_TOKEN_FILE=anna.token
   rushgate admin status                          how the node is
   rushgate admin players --search ali            who is inside
   rushgate admin search ali                      accounts whose name begins so
+  rushgate admin search --email a@example.org --all
   rushgate admin show alice                      all there is to see of a player
   rushgate admin end-session alice               log the player out; coming back is allowed
   rushgate admin note alice "lost the phone"     for the next operator to read
@@ -29,7 +31,10 @@ asks for no token.
   rushgate admin ban --range 203.0.113.0/24      keep out an account, a range or a device
   rushgate admin audit                           who has done what
 
-Every command has --json for programs, and ends with status 1 if it failed, 2 if it was not understood.
+To look takes the role look. help is needed for what is found by e-mail, address or device, for lockouts, notes and ending
+sessions; run for passwords, bans, mode, lists and drain; all for delete. What cannot be undone is asked for once more,
+or takes --yes. Every command has --json for programs, and ends with status 0 if it was done, 1 if it failed or was refused,
+2 if it was not understood. "rushgate admin COMMAND --help" has examples of each.
 
 `
 

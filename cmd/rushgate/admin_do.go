@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -243,10 +244,14 @@ process ends. On a terminal "drain" has to be typed; otherwise --yes is needed.
 			if err := sure(ctx, bool(yes), what, "drain", stderr); err != nil {
 				return err
 			}
+			node, err := v.node()
+			if err != nil {
+				return err
+			}
 			show := func(w io.Writer, _ *struct{}) error {
 				_, err := fmt.Fprintln(w, "the node is draining")
 				return err
 			}
-			return post(ctx, v, "/drain", nothing{}, stdout, show)
+			return printed(v, stdout, show, func(raw *json.RawMessage) error { return node.postTwice(ctx, "/drain", raw) })
 		})
 }

@@ -149,17 +149,34 @@ type foundAccounts struct {
 func newAdminSearch() *cobra.Command {
 	v, f := newAdminFlags(`Usage: rushgate admin search [PREFIX] [flags]
 
-Prints accounts: those whose name begins with PREFIX, all of them, or the one with an id.
+Prints accounts: those whose name begins with PREFIX, all of them, the one with an id, or those with an e-mail address, a
+network or a device. For the last three the node looks through a part of its accounts at a time, takes the role help, and
+writes into the audit log who has searched by what.
 
   rushgate admin search ali
   rushgate admin search --id 7
+  rushgate admin search --email alice@example.org --all
+  rushgate admin search --address 203.0.113.0/24 --all
   rushgate admin search --limit 200 --cursor …            the next page, as the one before says`)
 	id, limit, cursor := seed(0), number{50, 1, 200}, text("")
 	f.add(&id, "id", "", "`ID` of the player").def = "any"
 	f.add(&limit, "limit", "", "`N` accounts, about")
 	f.add(&cursor, "cursor", "", "`TEXT` that the page before has printed")
-	return newCommand("search", "find accounts by how their names begin, or by id", f,
-		func(ctx context.Context, args []string, stdout, _ io.Writer) error {
+	t, all := &traceFlags{}, toggle(false)
+	t.declare(f)
+	f.add(&all, "all", "", "look through all accounts, and say how far that is")
+	return newCommand("search", "find accounts by name, id, e-mail, address or device", f,
+		func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+			if in := t.given(); len(in) > 0 {
+				if len(in) > 1 || len(args) > 0 || id != 0 {
+					return usagef("want the beginning of a name, --id, --email, --address or --device, and one of them")
+				}
+				in["cursor"] = string(cursor)
+				return findAccounts(ctx, v, in, bool(all), stdout, stderr)
+			}
+			if all {
+				return usagef("--all goes with --email, --address or --device")
+			}
 			q := url.Values{"limit": {limit.String()}}
 			switch {
 			case len(args) > 1 || len(args) == 1 && id != 0:

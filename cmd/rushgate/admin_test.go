@@ -156,6 +156,12 @@ func withOperators(t *testing.T, n *node, where ...string) {
 	admin(anna, "end-session", "alice").want(t, 0, "", "")
 	admin(ben, "search", "al").want(t, 0, "1  alice", "")
 	admin(ben, "search", "--id", "1").want(t, 0, "1  alice", "")
+	admin(ben, "search", "--email", "alice@example.org", "--all").
+		want(t, 0, "no account is like that", "1 accounts looked at")
+	admin(ben, "search", "--address", "127.0.0.0/8", "--json").want(t, 0, `"looked":1`, "")
+	admin(ben, "search", "--email", "alice").want(t, 1, "", "not an e-mail address")
+	admin(ben, "search", "ali", "--device", "phone").want(t, 2, "", "one of them")
+	admin(ben, "search", "ali", "--all").want(t, 2, "", "--all goes with")
 	admin(ben, "lockouts").want(t, 0, "0 lockouts", "")
 	admin(ben, "players").want(t, 0, "0 inside", "")
 	admin(ben, "delete", "alice").want(t, 2, "", "--yes")

@@ -92,7 +92,7 @@ type confirmation struct {
 
 // postTwice has the node carry out what cannot be undone, which its caller has asked the operator about.
 func (n *nodeClient) postTwice(ctx context.Context, path string, out any) error {
-	err := n.post(ctx, path, nothing{}, out)
+	err := n.post(ctx, path, nothing{}, out) // a node of an older version may do at once what newer ones ask twice for
 	if q, ok := errors.AsType[*unconfirmed](err); ok {
 		return n.post(ctx, path, confirmation{q.confirm}, out)
 	}
@@ -134,9 +134,11 @@ func (n *nodeClient) refused(status int, answer []byte) error {
 	said := json.Unmarshal(answer, &problem) == nil && problem.Error != ""
 	switch {
 	case status == http.StatusUnauthorized && n.token == "":
-		return fmt.Errorf("the node at %s asks operators for a token; give --admin-token-file", n.base)
+		return fmt.Errorf("the node at %s asks operators for a token; give --admin-token-file (\"rushgate operator add\" "+
+			"makes operators)", n.base)
 	case status == http.StatusUnauthorized:
-		return fmt.Errorf("the node at %s knows no operator with the token in --admin-token-file", n.base)
+		return fmt.Errorf("the node at %s knows no operator with the token in --admin-token-file; \"rushgate operator "+
+			"token NAME\" makes another", n.base)
 	case !said:
 		return fmt.Errorf("the node at %s answers with HTTP status %d", n.base, status)
 	case problem.Confirm != "":
@@ -145,7 +147,7 @@ func (n *nodeClient) refused(status int, answer []byte) error {
 	for _, known := range []error{
 		account.ErrUnknown, account.ErrTaken, account.ErrInside, operator.ErrUnknown, operator.ErrTaken, operator.ErrLast,
 	} {
-		if problem.Error == known.Error() {
+		if first, _, _ := strings.Cut(problem.Error, ";"); first == known.Error() { // which a way out may follow
 			return known
 		}
 	}

@@ -77,10 +77,15 @@ type Player struct {
 	PlaytimeMS int64            `json:"playtime_ms"`
 }
 
-// serveDrain has the node go down in order.
+// serveDrain has the node go down in order, which cannot be undone.
 func serveDrain(mux *routes, a *acts, drain func()) {
 	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := readNothing(w, r); !ok {
+		confirm, ok := readConfirm(w, r)
+		if !ok {
+			return
+		}
+		const would = "log out everyone who is inside this node, and end its process"
+		if !a.confirmed(w, r, confirm, "node.drain", "", would) {
 			return
 		}
 		a.carryOut(w, r, act{what: "node.drain", status: http.StatusAccepted}, func(context.Context) (any, error) {

@@ -118,10 +118,13 @@ type problem struct {
 // unreadable is said of what other nodes have put into the store.
 const unreadable = "what is in the store cannot be read by this version; the log says more"
 
+// noAccount is said of a name that no account has. It begins with the error, by which command lines know it.
+var noAccount = account.ErrUnknown.Error() + "; search by how the name begins (GET /accounts?prefix=)"
+
 // problems are the errors that acts end with, but for those that are nobody's business but the log's.
 var problems = []problem{
-	{account.ErrUnknown, http.StatusNotFound, "unknown", account.ErrUnknown.Error()},
-	{rushgate.BadCredentials, http.StatusNotFound, "unknown", account.ErrUnknown.Error()},
+	{account.ErrUnknown, http.StatusNotFound, "unknown", noAccount},
+	{rushgate.BadCredentials, http.StatusNotFound, "unknown", noAccount},
 	{account.ErrTaken, http.StatusConflict, "taken", account.ErrTaken.Error()},
 	{account.ErrInside, http.StatusConflict, "inside", account.ErrInside.Error()},
 	{account.ErrBusy, http.StatusConflict, "busy", account.ErrBusy.Error()},
@@ -146,6 +149,7 @@ var problems = []problem{
 	{rules.ErrNewer, http.StatusConflict, "unreadable", unreadable},
 	{rules.ErrBadValue, http.StatusConflict, "unreadable", unreadable},
 	{errCursor, http.StatusBadRequest, "invalid", errCursor.Error()},
+	{errSearching, http.StatusConflict, "busy", ""},
 	{errNoLockout, http.StatusNotFound, "unknown", ""},
 	{errSome, http.StatusInternalServerError, "some", ""},
 	{rushgate.ErrDamagedRecord, http.StatusInternalServerError, "damaged",

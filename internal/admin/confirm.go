@@ -47,12 +47,16 @@ func (c *confirmer) confirms(value, who, what, subject string) bool {
 
 // confirmed reports whether a request brings what confirms an act, and otherwise answers with what would happen.
 func (a *acts) confirmed(w http.ResponseWriter, r *http.Request, value, what, subject, would string) bool {
-	who := personOf(r.Context()).name
-	if a.confirm.confirms(value, who, what, subject) {
+	who, problem := personOf(r.Context()).name, "this cannot be undone; send it again with confirm"
+	switch {
+	case a.confirm.confirms(value, who, what, subject):
 		return true
+	case value != "":
+		problem = "that confirms nothing here: it has expired, or is of another order, operator or node; send it again " +
+			"with this confirm"
 	}
 	writeJSON(w, http.StatusConflict, question{
-		Error: "this cannot be undone; send it again with confirm", Would: would,
+		Error: problem, Would: would,
 		Confirm: a.confirm.value(who, what, subject, time.Now().Add(confirmLasts)), WithinS: int(confirmLasts / time.Second),
 	})
 	return false

@@ -162,7 +162,7 @@ func TestActions(t *testing.T) {
 		status           int
 		says             string
 	}{
-		"drain":              {"/drain", asJSON, "{}", nil, 202, `{"outcome":"draining"}`},
+		"drain":              {"/drain", asJSON, "{}", nil, 409, `"confirm":"`},
 		"end":                {end, asJSON + "; charset=utf-8", "{}", nil, 200, `{"outcome":"ended"}`},
 		"drain as a form":    {"/drain", "application/x-www-form-urlencoded", "", nil, 415, "want application/json"},
 		"drain as text":      {"/drain", "text/plain", "{}", nil, 415, "want application/json"},
@@ -217,7 +217,7 @@ func TestOtherSites(t *testing.T) {
 	if log.drains != 0 || len(log.names) != 0 {
 		t.Errorf("done for another site: %+v", log)
 	}
-	w := do(h, "POST", "/drain", "{}", "Sec-Fetch-Site", "same-origin", "Content-Type", "application/json")
+	w := confirmed(t.Context(), h, "/drain", "{}", "Sec-Fetch-Site", "same-origin")
 	if w.Code != 202 {
 		t.Errorf("the page itself: %d", w.Code)
 	}
@@ -261,7 +261,7 @@ func TestActionsAreLogged(t *testing.T) {
 	cfg.Logger = textLog(&log)
 	h := admin.New(cfg)
 	for _, path := range []string{"/drain", "/accounts/ALICE/end-session"} {
-		do(h, "POST", path, "{}", "Content-Type", "application/json")
+		confirmed(t.Context(), h, path, "{}")
 	}
 	for _, want := range []string{
 		"what=node.drain", "what=session.end", "operator=local", "player=alice", "from=192.0.2.1", "outcome=done",

@@ -135,7 +135,8 @@ func (g *guard) authorize(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		writeProblem(w, http.StatusUnauthorized, "this needs the token of an operator")
+		writeProblem(w, http.StatusUnauthorized, "this needs the token of an operator, as Authorization: Bearer TOKEN; "+
+			"rushgate operator add makes operators")
 		return
 	}
 	switch who, wait, right := g.logins.try(g.access, presented, r); {
@@ -143,7 +144,8 @@ func (g *guard) authorize(w http.ResponseWriter, r *http.Request) {
 		tooMany(w, wait)
 	case !right:
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-		writeProblem(w, http.StatusUnauthorized, "that is not the token")
+		writeProblem(w, http.StatusUnauthorized, "that is not the token of an operator, or no longer; rushgate "+
+			"operator token makes another")
 	default:
 		g.through(w, r, who)
 	}

@@ -65,6 +65,9 @@ func TestRolesDecide(t *testing.T) {
 	} {
 		for _, role := range operator.Roles() {
 			w := do(h, tt.method, tt.path, tt.body, bearer(tokens[role])...)
+			if tt.method == "POST" {
+				w = confirmed(t.Context(), h, tt.path, tt.body, bearer(tokens[role])...)
+			}
 			if may := strings.Contains(tt.may, role); may != (w.Code < 300) || !may && (w.Code != 403 ||
 				!strings.Contains(w.Body.String(), "yours is "+role)) {
 				t.Errorf("%s %s as %s: %d %s", tt.method, tt.path, role, w.Code, w.Body)
@@ -130,7 +133,7 @@ func TestOperatorsWhoChange(t *testing.T) {
 			h, tokens := withOperators(t, cfg)
 			in := cookie(t, login(h, tokens["run"]))
 			with := []string{"Cookie", in.Name + "=" + in.Value, "Content-Type", "application/json"}
-			if w := do(h, "POST", "/drain", "{}", with...); w.Code != 202 {
+			if w := confirmed(t.Context(), h, "/drain", "{}", with...); w.Code != 202 {
 				t.Fatalf("before: %d %s", w.Code, w.Body)
 			}
 			if err := change(h.book); err != nil {
@@ -140,10 +143,10 @@ func TestOperatorsWhoChange(t *testing.T) {
 			if w := do(h, "POST", "/drain", "{}", with...); w.Code != 401 {
 				t.Errorf("the browser: %d", w.Code)
 			}
-			if w := do(h, "POST", "/drain", "{}", bearer(tokens["run"])...); w.Code == 202 {
+			if w := confirmed(t.Context(), h, "/drain", "{}", bearer(tokens["run"])...); w.Code == 202 {
 				t.Error("the token still does it")
 			}
-			if w := do(h, "POST", "/drain", "{}", bearer(tokens["all"])...); w.Code != 202 {
+			if w := confirmed(t.Context(), h, "/drain", "{}", bearer(tokens["all"])...); w.Code != 202 {
 				t.Errorf("another operator: %d", w.Code)
 			}
 			if len(begun) == 0 || !errors.Is(begun[0].Err(), context.Canceled) {

@@ -19,7 +19,7 @@ var leastRoles = map[string]operator.Role{
 	"GET /{$}": operator.Look, "GET /dashboard.js": operator.Look, "GET /verdict.js": operator.Look,
 	"GET /players.js": operator.Look, "GET /charts.js": operator.Look, "GET /actions.js": operator.Look,
 	"GET /lockouts.js": operator.Look, "GET /audit.js": operator.Look, "GET /roles.js": operator.Look,
-	"GET /access.js": operator.Look,
+	"GET /access.js": operator.Look, "GET /lists.js": operator.Look, "GET /operators.js": operator.Look,
 
 	"GET /metrics": operator.Look, "GET /metrics.json": operator.Look, "GET /events": operator.Look,
 	"GET /openapi.yaml": operator.Look, "GET /me": operator.Look, "GET /status": operator.Look,
@@ -30,6 +30,7 @@ var leastRoles = map[string]operator.Role{
 	"POST /lockouts/{id}/lift": operator.Help, "POST /accounts/{name}/end-session": operator.Help,
 	"POST /accounts/{name}/end-sessions": operator.Help, "POST /accounts/{name}/notes": operator.Help,
 	"POST /accounts/{name}/recovery-code": operator.Help, "POST /accounts/{name}/name": operator.Help,
+	"POST /accounts/find": operator.Help,
 
 	"POST /accounts": operator.Run, "POST /accounts/{name}/password": operator.Run,
 	"POST /accounts/{name}/remove-second-factor": operator.Run,
@@ -69,7 +70,8 @@ func demand(least operator.Role, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who := personOf(r.Context())
 		if !who.role.May(least) {
-			writeProblem(w, http.StatusForbidden, fmt.Sprintf("this takes the role %v; yours is %v", least, who.role))
+			writeProblem(w, http.StatusForbidden, fmt.Sprintf("this takes the role %v; yours is %v: ask an operator "+
+				"with the role all for another (rushgate operator role)", least, who.role))
 			return
 		}
 		next.ServeHTTP(w, r)

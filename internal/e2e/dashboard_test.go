@@ -255,7 +255,7 @@ func TestDashboardDrain(t *testing.T) {
 		t.Errorf("a player is %s after a drain that was cancelled", state)
 	}
 
-	p.tolerate(eventsCut, eventsRefused)
+	p.tolerate(eventsCut, eventsRefused, askedTwice)
 	alice.tolerate(nodeGoes...)
 	p.do(chromedp.KeyEvent(kb.Enter))
 	p.wait(`$("confirm").open`)
@@ -273,6 +273,9 @@ func TestDashboardDrain(t *testing.T) {
 	p.state("stopped", "^The node has stopped.$")
 	alice.waitsForRestart()
 }
+
+// askedTwice is what the console says of an order that the node wants confirmed.
+const askedTwice = "Failed to load resource: the server responded with a status of 409 (Conflict) http://NODE/drain"
 
 // What the console says of the stream of figures when the node ends.
 const (

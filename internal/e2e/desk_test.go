@@ -18,6 +18,7 @@ import (
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/internal/latency"
+	"github.com/rushgate/rushgate/internal/operator"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/store/memory"
 )
@@ -52,10 +53,15 @@ func newDesk(t *testing.T, second func(*admin.Reading, *latency.Histogram)) *des
 	d.history = admin.NewHistory(d.read, func(context.Context) bool { return true })
 	d.history.Start()
 	answers := func(context.Context) error { return nil }
+	roll := operator.NewRoll(d.store)
+	if err := roll.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	d.Server = httptest.NewServer(admin.New(admin.Config{
 		Metrics: prometheus.NewRegistry(), Ready: ready.New(func() bool { return false }, answers),
 		Ledger: account.New(d.store), Book: d.store, Audit: d.store,
-		Access: access.New(access.Config{Store: d.store}),
+		Access:    access.New(access.Config{Store: d.store}),
+		Operators: roll, Staff: operator.NewBook(d.store),
 		Dashboard: &admin.Dashboard{
 			History: d.history,
 			About:   admin.About{Name: "play.example.org:443", Store: "SQLite", Started: time.Now(), Run: "first"},

@@ -149,7 +149,11 @@ async function ban(kind, name) {
   const [text, reason] = [byID("ban-text").value, byID("ban-reason").value];
   try {
     if (kind === "account") await post(account(name, "disable"), { ...until, reason: text, note: reason });
-    else await post("/bans", { ...until, text, reason, [kind]: byID(`ban-${kind}`).value });
+    else {
+      const order = { ...until, text, reason, [kind]: byID(`ban-${kind}`).value };
+      if (kind === "range") order.except = byID("ban-except").value.split(/[\s,]+/).filter(Boolean);
+      await post("/bans", order);
+    }
   } catch (error) {
     return { text: error.message, failed: true };
   }
@@ -164,7 +168,9 @@ export function listen() {
   byID("ban-cancel").addEventListener("click", () => byID("ban-dialog").close("no"));
   byID("ban-range-button").addEventListener("click", async () => {
     const done = await askBan();
-    if (done) byID("bans-result").textContent = done.text;
+    if (!done) return;
+    byID("bans-result").textContent = done.text;
+    byID("bans-result").focus();
   });
   offers();
   setInterval(() => {

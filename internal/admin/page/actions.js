@@ -6,11 +6,19 @@ import { may } from "/roles.js";
 export const account = (name, what = "") => `/accounts/${encodeURIComponent(name)}${what && `/${what}`}`;
 
 export async function post(path, body = {}) {
-  return answered(await fetch(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  }));
+  return answered(await send(path, body));
+}
+
+const send = (path, body) =>
+  fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+// postTwice orders what cannot be undone, which its caller has asked the operator about.
+async function postTwice(path, body = {}) {
+  const response = await send(path, body);
+  if (response.status !== 409) return answered(response);
+  const { error, confirm } = await response.json();
+  if (!confirm) throw new Error(error);
+  return post(path, { ...body, confirm });
 }
 
 async function answered(response) {
@@ -77,6 +85,12 @@ function banned(account) {
   return account.disabled_reason ? `${end}; the player is told “${account.disabled_reason}”` : end;
 }
 
+// email says whether there is an address. The address itself is nobody's business but the player's.
+function email(credentials) {
+  if (credentials.includes("email")) return "proved; the address is not shown";
+  return credentials.includes("email-pending") ? "not proved yet" : "none";
+}
+
 function facts({ account, live, devices }) {
   const player = live ?? { ...account, id: account.player_id, inside: "not-here" };
   const dl = document.createElement("dl");
@@ -94,6 +108,8 @@ function facts({ account, live, devices }) {
     Banned: ["banned", banned(account)],
     Registered: ["created", new Date(player.created_at).toLocaleString()],
     "Password hash": ["hash", `${player.hash_scheme}, ${player.hash_cost}`],
+    "E-mail": ["email", email(account.credentials ?? [])],
+    "Second factor": ["factor", (account.credentials ?? []).includes("totp") ? "yes, an authenticator" : "none"],
     Devices: ["devices", devices.map((d) => d.label).join(", ") || "none is remembered"],
     Record: ["version", `version ${player.record_version}`],
   };
@@ -219,6 +235,40 @@ export async function find(name, result) {
   found.replaceChildren(...shown);
 }
 
+const wanted = { query: undefined, cursor: "", looked: 0, names: [] };
+
+// search asks for the next part of what is searched for: the node looks through a part of the accounts at a time.
+async function search() {
+  const { by, value } = wanted.query;
+  const note = document.getElementById("search-note");
+  note.textContent = "Looking …";
+  try {
+    const page = by === "prefix" || by === "id"
+      ? await answered(await fetch(`/accounts?${new URLSearchParams({ [by]: value, cursor: wanted.cursor })}`))
+      : await post("/accounts/find", { [by]: value, cursor: wanted.cursor });
+    wanted.cursor = page.cursor;
+    wanted.looked += page.looked ?? 0;
+    wanted.names.push(...page.accounts.map((a) => a.name));
+    const looked = wanted.looked ? `, ${wanted.looked} accounts looked at` : "";
+    note.textContent = `${wanted.names.length} found${looked}${page.cursor ? "; there may be more" : ""}.`;
+  } catch (error) {
+    note.textContent = error.message;
+  }
+  document.getElementById("search-on").hidden = !wanted.cursor;
+  document.getElementById("search-found").replaceChildren(...wanted.names.map((name) => {
+    const li = document.createElement("li");
+    const button = document.createElement("button");
+    button.className = "quiet link";
+    button.textContent = name;
+    button.addEventListener("click", () => {
+      document.getElementById("name").value = name;
+      find(name);
+    });
+    li.append(button);
+    return li;
+  }));
+}
+
 async function drain(button) {
   const sure = await confirmed(
     "Drain this node?",
@@ -229,7 +279,7 @@ async function drain(button) {
   const result = document.getElementById("drain-result");
   button.disabled = true;
   try {
-    await post("/drain", {});
+    await postTwice("/drain");
     result.textContent = "The node is draining.";
   } catch (error) {
     result.textContent = error.message;
@@ -242,6 +292,13 @@ export function listen() {
     e.preventDefault();
     find(new FormData(e.target).get("name"));
   });
+  document.getElementById("search").addEventListener("submit", (e) => {
+    e.preventDefault();
+    const [by, value] = ["search-by", "search-for"].map((id) => document.getElementById(id).value.trim());
+    Object.assign(wanted, { query: { by, value }, cursor: "", looked: 0, names: [] });
+    search();
+  });
+  document.getElementById("search-on").addEventListener("click", search);
   const button = document.getElementById("drain");
   button.addEventListener("click", () => drain(button));
 }

@@ -1,4 +1,6 @@
 // The operator's page: it follows the node's events, shows the newest figures, and draws the last 15 minutes.
+import { listLists, refreshLists } from "/lists.js";
+import { listOperators, refreshOperators } from "/operators.js";
 import { Chart, span } from "/charts.js";
 import { listen } from "/actions.js";
 import { listen as listenAccess, refresh as refreshAccess } from "/access.js";
@@ -278,6 +280,8 @@ function onAbout(event) {
   if (showRole(about)) { // and rows have buttons
     refreshPlayers();
     refreshAccess();
+    refreshLists();
+    refreshOperators();
   }
   byID("version").textContent = about.build.version;
   byID("version").title = `${about.build.revision}, ${about.build.go}`;
@@ -367,4 +371,6 @@ listen();
 listPlayers();
 listActs();
 listenAccess();
+listLists();
+listOperators();
 follow();

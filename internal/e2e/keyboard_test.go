@@ -1,0 +1,123 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/rushgate/rushgate/server"
+)
+
+// types types into what has the focus, one key after the other.
+func (p *tab) types(text string) {
+	p.Helper()
+	for _, letter := range text {
+		p.do(chromedp.KeyEvent(string(letter)))
+	}
+}
+
+// focusShows reports whether one can see where the focus is.
+func (p *tab) focusShows(at string) {
+	p.Helper()
+	if !eval[bool](p, `document.activeElement.matches(":focus-visible") &&
+		getComputedStyle(document.activeElement).outlineStyle !== "none"`) {
+		p.Errorf("the focus on %s cannot be seen", at)
+	}
+}
+
+// An operator searches, opens a player, bans, lifts, and changes a list, with key events and nothing else. A dialog
+// keeps the focus in it, gives it back, and Escape closes it without anything being done.
+func TestDashboardByKeyboardAlone(t *testing.T) {
+	cfg := config(t)
+	cfg.Backend = server.SQLite
+	node := start(t, cfg)
+	register(t.Context(), node, "alice")
+	p := open(t, dashboard(node))
+	p.wait(`$("mode-card").dataset.mode === "open"`)
+
+	p.tabTo("search-for")
+	p.focusShows("search-for")
+	p.types("ali")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("search-found").children.length === 1 && $("search-note").textContent === "1 found."`)
+	p.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab))
+	if what := eval[string](p, `document.activeElement.textContent`); what != "alice" {
+		t.Fatalf("the focus is on %q", what)
+	}
+	p.focusShows("what was found")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`document.querySelector("[data-player=factor]")?.textContent === "none" &&
+		document.querySelector("[data-player=email]").textContent === "none"`)
+
+	p.tabTo("ban-account")
+	p.focusShows("ban-account")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("ban-dialog").open && $("ban-dialog").contains(document.activeElement)`)
+	for range 12 { // the browser's own buttons are outside of the page, and take their turn
+		p.do(chromedp.KeyEvent(kb.Tab))
+		if !eval[bool](p, `document.activeElement === document.body || $("ban-dialog").contains(document.activeElement)`) {
+			t.Fatalf("the focus has left the dialog for %s", eval[string](p, `document.activeElement.id`))
+		}
+	}
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.wait(`!$("ban-dialog").open && document.activeElement.id === "ban-account"`)
+	if text := p.text("[data-player=banned]"); text != "no" {
+		t.Errorf("after Escape: %s", text)
+	}
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("ban-dialog").open`)
+	p.tabTo("ban-yes")
+	p.focusShows("ban-yes")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`document.querySelector("[data-player=banned]").textContent.startsWith("until")`)
+	p.tabTo("ban-account")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("confirm").open`)
+	p.tabTo("confirm-yes")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`document.querySelector("[data-player=banned]").textContent === "no"`)
+
+	p.tabTo("list-names")
+	p.types("anna, ben")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("list-staff").children.length === 2 && $("no-staff").hidden`)
+
+	p.tabTo("ban-range-button")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("ban-dialog").open`)
+	p.tabTo("ban-range")
+	p.types("203.0.113.0/24")
+	p.tabTo("ban-except")
+	p.types("carol, dave")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("bans").tBodies[0].rows.length === 1 && document.activeElement.id === "bans-result"`)
+	if text := p.text("#bans tbody th"); !strings.Contains(text, "but for carol, dave") {
+		t.Errorf("banned: %s", text)
+	}
+}
+
+func TestScreenshotsOfTheOperatorsSide(t *testing.T) {
+	if *screenshots == "" {
+		t.Skip("no folder for pictures was named with -screenshots")
+	}
+	node := start(t, config(t))
+	register(t.Context(), node, "alice")
+	operate(t, node, "/lists", `{"list":"staff","add":["anna","ben","christina-with-a-long-name"]}`)
+	operate(t, node, "/lists", `{"list":"allowlist","add":["carol"]}`)
+	operate(t, node, "/mode", `{"mode":"staff","message":"New monsters","opens_at":"2090-01-31T18:00:00Z"}`)
+	operate(t, node, "/bans", `{"range":"203.0.113.0/24","except":["carol"],"text":"Bots","reason":"ticket 7"}`)
+	operate(t, node, "/accounts/alice/disable", `{"reason":"Insults","note":"third time, ticket 9"}`)
+	operate(t, node, "/accounts/alice/notes", `{"text":"asked for her name back"}`)
+	p := open(t, dashboard(node))
+	p.wait(`$("bans").tBodies[0].rows.length === 1 && $("list-staff").children.length === 3`)
+	p.fill("#name", "alice")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("ban-account") !== null`)
+	eval[bool](p, `document.querySelectorAll("main > .grid:not(.two), .inside").forEach((e) => (e.hidden = true)), true`)
+	p.picture("operator", nil)
+	eval[bool](p, `$("ban-range-button").click(), true`)
+	p.wait(`$("ban-dialog").open`)
+	p.picture("ban", func() { eval[bool](p, `scrollTo(0, 0), true`) })
+}
