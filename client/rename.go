@@ -12,14 +12,14 @@ import (
 var ErrRenamed = errors.New("the account is renamed; log in with the new name")
 
 // Rename gives the account another name, with the password as the proof, and the code that [Options].Code asks the
-// player for if the account has a second factor. It ends all sessions of the account and has its devices forgotten; this
-// Session goes on with another one that the server opens for it, and the device is remembered anew if [Options].Remember
-// says so. A [Realtime] of the session ends: connect anew. The character stays where it is.
+// player for if the account has a second factor. It ends all sessions of the account and has its devices forgotten;
+// this Session goes on with another one that the server opens for it, and the device is remembered anew if
+// [Options].Remember says so. A [Realtime] of the session ends: connect anew. The character stays where it is.
 //
 // It is tried once; without an answer, log in with the new name, or else with the old one. The error is [ErrRenamed] if
-// the account was renamed and the session is over. [rushgate.UsernameTaken] says that the name is another's, or held for
-// another who had it; [rushgate.MissingCredentials] that it is no name, or too soon after the last one, which the error
-// says: [Account].RenameAt has when. Each of these may come with the session's end.
+// the account was renamed and the session is over. [rushgate.UsernameTaken] says that the name is another's, or held
+// for another who had it; [rushgate.MissingCredentials] that it is no name, or too soon after the last one, which the
+// error says: [Account].RenameAt has when. Each of these may come with the session's end.
 func (s Session) Rename(ctx context.Context, name, password string) error {
 	const op = "rename"
 	if err := notText(name, password); err != nil {
