@@ -56,7 +56,8 @@ func (s Session) SecondFactor(ctx context.Context) (SecondFactor, error) {
 
 // SetUpSecondFactor has the server make a key for an authenticator app. It is not asked for before
 // [Session.ConfirmSecondFactor] is told a code of the app, within ten minutes. [rushgate.BadCredentials] says that the
-// password is wrong, or that the session has ended; [rushgate.MissingCredentials] that there is a second factor already.
+// password is wrong, or that the session has ended; [rushgate.MissingCredentials] that there is a second factor
+// already.
 func (s Session) SetUpSecondFactor(ctx context.Context, password string) (Authenticator, error) {
 	if err := notText(password); err != nil {
 		return Authenticator{}, err
@@ -84,8 +85,8 @@ func (s Session) SetUpSecondFactor(ctx context.Context, password string) (Authen
 }
 
 // ConfirmSecondFactor has the account ask for codes from now on, and returns the recovery codes for a player who has
-// lost the app: each is good once, and they are shown here and nowhere again. [rushgate.SecondFactor] says that the code
-// is wrong, [rushgate.MissingCredentials] that it came too late.
+// lost the app: each is good once, and they are shown here and nowhere again. [rushgate.SecondFactor] says that the
+// code is wrong, [rushgate.MissingCredentials] that it came too late.
 func (s Session) ConfirmSecondFactor(ctx context.Context, code string) (recovery []string, err error) {
 	r, err := post("confirm second factor", factorPath+"/confirm", struct {
 		Code string `json:"code"`
@@ -97,9 +98,9 @@ func (s Session) ConfirmSecondFactor(ctx context.Context, code string) (recovery
 }
 
 // SetAsk says when the account is to ask for a code. It takes the password and a code, of the app or a recovery code,
-// which is used up. The errors of this and of the two that follow are [rushgate.BadCredentials] for a wrong password, or
-// a session that has ended, [rushgate.SecondFactor] for a wrong code, and [rushgate.MissingCredentials] for an account
-// without a second factor.
+// which is used up. The errors of this and of the two that follow are [rushgate.BadCredentials] for a wrong password,
+// or a session that has ended, [rushgate.SecondFactor] for a wrong code, and [rushgate.MissingCredentials] for an
+// account without a second factor.
 func (s Session) SetAsk(ctx context.Context, password, code string, ask Ask) error {
 	r, err := factorOrder("set when a code is asked for", http.MethodPost, "/ask", password, code, ask)
 	if err != nil {
@@ -117,7 +118,8 @@ func (s Session) RemoveSecondFactor(ctx context.Context, password, code string) 
 	return s.sendProof(ctx, r, nil)
 }
 
-// RenewRecoveryCodes returns other recovery codes, which take the place of all that are left. It is as [Session.SetAsk].
+// RenewRecoveryCodes returns other recovery codes, which take the place of all that are left. It is as
+// [Session.SetAsk].
 func (s Session) RenewRecoveryCodes(ctx context.Context, password, code string) ([]string, error) {
 	r, err := factorOrder("renew recovery codes", http.MethodPost, "/recovery-codes", password, code, "")
 	if err != nil {

@@ -87,10 +87,10 @@ func MayRename(a *rushgate.Account, name string, after time.Duration) error {
 }
 
 // Rename gives the account of a player, who has proved to own it, another name, which [rushgate.NewUsername] has
-// returned. Its sessions and devices end; leave ends the one that the player has here, with a last save, and may be nil.
-// It returns the account as it is then, but for its devices. Errors are those of [MayRename], [ErrTaken], [ErrHeld],
-// [ErrFull], [ErrInside] for a session that did not end in time, and [ErrBusy]: after each of the last four the sessions
-// may have ended all the same. From is as [From] has it.
+// returned. Its sessions and devices end; leave ends the one that the player has here, with a last save, and may be
+// nil. It returns the account as it is then, but for its devices. Errors are those of [MayRename], [ErrTaken],
+// [ErrHeld], [ErrFull], [ErrInside] for a session that did not end in time, and [ErrBusy]: after each of the last four
+// the sessions may have ended all the same. From is as [From] has it.
 func (l *Ledger) Rename(
 	ctx context.Context, proved *Proved, name string, rules RenameRules, leave func(context.Context) error, from string,
 ) (rushgate.Account, error) {
@@ -122,8 +122,8 @@ func (l *Ledger) Rename(
 }
 
 // RenameFor is Rename for an operator, who does not have to wait until the last one is long enough ago. The player has
-// to: for [RenameRules].After from then on the account keeps the name. A session ends with a last save, at the node that
-// has it. It notes which operator it was.
+// to: for [RenameRules].After from then on the account keeps the name. A session ends with a last save, at the node
+// that has it. It notes which operator it was.
 func (l *Ledger) RenameFor(
 	ctx context.Context, name, next string, hold time.Duration, by string,
 ) (Changed, error) {

@@ -48,7 +48,8 @@ func (h *handler) deleteAccount(w http.ResponseWriter, r *http.Request, o owner)
 }
 
 // keepAccount takes back that the account is to be deleted. It asks for no proof: the plan has ended every session and
-// device of before, so this session was opened since then, with the password and, where there is one, the second factor.
+// device of before, so this session was opened since then, with the password and, where there is one, the second
+// factor.
 func (h *handler) keepAccount(w http.ResponseWriter, r *http.Request, o owner) error {
 	if err := h.Accounts.Keep(r.Context(), o.account(), h.from(r)); err != nil {
 		return err

@@ -107,8 +107,8 @@ func newExportAccount(a *rushgate.Account, events []rushgate.AccountEvent) expor
 	}
 }
 
-// exportProofs returns how a player can prove the account. What a node notes among the credentials for itself, such as a
-// code that was sent, is not among them.
+// exportProofs returns how a player can prove the account. What a node notes among the credentials for itself, such as
+// a code that was sent, is not among them.
 func exportProofs(a *rushgate.Account, events []rushgate.AccountEvent) []exportedProof {
 	proofs := []exportedProof{}
 	add := func(kind string, since time.Time) {

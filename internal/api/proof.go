@@ -24,8 +24,8 @@ type proof struct {
 // proofFields are those of a request that takes a proof and nothing else.
 var proofFields = []strictjson.Field{{Name: "password"}, {Name: "code"}}
 
-// proofIn returns the proof in the fields of a request: the password, in the field that the route calls it, and the code
-// if there is one.
+// proofIn returns the proof in the fields of a request: the password, in the field that the route calls it, and the
+// code if there is one.
 func proofIn(given strictjson.Values, password string) (p proof, err error) {
 	if _, there := given[password]; !there {
 		return p, malformed{"The field " + password + " is needed, which is the account's password."}

@@ -32,9 +32,9 @@ func (p *Pool) Confirm(ctx context.Context, r Request) (Proven, error) {
 	return errand.proven, nil
 }
 
-// asksCode reports whether the account of a job asks for a second factor, now that the password is right. So do errands:
-// the session that they come from may be one that was left open on another's device, or have been opened before the
-// account had a second factor.
+// asksCode reports whether the account of a job asks for a second factor, now that the password is right. So do
+// errands: the session that they come from may be one that was left open on another's device, or have been opened
+// before the account had a second factor.
 func (j *job) asksCode() bool {
 	return j.hash.Match && j.Kind != Recover && secondfactor.Of(j.account.Credentials).Active
 }
