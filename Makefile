@@ -18,7 +18,9 @@ FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./i
 	./netcode:FuzzPacket ./netcode:FuzzPrivateToken ./netcode:FuzzRequest ./password:FuzzParseHash ./password:FuzzParsePepper \
 	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./protocol:FuzzParseMessages ./internal/reliable:FuzzEndState ./internal/reliable:FuzzHear ./server:FuzzParseKeys ./store/internal/credential:FuzzUnmarshal ./store/internal/cursor:FuzzFrom ./store/internal/device:FuzzUnmarshal ./store/redis:FuzzFrames ./store/redis:FuzzParseHistory ./store/redis:FuzzParsePlace ./store/redis:FuzzRefusals ./internal/stress/report:FuzzReadReport ./internal/stress/page:FuzzWrite ./internal/stress/adapter:FuzzServerAnswers ./world:FuzzParseDefinition ./world:FuzzEnterData \
 	./examples/tag:FuzzRestore ./internal/door:FuzzDoorState ./internal/packed:FuzzParse ./internal/realm:FuzzRealmState ./netcode:FuzzServerState ./world:FuzzRestore \
-	./internal/api:FuzzParseRecovery ./internal/mail:FuzzLanguages ./internal/mail:FuzzParseAddress ./internal/token:FuzzParseCode
+	./internal/api:FuzzParseRecovery ./internal/mail:FuzzLanguages ./internal/mail:FuzzParseAddress ./internal/token:FuzzParseCode \
+	./internal/opaque:FuzzKE1 ./internal/opaque:FuzzParseKeys ./internal/opaque:FuzzParseRecord ./internal/opaque:FuzzRequest ./internal/opaque:FuzzState \
+	./internal/opaqueclient:FuzzAnswers
 
 .PHONY: help
 help: ## list the targets
