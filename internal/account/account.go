@@ -147,6 +147,9 @@ func (l *Ledger) changeFound(
 			return Changed{}, err
 		}
 		c.Player, c.Name, c.Epoch = a.ID, a.Username, a.Epoch
+		if c.PasswordHash != "" {
+			dropRecord(&c, &a)
+		}
 		errs, err := l.store.UpdateAccounts(ctx, []rushgate.AccountChange{c})
 		if err = first(errs, err); errors.Is(err, rushgate.ErrAccountChanged) {
 			continue

@@ -33,6 +33,7 @@ func (l *Ledger) ChangePasswords(ctx context.Context, changes []PasswordChange) 
 		batch[i] = rushgate.AccountChange{
 			Player: c.Account.ID, Name: c.Account.Username, Epoch: c.Account.Epoch, PasswordHash: c.Hash, RaiseEpoch: true,
 		}
+		dropRecord(&batch[i], &changes[i].Account)
 	}
 	errs, err := l.store.UpdateAccounts(ctx, batch)
 	if err == nil && len(errs) != len(batch) {

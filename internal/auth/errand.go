@@ -10,6 +10,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/opaquerecord"
 	"github.com/rushgate/rushgate/internal/token"
 	"github.com/rushgate/rushgate/password"
 )
@@ -18,9 +19,11 @@ import (
 type Proved struct {
 	Kind    Kind
 	Account rushgate.Account // as it was proved
-	NewHash string           // of [Request].NewPassword
-	Addr    netip.Addr       // the client's
-	Code    token.Code       // of a [Recover], whose account need not be the player's
+	NewHash string           // of [Request].NewPassword; one that no password has, with a Record
+	// Record is what a [Recover] has registered by OPAQUE in place of a password; the zero Proof for none.
+	Record opaquerecord.Proof
+	Addr   netip.Addr // the client's
+	Code   token.Code // of a [Recover], whose account need not be the player's
 }
 
 // isErrand reports whether requests of the kind are for the account, and open no session.
@@ -170,7 +173,10 @@ func (p *Pool) settle(jobs []*job) {
 			continue
 		}
 		open = append(open, j)
-		proved = append(proved, Proved{j.Kind, j.account, cmp.Or(j.fresh.Hash, j.hash.Hash), j.Addr, j.Code})
+		proved = append(proved, Proved{
+			Kind: j.Kind, Account: j.account, NewHash: cmp.Or(j.fresh.Hash, j.hash.Hash), Record: j.Record, Addr: j.Addr,
+			Code: j.Code,
+		})
 	}
 	if len(open) == 0 {
 		return

@@ -11,6 +11,8 @@ import (
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/line"
+	"github.com/rushgate/rushgate/internal/opaque"
+	"github.com/rushgate/rushgate/internal/opaquerecord"
 	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/token"
 )
@@ -39,10 +41,23 @@ const (
 	Forget
 	// Reenter is of a player whose password was changed, see [Pool.Reenter].
 	Reenter
+	// FinishLogin, FinishConfirm, FinishProve and FinishRegister finish what was begun by OPAQUE, see [Pool.Finish] and
+	// [Pool.FinishProof].
+	FinishLogin
+	FinishConfirm
+	FinishProve
+	FinishRegister
+	// BeginLogin, BeginConfirm and BeginRegister begin it, see [Pool.Begin].
+	BeginLogin
+	BeginConfirm
+	BeginRegister
 )
 
-// inLane reports whether requests of the kind show a token, and are served in the lane for that.
+// inLane reports whether requests of the kind need no hash, and are served in a lane beside the workers.
 func (k Kind) inLane() bool { return k >= Resume }
+
+// showsToken reports whether requests of the kind show a token.
+func (k Kind) showsToken() bool { return k >= Resume && k <= Reenter }
 
 // Request is a player's wish to be let in.
 type Request struct {
@@ -66,6 +81,11 @@ type Request struct {
 	// Code is what a [Recover] has in place of a password; its Password is the one that the account is to get, as returned
 	// by [rushgate.NewPassword]. It is a secret.
 	Code token.Code
+	// Opaque is what requests that begin or finish something by OPAQUE have in place of a password.
+	Opaque Opaque
+	// Record is, for a [Recover], what the player has registered by OPAQUE in place of a Password; the zero Proof for
+	// none.
+	Record opaquerecord.Proof
 	// Player is, for an errand, whose account it is. A [Recover] has none.
 	Player rushgate.PlayerID
 	// Attempt is the attempt_id that the client chose, or empty.
@@ -112,6 +132,16 @@ func (r *Request) knock() door.Knock {
 		k.Want = door.Errand
 	case Reenter:
 		k.Want = door.Resume
+	case BeginConfirm, FinishConfirm, FinishProve:
+		k.Want = door.Errand
+	case FinishLogin:
+		k.Wait = r.Wait
+	case FinishRegister:
+		k.Want = door.Register
+	case BeginRegister:
+		if k.Want = door.Register; r.Player != 0 {
+			k.Want = door.Forget
+		}
 	case Resume:
 		k.Want, k.Wait = door.Resume, r.Wait
 	case Forget:
@@ -132,6 +162,9 @@ type pending struct {
 	enqueued time.Time
 	maxAge   time.Duration
 	clock    *awake.Clock
+	welcome  Welcome         // of one that has finished, once it is answered with success
+	login    *opaque.Pending // of one that finishes a login
+	begun    Begun           // of one that begins, once it is answered with success
 	answered atomic.Bool
 	answer   chan answer // holds one
 }

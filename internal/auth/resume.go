@@ -15,6 +15,9 @@ type Welcome struct {
 	// ResumeToken lets the player in again from a device that the account is remembered on; empty if the request did not
 	// ask for that, or if no devices are remembered here. It is a secret.
 	ResumeToken string
+	// SessionProof, of a login by OPAQUE, tells the client that the token of the session comes from the server that knows
+	// the account, see [opaque.SessionKey.Bind], in base64url; empty for all others.
+	SessionProof string
 }
 
 // Elsewhere is what a [Continue] wants of a session that another node holds.
@@ -81,10 +84,12 @@ func (p *Pool) show(ctx context.Context, r Request) (Welcome, error) {
 
 // judgeToken says what becomes of a job of the lane, whose account is loaded: an admission or a change of the account
 // is made, or the job is refused.
-func (p *Pool) judgeToken(j *job) {
+func (p *Pool) judgeToken(ctx context.Context, j *job) {
 	a := &j.account
 	j.admission, j.change, j.refusal = rushgate.Admission{}, rushgate.AccountChange{}, nil
 	switch {
+	case j.Kind.finishes():
+		p.judgeFinish(ctx, j)
 	case j.Kind == Continue:
 		p.judgeSession(j)
 	case a.ID == 0:
