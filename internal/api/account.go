@@ -9,7 +9,9 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/opaquerecord"
 	"github.com/rushgate/rushgate/internal/token"
+	"github.com/rushgate/rushgate/password"
 )
 
 const (
@@ -30,6 +32,7 @@ type accountBody struct {
 	CreatedAt timestamp         `json:"created_at"`
 	Devices   []deviceBody      `json:"devices"`
 	DeleteAt  *timestamp        `json:"delete_at,omitempty"` // only if the player has asked for it
+	ProvedBy  string            `json:"proved_by"`           // what a client shows that proves the account
 }
 
 // newDeviceBody is what a player is told of a device, given the id of the one that asks.
@@ -136,13 +139,24 @@ func (h *handler) account(w http.ResponseWriter, r *http.Request, o owner) error
 	}
 	body := accountBody{
 		PlayerID: a.ID, Name: a.Username, CreatedAt: timestamp(a.CreatedAt), Devices: []deviceBody{},
-		DeleteAt: deleteAt(&a),
+		DeleteAt: deleteAt(&a), ProvedBy: provedBy(&a),
 	}
 	for _, d := range account.Remembered(&a, time.Now()) {
 		body.Devices = append(body.Devices, newDeviceBody(&d, this))
 	}
 	writeJSON(w, http.StatusOK, body)
 	return nil
+}
+
+// provedBy is what a client shows that proves an account.
+func provedBy(a *rushgate.Account) string {
+	switch {
+	case opaquerecord.Has(a.Credentials):
+		return "opaque"
+	case a.PasswordHash == "" || password.IsLocked(a.PasswordHash):
+		return "nothing"
+	}
+	return "password"
 }
 
 // forgetDevice has the account forget a device.

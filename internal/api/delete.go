@@ -5,16 +5,15 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
-	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
 // errNoProof refuses what takes the password of an account that has none: a session alone proves nothing, for it may
 // have been left open on another's device.
-var errNoProof = rejection{http.StatusConflict, "The account has no password, and nothing else proves here that it " +
-	"is yours. Ask those who run the game."}
+var errNoProof = rejection{http.StatusConflict, "The account has no password. One that is proved by OPAQUE is proved " +
+	"from /v1/opaque/confirm/start on; otherwise ask those who run the game."}
 
-var proofFields = []strictjson.Field{{Name: "password"}}
+var proofFields = append([]strictjson.Field{{Name: "password"}}, opaqueProofFields...)
 
 type deleteBody struct {
 	DeleteAt timestamp `json:"delete_at"`
@@ -30,39 +29,13 @@ func deleteAt(a *rushgate.Account) *timestamp {
 	return &t
 }
 
-// parseProof checks the form of a request that shows the password of an account, and returns that in its forms.
-func parseProof(body []byte) (password, exact string, err error) {
+// parseProof checks the form of a request that shows a proof of an account, and returns that.
+func (h *handler) parseProof(body []byte) (proof, error) {
 	given, err := strictjson.Object(body, proofFields...)
 	if err != nil {
-		return "", "", malformed{err.Error()}
+		return proof{}, malformed{err.Error()}
 	}
-	if _, proved := given["password"]; !proved {
-		return "", "", malformed{"The password is needed."}
-	}
-	if password, exact, err = rushgate.LoginPassword(given.String("password")); err != nil {
-		return "", "", malformed{sentence(err)}
-	}
-	return password, exact, nil
-}
-
-// proveOwner has the player of a session show the password, and returns the account as it was then. It is an errand: in
-// a rush it gets a small share of the hashing.
-func (h *handler) proveOwner(r *http.Request, o owner, password, exact string) (rushgate.Account, error) {
-	a, err := h.Accounts.Account(r.Context(), o.account())
-	if err != nil {
-		return rushgate.Account{}, err
-	}
-	if a.PasswordHash == "" {
-		return rushgate.Account{}, errNoProof
-	}
-	name, imported, err := loginName(o.name)
-	if err != nil {
-		return rushgate.Account{}, err
-	}
-	return h.Pool.Errand(r.Context(), auth.Request{
-		Kind: auth.Prove, Player: o.player, Username: name, Imported: imported, Password: password, Exact: exact,
-		Addr: h.Proxies.Client(r),
-	})
+	return h.proofOf(given, "password")
 }
 
 // deleteAccount has the account deleted, once the grace is over. The player is out at once.
@@ -71,11 +44,11 @@ func (h *handler) deleteAccount(w http.ResponseWriter, r *http.Request, o owner)
 	if err != nil {
 		return err
 	}
-	password, exact, err := parseProof(body)
+	shown, err := h.parseProof(body)
 	if err != nil {
 		return err
 	}
-	a, err := h.proveOwner(r, o, password, exact)
+	a, err := h.proveOwner(r, o, &shown)
 	if err != nil {
 		return err
 	}

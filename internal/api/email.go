@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	emailFields  = []strictjson.Field{{Name: "email"}, {Name: "current"}}
+	emailFields  = append([]strictjson.Field{{Name: "email"}, {Name: "current"}}, opaqueProofFields...)
 	verifyFields = []strictjson.Field{{Name: "code"}}
 )
 
@@ -45,25 +45,23 @@ func (h *handler) email(w http.ResponseWriter, r *http.Request, o owner) error {
 	return nil
 }
 
-// parseEmail checks the form of a wish for an address, and returns it with the password in its forms.
-func parseEmail(body []byte) (address string, r auth.Request, err error) {
-	r.Kind = auth.Prove
+// parseEmail checks the form of a wish for an address, and returns it with what proves the account.
+func (h *handler) parseEmail(body []byte) (address string, shown proof, err error) {
 	given, err := strictjson.Object(body, emailFields...)
 	if err != nil {
-		return "", r, malformed{err.Error()}
+		return "", shown, malformed{err.Error()}
 	}
-	_, named := given["email"]
-	if _, proved := given["current"]; !named || !proved {
-		return "", r, malformed{"Both email and current, the password, are needed."}
+	if _, named := given["email"]; !named {
+		return "", shown, malformed{"Both email and current, the password, are needed."}
 	}
 	if address, err = mail.ParseAddress(given.String("email")); err != nil {
 		said := strings.TrimPrefix(err.Error(), mail.ErrAddress.Error()+": ")
-		return "", r, malformed{"That is not an e-mail address to which mail is sent: " + said + "."}
+		return "", shown, malformed{"That is not an e-mail address to which mail is sent: " + said + "."}
 	}
-	if r.Password, r.Exact, err = rushgate.LoginPassword(given.String("current")); err != nil {
-		return "", r, malformed{sentence(err)}
+	if shown, err = h.proofOf(given, "current"); errors.Is(err, errNothingShown) {
+		err = malformed{"Both email and current, the password, are needed."}
 	}
-	return address, r, nil
+	return address, shown, err
 }
 
 // setEmail has a code sent to the address that a player wants the account to have, who shows the password.
@@ -90,7 +88,7 @@ func (h *handler) askEmail(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	address, request, err := parseEmail(body)
+	address, shown, err := h.parseEmail(body)
 	if err != nil {
 		return err
 	}
@@ -99,14 +97,14 @@ func (h *handler) askEmail(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	request.Player, request.Addr = o.player, h.Proxies.Client(r)
-	if request.Username, request.Imported, err = loginName(o.name); err != nil {
+	if _, err := h.proveOwner(r, o, &shown); err != nil {
 		return err
 	}
-	if _, err := h.Pool.Errand(r.Context(), request); err != nil {
+	name, _, err := loginName(o.name)
+	if err != nil {
 		return err
 	}
-	if err := h.Door.Mail(request.Addr, request.Username); err != nil { // before the account is changed for nothing
+	if err := h.Door.Mail(h.Proxies.Client(r), name); err != nil { // before the account is changed for nothing
 		return err
 	}
 	if err := h.Accounts.SetEmail(r.Context(), o.account(), address); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/password"
 )
 
 const (
@@ -94,7 +95,7 @@ func newExportAccount(a *rushgate.Account) exportAccount {
 	out := exportAccount{
 		PlayerID: a.ID, Name: a.Username, CreatedAt: timestamp(a.CreatedAt), DeleteAt: deleteAt(a), Credentials: []string{},
 	}
-	if a.PasswordHash != "" {
+	if a.PasswordHash != "" && !password.IsLocked(a.PasswordHash) {
 		out.Credentials = append(out.Credentials, "password")
 	}
 	for _, c := range a.Credentials {

@@ -19,6 +19,7 @@ type sessionBody struct {
 	ConnectToken []byte            `json:"connect_token,omitempty"` // absent without a realtime channel
 	ResumeToken  string            `json:"resume_token,omitempty"`  // of a remembered device, unless it is in the cookie
 	Remembered   bool              `json:"remembered,omitempty"`    // there is such a token, here or in the cookie
+	SessionProof string            `json:"session_proof,omitempty"` // of a login by OPAQUE
 }
 
 type connectBody struct {
@@ -65,6 +66,9 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 	}
 	c, err := readCredentials(r, f)
 	if err == nil {
+		err = h.takesPasswords()
+	}
+	if err == nil {
 		err = h.remembered(r, c.remember, c.inCookie)
 	}
 	if err != nil {
@@ -77,6 +81,9 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 		Takeover: c.takeover, Addr: h.Proxies.Client(r), Holder: c.holder, Ticket: c.ticket, Work: c.work, Wait: c.wait,
 		Remember: c.remember, Device: c.device, Factor: c.code,
 	})
+	if err == nil && h.OpaqueMode == OpaquePrefer {
+		h.fresh.note(s.Token, time.Now())
+	}
 	h.answer(w, r, s, err, status, c.inCookie)
 }
 
@@ -98,7 +105,7 @@ func (h *handler) answer(
 			return
 		}
 	}
-	body.Remembered = s.ResumeToken != ""
+	body.Remembered, body.SessionProof = s.ResumeToken != "", s.SessionProof
 	if inCookie && body.Remembered {
 		h.setCookie(w, r, s.ResumeToken)
 	} else {

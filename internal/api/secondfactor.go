@@ -6,10 +6,10 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
@@ -54,23 +54,27 @@ func (h *handler) factorRoutes() []route {
 
 // factorForm is what a request about a second factor may hold.
 type factorForm struct {
-	password, exact string // see [rushgate.LoginPassword]
-	code            secondfactor.Code
-	ask             secondfactor.Ask
+	proof proof
+	code  secondfactor.Code
+	ask   secondfactor.Ask
 }
 
-// needs says which fields a request has to have.
-type needs struct{ password, code, ask bool }
+// needs says which fields a request has to have; of proof, the password or what is shown in its place.
+type needs struct{ proof, code, ask bool }
 
 // parseFactor checks the form of a request about a second factor.
-func parseFactor(body []byte, n needs) (f factorForm, err error) {
+func (h *handler) parseFactor(body []byte, n needs) (f factorForm, err error) {
 	var fields []strictjson.Field
-	for name, needed := range map[string]bool{"password": n.password, "code": n.code, "ask": n.ask} {
+	for name, needed := range map[string]bool{"code": n.code, "ask": n.ask} {
 		if needed {
 			fields = append(fields, strictjson.Field{Name: name})
 		}
 	}
-	given, err := strictjson.Object(body, fields...)
+	all := fields
+	if n.proof {
+		all = slices.Concat(fields, proofFields)
+	}
+	given, err := strictjson.Object(body, all...)
 	if err != nil {
 		return f, malformed{err.Error()}
 	}
@@ -79,9 +83,9 @@ func parseFactor(body []byte, n needs) (f factorForm, err error) {
 			return f, malformed{"The field " + field.Name + " is needed."}
 		}
 	}
-	if n.password {
-		if f.password, f.exact, err = rushgate.LoginPassword(given.String("password")); err != nil {
-			return f, malformed{sentence(err)}
+	if n.proof {
+		if f.proof, err = h.proofOf(given, "password"); err != nil {
+			return f, err
 		}
 	}
 	if f.code, err = parseCode(given.String("code")); err != nil {
@@ -104,12 +108,12 @@ func parseCode(s string) (secondfactor.Code, error) {
 }
 
 // readFactor reads a request about a second factor.
-func readFactor(r *http.Request, n needs) (factorForm, error) {
+func (h *handler) readFactor(r *http.Request, n needs) (factorForm, error) {
 	body, err := readBody(r)
 	if err != nil {
 		return factorForm{}, err
 	}
-	return parseFactor(body, n)
+	return h.parseFactor(body, n)
 }
 
 // found returns the account of a session as it is now.
@@ -119,19 +123,6 @@ func (h *handler) found(r *http.Request, o owner) (rushgate.Account, error) {
 		err = rushgate.BadCredentials
 	}
 	return a, err
-}
-
-// prove has the player of a session prove the password, and the second factor if the account has one. What comes of it
-// is to use the code up.
-func (h *handler) prove(r *http.Request, o owner, f *factorForm) (auth.Proven, error) {
-	name, imported, err := loginName(o.name)
-	if err != nil {
-		return auth.Proven{}, err
-	}
-	return h.Pool.Confirm(r.Context(), auth.Request{
-		Player: o.player, Username: name, Imported: imported, Password: f.password, Exact: f.exact, Factor: f.code,
-		Addr: h.Proxies.Client(r),
-	})
 }
 
 // factor tells a player of the second factor.
@@ -147,14 +138,14 @@ func (h *handler) factor(w http.ResponseWriter, r *http.Request, o owner) error 
 
 // beginFactor makes a key for the player's authenticator.
 func (h *handler) beginFactor(w http.ResponseWriter, r *http.Request, o owner) error {
-	f, err := readFactor(r, needs{password: true})
+	f, err := h.readFactor(r, needs{proof: true})
 	if err != nil {
 		return err
 	}
 	if err := h.hasFactor(r, o, false); err != nil {
 		return err
 	}
-	proven, err := h.prove(r, o, &f)
+	proven, err := h.prove(r, o, &f.proof, f.code)
 	if err != nil {
 		return err
 	}
@@ -174,7 +165,7 @@ func (h *handler) beginFactor(w http.ResponseWriter, r *http.Request, o owner) e
 
 // confirmFactor has the account ask for codes from now on.
 func (h *handler) confirmFactor(w http.ResponseWriter, r *http.Request, o owner) error {
-	f, err := readFactor(r, needs{code: true})
+	f, err := h.readFactor(r, needs{code: true})
 	if err != nil {
 		return err
 	}
@@ -195,7 +186,7 @@ func (h *handler) confirmFactor(w http.ResponseWriter, r *http.Request, o owner)
 
 // setFactor says when the account is to ask. One that asks always remembers no devices.
 func (h *handler) setFactor(w http.ResponseWriter, r *http.Request, o owner) error {
-	f, err := readFactor(r, needs{password: true, code: true, ask: true})
+	f, err := h.readFactor(r, needs{proof: true, code: true, ask: true})
 	if err != nil {
 		return err
 	}
@@ -207,7 +198,7 @@ func (h *handler) setFactor(w http.ResponseWriter, r *http.Request, o owner) err
 
 // removeFactor has the account ask for no codes any more.
 func (h *handler) removeFactor(w http.ResponseWriter, r *http.Request, o owner) error {
-	f, err := readFactor(r, needs{password: true, code: true})
+	f, err := h.readFactor(r, needs{proof: true, code: true})
 	if err != nil {
 		return err
 	}
@@ -219,7 +210,7 @@ func (h *handler) removeFactor(w http.ResponseWriter, r *http.Request, o owner) 
 
 // renewRecovery gives the player other recovery codes.
 func (h *handler) renewRecovery(w http.ResponseWriter, r *http.Request, o owner) error {
-	f, err := readFactor(r, needs{password: true, code: true})
+	f, err := h.readFactor(r, needs{proof: true, code: true})
 	if err != nil {
 		return err
 	}
@@ -242,7 +233,7 @@ func (h *handler) changeFactor(
 	if err := h.hasFactor(r, o, true); err != nil {
 		return err
 	}
-	proven, err := h.prove(r, o, f)
+	proven, err := h.prove(r, o, &f.proof, f.code)
 	if err != nil {
 		return err
 	}
