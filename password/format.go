@@ -75,9 +75,14 @@ func (h *pbkdf2Hash) String() string {
 	return s
 }
 
-func (h *pbkdf2Hash) matches(key []byte) bool { return subtle.ConstantTimeCompare(h.key, key) == 1 }
+func (h *pbkdf2Hash) matches(key []byte) bool {
+	return subtle.ConstantTimeCompare(h.key, key) == 1 && !h.locked()
+}
 
 func (h *pbkdf2Hash) describe() (scheme, cost string) {
+	if h.locked() {
+		return lockedScheme, lockedCost
+	}
 	scheme = "PBKDF2-HMAC-SHA256"
 	if h.pepper != "" {
 		scheme += " with pepper " + h.pepper

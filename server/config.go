@@ -102,8 +102,8 @@ type Config struct {
 	// SnapshotWorkers is the number of goroutines that encode and send snapshots, 1 to 64. Default the number of cores
 	// that the process may use, 64 at most.
 	SnapshotWorkers int
-	// DataDir holds the database, the node's id, the realtime channel's keys, the state of the line and, with TLS, the
-	// certificate and the keys of session tickets. Default [DefaultDataDir].
+	// DataDir holds the database, the node's id, the realtime channel's keys, those of OPAQUE, the state of the line and,
+	// with TLS, the certificate and the keys of session tickets. Default [DefaultDataDir].
 	DataDir string
 	// Backend is the store that the node opens, and closes when it stops. Default [SQLite], unless there is a Store.
 	Backend Backend
@@ -207,6 +207,13 @@ type Config struct {
 	// PepperFile, if not empty, holds the keys that passwords are keyed with before they are hashed; see
 	// [password.LoadPepper].
 	PepperFile string
+	// Opaque says what the node does with OPAQUE (RFC 9807), by which passwords never reach it: [OpaqueOff],
+	// [OpaquePrefer] or [OpaqueOnly]. Default off.
+	Opaque OpaqueMode
+	// OpaqueKeyFile has the keys of OPAQUE, without which those who have registered by it cannot log in: nodes that share
+	// a store need the same, and not everybody on the machine may be able to read it. The node reads it again when it
+	// changes. Default [OpaqueKeysName] in DataDir, which is made when it is missing.
+	OpaqueKeyFile string
 
 	// SMTPURL is the mail server that takes mail to players: "smtps://USER@HOST:465" with TLS, "smtp://USER@HOST:587" with
 	// STARTTLS, or "smtp+plain://HOST:25" for one on this machine; the user and the port may be left out. Without it

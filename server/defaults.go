@@ -107,6 +107,7 @@ func (c *Config) fill() {
 	or(&c.DataDir, DefaultDataDir)
 	or(&c.ACMEDirectory, acme.LetsEncrypt)
 	or(&c.HashKernel, "auto")
+	or(&c.Opaque, OpaqueOff)
 	for _, n := range c.numbers() {
 		or(n.field, n.def)
 	}

@@ -20,7 +20,7 @@ func (s *Server) doErrands(ctx context.Context, proved []auth.Proved) ([]error, 
 			})
 		case auth.Recover:
 			redemptions = append(redemptions, account.Redemption{
-				Account: p.Account, Code: p.Code, Hash: p.NewHash, From: account.From(p.Addr, ""),
+				Account: p.Account, Code: p.Code, Hash: p.NewHash, Record: p.Record, From: account.From(p.Addr, ""),
 			})
 		}
 	}

@@ -399,3 +399,17 @@ func registerOnce(c *http.Client, base, name string) error {
 	}
 	return err
 }
+
+// A login by OPAQUE that began at a node is finished at the one that has taken its place.
+func TestHandoverDuringOpaque(t *testing.T) {
+	cfg := config(t, t.TempDir())
+	cfg.Opaque = server.OpaquePrefer
+	o := opaquely{s: startToBeReplaced(t, cfg)}
+	o.out(t, o.register(t, "alice", "correct horse").text("session_token"))
+	b := o.begin(t, "alice", "correct horse")
+	ke3, _ := b.proof(t)
+	cfg.Handover = true
+	o.s = start(t, cfg)
+	o.finish(t, b, "alice", ke3).want(t, "a login begun before", 200)
+	o.login(t, "alice", "correct horse", "takeover", true).want(t, "another login", 503)
+}

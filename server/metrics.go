@@ -30,6 +30,9 @@ func (s *Server) newMetrics() (*prometheus.Registry, error) {
 	if s.outbox != nil {
 		parts = append(parts, metric.Collector(s.outbox.Metrics))
 	}
+	if s.opaque != nil {
+		parts = append(parts, metric.Collector(s.opaqueMetrics))
+	}
 	if s.channel != nil {
 		parts = append(parts, metric.Collector(s.udpMetrics), metric.Collector(s.channel.knockMetrics))
 	}

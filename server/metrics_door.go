@@ -41,7 +41,7 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 	}{
 		{"draining", r.Draining, t.Draining}, {"mode", r.Mode, t.Mode}, {"queue", r.Queue, t.Queue}, {"line", r.Line, t.Line},
 		{"stale", r.Stale, t.Stale}, {"share", r.Share, t.Share}, {"world", r.World, t.World},
-		{"slow", r.Slow, t.Slow}, {"lane", r.Lane, t.Lane}, {"errands", r.Errands, t.Errands},
+		{"slow", r.Slow, t.Slow}, {"lane", r.Lane, t.Lane}, {"begin", r.Begin, t.Begin}, {"errands", r.Errands, t.Errands},
 		{"locked", r.Locked, t.Locked}, {"pending", r.Pending, t.Pending}, {"spent", r.Spent, t.Spent},
 	} {
 		out.Counter(refusals, refusalsHelp, float64(refused.turned), "cause", refused.cause, "by", "doorman")
@@ -64,6 +64,11 @@ func (s *Server) doorMetrics(out metric.Scrape) {
 	out.Gauge(pace, paceHelp, stats.Pace, "lane", "fast")
 	out.Gauge(pace, paceHelp, stats.SlowPace, "lane", "slow")
 	out.Gauge(pace, paceHelp, stats.ResumePace, "lane", "resumes")
+	out.Gauge(pace, paceHelp, stats.BeginPace, "lane", "opaque")
+	out.Gauge("rushgate_door_opaque_begun", "Logins by OPAQUE that have begun, and whose clients have not come back.",
+		float64(stats.Tries))
+	out.Gauge("rushgate_door_opaque_requests", "Requests in the lane of those who begin by OPAQUE.",
+		float64(stats.Beginnings))
 	out.Gauge("rushgate_door_resumes", "Resumes and continued sessions in their lane, those in hand included.",
 		float64(stats.Resumes))
 	lineMetrics(out, "door", &stats.Line)

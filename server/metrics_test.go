@@ -129,6 +129,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 		t.Skip("the document is about Linux")
 	}
 	cfg := config(t, t.TempDir())
+	cfg.Opaque = server.OpaquePrefer
 	cfg.TLS = true                                                                // its certificate has figures
 	cfg.SMTPURL, cfg.MailFrom = "smtps://mail.example.org", "noreply@example.org" // nothing is sent
 	exposed := exposition(t, start(t, cfg))

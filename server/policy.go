@@ -7,6 +7,7 @@ import (
 
 var knockKinds = map[auth.Kind]rushgate.KnockKind{
 	auth.Login: rushgate.KnockLogin, auth.Register: rushgate.KnockRegister, auth.Enter: rushgate.KnockLogin,
+	auth.BeginLogin: rushgate.KnockLogin, auth.BeginRegister: rushgate.KnockRegister,
 	auth.Resume: rushgate.KnockResume, auth.Continue: rushgate.KnockResume,
 	auth.Passkey: rushgate.KnockPasskey,
 }

@@ -26,6 +26,7 @@ func (d *desk) read() admin.Reading {
 	for _, reason := range auth.Failures {
 		knocks.Counters.Fail[reason] += 0 // shown from the start, so that the first one is a change
 	}
+	addOpaque(&knocks.Counters, &knocks.Opaque)
 	runtime.Gosched()
 	front := d.readDoor(atDoor, knocks.Counters.Queued, &when)
 	runtime.Gosched()
@@ -105,6 +106,21 @@ func readLine(stats *door.Stats) admin.Line {
 		out.Front = max(out.Front, l.Oldest[tier])
 	}
 	return out
+}
+
+// addOpaque counts logins and registrations by OPAQUE with all others: what a client begins is one, and what it then
+// comes to.
+func addOpaque(all *auth.Counters, o *auth.OpaqueStats) {
+	all.Queued += o.Begin.Queued
+	all.Success += o.Finish.Success
+	for _, t := range []*auth.OpaqueTally{&o.Begin, &o.Finish} {
+		all.RejectedBusy += t.RejectedBusy
+		all.RateLimited += t.RateLimited
+		all.Expired += t.Expired
+		for reason, n := range t.Fail {
+			all.Fail[reason] += n
+		}
+	}
 }
 
 // readResumes collects what the dashboard shows of the lane of requests with tokens.

@@ -73,6 +73,7 @@ type Server struct {
 	lost     backlog.Losses // before this node listened
 	acme     *acme.Manager  // nil: certificates come from elsewhere
 	hasher   *password.Hasher
+	opaque   *opaqueState   // nil: it is off
 	post     *post          // nil: no mail is sent
 	outbox   *outbox.Outbox // nil too, then
 	places   []*lineState   // of those who wait in line; nil: they end with the node
@@ -149,6 +150,10 @@ func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, e
 	if s.hasher, err = s.newHasher(); err != nil {
 		return nil, err
 	}
+	opaqueKeys, err := cfg.givenOpaqueKeys()
+	if err != nil {
+		return nil, err
+	}
 	if s.post, err = cfg.openPost(); err != nil {
 		return nil, err
 	}
@@ -168,6 +173,9 @@ func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, e
 	s.store = s.measured
 	s.ready = ready.New(s.draining.Load, s.store.Ping)
 	s.proxies = peer.NewProxies(cfg.TrustedProxies, cfg.Logger)
+	if err := s.openOpaque(ctx, opaqueKeys); err != nil {
+		return nil, err
+	}
 	hashTime := max(s.hasher.Measure(auth.BatchMax), 1)
 	tlsConfig, err := s.tlsConfig()
 	if err != nil {
@@ -359,7 +367,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 		Zones:    func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 		Remember: max(cfg.RememberFor, 0), Grace: cfg.SessionTimeout, Holder: s.fleet.holder,
 		Errands: s.doErrands, Leave: s.realm.End, SignedIn: s.signedIn,
-		Access: s.access, Passkeys: s.passkeys,
+		Access: s.access, Passkeys: s.passkeys, Opaque: s.answersOpaque(),
 	})
 	if err != nil {
 		return err
@@ -405,6 +413,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards, Game: s.cfg.Handler,
 		Ready: s.ready, Logger: s.cfg.Logger, Clock: s.clock, Run: s.desk.run,
 		Rules: s.access.Rules, AppealURL: s.cfg.AppealURL,
+		OpaqueMode: api.OpaqueMode(s.cfg.Opaque), Opaque: s.answersOpaque(),
 	}
 	sections := admin.Sections{
 		"node": func() any { return s.desk.describe() },

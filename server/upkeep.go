@@ -230,6 +230,10 @@ func (s *Server) watchSecrets(before secrets, token *admin.Token) {
 	if file := s.cfg.PepperFile; file != "" {
 		w.Add(reload.Subject{Name: "pepper", Files: []string{file}, Load: s.reloadPepper}, before.pepper)
 	}
+	if s.opaque != nil && (s.cfg.Backend != Memory || s.cfg.OpaqueKeyFile != "") {
+		files := []string{s.cfg.opaqueFile()}
+		w.Add(reload.Subject{Name: "keys of OPAQUE", Files: files, Load: s.reloadOpaque}, before.opaque)
+	}
 	if s.channel != nil && s.cfg.Backend != Memory {
 		w.Add(reload.Subject{Name: "keys", Files: []string{s.cfg.keysFile()}, Load: func() (bool, error) {
 			return s.channel.reloadKeys(s.cfg.keysFile())
@@ -249,7 +253,7 @@ func (s *Server) watchSecrets(before secrets, token *admin.Token) {
 func (c Config) keysFile() string { return filepath.Join(c.DataDir, KeysName) }
 
 // secrets are what the files with secrets look like.
-type secrets struct{ pepper, keys, token, mail reload.Seen }
+type secrets struct{ pepper, keys, token, mail, opaque reload.Seen }
 
 func lookAtSecrets(c Config) (s secrets) {
 	if c.PepperFile != "" {
@@ -262,6 +266,7 @@ func lookAtSecrets(c Config) (s secrets) {
 		s.mail = reload.Look(c.SMTPPasswordFile)
 	}
 	s.keys = reload.Look(c.keysFile())
+	s.opaque = reload.Look(c.opaqueFile())
 	return s
 }
 

@@ -57,7 +57,8 @@ Copies the players of a node on SQLite to FILE, which must not be there yet, als
 moment, checked, and on disk when the command ends. "rushgate restore" puts such a copy back.
 
 Keep FILE as safe as the node's own data: it has what the passwords are checked against. The data folder has keys besides,
-which a node makes anew when they are missing, and the pepper, if there is one, is in neither.
+which a node makes anew when they are missing, but for those of OPAQUE (opaque.key): copy that file, too, to another place. The
+pepper, if there is one, is in neither.
 
   rushgate backup players-$(date +%F).db
   rushgate backup /var/backups/players.db --data /var/lib/rushgate`)

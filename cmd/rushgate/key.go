@@ -15,12 +15,13 @@ import (
 const keySynopsis = `Usage: rushgate key COMMAND [flags]
 
 Looks after the keys of the realtime channel in a data folder. With a key a node seals the connect token that a player
-gets at login, and opens it again when the player connects; with the key anyone can be any player.
+gets at login, and opens it again when the player connects; with the key anyone can be any player. The keys of OPAQUE are
+in a file of their own.
 
 `
 
 func newKey() *cobra.Command {
-	return newGroup("key", "change the key of the realtime channel", keySynopsis, newKeyRotate())
+	return newGroup("key", "change the keys of the realtime channel and of OPAQUE", keySynopsis, newKeyRotate(), newKeyOpaque())
 }
 
 func newKeyRotate() *cobra.Command {

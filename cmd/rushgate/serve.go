@@ -178,6 +178,10 @@ func (v *serveFlags) declareDoor(f *flags) {
 		"`KERNEL` that computes hashes; auto takes the fastest for each batch")
 	f.add((*text)(&c.PepperFile), "password-pepper-file", "", "`FILE` with keys that passwords are keyed with before hashing, a "+
 		"line ID:HEX each, the current one first")
+	f.add(&choiceAt[server.OpaqueMode]{&c.Opaque, server.OpaqueModes()}, "opaque", "", "`MODE` of OPAQUE, by which no password "+
+		"reaches the node: prefer has players register by it and move over from a password, only refuses passwords")
+	f.add((*text)(&c.OpaqueKeyFile), "opaque-key-file", "", "`FILE` with the keys of OPAQUE, the same for all nodes on a store; "+
+		"read again when it changes").def = "opaque.key in --data, made when it is missing"
 }
 
 func (v *serveFlags) declareMail(f *flags) {

@@ -40,6 +40,8 @@ func sample(t *testing.T, name string, v value) string {
 		return v.among[len(v.among)-1]
 	case *choiceAt[server.Backend]:
 		return string(server.Memory)
+	case *choiceAt[server.OpaqueMode]:
+		return string(server.OpaqueOnly)
 	case *prefixes:
 		return "192.0.2.0/24"
 	case *zones:

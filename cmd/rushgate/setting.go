@@ -21,6 +21,7 @@ var settingFlags = map[string]string{
 	"MailFrom":       "mail-from", "MailTemplates": "mail-templates", "SMTPCA": "smtp-ca",
 	"SMTPPasswordFile": "smtp-password-file", "SMTPURL": "smtp-url",
 	"PageAccent": "page-accent", "PageTitle": "page-title", "PepperFile": "password-pepper-file",
+	"Opaque": "opaque", "OpaqueKeyFile": "opaque-key-file",
 	"PublicAddress": "public-address", "RedisPrefix": "redis-prefix", "RedisURLs": "redis-url", "RememberFor": "remember-for",
 	"RenameAfter": "rename-after", "RenameHold": "rename-hold",
 	"TLS":     "http", // which was given, and cannot be without the other
@@ -38,6 +39,7 @@ var waysOut = map[string]string{
 	"TLS": "give --tls-cert and --tls-key, --acme-domain for a certificate from Let's Encrypt, or --tls for a self-signed one; " +
 		"--insecure-http only behind a proxy that speaks TLS",
 	"MailTemplates": noMailServer, "SMTPPasswordFile": noMailServer, "SMTPCA": noMailServer,
+	"OpaqueKeyFile": "\"rushgate key opaque make FILE\" makes a file for --opaque prefer or only",
 	"RedisURLs": "see that the Redis or Valkey runs and takes connections from here; --redis-url, or --redis-host and " +
 		"--redis-port, say where it is",
 	"TrustedProxies": "give --trusted-proxies the address of each",

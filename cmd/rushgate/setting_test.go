@@ -71,7 +71,8 @@ var badValues = map[string]string{
 	"data": "/dev/null/d", "redis-url": "http://127.0.0.1:1 --db redis", "redis-host": "nowhere.invalid --db redis",
 	"redis-port": "0", "redis-prefix": "{a} --db redis", "password-pepper-file": "/none/p", "public-address": "x", "zones": "x",
 	"page-title": strings.Repeat("x", 41), "page-accent": "red", "world": "/none/w", "opens-at": "x", "seed": "x",
-	"protocol-id": "x", "handover": "true --db memory", "detach": "true", "smtp-url": "x --mail-from a@b.example",
+	"opaque-key-file": "/none/k --opaque prefer",
+	"protocol-id":     "x", "handover": "true --db memory", "detach": "true", "smtp-url": "x --mail-from a@b.example",
 	"passkey-origin": "x",
 }
 

@@ -132,7 +132,13 @@ func (l *Ledger) operate(
 // change makes a change to the account of a name as it is now. One that raises the epoch ends the player's session.
 func (l *Ledger) change(ctx context.Context, name string, c rushgate.AccountChange) (Changed, error) {
 	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
-		func(*rushgate.Account) (rushgate.AccountChange, error) { return c, nil })
+		func(a *rushgate.Account) (rushgate.AccountChange, error) {
+			made := c
+			if c.PasswordHash != "" {
+				dropRecord(&made, a)
+			}
+			return made, nil
+		})
 	if err != nil {
 		return Changed{}, err
 	}

@@ -11,6 +11,7 @@ import (
 // [Unbanned].
 const (
 	eventPassword     = "password-changed"
+	eventMoved        = "moved-to-opaque"
 	eventDevice       = "device-forgotten"
 	eventEverywhere   = "logged-out-everywhere"
 	eventDeletion     = "deletion-planned"

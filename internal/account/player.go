@@ -34,6 +34,7 @@ func (l *Ledger) ChangePasswords(ctx context.Context, changes []PasswordChange) 
 			Player: c.Account.ID, Name: c.Account.Username, Epoch: c.Account.Epoch, PasswordHash: c.Hash, RaiseEpoch: true,
 			Credentials: c.Credentials, Replaces: c.Account.Credentials,
 		}
+		dropRecord(&batch[i], &changes[i].Account)
 	}
 	errs, err := l.store.UpdateAccounts(ctx, batch)
 	if err == nil && len(errs) != len(batch) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/opaquerecord"
 	"github.com/rushgate/rushgate/internal/token"
 )
 
@@ -82,8 +83,9 @@ func (l *Ledger) rechallenge(
 type Redemption struct {
 	Account rushgate.Account // the zero Account if there is none of the name
 	Code    token.Code
-	Hash    string // of package password, of the password that is chosen
-	From    string // where the player is, see [From]
+	Hash    string             // of package password, of the password that is chosen, or of none with a Record
+	Record  opaquerecord.Proof // that takes the place of a password; the zero Proof for none
+	From    string             // where the player is, see [From]
 }
 
 // Redeem gives accounts other hashes whose players have the right codes, and ends their sessions and devices, and the
@@ -122,7 +124,7 @@ func (l *Ledger) redeemOnce(
 	var changes []rushgate.AccountChange
 	var changed []int
 	for _, i := range open {
-		change, right := redeem(&accounts[i], redemptions[i].Code, redemptions[i].Hash)
+		change, right := redeem(&accounts[i], &redemptions[i])
 		if errs[i] = nil; !right {
 			errs[i] = rushgate.BadCredentials
 		}
@@ -176,23 +178,27 @@ func (l *Ledger) reload(ctx context.Context, accounts []rushgate.Account, which 
 	return nil
 }
 
-// redeem returns the change that a code, and the hash of another password, make to an account, and whether the code is
-// right. If it is not, the change uses up a try, and is to be made before that is told; there is none for an account
-// that was sent no code, nor for the zero account, which is nobody's.
-func redeem(a *rushgate.Account, code token.Code, hash string) (change rushgate.AccountChange, right bool) {
+// redeem returns the change that a redemption makes to an account, as it is now, and whether the code is right. If it
+// is not, the change uses up a try, and is to be made before that is told; there is none for an account that was sent
+// no code, nor for the zero account, which is nobody's.
+func redeem(a *rushgate.Account, r *Redemption) (change rushgate.AccountChange, right bool) {
 	credential, found := find(a.Credentials, Recovery)
 	if !found {
 		return change, false
 	}
 	c := readChallenge(credential)
-	right = c.try(a, Recovery, code)
+	right = c.try(a, Recovery, r.Code)
 	change = rushgate.AccountChange{Player: a.ID, Name: a.Username, Epoch: a.Epoch, Replaces: a.Credentials}
 	if !right {
 		credential.Secret = c.text()
 		change.Credentials = with(a.Credentials, credential)
 		return change, false
 	}
-	change.Credentials, change.PasswordHash, change.RaiseEpoch = without(a.Credentials, Recovery), hash, true
+	change.Credentials = opaquerecord.Without(without(a.Credentials, Recovery))
+	if r.Record != (opaquerecord.Proof{}) {
+		change.Credentials = opaquerecord.With(change.Credentials, r.Record)
+	}
+	change.PasswordHash, change.RaiseEpoch = r.Hash, true
 	change.Devices, change.DevicesRevision = []rushgate.Device{}, a.Devices.Revision
 	return change, true
 }

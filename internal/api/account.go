@@ -9,7 +9,9 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/opaquerecord"
 	"github.com/rushgate/rushgate/internal/token"
+	"github.com/rushgate/rushgate/password"
 )
 
 const (
@@ -31,6 +33,7 @@ type accountBody struct {
 	Devices   []deviceBody      `json:"devices"`
 	DeleteAt  *timestamp        `json:"delete_at,omitempty"` // only if the player has asked for it
 	RenameAt  *timestamp        `json:"rename_at,omitempty"` // only if it cannot be renamed before
+	ProvedBy  string            `json:"proved_by"`           // what a client shows that proves the account
 }
 
 // newDeviceBody is what a player is told of a device, given the id of the one that asks.
@@ -138,13 +141,24 @@ func (h *handler) account(w http.ResponseWriter, r *http.Request, o owner) error
 	}
 	body := accountBody{
 		PlayerID: a.ID, Name: a.Username, CreatedAt: timestamp(a.CreatedAt), Devices: []deviceBody{},
-		DeleteAt: deleteAt(&a), RenameAt: h.renameAt(&a),
+		DeleteAt: deleteAt(&a), RenameAt: h.renameAt(&a), ProvedBy: provedBy(&a),
 	}
 	for _, d := range account.Remembered(&a, time.Now()) {
 		body.Devices = append(body.Devices, newDeviceBody(&d, this))
 	}
 	writeJSON(w, http.StatusOK, body)
 	return nil
+}
+
+// provedBy is what a client shows that proves an account.
+func provedBy(a *rushgate.Account) string {
+	switch {
+	case opaquerecord.Has(a.Credentials):
+		return "opaque"
+	case a.PasswordHash == "" || password.IsLocked(a.PasswordHash):
+		return "nothing"
+	}
+	return "password"
 }
 
 // forgetDevice has the account forget a device.

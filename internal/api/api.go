@@ -18,6 +18,7 @@ import (
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/opaque"
 	"github.com/rushgate/rushgate/internal/outbox"
 	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/peer"
@@ -72,6 +73,9 @@ type Config struct {
 	// MaxAge is the age at which the pool gives a request up; every answer is given a little later at the latest. 0 stands
 	// for [auth.DefaultMaxAge].
 	MaxAge time.Duration
+	// OpaqueMode is what the node does with OPAQUE, which Opaque answers; nil if it is off.
+	OpaqueMode OpaqueMode
+	Opaque     *opaque.Server
 	// Run is unique to one start of the node and says nothing else. It lets those who ask both find out which admin
 	// listener belongs to the node that they reach.
 	Run string
@@ -93,6 +97,7 @@ type handler struct {
 	exports       calls // of accounts
 	exporting     chan struct{}
 	changes       *changes
+	fresh         freshLogins
 	answerTimeout time.Duration
 	pages         pages
 }
@@ -152,7 +157,9 @@ type route struct {
 }
 
 func (h *handler) routes() []route {
-	return append(slices.Concat(h.accountRoutes(), h.emailRoutes(), h.factorRoutes(), h.passkeyRoutes()), []route{
+	return append(slices.Concat(
+		h.accountRoutes(), h.emailRoutes(), h.factorRoutes(), h.passkeyRoutes(), h.opaqueRoutes(),
+	), []route{
 		{"POST /v1/recover", h.recover},
 		{"POST /v1/recover/finish", h.finishRecovery},
 		{"POST /v1/register", h.register},

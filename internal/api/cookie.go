@@ -12,6 +12,9 @@ const (
 	resumePath = "/v1/resume"
 	// cookiePassword is where pages change passwords: a cookie goes with what is beside the path that has set it.
 	cookiePassword = "/v1/password"
+	// cookieLogin and cookieRegister are where pages finish by OPAQUE, for the same reason.
+	cookieLogin    = "/v1/opaque-login"
+	cookieRegister = "/v1/opaque-register"
 )
 
 // mayHaveCookie returns an error if a request asks for its token to be in the cookie and comes from a page of another

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/access"
+	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/strictjson"
@@ -20,7 +21,8 @@ const MaxBody = 4 << 10
 type credentials struct {
 	username, imported string // see [rushgate.LoginNames]
 	attempt            string
-	password, exact    string // see [rushgate.LoginPassword]
+	password, exact    string      // see [rushgate.LoginPassword]
+	opaque             auth.Opaque // in place of a password
 	code               secondfactor.Code
 	takeover           bool
 	holder             line.Holder // of the place in the line; zero for a client that knows nothing of lines
@@ -36,26 +38,37 @@ type form struct {
 	name     func(string) (name, imported string, err error)               // which names there can be
 	password func(s, username string) (canonical, exact string, err error) // which passwords there can be
 	login    bool                                                          // takeover and wait are for it alone
+	// message is the field that has what a client finishes OPAQUE with, of so many bytes; empty for a password.
+	message string
+	size    int
+}
+
+// fields are those of a form: they are the same for logins and registrations, so that a client can write both requests
+// with one type.
+func (f *form) fields() []strictjson.Field {
+	if f.message == "" {
+		return append([]strictjson.Field{{Name: "password"}}, commonFields...)
+	}
+	return append([]strictjson.Field{{Name: "state"}, {Name: f.message}}, commonFields...)
 }
 
 // registerForm is that of registrations, with passwords of at least so many characters.
 func registerForm(passwordMin int) form {
-	return form{newName, func(s, username string) (canonical, exact string, err error) {
+	return form{name: newName, password: func(s, username string) (canonical, exact string, err error) {
 		canonical, err = rushgate.NewPassword(s, username, passwordMin)
 		return canonical, "", err
-	}, false}
+	}}
 }
 
 // loginForm is that of logins.
 func loginForm() form {
-	return form{loginName, func(s, _ string) (canonical, exact string, err error) {
+	return form{name: loginName, password: func(s, _ string) (canonical, exact string, err error) {
 		return rushgate.LoginPassword(s)
-	}, true}
+	}, login: true}
 }
 
-// fields are those of both routes, so that a client can write both requests with one type.
-var fields = []strictjson.Field{
-	{Name: "username"}, {Name: "password"}, {Name: "attempt_id"}, {Name: "takeover", Kind: strictjson.Bool},
+var commonFields = []strictjson.Field{
+	{Name: "username"}, {Name: "attempt_id"}, {Name: "takeover", Kind: strictjson.Bool},
 	{Name: "line_secret"}, {Name: "ticket"}, {Name: "line_work"}, {Name: "wait", Kind: strictjson.Bool},
 	{Name: "remember"}, {Name: "remember_cookie", Kind: strictjson.Bool}, {Name: "device_id"}, {Name: "code"},
 }
@@ -100,13 +113,16 @@ func readCredentials(r *http.Request, f form) (credentials, error) {
 // parseCredentials checks everything about credentials that can be checked without asking anyone. An empty attempt_id
 // is the same as none.
 func parseCredentials(body []byte, f form) (credentials, error) {
-	given, err := strictjson.Object(body, fields...)
+	given, err := strictjson.Object(body, f.fields()...)
 	if err != nil {
 		return credentials{}, malformed{err.Error()}
 	}
 	_, named := given["username"]
 	_, proved := given["password"]
-	if !named || !proved {
+	if f.message != "" && !named {
+		return credentials{}, malformed{"The field username is needed."}
+	}
+	if f.message == "" && (!named || !proved) {
 		return credentials{}, malformed{"Both username and password are needed."}
 	}
 	c := credentials{
@@ -140,6 +156,10 @@ func parseCredentials(body []byte, f form) (credentials, error) {
 	}
 	if c.username, c.imported, err = f.name(given.String("username")); err != nil {
 		return credentials{}, malformed{sentence(err)}
+	}
+	if f.message != "" {
+		c.opaque, err = finishing(given, "state", f.message, f.size)
+		return c, err
 	}
 	if c.password, c.exact, err = f.password(given.String("password"), c.username); err != nil {
 		return credentials{}, malformed{sentence(err)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/rushgate/rushgate/internal/account"
@@ -13,7 +14,7 @@ import (
 )
 
 var (
-	emailFields  = []strictjson.Field{{Name: "email"}, {Name: "current"}, {Name: "code"}}
+	emailFields  = slices.Concat([]strictjson.Field{{Name: "email"}, {Name: "current"}, {Name: "code"}}, opaqueProofFields)
 	verifyFields = []strictjson.Field{{Name: "code"}}
 )
 

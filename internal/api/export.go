@@ -8,6 +8,7 @@ import (
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/secondfactor"
+	"github.com/rushgate/rushgate/password"
 )
 
 const (
@@ -119,7 +120,7 @@ func exportProofs(a *rushgate.Account, events []rushgate.AccountEvent) []exporte
 		}
 		proofs = append(proofs, p)
 	}
-	if a.PasswordHash != "" {
+	if a.PasswordHash != "" && !password.IsLocked(a.PasswordHash) {
 		add("password", account.PasswordSince(a, events))
 	}
 	for _, c := range a.Credentials {

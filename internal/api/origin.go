@@ -15,16 +15,16 @@ import (
 var errOrigin = errors.New("want a scheme and a host, with a port if it is not the usual one, and nothing else, as " +
 	"https://play.example.org, http://localhost:3000 or capacitor://localhost; or file:// for pages from files")
 
-// opaque is how pages present themselves that have no origin of their own: those from files, and those in a sandbox,
+// noOrigin is how pages present themselves that have no origin of their own: those from files, and those in a sandbox,
 // which any site can make.
-const opaque = "null"
+const noOrigin = "null"
 
 // ParseOrigin checks an origin (RFC 6454 section 6.2), like https://play.example.org, http://localhost:3000 or the
 // capacitor://localhost of an app, and returns it as browsers write it: in lower case and without the scheme's usual
 // port. For file:// that is "null".
 func ParseOrigin(s string) (string, error) {
-	if strings.EqualFold(s, "file://") || strings.EqualFold(s, opaque) {
-		return opaque, nil
+	if strings.EqualFold(s, "file://") || strings.EqualFold(s, noOrigin) {
+		return noOrigin, nil
 	}
 	scheme, host, err := splitOrigin(s)
 	if err != nil {
@@ -148,7 +148,7 @@ func (h *handler) ownHost(r *http.Request, origin string) bool {
 		scheme, host = "", origin
 	}
 	usual, known := usualPorts[strings.ToLower(scheme)]
-	if found && !known || origin == opaque || strings.ContainsAny(host, "/?#@") {
+	if found && !known || origin == noOrigin || strings.ContainsAny(host, "/?#@") {
 		return false
 	}
 	name, port := splitHost(host)

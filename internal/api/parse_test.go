@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/line"
+	"github.com/rushgate/rushgate/internal/opaque"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/token"
 )
@@ -112,11 +114,13 @@ func FuzzParseResume(f *testing.F) {
 	})
 }
 
-// Whatever is sent as the proof that an account is the player's: what is accepted has a password.
+// Whatever is sent as the proof that an account is the player's: what is accepted has a password, or what finishes a
+// proof by OPAQUE.
 func FuzzParseProof(f *testing.F) {
 	f.Add([]byte(`{"password":"correct horse"}`))
 	f.Add([]byte(`{"password":"a\tb"}`))
 	f.Add([]byte(`{"password":"correct horse","code":"123 456"}`))
+	f.Add([]byte(`{"login_state":"AQ","ke3":"` + strings.Repeat("A", 86) + `","code":"123 456"}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		p, err := parseProof(body)
@@ -124,8 +128,59 @@ func FuzzParseProof(f *testing.F) {
 		if err != nil && (!errors.As(err, &m) || m.message == "") {
 			t.Fatalf("error %v is not one for the player", err)
 		}
-		if err == nil && (p.password == "" && p.exact == "" || strings.ContainsRune(p.password+p.exact, 0)) {
+		if err == nil && (!p.shown() || strings.ContainsRune(p.password+p.exact, 0)) {
 			t.Fatal("accepted a password that cannot be")
+		}
+		if p.byOpaque() && err == nil && (len(shown.opaque.Message) != opaque.KE3Size || shown.password != "") {
+			t.Fatal("accepted a proof by OPAQUE that cannot be")
+		}
+	})
+}
+
+// Whatever is sent to begin or to finish by OPAQUE: what is accepted has messages of their sizes, and what is refused
+// says why.
+func FuzzParseOpaque(f *testing.F) {
+	zeros := func(n int) string { return strings.Repeat("A", (8*n+5)/6) }
+	for _, s := range []string{
+		`{"username":"Alice","ke1":"` + zeros(96) + `","device_id":"d"}`,
+		`{"username":"alice","request":"` + zeros(32) + `","recover":true}`,
+		`{"username":"alice","state":"` + zeros(214) + `","ke3":"` + zeros(64) + `","wait":false,"code":"123456"}`,
+		`{"username":"alice","state":"` + zeros(91) + `","upload":"` + zeros(192) + `","remember":"phone"}`,
+		`{"state":"AQ","upload":"` + zeros(192) + `","login_state":"AQ","ke3":"` + zeros(64) + `"}`, `{"ke1":"A="}`, `[]`,
+	} {
+		f.Add([]byte(s))
+	}
+	session := token.NewSession("alice").Text()
+	f.Fuzz(func(t *testing.T, body []byte) {
+		b, err := parseBegin(body)
+		wantForPlayer(t, err)
+		if err == nil && (b.Username == "" || len(b.Opaque.Message) != opaque.KE1Size) {
+			t.Fatalf("%s: accepted %+v", body, b)
+		}
+		for _, form := range []form{
+			{name: loginName, login: true, message: "ke3", size: opaque.KE3Size},
+			{name: newName, message: "upload", size: opaque.UploadSize},
+		} {
+			c, err := parseCredentials(body, form)
+			wantForPlayer(t, err)
+			if err == nil && (c.username == "" || c.password != "" || len(c.opaque.Message) != form.size ||
+				len(c.opaque.State) == 0 || len(c.opaque.State) > opaque.MaxLoginState) {
+				t.Fatalf("%s: accepted %+v", body, c)
+			}
+		}
+		r := httptest.NewRequest("POST", "/v1/opaque/register/start", bytes.NewReader(body))
+		b, err = opaquely.parseRegistration(r)
+		wantForPlayer(t, err)
+		if err == nil && (b.Username == "" || len(b.Opaque.Message) != opaque.RequestSize || b.Opaque.For == "") {
+			t.Fatalf("%s: accepted %+v", body, b)
+		}
+		r = httptest.NewRequest("POST", "/v1/opaque/register/finish", bytes.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+session)
+		i, err := opaquely.parseInside(r)
+		wantForPlayer(t, err)
+		if err == nil && (len(i.registration.Message) != opaque.UploadSize || len(i.registration.State) == 0 ||
+			i.proof.byOpaque() && len(i.proof.opaque.Message) != opaque.KE3Size) {
+			t.Fatalf("%s: accepted %+v", body, i)
 		}
 	})
 }
@@ -191,12 +246,13 @@ func FuzzParseRecovery(f *testing.F) {
 		}
 		r, err := parseFinish(body, 0)
 		wantForPlayer(t, err)
-		if err == nil && (r.Kind != auth.Recover || r.Username == "" || r.Password == "" || r.Code == (token.Code{})) {
+		if err == nil && (r.Kind != auth.Recover || r.Username == "" || (r.Password == "") == (r.Opaque.State == nil) ||
+			r.Code == (token.Code{})) {
 			t.Fatal("accepted a code without a name, or a password")
 		}
 		address, p, err := parseEmail(body)
 		wantForPlayer(t, err)
-		if err == nil && (strings.ContainsAny(address, "\r\n <>") || p.password == "" && p.exact == "") {
+		if err == nil && (strings.ContainsAny(address, "\r\n <>") || !p.shown()) {
 			t.Fatalf("accepted the address %q, or no password", address)
 		}
 	})

@@ -66,6 +66,9 @@ func parsePasswordChange(body []byte, username string, passwordMin int) (c passw
 // the devices that the account was remembered on.
 func (h *handler) changePassword(w http.ResponseWriter, r *http.Request) {
 	c, session, err := h.readPasswordChange(r)
+	if err == nil {
+		err = h.takesPasswords()
+	}
 	if err != nil {
 		h.refuse(w, err)
 		return

@@ -20,6 +20,7 @@ type sessionBody struct {
 	ResumeToken  string            `json:"resume_token,omitempty"`  // of a remembered device, unless it is in the cookie
 	Remembered   bool              `json:"remembered,omitempty"`    // there is such a token, here or in the cookie
 	DeleteAt     *timestamp        `json:"delete_at,omitempty"`     // of the account, only if the player has asked for it
+	SessionProof string            `json:"session_proof,omitempty"` // of a login by OPAQUE
 }
 
 type connectBody struct {
@@ -66,6 +67,9 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 	}
 	c, err := readCredentials(r, f)
 	if err == nil {
+		err = h.takesPasswords()
+	}
+	if err == nil {
 		err = h.remembered(r, c.remember, c.inCookie)
 	}
 	if err != nil {
@@ -78,6 +82,9 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, kind auth.Kind, 
 		Takeover: c.takeover, Addr: h.Proxies.Client(r), Holder: c.holder, Ticket: c.ticket, Work: c.work, Wait: c.wait,
 		Remember: c.remember, Device: c.device, Factor: c.code,
 	})
+	if err == nil && h.OpaqueMode == OpaquePrefer {
+		h.fresh.note(s.Token, time.Now())
+	}
 	h.answer(w, r, s, err, status, c.inCookie)
 }
 
@@ -102,7 +109,7 @@ func (h *handler) answer(
 			return
 		}
 	}
-	body.Remembered = s.ResumeToken != ""
+	body.Remembered, body.SessionProof = s.ResumeToken != "", s.SessionProof
 	if inCookie && body.Remembered {
 		h.setCookie(w, r, s.ResumeToken)
 	} else {

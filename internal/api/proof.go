@@ -2,39 +2,65 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/opaque"
 	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/strictjson"
+	"github.com/rushgate/rushgate/password"
 )
 
 // errNoProof refuses what takes the password of an account that has none: a session alone proves nothing, for it may
 // have been left open on another's device.
-var errNoProof = rejection{http.StatusConflict, "The account has no password, and nothing else proves here that it " +
-	"is yours. Ask those who run the game."}
+var errNoProof = rejection{http.StatusConflict, "The account has no password. One that is proved by OPAQUE is proved " +
+	"from /v1/opaque/confirm/start on; otherwise ask those who run the game."}
 
-// proof is what a player shows to prove that the account of a session is theirs.
+// proof is what a player shows to prove that the account of a session is theirs: the password, or what was begun at
+// /v1/opaque/confirm/start, and a code beside either.
 type proof struct {
 	password, exact string            // see [rushgate.LoginPassword]
+	opaque          auth.Opaque       // in place of a password
 	code            secondfactor.Code // of a second factor; empty for none
 }
 
-// proofFields are those of a request that takes a proof and nothing else.
-var proofFields = []strictjson.Field{{Name: "password"}, {Name: "code"}}
+func (p *proof) byOpaque() bool { return p.opaque.State != nil }
+func (p *proof) shown() bool    { return p.byOpaque() || p.password != "" || p.exact != "" }
 
-// proofIn returns the proof in the fields of a request: the password, in the field that the route calls it, and the
-// code if there is one.
-func proofIn(given strictjson.Values, password string) (p proof, err error) {
-	if _, there := given[password]; !there {
-		return p, malformed{"The field " + password + " is needed, which is the account's password."}
+var (
+	// opaqueProofFields are those by which a request shows a proof by OPAQUE in place of the password.
+	opaqueProofFields = []strictjson.Field{{Name: "login_state"}, {Name: "ke3"}}
+	// proofFields are those of a request that takes a proof and nothing else.
+	proofFields = slices.Concat([]strictjson.Field{{Name: "password"}, {Name: "code"}}, opaqueProofFields)
+)
+
+// nothingShown is for a request that shows no proof, whose password would be in a field of that name.
+func nothingShown(field string) malformed {
+	return malformed{"The field " + field + " is needed, which is the account's password, or login_state and ke3."}
+}
+
+// proofIn returns the proof in the fields of a request: the password, in the field that the route calls it, or what
+// finishes a proof by OPAQUE, and the code if there is one.
+func proofIn(given strictjson.Values, field string) (p proof, err error) {
+	if p.code, err = parseCode(given.String("code")); err != nil {
+		return p, err
 	}
-	if p.password, p.exact, err = rushgate.LoginPassword(given.String(password)); err != nil {
+	byOpaque := given.String("login_state") != "" || given.String("ke3") != ""
+	switch _, there := given[field]; {
+	case byOpaque && given.String(field) != "":
+		return p, malformed{"There is both a password and a proof by OPAQUE: one of them is needed."}
+	case byOpaque:
+		p.opaque, err = finishing(given, "login_state", "ke3", opaque.KE3Size)
+		return p, err
+	case !there:
+		return p, nothingShown(field)
+	}
+	if p.password, p.exact, err = rushgate.LoginPassword(given.String(field)); err != nil {
 		return p, malformed{sentence(err)}
 	}
-	p.code, err = parseCode(given.String("code"))
-	return p, err
+	return p, nil
 }
 
 // parseProof reads a request that takes a proof and nothing else.
@@ -62,26 +88,46 @@ func (h *handler) errand(r *http.Request, o owner, p *proof) (auth.Request, erro
 		return auth.Request{}, err
 	}
 	return auth.Request{
-		Player: o.player, Username: name, Imported: imported, Password: p.password, Exact: p.exact, Factor: p.code,
-		Addr: h.Proxies.Client(r),
+		Player: o.player, Username: name, Imported: imported, Password: p.password, Exact: p.exact, Opaque: p.opaque,
+		Factor: p.code, Addr: h.Proxies.Client(r),
 	}, nil
 }
 
-// prove has the player of a session prove that the account is theirs: by the password and, if the account has a second
-// factor, a code. It is the one way to do so for what changes the account, which writes what is proved: a code is used
-// up with the change that it is shown for. It is an errand: in a rush it gets a small share of the hashing.
+// prove has the player of a session prove that the account is theirs: by the password or by OPAQUE and, if the account has
+// a second factor, a code. It is the one way to do so for what changes the account, which writes what is proved: a code
+// is used up with the change that it is shown for. With a password it is an errand: in a rush it gets a small share of
+// the hashing.
 func (h *handler) prove(r *http.Request, o owner, p *proof) (account.Proved, error) {
+	if err := h.takesProof(p); err != nil {
+		return account.Proved{}, err
+	}
 	a, err := h.Accounts.Account(r.Context(), o.account())
 	if err != nil {
 		return account.Proved{}, err
 	}
-	if a.PasswordHash == "" {
+	if !p.byOpaque() && (a.PasswordHash == "" || password.IsLocked(a.PasswordHash)) {
 		return account.Proved{}, errNoProof
 	}
 	request, err := h.errand(r, o, p)
 	if err != nil {
 		return account.Proved{}, err
 	}
+	if p.byOpaque() {
+		request.Kind = auth.FinishConfirm
+		proven, err := h.Pool.FinishProof(r.Context(), request)
+		return account.Proved(proven), ofOpaque(err)
+	}
 	proven, err := h.Pool.Confirm(r.Context(), request)
 	return account.Proved(proven), err
+}
+
+// takesProof returns the refusal of a node that does not take a proof of its kind.
+func (h *handler) takesProof(p *proof) error {
+	switch {
+	case !p.byOpaque():
+		return h.takesPasswords()
+	case h.Opaque == nil:
+		return errNoOpaque
+	}
+	return nil
 }

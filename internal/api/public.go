@@ -20,6 +20,8 @@ type statusBody struct {
 	State   string `json:"state"`
 	Players int    `json:"players"`
 	Run     string `json:"run,omitempty"`
+	// Opaque is what the node does with OPAQUE; missing if that is nothing.
+	Opaque OpaqueMode `json:"opaque,omitempty"`
 	// Mode is whom the operators let in; what they say of it, and when they mean to open, comes with modes but open.
 	Mode    rushgate.Mode `json:"mode"`
 	Message string        `json:"message,omitempty"`
@@ -49,8 +51,8 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	}
 	rules := h.Rules()
 	writeJSON(w, http.StatusOK, statusBody{
-		State: state, Players: h.Realm.Players(), Run: h.Run, Mode: rules.Mode, Message: rules.Message,
-		OpensAt: opensAt(rules.OpensAt),
+		State: state, Players: h.Realm.Players(), Run: h.Run, Opaque: h.opaqueMode(), Mode: rules.Mode,
+		Message: rules.Message, OpensAt: opensAt(rules.OpensAt),
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/mail"
+	"github.com/rushgate/rushgate/internal/opaque"
 	"github.com/rushgate/rushgate/internal/outbox"
 	"github.com/rushgate/rushgate/internal/strictjson"
 	"github.com/rushgate/rushgate/internal/token"
@@ -18,7 +19,9 @@ var errNoMail = rejection{http.StatusNotFound, "This server sends no mail: ask t
 
 var (
 	recoverFields = []strictjson.Field{{Name: "username"}}
-	finishFields  = []strictjson.Field{{Name: "username"}, {Name: "code"}, {Name: "password"}}
+	finishFields  = []strictjson.Field{
+		{Name: "username"}, {Name: "code"}, {Name: "password"}, {Name: "state"}, {Name: "upload"},
+	}
 )
 
 // sentBody is what a client is told of a mail that will be sent, if there is anybody to send it to.
@@ -91,16 +94,21 @@ func parseFinish(body []byte, passwordMin int) (auth.Request, error) {
 	if err != nil {
 		return out, malformed{err.Error()}
 	}
-	for _, name := range []string{"username", "code", "password"} {
-		if _, ok := given[name]; !ok {
-			return out, malformed{"All of username, code and password are needed."}
-		}
+	_, typed := given["password"]
+	uploaded := given.String("upload") != "" || given.String("state") != ""
+	_, named := given["username"]
+	if _, coded := given["code"]; !named || !coded || !typed && !uploaded || given.String("password") != "" && uploaded {
+		return out, malformed{"All of username, code and password are needed, or state and upload in place of the password."}
 	}
 	if out.Username, out.Imported, err = loginName(given.String("username")); err != nil {
 		return out, malformed{sentence(err)}
 	}
 	if out.Code, err = token.ParseCode(given.String("code")); err != nil {
 		return out, malformed{"A code has twelve letters and digits, as in 7K2M-QX9D-4HPT."}
+	}
+	if uploaded {
+		out.Opaque, err = finishing(given, "state", "upload", opaque.UploadSize)
+		return out, err
 	}
 	if out.Password, err = rushgate.NewPassword(given.String("password"), out.Username, passwordMin); err != nil {
 		return out, malformed{sentence(err)}
@@ -120,11 +128,30 @@ func (h *handler) finishRecovery(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, err)
 		return
 	}
+	again, err := h.recovered(&request)
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
 	HoldConn(r.Context())
 	request.Addr = h.Proxies.Client(r)
 	if _, err := h.Pool.Errand(r.Context(), request); err != nil {
+		again()
 		h.answer(w, r, auth.Welcome{}, err, 0, false)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// recovered has what a player whose password is lost has registered by OPAQUE take the place of another password, and
+// returns what has it be good again. A password is refused where none is taken.
+func (h *handler) recovered(request *auth.Request) (again func(), err error) {
+	switch {
+	case request.Opaque.State == nil:
+		return func() {}, h.takesPasswords()
+	case h.Opaque == nil:
+		return nil, errNoOpaque
+	}
+	request.Record, again, err = h.registered(request.Opaque, recoveryOf(request.Username))
+	return again, err
 }

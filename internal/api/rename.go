@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
@@ -19,7 +20,7 @@ var (
 	errStillIn  = told{rushgate.ServerBusy, "A session of the account has not ended yet. Log in again in a moment."}
 )
 
-var renameFields = []strictjson.Field{{Name: "name"}, {Name: "password"}, {Name: "code"}, {Name: "remember"}}
+var renameFields = slices.Concat([]strictjson.Field{{Name: "name"}, {Name: "remember"}}, proofFields)
 
 // renameForm is what a request for another name holds.
 type renameForm struct {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -57,27 +58,30 @@ type factorForm struct {
 	ask secondfactor.Ask
 }
 
-// needs says which fields a request has to have.
-type needs struct{ password, code, ask bool }
+// needs says which fields a request has to have; of proof, the password or what is shown in its place.
+type needs struct{ proof, code, ask bool }
 
 // parseFactor checks the form of a request about a second factor.
 func parseFactor(body []byte, n needs) (f factorForm, err error) {
-	var fields []strictjson.Field
-	for name, needed := range map[string]bool{"password": n.password, "code": n.code, "ask": n.ask} {
-		if needed {
-			fields = append(fields, strictjson.Field{Name: name})
+	var needed, beside []strictjson.Field
+	for name, is := range map[string]bool{"code": n.code, "ask": n.ask} {
+		if is {
+			needed = append(needed, strictjson.Field{Name: name})
 		}
 	}
-	given, err := strictjson.Object(body, fields...)
+	if n.proof {
+		beside = slices.Concat([]strictjson.Field{{Name: "password"}}, opaqueProofFields)
+	}
+	given, err := strictjson.Object(body, slices.Concat(needed, beside)...)
 	if err != nil {
 		return f, malformed{err.Error()}
 	}
-	for _, field := range fields {
+	for _, field := range needed {
 		if given.String(field.Name) == "" {
 			return f, malformed{"The field " + field.Name + " is needed."}
 		}
 	}
-	if n.password {
+	if n.proof {
 		f.proof, err = proofIn(given, "password")
 	} else {
 		f.code, err = parseCode(given.String("code"))
@@ -123,7 +127,7 @@ func (h *handler) factor(w http.ResponseWriter, r *http.Request, o owner) error 
 
 // beginFactor makes a key for the player's authenticator.
 func (h *handler) beginFactor(w http.ResponseWriter, r *http.Request, o owner) error {
-	f, err := readFactor(r, needs{password: true})
+	f, err := readFactor(r, needs{proof: true})
 	if err != nil {
 		return err
 	}
@@ -172,7 +176,7 @@ func (h *handler) confirmFactor(w http.ResponseWriter, r *http.Request, o owner)
 
 // setFactor says when the account is to ask. One that asks always remembers no devices.
 func (h *handler) setFactor(w http.ResponseWriter, r *http.Request, o owner) error {
-	f, err := readFactor(r, needs{password: true, code: true, ask: true})
+	f, err := readFactor(r, needs{proof: true, code: true, ask: true})
 	if err != nil {
 		return err
 	}
@@ -184,7 +188,7 @@ func (h *handler) setFactor(w http.ResponseWriter, r *http.Request, o owner) err
 
 // removeFactor has the account ask for no codes any more.
 func (h *handler) removeFactor(w http.ResponseWriter, r *http.Request, o owner) error {
-	f, err := readFactor(r, needs{password: true, code: true})
+	f, err := readFactor(r, needs{proof: true, code: true})
 	if err != nil {
 		return err
 	}
@@ -199,7 +203,7 @@ func (h *handler) removeFactor(w http.ResponseWriter, r *http.Request, o owner) 
 
 // renewRecovery gives the player other recovery codes.
 func (h *handler) renewRecovery(w http.ResponseWriter, r *http.Request, o owner) error {
-	f, err := readFactor(r, needs{password: true, code: true})
+	f, err := readFactor(r, needs{proof: true, code: true})
 	if err != nil {
 		return err
 	}

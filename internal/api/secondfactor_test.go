@@ -210,7 +210,7 @@ func FuzzParseFactor(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, err := parseFactor(body, needs{password: true, code: true, ask: true})
+		got, err := parseFactor(body, needs{proof: true, code: true, ask: true})
 		if err != nil {
 			var m malformed
 			if !errors.As(err, &m) || m.message == "" {
@@ -219,7 +219,7 @@ func FuzzParseFactor(f *testing.F) {
 			return
 		}
 		canonical, err := secondfactor.ParseCode(string(got.code))
-		if err != nil || canonical != got.code || got.code == "" || got.password == "" && got.exact == "" ||
+		if err != nil || canonical != got.code || got.code == "" || !got.proof.shown() ||
 			got.ask != secondfactor.NewDevices && got.ask != secondfactor.Always {
 			t.Fatalf("accepted %q", body)
 		}

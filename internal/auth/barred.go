@@ -13,7 +13,7 @@ var ErrNoRegistration = errors.New("auth: registrations are refused from there")
 // mayRegister refuses a registration from a range or device that is banned, before anything is done for it. It tells no
 // more than that of every account there.
 func (p *Pool) mayRegister(r *Request) error {
-	if r.Kind != Register {
+	if r.Kind != Register && r.Kind != FinishRegister {
 		return nil
 	}
 	b := p.cfg.Access.Rules().Banned(r.Addr, r.Device, "", time.Now())

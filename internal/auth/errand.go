@@ -10,6 +10,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/opaquerecord"
 	"github.com/rushgate/rushgate/internal/token"
 	"github.com/rushgate/rushgate/password"
 )
@@ -18,8 +19,10 @@ import (
 type Proved struct {
 	Kind    Kind
 	Account rushgate.Account // as it was proved
-	NewHash string           // of [Request].NewPassword
-	Addr    netip.Addr       // the client's
+	NewHash string           // of [Request].NewPassword; one that no password has, with a Record
+	// Record is what a [Recover] has registered by OPAQUE in place of a password; the zero Proof for none.
+	Record opaquerecord.Proof
+	Addr   netip.Addr // the client's
 	// Credentials are as in [Proven].
 	Credentials []rushgate.Credential
 	Code        token.Code // of a [Recover], whose account need not be the player's
@@ -173,7 +176,7 @@ func (p *Pool) settle(jobs []*job) {
 		}
 		open = append(open, j)
 		proved = append(proved, Proved{
-			Kind: j.Kind, Account: j.account, NewHash: cmp.Or(j.fresh.Hash, j.hash.Hash), Addr: j.Addr,
+			Kind: j.Kind, Account: j.account, NewHash: cmp.Or(j.fresh.Hash, j.hash.Hash), Record: j.Record, Addr: j.Addr,
 			Credentials: j.credentials, Code: j.Code,
 		})
 	}

@@ -28,6 +28,9 @@ func (p *Pool) Metrics(out metric.Scrape) {
 	p.writeOutcomes(out, c)
 	p.writeResumes(out, &stats.Resumes)
 	writeErrands(out, &stats.Errands)
+	if p.cfg.Opaque != nil {
+		writeOpaque(out, &stats.Opaque)
+	}
 	p.metrics.factors.write(out)
 	p.writePasskeys(out)
 	out.Counter("rushgate_auth_queued_total", "Logins and registrations accepted into the queue.", float64(c.Queued))
@@ -95,6 +98,33 @@ func writeErrands(out metric.Scrape, e *ErrandStats) {
 	out.Detailed("rushgate_errands_wait_seconds", "Time of an errand in its queue.", metric.CallBounds, e.Wait)
 	out.Detailed("rushgate_errands_settle_seconds", "Time of one batch of errands in the store.", metric.CallBounds,
 		e.Settle)
+}
+
+// writeOpaque tells of requests by OPAQUE.
+func writeOpaque(out metric.Scrape, s *OpaqueStats) {
+	const requests, help = "rushgate_opaque_requests_total", "Requests by OPAQUE answered, by step and outcome."
+	for step, t := range map[string]*OpaqueTally{"begin": &s.Begin, "finish": &s.Finish} {
+		var failed int64
+		for _, n := range t.Fail {
+			failed += n
+		}
+		for _, o := range []struct {
+			outcome string
+			n       int64
+		}{
+			{"success", t.Success}, {"failed", failed}, {"expired", t.Expired}, {"busy", t.RejectedBusy},
+			{"rate_limited", t.RateLimited}, {"refused", t.Refused},
+		} {
+			out.Counter(requests, help, float64(o.n), "step", step, "outcome", o.outcome)
+		}
+		out.Detailed("rushgate_opaque_wait_seconds", "Time of a request by OPAQUE in its lane.", metric.CallBounds, t.Wait,
+			"step", step)
+	}
+	writeReasons(out, "rushgate_opaque_failures_total", "Requests that finish by OPAQUE and failed, by reason.",
+		s.Finish.Fail)
+	out.Sizes("rushgate_opaque_batch_size", "Requests that begin by OPAQUE per batch.", batchBounds, s.BatchSize)
+	out.Detailed("rushgate_opaque_batch_seconds", "Time of one batch of requests that begin by OPAQUE.",
+		metric.CallBounds, s.Duration)
 }
 
 // writeReasons counts failures by reason, those of [Failures] from the start.

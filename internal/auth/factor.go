@@ -50,7 +50,7 @@ func (p *Pool) judgeCode(j *job) bool {
 	if !p.checkCode(j) {
 		return false
 	}
-	return j.credentials == nil || j.Kind.isErrand() || !j.seat.Standing() || p.useUp(j)
+	return j.credentials == nil || j.Kind.isErrand() || j.Kind == FinishConfirm || !j.seat.Standing() || p.useUp(j)
 }
 
 // checkCode looks at a job's code, and notes what the credentials of its account are to be. It answers a job whose code

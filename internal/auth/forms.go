@@ -3,6 +3,7 @@ package auth
 import (
 	"cmp"
 
+	"github.com/rushgate/rushgate/internal/opaquerecord"
 	"github.com/rushgate/rushgate/password"
 )
 
@@ -10,6 +11,10 @@ import (
 // account is known or not and whichever form it needs, so that how long a refusal takes depends on what the client sent
 // and on nothing else.
 func (j *job) hashJobs(to []*password.Job) []*password.Job {
+	if j.registered() {
+		j.hash, j.exact = password.Job{Hash: password.Locked()}, password.Job{}
+		return to
+	}
 	j.hash, j.exact = j.hashJob(cmp.Or(j.Password, j.Exact)), password.Job{}
 	to = append(to, &j.hash)
 	if j.twoForms() {
@@ -20,7 +25,12 @@ func (j *job) hashJobs(to []*password.Job) []*password.Job {
 }
 
 // hasForm reports whether there is a password that the job may be proved, or an account be made, with.
-func (j *job) hasForm() bool { return j.Password != "" || j.guesses() && j.Exact != "" }
+func (j *job) hasForm() bool {
+	return j.registered() || j.Password != "" || j.guesses() && j.Exact != ""
+}
+
+// registered reports whether the job has something registered by OPAQUE in place of a password.
+func (j *job) registered() bool { return j.Kind == Recover && j.Record != (opaquerecord.Proof{}) }
 
 // twoForms reports whether the password may have been hashed in either of two forms.
 func (j *job) twoForms() bool { return j.guesses() && j.Password != "" && j.Exact != "" }

@@ -71,7 +71,7 @@ func (p *Pool) serveLane(batch []*pending) int {
 	m := &p.metrics.resumes
 	jobs := make([]*job, 0, len(batch))
 	for _, r := range batch {
-		m.wait.Record(time.Since(r.enqueued))
+		p.metrics.of(r.Kind).wait.Record(time.Since(r.enqueued))
 		r.seat.Take()
 		if r.stale() {
 			p.expire(r)
@@ -87,6 +87,7 @@ func (p *Pool) serveLane(batch []*pending) int {
 	p.run("resume", jobs, p.serveTokens, m.duration.Record)
 	for _, j := range jobs {
 		switch {
+		case j.answered.Load():
 		case errors.Is(j.refusal, rushgate.BadCredentials):
 			p.failInStep(j, refusalStep)
 		case j.refusal != nil:
@@ -139,12 +140,18 @@ func (p *Pool) serveOnce(ctx context.Context, jobs []*job) (again []*job) {
 			runtime.Gosched()
 		}
 		loaded := accounts[j.Username]
+		if other := accounts[j.Imported]; j.Kind.finishes() && (other.Err != nil || other.ID != 0) {
+			loaded = other
+		}
 		if loaded.Err != nil {
 			j.refuseFor(fmt.Errorf("auth: load: %w", loaded.Err))
 			continue
 		}
+		if j.answered.Load() {
+			continue
+		}
 		j.account = loaded.Account
-		p.judgeToken(j)
+		p.judgeToken(ctx, j)
 		switch {
 		case j.admission.Attempt != "":
 			admitted = append(admitted, j)
@@ -160,9 +167,11 @@ func (p *Pool) accounts(ctx context.Context, jobs []*job) (map[string]rushgate.L
 	names := make([]string, 0, len(jobs))
 	accounts := make(map[string]rushgate.LoadedAccount, len(jobs))
 	for _, j := range jobs {
-		if _, ok := accounts[j.Username]; !ok {
-			accounts[j.Username] = rushgate.LoadedAccount{}
-			names = append(names, j.Username)
+		for _, name := range []string{j.Username, j.Imported} {
+			if _, ok := accounts[name]; !ok && name != "" {
+				accounts[name] = rushgate.LoadedAccount{}
+				names = append(names, name)
+			}
 		}
 	}
 	loaded, err := p.loadAccounts(ctx, names)
@@ -239,6 +248,8 @@ func (p *Pool) refuseAdmission(j *job, r rushgate.Admitted) {
 	}
 	j.proved = !errors.Is(r.Err, rushgate.BadCredentials) // for the store has found the session
 	switch elsewhere := errors.Is(r.Err, rushgate.AlreadyLoggedIn); {
+	case errors.Is(r.Err, rushgate.ErrConcurrentAttempt): // of a registration
+		j.refuseFor(p.busy(door.UnderWay, nil))
 	case j.Kind != Continue:
 		j.refuseFor(p.takingOver(j, r.Err))
 	case elsewhere && j.admission.Takeover:

@@ -21,6 +21,11 @@ type metrics struct {
 	errands tally
 	factors factorMetrics
 
+	opaque struct {
+		begin, finish tally
+		duration      latency.Histogram // of a batch that begins
+	}
+
 	passkeys [passkey.Repeated + 1]atomic.Int64 // by verdict
 
 	resumes struct {
@@ -43,8 +48,14 @@ type tally struct {
 
 // of returns where requests of a kind are counted.
 func (m *metrics) of(k Kind) *tally {
-	if k.isErrand() {
+	if k.isErrand() || k.finishes() && !k.opensSession() {
 		return &m.errands
+	}
+	if k.begins() {
+		return &m.opaque.begin
+	}
+	if k.finishes() {
+		return &m.opaque.finish
 	}
 	if k.inLane() {
 		return &m.resumes.tally
@@ -121,6 +132,34 @@ type Stats struct {
 	Errands ErrandStats `json:"errands"`
 	// Resumes are the requests with tokens, which have a lane of their own.
 	Resumes ResumeStats `json:"resumes"`
+	// Opaque are the requests by OPAQUE.
+	Opaque OpaqueStats `json:"opaque"`
+}
+
+// OpaqueStats are the requests that begin by OPAQUE, which have a lane of their own, and those that finish, which share
+// that of tokens.
+type OpaqueStats struct {
+	Begin  OpaqueTally `json:"begin"`
+	Finish OpaqueTally `json:"finish"`
+	Depth  int         `json:"depth"` // requests in the lane of those who begin that no batch has taken yet
+	// BatchSize counts batches that begin by their number of requests, Duration is the time that one took.
+	BatchSize map[int]int64   `json:"batch_size"`
+	Duration  latency.Summary `json:"duration"`
+}
+
+// OpaqueTally counts requests by OPAQUE since the start.
+type OpaqueTally struct {
+	Queued       int64 `json:"queued"`
+	Processed    int64 `json:"processed"`
+	Expired      int64 `json:"expired"`
+	RejectedBusy int64 `json:"rejected_busy"`
+	RateLimited  int64 `json:"rate_limited"`
+	Refused      int64 `json:"refused"` // by the policy
+	Success      int64 `json:"success"`
+	// Fail counts the other answers by reason.
+	Fail map[rushgate.Reason]int64 `json:"fail"`
+	// Wait is the time a request spent in its lane.
+	Wait latency.Summary `json:"wait"`
 }
 
 // ErrandStats are the requests that prove a password and open no session: totals since the start, but for Depth.
@@ -179,6 +218,10 @@ func (p *Pool) Stats() Stats {
 	s.Resumes.Depth = p.lane.Len()
 	s.Errands = m.errandStats()
 	s.Errands.Depth = p.errands.Len()
+	s.Opaque = OpaqueStats{
+		Begin: m.opaque.begin.opaqueTally(), Finish: m.opaque.finish.opaqueTally(), Depth: p.beginnings.Len(),
+		BatchSize: m.opaque.begin.sizes(), Duration: m.opaque.duration.Detailed(),
+	}
 	return s
 }
 
@@ -189,6 +232,15 @@ func (m *metrics) errandStats() ErrandStats {
 		Queued: t.queued.Load(), Processed: t.processed.Load(), Expired: t.expired.Load(),
 		RejectedBusy: t.rejectedBusy.Load(), RateLimited: t.rateLimited.Load(), Success: t.success.Load(),
 		Fail: t.failures(), Wait: t.wait.Detailed(), Settle: m.settle.Detailed(),
+	}
+}
+
+// opaqueTally is what there is to tell of requests by OPAQUE.
+func (t *tally) opaqueTally() OpaqueTally {
+	return OpaqueTally{
+		Queued: t.queued.Load(), Processed: t.processed.Load(), Expired: t.expired.Load(),
+		RejectedBusy: t.rejectedBusy.Load(), RateLimited: t.rateLimited.Load(), Refused: t.refused.Load(),
+		Success: t.success.Load(), Fail: t.failures(), Wait: t.wait.Detailed(),
 	}
 }
 

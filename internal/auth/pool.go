@@ -13,6 +13,7 @@ import (
 	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/opaque"
 	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/password"
 )
@@ -78,6 +79,8 @@ type Config struct {
 	Passkeys *passkey.Party
 	// Access has the bans of ranges and devices. Optional: nil means that there are none.
 	Access *access.Keeper
+	// Opaque answers what begins and finishes by OPAQUE. Optional: nil means that it is switched off.
+	Opaque *opaque.Server
 	// SignedIn is told of a player who has come in by a login, a registration, a device or a passkey, on the goroutine of
 	// the caller of the pool. Optional. It must be safe for concurrent use and must not block.
 	SignedIn func(SignIn)
@@ -121,16 +124,18 @@ func Capacity(workers int, maxAge, hashTime time.Duration) (batch int, perSecond
 // Pool is a queue of requests in the order of their turns, which a [door.Door] bounds, and the workers that serve it.
 // All methods may be called from many goroutines.
 type Pool struct {
-	cfg       Config
-	queue     *Queue[*pending]
-	lane      *Queue[*pending] // of requests with tokens
-	errands   *Queue[*pending]
-	slow      *Queue[*job] // the slow lane
-	ids       *idBlock
-	metrics   metrics
-	gate      gate
-	unsettled unsettled
-	batch     int // the most requests a worker takes at once
+	cfg     Config
+	queue   *Queue[*pending]
+	lane    *Queue[*pending] // of requests with tokens
+	errands *Queue[*pending]
+	// beginnings are of requests that begin by OPAQUE
+	beginnings *Queue[*pending]
+	slow       *Queue[*job] // the slow lane
+	ids        *idBlock
+	metrics    metrics
+	gate       gate
+	unsettled  unsettled
+	batch      int // the most requests a worker takes at once
 
 	startOnce sync.Once
 	stopping  context.Context // ends when workers are to stop after the batch in hand
@@ -153,7 +158,7 @@ func NewPool(cfg Config) (*Pool, error) {
 	}
 	cfg = cfg.withDefaults()
 	p := &Pool{cfg: cfg, queue: NewQueue((*pending).turn), lane: NewQueue[*pending](nil), slow: NewQueue[*job](nil)}
-	p.errands = NewQueue[*pending](nil)
+	p.errands, p.beginnings = NewQueue[*pending](nil), NewQueue[*pending](nil)
 	p.batch, _ = Capacity(cfg.Workers, cfg.MaxAge, cfg.HashTime)
 	p.ids = newIDBlock(func(ctx context.Context) (rushgate.PlayerID, error) {
 		return cfg.Store.ReserveIDs(ctx, idReserve)
@@ -170,6 +175,11 @@ func (p *Pool) Start() {
 			p.workers.Go(p.work)
 		}
 		p.workers.Go(p.workLane)
+		if p.cfg.Opaque != nil {
+			for range min(p.cfg.Workers, runtime.GOMAXPROCS(0)) {
+				p.workers.Go(p.workBeginnings)
+			}
+		}
 		p.slowLane.Go(p.workSlowly)
 		p.logging.Go(p.logSummaries)
 	})
@@ -202,7 +212,7 @@ func (p *Pool) Stop() {
 	p.wait()
 	p.hurry()
 	p.logging.Wait()
-	for _, q := range []*Queue[*pending]{p.queue, p.lane, p.errands} {
+	for _, q := range []*Queue[*pending]{p.queue, p.lane, p.errands, p.beginnings} {
 		for _, r := range q.Drain() {
 			p.turnAway(r)
 		}
@@ -218,6 +228,7 @@ func (p *Pool) shut() {
 	p.queue.Close()
 	p.lane.Close()
 	p.errands.Close()
+	p.beginnings.Close()
 	p.startOnce.Do(func() {})
 	p.gate.open() // the door refuses those that wait for it
 }

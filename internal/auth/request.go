@@ -11,6 +11,8 @@ import (
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/line"
+	"github.com/rushgate/rushgate/internal/opaque"
+	"github.com/rushgate/rushgate/internal/opaquerecord"
 	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/token"
@@ -40,10 +42,22 @@ const (
 	Reenter
 	// Passkey is of a player who shows a passkey, see [Pool.Passkey].
 	Passkey
+	// FinishLogin, FinishConfirm and FinishRegister finish what was begun by OPAQUE, see [Pool.Finish] and
+	// [Pool.FinishProof].
+	FinishLogin
+	FinishConfirm
+	FinishRegister
+	// BeginLogin, BeginConfirm and BeginRegister begin it, see [Pool.Begin].
+	BeginLogin
+	BeginConfirm
+	BeginRegister
 )
 
-// inLane reports whether requests of the kind show a token or a passkey, and are served in the lane for that.
+// inLane reports whether requests of the kind need no hash, and are served in a lane beside the workers.
 func (k Kind) inLane() bool { return k >= Resume }
+
+// showsToken reports whether requests of the kind show a token or a passkey.
+func (k Kind) showsToken() bool { return k >= Resume && k <= Passkey }
 
 // Request is a player's wish to be let in.
 type Request struct {
@@ -68,6 +82,11 @@ type Request struct {
 	// Code is what a [Recover] has in place of a password; its Password is the one that the account is to get, as returned
 	// by [rushgate.NewPassword]. It is a secret.
 	Code token.Code
+	// Opaque is what requests that begin or finish something by OPAQUE have in place of a password.
+	Opaque Opaque
+	// Record is, for a [Recover], what the player has registered by OPAQUE in place of a Password; the zero Proof for
+	// none.
+	Record opaquerecord.Proof
 	// Player is, for an errand, whose account it is. A [Recover] has none.
 	Player rushgate.PlayerID
 	// Attempt is the attempt_id that the client chose, or empty.
@@ -116,6 +135,16 @@ func (r *Request) knock() door.Knock {
 		k.Want = door.Errand
 	case Reenter:
 		k.Want = door.Resume
+	case BeginConfirm, FinishConfirm:
+		k.Want = door.Errand
+	case FinishLogin:
+		k.Wait = r.Wait
+	case FinishRegister:
+		k.Want = door.Register
+	case BeginRegister:
+		if k.Want = door.Register; r.Player != 0 {
+			k.Want = door.Forget
+		}
 	case Resume:
 		k.Want, k.Wait = door.Resume, r.Wait
 	case Passkey:
@@ -138,6 +167,9 @@ type pending struct {
 	enqueued time.Time
 	maxAge   time.Duration
 	clock    *awake.Clock
+	welcome  Welcome         // of one that has finished, once it is answered with success
+	login    *opaque.Pending // of one that finishes a login
+	begun    Begun           // of one that begins, once it is answered with success
 	answered atomic.Bool
 	answer   chan answer // holds one
 }

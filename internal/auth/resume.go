@@ -17,6 +17,9 @@ type Welcome struct {
 	ResumeToken string
 	// Credentials are what proves the account beside its password, as they were when it was loaded.
 	Credentials []rushgate.Credential
+	// SessionProof, of a login by OPAQUE, tells the client that the token of the session comes from the server that knows
+	// the account, see [opaque.SessionKey.Bind], in base64url; empty for all others.
+	SessionProof string
 }
 
 // Elsewhere is what a [Continue] wants of a session that another node holds.
@@ -83,10 +86,12 @@ func (p *Pool) show(ctx context.Context, r Request) (Welcome, error) {
 
 // judgeToken says what becomes of a job of the lane, whose account is loaded: an admission or a change of the account
 // is made, or the job is refused.
-func (p *Pool) judgeToken(j *job) {
+func (p *Pool) judgeToken(ctx context.Context, j *job) {
 	a := &j.account
 	j.admission, j.change, j.refusal = rushgate.Admission{}, rushgate.AccountChange{}, nil
 	switch {
+	case j.Kind.finishes():
+		p.judgeFinish(ctx, j)
 	case j.Kind == Continue:
 		p.judgeSession(j)
 	case j.Kind == Passkey:

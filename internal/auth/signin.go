@@ -22,8 +22,10 @@ func (p *Pool) signedIn(r *pending) {
 	s := SignIn{Kind: r.Kind, Player: a.ID, Name: a.Username, Addr: r.Addr, Device: r.Remember}
 	switch r.Kind {
 	case Login, Register, Resume, Passkey:
-	case Enter: // a login that had to wait
+	case Enter, FinishLogin: // a login that had to wait, or by OPAQUE
 		s.Kind = Login
+	case FinishRegister:
+		s.Kind = Register
 	default:
 		return
 	}

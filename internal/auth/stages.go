@@ -11,6 +11,8 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/opaque"
+	"github.com/rushgate/rushgate/internal/opaquerecord"
 	"github.com/rushgate/rushgate/internal/token"
 	"github.com/rushgate/rushgate/password"
 )
@@ -31,6 +33,15 @@ type job struct {
 	admission rushgate.Admission
 
 	credentials []rushgate.Credential // of the account once the code is used up; nil if there is none to use up
+
+	// Of a job that finishes what was begun by OPAQUE, see judgeFinish.
+	opened  bool // its state was, with the outcome below
+	openErr error
+	key     opaque.SessionKey
+	upload  opaquerecord.Proof    // of a registration; of a login what it was proved by
+	made    []rushgate.Credential // that the account is to have which is made
+	// answering: a job that begins has its answer, which it is told in a moment
+	answering bool
 
 	session token.Session // that is opened, or goes on
 	device  token.Resume  // that the client is told; the zero token is none
@@ -440,7 +451,7 @@ func (p *Pool) prepare(ctx context.Context, j *job) error {
 	}
 	j.admission.Create = true
 	j.admission.Account = rushgate.Account{
-		ID: id, Username: j.Username, PasswordHash: j.hash.Hash, Attempt: j.attempt,
+		ID: id, Username: j.Username, PasswordHash: j.hash.Hash, Credentials: j.made, Attempt: j.attempt,
 		CreatedAt: time.Now().Truncate(time.Millisecond),
 	}
 	return nil
@@ -483,7 +494,7 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 		}
 		t.success.Add(1)
 		p.close(j, door.Inside)
-		w := Welcome{Session: s, Credentials: j.account.Credentials}
+		w := Welcome{Session: s, Credentials: j.account.Credentials, SessionProof: j.sessionProof(s.Token)}
 		if j.device != (token.Resume{}) {
 			w.ResumeToken = j.device.Text()
 		}
@@ -543,9 +554,9 @@ func (p *Pool) fail(j *job, err error) {
 // outcome is what a refusal says about the player. What is not known to be the player's fault is not counted as such.
 func (j *job) outcome(reason rushgate.Reason) door.Outcome {
 	switch {
-	case j.asked:
+	case j.asked, j.once && j.Kind.finishes(): // the password is right, or was a moment ago
 		return door.Asked
-	case j.Kind.inLane() && j.wrong:
+	case j.Kind.showsToken() && j.wrong:
 		return door.Unknown
 	case j.wrong && j.account.ID == 0:
 		return door.Unknown
@@ -565,7 +576,14 @@ func (j *job) outcome(reason rushgate.Reason) door.Outcome {
 
 // close gives a job's seat back, and logs what that locks out: once, when it begins.
 func (p *Pool) close(j *job, o door.Outcome) {
-	for _, lock := range j.seat.Close(o) {
+	if o == door.NotJudged || o == door.Asked || o == door.Right && j.Kind.opensSession() {
+		p.giveStateBack(j)
+	}
+	p.logLockouts(j.seat.Close(o))
+}
+
+func (p *Pool) logLockouts(began []door.Lockout) {
+	for _, lock := range began {
 		attrs := []any{"kind", lock.Kind.String(), "until", lock.Until}
 		if lock.Origin.IsValid() {
 			attrs = append(attrs, "origin", lock.Origin.String())

@@ -167,16 +167,18 @@ type Door struct {
 	errands  errands
 	mails    mails
 	promised time.Time // when the client is to come back that was refused last for want of room in that lane
-	places   places
-	paces    [3]pace // by lane
-	clock    clock
-	line     *line.Line
-	moved    time.Time // when the line was
-	came     time.Time // when a client came last whose turn had
-	world    worldLine
-	ring     atomic.Pointer[line.Keyring]
-	spent    spentWork
-	refused  struct{ knocking, turnedAway Refusals } // by Knock, with Slow; by TurnAway
+
+	beginnings beginnings
+	places     places
+	paces      [4]pace // by lane
+	clock      clock
+	line       *line.Line
+	moved      time.Time // when the line was
+	came       time.Time // when a client came last whose turn had
+	world      worldLine
+	ring       atomic.Pointer[line.Keyring]
+	spent      spentWork
+	refused    struct{ knocking, turnedAway Refusals } // by Knock, with Slow; by TurnAway
 }
 
 // New returns an open door.
@@ -202,10 +204,12 @@ func New(cfg Config) (*Door, error) {
 		errands: errands{room: newRoom(errandRoom)},
 		mails:   newMails(cfg.remember),
 		places:  newPlaces(cfg.World, cfg.OriginShare, cfg.SeatHold),
-		paces: [3]pace{
+		paces: [4]pace{
 			Fast: newPace(cfg.Pace), Slow: newPace(cfg.SlowPace), Resumes: newPace(cfg.ResumePace),
+			Beginnings: newPace(defaultBeginPace),
 		},
-		clock: clock{cfg.Jitter},
+		beginnings: beginnings{room: newRoom(0), tries: newTries(cfg.remember)},
+		clock:      clock{cfg.Jitter},
 	}
 	d.places.ends.stood = cfg.Stood
 	lineCfg := cfg.Line
@@ -268,6 +272,7 @@ func (d *Door) TurnAway(k Knock) (r rushgate.Refusal, refused bool) {
 // judge returns how a client comes in, or the refusal of its knock, which it counts.
 func (d *Door) judge(v *visit, count *Refusals) (admission, rushgate.Refusal) {
 	v.who, v.now = d.budgets.pair(v.Knock), d.cfg.Now()
+	d.lapse(v.now)
 	if d.closed {
 		count.Draining++
 		return admission{}, busy(d.later(Draining))
@@ -378,8 +383,10 @@ const (
 	Fast Lane = iota
 	// Slow is for hashes that take long, see [Seat.Slow].
 	Slow
-	// Resumes is for what needs no hash, see [Door.Resume].
+	// Resumes is for what needs no hash, see [Door.Resume] and [Door.Finish].
 	Resumes
+	// Beginnings is for what begins a proof, see [Door.Begin].
+	Beginnings
 )
 
 // Served notes that n requests of a lane have been completed, in the lanes for hashes those that were hashed. What
@@ -477,14 +484,14 @@ func (d *Door) newcomer(now time.Time) Newcomer {
 func (d *Door) Waiting() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.queue.taken+d.inHand+d.resumes.taken+d.errands.taken > 0
+	return d.queue.taken+d.inHand+d.resumes.taken+d.errands.taken+d.beginnings.taken > 0
 }
 
 // Empty reports whether there is no request that waits for a worker of either lane, or is in the hands of one.
 func (d *Door) Empty() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.queue.taken+d.inHand+d.slow.taken+d.resumes.taken+d.errands.taken == 0
+	return d.queue.taken+d.inHand+d.slow.taken+d.resumes.taken+d.errands.taken+d.beginnings.taken == 0
 }
 
 // Rush reports whether the queue is more than half full; one without bound is taken to have usualQueue places.

@@ -36,6 +36,7 @@ func (d *Door) Errand(k Knock, hashes int) (*Seat, error) {
 		return nil, &r
 	}
 	k.Want = Errand
+	d.lapse(now)
 	who := d.budgets.pair(&k)
 	verdict, wait := d.budgets.judge(who, &k, now)
 	if verdict != free && verdict != crowded {

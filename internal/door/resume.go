@@ -55,7 +55,7 @@ func (d *Door) Resume(k Knock) (*Seat, error) {
 	d.move(now)
 	// Whether a full world has a place for the name is told to the player only, see [Seat.Sit].
 	waits := d.stands(&k, who)
-	if r, ok := d.lane(who, now); !ok {
+	if r, ok := d.laneHas(&d.resumes, Resumes, &d.promised, who, now); !ok {
 		count.Lane++
 		return nil, &r
 	}
@@ -84,28 +84,30 @@ func (s *Seat) Identify(name string) {
 	s.charge.known = d.budgets.isKnown(s.charge.who)
 }
 
-// lane reports whether the lane of resumes has room for one more of an origin, and if it has not, what that client is
-// told. An empty lane has room, whatever is known of its pace.
+// laneHas reports whether a lane that holds what is worked off in a second has room for one more of an origin, and if
+// it has not, what that client is told. An empty lane has room, whatever is known of its pace.
 //
-// Of those for whom there is no room, each is told a moment after that of the one before it, as far apart as the lane
-// needs for each. An origin that has its share is not: it could put off the moments of all others.
-func (d *Door) lane(who pair, now time.Time) (r rushgate.Refusal, ok bool) {
-	pace, depth := &d.paces[Resumes], d.resumes.taken
+// Of those for whom there is no room, each is told a moment after that of the one before it, promised, as far apart as
+// the lane needs for each. An origin that has its share is not: it could put off the moments of all others.
+func (d *Door) laneHas(
+	in *room, l Lane, promised *time.Time, who pair, now time.Time,
+) (r rushgate.Refusal, ok bool) {
+	pace, depth := &d.paces[l], in.taken
 	limit := max(int(pace.perSecond()*laneTime.Seconds()), leastLane)
 	switch {
-	case depth == 0 || depth < limit && d.resumes.shared(who.origin, limit):
+	case depth == 0 || depth < limit && in.shared(who.origin, limit):
 		return r, true
 	case depth < limit:
 		return busy(d.clock.spread(min(max(pace.takes(depth), time.Second), MaxRetryAfter/2))), false
 	}
-	if free := now.Add(pace.takes(depth)); d.promised.Before(free) {
-		d.promised = free
+	if free := now.Add(pace.takes(depth)); promised.Before(free) {
+		*promised = free
 	}
-	if latest := now.Add(MaxRetryAfter); d.promised.After(latest) {
-		d.promised = latest
+	if latest := now.Add(MaxRetryAfter); promised.After(latest) {
+		*promised = latest
 	}
-	wait := max(d.promised.Sub(now), time.Millisecond)
-	d.promised = d.promised.Add(pace.takes(1))
+	wait := max(promised.Sub(now), time.Millisecond)
+	*promised = promised.Add(pace.takes(1))
 	return busy(d.clock.past(wait)), false
 }
 

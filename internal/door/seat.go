@@ -61,6 +61,8 @@ type Seat struct {
 	waits    bool         // it is to be given a place in the world's line, if it finds none
 	stood    bool         // it was given one in the world's line
 	hashes   int          // of an errand; 0 for all others
+	try      *try         // that it is to end; nil for none
+	lane     pair         // where a seat of [Door.Finish] is, which may be another place than that of its try
 	device   access.Device
 }
 
@@ -76,6 +78,7 @@ const (
 	slow
 	resuming
 	onErrand // which waits for a worker
+	beginning
 	closed
 )
 
@@ -83,7 +86,7 @@ const (
 func (s *Seat) Take() {
 	s.door.mu.Lock()
 	defer s.door.mu.Unlock()
-	if s.state != resuming { // which is counted until it is closed
+	if s.state != resuming && s.state != beginning { // which are counted until they are closed
 		s.move(inHand)
 	}
 }
@@ -146,6 +149,11 @@ func (s *Seat) Close(o Outcome) []Lockout {
 		}
 	}
 	s.giveBack(o)
+	if s.try != nil && o == NotJudged {
+		d.keep(s.try)
+		d.lapse(now)
+		return nil
+	}
 	return d.budgets.settle(s.charge, o, s.name, now)
 }
 
@@ -183,7 +191,12 @@ func (s *Seat) move(to seatState) {
 	case slow:
 		d.slow.add(origin, -1)
 	case resuming:
+		if s.lane.origin.IsValid() {
+			origin = s.lane.origin
+		}
 		d.resumes.add(origin, -1)
+	case beginning:
+		d.beginnings.add(origin, -1)
 	case onErrand:
 		d.errands.add(origin, -1)
 		if to == inHand {

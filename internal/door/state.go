@@ -67,8 +67,8 @@ func (d *Door) save() *state {
 	b := &d.budgets
 	s := &state{
 		key: b.key, pairs: b.pairs.all(), accounts: b.accounts.all(), networks: b.networks.all(), known: b.known.all(),
-		lastLockout: b.lockouts.lastID, paces: d.paces, promised: d.promised, came: d.came, worldCame: d.world.came,
-		roomy: d.world.roomy,
+		lastLockout: b.lockouts.lastID, paces: [3]pace(d.paces[:]), promised: d.promised, came: d.came,
+		worldCame: d.world.came, roomy: d.world.roomy,
 		freed: d.world.freed, over: d.world.over, turned: d.spent.turned, line: d.line.State(),
 		worldLine: d.world.State(),
 	}
@@ -258,7 +258,7 @@ func (d *Door) restore(s *state, now time.Time) {
 	for i := range s.places {
 		d.places.restore(&s.places[i], now)
 	}
-	for i := range d.paces {
+	for i := range s.paces {
 		d.paces[i].done, d.paces[i].busy = s.paces[i].done, s.paces[i].busy
 	}
 	d.promised = s.promised

@@ -17,6 +17,7 @@ type Refusals struct {
 	World    int64 `json:"world"`    // the world was full, or the origin had its share of the seats
 	Slow     int64 `json:"slow"`     // the slow lane was full
 	Lane     int64 `json:"lane"`     // the lane of resumes was full, or the origin had its share of it
+	Begin    int64 `json:"begin"`    // the lane of those who begin a proof was full, or the origin had its share of it
 	Errands  int64 `json:"errands"`  // as many errands waited as may, or the origin had its share of them
 	Locked   int64 `json:"locked"`   // a lockout ran
 	Pending  int64 `json:"pending"`  // as many were being judged as may fail
@@ -40,7 +41,7 @@ func (r *Refusals) add(s shortage) {
 func (r Refusals) plus(o Refusals) Refusals {
 	return Refusals{
 		r.Draining + o.Draining, r.Mode + o.Mode, r.Queue + o.Queue, r.Line + o.Line, r.Stale + o.Stale, r.Share + o.Share,
-		r.World + o.World, r.Slow + o.Slow, r.Lane + o.Lane, r.Errands + o.Errands, r.Locked + o.Locked,
+		r.World + o.World, r.Slow + o.Slow, r.Lane + o.Lane, r.Begin + o.Begin, r.Errands + o.Errands, r.Locked + o.Locked,
 		r.Pending + o.Pending, r.Spent + o.Spent,
 	}
 }
@@ -50,7 +51,7 @@ func (r Refusals) Limited() int64 { return r.Locked + r.Pending + r.Spent }
 
 // Busy is how many were refused with [rushgate.ServerBusy].
 func (r Refusals) Busy() int64 {
-	return r.Draining + r.Mode + r.Queue + r.Line + r.Stale + r.Share + r.World + r.Slow + r.Lane + r.Errands
+	return r.Draining + r.Mode + r.Queue + r.Line + r.Stale + r.Share + r.World + r.Slow + r.Lane + r.Begin + r.Errands
 }
 
 // Stats is the state of a door at one moment.
@@ -68,6 +69,11 @@ type Stats struct {
 	// Resumes is how many are in their lane, and ResumePace how fast that is worked off.
 	Resumes    int     `json:"resumes"`
 	ResumePace float64 `json:"resume_pace_per_s"`
+	// Beginnings is how many are in the lane of those who begin a proof, BeginPace how fast that is worked off, and Tries
+	// how many have begun one and not ended it.
+	Beginnings int     `json:"beginnings"`
+	BeginPace  float64 `json:"begin_pace_per_s"`
+	Tries      int     `json:"tries"`
 	// Errands is how many errands wait for a worker.
 	Errands int `json:"errands"`
 	// Seats are those taken in the world: by players inside, and by those on their way in or back.
@@ -92,6 +98,7 @@ func (d *Door) Stats() Stats {
 	defer d.mu.Unlock()
 	now := d.cfg.Now()
 	d.places.expire(now)
+	d.lapse(now)
 	d.move(now)
 	l := &d.budgets.lockouts
 	l.end(now)
@@ -99,7 +106,8 @@ func (d *Door) Stats() Stats {
 		Refused: d.refused.knocking.plus(d.refused.turnedAway), TurnedAway: d.refused.turnedAway,
 		Queued: d.queue.taken, Capacity: d.queue.limit, InHand: d.inHand, Slow: d.slow.taken,
 		Pace: d.paces[Fast].perSecond(), SlowPace: d.paces[Slow].perSecond(),
-		Errands: d.errands.taken,
+		Errands:    d.errands.taken,
+		Beginnings: d.beginnings.taken, BeginPace: d.paces[Beginnings].perSecond(), Tries: len(d.beginnings.tries.byID),
 		Resumes: d.resumes.taken, ResumePace: d.paces[Resumes].perSecond(),
 		Seats: len(d.places.byName), Held: d.places.held, Line: d.line.Stats(), Newcomer: d.newcomer(now),
 		WorldLine: d.world.Stats(),

@@ -42,7 +42,7 @@ func (t *table[K, V]) make(key K) *V {
 }
 
 // makeRoom drops the oldest entry of a full table. What is pinned is passed over, and counts as used: the table grows
-// beyond its limit only by what is pinned, of which there is no more than there are open seats.
+// beyond its limit only by what is pinned, of which there is no more than there are open seats and tries.
 func (t *table[K, V]) makeRoom() {
 	for range min(len(t.entries), maxPinnedSkips) {
 		if len(t.entries) < t.limit {
