@@ -432,7 +432,7 @@ func TestAccountsOfOpaque(t *testing.T) {
 		call(t, o.s, "POST /v1/account/totp", `{"password":"correct horse"}`, session).want(t, "a factor by password", 409)
 		export := call(t, o.s, "GET /v1/account/export", "", session)
 		export.want(t, "export", 200)
-		if !strings.Contains(export.raw, `"credentials":["opaque"]`) || strings.Contains(export.raw, "$opaque$") {
+		if !strings.Contains(export.raw, `"credentials":[{"kind":"opaque"}]`) || strings.Contains(export.raw, "$opaque$") {
 			t.Errorf("export: %s", export.raw)
 		}
 		shown, err := ledger.Show(t.Context(), "alice")

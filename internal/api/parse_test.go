@@ -131,11 +131,14 @@ func FuzzParseProof(f *testing.F) {
 		if err == nil && (!p.shown() || strings.ContainsRune(p.password+p.exact, 0)) {
 			t.Fatal("accepted a password that cannot be")
 		}
-		if p.byOpaque() && err == nil && (len(shown.opaque.Message) != opaque.KE3Size || shown.password != "") {
+		if p.byOpaque() && err == nil && (len(p.opaque.Message) != opaque.KE3Size || p.password != "") {
 			t.Fatal("accepted a proof by OPAQUE that cannot be")
 		}
 	})
 }
+
+// opaquely is a handler of a node with OPAQUE, which parses and asks nobody.
+var opaquely = &handler{Config: Config{OpaqueMode: OpaquePrefer, Opaque: &opaque.Server{}}}
 
 // Whatever is sent to begin or to finish by OPAQUE: what is accepted has messages of their sizes, and what is refused
 // says why.
