@@ -92,7 +92,8 @@ func TestLostPasswordByMail(t *testing.T) {
 	s := start(t, cfg)
 	session, _ := join(t, s, "alice")
 	withAddress(t, s, by, session, "alice@example.org", 1)
-	if a := call(t, s, "GET /v1/account/email", "", session); a.body["email"] != "alice@example.org" || len(a.body) != 1 {
+	if a := call(t, s, "GET /v1/account/email", "", session); a.body["email"] != "alice@example.org" ||
+		a.body["mail"] != true || len(a.body) != 2 {
 		t.Errorf("the addresses are %s", a.raw)
 	}
 

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -150,12 +151,25 @@ func TestOperatorDrains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	events := bufio.NewReader(resp.Body)
+	stream := resp.Body
+	defer stream.Close()
+	events := bufio.NewReader(stream)
 	if line, err := events.ReadString('\n'); err != nil || line != "event: about\n" {
 		t.Fatalf("%q, %v", line, err)
 	}
-	wantOrder(t, s, "drain", "", 202, map[string]any{"outcome": "draining"})
+	status, asked := order(t, s, "drain", "")
+	if status != http.StatusConflict {
+		t.Fatalf("a drain that nobody has confirmed: %d %v", status, asked)
+	}
+	resp, err = http.Post("http://"+s.AdminAddr().String()+"/drain", "application/json",
+		strings.NewReader(fmt.Sprintf(`{"confirm":%q}`, asked["confirm"])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusAccepted {
+		t.Fatalf("a drain that was confirmed: %s", resp.Status)
+	}
 	if err := <-ended; err != nil {
 		t.Errorf("the node ends with %v", err)
 	}

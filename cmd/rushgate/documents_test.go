@@ -84,7 +84,10 @@ var documentedIn = []document{
 	}},
 	{"docs/accounts.md", []documented{
 		{command: `curl -sS http://127.0.0.1:8080/v1/register ` +
-			`-d '{"username":"ada","password":"correct horse","remember":"laptop"}' > ada.json`},
+			`-d '{"username":"ada","password":"correct horse","remember":"laptop"}' > laptop.json`},
+		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' laptop.json)`},
+		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/logout -H "Authorization: Bearer $TOKEN"`, shows: `^$`},
+		{command: `curl -sS http://127.0.0.1:8080/v1/login -d '{"username":"ada","password":"correct horse"}' > ada.json`},
 		{command: `TOKEN=$(sed 's/.*"session_token":"\([^"]*\)".*/\1/' ada.json)`},
 		{command: `curl -sS http://127.0.0.1:8080/v1/account -H "Authorization: Bearer $TOKEN" > account.json`},
 		{command: "cat account.json", shows: `"name":"ada".*"devices":\[\{"handle":"[^"]{16}","label":"laptop"`},
