@@ -364,7 +364,8 @@ func (h *handler) finishRegistration(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	welcome, err := h.Pool.Reenter(r.Context(), auth.Request{
-		Username: before.Account.Username, Player: before.Account.ID, Attempt: i.attempt, Remember: i.remember, Addr: h.Proxies.Client(r),
+		Username: before.Account.Username, Player: before.Account.ID, Attempt: i.attempt,
+		Remember: i.remember, Addr: h.Proxies.Client(r),
 	}, before.Account.Epoch+1)
 	if err != nil { // the password is changed all the same, and the player can log in with it
 		w.WriteHeader(http.StatusNoContent)

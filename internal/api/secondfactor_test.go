@@ -219,7 +219,7 @@ func FuzzParseFactor(f *testing.F) {
 			return
 		}
 		canonical, err := secondfactor.ParseCode(string(got.code))
-		if err != nil || canonical != got.code || got.code == "" || !got.proof.shown() ||
+		if err != nil || canonical != got.code || got.code == "" || !got.shown() ||
 			got.ask != secondfactor.NewDevices && got.ask != secondfactor.Always {
 			t.Fatalf("accepted %q", body)
 		}
