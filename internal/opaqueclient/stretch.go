@@ -85,6 +85,9 @@ func inSlot[T any](ctx context.Context, o Options, client *opaque.Client, rest f
 	}()
 	select {
 	case out := <-done:
+		if err := ctx.Err(); err != nil { // of both that are ready, select takes either
+			return none, err
+		}
 		return out.value, out.err
 	case <-ctx.Done():
 		return none, ctx.Err()
