@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
@@ -50,10 +49,6 @@ func (a *accounts) removeAll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	names := in.Strings("names")
-	would := fmt.Sprintf("delete %d accounts and their characters for ever", len(names))
-	if !a.confirmed(w, r, in.String("confirm"), "accounts.delete", digest(names), would) {
-		return
-	}
 	ctx, cancel := context.WithTimeout(r.Context(), orderTimeout)
 	defer cancel()
 	ids, err := a.ledger.IDs(ctx, names)
@@ -61,9 +56,16 @@ func (a *accounts) removeAll(w http.ResponseWriter, r *http.Request) {
 		answerOrder(w, 0, nil, err)
 		return
 	}
+	would := fmt.Sprintf("delete %d accounts and their characters for ever", len(names))
+	if !a.confirmed(w, r, in.String("confirm"), "accounts.delete", would, digest(names, ids)) {
+		return
+	}
 	var orders []act
 	for _, players := range ranges(ids) {
 		orders = append(orders, act{what: "accounts.delete", detail: "players " + players})
+	}
+	if len(orders) == 0 && len(names) > 0 { // damaged ones are deleted all the same, and so is who registers meanwhile
+		orders = append(orders, act{what: "accounts.delete", detail: "names of players that are not known"})
 	}
 	first, err := a.begin(ctx, r, orders...)
 	if err != nil {
@@ -121,10 +123,13 @@ func ranges(ids []rushgate.PlayerID) (texts []string) {
 	return texts
 }
 
-// digest stands for a list of names in what confirms that they are to be deleted.
-func digest(names []string) string {
-	sum := sha256.Sum256([]byte(strings.Join(names, "\x00")))
-	return hex.EncodeToString(sum[:])
+// digest stands for a list of names, and for whose they are, in what confirms that the accounts are to be deleted.
+func digest(names []string, ids []rushgate.PlayerID) string {
+	h := sha256.New()
+	for i, name := range names {
+		fmt.Fprintf(h, "%q %d\n", name, ids[i])
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // deletion says what became of accounts that were to be deleted.

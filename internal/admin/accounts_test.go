@@ -28,24 +28,28 @@ func newStore(t *testing.T) *memory.Store {
 	if _, err := s.ReserveIDs(t.Context(), 3); err != nil {
 		t.Fatal(err)
 	}
-	by := rushgate.Instance{Node: "n", Run: "r"}
 	for i, name := range []string{"alice", "bob", "carol"} {
-		admitted, err := s.Admit(t.Context(), by, []rushgate.Admission{{
-			Account: rushgate.Account{ID: rushgate.PlayerID(i + 1), Username: name, PasswordHash: "hash of " + name},
-			Create:  true, Attempt: "a",
-		}})
-		if err != nil || admitted[0].Err != nil {
-			t.Fatal(err, admitted)
-		}
-		if name == "carol" {
-			continue
-		}
-		save := rushgate.Save{Character: admitted[0].Character, Fence: admitted[0].Lease.Fence, Release: true}
-		if errs, err := s.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
-			t.Fatal(err, errs)
-		}
+		join(t, s, rushgate.PlayerID(i+1), name)
 	}
 	return s
+}
+
+// join makes the account of a player, who stays inside if it is carol.
+func join(t *testing.T, s rushgate.Store, id rushgate.PlayerID, name string) {
+	t.Helper()
+	admitted, err := s.Admit(t.Context(), rushgate.Instance{Node: "n", Run: "r"}, []rushgate.Admission{{
+		Account: rushgate.Account{ID: id, Username: name, PasswordHash: "hash of " + name}, Create: true, Attempt: "a",
+	}})
+	if err != nil || admitted[0].Err != nil {
+		t.Fatal(err, admitted)
+	}
+	if name == "carol" {
+		return
+	}
+	save := rushgate.Save{Character: admitted[0].Character, Fence: admitted[0].Lease.Fence, Release: true}
+	if errs, err := s.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
+		t.Fatal(err, errs)
+	}
 }
 
 // left returns the names of the accounts that are there.
@@ -263,9 +267,23 @@ func TestConfirm(t *testing.T) {
 		if got := left(t, store); got != "alice bob carol" {
 			t.Errorf("%q are left", got)
 		}
+		one := `{"confirm":"` + value("/accounts/alice/delete", "{}") + `"}`
+		list := `{"names":["alice"],"confirm":"` + value("/accounts/delete", `{"names":["alice"]}`) + `"}`
 		w := confirmed(t.Context(), h, "/accounts/ALICE/delete", "{}")
 		if got := left(t, store); w.Code != 200 || got != "bob carol" {
 			t.Errorf("%d %s; %q are left", w.Code, w.Body, got)
+		}
+		if _, err := store.ReserveIDs(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		join(t, store, 4, "alice") // another player
+		for path, body := range map[string]string{"/accounts/alice/delete": one, "/accounts/delete": list} {
+			if w := order(t.Context(), h, path, body); w.Code != 409 || !strings.Contains(w.Body.String(), "confirm") {
+				t.Errorf("what was confirmed of the player before: %s: %d %s", path, w.Code, w.Body)
+			}
+		}
+		if got := left(t, store); got != "alice bob carol" {
+			t.Errorf("%q are left", got)
 		}
 	})
 }

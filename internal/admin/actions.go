@@ -85,7 +85,7 @@ func serveDrain(mux *routes, a *acts, drain func()) {
 			return
 		}
 		const would = "log out everyone who is inside this node, and end its process"
-		if !a.confirmed(w, r, confirm, "node.drain", "", would) {
+		if !a.confirmed(w, r, confirm, "node.drain", would, "") {
 			return
 		}
 		a.carryOut(w, r, act{what: "node.drain", status: http.StatusAccepted}, func(context.Context) (any, error) {

@@ -301,6 +301,15 @@ func TestNothingIsDoneUnrecorded(t *testing.T) {
 	}
 }
 
+// A list of names is deleted for which no player is known, as damaged records are: that is in the log, too.
+func TestListOfNobodyIsInTheAuditLog(t *testing.T) {
+	cfg, store := whole(t)
+	w := confirmed(t.Context(), admin.New(cfg), "/accounts/delete", `{"names":["nobody"]}`)
+	if records, err := store.LoadAudit(t.Context(), 1, 100); w.Code != 200 || err != nil || len(records) != 2 {
+		t.Errorf("%d %s; %d records, %v", w.Code, w.Body, len(records), err)
+	}
+}
+
 // The audit log says who did what to whom, and nothing by which a player can be known once the account is gone.
 func TestAuditNamesNoPlayer(t *testing.T) {
 	cfg, store := whole(t)

@@ -171,7 +171,7 @@ func (a *accounts) remove(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	would := fmt.Sprintf("delete player %d, %s, and the character for ever", who.ID, who.Username)
-	if !a.confirmed(w, r, confirm, "account.delete", who.Username, would) {
+	if !a.confirmed(w, r, confirm, "account.delete", would, "") {
 		return
 	}
 	do := act{what: "account.delete", whom: who.ID, player: who.Username}

@@ -45,7 +45,7 @@ func (a *accounts) removeFactor(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	would := fmt.Sprintf("have player %d, %s, come in with the password alone", who.ID, who.Username)
-	if !a.confirmed(w, r, confirm, "account.remove-second-factor", who.Username, would) {
+	if !a.confirmed(w, r, confirm, "account.remove-second-factor", would, "") {
 		return
 	}
 	do := act{what: "account.remove-second-factor", whom: who.ID, player: who.Username}

@@ -150,7 +150,8 @@ func (o *operators) remove(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	would := fmt.Sprintf("remove the operator %s, who has the role %v", who.Name, who.Role)
-	if !o.confirmed(w, r, confirm, "operator.remove", who.Name, would) {
+	made := who.CreatedAt.Format(time.RFC3339Nano) // another may have the name by then
+	if !o.confirmed(w, r, confirm, "operator.remove", would, made) {
 		return
 	}
 	o.carryOut(w, r, act{what: "operator.remove", detail: who.Name}, func(ctx context.Context) (any, error) {
