@@ -116,34 +116,35 @@ func (v *importFlags) run(ctx context.Context, stdout, stderr io.Writer) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
+	from := "from the old game's Redis"
+	if v.file != "" {
+		from = "from a file"
+	}
 	return v.withStore(ctx, func(store rushgate.Store) error {
-		bar := startImportProgress(stderr)
-		opts.Progress = bar.set
-		var report importer.Report
-		err := v.recorded(ctx, store, func() (err error) {
-			report, err = importer.Import(ctx, src, store, opts)
-			return err
-		}, &report)
-		bar.stop()
-		return v.conclude(report, err, stdout)
+		_, err := v.bring(ctx, src, store, opts, from, stdout, stderr)
+		return err
 	})
 }
 
-// recorded has the audit log of the store say that players are imported, and what came of it.
-func (v *importFlags) recorded(
-	ctx context.Context, store rushgate.Store, do func() error, report *importer.Report,
-) error {
-	if v.dryRun {
-		return do()
-	}
-	e := audit.Entry{What: "store.import", Detail: "from the old game's Redis"}
-	if v.file != "" {
-		e.Detail = "from a file"
-	}
-	return newConsoleLog(store).recordWith(ctx, e, func() (string, error) {
-		err := do()
+// bring imports the players of a source, shows how far that is and what came of it, and has the audit log of the store
+// say so, unless it is a dry run.
+func (v *importFlags) bring(
+	ctx context.Context, src importer.Source, store rushgate.Store, opts importer.Options, from string,
+	stdout, stderr io.Writer,
+) (report importer.Report, err error) {
+	bar := startImportProgress(stderr)
+	opts.Progress = bar.set
+	do := func() (string, error) {
+		report, err = importer.Import(ctx, src, store, opts)
 		return fmt.Sprintf("%d imported, %d refused", report.Imported, report.Refused), err
-	})
+	}
+	if opts.DryRun {
+		_, err = do()
+	} else {
+		err = newConsoleLog(store).recordWith(ctx, audit.Entry{What: "store.import", Detail: from}, do)
+	}
+	bar.stop()
+	return report, v.conclude(report, err, stdout)
 }
 
 func (v *importFlags) source() (importer.Source, error) {

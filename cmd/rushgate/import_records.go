@@ -98,13 +98,9 @@ func (v *importRecordsFlags) run(ctx context.Context, stdout, stderr io.Writer) 
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 	return v.withStore(ctx, func(store rushgate.Store) error {
-		bar := startImportProgress(stderr)
-		opts := importer.Options{
-			DryRun: bool(v.dryRun), Progress: bar.set, Harden: records.Harden(hasher), BatchSize: hardenedAtOnce,
-		}
-		report, err := importer.Import(ctx, src, store, opts)
-		bar.stop()
-		return errors.Join(v.conclude(report, err, stdout), foresee(stdout, &report, hasher))
+		opts := importer.Options{DryRun: bool(v.dryRun), Harden: records.Harden(hasher), BatchSize: hardenedAtOnce}
+		report, err := v.bring(ctx, src, store, opts, "records of other systems, from a file", stdout, stderr)
+		return errors.Join(err, foresee(stdout, &report, hasher))
 	})
 }
 

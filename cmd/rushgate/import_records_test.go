@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rushgate/rushgate/internal/audit"
 	"github.com/rushgate/rushgate/internal/importer/scheme"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
@@ -90,6 +91,7 @@ func TestImportedRecordsLogIn(t *testing.T) {
 	runImportRecords(t, "--file", path, "--data", dir, "--dry-run").want(t, 0, fmt.Sprintf("would do  %d accounts", len(all)), "")
 	runImportRecords(t, "--file", path, "--data", dir).want(t, 0, fmt.Sprintf("imported  %d accounts", len(all)), "")
 	runImportRecords(t, "--file", path, "--data", dir).want(t, 0, fmt.Sprintf("present   %d accounts", len(all)), "")
+	wantImports(t, dir, len(all))
 	weak, hashes := 0, storedHashes(t, dir, all)
 	for i, v := range all {
 		hash := hashes[i]
@@ -121,6 +123,23 @@ func TestImportedRecordsLogIn(t *testing.T) {
 			if len(v.Password) < 72 { // of longer ones bcrypt tells nothing, so that they are kept
 				t.Errorf("%s (%s): the hash was not replaced at the login", v.System, v.As)
 			}
+		}
+	}
+}
+
+// wantImports checks that the audit log has the two imports that were no dry runs, and what came of each.
+func wantImports(t *testing.T, dir string, players int) {
+	t.Helper()
+	store := openDatabase(t, dir, sqlite.Options{})
+	defer store.Close()
+	entries, err := audit.Read(t.Context(), store, 1, 100)
+	if err != nil || len(entries) != 4 {
+		t.Fatalf("%d entries, %v: %+v", len(entries), err, entries)
+	}
+	for i, want := range []string{fmt.Sprintf("%d imported, 0 refused", players), "0 imported, 0 refused"} {
+		first, last := entries[2*i], entries[2*i+1]
+		if first.What != "store.import" || last.Of != first.Seq || last.Outcome != "done" || last.Detail != want {
+			t.Errorf("%+v, %+v; want %q", first, last, want)
 		}
 	}
 }
