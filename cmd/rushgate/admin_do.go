@@ -202,28 +202,33 @@ otherwise --yes is needed. A player who is inside is not deleted.
 
   rushgate admin delete alice
   rushgate admin delete alice --yes`)
+	return v.sureCommand(f, "delete", "remove an account and its character for ever",
+		"removes the account %s and its character for ever", "deleted")
+}
+
+// sureCommand is a command that has done to one account what cannot be undone, once the operator is sure of it: name is
+// that of the command and of the order, what says of a player's name what it does, and did what it has done.
+func (v *adminFlags) sureCommand(f *flags, name, short, what, did string) *cobra.Command {
 	yes := toggle(false)
 	f.add(&yes, "yes", "", "do not ask")
-	return newCommand("delete", "remove an account and its character for ever", f,
-		func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-			name, err := playerName(args, whyOneName)
-			if err != nil {
-				return err
-			}
-			what := "removes the account " + name + " and its character for ever"
-			if err := sure(ctx, bool(yes), what, name, stderr); err != nil {
-				return err
-			}
-			node, err := v.node()
-			if err != nil {
-				return err
-			}
-			var c account.Changed
-			if err := node.postTwice(ctx, accountPath(name, "delete"), &c); err != nil {
-				return explain(err, name)
-			}
-			return reportChange(stdout, "deleted", c)
-		})
+	return newCommand(name, short, f, func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+		player, err := playerName(args, whyOneName)
+		if err != nil {
+			return err
+		}
+		if err := sure(ctx, bool(yes), fmt.Sprintf(what, player), player, stderr); err != nil {
+			return err
+		}
+		node, err := v.node()
+		if err != nil {
+			return err
+		}
+		var c account.Changed
+		if err := node.postTwice(ctx, accountPath(player, name), &c); err != nil {
+			return explain(err, player)
+		}
+		return reportChange(stdout, did, c)
+	})
 }
 
 func newAdminDrain() *cobra.Command {

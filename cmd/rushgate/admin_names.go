@@ -54,26 +54,6 @@ who asks. From then on the password alone lets the player in, who is told by mai
 terminal the name has to be typed once more; otherwise --yes is needed.
 
   rushgate admin remove-second-factor alice`)
-	yes := toggle(false)
-	f.add(&yes, "yes", "", "do not ask")
-	return newCommand("remove-second-factor", "have the password alone let a player in, who has lost the rest", f,
-		func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-			name, err := playerName(args, whyOneName)
-			if err != nil {
-				return err
-			}
-			what := "has the password alone let in the player " + name
-			if err := sure(ctx, bool(yes), what, name, stderr); err != nil {
-				return err
-			}
-			node, err := v.node()
-			if err != nil {
-				return err
-			}
-			var c account.Changed
-			if err := node.postTwice(ctx, accountPath(name, "remove-second-factor"), &c); err != nil {
-				return explain(err, name)
-			}
-			return reportChange(stdout, "took away the second factor of", c)
-		})
+	return v.sureCommand(f, "remove-second-factor", "have the password alone let a player in, who has lost the rest",
+		"has the password alone let in the player %s", "took away the second factor of")
 }

@@ -144,7 +144,7 @@ func printVerdict(w io.Writer, v audit.Verdict, asJSON bool) (err error) {
 func printGood(w io.Writer, v *audit.Verdict) error {
 	fmt.Fprintf(w, "entries %d to %d are as they were written\n", v.First, v.Last)
 	if v.Trusted {
-		fmt.Fprintf(w, "those before %d were taken out for their age; what came before it is trusted\n", v.First)
+		fmt.Fprintf(w, "those before %d are not there any more, for their age or otherwise; that they were as it says is trusted\n", v.First)
 	}
 	if v.Open > 0 {
 		fmt.Fprintf(w, "of %d nothing says what came of it: the node or its store went away meanwhile\n", v.Open)
