@@ -92,35 +92,17 @@ func (p *Pool) Begin(ctx context.Context, r Request) (Begun, error) {
 // workBeginnings is a worker of the lane of those who begin. As that of tokens it yields to the tick after each, and
 // rests after a batch while passwords wait.
 func (p *Pool) workBeginnings() {
-	for {
-		if p.beginnings.Len() == 0 {
-			p.cfg.Door.Idle(door.Beginnings)
-		}
-		batch, err := p.beginnings.PopBatch(p.stopping, BeginBatchMax)
-		if err != nil {
-			return
-		}
-		start := time.Now()
-		p.cfg.Door.Served(door.Beginnings, p.serveBeginnings(batch))
+	p.workBeside(p.beginnings, door.Beginnings, BeginBatchMax, func(batch []*pending) int {
+		served := p.serveBeginnings(batch)
 		p.logLockouts(p.cfg.Door.Lapsed())
-		if rest := p.rest(time.Since(start)); rest > 0 {
-			p.sleep(rest)
-		}
-	}
+		return served
+	})
 }
 
 // serveBeginnings takes a batch to its answers, and returns how many were computed.
 func (p *Pool) serveBeginnings(batch []*pending) int {
 	m := &p.metrics.opaque
-	jobs := make([]*job, 0, len(batch))
-	for _, r := range batch {
-		m.begin.wait.Record(time.Since(r.enqueued))
-		if r.stale() {
-			p.expire(r)
-			continue
-		}
-		jobs = append(jobs, newJob(r))
-	}
+	jobs := p.jobsOf(batch)
 	if len(jobs) == 0 {
 		return 0
 	}

@@ -31,17 +31,20 @@ const (
 // workLane is the worker of the lane of requests with tokens. It has a goroutine of its own, so that none of them waits
 // for a batch of hashes to end, which yields to it every tenth of a millisecond; and it rests after each batch for as
 // long that passwords which wait keep their share.
-func (p *Pool) workLane() {
+func (p *Pool) workLane() { p.workBeside(p.lane, door.Resumes, LaneBatchMax, p.serveLane) }
+
+// workBeside serves what comes into a lane beside that of passwords, in batches.
+func (p *Pool) workBeside(lane *Queue[*pending], at door.Lane, most int, serve func([]*pending) int) {
 	for {
-		if p.lane.Len() == 0 {
-			p.cfg.Door.Idle(door.Resumes)
+		if lane.Len() == 0 {
+			p.cfg.Door.Idle(at)
 		}
-		batch, err := p.lane.PopBatch(p.stopping, LaneBatchMax)
+		batch, err := lane.PopBatch(p.stopping, most)
 		if err != nil {
 			return
 		}
 		start := time.Now()
-		p.cfg.Door.Served(door.Resumes, p.serveLane(batch))
+		p.cfg.Door.Served(at, serve(batch))
 		if rest := p.rest(time.Since(start)); rest > 0 {
 			p.sleep(rest)
 		}
@@ -69,16 +72,10 @@ func (p *Pool) sleep(d time.Duration) {
 // serveLane takes a batch of the lane to its answers, and returns how many were served.
 func (p *Pool) serveLane(batch []*pending) int {
 	m := &p.metrics.resumes
-	jobs := make([]*job, 0, len(batch))
 	for _, r := range batch {
-		p.metrics.of(r.Kind).wait.Record(time.Since(r.enqueued))
 		r.seat.Take()
-		if r.stale() {
-			p.expire(r)
-			continue
-		}
-		jobs = append(jobs, newJob(r))
 	}
+	jobs := p.jobsOf(batch)
 	if len(jobs) == 0 {
 		return 0
 	}

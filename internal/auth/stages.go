@@ -64,8 +64,8 @@ func newJob(r *pending) *job {
 // stage works on the jobs that have no answer yet. It may be run again for a job, and must then end the same way.
 type stage func(jobs []*job)
 
-// process takes a batch from the queue to its answers and returns how many passwords of its logins were hashed.
-func (p *Pool) process(batch []*pending) int {
+// jobsOf makes jobs of the requests that a worker has taken, but for those that have waited too long.
+func (p *Pool) jobsOf(batch []*pending) []*job {
 	jobs := make([]*job, 0, len(batch))
 	for _, r := range batch {
 		p.metrics.of(r.Kind).wait.Record(time.Since(r.enqueued))
@@ -75,6 +75,12 @@ func (p *Pool) process(batch []*pending) int {
 		}
 		jobs = append(jobs, newJob(r))
 	}
+	return jobs
+}
+
+// process takes a batch from the queue to its answers and returns how many passwords of its logins were hashed.
+func (p *Pool) process(batch []*pending) int {
+	jobs := p.jobsOf(batch)
 	if len(jobs) == 0 {
 		return 0
 	}

@@ -181,24 +181,18 @@ func (d *Door) Lapsed() []Lockout {
 func (d *Door) Finish(k Knock, id TryID) (*Seat, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now, count := d.cfg.Now(), &d.refused.knocking
+	now := d.cfg.Now()
 	who := d.budgets.pair(&k)
 	e, begun := d.beginnings.tries.byID[id]
 	begun = begun && e.Value.(*try).charge.who.name == who.name && now.Before(e.Value.(*try).until)
 	if r, refused := d.mayProve(&k, who, !begun, now); refused {
 		return nil, &r
 	}
-	d.move(now)
-	waits := d.stands(&k, who)
-	if r, ok := d.laneHas(&d.resumes, Resumes, &d.promised, who, now); !ok {
-		count.Lane++
+	s, r := d.laneSeat(&k, who, now)
+	if s == nil {
 		return nil, &r
 	}
-	d.resumes.add(who.origin, 1)
-	s := &Seat{
-		door: d, name: k.Name, takeover: k.Takeover, state: resuming, turn: now, standing: true, waits: waits,
-		holder: k.Holder, device: k.Device, lane: who,
-	}
+	s.lane = who
 	if begun {
 		s.try, _ = d.beginnings.tries.take(id)
 		s.charge = s.try.charge

@@ -19,12 +19,11 @@ const (
 	tokensOfFailures = 10
 )
 
-// Resume answers the wish of a client that shows a token in place of a password, [Resume], [Continue] or [Forget], or a
-// [Passkey]. What
-// is worked off so fast does not wait in the line before the door: it has a lane of its own, which holds what can be
-// worked off in a second. The seat has no place in the world yet, see [Seat.Sit]: a token that is made up neither takes
-// one, nor tells of whom there is one. The error is a [*rushgate.Refusal],
-// as for [Door.Knock]; those for which the lane has no room are told to come back at the pace of the lane.
+// Resume answers the wish of a client that shows a token in place of a password, [Resume], [Continue] or [Forget], or
+// a [Passkey]. What is worked off so fast does not wait in the line before the door: it has a lane of its own, which
+// holds what can be worked off in a second. The seat has no place in the world yet, see [Seat.Sit]: a token that is
+// made up neither takes one, nor tells of whom there is one. The error is a [*rushgate.Refusal], as for [Door.Knock];
+// those for which the lane has no room are told to come back at the pace of the lane.
 func (d *Door) Resume(k Knock) (*Seat, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -52,19 +51,28 @@ func (d *Door) Resume(k Knock) (*Seat, error) {
 		r := d.limited(v, wait, count)
 		return nil, &r
 	}
-	d.move(now)
-	// Whether a full world has a place for the name is told to the player only, see [Seat.Sit].
-	waits := d.stands(&k, who)
-	if r, ok := d.laneHas(&d.resumes, Resumes, &d.promised, who, now); !ok {
-		count.Lane++
+	s, r := d.laneSeat(&k, who, now)
+	if s == nil {
 		return nil, &r
 	}
+	s.charge = charge{who: who, known: d.budgets.isKnown(who), token: true, resumes: k.Want != Continue}
+	return s, nil
+}
+
+// laneSeat gives a client a seat in the lane of tokens that nothing is charged for yet, or nil and the refusal.
+func (d *Door) laneSeat(k *Knock, who pair, now time.Time) (*Seat, rushgate.Refusal) {
+	d.move(now)
+	// Whether a full world has a place for the name is told to the player only, see [Seat.Sit].
+	waits := d.stands(k, who)
+	if r, ok := d.laneHas(&d.resumes, Resumes, &d.promised, who, now); !ok {
+		d.refused.knocking.Lane++
+		return nil, r
+	}
 	d.resumes.add(who.origin, 1)
-	charge := charge{who: who, known: d.budgets.isKnown(who), token: true, resumes: k.Want != Continue}
 	return &Seat{
-		door: d, name: k.Name, takeover: k.Takeover, charge: charge, state: resuming, turn: now, standing: true, waits: waits,
+		door: d, name: k.Name, takeover: k.Takeover, state: resuming, turn: now, standing: true, waits: waits,
 		holder: k.Holder, device: k.Device,
-	}, nil
+	}, rushgate.Refusal{}
 }
 
 // Identify says whose a seat is that was given for a [Passkey], once the player has proved to own the account of a
