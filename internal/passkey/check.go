@@ -132,7 +132,7 @@ func find(credentials []rushgate.Credential, id string) (at int, r record) {
 
 // verify has the library look at an answer of a passkey.
 func (p *Party) verify(r *record, a *Assertion) (*webauthn.Credential, error) {
-	known, err := r.library()
+	known, err := r.webauthn()
 	if err != nil {
 		return nil, err
 	}

@@ -56,8 +56,8 @@ func (r *record) credential(name string) (c rushgate.Credential, err error) {
 	return c, err
 }
 
-// library returns a passkey as the library has it.
-func (r *record) library() (c webauthn.Credential, err error) {
+// webauthn returns a passkey in the form that package webauthn has for it.
+func (r *record) webauthn() (c webauthn.Credential, err error) {
 	if c.ID, err = decode(r.ID); err != nil {
 		return c, err
 	}
