@@ -11,6 +11,16 @@ FUZZTIME      ?= 1000x
 # What the command is built for besides the machine at hand; `make unit` does.
 TARGETS = windows/amd64 darwin/arm64
 
+# What others have written, computes for long, and hands nothing from one goroutine to another is tested without the race
+# detector, under which it takes five times as long. A package that makes instances of generic types does not belong here:
+# the linker may take its instance of one for that of the whole program, and the detector then misses what orders accesses.
+UNRACED = modernc.org/sqlite/lib filippo.io/edwards25519 filippo.io/edwards25519/field \
+	$(addprefix golang.org/x/crypto/,argon2 bcrypt blake2b blowfish scrypt)
+RACE    = -race $(foreach p,$(UNRACED),-gcflags=$p=-race=false)
+
+# The packages whose tests take longest go first, so that in the end none is waited for alone.
+LONGEST = ./cmd/rushgate ./server ./internal/e2e ./store/sqlite ./internal/stress/run
+
 # Package and target of every fuzz test; `make unit` fails if one is missing here.
 FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./internal/api:FuzzParseEntry ./internal/api:FuzzParsePasswordChange ./internal/api:FuzzParseProof ./internal/api:FuzzParseRename ./internal/api:FuzzParseResume ./internal/peer:FuzzClient ./internal/doorman:FuzzSameAnswers ./internal/strictjson:FuzzObject ./internal/token:FuzzParse ./internal/stress/flood:FuzzParseAnswer ./internal/stress/run:FuzzLineAnswers ./internal/tlsresume:FuzzParse ./internal/wschannel:FuzzParseGreeting ./client:FuzzAnswer ./client:FuzzLine ./client:FuzzParseResume ./client:FuzzParseTicket ./internal/pbkdf2x:FuzzDerive ./internal/importer/oldgame:FuzzParse ./internal/importer/oldgame:FuzzRecord ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken ./internal/access:FuzzParse \
 	./internal/api:FuzzParseFactor ./internal/secondfactor:FuzzParseCode ./internal/audit:FuzzParse ./internal/operator:FuzzParse \
@@ -72,16 +82,17 @@ unit: ## run the tests with the race detector, and check that the static binary 
 	$(GO) build $(QUICK) -o /dev/null ./cmd/rushgate; $(GO) vet $(QUICK) $$($(GO) list -f $(OF_THE_SYSTEM) ./...); done
 	GOARCH=arm64 $(GO) vet ./netcode ./internal/pbkdf2x ./internal/realm
 	$(GO) test -tags netcode_portable -run UDP ./netcode
-	RUSHGATE_REQUIRE_REDIS=1 RUSHGATE_REQUIRE_PROMETHEUS=1 RUSHGATE_REQUIRE_PROXIES=1 RUSHGATE_REQUIRE_NODE=1 RUSHGATE_REQUIRE_CHROMIUM=1 $(GO) test -race -vet=off -p 4 ./...
+	RUSHGATE_REQUIRE_REDIS=1 RUSHGATE_REQUIRE_PROMETHEUS=1 RUSHGATE_REQUIRE_PROXIES=1 RUSHGATE_REQUIRE_NODE=1 RUSHGATE_REQUIRE_CHROMIUM=1 $(GO) test $(RACE) -vet=off -p 4 $(LONGEST) ./...
 	$(GO) test -tags purego ./internal/pbkdf2x
 	@$(GO) test -run '^TestVectors$$' -v ./internal/pbkdf2x | grep 'NOT TESTED' || echo "every hash kernel was tested on this CPU"
 
-# Each package is built once for all of its targets: go test would link it for each.
+# Each package is built once for all of its targets: go test would link it for each. Guidance by coverage is for those who
+# fuzz for a time: it has all dependencies built anew, which takes longer than the 1000 runs.
 .PHONY: fuzz
 fuzz: ## fuzz each parser of outside bytes for FUZZTIME (default 1000 runs)
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; export CGO_ENABLED=0; \
 	for p in $(sort $(foreach f,$(FUZZ),$(firstword $(subst :, ,$(f))))); do \
-	$(GO) test -c -vet=off -ldflags='-s -w' -fuzz . -o "$$dir/fuzz.test" "$$p"; \
+	$(GO) test -c -vet=off -ldflags='-s -w' $(if $(FUZZTIME:%x=),-fuzz .) -o "$$dir/fuzz.test" "$$p"; \
 	for f in $(FUZZ); do [ "$${f%:*}" = "$$p" ] || continue; echo "$$f"; \
 	(cd "$$p" && "$$dir/fuzz.test" -test.run '^$$' -test.fuzz "^$${f#*:}\$$" -test.fuzztime $(FUZZTIME) \
 	-test.fuzzcachedir "$$dir/corpus/$$p"); done; done

@@ -59,18 +59,18 @@ func TestLaunchDay(t *testing.T) {
 		}
 		cfg := f.start(t)
 		cfg.Scenario, cfg.Peak = report.LaunchDay, 3
-		cfg.RampUp, cfg.Length, cfg.Decay = 10*time.Second, 40*time.Second, 10*time.Second
+		cfg.RampUp, cfg.Length, cfg.Decay = 10*time.Second, 20*time.Second, 10*time.Second
 		cfg.Stay, cfg.Timeout, cfg.MaxRetries = time.Second, 10*time.Minute, 100
 		cfg.Limits = report.Limits{Goodput: 0.97, FirstAnswerP99: 7 * time.Second, SuccessP99: time.Second}
 		cfg.random = locked(rand.New(rand.NewPCG(5, 6)).Float64)
 		rep := mustRun(t, t.Context(), cfg)
 		near(t, "capacity", rep.Capacity, 20)
-		expect(t, "players", rep.Clients, 3*20*50)
+		expect(t, "players", rep.Clients, 3*20*30)
 		if rep.OK != rep.Clients || rep.TimedOut+rep.Dropped != 0 {
 			t.Errorf("%+v", rep)
 		}
 		peak := phaseOf(t, rep, report.PhasePeak)
-		if peak.From != 10 || peak.To != 50 || math.Abs(peak.PerSecond-20) > 0.3 {
+		if peak.From != 10 || peak.To != 30 || math.Abs(peak.PerSecond-20) > 0.3 {
 			t.Errorf("peak: %+v", peak)
 		}
 		started, in := 0, 0
