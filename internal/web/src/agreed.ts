@@ -5,8 +5,9 @@
 
 const STORE = "texts";
 
-/** Returns the text that was written last under a name, or an empty one. It fails where the browser has no IndexedDB. */
-export const agreed = (name: string): Promise<string> => within<string>("readonly", (s) => s.get(name)).then((v) => v ?? "");
+/** Returns the text that was written last under a name, or an empty one. It fails where there is no IndexedDB. */
+export const agreed = (name: string): Promise<string> =>
+  within<string>("readonly", (s) => s.get(name)).then((v) => v ?? "");
 
 /** Writes a text. All tabs read it from the moment on at which the promise is kept. */
 export const agree = (name: string, text: string): Promise<unknown> => within("readwrite", (s) => s.put(text, name));

@@ -12,6 +12,8 @@ export interface Session {
   remembered: boolean;
   /** When the account is to be deleted, in ms since 1970; not there if it is not. */
   deleteAt?: number;
+  /** Of a login by OPAQUE: tells whether it is the server that knows the account. */
+  proof?: string;
 }
 
 export interface Me {
@@ -123,7 +125,8 @@ export interface PasskeyTry extends Try {
 }
 
 export async function enter(
-  kind: "login" | "register" | "passkey", c: Credentials | PasskeyTry, signal: AbortSignal,
+  kind: "login" | "register" | "passkey" | "opaque-login" | "opaque-register", c: Credentials | PasskeyTry,
+  signal: AbortSignal,
 ): Promise<Session> {
   const body = c.remember ? { ...c, remember_cookie: true } : c;
   return sessionIn(await fromDevice(kind, { method: "POST", body, signal, cookie: Boolean(c.remember) }));
@@ -150,10 +153,13 @@ export async function resume(t: Try, signal: AbortSignal): Promise<Session> {
 
 /** Returns the session that an answer brings. */
 export function sessionIn(body: Record<string, unknown>): Session {
-  const { session_token: token, player_id: playerID, remembered, delete_at: deleted } = body;
+  const { session_token: token, player_id: playerID, remembered, delete_at: deleted, session_proof: proof } = body;
   if (typeof token !== "string" || !token || typeof playerID !== "number") throw new BadAnswer("session");
   const deleteAt = Date.parse(String(deleted));
-  return { token, playerID, remembered: remembered === true, ...(deleteAt ? { deleteAt } : {}) };
+  return {
+    token, playerID, remembered: remembered === true, ...(deleteAt ? { deleteAt } : {}),
+    ...(proof ? { proof: String(proof) } : {}),
+  };
 }
 
 export async function logout(token: string): Promise<void> {
@@ -280,7 +286,8 @@ export function refusal(status: number, retryAfter: string | null, body: Record<
     const busy = reason === "server-busy";
     return new Refusal(
       reason, words(message), wait, reason === "wrong-zone" ? text(address) : "", status, busy ? placeTold(body) : null,
-      busy ? parseWork(body) : null, busy ? shutIn(body) : null, reason === "account-disabled" ? appealURL(appeal) : "");
+      busy ? parseWork(body) : null, busy ? shutIn(body) : null,
+      reason === "account-disabled" ? appealURL(appeal) : "");
   }
   if (status === 502) return new NoAnswer();
   const meant = PROXY[status];

@@ -8,7 +8,7 @@ import type { Device } from "./device.ts";
 import { deviceLabel } from "./label.ts";
 import { LineView } from "./lineview.ts";
 import { authenticate, type Attempt, type Wait } from "./login.ts";
-import { element, hasPasskeys, load, say, setText } from "./page.ts";
+import { element, hasOpaque, hasPasskeys, load, say, setText } from "./page.ts";
 import { forgetPlace, hasPlayed, keepPlace, keptPlace, notePlayed } from "./stored.ts";
 import { InLine, newPlace, type Kind, type Place } from "./turn.ts";
 import { Welcome } from "./welcome.ts";
@@ -264,7 +264,9 @@ export class Door {
   }
 
   /** Has the player come in by what was typed or chosen. f is told whether the device is to be remembered. */
-  private async coming(text: string, f: (signal: AbortSignal, c: { remember?: string }) => Promise<void>): Promise<void> {
+  private async coming(
+    text: string, f: (signal: AbortSignal, c: { remember?: string }) => Promise<void>,
+  ): Promise<void> {
     const { signal } = (this.attempt = new AbortController());
     this.byItself = false;
     this.busy(true);
@@ -282,7 +284,11 @@ export class Door {
   /** Returns what sends a request once; one whose answer changes the cookie does so while no other tab does. */
   private sender(kind: Kind | "passkey", { remember }: { remember?: string }) {
     return (c: Credentials | PasskeyTry, signal: AbortSignal): Promise<Session> => {
-      const send = (): Promise<Session> => enter(kind, c, signal);
+      const send = async (): Promise<Session> => {
+        if (kind === "passkey" || !hasOpaque()) return enter(kind, c, signal);
+        const code = await load<typeof import("./opaque/opaque.ts")>(this.status);
+        return code.enter(kind, c as Credentials, signal, { call, enter, Refusal, tell: (text) => this.show(text) });
+      };
       return remember ? this.device.alone(signal, send) : send();
     };
   }
