@@ -58,5 +58,8 @@ func (s *Server) look() web.Look {
 	if s.passkeys != nil {
 		look.PasskeyOrigins = s.passkeys.Origins()
 	}
+	if s.cfg.Opaque != OpaqueOff {
+		look.Opaque, look.PasswordMin = string(s.cfg.Opaque), s.cfg.PasswordMin
+	}
 	return look
 }

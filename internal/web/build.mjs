@@ -10,31 +10,39 @@ import { build } from "esbuild";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const out = resolve(process.argv[2] ?? join(here, "dist"));
 
-const { outputFiles } = await build({
+const common = {
   absWorkingDir: here,
+  outdir: "dist",
+  bundle: true,
+  minify: true,
+  target: ["es2022", "chrome116", "firefox124", "safari17.4"],
+  charset: "utf8",
+  legalComments: "none",
+  loader: { ".svg": "copy", ".txt": "text" },
+  write: false,
+};
+const { outputFiles } = await build({
+  ...common,
   // The account page, the way to another password, the leaderboards and what asks for a passkey are loaded when they
-  // are first asked for, with later.css for the first three. What they share with main.js and each other is in each of them: that is little.
+  // are first asked for, with later.css for the first three, and what proves a password by OPAQUE when it is first
+  // needed. What they share with main.js and each other is in each of them: that is little.
   entryPoints: [
     { out: "main", in: "src/main.ts" }, { out: "style", in: "src/style.css" }, { out: "icon", in: "src/icon.svg" },
     { out: "account", in: "src/account/sections.ts" }, { out: "later", in: "src/later.css" },
     { out: "board", in: "src/board.ts" }, { out: "passkey", in: "src/passkey.ts" },
-    { out: "recovery", in: "src/recovery/recovery.ts" },
+    { out: "recovery", in: "src/recovery/recovery.ts" }, { out: "opaque", in: "src/opaque/opaque.ts" },
   ],
-  outdir: "dist",
-  bundle: true,
-  minify: true,
   format: "esm",
-  target: ["es2022", "chrome116", "firefox124", "safari17.4"],
-  charset: "utf8",
-  legalComments: "none",
-  loader: { ".svg": "copy" },
-  write: false,
+});
+// The worker imports nothing, so it need not be a module.
+const { outputFiles: workers } = await build({
+  ...common, entryPoints: [{ out: "opaque-worker", in: "src/opaque/worker.ts" }], format: "iife",
 });
 
 let page = await readFile(join(here, "src/index.html"), "utf8");
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
-for (const { path, contents } of outputFiles) {
+for (const { path, contents } of [...outputFiles, ...workers]) {
   const [, name, ext] = /([^/\\]+)(\.[a-z]+)$/.exec(path);
   const hashed = `${name}-${createHash("sha256").update(contents).digest("hex").slice(0, 12)}${ext}`;
   if (!page.includes(`{{${name}${ext}}}`)) throw new Error(`index.html does not refer to ${name}${ext}`);

@@ -33,6 +33,11 @@ type Look struct {
 	Accent string
 	// PasskeyOrigins are those at which the page offers to come in with a passkey.
 	PasskeyOrigins []string
+	// Opaque is how the page proves passwords by OPAQUE: "prefer" or "only", as /v1/status has it; empty if it does not.
+	Opaque string
+	// PasswordMin is how many characters a new password needs, which a page that proves it by OPAQUE has to see to; 0
+	// stands for the usual number.
+	PasswordMin int
 }
 
 // Check returns what is wrong with a look.
@@ -62,15 +67,28 @@ func CheckAccent(accent string) error {
 func (l Look) page(index []byte, sheet string) []byte {
 	title := cmp.Or(l.Title, ownTitle)
 	index = bytes.ReplaceAll(index, []byte(ownTitle), []byte(html.EscapeString(title)))
-	if len(l.PasskeyOrigins) > 0 {
-		origins := html.EscapeString(strings.Join(l.PasskeyOrigins, " "))
-		index = bytes.Replace(index, []byte(appTag), []byte(appTag+` data-passkeys="`+origins+`"`), 1)
-	}
+	index = bytes.Replace(index, []byte(appTag), []byte(appTag+l.told()), 1)
 	if sheet == "" {
 		return index
 	}
 	link := []byte(`<link rel="stylesheet" href="` + sheet + `">` + "\n<script")
 	return bytes.Replace(index, []byte("<script"), link, 1)
+}
+
+// told returns what the page is told of the node, as attributes.
+func (l Look) told() string {
+	var told strings.Builder
+	attribute := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&told, ` data-%s="%s"`, name, html.EscapeString(value))
+		}
+	}
+	attribute("passkeys", strings.Join(l.PasskeyOrigins, " "))
+	attribute("opaque", l.Opaque)
+	if l.Opaque != "" && l.PasswordMin > 0 {
+		attribute("password-min", strconv.Itoa(l.PasswordMin))
+	}
+	return told.String()
 }
 
 // sheet returns the name of the style sheet with the colours, and what is in it; nothing for those of Rushgate. The

@@ -66,6 +66,23 @@ func TestPasskeyOrigins(t *testing.T) {
 	}
 }
 
+// The page is told whether it proves passwords by OPAQUE, and how long new ones have to be.
+func TestOpaqueOfAPage(t *testing.T) {
+	index, err := dist.ReadFile("dist/index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, look := range map[string]Look{
+		`<main id="app" data-opaque="prefer" data-password-min="10" data-state=`: {Opaque: "prefer", PasswordMin: 10},
+		`<main id="app" data-opaque="only" data-state=`:                          {Opaque: "only"},
+		`<main id="app" data-state=`:                                             {PasswordMin: 10},
+	} {
+		if !bytes.Contains(look.page(index, ""), []byte(want)) {
+			t.Errorf("the page of %+v has no %s", look, want)
+		}
+	}
+}
+
 func TestLooksThatAreNone(t *testing.T) {
 	for title, ok := range map[string]bool{
 		"": true, "Game": true, "Ёлки и волки": true, "大冒険": true, strings.Repeat("ä", 40): true, "a</title>b": true,

@@ -19,6 +19,7 @@ try {
     platform: "node",
     format: "esm",
     sourcemap: "inline",
+    loader: { ".txt": "text" },
     logLevel: "warning",
   });
   const files = names.map((n) => join(out, n.replace(/\.ts$/, ".mjs")));

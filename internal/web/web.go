@@ -11,11 +11,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -32,6 +34,13 @@ var dist embed.FS
 // out.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// workerPolicy is for the worker that computes for OPAQUE. A worker that comes by HTTP has the policy of its own
+// answer: this one may compile WebAssembly, which the page may not, and fetch nothing.
+const workerPolicy = "default-src 'none'; script-src 'wasm-unsafe-eval'; base-uri 'none'; frame-ancestors 'none'"
+
+// workerName is what the names of workers have in them.
+const workerName = "-worker-"
 
 const (
 	forever    = "public, max-age=31536000, immutable"
@@ -51,6 +60,7 @@ var contentTypes = map[string]string{
 // file is what is served under one name.
 type file struct {
 	contentType, cacheControl, etag string
+	policy                          string // in place of the page's, if there is one
 	plain, gzipped                  []byte
 }
 
@@ -88,28 +98,33 @@ func secured(next http.Handler) http.Handler {
 
 // files returns what is below /play/, by what follows that in the path. Only for "{$}" is that a pattern.
 func files(look Look) map[string]*file {
-	entries, err := fs.ReadDir(dist, "dist")
-	if err != nil {
-		panic(err) // embedded and tested, as below
-	}
-	all := make(map[string]*file, len(entries)+1)
+	all := maps.Clone(embedded())
 	sheet, colours := look.sheet()
 	if sheet != "" {
 		all[sheet] = newFile(sheet, colours)
 	}
+	index := "index.html"
+	all["{$}"] = newFile(index, look.page(all[index].plain, sheet))
+	delete(all, index)
+	return all
+}
+
+// embedded returns the files of the bundle by name. They are compressed once, however many nodes a process has.
+var embedded = sync.OnceValue(func() map[string]*file {
+	entries, err := fs.ReadDir(dist, "dist")
+	if err != nil {
+		panic(err) // embedded and tested, as below
+	}
+	all := make(map[string]*file, len(entries))
 	for _, e := range entries {
 		content, err := fs.ReadFile(dist, "dist/"+e.Name())
 		if err != nil {
 			panic(err)
 		}
-		name := e.Name()
-		if name == "index.html" {
-			name, content = "{$}", look.page(content, sheet)
-		}
-		all[name] = newFile(e.Name(), content)
+		all[e.Name()] = newFile(e.Name(), content)
 	}
 	return all
-}
+})
 
 func newFile(name string, content []byte) *file {
 	sum := sha256.Sum256(content)
@@ -118,6 +133,9 @@ func newFile(name string, content []byte) *file {
 		cacheControl: revalidate,
 		etag:         hex.EncodeToString(sum[:8]),
 		plain:        content,
+	}
+	if strings.Contains(name, workerName) {
+		f.policy = workerPolicy
 	}
 	if f.contentType == "" {
 		panic(fmt.Sprintf("web: no content type for %s", name))
@@ -148,6 +166,9 @@ func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.Set("Content-Encoding", "gzip")
 			body, etag = f.gzipped, etag+"-gzip"
 		}
+	}
+	if f.policy != "" {
+		h.Set("Content-Security-Policy", f.policy)
 	}
 	h.Set("Content-Type", f.contentType)
 	h.Set("Cache-Control", f.cacheControl)

@@ -61,8 +61,8 @@ func distFiles(t *testing.T) map[string][]byte {
 // Every file is served as it is, and may be kept for ever if its name says what is in it.
 func TestFiles(t *testing.T) {
 	files := distFiles(t)
-	if len(files) != 9 {
-		t.Errorf("%d files, want a page, five scripts, two style sheets and an icon", len(files))
+	if len(files) != 11 {
+		t.Errorf("%d files, want a page, six scripts, a worker, two style sheets and an icon", len(files))
 	}
 	for name, want := range files {
 		target, cache := "/play/"+name, "public, max-age=31536000, immutable"
@@ -137,6 +137,23 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// The worker that computes for OPAQUE may compile WebAssembly, and has a policy of its own for that; nothing else may.
+func TestPolicyOfTheWorker(t *testing.T) {
+	for name := range distFiles(t) {
+		if name == "index.html" {
+			continue
+		}
+		csp := get(t, http.MethodGet, "/play/"+name, "").Header()["Content-Security-Policy"]
+		want := policy
+		if strings.HasPrefix(name, "opaque-worker-") {
+			want = "default-src 'none'; script-src 'wasm-unsafe-eval'; base-uri 'none'; frame-ancestors 'none'"
+		}
+		if len(csp) != 1 || csp[0] != want {
+			t.Errorf("%s: policy %q, want %q", name, csp, want)
+		}
+	}
+}
+
 func TestWhatIsNotThere(t *testing.T) {
 	for _, target := range []string{
 		"/play/nothing", "/play/index.html", "/play/dist/index.html", "/play/%2e%2e/web.go", "/play/..%2fweb.go",
@@ -199,7 +216,8 @@ func TestPageIsSelfContained(t *testing.T) {
 			case strings.HasPrefix(name, "on"), name == "style":
 				t.Errorf("%s has an inline %s", element, name)
 			case name == "href" && strings.HasPrefix(value, "#"): // a place in the page
-			case name == "src", name == "href", name == "action", name == "data-code", name == "data-look":
+			case name == "src", name == "href", name == "action",
+				name == "data-code", name == "data-look", name == "data-worker":
 				referred[value] = true
 				if files[value] == nil {
 					t.Errorf("%s refers to what is not in the bundle", element)
@@ -223,11 +241,21 @@ func TestPageIsSelfContained(t *testing.T) {
 	}
 }
 
-// What players download stays small: less than half of this goes over the wire, see TestWeight of package e2e.
+// What players download stays small: less than half of this goes over the wire, see TestWeight of package e2e. Only who
+// proves a password by OPAQUE loads the worker, in which a library is that brings its WebAssembly along as text.
 func TestSize(t *testing.T) {
 	for name, content := range distFiles(t) {
-		if path.Ext(name) == ".js" && len(content) > 64<<10 {
-			t.Errorf("%s has %d bytes", name, len(content))
+		most := 64 << 10
+		switch {
+		case path.Ext(name) != ".js":
+			continue
+		case strings.HasPrefix(name, "opaque-worker-"):
+			most = 416 << 10
+		case strings.HasPrefix(name, "opaque-"):
+			most = 16 << 10
+		}
+		if len(content) > most {
+			t.Errorf("%s has %d bytes, want at most %d", name, len(content), most)
 		}
 	}
 }

@@ -12,6 +12,8 @@ export interface Session {
   remembered: boolean;
   /** When the account is to be deleted, in ms since 1970; not there if it is not. */
   deleteAt?: number;
+  /** Of a login by OPAQUE: tells whether it is the server that knows the account. */
+  proof?: string;
 }
 
 export interface Me {
@@ -123,7 +125,8 @@ export interface PasskeyTry extends Try {
 }
 
 export async function enter(
-  kind: "login" | "register" | "passkey", c: Credentials | PasskeyTry, signal: AbortSignal,
+  kind: "login" | "register" | "passkey" | "opaque-login" | "opaque-register", c: Credentials | PasskeyTry,
+  signal: AbortSignal,
 ): Promise<Session> {
   const body = c.remember ? { ...c, remember_cookie: true } : c;
   return sessionIn(await fromDevice(kind, { method: "POST", body, signal, cookie: Boolean(c.remember) }));
@@ -150,10 +153,13 @@ export async function resume(t: Try, signal: AbortSignal): Promise<Session> {
 
 /** Returns the session that an answer brings. */
 export function sessionIn(body: Record<string, unknown>): Session {
-  const { session_token: token, player_id: playerID, remembered, delete_at: deleted } = body;
+  const { session_token: token, player_id: playerID, remembered, delete_at: deleted, session_proof: proof } = body;
   if (typeof token !== "string" || !token || typeof playerID !== "number") throw new BadAnswer("session");
   const deleteAt = Date.parse(String(deleted));
-  return { token, playerID, remembered: remembered === true, ...(deleteAt ? { deleteAt } : {}) };
+  return {
+    token, playerID, remembered: remembered === true, ...(deleteAt ? { deleteAt } : {}),
+    ...(proof ? { proof: String(proof) } : {}),
+  };
 }
 
 export async function logout(token: string): Promise<void> {
@@ -184,18 +190,14 @@ export async function doors(): Promise<Shut | null> {
 function shutIn(body: Record<string, unknown>): Shut | null {
   const { mode, message, opens_at: opens } = body;
   if (typeof mode !== "string" || !/^[a-z0-9-]{1,64}$/.test(mode) || mode === "open") return null;
-  const at = typeof opens === "string" ? Date.parse(opens) : NaN;
-  return {
-    mode, message: typeof message === "string" ? message.slice(0, MAX_WORDS) : "",
-    opensAt: Number.isFinite(at) ? at : 0,
-  };
+  return { mode, message: words(message), opensAt: Date.parse(text(opens)) || 0 };
 }
 
 /** Returns the URL of a page for appeals, or an empty string for what is none. */
-function appealURL(text: unknown): string {
-  if (typeof text !== "string" || text.length > MAX_WORDS) return "";
+function appealURL(given: unknown): string {
   try {
-    const url = new URL(text);
+    if (text(given).length > MAX_WORDS) return "";
+    const url = new URL(text(given));
     return url.protocol === "https:" && !url.username ? url.href : "";
   } catch {
     return "";
@@ -278,29 +280,25 @@ function parseObject(text: string): Record<string, unknown> | null {
 
 /** Returns the error that an answer other than a success stands for. */
 export function refusal(status: number, retryAfter: string | null, body: Record<string, unknown> | null): Error {
-  const wait = pause(body?.["retry_after_ms"], retryAfter);
-  const reason = body?.["reason"];
-  if (status >= 400 && typeof reason === "string" && /^[a-z0-9-]{1,64}$/.test(reason)) {
-    const words = typeof body?.["message"] === "string" ? body["message"].slice(0, MAX_WORDS) : "";
-    const address = reason === "wrong-zone" && typeof body?.["address"] === "string" ? body["address"] : "";
-    const told = reason === "server-busy" && body ? placeTold(body) : null;
-    const work = reason === "server-busy" && body ? parseWork(body) : null;
-    const shut = reason === "server-busy" && body ? shutIn(body) : null;
-    const appeal = reason === "account-disabled" ? appealURL(body?.["appeal_url"]) : "";
-    return new Refusal(reason, words, wait, address, status, told, work, shut, appeal);
+  const { reason, message, address, appeal_url: appeal, retry_after_ms: ms } = body ?? {};
+  const wait = pause(ms, retryAfter);
+  if (status >= 400 && body && typeof reason === "string" && /^[a-z0-9-]{1,64}$/.test(reason)) {
+    const busy = reason === "server-busy";
+    return new Refusal(
+      reason, words(message), wait, reason === "wrong-zone" ? text(address) : "", status, busy ? placeTold(body) : null,
+      busy ? parseWork(body) : null, busy ? shutIn(body) : null,
+      reason === "account-disabled" ? appealURL(appeal) : "");
   }
-  switch (status) { // a proxy speaks
-    case 502:
-      return new NoAnswer();
-    case 503:
-      return new Refusal("server-busy", "", wait);
-    case 429:
-      return new Refusal("rate-limited", "", wait);
-    case 504:
-      return new Refusal("request-expired", "", wait);
-  }
-  return new BadAnswer(`HTTP status ${status}`);
+  if (status === 502) return new NoAnswer();
+  const meant = PROXY[status];
+  return meant ? new Refusal(meant, "", wait) : new BadAnswer(`HTTP status ${status}`);
 }
+
+/** The reason that a status stands for where a proxy speaks. */
+const PROXY: Record<number, string> = { 503: "server-busy", 429: "rate-limited", 504: "request-expired" };
+
+const text = (v: unknown): string => typeof v === "string" ? v : "";
+const words = (v: unknown): string => text(v).slice(0, MAX_WORDS);
 
 /** Returns where a refusal says that the client stands, or null if it does not. */
 function placeTold(body: Record<string, unknown>): Told | null {
@@ -310,8 +308,8 @@ function placeTold(body: Record<string, unknown>): Told | null {
   return {
     place: Math.max(place, 1), low: Math.min(low, high), high: Math.max(low, high), turn,
     pollAfter: Math.min(Math.max(pollAfter, MIN_POLL), MAX_RETRY_AFTER),
-    ticket: typeof ticket === "string" && /^[\w-]{1,128}$/.test(ticket) ? ticket : "",
-    lost: lost === "expired" || lost === "used" ? lost : typeof lost === "string" && lost ? "unknown" : "",
+    ticket: /^[\w-]{1,128}$/.exec(text(ticket))?.[0] ?? "",
+    lost: lost === "expired" || lost === "used" ? lost : text(lost) && "unknown",
   };
 }
 

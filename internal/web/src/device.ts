@@ -1,9 +1,10 @@
 // A device on which the player stays logged in.
 //
 // What opens the door is a token in a cookie that no script can read, this page's neither; the server changes it with
-// each use. The page knows only that there is one: the player's name and, while a use has not been answered, its
-// attempt_id. These are in localStorage, so all tabs know it.
+// each use. The page knows only that there is one: the player's name, in localStorage, and, while a use has not been
+// answered, its attempt_id, on which all tabs have to agree: see agreed.ts.
 
+import { agree, agreed } from "./agreed.ts";
 import { alone } from "./alone.ts";
 import { base, forgetDevice, Refusal, resume, type Session } from "./api.ts";
 import { randomID } from "./random.ts";
@@ -11,7 +12,7 @@ import { randomID } from "./random.ts";
 /** What localStorage has of the device. */
 interface Known {
   name: string;
-  /** Of a use that has not been answered: the server may have taken it, and knows it again by this. */
+  /** As attempt of Device, where the browser has no IndexedDB, and of a page of before; else empty. */
   attempt: string;
   /** The player has logged out, and the server has yet to hear of it. */
   over: boolean;
@@ -47,6 +48,7 @@ export class Device {
   /** Notes that the server has given this browser a token. */
   remember(name: string): void {
     this.write({ name, attempt: "", over: false });
+    agree(this.key, "").catch(() => undefined); // what went before was another's
   }
 
   /** Calls f, whose answer changes the cookie, while no other tab does the like. */
@@ -72,17 +74,30 @@ export class Device {
     return this.alone(signal, async () => {
       const known = this.read();
       if (!known || known.over) throw new Refusal("bad-credentials"); // logged out in another tab meanwhile
-      known.attempt ||= randomID();
-      this.write(known);
+      const attempt = await this.attempt(known);
       try {
-        const session = await resume({ attempt_id: known.attempt, ...(takeover ? { takeover } : {}) }, signal);
-        if (this.read()?.attempt === known.attempt) this.write({ ...known, attempt: "" });
+        const session = await resume({ attempt_id: attempt, ...(takeover ? { takeover } : {}) }, signal);
+        await this.keep("");
         return session;
       } catch (err) {
         if (err instanceof Refusal && err.reason === "bad-credentials") this.forget();
         throw err;
       }
     });
+  }
+
+  /** Returns the attempt_id of a use that has not been answered, if there is one: the server may have taken it. */
+  private async attempt(known: Known): Promise<string> {
+    const attempt = await agreed(this.key).catch(() => "") || known.attempt || randomID();
+    await this.keep(attempt);
+    return attempt;
+  }
+
+  /** Keeps the attempt_id of a use that is not answered yet, or an empty one. */
+  private async keep(attempt: string): Promise<void> {
+    const left = await agree(this.key, attempt).then(() => "", () => attempt);
+    const known = this.read();
+    if (known) this.write({ ...known, attempt: left });
   }
 
   /** The server has said that there is no such device. */

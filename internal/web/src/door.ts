@@ -1,14 +1,14 @@
 // The door in front of the world: the form, the line that a player may have to wait in, and the welcome of a player who
 // needs neither.
 
-import { call, enter, lineDocument, me, Refusal, type Session } from "./api.ts";
+import { call, enter, lineDocument, me, Refusal, type Credentials, type PasskeyTry, type Session } from "./api.ts";
 import { sleep } from "./backoff.ts";
 import { Sign } from "./closed.ts";
 import type { Device } from "./device.ts";
 import { deviceLabel } from "./label.ts";
 import { LineView } from "./lineview.ts";
 import { authenticate, type Attempt, type Wait } from "./login.ts";
-import { element, hasPasskeys, load, say, setText } from "./page.ts";
+import { element, hasOpaque, hasPasskeys, load, say, setText } from "./page.ts";
 import { forgetPlace, hasPlayed, keepPlace, keptPlace, notePlayed } from "./stored.ts";
 import { InLine, newPlace, type Kind, type Place } from "./turn.ts";
 import { Welcome } from "./welcome.ts";
@@ -221,22 +221,14 @@ export class Door {
       this.show(NOT_THE_SAME, true);
       return choose(this.repeat);
     }
-    const { signal } = (this.attempt = new AbortController());
-    this.byItself = false;
     this.shown = null;
-    this.busy(true);
-    this.show(kind === "login" ? "Logging in…" : "Creating your account…");
     this.disclose(false);
-    const name = this.username.value, remember = this.device.usable && this.remember.checked;
-    const line = this.inLine({ ...(keptPlace() ?? newPlace()), kind, name }, signal, true);
-    try {
+    const name = this.username.value;
+    await this.coming(kind === "login" ? "Logging in…" : "Creating your account…", async (signal, c) => {
+      const line = this.inLine({ ...(keptPlace() ?? newPlace()), kind, name }, signal, true);
       await this.enter(
         {
-          send: (c, signal) => {
-            const send = (): Promise<Session> => enter(kind, c, signal);
-            return remember ? this.device.alone(signal, send) : send();
-          },
-          signal, line, sleep: (ms, signal) => this.rest(ms, signal),
+          send: this.sender(kind, c), signal, line, sleep: (ms, signal) => this.rest(ms, signal),
           onWait: (w) => {
             this.opened = w.shut ? new AbortController() : null;
             this.wait(w, takeover);
@@ -245,9 +237,42 @@ export class Door {
         },
         {
           username: name, password: this.password.value, ...(takeover ? { takeover } : {}),
-          ...(this.code.value ? { code: this.code.value } : {}),
-          ...(remember ? { remember: deviceLabel(navigator) } : {}),
-        }, name, (s) => this.keepDevice(remember && s.remembered ? name : ""));
+          ...(this.code.value ? { code: this.code.value } : {}), ...c,
+        }, name, (s) => this.keepDevice(c.remember && s.remembered ? name : ""));
+    });
+  }
+
+  /** Logs the player in who chooses a passkey, which says whose it is; a takeover is of the one that was chosen last. */
+  private async knockWithPasskey(takeover = false): Promise<void> {
+    if (this.attempt) return;
+    await this.coming(CHOOSE_PASSKEY, async (signal, c) => {
+      const { choose } = await load<typeof import("./passkey.ts")>(this.passkey);
+      if (!takeover) this.shown = await choose(call, signal);
+      const credential = this.shown;
+      if (!credential) return this.refused(null);
+      await this.enter(
+        { send: this.sender("passkey", c), signal, onWait: (w) => this.wait(w, takeover) },
+        { credential, ...(takeover ? { takeover } : {}), ...c }, "",
+        (s) => {
+          if (!c.remember || !s.remembered) return this.keepDevice("");
+          me(s.token).then(({ name }) => this.keepDevice(name), () => this.keepDevice(""));
+        }).catch((err: unknown) => {
+          if (!(err instanceof Refusal) || err.reason !== "bad-credentials") throw err;
+          this.leaveLine(NO_PASSKEY, true);
+        });
+    });
+  }
+
+  /** Has the player come in by what was typed or chosen. f is told whether the device is to be remembered. */
+  private async coming(
+    text: string, f: (signal: AbortSignal, c: { remember?: string }) => Promise<void>,
+  ): Promise<void> {
+    const { signal } = (this.attempt = new AbortController());
+    this.byItself = false;
+    this.busy(true);
+    this.show(text);
+    try {
+      await f(signal, this.device.usable && this.remember.checked ? { remember: deviceLabel(navigator) } : {});
     } catch (err) {
       this.refused(signal.aborted ? null : err);
     } finally {
@@ -256,40 +281,16 @@ export class Door {
     }
   }
 
-  /** Logs the player in who chooses a passkey, which says whose it is; a takeover is of the one that was chosen last. */
-  private async knockWithPasskey(takeover = false): Promise<void> {
-    if (this.attempt) return;
-    const { signal } = (this.attempt = new AbortController());
-    this.byItself = false;
-    this.busy(true);
-    this.show(CHOOSE_PASSKEY);
-    const remember = this.device.usable && this.remember.checked;
-    try {
-      const { choose } = await load<typeof import("./passkey.ts")>(this.passkey);
-      if (!takeover) this.shown = await choose(call, signal);
-      const credential = this.shown;
-      if (!credential) return this.refused(null);
-      await this.enter(
-        {
-          send: (c, signal) => {
-            const send = (): Promise<Session> => enter("passkey", c, signal);
-            return remember ? this.device.alone(signal, send) : send();
-          },
-          signal, onWait: (w) => this.wait(w, takeover),
-        },
-        { credential, ...(takeover ? { takeover } : {}), ...(remember ? { remember: deviceLabel(navigator) } : {}) }, "",
-        (s) => {
-          if (!remember || !s.remembered) return this.keepDevice("");
-          me(s.token).then(({ name }) => this.keepDevice(name), () => this.keepDevice(""));
-        });
-      this.shown = null;
-    } catch (err) {
-      if (err instanceof Refusal && err.reason === "bad-credentials") this.leaveLine(NO_PASSKEY, true);
-      else this.refused(signal.aborted ? null : err);
-    } finally {
-      this.attempt = null;
-      this.busy(false);
-    }
+  /** Returns what sends a request once; one whose answer changes the cookie does so while no other tab does. */
+  private sender(kind: Kind | "passkey", { remember }: { remember?: string }) {
+    return (c: Credentials | PasskeyTry, signal: AbortSignal): Promise<Session> => {
+      const send = async (): Promise<Session> => {
+        if (kind === "passkey" || !hasOpaque()) return enter(kind, c, signal);
+        const code = await load<typeof import("./opaque/opaque.ts")>(this.status);
+        return code.enter(kind, c as Credentials, signal, { call, enter, Refusal, tell: (text) => this.show(text) });
+      };
+      return remember ? this.device.alone(signal, send) : send();
+    };
   }
 
   /** Opens a session and lets the player in. then is called as soon as there is one. */

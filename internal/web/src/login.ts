@@ -76,29 +76,29 @@ export async function authenticate<C, S = Session>(a: Attempt<C, S>, c: C): Prom
         retry--;
         continue;
       }
-      if (err instanceof Refusal) a.onDoors?.(err.shut);
-      if (line && err instanceof Refusal && err.told) {
+      const no = err instanceof Refusal ? err : null, asked = no?.retryAfter ?? 0;
+      if (no) a.onDoors?.(no.shut);
+      if (line && no?.told) {
         waited = true;
         retry = 0;
         proof = "";
-        await line.wait(err.told);
+        await line.wait(no.told);
         continue;
       }
-      const asked = err instanceof Refusal ? err.retryAfter : 0;
-      if (line && err instanceof Refusal && err.work && asked <= MAX_PAUSE) {
+      if (line && no?.work && asked <= MAX_PAUSE) {
         if (!proof) retry = 0; // one that the node does not take counts as a retry
-        if (retry > retries) throw new TooBusy(err);
+        if (retry > retries) throw new TooBusy(no);
         a.onWork?.();
         const begun = performance.now();
-        proof = await findWork(err.work, line.credentials.line_secret, a.signal);
+        proof = await findWork(no.work, line.credentials.line_secret, a.signal);
         const rest = Math.max(asked, LEAST_WORK) - (performance.now() - begun);
         if (rest > 0) await (a.sleep ?? sleep)(rest, a.signal);
         continue;
       }
-      if (err instanceof Refusal && err.shut) { // it is not the server that is busy, and it takes as long as it takes
+      if (no?.shut) { // it is not the server that is busy, and it takes as long as it takes
         retry = 0;
         const delay = Math.max(asked, LEAST_SHUT);
-        a.onWait({ reason: err.reason, delay, retry, of: Infinity, shut: err.shut.mode });
+        a.onWait({ reason: no.reason, delay, retry, of: Infinity, shut: no.shut.mode });
         await (a.sleep ?? sleep)(delay, a.signal);
         continue;
       }
@@ -109,7 +109,7 @@ export async function authenticate<C, S = Session>(a: Attempt<C, S>, c: C): Prom
       if (!passes(err)) throw err;
       if (retry > retries || asked > MAX_PAUSE) throw new TooBusy(err);
       const delay = Math.max(jitter(retry - 1, a.random), asked);
-      a.onWait({ reason: err instanceof Refusal ? err.reason : "", delay, retry, of: retries });
+      a.onWait({ reason: no?.reason ?? "", delay, retry, of: retries });
       await (a.sleep ?? sleep)(delay, a.signal);
     }
   }

@@ -28,3 +28,6 @@ export async function load<Code>(e: HTMLElement): Promise<Code> {
 /** Reports whether a player may come in with a passkey on this page: the node has them for it, and the browser has any. */
 export const hasPasskeys = (): boolean =>
   "PublicKeyCredential" in globalThis && Boolean(element("app").dataset["passkeys"]?.split(" ").includes(location.origin));
+
+/** Reports whether the node knows OPAQUE, by which no password has to be sent: see the folder opaque. */
+export const hasOpaque = (): boolean => Boolean(element("app").dataset["opaque"]);

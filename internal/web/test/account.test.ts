@@ -16,7 +16,7 @@ interface Asked { method: string; path: string; credentials: string; bearer: str
 function answer(status: number, body: unknown): Asked[] {
   const asked: Asked[] = [];
   Object.assign(globalThis, {
-    document: { baseURI: "https://a.example/eu/play/#account" },
+    document: { baseURI: "https://a.example/eu/play/#account", getElementById: () => ({ dataset: {} }) },
     fetch: (url: URL, init: RequestInit) => {
       asked.push({
         method: String(init.method), path: url.pathname, credentials: String(init.credentials),

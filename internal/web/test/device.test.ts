@@ -20,16 +20,41 @@ class Storage {
   removeItem(k: string): void { this.items.delete(k); }
 }
 
+/** A browser's IndexedDB, as far as the page uses it: each call is over a little later. */
+class Databases {
+  readonly texts = new Map<string, string>();
+  refuses = false;
+  open(): object {
+    const soon = (f: () => void): void => void setTimeout(f, 1);
+    const store = {
+      get: (k: string) => ({ result: this.texts.get(k) }),
+      put: (v: string, k: string) => (this.texts.set(k, v), {}),
+    };
+    const db = {
+      close: () => undefined,
+      transaction: () => {
+        const t = { oncomplete: () => undefined, objectStore: () => store };
+        soon(() => t.oncomplete());
+        return t;
+      },
+    };
+    const request = { result: db, onsuccess: () => undefined, onerror: () => undefined };
+    soon(() => this.refuses ? request.onerror() : request.onsuccess());
+    return request;
+  }
+}
+
 interface Asked { method: string; path: string; body: Record<string, unknown>; credentials: string; bearer: string }
 
 /** Has the page's browser begin anew. The server answers as it is told, a null being no answer. */
 function browser(answers: ([number, object] | null)[] = [], locks = true) {
-  const storage = new Storage();
+  const storage = new Storage(), databases = new Databases();
   const asked: Asked[] = [];
   let busy = 0, most = 0;
   const queue = new Map<string, Promise<unknown>>();
   Object.assign(globalThis, {
     localStorage: storage,
+    indexedDB: databases,
     document: { baseURI: "https://a.example/eu/play/" },
     fetch: async (url: URL, init: RequestInit) => {
       most = Math.max(most, ++busy);
@@ -53,7 +78,7 @@ function browser(answers: ([number, object] | null)[] = [], locks = true) {
       return turn;
     } } } : {},
   });
-  return { storage, asked, most: () => most };
+  return { storage, databases, asked, most: () => most };
 }
 
 const never = new AbortController().signal;
@@ -97,6 +122,43 @@ test("a use that was not answered with a session is the same attempt again, in e
   assert.equal(new Set(attempts(asked)).size, 1);
   await new Device().resume(true, never);
   assert.equal(new Set(attempts(asked)).size, 2);
+});
+
+test("a browser without IndexedDB keeps an attempt all the same", async () => {
+  const { asked, databases } = browser([null, no(503, "server-busy"), inside, inside]);
+  databases.refuses = true;
+  new Device().remember("alice");
+  for (let i = 0; i < 2; i++) await new Device().resume(false, never).then(() => assert(false), () => undefined);
+  for (let i = 0; i < 2; i++) await new Device().resume(true, never);
+  assert.deepEqual(attempts(asked).map((a) => attempts(asked).indexOf(a)), [0, 0, 0, 3]);
+});
+
+// What is in localStorage reaches the process of another tab late, also when that has waited for its turn.
+test("a tab that reads what was in the storage before does not repeat the attempt of another", async () => {
+  const { asked, storage } = browser([inside, no(409, "already-logged-in")]);
+  new Device().remember("alice");
+  const { fetch } = globalThis;
+  let before: [string, string][] = []; // while the first one waits for its answer
+  globalThis.fetch = (...args) => {
+    before = [...storage.items];
+    return fetch(...args);
+  };
+  await new Device().resume(false, never);
+  for (const [key, value] of before) storage.items.set(key, value);
+  await assert.rejects(new Device().resume(false, never), Refusal);
+  assert.equal(new Set(attempts(asked)).size, 2);
+});
+
+test("an attempt of a page of before, which kept it in localStorage, is gone on with once", async () => {
+  const { asked, storage } = browser([null, inside, inside]);
+  new Device().remember("alice");
+  const [key, value] = [...storage.items][0] as [string, string];
+  const old = "0123456789abcdef0123456789abcdef";
+  await new Promise((r) => setTimeout(r, 5));
+  storage.items.set(key, value.replace('"attempt":""', `"attempt":"${old}"`));
+  await assert.rejects(new Device().resume(false, never), NoAnswer);
+  for (let i = 0; i < 2; i++) await new Device().resume(false, never);
+  assert.deepEqual(attempts(asked).map((a) => a === old), [true, true, false]);
 });
 
 test("a node that knows no names of browsers is asked without one", async () => {

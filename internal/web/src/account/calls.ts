@@ -1,6 +1,7 @@
 // The calls about the account: docs/accounts.md and internal/api/openapi.yaml.
 
-import { answer, BadAnswer, call, sessionIn, type Session, type Try } from "../api.ts";
+import { answer, BadAnswer, call, enter, Refusal, sessionIn, type Session, type Try } from "../api.ts";
+import { element, hasOpaque, load } from "../page.ts";
 
 const TIMEOUT = 10_000; // ms, of calls that take no hash
 
@@ -33,11 +34,36 @@ export interface Shown {
   code?: string;
 }
 
+/** What the code of OPAQUE is given of this one; each form says itself what it does. */
+const page = { call, enter, Refusal, tell: (): void => undefined };
+type OPAQUE = typeof import("../opaque/opaque.ts");
+const opaque = (): Promise<OPAQUE> => load(element("status"));
+
+/** Whose account it is, and what proves it, as the node has last told. */
+let known = { name: "", provedBy: "" };
+
+/** Reports whether the account is proved by OPAQUE by now. No password is sent where the node takes none. */
+function isProvedBy(by: OPAQUE, token: string): boolean {
+  if (known.provedBy === "opaque" || by.hasMovedIn(token)) return true;
+  if (known.provedBy === "password") by.refusePasswords(page);
+  return false;
+}
+
+/** Sends a request with what proves the account: with what was typed, or with a proof of it by OPAQUE. */
+async function proving<T>(
+  token: string, shown: Shown, send: (shown: object) => Promise<T>, field = "password",
+): Promise<T> {
+  const by = hasOpaque() ? await opaque() : null, { password, ...code } = shown;
+  if (!by || !isProvedBy(by, token)) return send({ [field]: password, ...code });
+  return by.confirmed(token, shown, page, (proof) => send({ ...proof, ...code }));
+}
+
 export async function account(token: string): Promise<Account> {
   // The cookie tells the node which of the devices this is.
   const a = await call("account", { token, timeout: TIMEOUT, cookie: true });
   const { name, created_at: created, devices, delete_at: deleteAt, rename_at: renameAt } = a;
   if (typeof name !== "string" || !Array.isArray(devices)) throw new BadAnswer("account");
+  known = { name, provedBy: String(a["proved_by"]) };
   return {
     name, created: time(created), devices: devices.map(remembered),
     deleteAt: deleteAt ? time(deleteAt) : 0, renameAt: renameAt ? time(renameAt) : 0,
@@ -71,14 +97,29 @@ export interface Change {
  * cookie of the answer is for what is beside the path, as /v1/resume is.
  */
 export async function changePassword(token: string, c: Change & Try, signal: AbortSignal): Promise<Session | null> {
-  const body = c.remember ? { ...c, remember_cookie: true } : c;
-  const answer = await call("password", { method: "POST", token, body, signal, cookie: Boolean(c.remember) });
+  const { current, new: next } = c, passwords = { current, new: next }, { name } = known;
+  const by = hasOpaque() ? await opaque() : null;
+  if (by && isProvedBy(by, token)) {
+    const shown = { password: current, ...(c.code ? { code: c.code } : {}) };
+    return by.replaced(token, name, shown, next, page, (p) => changed("opaque-register", token, c, p, signal));
+  }
+  const session = await changed("password", token, c, passwords, signal);
+  if (session) by?.moveOver(session.token, name, next, page).catch(() => undefined); // or after the next login
+  return session;
+}
+
+async function changed(
+  path: string, token: string, { current: _, new: __, ...c }: Change & Try, passwords: object, signal: AbortSignal,
+): Promise<Session | null> {
+  const body = { ...c, ...passwords, ...(c.remember ? { remember_cookie: true } : {}) };
+  const answer = await call(path, { method: "POST", token, body, signal, cookie: Boolean(c.remember) });
   return "session_token" in answer ? sessionIn(answer) : null;
 }
 
 /** Gives the account another name. Returns the session that the player goes on with, or null if there is none. */
 export async function rename(token: string, name: string, shown: Shown): Promise<Session | null> {
-  const answer = await call("account/name", { method: "POST", token, body: { name, ...shown } });
+  const answer = await proving(token, shown,
+    (s) => call("account/name", { method: "POST", token, body: { name, ...s } }));
   return "session_token" in answer ? sessionIn(answer) : null;
 }
 
@@ -107,9 +148,9 @@ export async function addresses(token: string): Promise<Addresses> {
 }
 
 /** Has a code sent to an address, which is good for so many ms. */
-export async function setEmail(token: string, email: string, { password, ...code }: Shown): Promise<number> {
-  const body = { email, current: password, ...code };
-  return validFor(await call("account/email", { method: "POST", token, body }));
+export async function setEmail(token: string, email: string, shown: Shown): Promise<number> {
+  return validFor(await proving(token, shown,
+    (s) => call("account/email", { method: "POST", token, body: { email, ...s } }), "current"));
 }
 
 const validFor = ({ code_valid_ms: ms }: Record<string, unknown>): number => typeof ms === "number" ? ms : 0;
@@ -146,7 +187,8 @@ export interface Setup {
 }
 
 export async function beginFactor(token: string, { password }: Shown): Promise<Setup> {
-  const { secret, uri, qr } = await call("account/totp", { method: "POST", token, body: { password } });
+  const { secret, uri, qr } = await proving(token, { password },
+    (body) => call("account/totp", { method: "POST", token, body }));
   const png = /^data:image\/png;base64,([\w+/=]+)$/.exec(String(qr))?.[1];
   if (typeof secret !== "string" || typeof uri !== "string" || !uri.startsWith("otpauth://") || !png) {
     throw new BadAnswer("setup");
@@ -158,8 +200,9 @@ export async function beginFactor(token: string, { password }: Shown): Promise<S
 export const confirmFactor = async (token: string, code: string): Promise<string[]> =>
   recoveryCodes(await call("account/totp/confirm", { method: "POST", token, body: { code } }));
 
-export const renewCodes = async (token: string, body: Shown): Promise<string[]> =>
-  recoveryCodes(await call("account/totp/recovery-codes", { method: "POST", token, body }));
+export const renewCodes = async (token: string, shown: Shown): Promise<string[]> =>
+  recoveryCodes(await proving(token, shown,
+    (body) => call("account/totp/recovery-codes", { method: "POST", token, body })));
 
 function recoveryCodes({ recovery_codes: codes }: Record<string, unknown>): string[] {
   if (!Array.isArray(codes) || !codes.length) throw new BadAnswer("recovery codes");
@@ -167,11 +210,11 @@ function recoveryCodes({ recovery_codes: codes }: Record<string, unknown>): stri
 }
 
 export async function setAsk(token: string, shown: Shown, ask: Ask): Promise<void> {
-  await call("account/totp/ask", { method: "POST", token, body: { ...shown, ask } });
+  await proving(token, shown, (s) => call("account/totp/ask", { method: "POST", token, body: { ...s, ask } }));
 }
 
-export async function removeFactor(token: string, body: Shown): Promise<void> {
-  await call("account/totp", { method: "DELETE", token, body });
+export async function removeFactor(token: string, shown: Shown): Promise<void> {
+  await proving(token, shown, (body) => call("account/totp", { method: "DELETE", token, body }));
 }
 
 /** Something that has happened to the account. */
@@ -196,8 +239,10 @@ export async function history(token: string): Promise<Happened[]> {
 export const exported = async (token: string): Promise<string> => (await answer("account/export", { token })).text;
 
 /** Has the account deleted, and returns when that will be. The session ends. */
-export async function deleteAccount(token: string, body: Shown): Promise<number> {
-  return time((await call("account/delete", { method: "POST", token, body }))["delete_at"]);
+export async function deleteAccount(token: string, shown: Shown): Promise<number> {
+  const { delete_at: at } = await proving(token, shown,
+    (body) => call("account/delete", { method: "POST", token, body }));
+  return time(at);
 }
 
 export async function keepAccount(token: string): Promise<void> {
@@ -210,7 +255,11 @@ export const recover = async (username: string): Promise<number> =>
 
 /** Gives an account another password, with a code that its player was sent. */
 export async function finishRecovery(body: { username: string; code: string; password: string }): Promise<void> {
-  await call("recover/finish", { method: "POST", body });
+  if (!hasOpaque()) return void await call("recover/finish", { method: "POST", body });
+  const by = await opaque(), { password, ...rest } = body;
+  const upload = await by.recovering(body.username, password, page);
+  await call("recover/finish", { method: "POST", body: { ...rest, ...upload } });
+  by.noteMoved(body.username);
 }
 
 /** A passkey of the account. */
@@ -236,7 +285,9 @@ export async function passkeys(token: string): Promise<Passkey[]> {
 
 /** Returns what the browser is to make a passkey by. */
 export async function beginPasskey(token: string, p: Proof): Promise<Record<string, unknown>> {
-  return (await call("account/passkeys/start", { method: "POST", token, body: p }))["options"] as Record<string, unknown>;
+  const { options } = await proving(token, p,
+    (body) => call("account/passkeys/start", { method: "POST", token, body }));
+  return options as Record<string, unknown>;
 }
 
 /** Adds a passkey, and returns those that there are then. */
@@ -245,7 +296,8 @@ export async function addPasskey(token: string, name: string, credential: object
 }
 
 export async function removePasskey(token: string, handle: string, p: Proof): Promise<void> {
-  await call(`account/passkeys/${encodeURIComponent(handle)}`, { method: "DELETE", token, body: p });
+  const path = `account/passkeys/${encodeURIComponent(handle)}`;
+  await proving(token, p, (body) => call(path, { method: "DELETE", token, body }));
 }
 
 function passkeysIn({ passkeys: all }: Record<string, unknown>): Passkey[] {
