@@ -139,6 +139,45 @@ func TestRenameWaitsForTheSession(t *testing.T) {
 	})
 }
 
+// A rename that fails leaves the time as it was from which on the player may take another name.
+func TestFailedRenameKeepsTheTimeOfTheLastOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLedger(t)
+		owner(t, l, "alice")
+		owner(t, l, "bob")
+		wantRename(t, l, "bob", "robert", nil) // bob is held
+		wantRename(t, l, "alice", "alina", nil)
+		time.Sleep(time.Hour)
+		at := func() time.Time {
+			t.Helper()
+			a, err := l.Find(t.Context(), "alina")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return account.RenamedAt(&a)
+		}
+		before := at()
+		for range 2 {
+			if _, err := l.RenameFor(t.Context(), "alina", "bob", 0, "anna"); !errors.Is(err, account.ErrHeld) {
+				t.Errorf("to a name that is held: %v", err)
+			}
+			login(t, s, "alina")
+			if _, err := l.RenameFor(t.Context(), "alina", "free", 0, "anna"); !errors.Is(err, account.ErrInside) {
+				t.Errorf("with a session that does not end: %v", err)
+			}
+			if now := at(); now.IsZero() || !now.Equal(before) {
+				t.Errorf("renamed at %v, and not at %v any more", before, now)
+			}
+			time.Sleep(rushgate.LeaseTTL)
+		}
+		wantRename(t, l, "alina", "alice", account.ErrTooSoon)
+		if c, err := l.RenameFor(t.Context(), "alina", "free", 0, "anna"); err != nil || c.Name != "free" {
+			t.Errorf("%+v, %v", c, err)
+		}
+		wantRename(t, l, "free", "alice", account.ErrTooSoon)
+	})
+}
+
 // What waits in the diary when an account is renamed is noted of the same player.
 func TestDiaryFollowsARename(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
