@@ -363,15 +363,9 @@ func (h *handler) finishRegistration(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	welcome, err := h.Pool.Reenter(r.Context(), auth.Request{
-		Username: before.Account.Username, Player: before.Account.ID, Attempt: i.attempt,
-		Remember: i.remember, Addr: h.Proxies.Client(r),
-	}, before.Account.Epoch+1)
-	if err != nil { // the password is changed all the same, and the player can log in with it
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	h.answer(w, r, welcome, nil, http.StatusOK, i.inCookie)
+	h.reenter(w, r, auth.Request{
+		Username: before.Account.Username, Player: before.Account.ID, Attempt: i.attempt, Remember: i.remember,
+	}, before.Account.Epoch+1, i.inCookie)
 }
 
 // inside is the form of the end of a registration by a player who is inside.

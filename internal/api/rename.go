@@ -72,14 +72,7 @@ func (h *handler) rename(w http.ResponseWriter, r *http.Request, o owner) error 
 	if err != nil {
 		return ofRename(err)
 	}
-	welcome, err := h.Pool.Reenter(r.Context(), auth.Request{
-		Username: a.Username, Player: a.ID, Remember: f.remember, Addr: h.Proxies.Client(r),
-	}, a.Epoch)
-	if err != nil { // the account has the name all the same, and its player can log in with it
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	h.answer(w, r, welcome, nil, http.StatusOK, false)
+	h.reenter(w, r, auth.Request{Username: a.Username, Player: a.ID, Remember: f.remember}, a.Epoch, false)
 	return nil
 }
 

@@ -244,8 +244,10 @@ export async function addPasskey(token: string, name: string, credential: object
   return passkeysIn(await call("account/passkeys/finish", { method: "POST", token, body: { name, credential } }));
 }
 
-export async function removePasskey(token: string, handle: string, p: Proof): Promise<void> {
-  await call(`account/passkeys/${encodeURIComponent(handle)}`, { method: "DELETE", token, body: p });
+/** Removes a passkey, and returns the session that the player goes on with, or null if there is none. */
+export async function removePasskey(token: string, handle: string, p: Proof): Promise<Session | null> {
+  const answer = await call(`account/passkeys/${encodeURIComponent(handle)}`, { method: "DELETE", token, body: p });
+  return "session_token" in answer ? sessionIn(answer) : null;
 }
 
 function passkeysIn({ passkeys: all }: Record<string, unknown>): Passkey[] {
