@@ -182,6 +182,36 @@ func TestRemovedPasskeyEndsWhatItOpened(t *testing.T) {
 	k.call(t, "POST", "/v1/resume", body, keyFrom, "").want(t, "the device that has asked", 200, "")
 }
 
+// A proof is good for one passkey: what else was begun with it is not, nor after a change of the password.
+func TestOneProofAddsOnePasskey(t *testing.T) {
+	k := newKeyed(t)
+	const proof, changed = `{"password":"correct horse"}`, `{"current":"correct horse","new":"better horse"}`
+	begin := func(proof string) []byte {
+		t.Helper()
+		begun := k.call(t, "POST", keyPath+"/start", proof, keyFrom, k.session)
+		begun.want(t, "start", 200, "")
+		return begun.options(t)
+	}
+	finish := func(options []byte) exchange {
+		t.Helper()
+		answer, err := passkeytest.New(keyOrigin, "play.example.com").Create(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k.call(t, "POST", keyPath+"/finish", fmt.Sprintf(`{"name":"x","credential":%s}`, answer), keyFrom, k.session)
+	}
+	first, second := begin(proof), begin(proof)
+	finish(first).want(t, "the first", 200, "")
+	finish(first).want(t, "another by the same proof", 409, rushgate.MissingCredentials)
+	finish(second).want(t, "another that was begun before", 409, rushgate.MissingCredentials)
+	third := begin(proof)
+	in := k.call(t, "POST", "/v1/account/password", changed, keyFrom, k.session)
+	in.want(t, "another password", 200, "")
+	k.session = in.text("session_token")
+	finish(third).want(t, "begun with the password of before", 409, rushgate.MissingCredentials)
+	finish(begin(`{"password":"better horse"}`)).want(t, "proved again", 200, "")
+}
+
 // What is not good is answered alike, whatever is wrong with it, and counted against where it comes from.
 func TestPasskeyRefusals(t *testing.T) {
 	k := newKeyed(t)
