@@ -1,10 +1,12 @@
 package account_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -330,6 +332,77 @@ func TestWrongCodesAreCountedTogether(t *testing.T) {
 	if code, _ := token.ParseCode(text); redeem(t, s, "alice", code) {
 		t.Error("the code is right after as many wrong ones as there may be")
 	}
+}
+
+// Wrong codes that come at once use up a try each, whether they are of one batch or of two nodes: the store is given
+// the same account for all.
+func TestWrongCodesAtOnceAreCountedEach(t *testing.T) {
+	l, s := newLedger(t)
+	who := owner(t, l, "alice")
+	recovery := func(n int) {
+		t.Helper()
+		alice := findAccount(t, l, "alice")
+		tries := make([]account.Redemption, n)
+		for i := range tries {
+			tries[i] = account.Redemption{Account: alice, Code: token.NewCode(), Hash: otherHash}
+		}
+		errs, err := l.Redeem(t.Context(), tries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, err := range errs {
+			if !errors.Is(err, rushgate.BadCredentials) && !errors.Is(err, rushgate.ErrAccountChanged) {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+	}
+	for wrong, good := range map[int]bool{account.CodeTries - 1: true, account.CodeTries: false, 64: false} {
+		text, _, err := l.RecoveryCode(t.Context(), "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		recovery(wrong)
+		if code, _ := token.ParseCode(text); redeem(t, s, "alice", code) != good {
+			t.Errorf("after %d wrong codes in a batch the right one is good: %v", wrong, !good)
+		}
+	}
+
+	code := challenged(t, l, who, address)
+	nodes := account.New(newTogether(s, account.CodeTries))
+	var tries sync.WaitGroup
+	for range account.CodeTries {
+		tries.Go(func() {
+			if _, err := nodes.VerifyEmail(t.Context(), who, token.NewCode()); !errors.Is(err, account.ErrWrongCode) {
+				t.Error(err)
+			}
+		})
+	}
+	tries.Wait()
+	if _, err := l.VerifyEmail(t.Context(), who, code); !errors.Is(err, account.ErrWrongCode) {
+		t.Errorf("after as many wrong codes at once as there may be: %v", err)
+	}
+}
+
+// together is a store to which the first changes of so many callers come when all of them have read the account.
+type together struct {
+	rushgate.Store
+	callers *atomic.Int64
+	come    *sync.WaitGroup
+}
+
+func newTogether(s rushgate.Store, callers int) together {
+	t := together{s, new(atomic.Int64), new(sync.WaitGroup)}
+	t.callers.Store(int64(callers))
+	t.come.Add(callers)
+	return t
+}
+
+func (t together) UpdateAccounts(ctx context.Context, changes []rushgate.AccountChange) ([]error, error) {
+	if t.callers.Add(-1) >= 0 {
+		t.come.Done()
+		t.come.Wait()
+	}
+	return t.Store.UpdateAccounts(ctx, changes)
 }
 
 func TestNothingOfACodeIsKept(t *testing.T) {

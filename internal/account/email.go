@@ -34,7 +34,7 @@ func AddressesOf(a *rushgate.Account) Addresses {
 func (l *Ledger) SetEmail(ctx context.Context, proved *Proved, address string) error {
 	pending, _ := find(proved.credentials(), EmailPending)
 	c := readChallenge(pending)
-	c.Hash, c.Until, c.Tries = "", 0, 0
+	c.Hash, c.Until, c.Tries, c.Last = "", 0, 0, ""
 	pending.Subject, pending.Secret = address, c.text()
 	return l.changeProved(ctx, &proved.Account, rushgate.AccountChange{Credentials: with(proved.credentials(), pending)})
 }
