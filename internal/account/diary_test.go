@@ -192,7 +192,7 @@ func TestLedgerNotes(t *testing.T) {
 	if errs, err := l.Redeem(t.Context(), []account.Redemption{found}); err != nil || errs[0] != nil {
 		t.Fatal(err, errs)
 	}
-	if _, err := l.RemoveEmail(t.Context(), who); err != nil {
+	if _, err := removeEmail(t, l, who); err != nil {
 		t.Fatal(err)
 	}
 	l.FactorChanged(t.Context(), who, true, "192.0.2.1")

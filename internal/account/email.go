@@ -89,16 +89,21 @@ func (l *Ledger) VerifyEmail(ctx context.Context, who Owner, code token.Code) (b
 	return before, nil
 }
 
-// RemoveEmail takes the addresses of an owner's account away, with the codes that were sent there, and returns the one
-// that was proved, whose reader is to be told; empty if there was none.
-func (l *Ledger) RemoveEmail(ctx context.Context, who Owner) (before string, err error) {
-	a, err := l.ofOwner(ctx, who, func(a *rushgate.Account) ([]rushgate.Credential, error) {
-		return without(a.Credentials, Email, EmailPending, Recovery), nil
+// RemoveEmail takes the addresses of an account away whose player has proved to own it, with the codes that were sent
+// there, and returns the one that was proved, whose reader is to be told; empty if there was none. The error is
+// [ErrBusy] if the account is not what was proved any more.
+func (l *Ledger) RemoveEmail(ctx context.Context, proved *Proved) (before string, err error) {
+	a := &proved.Account
+	err = l.changeProved(ctx, a, rushgate.AccountChange{
+		Credentials: without(proved.credentials(), Email, EmailPending, Recovery),
 	})
-	if before = AddressesOf(&a).Proved; err == nil && before != "" {
-		l.note(ctx, event(who, eventEmailRemoved, ""))
+	if err != nil {
+		return "", err
 	}
-	return before, err
+	if before = AddressesOf(a).Proved; before != "" {
+		l.note(ctx, event(Owner{a.ID, a.Username}, eventEmailRemoved, ""))
+	}
+	return before, nil
 }
 
 func (l *Ledger) ofOwner(

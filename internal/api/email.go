@@ -124,9 +124,22 @@ func (h *handler) verifyEmail(w http.ResponseWriter, r *http.Request, o owner) e
 
 var errWrongCode = rejection{http.StatusConflict, "That is not, or no longer, the code that was sent."}
 
-// removeEmail takes the addresses of an account away.
+// removeEmail takes the addresses of an account away, whose player proves to own it: without an address a lost password
+// stays lost.
 func (h *handler) removeEmail(w http.ResponseWriter, r *http.Request, o owner) error {
-	before, err := h.Accounts.RemoveEmail(r.Context(), o.account())
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	shown, err := parseProof(body)
+	if err != nil {
+		return err
+	}
+	proved, err := h.prove(r, o, &shown)
+	if err != nil {
+		return err
+	}
+	before, err := h.Accounts.RemoveEmail(r.Context(), &proved)
 	if err != nil {
 		return err
 	}

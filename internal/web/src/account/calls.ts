@@ -118,8 +118,8 @@ export async function verifyEmail(token: string, code: string): Promise<void> {
   await call("account/email/verify", { method: "POST", token, body: { code }, timeout: TIMEOUT });
 }
 
-export async function removeEmail(token: string): Promise<void> {
-  await call("account/email", { method: "DELETE", token, timeout: TIMEOUT });
+export async function removeEmail(token: string, body: Shown): Promise<void> {
+  await call("account/email", { method: "DELETE", token, body });
 }
 
 /** When a code of the second factor is asked for. */
