@@ -24,7 +24,7 @@ func TestLooksOfRegistrationsThatDied(t *testing.T) {
 		a.Account.Username = name
 		return admitAny(t, s, a)[0].Err
 	}
-	if refused, err := s.claimLooks(t.Context(), []string{"scope"}); err != nil || len(refused) != 0 {
+	if refused, err := s.claimLooks(t.Context(), 0, []string{"scope"}); err != nil || len(refused) != 0 {
 		t.Fatal(refused, err)
 	}
 	if other, err := s.Lookalikes(t.Context(), []string{"ѕсоре"}); err != nil || other[0] != "" {

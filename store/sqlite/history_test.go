@@ -139,7 +139,7 @@ func TestHeldNamesAreForgotten(t *testing.T) {
 	if err := register(s, 1, 2); err != nil {
 		t.Fatal(err)
 	}
-	byHand(t, s, `DELETE FROM leases`, `INSERT INTO held_names VALUES ('gone', 7, 1), ('held', 7, 1 << 50)`)
+	byHand(t, s, `DELETE FROM leases`, `INSERT INTO held_names VALUES ('gone', 7, 1, ''), ('held', 7, 1 << 50, '')`)
 	rename := rushgate.Rename{Player: 1, Name: "player1", NewName: "other", Hold: rushgate.Forever()}
 	if err := s.RenameAccount(t.Context(), rename); err != nil {
 		t.Fatal(err)

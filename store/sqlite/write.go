@@ -34,8 +34,8 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
 		&w.player:  playerQuery + `WHERE a.username = ?`,
 		&w.idInUse: `SELECT count(*) FROM accounts WHERE id = ?`,
-		&w.taken: `SELECT EXISTS (SELECT 1 FROM held_names WHERE username = ? AND until > ?)
-			OR EXISTS (SELECT 1 FROM accounts WHERE skeleton = ? AND username <> ?)`,
+		&w.taken: `SELECT EXISTS (SELECT 1 FROM held_names WHERE skeleton = ?1 AND until > ?2)
+			OR EXISTS (SELECT 1 FROM accounts WHERE skeleton = ?1 AND username <> ?3)`,
 		&w.insertAccount: `INSERT INTO accounts (id, username, password_hash, attempt, created_at, version,
 			epoch, disabled_until, disabled_reason, credentials, skeleton) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.insertCharacter: `INSERT INTO characters
@@ -80,12 +80,13 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 // lasting returns the text of the statements for renames, histories, the agenda and the audit log.
 func (w *writeStmts) lasting() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
-		&w.isHeld: `SELECT count(*) FROM held_names WHERE username = ? AND player_id <> ? AND until > ?`,
-		&w.hold: `INSERT INTO held_names (username, player_id, until) VALUES (?, ?, ?)
+		&w.isHeld: `SELECT count(*) FROM held_names WHERE username = ? AND until > ?`,
+		&w.hold: `INSERT INTO held_names (username, player_id, until, skeleton) VALUES (?, ?, ?, ?)
 			ON CONFLICT (username) DO UPDATE SET player_id = excluded.player_id, until = excluded.until`,
-		&w.free:            `DELETE FROM held_names WHERE username = ?`,
-		&w.freeAll:         `DELETE FROM held_names WHERE until <= ?`,
-		&w.looksLike:       `SELECT count(*) FROM accounts WHERE skeleton = ? AND id <> ?`,
+		&w.free:    `DELETE FROM held_names WHERE username = ?`,
+		&w.freeAll: `DELETE FROM held_names WHERE until <= ?`,
+		&w.looksLike: `SELECT EXISTS (SELECT 1 FROM accounts WHERE skeleton = ?1 AND id <> ?2)
+			OR EXISTS (SELECT 1 FROM held_names WHERE skeleton = ?1 AND player_id <> ?2 AND until > ?3)`,
 		&w.rename:          `UPDATE accounts SET username = ?, skeleton = ?, epoch = epoch + 1, version = ? WHERE id = ?`,
 		&w.renameCharacter: `UPDATE characters SET name = ? WHERE id = ?`,
 		&w.isAccount:       `SELECT count(*) FROM accounts WHERE username = ? AND id = ?`,
