@@ -71,6 +71,7 @@ func TestQueriesUseAnIndex(t *testing.T) {
 		{text[&w.looksLike], []any{"", 1, 1}, "INDEX accounts_by_skeleton (skeleton=?)"},
 		{text[&w.looksLike], []any{"", 1, 1}, "INDEX held_names_by_skeleton (skeleton=?)"},
 		{text[&w.forget], []any{1}, "PRIMARY KEY (player_id=?)"},
+		{text[&w.trimSignIns], []any{1, 1}, "INDEX events_by_time (player_id=? AND sign_in=?)"},
 		{text[&w.trimEvents], []any{1, 1, 1}, "INDEX events_by_time (player_id=? AND sign_in=?)"},
 		{text[&w.trimAudit], []any{1, 1}, "INTEGER PRIMARY KEY (rowid<?)"},
 	} {

@@ -23,7 +23,8 @@ type writeStmts struct {
 	credentials, setCredentials             *sql.Stmt
 	isHeld, hold, free, freeAll             *sql.Stmt
 	looksLike, rename, renameCharacter      *sql.Stmt
-	isAccount, note, trimEvents, forget     *sql.Stmt
+	isAccount, note, forget                 *sql.Stmt
+	trimSignIns, trimEvents                 *sql.Stmt
 	room, putTask, moveTask, replaceTask    *sql.Stmt
 	dueTasks, dropTask                      *sql.Stmt
 	audit, auditSpan, append, trimAudit     *sql.Stmt
@@ -92,8 +93,12 @@ func (w *writeStmts) lasting() map[**sql.Stmt]string {
 		&w.isAccount:       `SELECT count(*) FROM accounts WHERE username = ? AND id = ?`,
 		&w.note: `INSERT INTO events (player_id, id, at, sign_in, kind, operator, origin, text)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (player_id, id) DO NOTHING`,
+		&w.trimSignIns: `DELETE FROM events WHERE player_id = ?1 AND id IN (SELECT id FROM events
+			WHERE player_id = ?1 AND sign_in = 1 ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?2)`,
 		&w.trimEvents: `DELETE FROM events WHERE player_id = ?1 AND id IN (SELECT id FROM events
-			WHERE player_id = ?1 AND sign_in = ?2 ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?3)`,
+			WHERE player_id = ?1 AND sign_in = 0 AND (operator <> '') = (?3 <
+				(SELECT count(*) FROM events WHERE player_id = ?1 AND sign_in = 0 AND operator <> ''))
+			ORDER BY at, id LIMIT (SELECT max(count(*) - ?2, 0) FROM events WHERE player_id = ?1 AND sign_in = 0))`,
 		&w.forget: `DELETE FROM events WHERE player_id = ?`,
 		&w.room:   `SELECT max(?1 - coalesce(sum(n), 0), 0) FROM task_counts`,
 		&w.putTask: `INSERT INTO tasks (kind, id, due, data) VALUES (?, ?, ?, ?)
