@@ -13,6 +13,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/token"
 )
 
@@ -35,7 +36,7 @@ func wants(t *testing.T, l *account.Ledger, who account.Owner, address string) e
 	if err != nil {
 		return err
 	}
-	return l.SetEmail(t.Context(), &account.Proved{Account: a}, address)
+	return l.SetEmail(t.Context(), &secondfactor.Proved{Account: a}, address)
 }
 
 // removeEmail has an owner, who has proved to be one, have no address.
@@ -45,7 +46,7 @@ func removeEmail(t *testing.T, l *account.Ledger, who account.Owner) (before str
 	if err != nil {
 		return "", err
 	}
-	return l.RemoveEmail(t.Context(), &account.Proved{Account: a})
+	return l.RemoveEmail(t.Context(), &secondfactor.Proved{Account: a})
 }
 
 // challenged has an owner want an address, and returns the code that is sent there.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
 // Renamed is the kind of the credential that marks when an account was given its name: its Subject is the time, in
@@ -104,7 +105,7 @@ func MayRename(a *rushgate.Account, name string, after time.Duration) error {
 // [ErrHeld], [ErrFull], [ErrInside] for a session that did not end in time, and [ErrBusy]: after each of the last four
 // the sessions may have ended all the same. From is as [From] has it.
 func (l *Ledger) Rename(
-	ctx context.Context, proved *Proved, name string, rules RenameRules, leave func(context.Context) error, from string,
+	ctx context.Context, proved *secondfactor.Proved, name string, rules RenameRules, leave func(context.Context) error, from string,
 ) (rushgate.Account, error) {
 	a := &proved.Account
 	if err := MayRename(a, name, rules.After); err != nil {
@@ -114,7 +115,7 @@ func (l *Ledger) Rename(
 		return *a, err
 	}
 	now := time.Now()
-	next := with(proved.credentials(), renameMark(a, name, now))
+	next := with(proved.Left(), renameMark(a, name, now))
 	if len(next) > rushgate.MaxCredentials {
 		return *a, ErrFull
 	}

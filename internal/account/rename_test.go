@@ -10,6 +10,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
 var names = account.RenameRules{After: 30 * 24 * time.Hour, Hold: 90 * 24 * time.Hour}
@@ -21,7 +22,7 @@ func rename(t *testing.T, l *account.Ledger, from, to string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := l.Rename(t.Context(), &account.Proved{Account: a}, to, names, nil, "192.0.2.1")
+	after, err := l.Rename(t.Context(), &secondfactor.Proved{Account: a}, to, names, nil, "192.0.2.1")
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func TestRenameOfAnAccountThatChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(t)(l.EndSessions(t.Context(), "alice"))
-	_, err = l.Rename(t.Context(), &account.Proved{Account: a}, "alina", names, nil, "")
+	_, err = l.Rename(t.Context(), &secondfactor.Proved{Account: a}, "alina", names, nil, "")
 	if !errors.Is(err, account.ErrBusy) {
 		t.Errorf("what was proved of another time: %v", err)
 	}
@@ -114,7 +115,7 @@ func TestRenameWaitsForTheSession(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancelled := func(c context.Context) error { cancel(); return leave(c) } // the client goes away
-		if _, err := l.Rename(ctx, &account.Proved{Account: a}, "alina", names, cancelled, ""); err != nil || !left {
+		if _, err := l.Rename(ctx, &secondfactor.Proved{Account: a}, "alina", names, cancelled, ""); err != nil || !left {
 			t.Errorf("with a session here: %v, it has ended: %v", err, left)
 		}
 		login(t, s, "alina")

@@ -12,6 +12,7 @@ import (
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/opaque"
 	"github.com/rushgate/rushgate/internal/opaquerecord"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/strictjson"
 	"github.com/rushgate/rushgate/internal/token"
 	"github.com/rushgate/rushgate/password"
@@ -354,7 +355,7 @@ func (h *handler) finishRegistration(w http.ResponseWriter, r *http.Request) {
 		err = h.mayCall(o)
 	}
 	var replaced bool
-	var before account.Proved
+	var before secondfactor.Proved
 	if err == nil {
 		before, replaced, err = h.setRecord(r, o, &i)
 	}
@@ -423,7 +424,7 @@ func cookieReaches(r *http.Request, inCookie bool) error {
 
 // setRecord gives the account of a session its record, and returns the account as it was proved, and whether its
 // password was changed by that: an account that has a record already is proved by it.
-func (h *handler) setRecord(r *http.Request, o owner, i *inside) (proved account.Proved, replaced bool, err error) {
+func (h *handler) setRecord(r *http.Request, o owner, i *inside) (proved secondfactor.Proved, replaced bool, err error) {
 	record, again, err := h.registered(i.registration, ownOf(o.player))
 	if err != nil {
 		return proved, false, err

@@ -13,21 +13,13 @@ import (
 	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
-// Proven is an account whose player has proved to own it.
-type Proven struct {
-	Account rushgate.Account // as it was proved
-	// Credentials are what those of the account are to be if the code that came with the password is to be used up; nil
-	// if there is none to use up. Until they are written, the code is good for others, too.
-	Credentials []rushgate.Credential
-}
-
 // Confirm has the password of an account proved and, if the account has one, its second factor. It changes nothing.
 // Otherwise it is as [Pool.Errand].
-func (p *Pool) Confirm(ctx context.Context, r Request) (Proven, error) {
+func (p *Pool) Confirm(ctx context.Context, r Request) (secondfactor.Proved, error) {
 	r.Kind, r.NewPassword = Confirm, ""
 	errand, err := p.errand(ctx, r)
 	if err != nil {
-		return Proven{}, err
+		return secondfactor.Proved{}, err
 	}
 	return errand.proven, nil
 }

@@ -35,13 +35,13 @@ func (p *Pool) Finish(ctx context.Context, r Request) (Welcome, error) {
 
 // FinishProof proves the account of a player inside by OPAQUE, [FinishConfirm], with its second factor if it has
 // one. It changes nothing, and is as [Pool.Confirm] otherwise.
-func (p *Pool) FinishProof(ctx context.Context, r Request) (Proven, error) {
+func (p *Pool) FinishProof(ctx context.Context, r Request) (secondfactor.Proved, error) {
 	if r.Kind != FinishConfirm {
-		return Proven{}, ErrNoOpaque
+		return secondfactor.Proved{}, ErrNoOpaque
 	}
 	finished, err := p.finish(ctx, r)
 	if err != nil {
-		return Proven{}, err
+		return secondfactor.Proved{}, err
 	}
 	return finished.proven, nil
 }
