@@ -145,12 +145,7 @@ func (h *handler) beginLogin(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, errNoOpaque)
 		return
 	}
-	body, err := readBody(r)
-	if err != nil {
-		h.refuse(w, err)
-		return
-	}
-	request, err := parseBegin(body)
+	request, err := readForm(r, parseBegin)
 	if err != nil {
 		h.refuse(w, err)
 		return
@@ -194,13 +189,9 @@ func (h *handler) beginConfirm(w http.ResponseWriter, r *http.Request, o owner) 
 	if h.Opaque == nil {
 		return errNoOpaque
 	}
-	body, err := readBody(r)
+	given, err := readFields(r, beginConfirmFields)
 	if err != nil {
 		return err
-	}
-	given, err := strictjson.Object(body, beginConfirmFields...)
-	if err != nil {
-		return malformed{err.Error()}
 	}
 	request := auth.Request{Kind: auth.BeginConfirm, Player: o.player}
 	if request.Opaque.Message, err = decode(given, "ke1", opaque.KE1Size, opaque.KE1Size); err != nil {
@@ -264,13 +255,9 @@ func (h *handler) parseRegistration(r *http.Request) (b auth.Request, err error)
 	if h.Opaque == nil {
 		return b, errNoOpaque
 	}
-	body, err := readBody(r)
+	given, err := readFields(r, registerFields)
 	if err != nil {
 		return b, err
-	}
-	given, err := strictjson.Object(body, registerFields...)
-	if err != nil {
-		return b, malformed{err.Error()}
 	}
 	if b.Opaque.Message, err = decode(given, "request", opaque.RequestSize, opaque.RequestSize); err != nil {
 		return b, err
@@ -388,13 +375,9 @@ func (h *handler) parseInside(r *http.Request) (i inside, err error) {
 	if _, err := token.ParseSession(i.session); err != nil {
 		return i, rushgate.BadCredentials
 	}
-	body, err := readBody(r)
+	given, err := readFields(r, insideFields)
 	if err != nil {
 		return i, err
-	}
-	given, err := strictjson.Object(body, insideFields...)
-	if err != nil {
-		return i, malformed{err.Error()}
 	}
 	if i.registration, err = finishing(given, "state", "upload", opaque.UploadSize); err != nil {
 		return i, err

@@ -188,11 +188,7 @@ func (h *handler) beginPasskey(w http.ResponseWriter, r *http.Request, o owner) 
 	if h.Passkeys == nil {
 		return errNoPasskeys
 	}
-	body, err := readBody(r)
-	if err != nil {
-		return err
-	}
-	shown, err := parseProof(body)
+	shown, err := readForm(r, parseProof)
 	if err != nil {
 		return err
 	}
@@ -218,13 +214,9 @@ func (h *handler) addPasskey(w http.ResponseWriter, r *http.Request, o owner) er
 	if h.Passkeys == nil {
 		return errNoPasskeys
 	}
-	body, err := readBody(r)
+	given, err := readFields(r, passkeyFields)
 	if err != nil {
 		return err
-	}
-	given, err := strictjson.Object(body, passkeyFields...)
-	if err != nil {
-		return malformed{err.Error()}
 	}
 	name, credential := given.String("name"), given.Nested("credential")
 	switch {
