@@ -119,10 +119,10 @@ type Accounts interface {
 	DeleteAccount(ctx context.Context, username string) error
 	// RenameAccount gives an account and its character another name, with all that hangs on the old one: devices,
 	// credentials, history, leaderboards. The error is nil, or the first that applies of [BadCredentials] (there is no
-	// account of this name and id), [ErrAccountChanged] (it has another epoch), [AlreadyLoggedIn] while a lease is live,
-	// [UsernameTaken] (the new name is another account's, is held for another player, or has the [Skeleton] of such a name),
-	// or wraps [ErrDamagedRecord]. The lease and a parked session are over. A rename that was carried out and is repeated
-	// is no error: the player has the new name, and a greater epoch.
+	// account of this name and id), [ErrAccountChanged] (it has another epoch), [AlreadyLoggedIn] while a lease is
+	// live, [UsernameTaken] (the new name is another account's, is held for another player, or has the [Skeleton] of
+	// such a name), or wraps [ErrDamagedRecord]. The lease and a parked session are over. A rename that was carried out
+	// and is repeated is no error: the player has the new name, and a greater epoch.
 	//
 	// From then on the old name is nobody's. Until Hold only the same player can be renamed to it, and no account can be
 	// created or imported under it, also once the player's is deleted: the answer is [UsernameTaken]. So is that of a

@@ -12,7 +12,7 @@ import (
 // Registration is a record of OPAQUE that takes the place of an account's password, or of its record before.
 type Registration struct {
 	secondfactor.Proved // its account, by the password or by OPAQUE
-	Record opaquerecord.Proof
+	Record              opaquerecord.Proof
 	// Replaces says that the player has chosen another password: it ends all sessions and devices. Otherwise the account
 	// moves over from a hash of the same password, and nothing else changes.
 	Replaces bool

@@ -49,8 +49,8 @@ func (p *Pool) recognise(j *job) {
 	}
 }
 
-// sit gives a job whose password is right a seat in the world, if it has none yet, or answers it with why there is none.
-// A registration needs none before it has a player.
+// sit gives a job whose password is right a seat in the world, if it has none yet, or answers it with why there is
+// none. A registration needs none before it has a player.
 func (p *Pool) sit(j *job) {
 	j.proved = j.hash.Match
 	take := p.takeSeat
@@ -63,8 +63,8 @@ func (p *Pool) sit(j *job) {
 }
 
 // takeSeat gives a job whose player has proved to own the account a seat in the world, if it has none yet. Its error
-// says why the player does not come in: one who could not anyway does not wait, and uses nothing up. With a place in the
-// world's line goes a proof, for which the code or the passkey is used up; a job for which that fails is answered.
+// says why the player does not come in: one who could not anyway does not wait, and uses nothing up. With a place in
+// the world's line goes a proof, for which the code or the passkey is used up; a job for which that fails is answered.
 func (p *Pool) takeSeat(j *job) error {
 	if err := p.mayEnter(j); err != nil {
 		return err

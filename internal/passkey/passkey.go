@@ -133,8 +133,8 @@ func (p *Party) SetKeyring(ring *line.Keyring) { p.ring.Store(ring) }
 // The purposes of challenges.
 const toLogIn = "passkey login"
 
-// toAdd is the purpose of a challenge for which an account was proved. It is good for one passkey: with that the account
-// has others, and is the account of another epoch once one of them is removed.
+// toAdd is the purpose of a challenge for which an account was proved. It is good for one passkey: with that the
+// account has others, and is the account of another epoch once one of them is removed.
 func toAdd(a *rushgate.Account) string {
 	var ids []string
 	n := 0

@@ -31,8 +31,8 @@ var overlooked = map[string]slip{
 // where people do: with another end, other capitals, other blanks, other characters beyond ASCII. Made is what it makes
 // of the password. For most recipes that costs nothing, and for others as much again for each of these.
 //
-// Which of them is the player's nobody can tell: what replaces the hash by one of the password as it was typed this time
-// may take a slip for the password.
+// Which of them is the player's nobody can tell: what replaces the hash by one of the password as it was typed this
+// time may take a slip for the password.
 func (r *Recipe) Overlooks(reading int, password string, made []byte) bool {
 	slips := make(map[slip]bool)
 	r.readings[reading].walk(func(n *node) {

@@ -50,9 +50,8 @@ func (p *player) note(e rushgate.AccountEvent) {
 			operators++
 		}
 	}
-	p.trim(rushgate.MaxEvents, func(e *rushgate.AccountEvent) bool { return !e.SignIn }, func(e *rushgate.AccountEvent) bool {
-		return (e.By != "") == (operators > rushgate.MaxOperatorEvents)
-	})
+	goes := func(e *rushgate.AccountEvent) bool { return (e.By != "") == (operators > rushgate.MaxOperatorEvents) }
+	p.trim(rushgate.MaxEvents, func(e *rushgate.AccountEvent) bool { return !e.SignIn }, goes)
 }
 
 // trim removes the oldest event of a sort for which goes holds, if there are more than so many of the sort; nil holds

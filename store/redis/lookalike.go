@@ -12,8 +12,8 @@ import (
 // than the account, so that no script can change both. Therefore a registration first claims the look, in a script
 // about that key, and then makes the account. A claim counts as long as there is an account of its name, and for
 // claimTime without one, in which the registration that made it may still be under way; that of a name which is held
-// after a rename counts, to all but the player for whom that is, until the hold ends. So of registrations at once exactly
-// one wins, and whatever dies in between, or is lost, keeps no name from players for longer.
+// after a rename counts, to all but the player for whom that is, until the hold ends. So of registrations at once
+// exactly one wins, and whatever dies in between, or is lost, keeps no name from players for longer.
 const (
 	claimTime = time.Minute
 	// claimsKept bounds the names under one look, of which a registration adds one at most, and operators and imports
@@ -250,7 +250,8 @@ func (s *Store) claimedAt(ctx context.Context, name string) (string, error) {
 	return at, nil
 }
 
-// unclaim frees the look of a name that is neither an account's nor held. Where that fails the claim is over in claimTime.
+// unclaim frees the look of a name that is neither an account's nor held. Where that fails the claim is over in
+// claimTime.
 func (s *Store) unclaim(ctx context.Context, name, at string) {
 	if at == "" {
 		return
@@ -272,9 +273,8 @@ const (
 )
 
 // noteAll writes under their looks the names of all accounts there are, and those that are held: of those made before
-// looks were kept, and of those whose look was lost. It also finishes renames that were left half done, and removes holds
-// that have ended. It
-// takes its time, some 20,000 players a second, and ends with ctx.
+// looks were kept, and of those whose look was lost. It also finishes renames that were left half done, and removes
+// holds that have ended. It takes its time, some 20,000 players a second, and ends with ctx.
 func (s *Store) noteAll(ctx context.Context) {
 	defer close(s.noted)
 	for addr := range s.client.Nodes() {

@@ -70,8 +70,8 @@ func TestLooksOfOldAccounts(t *testing.T) {
 	}
 }
 
-// Names that are held, and whose look was lost, keep it again soon after a node starts, until the hold ends; then a start
-// leaves nothing of it.
+// Names that are held, and whose look was lost, keep it again soon after a node starts, until the hold ends; then a
+// start leaves nothing of it.
 func TestLooksOfHeldNames(t *testing.T) {
 	server := redistest.Start(t)
 	var now atomic.Int64

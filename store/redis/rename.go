@@ -167,8 +167,8 @@ func (s *Store) refusedRename(ctx context.Context, r *rushgate.Rename, answer *a
 	return false, rushgate.BadCredentials
 }
 
-// lookTaken claims what the new name looks like, as for a registration, and reports whether another account's does, or a
-// name that is held for another player. That of the account itself does not count.
+// lookTaken claims what the new name looks like, as for a registration, and reports whether another account's does, or
+// a name that is held for another player. That of the account itself does not count.
 func (s *Store) lookTaken(ctx context.Context, r *rushgate.Rename) (bool, error) {
 	if s.lookKey(r.Name) != s.lookKey(r.NewName) {
 		refused, err := s.claimLooks(ctx, r.Player, []string{r.NewName})
