@@ -105,7 +105,8 @@ func MayRename(a *rushgate.Account, name string, after time.Duration) error {
 // [ErrHeld], [ErrFull], [ErrInside] for a session that did not end in time, and [ErrBusy]: after each of the last four
 // the sessions may have ended all the same. From is as [From] has it.
 func (l *Ledger) Rename(
-	ctx context.Context, proved *secondfactor.Proved, name string, rules RenameRules, leave func(context.Context) error, from string,
+	ctx context.Context, proved *secondfactor.Proved, name string, rules RenameRules,
+	leave func(context.Context) error, from string,
 ) (rushgate.Account, error) {
 	a := &proved.Account
 	if err := MayRename(a, name, rules.After); err != nil {

@@ -407,7 +407,9 @@ func cookieReaches(r *http.Request, inCookie bool) error {
 
 // setRecord gives the account of a session its record, and returns the account as it was proved, and whether its
 // password was changed by that: an account that has a record already is proved by it.
-func (h *handler) setRecord(r *http.Request, o owner, i *inside) (proved secondfactor.Proved, replaced bool, err error) {
+func (h *handler) setRecord(
+	r *http.Request, o owner, i *inside,
+) (proved secondfactor.Proved, replaced bool, err error) {
 	record, again, err := h.registered(i.registration, ownOf(o.player))
 	if err != nil {
 		return proved, false, err

@@ -163,7 +163,8 @@ func TestRemovedPasskeyEndsWhatItOpened(t *testing.T) {
 	path := keyPath + "/" + list.json["passkeys"].([]any)[0].(map[string]any)["handle"].(string)
 	k.call(t, "DELETE", path, `{"password":"correct horse","remember":"a\tb"}`, keyFrom, in.text("session_token")).
 		want(t, "a bad label", 400, rushgate.MissingCredentials)
-	removed := k.call(t, "DELETE", path, `{"password":"correct horse","remember":"own"}`, keyFrom, in.text("session_token"))
+	removal := `{"password":"correct horse","remember":"own"}`
+	removed := k.call(t, "DELETE", path, removal, keyFrom, in.text("session_token"))
 	removed.want(t, "remove", 200, "")
 	k.call(t, "GET", "/v1/account", "", keyFrom, in.text("session_token")).
 		want(t, "the session of before", 401, rushgate.BadCredentials)
