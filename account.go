@@ -135,8 +135,8 @@ type Rename struct {
 	Epoch uint64
 	// NewName is canonical, as returned by [NewUsername], and another than Name.
 	NewName string
-	// Hold is until when no other player may take the old name, to the millisecond, [Forever] at most, by the store's
-	// clock. One that has passed, such as the zero time, frees it.
+	// Hold is until when no other player may take the old name, nor what can be taken for it, to the millisecond,
+	// [Forever] at most, by the store's clock. One that has passed, such as the zero time, frees it.
 	Hold time.Time
 }
 

@@ -8,8 +8,12 @@ import (
 const (
 	// MaxSignIns is how many events of an account's history are kept that are sign-ins: the newest.
 	MaxSignIns = 20
-	// MaxEvents is how many of its other events are kept: the newest.
+	// MaxEvents is how many of its other events are kept. For want of room the oldest of the player's own goes, so that
+	// no player pushes out what operators have done, or the oldest of theirs if those are more than MaxOperatorEvents.
 	MaxEvents = 100
+	// MaxOperatorEvents is how many of MaxEvents may have an operator, see [AccountEvent].By, once there are more events
+	// than are kept: the rest is for the player's.
+	MaxOperatorEvents = 80
 	// MaxEventText is the greatest length of [Event].Text in bytes, MaxEventWord that of its other strings.
 	MaxEventText = 1024
 	MaxEventWord = 128
@@ -55,7 +59,8 @@ type LoadedHistory struct {
 type Histories interface {
 	// Note adds events to the histories of accounts. Each item's error is nil, [BadCredentials] (there is no account of
 	// this name and id), or wraps [ErrDamagedRecord]. An event whose ID is there already is not added again, and no error.
-	// What would be too much pushes out the oldest of its sort by At, which may be the event itself.
+	// What would be too much pushes out the oldest by At, which may be the event itself: a sign-in the oldest sign-in,
+	// another event as MaxEvents says.
 	Note(ctx context.Context, events []Noted) ([]error, error)
 	// LoadHistories returns the history of the account of each canonical username.
 	LoadHistories(ctx context.Context, usernames []string) ([]LoadedHistory, error)

@@ -40,7 +40,8 @@ func NewUsername(s string) (string, error) {
 
 // Skeleton returns what all usernames have in common that can be taken for each other: the skeleton of UTS #39, of the
 // canonical form if there is one. A store refuses to register a player whose name has the same skeleton as that of an
-// account. It is not empty if the name is not, is not for showing, and may change with the version of Unicode.
+// account, or as a name that is held for another player. It is not empty if the name is not, is not for showing, and
+// may change with the version of Unicode.
 func Skeleton(username string) string {
 	if canonical, err := ParseUsername(username); err == nil {
 		username = canonical

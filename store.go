@@ -119,14 +119,15 @@ type Accounts interface {
 	DeleteAccount(ctx context.Context, username string) error
 	// RenameAccount gives an account and its character another name, with all that hangs on the old one: devices,
 	// credentials, history, leaderboards. The error is nil, or the first that applies of [BadCredentials] (there is no
-	// account of this name and id), [ErrAccountChanged] (it has another epoch), [AlreadyLoggedIn] while a lease is live,
-	// [UsernameTaken] (the new name is another account's, is held for another player, or has the [Skeleton] of another's),
-	// or wraps [ErrDamagedRecord]. The lease and a parked session are over. A rename that was carried out and is repeated
-	// is no error: the player has the new name, and a greater epoch.
+	// account of this name and id), [ErrAccountChanged] (it has another epoch), [AlreadyLoggedIn] while a lease is
+	// live, [UsernameTaken] (the new name is another account's, is held for another player, or has the [Skeleton] of
+	// such a name), or wraps [ErrDamagedRecord]. The lease and a parked session are over. A rename that was carried out
+	// and is repeated is no error: the player has the new name, and a greater epoch.
 	//
 	// From then on the old name is nobody's. Until Hold only the same player can be renamed to it, and no account can be
-	// created or imported under it, also once the player's is deleted: the answer is [UsernameTaken]. What looks like a
-	// held name is free. A player may have several names held.
+	// created or imported under it, also once the player's is deleted: the answer is [UsernameTaken]. So is that of a
+	// registration, and of another player's rename, to what has the same [Skeleton]; Lookalikes tells of accounts alone.
+	// A player may have several names held.
 	RenameAccount(ctx context.Context, rename Rename) error
 	// ReserveIDs sets n consecutive player ids (1 or more) aside for the caller and returns the first. No id is
 	// ever given out twice, also across restarts; ids that are not used are lost.

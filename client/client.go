@@ -36,6 +36,11 @@
 //		}
 //	},
 //
+// # Passkeys
+//
+// A passkey is the browser's, or a phone's, which shows it to a page of the game; this package has none. An account
+// with passkeys still has its password, and comes in here by that. Players see, add and remove passkeys on the page.
+//
 // # Coming back
 //
 // With [Options].Remember a login brings what lets the player come back on this device without a password. The game

@@ -112,9 +112,25 @@ func (s Session) VerifyEmail(ctx context.Context, code string) error {
 	return s.doAccepted(ctx, r)
 }
 
-// RemoveEmail takes the address of the account away. It is tried once.
-func (s Session) RemoveEmail(ctx context.Context) error {
-	return s.doAccepted(ctx, request{op: "remove email", method: http.MethodDelete, path: "/v1/account/email"})
+// RemoveEmail takes the address of the account away. Current is the password; if the account has a second factor, the
+// player is asked by [Options].Code. It is tried once. [rushgate.BadCredentials] says that the password is wrong, or
+// that the session has ended.
+func (s Session) RemoveEmail(ctx context.Context, current string) error {
+	const op = "remove email"
+	if err := notText(current); err != nil {
+		return err
+	}
+	return s.proving(ctx, op, func(code string) error {
+		r, err := post(op, "/v1/account/email", struct {
+			Password string `json:"password"`
+			Code     string `json:"code,omitempty"`
+		}{current, code}, current, code)
+		if err != nil {
+			return err
+		}
+		r.method = http.MethodDelete
+		return s.sendProof(ctx, r, nil)
+	})
 }
 
 // doAccepted sends a request of the session that is answered with nothing to be read.

@@ -15,8 +15,7 @@ func (s *Server) doErrands(ctx context.Context, proved []auth.Proved) ([]error, 
 		switch p.Kind {
 		case auth.ChangePassword:
 			changes = append(changes, account.PasswordChange{
-				Proved: account.Proved{Account: p.Account, Credentials: p.Credentials}, Hash: p.NewHash,
-				From: account.From(p.Addr, ""),
+				Proved: p.Proved, Hash: p.NewHash, From: account.From(p.Addr, ""),
 			})
 		case auth.Recover:
 			redemptions = append(redemptions, account.Redemption{

@@ -123,7 +123,14 @@ func TestLostPasswordByMail(t *testing.T) {
 	login := fmt.Sprintf(`{"username":"alice","password":%q,"takeover":true}`, newPassword)
 	next := callUntil(t, s, "POST /v1/login", login, "", 409, 503)
 	next.want(t, "new password", 200)
-	call(t, s, "DELETE /v1/account/email", "", next.text("session_token")).want(t, "remove", 204)
+	session = next.text("session_token")
+	call(t, s, "DELETE /v1/account/email", "", session).want(t, "remove without a proof", 400)
+	call(t, s, "DELETE /v1/account/email", fmt.Sprintf(`{"password":%q}`, oldPassword), session).
+		want(t, "remove with another password", 401)
+	if email := call(t, s, "GET /v1/account/email", "", session); !strings.Contains(email.raw, "alice@example.org") {
+		t.Errorf("without a proof the address is gone: %s", email.raw)
+	}
+	call(t, s, "DELETE /v1/account/email", fmt.Sprintf(`{"password":%q}`, newPassword), session).want(t, "remove", 204)
 	if m := by.Await(3)[2]; m.To != "alice@example.org" || !strings.Contains(m.Text, "no longer") {
 		t.Errorf("the notice is %q", m.Text)
 	}
@@ -198,7 +205,10 @@ func TestLostPasswordInGo(t *testing.T) {
 	if session, err = c.Login(t.Context(), "alice", newPassword); err != nil {
 		t.Fatal(err)
 	}
-	if err := session.RemoveEmail(t.Context()); err != nil {
+	if err := session.RemoveEmail(t.Context(), oldPassword); !errors.Is(err, rushgate.BadCredentials) {
+		t.Errorf("removed with a wrong password: %v", err)
+	}
+	if err := session.RemoveEmail(t.Context(), newPassword); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -224,7 +234,7 @@ func TestAddressNeedsThePassword(t *testing.T) {
 	call(t, s, "POST /v1/account/email", `{"email":"a@example.org","current":"x"}`, "").want(t, "no session", 401)
 	call(t, s, "POST /v1/account/email/verify", `{"code":"0000-0000-0000"}`, session).want(t, "no address", 409)
 	call(t, s, "POST /v1/account/email/verify", `{"code":"x"}`, session).want(t, "no code", 400)
-	call(t, s, "DELETE /v1/account/email", "", session).want(t, "nothing to remove", 204)
+	call(t, s, "DELETE /v1/account/email", `{"password":"correct horse"}`, session).want(t, "nothing to remove", 204)
 	if len(by.Mails()) != 0 {
 		t.Error("a mail was sent")
 	}

@@ -10,22 +10,6 @@ import (
 // changeTries is how often a change is made to an account as it was read before it is given up.
 const changeTries = 5
 
-// Proved is an account as it was when its player proved to own it.
-type Proved struct {
-	Account rushgate.Account
-	// Credentials are what those of the account are once the code is used up that was part of the proof; nil if there was
-	// none. They are written with the change that the proof is for, so that a code is good for one.
-	Credentials []rushgate.Credential
-}
-
-// credentials are what the account has but for a code that is used up.
-func (p *Proved) credentials() []rushgate.Credential {
-	if p.Credentials != nil {
-		return p.Credentials
-	}
-	return p.Account.Credentials
-}
-
 // changeOnce makes a change to an account if that still is what it was read as; else the error is
 // [rushgate.ErrAccountChanged]. Which account it is, and what the change replaces, is filled in.
 func (l *Ledger) changeOnce(ctx context.Context, a *rushgate.Account, c rushgate.AccountChange) error {

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -50,6 +51,9 @@ type challenge struct {
 	Until int64  `json:"until,omitempty"`
 	At    int64  `json:"at,omitempty"`    // when it was made; absent in what older nodes have made
 	Tries int    `json:"tries,omitempty"` // that are left
+	// Last tells the last wrong try from any other: two that are made of the same account would be one change to a store,
+	// and use up one try.
+	Last string `json:"last,omitempty"`
 	// Since is when the first of Sent was, in an hour; times are in milliseconds of Unix time.
 	Since int64 `json:"since,omitempty"`
 	Sent  int   `json:"sent,omitempty"`
@@ -88,12 +92,13 @@ func (c *challenge) renew(a *rushgate.Account, kind string, ttl time.Duration, c
 		c.Sent++
 	}
 	code := token.NewCode()
-	c.Hash, c.Tries = code.Hash(kind, a.ID, a.Epoch), CodeTries
+	c.Hash, c.Tries, c.Last = code.Hash(kind, a.ID, a.Epoch), CodeTries, ""
 	c.At, c.Until = now.UnixMilli(), now.Add(ttl).UnixMilli()
 	return code, nil
 }
 
-// try holds a code against the challenge, and uses one of its tries up.
+// try holds a code against the challenge, and uses one of its tries up. What is left of the challenge is to be stored
+// before anybody hears of it.
 func (c *challenge) try(a *rushgate.Account, kind string, code token.Code) (right bool) {
 	if c.Hash == "" || c.Tries < 1 || !c.inTime(time.Now()) {
 		c.Hash = ""
@@ -103,6 +108,7 @@ func (c *challenge) try(a *rushgate.Account, kind string, code token.Code) (righ
 	if c.Tries--; c.Tries == 0 || right {
 		c.Hash = ""
 	}
+	c.Last = rand.Text()
 	return right
 }
 

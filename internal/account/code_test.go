@@ -1,16 +1,19 @@
 package account_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/token"
 )
 
@@ -33,7 +36,17 @@ func wants(t *testing.T, l *account.Ledger, who account.Owner, address string) e
 	if err != nil {
 		return err
 	}
-	return l.SetEmail(t.Context(), &account.Proved{Account: a}, address)
+	return l.SetEmail(t.Context(), &secondfactor.Proved{Account: a}, address)
+}
+
+// removeEmail has an owner, who has proved to be one, have no address.
+func removeEmail(t *testing.T, l *account.Ledger, who account.Owner) (before string, err error) {
+	t.Helper()
+	a, err := l.Account(t.Context(), who)
+	if err != nil {
+		return "", err
+	}
+	return l.RemoveEmail(t.Context(), &secondfactor.Proved{Account: a})
 }
 
 // challenged has an owner want an address, and returns the code that is sent there.
@@ -86,11 +99,11 @@ func TestAddressIsProvedByACode(t *testing.T) {
 	if before, err := l.VerifyEmail(t.Context(), who, code); err != nil || before != address {
 		t.Errorf("before it was %q, error %v", before, err)
 	}
-	if before, err := l.RemoveEmail(t.Context(), who); err != nil || before != "new@example.org" {
+	if before, err := removeEmail(t, l, who); err != nil || before != "new@example.org" {
 		t.Errorf("before it was %q, error %v", before, err)
 	}
 	wantAddresses(t, l, who, account.Addresses{})
-	if before, err := l.RemoveEmail(t.Context(), who); err != nil || before != "" {
+	if before, err := removeEmail(t, l, who); err != nil || before != "" {
 		t.Errorf("before it was %q, error %v", before, err)
 	}
 	if _, err := l.ChallengeEmail(t.Context(), who, false); !errors.Is(err, account.ErrNoAddress) {
@@ -105,7 +118,7 @@ func TestAddressOfAnotherPlayer(t *testing.T) {
 	for _, other := range []account.Owner{{Player: who.Player + 1, Name: "alice"}, {Name: "alice"}, {Name: "bob"}} {
 		_, errs1 := l.Addresses(t.Context(), other)
 		_, errs2 := l.VerifyEmail(t.Context(), other, code)
-		_, errs3 := l.RemoveEmail(t.Context(), other)
+		_, errs3 := removeEmail(t, l, other)
 		for _, err := range []error{errs1, errs2, errs3, wants(t, l, other, address)} {
 			if !errors.Is(err, account.ErrUnknown) {
 				t.Errorf("%+v: error %v", other, err)
@@ -330,6 +343,77 @@ func TestWrongCodesAreCountedTogether(t *testing.T) {
 	if code, _ := token.ParseCode(text); redeem(t, s, "alice", code) {
 		t.Error("the code is right after as many wrong ones as there may be")
 	}
+}
+
+// Wrong codes that come at once use up a try each, whether they are of one batch or of two nodes: the store is given
+// the same account for all.
+func TestWrongCodesAtOnceAreCountedEach(t *testing.T) {
+	l, s := newLedger(t)
+	who := owner(t, l, "alice")
+	recovery := func(n int) {
+		t.Helper()
+		alice := findAccount(t, l, "alice")
+		tries := make([]account.Redemption, n)
+		for i := range tries {
+			tries[i] = account.Redemption{Account: alice, Code: token.NewCode(), Hash: otherHash}
+		}
+		errs, err := l.Redeem(t.Context(), tries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, err := range errs {
+			if !errors.Is(err, rushgate.BadCredentials) && !errors.Is(err, rushgate.ErrAccountChanged) {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+	}
+	for wrong, good := range map[int]bool{account.CodeTries - 1: true, account.CodeTries: false, 64: false} {
+		text, _, err := l.RecoveryCode(t.Context(), "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		recovery(wrong)
+		if code, _ := token.ParseCode(text); redeem(t, s, "alice", code) != good {
+			t.Errorf("after %d wrong codes in a batch the right one is good: %v", wrong, !good)
+		}
+	}
+
+	code := challenged(t, l, who, address)
+	nodes := account.New(newTogether(s, account.CodeTries))
+	var tries sync.WaitGroup
+	for range account.CodeTries {
+		tries.Go(func() {
+			if _, err := nodes.VerifyEmail(t.Context(), who, token.NewCode()); !errors.Is(err, account.ErrWrongCode) {
+				t.Error(err)
+			}
+		})
+	}
+	tries.Wait()
+	if _, err := l.VerifyEmail(t.Context(), who, code); !errors.Is(err, account.ErrWrongCode) {
+		t.Errorf("after as many wrong codes at once as there may be: %v", err)
+	}
+}
+
+// together is a store to which the first changes of so many callers come when all of them have read the account.
+type together struct {
+	rushgate.Store
+	callers *atomic.Int64
+	come    *sync.WaitGroup
+}
+
+func newTogether(s rushgate.Store, callers int) together {
+	t := together{s, new(atomic.Int64), new(sync.WaitGroup)}
+	t.callers.Store(int64(callers))
+	t.come.Add(callers)
+	return t
+}
+
+func (t together) UpdateAccounts(ctx context.Context, changes []rushgate.AccountChange) ([]error, error) {
+	if t.callers.Add(-1) >= 0 {
+		t.come.Done()
+		t.come.Wait()
+	}
+	return t.Store.UpdateAccounts(ctx, changes)
 }
 
 func TestNothingOfACodeIsKept(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
 const (
@@ -53,7 +54,7 @@ func DeleteAt(a *rushgate.Account) time.Time { return instant(a, Deleting) }
 // is: one that is to be deleted already keeps its time. Its sessions end, and its devices are forgotten. Errors are
 // [ErrBusy] if the account is not what was proved any more, and [rushgate.ErrAgendaFull].
 func (l *Ledger) PlanDeletion(
-	ctx context.Context, proved *Proved, after time.Duration, from string,
+	ctx context.Context, proved *secondfactor.Proved, after time.Duration, from string,
 ) (at time.Time, err error) {
 	a := &proved.Account
 	if at = DeleteAt(a); at.IsZero() {
@@ -67,7 +68,7 @@ func (l *Ledger) PlanDeletion(
 		return at, err
 	}
 	err = l.changeProved(ctx, a, rushgate.AccountChange{
-		RaiseEpoch: true, Credentials: with(proved.credentials(), markOf(Deleting, at)),
+		RaiseEpoch: true, Credentials: with(proved.Left(), markOf(Deleting, at)),
 	})
 	if err == nil {
 		l.note(ctx, event(Owner{a.ID, a.Username}, eventDeletion, from))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
 const grace = 7 * 24 * time.Hour
@@ -21,7 +22,7 @@ func doom(t *testing.T, l *account.Ledger, who account.Owner) time.Time {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, err := l.PlanDeletion(t.Context(), &account.Proved{Account: a}, grace, "")
+	at, err := l.PlanDeletion(t.Context(), &secondfactor.Proved{Account: a}, grace, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func TestTheMarkCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.beforeUpdate = func() { s.beforeUpdate = nil; must(t)(l.EndSessions(t.Context(), "alice")) }
-		_, err = l.PlanDeletion(t.Context(), &account.Proved{Account: a}, time.Second, "")
+		_, err = l.PlanDeletion(t.Context(), &secondfactor.Proved{Account: a}, time.Second, "")
 		if !errors.Is(err, account.ErrBusy) {
 			t.Errorf("of an account that has changed: %v", err)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
 // book is a store's histories of which a test says how they behave.
@@ -192,7 +193,7 @@ func TestLedgerNotes(t *testing.T) {
 	if errs, err := l.Redeem(t.Context(), []account.Redemption{found}); err != nil || errs[0] != nil {
 		t.Fatal(err, errs)
 	}
-	if _, err := l.RemoveEmail(t.Context(), who); err != nil {
+	if _, err := removeEmail(t, l, who); err != nil {
 		t.Fatal(err)
 	}
 	l.FactorChanged(t.Context(), who, true, "192.0.2.1")
@@ -208,7 +209,7 @@ func TestLedgerNotes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	change := account.PasswordChange{Proved: account.Proved{Account: a}, Hash: hash, From: "192.0.2.1"}
+	change := account.PasswordChange{Proved: secondfactor.Proved{Account: a}, Hash: hash, From: "192.0.2.1"}
 	if errs, err := l.ChangePasswords(t.Context(), []account.PasswordChange{change}); err != nil || errs[0] != nil {
 		t.Fatal(err, errs)
 	}

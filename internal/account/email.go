@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/token"
 )
 
@@ -31,12 +32,12 @@ func AddressesOf(a *rushgate.Account) Addresses {
 // SetEmail notes an address that the player of an account, who has proved to own it, wants to have:
 // [Ledger.ChallengeEmail] makes the code that proves it. Until then the one before stays. The error is [ErrBusy] if the
 // account is not what was proved any more.
-func (l *Ledger) SetEmail(ctx context.Context, proved *Proved, address string) error {
-	pending, _ := find(proved.credentials(), EmailPending)
+func (l *Ledger) SetEmail(ctx context.Context, proved *secondfactor.Proved, address string) error {
+	pending, _ := find(proved.Left(), EmailPending)
 	c := readChallenge(pending)
-	c.Hash, c.Until, c.Tries = "", 0, 0
+	c.Hash, c.Until, c.Tries, c.Last = "", 0, 0, ""
 	pending.Subject, pending.Secret = address, c.text()
-	return l.changeProved(ctx, &proved.Account, rushgate.AccountChange{Credentials: with(proved.credentials(), pending)})
+	return l.changeProved(ctx, &proved.Account, rushgate.AccountChange{Credentials: with(proved.Left(), pending)})
 }
 
 // ChallengeEmail makes the code that proves the address which an owner wants to have, in place of the one before. It
@@ -89,16 +90,21 @@ func (l *Ledger) VerifyEmail(ctx context.Context, who Owner, code token.Code) (b
 	return before, nil
 }
 
-// RemoveEmail takes the addresses of an owner's account away, with the codes that were sent there, and returns the one
-// that was proved, whose reader is to be told; empty if there was none.
-func (l *Ledger) RemoveEmail(ctx context.Context, who Owner) (before string, err error) {
-	a, err := l.ofOwner(ctx, who, func(a *rushgate.Account) ([]rushgate.Credential, error) {
-		return without(a.Credentials, Email, EmailPending, Recovery), nil
+// RemoveEmail takes the addresses of an account away whose player has proved to own it, with the codes that were sent
+// there, and returns the one that was proved, whose reader is to be told; empty if there was none. The error is
+// [ErrBusy] if the account is not what was proved any more.
+func (l *Ledger) RemoveEmail(ctx context.Context, proved *secondfactor.Proved) (before string, err error) {
+	a := &proved.Account
+	err = l.changeProved(ctx, a, rushgate.AccountChange{
+		Credentials: without(proved.Left(), Email, EmailPending, Recovery),
 	})
-	if before = AddressesOf(&a).Proved; err == nil && before != "" {
-		l.note(ctx, event(who, eventEmailRemoved, ""))
+	if err != nil {
+		return "", err
 	}
-	return before, err
+	if before = AddressesOf(a).Proved; before != "" {
+		l.note(ctx, event(Owner{a.ID, a.Username}, eventEmailRemoved, ""))
+	}
+	return before, nil
 }
 
 func (l *Ledger) ofOwner(

@@ -5,13 +5,14 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/opaquerecord"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/password"
 )
 
 // Registration is a record of OPAQUE that takes the place of an account's password, or of its record before.
 type Registration struct {
-	Proved // its account, by the password or by OPAQUE
-	Record opaquerecord.Proof
+	secondfactor.Proved // its account, by the password or by OPAQUE
+	Record              opaquerecord.Proof
 	// Replaces says that the player has chosen another password: it ends all sessions and devices. Otherwise the account
 	// moves over from a hash of the same password, and nothing else changes.
 	Replaces bool
@@ -24,7 +25,7 @@ func (l *Ledger) SetRecord(ctx context.Context, r Registration) error {
 	a := &r.Account
 	err := l.changeProved(ctx, a, rushgate.AccountChange{
 		PasswordHash: password.Locked(), RaiseEpoch: r.Replaces,
-		Credentials: opaquerecord.With(r.credentials(), r.Record),
+		Credentials: opaquerecord.With(r.Left(), r.Record),
 	})
 	if err != nil {
 		return err

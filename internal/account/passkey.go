@@ -11,20 +11,22 @@ import (
 func (l *Ledger) AddedPasskey(
 	ctx context.Context, a *rushgate.Account, credentials []rushgate.Credential, from string,
 ) error {
-	return l.changePasskeys(ctx, a, credentials, eventPasskey, from)
+	return l.changePasskeys(ctx, a, rushgate.AccountChange{Credentials: credentials}, eventPasskey, from)
 }
 
-// RemovedPasskey is AddedPasskey for credentials with a passkey less.
+// RemovedPasskey is AddedPasskey for credentials with a passkey less, and ends all sessions and devices of the account:
+// whoever had the passkey may have opened them.
 func (l *Ledger) RemovedPasskey(
 	ctx context.Context, a *rushgate.Account, credentials []rushgate.Credential, from string,
 ) error {
-	return l.changePasskeys(ctx, a, credentials, eventPasskeyGone, from)
+	c := rushgate.AccountChange{Credentials: credentials, RaiseEpoch: true}
+	return l.changePasskeys(ctx, a, c, eventPasskeyGone, from)
 }
 
 func (l *Ledger) changePasskeys(
-	ctx context.Context, a *rushgate.Account, credentials []rushgate.Credential, kind, from string,
+	ctx context.Context, a *rushgate.Account, c rushgate.AccountChange, kind, from string,
 ) error {
-	err := l.ChangeCredentials(ctx, a, credentials, false)
+	err := l.changeProved(ctx, a, c)
 	if err == nil {
 		l.note(ctx, event(Owner{a.ID, a.Username}, kind, from))
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
 // ErrNoDevice says that an account is not remembered on a device.
@@ -16,7 +17,7 @@ var ErrNoDevice = errors.New("the account is not remembered on this device")
 
 // PasswordChange is a hash that the account gets whose player has proved to own it.
 type PasswordChange struct {
-	Proved
+	secondfactor.Proved
 	Hash string // of package password
 	From string // where the player is, see [From]
 }

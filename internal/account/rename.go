@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
 // Renamed is the kind of the credential that marks when an account was given its name: its Subject is the time, in
 // milliseconds of Unix time, a blank and the name. It is written before the account has the name, and says nothing of
-// an account that has another one.
+// an account that has another one; until then its Provider, of the same form, is what marks the name before.
 const Renamed = "renamed"
 
 const (
@@ -58,17 +59,29 @@ type RenameRules struct {
 
 // RenamedAt returns when an account was given its name; the zero time if it was registered under it.
 func RenamedAt(a *rushgate.Account) time.Time {
-	mark, _ := find(a.Credentials, Renamed)
-	at, name, _ := strings.Cut(mark.Subject, " ")
-	ms, err := strconv.ParseInt(at, 10, 64)
-	if err != nil || name != a.Username || ms <= 0 || ms > rushgate.Forever().UnixMilli() {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms)
+	at, _ := namedAt(a)
+	return at
 }
 
-func renameMark(name string, at time.Time) rushgate.Credential {
-	return rushgate.Credential{Kind: Renamed, Subject: strconv.FormatInt(at.UnixMilli(), 10) + " " + name}
+// namedAt returns what marks when an account was given its name, and when that was; empty if nothing does.
+func namedAt(a *rushgate.Account) (at time.Time, mark string) {
+	renamed, _ := find(a.Credentials, Renamed)
+	for _, mark := range []string{renamed.Subject, renamed.Provider} {
+		text, name, _ := strings.Cut(mark, " ")
+		ms, err := strconv.ParseInt(text, 10, 64)
+		if err == nil && name == a.Username && ms > 0 && ms <= rushgate.Forever().UnixMilli() {
+			return time.UnixMilli(ms), mark
+		}
+	}
+	return time.Time{}, ""
+}
+
+// renameMark is what marks that an account is given a name. Should it not get it, the mark of before holds.
+func renameMark(a *rushgate.Account, name string, at time.Time) rushgate.Credential {
+	_, before := namedAt(a)
+	return rushgate.Credential{
+		Kind: Renamed, Subject: strconv.FormatInt(at.UnixMilli(), 10) + " " + name, Provider: before,
+	}
 }
 
 // MayRename returns why an account cannot be given a name, as far as the account itself says so, before that costs
@@ -92,7 +105,8 @@ func MayRename(a *rushgate.Account, name string, after time.Duration) error {
 // [ErrHeld], [ErrFull], [ErrInside] for a session that did not end in time, and [ErrBusy]: after each of the last four
 // the sessions may have ended all the same. From is as [From] has it.
 func (l *Ledger) Rename(
-	ctx context.Context, proved *Proved, name string, rules RenameRules, leave func(context.Context) error, from string,
+	ctx context.Context, proved *secondfactor.Proved, name string, rules RenameRules,
+	leave func(context.Context) error, from string,
 ) (rushgate.Account, error) {
 	a := &proved.Account
 	if err := MayRename(a, name, rules.After); err != nil {
@@ -102,7 +116,7 @@ func (l *Ledger) Rename(
 		return *a, err
 	}
 	now := time.Now()
-	next := with(proved.credentials(), renameMark(name, now))
+	next := with(proved.Left(), renameMark(a, name, now))
 	if len(next) > rushgate.MaxCredentials {
 		return *a, ErrFull
 	}
@@ -140,7 +154,7 @@ func (l *Ledger) RenameFor(
 			if err := l.looksFree(ctx, a, next); err != nil {
 				return c, err
 			}
-			c.RaiseEpoch, c.Credentials = true, with(a.Credentials, renameMark(next, now))
+			c.RaiseEpoch, c.Credentials = true, with(a.Credentials, renameMark(a, next, now))
 			if len(c.Credentials) > rushgate.MaxCredentials {
 				return c, ErrFull
 			}
@@ -193,8 +207,7 @@ func (l *Ledger) rename(
 	for {
 		err := l.store.RenameAccount(ctx, r)
 		again := errors.Is(err, rushgate.AlreadyLoggedIn) || errors.Is(err, rushgate.ErrUnavailable)
-		if again && time.Now().Before(last) {
-			time.Sleep(renamePause)
+		if again && time.Now().Before(last) && pause(ctx, renamePause) {
 			continue // with the same: one that was carried out is no error
 		}
 		switch {
@@ -208,6 +221,18 @@ func (l *Ledger) rename(
 			return *a, ErrBusy
 		}
 		return *a, known(err)
+	}
+}
+
+// pause waits for a time, and reports whether ctx goes on until then.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
 var names = account.RenameRules{After: 30 * 24 * time.Hour, Hold: 90 * 24 * time.Hour}
@@ -21,7 +22,7 @@ func rename(t *testing.T, l *account.Ledger, from, to string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := l.Rename(t.Context(), &account.Proved{Account: a}, to, names, nil, "192.0.2.1")
+	after, err := l.Rename(t.Context(), &secondfactor.Proved{Account: a}, to, names, nil, "192.0.2.1")
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func TestRenameOfAnAccountThatChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(t)(l.EndSessions(t.Context(), "alice"))
-	_, err = l.Rename(t.Context(), &account.Proved{Account: a}, "alina", names, nil, "")
+	_, err = l.Rename(t.Context(), &secondfactor.Proved{Account: a}, "alina", names, nil, "")
 	if !errors.Is(err, account.ErrBusy) {
 		t.Errorf("what was proved of another time: %v", err)
 	}
@@ -114,7 +115,7 @@ func TestRenameWaitsForTheSession(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancelled := func(c context.Context) error { cancel(); return leave(c) } // the client goes away
-		if _, err := l.Rename(ctx, &account.Proved{Account: a}, "alina", names, cancelled, ""); err != nil || !left {
+		if _, err := l.Rename(ctx, &secondfactor.Proved{Account: a}, "alina", names, cancelled, ""); err != nil || !left {
 			t.Errorf("with a session here: %v, it has ended: %v", err, left)
 		}
 		login(t, s, "alina")
@@ -136,6 +137,45 @@ func TestRenameWaitsForTheSession(t *testing.T) {
 		if err != nil || len(loaded[0].Events) != 2 || loaded[0].Events[1].By != "anna" {
 			t.Errorf("the history is %+v, %v", loaded, err)
 		}
+	})
+}
+
+// A rename that fails leaves the time as it was from which on the player may take another name.
+func TestFailedRenameKeepsTheTimeOfTheLastOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLedger(t)
+		owner(t, l, "alice")
+		owner(t, l, "bob")
+		wantRename(t, l, "bob", "robert", nil) // bob is held
+		wantRename(t, l, "alice", "alina", nil)
+		time.Sleep(time.Hour)
+		at := func() time.Time {
+			t.Helper()
+			a, err := l.Find(t.Context(), "alina")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return account.RenamedAt(&a)
+		}
+		before := at()
+		for range 2 {
+			if _, err := l.RenameFor(t.Context(), "alina", "bob", 0, "anna"); !errors.Is(err, account.ErrHeld) {
+				t.Errorf("to a name that is held: %v", err)
+			}
+			login(t, s, "alina")
+			if _, err := l.RenameFor(t.Context(), "alina", "free", 0, "anna"); !errors.Is(err, account.ErrInside) {
+				t.Errorf("with a session that does not end: %v", err)
+			}
+			if now := at(); now.IsZero() || !now.Equal(before) {
+				t.Errorf("renamed at %v, and not at %v any more", before, now)
+			}
+			time.Sleep(rushgate.LeaseTTL)
+		}
+		wantRename(t, l, "alina", "alice", account.ErrTooSoon)
+		if c, err := l.RenameFor(t.Context(), "alina", "free", 0, "anna"); err != nil || c.Name != "free" {
+			t.Errorf("%+v, %v", c, err)
+		}
+		wantRename(t, l, "free", "alice", account.ErrTooSoon)
 	})
 }
 

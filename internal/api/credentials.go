@@ -101,13 +101,29 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// readCredentials reads the body of a registration or login. Its errors are [malformed].
-func readCredentials(r *http.Request, f form) (credentials, error) {
+// readForm reads what a request holds as parse understands it, whose errors are [malformed].
+func readForm[F any](r *http.Request, parse func(body []byte) (F, error)) (form F, err error) {
 	body, err := readBody(r)
 	if err != nil {
-		return credentials{}, err
+		return form, err
 	}
-	return parseCredentials(body, f)
+	return parse(body)
+}
+
+// readFields reads a request that holds these fields. Its errors are [malformed].
+func readFields(r *http.Request, fields []strictjson.Field) (strictjson.Values, error) {
+	return readForm(r, func(body []byte) (strictjson.Values, error) {
+		given, err := strictjson.Object(body, fields...)
+		if err != nil {
+			return nil, malformed{err.Error()}
+		}
+		return given, nil
+	})
+}
+
+// readCredentials reads the body of a registration or login. Its errors are [malformed].
+func readCredentials(r *http.Request, f form) (credentials, error) {
+	return readForm(r, func(body []byte) (credentials, error) { return parseCredentials(body, f) })
 }
 
 // parseCredentials checks everything about credentials that can be checked without asking anyone. An empty attempt_id

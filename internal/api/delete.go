@@ -23,11 +23,7 @@ func deleteAt(a *rushgate.Account) *timestamp {
 
 // deleteAccount has the account deleted, once the grace is over. The player is out at once.
 func (h *handler) deleteAccount(w http.ResponseWriter, r *http.Request, o owner) error {
-	body, err := readBody(r)
-	if err != nil {
-		return err
-	}
-	shown, err := parseProof(body)
+	shown, err := readForm(r, parseProof)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/store/memory"
 	"github.com/rushgate/rushgate/world"
@@ -116,7 +117,7 @@ func newDoorOn(t *testing.T, store rushgate.Store, change func(*auth.Config, *Co
 			changes := make([]account.PasswordChange, len(proved))
 			for i, p := range proved {
 				changes[i] = account.PasswordChange{
-					Proved: account.Proved{Account: p.Account, Credentials: p.Credentials}, Hash: p.NewHash,
+					Proved: secondfactor.Proved{Account: p.Account, Credentials: p.Credentials}, Hash: p.NewHash,
 				}
 			}
 			return account.New(d.store).ChangePasswords(ctx, changes)

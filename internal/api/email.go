@@ -98,13 +98,9 @@ func (h *handler) setEmail(w http.ResponseWriter, r *http.Request, o owner) erro
 
 // verifyEmail makes the address that a code was sent to the account's.
 func (h *handler) verifyEmail(w http.ResponseWriter, r *http.Request, o owner) error {
-	body, err := readBody(r)
+	given, err := readFields(r, verifyFields)
 	if err != nil {
 		return err
-	}
-	given, err := strictjson.Object(body, verifyFields...)
-	if err != nil {
-		return malformed{err.Error()}
 	}
 	code, err := token.ParseCode(given.String("code"))
 	if err != nil {
@@ -124,9 +120,18 @@ func (h *handler) verifyEmail(w http.ResponseWriter, r *http.Request, o owner) e
 
 var errWrongCode = rejection{http.StatusConflict, "That is not, or no longer, the code that was sent."}
 
-// removeEmail takes the addresses of an account away.
+// removeEmail takes the addresses of an account away, whose player proves to own it: without an address a lost password
+// stays lost.
 func (h *handler) removeEmail(w http.ResponseWriter, r *http.Request, o owner) error {
-	before, err := h.Accounts.RemoveEmail(r.Context(), o.account())
+	shown, err := readForm(r, parseProof)
+	if err != nil {
+		return err
+	}
+	proved, err := h.prove(r, o, &shown)
+	if err != nil {
+		return err
+	}
+	before, err := h.Accounts.RemoveEmail(r.Context(), &proved)
 	if err != nil {
 		return err
 	}

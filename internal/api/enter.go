@@ -37,6 +37,19 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, r, s, err, http.StatusOK, inCookie)
 }
 
+// reenter gives the player of a request another session, in place of the one that a change of the account has ended,
+// which has the epoch by now. If there is none the answer is 204: the change holds all the same, and the player can log
+// in.
+func (h *handler) reenter(w http.ResponseWriter, r *http.Request, request auth.Request, epoch uint64, inCookie bool) {
+	request.Addr = h.Proxies.Client(r)
+	welcome, err := h.Pool.Reenter(r.Context(), request, epoch)
+	if err != nil {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	h.answer(w, r, welcome, nil, http.StatusOK, inCookie)
+}
+
 // parseEntry checks the form of an entry. What its ticket and its proof are worth is the door's to judge.
 func parseEntry(body []byte) (e auth.Request, inCookie bool, err error) {
 	given, err := strictjson.Object(body, enterFields...)

@@ -12,8 +12,10 @@ import (
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/opaque"
 	"github.com/rushgate/rushgate/internal/opaquerecord"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/strictjson"
 	"github.com/rushgate/rushgate/internal/token"
+	"github.com/rushgate/rushgate/password"
 )
 
 // OpaqueMode says what a node does with OPAQUE. It is part of the API: /v1/status tells it.
@@ -38,6 +40,8 @@ var (
 	errBadState = malformed{"That is not a state of this server for what is asked. Begin again."}
 	errNotFresh = rejection{http.StatusConflict,
 		"The login of this session was by no password, or too long ago: the password is needed once more."}
+	errForeign = rejection{http.StatusConflict,
+		"The password is still that of the system which the account comes from. Choose another one to move over."}
 	errNoRecord = rejection{http.StatusConflict, "The account is not proved by OPAQUE."}
 )
 
@@ -141,12 +145,7 @@ func (h *handler) beginLogin(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, errNoOpaque)
 		return
 	}
-	body, err := readBody(r)
-	if err != nil {
-		h.refuse(w, err)
-		return
-	}
-	request, err := parseBegin(body)
+	request, err := readForm(r, parseBegin)
 	if err != nil {
 		h.refuse(w, err)
 		return
@@ -190,13 +189,9 @@ func (h *handler) beginConfirm(w http.ResponseWriter, r *http.Request, o owner) 
 	if h.Opaque == nil {
 		return errNoOpaque
 	}
-	body, err := readBody(r)
+	given, err := readFields(r, beginConfirmFields)
 	if err != nil {
 		return err
-	}
-	given, err := strictjson.Object(body, beginConfirmFields...)
-	if err != nil {
-		return malformed{err.Error()}
 	}
 	request := auth.Request{Kind: auth.BeginConfirm, Player: o.player}
 	if request.Opaque.Message, err = decode(given, "ke1", opaque.KE1Size, opaque.KE1Size); err != nil {
@@ -260,13 +255,9 @@ func (h *handler) parseRegistration(r *http.Request) (b auth.Request, err error)
 	if h.Opaque == nil {
 		return b, errNoOpaque
 	}
-	body, err := readBody(r)
+	given, err := readFields(r, registerFields)
 	if err != nil {
 		return b, err
-	}
-	given, err := strictjson.Object(body, registerFields...)
-	if err != nil {
-		return b, malformed{err.Error()}
 	}
 	if b.Opaque.Message, err = decode(given, "request", opaque.RequestSize, opaque.RequestSize); err != nil {
 		return b, err
@@ -351,7 +342,7 @@ func (h *handler) finishRegistration(w http.ResponseWriter, r *http.Request) {
 		err = h.mayCall(o)
 	}
 	var replaced bool
-	var before account.Proved
+	var before secondfactor.Proved
 	if err == nil {
 		before, replaced, err = h.setRecord(r, o, &i)
 	}
@@ -363,15 +354,9 @@ func (h *handler) finishRegistration(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	welcome, err := h.Pool.Reenter(r.Context(), auth.Request{
-		Username: before.Account.Username, Player: before.Account.ID, Attempt: i.attempt,
-		Remember: i.remember, Addr: h.Proxies.Client(r),
-	}, before.Account.Epoch+1)
-	if err != nil { // the password is changed all the same, and the player can log in with it
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	h.answer(w, r, welcome, nil, http.StatusOK, i.inCookie)
+	h.reenter(w, r, auth.Request{
+		Username: before.Account.Username, Player: before.Account.ID, Attempt: i.attempt, Remember: i.remember,
+	}, before.Account.Epoch+1, i.inCookie)
 }
 
 // inside is the form of the end of a registration by a player who is inside.
@@ -390,13 +375,9 @@ func (h *handler) parseInside(r *http.Request) (i inside, err error) {
 	if _, err := token.ParseSession(i.session); err != nil {
 		return i, rushgate.BadCredentials
 	}
-	body, err := readBody(r)
+	given, err := readFields(r, insideFields)
 	if err != nil {
 		return i, err
-	}
-	given, err := strictjson.Object(body, insideFields...)
-	if err != nil {
-		return i, malformed{err.Error()}
 	}
 	if i.registration, err = finishing(given, "state", "upload", opaque.UploadSize); err != nil {
 		return i, err
@@ -426,7 +407,9 @@ func cookieReaches(r *http.Request, inCookie bool) error {
 
 // setRecord gives the account of a session its record, and returns the account as it was proved, and whether its
 // password was changed by that: an account that has a record already is proved by it.
-func (h *handler) setRecord(r *http.Request, o owner, i *inside) (proved account.Proved, replaced bool, err error) {
+func (h *handler) setRecord(
+	r *http.Request, o owner, i *inside,
+) (proved secondfactor.Proved, replaced bool, err error) {
 	record, again, err := h.registered(i.registration, ownOf(o.player))
 	if err != nil {
 		return proved, false, err
@@ -446,6 +429,10 @@ func (h *handler) setRecord(r *http.Request, o owner, i *inside) (proved account
 		return proved, false, malformed{"The account is proved by OPAQUE: both login_state and ke3 are needed."}
 	case !replaced && i.proof.byOpaque():
 		return proved, false, errNoRecord
+	case !replaced && password.Foreign(a.PasswordHash):
+		// A login replaces such a hash, but where that lets in who types the password otherwise: the record would be one of
+		// what was typed this time.
+		return proved, false, errForeign
 	case !replaced && !i.proof.shown() && h.fresh.is(i.session, time.Now()):
 		proved.Account = a
 	case !i.proof.shown():

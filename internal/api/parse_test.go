@@ -124,6 +124,9 @@ func FuzzParseProof(f *testing.F) {
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		p, err := parseProof(body)
+		if _, _, removal := parseRemoval(body); err == nil && removal != nil {
+			t.Fatalf("a proof is none to remove a passkey: %v", removal)
+		}
 		var m malformed
 		if err != nil && (!errors.As(err, &m) || m.message == "") {
 			t.Fatalf("error %v is not one for the player", err)

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/strictjson"
@@ -33,7 +33,8 @@ var (
 		{Name: "line_secret"}, {Name: "wait", Kind: strictjson.Bool}, {Name: "remember"},
 		{Name: "remember_cookie", Kind: strictjson.Bool}, {Name: "device_id"},
 	}
-	passkeyFields = []strictjson.Field{{Name: "name"}, {Name: "credential", Kind: strictjson.Nested}}
+	passkeyFields  = []strictjson.Field{{Name: "name"}, {Name: "credential", Kind: strictjson.Nested}}
+	removingFields = slices.Concat([]strictjson.Field{{Name: "remember"}}, proofFields)
 )
 
 // optionsBody is what a client gives its browser.
@@ -184,7 +185,14 @@ func (h *handler) passkeys(w http.ResponseWriter, r *http.Request, o owner) erro
 
 // beginPasskey tells the client of a player, who proves the account, what to give its browser to make a passkey.
 func (h *handler) beginPasskey(w http.ResponseWriter, r *http.Request, o owner) error {
-	proved, err := h.provePasskeys(r, o)
+	if h.Passkeys == nil {
+		return errNoPasskeys
+	}
+	shown, err := readForm(r, parseProof)
+	if err != nil {
+		return err
+	}
+	proved, err := h.prove(r, o, &shown)
 	if err != nil {
 		return err
 	}
@@ -206,13 +214,9 @@ func (h *handler) addPasskey(w http.ResponseWriter, r *http.Request, o owner) er
 	if h.Passkeys == nil {
 		return errNoPasskeys
 	}
-	body, err := readBody(r)
+	given, err := readFields(r, passkeyFields)
 	if err != nil {
 		return err
-	}
-	given, err := strictjson.Object(body, passkeyFields...)
-	if err != nil {
-		return malformed{err.Error()}
 	}
 	name, credential := given.String("name"), given.Nested("credential")
 	switch {
@@ -237,9 +241,35 @@ func (h *handler) addPasskey(w http.ResponseWriter, r *http.Request, o owner) er
 	return nil
 }
 
-// removePasskey takes a passkey away from the account of a player, who proves it.
+// parseRemoval checks the form of a wish to remove a passkey: the proof, and what to call the device that stays
+// remembered.
+func parseRemoval(body []byte) (shown proof, remember string, err error) {
+	given, err := strictjson.Object(body, removingFields...)
+	if err != nil {
+		return shown, "", malformed{err.Error()}
+	}
+	shown, err = proofIn(given, "password")
+	return shown, given.String("remember"), err
+}
+
+// removePasskey takes a passkey away from the account of a player, who proves it. All sessions and devices of the
+// account end, for the passkey may have opened them; the player who asks gets another session.
 func (h *handler) removePasskey(w http.ResponseWriter, r *http.Request, o owner) error {
-	proved, err := h.provePasskeys(r, o)
+	if h.Passkeys == nil {
+		return errNoPasskeys
+	}
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	shown, remember, err := parseRemoval(body)
+	if err == nil {
+		err = h.remembered(r, remember, false)
+	}
+	if err != nil {
+		return err
+	}
+	proved, err := h.prove(r, o, &shown)
 	if err != nil {
 		return err
 	}
@@ -247,27 +277,16 @@ func (h *handler) removePasskey(w http.ResponseWriter, r *http.Request, o owner)
 	if credentials == nil {
 		credentials = proved.Account.Credentials
 	}
+	a := &proved.Account
 	after, err := passkey.Remove(credentials, r.PathValue("handle"))
 	if err == nil {
-		err = h.Accounts.RemovedPasskey(r.Context(), &proved.Account, after, h.from(r))
+		err = h.Accounts.RemovedPasskey(r.Context(), a, after, h.from(r))
 	}
-	return noContent(w, ofPasskey(err))
-}
-
-// provePasskeys has a player prove the account for a change of its passkeys.
-func (h *handler) provePasskeys(r *http.Request, o owner) (proved account.Proved, err error) {
-	if h.Passkeys == nil {
-		return proved, errNoPasskeys
-	}
-	body, err := readBody(r)
 	if err != nil {
-		return proved, err
+		return ofPasskey(err)
 	}
-	p, err := parseProof(body)
-	if err != nil {
-		return proved, err
-	}
-	return h.prove(r, o, &p)
+	h.reenter(w, r, auth.Request{Username: a.Username, Player: a.ID, Remember: remember}, a.Epoch+1, false)
+	return nil
 }
 
 // ofPasskey turns the errors of package passkey into those for players.

@@ -135,7 +135,9 @@ func TestPasskey(t *testing.T) {
 	path := keyPath + "/" + one["handle"].(string)
 	k.call(t, "DELETE", path, `{"password":"wrong horse"}`, keyFrom, k.session).
 		want(t, "remove without proof", 401, rushgate.BadCredentials)
-	k.call(t, "DELETE", path, `{"password":"correct horse"}`, keyFrom, k.session).want(t, "remove", 204, "")
+	removed := k.call(t, "DELETE", path, `{"password":"correct horse"}`, keyFrom, k.session)
+	removed.want(t, "remove", 200, "")
+	k.session = removed.text("session_token")
 	k.call(t, "DELETE", path, `{"password":"correct horse"}`, keyFrom, k.session).
 		want(t, "remove again", 404, rushgate.MissingCredentials)
 	k.logout(t)
@@ -145,6 +147,70 @@ func TestPasskey(t *testing.T) {
 			t.Errorf("%q is in the log: %s", secret, k.log.String())
 		}
 	}
+}
+
+// A passkey that is removed takes all with it that it may have opened: sessions and devices. Who removes it stays in.
+func TestRemovedPasskeyEndsWhatItOpened(t *testing.T) {
+	k := newKeyed(t)
+	k.enrol(t)
+	stolen := k.show(t, k.answer(t, k.key), `,"remember":"the thief's"`)
+	stolen.want(t, "the thief", 200, "")
+	k.session = stolen.text("session_token")
+	k.logout(t)
+	in := k.call(t, "POST", "/v1/login", `{"username":"alice","password":"correct horse","remember":"own"}`, keyFrom, "")
+	in.want(t, "the owner", 200, "")
+	list := k.call(t, "GET", keyPath, "", keyFrom, in.text("session_token"))
+	path := keyPath + "/" + list.json["passkeys"].([]any)[0].(map[string]any)["handle"].(string)
+	k.call(t, "DELETE", path, `{"password":"correct horse","remember":"a\tb"}`, keyFrom, in.text("session_token")).
+		want(t, "a bad label", 400, rushgate.MissingCredentials)
+	removal := `{"password":"correct horse","remember":"own"}`
+	removed := k.call(t, "DELETE", path, removal, keyFrom, in.text("session_token"))
+	removed.want(t, "remove", 200, "")
+	k.call(t, "GET", "/v1/account", "", keyFrom, in.text("session_token")).
+		want(t, "the session of before", 401, rushgate.BadCredentials)
+	account := k.call(t, "GET", "/v1/account", "", keyFrom, removed.text("session_token"))
+	account.want(t, "who has removed it", 200, "")
+	if devices := account.json["devices"].([]any); len(devices) != 1 {
+		t.Errorf("remembered on %v", devices)
+	}
+	k.session = removed.text("session_token")
+	k.logout(t)
+	for what, e := range map[string]exchange{"the thief's": stolen, "the one of before": in} {
+		body := fmt.Sprintf(`{"resume_token":%q}`, e.text("resume_token"))
+		k.call(t, "POST", "/v1/resume", body, keyFrom, "").want(t, what, 401, rushgate.BadCredentials)
+	}
+	body := fmt.Sprintf(`{"resume_token":%q}`, removed.text("resume_token"))
+	k.call(t, "POST", "/v1/resume", body, keyFrom, "").want(t, "the device that has asked", 200, "")
+}
+
+// A proof is good for one passkey: what else was begun with it is not, nor after a change of the password.
+func TestOneProofAddsOnePasskey(t *testing.T) {
+	k := newKeyed(t)
+	const proof, changed = `{"password":"correct horse"}`, `{"current":"correct horse","new":"better horse"}`
+	begin := func(proof string) []byte {
+		t.Helper()
+		begun := k.call(t, "POST", keyPath+"/start", proof, keyFrom, k.session)
+		begun.want(t, "start", 200, "")
+		return begun.options(t)
+	}
+	finish := func(options []byte) exchange {
+		t.Helper()
+		answer, err := passkeytest.New(keyOrigin, "play.example.com").Create(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k.call(t, "POST", keyPath+"/finish", fmt.Sprintf(`{"name":"x","credential":%s}`, answer), keyFrom, k.session)
+	}
+	first, second := begin(proof), begin(proof)
+	finish(first).want(t, "the first", 200, "")
+	finish(first).want(t, "another by the same proof", 409, rushgate.MissingCredentials)
+	finish(second).want(t, "another that was begun before", 409, rushgate.MissingCredentials)
+	third := begin(proof)
+	in := k.call(t, "POST", "/v1/account/password", changed, keyFrom, k.session)
+	in.want(t, "another password", 200, "")
+	k.session = in.text("session_token")
+	finish(third).want(t, "begun with the password of before", 409, rushgate.MissingCredentials)
+	finish(begin(`{"password":"better horse"}`)).want(t, "proved again", 200, "")
 }
 
 // What is not good is answered alike, whatever is wrong with it, and counted against where it comes from.

@@ -85,14 +85,9 @@ func (h *handler) changePassword(w http.ResponseWriter, r *http.Request) {
 			h.changes.note(key, done, time.Now())
 		}
 	}
-	welcome, err := h.Pool.Reenter(r.Context(), auth.Request{
-		Username: done.name, Player: done.player, Attempt: c.attempt, Remember: c.remember, Addr: h.Proxies.Client(r),
-	}, done.epoch)
-	if err != nil { // the password is changed all the same, and the player can log in with it
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	h.answer(w, r, welcome, nil, http.StatusOK, c.inCookie)
+	h.reenter(w, r, auth.Request{
+		Username: done.name, Player: done.player, Attempt: c.attempt, Remember: c.remember,
+	}, done.epoch, c.inCookie)
 }
 
 // readPasswordChange checks the form of a request, and of its token.

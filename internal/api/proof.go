@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/rushgate/rushgate"
-	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/opaque"
 	"github.com/rushgate/rushgate/internal/secondfactor"
@@ -97,28 +96,28 @@ func (h *handler) errand(r *http.Request, o owner, p *proof) (auth.Request, erro
 // has a second factor, a code. It is the one way to do so for what changes the account, which writes what is proved: a
 // code is used up with the change that it is shown for. With a password it is an errand: in a rush it gets a small
 // share of the hashing.
-func (h *handler) prove(r *http.Request, o owner, p *proof) (account.Proved, error) {
+func (h *handler) prove(r *http.Request, o owner, p *proof) (secondfactor.Proved, error) {
 	if err := h.takesProof(p); err != nil {
-		return account.Proved{}, err
+		return secondfactor.Proved{}, err
 	}
 	a, err := h.Accounts.Account(r.Context(), o.account())
 	if err != nil {
-		return account.Proved{}, err
+		return secondfactor.Proved{}, err
 	}
 	if !p.byOpaque() && (a.PasswordHash == "" || password.IsLocked(a.PasswordHash)) {
-		return account.Proved{}, errNoProof
+		return secondfactor.Proved{}, errNoProof
 	}
 	request, err := h.errand(r, o, p)
 	if err != nil {
-		return account.Proved{}, err
+		return secondfactor.Proved{}, err
 	}
 	if p.byOpaque() {
 		request.Kind = auth.FinishConfirm
 		proven, err := h.Pool.FinishProof(r.Context(), request)
-		return account.Proved(proven), ofOpaque(err)
+		return proven, ofOpaque(err)
 	}
 	proven, err := h.Pool.Confirm(r.Context(), request)
-	return account.Proved(proven), err
+	return proven, err
 }
 
 // takesProof returns the refusal of a node that does not take a proof of its kind.

@@ -118,12 +118,7 @@ func parseFinish(body []byte, passwordMin int) (auth.Request, error) {
 
 // finishRecovery gives an account another password whose player has a code.
 func (h *handler) finishRecovery(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(r)
-	if err != nil {
-		h.refuse(w, err)
-		return
-	}
-	request, err := parseFinish(body, h.PasswordMin)
+	request, err := readForm(r, func(body []byte) (auth.Request, error) { return parseFinish(body, h.PasswordMin) })
 	if err != nil {
 		h.refuse(w, err)
 		return

@@ -49,11 +49,7 @@ func parseRename(body []byte) (f renameForm, err error) {
 // rename gives the account of a player who proves to own it another name. All sessions and devices of the account end:
 // their tokens hold the old name. The player who asks gets another session under the new one.
 func (h *handler) rename(w http.ResponseWriter, r *http.Request, o owner) error {
-	body, err := readBody(r)
-	if err != nil {
-		return err
-	}
-	f, err := parseRename(body)
+	f, err := readForm(r, parseRename)
 	if err == nil {
 		err = h.remembered(r, f.remember, false)
 	}
@@ -72,14 +68,7 @@ func (h *handler) rename(w http.ResponseWriter, r *http.Request, o owner) error 
 	if err != nil {
 		return ofRename(err)
 	}
-	welcome, err := h.Pool.Reenter(r.Context(), auth.Request{
-		Username: a.Username, Player: a.ID, Remember: f.remember, Addr: h.Proxies.Client(r),
-	}, a.Epoch)
-	if err != nil { // the account has the name all the same, and its player can log in with it
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	h.answer(w, r, welcome, nil, http.StatusOK, false)
+	h.reenter(w, r, auth.Request{Username: a.Username, Player: a.ID, Remember: f.remember}, a.Epoch, false)
 	return nil
 }
 

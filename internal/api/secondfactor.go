@@ -98,11 +98,7 @@ func parseFactor(body []byte, n needs) (f factorForm, err error) {
 
 // readFactor reads a request about a second factor.
 func readFactor(r *http.Request, n needs) (factorForm, error) {
-	body, err := readBody(r)
-	if err != nil {
-		return factorForm{}, err
-	}
-	return parseFactor(body, n)
+	return readForm(r, func(body []byte) (factorForm, error) { return parseFactor(body, n) })
 }
 
 // found returns the account of a session as it is now.

@@ -8,13 +8,6 @@ import (
 	"github.com/rushgate/rushgate/internal/door"
 )
 
-// redirect answers a player who has proved to be one, and whose character was last in a zone that is served elsewhere.
-func (p *Pool) redirect(j *job) {
-	if err := p.elsewhere(j); err != nil {
-		p.fail(j, err)
-	}
-}
-
 // elsewhere returns the refusal of a player whose character was last in a zone that is served elsewhere, or nil.
 func (p *Pool) elsewhere(j *job) error {
 	if address, elsewhere := p.cfg.Zones(j.account.Zone); elsewhere {

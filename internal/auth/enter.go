@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -40,29 +41,54 @@ func (p *Pool) recognise(j *job) {
 	switch {
 	case uint64(a.ID) != j.proof.Player || a.Epoch != j.proof.Epoch || a.ID == 0:
 		p.fail(j, rushgate.BadCredentials)
-	case a.Disabled.At(time.Now()):
-		p.fail(j, a.Disabled.Refusal())
 	default:
 		j.proved = true
-		if err := p.barred(j); err != nil {
+		if err := p.mayEnter(j); err != nil {
 			p.fail(j, err)
-			return
 		}
-		p.redirect(j)
 	}
 }
 
-// sit gives a job whose password is right a seat in the world, if it has none yet, or answers it with a place in the
-// world's line. One that could not come in anyway does not wait.
+// sit gives a job whose password is right a seat in the world, if it has none yet, or answers it with why there is
+// none. A registration needs none before it has a player.
 func (p *Pool) sit(j *job) {
-	if !j.proved || j.answered.Load() || !j.seat.Standing() {
-		return
+	j.proved = j.hash.Match
+	take := p.takeSeat
+	if !j.proved {
+		take = p.mayEnter
 	}
-	if d := j.account.Disabled; d.At(time.Now()) {
-		p.fail(j, d.Refusal())
-		return
-	}
-	if err := j.seat.Sit(j.proven()); err != nil {
+	if err := take(j); err != nil {
 		p.fail(j, err)
 	}
+}
+
+// takeSeat gives a job whose player has proved to own the account a seat in the world, if it has none yet. Its error
+// says why the player does not come in: one who could not anyway does not wait, and uses nothing up. With a place in
+// the world's line goes a proof, for which the code or the passkey is used up; a job for which that fails is answered.
+func (p *Pool) takeSeat(j *job) error {
+	if err := p.mayEnter(j); err != nil {
+		return err
+	}
+	err := j.seat.Sit(j.proven())
+	if j.credentials != nil && waits(err) {
+		p.useUp(j)
+	}
+	return err
+}
+
+// mayEnter returns why a player who has proved to own the account of a job is not let in, or nil.
+func (p *Pool) mayEnter(j *job) error {
+	if d := j.account.Disabled; d.At(time.Now()) {
+		return d.Refusal()
+	}
+	if err := p.barred(j); err != nil {
+		return err
+	}
+	return p.elsewhere(j)
+}
+
+// waits reports whether a refusal has a place in a line.
+func waits(err error) bool {
+	refusal, ok := errors.AsType[*rushgate.Refusal](err)
+	return ok && refusal.Place.Number > 0
 }

@@ -11,21 +11,20 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/opaquerecord"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/token"
 	"github.com/rushgate/rushgate/password"
 )
 
 // Proved is an errand whose password is right, and what is to be done for it.
 type Proved struct {
-	Kind    Kind
-	Account rushgate.Account // as it was proved
-	NewHash string           // of [Request].NewPassword; one that no password has, with a Record
+	secondfactor.Proved // by a password; by nothing yet of a Recover
+	Kind                Kind
+	NewHash             string // of [Request].NewPassword; one that no password has, with a Record
 	// Record is what a [Recover] has registered by OPAQUE in place of a password; the zero Proof for none.
 	Record opaquerecord.Proof
 	Addr   netip.Addr // the client's
-	// Credentials are as in [Proven].
-	Credentials []rushgate.Credential
-	Code        token.Code // of a [Recover], whose account need not be the player's
+	Code   token.Code // of a [Recover], whose account need not be the player's
 }
 
 // isErrand reports whether requests of the kind are for the account, and open no session.
@@ -176,8 +175,8 @@ func (p *Pool) settle(jobs []*job) {
 		}
 		open = append(open, j)
 		proved = append(proved, Proved{
-			Kind: j.Kind, Account: j.account, NewHash: cmp.Or(j.fresh.Hash, j.hash.Hash), Record: j.Record, Addr: j.Addr,
-			Credentials: j.credentials, Code: j.Code,
+			Proved: j.shown(), Kind: j.Kind, NewHash: cmp.Or(j.fresh.Hash, j.hash.Hash), Record: j.Record, Addr: j.Addr,
+			Code: j.Code,
 		})
 	}
 	if len(open) == 0 {
@@ -214,7 +213,12 @@ func (p *Pool) done(j *job) {
 		t.processed.Add(1)
 		t.success.Add(1)
 		p.close(j, door.Right)
-		j.pending.proven = Proven{j.account, j.credentials}
+		j.pending.proven = j.shown()
 		j.reply(Welcome{}, nil)
 	}
+}
+
+// shown is a job's account, as it was proved.
+func (j *job) shown() secondfactor.Proved {
+	return secondfactor.Proved{Account: j.account, Credentials: j.credentials}
 }

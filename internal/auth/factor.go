@@ -13,21 +13,13 @@ import (
 	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
-// Proven is an account whose player has proved to own it.
-type Proven struct {
-	Account rushgate.Account // as it was proved
-	// Credentials are what those of the account are to be if the code that came with the password is to be used up; nil
-	// if there is none to use up. Until they are written, the code is good for others, too.
-	Credentials []rushgate.Credential
-}
-
 // Confirm has the password of an account proved and, if the account has one, its second factor. It changes nothing.
 // Otherwise it is as [Pool.Errand].
-func (p *Pool) Confirm(ctx context.Context, r Request) (Proven, error) {
+func (p *Pool) Confirm(ctx context.Context, r Request) (secondfactor.Proved, error) {
 	r.Kind, r.NewPassword = Confirm, ""
 	errand, err := p.errand(ctx, r)
 	if err != nil {
-		return Proven{}, err
+		return secondfactor.Proved{}, err
 	}
 	return errand.proven, nil
 }
@@ -39,7 +31,9 @@ func (j *job) asksCode() bool {
 	return j.hash.Match && j.Kind != Recover && secondfactor.Of(j.account.Credentials).Active
 }
 
-// judgeCode reports whether a job may go on whose account asks for a second factor. It answers those that may not.
+// judgeCode reports whether a job may go on whose account asks for a second factor. It answers those that may not. The
+// code is used up only when the player has come in, or may, see takeSeat: one who is refused for a ban, or sent to
+// another node, can show it again.
 func (p *Pool) judgeCode(j *job) bool {
 	if j.Factor == "" {
 		j.asked = true
@@ -47,10 +41,7 @@ func (p *Pool) judgeCode(j *job) bool {
 		p.fail(j, rushgate.SecondFactor)
 		return false
 	}
-	if !p.checkCode(j) {
-		return false
-	}
-	return j.credentials == nil || j.Kind.isErrand() || j.Kind == FinishConfirm || !j.seat.Standing() || p.useUp(j)
+	return p.checkCode(j)
 }
 
 // checkCode looks at a job's code, and notes what the credentials of its account are to be. It answers a job whose code
@@ -66,10 +57,10 @@ func (p *Pool) checkCode(j *job) bool {
 	return true
 }
 
-// useUp writes at once that a job's code is used up, whose player may have to wait for the world: the proof that is
-// given for that brings the player in without the code, and another must not get one for the same. It answers a job for
-// which that fails. All other jobs write it with their admission.
-func (p *Pool) useUp(j *job) bool {
+// useUp writes at once that a job's code or passkey is used up, whose player waits for the world: the proof that is
+// given for that brings the player in without it, and another must not get one for the same. It answers a job for which
+// that fails. All other jobs write it with their admission.
+func (p *Pool) useUp(j *job) {
 	ctx, cancel := storeContext()
 	defer cancel()
 	errs, err := p.cfg.Store.UpdateAccounts(ctx, []rushgate.AccountChange{{
@@ -88,9 +79,7 @@ func (p *Pool) useUp(j *job) bool {
 		p.fail(j, fmt.Errorf("auth: second factor: %w", errs[0]))
 	default:
 		j.account.Credentials, j.credentials = j.credentials, nil
-		return true
 	}
-	return false
 }
 
 // judgeAgain looks at the code of a job once more, whose account has other credentials than when it was loaded. It

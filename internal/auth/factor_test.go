@@ -44,9 +44,14 @@ func (f *fixture) account(t *testing.T, name string) rushgate.Account {
 
 func (f *fixture) setCredentials(t *testing.T, a rushgate.Account, after []rushgate.Credential) {
 	t.Helper()
-	errs, err := f.store.UpdateAccounts(t.Context(), []rushgate.AccountChange{{
+	f.mustUpdate(t, rushgate.AccountChange{
 		Player: a.ID, Name: a.Username, Epoch: a.Epoch, Credentials: after, Replaces: a.Credentials,
-	}})
+	})
+}
+
+func (f *fixture) mustUpdate(t *testing.T, c rushgate.AccountChange) {
+	t.Helper()
+	errs, err := f.store.UpdateAccounts(t.Context(), []rushgate.AccountChange{c})
 	if err = errors.Join(append(errs, err)...); err != nil {
 		t.Fatal(err)
 	}
@@ -351,6 +356,50 @@ func TestSecondFactorInTheLineOfTheWorld(t *testing.T) {
 			break
 		}
 		wantReason(t, "when there is room", err, "")
+	})
+}
+
+// A player who is not let in keeps the code, in front of a full world too: it is good once the ban is over, or at the
+// node that serves the zone.
+func TestCodeIsKeptByARefusal(t *testing.T) {
+	full := func(c *settings) { c.World, c.Zones = 1, zones }
+	protected(t, full, func(t *testing.T, f *fixture, key string, recovery []string) {
+		f.openLine(t)
+		_, err := f.Submit(t.Context(), request(Register, "first", 3))
+		wantReason(t, "the first", err, "")
+		code, err := secondfactor.ParseCode(recovery[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := withCode("player-0", 1, "a", code)
+		r.Wait, r.Holder = true, line.HolderOf([]byte("0123456789abcdef0123456789abcdef"))
+		kept := func(what string, want rushgate.Reason) {
+			t.Helper()
+			_, err := f.Submit(t.Context(), r)
+			wantReason(t, what, err, want)
+			if left := secondfactor.Of(f.account(t, "player-0").Credentials).RecoveryCodes; left != len(recovery) {
+				t.Errorf("%s: %d recovery codes are left of %d", what, left, len(recovery))
+			}
+		}
+		a := f.account(t, "player-0")
+		ban := rushgate.AccountChange{
+			Player: a.ID, Name: a.Username, Epoch: a.Epoch, Disabled: &rushgate.Disabled{Until: rushgate.Forever()},
+		}
+		f.mustUpdate(t, ban)
+		kept("banned", rushgate.AccountDisabled)
+		ban.Disabled = &rushgate.Disabled{}
+		f.mustUpdate(t, ban)
+		r.Wait = false
+		kept("who does not wait", rushgate.ServerBusy)
+		r.Wait = true
+		lease, err := f.store.Store.Admit(t.Context(), rushgate.Instance{Node: "far", Run: "run"}, []rushgate.Admission{
+			{Account: a, Attempt: "far"},
+		})
+		if err != nil || lease[0].Err != nil {
+			t.Fatal(lease, err)
+		}
+		f.move(t, a.ID, a.Username, lease[0].Lease.Fence, "far")
+		kept("served elsewhere", rushgate.WrongZone)
 	})
 }
 

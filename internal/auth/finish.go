@@ -35,13 +35,13 @@ func (p *Pool) Finish(ctx context.Context, r Request) (Welcome, error) {
 
 // FinishProof proves the account of a player inside by OPAQUE, [FinishConfirm], with its second factor if it has
 // one. It changes nothing, and is as [Pool.Confirm] otherwise.
-func (p *Pool) FinishProof(ctx context.Context, r Request) (Proven, error) {
+func (p *Pool) FinishProof(ctx context.Context, r Request) (secondfactor.Proved, error) {
 	if r.Kind != FinishConfirm {
-		return Proven{}, ErrNoOpaque
+		return secondfactor.Proved{}, ErrNoOpaque
 	}
 	finished, err := p.finish(ctx, r)
 	if err != nil {
-		return Proven{}, err
+		return secondfactor.Proved{}, err
 	}
 	return finished.proven, nil
 }
@@ -101,18 +101,17 @@ func (p *Pool) judgeFinish(ctx context.Context, j *job) {
 		return
 	}
 	j.proved = true
-	if j.account.Disabled.At(time.Now()) {
-		j.refuseFor(j.account.Disabled.Refusal())
-		return
-	}
 	if secondfactor.Of(j.account.Credentials).Active && !p.judgeCode(j) {
 		return
 	}
-	if j.Kind != FinishLogin {
+	switch d := j.account.Disabled; {
+	case j.Kind == FinishLogin:
+		p.letIn(ctx, j)
+	case d.At(time.Now()):
+		j.refuseFor(d.Refusal())
+	default:
 		p.done(j)
-		return
 	}
-	p.letIn(ctx, j)
 }
 
 // judgeLogin reports whether a job's proof is that of its account, and refuses those of which it is not.
@@ -189,14 +188,7 @@ func RegistrationOf(name string) string { return "new " + name }
 
 // letIn prepares the admission of a job whose player may come in.
 func (p *Pool) letIn(ctx context.Context, j *job) {
-	err := p.barred(j)
-	if err == nil {
-		err = p.elsewhere(j)
-	}
-	if err == nil {
-		err = j.seat.Sit(j.proven())
-	}
-	if err != nil {
+	if err := p.takeSeat(j); err != nil {
 		j.refuseFor(err)
 		return
 	}

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -67,8 +66,7 @@ func (p *Pool) judgePasskey(j *job) {
 		credentials = j.account.Credentials
 	}
 	runtime.Gosched() // one signature takes as long as the tick may have to wait
-	now := time.Now()
-	verdict, after := p.cfg.Passkeys.Check(credentials, j.Assertion, j.attempt, now)
+	verdict, after := p.cfg.Passkeys.Check(credentials, j.Assertion, j.attempt, time.Now())
 	p.metrics.passkeys[verdict].Add(1)
 	if verdict == passkey.Cloned {
 		p.cfg.Logger.Warn("a passkey's counter has not gone on: it may have been copied, and lets nobody in",
@@ -80,15 +78,8 @@ func (p *Pool) judgePasskey(j *job) {
 	}
 	j.proved, j.credentials = true, after
 	j.seat.Identify(j.Username)
-	if err := p.mayEnter(j, now); err != nil {
+	if err := p.takeSeat(j); err != nil {
 		j.refuseFor(err)
-		return
-	}
-	if err := j.seat.Sit(j.proven()); err != nil {
-		// Who is given a place in the world's line comes in without the passkey.
-		if after == nil || !waits(err) || p.useUp(j) {
-			j.refuseFor(err)
-		}
 		return
 	}
 	if j.session == (token.Session{}) {
@@ -98,23 +89,6 @@ func (p *Pool) judgePasskey(j *job) {
 		Account: j.account, Attempt: j.attempt, Session: j.session.Hash(), Takeover: j.Takeover, Credentials: after,
 	}
 	p.remember(j)
-}
-
-// mayEnter returns why a player who has proved to own the account of a job is not let in, or nil.
-func (p *Pool) mayEnter(j *job, now time.Time) error {
-	if j.account.Disabled.At(now) {
-		return j.account.Disabled.Refusal()
-	}
-	if err := p.barred(j); err != nil {
-		return err
-	}
-	return p.elsewhere(j)
-}
-
-// waits reports whether a refusal has a place in a line.
-func waits(err error) bool {
-	refusal, ok := errors.AsType[*rushgate.Refusal](err)
-	return ok && refusal.Place.Number > 0
 }
 
 // writePasskeys tells of passkeys.

@@ -161,9 +161,9 @@ func (r *Request) knock() door.Knock {
 type pending struct {
 	Request
 	seat     *door.Seat
-	proof    line.Proof      // of an Enter or a Reenter
-	proven   Proven          // of an errand; of a login the Account; once it is answered with success
-	ctx      context.Context // the caller's: done means that the caller no longer waits
+	proof    line.Proof          // of an Enter or a Reenter
+	proven   secondfactor.Proved // of an errand; of a login the Account; once it is answered with success
+	ctx      context.Context     // the caller's: done means that the caller no longer waits
 	enqueued time.Time
 	maxAge   time.Duration
 	clock    *awake.Clock

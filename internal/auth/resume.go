@@ -147,11 +147,7 @@ func (p *Pool) judgeResume(j *job) {
 		j.refuse(rushgate.BadCredentials)
 	default:
 		j.proved = true
-		if err := p.mayEnter(j, u.now); err != nil {
-			j.refuseFor(err)
-			return
-		}
-		if err := j.seat.Sit(j.proven()); err != nil {
+		if err := p.takeSeat(j); err != nil {
 			j.refuseFor(err)
 			return
 		}

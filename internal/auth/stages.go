@@ -303,12 +303,6 @@ func (p *Pool) derive(jobs []*job) {
 		case j.Kind.isErrand():
 			p.judgeErrand(j)
 		default:
-			j.proved = j.hash.Match
-			if err := p.barred(j); err != nil {
-				p.fail(j, err)
-				continue
-			}
-			p.redirect(j)
 			p.sit(j)
 		}
 	}

@@ -268,13 +268,6 @@ func (d *Door) redeemSeat(t *line.Ticket, who pair, p *Pass, now time.Time) (red
 	return false, &r
 }
 
-// Standing reports whether the seat has no place in the world yet, see [Seat.Sit].
-func (s *Seat) Standing() bool {
-	s.door.mu.Lock()
-	defer s.door.mu.Unlock()
-	return s.standing && !s.stood
-}
-
 // Takeover reports whether the seat's player may end a session elsewhere, as its knock has asked for.
 func (s *Seat) Takeover() bool { return s.takeover }
 

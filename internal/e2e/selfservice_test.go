@@ -131,6 +131,7 @@ func TestEmailAndLostPassword(t *testing.T) {
 
 	p.account()
 	p.click("#account-email-remove")
+	p.fill("#account-email-remove-password", better)
 	p.click("#account-email-remove-yes")
 	p.told("account-email-result", "You have no address any more.")
 	p.wait(`document.activeElement.id === "account-email-new" && !$("account-email-remove").checkVisibility()`)

@@ -15,6 +15,7 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/mail"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/token"
 	"github.com/rushgate/rushgate/store/memory"
 )
@@ -170,7 +171,7 @@ func (s *scene) wants(who account.Owner, address string) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	if err := s.ledger.SetEmail(s.Context(), &account.Proved{Account: a}, address); err != nil {
+	if err := s.ledger.SetEmail(s.Context(), &secondfactor.Proved{Account: a}, address); err != nil {
 		s.Fatal(err)
 	}
 }

@@ -38,7 +38,7 @@ func (p *Party) BeginAdd(a *rushgate.Account, now time.Time) (json.RawMessage, e
 	if err := mayAdd(a.Credentials); err != nil {
 		return nil, err
 	}
-	challenge, err := p.challenge(toAdd(a.ID), now)
+	challenge, err := p.challenge(toAdd(a), now)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (p *Party) made(a *rushgate.Account, answer json.RawMessage, now time.Time)
 		return nil, ErrForm
 	}
 	challenge := parsed.Response.CollectedClientData.Challenge
-	if _, err := p.asked(toAdd(a.ID), challenge, now); err != nil {
+	if _, err := p.asked(toAdd(a), challenge, now); err != nil {
 		return nil, err
 	}
 	made, err := guarded(func() (*webauthn.Credential, error) {

@@ -12,11 +12,13 @@
 package passkey
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -131,7 +133,25 @@ func (p *Party) SetKeyring(ring *line.Keyring) { p.ring.Store(ring) }
 // The purposes of challenges.
 const toLogIn = "passkey login"
 
-func toAdd(player rushgate.PlayerID) string { return fmt.Sprintf("passkey of player %d", player) }
+// toAdd is the purpose of a challenge for which an account was proved. It is good for one passkey: with that the
+// account has others, and is the account of another epoch once one of them is removed.
+func toAdd(a *rushgate.Account) string {
+	var ids []string
+	n := 0
+	for i := range a.Credentials {
+		if a.Credentials[i].Kind != Kind {
+			continue
+		}
+		n++
+		var r record
+		if r.read(&a.Credentials[i]) {
+			ids = append(ids, r.ID)
+		}
+	}
+	slices.Sort(ids)
+	sum := sha256.Sum256([]byte(strings.Join(ids, " ")))
+	return fmt.Sprintf("passkey of player %d, epoch %d, beside %d: %x", a.ID, a.Epoch, n, sum[:16])
+}
 
 // challenge makes one.
 func (p *Party) challenge(purpose string, now time.Time) ([]byte, error) {

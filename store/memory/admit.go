@@ -42,7 +42,7 @@ func (s *Store) checkIDs(admissions []rushgate.Admission) error {
 	ids := make(map[rushgate.PlayerID]bool)
 	for i := range admissions {
 		a := &admissions[i]
-		if name := a.Account.Username; !a.Create || created[name] || s.names[name] != nil || s.isHeld(name, 0) {
+		if name := a.Account.Username; !a.Create || created[name] || s.names[name] != nil || s.looksHeld(name, 0) {
 			continue
 		}
 		if ids[a.Account.ID] || s.players[a.Account.ID] != nil {
@@ -59,7 +59,7 @@ func (s *Store) admit(by rushgate.Instance, a *rushgate.Admission) rushgate.Admi
 	switch {
 	case !a.Create && (p == nil || p.account.ID != a.Account.ID):
 		return rushgate.Admitted{Err: rushgate.BadCredentials}
-	case p == nil && (s.isHeld(a.Account.Username, 0) || s.lookalike(a.Account.Username) != ""):
+	case p == nil && (s.looksHeld(a.Account.Username, 0) || s.lookalike(a.Account.Username) != ""):
 		return rushgate.Admitted{Err: rushgate.UsernameTaken}
 	case p == nil:
 		p = s.create(&a.Account)

@@ -40,19 +40,33 @@ func (p *player) note(e rushgate.AccountEvent) {
 		after = len(p.events)
 	}
 	p.events = slices.Insert(p.events, after, e)
-	most, sort, oldest := rushgate.MaxEvents, 0, -1
 	if e.SignIn {
-		most = rushgate.MaxSignIns
+		p.trim(rushgate.MaxSignIns, func(e *rushgate.AccountEvent) bool { return e.SignIn }, nil)
+		return
 	}
+	operators := 0
 	for i := range p.events {
-		if p.events[i].SignIn != e.SignIn {
+		if !p.events[i].SignIn && p.events[i].By != "" {
+			operators++
+		}
+	}
+	goes := func(e *rushgate.AccountEvent) bool { return (e.By != "") == (operators > rushgate.MaxOperatorEvents) }
+	p.trim(rushgate.MaxEvents, func(e *rushgate.AccountEvent) bool { return !e.SignIn }, goes)
+}
+
+// trim removes the oldest event of a sort for which goes holds, if there are more than so many of the sort; nil holds
+// for all.
+func (p *player) trim(most int, of, goes func(*rushgate.AccountEvent) bool) {
+	n, oldest := 0, -1
+	for i := range p.events {
+		if !of(&p.events[i]) {
 			continue
 		}
-		if sort++; oldest < 0 {
+		if n++; oldest < 0 && (goes == nil || goes(&p.events[i])) {
 			oldest = i
 		}
 	}
-	if sort > most {
+	if n > most {
 		p.events = slices.Delete(p.events, oldest, oldest+1)
 	}
 }

@@ -56,7 +56,7 @@ type Store struct {
 	names   map[string]*player
 	looks   map[string][]string // the names of each skeleton
 	sorted  []string            // all names, or nil if they have changed
-	held    map[string]held     // by name
+	held    map[string]holds    // by look
 	shared  map[string][]byte
 	agenda  agenda
 	audit   []rushgate.AuditRecord
@@ -87,7 +87,7 @@ func New(opts Options) *Store {
 		players: make(map[rushgate.PlayerID]*player),
 		names:   make(map[string]*player),
 		looks:   make(map[string][]string),
-		held:    make(map[string]held),
+		held:    make(map[string]holds),
 		shared:  make(map[string][]byte),
 		agenda:  make(agenda),
 	}

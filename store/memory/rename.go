@@ -16,10 +16,43 @@ type held struct {
 	until  time.Time
 }
 
+// holds are the names of one look that are held, by name.
+type holds map[string]held
+
 // isHeld reports whether a name is held for another player; 0 is none.
 func (s *Store) isHeld(name string, player rushgate.PlayerID) bool {
-	h, ok := s.held[name]
+	h, ok := s.held[rushgate.Skeleton(name)][name]
 	return ok && h.player != player && s.holdTime().Before(h.until)
+}
+
+// looksHeld reports whether a name is held for another player, or can be taken for one that is; 0 is none.
+func (s *Store) looksHeld(name string, player rushgate.PlayerID) bool {
+	now := s.holdTime()
+	for _, h := range s.held[rushgate.Skeleton(name)] {
+		if h.player != player && now.Before(h.until) {
+			return true
+		}
+	}
+	return false
+}
+
+// hold keeps a name for a player, and forgets the holds that have ended.
+func (s *Store) hold(name string, h held) {
+	now := s.holdTime()
+	for skeleton, names := range s.held {
+		maps.DeleteFunc(names, func(_ string, h held) bool { return !now.Before(h.until) })
+		if len(names) == 0 {
+			delete(s.held, skeleton)
+		}
+	}
+	if !now.Before(h.until) {
+		return
+	}
+	skeleton := rushgate.Skeleton(name)
+	if s.held[skeleton] == nil {
+		s.held[skeleton] = make(holds)
+	}
+	s.held[skeleton][name] = h
 }
 
 // holdTime is the time by which names are held: a hold ends when both clocks say so, and not because one of them was
@@ -55,7 +88,7 @@ func (s *Store) RenameAccount(ctx context.Context, rename rushgate.Rename) error
 		return rushgate.ErrAccountChanged
 	case p.lease.Live(s.now()):
 		return rushgate.AlreadyLoggedIn
-	case s.names[rename.NewName] != nil, s.isHeld(rename.NewName, rename.Player), other != "":
+	case s.names[rename.NewName] != nil, s.looksHeld(rename.NewName, rename.Player), other != "":
 		return rushgate.UsernameTaken
 	}
 	s.rename(p, &rename)
@@ -71,12 +104,8 @@ func (s *Store) rename(p *player, r *rushgate.Rename) {
 	p.account.Version = rushgate.AccountVersion
 	s.enter(p)
 
-	now := s.holdTime()
-	maps.DeleteFunc(s.held, func(_ string, h held) bool { return !now.Before(h.until) })
-	delete(s.held, r.NewName)
-	if until := toMillisecond(r.Hold); now.Before(until) {
-		s.held[r.Name] = held{r.Player, until}
-	}
+	delete(s.held[rushgate.Skeleton(r.NewName)], r.NewName)
+	s.hold(r.Name, held{r.Player, toMillisecond(r.Hold)})
 }
 
 // enter has a player found by name.

@@ -47,7 +47,6 @@ func (s *Store) CreateAccounts(ctx context.Context, accounts []rushgate.Account)
 	if err != nil {
 		return nil, err
 	}
-	s.unclaimKept(ctx, names, answers)
 	errs := make([]error, len(accounts))
 	var news []standing
 	for i := range answers {

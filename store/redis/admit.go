@@ -31,7 +31,7 @@ func (s *Store) Admit(
 		return nil, err
 	}
 	defer s.leave()
-	refused, err := s.claimLooks(ctx, created(admissions))
+	refused, err := s.claimLooks(ctx, 0, created(admissions))
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,6 @@ func (s *Store) Admit(
 	if err != nil {
 		return nil, err
 	}
-	s.unclaimKept(ctx, names, answers)
 	admitted := make([]rushgate.Admitted, len(admissions))
 	var news []standing
 	next := 0 // of the answers

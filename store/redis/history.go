@@ -58,6 +58,7 @@ func (s *Store) Note(ctx context.Context, events []rushgate.Noted) ([]error, err
 		names[i] = e.Name
 		commands[i] = command{script: noteEventScript, key: s.playerKey(e.Name), args: []string{
 			formatID(e.Player), strconv.Itoa(most), formatTime(e.At), sort, e.ID, rest,
+			strconv.Itoa(rushgate.MaxOperatorEvents),
 		}}
 	}
 	answers, err := s.runAccountScripts(ctx, commands, names)

@@ -75,7 +75,6 @@ func (s *Store) Import(ctx context.Context, records []rushgate.Record) ([]error,
 	if err != nil {
 		return nil, err
 	}
-	s.unclaimKept(ctx, names, answers)
 	errs := make([]error, len(records))
 	var news []standing
 	for i := range answers {

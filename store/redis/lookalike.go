@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"time"
 
@@ -12,7 +11,8 @@ import (
 // What a name looks like (see [rushgate.Skeleton]) is under a key of its own, on a Cluster perhaps on another server
 // than the account, so that no script can change both. Therefore a registration first claims the look, in a script
 // about that key, and then makes the account. A claim counts as long as there is an account of its name, and for
-// claimTime without one, in which the registration that made it may still be under way. So of registrations at once
+// claimTime without one, in which the registration that made it may still be under way; that of a name which is held
+// after a rename counts, to all but the player for whom that is, until the hold ends. So of registrations at once
 // exactly one wins, and whatever dies in between, or is lost, keeps no name from players for longer.
 const (
 	claimTime = time.Minute
@@ -93,77 +93,120 @@ func (s *Store) existing(ctx context.Context, claims [][]claim, more ...string) 
 	return there, nil
 }
 
-// claimLooks claims the looks of names that are to be registered, in order, and returns why some were not to be had.
-func (s *Store) claimLooks(ctx context.Context, names []string) (refused map[string]error, err error) {
+// keepers returns what keeps names from a player, 0 for one without an account, see keeper.lua. What is no record keeps
+// its name as an account does.
+func (s *Store) keepers(ctx context.Context, player rushgate.PlayerID, names []string) (map[string]string, error) {
+	commands := make([]command, len(names))
+	for i, name := range names {
+		commands[i] = command{script: keeperScript, key: s.playerKey(name), args: []string{s.now(), formatID(player)}}
+	}
+	answers, err := s.runScripts(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
+	keepers := make(map[string]string, len(names))
+	for i, name := range names {
+		switch word := answers[i].word; word {
+		case "free", "own", "held":
+			keepers[name] = word
+		default:
+			keepers[name] = "account"
+		}
+	}
+	return keepers, nil
+}
+
+// claiming are claims of the looks of names that a player, 0 for players without an account, is to have.
+type claiming struct {
+	player  rushgate.PlayerID
+	refused map[string]error
+	drop    map[string][]string // name and time of claims that do not count any more
+	own     map[string][]string // names that are held for the player
+}
+
+// claimLooks claims the looks of names that are to be had by a player, 0 for those who register, in order, and returns
+// why some were not to be had: what looks like the name of an account, or like one that is held for another player.
+func (s *Store) claimLooks(
+	ctx context.Context, player rushgate.PlayerID, names []string,
+) (refused map[string]error, err error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	refused = make(map[string]error)
-	drop := make(map[string][]string) // name and time of claims without an account
-	for range 3 {                     // what is dropped may have been claimed anew
+	c := claiming{player, make(map[string]error), make(map[string][]string), make(map[string][]string)}
+	for range 3 { // what is dropped may have been claimed anew
 		commands := make([]command, len(names))
 		for i, name := range names {
-			commands[i] = command{
-				script: claimScript, key: s.lookKey(name), args: append([]string{s.now(), name}, drop[name]...),
-			}
+			drop := c.drop[name]
+			args := append([]string{s.now(), name, strconv.Itoa(len(drop) / 2)}, drop...)
+			commands[i] = command{script: claimScript, key: s.lookKey(name), args: append(args, c.own[name]...)}
 		}
 		answers, err := s.runScripts(ctx, commands)
 		if err != nil {
 			return nil, err
 		}
-		if names, err = s.judgeClaims(ctx, names, answers, refused, drop); err != nil || len(names) == 0 {
-			return refused, err
+		if names, err = s.judgeClaims(ctx, names, answers, &c); err != nil || len(names) == 0 {
+			return c.refused, err
 		}
 	}
 	for _, name := range names {
-		refused[name] = rushgate.UsernameTaken
+		c.refused[name] = rushgate.UsernameTaken
 	}
-	return refused, nil
+	return c.refused, nil
 }
 
 // judgeClaims says which names are refused, and returns those that are to be claimed again, without what is to be
 // dropped. A name of which there is an account is left to the script that looks at it.
 func (s *Store) judgeClaims(
-	ctx context.Context, names []string, answers []answer, refused map[string]error, drop map[string][]string,
+	ctx context.Context, names []string, answers []answer, c *claiming,
 ) (again []string, err error) {
 	claims := make([][]claim, len(names))
-	var held []string
+	var all []string
 	for i := range answers {
 		switch answers[i].word {
 		case "claimed":
 		case "held":
-			claims[i], held = answers[i].claims(), append(held, names[i])
+			claims[i], all = answers[i].claims(), append(all, names[i])
+			for _, of := range claims[i] {
+				all = append(all, of.name)
+			}
 		default:
-			refused[names[i]] = answers[i].problem()
+			c.refused[names[i]] = answers[i].problem()
 		}
 	}
-	if len(held) == 0 {
+	if len(all) == 0 {
 		return nil, nil
 	}
-	there, err := s.existing(ctx, claims, held...)
+	keepers, err := s.keepers(ctx, c.player, all)
 	if err != nil {
 		return nil, err
 	}
 	for i, name := range names {
-		if claims[i] == nil || there[name] {
+		if claims[i] == nil || keepers[name] == "account" {
 			continue
 		}
-		now := answers[i].number(0)
-		counts := func(c claim) bool {
-			at, err := strconv.ParseInt(c.at, 10, 64)
-			return there[c.name] || err == nil && now-at < claimTime.Milliseconds() && at <= now
-		}
-		if slices.ContainsFunc(claims[i], counts) {
-			refused[name] = rushgate.UsernameTaken
-			continue
-		}
-		again = append(again, name)
-		drop[name] = nil
-		for _, c := range claims[i] {
-			drop[name] = append(drop[name], c.name, c.at)
+		if c.judge(name, claims[i], keepers, answers[i].number(0)) {
+			again = append(again, name)
 		}
 	}
 	return again, nil
+}
+
+// judge reports whether a name is to be claimed again, whose look others have claimed, at a time.
+func (c *claiming) judge(name string, claims []claim, keepers map[string]string, now int64) bool {
+	c.drop[name], c.own[name] = nil, nil
+	for _, of := range claims {
+		at, err := strconv.ParseInt(of.at, 10, 64)
+		switch keeper := keepers[of.name]; {
+		case keeper == "own":
+			c.own[name] = append(c.own[name], of.name)
+		case keeper != "free", err == nil && now-at < claimTime.Milliseconds() && at <= now:
+			c.refused[name] = rushgate.UsernameTaken
+			return false
+		default:
+			c.drop[name] = append(c.drop[name], of.name, of.at)
+		}
+	}
+	return true
 }
 
 // claims reads what follows the time in the answer of a claim that others hold.
@@ -207,7 +250,8 @@ func (s *Store) claimedAt(ctx context.Context, name string) (string, error) {
 	return at, nil
 }
 
-// unclaim frees the look of a deleted account. Where that fails the claim is over in claimTime.
+// unclaim frees the look of a name that is neither an account's nor held. Where that fails the claim is over in
+// claimTime.
 func (s *Store) unclaim(ctx context.Context, name, at string) {
 	if at == "" {
 		return
@@ -218,20 +262,9 @@ func (s *Store) unclaim(ctx context.Context, name, at string) {
 	}
 }
 
-// kept is the word of a script that makes no account because the name is held for a player.
+// kept is the word of a script that makes no account because the name is held for a player. What was claimed for the
+// name then keeps its look, as long as it is held.
 const kept = "kept"
-
-// unclaimKept frees the looks that were claimed for names that turned out to be held: what looks like these is free.
-func (s *Store) unclaimKept(ctx context.Context, names []string, answers []answer) {
-	for i := range answers {
-		if answers[i].word != kept {
-			continue
-		}
-		if claimed, err := s.claimedAt(ctx, names[i]); err == nil {
-			s.unclaim(ctx, names[i], claimed)
-		}
-	}
-}
 
 const (
 	scanned   = 500                   // players of one step of noteAll, about
@@ -239,9 +272,9 @@ const (
 	scanRetry = 5 * time.Second       // after one that has failed
 )
 
-// noteAll writes under their looks the names of all accounts there are: of those made before looks were kept, and of
-// those whose look was lost. It also finishes renames that were left half done, and removes holds that have ended. It
-// takes its time, some 20,000 players a second, and ends with ctx.
+// noteAll writes under their looks the names of all accounts there are, and those that are held: of those made before
+// looks were kept, and of those whose look was lost. It also finishes renames that were left half done, and removes
+// holds that have ended. It takes its time, some 20,000 players a second, and ends with ctx.
 func (s *Store) noteAll(ctx context.Context) {
 	defer close(s.noted)
 	for addr := range s.client.Nodes() {
@@ -287,13 +320,37 @@ func (s *Store) noteSome(ctx context.Context, addr string, cursor uint64) (uint6
 		// As one that was claimed long ago: if the account is deleted meanwhile, it keeps no player from the look.
 		commands = append(commands, command{name: "HSETNX", key: s.lookKey(name), args: []string{name, "0"}})
 	}
-	for _, name := range found.held {
-		commands = append(commands, command{script: sweepScript, key: s.playerKey(name), args: []string{s.now()}})
-	}
 	if _, err := s.run(ctx, commands); err != nil {
 		return 0, err
 	}
+	if err := s.noteHeld(ctx, found.held); err != nil {
+		return 0, err
+	}
 	return entry.Cursor, nil
+}
+
+// noteHeld removes what is left of holds that have ended, and writes the other names under their looks.
+func (s *Store) noteHeld(ctx context.Context, names []string) error {
+	for _, name := range names {
+		claimed, err := s.claimedAt(ctx, name)
+		if err != nil {
+			return err
+		}
+		swept, err := s.runOne(ctx, command{script: sweepScript, key: s.playerKey(name), args: []string{s.now()}})
+		if err != nil {
+			return err
+		}
+		switch swept.word {
+		case "swept":
+			s.unclaim(ctx, name, claimed)
+		case "held":
+			note := command{name: "HSETNX", key: s.lookKey(name), args: []string{name, "0"}}
+			if _, err := s.run(ctx, []command{note}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func escapeGlob(s string) string {

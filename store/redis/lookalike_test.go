@@ -24,7 +24,7 @@ func TestLooksOfRegistrationsThatDied(t *testing.T) {
 		a.Account.Username = name
 		return admitAny(t, s, a)[0].Err
 	}
-	if refused, err := s.claimLooks(t.Context(), []string{"scope"}); err != nil || len(refused) != 0 {
+	if refused, err := s.claimLooks(t.Context(), 0, []string{"scope"}); err != nil || len(refused) != 0 {
 		t.Fatal(refused, err)
 	}
 	if other, err := s.Lookalikes(t.Context(), []string{"ѕсоре"}); err != nil || other[0] != "" {
@@ -67,6 +67,44 @@ func TestLooksOfOldAccounts(t *testing.T) {
 	}
 	if err := again.DeleteAccount(t.Context(), "nobody"); !errors.Is(err, rushgate.BadCredentials) {
 		t.Errorf("delete: %v", err)
+	}
+}
+
+// Names that are held, and whose look was lost, keep it again soon after a node starts, until the hold ends; then a
+// start leaves nothing of it.
+func TestLooksOfHeldNames(t *testing.T) {
+	server := redistest.Start(t)
+	var now atomic.Int64
+	now.Store(time.Date(2026, time.May, 1, 0, 0, 0, 0, time.UTC).UnixMilli())
+	opts := Options{URLs: []string{server.URL()}, clock: func() time.Time { return time.UnixMilli(now.Load()) }}
+	s := openStore(t, opts)
+	a := rushgate.Account{ID: 1, Username: "scope", PasswordHash: "h", CreatedAt: time.UnixMilli(now.Load())}
+	if errs, err := s.CreateAccounts(t.Context(), []rushgate.Account{a}); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
+	}
+	hold := time.UnixMilli(now.Load()).Add(time.Hour)
+	err := s.RenameAccount(t.Context(), rushgate.Rename{Player: 1, Name: "scope", NewName: "alice", Hold: hold})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.run(t.Context(), []command{{name: "DEL", key: s.lookKey("scope")}}); err != nil {
+		t.Fatal(err)
+	}
+	now.Add(claimTime.Milliseconds())
+	<-openStore(t, opts).noted
+	alike := registration(2)
+	alike.Account.Username = "ѕсоре"
+	if in := admitAny(t, s, alike); !errors.Is(in[0].Err, rushgate.UsernameTaken) {
+		t.Errorf("what looks like a held name: %v", in[0].Err)
+	}
+	now.Add(time.Hour.Milliseconds())
+	<-openStore(t, opts).noted
+	results, err := s.run(t.Context(), []command{{name: "EXISTS", key: s.lookKey("scope")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, err := results[0].AsInt64(); err != nil || left != 0 {
+		t.Errorf("what looks like a name that is not held any more is still kept: %d, %v", left, err)
 	}
 }
 

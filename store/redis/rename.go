@@ -167,11 +167,11 @@ func (s *Store) refusedRename(ctx context.Context, r *rushgate.Rename, answer *a
 	return false, rushgate.BadCredentials
 }
 
-// lookTaken claims what the new name looks like, as for a registration, and reports whether another account's does.
-// That of the account itself does not count.
+// lookTaken claims what the new name looks like, as for a registration, and reports whether another account's does, or
+// a name that is held for another player. That of the account itself does not count.
 func (s *Store) lookTaken(ctx context.Context, r *rushgate.Rename) (bool, error) {
 	if s.lookKey(r.Name) != s.lookKey(r.NewName) {
-		refused, err := s.claimLooks(ctx, []string{r.NewName})
+		refused, err := s.claimLooks(ctx, r.Player, []string{r.NewName})
 		if err != nil {
 			return false, err
 		}
@@ -190,12 +190,12 @@ func (s *Store) lookTaken(ctx context.Context, r *rushgate.Rename) (bool, error)
 	if err != nil {
 		return false, damagedRecord(fmt.Errorf("key %s: %w", s.lookKey(r.Name), err))
 	}
-	there, err := s.existing(ctx, nil, names...)
+	keepers, err := s.keepers(ctx, r.Player, names)
 	if err != nil {
 		return false, err
 	}
-	for name := range there {
-		if there[name] && name != r.Name && name != r.NewName {
+	for name, keeper := range keepers {
+		if (keeper == "account" || keeper == "held") && name != r.Name && name != r.NewName {
 			return true, nil
 		}
 	}
@@ -233,7 +233,13 @@ func (s *Store) abandonRename(ctx context.Context, r *rushgate.Rename, m *move, 
 		if err != nil {
 			return false, err
 		}
-		s.unclaim(ctx, m.to, claimed)
+		keepers, err := s.keepers(ctx, 0, []string{m.to})
+		if err != nil {
+			return false, err
+		}
+		if keepers[m.to] == "free" {
+			s.unclaim(ctx, m.to, claimed)
+		}
 	}
 	return s.refusedRename(ctx, r, why)
 }
@@ -335,13 +341,16 @@ func (s *Store) afterArrival(ctx context.Context, m *move) error {
 		return err
 	}
 	settle := command{script: settleScript, key: s.playerKey(m.from), args: []string{s.now(), m.token}}
-	if _, err := s.runOne(ctx, settle); err != nil {
+	settled, err := s.runOne(ctx, settle)
+	if err != nil {
 		return err
 	}
 	if err := s.cut("settled"); err != nil {
 		return err
 	}
-	s.unclaim(ctx, m.from, claimed)
+	if settled.word != "held" { // else what looks like the name is held with it
+		s.unclaim(ctx, m.from, claimed)
+	}
 	return s.follow(ctx, m)
 }
 

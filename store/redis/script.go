@@ -47,6 +47,7 @@ var (
 	claimScript       = newScript("claim")
 	noteScript        = newScript("note")
 	unclaimScript     = newScript("unclaim")
+	keeperScript      = newScript("keeper")
 	probeScript       = newScript("probe")
 	swapScript        = newScript("swap")
 	beatScript        = newScript("beat")

@@ -43,7 +43,7 @@ func (s *Store) createOne(ctx context.Context, a *rushgate.Account) (refused, er
 	case p != nil:
 		return rushgate.UsernameTaken, nil
 	}
-	if held, err := s.isHeld(ctx, a.Username, 0); err != nil || held {
+	if held, err := s.isHeld(ctx, a.Username); err != nil || held {
 		return rushgate.UsernameTaken, err
 	}
 	if taken, err := s.isTaken(ctx, a.ID); err != nil || taken {

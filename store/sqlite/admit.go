@@ -187,11 +187,12 @@ func (s *Store) findOrCreate(ctx context.Context, a *rushgate.Admission) (_ *pla
 	}
 }
 
-// register makes an account for a player, unless its name is held, or can be taken for another's.
+// register makes an account for a player, unless its name is held, or can be taken for another's, or for one that is
+// held.
 func (s *Store) register(ctx context.Context, a *rushgate.Account) (_ *player, refused, err error) {
 	var taken bool
 	now := s.holdTime().UnixMilli()
-	err = s.writes.taken.QueryRowContext(ctx, a.Username, now, rushgate.Skeleton(a.Username), a.Username).Scan(&taken)
+	err = s.writes.taken.QueryRowContext(ctx, rushgate.Skeleton(a.Username), now, a.Username).Scan(&taken)
 	if err != nil {
 		return nil, nil, err
 	}

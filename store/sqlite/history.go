@@ -46,11 +46,11 @@ func (s *Store) note(ctx context.Context, e *rushgate.Noted) (refused, err error
 	if err != nil || noted == 0 {
 		return nil, err
 	}
-	most := rushgate.MaxEvents
 	if e.SignIn {
-		most = rushgate.MaxSignIns
+		_, err = s.writes.trimSignIns.ExecContext(ctx, id, rushgate.MaxSignIns)
+	} else {
+		_, err = s.writes.trimEvents.ExecContext(ctx, id, rushgate.MaxEvents, rushgate.MaxOperatorEvents)
 	}
-	_, err = s.writes.trimEvents.ExecContext(ctx, id, e.SignIn, most)
 	return nil, err
 }
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -139,7 +140,7 @@ func TestHeldNamesAreForgotten(t *testing.T) {
 	if err := register(s, 1, 2); err != nil {
 		t.Fatal(err)
 	}
-	byHand(t, s, `DELETE FROM leases`, `INSERT INTO held_names VALUES ('gone', 7, 1), ('held', 7, 1 << 50)`)
+	byHand(t, s, `DELETE FROM leases`, `INSERT INTO held_names VALUES ('gone', 7, 1, ''), ('held', 7, 1 << 50, '')`)
 	rename := rushgate.Rename{Player: 1, Name: "player1", NewName: "other", Hold: rushgate.Forever()}
 	if err := s.RenameAccount(t.Context(), rename); err != nil {
 		t.Fatal(err)
@@ -148,5 +149,23 @@ func TestHeldNamesAreForgotten(t *testing.T) {
 	const held = `SELECT group_concat(username, ' ' ORDER BY username) FROM held_names`
 	if err := s.read.QueryRowContext(t.Context(), held).Scan(&names); err != nil || names != "held player1" {
 		t.Errorf("held are %q, %v", names, err)
+	}
+}
+
+// Names that a program of before has held keep what looks like them, too.
+func TestLooksOfNamesHeldBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := openStore(t, path)
+	byHand(t, s, `INSERT INTO held_names (username, player_id, until) VALUES ('scope', 7, 1 << 50)`)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, path)
+	cyrillic := rushgate.Account{ID: 1, Username: "ѕсоре", PasswordHash: "h", CreatedAt: time.Now()}
+	in, err := s.Admit(t.Context(), rushgate.Instance{Node: "n", Run: "r"}, []rushgate.Admission{
+		{Account: cyrillic, Attempt: "a", Create: true},
+	})
+	if err != nil || !errors.Is(in[0].Err, rushgate.UsernameTaken) {
+		t.Errorf("registered: %+v, %v", in, err)
 	}
 }

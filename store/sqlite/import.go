@@ -74,7 +74,7 @@ func (s *Store) bringIn(ctx context.Context, r *rushgate.Record) (refused, err e
 	case p != nil:
 		return rushgate.UsernameTaken, nil
 	}
-	if held, err := s.isHeld(ctx, r.Account.Username, 0); err != nil || held {
+	if held, err := s.isHeld(ctx, r.Account.Username); err != nil || held {
 		return rushgate.UsernameTaken, err
 	}
 	if taken, err := s.isTaken(ctx, r.Account.ID); err != nil || taken {

@@ -39,22 +39,28 @@ func lookalike(ctx context.Context, stmt *sql.Stmt, name string) (other string, 
 // fillBatch bounds what one transaction of fillSkeletons writes.
 const fillBatch = 1000
 
-// fillSkeletons writes what the names of accounts look like that were made before that was kept, a batch at a time: a
-// start that is interrupted goes on where it was.
+// fillSkeletons writes what the names of accounts look like that were made before that was kept, and names that were
+// held before, a batch at a time: a start that is interrupted goes on where it was.
 func fillSkeletons(ctx context.Context, conn *sql.Conn) error {
-	for {
-		names, err := withoutSkeleton(ctx, conn)
-		if err != nil || len(names) == 0 {
-			return err
-		}
-		if err := writeSkeletons(ctx, conn, names); err != nil {
-			return err
+	for _, table := range []string{"accounts", "held_names"} {
+		for {
+			names, err := withoutSkeleton(ctx, conn, table)
+			if err != nil {
+				return err
+			}
+			if len(names) == 0 {
+				break
+			}
+			if err := writeSkeletons(ctx, conn, table, names); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
-func withoutSkeleton(ctx context.Context, conn *sql.Conn) (names []string, err error) {
-	rows, err := conn.QueryContext(ctx, `SELECT username FROM accounts WHERE skeleton IS NULL LIMIT ?`, fillBatch)
+func withoutSkeleton(ctx context.Context, conn *sql.Conn, table string) (names []string, err error) {
+	rows, err := conn.QueryContext(ctx, `SELECT username FROM `+table+` WHERE skeleton IS NULL LIMIT ?`, fillBatch)
 	if err != nil {
 		return nil, err
 	}
@@ -69,13 +75,13 @@ func withoutSkeleton(ctx context.Context, conn *sql.Conn) (names []string, err e
 	return names, rows.Err()
 }
 
-func writeSkeletons(ctx context.Context, conn *sql.Conn, names []string) error {
+func writeSkeletons(ctx context.Context, conn *sql.Conn, table string, names []string) error {
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // without effect after Commit
-	update, err := tx.PrepareContext(ctx, `UPDATE accounts SET skeleton = ? WHERE username = ?`)
+	update, err := tx.PrepareContext(ctx, `UPDATE `+table+` SET skeleton = ? WHERE username = ?`)
 	if err != nil {
 		return err
 	}

@@ -19,10 +19,10 @@ func (s *Store) holdTime() time.Time {
 	return now
 }
 
-// isHeld reports whether a name is held for another player; 0 is none.
-func (s *Store) isHeld(ctx context.Context, name string, player rushgate.PlayerID) (bool, error) {
+// isHeld reports whether a name is held for a player.
+func (s *Store) isHeld(ctx context.Context, name string) (bool, error) {
 	var n int
-	err := s.writes.isHeld.QueryRowContext(ctx, name, int64(player), s.holdTime().UnixMilli()).Scan(&n)
+	err := s.writes.isHeld.QueryRowContext(ctx, name, s.holdTime().UnixMilli()).Scan(&n)
 	return n > 0, err
 }
 
@@ -63,13 +63,10 @@ func (s *Store) checkRename(ctx context.Context, r *rushgate.Rename) (done bool,
 	case other != nil:
 		return false, rushgate.UsernameTaken
 	}
-	var alike int
-	err = s.writes.looksLike.QueryRowContext(ctx, rushgate.Skeleton(r.NewName), int64(r.Player)).Scan(&alike)
-	if err != nil {
-		return false, err
-	}
-	held, err := s.isHeld(ctx, r.NewName, r.Player)
-	if err == nil && (held || alike > 0) {
+	var taken bool
+	now := s.holdTime().UnixMilli()
+	err = s.writes.looksLike.QueryRowContext(ctx, rushgate.Skeleton(r.NewName), int64(r.Player), now).Scan(&taken)
+	if err == nil && taken {
 		err = rushgate.UsernameTaken
 	}
 	return false, err
@@ -95,7 +92,7 @@ func (s *Store) rename(ctx context.Context, r *rushgate.Rename) error {
 		return fmt.Errorf("free name of player %d: %w", id, err)
 	}
 	if until := r.Hold.UnixMilli(); until > now {
-		if _, err := w.hold.ExecContext(ctx, r.Name, id, until); err != nil {
+		if _, err := w.hold.ExecContext(ctx, r.Name, id, until, rushgate.Skeleton(r.Name)); err != nil {
 			return fmt.Errorf("hold name of player %d: %w", id, err)
 		}
 	}

@@ -154,6 +154,10 @@ var migrations = []string{
 		seq  INTEGER PRIMARY KEY,
 		data BLOB NOT NULL
 	) STRICT;`,
+
+	// What a held name looks like, as with accounts.
+	`ALTER TABLE held_names ADD COLUMN skeleton TEXT;
+	CREATE INDEX held_names_by_skeleton ON held_names (skeleton);`,
 }
 
 // migrate carries out the migrations that the database has not seen yet, each wholly or not at all.

@@ -23,7 +23,8 @@ type writeStmts struct {
 	credentials, setCredentials             *sql.Stmt
 	isHeld, hold, free, freeAll             *sql.Stmt
 	looksLike, rename, renameCharacter      *sql.Stmt
-	isAccount, note, trimEvents, forget     *sql.Stmt
+	isAccount, note, forget                 *sql.Stmt
+	trimSignIns, trimEvents                 *sql.Stmt
 	room, putTask, moveTask, replaceTask    *sql.Stmt
 	dueTasks, dropTask                      *sql.Stmt
 	audit, auditSpan, append, trimAudit     *sql.Stmt
@@ -34,8 +35,8 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
 		&w.player:  playerQuery + `WHERE a.username = ?`,
 		&w.idInUse: `SELECT count(*) FROM accounts WHERE id = ?`,
-		&w.taken: `SELECT EXISTS (SELECT 1 FROM held_names WHERE username = ? AND until > ?)
-			OR EXISTS (SELECT 1 FROM accounts WHERE skeleton = ? AND username <> ?)`,
+		&w.taken: `SELECT EXISTS (SELECT 1 FROM held_names WHERE skeleton = ?1 AND until > ?2)
+			OR EXISTS (SELECT 1 FROM accounts WHERE skeleton = ?1 AND username <> ?3)`,
 		&w.insertAccount: `INSERT INTO accounts (id, username, password_hash, attempt, created_at, version,
 			epoch, disabled_until, disabled_reason, credentials, skeleton) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.insertCharacter: `INSERT INTO characters
@@ -80,19 +81,24 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 // lasting returns the text of the statements for renames, histories, the agenda and the audit log.
 func (w *writeStmts) lasting() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
-		&w.isHeld: `SELECT count(*) FROM held_names WHERE username = ? AND player_id <> ? AND until > ?`,
-		&w.hold: `INSERT INTO held_names (username, player_id, until) VALUES (?, ?, ?)
+		&w.isHeld: `SELECT count(*) FROM held_names WHERE username = ? AND until > ?`,
+		&w.hold: `INSERT INTO held_names (username, player_id, until, skeleton) VALUES (?, ?, ?, ?)
 			ON CONFLICT (username) DO UPDATE SET player_id = excluded.player_id, until = excluded.until`,
-		&w.free:            `DELETE FROM held_names WHERE username = ?`,
-		&w.freeAll:         `DELETE FROM held_names WHERE until <= ?`,
-		&w.looksLike:       `SELECT count(*) FROM accounts WHERE skeleton = ? AND id <> ?`,
+		&w.free:    `DELETE FROM held_names WHERE username = ?`,
+		&w.freeAll: `DELETE FROM held_names WHERE until <= ?`,
+		&w.looksLike: `SELECT EXISTS (SELECT 1 FROM accounts WHERE skeleton = ?1 AND id <> ?2)
+			OR EXISTS (SELECT 1 FROM held_names WHERE skeleton = ?1 AND player_id <> ?2 AND until > ?3)`,
 		&w.rename:          `UPDATE accounts SET username = ?, skeleton = ?, epoch = epoch + 1, version = ? WHERE id = ?`,
 		&w.renameCharacter: `UPDATE characters SET name = ? WHERE id = ?`,
 		&w.isAccount:       `SELECT count(*) FROM accounts WHERE username = ? AND id = ?`,
 		&w.note: `INSERT INTO events (player_id, id, at, sign_in, kind, operator, origin, text)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (player_id, id) DO NOTHING`,
+		&w.trimSignIns: `DELETE FROM events WHERE player_id = ?1 AND id IN (SELECT id FROM events
+			WHERE player_id = ?1 AND sign_in = 1 ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?2)`,
 		&w.trimEvents: `DELETE FROM events WHERE player_id = ?1 AND id IN (SELECT id FROM events
-			WHERE player_id = ?1 AND sign_in = ?2 ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?3)`,
+			WHERE player_id = ?1 AND sign_in = 0 AND (operator <> '') = (?3 <
+				(SELECT count(*) FROM events WHERE player_id = ?1 AND sign_in = 0 AND operator <> ''))
+			ORDER BY at, id LIMIT (SELECT max(count(*) - ?2, 0) FROM events WHERE player_id = ?1 AND sign_in = 0))`,
 		&w.forget: `DELETE FROM events WHERE player_id = ?`,
 		&w.room:   `SELECT max(?1 - coalesce(sum(n), 0), 0) FROM task_counts`,
 		&w.putTask: `INSERT INTO tasks (kind, id, due, data) VALUES (?, ?, ?, ?)

@@ -18,6 +18,7 @@ var historyCases = []testCase{
 	{"OldestFirst", historyOrder},
 	{"AnIDIsNotedOnce", historyOnce},
 	{"EachSortIsBoundedAlone", historyBounds},
+	{"OperatorsAreNotPushedOut", historyOperators},
 	{"NotedAtOnce", historyConcurrent},
 	{"NothingElseChangesIt", historyLeft},
 	{"GoneWithTheAccount", historyDeleted},
@@ -180,6 +181,37 @@ func historyBounds(t *testing.T, h Harness) {
 	old, oldSignIn := event("old", -1), signIn("old-sign-in", -1)
 	note(t, s, old, oldSignIn) // push themselves out
 	wantHistory(t, s, "alice", want...)
+}
+
+// What operators have done is not pushed out by what the player does, and leaves room for that.
+func historyOperators(t *testing.T, h Harness) {
+	s := h.open(t)
+	register(t, s, 1, "alice")
+	by := func(id string, minutes int) rushgate.AccountEvent {
+		e := event(id, minutes)
+		e.Kind, e.By, e.Text = "note", "anna", `"by":""`
+		return e
+	}
+	note(t, s, by("first", 0), by("second", 1))
+	for i := range 2 * rushgate.MaxEvents {
+		note(t, s, event(fmt.Sprint("e", i), 10+i))
+	}
+	got := histories(t, s, "alice")[0]
+	if len(got) != rushgate.MaxEvents || got[0].ID != "first" || got[1].ID != "second" ||
+		got[2].ID != fmt.Sprint("e", rushgate.MaxEvents+2) {
+		t.Fatalf("%d events are kept, the first are %+v", len(got), got[:3])
+	}
+	for i := range 2 * rushgate.MaxEvents {
+		note(t, s, by(fmt.Sprint("o", i), 1000+i))
+	}
+	got = histories(t, s, "alice")[0]
+	const own = rushgate.MaxEvents - rushgate.MaxOperatorEvents
+	if len(got) != rushgate.MaxEvents || got[0].ID != fmt.Sprint("e", 2*rushgate.MaxEvents-own) ||
+		got[own].ID != fmt.Sprint("o", 2*rushgate.MaxEvents-rushgate.MaxOperatorEvents) {
+		t.Fatalf("%d events are kept, of the player %+v, of operators %+v", len(got), got[0], got[own])
+	}
+	note(t, s, by("late", 2), event("late-own", 2)) // push themselves out
+	wantHistory(t, s, "alice", got...)
 }
 
 func historyConcurrent(t *testing.T, h Harness) {

@@ -40,7 +40,7 @@ func drawEvent(t *rapid.T) rushgate.AccountEvent {
 	n := rapid.IntRange(1, 300).Draw(t, "event")
 	return rushgate.AccountEvent{
 		ID: fmt.Sprint(n), At: epoch.Add(time.Duration(n) * time.Second), SignIn: n%3 == 0, Kind: "k",
-		Text: pick(t, "text", "", "a\nb"),
+		Text: pick(t, "text", "", "a\nb"), By: pick(t, "by", "", "anna", "anna"),
 	}
 }
 
@@ -51,12 +51,25 @@ func (p *modelPlayer) note(e rushgate.AccountEvent) {
 	}
 	p.events = append(p.events, e)
 	slices.SortFunc(p.events, func(a, b rushgate.AccountEvent) int { return a.At.Compare(b.At) })
-	left := map[bool]int{true: rushgate.MaxSignIns, false: rushgate.MaxEvents}
-	for i := len(p.events) - 1; i >= 0; i-- {
-		if left[p.events[i].SignIn]--; left[p.events[i].SignIn] < 0 {
-			p.events = slices.Delete(p.events, i, i+1)
+	signIns, operators := 0, 0
+	for _, other := range p.events {
+		if other.SignIn {
+			signIns++
+		} else if other.By != "" {
+			operators++
 		}
 	}
+	goes := func(other rushgate.AccountEvent) bool {
+		return !other.SignIn && (other.By != "") == (operators > rushgate.MaxOperatorEvents)
+	}
+	switch {
+	case signIns > rushgate.MaxSignIns:
+		goes = func(other rushgate.AccountEvent) bool { return other.SignIn }
+	case len(p.events)-signIns <= rushgate.MaxEvents:
+		return
+	}
+	oldest := slices.IndexFunc(p.events, goes)
+	p.events = slices.Delete(p.events, oldest, oldest+1)
 }
 
 func (m *machine) histories(t *rapid.T) {

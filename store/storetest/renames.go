@@ -23,6 +23,8 @@ var renameCases = []testCase{
 	{"PlayerMayGoBack", renameBack},
 	{"HeldAfterDeletion", renameDeleted},
 	{"LooksFollow", renameLooks},
+	{"HoldsLooks", renameHoldsLooks},
+	{"LooksOfOwnHolds", renameToOwnLook},
 	{"OfManyToOneNameOneWins", renameRace},
 	{"RaceWithLogins", renameLogins},
 	{"BadRenamesChangeNothing", badRenames},
@@ -305,15 +307,64 @@ func renameLooks(t *testing.T, h Harness) {
 	r = rushgate.Rename{Player: 1, Name: mixed, Epoch: 1, NewName: "alice", Hold: rushgate.Forever()}
 	wantRenamed(t, s, r, nil)
 	wantLookalikes(t, s, map[string]string{latin: "", cyrillic: "", mixed: "", "аlice": "alice"})
-	wantTaken(t, s, 3, "аlice") // with a Cyrillic a
-	wantTaken(t, s, 4, latin)   // held
-	wantTaken(t, s, 5, mixed)   // too
-	release(t, s, register(t, s, 6, cyrillic))
+	wantTaken(t, s, 3, "аlice")  // with a Cyrillic a
+	wantTaken(t, s, 4, latin)    // held
+	wantTaken(t, s, 5, mixed)    // too
+	wantTaken(t, s, 6, cyrillic) // like both
+	create(t, s, registration(7, cyrillic, "x").Account)
 	r = rushgate.Rename{Player: 1, Name: "alice", Epoch: 2, NewName: latin}
 	wantRenamed(t, s, r, rushgate.UsernameTaken) // like another's by now
 	deleteAccount(t, s, cyrillic)
+	wantTaken(t, s, 8, cyrillic) // the holds are there as before
 	wantRenamed(t, s, r, nil)
 	wantLookalikes(t, s, map[string]string{"аlice": "", cyrillic: latin})
+}
+
+// A name that is held keeps what looks like it from other players as an account would, and from nobody else.
+func renameHoldsLooks(t *testing.T, h Harness) {
+	s := h.open(t)
+	now := h.now(t, s)
+	beginImport(t, s, 10)
+	createNamed(t, s, latin, "carol")
+	wantRenamed(t, s, rushgate.Rename{Player: 1, Name: latin, NewName: "alice", Hold: now.Add(time.Hour)}, nil)
+	wantLookalikes(t, s, map[string]string{latin: "", cyrillic: "", mixed: ""}) // no account's
+	carol := rushgate.Rename{Player: 2, Name: "carol", NewName: cyrillic}
+	for range 2 {
+		wantTaken(t, s, 901, latin) // which claims nothing
+		wantTaken(t, s, 902, cyrillic)
+		wantTaken(t, s, 903, mixed)
+		wantRenamed(t, s, carol, rushgate.UsernameTaken)
+		if load(t, s, "alice")[0].ID != 0 {
+			deleteAccount(t, s, "alice") // for which the name is held all the same
+		}
+		s = h.reopen(t, s)
+	}
+	// Operators and imports are not refused for what a name looks like.
+	create(t, s, registration(904, mixed, "x").Account)
+	if errs, err := s.Import(t.Context(), []rushgate.Record{record(9, cyrillic)}); err != nil || errs[0] != nil {
+		t.Error(errs, err)
+	}
+	deleteAccount(t, s, mixed)
+	deleteAccount(t, s, cyrillic)
+	wantTaken(t, s, 905, mixed)
+	h.Advance(time.Hour)
+	wantRenamed(t, s, carol, nil)
+	wantTaken(t, s, 906, latin)
+}
+
+// The player for whom a name is held may have what looks like it, and keeps the hold by that.
+func renameToOwnLook(t *testing.T, h Harness) {
+	s := h.open(t)
+	createNamed(t, s, latin)
+	forEver := rushgate.Forever()
+	wantRenamed(t, s, rushgate.Rename{Player: 1, Name: latin, NewName: "alice", Hold: forEver}, nil)
+	wantRenamed(t, s, rushgate.Rename{Player: 1, Name: "alice", Epoch: 1, NewName: mixed}, nil)
+	wantRenamed(t, s, rushgate.Rename{Player: 1, Name: mixed, Epoch: 2, NewName: "bob"}, nil)
+	wantTaken(t, s, 901, cyrillic)
+	wantTaken(t, s, 902, latin)
+	wantRenamed(t, s, rushgate.Rename{Player: 1, Name: "bob", Epoch: 3, NewName: latin}, nil)
+	wantRenamed(t, s, rushgate.Rename{Player: 1, Name: latin, Epoch: 4, NewName: "erin"}, nil)
+	register(t, s, 903, cyrillic) // which looks like no name that is held any more
 }
 
 func renameRace(t *testing.T, h Harness) {

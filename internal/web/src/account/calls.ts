@@ -159,8 +159,8 @@ export async function verifyEmail(token: string, code: string): Promise<void> {
   await call("account/email/verify", { method: "POST", token, body: { code }, timeout: TIMEOUT });
 }
 
-export async function removeEmail(token: string): Promise<void> {
-  await call("account/email", { method: "DELETE", token, timeout: TIMEOUT });
+export async function removeEmail(token: string, shown: Shown): Promise<void> {
+  await proving(token, shown, (body) => call("account/email", { method: "DELETE", token, body }));
 }
 
 /** When a code of the second factor is asked for. */
@@ -295,9 +295,11 @@ export async function addPasskey(token: string, name: string, credential: object
   return passkeysIn(await call("account/passkeys/finish", { method: "POST", token, body: { name, credential } }));
 }
 
-export async function removePasskey(token: string, handle: string, p: Proof): Promise<void> {
+/** Removes a passkey, and returns the session that the player goes on with, or null if there is none. */
+export async function removePasskey(token: string, handle: string, shown: Shown): Promise<Session | null> {
   const path = `account/passkeys/${encodeURIComponent(handle)}`;
-  await proving(token, p, (body) => call(path, { method: "DELETE", token, body }));
+  const answer = await proving(token, shown, (body) => call(path, { method: "DELETE", token, body }));
+  return "session_token" in answer ? sessionIn(answer) : null;
 }
 
 function passkeysIn({ passkeys: all }: Record<string, unknown>): Passkey[] {

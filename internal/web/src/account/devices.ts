@@ -31,13 +31,17 @@ export class DevicesSection implements Section {
       this.list, this.none, this.result.root, this.everywhere.root);
   }
 
-  show(a: Account): void {
-    const items = a.devices.map((d, i) => this.item(d, i));
+  show({ devices }: Pick<Account, "devices">): void {
+    const items = devices.map((d, i) => this.item(d, i));
     this.rows = items.map(([, sure]) => sure);
     this.list.replaceChildren(...items.map(([li]) => li));
     this.list.hidden = !items.length;
     this.none.hidden = Boolean(items.length);
-    this.stays = a.devices.some((d) => d.this);
+    this.stays = devices.some((d) => d.this);
+  }
+
+  forgotten(): void {
+    this.show({ devices: [] });
   }
 
   close(): void {

@@ -2,13 +2,13 @@
 
 import { NoAnswer, Refusal } from "../api.ts";
 import { failure } from "../words.ts";
-import { addresses, removeEmail, setEmail, verifyEmail, type Addresses } from "./calls.ts";
+import { addresses, removeEmail, setEmail, verifyEmail, type Addresses, type Shown } from "./calls.ts";
 import { Form, type Wrong } from "./form.ts";
+import { Guarded } from "./guarded.ts";
 import { CODE, field, make, section } from "./make.ts";
 import { Proof } from "./proof.ts";
 import { Result } from "./result.ts";
 import type { Desk, Section } from "./section.ts";
-import { Sure } from "./sure.ts";
 import { refused, within } from "./words.ts";
 
 const NO_MAIL = "This server sends no mail. Who has lost the password asks those who run it for a code.";
@@ -22,7 +22,7 @@ export class EmailSection implements Section {
   private readonly result: Result;
   private readonly set: Form;
   private readonly verify: Form;
-  private readonly remove: Sure;
+  private readonly remove: Guarded;
   private has: Addresses = { proved: "", pending: "", mail: true };
 
   constructor(private readonly desk: Desk) {
@@ -40,10 +40,11 @@ export class EmailSection implements Section {
       id: "account-email-set", button: "Send a code", look: "", doing: "Having a code sent…", result,
       rows: [addressRow, ...this.proof.rows], send: () => this.send(), wrong: (err) => this.wrong(err),
     });
-    this.remove = new Sure("account-email-remove", {
-      button: "Remove the address", yes: "Remove",
-      question: "Without it nobody can send you a code for a lost password.",
-    }, () => this.drop());
+    this.remove = new Guarded({
+      id: "account-email-remove", button: "Remove the address", yes: "Remove", look: "danger",
+      doing: "Removing the address…", result,
+      question: "Without it nobody can send you a code for a lost password.", deed: (shown) => this.drop(shown),
+    });
     this.root = section("account-email", "E-mail",
       make("p", { className: "hint" }, "For one thing only: another password when yours is lost. Nobody else sees it."),
       this.now, this.verify.root, this.set.root, result.root, this.remove.root);
@@ -96,18 +97,13 @@ export class EmailSection implements Section {
     return `${email} is your address now.`;
   }
 
-  private async drop(): Promise<void> {
-    this.result.busy(() => "Removing the address…");
-    try {
-      await removeEmail(this.desk.inside.token);
-    } catch (err) {
-      return this.result.failed(refused(err));
-    }
+  private async drop(shown: Shown): Promise<string> {
+    await removeEmail(this.desk.inside.token, shown);
     const had = this.remove.root.contains(document.activeElement);
     this.remove.close();
     this.state({ ...this.has, proved: "", pending: "" });
     if (had) this.address.focus();
-    this.result.done("You have no address any more.");
+    return "You have no address any more.";
   }
 
   private wrong(err: unknown): Wrong {

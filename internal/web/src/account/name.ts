@@ -42,6 +42,10 @@ export class NameSection implements Section {
     this.form.root.hidden = later;
   }
 
+  forgotten(): void {
+    this.stays = false;
+  }
+
   close(): void {
     this.form.close();
     this.name.value = "";

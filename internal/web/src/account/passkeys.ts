@@ -34,8 +34,10 @@ export class PasskeysSection implements Section {
   private readonly result: Result;
   // Password managers want to know whose password it is.
   private readonly user = make("input", { type: "text", autocomplete: "username", readOnly: true, hidden: true });
+  private all: Passkey[] = [];
   private rows: Sure[] = [];
   private busy = false;
+  private stays = false; // logged in on this device
 
   constructor(private readonly desk: Desk) {
     this.result = new Result("account-passkeys-result", (text) => desk.inside.tell(text));
@@ -56,6 +58,7 @@ export class PasskeysSection implements Section {
 
   show(a: Account): void {
     this.user.value = a.name;
+    this.stays = a.devices.some((d) => d.this);
     this.name.value ||= deviceLabel(navigator);
     if (!this.root.hidden) void this.load();
   }
@@ -76,6 +79,7 @@ export class PasskeysSection implements Section {
   }
 
   private fill(all: Passkey[]): void {
+    this.all = all;
     const items = all.map((k, i) => this.item(k, i));
     this.rows = items.map(([, sure]) => sure);
     this.list.replaceChildren(...items.map(([li]) => li));
@@ -88,7 +92,8 @@ export class PasskeysSection implements Section {
     const what = make("div", {}, make("strong", {}, k.name), make("p", { className: "hint" }, times));
     const sure = new Sure(`account-passkey-remove-${i}`, {
       button: "Remove", of: k.name, yes: "Remove",
-      question: "It lets nobody in any more. Remove it from the device, too, where it would still be offered.",
+      question: "It lets nobody in any more. All other sessions end, and all devices have to log in again. Remove it from "
+        + "its device, too, where it would still be offered.",
     }, () => this.remove(k));
     return [make("li", {}, what, sure.root), sure];
   }
@@ -108,17 +113,27 @@ export class PasskeysSection implements Section {
   private async remove(k: Passkey): Promise<void> {
     if (this.busy) return;
     if (!this.password.value) return this.refuse("Please type your password first.", this.password);
-    const { token } = this.desk.inside;
-    await this.act(`Removing ${k.name}…`, async () => {
+    const { inside } = this.desk;
+    let done = `${k.name} is removed.`;
+    await this.act(`Removing ${k.name}…`, () => inside.ending(async () => {
       try {
-        await removePasskey(token, k.handle, this.proof);
+        const session = await removePasskey(inside.token, k.handle, this.proof);
+        if (this.stays) {
+          inside.device.leave().catch(() => undefined); // its token is worth nothing any more
+          done += " The next time you have to log in on this device.";
+        }
+        if (!session) return inside.signOut(`${done} Please log in again.`);
+        inside.goOn(session);
+        this.stays = false;
+        this.desk.forgotten();
+        this.fill(this.all.filter(({ handle }) => handle !== k.handle));
       } catch (err) { // somebody else may have removed it
         if (!(err instanceof Refusal && err.status === 404)) throw err;
+        await this.load();
       }
-      await this.load();
-      this.result.done(`${k.name} is removed.`);
+      this.result.done(done);
       this.submit.focus(); // what was pressed is gone
-    });
+    }));
   }
 
   private get proof(): Proof {

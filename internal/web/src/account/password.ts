@@ -53,6 +53,10 @@ export class PasswordSection implements Section {
     this.stays = a.devices.some((d) => d.this);
   }
 
+  forgotten(): void {
+    this.stays = false;
+  }
+
   close(): void {
     this.pause?.abort();
     this.clear();

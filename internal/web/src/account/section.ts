@@ -11,6 +11,8 @@ export interface Section {
    * with what the section has to ask the node for, so that nothing moves later.
    */
   show(account: Account): void | Promise<void>;
+  /** The account is remembered on no device any more. Nothing is asked of the node. */
+  forgotten?(): void;
   /** The page is closed: what has been typed and told is forgotten. */
   close(): void;
 }
@@ -20,4 +22,6 @@ export interface Desk {
   readonly inside: Inside;
   /** Asks the node for the account, and has all sections show it. */
   reload(): void;
+  /** Has all sections know that the account is remembered on no device any more, without asking the node. */
+  forgotten(): void;
 }

@@ -41,7 +41,8 @@ export class Sections {
 
   constructor(root: HTMLElement, private readonly inside: Inside) {
     this.again.hidden = true;
-    this.sections = ALL.map((Each) => new Each({ inside, reload: () => void this.load() }));
+    const forgotten = (): void => this.sections.forEach((s) => s.forgotten?.());
+    this.sections = ALL.map((Each) => new Each({ inside, reload: () => void this.load(), forgotten }));
     this.body.append(...this.sections.map((s) => s.root));
     const hint = make("p", { className: "hint" }, "Your character stays in the world meanwhile.");
     root.append(this.who, hint, this.again, this.body);
