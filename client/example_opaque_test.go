@@ -9,8 +9,8 @@ import (
 	"github.com/rushgate/rushgate/server"
 )
 
-// A player registers and logs in, and the server never sees the password. Each proof takes 64 MiB and a moment, in which
-// the game shows that something is going on.
+// A player registers and logs in, and the server never sees the password. Each proof takes 64 MiB and a moment, in
+// which the game shows that something is going on.
 func ExampleOptions_opaque() {
 	ctx := context.Background()
 	node, err := server.Start(ctx, server.Config{

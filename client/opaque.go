@@ -35,17 +35,17 @@ const (
 	OpaqueOff Opaque = ""
 	// OpaquePrefer is to use it where that is possible. A new account is registered by it if the server knows it. A login
 	// is tried by it first; if that shows that the password is wrong or that the account has one of the old kind, which
-	// look the same, the password is sent. If it was right, the account moves over at once, without the player's doing, and
-	// the server drops the hash: a login that does so computes two proofs, and succeeds even if the moving over fails.
+	// look the same, the password is sent. If it was right, the account moves over at once, without the player's doing,
+	// and the server drops the hash: a login that does so computes two proofs, and succeeds even if the moving over fails.
 	// A wrong password counts as two tries at the server. Once this Client has seen an account proved by OPAQUE, it never
-	// sends the account's password again (of the 1024 accounts that it has seen last), and what shows another proof than
-	// the one that was expected is [rushgate.BadCredentials]. [Session.ByOpaque] tells, for a game that has the next run
-	// of it use OpaqueOnly.
+	// sends the account's password again (of the 1024 accounts that it has seen last), and an answer that the password
+	// does not open is [rushgate.BadCredentials]. [Session.ByOpaque] tells, for a game that has the next run of it use
+	// OpaqueOnly.
 	//
 	// It does not protect from a server that says it knows no OPAQUE, or no such account: that one is sent the password.
 	OpaquePrefer Opaque = "prefer"
-	// OpaqueOnly is never to send a password, whatever the server says. An account that has not moved over cannot be logged
-	// in to. A server without OPAQUE is [ErrNoOpaque].
+	// OpaqueOnly is never to send a password, whatever the server says. An account that has not moved over cannot be
+	// logged in to: that is [rushgate.BadCredentials]. A server without OPAQUE is [ErrNoOpaque].
 	OpaqueOnly Opaque = "only"
 )
 

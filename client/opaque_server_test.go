@@ -203,13 +203,15 @@ func TestMovesOverToOpaque(t *testing.T) {
 	}
 
 	var answers []Answer
-	c := n.client(t, Options{Opaque: OpaquePrefer, MaxRetries: -1, OnAnswer: func(a Answer) { answers = append(answers, a) }})
+	note := func(a Answer) { answers = append(answers, a) }
+	c := n.client(t, Options{Opaque: OpaquePrefer, MaxRetries: -1, OnAnswer: note})
 	s, err = c.Login(ctx, "ada", "correct horse")
 	s = in(t, s, err)
 	if _, there := n.sent("horse"); !there || !s.ByOpaque() {
 		t.Errorf("moved over: %v, by the password: %v", s.ByOpaque(), there)
 	}
-	if len(answers) != 2 || answers[0].Reason != rushgate.BadCredentials || answers[0].Computed <= 0 || answers[1].Reason != "" {
+	if len(answers) != 2 || answers[0].Reason != rushgate.BadCredentials || answers[0].Computed <= 0 ||
+		answers[1].Reason != "" {
 		t.Errorf("answers %+v", answers)
 	}
 	if _, err := s.Me(ctx); err != nil {
@@ -292,11 +294,12 @@ func TestSessionFindsOutHowToProve(t *testing.T) {
 	n, ctx := startOpaque(t, server.OpaquePrefer, nil), t.Context()
 	var kept Resume
 	keeps := func(r Resume) { kept = r }
-	s, err := n.client(t, Options{Opaque: OpaqueOnly, Remember: "phone", OnResume: keeps}).Register(ctx, "ada", "correct horse")
+	c := n.client(t, Options{Opaque: OpaqueOnly, Remember: "phone", OnResume: keeps})
+	s, err := c.Register(ctx, "ada", "correct horse")
 	if err := in(t, s, err).Leave(ctx); err != nil {
 		t.Fatal(err)
 	}
-	c := n.client(t, Options{Opaque: OpaquePrefer, Remember: "phone", Resume: kept, OnResume: keeps})
+	c = n.client(t, Options{Opaque: OpaquePrefer, Remember: "phone", Resume: kept, OnResume: keeps})
 	s, err = c.Resume(ctx)
 	s = in(t, s, err)
 	n.sent("")
@@ -380,7 +383,7 @@ func TestOpaqueTriesAgain(t *testing.T) {
 		out(t, s)
 		n.sent("")
 	}
-	n.change = func(r *http.Request, resp *http.Response) (*http.Response, error) { // that is before it has come to the pool
+	n.change = func(r *http.Request, resp *http.Response) (*http.Response, error) {
 		if r.URL.Path != finish {
 			return resp, nil
 		}
@@ -408,6 +411,7 @@ func TestOpaqueTakesNoSessionOfAnother(t *testing.T) {
 		return func(resp *http.Response) (*http.Response, error) { return instead(resp, status, body), nil }
 	}
 	begin, finish := opaqueLoginPath+"start", opaqueLoginPath+"finish"
+	zeros, endless := encode(make([]byte, 320)), strings.Repeat("A", maxOpaqueState+1)
 	session := `{"player_id":12,"session_token":"another","expires_at":"2036-01-02T15:04:05Z",` +
 		`"resume_token":"another","session_proof":"` + strings.Repeat("A", 43) + `"}`
 	for _, test := range []struct {
@@ -420,9 +424,8 @@ func TestOpaqueTakesNoSessionOfAnother(t *testing.T) {
 		{"no beginning", begin, body(200, `{}`), ErrBadAnswer},
 		{"nonsense", begin, body(200, `<html>`), ErrBadAnswer},
 		{"a KE2 of none", begin, body(200, `{"ke2":"AAAA","state":"AAAA","state_valid_ms":60000}`), ErrBadAnswer},
-		{"a KE2 of zeros", begin, body(200, fmt.Sprintf(`{"ke2":%q,"state":"AAAA"}`, encode(make([]byte, 320)))), ErrBadAnswer},
-		{"an endless state", begin, body(200, fmt.Sprintf(`{"ke2":%q,"state":%q}`, encode(make([]byte, 320)),
-			strings.Repeat("A", maxOpaqueState+1))), ErrBadAnswer},
+		{"a KE2 of zeros", begin, body(200, fmt.Sprintf(`{"ke2":%q,"state":"AAAA"}`, zeros)), ErrBadAnswer},
+		{"an endless state", begin, body(200, fmt.Sprintf(`{"ke2":%q,"state":%q}`, zeros, endless)), ErrBadAnswer},
 		{"no OPAQUE any more", begin, body(404, `{"reason":"missing-credentials"}`), ErrNoOpaque},
 		{"an error", begin, body(500, `{"reason":"internal-error"}`), rushgate.InternalError},
 		{"a redirect", begin, body(302, ``), ErrBadAnswer},

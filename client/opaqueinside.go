@@ -36,7 +36,9 @@ func (s Session) replaceRecord(ctx context.Context, op string, p shown, next str
 		shown
 		Attempt  string `json:"attempt_id"`
 		Remember string `json:"remember,omitempty"`
-	}{n.begun.State, n.begun.Message, p, n.attempt, c.opts.Remember}, append(p.secrets(), n.begun.State, n.begun.Message)...)
+	}{
+		n.begun.State, n.begun.Message, p, n.attempt, c.opts.Remember,
+	}, append(p.secrets(), n.begun.State, n.begun.Message)...)
 	if err != nil {
 		return err
 	}
