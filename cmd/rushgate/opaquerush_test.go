@@ -23,7 +23,7 @@ type opaqueRushes struct {
 func TestRushByOpaque(t *testing.T) {
 	rushes := opaqueRushes{atOnce: 20, rate: 20, length: time.Second}
 	if os.Getenv("RUSHGATE_LONG") != "" {
-		rushes = opaqueRushes{atOnce: 1000, length: 10 * time.Second}
+		rushes = opaqueRushes{atOnce: 1000, length: 5 * time.Second}
 	}
 	n := startNode(t, t.TempDir(), "--db", "memory", "--opaque", "prefer", "--password-hash-iterations", "100000")
 	cfg := stress.Config{Target: n.http, Admin: n.admin, Mode: report.Opaque, Prefix: "rush", Clients: rushes.atOnce}
@@ -36,6 +36,7 @@ func TestRushByOpaque(t *testing.T) {
 
 	hashes := 1000 / rush.Server.HashMS * float64(rush.Server.Cores) // per second
 	cfg.Prefix, cfg.Clients, cfg.Scenario, cfg.MaxRetries = "stream", 0, report.Poisson, -1
+	cfg.Timeout = 20 * time.Second // of those for whom there is no room
 	cfg.Rate, cfg.Length, cfg.Stay = cmp.Or(rushes.rate, 10*hashes), rushes.length, time.Second
 	stream := runStress(t, cfg)
 	if stream.OK == 0 || stream.Clients == 0 || stream.Unfinished > 0 || stream.Rejected+stream.WronglyIn > 0 {

@@ -105,14 +105,33 @@ func (p *Pool) judgeFinish(ctx context.Context, j *job) {
 		j.refuseFor(j.account.Disabled.Refusal())
 		return
 	}
+	j.credentials = nil
 	if secondfactor.Of(j.account.Credentials).Active && !p.judgeCode(j) {
 		return
 	}
-	if j.Kind != FinishLogin {
+	switch {
+	case j.Kind != FinishLogin:
 		p.done(j)
-		return
+	case p.useState(j):
+		p.letIn(ctx, j)
 	}
-	p.letIn(ctx, j)
+}
+
+// useState has the admission of a job note in the account that the state of its login is used, so that it is good once
+// over all nodes. It answers a job whose state was used at another one.
+func (p *Pool) useState(j *job) bool {
+	base := j.credentials
+	if base == nil {
+		base = j.account.Credentials
+	}
+	after, fresh := opaquerecord.Use(base, j.login.ID, j.login.Expires, time.Now())
+	if !fresh {
+		j.once = true
+		j.refuseFor(p.ofOpaque(opaque.ErrUsed))
+		return false
+	}
+	j.credentials = after
+	return true
 }
 
 // judgeLogin reports whether a job's proof is that of its account, and refuses those of which it is not.
