@@ -16,17 +16,22 @@ type opaqueRushes struct {
 	atOnce int           // players who come at once
 	rate   float64       // players who come per second afterwards; 0: ten times as many as passwords can be hashed
 	length time.Duration // for so long
+	still  time.Duration // for which the node has one player before, to compare
 }
 
 // A rush of players by OPAQUE gets in, and so do those who come at ten times the rate at which passwords can be hashed:
 // what they lived through, what the tick did meanwhile, and what the generator cost beside the node is in the log.
 func TestRushByOpaque(t *testing.T) {
-	rushes := opaqueRushes{atOnce: 20, rate: 20, length: time.Second}
+	rushes := opaqueRushes{atOnce: 20, rate: 20, length: time.Second, still: 100 * time.Millisecond}
 	if os.Getenv("RUSHGATE_LONG") != "" {
-		rushes = opaqueRushes{atOnce: 1000, length: 5 * time.Second}
+		rushes = opaqueRushes{atOnce: 1000, length: 3 * time.Second, still: 5 * time.Second}
 	}
 	n := startNode(t, t.TempDir(), "--db", "memory", "--opaque", "prefer", "--password-hash-iterations", "100000")
-	cfg := stress.Config{Target: n.http, Admin: n.admin, Mode: report.Opaque, Prefix: "rush", Clients: rushes.atOnce}
+	cfg := stress.Config{
+		Target: n.http, Admin: n.admin, Mode: report.Opaque, Prefix: "still", Clients: 1, Duration: rushes.still,
+	}
+	t.Logf("beside one player: %s", meanwhile(runStress(t, cfg)))
+	cfg.Prefix, cfg.Clients, cfg.Duration = "rush", rushes.atOnce, 0
 	rush := runStress(t, cfg)
 	if rush.OK != rushes.atOnce || rush.Opaque == nil {
 		t.Fatalf("%d of %d players got in: %+v", rush.OK, rushes.atOnce, rush.Failed)
