@@ -22,8 +22,9 @@ const (
 // Use returns credentials that note with the record that the state of a login by it is used, and reports false if they
 // do already. What has expired is noted no longer. Credentials without a record are returned as they are.
 //
-// The note is in the Provider of the credential, which nodes of older versions leave as it is: for each state eight bytes
-// of its id, in base64url, a colon, and the second of 1970 in which it ends, in base 36; with spaces between.
+// The note is in the Provider of the credential, which nodes of older versions leave as it is: for each state eight
+// bytes of its id, in base64url, a colon, and the second since 1970 after which it has ended, in base 36; with spaces
+// between.
 func Use(credentials []rushgate.Credential, id opaque.StateID, expires, now time.Time) (
 	after []rushgate.Credential, fresh bool,
 ) {

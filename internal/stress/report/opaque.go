@@ -21,9 +21,9 @@ type OpaqueCost struct {
 
 // Explained says in sentences what the figures have of OPAQUE in them.
 func (o *OpaqueCost) Explained() string {
-	return fmt.Sprintf("%s accounts were registered before. What the players compute is done beforehand, but for %s (p50) "+
-		"and %s (p99) of each login, which are in its latency. An Argon2id takes %s more here, on a device with nothing else "+
-		"to do, and is in no figure: a player is in that much later.",
+	return fmt.Sprintf("%s accounts were registered before. What the players compute is done beforehand, but for %s "+
+		"(p50) and %s (p99) of each login, which are in its latency. An Argon2id takes %s more here, on a device with "+
+		"nothing else to do, and is in no figure: a player is in that much later.",
 		formatCount(float64(o.Prepared)), UnitMillis.Format(o.Computed.P50), UnitMillis.Format(o.Computed.P99),
 		UnitMillis.Format(o.Argon2id))
 }
