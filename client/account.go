@@ -45,16 +45,23 @@ type RememberedDevice struct {
 // [Options].Remember says so. A [Realtime] of the session ends: connect anew. If the account has a second factor, the
 // player is asked by [Options].Code.
 //
-// It tries again as [Client.Login] does while the server is busy or does not answer. [rushgate.BadCredentials] says
-// that the current password is wrong, or that the session has ended; after tries without an answer, the password may
-// have been changed all the same. The error is [ErrPasswordChanged] if the change was made and the session is over.
-// [rushgate.MissingCredentials] says that the server does not take the new password, and why.
+// An account that is proved by OPAQUE is given another record, which is tried once. Otherwise it tries again as
+// [Client.Login] does while the server is busy or does not answer. [rushgate.BadCredentials] says that the current
+// password is wrong, or that the session has ended; after tries without an answer, the password may have been changed
+// all the same. The error is [ErrPasswordChanged] if the change was made and the session is over.
+// [rushgate.MissingCredentials] says that the new password is not taken, and why.
 func (s Session) ChangePassword(ctx context.Context, current, next string) error {
 	const op = "change password"
 	if err := notText(current, next); err != nil {
 		return err
 	}
-	return s.proving(ctx, op, func(code string) error { return s.changePassword(ctx, op, current, next, code) })
+	var r replacement
+	return s.proving(ctx, op, current, func(p shown) error {
+		if p.byOpaque() {
+			return s.replaceRecord(ctx, op, p, next, &r)
+		}
+		return s.changePassword(ctx, op, current, next, p.Code)
+	})
 }
 
 // changePassword tries with one code until there is an answer that will not be another.
@@ -165,11 +172,8 @@ func (s Session) DeleteAccount(ctx context.Context, password string) (time.Time,
 	var body struct {
 		DeleteAt time.Time `json:"delete_at"`
 	}
-	err := s.proving(ctx, op, func(code string) error {
-		r, err := post(op, "/v1/account/delete", struct {
-			Password string `json:"password"`
-			Code     string `json:"code,omitempty"`
-		}{password, code}, password, code)
+	err := s.proving(ctx, op, password, func(p shown) error {
+		r, err := post(op, "/v1/account/delete", p, p.secrets()...)
 		if err != nil {
 			return err
 		}

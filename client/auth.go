@@ -82,8 +82,9 @@ type Answer struct {
 	// Reason is why the server refused; empty if it did not.
 	Reason rushgate.Reason
 	// Latency is the time from before the request was sent (dialing included) until the answer was complete, or
-	// until the try failed.
-	Latency time.Duration
+	// until the try failed. By OPAQUE a try is up to two requests: then it is the time of both, and Computed what the
+	// client took between them, waiting for its turn included.
+	Latency, Computed time.Duration
 	// Err is nil if the answer was a session or a refusal; otherwise it wraps [ErrNoAnswer], [ErrBadAnswer] or the
 	// context's error.
 	Err error
@@ -187,6 +188,8 @@ type call struct {
 	code  string
 	codes int
 	line  waiting
+	// opaque is what the player proves the password by in place of showing it; nil: it is shown.
+	opaque *opaqueTry
 }
 
 // mostAgain bounds how often a server can have one call wait for the world and log in again.
@@ -200,6 +203,9 @@ func (c *Client) authenticate(ctx context.Context, e entry, username, password s
 	k := c.newCall(e, username, password, c.opts.AttemptID())
 	if !rushgate.ValidAttempt(k.attempt) {
 		return nil, fmt.Errorf("client: %s: Options.AttemptID returned an invalid attempt id", e.op)
+	}
+	if c.opts.Opaque != OpaqueOff {
+		return k.runOpaque(ctx)
 	}
 	return k.run(ctx)
 }
@@ -230,13 +236,13 @@ func (k *call) run(ctx context.Context) (*Session, error) {
 
 // enter tries until it is let in, or refused for good.
 func (k *call) enter(ctx context.Context) (*Session, error) {
-	if k.client.opts.MaxRetries > 0 && !k.plain && k.resume == "" {
+	if k.client.opts.MaxRetries > 0 && !k.plain && k.resume == "" && k.opaque == nil {
 		if err := k.line.begin(ctx); err != nil {
 			return nil, fmt.Errorf("client: %s: %w", k.op, err)
 		}
 	}
 	for try, retry := 1, 0; ; try++ {
-		s, err := k.try(ctx, try)
+		s, err := k.tryOnce(ctx, try)
 		if k.simpler(err) || k.logsInAgain(err) {
 			continue
 		}
@@ -438,6 +444,14 @@ func knowsNo(err error, field string) bool {
 	return ok && !slices.Contains(strings.Split(strings.TrimSuffix(known, "."), ", "), field)
 }
 
+// tryOnce makes a try, in whichever way is due.
+func (k *call) tryOnce(ctx context.Context, try int) (*Session, error) {
+	if k.opaque != nil && !k.line.forWorld() {
+		return k.tryOpaque(ctx, try)
+	}
+	return k.try(ctx, try)
+}
+
 // try sends the request once and reports to OnAnswer what came of it.
 func (k *call) try(ctx context.Context, try int) (*Session, error) {
 	c := k.client
@@ -452,14 +466,20 @@ func (k *call) try(ctx context.Context, try int) (*Session, error) {
 	if err == nil {
 		s, err = c.newSession(req, ans)
 	}
-	if c.opts.OnAnswer != nil {
-		a := Answer{Try: try, Status: ans.status, Latency: latency, Err: err}
-		if refusal, ok := errors.AsType[*rushgate.Refusal](err); ok {
-			a.Reason, a.Err = refusal.Reason, nil
-		}
-		c.opts.OnAnswer(a)
-	}
+	k.report(Answer{Try: try, Status: ans.status, Latency: latency}, err)
 	return s, err
+}
+
+// report tells OnAnswer what came of a try.
+func (k *call) report(a Answer, err error) {
+	if k.client.opts.OnAnswer == nil {
+		return
+	}
+	a.Err = err
+	if refusal, ok := errors.AsType[*rushgate.Refusal](err); ok {
+		a.Reason, a.Err = refusal.Reason, nil
+	}
+	k.client.opts.OnAnswer(a)
 }
 
 func retryable(err error) bool {

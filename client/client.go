@@ -60,6 +60,11 @@
 //
 // [Session.Logout] has the device forgotten, [Session.Leave] does not.
 //
+// # Without showing the password
+//
+// With [Options].Opaque the client proves the password by OPAQUE (RFC 9807), and the server never sees it: it is
+// stretched here, which takes a quarter of a second to a few seconds and 64 MiB. See [OpaquePrefer] and [OpaqueOnly].
+//
 // # Realtime
 //
 // [Session.Connect] opens the connection over which the game is played: [Realtime.SendIntent] says what the player
@@ -104,6 +109,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/opaqueclient"
 )
 
 // Defaults of [Options].
@@ -193,6 +199,14 @@ type Options struct {
 	// most; an error ends the call, which returns it. Codes are good for half a minute or so: ask when it is called, not
 	// before. Without Code the call is refused with [rushgate.SecondFactor].
 	Code func(context.Context) (string, error)
+	// Opaque says whether passwords are proved by OPAQUE, without being shown. Default [OpaqueOff]: they are sent.
+	Opaque Opaque
+	// OpaqueMemory bounds the memory in bytes of the proofs that this client computes at once, each of which takes
+	// [OpaqueProofMemory]; others wait for their turn. It is the client's own to say: no server and no account can ask for
+	// more. Default: one proof at a time, in all clients of the process together that do not say.
+	OpaqueMemory int64
+	// OnProof, if set, is called with each stage of a proof, on the goroutine of the call that needs it.
+	OnProof func(ProofStage)
 	// OnAnswer, if set, is called after each try of Register and Login, on the goroutine that called them.
 	OnAnswer func(Answer)
 }
@@ -208,6 +222,7 @@ type Client struct {
 	// What tests replace: a socket for knocks, and the time of day.
 	dialKnock func(ctx context.Context, addr string) (net.Conn, error)
 	timeOfDay func() time.Time
+	proofs    opaqueclient.Options // and what a proof costs
 
 	resuming chan struct{} // holds one while a resume token is in use
 	telling  sync.Mutex    // held while the game is told what to keep
@@ -215,6 +230,7 @@ type Client struct {
 	mu         sync.Mutex
 	kept       place // of a call that has ended, for the next one
 	device     device
+	moved      moved
 	heardAddrs []string // where the server says that it answers knocks by UDP
 }
 
@@ -268,8 +284,12 @@ func New(baseURL string, opts Options) (*Client, error) {
 		return nil, fmt.Errorf("client: Options.Remember is not 1 to %d bytes of UTF-8 without control characters: %.100q",
 			rushgate.MaxDeviceLabel, opts.Remember)
 	}
+	proofs, err := opts.proofs()
+	if err != nil {
+		return nil, err
+	}
 	c := &Client{
-		base: base, opts: opts, dialKnock: dialKnock, timeOfDay: timeOfDay, resuming: make(chan struct{}, 1),
+		base: base, opts: opts, proofs: proofs, dialKnock: dialKnock, timeOfDay: timeOfDay, resuming: make(chan struct{}, 1),
 	}
 	if !opts.Resume.IsZero() {
 		c.device.resumption = opts.Resume.hold()

@@ -37,8 +37,15 @@ func (c *Client) Recover(ctx context.Context, username, languages string) error 
 // FinishRecovery gives the account of a name another password, with a code in place of the one that is lost; spaces,
 // hyphens and case of the code do not matter. The change ends all sessions of the account and has its devices
 // forgotten: log in afterwards. It is tried once. [rushgate.BadCredentials] says that the code is wrong, late or used.
-// If there is no answer, log in with the new password before anything else: it may have been changed.
+// If there is no answer, log in with the new password before anything else: it may have been changed. With
+// [Options].Opaque the new password is registered by OPAQUE, where the server knows it.
 func (c *Client) FinishRecovery(ctx context.Context, username, code, password string) error {
+	if c.opts.Opaque != OpaqueOff {
+		done, err := c.recoverByOpaque(ctx, username, code, password)
+		if done || err != nil {
+			return err
+		}
+	}
 	r, err := post("finish recovery", "/v1/recover/finish", struct {
 		Username string `json:"username"`
 		Code     string `json:"code"`
@@ -47,7 +54,11 @@ func (c *Client) FinishRecovery(ctx context.Context, username, code, password st
 	if err != nil {
 		return err
 	}
-	return c.accepted(ctx, r)
+	if err := c.accepted(ctx, r); err != nil {
+		return err
+	}
+	c.noteBack(username)
+	return nil
 }
 
 // accepted sends a request that is answered with nothing to be read.
@@ -86,12 +97,11 @@ func (s Session) SetEmail(ctx context.Context, address, current, languages strin
 	if err := notText(address, current); err != nil {
 		return err
 	}
-	return s.proving(ctx, op, func(code string) error {
+	return s.proving(ctx, op, current, func(p shown) error {
 		r, err := post(op, "/v1/account/email", struct {
-			Email   string `json:"email"`
-			Current string `json:"current"`
-			Code    string `json:"code,omitempty"`
-		}{address, current, code}, address, current, code)
+			Email string `json:"email"`
+			shownAsCurrent
+		}{address, shownAsCurrent(p)}, append(p.secrets(), address)...)
 		if err != nil {
 			return err
 		}
@@ -120,11 +130,8 @@ func (s Session) RemoveEmail(ctx context.Context, current string) error {
 	if err := notText(current); err != nil {
 		return err
 	}
-	return s.proving(ctx, op, func(code string) error {
-		r, err := post(op, "/v1/account/email", struct {
-			Password string `json:"password"`
-			Code     string `json:"code,omitempty"`
-		}{current, code}, current, code)
+	return s.proving(ctx, op, current, func(p shown) error {
+		r, err := post(op, "/v1/account/email", p, p.secrets()...)
 		if err != nil {
 			return err
 		}

@@ -10,18 +10,71 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// proving sends what takes the password of an account and, if that has a second factor, a code: send is called without
-// one first, and again with what the player answers to [Options].Code, as at a login.
-func (s Session) proving(ctx context.Context, op string, send func(code string) error) error {
-	code := ""
+// shown is what proves an account in a request: the password, or what a proof by OPAQUE is finished with, and a code if
+// the account has a second factor.
+type shown struct {
+	Password string `json:"password,omitempty"`
+	State    string `json:"login_state,omitempty"`
+	KE3      string `json:"ke3,omitempty"`
+	Code     string `json:"code,omitempty"`
+}
+
+// shownAsCurrent is the same for requests that call the password the current one.
+type shownAsCurrent struct {
+	Password string `json:"current,omitempty"`
+	State    string `json:"login_state,omitempty"`
+	KE3      string `json:"ke3,omitempty"`
+	Code     string `json:"code,omitempty"`
+}
+
+func (p *shown) byOpaque() bool    { return p.State != "" }
+func (p *shown) secrets() []string { return []string{p.Password, p.State, p.KE3, p.Code} }
+
+// show returns what proves that the account of the session is that of whoever knows the password: a proof by OPAQUE
+// where the client uses that and the account has one, or else the password, if that may be shown. The errors are as for
+// a request that shows it.
+func (s Session) show(ctx context.Context, op, password string) (shown, error) {
+	c := s.client
+	if c.opts.Opaque == OpaqueOff {
+		return shown{Password: password}, nil
+	}
+	form, err := opaquePassword(password)
+	if err != nil {
+		return shown{}, err
+	}
+	b, err := c.prove(ctx, s.call, request{op: op, path: opaqueConfirmPath + "start"}, nil, form, &Answer{})
+	if err == nil {
+		c.noteMoved("", s.PlayerID)
+		return shown{State: b.State, KE3: b.Message}, nil
+	}
+	if err := c.mayShow(err, op, s.ByOpaque()); err != nil {
+		return shown{}, err
+	}
+	return shown{Password: password}, nil
+}
+
+// proving sends what takes the proof of an account and, if that has a second factor, a code: send is called without one
+// first, and again with what the player answers to [Options].Code, as at a login.
+func (s Session) proving(ctx context.Context, op, password string, send func(shown) error) error {
+	p, err := s.show(ctx, op, password)
+	if err != nil {
+		return err
+	}
 	for asked := 0; ; asked++ {
-		err := send(code)
+		err := send(p)
 		if !errors.Is(err, rushgate.SecondFactor) || s.client.opts.Code == nil || asked == mostCodes {
 			return err
 		}
-		if code, err = s.client.opts.Code(ctx); err != nil {
+		code, err := s.client.opts.Code(ctx)
+		if err != nil {
 			return fmt.Errorf("client: %s: %w: %w", op, rushgate.SecondFactor, err)
 		}
+		if p.byOpaque() && asked > 0 { // a wrong code has used the proof up
+			if p, err = s.show(ctx, op, password); err != nil {
+				return err
+			}
+		}
+		p.Code = code
 	}
 }
 

@@ -34,6 +34,8 @@ type Status struct {
 	// Message is what they say to those who are kept out, and OpensAt when they mean to open: both may be missing.
 	Message string
 	OpensAt time.Time
+	// Opaque says what the server does with OPAQUE: [OpaqueOff] if it knows none.
+	Opaque Opaque
 }
 
 // Status asks the server how it is. It is tried once.
@@ -51,6 +53,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 		Mode    rushgate.Mode `json:"mode"`
 		Message string        `json:"message"`
 		OpensAt string        `json:"opens_at"`
+		Opaque  Opaque        `json:"opaque"`
 	}
 	if err := r.decode(ans, &body, http.StatusOK); err != nil {
 		return Status{}, err
@@ -60,7 +63,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	}
 	return Status{
 		State: body.State, Players: *body.Players, Run: body.Run, Mode: body.Mode, Message: printable(body.Message),
-		OpensAt: instant(body.OpensAt),
+		OpensAt: instant(body.OpensAt), Opaque: body.Opaque,
 	}, nil
 }
 

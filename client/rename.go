@@ -25,13 +25,12 @@ func (s Session) Rename(ctx context.Context, name, password string) error {
 	if err := notText(name, password); err != nil {
 		return err
 	}
-	return s.proving(ctx, op, func(code string) error {
+	return s.proving(ctx, op, password, func(p shown) error {
 		r, err := post(op, "/v1/account/name", struct {
-			Name     string `json:"name"`
-			Password string `json:"password"`
-			Code     string `json:"code,omitempty"`
+			Name string `json:"name"`
+			shown
 			Remember string `json:"remember,omitempty"`
-		}{name, password, code, s.client.opts.Remember}, password, code)
+		}{name, p, s.client.opts.Remember}, p.secrets()...)
 		if err != nil {
 			return err
 		}

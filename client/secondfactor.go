@@ -62,9 +62,12 @@ func (s Session) SetUpSecondFactor(ctx context.Context, password string) (Authen
 	if err := notText(password); err != nil {
 		return Authenticator{}, err
 	}
-	r, err := post("set up second factor", factorPath, struct {
-		Password string `json:"password"`
-	}{password}, password)
+	const op = "set up second factor"
+	p, err := s.show(ctx, op, password)
+	if err != nil {
+		return Authenticator{}, err
+	}
+	r, err := post(op, factorPath, p, p.secrets()...)
 	if err != nil {
 		return Authenticator{}, err
 	}
@@ -102,7 +105,7 @@ func (s Session) ConfirmSecondFactor(ctx context.Context, code string) (recovery
 // or a session that has ended, [rushgate.SecondFactor] for a wrong code, and [rushgate.MissingCredentials] for an
 // account without a second factor.
 func (s Session) SetAsk(ctx context.Context, password, code string, ask Ask) error {
-	r, err := factorOrder("set when a code is asked for", http.MethodPost, "/ask", password, code, ask)
+	r, err := s.factorOrder(ctx, "set when a code is asked for", http.MethodPost, "/ask", password, code, ask)
 	if err != nil {
 		return err
 	}
@@ -111,7 +114,7 @@ func (s Session) SetAsk(ctx context.Context, password, code string, ask Ask) err
 
 // RemoveSecondFactor has the account ask for the password alone. It is as [Session.SetAsk].
 func (s Session) RemoveSecondFactor(ctx context.Context, password, code string) error {
-	r, err := factorOrder("remove second factor", http.MethodDelete, "", password, code, "")
+	r, err := s.factorOrder(ctx, "remove second factor", http.MethodDelete, "", password, code, "")
 	if err != nil {
 		return err
 	}
@@ -121,7 +124,7 @@ func (s Session) RemoveSecondFactor(ctx context.Context, password, code string) 
 // RenewRecoveryCodes returns other recovery codes, which take the place of all that are left. It is as
 // [Session.SetAsk].
 func (s Session) RenewRecoveryCodes(ctx context.Context, password, code string) ([]string, error) {
-	r, err := factorOrder("renew recovery codes", http.MethodPost, "/recovery-codes", password, code, "")
+	r, err := s.factorOrder(ctx, "renew recovery codes", http.MethodPost, "/recovery-codes", password, code, "")
 	if err != nil {
 		return nil, err
 	}
@@ -129,15 +132,19 @@ func (s Session) RenewRecoveryCodes(ctx context.Context, password, code string) 
 }
 
 // factorOrder is a request that takes the password and a code.
-func factorOrder(op, method, below, password, code string, ask Ask) (request, error) {
+func (s Session) factorOrder(ctx context.Context, op, method, below, password, code string, ask Ask) (request, error) {
 	if err := notText(password, code); err != nil {
 		return request{}, err
 	}
+	p, err := s.show(ctx, op, password)
+	if err != nil {
+		return request{}, err
+	}
+	p.Code = code
 	r, err := post(op, factorPath+below, struct {
-		Password string `json:"password"`
-		Code     string `json:"code"`
-		Ask      Ask    `json:"ask,omitempty"`
-	}{password, code, ask}, password, code)
+		shown
+		Ask Ask `json:"ask,omitempty"`
+	}{p, ask}, p.secrets()...)
 	r.method = method
 	return r, err
 }

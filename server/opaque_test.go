@@ -468,8 +468,10 @@ func TestAccountsOfOpaque(t *testing.T) {
 		call(t, o.s, "POST /v1/account/totp", `{"password":"correct horse"}`, session).want(t, "a factor by password", 409)
 		export := call(t, o.s, "GET /v1/account/export", "", session)
 		export.want(t, "export", 200)
-		if !strings.Contains(export.raw, `"credentials":[{"kind":"opaque"}]`) || strings.Contains(export.raw, "$opaque$") {
-			t.Errorf("export: %s", export.raw)
+		since := o.account(t, "alice").CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z")
+		want := fmt.Sprintf(`"credentials":[{"kind":"opaque","since":%q}]`, since)
+		if !strings.Contains(export.raw, want) || strings.Contains(export.raw, "$opaque$") {
+			t.Errorf("export: %s, want %s", export.raw, want)
 		}
 		shown, err := ledger.Show(t.Context(), "alice")
 		if err != nil || shown.HashScheme != "none" || !slices.Contains(shown.Credentials, "opaque") {
@@ -824,6 +826,17 @@ func TestOpaqueOnTwoNodes(t *testing.T) {
 	ke3, _ := b.proof(t)
 	in := two.finish(t, b, "alice", ke3)
 	in.want(t, "finish at the other node", 200)
+	one.finish(t, b, "alice", ke3, "takeover", true).want(t, "once more, at the node that it began at", 409)
+	two.out(t, in.text("session_token"))
+	one.finish(t, b, "alice", ke3).want(t, "once more, when the player has left", 409)
+	other1, other2 := one.begin(t, "alice", "correct horse"), two.begin(t, "alice", "correct horse")
+	ke3, _ = other2.proof(t)
+	in = one.finish(t, other2, "alice", ke3)
+	in.want(t, "another login", 200)
+	one.out(t, in.text("session_token"))
+	ke3, _ = other1.proof(t)
+	in = two.finish(t, other1, "alice", ke3)
+	in.want(t, "one that was begun before that", 200)
 	two.out(t, in.text("session_token"))
 
 	registration := one.registration(t, "bobs horse", "", "username", "bob")
@@ -864,4 +877,99 @@ func TestRotationOfOpaqueKeys(t *testing.T) {
 	o = opaquely{s: start(t, cfg)}
 	o.login(t, "bob", "bobs horse").want(t, "a new record", 200)
 	o.login(t, "alice", "correct horse").want(t, "an old record, after a restart", 200)
+}
+
+// withFactor registers a player whose account has a second factor, and returns recovery codes.
+func (o opaquely) withFactor(t *testing.T, name, pass string) (session string, codes []any) {
+	t.Helper()
+	session = o.register(t, name, pass).text("session_token")
+	setup := call(t, o.s, "POST /v1/account/totp", with(o.confirm(t, session, pass)), session)
+	code, err := totp.GenerateCode(setup.text("secret"), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	confirmed := call(t, o.s, "POST /v1/account/totp/confirm", with(nil, "code", code), session)
+	confirmed.want(t, "a second factor", 200)
+	codes, _ = confirmed.body["recovery_codes"].([]any)
+	return session, codes
+}
+
+// What takes a proof by OPAQUE takes a code beside it if the account has a second factor: another name, passkeys, and
+// another password. A player who is renamed goes on logging in by the same record.
+func TestSecondFactorBesideAProofByOpaque(t *testing.T) {
+	o := opaqueOn(t, server.OpaqueOnly, func(c *server.Config) {
+		c.PasskeyOrigins = []string{"https://play.example.com"}
+	})
+	session, codes := o.withFactor(t, "alice", "correct horse")
+	asks := func(what, request string, more ...any) answered {
+		t.Helper()
+		proof := o.confirm(t, session, "correct horse")
+		a := call(t, o.s, request, with(proof, more...), session)
+		if a.status != 401 || a.text("reason") != "second-factor" {
+			t.Errorf("%s without a code: %d %s", what, a.status, a.raw)
+		}
+		a = call(t, o.s, request, with(proof, append(more, "code", codes[0])...), session) // the state is good for that
+		codes = codes[1:]
+		return a
+	}
+	asks("a passkey", "POST /v1/account/passkeys/start").want(t, "a passkey with a code", 200)
+	r := o.registration(t, "better horse", session)
+	changed := asks("another password", "POST /v1/opaque/register/finish", "state", r["state"], "upload", r["upload"])
+	changed.want(t, "another password with a code", 200)
+	o.out(t, changed.text("session_token"))
+	in := o.login(t, "alice", "better horse", "code", codes[0])
+	in.want(t, "login with the other password", 200)
+	o.out(t, in.text("session_token"))
+
+	session, codes = o.withFactor(t, "bobby", "correct horse")
+	proof := o.confirm(t, session, "correct horse")
+	rename := func(code any) answered {
+		t.Helper()
+		return call(t, o.s, "POST /v1/account/name", with(proof, "name", "lissie", "code", code), session)
+	}
+	if a := rename("000000"); a.status != 401 || a.text("reason") != "second-factor" {
+		t.Errorf("another name with a wrong code: %d %s", a.status, a.raw)
+	}
+	rename(codes[0]).want(t, "a proof that a wrong code came with", 409)
+	proof = o.confirm(t, session, "correct horse")
+	renamed := rename(codes[0])
+	renamed.want(t, "another name", 200)
+	o.out(t, renamed.text("session_token"))
+	o.login(t, "bobby", "correct horse", "code", codes[1]).want(t, "the old name", 401)
+	o.login(t, "lissie", "correct horse", "code", codes[1]).want(t, "the new name", 200)
+}
+
+// A door that is shut refuses what is begun by OPAQUE before anything is computed, in the words of a login, and lets
+// nobody finish what was begun before.
+func TestOpaqueAtAShutDoor(t *testing.T) {
+	o := opaqueOn(t, server.OpaquePrefer, nil)
+	o.out(t, o.register(t, "alice", "correct horse").text("session_token"))
+	b := o.begin(t, "alice", "correct horse")
+	ke3, _ := b.proof(t)
+	r := o.registration(t, "bobs horse", "", "username", "bobby")
+	operate(t, o.s, "/mode", `{"mode":"closed","message":"Back soon"}`)
+	for what, a := range map[string]answered{
+		"a login":                 o.begin(t, "alice", "correct horse").answer,
+		"a login begun before":    o.finish(t, b, "alice", ke3),
+		"a registration":          o.register503(t, "carol"),
+		"one that was begun":      call(t, o.s, "POST /v1/opaque/register/finish", with(r, "username", "bobby"), ""),
+		"a password, for measure": o.byPassword(t, "alice", "correct horse"),
+	} {
+		if a.status != 503 || a.text("mode") != "closed" || a.text("reason") != "server-busy" || a.text("ticket") != "" {
+			t.Errorf("%s: %d %s", what, a.status, a.raw)
+		}
+	}
+	operate(t, o.s, "/mode", `{"mode":"open"}`)
+	o.finish(t, b, "alice", ke3).want(t, "the login, once the door is open", 200)
+}
+
+// register503 begins a registration that is refused.
+func (o opaquely) register503(t *testing.T, name string) answered {
+	t.Helper()
+	request, err := unstretched(t).RegistrationInit([]byte("correct horse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return call(t, o.s, "POST /v1/opaque/register/start",
+		with(nil, "username", name, "request", encode(request.Serialize())), "")
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/opaqueclient"
 	"github.com/rushgate/rushgate/password"
 )
 
@@ -26,13 +27,15 @@ Measures how fast this machine hashes passwords, and prints for some costs what 
 login is one hash. Run it on the machine of the node while nothing else does. It takes a few seconds and needs no data
 folder. With the figures, choose --password-hash-iterations of "rushgate serve".
 
+Beside them it shows what a login by OPAQUE costs, which needs no hash here: with those figures, choose --opaque.
+
 Then it measures what a TLS handshake costs here, by the kind of the certificate's key and of the key exchange: each new
 connection costs that on top, with --tls. With those figures, choose the kind of the key for --tls-cert.
 
   rushgate account calibrate
   rushgate account calibrate --hash-kernel portable       what the machine would do without its vector units`)
 	f.add(&kernel, "hash-kernel", "", "`KERNEL` that computes hashes: "+strings.Join(password.Kernels(), ", "))
-	return newCommand("calibrate", "measure what hashing a password costs on this machine", f,
+	return newCommand("calibrate", "measure what proving a password costs on this machine", f,
 		func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			if err := f.none(args); err != nil {
 				return err
@@ -64,6 +67,9 @@ func calibrate(ctx context.Context, kernel string, stdout, stderr io.Writer) err
 	if err := c.writeText(stdout, rows); err != nil {
 		return err
 	}
+	if err := calibrateOpaque(ctx, rows, c.batch, stdout); err != nil {
+		return err
+	}
 	h := &handshakeCalibration{
 		budget: 300 * time.Millisecond, now: time.Now, prepare: prepareHandshakes, progress: c.progress,
 	}
@@ -72,6 +78,22 @@ func calibrate(ctx context.Context, kernel string, stdout, stderr io.Writer) err
 		return err
 	}
 	return writeHandshakes(stdout, costs)
+}
+
+// calibrateOpaque measures logins by OPAQUE, and prints what they cost beside the hashes.
+func calibrateOpaque(ctx context.Context, rows []calibrated, batch int, stdout io.Writer) error {
+	login, err := prepareOpaque(ctx)
+	if err != nil {
+		return err
+	}
+	o := &opaqueCalibration{
+		budget: 400 * time.Millisecond, now: time.Now, login: login, stretch: opaqueclient.MeasureStretching,
+	}
+	cost, err := o.run(ctx)
+	if err != nil {
+		return err
+	}
+	return writeProofs(stdout, rows, batch, cost)
 }
 
 // progressTo returns a function that shows on a terminal, and nowhere else, how far the measurement is.

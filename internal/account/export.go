@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -40,13 +41,20 @@ func Notes(kind string) bool {
 // PasswordSince returns since when an account has the password that it has, by its history: since it was made, if that
 // does not know better.
 func PasswordSince(a *rushgate.Account, events []rushgate.AccountEvent) time.Time {
+	return lastOf(a, events, eventPassword, eventPasswordSet, eventRecovered)
+}
+
+// OpaqueSince is the same of a record of OPAQUE.
+func OpaqueSince(a *rushgate.Account, events []rushgate.AccountEvent) time.Time {
+	return lastOf(a, events, eventPassword, eventMoved, eventRecovered)
+}
+
+// lastOf returns when the last event of some kinds was, or when the account was made if there is none.
+func lastOf(a *rushgate.Account, events []rushgate.AccountEvent, kinds ...string) time.Time {
 	since := a.CreatedAt
 	for _, e := range events {
-		switch e.Kind {
-		case eventPassword, eventPasswordSet, eventRecovered:
-			if e.At.After(since) {
-				since = e.At
-			}
+		if slices.Contains(kinds, e.Kind) && e.At.After(since) {
+			since = e.At
 		}
 	}
 	return since

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/opaquerecord"
 	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/password"
@@ -129,6 +130,8 @@ func exportProofs(a *rushgate.Account, events []rushgate.AccountEvent) []exporte
 		} else if k, isPasskey := passkey.Of(c); isPasskey {
 			add(c.Kind, k.Created)
 			proofs[len(proofs)-1].Name = k.Name
+		} else if c.Kind == opaquerecord.Kind {
+			add(c.Kind, account.OpaqueSince(a, events))
 		} else if !account.Notes(c.Kind) && !secondfactor.Unconfirmed(c.Kind) {
 			add(c.Kind, time.Time{})
 		}

@@ -101,17 +101,37 @@ func (p *Pool) judgeFinish(ctx context.Context, j *job) {
 		return
 	}
 	j.proved = true
+	j.credentials = nil
 	if secondfactor.Of(j.account.Credentials).Active && !p.judgeCode(j) {
 		return
 	}
 	switch d := j.account.Disabled; {
 	case j.Kind == FinishLogin:
-		p.letIn(ctx, j)
+		if p.useState(j) {
+			p.letIn(ctx, j)
+		}
 	case d.At(time.Now()):
 		j.refuseFor(d.Refusal())
 	default:
 		p.done(j)
 	}
+}
+
+// useState has the admission of a job note in the account that the state of its login is used, so that it is good once
+// over all nodes. It answers a job whose state was used at another one.
+func (p *Pool) useState(j *job) bool {
+	base := j.credentials
+	if base == nil {
+		base = j.account.Credentials
+	}
+	after, fresh := opaquerecord.Use(base, j.login.ID, j.login.Expires, time.Now())
+	if !fresh {
+		j.once = true
+		j.refuseFor(p.ofOpaque(opaque.ErrUsed))
+		return false
+	}
+	j.credentials = after
+	return true
 }
 
 // judgeLogin reports whether a job's proof is that of its account, and refuses those of which it is not.

@@ -32,7 +32,8 @@ type job struct {
 	asked     bool // for the second factor, which it has not
 	admission rushgate.Admission
 
-	credentials []rushgate.Credential // of the account once the code is used up; nil if there is none to use up
+	// of the account once the code, or the state of a login by OPAQUE, is used up; nil if there is none to use up
+	credentials []rushgate.Credential
 
 	// Of a job that finishes what was begun by OPAQUE, see judgeFinish.
 	opened  bool // its state was, with the outcome below

@@ -9,7 +9,8 @@ import (
 // bounded; when there is no room, states are refused. It may be used by many goroutines.
 //
 // It is of one process. Nodes that share keys take each other's states, so that one could be used once at each of them,
-// and once more after a restart. A caller that has to rule this out keeps [Pending].ID in a store that all nodes have.
+// and once more after a restart. A caller that has to rule this out keeps [Pending].ID in a store that all nodes have,
+// as those that open sessions do (package opaquerecord).
 type Used struct {
 	life time.Duration
 	room int

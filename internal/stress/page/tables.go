@@ -36,6 +36,9 @@ func (s *sheet) addf(name, format string, args ...any) { s.add(name, fmt.Sprintf
 // sheets returns the tables below the charts.
 func sheets(r *report.Report) []sheet {
 	list := []sheet{latencies(r), outcomes(r)}
+	if r.Opaque != nil {
+		list = append(list, opaqueSheet(r.Opaque))
+	}
 	if r.Storm != nil {
 		list = append(list, stormSheet(r.Storm))
 	}

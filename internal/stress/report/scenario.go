@@ -35,4 +35,6 @@ type Mode string
 const (
 	Register Mode = "register"
 	Login    Mode = "login" // of the accounts that a run in mode Register with the same Prefix and Password has made
+	// Opaque is to log in by OPAQUE, to accounts that the run itself has registered by it before the load.
+	Opaque Mode = "opaque"
 )

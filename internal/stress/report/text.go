@@ -44,6 +44,9 @@ func (r *Report) WriteText(w io.Writer) error {
 		r.Settled.write(&b)
 	}
 	r.writePhases(&b)
+	if r.Opaque != nil {
+		r.Opaque.write(&b)
+	}
 	if r.Line != nil {
 		r.Line.write(&b)
 	}
@@ -185,6 +188,9 @@ func (r *Report) writeLatencies(b *bytes.Buffer) {
 		summaryRow(t, "wait in line", r.Line.Wait)
 	}
 	summaryRow(t, "busy answer", r.BusyAnswer)
+	if r.Opaque != nil {
+		summaryRow(t, "players' half of OPAQUE", r.Opaque.Computed)
+	}
 	if r.Storm != nil {
 		summaryRow(t, "return", r.Storm.Return)
 	}

@@ -69,7 +69,8 @@ type Config struct {
 	Adapter adapter.Config
 	// Scenario is how the players arrive. Default [report.Burst].
 	Scenario report.Scenario
-	// Mode is what they ask for, but for those of scenario Mixed. Default [report.Register].
+	// Mode is what they ask for, but for those of scenario Mixed. Default [report.Register]. In mode Opaque the accounts
+	// are registered before, and the players' Argon2id is left out, see [report.OpaqueCost].
 	Mode report.Mode
 	// Clients is the number of players, 1 to [MaxClients]: required in scenarios Burst, Ramp and ReconnectStorm. In the
 	// others the rate decides, and it has to be zero.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rushgate/rushgate/internal/stress/adapter"
 	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
@@ -24,6 +25,10 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		{"Admin", func(c *Config) { c.Admin = "nowhere" }},
 		{"Scenario", func(c *Config) { c.Scenario = "torrent" }},
 		{"Mode", func(c *Config) { c.Mode = "guess" }},
+		{"Mode", func(c *Config) { c.Mode, c.Adapter.Kind = report.Opaque, adapter.Kratos }},
+		{"Mode", func(c *Config) {
+			c.Scenario, c.Clients, c.Rate, c.Stay, c.Mode = report.Mixed, 0, 5, time.Second, report.Opaque
+		}},
 		{"WebSocket", func(c *Config) { c.WebSocket = true }},
 		{"Clients", func(c *Config) { c.Clients = 0 }},
 		{"Clients", func(c *Config) { c.Clients = MaxClients + 1 }},

@@ -9,6 +9,7 @@ import (
 	"net/url"
 
 	"github.com/rushgate/rushgate/internal/stress/adapter"
+	"github.com/rushgate/rushgate/internal/stress/report"
 )
 
 // network is how a run reaches the server.
@@ -16,6 +17,7 @@ type network struct {
 	cfg     *Config
 	sources int         // how many source addresses the players take turns at; 1: the one that the system chooses
 	tls     *tls.Config // shared by all: nothing in it changes
+	opaque  *opaqueTally
 }
 
 // sharedSource begins the note of a run whose players cannot have addresses of their own, which is no shortage of
@@ -24,7 +26,8 @@ const sharedSource = "all players share one source address"
 
 // newNetwork also returns a note if players should have source addresses of their own but cannot.
 func newNetwork(cfg *Config) (*network, string) {
-	n := &network{cfg: cfg, tls: &tls.Config{RootCAs: cfg.RootCAs, InsecureSkipVerify: cfg.InsecureTLS}}
+	n := &network{cfg: cfg, opaque: newOpaqueTally()}
+	n.tls = &tls.Config{RootCAs: cfg.RootCAs, InsecureSkipVerify: cfg.InsecureTLS}
 	var note string
 	n.sources, note = cfg.sources()
 	return n, note
@@ -127,6 +130,9 @@ func (n *network) transport(i int) *http.Transport {
 
 // adapted returns a transport for Rushgate's requests over one to the target.
 func (n *network) adapted(t http.RoundTripper) http.RoundTripper {
+	if n.cfg.Mode == report.Opaque {
+		return &opaqueWay{next: t, tally: n.opaque}
+	}
 	if n.cfg.Adapter.Kind == "" {
 		return t
 	}

@@ -110,7 +110,7 @@ func (p *plan) assign(cfg *Config, random func() float64) {
 	if cfg.Scenario != report.Mixed {
 		for i := range p.arrivals {
 			p.arrivals[i].account = i
-			if cfg.Mode == report.Login {
+			if cfg.Mode != report.Register {
 				p.arrivals[i].ask = askLogin
 			}
 		}

@@ -41,6 +41,9 @@ func (r *run) newPlayer(i int, a arrival) *player {
 	}
 	var transport http.RoundTripper
 	p.line, transport = r.network.line(i)
+	if way, ok := transport.(*opaqueWay); ok {
+		way.prepare(r.cfg.Password)
+	}
 	p.place = r.newPlace(i, p.line, transport)
 	p.place.onWord = p.onWord
 	p.client = r.clientOver(p.place, p.place.attemptID, p.onAnswer)

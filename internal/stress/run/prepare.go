@@ -40,7 +40,10 @@ func (r *run) prepare(ctx context.Context, rep *report.Report, progress *progres
 	}
 	r.plan = newPlan(cfg, capacity, cfg.random)
 	rep.Clients = len(r.plan.arrivals)
-	if r.plan.prepared > 0 {
+	switch {
+	case cfg.Mode == report.Opaque:
+		r.prepareOpaque(ctx, rep, progress)
+	case r.plan.prepared > 0:
 		r.register(ctx, r.plan.prepared, func(i int) string { return account(cfg.Prefix, i) }, rep, progress)
 	}
 	if cfg.Scenario == report.KnockFlood {

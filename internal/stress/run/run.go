@@ -184,6 +184,7 @@ func (r *run) rush(ctx context.Context, look *observer, rep *report.Report, prog
 	times.fill(rep)
 	r.fillFlood(rep)
 	r.fillLine(rep)
+	r.network.opaque.fill(rep, r.plan.prepared)
 	metronome.end(rep, r.tally.snapshot().unmade)
 }
 
