@@ -50,7 +50,7 @@ func (a *accounts) serve(mux *routes) {
 	}
 	if a.book != nil {
 		mux.HandleFunc("GET /accounts", a.search)
-		mux.HandleFunc("POST /accounts/find", (&finder{accounts: a}).find)
+		mux.HandleFunc("POST /accounts/find", (&finder{accounts: a, pages: findPages}).find)
 		mux.HandleFunc("POST /accounts/{name}/notes", a.note)
 	}
 }
