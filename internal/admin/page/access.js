@@ -29,11 +29,23 @@ function showMode({ mode, message, opens_at, out, by, at }) {
   const section = byID("mode-card");
   section.dataset.mode = mode;
   byID("mode-now").textContent = words[mode] ?? mode;
+  follow(mode);
   const said = [
     message && `Players are told “${message}”.`, opens_at && `They are told to come back at ${when(opens_at)}.`,
     out && "Those inside who might not come in are logged out.", by && `Set by ${by}, ${when(at)}.`,
   ];
   byID("mode-said").textContent = said.filter(Boolean).join(" ");
+}
+
+let followed = "open"; // the mode that the select shows by itself
+
+// follow has the select show the mode that is set, unless the operator has chosen another or is about to.
+function follow(mode) {
+  const select = byID("mode");
+  const chosen = select.value !== followed || select.form.contains(document.activeElement);
+  if (select.value !== mode && chosen) return;
+  select.value = followed = mode;
+  offers();
 }
 
 function showBans({ bans, total }) {
