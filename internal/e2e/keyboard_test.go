@@ -166,7 +166,7 @@ func TestOperatorRenamesAndRemovesTheFactor(t *testing.T) {
 		document.activeElement.textContent === "alice is now carol."`)
 }
 
-// The select of the mode shows the one that is set, by whomever, and what the operator is choosing stays.
+// The form of the mode shows what is set, by whomever, and what the operator is choosing stays.
 func TestModeThatIsSetIsShown(t *testing.T) {
 	node := start(t, config(t))
 	operate(t, node, "/mode", `{"mode":"staff"}`)
@@ -177,8 +177,24 @@ func TestModeThatIsSetIsShown(t *testing.T) {
 		eval[bool](p, `import("/access.js").then((m) => m.refresh()), true`)
 		p.wait(`$("mode-card").dataset.mode === "` + mode + `"`)
 	}
+	operate(t, node, "/mode", `{"mode":"staff","message":"Back soon","opens_at":"2099-05-06T07:08:09Z","out":true}`)
+	eval[bool](p, `import("/access.js").then((m) => m.refresh()), true`)
+	p.wait(`$("mode-message").value === "Back soon" && new Date($("mode-opens").value).toISOString() ===
+		"2099-05-06T07:08:00.000Z" && $("mode-out").checked`)
+	p.tabTo("mode")
+	p.do(chromedp.KeyEvent("c")) // closed; the rest stays, to the second
+	p.tabTo("mode-set")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("confirm").open`)
+	p.tabTo("confirm-yes")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("mode-card").dataset.mode === "closed" && document.activeElement.id === "mode-result"`)
+	now := eval[string](p, `fetch("/mode").then((r) => r.json()).then((m) => [m.mode, m.message, m.opens_at, m.out].join())`)
+	if now != "closed,Back soon,2099-05-06T07:08:09Z,true" {
+		t.Errorf("after another mode was chosen, it is %s", now)
+	}
 	look("closed")
-	p.wait(`$("mode").value === "closed"`)
+	p.wait(`$("mode").value === "closed" && $("mode-message").value === ""`)
 	p.tabTo("mode")
 	look("staff")
 	if shown := eval[string](p, `$("mode").value`); shown != "closed" {
