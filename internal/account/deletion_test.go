@@ -115,6 +115,27 @@ func TestAccountIsKept(t *testing.T) {
 	})
 }
 
+// The look at an account that was kept does away with its own task, and not with the one of a player who has asked again
+// meanwhile: that account would never be deleted.
+func TestAskedAgainDuringTheLook(t *testing.T) {
+	deleting(t, func(t *testing.T, l *account.Ledger, s *meddler) {
+		who := owner(t, l, "alice")
+		doom(t, l, who)
+		if err := l.Keep(t.Context(), who, ""); err != nil {
+			t.Fatal(err)
+		}
+		s.beforeDrop = func() { s.beforeDrop = nil; doom(t, l, who) }
+		time.Sleep(grace + time.Minute)
+		if s.beforeDrop != nil || waiting(t, s) != 1 {
+			t.Errorf("after the look %d wait, want 1", waiting(t, s))
+		}
+		time.Sleep(grace)
+		if !gone(t, l, who) || waiting(t, s) != 0 {
+			t.Errorf("gone %v, %d wait", gone(t, l, who), waiting(t, s))
+		}
+	})
+}
+
 // A mark whose task was planned for another time counts, and a task without an account or a mark does nothing.
 func TestTheMarkCounts(t *testing.T) {
 	deleting(t, func(t *testing.T, l *account.Ledger, s *meddler) {

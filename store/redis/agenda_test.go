@@ -29,7 +29,7 @@ func TestDamagedAgenda(t *testing.T) {
 		_, taken := s.TakeTasks(t.Context(), "mail", 10, time.Minute)
 		_, loaded := s.LoadTasks(t.Context(), id)
 		for what, err := range map[string]error{
-			"PlanTasks": plan(), "TakeTasks": taken, "LoadTasks": loaded, "DropTasks": s.DropTasks(t.Context(), id),
+			"PlanTasks": plan(), "TakeTasks": taken, "LoadTasks": loaded, "DropTasks": s.DropTasks(t.Context(), []rushgate.Task{task}),
 		} {
 			if !errors.Is(err, rushgate.ErrDamagedRecord) || !strings.Contains(err.Error(), key) ||
 				strings.Contains(err.Error(), "5ecret") {
