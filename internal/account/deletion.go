@@ -182,7 +182,7 @@ func (l *Ledger) LookAt(ctx context.Context, t rushgate.Task) (Look, error) {
 	} else if err != nil {
 		return Leaving, err
 	}
-	err = known(l.store.DeleteAccount(ctx, a.Username))
+	err = l.removeOne(ctx, a.Username)
 	switch {
 	case errors.Is(err, ErrInside):
 		return Leaving, nil
