@@ -35,6 +35,7 @@ var leastRoles = map[string]operator.Role{
 
 	"POST /accounts": operator.Run, "POST /accounts/{name}/password": operator.Run,
 	"POST /accounts/{name}/remove-second-factor": operator.Run,
+	"POST /accounts/{name}/remove-passkeys":      operator.Run,
 	"POST /accounts/{name}/disable":              operator.Run, "POST /accounts/{name}/enable": operator.Run,
 	"POST /drain": operator.Run, "POST /mode": operator.Run, "POST /bans": operator.Run,
 	"POST /bans/{id}/lift": operator.Run, "POST /lists": operator.Run,

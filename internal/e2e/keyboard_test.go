@@ -101,8 +101,8 @@ func TestDashboardByKeyboardAlone(t *testing.T) {
 	}
 }
 
-// An operator renames a player and takes a second factor away, by the keyboard alone, and is offered the latter only
-// where there is one.
+// An operator renames a player and takes a second factor and passkeys away, by the keyboard alone, and is offered the latter only
+// where there are some.
 func TestOperatorRenamesAndRemovesTheFactor(t *testing.T) {
 	store := memory.New(memory.Options{})
 	cfg := config(t)
@@ -144,6 +144,16 @@ func TestOperatorRenamesAndRemovesTheFactor(t *testing.T) {
 	p.do(chromedp.KeyEvent(kb.Enter))
 	p.wait(`document.querySelector("[data-player=factor]")?.textContent === "2 passkeys" && !$("remove-factor") &&
 		document.activeElement.textContent === "The second factor is removed."`)
+
+	p.tabTo("remove-passkeys")
+	p.focusShows("remove-passkeys")
+	p.expect(refusal("/accounts/alice/remove-passkeys", "409 (Conflict)")) // what the confirm is in
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("confirm").open && document.activeElement.value === "no"`)
+	p.tabTo("confirm-yes")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`document.querySelector("[data-player=factor]")?.textContent === "none" && !$("remove-passkeys") &&
+		document.activeElement.textContent === "The passkeys are removed."`)
 
 	p.tabTo("rename-account")
 	p.focusShows("rename-account")

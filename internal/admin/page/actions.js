@@ -1,6 +1,6 @@
 // What an operator can have the node do. What others notice is asked for once more before it happens.
 import { askBan } from "/access.js";
-import { asksForCode, factor, removeFactorButton, renameButton } from "/proofs.js";
+import { asksForCode, factor, hasPasskeys, removeFactorButton, removePasskeysButton, renameButton } from "/proofs.js";
 import { may } from "/roles.js";
 
 // account is where the node has an account, and what can be done with it.
@@ -230,6 +230,7 @@ export async function find(name, result) {
     }
     if (may("help")) shown.push(renameButton(player.name));
     if (may("run") && asksForCode(page.account.credentials ?? [])) shown.push(removeFactorButton(player.name));
+    if (may("run") && hasPasskeys(page.account.credentials ?? [])) shown.push(removePasskeysButton(player.name));
     if (may("run")) shown.push(banButton(page.account));
   } catch (error) {
     shown.push(paragraph(error.message, "problem"));

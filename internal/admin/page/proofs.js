@@ -1,10 +1,12 @@
-// What a player comes in with, as far as an operator can change it: the name and the second factor.
+// What a player comes in with, as far as an operator can change it: the name, the second factor and the passkeys.
 import { account, confirmed, find, paragraph, post, postTwice } from "/actions.js";
 
 const byID = (id) => document.getElementById(id);
 
 // asksForCode reports whether an account asks for the code of an authenticator, by the kinds of its credentials.
 export const asksForCode = (kinds) => kinds.includes("totp");
+
+export const hasPasskeys = (kinds) => kinds.includes("passkey");
 
 // factor says what an account can be proved with beside the password.
 export function factor(kinds) {
@@ -63,10 +65,24 @@ export const removeFactorButton = (name) => button("remove-factor", "Remove the 
     "Remove",
   );
   if (!sure) return;
-  const result = await postTwice(account(name, "remove-second-factor"))
-    .then(() => paragraph("The second factor is removed."), (error) => paragraph(error.message, "problem"));
-  await showAgain(name, result);
+  await remove(name, "remove-second-factor", "The second factor is removed.");
 });
+
+export const removePasskeysButton = (name) => button("remove-passkeys", "Remove all passkeys …", async () => {
+  const sure = await confirmed(
+    `Remove all passkeys of ${name}?`,
+    "The player is logged out, and the devices are forgotten. From then on the password lets the player in. " +
+      "Make sure who asks. This cannot be undone.",
+    "Remove",
+  );
+  if (sure) await remove(name, "remove-passkeys", "The passkeys are removed.");
+});
+
+async function remove(name, what, done) {
+  const result = await postTwice(account(name, what))
+    .then(() => paragraph(done), (error) => paragraph(error.message, "problem"));
+  await showAgain(name, result);
+}
 
 export function listenProofs() {
   byID("rename-cancel").addEventListener("click", () => byID("rename-dialog").close("no"));
