@@ -20,8 +20,8 @@ const (
 // ErrAgendaFull refuses a [Task] because there are [MaxTasks] already.
 var ErrAgendaFull = errors.New("too much is waiting to be done")
 
-// ErrTaskChanged refuses a [Task] that is to be planned in place of one that was taken, because that one is not there any
-// more as it was taken.
+// ErrTaskChanged refuses a [Task] that is to be planned in place of one that was taken, because that one is not there
+// any more as it was taken.
 var ErrTaskChanged = errors.New("the task was planned anew, taken again or dropped meanwhile")
 
 // Task is something that a node has to do at some later time, whichever node that is then.

@@ -13,8 +13,8 @@ import (
 	"github.com/rushgate/rushgate/store/memory"
 )
 
-// An operator takes the passkeys of a player away, asked twice: all of them, and nothing else. The session ends, and the
-// player, who comes in with the password, sees it in the history.
+// An operator takes the passkeys of a player away, asked twice: all of them, and nothing else. The session ends, and
+// the player, who comes in with the password, sees it in the history.
 func TestPasskeysRemovedByAnOperator(t *testing.T) {
 	ctx, store := t.Context(), memory.New(memory.Options{})
 	cfg := config(t, t.TempDir())
@@ -45,7 +45,8 @@ func TestPasskeysRemovedByAnOperator(t *testing.T) {
 	}
 	status, asked := order(t, s, "remove-passkeys", "alice")
 	confirm, _ := asked["confirm"].(string)
-	if would, _ := asked["would"].(string); status != 409 || confirm == "" || !strings.Contains(would, "away, 2, and end") {
+	would, _ := asked["would"].(string)
+	if status != 409 || confirm == "" || !strings.Contains(would, "away, 2, and end") {
 		t.Fatalf("at first: %d %v", status, asked)
 	}
 	if a := credentials(); len(a.Credentials) != 3 {

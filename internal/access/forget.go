@@ -24,8 +24,8 @@ func Mentioned(ctx context.Context, store rushgate.Fleet, names []string) (menti
 }
 
 // Forget takes names of accounts, in canonical form, off the lists and out of the exceptions from bans, on every node
-// within a second: those of accounts that go, since the lists let in whoever has a name. Names that are not mentioned are
-// no error. Errors are as for [Keeper.SetMode].
+// within a second: those of accounts that go, since the lists let in whoever has a name. Names that are not mentioned
+// are no error. Errors are as for [Keeper.SetMode].
 func Forget(ctx context.Context, store rushgate.Fleet, names []string) error {
 	k := New(Config{Store: store})
 	gone := func(entry string) bool { return stands(entry, names) }

@@ -102,8 +102,8 @@ func (d doomed) look(at time.Time) (rushgate.Task, error) {
 	return rushgate.Task{Kind: DeletionTask, ID: id, Due: at, Data: data}, nil
 }
 
-// PlannedFor returns what a store has to have planned for an account besides the account itself: the look at one that is to
-// be deleted. It is for a store that the account is brought to; an account as it is made has nothing planned.
+// PlannedFor returns what a store has to have planned for an account besides the account itself: the look at one that
+// is to be deleted. It is for a store that the account is brought to; an account as it is made has nothing planned.
 func PlannedFor(a *rushgate.Account) ([]rushgate.Task, error) {
 	at := DeleteAt(a)
 	if at.IsZero() {

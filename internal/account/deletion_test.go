@@ -115,8 +115,8 @@ func TestAccountIsKept(t *testing.T) {
 	})
 }
 
-// The look at an account that was kept does away with its own task, and not with the one of a player who has asked again
-// meanwhile: that account would never be deleted.
+// The look at an account that was kept does away with its own task, and not with the one of a player who has asked
+// again meanwhile: that account would never be deleted.
 func TestAskedAgainDuringTheLook(t *testing.T) {
 	deleting(t, func(t *testing.T, l *account.Ledger, s *meddler) {
 		who := owner(t, l, "alice")

@@ -35,6 +35,11 @@ func (l *Ledger) RemoveFactor(ctx context.Context, name, by string) (c Changed, 
 	return c, AddressesOf(&a).Proved, l.remember(ctx, &c, eventFactorGone, by, "")
 }
 
+// Passkeys returns how many passkeys an account has.
+func Passkeys(a *rushgate.Account) int {
+	return len(a.Credentials) - len(without(a.Credentials, passkey.Kind))
+}
+
 // RemovePasskeys takes all passkeys of an account away, for a player who has lost what they were on, and notes which
 // operator did. Sessions end and devices are forgotten: whoever has found it may have opened them. The error is
 // [ErrNoPasskey] if there is nothing to take away.
@@ -42,10 +47,10 @@ func (l *Ledger) RemovePasskeys(ctx context.Context, name, by string) (Changed, 
 	change := rushgate.AccountChange{RaiseEpoch: true}
 	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
 		func(a *rushgate.Account) (rushgate.AccountChange, error) {
-			change.Credentials = without(a.Credentials, passkey.Kind)
-			if len(change.Credentials) == len(a.Credentials) {
+			if Passkeys(a) == 0 {
 				return rushgate.AccountChange{}, ErrNoPasskey
 			}
+			change.Credentials = without(a.Credentials, passkey.Kind)
 			return change, nil
 		})
 	if err != nil {

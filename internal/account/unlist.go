@@ -7,11 +7,12 @@ import (
 	"github.com/rushgate/rushgate/internal/access"
 )
 
-// remove deletes the accounts of names in canonical form, by a function that says what became of each of them, and takes
-// the names off the lists by which nodes decide who may come in: whoever registered one next would be let in by it.
+// remove deletes the accounts of names in canonical form, by a function that says what became of each of them, and
+// takes the names off the lists by which nodes decide who may come in: whoever registered one next would be let in by
+// it.
 //
-// A name goes off the lists first, so that a process which dies has not freed one that is on them. The one of a player who
-// is inside, and whose account is not deleted therefore, stays on them; so does one that nobody has.
+// A name goes off the lists first, so that a process which dies has not freed one that is on them. The one of a player
+// who is inside, and whose account is not deleted therefore, stays on them; so does one that nobody has.
 func (l *Ledger) remove(ctx context.Context, names []string, do func() []error) []error {
 	inside, err := l.unlist(ctx, names)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/rushgate/rushgate/internal/account"
-	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
@@ -72,12 +71,7 @@ func (a *accounts) removePasskeys(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	had := 0
-	for _, c := range who.Credentials {
-		if c.Kind == passkey.Kind {
-			had++
-		}
-	}
+	had := account.Passkeys(&who)
 	if had == 0 { // there is nothing to confirm
 		answerOrder(w, 0, nil, account.ErrNoPasskey)
 		return

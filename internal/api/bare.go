@@ -6,8 +6,8 @@ import (
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
-// bare serves a request that says everything by its path and its headers: one with a body other than {} is refused, since
-// whoever sends it wants something that would not be done.
+// bare serves a request that says everything by its path and its headers: one with a body other than {} is refused,
+// since whoever sends it wants something that would not be done.
 func (h *handler) bare(serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := wantNoBody(r); err != nil {

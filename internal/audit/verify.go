@@ -60,9 +60,9 @@ func (m Mark) String() string {
 }
 
 // Verify goes through the whole log. An entry that was seen earlier, unless its Seq is 0, has to be there still and the
-// same, or to have been trimmed. A log without its beginning has to say itself that this was trimmed: who can write to the
-// store can forge that, as everything, and only an entry that was seen earlier shows it. An error means that nothing can be
-// said.
+// same, or to have been trimmed. A log without its beginning has to say itself that this was trimmed: who can write to
+// the store can forge that, as everything, and only an entry that was seen earlier shows it. An error means that
+// nothing can be said.
 func Verify(ctx context.Context, store rushgate.AuditLog, seen Mark) (Verdict, error) {
 	var v Verdict
 	first, _, err := store.AuditSpan(ctx)
@@ -166,8 +166,8 @@ func (w *walker) end() {
 	switch {
 	case v.Trusted && w.trimmed < v.First-1:
 		v.Bad, v.TrimmedBy = w.trimmed+1, 0
-		v.Why = fmt.Sprintf("it is missing, with all up to %d, and no entry says that a node has taken them out for their age",
-			v.First-1)
+		v.Why = fmt.Sprintf("it is missing, with all up to %d, and no entry says that a node has taken them out for "+
+			"their age", v.First-1)
 	case w.seen.Seq >= w.next:
 		v.Bad, v.Why = w.next, "it is missing: a later one was seen earlier"
 	}

@@ -101,8 +101,8 @@ func TestDashboardByKeyboardAlone(t *testing.T) {
 	}
 }
 
-// An operator renames a player and takes a second factor and passkeys away, by the keyboard alone, and is offered the latter only
-// where there are some.
+// An operator renames a player and takes a second factor and passkeys away, by the keyboard alone, and is offered the
+// latter only where there are some.
 func TestOperatorRenamesAndRemovesTheFactor(t *testing.T) {
 	store := memory.New(memory.Options{})
 	cfg := config(t)
@@ -199,7 +199,8 @@ func TestModeThatIsSetIsShown(t *testing.T) {
 	p.tabTo("confirm-yes")
 	p.do(chromedp.KeyEvent(kb.Enter))
 	p.wait(`$("mode-card").dataset.mode === "closed" && document.activeElement.id === "mode-result"`)
-	now := eval[string](p, `fetch("/mode").then((r) => r.json()).then((m) => [m.mode, m.message, m.opens_at, m.out].join())`)
+	now := eval[string](p, `fetch("/mode").then((r) => r.json())
+		.then((m) => [m.mode, m.message, m.opens_at, m.out].join())`)
 	if now != "closed,Back soon,2099-05-06T07:08:09Z,true" {
 		t.Errorf("after another mode was chosen, it is %s", now)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// begin looks whether the other store can take all that will come, counts the accounts, and has the other store give out
-// no id that this one has given.
+// begin looks whether the other store can take all that will come, counts the accounts, and has the other store give
+// out no id that this one has given.
 func (m *mover) begin(ctx context.Context) error {
 	if err := m.free(ctx); err != nil {
 		return err

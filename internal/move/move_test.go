@@ -188,8 +188,8 @@ func TestTrimmedAudit(t *testing.T) {
 	}
 }
 
-// What an account waits for is planned where it is brought to, also when the move is done once more; and it is said that
-// the move begins, before anything is written.
+// What an account waits for is planned where it is brought to, also when the move is done once more; and it is said
+// that the move begins, before anything is written.
 func TestPlansAnew(t *testing.T) {
 	from, to := memory.New(memory.Options{}), open(t)
 	fill(t, from, 20)
@@ -218,7 +218,8 @@ func TestPlansAnew(t *testing.T) {
 	}
 	tasks, err := to.LoadTasks(t.Context(), []rushgate.TaskID{{Kind: "delete", ID: "8"}})
 	n, counted := to.CountTasks(t.Context(), "delete")
-	if err != nil || counted != nil || n != 1 || !tasks[0].Due.Equal(day) || string(tasks[0].Data) != "player 7" || begun != 2 {
+	if err != nil || counted != nil || n != 1 || !tasks[0].Due.Equal(day) || string(tasks[0].Data) != "player 7" ||
+		begun != 2 {
 		t.Errorf("%+v, %v are planned, and it has begun %d times", tasks, err, begun)
 	}
 	refused := errors.New("refused")

@@ -259,7 +259,8 @@ func (o *Outbox) putAgain(t task) {
 	}
 }
 
-// drop removes a task that is done, and none that was asked for meanwhile. If the store is away, the mail is sent once more.
+// drop removes a task that is done, and none that was asked for meanwhile. If the store is away, the mail is sent once
+// more.
 func (o *Outbox) drop(done rushgate.Task) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()

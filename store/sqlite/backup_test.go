@@ -302,7 +302,8 @@ func TestRestoreRefusals(t *testing.T) {
 	}
 }
 
-// Copies to one folder at once do not take each other for abandoned; one that is goes, also where only its lock was made.
+// Copies to one folder at once do not take each other for abandoned; one that is goes, also where only its lock was
+// made.
 func TestAbandonedParts(t *testing.T) {
 	dir := t.TempDir()
 	inUse, err := newPart(filepath.Join(dir, "a"))

@@ -27,8 +27,8 @@ type part struct {
 	lock *os.File
 }
 
-// newPart makes an empty file beside a path, readable by its owner only, and removes those that copies to the same folder
-// have left there whose processes have died.
+// newPart makes an empty file beside a path, readable by its owner only, and removes those that copies to the same
+// folder have left there whose processes have died.
 func newPart(beside string) (p *part, err error) {
 	dir := filepath.Dir(beside)
 	if err := removeAbandoned(dir); err != nil {
