@@ -118,15 +118,24 @@ func TestAccountIsKept(t *testing.T) {
 // The look at an account that was kept does away with its own task, and not with the one of a player who has asked
 // again meanwhile: that account would never be deleted.
 func TestAskedAgainDuringTheLook(t *testing.T) {
-	deleting(t, func(t *testing.T, l *account.Ledger, s *meddler) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLedger(t)
 		who := owner(t, l, "alice")
 		doom(t, l, who)
 		if err := l.Keep(t.Context(), who, ""); err != nil {
 			t.Fatal(err)
 		}
-		s.beforeDrop = func() { s.beforeDrop = nil; doom(t, l, who) }
+		var asked atomic.Bool
+		s.beforeDrop = func() {
+			if !asked.Swap(true) {
+				doom(t, l, who)
+			}
+		}
+		d := account.NewDeleter(l, nil, slog.New(slog.DiscardHandler))
+		d.Start()
+		defer d.Stop()
 		time.Sleep(grace + time.Minute)
-		if s.beforeDrop != nil || waiting(t, s) != 1 {
+		if !asked.Load() || waiting(t, s) != 1 {
 			t.Errorf("after the look %d wait, want 1", waiting(t, s))
 		}
 		time.Sleep(grace)
