@@ -30,6 +30,7 @@ FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./i
 	./examples/tag:FuzzRestore ./internal/door:FuzzDoorState ./internal/packed:FuzzParse ./internal/realm:FuzzRealmState ./netcode:FuzzServerState ./world:FuzzRestore \
 	./internal/api:FuzzParseRecovery ./internal/mail:FuzzLanguages ./internal/mail:FuzzParseAddress ./internal/token:FuzzParseCode \
 	./internal/api:FuzzParsePasskey ./internal/passkey:FuzzAnswers ./internal/mail:FuzzWire ./internal/recipe:FuzzParseStored \
+	./internal/admin:FuzzParseNetwork ./internal/admin:FuzzReadTrace \
 	./internal/importer/scheme:FuzzParseFamily ./internal/importer/scheme:FuzzRecognise ./internal/importer/records:FuzzParseLine ./internal/opaque:FuzzKE1 \
 	./internal/opaque:FuzzParseKeys ./internal/opaque:FuzzParseRecord ./internal/opaque:FuzzRequest ./internal/opaque:FuzzState \
 	./internal/opaqueclient:FuzzAnswers ./internal/api:FuzzParseOpaque

@@ -104,28 +104,6 @@ func (v *whereFlags) onRedis(ctx context.Context, job func(rushgate.Store) error
 	return job(store)
 }
 
-// withSQLite opens the database of a data folder for one job; the error wraps [sqlite.ErrLocked] if a node has it. With
-// create set, folder and database are made if they are missing.
-func withSQLite(ctx context.Context, dir string, create bool, job func(*sqlite.Store) error) (err error) {
-	path := filepath.Join(dir, server.DatabaseName)
-	if create {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("data folder: %w", err)
-		}
-	} else if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no players are kept in %s, is --data right? (%w)", dir, err)
-	}
-	store, err := server.OpenDatabase(ctx, dir, nil)
-	if errors.Is(err, sqlite.ErrLocked) {
-		return fmt.Errorf("a node is using %s; stop it first (%w)", dir, err)
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	return job(store)
-}
-
 // runningNode returns where the admin listener of the node is that runs on a data folder.
 func runningNode(dir string) (string, error) {
 	b, err := os.ReadFile(filepath.Join(dir, server.AdminAddrName))

@@ -51,6 +51,7 @@ func newAdmin() *cobra.Command {
 		newAdminSetPassword(),
 		newAdminRename(),
 		newAdminRemoveFactor(),
+		newAdminRemovePasskeys(),
 		newAdminDisable(),
 		newAdminEnable(),
 		newAdminDelete(),

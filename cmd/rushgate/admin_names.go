@@ -57,3 +57,15 @@ terminal the name has to be typed once more; otherwise --yes is needed.
 	return v.sureCommand(f, "remove-second-factor", "have the password alone let a player in, who has lost the rest",
 		"has the password alone let in the player %s", "took away the second factor of")
 }
+
+func newAdminRemovePasskeys() *cobra.Command {
+	v, f := newAdminFlags(`Usage: rushgate admin remove-passkeys NAME [flags]
+
+Takes all passkeys of an account away, for a player who has lost what they were on: make sure who asks. Sessions end, and
+devices are forgotten. The player comes in with the password, or with a code of "rushgate account recovery-code" if that is
+lost, too. On a terminal the name has to be typed once more; otherwise --yes is needed.
+
+  rushgate admin remove-passkeys alice`)
+	return v.sureCommand(f, "remove-passkeys", "take all passkeys of a player away, who has lost what they were on",
+		"takes all passkeys of the player %s away", "took away the passkeys of")
+}

@@ -94,8 +94,9 @@ func newAuditVerify() *cobra.Command {
 	f := newFlags(`Usage: rushgate audit verify [flags]
 
 Goes through the whole audit log. If an entry is not as it was written, or is missing, it says which is the first and
-ends with status 1. A log whose end was cut off is a good one all the same: write down the last line that this command
-prints, where nobody can change it, and give it with --seen the next time.
+ends with status 1; so it does if the beginning is missing, unless an entry says that a node has taken it out for its age
+(--audit-keep). A log whose end was cut off, or that was written anew as a whole, is a good one all the same: write down the
+last line that this command prints, where nobody can change it, and give it with --seen the next time.
 
   rushgate audit verify
   rushgate audit verify --seen 120:0f3a…`)
@@ -143,8 +144,12 @@ func printVerdict(w io.Writer, v audit.Verdict, asJSON bool) (err error) {
 
 func printGood(w io.Writer, v *audit.Verdict) error {
 	fmt.Fprintf(w, "entries %d to %d are as they were written\n", v.First, v.Last)
-	if v.Trusted {
-		fmt.Fprintf(w, "those before %d are not there any more, for their age or otherwise; that they were as it says is trusted\n", v.First)
+	switch {
+	case v.Trusted && v.TrimmedBy == 0: // a node of an older version, which does not look
+		fmt.Fprintf(w, "those before %d are not there any more; why, this node does not find out\n", v.First)
+	case v.Trusted:
+		fmt.Fprintf(w, "those before %d a node has taken out for their age, as entry %d says; that is trusted, and what was "+
+			"in them, too\n", v.First, v.TrimmedBy)
 	}
 	if v.Open > 0 {
 		fmt.Fprintf(w, "of %d nothing says what came of it: the node or its store went away meanwhile\n", v.Open)

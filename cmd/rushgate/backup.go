@@ -160,12 +160,16 @@ func (v *backupFlags) restore(ctx context.Context, args []string, stdout, stderr
 	if err := v.agree(ctx, from, database, newConsole(os.Stdin, stderr)); err != nil {
 		return err
 	}
+	before := lookInto(string(v.data))
 	if err := os.MkdirAll(string(v.data), 0o700); err != nil {
-		return err
+		return errors.Join(err, before.restore())
 	}
 	progress, end := showCopying(stderr)
 	aside, err := sqlite.Restore(ctx, from, database, progress)
 	end()
+	if err != nil {
+		err = errors.Join(err, before.restore())
+	}
 	switch {
 	case errors.Is(err, sqlite.ErrLocked):
 		return fmt.Errorf("a node runs on %s; stop it first (%w)", v.data, err)

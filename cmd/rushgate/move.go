@@ -12,6 +12,8 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/access"
+	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/audit"
 	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/move"
 	"github.com/rushgate/rushgate/internal/operator"
@@ -26,12 +28,14 @@ remembered devices, characters, histories, operators, bans and modes, and the au
 on SQLite, or the URL of a Redis or Valkey: redis://[USER:PASSWORD@]HOST[:PORT][/DB], several separated by commas, rediss://
 for TLS.
 
-Stop all nodes first. The store to move to has to be empty. Each account is read back and compared. The store that is moved
-from stays as it is, but for an entry of the move in the audit log of both, so you can go back to it; nothing in it is
-deleted. A move that was interrupted is started again, and goes on.
+Stop all nodes first. The store to move to has to be empty, or nothing is moved: it may have no players, operators or
+audit log of its own. Each account is read back and compared. The store that is moved from stays as it is, but for entries
+of the move in the audit log, so you can go back to it; nothing in it is deleted. A move that was interrupted is started
+again, and goes on.
 
 Sessions end: players log in again, or come in by themselves where their device is remembered. Mail that waits to be sent
-stays behind. The pepper, if there is one, is in no store: start the new nodes with the same.
+stays behind; accounts that are to be deleted still are. The pepper, if there is one, is in no store: start the new nodes
+with the same.
 
   rushgate move --from ./rushgate-data --to redis://127.0.0.1:6379
   RUSHGATE_FROM=redis://:secret@db.example.org rushgate move --to /var/lib/rushgate`
@@ -75,17 +79,65 @@ func (v *moveFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	return v.at(ctx, v.from, false, func(from rushgate.Store) error {
 		return v.at(ctx, v.to, true, func(to rushgate.Store) error {
 			bar := startMoveProgress(stderr)
+			trail := &moveTrail{log: newConsoleLog(from), to: kindOfPlace(v.to)}
 			report, err := move.All(ctx, from, to, move.Options{
-				Shared: movedValues(), Progress: bar.set,
-				Moved: func(r move.Report) error {
-					detail := fmt.Sprintf("%d accounts, %d damaged ones left behind", r.Accounts, len(r.Damaged))
-					return newConsoleLog(from).note(ctx, "store.move", detail, "done")
-				},
+				Shared: movedValues(), Progress: bar.set, Planned: account.PlannedFor,
+				Begun: func() error { return trail.begin(ctx) },
+				Moved: func(r move.Report) error { return trail.end(ctx, r, "done") },
 			})
+			if err != nil {
+				err = errors.Join(err, trail.fail(ctx, report))
+			}
 			bar.stop()
 			return concludeMove(stdout, report, time.Since(bar.started), err)
 		})
 	})
+}
+
+// moveTrail writes a move into the audit log of the store that is moved from: that it begins, so that one that is killed
+// has left a trace, and what came of it.
+type moveTrail struct {
+	log   consoleLog
+	to    string // what kind of store
+	begun uint64 // its entry, 0 if there is none yet
+	ended bool
+}
+
+func (t *moveTrail) begin(ctx context.Context) (err error) {
+	t.begun, err = t.log.log.Append(ctx, audit.Entry{
+		Who: operator.Console, What: "store.move", Detail: "begun, to " + t.to,
+	})
+	if err != nil {
+		return fmt.Errorf("the audit log takes nothing, so nothing was moved: %w", err)
+	}
+	return nil
+}
+
+func (t *moveTrail) end(ctx context.Context, r move.Report, outcome string) error {
+	t.ended = true
+	_, err := t.log.log.Append(ctx, audit.Entry{
+		Who: operator.Console, What: "store.move", Of: t.begun, Outcome: outcome,
+		Detail: fmt.Sprintf("%d accounts, %d damaged ones left behind", r.Accounts, len(r.Damaged)),
+	})
+	return err
+}
+
+// fail is end for a move that was interrupted or refused, if it has begun and has not come to its end already.
+func (t *moveTrail) fail(ctx context.Context, r move.Report) error {
+	if t.begun == 0 || t.ended {
+		return nil
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
+	defer cancel()
+	return t.end(last, r, "failed")
+}
+
+// kindOfPlace is what the audit log is told of a place: its URL may have a password.
+func kindOfPlace(place secret) string {
+	if strings.Contains(string(place), "://") {
+		return "redis"
+	}
+	return "sqlite"
 }
 
 // at opens a place for one job.
@@ -122,6 +174,9 @@ func concludeMove(w io.Writer, r move.Report, took time.Duration, err error) err
 		return errors.Join(err, e)
 	}
 	switch {
+	case errors.Is(err, move.ErrNotEmpty):
+		return fmt.Errorf("%w. Move into an empty one: another data folder, another database of the Redis (as in "+
+			"redis://127.0.0.1:6379/1), or this one when nothing in it is needed any more and you have emptied it", err)
 	case err != nil && r.Accounts > 0:
 		return fmt.Errorf("%w; what is there already stays, and the same command goes on from there", err)
 	case err != nil:

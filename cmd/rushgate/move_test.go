@@ -8,11 +8,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/access"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/operator"
 	"github.com/rushgate/rushgate/internal/redistest"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/store/sqlite"
 )
 
@@ -101,6 +104,61 @@ func TestMoveTakesAlongWhatNodesShare(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// An account that is to be deleted is deleted where it was moved to, and the audit log there says when the move has begun
+// and what came of it. A store with an audit log of its own is refused before anything is there.
+func TestMoveTakesAlongWhatIsToBeDeleted(t *testing.T) {
+	ctx, from, to := t.Context(), t.TempDir(), filepath.Join(t.TempDir(), "new")
+	var at time.Time
+	err := withSQLite(ctx, from, true, func(s *sqlite.Store) error {
+		l := account.New(s)
+		made, err := l.Create(ctx, "alice", strings.Repeat("0", 32)+"$1000$"+strings.Repeat("0", 64))
+		if err != nil {
+			return err
+		}
+		a, err := l.Account(ctx, account.Owner{Player: made.Player, Name: "alice"})
+		if err != nil {
+			return err
+		}
+		at, err = l.PlanDeletion(ctx, &secondfactor.Proved{Account: a}, time.Hour, "")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := runProcess(t, "", "move", "--from", from, "--to", to); o.status != 0 {
+		t.Fatalf("%+v", o)
+	}
+	err = withSQLite(ctx, to, false, func(s *sqlite.Store) error {
+		tasks, err := s.LoadTasks(ctx, []rushgate.TaskID{{Kind: account.DeletionTask, ID: "1"}})
+		if err != nil || !tasks[0].Due.Equal(at) {
+			t.Errorf("planned is %+v, %v, want a look at %v", tasks, err, at)
+			return err
+		}
+		look, err := account.New(s).LookAt(ctx, tasks[0])
+		if look != account.Waits {
+			t.Errorf("the look finds %v", look)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	o := runProcess(t, "", "audit", "show", "--data", to)
+	if !regexp.MustCompile(`(?m)store\.move  1 accounts, 0 .*  done \(of 1\)\n.*store\.move  begun, to sqlite$`).MatchString(o.stdout) {
+		t.Errorf("%+v", o)
+	}
+
+	other := filepath.Join(t.TempDir(), "other")
+	if o := runProcess(t, "", "operator", "add", "anna", "--role", "all", "--data", other); o.status != 0 {
+		t.Fatalf("%+v", o)
+	}
+	o = runProcess(t, "", "move", "--from", from, "--to", other)
+	if o.status != 1 || !strings.Contains(o.stderr, "audit log of its own") || !strings.Contains(o.stderr, "another data folder") ||
+		!strings.Contains(o.stdout, "moved     0 accounts") {
+		t.Errorf("%+v", o)
 	}
 }
 

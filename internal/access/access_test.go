@@ -509,3 +509,51 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Names of accounts that go are taken off all lists and exceptions, in whichever way an operator has written them; the
+// rest stays, bans that have ended too.
+func TestForget(t *testing.T) {
+	s, ctx := newShared(), t.Context()
+	k := newKeeper(s, nil)
+	now := time.Now()
+	k.cfg.Now = func() time.Time { return now }
+	must := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(k.SetMode(ctx, State{Mode: rushgate.ModeStaff}))
+	must(k.Edit(ctx, Staff, []string{"Ann", "bob", "ﾕｷ"}, nil))
+	must(k.Edit(ctx, Allowed, []string{"ann", "carol"}, nil))
+	must(k.Ban(ctx, Ban{
+		Range: netip.MustParsePrefix("203.0.113.0/24"), Except: []string{"ann", "carol"}, Until: now.Add(time.Minute),
+	}))
+	now = now.Add(-time.Hour) // the ban has ended by the clock of who forgets
+	if err := Forget(ctx, s, nil); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Mentioned(ctx, s, []string{"ann", "ユキ", "dave"})
+	if err != nil || !slices.Equal(got, []string{"ann", "ユキ"}) {
+		t.Errorf("mentioned are %q, %v", got, err)
+	}
+	for range 2 {
+		if err := Forget(ctx, s, []string{"ann", "ユキ", "dave"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.look(ctx)
+	r := k.Rules()
+	carol := []string{"carol"}
+	if staff, allowed := r.Names(Staff), r.Names(Allowed); !slices.Equal(staff, []string{"bob"}) ||
+		!slices.Equal(allowed, carol) || len(r.Bans()) != 1 || !slices.Equal(r.Bans()[0].Except, carol) {
+		t.Errorf("left are %q, %q and %+v", staff, allowed, r.Bans())
+	}
+	if r.Lets("ann") || r.Lets("ユキ") || !r.Lets("bob") {
+		t.Error("who has the name of an account that is gone is let in")
+	}
+	s.values[listName] = []byte("damaged")
+	if err := Forget(ctx, s, []string{"bob"}); !errors.Is(err, ErrBadValue) {
+		t.Errorf("from a list that cannot be read: %v", err)
+	}
+}

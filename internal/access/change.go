@@ -142,7 +142,7 @@ func (v *values) next() numbers {
 }
 
 // change changes one value, by what edit makes of all that are there: its name, what it was and what it is to be. Then
-// the mode says that there is something new.
+// the mode says that there is something new. An empty name says that nothing is to be changed.
 func (k *Keeper) change(ctx context.Context, edit func(*values) (name string, before, after []byte, err error)) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -153,6 +153,9 @@ func (k *Keeper) change(ctx context.Context, edit func(*values) (name string, be
 		name, before, after, err := edit(&k.read)
 		if err != nil {
 			return err
+		}
+		if name == "" {
+			return nil
 		}
 		if len(after) > rushgate.MaxSharedLen {
 			return fmt.Errorf("%w: that would be %d bytes, at most %d can be kept", ErrFull, len(after), rushgate.MaxSharedLen)

@@ -41,6 +41,7 @@ type Store interface {
 	rushgate.Characters
 	rushgate.Histories
 	rushgate.Agenda
+	rushgate.Fleet
 	Presence(ctx context.Context, usernames []string) ([]rushgate.Presence, error)
 }
 
@@ -157,15 +158,15 @@ func (l *Ledger) changed(ctx context.Context, a *rushgate.Account, c *rushgate.A
 	return out
 }
 
-// Delete removes an account and its character for ever.
+// Delete removes an account and its character for ever. The name goes off the lists of those who may come in.
 func (l *Ledger) Delete(ctx context.Context, name string) error {
 	first, other, err := rushgate.LoginNames(name)
 	if err != nil {
 		return err
 	}
-	err = known(l.store.DeleteAccount(ctx, first))
+	err = l.removeOne(ctx, first)
 	if other != "" && errors.Is(err, ErrUnknown) {
-		err = known(l.store.DeleteAccount(ctx, other))
+		err = l.removeOne(ctx, other)
 	}
 	return err
 }
@@ -195,6 +196,10 @@ func (l *Ledger) IDs(ctx context.Context, names []string) ([]rushgate.PlayerID, 
 // [ErrUnknown], [ErrInside], or another error. One that fails keeps no other from being deleted; once ctx has ended,
 // the rest is left alone.
 func (l *Ledger) DeleteAll(ctx context.Context, names []string) []error {
+	return l.remove(ctx, names, func() []error { return l.deleteAll(ctx, names) })
+}
+
+func (l *Ledger) deleteAll(ctx context.Context, names []string) []error {
 	errs := make([]error, len(names))
 	var group errgroup.Group
 	group.SetLimit(deletesAtOnce)

@@ -21,11 +21,18 @@ const (
 
 var node = rushgate.Instance{Node: "n", Run: "1"}
 
-// meddler is a store that does things before it creates or changes accounts, and can lose its answers.
+// meddler is a store that does things before it creates or changes accounts or drops tasks, and can lose its answers.
 type meddler struct {
 	rushgate.Store
-	beforeCreate, beforeUpdate func()
-	lost                       error
+	beforeCreate, beforeUpdate, beforeDrop func()
+	lost                                   error
+}
+
+func (m *meddler) DropTasks(ctx context.Context, tasks []rushgate.Task) error {
+	if m.beforeDrop != nil {
+		m.beforeDrop()
+	}
+	return m.Store.DropTasks(ctx, tasks)
 }
 
 func (m *meddler) CreateAccounts(ctx context.Context, accounts []rushgate.Account) ([]error, error) {

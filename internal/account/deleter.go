@@ -111,7 +111,7 @@ func (d *Deleter) once(ctx context.Context) int {
 	defer cancel()
 	tasks, err := d.ledger.store.TakeTasks(ctx, DeletionTask, deleteBatch, deleteHold)
 	d.tell(ctx, err)
-	var done []rushgate.TaskID
+	var done []rushgate.Task
 	for _, t := range tasks {
 		if ctx.Err() != nil {
 			break
@@ -123,9 +123,9 @@ func (d *Deleter) once(ctx context.Context) int {
 		case look == Deleted:
 			d.deleted.Add(1)
 			d.logger.Info("an account was deleted, as its player has asked for", "player", t.ID)
-			done = append(done, rushgate.TaskID{Kind: t.Kind, ID: t.ID})
+			done = append(done, t)
 		case look == Kept:
-			done = append(done, rushgate.TaskID{Kind: t.Kind, ID: t.ID})
+			done = append(done, t)
 		}
 	}
 	if len(done) > 0 {

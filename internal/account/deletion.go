@@ -86,13 +86,32 @@ func (l *Ledger) roomForDeletion(ctx context.Context) error {
 
 // planLook has a node look at an account at a time, in place of the look that was planned for it before.
 func (l *Ledger) planLook(ctx context.Context, d doomed, at time.Time) error {
+	task, err := d.look(at)
+	if err != nil {
+		return err
+	}
+	errs, err := l.store.PlanTasks(ctx, []rushgate.Task{task})
+	return first(errs, err)
+}
+
+func (d doomed) look(at time.Time) (rushgate.Task, error) {
 	data, err := json.Marshal(d)
 	if err != nil {
-		return fmt.Errorf("account: %w", err)
+		return rushgate.Task{}, fmt.Errorf("account: %w", err)
 	}
 	id := strconv.FormatUint(uint64(d.Player), 10)
-	errs, err := l.store.PlanTasks(ctx, []rushgate.Task{{Kind: DeletionTask, ID: id, Due: at, Data: data}})
-	return first(errs, err)
+	return rushgate.Task{Kind: DeletionTask, ID: id, Due: at, Data: data}, nil
+}
+
+// PlannedFor returns what a store has to have planned for an account besides the account itself: the look at one that
+// is to be deleted. It is for a store that the account is brought to; an account as it is made has nothing planned.
+func PlannedFor(a *rushgate.Account) ([]rushgate.Task, error) {
+	at := DeleteAt(a)
+	if at.IsZero() {
+		return nil, nil
+	}
+	task, err := doomed{a.ID, a.Username}.look(at)
+	return []rushgate.Task{task}, err
 }
 
 // errUnmarked says that an account is not to be deleted.
@@ -164,7 +183,7 @@ func (l *Ledger) LookAt(ctx context.Context, t rushgate.Task) (Look, error) {
 	} else if err != nil {
 		return Leaving, err
 	}
-	err = known(l.store.DeleteAccount(ctx, a.Username))
+	err = l.removeOne(ctx, a.Username)
 	switch {
 	case errors.Is(err, ErrInside):
 		return Leaving, nil

@@ -116,6 +116,36 @@ func TestAccountIsKept(t *testing.T) {
 	})
 }
 
+// The look at an account that was kept does away with its own task, and not with the one of a player who has asked
+// again meanwhile: that account would never be deleted.
+func TestAskedAgainDuringTheLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLedger(t)
+		who := owner(t, l, "alice")
+		doom(t, l, who)
+		if err := l.Keep(t.Context(), who, ""); err != nil {
+			t.Fatal(err)
+		}
+		var asked atomic.Bool
+		s.beforeDrop = func() {
+			if !asked.Swap(true) {
+				doom(t, l, who)
+			}
+		}
+		d := account.NewDeleter(l, nil, slog.New(slog.DiscardHandler))
+		d.Start()
+		defer d.Stop()
+		time.Sleep(grace + time.Minute)
+		if !asked.Load() || waiting(t, s) != 1 {
+			t.Errorf("after the look %d wait, want 1", waiting(t, s))
+		}
+		time.Sleep(grace)
+		if !gone(t, l, who) || waiting(t, s) != 0 {
+			t.Errorf("gone %v, %d wait", gone(t, l, who), waiting(t, s))
+		}
+	})
+}
+
 // A mark whose task was planned for another time counts, and a task without an account or a mark does nothing.
 func TestTheMarkCounts(t *testing.T) {
 	deleting(t, func(t *testing.T, l *account.Ledger, s *meddler) {

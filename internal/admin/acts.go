@@ -133,6 +133,7 @@ var problems = []problem{
 	{account.ErrDoomed, http.StatusConflict, "doomed", account.ErrDoomed.Error()},
 	{account.ErrFull, http.StatusConflict, "full", account.ErrFull.Error()},
 	{account.ErrNoFactor, http.StatusConflict, "none", account.ErrNoFactor.Error()},
+	{account.ErrNoPasskey, http.StatusConflict, "none", account.ErrNoPasskey.Error()},
 	{errListed, http.StatusConflict, "listed", ""},
 	{rushgate.ErrInvalidUsername, http.StatusBadRequest, "invalid", "no account can have such a name"},
 	{account.ErrInvalid, http.StatusBadRequest, "invalid", ""},

@@ -204,6 +204,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	post("/accounts/bob/name", `{"name":"robert"}`, 200)
 	post("/accounts/robert/name", `{"name":"bob"}`, 200)
 	post("/accounts/alice/remove-second-factor", "{}", 409)
+	post("/accounts/alice/remove-passkeys", "{}", 409)
 	post("/accounts/alice/notes", `{"text":"asked for her name back\ntwice"}`, 200)
 	post("/accounts/alice/notes", `{"text":"\u0007"}`, 400)
 	post("/accounts/alice/delete", "{}", 200)

@@ -79,7 +79,10 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	if err != nil {
 		return network, errors.New("that is no address and no range: want 203.0.113.7 or 203.0.113.0/24")
 	}
-	return network.Masked(), nil
+	if network = network.Masked(); network.Addr().Is4In6() { // which no address is compared with
+		network = netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96)
+	}
+	return network, nil
 }
 
 // inAccount reports whether an account itself has the trace.
@@ -118,7 +121,8 @@ type tracePage struct {
 // finder looks through all accounts for traces, one search at a time: it reads the store beside the logins.
 type finder struct {
 	*accounts
-	one sync.Mutex
+	pages int // findPages
+	one   sync.Mutex
 }
 
 func (f *finder) find(w http.ResponseWriter, r *http.Request) {
@@ -148,7 +152,7 @@ func (f *finder) find(w http.ResponseWriter, r *http.Request) {
 func (f *finder) through(ctx context.Context, t *trace, cursor string) (page tracePage, err error) {
 	page.Accounts, page.Cursor = []foundBody{}, cursor
 	began := time.Now()
-	for range findPages {
+	for range f.pages {
 		var names []string
 		if names, page.Cursor, err = f.names(ctx, "", page.Cursor, findPage); err != nil {
 			return page, err

@@ -1,9 +1,12 @@
 package admin_test
 
 import (
+	"context"
 	"encoding/json"
+	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,16 +61,17 @@ func TestFindByTraces(t *testing.T) {
 	addTraced(t, store)
 	h := newContract(t, admin.New(cfg))
 	for body, want := range map[string]string{
-		`{"email":"Mary@Example.org"}`:     "mary",
-		`{"email":"mary@example.org"}`:     "", // whether case matters there is known to the host alone
-		`{"email":"ary@example.org"}`:      "",
-		`{"address":"203.0.113.7"}`:        "mallory",
-		`{"address":"::ffff:203.0.113.7"}`: "mallory",
-		`{"address":"203.0.113.0/24"}`:     "mallory",
-		`{"address":"203.0.113.70"}`:       "",
-		`{"address":"2001:db8::/32"}`:      "mary",
-		`{"device":"mallory's PHONE"}`:     "mallory",
-		`{"device":"203.0.113"}`:           "",
+		`{"email":"Mary@Example.org"}`:         "mary",
+		`{"email":"mary@example.org"}`:         "", // whether case matters there is known to the host alone
+		`{"email":"ary@example.org"}`:          "",
+		`{"address":"203.0.113.7"}`:            "mallory",
+		`{"address":"::ffff:203.0.113.7"}`:     "mallory",
+		`{"address":"203.0.113.0/24"}`:         "mallory",
+		`{"address":"::ffff:203.0.113.9/120"}`: "mallory",
+		`{"address":"203.0.113.70"}`:           "",
+		`{"address":"2001:db8::/32"}`:          "mary",
+		`{"device":"mallory's PHONE"}`:         "mallory",
+		`{"device":"203.0.113"}`:               "",
 	} {
 		w := do(h, "POST", "/accounts/find", body, "Content-Type", "application/json")
 		var page struct {
@@ -111,6 +115,49 @@ func TestFindByTraces(t *testing.T) {
 	if !strings.Contains(string(records[0].Data), `"accounts.find","detail":"by `) {
 		t.Errorf("the audit log begins with %s", records[0].Data)
 	}
+}
+
+// slowBook is a book whose first list of names takes until a test says so.
+type slowBook struct {
+	admin.Book
+	begun atomic.Bool
+	went  chan struct{}
+}
+
+func (b *slowBook) Usernames(ctx context.Context, prefix, cursor string, limit int) ([]string, string, error) {
+	if b.begun.CompareAndSwap(false, true) {
+		<-b.went
+	}
+	return b.Book.Usernames(ctx, prefix, cursor, limit)
+}
+
+// A node looks through the accounts for one operator at a time: the next one is told so, at once, and not refused when
+// the first is done.
+func TestOneSearchAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg, store := whole(t)
+		book := &slowBook{Book: store, went: make(chan struct{})}
+		cfg.Book = book
+		h := newContract(t, admin.New(cfg))
+		find := func() *httptest.ResponseRecorder {
+			return do(h, "POST", "/accounts/find", `{"device":"phone"}`, "Content-Type", "application/json")
+		}
+		first := make(chan int, 1)
+		go func() { first <- find().Code }()
+		synctest.Wait() // the first is in the store
+		began := time.Now()
+		w := find()
+		if w.Code != 409 || !strings.Contains(w.Body.String(), "for another operator") || time.Since(began) != 0 {
+			t.Errorf("beside another search: %d %s after %v", w.Code, w.Body, time.Since(began))
+		}
+		if w := do(h, "GET", "/accounts?prefix=a", ""); w.Code != 200 {
+			t.Errorf("a look at the names beside a search: %d %s", w.Code, w.Body)
+		}
+		close(book.went)
+		if code, next := <-first, find().Code; code != 200 || next != 200 {
+			t.Errorf("the first search %d, one after it %d", code, next)
+		}
+	})
 }
 
 // Each refusal names the way out, and tells who may not see players nothing of them.

@@ -43,6 +43,7 @@ func (a *accounts) serve(mux *routes) {
 	mux.HandleFunc("POST /accounts/{name}/recovery-code", a.recoveryCode)
 	mux.HandleFunc("POST /accounts/{name}/name", a.rename)
 	mux.HandleFunc("POST /accounts/{name}/remove-second-factor", a.removeFactor)
+	mux.HandleFunc("POST /accounts/{name}/remove-passkeys", a.removePasskeys)
 	mux.HandleFunc("POST /accounts/{name}/delete", a.remove)
 	mux.HandleFunc("POST /accounts/delete", a.removeAll)
 	if a.actions != nil {
@@ -50,7 +51,7 @@ func (a *accounts) serve(mux *routes) {
 	}
 	if a.book != nil {
 		mux.HandleFunc("GET /accounts", a.search)
-		mux.HandleFunc("POST /accounts/find", (&finder{accounts: a}).find)
+		mux.HandleFunc("POST /accounts/find", (&finder{accounts: a, pages: findPages}).find)
 		mux.HandleFunc("POST /accounts/{name}/notes", a.note)
 	}
 }

@@ -58,6 +58,7 @@ func TestAccountOrders(t *testing.T) {
 		{"/alice/name", `{"name":"bob"}`, 409, "is held"},
 		{"/robert/name", `{"name":"bob"}`, 200, `{"player_id":2,"name":"bob"}`},
 		{"/alice/remove-second-factor", `{}`, 409, "cannot be undone"},
+		{"/alice/remove-passkeys", `{}`, 409, "no passkey"},
 		{"/a%00b/enable", `{}`, 400, "no account can have such a name"},
 	} {
 		log.Reset()

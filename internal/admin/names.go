@@ -60,3 +60,28 @@ func (a *accounts) removeFactor(w http.ResponseWriter, r *http.Request) {
 		return changed, err
 	})
 }
+
+// removePasskeys takes all passkeys of an account away.
+func (a *accounts) removePasskeys(w http.ResponseWriter, r *http.Request) {
+	confirm, ok := readConfirm(w, r)
+	if !ok {
+		return
+	}
+	who, ok := a.named(w, r)
+	if !ok {
+		return
+	}
+	had := account.Passkeys(&who)
+	if had == 0 { // there is nothing to confirm
+		answerOrder(w, 0, nil, account.ErrNoPasskey)
+		return
+	}
+	would := fmt.Sprintf("take all passkeys of player %d, %s, away, %d, and end the sessions", who.ID, who.Username, had)
+	if !a.confirmed(w, r, confirm, "account.remove-passkeys", would, "") {
+		return
+	}
+	do := act{what: "account.remove-passkeys", whom: who.ID, player: who.Username}
+	a.carryOut(w, r, do, func(ctx context.Context) (any, error) {
+		return a.ledger.RemovePasskeys(ctx, who.Username, personOf(r.Context()).name)
+	})
+}

@@ -28,6 +28,7 @@ var assets = map[string]struct {
 	"/actions.js":   {"page/actions.js", "text/javascript; charset=utf-8", false},
 	"/access.js":    {"page/access.js", "text/javascript; charset=utf-8", false},
 	"/lists.js":     {"page/lists.js", "text/javascript; charset=utf-8", false},
+	"/proofs.js":    {"page/proofs.js", "text/javascript; charset=utf-8", false},
 	"/operators.js": {"page/operators.js", "text/javascript; charset=utf-8", false},
 	"/audit.js":     {"page/audit.js", "text/javascript; charset=utf-8", false},
 	"/roles.js":     {"page/roles.js", "text/javascript; charset=utf-8", false},

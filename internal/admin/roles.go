@@ -20,6 +20,7 @@ var leastRoles = map[string]operator.Role{
 	"GET /players.js": operator.Look, "GET /charts.js": operator.Look, "GET /actions.js": operator.Look,
 	"GET /lockouts.js": operator.Look, "GET /audit.js": operator.Look, "GET /roles.js": operator.Look,
 	"GET /access.js": operator.Look, "GET /lists.js": operator.Look, "GET /operators.js": operator.Look,
+	"GET /proofs.js": operator.Look,
 
 	"GET /metrics": operator.Look, "GET /metrics.json": operator.Look, "GET /events": operator.Look,
 	"GET /openapi.yaml": operator.Look, "GET /me": operator.Look, "GET /status": operator.Look,
@@ -34,6 +35,7 @@ var leastRoles = map[string]operator.Role{
 
 	"POST /accounts": operator.Run, "POST /accounts/{name}/password": operator.Run,
 	"POST /accounts/{name}/remove-second-factor": operator.Run,
+	"POST /accounts/{name}/remove-passkeys":      operator.Run,
 	"POST /accounts/{name}/disable":              operator.Run, "POST /accounts/{name}/enable": operator.Run,
 	"POST /drain": operator.Run, "POST /mode": operator.Run, "POST /bans": operator.Run,
 	"POST /bans/{id}/lift": operator.Run, "POST /lists": operator.Run,

@@ -59,12 +59,12 @@ func (h *handler) accountRoutes() []route {
 		{"GET /v1/account", h.ofAccount(h.account)},
 		{"POST /v1/account/password", h.changePassword},
 		{"POST " + cookiePassword, h.changePassword},
-		{"POST /v1/account/logout-everywhere", h.ofAccount(h.logoutEverywhere)},
-		{"DELETE /v1/account/devices/{handle}", h.ofAccount(h.forgetDevice)},
+		{"POST /v1/account/logout-everywhere", h.bare(h.ofAccount(h.logoutEverywhere))},
+		{"DELETE /v1/account/devices/{handle}", h.bare(h.ofAccount(h.forgetDevice))},
 		{"GET /v1/account/history", h.ofAccount(h.history)},
 		{"GET /v1/account/export", h.ofAccount(h.export)},
 		{"POST /v1/account/delete", h.ofAccount(h.deleteAccount)},
-		{"POST /v1/account/keep", h.ofAccount(h.keepAccount)},
+		{"POST /v1/account/keep", h.bare(h.ofAccount(h.keepAccount))},
 		{"POST /v1/account/name", h.ofAccount(h.rename)},
 	}
 }

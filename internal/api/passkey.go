@@ -70,7 +70,7 @@ func newPasskeysBody(a *rushgate.Account) passkeysBody {
 // passkeyRoutes are those of passkeys: to come in, and for players inside.
 func (h *handler) passkeyRoutes() []route {
 	return []route{
-		{"POST /v1/passkey/start", h.startPasskey},
+		{"POST /v1/passkey/start", h.bare(h.startPasskey)},
 		{"POST /v1/passkey/finish", h.passkey},
 		{"POST " + cookiePasskey, h.passkey},
 		{"GET /v1/account/passkeys", h.ofAccount(h.passkeys)},
@@ -83,17 +83,8 @@ func (h *handler) passkeyRoutes() []route {
 // startPasskey tells a client what to give its browser to have the player choose a passkey. It costs a hash of a few
 // bytes, and nothing is kept of it.
 func (h *handler) startPasskey(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(r)
-	if err == nil && len(body) > 0 {
-		if _, err = strictjson.Object(body); err != nil {
-			err = malformed{"The body must be empty, or {}."}
-		}
-	}
-	if err == nil && h.Passkeys == nil {
-		err = errNoPasskeys
-	}
-	if err != nil {
-		h.refuse(w, err)
+	if h.Passkeys == nil {
+		h.refuse(w, errNoPasskeys)
 		return
 	}
 	options, err := h.Passkeys.BeginLogin(time.Now())

@@ -164,7 +164,7 @@ func TestVerifyFindsChanges(t *testing.T) {
 			r[0].Data = bytes.Replace(r[0].Data, []byte(genesis), []byte(strings.Repeat("1", 64)), 1)
 			return r
 		}, 1},
-		"trimmed": {func(r []rushgate.AuditRecord) []rushgate.AuditRecord { return r[2:] }, 0},
+		"the beginning cut off": {func(r []rushgate.AuditRecord) []rushgate.AuditRecord { return r[2:] }, 1},
 	} {
 		records, err := s.LoadAudit(t.Context(), 1, 10)
 		if err != nil {
@@ -174,7 +174,7 @@ func TestVerifyFindsChanges(t *testing.T) {
 		if err != nil || v.Bad != tt.bad || (tt.bad != 0) != (v.Why != "") {
 			t.Errorf("%s: %+v, %v, want entry %d", name, v, err, tt.bad)
 		}
-		if v.Trusted != (name == "trimmed") {
+		if v.Trusted != (name == "the beginning cut off") {
 			t.Errorf("%s: %+v", name, v)
 		}
 	}
@@ -222,10 +222,10 @@ func TestTrim(t *testing.T) {
 		}
 		entries, err := Read(t.Context(), s, 1, 10)
 		if err != nil || len(entries) != 2 || entries[0].What != "young" || entries[1].What != "audit.trim" ||
-			entries[1].Detail != "entries 1 to 2500" {
+			entries[1].Detail != "entries 1 to 2500, older than 1h0m0s" {
 			t.Errorf("%+v, %v", entries, err)
 		}
-		if v := verify(t, s); v.Bad != 0 || !v.Trusted || v.First != 2501 || v.Open != 0 {
+		if v := verify(t, s); v.Bad != 0 || !v.Trusted || v.First != 2501 || v.Open != 0 || v.TrimmedBy != 2502 {
 			t.Errorf("%+v", v)
 		}
 		if n, err := l.Trim(t.Context(), time.Hour); n != 0 || err != nil {
@@ -237,6 +237,56 @@ func TestTrim(t *testing.T) {
 			t.Errorf("all are old: %d, %v", n, err)
 		}
 		if v := verify(t, s); v.Bad != 0 {
+			t.Errorf("%+v", v)
+		}
+	})
+}
+
+// Of a log without its beginning it is told whether a node has trimmed it, and so far, or somebody has cut off more.
+func TestVerifyTellsTrimmedFromCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t)
+		l := NewLog(s)
+		seen := make([]Mark, 0, 20)
+		act := func(n int) {
+			for range n {
+				add(t, l, Entry{Who: "anna", What: "act", Outcome: "done"})
+				v := verify(t, s)
+				seen = append(seen, Mark{v.Last, v.Hash})
+			}
+		}
+		act(5)
+		time.Sleep(2 * time.Hour)
+		act(3)
+		if n, err := l.Trim(t.Context(), time.Hour); n != 5 || err != nil { // by entry 9
+			t.Fatal(n, err)
+		}
+		act(2)
+		add(t, l, Entry{Who: "anna", What: trimAct, Detail: "entries 1 to 10", Outcome: "done"})      // is no node
+		add(t, l, Entry{Who: trimmer, What: trimAct, Detail: "entries 1 to 99", Outcome: "begun"})    // of what was not there
+		add(t, l, Entry{Who: trimmer, What: trimAct, Detail: "entries few to many", Outcome: "done"}) // of no numbers
+		records, err := s.LoadAudit(t.Context(), 1, 100)
+		if err != nil || records[0].Seq != 6 {
+			t.Fatal(records, err)
+		}
+		check := func(what string, keep int, seen Mark, bad, by uint64) {
+			t.Helper()
+			v, err := Verify(t.Context(), &kept{records: records[keep:]}, seen)
+			if err != nil || v.Bad != bad || v.TrimmedBy != by || !v.Trusted && bad == 0 {
+				t.Errorf("%s: %+v, %v; want entry %d to be bad, %d to account for what is gone", what, v, err, bad, by)
+			}
+		}
+		check("as it was trimmed", 0, Mark{}, 0, 9)
+		check("what was seen and trimmed", 0, seen[2], 0, 9)
+		check("what was seen last before it was trimmed", 0, seen[4], 0, 9)
+		check("another one seen there", 0, Mark{5, seen[3].Hash}, 6, 0)
+		check("one more cut off", 1, Mark{}, 6, 0)
+		check("the entry that says so cut off, too", 4, Mark{}, 1, 0)
+		check("all but the last cut off", len(records)-1, Mark{}, 1, 0)
+		if err := s.TrimAudit(t.Context(), 6); err != nil { // as a node does that has died after it has said so
+			t.Fatal(err)
+		}
+		if v := verify(t, s); v.Bad != 0 || v.TrimmedBy != 9 {
 			t.Errorf("%+v", v)
 		}
 	})

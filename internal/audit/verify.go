@@ -19,8 +19,10 @@ type Verdict struct {
 	First uint64 `json:"first"`
 	Last  uint64 `json:"last"`
 	// Trusted says that entries before First were trimmed, so that what First says of the one before it had to be
-	// believed.
-	Trusted bool `json:"trusted"`
+	// believed. TrimmedBy is the entry in which a node says that it takes them out for their age; without one, all that
+	// are missing and that no entry accounts for are Bad.
+	Trusted   bool   `json:"trusted"`
+	TrimmedBy uint64 `json:"trimmed_by,omitempty"`
 	// Hash is that of the last good entry, in hexadecimal. Written down elsewhere together with Last, it shows later that
 	// the end of the log was not cut off and written anew.
 	Hash string `json:"hash"`
@@ -58,7 +60,9 @@ func (m Mark) String() string {
 }
 
 // Verify goes through the whole log. An entry that was seen earlier, unless its Seq is 0, has to be there still and the
-// same, or to have been trimmed. An error means that nothing can be said.
+// same, or to have been trimmed. A log without its beginning has to say itself that this was trimmed: who can write to
+// the store can forge that, as everything, and only an entry that was seen earlier shows it. An error means that
+// nothing can be said.
 func Verify(ctx context.Context, store rushgate.AuditLog, seen Mark) (Verdict, error) {
 	var v Verdict
 	first, _, err := store.AuditSpan(ctx)
@@ -97,6 +101,7 @@ type walker struct {
 	next    uint64
 	hash    string          // of the entry before; empty: it is not known
 	begun   map[uint64]bool // entries that nobody has said yet what came of
+	trimmed uint64          // the last entry that one says was trimmed
 }
 
 // skipTo goes on at an entry whose predecessor is gone.
@@ -125,6 +130,8 @@ func (w *walker) step(r rushgate.AuditRecord) bool {
 		return bad("it cannot be read")
 	case e.Seq != r.Seq:
 		return bad("it says that it is entry %d", e.Seq)
+	case w.hash == "" && w.seen.Seq == r.Seq-1 && w.seen.Hash != e.Prev:
+		return bad("it does not follow the entry before as that was seen earlier")
 	case w.hash == "": // those before were trimmed
 		v.Trusted = true
 	case e.Prev != w.hash:
@@ -142,16 +149,47 @@ func (w *walker) step(r rushgate.AuditRecord) bool {
 	case e.Outcome == "":
 		w.begun[e.Seq] = true
 	}
+	if to := trimmedTo(&e); to > w.trimmed {
+		w.trimmed, v.TrimmedBy = to, r.Seq
+	}
 	v.Last, v.Hash, w.hash, w.next = r.Seq, hash, hash, r.Seq+1
 	return true
 }
 
 // end says what can be said only when all entries were seen.
 func (w *walker) end() {
-	w.verdict.Open = len(w.begun)
-	if w.seen.Seq >= w.next {
-		w.verdict.Bad, w.verdict.Why = w.next, "it is missing: a later one was seen earlier"
+	v := w.verdict
+	v.Open = len(w.begun)
+	if !v.Trusted {
+		v.TrimmedBy = 0 // what was to be trimmed is there still
 	}
+	switch {
+	case v.Trusted && w.trimmed < v.First-1:
+		v.Bad, v.TrimmedBy = w.trimmed+1, 0
+		v.Why = fmt.Sprintf("it is missing, with all up to %d, and no entry says that a node has taken them out for "+
+			"their age", v.First-1)
+	case w.seen.Seq >= w.next:
+		v.Bad, v.Why = w.next, "it is missing: a later one was seen earlier"
+	}
+}
+
+// What an entry says by which a node takes others out for their age.
+const (
+	trimmer   = "system"
+	trimAct   = "audit.trim"
+	trimRange = "entries %d to %d"
+)
+
+// trimmedTo returns the last of the entries that one says are taken out for their age; 0 if it is about something else.
+func trimmedTo(e *Entry) (to uint64) {
+	var from uint64
+	if e.Who != trimmer || e.What != trimAct {
+		return 0
+	}
+	if n, err := fmt.Sscanf(e.Detail, trimRange, &from, &to); n != 2 || err != nil || from > to || to >= e.Seq {
+		return 0
+	}
+	return to
 }
 
 // Trim removes entries that are older than keep: those before the first one that is not. What it is about to do it
@@ -181,7 +219,8 @@ func (l *Log) Trim(ctx context.Context, keep time.Duration) (removed uint64, err
 		return 0, nil
 	}
 	_, err = l.Append(ctx, Entry{
-		Who: "system", What: "audit.trim", Detail: fmt.Sprintf("entries %d to %d", first, from-1), Outcome: "begun",
+		Who: trimmer, What: trimAct, Outcome: "begun",
+		Detail: fmt.Sprintf(trimRange+", older than %v", first, from-1, keep),
 	})
 	if err != nil {
 		return 0, err

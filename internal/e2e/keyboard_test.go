@@ -7,7 +7,10 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/server"
+	"github.com/rushgate/rushgate/store/memory"
 )
 
 // types types into what has the focus, one key after the other.
@@ -96,6 +99,127 @@ func TestDashboardByKeyboardAlone(t *testing.T) {
 	if text := p.text("#bans tbody th"); !strings.Contains(text, "but for carol, dave") {
 		t.Errorf("banned: %s", text)
 	}
+}
+
+// An operator renames a player and takes a second factor and passkeys away, by the keyboard alone, and is offered the
+// latter only where there are some.
+func TestOperatorRenamesAndRemovesTheFactor(t *testing.T) {
+	store := memory.New(memory.Options{})
+	cfg := config(t)
+	cfg.Backend, cfg.Store = "", store
+	node := start(t, cfg)
+	register(t.Context(), node, "alice")
+	found, err := store.LoadAccounts(t.Context(), []string{"alice"})
+	if err != nil || found[0].Err != nil {
+		t.Fatal(err, found)
+	}
+	errs, err := store.UpdateAccounts(t.Context(), []rushgate.AccountChange{{
+		Player: found[0].ID, Name: "alice", Epoch: found[0].Epoch, Credentials: []rushgate.Credential{
+			{Kind: "totp", Secret: "{}"}, {Kind: passkey.Kind, Subject: "phone", Secret: "{}"},
+			{Kind: passkey.Kind, Subject: "laptop", Secret: "{}"},
+		},
+	}})
+	if err != nil || errs[0] != nil {
+		t.Fatal(err, errs)
+	}
+	p := open(t, dashboard(node))
+	p.wait(`$("mode-card").dataset.mode === "open"`)
+	p.fill("#name", "alice")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`document.querySelector("[data-player=factor]")?.textContent === "authenticator, 2 passkeys"`)
+
+	p.tabTo("remove-factor")
+	p.focusShows("remove-factor")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("confirm").open && document.activeElement.value === "no"`)
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.wait(`!$("confirm").open && document.activeElement.id === "remove-factor"`)
+	if text := p.text("[data-player=factor]"); text != "authenticator, 2 passkeys" {
+		t.Errorf("after Escape: %s", text)
+	}
+	p.expect(refusal("/accounts/alice/remove-second-factor", "409 (Conflict)")) // what the confirm is in
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("confirm").open`)
+	p.tabTo("confirm-yes")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`document.querySelector("[data-player=factor]")?.textContent === "2 passkeys" && !$("remove-factor") &&
+		document.activeElement.textContent === "The second factor is removed."`)
+
+	p.tabTo("remove-passkeys")
+	p.focusShows("remove-passkeys")
+	p.expect(refusal("/accounts/alice/remove-passkeys", "409 (Conflict)")) // what the confirm is in
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("confirm").open && document.activeElement.value === "no"`)
+	p.tabTo("confirm-yes")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`document.querySelector("[data-player=factor]")?.textContent === "none" && !$("remove-passkeys") &&
+		document.activeElement.textContent === "The passkeys are removed."`)
+
+	p.tabTo("rename-account")
+	p.focusShows("rename-account")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("rename-dialog").open && document.activeElement.id === "rename-name"`)
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.wait(`!$("rename-dialog").open && document.activeElement.id === "rename-account"`)
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("rename-dialog").open`)
+	p.types("alice")
+	p.expect(refusal("/accounts/alice/name", "409 (Conflict)"))
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`document.activeElement.className === "problem" && $("rename-account")`)
+	p.tabTo("rename-account")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("rename-dialog").open && $("rename-name").value === ""`)
+	p.types("carol")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`document.querySelector("[data-player=name]")?.textContent === "carol" && $("name").value === "carol" &&
+		document.activeElement.textContent === "alice is now carol."`)
+}
+
+// The form of the mode shows what is set, by whomever, and what the operator is choosing stays.
+func TestModeThatIsSetIsShown(t *testing.T) {
+	node := start(t, config(t))
+	operate(t, node, "/mode", `{"mode":"staff"}`)
+	p := open(t, dashboard(node))
+	p.wait(`$("mode-card").dataset.mode === "staff" && $("mode").value === "staff" && $("mode-message").checkVisibility()`)
+	look := func(mode string) {
+		operate(t, node, "/mode", `{"mode":"`+mode+`"}`)
+		eval[bool](p, `import("/access.js").then((m) => m.refresh()), true`)
+		p.wait(`$("mode-card").dataset.mode === "` + mode + `"`)
+	}
+	operate(t, node, "/mode", `{"mode":"staff","message":"Back soon","opens_at":"2099-05-06T07:08:09Z","out":true}`)
+	eval[bool](p, `import("/access.js").then((m) => m.refresh()), true`)
+	p.wait(`$("mode-message").value === "Back soon" && new Date($("mode-opens").value).toISOString() ===
+		"2099-05-06T07:08:00.000Z" && $("mode-out").checked`)
+	p.tabTo("mode")
+	p.do(chromedp.KeyEvent("c")) // closed; the rest stays, to the second
+	p.tabTo("mode-set")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("confirm").open`)
+	p.tabTo("confirm-yes")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait(`$("mode-card").dataset.mode === "closed" && document.activeElement.id === "mode-result"`)
+	now := eval[string](p, `fetch("/mode").then((r) => r.json())
+		.then((m) => [m.mode, m.message, m.opens_at, m.out].join())`)
+	if now != "closed,Back soon,2099-05-06T07:08:09Z,true" {
+		t.Errorf("after another mode was chosen, it is %s", now)
+	}
+	look("closed")
+	p.wait(`$("mode").value === "closed" && $("mode-message").value === ""`)
+	p.tabTo("mode")
+	look("staff")
+	if shown := eval[string](p, `$("mode").value`); shown != "closed" {
+		t.Errorf("the select has jumped to %s beneath the operator's hands", shown)
+	}
+	p.do(chromedp.KeyEvent("a")) // allowlist
+	p.tabTo("name")
+	look("closed")
+	if shown := eval[string](p, `$("mode").value`); shown != "allowlist" {
+		t.Errorf("the select has jumped to %s, where allowlist was chosen", shown)
+	}
+	look("allowlist")
+	look("open")
+	p.wait(`$("mode").value === "open" && !$("mode-message").checkVisibility()`)
 }
 
 func TestScreenshotsOfTheOperatorsSide(t *testing.T) {

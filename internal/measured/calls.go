@@ -182,9 +182,9 @@ func (s *Store) TakeTasks(
 }
 
 // DropTasks implements [rushgate.Agenda].
-func (s *Store) DropTasks(ctx context.Context, ids []rushgate.TaskID) (err error) {
+func (s *Store) DropTasks(ctx context.Context, tasks []rushgate.Task) (err error) {
 	defer s.measure(dropTasks, time.Now(), &err)
-	return s.store.DropTasks(ctx, ids)
+	return s.store.DropTasks(ctx, tasks)
 }
 
 // LoadTasks implements [rushgate.Agenda].

@@ -107,7 +107,7 @@ func (s slowStore) PlanTasks(context.Context, []rushgate.Task) ([]error, error) 
 func (s slowStore) TakeTasks(context.Context, string, int, time.Duration) ([]rushgate.Task, error) {
 	return nil, s.answer()
 }
-func (s slowStore) DropTasks(context.Context, []rushgate.TaskID) error { return s.answer() }
+func (s slowStore) DropTasks(context.Context, []rushgate.Task) error { return s.answer() }
 func (s slowStore) LoadTasks(context.Context, []rushgate.TaskID) ([]rushgate.Task, error) {
 	return nil, s.answer()
 }

@@ -34,6 +34,12 @@ type Options struct {
 	Shared []string
 	// Batch is how many accounts are moved at once, 1 to [rushgate.MaxPage]. Default [DefaultBatch].
 	Batch int
+	// Planned returns the tasks that have to be planned for an account where it is brought: those of accounts are not
+	// moved. It may be nil.
+	Planned func(*rushgate.Account) ([]rushgate.Task, error)
+	// Begun is told, by the caller's goroutine, that nothing is in the way and the first account will be moved. It may be
+	// nil; an error ends the move before anything is written.
+	Begun func() error
 	// Moved is told, by the caller's goroutine, once all is there but the audit log, which an entry of the move can be put
 	// into then that goes along. It may be nil; an error ends the move.
 	Moved func(Report) error
@@ -56,7 +62,8 @@ type Report struct {
 // All moves everything from one store to another, which has to be empty, or to have what an earlier call has left
 // unfinished; in from, an id is set aside, and else nothing changes. No node may run on either.
 //
-// Sessions, and tasks that wait to be done, stay behind: players log in again, or come in with their devices.
+// Sessions, and tasks that wait to be done, stay behind, but for those that Options.Planned makes anew: players log in
+// again, or come in with their devices.
 func All(ctx context.Context, from, to rushgate.Store, opts Options) (Report, error) {
 	m := &mover{from: from, to: to, opts: opts, seen: make(map[rushgate.PlayerID]bool)}
 	if m.opts.Batch == 0 {
@@ -87,28 +94,6 @@ type mover struct {
 	total    int
 	seen     map[rushgate.PlayerID]bool // a walk may return a name twice
 	report   Report
-}
-
-// begin counts the accounts, and has the other store give out no id that this one has given.
-func (m *mover) begin(ctx context.Context) error {
-	err := m.walk(ctx, func(names []string) error {
-		m.total += len(names)
-		m.opts.Progress(0, m.total)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	next, err := m.from.ReserveIDs(ctx, 1)
-	if err != nil {
-		return fmt.Errorf("read the ids given out: %w", err)
-	}
-	if err := m.to.BeginImport(ctx, next); errors.Is(err, rushgate.ErrIDsInUse) {
-		return fmt.Errorf("%w: it has given out ids of players", ErrNotEmpty)
-	} else if err != nil {
-		return fmt.Errorf("set ids aside: %w", err)
-	}
-	return nil
 }
 
 // walk goes through the names of all accounts.
@@ -199,6 +184,9 @@ func (m *mover) write(ctx context.Context, players []player) error {
 	if err := m.importAll(ctx, players); err != nil {
 		return err
 	}
+	if err := m.plan(ctx, players); err != nil {
+		return err
+	}
 	if err := m.remember(ctx, players); err != nil {
 		return err
 	}
@@ -206,6 +194,28 @@ func (m *mover) write(ctx context.Context, players []player) error {
 		return err
 	}
 	return m.compare(ctx, players)
+}
+
+func (m *mover) plan(ctx context.Context, players []player) error {
+	if m.opts.Planned == nil {
+		return nil
+	}
+	var tasks []rushgate.Task
+	for i := range players {
+		some, err := m.opts.Planned(&players[i].account)
+		if err != nil {
+			return fmt.Errorf("plan what account %s waits for: %w", players[i].account.Username, err)
+		}
+		tasks = append(tasks, some...)
+	}
+	if len(tasks) == 0 {
+		return nil
+	}
+	errs, err := m.to.PlanTasks(ctx, tasks)
+	if err != nil {
+		return fmt.Errorf("plan what accounts wait for: %w", err)
+	}
+	return errors.Join(errs...)
 }
 
 func (m *mover) importAll(ctx context.Context, players []player) error {
@@ -363,65 +373,6 @@ func (m *mover) shared(ctx context.Context) error {
 			return fmt.Errorf("%w: it has other %s", ErrNotEmpty, name)
 		}
 		m.report.Shared = append(m.report.Shared, name)
-	}
-	return nil
-}
-
-// audit moves the audit log, or what is left to move of it.
-func (m *mover) audit(ctx context.Context) error {
-	first, last, err := m.from.AuditSpan(ctx)
-	if err != nil {
-		return fmt.Errorf("read the audit log: %w", err)
-	}
-	_, done, err := m.to.AuditSpan(ctx)
-	if err != nil {
-		return fmt.Errorf("read the audit log that is there: %w", err)
-	}
-	if done > 0 {
-		if err := m.sameAudit(ctx, done, last); err != nil {
-			return err
-		}
-	}
-	for next := max(first, done+1); last > 0 && next <= last; {
-		records, err := m.from.LoadAudit(ctx, next, rushgate.MaxAuditAppend)
-		if err != nil {
-			return fmt.Errorf("read the audit log: %w", err)
-		}
-		if len(records) == 0 || records[0].Seq != next {
-			return fmt.Errorf("the audit log has lost its record %d meanwhile", next)
-		}
-		data := make([][]byte, len(records))
-		for i := range records {
-			data[i] = records[i].Data
-		}
-		appended, err := m.to.AppendAudit(ctx, next-1, data)
-		if err != nil {
-			return fmt.Errorf("write the audit log: %w", err)
-		}
-		if !appended {
-			return fmt.Errorf("%w: something else writes to its audit log", ErrNotEmpty)
-		}
-		next += uint64(len(records))
-		m.report.AuditRecords += len(records)
-	}
-	return nil
-}
-
-// sameAudit says whether the newest record that is there is the one of its number in the log that is moved.
-func (m *mover) sameAudit(ctx context.Context, done, last uint64) error {
-	if done > last {
-		return fmt.Errorf("%w: its audit log has %d records, more than %d", ErrNotEmpty, done, last)
-	}
-	there, err := m.to.LoadAudit(ctx, done, 1)
-	if err != nil {
-		return fmt.Errorf("read the audit log that is there: %w", err)
-	}
-	ours, err := m.from.LoadAudit(ctx, done, 1)
-	if err != nil {
-		return fmt.Errorf("read the audit log: %w", err)
-	}
-	if len(there) != 1 || len(ours) != 1 || ours[0].Seq != done || !bytes.Equal(there[0].Data, ours[0].Data) {
-		return fmt.Errorf("%w: it has an audit log of its own", ErrNotEmpty)
 	}
 	return nil
 }

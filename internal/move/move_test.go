@@ -188,6 +188,51 @@ func TestTrimmedAudit(t *testing.T) {
 	}
 }
 
+// What an account waits for is planned where it is brought to, also when the move is done once more; and it is said
+// that the move begins, before anything is written.
+func TestPlansAnew(t *testing.T) {
+	from, to := memory.New(memory.Options{}), open(t)
+	fill(t, from, 20)
+	task := rushgate.Task{Kind: "delete", Due: day, Data: []byte("player 7")}
+	begun := 0
+	opts := Options{
+		Batch: 7, Shared: []string{"keys"},
+		Begun: func() error {
+			if got, err := to.LoadAccounts(t.Context(), []string{"player0"}); err != nil || begun == 0 && got[0].ID != 0 {
+				t.Errorf("when it begins, the first player is there already: %+v, %v", got, err)
+			}
+			begun++
+			return nil
+		},
+		Planned: func(a *rushgate.Account) ([]rushgate.Task, error) {
+			if task.ID = fmt.Sprint(a.ID); a.Username == "player7" {
+				return []rushgate.Task{task}, nil
+			}
+			return nil, nil
+		},
+	}
+	for range 2 {
+		if _, err := All(t.Context(), from, to, opts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tasks, err := to.LoadTasks(t.Context(), []rushgate.TaskID{{Kind: "delete", ID: "8"}})
+	n, counted := to.CountTasks(t.Context(), "delete")
+	if err != nil || counted != nil || n != 1 || !tasks[0].Due.Equal(day) || string(tasks[0].Data) != "player 7" ||
+		begun != 2 {
+		t.Errorf("%+v, %v are planned, and it has begun %d times", tasks, err, begun)
+	}
+	refused := errors.New("refused")
+	opts.Begun = func() error { return refused }
+	empty := open(t)
+	if _, err := All(t.Context(), from, empty, opts); !errors.Is(err, refused) {
+		t.Errorf("All = %v", err)
+	}
+	if id, err := empty.ReserveIDs(t.Context(), 1); err != nil || id != 1 {
+		t.Errorf("of a move that was not to begin the store has set ids aside: %d, %v", id, err)
+	}
+}
+
 // stopping ends the context of a move after some writes, as a kill would.
 type stopping struct {
 	rushgate.Store
@@ -239,8 +284,12 @@ func TestRefusals(t *testing.T) {
 	} {
 		from := memory.New(memory.Options{})
 		fill(t, from, 5)
-		if _, err := All(t.Context(), from, test.to, Options{Shared: []string{"keys"}}); !errors.Is(err, test.want) {
-			t.Errorf("%s: %v", name, err)
+		r, err := All(t.Context(), from, test.to, Options{Shared: []string{"keys"}})
+		if !errors.Is(err, test.want) || r.Accounts != 0 {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+		if there, err := test.to.LoadAccounts(t.Context(), []string{"player4"}); err != nil || there[0].ID != 0 {
+			t.Errorf("%s: a player has been moved all the same: %+v, %v", name, there, err)
 		}
 	}
 

@@ -125,7 +125,8 @@ type task struct {
 	// Counted says that its code is among those of the hour.
 	Counted bool `json:"counted,omitempty"`
 
-	id string
+	id   string
+	held time.Time // until when this node has it
 }
 
 // Recover has a code sent to the player who logs in by a name, if there is one with an address. Key is the same for
@@ -184,7 +185,7 @@ func (o *Outbox) put(ctx context.Context, t task, due time.Time) error {
 	if err != nil {
 		return fmt.Errorf("outbox: %w", err)
 	}
-	errs, err := o.cfg.Agenda.PlanTasks(ctx, []rushgate.Task{{Kind: Kind, ID: t.id, Due: due, Data: data}})
+	errs, err := o.cfg.Agenda.PlanTasks(ctx, []rushgate.Task{{Kind: Kind, ID: t.id, Due: due, Data: data, Held: t.held}})
 	if err != nil {
 		return err
 	}

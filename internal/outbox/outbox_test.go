@@ -296,6 +296,44 @@ func TestCodesOfMails(t *testing.T) {
 	})
 }
 
+// Who asks once more while the mail before is on its way, as for another address, gets the code all the same, whatever
+// the mail server says of the one before.
+func TestAskedAnewMeanwhile(t *testing.T) {
+	for _, after := range []error{nil, &mail.Error{Step: "message"}} {
+		within(t, func(s *scene) {
+			o := s.node()
+			who := s.player("alice", "")
+			s.wants(who, "old@example.org")
+			s.slow(20 * time.Second)
+			s.set(nil, after)
+			verify := func() {
+				s.Helper()
+				if err := o.Verify(t.Context(), who, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			verify()
+			for tries := 0; tries == 0; tries, _ = s.asked() {
+				time.Sleep(time.Millisecond)
+			}
+			s.slow(0)
+			s.set(nil, nil)
+			time.Sleep(20*time.Second - 500*time.Millisecond) // half a second before it is taken, or refused
+			s.wants(who, "new@example.org")
+			verify()
+			time.Sleep(firstPause / 2)
+			sent := s.mails()
+			if len(sent) == 0 || sent[len(sent)-1].To != "new@example.org" {
+				t.Fatalf("after %v: %d mails, none of them to the new address", after, len(sent))
+			}
+			if _, err := s.ledger.VerifyEmail(t.Context(), who, code(t, sent[len(sent)-1])); err != nil {
+				t.Errorf("after %v, the code of the last mail: %v", after, err)
+			}
+			s.wantTasks(0)
+		})
+	}
+}
+
 func TestNoMailForNobody(t *testing.T) {
 	within(t, func(s *scene) {
 		o := s.node()

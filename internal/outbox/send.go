@@ -131,7 +131,7 @@ const (
 func (o *Outbox) carryOut(planned rushgate.Task) {
 	o.figures.inFlight.Add(1)
 	defer o.figures.inFlight.Add(-1)
-	t := task{id: planned.ID}
+	t := task{id: planned.ID, held: planned.Held}
 	out := unreadable
 	if json.Unmarshal(planned.Data, &t) == nil {
 		out = o.send(&t)
@@ -143,7 +143,7 @@ func (o *Outbox) carryOut(planned rushgate.Task) {
 	case deferred:
 		o.putAgain(t)
 	default:
-		o.drop(planned.ID)
+		o.drop(planned)
 	}
 }
 
@@ -244,7 +244,8 @@ func (o *Outbox) compose(ctx context.Context, t *task) (m mail.Message, err erro
 	return m, err
 }
 
-// putAgain has a task tried again. If the store is away, it becomes due by itself.
+// putAgain has a task tried again, unless the player has asked anew meanwhile. If the store is away, it becomes due by
+// itself.
 func (o *Outbox) putAgain(t task) {
 	pause := lastRest
 	if t.Tries > 0 {
@@ -252,16 +253,18 @@ func (o *Outbox) putAgain(t task) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	if err := o.put(ctx, t, time.Now().Add(pause+o.cfg.Jitter(pause/2))); err != nil {
+	err := o.put(ctx, t, time.Now().Add(pause+o.cfg.Jitter(pause/2)))
+	if err != nil && !errors.Is(err, rushgate.ErrTaskChanged) {
 		o.cfg.Logger.Warn("mail: the store does not note that a mail is to be tried again", "error", err)
 	}
 }
 
-// drop removes a task that is done. If the store is away, the mail is sent once more.
-func (o *Outbox) drop(id string) {
+// drop removes a task that is done, and none that was asked for meanwhile. If the store is away, the mail is sent once
+// more.
+func (o *Outbox) drop(done rushgate.Task) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	if err := o.cfg.Agenda.DropTasks(ctx, []rushgate.TaskID{{Kind: Kind, ID: id}}); err != nil {
+	if err := o.cfg.Agenda.DropTasks(ctx, []rushgate.Task{done}); err != nil {
 		o.cfg.Logger.Warn("mail: the store does not note that a mail is done; it may be sent twice", "error", err)
 		return
 	}

@@ -24,15 +24,27 @@ func (a agenda) size() (n int) {
 
 // plan adds a task, which is copied, if there is room for it.
 func (a agenda) plan(t rushgate.Task) error {
+	if !a.has(&t) {
+		return rushgate.ErrTaskChanged
+	}
 	if _, there := a[t.Kind][t.ID]; !there && a.size() >= rushgate.MaxTasks {
 		return rushgate.ErrAgendaFull
 	}
 	if a[t.Kind] == nil {
 		a[t.Kind] = make(map[string]rushgate.Task)
 	}
-	t.Due = toMillisecond(t.Due)
+	t.Due, t.Held = toMillisecond(t.Due), time.Time{}
 	a[t.Kind][t.ID] = cloneTask(t)
 	return nil
+}
+
+// has reports whether a task that was taken is there as it was taken. One that nobody has taken is not looked for.
+func (a agenda) has(t *rushgate.Task) bool {
+	if t.Held.IsZero() {
+		return true
+	}
+	there, found := a[t.Kind][t.ID]
+	return found && there.Due.Equal(toMillisecond(t.Held))
 }
 
 func cloneTask(t rushgate.Task) rushgate.Task {
@@ -82,22 +94,25 @@ func (s *Store) TakeTasks(
 	for i, t := range due {
 		due[i] = cloneTask(t)
 		t.Due = toMillisecond(now.Add(hold + time.Millisecond - 1)) // never early
+		due[i].Held = t.Due
 		s.agenda[kind][t.ID] = t
 	}
 	return due, nil
 }
 
 // DropTasks implements [rushgate.Agenda].
-func (s *Store) DropTasks(ctx context.Context, ids []rushgate.TaskID) error {
-	if err := validate.TaskIDs(ids); err != nil {
+func (s *Store) DropTasks(ctx context.Context, tasks []rushgate.Task) error {
+	if err := validate.Drops(tasks); err != nil {
 		return fmt.Errorf("memory: %w", err)
 	}
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
-	for _, id := range ids {
-		delete(s.agenda[id.Kind], id.ID)
+	for i := range tasks {
+		if t := &tasks[i]; s.agenda.has(t) {
+			delete(s.agenda[t.Kind], t.ID)
+		}
 	}
 	return nil
 }

@@ -48,9 +48,11 @@ func ExampleStore_TakeTasks() {
 		fmt.Println(err)
 		return
 	}
+	var taken []rushgate.Task
 	take := func() {
 		tasks, err := store.TakeTasks(ctx, "mail", 10, 30*time.Second)
 		fmt.Println(now.Format(time.TimeOnly), len(tasks), err)
+		taken = tasks
 	}
 	take() // not due yet
 	now = now.Add(time.Minute)
@@ -58,7 +60,7 @@ func ExampleStore_TakeTasks() {
 	take() // set aside
 	now = now.Add(30 * time.Second)
 	take() // again: the first taker has not dropped it
-	fmt.Println(store.DropTasks(ctx, []rushgate.TaskID{{Kind: "mail", ID: "welcome-alice"}}))
+	fmt.Println(store.DropTasks(ctx, taken))
 	// Output:
 	// 00:00:00 0 <nil>
 	// 00:01:00 1 <nil>

@@ -43,7 +43,8 @@ func (s *Store) runAgenda(ctx context.Context, commands []command) ([]answer, er
 	return answers, nil
 }
 
-// PlanTasks implements [rushgate.Agenda]. One script plans tasks of one kind that follow each other.
+// PlanTasks implements [rushgate.Agenda]. One script plans tasks of one kind that follow each other. If
+// its answer is lost it is sent again, and finds a task with Held changed: by itself.
 func (s *Store) PlanTasks(ctx context.Context, tasks []rushgate.Task) ([]error, error) {
 	if err := validate.Tasks(tasks); err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
@@ -52,12 +53,12 @@ func (s *Store) PlanTasks(ctx context.Context, tasks []rushgate.Task) ([]error, 
 	for i := range tasks {
 		t := &tasks[i]
 		last := len(commands) - 1
-		if i == 0 || tasks[i-1].Kind != t.Kind || len(commands[last].args) >= 2+3*plannedAtOnce {
+		if i == 0 || tasks[i-1].Kind != t.Kind || len(commands[last].args) >= 2+4*plannedAtOnce {
 			commands = append(commands,
 				s.agendaCommand(planScript, t.Kind, strconv.Itoa(rushgate.MaxTasks), t.Kind))
 			last++
 		}
-		commands[last].args = append(commands[last].args, t.ID, formatTime(t.Due), string(t.Data))
+		commands[last].args = append(commands[last].args, t.ID, formatTime(t.Due), string(t.Data), held(t))
 	}
 	answers, err := s.runAgenda(ctx, commands)
 	if err != nil {
@@ -65,18 +66,28 @@ func (s *Store) PlanTasks(ctx context.Context, tasks []rushgate.Task) ([]error, 
 	}
 	errs := make([]error, 0, len(tasks))
 	for i := range answers {
-		for j := range (len(commands[i].args) - 2) / 3 {
+		for j := range (len(commands[i].args) - 2) / 4 {
 			switch answers[i].text(j) {
 			case "1":
 				errs = append(errs, nil)
 			case "0":
 				errs = append(errs, rushgate.ErrAgendaFull)
+			case "changed":
+				errs = append(errs, rushgate.ErrTaskChanged)
 			default:
 				return nil, answers[i].problem()
 			}
 		}
 	}
 	return errs, nil
+}
+
+// held is how scripts are told of Held, and nothing for a task that nobody has taken.
+func held(t *rushgate.Task) string {
+	if t.Held.IsZero() {
+		return ""
+	}
+	return formatTime(t.Held)
 }
 
 // TakeTasks implements [rushgate.Agenda]. Tasks whose answer is lost are taken nevertheless, and due again later.
@@ -94,8 +105,11 @@ func (s *Store) TakeTasks(
 		return nil, err
 	}
 	var tasks []rushgate.Task
-	for a, i := &answers[0], 0; i+2 < len(a.rest); i += 3 {
-		tasks = append(tasks, readTask(kind, a.text(i), a, i+1))
+	a := &answers[0]
+	for i := 1; i+2 < len(a.rest); i += 3 {
+		t := readTask(kind, a.text(i), a, i+1)
+		t.Held = time.UnixMilli(a.number(0)).UTC()
+		tasks = append(tasks, t)
 	}
 	return tasks, nil
 }
@@ -110,14 +124,29 @@ func readTask(kind, id string, a *answer, at int) rushgate.Task {
 }
 
 // DropTasks implements [rushgate.Agenda], each task by one script.
-func (s *Store) DropTasks(ctx context.Context, ids []rushgate.TaskID) error {
-	_, err := s.eachTask(ctx, dropScript, ids)
+func (s *Store) DropTasks(ctx context.Context, tasks []rushgate.Task) error {
+	if err := validate.Drops(tasks); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	commands := make([]command, len(tasks))
+	for i := range tasks {
+		t := &tasks[i]
+		commands[i] = s.agendaCommand(dropScript, t.Kind, t.Kind, t.ID, held(t))
+	}
+	_, err := s.runAgenda(ctx, commands)
 	return err
 }
 
 // LoadTasks implements [rushgate.Agenda], each task by one script.
 func (s *Store) LoadTasks(ctx context.Context, ids []rushgate.TaskID) ([]rushgate.Task, error) {
-	answers, err := s.eachTask(ctx, loadTaskScript, ids)
+	if err := validate.TaskIDs(ids); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	commands := make([]command, len(ids))
+	for i, id := range ids {
+		commands[i] = s.agendaCommand(loadTaskScript, id.Kind, id.Kind, id.ID)
+	}
+	answers, err := s.runAgenda(ctx, commands)
 	if err != nil {
 		return nil, err
 	}
@@ -128,17 +157,6 @@ func (s *Store) LoadTasks(ctx context.Context, ids []rushgate.TaskID) ([]rushgat
 		}
 	}
 	return tasks, nil
-}
-
-func (s *Store) eachTask(ctx context.Context, script *script, ids []rushgate.TaskID) ([]answer, error) {
-	if err := validate.TaskIDs(ids); err != nil {
-		return nil, fmt.Errorf("redis: %w", err)
-	}
-	commands := make([]command, len(ids))
-	for i, id := range ids {
-		commands[i] = s.agendaCommand(script, id.Kind, id.Kind, id.ID)
-	}
-	return s.runAgenda(ctx, commands)
 }
 
 // CountTasks implements [rushgate.Agenda].

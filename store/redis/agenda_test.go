@@ -28,8 +28,9 @@ func TestDamagedAgenda(t *testing.T) {
 		server.Do("SET", key, "5ecret")
 		_, taken := s.TakeTasks(t.Context(), "mail", 10, time.Minute)
 		_, loaded := s.LoadTasks(t.Context(), id)
+		dropped := s.DropTasks(t.Context(), []rushgate.Task{task})
 		for what, err := range map[string]error{
-			"PlanTasks": plan(), "TakeTasks": taken, "LoadTasks": loaded, "DropTasks": s.DropTasks(t.Context(), id),
+			"PlanTasks": plan(), "TakeTasks": taken, "LoadTasks": loaded, "DropTasks": dropped,
 		} {
 			if !errors.Is(err, rushgate.ErrDamagedRecord) || !strings.Contains(err.Error(), key) ||
 				strings.Contains(err.Error(), "5ecret") {

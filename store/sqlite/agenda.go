@@ -31,6 +31,12 @@ func (s *Store) PlanTasks(ctx context.Context, tasks []rushgate.Task) ([]error, 
 			if room == 0 {
 				put = s.writes.replaceTask
 			}
+			if held, err := s.hasTask(ctx, t); err != nil {
+				return err
+			} else if !held {
+				errs[i] = rushgate.ErrTaskChanged
+				continue
+			}
 			n, err := affected(put.ExecContext(ctx, t.Kind, t.ID, t.Due.UnixMilli(), notNull(t.Data)))
 			if err != nil {
 				return fmt.Errorf("plan %s: %w", t.Kind, err)
@@ -46,6 +52,17 @@ func (s *Store) PlanTasks(ctx context.Context, tasks []rushgate.Task) ([]error, 
 		return nil, err
 	}
 	return errs, nil
+}
+
+// hasTask reports whether a task that was taken is there as it was taken. One that nobody has taken is not looked for.
+func (s *Store) hasTask(ctx context.Context, t *rushgate.Task) (held bool, err error) {
+	if t.Held.IsZero() {
+		return true, nil
+	}
+	if err := s.writes.hasTask.QueryRowContext(ctx, t.Kind, t.ID, t.Held.UnixMilli()).Scan(&held); err != nil {
+		return false, fmt.Errorf("look for %s that was taken: %w", t.Kind, err)
+	}
+	return held, nil
 }
 
 // TakeTasks implements [rushgate.Agenda]. It writes only if a task is due.
@@ -69,6 +86,7 @@ func (s *Store) TakeTasks(
 			if _, err := s.writes.moveTask.ExecContext(ctx, until, kind, tasks[i].ID); err != nil {
 				return fmt.Errorf("set %s aside: %w", kind, err)
 			}
+			tasks[i].Held = fromMillis(until)
 		}
 		return nil
 	})
@@ -121,14 +139,20 @@ func scanTask(row interface{ Scan(dest ...any) error }) (t rushgate.Task, err er
 }
 
 // DropTasks implements [rushgate.Agenda].
-func (s *Store) DropTasks(ctx context.Context, ids []rushgate.TaskID) error {
-	if err := validate.TaskIDs(ids); err != nil {
+func (s *Store) DropTasks(ctx context.Context, tasks []rushgate.Task) error {
+	if err := validate.Drops(tasks); err != nil {
 		return wrap(err)
 	}
 	return s.do(ctx, func(ctx context.Context) error {
-		for _, id := range ids {
-			if _, err := s.writes.dropTask.ExecContext(ctx, id.Kind, id.ID); err != nil {
-				return fmt.Errorf("drop %s: %w", id.Kind, err)
+		for i := range tasks {
+			t := &tasks[i]
+			if held, err := s.hasTask(ctx, t); err != nil {
+				return err
+			} else if !held {
+				continue
+			}
+			if _, err := s.writes.dropTask.ExecContext(ctx, t.Kind, t.ID); err != nil {
+				return fmt.Errorf("drop %s: %w", t.Kind, err)
 			}
 		}
 		return nil

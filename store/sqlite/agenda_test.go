@@ -108,7 +108,7 @@ func TestFullAgenda(t *testing.T) {
 	plan(0, task("a", "1"), task("b", "1"))
 	byHand(t, s, fmt.Sprintf(`UPDATE task_counts SET n = %d WHERE kind = 'a'`, rushgate.MaxTasks-3))
 	plan(2, task("a", "2"), task("a", "1"), task("a", "2"), task("c", "1"), task("a", "3"), task("b", "1"), task("b", "2"))
-	if err := s.DropTasks(t.Context(), []rushgate.TaskID{{Kind: "c", ID: "1"}, {Kind: "c", ID: "none"}}); err != nil {
+	if err := s.DropTasks(t.Context(), []rushgate.Task{{Kind: "c", ID: "1"}, {Kind: "c", ID: "none"}}); err != nil {
 		t.Fatal(err)
 	}
 	plan(1, task("c", "2"), task("c", "3"))

@@ -31,7 +31,8 @@ type Progress func(written, size int64)
 // until the copy is made. The copy is readable by its owner only.
 //
 // A file that is there already is left alone, and the error wraps [fs.ErrExist]; so is one that is no database of
-// Rushgate ([ErrForeign]) or is not there ([ErrMissing]). If Backup fails, or ctx ends, nothing is left behind.
+// Rushgate ([ErrForeign]) or is not there ([ErrMissing]). If Backup fails, or ctx ends, nothing is left behind;
+// what a process leaves that dies meanwhile, the next Backup to the same folder removes.
 func Backup(ctx context.Context, path, to string, progress Progress) (err error) {
 	defer func() {
 		if err != nil {
@@ -52,12 +53,12 @@ func Backup(ctx context.Context, path, to string, progress Progress) (err error)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(part) }() // another name of the copy by then, or one that failed
+	defer func() { _ = part.drop() }() // another name of the copy by then, or one that failed
 	// A link, other than a rename, replaces nothing.
-	if err := os.Link(part, to); errors.Is(err, fs.ErrExist) {
+	if err := os.Link(part.name, to); errors.Is(err, fs.ErrExist) {
 		return err
 	} else if err != nil { // a file system without links
-		if err := os.Rename(part, to); err != nil {
+		if err := os.Rename(part.name, to); err != nil {
 			return err
 		}
 	}
@@ -116,11 +117,11 @@ func Restore(ctx context.Context, from, path string, progress Progress) (aside s
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = os.Remove(part) }()
+	defer func() { _ = part.drop() }()
 	if aside, err = putAside(file); err != nil {
 		return "", err
 	}
-	if err := os.Rename(part, file); err != nil {
+	if err := os.Rename(part.name, file); err != nil {
 		return aside, err
 	}
 	return aside, syncFolder(filepath.Dir(file))
@@ -168,32 +169,26 @@ func existing(path string) (file string, err error) {
 	return file, nil
 }
 
-// copyDatabase writes a copy of a database beside a path, checks it, and returns its name, or leaves nothing behind.
-func copyDatabase(ctx context.Context, file, beside string, progress Progress) (part string, err error) {
+// copyDatabase writes a copy of a database beside a path, and checks it, or leaves nothing behind.
+func copyDatabase(ctx context.Context, file, beside string, progress Progress) (*part, error) {
 	if err := inspect(ctx, file, len(migrations)); err != nil {
-		return "", err
+		return nil, err
 	}
-	made, err := os.CreateTemp(filepath.Dir(beside), filepath.Base(beside)+".part-*") // readable by its owner only
+	p, err := newPart(beside)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	part = made.Name()
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(part))
-			part = ""
-		}
-	}()
-	if err := made.Close(); err != nil {
-		return part, err
+	err = vacuumInto(ctx, file, p.name, progress)
+	if err == nil {
+		err = check(ctx, p.name)
 	}
-	if err := vacuumInto(ctx, file, part, progress); err != nil {
-		return part, err
+	if err == nil {
+		err = syncFile(p.name)
 	}
-	if err := check(ctx, part); err != nil {
-		return part, err
+	if err != nil {
+		return nil, errors.Join(err, p.drop())
 	}
-	return part, syncFile(part)
+	return p, nil
 }
 
 // vacuumInto has SQLite write the database as it is now into an empty file: in one read transaction, which no writer

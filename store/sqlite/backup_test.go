@@ -9,7 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -297,5 +299,44 @@ func TestRestoreRefusals(t *testing.T) {
 		if strings.Contains(name, "part") || strings.Contains(name, "before") {
 			t.Errorf("left behind: %s", name)
 		}
+	}
+}
+
+// Copies to one folder at once do not take each other for abandoned; one that is goes, also where only its lock was
+// made.
+func TestAbandonedParts(t *testing.T) {
+	dir := t.TempDir()
+	inUse, err := newPart(filepath.Join(dir, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"b.part-x", "b.part-x.lock", "c.part-y.lock", "d.part-z", "e.lock"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			p, err := newPart(filepath.Join(dir, "f"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := os.Stat(p.name); err != nil {
+				t.Errorf("a part that is being written: %v", err)
+			}
+			if err := p.drop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	a := filepath.Base(inUse.name)
+	if got := filesIn(t, dir); !slices.Equal(got, []string{a, a + ".lock", "d.part-z", "e.lock"}) {
+		t.Errorf("left are %q", got)
+	}
+	if err := inUse.drop(); err != nil {
+		t.Error(err)
 	}
 }

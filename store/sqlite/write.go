@@ -26,7 +26,7 @@ type writeStmts struct {
 	isAccount, note, forget                 *sql.Stmt
 	trimSignIns, trimEvents                 *sql.Stmt
 	room, putTask, moveTask, replaceTask    *sql.Stmt
-	dueTasks, dropTask                      *sql.Stmt
+	dueTasks, hasTask, dropTask             *sql.Stmt
 	audit, auditSpan, append, trimAudit     *sql.Stmt
 }
 
@@ -106,6 +106,7 @@ func (w *writeStmts) lasting() map[**sql.Stmt]string {
 		&w.replaceTask: `UPDATE tasks SET due = ?3, data = ?4 WHERE kind = ?1 AND id = ?2`,
 		&w.moveTask:    `UPDATE tasks SET due = ? WHERE kind = ? AND id = ?`,
 		&w.dueTasks:    dueTasksQuery,
+		&w.hasTask:     `SELECT count(*) FROM tasks WHERE kind = ? AND id = ? AND due = ?`,
 		&w.dropTask:    `DELETE FROM tasks WHERE kind = ? AND id = ?`,
 		&w.audit:       auditQuery,
 		&w.auditSpan:   auditSpanQuery,

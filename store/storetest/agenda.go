@@ -19,6 +19,7 @@ var agendaCases = []testCase{
 	{"TakenIsSetAside", tasksSetAside},
 	{"PlannedAnewReplaces", tasksReplaced},
 	{"DroppedIsGone", tasksDropped},
+	{"WhatTookTheirPlaceStays", tasksSuperseded},
 	{"KindsAreApart", tasksApart},
 	{"TakersAtOnceGetDifferentTasks", tasksRace},
 	{"FullIsAnswered", agendaFull},
@@ -179,7 +180,7 @@ func tasksDropped(t *testing.T, h Harness) {
 	s := h.open(t)
 	plan(t, s, mail("a", 1), mail("b", 2), mail("c", 3))
 	take(t, s, "mail", 1, time.Minute)
-	ids := []rushgate.TaskID{
+	ids := []rushgate.Task{
 		{Kind: "mail", ID: "a"}, {Kind: "mail", ID: "none"}, {Kind: "other", ID: "c"}, {Kind: "mail", ID: "b"},
 	}
 	for range 2 {
@@ -194,6 +195,50 @@ func tasksDropped(t *testing.T, h Harness) {
 	if err := s.DropTasks(t.Context(), nil); err != nil {
 		t.Errorf("DropTasks of none: %v", err)
 	}
+}
+
+func tasksSuperseded(t *testing.T, h Harness) {
+	s := h.open(t)
+	plan(t, s, mail("a", 1), mail("b", 2), mail("c", 3), mail("d", 4))
+	taken := take(t, s, "mail", 10, time.Minute)
+	if len(taken) != 4 || taken[0].Held.IsZero() || !taken[0].Held.Equal(taken[3].Held) {
+		t.Fatalf("taken are %+v", taken)
+	}
+	anew := mail("b", 9)
+	anew.Due = taken[0].Held.Add(2 * time.Hour)
+	plan(t, s, mail("a", 1), anew)
+	h.Advance(time.Minute)
+	again := take(t, s, "mail", 2, time.Hour)
+	wantTasks(t, "again", again, mail("a", 1), withDue(mail("c", 3), taken[2].Held))
+	late := taken[:3]
+	late[2].Due, late[2].Data = anew.Due, []byte("other")
+	errs, err := s.PlanTasks(t.Context(), late)
+	for i, e := range errs {
+		if !errors.Is(e, rushgate.ErrTaskChanged) {
+			t.Errorf("PlanTasks in place of task %d, which is held no more: %v, %v", i, e, err)
+		}
+	}
+	if err := s.DropTasks(t.Context(), late); err != nil {
+		t.Fatalf("DropTasks: %v", err)
+	}
+	held := again[1].Held
+	wantPlanned(t, s, "mail", "a b c", withDue(mail("a", 1), held), anew, withDue(mail("c", 3), held))
+	put := withDue(mail("a", 1), anew.Due)
+	put.Held = held
+	plan(t, s, put)
+	if err := s.DropTasks(t.Context(), append(again, taken[3])); err != nil {
+		t.Fatalf("DropTasks: %v", err)
+	}
+	wantPlanned(t, s, "mail", "a b c d", withDue(mail("a", 1), anew.Due), anew, rushgate.Task{}, rushgate.Task{})
+	wantCount(t, s, "mail", 2)
+	if errs, err := s.PlanTasks(t.Context(), again[1:]); err != nil || !errors.Is(errs[0], rushgate.ErrTaskChanged) {
+		t.Errorf("PlanTasks in place of one that was dropped: %v, %v", errs, err)
+	}
+}
+
+func withDue(task rushgate.Task, due time.Time) rushgate.Task {
+	task.Due = due
+	return task
 }
 
 func tasksApart(t *testing.T, h Harness) {
@@ -212,7 +257,7 @@ func tasksApart(t *testing.T, h Harness) {
 		wantTasks(t, kind, take(t, s, kind, 10, time.Minute), of(kind))
 	}
 	wantCount(t, s, "b", 0)
-	if err := s.DropTasks(t.Context(), []rushgate.TaskID{{Kind: "a", ID: "same"}}); err != nil {
+	if err := s.DropTasks(t.Context(), []rushgate.Task{{Kind: "a", ID: "same"}}); err != nil {
 		t.Fatal(err)
 	}
 	wantCount(t, s, "a", 0)
@@ -284,7 +329,7 @@ func agendaFull(t *testing.T, h Harness) {
 	wantPlanned(t, s, "mail", "last too-many", mail("last", 2), rushgate.Task{})
 	want(rushgate.Task{Kind: "kind-0", ID: "0", Due: epoch}, nil) // in place of itself
 	want(rushgate.Task{Kind: "other", ID: "0", Due: epoch}, rushgate.ErrAgendaFull)
-	if err := s.DropTasks(t.Context(), []rushgate.TaskID{{Kind: "kind-1", ID: "1"}}); err != nil {
+	if err := s.DropTasks(t.Context(), []rushgate.Task{{Kind: "kind-1", ID: "1"}}); err != nil {
 		t.Fatal(err)
 	}
 	want(rushgate.Task{Kind: "other", ID: "0", Due: epoch}, nil)
@@ -321,8 +366,9 @@ func badTasks(t *testing.T, h Harness) {
 	} {
 		_, err := s.LoadTasks(t.Context(), []rushgate.TaskID{bad})
 		check("LoadTasks", err, "task 1 of 1")
-		check("DropTasks", s.DropTasks(t.Context(), []rushgate.TaskID{bad}), "task 1 of 1")
+		check("DropTasks", s.DropTasks(t.Context(), []rushgate.Task{{Kind: bad.Kind, ID: bad.ID}}), "task 1 of 1")
 	}
+	check("DropTasks", s.DropTasks(t.Context(), []rushgate.Task{{Kind: "a", ID: "a", Held: time.UnixMilli(0)}}), "held")
 	_, err := s.CountTasks(t.Context(), "é")
 	check("CountTasks", err, "other characters")
 	for says, call := range map[string]struct {

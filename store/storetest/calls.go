@@ -139,7 +139,7 @@ func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[
 	_, errs["TakeTasks"] = s.TakeTasks(ctx, "mail", 1, time.Minute)
 	_, errs["LoadTasks"] = s.LoadTasks(ctx, []rushgate.TaskID{{Kind: "mail", ID: "every-call"}})
 	_, errs["CountTasks"] = s.CountTasks(ctx, "mail")
-	errs["DropTasks"] = s.DropTasks(ctx, []rushgate.TaskID{{Kind: "mail", ID: "every-call"}})
+	errs["DropTasks"] = s.DropTasks(ctx, []rushgate.Task{{Kind: "mail", ID: "every-call"}})
 	_, errs["AppendAudit"] = s.AppendAudit(ctx, 0, [][]byte{[]byte("every call")})
 	_, errs["LoadAudit"] = s.LoadAudit(ctx, 1, 1)
 	_, _, errs["AuditSpan"] = s.AuditSpan(ctx)

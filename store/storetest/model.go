@@ -53,6 +53,7 @@ func runModel(t *testing.T, h Harness) {
 			"plan":       m.plan,
 			"take":       m.takeTasks,
 			"drop":       m.dropTask,
+			"plan again": m.planAgain,
 			"task":       m.loadTask,
 			"append":     m.appendAudit,
 			"trim":       m.trimAudit,
@@ -84,6 +85,7 @@ type machine struct {
 	shared  map[string]string                   // what the fleet shares, by name
 	held    map[string]modelHold                // by name
 	tasks   map[rushgate.TaskID]rushgate.Task
+	taken   []rushgate.Task // as they were returned
 	audit   modelAudit
 }
 

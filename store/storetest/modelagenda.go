@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"time"
 
 	"pgregory.net/rapid"
@@ -51,7 +52,11 @@ func (m *machine) takeTasks(t *rapid.T) {
 		}
 		last = task.Due
 		want.Due = m.clock().Add(hold + time.Millisecond - 1).Truncate(time.Millisecond)
+		if !task.Held.Equal(want.Due) {
+			t.Fatalf("%+v is taken, and set aside until %v", task, want.Due)
+		}
 		m.tasks[id] = want
+		m.taken = append(m.taken, task)
 	}
 	if len(got) > limit {
 		t.Fatalf("%d tasks are taken, want %d at most", len(got), limit)
@@ -63,12 +68,44 @@ func (m *machine) takeTasks(t *rapid.T) {
 	}
 }
 
-func (m *machine) dropTask(t *rapid.T) {
-	id := drawTaskID(t)
-	if err := m.s.DropTasks(t.Context(), []rushgate.TaskID{id}); err != nil {
-		t.Fatalf("DropTasks(%v): %v", id, err)
+// drawTask draws the name of a task, or one that was taken some time.
+func (m *machine) drawTask(t *rapid.T) rushgate.Task {
+	if len(m.taken) > 0 && rapid.Bool().Draw(t, "taken") {
+		return rapid.SampledFrom(m.taken).Draw(t, "task taken")
 	}
-	delete(m.tasks, id)
+	id := drawTaskID(t)
+	return rushgate.Task{Kind: id.Kind, ID: id.ID}
+}
+
+// holds reports whether a task is there as it was taken; of one that nobody has taken that is not asked.
+func (m *machine) holds(task rushgate.Task) bool {
+	there, found := m.tasks[rushgate.TaskID{Kind: task.Kind, ID: task.ID}]
+	return task.Held.IsZero() || found && there.Due.Equal(task.Held)
+}
+
+func (m *machine) dropTask(t *rapid.T) {
+	task := m.drawTask(t)
+	if err := m.s.DropTasks(t.Context(), []rushgate.Task{task}); err != nil {
+		t.Fatalf("DropTasks(%+v): %v", task, err)
+	}
+	if m.holds(task) {
+		delete(m.tasks, rushgate.TaskID{Kind: task.Kind, ID: task.ID})
+	}
+}
+
+// planAgain plans one that was taken for another time.
+func (m *machine) planAgain(t *rapid.T) {
+	task := m.drawTask(t)
+	task.Due, task.Data = m.clock().Add(time.Minute).Truncate(time.Millisecond), []byte("again")
+	got, err := m.s.PlanTasks(t.Context(), []rushgate.Task{task})
+	held := m.holds(task)
+	if err != nil || held != (got[0] == nil) || !held && !errors.Is(got[0], rushgate.ErrTaskChanged) {
+		t.Fatalf("PlanTasks of %+v, which is held %v: %v, %v", task, held, got, err)
+	}
+	if held {
+		task.Held = time.Time{}
+		m.tasks[rushgate.TaskID{Kind: task.Kind, ID: task.ID}] = task
+	}
 }
 
 func (m *machine) loadTask(t *rapid.T) {

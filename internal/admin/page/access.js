@@ -25,15 +25,59 @@ export async function refresh() {
   }
 }
 
-function showMode({ mode, message, opens_at, out, by, at }) {
+function showMode(state, mine = false) {
+  const { mode, message, opens_at, out, by, at } = state;
   const section = byID("mode-card");
   section.dataset.mode = mode;
   byID("mode-now").textContent = words[mode] ?? mode;
+  follow(state, mine);
   const said = [
     message && `Players are told “${message}”.`, opens_at && `They are told to come back at ${when(opens_at)}.`,
     out && "Those inside who might not come in are logged out.", by && `Set by ${by}, ${when(at)}.`,
   ];
   byID("mode-said").textContent = said.filter(Boolean).join(" ");
+}
+
+// followed is what the form shows by itself, and opensAt the time that mode-opens shows to the minute.
+let followed = { mode: "open", message: "", opens: "", out: false };
+let opensAt;
+
+// asFilled returns what the form has now.
+const asFilled = () => ({
+  mode: byID("mode").value, message: byID("mode-message").value, opens: byID("mode-opens").value,
+  out: byID("mode-out").checked,
+});
+
+// same reports whether two forms ask for the same. At open doors nothing but the mode counts.
+const same = (a, b) => a.mode === b.mode &&
+  (a.mode === "open" || a.message === b.message && a.opens === b.opens && a.out === b.out);
+
+// follow has the form show what is in force, so that who changes one part of it keeps the others; unless the operator
+// has chosen something else or is about to. What is mine has just been set from here.
+function follow({ mode, message = "", opens_at, out = false }, mine) {
+  const set = { mode, message, opens: opens_at ? localMinute(new Date(opens_at)) : "", out };
+  const form = byID("mode-form");
+  const chosen = !same(asFilled(), followed) || form.contains(document.activeElement);
+  if (!mine && chosen && !same(asFilled(), set)) return;
+  followed = set;
+  opensAt = opens_at;
+  byID("mode").value = mode;
+  byID("mode-message").value = message;
+  byID("mode-opens").value = set.opens;
+  byID("mode-out").checked = out;
+  offers();
+}
+
+// localMinute writes a time as a field for local times has it.
+function localMinute(t) {
+  const local = new Date(t.getTime() - t.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 16);
+}
+
+// opening returns the time of return that the form asks for, which is to the second if it is the one in force.
+function opening() {
+  const { opens } = asFilled();
+  return opens === followed.opens && opensAt ? opensAt : new Date(opens).toISOString();
 }
 
 function showBans({ bans, total }) {
@@ -86,7 +130,7 @@ async function setMode(event) {
   const order = { mode };
   if (mode !== "open") {
     order.message = byID("mode-message").value;
-    if (byID("mode-opens").value) order.opens_at = new Date(byID("mode-opens").value).toISOString();
+    if (byID("mode-opens").value) order.opens_at = opening();
     order.out = byID("mode-out").checked;
   }
   const inside = order.out ? "Players inside who might not are saved and logged out." : "Players inside stay.";
@@ -94,7 +138,7 @@ async function setMode(event) {
   if (!await confirmed(question, `${words[mode]} ${inside} This is so on every node.`, "Set")) return;
   const result = byID("mode-result");
   try {
-    showMode(await post("/mode", order));
+    showMode(await post("/mode", order), true);
     result.textContent = "Set, on every node within a second.";
   } catch (error) {
     result.textContent = error.message;

@@ -1,5 +1,6 @@
 // What an operator can have the node do. What others notice is asked for once more before it happens.
 import { askBan } from "/access.js";
+import { asksForCode, factor, hasPasskeys, removeFactorButton, removePasskeysButton, renameButton } from "/proofs.js";
 import { may } from "/roles.js";
 
 // account is where the node has an account, and what can be done with it.
@@ -13,7 +14,7 @@ const send = (path, body) =>
   fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 // postTwice orders what cannot be undone, which its caller has asked the operator about.
-async function postTwice(path, body = {}) {
+export async function postTwice(path, body = {}) {
   const response = await send(path, body);
   if (response.status !== 409) return answered(response);
   const { error, confirm } = await response.json();
@@ -49,7 +50,7 @@ export async function confirmed(title, text, verb) {
   return answer;
 }
 
-function paragraph(text, className) {
+export function paragraph(text, className) {
   const p = document.createElement("p");
   p.textContent = text;
   if (className) p.className = className;
@@ -109,7 +110,7 @@ function facts({ account, live, devices }) {
     Registered: ["created", new Date(player.created_at).toLocaleString()],
     "Password hash": ["hash", `${player.hash_scheme}, ${player.hash_cost}`],
     "E-mail": ["email", email(account.credentials ?? [])],
-    "Second factor": ["factor", (account.credentials ?? []).includes("totp") ? "yes, an authenticator" : "none"],
+    "Second factor": ["factor", factor(account.credentials ?? [])],
     Devices: ["devices", devices.map((d) => d.label).join(", ") || "none is remembered"],
     Record: ["version", `version ${player.record_version}`],
   };
@@ -227,6 +228,9 @@ export async function find(name, result) {
       button.addEventListener("click", () => endSession(player, button));
       shown.push(button);
     }
+    if (may("help")) shown.push(renameButton(player.name));
+    if (may("run") && asksForCode(page.account.credentials ?? [])) shown.push(removeFactorButton(player.name));
+    if (may("run") && hasPasskeys(page.account.credentials ?? [])) shown.push(removePasskeysButton(player.name));
     if (may("run")) shown.push(banButton(page.account));
   } catch (error) {
     shown.push(paragraph(error.message, "problem"));

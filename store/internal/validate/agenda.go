@@ -19,7 +19,7 @@ func Tasks(tasks []rushgate.Task) error {
 }
 
 func task(t *rushgate.Task) error {
-	if err := taskID(rushgate.TaskID{Kind: t.Kind, ID: t.ID}); err != nil {
+	if err := drop(t); err != nil {
 		return err
 	}
 	if err := moment(t.Due); err != nil {
@@ -27,6 +27,29 @@ func task(t *rushgate.Task) error {
 	}
 	if len(t.Data) > rushgate.MaxTaskData {
 		return fmt.Errorf("data has %d bytes, more than %d", len(t.Data), rushgate.MaxTaskData)
+	}
+	return nil
+}
+
+// Drops reports the first of tasks that no agenda can have taken.
+func Drops(tasks []rushgate.Task) error {
+	for i := range tasks {
+		if err := drop(&tasks[i]); err != nil {
+			return fmt.Errorf("task %d of %d: %w", i+1, len(tasks), err)
+		}
+	}
+	return nil
+}
+
+func drop(t *rushgate.Task) error {
+	if err := taskID(rushgate.TaskID{Kind: t.Kind, ID: t.ID}); err != nil {
+		return err
+	}
+	if t.Held.IsZero() {
+		return nil
+	}
+	if err := moment(t.Held); err != nil {
+		return fmt.Errorf("held: %w", err)
 	}
 	return nil
 }
