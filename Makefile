@@ -33,7 +33,8 @@ FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./i
 	./internal/admin:FuzzParseNetwork ./internal/admin:FuzzReadTrace \
 	./internal/importer/scheme:FuzzParseFamily ./internal/importer/scheme:FuzzRecognise ./internal/importer/records:FuzzParseLine ./internal/opaque:FuzzKE1 \
 	./internal/opaque:FuzzParseKeys ./internal/opaque:FuzzParseRecord ./internal/opaque:FuzzRequest ./internal/opaque:FuzzState \
-	./internal/opaqueclient:FuzzAnswers ./internal/api:FuzzParseOpaque
+	./internal/opaqueclient:FuzzAnswers ./internal/api:FuzzParseOpaque \
+	./internal/importer/table:FuzzText ./internal/importer/table:FuzzLua ./internal/importer/source:FuzzPath ./internal/importer/source:FuzzParse
 
 .PHONY: help
 help: ## list the targets

@@ -181,6 +181,10 @@ var documentedIn = []document{
 		{command: "go run .", short: "go run . -duration 2s", shows: `1\. `},
 	}},
 	{"docs/import.md", []documented{
+		{command: "rushgate import sources", shows: `(?m)^minetest`},
+		{command: "rushgate import records --system minetest --file worlds/ours/auth.sqlite --dry-run",
+			elsewhere: "TestPlayersOfOtherPrograms"},
+		{command: "rushgate import records --system minetest --file worlds/ours/auth.sqlite", elsewhere: "TestPlayersOfOtherPrograms"},
 		{command: `echo '{"system":"authme SHA256","username":"Steve","stored":{"password":"$SHA$11aa0706173d7272$` +
 			`dbba96681c2ae4e0bfdf226d70fbbc5e4ee3d8071faa613bc533fe8a64817d10"}}' > players.jsonl`},
 		{command: "rushgate import records --file players.jsonl --dry-run",

@@ -32,7 +32,7 @@ Brings in the players of another game, who keep their passwords.
 
 func newImport() *cobra.Command {
 	return newGroup("import", "bring in the players of another game", importSynopsis,
-		newImportRedis(), newImportRecords(), newImportSchemes())
+		newImportRedis(), newImportRecords(), newImportSources(), newImportSchemes())
 }
 
 const importRedisSynopsis = `Usage: rushgate import redis --file FILE | --from URL [flags]
@@ -205,6 +205,9 @@ func writeImportReport(w io.Writer, r *importer.Report) error {
 	}
 	if r.Hardened > 0 && !r.DryRun {
 		line("hardened", "%d weak hashes in %v (%.0f/s)", r.Hardened, r.Hardening.Round(time.Millisecond), float64(r.Hardened)/r.Hardening.Seconds())
+	}
+	if r.Banned > 0 {
+		line("banned", "%d accounts, as they were there", r.Banned)
 	}
 	if r.Locked > 0 {
 		line("locked", "%d accounts that no password opens until you set one", r.Locked)

@@ -19,10 +19,13 @@ import (
 	"github.com/rushgate/rushgate/password"
 )
 
-const importRecordsSynopsis = `Usage: rushgate import records --file FILE [flags]
+const importRecordsSynopsis = `Usage: rushgate import records [--system NAME] --file FILE [flags]
 
-Brings in accounts, with their passwords, of the systems that "rushgate import schemes" lists: game servers, forums,
-identity services. FILE has a JSON object on each line,
+Brings in accounts, with their passwords, of other systems: game servers, forums, identity services. With --system FILE is
+that system's own: its SQLite database, a dump of MySQL or PostgreSQL, or what else "rushgate import sources" says. It is
+only read. --table and --columns are for tables that are others than usual, and --map for the characters.
+
+Without --system FILE has a JSON object on each line, of any of the systems that "rushgate import schemes" lists,
 
   {"system": "authme SHA256", "username": "Alice", "stored": {"password": "$SHA$0f1e2d3c4b5a6978$b523..."}}
 
@@ -42,6 +45,9 @@ A record that cannot be read, or whose name is taken, is refused and harms no ot
 only their case or width differs, the one that is spelled as here is brought in; --json has up to a thousand of the others
 in full. The exit status is 0 if no record was refused, and otherwise 1.
 
+  rushgate import records --system minetest --file auth.sqlite --dry-run
+  rushgate import records --system "authme SHA256" --file dump.sql
+  rushgate import records --system freeciv --table auth --columns name=login,password=hash --file dump.sql
   rushgate import records --file players.jsonl --dry-run
   rushgate import records --file players.jsonl --data /var/lib/rushgate --json report.json
   rushgate import records --file players.jsonl --scheme ours.json --db redis --redis-url redis://new-server:6379`
@@ -54,16 +60,19 @@ const hardenedAtOnce = 1024
 type importRecordsFlags struct {
 	importFlags
 	schemes repeated
+	from    sourceFlags
 	hashing *accountFlags
 }
 
 func newImportRecords() *cobra.Command {
 	v := &importRecordsFlags{importFlags: *newImportFlags(), hashing: newAccountFlags()}
 	f := newFlags(importRecordsSynopsis)
-	f.add(&v.file, "file", "", "`FILE` with the records, a JSON object on each line")
+	f.add(&v.file, "file", "", "`FILE` with the records, a JSON object on each line; or with --system the other system's own")
+	v.from.declare(f)
 	declareSchemes(f, &v.schemes)
 	v.declareStore(f)
 	v.hashing.declareIterations(f)
+	f.add(&v.world, "world", "", "`FILE` that defines the world, for --map, if the node is started with one")
 	f.add(&v.dryRun, "dry-run", "", "write nothing")
 	f.add(&v.jsonFile, "json", "", "`FILE` for the report as JSON")
 	f.addConfig()
@@ -92,14 +101,14 @@ func (v *importRecordsFlags) run(ctx context.Context, stdout, stderr io.Writer) 
 	if err != nil {
 		return err
 	}
-	src, err := records.Open(string(v.file), schemes)
+	opts := importer.Options{DryRun: bool(v.dryRun), Harden: records.Harden(hasher), BatchSize: hardenedAtOnce}
+	src, from, err := v.open(ctx, schemes, &opts)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 	return v.withStore(ctx, func(store rushgate.Store) error {
-		opts := importer.Options{DryRun: bool(v.dryRun), Harden: records.Harden(hasher), BatchSize: hardenedAtOnce}
-		report, err := v.bring(ctx, src, store, opts, "records of other systems, from a file", stdout, stderr)
+		report, err := v.bring(ctx, src, store, opts, from, stdout, stderr)
 		return errors.Join(err, foresee(stdout, &report, hasher))
 	})
 }

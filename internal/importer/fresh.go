@@ -42,6 +42,7 @@ func (m *importer) createBatch(ctx context.Context, entries []*accountEntry) err
 			accounts[i] = rushgate.Account{
 				Username: a.Name, PasswordHash: a.Hash, Attempt: importMark(*a), Version: a.Version,
 				CreatedAt: time.Now(), // the record does not say
+				Disabled:  a.Disabled,
 			}
 		}
 		if err := m.create(ctx, accounts); err != nil {
@@ -64,6 +65,9 @@ func (m *importer) imported(at Ref, a *Account) {
 	m.report.Imported++
 	if a.Weak != nil {
 		m.report.Hardened++
+	}
+	if a.Disabled != (rushgate.Disabled{}) {
+		m.report.Banned++
 	}
 	if a.Locked != "" {
 		m.report.lock(m.src.Key(at), a.Locked)

@@ -41,6 +41,8 @@ type Options struct {
 	// World is the world that the characters will live in, which decides what level their XP is worth; nil means
 	// [world.Default].
 	World *world.Definition
+	// OwnWorld tells that the game has a world of its own: the characters are taken as the source has them.
+	OwnWorld bool
 	// Harden sets the Hash of accounts that have a Weak one. It is called for those only that the store does not have yet,
 	// and not in a dry run. It may be nil if the source has no such accounts.
 	Harden func(context.Context, []*Account) error

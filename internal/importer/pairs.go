@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/rushgate/rushgate"
 )
@@ -147,6 +148,7 @@ func (m *importer) records(
 		records = append(records, rushgate.Record{
 			Account: rushgate.Account{
 				ID: c.ID, Username: a.Name, PasswordHash: a.Hash, CreatedAt: c.CreatedAt, Version: a.Version,
+				Disabled: a.Disabled,
 			},
 			Character: c,
 		})
@@ -188,12 +190,23 @@ func (m *importer) account(e *accountEntry, at Ref, r *Record) (Account, bool) {
 func (m *importer) character(name string, at Ref, r *Record) (rushgate.Character, bool) {
 	c := r.Character
 	err, cause := r.Err, r.Cause
-	if err == nil {
+	switch {
+	case err != nil:
+	case m.opts.OwnWorld:
+		err, cause = c.Numbers.Check(), Malformed
+	default:
 		err, cause = m.world.Enter(c), Malformed
 	}
 	if err != nil {
 		m.refuse(at, cause, "%v", err)
 		return rushgate.Character{}, false
+	}
+	if c.CreatedAt.IsZero() {
+		c.CreatedAt = time.Now() // the source does not say
+	}
+	if m.opts.OwnWorld {
+		c.Name = name
+		return c, true
 	}
 	entered, _ := m.world.Character(c.ID)
 	m.world.Leave(c.ID)

@@ -90,6 +90,8 @@ type Report struct {
 	// Hardened are those of Imported whose hash was too weak to be stored as it was, and Hardening is how long that took.
 	Hardened  int           `json:"hardened"`
 	Hardening time.Duration `json:"hardening_ns"`
+	// Banned are those of Imported that were kept out where they come from, and are here.
+	Banned int `json:"banned"`
 	// Locked are those of Imported that no password opens, LockedAccounts the first [MaxRefusals] of them.
 	Locked         int      `json:"locked"`
 	LockedAccounts []string `json:"locked_accounts,omitempty"`

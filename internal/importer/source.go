@@ -70,6 +70,8 @@ type Account struct {
 	// Mark tells a later import that an account without a character comes from this record. It is stored, and must tell
 	// nothing about the password. If it is empty, Hash is what tells.
 	Mark string
+	// Disabled is for how long the account is kept out.
+	Disabled rushgate.Disabled
 	// Locked says why no password will open the account, if none will.
 	Locked string
 	// Character is the id of the account's character, 0 if it has none.

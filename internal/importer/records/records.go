@@ -67,7 +67,7 @@ func (s *Source) Scan(ctx context.Context, visit func(*importer.Found) error) er
 		if f.Err = err; err == nil {
 			f.Name = r.name()
 			f.Key = f.Name
-			f.Account, _, f.Cause, f.Err = s.account(r)
+			f.Account, _, f.Cause, f.Err = account(s.reader, r)
 		}
 		return visit(&f)
 	})
@@ -87,7 +87,7 @@ func (s *Source) Fetch(ctx context.Context, refs []importer.Ref) ([]importer.Rec
 			found[i] = importer.Record{Err: errMoved, Cause: importer.Gone}
 			continue
 		}
-		found[i].Account, proofs[i], found[i].Cause, found[i].Err = s.account(r)
+		found[i].Account, proofs[i], found[i].Cause, found[i].Err = account(s.reader, r)
 	}
 	return found, lockOpen(ctx, found, proofs)
 }
@@ -209,12 +209,12 @@ func (r *record) take(d *json.Decoder, key string) error {
 }
 
 // account returns the account of a record, and what proves its password; or why it is refused.
-func (s *Source) account(r *record) (importer.Account, *scheme.Proof, importer.Cause, error) {
+func account(schemes *scheme.Reader, r *record) (importer.Account, *scheme.Proof, importer.Cause, error) {
 	name, err := rushgate.LoginName(r.name())
 	if err != nil {
 		return importer.Account{}, nil, importer.Malformed, err
 	}
-	proof, err := s.reader.Recognise(r.Record)
+	proof, err := schemes.Recognise(r.Record)
 	switch {
 	case errors.Is(err, scheme.ErrUnknownSystem):
 		return importer.Account{}, nil, importer.UnknownSystem, err

@@ -1,0 +1,373 @@
+package source
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/importer/scheme"
+	"github.com/rushgate/rushgate/internal/importer/table"
+)
+
+// Options say how a file of a system is read.
+type Options struct {
+	// System is the system as the operator calls it, which may say more than its name: "authme SHA256".
+	System string
+	// Table is the name of the table, if it is another than usual.
+	Table string
+	// With are values that go into every record.
+	With map[string]any
+	// Map says which columns go into the characters; nil for accounts alone.
+	Map *Map
+}
+
+// Reader reads the players of a file. It is used by one goroutine at a time.
+type Reader struct {
+	opts   Options
+	layout *Layout
+	file   *table.File
+	joins  []*joined
+	known  time.Time // what is over at this time is no ban
+}
+
+// Player is a row of a file.
+type Player struct {
+	scheme.Record
+	// Name is what the player is called here: Username, or that in lower case.
+	Name string
+	// Character is the player's, nil without one.
+	Character *rushgate.Character
+	// Other tells that the row is not a player's.
+	Other bool
+	// NoPassword tells that the player never had a password, or has none any more.
+	NoPassword bool
+	// Until is when a ban ends, in the year 9999 if never; zero without one.
+	Until time.Time
+	// Line and Done are those of [table.Row].
+	Line int
+	Done int64
+	// Err says why the row cannot be read.
+	Err error
+}
+
+// Open opens a file of a system, with the first layout that reads its kind.
+func (s *System) Open(ctx context.Context, path string, opts Options) (*Reader, error) {
+	var all []table.Kind
+	for i := range s.Layouts {
+		all = append(all, s.Layouts[i].Kinds()...)
+	}
+	slices.Sort(all)
+	kind, err := table.Sniff(path, order(slices.Compact(all)))
+	if err != nil {
+		return nil, err
+	}
+	for i := range s.Layouts {
+		l := s.Layouts[i]
+		if slices.Contains(l.Kinds(), kind) {
+			if opts.Table != "" {
+				l.Table = opts.Table
+			}
+			return l.open(ctx, path, kind, opts)
+		}
+	}
+	return nil, fmt.Errorf("%s has no layout for files of the kind %s", s.Name, kind)
+}
+
+// order puts the kinds first that tell best what they are.
+func order(kinds []table.Kind) []table.Kind {
+	best := []table.Kind{table.Lua, table.SQLite, table.SQL, table.JSONL, table.Erlang, table.JSON, table.XML,
+		table.TinyMUX, table.CSV, table.Lines}
+	var all []table.Kind
+	for _, k := range best {
+		if slices.Contains(kinds, k) {
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
+func (l *Layout) open(ctx context.Context, path string, kind table.Kind, opts Options) (*Reader, error) {
+	var further []string
+	if opts.Map != nil {
+		var err error
+		if opts.Map, further, err = opts.Map.of(l); err != nil {
+			return nil, err
+		}
+	}
+	columns := l.columns()
+	for _, c := range further {
+		if steps, err := parsePath(c); err != nil {
+			return nil, err
+		} else if name := steps[0].name; !slices.Contains(columns, name) {
+			columns = append(slices.DeleteFunc(columns, func(c string) bool { return c == name+"?" }), name)
+		}
+	}
+	f, err := table.Open(path, kind, table.Query{
+		Table: l.Table, Columns: columns, Fields: l.Fields, Separator: l.Separator, List: l.List,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{opts: opts, layout: l, file: f, known: time.Now()}
+	if kind != table.SQLite && kind != table.SQL { // no other has more than one table
+		if opts.Map != nil && opts.Map.Characters != nil {
+			return nil, fmt.Errorf("characters in a table of their own are read of %s and %s", table.SQLite, table.SQL)
+		}
+		return r, nil
+	}
+	for i := range l.Joins {
+		j, err := l.Joins[i].load(ctx, path, kind)
+		if err != nil {
+			return nil, err
+		}
+		r.joins = append(r.joins, j)
+	}
+	return r, nil
+}
+
+// Size returns how much there is to read, in the unit of [Player].Done.
+func (r *Reader) Size() int64 { return r.file.Size() }
+
+// Kind returns the kind of the file.
+func (r *Reader) Kind() table.Kind { return r.file.Kind() }
+
+// Players returns what is in the file, in the same order each time. An error ends it.
+func (r *Reader) Players(ctx context.Context) iter.Seq2[Player, error] {
+	return func(yield func(Player, error) bool) {
+		for row, err := range r.file.Rows(ctx) {
+			p := Player{Line: row.Line, Done: row.Done}
+			if err == nil {
+				r.player(&row, &p)
+			}
+			if !yield(p, err) {
+				return
+			}
+		}
+	}
+}
+
+var (
+	errNoName = errors.New("the player has no name")
+	errBytes  = errors.New("a value is not text in UTF-8")
+)
+
+// player makes a player of a row.
+func (r *Reader) player(row *table.Row, p *Player) {
+	if p.Err = row.Err; p.Err != nil {
+		return
+	}
+	values := row.Values
+	for _, j := range r.joins {
+		if more, ok := j.rows[textAt(values, j.Ours)]; ok {
+			values[j.name()] = more
+		}
+	}
+	l := r.layout
+	if is(values, l.Skip) || len(l.Only) > 0 && !is(values, l.Only) {
+		p.Other = true
+		return
+	}
+	p.System, p.Username = r.opts.System, r.name(values)
+	if p.Name = p.Username; l.Lower {
+		p.Name = strings.ToLower(p.Name)
+	}
+	if p.Username == "" {
+		p.Err = errNoName
+		return
+	}
+	p.Stored, p.Err = r.stored(values)
+	switch {
+	case p.Err != nil:
+	case !utf8.ValidString(p.Username) || strings.ContainsRune(p.Username, utf8.RuneError):
+		p.Err = errBytes
+	case len(p.Stored) == 0:
+		p.NoPassword = true
+	}
+	for name, v := range r.opts.With {
+		if p.Stored != nil {
+			p.Stored[name] = v
+		}
+	}
+	p.Until = r.until(values)
+	if r.opts.Map != nil && p.Err == nil {
+		p.Character, p.Err = r.opts.Map.character(values)
+	}
+}
+
+func (r *Reader) name(values map[string]any) string {
+	for _, path := range r.layout.Name {
+		if name := textAt(values, path); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// stored returns what proves the password. It is empty if all of it is nothing.
+func (r *Reader) stored(values map[string]any) (map[string]any, error) {
+	stored := make(map[string]any, len(r.layout.Stored)+len(r.opts.With))
+	database := r.file.Kind() == table.SQLite || r.file.Kind() == table.SQL
+	none := true
+	for _, s := range r.layout.Stored {
+		as, path := storedAs(s)
+		v, there := look(values, path)
+		if !there && !strings.HasSuffix(path, "?") {
+			return nil, fmt.Errorf("there is no %+q", path)
+		}
+		if v == nil {
+			continue
+		}
+		if none = none && v == ""; v == "" {
+			stored[as] = v
+		} else if b, ok := v.(string); ok {
+			switch {
+			case database && slices.Contains(r.layout.Hex, as) && !strings.HasPrefix(b, `\x`):
+				v = hex.EncodeToString([]byte(b))
+			case !utf8.ValidString(b):
+				return nil, errBytes
+			}
+		}
+		stored[as] = v
+	}
+	if none {
+		return map[string]any{}, nil
+	}
+	return stored, nil
+}
+
+// is reports whether one of the conditions holds.
+func is(values map[string]any, conditions map[string][]string) bool {
+	for _, path := range slices.Sorted(maps.Keys(conditions)) {
+		v := textAt(values, path)
+		for _, want := range conditions[path] {
+			if holds(v, want) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// holds reports whether a value is one that a condition wants: that text, with "*" any but nothing, 0 and false, and
+// with "!" before it any but nothing and those that begin like it.
+func holds(v, want string) bool {
+	if want == "*" {
+		return v != "" && v != "0" && v != "f" && !strings.EqualFold(v, "false")
+	}
+	if begin, ok := strings.CutPrefix(want, "!"); ok {
+		return v != "" && !strings.HasPrefix(v, begin)
+	}
+	return strings.EqualFold(v, want)
+}
+
+// forever is the end of a ban that has none.
+func forever() time.Time { return time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC) }
+
+// until returns when a ban ends; zero without one, or if it is over.
+func (r *Reader) until(values map[string]any) time.Time {
+	l := r.layout
+	banned := is(values, l.Banned)
+	until := textAt(values, l.Until)
+	end := moment(until)
+	switch {
+	case until == "" || until == "0":
+		if banned {
+			return forever()
+		}
+		return time.Time{}
+	case end.IsZero(), l.Since != "" && !end.After(moment(textAt(values, l.Since))), end.After(forever()):
+		return forever() // rather kept out too long
+	case end.Before(r.known):
+		return time.Time{}
+	}
+	return end
+}
+
+// moment reads a time: in seconds or milliseconds since 1970, or as databases write it. It is zero if it is none.
+func moment(s string) time.Time {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		if n > 1e11 {
+			return time.UnixMilli(n)
+		}
+		return time.Unix(n, 0)
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07", "2006-01-02 15:04:05Z07:00",
+		"2006-01-02 15:04:05", "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// joined is the rows of a table that go with others.
+type joined struct {
+	*Join
+	rows map[string]map[string]any // by the value that is in both tables
+}
+
+// maxJoined is the greatest number of rows of a table that is joined: they are kept in memory.
+const maxJoined = 8 << 20
+
+// several is what a row has that is one of several, none of which is to be taken.
+const several = "\x00several"
+
+// add takes up a row, unless there is a better one.
+func (j *joined) add(key string, values map[string]any) {
+	had := j.rows[key]
+	switch {
+	case had == nil:
+	case j.Best == "" && j.character:
+		had[several] = true
+		return
+	case j.Best == "" || number(values, j.Best) <= number(had, j.Best):
+		return
+	}
+	j.rows[key] = values
+}
+
+// number returns the number at a path, 0 if there is none.
+func number(values map[string]any, path string) float64 {
+	n, err := strconv.ParseFloat(textAt(values, path), 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (j *Join) load(ctx context.Context, path string, kind table.Kind) (*joined, error) {
+	q := table.Query{Table: j.Table, Columns: append([]string{j.Its}, j.Columns...)}
+	for column := range j.Only {
+		q.Columns = append(q.Columns, column)
+	}
+	f, err := table.Open(path, kind, q)
+	if err != nil {
+		return nil, err
+	}
+	all := &joined{j, map[string]map[string]any{}}
+	for row, err := range f.Rows(ctx) {
+		if errors.Is(err, table.ErrNoTable) && j.Optional {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		key := textAt(row.Values, j.Its)
+		if row.Err != nil || key == "" || len(j.Only) > 0 && !is(row.Values, j.Only) {
+			continue
+		}
+		if all.add(key, row.Values); len(all.rows) > maxJoined {
+			return nil, fmt.Errorf("the table %s has more than %d rows", j.Table, maxJoined)
+		}
+	}
+	return all, nil
+}

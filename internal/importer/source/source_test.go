@@ -1,0 +1,220 @@
+package source
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A path leads to what is there, and to nothing otherwise.
+func TestPaths(t *testing.T) {
+	values := map[string]any{
+		"plain": "x", "1.0": "dotted", "null": nil, "number": json.Number("7"), "yes": true,
+		"json": `{"a": {"b": ["p", {"type": "q", "v": "found"}]}}`,
+		"list": []any{map[string]any{"type": "password", "secret": "s"}, map[string]any{"type": "otp"}},
+	}
+	for path, want := range map[string]string{
+		"plain": "x", "1.0": "dotted", "number": "7", "yes": "true", "json.a.b[0]": "p", "json.a.b[type=q].v": "found",
+		"list[type=password].secret": "s", "list[type=none].secret": "", "list[9]": "", "null": "", "none": "", "plain.x": "",
+		"json.a.b.c": "", "list[1].secret?": "",
+	} {
+		if got := textAt(values, path); got != want {
+			t.Errorf("%s leads to %q, want %q", path, got, want)
+		}
+	}
+	for _, path := range []string{"", "?", ".", "a..b", "[0]", "a[", "a[x]", "a[=y]", "a.", "a[-1]", "a[99999999]"} {
+		if _, err := parsePath(path); err == nil {
+			t.Errorf("%q is a path", path)
+		}
+	}
+}
+
+// What a file of systems cannot mean is refused when it is read.
+func TestBadSystems(t *testing.T) {
+	for _, layouts := range []string{
+		``, `{}`, `{"table": "t", "name": ["a"]}`, `{"name": ["a"], "stored": ["b"]}`,
+		`{"table": "t", "name": ["a["], "stored": ["b"]}`, `{"in": ["lines"], "name": ["a"], "stored": ["b"]}`,
+		`{"table": "t", "name": ["a"], "stored": ["b"], "other": 1}`,
+		`{"table": "t", "name": ["a"], "stored": ["b"], "joins": [{"table": "u"}]}`,
+	} {
+		if _, err := Parse([]byte(`{"systems": [{"system": "x", "layouts": [` + layouts + `]}]}`)); err == nil {
+			t.Errorf("%s is taken", layouts)
+		}
+	}
+	const good = `"layouts": [{"table": "t", "name": ["a"], "stored": ["b"]}]`
+	for _, text := range []string{`{}`, `[]`, `{"systems": [null]}`, `{"systems": [{"system": "-", ` + good + `}]}`,
+		`{"systems": [{"system": "x", ` + good + `}]} x`} {
+		if _, err := Parse([]byte(text)); err == nil {
+			t.Errorf("%s is taken", text)
+		}
+	}
+}
+
+// Of the systems that a name may mean, the one is taken that it names most exactly; the operator's own go first.
+func TestFind(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "own.json")
+	const layouts = `"layouts": [{"table": "t", "name": ["a"], "stored": ["b"]}]`
+	text := `{"systems": [{"system": "phpBB", ` + layouts + `}, {"system": "phpbb classic", ` + layouts + `}]}`
+	if err := os.WriteFile(own, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all, err := Builtin().With(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"AuthMe SHA256": "authme", "phpbb": "phpBB", "classic PHPBB 3": "phpbb classic", "nobody": "", "": "",
+	} {
+		got, err := all.Find(name)
+		if (err == nil) != (want != "") || err == nil && got.Name != want {
+			t.Errorf("%q is %v, %v", name, got, err)
+		}
+	}
+}
+
+// A ban ends when it did there, and one that cannot be read does not end.
+func TestBans(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	r := &Reader{known: now, layout: &Layout{Banned: map[string][]string{"banned": {"*"}}, Until: "until", Since: "since"}}
+	soon := now.Add(time.Hour)
+	for _, c := range []struct {
+		banned, until, since string
+		want                 time.Time
+	}{
+		{"", "", "", time.Time{}}, {"0", "0", "", time.Time{}}, {"1", "", "", forever()}, {"1", "0", "", forever()},
+		{"", "1800003600", "", soon}, {"1", "1800003600", "5", soon}, {"1", "1800003600000", "", soon},
+		{"1", "5", "4", time.Time{}},
+		{"1", "5", "5", forever()}, {"1", "infinity", "", forever()}, {"f", "", "", time.Time{}},
+		{"yes", "2027-01-15 09:00:00+00", "", soon}, {"yes", "2027-01-15T09:00:00Z", "", soon},
+	} {
+		got := r.until(map[string]any{"banned": c.banned, "until": c.until, "since": c.since})
+		if !got.Equal(c.want) {
+			t.Errorf("%+v ends %v", c, got)
+		}
+	}
+}
+
+// A map that cannot be meant is refused when it is read.
+func TestBadMaps(t *testing.T) {
+	if m, err := ParseMap([]byte(`{}`)); err != nil {
+		t.Error(err)
+	} else if _, _, err := m.of(&Layout{}); err == nil {
+		t.Error("no number of the player is needed")
+	} else if own, _, err := m.of(&Layout{ID: "nr?"}); err != nil || own.ID != "nr" {
+		t.Errorf("%+v, %v", own, err)
+	}
+	for _, text := range []string{
+		``, `{"id": "i", "level": "l"}`, `{"id": "i", "numbers": {"level": "l"}}`, `{"id": "i", "numbers": {"Gold!": "l"}}`,
+		`{"id": "i", "x": {"path": "x", "by": 2}}`, `{"id": "i", "x": "a["}`, `{"id": "i", "data": 7}`,
+		`{"id": "i", "data": {"a": 7}}`,
+		`{"id": "i", "characters": {"table": "t"}}`, `{"id": "i"} {}`,
+	} {
+		if _, err := ParseMap([]byte(text)); err == nil {
+			t.Errorf("%s is taken", text)
+		}
+	}
+}
+
+// With --columns any name may be given for what is stored, and the file need not be a database.
+func TestOfColumns(t *testing.T) {
+	for _, columns := range [][]string{{}, {"name=a"}, {"stored=b"}, {"name", "stored=b"}, {"name=", "stored=b"}} {
+		if _, err := OfColumns("x", "t", columns); err == nil {
+			t.Errorf("%v is taken", columns)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "x.csv")
+	if err := os.WriteFile(path, []byte("login;pw;salt\nann;h;s\nbob;;\n;h;s\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := OfColumns("ours", "", []string{"name=login", "stored=pw", "salt=salt?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Open(t.Context(), path, Options{System: "ours", With: map[string]any{"pepper": "p"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for p, err := range r.Players(t.Context()) {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case p.Err != nil:
+			got = append(got, p.Err.Error())
+		case p.NoPassword:
+			got = append(got, p.Name)
+		default:
+			got = append(got, p.Name+text(p.Stored["stored"])+text(p.Stored["salt"])+text(p.Stored["pepper"])+p.System)
+		}
+	}
+	if want := "annhspours bob " + errNoName.Error(); strings.Join(got, " ") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// What a JSON object has not got is not taken for a player without a password.
+func TestMissingValues(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.jsonl")
+	if err := os.WriteFile(path, []byte(`{"login":"ann","pw":null}`+"\n"+`{"login":"bob"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := OfColumns("ours", "", []string{"name=login", "stored=pw"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Open(t.Context(), path, Options{System: "ours"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []Player
+	for p, err := range r.Players(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) != 2 || !all[0].NoPassword || all[0].Err != nil || all[1].Err == nil {
+		t.Errorf("%+v", all)
+	}
+}
+
+func FuzzPath(f *testing.F) {
+	f.Add("credentials[type=password].config.hash", `{"credentials":[{"type":"password","config":"{\"hash\":1}"}]}`)
+	f.Fuzz(func(t *testing.T, path, text string) {
+		var values map[string]any
+		if json.Unmarshal([]byte(text), &values) != nil {
+			return
+		}
+		_, err := parsePath(path)
+		if _, found := look(values, path); found && err != nil && values[strings.TrimSuffix(path, "?")] == nil {
+			t.Errorf("%q is no path, and leads somewhere", path)
+		}
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"systems": [{"system": "x", "layouts": [
+		{"table": "t", "name": ["a", "b.c"], "stored": ["h=b[0]?"], "until": "u"}]}]}`))
+	f.Add([]byte(`{"id": "i", "x": {"path": "x", "times": 2}, "data": {"a": "b"},
+		"characters": {"table": "t", "its": "a", "ours": "b"}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if systems, err := Parse(b); err == nil {
+			for _, s := range systems {
+				for i := range s.Layouts {
+					if err := s.Layouts[i].check(); err != nil || s.Layouts[i].Describe() == "" {
+						t.Errorf("%q: %v", b, err)
+					}
+					s.Layouts[i].columns()
+				}
+			}
+		}
+		if m, err := ParseMap(b); err == nil {
+			if _, _, err := m.of(&Layout{ID: "id"}); err != nil {
+				t.Errorf("%q: %v", b, err)
+			}
+		}
+	})
+}

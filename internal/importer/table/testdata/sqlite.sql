@@ -1,0 +1,12 @@
+PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE decoy (id int, name text);
+CREATE TABLE users (id integer primary key, name varchar(64) not null, password text, salt blob, score real, unique(name));
+INSERT INTO users VALUES(1,'Alice','plain',X'000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f',-1.5);
+INSERT INTO users VALUES(2,'O''Neil','a"b''c',X'202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f',-1.5);
+INSERT INTO users VALUES(3,'back\slash','x\n\0y\',X'404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f',-1.5);
+INSERT INTO users VALUES(4,'Zeilen',replace('eins\nzwei\ndrei	vier','\n',char(10)),X'606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f',-1.5);
+INSERT INTO users VALUES(5,'Jürgen','pä;ss,(w)ör''--d',X'808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f',-1.5);
+INSERT INTO users VALUES(6,'Null',NULL,X'a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf',-1.5);
+INSERT INTO users VALUES(7,'semi','''); DROP TABLE users; --',X'c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf',-1.5);
+COMMIT;
