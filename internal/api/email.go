@@ -31,7 +31,7 @@ func (h *handler) emailRoutes() []route {
 		{"GET /v1/account/email", h.ofAccount(h.email)},
 		{"POST /v1/account/email", h.ofAccount(h.setEmail)},
 		{"POST /v1/account/email/verify", h.ofAccount(h.verifyEmail)},
-		{"DELETE /v1/account/email", h.bare(h.ofAccount(h.removeEmail))},
+		{"DELETE /v1/account/email", h.ofAccount(h.removeEmail)},
 	}
 }
 
