@@ -32,9 +32,7 @@ type Job struct {
 	Hash string
 	// Match reports that the password is right, after a job of [Verify].
 	Match bool
-	// Rehash reports that the password is right and its hash is not what [New] would make now, and that it is the only
-	// password that is: one of another system that takes no notice of the end of passwords, say, is not to be replaced by
-	// one of what was typed this time.
+	// Rehash reports that the password is right and its hash is not what [New] would make now.
 	Rehash bool
 	// Err is nil, or [ErrSkipped], or wraps [ErrMalformedHash] (the stored hash cannot be read) or [ErrUnknownPepper],
 	// or is the context's error.
@@ -165,16 +163,7 @@ type work struct {
 	lane   pbkdf2x.Lane
 	// concluded: the job has its results, whatever becomes of the iterations that are made up for
 	concluded bool
-	match     bool     // the password is right by it
-	old       *oldHash // of which system's digest the target is, or nil
-	reading   int      // of the old hash's recipe
-	digest    string   // that it has made
-}
-
-// upgrades reports whether a hash may be replaced by one of the password as it was typed. One of another system may not
-// if that lets in who types it otherwise: a slip would become the password, and the player's own would be none.
-func (w *work) upgrades() bool {
-	return w.old == nil || !w.old.recipe.Overlooks(w.reading, w.job.password, []byte(w.digest))
+	old       bool // the target is of another system's digest
 }
 
 // begin prepares a job's derivations. It returns neither for a job that is finished, and a parsed hash for one that is
@@ -207,12 +196,12 @@ func (h *Hasher) beginOld(ctx context.Context, j *Job, old *oldHash) []*work {
 		return nil
 	}
 	var works []*work
-	for i, digest := range old.digests(j.password) {
+	for _, digest := range old.digests(j.password) {
 		w := h.prepare(ctx, j, old.over, digest)
 		if w == nil {
 			return nil
 		}
-		w.old, w.reading, w.digest = old, i, digest
+		w.old = true
 		works = append(works, w)
 	}
 	return works
@@ -255,9 +244,6 @@ func (h *Hasher) derive(ctx context.Context, works []*work) {
 	h.kernel.Derive(lanes)
 	for _, w := range works {
 		clear(w.lane.Password)
-		if w.match && w.job.Rehash {
-			w.job.Rehash = w.upgrades()
-		}
 		if w.lane.Stopped && !w.concluded && !w.job.Match {
 			if w.job.Err = ctx.Err(); w.job.Err == nil {
 				w.job.Err = ErrSkipped
@@ -277,8 +263,7 @@ func (h *Hasher) conclude(w *work) (makeUp int) {
 	case jobVerify:
 		match := w.target.matches(w.lane.Key[:])
 		j.Match = j.Match || match
-		w.match = match
-		j.Rehash = j.Rehash || match && (w.old != nil || !h.current(w.target))
+		j.Rehash = j.Rehash || match && (w.old || !h.current(w.target))
 		if !match {
 			makeUp = max(h.cfg.Iterations-w.target.iterations, 0)
 		}
@@ -363,14 +348,12 @@ func (h *Hasher) verifyOld(ctx context.Context, j *Job, s *oldHash) {
 		h.derive(ctx, h.beginOld(ctx, j, s))
 		return
 	}
-	overlooks := false
-	for i, digest := range s.digests(j.password) {
+	for _, digest := range s.digests(j.password) {
 		if subtle.ConstantTimeCompare([]byte(digest), s.digest) == 1 {
 			j.Match = true
-			overlooks = overlooks || s.recipe.Overlooks(i, j.password, []byte(digest))
 		}
 	}
-	j.Rehash = j.Match && !overlooks
+	j.Rehash = j.Match
 }
 
 // Measure returns how long one hash at the hasher's cost takes on this machine now, in a batch of n on one core: the

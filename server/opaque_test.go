@@ -3,7 +3,6 @@ package server_test
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/md5"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -335,41 +334,6 @@ func TestMovingOverToOpaque(t *testing.T) {
 		o.out(t, session)
 		o.login(t, "bob", "other horse").want(t, "bob by OPAQUE", 200)
 	})
-}
-
-// An account whose hash comes from another system and takes what is typed otherwise, too, does not move over: a slip
-// would be its password.
-func TestSlipsDoNotMoveOver(t *testing.T) {
-	store := memory.New(memory.Options{})
-	o := opaqueOn(t, server.OpaquePrefer, func(c *server.Config) { c.Store = store })
-	session, _ := join(t, o.s, "alice")
-	o.out(t, session)
-	sum := md5.Sum([]byte("correct"))
-	hash, err := password.Keep("md5(cut(password,7))", sum[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := account.New(store).SetPassword(t.Context(), "alice", hash); err != nil {
-		t.Fatal(err)
-	}
-	in := o.byPassword(t, "alice", "correct hoarse")
-	in.want(t, "a slip", 200)
-	session = in.text("session_token")
-	for _, more := range [][]any{nil, {"password", "correct hoarse"}} {
-		r := o.registration(t, "correct hoarse", session)
-		call(t, o.s, "POST /v1/opaque/register/finish", with(r, more...), session).want(t, "moving over", 409)
-	}
-	o.wantOpaque(t, "alice", false)
-	o.out(t, session)
-	in = o.byPassword(t, "alice", "correct horse")
-	in.want(t, "the player's own", 200)
-	change := with(nil, "current", "correct horse", "new", "better horse")
-	in = call(t, o.s, "POST /v1/account/password", change, in.text("session_token"))
-	in.want(t, "another password", 200)
-	session = in.text("session_token")
-	r := o.registration(t, "better horse", session)
-	call(t, o.s, "POST /v1/opaque/register/finish", with(r, "password", "better horse"), session).want(t, "then", 204)
-	o.wantOpaque(t, "alice", true)
 }
 
 // confirm begins a proof inside and returns the fields that show it.

@@ -15,7 +15,6 @@ import (
 	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/internal/strictjson"
 	"github.com/rushgate/rushgate/internal/token"
-	"github.com/rushgate/rushgate/password"
 )
 
 // OpaqueMode says what a node does with OPAQUE. It is part of the API: /v1/status tells it.
@@ -40,8 +39,6 @@ var (
 	errBadState = malformed{"That is not a state of this server for what is asked. Begin again."}
 	errNotFresh = rejection{http.StatusConflict,
 		"The login of this session was by no password, or too long ago: the password is needed once more."}
-	errForeign = rejection{http.StatusConflict,
-		"The password is still that of the system which the account comes from. Choose another one to move over."}
 	errNoRecord = rejection{http.StatusConflict, "The account is not proved by OPAQUE."}
 )
 
@@ -429,10 +426,6 @@ func (h *handler) setRecord(
 		return proved, false, malformed{"The account is proved by OPAQUE: both login_state and ke3 are needed."}
 	case !replaced && i.proof.byOpaque():
 		return proved, false, errNoRecord
-	case !replaced && password.Foreign(a.PasswordHash):
-		// A login replaces such a hash, but where that lets in who types the password otherwise: the record would be one of
-		// what was typed this time.
-		return proved, false, errForeign
 	case !replaced && !i.proof.shown() && h.fresh.is(i.session, time.Now()):
 		proved.Account = a
 	case !i.proof.shown():
