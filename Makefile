@@ -22,7 +22,8 @@ FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./i
 	./internal/api:FuzzParsePasskey ./internal/passkey:FuzzAnswers ./internal/mail:FuzzWire ./internal/recipe:FuzzParseStored \
 	./internal/importer/scheme:FuzzParseFamily ./internal/importer/scheme:FuzzRecognise ./internal/importer/records:FuzzParseLine ./internal/opaque:FuzzKE1 \
 	./internal/opaque:FuzzParseKeys ./internal/opaque:FuzzParseRecord ./internal/opaque:FuzzRequest ./internal/opaque:FuzzState \
-	./internal/opaqueclient:FuzzAnswers ./internal/api:FuzzParseOpaque
+	./internal/opaqueclient:FuzzAnswers ./internal/api:FuzzParseOpaque \
+	./internal/identity:FuzzParseAttempt ./internal/steam:FuzzAnswer ./internal/steam:FuzzTicketAnswer ./internal/steam:FuzzVerification
 
 .PHONY: help
 help: ## list the targets
