@@ -34,7 +34,9 @@ FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./i
 	./internal/importer/scheme:FuzzParseFamily ./internal/importer/scheme:FuzzRecognise ./internal/importer/records:FuzzParseLine ./internal/opaque:FuzzKE1 \
 	./internal/opaque:FuzzParseKeys ./internal/opaque:FuzzParseRecord ./internal/opaque:FuzzRequest ./internal/opaque:FuzzState \
 	./internal/opaqueclient:FuzzAnswers ./internal/api:FuzzParseOpaque \
-	./internal/importer/table:FuzzText ./internal/importer/table:FuzzLua ./internal/importer/source:FuzzPath ./internal/importer/source:FuzzParse
+	./internal/importer/table:FuzzText ./internal/importer/table:FuzzLua ./internal/importer/source:FuzzPath ./internal/importer/source:FuzzParse \
+	./internal/identity:FuzzParseAttempt ./internal/oidc:FuzzAnswers ./internal/oidc:FuzzSettings ./internal/oidc:FuzzToken ./internal/steam:FuzzAnswer \
+	./internal/steam:FuzzTicketAnswer ./internal/steam:FuzzVerification
 
 .PHONY: help
 help: ## list the targets
@@ -64,6 +66,8 @@ tools: ## say what the tests need and this machine lacks; install it where that 
 	npm ci --no-audit --no-fund --ignore-scripts --prefix internal/e2e/generated
 	$(GO) mod download -C internal/e2e/generated
 	$(GO) mod download -C internal/mail/goserver
+	npm ci --no-audit --no-fund --ignore-scripts --prefix internal/oidc/nodeserver
+	$(GO) mod download -C internal/oidc/goserver
 
 .PHONY: lint
 lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
@@ -71,6 +75,7 @@ lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
 	$(GOLANGCI_LINT) run ./...
 	$(GO) vet -C internal/pbkdf2x/asm .
 	$(GO) vet -C internal/mail/goserver .
+	$(GO) vet -C internal/oidc/goserver .
 	npm run check --prefix internal/web
 	@$(GO) generate ./internal/pbkdf2x && git diff --exit-code --stat -- internal/pbkdf2x/kernels_amd64.s internal/pbkdf2x/stubs_amd64.go || \
 	{ echo "the generated assembly was not fresh; go generate has just made it so"; exit 1; }

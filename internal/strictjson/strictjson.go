@@ -25,10 +25,13 @@ const (
 	Number              // a whole number from 0 to 2^64 - 1
 	Strings             // an array of strings
 	Nested              // an object, as it stands: what is in it is for others to read, who may be less strict
+	Objects             // an array of objects, each as it stands
 )
 
 // kinds are what values have to be, as errors say it.
-var kinds = [...]string{"a string", "true or false", "a whole number", "an array of strings", "an object"}
+var kinds = [...]string{
+	"a string", "true or false", "a whole number", "an array of strings", "an object", "an array of objects",
+}
 
 // Field is a field that an object may have.
 type Field struct {
@@ -36,8 +39,8 @@ type Field struct {
 	Kind Kind
 }
 
-// Values are the fields that an object has, by name: a string, a bool, a uint64, a []string or a [json.RawMessage]
-// each. A field that is null is not among them.
+// Values are the fields that an object has, by name: a string, a bool, a uint64, a []string, a [json.RawMessage]
+// or several each. A field that is null is not among them.
 type Values map[string]any
 
 // String returns a field that is a string, and "" if it is absent.
@@ -68,6 +71,12 @@ func (v Values) Strings(name string) []string {
 func (v Values) Nested(name string) json.RawMessage {
 	raw, _ := v[name].(json.RawMessage)
 	return raw
+}
+
+// Objects returns a field that is an array of objects, and nil if it is absent.
+func (v Values) Objects(name string) []json.RawMessage {
+	all, _ := v[name].([]json.RawMessage)
+	return all
 }
 
 // Error says in a sentence what is wrong with an object. It quotes no value, which may be a secret, and no name that
@@ -141,8 +150,11 @@ func name(dec *json.Decoder, known []Field) (Field, error) {
 
 // value reads the value of a field into values.
 func value(dec *json.Decoder, f Field, values Values) error {
-	if f.Kind == Nested {
+	switch f.Kind {
+	case Nested:
 		return nested(dec, f, values)
+	case Objects:
+		return objects(dec, f, values)
 	}
 	v, err := dec.Token()
 	if err != nil {
@@ -190,6 +202,25 @@ func nested(dec *json.Decoder, f Field, values Values) error {
 	default:
 		return errorf("The field %s must be %s.", f.Name, kinds[f.Kind])
 	}
+	return nil
+}
+
+// objects reads the value of a field that is an array of objects into values.
+func objects(dec *json.Decoder, f Field, values Values) error {
+	var raw json.RawMessage
+	if err := dec.Decode(&raw); err != nil {
+		return describe(err)
+	}
+	if string(raw) == "null" {
+		return nil
+	}
+	var all []json.RawMessage
+	wrong := json.Unmarshal(raw, &all) != nil ||
+		slices.ContainsFunc(all, func(each json.RawMessage) bool { return len(each) == 0 || each[0] != '{' })
+	if wrong {
+		return errorf("The field %s must be %s.", f.Name, kinds[f.Kind])
+	}
+	values[f.Name] = all
 	return nil
 }
 

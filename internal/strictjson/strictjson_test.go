@@ -92,6 +92,23 @@ func TestWhatIsNoObjectIsRefusedWithoutQuotingIt(t *testing.T) {
 }
 
 // What is taken for an object is the same object for any other decoder.
+func TestObjectsStandAsTheyAre(t *testing.T) {
+	field := Field{Name: "a", Kind: Objects}
+	for body, want := range map[string]int{`{}`: 0, `{"a":null}`: 0, `{"a":[]}`: 0, `{"a":[{"b":1}, {}]}`: 2} {
+		v, err := Object([]byte(body), field)
+		if all := v.Objects("a"); err != nil || len(all) != want || want == 2 && string(all[0]) != `{"b":1}` {
+			t.Errorf("%s: %s, %v", body, all, err)
+		}
+	}
+	for _, body := range []string{
+		`{"a":{}}`, `{"a":[1]}`, `{"a":[{},null]}`, `{"a":[[{}]]}`, `{"a":"secret"}`, `{"a":[{}`,
+	} {
+		if v, err := Object([]byte(body), field); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v, %v", body, v, err)
+		}
+	}
+}
+
 func FuzzObject(f *testing.F) {
 	for _, seed := range []string{
 		`{"name":"alice","word":"b"}`, `{"again":true}`, `{"name":null}`, `{"name":"a","name":"b"}`, "\uFEFF{}",
