@@ -19,7 +19,7 @@ func TestLoginName(t *testing.T) {
 		{"with a space", "Bob Smith", "Bob Smith"},
 		{"too long for a new account", strings.Repeat("N", 128), strings.Repeat("N", 128)},
 		{"emoji", "🐉", "🐉"},
-		{"e-mail address", "Anna+B@Example.Test", "anna+b@example.test"},
+		{"e-mail address", "Anna.Maria.Long-Name@Mail.Example.Test", "anna.maria.long-name@mail.example.test"},
 		{"empty", "", ""},
 		{"too long", strings.Repeat("N", 129), ""},
 		{"not UTF-8", "a\xff", ""},
@@ -52,8 +52,8 @@ func TestLoginNames(t *testing.T) {
 		{"か\u3099き", "か\u3099き", "がき"},
 		{"ﾕｷｺ", "ユキコ", ""},
 		{"Anna@Example.test", "anna@example.test", ""},
-		{"anna+b@example.test", "anna+b@example.test", ""},
-		{"Anna+b@Example.test", "Anna+b@Example.test", "anna+b@example.test"},
+		{"anna.maria.long-name@mail.example.test", "anna.maria.long-name@mail.example.test", ""},
+		{"Anna.Maria.Long-Name@Mail.Example.test", "Anna.Maria.Long-Name@Mail.Example.test", "anna.maria.long-name@mail.example.test"},
 		{"Bob B", "Bob B", ""},
 		{"", "", ""},
 	}
@@ -67,7 +67,7 @@ func TestLoginNames(t *testing.T) {
 
 // Whatever name an account is stored under leads to that account again.
 func FuzzLoginName(f *testing.F) {
-	for _, s := range []string{"alice", "ALICE", "ａｌｉｃｅ", "Al", "Bob Smith", "🐉", "İstanbul", "ﬁ", "ς", "a\u0301b", "A+b@X", "İ+@x"} {
+	for _, s := range []string{"alice", "ALICE", "ａｌｉｃｅ", "Al", "Bob Smith", "🐉", "İstanbul", "ﬁ", "ς", "a\u0301b", "Anna.Maria.Long-Name@Mail.Example.Test", "İ+@x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
