@@ -10,7 +10,8 @@ import (
 // LoginName returns the name under which an account that is imported as s is stored, and for all names but a few (see
 // [LoginNames]) that of a player who logs in as s: the canonical form if [ParseUsername] has one, and otherwise s
 // itself, byte for byte, if it could be the name of an imported account (see [Record]): UTF-8 of 1 to
-// [MaxRecordNameLen] bytes without control characters. A name with an @ in it is stored in lower case. A name that was allowed where it comes from, but is too short,
+// [MaxRecordNameLen] bytes without control characters. A name with an @ in it is stored in lower case. A name
+// that was allowed where it comes from, but is too short,
 // too long or has a space for today's rules, so goes on working, while no player can register it. The error wraps
 // [ErrInvalidUsername].
 func LoginName(s string) (string, error) {
@@ -37,7 +38,8 @@ func addressOf(s string) string {
 }
 
 // LoginNames returns the names under which the account of a player who logs in as s may be stored. Other is empty for
-// all but two kinds of names: the canonical forms of two characters that s is not written in, such as ﾕｷ in half width: accounts of such
+// all but two kinds of names: the canonical forms of two characters that s is not written in, such as ﾕｷ in half width:
+// accounts of such
 // names were imported as they were while names had to have three characters, and keep them, while one that a player
 // registers is stored in canonical form; and for names with an @ and capitals, which are stored in lower case, but were
 // imported as they were once. The account is then the one of name if there is one, and otherwise that of other.

@@ -53,7 +53,8 @@ func TestLoginNames(t *testing.T) {
 		{"ﾕｷｺ", "ユキコ", ""},
 		{"Anna@Example.test", "anna@example.test", ""},
 		{"anna.maria.long-name@mail.example.test", "anna.maria.long-name@mail.example.test", ""},
-		{"Anna.Maria.Long-Name@Mail.Example.test", "Anna.Maria.Long-Name@Mail.Example.test", "anna.maria.long-name@mail.example.test"},
+		{"Anna.Maria.Long-Name@Mail.Example.test", "Anna.Maria.Long-Name@Mail.Example.test",
+			"anna.maria.long-name@mail.example.test"},
 		{"Bob B", "Bob B", ""},
 		{"", "", ""},
 	}
@@ -67,7 +68,8 @@ func TestLoginNames(t *testing.T) {
 
 // Whatever name an account is stored under leads to that account again.
 func FuzzLoginName(f *testing.F) {
-	for _, s := range []string{"alice", "ALICE", "ａｌｉｃｅ", "Al", "Bob Smith", "🐉", "İstanbul", "ﬁ", "ς", "a\u0301b", "Anna.Maria.Long-Name@Mail.Example.Test", "İ+@x"} {
+	for _, s := range []string{"alice", "ALICE", "ａｌｉｃｅ", "Al", "Bob Smith", "🐉", "İstanbul", "ﬁ", "ς", "a\u0301b",
+		"Anna.Maria.Long-Name@Mail.Example.Test", "İ+@x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

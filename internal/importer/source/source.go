@@ -73,8 +73,8 @@ type Layout struct {
 	// ID is the path to the number of a player, if there is one, for a [Map].
 	ID string `json:"id"`
 	// Skip are the rows that are no players: by path, the values that tell; "*" is any but nothing, 0 and false, a text
-	// before a "*" any that begins with it, and one after a "!" any but nothing and those that begin with it. With Only the
-	// other rows are none.
+	// before a "*" any that begins with it, and one after a "!" any but nothing and those that begin with it. With Only
+	// the other rows are none.
 	Skip map[string][]string `json:"skip"`
 	Only map[string][]string `json:"only"`
 	// Banned are the players who are kept out: by path, the values that tell. Until is the path to when that ends, and

@@ -100,7 +100,8 @@ func TestBans(t *testing.T) {
 // Of several bans the one that ends last counts, what closes an account does so whatever other bans say, and a table of
 // bans that has not got the columns is not taken for none.
 func TestBansOfTables(t *testing.T) {
-	l := Layout{Table: "users", Name: []string{"name"}, Stored: []string{"pw"}, Closed: map[string][]string{"state": {"-*"}},
+	l := Layout{Table: "users", Name: []string{"name"}, Stored: []string{"pw"},
+		Closed: map[string][]string{"state": {"-*"}},
 		Banned: map[string][]string{"bans.id": {"*"}, "off": {"1"}}, Until: "bans.until",
 		Joins: []Join{{Table: "bans", Its: "id", Ours: "id", Columns: []string{"until"}, Optional: true}}}
 	system := &System{Name: "ours", Layouts: []Layout{l}}
