@@ -68,6 +68,7 @@ tools: ## say what the tests need and this machine lacks; install it where that 
 	$(GO) mod download -C internal/mail/goserver
 	npm ci --no-audit --no-fund --ignore-scripts --prefix internal/oidc/nodeserver
 	$(GO) mod download -C internal/oidc/goserver
+	$(GO) mod download -C internal/importer/pocketbase
 
 .PHONY: lint
 lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
@@ -76,6 +77,7 @@ lint: ## check style: gofmt, go vet, staticcheck and others, see .golangci.yml
 	$(GO) vet -C internal/pbkdf2x/asm .
 	$(GO) vet -C internal/mail/goserver .
 	$(GO) vet -C internal/oidc/goserver .
+	$(GO) vet -C internal/importer/pocketbase .
 	npm run check --prefix internal/web
 	@$(GO) generate ./internal/pbkdf2x && git diff --exit-code --stat -- internal/pbkdf2x/kernels_amd64.s internal/pbkdf2x/stubs_amd64.go || \
 	{ echo "the generated assembly was not fresh; go generate has just made it so"; exit 1; }

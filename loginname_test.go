@@ -19,6 +19,7 @@ func TestLoginName(t *testing.T) {
 		{"with a space", "Bob Smith", "Bob Smith"},
 		{"too long for a new account", strings.Repeat("N", 128), strings.Repeat("N", 128)},
 		{"emoji", "🐉", "🐉"},
+		{"e-mail address", "Anna.Maria.Long-Name@Mail.Example.Test", "anna.maria.long-name@mail.example.test"},
 		{"empty", "", ""},
 		{"too long", strings.Repeat("N", 129), ""},
 		{"not UTF-8", "a\xff", ""},
@@ -50,6 +51,11 @@ func TestLoginNames(t *testing.T) {
 		{"\u1100\u1175\u11b7\u1112\u1167\u11ab", "\u1100\u1175\u11b7\u1112\u1167\u11ab", "김현"},
 		{"か\u3099き", "か\u3099き", "がき"},
 		{"ﾕｷｺ", "ユキコ", ""},
+		{"Anna@Example.test", "anna@example.test", ""},
+		{"anna.maria.long-name@mail.example.test", "anna.maria.long-name@mail.example.test", ""},
+		{"Anna.Maria.Long-Name@Mail.Example.test", "Anna.Maria.Long-Name@Mail.Example.test",
+			"anna.maria.long-name@mail.example.test"},
+		{"Bob B", "Bob B", ""},
 		{"", "", ""},
 	}
 	for _, tt := range tests {
@@ -62,7 +68,8 @@ func TestLoginNames(t *testing.T) {
 
 // Whatever name an account is stored under leads to that account again.
 func FuzzLoginName(f *testing.F) {
-	for _, s := range []string{"alice", "ALICE", "ａｌｉｃｅ", "Al", "Bob Smith", "🐉", "İstanbul", "ﬁ", "ς", "a\u0301b"} {
+	for _, s := range []string{"alice", "ALICE", "ａｌｉｃｅ", "Al", "Bob Smith", "🐉", "İstanbul", "ﬁ", "ς", "a\u0301b",
+		"Anna.Maria.Long-Name@Mail.Example.Test", "İ+@x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -172,7 +172,10 @@ func (v *importFlags) withStore(ctx context.Context, job func(rushgate.Store) er
 
 // conclude shows the report of an import that has ended with err, and returns the error of the command.
 func (v *importFlags) conclude(report importer.Report, err error, stdout io.Writer) error {
-	errs := []error{err, writeImportReport(stdout, &report), writeJSON(v.jsonFile, report)}
+	errs := []error{err, nil, writeJSON(v.jsonFile, report)}
+	if found := report.Accounts + report.Characters + report.Ignored; err == nil || found > 0 {
+		errs[1] = writeImportReport(stdout, &report)
+	}
 	switch {
 	case errors.Is(err, rushgate.ErrIDsInUse):
 		errs[0] = fmt.Errorf("new players have been given ids of the old game; import into an empty store (%w)", err)

@@ -102,7 +102,7 @@ func (v *importRecordsFlags) run(ctx context.Context, stdout, stderr io.Writer) 
 		return err
 	}
 	opts := importer.Options{DryRun: bool(v.dryRun), Harden: records.Harden(hasher), BatchSize: hardenedAtOnce}
-	src, from, err := v.open(ctx, schemes, &opts)
+	src, from, err := v.open(ctx, schemes, &opts, stderr)
 	if err != nil {
 		return err
 	}

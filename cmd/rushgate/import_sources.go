@@ -13,6 +13,7 @@ import (
 	"github.com/rushgate/rushgate/internal/importer/records"
 	"github.com/rushgate/rushgate/internal/importer/scheme"
 	"github.com/rushgate/rushgate/internal/importer/source"
+	"github.com/rushgate/rushgate/internal/importer/table"
 )
 
 // sourceFlags say where another system keeps its accounts.
@@ -35,13 +36,17 @@ func declareSources(f *flags, v *repeated) {
 }
 
 // open opens what the flags say the accounts are in, and says for the audit log what that is.
-func (v *importRecordsFlags) open(ctx context.Context, schemes *scheme.Set, opts *importer.Options) (
+func (v *importRecordsFlags) open(ctx context.Context, schemes *scheme.Set, opts *importer.Options, stderr io.Writer) (
 	importer.Source, string, error,
 ) {
 	s := &v.from
 	if s.system == "" {
 		if s.table != "" || s.with != "" || s.chars != "" || len(s.columns)+len(s.sources) > 0 {
 			return nil, "", usagef("--table, --columns, --with, --map and --source need a --system")
+		}
+		if kind, err := table.Sniff(string(v.file), []table.Kind{table.JSONL, table.SQLite, table.SQL}); err == nil &&
+			kind != table.JSONL {
+			return nil, "", usagef("%s is of the kind %s, and no file of records: say by --system what wrote it", v.file, kind)
 		}
 		src, err := records.Open(string(v.file), schemes)
 		return src, "records of other systems, from a file", err
@@ -72,6 +77,12 @@ func (v *importRecordsFlags) open(ctx context.Context, schemes *scheme.Set, opts
 	players, err := system.Open(ctx, string(v.file), how)
 	if err != nil {
 		return nil, "", err
+	}
+	for _, name := range players.Missing() {
+		_, err = fmt.Fprintf(stderr, "The table %s is not in the file: what it would say, such as who is banned, is not known.\n", name)
+		if err != nil {
+			return nil, "", err
+		}
 	}
 	return records.FromTable(players, schemes), fmt.Sprintf("accounts of %s, from a file", system.Name), nil
 }

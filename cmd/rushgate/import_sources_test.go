@@ -36,7 +36,7 @@ func TestImportSourceUsage(t *testing.T) {
 		{[]string{"--file", file, "--system", "minetest", "--source", bad}, 1, "--source"},
 		{[]string{"--file", file, "--system", "minetest", "--map", bad}, 1, "--map"},
 		{[]string{"--file", file, "--system", "freeciv", "--with", file}, 1, "--with"},
-		{[]string{"--file", file, "--system", "freeciv"}, 1, "no column"},
+		{[]string{"--file", file, "--system", "freeciv"}, 1, "a column is not there"},
 		{[]string{"--file", t.TempDir(), "--system", "freeciv"}, 1, "folder"},
 	} {
 		runImportRecords(t, append(c.args, "--dry-run", "--data", t.TempDir())...).want(t, c.status, "", c.says)

@@ -81,10 +81,10 @@ func Import(ctx context.Context, src Source, store Store, opts Options) (Report,
 		opts.BatchSize = DefaultBatchSize
 	}
 	if opts.BatchSize < 1 || opts.BatchSize > MaxBatchSize {
-		return Report{}, fmt.Errorf("legacy: batches of %d, want 1 to %d", opts.BatchSize, MaxBatchSize)
+		return Report{}, fmt.Errorf("import: batches of %d, want 1 to %d", opts.BatchSize, MaxBatchSize)
 	}
 	if store == nil && !opts.DryRun {
-		return Report{}, errors.New("legacy: no store to import into")
+		return Report{}, errors.New("import: no store to import into")
 	}
 	if opts.World == nil {
 		opts.World = world.Default()
@@ -95,7 +95,7 @@ func Import(ctx context.Context, src Source, store Store, opts Options) (Report,
 	m := &importer{src: src, store: store, opts: opts, world: world.New(opts.World, 0),
 		report: Report{DryRun: opts.DryRun}}
 	if err := m.run(ctx); err != nil {
-		return m.report, fmt.Errorf("legacy: %w", err)
+		return m.report, fmt.Errorf("import: %w", err)
 	}
 	return m.report, nil
 }

@@ -45,6 +45,7 @@ func (e *characterEntry) ref() Ref {
 
 // add takes up a record, or refuses it.
 func (x *index) add(f *Found, r *Report) {
+	r.rows = f.Rows
 	switch f.Kind {
 	case AccountRecord:
 		r.Accounts++
@@ -106,7 +107,7 @@ func (x *index) settleKeys(repeats bool, r *Report) {
 			if repeats {
 				r.Characters--
 			} else {
-				x.refuse(r, again.ref(), DuplicateKey, "line %d has the same key", first.line)
+				x.refuse(r, again.ref(), DuplicateKey, "%s has the same key", r.where(first.line))
 			}
 		})
 	// The names as stored are the keys; among those that count as the same the spelling of today comes first.
@@ -128,7 +129,7 @@ func (x *index) settleKeys(repeats bool, r *Report) {
 			if repeats {
 				r.Accounts--
 			} else {
-				x.refuse(r, again.ref(), DuplicateKey, "line %d has the same key", first.line)
+				x.refuse(r, again.ref(), DuplicateKey, "%s has the same key", r.where(first.line))
 			}
 		})
 }

@@ -55,6 +55,8 @@ type Refusal struct {
 	// Cause is for programs, Detail for people. Detail holds no secrets.
 	Cause  Cause  `json:"cause"`
 	Detail string `json:"detail"`
+	// Row is the row of a table, counted from 1 in the order in which it was read; 0 for other sources.
+	Row int `json:"row,omitempty"`
 }
 
 // String returns the refusal in one line, safe for a terminal.
@@ -62,6 +64,9 @@ func (r Refusal) String() string {
 	s := fmt.Sprintf("%s: %s", r.Cause, r.Detail)
 	if r.Key != "" {
 		s = fmt.Sprintf("%+q: %s", r.Key, s)
+	}
+	if r.Row > 0 {
+		s = fmt.Sprintf("row %d: %s", r.Row, s)
 	}
 	if r.Line > 0 {
 		s = fmt.Sprintf("line %d: %s", r.Line, s)
@@ -104,6 +109,16 @@ type Report struct {
 	// Reading is how long the first pass took, Writing the second.
 	Reading time.Duration `json:"reading_ns"`
 	Writing time.Duration `json:"writing_ns"`
+
+	rows bool // the source counts rows of a table, not lines
+}
+
+// where says where a record is.
+func (r *Report) where(line int32) string {
+	if r.rows {
+		return fmt.Sprintf("row %d", line)
+	}
+	return fmt.Sprintf("line %d", line)
 }
 
 // Rate is the number of accounts per second that went into the store, those already there included.
@@ -147,5 +162,9 @@ func (r *Report) refuse(key string, line int, cause Cause, format string, args .
 		return
 	}
 	detail := fmt.Sprintf(format, args...)
-	r.Refusals = append(r.Refusals, Refusal{Key: shorten(key), Line: line, Cause: cause, Detail: detail})
+	refusal := Refusal{Key: shorten(key), Line: line, Cause: cause, Detail: detail}
+	if r.rows {
+		refusal.Line, refusal.Row = 0, line
+	}
+	r.Refusals = append(r.Refusals, refusal)
 }

@@ -38,7 +38,7 @@ type Ref struct {
 	Name string            // of an account, as the source has it
 	ID   rushgate.PlayerID // of a character; 0 if it could not be read
 	At   int64             // offset in a file; among records alike the first one counts
-	Line int               // in a file, from 1; 0 elsewhere
+	Line int               // in a file, or the row of a table, from 1; 0 elsewhere
 }
 
 // Found is a record as the first pass sees it.
@@ -48,6 +48,8 @@ type Found struct {
 	Key string
 	// Account is the record's content if it is an account.
 	Account Account
+	// Rows tells that the source counts rows of a table in Line.
+	Rows bool
 	// Err says why the record is refused, if it is, and Cause is the word for that.
 	Err   error
 	Cause Cause

@@ -112,8 +112,12 @@ func TestRefusalsOfASource(t *testing.T) {
 	var r Report
 	x.add(&Found{Ref: Ref{Kind: CharacterRecord, ID: 9, Line: 4}, Key: "nine", Err: errors.New("odd"), Cause: Unreadable},
 		&r)
-	if want := (Refusal{"nine", 4, Unreadable, "odd"}); r.Refusals[0] != want || x.highest != 9 {
+	if want := (Refusal{Key: "nine", Line: 4, Cause: Unreadable, Detail: "odd"}); r.Refusals[0] != want || x.highest != 9 {
 		t.Errorf("%+v, highest id %d", r.Refusals, x.highest)
+	}
+	x.add(&Found{Ref: Ref{Kind: AccountRecord, Line: 5}, Err: errors.New("odd"), Cause: Unreadable, Rows: true}, &r)
+	if got, want := r.Refusals[1].String(), "row 5: unreadable: odd"; got != want {
+		t.Errorf("of a table: %q, want %q", got, want)
 	}
 }
 

@@ -138,6 +138,7 @@ var (
 
 // parseLine reads the fields of a line that count. Errors quote nothing of the line: there may be passwords in others.
 func parseLine(line []byte) (*record, error) {
+	line = bytes.TrimPrefix(line, []byte("\ufeff")) // as some editors put before the first
 	if !utf8.Valid(line) {
 		return nil, errNotUTF8
 	}

@@ -56,6 +56,7 @@ func (t *Table) Repeats() bool { return false }
 // Scan implements [importer.Source].
 func (t *Table) Scan(ctx context.Context, visit func(*importer.Found) error) error {
 	at := int64(0)
+	rows := t.players.Counts()
 	for p, err := range t.players.Players(ctx) {
 		if err != nil {
 			return err
@@ -65,7 +66,7 @@ func (t *Table) Scan(ctx context.Context, visit func(*importer.Found) error) err
 			Ref:  importer.Ref{Kind: importer.AccountRecord, Name: p.Name, At: at, Line: p.Line},
 			Key:  p.Name,
 			Done: p.Done, Total: t.players.Size(),
-			Err: p.Err, Cause: importer.Unreadable,
+			Err: p.Err, Cause: importer.Unreadable, Rows: rows,
 		}
 		switch {
 		case p.Other:
@@ -80,7 +81,7 @@ func (t *Table) Scan(ctx context.Context, visit func(*importer.Found) error) err
 			continue
 		}
 		of := importer.Ref{Kind: importer.CharacterRecord, ID: f.Account.Character, At: at, Line: p.Line}
-		if err := visit(&importer.Found{Ref: of, Key: t.Key(of), Done: p.Done, Total: f.Total}); err != nil {
+		if err := visit(&importer.Found{Ref: of, Key: t.Key(of), Done: p.Done, Total: f.Total, Rows: rows}); err != nil {
 			return err
 		}
 	}

@@ -64,7 +64,7 @@ func (l *Layout) Describe() string {
 	for _, of := range []struct {
 		what       string
 		conditions map[string][]string
-	}{{"left out if", l.Skip}, {"only if", l.Only}, {"banned if", l.Banned}} {
+	}{{"left out if", l.Skip}, {"only if", l.Only}, {"banned if", l.Banned}, {"banned for good if", l.Closed}} {
 		for _, path := range slices.Sorted(maps.Keys(of.conditions)) {
 			add("%s %s is %s", of.what, path, strings.Join(of.conditions[path], " or "))
 		}

@@ -37,7 +37,12 @@ type Reader struct {
 	file   *table.File
 	joins  []*joined
 	known  time.Time // what is over at this time is no ban
+	// missing are tables that are not in the file.
+	missing []string
 }
+
+// Missing returns the tables that the system may have and the file has not: nothing was read of them.
+func (r *Reader) Missing() []string { return r.missing }
 
 // Player is a row of a file.
 type Player struct {
@@ -125,9 +130,16 @@ func (l *Layout) open(ctx context.Context, path string, kind table.Kind, opts Op
 		return r, nil
 	}
 	for i := range l.Joins {
-		j, err := l.Joins[i].load(ctx, path, kind)
+		join := l.Joins[i]
+		if strings.HasPrefix(l.Until, join.name()+".") {
+			join.ends = func(row map[string]any) time.Time { return r.until(map[string]any{join.name(): row}) }
+		}
+		j, there, err := join.load(ctx, path, kind)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the table %s: %w", join.Table, err)
+		}
+		if !there {
+			r.missing = append(r.missing, join.Table)
 		}
 		r.joins = append(r.joins, j)
 	}
@@ -139,6 +151,9 @@ func (r *Reader) Size() int64 { return r.file.Size() }
 
 // Kind returns the kind of the file.
 func (r *Reader) Kind() table.Kind { return r.file.Kind() }
+
+// Counts reports that the Line of players is the number of a row, and not of a line.
+func (r *Reader) Counts() bool { return r.Kind() == table.SQLite || r.Kind() == table.Lua }
 
 // Players returns what is in the file, in the same order each time. An error ends it.
 func (r *Reader) Players(ctx context.Context) iter.Seq2[Player, error] {
@@ -157,15 +172,18 @@ func (r *Reader) Players(ctx context.Context) iter.Seq2[Player, error] {
 
 var (
 	errNoName = errors.New("the player has no name")
-	errBytes  = errors.New("a value is not text in UTF-8")
+	errBytes  = errors.New("it is not text in UTF-8; export it in that encoding")
 )
 
 // player makes a player of a row.
 func (r *Reader) player(row *table.Row, p *Player) {
+	values := row.Values
 	if p.Err = row.Err; p.Err != nil {
+		if p.Name = r.name(values); !utf8.ValidString(p.Name) {
+			p.Name = ""
+		}
 		return
 	}
-	values := row.Values
 	for _, j := range r.joins {
 		if more, ok := j.rows[textAt(values, j.Ours)]; ok {
 			values[j.name()] = more
@@ -188,7 +206,7 @@ func (r *Reader) player(row *table.Row, p *Player) {
 	switch {
 	case p.Err != nil:
 	case !utf8.ValidString(p.Username) || strings.ContainsRune(p.Username, utf8.RuneError):
-		p.Err = errBytes
+		p.Err = fmt.Errorf("the name: %w", errBytes)
 	case len(p.Stored) == 0:
 		p.NoPassword = true
 	}
@@ -233,7 +251,7 @@ func (r *Reader) stored(values map[string]any) (map[string]any, error) {
 			case database && slices.Contains(r.layout.Hex, as) && !strings.HasPrefix(b, `\x`):
 				v = hex.EncodeToString([]byte(b))
 			case !utf8.ValidString(b):
-				return nil, errBytes
+				return nil, fmt.Errorf("the column %+q: %w", path, errBytes)
 			}
 		}
 		stored[as] = v
@@ -257,14 +275,23 @@ func is(values map[string]any, conditions map[string][]string) bool {
 	return false
 }
 
-// holds reports whether a value is one that a condition wants: that text, with "*" any but nothing, 0 and false, and
-// with "!" before it any but nothing and those that begin like it.
+// holds reports whether a value is one that a condition wants: that text, with "*" any but nothing, 0 and false, with
+// "*" behind it any that begins like it, and with "!" before it any but nothing and those that begin like it.
 func holds(v, want string) bool {
+	switch v { // of a bit, as MySQL has them
+	case "\x00":
+		v = "0"
+	case "\x01":
+		v = "1"
+	}
 	if want == "*" {
 		return v != "" && v != "0" && v != "f" && !strings.EqualFold(v, "false")
 	}
 	if begin, ok := strings.CutPrefix(want, "!"); ok {
 		return v != "" && !strings.HasPrefix(v, begin)
+	}
+	if begin, ok := strings.CutSuffix(want, "*"); ok {
+		return strings.HasPrefix(v, begin)
 	}
 	return strings.EqualFold(v, want)
 }
@@ -275,6 +302,9 @@ func forever() time.Time { return time.Date(9999, time.December, 31, 0, 0, 0, 0,
 // until returns when a ban ends; zero without one, or if it is over.
 func (r *Reader) until(values map[string]any) time.Time {
 	l := r.layout
+	if is(values, l.Closed) {
+		return forever()
+	}
 	banned := is(values, l.Banned)
 	until := textAt(values, l.Until)
 	end := moment(until)
@@ -326,6 +356,10 @@ func (j *joined) add(key string, values map[string]any) {
 	had := j.rows[key]
 	switch {
 	case had == nil:
+	case j.ends != nil && j.Best == "":
+		if !j.ends(values).After(j.ends(had)) {
+			return
+		}
 	case j.Best == "" && j.character:
 		had[several] = true
 		return
@@ -344,30 +378,31 @@ func number(values map[string]any, path string) float64 {
 	return n
 }
 
-func (j *Join) load(ctx context.Context, path string, kind table.Kind) (*joined, error) {
+// load reads the table; there is false if it is not in the file and need not be.
+func (j *Join) load(ctx context.Context, path string, kind table.Kind) (all *joined, there bool, err error) {
 	q := table.Query{Table: j.Table, Columns: append([]string{j.Its}, j.Columns...)}
 	for column := range j.Only {
 		q.Columns = append(q.Columns, column)
 	}
 	f, err := table.Open(path, kind, q)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	all := &joined{j, map[string]map[string]any{}}
+	all = &joined{j, map[string]map[string]any{}}
 	for row, err := range f.Rows(ctx) {
 		if errors.Is(err, table.ErrNoTable) && j.Optional {
-			break
+			return all, false, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		key := textAt(row.Values, j.Its)
 		if row.Err != nil || key == "" || len(j.Only) > 0 && !is(row.Values, j.Only) {
 			continue
 		}
 		if all.add(key, row.Values); len(all.rows) > maxJoined {
-			return nil, fmt.Errorf("the table %s has more than %d rows", j.Table, maxJoined)
+			return nil, false, fmt.Errorf("the table %s has more than %d rows", j.Table, maxJoined)
 		}
 	}
-	return all, nil
+	return all, true, nil
 }

@@ -27,6 +27,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 
 	"github.com/rushgate/rushgate/internal/importer/table"
@@ -71,13 +72,16 @@ type Layout struct {
 	Hex []string `json:"hex"`
 	// ID is the path to the number of a player, if there is one, for a [Map].
 	ID string `json:"id"`
-	// Skip are the rows that are no players: by path, the values that tell; "*" is any but nothing, 0 and false, and "!"
-	// and a text any but nothing and those that begin with it. With Only the other rows are none.
+	// Skip are the rows that are no players: by path, the values that tell; "*" is any but nothing, 0 and false, a text
+	// before a "*" any that begins with it, and one after a "!" any but nothing and those that begin with it. With Only
+	// the other rows are none.
 	Skip map[string][]string `json:"skip"`
 	Only map[string][]string `json:"only"`
 	// Banned are the players who are kept out: by path, the values that tell. Until is the path to when that ends, and
 	// Since to when it began: a ban that ends when it began has no end.
+	// With Closed a player is kept out without an end, whatever Until says.
 	Banned map[string][]string `json:"banned"`
+	Closed map[string][]string `json:"closed"`
 	Until  string              `json:"until"`
 	Since  string              `json:"since"`
 	// Joins are further tables.
@@ -87,7 +91,8 @@ type Layout struct {
 }
 
 // Join is a table that has more about the players, of which a row goes with each: its values are found under the name
-// of the table. Of several rows the first is taken, or the one in which the number Best is the greatest.
+// of the table. Of several rows the first is taken, or the one in which the number Best is the greatest; of bans it is
+// the one that ends last.
 type Join struct {
 	Table    string              `json:"table"`
 	Its      string              `json:"its"`     // the column of that table
@@ -97,7 +102,8 @@ type Join struct {
 	Optional bool                `json:"optional"`
 	Best     string              `json:"best"`
 
-	character bool // of several rows none is taken without a Best
+	character bool                               // of several rows none is taken without a Best
+	ends      func(row map[string]any) time.Time // of bans
 }
 
 // tabular are the kinds of files that have tables with columns.
@@ -258,7 +264,7 @@ func (l *Layout) paths() []string {
 			all = append(all, strings.TrimSuffix(p, "?")+"?")
 		}
 	}
-	for _, conditions := range []map[string][]string{l.Skip, l.Only, l.Banned} {
+	for _, conditions := range []map[string][]string{l.Skip, l.Only, l.Banned, l.Closed} {
 		for path := range conditions {
 			all = append(all, path+"?")
 		}

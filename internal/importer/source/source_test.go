@@ -97,6 +97,50 @@ func TestBans(t *testing.T) {
 	}
 }
 
+// Of several bans the one that ends last counts, what closes an account does so whatever other bans say, and a table of
+// bans that has not got the columns is not taken for none.
+func TestBansOfTables(t *testing.T) {
+	l := Layout{Table: "users", Name: []string{"name"}, Stored: []string{"pw"},
+		Closed: map[string][]string{"state": {"-*"}},
+		Banned: map[string][]string{"bans.id": {"*"}, "off": {"1"}}, Until: "bans.until",
+		Joins: []Join{{Table: "bans", Its: "id", Ours: "id", Columns: []string{"until"}, Optional: true}}}
+	system := &System{Name: "ours", Layouts: []Layout{l}}
+	const users = "CREATE TABLE users (id int, name text, pw text, state int, off bit(1));\nINSERT INTO users VALUES " +
+		"(1,'one','x',0,b'0'),(2,'two','x',-7,'\\0'),(3,'three','x',0,_binary '\x01'),(4,'four','x',0,b'0');\n"
+	for _, c := range []struct{ bans, want string }{
+		{"CREATE TABLE bans (id int, until int);\nINSERT INTO bans VALUES (1,5),(1,0),(2,5),(4,9);\n", "one two three "},
+		{"", "two three missing bans"},
+		{"CREATE TABLE bans (account int, until int);\n", "line 3 of the dump"},
+	} {
+		path := filepath.Join(t.TempDir(), "dump.sql")
+		if err := os.WriteFile(path, []byte(users+c.bans), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := system.Open(t.Context(), path, Options{System: "ours"})
+		if err != nil {
+			if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), `"bans"`) {
+				t.Errorf("%q: %v, want %s", c.bans, err, c.want)
+			}
+			continue
+		}
+		got := ""
+		for p, err := range r.Players(t.Context()) {
+			if err != nil || p.Err != nil {
+				t.Fatal(err, p.Err)
+			}
+			if p.Until.Equal(forever()) {
+				got += p.Name + " "
+			}
+		}
+		for _, name := range r.Missing() {
+			got += "missing " + name
+		}
+		if got != c.want {
+			t.Errorf("%q: banned are %s, want %s", c.bans, got, c.want)
+		}
+	}
+}
+
 // A map that cannot be meant is refused when it is read.
 func TestBadMaps(t *testing.T) {
 	if m, err := ParseMap([]byte(`{}`)); err != nil {

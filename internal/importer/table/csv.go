@@ -86,7 +86,7 @@ func assign(values, wanted []string) (map[string]any, error) {
 		case values[i] == `\N`:
 			row[as] = nil
 		case len(values[i]) > MaxValueLen:
-			return nil, errValue
+			return row, inColumn(as, errValue)
 		default:
 			row[as] = values[i]
 		}

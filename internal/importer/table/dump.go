@@ -3,6 +3,7 @@ package table
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type dump struct {
 	columns       []string // as CREATE TABLE has them
 	wanted        []string // see pick
 	seen          []string // tables, for the error
+	without       error    // says of a table of the name which column it has not got; there may be others
 }
 
 // errStop ends the reading when no more rows are wanted.
@@ -49,6 +51,9 @@ func readDump(r io.Reader, q *Query, visit func(Row) bool) error {
 		}
 	}
 	if d.table == "" {
+		if d.without != nil {
+			return d.without
+		}
 		return fmt.Errorf("%w: %s; the dump has %s", ErrNoTable, q.Table, listed(d.seen))
 	}
 	return nil
@@ -221,16 +226,17 @@ func (d *dump) noColumn(w string) bool {
 	return slices.Contains(noColumns, w) || d.dialect == mySQL && slices.Contains(moreOfMySQL, w)
 }
 
-// found takes a table for the one that is asked for, or tells that it is not: of those that may be meant by a name with
-// a "*" it is the one that has the columns.
+// found takes a table for the one that is asked for, or tells that it is not: of those of the name, in several schemas
+// or with a "*", it is the one that has the columns.
 func (d *dump) found(schema, table string, columns []string) (bool, error) {
 	wanted, err := d.q.pick(columns)
 	same := d.table == table && (d.schema == schema || schema == "" || d.schema == "")
 	switch {
-	case err != nil && strings.Contains(d.q.Table, "*"):
-		return false, nil
 	case err != nil:
-		return false, d.errorf("%w", err)
+		if !strings.Contains(d.q.Table, "*") {
+			d.without = cmp.Or(d.without, d.errorf("the table %+q: %w", table, err))
+		}
+		return false, nil
 	case d.table != "" && !same:
 		return false, fmt.Errorf("several tables may be meant, say which: %s", listed([]string{
 			strings.TrimPrefix(d.schema+"."+d.table, "."), strings.TrimPrefix(schema+"."+table, ".")}))
@@ -257,8 +263,8 @@ func (d *dump) target() (bool, error) {
 		return d.found(schema, table, columns)
 	}
 	d.again = &t
-	if d.table != table || d.columns == nil {
-		if strings.Contains(d.q.Table, "*") {
+	if d.table != table || d.columns == nil || d.schema != schema && d.schema != "" && schema != "" {
+		if strings.Contains(d.q.Table, "*") || d.without != nil {
 			return false, nil
 		}
 		return false, d.errorf("it does not name the columns of %+q: export it with its CREATE TABLE", table)
@@ -372,7 +378,7 @@ func (d *dump) value(r *Row, as string) (last bool, err error) {
 		case depth == 0 && (t.isSign(',') || t.isSign(')')):
 			if as != "" {
 				if r.Values[as] = v; count != 1 {
-					r.Err = errExpression
+					r.Err = inColumn(as, errExpression)
 				}
 			}
 			return t.isSign(')'), nil
@@ -382,10 +388,10 @@ func (d *dump) value(r *Row, as string) (last bool, err error) {
 			depth--
 		case as == "":
 		case t.long || len(t.text) > MaxValueLen:
-			r.Err = errValue
+			r.Err = inColumn(as, errValue)
 		case !t.is("NULL"):
 			if v, err = d.literal(&t); err != nil {
-				r.Err = err
+				r.Err = inColumn(as, err)
 			}
 		}
 	}

@@ -80,10 +80,10 @@ func (d *dump) copyRow(line []byte) (map[string]any, error) {
 		default:
 			v, err := unescapeCopy(field)
 			if err != nil {
-				return nil, err
+				return values, inColumn(as, err)
 			}
 			if len(v) > MaxValueLen {
-				return nil, errValue
+				return values, inColumn(as, errValue)
 			}
 			values[as] = v
 		}

@@ -17,7 +17,9 @@ type lineReader struct {
 }
 
 func newLineReader(r io.Reader) *lineReader {
-	return &lineReader{r: bufio.NewReaderSize(r, MaxRowLen)}
+	b := bufio.NewReaderSize(r, MaxRowLen)
+	skipMark(b)
+	return &lineReader{r: b}
 }
 
 // next returns a line without what ends it, until the next call, or errRow for one that is too long.

@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"os"
@@ -28,10 +29,13 @@ func readLua(ctx context.Context, folder string, visit func(Row) bool) error {
 		if !ok || !entry.Type().IsRegular() {
 			continue
 		}
-		if ctx.Err() != nil || i > maxFiles {
-			return errors.Join(ctx.Err(), errNothing)
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		row := Row{Done: int64(i + 1)}
+		if i > maxFiles {
+			return fmt.Errorf("the folder has more than %d files", maxFiles)
+		}
+		row := Row{Line: i + 1, Done: int64(i + 1)}
 		row.Values, row.Err = luaFile(filepath.Join(folder, entry.Name()))
 		if name, err := url.PathUnescape(encoded); err != nil {
 			row.Err = errors.Join(row.Err, errors.New("the file's name is not one of Prosody"))

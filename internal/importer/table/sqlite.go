@@ -2,7 +2,6 @@ package table
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -123,13 +122,13 @@ func visitSQLite(
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
-		r := Row{Values: make(map[string]any, len(names))}
+		r := Row{Values: make(map[string]any, len(names)), Line: int(n)}
 		for i, v := range values {
 			switch {
 			case v == nil:
 				r.Values[names[i]] = nil
 			case len(v) > MaxValueLen:
-				r.Err = errValue
+				r.Err = inColumn(names[i], errValue)
 			default:
 				r.Values[names[i]] = string(v)
 			}
@@ -163,7 +162,7 @@ func findTable(ctx context.Context, db *sql.DB, q *Query) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("%w: %s; there are %s", ErrNoTable, q.Table, cmp.Or(listed(names), "none"))
+		return "", fmt.Errorf("%w: %s; there are %s", ErrNoTable, q.Table, listed(names))
 	case 1:
 		return found[0], nil
 	default:

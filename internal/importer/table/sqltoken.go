@@ -2,10 +2,12 @@ package table
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -208,10 +210,28 @@ func (l *lexer) word(c byte, keep bool) (token, error) {
 		}
 		v.text = string(b)
 		return v, nil
+	case next == '\'' && w == "b":
+		return l.bits()
 	case l.dialect == mySQL && (w == "_binary" || w == "_utf8mb4" || w == "_utf8mb3" || w == "_utf8"):
 		return l.next(keep)
 	}
 	return t, nil
+}
+
+// bits reads a text of binary digits, as phpMyAdmin writes the columns of bits: it is their bytes.
+func (l *lexer) bits() (token, error) {
+	_, _ = l.readByte() // the quote
+	v, err := l.text('\'', true, false)
+	if err != nil {
+		return v, err
+	}
+	n, err := strconv.ParseUint(v.text, 2, 64)
+	if err != nil {
+		return token{}, l.errorf("a text of binary digits has others, or more than 64")
+	}
+	b := binary.BigEndian.AppendUint64(nil, n)
+	v.text = string(b[len(b)-max(1, (len(v.text)+7)/8):])
+	return v, nil
 }
 
 // run reads a token of the bytes that belong to it.
@@ -313,6 +333,7 @@ func (l *lexer) skipLine() error {
 // skipComment skips a comment, and with it what only some versions of MySQL are to run.
 func (l *lexer) skipComment() error {
 	var last byte
+	_, _ = l.readByte() // the asterisk that begins it, which does not end it as well
 	for {
 		c, err := l.readByte()
 		if err != nil {

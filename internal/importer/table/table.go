@@ -69,11 +69,12 @@ type Row struct {
 	// Values are those of the columns that are read, under the names that were asked for: nil for NULL, otherwise a string
 	// of the bytes that are there, or in JSON whatever the decoder makes of it, with numbers as json.Number.
 	Values map[string]any
-	// Line is where the row begins in a text, counted from 1; 0 if it is not of a text.
+	// Line is where the row begins in a text, or its number in an SQLite database or in a folder; both count from 1.
 	Line int
 	// Done is how far the reading has come, of [File.Size].
 	Done int64
-	// Err says why the row cannot be read, if it cannot.
+	// Err says why the row cannot be read, if it cannot, and in which column that is if it is in one. Values may have
+	// others.
 	Err error
 }
 
@@ -92,8 +93,10 @@ var (
 	ErrChanged = errors.New("the file was changed while it was read: stop what writes it, or read a copy")
 	// ErrNoTable is wrapped by the error for a file that has not got the table.
 	ErrNoTable = errors.New("the table is not there")
-	errValue   = fmt.Errorf("a value is longer than %d bytes", MaxValueLen)
-	errRow     = fmt.Errorf("the row is longer than %d bytes", MaxRowLen)
+	// ErrNoColumn is wrapped by the error for a table that has not got a column.
+	ErrNoColumn = errors.New("a column is not there")
+	errValue    = fmt.Errorf("a value is longer than %d bytes", MaxValueLen)
+	errRow      = fmt.Errorf("the row is longer than %d bytes", MaxRowLen)
 )
 
 // Open opens a table.
@@ -129,7 +132,9 @@ func (f *File) Rows(ctx context.Context) iter.Seq2[Row, error] {
 		}
 		err := f.unchanged()
 		if err == nil {
-			err = f.read(ctx, visit)
+			if err = f.read(ctx, visit); err != nil {
+				err = fmt.Errorf("%s: %w", f.path, err)
+			}
 		}
 		if err == nil && more {
 			err = f.unchanged()
@@ -212,15 +217,21 @@ func (q *Query) pick(columns []string) ([]string, error) {
 		case i >= 0:
 			wanted[i] = name
 		case !optional:
-			return nil, fmt.Errorf("%w: the table has no column %+q; its columns are %s", ErrNoTable, name, listed(columns))
+			return nil, fmt.Errorf("%w: %+q; there are %s", ErrNoColumn, name, listed(columns))
 		}
 	}
 	return wanted, nil
 }
 
+// inColumn is the error for a value of a column.
+func inColumn(name string, err error) error { return fmt.Errorf("the column %+q: %w", name, err) }
+
 // listed is some names, for an error.
 func listed(names []string) string {
 	const shown = 40
+	if len(names) == 0 {
+		return "none"
+	}
 	var b strings.Builder
 	for i, name := range names {
 		switch {

@@ -125,7 +125,12 @@ func TestBadRows(t *testing.T) {
 		{CSV, "id,name,hash\r\n1,a,b\r\n2,\"b \"\"x\"\"\nc\",d\r\n3,c\r\n4,\"d\"x,y\r\n\r\n5,e,\"\"\r\n", "ab \"x\"\nc!!e"},
 		{CSV, "\ufeffname;hash\na;b,c\n" + tooLong + "\nb;c", "a!b"},
 		{JSONL, `{"name":"a"}` + "\n[]\nnull\n{\"name\":\"b\"} {}\n\n" + tooLong + "\n" + `{"name":"c","x":[{}]}`, "a!!!!c"},
-		{JSON, `[{"name":"a"},7,{"name":"b"}]`, "a!b"},
+		{SQL, "/*/ not over */ " + head + "INSERT INTO t VALUES (b'1','a',b'100000001'),(b'0','b','x');", "ab"},
+		{SQL, "-- PostgreSQL database dump\nCREATE TABLE other.t (id int);\nCREATE TABLE public.t (name text, hash text);\n" +
+			"COPY other.t (id) FROM stdin;\n1\n\\.\nCOPY public.t (name, hash) FROM stdin;\na\tb\n\\.\n", "a"},
+		{JSON, "\ufeff" + `[{"name":"a"},7,{"name":"b"}]`, "a!b"},
+		{JSON, `[{"name":"` + tooLong + `"},{"name":"a","x":[{"}":"\"]"}]},{"name" "b"},{"name":"c"}]`, "!a!c"},
+		{JSONL, "\ufeff" + `{"name":"a"}`, "a"},
 		{TinyMUX, "+X1\n+A256\n\"1:X\"\n!0\n\"Limbo\"\n-1\n>6\n\"" + long + "\"\n<\n" +
 			"!1\n\"A \\\"b\\\"\"\n3\n>5\n\"x\"\n>6\n\"two\nlines\"\n<\n!2\n\"c\"\n>5\n\"" + long +
 			"\"\n<\n!3\n\"d\"\n>5\n\"\"\n<\n" + muxEnd + "\n", "A \"b\"!d"},
@@ -134,6 +139,12 @@ func TestBadRows(t *testing.T) {
 		all, err := read(c.kind, c.text, q)
 		got := ""
 		for _, r := range all {
+			if r.Line == 0 {
+				t.Errorf("%s %.80q: a row does not say where it is", c.kind, c.text)
+			}
+			if errors.Is(r.Err, errValue) && !strings.Contains(r.Err.Error(), "the column") {
+				t.Errorf("%s %.80q: %v does not say of which column", c.kind, c.text, r.Err)
+			}
 			if r.Err != nil {
 				got += "!"
 				continue
@@ -156,7 +167,7 @@ func TestBadFiles(t *testing.T) {
 	}{
 		{SQL, "", "not there"},
 		{SQL, "CREATE TABLE other (id int);\n", `"other"`},
-		{SQL, "CREATE TABLE t (id int, name text);\n", `no column "hash"`},
+		{SQL, "CREATE TABLE t (id int, name text);\n", `"hash"; there are`},
 		{SQL, "INSERT INTO t VALUES ('" + secret + "','x');", "CREATE TABLE"},
 		{SQL, "CREATE TABLE t (name text, hash text); INSERT INTO t VALUES ('" + secret + "','x", "not all there"},
 		{SQL, "CREATE TABLE t (name text, hash text); INSERT INTO t VALUES ('" + secret + "','x'", "not all there"},
@@ -167,7 +178,7 @@ func TestBadFiles(t *testing.T) {
 		{SQL, "/* " + secret, "not all there"},
 		{SQL, "DELIMITER ;;\n" + secret, "not all there"},
 		{CSV, "", "empty"},
-		{CSV, "name," + secret + "\n", `no column "hash"`},
+		{CSV, "name," + secret + "\n", `"hash"; there are`},
 		{JSON, "{}", `"a"`},
 		{JSON, `{"a": {"users": {"` + secret + `": 1}}}`, "not a list"},
 		{JSON, `{"a": {"users": [{"name": "` + secret, "not all there"},

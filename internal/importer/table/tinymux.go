@@ -81,7 +81,7 @@ func (m *muxReader) attribute(number string) error {
 func (m *muxReader) value(name string) error {
 	text, long, err := m.text()
 	if m.row.Values[name] = text; long {
-		m.row.Err = errValue
+		m.row.Err = inColumn(name, errValue)
 	}
 	return err
 }

@@ -8,6 +8,23 @@ import (
 	"strings"
 )
 
+// allowance lets so many bytes be read until it is renewed, so that nothing in XML is longer.
+type allowance struct {
+	r    io.Reader
+	left int
+}
+
+func (a *allowance) Read(p []byte) (int, error) {
+	if a.left <= 0 {
+		return 0, errRow
+	}
+	n, err := a.r.Read(p[:min(len(p), a.left)])
+	a.left -= n
+	return n, err
+}
+
+func (a *allowance) renew() { a.left = MaxRowLen }
+
 // readXML visits the elements of a name. The elements in each are its values, and so are its attributes; what those
 // hold in their turn is left out.
 func readXML(r io.Reader, q *Query, visit func(Row) bool) error {
@@ -67,7 +84,7 @@ func element(d *xml.Decoder, start *xml.StartElement) (values map[string]any, er
 			if depth == 1 && text.Len()+len(t) <= MaxValueLen {
 				text.Write(t)
 			} else if depth == 1 {
-				err = errValue
+				err = inColumn(name, errValue)
 			}
 		case xml.EndElement:
 			if depth == 0 {
