@@ -38,7 +38,8 @@ func (c *Client) Recover(ctx context.Context, username, languages string) error 
 // hyphens and case of the code do not matter. The change ends all sessions of the account and has its devices
 // forgotten: log in afterwards. It is tried once. [rushgate.BadCredentials] says that the code is wrong, late or used.
 // If there is no answer, log in with the new password before anything else: it may have been changed. With
-// [Options].Opaque the new password is registered by OPAQUE, where the server knows it.
+// [Options].Opaque the new password is registered by OPAQUE, where the server knows it; where it does not, the error is
+// [ErrNoOpaque] if the password may not be sent, as for a login.
 func (c *Client) FinishRecovery(ctx context.Context, username, code, password string) error {
 	if c.opts.Opaque != OpaqueOff {
 		done, err := c.recoverByOpaque(ctx, username, code, password)
@@ -54,11 +55,7 @@ func (c *Client) FinishRecovery(ctx context.Context, username, code, password st
 	if err != nil {
 		return err
 	}
-	if err := c.accepted(ctx, r); err != nil {
-		return err
-	}
-	c.noteBack(username)
-	return nil
+	return c.accepted(ctx, r)
 }
 
 // accepted sends a request that is answered with nothing to be read.

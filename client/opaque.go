@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -126,32 +127,32 @@ func (c *Client) hasMoved(username string) bool {
 	return c.moved.has(func(a movedAccount) bool { return a.name == name })
 }
 
-// noteMoved notes that an account is proved by OPAQUE. The name may not be known, and is empty then.
+// noteMoved notes that an account is proved by OPAQUE, and forgets other names of the player. The name may not be known,
+// and is empty then; so may the player.
 func (c *Client) noteMoved(username string, player rushgate.PlayerID) {
-	a := movedAccount{oneName(username), player}
+	a, name := movedAccount{oneName(username), player}, oneName(username)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := slices.IndexFunc(c.moved, func(b movedAccount) bool {
-		return a.name != "" && b.name == a.name || player != 0 && b.player == player
-	})
-	if i >= 0 {
-		if a.name == "" {
-			a.name = c.moved[i].name
+	c.moved = slices.DeleteFunc(c.moved, func(b movedAccount) bool {
+		if (name == "" || b.name != name) && (player == 0 || b.player != player) {
+			return false
 		}
-		c.moved = slices.Delete(c.moved, i, i+1)
-	}
+		a.name, a.player = cmp.Or(a.name, b.name), cmp.Or(a.player, b.player)
+		return true
+	})
 	c.moved = append(c.moved, a)
 	if len(c.moved) > maxMoved {
 		c.moved = slices.Delete(c.moved, 0, 1)
 	}
 }
 
-// noteBack notes that the account of a name has a password again, by the player's own doing.
-func (c *Client) noteBack(username string) {
-	name := oneName(username)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.moved = slices.DeleteFunc(c.moved, func(a movedAccount) bool { return a.name == name })
+// noteRenamed notes another name that the session's account has after a rename that ended so, or may have. The old one
+// stays known until the player has come in by OPAQUE under the new one: a server can say what it likes of a rename.
+func (s Session) noteRenamed(name string, err error) {
+	done := err == nil || errors.Is(err, ErrRenamed)
+	if (done || rushgate.ReasonOf(err) == rushgate.InternalError) && s.ByOpaque() {
+		s.client.noteMoved(name, 0)
+	}
 }
 
 // oneName returns a name as it is the same for all ways to write it.

@@ -288,6 +288,48 @@ func TestServerWithoutOpaque(t *testing.T) {
 	}
 }
 
+// A server that says it knows no OPAQUE gets no password of an account that has been proved by it: not a new one in place
+// of a lost one, and not by a name that the account was given since.
+func TestKeepsToOpaqueForAccountsThatHaveMoved(t *testing.T) {
+	n, ctx := startOpaque(t, server.OpaquePrefer, nil), t.Context()
+	c := n.client(t, Options{Opaque: OpaquePrefer, BackoffBase: time.Millisecond, BackoffCap: time.Millisecond})
+	s, err := c.Register(ctx, "ada", "correct horse")
+	s = in(t, s, err)
+	lost := func(resp *http.Response) (*http.Response, error) {
+		resp.Body.Close()
+		return nil, errors.New("the connection broke")
+	}
+	n.once("/v1/account/name", lost)
+	if err := s.Rename(ctx, "ida", "correct horse"); !errors.Is(err, ErrNoAnswer) {
+		t.Fatal(err)
+	}
+	if !c.hasMoved("ada") || !c.hasMoved("ida") {
+		t.Error("it is not known which of the names holds, and one of them is not held to OPAQUE")
+	}
+	s, err = c.Takeover(ctx, "ida", "correct horse")
+	if err := in(t, s, err).Rename(ctx, "eda", "correct horse"); rushgate.ReasonOf(err) == rushgate.InternalError || c.hasMoved("eda") {
+		t.Errorf("a name that is refused: %v, noted %t", err, c.hasMoved("eda"))
+	}
+	n.sent("")
+	n.mu.Lock()
+	n.change = func(r *http.Request, resp *http.Response) (*http.Response, error) {
+		if strings.HasPrefix(r.URL.Path, "/v1/opaque/") {
+			return instead(resp, http.StatusNotFound, `{"reason":"missing-credentials"}`), nil
+		}
+		return resp, nil
+	}
+	n.mu.Unlock()
+	if _, err := c.Login(ctx, "ida", "correct horse"); !errors.Is(err, ErrNoOpaque) {
+		t.Errorf("login under the new name: %v", err)
+	}
+	if err := c.FinishRecovery(ctx, "Ida", "7K2M-QX9D-4HPT", "another horse"); !errors.Is(err, ErrNoOpaque) {
+		t.Errorf("recovery: %v", err)
+	}
+	if asked, there := n.sent("horse"); there {
+		t.Errorf("a password was sent to one of %q", asked)
+	}
+}
+
 // A session that goes on after an OPAQUE client has come back by a token proves what it changes by OPAQUE, too; one of
 // an account with a password shows that.
 func TestSessionFindsOutHowToProve(t *testing.T) {
@@ -529,8 +571,12 @@ func TestAccountsThatHaveMovedAreBounded(t *testing.T) {
 	if len(c.moved) != maxMoved || c.hasMoved("player-2047") || !c.hasMoved("other") {
 		t.Errorf("%d are remembered after a rename", len(c.moved))
 	}
-	c.noteBack("Other")
-	if c.hasMoved("other") {
-		t.Error("one that has a password again")
+	c.noteMoved("third", 0) // a rename
+	if !c.hasMoved("other") || !c.hasMoved("third") {
+		t.Error("one of the names is forgotten before the new one has been proved")
+	}
+	c.noteMoved("third", 2048)
+	if c.hasMoved("other") || !c.hasMoved("third") {
+		t.Error("the player came in under the new name, and it is not the one that is known")
 	}
 }

@@ -49,7 +49,7 @@ func (s Session) replaceRecord(ctx context.Context, op string, p shown, next str
 func (c *Client) ofUnknown(err error, op string) error { return c.mayShow(err, op, true) }
 
 // recoverByOpaque registers another password by OPAQUE for one that is lost. It reports false if the server knows no
-// OPAQUE and is to be sent the password.
+// OPAQUE and is to be sent the password, which it is not for an account that is known to have moved over.
 func (c *Client) recoverByOpaque(ctx context.Context, username, code, password string) (done bool, err error) {
 	const op = "finish recovery"
 	if err := notText(username, code, password); err != nil {
@@ -62,7 +62,7 @@ func (c *Client) recoverByOpaque(ctx context.Context, username, code, password s
 	r := request{op: op, path: opaqueRegisterPath + "start"}
 	b, err := c.enlist(ctx, c.send, r, map[string]any{"username": username, "recover": true}, form, &Answer{})
 	if err != nil {
-		return false, c.mayShow(err, op, false)
+		return false, c.mayShow(err, op, c.hasMoved(username))
 	}
 	r, err = post(op, "/v1/recover/finish", struct {
 		Username string `json:"username"`

@@ -34,7 +34,9 @@ func (s Session) Rename(ctx context.Context, name, password string) error {
 		if err != nil {
 			return err
 		}
-		return s.replaced(ctx, r, ErrRenamed)
+		err = s.replaced(ctx, r, ErrRenamed)
+		s.noteRenamed(name, err)
+		return err
 	})
 }
 
