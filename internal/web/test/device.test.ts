@@ -24,6 +24,7 @@ class Storage {
 class Databases {
   readonly texts = new Map<string, string>();
   refuses = false;
+  hangs = false;
   open(): object {
     const soon = (f: () => void): void => void setTimeout(f, 1);
     const store = {
@@ -39,7 +40,7 @@ class Databases {
       },
     };
     const request = { result: db, onsuccess: () => undefined, onerror: () => undefined };
-    soon(() => this.refuses ? request.onerror() : request.onsuccess());
+    if (!this.hangs) soon(() => this.refuses ? request.onerror() : request.onsuccess());
     return request;
   }
 }
@@ -131,6 +132,22 @@ test("a browser without IndexedDB keeps an attempt all the same", async () => {
   for (let i = 0; i < 2; i++) await new Device().resume(false, never).then(() => assert(false), () => undefined);
   for (let i = 0; i < 2; i++) await new Device().resume(true, never);
   assert.deepEqual(attempts(asked).map((a) => attempts(asked).indexOf(a)), [0, 0, 0, 3]);
+});
+
+test("a browser whose IndexedDB does not answer holds up no tab, and keeps an attempt all the same", async () => {
+  const { asked, databases } = browser([null, inside, inside]);
+  databases.hangs = true;
+  const real = globalThis.setTimeout;
+  const passed = ((run: () => void, ms = 0) => real(run, ms < 1000 ? ms : 5)) as typeof setTimeout;
+  globalThis.setTimeout = passed;
+  try {
+    new Device().remember("alice");
+    await new Device().resume(false, never).then(() => assert(false), () => undefined);
+    for (let i = 0; i < 2; i++) await new Device().resume(true, never);
+  } finally {
+    globalThis.setTimeout = real;
+  }
+  assert.deepEqual(attempts(asked).map((a) => attempts(asked).indexOf(a)), [0, 0, 2]);
 });
 
 // What is in localStorage reaches the process of another tab late, also when that has waited for its turn.

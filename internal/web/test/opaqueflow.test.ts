@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NoAnswer, Refusal, type Call, type Credentials, type Session } from "../src/api.ts";
+import { Kept } from "../src/opaque/kept.ts";
 import { noteMoved } from "../src/opaque/moved.ts";
 import { confirmed, enter, type Page } from "../src/opaque/opaque.ts";
 import { proofOf } from "../src/opaque/session.ts";
@@ -55,6 +56,10 @@ function browser(mode: string, ins: (Session | Error)[], { knows = "correct hors
   return { page, paths, asked, computed, running: () => running };
 }
 
+/** Has the time of what is kept for long pass, and not hold up the end of the tests. */
+const late: (() => void)[] = [], soon = globalThis.setTimeout;
+globalThis.setTimeout = ((run: () => void, ms = 0) => ms < 1000 ? soon(run, ms) : late.push(run)) as typeof setTimeout;
+
 let players = 0;
 /** A login of a player of whom nothing is known yet. */
 const as = (password = "correct horse", more = {}): Credentials =>
@@ -91,6 +96,28 @@ test("a try that is made again proves nothing again", async () => {
   assert.equal(await reason(enter("login", d, never, wrong.page)), "server-busy");
   await enter("login", d, never, wrong.page);
   assert.deepEqual(wrong.paths().slice(0, 3), ["opaque/login/start", "login", "login"]);
+});
+
+test("what was computed is forgotten after a time, the password that did not open the answer as well", async () => {
+  for (const knows of ["correct horse", "something else"]) {
+    const { page, paths } = browser("prefer", [no(503, "server-busy"), no(503, "server-busy")], { knows });
+    const c = as();
+    late.length = 0;
+    await reason(enter("login", c, never, page));
+    for (const run of late.splice(0)) run();
+    await reason(enter("login", c, never, page));
+    assert.equal(paths().filter((p) => p === "opaque/login/start").length, 2, knows);
+  }
+});
+
+test("what is kept names no password", () => {
+  const kept = new Kept<string>(), whose = ["login", "ada", "correct horse"];
+  kept.keep(whose, performance.now() + 1e6, "proof");
+  assert.equal(kept.of([...whose]), "proof");
+  assert.equal(kept.of(["login", "ada", "another horse"]), null);
+  assert(!JSON.stringify(kept).includes("horse"));
+  kept.keep(whose, performance.now() - 1, "proof");
+  assert.equal(kept.of(whose), null);
 });
 
 test("a state that the node has used up, or may have, is followed by another proof", async () => {

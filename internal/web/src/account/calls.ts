@@ -42,20 +42,38 @@ const opaque = (): Promise<OPAQUE> => load(element("status"));
 /** Whose account it is, and what proves it, as the node has last told. */
 let known = { name: "", provedBy: "" };
 
-/** Reports whether the account is proved by OPAQUE by now. No password is sent where the node takes none. */
-function isProvedBy(by: OPAQUE, token: string): boolean {
-  if (known.provedBy === "opaque" || by.hasMovedIn(token)) return true;
-  if (known.provedBy === "password") by.refusePasswords(page);
-  return false;
+/**
+ * Returns what proves the account if that is not to be the password itself. A password is sent only where the node takes
+ * some, and says that the account has one, and this browser has not seen it proved otherwise: the word of whoever can
+ * speak for the node is not enough. Nor is it for whose account that is, so the name at the door counts as well.
+ */
+async function prover(token: string): Promise<OPAQUE | null> {
+  if (!hasOpaque()) return null;
+  const by = await opaque();
+  const moved = by.hasMovedIn(token) || names().some(by.hasMoved);
+  if (known.provedBy === "opaque" || moved) return by;
+  if (!by.only()) return null;
+  if (known.provedBy === "password") throw by.noPasswords(page);
+  return by;
+}
+
+/** Under which names the account may have been proved before: as the node says, and as the player has come in. */
+const names = (): string[] => [known.name, element<HTMLInputElement>("username").value];
+
+/** Says of a proof that has failed that the account may have a password. The node has said so, or nothing. */
+function failed(err: unknown, by: OPAQUE): unknown {
+  const wrong = err instanceof Refusal && err.reason === "bad-credentials";
+  return wrong && known.provedBy !== "opaque" ? by.notSent(page) : err;
 }
 
 /** Sends a request with what proves the account: with what was typed, or with a proof of it by OPAQUE. */
 async function proving<T>(
   token: string, shown: Shown, send: (shown: object) => Promise<T>, field = "password",
 ): Promise<T> {
-  const by = hasOpaque() ? await opaque() : null, { password, ...code } = shown;
-  if (!by || !isProvedBy(by, token)) return send({ [field]: password, ...code });
-  return by.confirmed(token, shown, page, (proof) => send({ ...proof, ...code }));
+  const by = await prover(token), { password, ...code } = shown;
+  if (!by) return send({ [field]: password, ...code });
+  return by.confirmed(token, shown, page, (proof) => send({ ...proof, ...code }))
+    .catch((err: unknown) => { throw failed(err, by); });
 }
 
 export async function account(token: string): Promise<Account> {
@@ -98,13 +116,15 @@ export interface Change {
  */
 export async function changePassword(token: string, c: Change & Try, signal: AbortSignal): Promise<Session | null> {
   const { current, new: next } = c, passwords = { current, new: next }, { name } = known;
-  const by = hasOpaque() ? await opaque() : null;
-  if (by && isProvedBy(by, token)) {
+  const by = await prover(token);
+  if (by) {
     const shown = { password: current, ...(c.code ? { code: c.code } : {}) };
-    return by.replaced(token, name, shown, next, page, (p) => changed("opaque-register", token, c, p, signal));
+    return by.replaced(token, name, shown, next, page, (p) => changed("opaque-register", token, c, p, signal))
+      .catch((err: unknown) => { throw failed(err, by); });
   }
   const session = await changed("password", token, c, passwords, signal);
-  if (session) by?.moveOver(session.token, name, next, page).catch(() => undefined); // or after the next login
+  // If it fails, the next login does it.
+  if (session && hasOpaque()) (await opaque()).moveOver(session.token, name, next, page).catch(() => undefined);
   return session;
 }
 
@@ -118,8 +138,18 @@ async function changed(
 
 /** Gives the account another name. Returns the session that the player goes on with, or null if there is none. */
 export async function rename(token: string, name: string, shown: Shown): Promise<Session | null> {
-  const answer = await proving(token, shown,
-    (s) => call("account/name", { method: "POST", token, body: { name, ...s } }));
+  const by = await prover(token);
+  const answer = await proving(token, shown, async (s) => {
+    try {
+      const answer = await call("account/name", { method: "POST", token, body: { name, ...s } });
+      by?.noteMoved(name);
+      return answer;
+    } catch (err) {
+      const refused = err instanceof Refusal && err.reason !== "internal-error";
+      if (!refused) by?.noteMoved(name); // it may hold: the player is to try to log in with it
+      throw err;
+    }
+  });
   return "session_token" in answer ? sessionIn(answer) : null;
 }
 

@@ -6,6 +6,7 @@ import type { call, Credentials, enter as send, Refusal, Session } from "../api.
 import { element } from "../page.ts";
 import { deviceID } from "../stored.ts";
 import type { Kind } from "../turn.ts";
+import { Kept } from "./kept.ts";
 import { hasMoved, noteMoved } from "./moved.ts";
 import { prepared, wrongWith } from "./password.ts";
 import { NotOpaque, NoWorker, Prover } from "./prover.ts";
@@ -39,18 +40,15 @@ const GOOD = 50_000; // ms for which a state is surely good
 const never = new AbortController().signal;
 const only = (): boolean => element("app").dataset["opaque"] === "only";
 
-/** What has been computed for a request that may be sent again. It is forgotten when it is no longer good. */
+/** What has been computed for a request that may be sent again. */
 interface Computed {
-  whose: string;
   fields: object;
   /** Of a login: what the server knows, too. */
   sessionKey: string;
-  until: number;
 }
 
-let computed: Computed | null = null;
-let movedIn = ""; // the session in which an account has moved over
-let refused: { whose: string; until: number } | null = null; // a password that did not open the answer
+const computed = new Kept<Computed>(), refused = new Kept<true>(); // a password that did not open the answer
+let movedIn = ""; // the session in which an account was last seen to be proved by OPAQUE
 
 /** Registers, or logs in, once. It has the signature of enter in api.ts, whose place it takes. */
 export async function enter(kind: Kind, c: Credentials, signal: AbortSignal, page: Page): Promise<Session> {
@@ -62,27 +60,28 @@ export async function enter(kind: Kind, c: Credentials, signal: AbortSignal, pag
 }
 
 async function register(c: Credentials, signal: AbortSignal, page: Page): Promise<Session> {
-  const { password, ...rest } = c, whose = JSON.stringify(["register", c.username, password]);
+  const { password, ...rest } = c, whose = ["register", c.username, password];
   refuseWrong(password, c.username, page);
-  if (!good(whose)) {
-    let fields: Upload;
+  let done = computed.of(whose);
+  if (!done) {
     try {
-      fields = await uploaded(password, { username: c.username, ...device() }, signal, page);
+      const fields = await uploaded(password, { username: c.username, ...device() }, signal, page);
+      done = { fields, sessionKey: "" };
     } catch (err) {
       if (!isUnknown(err) || only()) throw err;
       return page.enter("register", c, signal); // the node has no OPAQUE any more
     }
-    computed = { whose, fields, sessionKey: "", until: performance.now() + GOOD };
+    computed.keep(whose, performance.now() + GOOD, done);
   }
-  return sent("opaque-register", whose, c, rest, signal, page);
+  return sent("opaque-register", done, c, rest, signal, page);
 }
 
 async function login(c: Credentials, signal: AbortSignal, page: Page): Promise<Session> {
-  const { password, ...rest } = c, whose = JSON.stringify(["login", c.username, password]);
-  const again = good(whose);
-  if (again || await proves(whose, c, signal, page)) {
+  const { password, ...rest } = c, whose = ["login", c.username, password];
+  const again = computed.of(whose), done = again ?? await proves(whose, c, signal, page);
+  if (done) {
     try {
-      return await sent("opaque-login", whose, c, rest, signal, page);
+      return await sent("opaque-login", done, c, rest, signal, page);
     } catch (err) {
       if (!again || !isStale(err)) throw err;
       return login(c, signal, page);
@@ -96,20 +95,20 @@ async function login(c: Credentials, signal: AbortSignal, page: Page): Promise<S
 
 /** Sends what has been computed. It is forgotten, unless the answer is one after which it is good again. */
 async function sent(
-  path: "opaque-login" | "opaque-register", whose: string, c: Credentials, rest: object, signal: AbortSignal,
-  page: Page,
+  path: "opaque-login" | "opaque-register", { fields, sessionKey }: Computed, c: Credentials, rest: object,
+  signal: AbortSignal, page: Page,
 ): Promise<Session> {
-  const { fields, sessionKey } = good(whose)!;
   try {
     const session = await page.enter(path, { ...rest, ...fields } as Credentials, signal);
     if (sessionKey && session.proof !== proofOf(session.token, sessionKey)) {
       throw new page.Refusal("not-the-server", NOT_THE_SERVER);
     }
-    computed = null;
+    computed.forget();
+    movedIn = session.token;
     noteMoved(c.username);
     return session;
   } catch (err) {
-    if (!isGoodAgain(err, c.code)) computed = null;
+    if (!isGoodAgain(err, c.code)) computed.forget();
     throw err;
   }
 }
@@ -119,27 +118,26 @@ const isGoodAgain = (err: unknown, code?: string): boolean =>
   ["server-busy", "already-logged-in", "wrong-zone"].includes(reasonOf(err))
   || reasonOf(err) === "second-factor" && !code;
 
-const good = (whose: string): Computed | null =>
-  computed?.whose === whose && computed.until > performance.now() ? computed : null;
-
 /**
- * Proves the password to the end of which the server is told, and reports whether it is the account's. It is not tried
- * again for a while with one that was not: the server counts each try.
+ * Proves the password to the end of which the server is told, and returns null if it is not the account's. It is not
+ * tried again for a while with one that was not: the server counts each try.
  */
-async function proves(whose: string, c: Credentials, signal: AbortSignal, page: Page): Promise<boolean> {
-  if (!only() && refused?.whose === whose && refused.until > performance.now()) return false;
-  if (!only() && !hasMoved(c.username) && typeof WebAssembly === "undefined") return false;
-  computed = refused = null;
+async function proves(whose: string[], c: Credentials, signal: AbortSignal, page: Page): Promise<Computed | null> {
+  if (!only() && refused.of(whose)) return null;
+  if (!only() && !hasMoved(c.username) && typeof WebAssembly === "undefined") return null;
+  computed.forget();
+  refused.forget();
   const until = performance.now() + GOOD;
   const begin = { path: "opaque/login/start", body: { username: c.username, ...device() } };
   try {
     const p = await proof(c.password, begin, signal, page);
-    if (!p) refused = { whose, until };
-    else computed = { whose, fields: { state: p.login_state, ke3: p.ke3 }, sessionKey: p.sessionKey, until };
-    return Boolean(p);
+    if (!p) return refused.keep(whose, until, true), null;
+    const done = { fields: { state: p.login_state, ke3: p.ke3 }, sessionKey: p.sessionKey };
+    computed.keep(whose, until, done);
+    return done;
   } catch (err) {
     if (!isUnknown(err) || only() || hasMoved(c.username)) throw err;
-    return false; // the node has no OPAQUE any more
+    return null; // the node has no OPAQUE any more
   }
 }
 
@@ -179,19 +177,20 @@ export const replaced = <T>(
 
 /** Sends what is computed. It is not computed again where the same can be sent once more, as with a code. */
 async function proven<P extends object, T>(
-  of: string[], compute: () => Promise<P>, { code }: Shown, page: Page, send: (p: P) => Promise<T>,
+  whose: string[], compute: () => Promise<P>, { code }: Shown, page: Page, send: (p: P) => Promise<T>,
 ): Promise<T> {
-  const whose = JSON.stringify(of);
   try {
-    if (!good(whose)) {
+    let fields = computed.of(whose)?.fields;
+    if (!fields) {
       const until = performance.now() + GOOD;
-      computed = { whose, fields: await compute(), sessionKey: "", until };
+      fields = await compute();
+      computed.keep(whose, until, { fields, sessionKey: "" });
     }
-    const done = await send(good(whose)!.fields as P);
-    computed = null;
+    const done = await send(fields as P);
+    computed.forget();
     return done;
   } catch (err) {
-    if (!isGoodAgain(err, code)) computed = null;
+    if (!isGoodAgain(err, code)) computed.forget();
     throw inWords(err, page);
   }
 }
@@ -202,13 +201,14 @@ async function confirmation(token: string, password: string, page: Page): Promis
   return { login_state: p.login_state, ke3: p.ke3 };
 }
 
-/** Reports whether the account of a session has moved over in it. */
+/** Reports whether the account of a session was seen in it to be proved by OPAQUE. */
 export const hasMovedIn = (token: string): boolean => movedIn === token;
 
-/** Refuses what still takes a password where none is taken. */
-export function refusePasswords(page: Page): void {
-  if (only()) throw new page.Refusal("no-passwords", NO_PASSWORDS);
-}
+/** The error for what still takes a password where none is taken. */
+export const noPasswords = (page: Page): Refusal => new page.Refusal("no-passwords", NO_PASSWORDS);
+
+/** The error for a password that is not sent, and was no proof. */
+export const notSent = (page: Page): Refusal => new page.Refusal("not-sent", NOT_SENT);
 
 /** Registers another password for one that is lost. The name is noted once it holds. */
 export async function recovering(username: string, password: string, page: Page): Promise<Upload> {
@@ -220,7 +220,7 @@ export async function recovering(username: string, password: string, page: Page)
   }
 }
 
-export { noteMoved };
+export { hasMoved, noteMoved, only };
 
 /** Computes a proof, and returns it with the key that the server has then, too; null: the password is another one. */
 async function proof(
