@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { account, changePassword, rename, setEmail } from "../src/account/calls.ts";
+import { account, changePassword, rename, setEmail, type Shown } from "../src/account/calls.ts";
 import * as moved from "../src/opaque/moved.ts";
 
 const at = "2026-11-29T03:00:00.000Z";
@@ -11,6 +11,7 @@ const { signal } = new AbortController();
 const stub = "data:text/javascript," + encodeURIComponent(`
   const prove = (send) => {
     stub.proofs++;
+    stub.page.giveUp.throwIfAborted();
     if (stub.fails) throw new stub.page.Refusal("bad-credentials");
     return send({ login_state: "s", ke3: "3" });
   };
@@ -51,10 +52,11 @@ function page({ only = false, fails = false, provedBy, name = "ada", door = "ada
   return { stubbed, sent };
 }
 
-const deeds: ((shown: { password: string }) => Promise<unknown>)[] = [
+const deeds: ((shown: Shown) => Promise<unknown>)[] = [
   (shown) => setEmail("t", "ada@a.example", shown),
   (shown) => rename("t", "ida", shown),
-  ({ password }) => changePassword("t", { current: password, new: "better horse", attempt_id: "a" }, signal),
+  ({ password, computing }) =>
+    changePassword("t", { current: password, new: "better horse", attempt_id: "a" }, signal, computing),
 ];
 const reason = (p: Promise<unknown>): Promise<string> => p.then(() => "", (e: { reason: string }) => e.reason);
 
@@ -98,6 +100,22 @@ test("the password of an account that was not seen to be proved otherwise is sen
     await account("t");
     await deed({ password: "correct horse" });
     assert(!stubbed.proofs && sent.join().includes("correct horse"));
+  }
+});
+
+test("a proof can be given up while it is computed, and not once it is sent", async () => {
+  for (const deed of deeds) {
+    page({ provedBy: "opaque" });
+    await account("t");
+    const told: boolean[] = [];
+    await deed({ password: "correct horse", computing: (giveUp) => void told.push(Boolean(giveUp)) });
+    assert.deepEqual(told, [true, false, false], "once more when all is over");
+
+    const { sent } = page({ provedBy: "opaque" });
+    await account("t");
+    const done = deed({ password: "correct horse", computing: (giveUp) => giveUp?.abort() });
+    await assert.rejects(done, { name: "AbortError" });
+    assert.equal(sent.length, 1);
   }
 });
 

@@ -182,6 +182,15 @@ test("a proof for a change is shown again with a code, and computed again after 
   assert.equal(await reason(confirmed("token", { password: "wrong horse" }, page, send)), "bad-credentials");
 });
 
+test("a proof for a change that is given up ends the worker, and sends nothing", async () => {
+  const { page, running } = browser("prefer", []);
+  const cancel = new AbortController(), send = (): Promise<never> => Promise.reject(new Error("sent"));
+  const p = confirmed("token", { password: "correct horse" }, { ...page, giveUp: cancel.signal }, send);
+  cancel.abort();
+  await assert.rejects(p, { name: "AbortError" });
+  assert(running() <= 0);
+});
+
 test("a proof that is given up ends the worker", async () => {
   const { page, running } = browser("prefer", [session]);
   const cancel = new AbortController(), p = enter("login", as(), cancel.signal, page);

@@ -32,11 +32,16 @@ export interface Shown {
   password: string;
   /** Of the second factor, once the node has asked for one. */
   code?: string;
+  computing?: Computing;
 }
+
+/** Is told that a proof is computed, which can be given up until null says that it is not any more. */
+export type Computing = (giveUp: AbortController | null) => void;
 
 /** What the code of OPAQUE is given of this one; each form says itself what it does. */
 const page = { call, enter, Refusal, tell: (): void => undefined };
 type OPAQUE = typeof import("../opaque/opaque.ts");
+type Page = import("../opaque/opaque.ts").Page;
 const opaque = (): Promise<OPAQUE> => load(element("status"));
 
 /** Whose account it is, and what proves it, as the node has last told. */
@@ -60,20 +65,32 @@ async function prover(token: string): Promise<OPAQUE | null> {
 /** Under which names the account may have been proved before: as the node says, and as the player has come in. */
 const names = (): string[] => [known.name, element<HTMLInputElement>("username").value];
 
-/** Says of a proof that has failed that the account may have a password. The node has said so, or nothing. */
-function failed(err: unknown, by: OPAQUE): unknown {
-  const wrong = err instanceof Refusal && err.reason === "bad-credentials";
-  return wrong && known.provedBy !== "opaque" ? by.notSent(page) : err;
+/** Has a proof be computed by f, which says when it is. Where the node has said otherwise, the account may have none. */
+async function computed<T>(
+  by: OPAQUE, computing: Computing | undefined, f: (page: Page, done: () => void) => Promise<T>,
+): Promise<T> {
+  const giveUp = new AbortController(), done = (): void => computing?.(null);
+  computing?.(giveUp);
+  try {
+    return await f({ ...page, giveUp: giveUp.signal }, done);
+  } catch (err) {
+    const wrong = err instanceof Refusal && err.reason === "bad-credentials";
+    throw wrong && known.provedBy !== "opaque" ? by.notSent(page) : err;
+  } finally {
+    done();
+  }
 }
 
 /** Sends a request with what proves the account: with what was typed, or with a proof of it by OPAQUE. */
 async function proving<T>(
   token: string, shown: Shown, send: (shown: object) => Promise<T>, field = "password",
 ): Promise<T> {
-  const by = await prover(token), { password, ...code } = shown;
+  const by = await prover(token), { password, computing, ...code } = shown;
   if (!by) return send({ [field]: password, ...code });
-  return by.confirmed(token, shown, page, (proof) => send({ ...proof, ...code }))
-    .catch((err: unknown) => { throw failed(err, by); });
+  return computed(by, computing, (page, done) => by.confirmed(token, { password, ...code }, page, (proof) => {
+    done();
+    return send({ ...proof, ...code });
+  }));
 }
 
 export async function account(token: string): Promise<Account> {
@@ -114,13 +131,17 @@ export interface Change {
  * Changes the password. Returns the session that the player goes on with, or null if there is none: log in again. The
  * cookie of the answer is for what is beside the path, as /v1/resume is.
  */
-export async function changePassword(token: string, c: Change & Try, signal: AbortSignal): Promise<Session | null> {
+export async function changePassword(
+  token: string, c: Change & Try, signal: AbortSignal, computing?: Computing,
+): Promise<Session | null> {
   const { current, new: next } = c, passwords = { current, new: next }, { name } = known;
   const by = await prover(token);
   if (by) {
     const shown = { password: current, ...(c.code ? { code: c.code } : {}) };
-    return by.replaced(token, name, shown, next, page, (p) => changed("opaque-register", token, c, p, signal))
-      .catch((err: unknown) => { throw failed(err, by); });
+    return computed(by, computing, (page, done) => by.replaced(token, name, shown, next, page, (p) => {
+      done();
+      return changed("opaque-register", token, c, p, signal);
+    }));
   }
   const session = await changed("password", token, c, passwords, signal);
   // If it fails, the next login does it.
@@ -216,8 +237,8 @@ export interface Setup {
   png: string;
 }
 
-export async function beginFactor(token: string, { password }: Shown): Promise<Setup> {
-  const { secret, uri, qr } = await proving(token, { password },
+export async function beginFactor(token: string, { code: _, ...shown }: Shown): Promise<Setup> {
+  const { secret, uri, qr } = await proving(token, shown,
     (body) => call("account/totp", { method: "POST", token, body }));
   const png = /^data:image\/png;base64,([\w+/=]+)$/.exec(String(qr))?.[1];
   if (typeof secret !== "string" || typeof uri !== "string" || !uri.startsWith("otpauth://") || !png) {

@@ -40,6 +40,7 @@ export class EmailSection implements Section {
       id: "account-email-set", button: "Send a code", look: "", doing: "Having a code sent…", result,
       rows: [addressRow, ...this.proof.rows], send: () => this.send(), wrong: (err) => this.wrong(err),
     });
+    this.proof.computing = this.set.computing;
     this.remove = new Guarded({
       id: "account-email-remove", button: "Remove the address", yes: "Remove", look: "danger",
       doing: "Removing the address…", result,

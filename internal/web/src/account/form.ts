@@ -41,11 +41,12 @@ export class Form {
   private readonly cancel: HTMLButtonElement;
   private busy = false;
   private pause: AbortController | null = null;
+  private proof: AbortController | null = null;
   private marked: HTMLInputElement | undefined;
 
   constructor(private readonly plan: Plan) {
     this.submit = make("button", { id: plan.id, className: plan.look ?? "primary" }, plan.button);
-    this.cancel = button(`${plan.id}-cancel`, "Cancel", () => this.pause?.abort());
+    this.cancel = button(`${plan.id}-cancel`, "Cancel", () => this.giveUp());
     this.cancel.hidden = true;
     const buttons = make("div", { className: "row" }, ...plan.beside ?? [], this.submit, this.cancel);
     this.root = make("form", { method: "post" }, ...plan.rows, buttons);
@@ -54,6 +55,18 @@ export class Form {
       void this.send();
     });
   }
+
+  /** Gives up what has not been sent. */
+  giveUp(): void {
+    this.pause?.abort();
+    this.proof?.abort();
+  }
+
+  /** A proof is computed for the form, which the player can give up; null: not any more. */
+  readonly computing = (proof: AbortController | null): void => {
+    this.proof = proof;
+    this.offer(Boolean(proof));
+  };
 
   /** Gives up a wait, and forgets what was said of a field. */
   close(): void {
@@ -98,20 +111,26 @@ export class Form {
     const until = performance.now() + w.delay;
     this.plan.result.busy(() => waiting(w, until - performance.now()));
     const { signal } = (this.pause = new AbortController());
-    this.cancel.hidden = false;
+    this.offer(true);
     try {
       await sleep(w.delay, signal);
     } finally {
       this.pause = null;
-      if (document.activeElement === this.cancel) this.submit.focus();
-      this.cancel.hidden = true;
+      this.offer(false);
     }
+  }
+
+  /** Shows the button by which the player gives up, or not. */
+  private offer(yes: boolean): void {
+    if (!yes && document.activeElement === this.cancel) this.submit.focus();
+    this.cancel.hidden = !yes;
   }
 
   private failed(err: unknown): void {
     const { result } = this.plan;
     if (err instanceof DOMException && err.name === "AbortError") {
       if (this.root.checkVisibility()) result.failed("Cancelled.");
+      else result.clear();
       return;
     }
     const { text, field, asked } = this.plan.wrong(err);

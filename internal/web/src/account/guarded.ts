@@ -43,6 +43,7 @@ export class Guarded {
       },
       wrong: (err) => this.proof.wrong(err) ?? { text: refused(err) },
     });
+    this.proof.computing = this.form.computing;
     const { root } = this.form;
     root.hidden = true;
     root.setAttribute("aria-labelledby", this.question.id);
@@ -76,6 +77,7 @@ export class Guarded {
   private ask(yes: boolean): void {
     const had = this.root.contains(document.activeElement);
     if (!yes) {
+      this.form.giveUp();
       this.close();
       if (had) this.first.focus();
       return;

@@ -29,6 +29,7 @@ export class NameSection implements Section {
       id: "account-name-change", button: "Change name", doing: "Changing your name…", result: this.result,
       rows: [row, ...this.proof.rows], send: () => this.change(), wrong: (err) => this.wrong(err),
     });
+    this.proof.computing = this.form.computing;
     const hint = "The old one is kept from others for a while. All other sessions end, and all devices have to log in "
       + "again.";
     this.root = section("account-name-section", "Name", make("p", { className: "hint" }, hint), this.later,

@@ -23,11 +23,15 @@ export class PasswordSection implements Section {
   private readonly repeat: HTMLInputElement;
   private readonly code = new CodeField("account-code");
   private readonly submit = make("button", { id: "account-change", className: "primary" }, "Change password");
-  private readonly cancel = button("account-change-cancel", "Cancel", () => this.pause?.abort());
+  private readonly cancel = button("account-change-cancel", "Cancel", () => {
+    this.pause?.abort();
+    this.proof?.abort();
+  });
   private readonly result: Result;
   private stays = false; // logged in on this device
   private busy = false;
   private pause: AbortController | null = null;
+  private proof: AbortController | null = null; // that is being computed
   private unanswered = false; // a try, so that what has become of it is not known
 
   constructor(private readonly desk: Desk) {
@@ -91,7 +95,7 @@ export class PasswordSection implements Section {
     this.unanswered = false;
     const session = await authenticate<Change, Session | null>({
       send: (c, signal) => {
-        const send = (): Promise<Session | null> => changePassword(token, c, signal);
+        const send = (): Promise<Session | null> => changePassword(token, c, signal, (p) => this.computing(p));
         return name ? device.alone(signal, send) : send();
       },
       signal: new AbortController().signal, onWait: (w) => this.wait(w), sleep: (ms) => this.rest(ms),
@@ -122,14 +126,24 @@ export class PasswordSection implements Section {
   /** Waits before another try, which the player can do without. */
   private async rest(ms: number): Promise<void> {
     const { signal } = (this.pause = new AbortController());
-    this.cancel.hidden = false;
+    this.offer(true);
     try {
       await sleep(ms, signal);
     } finally {
       this.pause = null;
-      if (document.activeElement === this.cancel) this.submit.focus();
-      this.cancel.hidden = true;
+      this.offer(false);
     }
+  }
+
+  /** A proof is computed, which the player can do without; null: not any more. */
+  private computing(proof: AbortController | null): void {
+    this.proof = proof;
+    this.offer(Boolean(proof));
+  }
+
+  private offer(yes: boolean): void {
+    if (!yes && document.activeElement === this.cancel) this.submit.focus();
+    this.cancel.hidden = !yes;
   }
 
   private failed(err: unknown): void {

@@ -2,7 +2,7 @@
 
 import { Refusal } from "../api.ts";
 import { TYPE_CODE, WRONG_CODE } from "../words.ts";
-import type { Shown } from "./calls.ts";
+import type { Computing, Shown } from "./calls.ts";
 import type { Wrong } from "./form.ts";
 import { CODE, field, whose } from "./make.ts";
 import { Secrets } from "./secret.ts";
@@ -43,6 +43,8 @@ export class CodeField {
 
 export class Proof {
   readonly rows: HTMLElement[];
+  /** Is told when a proof is computed of what is shown. */
+  computing: Computing = () => undefined;
   private readonly secrets: Secrets;
   private readonly password: HTMLInputElement;
   private readonly code: CodeField;
@@ -57,7 +59,7 @@ export class Proof {
 
   get shown(): Shown {
     this.secrets.disclose(false);
-    return { password: this.password.value, ...this.code.shown };
+    return { password: this.password.value, computing: (c) => this.computing(c), ...this.code.shown };
   }
 
   /** Returns what an error says of the proof, or null. */

@@ -19,6 +19,8 @@ export interface Page {
   Refusal: typeof Refusal;
   /** Says what is under way. */
   tell: (text: string) => void;
+  /** Has the proof of a change be given up; without it, none is. */
+  giveUp?: AbortSignal;
 }
 
 /** What a call takes in place of a password. */
@@ -172,7 +174,7 @@ export const replaced = <T>(
 ): Promise<T> => proven<Proof & Upload, T>(["replace", token, shown.password, next], async () => {
   refuseWrong(next, username, page);
   const proof = await confirmation(token, shown.password, page);
-  return { ...proof, ...await uploaded(next, {}, never, page, token) };
+  return { ...proof, ...await uploaded(next, {}, page.giveUp ?? never, page, token) };
 }, shown, page, send);
 
 /** Sends what is computed. It is not computed again where the same can be sent once more, as with a code. */
@@ -196,7 +198,7 @@ async function proven<P extends object, T>(
 }
 
 async function confirmation(token: string, password: string, page: Page): Promise<Proof> {
-  const p = await proof(password, { path: "opaque/confirm/start", token, body: {} }, never, page);
+  const p = await proof(password, { path: "opaque/confirm/start", token, body: {} }, page.giveUp ?? never, page);
   if (!p) throw new page.Refusal("bad-credentials");
   return { login_state: p.login_state, ke3: p.ke3 };
 }
