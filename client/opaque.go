@@ -127,8 +127,8 @@ func (c *Client) hasMoved(username string) bool {
 	return c.moved.has(func(a movedAccount) bool { return a.name == name })
 }
 
-// noteMoved notes that an account is proved by OPAQUE, and forgets other names of the player. The name may not be known,
-// and is empty then; so may the player.
+// noteMoved notes that an account is proved by OPAQUE, and forgets other names of the player. The name may not be
+// known, and is empty then; so may the player.
 func (c *Client) noteMoved(username string, player rushgate.PlayerID) {
 	a, name := movedAccount{oneName(username), player}, oneName(username)
 	c.mu.Lock()

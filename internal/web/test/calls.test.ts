@@ -7,7 +7,7 @@ import * as moved from "../src/opaque/moved.ts";
 
 const at = "2026-11-29T03:00:00.000Z";
 const { signal } = new AbortController();
-/** What is loaded as the code of OPAQUE: it notes that it was asked, and answers as one whose proof fails, or does not. */
+/** What is loaded as the code of OPAQUE: it notes that it was asked, and its proof fails or does not. */
 const stub = "data:text/javascript," + encodeURIComponent(`
   const prove = (send) => {
     stub.proofs++;
@@ -19,7 +19,8 @@ const stub = "data:text/javascript," + encodeURIComponent(`
   export const hasMoved = (name) => stub.moved.hasMoved(name), noteMoved = (name) => stub.moved.noteMoved(name);
   export const confirmed = async (token, shown, page, send) => (stub.page = page, prove(send));
   export const replaced = async (token, name, shown, next, page, send) => (stub.page = page, prove(send));
-  export const notSent = (page) => new page.Refusal("not-sent"), noPasswords = (page) => new page.Refusal("no-passwords");
+  export const notSent = (page) => new page.Refusal("not-sent");
+  export const noPasswords = (page) => new page.Refusal("no-passwords");
   export const moveOver = async () => undefined;
 `);
 
@@ -125,7 +126,7 @@ test("a proof that the node asks for and that fails is a wrong password", async 
   assert.equal(await reason(setEmail("t", "ada@a.example", { password: "wrong horse" })), "bad-credentials");
 });
 
-test("another name of an account that is proved by OPAQUE is held to it, and if the answer is lost as well", async () => {
+test("another name of an account that is proved by OPAQUE is held to it, also if the answer is lost", async () => {
   for (const lost of [false, true]) {
     for (const provedBy of ["opaque", "password"]) {
       page({ provedBy, lost });

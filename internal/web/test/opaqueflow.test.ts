@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { NoAnswer, Refusal, type Call, type Credentials, type Session } from "../src/api.ts";
 import { Kept } from "../src/opaque/kept.ts";
 import { noteMoved } from "../src/opaque/moved.ts";
-import { confirmed, enter, type Page } from "../src/opaque/opaque.ts";
+import { confirmed, enter, replaced, type Page } from "../src/opaque/opaque.ts";
 import { proofOf } from "../src/opaque/session.ts";
 
 const KEY = "A".repeat(86);
@@ -180,6 +180,22 @@ test("a proof for a change is shown again with a code, and computed again after 
   assert(seen[0] === seen[1] && seen[1] !== seen[2]);
   assert.equal(computed.filter((n) => n === "finishLogin").length, 2);
   assert.equal(await reason(confirmed("token", { password: "wrong horse" }, page, send)), "bad-credentials");
+});
+
+test("another password whose answer was lost is sent again as it was, and computed anew if that came too late", async () => {
+  const { page, computed } = browser("prefer", []);
+  const seen: string[] = [], answers = [new NoAnswer(), new NoAnswer(), no(409, "missing-credentials")];
+  const change = (): Promise<void> => replaced("token", "ada", { password: "correct horse" }, "better horse", page,
+    async (p) => {
+      seen.push(p.login_state + p.state);
+      const next = answers.shift();
+      if (next) throw next;
+    });
+  await assert.rejects(change(), NoAnswer);
+  await assert.rejects(change(), NoAnswer);
+  await change(); // is refused, and computed again
+  assert(seen.length === 4 && seen[0] === seen[1] && seen[1] === seen[2] && seen[2] !== seen[3]);
+  assert.equal(computed.filter((n) => n === "finishRegistration").length, 2);
 });
 
 test("a proof for a change that is given up ends the worker, and sends nothing", async () => {

@@ -48,8 +48,8 @@ const opaque = (): Promise<OPAQUE> => load(element("status"));
 let known = { name: "", provedBy: "" };
 
 /**
- * Returns what proves the account if that is not to be the password itself. A password is sent only where the node takes
- * some, and says that the account has one, and this browser has not seen it proved otherwise: the word of whoever can
+ * Returns what proves the account if that is not to be the password itself. A password is sent only where the node
+ * takes some, does not say that the account is proved by OPAQUE, and this browser has not seen it proved otherwise: the word of whoever can
  * speak for the node is not enough. Nor is it for whose account that is, so the name at the door counts as well.
  */
 async function prover(token: string): Promise<OPAQUE | null> {
@@ -65,7 +65,7 @@ async function prover(token: string): Promise<OPAQUE | null> {
 /** Under which names the account may have been proved before: as the node says, and as the player has come in. */
 const names = (): string[] => [known.name, element<HTMLInputElement>("username").value];
 
-/** Has a proof be computed by f, which says when it is. Where the node has said otherwise, the account may have none. */
+/** Has a proof be computed by f, which says when it is. The account may have none, if the node has not said so. */
 async function computed<T>(
   by: OPAQUE, computing: Computing | undefined, f: (page: Page, done: () => void) => Promise<T>,
 ): Promise<T> {

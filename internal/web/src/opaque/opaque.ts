@@ -168,21 +168,25 @@ export const confirmed = <T>(token: string, shown: Shown, page: Page, send: (p: 
   proven<Proof, T>(["confirm", token, shown.password], () => confirmation(token, shown.password, page),
     shown, page, send);
 
-/** Sends a request that replaces the password of an account which is proved by OPAQUE. */
+/**
+ * Sends a request that replaces the password of an account which is proved by OPAQUE. After one without an answer, the
+ * same can be sent again: the node may not have had it, or know it by its attempt_id.
+ */
 export const replaced = <T>(
   token: string, username: string, shown: Shown, next: string, page: Page, send: (p: Proof & Upload) => Promise<T>,
 ): Promise<T> => proven<Proof & Upload, T>(["replace", token, shown.password, next], async () => {
   refuseWrong(next, username, page);
   const proof = await confirmation(token, shown.password, page);
   return { ...proof, ...await uploaded(next, {}, page.giveUp ?? never, page, token) };
-}, shown, page, send);
+}, shown, page, send, true);
 
 /** Sends what is computed. It is not computed again where the same can be sent once more, as with a code. */
 async function proven<P extends object, T>(
-  whose: string[], compute: () => Promise<P>, { code }: Shown, page: Page, send: (p: P) => Promise<T>,
+  whose: string[], compute: () => Promise<P>, shown: Shown, page: Page, send: (p: P) => Promise<T>, repeats = false,
 ): Promise<T> {
+  const again = computed.of(whose);
   try {
-    let fields = computed.of(whose)?.fields;
+    let fields = again?.fields;
     if (!fields) {
       const until = performance.now() + GOOD;
       fields = await compute();
@@ -192,7 +196,9 @@ async function proven<P extends object, T>(
     computed.forget();
     return done;
   } catch (err) {
-    if (!isGoodAgain(err, code)) computed.forget();
+    const unanswered = repeats && !reasonOf(err);
+    if (!unanswered && !isGoodAgain(err, shown.code)) computed.forget();
+    if (again && repeats && isStale(err)) return proven(whose, compute, shown, page, send, repeats);
     throw inWords(err, page);
   }
 }
