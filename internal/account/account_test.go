@@ -21,8 +21,8 @@ const (
 
 var node = rushgate.Instance{Node: "n", Run: "1"}
 
-// meddler is a store that does things before it creates, changes or deletes accounts or drops tasks, or after it tells where
-// players are, and can lose its answers.
+// meddler is a store that does things before it creates, changes or deletes accounts or drops tasks, or after it tells
+// where players are, and can lose its answers.
 type meddler struct {
 	rushgate.Store
 	beforeCreate, beforeUpdate, beforeDrop, beforeDelete, afterPresence func()

@@ -203,8 +203,8 @@ func TestCodesOfAnHourAreCounted(t *testing.T) {
 	})
 }
 
-// Codes are those of the same hour after the address was taken away, or another was proved: else somebody else's mailbox
-// could be filled.
+// Codes are those of the same hour after the address was taken away, or another was proved: else somebody else's
+// mailbox could be filled.
 func TestAddressesThatGoKeepTheCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _ := newLedger(t)

@@ -19,8 +19,8 @@ const closedReason = "It is being deleted."
 //
 // A name goes off the lists first, so that a process which dies has not freed one that is on them; and before that its
 // account is closed, so that nobody comes in by it who would then keep the account, and be on no list. Should the
-// process die, or the store, the account stays closed until it is deleted again, or enabled. The name of a player who is
-// inside, and whose account is not deleted therefore, stays on the lists; so does one that nobody has.
+// process die, or the store, the account stays closed until it is deleted again, or enabled. The name of a player who
+// is inside, and whose account is not deleted therefore, stays on the lists; so does one that nobody has.
 func (l *Ledger) remove(ctx context.Context, names []string, do func(names []string) []error) []error {
 	errs := make([]error, len(names))
 	kept, err := l.unlist(ctx, names)
@@ -43,8 +43,8 @@ func (l *Ledger) remove(ctx context.Context, names []string, do func(names []str
 	return errs
 }
 
-// unlist takes the names of accounts off all lists that are to be deleted. It returns those whose accounts are not, with
-// why, which it leaves there.
+// unlist takes the names of accounts off all lists that are to be deleted. It returns those whose accounts are not,
+// with why, which it leaves there.
 func (l *Ledger) unlist(ctx context.Context, names []string) (kept map[string]error, err error) {
 	mentioned, err := access.Mentioned(ctx, l.store, names)
 	if err != nil || len(mentioned) == 0 {

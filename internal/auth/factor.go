@@ -57,13 +57,13 @@ func (p *Pool) checkCode(j *job) bool {
 	return true
 }
 
-// usesUp reports whether a job, whose player waits for the world, has first to have it written that its code, its passkey
-// or the state of its login by OPAQUE is used up: the proof that is given with the place brings the player in without
-// it, and another must not get one for the same. All other jobs write it with their admission.
+// usesUp reports whether a job, whose player waits for the world, has first to have it written that its code, its
+// passkey or the state of its login by OPAQUE is used up: the proof that is given with the place brings the player in
+// without it, and another must not get one for the same. All other jobs write it with their admission.
 func (j *job) usesUp() bool { return j.change.Credentials != nil }
 
-// useUp writes what the jobs of a batch use up, in one call of the store, and then tells them their places. Those of the
-// lane are written with what else that changes, see Pool.change.
+// useUp writes what the jobs of a batch use up, in one call of the store, and then tells them their places. Those of
+// the lane are written with what else that changes, see Pool.change.
 func (p *Pool) useUp(jobs []*job) {
 	_, jobs = split(jobs, func(j *job) bool { return j.usesUp() && !j.answered.Load() })
 	if len(jobs) == 0 {

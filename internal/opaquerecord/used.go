@@ -41,8 +41,8 @@ const (
 // longer. Credentials without a record are returned as they are.
 //
 // The note is in the Provider of the credential, which nodes of older versions leave as it is: for each state eight
-// bytes of its id, a dot, and six bytes of a hash of the attempt and the id, in base64url; a colon, and the second since
-// 1970 after which it has ended, in base 36; with spaces between. A note without a dot is of an unknown attempt.
+// bytes of its id, a dot, and six bytes of a hash of the attempt and the id, in base64url; a colon, and the second
+// since 1970 after which it has ended, in base 36; with spaces between. A note without a dot is of an unknown attempt.
 func Use(credentials []rushgate.Credential, id opaque.StateID, attempt string, expires, now time.Time) (
 	v Verdict, after []rushgate.Credential,
 ) {
