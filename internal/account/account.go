@@ -196,7 +196,7 @@ func (l *Ledger) IDs(ctx context.Context, names []string) ([]rushgate.PlayerID, 
 // [ErrUnknown], [ErrInside], or another error. One that fails keeps no other from being deleted; once ctx has ended,
 // the rest is left alone.
 func (l *Ledger) DeleteAll(ctx context.Context, names []string) []error {
-	return l.remove(ctx, names, func() []error { return l.deleteAll(ctx, names) })
+	return l.remove(ctx, names, func(names []string) []error { return l.deleteAll(ctx, names) })
 }
 
 func (l *Ledger) deleteAll(ctx context.Context, names []string) []error {

@@ -21,11 +21,27 @@ const (
 
 var node = rushgate.Instance{Node: "n", Run: "1"}
 
-// meddler is a store that does things before it creates or changes accounts or drops tasks, and can lose its answers.
+// meddler is a store that does things before it creates, changes or deletes accounts or drops tasks, or after it tells
+// where players are, and can lose its answers.
 type meddler struct {
 	rushgate.Store
-	beforeCreate, beforeUpdate, beforeDrop func()
-	lost                                   error
+	beforeCreate, beforeUpdate, beforeDrop, beforeDelete, afterPresence func()
+	lost                                                                error
+}
+
+func (m *meddler) DeleteAccount(ctx context.Context, name string) error {
+	if m.beforeDelete != nil {
+		m.beforeDelete()
+	}
+	return m.Store.DeleteAccount(ctx, name)
+}
+
+func (m *meddler) Presence(ctx context.Context, names []string) ([]rushgate.Presence, error) {
+	where, err := m.Store.Presence(ctx, names)
+	if m.afterPresence != nil {
+		m.afterPresence()
+	}
+	return where, err
 }
 
 func (m *meddler) DropTasks(ctx context.Context, tasks []rushgate.Task) error {

@@ -16,7 +16,8 @@ import (
 const (
 	// Email is the address at which the player has proved to be.
 	Email = "email"
-	// EmailPending is one of which that is still to be proved.
+	// EmailPending is one of which that is still to be proved. Without a Subject, there is none: how many codes were sent
+	// within the hour is kept.
 	EmailPending = "email-pending"
 	// Recovery is a code with which the player may choose a password without knowing the one before.
 	Recovery = "recovery"
@@ -79,10 +80,24 @@ func (c challenge) text() string {
 	return string(text)
 }
 
+// counter is what is left of a challenge once its code is good no more: how many were sent, for as long as that counts.
+func (c *challenge) counter(now time.Time) challenge {
+	if !c.counts(now) {
+		return challenge{}
+	}
+	return challenge{Since: c.Since, Sent: c.Sent}
+}
+
+// counts reports whether the hour that codes are counted in goes on.
+func (c *challenge) counts(now time.Time) bool {
+	age := now.Sub(time.UnixMilli(c.Since))
+	return age >= 0 && age < time.Hour
+}
+
 // renew makes another code for an account, which is good for a while. If counted, it is one of those of an hour.
 func (c *challenge) renew(a *rushgate.Account, kind string, ttl time.Duration, counted bool) (token.Code, error) {
 	now := time.Now()
-	if age := now.Sub(time.UnixMilli(c.Since)); age < 0 || age >= time.Hour {
+	if !c.counts(now) {
 		c.Since, c.Sent = now.UnixMilli(), 0
 	}
 	if counted {
@@ -133,6 +148,20 @@ func without(credentials []rushgate.Credential, kinds ...string) []rushgate.Cred
 	for _, c := range credentials {
 		if !slices.Contains(kinds, c.Kind) {
 			left = append(left, c)
+		}
+	}
+	return left
+}
+
+// withoutCodes returns credentials without the codes that were sent, and the address that waits for one. How many were
+// sent within the hour stays: or who takes an address away, and wants it again, could have it sent any number.
+func withoutCodes(credentials []rushgate.Credential) []rushgate.Credential {
+	left := without(credentials, EmailPending, Recovery)
+	for _, kind := range []string{EmailPending, Recovery} {
+		sent, _ := find(credentials, kind)
+		c := readChallenge(sent)
+		if c = c.counter(time.Now()); c.Sent > 0 {
+			left = append(left, rushgate.Credential{Kind: kind, Secret: c.text()})
 		}
 	}
 	return left

@@ -203,6 +203,62 @@ func TestCodesOfAnHourAreCounted(t *testing.T) {
 	})
 }
 
+// Codes are those of the same hour after the address was taken away, or another was proved: else somebody else's
+// mailbox could be filled.
+func TestAddressesThatGoKeepTheCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := newLedger(t)
+		who := owner(t, l, "alice")
+		remove := func() {
+			t.Helper()
+			if _, err := removeEmail(t, l, who); err != nil {
+				t.Fatal(err)
+			}
+			wantAddresses(t, l, who, account.Addresses{})
+			if _, err := l.ChallengeEmail(t.Context(), who, false); !errors.Is(err, account.ErrNoAddress) {
+				t.Errorf("without an address: %v", err)
+			}
+			if _, err := l.VerifyEmail(t.Context(), who, token.NewCode()); !errors.Is(err, account.ErrWrongCode) {
+				t.Errorf("without an address: %v", err)
+			}
+		}
+		full := func(when string) {
+			t.Helper()
+			if err := wants(t, l, who, "victim@example.org"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := l.ChallengeEmail(t.Context(), who, false); !errors.Is(err, account.ErrTooMany) {
+				t.Errorf("%s: %v", when, err)
+			}
+		}
+		challenged(t, l, who, "victim@example.org")
+		remove()
+		proved(t, l, who, address)
+		if _, err := l.Recover(t.Context(), "alice", false); err != nil {
+			t.Fatal(err)
+		}
+		for range account.CodesPerHour - 2 {
+			challenged(t, l, who, "victim@example.org")
+		}
+		full("with another address")
+		remove()
+		full("without an address")
+		time.Sleep(time.Hour)
+		remove()
+		proved(t, l, who, address)
+		for range account.CodesPerHour {
+			if _, err := l.Recover(t.Context(), "alice", false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		remove()
+		proved(t, l, who, address)
+		if _, err := l.Recover(t.Context(), "alice", false); !errors.Is(err, account.ErrTooMany) {
+			t.Errorf("to recover it: %v", err)
+		}
+	})
+}
+
 // redeem tries a code with a new hash, as the lane for new passwords does.
 func redeem(t *testing.T, s rushgate.Store, name string, code token.Code) (right bool) {
 	t.Helper()

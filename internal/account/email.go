@@ -46,7 +46,7 @@ func (l *Ledger) ChallengeEmail(ctx context.Context, who Owner, again bool) (Let
 	letter := Letter{Username: who.Name, Valid: CodeTTL}
 	_, err := l.ofOwner(ctx, who, func(a *rushgate.Account) (_ []rushgate.Credential, err error) {
 		pending, found := find(a.Credentials, EmailPending)
-		if !found {
+		if !found || pending.Subject == "" {
 			return nil, ErrNoAddress
 		}
 		c := readChallenge(pending)
@@ -66,7 +66,7 @@ func (l *Ledger) VerifyEmail(ctx context.Context, who Owner, code token.Code) (b
 	var right bool
 	_, err = l.ofOwner(ctx, who, func(a *rushgate.Account) ([]rushgate.Credential, error) {
 		pending, found := find(a.Credentials, EmailPending)
-		if !found {
+		if !found || pending.Subject == "" {
 			return nil, ErrWrongCode
 		}
 		c := readChallenge(pending)
@@ -77,7 +77,7 @@ func (l *Ledger) VerifyEmail(ctx context.Context, who Owner, code token.Code) (b
 		if before = AddressesOf(a).Proved; before == pending.Subject {
 			before = ""
 		}
-		left := without(a.Credentials, EmailPending, Recovery)
+		left := withoutCodes(a.Credentials)
 		return with(left, rushgate.Credential{Kind: Email, Subject: pending.Subject}), nil
 	})
 	if err == nil && !right {
@@ -96,7 +96,7 @@ func (l *Ledger) VerifyEmail(ctx context.Context, who Owner, code token.Code) (b
 func (l *Ledger) RemoveEmail(ctx context.Context, proved *secondfactor.Proved) (before string, err error) {
 	a := &proved.Account
 	err = l.changeProved(ctx, a, rushgate.AccountChange{
-		Credentials: without(proved.Left(), Email, EmailPending, Recovery),
+		Credentials: withoutCodes(without(proved.Left(), Email)),
 	})
 	if err != nil {
 		return "", err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/secondfactor"
 )
 
@@ -34,6 +35,8 @@ var (
 	ErrDoomed = errors.New("the account is to be deleted")
 	// ErrTooSoon is wrapped by a [TooSoonError].
 	ErrTooSoon = errors.New("the account was renamed not long ago")
+	// ErrListed refuses to give a name up by which nodes decide who may come in: another player may have it one day.
+	ErrListed = errors.New("the name is on a list, or excepted from a ban; take it off there first")
 	// ErrFull says that the account has no room for another credential.
 	ErrFull = errors.New("the account has too many credentials")
 )
@@ -102,8 +105,8 @@ func MayRename(a *rushgate.Account, name string, after time.Duration) error {
 // Rename gives the account of a player, who has proved to own it, another name, which [rushgate.NewUsername] has
 // returned. Its sessions and devices end; leave ends the one that the player has here, with a last save, and may be
 // nil. It returns the account as it is then, but for its devices. Errors are those of [MayRename], [ErrTaken],
-// [ErrHeld], [ErrFull], [ErrInside] for a session that did not end in time, and [ErrBusy]: after each of the last four
-// the sessions may have ended all the same. From is as [From] has it.
+// [ErrFull], [ErrListed], [ErrHeld], [ErrInside] for a session that did not end in time, and [ErrBusy]: after each of
+// the last four the sessions may have ended all the same. From is as [From] has it.
 func (l *Ledger) Rename(
 	ctx context.Context, proved *secondfactor.Proved, name string, rules RenameRules,
 	leave func(context.Context) error, from string,
@@ -112,7 +115,7 @@ func (l *Ledger) Rename(
 	if err := MayRename(a, name, rules.After); err != nil {
 		return *a, err
 	}
-	if err := l.looksFree(ctx, a, name); err != nil {
+	if err := l.mayMove(ctx, a, name); err != nil {
 		return *a, err
 	}
 	now := time.Now()
@@ -151,7 +154,7 @@ func (l *Ledger) RenameFor(
 			if err := MayRename(a, next, 0); err != nil {
 				return c, err
 			}
-			if err := l.looksFree(ctx, a, next); err != nil {
+			if err := l.mayMove(ctx, a, next); err != nil {
 				return c, err
 			}
 			c.RaiseEpoch, c.Credentials = true, with(a.Credentials, renameMark(a, next, now))
@@ -169,6 +172,24 @@ func (l *Ledger) RenameFor(
 	l.moved(a.ID, next)
 	c := Changed{Player: a.ID, Name: next}
 	return c, l.remember(ctx, &c, eventRenamed, by, a.Username+" → "+next)
+}
+
+// mayMove returns why an account cannot be given a name, as far as the store says so before that is done.
+func (l *Ledger) mayMove(ctx context.Context, a *rushgate.Account, name string) error {
+	if err := l.unlisted(ctx, a.Username); err != nil {
+		return err
+	}
+	return l.looksFree(ctx, a, name)
+}
+
+// unlisted returns [ErrListed] for a name by which nodes decide who may come in, as the store has it now: what a node
+// goes by is older.
+func (l *Ledger) unlisted(ctx context.Context, name string) error {
+	mentioned, err := access.Mentioned(ctx, l.store, []string{name})
+	if err == nil && len(mentioned) > 0 {
+		err = ErrListed
+	}
+	return err
 }
 
 // looksFree returns [ErrTaken] for a name that another account has, or that can be taken for another's. That a name is
@@ -204,9 +225,15 @@ func (l *Ledger) rename(
 	r := rushgate.Rename{
 		Player: a.ID, Name: a.Username, Epoch: a.Epoch + 1, NewName: name, Hold: hold.Truncate(time.Millisecond),
 	}
-	for {
+	for repeated := false; ; {
+		if !repeated { // it may have been listed while the sessions ended
+			if err := l.unlisted(ctx, a.Username); err != nil {
+				return *a, err
+			}
+		}
 		err := l.store.RenameAccount(ctx, r)
-		again := errors.Is(err, rushgate.AlreadyLoggedIn) || errors.Is(err, rushgate.ErrUnavailable)
+		repeated = errors.Is(err, rushgate.ErrUnavailable) // it may have been carried out
+		again := errors.Is(err, rushgate.AlreadyLoggedIn) || repeated
 		if again && time.Now().Before(last) && pause(ctx, renamePause) {
 			continue // with the same: one that was carried out is no error
 		}

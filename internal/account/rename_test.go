@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/secondfactor"
 )
@@ -98,6 +99,50 @@ func TestRenameOfAnAccountThatChanges(t *testing.T) {
 	if err != nil || loaded[0].ID != 0 {
 		t.Errorf("there still is %+v, %v", loaded[0], err)
 	}
+}
+
+// A name by which nodes decide who may come in is not given up, also if it was listed a moment ago.
+func TestRenameOfAListedName(t *testing.T) {
+	l, s := newLedger(t)
+	ctx, k := t.Context(), access.New(access.Config{Store: s})
+	owner(t, l, "alice")
+	list := func() {
+		t.Helper()
+		if _, err := k.Edit(ctx, access.Staff, []string{"alice"}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := l.Find(ctx, "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave := func(context.Context) error { list(); return nil } // while the session ends
+	_, err = l.Rename(ctx, &secondfactor.Proved{Account: a}, "alina", account.RenameRules{}, leave, "")
+	if !errors.Is(err, account.ErrListed) {
+		t.Errorf("listed meanwhile: %v", err)
+	}
+	before, err := l.Find(ctx, "alice")
+	if err != nil || before.ID != a.ID {
+		t.Fatal(before, err)
+	}
+	wantRename(t, l, "alice", "alina", account.ErrListed)
+	if _, err := l.RenameFor(ctx, "alice", "alina", 0, "anna"); !errors.Is(err, account.ErrListed) {
+		t.Errorf("by an operator: %v", err)
+	}
+	if now, err := l.Find(ctx, "alice"); err != nil || now.Epoch != before.Epoch {
+		t.Errorf("a rename that was refused at once has ended the sessions: %+v, %v", now, err)
+	}
+	if _, err := k.Edit(ctx, access.Staff, nil, []string{"alice"}); err != nil {
+		t.Fatal(err)
+	}
+	s.beforeUpdate = func() { s.beforeUpdate = nil; list() }
+	if _, err := l.RenameFor(ctx, "alice", "alina", 0, "anna"); !errors.Is(err, account.ErrListed) {
+		t.Errorf("by an operator, listed meanwhile: %v", err)
+	}
+	if _, err := k.Edit(ctx, access.Staff, nil, []string{"alice"}); err != nil {
+		t.Fatal(err)
+	}
+	wantRename(t, l, "alice", "alina", nil)
 }
 
 // The session ends before the account has the name: the one here by leave, others by themselves, or it is given up.

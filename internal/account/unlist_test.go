@@ -74,3 +74,76 @@ func TestDeletedIsOffTheLists(t *testing.T) {
 		listed("after the name was registered again", "dave", "nobody")
 	})
 }
+
+// Nobody comes in by an account whose name has gone off the lists: who did would keep the account, and be on no list.
+func TestNobodyComesInWhileDeleted(t *testing.T) {
+	l, s := newLedger(t)
+	ctx, k := t.Context(), access.New(access.Config{Store: s})
+	owner(t, l, "alice")
+	banned := rushgate.Disabled{Until: time.Now().Add(-time.Hour).Truncate(time.Millisecond), Reason: "of before"}
+	a, err := l.Find(ctx, "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := rushgate.AccountChange{Player: a.ID, Name: "alice", Epoch: a.Epoch, Disabled: &banned}
+	if errs, err := s.UpdateAccounts(ctx, []rushgate.AccountChange{change}); errors.Join(append(errs, err)...) != nil {
+		t.Fatal(errs, err)
+	}
+	if _, err := k.Edit(ctx, access.Staff, []string{"alice"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	staff := func() []string {
+		t.Helper()
+		fresh := access.New(access.Config{Store: s})
+		fresh.Begin(ctx)
+		return fresh.Rules().Names(access.Staff)
+	}
+	s.afterPresence = func() {
+		s.afterPresence = nil
+		if in, _ := login(t, s, "alice"); in.Err != nil {
+			t.Fatal(in.Err)
+		}
+	}
+	if err := l.Delete(ctx, "alice"); !errors.Is(err, account.ErrInside) {
+		t.Errorf("who has come in at once: %v", err)
+	}
+	in, a := login(t, s, "alice")
+	asBefore := a.Disabled.Reason == banned.Reason && a.Disabled.Until.Equal(banned.Until)
+	if in.Err != nil || !asBefore || !slices.Equal(staff(), []string{"alice"}) {
+		t.Errorf("kept %+v, %v, staff is %q", a.Disabled, in.Err, staff())
+	}
+	last := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence, Release: true}
+	if errs, err := s.Save(ctx, []rushgate.Save{last}); errors.Join(append(errs, err)...) != nil {
+		t.Fatal(errs, err)
+	}
+	s.beforeDelete = func() {
+		if in, _ := login(t, s, "alice"); !errors.Is(in.Err, rushgate.AccountDisabled) {
+			t.Errorf("came in while the account was deleted: %v", in.Err)
+		}
+	}
+	if err := l.Delete(ctx, "alice"); err != nil || len(staff()) != 0 {
+		t.Errorf("deleted: %v, staff is %q", err, staff())
+	}
+}
+
+// What a process has left behind that died on the way is deleted by the next one, and nobody comes in meanwhile.
+func TestDeletionGoesOn(t *testing.T) {
+	l, s := newLedger(t)
+	ctx, k := t.Context(), access.New(access.Config{Store: s})
+	owner(t, l, "alice")
+	if _, err := k.Edit(ctx, access.Staff, []string{"alice"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.beforeDelete = func() { panic("killed") }
+	func() {
+		defer func() { _ = recover() }()
+		_ = l.Delete(ctx, "alice")
+	}()
+	s.beforeDelete = nil
+	if in, _ := login(t, s, "alice"); !errors.Is(in.Err, rushgate.AccountDisabled) {
+		t.Errorf("the account is open: %v", in.Err)
+	}
+	if err := l.Delete(ctx, "alice"); err != nil {
+		t.Error(err)
+	}
+}

@@ -134,7 +134,7 @@ var problems = []problem{
 	{account.ErrFull, http.StatusConflict, "full", account.ErrFull.Error()},
 	{account.ErrNoFactor, http.StatusConflict, "none", account.ErrNoFactor.Error()},
 	{account.ErrNoPasskey, http.StatusConflict, "none", account.ErrNoPasskey.Error()},
-	{errListed, http.StatusConflict, "listed", ""},
+	{account.ErrListed, http.StatusConflict, "listed", ""},
 	{rushgate.ErrInvalidUsername, http.StatusBadRequest, "invalid", "no account can have such a name"},
 	{account.ErrInvalid, http.StatusBadRequest, "invalid", ""},
 	{operator.ErrUnknown, http.StatusNotFound, "unknown", ""},

@@ -140,7 +140,7 @@ func (cfg Config) serveOrders(mux *routes) {
 	}
 	if cfg.Ledger != nil {
 		orders := &accounts{
-			acts: a, ledger: cfg.Ledger, book: cfg.Book, keeper: cfg.Access, nameHold: cfg.NameHold, factorGone: cfg.FactorGone,
+			acts: a, ledger: cfg.Ledger, book: cfg.Book, nameHold: cfg.NameHold, factorGone: cfg.FactorGone,
 		}
 		if cfg.Dashboard != nil {
 			orders.actions = &cfg.Dashboard.Actions

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
-	rules "github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
@@ -18,7 +17,6 @@ type accounts struct {
 	ledger  *account.Ledger
 	actions *Actions // nil: whether players are inside this very node is not known
 	book    Book
-	keeper  *rules.Keeper // nil: there are no lists
 	// nameHold is for how long a name is held that was given up.
 	nameHold time.Duration
 	// factorGone has the reader of an address told that the second factor of an owner's account is gone; nil: no mail is

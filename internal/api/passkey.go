@@ -264,12 +264,8 @@ func (h *handler) removePasskey(w http.ResponseWriter, r *http.Request, o owner)
 	if err != nil {
 		return err
 	}
-	credentials := proved.Credentials
-	if credentials == nil {
-		credentials = proved.Account.Credentials
-	}
 	a := &proved.Account
-	after, err := passkey.Remove(credentials, r.PathValue("handle"))
+	after, err := passkey.Remove(proved.Left(), r.PathValue("handle"))
 	if err == nil {
 		err = h.Accounts.RemovedPasskey(r.Context(), a, after, h.from(r))
 	}

@@ -73,7 +73,8 @@ func (h *handler) rename(w http.ResponseWriter, r *http.Request, o owner) error 
 }
 
 // mayRename returns why a player cannot have a name, before a hash is made for that. A name by which operators let
-// players in is theirs to give: another player may have it one day.
+// players in is theirs to give: another player may have it one day. What the node knows of that is old by a moment, and
+// the ledger looks again.
 func (h *handler) mayRename(r *http.Request, o owner, name string) error {
 	if h.Rules().Mentions(o.name) {
 		return errListed
@@ -98,6 +99,8 @@ func ofRename(err error) error {
 		return errDoomed
 	case errors.Is(err, account.ErrTaken):
 		return rushgate.UsernameTaken
+	case errors.Is(err, account.ErrListed):
+		return errListed
 	case errors.Is(err, account.ErrHeld):
 		return errHeld
 	case errors.Is(err, account.ErrInside):

@@ -57,21 +57,31 @@ func (p *Pool) sit(j *job) {
 	if !j.proved {
 		take = p.mayEnter
 	}
-	if err := take(j); err != nil {
+	err := take(j)
+	switch {
+	case err == nil:
+	case j.usesUp():
+		j.refusal = err
+	default:
 		p.fail(j, err)
 	}
 }
 
 // takeSeat gives a job whose player has proved to own the account a seat in the world, if it has none yet. Its error
 // says why the player does not come in: one who could not anyway does not wait, and uses nothing up. With a place in
-// the world's line goes a proof, for which the code or the passkey is used up; a job for which that fails is answered.
+// the world's line goes a proof, for which the code, the passkey or the state of a login by OPAQUE is used up: the job
+// then has a change of its account, to be made before it is told the place, see [job.usesUp].
 func (p *Pool) takeSeat(j *job) error {
+	j.change = rushgate.AccountChange{}
 	if err := p.mayEnter(j); err != nil {
 		return err
 	}
 	err := j.seat.Sit(j.proven())
 	if j.credentials != nil && waits(err) {
-		p.useUp(j)
+		j.change = rushgate.AccountChange{
+			Player: j.account.ID, Name: j.account.Username, Epoch: j.account.Epoch,
+			Credentials: j.credentials, Replaces: j.account.Credentials,
+		}
 	}
 	return err
 }

@@ -57,28 +57,34 @@ func (p *Pool) checkCode(j *job) bool {
 	return true
 }
 
-// useUp writes at once that a job's code or passkey is used up, whose player waits for the world: the proof that is
-// given for that brings the player in without it, and another must not get one for the same. It answers a job for which
-// that fails. All other jobs write it with their admission.
-func (p *Pool) useUp(j *job) {
+// usesUp reports whether a job, whose player waits for the world, has first to have it written that its code, its
+// passkey or the state of its login by OPAQUE is used up: the proof that is given with the place brings the player in
+// without it, and another must not get one for the same. All other jobs write it with their admission.
+func (j *job) usesUp() bool { return j.change.Credentials != nil }
+
+// useUp writes what the jobs of a batch use up, in one call of the store, and then tells them their places. Those of
+// the lane are written with what else that changes, see Pool.change.
+func (p *Pool) useUp(jobs []*job) {
+	_, jobs = split(jobs, func(j *job) bool { return j.usesUp() && !j.answered.Load() })
+	if len(jobs) == 0 {
+		return
+	}
 	ctx, cancel := storeContext()
 	defer cancel()
-	errs, err := p.cfg.Store.UpdateAccounts(ctx, []rushgate.AccountChange{{
-		Player: j.account.ID, Name: j.account.Username, Epoch: j.account.Epoch,
-		Credentials: j.credentials, Replaces: j.account.Credentials,
-	}})
-	if err == nil && len(errs) != 1 {
-		err = fmt.Errorf("%d results for one change", len(errs))
+	errs, err := p.update(ctx, jobs)
+	if err != nil {
+		p.storeFailed(jobs, "second factor", err)
+		return
 	}
-	switch {
-	case err != nil:
-		p.storeFailed([]*job{j}, "second factor", err)
-	case errors.Is(errs[0], rushgate.ErrAccountChanged):
-		p.fail(j, p.busy(door.UnderWay, nil))
-	case errs[0] != nil:
-		p.fail(j, fmt.Errorf("auth: second factor: %w", errs[0]))
-	default:
-		j.account.Credentials, j.credentials = j.credentials, nil
+	for i, j := range jobs {
+		switch err := errs[i]; {
+		case errors.Is(err, rushgate.ErrAccountChanged):
+			p.fail(j, p.busy(door.UnderWay, nil))
+		case err != nil:
+			p.fail(j, fmt.Errorf("auth: second factor: %w", err))
+		default:
+			p.fail(j, j.refusal)
+		}
 	}
 }
 

@@ -21,7 +21,8 @@ import (
 // errors are as for [Pool.Resume], and [rushgate.MissingCredentials] with those of package opaque for states that are
 // none, or no longer.
 //
-// A state is good once. It is good again where the client is told to try once more, or to show a second factor.
+// A state is good once. It is good again where the client is told to try once more, or to show a second factor: for the
+// same [Request].Attempt, if the account says already that it is used.
 func (p *Pool) Finish(ctx context.Context, r Request) (Welcome, error) {
 	if r.Kind != FinishLogin && r.Kind != FinishRegister {
 		return Welcome{}, ErrNoOpaque
@@ -117,20 +118,20 @@ func (p *Pool) judgeFinish(ctx context.Context, j *job) {
 	}
 }
 
-// useState has the admission of a job note in the account that the state of its login is used, so that it is good once
-// over all nodes. It answers a job whose state was used at another one.
+// useState has the admission of a job note in the account that the state of its login is used, and by which attempt, so
+// that it is good once over all nodes, and again for an attempt that was told to try again, or not told anything. It
+// refuses a job whose state another has used.
 func (p *Pool) useState(j *job) bool {
-	base := j.credentials
-	if base == nil {
-		base = j.account.Credentials
-	}
-	after, fresh := opaquerecord.Use(base, j.login.ID, j.login.Expires, time.Now())
-	if !fresh {
+	shown := j.shown()
+	switch v, after := opaquerecord.Use(shown.Left(), j.login.ID, j.attempt, j.login.Expires, time.Now()); v {
+	case opaquerecord.Fresh:
+		j.credentials = after
+	case opaquerecord.Repeated: // a code may be left to be used up
+	default:
 		j.once = true
 		j.refuseFor(p.ofOpaque(opaque.ErrUsed))
 		return false
 	}
-	j.credentials = after
 	return true
 }
 
@@ -217,7 +218,8 @@ func (p *Pool) letIn(ctx context.Context, j *job) {
 	}
 }
 
-// giveStateBack has the state of a job be good again.
+// giveStateBack has the state of a job be good again at this node, also if the account says that it is used: that tells
+// who may use it, see useState.
 func (p *Pool) giveStateBack(j *job) {
 	if id, ok := opaque.StateIDOf(j.Opaque.State); ok && j.opened && j.openErr == nil { // which only those are that finish
 		p.cfg.Opaque.GiveBack(id)

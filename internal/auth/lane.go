@@ -260,19 +260,13 @@ func (p *Pool) refuseAdmission(j *job, r rushgate.Admitted) {
 	}
 }
 
-// change carries out changes of accounts, and returns the jobs whose account has changed meanwhile.
+// change carries out changes of accounts, in one call of the store, and returns the jobs whose account has changed
+// meanwhile.
 func (p *Pool) change(ctx context.Context, jobs []*job) (again []*job) {
 	if len(jobs) == 0 {
 		return nil
 	}
-	changes := make([]rushgate.AccountChange, len(jobs))
-	for i, j := range jobs {
-		changes[i] = j.change
-	}
-	errs, err := p.cfg.Store.UpdateAccounts(ctx, changes)
-	if err == nil && len(errs) != len(jobs) {
-		err = fmt.Errorf("%d results for %d changes", len(errs), len(jobs))
-	}
+	errs, err := p.update(ctx, jobs)
 	if err != nil {
 		p.storeFailed(jobs, "change", err)
 		return nil
@@ -281,8 +275,9 @@ func (p *Pool) change(ctx context.Context, jobs []*job) (again []*job) {
 		switch err := errs[i]; {
 		case errors.Is(err, rushgate.ErrAccountChanged):
 			again = append(again, j)
-		case err != nil && !errors.Is(err, rushgate.BadCredentials): // else the account is gone, and the device with it
+		case err != nil && (j.usesUp() || !errors.Is(err, rushgate.BadCredentials)): // else the device is gone all the same
 			j.refuseFor(fmt.Errorf("auth: change: %w", err))
+		case j.usesUp(): // and is told its place with the answers to the batch
 		case j.Kind == Forget:
 			p.forgot(j)
 		default:
@@ -292,6 +287,19 @@ func (p *Pool) change(ctx context.Context, jobs []*job) (again []*job) {
 		}
 	}
 	return again
+}
+
+// update makes the changes of jobs, in one call of the store, and returns what has come of each.
+func (p *Pool) update(ctx context.Context, jobs []*job) ([]error, error) {
+	changes := make([]rushgate.AccountChange, len(jobs))
+	for i, j := range jobs {
+		changes[i] = j.change
+	}
+	errs, err := p.cfg.Store.UpdateAccounts(ctx, changes)
+	if err == nil && len(errs) != len(jobs) {
+		err = fmt.Errorf("%d results for %d changes", len(errs), len(jobs))
+	}
+	return errs, err
 }
 
 // forgot answers a job whose device is forgotten.

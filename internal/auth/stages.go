@@ -48,10 +48,10 @@ type job struct {
 	device  token.Resume  // that the client is told; the zero token is none
 
 	// Of a job of the lane, see judgeToken.
-	change  rushgate.AccountChange
-	refusal error // to be told when the batch is done
-	once    bool  // the token was good once
-	named   bool  // of a Passkey: it has the name of the account, if there is one
+	change  rushgate.AccountChange // also what a job of the workers uses up, see usesUp
+	refusal error                  // to be told when the batch is done
+	once    bool                   // the token was good once
+	named   bool                   // of a Passkey: it has the name of the account, if there is one
 }
 
 func newJob(r *pending) *job {
@@ -307,6 +307,7 @@ func (p *Pool) derive(jobs []*job) {
 			p.sit(j)
 		}
 	}
+	p.useUp(jobs)
 	p.rehash(jobs)
 }
 
