@@ -344,8 +344,8 @@ func (s *Store) noteSome(ctx context.Context, addr string, cursor uint64) (uint6
 	return entry.Cursor, nil
 }
 
-// noteOld writes names under their looks, as ones that were claimed long ago: if the account is deleted meanwhile, or the
-// hold ends, they keep no player from the look.
+// noteOld writes names under their looks, as ones that were claimed long ago: if the account is deleted meanwhile, or
+// the hold ends, they keep no player from the look.
 func (s *Store) noteOld(ctx context.Context, names []string) error {
 	commands := make([]command, len(names))
 	for i, name := range names {
@@ -355,8 +355,8 @@ func (s *Store) noteOld(ctx context.Context, names []string) error {
 	return err
 }
 
-// noteHeld removes what is left of holds that have ended, and writes the other names under their looks: in as many round
-// trips for all names as for one.
+// noteHeld removes what is left of holds that have ended, and writes the other names under their looks: in as many
+// round trips for all names as for one.
 func (s *Store) noteHeld(ctx context.Context, names []string) error {
 	claimed, err := s.claimsAt(ctx, names)
 	if err != nil {

@@ -320,7 +320,8 @@ func TestAbandonedParts(t *testing.T) {
 	}
 	write("", "b.part-abcdefghij", "b.part-abcdefghij-journal", "b.part-abcdefghij.lock", "c.part-klmnopq234.lock")
 	foreign := []string{
-		"d.part-abcdefghij", "e.lock", "f.sql.part-3", "f.sql.part-3.lock", "g.part-abcdefghij1.lock", "h.part-ABCDEFGHIJ.lock",
+		"d.part-abcdefghij", "e.lock", "f.sql.part-3", "f.sql.part-3.lock",
+		"g.part-abcdefghij1.lock", "h.part-ABCDEFGHIJ.lock",
 		"i.part-abcdefghij", "i.part-abcdefghij.lock", "k.part-abcdefghij", "k.part-abcdefghij.lock",
 	}
 	write("of another program", foreign[:8]...)

@@ -87,8 +87,8 @@ func removeAbandoned(dir string) {
 	}
 }
 
-// isPartLock reports whether a file is the lock of a copy, by its name and because it is empty. The folder may be full of
-// other programs' files.
+// isPartLock reports whether a file is the lock of a copy, by its name and because it is empty. The folder may be full
+// of other programs' files.
 func isPartLock(e fs.DirEntry) bool {
 	if !partLock.MatchString(e.Name()) || !e.Type().IsRegular() {
 		return false
