@@ -79,19 +79,27 @@ func (v *moveFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	return v.at(ctx, v.from, false, func(from rushgate.Store) error {
 		return v.at(ctx, v.to, true, func(to rushgate.Store) error {
 			bar := startMoveProgress(stderr)
-			trail := &moveTrail{log: newConsoleLog(from), to: kindOfPlace(v.to)}
-			report, err := move.All(ctx, from, to, move.Options{
-				Shared: movedValues(), Progress: bar.set, Planned: account.PlannedFor,
-				Begun: func() error { return trail.begin(ctx) },
-				Moved: func(r move.Report) error { return trail.end(ctx, r, "done") },
-			})
-			if err != nil {
-				err = errors.Join(err, trail.fail(ctx, report))
-			}
+			report, err := moveNoted(ctx, from, to, kindOfPlace(v.to), bar.set)
 			bar.stop()
 			return concludeMove(stdout, report, time.Since(bar.started), err)
 		})
 	})
+}
+
+// moveNoted moves everything, and has the audit log of the store that is moved from say so.
+func moveNoted(
+	ctx context.Context, from, to rushgate.Store, kind string, progress func(done, total int),
+) (move.Report, error) {
+	trail := &moveTrail{log: newConsoleLog(from), to: kind}
+	report, err := move.All(ctx, from, to, move.Options{
+		Shared: movedValues(), Progress: progress, Planned: account.PlannedFor,
+		Begun: func() error { return trail.begin(ctx) },
+		Moved: func(r move.Report) error { return trail.end(ctx, r, "done") },
+	})
+	if err != nil {
+		err = errors.Join(err, trail.fail(ctx, report))
+	}
+	return report, err
 }
 
 // moveTrail writes a move into the audit log of the store that is moved from: that it begins, so that one that is killed
@@ -100,7 +108,6 @@ type moveTrail struct {
 	log   consoleLog
 	to    string // what kind of store
 	begun uint64 // its entry, 0 if there is none yet
-	ended bool
 }
 
 func (t *moveTrail) begin(ctx context.Context) (err error) {
@@ -114,7 +121,6 @@ func (t *moveTrail) begin(ctx context.Context) (err error) {
 }
 
 func (t *moveTrail) end(ctx context.Context, r move.Report, outcome string) error {
-	t.ended = true
 	_, err := t.log.log.Append(ctx, audit.Entry{
 		Who: operator.Console, What: "store.move", Of: t.begun, Outcome: outcome,
 		Detail: fmt.Sprintf("%d accounts, %d damaged ones left behind", r.Accounts, len(r.Damaged)),
@@ -122,9 +128,10 @@ func (t *moveTrail) end(ctx context.Context, r move.Report, outcome string) erro
 	return err
 }
 
-// fail is end for a move that was interrupted or refused, if it has begun and has not come to its end already.
+// fail is end for a move that was interrupted or refused, if it has begun. It may follow a "done", which is written
+// before the audit log is copied, so that it goes along: it is then the copying that has failed.
 func (t *moveTrail) fail(ctx context.Context, r move.Report) error {
-	if t.begun == 0 || t.ended {
+	if t.begun == 0 {
 		return nil
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"os"
@@ -13,9 +15,11 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/audit"
 	"github.com/rushgate/rushgate/internal/operator"
 	"github.com/rushgate/rushgate/internal/redistest"
 	"github.com/rushgate/rushgate/internal/secondfactor"
+	"github.com/rushgate/rushgate/store/memory"
 	"github.com/rushgate/rushgate/store/sqlite"
 )
 
@@ -159,6 +163,44 @@ func TestMoveTakesAlongWhatIsToBeDeleted(t *testing.T) {
 	if o.status != 1 || !strings.Contains(o.stderr, "audit log of its own") || !strings.Contains(o.stderr, "another data folder") ||
 		!strings.Contains(o.stdout, "moved     0 accounts") {
 		t.Errorf("%+v", o)
+	}
+}
+
+// noAuditLog is a store whose audit log takes nothing.
+type noAuditLog struct{ rushgate.Store }
+
+func (noAuditLog) AppendAudit(context.Context, uint64, [][]byte) (bool, error) {
+	return false, errors.New("the disk is full")
+}
+
+// A move that fails once all is there but the audit log has failed, though its log has said "done", which goes along. The
+// same move then goes on and ends.
+func TestMoveFailsAtTheAuditLog(t *testing.T) {
+	ctx := t.Context()
+	from, to := memory.New(memory.Options{}), memory.New(memory.Options{})
+	progress := func(int, int) {}
+	if _, err := moveNoted(ctx, from, noAuditLog{to}, "sqlite", progress); err == nil {
+		t.Fatal("the move is done without its audit log")
+	}
+	outcomes := func(s rushgate.Store) (of string) {
+		t.Helper()
+		entries, err := audit.Read(ctx, s, 1, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			of += cmp.Or(e.Outcome, "begun") + " "
+		}
+		return of
+	}
+	if got := outcomes(from); got != "begun done failed " {
+		t.Errorf("the audit log says %q", got)
+	}
+	if _, err := moveNoted(ctx, from, to, "sqlite", progress); err != nil {
+		t.Fatal(err)
+	}
+	if got := outcomes(to); got != "begun done failed begun done " {
+		t.Errorf("the audit log that went along says %q", got)
 	}
 }
 

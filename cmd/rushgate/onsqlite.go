@@ -90,36 +90,49 @@ func lookInto(dir string) (s folderState) {
 // restore removes the database that was made since, with the folders, unless another process has it meanwhile. Beside a
 // database that was there only a new lock goes. What other processes have put there stays.
 func (s *folderState) restore() error {
-	lock := filepath.Join(s.dir, server.DatabaseName) + ".lock"
-	if _, err := os.Stat(lock); err == nil {
-		held, err := filelock.Acquire(lock)
-		if errors.Is(err, filelock.ErrLocked) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		defer func() { _ = held.Close() }() // it is removed, and nothing was written to it
-	}
-	entries, err := os.ReadDir(s.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.restoreDatabase(); err != nil {
 		return err
-	}
-	err = nil
-	for _, e := range entries {
-		file := filepath.Join(s.dir, e.Name())
-		mine := strings.HasPrefix(e.Name(), server.DatabaseName) && !slices.Contains(s.names, e.Name())
-		switch {
-		case !mine:
-		case file == lock:
-			_ = os.Remove(file) // Windows keeps a file that is open
-		case !s.database:
-			err = errors.Join(err, os.Remove(file))
-		}
 	}
 	for _, dir := range s.missing {
 		if os.Remove(dir) != nil { // something else is in it
 			break
+		}
+	}
+	return nil
+}
+
+// restoreDatabase is restore but for the folders. The lock goes last: what comes after it may be another process's.
+func (s *folderState) restoreDatabase() error {
+	name := filepath.Join(s.dir, server.DatabaseName) + ".lock"
+	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		return nil // nor is there a database, whose lock is made first
+	}
+	lock, err := filelock.Acquire(name)
+	if errors.Is(err, filelock.ErrLocked) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !s.database {
+		err = s.removeMade(filepath.Base(name))
+	}
+	if slices.Contains(s.names, filepath.Base(name)) {
+		return errors.Join(err, lock.Close())
+	}
+	return errors.Join(err, filelock.Remove(lock))
+}
+
+// removeMade removes the files of a database that were not there before, but for its lock.
+func (s *folderState) removeMade(lock string) error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasPrefix(name, server.DatabaseName) && name != lock && !slices.Contains(s.names, name) {
+			err = errors.Join(err, os.Remove(filepath.Join(s.dir, name)))
 		}
 	}
 	return err

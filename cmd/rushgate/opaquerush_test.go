@@ -19,8 +19,10 @@ type opaqueRushes struct {
 	still  time.Duration // for which the node has one player before, to compare
 }
 
-// A rush of players by OPAQUE gets in, and so do those who come at ten times the rate at which passwords can be hashed:
-// what they lived through, what the tick did meanwhile, and what the generator cost beside the node is in the log.
+// A rush of players by OPAQUE gets in, and nobody of them is refused on the way. Of those who come at ten times the rate at
+// which passwords can be hashed, some do, and whom there is no room for is told server-busy and nothing else, or hears
+// nothing in time. What they lived through, what the tick did meanwhile, and what the generator cost beside the node is
+// in the log.
 func TestRushByOpaque(t *testing.T) {
 	rushes := opaqueRushes{atOnce: 20, rate: 20, length: time.Second, still: 100 * time.Millisecond}
 	if os.Getenv("RUSHGATE_LONG") != "" {
@@ -36,6 +38,9 @@ func TestRushByOpaque(t *testing.T) {
 	if rush.OK != rushes.atOnce || rush.Opaque == nil {
 		t.Fatalf("%d of %d players got in: %+v", rush.OK, rushes.atOnce, rush.Failed)
 	}
+	if a := rush.Answers; a.Busy+a.RateLimited+a.Expired+a.Refused > 0 {
+		t.Errorf("players were refused on the way: %+v", a)
+	}
 	t.Logf("%d at once: in within %.0f ms (p50), %.0f (p99), %.0f (the last); refused %d; %s", rush.Clients,
 		rush.Success.P50, rush.Success.P99, rush.Success.Max, rush.Answers.Busy+rush.Answers.RateLimited, meanwhile(rush))
 
@@ -46,6 +51,9 @@ func TestRushByOpaque(t *testing.T) {
 	stream := runStress(t, cfg)
 	if stream.OK == 0 || stream.Clients == 0 || stream.Unfinished > 0 || stream.Rejected+stream.WronglyIn > 0 {
 		t.Errorf("%d of %d players got in: %+v", stream.OK, stream.Clients, stream.Failed)
+	}
+	if stream.RateLimited+stream.Answers.Refused > 0 {
+		t.Errorf("players were told other than server-busy: %+v, %+v", stream.Answers, stream.Failed)
 	}
 	refused := stream.Busy + stream.RateLimited + stream.Expired
 	t.Logf("%.0f a second, %.1f times as many as passwords can be hashed: of %d refused %d (%.1f %%), without an answer "+

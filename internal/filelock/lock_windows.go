@@ -3,6 +3,7 @@ package filelock
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -25,4 +26,17 @@ func Acquire(name string) (*os.File, error) {
 		return nil, &os.PathError{Op: "lock", Path: name, Err: err}
 	}
 	return os.NewFile(uintptr(h), name), nil
+}
+
+// Remove deletes the file of a lock, which [Acquire] has returned, and gives the lock back. Windows keeps a file that is
+// open: it goes once it is closed, unless another process has it by then, which is no error.
+func Remove(lock *os.File) error {
+	if err := lock.Close(); err != nil {
+		return err
+	}
+	err := os.Remove(lock.Name())
+	if errors.Is(err, errSharingViolation) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }

@@ -149,3 +149,45 @@ func wantCost(t *testing.T, kind string, more int, before, after counts) {
 	}
 	t.Logf("%.1f commands per %s with its save", perPlayer, kind)
 }
+
+// Held names cost the walk that a node begins with some round trips for all of them, not some for each.
+func TestCostOfHeldNames(t *testing.T) {
+	server := redistest.Start(t)
+	s := openStore(t, Options{URLs: []string{server.URL()}})
+	<-s.noted
+	const held = 400
+	names := make([]string, held)
+	holds := make([]command, held)
+	for i := range names {
+		names[i] = fmt.Sprintf("held%d", i)
+		until := formatTime(rushgate.Forever())
+		if i%2 == 0 {
+			until = "1"
+		}
+		holds[i] = command{name: "HSET", key: s.playerKey(names[i]), args: []string{"held_for", "1", "held_until", until}}
+	}
+	if _, err := s.run(t.Context(), holds); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.noteOld(t.Context(), names); err != nil {
+		t.Fatal(err)
+	}
+	before := count(t, []*redistest.Server{server})
+	if err := s.noteHeld(t.Context(), names); err != nil {
+		t.Fatal(err)
+	}
+	after := count(t, []*redistest.Server{server})
+	// Four round trips, of which some are longer than the buffer of 16 KiB; and the first of each script.
+	if reads := after.reads[0] - before.reads[0]; reads > held/8 {
+		t.Errorf("the server has read %d times for %d names", reads, held)
+	}
+	claimed, err := s.claimsAt(t.Context(), names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, at := range claimed {
+		if ended := i%2 == 0; ended != (at == "") {
+			t.Fatalf("%s, whose hold has ended: %v; its look was claimed at %q", names[i], ended, at)
+		}
+	}
+}

@@ -239,26 +239,46 @@ func (s *Store) noteLooks(ctx context.Context, names []string) error {
 
 // claimedAt returns when the look of a name was claimed for it, or nothing.
 func (s *Store) claimedAt(ctx context.Context, name string) (string, error) {
-	results, err := s.run(ctx, []command{{name: "HGET", key: s.lookKey(name), args: []string{name}}})
+	at, err := s.claimsAt(ctx, []string{name})
 	if err != nil {
 		return "", err
 	}
-	at, err := results[0].ToString()
-	if err != nil { // none, or no hash: nothing to drop
-		return "", nil
+	return at[0], nil
+}
+
+// claimsAt is claimedAt for many names.
+func (s *Store) claimsAt(ctx context.Context, names []string) ([]string, error) {
+	commands := make([]command, len(names))
+	for i, name := range names {
+		commands[i] = command{name: "HGET", key: s.lookKey(name), args: []string{name}}
+	}
+	results, err := s.run(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
+	at := make([]string, len(names))
+	for i := range results {
+		if at[i], err = results[i].ToString(); err != nil { // none, or no hash: nothing to drop
+			at[i] = ""
+		}
 	}
 	return at, nil
 }
 
 // unclaim frees the look of a name that is neither an account's nor held. Where that fails the claim is over in
 // claimTime.
-func (s *Store) unclaim(ctx context.Context, name, at string) {
-	if at == "" {
-		return
+func (s *Store) unclaim(ctx context.Context, name, at string) { s.unclaimAll(ctx, []claim{{name, at}}) }
+
+// unclaimAll is unclaim for many names.
+func (s *Store) unclaimAll(ctx context.Context, claims []claim) {
+	var drops []command
+	for _, c := range claims {
+		if c.at != "" {
+			drops = append(drops, command{script: unclaimScript, key: s.lookKey(c.name), args: []string{c.name, c.at}})
+		}
 	}
-	drop := command{script: unclaimScript, key: s.lookKey(name), args: []string{name, at}}
-	if _, err := s.runScripts(ctx, []command{drop}); err != nil {
-		s.breaker.log.Debug("redis: the look of a deleted name is not free yet", "error", err)
+	if _, err := s.runScripts(ctx, drops); err != nil {
+		s.breaker.log.Debug("redis: the looks of deleted names are not free yet", "names", len(drops), "error", err)
 	}
 }
 
@@ -315,12 +335,7 @@ func (s *Store) noteSome(ctx context.Context, addr string, cursor uint64) (uint6
 	if _, err := s.finishWalked(ctx, found.marked); err != nil {
 		return 0, err
 	}
-	commands := make([]command, 0, len(entry.Elements))
-	for _, name := range found.names {
-		// As one that was claimed long ago: if the account is deleted meanwhile, it keeps no player from the look.
-		commands = append(commands, command{name: "HSETNX", key: s.lookKey(name), args: []string{name, "0"}})
-	}
-	if _, err := s.run(ctx, commands); err != nil {
+	if err := s.noteOld(ctx, found.names); err != nil {
 		return 0, err
 	}
 	if err := s.noteHeld(ctx, found.held); err != nil {
@@ -329,28 +344,44 @@ func (s *Store) noteSome(ctx context.Context, addr string, cursor uint64) (uint6
 	return entry.Cursor, nil
 }
 
-// noteHeld removes what is left of holds that have ended, and writes the other names under their looks.
+// noteOld writes names under their looks, as ones that were claimed long ago: if the account is deleted meanwhile, or
+// the hold ends, they keep no player from the look.
+func (s *Store) noteOld(ctx context.Context, names []string) error {
+	commands := make([]command, len(names))
+	for i, name := range names {
+		commands[i] = command{name: "HSETNX", key: s.lookKey(name), args: []string{name, "0"}}
+	}
+	_, err := s.run(ctx, commands)
+	return err
+}
+
+// noteHeld removes what is left of holds that have ended, and writes the other names under their looks: in as many
+// round trips for all names as for one.
 func (s *Store) noteHeld(ctx context.Context, names []string) error {
-	for _, name := range names {
-		claimed, err := s.claimedAt(ctx, name)
-		if err != nil {
-			return err
-		}
-		swept, err := s.runOne(ctx, command{script: sweepScript, key: s.playerKey(name), args: []string{s.now()}})
-		if err != nil {
-			return err
-		}
-		switch swept.word {
+	claimed, err := s.claimsAt(ctx, names)
+	if err != nil {
+		return err
+	}
+	sweeps := make([]command, len(names))
+	for i, name := range names {
+		sweeps[i] = command{script: sweepScript, key: s.playerKey(name), args: []string{s.now()}}
+	}
+	swept, err := s.runScripts(ctx, sweeps)
+	if err != nil {
+		return err
+	}
+	var ended []claim
+	var held []string
+	for i, name := range names {
+		switch swept[i].word {
 		case "swept":
-			s.unclaim(ctx, name, claimed)
+			ended = append(ended, claim{name, claimed[i]})
 		case "held":
-			note := command{name: "HSETNX", key: s.lookKey(name), args: []string{name, "0"}}
-			if _, err := s.run(ctx, []command{note}); err != nil {
-				return err
-			}
+			held = append(held, name)
 		}
 	}
-	return nil
+	s.unclaimAll(ctx, ended)
+	return s.noteOld(ctx, held)
 }
 
 func escapeGlob(s string) string {

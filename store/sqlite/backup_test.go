@@ -303,22 +303,36 @@ func TestRestoreRefusals(t *testing.T) {
 }
 
 // Copies to one folder at once do not take each other for abandoned; one that is goes, also where only its lock was
-// made.
+// made. What other programs have there stays, and so does what cannot be removed, which is in no copy's way.
 func TestAbandonedParts(t *testing.T) {
 	dir := t.TempDir()
 	inUse, err := newPart(filepath.Join(dir, "a"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"b.part-x", "b.part-x.lock", "c.part-y.lock", "d.part-z", "e.lock"} {
-		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
-			t.Fatal(err)
+	write := func(text string, names ...string) {
+		t.Helper()
+		for _, name := range names {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
+	}
+	write("", "b.part-abcdefghij", "b.part-abcdefghij-journal", "b.part-abcdefghij.lock", "c.part-klmnopq234.lock")
+	foreign := []string{
+		"d.part-abcdefghij", "e.lock", "f.sql.part-3", "f.sql.part-3.lock",
+		"g.part-abcdefghij1.lock", "h.part-ABCDEFGHIJ.lock",
+		"i.part-abcdefghij", "i.part-abcdefghij.lock", "k.part-abcdefghij", "k.part-abcdefghij.lock",
+	}
+	write("of another program", foreign[:8]...)
+	write("", foreign[9])
+	if err := os.Mkdir(filepath.Join(dir, foreign[8]), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() {
-			p, err := newPart(filepath.Join(dir, "f"))
+			p, err := newPart(filepath.Join(dir, "x"))
 			if err != nil {
 				t.Error(err)
 				return
@@ -333,7 +347,7 @@ func TestAbandonedParts(t *testing.T) {
 	}
 	group.Wait()
 	a := filepath.Base(inUse.name)
-	if got := filesIn(t, dir); !slices.Equal(got, []string{a, a + ".lock", "d.part-z", "e.lock"}) {
+	if got := filesIn(t, dir); !slices.Equal(got, append([]string{a, a + ".lock"}, foreign...)) {
 		t.Errorf("left are %q", got)
 	}
 	if err := inUse.drop(); err != nil {

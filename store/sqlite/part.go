@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/rushgate/rushgate/internal/filelock"
@@ -21,6 +22,9 @@ const (
 	partTries  = 5
 )
 
+// partLock matches the name of such a lock.
+var partLock = regexp.MustCompile(`.\.part-[a-z2-7]{10}\.lock$`)
+
 // part is a copy that is being written.
 type part struct {
 	name string
@@ -31,17 +35,15 @@ type part struct {
 // folder have left there whose processes have died.
 func newPart(beside string) (p *part, err error) {
 	dir := filepath.Dir(beside)
-	if err := removeAbandoned(dir); err != nil {
-		return nil, err
-	}
+	removeAbandoned(dir)
 	for range partTries {
 		name := beside + partInfix + strings.ToLower(rand.Text()[:10])
-		lock, err := lockPart(name)
+		lock, err := filelock.Acquire(name + lockSuffix)
+		if errors.Is(err, filelock.ErrLocked) { // another took it for abandoned before it was locked
+			continue
+		}
 		if err != nil {
 			return nil, err
-		}
-		if lock == nil { // another took it for abandoned before it was locked
-			continue
 		}
 		p := &part{name, lock}
 		file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -56,25 +58,6 @@ func newPart(beside string) (p *part, err error) {
 	return nil, fmt.Errorf("other copies to %s are in the way again and again", dir)
 }
 
-// lockPart takes the lock of a copy, or returns nil if another process has it, or has removed it meanwhile.
-func lockPart(name string) (*os.File, error) {
-	lock, err := filelock.Acquire(name + lockSuffix)
-	if errors.Is(err, filelock.ErrLocked) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	held, err := lock.Stat()
-	if err != nil {
-		return nil, errors.Join(err, lock.Close())
-	}
-	if there, err := os.Stat(name + lockSuffix); err != nil || !os.SameFile(held, there) {
-		return nil, lock.Close()
-	}
-	return lock, nil
-}
-
 // drop removes the copy, unless it has another name by then, and its lock.
 func (p *part) drop() error {
 	var err error
@@ -83,37 +66,33 @@ func (p *part) drop() error {
 			err = errors.Join(err, e)
 		}
 	}
-	lock := p.name + lockSuffix
-	removed := os.Remove(lock)
-	err = errors.Join(err, p.lock.Close())
-	if removed != nil { // Windows keeps a file that is open
-		removed = os.Remove(lock)
-	}
-	return errors.Join(err, removed)
+	return errors.Join(err, filelock.Remove(p.lock))
 }
 
-// removeAbandoned removes copies from a folder whose processes have died.
-func removeAbandoned(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
+// removeAbandoned removes copies from a folder whose processes have died, as far as it can: no copy is to fail for what
+// is left of another.
+func removeAbandoned(dir string) {
+	entries, _ := os.ReadDir(dir) // of a folder that cannot be listed, nothing is removed
 	for _, e := range entries {
-		name, locked := strings.CutSuffix(e.Name(), lockSuffix)
-		if !locked || !strings.Contains(name, partInfix) || !e.Type().IsRegular() {
+		if !isPartLock(e) {
 			continue
 		}
-		name = filepath.Join(dir, name)
-		lock, err := lockPart(name)
-		if err != nil {
-			return fmt.Errorf("a copy that was not finished: %w", err)
-		}
-		if lock == nil {
+		name := filepath.Join(dir, strings.TrimSuffix(e.Name(), lockSuffix))
+		if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
 			continue
 		}
-		if err := (&part{name, lock}).drop(); err != nil {
-			return fmt.Errorf("a copy that was not finished: %w", err)
+		if lock, err := filelock.Acquire(name + lockSuffix); err == nil {
+			_ = (&part{name, lock}).drop()
 		}
 	}
-	return nil
+}
+
+// isPartLock reports whether a file is the lock of a copy, by its name and because it is empty. The folder may be full
+// of other programs' files.
+func isPartLock(e fs.DirEntry) bool {
+	if !partLock.MatchString(e.Name()) || !e.Type().IsRegular() {
+		return false
+	}
+	info, err := e.Info()
+	return err == nil && info.Size() == 0
 }
