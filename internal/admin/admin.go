@@ -136,7 +136,7 @@ func (cfg Config) serveOrders(mux *routes) {
 	if cfg.Audit != nil {
 		a.log = audit.NewLog(cfg.Audit)
 		serveAudit(mux, a, cfg.Audit)
-		serveBackups(mux, a)
+		(&backups{a, cfg.Audit}).serve(mux)
 	}
 	if cfg.Ledger != nil {
 		orders := &accounts{
