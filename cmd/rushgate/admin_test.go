@@ -85,6 +85,18 @@ func whoComesIn(t *testing.T, n *node, admin func(args ...string) outcome) {
 	} {
 		admin(bad...).want(t, 2, "", "rushgate admin "+bad[0]+": ")
 	}
+	for says, args := range map[string][]string{
+		"ends; give one":            {"ban", "--range", "192.0.2.0/24", "--for", "1h", "--until", "2090-01-31"},
+		"--text must be one line":   {"ban", "--account", "alice", "--text", "a\nb"},
+		"--reason must be one line": {"ban", "--range", "192.0.2.0/24", "--reason", "a\nb"},
+		"--text has 257 bytes, at":  {"ban", "--account", "alice", "--text", strings.Repeat("x", 257)},
+		`the name "ad min", and no`: {"list", "staff", "--add", "ad min"},
+		`"dora" is to be added and`: {"list", "staff", "--add", "dora", "--remove", "dora"},
+	} {
+		if o := admin(args...); o.status == 0 || !strings.Contains(o.stderr, says) {
+			t.Errorf("%q: %+v, want %s", args, o, says)
+		}
+	}
 }
 
 func withOperators(t *testing.T, n *node, where ...string) {

@@ -191,7 +191,7 @@ func operatorName(args []string) (string, error) {
 		return "", usagef("unexpected argument after the name: one operator at a time")
 	}
 	if err := operator.CheckName(args[0]); err != nil {
-		return "", usagef("%s is no operator's name: %w", quote(args[0]), err)
+		return "", usagef("%s: %w", quote(args[0]), err)
 	}
 	return args[0], nil
 }
