@@ -9,7 +9,7 @@ type Role uint8
 const (
 	// Look may see everything, but no secret, and change nothing.
 	Look Role = iota + 1
-	// Help may also do what helps one player and harms none: lift lockouts, end a session, write a note.
+	// Help may also do what helps one player: end a session, write a note, give another name, a code for a lost password.
 	Help
 	// Run may also keep players out, set passwords, make accounts, and end the node.
 	Run
