@@ -278,7 +278,8 @@ func TestRegistrationFromABannedRange(t *testing.T) {
 	}
 }
 
-// A player whom operators know by name keeps that, until they take it off their lists.
+// A player whom operators know by name keeps that, until they take it off their lists, and nobody can take such a name:
+// it is answered as one that is another's, so that nobody learns who is to be staff.
 func TestRenameOfWhoIsOnAList(t *testing.T) {
 	s := start(t, config(t, t.TempDir()))
 	session, _ := join(t, s, "alice")
@@ -289,6 +290,13 @@ func TestRenameOfWhoIsOnAList(t *testing.T) {
 		t.Errorf("answered %s", refused.raw)
 	}
 	operate(t, s, "/lists", `{"list":"staff","remove":["alice"]}`)
+	operate(t, s, "/lists", `{"list":"staff","add":["stella"]}`)
+	join(t, s, "bob")
+	listed := call(t, s, "POST /v1/account/name", renameTo("stella"), session)
+	taken := call(t, s, "POST /v1/account/name", renameTo("bob"), session)
+	if listed.want(t, "to a name on a list", 409); listed.raw != taken.raw {
+		t.Errorf("to a name on a list: %s, to another player's: %s", listed.raw, taken.raw)
+	}
 	call(t, s, "POST /v1/account/name", renameTo("alina"), session).want(t, "off the list", 200)
 }
 

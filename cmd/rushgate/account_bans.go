@@ -21,10 +21,16 @@ type ban struct {
 	length span
 	reason text // for the player
 	note   text // for operators
+	// what the flags of the two are called
+	reasonFlag, noteFlag string
+}
+
+func newBan() *ban {
+	return &ban{length: span{low: time.Second, high: maxBan}, reasonFlag: "reason", noteFlag: "note"}
 }
 
 func newAccountDisable() *cobra.Command {
-	v, b := newAccountFlags(), &ban{length: span{low: time.Second, high: maxBan}}
+	v, b := newAccountFlags(), newBan()
 	f := newFlags(`Usage: rushgate account disable NAME [flags]
 
 Keeps an account out, for ever unless an end is given, and ends its sessions. A player with the right password is told
@@ -60,15 +66,16 @@ func (b *ban) of(now time.Time) (account.Ban, error) {
 	d := account.Ban{
 		Disabled: rushgate.Disabled{Until: rushgate.Forever(), Reason: string(b.reason)}, Note: string(b.note),
 	}
-	for name, s := range map[string]string{"reason": d.Reason, "note": d.Note} {
-		if strings.ContainsFunc(s, unicode.IsControl) {
-			return d, usagef("--%s must be one line, without control characters", name)
-		}
+	if err := oneLine(b.reasonFlag, d.Reason, rushgate.MaxDisabledReason); err != nil {
+		return d, err
+	}
+	if err := oneLine(b.noteFlag, d.Note, account.MaxNote); err != nil {
+		return d, err
 	}
 	until := time.Time(b.until)
 	switch {
 	case !until.IsZero() && b.length.value != 0:
-		return d, usagef("--until and --for both say when the account is let in again; give one")
+		return d, usagef("--until and --for both say when that ends; give one")
 	case !until.IsZero():
 		d.Until = until
 	case b.length.value != 0:
@@ -78,6 +85,17 @@ func (b *ban) of(now time.Time) (account.Ban, error) {
 		return d, usagef("--until is in the past")
 	}
 	return d, nil
+}
+
+// oneLine refuses what a flag of a ban cannot hold.
+func oneLine(flag, s string, most int) error {
+	switch {
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return usagef("--%s must be one line, without control characters", flag)
+	case len(s) > most:
+		return usagef("--%s has %d bytes, at most %d can be", flag, len(s), most)
+	}
+	return nil
 }
 
 func newAccountEnable() *cobra.Command {

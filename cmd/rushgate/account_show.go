@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -113,6 +114,14 @@ func disabled(r *account.Record, now time.Time) string {
 		said += ", because: " + printable(r.DisabledReason)
 	}
 	return said
+}
+
+// spoken is printable for a sentence, in which words may be quoted.
+func spoken(s string) string {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(c rune) bool { return !strconv.IsGraphic(c) }) {
+		return printable(s)
+	}
+	return s
 }
 
 // printable quotes a text that a terminal would not show as it is, or take as a command.

@@ -46,12 +46,6 @@ func (c consoleLog) recordWith(ctx context.Context, e audit.Entry, do func() (sa
 	return err
 }
 
-// note writes down what is done to the store as a whole, in one entry.
-func (c consoleLog) note(ctx context.Context, what, detail, outcome string) error {
-	_, err := c.log.Append(ctx, audit.Entry{Who: operator.Console, What: what, Detail: detail, Outcome: outcome})
-	return err
-}
-
 // storeLedger is the ledger of a store of one's own.
 type storeLedger struct {
 	*account.Ledger

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const adminSynopsis = `Usage: rushgate admin COMMAND [flags]
+var adminSynopsis = `Usage: rushgate admin COMMAND [flags]
 
 Looks after a node that runs, wherever its players are kept, by its admin listener. It is asked as the operator whose
 token is in --admin-token-file ("rushgate operator add" makes operators); on this machine and without any operators it
@@ -31,10 +31,12 @@ asks for no token.
   rushgate admin ban --range 203.0.113.0/24      keep out an account, a range or a device
   rushgate admin audit                           who has done what
 
-To look takes the role look. help is needed for what is found by e-mail, address or device, for lockouts, notes and ending
-sessions; run for passwords, bans, mode, lists and drain; all for delete. What cannot be undone is asked for once more,
-or takes --yes. Every command has --json for programs, and ends with status 0 if it was done, 1 if it failed or was refused,
-2 if it was not understood. "rushgate admin COMMAND --help" has examples of each.
+What the operator may do is a matter of the role:
+
+` + explainRoles() + `
+What cannot be undone is asked for once more, or takes --yes. Every command has --json for programs, and ends with
+status 0 if it was done, 1 if it failed or was refused, 2 if it was not understood. "rushgate admin COMMAND --help" has
+examples of each.
 
 `
 

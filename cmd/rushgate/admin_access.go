@@ -217,7 +217,9 @@ func (b *banFlags) order(ctx context.Context, v *adminFlags, now time.Time, stdo
 		return usagef("--except goes with --range")
 	}
 	// Those of accounts have names of their own for the two texts.
-	times := &ban{until: b.until, length: b.length, reason: b.text, note: b.reason}
+	times := &ban{
+		until: b.until, length: b.length, reason: b.text, note: b.reason, reasonFlag: "text", noteFlag: "reason",
+	}
 	d, err := times.of(now)
 	if err != nil {
 		return err

@@ -161,7 +161,7 @@ Keeps an account out, for ever unless an end is given, and ends its sessions. A 
 until when, and the reason; the note is for operators ("rushgate admin show").
 
   rushgate admin disable mallory --for 72h --reason "insults in the chat" --note "third time, see ticket 7"`)
-	b := &ban{length: span{low: time.Second, high: maxBan}}
+	b := newBan()
 	b.declare(f)
 	return newCommand("disable", "keep an account out, for a time or for ever", f,
 		func(ctx context.Context, args []string, stdout, _ io.Writer) error {

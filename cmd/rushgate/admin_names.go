@@ -17,8 +17,8 @@ func newAdminRename() *cobra.Command {
 
 Gives an account another name. A player who is inside is saved and logged out, and comes back by the new name; the
 character stays where it is. Nobody else can take the old name for the node's --rename-hold, and the player can take
-another one after its --rename-after. A name on a list (staff, allowlist) or excepted from a ban has to be taken off there
-first.
+another one after its --rename-after. A name on a list (staff, allowlist) or excepted from a ban, the old one or the new
+one, has to be taken off there first.
 
   rushgate admin rename alice alina`)
 	return newCommand("rename", "give an account another name", f,

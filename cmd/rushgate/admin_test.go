@@ -88,6 +88,18 @@ func whoComesIn(t *testing.T, n *node, admin func(args ...string) outcome) {
 	} {
 		usage(t, bad...).want(t, 2, "", "rushgate admin "+bad[0]+": ")
 	}
+	for says, args := range map[string][]string{
+		"ends; give one":            {"ban", "--range", "192.0.2.0/24", "--for", "1h", "--until", "2090-01-31"},
+		"--text must be one line":   {"ban", "--account", "alice", "--text", "a\nb"},
+		"--reason must be one line": {"ban", "--range", "192.0.2.0/24", "--reason", "a\nb"},
+		"--text has 257 bytes, at":  {"ban", "--account", "alice", "--text", strings.Repeat("x", 257)},
+		`the name "ad min", and no`: {"list", "staff", "--add", "ad min"},
+		`"dora" is to be added and`: {"list", "staff", "--add", "dora", "--remove", "dora"},
+	} {
+		if o := admin(args...); o.status == 0 || !strings.Contains(o.stderr, says) {
+			t.Errorf("%q: %+v, want %s", args, o, says)
+		}
+	}
 }
 
 // whatIsDoneToAnAccount has operators with the roles all and help do to alice what can be done, and be refused the rest.
@@ -103,7 +115,9 @@ func whatIsDoneToAnAccount(t *testing.T, n *node, anna, ben func(args ...string)
 	anna("rename", "alina", "alice").want(t, 0, "renamed player 1, alina, to alice\n", "")
 	anna("list", "staff", "--add", "alice").want(t, 0, "alice", "")
 	anna("rename", "alice", "alina").want(t, 1, "", "the name is on a list")
-	anna("list", "staff", "--remove", "alice").want(t, 0, "", "")
+	anna("list", "staff", "--remove", "alice", "--add", "stella").want(t, 0, "", "")
+	ben("rename", "alice", "stella").want(t, 1, "", "the new name is on a list")
+	anna("list", "staff", "--remove", "stella").want(t, 0, "", "")
 	ben("remove-second-factor", "alice", "--yes").want(t, 1, "", "takes the role run")
 	usage(t, "remove-second-factor", "alice").want(t, 2, "", "--yes")
 	anna("remove-second-factor", "alice", "--yes").want(t, 1, "", "no second factor")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rushgate/rushgate/internal/audit"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/store/sqlite"
 )
@@ -74,12 +75,16 @@ func (v *backupFlags) backup(ctx context.Context, args []string, stdout, stderr 
 		return err
 	}
 	progress, end := showCopying(stderr)
+	var begun uint64
 	if _, e := os.Lstat(to); errors.Is(e, fs.ErrNotExist) { // or nothing is copied
-		err = v.announce(ctx, database)
+		begun, err = v.announce(ctx, database)
 	}
 	unheard := err
 	err = sqlite.Backup(ctx, database, to, progress)
 	end()
+	if late := v.conclude(ctx, database, begun, err); late != nil {
+		fmt.Fprintf(stderr, "the audit log has not heard what came of this copy: %v\n", late)
+	}
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s is there already, and is left as it is; name another file", to)
@@ -97,39 +102,6 @@ func (v *backupFlags) backup(ctx context.Context, args []string, stdout, stderr 
 	}
 	_, err = fmt.Fprintf(stdout, "backed up %s to %s, %d bytes\n", database, to, info.Size())
 	return err
-}
-
-// announce has the audit log say that the players are about to be copied: in the database itself, which is not kept from
-// a node that starts meanwhile, or by the node that has it. The copy is made in any case: who can read the file can do
-// without this command.
-func (v *backupFlags) announce(ctx context.Context, database string) error {
-	err := v.note(ctx, database, "store.backup", "", "begun")
-	if !errors.Is(err, sqlite.ErrLocked) {
-		return err
-	}
-	address, err := runningNode(string(v.data))
-	if err != nil {
-		return err
-	}
-	node, err := newNodeClient(address, string(v.tokenFile))
-	if err != nil {
-		return err
-	}
-	return node.post(ctx, "/backups", nothing{}, &struct{}{})
-}
-
-// note writes into the audit log of the database, if opening that does not change what it is.
-func (v *backupFlags) note(ctx context.Context, database, what, detail, outcome string) error {
-	current, err := sqlite.Current(ctx, database)
-	switch {
-	case err != nil:
-		return err
-	case !current:
-		return errors.New("the database is of an earlier version, and is left so")
-	}
-	return withSQLite(ctx, string(v.data), false, func(store *sqlite.Store) error {
-		return newConsoleLog(store).note(ctx, what, detail, outcome)
-	})
 }
 
 func newRestore() *cobra.Command {
@@ -182,7 +154,8 @@ func (v *backupFlags) restore(ctx context.Context, args []string, stdout, stderr
 	if aside != "" {
 		detail += "; what was there is " + filepath.Base(aside)
 	}
-	if err := v.note(ctx, database, "store.restore", detail, "done"); err != nil {
+	e := audit.Entry{What: "store.restore", Detail: detail, Outcome: "done"}
+	if _, err := v.note(ctx, database, e); err != nil {
 		fmt.Fprintf(stderr, "the audit log has not heard of this: %v\n", err)
 	}
 	if _, err := fmt.Fprintf(stdout, "restored %s from %s\n", database, from); err != nil || aside == "" {

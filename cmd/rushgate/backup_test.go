@@ -32,6 +32,9 @@ func TestBackupDrill(t *testing.T) {
 	}
 	must(`^backed up .* to .*players\.db, \d+ bytes\n$`, "backup", copied, "--data", data)
 	mustNot("is there already", "backup", copied, "--data", data)
+	must(`local +store\.backup .*done \(of \d+\)\n.*local +store\.backup +begun`, "audit", "show", "--data", data)
+	mustNot("no such file", "backup", filepath.Join(data, "none", "players.db"), "--data", data)
+	must(`store\.backup .*failed \(of \d+\)\n`, "audit", "show", "--data", data)
 	create("bob")
 	mustNot("stop it first", "restore", copied, "--data", data, "--yes")
 
@@ -42,9 +45,9 @@ func TestBackupDrill(t *testing.T) {
 	must(`"name": ?"alice"`, "account", "show", "alice", "--json", "--data", data)
 	mustNot(`there is no player "bob"`, "account", "show", "bob", "--data", data)
 	must(`console +store\.restore +from players\.db; what was there is .*\.before-.* +done`, "audit", "show", "--data", data)
-	must(`local +store\.backup\b`, "audit", "show", "--data", data) // by the node
+	must(`local +store\.backup +begun`, "audit", "show", "--data", data) // by the node, into what was copied
 	must(`^backed up`, "backup", copied+"2", "--data", data)
-	must(`console +store\.backup +begun`, "audit", "show", "--data", data) // without one
+	must(`console +store\.backup .*done \(of \d+\)\n.*console +store\.backup +begun`, "audit", "show", "--data", data)
 
 	must(`^restored .*players\.db\n$`, "restore", copied, "--data", filepath.Join(t.TempDir(), "new"))
 }

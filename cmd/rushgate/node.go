@@ -151,5 +151,5 @@ func (n *nodeClient) refused(status int, answer []byte) error {
 			return known
 		}
 	}
-	return fmt.Errorf("the node at %s says: %s", n.base, printable(problem.Error))
+	return fmt.Errorf("the node at %s says: %s", n.base, spoken(problem.Error))
 }

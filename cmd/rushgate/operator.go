@@ -19,16 +19,12 @@ import (
 	"github.com/rushgate/rushgate/internal/operator"
 )
 
-const operatorSynopsis = `Usage: rushgate operator COMMAND [flags]
+var operatorSynopsis = `Usage: rushgate operator COMMAND [flags]
 
 Says who may look after the game, and how far: each operator has a name, a role and a token. With the token
 "rushgate admin", the dashboard and the API of the admin listener let the operator in, on every node of the store.
 
-  look   sees everything, and changes nothing
-  help   may also lift lockouts, end sessions and write notes
-  run    may also keep players out, set passwords, make accounts, and drain a node
-  all    may also make operators, delete accounts, and take profiles
-
+` + explainRoles() + `
 `
 
 func newOperator() *cobra.Command {
@@ -191,7 +187,7 @@ func operatorName(args []string) (string, error) {
 		return "", usagef("unexpected argument after the name: one operator at a time")
 	}
 	if err := operator.CheckName(args[0]); err != nil {
-		return "", usagef("%s is no operator's name: %w", quote(args[0]), err)
+		return "", usagef("%s: %w", quote(args[0]), err)
 	}
 	return args[0], nil
 }

@@ -512,7 +512,9 @@ func FuzzParse(f *testing.F) {
 
 // Names of accounts that go are taken off all lists and exceptions, in whichever way an operator has written them; the
 // rest stays, bans that have ended too.
-func TestForget(t *testing.T) {
+func TestForget(t *testing.T) { synctest.Test(t, testForget) }
+
+func testForget(t *testing.T) {
 	s, ctx := newShared(), t.Context()
 	k := newKeeper(s, nil)
 	now := time.Now()
@@ -556,4 +558,53 @@ func TestForget(t *testing.T) {
 	if err := Forget(ctx, s, []string{"bob"}); !errors.Is(err, ErrBadValue) {
 		t.Errorf("from a list that cannot be read: %v", err)
 	}
+}
+
+// Once names are forgotten no node knows them any more, so that they may be given to others: nor does one that has not
+// been told, because who changed the lists last died before saying so.
+func TestForgottenOnEveryNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, ctx := newShared(), t.Context()
+		nodes := []*Keeper{began(t, store), began(t, store)}
+		if _, err := nodes[0].Edit(ctx, Staff, []string{"ann", "bob"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		known := func(name string) (n int) {
+			synctest.Wait()
+			for _, k := range nodes {
+				if k.Rules().Mentions(name) {
+					n++
+				}
+			}
+			return n
+		}
+		time.Sleep(lookEvery + lookEvery/10)
+		if n := known("ann"); n != 2 {
+			t.Fatalf("%d of 2 nodes know ann", n)
+		}
+		if err := Forget(ctx, store, []string{"ann"}); err != nil {
+			t.Fatal(err)
+		}
+		if n := known("ann"); n != 0 {
+			t.Errorf("forgotten, and %d nodes know ann", n)
+		}
+		store.mu.Lock()
+		revision, _, _ := parseLists(store.values[listName])
+		store.values[listName] = marshalLists(revision+1, lists{})
+		store.mu.Unlock()
+		if got, err := Mentioned(ctx, store, []string{"bob"}); err != nil || len(got) != 0 {
+			t.Errorf("mentioned are %q, %v", got, err)
+		}
+		if n := known("bob"); n != 0 {
+			t.Errorf("%d nodes know bob, who is on no list", n)
+		}
+		ended, cancel := context.WithCancel(ctx)
+		if _, err := nodes[0].Edit(ctx, Staff, []string{"carol"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(settled/2, cancel)
+		if err := Forget(ended, store, []string{"carol"}); !errors.Is(err, context.Canceled) {
+			t.Errorf("cut short, when a node may know carol still: %v", err)
+		}
+	})
 }

@@ -86,7 +86,7 @@ func (k *Keeper) changeBans(ctx context.Context, edit func([]Ban) ([]Ban, error)
 }
 
 // Edit adds names of accounts to a list and takes others from it, as operators write them, and returns it. A name that
-// is there already, or is not, is no error. Errors are as for Ban.
+// is there already, or is not, is no error; one that is both to be added and taken off is. Errors are as for Ban.
 func (k *Keeper) Edit(ctx context.Context, l List, add, remove []string) (names []string, err error) {
 	return names, k.change(ctx, func(v *values) (string, []byte, []byte, error) {
 		next := v.lists
@@ -101,6 +101,11 @@ func (k *Keeper) Edit(ctx context.Context, l List, add, remove []string) (names 
 		out, err := canonical(remove)
 		if err != nil {
 			return "", nil, nil, err
+		}
+		for _, name := range in {
+			if slices.Contains(out, name) {
+				return "", nil, nil, fmt.Errorf("%w: %.40q is to be added and taken off at once", ErrInvalid, name)
+			}
 		}
 		all := append(slices.Clone(*list), in...)
 		all = slices.DeleteFunc(all, func(name string) bool { return slices.Contains(out, name) })

@@ -26,8 +26,8 @@ var (
 	ErrInside = errors.New("the player has a live session")
 	// ErrBusy gives a change up that others were ahead of again and again.
 	ErrBusy = errors.New("the account keeps being changed by others")
-	// ErrInvalid is wrapped by the errors about a hash, an end or a reason that no account can have.
-	ErrInvalid = errors.New("that is no account's")
+	// ErrInvalid is what the errors about a hash, an end or a reason are that no account can have.
+	ErrInvalid = errors.New("no account can have that")
 )
 
 const (
@@ -104,9 +104,19 @@ func (l *Ledger) SetPassword(ctx context.Context, name, hash string) (Changed, e
 	return l.operate(ctx, name, rushgate.AccountChange{PasswordHash: hash, RaiseEpoch: true}, eventPasswordSet)
 }
 
+// invalidError is an [ErrInvalid] that says in its own words what is wrong.
+type invalidError string
+
+func invalidf(format string, args ...any) error { return invalidError(fmt.Sprintf(format, args...)) }
+
+func (e invalidError) Error() string { return string(e) }
+
+// Is reports whether that is what the error is.
+func (e invalidError) Is(target error) bool { return target == ErrInvalid }
+
 func checkHash(hash string) error {
 	if _, _, err := password.Describe(hash); err != nil {
-		return fmt.Errorf("password hash: %w", ErrInvalid) // the cause may quote it
+		return invalidf("that is no password hash of this version") // the cause may quote it
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package account
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -53,16 +52,15 @@ func (l *Ledger) Disable(ctx context.Context, name string, b Ban) (Changed, erro
 func (b *Ban) check() error {
 	switch {
 	case !b.At(time.Now()):
-		return fmt.Errorf("%w: the end %v is not in the future", ErrInvalid, b.Until)
+		return invalidf("the end, %s, is not in the future", b.Until.UTC().Format(time.RFC3339))
 	case b.Until.After(rushgate.Forever()):
-		return fmt.Errorf("%w: the end is after the year 9999", ErrInvalid)
+		return invalidf("the end is after the year 9999")
 	case strings.ContainsFunc(b.Reason, unicode.IsControl):
-		return fmt.Errorf("%w: the reason has a line break or another control character", ErrInvalid)
+		return invalidf("the reason has a line break or another control character")
 	case len(b.Reason) > rushgate.MaxDisabledReason:
-		return fmt.Errorf("%w: the reason has %d bytes, more than %d",
-			ErrInvalid, len(b.Reason), rushgate.MaxDisabledReason)
+		return invalidf("the reason has %d bytes, more than %d", len(b.Reason), rushgate.MaxDisabledReason)
 	case strings.ContainsFunc(b.Note, unicode.IsControl) || len(b.Note) > MaxNote:
-		return fmt.Errorf("%w: the note is no line of at most %d bytes", ErrInvalid, MaxNote)
+		return invalidf("the note is not one line of at most %d bytes", MaxNote)
 	}
 	return nil
 }

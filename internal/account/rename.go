@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,9 @@ var (
 	ErrTooSoon = errors.New("the account was renamed not long ago")
 	// ErrListed refuses to give a name up by which nodes decide who may come in: another player may have it one day.
 	ErrListed = errors.New("the name is on a list, or excepted from a ban; take it off there first")
+	// ErrAwaited refuses to give a name by which nodes decide who may come in: the account would be let in by it.
+	ErrAwaited = errors.New("the new name is on a list, or excepted from a ban, and whoever has it is let in by that; " +
+		"take it off there first, and put it on again when the account has it")
 	// ErrFull says that the account has no room for another credential.
 	ErrFull = errors.New("the account has too many credentials")
 )
@@ -105,8 +109,8 @@ func MayRename(a *rushgate.Account, name string, after time.Duration) error {
 // Rename gives the account of a player, who has proved to own it, another name, which [rushgate.NewUsername] has
 // returned. Its sessions and devices end; leave ends the one that the player has here, with a last save, and may be
 // nil. It returns the account as it is then, but for its devices. Errors are those of [MayRename], [ErrTaken],
-// [ErrFull], [ErrListed], [ErrHeld], [ErrInside] for a session that did not end in time, and [ErrBusy]: after each of
-// the last four the sessions may have ended all the same. From is as [From] has it.
+// [ErrFull], [ErrListed], [ErrAwaited], [ErrHeld], [ErrInside] for a session that did not end in time, and [ErrBusy]:
+// after each of the last five the sessions may have ended all the same. From is as [From] has it.
 func (l *Ledger) Rename(
 	ctx context.Context, proved *secondfactor.Proved, name string, rules RenameRules,
 	leave func(context.Context) error, from string,
@@ -176,20 +180,25 @@ func (l *Ledger) RenameFor(
 
 // mayMove returns why an account cannot be given a name, as far as the store says so before that is done.
 func (l *Ledger) mayMove(ctx context.Context, a *rushgate.Account, name string) error {
-	if err := l.unlisted(ctx, a.Username); err != nil {
+	if err := l.unlisted(ctx, a.Username, name); err != nil {
 		return err
 	}
 	return l.looksFree(ctx, a, name)
 }
 
-// unlisted returns [ErrListed] for a name by which nodes decide who may come in, as the store has it now: what a node
-// goes by is older.
-func (l *Ledger) unlisted(ctx context.Context, name string) error {
-	mentioned, err := access.Mentioned(ctx, l.store, []string{name})
-	if err == nil && len(mentioned) > 0 {
-		err = ErrListed
+// unlisted returns [ErrListed] or [ErrAwaited] if nodes decide by a name that is given up, or by the one that is given
+// for it, who may come in: as the store has it now, for what a node goes by is older.
+func (l *Ledger) unlisted(ctx context.Context, name, next string) error {
+	mentioned, err := access.Mentioned(ctx, l.store, []string{name, next})
+	switch {
+	case err != nil:
+		return err
+	case slices.Contains(mentioned, name):
+		return ErrListed
+	case slices.Contains(mentioned, next):
+		return ErrAwaited
 	}
-	return err
+	return nil
 }
 
 // looksFree returns [ErrTaken] for a name that another account has, or that can be taken for another's. That a name is
@@ -227,7 +236,7 @@ func (l *Ledger) rename(
 	}
 	for repeated := false; ; {
 		if !repeated { // it may have been listed while the sessions ended
-			if err := l.unlisted(ctx, a.Username); err != nil {
+			if err := l.unlisted(ctx, a.Username, name); err != nil {
 				return *a, err
 			}
 		}

@@ -95,19 +95,6 @@ func serveDrain(mux *routes, a *acts, drain func()) {
 	})
 }
 
-// serveBackups has it written down that the players are about to be copied, by a process that has the files of the
-// store.
-func serveBackups(mux *routes, a *acts) {
-	mux.HandleFunc("POST /backups", func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := readNothing(w, r); !ok {
-			return
-		}
-		a.carryOut(w, r, act{what: "store.backup"}, func(context.Context) (any, error) {
-			return map[string]string{"outcome": "noted"}, nil
-		})
-	})
-}
-
 // isJSON reports whether a request says so of its body, and answers it otherwise. A form of another site cannot, nor
 // can its script without being asked for permission, whatever the browser's age.
 func isJSON(w http.ResponseWriter, r *http.Request) bool {

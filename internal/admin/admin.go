@@ -136,7 +136,7 @@ func (cfg Config) serveOrders(mux *routes) {
 	if cfg.Audit != nil {
 		a.log = audit.NewLog(cfg.Audit)
 		serveAudit(mux, a, cfg.Audit)
-		serveBackups(mux, a)
+		(&backups{a, cfg.Audit}).serve(mux)
 	}
 	if cfg.Ledger != nil {
 		orders := &accounts{
@@ -151,7 +151,7 @@ func (cfg Config) serveOrders(mux *routes) {
 		serveLockouts(mux, cfg.Door, a)
 	}
 	if cfg.Access != nil {
-		(&gatekeeper{a, cfg.Access}).serve(mux)
+		(&gatekeeper{a, cfg.Access, cfg.Ledger}).serve(mux)
 	}
 	if cfg.Staff != nil {
 		(&operators{a, cfg.Staff, cfg.Operators}).serve(mux)

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	rules "github.com/rushgate/rushgate/internal/access"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
@@ -87,6 +89,7 @@ var listNames = map[string]rules.List{"staff": rules.Staff, "allowlist": rules.A
 type gatekeeper struct {
 	*acts
 	keeper *rules.Keeper
+	ledger *account.Ledger // nil: which accounts there are is not known
 }
 
 // serve adds the routes.
@@ -174,6 +177,27 @@ type banOrder struct{ rules.Ban }
 const wantBan = `one of {"range": "203.0.113.0/24"} and {"device": "..."}, with "text" for the ` +
 	`player, "until": "2027-01-31T00:00:00Z", "reason" for operators, and "except": [...] for a range`
 
+// possible returns an error that names a name by which no account can be known: none has it, and no player can register
+// it. Accounts that were brought in from elsewhere, or made by an operator, have names that players cannot have.
+func (g *gatekeeper) possible(ctx context.Context, names []string) error {
+	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
+	defer cancel()
+	for _, name := range names {
+		_, err := rushgate.NewUsername(name)
+		if err != nil && g.ledger != nil {
+			_, err = g.ledger.Find(ctx, name)
+		}
+		switch {
+		case errors.Is(err, account.ErrUnknown), errors.Is(err, rushgate.ErrInvalidUsername):
+			return fmt.Errorf("%w: no account has the name %.40q, and no player can register it", rules.ErrInvalid, name)
+		case errors.Is(err, rushgate.ErrDamagedRecord): // there is one
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
 // readBan reads an order to ban from a request, or answers it.
 func readBan(w http.ResponseWriter, r *http.Request) (o banOrder, ok bool) {
 	var problem error
@@ -223,6 +247,10 @@ func (g *gatekeeper) ban(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if err := g.possible(r.Context(), o.Except); err != nil {
+		answerOrder(w, 0, nil, err)
+		return
+	}
 	do := act{
 		what:   "access.ban",
 		detail: fmt.Sprintf("ban %s of %s until %s", o.ID, o.subject(), o.Until.UTC().Format(time.RFC3339)),
@@ -264,6 +292,10 @@ func (g *gatekeeper) editList(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	add, remove := in.Strings("add"), in.Strings("remove")
+	if err := g.possible(r.Context(), add); err != nil { // what is on a list can be taken off, whatever it is
+		answerOrder(w, 0, nil, err)
+		return
+	}
 	do := act{
 		what:   "access.list",
 		detail: fmt.Sprintf("list %s, %d added, %d removed", in.String("list"), len(add), len(remove)),

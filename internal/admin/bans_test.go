@@ -173,6 +173,22 @@ func TestListsAreEditedAndShown(t *testing.T) {
 	for _, bad := range []string{`{"list":"staff"}`, `{"list":"guests","add":["ann"]}`, `{"list":"staff","add":[""]}`} {
 		b.ask("POST", "/lists", bad, 400)
 	}
+	for bad, says := range map[string]string{
+		`{"list":"staff","add":["dora","ad min"]}`: "ad min", `{"list":"allowlist","add":["a/b"]}`: "a/b",
+		`{"list":"staff","add":["a"]}`: `"a"`, `{"list":"staff","add":["Dora"],"remove":["dora"]}`: "at once",
+	} {
+		if said := fmt.Sprint(b.ask("POST", "/lists", bad, 400)); !strings.Contains(said, says) {
+			t.Errorf("%s: %s, want %s", bad, said, says)
+		}
+	}
+	nobody := fmt.Sprint(b.ask("POST", "/bans", `{"range":"10.0.0.0/8","except":["ad min"]}`, 400))
+	if !strings.Contains(nobody, "ad min") {
+		t.Errorf("a ban that leaves a name alone that nobody can have: %s", nobody)
+	}
+	if _, err := b.keeper.Edit(t.Context(), rules.Staff, []string{"ad min"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.ask("POST", "/lists", `{"list":"staff","remove":["ad min"]}`, 200) // from when that was not looked at
 	if !b.keeper.Rules().Lets("ann") || b.keeper.Rules().Mode != rushgate.ModeOpen {
 		t.Error("lists alone keep out players")
 	}

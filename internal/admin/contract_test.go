@@ -213,6 +213,10 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	post("/accounts/delete", `{"names":["bob","nobody"]}`, 200)
 	post("/lockouts/7/lift", "{}", 404)
 	post("/backups", "{}", 200)
+	post("/backups/33/end", `{"outcome":"failed"}`, 200)
+	post("/backups/none/end", `{"outcome":"done"}`, 404)
+	post("/backups/1/end", `{"outcome":"done"}`, 404) // which is another act
+	post("/backups/1/end", `{"outcome":"soon"}`, 400)
 	post("/operators", `{"name":"ben","role":"look"}`, 409) // the first has to have another
 	post("/operators", `{"name":"anna","role":"all"}`, 200)
 	if w := do(h, "GET", "/me", ""); w.Code != 401 {

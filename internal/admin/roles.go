@@ -40,7 +40,7 @@ var leastRoles = map[string]operator.Role{
 	"POST /drain": operator.Run, "POST /mode": operator.Run, "POST /bans": operator.Run,
 	"POST /bans/{id}/lift": operator.Run, "POST /lists": operator.Run,
 
-	"POST /backups": operator.All,
+	"POST /backups": operator.All, "POST /backups/{entry}/end": operator.All,
 
 	"POST /accounts/{name}/delete": operator.All, "POST /accounts/delete": operator.All,
 	"GET /operators": operator.All, "POST /operators": operator.All, "POST /operators/{name}/role": operator.All,

@@ -97,7 +97,7 @@ func ofRename(err error) error {
 		return errSameName
 	case errors.Is(err, account.ErrDoomed):
 		return errDoomed
-	case errors.Is(err, account.ErrTaken):
+	case errors.Is(err, account.ErrTaken), errors.Is(err, account.ErrAwaited): // a player is not told who is on a list
 		return rushgate.UsernameTaken
 	case errors.Is(err, account.ErrListed):
 		return errListed

@@ -46,7 +46,7 @@ func (b *Book) Find(ctx context.Context, name string) (Operator, error) {
 }
 
 // Add makes an operator and returns the token, which is kept nowhere. The first one has to have the role [All]: from
-// then on every node wants a token. The error wraps [ErrInvalid], or is [ErrTaken], [ErrLast], [ErrFull], [ErrBusy], or
+// then on every node wants a token. The error is an [ErrInvalid], or [ErrTaken], [ErrLast], [ErrFull], [ErrBusy], or
 // the store's.
 func (b *Book) Add(ctx context.Context, name string, role Role, by string) (token string, err error) {
 	if err := CheckName(name); err != nil {

@@ -42,8 +42,8 @@ const (
 
 // The errors of this package, besides those of the store.
 var (
-	// ErrInvalid is wrapped by the errors about a name or a role that cannot be.
-	ErrInvalid = errors.New("that is no operator's")
+	// ErrInvalid is what the errors about a name or a role are that cannot be.
+	ErrInvalid = errors.New("no operator can have such a name or role")
 	// ErrUnknown says that there is no operator of the name.
 	ErrUnknown = errors.New("there is no operator of this name")
 	// ErrTaken refuses to add an operator whose name another has.
@@ -70,19 +70,30 @@ type Operator struct {
 	token [sha256.Size]byte
 }
 
-// CheckName returns an error that wraps [ErrInvalid] for what can be no operator's name.
+// invalidError is an [ErrInvalid] that says in its own words what is wrong.
+type invalidError string
+
+func invalidf(format string, args ...any) error { return invalidError(fmt.Sprintf(format, args...)) }
+
+func (e invalidError) Error() string { return string(e) }
+
+// Is reports whether that is what the error is.
+func (e invalidError) Is(target error) bool { return target == ErrInvalid }
+
+// CheckName returns an error that is an [ErrInvalid] for what can be no operator's name.
 func CheckName(name string) error {
+	bad := invalidf("an operator's name has 1 to %d characters, each of a-z, 0-9, \".\", \"_\" and \"-\"", MaxNameLen)
 	if name == "" || len(name) > MaxNameLen {
-		return fmt.Errorf("%w: a name has 1 to %d characters", ErrInvalid, MaxNameLen)
+		return bad
 	}
 	for _, c := range []byte(name) {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
-			return fmt.Errorf("%w: a name has a-z, 0-9, \".\", \"_\" and \"-\" only", ErrInvalid)
+			return bad
 		}
 	}
 	switch name {
 	case Root, Local, Console, System:
-		return fmt.Errorf("%w: the name %s stands for others in the audit log", ErrInvalid, name)
+		return invalidf("no operator can be named %s: it stands for others in the audit log", name)
 	}
 	return nil
 }

@@ -67,6 +67,20 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// An error about a name or a role is one sentence, which says what they can be.
+func TestWhatIsSaidOfWhatCannotBe(t *testing.T) {
+	_, role := ParseRole("boss")
+	for want, err := range map[string]error{
+		`an operator's name has 1 to 32 characters, each of a-z, 0-9, ".", "_" and "-"`: CheckName("an na"),
+		"no operator can be named root: it stands for others in the audit log":          CheckName("root"),
+		"a role is one of look, help, run, all":                                         role,
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
 // The first operator can do everything, and as long as there are any, one can.
 func TestOneHasToHaveTheRoleAll(t *testing.T) {
 	b := NewBook(newStore(t))

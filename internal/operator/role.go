@@ -1,9 +1,6 @@
 package operator
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Role says what an operator may do. Each one may do what those below it may. The zero Role may do nothing.
 type Role uint8
@@ -12,7 +9,7 @@ type Role uint8
 const (
 	// Look may see everything, but no secret, and change nothing.
 	Look Role = iota + 1
-	// Help may also do what helps one player and harms none: lift lockouts, end a session, write a note.
+	// Help may also do what helps one player: end a session, write a note, give another name, a code for a lost password.
 	Help
 	// Run may also keep players out, set passwords, make accounts, and end the node.
 	Run
@@ -26,14 +23,14 @@ var roles = [...]string{Look: "look", Help: "help", Run: "run", All: "all"}
 // Roles are the names of all roles, least first.
 func Roles() []string { return roles[Look:] }
 
-// ParseRole returns the role of a name. The error wraps [ErrInvalid].
+// ParseRole returns the role of a name. The error is an [ErrInvalid].
 func ParseRole(name string) (Role, error) {
 	for r := Look; r <= All; r++ {
 		if roles[r] == name {
 			return r, nil
 		}
 	}
-	return 0, fmt.Errorf("%w: the role is none of %s", ErrInvalid, strings.Join(Roles(), ", "))
+	return 0, invalidf("a role is one of %s", strings.Join(Roles(), ", "))
 }
 
 // String returns the name of a role, and "none" for what is no role.
