@@ -196,7 +196,7 @@ func (s *Server) opaqueMetrics(out metric.Scrape) {
 // MakeOpaqueKeys makes a file with a new key of OPAQUE, and returns the key's id, which is no secret. The file must not
 // be there.
 func MakeOpaqueKeys(path string) (id string, err error) {
-	if exists(path) {
+	if _, err := os.Lstat(path); err == nil {
 		return "", fmt.Errorf("server: %s: %w: players may be registered with its keys", path, fs.ErrExist)
 	}
 	keys, err := opaque.NewKeys(nil)
@@ -217,16 +217,23 @@ func PrepareOpaqueKey(path string) (id string, err error) {
 		return "", fmt.Errorf("server: %w", err)
 	}
 	ids := keys.IDs()
-	return ids[len(ids)-1].String(), writeFile(path, keys.Marshal(), 0o600)
+	return ids[len(ids)-1].String(), rewriteFile(path, keys.Marshal())
 }
 
-// UseOpaqueKey puts the last key of a file with keys of OPAQUE to use, and returns its id. All nodes should know it by
-// then.
+// ErrNoPreparedKey says that no key of a file is prepared, so that none was put to use in place of the one that is.
+var ErrNoPreparedKey = errors.New("no key is prepared")
+
+// UseOpaqueKey puts the key of a file with keys of OPAQUE to use that was prepared last, and returns its id. All nodes
+// should know it by then. If none is prepared, the file stays as it is, the id is that of the key in use, and the error
+// wraps [ErrNoPreparedKey]: those that were in use before may be known to others.
 func UseOpaqueKey(path string) (id string, err error) {
 	keys, err := opaque.LoadKeys(path)
 	if err != nil {
 		return "", fmt.Errorf("server: %w", err)
 	}
-	keys = keys.Promoted()
-	return keys.IDs()[0].String(), writeFile(path, keys.Marshal(), 0o600)
+	next, err := keys.Promoted()
+	if err != nil {
+		return keys.IDs()[0].String(), fmt.Errorf("server: %s: %w", path, ErrNoPreparedKey)
+	}
+	return next.IDs()[0].String(), rewriteFile(path, next.Marshal())
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -26,7 +27,8 @@ func newKeyOpaque() *cobra.Command {
 			"/etc/rushgate/opaque.key", "a new key", server.MakeOpaqueKeys),
 		newKeyOfOpaque("prepare", "add a new key that is not in use yet", `Adds a new key to FILE. Nothing is made with it yet, so that all nodes can know it before one of them uses it.`,
 			"rushgate-data/"+server.OpaqueKeysName, "a new key, which is not in use yet,", server.PrepareOpaqueKey),
-		newKeyOfOpaque("use", "put the key that was prepared to use", `Puts the last key of FILE to use, for those who register or change the password from then on.`,
+		newKeyOfOpaque("use", "put the key that was prepared to use", `Puts the key of FILE to use that was prepared last, for those who register or change the password from then on. Where
+none is prepared, nothing changes: no key of before comes back into use.`,
 			"rushgate-data/"+server.OpaqueKeysName, "the key in use", server.UseOpaqueKey))
 }
 
@@ -40,6 +42,10 @@ func newKeyOfOpaque(
 			return usagef("want one argument, the file with the keys")
 		}
 		id, err := do(args[0])
+		if errors.Is(err, server.ErrNoPreparedKey) {
+			_, err = fmt.Fprintf(stdout, "the key in use is %s, in %s, as before: no other is prepared\n", id, args[0])
+			return err
+		}
 		if err != nil {
 			return err
 		}
