@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate/server"
+	"github.com/rushgate/rushgate/store/sqlite"
 )
 
 // opaqueKey runs "rushgate key opaque" in this process, and returns the id of the key that it tells of.
@@ -107,5 +108,86 @@ func TestKeyOpaqueUsage(t *testing.T) {
 		if status == 0 || stdout != "" || !strings.Contains(stderr, want) || strings.Contains(stderr, "key-") {
 			t.Errorf("%q: %d %s%s, want %s", args, status, stdout, stderr, want)
 		}
+	}
+}
+
+// A node whose keys are lost, swapped, damaged or open to everybody does not start, says what helps, and never has a new
+// key made in place of one that players are registered with.
+func TestStartWithoutOpaqueKeys(t *testing.T) {
+	data := t.TempDir()
+	file := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	err := withSQLite(t.Context(), data, true, func(s *sqlite.Store) error {
+		_, err := s.SwapShared(t.Context(), "opaque-keys", nil, []byte("01234567"))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(t.TempDir(), "other.key")
+	opaqueKey(t, "a new key is", "make", other)
+	for name, tt := range map[string]struct {
+		args      []string
+		want, not []string
+	}{
+		"lost": {nil, []string{"--data: ", server.OpaqueKeysName + " is missing", "(01234567): put back your copy"},
+			[]string{"opaque make", "--opaque-key-file"}},
+		"swapped": {[]string{"--opaque-key-file", other},
+			[]string{"--opaque-key-file: ", "(01234567), of which " + other + " has none: put back your copy"}, []string{"opaque make"}},
+		"not there": {[]string{"--opaque-key-file", "/none/k"},
+			[]string{"--opaque-key-file: ", "/none/k", "put back your copy of it; only where no node"}, nil},
+		"junk": {[]string{"--opaque-key-file", file("k", "junk\n", 0o600)}, []string{"put back your copy of it"}, []string{"opaque make"}},
+		"open": {[]string{"--opaque-key-file", file("k", "junk\n", 0o644)}, []string{"chmod 600 it"}, []string{"opaque make", "put back"}},
+	} {
+		var out, errs bytes.Buffer
+		status := run(t.Context(), append([]string{"serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--udp", "none",
+			"--data", data, "--opaque", "prefer"}, tt.args...), &out, &errs)
+		stdout, stderr := out.String(), errs.String()
+		for _, want := range tt.want {
+			if status != 1 || !strings.Contains(stderr, want) {
+				t.Errorf("%s: status %d, %s%s, want %q", name, status, stdout, stderr, want)
+			}
+		}
+		for _, not := range tt.not {
+			if strings.Contains(stderr, not) {
+				t.Errorf("%s: %s says %q", name, stderr, not)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(data, server.OpaqueKeysName)); err == nil {
+			t.Fatalf("%s: a file of keys was made", name)
+		}
+	}
+}
+
+// Where passwords are refused, the operator hears of it who sets one: from the node while it runs, and from the store
+// when it has stopped.
+func TestPasswordsWhereNoneAreTaken(t *testing.T) {
+	data := t.TempDir()
+	n := startNode(t, data, "--opaque", "only")
+	try := func(name string) {
+		t.Helper()
+		runAccount(t, "correct horse\n", "create", name, "--data", data).want(t, 0, "created", "recovery-code "+name)
+		runAccount(t, "other horse\n", "set-password", name, "--data", data).want(t, 1, "", "recovery-code "+name)
+	}
+	try("alice")
+	admin := "http://" + n.admin
+	if strings.Contains(n.admin, "://") {
+		admin = n.admin
+	}
+	o := runProcess(t, "other horse\n", "admin", "set-password", "alice", "--url", admin)
+	o.want(t, 1, "", "recovery-code alice")
+	n.stop(t)
+	try("bob")
+	n = startNode(t, data)
+	runAccount(t, "other horse\n", "set-password", "bob", "--data", data).want(t, 0, "set the password", "")
+	n.stop(t)
+	o = runAccount(t, "correct horse\n", "create", "carol", "--data", data)
+	if o.status != 0 || strings.Contains(o.stderr, "recovery-code") {
+		t.Errorf("a node that takes passwords was started last: %+v", o)
 	}
 }

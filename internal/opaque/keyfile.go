@@ -132,7 +132,7 @@ func LoadKeys(path string) (*Keys, error) {
 	}
 	k, err := ParseKeys(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w: put back your copy of it", path, err)
 	}
 	return k, nil
 }
