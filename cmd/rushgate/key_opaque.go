@@ -17,7 +17,9 @@ Looks after the keys of OPAQUE in a file, the one of --opaque-key-file or the da
 passwords of all players who are registered with it, so keep a copy, apart from copies of the players.
 
 To put a new key to use, "prepare" it, wait until all nodes have the file and have read it, a few seconds each, and then
-"use" it. Those who are registered with a key before go on with it, until a change of the password, so none may be removed.
+"use" it. Those who are registered with a key before go on with it, until a change of the password. When "show" counts no
+account with a key that is not in use any more, its line can be removed from the file; before that, its players would
+lose their passwords.
 
 `
 
@@ -29,7 +31,8 @@ func newKeyOpaque() *cobra.Command {
 			"rushgate-data/"+server.OpaqueKeysName, "a new key, which is not in use yet,", server.PrepareOpaqueKey),
 		newKeyOfOpaque("use", "put the key that was prepared to use", `Puts the key of FILE to use that was prepared last, for those who register or change the password from then on. Where
 none is prepared, nothing changes: no key of before comes back into use.`,
-			"rushgate-data/"+server.OpaqueKeysName, "the key in use", server.UseOpaqueKey))
+			"rushgate-data/"+server.OpaqueKeysName, "the key in use", server.UseOpaqueKey),
+		newKeyOpaqueShow())
 }
 
 // newKeyOfOpaque returns a command that does something to a file with keys of OPAQUE, and says which key it was about.

@@ -2,12 +2,17 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/opaquerecord"
+	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/store/sqlite"
 )
@@ -175,11 +180,7 @@ func TestPasswordsWhereNoneAreTaken(t *testing.T) {
 		runAccount(t, "other horse\n", "set-password", name, "--data", data).want(t, 1, "", "recovery-code "+name)
 	}
 	try("alice")
-	admin := "http://" + n.admin
-	if strings.Contains(n.admin, "://") {
-		admin = n.admin
-	}
-	o := runProcess(t, "other horse\n", "admin", "set-password", "alice", "--url", admin)
+	o := runProcess(t, "other horse\n", "admin", "set-password", "alice", "--url", n.admin)
 	o.want(t, 1, "", "recovery-code alice")
 	n.stop(t)
 	try("bob")
@@ -190,4 +191,55 @@ func TestPasswordsWhereNoneAreTaken(t *testing.T) {
 	if o.status != 0 || strings.Contains(o.stderr, "recovery-code") {
 		t.Errorf("a node that takes passwords was started last: %+v", o)
 	}
+}
+
+// The accounts are counted that are registered with each key, also with one that is in no file, and those of which that
+// is not known.
+func TestKeyOpaqueShow(t *testing.T) {
+	data := t.TempDir()
+	file := filepath.Join(data, server.OpaqueKeysName)
+	first := opaqueKey(t, "a new key is", "make", file)
+	second := opaqueKey(t, "not in use yet", "prepare", file)
+	golden, err := os.ReadFile("../../internal/opaque/testdata/golden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := string(regexp.MustCompile(`\$opaque\$v=1,k=[0-9a-f]{8}\$[A-Za-z0-9_-]{256}`).Find(golden))
+	const where = len("$opaque$v=1,k=")
+	lost := record[where:][:8]
+	err = withSQLite(t.Context(), data, true, func(s *sqlite.Store) error {
+		l := account.New(s)
+		for name, secret := range map[string]string{
+			"ann": record, "bob": record[:where] + first + record[where+8:], "cid": record[:where] + first + record[where+8:],
+			"dan": "$opaque$v=2,later", "eve": "",
+		} {
+			made, err := l.Create(t.Context(), name, password.Locked())
+			if err != nil {
+				return err
+			}
+			if secret == "" {
+				continue
+			}
+			c := rushgate.Credential{Kind: opaquerecord.Kind, Subject: string(opaquerecord.FakeIdentifier(name)), Secret: secret}
+			errs, err := s.UpdateAccounts(t.Context(), []rushgate.AccountChange{
+				{Player: made.Player, Name: name, Credentials: []rushgate.Credential{c}},
+			})
+			if err = errors.Join(append(errs, err)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := first + "  2 accounts  in use\n" + second + "  0 accounts  prepared, not in use yet\n" +
+		lost + "  1 accounts  not in the file: these players cannot log in\n" +
+		"1 accounts cannot be read, or have a record that cannot: remove no key\n"
+	if o := runProcess(t, "", "key", "opaque", "show", file, "--data", data); o.status != 0 || o.stdout != want {
+		t.Errorf("%+v, want %s", o, want)
+	}
+	opaqueKey(t, "the key in use is "+second, "use", file)
+	o := runProcess(t, "", "key", "opaque", "show", file, "--data", data)
+	o.want(t, 0, first+"  2 accounts  not in use any more\n", "")
 }
