@@ -158,8 +158,8 @@ func (c Config) blameOpaqueFile(err error) error {
 	return &SettingError{"OpaqueKeyFile", err}
 }
 
-// ownOpaqueKeys returns the keys of OPAQUE of the data folder, made when the nodes of the store have had none yet, or new
-// ones for this run of a node that keeps nothing. It reports whether the file was made.
+// ownOpaqueKeys returns the keys of OPAQUE of the data folder, made when the nodes of the store have had none yet, or
+// new ones for this run of a node that keeps nothing. It reports whether the file was made.
 func (s *Server) ownOpaqueKeys(ctx context.Context) (keys *opaque.Keys, made bool, err error) {
 	if s.cfg.Backend == Memory {
 		keys, err = opaque.NewKeys(nil)
@@ -190,8 +190,8 @@ func (s *Server) ownOpaqueKeys(ctx context.Context) (keys *opaque.Keys, made boo
 var errOtherKeys = errors.New("the nodes of this store have used other keys of OPAQUE")
 
 // putKeysBack is what helps then. A new file does not: whoever is registered would have lost the password.
-const putKeysBack = "put back your copy of the file, or take that of the other nodes; docs/operations.md (Keys and secrets) " +
-	"says what to do where there is none"
+const putKeysBack = "put back your copy of the file, or take that of the other nodes; docs/operations.md (Keys and " +
+	"secrets) says what to do where there is none"
 
 // agreeOnKeys notes in the store which keys the nodes have, by their ids. A file that has none of them is another
 // fleet's, or a new one in place of one that was lost.

@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// keepOwner gives a file the owner and group of another. Who may not do that would lock the node out, and gets an error.
+// keepOwner gives a file the owner and group of another. Who may not do that would lock the node out, and gets an
+// error.
 func keepOwner(f *os.File, like fs.FileInfo) error {
 	made, err := f.Stat()
 	if err != nil {

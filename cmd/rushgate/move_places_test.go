@@ -56,7 +56,8 @@ func TestAwaitSilence(t *testing.T) {
 		})
 	}
 	away := errors.New("away")
-	if err := awaitSilence(t.Context(), func(context.Context) ([]rushgate.NodeStatus, error) { return nil, away }); err != away {
+	err := awaitSilence(t.Context(), func(context.Context) ([]rushgate.NodeStatus, error) { return nil, away })
+	if !errors.Is(err, away) {
 		t.Errorf("of a store that does not answer: %v", err)
 	}
 }

@@ -27,8 +27,8 @@ const (
 //
 // It is text. Empty lines and lines that begin with # do not count. The first line is "rushgate-opaque-keys 1"; then
 // comes a line for each key, the one in use first, of four fields with a space between: the id, and in lower-case
-// hexadecimal the private key (32 bytes), the OPRF seed (64 bytes) and the key that seals states (32 bytes). Before the line
-// of a key that is prepared comes one of "# prepared " and its id.
+// hexadecimal the private key (32 bytes), the OPRF seed (64 bytes) and the key that seals states (32 bytes). Before the
+// line of a key that is prepared comes one of "# prepared " and its id.
 func (k *Keys) Marshal() []byte {
 	b := []byte(keyFileHeader + keyFileVersion + "\n")
 	for _, one := range k.list {

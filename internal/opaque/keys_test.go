@@ -83,7 +83,8 @@ func TestPromotion(t *testing.T) {
 	}
 	file := string(keys.Marshal())
 	last := file[strings.LastIndex(file[:len(file)-1], "\n")+1:]
-	byHand, err := ParseKeys([]byte(strings.Replace(strings.TrimSuffix(file, last), keyFileVersion+"\n", keyFileVersion+"\n"+last, 1)))
+	head := keyFileVersion + "\n"
+	byHand, err := ParseKeys([]byte(strings.Replace(strings.TrimSuffix(file, last), head, head+last, 1)))
 	if err != nil || byHand.IDs()[0] != third || byHand.IsPrepared(third) || !byHand.IsPrepared(second) {
 		t.Errorf("moved by hand: %v, prepared %v, %v", byHand.IDs(), byHand.prepared, err)
 	}
