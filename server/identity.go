@@ -31,39 +31,6 @@ func nodeID(dir string) (string, error) {
 	return id, nil
 }
 
-// writeFile writes a file so that after a crash it is there whole or not at all.
-func writeFile(path string, data []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return fmt.Errorf("server: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("server: write %s: %w", path, err)
-	}
-	return nil
-}
-
-// replaceFile is writeFile for what is written again every moment: it does not wait for the disk. When the process dies
-// the file is there whole; when the machine does it may be damaged, which its reader has to notice. Only one process
-// may write the file.
-func replaceFile(path string, data []byte) error {
-	next := path + ".new" // always the same, so that what a kill leaves does not pile up
-	err := os.WriteFile(next, data, 0o600)
-	if err == nil {
-		err = os.Rename(next, path)
-	}
-	if err != nil {
-		return fmt.Errorf("server: write %s: %w", path, err)
-	}
-	return nil
-}
-
 // ensureFolder makes the data folder unless it is there.
 func ensureFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -40,7 +40,11 @@ func RotateKeys(dir string) error {
 	if err != nil {
 		return fmt.Errorf("server: key: %w", err)
 	}
-	return writeFile(path, formatKeys(append([]netcode.Key{key}, old[:min(len(old), 1)]...)), 0o600)
+	keys := formatKeys(append([]netcode.Key{key}, old[:min(len(old), 1)]...))
+	if old == nil {
+		return writeFile(path, keys, 0o600)
+	}
+	return rewriteFile(path, keys)
 }
 
 // loadKeys returns the keys of a data folder, the one for new tokens first; made when there is none yet.

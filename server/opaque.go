@@ -41,6 +41,9 @@ const OpaqueKeysName = "opaque.key"
 // sharedOpaqueKeys is the name under which a fleet shares the ids of the keys of OPAQUE, which are no secret.
 const sharedOpaqueKeys = "opaque-keys"
 
+// sharedOpaqueMode is the name under which it shares what the node that was started last does with OPAQUE.
+const sharedOpaqueMode = "opaque-mode"
+
 // agreeTimeout bounds the calls by which a node agrees with the others on keys, while it runs.
 const agreeTimeout = 5 * time.Second
 
@@ -64,7 +67,7 @@ func (c Config) validateOpaque() error {
 		return wrong("Opaque", "OPAQUE is %q, want off, prefer or only", c.Opaque)
 	}
 	if c.Opaque == OpaqueOff && c.OpaqueKeyFile != "" {
-		return wrong("OpaqueKeyFile", "there is a file with keys of OPAQUE, but OPAQUE is off")
+		return wrong("OpaqueKeyFile", "there is a file with keys of OPAQUE, but OPAQUE is off; it is for prefer and only")
 	}
 	return nil
 }
@@ -88,16 +91,16 @@ func (s *Server) openOpaque(ctx context.Context, keys *opaque.Keys) (err error) 
 	}
 	made := false
 	if keys == nil {
-		if keys, made, err = s.cfg.ownOpaqueKeys(); err != nil {
-			return fmt.Errorf("server: %w", &SettingError{"DataDir", err})
+		if keys, made, err = s.ownOpaqueKeys(ctx); err != nil {
+			return fmt.Errorf("server: %w", s.cfg.blameOpaqueFile(err))
 		}
 	}
 	if s.successor == nil { // else the node that this one goes on in place of has agreed, and has the store
-		if err := agreeOnKeys(ctx, s.store, keys); err != nil {
+		if err := agreeOnKeys(ctx, s.store, s.cfg.opaqueFile(), keys); err != nil {
 			if made {
 				os.Remove(s.cfg.opaqueFile()) // it would look like the one that is missing
 			}
-			return fmt.Errorf("server: %w", &SettingError{"OpaqueKeyFile", err})
+			return fmt.Errorf("server: %w", s.cfg.blameOpaqueFile(err))
 		}
 	}
 	state := &opaqueState{}
@@ -112,6 +115,30 @@ func (s *Server) openOpaque(ctx context.Context, keys *opaque.Keys) (err error) 
 	return nil
 }
 
+// noteOpaqueMode tells the store what this node does with OPAQUE, for programs that work on the store without a node.
+// Where there never was OPAQUE nothing is noted.
+func (s *Server) noteOpaqueMode(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, agreeTimeout)
+	defer cancel()
+	before, err := s.store.Shared(ctx, sharedOpaqueMode)
+	if err == nil && string(before) != string(s.cfg.Opaque) && (before != nil || s.cfg.Opaque != OpaqueOff) {
+		_, err = s.store.SwapShared(ctx, sharedOpaqueMode, before, []byte(s.cfg.Opaque))
+	}
+	if err != nil {
+		s.cfg.Logger.Warn("the store does not know what this node does with OPAQUE; \"rushgate account\" may set passwords "+
+			"that nobody can log in with", "error", err)
+	}
+}
+
+// OpaqueModeOf returns what the node on a store that was started last does with OPAQUE, or did.
+func OpaqueModeOf(ctx context.Context, store rushgate.Fleet) (OpaqueMode, error) {
+	mode, err := store.Shared(ctx, sharedOpaqueMode)
+	if err != nil || mode == nil {
+		return OpaqueOff, err
+	}
+	return OpaqueMode(mode), nil
+}
+
 // answersOpaque is what answers by OPAQUE; nil if it is off.
 func (s *Server) answersOpaque() *opaque.Server {
 	if s.opaque == nil {
@@ -120,17 +147,37 @@ func (s *Server) answersOpaque() *opaque.Server {
 	return s.opaque.Server
 }
 
-// ownOpaqueKeys returns the keys of OPAQUE of the data folder, made when there are none yet, or new ones for this run
-// of a node that keeps nothing. It reports whether the file was made.
-func (c Config) ownOpaqueKeys() (keys *opaque.Keys, made bool, err error) {
-	if c.Backend == Memory {
+// blameOpaqueFile says of an error which setting it is about that tells where the keys are, unless it is the store's.
+func (c Config) blameOpaqueFile(err error) error {
+	switch {
+	case errors.Is(err, rushgate.ErrUnavailable):
+		return err
+	case c.OpaqueKeyFile == "":
+		return &SettingError{"DataDir", err}
+	}
+	return &SettingError{"OpaqueKeyFile", err}
+}
+
+// ownOpaqueKeys returns the keys of OPAQUE of the data folder, made when the nodes of the store have had none yet, or
+// new ones for this run of a node that keeps nothing. It reports whether the file was made.
+func (s *Server) ownOpaqueKeys(ctx context.Context) (keys *opaque.Keys, made bool, err error) {
+	if s.cfg.Backend == Memory {
 		keys, err = opaque.NewKeys(nil)
 		return keys, false, err
 	}
-	path := c.opaqueFile()
+	path := s.cfg.opaqueFile()
 	keys, err = opaque.LoadKeys(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return keys, false, err
+	}
+	if s.successor == nil { // else the node before has the store, and had no need of keys or has agreed on them
+		known, err := s.store.Shared(ctx, sharedOpaqueKeys)
+		if err == nil && len(known) > 0 {
+			err = fmt.Errorf("%s is missing, and %w (%s): %s", path, errOtherKeys, known, putKeysBack)
+		}
+		if err != nil {
+			return nil, false, err
+		}
 	}
 	if keys, err = opaque.NewKeys(nil); err != nil {
 		return nil, false, err
@@ -138,14 +185,17 @@ func (c Config) ownOpaqueKeys() (keys *opaque.Keys, made bool, err error) {
 	return keys, true, writeFile(path, keys.Marshal(), 0o600)
 }
 
-// errOtherKeys refuses to start with keys by which nobody could log in, and with which players would be registered whom
-// the other nodes do not know.
-var errOtherKeys = errors.New("the players of this store are registered by OPAQUE with other keys, of which this " +
-	"file has none: it takes the file that the other nodes have, or the one that was here before")
+// errOtherKeys refuses to start with keys by which nobody could log in who was registered with others, and with which
+// players would be registered whom the other nodes do not know.
+var errOtherKeys = errors.New("the nodes of this store have used other keys of OPAQUE")
+
+// putKeysBack is what helps then. A new file does not: whoever is registered would have lost the password.
+const putKeysBack = "put back your copy of the file, or take that of the other nodes; docs/operations.md (Keys and " +
+	"secrets) says what to do where there is none"
 
 // agreeOnKeys notes in the store which keys the nodes have, by their ids. A file that has none of them is another
 // fleet's, or a new one in place of one that was lost.
-func agreeOnKeys(ctx context.Context, store rushgate.Fleet, keys *opaque.Keys) error {
+func agreeOnKeys(ctx context.Context, store rushgate.Fleet, path string, keys *opaque.Keys) error {
 	var ids []string
 	for _, id := range keys.IDs() {
 		ids = append(ids, id.String())
@@ -157,7 +207,7 @@ func agreeOnKeys(ctx context.Context, store rushgate.Fleet, keys *opaque.Keys) e
 		}
 		known := strings.Fields(string(before))
 		if len(known) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return slices.Contains(known, id) }) {
-			return errOtherKeys
+			return fmt.Errorf("%w (%s), of which %s has none: %s", errOtherKeys, before, path, putKeysBack)
 		}
 		swapped, err := store.SwapShared(ctx, sharedOpaqueKeys, before, []byte(strings.Join(ids, " ")))
 		if err != nil || swapped {
@@ -180,7 +230,7 @@ func (s *Server) reloadOpaque() (changed bool, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), agreeTimeout)
 	defer cancel()
-	if err := agreeOnKeys(ctx, s.store, next); err != nil {
+	if err := agreeOnKeys(ctx, s.store, s.cfg.opaqueFile(), next); err != nil {
 		return false, err
 	}
 	s.opaque.SetKeys(next)
@@ -196,7 +246,7 @@ func (s *Server) opaqueMetrics(out metric.Scrape) {
 // MakeOpaqueKeys makes a file with a new key of OPAQUE, and returns the key's id, which is no secret. The file must not
 // be there.
 func MakeOpaqueKeys(path string) (id string, err error) {
-	if exists(path) {
+	if _, err := os.Lstat(path); err == nil {
 		return "", fmt.Errorf("server: %s: %w: players may be registered with its keys", path, fs.ErrExist)
 	}
 	keys, err := opaque.NewKeys(nil)
@@ -217,16 +267,23 @@ func PrepareOpaqueKey(path string) (id string, err error) {
 		return "", fmt.Errorf("server: %w", err)
 	}
 	ids := keys.IDs()
-	return ids[len(ids)-1].String(), writeFile(path, keys.Marshal(), 0o600)
+	return ids[len(ids)-1].String(), rewriteFile(path, keys.Marshal())
 }
 
-// UseOpaqueKey puts the last key of a file with keys of OPAQUE to use, and returns its id. All nodes should know it by
-// then.
+// ErrNoPreparedKey says that no key of a file is prepared, so that none was put to use in place of the one that is.
+var ErrNoPreparedKey = errors.New("no key is prepared")
+
+// UseOpaqueKey puts the key of a file with keys of OPAQUE to use that was prepared last, and returns its id. All nodes
+// should know it by then. If none is prepared, the file stays as it is, the id is that of the key in use, and the error
+// wraps [ErrNoPreparedKey]: those that were in use before may be known to others.
 func UseOpaqueKey(path string) (id string, err error) {
 	keys, err := opaque.LoadKeys(path)
 	if err != nil {
 		return "", fmt.Errorf("server: %w", err)
 	}
-	keys = keys.Promoted()
-	return keys.IDs()[0].String(), writeFile(path, keys.Marshal(), 0o600)
+	next, err := keys.Promoted()
+	if err != nil {
+		return keys.IDs()[0].String(), fmt.Errorf("server: %s: %w", path, ErrNoPreparedKey)
+	}
+	return next.IDs()[0].String(), rewriteFile(path, next.Marshal())
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -775,11 +776,20 @@ func TestOpaqueOnTwoNodes(t *testing.T) {
 	one := opaquely{s: start(t, cfg)}
 	other := onRedis(t, r)
 	other.Opaque = server.OpaquePrefer
-	if _, err := server.Start(t.Context(), other); err == nil || !strings.Contains(err.Error(), "other keys") {
-		t.Fatalf("a node with other keys: %v", err)
+	if _, err := server.Start(t.Context(), other); err == nil || !strings.Contains(err.Error(), "is missing") ||
+		!strings.Contains(err.Error(), "put back your copy") {
+		t.Fatalf("a node that has lost its keys: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(other.DataDir, server.OpaqueKeysName)); err == nil {
 		t.Error("a node that does not start has left a file of keys")
+	}
+	if _, err := server.MakeOpaqueKeys(filepath.Join(other.DataDir, server.OpaqueKeysName)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := server.Start(t.Context(), other)
+	if wrong := (*server.SettingError)(nil); !errors.As(err, &wrong) || wrong.Setting != "DataDir" ||
+		!strings.Contains(err.Error(), server.OpaqueKeysName+" has none: put back your copy") {
+		t.Fatalf("a node with other keys: %v", err)
 	}
 	other = onRedis(t, r)
 	other.Opaque, other.OpaqueKeyFile = server.OpaquePrefer, filepath.Join(cfg.DataDir, server.OpaqueKeysName)

@@ -146,7 +146,8 @@ type description struct {
 	System   string    `json:"system"` // such as linux/amd64
 	CPUs     int       `json:"cpus"`   // of the machine
 	Store    string    `json:"store"`
-	Hash     string    `json:"hash"` // of new passwords
+	Hash     string    `json:"hash"`   // of new passwords
+	Opaque   string    `json:"opaque"` // off, prefer or only
 }
 
 func (d *desk) describe() description {
@@ -154,7 +155,7 @@ func (d *desk) describe() description {
 	return description{
 		Run: d.run, Address: d.httpAddr.String(), Started: d.started, Version: build.Version, Revision: build.Revision,
 		Go: build.Go, System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Store: d.cfg.storeName(),
-		Hash: fmt.Sprintf("PBKDF2-SHA256, %d iterations", d.cfg.HashIterations),
+		Hash: fmt.Sprintf("PBKDF2-SHA256, %d iterations", d.cfg.HashIterations), Opaque: string(d.cfg.Opaque),
 	}
 }
 

@@ -219,6 +219,7 @@ func (s *Server) begin(ctx context.Context, tlsConfig *tls.Config) {
 	s.fleet.begin(ctx)
 	s.access.Begin(ctx)
 	s.staff.begin(ctx)
+	s.noteOpaqueMode(ctx)
 	s.pool.Start()
 	if s.outbox != nil {
 		s.outbox.Start()

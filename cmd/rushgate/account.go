@@ -149,6 +149,8 @@ func newAccountCreate() *cobra.Command {
 Makes an account and its character at level 1; the player can log in at once. The password is asked for twice on a
 terminal, without being shown; otherwise it is one line of standard input. Only its hash is sent to a node.
 
+Nodes with --opaque only take no password: there the player needs a code from "rushgate account recovery-code", too.
+
   rushgate account create alice
   pass show game/alice | rushgate account create alice`)
 	v.where.declare(f)
@@ -178,7 +180,13 @@ func (v *accountFlags) create(ctx context.Context, args []string, stdout, stderr
 		if err != nil {
 			return explain(err, name)
 		}
-		return reportChange(stdout, "created", c)
+		err = reportChange(stdout, "created", c)
+		if refuse, e := l.RefusesPasswords(ctx); e == nil && refuse {
+			_, e = fmt.Fprintf(stderr, "the nodes take no passwords (--opaque only): for the player to come in, hand out a code, "+
+				"which \"rushgate account recovery-code %s\" prints\n", name)
+			err = errors.Join(err, e)
+		}
+		return err
 	})
 }
 
@@ -198,6 +206,9 @@ func newAccountSetPassword() *cobra.Command {
 Gives an account another password, whatever it had before, and ends its sessions. The password is asked for twice on a
 terminal, without being shown; otherwise it is one line of standard input. Only its hash is sent to a node.
 
+Nodes with --opaque only take no password, so there it is not set: give the player a code from "rushgate account
+recovery-code".
+
   rushgate account set-password alice
   pass show game/alice | rushgate account set-password alice`)
 	v.where.declare(f)
@@ -214,6 +225,9 @@ func (v *accountFlags) setPassword(ctx context.Context, args []string, stdout, s
 		if _, err := l.Show(ctx, name); err != nil { // before a password is asked for in vain
 			return explain(err, name)
 		}
+		if err := takesPasswords(ctx, l, name); err != nil {
+			return err
+		}
 		hash, err := v.readHash(ctx, hasher, name, newConsole(os.Stdin, stderr))
 		if err != nil {
 			return err
@@ -224,6 +238,20 @@ func (v *accountFlags) setPassword(ctx context.Context, args []string, stdout, s
 		}
 		return reportChange(stdout, "set the password of", c)
 	})
+}
+
+// takesPasswords returns an error if the nodes take no passwords: one that is set takes away the record by which the
+// player can log in. What cannot be found out is no reason to refuse.
+func takesPasswords(
+	ctx context.Context, l interface {
+		RefusesPasswords(context.Context) (bool, error)
+	}, name string,
+) error {
+	if refuse, err := l.RefusesPasswords(ctx); err != nil || !refuse {
+		return nil //nolint:nilerr // said above
+	}
+	return fmt.Errorf("the nodes take no passwords (--opaque only), so %s could not log in with one, and would lose the one "+
+		"there is: hand out a code, which \"rushgate account recovery-code %s\" prints", name, name)
 }
 
 func newAccountDelete() *cobra.Command {

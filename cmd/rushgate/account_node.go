@@ -7,6 +7,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/server"
 )
 
 // nodeLedger is the ledger of a node.
@@ -30,6 +31,15 @@ func (n *nodeLedger) change(ctx context.Context, name, what string, in any) (out
 type hashOrder struct {
 	Name string `json:"name,omitempty"`
 	Hash string `json:"password_hash"`
+}
+
+// RefusesPasswords asks the node what it does with OPAQUE.
+func (n *nodeClient) RefusesPasswords(ctx context.Context) (bool, error) {
+	var says struct {
+		Node struct{ Opaque server.OpaqueMode } // nothing from a node of an older version
+	}
+	err := n.get(ctx, "/metrics.json", &says)
+	return says.Node.Opaque == server.OpaqueOnly, err
 }
 
 // Create makes an account.

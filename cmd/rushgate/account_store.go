@@ -11,6 +11,7 @@ import (
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/audit"
 	"github.com/rushgate/rushgate/internal/operator"
+	"github.com/rushgate/rushgate/server"
 )
 
 // outcomeTimeout is how long the audit log may take to hear what came of a command that was interrupted.
@@ -49,7 +50,14 @@ func (c consoleLog) recordWith(ctx context.Context, e audit.Entry, do func() (sa
 // storeLedger is the ledger of a store of one's own.
 type storeLedger struct {
 	*account.Ledger
-	log consoleLog
+	fleet rushgate.Fleet
+	log   consoleLog
+}
+
+// RefusesPasswords goes by what the node that was started last has noted.
+func (l *storeLedger) RefusesPasswords(ctx context.Context) (bool, error) {
+	mode, err := server.OpaqueModeOf(ctx, l.fleet)
+	return mode == server.OpaqueOnly, err
 }
 
 // change records a change to an account.

@@ -27,6 +27,8 @@ type ledger interface {
 	RecoveryCode(ctx context.Context, name string) (code string, expires time.Time, err error)
 	Delete(ctx context.Context, name string) error
 	Show(ctx context.Context, name string) (account.Record, error)
+	// RefusesPasswords reports whether the nodes take none (--opaque only), so that nobody logs in with one that is set.
+	RefusesPasswords(ctx context.Context) (bool, error)
 }
 
 // whereFlags say where the accounts are.
@@ -58,7 +60,7 @@ func (v *whereFlags) declare(f *flags) {
 // a data folder and a database are made if they are missing.
 func (v *whereFlags) with(ctx context.Context, create bool, job func(ledger) error) error {
 	return v.reach(ctx, create, func(store rushgate.Store) error {
-		return job(&storeLedger{account.New(store), newConsoleLog(store)})
+		return job(&storeLedger{account.New(store), store, newConsoleLog(store)})
 	}, func(node *nodeClient) error { return job(&nodeLedger{node}) })
 }
 

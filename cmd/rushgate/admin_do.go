@@ -145,6 +145,11 @@ the node's --password-pepper-file, if that has one.
 			if err := get(ctx, v, accountPath(name, ""), io.Discard, writePlayerPage); err != nil {
 				return explain(err, name) // before a password is asked for in vain
 			}
+			if node, err := v.node(); err != nil {
+				return err
+			} else if err := takesPasswords(ctx, node, name); err != nil {
+				return err
+			}
 			hash, err := hashing.readHash(ctx, hasher, name, newConsole(os.Stdin, stderr))
 			if err != nil {
 				return err

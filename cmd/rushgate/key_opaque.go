@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -16,7 +17,9 @@ Looks after the keys of OPAQUE in a file, the one of --opaque-key-file or the da
 passwords of all players who are registered with it, so keep a copy, apart from copies of the players.
 
 To put a new key to use, "prepare" it, wait until all nodes have the file and have read it, a few seconds each, and then
-"use" it. Those who are registered with a key before go on with it, until a change of the password, so none may be removed.
+"use" it. Those who are registered with a key before go on with it, until a change of the password. When "show" counts no
+account with a key that is not in use any more, its line can be removed from the file; before that, its players would
+lose their passwords.
 
 `
 
@@ -26,8 +29,10 @@ func newKeyOpaque() *cobra.Command {
 			"/etc/rushgate/opaque.key", "a new key", server.MakeOpaqueKeys),
 		newKeyOfOpaque("prepare", "add a new key that is not in use yet", `Adds a new key to FILE. Nothing is made with it yet, so that all nodes can know it before one of them uses it.`,
 			"rushgate-data/"+server.OpaqueKeysName, "a new key, which is not in use yet,", server.PrepareOpaqueKey),
-		newKeyOfOpaque("use", "put the key that was prepared to use", `Puts the last key of FILE to use, for those who register or change the password from then on.`,
-			"rushgate-data/"+server.OpaqueKeysName, "the key in use", server.UseOpaqueKey))
+		newKeyOfOpaque("use", "put the key that was prepared to use", `Puts the key of FILE to use that was prepared last, for those who register or change the password from then on. Where
+none is prepared, nothing changes: no key of before comes back into use.`,
+			"rushgate-data/"+server.OpaqueKeysName, "the key in use", server.UseOpaqueKey),
+		newKeyOpaqueShow())
 }
 
 // newKeyOfOpaque returns a command that does something to a file with keys of OPAQUE, and says which key it was about.
@@ -40,6 +45,10 @@ func newKeyOfOpaque(
 			return usagef("want one argument, the file with the keys")
 		}
 		id, err := do(args[0])
+		if errors.Is(err, server.ErrNoPreparedKey) {
+			_, err = fmt.Fprintf(stdout, "the key in use is %s, in %s, as before: no other is prepared\n", id, args[0])
+			return err
+		}
 		if err != nil {
 			return err
 		}

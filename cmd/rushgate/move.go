@@ -28,14 +28,14 @@ remembered devices, characters, histories, operators, bans and modes, and the au
 on SQLite, or the URL of a Redis or Valkey: redis://[USER:PASSWORD@]HOST[:PORT][/DB], several separated by commas, rediss://
 for TLS.
 
-Stop all nodes first. The store to move to has to be empty, or nothing is moved: it may have no players, operators or
+Stop all nodes first: while one runs on either store, nothing is moved. The store to move to has to be empty, or nothing is moved: it may have no players, operators or
 audit log of its own. Each account is read back and compared. The store that is moved from stays as it is, but for entries
 of the move in the audit log, so you can go back to it; nothing in it is deleted. A move that was interrupted is started
 again, and goes on.
 
 Sessions end: players log in again, or come in by themselves where their device is remembered. Mail that waits to be sent
-stays behind; accounts that are to be deleted still are. The pepper, if there is one, is in no store: start the new nodes
-with the same.
+and names that are held after a rename stay behind; accounts that are to be deleted still are. The pepper and the keys of
+OPAQUE, if there are any, are in no store: start the new nodes with the same.
 
   rushgate move --from ./rushgate-data --to redis://127.0.0.1:6379
   RUSHGATE_FROM=redis://:secret@db.example.org rushgate move --to /var/lib/rushgate`
@@ -73,8 +73,8 @@ func (v *moveFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return usagef("say where the players are: --from, a data folder or the URL of a Redis")
 	case v.to == "":
 		return usagef("say where to bring them: --to, a data folder or the URL of a Redis")
-	case v.from == v.to:
-		return usagef("--from and --to are the same")
+	case samePlace(v.from, v.to):
+		return usagef("--from and --to are the same place")
 	}
 	return v.at(ctx, v.from, false, func(from rushgate.Store) error {
 		return v.at(ctx, v.to, true, func(to rushgate.Store) error {
@@ -159,26 +159,18 @@ func (v *moveFlags) at(ctx context.Context, place secret, create bool, job func(
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := awaitSilence(ctx, store.Nodes); err != nil {
+		return fmt.Errorf("--%s: %w", map[bool]string{false: "from", true: "to"}[create], err)
+	}
 	return job(store)
 }
 
 // concludeMove shows what a move has come to, and returns the error of the command.
 func concludeMove(w io.Writer, r move.Report, took time.Duration, err error) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "moved     %d accounts in %v (%.0f/s), %d of which were there from an earlier try\n",
-		r.Accounts, took.Round(time.Millisecond), float64(r.Accounts)/max(took.Seconds(), 1e-3), r.Before)
-	fmt.Fprintf(&b, "          with %d devices and %d events of their histories\n", r.Devices, r.Events)
-	if len(r.Shared) > 0 {
-		fmt.Fprintf(&b, "          and %s\n", strings.Join(r.Shared, ", "))
-	}
-	if r.AuditRecords > 0 {
-		fmt.Fprintf(&b, "audit     %d records\n", r.AuditRecords)
-	}
-	for _, name := range r.Damaged {
-		fmt.Fprintf(&b, "damaged   %s cannot be read, and stays behind\n", quote(name))
-	}
-	if _, e := io.WriteString(w, b.String()); e != nil {
-		return errors.Join(err, e)
+	if err == nil || r.Accounts+len(r.Damaged)+len(r.Shared)+r.AuditRecords > 0 { // else it was refused
+		if e := reportMove(w, r, took); e != nil {
+			return errors.Join(err, e)
+		}
 	}
 	switch {
 	case errors.Is(err, move.ErrNotEmpty):
@@ -192,6 +184,24 @@ func concludeMove(w io.Writer, r move.Report, took time.Duration, err error) err
 		return fmt.Errorf("%d accounts were left behind", len(r.Damaged))
 	}
 	return nil
+}
+
+func reportMove(w io.Writer, r move.Report, took time.Duration) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "moved     %d accounts in %v (%.0f/s), %d of which were there from an earlier try\n",
+		r.Accounts, took.Round(time.Millisecond), float64(r.Accounts)/max(took.Seconds(), 1e-3), r.Before)
+	fmt.Fprintf(&b, "          with %d devices and %d events of their histories\n", r.Devices, r.Events)
+	if len(r.Shared) > 0 {
+		fmt.Fprintf(&b, "          and %s\n", strings.Join(r.Shared, ", "))
+	}
+	if r.AuditRecords > 0 {
+		fmt.Fprintf(&b, "audit     %d records\n", r.AuditRecords)
+	}
+	for _, name := range r.Damaged {
+		fmt.Fprintf(&b, "damaged   %s cannot be read, and stays behind\n", quote(name))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // moveProgress shows how far a move has come: a line that changes on a terminal, otherwise one now and then.

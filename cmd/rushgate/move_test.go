@@ -161,7 +161,7 @@ func TestMoveTakesAlongWhatIsToBeDeleted(t *testing.T) {
 	}
 	o = runProcess(t, "", "move", "--from", from, "--to", other)
 	if o.status != 1 || !strings.Contains(o.stderr, "audit log of its own") || !strings.Contains(o.stderr, "another data folder") ||
-		!strings.Contains(o.stdout, "moved     0 accounts") {
+		o.stdout != "" {
 		t.Errorf("%+v", o)
 	}
 }
@@ -210,6 +210,7 @@ func TestMoveUsage(t *testing.T) {
 		"say where the players are":  {"--to", dir},
 		"say where to bring them":    {"--from", dir},
 		"are the same":               {"--from", dir, "--to", dir},
+		"are the same place":         {"--from", dir, "--to", dir + "/../" + filepath.Base(dir)},
 		"no players are kept in":     {"--from", dir, "--to", filepath.Join(dir, "new")},
 		"unexpected argument beside": {"--from", dir, "--to", dir, "there"},
 	} {

@@ -39,7 +39,6 @@ var waysOut = map[string]string{
 	"TLS": "give --tls-cert and --tls-key, --acme-domain for a certificate from Let's Encrypt, or --tls for a self-signed one; " +
 		"--insecure-http only behind a proxy that speaks TLS",
 	"MailTemplates": noMailServer, "SMTPPasswordFile": noMailServer, "SMTPCA": noMailServer,
-	"OpaqueKeyFile": "\"rushgate key opaque make FILE\" makes a file for --opaque prefer or only",
 	"RedisURLs": "see that the Redis or Valkey runs and takes connections from here; --redis-url, or --redis-host and " +
 		"--redis-port, say where it is",
 	"TrustedProxies": "give --trusted-proxies the address of each",
@@ -95,6 +94,9 @@ func wayOut(e *server.SettingError) string {
 			"on in place of one on the same --data with --handover"
 	case errors.Is(e.Err, syscall.EADDRNOTAVAIL):
 		return "this machine has no such address"
+	case errors.Is(e.Err, fs.ErrNotExist) && e.Setting == "OpaqueKeyFile":
+		return "put back your copy of it; only where no node of these players ever had --opaque prefer or only, \"rushgate key " +
+			"opaque make FILE\" makes one"
 	case errors.Is(e.Err, fs.ErrPermission) && strings.HasSuffix(e.Setting, "Addr"):
 		return "ports below 1024 take a privilege: AmbientCapabilities=CAP_NET_BIND_SERVICE with systemd, or " +
 			"setcap cap_net_bind_service=+ep on the program"

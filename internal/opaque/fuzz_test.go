@@ -11,6 +11,9 @@ import (
 func FuzzParseKeys(f *testing.F) {
 	f.Add(newTestKeys(f).Marshal())
 	f.Add([]byte(keyFileVersion + "\n"))
+	if more, err := newTestKeys(f).Prepared(chanceOf(9)); err == nil {
+		f.Add(more.Marshal())
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		k, err := ParseKeys(b)
 		if err != nil {

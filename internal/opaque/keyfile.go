@@ -18,16 +18,23 @@ const (
 # players have lost their passwords. With this file and the players' records a thief can guess at passwords.
 `
 	keyFileVersion = "rushgate-opaque-keys 1"
+	// preparedMark begins the line that names a key which is not in use yet. It is a comment, as what reads a file to
+	// answer by it need not know: whoever moves a key to the top by hand puts it to use, whatever is marked.
+	preparedMark = "# prepared "
 )
 
 // Marshal returns the keys as they are in a file, which only its owner may be able to read: write it with mode 0600.
 //
 // It is text. Empty lines and lines that begin with # do not count. The first line is "rushgate-opaque-keys 1"; then
 // comes a line for each key, the one in use first, of four fields with a space between: the id, and in lower-case
-// hexadecimal the private key (32 bytes), the OPRF seed (64 bytes) and the key that seals states (32 bytes).
+// hexadecimal the private key (32 bytes), the OPRF seed (64 bytes) and the key that seals states (32 bytes). Before the
+// line of a key that is prepared comes one of "# prepared " and its id.
 func (k *Keys) Marshal() []byte {
 	b := []byte(keyFileHeader + keyFileVersion + "\n")
 	for _, one := range k.list {
+		if k.IsPrepared(one.id) {
+			b = append(b, preparedMark+one.id.String()+"\n"...)
+		}
 		b = append(hex.AppendEncode(b, one.id[:]), ' ')
 		b = append(hex.AppendEncode(b, one.secret[:scalarSize]), ' ')
 		b = append(hex.AppendEncode(b, one.secret[scalarSize:scalarSize+hashSize]), ' ')
@@ -41,10 +48,13 @@ func ParseKeys(b []byte) (*Keys, error) {
 	if len(b) > maxKeyFile {
 		return nil, fmt.Errorf("%w: larger than %d bytes", ErrBadKeys, maxKeyFile)
 	}
-	k, version := new(Keys), false
+	k, version, marked := new(Keys), false, make(map[string]bool)
 	for n, line := range bytes.Split(b, []byte("\n")) {
 		line = bytes.TrimSuffix(line, []byte("\r"))
 		switch {
+		case bytes.HasPrefix(line, []byte(preparedMark)):
+			marked[string(line[len(preparedMark):])] = true
+			continue
 		case len(line) == 0 || line[0] == '#':
 			continue
 		case !version:
@@ -67,6 +77,11 @@ func ParseKeys(b []byte) (*Keys, error) {
 	}
 	if len(k.list) == 0 {
 		return nil, fmt.Errorf("%w: there is no key in it", ErrBadKeys)
+	}
+	for _, one := range k.list[1:] {
+		if marked[one.id.String()] {
+			k.prepared = append(k.prepared, one.id)
+		}
 	}
 	return k, nil
 }
@@ -117,7 +132,7 @@ func LoadKeys(path string) (*Keys, error) {
 	}
 	k, err := ParseKeys(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w: put back your copy of it", path, err)
 	}
 	return k, nil
 }

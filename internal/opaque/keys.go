@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/gtank/ristretto255"
 	"golang.org/x/crypto/chacha20poly1305"
@@ -29,7 +30,8 @@ func (id KeyID) String() string { return hex.EncodeToString(id[:]) }
 // and each answers for the records that were made with it. They do not change, and may be used by many goroutines. No
 // fmt verb and no log prints a key.
 type Keys struct {
-	list []*key // 1 to MaxKeys
+	list     []*key  // 1 to MaxKeys
+	prepared []KeyID // of the list, and not in use yet
 }
 
 // key is a private key, the seed of the OPRF keys, and what states are sealed with; decoded once.
@@ -79,21 +81,35 @@ func newKey(secret []byte) (*key, error) {
 
 // NewKeys returns one new key, read from random (nil: crypto/rand.Reader).
 func NewKeys(random io.Reader) (*Keys, error) {
-	return new(Keys).withNew(random)
+	k, _, err := new(Keys).withNew(random)
+	return k, err
 }
 
 // Prepared returns the keys with a new one, which is not in use yet: at the end of the file, for all nodes to have it
 // before one of them uses it. [Keys.Promoted] then puts it to use.
 func (k *Keys) Prepared(random io.Reader) (*Keys, error) {
-	return k.withNew(random)
+	more, id, err := k.withNew(random)
+	if err != nil {
+		return nil, err
+	}
+	more.prepared = append(slices.Clip(k.prepared), id)
+	return more, nil
 }
 
-func (k *Keys) withNew(random io.Reader) (*Keys, error) {
+func (k *Keys) withNew(random io.Reader) (more *Keys, id KeyID, err error) {
+	made, err := k.newOne(random)
+	if err != nil {
+		return nil, id, fmt.Errorf("opaque: new key: %w", err)
+	}
+	return &Keys{list: append(slices.Clip(k.list), made)}, made.id, nil
+}
+
+func (k *Keys) newOne(random io.Reader) (*key, error) {
 	if random == nil {
 		random = rand.Reader
 	}
 	if len(k.list) == MaxKeys {
-		return nil, fmt.Errorf("opaque: new key: there are %d already", MaxKeys)
+		return nil, fmt.Errorf("there are %d already", MaxKeys)
 	}
 	var uniform [2 * scalarSize]byte
 	secret := make([]byte, scalarSize+hashSize+sealSize)
@@ -102,28 +118,33 @@ func (k *Keys) withNew(random io.Reader) (*Keys, error) {
 		_, err = io.ReadFull(random, secret[scalarSize:])
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opaque: new key: %w", err)
+		return nil, err
 	}
 	private, err := ristretto255.NewScalar().SetUniformBytes(uniform[:])
 	if err != nil {
-		return nil, fmt.Errorf("opaque: new key: %w", err)
+		return nil, err
 	}
 	copy(secret, private.Bytes())
 	made, err := newKey(secret)
 	if err != nil {
-		return nil, fmt.Errorf("opaque: new key: %w", err)
+		return nil, err
 	}
 	if k.find(made.id) != nil {
-		return nil, errors.New("opaque: new key: the same as, or named like, one that is there")
+		return nil, errors.New("the same as, or named like, one that is there")
 	}
-	return &Keys{list: append(k.list[:len(k.list):len(k.list)], made)}, nil
+	return made, nil
 }
 
-// Promoted returns the keys with the last of them first, which puts it to use. The others answer for the records that
-// were made with them.
-func (k *Keys) Promoted() *Keys {
-	last := len(k.list) - 1
-	return &Keys{list: append([]*key{k.list[last]}, k.list[:last]...)}
+// Promoted returns the keys with the one first that was prepared last, which puts it to use. The others answer for the
+// records that were made with them, and none of them is put to use any more: it may have been stolen with the file. The
+// error is [ErrNonePrepared] if there is none.
+func (k *Keys) Promoted() (*Keys, error) {
+	if len(k.prepared) == 0 {
+		return nil, ErrNonePrepared
+	}
+	next := k.find(k.prepared[len(k.prepared)-1])
+	rest := slices.DeleteFunc(slices.Clone(k.list), func(one *key) bool { return one == next })
+	return &Keys{list: append([]*key{next}, rest...)}, nil
 }
 
 // Without returns the keys without one, whose records are then of no use to anybody. The error is [ErrUnknownKey], or
@@ -141,6 +162,7 @@ func (k *Keys) Without(id KeyID) (*Keys, error) {
 			left.list = append(left.list, one)
 		}
 	}
+	left.prepared = slices.DeleteFunc(slices.Clone(k.prepared), func(p KeyID) bool { return p == id })
 	return left, nil
 }
 
@@ -152,6 +174,9 @@ func (k *Keys) IDs() []KeyID {
 	}
 	return ids
 }
+
+// IsPrepared reports whether a key is one that [Keys.Prepared] has added, and none was put to use since.
+func (k *Keys) IsPrepared(id KeyID) bool { return slices.Contains(k.prepared, id) }
 
 func (k *Keys) current() *key { return k.list[0] }
 

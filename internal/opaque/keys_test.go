@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,9 @@ func TestKeyFile(t *testing.T) {
 	}
 	if _, err := keys.Prepared(chanceOf(99)); err == nil {
 		t.Error("there are more keys than allowed")
+	}
+	if len(keys.prepared) != MaxKeys-1 || keys.IsPrepared(keys.IDs()[0]) || !keys.IsPrepared(keys.IDs()[MaxKeys-1]) {
+		t.Errorf("prepared are %v of %v", keys.prepared, keys.IDs())
 	}
 	path := filepath.Join(t.TempDir(), "opaque.key")
 	if err := os.WriteFile(path, keys.Marshal(), 0o600); err != nil {
@@ -45,6 +49,47 @@ func TestKeyFile(t *testing.T) {
 	}
 	if _, err := newTestKeys(t).Without(KeyID{}); !errors.Is(err, ErrUnknownKey) {
 		t.Errorf("without a key that is not there: %v", err)
+	}
+}
+
+// The key that was prepared last is put to use, once; which one that is stays in the file, and does not move when
+// somebody sorts its lines.
+func TestPromotion(t *testing.T) {
+	keys := newTestKeys(t)
+	if _, err := keys.Promoted(); !errors.Is(err, ErrNonePrepared) {
+		t.Errorf("none was prepared: %v", err)
+	}
+	first := keys.IDs()[0]
+	for i := range 2 {
+		more, err := keys.Prepared(chanceOf(byte(10 + i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if keys, err = ParseKeys(more.Marshal()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second, third := keys.IDs()[1], keys.IDs()[2]
+	used, err := keys.Promoted()
+	if err != nil || !slices.Equal(used.IDs(), []KeyID{third, first, second}) {
+		t.Fatalf("in use is the first of %v, %v", used.IDs(), err)
+	}
+	again, err := ParseKeys(used.Marshal())
+	if err != nil || bytes.Contains(used.Marshal(), []byte(preparedMark)) {
+		t.Errorf("a key is still prepared: %v", err)
+	}
+	if _, err := again.Promoted(); !errors.Is(err, ErrNonePrepared) {
+		t.Errorf("a key of before is put to use: %v", err)
+	}
+	file := string(keys.Marshal())
+	last := file[strings.LastIndex(file[:len(file)-1], "\n")+1:]
+	head := keyFileVersion + "\n"
+	byHand, err := ParseKeys([]byte(strings.Replace(strings.TrimSuffix(file, last), head, head+last, 1)))
+	if err != nil || byHand.IDs()[0] != third || byHand.IsPrepared(third) || !byHand.IsPrepared(second) {
+		t.Errorf("moved by hand: %v, prepared %v, %v", byHand.IDs(), byHand.prepared, err)
+	}
+	if left, err := keys.Without(third); err != nil || left.IsPrepared(third) {
+		t.Errorf("a key that was taken away is prepared: %v", err)
 	}
 }
 

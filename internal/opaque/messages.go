@@ -52,6 +52,8 @@ var (
 	ErrBadRecord = errors.New("opaque: not a record")
 	// ErrUnknownKey is for records and states under a key that the server does not have, or no longer.
 	ErrUnknownKey = errors.New("opaque: made with a key that is not in the file")
+	// ErrNonePrepared says that there is no key to put to use: the one that was prepared last is in use already.
+	ErrNonePrepared = errors.New("opaque: no key is prepared")
 	// ErrBadKeys is for what is no file of keys.
 	ErrBadKeys = errors.New("opaque: not a file of keys")
 	// ErrName is for a name that is empty or longer than [MaxName]. It is the caller's fault.

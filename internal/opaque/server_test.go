@@ -463,7 +463,14 @@ func TestRotation(t *testing.T) {
 	if r := p.register(s, "alice", "correct horse"); r.Key() != old.Key() || login(&old) != nil {
 		t.Error("a key is in use that is only prepared")
 	}
-	s.SetKeys(both.Promoted())
+	promoted, err := both.Promoted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := promoted.Promoted(); !errors.Is(err, ErrNonePrepared) {
+		t.Errorf("the key before could be put to use again: %v", err)
+	}
+	s.SetKeys(promoted)
 	fresh := p.register(s, "alice", "correct horse")
 	if fresh.Key() == old.Key() || login(&old) != nil || login(&fresh) != nil {
 		t.Error("a promoted key is not in use, or one of the two records does not work")

@@ -27,12 +27,23 @@ func (s *Store) Beat(ctx context.Context, beat rushgate.NodeBeat) ([]rushgate.No
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
+	return s.askForNodes(ctx, beat.Node, string(says))
+}
+
+// Nodes returns what is known of all nodes, as Beat does, to who is none: for a program that must not work on the store
+// while a node runs.
+func (s *Store) Nodes(ctx context.Context) ([]rushgate.NodeStatus, error) {
+	return s.askForNodes(ctx, "", "")
+}
+
+// askForNodes returns what is known of all nodes, once it has noted what one says, if there is one.
+func (s *Store) askForNodes(ctx context.Context, node, says string) ([]rushgate.NodeStatus, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
 	defer s.leave()
 	answers, err := s.runScripts(ctx, []command{{script: beatScript, key: s.beatsKey(), args: []string{
-		s.now(), beat.Node, string(says), strconv.FormatInt(beats.Forgotten.Milliseconds(), 10),
+		s.now(), node, says, strconv.FormatInt(beats.Forgotten.Milliseconds(), 10),
 		strconv.Itoa(rushgate.MaxNodes),
 	}}})
 	if err != nil {

@@ -1,11 +1,13 @@
 -- Notes that a node is there, and answers with what is known of all of them: node, for how many milliseconds it has been
 -- silent, and what it has said, in turn.
 --
--- KEYS: the nodes, each with the time of its last beat, a blank, and what it has said. ARGV: 1 now, 2 node, 3 what it
--- says, 4 for how long a node is remembered, 5 how many are.
+-- KEYS: the nodes, each with the time of its last beat, a blank, and what it has said. ARGV: 1 now, 2 node, or nothing
+-- from who only asks, 3 what it says, 4 for how long a node is remembered, 5 how many are.
 local now = now_ms(ARGV[1])
-redis.call('HSET', KEYS[1], ARGV[2], decimal(now) .. ' ' .. ARGV[3])
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
+if ARGV[2] ~= '' then
+  redis.call('HSET', KEYS[1], ARGV[2], decimal(now) .. ' ' .. ARGV[3])
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+end
 local all = redis.call('HGETALL', KEYS[1])
 local nodes = {}
 for i = 1, #all, 2 do
