@@ -50,8 +50,8 @@ func settle(ctx context.Context) error {
 
 // Forget takes names of accounts, in canonical form, off the lists and out of the exceptions from bans: those of
 // accounts that go, since the lists let in whoever has a name. If any is mentioned it returns a second later, when no
-// node knows them by the lists any more, so that the names may be free from then on. Names that are not mentioned are no
-// error. Errors are as for [Keeper.SetMode].
+// node knows them by the lists any more, so that the names may be free from then on. Names that are not mentioned are
+// no error. Errors are as for [Keeper.SetMode].
 func Forget(ctx context.Context, store rushgate.Fleet, names []string) error {
 	k := New(Config{Store: store})
 	gone := func(entry string) bool { return stands(entry, names) }
