@@ -44,6 +44,10 @@ const sharedOpaqueKeys = "opaque-keys"
 // sharedOpaqueMode is the name under which it shares what the node that was started last does with OPAQUE.
 const sharedOpaqueMode = "opaque-mode"
 
+// OpaqueSharedNames returns the names of the values that nodes share about OPAQUE, see [rushgate.Fleet]. They go along
+// with the players of a store: without them a node that lacks its keys would make others.
+func OpaqueSharedNames() []string { return []string{sharedOpaqueKeys, sharedOpaqueMode} }
+
 // agreeTimeout bounds the calls by which a node agrees with the others on keys, while it runs.
 const agreeTimeout = 5 * time.Second
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/move"
 	"github.com/rushgate/rushgate/internal/operator"
+	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/store/redis"
 	"github.com/rushgate/rushgate/store/sqlite"
 )
@@ -42,7 +44,7 @@ OPAQUE, if there are any, are in no store: start the new nodes with the same.
 
 // movedValues returns the names of what the nodes of a fleet share and that goes along.
 func movedValues() []string {
-	return append(access.SharedNames(), operator.SharedName, line.SharedName)
+	return slices.Concat(access.SharedNames(), server.OpaqueSharedNames(), []string{operator.SharedName, line.SharedName})
 }
 
 // moveFlags are the settings of a move.

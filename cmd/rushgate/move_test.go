@@ -78,7 +78,8 @@ func TestMoveTakesAlongWhatNodesShare(t *testing.T) {
 		_, ban := k.Ban(ctx, access.Ban{Device: access.DeviceOf("box"), Until: rushgate.Forever()})
 		_, list := k.Edit(ctx, access.Staff, []string{"ann"}, nil)
 		_, keys := s.SwapShared(ctx, "line-keys", nil, []byte("keys"))
-		return errors.Join(mode, ban, list, keys)
+		_, opaqueKeys := s.SwapShared(ctx, "opaque-keys", nil, []byte("0011223344556677"))
+		return errors.Join(mode, ban, list, keys, opaqueKeys)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +105,11 @@ func TestMoveTakesAlongWhatNodesShare(t *testing.T) {
 		if string(keys) != "keys" {
 			t.Errorf("the keys of the line are %q", keys)
 		}
-		return err
+		opaqueKeys, e := s.Shared(ctx, "opaque-keys")
+		if string(opaqueKeys) != "0011223344556677" {
+			t.Errorf("the keys of OPAQUE are %q", opaqueKeys)
+		}
+		return errors.Join(err, e)
 	})
 	if err != nil {
 		t.Error(err)
