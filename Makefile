@@ -19,7 +19,7 @@ UNRACED = modernc.org/sqlite/lib filippo.io/edwards25519 filippo.io/edwards25519
 RACE    = -race $(foreach p,$(UNRACED),-gcflags=$p=-race=false)
 
 # The packages whose tests take longest go first, so that in the end none is waited for alone.
-LONGEST = ./cmd/rushgate ./server ./internal/e2e ./store/sqlite ./internal/stress/run
+LONGEST = ./cmd/rushgate ./server ./internal/e2e ./store/redis ./internal/stress/run ./store/sqlite
 
 # Package and target of every fuzz test; `make unit` fails if one is missing here.
 FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./internal/api:FuzzParseEntry ./internal/api:FuzzParsePasswordChange ./internal/api:FuzzParseProof ./internal/api:FuzzParseRename ./internal/api:FuzzParseResume ./internal/peer:FuzzClient ./internal/doorman:FuzzSameAnswers ./internal/strictjson:FuzzObject ./internal/token:FuzzParse ./internal/stress/flood:FuzzParseAnswer ./internal/stress/run:FuzzLineAnswers ./internal/tlsresume:FuzzParse ./internal/wschannel:FuzzParseGreeting ./client:FuzzAnswer ./client:FuzzLine ./client:FuzzOpaqueBeginning ./client:FuzzParseResume ./client:FuzzParseTicket ./internal/pbkdf2x:FuzzDerive ./internal/importer/oldgame:FuzzParse ./internal/importer/oldgame:FuzzRecord ./netcode:FuzzChallenge ./netcode:FuzzClientReceive ./netcode:FuzzConnectToken ./internal/access:FuzzParse \
