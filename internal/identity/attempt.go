@@ -41,8 +41,8 @@ func ParseAttempt(cookie string) (Attempt, error) {
 	if len(cookie) != base64.RawURLEncoding.EncodedLen(size) {
 		return Attempt{}, ErrState
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(cookie)
-	if err != nil || binary.BigEndian.Uint64(b) > 1<<40 {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(cookie) // which passes over line breaks
+	if err != nil || len(b) != size || binary.BigEndian.Uint64(b) > 1<<40 {
 		return Attempt{}, ErrState
 	}
 	return Attempt{key: [sha256.Size]byte(b[8:]), began: time.Unix(int64(binary.BigEndian.Uint64(b)), 0)}, nil

@@ -96,6 +96,7 @@ func TestCookiesThatAreNone(t *testing.T) {
 
 func FuzzParseAttempt(f *testing.F) {
 	f.Add(NewAttempt(time.Unix(1_800_000_000, 0)).Cookie())
+	f.Add("AAAAAGtJ\r\r\r\r\r\rMO8cmfuj8CpOLdo-aqI6bO-Uu82ES_UQLTauvi3g")
 	f.Fuzz(func(t *testing.T, cookie string) {
 		if a, err := ParseAttempt(cookie); err == nil && a.Cookie() != cookie {
 			t.Fatalf("%q is read as %q", cookie, a.Cookie())
