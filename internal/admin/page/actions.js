@@ -220,18 +220,23 @@ export async function find(name, result) {
     const player = page.live ?? page.account;
     shown.push(facts(page), past(page.history));
     if (may("help")) shown.push(noteForm(player.name));
+    const buttons = [];
     if (may("help") && player.inside !== "nowhere") {
       const button = document.createElement("button");
       button.id = "end-session";
       button.className = "danger";
       button.textContent = "End session …";
       button.addEventListener("click", () => endSession(player, button));
-      shown.push(button);
+      buttons.push(button);
     }
-    if (may("help")) shown.push(renameButton(player.name));
-    if (may("run") && asksForCode(page.account.credentials ?? [])) shown.push(removeFactorButton(player.name));
-    if (may("run") && hasPasskeys(page.account.credentials ?? [])) shown.push(removePasskeysButton(player.name));
-    if (may("run")) shown.push(banButton(page.account));
+    if (may("help")) buttons.push(renameButton(player.name));
+    if (may("run") && asksForCode(page.account.credentials ?? [])) buttons.push(removeFactorButton(player.name));
+    if (may("run") && hasPasskeys(page.account.credentials ?? [])) buttons.push(removePasskeysButton(player.name));
+    if (may("run")) buttons.push(banButton(page.account));
+    const row = document.createElement("div");
+    row.className = "row";
+    row.append(...buttons);
+    if (buttons.length) shown.push(row);
   } catch (error) {
     shown.push(paragraph(error.message, "problem"));
   }
