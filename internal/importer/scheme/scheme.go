@@ -130,7 +130,11 @@ var Builtin = sync.OnceValue(func() *Set {
 func (s *Set) With(paths ...string) (*Set, error) {
 	all := &Set{}
 	for _, path := range paths {
-		f, err := readFile(path)
+		b, err := ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		f, err := Parse(b)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -145,20 +149,19 @@ func (s *Set) With(paths ...string) (*Set, error) {
 	return all, nil
 }
 
-func readFile(path string) (*Family, error) {
+// ReadFile returns what is in a file of the operator's that describes other systems; the error says so of one that is
+// larger than such a file may be.
+func ReadFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
+	if err == nil && len(b) > maxFile {
+		err = fmt.Errorf("larger than %d bytes", maxFile)
 	}
-	if len(b) > maxFile {
-		return nil, fmt.Errorf("larger than %d bytes", maxFile)
-	}
-	return Parse(b)
+	return b, err
 }
 
 // Parse reads a family's file.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/importer/scheme"
 )
 
 // Map says which columns go into a character. Every path may be left out.
@@ -70,7 +71,7 @@ func (m *Measure) UnmarshalJSON(b []byte) error {
 
 // ReadMap reads a file that says which columns go into a character.
 func ReadMap(path string) (*Map, error) {
-	b, err := readFile(path)
+	b, err := scheme.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/rushgate/rushgate/internal/importer/scheme"
 )
 
 // OfColumns returns a system of which the operator says what is in which column: pairs such as name=login, of which
@@ -36,7 +38,7 @@ func OfColumns(system, table string, columns []string) (*System, error) {
 
 // ReadValues reads a JSON object whose values go into every record.
 func ReadValues(path string) (map[string]any, error) {
-	b, err := readFile(path)
+	b, err := scheme.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

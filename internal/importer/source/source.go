@@ -23,18 +23,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 	"unicode"
 
+	"github.com/rushgate/rushgate/internal/importer/scheme"
 	"github.com/rushgate/rushgate/internal/importer/table"
 )
 
 const (
-	maxFile    = 1 << 20
 	maxSystems = 256
 	maxLayouts = 16
 	maxPaths   = 64
@@ -148,7 +147,7 @@ var Builtin = sync.OnceValue(func() *Set {
 func (s *Set) With(paths ...string) (*Set, error) {
 	all := &Set{}
 	for _, path := range paths {
-		b, err := readFile(path)
+		b, err := scheme.ReadFile(path)
 		if err == nil {
 			var systems []*System
 			systems, err = Parse(b)
@@ -160,19 +159,6 @@ func (s *Set) With(paths ...string) (*Set, error) {
 	}
 	all.systems = append(all.systems, s.systems...)
 	return all, nil
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(b) > maxFile {
-		err = fmt.Errorf("larger than %d bytes", maxFile)
-	}
-	return b, err
 }
 
 // strict reads a JSON document that has nothing but what v has a place for.
