@@ -109,8 +109,9 @@ func (c *csvReader) row() (values []string, blank bool, err error) {
 			ch = '\n'
 		case err != nil:
 			return nil, false, err
+		default:
+			c.at++
 		}
-		c.at++
 		if ch == '\n' {
 			c.line++
 		}
@@ -157,8 +158,9 @@ func (c *csvReader) skip(ch byte, why error) error {
 		} else if err != nil {
 			return err
 		}
-		c.at++
+		if c.at++; ch == '\n' {
+			c.line++
+		}
 	}
-	c.line++
 	return why
 }

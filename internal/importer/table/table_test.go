@@ -385,6 +385,7 @@ func FuzzText(f *testing.F) {
 		f.Add(byte(0), string(b))
 	}
 	f.Add(byte(1), "name,hash\n\"a\"\"\",b\n")
+	f.Add(byte(1), "name,hash\na,b") // its last line has no end
 	f.Add(byte(2), `{"a":{"users":[{"name":"x"}]}}`)
 	f.Add(byte(6), `{users,{<<"a">>,<<1,2>>},'x',"\x{e4}\101",-1.5}.`)
 	f.Add(byte(7), "+X996100\n!1\n\"Bob\"\n-1\n>5\n\"$SHA1$\\\"x\ny\"\n<\n***END OF DUMP***\n")
