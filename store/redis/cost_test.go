@@ -177,8 +177,9 @@ func TestCostOfHeldNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := count(t, []*redistest.Server{server})
-	// Four round trips, of which some are longer than the buffer of 16 KiB; and the first of each script.
-	if reads := after.reads[0] - before.reads[0]; reads > held/8 {
+	// A round trip for each name would be a read for each. Four for all of them are about 50 reads: some are many times
+	// the server's buffer of 16 KiB, and the kernel may cut them smaller.
+	if reads := after.reads[0] - before.reads[0]; reads > held/2 {
 		t.Errorf("the server has read %d times for %d names", reads, held)
 	}
 	claimed, err := s.claimsAt(t.Context(), names)
