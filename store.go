@@ -69,6 +69,7 @@ type Rank struct {
 // Every implementation passes the conformance suite in package storetest.
 type Store interface {
 	Accounts
+	Identities
 	Leases
 	Characters
 	Boards

@@ -21,6 +21,22 @@ func (s *Store) PlayerNames(ctx context.Context, players []rushgate.PlayerID) (n
 	return s.store.PlayerNames(ctx, players)
 }
 
+// IdentityOwners implements [rushgate.Identities].
+func (s *Store) IdentityOwners(
+	ctx context.Context, keys []rushgate.IdentityKey,
+) (owners []rushgate.PlayerID, err error) {
+	defer s.measure(identityOwners, time.Now(), &err)
+	return s.store.IdentityOwners(ctx, keys)
+}
+
+// ClaimIdentities implements [rushgate.Identities].
+func (s *Store) ClaimIdentities(
+	ctx context.Context, claims []rushgate.IdentityClaim,
+) (owners []rushgate.PlayerID, err error) {
+	defer s.measure(claimIdentities, time.Now(), &err)
+	return s.store.ClaimIdentities(ctx, claims)
+}
+
 // Lookalikes implements [rushgate.Accounts].
 func (s *Store) Lookalikes(ctx context.Context, usernames []string) (names []string, err error) {
 	defer s.measure(lookalikes, time.Now(), &err)

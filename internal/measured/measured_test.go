@@ -121,6 +121,12 @@ func (s slowStore) LoadAudit(context.Context, uint64, int) ([]rushgate.AuditReco
 func (s slowStore) AuditSpan(context.Context) (first, last uint64, err error) {
 	return 0, 0, s.answer()
 }
+func (s slowStore) IdentityOwners(context.Context, []rushgate.IdentityKey) ([]rushgate.PlayerID, error) {
+	return nil, s.answer()
+}
+func (s slowStore) ClaimIdentities(context.Context, []rushgate.IdentityClaim) ([]rushgate.PlayerID, error) {
+	return nil, s.answer()
+}
 func (s slowStore) TrimAudit(context.Context, uint64) error { return s.answer() }
 func (s slowStore) Ping(context.Context) error              { return s.answer() }
 func (s slowStore) Close() error                            { return nil }
@@ -129,7 +135,15 @@ func (s slowStore) Close() error                            { return nil }
 var calls = map[string]func(context.Context, rushgate.Store) error{
 	"load_accounts": func(ctx context.Context, s rushgate.Store) error { _, err := s.LoadAccounts(ctx, nil); return err },
 	"player_names":  func(ctx context.Context, s rushgate.Store) error { _, err := s.PlayerNames(ctx, nil); return err },
-	"lookalikes":    func(ctx context.Context, s rushgate.Store) error { _, err := s.Lookalikes(ctx, nil); return err },
+	"identity_owners": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.IdentityOwners(ctx, nil)
+		return err
+	},
+	"claim_identities": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.ClaimIdentities(ctx, nil)
+		return err
+	},
+	"lookalikes": func(ctx context.Context, s rushgate.Store) error { _, err := s.Lookalikes(ctx, nil); return err },
 	"admit": func(ctx context.Context, s rushgate.Store) error {
 		_, err := s.Admit(ctx, rushgate.Instance{}, nil)
 		return err

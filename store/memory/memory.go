@@ -60,6 +60,7 @@ type Store struct {
 	shared  map[string][]byte
 	agenda  agenda
 	audit   []rushgate.AuditRecord
+	claims  map[rushgate.IdentityKey]identityClaim
 }
 
 // player is one account and all that hangs on it.
@@ -90,6 +91,7 @@ func New(opts Options) *Store {
 		held:    make(map[string]holds),
 		shared:  make(map[string][]byte),
 		agenda:  make(agenda),
+		claims:  make(map[rushgate.IdentityKey]identityClaim),
 	}
 	if opts.Now == nil {
 		begun := time.Now()

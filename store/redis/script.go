@@ -50,6 +50,7 @@ var (
 	keeperScript      = newScript("keeper")
 	probeScript       = newScript("probe")
 	swapScript        = newScript("swap")
+	claimIdentity     = newScript("claimidentity")
 	beatScript        = newScript("beat")
 	reserveScript     = newScript("counter", "reserve")
 	beginImportScript = newScript("counter", "beginimport")

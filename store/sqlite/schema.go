@@ -158,6 +158,13 @@ var migrations = []string{
 	// What a held name looks like, as with accounts.
 	`ALTER TABLE held_names ADD COLUMN skeleton TEXT;
 	CREATE INDEX held_names_by_skeleton ON held_names (skeleton);`,
+
+	// Where identities lead to, see rushgate.Identities. The player may be gone. claimed_at is in Unix milliseconds.
+	`CREATE TABLE identities (
+		key        BLOB    NOT NULL PRIMARY KEY,
+		player_id  INTEGER NOT NULL,
+		claimed_at INTEGER NOT NULL
+	) STRICT, WITHOUT ROWID;`,
 }
 
 // migrate carries out the migrations that the database has not seen yet, each wholly or not at all.

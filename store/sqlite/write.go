@@ -20,6 +20,7 @@ type writeStmts struct {
 	park, endSession                        *sql.Stmt
 	reserve, imports, setAside, ping        *sql.Stmt
 	shared, putShared                       *sql.Stmt
+	identityOwner, claim, unclaim           *sql.Stmt
 	credentials, setCredentials             *sql.Stmt
 	isHeld, hold, free, freeAll             *sql.Stmt
 	looksLike, rename, renameCharacter      *sql.Stmt
@@ -71,6 +72,11 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 		&w.shared:   sharedQuery,
 		&w.putShared: `INSERT INTO shared (name, value) VALUES (?, ?)
 			ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+		&w.claim: `INSERT INTO identities (key, player_id, claimed_at) VALUES (?1, ?2, ?4)
+			ON CONFLICT (key) DO UPDATE SET player_id = excluded.player_id, claimed_at = excluded.claimed_at
+			WHERE player_id = ?2 OR player_id = ?3 AND claimed_at <= ?5`,
+		&w.unclaim:        `DELETE FROM identities WHERE key = ? AND player_id = ?`,
+		&w.identityOwner:  `SELECT player_id FROM identities WHERE key = ?`,
 		&w.credentials:    `SELECT credentials FROM accounts WHERE id = ?`,
 		&w.setCredentials: `UPDATE accounts SET credentials = ?, version = ? WHERE id = ?`,
 		// Unlike an UPDATE, which leaves a page alone that has these bytes already, this always writes one.

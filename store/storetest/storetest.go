@@ -79,6 +79,7 @@ func Run(t *testing.T, h Harness) {
 		{"Takeover", takeoverCases},
 		{"Presence", presenceCases},
 		{"Imports", importCases},
+		{"Identities", identityCases},
 		{"Fleet", fleetCases},
 		{"Agenda", agendaCases},
 		{"AuditLog", auditCases},
