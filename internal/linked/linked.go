@@ -1,5 +1,5 @@
-// Package linked has what an account keeps of the identities that open it in place of a password, among its credentials:
-// devices that play as guests, and accounts at providers, which package identity has proved.
+// Package linked has what an account keeps, among its credentials, of the identities that open it in place of a
+// password: devices that play as guests, and accounts at providers, which package identity has proved.
 package linked
 
 import (

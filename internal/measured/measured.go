@@ -79,7 +79,8 @@ var names = [operations]string{
 	renameAccount: "rename_account", usernames: "usernames", note: "note", loadHistories: "load_histories",
 	planTasks: "plan_tasks", takeTasks: "take_tasks", dropTasks: "drop_tasks", loadTasks: "load_tasks",
 	countTasks: "count_tasks", appendAudit: "append_audit", loadAudit: "load_audit", auditSpan: "audit_span",
-	trimAudit: "trim_audit", playerNames: "player_names", identityOwners: "identity_owners", claimIdentities: "claim_identities",
+	trimAudit: "trim_audit", playerNames: "player_names", identityOwners: "identity_owners",
+	claimIdentities: "claim_identities",
 }
 
 type measurement struct {
