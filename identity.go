@@ -44,8 +44,8 @@ type IdentityClaim struct {
 type Identities interface {
 	// IdentityOwners returns for each identity who has claimed it, 0 for nobody.
 	IdentityOwners(ctx context.Context, keys []IdentityKey) ([]PlayerID, error)
-	// ClaimIdentities carries out claims in order, each in one atomic step, and returns who has each identity then: the one
-	// who asks, if nobody else had it, or if Replaces had it and claimed it [IdentityHold] ago or before; 0, if it was
-	// freed or is nobody's; and else whoever had it. A claim by the one who has it already begins the hold anew.
+	// ClaimIdentities carries out claims in order, each in one atomic step, and returns who has each identity then: the
+	// one who asks, if nobody else had it, or if Replaces had it and claimed it [IdentityHold] ago or before; 0, if it
+	// was freed or is nobody's; and else whoever had it. A claim by the one who has it already begins the hold anew.
 	ClaimIdentities(ctx context.Context, claims []IdentityClaim) ([]PlayerID, error)
 }
