@@ -38,6 +38,7 @@ const (
 // Store is the part of a [rushgate.Store] that a ledger needs.
 type Store interface {
 	rushgate.Accounts
+	rushgate.Identities
 	rushgate.Characters
 	rushgate.Histories
 	rushgate.Agenda

@@ -26,6 +26,8 @@ const (
 	eventFactorGone   = "second-factor-removed"
 	eventPasskey      = "passkey-added"
 	eventPasskeyGone  = "passkey-removed"
+	eventLinked       = "identity-linked"
+	eventUnlinked     = "identity-unlinked"
 )
 
 // byOperator stands for an operator whose name the ledger is not told.
