@@ -166,6 +166,7 @@ type Door struct {
 	resumes  room // in their lane, those in hand included
 	errands  errands
 	mails    mails
+	vouches  vouches
 	promised time.Time // when the client is to come back that was refused last for want of room in that lane
 
 	beginnings beginnings
@@ -203,6 +204,7 @@ func New(cfg Config) (*Door, error) {
 		resumes: newRoom(0),
 		errands: errands{room: newRoom(errandRoom)},
 		mails:   newMails(cfg.remember),
+		vouches: newVouches(cfg.remember),
 		places:  newPlaces(cfg.World, cfg.OriginShare, cfg.SeatHold),
 		paces: [4]pace{
 			Fast: newPace(cfg.Pace), Slow: newPace(cfg.SlowPace), Resumes: newPace(cfg.ResumePace),

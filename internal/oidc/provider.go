@@ -77,6 +77,9 @@ func New(s Settings, cfg Config) (*Provider, error) {
 // browser sends only cookies that are SameSite=None and Secure.
 func (p *Provider) Posted() bool { return p.posted() }
 
+// HasTokens reports whether the provider has ID tokens, which a native client could hand over.
+func (p *Provider) HasTokens() bool { return p.preset.plain == nil }
+
 // Begin returns an attempt for the browser's cookie, and the provider's page to send the browser to. The error is an
 // [*identity.Error], or that of the context.
 func (p *Provider) Begin(ctx context.Context) (identity.Attempt, string, error) {

@@ -159,9 +159,12 @@ var (
 	tokenForm = regexp.MustCompile(`^[\x21\x23-\x5b\x5d-\x7e]+$`)
 )
 
+// ValidName reports whether a provider may have a name: 1 to 32 of a-z, 0-9 and '-', beginning with a letter.
+func ValidName(name string) bool { return nameForm.MatchString(name) }
+
 // check says what is wrong with settings, whoever has made them.
 func (s *Settings) check() error {
-	if !nameForm.MatchString(s.Name) {
+	if !ValidName(s.Name) {
 		return errors.New("name: it has to be 1 to 32 of a-z, 0-9 and '-', beginning with a letter")
 	}
 	if s.ClientID == "" || len(s.ClientID) > maxField || !tokenForm.MatchString(s.ClientID) {

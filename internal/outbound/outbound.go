@@ -85,13 +85,18 @@ func (c *Calls) Close() {
 	}
 }
 
-// Target returns what calls one server, or several that stand and fall together, under a name for logs and metrics.
-// Each call of Target makes another one, with a circuit of its own.
+// Target returns what calls one server, or several that stand and fall together, under a name for logs and metrics: for
+// each name there is one, with its circuit, also when what it is for has been configured anew.
 func (c *Calls) Target(name string) *Target {
-	t := &Target{calls: c, name: name, room: make(chan struct{}, c.cfg.PerTarget)}
-	t.circuit.limit, t.circuit.first, t.circuit.longest = c.cfg.Failures, c.cfg.FirstRest, c.cfg.LongestRest
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for _, t := range c.targets {
+		if t.name == name {
+			return t
+		}
+	}
+	t := &Target{calls: c, name: name, room: make(chan struct{}, c.cfg.PerTarget)}
+	t.circuit.limit, t.circuit.first, t.circuit.longest = c.cfg.Failures, c.cfg.FirstRest, c.cfg.LongestRest
 	c.targets = append(c.targets, t)
 	return t
 }
