@@ -44,6 +44,8 @@ type Store interface {
 	rushgate.Agenda
 	rushgate.Fleet
 	Presence(ctx context.Context, usernames []string) ([]rushgate.Presence, error)
+	Admit(ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission) ([]rushgate.Admitted, error)
+	Save(ctx context.Context, saves []rushgate.Save) ([]error, error)
 }
 
 // Ledger changes accounts. Names are taken as an operator writes them. It is safe for concurrent use.

@@ -107,18 +107,30 @@ func (l *Ledger) claim(
 
 // hasIdentity reports whether the account of a player has an identity.
 func (l *Ledger) hasIdentity(ctx context.Context, player rushgate.PlayerID, c rushgate.Credential) (bool, error) {
-	names, err := l.store.PlayerNames(ctx, []rushgate.PlayerID{player})
-	if err != nil || names[0] == "" {
-		return false, err
+	a, err := l.ofPlayer(ctx, player)
+	return slices.Contains(a.Credentials, c), err
+}
+
+// ofPlayer returns the account of a player whose account has credentials; the zero Account if there is none. A name
+// that is another's is looked at twice: the player may be renamed at this moment.
+func (l *Ledger) ofPlayer(ctx context.Context, player rushgate.PlayerID) (a rushgate.Account, err error) {
+	for again := false; ; again = true {
+		names, err := l.store.PlayerNames(ctx, []rushgate.PlayerID{player})
+		if err != nil || names[0] == "" {
+			return a, err
+		}
+		loaded, err := l.store.LoadAccounts(ctx, names)
+		switch {
+		case err != nil:
+			return a, err
+		case loaded[0].Err != nil:
+			return a, loaded[0].Err
+		case loaded[0].ID == player:
+			return loaded[0].Account, nil
+		case again || !pause(ctx, renamePause):
+			return a, ctx.Err()
+		}
 	}
-	loaded, err := l.store.LoadAccounts(ctx, names)
-	switch {
-	case err != nil:
-		return false, err
-	case loaded[0].Err != nil:
-		return false, loaded[0].Err
-	}
-	return loaded[0].ID == player && slices.Contains(loaded[0].Credentials, c), nil
 }
 
 // Unlink takes an identity away from an account whose player has proved to own it. All sessions and devices end, for

@@ -1,0 +1,225 @@
+package account_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/linked"
+	"github.com/rushgate/rushgate/password"
+	"github.com/rushgate/rushgate/store/memory"
+)
+
+var guestDevice = linked.OfGuest([32]byte{7})
+
+// breaking is a store whose writes fail once, before or after they are carried out.
+type breaking struct {
+	rushgate.Store
+	in    int // writes until one fails; less than 0: none does
+	after bool
+}
+
+func (b *breaking) write(do func() error) error {
+	b.in--
+	if b.in != -1 {
+		return do()
+	}
+	if b.after {
+		_ = do()
+	}
+	return rushgate.ErrUnavailable
+}
+
+func (b *breaking) UpdateAccounts(ctx context.Context, c []rushgate.AccountChange) (errs []error, err error) {
+	err = b.write(func() (err error) { errs, err = b.Store.UpdateAccounts(ctx, c); return err })
+	return errs, err
+}
+
+func (b *breaking) Admit(
+	ctx context.Context, by rushgate.Instance, a []rushgate.Admission,
+) (in []rushgate.Admitted, err error) {
+	err = b.write(func() (err error) { in, err = b.Store.Admit(ctx, by, a); return err })
+	return in, err
+}
+
+func (b *breaking) Save(ctx context.Context, s []rushgate.Save) (errs []error, err error) {
+	err = b.write(func() (err error) { errs, err = b.Store.Save(ctx, s); return err })
+	return errs, err
+}
+
+func (b *breaking) DeleteAccount(ctx context.Context, name string) error {
+	return b.write(func() error { return b.Store.DeleteAccount(ctx, name) })
+}
+
+func (b *breaking) ClaimIdentities(
+	ctx context.Context, c []rushgate.IdentityClaim,
+) (owners []rushgate.PlayerID, err error) {
+	err = b.write(func() (err error) { owners, err = b.Store.ClaimIdentities(ctx, c); return err })
+	return owners, err
+}
+
+// gold gives the character of a name some, by a session of its own.
+func gold(t *testing.T, s rushgate.Store, name string, n int64) {
+	t.Helper()
+	in, _ := login(t, s, name)
+	if in.Err != nil {
+		t.Fatal(in.Err)
+	}
+	in.Character.Numbers = rushgate.Numbers{"gold": n}
+	save := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence, Release: true}
+	if errs, err := s.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
+	}
+}
+
+func goldOf(t *testing.T, s rushgate.Store, name string) int64 {
+	t.Helper()
+	loaded, err := s.LoadCharacters(t.Context(), []string{name})
+	if err != nil || loaded[0].Err != nil {
+		t.Fatal(loaded, err)
+	}
+	return loaded[0].Numbers["gold"]
+}
+
+// newMerge returns the ledger of a store in which alice has 1 gold, and a guest, whose device that is, 2.
+func newMerge(t *testing.T, s rushgate.Store) *account.Ledger {
+	t.Helper()
+	l := account.New(s)
+	owner(t, l, "alice")
+	guest := rushgate.Account{
+		ID: 1000, Username: "guest-x", PasswordHash: password.Locked(), CreatedAt: time.Now(),
+		Credentials: []rushgate.Credential{guestDevice},
+	}
+	if errs, err := s.CreateAccounts(t.Context(), []rushgate.Account{guest}); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
+	}
+	key, _ := linked.Key(guestDevice)
+	if _, err := s.ClaimIdentities(t.Context(), []rushgate.IdentityClaim{{Key: key, Player: 1000}}); err != nil {
+		t.Fatal(err)
+	}
+	gold(t, s, "alice", 1)
+	gold(t, s, "guest-x", 2)
+	time.Sleep(rushgate.IdentityHold)
+	return l
+}
+
+// wantMerged checks that alice has so much, and the guest's device, and that there is no guest.
+func wantMerged(t *testing.T, s rushgate.Store, l *account.Ledger, want int64) {
+	t.Helper()
+	if _, err := l.Find(t.Context(), "guest-x"); !errors.Is(err, account.ErrUnknown) {
+		t.Errorf("the guest is there: %v", err)
+	}
+	if got := goldOf(t, s, "alice"); got != want {
+		t.Errorf("alice has %d gold, want %d", got, want)
+	}
+	a := provedBy(t, l, "alice").Account
+	key, _ := linked.Key(guestDevice)
+	owners, err := s.IdentityOwners(t.Context(), []rushgate.IdentityKey{key})
+	if has := account.IdentitiesOf(&a); len(has) != 1 || !has[0].Guest || err != nil || owners[0] != a.ID {
+		t.Errorf("alice has %+v, and the device leads to %v, %v", has, owners, err)
+	}
+	if in, _ := login(t, s, "alice"); in.Err != nil {
+		t.Errorf("alice does not come in: %v", in.Err)
+	}
+}
+
+// Whatever write fails, the merge goes on from there when it is asked for again, and neither character is lost before
+// the other is alice's.
+func TestMergeGoesOnWhereItEnded(t *testing.T) {
+	for _, keepGuest := range []bool{false, true} {
+		for _, after := range []bool{false, true} {
+			for n := 0; ; n++ {
+				failed := false
+				t.Run(fmt.Sprintf("keep guest %v, after %v, write %d", keepGuest, after, n), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						s := &breaking{Store: memory.New(memory.Options{}), in: -1, after: after}
+						l := newMerge(t, s)
+						s.in = n
+						merge := func() error {
+							return l.Merge(t.Context(), provedBy(t, l, "alice"), guestDevice, keepGuest, nil, "")
+						}
+						err := merge()
+						if failed = err != nil; failed {
+							if _, err := l.Find(t.Context(), "guest-x"); keepGuest && err != nil && goldOf(t, s, "alice") != 2 {
+								t.Fatal("the guest's character is lost")
+							}
+							time.Sleep(rushgate.LeaseTTL) // a lease that was claimed is over
+							err = merge()
+						}
+						if err != nil {
+							t.Fatal(err)
+						}
+						s.in = -1
+						wantMerged(t, s, l, map[bool]int64{false: 1, true: 2}[keepGuest])
+					})
+				})
+				if !failed || t.Failed() {
+					break
+				}
+			}
+		}
+	}
+}
+
+// A merge waits for the sessions of both, and takes what their last saves hold.
+func TestMergeOfPlayersInside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New(memory.Options{})
+		l := newMerge(t, s)
+		guest, _ := login(t, s, "guest-x")
+		alice, _ := login(t, s, "alice")
+		var holder sync.WaitGroup
+		defer holder.Wait()
+		holder.Go(func() { // the node that has them
+			for range 10 {
+				time.Sleep(500 * time.Millisecond)
+				wanted, _ := s.Wanted(t.Context(), node)
+				for _, w := range wanted {
+					in := &guest
+					if w.Player == alice.Lease.Player {
+						in = &alice
+					}
+					in.Character.Numbers = rushgate.Numbers{"gold": int64(w.Player)}
+					_, _ = s.Save(t.Context(), []rushgate.Save{{Character: in.Character, Fence: in.Lease.Fence, Release: true}})
+				}
+			}
+		})
+		if err := l.Merge(t.Context(), provedBy(t, l, "alice"), guestDevice, true, nil, ""); err != nil {
+			t.Fatal(err)
+		}
+		wantMerged(t, s, l, 1000)
+	})
+}
+
+func TestWhoIsNotMerged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New(memory.Options{})
+		l := newMerge(t, s)
+		merge := func(c rushgate.Credential) error {
+			return l.Merge(t.Context(), provedBy(t, l, "alice"), c, true, nil, "")
+		}
+		if err := merge(atGuild); !errors.Is(err, account.ErrNotGuest) {
+			t.Errorf("an account at a provider: %v", err)
+		}
+		ban := account.Ban{Disabled: rushgate.Disabled{Until: time.Now().Add(time.Hour), Reason: "spam"}, By: "anna"}
+		must(t)(l.Disable(t.Context(), "guest-x", ban))
+		var refusal *rushgate.Refusal
+		if err := merge(guestDevice); !errors.As(err, &refusal) || refusal.Reason != rushgate.AccountDisabled {
+			t.Errorf("a guest who is banned: %v", err)
+		}
+		must(t)(l.Enable(t.Context(), "guest-x", "anna"))
+		must(t)(l.SetPassword(t.Context(), "guest-x", hash))
+		if err := merge(guestDevice); !errors.Is(err, account.ErrNotGuest) {
+			t.Errorf("a guest with a password: %v", err)
+		}
+		if goldOf(t, s, "alice") != 1 || goldOf(t, s, "guest-x") != 2 {
+			t.Error("something was taken from one of them")
+		}
+	})
+}
