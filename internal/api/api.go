@@ -47,6 +47,8 @@ type Config struct {
 	Names account.RenameRules
 	// Passkeys is what players prove accounts with in place of a password; nil means that there are none.
 	Passkeys *passkey.Party
+	// Guests: players come in by a device alone, see [auth.Pool.Identity].
+	Guests bool
 	// Outbox has the mail to players that is to be sent; nil means that none is.
 	Outbox *outbox.Outbox
 	// Game, if not nil, answers what is asked for outside /v1/, /play/, /healthz and /readyz. It bounds what it is sent.
@@ -158,7 +160,7 @@ type route struct {
 
 func (h *handler) routes() []route {
 	return append(slices.Concat(
-		h.accountRoutes(), h.emailRoutes(), h.factorRoutes(), h.passkeyRoutes(), h.opaqueRoutes(),
+		h.accountRoutes(), h.emailRoutes(), h.factorRoutes(), h.passkeyRoutes(), h.opaqueRoutes(), h.guestRoutes(),
 	), []route{
 		{"POST /v1/recover", h.recover},
 		{"POST /v1/recover/finish", h.finishRecovery},
