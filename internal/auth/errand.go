@@ -38,7 +38,7 @@ func (k Kind) provesPassword() bool { return k == Login || k.isErrand() && k != 
 // errandHashes returns how many hashes a request takes that is an errand.
 func (r *Request) errandHashes() int {
 	n := 1
-	if r.NewPassword != "" && r.Kind != Recover { // which has no other password
+	if r.NewPassword != "" && r.Kind != Recover && !r.showsIdentity() { // which have no other password
 		n++
 	}
 	if r.Kind.provesPassword() && r.Password != "" && r.Exact != "" {

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/linked"
 	"github.com/rushgate/rushgate/password"
 )
 
@@ -195,6 +196,53 @@ func TestErrandsOfAStoppedPool(t *testing.T) {
 		f.Stop()
 		if err := <-done; !errors.Is(err, rushgate.ServerBusy) || !f.door.Empty() {
 			t.Errorf("answered %v, the door empty: %v", err, f.door.Empty())
+		}
+	})
+}
+
+// An errand may show an identity of its account in place of the password, and gets the account another password by it.
+func TestErrandsByAnIdentity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls int
+		f := newErrands(t, &calls, nil)
+		device, other := linked.OfGuest([32]byte{1}), linked.OfGuest([32]byte{2})
+		guest := rushgate.Account{
+			ID: 1 << 20, Username: "player-7", PasswordHash: password.Locked(), Credentials: []rushgate.Credential{device},
+		}
+		if errs, err := f.store.CreateAccounts(t.Context(), []rushgate.Account{guest}); err != nil || errs[0] != nil {
+			t.Fatal(errs, err)
+		}
+		f.Start()
+		defer f.Stop()
+		r := change(guest.ID, 7, "")
+		for _, c := range []struct {
+			shown rushgate.Credential
+			of    rushgate.PlayerID
+			want  error
+		}{
+			{other, guest.ID, rushgate.BadCredentials},
+			{device, guest.ID + 1, rushgate.BadCredentials}, // of a session that is another's
+			{rushgate.Credential{}, guest.ID, rushgate.MissingCredentials},
+			{device, guest.ID, nil},
+		} {
+			r.Shown.Credential, r.Player = c.shown, c.of
+			if _, err := f.Errand(t.Context(), r); !errors.Is(err, c.want) {
+				t.Errorf("%+v of %d: %v, want %v", c.shown.Kind, c.of, err, c.want)
+			}
+			if proved, err := f.Confirm(t.Context(), r); !errors.Is(err, c.want) || err == nil && proved.Account.ID != guest.ID {
+				t.Errorf("confirming %+v of %d: %v, want %v", c.shown.Kind, c.of, err, c.want)
+			}
+		}
+		if calls != 1 {
+			t.Errorf("%d passwords were changed", calls)
+		}
+		if _, err := f.Submit(t.Context(), request(Login, "player-7", 7)); !errors.Is(err, rushgate.BadCredentials) {
+			t.Errorf("a wrong password: %v", err)
+		}
+		login := request(Login, "player-7", 7)
+		login.Password = "another horse"
+		if _, err := f.Submit(t.Context(), login); err != nil {
+			t.Errorf("the password that it has now: %v", err)
 		}
 	})
 }

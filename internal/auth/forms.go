@@ -15,6 +15,10 @@ func (j *job) hashJobs(to []*password.Job) []*password.Job {
 		j.hash, j.exact = password.Job{Hash: password.Locked()}, password.Job{}
 		return to
 	}
+	if j.showsIdentity() {
+		j.hash, j.exact = password.Job{Match: holds(j.account.Credentials, j.Shown.Credential)}, password.Job{}
+		return j.newHashJob(to)
+	}
 	j.hash, j.exact = j.hashJob(cmp.Or(j.Password, j.Exact)), password.Job{}
 	to = append(to, &j.hash)
 	if j.twoForms() {
@@ -26,14 +30,19 @@ func (j *job) hashJobs(to []*password.Job) []*password.Job {
 
 // hasForm reports whether there is a password that the job may be proved, or an account be made, with.
 func (j *job) hasForm() bool {
-	return j.registered() || j.Password != "" || j.guesses() && j.Exact != ""
+	return j.registered() || j.showsIdentity() || j.Password != "" || j.guesses() && j.Exact != ""
 }
 
 // registered reports whether the job has something registered by OPAQUE in place of a password.
 func (j *job) registered() bool { return j.Kind == Recover && j.Record != (opaquerecord.Proof{}) }
 
+// showsIdentity reports whether it is an errand that shows an identity of its account in place of the password.
+func (r *Request) showsIdentity() bool {
+	return r.Kind.provesPassword() && r.Kind != Login && r.Shown.Credential.Kind != ""
+}
+
 // twoForms reports whether the password may have been hashed in either of two forms.
-func (j *job) twoForms() bool { return j.guesses() && j.Password != "" && j.Exact != "" }
+func (j *job) twoForms() bool { return !j.showsIdentity() && j.guesses() && j.Password != "" && j.Exact != "" }
 
 // guesses reports whether the password is that of an account which there may be already.
 func (j *job) guesses() bool { return j.Kind.provesPassword() }

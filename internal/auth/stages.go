@@ -97,7 +97,7 @@ func (p *Pool) process(batch []*pending) int {
 }
 
 // derivesStored reports whether the password that the account has is to be derived for a job.
-func (j *job) derivesStored() bool { return j.Kind != Enter && j.Kind != Recover }
+func (j *job) derivesStored() bool { return j.Kind != Enter && j.Kind != Recover && !j.showsIdentity() }
 
 // prove takes loaded jobs to their answers and returns how many passwords of logins were hashed.
 func (p *Pool) prove(jobs []*job) (hashed int) {
