@@ -50,6 +50,8 @@ type Config struct {
 	Passkeys *passkey.Party
 	// Providers are those that vouch for players; nil means that there are none.
 	Providers *providers.Providers
+	// Guests: players come in by a device alone, see [auth.Pool.Identity].
+	Guests bool
 	// Outbox has the mail to players that is to be sent; nil means that none is.
 	Outbox *outbox.Outbox
 	// Game, if not nil, answers what is asked for outside /v1/, /play/, /healthz and /readyz. It bounds what it is sent.
@@ -161,7 +163,7 @@ type route struct {
 
 func (h *handler) routes() []route {
 	return append(slices.Concat(
-		h.accountRoutes(), h.emailRoutes(), h.factorRoutes(), h.passkeyRoutes(), h.opaqueRoutes(),
+		h.accountRoutes(), h.emailRoutes(), h.factorRoutes(), h.passkeyRoutes(), h.opaqueRoutes(), h.guestRoutes(),
 		h.identityRoutes(),
 	), []route{
 		{"POST /v1/recover", h.recover},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/identity"
 	"github.com/rushgate/rushgate/internal/linked"
 	"github.com/rushgate/rushgate/internal/providers"
@@ -23,6 +24,8 @@ const (
 	// attemptCookie is the cookie that an attempt at a provider is in. It has no path, so that it is for what is beside the
 	// path of the request: each provider has one of its own.
 	attemptCookie = "rushgate_attempt"
+	// cookieIdentity is where pages come in with a proof that are to have a cookie, see [cookiePassword].
+	cookieIdentity = "/v1/identity"
 	// misconfigured is when a player is told to come back whose provider does not take what the operator has configured.
 	misconfigured = time.Minute
 )
@@ -40,6 +43,11 @@ var (
 )
 
 var (
+	identityFields = []strictjson.Field{
+		{Name: "proof"}, {Name: "code"}, {Name: "attempt_id"}, {Name: "takeover", Kind: strictjson.Bool},
+		{Name: "line_secret"}, {Name: "wait", Kind: strictjson.Bool}, {Name: "remember"},
+		{Name: "remember_cookie", Kind: strictjson.Bool}, {Name: "device_id"},
+	}
 	answerFields = []strictjson.Field{{Name: "answer"}}
 	handedFields = map[providers.Takes][]strictjson.Field{
 		providers.TakesIDToken: {{Name: "id_token"}, {Name: "nonce"}},
@@ -84,6 +92,8 @@ func (h *handler) identityRoutes() []route {
 		{"POST /v1/identities/{provider}/finish", h.finishVisit},
 		{"POST /v1/identities/{provider}/native/start", h.bare(h.startNative)},
 		{"POST /v1/identities/{provider}/native", h.native},
+		{"POST /v1/identities/login", h.loginWithIdentity},
+		{"POST " + cookieIdentity, h.loginWithIdentity},
 	}
 }
 
@@ -257,6 +267,63 @@ func parseHanded(body []byte, takes providers.Takes) (handed providers.Handed, e
 	return providers.Handed{
 		IDToken: given.String("id_token"), Nonce: given.String("nonce"), Ticket: given.String("ticket"), Shown: []byte(shown),
 	}, nil
+}
+
+// loginWithIdentity lets in a player for whom a provider has vouched, and makes an account for one who has none.
+func (h *handler) loginWithIdentity(w http.ResponseWriter, r *http.Request) {
+	if h.Providers == nil {
+		h.refuse(w, errNoProvider)
+		return
+	}
+	request, inCookie, err := h.readIdentity(r)
+	if err == nil {
+		err = h.remembered(r, request.Remember, inCookie)
+	}
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	HoldConn(r.Context())
+	request.Addr = h.Proxies.Client(r)
+	s, err := h.Pool.Identity(r.Context(), request)
+	h.answer(w, r, s, err, http.StatusOK, inCookie)
+}
+
+// readIdentity reads a login with a proof, and opens that, which costs next to nothing.
+func (h *handler) readIdentity(r *http.Request) (request auth.Request, inCookie bool, err error) {
+	body, err := readBody(r)
+	if err != nil {
+		return request, false, err
+	}
+	request, text, inCookie, err := parseIdentity(body)
+	if err != nil {
+		return request, false, err
+	}
+	if inCookie && r.URL.Path != cookieIdentity {
+		return request, false, malformed{"A cookie would not reach /v1/resume from here. Ask at " + cookieIdentity + "."}
+	}
+	proof, err := h.Providers.Open(text)
+	if err != nil {
+		return request, false, h.ofProvider(err)
+	}
+	request.Shown = auth.Shown{Credential: proof.Credential(), Create: true, Names: auth.NamesFrom(proof.Name)}
+	return request, inCookie, nil
+}
+
+// parseIdentity checks the form of a login with a proof, but for the proof.
+func parseIdentity(body []byte) (request auth.Request, proof string, inCookie bool, err error) {
+	given, err := strictjson.Object(body, identityFields...)
+	if err != nil {
+		return request, "", false, malformed{err.Error()}
+	}
+	request, inCookie, err = entryOf(given)
+	if err != nil {
+		return request, "", false, err
+	}
+	if proof = given.String("proof"); proof == "" {
+		return request, "", false, malformed{"The field proof is needed."}
+	}
+	return request, proof, inCookie, nil
 }
 
 // ofProvider turns the errors of providers into those for players.

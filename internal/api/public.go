@@ -22,6 +22,8 @@ type statusBody struct {
 	Run     string `json:"run,omitempty"`
 	// Opaque is what the node does with OPAQUE; missing if that is nothing.
 	Opaque OpaqueMode `json:"opaque,omitempty"`
+	// Guests says that players come in by a device alone.
+	Guests bool `json:"guests,omitempty"`
 	// Mode is whom the operators let in; what they say of it, and when they mean to open, comes with modes but open.
 	Mode    rushgate.Mode `json:"mode"`
 	Message string        `json:"message,omitempty"`
@@ -51,7 +53,7 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 	}
 	rules := h.Rules()
 	writeJSON(w, http.StatusOK, statusBody{
-		State: state, Players: h.Realm.Players(), Run: h.Run, Opaque: h.opaqueMode(), Mode: rules.Mode,
+		State: state, Players: h.Realm.Players(), Run: h.Run, Opaque: h.opaqueMode(), Guests: h.Guests, Mode: rules.Mode,
 		Message: rules.Message, OpensAt: opensAt(rules.OpensAt),
 	})
 }

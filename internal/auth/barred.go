@@ -16,6 +16,11 @@ func (p *Pool) mayRegister(r *Request) error {
 	if r.Kind != Register && r.Kind != FinishRegister {
 		return nil
 	}
+	return p.mayFound(r)
+}
+
+// mayFound returns why no account is made for a request that comes from a range or device that is banned, or nil.
+func (p *Pool) mayFound(r *Request) error {
 	b := p.cfg.Access.Rules().Banned(r.Addr, r.Device, "", time.Now())
 	if b == nil {
 		return nil

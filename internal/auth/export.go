@@ -33,6 +33,7 @@ func (p *Pool) Metrics(out metric.Scrape) {
 	}
 	p.metrics.factors.write(out)
 	p.writePasskeys(out)
+	p.metrics.identities.write(out)
 	out.Counter("rushgate_auth_queued_total", "Logins and registrations accepted into the queue.", float64(c.Queued))
 	out.Counter("rushgate_auth_processed_total", "Logins and registrations taken through all stages.",
 		float64(c.Processed))

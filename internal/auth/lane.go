@@ -110,12 +110,14 @@ func (p *Pool) failInStep(j *job, step time.Duration) {
 func (p *Pool) serveTokens(jobs []*job) {
 	ctx, cancel := storeContext()
 	defer cancel()
+	defer p.unclaim(jobs)
+	left := jobs
 	for range laneRounds {
-		if jobs = p.serveOnce(ctx, jobs); len(jobs) == 0 {
+		if left = p.serveOnce(ctx, left); len(left) == 0 {
 			return
 		}
 	}
-	for _, j := range jobs {
+	for _, j := range left {
 		j.refuseFor(p.busy(door.UnderWay, nil))
 	}
 }
@@ -131,7 +133,7 @@ func (p *Pool) serveOnce(ctx context.Context, jobs []*job) (again []*job) {
 		p.storeFailed(jobs, "load", err)
 		return nil
 	}
-	var admitted, changed []*job
+	var admitted, changed, founding []*job
 	for i, j := range jobs {
 		if i%laneYield == laneYield-1 {
 			runtime.Gosched()
@@ -154,9 +156,16 @@ func (p *Pool) serveOnce(ctx context.Context, jobs []*job) (again []*job) {
 			admitted = append(admitted, j)
 		case j.change.Name != "":
 			changed = append(changed, j)
+		case j.identity.founds:
+			founding = append(founding, j)
+		case j.again:
+			again = append(again, j)
 		}
 	}
-	return append(p.change(ctx, changed), p.goOn(ctx, admitted)...)
+	founded, unfit := p.found(ctx, founding)
+	again = append(again, unfit...)
+	again = append(again, p.change(ctx, changed)...)
+	return append(again, p.goOn(ctx, append(admitted, founded...))...)
 }
 
 // accounts loads the accounts of jobs by name, each once.
@@ -197,6 +206,9 @@ func (p *Pool) goOn(ctx context.Context, jobs []*job) (again []*job) {
 	results, err := p.admitAll(ctx, open)
 	if err != nil {
 		p.unsettled.note(open)
+		for _, j := range open {
+			j.identity.unsure = true
+		}
 		p.storeFailed(open, "commit", err)
 		return nil
 	}
@@ -205,9 +217,15 @@ func (p *Pool) goOn(ctx context.Context, jobs []*job) (again []*job) {
 		switch r := results[i]; {
 		case errors.Is(r.Err, rushgate.ErrAccountChanged):
 			again = append(again, j)
+		case j.identity.founds && errors.Is(r.Err, rushgate.UsernameTaken):
+			j.identity.tries++
+			again = append(again, j)
 		case r.Err != nil:
 			p.refuseAdmission(j, r)
 		case p.seats(j, r):
+			if j.identity.founds {
+				p.founded(j)
+			}
 			p.conclude(j, r)
 		case !r.Resumed: // else the lease may be that of a session which is inside
 			unseated = append(unseated, r)

@@ -26,6 +26,8 @@ type metrics struct {
 		duration      latency.Histogram // of a batch that begins
 	}
 
+	identities identityMetrics
+
 	passkeys [passkey.Repeated + 1]atomic.Int64 // by verdict
 
 	resumes struct {

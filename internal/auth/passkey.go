@@ -30,14 +30,22 @@ func (p *Pool) Passkey(ctx context.Context, r Request) (Welcome, error) {
 	return p.show(ctx, r)
 }
 
-// nameOwners finds out, in one call of the store, to which accounts the passkeys of a batch claim to belong. Those of
-// which it finds nothing are looked for by a name that none has, so that they take no other time.
+// nameOwners finds out, in one call of the store, to which accounts the passkeys and the identities of a batch claim to
+// belong. Passkeys of which it finds nothing are looked for by a name that none has, so that they take no other time;
+// an identity of which it finds nothing is nobody's.
 func (p *Pool) nameOwners(ctx context.Context, jobs []*job) error {
+	if err := p.findIdentities(ctx, jobs); err != nil {
+		return err
+	}
 	var unnamed []*job
 	var players []rushgate.PlayerID
 	for _, j := range jobs {
-		if j.Kind == Passkey && !j.named {
-			unnamed, players = append(unnamed, j), append(players, j.Assertion.Player())
+		switch owner := j.ownerOf(); {
+		case j.Kind != Passkey && j.Kind != Identity, j.named, j.answered.Load():
+		case owner == 0 && j.Kind == Identity:
+			j.callIt()
+		default:
+			unnamed, players = append(unnamed, j), append(players, owner)
 		}
 	}
 	if len(unnamed) == 0 {
@@ -52,8 +60,11 @@ func (p *Pool) nameOwners(ctx context.Context, jobs []*job) error {
 	}
 	for i, j := range unnamed {
 		j.named = true
-		if names[i] != "" {
+		switch {
+		case names[i] != "":
 			j.Username = names[i]
+		case j.Kind == Identity:
+			j.callIt()
 		}
 	}
 	return nil

@@ -42,6 +42,8 @@ const (
 	Reenter
 	// Passkey is of a player who shows a passkey, see [Pool.Passkey].
 	Passkey
+	// Identity is of a player whom a device or a provider vouches for, see [Pool.Identity].
+	Identity
 	// FinishLogin, FinishConfirm and FinishRegister finish what was begun by OPAQUE, see [Pool.Finish] and
 	// [Pool.FinishProof].
 	FinishLogin
@@ -56,8 +58,8 @@ const (
 // inLane reports whether requests of the kind need no hash, and are served in a lane beside the workers.
 func (k Kind) inLane() bool { return k >= Resume }
 
-// showsToken reports whether requests of the kind show a token or a passkey.
-func (k Kind) showsToken() bool { return k >= Resume && k <= Passkey }
+// showsToken reports whether requests of the kind show a token, a passkey or an identity.
+func (k Kind) showsToken() bool { return k >= Resume && k <= Identity }
 
 // Request is a player's wish to be let in.
 type Request struct {
@@ -73,7 +75,7 @@ type Request struct {
 	// Exact is, for a login, the password as the client sent it, if [rushgate.LoginPassword] says that it might have been
 	// hashed so; otherwise empty. It is a secret.
 	Exact string
-	// Factor is what a [Login], a [Confirm] or a [ChangePassword] proves a second factor with; empty for none. It is a
+	// Factor is what a [Login], an [Identity], a [Confirm] or a [ChangePassword] proves a second factor with; empty for none. It is a
 	// secret.
 	Factor secondfactor.Code
 	// NewPassword is, for an errand, the password that the account is to get, as returned by [rushgate.NewPassword]. It is
@@ -104,13 +106,16 @@ type Request struct {
 	// Wait has a login wait for the world if that is full, as in [door.Knock].
 	Wait bool
 	// Remember is what the player calls the device that the account is to be remembered on, see
-	// [rushgate.ValidDeviceLabel]; empty if it is not to be. Of a [Login], [Register], [Enter] or [Passkey].
+	// [rushgate.ValidDeviceLabel]; empty if it is not to be. Of a [Login], [Register], [Enter],
+	// [Passkey] or [Identity].
 	Remember string
 	// ResumeToken is that of a [Resume] or [Forget], SessionToken that of a [Continue].
 	ResumeToken  token.Resume
 	SessionToken token.Session
 	// Assertion is what a [Passkey] shows.
 	Assertion *passkey.Assertion
+	// Shown is what an [Identity] shows.
+	Shown Shown
 	// Elsewhere is what a [Continue] wants of a session that another node holds.
 	Elsewhere Elsewhere
 	// Proof is what a player got with the Ticket who has waited for the world; of an [Enter] alone, whose names and
@@ -149,6 +154,8 @@ func (r *Request) knock() door.Knock {
 		k.Want, k.Wait = door.Resume, r.Wait
 	case Passkey:
 		k.Want, k.Wait = door.Passkey, r.Wait
+	case Identity:
+		k.Want, k.Wait = door.Identity, r.Wait
 	case Forget:
 		k.Want = door.Forget
 	case Continue:

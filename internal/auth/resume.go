@@ -89,6 +89,7 @@ func (p *Pool) show(ctx context.Context, r Request) (Welcome, error) {
 func (p *Pool) judgeToken(ctx context.Context, j *job) {
 	a := &j.account
 	j.admission, j.change, j.refusal = rushgate.Admission{}, rushgate.AccountChange{}, nil
+	j.again, j.identity.founds, j.identity.waits = false, false, false
 	switch {
 	case j.Kind.finishes():
 		p.judgeFinish(ctx, j)
@@ -96,6 +97,8 @@ func (p *Pool) judgeToken(ctx context.Context, j *job) {
 		p.judgeSession(j)
 	case j.Kind == Passkey:
 		p.judgePasskey(j)
+	case j.Kind == Identity:
+		p.judgeIdentity(j)
 	case a.ID == 0:
 		j.refuse(rushgate.BadCredentials)
 	case j.Kind == Forget:

@@ -9,7 +9,7 @@ import (
 
 // SignIn is a player's having come in.
 type SignIn struct {
-	Kind   Kind // [Login], [Register], [Resume] or [Passkey]
+	Kind   Kind // [Login], [Register], [Resume], [Passkey] or [Identity]
 	Player rushgate.PlayerID
 	Name   string
 	Addr   netip.Addr // the client's
@@ -21,7 +21,7 @@ func (p *Pool) signedIn(r *pending) {
 	a := &r.proven.Account
 	s := SignIn{Kind: r.Kind, Player: a.ID, Name: a.Username, Addr: r.Addr, Device: r.Remember}
 	switch r.Kind {
-	case Login, Register, Resume, Passkey:
+	case Login, Register, Resume, Passkey, Identity:
 	case Enter, FinishLogin: // a login that had to wait, or by OPAQUE
 		s.Kind = Login
 	case FinishRegister:

@@ -51,7 +51,11 @@ type job struct {
 	change  rushgate.AccountChange // also what a job of the workers uses up, see usesUp
 	refusal error                  // to be told when the batch is done
 	once    bool                   // the token was good once
-	named   bool                   // of a Passkey: it has the name of the account, if there is one
+	named   bool                   // of a Passkey or an Identity: it has the name of the account, if there is one
+	again   bool                   // it is to be judged once more: what was found does not fit together
+
+	identity identified // of an Identity
+	guessed  bool       // it is held against the account if the code is wrong
 }
 
 func newJob(r *pending) *job {
@@ -558,7 +562,7 @@ func (j *job) outcome(reason rushgate.Reason) door.Outcome {
 	switch {
 	case j.asked, j.once && j.Kind.finishes(): // the password is right, or was a moment ago
 		return door.Asked
-	case j.Kind.showsToken() && j.wrong:
+	case j.Kind.showsToken() && j.wrong && !j.guessed:
 		return door.Unknown
 	case j.wrong && j.account.ID == 0:
 		return door.Unknown

@@ -35,6 +35,11 @@ const (
 	DefaultOriginRegistrations = 1000
 	RegistrationWindow         = time.Hour
 
+	// DefaultOriginGuests is how many guests an origin may make within GuestWindow: a school that begins to play at once.
+	// No hash slows them down, as one does registrations.
+	DefaultOriginGuests = 300
+	GuestWindow         = time.Hour
+
 	// remembered bounds each table of failures: an attacker who means to push an entry out has to fill it with failures of
 	// its own, each from another origin or at another account. knownFactor is how many times as many accounts may be known
 	// somewhere, each at knownOrigins origins: there an attacker needs as many accounts.
@@ -56,10 +61,10 @@ const nameKeySize = 16
 // budgets bounds failures: by the pair of origin and account, by the account, and by the origin and the wider networks
 // it is in. A seat that is open counts as if it had failed, so that guesses in flight are bounded with those judged.
 type budgets struct {
-	key           [nameKeySize]byte // of the hash of names
-	origin        budget            // of failures spread over accounts
-	registrations budget            // of one origin
-	tokens        budget            // of one origin that are none
+	key    [nameKeySize]byte // of the hash of names
+	origin budget            // of failures spread over accounts
+	makes  [nMakings]budget  // of one origin, by what is made
+	tokens budget            // of one origin that are none
 
 	pairs    *table[pair, pairFailures]
 	accounts *table[uint64, guard] // of strangers
@@ -122,7 +127,13 @@ func (g *guard) idle(now time.Time) bool {
 
 // originFailures are those of one origin, or of the network that it is in.
 type originFailures struct {
-	failures, registrations, tokens meter
+	failures, tokens meter
+	makes            [nMakings]meter
+}
+
+// busy reports whether open seats count against an origin.
+func (f *originFailures) busy() bool {
+	return f.failures.inFlight > 0 || f.makes[Registration].inFlight > 0 || f.makes[Guest].inFlight > 0
 }
 
 var slowBudget = budget{SlowLimit, SlowWindow}
@@ -131,15 +142,15 @@ func newBudgets(cfg Config) budgets {
 	var key [nameKeySize]byte
 	_, _ = rand.Read(key[:]) // which never fails
 	return budgets{
-		key:           key,
-		origin:        budget{cfg.OriginFailures, OriginWindow},
-		registrations: budget{cfg.OriginRegistrations, RegistrationWindow},
-		tokens:        budget{tokensOfFailures * cfg.OriginFailures, OriginWindow},
-		pairs:         newTable[pair](cfg.remember, func(f *pairFailures) bool { return f.inFlight > 0 }),
-		accounts:      newTable[uint64](cfg.remember, func(g *guard) bool { return g.inFlight > 0 }),
-		networks: newTable[netip.Prefix](cfg.remember, func(f *originFailures) bool {
-			return f.failures.inFlight > 0 || f.registrations.inFlight > 0
-		}),
+		key:    key,
+		origin: budget{cfg.OriginFailures, OriginWindow},
+		makes: [nMakings]budget{
+			Registration: {cfg.OriginRegistrations, RegistrationWindow}, Guest: {cfg.OriginGuests, GuestWindow},
+		},
+		tokens:   budget{tokensOfFailures * cfg.OriginFailures, OriginWindow},
+		pairs:    newTable[pair](cfg.remember, func(f *pairFailures) bool { return f.inFlight > 0 }),
+		accounts: newTable[uint64](cfg.remember, func(g *guard) bool { return g.inFlight > 0 }),
+		networks: newTable[netip.Prefix](cfg.remember, (*originFailures).busy),
 		known:    newTable[uint64, [knownOrigins]netip.Prefix](knownFactor*cfg.remember, nil),
 		lockouts: newLockouts(cfg.remember),
 	}
@@ -206,10 +217,9 @@ func (b *budgets) judge(who pair, k *Knock, now time.Time) (verdict, time.Durati
 		if limit := b.origin.times(g.times); !known && limit.limit > 0 && f.failures.full(limit, now) {
 			return f.failures.verdict(limit, now, crowded)
 		}
-		limit := b.registrations.times(g.times)
-		if k.Want == Register && limit.limit > 0 && f.registrations.full(limit, now) {
-			return f.registrations.verdict(limit, now, crowded)
-		}
+	}
+	if k.Want == Register {
+		return b.judgeMaking(who, Registration, now)
 	}
 	return free, 0
 }
@@ -235,25 +245,25 @@ func (b *budgets) judgeGuess(who pair, known bool, now time.Time) (verdict, time
 
 // charge is what an open seat is charged for, in the budgets.
 type charge struct {
-	who      pair
-	guesses  bool
-	known    bool // the account was, at the origin, when the seat was given
-	register bool
-	token    bool // in place of a password: nothing is held against the account, nor against anyone in advance
-	resumes  bool // of a device
+	who     pair
+	guesses bool
+	known   bool // the account was, at the origin, when the seat was given
+	making  Making
+	token   bool // in place of a password: nothing is held against the account, nor against anyone in advance
+	resumes bool // of a device
 }
 
 // hold charges a seat, until settle.
 func (b *budgets) hold(who pair, k *Knock) charge {
-	c := charge{who: who, guesses: k.guesses(), known: b.isKnown(who), register: k.Want == Register}
+	c := charge{who: who, guesses: k.guesses(), known: b.isKnown(who)}
+	if k.Want == Register {
+		c.making = Registration
+	}
 	b.flight(c, 1)
 	return c
 }
 
 func (b *budgets) flight(c charge, n int) {
-	if c.token {
-		return
-	}
 	if c.guesses {
 		b.pairs.make(c.who).inFlight += n
 		if !c.known {
@@ -261,12 +271,15 @@ func (b *budgets) flight(c charge, n int) {
 		}
 	}
 	for _, g := range groupsOf(c.who.origin) {
+		if c.token && c.making == nothing {
+			continue
+		}
 		f := b.networks.make(g.network)
-		if !c.known {
+		if !c.known && !c.token {
 			f.failures.inFlight += n
 		}
-		if c.register {
-			f.registrations.inFlight += n
+		if c.making != nothing {
+			f.makes[c.making].inFlight += n
 		}
 	}
 }
@@ -275,7 +288,7 @@ func (b *budgets) flight(c charge, n int) {
 func (b *budgets) settle(c charge, o Outcome, name string, now time.Time) (began []Lockout) {
 	b.flight(c, -1)
 	switch {
-	case c.token && (o == Wrong || o == Unknown):
+	case c.token && !c.guesses && (o == Wrong || o == Unknown):
 		began = b.badToken(c, now)
 	case o == Wrong:
 		began = b.wrong(c, name, now)
@@ -286,10 +299,8 @@ func (b *budgets) settle(c charge, o Outcome, name string, now time.Time) (began
 	case o == Right || o == Inside:
 		b.right(c)
 	}
-	if c.register && o == Inside && b.registrations.limit > 0 {
-		for _, g := range groupsOf(c.who.origin) {
-			b.networks.make(g.network).registrations.charge(b.registrations.times(g.times), now)
-		}
+	if o == Inside {
+		b.made(c, now)
 	}
 	b.tidy(c, now)
 	return began
@@ -310,9 +321,11 @@ func (b *budgets) tidy(c charge, now time.Time) {
 			continue
 		}
 		f.failures.leak(b.origin.times(g.times), now)
-		f.registrations.leak(b.registrations.times(g.times), now)
+		for m := range f.makes {
+			f.makes[m].leak(b.makes[m].times(g.times), now)
+		}
 		f.tokens.leak(b.tokens.times(g.times), now)
-		if f.failures.idle() && f.registrations.idle() && f.tokens.idle() {
+		if f.failures.idle() && f.makes[Registration].idle() && f.makes[Guest].idle() && f.tokens.idle() {
 			b.networks.drop(g.network)
 		}
 	}

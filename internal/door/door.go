@@ -32,6 +32,9 @@ const (
 	// Passkey is of a player who shows a passkey, which does not say the name of the account: as [Resume], but that the
 	// Name of the knock stands for an account whose own name is found out later, see [Seat.Identify].
 	Passkey
+	// Identity is of a player whom a device or a provider vouches for. As [Passkey]; if it turns out that no account has
+	// the identity, one may be made, see [Seat.Make].
+	Identity
 )
 
 // Knock is a client's wish to come in.
@@ -80,6 +83,9 @@ type Config struct {
 	// OriginRegistrations is how many accounts one origin may make within [RegistrationWindow]; 0 means
 	// [DefaultOriginRegistrations], less than 0 no bound.
 	OriginRegistrations int
+	// OriginGuests is how many guests one origin may make within [GuestWindow]; 0 means [DefaultOriginGuests], less than 0
+	// no bound.
+	OriginGuests int
 	// OriginShare is how many percent of the seats in the world one origin may hold, 1 to 100; 0 means
 	// [DefaultOriginShare].
 	OriginShare int
@@ -119,6 +125,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.OriginFailures = orDefault(c.OriginFailures, DefaultOriginFailures)
 	c.OriginRegistrations = orDefault(c.OriginRegistrations, DefaultOriginRegistrations)
+	c.OriginGuests = orDefault(c.OriginGuests, DefaultOriginGuests)
 	c.OriginShare = orDefault(c.OriginShare, DefaultOriginShare)
 	if c.SlowPace <= 0 {
 		c.SlowPace = defaultSlowPace

@@ -19,8 +19,8 @@ const (
 	tokensOfFailures = 10
 )
 
-// Resume answers the wish of a client that shows a token in place of a password, [Resume], [Continue] or [Forget], or
-// a [Passkey]. What is worked off so fast does not wait in the line before the door: it has a lane of its own, which
+// Resume answers the wish of a client that shows a token in place of a password, [Resume], [Continue] or [Forget], a
+// [Passkey] or an [Identity]. What is worked off so fast does not wait in the line before the door: it has a lane of its own, which
 // holds what can be worked off in a second. The seat has no place in the world yet, see [Seat.Sit]: a token that is
 // made up neither takes one, nor tells of whom there is one. The error is a [*rushgate.Refusal], as for [Door.Knock];
 // those for which the lane has no room are told to come back at the pace of the lane.
@@ -34,7 +34,7 @@ func (d *Door) Resume(k Knock) (*Seat, error) {
 		return nil, &r
 	}
 	who := d.budgets.pair(&k)
-	if k.Want == Passkey { // of which it is not known yet whether the mode lets its player in
+	if k.Want == Passkey || k.Want == Identity { // of which it is not known yet whether the mode lets its player in
 		d.heed()
 		if d.rules.Closed() {
 			count.Mode++
@@ -75,14 +75,19 @@ func (d *Door) laneSeat(k *Knock, who pair, now time.Time) (*Seat, rushgate.Refu
 	}, rushgate.Refusal{}
 }
 
-// Identify says whose a seat is that was given for a [Passkey], once the player has proved to own the account of a
-// name. That is known at the origin from now on, so that what others fail at there does not keep the player out.
+// Identify says whose a seat is that was given for a [Passkey] or an [Identity], once the player has proved to own the
+// account of a name. That is known at the origin from now on, so that what others fail at there does not keep the
+// player out. A place in the world that the seat has taken under another name is given back.
 func (s *Seat) Identify(name string) {
 	d := s.door
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s.state == closed || !s.standing {
+	switch {
+	case s.state == closed || !s.standing && s.name == name:
 		return
+	case !s.standing:
+		d.places.close(s.charge.who, NotJudged, false, d.cfg.Now())
+		s.standing = true
 	}
 	if s.name != name {
 		d.budgets.know(s.charge.who) // by what the next knock is known by before it is looked at

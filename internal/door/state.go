@@ -15,7 +15,7 @@ import (
 const MaxState = 256 << 20
 
 // stateVersion is that of the layout in which a state is written.
-const stateVersion = 2
+const stateVersion = 3
 
 // ErrBadState is wrapped by the error of [New] for a [Config].State that it cannot use.
 var ErrBadState = errors.New("door: not the state of a door that this one can go on from")
@@ -97,7 +97,7 @@ func (s *state) size() int {
 }
 
 func (s *state) describe(c *packed.Codec, now time.Time) {
-	// One of version 1 has no devices.
+	// One of version 1 has no devices, and one before version 3 no guests.
 	version := c.Header("door", 1, stateVersion)
 	c.Raw(s.key[:])
 	packed.Slice(c, &s.pairs, math.MaxInt32, leastPair, func(at **entry[pair, pairFailures]) {
@@ -119,8 +119,11 @@ func (s *state) describe(c *packed.Codec, now time.Time) {
 		e := made(c, at)
 		c.Prefix(&e.key)
 		e.value.failures.describe(c, now)
-		e.value.registrations.describe(c, now)
+		e.value.makes[Registration].describe(c, now)
 		e.value.tokens.describe(c, now)
+		if version > 2 {
+			e.value.makes[Guest].describe(c, now)
+		}
 	})
 	packed.Slice(c, &s.known, math.MaxInt32, leastKnown, func(at **entry[uint64, [knownOrigins]netip.Prefix]) {
 		e := made(c, at)
@@ -213,7 +216,7 @@ func (s *state) check() error {
 		}
 	}
 	for i := range s.networks {
-		if f := &s.networks[i].value; !f.failures.sound() || !f.registrations.sound() || !f.tokens.sound() {
+		if f := &s.networks[i].value; !f.sound() {
 			return fmt.Errorf("%w: failures of an origin that cannot be", ErrBadState)
 		}
 	}
@@ -236,6 +239,10 @@ func (s *state) check() error {
 		return fmt.Errorf("%w: less than no seats have become free", ErrBadState)
 	}
 	return nil
+}
+
+func (f *originFailures) sound() bool {
+	return f.failures.sound() && f.tokens.sound() && f.makes[Registration].sound() && f.makes[Guest].sound()
 }
 
 func (g *guard) sound() bool { return g.meter.sound() && g.strikes >= 0 }

@@ -92,7 +92,7 @@ func (d *Door) seatFor(who pair, now time.Time) bool {
 // stands reports whether a client that can have no seat may go on to prove who it is, and then wait for one. An origin
 // that has its share of the seats would wait for its own players.
 func (d *Door) stands(k *Knock, who pair) bool {
-	comes := k.Want == Login || k.Want == Resume || k.Want == Passkey
+	comes := k.Want == Login || k.Want == Resume || k.Want == Passkey || k.Want == Identity
 	return k.Wait && comes && k.Holder != (line.Holder{}) && d.ring.Load() != nil && d.places.shared(who.origin)
 }
 
@@ -104,9 +104,13 @@ func (d *Door) full(now time.Time) bool {
 
 // Proven is an account that a player has proved to own.
 type Proven struct {
-	Player, Epoch  uint64
+	Player, Epoch  uint64 // Player is 0 for an account that is yet to be made, see [ErrNobody]
 	Name, Imported string // as in [line.Proof]
 }
+
+// ErrNobody is of [Seat.Sit] for an account that is yet to be made: there is no place in the world, and nobody who could
+// stand in its line.
+var ErrNobody = errors.New("door: there is nobody yet to stand in the line of the world")
 
 // Sit takes a place in the world for a seat that has none yet, once its player has proved to own the account. If there
 // is none, the error is the [*rushgate.Refusal] with a place in the world's line, if the knock was to wait, and the
@@ -129,6 +133,9 @@ func (s *Seat) Sit(p Proven) error {
 	if !s.waits {
 		r := busy(d.later(WorldFull))
 		return &r
+	}
+	if p.Player == 0 {
+		return ErrNobody
 	}
 	s.stood = true
 	return d.stand(line.Proof{
