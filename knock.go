@@ -27,4 +27,7 @@ const (
 	KnockResume KnockKind = "resume"
 	// KnockPasskey wants in with a passkey. It does not say of which account: the Name is empty.
 	KnockPasskey KnockKind = "passkey"
+	// KnockIdentity wants in with an identity that was proved: that of a device that plays as a guest, or of an account at
+	// a provider. It does not say of which account, and may have one made: the Name is empty.
+	KnockIdentity KnockKind = "identity"
 )

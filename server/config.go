@@ -215,6 +215,29 @@ type Config struct {
 	// changes. Default [OpaqueKeysName] in DataDir, which is made when it is missing.
 	OpaqueKeyFile string
 
+	// OIDCFile is a file with the OpenID providers at which players may prove who they are, see docs/identities.md: one
+	// JSON object, of at most 64 KiB. The node reads it, and the files that it names, again when they change. Default none.
+	OIDCFile string
+	// SteamAppID is the game's id at Steam, 1 to 2,147,483,647: players may then come in with a ticket of their Steam
+	// client's. Default none.
+	SteamAppID int
+	// SteamKeyFile has the publisher's Web API key, with which Steam is asked about tickets; not everybody on the machine
+	// may be able to read it. The node reads it again when it changes. Required with SteamAppID.
+	SteamKeyFile string
+	// SteamIdentity is what the game passes to GetAuthTicketForWebApi, 1 to 128 printable ASCII characters: tickets for
+	// others are of no use here. Default [DefaultSteamIdentity].
+	SteamIdentity string
+	// SteamReturn is where Steam's page sends browsers back to, https://: /play/back/steam of this node, as players reach
+	// it. Default none: browsers do not go to Steam.
+	SteamReturn string
+	// ProviderNetworks are networks of the operator's in which providers may be called, over plain HTTP too. Without them
+	// no address inside a network is called, whatever a provider's name leads to. Default none.
+	ProviderNetworks []netip.Prefix
+	// Provers prove players by what the game's own program knows of them, each under a name like those of providers: 1 to
+	// 32 of a-z, 0-9 and "-", beginning with a letter. The name is part of what accounts keep, so it has to stay. Default
+	// none.
+	Provers map[string]Prover
+
 	// SMTPURL is the mail server that takes mail to players: "smtps://USER@HOST:465" with TLS, "smtp://USER@HOST:587" with
 	// STARTTLS, or "smtp+plain://HOST:25" for one on this machine; the user and the port may be left out. Without it
 	// players have no e-mail addresses, and those who lose a password get a code from the operator. Default none.

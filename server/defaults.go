@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 	"time"
@@ -39,6 +40,7 @@ func (c *Config) numbers() []ranged[int] {
 		{&c.OriginFailures, "failures of one address", door.DefaultOriginFailures, Unbounded, 1 << 20},
 		{&c.OriginRegistrations, "registrations of one address", door.DefaultOriginRegistrations, Unbounded, 1 << 20},
 		{&c.OriginShare, "share of one address", door.DefaultOriginShare, 1, 100},
+		{&c.SteamAppID, "app id at Steam", 0, 0, math.MaxInt32},
 		{&c.LineWork, "work for a place in the line", 0, 0, line.MaxWorkBits},
 		{&c.PasswordMin, "length of new passwords", rushgate.DefaultPasswordLen, 1, rushgate.MaxMinPasswordLen},
 		{&c.HashIterations, "password hash iterations",
@@ -108,6 +110,7 @@ func (c *Config) fill() {
 	or(&c.ACMEDirectory, acme.LetsEncrypt)
 	or(&c.HashKernel, "auto")
 	or(&c.Opaque, OpaqueOff)
+	or(&c.SteamIdentity, DefaultSteamIdentity)
 	for _, n := range c.numbers() {
 		or(n.field, n.def)
 	}
@@ -131,6 +134,7 @@ func (c Config) withDefaults() Config {
 	c.TLS = c.TLS || c.TLSCert != "" || len(c.TLSNames) > 0 || c.GetCertificate != nil || len(c.ACMEDomains) > 0
 	c.Zones = maps.Clone(c.Zones) // the node reads it as long as it runs
 	c.PasskeyOrigins = slices.Clone(c.PasskeyOrigins)
+	c.cloneProviders()
 	c.Origins = slices.Clone(c.Origins)
 	for i, origin := range c.Origins {
 		if canonical, err := api.ParseOrigin(origin); err == nil { // the others are for validate

@@ -296,6 +296,7 @@ func (s *Server) leave() error {
 	s.shutDown()
 	s.browsers.Stop()
 	s.clock.Stop()
+	s.closeProviders()
 	err := s.closeStore()
 	s.predecessor.close()
 	return err

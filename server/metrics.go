@@ -30,6 +30,9 @@ func (s *Server) newMetrics() (*prometheus.Registry, error) {
 	if s.outbox != nil {
 		parts = append(parts, metric.Collector(s.outbox.Metrics))
 	}
+	if s.vouchers != nil {
+		parts = append(parts, metric.Collector(s.vouchers.Metrics), metric.Collector(s.vouchers.calls.Metrics))
+	}
 	if s.opaque != nil {
 		parts = append(parts, metric.Collector(s.opaqueMetrics))
 	}

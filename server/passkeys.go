@@ -50,6 +50,9 @@ func (s *Server) setKeyring(ring *line.Keyring) {
 	if s.passkeys != nil {
 		s.passkeys.SetKeyring(ring)
 	}
+	if s.vouchers != nil {
+		s.vouchers.SetKeyring(ring)
+	}
 }
 
 // look is what of the page is this node's own.

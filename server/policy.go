@@ -9,7 +9,7 @@ var knockKinds = map[auth.Kind]rushgate.KnockKind{
 	auth.Login: rushgate.KnockLogin, auth.Register: rushgate.KnockRegister, auth.Enter: rushgate.KnockLogin,
 	auth.BeginLogin: rushgate.KnockLogin, auth.BeginRegister: rushgate.KnockRegister,
 	auth.Resume: rushgate.KnockResume, auth.Continue: rushgate.KnockResume,
-	auth.Passkey: rushgate.KnockPasskey,
+	auth.Passkey: rushgate.KnockPasskey, auth.Identity: rushgate.KnockIdentity,
 }
 
 // policy returns the embedder's policy as the pool asks it, without the password, or nil.

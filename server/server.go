@@ -74,6 +74,7 @@ type Server struct {
 	acme     *acme.Manager  // nil: certificates come from elsewhere
 	hasher   *password.Hasher
 	opaque   *opaqueState   // nil: it is off
+	vouchers *vouchers      // nil: there are none
 	post     *post          // nil: no mail is sent
 	outbox   *outbox.Outbox // nil too, then
 	places   []*lineState   // of those who wait in line; nil: they end with the node
@@ -155,6 +156,9 @@ func start(ctx context.Context, cfg Config, accepts func(*Server)) (_ *Server, e
 		return nil, err
 	}
 	if s.post, err = cfg.openPost(); err != nil {
+		return nil, err
+	}
+	if err := s.openProviders(); err != nil {
 		return nil, err
 	}
 	if err := cfg.tryOut(ctx); err != nil {
@@ -408,7 +412,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
 		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Proxies: s.proxies,
 		Accounts: s.ledger, DeleteAfter: max(s.cfg.DeleteAfter, 0), DeleteNow: s.deleter.Nudge,
-		Outbox: s.outbox, Passkeys: s.passkeys,
+		Outbox: s.outbox, Passkeys: s.passkeys, Providers: s.providersThatVouch(),
 		Names:   s.cfg.names(),
 		Channel: s.browsers, Play: web.Play(s.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
 		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards, Game: s.cfg.Handler,
@@ -543,6 +547,7 @@ func (s *Server) stop() error {
 	s.staff.stop()
 	s.diary.Stop()
 	s.clock.Stop()
+	s.closeProviders()
 	err = errors.Join(err, s.cfg.withdraw(), s.closeStore())
 	s.predecessor.close()
 	s.cfg.Logger.Info("stopped", "took", time.Since(start).Round(time.Millisecond))

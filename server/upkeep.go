@@ -226,6 +226,7 @@ func (s *Server) Reload() error {
 // change. before has what the files looked like before they were first read.
 func (s *Server) watchSecrets(before secrets, token *admin.Token) {
 	s.watchMail(before.mail)
+	s.watchProviders(before.providers)
 	w := s.upkeep.watcher
 	if file := s.cfg.PepperFile; file != "" {
 		w.Add(reload.Subject{Name: "pepper", Files: []string{file}, Load: s.reloadPepper}, before.pepper)
@@ -253,7 +254,7 @@ func (s *Server) watchSecrets(before secrets, token *admin.Token) {
 func (c Config) keysFile() string { return filepath.Join(c.DataDir, KeysName) }
 
 // secrets are what the files with secrets look like.
-type secrets struct{ pepper, keys, token, mail, opaque reload.Seen }
+type secrets struct{ pepper, keys, token, mail, opaque, providers reload.Seen }
 
 func lookAtSecrets(c Config) (s secrets) {
 	if c.PepperFile != "" {
@@ -267,6 +268,7 @@ func lookAtSecrets(c Config) (s secrets) {
 	}
 	s.keys = reload.Look(c.keysFile())
 	s.opaque = reload.Look(c.opaqueFile())
+	s.providers = reload.Look(c.providerFiles()...)
 	return s
 }
 

@@ -26,7 +26,7 @@ func (c Config) validate() error {
 		errs = append(errs, d.check(c.nameOf(d.field)))
 	}
 	errs = append(errs, c.validateStore(), c.validateTLS(), c.validateDoor(), c.validateAdmin(), c.validateZones(),
-		c.validateMail(), c.validateOpaque())
+		c.validateMail(), c.validateOpaque(), c.validateProviders())
 	if c.RememberFor != Never && c.RememberFor < time.Second {
 		errs = append(errs, wrong("RememberFor", "devices are remembered for %v, want 1s or more, or not at all",
 			c.RememberFor))

@@ -22,6 +22,7 @@ import (
 	"github.com/rushgate/rushgate/internal/outbox"
 	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/peer"
+	"github.com/rushgate/rushgate/internal/providers"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
 	"github.com/rushgate/rushgate/internal/unserved"
@@ -47,6 +48,8 @@ type Config struct {
 	Names account.RenameRules
 	// Passkeys is what players prove accounts with in place of a password; nil means that there are none.
 	Passkeys *passkey.Party
+	// Providers are those that vouch for players; nil means that there are none.
+	Providers *providers.Providers
 	// Guests: players come in by a device alone, see [auth.Pool.Identity].
 	Guests bool
 	// Outbox has the mail to players that is to be sent; nil means that none is.
@@ -161,6 +164,7 @@ type route struct {
 func (h *handler) routes() []route {
 	return append(slices.Concat(
 		h.accountRoutes(), h.emailRoutes(), h.factorRoutes(), h.passkeyRoutes(), h.opaqueRoutes(), h.guestRoutes(),
+		h.identityRoutes(),
 	), []route{
 		{"POST /v1/recover", h.recover},
 		{"POST /v1/recover/finish", h.finishRecovery},
@@ -193,7 +197,7 @@ func (h *handler) guard(next http.Handler) http.Handler {
 		}()
 		ctx, cancel := h.Clock.WithTimeout(r.Context(), h.answerTimeout)
 		defer cancel()
-		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit(r.URL.Path))
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r.WithContext(ctx))

@@ -74,6 +74,10 @@ func (c *contract) check(req *http.Request, resp *http.Response, body []byte) {
 	if of, handle := "/v1/account/passkeys/", path; strings.HasPrefix(handle, of) && req.Method == http.MethodDelete {
 		path = of + "{handle}"
 	}
+	if rest, ok := strings.CutPrefix(path, identitiesPath); ok && strings.Contains(rest, "/") {
+		_, what, _ := strings.Cut(rest, "/")
+		path = identitiesPath + "{provider}/" + what
+	}
 	paths := "paths"
 	if path == "/v1/channel" {
 		paths = "x-websockets"

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/rushgate/rushgate/internal/web"
 )
 
 const (
@@ -72,6 +74,7 @@ func (h *handler) ownPages(next http.Handler) http.Handler {
 				return
 			}
 		case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		case r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, web.BackPath): // a provider's page, see there
 		case r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") == "":
 		default:
 			if !h.mayKnock(r) {

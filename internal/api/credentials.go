@@ -15,7 +15,7 @@ import (
 	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
-// MaxBody is the most bytes of a request body that are read.
+// MaxBody is the most bytes of a request body that are read, but for what providers say of players, see [bodyLimit].
 const MaxBody = 4 << 10
 
 type credentials struct {
@@ -94,7 +94,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, malformed{fmt.Sprintf("The body is larger than %d bytes.", MaxBody)}
+		return nil, malformed{fmt.Sprintf("The body is larger than %d bytes.", tooLarge.Limit)}
 	case err != nil:
 		return nil, malformed{"The body could not be read."}
 	}

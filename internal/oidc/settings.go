@@ -78,6 +78,24 @@ func Load(path string) ([]Settings, error) {
 	return all, nil
 }
 
+// Files returns which files with secrets a file with providers names. The error is that of [Load], as far as it is not
+// about those.
+func Files(path string) (named []string, err error) {
+	b, _, err := smallfile.Read(path, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	_, secrets, err := parse(b)
+	for _, f := range secrets {
+		for _, file := range []string{f.secret, f.key} {
+			if file != "" {
+				named = append(named, file)
+			}
+		}
+	}
+	return named, err
+}
+
 // parse reads what is in the file, and returns which files there are to read besides.
 func parse(b []byte) ([]Settings, []files, error) {
 	if len(b) > maxFile {

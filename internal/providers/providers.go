@@ -76,11 +76,16 @@ type Description struct {
 	Takes  Takes
 }
 
-// Config is what providers need of the node.
-type Config struct {
+// Settings are what the operator says of providers in files, which may change while the node runs.
+type Settings struct {
 	OpenID []oidc.Settings
 	// Tickets are those of the game at Steam; nil if none are taken.
 	Tickets *steam.TicketSettings
+}
+
+// Config is what providers need of the node.
+type Config struct {
+	Settings
 	// SteamReturn is where Steam sends browsers back to; empty if none go there.
 	SteamReturn string
 	Provers     map[string]Prover
@@ -100,7 +105,8 @@ type Providers struct {
 	told told
 
 	changing sync.Mutex
-	settings []oidc.Settings // of those in place
+	settings Settings // of those in place
+	ready    bool     // there are settings in place
 	tallies  map[string]*tally
 	sources  atomic.Pointer[[]*source] // by name
 }
@@ -136,39 +142,46 @@ func New(cfg Config) (*Providers, error) {
 		cfg.Now = time.Now
 	}
 	p := &Providers{cfg: cfg, tallies: make(map[string]*tally)}
-	_, err := p.Replace(cfg.OpenID)
+	p.sources.Store(&[]*source{})
+	var own []*source
+	for _, name := range slices.Sorted(maps.Keys(cfg.Provers)) {
+		if !oidc.ValidName(name) {
+			return nil, fmt.Errorf("%w: %.40q: a name has to be 1 to 32 of a-z, 0-9 and '-', beginning with a letter",
+				ErrSettings, name)
+		}
+		s := p.source(Description{Name: name, Kind: Game, Takes: TakesShown})
+		s.native = newProver(name, cfg.Provers[name], cfg.Logger).prove
+		own = append(own, s)
+	}
+	p.sources.Store(&own)
+	_, err := p.Replace(cfg.Settings)
 	return p, err
 }
 
-// Replace puts OpenID providers in place of those that there were, and reports whether that has changed anything. Those
-// that are as before go on with what they know. With an error everything stays as it was.
-func (p *Providers) Replace(settings []oidc.Settings) (changed bool, err error) {
+// Replace puts other settings in place of those that there were, and reports whether that has changed anything.
+// Providers whose settings are as before go on with what they know. With an error everything stays as it was.
+func (p *Providers) Replace(settings Settings) (changed bool, err error) {
 	p.changing.Lock()
 	defer p.changing.Unlock()
-	before := p.sources.Load()
-	if before != nil && reflect.DeepEqual(settings, p.settings) {
+	before := *p.sources.Load()
+	if p.ready && reflect.DeepEqual(settings, p.settings) {
 		return false, nil
 	}
-	var next []*source
-	for _, s := range settings {
+	next, err := p.steam(before, settings.Tickets)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range before {
+		if s.Kind == Game {
+			next = append(next, s)
+		}
+	}
+	for _, s := range settings.OpenID {
 		known, err := p.openID(before, s)
 		if err != nil {
 			return false, err
 		}
 		next = append(next, known)
-	}
-	if before == nil {
-		others, err := p.others()
-		if err != nil {
-			return false, err
-		}
-		next = append(next, others...)
-	} else {
-		for _, s := range *before {
-			if s.Kind != OpenID {
-				next = append(next, s)
-			}
-		}
 	}
 	slices.SortFunc(next, func(a, b *source) int { return strings.Compare(a.Name, b.Name) })
 	for i := range next {
@@ -176,18 +189,16 @@ func (p *Providers) Replace(settings []oidc.Settings) (changed bool, err error) 
 			return false, fmt.Errorf("%w: two are called %s", ErrSettings, next[i].Name)
 		}
 	}
-	p.settings = slices.Clone(settings)
+	p.settings, p.ready = Settings{OpenID: slices.Clone(settings.OpenID), Tickets: settings.Tickets}, true
 	p.sources.Store(&next)
 	return true, nil
 }
 
 // openID returns the source of an OpenID provider: the one before, if its settings are the same.
-func (p *Providers) openID(before *[]*source, s oidc.Settings) (*source, error) {
-	if before != nil {
-		for _, old := range *before {
-			if old.openID != nil && reflect.DeepEqual(old.openID.Settings, s) {
-				return old, nil
-			}
+func (p *Providers) openID(before []*source, s oidc.Settings) (*source, error) {
+	for _, old := range before {
+		if old.openID != nil && reflect.DeepEqual(old.openID.Settings, s) {
+			return old, nil
 		}
 	}
 	provider, err := oidc.New(s, oidc.Config{Calls: p.cfg.Calls, Once: p.onceForNonces, Now: p.cfg.Now})
@@ -205,8 +216,18 @@ func (p *Providers) openID(before *[]*source, s oidc.Settings) (*source, error) 
 	return next, nil
 }
 
-// others returns the sources that are no OpenID providers.
-func (p *Providers) others() (all []*source, err error) {
+// steam returns the source that is Steam, or none: the one before, if its settings are the same.
+func (p *Providers) steam(before []*source, tickets *steam.TicketSettings) ([]*source, error) {
+	if tickets == nil && p.cfg.SteamReturn == "" {
+		return nil, nil
+	}
+	if p.ready && reflect.DeepEqual(tickets, p.settings.Tickets) {
+		for _, old := range before {
+			if old.Kind == Steam {
+				return []*source{old}, nil
+			}
+		}
+	}
 	cfg := steam.Config{Calls: p.cfg.Calls, Once: p.cfg.Once, Now: p.cfg.Now}
 	s := p.source(Description{Name: SteamName, Kind: Steam})
 	if p.cfg.SteamReturn != "" {
@@ -216,30 +237,18 @@ func (p *Providers) others() (all []*source, err error) {
 		}
 		s.Visits, s.visited = true, steamPages{pages}
 	}
-	if p.cfg.Tickets != nil {
-		tickets, err := steam.NewTickets(*p.cfg.Tickets, cfg)
+	if tickets != nil {
+		checks, err := steam.NewTickets(*tickets, cfg)
 		if err != nil {
 			return nil, err
 		}
 		s.Takes = TakesTicket
 		s.native = func(ctx context.Context, h *Handed) (identity.Identity, error) {
-			player, err := tickets.Check(ctx, h.Ticket)
+			player, err := checks.Check(ctx, h.Ticket)
 			return player.Identity, err
 		}
 	}
-	if s.Visits || s.native != nil {
-		all = append(all, s)
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.cfg.Provers)) {
-		if !oidc.ValidName(name) {
-			return nil, fmt.Errorf("%w: %.40q: a name has to be 1 to 32 of a-z, 0-9 and '-', beginning with a letter",
-				ErrSettings, name)
-		}
-		s := p.source(Description{Name: name, Kind: Game, Takes: TakesShown})
-		s.native = newProver(name, p.cfg.Provers[name], p.cfg.Logger).prove
-		all = append(all, s)
-	}
-	return all, nil
+	return []*source{s}, nil
 }
 
 // source returns one that nobody has asked, and that goes on with the figures of the one before of its name.

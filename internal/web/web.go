@@ -5,6 +5,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -76,6 +77,7 @@ func Play(look Look) http.Handler {
 	for name, f := range files(look) {
 		mux.Handle("GET /play/"+name, f)
 	}
+	back(mux, cmp.Or(look.Title, ownTitle))
 	mux.HandleFunc("GET /play", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "play/") // relative: whatever path a proxy has put in front
 		w.WriteHeader(http.StatusPermanentRedirect)
