@@ -155,10 +155,12 @@ func provedBy(a *rushgate.Account) string {
 	switch {
 	case opaquerecord.Has(a.Credentials):
 		return "opaque"
-	case a.PasswordHash == "" || password.IsLocked(a.PasswordHash):
-		return "nothing"
+	case a.PasswordHash != "" && !password.IsLocked(a.PasswordHash):
+		return "password"
+	case len(account.IdentitiesOf(a)) > 0:
+		return "identity"
 	}
-	return "password"
+	return "nothing"
 }
 
 // forgetDevice has the account forget a device.

@@ -164,7 +164,7 @@ type route struct {
 func (h *handler) routes() []route {
 	return append(slices.Concat(
 		h.accountRoutes(), h.emailRoutes(), h.factorRoutes(), h.passkeyRoutes(), h.opaqueRoutes(), h.guestRoutes(),
-		h.identityRoutes(),
+		h.identityRoutes(), h.linkingRoutes(),
 	), []route{
 		{"POST /v1/recover", h.recover},
 		{"POST /v1/recover/finish", h.finishRecovery},

@@ -114,7 +114,7 @@ var (
 	}
 	insideFields = []strictjson.Field{
 		{Name: "state"}, {Name: "upload"}, {Name: "password"}, {Name: "code"}, {Name: "login_state"}, {Name: "ke3"},
-		{Name: "attempt_id"},
+		{Name: "guest_secret"}, {Name: "identity_proof"}, {Name: "attempt_id"},
 		{Name: "remember"}, {Name: "remember_cookie", Kind: strictjson.Bool},
 	}
 )

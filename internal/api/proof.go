@@ -15,29 +15,37 @@ import (
 // errNoProof refuses what takes the password of an account that has none: a session alone proves nothing, for it may
 // have been left open on another's device.
 var errNoProof = rejection{http.StatusConflict, "The account has no password. One that is proved by OPAQUE is proved " +
-	"from /v1/opaque/confirm/start on; otherwise ask those who run the game."}
+	"from /v1/opaque/confirm/start on, one with an identity by that; otherwise ask those who run the game."}
 
-// proof is what a player shows to prove that the account of a session is theirs: the password, or what was begun at
-// /v1/opaque/confirm/start, and a code beside either.
+// proof is what a player shows to prove that the account of a session is theirs: the password, what was begun at
+// /v1/opaque/confirm/start, or an identity of the account, and a code beside each.
 type proof struct {
 	password, exact string            // see [rushgate.LoginPassword]
 	opaque          auth.Opaque       // in place of a password
+	identity        shownIdentity     // in place of a password
 	code            secondfactor.Code // of a second factor; empty for none
 }
 
 func (p *proof) byOpaque() bool { return p.opaque.State != nil }
-func (p *proof) shown() bool    { return p.byOpaque() || p.password != "" || p.exact != "" }
+func (p *proof) shown() bool {
+	return p.byOpaque() || p.identity.shown() || p.password != "" || p.exact != ""
+}
 
 var (
 	// opaqueProofFields are those by which a request shows a proof by OPAQUE in place of the password.
 	opaqueProofFields = []strictjson.Field{{Name: "login_state"}, {Name: "ke3"}}
+	// identityProofFields are those by which it shows an identity of the account.
+	identityProofFields = []strictjson.Field{{Name: "guest_secret"}, {Name: "identity_proof"}}
 	// proofFields are those of a request that takes a proof and nothing else.
-	proofFields = slices.Concat([]strictjson.Field{{Name: "password"}, {Name: "code"}}, opaqueProofFields)
+	proofFields = slices.Concat(
+		[]strictjson.Field{{Name: "password"}, {Name: "code"}}, opaqueProofFields, identityProofFields,
+	)
 )
 
 // nothingShown is for a request that shows no proof, whose password would be in a field of that name.
 func nothingShown(field string) malformed {
-	return malformed{"The field " + field + " is needed, which is the account's password, or login_state and ke3."}
+	return malformed{"The field " + field + " is needed, which is the account's password, or login_state and ke3, or " +
+		"guest_secret, or identity_proof."}
 }
 
 // proofIn returns the proof in the fields of a request: the password, in the field that the route calls it, or what
@@ -47,9 +55,16 @@ func proofIn(given strictjson.Values, field string) (p proof, err error) {
 		return p, err
 	}
 	byOpaque := given.String("login_state") != "" || given.String("ke3") != ""
+	if p.identity, err = identityIn(given, "guest_secret", "identity_proof"); err != nil {
+		return p, err
+	}
 	switch _, there := given[field]; {
 	case byOpaque && given.String(field) != "":
 		return p, malformed{"There is both a password and a proof by OPAQUE: one of them is needed."}
+	case p.identity.shown() && (byOpaque || given.String(field) != ""):
+		return p, malformed{"There is an identity beside another proof: one of them is needed."}
+	case p.identity.shown():
+		return p, nil
 	case byOpaque:
 		p.opaque, err = finishing(given, "login_state", "ke3", opaque.KE3Size)
 		return p, err
@@ -86,14 +101,15 @@ func (h *handler) errand(r *http.Request, o owner, p *proof) (auth.Request, erro
 	if err != nil {
 		return auth.Request{}, err
 	}
+	shown, err := h.credential(&p.identity)
 	return auth.Request{
 		Player: o.player, Username: name, Imported: imported, Password: p.password, Exact: p.exact, Opaque: p.opaque,
-		Factor: p.code, Addr: h.Proxies.Client(r),
-	}, nil
+		Shown: auth.Shown{Credential: shown}, Factor: p.code, Addr: h.Proxies.Client(r),
+	}, err
 }
 
-// prove has the player of a session prove that the account is theirs: by the password or by OPAQUE and, if the account
-// has a second factor, a code. It is the one way to do so for what changes the account, which writes what is proved: a
+// prove has the player of a session prove that the account is theirs: by the password, by OPAQUE or by an identity and,
+// if the account has a second factor, a code. It is the one way to do so for what changes the account, which writes what is proved: a
 // code is used up with the change that it is shown for. With a password it is an errand: in a rush it gets a small
 // share of the hashing.
 func (h *handler) prove(r *http.Request, o owner, p *proof) (secondfactor.Proved, error) {
@@ -104,7 +120,7 @@ func (h *handler) prove(r *http.Request, o owner, p *proof) (secondfactor.Proved
 	if err != nil {
 		return secondfactor.Proved{}, err
 	}
-	if !p.byOpaque() && (a.PasswordHash == "" || password.IsLocked(a.PasswordHash)) {
+	if !p.byOpaque() && !p.identity.shown() && (a.PasswordHash == "" || password.IsLocked(a.PasswordHash)) {
 		return secondfactor.Proved{}, errNoProof
 	}
 	request, err := h.errand(r, o, p)
@@ -123,6 +139,8 @@ func (h *handler) prove(r *http.Request, o owner, p *proof) (secondfactor.Proved
 // takesProof returns the refusal of a node that does not take a proof of its kind.
 func (h *handler) takesProof(p *proof) error {
 	switch {
+	case p.identity.shown():
+		return nil
 	case !p.byOpaque():
 		return h.takesPasswords()
 	case h.Opaque == nil:

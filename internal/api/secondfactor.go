@@ -70,7 +70,7 @@ func parseFactor(body []byte, n needs) (f factorForm, err error) {
 		}
 	}
 	if n.proof {
-		beside = slices.Concat([]strictjson.Field{{Name: "password"}}, opaqueProofFields)
+		beside = slices.Concat([]strictjson.Field{{Name: "password"}}, opaqueProofFields, identityProofFields)
 	}
 	given, err := strictjson.Object(body, slices.Concat(needed, beside)...)
 	if err != nil {
