@@ -55,6 +55,10 @@ func (l *Ledger) Merge(
 		if err := l.takeIn(ctx, &guest, &proved.Account, keepGuest, leave); err != nil {
 			return err
 		}
+		key, _ := linked.Key(device) // which may have been claimed a moment ago, and is nobody's now
+		if _, err := l.store.ClaimIdentities(ctx, []rushgate.IdentityClaim{{Key: key, Replaces: guest.ID}}); err != nil {
+			return err
+		}
 	}
 	return l.Link(ctx, proved, device, from)
 }

@@ -105,7 +105,6 @@ func newMerge(t *testing.T, s rushgate.Store) *account.Ledger {
 	}
 	gold(t, s, "alice", 1)
 	gold(t, s, "guest-x", 2)
-	time.Sleep(rushgate.IdentityHold)
 	return l
 }
 
@@ -149,7 +148,7 @@ func TestMergeGoesOnWhereItEnded(t *testing.T) {
 							if _, err := l.Find(t.Context(), "guest-x"); keepGuest && err != nil && goldOf(t, s, "alice") != 2 {
 								t.Fatal("the guest's character is lost")
 							}
-							time.Sleep(rushgate.LeaseTTL) // a lease that was claimed is over
+							time.Sleep(rushgate.LeaseTTL) // a lease that was claimed is over, and the hold of a claim
 							err = merge()
 						}
 						if err != nil {

@@ -71,6 +71,9 @@ func (c *contract) check(req *http.Request, resp *http.Response, body []byte) {
 	if strings.HasPrefix(path, "/v1/account/devices/") {
 		path = "/v1/account/devices/{handle}"
 	}
+	if of := "/v1/account/identities/"; strings.HasPrefix(path, of) {
+		path = of + "{handle}"
+	}
 	if of, handle := "/v1/account/passkeys/", path; strings.HasPrefix(handle, of) && req.Method == http.MethodDelete {
 		path = of + "{handle}"
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	emailFields  = slices.Concat([]strictjson.Field{{Name: "email"}, {Name: "current"}, {Name: "code"}}, opaqueProofFields,
+	emailFields = slices.Concat([]strictjson.Field{{Name: "email"}, {Name: "current"}, {Name: "code"}}, opaqueProofFields,
 		identityProofFields)
 	verifyFields = []strictjson.Field{{Name: "code"}}
 )

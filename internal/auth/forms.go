@@ -42,7 +42,9 @@ func (r *Request) showsIdentity() bool {
 }
 
 // twoForms reports whether the password may have been hashed in either of two forms.
-func (j *job) twoForms() bool { return !j.showsIdentity() && j.guesses() && j.Password != "" && j.Exact != "" }
+func (j *job) twoForms() bool {
+	return !j.showsIdentity() && j.guesses() && j.Password != "" && j.Exact != ""
+}
 
 // guesses reports whether the password is that of an account which there may be already.
 func (j *job) guesses() bool { return j.Kind.provesPassword() }
