@@ -6,6 +6,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/linked"
 	"github.com/rushgate/rushgate/internal/opaquerecord"
 	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/internal/secondfactor"
@@ -45,6 +46,9 @@ type exportedProof struct {
 	Kind  string     `json:"kind"`
 	Since *timestamp `json:"since,omitempty"`
 	Name  string     `json:"name,omitempty"` // of a passkey
+	// Issuer and Subject are of an account at a provider.
+	Issuer  string `json:"issuer,omitempty"`
+	Subject string `json:"subject,omitempty"`
 }
 
 type exportedHero struct {
@@ -132,6 +136,9 @@ func exportProofs(a *rushgate.Account, events []rushgate.AccountEvent) []exporte
 			proofs[len(proofs)-1].Name = k.Name
 		} else if c.Kind == opaquerecord.Kind {
 			add(c.Kind, account.OpaqueSince(a, events))
+		} else if c.Kind == linked.Federated {
+			add(c.Kind, time.Time{})
+			proofs[len(proofs)-1].Issuer, proofs[len(proofs)-1].Subject = c.Provider, c.Subject
 		} else if !account.Notes(c.Kind) && !secondfactor.Unconfirmed(c.Kind) {
 			add(c.Kind, time.Time{})
 		}
