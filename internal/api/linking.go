@@ -19,7 +19,7 @@ var (
 	errLinked         = rejection{http.StatusConflict, "That opens another account."}
 	errManyIdentities = rejection{http.StatusConflict, "The account has as many identities as it may have."}
 	errNotLinked      = rejection{http.StatusNotFound, "The account has no such identity."}
-	errLastWay        = rejection{http.StatusConflict, "Nothing else opens the account: set a password, or link another first."}
+	errLastWay        = rejection{http.StatusConflict, "Nothing else opens the account. Set a password first."}
 	errNotGuest       = rejection{http.StatusConflict, "Only an account can be merged that a guest's device alone opens."}
 )
 

@@ -109,9 +109,9 @@ func (h *handler) errand(r *http.Request, o owner, p *proof) (auth.Request, erro
 }
 
 // prove has the player of a session prove that the account is theirs: by the password, by OPAQUE or by an identity and,
-// if the account has a second factor, a code. It is the one way to do so for what changes the account, which writes what is proved: a
-// code is used up with the change that it is shown for. With a password it is an errand: in a rush it gets a small
-// share of the hashing.
+// if the account has a second factor, a code. It is the one way to do so for what changes the account, which writes
+// what is proved: a code is used up with the change that it is shown for. But for OPAQUE it is an errand: in a rush it
+// gets a small share of the hashing.
 func (h *handler) prove(r *http.Request, o owner, p *proof) (secondfactor.Proved, error) {
 	if err := h.takesProof(p); err != nil {
 		return secondfactor.Proved{}, err

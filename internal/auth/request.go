@@ -114,7 +114,8 @@ type Request struct {
 	SessionToken token.Session
 	// Assertion is what a [Passkey] shows.
 	Assertion *passkey.Assertion
-	// Shown is what an [Identity] shows, and a [Confirm] or [ChangePassword] in place of the password that the account has.
+	// Shown is what an [Identity] shows, and a [Confirm] or a [ChangePassword] in place of the password that the account
+	// has.
 	Shown Shown
 	// Elsewhere is what a [Continue] wants of a session that another node holds.
 	Elsewhere Elsewhere
