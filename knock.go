@@ -27,4 +27,8 @@ const (
 	KnockResume KnockKind = "resume"
 	// KnockPasskey wants in with a passkey. It does not say of which account: the Name is empty.
 	KnockPasskey KnockKind = "passkey"
+	// KnockGuest wants in with a device that plays as a guest, and KnockFederated by the word of a provider; if no account
+	// has that identity, one is to be made. They do not say of which account: the Name is empty.
+	KnockGuest     KnockKind = "guest"
+	KnockFederated KnockKind = "federated"
 )

@@ -408,7 +408,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
 		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Proxies: s.proxies,
 		Accounts: s.ledger, DeleteAfter: max(s.cfg.DeleteAfter, 0), DeleteNow: s.deleter.Nudge,
-		Outbox: s.outbox, Passkeys: s.passkeys,
+		Outbox: s.outbox, Passkeys: s.passkeys, Guests: s.cfg.GuestKeep > 0,
 		Names:   s.cfg.names(),
 		Channel: s.browsers, Play: web.Play(s.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
 		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards, Game: s.cfg.Handler,

@@ -24,7 +24,7 @@ type Shown struct {
 	// Create has an account be made if none has the identity.
 	Create bool
 	// Names returns what that account may be called: the n-th name that is tried, from 0 on, canonical as
-	// [rushgate.NewUsername] has it. Nil stands for names by chance, see [ChanceName]. It must be safe for concurrent use.
+	// [rushgate.NewUsername] has it. Nil and empty names stand for one by chance. It must be safe for concurrent use.
 	Names func(n int) string
 }
 
@@ -119,9 +119,9 @@ func (j *job) proposal(n int) string {
 		}
 	}
 	if j.Shown.Credential.Kind == linked.Guest {
-		return ChanceName(GuestPrefix)
+		return linked.GuestName()
 	}
-	return ChanceName(playerPrefix)
+	return linked.PlayerName()
 }
 
 // judgeIdentity prepares the admission of a player whose identity the account has, or has an account be made for one
