@@ -326,6 +326,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 	s.diary = account.NewDiary(s.store, func() bool { return s.door.Rush() }, cfg.Logger)
 	s.ledger = account.New(s.store).Noting(s.diary)
 	s.deleter = account.NewDeleter(s.ledger, s.clock.Steady, cfg.Logger)
+	s.deleter.KeepGuests(cfg.GuestKeep)
 	s.fleet = newFleet(s.store, rushgate.NodeBeat{Instance: instance, Address: cfg.PublicAddress}, cfg.Logger)
 	s.sweeper = newSweeper(s)
 	s.access = access.New(access.Config{
@@ -368,7 +369,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 		Zones:    func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 		Remember: max(cfg.RememberFor, 0), Grace: cfg.SessionTimeout, Holder: s.fleet.holder,
 		Errands: s.doErrands, Leave: s.realm.End, SignedIn: s.signedIn,
-		Access: s.access, Passkeys: s.passkeys, Opaque: s.answersOpaque(),
+		Access: s.access, Passkeys: s.passkeys, Opaque: s.answersOpaque(), GuestMark: cfg.GuestKeep / account.GuestMark,
 	})
 	if err != nil {
 		return err

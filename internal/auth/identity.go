@@ -166,6 +166,7 @@ func (p *Pool) judgeOwner(j *job) {
 			return
 		}
 	}
+	p.noteVisit(j)
 	if err := p.takeSeat(j); err != nil {
 		j.refuseFor(err)
 		return
@@ -178,6 +179,21 @@ func (p *Pool) judgeOwner(j *job) {
 		Credentials: j.credentials,
 	}
 	p.remember(j)
+}
+
+// noteVisit has the admission of a guest note in the account that the guest was here, once in a while: those who do not
+// come back are deleted.
+func (p *Pool) noteVisit(j *job) {
+	before := j.account.Credentials
+	if j.credentials != nil {
+		before = j.credentials
+	}
+	now := time.Now()
+	if p.cfg.GuestMark == 0 || !linked.IsGuestName(j.account.Username) || now.Sub(j.account.CreatedAt) < p.cfg.GuestMark ||
+		now.Sub(linked.VisitedAt(before)) < p.cfg.GuestMark || len(before) >= rushgate.MaxCredentials {
+		return
+	}
+	j.credentials = linked.Visit(before, now)
 }
 
 // judgeNewcomer decides whether an account is to be made for a job whose identity nobody has.
