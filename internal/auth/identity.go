@@ -131,8 +131,11 @@ func (p *Pool) judgeIdentity(j *job) {
 	switch {
 	case i.nobody:
 		p.judgeNewcomer(j)
-	case j.account.ID != i.owner: // it is being renamed, or deleted, or was a moment ago
+	case j.account.ID != i.owner:
 		j.again = true
+		if p.doubts.stale(i.key, i.owner, time.Now()) {
+			i.stale = i.owner
+		}
 	case !holds(j.account.Credentials, j.Shown.Credential):
 		i.stale, j.again = i.owner, true
 	default:

@@ -137,6 +137,7 @@ type Pool struct {
 	metrics    metrics
 	gate       gate
 	unsettled  unsettled
+	doubts     doubts
 	batch      int // the most requests a worker takes at once
 
 	startOnce sync.Once
