@@ -144,6 +144,7 @@ func startWithProvider(t *testing.T) (page, provider string) {
 // atProvider logs in at the provider's page, to which the browser has gone, and returns once it is back.
 func (p *tab) atProvider() {
 	p.Helper()
+	p.tolerate(strings.Replace(refusal("/favicon.ico", "404 (Not Found)"), "NODE", "OTHER", 1)) // the provider has none
 	p.arrive(`location.pathname === "/login/username" && document.querySelector("button[type=submit]")`)
 	p.fill("input[name=username]", "test-user@127.0.0.1")
 	p.fill("input[name=password]", "verysecure")
