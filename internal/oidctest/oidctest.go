@@ -67,7 +67,8 @@ func (p *Provider) start(t testing.TB, cmd *exec.Cmd) *Provider {
 func StartGo(t testing.TB, folder string) *Provider {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "goserver")
-	build := exec.CommandContext(t.Context(), "go", "build", "-C", filepath.Join(folder, "goserver"), "-o", program, ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-C", filepath.Join(folder, "goserver"), "-ldflags=-s -w",
+		"-o", program, ".")
 	if said, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
