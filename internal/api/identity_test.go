@@ -20,6 +20,7 @@ import (
 	"github.com/rushgate/rushgate/internal/outbound"
 	"github.com/rushgate/rushgate/internal/providers"
 	"github.com/rushgate/rushgate/internal/steam"
+	"github.com/rushgate/rushgate/internal/web"
 	"github.com/rushgate/rushgate/store/memory"
 )
 
@@ -336,6 +337,26 @@ func TestVisitsAreForOwnPages(t *testing.T) {
 		v.call(t, "POST", identitiesPath+"steam/finish", body, "", "").
 			want(t, fmt.Sprintf("%.30s", body), 400, rushgate.MissingCredentials)
 	}
+}
+
+// A provider that has the browser post its answer does so from its own page, which may do nothing else here.
+func TestAPostedAnswer(t *testing.T) {
+	d := newDoor(t, func(_ *auth.Config, c *Config) { c.Play = web.Play(web.Look{}) })
+	d.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	post := func(path string) exchange {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", d.URL+path, strings.NewReader("code=a&state=b"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Origin", "https://appleid.apple.com")
+		req.Header.Set("Sec-Fetch-Site", "cross-site")
+		return d.do(t, req)
+	}
+	if e := post("/play/back/apple"); e.status != 303 || e.header.Get("Location") != "./apple#code=a&state=b" {
+		t.Errorf("%d %v", e.status, e.header)
+	}
+	post("/play/").want(t, "elsewhere", 403, rushgate.MissingCredentials)
 }
 
 // FuzzParseIdentity looks for bodies that crash a parser, or whose error says nothing to the client.
