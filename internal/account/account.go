@@ -42,6 +42,8 @@ type Store interface {
 	rushgate.Histories
 	rushgate.Agenda
 	rushgate.Fleet
+	rushgate.Directory
+	rushgate.Identities
 	Presence(ctx context.Context, usernames []string) ([]rushgate.Presence, error)
 }
 
