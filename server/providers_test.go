@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -247,4 +248,51 @@ func mixUp(t *testing.T, p, other *oidctest.Provider, b *browser) {
 	nonce := b.post("/v1/identities/other/native/start", nil).Nonce
 	b.post("/v1/identities/other/native", map[string]any{"id_token": p.IDToken(t, nonce), "nonce": nonce}).
 		want(t, "a token of another", 401)
+}
+
+// The file of providers is read again when it changes; one that cannot be used changes nothing. Its faults, and those of
+// Steam's settings, name the setting when a node is started with them.
+func TestProvidersAreReadAgain(t *testing.T) {
+	const entry = `{"name":%q,"issuer":"https://id.example","client_id":"web","redirect":"https://play.example/back"}`
+	cfg := config(t, t.TempDir())
+	cfg.Backend, cfg.UDPAddr = server.Memory, server.NoUDP
+	cfg.OIDCFile = providersFile(t, fmt.Sprintf(entry, "first"))
+	s := start(t, cfg)
+	list := func() string {
+		resp, err := http.Get("http://" + s.HTTPAddr().String() + "/v1/identities")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	writeProviders(t, cfg.OIDCFile, fmt.Sprintf(entry, "second"))
+	if err := s.Reload(); err != nil || !strings.Contains(list(), "second") || strings.Contains(list(), "first") {
+		t.Errorf("%v, %s", err, list())
+	}
+	writeProviders(t, cfg.OIDCFile, `{"name":"third"}`)
+	if err := s.Reload(); err == nil || !strings.Contains(list(), "second") {
+		t.Errorf("%v, %s", err, list())
+	}
+	for setting, change := range map[string]func(*server.Config){
+		"OIDCFile":         func(*server.Config) {},
+		"SteamKeyFile":     func(c *server.Config) { c.OIDCFile, c.SteamAppID = "", 480 },
+		"SteamAppID":       func(c *server.Config) { c.OIDCFile, c.SteamKeyFile = "", cfg.OIDCFile },
+		"SteamIdentity":    func(c *server.Config) { c.OIDCFile, c.SteamIdentity = "", "x" },
+		"SteamReturn":      func(c *server.Config) { c.OIDCFile, c.SteamReturn = "", "http://play.example" },
+		"ProviderNetworks": func(c *server.Config) { c.OIDCFile, c.ProviderNetworks = "", loopback },
+		"Provers":          func(c *server.Config) { c.OIDCFile, c.Provers = "", map[string]server.Prover{"Bad Name": nil} },
+	} {
+		bad := cfg
+		change(&bad)
+		_, err := server.Start(t.Context(), bad)
+		var wrong *server.SettingError
+		if !errors.As(err, &wrong) || wrong.Setting != setting || !errors.Is(err, server.ErrInvalidConfig) {
+			t.Errorf("%s: %v", setting, err)
+		}
+	}
 }
