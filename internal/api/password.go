@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"net/http"
 	"sync"
 	"time"
@@ -74,7 +75,7 @@ func (h *handler) changePassword(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	HoldConn(r.Context())
-	key := h.changes.key(session.Text(), &c)
+	key := h.changes.key(session.Text(), c.attempt, c.password, c.exact, string(c.code), c.next)
 	done, ok := h.changes.find(key)
 	if !ok {
 		if done, err = h.change(r, &c); err != nil {
@@ -127,7 +128,7 @@ func (h *handler) change(r *http.Request, c *passwordChange) (changed, error) {
 	return changed{a.ID, a.Username, a.Epoch + 1}, err
 }
 
-// changed is an account after a change.
+// changed is an account after a change, or the zero value after one that has left the session open.
 type changed struct {
 	player rushgate.PlayerID
 	name   string
@@ -150,12 +151,12 @@ func newChanges() *changes {
 	return c
 }
 
-// key returns the one of a request.
-func (c *changes) key(session string, p *passwordChange) (key [sha256.Size]byte) {
+// key returns the one of a request that holds these parts, each of any bytes.
+func (c *changes) key(parts ...string) (key [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, c.chance[:])
-	// None of them holds a zero byte.
-	for _, part := range []string{session, p.attempt, p.password, p.exact, string(p.code), p.next} {
-		mac.Write([]byte(part + "\x00"))
+	for _, part := range parts {
+		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		mac.Write([]byte(part))
 	}
 	return [sha256.Size]byte(mac.Sum(nil))
 }
