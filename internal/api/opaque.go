@@ -335,15 +335,12 @@ func (h *handler) finishRegistration(w http.ResponseWriter, r *http.Request) {
 	}
 	HoldConn(r.Context())
 	key := h.changes.key(i.parts()...)
-	done, ok := h.changes.find(key)
-	if !ok {
-		if done, err = h.changeRecord(r, &i); err != nil {
-			h.answer(w, r, auth.Welcome{}, ofOpaque(ofLedger(err)), 0, false)
-			return
-		}
-		if i.attempt != "" {
-			h.changes.note(key, done, time.Now())
-		}
+	done, err := h.changeOnce(r, key, i.attempt != "", func(r *http.Request) (changed, error) {
+		return h.changeRecord(r, &i)
+	})
+	if err != nil {
+		h.answer(w, r, auth.Welcome{}, ofOpaque(ofLedger(err)), 0, false)
+		return
 	}
 	if done == (changed{}) {
 		w.WriteHeader(http.StatusNoContent)
