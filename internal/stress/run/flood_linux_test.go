@@ -211,7 +211,7 @@ func TestFloodOfBeginnings(t *testing.T) {
 		Target: "http://" + node.HTTPAddr().String(), Admin: "http://" + node.AdminAddr().String(),
 		Scenario: report.KnockFlood, Capacity: 1000, Rate: 5, Length: time.Second, Play: true, Stay: 100 * time.Millisecond,
 		Duration: time.Millisecond, MaxRetries: 1000, TryTimeout: time.Minute,
-		Knocks: Knocks{PerSecond: 2000, Mode: report.Opaque, Patience: time.Minute},
+		Knocks: Knocks{PerSecond: 300, Mode: report.Opaque, Patience: time.Minute},
 	})
 	k := rep.Flood
 	if k == nil {
