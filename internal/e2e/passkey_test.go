@@ -157,6 +157,7 @@ func TestPasskeyGivenUp(t *testing.T) {
 	p.wait(`!$("account-passkey-cancel").checkVisibility() && document.activeElement.id === "account-passkey-add" &&
 		$("account-passkey-add").ariaDisabled === "false"`)
 	touches(true)
+	p.click("#account-close")
 	p.addPasskey("key")
 }
 
