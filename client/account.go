@@ -45,11 +45,11 @@ type RememberedDevice struct {
 // [Options].Remember says so. A [Realtime] of the session ends: connect anew. If the account has a second factor, the
 // player is asked by [Options].Code.
 //
-// An account that is proved by OPAQUE is given another record. It tries again as [Client.Login] does while the server is
-// busy or does not answer, but for the beginning of a proof by OPAQUE, which is tried once. [rushgate.BadCredentials] says that the current
-// password is wrong, or that the session has ended; after tries without an answer, the password may have been changed
-// all the same. The error is [ErrPasswordChanged] if the change was made and the session is over.
-// [rushgate.MissingCredentials] says that the new password is not taken, and why.
+// An account that is proved by OPAQUE is given another record. It tries again as [Client.Login] does while the server
+// is busy or does not answer, but for the beginning of a proof by OPAQUE, which is tried once.
+// [rushgate.BadCredentials] says that the current password is wrong, or that the session has ended; after tries
+// without an answer, the password may have been changed all the same. The error is [ErrPasswordChanged] if the change
+// was made and the session is over. [rushgate.MissingCredentials] says that the new password is not taken, and why.
 func (s Session) ChangePassword(ctx context.Context, current, next string) error {
 	const op = "change password"
 	if err := notText(current, next); err != nil {

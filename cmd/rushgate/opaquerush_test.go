@@ -25,8 +25,8 @@ const laneOfFew = 64
 // A rush of players by OPAQUE gets in. Few are not refused on the way, and many with a time to come back at the worst,
 // where the machine is too slow for as many as come: the log says how many. Of those who come at ten times the rate at
 // which passwords can be hashed, some do, and whom there is no room for is told server-busy with a time and nothing
-// else, or hears nothing in time. What they lived through, what the tick did meanwhile, and what the generator cost beside the node is
-// in the log.
+// else, or hears nothing in time. What they lived through, what the tick did meanwhile, and what the generator cost
+// beside the node is in the log.
 func TestRushByOpaque(t *testing.T) {
 	rushes := opaqueRushes{atOnce: 20, rate: 20, length: time.Second, still: 100 * time.Millisecond}
 	if os.Getenv("RUSHGATE_LONG") != "" {

@@ -142,7 +142,8 @@ func (cfg Config) serveOrders(mux *routes) {
 	}
 	if cfg.Ledger != nil {
 		orders := &accounts{
-			acts: a, ledger: cfg.Ledger, book: cfg.Book, nameHold: cfg.NameHold, factorGone: cfg.FactorGone, noPasswords: cfg.NoPasswords,
+			acts: a, ledger: cfg.Ledger, book: cfg.Book, nameHold: cfg.NameHold, factorGone: cfg.FactorGone,
+			noPasswords: cfg.NoPasswords,
 		}
 		if cfg.Dashboard != nil {
 			orders.actions = &cfg.Dashboard.Actions

@@ -90,8 +90,9 @@ func (h *handler) changePassword(w http.ResponseWriter, r *http.Request) {
 	}, done.epoch, c.inCookie)
 }
 
-// changeOnce has a change made, or returns what has come of it if the same request has been here before. It goes on when
-// the client has gone, whose connection may have broken: then that asks again, and is told to wait until it is known.
+// changeOnce has a change made, or returns what has come of it if the same request has been here before. It goes on
+// when the client has gone, whose connection may have broken: then that asks again, and is told to wait until it is
+// known.
 func (h *handler) changeOnce(
 	r *http.Request, key [sha256.Size]byte, again bool, change func(*http.Request) (changed, error),
 ) (done changed, err error) {

@@ -79,8 +79,8 @@ func (d *Door) Begin(k Knock) (*Seat, error) {
 	}, nil
 }
 
-// TurnAwayBegin answers the wish of a client to begin a proof if [Door.Begin] would refuse it now, with that refusal, and
-// otherwise reports false and takes nothing, as [Door.TurnAway] does for a login.
+// TurnAwayBegin answers the wish of a client to begin a proof if [Door.Begin] would refuse it now, with that refusal,
+// and otherwise reports false and takes nothing, as [Door.TurnAway] does for a login.
 func (d *Door) TurnAwayBegin(k Knock) (r rushgate.Refusal, refused bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -228,8 +228,8 @@ func (d *Door) Finish(k Knock, id TryID) (*Seat, error) {
 	return s, nil
 }
 
-// TurnAwayFinish answers the wish of a client to end a proof if [Door.Finish] would refuse it now, with that refusal, and
-// otherwise reports false and takes nothing, as [Door.TurnAway] does for a login. The try stays as it is.
+// TurnAwayFinish answers the wish of a client to end a proof if [Door.Finish] would refuse it now, with that refusal,
+// and otherwise reports false and takes nothing, as [Door.TurnAway] does for a login. The try stays as it is.
 func (d *Door) TurnAwayFinish(k Knock, id TryID) (r rushgate.Refusal, refused bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -94,8 +94,8 @@ func (d *Door) laneRoom(l Lane) int {
 	return max(int(d.paces[l].perSecond()*laneTime.Seconds()), leastLane)
 }
 
-// laneHas reports whether a lane has room for one more of an origin, within so many places, and if it has not, what that
-// client is told. An empty lane has room, whatever is known of its pace.
+// laneHas reports whether a lane has room for one more of an origin, within so many places, and if it has not, what
+// that client is told. An empty lane has room, whatever is known of its pace.
 //
 // Of those for whom there is no room, each is told a moment after that of the one before it, promised, as far apart as
 // the lane needs for each. An origin that has its share is not: it could put off the moments of all others.

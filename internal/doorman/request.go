@@ -23,8 +23,8 @@ const (
 	finishes             // the second
 )
 
-// request is a login or registration as a client of today sends it, or a part of one, in bytes of the buffer that it was
-// read from; or the question how far a line has come.
+// request is a login or registration as a client of today sends it, or a part of one, in bytes of the buffer that it
+// was read from; or the question how far a line has come.
 type request struct {
 	asks, world        bool // the question, of the line before the door or of the world's; it has nothing of a login
 	want               door.Want
@@ -75,7 +75,8 @@ func parse(b []byte, r *request) bool {
 }
 
 // route reads the request line, and reports false for those that are the server's behind. The doorman knows what a
-// stranger may send that has to be worked for: docs/tick.md has the table of all other routes and why they are not here.
+// stranger may send that has to be worked for: docs/tick.md has the table of all other routes and why they are not
+// here.
 func (r *request) route(line []byte) bool {
 	switch string(line) {
 	case "POST /v1/login HTTP/1.1":

@@ -128,7 +128,8 @@ func newFrontOf(t testing.TB, as stance) *front {
 	inside.Start()
 	t.Cleanup(func() { inside.Stop(t.Context()) })
 	pool, err := auth.NewPool(auth.Config{
-		Opaque: proofs, Store: store, Hasher: hasher, HashTime: time.Second, Door: f.door, Instance: in, Enter: inside.Enter, Logger: logger,
+		Opaque: proofs,
+		Store:  store, Hasher: hasher, HashTime: time.Second, Door: f.door, Instance: in, Enter: inside.Enter, Logger: logger,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +143,8 @@ func newFrontOf(t testing.TB, as stance) *front {
 		documents.Now = func() time.Time { now = now.Add(time.Minute); return now }
 	}
 	handler := api.New(api.Config{
-		Opaque: proofs, OpaqueMode: as.opaque, Pool: pool, Door: f.door, Lines: documents, Realm: inside, Store: store, Proxies: proxies, Logger: logger,
+		Opaque: proofs, OpaqueMode: as.opaque,
+		Pool: pool, Door: f.door, Lines: documents, Realm: inside, Store: store, Proxies: proxies, Logger: logger,
 		Ready: ready.New(func() bool { return false }, store.Ping), Origins: as.origins, Rules: decided.Rules,
 	})
 	refusals := api.NewRefuser(api.RefuserConfig{
@@ -161,7 +163,8 @@ func newFrontOf(t testing.TB, as stance) *front {
 	f.addr = l.Addr().String()
 	if as.doorman {
 		f.doorman, err = doorman.New(l.(*net.TCPListener), doorman.Config{
-			Door: f.door, Name: refusals.KnockName, Begin: refusals.BeginName, Finish: refusals.FinishName, Page: refusals.Page, Refuse: refusals.AppendRefusal,
+			Door: f.door, Name: refusals.KnockName, Begin: refusals.BeginName, Finish: refusals.FinishName,
+			Page: refusals.Page, Refuse: refusals.AppendRefusal,
 			Line: refusals.AppendLine, Idle: time.Minute, Passes: proxies.Trusts, MaxConns: frontConns, TLS: as.tls,
 			Share: &doorman.Share{
 				Cores: 1, Workers: 1, Usage: func() doorman.Usage { return doorman.Usage{} }, Waiting: f.crowded.Load,
@@ -464,7 +467,8 @@ var seeds = []string{
 	knock("/v1/opaque/login/start", begin(""), "Authorization: Bearer x"),
 	knock("/v1/opaque/register/start", enrol(""), "Authorization: Bearer x"),
 	knock("/v1/opaque/register/start", enrol(""), "authorization:"),
-	knock("/v1/opaque/register/start", enrol(`,"recover":true`)), knock("/v1/opaque/register/start", enrol(`,"recover":1`)),
+	knock("/v1/opaque/register/start", enrol(`,"recover":true`)),
+	knock("/v1/opaque/register/start", enrol(`,"recover":1`)),
 	knock("/v1/opaque/register/start", `{"request":"`+sized(opaque.RequestSize)+`"}`),
 	knock("/v1/opaque/login/finish", end(begun, "")), knock("/v1/opaque/register/finish", enrolled("")),
 	knock("/v1/opaque/login/finish", end("AAAA", "")), knock("/v1/opaque/login/finish", end("", "")),
@@ -477,7 +481,8 @@ var seeds = []string{
 	knock("/v1/opaque/register/finish", enrolled(""), "Authorization: Bearer x"),
 	knock("/v1/opaque/login/finish", end(begun, `,"remember":"browser","remember_cookie":true`)),
 	knock("/v1/opaque-login", end(begun, `,"remember":"browser","remember_cookie":true`)),
-	knock("/v1/opaque-login", end(begun, `,"remember":"browser","remember_cookie":true`), "Origin: https://elsewhere.example"),
+	knock("/v1/opaque-login", end(begun, `,"remember":"browser","remember_cookie":true`),
+		"Origin: https://elsewhere.example"),
 	knock("/v1/opaque-register", enrolled(`,"remember":"browser","remember_cookie":true`)),
 	knock("/v1/opaque-login/start", begin("")), knock("/v1/opaque/login", begin("")),
 	knock("/v1/opaque/confirm/start", begin(""), "Authorization: Bearer x"),

@@ -23,7 +23,8 @@ type Knocks struct {
 	// Times is how many there are in multiples of the capacity, up to [MaxPeak]. Default [DefaultTimes].
 	Times float64
 	// Mode is what they ask for: accounts with fresh names, the sessions of accounts that are registered before, or, in
-	// [report.Opaque], no more than to begin logins by OPAQUE with fresh names: none of these gets in. Default [report.Register].
+	// [report.Opaque], no more than to begin logins by OPAQUE with fresh names: none of these gets in. Default
+	// [report.Register].
 	Mode report.Mode
 	// Sources are the IPv4 addresses that they come from. The machine must own them. Default [flood.Loopback] if the
 	// target is on loopback; for any other there is none.

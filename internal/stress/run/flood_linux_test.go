@@ -203,10 +203,12 @@ func TestPlanOfAFlood(t *testing.T) {
 	}
 }
 
-// A flood of logins by OPAQUE that are begun and never ended: whom the node has no time for hears server-busy from before
-// HTTP, and players who come with passwords get in.
+// A flood of logins by OPAQUE that are begun and never ended: whom the node has no time for hears server-busy from
+// before HTTP, and players who come with passwords get in.
 func TestFloodOfBeginnings(t *testing.T) {
-	node := startNode(t, func(c *server.Config) { c.MaxPlayers, c.Opaque, c.OriginFailures = 2000, server.OpaquePrefer, -1 })
+	node := startNode(t, func(c *server.Config) {
+		c.MaxPlayers, c.Opaque, c.OriginFailures = 2000, server.OpaquePrefer, -1
+	})
 	rep := mustRun(t, t.Context(), Config{
 		Target: "http://" + node.HTTPAddr().String(), Admin: "http://" + node.AdminAddr().String(),
 		Scenario: report.KnockFlood, Capacity: 1000, Rate: 5, Length: time.Second, Play: true, Stay: 100 * time.Millisecond,

@@ -57,8 +57,9 @@ func newKnockRequest(cfg *Config, u *url.URL, random func() float64) (func(dst [
 	}, nil
 }
 
-// newBeginRequest is newKnockRequest for knocks that begin a login by OPAQUE, of names that no account has, and of which
-// nothing more is heard. They have one message for all, which is good: a node looks at it if it has time for that.
+// newBeginRequest is newKnockRequest for knocks that begin a login by OPAQUE, of names that no account has, and of
+// which nothing more is heard. They have one message for all, which is good: a node looks at it if it has time for
+// that.
 func newBeginRequest(cfg *Config, u *url.URL, random func() float64) (func(dst []byte, n int) []byte, error) {
 	_, ke1, err := opaqueclient.Login(cfg.Password)
 	if err != nil {
