@@ -100,8 +100,8 @@ func (a *accounts) create(w http.ResponseWriter, r *http.Request) {
 
 // errNoPasswords refuses a password that nobody could log in with, and that would take away the record of OPAQUE by
 // which the player can.
-var errNoPasswords = errors.New("the node takes no passwords (--opaque only), so the player could not log in with one, " +
-	"and would lose the one that the account has: hand out a code (POST /accounts/{name}/recovery-code)")
+var errNoPasswords = errors.New("the node takes no passwords (--opaque only), so the player could not log in with " +
+	"one, and would lose the one that the account has: hand out a code (POST /accounts/{name}/recovery-code)")
 
 func (a *accounts) setPassword(w http.ResponseWriter, r *http.Request) {
 	hasHash := func(in strictjson.Values) bool { return in.String("password_hash") != "" }
