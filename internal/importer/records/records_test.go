@@ -142,6 +142,33 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// Names that only look alike are names of their own, which the report lists; and a player who is here already keeps the
+// name, whose password stays what it is.
+func TestNamesOfOthers(t *testing.T) {
+	store := memory.New(memory.Options{})
+	job := password.New("mine")
+	hasher(t, password.MinIterations).Run(t.Context(), []*password.Job{&job})
+	here := rushgate.Account{ID: 1, Username: "bob", PasswordHash: job.Hash, CreatedAt: time.Now()}
+	if _, err := store.ReserveIDs(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if errs, err := store.CreateAccounts(t.Context(), []rushgate.Account{here}); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
+	}
+	// The second has a Cyrillic letter, and the last is wide: it counts as "bob".
+	lines := []string{line("alice", ""), line("аlice", ""), line("BOB", ""), line("ｂob", ""), line("carol", "")}
+	for _, dry := range []bool{true, false} {
+		r := mustImport(t, open(t, lines...), store, dry)
+		if r.Imported != 3 || r.RefusedBy[importer.NameTaken] != 1 || r.RefusedBy[importer.DuplicateName] != 1 ||
+			r.Alike != 1 || r.AlikeAccounts[0] != `"\u0430lice" looks like "alice"` {
+			t.Errorf("dry run %v: %+v", dry, r)
+		}
+	}
+	if !verify(t, hashOfName(t, store, "bob"), "mine").Match {
+		t.Error("bob has another password")
+	}
+}
+
 // The name that is hashed in is the one of the record, whatever the account is called here.
 func TestHashedNameIsKept(t *testing.T) {
 	store := memory.New(memory.Options{})
