@@ -18,9 +18,9 @@ type batch struct {
 	refs     []Ref             // of the accounts
 	records  []rushgate.Record // of the accounts, if they have characters
 
-	hardening chan struct{} // closed when the hashes are hardened, which took so long, or failed
-	took      time.Duration
-	err       error
+	hardening  chan struct{} // closed when the hashes are hardened, or could not be
+	begun, end time.Time     // of that
+	err        error
 }
 
 // stages are what is done with a batch before its hashes are hardened, and what is after that.
@@ -30,7 +30,7 @@ type stages struct {
 }
 
 // batches brings in accounts, some at a time. While the hashes of some are hardened, which takes all cores, those before
-// are written and those after are read.
+// are written and those after are read; and these are hardened as soon as a core has nothing left to do of the others.
 func (m *importer) batches(
 	ctx context.Context, entries []*accountEntry, done, total int64, do stages,
 ) (int64, error) {
@@ -57,10 +57,10 @@ func (m *importer) batches(
 		}
 		next, err := do.prepare(ctx, part)
 		if err == nil {
-			err = m.await(before)
+			err = m.beginHardening(ctx, next, &working)
 		}
 		if err == nil {
-			err = m.beginHardening(ctx, next, &working)
+			err = m.await(before)
 		}
 		if err == nil {
 			err = finish()
@@ -87,7 +87,13 @@ func (m *importer) await(b *batch) error {
 		return nil
 	}
 	<-b.hardening
-	m.report.Hardening += b.took
+	if b.begun.Before(m.hardened) {
+		b.begun = m.hardened // for that time counts already
+	}
+	if b.end.After(b.begun) {
+		m.report.Hardening += b.end.Sub(b.begun)
+		m.hardened = b.end
+	}
 	return b.err
 }
 
@@ -107,13 +113,13 @@ func (m *importer) beginHardening(ctx context.Context, b *batch, working *sync.W
 	if m.opts.Harden == nil {
 		return errors.New("the source has hashes that are to be hardened, and there is nothing that does")
 	}
+	b.begun = time.Now()
 	working.Go(func() {
 		defer close(b.hardening)
-		start := time.Now()
-		err := m.opts.Harden(ctx, weak)
-		if b.took = time.Since(start); err != nil {
+		if err := m.opts.Harden(ctx, weak); err != nil {
 			b.err = fmt.Errorf("harden %d hashes: %w", len(weak), err)
 		}
+		b.end = time.Now()
 	})
 	return nil
 }

@@ -44,8 +44,8 @@ type Options struct {
 	// OwnWorld tells that the game has a world of its own: the characters are taken as the source has them.
 	OwnWorld bool
 	// Harden sets the Hash of accounts that have a Weak one. It is called for those only that the store does not have yet,
-	// and not in a dry run. It may be nil if the source has no such accounts. It is called for a batch after the other, on
-	// a goroutine of its own: meanwhile source and store are used.
+	// and not in a dry run. It may be nil if the source has no such accounts. It is called for two
+	// batches at once, on goroutines of their own, while source and store are used.
 	Harden func(context.Context, []*Account) error
 	// Progress, if not nil, is told how far the import has come, on the importing goroutine.
 	Progress func(Progress)
@@ -109,6 +109,8 @@ type importer struct {
 	world  *world.World // where characters are tried
 	index  index
 	report Report
+
+	hardened time.Time // until when the time that hardening takes is counted
 }
 
 func (m *importer) run(ctx context.Context) error {
