@@ -39,17 +39,19 @@ func (m *importer) batches(
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var before *batch
-	finish := func() error {
-		if before == nil || len(before.accounts) == 0 {
+	conclude := func(b *batch) error {
+		if b == nil {
 			return nil
 		}
-		return do.finish(ctx, before)
-	}
-	told := func() {
-		if before != nil {
-			done += int64(before.size)
+		err := m.await(b)
+		if err == nil && len(b.accounts) > 0 {
+			err = do.finish(ctx, b)
+		}
+		if err == nil {
+			done += int64(b.size)
 			m.progress(Progress{Writing: true, Done: done, Total: total})
 		}
+		return err
 	}
 	for part := range slices.Chunk(entries, m.opts.BatchSize) {
 		if err := ctx.Err(); err != nil {
@@ -60,32 +62,19 @@ func (m *importer) batches(
 			err = m.beginHardening(ctx, next, &working)
 		}
 		if err == nil {
-			err = m.await(before)
-		}
-		if err == nil {
-			err = finish()
+			err = conclude(before)
 		}
 		if err != nil {
 			return done, err
 		}
-		told()
 		before = next
 	}
-	err := m.await(before)
-	if err == nil {
-		err = finish()
-	}
-	if err == nil {
-		told()
-	}
+	err := conclude(before)
 	return done, err
 }
 
 // await returns when the hashes of a batch are hardened.
 func (m *importer) await(b *batch) error {
-	if b == nil {
-		return nil
-	}
 	<-b.hardening
 	if b.begun.Before(m.hardened) {
 		b.begun = m.hardened // for that time counts already
