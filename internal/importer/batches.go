@@ -29,8 +29,9 @@ type stages struct {
 	finish  func(context.Context, *batch) error
 }
 
-// batches brings in accounts, some at a time. While the hashes of some are hardened, which takes all cores, those before
-// are written and those after are read; and these are hardened as soon as a core has nothing left to do of the others.
+// batches brings in accounts, some at a time. While the hashes of some are hardened, which takes all cores, those
+// before are written and those after are read; and these are hardened as soon as a core has nothing left to do of the
+// others.
 func (m *importer) batches(
 	ctx context.Context, entries []*accountEntry, done, total int64, do stages,
 ) (int64, error) {

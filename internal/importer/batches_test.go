@@ -75,7 +75,8 @@ func TestHardeningNeverWaits(t *testing.T) {
 	}
 }
 
-// An import that fails, or is interrupted, in one stage ends all others before it returns, and what was written is counted.
+// An import that fails, or is interrupted, in one stage ends all others before it returns, and what was written is
+// counted.
 func TestImportEndsAllStages(t *testing.T) {
 	errStage := errors.New("a stage failed")
 	for fails := range 3 {

@@ -100,8 +100,8 @@ type Report struct {
 	// Locked are those of Imported that no password opens, LockedAccounts the first [MaxRefusals] of them.
 	Locked         int      `json:"locked"`
 	LockedAccounts []string `json:"locked_accounts,omitempty"`
-	// Alike are the accounts whose names look like that of another account of the source, see [rushgate.Skeleton], which is
-	// no reason to refuse them. AlikeAccounts says which, of the first [MaxRefusals] of them.
+	// Alike are the accounts whose names look like that of another account of the source, see [rushgate.Skeleton], which
+	// is no reason to refuse them. AlikeAccounts says which, of the first [MaxRefusals] of them.
 	Alike         int      `json:"alike"`
 	AlikeAccounts []string `json:"alike_accounts,omitempty"`
 	// HighestID is the greatest id that the old game had given out. New players have greater ones.

@@ -118,7 +118,8 @@ func TestBrokenRowsOfOtherTables(t *testing.T) {
 	if r.Imported != 1 || r.WithoutCharacter != 0 || r.RefusedBy[importer.Unreadable] != 2 {
 		t.Fatalf("%+v", r)
 	}
-	if want := `the table characters, line 4: the column "bag": a value is longer`; !strings.Contains(r.Refusals[0].Detail, want) {
+	const want = `the table characters, line 4: the column "bag": a value is longer`
+	if !strings.Contains(r.Refusals[0].Detail, want) {
 		t.Errorf("%v", r.Refusals)
 	}
 }
@@ -126,14 +127,16 @@ func TestBrokenRowsOfOtherTables(t *testing.T) {
 // A value of another kind than the map asks for refuses its player, and nobody else.
 func TestValuesThatAMapCannotTake(t *testing.T) {
 	text := "id,name,password,x,gold,zone\n"
-	bad := []string{"1,east,", "2,1e400,", "3,NaN,", "4,,99999999999999999999", "-5,,", "six,,", "7.5,,", ",,", "4503599627370497,,"}
+	bad := []string{"1,east,", "2,1e400,", "3,NaN,", "4,,99999999999999999999", "-5,,", "six,,", "7.5,,", ",,",
+		"4503599627370497,,"}
 	for i, values := range bad {
 		id, rest, _ := strings.Cut(values, ",")
 		text += fmt.Sprintf("%s,bad-%d,HASH,%s,\n", id, i, rest) + fmt.Sprintf("%d,good-%d,HASH,1,-2.4,\n", 20+i, i)
 	}
 	text += "50,far,HASH,,," + strings.Repeat("z", 65) + "\n51,short,HASH,1\n"
 	store := memory.New(memory.Options{})
-	r := importMapped(t, text, "", `{"id": "id", "own": true, "x": "x", "numbers": {"gold": "gold"}, "zone": "zone"}`, store)
+	const chars = `{"id": "id", "own": true, "x": "x", "numbers": {"gold": "gold"}, "zone": "zone"}`
+	r := importMapped(t, text, "", chars, store)
 	if r.Imported != len(bad) || r.RefusedBy[importer.Unreadable] != len(bad)+2 {
 		t.Errorf("%+v", r)
 	}
