@@ -84,6 +84,12 @@ func (v *importRecordsFlags) open(ctx context.Context, schemes *scheme.Set, opts
 			return nil, "", err
 		}
 	}
+	for _, what := range players.Unread() {
+		_, err = fmt.Fprintf(stderr, "What cannot be read, nor whose it is: %s.\n", what)
+		if err != nil {
+			return nil, "", err
+		}
+	}
 	return records.FromTable(players, schemes), fmt.Sprintf("accounts of %s, from a file", system.Name), nil
 }
 

@@ -37,12 +37,16 @@ type Reader struct {
 	file   *table.File
 	joins  []*joined
 	known  time.Time // what is over at this time is no ban
-	// missing are tables that are not in the file.
-	missing []string
+	// missing are tables that are not in the file, unread what cannot be read of those that are.
+	missing, unread []string
 }
 
 // Missing returns the tables that the system may have and the file has not: nothing was read of them.
 func (r *Reader) Missing() []string { return r.missing }
+
+// Unread says of which tables that go with that of the accounts there are rows that cannot be read and do not even tell
+// whose they are: what they would say of a player is not known.
+func (r *Reader) Unread() []string { return r.unread }
 
 // Player is a row of a file.
 type Player struct {
@@ -141,6 +145,10 @@ func (l *Layout) open(ctx context.Context, path string, kind table.Kind, opts Op
 		if !there {
 			r.missing = append(r.missing, join.Table)
 		}
+		if j.unread > 0 {
+			r.unread = append(r.unread, fmt.Sprintf("%d rows of the table %s, the first in %s: %v",
+				j.unread, join.Table, r.where(j.first.Line), j.first.Err))
+		}
 		r.joins = append(r.joins, j)
 	}
 	return r, nil
@@ -154,6 +162,14 @@ func (r *Reader) Kind() table.Kind { return r.file.Kind() }
 
 // Counts reports that the Line of players is the number of a row, and not of a line.
 func (r *Reader) Counts() bool { return r.Kind() == table.SQLite || r.Kind() == table.Lua }
+
+// where says where a row is.
+func (r *Reader) where(line int) string {
+	if r.Counts() {
+		return fmt.Sprint("row ", line)
+	}
+	return fmt.Sprint("line ", line)
+}
 
 // Players returns what is in the file, in the same order each time. An error ends it.
 func (r *Reader) Players(ctx context.Context) iter.Seq2[Player, error] {
@@ -187,6 +203,9 @@ func (r *Reader) player(row *table.Row, p *Player) {
 	for _, j := range r.joins {
 		if more, ok := j.rows[textAt(values, j.Ours)]; ok {
 			values[j.name()] = more
+			if bad, ok := more[broken].(table.Row); ok {
+				p.Err = fmt.Errorf("the table %s, %s: %w", j.Table, r.where(bad.Line), bad.Err)
+			}
 		}
 	}
 	l := r.layout
@@ -200,6 +219,9 @@ func (r *Reader) player(row *table.Row, p *Player) {
 	}
 	if p.Username == "" {
 		p.Err = errNoName
+		return
+	}
+	if p.Err != nil {
 		return
 	}
 	p.Stored, p.Err = r.stored(values)
@@ -343,6 +365,9 @@ func moment(s string) time.Time {
 type joined struct {
 	*Join
 	rows map[string]map[string]any // by the value that is in both tables
+
+	unread int       // rows that tell nobody whose they are
+	first  table.Row // of these
 }
 
 // maxJoined is the greatest number of rows of a table that is joined: they are kept in memory.
@@ -351,11 +376,16 @@ const maxJoined = 8 << 20
 // several is what a row has that is one of several, none of which is to be taken.
 const several = "\x00several"
 
+// broken is what has the row of whom there is one that cannot be read, whatever others there are.
+const broken = "\x00broken"
+
 // add takes up a row, unless there is a better one.
 func (j *joined) add(key string, values map[string]any) {
 	had := j.rows[key]
 	switch {
-	case had == nil:
+	case had == nil, values[broken] != nil:
+	case had[broken] != nil:
+		return
 	case j.ends != nil && j.Best == "":
 		if !j.ends(values).After(j.ends(had)) {
 			return
@@ -388,7 +418,7 @@ func (j *Join) load(ctx context.Context, path string, kind table.Kind) (all *joi
 	if err != nil {
 		return nil, false, err
 	}
-	all = &joined{j, map[string]map[string]any{}}
+	all = &joined{Join: j, rows: map[string]map[string]any{}}
 	for row, err := range f.Rows(ctx) {
 		if errors.Is(err, table.ErrNoTable) && j.Optional {
 			return all, false, nil
@@ -397,7 +427,15 @@ func (j *Join) load(ctx context.Context, path string, kind table.Kind) (all *joi
 			return nil, false, err
 		}
 		key := textAt(row.Values, j.Its)
-		if row.Err != nil || key == "" || len(j.Only) > 0 && !is(row.Values, j.Only) {
+		switch {
+		case row.Err != nil && key == "":
+			if all.unread++; all.unread == 1 {
+				all.first = table.Row{Line: row.Line, Err: row.Err}
+			}
+			continue
+		case row.Err != nil:
+			row.Values = map[string]any{broken: table.Row{Line: row.Line, Err: row.Err}}
+		case key == "" || len(j.Only) > 0 && !is(row.Values, j.Only):
 			continue
 		}
 		if all.add(key, row.Values); len(all.rows) > maxJoined {
