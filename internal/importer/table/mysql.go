@@ -128,10 +128,14 @@ func (s *mySQLSession) key(ctx context.Context, t serverTable) (columns []string
 	return columns, err
 }
 
-func (s *mySQLSession) quoted(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+func (s *mySQLSession) quoted(name string) string {
+	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
+}
 
 // asText makes one byte or character more of a text than is taken, which tells that it is too long.
-func (s *mySQLSession) asText(column string) string { return fmt.Sprintf("LEFT(%s, %d)", column, MaxValueLen+1) }
+func (s *mySQLSession) asText(column string) string {
+	return fmt.Sprintf("LEFT(%s, %d)", column, MaxValueLen+1)
+}
 
 // Numbers of MySQL's errors.
 const (

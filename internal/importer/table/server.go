@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,20 +112,26 @@ func (t *ServerTable) Rows(ctx context.Context) iter.Seq2[Row, error] {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(t.server.life, cancel)()
-		more := true
-		err := t.read(ctx, func(r Row) bool {
-			more = more && ctx.Err() == nil && yield(r, nil)
-			return more
-		})
+		ended := func() error { return cmp.Or(ctx.Err(), t.server.life.Err()) }
+		wanted := true // more rows
+		err := ended()
+		if err == nil {
+			err = t.read(ctx, func(r Row) bool {
+				if ended() == nil {
+					wanted = yield(r, nil)
+				}
+				return wanted && ended() == nil
+			})
+		}
 		switch {
-		case !more && ctx.Err() == nil:
+		case !wanted:
 			return
-		case ctx.Err() != nil:
-			err = ctx.Err()
+		case ended() != nil:
+			err = ended()
 		case err != nil:
 			err = t.server.explained(err)
 		}
-		if err != nil && more {
+		if err != nil {
 			yield(Row{}, err)
 		}
 	}
