@@ -14,7 +14,7 @@ const (
 	wrongPassword = "the password is read of --from-password-file, or of the variable MYSQL_PWD or PGPASSWORD; the user " +
 		"must be let in from this machine"
 	needsSelect = "the user needs the right SELECT on the whole table, or on a view of it that --table names"
-	noDatabase  = "the URL ends in the name of the database"
+	noDatabase  = "the URL ends in the name of the database, in which the user must have the right SELECT"
 )
 
 // explainNetwork says what would help against an error before the server has said anything; empty if that is not

@@ -118,6 +118,10 @@ func (s *mySQLSession) tables(ctx context.Context, schema string) (all []serverT
 	return all, err
 }
 
+func (s *mySQLSession) columns(ctx context.Context, t serverTable) ([]string, error) {
+	return s.query(ctx, "SELECT * FROM "+s.quoted(t.schema)+"."+s.quoted(t.name)+" LIMIT 0", nil)
+}
+
 func (s *mySQLSession) key(ctx context.Context, t serverTable) (columns []string, err error) {
 	_, err = s.query(ctx, "SELECT column_name FROM information_schema.statistics "+
 		"WHERE table_schema = ? AND table_name = ? AND index_name = 'PRIMARY' ORDER BY seq_in_index",
@@ -161,9 +165,9 @@ func (s *mySQLSession) explain(err error) string {
 		return explainNetwork(err)
 	case e.Number == mySQLAccessDenied:
 		return wrongPassword
-	case e.Number == mySQLDatabaseDenied || s.denied(err):
+	case s.denied(err):
 		return needsSelect
-	case e.Number == mySQLNoDatabase:
+	case e.Number == mySQLNoDatabase || e.Number == mySQLDatabaseDenied:
 		return noDatabase
 	case e.Number == mySQLSyntax:
 		return "it takes MySQL 5.6.5, MariaDB 10.0 or later, which have transactions that only read: import a dump"

@@ -103,6 +103,19 @@ func (s *postgreSQLSession) tables(ctx context.Context, schema string) (all []se
 	return all, err
 }
 
+// columns asks within a savepoint: an error would end the transaction.
+func (s *postgreSQLSession) columns(ctx context.Context, t serverTable) ([]string, error) {
+	if _, err := s.query(ctx, "SAVEPOINT looking", nil); err != nil {
+		return nil, err
+	}
+	columns, err := s.query(ctx, "SELECT * FROM "+s.quoted(t.schema)+"."+s.quoted(t.name)+" LIMIT 0", nil)
+	if s.denied(err) {
+		_, further := s.query(ctx, "ROLLBACK TO SAVEPOINT looking", nil)
+		err = errors.Join(err, further)
+	}
+	return columns, err
+}
+
 func (s *postgreSQLSession) key(ctx context.Context, t serverTable) (columns []string, err error) {
 	_, err = s.query(ctx, "SELECT a.attname FROM pg_catalog.pg_index i "+
 		"JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "+

@@ -33,6 +33,8 @@ type session interface {
 	// tables returns the tables and the views of a schema, of all that are in question if it is empty, those first whose
 	// schema need not be named.
 	tables(ctx context.Context, schema string) ([]serverTable, error)
+	// columns returns those of a table, all of which the user must have the right to read.
+	columns(ctx context.Context, t serverTable) ([]string, error)
 	// key returns the columns of a table's primary key in their order; none if it has none.
 	key(ctx context.Context, t serverTable) ([]string, error)
 	// quoted is a name as it stands in a query.
@@ -169,8 +171,12 @@ func (t *ServerTable) read(ctx context.Context, visit func(Row) bool) error {
 	if err != nil {
 		return err
 	}
+	order, err := t.order(ctx, found)
+	if err != nil {
+		return err
+	}
 	n := 0
-	_, err = s.query(ctx, text+from+t.order(ctx, found, columns), func(values [][]byte) bool {
+	_, err = s.query(ctx, text+from+order, func(values [][]byte) bool {
 		n++
 		return visit(t.row(n, names, values))
 	})
@@ -193,21 +199,18 @@ func (t *ServerTable) selection(found serverTable, columns, wanted []string) (te
 	return "SELECT " + strings.Join(picked, ", "), names, nil
 }
 
-// order returns what puts the rows into an order that is always the same, as that of a dump is.
-func (t *ServerTable) order(ctx context.Context, found serverTable, columns []string) string {
+// order returns what puts the rows into an order that is always the same. Without a primary key they come as they are
+// stored, which does not change within a transaction.
+func (t *ServerTable) order(ctx context.Context, found serverTable) (string, error) {
 	s := t.server.session
 	key, err := s.key(ctx, found)
 	if err != nil || len(key) == 0 {
-		return "" // as they come, which is the same within a transaction
+		return "", err
 	}
-	var by []string
-	for _, column := range key {
-		if !slices.Contains(columns, column) {
-			return ""
-		}
-		by = append(by, s.quoted(column))
+	for i, column := range key {
+		key[i] = s.quoted(column)
 	}
-	return " ORDER BY " + strings.Join(by, ", ")
+	return " ORDER BY " + strings.Join(key, ", "), nil
 }
 
 // row makes a row of values.
@@ -246,7 +249,7 @@ func (t *ServerTable) find(ctx context.Context) (found serverTable, columns []st
 		if !t.query.matches(table.schema, table.name) {
 			continue
 		}
-		of, err := s.query(ctx, "SELECT * FROM "+s.quoted(table.schema)+"."+s.quoted(table.name)+" LIMIT 0", nil)
+		of, err := s.columns(ctx, table)
 		switch {
 		case err != nil && s.denied(err):
 			refused = errors.Join(refused, err)

@@ -64,22 +64,21 @@ var errLocked = errors.New("no right")
 
 func (s *spoken) tables(context.Context, string) ([]serverTable, error) { return s.all, nil }
 
-func (s *spoken) key(_ context.Context, t serverTable) ([]string, error) { return s.has[t][:1], nil }
+func (s *spoken) key(_ context.Context, t serverTable) ([]string, error) { return slices.Clone(s.has[t][:1]), nil }
 
 func (s *spoken) denied(err error) bool { return errors.Is(err, errLocked) }
 
 func (s *spoken) explain(error) string { return "" }
 
+func (s *spoken) columns(_ context.Context, t serverTable) ([]string, error) {
+	if s.locked[t] {
+		return nil, errLocked
+	}
+	return s.has[t], nil
+}
+
 func (s *spoken) query(_ context.Context, text string, visit func([][]byte) bool, _ ...string) ([]string, error) {
 	s.asked = append(s.asked, text)
-	for t, columns := range s.has {
-		if strings.HasSuffix(text, " FROM "+s.quoted(t.schema)+"."+s.quoted(t.name)+" LIMIT 0") {
-			if s.locked[t] {
-				return nil, errLocked
-			}
-			return columns, nil
-		}
-	}
 	if strings.HasPrefix(text, "SELECT count(*)") {
 		visit([][]byte{fmt.Append(nil, len(s.rows))})
 		return nil, nil
@@ -107,12 +106,10 @@ func TestHostileNames(t *testing.T) {
 		want []string
 	}{
 		{&mySQLSession{}, []string{
-			"SELECT * FROM `s``\"`.`u``s\"er; DROP TABLE x; --` LIMIT 0",
 			"SELECT count(*) FROM `s``\"`.`u``s\"er; DROP TABLE x; --`",
 			"SELECT LEFT(`p``w\" FROM secrets; --`, 131073) FROM `s``\"`.`u``s\"er; DROP TABLE x; --` ORDER BY `i``d\"`",
 		}},
 		{&postgreSQLSession{}, []string{
-			"SELECT * FROM \"s`\"\"\".\"u`s\"\"er; DROP TABLE x; --\" LIMIT 0",
 			"SELECT count(*) FROM \"s`\"\"\".\"u`s\"\"er; DROP TABLE x; --\"",
 			"SELECT CASE WHEN \"p`w\"\" FROM secrets; --\" IS NOT NULL THEN left(concat(\"p`w\"\" FROM secrets; --\"), 131073) END" +
 				" FROM \"s`\"\"\".\"u`s\"\"er; DROP TABLE x; --\" ORDER BY \"i`d\"\"\"",
@@ -190,7 +187,7 @@ func TestRowsOfServers(t *testing.T) {
 
 // An error of a server says what would help.
 func TestHelpAgainstServers(t *testing.T) {
-	for number, want := range map[uint16]string{1045: wrongPassword, 1044: needsSelect, 1142: needsSelect, 1143: needsSelect,
+	for number, want := range map[uint16]string{1045: wrongPassword, 1044: noDatabase, 1142: needsSelect, 1143: needsSelect,
 		1049: noDatabase, 1: ""} {
 		if got := (&mySQLSession{}).explain(fmt.Errorf("x: %w", &mysql.MySQLError{Number: number})); got != want {
 			t.Errorf("%d: %q", number, got)
