@@ -47,7 +47,8 @@ func MariaDB(tb testing.TB) *Server {
 	if os.Geteuid() == 0 {
 		user = append(user, "--user=mysql")
 	}
-	s.run(exec.Command("mariadb-install-db", append(user, "--auth-root-authentication-method=normal", "--skip-test-db")...))
+	install := append(slices.Clone(user), "--auth-root-authentication-method=normal", "--skip-test-db")
+	s.run(exec.Command("mariadb-install-db", install...))
 	connect := []string{"--no-defaults", "--user=root", "--socket=" + s.Socket, "--default-character-set=utf8mb4"}
 	s.shell = func(database string) *exec.Cmd {
 		return exec.Command("mariadb", append(slices.Clone(connect), "--database="+database)...)
@@ -149,8 +150,11 @@ func (s *Server) start(c *exec.Cmd, stop os.Signal, database string) {
 		s.tb.Fatal(err)
 	}
 	_ = log.Close() // the server has it
-	ended := make(chan error, 1)
-	go func() { ended <- c.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = c.Wait() // its log says why it ended
+	}()
 	s.tb.Cleanup(func() {
 		_ = c.Process.Signal(stop) // it may have ended
 		select {
@@ -166,9 +170,15 @@ func (s *Server) start(c *exec.Cmd, stop os.Signal, database string) {
 		if ask.Run() == nil {
 			return
 		}
-		if time.Now().After(end) || len(ended) > 0 {
-			said, _ := os.ReadFile(log.Name())
-			s.tb.Fatalf("the server does not start:\n%s", said)
+		over := time.Now().After(end)
+		select {
+		case <-ended:
+			over = true
+		default:
+		}
+		if over {
+			said, err := os.ReadFile(log.Name())
+			s.tb.Fatalf("the server does not start: %v\n%s", err, said)
 		}
 	}
 }

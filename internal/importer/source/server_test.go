@@ -53,8 +53,8 @@ func players(t *testing.T, r *source.Reader, err error) string {
 	return strings.Join(append(all, r.Missing()...), "\n")
 }
 
-// What several systems keep is the same whether it is read of a server or of a dump, of MariaDB or of PostgreSQL: bytes,
-// text of all kinds, NULL, bans, characters. With RUSHGATE_LONG=1.
+// What several systems keep is the same whether it is read of a server or of a dump, of MariaDB or of PostgreSQL:
+// bytes, text of all kinds, NULL, bans, characters. With RUSHGATE_LONG=1.
 func TestServersAndTheirDumps(t *testing.T) {
 	if os.Getenv("RUSHGATE_LONG") == "" {
 		t.Skip("it takes two servers")
@@ -107,11 +107,13 @@ INSERT INTO account VALUES (1, 'ANN', %[1]s%[2]s%[3]s, %[1]s%[4]s%[3]s), (2, 'BO
   (3, 'CID', %[1]s%[2]s%[3]s, %[1]s%[2]s%[3]s);
 INSERT INTO account_banned VALUES (2, 1700000000, 1700000000, 1), (3, 1700000000, 4102444800, 1), (3, 5, 5, 0);
 INSERT INTO f_users VALUES (1, 0, 'Anonymous', '', 1, '2020-01-02 03:04:05'),
-  (7, 0, 'Zoë "the" O''Neil', '$2y$05$abcdefghijklmnopqrstuu/jd.T/aySXZ4qLN/6Uy0tOUJZm4UX8O', 2.5, '2020-01-02 03:04:05'),
+  (7, 0, 'Zoë "the" O''Neil', '$2y$05$abcdefghijklmnopqrstuu/jd.T/aySXZ4qLN/6Uy0tOUJZm4UX8O', 2.5,
+   '2020-01-02 03:04:05'),
   (5, 0, '日本 %[5]s 🎮', '$H$9abcdEFGH1FceFf7p5E/8vsTeQ7Vkc1', NULL, NULL),
   (6, 2, 'Robot', 'x', 0, NULL), (8, 0, 'None', '', 0, NULL);
 INSERT INTO f_banlist VALUES (1, 5, 0, 0), (2, 7, 4102444800, 0), (3, 7, 1, 0), (4, 8, 0, 1);
-INSERT INTO chars VALUES (1, 7, -12.5, 30, 'a%[5]sb'), (2, 7, 1e3, 200, '{"k": "v"}'), (3, 5, 0.25, 9007199254740000, NULL);
+INSERT INTO chars VALUES (1, 7, -12.5, 30, 'a%[5]sb'),
+  (2, 7, 1e3, 200, '{"k": "v"}'), (3, 5, 0.25, 9007199254740000, NULL);
 INSERT INTO odd_members VALUES (1, 'Al', 'da39a3ee5e6b4b0d3255bfef95601890afd80709', 11, %[6]s);
 INSERT INTO odd_members VALUES (2, 'Mo', 'da39a3ee5e6b4b0d3255bfef95601890afd80700', 1, %[6]s);
 `, bytes, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e00", end,
@@ -121,8 +123,8 @@ INSERT INTO odd_members VALUES (2, 'Mo', 'da39a3ee5e6b4b0d3255bfef95601890afd807
 const ofMariaDB = `
 CREATE TABLE account (id int PRIMARY KEY, username varchar(32), salt binary(32), verifier binary(32));
 CREATE TABLE account_banned (id int, bandate bigint, unbandate bigint, active tinyint);
-CREATE TABLE f_users (user_id int PRIMARY KEY, user_type int, username varchar(255), user_password varchar(255), score double,
-  joined datetime);
+CREATE TABLE f_users (user_id int PRIMARY KEY, user_type int, username varchar(255), user_password varchar(255),
+  score double, joined datetime);
 CREATE TABLE f_banlist (ban_id int PRIMARY KEY, ban_userid int, ban_end bigint, ban_exclude tinyint);
 CREATE TABLE chars (nr int PRIMARY KEY, owner int, x double, gold bigint, bag text);
 CREATE TABLE odd_members (id_member int, member_name varchar(80), passwd varchar(64), is_activated int, b bit(1));
@@ -143,11 +145,11 @@ CREATE TABLE odd_members (id_member int, member_name text, passwd text, is_activ
 func manyRows(t *testing.T, s *servertest.Server) {
 	const count = 300_000
 	const columns = "CREATE TABLE many (id int PRIMARY KEY, login varchar(40), pw varchar(200));\n"
+	rows := "generate_series(1, %d) n;"
 	if strings.HasPrefix(s.AtSocket("", ""), "mysql") {
-		s.Run("other", columns+fmt.Sprintf("INSERT INTO many SELECT seq, concat('p', seq), repeat('x', 200) FROM seq_1_to_%d;", count))
-	} else {
-		s.Run("other", columns+fmt.Sprintf("INSERT INTO many SELECT n, 'p' || n, repeat('x', 200) FROM generate_series(1, %d) n;", count))
+		rows = "(SELECT seq n FROM seq_1_to_%d) s;"
 	}
+	s.Run("other", columns+fmt.Sprintf("INSERT INTO many SELECT n, concat('p', n), repeat('x', 200) FROM "+rows, count))
 	system, err := source.OfColumns("ours", "many", []string{"name=login", "password=pw"})
 	if err != nil {
 		t.Fatal(err)

@@ -58,7 +58,7 @@ func (s *mySQLSession) begin(ctx context.Context) error {
 	for _, text := range limitsOfMySQL {
 		const unknownVariable = 1193
 		var e *mysql.MySQLError
-		if _, err := s.conn.ExecContext(ctx, text); err != nil && !(errors.As(err, &e) && e.Number == unknownVariable) {
+		if _, err := s.conn.ExecContext(ctx, text); err != nil && (!errors.As(err, &e) || e.Number != unknownVariable) {
 			return err
 		}
 	}

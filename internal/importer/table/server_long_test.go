@@ -21,7 +21,9 @@ func TestServersAreOnlyRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, text := range []string{"INSERT INTO t VALUES (2, 'bob')", "DELETE FROM t", "CREATE TABLE u (id int)", "DROP TABLE t"} {
+		for _, text := range []string{
+			"INSERT INTO t VALUES (2, 'bob')", "DELETE FROM t", "CREATE TABLE u (id int)", "DROP TABLE t",
+		} {
 			server, err := table.Connect(t.Context(), a)
 			if err != nil {
 				t.Fatal(err)

@@ -64,7 +64,9 @@ var errLocked = errors.New("no right")
 
 func (s *spoken) tables(context.Context, string) ([]serverTable, error) { return s.all, nil }
 
-func (s *spoken) key(_ context.Context, t serverTable) ([]string, error) { return slices.Clone(s.has[t][:1]), nil }
+func (s *spoken) key(_ context.Context, t serverTable) ([]string, error) {
+	return slices.Clone(s.has[t][:1]), nil
+}
 
 func (s *spoken) denied(err error) bool { return errors.Is(err, errLocked) }
 
@@ -111,8 +113,8 @@ func TestHostileNames(t *testing.T) {
 		}},
 		{&postgreSQLSession{}, []string{
 			"SELECT count(*) FROM \"s`\"\"\".\"u`s\"\"er; DROP TABLE x; --\"",
-			"SELECT CASE WHEN \"p`w\"\" FROM secrets; --\" IS NOT NULL THEN left(concat(\"p`w\"\" FROM secrets; --\"), 131073) END" +
-				" FROM \"s`\"\"\".\"u`s\"\"er; DROP TABLE x; --\" ORDER BY \"i`d\"\"\"",
+			"SELECT CASE WHEN \"p`w\"\" FROM secrets; --\" IS NOT NULL " +
+				"THEN left(concat(\"p`w\"\" FROM secrets; --\"), 131073) END FROM \"s`\"\"\".\"u`s\"\"er; DROP TABLE x; --\" ORDER BY \"i`d\"\"\"",
 		}},
 	} {
 		at := serverTable{"s`\"", name, true}
@@ -187,8 +189,9 @@ func TestRowsOfServers(t *testing.T) {
 
 // An error of a server says what would help.
 func TestHelpAgainstServers(t *testing.T) {
-	for number, want := range map[uint16]string{1045: wrongPassword, 1044: noDatabase, 1142: needsSelect, 1143: needsSelect,
-		1049: noDatabase, 1: ""} {
+	for number, want := range map[uint16]string{
+		1045: wrongPassword, 1044: noDatabase, 1142: needsSelect, 1143: needsSelect, 1049: noDatabase, 1: "",
+	} {
 		if got := (&mySQLSession{}).explain(fmt.Errorf("x: %w", &mysql.MySQLError{Number: number})); got != want {
 			t.Errorf("%d: %q", number, got)
 		}
