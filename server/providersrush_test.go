@@ -27,7 +27,8 @@ func faulty(t *testing.T, fine bool) (file string) {
 	var entries []string
 	well := func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"issuer":"http://%[1]s","authorization_endpoint":"http://%[1]s/a",`+
-			`"token_endpoint":"http://%[1]s/t","jwks_uri":"http://%[1]s/k","id_token_signing_alg_values_supported":["ES256"]}`, r.Host)
+			`"token_endpoint":"http://%[1]s/t","jwks_uri":"http://%[1]s/k",`+
+			`"id_token_signing_alg_values_supported":["ES256"]}`, r.Host)
 	}
 	for name, answer := range map[string]http.HandlerFunc{
 		"hangs": func(_ http.ResponseWriter, r *http.Request) {
