@@ -1,6 +1,6 @@
 // Package providers has others vouch for players: OpenID providers, Steam, and what a game's own program knows. It has
-// which there are and what a client may do with each, and seals what they say, see [linked.Proof], so that a client takes
-// it to any node of the fleet.
+// which there are and what a client may do with each, and seals what they say, see [linked.Proof], so that a client
+// takes it to any node of the fleet.
 //
 // What is asked for here may take seconds. It is bounded in time, and for each provider in number, and never runs on
 // the tick or in a worker's batch.
