@@ -82,6 +82,11 @@ var documentedIn = []document{
 		{command: "RUSHGATE_REDIS_SERVER=$HOME/valkey/src/valkey-server go test -race ./store/redis ./internal/importer/... ./server",
 			elsewhere: "wants a Valkey that was built by hand"},
 	}},
+	{"docs/identities.md", []documented{
+		{command: "rushgate serve --guest-keep 720h", shows: `(?m)^ready http=`},
+		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/guest ` +
+			`-d '{"secret":"2Tz8fV0Ytx1hlC3KzEIaU5oG8mHnPqRsWvXyZ4b6c7U","attempt_id":"1"}'`, elsewhere: "TestGuestOfAServer of client"},
+	}},
 	{"docs/accounts.md", []documented{
 		{command: `curl -sS http://127.0.0.1:8080/v1/register ` +
 			`-d '{"username":"ada","password":"correct horse","remember":"laptop"}' > laptop.json`},
