@@ -70,8 +70,8 @@ func (g Guest) String() string {
 // GoString is [Guest.String].
 func (g Guest) GoString() string { return g.String() }
 
-// Guest opens a session of the player whom the secret of this device stands for, without a name or a password. The first
-// time the server makes an account, which it calls by chance. It ends a session that the account has already, as
+// Guest opens a session of the player whom the secret of this device stands for, without a name or a password. The
+// first time the server makes an account, which it calls by chance. It ends a session that the account has already, as
 // [Client.Takeover] does, and waits and tries again as [Client.Login] does, but for the server's line before the door.
 // A try whose answer was lost leaves no second account behind.
 //

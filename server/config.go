@@ -218,7 +218,8 @@ type Config struct {
 	OpaqueKeyFile string
 
 	// OIDCFile is a file with the OpenID providers at which players may prove who they are, see docs/identities.md: one
-	// JSON object, of at most 64 KiB. The node reads it, and the files that it names, again when they change. Default none.
+	// JSON object, of at most 64 KiB. The node reads it, and the files that it names, again when they change. Default
+	// none.
 	OIDCFile string
 	// SteamAppID is the game's id at Steam: players may then come in with a ticket of their Steam client's. 1 to
 	// 2,147,483,647, or 0 for no tickets. Default 0.
@@ -282,8 +283,8 @@ type Config struct {
 	// RememberFor is for how long a device is remembered that is not used: players whose clients ask for it come in from
 	// it without a password. 1 s to 8760 h, or [Never]. Default 720 h.
 	RememberFor time.Duration
-	// GuestKeep has players come in as guests, by a device alone, and is for how long a guest's account is kept that is not
-	// used. 1 h to 87,600 h, or 0: there are no guests, which is the default.
+	// GuestKeep has players come in as guests, by a device alone, and is for how long a guest's account is kept that is
+	// not used. 1 h to 87,600 h, or 0: there are no guests, which is the default.
 	GuestKeep time.Duration
 	// DeleteAfter is how long after its player has asked for it an account is deleted; until then the player can take it
 	// back. 1 s to 8760 h, or [AtOnce]. Default 168 h.

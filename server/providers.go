@@ -34,15 +34,16 @@ type ProvenIdentity struct {
 	Name string
 }
 
-// Prover proves players by what the game's own program knows of them: a launcher's ticket, a platform that Rushgate does
-// not know. Shown is what the client has sent, 1 to [MaxShown] bytes of UTF-8; the result is who the player is.
+// Prover proves players by what the game's own program knows of them: a launcher's ticket, a platform that Rushgate
+// does not know. Shown is what the client has sent, 1 to [MaxShown] bytes of UTF-8; the result is who the player is.
 //
 // An error that carries a [rushgate.Reason] is the player's, who hears that what was shown is not good. With
 // [rushgate.ServerBusy] or [rushgate.RateLimited] the player hears to come back, after the RetryAfter of a
-// [rushgate.Refusal] if it is one. Any other error, and a panic, goes to the log, and the player is told to come back: so
-// no error may hold a secret.
+// [rushgate.Refusal] if it is one. Any other error, and a panic, goes to the log, and the player is told to come back:
+// so no error may hold a secret.
 //
-// It is called from up to 16 goroutines at once, never in the way of other players, and has 5 s, which the context ends.
+// It is called from up to 16 goroutines at once, never in the way of other players, and has 5 s, which the context
+// ends.
 type Prover func(ctx context.Context, shown []byte) (ProvenIdentity, error)
 
 // validateProviders checks what vouches for players, as far as that can be without files.
@@ -169,8 +170,8 @@ func (s *Server) watchProviders(before reload.Seen) {
 	}}, before)
 }
 
-// providerFiles are the files that providers are configured with: those of the configuration, and those that the file of
-// providers names at the start.
+// providerFiles are the files that providers are configured with: those of the configuration, and those that the file
+// of providers names at the start.
 func (c Config) providerFiles() (files []string) {
 	if c.OIDCFile != "" {
 		files = append(files, c.OIDCFile)

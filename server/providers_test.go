@@ -250,8 +250,8 @@ func mixUp(t *testing.T, p, other *oidctest.Provider, b *browser) {
 		want(t, "a token of another", 401)
 }
 
-// The file of providers is read again when it changes; one that cannot be used changes nothing. Its faults, and those of
-// Steam's settings, name the setting when a node is started with them.
+// The file of providers is read again when it changes; one that cannot be used changes nothing. Its faults, and those
+// of Steam's settings, name the setting when a node is started with them.
 func TestProvidersAreReadAgain(t *testing.T) {
 	const entry = `{"name":%q,"issuer":"https://id.example","client_id":"web","redirect":"https://play.example/back"}`
 	cfg := config(t, t.TempDir())

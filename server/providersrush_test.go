@@ -26,8 +26,9 @@ func faulty(t *testing.T, fine bool) (file string) {
 	end := make(chan struct{})
 	var entries []string
 	well := func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"issuer":"http://%[1]s","authorization_endpoint":"http://%[1]s/a","token_endpoint":"http://%[1]s/t",`+
-			`"jwks_uri":"http://%[1]s/k","id_token_signing_alg_values_supported":["ES256"]}`, r.Host)
+		fmt.Fprintf(w, `{"issuer":"http://%[1]s","authorization_endpoint":"http://%[1]s/a",`+
+			`"token_endpoint":"http://%[1]s/t","jwks_uri":"http://%[1]s/k",`+
+			`"id_token_signing_alg_values_supported":["ES256"]}`, r.Host)
 	}
 	for name, answer := range map[string]http.HandlerFunc{
 		"hangs": func(_ http.ResponseWriter, r *http.Request) {
@@ -61,7 +62,8 @@ type faultyPlayers struct {
 }
 
 func startFaultyPlayers(s *server.Server, n int) *faultyPlayers {
-	p := &faultyPlayers{end: make(chan struct{}), requests: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: n}}}
+	requests := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: n}}
+	p := &faultyPlayers{end: make(chan struct{}), requests: requests}
 	for i := range n {
 		p.running.Go(func() { p.come(s, i) })
 	}
@@ -152,7 +154,7 @@ func TestRushBesideProvidersThatFail(t *testing.T) {
 	}
 	slices.Sort(ratios)
 	slices.Sort(costs)
-	t.Logf("goodput beside providers that fail is %.3f of that beside others (median of %d pairs, quartiles %.3f and %.3f), "+
-		"by the CPU %.3f (%.3f and %.3f)", ratios[pairs/2], pairs, ratios[pairs/4], ratios[3*pairs/4], costs[pairs/2],
+	t.Logf("goodput beside providers that fail is %.3f of that beside others (median of %d pairs, quartiles %.3f and "+
+		"%.3f), by the CPU %.3f (%.3f and %.3f)", ratios[pairs/2], pairs, ratios[pairs/4], ratios[3*pairs/4], costs[pairs/2],
 		costs[pairs/4], costs[3*pairs/4])
 }

@@ -86,6 +86,9 @@ var documentedIn = []document{
 			elsewhere: "wants a Valkey that was built by hand"},
 	}},
 	{"docs/identities.md", []documented{
+		{command: "rushgate serve --guest-keep 720h", shows: `(?m)^ready http=`},
+		{command: `curl -sS -X POST http://127.0.0.1:8080/v1/guest ` +
+			`-d '{"secret":"2Tz8fV0Ytx1hlC3KzEIaU5oG8mHnPqRsWvXyZ4b6c7U","attempt_id":"1"}'`, elsewhere: "TestGuestOfAServer of client"},
 		{command: "rushgate serve --http 0.0.0.0:443 --acme-domain play.example.org --oidc providers.json", elsewhere: atProviders},
 		{command: "curl -sS http://127.0.0.1:8080/v1/identities", shows: `^\{"providers":\[`},
 		{command: "curl -sS -X POST http://127.0.0.1:8080/v1/identities/google/native/start", elsewhere: atProviders},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -26,23 +27,35 @@ func newContract(t *testing.T, next http.RoundTripper) *contract {
 	return &contract{t: t, next: next, doc: document(t)}
 }
 
-// document returns the OpenAPI document as JSON has it.
+// document returns the OpenAPI document as JSON has it, which nobody may change.
 func document(t *testing.T) map[string]any {
 	t.Helper()
+	doc, err := parsedDocument()
+	if err != nil {
+		t.Fatalf("openapi.yaml: %v", err)
+	}
+	return doc
+}
+
+// parsedDocument is the document, parsed once for all tests.
+var parsedDocument = sync.OnceValues(func() (map[string]any, error) {
 	var tree map[string]any
 	if err := yaml.Unmarshal(openAPI, &tree); err != nil {
-		t.Fatalf("openapi.yaml: %v", err)
+		return nil, err
 	}
 	b, err := json.Marshal(tree)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	return doc.(map[string]any)
-}
+	return doc.(map[string]any), nil
+})
+
+// compiled are the schemas of the document that were needed so far, by where they are.
+var compiled sync.Map
 
 func (c *contract) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := c.next.RoundTrip(req)
@@ -62,7 +75,8 @@ func (c *contract) RoundTrip(req *http.Request) (*http.Response, error) {
 // check reports an answer whose status is not documented or whose body is not as documented.
 func (c *contract) check(req *http.Request, resp *http.Response, body []byte) {
 	path := req.URL.Path
-	if strings.HasPrefix(path, "/play/") && slices.Contains([]int{200, 303}, resp.StatusCode) || req.Method == http.MethodOptions {
+	page := strings.HasPrefix(path, "/play/") && slices.Contains([]int{200, 303}, resp.StatusCode)
+	if page || req.Method == http.MethodOptions {
 		return // the page, and the questions of browsers, which that document has no place for
 	}
 	if strings.HasPrefix(path, "/v1/leaderboards/") {
@@ -141,6 +155,10 @@ func (c *contract) find(at ...string) (map[string]any, bool) {
 }
 
 func (c *contract) schema(at []string) *jsonschema.Schema {
+	where := strings.Join(at, "\x00")
+	if s, ok := compiled.Load(where); ok {
+		return s.(*jsonschema.Schema)
+	}
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
 	if err := compiler.AddResource("openapi.json", c.doc); err != nil {
@@ -155,6 +173,7 @@ func (c *contract) schema(at []string) *jsonschema.Schema {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	compiled.Store(where, s)
 	return s
 }
 

@@ -52,7 +52,8 @@ func TestGuest(t *testing.T) {
 }
 
 func FuzzParseGuest(f *testing.F) {
-	f.Add([]byte(guest(token.NewGuest(), `,"attempt_id":"a","wait":true,"line_secret":"0123456789abcdef0123456789abcdef"`)))
+	const more = `,"attempt_id":"a","wait":true,"line_secret":"0123456789abcdef0123456789abcdef"`
+	f.Add([]byte(guest(token.NewGuest(), more)))
 	f.Add([]byte(`{"secret":null}`))
 	f.Add([]byte(`{"secret":"AAAA","code":"123456"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {

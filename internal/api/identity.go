@@ -21,8 +21,8 @@ const (
 	// hands over. An ID token has up to 16 KiB.
 	maxAnswer = 16 << 10
 	maxHanded = 24 << 10
-	// attemptCookie is the cookie that an attempt at a provider is in. It has no path, so that it is for what is beside the
-	// path of the request: each provider has one of its own.
+	// attemptCookie is the cookie that an attempt at a provider is in. It has no path, so that it is for what is beside
+	// the path of the request: each provider has one of its own.
 	attemptCookie = "rushgate_attempt"
 	// cookieIdentity is where pages come in with a proof that are to have a cookie, see [cookiePassword].
 	cookieIdentity = "/v1/identity"

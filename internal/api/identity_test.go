@@ -157,7 +157,8 @@ func TestAProofBringsAPlayerIn(t *testing.T) {
 	}
 	v.call(t, "POST", "/v1/logout", "", "", first.text("session_token")).want(t, "logout", 204, "")
 	again := login("once more", "/v1/identity", proofOf(proof, `,"remember":"phone","remember_cookie":true`), 200, "")
-	if again.json["player_id"] != first.json["player_id"] || !strings.Contains(again.header.Get("Set-Cookie"), "HttpOnly") {
+	if again.json["player_id"] != first.json["player_id"] ||
+		!strings.Contains(again.header.Get("Set-Cookie"), "HttpOnly") {
 		t.Errorf("after %s came %s", first.body, again.body)
 	}
 	login("a cookie that does not reach", "/v1/identities/login", proofOf(proof, `,"remember":"x","remember_cookie":true`),
@@ -212,7 +213,9 @@ func TestWhatAProverRefuses(t *testing.T) {
 		t.Error(log)
 	}
 	v.prove(t, "steam", `{"shown":"x"}`).want(t, "to Steam", 400, rushgate.MissingCredentials)
-	for _, path := range []string{"nobody/native", "nobody/begin", "launcher/begin", "steam/native/start", "launcher/finish"} {
+	for _, path := range []string{
+		"nobody/native", "nobody/begin", "launcher/begin", "steam/native/start", "launcher/finish",
+	} {
 		body := ""
 		if strings.HasSuffix(path, "finish") {
 			body = `{"answer":"a=b"}`
@@ -221,8 +224,8 @@ func TestWhatAProverRefuses(t *testing.T) {
 	}
 }
 
-// Steam, as its documentation has it: a ticket is good once, and a browser that visits it comes back with an answer that
-// is good once, in this browser.
+// Steam, as its documentation has it: a ticket is good once, and a browser that visits it comes back with an answer
+// that is good once, in this browser.
 func TestSteamVouches(t *testing.T) {
 	v := newVouched(t)
 	v.prove(t, "steam", `{"ticket":"dead"}`).want(t, "another ticket", 401, rushgate.BadCredentials)
@@ -332,7 +335,8 @@ func TestVisitsAreForOwnPages(t *testing.T) {
 		v.do(t, req).want(t, path, 403, rushgate.MissingCredentials)
 	}
 	for _, body := range []string{
-		`{}`, `{"answer":""}`, `{"answer":"%"}`, `{"answer":"a=b","more":1}`, `{"answer":"` + strings.Repeat("a", maxAnswer) + `"}`,
+		`{}`, `{"answer":""}`, `{"answer":"%"}`, `{"answer":"a=b","more":1}`,
+		`{"answer":"` + strings.Repeat("a", maxAnswer) + `"}`,
 	} {
 		v.call(t, "POST", identitiesPath+"steam/finish", body, "", "").
 			want(t, fmt.Sprintf("%.30s", body), 400, rushgate.MissingCredentials)

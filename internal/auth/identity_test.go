@@ -285,7 +285,8 @@ func TestNamesOfFederatedPlayers(t *testing.T) {
 				t.Errorf("%q: came again as player %d, was %d", called, again.Player, w.Player)
 			}
 		}
-		if names[0] != "ada" || len(names[1]) != 7 || names[1][:3] != "ada" || names[2] == "adа" || names[3][:7] != "player-" {
+		if names[0] != "ada" || len(names[1]) != 7 || names[1][:3] != "ada" || names[2] == "adа" ||
+			names[3][:7] != "player-" {
 			t.Errorf("they are called %q", names)
 		}
 	})
@@ -362,7 +363,7 @@ func TestGuestWhoseAnswerWasLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
 		lost := &losing{spyStore: f.store}
-		f.Pool.cfg.Store = lost
+		f.cfg.Store = lost
 		f.Start()
 		for _, at := range []string{"claim", "admit"} {
 			r := guestAt(len(at), "a")
@@ -392,7 +393,7 @@ func TestGuestWhoseAnswerWasLost(t *testing.T) {
 func TestNameWithoutAnAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
-		f.Pool.cfg.Store = &naming{f.store, map[rushgate.PlayerID]string{7: "guest-abcdefgh"}}
+		f.cfg.Store = &naming{f.store, map[rushgate.PlayerID]string{7: "guest-abcdefgh"}}
 		f.Start()
 		r := guestAt(1, "")
 		f.claims(t, r, 7)
@@ -478,7 +479,9 @@ func TestFloodOfGuests(t *testing.T) {
 		if in != door.DefaultOriginGuests || limited != 100 {
 			t.Errorf("%d guests were made, %d were told to come back", in, limited)
 		}
-		for what, r := range map[string]Request{"who registers": request(Register, "ada", 7), "elsewhere": guestAt(9999, "")} {
+		for what, r := range map[string]Request{
+			"who registers": request(Register, "ada", 7), "elsewhere": guestAt(9999, ""),
+		} {
 			_, err := f.Submit(t.Context(), r)
 			if r.Shown.Create {
 				_, err = f.Identity(t.Context(), r)

@@ -75,8 +75,8 @@ type Request struct {
 	// Exact is, for a login, the password as the client sent it, if [rushgate.LoginPassword] says that it might have been
 	// hashed so; otherwise empty. It is a secret.
 	Exact string
-	// Factor is what a [Login], an [Identity], a [Confirm] or a [ChangePassword] proves a second factor with; empty for none. It is a
-	// secret.
+	// Factor is what a [Login], an [Identity], a [Confirm] or a [ChangePassword] proves a second factor with; empty for
+	// none. It is a secret.
 	Factor secondfactor.Code
 	// NewPassword is, for an errand, the password that the account is to get, as returned by [rushgate.NewPassword]. It is
 	// a secret.

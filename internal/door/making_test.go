@@ -1,6 +1,7 @@
 package door
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -24,7 +25,9 @@ func (f *fixture) guests(t *testing.T, addr func(i int) string, n int) (in int, 
 		}
 		f.Served(Resumes, 1)
 		if err != nil {
-			last = *err.(*rushgate.Refusal)
+			if r, ok := errors.AsType[*rushgate.Refusal](err); ok {
+				last = *r
+			}
 			if seat != nil {
 				seat.Close(NotJudged)
 			}

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// What an origin may ask about proofs of identities: so many questions within vouchWindow, and so many at once, which is
-// less than the calls that a provider gets at once from a node.
+// What an origin may ask about proofs of identities: so many questions within vouchWindow, and so many at once, which
+// is less than the calls that a provider gets at once from a node.
 const (
 	originVouches = 600
 	vouchWindow   = 10 * time.Minute
@@ -25,9 +25,9 @@ func newVouches(limit int) vouches {
 	return vouches{networks: newTable[netip.Prefix, meter](limit, nil), inFlight: make(tally)}
 }
 
-// Vouch answers the wish of a client to have another server vouch for a player, which may take a call to that server. If
-// the error is nil, done has to be called once when the call is over. The error is a [*rushgate.Refusal] if too much was
-// asked for, or if the client is locked out.
+// Vouch answers the wish of a client to have another server vouch for a player, which may take a call to that server.
+// If the error is nil, done has to be called once when the call is over. The error is a [*rushgate.Refusal] if too much
+// was asked for, or if the client is locked out.
 func (d *Door) Vouch(from netip.Addr) (done func(), err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

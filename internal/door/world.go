@@ -108,8 +108,8 @@ type Proven struct {
 	Name, Imported string // as in [line.Proof]
 }
 
-// ErrNobody is of [Seat.Sit] for an account that is yet to be made: there is no place in the world, and nobody who could
-// stand in its line.
+// ErrNobody is of [Seat.Sit] for an account that is yet to be made: there is no place in the world, and nobody who
+// could stand in its line.
 var ErrNobody = errors.New("door: there is nobody yet to stand in the line of the world")
 
 // Sit takes a place in the world for a seat that has none yet, once its player has proved to own the account. If there

@@ -21,7 +21,9 @@ func TestNamesByChance(t *testing.T) {
 			t.Fatalf("%q, %q", guest, player)
 		}
 	}
-	for _, name := range []string{"", "guest-", "guest-abcdefg", "guest-abcdefgh2", "guest-ABCDEFGH", "guest-abcdefg1", "ada"} {
+	for _, name := range []string{
+		"", "guest-", "guest-abcdefg", "guest-abcdefgh2", "guest-ABCDEFGH", "guest-abcdefg1", "ada",
+	} {
 		if IsGuestName(name) {
 			t.Errorf("%q is a guest's", name)
 		}
@@ -30,7 +32,8 @@ func TestNamesByChance(t *testing.T) {
 
 // What a player is called elsewhere becomes a name here, with digits if that is taken, or none if it cannot be one.
 func TestNamesFrom(t *testing.T) {
-	for called, want := range map[string]string{"Ada": "ada", strings.Repeat("x", 32): strings.Repeat("x", 32), "二人": "二人"} {
+	long := strings.Repeat("x", rushgate.MaxUsernameLen)
+	for called, want := range map[string]string{"Ada": "ada", long: long, "二人": "二人"} {
 		names := NamesFrom(called)
 		second := names(1)
 		if names(0) != want || second == want || names(2) != "" || utf8.RuneCountInString(second) > rushgate.MaxUsernameLen {

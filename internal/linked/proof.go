@@ -42,18 +42,18 @@ var (
 
 // Proof says that a provider has vouched for the player who shows it. A node seals it, and the client carries it to
 // whichever node of the fleet it logs in at, or has an identity linked at. For [ProofLife] it is good on every one of
-// them and as often as it is shown: a stolen one is worth a session for that time. It is handed to the client that asked
-// and is in no URL and no log.
+// them and as often as it is shown: a stolen one is worth a session for that time. It is handed to the client that
+// asked and is in no URL and no log.
 type Proof struct {
 	// At is when the provider has vouched, to the microsecond.
 	At time.Time
 	// Provider is the operator's name of the provider, at most 32 bytes.
 	Provider string
-	// Issuer is the provider as it calls itself, at most 512 bytes, and Subject what it calls the player, at most 255, both
-	// of printable ASCII without spaces. They are those of [OfProvider].
+	// Issuer is the provider as it calls itself, at most 512 bytes, and Subject what it calls the player, at most 255,
+	// both of printable ASCII without spaces. They are those of [OfProvider].
 	Issuer, Subject string
-	// Name is a proposal of a username, of at most 256 bytes of UTF-8 without control characters, perhaps empty. Email is an
-	// address that the provider says it has verified, or empty.
+	// Name is a proposal of a username, of at most 256 bytes of UTF-8 without control characters, perhaps empty. Email is
+	// an address that the provider says it has verified, or empty.
 	Name, Email string
 }
 

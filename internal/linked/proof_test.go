@@ -27,7 +27,8 @@ func testProof() Proof {
 	}
 }
 
-// A proof is good for ten minutes, as often as it is shown, on every node of the fleet, and not with one changed letter.
+// A proof is good for ten minutes, as often as it is shown, on every node of the fleet, and not with one changed
+// letter.
 func TestAProofIsGoodForItsTime(t *testing.T) {
 	ring := proofRing(t)
 	p := testProof()
@@ -54,7 +55,9 @@ func TestAProofIsGoodForItsTime(t *testing.T) {
 			t.Fatalf("with character %d altered: %v", i, err)
 		}
 	}
-	for _, other := range []string{"", text + "\n", text[:9] + "\r" + text[9:], text + "AAAA", strings.Repeat("A", 1<<14)} {
+	for _, other := range []string{
+		"", text + "\n", text[:9] + "\r" + text[9:], text + "AAAA", strings.Repeat("A", 1<<14),
+	} {
 		if _, err := OpenProof(ring, other, p.At); !errors.Is(err, ErrBadProof) {
 			t.Errorf("%.20q…: %v", other, err)
 		}

@@ -71,8 +71,8 @@ func (p *Providers) Metrics(s metric.Scrape) {
 	}
 }
 
-// tellEvery is how often the log hears that a provider is away, or is not configured as it should be: clients decide how
-// often it is asked.
+// tellEvery is how often the log hears that a provider is away, or is not configured as it should be: clients decide
+// how often it is asked.
 const tellEvery = time.Minute
 
 // told remembers what the log was told when.
@@ -102,6 +102,6 @@ func (t *told) note(logger *slog.Logger, now time.Time, err error) {
 			"issuer (docs/identities.md), or have the node call it where it is", "provider", e.Provider, "error", e.Err)
 		return
 	}
-	logger.Warn("a provider of identities could not be asked; its players are told to come back, all others notice nothing",
+	logger.Warn("a provider of identities could not be asked; its players are told to come back, others notice nothing",
 		"provider", e.Provider, "error", e.Err, "after", e.After)
 }

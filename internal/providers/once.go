@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// onceShelves is over how many shared values what was good once is spread.
-	onceShelves = 256
 	// onceSwaps is how often a node tries again when another one was faster.
 	onceSwaps = 10
 	// onceGrace is for how much longer than it has to be something is remembered: by so much clocks of nodes may differ.
@@ -28,17 +26,17 @@ const (
 )
 
 // errShelf is for a shared value that is none of these.
-var errShelf = errors.New("providers: what was good once cannot be read: a newer version has written it, or it is damaged")
+var errShelf = errors.New("providers: what was good once cannot be read: it is of a newer version, or damaged")
 
 // Once returns an [identity.Once] of all nodes on a store. What was seen is kept as hashes of 128 bits, with the time
 // when it can be forgotten, in 256 of the values that nodes share: a call reads one of them and, if the thing is new,
-// writes it. Each has room for 13,106, some 3.3 million in all; while one is full of what is still to be remembered, the
-// error is [identity.ErrFull]. With n logins a second by ID tokens or tickets that are remembered for t seconds, one
-// value has 20·n·t/256 bytes: 100 a second, for 12 minutes, take 5.6 KB read and written for each.
+// writes it. Each has room for 13,106, some 3.3 million in all; while one is full of what is still to be remembered,
+// the error is [identity.ErrFull]. With n logins a second by ID tokens or tickets that are remembered for t seconds,
+// one value has 20·n·t/256 bytes: 100 a second, for 12 minutes, take 5.6 KB read and written for each.
 func Once(store rushgate.Fleet, now func() time.Time) identity.Once {
 	return func(ctx context.Context, what string, until time.Time) (bool, error) {
 		sum := sha256.Sum256([]byte(what))
-		name := fmt.Sprintf("seen-once-%02x", sum[0])
+		name := fmt.Sprintf("seen-once-%02x", sum[0]) // one of 256
 		for range onceSwaps {
 			before, err := store.Shared(ctx, name)
 			if err != nil {

@@ -21,10 +21,10 @@ const (
 	proverTime    = 5 * time.Second
 )
 
-// Prover says who a player is who shows something, at most [MaxShown] bytes. Of the identity, the issuer is not for it to
-// say. An error with a [rushgate.Reason] is the player's, who hears [rushgate.BadCredentials]; of
-// [rushgate.ServerBusy] and [rushgate.RateLimited] the player hears when to come back; any other goes to the log, and to
-// the player as that the provider is away.
+// Prover says who a player is who shows something, at most [MaxShown] bytes. Of the identity, the issuer is not for it
+// to say. An error with a [rushgate.Reason] is the player's, who hears [rushgate.BadCredentials]; of
+// [rushgate.ServerBusy] and [rushgate.RateLimited] the player hears when to come back; any other goes to the log, and
+// to the player as that the provider is away.
 type Prover func(ctx context.Context, shown []byte) (identity.Identity, error)
 
 // ProverIssuer returns the issuer of the identities of a prover.

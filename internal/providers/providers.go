@@ -1,9 +1,9 @@
-// Package providers has others vouch for players: OpenID providers, Steam, and what a game's own program knows. It knows
-// which there are, in how many words a client may ask each of them, and seals what they say, see [linked.Proof], so that
-// a client takes it to any node of the fleet.
+// Package providers has others vouch for players: OpenID providers, Steam, and what a game's own program knows. It has
+// which there are and what a client may do with each, and seals what they say, see [linked.Proof], so that a client
+// takes it to any node of the fleet.
 //
-// What is asked for here may take seconds. It is bounded in time, and for each provider in number, and never runs on the
-// tick or in a worker's batch.
+// What is asked for here may take seconds. It is bounded in time, and for each provider in number, and never runs on
+// the tick or in a worker's batch.
 package providers
 
 import (
@@ -308,7 +308,9 @@ func (p *Providers) Finish(ctx context.Context, name, cookie string, answer url.
 		s.tally.count(refused)
 		return Vouched{}, identity.Fail(name, identity.Player, err)
 	}
-	return p.vouch(ctx, s, func(ctx context.Context) (identity.Identity, error) { return s.visited.Finish(ctx, a, answer) })
+	return p.vouch(ctx, s, func(ctx context.Context) (identity.Identity, error) {
+		return s.visited.Finish(ctx, a, answer)
+	})
 }
 
 // Vouched is a proof, sealed.

@@ -17,8 +17,8 @@ const BackPath = "/play/back/"
 // maxReturned is how many bytes of a posted answer are passed on.
 const maxReturned = 8 << 10
 
-// returned are what providers answer (OpenID Connect Core 1.0, section 3.1.2.5; RFC 9207). Apple posts more, such as the
-// player's name, which is nobody's business.
+// returned are what providers answer (OpenID Connect Core 1.0, section 3.1.2.5; RFC 9207). Apple posts more, such as
+// the player's name, which is nobody's business.
 var returned = []string{"state", "code", "iss", "error"}
 
 var (

@@ -262,7 +262,8 @@ func (r *Report) Derive(restarted bool) {
 		}
 		r.ExpectedAtEnd = &n
 	}
-	if s := r.Server; r.Scenario == Burst && r.Mode != Opaque && r.Mode != Guest && s != nil && min(s.Cores, s.Workers) > 0 {
+	hashes := r.Scenario == Burst && r.Mode != Opaque && r.Mode != Guest
+	if s := r.Server; hashes && s != nil && min(s.Cores, s.Workers) > 0 {
 		r.HashBoundSeconds = float64(r.OK) * s.HashMS / 1000 / float64(min(s.Cores, s.Workers))
 		if r.HashBoundSeconds > 0 {
 			r.HashBoundRatio = r.WallSeconds / r.HashBoundSeconds
