@@ -155,6 +155,12 @@ func TestMergeGoesOnWhereItEnded(t *testing.T) {
 							t.Fatal(err)
 						}
 						s.in = -1
+						time.Sleep(time.Minute) // whoever comes first finishes it
+						for _, task := range dueTasks(t, s) {
+							if look, err := l.LookAt(t.Context(), task); err != nil || look > account.Kept {
+								t.Errorf("a look at the guest: %v, %v", look, err)
+							}
+						}
 						wantMerged(t, s, l, map[bool]int64{false: 1, true: 2}[keepGuest])
 					})
 				})
