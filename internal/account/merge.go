@@ -25,16 +25,16 @@ const (
 	mergedReason  = "It was merged into another account, as you have asked for."
 )
 
-// Merging is the kind of the credential that marks the account of a guest which becomes part of another: its Subject is
-// the player of that. No other account gets anything of it, or its player could have the character twice.
+// Merging is the kind of the credential that marks the account of a guest which becomes part of another: its Subject
+// is the player of that. No other account gets anything of it, or its player could have the character twice.
 const Merging = "merging"
 
 // ErrNotGuest refuses to merge an account that something else opens than a guest's device: it is not only a guest's.
 var ErrNotGuest = errors.New("not an account that a guest's device alone opens")
 
 // Merge has the account of a guest, a device of whom is shown by a credential, become part of another account, whose
-// player has proved to own it: one of the two characters is kept, the guest's if keepGuest, and the guest's devices open
-// the account from then on. The guest's account is deleted, with the other character. If the guest's is kept, the
+// player has proved to own it: one of the two characters is kept, the guest's if keepGuest, and the guest's devices
+// open the account from then on. The guest's account is deleted, with the other character. If the guest's is kept, the
 // session that the account has ends: leave ends the one here, with a last save, and may be nil.
 //
 // What dies on the way leaves a guest's account that nobody comes in by, and a character that is either of the two,

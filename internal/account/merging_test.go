@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,7 +13,10 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/linked"
+	"github.com/rushgate/rushgate/internal/redistest"
 	"github.com/rushgate/rushgate/store/memory"
+	"github.com/rushgate/rushgate/store/redis"
+	"github.com/rushgate/rushgate/store/sqlite"
 )
 
 // leaves has a player inside whose node lets go after a while.
@@ -158,4 +162,62 @@ func dueTasks(t *testing.T, s rushgate.Agenda) []rushgate.Task {
 		t.Fatal(err)
 	}
 	return tasks
+}
+
+// On the other stores, too, a merge goes on where a write has failed. One that fails with the lease held is left to the
+// memory's clock: the lease has to end first.
+func TestMergeOnEveryStore(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) func(n int) (rushgate.Store, error){
+		"sqlite": func(t *testing.T) func(int) (rushgate.Store, error) {
+			dir := t.TempDir()
+			return func(n int) (rushgate.Store, error) {
+				return sqlite.Open(t.Context(), filepath.Join(dir, fmt.Sprint(n)), sqlite.Options{})
+			}
+		},
+		"redis": func(t *testing.T) func(int) (rushgate.Store, error) {
+			url := redistest.Start(t).URL()
+			return func(n int) (rushgate.Store, error) {
+				return redis.Open(t.Context(), redis.Options{URLs: []string{url}, Prefix: fmt.Sprint(n, ":")})
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			openNth := open(t)
+			for n, more := 0, true; more && !t.Failed(); n++ {
+				s, err := openNth(n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				more = mergeBroken(t, &breaking{Store: s, in: -1, after: n%2 == 0}, n)
+				_ = s.Close()
+			}
+		})
+	}
+}
+
+// mergeBroken has a merge go on whose nth write has failed, and reports whether there is one.
+func mergeBroken(t *testing.T, s *breaking, n int) bool {
+	t.Helper()
+	l := newMerge(t, s)
+	merge := func() error { return l.Merge(t.Context(), provedBy(t, l, "alice"), guestDevice, true, nil, "") }
+	s.in = n
+	err := merge()
+	failed := err != nil
+	switch {
+	case failed && s.heldThen:
+		return true
+	case failed:
+		err = merge()
+	}
+	if err != nil {
+		t.Fatalf("write %d: %v", n, err)
+	}
+	s.in = -1
+	if guest, err := l.Find(t.Context(), "guest-x"); err == nil && !account.DeleteAt(&guest).IsZero() {
+		if err := l.Delete(t.Context(), "guest-x"); err != nil { // as its task does a little later
+			t.Fatal(err)
+		}
+	}
+	wantMerged(t, s, l, 2)
+	return failed
 }
