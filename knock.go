@@ -27,7 +27,8 @@ const (
 	KnockResume KnockKind = "resume"
 	// KnockPasskey wants in with a passkey. It does not say of which account: the Name is empty.
 	KnockPasskey KnockKind = "passkey"
-	// KnockIdentity wants in with an identity that was proved: that of a device that plays as a guest, or of an account at
-	// a provider. It does not say of which account, and may have one made: the Name is empty.
-	KnockIdentity KnockKind = "identity"
+	// KnockGuest wants in with a device that plays as a guest, and KnockFederated by the word of a provider; if no account
+	// has that identity, one is to be made. They do not say of which account: the Name is empty.
+	KnockGuest     KnockKind = "guest"
+	KnockFederated KnockKind = "federated"
 )

@@ -43,7 +43,7 @@ const (
 	DatabaseName = "rushgate.db"
 	// KeysName is the name, within the data folder, of the file with the realtime channel's keys.
 	KeysName = "netcode.key"
-	// Unbounded is for QueueDepth, OriginFailures and OriginRegistrations that are to have no bound.
+	// Unbounded is for QueueDepth, OriginFailures, OriginRegistrations and OriginGuests that are to have no bound.
 	Unbounded = -1
 	// Never is for RememberFor on a node that remembers no devices.
 	Never = -1
@@ -178,6 +178,8 @@ type Config struct {
 	// OriginRegistrations is how many accounts one address may make within an hour, 1 to 1,048,576, or [Unbounded].
 	// Default 1,000.
 	OriginRegistrations int
+	// OriginGuests is how many guests one address may make within an hour, 1 to 1,048,576, or [Unbounded]. Default 300.
+	OriginGuests int
 	// OriginShare is how many percent of the places in the world one address may hold, and 16 places in any case, 1 to
 	// 100. Default 50.
 	OriginShare int
@@ -280,6 +282,9 @@ type Config struct {
 	// RememberFor is for how long a device is remembered that is not used: players whose clients ask for it come in from
 	// it without a password. 1 s to 8760 h, or [Never]. Default 720 h.
 	RememberFor time.Duration
+	// GuestKeep has players come in as guests, by a device alone, and is for how long a guest's account is kept that is not
+	// used. 1 h to 87,600 h, or 0: there are no guests, which is the default.
+	GuestKeep time.Duration
 	// DeleteAfter is how long after its player has asked for it an account is deleted; until then the player can take it
 	// back. 1 s to 8760 h, or [AtOnce]. Default 168 h.
 	DeleteAfter time.Duration

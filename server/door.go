@@ -24,7 +24,8 @@ func (s *Server) openDoor(hashTime time.Duration) (err error) {
 	s.door, err = door.New(door.Config{
 		Queue: max(cfg.QueueDepth, 0), World: cfg.MaxPlayers, MaxAge: cfg.MaxAge, Batch: batch, Pace: pace,
 		OriginFailures: cfg.OriginFailures, OriginRegistrations: cfg.OriginRegistrations, OriginShare: cfg.OriginShare,
-		SeatHold: cfg.SeatHold, Work: cfg.LineWork, Line: inLine, WorldLine: forWorld,
+		OriginGuests: cfg.OriginGuests,
+		SeatHold:     cfg.SeatHold, Work: cfg.LineWork, Line: inLine, WorldLine: forWorld,
 		Stood: s.clock.Stood, State: state, Rules: s.access.Rules,
 	})
 	if err == nil && cfg.Backend != Memory {

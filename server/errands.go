@@ -52,5 +52,9 @@ var signInKinds = map[auth.Kind]string{
 // signedIn has a player's having come in noted, off the player's way.
 func (s *Server) signedIn(in auth.SignIn) {
 	who := account.Owner{Player: in.Player, Name: in.Name}
-	s.diary.SignIn(who, signInKinds[in.Kind], account.From(in.Addr, in.Device))
+	kind := signInKinds[in.Kind]
+	if in.Kind == auth.Identity {
+		kind = in.Shown
+	}
+	s.diary.SignIn(who, kind, account.From(in.Addr, in.Device))
 }

@@ -66,6 +66,7 @@ func (s *Server) accountMetrics(out metric.Scrape) {
 	deleted, failed := s.deleter.Figures()
 	out.Counter("rushgate_accounts_deleted_total", "Accounts deleted because their players have asked for it.",
 		float64(deleted))
+	out.Counter("rushgate_guests_deleted_total", "Guests deleted who did not come back.", float64(s.deleter.Guests()))
 	d := s.diary.Figures()
 	out.Counter("rushgate_accounts_events_written_total", "Events written to the histories of accounts.",
 		float64(d.Written))

@@ -61,6 +61,7 @@ func (s *Server) look() web.Look {
 	if s.passkeys != nil {
 		look.PasskeyOrigins = s.passkeys.Origins()
 	}
+	look.Guests, look.Providers = s.cfg.GuestKeep > 0, s.vouchers != nil
 	if s.cfg.Opaque != OpaqueOff {
 		look.Opaque, look.PasswordMin = string(s.cfg.Opaque), s.cfg.PasswordMin
 	}

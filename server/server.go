@@ -330,6 +330,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 	s.diary = account.NewDiary(s.store, func() bool { return s.door.Rush() }, cfg.Logger)
 	s.ledger = account.New(s.store).Noting(s.diary)
 	s.deleter = account.NewDeleter(s.ledger, s.clock.Steady, cfg.Logger)
+	s.deleter.KeepGuests(cfg.GuestKeep)
 	s.fleet = newFleet(s.store, rushgate.NodeBeat{Instance: instance, Address: cfg.PublicAddress}, cfg.Logger)
 	s.sweeper = newSweeper(s)
 	s.access = access.New(access.Config{
@@ -372,7 +373,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 		Zones:    func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 		Remember: max(cfg.RememberFor, 0), Grace: cfg.SessionTimeout, Holder: s.fleet.holder,
 		Errands: s.doErrands, Leave: s.realm.End, SignedIn: s.signedIn,
-		Access: s.access, Passkeys: s.passkeys, Opaque: s.answersOpaque(),
+		Access: s.access, Passkeys: s.passkeys, Opaque: s.answersOpaque(), GuestMark: cfg.GuestKeep / account.GuestMark,
 	})
 	if err != nil {
 		return err
@@ -412,7 +413,7 @@ func (s *Server) serve(tlsConfig *tls.Config) {
 	knocks := api.Config{
 		Pool: s.pool, Door: s.door, Lines: s.lines, Realm: s.realm, Store: s.store, Proxies: s.proxies,
 		Accounts: s.ledger, DeleteAfter: max(s.cfg.DeleteAfter, 0), DeleteNow: s.deleter.Nudge,
-		Outbox: s.outbox, Passkeys: s.passkeys, Providers: s.providersThatVouch(),
+		Outbox: s.outbox, Passkeys: s.passkeys, Providers: s.providersThatVouch(), Guests: s.cfg.GuestKeep > 0,
 		Names:   s.cfg.names(),
 		Channel: s.browsers, Play: web.Play(s.look()), Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin,
 		MaxAge: s.cfg.MaxAge, Remember: max(s.cfg.RememberFor, 0), Boards: s.cfg.Boards, Game: s.cfg.Handler,

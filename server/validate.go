@@ -31,6 +31,9 @@ func (c Config) validate() error {
 		errs = append(errs, wrong("RememberFor", "devices are remembered for %v, want 1s or more, or not at all",
 			c.RememberFor))
 	}
+	if c.GuestKeep != 0 && c.GuestKeep < time.Hour {
+		errs = append(errs, wrong("GuestKeep", "guests are kept for %v, want 1h or more, or 0 for none", c.GuestKeep))
+	}
 	if c.DeleteAfter != AtOnce && c.DeleteAfter < time.Second {
 		errs = append(errs, wrong("DeleteAfter", "accounts are deleted after %v, want 1s or more, or at once", c.DeleteAfter))
 	}

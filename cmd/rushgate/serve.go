@@ -159,6 +159,8 @@ func (v *serveFlags) declareDoor(f *flags) {
 		"before it is locked out of all but those known there; 0 means no bound")
 	f.add(v.bound(&c.OriginRegistrations), "origin-registrations", "", "`N` accounts that one address may make within an "+
 		"hour; 0 means no bound")
+	f.add(v.bound(&c.OriginGuests), "origin-guests", "", "`N` guests that one address may make within an hour; 0 means no "+
+		"bound")
 	f.add(v.number(&c.OriginShare), "origin-share", "", "`PERCENT` of the places in the world that one address may hold, and "+
 		"16 places in any case; 100 means no bound")
 	f.add(v.duration(&c.LineGrace), "line-grace", "", "`TIME` for which a turn in the line is good once it has come")
@@ -208,6 +210,8 @@ func (v *serveFlags) declareWorld(f *flags) {
 	f.add(v.duration(&c.SessionTimeout), "session-timeout", "", "`TIME` without a call after which a session ends")
 	f.add(&neverAt{*v.duration(&c.RememberFor)}, "remember-for", "", "`TIME` for which a device is remembered that is not used; "+
 		"until then its player comes in without a password, if the client asks for that; 0 means not at all")
+	f.add(v.duration(&c.GuestKeep), "guest-keep", "", "`TIME` for which the account of a guest is kept that is not used: "+
+		"players come in by a device alone; 0 means that there are no guests, else 1h or more")
 	f.add(&neverAt{*v.duration(&c.DeleteAfter)}, "delete-after", "", "`TIME` until an account is deleted whose player has "+
 		"asked for that and can still take it back; 0 means at once")
 	f.add(&neverAt{*v.duration(&c.RenameAfter)}, "rename-after", "", "`TIME` after which a player who has renamed the account "+

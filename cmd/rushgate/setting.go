@@ -16,6 +16,7 @@ var settingFlags = map[string]string{
 	"AppealURL":   "appeal-url",
 	"AdminTLSKey": "admin-tls-key", "AdminTokenFile": "admin-token-file", "Backend": "db", "DataDir": "data",
 	"DeleteAfter": "delete-after",
+	"GuestKeep":   "guest-keep",
 	"HTTPAddr":    "http", "Handover": "handover", "HashKernel": "hash-kernel", "Origins": "origins",
 	"PasskeyOrigins": "passkey-origin",
 	"MailFrom":       "mail-from", "MailTemplates": "mail-templates", "SMTPCA": "smtp-ca",

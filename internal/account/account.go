@@ -43,6 +43,8 @@ type Store interface {
 	rushgate.Histories
 	rushgate.Agenda
 	rushgate.Fleet
+	rushgate.Directory
+	rushgate.Identities
 	Presence(ctx context.Context, usernames []string) ([]rushgate.Presence, error)
 	Admit(ctx context.Context, by rushgate.Instance, admissions []rushgate.Admission) ([]rushgate.Admitted, error)
 	Save(ctx context.Context, saves []rushgate.Save) ([]error, error)

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -23,17 +24,20 @@ const (
 	deleteTimeout = 45 * time.Second
 )
 
-// Deleter deletes accounts when the time has come that their players have asked for. Several nodes may do it on one
-// store. Its methods may be called from many goroutines.
+// Deleter deletes accounts when the time has come that their players have asked for, and those of guests who do not
+// come back. Several nodes may do it on one store. Its methods may be called from many goroutines.
 type Deleter struct {
 	ledger *Ledger
 	steady func() bool
 	logger *slog.Logger
 	nudged chan struct{} // holds one: there is something to do at once
 
-	deleted, failed atomic.Int64
-	failing         bool // the log has heard of it; of the one goroutine that deletes
-	doubting        bool // the same for the time of day
+	keep time.Duration // of guests; 0: they are not looked at
+
+	deleted, failed, guests atomic.Int64
+	planned                 bool // the look at the guests; of the one goroutine that deletes
+	failing                 bool // the log has heard of it; of the one goroutine that deletes
+	doubting                bool // the same for the time of day
 
 	mu      sync.Mutex
 	end     context.CancelFunc // nil while it does not run
@@ -48,6 +52,10 @@ func NewDeleter(ledger *Ledger, steady func() bool, logger *slog.Logger) *Delete
 	}
 	return &Deleter{ledger: ledger, steady: steady, logger: logger, nudged: make(chan struct{}, 1)}
 }
+
+// KeepGuests has the accounts of guests deleted that were not used for a time, up to half as long again. It is to be
+// called before Start. Nodes that keep none leave them to others.
+func (d *Deleter) KeepGuests(keep time.Duration) { d.keep = keep }
 
 // Start has accounts deleted, until Stop. It is idempotent, and may be called again after that.
 func (d *Deleter) Start() {
@@ -81,6 +89,9 @@ func (d *Deleter) Nudge() {
 	}
 }
 
+// Guests returns how many guests were deleted since the start.
+func (d *Deleter) Guests() int64 { return d.guests.Load() }
+
 // Figures returns how many accounts were deleted, and how many looks have failed, since the start.
 func (d *Deleter) Figures() (deleted, failed int64) { return d.deleted.Load(), d.failed.Load() }
 
@@ -96,6 +107,9 @@ func (d *Deleter) run(ctx context.Context) {
 		}
 		next := deleteInterval + rand.N(deleteInterval/2)
 		if d.once(ctx) == deleteBatch {
+			next = deletePause
+		}
+		if d.lookAtGuests(ctx) {
 			next = deletePause
 		}
 		wait.Reset(next)
@@ -132,6 +146,43 @@ func (d *Deleter) once(ctx context.Context) int {
 		d.tell(ctx, d.ledger.store.DropTasks(ctx, done)) // else they are found to be done once more
 	}
 	return len(tasks)
+}
+
+// lookAtGuests has the next part of the look through the guests taken, if it is due, and reports whether there is more.
+func (d *Deleter) lookAtGuests(ctx context.Context) (more bool) {
+	if d.keep == 0 || d.doubts() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, deleteTimeout)
+	defer cancel()
+	if !d.planned {
+		err := d.ledger.planGuests(ctx)
+		d.tell(ctx, err)
+		if d.planned = err == nil; err != nil {
+			return false
+		}
+	}
+	tasks, err := d.ledger.store.TakeTasks(ctx, GuestTask, 1, deleteHold)
+	d.tell(ctx, err)
+	for _, t := range tasks {
+		var look GuestLook
+		_ = json.Unmarshal(t.Data, &look) // else it begins anew
+		seen, err := d.ledger.LookAtGuests(ctx, look, d.keep)
+		d.tell(ctx, err)
+		if seen.Deleted > 0 {
+			d.guests.Add(int64(seen.Deleted))
+			d.logger.Info("guests were deleted who have not come back", "guests", seen.Deleted)
+		}
+		wait := min(max(d.keep/GuestMark, shortLook), longLook)
+		if more = seen.Cursor != ""; more {
+			wait = 0
+		}
+		if err != nil { // and it begins anew: the cursor may be what is wrong
+			seen.Cursor, wait, more = "", shortLook, false
+		}
+		d.tell(ctx, d.ledger.goOnWithGuests(ctx, t, GuestLook{seen.Cursor}, wait))
+	}
+	return more
 }
 
 // doubts reports whether the time of day is not to be trusted, and tells the log when that begins.

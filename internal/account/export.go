@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/linked"
 )
 
 // NoteKind is the kind of the events that are operators' notes, which no player sees.
@@ -32,7 +33,7 @@ func (l *Ledger) History(ctx context.Context, who Owner) ([]rushgate.AccountEven
 // Notes reports whether credentials of a kind are what the ledger notes of an account, and no way to prove it.
 func Notes(kind string) bool {
 	switch kind {
-	case Email, EmailPending, Recovery, Deleting, Renamed, Merging:
+	case Email, EmailPending, Recovery, Deleting, Renamed, Merging, linked.Visited:
 		return true
 	}
 	return false

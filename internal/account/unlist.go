@@ -37,7 +37,7 @@ func (l *Ledger) remove(ctx context.Context, names []string, do func(names []str
 	if len(open) == 0 {
 		return errs
 	}
-	for k, err := range do(open) {
+	for k, err := range l.freeing(ctx, open, do) {
 		errs[at[k]] = err
 	}
 	return errs

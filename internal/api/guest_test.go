@@ -7,6 +7,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/linked"
 	"github.com/rushgate/rushgate/internal/token"
 )
 
@@ -33,7 +34,7 @@ func TestGuest(t *testing.T) {
 	d.call(t, "POST", "/v1/guest", guest(secret, `,"attempt_id":"b"`), "192.0.2.1", "").
 		want(t, "while inside", 409, rushgate.AlreadyLoggedIn)
 	me := d.call(t, "GET", "/v1/me", "", "", first.text("session_token"))
-	if !auth.IsGuestName(me.text("name")) {
+	if !linked.IsGuestName(me.text("name")) {
 		t.Errorf("is called %q", me.text("name"))
 	}
 	d.call(t, "POST", "/v1/logout", "", "", first.text("session_token")).want(t, "logout", 204, "")

@@ -306,7 +306,7 @@ func (h *handler) readIdentity(r *http.Request) (request auth.Request, inCookie 
 	if err != nil {
 		return request, false, h.ofProvider(err)
 	}
-	request.Shown = auth.Shown{Credential: proof.Credential(), Create: true, Names: auth.NamesFrom(proof.Name)}
+	request.Shown = auth.Shown{Credential: proof.Credential(), Create: true, Names: linked.NamesFrom(proof.Name)}
 	return request, inCookie, nil
 }
 

@@ -24,7 +24,7 @@ type Shown struct {
 	// Create has an account be made if none has the identity.
 	Create bool
 	// Names returns what that account may be called: the n-th name that is tried, from 0 on, canonical as
-	// [rushgate.NewUsername] has it. Nil stands for names by chance, see [ChanceName]. It must be safe for concurrent use.
+	// [rushgate.NewUsername] has it. Nil and empty names stand for one by chance. It must be safe for concurrent use.
 	Names func(n int) string
 }
 
@@ -119,9 +119,9 @@ func (j *job) proposal(n int) string {
 		}
 	}
 	if j.Shown.Credential.Kind == linked.Guest {
-		return ChanceName(GuestPrefix)
+		return linked.GuestName()
 	}
-	return ChanceName(playerPrefix)
+	return linked.PlayerName()
 }
 
 // judgeIdentity prepares the admission of a player whose identity the account has, or has an account be made for one
@@ -131,8 +131,11 @@ func (p *Pool) judgeIdentity(j *job) {
 	switch {
 	case i.nobody:
 		p.judgeNewcomer(j)
-	case j.account.ID != i.owner: // it is being renamed, or deleted, or was a moment ago
+	case j.account.ID != i.owner:
 		j.again = true
+		if p.doubts.stale(i.key, i.owner, time.Now()) {
+			i.stale = i.owner
+		}
 	case !holds(j.account.Credentials, j.Shown.Credential):
 		i.stale, j.again = i.owner, true
 	default:
@@ -166,6 +169,7 @@ func (p *Pool) judgeOwner(j *job) {
 			return
 		}
 	}
+	p.noteVisit(j)
 	if err := p.takeSeat(j); err != nil {
 		j.refuseFor(err)
 		return
@@ -178,6 +182,21 @@ func (p *Pool) judgeOwner(j *job) {
 		Credentials: j.credentials,
 	}
 	p.remember(j)
+}
+
+// noteVisit has the admission of a guest note in the account that the guest was here, once in a while: those who do not
+// come back are deleted.
+func (p *Pool) noteVisit(j *job) {
+	before := j.account.Credentials
+	if j.credentials != nil {
+		before = j.credentials
+	}
+	now := time.Now()
+	if p.cfg.GuestMark == 0 || !linked.IsGuestName(j.account.Username) || now.Sub(j.account.CreatedAt) < p.cfg.GuestMark ||
+		now.Sub(linked.VisitedAt(before)) < p.cfg.GuestMark || len(before) >= rushgate.MaxCredentials {
+		return
+	}
+	j.credentials = linked.Visit(before, now)
 }
 
 // judgeNewcomer decides whether an account is to be made for a job whose identity nobody has.

@@ -77,6 +77,8 @@ type Config struct {
 	Leave func(context.Context, rushgate.PlayerID) error
 	// Passkeys judges the passkeys that players show. Optional: nil means that none can be.
 	Passkeys *passkey.Party
+	// GuestMark is by how much what the account of a guest says of the last visit may be late; 0: it is not noted.
+	GuestMark time.Duration
 	// Access has the bans of ranges and devices. Optional: nil means that there are none.
 	Access *access.Keeper
 	// Opaque answers what begins and finishes by OPAQUE. Optional: nil means that it is switched off.
@@ -135,6 +137,7 @@ type Pool struct {
 	metrics    metrics
 	gate       gate
 	unsettled  unsettled
+	doubts     doubts
 	batch      int // the most requests a worker takes at once
 
 	startOnce sync.Once

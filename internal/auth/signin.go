@@ -9,7 +9,8 @@ import (
 
 // SignIn is a player's having come in.
 type SignIn struct {
-	Kind   Kind // [Login], [Register], [Resume], [Passkey] or [Identity]
+	Kind   Kind   // [Login], [Register], [Resume], [Passkey] or [Identity]
+	Shown  string // of an Identity: the kind of its credential
 	Player rushgate.PlayerID
 	Name   string
 	Addr   netip.Addr // the client's
@@ -19,7 +20,8 @@ type SignIn struct {
 // signedIn tells of a request that was answered with a session, unless that goes on from an earlier one.
 func (p *Pool) signedIn(r *pending) {
 	a := &r.proven.Account
-	s := SignIn{Kind: r.Kind, Player: a.ID, Name: a.Username, Addr: r.Addr, Device: r.Remember}
+	s := SignIn{Kind: r.Kind, Player: a.ID, Name: a.Username, Addr: r.Addr, Device: r.Remember,
+		Shown: r.Shown.Credential.Kind}
 	switch r.Kind {
 	case Login, Register, Resume, Passkey, Identity:
 	case Enter, FinishLogin: // a login that had to wait, or by OPAQUE

@@ -30,6 +30,7 @@ type model struct {
 	lane   []modelSeat           // with tokens
 	inside map[string]netip.Addr // names in the world, and where they came from
 	judged []judgement           // wrong passwords, oldest first
+	guests []judgement           // that were made
 	place  map[modelClient]modelPlace
 }
 
@@ -40,6 +41,7 @@ type modelPlace struct {
 }
 
 const (
+	modelGuests  = 4 // that one host may make
 	modelHosts   = 3
 	modelPlayers = 9
 )
@@ -48,6 +50,7 @@ type modelSeat struct {
 	*Seat
 	knock Knock
 	state seatState
+	guest bool // that is to be made
 }
 
 type modelClient struct {
@@ -71,8 +74,9 @@ func newModel(t *rapid.T) *model {
 	}
 	m.cfg = Config{
 		Queue: m.room, World: m.world, MaxAge: 25 * time.Second, Batch: 4, OriginFailures: 10, Work: m.work,
-		Pace: rapid.SampledFrom([]float64{0.01, 1, 8}).Draw(t, "pace"),
-		Now:  func() time.Time { return m.now }, Jitter: func(time.Duration) time.Duration { return 0 },
+		OriginGuests: modelGuests,
+		Pace:         rapid.SampledFrom([]float64{0.01, 1, 8}).Draw(t, "pace"),
+		Now:          func() time.Time { return m.now }, Jitter: func(time.Duration) time.Duration { return 0 },
 	}
 	var err error
 	if m.keys, err = line.NewKeyring(nil, m.now); err != nil {
@@ -189,7 +193,7 @@ func (m *model) knock(t *rapid.T, k Knock) {
 	if p := m.place[client]; p.ticket == "" || seat.ticket != nil { // a ticket may be kept for another time
 		delete(m.place, client)
 	}
-	m.seats = append(m.seats, modelSeat{seat, k, queued})
+	m.seats = append(m.seats, modelSeat{Seat: seat, knock: k})
 	if n := m.count(queued); n > m.room {
 		t.Fatalf("%d requests in a queue of %d", n, m.room)
 	}
@@ -335,15 +339,19 @@ func (m *model) resume(t *rapid.T) {
 	k := Knock{
 		Addr: netip.AddrFrom4([4]byte{192, 0, 2, byte(rapid.IntRange(1, modelHosts).Draw(t, "host"))}),
 		Name: fmt.Sprintf("player-%d", rapid.IntRange(1, m.players).Draw(t, "player")),
-		Want: rapid.SampledFrom([]Want{Resume, Continue, Forget}).Draw(t, "want"),
+		Want: rapid.SampledFrom([]Want{Resume, Continue, Forget, Identity}).Draw(t, "want"),
 	}
 	for range rapid.IntRange(1, 40).Draw(t, "times") {
+		k := k
+		if k.Want == Identity { // of which the name is not known yet
+			k.Name = "identity of " + k.Name
+		}
 		seat, err := m.Resume(k)
 		if err != nil {
 			m.checkRefusal(t, k, err, false, false)
 			continue
 		}
-		m.lane = append(m.lane, modelSeat{seat, k, queued})
+		m.lane = append(m.lane, modelSeat{Seat: seat, knock: k})
 	}
 }
 
@@ -354,6 +362,9 @@ func (m *model) judge(t *rapid.T) {
 	}
 	i := rapid.IntRange(0, len(m.lane)-1).Draw(t, "token")
 	s := &m.lane[i]
+	if s.knock.Want == Identity && s.state == queued && !m.identify(t, s) {
+		return
+	}
 	if s.state == queued && s.knock.Want != Forget && rapid.Bool().Draw(t, "good") {
 		if err := s.Sit(Proven{Name: s.knock.Name}); err == nil {
 			s.state = inHand
@@ -372,10 +383,28 @@ func (m *model) judge(t *rapid.T) {
 	}
 	if o == Inside {
 		m.inside[s.knock.Name] = s.knock.Addr
+		if s.guest {
+			m.guests = append(m.guests, judgement{m.now, s.knock.Addr, s.knock.Name})
+		}
 	}
 	m.Served(Resumes, 1)
 	s.Close(o)
 	m.lane = append(m.lane[:i], m.lane[i+1:]...)
+}
+
+// identify says whose the seat of an identity is, which may be a guest's who is to be made, and reports whether that is
+// not refused. A seat that has been told already may be told again, also of another name.
+func (m *model) identify(t *rapid.T, s *modelSeat) bool {
+	if rapid.Bool().Draw(t, "a new guest") {
+		if err := s.Make(Guest); err != nil {
+			m.checkRefusal(t, s.knock, err, false, false)
+			return false
+		}
+		s.guest = true
+	}
+	s.knock.Name = fmt.Sprintf("player-%d", rapid.IntRange(1, m.players).Draw(t, "whose"))
+	s.Identify(s.knock.Name)
+	return true
 }
 
 // forgive forgives what an origin has failed at an account.
@@ -416,6 +445,20 @@ func (m *model) check(t *rapid.T) {
 	}
 	for host := byte(1); host <= modelHosts; host++ {
 		addr := netip.AddrFrom4([4]byte{192, 0, 2, host})
+		made := 0
+		for _, g := range m.guests {
+			if g.addr == addr && m.now.Sub(g.at) <= GuestWindow {
+				made++
+			}
+		}
+		for _, s := range m.lane {
+			if s.guest && s.knock.Addr == addr {
+				made++
+			}
+		}
+		if made > 2*modelGuests { // so many at once, and as many that leak meanwhile
+			t.Fatalf("%v has made %d guests within %v", addr, made, GuestWindow)
+		}
 		for player := range modelPlayers + 1 {
 			name := fmt.Sprintf("player-%d", player)
 			n := m.failures(FailureWindow, func(j judgement) bool { return j.addr == addr && j.name == name }) +

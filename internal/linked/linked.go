@@ -38,3 +38,13 @@ func Key(c rushgate.Credential) (key rushgate.IdentityKey, ok bool) {
 	}
 	return rushgate.IdentityKey{}, false
 }
+
+// Keys returns those of all identities among credentials.
+func Keys(credentials []rushgate.Credential) (keys []rushgate.IdentityKey) {
+	for _, c := range credentials {
+		if key, ok := Key(c); ok {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}

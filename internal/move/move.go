@@ -193,6 +193,9 @@ func (m *mover) write(ctx context.Context, players []player) error {
 	if err := m.note(ctx, players); err != nil {
 		return err
 	}
+	if err := m.claim(ctx, players); err != nil {
+		return err
+	}
 	return m.compare(ctx, players)
 }
 

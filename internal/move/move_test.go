@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/linked"
 	"github.com/rushgate/rushgate/store/memory"
 	"github.com/rushgate/rushgate/store/sqlite"
 )
@@ -37,6 +38,9 @@ func fill(t *testing.T, s rushgate.Store, n int) {
 			a.Credentials = []rushgate.Credential{{Kind: "email", Subject: "a@example.org"}, {Kind: "totp", Secret: "s"}}
 			a.Epoch = uint64(i)
 		}
+		if i%4 == 0 {
+			a.Credentials = append(a.Credentials, guestOf(i))
+		}
 		if i%5 == 0 {
 			a.Disabled = rushgate.Disabled{Until: day.Add(time.Hour), Reason: "because"}
 		}
@@ -58,6 +62,7 @@ func fill(t *testing.T, s rushgate.Store, n int) {
 		}
 	}
 	must(t)(s.CreateAccounts(t.Context(), accounts))
+	claimGuests(t, s, accounts)
 	must(t)(s.UpdateAccounts(t.Context(), changes))
 	must(t)(s.Note(t.Context(), events))
 	play(t, s, accounts)
@@ -70,6 +75,39 @@ func fill(t *testing.T, s rushgate.Store, n int) {
 			t.Fatal(ok, err)
 		}
 	}
+}
+
+func guestOf(i int) rushgate.Credential { return linked.OfGuest([32]byte{1, byte(i >> 8), byte(i)}) }
+
+// claimGuests has the identities of fill lead to their players, but for one that another has claimed meanwhile.
+func claimGuests(t *testing.T, s rushgate.Store, accounts []rushgate.Account) {
+	t.Helper()
+	var claims []rushgate.IdentityClaim
+	for i := range accounts {
+		for _, key := range linked.Keys(accounts[i].Credentials) {
+			claims = append(claims, rushgate.IdentityClaim{Key: key, Player: accounts[i].ID})
+		}
+	}
+	if len(claims) > 1 {
+		claims[1].Player = accounts[0].ID
+	}
+	if _, err := s.ClaimIdentities(t.Context(), claims); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// guestOwners returns whom the identities of fill lead to.
+func guestOwners(t *testing.T, s rushgate.Store, n int) []rushgate.PlayerID {
+	t.Helper()
+	var keys []rushgate.IdentityKey
+	for i := 0; i < n; i += 4 {
+		keys = append(keys, linked.Keys([]rushgate.Credential{guestOf(i)})...)
+	}
+	owners, err := s.IdentityOwners(t.Context(), keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return owners
 }
 
 // play gives every seventh player a character with a life behind it.
@@ -153,6 +191,11 @@ func TestThereAndBack(t *testing.T) {
 			!slices.Equal(r.Shared, []string{"keys"}) || len(r.Damaged) > 0 {
 			t.Errorf("%+v", r)
 		}
+	}
+	owners := guestOwners(t, from, n)
+	owners[1] = 0 // a claim that leads to an account which has not the identity stays behind
+	if got := guestOwners(t, to, n); !slices.Equal(got, owners) {
+		t.Errorf("identities lead to %v, want %v", got, owners)
 	}
 	want, got := everything(t, from, n), everything(t, to, n)
 	for i := range want {

@@ -23,14 +23,14 @@ const common = {
 };
 const { outputFiles } = await build({
   ...common,
-  // The account page, the way to another password, the leaderboards and what asks for a passkey are loaded when they
-  // are first asked for, with later.css for the first three, and what proves a password by OPAQUE when it is first
-  // needed. What they share with main.js and each other is in each of them: that is little.
+  // The account page, the way to another password and the leaderboards are loaded when they are first asked for, with
+  // later.css, what proves a password by OPAQUE when it is first needed, and the other ways in after the form is there.
+  // What they share with main.js and each other is in each of them: that is little.
   entryPoints: [
     { out: "main", in: "src/main.ts" }, { out: "style", in: "src/style.css" }, { out: "icon", in: "src/icon.svg" },
     { out: "account", in: "src/account/sections.ts" }, { out: "later", in: "src/later.css" },
-    { out: "board", in: "src/board.ts" }, { out: "passkey", in: "src/passkey.ts" },
-    { out: "recovery", in: "src/recovery/recovery.ts" }, { out: "opaque", in: "src/opaque/opaque.ts" },
+    { out: "board", in: "src/board.ts" }, { out: "recovery", in: "src/recovery/recovery.ts" },
+    { out: "opaque", in: "src/opaque/opaque.ts" }, { out: "others", in: "src/others.ts" },
   ],
   format: "esm",
 });

@@ -33,6 +33,8 @@ type Look struct {
 	Accent string
 	// PasskeyOrigins are those at which the page offers to come in with a passkey.
 	PasskeyOrigins []string
+	// Guests has the page offer to play as a guest, and Providers to come in by those of /v1/identities.
+	Guests, Providers bool
 	// Opaque is how the page proves passwords by OPAQUE: "prefer" or "only", as /v1/status has it; empty if it does not.
 	Opaque string
 	// PasswordMin is how many characters a new password needs, which a page that proves it by OPAQUE has to see to; 0
@@ -85,6 +87,14 @@ func (l Look) told() string {
 	}
 	attribute("passkeys", strings.Join(l.PasskeyOrigins, " "))
 	attribute("opaque", l.Opaque)
+	var others []string
+	if l.Guests {
+		others = append(others, "guests")
+	}
+	if l.Providers {
+		others = append(others, "providers")
+	}
+	attribute("others", strings.Join(others, " "))
 	if l.Opaque != "" && l.PasswordMin > 0 {
 		attribute("password-min", strconv.Itoa(l.PasswordMin))
 	}

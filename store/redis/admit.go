@@ -12,7 +12,7 @@ import (
 )
 
 // Admit implements [rushgate.Leases] with one script per admission, all in one round trip, before which comes one that
-// claims what the names of registrations look like: an account is made whole or not at all, whatever becomes of the
+// claims what the names of registrations look like, and one that notes the names of those with credentials: an account is made whole or not at all, whatever becomes of the
 // others of the batch, of this process, or of the server. The script looks at all that is read afterwards before it
 // changes anything. Leaderboards and requests for a takeover follow in another round trip that Admit does not wait for.
 //
@@ -38,6 +38,7 @@ func (s *Store) Admit(
 	commands := make([]command, 0, len(admissions))
 	var names []string                   // of the commands' accounts
 	var replaced [][]rushgate.Credential // and what they replace
+	var proved owners
 	for i := range admissions {
 		if a := &admissions[i]; !a.Create || refused[a.Account.Username] == nil {
 			c, err := s.admission(by, a)
@@ -46,7 +47,13 @@ func (s *Store) Admit(
 			}
 			commands, names = append(commands, c), append(names, a.Account.Username)
 			replaced = append(replaced, a.Account.Credentials)
+			if a.Create {
+				proved.add(a.Account.ID, a.Account.Username, a.Account.Credentials)
+			}
 		}
+	}
+	if err := s.noteOwners(ctx, proved); err != nil {
+		return nil, err
 	}
 	answers, err := s.runAccountScripts(ctx, commands, names)
 	if err == nil {

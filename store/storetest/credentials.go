@@ -51,13 +51,16 @@ func credentialsFind(t *testing.T, h Harness) {
 	if errs, err := s.Import(t.Context(), []rushgate.Record{r}); err != nil || errs[0] != nil {
 		t.Fatalf("Import: %v, %v", errs, err)
 	}
-	wantFound(t, s, "alice", "carol", "dave", "")
+	in := registration(4, "erin", "e")
+	in.Account.Credentials = proofs("e")
+	admit(t, s, nodeA, in)
+	wantFound(t, s, "alice", "carol", "dave", "erin", "")
 	wantRenamed(t, s, toBob(0), nil)
-	wantFound(t, s, "bob", "carol", "dave", "")
+	wantFound(t, s, "bob", "carol", "dave", "erin", "")
 	if err := s.DeleteAccount(t.Context(), "carol"); err != nil {
 		t.Fatal(err)
 	}
-	wantFound(t, s, "bob", "", "dave", "")
+	wantFound(t, s, "bob", "", "dave", "erin", "")
 	wantFound(t, s)
 }
 

@@ -117,15 +117,15 @@ export function channelURL(): string {
   return url.href;
 }
 
-/** A try of a login with a passkey. */
-export interface PasskeyTry extends Try {
-  /** What the browser has answered. */
-  credential: object;
+/** A try of a login by what is shown in place of a name, which is beside the rest. */
+export interface ShownTry extends Try {
+  code?: string;
   remember?: string;
 }
 
 export async function enter(
-  kind: "login" | "register" | "passkey" | "opaque-login" | "opaque-register", c: Credentials | PasskeyTry,
+  kind: "login" | "register" | "opaque-login" | "opaque-register" | "passkey" | "guest" | "identity",
+  c: Credentials | ShownTry,
   signal: AbortSignal,
 ): Promise<Session> {
   const body = c.remember ? { ...c, remember_cookie: true } : c;

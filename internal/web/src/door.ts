@@ -1,26 +1,36 @@
 // The door in front of the world: the form, the line that a player may have to wait in, and the welcome of a player who
 // needs neither.
 
-import { call, enter, lineDocument, me, Refusal, type Credentials, type PasskeyTry, type Session } from "./api.ts";
+import { call, enter, lineDocument, me, Refusal, type Credentials, type Session, type ShownTry } from "./api.ts";
 import { sleep } from "./backoff.ts";
 import { Sign } from "./closed.ts";
 import type { Device } from "./device.ts";
 import { deviceLabel } from "./label.ts";
 import { LineView } from "./lineview.ts";
 import { authenticate, type Attempt, type Wait } from "./login.ts";
-import { element, hasOpaque, hasPasskeys, load, say, setText } from "./page.ts";
+import { element, hasOpaque, load, say, setText } from "./page.ts";
 import { forgetPlace, hasPlayed, keepPlace, keptPlace, notePlayed } from "./stored.ts";
 import { InLine, newPlace, type Kind, type Place } from "./turn.ts";
 import { Welcome } from "./welcome.ts";
 import {
-  ASKING, CHOOSE_PASSKEY, comeBackFailure, ENDING_OTHER, failure, INTRO, lost, NO_PASSKEY, NOT_THE_SAME, turnCame,
-  TYPE_CODE, waiting, WRONG_CODE,
+  ASKING, comeBackFailure, ENDING_OTHER, failure, INTRO, lost, NOT_THE_SAME, turnCame, TYPE_CODE, waiting, WRONG_CODE,
 } from "./words.ts";
 
 const PLACE_KEPT = " Your turn is kept for a few minutes.";
 
 /** What of the door is to be seen. At first it is nothing: whom the page logs in by itself is not to see a form. */
 type Face = "" | "form" | "line" | "welcome" | "recovery";
+
+/** A way in without a name: what is shown to the node in place of one and a password. */
+export interface By {
+  /** Where it is shown, below /v1/. */
+  path: "passkey" | "guest" | "identity";
+  /** What the player reads meanwhile, and if what was shown is not good. */
+  text: string;
+  wrong: string;
+  /** Returns what is shown, or null if the player does not want to. */
+  show(signal: AbortSignal): Promise<object | null>;
+}
 
 export class Door {
   private readonly form = element<HTMLFormElement>("credentials");
@@ -36,7 +46,7 @@ export class Door {
   private readonly again = element("again");
   private readonly elsewhere = element<HTMLAnchorElement>("elsewhere");
   private readonly appeal = element<HTMLAnchorElement>("appeal");
-  private readonly passkey = element<HTMLButtonElement>("passkey");
+  private readonly others = element("others");
   private readonly sign = new Sign(() => this.opened?.abort());
   private readonly ways: Record<Kind, HTMLButtonElement> = { login: element("login"), register: element("register") };
   private readonly view = new LineView(() => this.attempt?.abort());
@@ -50,13 +60,14 @@ export class Door {
   private readonly recovery = element("recovery");
   private countdown = 0;
   private byItself = false; // the last attempt was one without a password
-  private shown: object | null = null; // the passkey's answer of the last attempt, if it was one with a passkey
+  private by: By | null = null; // of the last attempt, if it was without a name
+  private shown: object | null = null; // by that
 
   /** onEnter is called with the session and the name that was typed. */
   constructor(private readonly device: Device, private readonly onEnter: (s: Session, name: string) => void) {
     this.form.addEventListener("submit", (e) => {
       e.preventDefault();
-      void this.knock(this.kind);
+      void (this.by && !this.code.disabled ? this.knockBy(this.by, true) : this.knock(this.kind));
     });
     for (const kind of ["login", "register"] as const) {
       this.ways[kind].addEventListener("click", () => kind !== this.kind && this.instead(kind));
@@ -65,18 +76,18 @@ export class Door {
     this.reveal.addEventListener("click", () => this.disclose(this.password.type === "password"));
     this.takeover.addEventListener("click", () => {
       if (this.byItself) void this.comeBack({ takeover: true });
-      else if (this.shown) void this.knockWithPasskey(true);
+      else if (this.by) void this.knockBy(this.by, true, true);
       else if (this.form.reportValidity()) void this.knock("login", true);
     });
     this.again.addEventListener("click", () => void this.comeBack());
     element("forgot").addEventListener("click", () => void this.recover());
-    this.passkey.addEventListener("click", () => void this.knockWithPasskey());
-    this.passkey.hidden = !hasPasskeys();
     this.cancel.addEventListener("click", () => this.attempt?.abort());
     for (const b of Object.values(this.ways)) b.disabled = false; // without this script the form must not be sent
     this.remember.checked = Boolean(device.name) || !hasPlayed();
     this.turn(hasPlayed() || device.name ? "login" : "register");
     element("remember-row").hidden = !device.usable;
+    void load<typeof import("./others.ts")>(this.others).then(
+      ({ offer }) => offer(this.others, (by) => void this.knockBy(by)), () => undefined); // the form is there all the same
   }
 
   /** Shows why the player is outside, and waits for them. */
@@ -109,6 +120,7 @@ export class Door {
   /** Has the form ask for a code of the account's second factor, or not. */
   private askCode(yes: boolean): void {
     element("code-row").hidden = this.code.disabled = !yes;
+    this.username.required = this.password.required = !(yes && this.by);
     if (!yes) this.code.value = "";
   }
 
@@ -221,7 +233,7 @@ export class Door {
       this.show(NOT_THE_SAME, true);
       return choose(this.repeat);
     }
-    this.shown = null;
+    this.by = null;
     this.disclose(false);
     const name = this.username.value;
     await this.coming(kind === "login" ? "Logging in…" : "Creating your account…", async (signal, c) => {
@@ -242,23 +254,24 @@ export class Door {
     });
   }
 
-  /** Logs the player in who chooses a passkey, which says whose it is; a takeover is of the one that was chosen last. */
-  private async knockWithPasskey(takeover = false): Promise<void> {
+  /** Logs the player in by something else than a name; again: by what was shown last. */
+  private async knockBy(by: By, again = false, takeover = false): Promise<void> {
     if (this.attempt) return;
-    await this.coming(CHOOSE_PASSKEY, async (signal, c) => {
-      const { choose } = await load<typeof import("./passkey.ts")>(this.passkey);
-      if (!takeover) this.shown = await choose(call, signal);
-      const credential = this.shown;
-      if (!credential) return this.refused(null);
+    this.by = by;
+    await this.coming(by.text, async (signal, c) => {
+      if (!again) this.shown = await by.show(signal);
+      if (!this.shown) return this.refused(null);
       await this.enter(
-        { send: this.sender("passkey", c), signal, onWait: (w) => this.wait(w, takeover) },
-        { credential, ...(takeover ? { takeover } : {}), ...c }, "",
+        { send: this.sender(by.path, c), signal, onWait: (w) => this.wait(w, takeover) },
+        {
+          ...this.shown, ...(takeover ? { takeover } : {}), ...(this.code.value ? { code: this.code.value } : {}), ...c,
+        }, "",
         (s) => {
           if (!c.remember || !s.remembered) return this.keepDevice("");
           me(s.token).then(({ name }) => this.keepDevice(name), () => this.keepDevice(""));
         }).catch((err: unknown) => {
           if (!(err instanceof Refusal) || err.reason !== "bad-credentials") throw err;
-          this.leaveLine(NO_PASSKEY, true);
+          this.leaveLine(by.wrong, true);
         });
     });
   }
@@ -282,10 +295,10 @@ export class Door {
   }
 
   /** Returns what sends a request once; one whose answer changes the cookie does so while no other tab does. */
-  private sender(kind: Kind | "passkey", { remember }: { remember?: string }) {
-    return (c: Credentials | PasskeyTry, signal: AbortSignal): Promise<Session> => {
+  private sender(kind: Kind | By["path"], { remember }: { remember?: string }) {
+    return (c: Credentials | ShownTry, signal: AbortSignal): Promise<Session> => {
       const send = async (): Promise<Session> => {
-        if (kind === "passkey" || !hasOpaque()) return enter(kind, c, signal);
+        if (kind !== "login" && kind !== "register" || !hasOpaque()) return enter(kind, c, signal);
         const code = await load<typeof import("./opaque/opaque.ts")>(this.status);
         return code.enter(kind, c as Credentials, signal, { call, enter, Refusal, tell: (text) => this.show(text) });
       };
@@ -362,7 +375,7 @@ export class Door {
   private busy(on: boolean): void {
     clearInterval(this.countdown);
     // They are not disabled, or the one that was pressed would lose the keyboard.
-    for (const b of [...Object.values(this.ways), this.passkey]) b.ariaDisabled = String(on);
+    for (const b of this.form.querySelectorAll("#ways>*,#others>*")) b.ariaDisabled = String(on);
     const focused = document.activeElement;
     this.cancel.hidden = !on;
     if (on) {

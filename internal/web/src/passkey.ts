@@ -1,17 +1,28 @@
 // Passkeys, as the browser has them (WebAuthn). The page loads this file on its own.
 
 import type { Call } from "./api.ts";
+import type { By } from "./door.ts";
 
 type Options = Record<string, unknown>;
 
+type Ask = (path: string, c: Call) => Promise<Record<string, unknown>>;
+
+/** Returns the way in with a passkey. ask asks the node. */
+export const by = (ask: Ask): By => ({
+  path: "passkey", text: "Waiting for your passkey…",
+  wrong: "This passkey is not good here any more. Please log in with your password.",
+  show: async (signal) => {
+    const credential = await choose(ask, signal);
+    return credential && { credential };
+  },
+});
+
 /**
  * Has the player choose a passkey, and returns what a node is to be shown, or null if the player does not want to.
- * call asks the node for what the browser has to be given.
+ * ask asks the node for what the browser has to be given.
  */
-export async function choose(
-  call: (path: string, c: Call) => Promise<Record<string, unknown>>, signal: AbortSignal,
-): Promise<object | null> {
-  const o = (await call("passkey/start", { method: "POST", signal }))["options"] as Options;
+export async function choose(ask: Ask, signal: AbortSignal): Promise<object | null> {
+  const o = (await ask("passkey/start", { method: "POST", signal }))["options"] as Options;
   const publicKey = { ...o, challenge: bytes(o["challenge"]) } as PublicKeyCredentialRequestOptions;
   return unlessCancelled(async () => {
     const c = await navigator.credentials.get({ publicKey, signal }) as PublicKeyCredential;

@@ -38,10 +38,6 @@ export const NOT_THE_SAME = "The two passwords are not the same.";
 export const TYPE_CODE = "Please type the code that your authenticator app shows, or a recovery code.";
 export const WRONG_CODE = "That code is wrong, or was used before. Please type the next one.";
 
-/** What a player reads who comes in with a passkey, and one whose passkey lets nobody in. */
-export const CHOOSE_PASSKEY = "Waiting for your passkey…";
-export const NO_PASSKEY = "This passkey is not good here any more. Please log in with your password.";
-
 /** What a player hears who attacks and hits nothing. */
 export const OUT_OF_REACH = "Nothing is near enough to hit.";
 

@@ -1,6 +1,7 @@
 // The calls about the account: docs/accounts.md and internal/api/openapi.yaml.
 
 import { answer, BadAnswer, call, enter, Refusal, sessionIn, type Session, type Try } from "../api.ts";
+import { knownGuest } from "../guest.ts";
 import { element, hasOpaque, load } from "../page.ts";
 
 const TIMEOUT = 10_000; // ms, of calls that take no hash
@@ -14,6 +15,8 @@ export interface Account {
   deleteAt: number;
   /** From when on it can be renamed; 0 if that is now. */
   renameAt: number;
+  /** What proves the account: password, opaque, identity, or nothing. */
+  provedBy: string;
 }
 
 /** A device that the account is remembered on. */
@@ -81,10 +84,35 @@ async function computed<T>(
   }
 }
 
+const watching: (() => void)[] = [];
+
+/** Has f called whenever the node has told what proves the account. */
+export function onProvedBy(f: () => void): void {
+  watching.push(f);
+}
+
+/** What a node has given when a provider had vouched for the player, of an account that nothing else proves. */
+let vouched = "";
+
+/** Has the account be proved by that from now on. */
+export function provedWith(proof: string): void {
+  vouched = proof;
+}
+
+/** Returns what proves an account that has no password, if this browser has it: the guest that it is, or a proof. */
+export function identityShown(): { guest_secret: string } | { identity_proof: string } | null {
+  if (known.provedBy !== "identity") return null;
+  if (vouched) return { identity_proof: vouched };
+  const guest = knownGuest();
+  return guest ? { guest_secret: guest } : null;
+}
+
 /** Sends a request with what proves the account: with what was typed, or with a proof of it by OPAQUE. */
 async function proving<T>(
   token: string, shown: Shown, send: (shown: object) => Promise<T>, field = "password",
 ): Promise<T> {
+  const identity = identityShown();
+  if (identity) return send({ ...identity, ...(shown.code ? { code: shown.code } : {}) });
   const by = await prover(token), { password, computing, ...code } = shown;
   if (!by) return send({ [field]: password, ...code });
   return computed(by, computing, (page, done) => by.confirmed(token, { password, ...code }, page, (proof) => {
@@ -99,9 +127,10 @@ export async function account(token: string): Promise<Account> {
   const { name, created_at: created, devices, delete_at: deleteAt, rename_at: renameAt } = a;
   if (typeof name !== "string" || !Array.isArray(devices)) throw new BadAnswer("account");
   known = { name, provedBy: String(a["proved_by"]) };
+  for (const told of watching) told();
   return {
     name, created: time(created), devices: devices.map(remembered),
-    deleteAt: deleteAt ? time(deleteAt) : 0, renameAt: renameAt ? time(renameAt) : 0,
+    deleteAt: deleteAt ? time(deleteAt) : 0, renameAt: renameAt ? time(renameAt) : 0, provedBy: known.provedBy,
   };
 }
 
@@ -358,5 +387,55 @@ function passkeysIn({ passkeys: all }: Record<string, unknown>): Passkey[] {
   return all.map(({ handle, name, created_at: created, used_at: used }: Record<string, unknown>) => {
     if (typeof handle !== "string" || typeof name !== "string") throw new BadAnswer("passkey");
     return { handle, name, created: time(created), used: used === undefined ? 0 : time(used) };
+  });
+}
+
+/** An identity that opens the account. */
+export interface Identity {
+  /** Tells it from the others. */
+  handle: string;
+  /** A browser or another device that plays as a guest. */
+  guest: boolean;
+  /** The provider, as it calls itself; empty of a guest. */
+  issuer: string;
+}
+
+export const identities = async (token: string): Promise<Identity[]> =>
+  identitiesIn(await call("account/identities", { token, timeout: TIMEOUT }));
+
+/** Links what is shown in fields of the request to the account. */
+export const linkIdentity = async (token: string, more: object, shown: Shown): Promise<Identity[]> =>
+  identitiesIn(await proving(token, shown,
+    (body) => call("account/identities", { method: "POST", token, body: { ...body, ...more } })));
+
+/** Returns the session that the player goes on with, or null if there is none. */
+export async function unlinkIdentity(token: string, handle: string, shown: Shown): Promise<Session | null> {
+  const path = `account/identities/${encodeURIComponent(handle)}`;
+  const answer = await proving(token, shown, (body) => call(path, { method: "DELETE", token, body }));
+  return "session_token" in answer ? sessionIn(answer) : null;
+}
+
+/** Gives an account that an identity proves a password and a name, and returns the session that the player goes on with. */
+export async function upgrade(token: string, name: string, password: string): Promise<Session | null> {
+  const body = { ...identityShown(), new_password: password, name };
+  const answer = await call("account/upgrade", { method: "POST", token, body });
+  vouched = "";
+  return "session_token" in answer ? sessionIn(answer) : null;
+}
+
+/** Makes a guest part of the account. The session goes on unless the guest's character is kept. */
+export async function mergeGuest(
+  token: string, secret: string, keep: "guest" | "own", shown: Shown,
+): Promise<Session | null> {
+  const answer = await proving(token, shown,
+    (body) => call("account/merge", { method: "POST", token, body: { ...body, merge_guest_secret: secret, keep } }));
+  return "session_token" in answer ? sessionIn(answer) : null;
+}
+
+function identitiesIn({ identities: all }: Record<string, unknown>): Identity[] {
+  if (!Array.isArray(all)) throw new BadAnswer("identities");
+  return all.map(({ handle, guest, issuer }: Record<string, unknown>) => {
+    if (typeof handle !== "string") throw new BadAnswer("identity");
+    return { handle, guest: guest === true, issuer: typeof issuer === "string" ? issuer : "" };
   });
 }

@@ -85,6 +85,6 @@ export class Guarded {
     this.g.result.clear();
     this.first.hidden = true;
     this.form.root.hidden = false;
-    this.proof.focus();
+    if (!this.proof.focus()) this.form.submit.focus();
   }
 }

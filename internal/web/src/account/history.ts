@@ -19,6 +19,7 @@ const KINDS: Record<string, string> = {
   "sessions-ended": "Sessions ended", banned: "Banned", unbanned: "Ban lifted", renamed: "Renamed",
   "second-factor-set": "Second factor set up", "second-factor-removed": "Second factor removed",
   "passkey-added": "Passkey added", "passkey-removed": "Passkey removed",
+  "identity-linked": "Another way in linked", "identity-unlinked": "Another way in removed",
 };
 
 export class HistorySection implements Section {

@@ -2,7 +2,7 @@
 
 import { Refusal } from "../api.ts";
 import { TYPE_CODE, WRONG_CODE } from "../words.ts";
-import type { Computing, Shown } from "./calls.ts";
+import { identityShown, onProvedBy, type Computing, type Shown } from "./calls.ts";
 import type { Wrong } from "./form.ts";
 import { CODE, field, whose } from "./make.ts";
 import { Secrets } from "./secret.ts";
@@ -55,6 +55,8 @@ export class Proof {
     this.password = password;
     this.code = new CodeField(`${id}-code`, withCode);
     this.rows = [whose(), row, this.code.row];
+    // Nothing is to be typed where this browser proves the account by itself.
+    onProvedBy(() => row.hidden = password.disabled = identityShown() !== null);
   }
 
   get shown(): Shown {
@@ -70,8 +72,10 @@ export class Proof {
     return this.code.wrong(err);
   }
 
-  focus(): void {
+  /** Goes to the password, and reports whether one is to be typed. */
+  focus(): boolean {
     this.password.focus();
+    return !this.password.disabled;
   }
 
   clear(): void {

@@ -9,20 +9,24 @@ import { EmailSection } from "./email.ts";
 import { ExportSection } from "./export.ts";
 import { FactorSection } from "./factor.ts";
 import { HistorySection } from "./history.ts";
+import { IdentitiesSection } from "./identities.ts";
 import { button, make } from "./make.ts";
 import { NameSection } from "./name.ts";
 import { PasskeysSection } from "./passkeys.ts";
 import { PasswordSection } from "./password.ts";
 import type { Desk, Section } from "./section.ts";
+import { UpgradeSection } from "./upgrade.ts";
 import { date, refused } from "./words.ts";
 
 /** From top to bottom. */
 const ALL: (new (desk: Desk) => Section)[] = [
+  UpgradeSection,
   NameSection,
   PasswordSection,
   EmailSection,
   FactorSection,
   PasskeysSection,
+  IdentitiesSection,
   DevicesSection,
   HistorySection,
   ExportSection,
@@ -65,6 +69,7 @@ export class Sections {
       const a = await account(this.inside.token);
       if (asked !== this.asked) return;
       await Promise.all(this.sections.map((s) => s.show(a)));
+      this.body.dataset["by"] = a.provedBy;
       if (asked !== this.asked) return;
       for (const field of this.body.querySelectorAll<HTMLInputElement>(".whose")) field.value = a.name;
       this.tell(`${a.name}, here since ${date(a.created)}`);
