@@ -28,14 +28,14 @@ FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./i
 	./netcode:FuzzPacket ./netcode:FuzzPrivateToken ./netcode:FuzzRequest ./password:FuzzParseHash ./password:FuzzParsePepper \
 	./protocol:FuzzDecodeSnapshot ./protocol:FuzzParseIntent ./protocol:FuzzParseMessages ./internal/reliable:FuzzEndState ./internal/reliable:FuzzHear ./server:FuzzParseKeys ./store/internal/credential:FuzzUnmarshal ./store/internal/cursor:FuzzFrom ./store/internal/device:FuzzUnmarshal ./store/redis:FuzzFrames ./store/redis:FuzzParseHistory ./store/redis:FuzzParsePlace ./store/redis:FuzzRefusals ./internal/stress/report:FuzzReadReport ./internal/stress/page:FuzzWrite ./internal/stress/adapter:FuzzServerAnswers ./world:FuzzParseDefinition ./world:FuzzEnterData \
 	./examples/tag:FuzzRestore ./internal/door:FuzzDoorState ./internal/packed:FuzzParse ./internal/realm:FuzzRealmState ./netcode:FuzzServerState ./world:FuzzRestore \
-	./internal/linked:FuzzProof ./internal/api:FuzzParseRecovery ./internal/mail:FuzzLanguages ./internal/mail:FuzzParseAddress ./internal/token:FuzzParseCode \
+	./internal/linked:FuzzProof ./internal/api:FuzzParseIdentity ./internal/api:FuzzParseRecovery ./internal/mail:FuzzLanguages ./internal/mail:FuzzParseAddress ./internal/token:FuzzParseCode \
 	./internal/api:FuzzParsePasskey ./internal/passkey:FuzzAnswers ./internal/mail:FuzzWire ./internal/recipe:FuzzParseStored \
 	./internal/admin:FuzzParseNetwork ./internal/admin:FuzzReadTrace \
 	./internal/importer/scheme:FuzzParseFamily ./internal/importer/scheme:FuzzRecognise ./internal/importer/records:FuzzParseLine ./internal/opaque:FuzzKE1 \
 	./internal/opaque:FuzzParseKeys ./internal/opaque:FuzzParseRecord ./internal/opaque:FuzzRequest ./internal/opaque:FuzzState \
 	./internal/opaqueclient:FuzzAnswers ./internal/api:FuzzParseOpaque \
 	./internal/importer/table:FuzzText ./internal/importer/table:FuzzLua ./internal/importer/source:FuzzPath ./internal/importer/source:FuzzParse \
-	./internal/identity:FuzzParseAttempt ./internal/oidc:FuzzAnswers ./internal/oidc:FuzzSettings ./internal/oidc:FuzzToken ./internal/steam:FuzzAnswer \
+	./internal/api:FuzzParseGuest ./internal/token:FuzzParseGuest ./internal/identity:FuzzParseAttempt ./internal/oidc:FuzzAnswers ./internal/oidc:FuzzSettings ./internal/oidc:FuzzToken ./internal/steam:FuzzAnswer \
 	./internal/steam:FuzzTicketAnswer ./internal/steam:FuzzVerification
 
 .PHONY: help

@@ -60,6 +60,18 @@
 //
 // [Session.Logout] has the device forgotten, [Session.Leave] does not.
 //
+// # Guests
+//
+// Where the server takes guests, a player can begin without a name and a password, by a secret that the game makes
+// once, and keeps:
+//
+//	guest, err := client.ParseGuest(saved.Read())
+//	if err != nil || guest.IsZero() {
+//		guest = client.NewGuest()
+//		saved.Write(guest.Text()) // first, and where other programs cannot read it
+//	}
+//	session, err := c.Guest(ctx, guest)
+//
 // # Without showing the password
 //
 // With [Options].Opaque the client proves the password by OPAQUE (RFC 9807), and the server never sees it: it is
@@ -194,7 +206,7 @@ type Options struct {
 	// Session.Logout or Realtime.Close.
 	OnResume func(Resume)
 	// Code, if set, asks the player for a code when an account has a second factor: six digits of an authenticator app, or
-	// a recovery code. Login and Takeover call it, and what changes the account, such as Session.ChangePassword, on the
+	// a recovery code. Login, Takeover and Guest call it, and what changes the account, such as Session.ChangePassword, on the
 	// goroutine that called them, once the password has proved right, and again when the code was wrong, three times at
 	// most; an error ends the call, which returns it. Codes are good for half a minute or so: ask when it is called, not
 	// before. Without Code the call is refused with [rushgate.SecondFactor].

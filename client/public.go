@@ -36,6 +36,8 @@ type Status struct {
 	OpensAt time.Time
 	// Opaque says what the server does with OPAQUE: [OpaqueOff] if it knows none.
 	Opaque Opaque
+	// Guests says that the server takes guests, see [Client.Guest].
+	Guests bool
 }
 
 // Status asks the server how it is. It is tried once.
@@ -54,6 +56,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 		Message string        `json:"message"`
 		OpensAt string        `json:"opens_at"`
 		Opaque  Opaque        `json:"opaque"`
+		Guests  bool          `json:"guests"`
 	}
 	if err := r.decode(ans, &body, http.StatusOK); err != nil {
 		return Status{}, err
@@ -63,7 +66,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	}
 	return Status{
 		State: body.State, Players: *body.Players, Run: body.Run, Mode: body.Mode, Message: printable(body.Message),
-		OpensAt: instant(body.OpensAt), Opaque: body.Opaque,
+		OpensAt: instant(body.OpensAt), Opaque: body.Opaque, Guests: body.Guests,
 	}, nil
 }
 

@@ -220,8 +220,8 @@ type Config struct {
 	// OIDCFile is a file with the OpenID providers at which players may prove who they are, see docs/identities.md: one
 	// JSON object, of at most 64 KiB. The node reads it, and the files that it names, again when they change. Default none.
 	OIDCFile string
-	// SteamAppID is the game's id at Steam, 1 to 2,147,483,647: players may then come in with a ticket of their Steam
-	// client's. Default none.
+	// SteamAppID is the game's id at Steam: players may then come in with a ticket of their Steam client's. 1 to
+	// 2,147,483,647, or 0 for no tickets. Default 0.
 	SteamAppID int
 	// SteamKeyFile has the publisher's Web API key, with which Steam is asked about tickets; not everybody on the machine
 	// may be able to read it. The node reads it again when it changes. Required with SteamAppID.

@@ -132,6 +132,10 @@ func TestMetricsAreDocumented(t *testing.T) {
 	cfg.Opaque = server.OpaquePrefer
 	cfg.TLS = true                                                                // its certificate has figures
 	cfg.SMTPURL, cfg.MailFrom = "smtps://mail.example.org", "noreply@example.org" // nothing is sent
+	cfg.Provers = map[string]server.Prover{"launcher": func(context.Context, []byte) (server.ProvenIdentity, error) {
+		return server.ProvenIdentity{}, nil
+	}}
+	cfg.SteamReturn = "https://play.example.org/play/back/steam" // which is called, and has figures of calls
 	exposed := exposition(t, start(t, cfg))
 	got := families(t, exposed)
 	want, doc := documented(t)

@@ -54,6 +54,9 @@ func (c Config) validateProviders() error {
 	if c.SteamAppID == 0 && c.SteamKeyFile != "" {
 		errs = append(errs, wrong("SteamAppID", "there is a publisher's key for Steam, but no app id"))
 	}
+	if c.SteamAppID == 0 && c.SteamIdentity != DefaultSteamIdentity {
+		errs = append(errs, wrong("SteamIdentity", "there is an identity for Steam's tickets, but no app id"))
+	}
 	if c.OIDCFile == "" && c.SteamAppID == 0 && c.SteamReturn == "" && len(c.ProviderNetworks) > 0 {
 		errs = append(errs, wrong("ProviderNetworks", "networks to call providers in, but there are no providers"))
 	}
@@ -106,7 +109,7 @@ func (s *Server) openProviders() error {
 		Calls: calls, Once: s.once, Logger: c.Logger,
 	})
 	switch {
-	case errors.Is(err, steam.ErrTickets):
+	case errors.Is(err, steam.ErrTickets): // of the identity, or of the key
 		return wrong("SteamKeyFile", "%w", err)
 	case errors.Is(err, steam.ErrPages):
 		return wrong("SteamReturn", "%w", err)

@@ -71,16 +71,26 @@ func (r rushed) String() string {
 
 // run is one rush, at a node of its own, of clients in a process of their own. The players who have errands are inside
 // or known in any case; whether they come with them is the difference.
-func (r rush) run(t *testing.T, errands bool, iterations int) (out rushed) {
+func (r rush) run(t *testing.T, errands bool, iterations int) rushed {
+	return r.runBeside(t, errands, iterations, func(*server.Config) {}, func(*server.Server) func() { return func() {} })
+}
+
+// runBeside is run at a node that is configured otherwise, beside something that begins a moment before the rush and
+// ends when it is told to.
+func (r rush) runBeside(
+	t *testing.T, errands bool, iterations int, change func(*server.Config), beside func(*server.Server) (end func()),
+) (out rushed) {
 	dir, crowd := t.TempDir(), startCrowd(t, r, errands)
 	fillForRush(t, dir, r, iterations)
 	cfg := config(t, dir)
 	cfg.SMTPURL, cfg.SMTPCA, cfg.MailFrom = crowd.hears(t, "mail"), crowd.hears(t, "authority"), "noreply@example.org"
 	cfg.HashIterations, cfg.OriginShare, cfg.OriginFailures = iterations, 100, server.Unbounded
+	change(&cfg)
 	s := start(t, cfg)
 	defer s.Stop()
 	crowd.tell(t, s.HTTPAddr().String())
 	crowd.hears(t, "ready")
+	defer beside(s)()
 	begun, used := time.Now(), cpuclock.Process()
 	crowd.tell(t, "go")
 	crowd.hears(t, "most")
@@ -111,6 +121,9 @@ func fillForRush(t *testing.T, dir string, r rush, iterations int) {
 	defer store.Close()
 	var accounts []rushgate.Account
 	for name, n := range map[string]int{"rusher": r.Logins, "changer": r.Changes, "loser": r.Recoveries} {
+		if n == 0 {
+			continue
+		}
 		first, err := store.ReserveIDs(t.Context(), n)
 		if err != nil {
 			t.Fatal(err)

@@ -28,6 +28,9 @@ type documented struct {
 	elsewhere string
 }
 
+// atProviders shows what the commands about providers do, which take one that knows a player.
+const atProviders = "TestProvidersVouchAtTheNodesOfAFleet of server"
+
 // document is a file with commands, in their order.
 type document struct {
 	file     string
@@ -81,6 +84,15 @@ var documentedIn = []document{
 		{command: "go test ./...", elsewhere: "make unit"},
 		{command: "RUSHGATE_REDIS_SERVER=$HOME/valkey/src/valkey-server go test -race ./store/redis ./internal/importer/... ./server",
 			elsewhere: "wants a Valkey that was built by hand"},
+	}},
+	{"docs/identities.md", []documented{
+		{command: "rushgate serve --http 0.0.0.0:443 --acme-domain play.example.org --oidc providers.json", elsewhere: atProviders},
+		{command: "curl -sS http://127.0.0.1:8080/v1/identities", shows: `^\{"providers":\[`},
+		{command: "curl -sS -X POST http://127.0.0.1:8080/v1/identities/google/native/start", elsewhere: atProviders},
+		{command: `curl -sS http://127.0.0.1:8080/v1/identities/google/native -d '{"id_token":"ID_TOKEN","nonce":"NONCE"}'`,
+			elsewhere: atProviders},
+		{command: `curl -sS http://127.0.0.1:8080/v1/identities/login -d '{"proof":"PROOF","attempt_id":"another-each-time"}'`,
+			elsewhere: atProviders},
 	}},
 	{"docs/accounts.md", []documented{
 		{command: `curl -sS http://127.0.0.1:8080/v1/register ` +

@@ -66,6 +66,7 @@ func (v *serveFlags) declare() *flags {
 	v.declareAddresses(f)
 	v.declareStore(f)
 	v.declareDoor(f)
+	v.declareProviders(f)
 	v.declareMail(f)
 	v.declareWorld(f)
 	v.declareHandover(f)
@@ -184,6 +185,22 @@ func (v *serveFlags) declareDoor(f *flags) {
 		"reaches the node: prefer has players register by it and move over from a password, only refuses passwords")
 	f.add((*text)(&c.OpaqueKeyFile), "opaque-key-file", "", "`FILE` with the keys of OPAQUE, the same for all nodes on a store; "+
 		"read again when it changes").def = "opaque.key in --data, made when it is missing"
+}
+
+func (v *serveFlags) declareProviders(f *flags) {
+	c := &v.cfg
+	f.add((*text)(&c.OIDCFile), "oidc", "", "`FILE` with OpenID providers, and Discord, at which players may prove who they are "+
+		"in place of a password, JSON; docs/identities.md says what is in it. Read again when it changes, or a file that it names")
+	f.add(v.number(&c.SteamAppID), "steam-app-id", "", "`N`, the game's id at Steam: players may come in with a ticket of their "+
+		"Steam client's").def = "none: no tickets are taken"
+	f.add((*text)(&c.SteamKeyFile), "steam-key-file", "", "`FILE` with the publisher's Web API key for that, not readable by "+
+		"everybody; read again when it changes")
+	f.add((*text)(&c.SteamIdentity), "steam-identity", "", "`NAME` that the game gives to GetAuthTicketForWebApi; tickets for "+
+		"others are refused")
+	f.add((*text)(&c.SteamReturn), "steam-return", "", "`URL` at which players reach /play/back/steam of this node, https://: "+
+		"Steam's page sends browsers back there").def = "none: browsers do not go to Steam"
+	f.add((*prefixes)(&c.ProviderNetworks), "provider-networks", "", "`NETWORKS` of yours in which providers of --oidc may be "+
+		"called, separated by commas; without them no private address is, wherever a name leads")
 }
 
 func (v *serveFlags) declareMail(f *flags) {

@@ -23,6 +23,8 @@ var settingFlags = map[string]string{
 	"SMTPPasswordFile": "smtp-password-file", "SMTPURL": "smtp-url",
 	"PageAccent": "page-accent", "PageTitle": "page-title", "PepperFile": "password-pepper-file",
 	"Opaque": "opaque", "OpaqueKeyFile": "opaque-key-file",
+	"OIDCFile": "oidc", "SteamAppID": "steam-app-id", "SteamKeyFile": "steam-key-file", "SteamReturn": "steam-return",
+	"SteamIdentity": "steam-identity", "ProviderNetworks": "provider-networks",
 	"PublicAddress": "public-address", "RedisPrefix": "redis-prefix", "RedisURLs": "redis-url", "RememberFor": "remember-for",
 	"RenameAfter": "rename-after", "RenameHold": "rename-hold",
 	"TLS":     "http", // which was given, and cannot be without the other
@@ -42,6 +44,7 @@ var waysOut = map[string]string{
 	"MailTemplates": noMailServer, "SMTPPasswordFile": noMailServer, "SMTPCA": noMailServer,
 	"RedisURLs": "see that the Redis or Valkey runs and takes connections from here; --redis-url, or --redis-host and " +
 		"--redis-port, say where it is",
+	"SteamAppID":     "give --steam-app-id N, as Steamworks has it",
 	"TrustedProxies": "give --trusted-proxies the address of each",
 	"UDPPublic":      "give --udp-public HOST:PORT, as players reach it, or --udp none",
 }

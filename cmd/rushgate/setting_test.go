@@ -73,7 +73,7 @@ var badValues = map[string]string{
 	"page-title": strings.Repeat("x", 41), "page-accent": "red", "world": "/none/w", "opens-at": "x", "seed": "x",
 	"opaque-key-file": "/none/k --opaque prefer",
 	"protocol-id":     "x", "handover": "true --db memory", "detach": "true", "smtp-url": "x --mail-from a@b.example",
-	"passkey-origin": "x",
+	"passkey-origin": "x", "oidc": "/none/o", "steam-key-file": "/none/k --steam-app-id 480", "steam-return": "x",
 }
 
 // takeAll are the flags of serve whose values cannot be wrong by themselves.

@@ -221,7 +221,7 @@ func (v *stressFlags) declareKnocks(f *flags) {
 
 func (v *stressFlags) declareClients(f *flags) {
 	if v.scenario != report.Mixed {
-		f.add(&v.mode, "mode", "", "`MODE`: register, login to the accounts that a run with register has made, or opaque: log in by OPAQUE, to accounts that this run registers before, at a node with --opaque. What the players compute is done beforehand where it can be, and accounted apart")
+		f.add(&v.mode, "mode", "", "`MODE`: register, login to the accounts that a run with register has made, guest: come as new guests, whom a node with --guest-keep deletes some time after, or opaque: log in by OPAQUE, to accounts that this run registers before, at a node with --opaque. What the players compute is done beforehand where it can be, and accounted apart")
 	}
 	v.declareLine(f)
 	f.add(&v.retries, "retries", "", "`N` times a client that was told \"busy\", and has no place in the line, comes back")

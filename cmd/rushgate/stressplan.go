@@ -49,6 +49,9 @@ func announce(w io.Writer, cfg *stress.Config) {
 	if cfg.Mode == report.Login {
 		what = "log in"
 	}
+	if cfg.Mode == report.Guest {
+		what = "come as new guests"
+	}
 	if cfg.Mode == report.Opaque {
 		what = "log in by OPAQUE, to accounts that are registered first,"
 	}

@@ -16,7 +16,7 @@ import (
 
 const (
 	// accountCalls is how many calls about the account its player may make within accountWindow.
-	accountCalls  = 12
+	accountCalls  = 20
 	accountWindow = 30 * time.Second
 )
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/line"
 	"github.com/rushgate/rushgate/internal/linked"
 	"github.com/rushgate/rushgate/internal/token"
 )
@@ -48,6 +49,22 @@ func TestGuest(t *testing.T) {
 	if strings.Contains(d.log.String(), secret.Text()) {
 		t.Errorf("the secret is in the log: %s", d.log.String())
 	}
+}
+
+func FuzzParseGuest(f *testing.F) {
+	f.Add([]byte(guest(token.NewGuest(), `,"attempt_id":"a","wait":true,"line_secret":"0123456789abcdef0123456789abcdef"`)))
+	f.Add([]byte(`{"secret":null}`))
+	f.Add([]byte(`{"secret":"AAAA","code":"123456"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, _, err := parseGuest(body)
+		if err != nil {
+			return
+		}
+		if _, ok := linked.Key(r.Shown.Credential); !ok || r.Shown.Credential.Secret == "" || !r.Shown.Create ||
+			r.Wait && r.Holder == (line.Holder{}) || r.Attempt != "" && !rushgate.ValidAttempt(r.Attempt) {
+			t.Errorf("taken: %+v", r.Kind)
+		}
+	})
 }
 
 // What is no secret of 256 bits is told so, and a node that takes no guests says that.

@@ -311,7 +311,7 @@ func TestPasskeyBounds(t *testing.T) {
 	k := newKeyed(t)
 	for i := range passkey.Most + 1 {
 		e := k.add(t, passkeytest.New(keyOrigin, "play.example.com"), "x", `{"password":"correct horse"}`)
-		if i < 5 { // a session has twelve calls in a while
+		if i < 5 { // a session has some calls in a while
 			e.want(t, "add", 200, "")
 		}
 	}

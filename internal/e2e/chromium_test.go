@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -171,6 +172,27 @@ func tryEval[T any](p *tab, expression string) (T, error) {
 // frame. A page that is left meanwhile fails the test.
 func (p *tab) wait(condition string) {
 	p.Helper()
+	if err := p.tryWait(condition); err != nil {
+		p.Fatalf("%v while waiting for %s\nThe page: %s", err, condition, p.describe())
+	}
+}
+
+// arrive is wait while the browser goes from page to page.
+func (p *tab) arrive(condition string) {
+	p.Helper()
+	err := p.tryWait(condition)
+	for range 10 {
+		if err == nil || !strings.Contains(err.Error(), "navigated") {
+			break
+		}
+		err = p.tryWait(condition)
+	}
+	if err != nil {
+		p.Fatalf("%v while waiting for %s\nThe page: %s", err, condition, p.describe())
+	}
+}
+
+func (p *tab) tryWait(condition string) error {
 	script := fmt.Sprintf(`new Promise((resolve) => {
 		let frame = 0;
 		const look = () => {
@@ -184,9 +206,8 @@ func (p *tab) wait(condition string) {
 		const next = () => { frame = requestAnimationFrame(next); look(); };
 		next();
 	})`, condition)
-	if _, err := tryEval[bool](p, script); err != nil {
-		p.Fatalf("%v while waiting for %s\nThe page: %s", err, condition, p.describe())
-	}
+	_, err := tryEval[bool](p, script)
+	return err
 }
 
 // describe returns what a person could tell of a page.

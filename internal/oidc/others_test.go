@@ -1,17 +1,10 @@
 package oidc
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/cookiejar"
 	"net/netip"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,119 +12,18 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/rushgate/rushgate/internal/identity"
+	"github.com/rushgate/rushgate/internal/oidctest"
 	"github.com/rushgate/rushgate/internal/outbound"
 )
 
-// back is where providers send browsers back to. Nobody listens there: browsers of tests stop before it.
-const back = "http://127.0.0.1:1/callback"
-
 // other is a provider that others have written, unmodified.
-type other struct {
-	issuer string
-	in     io.Writer
-	out    *bufio.Scanner
-	// What it says of its player.
-	subject, name, email string
-	saysIssuer           bool // in its answers, RFC 9207
-}
-
-// rotate has it change its key.
-func (o *other) rotate(t *testing.T) {
-	t.Helper()
-	if _, err := fmt.Fprintln(o.in, "rotate"); err != nil || !o.out.Scan() || o.out.Text() != "rotated" {
-		t.Fatal("the key was not changed: ", err)
-	}
-}
-
-// start starts a provider, which ends with the test, and reads its issuer.
-func (o *other) start(t *testing.T, cmd *exec.Cmd) *other {
-	t.Helper()
-	in, err1 := cmd.StdinPipe()
-	out, err2 := cmd.StdoutPipe()
-	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
-	o.in, o.out = in, bufio.NewScanner(out)
-	if !o.out.Scan() {
-		t.Fatal("the provider says nothing")
-	}
-	o.issuer = o.out.Text()
-	return o
-}
-
-// startGo starts the provider of github.com/zitadel/oidc.
-func startGo(t *testing.T) *other {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "goserver")
-	build := exec.CommandContext(t.Context(), "go", "build", "-C", "goserver", "-o", program, ".")
-	if said, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, said)
-	}
-	o := &other{subject: "id1", name: "test-user@127.0.0.1", email: "test-user@zitadel.ch"}
-	return o.start(t, exec.CommandContext(t.Context(), program, back))
-}
-
-// startNode starts oidc-provider of npm, or skips the test if Node.js, or what `npm ci` installs, is not there.
-func startNode(t *testing.T) *other {
-	t.Helper()
-	node, err := exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat("nodeserver/node_modules")
-	}
-	switch {
-	case err != nil && (os.Getenv("CI") != "" || os.Getenv("RUSHGATE_REQUIRE_NODE") != ""):
-		t.Fatalf("npm ci has not been run in internal/oidc/nodeserver, or there is no node: %v", err)
-	case err != nil:
-		t.Skip("npm ci has not been run in internal/oidc/nodeserver, or there is no node")
-	}
-	o := &other{subject: "player-1", name: "Ada L.", email: "ada@example.org", saysIssuer: true}
-	return o.start(t, exec.CommandContext(t.Context(), node, "nodeserver/server.js", back))
-}
-
-// visit goes to a provider's page as a browser does, logs in if it is asked to, and returns what the provider sends it
-// back with.
-func visit(t *testing.T, page string) url.Values {
-	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	browser := &http.Client{Jar: jar, CheckRedirect: func(req *http.Request, _ []*http.Request) error {
-		if strings.HasPrefix(req.URL.String(), back) {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}}
-	defer browser.CloseIdleConnections()
-	resp, err := browser.Get(page)
-	if err == nil && strings.HasSuffix(resp.Request.URL.Path, "/login/username") {
-		_ = resp.Body.Close()
-		resp, err = browser.PostForm(resp.Request.URL.String(), url.Values{
-			"id":       {resp.Request.URL.Query().Get("authRequestID")},
-			"username": {"test-user@127.0.0.1"}, "password": {"verysecure"},
-		})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	to, err := resp.Location()
-	if err != nil {
-		b, _ := io.ReadAll(resp.Body)
-		t.Fatalf("not sent back, but %s: %s", resp.Status, b)
-	}
-	return to.Query()
-}
+type other struct{ *oidctest.Provider }
 
 // client returns what asks the provider, by a clock that is off by so much.
 func (o *other) client(t *testing.T, off time.Duration, change ...func(*Settings)) *Provider {
 	t.Helper()
 	s := Settings{
-		Name: "other", Issuer: o.issuer, ClientID: "web", Secret: "secret of the web", Redirect: back,
+		Name: "other", Issuer: o.Issuer, ClientID: "web", Secret: "secret of the web", Redirect: oidctest.Back,
 		Scopes: ordinary.scopes, NameFrom: ordinary.nameFrom, Userinfo: true,
 	}
 	for _, c := range change {
@@ -156,31 +48,7 @@ func login(t *testing.T, p *Provider) (identity.Attempt, url.Values) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a, visit(t, page)
-}
-
-// idToken returns one that a native client gets, for itself and a nonce.
-func (o *other) idToken(t *testing.T, nonce string) string {
-	t.Helper()
-	p := o.client(t, 0)
-	about, err := p.know(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := oauth2.Config{ClientID: "native", Endpoint: about.endpoint, RedirectURL: back, Scopes: []string{"openid"}}
-	c.Endpoint.AuthStyle = oauth2.AuthStyleInParams
-	verifier := oauth2.GenerateVerifier()
-	answer := visit(t, c.AuthCodeURL("state",
-		oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("nonce", nonce)))
-	token, err := c.Exchange(t.Context(), answer.Get("code"), oauth2.VerifierOption(verifier))
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, ok := token.Extra("id_token").(string)
-	if !ok {
-		t.Fatal("no ID token")
-	}
-	return raw
+	return a, oidctest.Visit(t, page)
 }
 
 // wantError checks an error, and that it tells nothing that it should not.
@@ -202,9 +70,9 @@ func wantError(t *testing.T, what string, err error, whose identity.Whose, kind 
 }
 
 func TestProvidersThatOthersHaveWritten(t *testing.T) {
-	providers := map[string]*other{"Go": startGo(t)}
+	providers := map[string]*other{"Go": {oidctest.StartGo(t, ".")}}
 	t.Run("Node", func(t *testing.T) { // which alone is skipped without it
-		providers["Node"] = startNode(t)
+		providers["Node"] = &other{oidctest.StartNode(t, ".")}
 		testOther(t, providers["Node"], providers["Go"])
 	})
 	t.Run("Go", func(t *testing.T) { testOther(t, providers["Go"], nil) })
@@ -241,7 +109,7 @@ func (o *other) testVisit(t *testing.T) {
 	wantError(t, "another browser", err, identity.Player, identity.ErrState, answer.Get("code"))
 
 	got, err := p.Finish(t.Context(), again, answer)
-	want := identity.Identity{Issuer: o.issuer, Subject: o.subject, Name: o.name, Email: o.email}
+	want := identity.Identity{Issuer: o.Issuer, Subject: o.Subject, Name: o.Name, Email: o.Email}
 	if err != nil || got != want {
 		t.Fatalf("%+v, %v, want %+v", got, err, want)
 	}
@@ -269,7 +137,7 @@ func (o *other) testClocks(t *testing.T) {
 	for _, off := range []time.Duration{-50 * time.Second, 50 * time.Second} {
 		p := o.client(t, off)
 		a, answer := login(t, p)
-		if id, err := p.Finish(t.Context(), a, answer); err != nil || id.Subject != o.subject {
+		if id, err := p.Finish(t.Context(), a, answer); err != nil || id.Subject != o.Subject {
 			t.Errorf("off by %v: %v, %v", off, id, err)
 		}
 	}
@@ -286,7 +154,7 @@ func native(s *Settings) { s.Audiences = []string{"native"} }
 func (o *other) testNative(t *testing.T) {
 	p := o.client(t, 0, native)
 	nonce := oauth2.GenerateVerifier()
-	token := o.idToken(t, nonce)
+	token := o.IDToken(t, nonce)
 	refused := func(what string, p *Provider, token, nonce string, kind error) {
 		t.Helper()
 		_, err := p.Native(t.Context(), token, nonce)
@@ -301,7 +169,7 @@ func (o *other) testNative(t *testing.T) {
 	head, rest, _ := strings.Cut(token, ".")
 	refused("another claim", p, head+"."+"A"+rest[1:], nonce, identity.ErrRefused)
 	got, err := p.Native(t.Context(), token, nonce)
-	if want := (identity.Identity{Issuer: o.issuer, Subject: o.subject}); err != nil || got != want {
+	if want := (identity.Identity{Issuer: o.Issuer, Subject: o.Subject}); err != nil || got != want {
 		t.Fatalf("%+v, %v, want %+v", got, err, want)
 	}
 	refused("a second time", p, token, nonce, identity.ErrUsed)
@@ -311,13 +179,13 @@ func (o *other) testNative(t *testing.T) {
 func (o *other) testRotation(t *testing.T) {
 	p := o.client(t, 0, native)
 	p.keys = outbound.NewShared(outbound.Keep{Fresh: time.Hour, Stale: time.Hour}, p.fetchKeys)
-	old := o.idToken(t, "1")
+	old := o.IDToken(t, "1")
 	if _, err := p.Native(t.Context(), old, "1"); err != nil {
 		t.Fatal(err)
 	}
-	leftOver := o.idToken(t, "2")
-	o.rotate(t)
-	if _, err := p.Native(t.Context(), o.idToken(t, "3"), "3"); err != nil {
+	leftOver := o.IDToken(t, "2")
+	o.Rotate(t)
+	if _, err := p.Native(t.Context(), o.IDToken(t, "3"), "3"); err != nil {
 		t.Fatal(err)
 	}
 	_, err := p.Native(t.Context(), leftOver, "2")
@@ -345,7 +213,7 @@ func testMixedUp(t *testing.T, honest, asked *other) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := visit(t, p.client(about, "").AuthCodeURL(a.Derive("state", p.Name),
+	answer := oidctest.Visit(t, p.client(about, "").AuthCodeURL(a.Derive("state", p.Name),
 		oauth2.S256ChallengeOption(a.Derive("verifier", p.Name)), oauth2.SetAuthURLParam("nonce", "x")))
 	_, err = dishonest.Finish(t.Context(), a, answer)
 	wantError(t, "who has answered is not who was asked", err, identity.Player, identity.ErrMixedUp, answer.Get("code"))
@@ -355,6 +223,6 @@ func testMixedUp(t *testing.T, honest, asked *other) {
 	answer.Del("iss")
 	_, err = p.Finish(t.Context(), b, answer)
 	wantError(t, "who answers is left out", err, identity.Player, identity.ErrMixedUp, answer.Get("code"))
-	_, err = honest.client(t, 0, native).Native(t.Context(), asked.idToken(t, "n"), "n")
+	_, err = honest.client(t, 0, native).Native(t.Context(), asked.IDToken(t, "n"), "n")
 	wantError(t, "a token of the other", err, identity.Player, identity.ErrRefused)
 }

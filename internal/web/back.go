@@ -30,7 +30,13 @@ var (
 
 // back answers below [BackPath].
 func back(mux *http.ServeMux, title string) {
-	page := newFile("index.html", bytes.ReplaceAll(backPage, []byte(ownTitle), []byte(html.EscapeString(title))))
+	content := bytes.ReplaceAll(backPage, []byte(ownTitle), []byte(html.EscapeString(title)))
+	for name := range embedded() {
+		if strings.HasPrefix(name, "icon-") {
+			content = bytes.ReplaceAll(content, []byte("icon.svg"), []byte(name))
+		}
+	}
+	page := newFile("index.html", content)
 	mux.Handle("GET "+BackPath+"{provider}", page)
 	mux.Handle("GET "+BackPath+"back.js", newFile("back.js", backScript))
 	mux.HandleFunc("POST "+BackPath+"{provider}", posted)

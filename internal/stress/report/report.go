@@ -70,7 +70,7 @@ type Report struct {
 	LoginsPerSecond float64 `json:"logins_per_s"`
 	// HashBoundSeconds is the time that the hashes of those who got in take in full batches on all cores that may hash:
 	// OK * hash_ms / min(cores, workers). HashBoundRatio is WallSeconds / HashBoundSeconds. Zero without server
-	// metrics, outside of scenario Burst, and in mode Opaque.
+	// metrics, outside of scenario Burst, and in modes Opaque and Guest.
 	HashBoundSeconds float64 `json:"hash_bound_s"`
 	HashBoundRatio   float64 `json:"hash_bound_ratio"`
 
@@ -262,7 +262,7 @@ func (r *Report) Derive(restarted bool) {
 		}
 		r.ExpectedAtEnd = &n
 	}
-	if s := r.Server; r.Scenario == Burst && r.Mode != Opaque && s != nil && min(s.Cores, s.Workers) > 0 {
+	if s := r.Server; r.Scenario == Burst && r.Mode != Opaque && r.Mode != Guest && s != nil && min(s.Cores, s.Workers) > 0 {
 		r.HashBoundSeconds = float64(r.OK) * s.HashMS / 1000 / float64(min(s.Cores, s.Workers))
 		if r.HashBoundSeconds > 0 {
 			r.HashBoundRatio = r.WallSeconds / r.HashBoundSeconds

@@ -37,4 +37,6 @@ const (
 	Login    Mode = "login" // of the accounts that a run in mode Register with the same Prefix and Password has made
 	// Opaque is to log in by OPAQUE, to accounts that the run itself has registered by it before the load.
 	Opaque Mode = "opaque"
+	// Guest is to come in as a guest, each by a secret of its own that the node has not seen.
+	Guest Mode = "guest"
 )

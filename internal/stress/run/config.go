@@ -70,7 +70,8 @@ type Config struct {
 	// Scenario is how the players arrive. Default [report.Burst].
 	Scenario report.Scenario
 	// Mode is what they ask for, but for those of scenario Mixed. Default [report.Register]. In mode Opaque the accounts
-	// are registered before, and the players' Argon2id is left out, see [report.OpaqueCost].
+	// are registered before, and the players' Argon2id is left out, see [report.OpaqueCost]. In
+	// mode Guest they have none before: the server deletes them some time after.
 	Mode report.Mode
 	// Clients is the number of players, 1 to [MaxClients]: required in scenarios Burst, Ramp and ReconnectStorm. In the
 	// others the rate decides, and it has to be zero.

@@ -14,6 +14,7 @@ type ask uint8
 const (
 	askRegister ask = iota
 	askLogin
+	askGuest
 	askWrongPassword
 	askMalformed
 )
@@ -110,7 +111,11 @@ func (p *plan) assign(cfg *Config, random func() float64) {
 	if cfg.Scenario != report.Mixed {
 		for i := range p.arrivals {
 			p.arrivals[i].account = i
-			if cfg.Mode != report.Register {
+			switch cfg.Mode {
+			case report.Register:
+			case report.Guest:
+				p.arrivals[i].ask = askGuest
+			default:
 				p.arrivals[i].ask = askLogin
 			}
 		}

@@ -18,6 +18,7 @@ type player struct {
 	ask    ask
 	name   string
 	client *client.Client
+	guest  client.Guest // of mode Guest
 	line   *line
 	place  *place
 
@@ -38,6 +39,9 @@ func (r *run) newPlayer(i int, a arrival) *player {
 	p := &player{
 		run: r, number: i, ask: a.ask, name: account(r.cfg.Prefix, a.account),
 		impatient: r.cfg.GiveUpShare > 0 && r.cfg.random() < r.cfg.GiveUpShare,
+	}
+	if p.ask == askGuest {
+		p.guest = client.NewGuest()
 	}
 	var transport http.RoundTripper
 	p.line, transport = r.network.line(i)
@@ -158,6 +162,8 @@ func (p *player) try(ctx context.Context, patience time.Time) (*client.Session, 
 func (p *player) call(ctx context.Context) (*client.Session, error) {
 	cfg := &p.run.cfg
 	switch {
+	case p.ask == askGuest:
+		return p.client.Guest(ctx, p.guest)
 	case p.ask == askWrongPassword:
 		return p.client.Login(ctx, p.name, wrongPassword(cfg.Password))
 	case p.ask == askLogin && !p.mayBeIn:

@@ -63,7 +63,9 @@ func (p *player) comeBack() (*client.Session, *walk) {
 func (p *player) seekAgain(ctx context.Context) *client.Session {
 	ctx, cancel := context.WithDeadline(ctx, p.since.Add(p.run.cfg.Timeout))
 	defer cancel()
-	p.ask = askLogin
+	if p.ask != askGuest {
+		p.ask = askLogin
+	}
 	for {
 		session, err := p.try(ctx, time.Time{})
 		if err == nil {

@@ -121,14 +121,16 @@ func (cfg *Config) checkAccounts() error {
 	if cfg.Sources < 0 || cfg.Sources > MaxClients {
 		return invalid("Sources", fmt.Errorf("%d is not within 0 to %d", cfg.Sources, MaxClients))
 	}
-	switch modes := []report.Mode{report.Register, report.Login, report.Opaque}; {
+	switch modes := []report.Mode{report.Register, report.Login, report.Opaque, report.Guest}; {
 	case !slices.Contains(modes, cfg.Mode):
 		return invalid("Mode", fmt.Errorf("%q is none of %q", cfg.Mode, modes))
 	case cfg.Mode == report.Opaque && cfg.Adapter.Kind != "":
 		return invalid("Mode", errors.New("only a Rushgate server knows OPAQUE as this tool speaks it"))
 	case cfg.Mode == report.Opaque && cfg.Knocks.Mode == report.Login:
 		return invalid("Knocks.Mode", errors.New("in mode opaque the accounts have no passwords that knocks could bring"))
-	case cfg.Mode == report.Opaque && cfg.Scenario == report.Mixed:
+	case cfg.Mode == report.Guest && cfg.Adapter.Kind != "":
+		return invalid("Mode", errors.New("only a Rushgate server knows guests as this tool speaks of them"))
+	case (cfg.Mode == report.Opaque || cfg.Mode == report.Guest) && cfg.Scenario == report.Mixed:
 		return invalid("Mode", errors.New("the players of scenario mixed have passwords"))
 	}
 	return nil

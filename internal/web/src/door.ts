@@ -82,12 +82,13 @@ export class Door {
     this.again.addEventListener("click", () => void this.comeBack());
     element("forgot").addEventListener("click", () => void this.recover());
     this.cancel.addEventListener("click", () => this.attempt?.abort());
-    for (const b of Object.values(this.ways)) b.disabled = false; // without this script the form must not be sent
     this.remember.checked = Boolean(device.name) || !hasPlayed();
     this.turn(hasPlayed() || device.name ? "login" : "register");
     element("remember-row").hidden = !device.usable;
+    // Without this script the form must not be sent, and not before all is in its place that can be pressed.
     void load<typeof import("./others.ts")>(this.others).then(
-      ({ offer }) => offer(this.others, (by) => void this.knockBy(by)), () => undefined); // the form is there all the same
+      ({ offer }) => offer(this.others, (by) => void this.knockBy(by)),
+    ).catch(() => undefined).then(() => Object.values(this.ways).forEach((b) => b.disabled = false));
   }
 
   /** Shows why the player is outside, and waits for them. */

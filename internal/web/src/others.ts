@@ -9,26 +9,24 @@ import { element, hasPasskeys, say } from "./page.ts";
 import { by as byPasskey } from "./passkey.ts";
 import { failure } from "./words.ts";
 
-/** Offers the ways in that the node has; knock has the player come in by one. */
+/** Offers the ways in that the node has, all at once; knock has the player come in by one. */
 export async function offer(root: HTMLElement, knock: (by: By) => void): Promise<void> {
   const has = (element("app").dataset["others"] ?? "").split(" ");
-  const said = document.createElement("p");
-  said.id = "others-said";
+  const buttons: HTMLElement[] = [];
+  if (hasPasskeys()) buttons.push(button("passkey", "Sign in with a passkey", () => knock(byPasskey(call))));
+  if (has.includes("guests")) buttons.push(button("guest", "Play as a guest", () => knock(GUEST(guestSecret()))));
+  const said = Object.assign(document.createElement("p"), { id: "others-said" });
   said.dataset["kind"] = "error";
-  root.append(said);
-  root.hidden = false;
-  if (hasPasskeys()) root.append(button("passkey", "Sign in with a passkey", () => knock(byPasskey(call))));
-  if (has.includes("guests")) root.append(button("guest", "Play as a guest", () => knock(GUEST(guestSecret()))));
-  if (!has.includes("providers")) return;
-  const back = wantsLink() ? null : returned();
-  if (back) knock(by(back.proof));
-  try {
-    for (const { name, label } of await providers(call)) {
-      root.append(button(`provider-${name}`, `Continue with ${label}`, () => void go(name)));
+  if (has.includes("providers")) {
+    for (const { name, label } of await providers(call).catch(() => [])) { // the others are there all the same
+      buttons.push(button(`provider-${name}`, `Continue with ${label}`, () => void go(name)));
     }
-  } catch {
-    // The others are there all the same.
+    buttons.push(said);
   }
+  root.append(...buttons);
+  root.hidden = !buttons.length;
+  const back = has.includes("providers") && !wantsLink() ? returned() : null;
+  if (back) knock(by(back.proof));
 
   async function go(name: string): Promise<void> {
     said.textContent = "";

@@ -25,7 +25,7 @@ const LABELS: Record<string, string> = { openid: "OpenID" };
 
 /** Returns the providers that browsers may go to. */
 export async function providers(ask: Ask): Promise<Provider[]> {
-  const all = (await ask("identities", { timeout: 5_000 }))["providers"];
+  const all = (await ask("identities", { timeout: 2_000 }))["providers"];
   return (Array.isArray(all) ? all as Record<string, unknown>[] : []).flatMap(({ name, browser }) => {
     if (typeof name !== "string" || !/^[a-z][a-z0-9-]{0,31}$/.test(name) || browser !== true) return [];
     return [{ name, label: label(name) }];

@@ -65,6 +65,7 @@ export class UpgradeSection implements Section {
       if (this.stays) inside.device.leave().catch(() => undefined); // its token is worth nothing any more
       if (!session) return inside.signOut(`${done} Please log in.`), "";
       inside.goOn(session);
+      this.close();
       inside.tell(done); // for this section is gone
       this.desk.reload();
       return "";
