@@ -45,11 +45,11 @@ type RememberedDevice struct {
 // [Options].Remember says so. A [Realtime] of the session ends: connect anew. If the account has a second factor, the
 // player is asked by [Options].Code.
 //
-// An account that is proved by OPAQUE is given another record, which is tried once. Otherwise it tries again as
-// [Client.Login] does while the server is busy or does not answer. [rushgate.BadCredentials] says that the current
-// password is wrong, or that the session has ended; after tries without an answer, the password may have been changed
-// all the same. The error is [ErrPasswordChanged] if the change was made and the session is over.
-// [rushgate.MissingCredentials] says that the new password is not taken, and why.
+// An account that is proved by OPAQUE is given another record. It tries again as [Client.Login] does while the server
+// is busy or does not answer, but for the beginning of a proof by OPAQUE, which is tried once.
+// [rushgate.BadCredentials] says that the current password is wrong, or that the session has ended; after tries
+// without an answer, the password may have been changed all the same. The error is [ErrPasswordChanged] if the change
+// was made and the session is over. [rushgate.MissingCredentials] says that the new password is not taken, and why.
 func (s Session) ChangePassword(ctx context.Context, current, next string) error {
 	const op = "change password"
 	if err := notText(current, next); err != nil {
@@ -81,6 +81,12 @@ func (s Session) changePassword(ctx context.Context, op, current, next, code str
 	if err != nil {
 		return err
 	}
+	return s.tryChange(ctx, r, attempt)
+}
+
+// tryChange sends a change of the password until there is an answer that will not be another.
+func (s Session) tryChange(ctx context.Context, r request, attempt string) error {
+	c, op := s.client, r.op
 	k := c.newCall(entry{op: op}, "", "", attempt)
 	for try := 1; ; try++ {
 		err := s.replaced(ctx, r, ErrPasswordChanged)

@@ -85,6 +85,8 @@ type Answer struct {
 	// until the try failed. By OPAQUE a try is up to two requests: then it is the time of both, and Computed what the
 	// client took between them, waiting for its turn included.
 	Latency, Computed time.Duration
+	// RetryAfter is how long the server asked to wait; zero if it did not say, or did not refuse.
+	RetryAfter time.Duration
 	// Err is nil if the answer was a session or a refusal; otherwise it wraps [ErrNoAnswer], [ErrBadAnswer] or the
 	// context's error.
 	Err error
@@ -481,7 +483,7 @@ func (k *call) report(a Answer, err error) {
 	}
 	a.Err = err
 	if refusal, ok := errors.AsType[*rushgate.Refusal](err); ok {
-		a.Reason, a.Err = refusal.Reason, nil
+		a.Reason, a.RetryAfter, a.Err = refusal.Reason, refusal.RetryAfter, nil
 	}
 	k.client.opts.OnAnswer(a)
 }

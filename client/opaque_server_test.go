@@ -440,6 +440,44 @@ func TestOpaqueTriesAgain(t *testing.T) {
 	}
 }
 
+// The answer to a change of the password that is lost is asked for again, and the session is the one that the change
+// has opened; so is a change that the server was too busy for.
+func TestOpaqueChangeIsAskedForAgain(t *testing.T) {
+	n, ctx := startOpaque(t, server.OpaqueOnly, nil), t.Context()
+	c := n.client(t, Options{Opaque: OpaqueOnly, BackoffBase: time.Millisecond, BackoffCap: time.Millisecond})
+	s, err := c.Register(ctx, "ada", "correct horse")
+	s = in(t, s, err)
+	lost := func(resp *http.Response) (*http.Response, error) {
+		resp.Body.Close()
+		return nil, errors.New("the connection broke")
+	}
+	busy := func(resp *http.Response) (*http.Response, error) {
+		return instead(resp, 503, `{"reason":"server-busy","retry_after_ms":1}`), nil
+	}
+	confirm, begin, finish := "/v1/opaque/confirm/start", opaqueRegisterPath+"start", opaqueRegisterPath+"finish"
+	current := "correct horse"
+	for i, change := range []func(*http.Response) (*http.Response, error){lost, busy} {
+		next := fmt.Sprintf("battery staple %d", i)
+		n.once(finish, change)
+		n.sent("")
+		if err := s.ChangePassword(ctx, current, next); err != nil {
+			t.Fatalf("change %d: %v", i, err)
+		}
+		if asked, there := n.sent("staple"); !slices.Equal(asked, []string{confirm, begin, finish, finish}) || there {
+			t.Errorf("change %d: asked %q; sent the password: %v", i, asked, there)
+		}
+		if _, err := s.Account(ctx); err != nil {
+			t.Errorf("the session after change %d: %v", i, err)
+		}
+		current = next
+	}
+	out(t, s)
+	s, err = c.Login(ctx, "ada", current)
+	out(t, in(t, s, err))
+	_, err = c.Login(ctx, "ada", "correct horse")
+	wantReason(t, "the password before", err, rushgate.BadCredentials)
+}
+
 // A server that does not know the account, or makes no sense, is told nothing, and its session is not taken.
 func TestOpaqueTakesNoSessionOfAnother(t *testing.T) {
 	n, ctx := startOpaque(t, server.OpaquePrefer, nil), t.Context()

@@ -42,7 +42,7 @@ func (s Session) replaceRecord(ctx context.Context, op string, p shown, next str
 	if err != nil {
 		return err
 	}
-	return s.replaced(ctx, r, ErrPasswordChanged)
+	return s.tryChange(ctx, r, n.attempt)
 }
 
 // ofUnknown is what a caller is told of an error by a server that may know no OPAQUE.

@@ -20,9 +20,13 @@ func (s *Server) postDoorman(tlsConfig *tls.Config) error {
 		s.frontListener = s.clock.Listener(s.frontGate)
 		return nil
 	}
-	refuser := api.NewRefuser(s.cfg.Origins, s.cfg.PasswordMin, tlsConfig != nil, s.lines)
+	refuser := api.NewRefuser(api.RefuserConfig{
+		Origins: s.cfg.Origins, PasswordMin: s.cfg.PasswordMin, Opaque: s.answersOpaque(),
+		OpaqueMode: api.OpaqueMode(s.cfg.Opaque), Lines: s.lines, OverTLS: tlsConfig != nil,
+	})
 	d, err := doorman.New(s.knocks, doorman.Config{
-		Door: s.door, Name: refuser.KnockName, Page: refuser.Page, Refuse: refuser.AppendRefusal, Line: refuser.AppendLine,
+		Door: s.door, Name: refuser.KnockName, Begin: refuser.BeginName, Finish: refuser.FinishName,
+		Page: refuser.Page, Refuse: refuser.AppendRefusal, Line: refuser.AppendLine,
 		Passes: s.proxies.Trusts, Wrap: s.clock.Conn,
 		Since: s.clock.Since, Idle: s.cfg.IdleTimeout,
 		MaxConns: connLimit(s.cfg.MaxConns), TLS: tlsConfig.Clone(), // net/http still changes its own

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -379,6 +380,37 @@ func TestChangeOfPasswordByOpaque(t *testing.T) {
 		o.login(t, "alice", "correct horse").want(t, "the old password", 401)
 		o.login(t, "alice", "better horse").want(t, "the new password", 200)
 	})
+}
+
+// The connection over which a player has asked for another password breaks before the answer: the same request asked
+// again hears what has come of it, and no other does.
+func TestChangeByOpaqueOverACutConnection(t *testing.T) {
+	o := opaqueOn(t, server.OpaquePrefer, nil)
+	session := o.register(t, "alice", "correct horse").text("session_token")
+	r := o.registration(t, "better horse", session)
+	for k, v := range o.confirm(t, session, "correct horse") {
+		r[k] = v
+	}
+	body := with(r, "attempt_id", "one")
+	conn, err := net.Dial("tcp", o.s.HTTPAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "POST /v1/opaque/register/finish HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Length: %d\r\n\r\n%s", session, len(body), body)
+	conn.Close()
+	in := callUntil(t, o.s, "POST /v1/opaque/register/finish", body, session, 503)
+	in.want(t, "asked again", 200)
+	call(t, o.s, "GET /v1/me", "", session).want(t, "the old session", 401)
+	call(t, o.s, "GET /v1/me", "", in.text("session_token")).want(t, "the new session", 200)
+	call(t, o.s, "POST /v1/opaque/register/finish", with(r, "attempt_id", "two"), session).
+		want(t, "another attempt", 401)
+	call(t, o.s, "POST /v1/opaque/register/finish", with(r), session).want(t, "no attempt", 401)
+	again := call(t, o.s, "POST /v1/opaque/register/finish", body, session)
+	again.want(t, "once more", 200)
+	o.out(t, again.text("session_token"))
+	o.login(t, "alice", "correct horse").want(t, "the old password", 401)
+	o.login(t, "alice", "better horse").want(t, "the new password", 200)
 }
 
 // A lost password is replaced by a registration by OPAQUE, or by a password, and there is never more than one.

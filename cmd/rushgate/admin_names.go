@@ -50,8 +50,8 @@ func newAdminRemoveFactor() *cobra.Command {
 	v, f := newAdminFlags(`Usage: rushgate admin remove-second-factor NAME [flags]
 
 Takes the second factor of an account away, for a player who has lost the authenticator and the recovery codes: make sure
-who asks. From then on the password alone lets the player in, who is told by mail if the account has an address. On a
-terminal the name has to be typed once more; otherwise --yes is needed.
+who asks. Sessions end, and devices are forgotten. From then on the password alone lets the player in, who is told by mail
+if the account has an address. On a terminal the name has to be typed once more; otherwise --yes is needed.
 
   rushgate admin remove-second-factor alice`)
 	return v.sureCommand(f, "remove-second-factor", "have the password alone let a player in, who has lost the rest",

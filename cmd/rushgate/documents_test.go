@@ -197,6 +197,10 @@ var documentedIn = []document{
 		{command: "rushgate import records --system minetest --file worlds/ours/auth.sqlite --dry-run",
 			elsewhere: "TestPlayersOfOtherPrograms"},
 		{command: "rushgate import records --system minetest --file worlds/ours/auth.sqlite", elsewhere: "TestPlayersOfOtherPrograms"},
+		{command: "rushgate import records --system phpbb --from mysql://reader@db.example.org/forum --from-password-file pw --dry-run",
+			elsewhere: "TestImportOfLiveDatabases"},
+		{command: `rushgate import records --system nakama --from "postgres://reader@/nakama?socket=/run/postgresql" --dry-run`,
+			elsewhere: "TestServersAndTheirDumps of internal/importer/source"},
 		{command: `echo '{"system":"authme SHA256","username":"Steve","stored":{"password":"$SHA$11aa0706173d7272$` +
 			`dbba96681c2ae4e0bfdf226d70fbbc5e4ee3d8071faa613bc533fe8a64817d10"}}' > players.jsonl`},
 		{command: "rushgate import records --file players.jsonl --dry-run",

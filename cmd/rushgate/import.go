@@ -218,6 +218,12 @@ func writeImportReport(w io.Writer, r *importer.Report) error {
 			fmt.Fprintf(&b, "  %s\n", account)
 		}
 	}
+	if r.Alike > 0 {
+		line("alike", "%d names look like another's, and are kept as they are", r.Alike)
+		for _, account := range r.AlikeAccounts[:min(len(r.AlikeAccounts), shownRefusals)] {
+			fmt.Fprintf(&b, "  %s\n", account)
+		}
+	}
 	line("refused", "%d records", r.Refused)
 	for _, cause := range slices.Sorted(maps.Keys(r.RefusedBy)) {
 		line("", "%7d %s", r.RefusedBy[cause], cause)

@@ -19,11 +19,15 @@ import (
 	"github.com/rushgate/rushgate/password"
 )
 
-const importRecordsSynopsis = `Usage: rushgate import records [--system NAME] --file FILE [flags]
+const importRecordsSynopsis = `Usage: rushgate import records [--system NAME] --file FILE | --from URL [flags]
 
 Brings in accounts, with their passwords, of other systems: game servers, forums, identity services. With --system FILE is
 that system's own: its SQLite database, a dump of MySQL or PostgreSQL, or what else "rushgate import sources" says. It is
 only read. --table and --columns are for tables that are others than usual, and --map for the characters.
+
+With --from URL in place of --file the database itself is read, of MySQL, MariaDB or PostgreSQL, as it is at one moment, in
+a transaction that cannot write. The user needs SELECT on the tables and nothing else. The password is read of
+--from-password-file, or of the variable MYSQL_PWD or PGPASSWORD, or of ~/.pgpass; never give it in the URL.
 
 Without --system FILE has a JSON object on each line, of any of the systems that "rushgate import schemes" lists,
 
@@ -47,6 +51,8 @@ in full. The exit status is 0 if no record was refused, and otherwise 1.
 
   rushgate import records --system minetest --file auth.sqlite --dry-run
   rushgate import records --system "authme SHA256" --file dump.sql
+  rushgate import records --system phpbb --from mysql://reader@db.example.org/forum --from-password-file pw --dry-run
+  rushgate import records --system nakama --from "postgres://reader@/nakama?socket=/run/postgresql"
   rushgate import records --system freeciv --table auth --columns name=login,password=hash --file dump.sql
   rushgate import records --file players.jsonl --dry-run
   rushgate import records --file players.jsonl --data /var/lib/rushgate --json report.json
@@ -90,8 +96,8 @@ func declareSchemes(f *flags, v *repeated) {
 }
 
 func (v *importRecordsFlags) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
-	if v.file == "" {
-		return usagef("say where the records are: --file")
+	if (v.file == "") == (v.from.live.from == "") {
+		return usagef("say where the records are: either --file or --from")
 	}
 	schemes, err := scheme.Builtin().With(v.schemes...)
 	if err != nil {

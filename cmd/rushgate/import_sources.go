@@ -20,6 +20,7 @@ import (
 type sourceFlags struct {
 	system, table, with, chars text
 	columns, sources           repeated
+	live                       liveFlags
 }
 
 func (v *sourceFlags) declare(f *flags) {
@@ -29,6 +30,7 @@ func (v *sourceFlags) declare(f *flags) {
 	f.add(&v.with, "with", "", "`FILE` with a JSON object of values that go into the stored columns of every record")
 	f.add(&v.chars, "map", "", "`FILE` that says which columns go into the characters; without it there are accounts only")
 	declareSources(f, &v.sources)
+	v.live.declare(f)
 }
 
 func declareSources(f *flags, v *repeated) {
@@ -41,8 +43,8 @@ func (v *importRecordsFlags) open(ctx context.Context, schemes *scheme.Set, opts
 ) {
 	s := &v.from
 	if s.system == "" {
-		if s.table != "" || s.with != "" || s.chars != "" || len(s.columns)+len(s.sources) > 0 {
-			return nil, "", usagef("--table, --columns, --with, --map and --source need a --system")
+		if s.table != "" || s.with != "" || s.chars != "" || len(s.columns)+len(s.sources) > 0 || s.live.from != "" {
+			return nil, "", usagef("--from, --table, --columns, --with, --map and --source need a --system")
 		}
 		if kind, err := table.Sniff(string(v.file), []table.Kind{table.JSONL, table.SQLite, table.SQL}); err == nil &&
 			kind != table.JSONL {
@@ -74,17 +76,36 @@ func (v *importRecordsFlags) open(ctx context.Context, schemes *scheme.Set, opts
 			return nil, "", err
 		}
 	}
+	if s.live.from != "" {
+		src, err := s.live.open(ctx, system, how, schemes, stderr)
+		return src, fmt.Sprintf("accounts of %s, from its database", system.Name), err
+	}
 	players, err := system.Open(ctx, string(v.file), how)
 	if err != nil {
 		return nil, "", err
 	}
-	for _, name := range players.Missing() {
-		_, err = fmt.Fprintf(stderr, "The table %s is not in the file: what it would say, such as who is banned, is not known.\n", name)
-		if err != nil {
-			return nil, "", err
-		}
+	if err := tellMissing(players, "file", stderr); err != nil {
+		return nil, "", err
 	}
 	return records.FromTable(players, schemes), fmt.Sprintf("accounts of %s, from a file", system.Name), nil
+}
+
+// tellMissing says which tables there would be in a file or a database, and what of those that there are cannot be
+// read.
+func tellMissing(players *source.Reader, where string, stderr io.Writer) error {
+	for _, name := range players.Missing() {
+		_, err := fmt.Fprintf(stderr, "The table %s is not in the %s: what it would say, such as who is banned, is not known.\n",
+			name, where)
+		if err != nil {
+			return err
+		}
+	}
+	for _, what := range players.Unread() {
+		if _, err := fmt.Fprintf(stderr, "What cannot be read, nor whose it is: %s.\n", what); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // find returns the system that is meant: one that is known, or with --columns any.
@@ -106,7 +127,8 @@ func (s *sourceFlags) find(all *source.Set) (*source.System, error) {
 const importSourcesSynopsis = `Usage: rushgate import sources [flags]
 
 Lists the systems whose own files "rushgate import records --system NAME --file FILE" reads: which kinds of files, which
-table, what of it, and what is left out. With --source, those of the files come first.
+table, what of it, and what is left out. With --source, those of the files come first. Of those whose kinds have sql, --from
+URL in place of --file FILE reads the database itself, of MySQL, MariaDB and PostgreSQL.
 
 A file of any other system is read with --columns, which says what is in which column: of SQLite, of dumps of MySQL and
 PostgreSQL (with --table), of CSV with a header, and of JSON.

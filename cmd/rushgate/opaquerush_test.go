@@ -19,10 +19,14 @@ type opaqueRushes struct {
 	still  time.Duration // for which the node has one player before, to compare
 }
 
-// A rush of players by OPAQUE gets in, and nobody of them is refused on the way. Of those who come at ten times the rate at
-// which passwords can be hashed, some do, and whom there is no room for is told server-busy and nothing else, or hears
-// nothing in time. What they lived through, what the tick did meanwhile, and what the generator cost beside the node is
-// in the log.
+// laneOfFew is how many the door lets begin at once however slow the machine is.
+const laneOfFew = 64
+
+// A rush of players by OPAQUE gets in. Few are not refused on the way, and many with a time to come back at the worst,
+// where the machine is too slow for as many as come: the log says how many. Of those who come at ten times the rate at
+// which passwords can be hashed, some do, and whom there is no room for is told server-busy with a time and nothing
+// else, or hears nothing in time. What they lived through, what the tick did meanwhile, and what the generator cost
+// beside the node is in the log.
 func TestRushByOpaque(t *testing.T) {
 	rushes := opaqueRushes{atOnce: 20, rate: 20, length: time.Second, still: 100 * time.Millisecond}
 	if os.Getenv("RUSHGATE_LONG") != "" {
@@ -33,12 +37,16 @@ func TestRushByOpaque(t *testing.T) {
 		Target: n.http, Admin: n.admin, Mode: report.Opaque, Prefix: "still", Clients: 1, Duration: rushes.still,
 	}
 	t.Logf("beside one player: %s", meanwhile(runStress(t, cfg)))
+	// A device asks for half a minute, both requests together: on a machine that has other things to do, a thousand that
+	// share its cores with the node are not through by then, and each that begins anew makes it later for all.
+	cfg.TryTimeout, cfg.Timeout = 5*time.Minute, 5*time.Minute
+	cfg.MaxRetries = 1000 // as told: how many are told to depends on how fast the machine was
 	cfg.Prefix, cfg.Clients, cfg.Duration = "rush", rushes.atOnce, 0
 	rush := runStress(t, cfg)
 	if rush.OK != rushes.atOnce || rush.Opaque == nil {
-		t.Fatalf("%d of %d players got in: %+v", rush.OK, rushes.atOnce, rush.Failed)
+		t.Fatalf("%d of %d players got in: %+v; %+v; %q", rush.OK, rushes.atOnce, rush.Failed, rush.Answers, rush.Notes)
 	}
-	if a := rush.Answers; a.Busy+a.RateLimited+a.Expired+a.Refused > 0 {
+	if a := rush.Answers; a.RateLimited+a.Expired+a.Refused+a.Untimed > 0 || a.Busy > 0 && rushes.atOnce <= laneOfFew {
 		t.Errorf("players were refused on the way: %+v", a)
 	}
 	t.Logf("%d at once: in within %.0f ms (p50), %.0f (p99), %.0f (the last); refused %d; %s", rush.Clients,
@@ -46,14 +54,14 @@ func TestRushByOpaque(t *testing.T) {
 
 	hashes := 1000 / rush.Server.HashMS * float64(rush.Server.Cores) // per second
 	cfg.Prefix, cfg.Clients, cfg.Scenario, cfg.MaxRetries = "stream", 0, report.Poisson, -1
-	cfg.Timeout = 20 * time.Second // of those for whom there is no room
+	cfg.Timeout, cfg.TryTimeout = 20*time.Second, 0 // of those for whom there is no room
 	cfg.Rate, cfg.Length, cfg.Stay = cmp.Or(rushes.rate, 10*hashes), rushes.length, time.Second
 	stream := runStress(t, cfg)
 	if stream.OK == 0 || stream.Clients == 0 || stream.Unfinished > 0 || stream.Rejected+stream.WronglyIn > 0 {
 		t.Errorf("%d of %d players got in: %+v", stream.OK, stream.Clients, stream.Failed)
 	}
-	if stream.RateLimited+stream.Answers.Refused > 0 {
-		t.Errorf("players were told other than server-busy: %+v, %+v", stream.Answers, stream.Failed)
+	if stream.RateLimited+stream.Answers.Refused+stream.Answers.Untimed > 0 {
+		t.Errorf("players were told other than server-busy with a time: %+v, %+v", stream.Answers, stream.Failed)
 	}
 	refused := stream.Busy + stream.RateLimited + stream.Expired
 	t.Logf("%.0f a second, %.1f times as many as passwords can be hashed: of %d refused %d (%.1f %%), without an answer "+

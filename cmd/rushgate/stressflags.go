@@ -85,7 +85,7 @@ func newStressFlags(s report.Scenario) *stressFlags {
 		decay: span{stress.DefaultSlope, 0, week}, giveUpAfter: span{stress.DefaultPatience, time.Second, time.Hour},
 		firstAnswerP99: span{0, 0, time.Hour}, successP99: span{0, 0, time.Hour}, probeP99: span{0, 0, time.Hour}, tickP99: span{0, 0, time.Hour},
 	}
-	v.knockMode = choice{"register", []string{"register", "login"}}
+	v.knockMode = choice{"register", []string{"register", "login", "opaque"}}
 	v.knocks, v.times, v.answered = share{0, flood.MaxPerSecond}, decimal{stress.DefaultTimes, stress.MaxPeak}, share{0, 1}
 	v.patience = span{stress.DefaultPatience, 100 * time.Millisecond, flood.MaxPatience}
 	v.before, v.refusalP99 = span{5 * time.Second, 0, week}, span{0, 0, time.Hour}
@@ -213,7 +213,7 @@ func (v *stressFlags) declareKnocks(f *flags) {
 	f.add(&v.length, "length", "", "`TIME` that the flood lasts")
 	f.add(&v.before, "before", "", "`TIME` that the honest clients have the server for themselves before the flood")
 	f.add(&v.patience, "patience", "", "`TIME` that each knock waits for its answer")
-	f.add(&v.knockMode, "knock-mode", "", "`MODE` of the knocks: register, with fresh names, or login, to a thousand accounts that are made before")
+	f.add(&v.knockMode, "knock-mode", "", "`MODE` of the knocks: register, with fresh names, login, to a thousand accounts that are made before, or opaque, which begins logins by OPAQUE with fresh names")
 	f.add(&v.knockSources, "knock-sources", "", "`PREFIX` of the IPv4 addresses that knocks come from, all of which must be routed to this machine; by default "+flood.Loopback.String()+" when the target is on loopback")
 	f.add(&v.capacity, "capacity", "", "`R` clients per second can be let in; 0 has it measured")
 	f.add(&v.rate, "rate", "", "`R` honest clients start per second").def = "a tenth of the capacity"

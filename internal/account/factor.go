@@ -17,13 +17,15 @@ var (
 )
 
 // RemoveFactor takes away what an account asks for beside the password, for a player who has lost all that it could be
-// proved with, and notes which operator did. It ends no session. To is the player's e-mail address, whose reader is to
-// be told; empty if there is none. The error is [ErrNoFactor] if there is nothing to take away.
+// proved with, and notes which operator did. Sessions end and devices are forgotten, as with [Ledger.RemovePasskeys].
+// To is the player's e-mail address, whose reader is to be told; empty if there is none. The error is [ErrNoFactor] if
+// there is nothing to take away.
 func (l *Ledger) RemoveFactor(ctx context.Context, name, by string) (c Changed, to string, err error) {
+	change := rushgate.AccountChange{RaiseEpoch: true}
 	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
-		func(a *rushgate.Account) (change rushgate.AccountChange, err error) {
+		func(a *rushgate.Account) (rushgate.AccountChange, error) {
 			if !secondfactor.Of(a.Credentials).Active {
-				return change, ErrNoFactor
+				return rushgate.AccountChange{}, ErrNoFactor
 			}
 			change.Credentials = secondfactor.Remove(a.Credentials)
 			return change, nil
@@ -31,7 +33,7 @@ func (l *Ledger) RemoveFactor(ctx context.Context, name, by string) (c Changed, 
 	if err != nil {
 		return c, "", err
 	}
-	c = Changed{Player: a.ID, Name: a.Username}
+	c = l.changed(ctx, &a, &change)
 	return c, AddressesOf(&a).Proved, l.remember(ctx, &c, eventFactorGone, by, "")
 }
 

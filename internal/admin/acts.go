@@ -134,6 +134,7 @@ var problems = []problem{
 	{account.ErrFull, http.StatusConflict, "full", account.ErrFull.Error()},
 	{account.ErrNoFactor, http.StatusConflict, "none", account.ErrNoFactor.Error()},
 	{account.ErrNoPasskey, http.StatusConflict, "none", account.ErrNoPasskey.Error()},
+	{errNoPasswords, http.StatusConflict, "none", errNoPasswords.Error()},
 	{account.ErrListed, http.StatusConflict, "listed", account.ErrListed.Error()},
 	{account.ErrAwaited, http.StatusConflict, "listed", account.ErrAwaited.Error()},
 	{rushgate.ErrInvalidUsername, http.StatusBadRequest, "invalid", "no account can have such a name"},

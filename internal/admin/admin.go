@@ -47,6 +47,8 @@ type Config struct {
 	// FactorGone, if not nil, has the reader of an address told that an operator has taken the second factor of an account
 	// away. That it fails undoes nothing.
 	FactorGone func(ctx context.Context, who account.Owner, address string) error
+	// NoPasswords says that the node takes none (--opaque only): then none is set.
+	NoPasswords bool
 	// Door is where lockouts are listed and lifted; nil: they cannot be.
 	Door *door.Door
 	// Access is where the mode of the doors, bans and lists are set; nil: they cannot be.
@@ -141,6 +143,7 @@ func (cfg Config) serveOrders(mux *routes) {
 	if cfg.Ledger != nil {
 		orders := &accounts{
 			acts: a, ledger: cfg.Ledger, book: cfg.Book, nameHold: cfg.NameHold, factorGone: cfg.FactorGone,
+			noPasswords: cfg.NoPasswords,
 		}
 		if cfg.Dashboard != nil {
 			orders.actions = &cfg.Dashboard.Actions

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -19,6 +20,8 @@ type accounts struct {
 	book    Book
 	// nameHold is for how long a name is held that was given up.
 	nameHold time.Duration
+	// noPasswords says that nobody could log in with a password that is set.
+	noPasswords bool
 	// factorGone has the reader of an address told that the second factor of an owner's account is gone; nil: no mail is
 	// sent.
 	factorGone func(ctx context.Context, who account.Owner, address string) error
@@ -95,6 +98,11 @@ func (a *accounts) create(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// errNoPasswords refuses a password that nobody could log in with, and that would take away the record of OPAQUE by
+// which the player can.
+var errNoPasswords = errors.New("the node takes no passwords (--opaque only), so the player could not log in with " +
+	"one, and would lose the one that the account has: hand out a code (POST /accounts/{name}/recovery-code)")
+
 func (a *accounts) setPassword(w http.ResponseWriter, r *http.Request) {
 	hasHash := func(in strictjson.Values) bool { return in.String("password_hash") != "" }
 	in, ok := read(w, r, maxOrder, `{"password_hash": "..."}`, hasHash, strictjson.Field{Name: "password_hash"})
@@ -103,6 +111,10 @@ func (a *accounts) setPassword(w http.ResponseWriter, r *http.Request) {
 	}
 	who, ok := a.named(w, r)
 	if !ok {
+		return
+	}
+	if a.noPasswords {
+		answerOrder(w, 0, nil, errNoPasswords)
 		return
 	}
 	do := act{what: "account.password", whom: who.ID, player: who.Username}

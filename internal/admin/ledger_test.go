@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/admin"
 	"github.com/rushgate/rushgate/password"
 )
 
@@ -82,5 +84,29 @@ func TestAccountOrders(t *testing.T) {
 		if rec := order(t.Context(), h, "/accounts/bob"+what, "{}", "Content-Type", "text/plain"); rec.Code != 415 {
 			t.Errorf("%s without a type: %d", what, rec.Code)
 		}
+	}
+}
+
+// A node that takes no passwords sets none: it would take away what the player can log in by.
+func TestNoPasswordIsSetWhereNoneIsTaken(t *testing.T) {
+	store := newStore(t)
+	cfg := config()
+	cfg.Ledger, cfg.NoPasswords = account.New(store), true
+	h := admin.New(cfg)
+	before, err := store.LoadAccounts(t.Context(), []string{"alice"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := order(t.Context(), h, "/accounts/alice/password", `{"password_hash":"any"}`)
+	if got := rec.Body.String(); rec.Code != 409 || !strings.Contains(got, "--opaque only") ||
+		!strings.Contains(got, "recovery-code") {
+		t.Errorf("%d %s", rec.Code, got)
+	}
+	after, err := store.LoadAccounts(t.Context(), []string{"alice"})
+	if err != nil || after[0].PasswordHash != before[0].PasswordHash || after[0].Epoch != before[0].Epoch {
+		t.Errorf("%+v, before %+v: %v", after[0], before[0], err)
+	}
+	if rec := order(t.Context(), h, "/accounts/alice/recovery-code", "{}"); rec.Code != 200 {
+		t.Errorf("a code in its place: %d %s", rec.Code, rec.Body)
 	}
 }

@@ -37,7 +37,7 @@ func (a *accounts) removeFactor(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	would := fmt.Sprintf("have player %d, %s, come in with the password alone", who.ID, who.Username)
+	would := fmt.Sprintf("have player %d, %s, come in with the password alone, and end the sessions", who.ID, who.Username)
 	if !a.confirmed(w, r, confirm, "account.remove-second-factor", would, "") {
 		return
 	}

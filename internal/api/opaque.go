@@ -334,26 +334,37 @@ func (h *handler) finishRegistration(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	HoldConn(r.Context())
-	o, err := h.owner(r)
-	if err == nil {
-		err = h.mayCall(o)
-	}
-	var replaced bool
-	var before secondfactor.Proved
-	if err == nil {
-		before, replaced, err = h.setRecord(r, o, &i)
-	}
+	key := h.changes.key(i.parts()...)
+	done, err := h.changeOnce(r, key, i.attempt != "", func(r *http.Request) (changed, error) {
+		return h.changeRecord(r, &i)
+	})
 	if err != nil {
 		h.answer(w, r, auth.Welcome{}, ofOpaque(ofLedger(err)), 0, false)
 		return
 	}
-	if !replaced {
+	if done == (changed{}) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	h.reenter(w, r, auth.Request{
-		Username: before.Account.Username, Player: before.Account.ID, Attempt: i.attempt, Remember: i.remember,
-	}, before.Account.Epoch+1, i.inCookie)
+		Username: done.name, Player: done.player, Attempt: i.attempt, Remember: i.remember,
+	}, done.epoch, i.inCookie)
+}
+
+// changeRecord gives the account of the session a record.
+func (h *handler) changeRecord(r *http.Request, i *inside) (changed, error) {
+	o, err := h.owner(r)
+	if err == nil {
+		err = h.mayCall(o)
+	}
+	if err != nil {
+		return changed{}, err
+	}
+	before, replaced, err := h.setRecord(r, o, i)
+	if err != nil || !replaced {
+		return changed{}, err
+	}
+	return changed{before.Account.ID, before.Account.Username, before.Account.Epoch + 1}, nil
 }
 
 // inside is the form of the end of a registration by a player who is inside.
@@ -363,6 +374,15 @@ type inside struct {
 	proof             proof
 	attempt, remember string
 	inCookie          bool
+}
+
+// parts is all that tells the request from another, see [changes]: a proof is a login's, and no two have the same.
+func (i *inside) parts() []string {
+	p := &i.proof
+	return []string{
+		i.session, i.attempt, string(i.registration.State), string(i.registration.Message), p.password, p.exact,
+		string(p.code), string(p.opaque.State), string(p.opaque.Message),
+	}
 }
 
 func (h *handler) parseInside(r *http.Request) (i inside, err error) {

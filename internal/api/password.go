@@ -1,15 +1,18 @@
 package api
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/auth"
+	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/strictjson"
 	"github.com/rushgate/rushgate/internal/token"
 )
@@ -19,6 +22,8 @@ const (
 	changeLife = 10 * time.Minute
 	// maxChanges is how many changes are remembered for that, at the least half of them.
 	maxChanges = 8192
+	// changeTimeout bounds a change whose client may have gone: longer than a request may wait for its turn.
+	changeTimeout = 2 * time.Minute
 )
 
 var passwordFields = []strictjson.Field{
@@ -74,20 +79,40 @@ func (h *handler) changePassword(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	HoldConn(r.Context())
-	key := h.changes.key(session.Text(), &c)
-	done, ok := h.changes.find(key)
-	if !ok {
-		if done, err = h.change(r, &c); err != nil {
-			h.answer(w, r, auth.Welcome{}, err, 0, false)
-			return
-		}
-		if c.attempt != "" {
-			h.changes.note(key, done, time.Now())
-		}
+	key := h.changes.key(session.Text(), c.attempt, c.password, c.exact, string(c.code), c.next)
+	done, err := h.changeOnce(r, key, c.attempt != "", func(r *http.Request) (changed, error) { return h.change(r, &c) })
+	if err != nil {
+		h.answer(w, r, auth.Welcome{}, err, 0, false)
+		return
 	}
 	h.reenter(w, r, auth.Request{
 		Username: done.name, Player: done.player, Attempt: c.attempt, Remember: c.remember,
 	}, done.epoch, c.inCookie)
+}
+
+// changeOnce has a change made, or returns what has come of it if the same request has been here before. It goes on
+// when the client has gone, whose connection may have broken: then that asks again, and is told to wait until it is
+// known.
+func (h *handler) changeOnce(
+	r *http.Request, key [sha256.Size]byte, again bool, change func(*http.Request) (changed, error),
+) (done changed, err error) {
+	if !again {
+		return change(r)
+	}
+	done, made, ok := h.changes.begin(key)
+	switch {
+	case made:
+		return done, nil
+	case !ok:
+		return done, &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: h.Door.Later(door.UnderWay)}
+	}
+	defer h.changes.end(key)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTimeout)
+	defer cancel()
+	if done, err = change(r.WithContext(ctx)); err == nil {
+		h.changes.note(key, done, time.Now())
+	}
+	return done, err
 }
 
 // readPasswordChange checks the form of a request, and of its token.
@@ -127,7 +152,7 @@ func (h *handler) change(r *http.Request, c *passwordChange) (changed, error) {
 	return changed{a.ID, a.Username, a.Epoch + 1}, err
 }
 
-// changed is an account after a change.
+// changed is an account after a change, or the zero value after one that has left the session open.
 type changed struct {
 	player rushgate.PlayerID
 	name   string
@@ -142,33 +167,45 @@ type changes struct {
 	mu             sync.Mutex
 	turned         time.Time
 	recent, before map[[sha256.Size]byte]changed
+	underWay       map[[sha256.Size]byte]struct{} // no more than there are requests
 }
 
 func newChanges() *changes {
-	c := &changes{}
+	c := &changes{underWay: make(map[[sha256.Size]byte]struct{})}
 	_, _ = rand.Read(c.chance[:]) // which never fails
 	return c
 }
 
-// key returns the one of a request.
-func (c *changes) key(session string, p *passwordChange) (key [sha256.Size]byte) {
+// key returns the one of a request that holds these parts, each of any bytes.
+func (c *changes) key(parts ...string) (key [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, c.chance[:])
-	// None of them holds a zero byte.
-	for _, part := range []string{session, p.attempt, p.password, p.exact, string(p.code), p.next} {
-		mac.Write([]byte(part + "\x00"))
+	for _, part := range parts {
+		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		mac.Write([]byte(part))
 	}
 	return [sha256.Size]byte(mac.Sum(nil))
 }
 
-func (c *changes) find(key [sha256.Size]byte) (changed, bool) {
+// begin returns a change that was made, or has the caller make it, which is then to call end; else another is at it.
+func (c *changes) begin(key [sha256.Size]byte) (done changed, made, begun bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, known := range []map[[sha256.Size]byte]changed{c.recent, c.before} {
 		if done, ok := known[key]; ok {
-			return done, true
+			return done, true, false
 		}
 	}
-	return changed{}, false
+	if _, ok := c.underWay[key]; ok {
+		return changed{}, false, false
+	}
+	c.underWay[key] = struct{}{}
+	return changed{}, false, true
+}
+
+func (c *changes) end(key [sha256.Size]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.underWay, key)
 }
 
 func (c *changes) note(key [sha256.Size]byte, done changed, now time.Time) {

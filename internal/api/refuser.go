@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/opaque"
 )
 
 // Refuser is for a listener that refuses logins itself, and tells by itself how far the line has come, without
@@ -24,6 +26,8 @@ type Refuser struct {
 	prepared        map[preparedFor]preparedAnswer
 	lines           *LineDocuments
 	told            map[string]preparedHead // by page, as in preparedFor
+	opaque          *opaque.Server          // nil: OPAQUE is off
+	noPasswords     bool
 }
 
 // preparedFor is what the prepared answers differ in; page is an allowed origin or "".
@@ -32,15 +36,27 @@ type preparedFor struct {
 	page   string
 }
 
-// NewRefuser returns the refusals of a front door whose [Config] has these origins, this passwordMin and these
-// documents, and which speaks TLS or not.
-func NewRefuser(origins []string, passwordMin int, overTLS bool, documents *LineDocuments) *Refuser {
+// RefuserConfig is what a [Refuser] needs, all of it as in the [Config] of the front door whose refusals it gives.
+type RefuserConfig struct {
+	Origins     []string
+	PasswordMin int
+	Opaque      *opaque.Server
+	OpaqueMode  OpaqueMode
+	Lines       *LineDocuments
+	// OverTLS says that the front door speaks TLS.
+	OverTLS bool
+}
+
+// NewRefuser returns the refusals of a front door.
+func NewRefuser(cfg RefuserConfig) *Refuser {
+	origins := cfg.Origins
 	p := &Refuser{
-		login: loginForm(), register: registerForm(passwordMin), origins: origins, scheme: "http://",
-		keeps: overTLS, prepared: make(map[preparedFor]preparedAnswer),
-		lines: documents, told: make(map[string]preparedHead),
+		login: loginForm(), register: registerForm(cfg.PasswordMin), origins: origins, scheme: "http://",
+		keeps: cfg.OverTLS, prepared: make(map[preparedFor]preparedAnswer),
+		lines: cfg.Lines, told: make(map[string]preparedHead),
+		opaque: cfg.Opaque, noPasswords: cfg.OpaqueMode == OpaqueOnly,
 	}
-	if overTLS {
+	if cfg.OverTLS {
 		p.scheme = "https://"
 	}
 	for _, page := range append([]string{""}, origins...) {
@@ -242,8 +258,11 @@ func (p *Refuser) prepareLine(page string) preparedHead {
 }
 
 // KnockName returns the name of the account that a login or registration is for, by which the door counts, if username
-// and password are printable ASCII, or false if the API would refuse either for its form.
+// and password are printable ASCII, or false if the API would refuse either for its form, or takes no passwords.
 func (p *Refuser) KnockName(want door.Want, username, password []byte) (name string, ok bool) {
+	if p.noPasswords {
+		return "", false
+	}
 	f := &p.login
 	if want == door.Register {
 		f = &p.register
@@ -254,4 +273,69 @@ func (p *Refuser) KnockName(want door.Want, username, password []byte) (name str
 	}
 	_, _, err = f.password(string(password), name)
 	return name, err == nil
+}
+
+// BeginName is [Refuser.KnockName] for what begins a login or registration by OPAQUE, with the message that the client
+// has sent in base64url. recovers says that what is registered is for an account that there is.
+func (p *Refuser) BeginName(want door.Want, recovers bool, username, message []byte) (name string, ok bool) {
+	size, named := opaque.KE1Size, p.login.name
+	if want == door.Register {
+		size = opaque.RequestSize
+		if !recovers {
+			named = p.register.name
+		}
+	}
+	var room [opaque.KE1Size + opaque.RequestSize]byte
+	if b, ok := decodeTo(room[:], message); p.opaque == nil || !ok || len(b) != size {
+		return "", false
+	}
+	name, _, err := named(string(username))
+	return name, err == nil
+}
+
+// FinishName is [Refuser.KnockName] for what ends a login or registration by OPAQUE, with what the client has sent as
+// its state and message in base64url, and returns the id of the try that a login was begun as. It reports false for a
+// login whose state is not good: the API says so before it asks the door.
+func (p *Refuser) FinishName(
+	want door.Want, username, state, message []byte,
+) (name string, id door.TryID, ok bool) {
+	size, named := opaque.KE3Size, p.login.name
+	if want == door.Register {
+		size, named = opaque.UploadSize, p.register.name
+	}
+	var rooms struct {
+		message [opaque.UploadSize + opaque.KE3Size]byte
+		state   [opaque.MaxLoginState]byte
+	}
+	if b, ok := decodeTo(rooms.message[:], message); p.opaque == nil || !ok || len(b) != size {
+		return "", id, false
+	}
+	sealed, ok := decodeTo(rooms.state[:], state)
+	if !ok || len(sealed) == 0 {
+		return "", id, false
+	}
+	name, _, err := named(string(username))
+	if err != nil {
+		return "", id, false
+	}
+	if want == door.Register { // whose state is looked at later
+		return name, id, true
+	}
+	login, err := p.opaque.LoginOpen(sealed, opaque.PurposeLogin)
+	if err != nil {
+		return "", id, false
+	}
+	return name, door.TryID(login.ID), true
+}
+
+// strictBase64 is how messages of OPAQUE are written.
+var strictBase64 = base64.RawURLEncoding.Strict()
+
+// decodeTo decodes base64url into room, and reports false for what is none, or too long for it.
+func decodeTo(room, text []byte) (b []byte, ok bool) {
+	if strictBase64.DecodedLen(len(text)) > len(room) {
+		return nil, false
+	}
+	n, err := strictBase64.Decode(room, text)
+	return room[:n], err == nil
 }

@@ -12,6 +12,9 @@ const (
 	defaultBeginPace = 1000
 	// maxLapsed is how many lockouts are kept for [Door.Lapsed].
 	maxLapsed = 256
+	// partForEnds is how much more than others those may fill the lane of tokens who end what they have begun, one part in
+	// so many.
+	partForEnds = 4
 )
 
 // TryID names a try that is under way between two requests, see [Door.Begin]. It is a client's to show and nobody
@@ -65,13 +68,9 @@ type beginnings struct {
 func (d *Door) Begin(k Knock) (*Seat, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now, count := d.cfg.Now(), &d.refused.knocking
+	now := d.cfg.Now()
 	who := d.budgets.pair(&k)
-	if r, refused := d.mayProve(&k, who, true, now); refused {
-		return nil, &r
-	}
-	if r, ok := d.laneHas(&d.beginnings.room, Beginnings, &d.beginnings.promised, who, now); !ok {
-		count.Begin++
+	if r, refused := d.mayBegin(&k, who, now, &d.refused.knocking); refused {
 		return nil, &r
 	}
 	d.beginnings.add(who.origin, 1)
@@ -80,9 +79,40 @@ func (d *Door) Begin(k Knock) (*Seat, error) {
 	}, nil
 }
 
+// TurnAwayBegin answers the wish of a client to begin a proof if [Door.Begin] would refuse it now, with that refusal,
+// and otherwise reports false and takes nothing, as [Door.TurnAway] does for a login.
+func (d *Door) TurnAwayBegin(k Knock) (r rushgate.Refusal, refused bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.mayBegin(&k, d.budgets.pair(&k), d.cfg.Now(), &d.refused.turnedAway)
+}
+
+// mayBegin refuses whom the door does not let begin a proof. Nothing is begun while there is no room for those who have
+// begun to end what they did: the client's stretching, which is most of the work, would be for nothing.
+func (d *Door) mayBegin(k *Knock, who pair, now time.Time, count *Refusals) (r rushgate.Refusal, refused bool) {
+	if r, refused := d.mayProve(k, who, true, now, count); refused {
+		return r, true
+	}
+	if depth := d.resumes.taken; depth >= d.laneRoom(Resumes)+d.endsRoom() {
+		count.Begin++
+		return busy(d.clock.spread(min(max(d.paces[Resumes].takes(depth), time.Second), MaxRetryAfter/2))), true
+	}
+	in := &d.beginnings
+	if r, ok := d.laneHas(&in.room, Beginnings, d.laneRoom(Beginnings), &in.promised, who, now); !ok {
+		count.Begin++
+		return r, true
+	}
+	return r, false
+}
+
+// endsRoom is how much room the lane of tokens has for those alone who end what they were let begin, so that a flood of
+// all else there cannot have their work be for nothing.
+func (d *Door) endsRoom() int { return d.laneRoom(Resumes) / partForEnds }
+
 // mayProve refuses whom the door does not let begin, or end, a proof; judged says whether what was failed at counts.
-func (d *Door) mayProve(k *Knock, who pair, judged bool, now time.Time) (r rushgate.Refusal, refused bool) {
-	count := &d.refused.knocking
+func (d *Door) mayProve(
+	k *Knock, who pair, judged bool, now time.Time, count *Refusals,
+) (r rushgate.Refusal, refused bool) {
 	if d.closed {
 		count.Draining++
 		return busy(d.later(Draining)), true
@@ -183,15 +213,11 @@ func (d *Door) Finish(k Knock, id TryID) (*Seat, error) {
 	defer d.mu.Unlock()
 	now := d.cfg.Now()
 	who := d.budgets.pair(&k)
-	e, begun := d.beginnings.tries.byID[id]
-	begun = begun && e.Value.(*try).charge.who.name == who.name && now.Before(e.Value.(*try).until)
-	if r, refused := d.mayProve(&k, who, !begun, now); refused {
+	begun, r, refused := d.mayFinish(&k, id, who, now, &d.refused.knocking)
+	if refused {
 		return nil, &r
 	}
-	s, r := d.laneSeat(&k, who, now)
-	if s == nil {
-		return nil, &r
-	}
+	s := d.laneSeat(&k, who, now)
 	s.lane = who
 	if begun {
 		s.try, _ = d.beginnings.tries.take(id)
@@ -200,4 +226,34 @@ func (d *Door) Finish(k Knock, id TryID) (*Seat, error) {
 		s.charge = d.budgets.hold(who, &k)
 	}
 	return s, nil
+}
+
+// TurnAwayFinish answers the wish of a client to end a proof if [Door.Finish] would refuse it now, with that refusal,
+// and otherwise reports false and takes nothing, as [Door.TurnAway] does for a login. The try stays as it is.
+func (d *Door) TurnAwayFinish(k Knock, id TryID) (r rushgate.Refusal, refused bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, r, refused = d.mayFinish(&k, id, d.budgets.pair(&k), d.cfg.Now(), &d.refused.turnedAway)
+	return r, refused
+}
+
+// mayFinish refuses whom the door does not let end a proof, and reports whether what is not refused was begun here.
+func (d *Door) mayFinish(
+	k *Knock, id TryID, who pair, now time.Time, count *Refusals,
+) (begun bool, r rushgate.Refusal, refused bool) {
+	e, begun := d.beginnings.tries.byID[id]
+	begun = begun && e.Value.(*try).charge.who.name == who.name && now.Before(e.Value.(*try).until)
+	if r, refused := d.mayProve(k, who, !begun, now, count); refused {
+		return begun, r, true
+	}
+	d.move(now)
+	limit := d.laneRoom(Resumes)
+	if begun {
+		limit += d.endsRoom()
+	}
+	if r, ok := d.laneHas(&d.resumes, Resumes, limit, &d.promised, who, now); !ok {
+		count.Lane++
+		return begun, r, true
+	}
+	return begun, r, false
 }

@@ -199,3 +199,88 @@ func TestAFullLaneOfBeginnings(t *testing.T) {
 	_, err = w.Finish(bob, tryID(1))
 	wantTold(t, "a closed door, to finish", rushgate.ReasonOf(err), rushgate.ServerBusy)
 }
+
+// Those who were let begin find room to end what they did, however many others come with tokens or with what they have
+// begun elsewhere. Nothing new is begun while not even they would find any.
+func TestAnEndIsPreferredToABeginning(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.OriginFailures, c.ResumePace = -1, leastLane })
+	come := func(i int) Knock {
+		from, name := player(i)
+		return Knock{Addr: netip.MustParseAddr(from), Name: name}
+	}
+	const begun = leastLane
+	for i := range begun {
+		from, name := player(i)
+		wantTold(t, "a beginning", f.begin(t, from, name, i), "")
+	}
+	for i := range 2 * leastLane {
+		others := come(1000 + i)
+		seat, err := f.Resume(Knock{Addr: others.Addr, Name: others.Name, Want: Resume})
+		if (err == nil) != (i < leastLane) {
+			t.Fatalf("token %d was told %v", i, err)
+		}
+		if err == nil {
+			defer seat.Close(NotJudged)
+		}
+	}
+	stranger := come(5000)
+	if r, refused := f.TurnAwayFinish(stranger, tryID(5000)); !refused || r.RetryAfter <= 0 {
+		t.Errorf("what was begun elsewhere finds room in a full lane: %+v", r)
+	}
+	for i := range leastLane / partForEnds {
+		if r, refused := f.TurnAwayBegin(come(6000)); refused {
+			t.Fatalf("nothing is begun though %d ends have been let in: %+v", i, r)
+		}
+		if r, refused := f.TurnAwayFinish(come(i), tryID(i)); refused {
+			t.Fatalf("an end is turned away: %+v", r)
+		}
+		seat, err := f.Finish(come(i), tryID(i))
+		if err != nil {
+			t.Fatalf("end %d was told %v", i, err)
+		}
+		defer seat.Close(NotJudged)
+	}
+	r, refused := f.TurnAwayBegin(come(6000))
+	if !refused || r.Reason != rushgate.ServerBusy || r.RetryAfter <= 0 {
+		t.Errorf("something is begun for whose end there is no room: %+v", r)
+	}
+	if r, refused := f.TurnAwayFinish(come(begun-1), tryID(begun-1)); !refused || r.RetryAfter <= 0 {
+		t.Errorf("the room for ends has no bound: %+v", r)
+	}
+	if s := f.Stats(); s.Tries != begun-leastLane/partForEnds || s.TurnedAway.Begin != 1 || s.TurnedAway.Lane != 2 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TurnAwayBegin and TurnAwayFinish take nothing, and agree with what they look ahead to.
+func TestTurningAwayProofsTakesNothing(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.OriginFailures, c.BeginPace = -1, leastLane })
+	alice := Knock{Addr: netip.MustParseAddr("192.0.2.1"), Name: "alice"}
+	for range 10 * leastLane {
+		if r, refused := f.TurnAwayBegin(alice); refused {
+			t.Fatalf("turned away from an empty lane: %+v", r)
+		}
+		if r, refused := f.TurnAwayFinish(alice, tryID(1)); refused {
+			t.Fatalf("turned away from an empty lane: %+v", r)
+		}
+	}
+	if s := f.Stats(); s.Tries+s.Beginnings != 0 || s.Refused.Begin+s.TurnedAway.Begin != 0 {
+		t.Errorf("%+v", s)
+	}
+	for i := range leastLane {
+		from, name := player(i)
+		seat, err := f.Begin(Knock{Addr: netip.MustParseAddr(from), Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer seat.Close(NotJudged)
+	}
+	_, err := f.Begin(alice)
+	r, refused := f.TurnAwayBegin(alice)
+	if !refused || rushgate.ReasonOf(err) != r.Reason || r.Reason != rushgate.ServerBusy || r.RetryAfter <= 0 {
+		t.Errorf("turned away with %+v, refused with %v", r, err)
+	}
+	if s := f.Stats(); s.Refused.Begin != 2 || s.TurnedAway.Begin != 1 {
+		t.Errorf("counted %d and %d", s.Refused.Begin, s.TurnedAway.Begin)
+	}
+}

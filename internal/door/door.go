@@ -75,8 +75,9 @@ type Config struct {
 	Batch int
 	// Pace is how many requests the workers are expected to serve in a second. Required.
 	Pace float64
-	// SlowPace is the same for the slow lane, and ResumePace for that of resumes; 0 means 4 and 2,000.
-	SlowPace, ResumePace float64
+	// SlowPace is the same for the slow lane, ResumePace for that of resumes, and BeginPace for that of those who begin a
+	// proof; 0 means 4, 2,000 and 1,000.
+	SlowPace, ResumePace, BeginPace float64
 	// OriginFailures is at how many accounts one origin may fail within [OriginWindow]; 0 means
 	// [DefaultOriginFailures], less than 0 no bound.
 	OriginFailures int
@@ -132,6 +133,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.ResumePace <= 0 {
 		c.ResumePace = defaultResumePace
+	}
+	if c.BeginPace <= 0 {
+		c.BeginPace = defaultBeginPace
 	}
 	c.remember = orDefault(c.remember, remembered)
 	if c.SeatHold == 0 {
@@ -215,7 +219,7 @@ func New(cfg Config) (*Door, error) {
 		places:  newPlaces(cfg.World, cfg.OriginShare, cfg.SeatHold),
 		paces: [4]pace{
 			Fast: newPace(cfg.Pace), Slow: newPace(cfg.SlowPace), Resumes: newPace(cfg.ResumePace),
-			Beginnings: newPace(defaultBeginPace),
+			Beginnings: newPace(cfg.BeginPace),
 		},
 		beginnings: beginnings{room: newRoom(0), tries: newTries(cfg.remember)},
 		clock:      clock{cfg.Jitter},

@@ -51,28 +51,25 @@ func (d *Door) Resume(k Knock) (*Seat, error) {
 		r := d.limited(v, wait, count)
 		return nil, &r
 	}
-	s, r := d.laneSeat(&k, who, now)
-	if s == nil {
+	d.move(now)
+	if r, ok := d.laneHas(&d.resumes, Resumes, d.laneRoom(Resumes), &d.promised, who, now); !ok {
+		count.Lane++
 		return nil, &r
 	}
+	s := d.laneSeat(&k, who, now)
 	s.charge = charge{who: who, known: d.budgets.isKnown(who), token: true, resumes: k.Want != Continue}
 	return s, nil
 }
 
-// laneSeat gives a client a seat in the lane of tokens that nothing is charged for yet, or nil and the refusal.
-func (d *Door) laneSeat(k *Knock, who pair, now time.Time) (*Seat, rushgate.Refusal) {
-	d.move(now)
+// laneSeat gives a client a seat in the lane of tokens, which has room, that nothing is charged for yet.
+func (d *Door) laneSeat(k *Knock, who pair, now time.Time) *Seat {
 	// Whether a full world has a place for the name is told to the player only, see [Seat.Sit].
 	waits := d.stands(k, who)
-	if r, ok := d.laneHas(&d.resumes, Resumes, &d.promised, who, now); !ok {
-		d.refused.knocking.Lane++
-		return nil, r
-	}
 	d.resumes.add(who.origin, 1)
 	return &Seat{
 		door: d, name: k.Name, takeover: k.Takeover, state: resuming, turn: now, standing: true, waits: waits,
 		holder: k.Holder, device: k.Device,
-	}, rushgate.Refusal{}
+	}
 }
 
 // Identify says whose a seat is that was given for a [Passkey] or an [Identity], once the player has proved to own the
@@ -97,16 +94,20 @@ func (s *Seat) Identify(name string) {
 	s.charge.known = d.budgets.isKnown(s.charge.who)
 }
 
-// laneHas reports whether a lane that holds what is worked off in a second has room for one more of an origin, and if
-// it has not, what that client is told. An empty lane has room, whatever is known of its pace.
+// laneRoom is how much a lane holds: what is worked off in a second.
+func (d *Door) laneRoom(l Lane) int {
+	return max(int(d.paces[l].perSecond()*laneTime.Seconds()), leastLane)
+}
+
+// laneHas reports whether a lane has room for one more of an origin, within so many places, and if it has not, what
+// that client is told. An empty lane has room, whatever is known of its pace.
 //
 // Of those for whom there is no room, each is told a moment after that of the one before it, promised, as far apart as
 // the lane needs for each. An origin that has its share is not: it could put off the moments of all others.
 func (d *Door) laneHas(
-	in *room, l Lane, promised *time.Time, who pair, now time.Time,
+	in *room, l Lane, limit int, promised *time.Time, who pair, now time.Time,
 ) (r rushgate.Refusal, ok bool) {
 	pace, depth := &d.paces[l], in.taken
-	limit := max(int(pace.perSecond()*laneTime.Seconds()), leastLane)
 	switch {
 	case depth == 0 || depth < limit && in.shared(who.origin, limit):
 		return r, true

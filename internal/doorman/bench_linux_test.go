@@ -132,7 +132,7 @@ func BenchmarkRefusedConnection(b *testing.B) {
 		b.Fatalf("%v\n%s", err, out)
 	}
 	refusal := &rushgate.Refusal{Reason: rushgate.ServerBusy, RetryAfter: time.Second}
-	answer := api.NewRefuser(nil, 0, false, nil).AppendRefusal(nil, refusal, "", false, noon)
+	answer := api.NewRefuser(api.RefuserConfig{}).AppendRefusal(nil, refusal, "", false, noon)
 	own := func(which string) *exec.Cmd {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), servantVariable+"="+which)

@@ -47,6 +47,12 @@ type Config struct {
 	// refuse the username or the password for their form, or if they are not in the form that is usual. It must not
 	// change or keep either. Required.
 	Name func(want door.Want, username, password []byte) (name string, ok bool)
+	// Begin does the same for what begins a login or registration by OPAQUE, with the message in base64url; recovers says
+	// that what is registered is for an account that there is. Finish does it for what ends one, and returns the try that
+	// this was begun as, if it is a login whose state is good; a state that is not it leaves to the server behind. Nil
+	// where OPAQUE is off; both or none.
+	Begin  func(want door.Want, recovers bool, username, message []byte) (name string, ok bool)
+	Finish func(want door.Want, username, state, message []byte) (name string, id door.TryID, ok bool)
 	// Page returns the origin, of those that the operator allows, of the page that a request comes from; "" if it comes
 	// from no page, or from one of the node's own. It reports false for other pages, or if that is not plain: the server
 	// behind knows. It is given what the fields Origin, Sec-Fetch-Site and Host say, nil for those that are not there, and
@@ -288,19 +294,33 @@ func (d *Doorman) reply(dst, b []byte, addr netip.Addr, r *request, now time.Tim
 	return d.cfg.Refuse(dst, &refusal, page, r.last, now), true
 }
 
-// refuses returns the door's refusal of a login or registration from an address, if it does refuse it.
+// refuses returns the door's refusal of a login or registration from an address, or of a part of one, if it does refuse
+// it.
 func (d *Doorman) refuses(addr netip.Addr, r *request) (refusal rushgate.Refusal, refused bool) {
-	name, ok := d.cfg.Name(r.want, r.username, r.password)
-	if !ok {
-		return refusal, false
-	}
+	var ok bool
 	knock := door.Knock{
-		Addr: addr, Name: name, Want: r.want, Takeover: r.takeover, Wait: r.wait, Ticket: r.ticket, Work: r.work,
+		Addr: addr, Want: r.want, Takeover: r.takeover, Wait: r.wait, Ticket: r.ticket, Work: r.work,
 	}
 	if len(r.secret) > 0 {
 		knock.Holder = line.HolderOf(r.secret)
 	}
-	if refusal, refused = d.cfg.Door.TurnAway(knock); refused {
+	switch {
+	case r.step == whole:
+		if knock.Name, ok = d.cfg.Name(r.want, r.username, r.password); ok {
+			refusal, refused = d.cfg.Door.TurnAway(knock)
+		}
+	case d.cfg.Begin == nil:
+	case r.step == begins:
+		if knock.Name, ok = d.cfg.Begin(r.want, r.recovers, r.username, r.message); ok {
+			refusal, refused = d.cfg.Door.TurnAwayBegin(knock)
+		}
+	default:
+		var id door.TryID
+		if knock.Name, id, ok = d.cfg.Finish(r.want, r.username, r.state, r.message); ok {
+			refusal, refused = d.cfg.Door.TurnAwayFinish(knock, id)
+		}
+	}
+	if refused {
 		d.counts.refused.Add(1)
 	}
 	return refusal, refused

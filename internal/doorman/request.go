@@ -14,12 +14,25 @@ const maxRequest = 8 << 10
 // maxBody is the longest body that the doorman reads; what is longer goes on to net/http.
 const maxBody = 4 << 10
 
-// request is a login or registration as a client of today sends it, in bytes of the buffer that it was read from; or
-// the question how far a line has come.
+// step is how much of a login or registration a request is.
+type step uint8
+
+const (
+	whole    step = iota // by a password
+	begins               // the first request of one by OPAQUE
+	finishes             // the second
+)
+
+// request is a login or registration as a client of today sends it, or a part of one, in bytes of the buffer that it
+// was read from; or the question how far a line has come.
 type request struct {
 	asks, world        bool // the question, of the line before the door or of the world's; it has nothing of a login
 	want               door.Want
+	step               step
+	reachesCookie      bool // the path is one beside that of the resume cookie
 	username, password []byte
+	message, state     []byte // of OPAQUE
+	recovers           bool   // what is registered is for an account that there is
 	attempt            []byte
 	secret, ticket     []byte // of the line
 	work               []byte
@@ -39,16 +52,7 @@ func parse(b []byte, r *request) bool {
 	if !ok {
 		return false
 	}
-	switch string(line) {
-	case "POST /v1/login HTTP/1.1":
-		r.want = door.Login
-	case "POST /v1/register HTTP/1.1":
-		r.want = door.Register
-	case "GET /v1/line HTTP/1.1", "GET /v1/line?line=door HTTP/1.1":
-		r.asks = true
-	case "GET /v1/line?line=world HTTP/1.1":
-		r.asks, r.world = true, true
-	default:
+	if !r.route(line) {
 		return false
 	}
 	var h headers
@@ -64,7 +68,41 @@ func parse(b []byte, r *request) bool {
 		}
 	}
 	r.host, r.origin, r.site, r.last = h.host, h.origin, h.site, h.last
+	if h.authorized && r.step != whole { // by the token of a session: a change of the account that it is of
+		return false
+	}
 	return h.host != nil && h.length == len(rest) && (r.asks && len(rest) == 0 || !r.asks && r.body(rest))
+}
+
+// route reads the request line, and reports false for those that are the server's behind. The doorman knows what a
+// stranger may send that has to be worked for: docs/tick.md has the table of all other routes and why they are not
+// here.
+func (r *request) route(line []byte) bool {
+	switch string(line) {
+	case "POST /v1/login HTTP/1.1":
+		r.want, r.reachesCookie = door.Login, true
+	case "POST /v1/register HTTP/1.1":
+		r.want, r.reachesCookie = door.Register, true
+	case "POST /v1/opaque/login/start HTTP/1.1":
+		r.want, r.step = door.Login, begins
+	case "POST /v1/opaque/register/start HTTP/1.1":
+		r.want, r.step = door.Register, begins
+	case "POST /v1/opaque/login/finish HTTP/1.1":
+		r.want, r.step = door.Login, finishes
+	case "POST /v1/opaque/register/finish HTTP/1.1":
+		r.want, r.step = door.Register, finishes
+	case "POST /v1/opaque-login HTTP/1.1":
+		r.want, r.step, r.reachesCookie = door.Login, finishes, true
+	case "POST /v1/opaque-register HTTP/1.1":
+		r.want, r.step, r.reachesCookie = door.Register, finishes, true
+	case "GET /v1/line HTTP/1.1", "GET /v1/line?line=door HTTP/1.1":
+		r.asks = true
+	case "GET /v1/line?line=world HTTP/1.1":
+		r.asks, r.world = true, true
+	default:
+		return false
+	}
+	return true
 }
 
 // cutLine cuts a line that ends with CR and LF.
@@ -81,6 +119,7 @@ type headers struct {
 	length             int // of the body; 0 until it is known
 	host, origin, site []byte
 	last               bool
+	authorized         bool // there is an Authorization, whatever it is
 }
 
 // take reads a line, and reports false if net/http has to look at the request.
@@ -116,6 +155,8 @@ func (h *headers) take(line []byte) bool {
 		if equalFold(name, "sec-fetch-site") {
 			return once(&h.site, value)
 		}
+	case len("Authorization"):
+		h.authorized = h.authorized || equalFold(name, "authorization")
 	case len("Connection"):
 		if equalFold(name, "connection") {
 			return h.takeConnection(value)
@@ -205,6 +246,27 @@ var token = func() (t [256]bool) {
 	return t
 }()
 
+// mayHave reports whether a request of this step has a field of a name, if anything of the kind has.
+func (r *request) mayHave(field string) bool {
+	switch field {
+	case "username", "device_id":
+		return true
+	case "password":
+		return r.step == whole
+	case "ke1":
+		return r.step == begins && r.want == door.Login
+	case "request", "recover":
+		return r.step == begins && r.want == door.Register
+	case "ke3":
+		return r.step == finishes && r.want == door.Login
+	case "upload":
+		return r.step == finishes && r.want == door.Register
+	case "state":
+		return r.step == finishes
+	}
+	return r.step != begins
+}
+
 // body reads a JSON object of the fields of a login or registration, each at most once, whose strings are printable
 // ASCII without escapes.
 func (r *request) body(b []byte) bool {
@@ -214,11 +276,13 @@ func (r *request) body(b []byte) bool {
 	}
 	var seen struct {
 		username, password, attempt, takeover, secret, ticket, work, wait, remember, cookie, device bool
+
+		message, state, recovers bool
 	}
 	var labelled, inCookie bool // the device is named; its token is to go into the cookie
 	for {
 		key, ok := s.string()
-		if !ok || !s.byte(':') {
+		if !ok || !r.mayHave(string(key)) || !s.byte(':') {
 			return false
 		}
 		var once *bool
@@ -229,6 +293,15 @@ func (r *request) body(b []byte) bool {
 		case "password":
 			once = &seen.password
 			r.password, ok = s.string()
+		case "ke1", "request", "ke3", "upload":
+			once = &seen.message
+			r.message, ok = s.string()
+		case "state":
+			once = &seen.state
+			r.state, ok = s.string()
+		case "recover":
+			once = &seen.recovers
+			r.recovers, ok = s.bool()
 		case "attempt_id":
 			once = &seen.attempt
 			r.attempt, ok = s.string()
@@ -263,7 +336,7 @@ func (r *request) body(b []byte) bool {
 		case "remember_cookie":
 			once = &seen.cookie
 			inCookie, ok = s.bool()
-			ok = ok && (!inCookie || r.ownPage())
+			ok = ok && (!inCookie || r.reachesCookie && r.ownPage())
 		default:
 			return false
 		}
@@ -279,7 +352,8 @@ func (r *request) body(b []byte) bool {
 		return false
 	}
 	s.space()
-	return len(s.rest) == 0 && seen.username && seen.password && (labelled || !inCookie) &&
+	proved := seen.password || seen.message && (seen.state || r.step == begins)
+	return len(s.rest) == 0 && seen.username && proved && (labelled || !inCookie) &&
 		(len(r.attempt) == 0 || rushgate.ValidAttempt(string(r.attempt))) && r.place()
 }
 

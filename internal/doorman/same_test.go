@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ import (
 	"github.com/rushgate/rushgate/internal/door"
 	"github.com/rushgate/rushgate/internal/doorman"
 	"github.com/rushgate/rushgate/internal/line"
+	"github.com/rushgate/rushgate/internal/opaque"
+	"github.com/rushgate/rushgate/internal/opaqueclient"
 	"github.com/rushgate/rushgate/internal/peer"
 	"github.com/rushgate/rushgate/internal/ready"
 	"github.com/rushgate/rushgate/internal/realm"
@@ -73,12 +76,17 @@ type stance struct {
 	bits     int         // of work that a ticket costs
 	origins  []string
 	mode     *access.State // of the doors; nil: they are open
-	restless bool          // documents of the line are made anew whenever they are asked for
+	opaque   api.OpaqueMode
+	restless bool // documents of the line are made anew whenever they are asked for
 }
 
 func newFrontOf(t testing.TB, as stance) *front {
 	t.Helper()
 	f := &front{}
+	proofs := proofs
+	if as.opaque == api.OpaqueOff {
+		proofs = nil
+	}
 	if as.tls != nil {
 		f.tls = &tls.Config{InsecureSkipVerify: true} // it is a test's own
 	}
@@ -92,7 +100,7 @@ func newFrontOf(t testing.TB, as stance) *front {
 	var err error
 	f.door, err = door.New(door.Config{
 		Rules: decided.Rules,
-		Queue: 1, World: 100, MaxAge: time.Minute, Batch: 1, Pace: 2, Work: as.bits,
+		Queue: 1, World: 100, MaxAge: time.Minute, Batch: 1, Pace: 2, ResumePace: 1, BeginPace: 1, Work: as.bits,
 		Now:    func() time.Time { return noon.Add(time.Duration(f.passed.Load())) },
 		Jitter: func(time.Duration) time.Duration { return 0 },
 		Line:   line.Config{Random: rand.NewChaCha8([32]byte{})},
@@ -120,7 +128,8 @@ func newFrontOf(t testing.TB, as stance) *front {
 	inside.Start()
 	t.Cleanup(func() { inside.Stop(t.Context()) })
 	pool, err := auth.NewPool(auth.Config{
-		Store: store, Hasher: hasher, HashTime: time.Second, Door: f.door, Instance: in, Enter: inside.Enter, Logger: logger,
+		Opaque: proofs,
+		Store:  store, Hasher: hasher, HashTime: time.Second, Door: f.door, Instance: in, Enter: inside.Enter, Logger: logger,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -134,10 +143,13 @@ func newFrontOf(t testing.TB, as stance) *front {
 		documents.Now = func() time.Time { now = now.Add(time.Minute); return now }
 	}
 	handler := api.New(api.Config{
+		Opaque: proofs, OpaqueMode: as.opaque,
 		Pool: pool, Door: f.door, Lines: documents, Realm: inside, Store: store, Proxies: proxies, Logger: logger,
 		Ready: ready.New(func() bool { return false }, store.Ping), Origins: as.origins, Rules: decided.Rules,
 	})
-	refusals := api.NewRefuser(as.origins, 0, as.tls != nil, documents)
+	refusals := api.NewRefuser(api.RefuserConfig{
+		Origins: as.origins, Opaque: proofs, OpaqueMode: as.opaque, Lines: documents, OverTLS: as.tls != nil,
+	})
 	later := func() time.Duration { return time.Second }
 	srv := api.NewServer(handler, api.ServerConfig{
 		MaxConns: frontConns, Later: later, Origins: as.origins, TLS: as.tls.Clone(), Logger: logger,
@@ -151,7 +163,8 @@ func newFrontOf(t testing.TB, as stance) *front {
 	f.addr = l.Addr().String()
 	if as.doorman {
 		f.doorman, err = doorman.New(l.(*net.TCPListener), doorman.Config{
-			Door: f.door, Name: refusals.KnockName, Page: refusals.Page, Refuse: refusals.AppendRefusal,
+			Door: f.door, Name: refusals.KnockName, Begin: refusals.BeginName, Finish: refusals.FinishName,
+			Page: refusals.Page, Refuse: refusals.AppendRefusal,
 			Line: refusals.AppendLine, Idle: time.Minute, Passes: proxies.Trusts, MaxConns: frontConns, TLS: as.tls,
 			Share: &doorman.Share{
 				Cores: 1, Workers: 1, Usage: func() doorman.Usage { return doorman.Usage{} }, Waiting: f.crowded.Load,
@@ -184,9 +197,59 @@ func (f *front) fill(t testing.TB) {
 		}
 		seat.Close(door.Wrong)
 	}
-	if _, err := f.door.Knock(door.Knock{Addr: netip.MustParseAddr("192.0.2.1"), Name: "first"}); err != nil {
+	first := netip.MustParseAddr("192.0.2.1")
+	if _, err := f.door.Knock(door.Knock{Addr: first, Name: "first"}); err != nil {
 		t.Fatal(err)
 	}
+	for from, begins, ends := first, true, true; begins || ends; from = from.Next() {
+		k := door.Knock{Addr: from, Name: from.String(), Want: door.Forget}
+		_, err := f.door.Begin(k)
+		begins = err == nil
+		_, err = f.door.Resume(k)
+		ends = err == nil
+	}
+}
+
+// proofs answers OPAQUE at all fronts, at the noon that they have; begun is the state of a login there, which none of
+// their doors knows.
+var proofs, begun = func() (*opaque.Server, string) {
+	keys, err := opaque.NewKeys(nil)
+	if err != nil {
+		panic(err)
+	}
+	s, err := opaque.NewServer(opaque.Config{Keys: keys, Now: func() time.Time { return noon }})
+	if err != nil {
+		panic(err)
+	}
+	_, ke1, err := opaqueclient.Login("correct horse")
+	if err != nil {
+		panic(err)
+	}
+	_, state, err := s.LoginStart("name", nil, ke1, opaque.PurposeLogin)
+	if err != nil {
+		panic(err)
+	}
+	return s, base64.RawURLEncoding.EncodeToString(state)
+}()
+
+// sized is a message of OPAQUE of so many bytes, in base64url: the door is asked before anybody looks at it.
+func sized(n int) string { return base64.RawURLEncoding.EncodeToString(make([]byte, n)) }
+
+// begin and end are a login's two requests by OPAQUE with more fields, enrol and enrolled those of a registration.
+func begin(more string) string {
+	return `{"username":"Alice","ke1":"` + sized(opaque.KE1Size) + `"` + more + `}`
+}
+
+func end(state, more string) string {
+	return `{"username":"Alice","state":"` + state + `","ke3":"` + sized(opaque.KE3Size) + `"` + more + `}`
+}
+
+func enrol(more string) string {
+	return `{"username":"Alice","request":"` + sized(opaque.RequestSize) + `"` + more + `}`
+}
+
+func enrolled(more string) string {
+	return `{"username":"Alice","state":"AAAA","upload":"` + sized(opaque.UploadSize) + `"` + more + `}`
 }
 
 // date is what two answers to the same bytes may differ in.
@@ -389,6 +452,40 @@ var seeds = []string{
 	ask() + ask(), ask() + ask() + ask("Connection: close") + ask(), ask("Connection: close") + ask(),
 	ask() + knock("/v1/login", alice), knock("/v1/login", alice) + ask(), ask() + "\r\n", ask() + "GET /v1/li",
 	ask() + "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" + ask(),
+	knock("/v1/opaque/login/start", begin("")), knock("/v1/opaque/register/start", enrol("")),
+	knock("/v1/opaque/login/start", begin(`,"device_id":"a-1"`), "Connection: close"),
+	knock("/v1/opaque/login/start", begin(`,"device_id":"not valid"`)),
+	knock("/v1/opaque/login/start", begin(`,"takeover":true`)), knock("/v1/opaque/login/start", begin(`,"password":"x"`)),
+	knock("/v1/opaque/login/start", enrol("")), knock("/v1/opaque/register/start", begin("")),
+	knock("/v1/opaque/login/start", `{"username":"locked","ke1":"`+sized(opaque.KE1Size)+`"}`),
+	knock("/v1/opaque/login/start", `{"username":"bob","ke1":"`+sized(opaque.KE1Size-1)+`"}`),
+	knock("/v1/opaque/login/start", `{"username":"bob","ke1":"`+sized(opaque.KE1Size)+`="}`),
+	knock("/v1/opaque/login/start", `{"username":"bob","ke1":"`+strings.Repeat("+", len(sized(opaque.KE1Size)))+`"}`),
+	knock("/v1/opaque/login/start", `{"username":"bob","ke1":""}`), knock("/v1/opaque/login/start", `{"username":"bob"}`),
+	knock("/v1/opaque/login/start", `{"username":"two words","ke1":"`+sized(opaque.KE1Size)+`"}`),
+	knock("/v1/opaque/login/start", alice), knock("/v1/login", begin("")),
+	knock("/v1/opaque/login/start", begin(""), "Authorization: Bearer x"),
+	knock("/v1/opaque/register/start", enrol(""), "Authorization: Bearer x"),
+	knock("/v1/opaque/register/start", enrol(""), "authorization:"),
+	knock("/v1/opaque/register/start", enrol(`,"recover":true`)),
+	knock("/v1/opaque/register/start", enrol(`,"recover":1`)),
+	knock("/v1/opaque/register/start", `{"request":"`+sized(opaque.RequestSize)+`"}`),
+	knock("/v1/opaque/login/finish", end(begun, "")), knock("/v1/opaque/register/finish", enrolled("")),
+	knock("/v1/opaque/login/finish", end("AAAA", "")), knock("/v1/opaque/login/finish", end("", "")),
+	knock("/v1/opaque/login/finish", end(begun[:len(begun)-1], "")), knock("/v1/opaque/login/finish", end(begun+"A", "")),
+	knock("/v1/opaque/login/finish", end(begun, `,"attempt_id":"a","takeover":true,"wait":true,`+
+		`"line_secret":"0123456789abcdef","remember":"phone"`)),
+	knock("/v1/opaque/login/finish", end(begun, `,"code":"123456"`)),
+	knock("/v1/opaque/login/finish", end(begun, `,"password":"x"`)), knock("/v1/opaque/login/finish", enrolled("")),
+	knock("/v1/opaque/register/finish", enrolled(`,"takeover":true`)), knock("/v1/opaque/register/finish", end(begun, "")),
+	knock("/v1/opaque/register/finish", enrolled(""), "Authorization: Bearer x"),
+	knock("/v1/opaque/login/finish", end(begun, `,"remember":"browser","remember_cookie":true`)),
+	knock("/v1/opaque-login", end(begun, `,"remember":"browser","remember_cookie":true`)),
+	knock("/v1/opaque-login", end(begun, `,"remember":"browser","remember_cookie":true`),
+		"Origin: https://elsewhere.example"),
+	knock("/v1/opaque-register", enrolled(`,"remember":"browser","remember_cookie":true`)),
+	knock("/v1/opaque-login/start", begin("")), knock("/v1/opaque/login", begin("")),
+	knock("/v1/opaque/confirm/start", begin(""), "Authorization: Bearer x"),
 }
 
 // A client hears the same from the doorman and from the server behind, whatever it sends, in one piece or in two: the
@@ -631,6 +728,54 @@ func TestClientsAreAnsweredByTheDoorman(t *testing.T) {
 	resp.Body.Close()
 	if s := f.doorman.Stats(); s.Refused != 7 {
 		t.Errorf("net/http's client was not answered by the doorman: %+v", s)
+	}
+}
+
+// The doorman answers what strangers send that has to be worked for, and leaves all other routes to the server behind.
+func TestRoutesOfTheDoorman(t *testing.T) {
+	f := newFront(t, true)
+	for _, c := range []struct {
+		request string
+		own     bool
+	}{
+		{knock("/v1/login", alice), true}, {knock("/v1/register", alice), true},
+		{knock("/v1/opaque/login/start", begin("")), true}, {knock("/v1/opaque/register/start", enrol("")), true},
+		{knock("/v1/opaque/register/start", enrol(`,"recover":true`)), true},
+		{knock("/v1/opaque/login/finish", end(begun, "")), true},
+		{knock("/v1/opaque/register/finish", enrolled("")), true},
+		{knock("/v1/opaque-login", end(begun, `,"remember":"browser","remember_cookie":true`)), true},
+		{knock("/v1/opaque-register", enrolled("")), true},
+		{knock("/v1/opaque/login/finish", end("AAAA", "")), false}, // which is of no server
+		{knock("/v1/opaque/login/start", `{"username":"bob","ke1":"AAAA"}`), false},
+		{knock("/v1/opaque/register/finish", enrolled(""), "Authorization: Bearer x"), false},
+		{knock("/v1/opaque/confirm/start", `{"ke1":"AAAA"}`), false},
+		{knock("/v1/resume", `{"resume_token":"x"}`), false}, {knock("/v1/continue", `{}`), false},
+		{knock("/v1/recover", `{}`), false}, {knock("/v1/recover/finish", `{}`), false},
+		{knock("/v1/account/password", `{}`), false}, {knock("/v1/passkey/login/start", `{}`), false},
+	} {
+		before := f.doorman.Stats()
+		answer := f.exchange(t, c.request)
+		after := f.doorman.Stats()
+		if own := after.Refused > before.Refused; own != c.own || after.Handed > before.Handed == c.own {
+			t.Errorf("%q is answered by the doorman: %t, want %t:\n%s", c.request, own, c.own, answer)
+		}
+		if c.own && (!strings.Contains(answer, "503 ") || !strings.Contains(answer, "\r\nRetry-After: ") ||
+			!strings.Contains(answer, `"retry_after_ms":`)) {
+			t.Errorf("%q hears no time to come back:\n%s", c.request, answer)
+		}
+	}
+}
+
+// Where no password is taken, or nothing by OPAQUE, no client is told to come back with one.
+func TestSameAnswersByModeOfOpaque(t *testing.T) {
+	for _, mode := range []api.OpaqueMode{api.OpaqueOff, api.OpaqueOnly} {
+		with := newFrontOf(t, stance{doorman: true, restless: true, opaque: mode})
+		without := newFrontOf(t, stance{restless: true, opaque: mode})
+		for _, request := range seeds {
+			if got, want := with.exchange(t, request), without.exchange(t, request); got != want {
+				t.Errorf("%s: to %q the doorman says\n%s\nand the server behind\n%s", mode, request, got, want)
+			}
+		}
 	}
 }
 

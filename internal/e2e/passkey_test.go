@@ -135,6 +135,32 @@ func TestClonedPasskey(t *testing.T) {
 	p.outside("Cancelled.")
 }
 
+// The page waits for the player to touch the authenticator, who may give that up on the page, too.
+func TestPasskeyGivenUp(t *testing.T) {
+	t.Parallel()
+	p := open(t, playAt(t, start(t, config(t))))
+	authenticator := p.plugIn()
+	touches := func(yes bool) {
+		p.do(command(webauthn.SetAutomaticPresenceSimulation, webauthn.SetAutomaticPresenceSimulationParams{
+			AuthenticatorID: authenticator, Enabled: yes,
+		}))
+	}
+	p.enter("#register", "alice")
+	p.account()
+	touches(false)
+	p.fill("#account-passkey-name", "key")
+	p.fill("#account-passkey-password", secret)
+	p.click("#account-passkey-add")
+	p.wait(`$("account-passkey-cancel").checkVisibility()`)
+	p.click("#account-passkey-cancel")
+	p.result("passkeys", "Cancelled.")
+	p.wait(`!$("account-passkey-cancel").checkVisibility() && document.activeElement.id === "account-passkey-add" &&
+		$("account-passkey-add").ariaDisabled === "false"`)
+	touches(true)
+	p.click("#account-close")
+	p.addPasskey("key")
+}
+
 // A player who is inside elsewhere goes on here, without choosing the passkey again.
 func TestPasskeyTakeover(t *testing.T) {
 	t.Parallel()

@@ -27,18 +27,17 @@ func importMark(a Account) string {
 	return importPrefix + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// createBatch makes the accounts that have no character.
-func (m *importer) createBatch(ctx context.Context, entries []*accountEntry) error {
+// prepareAccounts reads the accounts of a batch that have no character.
+func (m *importer) prepareAccounts(ctx context.Context, entries []*accountEntry) (*batch, error) {
 	fresh, refs, err := m.missing(ctx, entries)
-	if err != nil || len(fresh) == 0 {
-		return err
-	}
-	accounts := make([]rushgate.Account, len(fresh))
+	return &batch{size: len(entries), accounts: fresh, refs: refs}, err
+}
+
+// createAccounts makes the accounts of a batch that have no character.
+func (m *importer) createAccounts(ctx context.Context, b *batch) error {
+	accounts := make([]rushgate.Account, len(b.accounts))
 	if !m.opts.DryRun {
-		if err := m.harden(ctx, fresh); err != nil {
-			return err
-		}
-		for i, a := range fresh {
+		for i, a := range b.accounts {
 			accounts[i] = rushgate.Account{
 				Username: a.Name, PasswordHash: a.Hash, Attempt: importMark(*a), Version: a.Version,
 				CreatedAt: time.Now(), // the record does not say
@@ -51,10 +50,10 @@ func (m *importer) createBatch(ctx context.Context, entries []*accountEntry) err
 	}
 	for i := range accounts {
 		if accounts[i].ID == 0 && !m.opts.DryRun {
-			m.refuse(refs[i], NameTaken, "the name belongs to another player")
+			m.refuse(b.refs[i], NameTaken, "the name belongs to another player")
 			continue
 		}
-		m.imported(refs[i], fresh[i])
+		m.imported(b.refs[i], b.accounts[i])
 		m.report.WithoutCharacter++
 	}
 	return nil
@@ -72,28 +71,6 @@ func (m *importer) imported(at Ref, a *Account) {
 	if a.Locked != "" {
 		m.report.lock(m.src.Key(at), a.Locked)
 	}
-}
-
-// harden makes the hashes of the accounts that have weak ones.
-func (m *importer) harden(ctx context.Context, accounts []*Account) error {
-	var weak []*Account
-	for _, a := range accounts {
-		if a.Weak != nil && a.Hash == "" {
-			weak = append(weak, a)
-		}
-	}
-	if len(weak) == 0 {
-		return nil
-	}
-	if m.opts.Harden == nil {
-		return errors.New("the source has hashes that are to be hardened, and there is nothing that does")
-	}
-	start := time.Now()
-	defer func() { m.report.Hardening += time.Since(start) }()
-	if err := m.opts.Harden(ctx, weak); err != nil {
-		return fmt.Errorf("harden %d hashes: %w", len(weak), err)
-	}
-	return nil
 }
 
 // missing reads the accounts that the store does not have yet.

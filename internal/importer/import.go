@@ -44,7 +44,8 @@ type Options struct {
 	// OwnWorld tells that the game has a world of its own: the characters are taken as the source has them.
 	OwnWorld bool
 	// Harden sets the Hash of accounts that have a Weak one. It is called for those only that the store does not have yet,
-	// and not in a dry run. It may be nil if the source has no such accounts.
+	// and not in a dry run. It may be nil if the source has no such accounts. It is called for two
+	// batches at once, on goroutines of their own, while source and store are used.
 	Harden func(context.Context, []*Account) error
 	// Progress, if not nil, is told how far the import has come, on the importing goroutine.
 	Progress func(Progress)
@@ -108,6 +109,8 @@ type importer struct {
 	world  *world.World // where characters are tried
 	index  index
 	report Report
+
+	hardened time.Time // until when the time that hardening takes is counted
 }
 
 func (m *importer) run(ctx context.Context) error {
@@ -178,28 +181,10 @@ func (m *importer) write(ctx context.Context) error {
 		}
 	}
 	total := int64(len(with) + len(without))
-	done, err := m.batches(ctx, with, 0, total, m.importBatch)
+	done, err := m.batches(ctx, with, 0, total, stages{m.prepareRecords, m.importRecords})
 	if err != nil {
 		return err
 	}
-	_, err = m.batches(ctx, without, done, total, m.createBatch)
+	_, err = m.batches(ctx, without, done, total, stages{m.prepareAccounts, m.createAccounts})
 	return err
-}
-
-// batches does a job for all accounts, some at a time.
-func (m *importer) batches(ctx context.Context, entries []*accountEntry, done, total int64,
-	job func(context.Context, []*accountEntry) error) (int64, error) {
-	for len(entries) > 0 {
-		if err := ctx.Err(); err != nil {
-			return done, err
-		}
-		n := min(len(entries), m.opts.BatchSize)
-		if err := job(ctx, entries[:n]); err != nil {
-			return done, err
-		}
-		entries = entries[n:]
-		done += int64(n)
-		m.progress(Progress{Writing: true, Done: done, Total: total})
-	}
-	return done, nil
 }

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -94,6 +95,36 @@ func (x *index) settle(repeats bool, r *Report) {
 	slices.SortFunc(x.accounts, func(a, b accountEntry) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.stored, b.stored))
 	})
+	x.compareLooks(r)
+}
+
+// compareLooks lists the accounts whose names look like those of others. That is no reason to refuse them: they have
+// been told apart where they come from.
+func (x *index) compareLooks(r *Report) {
+	type look struct {
+		sum uint64 // of the skeleton
+		at  int
+	}
+	seed := maphash.MakeSeed()
+	var looks []look
+	for i := range x.accounts {
+		if e := &x.accounts[i]; !e.refused {
+			looks = append(looks, look{maphash.String(seed, rushgate.Skeleton(e.name)), i})
+		}
+	}
+	slices.SortFunc(looks, func(a, b look) int { return cmp.Or(cmp.Compare(a.sum, b.sum), cmp.Compare(a.at, b.at)) })
+	var alike [][2]int
+	for i, first := 1, 0; i < len(looks); i++ {
+		if looks[i].sum == looks[first].sum {
+			alike = append(alike, [2]int{looks[i].at, looks[first].at})
+		} else {
+			first = i
+		}
+	}
+	slices.SortFunc(alike, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
+	for _, both := range alike {
+		r.alike(x.key(x.accounts[both[0]].ref()), x.key(x.accounts[both[1]].ref()))
+	}
 }
 
 // settleKeys leaves one of several records with the same key.

@@ -10,42 +10,47 @@ import (
 	"github.com/rushgate/rushgate"
 )
 
-// importBatch imports accounts with their characters.
-func (m *importer) importBatch(ctx context.Context, entries []*accountEntry) error {
+// prepareRecords reads the accounts of a batch with their characters.
+func (m *importer) prepareRecords(ctx context.Context, entries []*accountEntry) (*batch, error) {
 	records, accounts, refs, err := m.records(ctx, entries)
-	if err != nil || len(records) == 0 {
-		return err
+	if err == nil {
+		err = m.knowHardened(ctx, records, accounts)
 	}
-	if err := m.hardenRecords(ctx, records, accounts); err != nil {
-		return err
+	return &batch{size: len(entries), accounts: accounts, refs: refs, records: records}, err
+}
+
+// importRecords imports the accounts of a batch with their characters.
+func (m *importer) importRecords(ctx context.Context, b *batch) error {
+	for i, a := range b.accounts {
+		b.records[i].Account.PasswordHash = a.Hash
 	}
-	results, err := m.put(ctx, records)
-	if err == nil && len(results) != len(records) {
-		err = fmt.Errorf("%d results for %d records", len(results), len(records))
+	results, err := m.put(ctx, b.records)
+	if err == nil && len(results) != len(b.records) {
+		err = fmt.Errorf("%d results for %d records", len(results), len(b.records))
 	}
 	if err != nil {
-		return fmt.Errorf("import %d players: %w", len(records), err)
+		return fmt.Errorf("import %d players: %w", len(b.records), err)
 	}
 	for i, err := range results {
 		switch {
 		case err == nil:
-			m.imported(refs[i], accounts[i])
+			m.imported(b.refs[i], b.accounts[i])
 		case errors.Is(err, rushgate.ErrImported):
 			m.report.Present++
 		case errors.Is(err, rushgate.UsernameTaken):
-			m.refuse(refs[i], NameTaken, "the name belongs to another player")
+			m.refuse(b.refs[i], NameTaken, "the name belongs to another player")
 		case errors.Is(err, rushgate.ErrIDTaken):
-			m.refuse(refs[i], IDTaken, "the id %d belongs to another player", records[i].Account.ID)
+			m.refuse(b.refs[i], IDTaken, "the id %d belongs to another player", b.records[i].Account.ID)
 		default:
-			return fmt.Errorf("import player %d: %w", records[i].Account.ID, err)
+			return fmt.Errorf("import player %d: %w", b.records[i].Account.ID, err)
 		}
 	}
 	return nil
 }
 
-// hardenRecords makes the hashes of records that have weak ones, but of those that the store has already: it will say
-// so whatever their hashes.
-func (m *importer) hardenRecords(ctx context.Context, records []rushgate.Record, accounts []*Account) error {
+// knowHardened sets the hashes of records that have weak ones and that the store has already, so that they are not
+// hardened again: the store will say that it has them whatever their hashes.
+func (m *importer) knowHardened(ctx context.Context, records []rushgate.Record, accounts []*Account) error {
 	weak := func(a *Account) bool { return a.Weak != nil }
 	if m.opts.DryRun || !slices.ContainsFunc(accounts, weak) {
 		return nil
@@ -62,12 +67,6 @@ func (m *importer) hardenRecords(ctx context.Context, records []rushgate.Record,
 		if weak(a) && stored[i].ID == records[i].Account.ID {
 			a.Hash = stored[i].PasswordHash
 		}
-	}
-	if err := m.harden(ctx, accounts); err != nil {
-		return err
-	}
-	for i, a := range accounts {
-		records[i].Account.PasswordHash = a.Hash
 	}
 	return nil
 }

@@ -100,6 +100,10 @@ type Report struct {
 	// Locked are those of Imported that no password opens, LockedAccounts the first [MaxRefusals] of them.
 	Locked         int      `json:"locked"`
 	LockedAccounts []string `json:"locked_accounts,omitempty"`
+	// Alike are the accounts whose names look like that of another account of the source, see [rushgate.Skeleton], which
+	// is no reason to refuse them. AlikeAccounts says which, of the first [MaxRefusals] of them.
+	Alike         int      `json:"alike"`
+	AlikeAccounts []string `json:"alike_accounts,omitempty"`
 	// HighestID is the greatest id that the old game had given out. New players have greater ones.
 	HighestID rushgate.PlayerID `json:"highest_id"`
 	// Refused counts the records that were refused, RefusedBy by cause. Refusals lists the first [MaxRefusals].
@@ -142,6 +146,12 @@ func (r *Report) count(kind string) {
 func (r *Report) lock(key, why string) {
 	if r.Locked++; r.Locked <= MaxRefusals {
 		r.LockedAccounts = append(r.LockedAccounts, fmt.Sprintf("%+q: %s", shorten(key), why))
+	}
+}
+
+func (r *Report) alike(key, other string) {
+	if r.Alike++; r.Alike <= MaxRefusals {
+		r.AlikeAccounts = append(r.AlikeAccounts, fmt.Sprintf("%+q looks like %+q", shorten(key), shorten(other)))
 	}
 }
 

@@ -12,7 +12,8 @@ type Source interface {
 	// Scan visits every record once, or more often if Repeats says so, until visit returns an error, which it returns.
 	// The contents of characters may be left out. What is visited is the visitor's for the time of the call.
 	Scan(ctx context.Context, visit func(*Found) error) error
-	// Fetch reads records that Scan has visited once more. It returns one for each reference, in the same order.
+	// Fetch reads records that Scan has visited once more. It returns one for each reference, in the same order. They are
+	// used while the next ones are fetched.
 	Fetch(ctx context.Context, refs []Ref) ([]Record, error)
 	// Key returns what the source calls a record, for the report.
 	Key(Ref) string

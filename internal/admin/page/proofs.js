@@ -60,8 +60,8 @@ export const renameButton = (name) => button("rename-account", "Rename …", asy
 export const removeFactorButton = (name) => button("remove-factor", "Remove the second factor …", async () => {
   const sure = await confirmed(
     `Remove the second factor of ${name}?`,
-    "From then on the password alone lets the player in, who is told by mail if there is an address. " +
-      "Make sure who asks. This cannot be undone.",
+    "The player is logged out, the devices are forgotten, and a mail says so if there is an address. From then on the " +
+      "password alone lets the player in. Make sure who asks. This cannot be undone.",
     "Remove",
   );
   if (!sure) return;

@@ -1,6 +1,7 @@
 package records
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,5 +101,46 @@ func TestCharactersOfATable(t *testing.T) {
 	r = importMapped(t, text, "accounts", strings.Replace(chars, "BEST", "", 1), memory.New(memory.Options{}))
 	if r.Imported != 2 || r.Refused == 0 || !strings.Contains(r.Refusals[0].Detail, "several") {
 		t.Errorf("%+v", r)
+	}
+}
+
+// Of a player whose character cannot be read nothing is brought in, as of one whose account cannot, and the others are:
+// a new character would take the place of the one that is there. The same goes for bans.
+func TestBrokenRowsOfOtherTables(t *testing.T) {
+	const text = "CREATE TABLE accounts (nr int, name text, password text);\n" +
+		"CREATE TABLE characters (guid int, account int, exp int, bag text);\n" +
+		"INSERT INTO accounts VALUES (1,'alice','HASH'),(2,'bob','HASH'),(3,'carol','HASH');\n" +
+		"INSERT INTO characters VALUES (50,1,100,'HUGE'),(51,1,90,''),(60,2,5,''),(70,2,4,'HUGE'),(80,3,3,'');\n"
+	huge := strings.Repeat("x", 200<<10)
+	r := importMapped(t, strings.ReplaceAll(text, "HUGE", huge), "accounts", `{"id": "characters.guid", "own": true,
+		"data": {"bag": "characters.bag"}, "numbers": {"xp": "characters.exp"},
+		"characters": {"table": "characters", "its": "account", "ours": "nr", "best": "exp"}}`, memory.New(memory.Options{}))
+	if r.Imported != 1 || r.WithoutCharacter != 0 || r.RefusedBy[importer.Unreadable] != 2 {
+		t.Fatalf("%+v", r)
+	}
+	const want = `the table characters, line 4: the column "bag": a value is longer`
+	if !strings.Contains(r.Refusals[0].Detail, want) {
+		t.Errorf("%v", r.Refusals)
+	}
+}
+
+// A value of another kind than the map asks for refuses its player, and nobody else.
+func TestValuesThatAMapCannotTake(t *testing.T) {
+	text := "id,name,password,x,gold,zone\n"
+	bad := []string{"1,east,", "2,1e400,", "3,NaN,", "4,,99999999999999999999", "-5,,", "six,,", "7.5,,", ",,",
+		"4503599627370497,,"}
+	for i, values := range bad {
+		id, rest, _ := strings.Cut(values, ",")
+		text += fmt.Sprintf("%s,bad-%d,HASH,%s,\n", id, i, rest) + fmt.Sprintf("%d,good-%d,HASH,1,-2.4,\n", 20+i, i)
+	}
+	text += "50,far,HASH,,," + strings.Repeat("z", 65) + "\n51,short,HASH,1\n"
+	store := memory.New(memory.Options{})
+	const chars = `{"id": "id", "own": true, "x": "x", "numbers": {"gold": "gold"}, "zone": "zone"}`
+	r := importMapped(t, text, "", chars, store)
+	if r.Imported != len(bad) || r.RefusedBy[importer.Unreadable] != len(bad)+2 {
+		t.Errorf("%+v", r)
+	}
+	if c := characterOf(t, store, "good-3"); c.Numbers["gold"] != -2 || c.X != 1 || c.ID != 23 {
+		t.Errorf("%+v", c)
 	}
 }

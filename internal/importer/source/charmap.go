@@ -62,8 +62,8 @@ func (m *Measure) UnmarshalJSON(b []byte) error {
 		Times float64 `json:"times"`
 		Plus  float64 `json:"plus"`
 	}{Times: 1}
-	if err := strict(b, &full); err != nil {
-		return err
+	if strict(b, &full) != nil {
+		return errors.New(`a number is a path, or {"path": "…", "times": 1, "plus": 0}`)
 	}
 	*m = Measure(full)
 	return nil

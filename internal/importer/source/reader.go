@@ -30,21 +30,25 @@ type Options struct {
 	Map *Map
 }
 
-// Reader reads the players of a file. It is used by one goroutine at a time.
+// Reader reads the players of a file, or of a server. It is used by one goroutine at a time.
 type Reader struct {
 	opts   Options
 	layout *Layout
-	file   *table.File
+	file   tableRows
 	joins  []*joined
 	known  time.Time // what is over at this time is no ban
-	// missing are tables that are not in the file.
-	missing []string
+	// missing are tables that are not in the file, unread what cannot be read of those that are.
+	missing, unread []string
 }
 
-// Missing returns the tables that the system may have and the file has not: nothing was read of them.
+// Missing returns the tables that the system may have and that are not there: nothing was read of them.
 func (r *Reader) Missing() []string { return r.missing }
 
-// Player is a row of a file.
+// Unread says of which tables that go with that of the accounts there are rows that cannot be read and do not even tell
+// whose they are: what they would say of a player is not known.
+func (r *Reader) Unread() []string { return r.unread }
+
+// Player is a row of a table.
 type Player struct {
 	scheme.Record
 	// Name is what the player is called here: Username, or that in lower case.
@@ -81,11 +85,52 @@ func (s *System) Open(ctx context.Context, path string, opts Options) (*Reader, 
 			if opts.Table != "" {
 				l.Table = opts.Table
 			}
-			return l.open(ctx, path, kind, opts)
+			return l.open(ctx, inFile{path, kind}, opts)
 		}
 	}
 	return nil, fmt.Errorf("%s has no layout for files of the kind %s", s.Name, kind)
 }
+
+// OpenServer opens a system's tables on a server, with the layout that reads dumps of them. The connection stays the
+// caller's.
+func (s *System) OpenServer(ctx context.Context, server *table.Server, opts Options) (*Reader, error) {
+	for i := range s.Layouts {
+		l := s.Layouts[i]
+		if slices.Contains(l.Kinds(), table.SQL) {
+			if opts.Table != "" {
+				l.Table = opts.Table
+			}
+			return l.open(ctx, onServer{server}, opts)
+		}
+	}
+	return nil, fmt.Errorf("%s keeps its accounts in no database of MySQL or PostgreSQL that is known", s.Name)
+}
+
+// tableRows is a table: of a file, or of a server.
+type tableRows interface {
+	Rows(ctx context.Context) iter.Seq2[table.Row, error]
+	Size() int64
+	Kind() table.Kind
+}
+
+// place is where tables are: a file, or a server.
+type place interface {
+	table(q table.Query) (tableRows, error)
+	kind() table.Kind
+}
+
+type inFile struct {
+	path string
+	of   table.Kind
+}
+
+func (f inFile) table(q table.Query) (tableRows, error) { return table.Open(f.path, f.of, q) }
+func (f inFile) kind() table.Kind                       { return f.of }
+
+type onServer struct{ *table.Server }
+
+func (s onServer) table(q table.Query) (tableRows, error) { return s.Open(q), nil }
+func (s onServer) kind() table.Kind                       { return table.Live }
 
 // order puts the kinds first that tell best what they are.
 func order(kinds []table.Kind) []table.Kind {
@@ -100,7 +145,7 @@ func order(kinds []table.Kind) []table.Kind {
 	return all
 }
 
-func (l *Layout) open(ctx context.Context, path string, kind table.Kind, opts Options) (*Reader, error) {
+func (l *Layout) open(ctx context.Context, at place, opts Options) (*Reader, error) {
 	var further []string
 	if opts.Map != nil {
 		var err error
@@ -116,14 +161,14 @@ func (l *Layout) open(ctx context.Context, path string, kind table.Kind, opts Op
 			columns = append(slices.DeleteFunc(columns, func(c string) bool { return c == name+"?" }), name)
 		}
 	}
-	f, err := table.Open(path, kind, table.Query{
+	f, err := at.table(table.Query{
 		Table: l.Table, Columns: columns, Fields: l.Fields, Separator: l.Separator, List: l.List,
 	})
 	if err != nil {
 		return nil, err
 	}
 	r := &Reader{opts: opts, layout: l, file: f, known: time.Now()}
-	if kind != table.SQLite && kind != table.SQL { // no other has more than one table
+	if !hasTables(at.kind()) {
 		if opts.Map != nil && opts.Map.Characters != nil {
 			return nil, fmt.Errorf("characters in a table of their own are read of %s and %s", table.SQLite, table.SQL)
 		}
@@ -134,28 +179,45 @@ func (l *Layout) open(ctx context.Context, path string, kind table.Kind, opts Op
 		if strings.HasPrefix(l.Until, join.name()+".") {
 			join.ends = func(row map[string]any) time.Time { return r.until(map[string]any{join.name(): row}) }
 		}
-		j, there, err := join.load(ctx, path, kind)
+		j, there, err := join.load(ctx, at)
 		if err != nil {
 			return nil, fmt.Errorf("the table %s: %w", join.Table, err)
 		}
 		if !there {
 			r.missing = append(r.missing, join.Table)
 		}
+		if j.unread > 0 {
+			r.unread = append(r.unread, fmt.Sprintf("%d rows of the table %s, the first in %s: %v",
+				j.unread, join.Table, r.where(j.first.Line), j.first.Err))
+		}
 		r.joins = append(r.joins, j)
 	}
 	return r, nil
 }
 
+// hasTables reports whether there may be more than one table.
+func hasTables(k table.Kind) bool { return k == table.SQLite || k == table.SQL || k == table.Live }
+
 // Size returns how much there is to read, in the unit of [Player].Done.
 func (r *Reader) Size() int64 { return r.file.Size() }
 
-// Kind returns the kind of the file.
+// Kind returns the kind of the file, or [table.Live].
 func (r *Reader) Kind() table.Kind { return r.file.Kind() }
 
 // Counts reports that the Line of players is the number of a row, and not of a line.
-func (r *Reader) Counts() bool { return r.Kind() == table.SQLite || r.Kind() == table.Lua }
+func (r *Reader) Counts() bool {
+	return r.Kind() == table.SQLite || r.Kind() == table.Lua || r.Kind() == table.Live
+}
 
-// Players returns what is in the file, in the same order each time. An error ends it.
+// where says where a row is.
+func (r *Reader) where(line int) string {
+	if r.Counts() {
+		return fmt.Sprint("row ", line)
+	}
+	return fmt.Sprint("line ", line)
+}
+
+// Players returns what is in the table, in the same order each time. An error ends it.
 func (r *Reader) Players(ctx context.Context) iter.Seq2[Player, error] {
 	return func(yield func(Player, error) bool) {
 		for row, err := range r.file.Rows(ctx) {
@@ -187,6 +249,9 @@ func (r *Reader) player(row *table.Row, p *Player) {
 	for _, j := range r.joins {
 		if more, ok := j.rows[textAt(values, j.Ours)]; ok {
 			values[j.name()] = more
+			if bad, ok := more[broken].(table.Row); ok {
+				p.Err = fmt.Errorf("the table %s, %s: %w", j.Table, r.where(bad.Line), bad.Err)
+			}
 		}
 	}
 	l := r.layout
@@ -200,6 +265,9 @@ func (r *Reader) player(row *table.Row, p *Player) {
 	}
 	if p.Username == "" {
 		p.Err = errNoName
+		return
+	}
+	if p.Err != nil {
 		return
 	}
 	p.Stored, p.Err = r.stored(values)
@@ -233,7 +301,7 @@ func (r *Reader) name(values map[string]any) string {
 // stored returns what proves the password. It is empty if all of it is nothing.
 func (r *Reader) stored(values map[string]any) (map[string]any, error) {
 	stored := make(map[string]any, len(r.layout.Stored)+len(r.opts.With))
-	database := r.file.Kind() == table.SQLite || r.file.Kind() == table.SQL
+	database := hasTables(r.file.Kind())
 	none := true
 	for _, s := range r.layout.Stored {
 		as, path := storedAs(s)
@@ -343,6 +411,9 @@ func moment(s string) time.Time {
 type joined struct {
 	*Join
 	rows map[string]map[string]any // by the value that is in both tables
+
+	unread int       // rows that tell nobody whose they are
+	first  table.Row // of these
 }
 
 // maxJoined is the greatest number of rows of a table that is joined: they are kept in memory.
@@ -351,11 +422,16 @@ const maxJoined = 8 << 20
 // several is what a row has that is one of several, none of which is to be taken.
 const several = "\x00several"
 
+// broken is what has the row of whom there is one that cannot be read, whatever others there are.
+const broken = "\x00broken"
+
 // add takes up a row, unless there is a better one.
 func (j *joined) add(key string, values map[string]any) {
 	had := j.rows[key]
 	switch {
-	case had == nil:
+	case had == nil, values[broken] != nil:
+	case had[broken] != nil:
+		return
 	case j.ends != nil && j.Best == "":
 		if !j.ends(values).After(j.ends(had)) {
 			return
@@ -378,17 +454,17 @@ func number(values map[string]any, path string) float64 {
 	return n
 }
 
-// load reads the table; there is false if it is not in the file and need not be.
-func (j *Join) load(ctx context.Context, path string, kind table.Kind) (all *joined, there bool, err error) {
+// load reads the table; there is false if it is not there and need not be.
+func (j *Join) load(ctx context.Context, at place) (all *joined, there bool, err error) {
 	q := table.Query{Table: j.Table, Columns: append([]string{j.Its}, j.Columns...)}
 	for column := range j.Only {
 		q.Columns = append(q.Columns, column)
 	}
-	f, err := table.Open(path, kind, q)
+	f, err := at.table(q)
 	if err != nil {
 		return nil, false, err
 	}
-	all = &joined{j, map[string]map[string]any{}}
+	all = &joined{Join: j, rows: map[string]map[string]any{}}
 	for row, err := range f.Rows(ctx) {
 		if errors.Is(err, table.ErrNoTable) && j.Optional {
 			return all, false, nil
@@ -397,7 +473,15 @@ func (j *Join) load(ctx context.Context, path string, kind table.Kind) (all *joi
 			return nil, false, err
 		}
 		key := textAt(row.Values, j.Its)
-		if row.Err != nil || key == "" || len(j.Only) > 0 && !is(row.Values, j.Only) {
+		switch {
+		case row.Err != nil && key == "":
+			if all.unread++; all.unread == 1 {
+				all.first = table.Row{Line: row.Line, Err: row.Err}
+			}
+			continue
+		case row.Err != nil:
+			row.Values = map[string]any{broken: table.Row{Line: row.Line, Err: row.Err}}
+		case key == "" || len(j.Only) > 0 && !is(row.Values, j.Only):
 			continue
 		}
 		if all.add(key, row.Values); len(all.rows) > maxJoined {

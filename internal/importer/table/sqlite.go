@@ -45,11 +45,14 @@ func unfinished(path, end string) error {
 
 // openSQLite opens a database so that SQLite takes no locks and makes no files.
 func openSQLite(path string) (*sql.DB, error) {
-	if err := settled(path); err != nil {
+	full, err := filepath.EvalSymlinks(path) // what is beside it is beside the file itself
+	if err != nil {
 		return nil, err
 	}
-	full, err := filepath.Abs(path)
-	if err != nil {
+	if err := settled(full); err != nil {
+		return nil, err
+	}
+	if full, err = filepath.Abs(full); err != nil {
 		return nil, err
 	}
 	full = filepath.ToSlash(full)

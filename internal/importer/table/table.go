@@ -1,6 +1,6 @@
-// Package table reads the rows of a table as other systems keep it or write it out: in an SQLite database, a dump of
-// MySQL, MariaDB, PostgreSQL or SQLite, a CSV file, JSON, and the files of servers that have no database. Nothing is
-// ever written, neither into what is read nor beside it.
+// Package table reads the rows of a table as other systems keep it or write it out: in an SQLite database, on a server
+// with MySQL, MariaDB or PostgreSQL, in a dump of these or of SQLite, a CSV file, JSON, and the files of servers that
+// have no database. Nothing is ever written, neither into what is read nor beside it.
 //
 // # What is refused
 //

@@ -3,8 +3,10 @@ package table
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -308,6 +310,76 @@ func TestNothingIsWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Rows that a program has written and that are still in the file beside its database are not passed over, whatever path
+// leads to it: the import is refused, changes nothing there, and has all rows once they are in the database.
+func TestRowsBesideTheDatabase(t *testing.T) {
+	dir, link := t.TempDir(), filepath.Join(t.TempDir(), "link.db")
+	path := filepath.Join(dir, "users.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	do := func(queries ...string) {
+		for _, q := range queries {
+			if _, err := db.ExecContext(t.Context(), q); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	do("PRAGMA journal_mode = wal", "CREATE TABLE users (name)", "INSERT INTO users VALUES ('a')",
+		"PRAGMA wal_checkpoint(TRUNCATE)", "INSERT INTO users VALUES ('b')")
+	if err := os.Symlink(path, link); err != nil {
+		t.Skip(err)
+	}
+	q := Query{Table: "users", Columns: []string{"name"}}
+	before := contents(t, dir)
+	for _, p := range []string{path, link} {
+		if err := firstError(open(t, p, SQLite, q).Rows(t.Context())); !errors.Is(err, ErrUnfinished) {
+			t.Errorf("%s: %v", p, err)
+		}
+	}
+	if !maps.Equal(contents(t, dir), before) {
+		t.Error("something was changed beside the database")
+	}
+	do("PRAGMA wal_checkpoint(TRUNCATE)")
+	before = contents(t, dir)
+	if all := rows(t, open(t, link, SQLite, q)); len(all) != 2 {
+		t.Errorf("%d rows", len(all))
+	}
+	if !maps.Equal(contents(t, dir), before) {
+		t.Error("something was changed beside the database")
+	}
+}
+
+func firstError(rows iter.Seq2[Row, error]) error {
+	for _, err := range rows {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// contents returns what is in the files of a folder, by their names.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[e.Name()] = string(b)
+	}
+	return all
 }
 
 // A file that changes is not read any further: what was found in it is there no more.

@@ -18,6 +18,8 @@ type Answers struct {
 	TimedOut    int `json:"timed_out"`    // silence until the try's own time was up
 	Dropped     int `json:"dropped"`      // a transport error
 	GaveUp      int `json:"gave_up"`      // the player hung up, or the run was interrupted
+	// Untimed is how many of Busy and RateLimited did not say when to come back.
+	Untimed int `json:"untimed,omitempty"`
 }
 
 // Add counts those of b too.
@@ -30,6 +32,7 @@ func (a *Answers) Add(b Answers) {
 	a.TimedOut += b.TimedOut
 	a.Dropped += b.Dropped
 	a.GaveUp += b.GaveUp
+	a.Untimed += b.Untimed
 }
 
 // Timeline is the run in intervals of about equal length.

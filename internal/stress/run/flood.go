@@ -22,8 +22,9 @@ type Knocks struct {
 	PerSecond float64
 	// Times is how many there are in multiples of the capacity, up to [MaxPeak]. Default [DefaultTimes].
 	Times float64
-	// Mode is what they ask for: accounts with fresh names, or the sessions of accounts that are registered before.
-	// Default [report.Register].
+	// Mode is what they ask for: accounts with fresh names, the sessions of accounts that are registered before, or, in
+	// [report.Opaque], no more than to begin logins by OPAQUE with fresh names: none of these gets in. Default
+	// [report.Register].
 	Mode report.Mode
 	// Sources are the IPv4 addresses that they come from. The machine must own them. Default [flood.Loopback] if the
 	// target is on loopback; for any other there is none.
@@ -97,8 +98,9 @@ func (cfg *Config) checkKnocks() error {
 		return invalid("Knocks.PerSecond", fmt.Errorf("%v is not within 0 to %d", k.PerSecond, flood.MaxPerSecond))
 	case !(k.Times > 0 && k.Times <= MaxPeak):
 		return invalid("Knocks.Times", fmt.Errorf("%v is not above 0 and up to %d", k.Times, MaxPeak))
-	case k.Mode != report.Register && k.Mode != report.Login:
-		return invalid("Knocks.Mode", fmt.Errorf("%q is neither %q nor %q", k.Mode, report.Register, report.Login))
+	case k.Mode != report.Register && k.Mode != report.Login && k.Mode != report.Opaque:
+		return invalid("Knocks.Mode", fmt.Errorf("%q is none of %q, %q and %q", k.Mode, report.Register, report.Login,
+			report.Opaque))
 	case k.Before < 0 || k.Before > maxTime:
 		return invalid("Knocks.Before", fmt.Errorf("%v is not within 0 to %v", k.Before, maxTime))
 	}
@@ -241,6 +243,9 @@ func (r *run) fillFlood(rep *report.Report) {
 		if p.Name == report.PhaseFlood {
 			k.PlayersInPerS = p.PerSecond
 		}
+	}
+	if f.mode == report.Opaque { // what is begun lets nobody in
+		k.KnocksInPerS = 0
 	}
 	k.InPerSecond = k.KnocksInPerS + k.PlayersInPerS
 	k.Goodput = share(k.InPerSecond, rep.Capacity)

@@ -202,3 +202,32 @@ func TestPlanOfAFlood(t *testing.T) {
 		t.Errorf("%v, %+v", cfg.knocksRate(200), p.sections)
 	}
 }
+
+// A flood of logins by OPAQUE that are begun and never ended: whom the node has no time for hears server-busy from
+// before HTTP, and players who come with passwords get in.
+func TestFloodOfBeginnings(t *testing.T) {
+	node := startNode(t, func(c *server.Config) {
+		c.MaxPlayers, c.Opaque, c.OriginFailures = 2000, server.OpaquePrefer, -1
+	})
+	rep := mustRun(t, t.Context(), Config{
+		Target: "http://" + node.HTTPAddr().String(), Admin: "http://" + node.AdminAddr().String(),
+		Scenario: report.KnockFlood, Capacity: 1000, Rate: 5, Length: time.Second, Play: true, Stay: 100 * time.Millisecond,
+		Duration: time.Millisecond, MaxRetries: 1000, TryTimeout: time.Minute,
+		Knocks: Knocks{PerSecond: 300, Mode: report.Opaque, Patience: time.Minute},
+	})
+	k := rep.Flood
+	if k == nil {
+		t.Fatalf("%+v", rep.Notes)
+	}
+	if k.Made == 0 || k.In+k.Refused != k.Made-k.Gone-k.Silent || k.In == 0 || k.KnocksInPerS != 0 {
+		t.Errorf("%+v", k)
+	}
+	for _, a := range k.Answers {
+		if a.Status != 200 && (a.Status != 503 || a.Reason != string(rushgate.ServerBusy)) {
+			t.Errorf("%d knocks were answered %d %s", a.Count, a.Status, a.Reason)
+		}
+	}
+	if rep.OK != rep.Clients || rep.Answers.Untimed > 0 {
+		t.Errorf("%d of %d players in: %+v, %+v", rep.OK, rep.Clients, rep.Failed, rep.Answers)
+	}
+}

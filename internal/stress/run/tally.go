@@ -232,6 +232,14 @@ func (t *tally) fill(rep *report.Report) {
 	}
 }
 
+// untimed returns 1 for a refusal that does not say when to come back, and else 0.
+func untimed(a client.Answer) int {
+	if a.RetryAfter > 0 {
+		return 0
+	}
+	return 1
+}
+
 // answersOf returns the count of one try that ended so. patience says that if it was cut short it is the player who
 // gave up: because their patience was at its end, or because their time was after they had heard something before.
 func answersOf(a client.Answer, patience bool) report.Answers {
@@ -239,9 +247,9 @@ func answersOf(a client.Answer, patience bool) report.Answers {
 	case a.Err == nil && a.Reason == "":
 		return report.Answers{In: 1}
 	case a.Reason == rushgate.ServerBusy:
-		return report.Answers{Busy: 1}
+		return report.Answers{Busy: 1, Untimed: untimed(a)}
 	case a.Reason == rushgate.RateLimited:
-		return report.Answers{RateLimited: 1}
+		return report.Answers{RateLimited: 1, Untimed: untimed(a)}
 	case a.Reason == rushgate.RequestExpired:
 		return report.Answers{Expired: 1}
 	case a.Reason != "", errors.Is(a.Err, client.ErrBadAnswer):

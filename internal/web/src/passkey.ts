@@ -35,7 +35,7 @@ export async function choose(ask: Ask, signal: AbortSignal): Promise<object | nu
 }
 
 /** Has the browser make a passkey, and returns what a node is to be told, or null if the player does not want to. */
-export async function make(o: Options): Promise<object | null> {
+export async function make(o: Options, signal: AbortSignal): Promise<object | null> {
   const user = o["user"] as Options;
   const known = (o["excludeCredentials"] ?? []) as Options[];
   const publicKey = {
@@ -43,7 +43,7 @@ export async function make(o: Options): Promise<object | null> {
     excludeCredentials: known.map((k) => ({ ...k, id: bytes(k["id"]) })),
   } as unknown as PublicKeyCredentialCreationOptions;
   return unlessCancelled(async () => {
-    const c = await navigator.credentials.create({ publicKey }) as PublicKeyCredential;
+    const c = await navigator.credentials.create({ publicKey, signal }) as PublicKeyCredential;
     const r = c.response as AuthenticatorAttestationResponse;
     return answer(c, { clientDataJSON: text(r.clientDataJSON), attestationObject: text(r.attestationObject) });
   });

@@ -334,10 +334,12 @@ export const recover = async (username: string): Promise<number> =>
   validFor(await call("recover", { method: "POST", body: { username } }));
 
 /** Gives an account another password, with a code that its player was sent. */
-export async function finishRecovery(body: { username: string; code: string; password: string }): Promise<void> {
+export async function finishRecovery(
+  body: { username: string; code: string; password: string }, computing?: Computing,
+): Promise<void> {
   if (!hasOpaque()) return void await call("recover/finish", { method: "POST", body });
   const by = await opaque(), { password, ...rest } = body;
-  const upload = await by.recovering(body.username, password, page);
+  const upload = await computed(by, computing, (page) => by.recovering(body.username, password, page));
   await call("recover/finish", { method: "POST", body: { ...rest, ...upload } });
   by.noteMoved(body.username);
 }
@@ -352,20 +354,13 @@ export interface Passkey {
   used: number;
 }
 
-/** What a player shows for changes of what proves the account. */
-export interface Proof {
-  password: string;
-  /** Of the second factor, once the node has asked for it. */
-  code?: string;
-}
-
 export async function passkeys(token: string): Promise<Passkey[]> {
   return passkeysIn(await call("account/passkeys", { token, timeout: 10_000 }));
 }
 
 /** Returns what the browser is to make a passkey by. */
-export async function beginPasskey(token: string, p: Proof): Promise<Record<string, unknown>> {
-  const { options } = await proving(token, p,
+export async function beginPasskey(token: string, shown: Shown): Promise<Record<string, unknown>> {
+  const { options } = await proving(token, shown,
     (body) => call("account/passkeys/start", { method: "POST", token, body }));
   return options as Record<string, unknown>;
 }

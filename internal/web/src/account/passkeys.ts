@@ -6,10 +6,10 @@ import { hasPasskeys } from "../page.ts";
 import { make as makePasskey } from "../passkey.ts";
 import { failure, TYPE_CODE, WRONG_CODE } from "../words.ts";
 import {
-  addPasskey, beginPasskey, passkeys, removePasskey, type Account, type Passkey, type Proof,
+  addPasskey, beginPasskey, passkeys, removePasskey, type Account, type Passkey, type Shown,
 } from "./calls.ts";
 import { since } from "./devices.ts";
-import { make, section } from "./make.ts";
+import { button, make, section } from "./make.ts";
 import { Result } from "./result.ts";
 import { Secrets } from "./secret.ts";
 import type { Desk, Section } from "./section.ts";
@@ -31,12 +31,14 @@ export class PasskeysSection implements Section {
   private readonly codeRow = make("div", { hidden: true },
     make("label", { htmlFor: this.code.id }, "Code of your authenticator, or a recovery code"), this.code);
   private readonly submit = make("button", { id: "account-passkey-add", className: "primary" }, "Add a passkey");
+  private readonly cancel = button("account-passkey-cancel", "Cancel", () => this.waits?.abort());
   private readonly result: Result;
   // Password managers want to know whose password it is.
   private readonly user = make("input", { type: "text", autocomplete: "username", readOnly: true, hidden: true });
   private all: Passkey[] = [];
   private rows: Sure[] = [];
   private busy = false;
+  private waits: AbortController | null = null; // for what the player can do without
   private stays = false; // logged in on this device
 
   constructor(private readonly desk: Desk) {
@@ -45,7 +47,8 @@ export class PasskeysSection implements Section {
     this.password = password;
     const form = make("form", { method: "post" }, this.user, row, this.codeRow,
       make("label", { htmlFor: this.name.id }, "What to call the new passkey"), this.name,
-      make("div", { className: "row" }, this.submit), this.result.root);
+      make("div", { className: "row" }, this.submit, this.cancel), this.result.root);
+    this.cancel.hidden = true;
     form.addEventListener("submit", (e) => {
       e.preventDefault();
       void this.add();
@@ -64,6 +67,7 @@ export class PasskeysSection implements Section {
   }
 
   close(): void {
+    this.waits?.abort();
     for (const s of this.rows) s.close();
     this.secrets.clear();
     this.askCode(false);
@@ -102,8 +106,10 @@ export class PasskeysSection implements Section {
     if (this.busy) return;
     const { token } = this.desk.inside, name = this.name.value.trim();
     await this.act("Waiting for your passkey…", async () => {
-      const made = await makePasskey(await beginPasskey(token, this.proof));
-      if (!made) return this.result.failed("Cancelled.");
+      const options = await beginPasskey(token, this.proof), waits = new AbortController();
+      this.offer(waits);
+      const made = await makePasskey(options, waits.signal).finally(() => this.offer(null));
+      if (!made) return this.cancelled();
       this.fill(await addPasskey(token, name, made));
       this.name.value = deviceLabel(navigator);
       this.result.done(`${name} is added.`);
@@ -136,8 +142,21 @@ export class PasskeysSection implements Section {
     }));
   }
 
-  private get proof(): Proof {
-    return { password: this.password.value, ...(this.code.value ? { code: this.code.value } : {}) };
+  private get proof(): Shown {
+    const computing = (waits: AbortController | null): void => this.offer(waits);
+    return { password: this.password.value, computing, ...(this.code.value ? { code: this.code.value } : {}) };
+  }
+
+  /** Shows the button by which the player gives up what is waited for, or not. */
+  private offer(waits: AbortController | null): void {
+    this.waits = waits;
+    if (!waits && document.activeElement === this.cancel) this.submit.focus();
+    this.cancel.hidden = !waits;
+  }
+
+  private cancelled(): void {
+    if (this.root.checkVisibility()) this.result.failed("Cancelled.");
+    else this.result.clear();
   }
 
   private async act(text: string, deed: () => Promise<void>): Promise<void> {
@@ -165,6 +184,7 @@ export class PasskeysSection implements Section {
       this.askCode(true);
       return this.refuse(first ? TYPE_CODE : WRONG_CODE, this.code);
     }
+    if (err instanceof DOMException && err.name === "AbortError") return this.cancelled();
     if (err instanceof DOMException) {
       const known = err.name === "InvalidStateError";
       return this.result.failed(known ? "This device has a passkey of the account already."

@@ -222,7 +222,7 @@ export const notSent = (page: Page): Refusal => new page.Refusal("not-sent", NOT
 export async function recovering(username: string, password: string, page: Page): Promise<Upload> {
   try {
     refuseWrong(password, username, page);
-    return await uploaded(password, { username, recover: true }, never, page);
+    return await uploaded(password, { username, recover: true }, page.giveUp ?? never, page);
   } catch (err) {
     throw inWords(err, page);
   }

@@ -86,7 +86,7 @@ export class Recovery {
     if (this.next.value !== this.repeat.value) throw new Different();
     this.secrets.disclose(false);
     const username = this.name.value;
-    await finishRecovery({ username, code: this.code.value, password: this.next.value });
+    await finishRecovery({ username, code: this.code.value, password: this.next.value }, this.form.computing);
     this.leave("Your password has been changed. Please log in with it.");
     return "";
   }
@@ -117,6 +117,7 @@ export class Recovery {
   }
 
   private leave(said = ""): void {
+    this.form.giveUp();
     this.form.close();
     this.secrets.clear();
     this.code.value = "";

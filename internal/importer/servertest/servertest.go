@@ -1,0 +1,213 @@
+// Package servertest starts servers with databases for tests: MariaDB and PostgreSQL, on free ports of this machine, in
+// folders of their own, gone with the test. It needs the programs of Debian's packages mariadb-server and postgresql.
+// Where they are not, tests are skipped, or fail if the variable RUSHGATE_REQUIRE_OTHERS is set.
+package servertest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	// startTimeout is how long a server may take to become ready, and stopTimeout to end.
+	startTimeout = time.Minute
+	stopTimeout  = 30 * time.Second
+)
+
+// Server is a server with databases. Its methods must be called from the test's goroutine.
+type Server struct {
+	// Admin is the name of the user who may do everything, from this machine without a password.
+	Admin string
+	// Port is where it listens at 127.0.0.1, and Socket is the path of its socket.
+	Port, Socket string
+
+	tb     testing.TB
+	scheme string
+	dir    string
+	shell  func(database string) *exec.Cmd // runs the SQL of its standard input
+	dump   func(database, to string) *exec.Cmd
+}
+
+// MariaDB starts a MariaDB.
+func MariaDB(tb testing.TB) *Server {
+	tb.Helper()
+	s := prepare(tb, "mysql", "mysql", "mariadbd", "mariadb-install-db", "mariadb", "mariadb-dump")
+	s.Admin, s.Socket = "root", filepath.Join(s.dir, "s.sock")
+	data := "--datadir=" + filepath.Join(s.dir, "data")
+	user := []string{"--no-defaults", data}
+	if os.Geteuid() == 0 {
+		user = append(user, "--user=mysql")
+	}
+	install := append(slices.Clone(user), "--auth-root-authentication-method=normal", "--skip-test-db")
+	s.run(exec.Command("mariadb-install-db", install...))
+	connect := []string{"--no-defaults", "--user=root", "--socket=" + s.Socket, "--default-character-set=utf8mb4"}
+	s.shell = func(database string) *exec.Cmd {
+		return exec.Command("mariadb", append(slices.Clone(connect), "--database="+database)...)
+	}
+	s.dump = func(database, to string) *exec.Cmd {
+		return exec.Command("mariadb-dump", append(slices.Clone(connect), "--result-file="+to, database)...)
+	}
+	s.start(exec.Command("mariadbd", append(user, "--port="+s.Port, "--bind-address=127.0.0.1", "--socket="+s.Socket,
+		"--innodb-flush-log-at-trx-commit=0", "--pid-file="+filepath.Join(s.dir, "pid"))...), syscall.SIGTERM, "")
+	return s
+}
+
+// PostgreSQL starts a PostgreSQL. Who comes by its port needs a password.
+func PostgreSQL(tb testing.TB) *Server {
+	tb.Helper()
+	s := prepare(tb, "postgres", "postgres", "postgres", "initdb", "psql", "pg_dump")
+	s.Admin, s.Socket = "admin", filepath.Join(s.dir, ".s.PGSQL."+s.Port)
+	data := filepath.Join(s.dir, "data")
+	s.run(s.as("postgres", "initdb", "-D", data, "-U", s.Admin, "-E", "UTF8", "--no-sync", "--auth-local=trust",
+		"--auth-host=scram-sha-256"))
+	s.shell = func(database string) *exec.Cmd {
+		return exec.Command("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", s.dir, "-p", s.Port, "-U", s.Admin,
+			"-d", database)
+	}
+	s.dump = func(database, to string) *exec.Cmd {
+		return exec.Command("pg_dump", "-h", s.dir, "-p", s.Port, "-U", s.Admin, "-f", to, database)
+	}
+	s.start(s.as("postgres", "postgres", "-D", data, "-p", s.Port, "-k", s.dir, "-c", "listen_addresses=127.0.0.1",
+		"-c", "fsync=off"), os.Interrupt, "postgres")
+	return s
+}
+
+// prepare makes a folder for a server that a user of the machine can write to, and looks for the programs.
+func prepare(tb testing.TB, scheme, user string, programs ...string) *Server {
+	tb.Helper()
+	path := os.Getenv("PATH") + ":/usr/sbin"
+	if found, err := filepath.Glob("/usr/lib/postgresql/*/bin"); err == nil {
+		path += ":" + strings.Join(found, ":")
+	}
+	tb.Setenv("PATH", path)
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			if os.Getenv("RUSHGATE_REQUIRE_OTHERS") != "" {
+				tb.Fatal(err)
+			}
+			tb.Skip(err)
+		}
+	}
+	dir, err := os.MkdirTemp("", "server") // of a short path, as sockets want it
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+	s := &Server{tb: tb, scheme: scheme, dir: dir, Port: freePort(tb)}
+	data := filepath.Join(dir, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		tb.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		s.run(exec.Command("chown", "-R", user, dir))
+	}
+	return s
+}
+
+// as is a program that runs as a user of the machine, if root runs the test: PostgreSQL refuses root.
+func (s *Server) as(user string, program ...string) *exec.Cmd {
+	if os.Geteuid() != 0 {
+		return exec.Command(program[0], program[1:]...)
+	}
+	return exec.Command("setpriv", append([]string{"--reuid=" + user, "--regid=" + user, "--clear-groups"}, program...)...)
+}
+
+func freePort(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // only its port counts
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+func (s *Server) run(c *exec.Cmd) {
+	s.tb.Helper()
+	if out, err := c.CombinedOutput(); err != nil {
+		s.tb.Fatalf("%s: %v\n%s", filepath.Base(c.Path), err, out)
+	}
+}
+
+// start starts the server, waits until it answers, and ends it by a signal with the test.
+func (s *Server) start(c *exec.Cmd, stop os.Signal, database string) {
+	s.tb.Helper()
+	log, err := os.Create(filepath.Join(s.dir, "log"))
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	c.Stdout, c.Stderr, c.Dir = log, log, "/"
+	if err := c.Start(); err != nil {
+		s.tb.Fatal(err)
+	}
+	_ = log.Close() // the server has it
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = c.Wait() // its log says why it ended
+	}()
+	s.tb.Cleanup(func() {
+		_ = c.Process.Signal(stop) // it may have ended
+		select {
+		case <-ended:
+		case <-time.After(stopTimeout):
+			_ = c.Process.Kill()
+			<-ended
+		}
+	})
+	for end := time.Now().Add(startTimeout); ; time.Sleep(50 * time.Millisecond) {
+		ask := s.shell(database)
+		ask.Stdin = strings.NewReader("SELECT 1;\n")
+		if ask.Run() == nil {
+			return
+		}
+		over := time.Now().After(end)
+		select {
+		case <-ended:
+			over = true
+		default:
+		}
+		if over {
+			said, err := os.ReadFile(log.Name())
+			s.tb.Fatalf("the server does not start: %v\n%s", err, said)
+		}
+	}
+}
+
+// Run runs SQL in a database; the empty name is for none, or that of the user.
+func (s *Server) Run(database, text string) {
+	s.tb.Helper()
+	if database == "" && s.scheme == "postgres" {
+		database = "postgres"
+	}
+	c := s.shell(database)
+	c.Stdin = strings.NewReader(text)
+	s.run(c)
+}
+
+// Dump writes a database into a file, as the server's own program does, and returns its path.
+func (s *Server) Dump(database string) string {
+	s.tb.Helper()
+	to := filepath.Join(s.tb.TempDir(), database+".sql")
+	s.run(s.dump(database, to))
+	return to
+}
+
+// URL is where a user finds a database.
+func (s *Server) URL(user, database string) string {
+	return fmt.Sprintf("%s://%s@127.0.0.1:%s/%s", s.scheme, user, s.Port, database)
+}
+
+// AtSocket is where a user finds a database by the socket.
+func (s *Server) AtSocket(user, database string) string {
+	return fmt.Sprintf("%s://%s@/%s?socket=%s", s.scheme, user, database, s.Socket)
+}
