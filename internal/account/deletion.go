@@ -183,6 +183,11 @@ func (l *Ledger) LookAt(ctx context.Context, t rushgate.Task) (Look, error) {
 	} else if err != nil {
 		return Leaving, err
 	}
+	if into := mergedInto(&a); into != 0 {
+		if err := l.claimAll(ctx, &a, into); err != nil && !errors.Is(err, ErrBusy) { // which is another's by now
+			return Leaving, err
+		}
+	}
 	err = l.removeOne(ctx, a.Username)
 	switch {
 	case errors.Is(err, ErrInside):

@@ -33,7 +33,7 @@ func (l *Ledger) History(ctx context.Context, who Owner) ([]rushgate.AccountEven
 // Notes reports whether credentials of a kind are what the ledger notes of an account, and no way to prove it.
 func Notes(kind string) bool {
 	switch kind {
-	case Email, EmailPending, Recovery, Deleting, Renamed, linked.Visited:
+	case Email, EmailPending, Recovery, Deleting, Renamed, Merging, linked.Visited:
 		return true
 	}
 	return false

@@ -59,7 +59,8 @@ func handleOf(key rushgate.IdentityKey) string { return base64.RawURLEncoding.En
 // any more, or the identity was claimed for another a moment ago.
 //
 // The identity is claimed before the account has it. What dies in between has claimed what the account lacks, and the
-// next who wants it replaces the claim.
+// next who wants it replaces the claim. It is claimed once more when the account has it: the same player may have
+// unlinked it a moment before, and that may have freed what was claimed here.
 func (l *Ledger) Link(ctx context.Context, proved *secondfactor.Proved, c rushgate.Credential, from string) error {
 	a := &proved.Account
 	key, ok := linked.Key(c)
@@ -80,8 +81,23 @@ func (l *Ledger) Link(ctx context.Context, proved *secondfactor.Proved, c rushga
 	if err := l.changeProved(ctx, a, rushgate.AccountChange{Credentials: after}); err != nil {
 		return err
 	}
-	l.note(ctx, event(Owner{a.ID, a.Username}, eventLinked, from))
-	return nil
+	owners, err := l.store.ClaimIdentities(ctx, []rushgate.IdentityClaim{{Key: key, Player: a.ID}})
+	if err == nil && owners[0] != a.ID {
+		err = errors.Join(ErrBusy, l.yield(ctx, a, c))
+	}
+	if err == nil {
+		l.note(ctx, event(Owner{a.ID, a.Username}, eventLinked, from))
+	}
+	return err
+}
+
+// yield takes an identity from an account that another has claimed before it had it.
+func (l *Ledger) yield(ctx context.Context, a *rushgate.Account, c rushgate.Credential) error {
+	_, err := l.recredit(ctx, func() (rushgate.Account, error) { return l.owned(ctx, Owner{a.ID, a.Username}) },
+		func(now *rushgate.Account) ([]rushgate.Credential, error) {
+			return slices.DeleteFunc(slices.Clone(now.Credentials), func(has rushgate.Credential) bool { return has == c }), nil
+		})
+	return err
 }
 
 // claim has an identity lead to a player, unless it opens another's account.
@@ -136,8 +152,8 @@ func (l *Ledger) ofPlayer(ctx context.Context, player rushgate.PlayerID) (a rush
 // Unlink takes an identity away from an account whose player has proved to own it. All sessions and devices end, for
 // whoever had the identity may have opened them. The error is [ErrNotLinked], [ErrLastWay] or [ErrBusy].
 //
-// The claim stays: it leads to an account that lacks the identity, which says as much as none. Freed, it could be that
-// of the same player who links the identity again at this moment.
+// The claim is freed then, or devices that are linked and unlinked would fill the store. That may fail: what is left
+// leads to an account that lacks the identity, which says as much as none.
 func (l *Ledger) Unlink(ctx context.Context, proved *secondfactor.Proved, handle, from string) error {
 	a, left := &proved.Account, proved.Left()
 	i := slices.IndexFunc(left, func(c rushgate.Credential) bool {
@@ -153,6 +169,8 @@ func (l *Ledger) Unlink(ctx context.Context, proved *secondfactor.Proved, handle
 	}
 	err := l.changeProved(ctx, a, rushgate.AccountChange{Credentials: after, RaiseEpoch: true})
 	if err == nil {
+		key, _ := linked.Key(left[i])
+		_, _ = l.store.ClaimIdentities(ctx, []rushgate.IdentityClaim{{Key: key, Replaces: a.ID}})
 		l.note(ctx, event(Owner{a.ID, a.Username}, eventUnlinked, from))
 	}
 	return err

@@ -61,14 +61,16 @@ func TestOneIdentityOpensOneAccount(t *testing.T) {
 		if err := l.Unlink(t.Context(), provedBy(t, l, "alice"), has[0].Handle, ""); !errors.Is(err, account.ErrNotLinked) {
 			t.Errorf("unlinking once more: %v", err)
 		}
-		time.Sleep(rushgate.IdentityHold)
+		key, _ := linked.Key(atGuild)
+		if owners, err := s.IdentityOwners(t.Context(), []rushgate.IdentityKey{key}); err != nil || owners[0] != 0 {
+			t.Errorf("the identity that was unlinked leads to %v, %v", owners, err)
+		}
 		link(t, l, "bob", atGuild, nil)
 		link(t, l, "alice", atGuild, account.ErrLinked)
 		events, err := l.History(t.Context(), who)
 		if err != nil || len(events) != 2 || events[0].Kind != "identity-unlinked" || events[1].Kind != "identity-linked" {
 			t.Errorf("the history is %+v, %v", events, err)
 		}
-		key, _ := linked.Key(atGuild)
 		owners, err := s.IdentityOwners(t.Context(), []rushgate.IdentityKey{key})
 		if bob := provedBy(t, l, "bob").Account.ID; err != nil || owners[0] != bob {
 			t.Errorf("the identity leads to %v, %v, want %d", owners, err, bob)
@@ -100,6 +102,36 @@ func TestAClaimThatWasNotFollowed(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Who links what the same player unlinks at this moment yields to another account that was quicker.
+func TestLinkingWhatIsFreed(t *testing.T) {
+	l, m := newLedger(t)
+	alice := owner(t, l, "alice")
+	owner(t, l, "bob")
+	key, _ := linked.Key(atGuild)
+	free := func() {
+		m.beforeUpdate = nil
+		claims := []rushgate.IdentityClaim{{Key: key, Replaces: alice.Player}}
+		if _, err := m.ClaimIdentities(t.Context(), claims); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.beforeUpdate = func() { free(); link(t, l, "bob", atGuild, nil) }
+	link(t, l, "alice", atGuild, account.ErrBusy)
+	if has := account.IdentitiesOf(&provedBy(t, l, "alice").Account); len(has) != 0 {
+		t.Errorf("alice has %+v", has)
+	}
+	link(t, l, "alice", atGuild, account.ErrLinked)
+	bobs := account.IdentitiesOf(&provedBy(t, l, "bob").Account)
+	if err := l.Unlink(t.Context(), provedBy(t, l, "bob"), bobs[0].Handle, ""); err != nil {
+		t.Fatal(err)
+	}
+	m.beforeUpdate = free
+	link(t, l, "alice", atGuild, nil)
+	if owners, err := m.IdentityOwners(t.Context(), []rushgate.IdentityKey{key}); err != nil || owners[0] != alice.Player {
+		t.Errorf("the identity leads to %v, %v", owners, err)
+	}
 }
 
 func TestTheLastWayInStays(t *testing.T) {

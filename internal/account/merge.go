@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -24,18 +25,24 @@ const (
 	mergedReason  = "It was merged into another account, as you have asked for."
 )
 
+// Merging is the kind of the credential that marks the account of a guest which becomes part of another: its Subject
+// is the player of that. No other account gets anything of it, or its player could have the character twice.
+const Merging = "merging"
+
 // ErrNotGuest refuses to merge an account that something else opens than a guest's device: it is not only a guest's.
 var ErrNotGuest = errors.New("not an account that a guest's device alone opens")
 
-// Merge has the account of a guest, whose device is shown by a credential, become part of another account, whose player
-// has proved to own it: one of the two characters is kept, the guest's if keepGuest, and the device opens the account
-// from then on. The guest's account is deleted, with the other character. If the guest's is kept, the session that the
-// account has ends: leave ends the one here, with a last save, and may be nil.
+// Merge has the account of a guest, a device of whom is shown by a credential, become part of another account, whose
+// player has proved to own it: one of the two characters is kept, the guest's if keepGuest, and the guest's devices
+// open the account from then on. The guest's account is deleted, with the other character. If the guest's is kept, the
+// session that the account has ends: leave ends the one here, with a last save, and may be nil.
 //
 // What dies on the way leaves a guest's account that nobody comes in by, and a character that is either of the two,
-// whole; the same call once more goes on from there. The error is [ErrNotGuest], [ErrInside] for a session that did not
-// end in time, a [*rushgate.Refusal] for a guest who is banned, or one of [Ledger.Link], after which the same call is
-// worth repeating. A device without an account is linked alone.
+// whole; the same call once more goes on from there, and none for another account does. The error is [ErrNotGuest],
+// [ErrInside] for a session that did not end in time, a [*rushgate.Refusal] for a guest who is banned, [ErrLinked] for
+// one who is being merged into another account, or one of [Ledger.Link]. With [ErrManyIdentities] and [ErrFull] there
+// is no room for the devices. After the others of Link, the same call is worth repeating. A device without an account
+// is linked alone.
 func (l *Ledger) Merge(
 	ctx context.Context, proved *secondfactor.Proved, device rushgate.Credential, keepGuest bool,
 	leave func(context.Context) error, from string,
@@ -51,16 +58,28 @@ func (l *Ledger) Merge(
 		return err
 	case guest.ID == proved.Account.ID:
 		return nil
-	case guest.ID != 0:
-		if err := l.takeIn(ctx, &guest, &proved.Account, keepGuest, leave); err != nil {
-			return err
-		}
-		key, _ := linked.Key(device) // which may have been claimed a moment ago, and is nobody's now
-		if _, err := l.store.ClaimIdentities(ctx, []rushgate.IdentityClaim{{Key: key, Replaces: guest.ID}}); err != nil {
-			return err
-		}
+	case guest.ID == 0:
+		return l.Link(ctx, proved, device, from)
 	}
-	return l.Link(ctx, proved, device, from)
+	if _, err := withDevices(proved, &guest); err != nil {
+		return err
+	}
+	merged, err := l.closeGuest(ctx, &guest, proved.Account.ID)
+	if err == nil && keepGuest && !merged {
+		err = l.giveCharacter(ctx, &guest, &proved.Account, leave)
+	}
+	if err == nil {
+		err = l.giveDevices(ctx, &guest, proved, from)
+	}
+	if err != nil {
+		return err
+	}
+	return untilOutside(ctx, func() error {
+		if err := l.removeOne(ctx, guest.Username); !errors.Is(err, ErrUnknown) {
+			return err
+		}
+		return nil // by an earlier try
+	})
 }
 
 // ownerOf returns the account that an identity opens; the zero Account if there is none.
@@ -76,42 +95,108 @@ func (l *Ledger) ownerOf(ctx context.Context, c rushgate.Credential) (a rushgate
 	return a, nil
 }
 
-// takeIn deletes the account of a guest, after its character has taken the place of the other's if it is to be kept.
-func (l *Ledger) takeIn(
-	ctx context.Context, guest, a *rushgate.Account, keepGuest bool, leave func(context.Context) error,
+// withDevices returns what credentials an account gets that a guest is merged into.
+func withDevices(proved *secondfactor.Proved, guest *rushgate.Account) ([]rushgate.Credential, error) {
+	after, identities := slices.Clone(proved.Left()), len(IdentitiesOf(&proved.Account))
+	for _, c := range guest.Credentials {
+		switch {
+		case c.Kind != linked.Guest || slices.Contains(after, c):
+		case identities >= MaxIdentities:
+			return nil, ErrManyIdentities
+		case len(after) >= rushgate.MaxCredentials:
+			return nil, ErrFull
+		default:
+			after, identities = append(after, c), identities+1
+		}
+	}
+	return after, nil
+}
+
+// giveDevices has the devices of a guest, by whom nobody comes in any more, open an account. That has them before they
+// lead to it, and they lead to it before the guest is gone, so that at no time they are anybody's: a device that comes
+// meanwhile finds the guest's account closed.
+func (l *Ledger) giveDevices(
+	ctx context.Context, guest *rushgate.Account, proved *secondfactor.Proved, from string,
 ) error {
-	merged, err := l.closeGuest(ctx, guest)
+	a := &proved.Account
+	after, err := withDevices(proved, guest)
 	if err != nil {
 		return err
 	}
-	if keepGuest && !merged {
-		if err := l.giveCharacter(ctx, guest, a, leave); err != nil {
+	if len(after) > len(proved.Left()) {
+		if err := l.changeProved(ctx, a, rushgate.AccountChange{Credentials: after}); err != nil {
 			return err
 		}
-		err := l.disable(ctx, guest, rushgate.Disabled{Until: rushgate.Forever(), Reason: mergedReason})
-		if err != nil && !errors.Is(err, ErrUnknown) {
-			return err
-		}
+		l.note(ctx, event(Owner{a.ID, a.Username}, eventLinked, from))
 	}
-	return untilOutside(ctx, func() error {
-		if err := l.removeOne(ctx, guest.Username); !errors.Is(err, ErrUnknown) {
-			return err
-		}
-		return nil // by an earlier try
-	})
+	if err := l.planEnd(ctx, guest); err != nil {
+		return err
+	}
+	return l.claimAll(ctx, guest, a.ID)
 }
 
-// closeGuest has nobody come in by a guest's account any more, and its sessions end. It reports whether its character
-// has been given away by an earlier try.
-func (l *Ledger) closeGuest(ctx context.Context, guest *rushgate.Account) (merged bool, err error) {
+// planEnd has the account of a guest that has been merged deleted, should the merge get no further than this.
+func (l *Ledger) planEnd(ctx context.Context, guest *rushgate.Account) error {
+	at := time.Now().Add(2 * mergeTimeout)
+	if err := l.planLook(ctx, doomed{guest.ID, guest.Username}, at); err != nil {
+		return err
+	}
+	_, err := l.changeOwned(ctx, Owner{guest.ID, guest.Username},
+		func(now *rushgate.Account) (c rushgate.AccountChange, err error) {
+			c.Credentials = with(now.Credentials, markOf(Deleting, at))
+			return c, nil
+		})
+	if errors.Is(err, ErrUnknown) { // by another call
+		return nil
+	}
+	return err
+}
+
+// claimAll has the identities of an account that is being merged lead to a player.
+func (l *Ledger) claimAll(ctx context.Context, from *rushgate.Account, to rushgate.PlayerID) error {
+	for _, c := range from.Credentials {
+		key, ok := linked.Key(c)
+		if !ok {
+			continue
+		}
+		owners, err := l.store.ClaimIdentities(ctx, []rushgate.IdentityClaim{
+			{Key: key, Player: to, Replaces: from.ID},
+			{Key: key, Replaces: from.ID}, {Key: key, Player: to}, // if it was claimed a moment ago
+		})
+		if err != nil {
+			return err
+		}
+		if owners[2] != to {
+			return ErrBusy
+		}
+	}
+	return nil
+}
+
+// mergedInto returns the player whose account gets the identities of an account that is deleted; 0 if none does.
+func mergedInto(a *rushgate.Account) rushgate.PlayerID {
+	mark, _ := find(a.Credentials, Merging)
+	player, _ := strconv.ParseUint(mark.Subject, 10, 64) // 0 if it cannot be read
+	return rushgate.PlayerID(player)
+}
+
+// closeGuest has nobody come in by a guest's account any more, which is to become part of the account of a player, and
+// its sessions end. It reports whether its character has been given away by an earlier try.
+func (l *Ledger) closeGuest(
+	ctx context.Context, guest *rushgate.Account, into rushgate.PlayerID,
+) (merged bool, err error) {
+	target := rushgate.Credential{Kind: Merging, Subject: strconv.FormatUint(uint64(into), 10)}
 	_, err = l.changeOwned(ctx, Owner{guest.ID, guest.Username},
 		func(now *rushgate.Account) (c rushgate.AccountChange, err error) {
 			*guest = *now
 			if d := now.Disabled; d.At(time.Now()) {
-				if merged = d.Reason == mergedReason; merged || d.Reason == mergingReason {
-					return c, nil
+				switch merged = d.Reason == mergedReason; {
+				case !merged && d.Reason != mergingReason:
+					return c, d.Refusal()
+				case !slices.Contains(now.Credentials, target):
+					return c, ErrLinked
 				}
-				return c, d.Refusal()
+				return c, nil
 			}
 			rest := slices.DeleteFunc(slices.Clone(now.Credentials), func(c rushgate.Credential) bool {
 				return c.Kind == linked.Guest
@@ -120,7 +205,7 @@ func (l *Ledger) closeGuest(ctx context.Context, guest *rushgate.Account) (merge
 				return c, ErrNotGuest
 			}
 			c.Disabled = &rushgate.Disabled{Until: rushgate.Forever(), Reason: mergingReason}
-			c.RaiseEpoch = true
+			c.Credentials, c.RaiseEpoch = with(now.Credentials, target), true
 			return c, nil
 		})
 	return merged, err
@@ -145,27 +230,43 @@ func (l *Ledger) giveCharacter(
 	if err != nil {
 		return err
 	}
-	loaded, err := l.store.LoadCharacters(ctx, []string{guest.Username})
-	if err == nil {
-		err = loaded[0].Err
-	}
+	in, err := l.hold(ctx, a)
 	if err != nil {
 		return err
 	}
-	character := loaded[0].Character
-	if character.ID != guest.ID {
-		return ErrUnknown
+	own := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence, Release: true}
+	// Whoever was ahead, by the same call, has ended before the lease was free, and the player may have played since.
+	merged, err := l.closeGuest(ctx, guest, a.ID)
+	if err != nil || merged {
+		return errors.Join(err, l.save(ctx, own))
+	}
+	character, err := l.characterOf(ctx, guest)
+	if err != nil {
+		return errors.Join(err, l.save(ctx, own))
 	}
 	character.ID, character.Name = a.ID, a.Username
-	return l.replaceCharacter(ctx, a, character)
+	return l.replaceCharacter(ctx, guest, rushgate.Save{Character: character, Fence: in.Lease.Fence})
 }
 
-// replaceCharacter claims the lease of an account, as a login would, to write its character, and gives it back.
-func (l *Ledger) replaceCharacter(ctx context.Context, a *rushgate.Account, character rushgate.Character) error {
+// characterOf returns the character of an account whose player is not inside.
+func (l *Ledger) characterOf(ctx context.Context, a *rushgate.Account) (rushgate.Character, error) {
+	loaded, err := l.store.LoadCharacters(ctx, []string{a.Username})
+	switch {
+	case err != nil:
+		return rushgate.Character{}, err
+	case loaded[0].Err != nil:
+		return rushgate.Character{}, loaded[0].Err
+	case loaded[0].ID != a.ID:
+		return rushgate.Character{}, ErrUnknown
+	}
+	return loaded[0].Character, nil
+}
+
+// hold claims the lease of an account, as a login would, once the player is outside.
+func (l *Ledger) hold(ctx context.Context, a *rushgate.Account) (in rushgate.Admitted, err error) {
 	by := rushgate.Instance{Node: "merge", Run: rand.Text()}
 	admission := rushgate.Admission{Account: *a, Attempt: rand.Text(), Takeover: true}
-	var in rushgate.Admitted
-	err := untilOutside(ctx, func() error {
+	err = untilOutside(ctx, func() error {
 		admitted, err := l.store.Admit(ctx, by, []rushgate.Admission{admission})
 		if err != nil {
 			return err
@@ -173,11 +274,26 @@ func (l *Ledger) replaceCharacter(ctx context.Context, a *rushgate.Account, char
 		in = admitted[0]
 		return known(in.Err)
 	})
-	if err != nil {
+	return in, err
+}
+
+// replaceCharacter writes a character, has the account of the guest whose it was say so, and gives the lease back under
+// which it was written, in this order: nobody plays on what the next try would write over. If it fails on the way the
+// lease ends by itself.
+func (l *Ledger) replaceCharacter(ctx context.Context, guest *rushgate.Account, s rushgate.Save) error {
+	if err := l.save(ctx, s); err != nil {
 		return err
 	}
-	errs, err := l.store.Save(ctx, []rushgate.Save{{Character: character, Fence: in.Lease.Fence, Release: true}})
-	return first(errs, err)
+	given := rushgate.Disabled{Until: rushgate.Forever(), Reason: mergedReason}
+	if err := l.disable(ctx, guest, given); err != nil {
+		return err
+	}
+	s.Release = true
+	return l.save(ctx, s)
+}
+
+func (l *Ledger) save(ctx context.Context, s rushgate.Save) error {
+	return first(l.store.Save(ctx, []rushgate.Save{s}))
 }
 
 // untilOutside tries something again that a session is in the way of, until ctx ends.

@@ -23,6 +23,8 @@ type breaking struct {
 	rushgate.Store
 	in    int // writes until one fails; less than 0: none does
 	after bool
+	// held is whether a merge has a lease, and heldThen whether it had one when the write failed.
+	held, heldThen bool
 }
 
 func (b *breaking) write(do func() error) error {
@@ -30,8 +32,10 @@ func (b *breaking) write(do func() error) error {
 	if b.in != -1 {
 		return do()
 	}
+	b.heldThen = b.held
 	if b.after {
 		_ = do()
+		b.heldThen = b.heldThen || b.held
 	}
 	return rushgate.ErrUnavailable
 }
@@ -44,12 +48,20 @@ func (b *breaking) UpdateAccounts(ctx context.Context, c []rushgate.AccountChang
 func (b *breaking) Admit(
 	ctx context.Context, by rushgate.Instance, a []rushgate.Admission,
 ) (in []rushgate.Admitted, err error) {
-	err = b.write(func() (err error) { in, err = b.Store.Admit(ctx, by, a); return err })
+	err = b.write(func() (err error) {
+		in, err = b.Store.Admit(ctx, by, a)
+		b.held = b.held || by.Node == "merge" && err == nil && in[0].Err == nil
+		return err
+	})
 	return in, err
 }
 
 func (b *breaking) Save(ctx context.Context, s []rushgate.Save) (errs []error, err error) {
-	err = b.write(func() (err error) { errs, err = b.Store.Save(ctx, s); return err })
+	err = b.write(func() (err error) {
+		errs, err = b.Store.Save(ctx, s)
+		b.held = b.held && !s[0].Release
+		return err
+	})
 	return errs, err
 }
 
@@ -155,6 +167,12 @@ func TestMergeGoesOnWhereItEnded(t *testing.T) {
 							t.Fatal(err)
 						}
 						s.in = -1
+						time.Sleep(time.Minute) // whoever comes first finishes it
+						for _, task := range dueTasks(t, s) {
+							if look, err := l.LookAt(t.Context(), task); err != nil || look > account.Kept {
+								t.Errorf("a look at the guest: %v, %v", look, err)
+							}
+						}
 						wantMerged(t, s, l, map[bool]int64{false: 1, true: 2}[keepGuest])
 					})
 				})

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -140,11 +141,25 @@ func TestMergeOfAGuest(t *testing.T) {
 					t.Errorf("%s: %d %s, want %d", form, got.status, got.body, want)
 				}
 			}
-			g.call(t, "POST", "/v1/logout", "", "", own).want(t, "the guest leaves", 204, "")
+			if keep == "own" { // else the merge sees to that
+				g.call(t, "POST", "/v1/logout", "", "", own).want(t, "the guest leaves", 204, "")
+			}
 			merge := fmt.Sprintf(`{"password":"correct horse","merge_guest_secret":%q,"keep":%q}`, g.secret.Text(), keep)
 			done := g.ask(t, "POST", "/merge", merge)
 			if want := map[string]int{"guest": 200, "own": 204}[keep]; done.status != want {
 				t.Fatalf("merge: %d %s, want %d", done.status, done.body, want)
+			}
+			for range 2 { // with each comes another session, if the character is another
+				if keep == "guest" {
+					g.session = done.text("session_token")
+				}
+				done = g.ask(t, "POST", "/merge", merge)
+				done.want(t, "what is done already", done.status, "")
+			}
+			g.call(t, "POST", "/v1/logout", "", "", cmp.Or(done.text("session_token"), g.session))
+			byDevice := g.call(t, "POST", "/v1/guest", guest(g.secret, `,"takeover":true`), guestFrom, "")
+			if byDevice.json["player_id"] != in.json["player_id"] {
+				t.Errorf("the device opens %s, want the account of %v", byDevice.body, in.json["player_id"])
 			}
 		})
 	}
