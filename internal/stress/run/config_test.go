@@ -26,6 +26,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		{"Scenario", func(c *Config) { c.Scenario = "torrent" }},
 		{"Mode", func(c *Config) { c.Mode = "guess" }},
 		{"Mode", func(c *Config) { c.Mode, c.Adapter.Kind = report.Opaque, adapter.Kratos }},
+		{"Mode", func(c *Config) { c.Mode, c.Adapter.Kind = report.Guest, adapter.Kratos }},
 		{"Mode", func(c *Config) {
 			c.Scenario, c.Clients, c.Rate, c.Stay, c.Mode = report.Mixed, 0, 5, time.Second, report.Opaque
 		}},

@@ -14,9 +14,9 @@ type ask uint8
 const (
 	askRegister ask = iota
 	askLogin
-	askGuest
 	askWrongPassword
 	askMalformed
+	askGuest
 )
 
 // arrival is one player who is to come.
