@@ -22,7 +22,8 @@ import (
 func (p *tab) asGuest() (name string) {
 	p.Helper()
 	p.click("#guest")
-	p.wait(`app.dataset.state === "playing" && world.dataset.connected === "true" && /^guest-/.test($("name").textContent)`)
+	p.wait(`app.dataset.state === "playing" && world.dataset.connected === "true" &&
+		/^guest-/.test($("name").textContent)`)
 	p.keepOut(eval[string](p, `JSON.parse(sessionStorage.getItem("rushgate.session")).token`))
 	return eval[string](p, `$("name").textContent`)
 }
@@ -114,8 +115,8 @@ func startProvider(t *testing.T, back string) (issuer string) {
 	return lines.Text()
 }
 
-// startWithProvider starts a node that players may come to by a provider named guild, and returns where its page is, and
-// the provider.
+// startWithProvider starts a node that players may come to by a provider named guild, and returns where its page is,
+// and the provider.
 func startWithProvider(t *testing.T) (page, provider string) {
 	t.Helper()
 	var node atomic.Pointer[server.Server]
