@@ -205,11 +205,11 @@ type Options struct {
 	// called on the goroutine of the call, or on one of a Realtime, by one at a time, and must not call Client.Resume,
 	// Session.Logout or Realtime.Close.
 	OnResume func(Resume)
-	// Code, if set, asks the player for a code when an account has a second factor: six digits of an authenticator app, or
-	// a recovery code. Login, Takeover and Guest call it, and what changes the account, such as Session.ChangePassword, on
-	// the goroutine that called them, once the password has proved right, and again when the code was wrong, three times at
-	// most; an error ends the call, which returns it. Codes are good for half a minute or so: ask when it is called, not
-	// before. Without Code the call is refused with [rushgate.SecondFactor].
+	// Code, if set, asks the player for a code when an account has a second factor: six digits of an authenticator app,
+	// or a recovery code. Login, Takeover and Guest call it, and what changes the account, such as
+	// Session.ChangePassword, on the goroutine that called them, once the password has proved right, and again when the
+	// code was wrong, three times at most; an error ends the call, which returns it. Codes are good for half a minute or
+	// so: ask when it is called, not before. Without Code the call is refused with [rushgate.SecondFactor].
 	Code func(context.Context) (string, error)
 	// Opaque says whether passwords are proved by OPAQUE, without being shown. Default [OpaqueOff]: they are sent.
 	Opaque Opaque

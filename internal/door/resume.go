@@ -20,9 +20,9 @@ const (
 )
 
 // Resume answers the wish of a client that shows a token in place of a password, [Resume], [Continue] or [Forget], a
-// [Passkey] or an [Identity]. What is worked off so fast does not wait in the line before the door: it has a lane of its
-// own, which holds what can be worked off in a second. The seat has no place in the world yet, see [Seat.Sit]: a token
-// that is made up neither takes one, nor tells of whom there is one. The error is a [*rushgate.Refusal], as for
+// [Passkey] or an [Identity]. What is worked off so fast does not wait in the line before the door: it has a lane of
+// its own, which holds what can be worked off in a second. The seat has no place in the world yet, see [Seat.Sit]: a
+// token that is made up neither takes one, nor tells of whom there is one. The error is a [*rushgate.Refusal], as for
 // [Door.Knock]; those for which the lane has no room are told to come back at the pace of the lane.
 func (d *Door) Resume(k Knock) (*Seat, error) {
 	d.mu.Lock()

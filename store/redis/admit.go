@@ -14,7 +14,8 @@ import (
 // Admit implements [rushgate.Leases] with one script per admission, all in one round trip, before which comes one that
 // claims what the names of registrations look like, and one that notes the names of those with credentials: an account
 // is made whole or not at all, whatever becomes of the others of the batch, of this process, or of the server. The
-// script looks at all that is read afterwards before it changes anything. Leaderboards and requests for a takeover follow in another round trip that Admit does not wait for.
+// script looks at all that is read afterwards before it changes anything. Leaderboards and requests for a takeover
+// follow in another round trip that Admit does not wait for.
 //
 // That an id belongs to no other name cannot be told from a record found by name; it rests on ids coming from
 // ReserveIDs.
