@@ -84,14 +84,8 @@ func TestRushOfGuests(t *testing.T) {
 		slices.Sort(figures)
 	}
 	t.Logf("guests are in %.1f times as fast (median of %d pairs, quartiles %.1f and %.1f), the fastest of each %.1f "+
-<<<<<<< HEAD
-		"times, for a part of the CPU, clients included, of 1 in %.1f; tick p99 %.2f ms",
-		ratios[pairs/2], pairs, ratios[pairs/4],
-		ratios[3*pairs/4], slices.Min(registering)/slices.Min(entering), costs[pairs/2], ticks[pairs/2])
-=======
 		"times, for a part of the CPU, clients included, of 1 in %.1f; tick p99 %.2f ms", ratios[pairs/2], pairs,
 		ratios[pairs/4], ratios[3*pairs/4], slices.Min(registering)/slices.Min(entering), costs[pairs/2], ticks[pairs/2])
->>>>>>> guests
 }
 
 // comeAtOnce has n new players come in at once, each from an address of its own, over connections that there are.
