@@ -284,7 +284,7 @@ type Config struct {
 	// it without a password. 1 s to 8760 h, or [Never]. Default 720 h.
 	RememberFor time.Duration
 	// GuestKeep has players come in as guests, by a device alone, and is for how long a guest's account is kept that is
-	// not used. 1 h to 87,600 h, or 0: there are no guests, which is the default.
+	// not used. 1 h to 87600 h. Default 0 s: there are no guests.
 	GuestKeep time.Duration
 	// DeleteAfter is how long after its player has asked for it an account is deleted; until then the player can take it
 	// back. 1 s to 8760 h, or [AtOnce]. Default 168 h.

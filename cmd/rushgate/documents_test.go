@@ -96,6 +96,8 @@ var documentedIn = []document{
 			elsewhere: atProviders},
 		{command: `curl -sS http://127.0.0.1:8080/v1/identities/login -d '{"proof":"PROOF","attempt_id":"another-each-time"}'`,
 			elsewhere: atProviders},
+		{command: `curl -sS http://127.0.0.1:8080/v1/account/identities -H "Authorization: Bearer $TOKEN"`,
+			elsewhere: "TestLinkingDevices of internal/api"},
 	}},
 	{"docs/accounts.md", []documented{
 		{command: `curl -sS http://127.0.0.1:8080/v1/register ` +

@@ -352,7 +352,7 @@ func TestAccountAsksAgain(t *testing.T) {
 	alice := open(t, play(node))
 	alice.enter("#register", "alice")
 	alice.account()
-	for n := 3; n < 12; n++ { // the page has made three
+	for n := 3; n < 20; n++ { // the page has made three
 		if status := call(t, node, http.MethodGet, "account", alice.token(), "", nil); status != http.StatusOK {
 			t.Fatalf("call %d: %d", n, status)
 		}

@@ -86,9 +86,12 @@ export class Door {
     this.turn(hasPlayed() || device.name ? "login" : "register");
     element("remember-row").hidden = !device.usable;
     // Without this script the form must not be sent, and not before all is in its place that can be pressed.
-    void load<typeof import("./others.ts")>(this.others).then(
-      ({ offer }) => offer(this.others, (by) => void this.knockBy(by)),
-    ).catch(() => undefined).then(() => Object.values(this.ways).forEach((b) => b.disabled = false));
+    const { others, passkeys } = element("app").dataset;
+    const offered = others || passkeys?.includes(location.origin)
+      ? load<typeof import("./others.ts")>(this.others).then(
+        ({ offer }) => offer(this.others, (by) => void this.knockBy(by)))
+      : Promise.resolve();
+    void offered.catch(() => undefined).then(() => Object.values(this.ways).forEach((b) => b.disabled = false));
   }
 
   /** Shows why the player is outside, and waits for them. */
@@ -218,7 +221,7 @@ export class Door {
       this.look("recovery");
       recovery.open(this.username.value);
     } catch {
-      this.show("This cannot be loaded. Please check your connection, and try again.", true);
+      this.show("This cannot be loaded. Please check your connection.", true);
     }
   }
 
