@@ -149,6 +149,9 @@ func (s *Server) save(now time.Time) *state {
 	}
 	for e := s.pending.order.Front(); e != nil; e = e.Next() {
 		h := e.Value.(*handshake)
+		if s.tokens.byID[h.use.id] == nil { // it has no timeout, and has outlasted its token
+			continue
+		}
 		st.handshakes = append(st.handshakes, savedHandshake{
 			addr: h.addr, local: h.local, token: h.use.id, timeout: h.timeout, challenge: h.challenge,
 			left: h.ends - s.clock, keys: *h.keys,

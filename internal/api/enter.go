@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -48,6 +49,26 @@ func (h *handler) reenter(w http.ResponseWriter, r *http.Request, request auth.R
 		return
 	}
 	h.answer(w, r, welcome, nil, http.StatusOK, inCookie)
+}
+
+// letIn lets in a player by what a request shows in place of a name: read finds out what that is, and show has the pool
+// judge it.
+func (h *handler) letIn(
+	w http.ResponseWriter, r *http.Request, read func(*http.Request) (request auth.Request, inCookie bool, err error),
+	show func(context.Context, auth.Request) (auth.Welcome, error),
+) {
+	request, inCookie, err := read(r)
+	if err == nil {
+		err = h.remembered(r, request.Remember, inCookie)
+	}
+	if err != nil {
+		h.refuse(w, err)
+		return
+	}
+	HoldConn(r.Context())
+	request.Addr = h.Proxies.Client(r)
+	s, err := show(r.Context(), request)
+	h.answer(w, r, s, err, http.StatusOK, inCookie)
 }
 
 // parseEntry checks the form of an entry. What its ticket and its proof are worth is the door's to judge.

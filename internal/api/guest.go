@@ -28,18 +28,7 @@ func (h *handler) guest(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, errNoGuests)
 		return
 	}
-	request, inCookie, err := readGuest(r)
-	if err == nil {
-		err = h.remembered(r, request.Remember, inCookie)
-	}
-	if err != nil {
-		h.refuse(w, err)
-		return
-	}
-	HoldConn(r.Context())
-	request.Addr = h.Proxies.Client(r)
-	s, err := h.Pool.Identity(r.Context(), request)
-	h.answer(w, r, s, err, http.StatusOK, inCookie)
+	h.letIn(w, r, readGuest, h.Pool.Identity)
 }
 
 func readGuest(r *http.Request) (request auth.Request, inCookie bool, err error) {

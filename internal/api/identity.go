@@ -275,18 +275,7 @@ func (h *handler) loginWithIdentity(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, errNoProvider)
 		return
 	}
-	request, inCookie, err := h.readIdentity(r)
-	if err == nil {
-		err = h.remembered(r, request.Remember, inCookie)
-	}
-	if err != nil {
-		h.refuse(w, err)
-		return
-	}
-	HoldConn(r.Context())
-	request.Addr = h.Proxies.Client(r)
-	s, err := h.Pool.Identity(r.Context(), request)
-	h.answer(w, r, s, err, http.StatusOK, inCookie)
+	h.letIn(w, r, h.readIdentity, h.Pool.Identity)
 }
 
 // readIdentity reads a login with a proof, and opens that, which costs next to nothing.

@@ -101,18 +101,7 @@ func (h *handler) passkey(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, errNoPasskeys)
 		return
 	}
-	request, inCookie, err := h.readPasskey(r)
-	if err == nil {
-		err = h.remembered(r, request.Remember, inCookie)
-	}
-	if err != nil {
-		h.refuse(w, err)
-		return
-	}
-	HoldConn(r.Context())
-	request.Addr = h.Proxies.Client(r)
-	s, err := h.Pool.Passkey(r.Context(), request)
-	h.answer(w, r, s, err, http.StatusOK, inCookie)
+	h.letIn(w, r, h.readPasskey, h.Pool.Passkey)
 }
 
 // readPasskey reads a login with a passkey. What that is worth is for the pool to judge.
