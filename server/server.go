@@ -373,7 +373,7 @@ func (s *Server) assemble(instance rushgate.Instance, hashTime time.Duration, tl
 		Zones:    func(zone string) (string, bool) { address, elsewhere := cfg.Zones[zone]; return address, elsewhere },
 		Remember: max(cfg.RememberFor, 0), Grace: cfg.SessionTimeout, Holder: s.fleet.holder,
 		Errands: s.doErrands, Leave: s.realm.End, SignedIn: s.signedIn,
-		Access: s.access, Passkeys: s.passkeys, Opaque: s.answersOpaque(), GuestMark: cfg.GuestKeep / account.GuestMark,
+		Access: s.access, Passkeys: s.passkeys, Opaque: s.answersOpaque(), GuestMark: account.MarkGuests(cfg.GuestKeep),
 	})
 	if err != nil {
 		return err

@@ -23,6 +23,8 @@ const (
 	// twice as long are noted by the look. Together that is less than guestLate.
 	GuestMark = 8
 	guestLate = 2 // one in so many
+	// markMost is by how much it may be late at most, however long guests are kept: they may be kept for less one day.
+	markMost = 24 * time.Hour
 	// shortLook and longLook bound the time between two looks at all guests.
 	shortLook = 5 * time.Minute
 	longLook  = 6 * time.Hour
@@ -32,6 +34,10 @@ const (
 	guestPage  = 64
 	guestPages = 4
 )
+
+// MarkGuests returns by how much what an account says of a guest's last visit may be late where guests are kept for a
+// time; 0 where none are.
+func MarkGuests(keep time.Duration) time.Duration { return min(keep/GuestMark, markMost) }
 
 // GuestLook is how far a look through the guests has come.
 type GuestLook struct {

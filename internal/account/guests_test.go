@@ -280,3 +280,21 @@ func TestDeletedAccountFreesItsIdentities(t *testing.T) {
 		t.Errorf("identities lead to %v, %v", owners, err)
 	}
 }
+
+// A guest who comes every day is there when an operator has guests kept for less than before: what the account says of
+// the last visit is not older than guests are kept then.
+func TestGuestsAreMarkedForShorterKeeping(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, keep := range []time.Duration{time.Hour, 2 * day, 30 * day, 3650 * day} {
+		mark := account.MarkGuests(keep)
+		if mark <= 0 || mark > keep/account.GuestMark {
+			t.Errorf("kept for %v, guests are marked every %v", keep, mark)
+		}
+		if late := mark + day; late > 2*day { // by the visit after the mark is due
+			t.Errorf("kept for %v, what is known of a visit is up to %v old", keep, late)
+		}
+	}
+	if account.MarkGuests(0) != 0 {
+		t.Error("guests are marked where none are kept")
+	}
+}

@@ -29,7 +29,8 @@ const (
 // is the player of that. No other account gets anything of it, or its player could have the character twice.
 const Merging = "merging"
 
-// ErrNotGuest refuses to merge an account that something else opens than a guest's device: it is not only a guest's.
+// ErrNotGuest refuses to merge an account that something else opens than a guest's device, or that asks for codes
+// beside it: it is not only a guest's.
 var ErrNotGuest = errors.New("not an account that a guest's device alone opens")
 
 // Merge has the account of a guest, a device of whom is shown by a credential, become part of another account, whose
@@ -201,7 +202,8 @@ func (l *Ledger) closeGuest(
 			rest := slices.DeleteFunc(slices.Clone(now.Credentials), func(c rushgate.Credential) bool {
 				return c.Kind == linked.Guest
 			})
-			if opens(now.PasswordHash, rest) {
+			// Nor is one merged that asks for codes: whoever has the device alone does not come in by it.
+			if opens(now.PasswordHash, rest) || secondfactor.Of(rest).Active {
 				return c, ErrNotGuest
 			}
 			c.Disabled = &rushgate.Disabled{Until: rushgate.Forever(), Reason: mergingReason}

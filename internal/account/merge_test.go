@@ -9,9 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pquerna/otp/totp"
+
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/linked"
+	"github.com/rushgate/rushgate/internal/secondfactor"
 	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/store/memory"
 )
@@ -231,6 +234,14 @@ func TestWhoIsNotMerged(t *testing.T) {
 			t.Errorf("a guest who is banned: %v", err)
 		}
 		must(t)(l.Enable(t.Context(), "guest-x", "anna"))
+		asksForCodes(t, l, "guest-x")
+		if err := merge(guestDevice); !errors.Is(err, account.ErrNotGuest) {
+			t.Errorf("a guest with a second factor: %v", err)
+		}
+		_, _, err := l.RemoveFactor(t.Context(), "guest-x", "anna")
+		if err != nil {
+			t.Fatal(err)
+		}
 		must(t)(l.SetPassword(t.Context(), "guest-x", hash))
 		if err := merge(guestDevice); !errors.Is(err, account.ErrNotGuest) {
 			t.Errorf("a guest with a password: %v", err)
@@ -239,4 +250,25 @@ func TestWhoIsNotMerged(t *testing.T) {
 			t.Error("something was taken from one of them")
 		}
 	})
+}
+
+// asksForCodes gives an account a second factor.
+func asksForCodes(t *testing.T, l *account.Ledger, name string) {
+	t.Helper()
+	a := provedBy(t, l, name).Account
+	begun, setup, err := secondfactor.Begin(a.Credentials, "game", name, nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := totp.GenerateCode(setup.Secret, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, _, err := secondfactor.Confirm(begun, secondfactor.Code(code), nil, time.Now())
+	if err == nil {
+		err = l.ChangeCredentials(t.Context(), &a, after, false)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -252,15 +252,19 @@ func (h *handler) upgrade(w http.ResponseWriter, r *http.Request, o owner) error
 	return nil
 }
 
-// renameTo gives an account that was changed a moment ago the name that its player wants.
+// renameTo gives an account that was changed a moment ago the name that its player wants. The one that it gives up is
+// held as after any other rename, unless that is a guest's, by which nobody is known.
 func (h *handler) renameTo(r *http.Request, c changed, name string) (changed, error) {
 	a, err := h.Accounts.Account(r.Context(), account.Owner{Player: c.player, Name: c.name})
 	if err != nil {
 		return c, err
 	}
 	leave := func(ctx context.Context) error { return h.Realm.End(ctx, c.player) }
-	proved := secondfactor.Proved{Account: a}
-	renamed, err := h.Accounts.Rename(r.Context(), &proved, name, account.RenameRules{}, leave, h.from(r))
+	proved, rules := secondfactor.Proved{Account: a}, h.Names
+	if linked.IsGuestName(a.Username) {
+		rules.Hold = 0
+	}
+	renamed, err := h.Accounts.Rename(r.Context(), &proved, name, rules, leave, h.from(r))
 	if err != nil {
 		return c, ofRename(err)
 	}

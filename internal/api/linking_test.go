@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/account"
 	"github.com/rushgate/rushgate/internal/auth"
 	"github.com/rushgate/rushgate/internal/token"
 )
@@ -85,6 +87,25 @@ func TestUpgradeOfAGuest(t *testing.T) {
 	if strings.Contains(g.log.String(), g.secret.Text()) || strings.Contains(g.log.String(), "good horse") {
 		t.Errorf("a secret is in the log: %s", g.log.String())
 	}
+}
+
+// The name that an upgrade gives up is held for its player, as after any other rename; a guest's is not.
+func TestUpgradeHoldsTheOldName(t *testing.T) {
+	g := &guested{gate: newDoor(t, func(_ *auth.Config, c *Config) {
+		c.Guests, c.Names = true, account.RenameRules{Hold: time.Hour}
+	}), secret: token.NewGuest()}
+	g.enter(t)
+	was := g.ask(t, "GET", "", "").text("name")
+	for _, name := range []string{"ada", "alina"} {
+		up := g.ask(t, "POST", "/upgrade", `{%s,"name":"`+name+`","new_password":"a good horse"}`)
+		up.want(t, "upgrade", 200, "")
+		g.session = up.text("session_token")
+	}
+	register := func(name string) exchange {
+		return g.call(t, "POST", "/v1/register", `{"username":"`+name+`","password":"correct horse"}`, "192.0.2.8", "")
+	}
+	register("ada").want(t, "the name before", 409, rushgate.UsernameTaken)
+	register(was).want(t, "the guest's name", 201, "")
 }
 
 // An account has several devices linked, of which the last is not unlinked while nothing else opens it.
