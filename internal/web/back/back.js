@@ -30,7 +30,12 @@
       return;
     }
     if (response.ok) {
-      sessionStorage.setItem("rushgate.identity", JSON.stringify(body));
+      try {
+        sessionStorage.setItem("rushgate.identity", JSON.stringify(body));
+      } catch {
+        say("This browser keeps nothing for this page, so you cannot come in this way.", false);
+        return;
+      }
       location.replace("../");
       return;
     }

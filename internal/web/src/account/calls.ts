@@ -93,6 +93,8 @@ export function onProvedBy(f: () => void): void {
 
 /** What a node has given when a provider had vouched for the player, of an account that nothing else proves. */
 let vouched = "";
+/** Whether the account may be one that the guest of this browser opens. */
+let guestOpens = true;
 
 /** Has the account be proved by that from now on. */
 export function provedWith(proof: string): void {
@@ -103,8 +105,17 @@ export function provedWith(proof: string): void {
 export function identityShown(): { guest_secret: string } | { identity_proof: string } | null {
   if (known.provedBy !== "identity") return null;
   if (vouched) return { identity_proof: vouched };
-  const guest = knownGuest();
+  const guest = guestOpens && knownGuest();
   return guest ? { guest_secret: guest } : null;
+}
+
+/** Takes note of a refusal of what was shown, so that the player is asked for something else. */
+function notShown(err: unknown): void {
+  const old = err instanceof Refusal && err.status === 409 && err.words.startsWith("The proof is too old");
+  if (!old && !(err instanceof Refusal && err.reason === "bad-credentials")) return;
+  if (!vouched) guestOpens = false;
+  vouched = "";
+  for (const told of watching) told();
 }
 
 /** Sends a request with what proves the account: with what was typed, or with a proof of it by OPAQUE. */
@@ -112,7 +123,12 @@ async function proving<T>(
   token: string, shown: Shown, send: (shown: object) => Promise<T>, field = "password",
 ): Promise<T> {
   const identity = identityShown();
-  if (identity) return send({ ...identity, ...(shown.code ? { code: shown.code } : {}) });
+  if (identity) {
+    return send({ ...identity, ...(shown.code ? { code: shown.code } : {}) }).catch((err: unknown) => {
+      notShown(err);
+      throw err;
+    });
+  }
   const by = await prover(token), { password, computing, ...code } = shown;
   if (!by) return send({ [field]: password, ...code });
   return computed(by, computing, (page, done) => by.confirmed(token, { password, ...code }, page, (proof) => {
@@ -126,6 +142,7 @@ export async function account(token: string): Promise<Account> {
   const a = await call("account", { token, timeout: TIMEOUT, cookie: true });
   const { name, created_at: created, devices, delete_at: deleteAt, rename_at: renameAt } = a;
   if (typeof name !== "string" || !Array.isArray(devices)) throw new BadAnswer("account");
+  if (known.name !== name) [vouched, guestOpens] = ["", true];
   known = { name, provedBy: String(a["proved_by"]) };
   for (const told of watching) told();
   return {
@@ -395,8 +412,14 @@ export interface Identity {
   issuer: string;
 }
 
-export const identities = async (token: string): Promise<Identity[]> =>
-  identitiesIn(await call("account/identities", { token, timeout: TIMEOUT }));
+export async function identities(token: string): Promise<Identity[]> {
+  const all = identitiesIn(await call("account/identities", { token, timeout: TIMEOUT }));
+  if (guestOpens && !all.some((i) => i.guest)) { // of which there may be another in this browser
+    guestOpens = false;
+    for (const told of watching) told();
+  }
+  return all;
+}
 
 /** Links what is shown in fields of the request to the account. */
 export const linkIdentity = async (token: string, more: object, shown: Shown): Promise<Identity[]> =>
@@ -412,8 +435,8 @@ export async function unlinkIdentity(token: string, handle: string, shown: Shown
 
 /** Gives an account that an identity proves a password and a name, and returns the session that the player goes on with. */
 export async function upgrade(token: string, name: string, password: string): Promise<Session | null> {
-  const body = { ...identityShown(), new_password: password, name };
-  const answer = await call("account/upgrade", { method: "POST", token, body });
+  const answer = await proving(token, { password: "" },
+    (body) => call("account/upgrade", { method: "POST", token, body: { ...body, new_password: password, name } }));
   vouched = "";
   return "session_token" in answer ? sessionIn(answer) : null;
 }

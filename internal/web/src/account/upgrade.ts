@@ -3,7 +3,7 @@
 import { NoAnswer, Refusal } from "../api.ts";
 import { element } from "../page.ts";
 import { failure, NOT_THE_SAME } from "../words.ts";
-import { identityShown, upgrade, type Account } from "./calls.ts";
+import { identityShown, onProvedBy, upgrade, type Account } from "./calls.ts";
 import { Form, type Wrong } from "./form.ts";
 import { field, make, section } from "./make.ts";
 import { Result } from "./result.ts";
@@ -36,11 +36,12 @@ export class UpgradeSection implements Section {
       + "same character.";
     this.root = section("account-upgrade-section", "Keep your character", make("p", { className: "hint" }, hint),
       this.form.root, this.result.root);
+    onProvedBy(() => this.root.hidden = identityShown() === null);
   }
 
   show(a: Account): void {
     this.stays = a.devices.some((d) => d.this);
-    this.root.hidden = a.provedBy !== "identity" || !identityShown();
+    this.root.hidden = identityShown() === null;
   }
 
   forgotten(): void {
@@ -58,7 +59,8 @@ export class UpgradeSection implements Section {
     if (this.next.value !== this.repeat.value) throw new Different();
     this.secrets.disclose(false);
     const { inside } = this.desk, name = this.name.value;
-    const done = `You are ${name} from now on, and come in with your password as well.`;
+    const done = `You are ${name} from now on. This browser goes on letting you in without the password, until you remove `
+      + "it from the other ways in.";
     return inside.ending(async () => {
       const session = await upgrade(inside.token, name, this.next.value);
       element<HTMLInputElement>("username").value = name; // at the door, for the next time
@@ -76,7 +78,7 @@ export class UpgradeSection implements Section {
     if (err instanceof Different) return { text: NOT_THE_SAME, field: this.repeat };
     if (err instanceof NoAnswer) return { text: `${failure(err)} ${MAYBE}` };
     if (!(err instanceof Refusal)) return { text: refused(err) };
-    if (err.reason === "bad-credentials") return { text: "This browser's guest does not open the account any more." };
+    if (err.reason === "bad-credentials") return { text: "That does not open the account any more." };
     const named = err.reason === "username-taken";
     return { text: refused(err), field: named ? this.name : err.reason === "missing-credentials" ? this.next : undefined };
   }
