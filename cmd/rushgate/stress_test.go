@@ -62,6 +62,7 @@ func TestStressFlags(t *testing.T) {
 		{report.LaunchDay, "--line udp --knock-addr game.test:40000 --crowd 7 --line-promises", func(c stress.Config) bool {
 			return c.Line == stress.LineUDP && c.KnockAddr == "game.test:40000" && c.Crowd == 7 && c.Limits.Line
 		}},
+		{report.Ramp, "--mode guest --rate 5", func(c stress.Config) bool { return c.Mode == report.Guest && c.Rate == 5 }},
 		{report.Ramp, "--mode opaque --rate 5", func(c stress.Config) bool { return c.Mode == report.Opaque && c.Rate == 5 }},
 		{report.KnockFlood, "--line http --line-share", func(c stress.Config) bool { return c.Line == stress.LineHTTP && c.ShareDocument }},
 		{report.Burst, "--server nakama --server-key k", func(c stress.Config) bool {

@@ -68,7 +68,7 @@ func newStressFlags(s report.Scenario) *stressFlags {
 		scenario: s,
 		target:   "http://" + server.DefaultHTTPAddr,
 		password: stress.DefaultPassword,
-		mode:     choice{"register", []string{"register", "login", "opaque"}},
+		mode:     choice{"register", []string{"register", "login", "opaque", "guest"}},
 		kind:     choice{"rushgate", []string{"rushgate"}},
 		dropBy:   choice{string(stress.DropByClients), []string{string(stress.DropByClients), string(stress.DropByServer)}},
 		clients:  number{1000, 1, stress.MaxClients},

@@ -3,6 +3,7 @@ package account
 import (
 	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"time"
 	"unicode"
@@ -65,13 +66,29 @@ func (b *Ban) check() error {
 	return nil
 }
 
-// Enable lets an account open sessions again, and notes which operator did. It is no error if that was not disabled.
+// ErrMerged refuses to open a guest's account whose character is another account's.
+var ErrMerged = errors.New("the character of this guest has become that of another account: this one is to be deleted")
+
+// Enable lets an account open sessions again, and notes which operator did. It is no error if that was not disabled. A
+// merge of a guest that was broken off is given up by it; if it had come so far that the character is another
+// account's, the error is [ErrMerged].
 func (l *Ledger) Enable(ctx context.Context, name, by string) (Changed, error) {
 	before, err := l.Find(ctx, name)
 	if err != nil {
 		return Changed{}, err
 	}
-	c, err := l.change(ctx, name, rushgate.AccountChange{Disabled: &rushgate.Disabled{}})
+	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
+		func(a *rushgate.Account) (c rushgate.AccountChange, err error) {
+			if a.Disabled.Reason == mergedReason && mergedInto(a) != 0 {
+				return c, ErrMerged
+			}
+			c.Disabled = &rushgate.Disabled{}
+			if mergedInto(a) != 0 { // a merge that was broken off is given up
+				c.Credentials = without(a.Credentials, Merging)
+			}
+			return c, nil
+		})
+	c := Changed{Player: a.ID, Name: a.Username}
 	if err != nil || before.Disabled == (rushgate.Disabled{}) {
 		return c, err
 	}

@@ -21,8 +21,8 @@ const (
 
 	// mergingReason and mergedReason are what is told who comes as a guest whose account becomes part of another, and by
 	// what a merge that is repeated knows how far it had come.
-	mergingReason = "It is being merged into another account, as you have asked for."
-	mergedReason  = "It was merged into another account, as you have asked for."
+	mergingReason = "It is being merged into another account, as you have asked for"
+	mergedReason  = "It was merged into another account, as you have asked for"
 )
 
 // Merging is the kind of the credential that marks the account of a guest which becomes part of another: its Subject
@@ -66,6 +66,9 @@ func (l *Ledger) Merge(
 		return err
 	}
 	merged, err := l.closeGuest(ctx, &guest, proved.Account.ID)
+	if err == nil && !merged {
+		err = l.isOpen(ctx, &proved.Account, &guest)
+	}
 	if err == nil && keepGuest && !merged {
 		err = l.giveCharacter(ctx, &guest, &proved.Account, leave)
 	}
@@ -194,9 +197,12 @@ func (l *Ledger) closeGuest(
 				switch merged = d.Reason == mergedReason; {
 				case !merged && d.Reason != mergingReason:
 					return c, d.Refusal()
-				case !slices.Contains(now.Credentials, target):
+				case slices.Contains(now.Credentials, target):
+					return c, nil
+				case merged || l.goesOn(ctx, mergedInto(now)):
 					return c, ErrLinked
 				}
+				c.Credentials = with(now.Credentials, target) // in place of one whose account is gone
 				return c, nil
 			}
 			rest := slices.DeleteFunc(slices.Clone(now.Credentials), func(c rushgate.Credential) bool {
@@ -211,6 +217,38 @@ func (l *Ledger) closeGuest(
 			return c, nil
 		})
 	return merged, err
+}
+
+// goesOn reports whether a merge into the account of a player may go on: it is there, and is not to become part of
+// another itself.
+func (l *Ledger) goesOn(ctx context.Context, into rushgate.PlayerID) bool {
+	a, err := l.ofPlayer(ctx, into)
+	return err != nil || a.ID != 0 && mergedInto(&a) == 0
+}
+
+// isOpen returns [ErrBusy] for an account that is to become part of another itself, and has its guest be as before: of
+// two who merge each other, or of more in a ring, at least one would else be shut for good.
+func (l *Ledger) isOpen(ctx context.Context, a, guest *rushgate.Account) error {
+	now, err := l.owned(ctx, Owner{a.ID, a.Username})
+	if err != nil || mergedInto(&now) == 0 {
+		return err
+	}
+	if err := l.giveUpMerge(ctx, guest, a.ID); err != nil {
+		return err
+	}
+	return ErrBusy
+}
+
+// giveUpMerge opens a guest's account again that was to become part of the account of a player, and has not.
+func (l *Ledger) giveUpMerge(ctx context.Context, guest *rushgate.Account, into rushgate.PlayerID) error {
+	_, err := l.changeOwned(ctx, Owner{guest.ID, guest.Username},
+		func(now *rushgate.Account) (c rushgate.AccountChange, err error) {
+			if mergedInto(now) == into && now.Disabled.Reason == mergingReason {
+				c.Disabled, c.Credentials = &rushgate.Disabled{}, without(now.Credentials, Merging)
+			}
+			return c, nil
+		})
+	return err
 }
 
 // giveCharacter has an account get the character of a guest in place of its own, once neither is inside.

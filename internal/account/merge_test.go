@@ -272,3 +272,73 @@ func asksForCodes(t *testing.T, l *account.Ledger, name string) {
 		t.Fatal(err)
 	}
 }
+
+// Of two guests who merge each other at once, none is shut for good: whoever is refused asks again.
+func TestMergeOfEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New(memory.Options{})
+		l := newMerge(t, s)
+		devices := map[string]rushgate.Credential{"guest-x": guestDevice, "guest-y": linked.OfGuest([32]byte{8})}
+		guest := rushgate.Account{
+			ID: 1001, Username: "guest-y", PasswordHash: password.Locked(), CreatedAt: time.Now(),
+			Credentials: []rushgate.Credential{devices["guest-y"]},
+		}
+		if errs, err := s.CreateAccounts(t.Context(), []rushgate.Account{guest}); err != nil || errs[0] != nil {
+			t.Fatal(errs, err)
+		}
+		key, _ := linked.Key(devices["guest-y"])
+		if _, err := s.ClaimIdentities(t.Context(), []rushgate.IdentityClaim{{Key: key, Player: 1001}}); err != nil {
+			t.Fatal(err)
+		}
+		merge := func(by, other string) error {
+			return l.Merge(t.Context(), provedBy(t, l, by), devices[other], false, nil, "")
+		}
+		x, y := provedBy(t, l, "guest-x"), provedBy(t, l, "guest-y")
+		errs := make([]error, 2)
+		var both sync.WaitGroup
+		both.Go(func() { errs[0] = l.Merge(t.Context(), x, devices["guest-y"], false, nil, "") })
+		both.Go(func() { errs[1] = l.Merge(t.Context(), y, devices["guest-x"], false, nil, "") })
+		both.Wait()
+		if errs[0] != nil && errs[1] != nil {
+			if err := merge("guest-x", "guest-y"); err != nil {
+				t.Fatalf("both were refused, with %v, and so is the next: %v", errs, err)
+			}
+		} else if errs[0] == nil && errs[1] == nil {
+			t.Error("both are told that it is done")
+		}
+	})
+}
+
+// A merge that was begun into an account that is gone is nobody's, and an operator can give one up.
+func TestMergeIntoWhatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &breaking{Store: memory.New(memory.Options{}), in: -1}
+		l := newMerge(t, s)
+		owner(t, l, "bob")
+		begin := func(by string) {
+			t.Helper()
+			s.in = 1 // the account of the guest is closed, and no more
+			if err := l.Merge(t.Context(), provedBy(t, l, by), guestDevice, true, nil, ""); err == nil {
+				t.Fatal("the merge did not end in the middle")
+			}
+			s.in = -1
+			time.Sleep(rushgate.LeaseTTL)
+		}
+		begin("bob")
+		if err := l.Merge(t.Context(), provedBy(t, l, "alice"), guestDevice, true, nil, ""); !errors.Is(err, account.ErrLinked) {
+			t.Errorf("what is bob's is merged by alice: %v", err)
+		}
+		must(t)(l.Enable(t.Context(), "guest-x", "anna"))
+		if a := provedBy(t, l, "guest-x").Account; a.Disabled.At(time.Now()) || len(a.Credentials) != 1 {
+			t.Errorf("once it is given up: %+v", a)
+		}
+		begin("bob")
+		if err := l.Delete(t.Context(), "bob"); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Merge(t.Context(), provedBy(t, l, "alice"), guestDevice, true, nil, ""); err != nil {
+			t.Fatal(err)
+		}
+		wantMerged(t, s, l, 2)
+	})
+}

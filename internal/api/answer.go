@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -109,7 +110,9 @@ func (b *refusalBody) disabled(r *rushgate.Refusal) {
 	if b.DisabledReason = r.Text; r.Text != "" {
 		b.Message += ": " + r.Text
 	}
-	b.Message += "."
+	if !strings.HasSuffix(b.Message, ".") {
+		b.Message += "."
+	}
 }
 
 // malformed is a [rushgate.MissingCredentials] whose message may be shown: it says what is wrong with the request.

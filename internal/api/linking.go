@@ -51,7 +51,7 @@ func identityIn(given strictjson.Values, deviceField, proofField string) (s show
 		return s, nil
 	}
 	if s.sealed != "" {
-		return s, malformed{"There is both a " + deviceField + " and an " + proofField + ": one of them is needed."}
+		return s, malformed{"There is both " + deviceField + " and " + proofField + ": one of them is needed."}
 	}
 	secret, err := token.ParseGuest(text)
 	if err != nil {
@@ -308,6 +308,9 @@ func (h *handler) merge(w http.ResponseWriter, r *http.Request, o owner) error {
 	}
 	if err != nil {
 		return err
+	}
+	if !h.Guests {
+		return errNoGuests
 	}
 	proved, err := h.prove(r, o, &f.proof)
 	if err != nil {
