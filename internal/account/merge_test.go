@@ -325,7 +325,8 @@ func TestMergeIntoWhatIsGone(t *testing.T) {
 			time.Sleep(rushgate.LeaseTTL)
 		}
 		begin("bob")
-		if err := l.Merge(t.Context(), provedBy(t, l, "alice"), guestDevice, true, nil, ""); !errors.Is(err, account.ErrLinked) {
+		err := l.Merge(t.Context(), provedBy(t, l, "alice"), guestDevice, true, nil, "")
+		if !errors.Is(err, account.ErrLinked) {
 			t.Errorf("what is bob's is merged by alice: %v", err)
 		}
 		must(t)(l.Enable(t.Context(), "guest-x", "anna"))
