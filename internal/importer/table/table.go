@@ -123,12 +123,13 @@ func (f *File) Size() int64 { return f.size }
 // be ranged over several times, each time by one goroutine.
 func (f *File) Rows(ctx context.Context) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		more := true
+		wanted := true // more rows, by who ranges over them
 		visit := func(r Row) bool {
-			if more = more && ctx.Err() == nil; more {
-				more = yield(r, nil)
+			if wanted && ctx.Err() == nil {
+				wanted = yield(r, nil)
+				return wanted
 			}
-			return more
+			return false
 		}
 		err := f.unchanged()
 		if err == nil {
@@ -136,10 +137,10 @@ func (f *File) Rows(ctx context.Context) iter.Seq2[Row, error] {
 				err = fmt.Errorf("%s: %w", f.path, err)
 			}
 		}
-		if err == nil && more {
+		if err == nil && wanted {
 			err = f.unchanged()
 		}
-		if err = errors.Join(err, ctx.Err()); err != nil && (more || ctx.Err() != nil) {
+		if err = errors.Join(err, ctx.Err()); err != nil && wanted {
 			yield(Row{}, err)
 		}
 	}

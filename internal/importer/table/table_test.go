@@ -493,3 +493,23 @@ func FuzzLua(f *testing.F) {
 		}
 	})
 }
+
+// Who has stopped ranging over the rows is given no more, also when the import is broken off at that moment.
+func TestRowsEndWithWhoRanges(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.csv")
+	if err := os.WriteFile(path, []byte("name\nann\nbob\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := open(t, path, CSV, Query{Columns: []string{"name"}})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n := 0
+	for range f.Rows(ctx) { // which panics if it is called on
+		n++
+		cancel()
+		break
+	}
+	if n != 1 {
+		t.Errorf("%d rows", n)
+	}
+}
