@@ -179,6 +179,5 @@ func (l *Ledger) Unlink(ctx context.Context, proved *secondfactor.Proved, handle
 // opens reports whether an account with a hash and credentials can be opened by its player at all.
 func opens(hash string, credentials []rushgate.Credential) bool {
 	return hash != "" && !password.IsLocked(hash) || opaquerecord.Has(credentials) ||
-		len(passkey.List(credentials)) > 0 ||
-		slices.ContainsFunc(credentials, func(c rushgate.Credential) bool { _, ok := linked.Key(c); return ok })
+		len(passkey.List(credentials)) > 0 || len(linked.Keys(credentials)) > 0
 }

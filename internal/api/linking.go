@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -163,18 +162,7 @@ func (h *handler) link(w http.ResponseWriter, r *http.Request, o owner) error {
 // unlink takes an identity away from the account of a player, who proves it. All sessions and devices end; the player
 // who asks gets another session.
 func (h *handler) unlink(w http.ResponseWriter, r *http.Request, o owner) error {
-	body, err := readBody(r)
-	if err != nil {
-		return err
-	}
-	shown, remember, err := parseRemoval(body)
-	if err == nil {
-		err = h.remembered(r, remember, false)
-	}
-	if err != nil {
-		return err
-	}
-	proved, err := h.prove(r, o, &shown)
+	proved, remember, err := h.proveRemoval(r, o)
 	if err != nil {
 		return err
 	}
@@ -259,7 +247,7 @@ func (h *handler) renameTo(r *http.Request, c changed, name string) (changed, er
 	if err != nil {
 		return c, err
 	}
-	leave := func(ctx context.Context) error { return h.Realm.End(ctx, c.player) }
+	leave := h.leave(c.player)
 	proved, rules := secondfactor.Proved{Account: a}, h.Names
 	if linked.IsGuestName(a.Username) {
 		rules.Hold = 0
@@ -316,7 +304,7 @@ func (h *handler) merge(w http.ResponseWriter, r *http.Request, o owner) error {
 	if err != nil {
 		return err
 	}
-	leave := func(ctx context.Context) error { return h.Realm.End(ctx, o.player) }
+	leave := h.leave(o.player)
 	if err := h.Accounts.Merge(r.Context(), &proved, f.guest.device, f.keepGuest, leave, h.from(r)); err != nil {
 		return ofLinking(err)
 	}

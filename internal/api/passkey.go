@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -33,8 +32,7 @@ var (
 		{Name: "line_secret"}, {Name: "wait", Kind: strictjson.Bool}, {Name: "remember"},
 		{Name: "remember_cookie", Kind: strictjson.Bool}, {Name: "device_id"},
 	}
-	passkeyFields  = []strictjson.Field{{Name: "name"}, {Name: "credential", Kind: strictjson.Nested}}
-	removingFields = slices.Concat([]strictjson.Field{{Name: "remember"}}, proofFields)
+	passkeyFields = []strictjson.Field{{Name: "name"}, {Name: "credential", Kind: strictjson.Nested}}
 )
 
 // optionsBody is what a client gives its browser.
@@ -221,35 +219,13 @@ func (h *handler) addPasskey(w http.ResponseWriter, r *http.Request, o owner) er
 	return nil
 }
 
-// parseRemoval checks the form of a wish to remove a passkey: the proof, and what to call the device that stays
-// remembered.
-func parseRemoval(body []byte) (shown proof, remember string, err error) {
-	given, err := strictjson.Object(body, removingFields...)
-	if err != nil {
-		return shown, "", malformed{err.Error()}
-	}
-	shown, err = proofIn(given, "password")
-	return shown, given.String("remember"), err
-}
-
 // removePasskey takes a passkey away from the account of a player, who proves it. All sessions and devices of the
 // account end, for the passkey may have opened them; the player who asks gets another session.
 func (h *handler) removePasskey(w http.ResponseWriter, r *http.Request, o owner) error {
 	if h.Passkeys == nil {
 		return errNoPasskeys
 	}
-	body, err := readBody(r)
-	if err != nil {
-		return err
-	}
-	shown, remember, err := parseRemoval(body)
-	if err == nil {
-		err = h.remembered(r, remember, false)
-	}
-	if err != nil {
-		return err
-	}
-	proved, err := h.prove(r, o, &shown)
+	proved, remember, err := h.proveRemoval(r, o)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
@@ -40,6 +41,7 @@ var (
 	proofFields = slices.Concat(
 		[]strictjson.Field{{Name: "password"}, {Name: "code"}}, opaqueProofFields, identityProofFields,
 	)
+	removingFields = slices.Concat([]strictjson.Field{{Name: "remember"}}, proofFields)
 )
 
 // nothingShown is for a request that shows no proof, whose password would be in a field of that name.
@@ -147,4 +149,37 @@ func (h *handler) takesProof(p *proof) error {
 		return errNoOpaque
 	}
 	return nil
+}
+
+// parseRemoval checks the form of a wish to take a way into the account away: the proof, and what to call the device
+// that stays remembered.
+func parseRemoval(body []byte) (shown proof, remember string, err error) {
+	given, err := strictjson.Object(body, removingFields...)
+	if err != nil {
+		return shown, "", malformed{err.Error()}
+	}
+	shown, err = proofIn(given, "password")
+	return shown, given.String("remember"), err
+}
+
+// proveRemoval has the player of a session prove that the account is theirs, of which a way in is to be taken away, and
+// returns what to call the device that stays remembered.
+func (h *handler) proveRemoval(r *http.Request, o owner) (proved secondfactor.Proved, remember string, err error) {
+	body, err := readBody(r)
+	if err != nil {
+		return proved, "", err
+	}
+	shown, remember, err := parseRemoval(body)
+	if err == nil {
+		err = h.remembered(r, remember, false)
+	}
+	if err == nil {
+		proved, err = h.prove(r, o, &shown)
+	}
+	return proved, remember, err
+}
+
+// leave returns what ends a player's session here, with a last save, for the ledger to call.
+func (h *handler) leave(player rushgate.PlayerID) func(context.Context) error {
+	return func(ctx context.Context) error { return h.Realm.End(ctx, player) }
 }

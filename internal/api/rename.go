@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -63,7 +62,7 @@ func (h *handler) rename(w http.ResponseWriter, r *http.Request, o owner) error 
 	if err != nil {
 		return err
 	}
-	leave := func(ctx context.Context) error { return h.Realm.End(ctx, o.player) }
+	leave := h.leave(o.player)
 	a, err := h.Accounts.Rename(r.Context(), &proved, f.name, h.Names, leave, h.from(r))
 	if err != nil {
 		return ofRename(err)
