@@ -29,26 +29,43 @@ func (r *Keyring) SealLetter(purpose string, at time.Time, content []byte, rando
 	if len(content) > MaxLetter {
 		return nil, fmt.Errorf("line: letter: %d bytes", len(content))
 	}
-	if random == nil {
-		random = rand.Reader
-	}
-	key := r.sealing(at)
-	b := append(make([]byte, 0, LetterOverhead+len(content)), letterVersion)
-	b = append(b, key.id[:]...)
-	b = append(b, make([]byte, chacha20poly1305.NonceSizeX)...)
-	nonce := b[headSize:]
-	if _, err := io.ReadFull(random, nonce); err != nil {
+	b, err := r.seal(letterVersion, purpose, at, content, random)
+	if err != nil {
 		return nil, fmt.Errorf("line: letter: %w", err)
 	}
-	plain := make([]byte, 0, 8+len(content))
-	plain = binary.BigEndian.AppendUint64(plain, uint64(max(at.UnixMicro(), 0)))
-	return key.aead.Seal(b, nonce, append(plain, content...), challengeData(b, purpose)), nil
+	return b, nil
 }
 
 // OpenLetter returns when a letter was sealed, to the microsecond, and what is in it. The error is [ErrMalformed],
 // [ErrUnknownKey], or [ErrForged], also for one of another purpose.
 func (r *Keyring) OpenLetter(purpose string, b []byte) (at time.Time, content []byte, err error) {
-	if len(b) < LetterOverhead || len(b) > LetterOverhead+MaxLetter || b[0] != letterVersion {
+	if len(b) > LetterOverhead+MaxLetter {
+		return at, nil, ErrMalformed
+	}
+	return r.open(letterVersion, purpose, b)
+}
+
+// seal makes what has a version, a time and a content, and is for one purpose, see [Keyring.SealLetter].
+func (r *Keyring) seal(version byte, purpose string, at time.Time, content []byte, random io.Reader) ([]byte, error) {
+	if random == nil {
+		random = rand.Reader
+	}
+	key := r.sealing(at)
+	b := append(make([]byte, 0, LetterOverhead+len(content)), version)
+	b = append(b, key.id[:]...)
+	b = append(b, make([]byte, chacha20poly1305.NonceSizeX)...)
+	nonce := b[headSize:]
+	if _, err := io.ReadFull(random, nonce); err != nil {
+		return nil, err
+	}
+	plain := make([]byte, 0, 8+len(content))
+	plain = binary.BigEndian.AppendUint64(plain, uint64(max(at.UnixMicro(), 0)))
+	return key.aead.Seal(b, nonce, append(plain, content...), purposeData(b, purpose)), nil
+}
+
+// open reads what seal has made of a version for a purpose.
+func (r *Keyring) open(version byte, purpose string, b []byte) (at time.Time, content []byte, err error) {
+	if len(b) < LetterOverhead || b[0] != version {
 		return at, nil, ErrMalformed
 	}
 	key := r.find(keyID(b[1:headSize]))
@@ -56,9 +73,12 @@ func (r *Keyring) OpenLetter(purpose string, b []byte) (at time.Time, content []
 		return at, nil, ErrUnknownKey
 	}
 	nonce, sealed := b[headSize:headSize+chacha20poly1305.NonceSizeX], b[headSize+chacha20poly1305.NonceSizeX:]
-	plain, err := key.aead.Open(nil, nonce, sealed, challengeData(b, purpose))
+	plain, err := key.aead.Open(nil, nonce, sealed, purposeData(b, purpose))
 	if err != nil {
 		return at, nil, ErrForged
 	}
 	return time.UnixMicro(int64(binary.BigEndian.Uint64(plain))), plain[8:], nil
 }
+
+// purposeData is what is authenticated beside what is sealed: the head, and the purpose.
+func purposeData(b []byte, purpose string) []byte { return append(b[:headSize:headSize], purpose...) }
