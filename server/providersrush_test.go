@@ -125,36 +125,46 @@ func TestProvidersThatFailAreInNobodysWay(t *testing.T) {
 }
 
 // A thousand log in by their passwords while a hundred want in by providers that hang, answer garbage or are away. What
-// they notice of that is shown as the ratio of paired runs, in one of which the providers are fine: of the time until
-// nine of ten are in, and of the CPU, in which those hundred and the providers are, too.
+// they notice of that is shown as ratios of runs in turns: beside nobody, beside a hundred of providers that are fine,
+// and beside those; of the time until nine of ten are in, and of the CPU, in which those hundred and the providers are,
+// too.
 func TestRushBesideProvidersThatFail(t *testing.T) {
 	if os.Getenv("RUSHGATE_LONG") == "" {
-		t.Skip("paired runs of 1000 logins; the test above is the short form (RUSHGATE_LONG=1)")
+		t.Skip("runs of 1000 logins in turns; the test above is the short form (RUSHGATE_LONG=1)")
 	}
-	const pairs = 9
-	all := rush{Logins: 1000}
-	run := func(fine bool) rushed {
-		file := faulty(t, fine)
+	const turns = 15
+	run := func(beside string) rushed {
+		file, players := faulty(t, beside == "fine"), 100
+		if beside == "nobody" {
+			players = 0
+		}
 		change := func(c *server.Config) {
 			c.OIDCFile, c.ProviderNetworks, c.TrustedProxies = file, loopback, []netip.Prefix{loopback[0]}
 		}
-		beside := func(s *server.Server) func() { return startFaultyPlayers(s, 100).stop }
-		return all.runBeside(t, false, password.DefaultIterations, change, beside)
+		start := func(s *server.Server) func() { return startFaultyPlayers(s, players).stop }
+		all := rush{Logins: 1000}
+		return all.runBeside(t, false, password.DefaultIterations, change, start)
 	}
-	var ratios, costs []float64
-	for i := range pairs {
-		first, second := run(i%2 == 0), run(i%2 != 0)
-		fine, failing := first, second
-		if i%2 != 0 {
-			fine, failing = second, first
+	kinds := []string{"nobody", "fine", "failing"}
+	goodput, cpu := make(map[string][]float64), make(map[string][]float64)
+	for i := range turns {
+		runs := make(map[string]rushed)
+		for k := range kinds {
+			kind := kinds[(i+k)%len(kinds)] // each comes first as often
+			runs[kind] = run(kind)
 		}
-		ratios = append(ratios, fine.most.Seconds()/failing.most.Seconds())
-		costs = append(costs, fine.cpu.Seconds()/failing.cpu.Seconds())
-		t.Logf("fine: %v; failing: %v; goodput %.3f", fine, failing, ratios[i])
+		for _, kind := range kinds[:2] {
+			goodput[kind] = append(goodput[kind], runs[kind].most.Seconds()/runs["failing"].most.Seconds())
+			cpu[kind] = append(cpu[kind], runs[kind].cpu.Seconds()/runs["failing"].cpu.Seconds())
+		}
+		t.Log(runs)
 	}
-	slices.Sort(ratios)
-	slices.Sort(costs)
-	t.Logf("goodput beside providers that fail is %.3f of that beside others (median of %d pairs, quartiles %.3f and "+
-		"%.3f), by the CPU %.3f (%.3f and %.3f)", ratios[pairs/2], pairs, ratios[pairs/4], ratios[3*pairs/4], costs[pairs/2],
-		costs[pairs/4], costs[3*pairs/4])
+	for _, kind := range kinds[:2] {
+		g, c := goodput[kind], cpu[kind]
+		slices.Sort(g)
+		slices.Sort(c)
+		t.Logf("goodput beside players of providers that fail is %.3f of that beside %s (median of %d, quartiles %.3f and "+
+			"%.3f), by the CPU %.3f (%.3f and %.3f)", g[turns/2], kind, turns, g[turns/4], g[3*turns/4], c[turns/2],
+			c[turns/4], c[3*turns/4])
+	}
 }
