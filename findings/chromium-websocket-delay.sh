@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Chromium 156 (Debian 12) holds back a page's new WebSocket for 1 to 5 seconds, before it sends a single byte, once some
-# sixteen of its WebSockets have failed to connect: from the twelfth on it is felt, though all of them were refused at
-# once. It does so also when the page has been loaded again, and when the WebSocket is for another server, which has
-# refused nobody; fetch waits for none of this. A few that connect end it. Nothing tells the page, which sees a server
-# that is slow to answer, and a server sees nothing at all. So a page that tries again and again while a server restarts
-# comes back seconds late, whatever pause it chose itself; one that asks by fetch whether the server is there, and opens
-# the WebSocket then, comes at once. Forty WebSockets opened at the same time by a page with no failure behind it, to a
-# server that takes all, are held back in the same way.
+# Chromium 156 (Debian 12) holds back a page's new WebSocket for 1 to 5 seconds, before it sends a single byte, once
+# some sixteen of its WebSockets have failed to connect: from the twelfth on it is felt, though all of them were
+# refused at once. It does so also when the page has been loaded again, and when the WebSocket is for another server,
+# which has refused nobody; fetch waits for none of this. A few that connect end it. Nothing tells the page, which
+# sees a server that is slow to answer, and a server sees nothing at all. So a page that tries again and again while a
+# server restarts comes back seconds late, whatever pause it chose itself; one that asks by fetch whether the server
+# is there, and opens the WebSocket then, comes at once. Forty WebSockets opened at the same time by a page with no
+# failure behind it, to a server that takes all, are held back in the same way.
 #
-# Seen: the first tries fail in 0.02 s, those from the 17th on take 1 to 5 s, and so do one after a reload to a server that
-# takes it, and most of 40 at once; a fetch from that server 0.03 s.
-# It runs without Rushgate, for about a minute, and needs Node.js 20 and a Chromium (CHROMIUM names it, or it is found in
-# the PATH); from npm it installs puppeteer-core 25.16.0. Exit 0: as seen; 1: something else; 2: could not be run.
+# Seen: the first tries fail in 0.02 s, those from the 17th on take 1 to 5 s, and so do one after a reload to a server
+# that takes it, and most of 40 at once; a fetch from that server 0.03 s.
+# It runs without Rushgate, for about a minute, and needs Node.js 20 and a Chromium (CHROMIUM names it, or it is found
+# in the PATH); from npm it installs puppeteer-core 25.16.0. Exit 0: as seen; 1: something else; 2: could not be run.
 set -euo pipefail
 chromium=${CHROMIUM:-$(command -v chromium || command -v google-chrome || true)}
 [ -n "$chromium" ] && command -v node >/dev/null || { echo "Node.js and Chromium are needed"; exit 2; }

@@ -1,26 +1,29 @@
 #!/usr/bin/env bash
 # MariaDB 10.11 keeps a FLOAT in 24 bits, and writes it with six digits wherever it writes text, which is too few: a
-# position of -8949.953125 is stored as it is, and read as -8949.95. So one column of one row has two values for a program
-# in Go: a query with arguments is prepared and answered in binary, with all that is stored; the same query with the
-# number written into it is answered in text. No error tells of it. mariadb-dump reads text: what is restored from a dump
-# has lost the digits for good, 16777215 has become 16777200. A comparison sees them all, so that a row is found by a
-# value that it is not shown with. CAST(x AS DOUBLE) brings all digits either way, and a DOUBLE column loses none. Games
-# like to keep positions in FLOAT.
+# position of -8949.953125 is stored as it is, and read as -8949.95. So one column of one row has two values for a
+# program in Go: a query with arguments is prepared and answered in binary, with all that is stored; the same query
+# with the number written into it is answered in text. No error tells of it. mariadb-dump reads text: what is restored
+# from a dump has lost the digits for good, 16777215 has become 16777200. A comparison sees them all, so that a row is
+# found by a value that it is not shown with. CAST(x AS DOUBLE) brings all digits either way, and a DOUBLE column
+# loses none. Games like to keep positions in FLOAT.
 #
 # Seen with Debian's MariaDB 10.11 and github.com/go-sql-driver/mysql 1.10.1: -8949.95 and 16777200 in text, and in
 # everything once a dump is restored; before, -8949.953 (what a float32 of -8949.953125 is in short) and 16777215 in
 # binary, and all digits by CAST.
-# It runs without Rushgate and needs Go and MariaDB 10.11 (Debian 12: apt-get install mariadb-server), of which it starts
-# one of its own, on a socket in a folder of its own. Exit 0: as seen; 1: something else; 2: could not be run.
+# It runs without Rushgate and needs Go and MariaDB 10.11 (Debian 12: apt-get install mariadb-server), of which it
+# starts one of its own, on a socket in a folder of its own. Exit 0: as seen; 1: something else; 2: could not be run.
 set -euo pipefail
 PATH=$PATH:/usr/sbin
-command -v go mariadbd mariadb-install-db mariadb-dump >/dev/null || { echo "Go and MariaDB are needed"; exit 2; }
+for program in go mariadbd mariadb-install-db mariadb-dump; do
+	command -v $program >/dev/null || { echo "$program is needed"; exit 2; }
+done
 dir=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server"; wait; chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 cd "$dir"
 export GOFLAGS=-mod=mod
-{ go mod init example.org/float && go get github.com/go-sql-driver/mysql@v1.10.1; } >go.log 2>&1 || { cat go.log; exit 2; }
+{ go mod init example.org/float && go get github.com/go-sql-driver/mysql@v1.10.1; } >go.log 2>&1 ||
+	{ cat go.log; exit 2; }
 cat >main.go <<'EOF'
 package main
 

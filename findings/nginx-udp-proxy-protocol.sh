@@ -1,16 +1,17 @@
 #!/bin/bash
-# nginx, told to pass datagrams on with the PROXY protocol (proxy_protocol on, in a server that listens to udp), writes its
-# header before the first datagram of a session alone, within the same datagram, and none before the ones that follow:
-# what receives them has to remember by address what the first one said, and is lost if that one is. The header is the
-# text of version 1, and says TCP4, as that version has no word for UDP. A client that is silent for proxy_timeout begins
-# a new session, whose first datagram comes from another port and has a header again. A receiver that takes off a header
-# from each datagram, as from each connection, drops all but the first ones, and one that looks for version 2, which has a
-# code for datagrams, finds none.
+# nginx, told to pass datagrams on with the PROXY protocol (proxy_protocol on, in a server that listens to udp),
+# writes its header before the first datagram of a session alone, within the same datagram, and none before the ones
+# that follow: what receives them has to remember by address what the first one said, and is lost if that one is. The
+# header is the text of version 1, and says TCP4, as that version has no word for UDP. A client that is silent for
+# proxy_timeout begins a new session, whose first datagram comes from another port and has a header again. A receiver
+# that takes off a header from each datagram, as from each connection, drops all but the first ones, and one that
+# looks for version 2, which has a code for datagrams, finds none.
 #
-# Seen with Debian's nginx 1.22.1-9+deb12u11 and its stream module: three datagrams, a pause, one more: headers before the
-# first and the last, "PROXY TCP4 …".
-# It runs without Rushgate. Exit 0: as seen; 1: something else; 2: could not be run. It needs nginx 1.22 with the stream
-# module (Debian 12: apt-get install nginx libnginx-mod-stream) and python3, and writes only to a folder of its own.
+# Seen with Debian's nginx 1.22.1-9+deb12u11 and its stream module: three datagrams, a pause, one more: headers before
+# the first and the last, "PROXY TCP4 …".
+# It runs without Rushgate. Exit 0: as seen; 1: something else; 2: could not be run. It needs nginx 1.22 with the
+# stream module (Debian 12: apt-get install nginx libnginx-mod-stream) and python3, and writes only to a folder of its
+# own.
 set -u
 cannot() { echo "cannot run: $*"; exit 2; }
 nginx=$(PATH=$PATH:/usr/sbin type -P nginx) || cannot "no nginx"

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # otplib 12.0.1, a library of JavaScript for one-time passwords, gives other codes than all else for SHA-512, and for
 # SHA-256 with the secrets that it makes itself: a secret in base32 that has fewer than 32 bytes (SHA-512) or 16 bytes
-# (SHA-256) is repeated until it is long enough, before HMAC takes it. RFC 6238 knows nothing of that; what repeats in it
-# are the secrets of its test vectors, which therefore all agree. HMAC takes a key of any length, and authenticators give it
-# the secret as it is. Usual secrets have 20 bytes, otplib's own 10. Version 13.5.0 does not repeat them, so that with
-# these two hashes what one version has enrolled the other one refuses. With SHA-1 and such secrets all agree.
+# (SHA-256) is repeated until it is long enough, before HMAC takes it. RFC 6238 knows nothing of that; what repeats in
+# it are the secrets of its test vectors, which therefore all agree. HMAC takes a key of any length, and
+# authenticators give it the secret as it is. Usual secrets have 20 bytes, otplib's own 10. Version 13.5.0 does not
+# repeat them, so that with these two hashes what one version has enrolled the other one refuses. With SHA-1 and such
+# secrets all agree.
 #
-# Seen: of the secrets with 10, 20, 32 and 64 bytes otplib 12.0.1 is alone with 10 bytes and SHA-256, 10 and 20 bytes and
-# SHA-512; node:crypto, otplib 13.5.0 and speakeasy 2.0.0 agree on all of 16 bytes and more.
-# It runs without Rushgate and needs Node.js 20, and from npm the three versions. Exit 0: as seen; 1: something else; 2:
-# could not be run.
+# Seen: of the secrets with 10, 20, 32 and 64 bytes otplib 12.0.1 is alone with 10 bytes and SHA-256, 10 and 20 bytes
+# and SHA-512; node:crypto, otplib 13.5.0 and speakeasy 2.0.0 agree on all of 16 bytes and more.
+# It runs without Rushgate and needs Node.js 20, and from npm the three versions. Exit 0: as seen; 1: something else;
+# 2: could not be run.
 set -euo pipefail
 command -v node >/dev/null || { echo "Node.js is needed"; exit 2; }
 dir=$(mktemp -d)

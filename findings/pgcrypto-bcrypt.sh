@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# pgcrypto of PostgreSQL 15, which makes and checks bcrypt in SQL, knows it by $2a$ alone, and gives no error for what
-# most others write today, $2b$, and PHP's $2y$: crypt(password, hash) takes a hash of a kind that it does not know for one
-# of traditional DES, whose salt are the first two letters, and answers with 13 letters that begin with "$2". So the
-# comparison with the stored hash is false for the right password as for a wrong one, and nothing tells why. The same
-# goes for $argon2id$ and $6$. With $2a$ written in its place the same hash is matched: for passwords of ASCII the three
-# are one thing. A table that a service in Node.js, Python or PHP has filled has to be rewritten so before SQL can check it.
+# pgcrypto of PostgreSQL 15 makes and checks bcrypt in SQL, but of the names that it goes by it knows $2a$ and $2x$
+# alone, and gives no error for those that most others write today, $2b$, and PHP's $2y$: crypt(password, hash) takes
+# a hash of a kind that it does not know for one of traditional DES, whose salt are the first two letters, and answers
+# with 13 letters that begin with "$2". So the comparison with the stored hash is false for the right password as for
+# a wrong one, and nothing tells why. The same goes for $argon2id$ and $6$. With $2a$ written in its place the same
+# hash is matched: for passwords of ASCII the three are one thing. A table that a service in Node.js, Python or PHP
+# has filled has to be rewritten so before SQL can check it.
 #
-# Seen with Debian's PostgreSQL 15 and bcryptjs 3.0.3 (npm): $2b$ and $2y$ 13 letters and false, $2a$ 60 letters and true.
+# Seen with Debian's PostgreSQL 15 and bcryptjs 3.0.3 (npm): $2b$ and $2y$ 13 letters and false, $2a$ 60 letters and
+# true.
 # It runs without Rushgate and needs Node.js and PostgreSQL 15 (Debian 12: apt-get install postgresql), of which it
 # starts one of its own, on a socket in a folder of its own: as the user postgres if root runs it. Exit 0: as seen; 1:
 # something else; 2: could not be run.

@@ -3,12 +3,12 @@
 #   .backup        nothing: user_version, application_id and WAL come along
 #   VACUUM INTO    WAL: the copy has a rollback journal
 #   .dump, .clone  WAL, and user_version and application_id, which are 0 in the copy, though it has all of the schema
-# Whoever numbers the versions of a schema by user_version, as is common, takes what is restored from .dump for a file as
-# old as can be, and migrates what has been migrated; who reads application_id takes it for a file of another program; and
-# where WAL was set once, when the file was made, readers now wait for writers.
+# Whoever numbers the versions of a schema by user_version, as is common, takes what is restored from .dump for a file
+# as old as can be, and migrates what has been migrated; who reads application_id takes it for a file of another
+# program; and where WAL was set once, when the file was made, readers now wait for writers.
 #
-# Seen with Debian's sqlite3 3.40.1: user_version 7, application_id 99 and wal in the original and after .backup; 7, 99 and
-# delete after VACUUM INTO; 0, 0 and delete after .dump and .clone.
+# Seen with Debian's sqlite3 3.40.1: user_version 7, application_id 99 and wal in the original and after .backup; 7,
+# 99 and delete after VACUUM INTO; 0, 0 and delete after .dump and .clone.
 # It runs without Rushgate and needs sqlite3 3.40 (Debian 12: apt-get install sqlite3). Exit 0: as seen; 1: something
 # else; 2: could not be run.
 set -euo pipefail
