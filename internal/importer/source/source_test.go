@@ -188,7 +188,8 @@ func TestBansOfVersions(t *testing.T) {
 	const bans = "CREATE TABLE bans (who int, kind int);\nINSERT INTO bans VALUES (1,7),(1,9),(2,8),(3,7);\n"
 	const old = "CREATE TABLE %s (who int, nature text);\nINSERT INTO %s VALUES (1,'mute'),(2,'ban'),(3,'mute');\n"
 	for _, c := range []struct{ old, dump, want string }{
-		{"old", bans + kinds + "INSERT INTO kinds VALUES (7,1,5),(8,0,0),(9,1,0);\n",
+		{"old", bans + kinds +
+			"INSERT INTO kinds VALUES (7,1,5),(8,0,0),(9,1,0);\n",
 			"one "},
 		{"old", bans + kinds + "INSERT INTO kinds VALUES (8);\n" +
 			"INSERT INTO kinds VALUES (9,1);\nINSERT INTO kinds VALUES (7,1,0);\n", "bad one bad two three "},
@@ -211,7 +212,8 @@ func TestBansOfVersions(t *testing.T) {
 // An account that Prosody has disabled is banned.
 func TestDisabledInProsody(t *testing.T) {
 	dir := t.TempDir()
-	for name, more := range map[string]string{"ann": "", "out": `["disabled"] = true; ["disabled_meta"] = { ["at"] = 5; };`} {
+	const disabled = `["disabled"] = true; ["disabled_meta"] = { ["at"] = 5; };`
+	for name, more := range map[string]string{"ann": "", "out": disabled} {
 		text := "return {\n\t[\"password\"] = \"pw\";\n\t" + more + "\n};\n"
 		if err := os.WriteFile(filepath.Join(dir, name+".dat"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -245,7 +247,8 @@ func TestBadMaps(t *testing.T) {
 		``, `{"id": "i", "level": "l"}`, `{"id": "i", "numbers": {"level": "l"}}`, `{"id": "i", "numbers": {"Gold!": "l"}}`,
 		`{"id": "i", "x": {"path": "x", "by": 2}}`, `{"id": "i", "x": "a["}`, `{"id": "i", "data": 7}`,
 		`{"id": "i", "data": {"a": 7}}`,
-		`{"id": "i", "characters": ` + joinOf(`"or": `+joinOf("")) + `}`, `{"id": "i", "characters": {"table": "t"}}`, `{"id": "i"} {}`,
+		`{"id": "i", "characters": ` + joinOf(`"or": `+joinOf("")) + `}`,
+		`{"id": "i", "characters": {"table": "t"}}`, `{"id": "i"} {}`,
 	} {
 		if _, err := ParseMap([]byte(text)); err == nil {
 			t.Errorf("%s is taken", text)
