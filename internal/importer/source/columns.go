@@ -74,6 +74,9 @@ func (l *Layout) Describe() string {
 	if l.Until != "" {
 		add("banned until %s", l.Until)
 	}
+	if l.Expires != "" {
+		add("ends at %s", l.Expires)
+	}
 	for i := range l.Joins {
 		add("with %s where %s is %s", l.Joins[i].tables(), l.Joins[i].Its, l.Joins[i].Ours)
 	}

@@ -370,7 +370,7 @@ func forever() time.Time { return time.Date(9999, time.December, 31, 0, 0, 0, 0,
 // until returns when a ban ends; zero without one, or if it is over.
 func (r *Reader) until(values map[string]any) time.Time {
 	l := r.layout
-	if is(values, l.Closed) {
+	if is(values, l.Closed) || r.ended(textAt(values, l.Expires)) {
 		return forever()
 	}
 	banned := is(values, l.Banned)
@@ -388,6 +388,11 @@ func (r *Reader) until(values map[string]any) time.Time {
 		return time.Time{}
 	}
 	return end
+}
+
+// ended reports whether a time is over, if it is one; one that cannot be read is.
+func (r *Reader) ended(at string) bool {
+	return at != "" && at != "0" && moment(at).Before(r.known)
 }
 
 // moment reads a time: in seconds or milliseconds since 1970, or as databases write it. It is zero if it is none.

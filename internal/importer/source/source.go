@@ -83,6 +83,8 @@ type Layout struct {
 	Closed map[string][]string `json:"closed"`
 	Until  string              `json:"until"`
 	Since  string              `json:"since"`
+	// Expires is the path to when an account ends, if it does: who had one that has ended is kept out without an end.
+	Expires string `json:"expires"`
 	// Joins are further tables.
 	Joins []Join `json:"joins"`
 	// Ignored says for people what is not read.
@@ -275,7 +277,7 @@ func (l *Layout) paths() []string {
 		_, path := storedAs(s)
 		all = append(all, path)
 	}
-	for _, p := range []string{l.Until, l.Since} {
+	for _, p := range []string{l.Until, l.Since, l.Expires} {
 		if p != "" {
 			all = append(all, strings.TrimSuffix(p, "?")+"?")
 		}

@@ -111,6 +111,14 @@ func TestBans(t *testing.T) {
 			t.Errorf("%+v ends %v", c, got)
 		}
 	}
+	r.layout = &Layout{Expires: "end"}
+	for end, want := range map[string]time.Time{
+		"": {}, "0": {}, "1800003600": {}, "2027-01-15 09:00:00": {}, "1799999999": forever(), "soon": forever(),
+	} {
+		if got := r.until(map[string]any{"end": end}); !got.Equal(want) {
+			t.Errorf("of an account that ends %q the ban ends %v", end, got)
+		}
+	}
 }
 
 // Of several bans the one that ends last counts, what closes an account does so whatever other bans say, and a table of
