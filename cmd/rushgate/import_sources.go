@@ -94,7 +94,7 @@ func (v *importRecordsFlags) open(ctx context.Context, schemes *scheme.Set, opts
 // read.
 func tellMissing(players *source.Reader, where string, stderr io.Writer) error {
 	for _, name := range players.Missing() {
-		_, err := fmt.Fprintf(stderr, "The table %s is not in the %s: what it would say, such as who is banned, is not known.\n",
+		_, err := fmt.Fprintf(stderr, "There is no table %s in the %s: what it would say, such as who is banned, is not known.\n",
 			name, where)
 		if err != nil {
 			return err

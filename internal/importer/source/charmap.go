@@ -87,6 +87,9 @@ func ParseMap(b []byte) (*Map, error) {
 	if c := m.Characters; c != nil && (c.Table == "" || c.Its == "" || c.Ours == "") {
 		return nil, errors.New(`"characters" needs a "table", and with "its" and "ours" the columns that have the same value`)
 	}
+	if c := m.Characters; c != nil && (c.Or != nil || len(c.With) > 0) {
+		return nil, errors.New("the characters are in one table: they have no \"or\" and no \"with\"")
+	}
 	if _, level := m.Numbers[rushgate.NumberLevel]; level && !m.Own {
 		return nil, errors.New("the reference world works out the level from the number xp: map that")
 	}

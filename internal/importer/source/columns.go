@@ -74,9 +74,23 @@ func (l *Layout) Describe() string {
 	if l.Until != "" {
 		add("banned until %s", l.Until)
 	}
+	if l.Expires != "" {
+		add("ends at %s", l.Expires)
+	}
 	for i := range l.Joins {
-		j := &l.Joins[i]
-		add("with %s where %s is %s", j.Table, j.Its, j.Ours)
+		add("with %s where %s is %s", l.Joins[i].tables(), l.Joins[i].Its, l.Joins[i].Ours)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// tables says which tables a join is of, for people.
+func (j *Join) tables() string {
+	all := j.Table
+	for i := range j.With {
+		all += " and " + j.With[i].Table
+	}
+	if j.Or != nil && j.Or.Table != j.Table {
+		all += " or " + j.Or.Table
+	}
+	return all
 }

@@ -179,12 +179,12 @@ func (l *Layout) open(ctx context.Context, at place, opts Options) (*Reader, err
 		if strings.HasPrefix(l.Until, join.name()+".") {
 			join.ends = func(row map[string]any) time.Time { return r.until(map[string]any{join.name(): row}) }
 		}
-		j, there, err := join.load(ctx, at)
+		j, err := join.find(ctx, at)
 		if err != nil {
-			return nil, fmt.Errorf("the table %s: %w", join.Table, err)
+			return nil, err
 		}
-		if !there {
-			r.missing = append(r.missing, join.Table)
+		if j.rows == nil {
+			r.missing = append(r.missing, join.tables())
 		}
 		if j.unread > 0 {
 			r.unread = append(r.unread, fmt.Sprintf("%d rows of the table %s, the first in %s: %v",
@@ -370,7 +370,7 @@ func forever() time.Time { return time.Date(9999, time.December, 31, 0, 0, 0, 0,
 // until returns when a ban ends; zero without one, or if it is over.
 func (r *Reader) until(values map[string]any) time.Time {
 	l := r.layout
-	if is(values, l.Closed) {
+	if is(values, l.Closed) || r.ended(textAt(values, l.Expires)) {
 		return forever()
 	}
 	banned := is(values, l.Banned)
@@ -388,6 +388,11 @@ func (r *Reader) until(values map[string]any) time.Time {
 		return time.Time{}
 	}
 	return end
+}
+
+// ended reports whether a time is over, if it is one; one that cannot be read is.
+func (r *Reader) ended(at string) bool {
+	return at != "" && at != "0" && moment(at).Before(r.known)
 }
 
 // moment reads a time: in seconds or milliseconds since 1970, or as databases write it. It is zero if it is none.
@@ -454,39 +459,102 @@ func number(values map[string]any, path string) float64 {
 	return n
 }
 
-// load reads the table; there is false if it is not there and need not be.
-func (j *Join) load(ctx context.Context, at place) (all *joined, there bool, err error) {
-	q := table.Query{Table: j.Table, Columns: append([]string{j.Its}, j.Columns...)}
-	for column := range j.Only {
-		q.Columns = append(q.Columns, column)
+// find reads the table, or that in its place. The rows are nil if neither is there.
+func (j *Join) find(ctx context.Context, at place) (*joined, error) {
+	all, err := j.load(ctx, at)
+	if j.Or == nil || err == nil && all.rows != nil {
+		return all, err
+	}
+	if err != nil && !errors.Is(err, table.ErrNoTable) && !errors.Is(err, table.ErrNoColumn) {
+		return nil, err
+	}
+	or := *j.Or
+	or.as, or.ends = j.name(), j.ends
+	other, otherErr := or.load(ctx, at)
+	switch {
+	case otherErr == nil && other.rows != nil:
+		return other, nil
+	case err != nil: // of the table that is there, and not what it is thought to be
+		return nil, err
+	case otherErr != nil:
+		return nil, otherErr
+	}
+	return all, nil
+}
+
+// load reads the table; the rows are nil if it is not there and need not be.
+func (j *Join) load(ctx context.Context, at place) (*joined, error) {
+	with := make([]*joined, len(j.With))
+	q := table.Query{Table: j.Table, Columns: []string{j.Its}}
+	for i := range j.With {
+		w, err := j.With[i].load(ctx, at)
+		if err != nil || w.rows == nil {
+			return &joined{Join: j}, err
+		}
+		with[i] = w
+		q.Columns = append(q.Columns, w.Ours)
+	}
+	renamed := map[string]string{}
+	for _, c := range j.Columns {
+		if as, column, ok := strings.Cut(c, "="); ok {
+			renamed[as], c = strings.TrimSuffix(column, "?"), column
+		}
+		q.Columns = append(q.Columns, c)
+	}
+	for path := range j.Only {
+		if i := slices.IndexFunc(with, func(w *joined) bool { return strings.HasPrefix(path, w.name()+".") }); i < 0 {
+			q.Columns = append(q.Columns, path)
+		}
 	}
 	f, err := at.table(q)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	all = &joined{Join: j, rows: map[string]map[string]any{}}
+	all := &joined{Join: j, rows: map[string]map[string]any{}}
+	for _, w := range with {
+		if all.unread += w.unread; w.unread > 0 {
+			all.first = w.first
+		}
+	}
 	for row, err := range f.Rows(ctx) {
 		if errors.Is(err, table.ErrNoTable) && j.Optional {
-			return all, false, nil
+			return &joined{Join: j}, nil
 		}
 		if err != nil {
-			return nil, false, err
+			return nil, fmt.Errorf("the table %s: %w", j.Table, err)
 		}
-		key := textAt(row.Values, j.Its)
-		switch {
-		case row.Err != nil && key == "":
-			if all.unread++; all.unread == 1 {
-				all.first = table.Row{Line: row.Line, Err: row.Err}
-			}
-			continue
-		case row.Err != nil:
-			row.Values = map[string]any{broken: table.Row{Line: row.Line, Err: row.Err}}
-		case key == "" || len(j.Only) > 0 && !is(row.Values, j.Only):
-			continue
-		}
-		if all.add(key, row.Values); len(all.rows) > maxJoined {
-			return nil, false, fmt.Errorf("the table %s has more than %d rows", j.Table, maxJoined)
+		all.take(&row, renamed, with)
+		if len(all.rows) > maxJoined {
+			return nil, fmt.Errorf("the table %s has more than %d rows", j.Table, maxJoined)
 		}
 	}
-	return all, true, nil
+	return all, nil
+}
+
+// take takes up a row as it was read, if it counts: with the columns under the names that they are found under, and
+// with the rows that go with it.
+func (j *joined) take(row *table.Row, renamed map[string]string, with []*joined) {
+	key := textAt(row.Values, j.Its)
+	if row.Err != nil && key == "" {
+		if j.unread++; j.unread == 1 {
+			j.first = table.Row{Line: row.Line, Err: row.Err}
+		}
+		return
+	}
+	for as, column := range renamed {
+		row.Values[as] = row.Values[column]
+	}
+	for _, w := range with {
+		more := w.rows[textAt(row.Values, w.Ours)]
+		if bad, ok := more[broken].(table.Row); ok && row.Err == nil {
+			row.Err = bad.Err
+		}
+		row.Values[w.name()] = more
+	}
+	switch {
+	case row.Err != nil:
+		j.add(key, map[string]any{broken: table.Row{Line: row.Line, Err: row.Err}})
+	case key != "" && (len(j.Only) == 0 || is(row.Values, j.Only)):
+		j.add(key, row.Values)
+	}
 }

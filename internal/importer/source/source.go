@@ -83,6 +83,8 @@ type Layout struct {
 	Closed map[string][]string `json:"closed"`
 	Until  string              `json:"until"`
 	Since  string              `json:"since"`
+	// Expires is the path to when an account ends, if it does: who had one that has ended is kept out without an end.
+	Expires string `json:"expires"`
 	// Joins are further tables.
 	Joins []Join `json:"joins"`
 	// Ignored says for people what is not read.
@@ -93,14 +95,22 @@ type Layout struct {
 // of the table. Of several rows the first is taken, or the one in which the number Best is the greatest; of bans it is
 // the one that ends last.
 type Join struct {
-	Table    string              `json:"table"`
-	Its      string              `json:"its"`     // the column of that table
-	Ours     string              `json:"ours"`    // and the path that has the same value
-	Columns  []string            `json:"columns"` // those that are read
-	Only     map[string][]string `json:"only"`    // the rows of it that count
+	Table string `json:"table"`
+	Its   string `json:"its"`  // the column of that table
+	Ours  string `json:"ours"` // and the path that has the same value
+	// Columns are those that are read. One that ends in "?" may be missing, and one is found under what stands before a
+	// "=", if there is one.
+	Columns  []string            `json:"columns"`
+	Only     map[string][]string `json:"only"` // the rows of it that count
 	Optional bool                `json:"optional"`
 	Best     string              `json:"best"`
+	// Or is read in its place, and found under its name, if the table is not there or has not got the columns: of a
+	// version of the system that keeps this elsewhere.
+	Or *Join `json:"or"`
+	// With are tables of which a row goes with each row of this one, and is found in it, for Only and for bans.
+	With []Join `json:"with"`
 
+	as        string                             // the name that it is found under, if another than the table's
 	character bool                               // of several rows none is taken without a Best
 	ends      func(row map[string]any) time.Time // of bans
 }
@@ -212,9 +222,8 @@ func (l *Layout) check() error {
 		}
 	}
 	for i := range l.Joins {
-		j := &l.Joins[i]
-		if j.Table == "" || j.Its == "" || j.Ours == "" || len(j.Columns) == 0 {
-			return errors.New("a join needs a table, its column, ours, and columns to read")
+		if err := l.Joins[i].check(false); err != nil {
+			return err
 		}
 	}
 	for _, k := range l.Kinds() {
@@ -223,6 +232,29 @@ func (l *Layout) check() error {
 			return errors.New("lines need fields and a separator")
 		case l.Table == "" && needsTable(k):
 			return fmt.Errorf("a file of the kind %s needs a table", k)
+		}
+	}
+	return nil
+}
+
+// check checks a join; inner is one that another has in its place or with it.
+func (j *Join) check(inner bool) error {
+	switch {
+	case j.Table == "" || j.Its == "" || j.Ours == "" || len(j.Columns) == 0:
+		return errors.New("a join needs a table, its column, ours, and columns to read")
+	case inner && (j.Or != nil || len(j.With) > 0):
+		return errors.New("what a join has in its place or with it has neither")
+	case len(j.With) > maxLayouts:
+		return fmt.Errorf("more than %d joins with one", maxLayouts)
+	}
+	if j.Or != nil {
+		if err := j.Or.check(true); err != nil {
+			return err
+		}
+	}
+	for i := range j.With {
+		if err := j.With[i].check(true); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -245,7 +277,7 @@ func (l *Layout) paths() []string {
 		_, path := storedAs(s)
 		all = append(all, path)
 	}
-	for _, p := range []string{l.Until, l.Since} {
+	for _, p := range []string{l.Until, l.Since, l.Expires} {
 		if p != "" {
 			all = append(all, strings.TrimSuffix(p, "?")+"?")
 		}
@@ -256,7 +288,9 @@ func (l *Layout) paths() []string {
 		}
 	}
 	for i := range l.Joins {
-		all = append(all, l.Joins[i].Ours)
+		for j := &l.Joins[i]; j != nil; j = j.Or {
+			all = append(all, j.Ours)
+		}
 	}
 	return all
 }
@@ -300,6 +334,9 @@ func (l *Layout) columns() []string {
 
 // name is the one that the values are found under.
 func (j *Join) name() string {
+	if j.as != "" {
+		return j.as
+	}
 	n := j.Table[strings.LastIndexByte(j.Table, '.')+1:]
 	return strings.TrimPrefix(n, "*")
 }

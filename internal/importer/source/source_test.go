@@ -32,6 +32,16 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// joinOf is a join with something more, in JSON; joining is a layout that has it.
+func joinOf(more string) string {
+	return strings.Replace(`{"table": "u", "its": "i", "ours": "o", "columns": ["c"], MORE}`, ", MORE",
+		strings.Repeat(", "+more, min(len(more), 1)), 1)
+}
+
+func joining(more string) string {
+	return `{"table": "t", "name": ["a"], "stored": ["b"], "joins": [` + joinOf(more) + `]}`
+}
+
 // What a file of systems cannot mean is refused when it is read.
 func TestBadSystems(t *testing.T) {
 	for _, layouts := range []string{
@@ -39,10 +49,16 @@ func TestBadSystems(t *testing.T) {
 		`{"table": "t", "name": ["a["], "stored": ["b"]}`, `{"in": ["lines"], "name": ["a"], "stored": ["b"]}`,
 		`{"table": "t", "name": ["a"], "stored": ["b"], "other": 1}`,
 		`{"table": "t", "name": ["a"], "stored": ["b"], "joins": [{"table": "u"}]}`,
+		joining(`"or": {"table": "v"}`), joining(`"or": ` + joinOf(`"or": `+joinOf(""))), joining(`"with": [{"table": "v"}]`),
+		joining(`"with": [` + joinOf(`"with": [`+joinOf("")+`]`) + `]`),
 	} {
 		if _, err := Parse([]byte(`{"systems": [{"system": "x", "layouts": [` + layouts + `]}]}`)); err == nil {
 			t.Errorf("%s is taken", layouts)
 		}
+	}
+	if _, err := Parse([]byte(`{"systems": [{"system": "x", "layouts": [` + joining(`"or": `+joinOf("")+
+		`, "with": [`+joinOf("")+`]`) + `]}]}`)); err != nil {
+		t.Error(err)
 	}
 	const good = `"layouts": [{"table": "t", "name": ["a"], "stored": ["b"]}]`
 	for _, text := range []string{`{}`, `[]`, `{"systems": [null]}`, `{"systems": [{"system": "-", ` + good + `}]}`,
@@ -95,6 +111,14 @@ func TestBans(t *testing.T) {
 			t.Errorf("%+v ends %v", c, got)
 		}
 	}
+	r.layout = &Layout{Expires: "end"}
+	for end, want := range map[string]time.Time{
+		"": {}, "0": {}, "1800003600": {}, "2027-01-15 09:00:00": {}, "1799999999": forever(), "soon": forever(),
+	} {
+		if got := r.until(map[string]any{"end": end}); !got.Equal(want) {
+			t.Errorf("of an account that ends %q the ban ends %v", end, got)
+		}
+	}
 }
 
 // Of several bans the one that ends last counts, what closes an account does so whatever other bans say, and a table of
@@ -112,31 +136,108 @@ func TestBansOfTables(t *testing.T) {
 		{"", "two three missing bans"},
 		{"CREATE TABLE bans (account int, until int);\n", "line 3 of the dump"},
 	} {
-		path := filepath.Join(t.TempDir(), "dump.sql")
-		if err := os.WriteFile(path, []byte(users+c.bans), 0o600); err != nil {
+		if got := bannedOf(t, system, users+c.bans); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%q: banned are %s, want %s", c.bans, got, c.want)
+		}
+	}
+}
+
+// bannedOf tells who of a dump is banned for good, which table is missing, who cannot be read, or the error.
+func bannedOf(t *testing.T, system *System, dump string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "dump.sql")
+	if err := os.WriteFile(path, []byte(dump), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := system.Open(t.Context(), path, Options{System: "ours"})
+	if err != nil {
+		return err.Error()
+	}
+	got := ""
+	for p, err := range r.Players(t.Context()) {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case p.Err != nil:
+			got += "bad " + p.Name + " "
+		case p.Until.Equal(forever()):
+			got += p.Name + " "
+		}
+	}
+	for _, name := range r.Missing() {
+		got += "missing " + name
+	}
+	for _, of := range r.Unread() {
+		got += of
+	}
+	return got
+}
+
+// Bans are read where one version of a system keeps them or another, and what goes with each of them tells whether it
+// counts. If they are nowhere, that is said; a table that is there and not what it is thought to be is not passed over.
+func TestBansOfVersions(t *testing.T) {
+	const layout = `{"table": "users", "name": ["name"], "stored": ["pw"], "banned": {"bans.who": ["*"]},
+		"until": "bans.kinds.until", "joins": [{"table": "bans", "its": "who", "ours": "id", "columns": ["kind"],
+		"only": {"kinds.login": ["1"]}, "optional": true,
+		"with": [{"table": "kinds", "its": "kind", "ours": "kind", "columns": ["login", "until"], "optional": true}],
+		"or": {"table": "OLD", "its": "who", "ours": "id", "columns": ["kind=nature", "gone?"], "only": {"nature": ["ban"]},
+		"optional": true}}]}`
+	parse := func(old string) *System {
+		systems, err := Parse([]byte(`{"systems": [{"system": "ours", "layouts": [` + strings.Replace(layout, "OLD", old, 1) +
+			`]}]}`))
+		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := system.Open(t.Context(), path, Options{System: "ours"})
-		if err != nil {
-			if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), `"bans"`) {
-				t.Errorf("%q: %v, want %s", c.bans, err, c.want)
-			}
-			continue
+		return systems[0]
+	}
+	const users = "CREATE TABLE users (id int, name text, pw text);\n" +
+		"INSERT INTO users VALUES (1,'one','x'),(2,'two','x'),(3,'three','x');\n"
+	const kinds = "CREATE TABLE kinds (kind int, login int, until int);\n"
+	const bans = "CREATE TABLE bans (who int, kind int);\nINSERT INTO bans VALUES (1,7),(1,9),(2,8),(3,7);\n"
+	const old = "CREATE TABLE %s (who int, nature text);\nINSERT INTO %s VALUES (1,'mute'),(2,'ban'),(3,'mute');\n"
+	for _, c := range []struct{ old, dump, want string }{
+		{"old", bans + kinds +
+			"INSERT INTO kinds VALUES (7,1,5),(8,0,0),(9,1,0);\n",
+			"one "},
+		{"old", bans + kinds + "INSERT INTO kinds VALUES (8);\n" +
+			"INSERT INTO kinds VALUES (9,1);\nINSERT INTO kinds VALUES (7,1,0);\n", "bad one bad two three "},
+		{"old", bans, "missing bans and kinds or old"},
+		{"old", "", "missing bans and kinds or old"},
+		{"old", strings.ReplaceAll(old, "%s", "old"), "two "},
+		{"bans", strings.ReplaceAll(old, "%s", "bans"), "two "},
+		{"bans", "", "missing bans and kinds"},
+		{"bans", "CREATE TABLE bans (whoever int, nature int);\n", `there are "whoever", "nature"`},
+		{"old", kinds + "CREATE TABLE bans (who int);\n", `there are "who"`},
+		{"old", "CREATE TABLE old (whoever int);\n", `there are "whoever"`},
+	} {
+		got := bannedOf(t, parse(c.old), users+c.dump)
+		if got != c.want && (!strings.HasPrefix(c.want, "there") || !strings.Contains(got, c.want)) {
+			t.Errorf("%q: %s, want %s", c.dump, got, c.want)
 		}
-		got := ""
-		for p, err := range r.Players(t.Context()) {
-			if err != nil || p.Err != nil {
-				t.Fatal(err, p.Err)
-			}
-			if p.Until.Equal(forever()) {
-				got += p.Name + " "
-			}
+	}
+}
+
+// An account that Prosody has disabled is banned.
+func TestDisabledInProsody(t *testing.T) {
+	dir := t.TempDir()
+	const disabled = `["disabled"] = true; ["disabled_meta"] = { ["at"] = 5; };`
+	for name, more := range map[string]string{"ann": "", "out": disabled} {
+		text := "return {\n\t[\"password\"] = \"pw\";\n\t" + more + "\n};\n"
+		if err := os.WriteFile(filepath.Join(dir, name+".dat"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
-		for _, name := range r.Missing() {
-			got += "missing " + name
-		}
-		if got != c.want {
-			t.Errorf("%q: banned are %s, want %s", c.bans, got, c.want)
+	}
+	s, err := Builtin().Find("prosody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Open(t.Context(), dir, Options{System: "prosody"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, err := range r.Players(t.Context()) {
+		if err != nil || p.Err != nil || p.Until.Equal(forever()) != (p.Name == "out") {
+			t.Error(p, err)
 		}
 	}
 }
@@ -154,6 +255,7 @@ func TestBadMaps(t *testing.T) {
 		``, `{"id": "i", "level": "l"}`, `{"id": "i", "numbers": {"level": "l"}}`, `{"id": "i", "numbers": {"Gold!": "l"}}`,
 		`{"id": "i", "x": {"path": "x", "by": 2}}`, `{"id": "i", "x": "a["}`, `{"id": "i", "data": 7}`,
 		`{"id": "i", "data": {"a": 7}}`,
+		`{"id": "i", "characters": ` + joinOf(`"or": `+joinOf("")) + `}`,
 		`{"id": "i", "characters": {"table": "t"}}`, `{"id": "i"} {}`,
 	} {
 		if _, err := ParseMap([]byte(text)); err == nil {
