@@ -255,7 +255,7 @@ func (r *Reader) player(row *table.Row, p *Player) {
 		}
 	}
 	l := r.layout
-	if is(values, l.Skip) || len(l.Only) > 0 && !is(values, l.Only) {
+	if is(values, l.Skip) || told(values, l.Only) && !is(values, l.Only) {
 		p.Other = true
 		return
 	}
@@ -338,6 +338,18 @@ func is(values map[string]any, conditions map[string][]string) bool {
 			if holds(v, want) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// told reports whether a row says anything about the conditions: an export may have left the columns out, and then
+// nobody is left out for them.
+func told(values map[string]any, conditions map[string][]string) bool {
+	for path := range conditions {
+		column, _, _ := strings.Cut(path, ".")
+		if _, ok := values[column]; ok {
+			return true
 		}
 	}
 	return false
