@@ -74,9 +74,9 @@
 //
 // # Providers
 //
-// [Client.Providers] tells who vouches for players at the server. A game that can open a browser sends the player to one
-// of them with [Client.BeginVisit], and takes with [Client.FinishVisit] what the browser comes back with; or it hands
-// over what the platform has given it, by [Client.VouchIDToken] with a [Client.Nonce], [Client.VouchTicket] or
+// [Client.Providers] tells who vouches for players at the server. A game that can open a browser sends the player to
+// one of them with [Client.BeginVisit], and takes with [Client.FinishVisit] what the browser comes back with; or it
+// hands over what the platform has given it, by [Client.VouchIDToken] with a [Client.Nonce], [Client.VouchTicket] or
 // [Client.VouchShown]. Each of these gives an [IdentityProof], which [Client.LoginWithIdentity] lets the player in by:
 //
 //	visit, err := c.BeginVisit(ctx, "google")
@@ -86,9 +86,9 @@
 //	...
 //	session, err := c.LoginWithIdentity(ctx, proof)
 //
-// Who is inside links further identities and devices to the account with [Session.LinkIdentity] and [Session.LinkGuest];
-// a guest gets a name and a password by [Session.Upgrade], and becomes part of another account by [Session.Merge]. These
-// take an [AccountProof].
+// Who is inside links further identities and devices to the account with [Session.LinkIdentity] and
+// [Session.LinkGuest]; a guest gets a name and a password by [Session.Upgrade], and becomes part of another account by
+// [Session.Merge]. These take an [AccountProof].
 //
 // # Without showing the password
 //

@@ -51,10 +51,13 @@ func TestLoginAsksForACode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, login := range map[string]func(*client.Client) (*client.Session, error){
-		"by a password":  func(c *client.Client) (*client.Session, error) { return c.Login(t.Context(), "ada", password) },
-		"as a guest":     func(c *client.Client) (*client.Session, error) { return c.Guest(t.Context(), client.NewGuest()) },
-		"by an identity": func(c *client.Client) (*client.Session, error) { return c.LoginWithIdentity(t.Context(), identity) },
+	type try = func(*client.Client) (*client.Session, error)
+	for name, login := range map[string]try{
+		"by a password": func(c *client.Client) (*client.Session, error) { return c.Login(t.Context(), "ada", password) },
+		"as a guest":    func(c *client.Client) (*client.Session, error) { return c.Guest(t.Context(), client.NewGuest()) },
+		"by an identity": func(c *client.Client) (*client.Session, error) {
+			return c.LoginWithIdentity(t.Context(), identity)
+		},
 	} {
 		server := &codes{good: "222222"}
 		typed := []string{"111111", "222222"}

@@ -62,8 +62,8 @@ func (b *linkedBody) list() (all []LinkedIdentity) {
 // there is a second factor. It is tried once, and no error if the account has the identity.
 //
 // An error that wraps [ErrBeginAgain] says that one of the two proofs is too old. Other errors with
-// [rushgate.MissingCredentials] say in their words that the identity opens another account, or that this one has as many
-// as it may; [rushgate.BadCredentials] is a proof that proves nothing, or the end of the session, and
+// [rushgate.MissingCredentials] say in their words that the identity opens another account, or that this one has as
+// many as it may; [rushgate.BadCredentials] is a proof that proves nothing, or the end of the session, and
 // [rushgate.ServerBusy] worth trying again.
 func (s Session) LinkIdentity(ctx context.Context, proof IdentityProof, by AccountProof) ([]LinkedIdentity, error) {
 	if proof.IsZero() {

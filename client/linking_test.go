@@ -38,7 +38,8 @@ func TestUpgradeAndLink(t *testing.T) {
 		t.Fatalf("%+v, %v", me, err)
 	}
 	all, err := s.LinkIdentity(ctx, vouched(t, c, "ada-elsewhere"), client.ByPassword("correct horse battery"))
-	if err != nil || len(all) != 2 || !all[0].Guest || all[1].Issuer != "game:launcher" || all[1].Subject != "ada-elsewhere" {
+	if err != nil || len(all) != 2 || !all[0].Guest || all[1].Issuer != "game:launcher" ||
+		all[1].Subject != "ada-elsewhere" {
 		t.Fatalf("%+v, %v", all, err)
 	}
 	if _, err := s.LinkGuest(ctx, client.NewGuest(), client.ByIdentity(vouched(t, c, "eve"))); !errors.Is(err,

@@ -21,8 +21,8 @@ const (
 )
 
 var (
-	// ErrBeginAgain is wrapped by the errors of what is good for some minutes, or once, and is good no longer: a visit to a
-	// provider, a nonce, an [IdentityProof]. The player goes to the provider once more.
+	// ErrBeginAgain is wrapped by the errors of what is good for some minutes, or once, and is good no longer: a visit to
+	// a provider, a nonce, an [IdentityProof]. The player goes to the provider once more.
 	ErrBeginAgain = errors.New("that took too long, or was used before; begin again")
 	// ErrNotIdentityProof is wrapped by the error of [ParseIdentityProof] for a text that is none.
 	ErrNotIdentityProof = errors.New("not the proof of an identity")

@@ -167,7 +167,8 @@ func TestLoginByAnOpenIDProvider(t *testing.T) {
 	if _, err := c.FinishVisit(t.Context(), other, answer); !errors.Is(err, client.ErrBeginAgain) {
 		t.Errorf("the answer of another visit: %v", err)
 	}
-	if _, err := c.FinishVisit(t.Context(), client.Visit{Provider: "guild"}, answer); !errors.Is(err, client.ErrBeginAgain) {
+	none := client.Visit{Provider: "guild"}
+	if _, err := c.FinishVisit(t.Context(), none, answer); !errors.Is(err, client.ErrBeginAgain) {
 		t.Errorf("no visit: %v", err)
 	}
 	proof, err := c.FinishVisit(t.Context(), visit, answer)

@@ -11,8 +11,8 @@ var errNotByIdentity = errors.New("not the proof by a guest's device or a provid
 
 // Upgrade gives an account that a device or a provider opens a password, and another name unless that is empty: a guest
 // becomes a player with a name. The player's id and the character stay what they are, and the device or the provider
-// goes on opening the account until it is unlinked. The proof is [ByGuest] or [ByIdentity]; so this is also how a player
-// who has lost the password gets another one.
+// goes on opening the account until it is unlinked. The proof is [ByGuest] or [ByIdentity]; so this is also how a
+// player who has lost the password gets another one.
 //
 // All sessions and devices of the account end; this Session goes on with another one that the server opens for it, and
 // the device is remembered anew if [Options].Remember says so. A [Realtime] of the session ends: connect anew.

@@ -44,8 +44,8 @@ func (v Visit) LogValue() slog.Value { return slog.StringValue(v.String()) }
 // [Client.FinishVisit].
 //
 // The browser comes back to the address that the operator has registered with the provider. For games, that is one that
-// the game hears of: a port of the loopback interface that it listens on, or a page that opens a link of the game's own.
-// The node's own page, to which browsers come back that have begun there, finishes only what was begun in the same
+// the game hears of: a port of the loopback interface that it listens on, or a page that opens a link of the game's
+// own. The node's own page, to which browsers come back that have begun there, finishes only what was begun in the same
 // browser; so such a game has an entry of its own in the operator's file of providers, for the same issuer.
 //
 // It is tried once. [rushgate.ServerBusy] says that the provider is away, and Refusal.RetryAfter when to come back;
@@ -91,8 +91,8 @@ func attemptIn(h http.Header) (string, bool) {
 }
 
 // FinishVisit takes what the provider has sent the browser back with: the query of the address that it has come back
-// to, or the fields of the form that it has brought, as they are. An answer is good for the Visit that it belongs to and
-// for no other, so that nobody has a player come in as somebody else by a link.
+// to, or the fields of the form that it has brought, as they are. An answer is good for the Visit that it belongs to
+// and for no other, so that nobody has a player come in as somebody else by a link.
 //
 // It is tried once; an answer is good once. [rushgate.BadCredentials] says that the player, or the provider, has said
 // no, an error that wraps [ErrBeginAgain] that it came too late, was used before or belongs to another Visit. Other

@@ -43,6 +43,11 @@ type identified struct {
 	// founds: an account is to be made in this round, with its session or, for a player who is to wait for the world,
 	// without.
 	founds, waits bool
+
+	// Of the name: proposed says that it is what a provider calls the player, or made of that; allowed is the one that the
+	// policy has let pass. The policy may have refused a proposal, so that byChance is what is left, or such a one, too.
+	proposed, byChance, forbidden bool
+	allowed                       string
 }
 
 // Identity lets a player in by the [Request].Shown of a device or a provider, whatever its kind says; names and
@@ -107,17 +112,21 @@ func (j *job) callIt() {
 	i := &j.identity
 	i.nobody, i.stale = true, i.owner
 	if j.Shown.Create {
-		j.Username = j.proposal(i.tries)
+		j.Username, i.proposed = j.proposal(i.tries)
 	}
 }
 
-// proposal is the n-th name for the account of a job.
-func (j *job) proposal(n int) string {
-	if j.Shown.Names != nil {
+// proposal is the n-th name for the account of a job, and whether it is what the player is called elsewhere.
+func (j *job) proposal(n int) (name string, proposed bool) {
+	if j.Shown.Names != nil && !j.identity.byChance {
 		if name := j.Shown.Names(n); name != "" {
-			return name
+			return name, true
 		}
 	}
+	return j.chanceName(), false
+}
+
+func (j *job) chanceName() string {
 	if j.Shown.Credential.Kind == linked.Guest {
 		return linked.GuestName()
 	}
@@ -216,6 +225,12 @@ func (p *Pool) judgeNewcomer(j *job) {
 		making = door.Guest
 	}
 	err := p.mayFound(&j.Request)
+	if err == nil {
+		j.again, err = p.mayBeCalled(j)
+	}
+	if j.again {
+		return
+	}
 	if err == nil {
 		err = j.seat.Make(making)
 	}
