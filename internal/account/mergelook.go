@@ -79,7 +79,10 @@ func (l *Ledger) lookAtMerge(ctx context.Context, guest *rushgate.Account) (Look
 		return Waits, l.planLook(ctx, doomed{guest.ID, guest.Username}, at.Add(mergeLook))
 	}
 	a, err := l.mergedAccount(ctx, guest)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrBusy):
+		return Leaving, nil
+	case err != nil:
 		return Leaving, err
 	}
 	merged := guest.Disabled.Reason == mergedReason

@@ -142,7 +142,7 @@ func (p *Pool) judgeIdentity(j *job) {
 		p.judgeNewcomer(j)
 	case j.account.ID != i.owner:
 		j.again = true
-		if p.doubts.stale(i.key, i.owner, time.Now()) {
+		if p.doubts.Stale(i.key, i.owner, time.Now()) {
 			i.stale = i.owner
 		}
 	case !holds(j.account.Credentials, j.Shown.Credential):

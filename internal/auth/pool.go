@@ -13,6 +13,7 @@ import (
 	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/linked"
 	"github.com/rushgate/rushgate/internal/opaque"
 	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/password"
@@ -138,7 +139,7 @@ type Pool struct {
 	metrics    metrics
 	gate       gate
 	unsettled  unsettled
-	doubts     doubts
+	doubts     linked.Doubts
 	batch      int // the most requests a worker takes at once
 
 	startOnce sync.Once
