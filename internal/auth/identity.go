@@ -383,7 +383,7 @@ func (p *Pool) foundWaiting(ctx context.Context, jobs []*job) (again []*job) {
 func (p *Pool) founded(j *job) {
 	j.identity.made, j.identity.stale = true, 0
 	j.seat.Made()
-	p.metrics.identities.count(j.Shown.Credential.Kind)
+	p.metrics.identities.made.count(j.Shown.Credential.Kind)
 }
 
 // unclaim frees the identities of jobs that have claimed one and got no account, so that their next try need not wait
@@ -405,20 +405,42 @@ func (p *Pool) unclaim(jobs []*job) {
 	}
 }
 
-// identityMetrics counts the accounts that were made for identities.
-type identityMetrics struct{ guests, federated atomic.Int64 }
+// identityMetrics counts players who come by identities, and the accounts that were made for them.
+type identityMetrics struct{ made, in byIdentity }
 
-func (m *identityMetrics) count(kind string) {
+// byIdentity is a number of guests, and one of players for whom a provider vouches.
+type byIdentity struct{ guests, federated atomic.Int64 }
+
+func (b *byIdentity) count(kind string) {
 	if kind == linked.Guest {
-		m.guests.Add(1)
+		b.guests.Add(1)
 		return
 	}
-	m.federated.Add(1)
+	b.federated.Add(1)
+}
+
+// ByIdentity is how many players have come by the two kinds of identities, or accounts were made for them.
+type ByIdentity struct{ Guests, Federated int64 }
+
+func (b *byIdentity) total() ByIdentity { return ByIdentity{b.guests.Load(), b.federated.Load()} }
+
+// Identities returns how often players have come in by identities since the start, and how many accounts were made for
+// them.
+func (p *Pool) Identities() (in, made ByIdentity) {
+	m := &p.metrics.identities
+	return m.in.total(), m.made.total()
 }
 
 // write tells of identities.
 func (m *identityMetrics) write(out metric.Scrape) {
-	const name, help = "rushgate_identity_accounts_total", "Accounts made for identities that no account had."
-	out.Counter(name, help, float64(m.guests.Load()), "kind", linked.Guest)
-	out.Counter(name, help, float64(m.federated.Load()), "kind", linked.Federated)
+	for _, c := range []struct {
+		name, help string
+		ByIdentity
+	}{
+		{"rushgate_identity_accounts_total", "Accounts made for identities that no account had.", m.made.total()},
+		{"rushgate_identity_logins_total", "Players let in by identities.", m.in.total()},
+	} {
+		out.Counter(c.name, c.help, float64(c.Guests), "kind", linked.Guest)
+		out.Counter(c.name, c.help, float64(c.Federated), "kind", linked.Federated)
+	}
 }

@@ -499,6 +499,9 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 			return
 		}
 		t.success.Add(1)
+		if j.Kind == Identity {
+			p.metrics.identities.in.count(j.Shown.Credential.Kind)
+		}
 		p.close(j, door.Inside)
 		w := Welcome{Session: s, Credentials: j.account.Credentials, SessionProof: j.sessionProof(s.Token)}
 		if j.device != (token.Resume{}) {
