@@ -1,12 +1,12 @@
 // How players come in without a password: as guests, and by providers that vouch for them.
 const byID = (id) => document.getElementById(id);
 
-const parts = ["proven", "refused", "failed", "now"];
+const parts = ["proven", "refused", "failed"];
 
 // now says how a provider fares.
 function now(provider) {
   const at = provider.failed_at && `last failed ${new Date(provider.failed_at).toLocaleTimeString()}`;
-  if (provider.circuit_open) return ["Left alone for a moment", at].filter(Boolean).join("; ");
+  if (provider.circuit_open) return ["left alone for a moment", at].filter(Boolean).join("; ");
   return at || "no failure";
 }
 
@@ -15,7 +15,9 @@ function newRow(body, name) {
   row.dataset.provider = name;
   const th = document.createElement("th");
   th.scope = "row";
-  th.textContent = name;
+  const fares = document.createElement("span"); // beneath the name: phones have no room for a column
+  fares.className = "muted fares";
+  th.append(name, " ", fares);
   row.append(th);
   for (const part of parts) {
     const data = document.createElement("data");
@@ -29,11 +31,13 @@ function showProvider(row, provider, number) {
   const failed = provider.away + provider.misconfigured;
   const values = { proven: provider.proven, refused: provider.refused, failed };
   for (const data of row.querySelectorAll("data")) {
-    const { part } = data.dataset;
-    data.value = part === "now" ? (provider.circuit_open ? "open" : "closed") : values[part];
-    data.textContent = part === "now" ? now(provider) : number(values[part]);
+    data.value = values[data.dataset.part];
+    data.textContent = number(data.value);
   }
-  row.classList.toggle("problem", provider.circuit_open);
+  row.dataset.circuit = provider.circuit_open ? "open" : "closed";
+  const fares = row.querySelector(".fares");
+  fares.textContent = now(provider);
+  fares.classList.toggle("problem", provider.circuit_open);
 }
 
 // showWays shows what a sample says of them; nothing where players come in by passwords alone.
