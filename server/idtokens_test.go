@@ -53,8 +53,8 @@ func (p *signingProvider) answer(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r.URL.Path != "/keys" {
-		fmt.Fprintf(w, `{"issuer":"http://%[1]s","authorization_endpoint":"http://%[1]s/a","token_endpoint":"http://%[1]s/t",`+
-			`"jwks_uri":"http://%[1]s/keys","id_token_signing_alg_values_supported":["ES256"]}`, r.Host)
+		fmt.Fprintf(w, `{"issuer":"http://%[1]s","authorization_endpoint":"http://%[1]s/a",`+
+			`"token_endpoint":"http://%[1]s/t","jwks_uri":"http://%[1]s/keys","id_token_signing_alg_values_supported":["ES256"]}`, r.Host)
 		return
 	}
 	p.asked++
@@ -93,12 +93,12 @@ func (p *signingProvider) token(t *testing.T, nonce string, off time.Duration, c
 	return signed + "." + base64url(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
 }
 
-// At whole nodes of a fleet: clocks may differ by a minute, a nonce is good once whatever token it is in, and a key that
-// changes while the nodes run is asked for.
+// At whole nodes of a fleet: clocks may differ by a minute, a nonce is good once whatever token it is in, and a key
+// that changes while the nodes run is asked for.
 func TestIDTokensAtTheNodesOfAFleet(t *testing.T) {
 	p := newSigningProvider(t)
-	entry := fmt.Sprintf(`{"name":"guild","issuer":%q,"client_id":"web","redirect":"https://play.example/play/back/guild",`+
-		`"audiences":["native"]}`, p.URL)
+	entry := fmt.Sprintf(`{"name":"guild","issuer":%q,"client_id":"web","audiences":["native"],`+
+		`"redirect":"https://play.example/play/back/guild"}`, p.URL)
 	store := memory.New(memory.Options{})
 	t.Cleanup(func() { store.Close() })
 	var nodes [3]*browser

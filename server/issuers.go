@@ -136,8 +136,8 @@ func (c Config) warnOfReturns(openID []oidc.Settings, all []providers.Descriptio
 				"provider", name, "to", to, "page of", page)
 		case !ours && isProgram(u):
 		default:
-			c.Logger.Warn("a provider sends browsers back to an address that is not this node's for it: its players come in only "+
-				"if a page of the game's own takes them there", "provider", name, "to", to, "of this node", backPath+name)
+			c.Logger.Warn("a provider sends browsers back to an address that is not this node's for it: its players come in "+
+				"only if a page of the game's own takes them there", "provider", name, "to", to, "of this node", backPath+name)
 		}
 	}
 }

@@ -36,7 +36,8 @@ func withProviders(t *testing.T, entries ...string) (Config, *bytes.Buffer) {
 func TestIssuersAtAddressesThatAreNotCalled(t *testing.T) {
 	const entry = `{"name":"guild","issuer":%q,"client_id":"web","redirect":"https://play.example/play/back/guild"}`
 	for issuer, allow := range map[string]string{
-		"http://127.0.0.1:8081": "127.0.0.1/32", "http://localhost:8081": "127.0.0.0/8", "https://10.1.2.3/realms/game": "10.0.0.0/8",
+		"http://127.0.0.1:8081": "127.0.0.1/32", "http://localhost:8081": "127.0.0.0/8",
+		"https://10.1.2.3/realms/game": "10.0.0.0/8",
 		"https://[fd00::1]": "fd00::/8", "https://192.168.1.1:8443": "192.168.1.1/32", "https://[::1]": "::1/128",
 	} {
 		cfg, _ := withProviders(t, fmt.Sprintf(entry, issuer))
@@ -86,7 +87,8 @@ func TestIssuersWhoseNamesLeadInside(t *testing.T) {
 			all = append(all, oidc.Settings{Name: name, Issuer: "https://" + name + ".example/"})
 		}
 		cfg := Config{
-			Logger: slog.New(slog.NewTextHandler(&log, nil)), ProviderNetworks: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},
+			Logger:           slog.New(slog.NewTextHandler(&log, nil)),
+			ProviderNetworks: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},
 		}
 		v := &vouchers{closed: make(chan struct{})}
 		v.findIssuers(cfg, all, look)

@@ -129,8 +129,8 @@ func (l *Ledger) hasIdentity(ctx context.Context, player rushgate.PlayerID, c ru
 }
 
 // ofPlayer returns the account of a player whose account has credentials; the zero Account if there is none. A name
-// that is another's, or nobody's, is looked at twice: the player may be renamed at this moment. One that still is proves
-// nothing, as the account may have what it is asked for: the error is [ErrBusy], until it has been so for
+// that is another's, or nobody's, is looked at twice: the player may be renamed at this moment. One that still is
+// proves nothing, as the account may have what it is asked for: the error is [ErrBusy], until it has been so for
 // [rushgate.IdentityHold] and nothing can be under way any more.
 func (l *Ledger) ofPlayer(ctx context.Context, player rushgate.PlayerID) (a rushgate.Account, err error) {
 	for again := false; ; again = true {

@@ -40,11 +40,11 @@ var (
 //
 // What dies on the way leaves a guest's account that nobody comes in by, and a character that is either of the two,
 // whole; the same call once more goes on from there, and none for another account does. A look that is planned before
-// anything else goes on with it, too, or gives it up, see [Ledger.LookAt]: no account stays shut. The error is
-// [ErrNotGuest], [ErrNoGuest], [ErrInside] for a session that did not end in time, a [*rushgate.Refusal] for a guest who is banned, [ErrLinked] for
+// anything else goes on with it, too, or gives it up, see [Ledger.LookAt]. The error is [ErrNotGuest], [ErrNoGuest],
+// [ErrInside] for a session that did not end in time, a [*rushgate.Refusal] for a guest who is banned, [ErrLinked] for
 // one who is being merged into another account, or one of [Ledger.Link]. With [ErrManyIdentities] and [ErrFull] there
 // is no room for the devices. After the others of Link, the same call is worth repeating. A device without an account
-// is linked alone.
+// is linked alone, unless the guest's character is to be kept.
 func (l *Ledger) Merge(
 	ctx context.Context, proved *secondfactor.Proved, device rushgate.Credential, keepGuest bool,
 	leave func(context.Context) error, from string,
@@ -334,8 +334,8 @@ func (l *Ledger) hold(ctx context.Context, a *rushgate.Account) (in rushgate.Adm
 
 // replaceCharacter writes the character of a guest in place of an account's, has the guest's account say so, and gives
 // the lease back under which it was written, in this order: nobody plays on what the next try would write over. If it
-// fails on the way the lease ends by itself, and as long as nobody has claimed it since, the same can be done again. The
-// error is [rushgate.ErrLeaseLost] once somebody has.
+// fails on the way the lease ends by itself, and as long as nobody has claimed it since, the same can be done again.
+// The error is [rushgate.ErrLeaseLost] once somebody has.
 func (l *Ledger) replaceCharacter(ctx context.Context, guest, a *rushgate.Account, fence uint64) error {
 	character, err := l.characterOf(ctx, guest)
 	if err != nil {

@@ -48,8 +48,8 @@ type providerSample struct {
 	FailedAt      int64  `json:"failed_at,omitempty"` // ms since 1970
 }
 
-// since returns the sample that lies between an earlier reading and this one; nil if the node takes players by passwords
-// alone.
+// since returns the sample that lies between an earlier reading and this one; nil if the node takes players by
+// passwords alone.
 func (i *Identities) since(before *Identities, elapsed time.Duration) *IdentitiesSample {
 	if !i.Guests && len(i.Providers) == 0 {
 		return nil

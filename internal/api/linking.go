@@ -322,8 +322,8 @@ func (h *handler) merge(w http.ResponseWriter, r *http.Request, o owner) error {
 func ofLinking(err error) error {
 	for own, told := range map[error]error{
 		account.ErrLinked: errLinked, account.ErrManyIdentities: errManyIdentities, account.ErrNotLinked: errNotLinked,
-		account.ErrLastWay: errLastWay, account.ErrNotGuest: errNotGuest, account.ErrNoGuest: errNoGuest, account.ErrFull: errCredentials,
-		account.ErrInside: errStillIn,
+		account.ErrLastWay: errLastWay, account.ErrNotGuest: errNotGuest, account.ErrNoGuest: errNoGuest,
+		account.ErrFull: errCredentials, account.ErrInside: errStillIn,
 	} {
 		if errors.Is(err, own) {
 			return told
