@@ -38,7 +38,7 @@ func TestIssuersAtAddressesThatAreNotCalled(t *testing.T) {
 	for issuer, allow := range map[string]string{
 		"http://127.0.0.1:8081": "127.0.0.1/32", "http://localhost:8081": "127.0.0.0/8",
 		"https://10.1.2.3/realms/game": "10.0.0.0/8",
-		"https://[fd00::1]": "fd00::/8", "https://192.168.1.1:8443": "192.168.1.1/32", "https://[::1]": "::1/128",
+		"https://[fd00::1]":            "fd00::/8", "https://192.168.1.1:8443": "192.168.1.1/32", "https://[::1]": "::1/128",
 	} {
 		cfg, _ := withProviders(t, fmt.Sprintf(entry, issuer))
 		_, err := Start(t.Context(), cfg)
