@@ -54,7 +54,8 @@ func (p *signingProvider) answer(w http.ResponseWriter, r *http.Request) {
 	defer p.mu.Unlock()
 	if r.URL.Path != "/keys" {
 		fmt.Fprintf(w, `{"issuer":"http://%[1]s","authorization_endpoint":"http://%[1]s/a",`+
-			`"token_endpoint":"http://%[1]s/t","jwks_uri":"http://%[1]s/keys","id_token_signing_alg_values_supported":["ES256"]}`, r.Host)
+			`"token_endpoint":"http://%[1]s/t","jwks_uri":"http://%[1]s/keys",`+
+			`"id_token_signing_alg_values_supported":["ES256"]}`, r.Host)
 		return
 	}
 	p.asked++

@@ -157,8 +157,8 @@ const (
 // then on nobody comes in by it, so that no session is in the way for long. The player's changing the mind is either
 // before or too late: the account is closed only if the mark still is what it was.
 //
-// A merge of a guest that has not come to its end goes on if the other account has something of the guest already, or is
-// given up.
+// A merge of a guest that has not come to its end goes on if the other account has something of the guest already, or
+// is given up.
 func (l *Ledger) LookAt(ctx context.Context, t rushgate.Task) (Look, error) {
 	var d doomed
 	if json.Unmarshal(t.Data, &d) != nil {
