@@ -82,6 +82,11 @@ func TestMerge(t *testing.T) {
 			rushgate.MissingCredentials) {
 			t.Errorf("the device of a guest: %v", err)
 		}
+		never := client.NewGuest()
+		err = s.Merge(ctx, never, client.KeepGuest, client.ByPassword("correct horse battery"))
+		if me, still := s.Me(ctx); !errors.Is(err, rushgate.MissingCredentials) || still != nil || me.ID != s.PlayerID {
+			t.Errorf("a guest who never was: %v; then %v", err, still)
+		}
 		if err := s.Merge(ctx, device, keep, client.ByPassword("correct horse battery")); err != nil {
 			t.Fatalf("%s: %v", keep, err)
 		}
