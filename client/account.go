@@ -56,7 +56,7 @@ func (s Session) ChangePassword(ctx context.Context, current, next string) error
 		return err
 	}
 	var r replacement
-	return s.proving(ctx, op, current, func(p shown) error {
+	return s.proving(ctx, op, ByPassword(current), func(p shown) error {
 		if p.byOpaque() {
 			return s.replaceRecord(ctx, op, p, next, &r)
 		}
@@ -171,14 +171,16 @@ func (s Session) LogOutEverywhere(ctx context.Context) error {
 // [rushgate.BadCredentials] says that the password is wrong, or that the session has ended; without an answer, log in
 // to see [Account].DeleteAt. An account without a password is [rushgate.MissingCredentials].
 func (s Session) DeleteAccount(ctx context.Context, password string) (time.Time, error) {
+	return s.DeleteAccountBy(ctx, ByPassword(password))
+}
+
+// DeleteAccountBy is a [Session.DeleteAccount] by any proof of the account, as for a guest, who has no password.
+func (s Session) DeleteAccountBy(ctx context.Context, by AccountProof) (time.Time, error) {
 	const op = "delete account"
-	if err := notText(password); err != nil {
-		return time.Time{}, err
-	}
 	var body struct {
 		DeleteAt time.Time `json:"delete_at"`
 	}
-	err := s.proving(ctx, op, password, func(p shown) error {
+	err := s.proving(ctx, op, by, func(p shown) error {
 		r, err := post(op, "/v1/account/delete", p, p.secrets()...)
 		if err != nil {
 			return err

@@ -175,9 +175,8 @@ func (c *Client) Takeover(ctx context.Context, username, password string) (*Sess
 type call struct {
 	client *Client
 	entry
-	username, password, attempt string
+	username, password, attempt string // or the password is what is shown in their place, see showsIdentity
 	resume                      string // token to show in their place; empty: none
-	guest                       bool   // the password is a device's secret
 	// forgetful has logins not ask to be remembered: the server does not know of that, or the game does not want it.
 	forgetful bool
 	device    string // what tries say of the device; empty: nothing
@@ -217,7 +216,7 @@ func (c *Client) newCall(e entry, username, password, attempt string) *call {
 	return &call{
 		client: c, entry: e, username: username, password: password, attempt: attempt, plain: c.opts.NoLine,
 		device:    c.opts.DeviceID,
-		noWait:    !c.opts.WaitForWorld || e.path != loginPath && e.path != resumePath && e.path != guestPath,
+		noWait:    !c.opts.WaitForWorld || e.path != loginPath && e.path != resumePath && !e.showsIdentity(),
 		forgetful: c.opts.Remember == "" || e.path == resumePath,
 	}
 }
@@ -239,7 +238,7 @@ func (k *call) run(ctx context.Context) (*Session, error) {
 
 // enter tries until it is let in, or refused for good.
 func (k *call) enter(ctx context.Context) (*Session, error) {
-	if k.client.opts.MaxRetries > 0 && !k.plain && k.resume == "" && !k.guest && k.opaque == nil {
+	if k.client.opts.MaxRetries > 0 && !k.plain && k.resume == "" && !k.showsIdentity() && k.opaque == nil {
 		if err := k.line.begin(ctx); err != nil {
 			return nil, fmt.Errorf("client: %s: %w", k.op, err)
 		}
@@ -346,7 +345,7 @@ const mostCodes = 3
 // asksCode reports whether the server has asked for a code of a second factor, and the player is to be asked.
 func (k *call) asksCode(err error) bool {
 	if !errors.Is(err, rushgate.SecondFactor) || k.client.opts.Code == nil || k.codes == mostCodes ||
-		k.path != loginPath && k.path != guestPath {
+		k.path != loginPath && !k.showsIdentity() {
 		return false
 	}
 	k.codes++
@@ -361,8 +360,8 @@ func (k *call) request() (request, error) {
 		return k.worldRequest()
 	case k.resume != "":
 		return k.resumeRequest()
-	case k.guest:
-		return k.guestRequest()
+	case k.showsIdentity():
+		return k.identityRequest()
 	}
 	b := struct {
 		Username string `json:"username"`

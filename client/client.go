@@ -72,6 +72,24 @@
 //	}
 //	session, err := c.Guest(ctx, guest)
 //
+// # Providers
+//
+// [Client.Providers] tells who vouches for players at the server. A game that can open a browser sends the player to
+// one of them with [Client.BeginVisit], and takes with [Client.FinishVisit] what the browser comes back with; or it
+// hands over what the platform has given it, by [Client.VouchIDToken] with a [Client.Nonce], [Client.VouchTicket] or
+// [Client.VouchShown]. Each of these gives an [IdentityProof], which [Client.LoginWithIdentity] lets the player in by:
+//
+//	visit, err := c.BeginVisit(ctx, "google")
+//	...
+//	browser.Open(visit.URL)
+//	proof, err := c.FinishVisit(ctx, visit, <-cameBack) // url.Values
+//	...
+//	session, err := c.LoginWithIdentity(ctx, proof)
+//
+// Who is inside links further identities and devices to the account with [Session.LinkIdentity] and
+// [Session.LinkGuest]; a guest gets a name and a password by [Session.Upgrade], and becomes part of another account by
+// [Session.Merge]. These take an [AccountProof].
+//
 // # Without showing the password
 //
 // With [Options].Opaque the client proves the password by OPAQUE (RFC 9807), and the server never sees it: it is
@@ -206,7 +224,7 @@ type Options struct {
 	// Session.Logout or Realtime.Close.
 	OnResume func(Resume)
 	// Code, if set, asks the player for a code when an account has a second factor: six digits of an authenticator app,
-	// or a recovery code. Login, Takeover and Guest call it, and what changes the account, such as
+	// or a recovery code. Login, Takeover, Guest and LoginWithIdentity call it, and what changes the account, such as
 	// Session.ChangePassword, on the goroutine that called them, once the password has proved right, and again when the
 	// code was wrong, three times at most; an error ends the call, which returns it. Codes are good for half a minute or
 	// so: ask when it is called, not before. Without Code the call is refused with [rushgate.SecondFactor].

@@ -44,24 +44,38 @@ func newCoder(t *testing.T, server *codes, code func(context.Context) (string, e
 	return c
 }
 
-// A player whose account asks for a code is asked once the password has proved right, and again if it was wrong.
+// A player whose account asks for a code is asked once the password has proved right, or what is shown in its place,
+// and again if the code was wrong.
 func TestLoginAsksForACode(t *testing.T) {
-	server := &codes{good: "222222"}
-	typed := []string{"111111", "222222"}
-	c := newCoder(t, server, func(context.Context) (string, error) {
-		code := typed[0]
-		typed = typed[1:]
-		return code, nil
-	})
-	if _, err := c.Login(t.Context(), "ada", password); err != nil || len(typed) != 0 {
-		t.Errorf("login: %v, %d codes left", err, len(typed))
+	identity, err := client.ParseIdentityProof("proof")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if len(server.bodies) != 3 || strings.Contains(server.bodies[0], "code") {
-		t.Errorf("the server was sent %q", server.bodies)
-	}
-	for i, body := range server.bodies {
-		if !strings.Contains(body, `"attempt_id":"attempt"`) {
-			t.Errorf("try %d is of another attempt: %s", i, body)
+	type try = func(*client.Client) (*client.Session, error)
+	for name, login := range map[string]try{
+		"by a password": func(c *client.Client) (*client.Session, error) { return c.Login(t.Context(), "ada", password) },
+		"as a guest":    func(c *client.Client) (*client.Session, error) { return c.Guest(t.Context(), client.NewGuest()) },
+		"by an identity": func(c *client.Client) (*client.Session, error) {
+			return c.LoginWithIdentity(t.Context(), identity)
+		},
+	} {
+		server := &codes{good: "222222"}
+		typed := []string{"111111", "222222"}
+		c := newCoder(t, server, func(context.Context) (string, error) {
+			code := typed[0]
+			typed = typed[1:]
+			return code, nil
+		})
+		if _, err := login(c); err != nil || len(typed) != 0 {
+			t.Errorf("%s: %v, %d codes left", name, err, len(typed))
+		}
+		if len(server.bodies) != 3 || strings.Contains(server.bodies[0], "code") {
+			t.Errorf("%s: the server was sent %q", name, server.bodies)
+		}
+		for i, body := range server.bodies {
+			if !strings.Contains(body, `"attempt_id":"attempt"`) {
+				t.Errorf("%s: try %d is of another attempt: %s", name, i, body)
+			}
 		}
 	}
 }

@@ -56,7 +56,11 @@ type request struct {
 	languages    string   // that an answer by mail is to be in, or empty
 	base         string   // of another node than the client's own, or empty
 	secrets      []string // what must not turn up in an error, besides the token
+	cookie       string   // name=value, or empty
 	line         bool     // a refusal may have a place in the line
+	// outdated: what is shown is good for a time, or once; a status 409 that has no reason of its own says that it is good
+	// no longer, see ErrBeginAgain.
+	outdated bool
 	// within bounds the try if it is less than Options.TryTimeout; 0: that bounds it.
 	within time.Duration
 }
@@ -106,6 +110,9 @@ func (c *Client) exchange(ctx context.Context, r request) (answer, error) {
 	}
 	if r.languages != "" {
 		hr.Header.Set("Accept-Language", r.languages)
+	}
+	if r.cookie != "" {
+		hr.Header.Set("Cookie", r.cookie)
 	}
 	if r.token != "" {
 		hr.Header.Set("Authorization", "Bearer "+r.token)
@@ -212,6 +219,9 @@ func (r *request) refusal(ans answer) error {
 		}
 		if ref.Reason == rushgate.BadCredentials && r.token != "" {
 			return &endedError{ref}
+		}
+		if r.outdated && ans.status == http.StatusConflict && ref.Reason == rushgate.MissingCredentials {
+			return fmt.Errorf("client: %s: %w: %w", r.op, ErrBeginAgain, ref)
 		}
 		return ref
 	}

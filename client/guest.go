@@ -83,30 +83,5 @@ func (c *Client) Guest(ctx context.Context, secret Guest) (*Session, error) {
 	if secret.IsZero() {
 		return nil, &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: ErrNotGuest}
 	}
-	k := c.newCall(entry{op: "enter as a guest", path: guestPath, takeover: true}, "", secret.Text(), c.opts.AttemptID())
-	if !rushgate.ValidAttempt(k.attempt) {
-		return nil, fmt.Errorf("client: %s: Options.AttemptID returned an invalid attempt id", k.op)
-	}
-	k.guest = true
-	return k.run(ctx)
-}
-
-// guestRequest returns what a try sends of a guest.
-func (k *call) guestRequest() (request, error) {
-	b := struct {
-		Guest    string `json:"secret"`
-		Attempt  string `json:"attempt_id"`
-		Takeover bool   `json:"takeover,omitempty"`
-		Secret   string `json:"line_secret,omitempty"`
-		Wait     bool   `json:"wait,omitempty"`
-		Remember string `json:"remember,omitempty"`
-		Device   string `json:"device_id,omitempty"`
-		Code     string `json:"code,omitempty"`
-	}{
-		Guest: k.password, Attempt: k.attempt, Takeover: k.takeover, Remember: k.remember(), Device: k.device, Code: k.code,
-	}
-	if !k.plain {
-		b.Secret, b.Wait = k.line.place.secret, !k.noWait
-	}
-	return k.post(k.path, b, k.password, b.Secret, b.Code)
+	return c.show(ctx, entry{op: "enter as a guest", path: guestPath, takeover: true}, secret.Text())
 }

@@ -26,7 +26,7 @@ func TestGuestOfAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer node.Stop()
-	lossy := &losesFirst{next: http.DefaultTransport}
+	lossy := &losesFirst{next: http.DefaultTransport, path: "/v1/guest"}
 	c, err := client.New("http://"+node.HTTPAddr().String(), client.Options{
 		Transport: lossy, BackoffBase: time.Millisecond, BackoffCap: time.Millisecond,
 	})
@@ -59,15 +59,16 @@ func TestGuestOfAServer(t *testing.T) {
 	}
 }
 
-// losesFirst loses the answer to the first try of a guest once it is armed.
+// losesFirst loses the answer to the first request for a path once it is armed.
 type losesFirst struct {
 	next  http.RoundTripper
+	path  string
 	armed bool
 }
 
 func (l *losesFirst) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := l.next.RoundTrip(r)
-	if l.armed && err == nil && r.URL.Path == "/v1/guest" {
+	if l.armed && err == nil && r.URL.Path == l.path {
 		l.armed = false
 		resp.Body.Close()
 		return nil, errors.New("lost")

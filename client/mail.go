@@ -94,7 +94,7 @@ func (s Session) SetEmail(ctx context.Context, address, current, languages strin
 	if err := notText(address, current); err != nil {
 		return err
 	}
-	return s.proving(ctx, op, current, func(p shown) error {
+	return s.proving(ctx, op, ByPassword(current), func(p shown) error {
 		r, err := post(op, "/v1/account/email", struct {
 			Email string `json:"email"`
 			shownAsCurrent
@@ -127,7 +127,7 @@ func (s Session) RemoveEmail(ctx context.Context, current string) error {
 	if err := notText(current); err != nil {
 		return err
 	}
-	return s.proving(ctx, op, current, func(p shown) error {
+	return s.proving(ctx, op, ByPassword(current), func(p shown) error {
 		r, err := post(op, "/v1/account/email", p, p.secrets()...)
 		if err != nil {
 			return err

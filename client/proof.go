@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"unicode/utf8"
 
@@ -16,6 +17,8 @@ type shown struct {
 	Password string `json:"password,omitempty"`
 	State    string `json:"login_state,omitempty"`
 	KE3      string `json:"ke3,omitempty"`
+	Guest    string `json:"guest_secret,omitempty"`
+	Identity string `json:"identity_proof,omitempty"`
 	Code     string `json:"code,omitempty"`
 }
 
@@ -24,21 +27,65 @@ type shownAsCurrent struct {
 	Password string `json:"current,omitempty"`
 	State    string `json:"login_state,omitempty"`
 	KE3      string `json:"ke3,omitempty"`
+	Guest    string `json:"guest_secret,omitempty"`
+	Identity string `json:"identity_proof,omitempty"`
 	Code     string `json:"code,omitempty"`
 }
 
-func (p *shown) byOpaque() bool    { return p.State != "" }
-func (p *shown) secrets() []string { return []string{p.Password, p.State, p.KE3, p.Code} }
+func (p *shown) byOpaque() bool   { return p.State != "" }
+func (p *shown) byIdentity() bool { return p.Guest != "" || p.Identity != "" }
+func (p *shown) secrets() []string {
+	return []string{p.Password, p.State, p.KE3, p.Guest, p.Identity, p.Code}
+}
 
-// show returns what proves that the account of the session is that of whoever knows the password: a proof by OPAQUE
-// where the client uses that and the account has one, or else the password, if that may be shown. The errors are as for
-// a request that shows it.
-func (s Session) show(ctx context.Context, op, password string) (shown, error) {
-	c := s.client
-	if c.opts.Opaque == OpaqueOff {
-		return shown{Password: password}, nil
+// AccountProof is what a player who is inside proves by that the account is the player's own: a session alone may have
+// been left open on another's device. It is made by [ByPassword], [ByGuest] or [ByIdentity]. The zero value proves
+// nothing.
+type AccountProof struct {
+	of func() shown // a function, since fmt prints what fields hold, but never what a function returns
+}
+
+// ByPassword is the proof by the account's password. Where [Options].Opaque says so, it is not shown to the server.
+func ByPassword(password string) AccountProof {
+	return AccountProof{func() shown { return shown{Password: password} }}
+}
+
+// ByGuest is the proof by the secret of a device that plays as a guest, which opens the account.
+func ByGuest(secret Guest) AccountProof {
+	return AccountProof{func() shown { return shown{Guest: secret.Text()} }}
+}
+
+// ByIdentity is the proof by a provider that vouches for the player, of an identity that opens the account.
+func ByIdentity(proof IdentityProof) AccountProof {
+	return AccountProof{func() shown { return shown{Identity: proof.Text()} }}
+}
+
+// shows returns what the proof shows, without a code.
+func (p AccountProof) shows() shown {
+	if p.of == nil {
+		return shown{}
 	}
-	form, err := opaquePassword(password)
+	return p.of()
+}
+
+// String says nothing of what proves.
+func (p AccountProof) String() string { return "[proof of an account]" }
+
+// GoString is [AccountProof.String] for the verb %#v.
+func (p AccountProof) GoString() string { return "client.AccountProof{" + p.String() + "}" }
+
+// LogValue is [AccountProof.String] for log/slog.
+func (p AccountProof) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
+// show returns what proves that the account of the session is the player's: of a password, a proof by OPAQUE where the
+// client uses that and the account has one, or else the password, if that may be shown. The errors are as for a request
+// that shows it.
+func (s Session) show(ctx context.Context, op string, by AccountProof) (shown, error) {
+	c, p := s.client, by.shows()
+	if c.opts.Opaque == OpaqueOff || p.byIdentity() {
+		return p, notText(p.Password)
+	}
+	form, err := opaquePassword(p.Password)
 	if err != nil {
 		return shown{}, err
 	}
@@ -50,13 +97,13 @@ func (s Session) show(ctx context.Context, op, password string) (shown, error) {
 	if err := c.mayShow(err, op, s.ByOpaque()); err != nil {
 		return shown{}, err
 	}
-	return shown{Password: password}, nil
+	return p, nil
 }
 
 // proving sends what takes the proof of an account and, if that has a second factor, a code: send is called without one
 // first, and again with what the player answers to [Options].Code, as at a login.
-func (s Session) proving(ctx context.Context, op, password string, send func(shown) error) error {
-	p, err := s.show(ctx, op, password)
+func (s Session) proving(ctx context.Context, op string, by AccountProof, send func(shown) error) error {
+	p, err := s.show(ctx, op, by)
 	if err != nil {
 		return err
 	}
@@ -70,7 +117,7 @@ func (s Session) proving(ctx context.Context, op, password string, send func(sho
 			return fmt.Errorf("client: %s: %w: %w", op, rushgate.SecondFactor, err)
 		}
 		if p.byOpaque() && asked > 0 { // a wrong code has used the proof up
-			if p, err = s.show(ctx, op, password); err != nil {
+			if p, err = s.show(ctx, op, by); err != nil {
 				return err
 			}
 		}

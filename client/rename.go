@@ -21,11 +21,16 @@ var ErrRenamed = errors.New("the account is renamed; log in with the new name")
 // for another who had it; [rushgate.MissingCredentials] that it is no name, or too soon after the last one, which the
 // error says: [Account].RenameAt has when. Each of these may come with the session's end.
 func (s Session) Rename(ctx context.Context, name, password string) error {
+	return s.RenameBy(ctx, name, ByPassword(password))
+}
+
+// RenameBy is a [Session.Rename] by any proof of the account, as for a guest, who has no password.
+func (s Session) RenameBy(ctx context.Context, name string, by AccountProof) error {
 	const op = "rename"
-	if err := notText(name, password); err != nil {
+	if err := notText(name); err != nil {
 		return err
 	}
-	return s.proving(ctx, op, password, func(p shown) error {
+	return s.proving(ctx, op, by, func(p shown) error {
 		r, err := post(op, "/v1/account/name", struct {
 			Name string `json:"name"`
 			shown

@@ -63,7 +63,7 @@ func (s Session) SetUpSecondFactor(ctx context.Context, password string) (Authen
 		return Authenticator{}, err
 	}
 	const op = "set up second factor"
-	p, err := s.show(ctx, op, password)
+	p, err := s.show(ctx, op, ByPassword(password))
 	if err != nil {
 		return Authenticator{}, err
 	}
@@ -136,7 +136,7 @@ func (s Session) factorOrder(ctx context.Context, op, method, below, password, c
 	if err := notText(password, code); err != nil {
 		return request{}, err
 	}
-	p, err := s.show(ctx, op, password)
+	p, err := s.show(ctx, op, ByPassword(password))
 	if err != nil {
 		return request{}, err
 	}

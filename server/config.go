@@ -262,12 +262,14 @@ type Config struct {
 	// Seed determines the reference world's chance. Default 0, a seed like any other.
 	Seed uint64
 	// Policy, if not nil, is asked before each login and registration, and each return with a token of an earlier one
-	// ([rushgate.KnockResume]), and before anything costly is done for it: nil lets
-	// the player go on to the queue and the password. An error refuses with the [rushgate.Reason] that it carries, best a
-	// [rushgate.Refusal], which can say when to come back and, for the log only, why; an error without a reason, and a
-	// panic, are logged and told as [rushgate.InternalError]. No refusal counts as the player's failure. Policy is called
-	// from many goroutines at once, in the player's way: it must not block. The name is what the client claims, proved by
-	// nothing yet.
+	// ([rushgate.KnockResume]), and before anything costly is done for it: nil lets the player go on to the queue and the
+	// password. It is asked once more before an account is made for a guest or a player by the word of a provider
+	// ([rushgate.Knock].By), and before a player gets another name ([rushgate.KnockRename]). An error refuses with the
+	// [rushgate.Reason] that it carries, best a [rushgate.Refusal], which can say when to come back and, for the log only,
+	// why; an error without a reason, and a panic, are logged and told as [rushgate.InternalError]. No refusal counts as
+	// the player's failure. In place of a refused name that a provider has proposed, the account gets one by chance, about
+	// which Policy is asked as well: that refusal stands. Policy is called from many goroutines at once, in the player's
+	// way: it must not block. The name is what the client claims, proved by nothing yet.
 	Policy func(rushgate.Knock) error
 	// Zones are the zones that other nodes on the same store serve, each with where players reach that node, host:port.
 	// Who is in one of them is sent there at login ([rushgate.WrongZone]). Zones not listed are served here. Default

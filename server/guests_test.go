@@ -50,7 +50,8 @@ func TestGuestsOfANode(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if len(seen) != 1 || seen[0].Kind != rushgate.KnockGuest || seen[0].Name != "" {
+	if len(seen) != 2 || seen[0].Kind != rushgate.KnockGuest || seen[0].Name != "" ||
+		seen[1].Kind != rushgate.KnockRegister || seen[1].By != rushgate.KnockGuest || seen[1].Name != history.Name {
 		t.Errorf("the policy saw %+v", seen)
 	}
 }

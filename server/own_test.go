@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
@@ -188,5 +190,65 @@ func TestPolicyOfTheEmbedder(t *testing.T) {
 	}
 	if status, _ := operator(t, s, "/readyz"); status != http.StatusOK {
 		t.Errorf("the node is not ready: %d", status)
+	}
+}
+
+// No name that a player or a provider has chosen passes by the policy, in whatever way it comes.
+func TestPolicySeesEveryName(t *testing.T) {
+	cfg := config(t, t.TempDir())
+	cfg.Backend, cfg.GuestKeep = server.Memory, time.Hour
+	cfg.Provers = map[string]server.Prover{
+		"launcher": func(_ context.Context, shown []byte) (server.ProvenIdentity, error) {
+			return server.ProvenIdentity{Subject: "1", Name: string(shown)}, nil
+		},
+	}
+	var mu sync.Mutex
+	var seen []rushgate.Knock
+	cfg.Policy = func(k rushgate.Knock) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if seen = append(seen, k); strings.Contains(k.Name, "rude") {
+			return rushgate.UsernameTaken
+		}
+		return nil
+	}
+	c := newClient(t, start(t, cfg), client.Options{MaxRetries: 3})
+	ctx := t.Context()
+	proof, err := c.VouchShown(ctx, "launcher", "Rude")
+	if err != nil {
+		t.Fatal(err)
+	}
+	federated, err := c.LoginWithIdentity(ctx, proof)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if me, err := federated.Me(ctx); err != nil || !strings.HasPrefix(me.Name, "player-") {
+		t.Errorf("%+v, %v", me, err)
+	}
+	device := client.NewGuest()
+	guest, err := c.Guest(ctx, device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range map[string]error{
+		"rename":  federated.RenameBy(ctx, "rude-one", client.ByIdentity(proof)),
+		"upgrade": guest.Upgrade(ctx, "rude-two", "correct horse battery", client.ByGuest(device)),
+	} {
+		if !errors.Is(err, rushgate.UsernameTaken) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := guest.Upgrade(ctx, "kind", "correct horse battery", client.ByGuest(device)); err != nil {
+		t.Errorf("a name that is let pass: %v", err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, want := range []rushgate.Knock{
+		{Kind: rushgate.KnockRegister, Name: "rude", By: rushgate.KnockFederated},
+		{Kind: rushgate.KnockRename, Name: "rude-one"}, {Kind: rushgate.KnockRename, Name: "rude-two"},
+	} {
+		if want.Origin = seen[0].Origin; !slices.Contains(seen, want) {
+			t.Errorf("the policy did not see %+v, but %+v", want, seen)
+		}
 	}
 }

@@ -11,6 +11,7 @@ var knockKinds = map[auth.Kind]rushgate.KnockKind{
 	auth.BeginLogin: rushgate.KnockLogin, auth.BeginRegister: rushgate.KnockRegister,
 	auth.Resume: rushgate.KnockResume, auth.Continue: rushgate.KnockResume,
 	auth.Passkey: rushgate.KnockPasskey,
+	auth.Rename:  rushgate.KnockRename,
 }
 
 // identityKnocks are those of [auth.Identity], by the kind of the credential.
@@ -24,10 +25,13 @@ func (c Config) policy() func(auth.Request) error {
 		return nil
 	}
 	return func(r auth.Request) error {
-		kind := knockKinds[r.Kind]
+		k := rushgate.Knock{Origin: r.Addr, Name: r.Username, Kind: knockKinds[r.Kind]}
 		if r.Kind == auth.Identity {
-			kind = identityKnocks[r.Shown.Credential.Kind]
+			k.Kind = identityKnocks[r.Shown.Credential.Kind]
+			if r.Username != "" { // an account is to be made
+				k.Kind, k.By = rushgate.KnockRegister, k.Kind
+			}
 		}
-		return c.Policy(rushgate.Knock{Origin: r.Addr, Name: r.Username, Kind: kind})
+		return c.Policy(k)
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rushgate/rushgate/internal/identity"
@@ -75,6 +77,12 @@ func (c Config) validateProviders() error {
 type vouchers struct {
 	*providers.Providers
 	calls *outbound.Calls
+
+	openID  []oidc.Settings // of the start
+	looking sync.WaitGroup  // names up, see findIssuers
+
+	mu     sync.Mutex
+	closed chan struct{} // nil once it is
 }
 
 // readProviders reads the files about providers.
@@ -82,6 +90,9 @@ func (c Config) readProviders() (given providers.Settings, err error) {
 	if c.OIDCFile != "" {
 		if given.OpenID, err = oidc.Load(c.OIDCFile); err != nil {
 			return given, wrong("OIDCFile", "%w", err)
+		}
+		if err := c.reachIssuers(given.OpenID); err != nil {
+			return given, err
 		}
 	}
 	if c.SteamAppID > 0 {
@@ -104,7 +115,7 @@ func (s *Server) openProviders() error {
 	if given.OpenID == nil && given.Tickets == nil && c.SteamReturn == "" && len(c.Provers) == 0 {
 		return nil
 	}
-	calls := outbound.New(outbound.Config{Allow: c.ProviderNetworks})
+	calls := outbound.New(c.outbound())
 	all, err := providers.New(providers.Config{
 		Settings: given, SteamReturn: c.SteamReturn, Provers: c.provers(),
 		Calls: calls, Once: s.once, Logger: c.Logger,
@@ -119,7 +130,8 @@ func (s *Server) openProviders() error {
 	case err != nil:
 		return wrong("OIDCFile", "%w", err)
 	}
-	s.vouchers = &vouchers{Providers: all, calls: calls}
+	s.vouchers = &vouchers{Providers: all, calls: calls, openID: given.OpenID, closed: make(chan struct{})}
+	c.warnOfReturns(given.OpenID, all.List())
 	return nil
 }
 
@@ -150,9 +162,18 @@ func (s *Server) providersThatVouch() *providers.Providers {
 
 // closeProviders ends the connections to them.
 func (s *Server) closeProviders() {
-	if s.vouchers != nil {
-		s.vouchers.calls.Close()
+	v := s.vouchers
+	if v == nil {
+		return
 	}
+	v.mu.Lock()
+	if v.closed != nil {
+		close(v.closed)
+		v.closed = nil
+	}
+	v.mu.Unlock()
+	v.looking.Wait()
+	v.calls.Close()
 }
 
 // watchProviders has the files about providers read again when one of them changes.
@@ -161,12 +182,19 @@ func (s *Server) watchProviders(before reload.Seen) {
 	if s.vouchers == nil || len(files) == 0 {
 		return
 	}
+	look := net.DefaultResolver.LookupNetIP
+	s.vouchers.findIssuers(s.cfg, s.vouchers.openID, look)
 	s.upkeep.watcher.Add(reload.Subject{Name: "providers of identities", Files: files, Load: func() (bool, error) {
 		given, err := s.cfg.readProviders()
 		if err != nil {
 			return false, fmt.Errorf("server: %w", err)
 		}
-		return s.vouchers.Replace(given)
+		changed, err := s.vouchers.Replace(given)
+		if changed {
+			s.cfg.warnOfReturns(given.OpenID, s.vouchers.List())
+			s.vouchers.findIssuers(s.cfg, given.OpenID, look)
+		}
+		return changed, err
 	}}, before)
 }
 

@@ -41,7 +41,8 @@ func (d *desk) read() admin.Reading {
 		Players: inside.Players, MaxPlayers: d.cfg.MaxPlayers, WebSocket: inside.Connected,
 		Ticks: inside.Ticks, SkippedTicks: inside.Skipped, Lateness: inside.Lateness,
 		Line: readLine(&atDoor), Doors: d.doors(), Resumes: readResumes(&knocks.Resumes, &atDoor), Door: front,
-		Unsaved: inside.Unsaved, Process: admin.ReadProcess(),
+		Identities: d.readIdentities(),
+		Unsaved:    inside.Unsaved, Process: admin.ReadProcess(),
 		Notices: append(d.upkeep.notices(time.Now()), accessNotices(d.access)...),
 	}
 	if d.channel != nil {
@@ -121,6 +122,25 @@ func addOpaque(all *auth.Counters, o *auth.OpaqueStats) {
 			all.Fail[reason] += n
 		}
 	}
+}
+
+// readIdentities collects what the dashboard shows of guests, and of those who vouch for players.
+func (d *desk) readIdentities() (out admin.Identities) {
+	in, made := d.pool.Identities()
+	out = admin.Identities{
+		Guests: d.cfg.GuestKeep > 0, GuestsIn: in.Guests, GuestsMade: made.Guests,
+		FederatedIn: in.Federated, FederatedMade: made.Federated,
+	}
+	if d.vouchers == nil {
+		return out
+	}
+	for _, f := range d.vouchers.Figures() {
+		out.Providers = append(out.Providers, admin.Provider{
+			Name: f.Name, Kind: string(f.Kind), Proven: f.Proven, Refused: f.Refused, Away: f.Away,
+			Misconfigured: f.Misconfigured, CircuitOpen: f.Left, FailedAt: f.FailedAt,
+		})
+	}
+	return out
 }
 
 // readResumes collects what the dashboard shows of the lane of requests with tokens.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/linked"
 	"github.com/rushgate/rushgate/password"
 )
 
@@ -54,6 +55,8 @@ type Store interface {
 type Ledger struct {
 	store Store
 	diary *Diary // nil: what is done is noted in the store at once
+
+	doubts linked.Doubts // of the names of players, see ofPlayer
 }
 
 // New returns the ledger of a store.

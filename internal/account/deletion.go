@@ -156,6 +156,9 @@ const (
 // LookAt looks at the account of a task of kind [DeletionTask] that is due, and deletes it if that still is to be. From
 // then on nobody comes in by it, so that no session is in the way for long. The player's changing the mind is either
 // before or too late: the account is closed only if the mark still is what it was.
+//
+// A merge of a guest that has not come to its end goes on if the other account has something of the guest already, or
+// is given up.
 func (l *Ledger) LookAt(ctx context.Context, t rushgate.Task) (Look, error) {
 	var d doomed
 	if json.Unmarshal(t.Data, &d) != nil {
@@ -170,6 +173,8 @@ func (l *Ledger) LookAt(ctx context.Context, t rushgate.Task) (Look, error) {
 	}
 	at, now := DeleteAt(&a), time.Now()
 	switch {
+	case at.IsZero() && isMerging(&a):
+		return l.lookAtMerge(ctx, &a)
 	case at.IsZero():
 		return Kept, nil
 	case now.Before(at):

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/linked"
@@ -128,7 +129,9 @@ func (l *Ledger) hasIdentity(ctx context.Context, player rushgate.PlayerID, c ru
 }
 
 // ofPlayer returns the account of a player whose account has credentials; the zero Account if there is none. A name
-// that is another's is looked at twice: the player may be renamed at this moment.
+// that is another's, or nobody's, is looked at twice: the player may be renamed at this moment. One that still is
+// proves nothing, as the account may have what it is asked for: the error is [ErrBusy], until it has been so for
+// [rushgate.IdentityHold] and nothing can be under way any more.
 func (l *Ledger) ofPlayer(ctx context.Context, player rushgate.PlayerID) (a rushgate.Account, err error) {
 	for again := false; ; again = true {
 		names, err := l.store.PlayerNames(ctx, []rushgate.PlayerID{player})
@@ -143,7 +146,11 @@ func (l *Ledger) ofPlayer(ctx context.Context, player rushgate.PlayerID) (a rush
 			return a, loaded[0].Err
 		case loaded[0].ID == player:
 			return loaded[0].Account, nil
-		case again || !pause(ctx, renamePause):
+		case again && l.doubts.Stale(rushgate.IdentityKey{}, player, time.Now()):
+			return a, nil
+		case again:
+			return a, ErrBusy
+		case !pause(ctx, renamePause):
 			return a, ctx.Err()
 		}
 	}

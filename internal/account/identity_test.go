@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -212,4 +213,49 @@ func checkIdentities(t *testing.T, r *rapid.T, l *account.Ledger, s rushgate.Ide
 			}
 		}
 	}
+}
+
+// misled is a store that says that a player is called something else.
+type misled struct {
+	*memory.Store
+	player rushgate.PlayerID
+	says   string // empty: the truth
+}
+
+func (s *misled) PlayerNames(ctx context.Context, players []rushgate.PlayerID) ([]string, error) {
+	names, err := s.Store.PlayerNames(ctx, players)
+	for i, p := range players {
+		if p == s.player && s.says != "" {
+			names[i] = s.says
+		}
+	}
+	return names, err
+}
+
+// While the name of a player leads to nobody, or to another, as in a rename that takes its time, what opens the account
+// is nobody else's. A name that stays wrong keeps an identity from its player for no longer than the hold.
+func TestAnIdentityIsNotTakenWhileItsPlayerIsRenamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &misled{Store: memory.New(memory.Options{})}
+		l := account.New(s)
+		alice := owner(t, l, "alice")
+		owner(t, l, "bob")
+		link(t, l, "alice", atGuild, nil)
+		time.Sleep(time.Hour)
+		s.player = alice.Player
+		for _, s.says = range []string{"nobody", "bob"} {
+			link(t, l, "bob", atGuild, account.ErrBusy)
+			time.Sleep(rushgate.IdentityHold / 4)
+			link(t, l, "bob", atGuild, account.ErrBusy)
+		}
+		s.says = ""
+		link(t, l, "bob", atGuild, account.ErrLinked)
+		s.says = "nobody"
+		time.Sleep(2 * rushgate.IdentityHold) // and nobody has asked for it
+		for range 3 {
+			link(t, l, "bob", atGuild, account.ErrBusy)
+			time.Sleep(rushgate.IdentityHold / 3)
+		}
+		link(t, l, "bob", atGuild, nil)
+	})
 }

@@ -1,11 +1,11 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/rushgate/rushgate"
@@ -25,13 +25,13 @@ const (
 	mergedReason  = "It was merged into another account, as you have asked for"
 )
 
-// Merging is the kind of the credential that marks the account of a guest which becomes part of another: its Subject
-// is the player of that. No other account gets anything of it, or its player could have the character twice.
-const Merging = "merging"
-
-// ErrNotGuest refuses to merge an account that something else opens than a guest's device, or that asks for codes
-// beside it: it is not only a guest's.
-var ErrNotGuest = errors.New("not an account that a guest's device alone opens")
+var (
+	// ErrNotGuest refuses to merge an account that something else opens than a guest's device, or that asks for codes
+	// beside it: it is not only a guest's.
+	ErrNotGuest = errors.New("not an account that a guest's device alone opens")
+	// ErrNoGuest refuses to keep the character of a guest where nobody has come in by the device.
+	ErrNoGuest = errors.New("no guest has come in by the device")
+)
 
 // Merge has the account of a guest, a device of whom is shown by a credential, become part of another account, whose
 // player has proved to own it: one of the two characters is kept, the guest's if keepGuest, and the guest's devices
@@ -39,11 +39,12 @@ var ErrNotGuest = errors.New("not an account that a guest's device alone opens")
 // session that the account has ends: leave ends the one here, with a last save, and may be nil.
 //
 // What dies on the way leaves a guest's account that nobody comes in by, and a character that is either of the two,
-// whole; the same call once more goes on from there, and none for another account does. The error is [ErrNotGuest],
+// whole; the same call once more goes on from there, and none for another account does. A look that is planned before
+// anything else goes on with it, too, or gives it up, see [Ledger.LookAt]. The error is [ErrNotGuest], [ErrNoGuest],
 // [ErrInside] for a session that did not end in time, a [*rushgate.Refusal] for a guest who is banned, [ErrLinked] for
 // one who is being merged into another account, or one of [Ledger.Link]. With [ErrManyIdentities] and [ErrFull] there
 // is no room for the devices. After the others of Link, the same call is worth repeating. A device without an account
-// is linked alone.
+// is linked alone, unless the guest's character is to be kept.
 func (l *Ledger) Merge(
 	ctx context.Context, proved *secondfactor.Proved, device rushgate.Credential, keepGuest bool,
 	leave func(context.Context) error, from string,
@@ -59,13 +60,18 @@ func (l *Ledger) Merge(
 		return err
 	case guest.ID == proved.Account.ID:
 		return nil
+	case guest.ID == 0 && keepGuest:
+		return ErrNoGuest
 	case guest.ID == 0:
 		return l.Link(ctx, proved, device, from)
 	}
 	if _, err := withDevices(proved, &guest); err != nil {
 		return err
 	}
-	merged, err := l.closeGuest(ctx, &guest, proved.Account.ID)
+	if err := l.planLook(ctx, doomed{guest.ID, guest.Username}, time.Now().Add(mergeLook)); err != nil {
+		return err
+	}
+	merged, err := l.closeGuest(ctx, &guest, &proved.Account, 0)
 	if err == nil && !merged {
 		err = l.isOpen(ctx, &proved.Account, &guest)
 	}
@@ -141,12 +147,15 @@ func (l *Ledger) giveDevices(
 
 // planEnd has the account of a guest that has been merged deleted, should the merge get no further than this.
 func (l *Ledger) planEnd(ctx context.Context, guest *rushgate.Account) error {
-	at := time.Now().Add(2 * mergeTimeout)
+	at := time.Now().Add(mergeLook)
 	if err := l.planLook(ctx, doomed{guest.ID, guest.Username}, at); err != nil {
 		return err
 	}
 	_, err := l.changeOwned(ctx, Owner{guest.ID, guest.Username},
 		func(now *rushgate.Account) (c rushgate.AccountChange, err error) {
+			if mergedInto(now) == 0 { // it was given up, and the guest may be inside
+				return c, ErrBusy
+			}
 			c.Credentials = with(now.Credentials, markOf(Deleting, at))
 			return c, nil
 		})
@@ -177,34 +186,30 @@ func (l *Ledger) claimAll(ctx context.Context, from *rushgate.Account, to rushga
 	return nil
 }
 
-// mergedInto returns the player whose account gets the identities of an account that is deleted; 0 if none does.
-func mergedInto(a *rushgate.Account) rushgate.PlayerID {
-	mark, _ := find(a.Credentials, Merging)
-	player, _ := strconv.ParseUint(mark.Subject, 10, 64) // 0 if it cannot be read
-	return rushgate.PlayerID(player)
-}
-
-// closeGuest has nobody come in by a guest's account any more, which is to become part of the account of a player, and
-// its sessions end. It reports whether its character has been given away by an earlier try.
+// closeGuest has nobody come in by a guest's account any more, which is to become part of another, and its sessions
+// end. If fence is not 0, it notes that the character is about to be written under it. It reports whether the character
+// has been given away by an earlier try.
 func (l *Ledger) closeGuest(
-	ctx context.Context, guest *rushgate.Account, into rushgate.PlayerID,
+	ctx context.Context, guest, into *rushgate.Account, fence uint64,
 ) (merged bool, err error) {
-	target := rushgate.Credential{Kind: Merging, Subject: strconv.FormatUint(uint64(into), 10)}
 	_, err = l.changeOwned(ctx, Owner{guest.ID, guest.Username},
 		func(now *rushgate.Account) (c rushgate.AccountChange, err error) {
 			*guest = *now
+			target := markMerging(into, time.Now(), cmp.Or(fence, fenceOf(now)))
 			if d := now.Disabled; d.At(time.Now()) {
 				switch merged = d.Reason == mergedReason; {
 				case !merged && d.Reason != mergingReason:
 					return c, d.Refusal()
-				case slices.Contains(now.Credentials, target):
-					return c, nil
-				case merged || l.goesOn(ctx, mergedInto(now)):
+				case mergedInto(now) == into.ID:
+				case merged || l.goesOn(ctx, now):
 					return c, ErrLinked
+				default: // in place of one whose account is gone
+					target = markMerging(into, time.Now(), 0)
 				}
-				c.Credentials = with(now.Credentials, target) // in place of one whose account is gone
+				c.Credentials = with(now.Credentials, target)
 				return c, nil
 			}
+			target = markMerging(into, time.Now(), fence)
 			rest := slices.DeleteFunc(slices.Clone(now.Credentials), func(c rushgate.Credential) bool {
 				return c.Kind == linked.Guest
 			})
@@ -219,10 +224,10 @@ func (l *Ledger) closeGuest(
 	return merged, err
 }
 
-// goesOn reports whether a merge into the account of a player may go on: it is there, and is not to become part of
-// another itself.
-func (l *Ledger) goesOn(ctx context.Context, into rushgate.PlayerID) bool {
-	a, err := l.ofPlayer(ctx, into)
+// goesOn reports whether the merge of a guest may go on: the account that it is for is there, and is not to become part
+// of another itself.
+func (l *Ledger) goesOn(ctx context.Context, guest *rushgate.Account) bool {
+	a, err := l.mergedAccount(ctx, guest)
 	return err != nil || a.ID != 0 && mergedInto(&a) == 0
 }
 
@@ -255,6 +260,11 @@ func (l *Ledger) giveUpMerge(ctx context.Context, guest *rushgate.Account, into 
 func (l *Ledger) giveCharacter(
 	ctx context.Context, guest, a *rushgate.Account, leave func(context.Context) error,
 ) error {
+	if fence := fenceOf(guest); fence != 0 {
+		if err := l.replaceCharacter(ctx, guest, a, fence); !errors.Is(err, rushgate.ErrLeaseLost) {
+			return err
+		} // or the player may have been here since
+	}
 	if leave != nil {
 		if err := leave(ctx); err != nil && !errors.Is(err, rushgate.BadCredentials) { // which is that there is none
 			return err
@@ -276,16 +286,21 @@ func (l *Ledger) giveCharacter(
 	}
 	own := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence, Release: true}
 	// Whoever was ahead, by the same call, has ended before the lease was free, and the player may have played since.
-	merged, err := l.closeGuest(ctx, guest, a.ID)
-	if err != nil || merged {
+	merged, err := l.closeGuest(ctx, guest, a, in.Lease.Fence)
+	switch {
+	case merged, refusesMerge(err):
 		return errors.Join(err, l.save(ctx, own))
+	case err != nil: // and the fence is noted or not; while the lease is held, it can be gone on with
+		return err
 	}
-	character, err := l.characterOf(ctx, guest)
-	if err != nil {
-		return errors.Join(err, l.save(ctx, own))
-	}
-	character.ID, character.Name = a.ID, a.Username
-	return l.replaceCharacter(ctx, guest, rushgate.Save{Character: character, Fence: in.Lease.Fence})
+	return l.replaceCharacter(ctx, guest, a, in.Lease.Fence)
+}
+
+// refusesMerge reports whether an error is none of the store's.
+func refusesMerge(err error) bool {
+	_, refused := errors.AsType[*rushgate.Refusal](err)
+	return refused || errors.Is(err, ErrLinked) || errors.Is(err, ErrNotGuest) || errors.Is(err, ErrBusy) ||
+		errors.Is(err, ErrUnknown)
 }
 
 // characterOf returns the character of an account whose player is not inside.
@@ -317,10 +332,17 @@ func (l *Ledger) hold(ctx context.Context, a *rushgate.Account) (in rushgate.Adm
 	return in, err
 }
 
-// replaceCharacter writes a character, has the account of the guest whose it was say so, and gives the lease back under
-// which it was written, in this order: nobody plays on what the next try would write over. If it fails on the way the
-// lease ends by itself.
-func (l *Ledger) replaceCharacter(ctx context.Context, guest *rushgate.Account, s rushgate.Save) error {
+// replaceCharacter writes the character of a guest in place of an account's, has the guest's account say so, and gives
+// the lease back under which it was written, in this order: nobody plays on what the next try would write over. If it
+// fails on the way the lease ends by itself, and as long as nobody has claimed it since, the same can be done again.
+// The error is [rushgate.ErrLeaseLost] once somebody has.
+func (l *Ledger) replaceCharacter(ctx context.Context, guest, a *rushgate.Account, fence uint64) error {
+	character, err := l.characterOf(ctx, guest)
+	if err != nil {
+		return err
+	}
+	character.ID, character.Name = a.ID, a.Username
+	s := rushgate.Save{Character: character, Fence: fence}
 	if err := l.save(ctx, s); err != nil {
 		return err
 	}

@@ -273,8 +273,121 @@ func asksForCodes(t *testing.T, l *account.Ledger, name string) {
 	}
 }
 
-// Of two guests who merge each other at once, none is shut for good: whoever is refused asks again.
+// Whatever write fails, and nobody asks again: a look ends the merge. Either it is done, or both accounts are as they
+// were, and never are there two of one character, or is an account shut.
+func TestMergeIsEndedByALook(t *testing.T) {
+	for _, keepGuest := range []bool{false, true} {
+		for _, after := range []bool{false, true} {
+			for n, failed := 0, true; failed && !t.Failed(); n++ {
+				what := fmt.Sprintf("keep guest %v, after %v, write %d", keepGuest, after, n)
+				synctest.Test(t, func(t *testing.T) {
+					s := &breaking{Store: memory.New(memory.Options{}), in: -1, after: after}
+					l := newMerge(t, s)
+					s.in = n
+					failed = l.Merge(t.Context(), provedBy(t, l, "alice"), guestDevice, keepGuest, nil, "") != nil
+					s.in = -1
+					lookUntilDone(t, s, l)
+					guest, err := l.Find(t.Context(), "guest-x")
+					if errors.Is(err, account.ErrUnknown) {
+						wantMerged(t, s, l, map[bool]int64{false: 1, true: 2}[keepGuest])
+						return
+					}
+					if in, _ := login(t, s, "guest-x"); err != nil || in.Err != nil || !failed || len(guest.Credentials) != 1 ||
+						goldOf(t, s, "guest-x") != 2 || goldOf(t, s, "alice") != 1 {
+						t.Errorf("%s: the guest %+v, %v, %v; gold %d and %d", what, guest, err, in.Err, goldOf(t, s, "guest-x"),
+							goldOf(t, s, "alice"))
+					}
+				})
+			}
+		}
+	}
+}
+
+// lookUntilDone has all looks taken that are planned, as nodes do.
+func lookUntilDone(t *testing.T, s rushgate.Store, l *account.Ledger) {
+	t.Helper()
+	for range 4 {
+		time.Sleep(30 * time.Second)
+		for _, task := range dueTasks(t, s) {
+			look, err := l.LookAt(t.Context(), task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if look == account.Deleted || look == account.Kept {
+				if err := s.DropTasks(t.Context(), []rushgate.Task{task}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if n, err := s.CountTasks(t.Context(), account.DeletionTask); n != 0 || err != nil {
+		t.Errorf("%d looks are still to be taken, %v", n, err)
+	}
+}
+
+// A merge into an account that has a password and nothing else is known again on every store, also one that does not
+// find such accounts by their players.
+func TestMergeIntoAnAccountWithoutCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &breaking{Store: namesless{memory.New(memory.Options{})}, in: -1}
+		l := newMerge(t, s)
+		owner(t, l, "bob")
+		s.in = 1 // the account of the guest is closed, and no more
+		if err := l.Merge(t.Context(), provedBy(t, l, "bob"), guestDevice, true, nil, ""); err == nil {
+			t.Fatal("the merge did not end in the middle")
+		}
+		s.in = -1
+		err := l.Merge(t.Context(), provedBy(t, l, "alice"), guestDevice, true, nil, "")
+		if !errors.Is(err, account.ErrLinked) {
+			t.Errorf("what is bob's is merged by alice: %v", err)
+		}
+	})
+}
+
+// namesless is a store that finds nobody by the player who has no credential.
+type namesless struct{ *memory.Store }
+
+func (s namesless) PlayerNames(ctx context.Context, players []rushgate.PlayerID) ([]string, error) {
+	names, err := s.Store.PlayerNames(ctx, players)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := s.LoadAccounts(ctx, names)
+	for i := range accounts {
+		if len(accounts[i].Credentials) == 0 {
+			names[i] = ""
+		}
+	}
+	return names, err
+}
+
+// To keep the character of a guest who never was ends no session: it is refused before anything is done.
+func TestMergeWithoutAGuest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New(memory.Options{})
+		l := newMerge(t, s)
+		leave := func(context.Context) error { t.Error("the session has ended"); return nil }
+		fresh := linked.OfGuest([32]byte{9})
+		err := l.Merge(t.Context(), provedBy(t, l, "alice"), fresh, true, leave, "")
+		if a := provedBy(t, l, "alice").Account; !errors.Is(err, account.ErrNoGuest) || len(account.IdentitiesOf(&a)) != 0 {
+			t.Errorf("%v, %+v", err, account.IdentitiesOf(&a))
+		}
+		if err := l.Merge(t.Context(), provedBy(t, l, "alice"), fresh, false, leave, ""); err != nil {
+			t.Errorf("keeping the own: %v", err)
+		}
+		if a := provedBy(t, l, "alice").Account; len(account.IdentitiesOf(&a)) != 1 {
+			t.Errorf("the device is not linked: %+v", account.IdentitiesOf(&a))
+		}
+	})
+}
+
+// Of two guests who merge each other at once, none is shut for good: whoever is refused asks again, or nobody does.
 func TestMergeOfEachOther(t *testing.T) {
+	t.Run("who asks again", func(t *testing.T) { mergeEachOther(t, true) })
+	t.Run("who does not", func(t *testing.T) { mergeEachOther(t, false) })
+}
+
+func mergeEachOther(t *testing.T, asks bool) {
 	synctest.Test(t, func(t *testing.T) {
 		s := memory.New(memory.Options{})
 		l := newMerge(t, s)
@@ -299,7 +412,14 @@ func TestMergeOfEachOther(t *testing.T) {
 		both.Go(func() { errs[0] = l.Merge(t.Context(), x, devices["guest-y"], false, nil, "") })
 		both.Go(func() { errs[1] = l.Merge(t.Context(), y, devices["guest-x"], false, nil, "") })
 		both.Wait()
-		if errs[0] != nil && errs[1] != nil {
+		if errs[0] != nil && errs[1] != nil && !asks {
+			lookUntilDone(t, s, l)
+			for _, name := range []string{"guest-x", "guest-y"} {
+				if in, _ := login(t, s, name); in.Err != nil || provedBy(t, l, name).Account.Disabled.At(time.Now()) {
+					t.Errorf("%s does not come in: %v", name, in.Err)
+				}
+			}
+		} else if errs[0] != nil && errs[1] != nil {
 			// One of the two may be closed still, for the other to take up: the one that comes in.
 			if a := provedBy(t, l, "guest-x").Account; a.Disabled.At(time.Now()) {
 				errs[0] = merge("guest-y", "guest-x")

@@ -19,9 +19,10 @@ import (
 type playerPage struct {
 	Account account.Record `json:"account"` // as last saved
 	// Live is the player as it is now; null on a node without a dashboard.
-	Live    *Player      `json:"live"`
-	Devices []deviceBody `json:"devices"`
-	History []eventBody  `json:"history"` // newest first
+	Live       *Player        `json:"live"`
+	Devices    []deviceBody   `json:"devices"`
+	Identities []identityBody `json:"identities"`
+	History    []eventBody    `json:"history"` // newest first
 }
 
 // deviceBody is a device that an account is remembered on, without what would let anyone in.
@@ -70,6 +71,7 @@ func (a *accounts) page(ctx context.Context, who rushgate.Account) (page playerP
 	for i, d := range who.Devices.List {
 		page.Devices[i] = deviceBody{d.Label, d.CreatedAt, d.UsedAt, d.ExpiresAt}
 	}
+	page.Identities = newIdentityBodies(account.IdentitiesOf(&who))
 	page.History = []eventBody{}
 	if a.book == nil {
 		return page, nil

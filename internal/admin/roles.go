@@ -19,6 +19,7 @@ var leastRoles = map[string]operator.Role{
 	"GET /{$}": operator.Look, "GET /dashboard.js": operator.Look, "GET /verdict.js": operator.Look,
 	"GET /players.js": operator.Look, "GET /charts.js": operator.Look, "GET /actions.js": operator.Look,
 	"GET /lockouts.js": operator.Look, "GET /audit.js": operator.Look, "GET /roles.js": operator.Look,
+	"GET /ways.js":   operator.Look,
 	"GET /access.js": operator.Look, "GET /lists.js": operator.Look, "GET /operators.js": operator.Look,
 	"GET /proofs.js": operator.Look,
 

@@ -36,10 +36,11 @@ type Reading struct {
 	StoreWarnings           []string      // a sentence for each thing by which the store may lose what it acknowledges
 	Unsaved                 int           // characters that wait to be written
 
-	Line    Line
-	Doors   Doors
-	Resumes Resumes
-	Door    Door
+	Line       Line
+	Doors      Doors
+	Resumes    Resumes
+	Identities Identities
+	Door       Door
 
 	Process Process
 
@@ -120,9 +121,10 @@ type Sample struct {
 	StoreWarnings []string `json:"store_warnings"` // see Reading
 	Unsaved       int      `json:"unsaved"`
 
-	Line    LineSample    `json:"line"`
-	Resumes ResumesSample `json:"resumes"`
-	Door    DoorSample    `json:"door"`
+	Line       LineSample        `json:"line"`
+	Resumes    ResumesSample     `json:"resumes"`
+	Identities *IdentitiesSample `json:"identities,omitempty"` // absent where passwords alone let players in
+	Door       DoorSample        `json:"door"`
 
 	CPU        float64 `json:"cpu_cores"` // cores kept busy in the interval
 	Cores      int     `json:"cores"`
@@ -220,7 +222,8 @@ func (s *sampled) since(earlier *sampled) Sample {
 		StoreCalls:    calls(now.StoreCalls, before.StoreCalls), StoreErrors: calls(now.StoreErrors, before.StoreErrors),
 		Unsaved: now.Unsaved, RSS: now.Process.RSSBytes, Cores: now.Process.Cores, Goroutines: now.Process.Goroutines,
 		Notices: now.Notices, Line: now.Line.sample(),
-		Resumes: now.Resumes.since(&before.Resumes, between(func(m *Moments) time.Time { return m.Knocks })),
+		Resumes:    now.Resumes.since(&before.Resumes, between(func(m *Moments) time.Time { return m.Knocks })),
+		Identities: now.Identities.since(&before.Identities, between(func(m *Moments) time.Time { return m.Knocks })),
 		Door: now.Door.since(&before.Door, doorTimes{
 			knocks: between(func(m *Moments) time.Time { return m.Knocks }),
 			rest:   between(func(m *Moments) time.Time { return m.Door }),

@@ -19,6 +19,7 @@ var (
 	errManyIdentities = rejection{http.StatusConflict, "The account has as many identities as it may have."}
 	errNotLinked      = rejection{http.StatusNotFound, "The account has no such identity."}
 	errLastWay        = rejection{http.StatusConflict, "Nothing else opens the account. Set a password first."}
+	errNoGuest        = rejection{http.StatusConflict, "No guest has come in by that device, so there is nothing to keep."}
 	errNotGuest       = rejection{http.StatusConflict, "Only an account can be merged that a guest's device alone opens."}
 )
 
@@ -321,8 +322,8 @@ func (h *handler) merge(w http.ResponseWriter, r *http.Request, o owner) error {
 func ofLinking(err error) error {
 	for own, told := range map[error]error{
 		account.ErrLinked: errLinked, account.ErrManyIdentities: errManyIdentities, account.ErrNotLinked: errNotLinked,
-		account.ErrLastWay: errLastWay, account.ErrNotGuest: errNotGuest, account.ErrFull: errCredentials,
-		account.ErrInside: errStillIn,
+		account.ErrLastWay: errLastWay, account.ErrNotGuest: errNotGuest, account.ErrNoGuest: errNoGuest,
+		account.ErrFull: errCredentials, account.ErrInside: errStillIn,
 	} {
 		if errors.Is(err, own) {
 			return told

@@ -71,9 +71,9 @@ func (h *handler) rename(w http.ResponseWriter, r *http.Request, o owner) error 
 	return nil
 }
 
-// mayRename returns why a player cannot have a name, before a hash is made for that. A name by which operators let
-// players in is theirs to give: another player may have it one day. What the node knows of that is old by a moment, and
-// the ledger looks again.
+// mayRename returns why a player cannot have a name, before a hash is made for that, be it that the embedder's policy
+// refuses it. A name by which operators let players in is theirs to give: another player may have it one day. What the
+// node knows of that is old by a moment, and the ledger looks again.
 func (h *handler) mayRename(r *http.Request, o owner, name string) error {
 	if h.Rules().Mentions(o.name) {
 		return errListed
@@ -82,7 +82,10 @@ func (h *handler) mayRename(r *http.Request, o owner, name string) error {
 	if err != nil {
 		return err
 	}
-	return ofRename(account.MayRename(&a, name, h.Names.After))
+	if err := ofRename(account.MayRename(&a, name, h.Names.After)); err != nil {
+		return err
+	}
+	return h.Pool.MayTake(h.Proxies.Client(r), name)
 }
 
 // ofRename turns the ledger's errors of a rename into those for players.

@@ -43,6 +43,11 @@ type identified struct {
 	// founds: an account is to be made in this round, with its session or, for a player who is to wait for the world,
 	// without.
 	founds, waits bool
+
+	// Of the name: proposed says that it is what a provider calls the player, or made of that; allowed is the one that the
+	// policy has let pass. The policy may have refused a proposal, so that byChance is what is left, or such a one, too.
+	proposed, byChance, forbidden bool
+	allowed                       string
 }
 
 // Identity lets a player in by the [Request].Shown of a device or a provider, whatever its kind says; names and
@@ -107,17 +112,21 @@ func (j *job) callIt() {
 	i := &j.identity
 	i.nobody, i.stale = true, i.owner
 	if j.Shown.Create {
-		j.Username = j.proposal(i.tries)
+		j.Username, i.proposed = j.proposal(i.tries)
 	}
 }
 
-// proposal is the n-th name for the account of a job.
-func (j *job) proposal(n int) string {
-	if j.Shown.Names != nil {
+// proposal is the n-th name for the account of a job, and whether it is what the player is called elsewhere.
+func (j *job) proposal(n int) (name string, proposed bool) {
+	if j.Shown.Names != nil && !j.identity.byChance {
 		if name := j.Shown.Names(n); name != "" {
-			return name
+			return name, true
 		}
 	}
+	return j.chanceName(), false
+}
+
+func (j *job) chanceName() string {
 	if j.Shown.Credential.Kind == linked.Guest {
 		return linked.GuestName()
 	}
@@ -133,7 +142,7 @@ func (p *Pool) judgeIdentity(j *job) {
 		p.judgeNewcomer(j)
 	case j.account.ID != i.owner:
 		j.again = true
-		if p.doubts.stale(i.key, i.owner, time.Now()) {
+		if p.doubts.Stale(i.key, i.owner, time.Now()) {
 			i.stale = i.owner
 		}
 	case !holds(j.account.Credentials, j.Shown.Credential):
@@ -216,6 +225,12 @@ func (p *Pool) judgeNewcomer(j *job) {
 		making = door.Guest
 	}
 	err := p.mayFound(&j.Request)
+	if err == nil {
+		j.again, err = p.mayBeCalled(j)
+	}
+	if j.again {
+		return
+	}
 	if err == nil {
 		err = j.seat.Make(making)
 	}
@@ -368,7 +383,7 @@ func (p *Pool) foundWaiting(ctx context.Context, jobs []*job) (again []*job) {
 func (p *Pool) founded(j *job) {
 	j.identity.made, j.identity.stale = true, 0
 	j.seat.Made()
-	p.metrics.identities.count(j.Shown.Credential.Kind)
+	p.metrics.identities.made.count(j.Shown.Credential.Kind)
 }
 
 // unclaim frees the identities of jobs that have claimed one and got no account, so that their next try need not wait
@@ -390,20 +405,42 @@ func (p *Pool) unclaim(jobs []*job) {
 	}
 }
 
-// identityMetrics counts the accounts that were made for identities.
-type identityMetrics struct{ guests, federated atomic.Int64 }
+// identityMetrics counts players who come by identities, and the accounts that were made for them.
+type identityMetrics struct{ made, in byIdentity }
 
-func (m *identityMetrics) count(kind string) {
+// byIdentity is a number of guests, and one of players for whom a provider vouches.
+type byIdentity struct{ guests, federated atomic.Int64 }
+
+func (b *byIdentity) count(kind string) {
 	if kind == linked.Guest {
-		m.guests.Add(1)
+		b.guests.Add(1)
 		return
 	}
-	m.federated.Add(1)
+	b.federated.Add(1)
+}
+
+// ByIdentity is how many players have come by the two kinds of identities, or accounts were made for them.
+type ByIdentity struct{ Guests, Federated int64 }
+
+func (b *byIdentity) total() ByIdentity { return ByIdentity{b.guests.Load(), b.federated.Load()} }
+
+// Identities returns how often players have come in by identities since the start, and how many accounts were made for
+// them.
+func (p *Pool) Identities() (in, made ByIdentity) {
+	m := &p.metrics.identities
+	return m.in.total(), m.made.total()
 }
 
 // write tells of identities.
 func (m *identityMetrics) write(out metric.Scrape) {
-	const name, help = "rushgate_identity_accounts_total", "Accounts made for identities that no account had."
-	out.Counter(name, help, float64(m.guests.Load()), "kind", linked.Guest)
-	out.Counter(name, help, float64(m.federated.Load()), "kind", linked.Federated)
+	for _, c := range []struct {
+		name, help string
+		ByIdentity
+	}{
+		{"rushgate_identity_accounts_total", "Accounts made for identities that no account had.", m.made.total()},
+		{"rushgate_identity_logins_total", "Players let in by identities.", m.in.total()},
+	} {
+		out.Counter(c.name, c.help, float64(c.Guests), "kind", linked.Guest)
+		out.Counter(c.name, c.help, float64(c.Federated), "kind", linked.Federated)
+	}
 }

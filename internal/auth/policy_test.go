@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/linked"
 )
 
 // A policy is asked before anything else, and what it says is what the player hears. It is never the player's fault.
@@ -64,4 +67,69 @@ func TestPolicy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A policy sees the name of an account before that is made for an identity. In place of a provider's name that it
+// refuses the account gets one by chance; what it says of that one is what the player hears, and no fault of anybody.
+func TestPolicyForNamesOfIdentities(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		refuses := func(string) error { return nil }
+		f := newFixture(t, func(cfg *settings) {
+			cfg.Policy = func(r Request) error {
+				if r.Username == "" { // before it is known whose it is
+					return nil
+				}
+				asked = append(asked, r.Username)
+				return refuses(r.Username)
+			}
+		})
+		f.Start()
+		come := func(subject, called string) (Welcome, error) {
+			return f.Identity(t.Context(), Request{Addr: addr(1), Shown: Shown{
+				Credential: linked.OfProvider("https://id.example", subject), Create: true, Names: linked.NamesFrom(called),
+			}})
+		}
+		w, err := come("1", "Ada")
+		if err != nil || f.nameOf(t, w.Player) != "ada" || !slices.Equal(asked, []string{"ada"}) {
+			t.Errorf("asked about %q: %v", asked, err)
+		}
+		f.leave(t, "ada")
+		if _, err := come("1", "Rude"); err != nil || len(asked) != 1 {
+			t.Errorf("who has an account: asked about %q, %v", asked, err)
+		}
+
+		asked, refuses = nil, func(name string) error {
+			if strings.HasPrefix(name, "rude") {
+				return rushgate.UsernameTaken
+			}
+			return nil
+		}
+		w, err = come("2", "Rude")
+		if name := f.nameOf(t, w.Player); err != nil || !strings.HasPrefix(name, "player-") ||
+			!slices.Equal(asked, []string{"rude", name}) {
+			t.Errorf("called %q, asked about %q: %v", name, asked, err)
+		}
+
+		const times = 8 // more than may fail
+		for _, reason := range []rushgate.Reason{rushgate.UsernameTaken, rushgate.BadCredentials, rushgate.InternalError} {
+			asked, refuses = nil, func(string) error { return reason }
+			for i := range times {
+				_, err := come("new", "Grace")
+				wantReason(t, "refused in the end", err, reason)
+				if i == 0 && (reason == rushgate.InternalError) != (len(asked) == 1) {
+					t.Errorf("%s: asked about %q", reason, asked)
+				}
+				_, err = f.Identity(t.Context(), guestAt(1, "g"))
+				wantReason(t, "a guest", err, reason)
+			}
+		}
+		if f.owner(t, guestAt(1, "g")) != 0 {
+			t.Error("a refused guest's identity is claimed")
+		}
+		refuses = func(string) error { return nil }
+		if _, err := come("new", "Grace"); err != nil {
+			t.Errorf("the policy's refusals count against the player: %v", err)
+		}
+	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rushgate/rushgate/internal/access"
 	"github.com/rushgate/rushgate/internal/awake"
 	"github.com/rushgate/rushgate/internal/door"
+	"github.com/rushgate/rushgate/internal/linked"
 	"github.com/rushgate/rushgate/internal/opaque"
 	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/password"
@@ -54,7 +55,8 @@ type Config struct {
 	// Enter takes an admitted player into the world and has its Reply called. It must not block. Required.
 	Enter func(rushgate.Arrival)
 	// Policy is asked about every request before anything else, and refuses with an error, which should carry a reason.
-	// Optional. It must be safe for concurrent use and must not block.
+	// An [Identity] has no name then; when an account is to be made for one it is asked again, with the name. Optional. It
+	// must be safe for concurrent use and must not block.
 	Policy func(Request) error
 	// Zones tells of a zone whether it is served by another node, and where players reach that (host:port). They are sent
 	// there with [rushgate.WrongZone] once they have proved who they are, without a session here. Optional: nil means
@@ -137,7 +139,7 @@ type Pool struct {
 	metrics    metrics
 	gate       gate
 	unsettled  unsettled
-	doubts     doubts
+	doubts     linked.Doubts
 	batch      int // the most requests a worker takes at once
 
 	startOnce sync.Once

@@ -53,6 +53,8 @@ const (
 	BeginLogin
 	BeginConfirm
 	BeginRegister
+	// Rename is of a player inside who wants another name, about whom the policy alone is asked, see [Pool.MayTake].
+	Rename
 )
 
 // inLane reports whether requests of the kind need no hash, and are served in a lane beside the workers.

@@ -499,6 +499,9 @@ func (p *Pool) conclude(j *job, r rushgate.Admitted) {
 			return
 		}
 		t.success.Add(1)
+		if j.Kind == Identity {
+			p.metrics.identities.in.count(j.Shown.Credential.Kind)
+		}
 		p.close(j, door.Inside)
 		w := Welcome{Session: s, Credentials: j.account.Credentials, SessionProof: j.sessionProof(s.Token)}
 		if j.device != (token.Resume{}) {
@@ -560,6 +563,8 @@ func (p *Pool) fail(j *job, err error) {
 // outcome is what a refusal says about the player. What is not known to be the player's fault is not counted as such.
 func (j *job) outcome(reason rushgate.Reason) door.Outcome {
 	switch {
+	case j.identity.forbidden: // by the policy
+		return door.NotJudged
 	case j.asked, j.once && j.Kind.finishes(): // the password is right, or was a moment ago
 		return door.Asked
 	case j.Kind.showsToken() && j.wrong && !j.guessed:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -46,6 +47,13 @@ func newDesk(t *testing.T, second func(*admin.Reading, *latency.Histogram)) *des
 		Players: 812, MaxPlayers: 1000, UDP: 640, WebSocket: 172, QueueCapacity: 200, Ticks: 6000,
 		Line:    admin.Line{Pace: 160, Kept: 940, Judged: 1000, KeptShare: 0.94},
 		Resumes: admin.Resumes{Pace: 2100, Admitted: 300},
+		Identities: admin.Identities{
+			Guests: true, GuestsIn: 41, GuestsMade: 12, FederatedIn: 230, FederatedMade: 9,
+			Providers: []admin.Provider{
+				{Name: "google", Kind: "openid", Proven: 221, Refused: 3, Away: 7, CircuitOpen: true, FailedAt: time.Now()},
+				{Name: "launcher", Kind: "game", Proven: 18},
+			},
+		},
 		Door:    admin.Door{AcceptQueue: &admin.AcceptQueue{Limit: 4096}, AllowedCores: 2},
 		Process: admin.Process{Cores: 2, RSSBytes: 180 << 20, Goroutines: 240},
 		Failed:  map[rushgate.Reason]int64{rushgate.BadCredentials: 3, rushgate.UsernameTaken: 1},
@@ -194,7 +202,7 @@ func TestDashboardHeadline(t *testing.T) {
 	p.wait(`$("parts").dataset.stale === "true" && /as of/.test($("todo-text").textContent)`)
 }
 
-// Each chart says what its lines are, and writes nothing where they are drawn.
+// Each chart says what its lines are, and writes nothing where they are drawn; and a card says who vouches for players.
 func TestDashboardLegends(t *testing.T) {
 	t.Parallel()
 	p := open(t, newDesk(t, inRush).URL)
@@ -212,6 +220,12 @@ func TestDashboardLegends(t *testing.T) {
 	}).map((label) => label.textContent)`)
 	if len(over) > 0 {
 		t.Errorf("written over what is drawn: %v", over)
+	}
+	rows := eval[[]string](p, `[...$("ways").rows].map((row) => [...row.cells].map((c) => c.textContent).join("|"))`)
+	if len(rows) != 2 || !strings.HasPrefix(rows[0], "google left alone for a moment; last failed ") ||
+		!strings.HasSuffix(rows[0], "|221|3|7") || rows[1] != "launcher no failure|18|0|0" ||
+		p.figure("guests-in") != 41 || p.figure("federated-made") != 9 {
+		t.Errorf("other ways in: %q", rows)
 	}
 }
 

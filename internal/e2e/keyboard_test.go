@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/rushgate/rushgate"
+	"github.com/rushgate/rushgate/internal/linked"
 	"github.com/rushgate/rushgate/internal/passkey"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/store/memory"
@@ -117,6 +118,7 @@ func TestOperatorRenamesAndRemovesTheFactor(t *testing.T) {
 		Player: found[0].ID, Name: "alice", Epoch: found[0].Epoch, Credentials: []rushgate.Credential{
 			{Kind: "totp", Secret: "{}"}, {Kind: passkey.Kind, Subject: "phone", Secret: "{}"},
 			{Kind: passkey.Kind, Subject: "laptop", Secret: "{}"},
+			linked.OfGuest([32]byte{1}), linked.OfProvider("https://id.guild.example/", "ann-7"),
 		},
 	}})
 	if err != nil || errs[0] != nil {
@@ -127,6 +129,9 @@ func TestOperatorRenamesAndRemovesTheFactor(t *testing.T) {
 	p.fill("#name", "alice")
 	p.do(chromedp.KeyEvent(kb.Enter))
 	p.wait(`document.querySelector("[data-player=factor]")?.textContent === "authenticator, 2 passkeys"`)
+	if text := p.text("[data-player=identities]"); text != "1 device as a guest, id.guild.example (ann-7)" {
+		t.Errorf("other ways in: %s", text)
+	}
 
 	p.tabTo("remove-factor")
 	p.focusShows("remove-factor")

@@ -3,6 +3,7 @@ package oidc
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -137,7 +138,8 @@ func settings(v strictjson.Values) (Settings, files, error) {
 	case v.String("preset") == "":
 		p = ordinary
 	case !known:
-		return Settings{}, files{}, errors.New("preset: there is none of that name")
+		return Settings{}, files{}, fmt.Errorf("preset: there is none of that name, but %s",
+			strings.Join(slices.Sorted(maps.Keys(presets)), ", "))
 	}
 	s := Settings{
 		Name: v.String("name"), Issuer: p.issuer, ClientID: v.String("client_id"), Redirect: v.String("redirect"),

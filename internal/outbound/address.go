@@ -14,7 +14,7 @@ type control func(ctx context.Context, network, address string, _ syscall.RawCon
 
 func (c *Calls) checkSecure(_ context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
-	if err != nil || !public(at.Addr()) && !c.allows(at.Addr()) {
+	if err != nil || !c.cfg.Reaches(at.Addr(), false) {
 		return fmt.Errorf("%w: %s is inside a network", ErrForbidden, address)
 	}
 	return nil
@@ -23,15 +23,17 @@ func (c *Calls) checkSecure(_ context.Context, _, address string, _ syscall.RawC
 // checkPlain is for HTTP without TLS, which is for what the operator has allowed.
 func (c *Calls) checkPlain(_ context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
-	if err != nil || !c.allows(at.Addr()) {
+	if err != nil || !c.cfg.Reaches(at.Addr(), true) {
 		return fmt.Errorf("%w: %s without TLS", ErrForbidden, address)
 	}
 	return nil
 }
 
-func (c *Calls) allows(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	return slices.ContainsFunc(c.cfg.Allow, func(p netip.Prefix) bool { return p.Contains(a) })
+// Reaches reports whether an address is called, in the clear if plain: those of the Internet over TLS alone, and those
+// that are allowed.
+func (c Config) Reaches(a netip.Addr, plain bool) bool {
+	bare := a.Unmap().WithZone("")
+	return !plain && public(a) || slices.ContainsFunc(c.Allow, func(p netip.Prefix) bool { return p.Contains(bare) })
 }
 
 // special are the addresses of IPv4 that are no single host of the Internet, by IANA's registry of special-purpose

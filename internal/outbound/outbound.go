@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,6 +100,16 @@ func (c *Calls) Target(name string) *Target {
 	t.circuit.limit, t.circuit.first, t.circuit.longest = c.cfg.Failures, c.cfg.FirstRest, c.cfg.LongestRest
 	c.targets = append(c.targets, t)
 	return t
+}
+
+// Left reports whether any of some servers is left alone at the moment, because it has failed.
+func (c *Calls) Left(names ...string) bool {
+	c.mu.Lock()
+	targets := c.targets
+	c.mu.Unlock()
+	return slices.ContainsFunc(targets, func(t *Target) bool {
+		return slices.Contains(names, t.name) && t.circuit.isOpen()
+	})
 }
 
 // Target is a server that is called. It is safe for concurrent use.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rushgate/rushgate/internal/identity"
 	"github.com/rushgate/rushgate/internal/metric"
+	"github.com/rushgate/rushgate/internal/steam"
 )
 
 // outcome is what came of the wish to have a provider vouch for a player.
@@ -30,9 +31,17 @@ func (o outcome) String() string {
 }
 
 // tally counts outcomes.
-type tally [outcomes]atomic.Int64
+type tally struct {
+	of     [outcomes]atomic.Int64
+	failed atomic.Int64 // when it was the provider's fault, or that of what is configured, last: in Unix time, 0 for never
+}
 
-func (t *tally) count(o outcome) { t[o].Add(1) }
+func (t *tally) count(o outcome, now time.Time) {
+	t.of[o].Add(1)
+	if o == away || o == misconfigured {
+		t.failed.Store(now.Unix())
+	}
+}
 
 // outcomeOf returns what an error says came of it.
 func outcomeOf(err error) outcome {
@@ -62,13 +71,47 @@ func (p *Providers) Metrics(s metric.Scrape) {
 	for name, t := range all {
 		for o := range outcomes {
 			s.Counter("rushgate_identity_proofs_total", "Wishes to have a provider vouch for a player.",
-				float64(t[o].Load()), "provider", name, "outcome", o.String())
+				float64(t.of[o].Load()), "provider", name, "outcome", o.String())
 		}
 	}
 	for _, source := range *p.sources.Load() {
 		s.Gauge("rushgate_identity_in_flight", "Players about whom a provider is asked.",
 			float64(source.inHand.Load()), "provider", source.Name)
 	}
+}
+
+// Figures are what came of asking a provider, since the start.
+type Figures struct {
+	Description
+	Proven, Refused, Away, Misconfigured int64
+	// Left says that it is left alone at the moment, because it has failed.
+	Left bool
+	// FailedAt is when it was away, or not as it is configured, the last time, to the second; the zero time for never.
+	FailedAt time.Time
+}
+
+// Figures returns those of the providers that there are, by name.
+func (p *Providers) Figures() []Figures {
+	sources := *p.sources.Load()
+	all := make([]Figures, len(sources))
+	for i, s := range sources {
+		targets := []string{s.Name}
+		switch s.Kind {
+		case Steam:
+			targets = []string{steam.PagesTarget, steam.TicketsTarget}
+		case Game: // which is not called
+			targets = nil
+		}
+		of := &s.tally.of
+		all[i] = Figures{
+			Description: s.Description, Proven: of[proven].Load(), Refused: of[refused].Load(), Away: of[away].Load(),
+			Misconfigured: of[misconfigured].Load(), Left: p.cfg.Calls.Left(targets...),
+		}
+		if at := s.tally.failed.Load(); at > 0 {
+			all[i].FailedAt = time.Unix(at, 0)
+		}
+	}
+	return all
 }
 
 // tellEvery is how often the log hears that a provider is away, or is not configured as it should be: clients decide

@@ -305,7 +305,7 @@ func (p *Providers) Finish(ctx context.Context, name, cookie string, answer url.
 	}
 	a, err := identity.ParseAttempt(cookie)
 	if err != nil {
-		s.tally.count(refused)
+		s.tally.count(refused, p.cfg.Now())
 		return Vouched{}, identity.Fail(name, identity.Player, err)
 	}
 	return p.vouch(ctx, s, func(ctx context.Context) (identity.Identity, error) {
@@ -360,7 +360,7 @@ func (p *Providers) ask(ctx context.Context, s *source, counts bool, do func(con
 	s.inHand.Add(-1)
 	out := outcomeOf(err)
 	if counts || out != proven {
-		s.tally.count(out)
+		s.tally.count(out, p.cfg.Now())
 	}
 	p.told.note(p.cfg.Logger, p.cfg.Now(), err)
 	return err

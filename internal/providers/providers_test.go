@@ -247,3 +247,40 @@ func TestShelves(t *testing.T) {
 		}
 	}
 }
+
+// broken is a road on which nothing arrives.
+type broken struct{}
+
+func (*broken) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("no road") }
+
+// The figures say of each provider what came of asking it, and whether it is left alone.
+func TestFigures(t *testing.T) {
+	p := newProviders(t, func(c *Config) {
+		c.Calls = outbound.New(outbound.Config{Transport: new(broken), Failures: 1})
+		c.OpenID = []oidc.Settings{guild("guild")}
+		c.Provers = map[string]Prover{"launcher": func(_ context.Context, shown []byte) (identity.Identity, error) {
+			if string(shown) != "x" {
+				return identity.Identity{}, rushgate.BadCredentials
+			}
+			return identity.Identity{Subject: "1"}, nil
+		}}
+		c.SteamReturn = "https://play.example/play/back/steam"
+	})
+	for range 6 { // none of which answers well
+		_, _, err := p.Begin(t.Context(), "guild")
+		if outcomeOf(err) != away {
+			t.Fatal(err)
+		}
+	}
+	for _, shown := range []string{"x", "y", "x"} {
+		_, _ = p.Native(t.Context(), "launcher", &Handed{Shown: []byte(shown)})
+	}
+	all := p.Figures()
+	if len(all) != 3 || all[0].Name != "guild" || all[0].Away != 6 || !all[0].Left ||
+		time.Since(all[0].FailedAt) > time.Minute || all[2].Name != "steam" || all[2].Left {
+		t.Errorf("%+v", all)
+	}
+	if f := all[1]; f.Kind != Game || f.Proven != 2 || f.Refused != 1 || f.Left || !f.FailedAt.IsZero() {
+		t.Errorf("%+v", f)
+	}
+}

@@ -59,7 +59,7 @@ func NewPages(returnTo string, cfg Config) (*Pages, error) {
 		cfg.Now = time.Now
 	}
 	return &Pages{
-		returnTo: returnTo, realm: u.Scheme + "://" + u.Host + "/", cfg: cfg, target: cfg.Calls.Target("steam-pages"),
+		returnTo: returnTo, realm: u.Scheme + "://" + u.Host + "/", cfg: cfg, target: cfg.Calls.Target(PagesTarget),
 	}, nil
 }
 

@@ -16,6 +16,13 @@ import (
 	"github.com/rushgate/rushgate/internal/outbound"
 )
 
+// PagesTarget and TicketsTarget are what calls to Steam are known by, in logs and metrics: one asks whether an answer
+// is Steam's own, the other about tickets.
+const (
+	PagesTarget   = "steam-pages"
+	TicketsTarget = "steam-tickets"
+)
+
 // Issuer is that of the identities, and what their subjects are found under.
 const Issuer = "https://steamcommunity.com/openid"
 

@@ -68,7 +68,7 @@ func NewTickets(s TicketSettings, cfg Config) (*Tickets, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Tickets{TicketSettings: s, cfg: cfg, target: cfg.Calls.Target("steam-tickets")}, nil
+	return &Tickets{TicketSettings: s, cfg: cfg, target: cfg.Calls.Target(TicketsTarget)}, nil
 }
 
 // Check takes a ticket from GetAuthTicketForWebApi, in hex. It proves that who sends it had the player's Steam client

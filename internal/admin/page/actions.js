@@ -1,6 +1,8 @@
 // What an operator can have the node do. What others notice is asked for once more before it happens.
 import { askBan } from "/access.js";
-import { asksForCode, factor, hasPasskeys, removeFactorButton, removePasskeysButton, renameButton } from "/proofs.js";
+import {
+  asksForCode, factor, hasPasskeys, others, removeFactorButton, removePasskeysButton, renameButton,
+} from "/proofs.js";
 import { may } from "/roles.js";
 
 // account is where the node has an account, and what can be done with it.
@@ -92,7 +94,7 @@ function email(credentials) {
   return credentials.includes("email-pending") ? "not proved yet" : "none";
 }
 
-function facts({ account, live, devices }) {
+function facts({ account, live, devices, identities }) {
   const player = live ?? { ...account, id: account.player_id, inside: "not-here" };
   const dl = document.createElement("dl");
   dl.className = "facts-of";
@@ -111,6 +113,7 @@ function facts({ account, live, devices }) {
     "Password hash": ["hash", `${player.hash_scheme}, ${player.hash_cost}`],
     "E-mail": ["email", email(account.credentials ?? [])],
     "Second factor": ["factor", factor(account.credentials ?? [])],
+    "Other ways in": ["identities", others(identities ?? [])],
     Devices: ["devices", devices.map((d) => d.label).join(", ") || "none is remembered"],
     Record: ["version", `version ${player.record_version}`],
   };

@@ -9,6 +9,7 @@ import { showLockouts } from "/lockouts.js";
 import { listenProofs } from "/proofs.js";
 import { listPlayers, refresh as refreshPlayers } from "/players.js";
 import { showRole } from "/roles.js";
+import { showWays } from "/ways.js";
 import { lost as nothingHeard, showDocsOf, showJudgement, starting } from "/verdict.js";
 
 const byID = (id) => document.getElementById(id);
@@ -92,6 +93,10 @@ const metrics = {
   "resumes-failed": (s) => [s.resumes.failed.total, number],
   "resumes-reused": (s) => [s.resumes.reused.total, number],
   "resumes-p99": (s) => [s.resumes.wait.p99_ms, (v) => none(s.resumes.wait, v, ms)],
+  "guests-in": (s) => [s.identities?.guests_in.total, perhaps(number)],
+  "guests-made": (s) => [s.identities?.guests_made.total, perhaps(number)],
+  "federated-in": (s) => [s.identities?.federated_in.total, perhaps(number)],
+  "federated-made": (s) => [s.identities?.federated_made.total, perhaps(number)],
   queue: (s) => [s.queue, number],
   "queue-capacity": (s) => [s.queue_capacity, (n) => (n ? number(n) : "unbounded")],
   "wait-max": (s) => [s.wait.max_ms, (v) => none(s.wait, v, ms)],
@@ -212,6 +217,7 @@ function showMetrics(now) {
   byID("line-length").hidden = now.line.waiting === 0;
   byID("line-empty").hidden = now.line.waiting > 0;
   showReasons(now.reasons, now.expired);
+  showWays(now.identities, number);
   showNotices(now.notices ?? []);
 }
 

@@ -1,4 +1,4 @@
-// What a player comes in with, as far as an operator can change it: the name, the second factor and the passkeys.
+// What a player comes in with, and what of that an operator can change: the name, the second factor and the passkeys.
 import { account, confirmed, find, paragraph, post, postTwice } from "/actions.js";
 
 const byID = (id) => document.getElementById(id);
@@ -13,6 +13,15 @@ export function factor(kinds) {
   const passkeys = kinds.filter((kind) => kind === "passkey").length;
   const said = passkeys === 1 ? "1 passkey" : `${passkeys} passkeys`;
   return [asksForCode(kinds) && "authenticator", passkeys && said].filter(Boolean).join(", ") || "none";
+}
+
+// others says what opens an account in place of a password: devices that play as guests, and who vouches for the player.
+export function others(identities) {
+  const host = (issuer) => (URL.canParse(issuer) && new URL(issuer).host) || issuer; // "game:launcher" has no host
+  const devices = identities.filter((i) => i.guest).length;
+  const said = devices === 1 ? "1 device as a guest" : `${devices} devices as a guest`;
+  const providers = identities.filter((i) => !i.guest).map((i) => `${host(i.issuer)} (${i.subject})`);
+  return [devices && said, ...providers].filter(Boolean).join(", ") || "none";
 }
 
 // showAgain looks a player up again, with what has come of an action, which takes the focus: its button is gone.
