@@ -52,7 +52,8 @@ func (q *quiz) comparePasskeys(t *testing.T) {
 func (q *quiz) passkeyOf(t *testing.T, of *passkeytest.Authenticator) rushgate.Credential {
 	t.Helper()
 	session, _ := join(t, q.node, "template")
-	created, err := of.Create(q.passkeyOptions(t, "POST /v1/account/passkeys/start", `{"password":"correct horse"}`, session))
+	proof := `{"password":"correct horse"}`
+	created, err := of.Create(q.passkeyOptions(t, "POST /v1/account/passkeys/start", proof, session))
 	if err != nil {
 		t.Fatal(err)
 	}

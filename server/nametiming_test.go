@@ -45,8 +45,8 @@ var classes = map[string]func(a *rushgate.Account){
 // nobody is the class of names that no account has.
 const nobody = "unkno"
 
-// How a node answers who guesses a password, asks for a code, tries one, or shows a passkey, tells nothing of whether there is an
-// account, and what it is: neither by what it says nor by how long that takes. The second is measured with
+// How a node answers who guesses a password, asks for a code, tries one, or shows a passkey, tells nothing of whether
+// there is an account, and what it is: neither by what it says nor by how long that takes. The second is measured with
 // RUSHGATE_LONG only; each day the calls are the same, and few.
 func TestNamesTellNothing(t *testing.T) {
 	guess := func(name string) string { return fmt.Sprintf(`{"username":%q,"password":"wrong horse"}`, name) }

@@ -201,7 +201,7 @@ func checkRange(p netip.Prefix) error {
 	mapped := netip.MustParsePrefix("::ffff:0:0/96")
 	switch {
 	case p != p.Masked() || p.Addr().Is4In6() || p.Overlaps(mapped):
-		return fmt.Errorf("%w: a network has no bits beyond its length, and one that holds all of IPv4 is none", ErrInvalid)
+		return fmt.Errorf("%w: a network has no bits beyond its length, and none holds all of IPv4", ErrInvalid)
 	case p.Addr().Is4() && p.Bits() < leastBits4, p.Addr().Is6() && p.Bits() < leastBits6:
 		return fmt.Errorf("%w: a range of IPv4 is a /%d at most, one of IPv6 a /%d; to keep out more, close the doors",
 			ErrInvalid, leastBits4, leastBits6)

@@ -11,8 +11,8 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// BeginImport implements [rushgate.Importer]. On a server that has given out no id, those of new players follow the ones
-// set aside; where it may have lost its counter, [Store.ReserveIDs] leaves a gap.
+// BeginImport implements [rushgate.Importer]. On a server that has given out no id, those of new players follow the
+// ones set aside; where it may have lost its counter, [Store.ReserveIDs] leaves a gap.
 func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) error {
 	if err := validate.Highest(highest); err != nil {
 		return fmt.Errorf("redis: %w", err)
@@ -34,8 +34,8 @@ func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) erro
 	return answer.problem()
 }
 
-// beginImport runs the script, of which the last argument is an id known to be in use, as with reserve: it is looked for
-// only where the counter has given out none.
+// beginImport runs the script, of which the last argument is an id known to be in use, as with reserve: it is looked
+// for only where the counter has given out none.
 func (s *Store) beginImport(ctx context.Context, highest rushgate.PlayerID) (answer, error) {
 	floor := ""
 	if given := s.given.Load(); given > 0 {
