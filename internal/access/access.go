@@ -176,8 +176,8 @@ func (b *Ban) Check() error {
 		checkText("an operator", b.By, MaxActor))
 }
 
-// ParseRange reads a network in CIDR notation, or one address, which stands for what the door knows it by. Those of IPv4
-// may be written as IPv6 has them. The error wraps [ErrInvalid].
+// ParseRange reads a network in CIDR notation, or one address, which stands for what the door knows it by. Those of
+// IPv4 may be written as IPv6 has them. The error wraps [ErrInvalid].
 func ParseRange(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {

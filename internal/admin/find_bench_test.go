@@ -27,7 +27,9 @@ func BenchmarkFind(b *testing.B) {
 	}
 	defer store.Close()
 	fillForFind(b, store, accounts)
-	h := admin.New(admin.Config{Ledger: account.New(store), Book: store, Audit: store, Logger: slog.New(slog.DiscardHandler)})
+	h := admin.New(admin.Config{
+		Ledger: account.New(store), Book: store, Audit: store, Logger: slog.New(slog.DiscardHandler),
+	})
 	for _, by := range [][2]string{
 		{"email", "nobody@example.org"}, {"address", "198.51.100.0/24"}, {"device", "toaster"},
 	} {
