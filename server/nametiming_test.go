@@ -120,7 +120,7 @@ type question struct {
 const triesEach = 8
 
 func startQuiz(t *testing.T, store rushgate.Store) *quiz {
-	q := &quiz{store: store, tries: 24, first: make(map[string]rushgate.PlayerID)}
+	q := &quiz{store: store, tries: 16, first: make(map[string]rushgate.PlayerID)}
 	if os.Getenv("RUSHGATE_LONG") != "" {
 		q.tries = 2000
 	}
