@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/rushgate/rushgate/internal/auth"
 )
 
 // dashboardQueries returns the expressions of the dashboard as they stand there.
@@ -121,6 +123,19 @@ func TestQueriesUseMetricsThatExist(t *testing.T) {
 			if _, part := exported[ofFamily.ReplaceAllString(name, "")]; !ok && !part && name != "up" {
 				t.Errorf("no metric %s: %s", name, expr)
 			}
+		}
+	}
+}
+
+// The operator's page has words for each reason for which players fail.
+func TestReasonsHaveWords(t *testing.T) {
+	script, err := os.ReadFile("../internal/admin/page/dashboard.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reason := range append(slices.Clone(auth.Failures), "request-expired") {
+		if !strings.Contains(string(script), `"`+string(reason)+`": "`) {
+			t.Errorf("the page shows %s as it is", reason)
 		}
 	}
 }

@@ -25,6 +25,7 @@ asks for no token.
   rushgate admin end-session alice               log the player out; coming back is allowed
   rushgate admin note alice "lost the phone"     for the next operator to read
   rushgate admin lockouts                        who failed too often
+  rushgate admin recovery-code alice             for a player who has lost the password
   rushgate admin set-password alice              ask for it twice, and end the sessions
   rushgate admin rename alice alina              end the session, and hold the old name
   rushgate admin mode closed --message "Soon"    who may come in, on all nodes
@@ -50,6 +51,7 @@ func newAdmin() *cobra.Command {
 		newAdminNote(),
 		newAdminLockouts(),
 		newAdminLift(),
+		newAdminRecoveryCode(),
 		newAdminSetPassword(),
 		newAdminRename(),
 		newAdminRemoveFactor(),

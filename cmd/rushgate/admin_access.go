@@ -195,8 +195,8 @@ and players never see it. "rushgate admin players --json" has the hashes of devi
 		"each of several flags")
 	return newCommand("ban", "keep out an account, an address range or a device, on all nodes", f,
 		func(ctx context.Context, args []string, stdout, _ io.Writer) error {
-			if err := f.none(args); err != nil {
-				return err
+			if len(args) > 0 {
+				return usagef("say by a flag what to ban: --account for a player's name, --range or --device")
 			}
 			return b.order(ctx, v, time.Now(), stdout)
 		})

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rushgate/rushgate/internal/account"
+	"github.com/rushgate/rushgate/internal/admin"
 )
 
 // reported prints what was done to an account.
@@ -123,6 +124,27 @@ Lifts a lockout, and forgets the failures that began it. "rushgate admin lockout
 		}
 		return post(ctx, v, "/lockouts/"+id.String()+"/lift", nothing{}, stdout, show)
 	})
+}
+
+func newAdminRecoveryCode() *cobra.Command {
+	v, f := newAdminFlags(`Usage: rushgate admin recovery-code NAME [flags]
+
+Prints a code with which a player who has lost the password chooses another, for you to hand out once you know who asks. It
+works once, for an hour, in place of any code before. Nobody learns the password, and until then nothing changes.
+
+  rushgate admin recovery-code alice`)
+	return newCommand("recovery-code", "have a player choose another password who has lost it", f,
+		func(ctx context.Context, args []string, stdout, _ io.Writer) error {
+			name, err := playerName(args, whyOneName)
+			if err != nil {
+				return err
+			}
+			show := func(w io.Writer, out *admin.RecoveryCode) error {
+				_, err := fmt.Fprintf(w, "%s until %s\n", printable(out.Code), out.ExpiresAt.UTC().Format(time.RFC3339))
+				return err
+			}
+			return explain(post(ctx, v, accountPath(name, "recovery-code"), nothing{}, stdout, show), name)
+		})
 }
 
 func newAdminSetPassword() *cobra.Command {

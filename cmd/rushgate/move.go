@@ -154,15 +154,16 @@ func (v *moveFlags) at(ctx context.Context, place secret, create bool, job func(
 	if !strings.Contains(string(place), "://") {
 		return withSQLite(ctx, string(place), create, func(s *sqlite.Store) error { return job(s) })
 	}
+	flag := map[bool]string{false: "from", true: "to"}[create]
 	store, err := redis.Open(ctx, redis.Options{
 		URLs: strings.Split(string(place), ","), SentinelMaster: string(v.sentinel), Prefix: string(v.prefix),
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("--%s: %w", flag, err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	if err := awaitSilence(ctx, store.Nodes); err != nil {
-		return fmt.Errorf("--%s: %w", map[bool]string{false: "from", true: "to"}[create], err)
+		return fmt.Errorf("--%s: %w", flag, err)
 	}
 	return job(store)
 }

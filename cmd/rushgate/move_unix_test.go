@@ -3,10 +3,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,6 +38,52 @@ func TestMoveOfManyPlayers(t *testing.T) {
 		}
 		usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 		t.Logf("%s%d MB of memory at its peak", out, usage.Maxrss>>10)
+	}
+	wantSamePlayers(t, openDatabase(t, data, sqlite.Options{}), openDatabase(t, back, sqlite.Options{}), players)
+}
+
+// wantSamePlayers compares all that two stores have of players, but for the versions of their records and the revisions
+// of their devices, which each store counts for itself, and looks that the ids of the next ones follow.
+func wantSamePlayers(t *testing.T, before, after *sqlite.Store, players int) {
+	t.Helper()
+	type player struct {
+		rushgate.Account
+		rushgate.Character
+		Events []rushgate.AccountEvent
+	}
+	read := func(s *sqlite.Store, names []string) (all []player) {
+		accounts, err := s.LoadAccounts(t.Context(), names)
+		characters, err2 := s.LoadCharacters(t.Context(), names)
+		histories, err3 := s.LoadHistories(t.Context(), names)
+		if err := errors.Join(err, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		for i := range names {
+			a := accounts[i].Account
+			a.Version, a.Devices.Revision = 0, 0
+			all = append(all, player{a, characters[i].Character, histories[i].Events})
+		}
+		return all
+	}
+	compared := 0
+	for cursor, more := "", true; more; more = cursor != "" {
+		names, next, err := before.Usernames(t.Context(), "", cursor, rushgate.MaxPage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		was, is := read(before, names), read(after, names)
+		for i := range was {
+			if was[i].Account.ID == 0 || !reflect.DeepEqual(was[i], is[i]) {
+				t.Fatalf("%s: %+v became %+v", names[i], was[i], is[i])
+			}
+		}
+		compared, cursor = compared+len(names), next
+	}
+	if compared != players {
+		t.Errorf("%d players were compared, want %d", compared, players)
+	}
+	if id, err := after.ReserveIDs(t.Context(), 1); err != nil || id > rushgate.PlayerID(players+10) {
+		t.Errorf("the next id after %d players is %d, %v", players, id, err)
 	}
 }
 

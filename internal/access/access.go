@@ -176,8 +176,8 @@ func (b *Ban) Check() error {
 		checkText("an operator", b.By, MaxActor))
 }
 
-// ParseRange reads a network in CIDR notation, or one address, which stands for what the door knows it by. The error
-// wraps [ErrInvalid].
+// ParseRange reads a network in CIDR notation, or one address, which stands for what the door knows it by. Those of
+// IPv4 may be written as IPv6 has them. The error wraps [ErrInvalid].
 func ParseRange(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
@@ -191,7 +191,9 @@ func ParseRange(s string) (netip.Prefix, error) {
 			p = netip.PrefixFrom(a, mostBits6)
 		}
 	}
-	p = p.Masked()
+	if p = p.Masked(); p.Addr().Is4In6() {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
 	return p, checkRange(p)
 }
 
@@ -199,7 +201,7 @@ func checkRange(p netip.Prefix) error {
 	mapped := netip.MustParsePrefix("::ffff:0:0/96")
 	switch {
 	case p != p.Masked() || p.Addr().Is4In6() || p.Overlaps(mapped):
-		return fmt.Errorf("%w: a network with bits beyond its length, or one of IPv4 in the clothing of IPv6", ErrInvalid)
+		return fmt.Errorf("%w: a network has no bits beyond its length, and none holds all of IPv4", ErrInvalid)
 	case p.Addr().Is4() && p.Bits() < leastBits4, p.Addr().Is6() && p.Bits() < leastBits6:
 		return fmt.Errorf("%w: a range of IPv4 is a /%d at most, one of IPv6 a /%d; to keep out more, close the doors",
 			ErrInvalid, leastBits4, leastBits6)

@@ -319,7 +319,8 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		}
 	}
 	for _, s := range []string{
-		"", "x", "0.0.0.0/0", "10.0.0.0/7", "2001::/15", "::/16", "2001:db8::/65", "::ffff:10.0.0.0/104", "fe80::1%eth0",
+		"", "x", "0.0.0.0/0", "10.0.0.0/7", "2001::/15", "::/16", "2001:db8::/65", "::ffff:10.0.0.0/103", "::ffff:0:0/95",
+		"fe80::1%eth0",
 	} {
 		if p, err := ParseRange(s); !errors.Is(err, ErrInvalid) {
 			t.Errorf("range %q: %v, %v", s, p, err)
@@ -327,6 +328,7 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 	}
 	for s, want := range map[string]string{
 		"203.0.113.7": "203.0.113.7/32", "::ffff:203.0.113.7": "203.0.113.7/32", "203.0.113.7/24": "203.0.113.0/24",
+		"::ffff:203.0.113.7/120": "203.0.113.0/24", "::ffff:10.0.0.0/104": "10.0.0.0/8",
 		"2001:db8::1": "2001:db8::/64", "2001:db8::/48": "2001:db8::/48",
 	} {
 		if p, err := ParseRange(s); err != nil || p.String() != want {

@@ -94,6 +94,7 @@ func TestSignInsOfARush(t *testing.T) {
 		b.ids = make(map[string]int)
 		d := account.NewDiary(b, rush.Load, slog.New(slog.DiscardHandler))
 		d.Start()
+		time.Sleep(5 * time.Millisecond) // or the diary might write between the two
 		for i := range 1000 {
 			d.SignIn(player(i), "login", "192.0.2.1")
 			d.SignIn(player(i), "login", "192.0.2.1") // within the moment

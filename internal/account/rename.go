@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -178,12 +179,15 @@ func (l *Ledger) RenameFor(
 	return c, l.remember(ctx, &c, eventRenamed, by, a.Username+" → "+next)
 }
 
-// mayMove returns why an account cannot be given a name, as far as the store says so before that is done.
+// mayMove returns why an account cannot be given a name, as far as the store says so before that is done. It looks at
+// all of it in any case: by the time that a refusal takes a player must not learn which names are on a list.
 func (l *Ledger) mayMove(ctx context.Context, a *rushgate.Account, name string) error {
-	if err := l.unlisted(ctx, a.Username, name); err != nil {
-		return err
+	listed := l.unlisted(ctx, a.Username, name)
+	if listed != nil && !errors.Is(listed, ErrAwaited) {
+		return listed
 	}
-	return l.looksFree(ctx, a, name)
+	taken := l.looksFree(ctx, a, name)
+	return cmp.Or(listed, taken)
 }
 
 // unlisted returns [ErrListed] or [ErrAwaited] if nodes decide by a name that is given up, or by the one that is given
@@ -205,17 +209,17 @@ func (l *Ledger) unlisted(ctx context.Context, name, next string) error {
 // held shows only when it is to be given.
 func (l *Ledger) looksFree(ctx context.Context, a *rushgate.Account, name string) error {
 	loaded, err := l.store.LoadAccounts(ctx, []string{name})
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case loaded[0].Err != nil || loaded[0].ID != 0:
-		return ErrTaken
 	}
 	alike, err := l.store.Lookalikes(ctx, []string{name})
-	if err == nil && alike[0] != "" && alike[0] != a.Username {
-		err = ErrTaken
+	if err != nil {
+		return err
 	}
-	return err
+	if loaded[0].Err != nil || loaded[0].ID != 0 || alike[0] != "" && alike[0] != a.Username {
+		return ErrTaken
+	}
+	return nil
 }
 
 // rename gives an account its name whose sessions are told to end: once they have, wherever they are. A player whose

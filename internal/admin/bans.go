@@ -242,6 +242,14 @@ func (o *banOrder) parse(in strictjson.Values) (err error) {
 	return err
 }
 
+// endOf is what the audit log is told of the end of a ban.
+func endOf(until time.Time) string {
+	if until.Equal(rushgate.Forever()) {
+		return "for ever"
+	}
+	return "until " + until.UTC().Format(time.RFC3339)
+}
+
 func (g *gatekeeper) ban(w http.ResponseWriter, r *http.Request) {
 	o, ok := readBan(w, r)
 	if !ok {
@@ -253,7 +261,7 @@ func (g *gatekeeper) ban(w http.ResponseWriter, r *http.Request) {
 	}
 	do := act{
 		what:   "access.ban",
-		detail: fmt.Sprintf("ban %s of %s until %s", o.ID, o.subject(), o.Until.UTC().Format(time.RFC3339)),
+		detail: fmt.Sprintf("ban %s of %s %s", o.ID, o.subject(), endOf(o.Until)),
 	}
 	g.carryOut(w, r, do, func(ctx context.Context) (any, error) {
 		b, err := g.keeper.Ban(ctx, o.Ban)

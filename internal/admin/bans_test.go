@@ -119,7 +119,7 @@ func TestBansAreAddedListedAndLifted(t *testing.T) {
 	written := b.written()
 	for _, want := range []string{
 		fmt.Sprintf("access.ban 0 ban %s of range 203.0.113.0/24 until 2090-01-31T00:00:00Z", first["id"]),
-		fmt.Sprintf("access.ban 0 ban %s of a device until 9999-", second["id"]),
+		fmt.Sprintf("access.ban 0 ban %s of a device for ever", second["id"]),
 		fmt.Sprintf("anna run access.lift 0 ban %s \nanna run access.lift 0  done", first["id"]),
 		fmt.Sprintf("anna run access.lift 0 ban %s \nanna run access.lift 0  unknown", first["id"]),
 	} {

@@ -82,6 +82,11 @@ var conditions = map[string]struct {
 		c.Line = Line{Opens: c.Doors.OpensAt, Refused: true}
 	}), Opening, Known, "Open to staff only. Players are told that the doors open in 5 h.",
 		"operations.md#closing-the-doors"},
+	"staff only, for days": {calm(func(c *Condition) {
+		c.Doors = Doors{rushgate.ModeStaff, c.At.Add(80 * time.Hour)}
+		c.Line = Line{Opens: c.Doors.OpensAt, Refused: true}
+	}), Opening, Known, "Open to staff only. Players are told that the doors open in 4 days.",
+		"operations.md#closing-the-doors"},
 	"staff only, for longer than was said": {calm(func(c *Condition) {
 		c.Doors = Doors{rushgate.ModeStaff, c.At.Add(-time.Second)}
 	}), Opening, Known, "Open to staff only. The time is over that players were told for the opening.",

@@ -147,7 +147,7 @@ func (a *accounts) disable(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	do := act{
-		what: "account.disable", whom: who.ID, player: who.Username, detail: "until " + d.Until.UTC().Format(time.RFC3339),
+		what: "account.disable", whom: who.ID, player: who.Username, detail: endOf(d.Until),
 	}
 	a.carryOut(w, r, do, func(ctx context.Context) (any, error) { return a.ledger.Disable(ctx, who.Username, d) })
 }

@@ -103,6 +103,8 @@ func atMost(d time.Duration) string {
 // unitOf returns the unit in which a time of about 3 or more is written.
 func unitOf(d time.Duration) (unit time.Duration, name string) {
 	switch {
+	case d > 3*24*time.Hour:
+		return 24 * time.Hour, "days"
 	case d > 3*time.Hour:
 		return time.Hour, "h"
 	case d > 3*time.Minute:

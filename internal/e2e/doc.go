@@ -4,5 +4,5 @@
 // The tests are skipped where chromium is not installed, unless the environment variable CI or
 // RUSHGATE_REQUIRE_CHROMIUM is set. Pictures of the pages, for documents, are made by
 //
-//	go test ./e2e -run Screenshots -screenshots DIR
+//	go test ./internal/e2e -run Screenshots -screenshots DIR
 package e2e

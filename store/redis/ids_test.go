@@ -113,3 +113,40 @@ func TestIDsOfAServerThatRefusesInfo(t *testing.T) {
 		before = first
 	}
 }
+
+// Players who are brought to a server that has given out no id leave no gap behind them, as long as that server forgets
+// nothing. Where the counter is lost, an import that is begun again closes no gap.
+func TestIDsFollowAnImport(t *testing.T) {
+	server := redistest.Start(t)
+	s := openStore(t, Options{URLs: []string{server.URL()}, Logger: quiet()})
+	begin := func(highest rushgate.PlayerID) {
+		t.Helper()
+		if err := s.BeginImport(t.Context(), highest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin(20)
+	begin(30) // one that goes on further
+	if first := reserve(t, s); first != 31 {
+		t.Errorf("after an import of 30 ids a block begins at %d", first)
+	}
+	last := reserve(t, s)
+	if last != 31+idBlock {
+		t.Errorf("the second block begins at %d", last)
+	}
+	server.Do("DEL", s.idsKey(), s.idsCopyKey())
+	begin(30)
+	first := reserve(t, s)
+	if first < last+idBlock {
+		t.Errorf("after the loss of the counter and an import a block begins at %d, where %d were given out", first,
+			last+idBlock-1)
+	}
+	// Another process knows of none but by the leaderboards.
+	server.Do("DEL", s.idsKey(), s.idsCopyKey())
+	server.Do("ZADD", s.boardKey("xp"), "1", "7")
+	s = openStore(t, Options{URLs: []string{server.URL()}, Logger: quiet()})
+	begin(30)
+	if first := reserve(t, s); first <= 30+idSkip {
+		t.Errorf("where the leaderboards alone know of players a block begins at %d after an import of 30 ids", first)
+	}
+}

@@ -11,7 +11,8 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
-// BeginImport implements [rushgate.Importer].
+// BeginImport implements [rushgate.Importer]. On a server that has given out no id, those of new players follow the
+// ones set aside; where it may have lost its counter, [Store.ReserveIDs] leaves a gap.
 func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) error {
 	if err := validate.Highest(highest); err != nil {
 		return fmt.Errorf("redis: %w", err)
@@ -20,19 +21,42 @@ func (s *Store) BeginImport(ctx context.Context, highest rushgate.PlayerID) erro
 		return err
 	}
 	defer s.leave()
-	answers, err := s.runScripts(ctx, []command{{
-		script: beginImportScript, key: s.idsKey(), second: s.idsCopyKey(), args: []string{formatID(highest)},
-	}})
+	answer, err := s.beginImport(ctx, highest)
 	if err != nil {
 		return err
 	}
-	switch answers[0].word {
+	switch answer.word {
 	case "set":
 		return nil
 	case "used":
 		return fmt.Errorf("redis: set ids up to %d aside: %w", highest, rushgate.ErrIDsInUse)
 	}
-	return answers[0].problem()
+	return answer.problem()
+}
+
+// beginImport runs the script, of which the last argument is an id known to be in use, as with reserve: it is looked
+// for only where the counter has given out none.
+func (s *Store) beginImport(ctx context.Context, highest rushgate.PlayerID) (answer, error) {
+	floor := ""
+	if given := s.given.Load(); given > 0 {
+		floor = formatID(rushgate.PlayerID(given))
+	}
+	for {
+		answers, err := s.runScripts(ctx, []command{{
+			script: beginImportScript, key: s.idsKey(), second: s.idsCopyKey(), args: []string{formatID(highest), floor},
+		}})
+		if err != nil {
+			return answer{}, err
+		}
+		if answers[0].word != "none" {
+			return answers[0], nil
+		}
+		known, err := s.highestOnBoards(ctx)
+		if err != nil {
+			return answer{}, err
+		}
+		floor = formatID(known)
+	}
 }
 
 // Import implements [rushgate.Importer]. It does not tell two records of one id and different names apart, and never

@@ -238,7 +238,7 @@ function showNotices(notices) {
 const words = {
   "server-busy": "Told to come back", "bad-credentials": "Wrong name or password", "username-taken": "Name taken",
   "already-logged-in": "Already logged in", "missing-credentials": "Malformed", "wrong-zone": "Sent to another node",
-  "account-disabled": "Account disabled",
+  "account-disabled": "Account disabled", "second-factor": "Asked for a code",
   "internal-error": "Internal error", "request-expired": "Expired in the queue",
 };
 

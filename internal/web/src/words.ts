@@ -94,7 +94,7 @@ export function opening(at: number, now: number): string {
   if (!at) return "This page tries again by itself.";
   if (at <= now) return "It should open any moment. This page tries again by itself.";
   const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
-  const when = new Date(at).toLocaleString("en", sameDay ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
+  const when = new Date(at).toLocaleString("en-GB", { dateStyle: sameDay ? undefined : "medium", timeStyle: "short" });
   return `It is to open ${sameDay ? "at" : "on"} ${when}, ${inAWhile(at - now)}. This page tries again by itself.`;
 }
 

@@ -186,6 +186,6 @@ test("when doors open, in words", () => {
   const now = new Date(2027, 0, 31, 12).getTime();
   assert.equal(opening(0, now), "This page tries again by itself.");
   assert(/^It should open any moment/.test(opening(now - 1, now)));
-  assert(/^It is to open at 1:00\sPM, in 60 minutes\. This page/.test(opening(now + 3600_000, now)));
-  assert(/^It is to open on Feb 2, 2027, 12:00\sPM, in 48 hours\./.test(opening(now + 48 * 3600_000, now)));
+  assert(/^It is to open at 13:00, in 60 minutes\. This page/.test(opening(now + 3600_000, now)));
+  assert(/^It is to open on 2 Feb 2027, 12:00, in 48 hours\./.test(opening(now + 48 * 3600_000, now)));
 });

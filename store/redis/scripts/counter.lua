@@ -38,3 +38,15 @@ local function write_copy()
   redis.call('HSET', KEYS[2], 'last', last, 'imports', imports or '0')
 end
 
+-- history names what this server's data have come from: one start of the server, and one time of its being a master. A
+-- failover, a crash or a restored backup, each of which may forget ids that were given out, shows in another name. It is
+-- nil where INFO is refused or says less.
+local function history()
+  local server, replication = redis.pcall('INFO', 'server'), redis.pcall('INFO', 'replication')
+  if type(server) ~= 'string' or type(replication) ~= 'string' then
+    return nil
+  end
+  local run, master = string.match(server, 'run_id:(%w+)'), string.match(replication, 'master_replid:(%w+)')
+  return run and master and run .. ':' .. master
+end
+

@@ -3,18 +3,6 @@
 -- KEYS: 1 the counter, 2 its copy. ARGV: 1 how many, 2 how many to skip if some may have been forgotten, 3 an id that is in
 -- use, '0' for none, or nothing if the caller has not looked for one.
 
--- history names what this server's data have come from: one start of the server, and one time of its being a master. A
--- failover, a crash or a restored backup, each of which may forget ids that were given out, shows in another name. It is
--- nil where INFO is refused or says less.
-local function history()
-  local server, replication = redis.pcall('INFO', 'server'), redis.pcall('INFO', 'replication')
-  if type(server) ~= 'string' or type(replication) ~= 'string' then
-    return nil
-  end
-  local run, master = string.match(server, 'run_id:(%w+)'), string.match(replication, 'master_replid:(%w+)')
-  return run and master and run .. ':' .. master
-end
-
 local last, imports, known = read_counter(ARGV[3])
 if last == nil then
   return {'none'}
