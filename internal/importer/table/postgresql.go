@@ -4,16 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // postgreSQLSession is a connection to PostgreSQL.
-type postgreSQLSession struct{ conn *pgconn.PgConn }
+type postgreSQLSession struct {
+	conn *pgconn.PgConn // nil as long as there is none
+	raw  net.Conn       // that by which conn speaks
+}
 
 // settingsOfPostgreSQL are those of the transaction, as far as the server knows them, which a pool between here and the
 // server lets pass: rows may be waited for as long as the import takes, those that the user may not see are an error
@@ -31,8 +36,15 @@ func connectPostgreSQL(w *wait, a *Address) (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.DialFunc = a.dial(w)
-	s := &postgreSQLSession{}
+	s, dial := &postgreSQLSession{}, a.dial(w)
+	c.DialFunc = func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+		if s.raw != nil { // to have what is asked broken off, as it is when the connection ends
+			return nil, net.ErrClosed
+		}
+		s.raw, err = dial(ctx, network, address)
+		return s.raw, err
+	}
+	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil } // dial does it
 	if s.conn, err = pgconn.ConnectConfig(w, c); err == nil {
 		w.on("its answer to the settings of the connection", answerIn)
 		err = s.query(w, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", nil)
@@ -77,13 +89,16 @@ func configOfPostgreSQL(a *Address) (*pgconn.Config, error) {
 
 var errVariables = errors.New("a variable PG… of the environment is not as it should be: unset those")
 
+// close says goodbye, unless what was asked was broken off.
 func (s *postgreSQLSession) close() {
 	if s.conn == nil {
 		return
 	}
-	over, cancel := context.WithCancel(context.Background())
-	cancel() // it says no goodbye to a server that may not listen
-	_ = s.conn.Close(over)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.conn.Close(ctx) // it was only read
+	_ = s.raw.Close()     // for which the goroutine waits that has broken off
+	<-s.conn.CleanupDone()
 }
 
 func (s *postgreSQLSession) query(
