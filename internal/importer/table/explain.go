@@ -20,7 +20,7 @@ const (
 	noTLS = "it does not encrypt: turn TLS on there, or read it from its own machine, or say --from-tls off if the " +
 		"network between is yours"
 	wrongPassword = "the password is read of --from-password-file, or of the variable MYSQL_PWD or PGPASSWORD; the user " +
-		"must be let in from this machine"
+		"must be let in from this machine, and perhaps encrypted: --from-tls verify"
 	needsTLS    = "it takes none but encrypted connections: say --from-tls verify, or unverified"
 	needsSelect = "the user needs the right SELECT on the columns that are read, or on a view of them that --table names"
 	noDatabase  = "the URL ends in the name of the database, in which the user must have the right SELECT"
