@@ -23,6 +23,7 @@ type mySQLSession struct {
 // dump, with times in UTC. Not every version has all of them: the last four are MySQL's, or MariaDB's.
 var settingsOfMySQL = []string{
 	"sql_mode = ''", "time_zone = '+00:00'", "sql_select_limit = 18446744073709551615", "sql_big_selects = 1",
+	"sort_buffer_size = 16777216", // in which a row of a view must have its place
 	"net_write_timeout = 86400", "wait_timeout = 86400", fmt.Sprintf("lock_wait_timeout = %d", int(lockIn.Seconds())),
 	"max_execution_time = 0", "max_statement_time = 0", "idle_transaction_timeout = 0",
 	"idle_readonly_transaction_timeout = 0",

@@ -24,7 +24,7 @@ type postgreSQLSession struct {
 // server lets pass: rows may be waited for as long as the import takes, those that the user may not see are an error
 // rather than left out, and values are written as in a dump. Rows that are not sorted come as they are stored.
 var settingsOfPostgreSQL = `SELECT pg_catalog.set_config(s.name, v.value, true) FROM pg_catalog.pg_settings s JOIN (VALUES
-	('row_security', 'off'), ('statement_timeout', '0'), ('idle_in_transaction_session_timeout', '0'),
+	('row_security', 'off'), ('idle_in_transaction_session_timeout', '0'),
 	('transaction_timeout', '0'), ('lock_timeout', '` + lockIn.String() + `'),
 	('timezone', 'UTC'), ('datestyle', 'ISO'), ('intervalstyle', 'postgres'), ('bytea_output', 'hex'),
 	('extra_float_digits', '3'),
@@ -47,10 +47,7 @@ func connectPostgreSQL(w *wait, a *Address) (session, error) {
 	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil } // dial does it
 	if s.conn, err = pgconn.ConnectConfig(w, c); err == nil {
 		w.on("its answer to the settings of the connection", answerIn)
-		err = s.query(w, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", nil)
-	}
-	if err == nil {
-		err = s.query(w, settingsOfPostgreSQL, func([][]byte) {})
+		err = s.begin(w)
 	}
 	if err != nil {
 		s.close()
@@ -60,6 +57,17 @@ func connectPostgreSQL(w *wait, a *Address) (session, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *postgreSQLSession) begin(ctx context.Context) error {
+	for _, text := range []string{
+		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET LOCAL statement_timeout = 0", settingsOfPostgreSQL,
+	} {
+		if err := s.query(ctx, text, func([][]byte) {}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func configOfPostgreSQL(a *Address) (*pgconn.Config, error) {
@@ -153,9 +161,10 @@ func (s *postgreSQLSession) asStored() string { return "" }
 
 func (s *postgreSQLSession) quoted(name string) string { return quoted(name) }
 
-// asText writes a value as COPY does, with one character more of it than is taken, which tells that it is too long.
+// asText writes a value as COPY does, with one character more of it than is taken, which tells that it is too long. A
+// composite value of which a part is NULL is not NULL itself.
 func (s *postgreSQLSession) asText(column string) string {
-	return fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN left(concat(%s), %d) END", column, column, MaxValueLen+1)
+	return fmt.Sprintf("CASE WHEN %s IS DISTINCT FROM NULL THEN left(concat(%s), %d) END", column, column, MaxValueLen+1)
 }
 
 // Codes of PostgreSQL's errors.

@@ -107,7 +107,7 @@ func TestHostileNames(t *testing.T) {
 		}},
 		{&postgreSQLSession{}, []string{
 			"SELECT count(*) FROM \"s`\"\"\".\"u`s\"\"er; DROP TABLE x; --\"",
-			"SELECT CASE WHEN \"p`w\"\" FROM secrets; --\" IS NOT NULL " +
+			"SELECT CASE WHEN \"p`w\"\" FROM secrets; --\" IS DISTINCT FROM NULL " +
 				"THEN left(concat(\"p`w\"\" FROM secrets; --\"), 131073) END " +
 				"FROM \"s`\"\"\".\"u`s\"\"er; DROP TABLE x; --\" ORDER BY \"i`d\"\"\"",
 		}},
