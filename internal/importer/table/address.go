@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Address is where a server with a database is, and who asks it.
@@ -69,7 +70,8 @@ func ParseAddress(text string) (*Address, error) {
 	switch {
 	case err != nil || len(values) > 0 || u.Fragment != "":
 		return nil, errors.New("behind the database there may be ?socket=PATH and nothing else")
-	case a.User == "" || a.Database == "" || (a.host == "") == (a.socket == ""):
+	case a.User == "" || a.Database == "" || (a.host == "") == (a.socket == ""),
+		strings.ContainsFunc(a.User+a.Database+a.host+a.socket, unicode.IsControl):
 		return nil, errAddress
 	case a.socket != "" && !filepath.IsAbs(a.socket):
 		return nil, errors.New("the path of the socket does not begin with /")

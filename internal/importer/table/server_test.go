@@ -37,6 +37,26 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// No text is an address that lacks something, or has a password, which no error repeats.
+func FuzzAddress(f *testing.F) {
+	for _, text := range []string{"mysql://ann:s3cret@db.example:3306/game?socket=", "postgres://ann@/game?socket=/run/s3cret",
+		"mariadb://a%40@[::1%25lo]:1/d%2f", "postgres://ann@s3cret:s3cret@h/d#s3cret", "mysql:ann"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := ParseAddress(text)
+		switch {
+		case err != nil && strings.Contains(err.Error(), "s3cret"):
+			t.Errorf("%q: %v", text, err)
+		case err == nil && (a.User == "" || a.Database == "" || a.Password != "" || (a.host == "") == (a.socket == "") ||
+			a.port == 0 || a.TLS != nil):
+			t.Errorf("%q is %+v", text, a)
+		case err == nil && strings.ContainsAny(a.String(), "\n\r\x1b\x00"):
+			t.Errorf("%q is %q for people", text, a)
+		}
+	})
+}
+
 // What is said does not leave the machine by a socket and a loopback address, and by no other.
 func TestLocalAddresses(t *testing.T) {
 	for text, want := range map[string]bool{
