@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -178,5 +179,35 @@ func TestLiveImportBrokenOff(t *testing.T) {
 		&out, &err)
 	if !strings.Contains(err.String(), "interrupted") {
 		t.Error(err.String())
+	}
+}
+
+// An import that waits for a server that takes the connection and says nothing ends when it is broken off.
+func TestLiveImportOfASilentServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // nothing is left of it
+	for _, scheme := range []string{"mysql", "postgres"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		taken := make(chan net.Conn, 1)
+		go func() {
+			defer close(taken)
+			if c, err := l.Accept(); err == nil {
+				taken <- c
+			}
+			cancel()
+		}()
+		var out, said strings.Builder
+		run(ctx, []string{"import", "records", "--system", "smf", "--from", scheme + "://ann@" + l.Addr().String() + "/forum",
+			"--data", t.TempDir()}, &out, &said)
+		if !strings.Contains(said.String(), "interrupted") {
+			t.Errorf("%s: %s", scheme, said.String())
+		}
+		if c := <-taken; c != nil {
+			_ = c.Close()
+		}
 	}
 }

@@ -182,6 +182,7 @@ const (
 	mySQLLocked         = 1205
 	mySQLUserLimit      = 1226
 	mySQLDefinition     = 1412
+	mySQLNoPassword     = 1698 // of a user who is let in in some other way
 	mySQLNeedsTLS       = 3159
 )
 
@@ -192,11 +193,13 @@ func (s *mySQLSession) explain(err error) string {
 		return noTLS
 	case errors.Is(err, mysql.ErrInvalidConn):
 		return cutOff
+	case errors.Is(err, mysql.ErrUnknownPlugin), errors.Is(err, mysql.ErrOldPassword), errors.Is(err, mysql.ErrCleartextPassword):
+		return "let a user read it who is let in by mysql_native_password, caching_sha2_password or ed25519"
 	case !errors.As(err, &e):
 		return explainNetwork(err)
 	}
 	switch e.Number {
-	case mySQLAccessDenied, mySQLHostDenied:
+	case mySQLAccessDenied, mySQLHostDenied, mySQLNoPassword:
 		return wrongPassword
 	case mySQLTableDenied, mySQLColumnDenied:
 		return needsSelect

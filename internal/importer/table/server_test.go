@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -207,16 +210,37 @@ func TestRowsOfServers(t *testing.T) {
 // An error of a server says what would help.
 func TestHelpAgainstServers(t *testing.T) {
 	for number, want := range map[uint16]string{
-		1045: wrongPassword, 1044: noDatabase, 1142: needsSelect, 1143: needsSelect, 1049: noDatabase, 1: "",
+		1045: wrongPassword, 1130: wrongPassword, 1698: wrongPassword, 1044: noDatabase, 1142: needsSelect, 1143: needsSelect,
+		1049: noDatabase, 1040: tooMany, 1203: tooMany, 1226: tooMany, 1205: locked, 3159: needsTLS, 1: "",
 	} {
 		if got := (&mySQLSession{}).explain(fmt.Errorf("x: %w", &mysql.MySQLError{Number: number})); got != want {
 			t.Errorf("%d: %q", number, got)
 		}
 	}
 	for code, want := range map[string]string{"28P01": wrongPassword, "28000": wrongPassword, "42501": needsSelect,
-		"3D000": noDatabase, "XX000": ""} {
+		"3D000": noDatabase, "53300": tooMany, "55P03": locked, "57P01": cutOff, "57P02": cutOff, "XX000": ""} {
 		if got := (&postgreSQLSession{}).explain(fmt.Errorf("x: %w", &pgconn.PgError{Code: code})); got != want {
 			t.Errorf("%s: %q", code, got)
+		}
+	}
+	for _, of := range []session{&mySQLSession{}, &postgreSQLSession{}} {
+		for _, err := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+			if got := of.explain(fmt.Errorf("x: %w", &net.OpError{Op: "read", Err: err})); got != cutOff {
+				t.Errorf("%T, %v: %q", of, err, got)
+			}
+		}
+	}
+}
+
+// What a server says of a value may have the value in it, and is not repeated.
+func TestValuesInErrorsOfServers(t *testing.T) {
+	for _, err := range []error{
+		&pgconn.PgError{Code: "22P02", Message: `invalid input syntax for type integer: "s3cret"`},
+		&mysql.MySQLError{Number: 1292, SQLState: [5]byte{'2', '2', '0', '0', '7'}, Message: "Incorrect value: 's3cret'"},
+	} {
+		got := on(t, &spoken{}).explained(fmt.Errorf("x: %w", err)).Error()
+		if strings.Contains(got, "s3cret") || !strings.Contains(got, "the test: the server cannot read a value: error ") {
+			t.Error(got)
 		}
 	}
 }
