@@ -14,8 +14,8 @@ import (
 	"github.com/rushgate/rushgate/store/memory"
 )
 
-// The exports in SQL, taken in by a server of the kind that wrote them, give the same players when they are read of that;
-// what is no kind's alone, all take in. With RUSHGATE_LONG=1.
+// The exports in SQL, taken in by a server of the kind that wrote them, give the same players when they are read of
+// that; what is no kind's alone, all take in. With RUSHGATE_LONG=1.
 func TestExportsOnServers(t *testing.T) {
 	if os.Getenv("RUSHGATE_LONG") == "" {
 		t.Skip("it takes servers")
@@ -43,7 +43,8 @@ func TestExportsOnServers(t *testing.T) {
 				if s.Postgres { // some of the ids are none
 					s.Run(database, "CREATE SCHEMA auth;"+strings.ReplaceAll(text, " uuid,", " text,"))
 				} else { // which makes up for bytes that are too few, and refuses numbers that are too large
-					s.Run(database, strings.NewReplacer(" binary(", " varbinary(", "unban_time int", "unban_time bigint").Replace(text))
+					fitting := strings.NewReplacer(" binary(", " varbinary(", "unban_time int", "unban_time bigint")
+					s.Run(database, fitting.Replace(text))
 				}
 				s.Grant("reader", "pw", database)
 				e.bring(t, openLive(t, s, database, source.Options{System: e.system}), &v)

@@ -152,8 +152,8 @@ CREATE TABLE odd_members (id_member int, member_name text, passwd text, is_activ
 func manyRows(t *testing.T, s *servertest.Server) {
 	const count = 300_000
 	const columns = "CREATE TABLE many (id int PRIMARY KEY, login varchar(40), pw varchar(200));\n"
-	s.Run("other", columns+fmt.Sprintf("INSERT INTO many SELECT n, concat('p', n), repeat('x', 200) FROM %s WHERE n <= %d;",
-		s.Numbers(), count))
+	const insert = "INSERT INTO many SELECT n, concat('p', n), repeat('x', 200) FROM %s WHERE n <= %d;"
+	s.Run("other", columns+fmt.Sprintf(insert, s.Numbers(), count))
 	system, err := source.OfColumns("ours", "many", []string{"name=login", "password=pw"})
 	if err != nil {
 		t.Fatal(err)

@@ -118,14 +118,14 @@ func (s *mySQLSession) query(
 }
 
 // snapshots are the engines whose tables a transaction sees as they were.
-var snapshots = []string{"InnoDB", "RocksDB", "TokuDB"}
+var snapshots = []string{"innodb", "rocksdb", "tokudb"}
 
 func (s *mySQLSession) tables(ctx context.Context, schema string) (all []serverTable, err error) {
 	err = s.query(ctx, "SELECT table_schema, table_name, table_type LIKE '%VIEW', engine FROM information_schema.tables "+
 		fmt.Sprintf("WHERE table_schema = if(? = '', database(), ?) ORDER BY table_name LIMIT %d", maxTables+1),
 		func(v [][]byte) {
 			t := serverTable{schema: string(v[0]), name: string(v[1]), near: true, view: string(v[2]) == "1"}
-			if engine := string(v[3]); !slices.ContainsFunc(snapshots, func(s string) bool { return strings.EqualFold(s, engine) }) {
+			if engine := string(v[3]); !slices.Contains(snapshots, strings.ToLower(engine)) {
 				t.engine = engine
 			}
 			all = append(all, t)
@@ -193,7 +193,8 @@ func (s *mySQLSession) explain(err error) string {
 		return noTLS
 	case errors.Is(err, mysql.ErrInvalidConn):
 		return cutOff
-	case errors.Is(err, mysql.ErrUnknownPlugin), errors.Is(err, mysql.ErrOldPassword), errors.Is(err, mysql.ErrCleartextPassword):
+	case errors.Is(err, mysql.ErrUnknownPlugin), errors.Is(err, mysql.ErrOldPassword),
+		errors.Is(err, mysql.ErrCleartextPassword):
 		return "let a user read it who is let in by mysql_native_password, caching_sha2_password or ed25519"
 	case !errors.As(err, &e):
 		return explainNetwork(err)

@@ -22,8 +22,12 @@ type postgreSQLSession struct {
 
 // settingsOfPostgreSQL are those of the transaction, as far as the server knows them, which a pool between here and the
 // server lets pass: rows may be waited for as long as the import takes, those that the user may not see are an error
-// rather than left out, and values are written as in a dump. Rows that are not sorted come as they are stored.
-var settingsOfPostgreSQL = `SELECT pg_catalog.set_config(s.name, v.value, true) FROM pg_catalog.pg_settings s JOIN (VALUES
+// rather than left out, and values are written as in a dump, as they are where nobody knows their encoding. Rows that
+// are not sorted come as they are stored.
+var settingsOfPostgreSQL = `SELECT pg_catalog.set_config(s.name, v.value, true)
+	FROM pg_catalog.pg_settings s JOIN (VALUES
+	('client_encoding',
+		CASE pg_catalog.current_setting('server_encoding') WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END),
 	('row_security', 'off'), ('idle_in_transaction_session_timeout', '0'),
 	('transaction_timeout', '0'), ('lock_timeout', '` + lockIn.String() + `'),
 	('timezone', 'UTC'), ('datestyle', 'ISO'), ('intervalstyle', 'postgres'), ('bytea_output', 'hex'),

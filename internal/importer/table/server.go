@@ -295,7 +295,8 @@ func (t *ServerTable) find(w *wait) (found serverTable, columns []string, err er
 	case err != nil:
 		return found, nil, err
 	case len(all) > maxTables:
-		return found, nil, fmt.Errorf("there are more than %d tables: let the user read those alone that are needed", maxTables)
+		return found, nil, fmt.Errorf("there are more than %d tables: let the user read those alone that are needed",
+			maxTables)
 	}
 	var names []string
 	var refused error

@@ -20,7 +20,7 @@ func TestHardServers(t *testing.T) {
 		s.Run("", "CREATE DATABASE game")
 		for name, test := range map[string]func(*testing.T, *servertest.Server){
 			"kinds": kindsOfColumns, "names": namesOfServers, "rights": rightsToColumns, "settings": settingsOfServers,
-			"locked": lockedTables, "ended": endedConnections,
+			"encodings": encodings, "locked": lockedTables, "ended": endedConnections,
 		} {
 			t.Run(s.String()+" "+name, func(t *testing.T) { test(t, s) })
 		}
@@ -36,7 +36,12 @@ func reader(t *testing.T, s *servertest.Server, told *[]string) *Server {
 
 func as(t *testing.T, s *servertest.Server, user string, told *[]string) *Server {
 	t.Helper()
-	a, err := ParseAddress(s.URL(user, "game"))
+	return in(t, s, user, "game", told)
+}
+
+func in(t *testing.T, s *servertest.Server, user, database string, told *[]string) *Server {
+	t.Helper()
+	a, err := ParseAddress(s.URL(user, database))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,21 +105,23 @@ func kindsOfColumns(t *testing.T, s *servertest.Server) {
 }
 
 const (
-	kindsOfMySQL = "SET sql_mode = '';\n" + `CREATE TABLE kinds (id int PRIMARY KEY, name varchar(50), pw text, salt varbinary(32),
-  fix binary(4), b bit(1), n bigint unsigned, f double, d decimal(20,5), at timestamp NULL, day date, e enum('one','two'),
-  j json, big mediumtext, z int(5) zerofill, t datetime, y year, u char(5), g varchar(60) AS (concat(name, '/', id)) STORED,
+	kindsOfMySQL = "SET sql_mode = '';\n" + `
+CREATE TABLE kinds (id int PRIMARY KEY, name varchar(50), pw text, salt varbinary(32), fix binary(4), b bit(1),
+  n bigint unsigned, f double, d decimal(20,5), at timestamp NULL, day date, e enum('one','two'), j json,
+  big mediumtext, z int(5) zerofill, t datetime, y year, u char(5), g varchar(60) AS (concat(name, '/', id)) STORED,
   latin varchar(20) CHARACTER SET latin1, a set('x','y'));
 SET time_zone = '+00:00';
 `
-	valuesOfMySQL = `INSERT INTO kinds (id, name, pw, salt, fix, b, n, f, d, at, day, e, j, big, z, t, y, u, latin, a) VALUES
+	valuesOfMySQL = `
+INSERT INTO kinds (id, name, pw, salt, fix, b, n, f, d, at, day, e, j, big, z, t, y, u, latin, a) VALUES
   (1, 'Jürgen', 'a"b''c\\d', 0x00ff27, 'ab', b'1', 18446744073709551615, 1.5e300, 1.50000, '2026-01-02 03:04:05',
    '2026-01-02', 'two', '{"a": 1}', 'x', 7, '0000-00-00 00:00:00', 1999, 'ab', 'Zoë', 'x,y'),
   (2, '李😀', '', '', '', b'0', 0, -0.1, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '', '', ''),
   (3, NULL, 'line
-two', NULL, NULL, NULL, NULL, 123456789012, NULL, NULL, '0000-00-00', NULL, NULL, REPEAT('ä', 70000), NULL, NULL, NULL, NULL,
-   NULL, NULL),
-  (4, 'huge', REPEAT('x', 60000), 0x5c7830, NULL, NULL, NULL, 0, NULL, NULL, NULL, '', NULL, REPEAT('x', 3000000), NULL, NULL,
-   0, NULL, NULL, NULL);
+two', NULL, NULL, NULL, NULL, 123456789012, NULL, NULL, '0000-00-00', NULL, NULL, REPEAT('ä', 70000), NULL, NULL,
+   NULL, NULL, NULL, NULL),
+  (4, 'huge', REPEAT('x', 60000), 0x5c7830, NULL, NULL, NULL, 0, NULL, NULL, NULL, '', NULL, REPEAT('x', 3000000), NULL,
+   NULL, 0, NULL, NULL, NULL);
 `
 	kindsOfPostgreSQL = `CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('one', 'two'); CREATE DOMAIN login AS text;
 CREATE TYPE pair AS (a text, b text);
@@ -122,19 +129,22 @@ CREATE TABLE kinds (id int PRIMARY KEY, name citext, pw text, salt bytea, fix ch
   d numeric(20,5), at timestamptz, day date, e mood, j jsonb, big text, z uuid, t interval, y inet, u login,
   g text GENERATED ALWAYS AS (name || '/' || id::text) STORED, latin pair, a text[]);
 `
-	valuesOfPostgreSQL = `INSERT INTO kinds (id, name, pw, salt, fix, b, n, f, d, at, day, e, j, big, z, t, y, u, latin, a) VALUES
+	valuesOfPostgreSQL = `
+INSERT INTO kinds (id, name, pw, salt, fix, b, n, f, d, at, day, e, j, big, z, t, y, u, latin, a) VALUES
   (1, 'Jürgen', E'a"b''c\\d', '\x00ff27', 'ab', true, 18446744073709551615, 1.5e300, 1.50000, '2026-01-02 03:04:05+00',
-   '2026-01-02', 'two', '{"a": 1}', 'x', '00000000-0000-0000-0000-000000000007', '1 day 02:00', '192.0.2.1', 'x', ('p', NULL),
-   '{one,"t,w",NULL}'),
-  (2, '李😀', '', '', '', false, 0, -0.1, 0, 'infinity', '0044-03-15 BC', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{}'),
-  (3, NULL, E'line\ntwo', NULL, NULL, NULL, 'NaN', 123456789012, NULL, NULL, NULL, NULL, NULL, repeat('ä', 70000), NULL, NULL,
-   NULL, NULL, NULL, NULL),
-  (4, 'huge', repeat('x', 60000), NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, repeat('x', 3000000), NULL, NULL,
-   NULL, NULL, (NULL, NULL), NULL);
+   '2026-01-02', 'two', '{"a": 1}', 'x', '00000000-0000-0000-0000-000000000007', '1 day 02:00', '192.0.2.1', 'x',
+   ('p', NULL), '{one,"t,w",NULL}'),
+  (2, '李😀', '', '', '', false, 0, -0.1, 0, 'infinity', '0044-03-15 BC', NULL, NULL, NULL, NULL, NULL, NULL,
+   NULL, NULL, '{}'),
+  (3, NULL, E'line\ntwo', NULL, NULL, NULL, 'NaN', 123456789012, NULL, NULL, NULL, NULL, NULL, repeat('ä', 70000), NULL,
+   NULL, NULL, NULL, NULL, NULL),
+  (4, 'huge', repeat('x', 60000), NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, repeat('x', 3000000), NULL,
+   NULL, NULL, NULL, (NULL, NULL), NULL);
 `
 )
 
-// namesOfServers reads what has names in capitals and with quotes, in a schema that need not be named, and one that must.
+// namesOfServers reads what has names in capitals and with quotes, in a schema that need not be named, and in one that
+// must.
 func namesOfServers(t *testing.T, s *servertest.Server) {
 	names := []string{"Users`\"'", "ORDER", "select"}
 	for _, name := range names {
@@ -173,8 +183,9 @@ func rightsToColumns(t *testing.T, s *servertest.Server) {
 		"INSERT INTO part VALUES (1, 'ann', 'x', 'm'), (2, 'bob', 'y', 'n');\n"+
 		"CREATE VIEW part_of AS SELECT name, pw FROM part WHERE id < 2;")
 	if s.Postgres {
-		s.Run("game", "CREATE ROLE partial LOGIN PASSWORD 'pw'; GRANT SELECT (name, pw) ON part TO partial; GRANT SELECT ON part_of TO partial;"+
-			"CREATE TABLE secret AS SELECT * FROM part; CREATE TABLE rows AS SELECT * FROM part; GRANT SELECT ON rows TO partial;"+
+		s.Run("game", "CREATE ROLE partial LOGIN PASSWORD 'pw'; GRANT SELECT (name, pw) ON part TO partial;"+
+			"GRANT SELECT ON part_of TO partial; CREATE TABLE secret AS SELECT * FROM part;"+
+			"CREATE TABLE rows AS SELECT * FROM part; GRANT SELECT ON rows TO partial;"+
 			"ALTER TABLE rows ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON rows USING (id < 2);")
 	} else {
 		s.Run("game", "CREATE USER partial@'%' IDENTIFIED BY 'pw'; GRANT SELECT (name, pw) ON game.part TO partial@'%';"+
@@ -187,13 +198,15 @@ func rightsToColumns(t *testing.T, s *servertest.Server) {
 			t.Errorf("%s: %v, %v", name, all, err)
 		}
 	}
-	says := map[string]string{"part": `as far as the user may read it: a column is not there: "mail"`, "secret": "the table is not there"}
+	says := map[string]string{
+		"part": `as far as the user may read it: a column is not there: "mail"`, "secret": "the table is not there",
+	}
 	if s.Postgres {
 		says["secret"], says["rows"] = "the user may not read the table", hidesRows
 	}
 	for name, want := range says {
-		if _, err := as(t, s, "partial", nil).Open(Query{Table: name, Columns: []string{"mail"}}).all(t.Context()); err == nil ||
-			!strings.Contains(err.Error(), want) {
+		_, err := as(t, s, "partial", nil).Open(Query{Table: name, Columns: []string{"mail"}}).all(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
@@ -209,17 +222,22 @@ func settingsOfServers(t *testing.T, s *servertest.Server) {
 			"ALTER ROLE reader SET default_transaction_read_only = off; ALTER ROLE reader SET timezone = 'Asia/Tokyo';"+
 			"ALTER ROLE reader SET datestyle = 'German'; ALTER ROLE reader SET search_path = ''")
 		defer s.Run("game", "ALTER ROLE reader RESET ALL")
-		all, err := as(t, s, "reader", nil).Open(Query{Table: "public.odd", Columns: []string{"name", "pw", "at"}}).all(t.Context())
-		if err != nil || len(all) != 5 || all[0].Values["pw"] != `\x00` || !strings.HasSuffix(all[0].Values["at"].(string), "+00") {
+		q := Query{Table: "public.odd", Columns: []string{"name", "pw", "at"}}
+		all, err := as(t, s, "reader", nil).Open(q).all(t.Context())
+		if err != nil || len(all) != 5 || all[0].Values["pw"] != `\x00` ||
+			!strings.HasSuffix(all[0].Values["at"].(string), "+00") {
 			t.Errorf("%v, %v", all, err)
 		}
 		return
 	}
-	s.Run("game", "CREATE TABLE odd (name char(9), `pw` varchar(9)) ENGINE=MyISAM; INSERT INTO odd VALUES ('a', 'x'), ('b', 'x'), ('c', 'x')")
-	s.Run("game", "SET GLOBAL sql_select_limit = 2; SET GLOBAL sql_mode = 'ANSI_QUOTES,PAD_CHAR_TO_FULL_LENGTH'; SET GLOBAL wait_timeout = 1;"+
-		"SET GLOBAL max_join_size = 1; SET GLOBAL net_write_timeout = 1; SET GLOBAL init_connect = 'SET NAMES latin1'")
-	defer s.Run("game", "SET GLOBAL sql_select_limit = DEFAULT; SET GLOBAL sql_mode = DEFAULT; SET GLOBAL wait_timeout = DEFAULT;"+
-		"SET GLOBAL max_join_size = DEFAULT; SET GLOBAL net_write_timeout = DEFAULT; SET GLOBAL init_connect = DEFAULT")
+	s.Run("game", "CREATE TABLE odd (name char(9), `pw` varchar(9)) ENGINE=MyISAM;"+
+		"INSERT INTO odd VALUES ('a', 'x'), ('b', 'x'), ('c', 'x')")
+	s.Run("game", "SET GLOBAL sql_select_limit = 2; SET GLOBAL sql_mode = 'ANSI_QUOTES,PAD_CHAR_TO_FULL_LENGTH';"+
+		"SET GLOBAL wait_timeout = 1; SET GLOBAL max_join_size = 1; SET GLOBAL net_write_timeout = 1;"+
+		"SET GLOBAL init_connect = 'SET NAMES latin1'")
+	defer s.Run("game", "SET GLOBAL sql_select_limit = DEFAULT; SET GLOBAL sql_mode = DEFAULT;"+
+		"SET GLOBAL wait_timeout = DEFAULT; SET GLOBAL max_join_size = DEFAULT;"+
+		"SET GLOBAL net_write_timeout = DEFAULT; SET GLOBAL init_connect = DEFAULT")
 	var told []string
 	server := reader(t, s, &told)
 	for range 2 {
@@ -230,6 +248,33 @@ func settingsOfServers(t *testing.T, s *servertest.Server) {
 	}
 	if len(told) != 1 || !strings.Contains(told[0], "MyISAM") {
 		t.Errorf("told was %q", told)
+	}
+}
+
+// encodings are those of databases and columns: text comes in UTF-8, and bytes that are of none as they are.
+func encodings(t *testing.T, s *servertest.Server) {
+	type kept struct{ database, create, want string }
+	all := []kept{{"latin", "CREATE TABLE t (name varchar(9), pw varbinary(9)) CHARACTER SET latin1;" +
+		"INSERT INTO t VALUES ('Zoë', 0xff00)", `"Zoë" "\xff\x00"`}}
+	options := ""
+	if s.Postgres {
+		all = []kept{{"latin1", "SET client_encoding = UTF8; CREATE TABLE t AS SELECT 'Zoë' AS name, '' AS pw", `"Zoë" ""`},
+			{"sql_ascii", "CREATE TABLE t AS SELECT E'Zo\xff'::text AS name, '' AS pw", `"Zo\xff" ""`}}
+		options = " TEMPLATE template0 LOCALE 'C' ENCODING "
+	}
+	for _, c := range all {
+		if s.Postgres {
+			s.Run("", "CREATE DATABASE "+c.database+options+"'"+c.database+"'")
+		} else {
+			s.Run("", "CREATE DATABASE "+c.database)
+		}
+		s.Run(c.database, c.create)
+		s.Grant("reader", "pw", c.database)
+		q := Query{Table: "t", Columns: []string{"name", "pw"}}
+		rows, err := in(t, s, "reader", c.database, nil).Open(q).all(t.Context())
+		if err != nil || len(rows) != 1 || fmt.Sprintf("%q %q", rows[0].Values["name"], rows[0].Values["pw"]) != c.want {
+			t.Errorf("%s: %v, %v", c.database, rows, err)
+		}
 	}
 }
 
@@ -246,9 +291,11 @@ func lockedTables(t *testing.T, s *servertest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lock, soon := []string{"ROLLBACK", "SET SESSION TRANSACTION READ WRITE", "LOCK TABLES held WRITE"}, "SET SESSION lock_wait_timeout = 1"
+	lock := []string{"ROLLBACK", "SET SESSION TRANSACTION READ WRITE", "LOCK TABLES held WRITE"}
+	soon := "SET SESSION lock_wait_timeout = 1"
 	if s.Postgres {
-		lock, soon = []string{"ROLLBACK", "BEGIN", "LOCK TABLE held IN ACCESS EXCLUSIVE MODE"}, "SET LOCAL lock_timeout = '1ms'"
+		lock = []string{"ROLLBACK", "BEGIN", "LOCK TABLE held IN ACCESS EXCLUSIVE MODE"}
+		soon = "SET LOCAL lock_timeout = '1ms'"
 	}
 	for _, text := range lock {
 		if err := other.Ask(t.Context(), text); err != nil {

@@ -42,8 +42,11 @@ func TestAddresses(t *testing.T) {
 
 // No text is an address that lacks something, or has a password, which no error repeats.
 func FuzzAddress(f *testing.F) {
-	for _, text := range []string{"mysql://ann:s3cret@db.example:3306/game?socket=", "postgres://ann@/game?socket=/run/s3cret",
-		"mariadb://a%40@[::1%25lo]:1/d%2f", "postgres://ann@s3cret:s3cret@h/d#s3cret", "mysql:ann"} {
+	for _, text := range []string{
+		"mysql://ann:s3cret@db.example:3306/game?socket=", "postgres://ann@/game?socket=/run/s3cret",
+		"mariadb://a%40@[::1%25lo]:1/d%2f", "postgres://ann@s3cret:s3cret@h/d#s3cret",
+		"mysql:ann",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -162,8 +165,9 @@ func TestTablesOfServers(t *testing.T) {
 	for _, c := range []struct{ table, column, want string }{
 		{"users", "name", `"public"."users"`}, {"auth.users", "name", `"auth"."users"`}, {"far", "name", `"auth"."far"`},
 		{"names", "name", `"public"."names"`}, {"Names", "name", `"public"."Names"`}, {"NAMES", "name", "several"},
-		{"*users", "other", `"public"."b_users"`}, {"*users", "name", `"public"."users"`}, {"*users", "none", "may not read the table"},
-		{"users", "none", `there are "id", "name"`}, {"none", "name", ErrNoTable.Error()}, {"locked", "name", "may not read the table"},
+		{"*users", "other", `"public"."b_users"`}, {"*users", "name", `"public"."users"`},
+		{"*users", "none", "may not read the table"}, {"users", "none", `there are "id", "name"`},
+		{"none", "name", ErrNoTable.Error()}, {"locked", "name", "may not read the table"},
 	} {
 		s := &spoken{session: &postgreSQLSession{}, all: tables, has: has, locked: locked}
 		got := ""

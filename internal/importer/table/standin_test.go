@@ -144,7 +144,7 @@ func TestCertificatesOfServers(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // as synctest has it
 	authority, own := servertest.Certificate(t, now)
 	stranger, _ := servertest.Certificate(t, now)
-	_, old := servertest.Certificate(t, now.AddDate(-1, 0, 0))
+	itsAuthority, old := servertest.Certificate(t, now.AddDate(-1, 0, 0))
 	encrypts := func(c tls.Certificate) *tls.Config {
 		return &tls.Config{Certificates: []tls.Certificate{c}, SessionTicketsDisabled: true, MinVersion: tls.VersionTLS12}
 	}
@@ -156,26 +156,28 @@ func TestCertificatesOfServers(t *testing.T) {
 		return p
 	}
 	const in = "read of --from-password-file" // with a password that the stand-in says is wrong
+	type how struct {
+		encrypt     bool
+		authorities *x509.CertPool
+		trusting    bool
+	}
+	verified, unverified, off := how{true, pool(stranger, authority), false}, how{true, nil, true}, how{}
 	for _, c := range []struct {
 		name, host string
 		server     *tls.Config
-		how        func(a *Address) error
-		encrypted  bool
+		how        how
 		want       string
 	}{
-		{"right", "127.0.0.1", encrypts(own), func(a *Address) error { return a.Encrypt(pool(stranger, authority), false) }, true, in},
-		{"other name", "localhost", encrypts(own), func(a *Address) error { return a.Encrypt(pool(authority), false) }, false,
-			"of another name"},
-		{"other authority", "127.0.0.1", encrypts(own), func(a *Address) error { return a.Encrypt(pool(stranger), false) }, false,
-			"--from-ca"},
-		{"authorities of the machine", "127.0.0.1", encrypts(own), func(a *Address) error { return a.Encrypt(nil, false) }, false,
-			"--from-ca"},
-		{"expired", "127.0.0.1", encrypts(old), func(a *Address) error { return a.Encrypt(pool(authority), false) }, false, "--from-"},
-		{"unverified", "db.example.org", encrypts(old), func(a *Address) error { return a.Encrypt(nil, true) }, true, in},
-		{"off", "127.0.0.1", encrypts(own), func(*Address) error { return nil }, false, in},
-		{"none there", "127.0.0.1", nil, func(a *Address) error { return a.Encrypt(pool(authority), false) }, false, noTLS},
-		{"none there, unverified", "127.0.0.1", nil, func(a *Address) error { return a.Encrypt(nil, true) }, false, noTLS},
-		{"none there, off", "127.0.0.1", nil, func(*Address) error { return nil }, false, in},
+		{"right", "127.0.0.1", encrypts(own), verified, in},
+		{"other name", "localhost", encrypts(own), verified, "of another name"},
+		{"other authority", "127.0.0.1", encrypts(own), how{true, pool(stranger), false}, "--from-ca"},
+		{"authorities of the machine", "127.0.0.1", encrypts(own), how{encrypt: true}, "--from-ca"},
+		{"expired", "127.0.0.1", encrypts(old), how{true, pool(itsAuthority), false}, "does not hold"},
+		{"unverified", "db.example.org", encrypts(old), unverified, in},
+		{"off", "127.0.0.1", encrypts(own), off, in},
+		{"none there", "127.0.0.1", nil, verified, noTLS},
+		{"none there, unverified", "127.0.0.1", nil, unverified, noTLS},
+		{"none there, off", "127.0.0.1", nil, off, in},
 	} {
 		for _, scheme := range []string{"mysql", "postgres"} {
 			synctest.Test(t, func(t *testing.T) {
@@ -183,8 +185,11 @@ func TestCertificatesOfServers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if a.Password = "s3cret"; c.how(a) != nil {
-					t.Fatal("it cannot be encrypted")
+				a.Password = "s3cret"
+				if c.how.encrypt {
+					if err := a.Encrypt(c.how.authorities, c.how.trusting); err != nil {
+						t.Fatal(err)
+					}
 				}
 				var said bytes.Buffer
 				come := false
@@ -214,7 +219,7 @@ func TestCertificatesOfServers(t *testing.T) {
 				if come != (c.want == in) {
 					t.Errorf("%s, %s: the login was said: %v", scheme, c.name, come)
 				}
-				if open := bytes.Contains(said.Bytes(), []byte("ann")); open == (c.encrypted || c.want != in) {
+				if open := bytes.Contains(said.Bytes(), []byte("ann")); open != (!c.how.encrypt && c.want == in) {
 					t.Errorf("%s, %s: the user was said in the open: %v", scheme, c.name, open)
 				}
 			})

@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -79,8 +80,9 @@ func (w *wait) stop() {
 
 // err returns the error for what has not come; nil if the wait has not ended for that.
 func (w *wait) err() error {
-	if err, ok := context.Cause(w).(*silence); ok {
-		return err
+	var silent *silence
+	if errors.As(context.Cause(w), &silent) {
+		return silent
 	}
 	return nil
 }
