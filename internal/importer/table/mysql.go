@@ -88,7 +88,7 @@ func (s *mySQLSession) close() {
 }
 
 func (s *mySQLSession) query(
-	ctx context.Context, text string, visit func([][]byte), args ...string,
+	ctx context.Context, text string, columns int, visit func([][]byte), args ...string,
 ) (err error) {
 	with := make([]any, len(args))
 	for i, arg := range args {
@@ -99,12 +99,15 @@ func (s *mySQLSession) query(
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	columns, err := rows.Columns()
+	names, err := rows.Columns()
+	if err == nil && len(names) != columns {
+		err = errAnswer
+	}
 	if err != nil {
 		return err
 	}
 	// Not sql.RawBytes, which would keep the rows from being closed as long as visit lasts.
-	values, into := make([][]byte, len(columns)), make([]any, len(columns))
+	values, into := make([][]byte, columns), make([]any, columns)
 	for i := range values {
 		into[i] = &values[i]
 	}
@@ -123,20 +126,21 @@ var snapshots = []string{"innodb", "rocksdb", "tokudb"}
 func (s *mySQLSession) tables(ctx context.Context, schema string) (all []serverTable, err error) {
 	err = s.query(ctx, "SELECT table_schema, table_name, table_type LIKE '%VIEW', engine FROM information_schema.tables "+
 		fmt.Sprintf("WHERE table_schema = if(? = '', database(), ?) ORDER BY table_name LIMIT %d", maxTables+1),
-		func(v [][]byte) {
+		4, func(v [][]byte) {
 			t := serverTable{schema: string(v[0]), name: string(v[1]), near: true, view: string(v[2]) == "1"}
 			if engine := string(v[3]); !slices.Contains(snapshots, strings.ToLower(engine)) {
 				t.engine = engine
 			}
-			all = append(all, t)
+			if len(all) <= maxTables {
+				all = append(all, t)
+			}
 		}, schema, schema)
 	return all, err
 }
 
 func (s *mySQLSession) columns(ctx context.Context, t serverTable) (columns []string, err error) {
 	err = s.query(ctx, "SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ? "+
-		"AND find_in_set('select', privileges) ORDER BY ordinal_position",
-		func(v [][]byte) { columns = append(columns, string(v[0])) }, t.schema, t.name)
+		"AND find_in_set('select', privileges) ORDER BY ordinal_position", 1, appendTo(&columns), t.schema, t.name)
 	return columns, err
 }
 
@@ -145,8 +149,8 @@ func (s *mySQLSession) key(ctx context.Context, t serverTable) (columns []string
 	whole := true
 	err = s.query(ctx, "SELECT column_name, seq_in_index FROM information_schema.statistics "+
 		"WHERE table_schema = ? AND table_name = ? AND index_name = 'PRIMARY' ORDER BY seq_in_index",
-		func(v [][]byte) {
-			columns = append(columns, string(v[0]))
+		2, func(v [][]byte) {
+			appendTo(&columns)(v)
 			whole = whole && string(v[1]) == strconv.Itoa(len(columns))
 		}, t.schema, t.name)
 	if !whole {

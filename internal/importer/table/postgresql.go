@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +68,7 @@ func (s *postgreSQLSession) begin(ctx context.Context) error {
 	for _, text := range []string{
 		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET LOCAL statement_timeout = 0", settingsOfPostgreSQL,
 	} {
-		if err := s.query(ctx, text, func([][]byte) {}); err != nil {
+		if err := s.query(ctx, text, 1, func([][]byte) {}); err != nil {
 			return err
 		}
 	}
@@ -94,10 +95,14 @@ func configOfPostgreSQL(a *Address) (*pgconn.Config, error) {
 	if a.Password != "" { // otherwise it may have one of the file .pgpass
 		c.Password = a.Password
 	}
+	c.MaxProtocolMessageBodyLen = maxMessage
 	c.TLSConfig, c.Fallbacks, c.ValidateConnect, c.ConnectTimeout = a.TLS, nil, nil, 0
 	c.RuntimeParams = map[string]string{"client_encoding": "UTF8", "application_name": "rushgate import"}
 	return c, nil
 }
+
+// maxMessage is the greatest length of what the server says at once in bytes, such as a row; it is that of MySQL.
+const maxMessage = 64 << 20
 
 var errVariables = errors.New("a variable PG… of the environment is not as it should be: unset those")
 
@@ -114,7 +119,7 @@ func (s *postgreSQLSession) close() {
 }
 
 func (s *postgreSQLSession) query(
-	ctx context.Context, text string, visit func([][]byte), args ...string,
+	ctx context.Context, text string, columns int, visit func([][]byte), args ...string,
 ) (err error) {
 	with := make([][]byte, len(args))
 	for i, arg := range args {
@@ -122,10 +127,14 @@ func (s *postgreSQLSession) query(
 	}
 	rows := s.conn.ExecParams(ctx, text, with, nil, nil, nil)
 	for rows.NextRow() {
-		visit(rows.Values())
+		if values := rows.Values(); len(values) == columns {
+			visit(values)
+		} else {
+			err = errAnswer
+		}
 	}
-	_, err = rows.Close()
-	return err
+	_, ended := rows.Close()
+	return cmp.Or(ended, err)
 }
 
 func (s *postgreSQLSession) tables(ctx context.Context, schema string) (all []serverTable, err error) {
@@ -134,7 +143,10 @@ func (s *postgreSQLSession) tables(ctx context.Context, schema string) (all []se
 		"WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg\\_%' "+
 		"AND n.nspname <> 'information_schema' AND ($1::text = '' OR lower(n.nspname) = lower($1::text)) "+
 		fmt.Sprintf("AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') ORDER BY 1, 2 LIMIT %d", maxTables+1),
-		func(v [][]byte) {
+		4, func(v [][]byte) {
+			if len(all) > maxTables {
+				return
+			}
 			all = append(all, serverTable{
 				schema: string(v[0]), name: string(v[1]), near: string(v[2]) == "t", view: string(v[3]) == "t",
 			})
@@ -146,8 +158,7 @@ func (s *postgreSQLSession) columns(ctx context.Context, t serverTable) (columns
 	err = s.query(ctx, "SELECT a.attname FROM pg_catalog.pg_attribute a "+
 		"JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "+
 		"WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped "+
-		"AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY a.attnum",
-		func(v [][]byte) { columns = append(columns, string(v[0])) }, t.schema, t.name)
+		"AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY a.attnum", 1, appendTo(&columns), t.schema, t.name)
 	return columns, err
 }
 
@@ -156,8 +167,7 @@ func (s *postgreSQLSession) key(ctx context.Context, t serverTable) (columns []s
 		"JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "+
 		"JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey) "+
 		"WHERE i.indisprimary AND n.nspname = $1 AND c.relname = $2 "+
-		"ORDER BY pg_catalog.array_position(i.indkey::int2[], a.attnum)",
-		func(v [][]byte) { columns = append(columns, string(v[0])) }, t.schema, t.name)
+		"ORDER BY pg_catalog.array_position(i.indkey::int2[], a.attnum)", 1, appendTo(&columns), t.schema, t.name)
 	return columns, err
 }
 

@@ -3,10 +3,12 @@ package table
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,9 +29,10 @@ type Server struct {
 
 // session is a connection in its transaction: that of MySQL and MariaDB, or that of PostgreSQL.
 type session interface {
-	// query visits all rows of an answer. The values are text as the server writes it, nil for NULL, and those of visit
-	// only as long as it lasts. When ctx ends, so does the connection.
-	query(ctx context.Context, text string, visit func(values [][]byte), args ...string) error
+	// query visits all rows of an answer, with as many values each as there are columns; without any columns there must be
+	// no rows. The values are text as the server writes it, nil for NULL, and those of visit only as long as it lasts. When
+	// ctx ends, so does the connection.
+	query(ctx context.Context, text string, columns int, visit func(values [][]byte), args ...string) error
 	// tables returns the tables and the views of a schema, of all that are in question if it is empty; no more than one
 	// more than maxTables.
 	tables(ctx context.Context, schema string) ([]serverTable, error)
@@ -56,6 +59,8 @@ type serverTable struct {
 	// engine keeps a table of MySQL that no transaction sees as it was; empty for others.
 	engine string
 }
+
+var errAnswer = errors.New("the server has answered something else than was asked")
 
 // maxTables is the greatest number of tables that a user may see, those of all schemas.
 const maxTables = 64 << 10
@@ -188,10 +193,11 @@ func (t *ServerTable) read(w *wait, visit func(Row)) error {
 	from := " FROM " + s.quoted(found.schema) + "." + s.quoted(found.name)
 	if t.size < 0 {
 		w.on(fmt.Sprintf("the number of rows of the table %+q", found.name), rowIn)
-		if err := s.query(w, "SELECT count(*)"+from, func(v [][]byte) {
-			_, err = fmt.Sscan(string(v[0]), &t.size)
-		}); err != nil {
-			return err
+		counted := errAnswer
+		if err := s.query(w, "SELECT count(*)"+from, 1, func(v [][]byte) {
+			t.size, counted = strconv.ParseInt(string(v[0]), 10, 64)
+		}); err != nil || counted != nil {
+			return cmp.Or(err, counted)
 		}
 	}
 	text, names, err := t.selection(found, columns, wanted)
@@ -204,11 +210,20 @@ func (t *ServerTable) read(w *wait, visit func(Row)) error {
 	}
 	w.on(fmt.Sprintf("the first row of the table %+q", found.name), rowIn)
 	n, next := 0, fmt.Sprintf("the next row of the table %+q", found.name)
-	return s.query(w, text+from+order, func(values [][]byte) {
+	return s.query(w, text+from+order, len(names), func(values [][]byte) {
 		n++
 		visit(t.row(n, names, values))
 		w.on(next, rowIn)
 	})
+}
+
+// appendTo takes up names that are the first values of rows.
+func appendTo(names *[]string) func([][]byte) {
+	return func(v [][]byte) {
+		if len(*names) < MaxColumns {
+			*names = append(*names, string(v[0]))
+		}
+	}
 }
 
 // tellOf tells of a table that a transaction does not see as it was.

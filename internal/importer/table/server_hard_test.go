@@ -218,12 +218,16 @@ func settingsOfServers(t *testing.T, s *servertest.Server) {
 		s.Run("game", "CREATE TABLE odd AS SELECT 'a' AS name, '\\x00'::bytea AS pw, now() AS at FROM generate_series(1, 5);")
 		server := reader(t, s, nil)
 		_ = server.Close()
-		s.Run("game", "ALTER ROLE reader SET bytea_output = 'escape'; ALTER ROLE reader SET statement_timeout = '1ms';"+
+		s.Run("game", "ALTER ROLE reader SET bytea_output = 'escape'; ALTER ROLE reader SET statement_timeout = '500ms';"+
 			"ALTER ROLE reader SET default_transaction_read_only = off; ALTER ROLE reader SET timezone = 'Asia/Tokyo';"+
 			"ALTER ROLE reader SET datestyle = 'German'; ALTER ROLE reader SET search_path = ''")
 		defer s.Run("game", "ALTER ROLE reader RESET ALL")
 		q := Query{Table: "public.odd", Columns: []string{"name", "pw", "at"}}
-		all, err := as(t, s, "reader", nil).Open(q).all(t.Context())
+		server = as(t, s, "reader", nil)
+		if err := server.Ask(t.Context(), "DO $$ BEGIN PERFORM pg_sleep(0.6); END $$"); err != nil {
+			t.Error(err)
+		}
+		all, err := server.Open(q).all(t.Context())
 		if err != nil || len(all) != 5 || all[0].Values["pw"] != `\x00` ||
 			!strings.HasSuffix(all[0].Values["at"].(string), "+00") {
 			t.Errorf("%v, %v", all, err)

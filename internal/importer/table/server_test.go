@@ -101,7 +101,7 @@ func (s *spoken) columns(_ context.Context, t serverTable) ([]string, error) {
 	return s.has[t], nil
 }
 
-func (s *spoken) query(_ context.Context, text string, visit func([][]byte), _ ...string) error {
+func (s *spoken) query(_ context.Context, text string, _ int, visit func([][]byte), _ ...string) error {
 	s.asked = append(s.asked, text)
 	if strings.HasPrefix(text, "SELECT count") {
 		visit([][]byte{fmt.Append(nil, len(s.rows))})

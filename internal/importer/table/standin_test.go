@@ -139,6 +139,67 @@ func (s *standIn) done() {
 	s.packet('Z', 'T')
 }
 
+// row answers with a row, of PostgreSQL.
+func (s *standIn) row(values ...string) {
+	s.packet('1')
+	s.packet('2')
+	fields, row := []byte{0, byte(len(values))}, []byte{0, byte(len(values))}
+	for _, v := range values {
+		fields = append(append(fields, "x\x00"...), make([]byte, 18)...)
+		row = append(binary.BigEndian.AppendUint32(row, uint32(len(v))), v...)
+	}
+	s.packet('T', fields...)
+	s.packet('D', row...)
+	s.packet('C', []byte("SELECT 1\x00")...)
+	s.packet('Z', 'T')
+}
+
+// A server that answers something else than was asked ends the reading, and no more.
+func TestWrongAnswersOfServers(t *testing.T) {
+	for _, answers := range [][][]string{
+		{{"x"}}, {{"s", "t", "t", "f"}, {}}, {{"s", "t", "t", "f"}, {"name"}, {"1", "2"}}, {{"s", "t", "t", "f"}, {"name"}, {"none"}},
+		{{"s", "t", "t", "f"}, {"name"}, {"1"}, {"name", "id"}}, {{"s", "t", "t", "f"}, {"name"}, {"1"}, {"name"}, {"a", "b"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a, err := ParseAddress("postgres://ann@192.0.2.1/d")
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.dialer = func(context.Context, string, string) (net.Conn, error) {
+				ours, its := net.Pipe()
+				go func() {
+					defer its.Close() //nolint:errcheck // it is a pipe
+					s := standIn{Conn: its, flavour: postgres}
+					if s.greet() {
+						s.letIn()
+					}
+					for range 3 { // settings
+						s.hear()
+						s.done()
+					}
+					for _, values := range answers {
+						s.hear()
+						s.row(values...)
+					}
+					_, _ = io.Copy(io.Discard, its)
+				}()
+				return ours, nil
+			}
+			server, err := Connect(t.Context(), a, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, err := server.Open(Query{Table: "t", Columns: []string{"name"}}).all(t.Context())
+			if err == nil || len(rows) > 0 || !strings.Contains(err.Error(), "192.0.2.1") {
+				t.Errorf("%q: %v, %v", answers, rows, err)
+			}
+			if err := server.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // The certificate of a server is checked, and nothing of the login is said before; unless the operator says otherwise.
 func TestCertificatesOfServers(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // as synctest has it

@@ -100,7 +100,7 @@ type paced struct {
 	count, first, next time.Duration
 }
 
-func (s *paced) query(ctx context.Context, text string, visit func([][]byte), args ...string) error {
+func (s *paced) query(ctx context.Context, text string, columns int, visit func([][]byte), args ...string) error {
 	sleep := func(d time.Duration) error {
 		select {
 		case <-time.After(d):
@@ -110,7 +110,7 @@ func (s *paced) query(ctx context.Context, text string, visit func([][]byte), ar
 		}
 	}
 	if strings.HasPrefix(text, "SELECT count") {
-		return errors.Join(sleep(s.count), s.spoken.query(ctx, text, visit, args...))
+		return errors.Join(sleep(s.count), s.spoken.query(ctx, text, columns, visit, args...))
 	}
 	for i, row := range s.rows {
 		d := s.next
