@@ -27,7 +27,7 @@ type silence struct {
 }
 
 func (s *silence) Error() string {
-	return fmt.Sprintf("it was waited %v for %s, and nothing came", s.limit, s.awaited)
+	return fmt.Sprintf("waited %v for %s, and nothing came", s.limit, s.awaited)
 }
 
 // wait is for what a server is waited: for one thing after the other, each with a limit of its own. Its methods but for
