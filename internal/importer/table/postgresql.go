@@ -158,7 +158,8 @@ func (s *postgreSQLSession) columns(ctx context.Context, t serverTable) (columns
 	err = s.query(ctx, "SELECT a.attname FROM pg_catalog.pg_attribute a "+
 		"JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "+
 		"WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped "+
-		"AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY a.attnum", 1, appendTo(&columns), t.schema, t.name)
+		"AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY a.attnum",
+		1, appendTo(&columns), t.schema, t.name)
 	return columns, err
 }
 

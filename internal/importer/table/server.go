@@ -29,9 +29,9 @@ type Server struct {
 
 // session is a connection in its transaction: that of MySQL and MariaDB, or that of PostgreSQL.
 type session interface {
-	// query visits all rows of an answer, with as many values each as there are columns; without any columns there must be
-	// no rows. The values are text as the server writes it, nil for NULL, and those of visit only as long as it lasts. When
-	// ctx ends, so does the connection.
+	// query visits all rows of an answer, with as many values each as there are columns; without any columns there must
+	// be no rows. The values are text as the server writes it, nil for NULL, and those of visit only as long as it lasts.
+	// When ctx ends, so does the connection.
 	query(ctx context.Context, text string, columns int, visit func(values [][]byte), args ...string) error
 	// tables returns the tables and the views of a schema, of all that are in question if it is empty; no more than one
 	// more than maxTables.
@@ -195,7 +195,9 @@ func (t *ServerTable) read(w *wait, visit func(Row)) error {
 		w.on(fmt.Sprintf("the number of rows of the table %+q", found.name), rowIn)
 		counted := errAnswer
 		if err := s.query(w, "SELECT count(*)"+from, 1, func(v [][]byte) {
-			t.size, counted = strconv.ParseInt(string(v[0]), 10, 64)
+			if n, err := strconv.ParseInt(string(v[0]), 10, 64); err == nil && n >= 0 {
+				t.size, counted = n, nil
+			}
 		}); err != nil || counted != nil {
 			return cmp.Or(err, counted)
 		}
