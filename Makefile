@@ -34,7 +34,7 @@ FUZZ = .:FuzzLoginName .:FuzzNewUsername ./internal/api:FuzzParseCredentials ./i
 	./internal/importer/scheme:FuzzParseFamily ./internal/importer/scheme:FuzzRecognise ./internal/importer/records:FuzzParseLine ./internal/opaque:FuzzKE1 \
 	./internal/opaque:FuzzParseKeys ./internal/opaque:FuzzParseRecord ./internal/opaque:FuzzRequest ./internal/opaque:FuzzState \
 	./internal/opaqueclient:FuzzAnswers ./internal/api:FuzzParseOpaque \
-	./internal/importer/table:FuzzText ./internal/importer/table:FuzzLua ./internal/importer/source:FuzzPath ./internal/importer/source:FuzzParse \
+	./internal/importer/table:FuzzAddress ./internal/importer/table:FuzzText ./internal/importer/table:FuzzLua ./internal/importer/source:FuzzPath ./internal/importer/source:FuzzParse \
 	./internal/api:FuzzParseGuest ./internal/token:FuzzParseGuest ./internal/identity:FuzzParseAttempt ./internal/oidc:FuzzAnswers ./internal/oidc:FuzzSettings ./internal/oidc:FuzzToken ./internal/steam:FuzzAnswer \
 	./internal/steam:FuzzTicketAnswer ./internal/steam:FuzzVerification
 

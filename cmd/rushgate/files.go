@@ -83,6 +83,9 @@ func writeJSON(file text, report any) error {
 
 // isTerminal reports whether what is written to w, or read from it, goes to a terminal.
 func isTerminal(w any) bool {
+	if t, ok := w.(*inTurn); ok {
+		w = t.w
+	}
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -53,7 +53,8 @@ type fromServer struct {
 // Close implements [importer.Source]. The connection goes first, so that nothing is read to its end.
 func (s fromServer) Close() error { return errors.Join(s.server.Close(), s.Table.Close()) }
 
-// open connects to the database and looks at the tables of a system.
+// open connects to the database and looks at the tables of a system. What is said to stderr comes from several
+// goroutines.
 func (v *liveFlags) open(
 	ctx context.Context, system *source.System, how source.Options, schemes *scheme.Set, stderr io.Writer,
 ) (importer.Source, error) {
@@ -61,7 +62,13 @@ func (v *liveFlags) open(
 	if err != nil {
 		return nil, err
 	}
-	server, err := table.Connect(ctx, address)
+	server, err := table.Connect(ctx, address, func(text string) {
+		clear := ""
+		if isTerminal(stderr) {
+			clear = "\r\x1b[K" // there may be a bar
+		}
+		fmt.Fprintf(stderr, "%s--from: %s\n", clear, text)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("--from: %w", err)
 	}
@@ -104,10 +111,13 @@ func (v *liveFlags) address() (*table.Address, error) {
 	case v.ca != "" && how != "" && how != tlsVerify:
 		return nil, usagef("--from-ca is for --from-tls %s", tlsVerify)
 	case how == tlsOff, how == "" && a.Local() && v.ca == "":
+		return a, nil
 	default:
-		a.Encrypt(authorities, how == tlsUnverified)
+		if err := a.Encrypt(authorities, how == tlsUnverified); err != nil {
+			return nil, usagef("--from-tls, --from-ca: %w", err)
+		}
+		return a, nil
 	}
-	return a, nil
 }
 
 // readPassword reads a line from a file that not everybody on the machine can read. Errors tell nothing of it.

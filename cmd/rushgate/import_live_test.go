@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,73 +53,38 @@ func TestImportLiveUsage(t *testing.T) {
 // another, which brings in nobody twice; whoever may not come in is told what is wrong. With RUSHGATE_LONG=1.
 func TestImportOfLiveDatabases(t *testing.T) {
 	if os.Getenv("RUSHGATE_LONG") == "" {
-		t.Skip("it takes two servers")
+		t.Skip("it takes servers")
 	}
-	const password = "s3cret of it"
 	file, data := filepath.Join(t.TempDir(), "pw"), filepath.Join(t.TempDir(), "data")
-	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	const md5 = "5f4dcc3b5aa765d61d8327deb882cf99" // of "password"
-	for i, s := range []*servertest.Server{servertest.MariaDB(t), servertest.PostgreSQL(t)} {
-		quote, grant := "`", "CREATE USER reader@'%' IDENTIFIED BY '"+password+"';\nGRANT SELECT ON other.* TO reader@'%';\n"+
-			"CREATE USER stranger@'%' IDENTIFIED BY '"+password+"';\nGRANT SELECT ON other.z_users TO stranger@'%';\n"
-		if i > 0 {
-			quote, grant = `"`, "CREATE ROLE reader LOGIN PASSWORD '"+password+"';\nGRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;\n"+
-				"CREATE ROLE stranger LOGIN PASSWORD '"+password+"';\nGRANT SELECT ON z_users TO stranger;\n"
-		}
-		twice := quote + quote
-		name, column := "my`\" users; --", "pw`\""
-		inSQL := func(name string) string { return quote + strings.ReplaceAll(name, quote, twice) + quote }
-		s.Run("", "CREATE DATABASE other")
-		s.Run("other", fmt.Sprintf("CREATE TABLE %[1]s (id int PRIMARY KEY, login varchar(40), %[2]s varchar(40));\n"+
-			"INSERT INTO %[1]s VALUES (3, 'Ann', '%[3]s'), (2, 'Zoë', '%[3]s');\nCREATE TABLE few (id int, login varchar(9));\n"+
-			"CREATE TABLE y_users (id int, login varchar(9), pw varchar(40));\nCREATE TABLE z_users (id int, login varchar(9), pw varchar(40));\n"+
-			"INSERT INTO z_users VALUES (1, 'Ann', '%[3]s');\n%[4]s",
-			inSQL(name), inSQL(column), md5, grant))
-		args := []string{"--system", "unsalted md5", "--table", name, "--columns", "name=login,password=" + column,
-			"--data", data, "--from-password-file", file, "--from", s.URL("reader", "other")}
-		want := func(status int, says, wrong string, args ...string) {
-			t.Helper()
-			got := runImportRecords(t, args...)
-			got.want(t, status, says, wrong)
-			if strings.Contains(got.stdout+got.stderr, "s3cret") {
-				t.Errorf("a password is told: %s%s", got.stdout, got.stderr)
-			}
-		}
-		with := func(flag, value string) []string {
-			all := append([]string(nil), args...)
-			for i := range all {
-				if all[i] == flag {
-					all[i+1] = value
-				}
-			}
-			return all
-		}
+	writePassword(t, file, livePassword)
+	for i, s := range servertest.All(t) {
+		liveUsers(s)
+		from := liveImport{t: t, args: []string{"--system", "unsalted md5", "--table", liveTable, "--columns",
+			"name=login,password=" + liveColumn, "--data", data, "--from-password-file", file,
+			"--from", s.URL("reader", "other")}}
 		if i == 0 {
-			want(0, "would do  2 accounts", "", append(args, "--dry-run")...)
-			want(0, "imported  2 accounts", "", args...)
+			from.want(0, "would do  2 accounts", "", "--dry-run", "")
+			from.want(0, "imported  2 accounts", "")
 		}
-		want(0, "present   2 accounts", "", args...)
-		want(1, "", "the table is not there", with("--table", "nowhere")...)
-		want(1, "", "a column is not there", with("--columns", "name=login,password=nothing")...)
-		want(1, "", "ends in the name of the database", with("--from", s.URL("reader", "nowhere"))...)
-		want(1, "", "--from-password-file", with("--from", s.URL("nobody", "other"))...)
-		want(1, "", "", with("--from", s.URL("stranger", "other"))...)
-		want(0, "present   1 accounts", "", "--system", "unsalted md5", "--table", "*_users", "--columns", "name=login,password=pw",
-			"--data", data, "--from-password-file", file, "--from", s.URL("stranger", "other"))
+		from.want(0, "present   2 accounts", "")
+		from.want(1, "", "the table is not there", "--table", "nowhere")
+		from.want(1, "", "a column is not there", "--columns", "name=login,password=nothing")
+		from.want(1, "", "ends in the name of the database", "--from", s.URL("reader", "nowhere"))
+		from.want(1, "", "--from-password-file", "--from", s.URL("nobody", "other"))
+		from.want(1, "", "", "--from", s.URL("stranger", "other"))
+		from.want(0, "present   1 accounts", "", "--from", s.URL("stranger", "other"), "--table", "*_users", "--columns",
+			"name=login,password=pw")
 		wrong := filepath.Join(t.TempDir(), "wrong")
-		if err := os.WriteFile(wrong, []byte("s3cret that is another\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		want(1, "", "--from-password-file", with("--from-password-file", wrong)...)
-		want(1, "", "does not encrypt", append(args, "--from-tls", "unverified")...)
+		writePassword(t, wrong, "s3cret that is another")
+		from.want(1, "", "--from-password-file", "--from-password-file", wrong)
 		u, err := url.Parse(s.URL("reader", "other"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		u.Host = "nowhere.invalid:" + s.Port
-		want(1, "", "nobody knows the host", with("--from", u.String())...)
+		from.want(1, "", "nobody knows the host", "--from", u.String())
+		u.Host = "localhost:" + s.Port
+		from.encrypted(s, u.String())
 	}
 	s := startOnImported(t, data)
 	for i, name := range []string{"Ann", "Zoë"} {
@@ -125,6 +92,82 @@ func TestImportOfLiveDatabases(t *testing.T) {
 			t.Errorf("%s: a wrong password is answered %d, the right one %d", name, wrong, right)
 		}
 	}
+}
+
+const (
+	livePassword = "s3cret of it"
+	liveTable    = "my`\" users; --"
+	liveColumn   = "pw`\""
+)
+
+func writePassword(t *testing.T, file, password string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// liveUsers makes a database with users in tables that the user reader may read, and one that the user stranger may.
+func liveUsers(s *servertest.Server) {
+	const md5 = "5f4dcc3b5aa765d61d8327deb882cf99" // of "password"
+	s.Run("", "CREATE DATABASE other")
+	s.Run("other", fmt.Sprintf("CREATE TABLE %[1]s (id int PRIMARY KEY, login varchar(40), %[2]s varchar(40));\n"+
+		"INSERT INTO %[1]s VALUES (3, 'Ann', '%[3]s'), (2, 'Zoë', '%[3]s');\nCREATE TABLE few (id int, login varchar(9));\n"+
+		"CREATE TABLE y_users (id int, login varchar(9), pw varchar(40));\nCREATE TABLE z_users (id int, login varchar(9), pw varchar(40));\n"+
+		"INSERT INTO z_users VALUES (1, 'Ann', '%[3]s');\n", s.Quoted(liveTable), s.Quoted(liveColumn), md5))
+	s.Grant("reader", livePassword, "other")
+	if s.Postgres {
+		s.Run("other", "CREATE ROLE stranger LOGIN PASSWORD '"+livePassword+"';\nGRANT SELECT ON z_users TO stranger;\n")
+	} else {
+		s.Run("other", "CREATE USER stranger@'%' IDENTIFIED BY '"+livePassword+"';\nGRANT SELECT ON other.z_users TO stranger@'%';\n")
+	}
+}
+
+// liveImport is an import of a database in use.
+type liveImport struct {
+	t    *testing.T
+	args []string
+}
+
+// want runs it with some flags set otherwise, or further ones, and checks what it says. It tells no password.
+func (l *liveImport) want(status int, says, wrong string, flags ...string) {
+	l.t.Helper()
+	all := append([]string(nil), l.args...)
+	for i := 0; i < len(flags); i += 2 {
+		if at := slices.Index(all, flags[i]); at >= 0 {
+			all[at+1] = flags[i+1]
+			continue
+		}
+		all = append(all, flags[i])
+		if flags[i+1] != "" {
+			all = append(all, flags[i+1])
+		}
+	}
+	got := runImportRecords(l.t, all...)
+	got.want(l.t, status, says, wrong)
+	if strings.Contains(got.stdout+got.stderr, "s3cret") {
+		l.t.Errorf("a password is told: %s%s", got.stdout, got.stderr)
+	}
+}
+
+// encrypted checks that a server is not spoken to but as --from-tls and --from-ca say.
+func (l *liveImport) encrypted(s *servertest.Server, byAnotherName string) {
+	l.t.Helper()
+	here := "present   2 accounts"
+	l.want(0, here, "", "--from-tls", "unverified")
+	l.want(0, here, "", "--from-tls", "off")
+	l.want(0, here, "", "--from-ca", s.Authority)
+	l.want(0, here, "", "--from-ca", s.Authority, "--from-tls", "verify")
+	l.want(1, "", "--from-ca FILE names", "--from-tls", "verify")
+	l.want(1, "", "of another name", "--from-ca", s.Authority, "--from", byAnotherName)
+	if s.Postgres {
+		return
+	}
+	s.Run("", "ALTER USER reader@'%' REQUIRE SSL")
+	l.want(1, "", "", "--from-tls", "off")
+	l.want(0, here, "", "--from-ca", s.Authority)
+	s.Run("", "ALTER USER reader@'%' REQUIRE NONE; SET GLOBAL require_secure_transport = ON")
+	l.want(1, "", "--from-tls verify", "--from-tls", "off")
 }
 
 // An import that is broken off ends, and says no more than that.
@@ -136,5 +179,35 @@ func TestLiveImportBrokenOff(t *testing.T) {
 		&out, &err)
 	if !strings.Contains(err.String(), "interrupted") {
 		t.Error(err.String())
+	}
+}
+
+// An import that waits for a server that takes the connection and says nothing ends when it is broken off.
+func TestLiveImportOfASilentServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // nothing is left of it
+	for _, scheme := range []string{"mysql", "postgres"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		taken := make(chan net.Conn, 1)
+		go func() {
+			defer close(taken)
+			if c, err := l.Accept(); err == nil {
+				taken <- c
+			}
+			cancel()
+		}()
+		var out, said strings.Builder
+		run(ctx, []string{"import", "records", "--system", "smf", "--from", scheme + "://ann@" + l.Addr().String() + "/forum",
+			"--data", t.TempDir()}, &out, &said)
+		if !strings.Contains(said.String(), "interrupted") {
+			t.Errorf("%s: %s", scheme, said.String())
+		}
+		if c := <-taken; c != nil {
+			_ = c.Close()
+		}
 	}
 }

@@ -107,6 +107,7 @@ func (v *importRecordsFlags) run(ctx context.Context, stdout, stderr io.Writer) 
 	if err != nil {
 		return err
 	}
+	stderr = &inTurn{w: stderr}
 	opts := importer.Options{DryRun: bool(v.dryRun), Harden: records.Harden(hasher), BatchSize: hardenedAtOnce}
 	src, from, err := v.open(ctx, schemes, &opts, stderr)
 	if err != nil {

@@ -16,6 +16,18 @@ const (
 	barWidth         = 40
 )
 
+// inTurn is an output that several goroutines write to.
+type inTurn struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (t *inTurn) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.w.Write(b)
+}
+
 // importProgress shows how far an import has come: a bar on a terminal, otherwise a line now and then.
 type importProgress struct {
 	w        io.Writer

@@ -109,13 +109,19 @@ func exports(t *testing.T) (all []export) {
 	return all
 }
 
+// vectorOf returns the record that goes into an export.
+func (e *export) vectorOf(t *testing.T) scheme.Vector {
+	t.Helper()
+	if e.vector == "" {
+		return scheme.Vector{Password: "pw", Record: scheme.Record{Username: "anna"}}
+	}
+	return vector(t, e.vector)
+}
+
 // Players of an export of each system have their passwords here, and their bans, and who is no player is not here.
 func TestExports(t *testing.T) {
 	for _, e := range exports(t) {
-		v := scheme.Vector{Password: "pw", Record: scheme.Record{Username: "anna"}}
-		if e.vector != "" {
-			v = vector(t, e.vector)
-		}
+		v := e.vectorOf(t)
 		opts := source.Options{System: e.system}
 		if e.system == "firebase" {
 			opts.With = map[string]any{}
@@ -123,32 +129,36 @@ func TestExports(t *testing.T) {
 				opts.With[name] = v.Stored[name]
 			}
 		}
-		store := memory.New(memory.Options{})
-		s := openTable(t, file(t, &v, e.text), opts)
-		r, err := importer.Import(t.Context(), s, store,
-			importer.Options{BatchSize: 2, Harden: Harden(hasher(t, 1000))})
-		got := fmt.Sprintf("%d imported, %d banned, %d locked, %d others, refused", r.Imported, r.Banned, r.Locked, r.Ignored)
-		for _, refused := range r.Refusals {
-			got += " " + refused.Key
-		}
-		if err != nil || got != e.want {
-			t.Errorf("%s: %s, want %s; %v, %v", e.system, got, e.want, r.Refusals, err)
-			continue
-		}
-		name, err := rushgate.LoginName(strings.ToLower(v.Username))
-		if err != nil {
-			t.Fatal(err)
-		}
-		hash := hashOfName(t, store, name)
-		if slow := strings.HasPrefix(hash, "$2b$"); slow { // it is kept as it was
-			for _, stored := range v.Stored {
-				if !strings.HasSuffix(stored.(string), hash[len("$2b$"):]) {
-					t.Errorf("%s: %s is stored for %v", e.system, hash, stored)
-				}
+		e.bring(t, openTable(t, file(t, &v, e.text), opts), &v)
+	}
+}
+
+// bring brings the players of an export in, and checks that they are those.
+func (e *export) bring(t *testing.T, s *Table, v *scheme.Vector) {
+	t.Helper()
+	store := memory.New(memory.Options{})
+	r, err := importer.Import(t.Context(), s, store, importer.Options{BatchSize: 2, Harden: Harden(hasher(t, 1000))})
+	got := fmt.Sprintf("%d imported, %d banned, %d locked, %d others, refused", r.Imported, r.Banned, r.Locked, r.Ignored)
+	for _, refused := range r.Refusals {
+		got += " " + refused.Key
+	}
+	if err != nil || got != e.want {
+		t.Errorf("%s: %s, want %s; %v, %v", e.system, got, e.want, r.Refusals, err)
+		return
+	}
+	name, err := rushgate.LoginName(strings.ToLower(v.Username))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := hashOfName(t, store, name)
+	if slow := strings.HasPrefix(hash, "$2b$"); slow { // it is kept as it was
+		for _, stored := range v.Stored {
+			if !strings.HasSuffix(stored.(string), hash[len("$2b$"):]) {
+				t.Errorf("%s: %s is stored for %v", e.system, hash, stored)
 			}
-		} else if !verify(t, hash, v.Password).Match || verify(t, hash, "x"+v.Password).Match {
-			t.Errorf("%s: %s does not take the password alone", e.system, hash)
 		}
+	} else if !verify(t, hash, v.Password).Match || verify(t, hash, "x"+v.Password).Match {
+		t.Errorf("%s: %s does not take the password alone", e.system, hash)
 	}
 }
 

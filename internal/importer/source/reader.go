@@ -316,7 +316,7 @@ func (r *Reader) stored(values map[string]any) (map[string]any, error) {
 			stored[as] = v
 		} else if b, ok := v.(string); ok {
 			switch {
-			case database && slices.Contains(r.layout.Hex, as) && !strings.HasPrefix(b, `\x`):
+			case database && slices.Contains(r.layout.Hex, as) && !isHex(b):
 				v = hex.EncodeToString([]byte(b))
 			case !utf8.ValidString(b):
 				return nil, fmt.Errorf("the column %+q: %w", path, errBytes)
@@ -328,6 +328,13 @@ func (r *Reader) stored(values map[string]any) (map[string]any, error) {
 		return map[string]any{}, nil
 	}
 	return stored, nil
+}
+
+// isHex tells bytes as PostgreSQL writes them from those of MySQL, which may begin like that as well.
+func isHex(b string) bool {
+	digits, ok := strings.CutPrefix(b, `\x`)
+	_, err := hex.DecodeString(digits)
+	return ok && err == nil
 }
 
 // is reports whether one of the conditions holds.
@@ -389,7 +396,7 @@ func (r *Reader) until(values map[string]any) time.Time {
 	until := textAt(values, l.Until)
 	end := moment(until)
 	switch {
-	case until == "" || until == "0":
+	case until == "", until == "0", strings.HasPrefix(until, "0000-00-00"): // of MySQL, for none
 		if banned {
 			return forever()
 		}

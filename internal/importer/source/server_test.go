@@ -22,7 +22,7 @@ func connect(t *testing.T, ctx context.Context, s *servertest.Server, database s
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := table.Connect(ctx, a)
+	server, err := table.Connect(ctx, a, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,24 +53,30 @@ func players(t *testing.T, r *source.Reader, err error) string {
 	return strings.Join(append(all, r.Missing()...), "\n")
 }
 
-// What several systems keep is the same whether it is read of a server or of a dump, of MariaDB or of PostgreSQL:
+// What several systems keep is the same whether it is read of a server or of a dump, of MySQL or of PostgreSQL:
 // bytes, text of all kinds, NULL, bans, characters. With RUSHGATE_LONG=1.
 func TestServersAndTheirDumps(t *testing.T) {
 	if os.Getenv("RUSHGATE_LONG") == "" {
-		t.Skip("it takes two servers")
+		t.Skip("it takes servers")
 	}
-	maria, postgres := servertest.MariaDB(t), servertest.PostgreSQL(t)
-	maria.Run("", "CREATE DATABASE other CHARACTER SET utf8mb4")
-	postgres.Run("", "CREATE DATABASE other")
-	maria.Run("other", ofMariaDB+inBoth("0x", "", `\\`, "b'0'"))
-	postgres.Run("other", ofPostgreSQL+inBoth(`'\x`, "'", `\`, "false"))
+	servers := servertest.All(t)
+	var from, dumps []string
+	for _, s := range servers {
+		s.Run("", "CREATE DATABASE other")
+		if s.Postgres {
+			s.Run("other", ofPostgreSQL+inBoth(`'\x`, "'", `\`, "false"))
+		} else {
+			s.Run("other", ofMySQL+inBoth("0x", "", `\\`, "b'0'"))
+		}
+		dumps = append(dumps, s.Dump("other"))
+		from = append(from, "the dump of "+s.String())
+	}
 	m, err := source.ParseMap([]byte(`{"own": true, "id": "user_id", "x": "chars.x", "numbers": {"gold": "chars.gold"},
 		"data": {"bag": "chars.bag"}, "created": "joined", "characters": {"table": "chars", "its": "owner", "ours": "user_id",
 		"best": "gold"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	dumps := []string{maria.Dump("other"), postgres.Dump("other")}
 	for _, of := range []source.Options{{System: "trinitycore"}, {System: "phpbb"}, {System: "smf", Table: "odd_members"},
 		{System: "phpbb", Map: m}} {
 		system, err := source.Builtin().Find(of.System)
@@ -82,21 +88,22 @@ func TestServersAndTheirDumps(t *testing.T) {
 			r, err := system.Open(t.Context(), dump, of)
 			all = append(all, players(t, r, err))
 		}
-		for _, s := range []*servertest.Server{maria, postgres} {
+		for _, s := range servers {
 			r, err := system.OpenServer(t.Context(), connect(t, t.Context(), s, "other"), of)
 			all = append(all, players(t, r, err))
+			from = append(from, s.String())
 		}
 		if n := strings.Count(all[0], "\n") + 1; n < 2 {
 			t.Errorf("%s: there are %d players", of.System, n)
 		}
-		for i, name := range []string{"pg_dump", "MariaDB", "PostgreSQL"} {
-			if all[i+1] != all[0] {
-				t.Errorf("%s: from mariadb-dump\n%s\nfrom %s\n%s", of.System, all[0], name, all[i+1])
+		for i := range all {
+			if all[i] != all[0] {
+				t.Errorf("%s: from %s\n%s\nfrom %s\n%s", of.System, from[0], all[0], from[i], all[i])
 			}
 		}
 	}
-	for _, s := range []*servertest.Server{maria, postgres} {
-		t.Run(s.AtSocket("", "")[:5], func(t *testing.T) { manyRows(t, s) })
+	for _, s := range servers {
+		t.Run(s.String(), func(t *testing.T) { manyRows(t, s) })
 	}
 }
 
@@ -120,7 +127,7 @@ INSERT INTO odd_members VALUES (2, 'Mo', 'da39a3ee5e6b4b0d3255bfef95601890afd807
 		"27225c0a0d001a00ff80fe3b2d2d0102030405060708090a0b0c0d0e0f101100", backslash, bit)
 }
 
-const ofMariaDB = `
+const ofMySQL = `
 CREATE TABLE account (id int PRIMARY KEY, username varchar(32), salt binary(32), verifier binary(32));
 CREATE TABLE account_banned (id int, bandate bigint, unbandate bigint, active tinyint);
 CREATE TABLE f_users (user_id int PRIMARY KEY, user_type int, username varchar(255), user_password varchar(255),
@@ -145,11 +152,8 @@ CREATE TABLE odd_members (id_member int, member_name text, passwd text, is_activ
 func manyRows(t *testing.T, s *servertest.Server) {
 	const count = 300_000
 	const columns = "CREATE TABLE many (id int PRIMARY KEY, login varchar(40), pw varchar(200));\n"
-	rows := "generate_series(1, %d) n;"
-	if strings.HasPrefix(s.AtSocket("", ""), "mysql") {
-		rows = "(SELECT seq n FROM seq_1_to_%d) s;"
-	}
-	s.Run("other", columns+fmt.Sprintf("INSERT INTO many SELECT n, concat('p', n), repeat('x', 200) FROM "+rows, count))
+	const insert = "INSERT INTO many SELECT n, concat('p', n), repeat('x', 200) FROM %s WHERE n <= %d;"
+	s.Run("other", columns+fmt.Sprintf(insert, s.Numbers(), count))
 	system, err := source.OfColumns("ours", "many", []string{"name=login", "password=pw"})
 	if err != nil {
 		t.Fatal(err)

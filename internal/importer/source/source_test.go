@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rushgate/rushgate/internal/importer/table"
 )
 
 // A path leads to what is there, and to nothing otherwise.
@@ -91,6 +93,24 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// inDatabase is a table without rows.
+type inDatabase struct{ tableRows }
+
+func (inDatabase) Kind() table.Kind { return table.Live }
+
+// Bytes are hexadecimal in a record, whether they come as PostgreSQL writes them or as they are, also those that begin
+// like what that writes.
+func TestBytesOfDatabases(t *testing.T) {
+	r := &Reader{layout: &Layout{Stored: []string{"salt"}, Hex: []string{"salt"}}, file: inDatabase{}}
+	for b, want := range map[string]string{
+		`\x00ff`: `\x00ff`, "\x00\xff": "00ff", `\xnone`: "5c786e6f6e65", `\x0`: "5c7830", "a": "61",
+	} {
+		if got, err := r.stored(map[string]any{"salt": b}); err != nil || got["salt"] != want {
+			t.Errorf("%q is %q, %v, want %q", b, got["salt"], err, want)
+		}
+	}
+}
+
 // A ban ends when it did there, and one that cannot be read does not end.
 func TestBans(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
@@ -105,6 +125,7 @@ func TestBans(t *testing.T) {
 		{"1", "5", "4", time.Time{}},
 		{"1", "5", "5", forever()}, {"1", "infinity", "", forever()}, {"f", "", "", time.Time{}},
 		{"yes", "2027-01-15 09:00:00+00", "", soon}, {"yes", "2027-01-15T09:00:00Z", "", soon},
+		{"", "0000-00-00 00:00:00", "", time.Time{}}, {"1", "0000-00-00", "", forever()},
 	} {
 		got := r.until(map[string]any{"banned": c.banned, "until": c.until, "since": c.since})
 		if !got.Equal(c.want) {

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Address is where a server with a database is, and who asks it.
@@ -25,7 +27,8 @@ type Address struct {
 	flavour flavour
 	host    string // without Socket
 	port    uint16
-	socket  string // the path of a Unix socket
+	socket  string                                                               // the path of a Unix socket
+	dialer  func(ctx context.Context, network, address string) (net.Conn, error) // nil for that of package net
 }
 
 // flavour is which of the servers it is.
@@ -67,7 +70,8 @@ func ParseAddress(text string) (*Address, error) {
 	switch {
 	case err != nil || len(values) > 0 || u.Fragment != "":
 		return nil, errors.New("behind the database there may be ?socket=PATH and nothing else")
-	case a.User == "" || a.Database == "" || (a.host == "") == (a.socket == ""):
+	case a.User == "" || a.Database == "" || (a.host == "") == (a.socket == ""),
+		strings.ContainsFunc(a.User+a.Database+a.host+a.socket, unicode.IsControl):
 		return nil, errAddress
 	case a.socket != "" && !filepath.IsAbs(a.socket):
 		return nil, errors.New("the path of the socket does not begin with /")
@@ -107,10 +111,15 @@ func (a *Address) PasswordVariable() string {
 }
 
 // Encrypt has the connection encrypted. The server's certificate must be one for the host of an authority that the
-// machine trusts, or of those of authorities if there are any; unless trusting is set, which takes any.
-func (a *Address) Encrypt(authorities *x509.CertPool, trusting bool) {
+// machine trusts, or of those of authorities if there are any; unless trusting is set, which takes any. It is an error
+// where there is no host.
+func (a *Address) Encrypt(authorities *x509.CertPool, trusting bool) error {
+	if a.socket != "" {
+		return errors.New("what is said by a socket does not leave the machine, and is not encrypted")
+	}
 	a.TLS = &tls.Config{
 		ServerName: a.host, RootCAs: authorities, MinVersion: tls.VersionTLS12,
 		InsecureSkipVerify: trusting, //nolint:gosec // as the operator says
 	}
+	return nil
 }

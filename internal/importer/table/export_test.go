@@ -4,6 +4,5 @@ import "context"
 
 // Ask has the server do what nothing of this package asks for.
 func (s *Server) Ask(ctx context.Context, text string) error {
-	_, err := s.session.query(ctx, text, func([][]byte) bool { return true })
-	return err
+	return s.session.query(ctx, text, 0, func([][]byte) {})
 }

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 )
 
 // Live is the kind of tables that are read of a server with a database: MySQL, MariaDB or PostgreSQL.
@@ -19,6 +20,8 @@ const Live Kind = "live"
 // goroutine at a time, but for Close.
 type Server struct {
 	at      string // for errors
+	tell    func(string)
+	told    []string // tables of which somebody was told
 	session session
 	life    context.Context // ends with the connection
 	end     context.CancelFunc
@@ -26,25 +29,25 @@ type Server struct {
 
 // session is a connection in its transaction: that of MySQL and MariaDB, or that of PostgreSQL.
 type session interface {
-	// query visits the rows of an answer, until visit returns false, and returns the names of its columns. The values are
-	// text as the server writes it, nil for NULL, and those of visit only as long as it lasts. What is left of an answer
-	// is read away, so that there can be another one, unless ctx has ended, and the connection with it.
-	query(ctx context.Context, text string, visit func(values [][]byte) bool, args ...string) ([]string, error)
-	// tables returns the tables and the views of a schema, of all that are in question if it is empty, those first whose
-	// schema need not be named.
+	// query visits all rows of an answer, with as many values each as there are columns; without any columns there must
+	// be no rows. The values are text as the server writes it, nil for NULL, and those of visit only as long as it lasts.
+	// When ctx ends, so does the connection.
+	query(ctx context.Context, text string, columns int, visit func(values [][]byte), args ...string) error
+	// tables returns the tables and the views of a schema, of all that are in question if it is empty; no more than one
+	// more than maxTables.
 	tables(ctx context.Context, schema string) ([]serverTable, error)
-	// columns returns those of a table, all of which the user must have the right to read.
+	// columns returns those of a table that the user has the right to read.
 	columns(ctx context.Context, t serverTable) ([]string, error)
 	// key returns the columns of a table's primary key in their order; none if it has none.
 	key(ctx context.Context, t serverTable) ([]string, error)
 	// quoted is a name as it stands in a query.
 	quoted(name string) string
+	// asStored follows the name of a table whose rows are to come as they are stored.
+	asStored() string
 	// asText is an expression for the text of a column, cut where it is too long.
 	asText(column string) string
 	// explain says what would help against an error of the server; empty if that is not known.
 	explain(err error) string
-	// denied tells an error about a right that the user has not got.
-	denied(err error) bool
 	close()
 }
 
@@ -52,36 +55,63 @@ type session interface {
 type serverTable struct {
 	schema, name string
 	near         bool // its schema need not be named
+	view         bool
+	// engine keeps a table of MySQL that no transaction sees as it was; empty for others.
+	engine string
 }
 
-// connectIn is how long a connection may take to be made.
-const connectIn = 30 * time.Second
+var errAnswer = errors.New("the server has answered something else than was asked")
+
+// maxTables is the greatest number of tables that a user may see, those of all schemas.
+const maxTables = 64 << 10
 
 // Connect connects to a server and begins a transaction that can only read. The connection ends with ctx, or with
-// Close. Errors have no password.
-func Connect(ctx context.Context, a *Address) (*Server, error) {
-	s := &Server{at: a.String()}
+// Close. Whoever is to know is told, if tell is not nil, what the server is waited for when that takes some seconds,
+// and of what tables the transaction does not see the moment at which it began: from several goroutines, and not after
+// the method has returned that the server is waited for in. Errors have no password.
+func Connect(ctx context.Context, a *Address, tell func(string)) (*Server, error) {
+	s := &Server{at: a.String(), tell: func(text string) {
+		if tell != nil {
+			tell(a.String() + ": " + text)
+		}
+	}}
 	s.life, s.end = context.WithCancel(ctx)
-	begin, cancel := context.WithTimeout(s.life, connectIn)
-	defer cancel()
+	w := newWait(s.life, s.tell)
+	defer w.stop()
 	var err error
 	if a.flavour == postgres {
-		s.session, err = connectPostgreSQL(begin, a)
+		s.session, err = connectPostgreSQL(w, a)
 	} else {
-		s.session, err = connectMySQL(begin, a)
+		s.session, err = connectMySQL(w, a)
 	}
 	switch {
 	case err == nil:
 		return s, nil
 	case ctx.Err() != nil:
 		err = ctx.Err()
-	case begin.Err() != nil:
-		err = fmt.Errorf("%s: it does not answer within %v", s.at, connectIn)
+	case w.err() != nil:
+		err = fmt.Errorf("%s: %w\n  %s", s.at, w.err(), explainNetwork(w.err()))
 	default:
 		err = fmt.Errorf("connect to %s: %w", s.at, err)
 	}
 	s.end()
 	return nil, err
+}
+
+// dial makes a connection, and then waits for the login.
+func (a *Address) dial(w *wait) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		w.on("a connection to "+address, connectIn)
+		dial := (&net.Dialer{}).DialContext
+		if a.dialer != nil {
+			dial = a.dialer
+		}
+		conn, err := dial(ctx, network, address)
+		if err == nil {
+			w.on("its greeting and the login", loginIn)
+		}
+		return conn, err
+	}
 }
 
 // Close ends the connection, and with it what is being read.
@@ -111,18 +141,18 @@ func (t *ServerTable) Size() int64 { return max(t.size, 0) }
 // While they are ranged over, no other table of the server can be read.
 func (t *ServerTable) Rows(ctx context.Context) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(t.server.life, cancel)()
+		w := newWait(ctx, t.server.tell)
+		defer w.stop()
+		defer context.AfterFunc(t.server.life, func() { w.end(nil) })()
 		ended := func() error { return cmp.Or(ctx.Err(), t.server.life.Err()) }
 		wanted := true // more rows
 		err := ended()
 		if err == nil {
-			err = t.read(ctx, func(r Row) bool {
-				if ended() == nil {
+			err = t.read(w, func(r Row) {
+				if wanted && ended() == nil {
+					w.pause()
 					wanted = yield(r, nil)
 				}
-				return wanted && ended() == nil
 			})
 		}
 		switch {
@@ -131,7 +161,7 @@ func (t *ServerTable) Rows(ctx context.Context) iter.Seq2[Row, error] {
 		case ended() != nil:
 			err = ended()
 		case err != nil:
-			err = t.server.explained(err)
+			err = t.server.explained(cmp.Or(w.err(), err))
 		}
 		if err != nil {
 			yield(Row{}, err)
@@ -141,46 +171,70 @@ func (t *ServerTable) Rows(ctx context.Context) iter.Seq2[Row, error] {
 
 // explained says of an error of the server where that is, and what would help.
 func (s *Server) explained(err error) error {
-	if help := s.session.explain(err); help != "" {
+	help := s.session.explain(err)
+	if err = withoutValue(err); help != "" {
 		return fmt.Errorf("%s: %w\n  %s", s.at, err, help)
 	}
 	return fmt.Errorf("%s: %w", s.at, err)
 }
 
-// read visits the rows until visit returns false.
-func (t *ServerTable) read(ctx context.Context, visit func(Row) bool) error {
-	found, columns, err := t.find(ctx)
+// read visits the rows.
+func (t *ServerTable) read(w *wait, visit func(Row)) error {
+	found, columns, err := t.find(w)
 	if err != nil {
 		return err
 	}
+	t.server.tellOf(found)
 	wanted, err := t.query.pick(columns)
 	if err != nil {
-		return fmt.Errorf("the table %+q: %w", found.name, err)
+		return fmt.Errorf("the table %+q, as far as the user may read it: %w", found.name, err)
 	}
 	s := t.server.session
 	from := " FROM " + s.quoted(found.schema) + "." + s.quoted(found.name)
 	if t.size < 0 {
-		if _, err := s.query(ctx, "SELECT count(*)"+from, func(v [][]byte) bool {
-			_, err := fmt.Sscan(string(v[0]), &t.size)
-			return err == nil
-		}); err != nil {
-			return err
+		w.on(fmt.Sprintf("the number of rows of the table %+q", found.name), rowIn)
+		counted := errAnswer
+		if err := s.query(w, "SELECT count(*)"+from, 1, func(v [][]byte) {
+			if n, err := strconv.ParseInt(string(v[0]), 10, 64); err == nil && n >= 0 {
+				t.size, counted = n, nil
+			}
+		}); err != nil || counted != nil {
+			return cmp.Or(err, counted)
 		}
 	}
 	text, names, err := t.selection(found, columns, wanted)
 	if err != nil {
 		return err
 	}
-	order, err := t.order(ctx, found)
+	order, err := t.order(w, found, columns, len(names))
 	if err != nil {
 		return err
 	}
-	n := 0
-	_, err = s.query(ctx, text+from+order, func(values [][]byte) bool {
+	w.on(fmt.Sprintf("the first row of the table %+q", found.name), rowIn)
+	n, next := 0, fmt.Sprintf("the next row of the table %+q", found.name)
+	return s.query(w, text+from+order, len(names), func(values [][]byte) {
 		n++
-		return visit(t.row(n, names, values))
+		visit(t.row(n, names, values))
+		w.on(next, rowIn)
 	})
-	return err
+}
+
+// appendTo takes up names that are the first values of rows.
+func appendTo(names *[]string) func([][]byte) {
+	return func(v [][]byte) {
+		if len(*names) < MaxColumns {
+			*names = append(*names, string(v[0]))
+		}
+	}
+}
+
+// tellOf tells of a table that a transaction does not see as it was.
+func (s *Server) tellOf(t serverTable) {
+	if name := t.schema + "." + t.name; t.engine != "" && !slices.Contains(s.told, name) {
+		s.told = append(s.told, name)
+		s.tell(fmt.Sprintf("the table %+q is of %s, which has no transactions: what is changed in it meanwhile may be "+
+			"read or not; stop what writes it", t.name, t.engine))
+	}
 }
 
 // selection returns the beginning of a query of the columns that are wanted, and by what names they are.
@@ -199,18 +253,33 @@ func (t *ServerTable) selection(found serverTable, columns, wanted []string) (te
 	return "SELECT " + strings.Join(picked, ", "), names, nil
 }
 
-// order returns what puts the rows into an order that is always the same. Without a primary key they come as they are
-// stored, which does not change within a transaction.
-func (t *ServerTable) order(ctx context.Context, found serverTable) (string, error) {
+// order returns what puts the rows into an order that is always the same, of a number of values each: that of the
+// primary key, if the user may read that. Without one they come as they are stored, which does not change within a
+// transaction; those of a view are sorted.
+func (t *ServerTable) order(w *wait, found serverTable, columns []string, values int) (string, error) {
 	s := t.server.session
-	key, err := s.key(ctx, found)
-	if err != nil || len(key) == 0 {
+	w.on(fmt.Sprintf("the primary key of the table %+q", found.name), answerIn)
+	key, err := s.key(w, found)
+	if err != nil {
 		return "", err
 	}
-	for i, column := range key {
-		key[i] = s.quoted(column)
+	var by []string
+	for _, column := range key {
+		if !slices.Contains(columns, column) {
+			by = nil
+			break
+		}
+		by = append(by, s.quoted(column))
 	}
-	return " ORDER BY " + strings.Join(key, ", "), nil
+	for i := range values {
+		if found.view {
+			by = append(by, fmt.Sprint(i+1))
+		}
+	}
+	if len(by) == 0 {
+		return s.asStored(), nil
+	}
+	return " ORDER BY " + strings.Join(by, ", "), nil
 }
 
 // row makes a row of values.
@@ -229,17 +298,22 @@ func (t *ServerTable) row(n int, names []string, values [][]byte) Row {
 	return r
 }
 
-// find returns the one table that is asked for, and its columns. Of those of one name the one is taken whose schema
-// need not be named, and of those that are the same but for their case the one that is written as it is asked for.
-func (t *ServerTable) find(ctx context.Context) (found serverTable, columns []string, err error) {
-	s := t.server.session
+// find returns the one table that is asked for, and those of its columns that the user may read. Of tables of one name
+// the one is taken whose schema need not be named, and of those that are the same but for their case the one that is
+// written as it is asked for.
+func (t *ServerTable) find(w *wait) (found serverTable, columns []string, err error) {
 	schema, _, named := strings.Cut(t.query.Table, ".")
 	if !named {
 		schema = ""
 	}
-	all, err := s.tables(ctx, schema)
-	if err != nil {
+	w.on("the names of its tables", answerIn)
+	all, err := t.server.session.tables(w, schema)
+	switch {
+	case err != nil:
 		return found, nil, err
+	case len(all) > maxTables:
+		return found, nil, fmt.Errorf("there are more than %d tables: let the user read those alone that are needed",
+			maxTables)
 	}
 	var names []string
 	var refused error
@@ -249,13 +323,14 @@ func (t *ServerTable) find(ctx context.Context) (found serverTable, columns []st
 		if !t.query.matches(table.schema, table.name) {
 			continue
 		}
-		of, err := s.columns(ctx, table)
-		switch {
-		case err != nil && s.denied(err):
-			refused = errors.Join(refused, err)
-			continue
-		case err != nil:
+		w.on(fmt.Sprintf("the columns of the table %+q", table.name), answerIn)
+		of, err := t.server.session.columns(w, table)
+		if err != nil {
 			return found, nil, err
+		}
+		if len(of) == 0 {
+			refused = fmt.Errorf("the user may not read the table %+q\n  %s", table.schema+"."+table.name, needsSelect)
+			continue
 		}
 		if _, err := t.query.pick(of); err == nil || !strings.Contains(t.query.Table, "*") {
 			candidates[table] = of
@@ -266,17 +341,21 @@ func (t *ServerTable) find(ctx context.Context) (found serverTable, columns []st
 	case len(best) == 1:
 		return best[0], candidates[best[0]], nil
 	case len(best) > 1:
-		var which []string
-		for _, b := range best {
-			which = append(which, b.schema+"."+b.name)
-		}
-		slices.Sort(which)
-		return found, nil, fmt.Errorf("several tables may be meant, say which: %s", listed(which))
+		return found, nil, errSeveral(best)
 	case refused != nil:
 		return found, nil, refused
 	}
 	slices.Sort(names)
 	return found, nil, fmt.Errorf("%w: %s; the user may see %s", ErrNoTable, t.query.Table, listed(slices.Compact(names)))
+}
+
+func errSeveral(tables []serverTable) error {
+	var which []string
+	for _, t := range tables {
+		which = append(which, t.schema+"."+t.name)
+	}
+	slices.Sort(which)
+	return fmt.Errorf("several tables may be meant, say which: %s", listed(which))
 }
 
 // best returns those of some tables that may be meant.

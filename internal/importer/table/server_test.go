@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -37,6 +40,29 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// No text is an address that lacks something, or has a password, which no error repeats.
+func FuzzAddress(f *testing.F) {
+	for _, text := range []string{
+		"mysql://ann:s3cret@db.example:3306/game?socket=", "postgres://ann@/game?socket=/run/s3cret",
+		"mariadb://a%40@[::1%25lo]:1/d%2f", "postgres://ann@s3cret:s3cret@h/d#s3cret",
+		"mysql:ann",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := ParseAddress(text)
+		switch {
+		case err != nil && strings.Contains(err.Error(), "s3cret"):
+			t.Errorf("%q: %v", text, err)
+		case err == nil && (a.User == "" || a.Database == "" || a.Password != "" || (a.host == "") == (a.socket == "") ||
+			a.port == 0 || a.TLS != nil):
+			t.Errorf("%q is %+v", text, a)
+		case err == nil && strings.ContainsAny(a.String(), "\n\r\x1b\x00"):
+			t.Errorf("%q is %q for people", text, a)
+		}
+	})
+}
+
 // What is said does not leave the machine by a socket and a loopback address, and by no other.
 func TestLocalAddresses(t *testing.T) {
 	for text, want := range map[string]bool{
@@ -60,44 +86,38 @@ type spoken struct {
 	asked  []string
 }
 
-var errLocked = errors.New("no right")
-
 func (s *spoken) tables(context.Context, string) ([]serverTable, error) { return s.all, nil }
 
 func (s *spoken) key(_ context.Context, t serverTable) ([]string, error) {
 	return slices.Clone(s.has[t][:1]), nil
 }
 
-func (s *spoken) denied(err error) bool { return errors.Is(err, errLocked) }
-
 func (s *spoken) explain(error) string { return "" }
 
 func (s *spoken) columns(_ context.Context, t serverTable) ([]string, error) {
 	if s.locked[t] {
-		return nil, errLocked
+		return nil, nil
 	}
 	return s.has[t], nil
 }
 
-func (s *spoken) query(_ context.Context, text string, visit func([][]byte) bool, _ ...string) ([]string, error) {
+func (s *spoken) query(_ context.Context, text string, _ int, visit func([][]byte), _ ...string) error {
 	s.asked = append(s.asked, text)
-	if strings.HasPrefix(text, "SELECT count(*)") {
+	if strings.HasPrefix(text, "SELECT count") {
 		visit([][]byte{fmt.Append(nil, len(s.rows))})
-		return nil, nil
+		return nil
 	}
 	for _, row := range s.rows {
-		if !visit(row) {
-			break
-		}
+		visit(row)
 	}
-	return nil, nil
+	return nil
 }
 
 // on makes a server of a session.
 func on(t *testing.T, s session) *Server {
 	life, end := context.WithCancel(t.Context())
 	t.Cleanup(end)
-	return &Server{at: "the test", session: s, life: life, end: end}
+	return &Server{at: "the test", tell: func(string) {}, session: s, life: life, end: end}
 }
 
 // Names that are given or found go into a query in quotes, whatever is in them.
@@ -113,12 +133,12 @@ func TestHostileNames(t *testing.T) {
 		}},
 		{&postgreSQLSession{}, []string{
 			"SELECT count(*) FROM \"s`\"\"\".\"u`s\"\"er; DROP TABLE x; --\"",
-			"SELECT CASE WHEN \"p`w\"\" FROM secrets; --\" IS NOT NULL " +
+			"SELECT CASE WHEN \"p`w\"\" FROM secrets; --\" IS DISTINCT FROM NULL " +
 				"THEN left(concat(\"p`w\"\" FROM secrets; --\"), 131073) END " +
 				"FROM \"s`\"\"\".\"u`s\"\"er; DROP TABLE x; --\" ORDER BY \"i`d\"\"\"",
 		}},
 	} {
-		at := serverTable{"s`\"", name, true}
+		at := serverTable{schema: "s`\"", name: name, near: true}
 		s := &spoken{session: c.of, all: []serverTable{at}, has: map[serverTable][]string{at: {key, column}}}
 		for _, err := range on(t, s).Open(Query{Table: name, Columns: []string{column}}).Rows(t.Context()) {
 			t.Error(err)
@@ -131,20 +151,23 @@ func TestHostileNames(t *testing.T) {
 
 // Of several tables the one is read that can be meant, and otherwise an error says which there are.
 func TestTablesOfServers(t *testing.T) {
-	tables := []serverTable{{"public", "users", true}, {"auth", "users", false}, {"public", "b_users", true},
-		{"public", "Names", true}, {"public", "names", true}, {"public", "locked", true}, {"public", "x_users", true},
-		{"auth", "far", false}}
+	var tables []serverTable
+	for _, name := range []string{"users", "b_users", "Names", "names", "locked", "x_users"} {
+		tables = append(tables, serverTable{schema: "public", name: name, near: true})
+	}
+	tables = append(tables, serverTable{schema: "auth", name: "users"}, serverTable{schema: "auth", name: "far"})
 	has := map[serverTable][]string{}
 	for _, table := range tables {
 		has[table] = []string{"id", "name"}
 	}
-	has[tables[2]] = []string{"id", "other"}
-	locked := map[serverTable]bool{tables[5]: true, tables[6]: true}
+	has[tables[1]] = []string{"id", "other"}
+	locked := map[serverTable]bool{tables[4]: true, tables[5]: true}
 	for _, c := range []struct{ table, column, want string }{
 		{"users", "name", `"public"."users"`}, {"auth.users", "name", `"auth"."users"`}, {"far", "name", `"auth"."far"`},
 		{"names", "name", `"public"."names"`}, {"Names", "name", `"public"."Names"`}, {"NAMES", "name", "several"},
-		{"*users", "other", `"public"."b_users"`}, {"*users", "name", `"public"."users"`}, {"*users", "none", "no right"},
-		{"users", "none", `there are "id", "name"`}, {"none", "name", ErrNoTable.Error()}, {"locked", "name", "no right"},
+		{"*users", "other", `"public"."b_users"`}, {"*users", "name", `"public"."users"`},
+		{"*users", "none", "may not read the table"}, {"users", "none", `there are "id", "name"`},
+		{"none", "name", ErrNoTable.Error()}, {"locked", "name", "may not read the table"},
 	} {
 		s := &spoken{session: &postgreSQLSession{}, all: tables, has: has, locked: locked}
 		got := ""
@@ -162,7 +185,7 @@ func TestTablesOfServers(t *testing.T) {
 
 // Values become what they are in a dump: NULL is nothing, others their text, and what is too long harms its row only.
 func TestRowsOfServers(t *testing.T) {
-	at := serverTable{"s", "users", true}
+	at := serverTable{schema: "s", name: "users", near: true}
 	long := []byte(strings.Repeat("x", MaxValueLen+1))
 	s := &spoken{session: &mySQLSession{}, all: []serverTable{at}, has: map[serverTable][]string{at: {"Name", "PW"}},
 		rows: [][][]byte{{[]byte("ann"), nil}, {[]byte("bob"), long}, {[]byte("\x00\xff"), []byte{}}, {nil, nil}}}
@@ -191,16 +214,37 @@ func TestRowsOfServers(t *testing.T) {
 // An error of a server says what would help.
 func TestHelpAgainstServers(t *testing.T) {
 	for number, want := range map[uint16]string{
-		1045: wrongPassword, 1044: noDatabase, 1142: needsSelect, 1143: needsSelect, 1049: noDatabase, 1: "",
+		1045: wrongPassword, 1130: wrongPassword, 1698: wrongPassword, 1044: noDatabase, 1142: needsSelect, 1143: needsSelect,
+		1049: noDatabase, 1040: tooMany, 1203: tooMany, 1226: tooMany, 1205: locked, 3159: needsTLS, 1: "",
 	} {
 		if got := (&mySQLSession{}).explain(fmt.Errorf("x: %w", &mysql.MySQLError{Number: number})); got != want {
 			t.Errorf("%d: %q", number, got)
 		}
 	}
 	for code, want := range map[string]string{"28P01": wrongPassword, "28000": wrongPassword, "42501": needsSelect,
-		"3D000": noDatabase, "XX000": ""} {
+		"3D000": noDatabase, "53300": tooMany, "55P03": locked, "57P01": cutOff, "57P02": cutOff, "XX000": ""} {
 		if got := (&postgreSQLSession{}).explain(fmt.Errorf("x: %w", &pgconn.PgError{Code: code})); got != want {
 			t.Errorf("%s: %q", code, got)
+		}
+	}
+	for _, of := range []session{&mySQLSession{}, &postgreSQLSession{}} {
+		for _, err := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+			if got := of.explain(fmt.Errorf("x: %w", &net.OpError{Op: "read", Err: err})); got != cutOff {
+				t.Errorf("%T, %v: %q", of, err, got)
+			}
+		}
+	}
+}
+
+// What a server says of a value may have the value in it, and is not repeated.
+func TestValuesInErrorsOfServers(t *testing.T) {
+	for _, err := range []error{
+		&pgconn.PgError{Code: "22P02", Message: `invalid input syntax for type integer: "s3cret"`},
+		&mysql.MySQLError{Number: 1292, SQLState: [5]byte{'2', '2', '0', '0', '7'}, Message: "Incorrect value: 's3cret'"},
+	} {
+		got := on(t, &spoken{}).explained(fmt.Errorf("x: %w", err)).Error()
+		if strings.Contains(got, "s3cret") || !strings.Contains(got, "the test: the server cannot read a value: error ") {
+			t.Error(got)
 		}
 	}
 }
