@@ -13,6 +13,10 @@ import (
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
 
+// identityOwnersQuery takes the keys as a JSON array, in hexadecimal.
+const identityOwnersQuery = `SELECT key, player_id FROM identities
+	WHERE key IN (SELECT unhex(value) FROM json_each(?))`
+
 // IdentityOwners implements [rushgate.Identities].
 func (s *Store) IdentityOwners(ctx context.Context, keys []rushgate.IdentityKey) ([]rushgate.PlayerID, error) {
 	if err := s.enter(ctx); err != nil {
