@@ -17,6 +17,9 @@ const (
 	// takes at once: the clients of a rush come in waves. An errand that is begun between two of them is a batch of its own,
 	// which costs the next wave as much as a quarter of a full one does.
 	gapAfter = 500 * time.Millisecond
+	// errandPatience is for how long a rush has gone on before errands get their share of it: most are over by then, and
+	// all is the errands'.
+	errandPatience = 5 * time.Second
 )
 
 // errands are requests of players who want something of their account that costs hashes, and do not come in.
@@ -25,8 +28,10 @@ type errands struct {
 	inHand int
 	// credit is how many hashes of errands the logins that were served have paid for; less than 0 if more were done.
 	credit float64
-	// crowded is when more logins waited than a worker takes at once.
-	crowded time.Time
+	// crowd says that more logins wait than a worker takes at once, crowded when that was so last, and began when the rush
+	// began that this is a part of.
+	crowd          bool
+	crowded, began time.Time
 }
 
 // Errand answers the wish of a client that has a password proved, or one hashed, which takes so many hashes and opens
@@ -74,17 +79,18 @@ func (d *Door) errandsTake(n, hashes int, now time.Time) time.Duration {
 
 // Errands returns how many hashes of errands a worker may take with its next batch, of so many at most; the last of
 // them may bring some more. Less than 1 says that it is not their turn, which a worker with nothing to do has to ask
-// for again after some time, if that is more than 0. In a rush they come with the logins of a batch only. While no
-// login waits, one worker at a time has them; one errand, if there are clients in line who will be called as soon as
+// for again after some time, if that is more than 0. In a rush they come with the logins of a batch only, once it has
+// gone on for errandPatience. While no login waits, one worker at a time has them; one errand, if there are clients in line who will be called as soon as
 // the node has noticed.
 func (d *Door) Errands(batch int) (hashes int, again time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.cfg.Now()
-	d.noteCrowd(now)
 	rush := d.untilGap(now)
 	switch {
 	case d.errands.taken == 0:
+		return 0, 0
+	case d.queue.taken > 0 && rush > 0 && now.Sub(d.errands.began) < errandPatience:
 		return 0, 0
 	case d.queue.taken > 0:
 		return int(min(d.errands.credit, float64(batch))), 0
@@ -102,24 +108,30 @@ func (d *Door) Errands(batch int) (hashes int, again time.Duration) {
 func (d *Door) Crowded() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := d.cfg.Now()
-	d.noteCrowd(now)
-	return d.untilGap(now) > 0
+	return d.untilGap(d.cfg.Now()) > 0
 }
 
 // untilGap returns for how long a door that nobody waits at is in a rush still.
 func (d *Door) untilGap(now time.Time) time.Duration {
-	if d.closed { // to logins, too
+	switch {
+	case d.closed: // to logins, too
 		return 0
+	case d.errands.crowd:
+		return gapAfter
 	}
 	return min(max(gapAfter-now.Sub(d.errands.crowded), 0), gapAfter)
 }
 
-// noteCrowd takes note that there is a rush, if there is one.
+// noteCrowd takes note of whether there is a rush, whenever the queue has changed.
 func (d *Door) noteCrowd(now time.Time) {
-	if d.queue.taken > d.cfg.Batch {
-		d.errands.crowded = now
+	e, crowd := &d.errands, d.queue.taken > d.cfg.Batch
+	if crowd && !e.crowd && now.Sub(e.crowded) >= gapAfter {
+		e.began = now
 	}
+	if crowd || e.crowd {
+		e.crowded = now
+	}
+	e.crowd = crowd
 }
 
 // paid notes that the hashes of logins were done.

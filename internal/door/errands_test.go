@@ -62,7 +62,9 @@ func TestErrandsWaitForAGap(t *testing.T) {
 	}
 	f.Served(Fast, 100)
 	wave = come(18)
-	f.wantErrands(t, "in the next wave, when they were paid for", 2, 0)
+	f.wantErrands(t, "in the next wave, when they were paid for", 0, 0)
+	f.now = f.now.Add(errandPatience) // in which the next batch is hashed
+	f.wantErrands(t, "when the rush has gone on for long", 2, 0)
 	for _, s := range wave {
 		s.Take()
 	}
@@ -71,7 +73,9 @@ func TestErrandsWaitForAGap(t *testing.T) {
 	if f.Crowded() {
 		t.Error("the rush does not end")
 	}
+	f.now = f.now.Add(time.Minute)
 	come(19)
+	f.wantErrands(t, "in another rush", 0, 0)
 	f.Close()
 	f.wantErrands(t, "when the door is closed and logins wait", 2, 0)
 }
