@@ -14,8 +14,8 @@ const (
 	// errandBurst is for how many hashes of errands the logins of quiet times are saved up.
 	errandBurst = 4
 	// gapAfter is for how long a door that nobody waits at is in a rush still, once more logins have waited than a worker
-	// takes at once: the clients of a rush come in waves. An errand that is begun between two of them is a batch of its own,
-	// which costs the next wave as much as a quarter of a full one does.
+	// takes at once: the clients of a rush come in waves. An errand that is begun between two of them is a batch of its
+	// own, which costs the next wave as much as a quarter of a full one does.
 	gapAfter = 500 * time.Millisecond
 	// errandPatience is for how long a rush has gone on before errands get their share of it: most are over by then, and
 	// all is the errands'.
@@ -69,7 +69,8 @@ func (d *Door) Errand(k Knock, hashes int) (*Seat, error) {
 	}, nil
 }
 
-// errandsTake returns how long n errands of so many hashes each take: at their share while logins wait, or are about to.
+// errandsTake returns how long n errands of so many hashes each take: at their share while logins wait, or are about
+// to.
 func (d *Door) errandsTake(n, hashes int, now time.Time) time.Duration {
 	if d.queue.taken > 0 || d.untilGap(now) > 0 {
 		hashes *= errandShare
@@ -80,8 +81,8 @@ func (d *Door) errandsTake(n, hashes int, now time.Time) time.Duration {
 // Errands returns how many hashes of errands a worker may take with its next batch, of so many at most; the last of
 // them may bring some more. Less than 1 says that it is not their turn, which a worker with nothing to do has to ask
 // for again after some time, if that is more than 0. In a rush they come with the logins of a batch only, once it has
-// gone on for errandPatience. While no login waits, one worker at a time has them; one errand, if there are clients in line who will be called as soon as
-// the node has noticed.
+// gone on for errandPatience. While no login waits, one worker at a time has them; one errand, if there are clients in
+// line who will be called as soon as the node has noticed.
 func (d *Door) Errands(batch int) (hashes int, again time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
