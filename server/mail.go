@@ -102,7 +102,7 @@ func (s *Server) newOutbox() *outbox.Outbox {
 	}
 	return outbox.New(outbox.Config{
 		Agenda: s.store, Ledger: account.New(s.store), Templates: s.post.templates, Send: s.post.sender.Send,
-		Server: name, Logger: s.cfg.Logger,
+		Server: name, Rush: s.door.Crowded, Logger: s.cfg.Logger,
 	})
 }
 

@@ -91,7 +91,7 @@ func (p *Pool) next() ([]*pending, error) {
 		if err := p.stopping.Err(); err != nil {
 			return nil, err
 		}
-		batch, hashes := p.takeErrands()
+		batch, hashes, again := p.takeErrands()
 		logins, closed := p.queue.take(max(p.batch-hashes, 1))
 		if batch = append(batch, logins...); len(batch) > 0 {
 			return batch, nil
@@ -100,7 +100,12 @@ func (p *Pool) next() ([]*pending, error) {
 			return nil, ErrQueueClosed
 		}
 		p.cfg.Door.Idle(door.Fast)
+		var due <-chan time.Time
+		if again > 0 {
+			due = time.After(again)
+		}
 		select {
+		case <-due:
 		case <-p.queue.wake:
 		case <-p.queue.closed:
 		case <-p.errands.wake:
@@ -109,12 +114,14 @@ func (p *Pool) next() ([]*pending, error) {
 	}
 }
 
-// takeErrands takes the errands whose turn it is, and returns how many hashes they need.
-func (p *Pool) takeErrands() (batch []*pending, hashes int) {
+// takeErrands takes the errands whose turn it is, and returns how many hashes they need, or when to look again if it
+// may be the turn of others then.
+func (p *Pool) takeErrands() (batch []*pending, hashes int, again time.Duration) {
 	if p.errands.Len() == 0 {
-		return nil, 0
+		return nil, 0, 0
 	}
-	for may := p.cfg.Door.Errands(p.batch); hashes < may; {
+	may, again := p.cfg.Door.Errands(p.batch)
+	for hashes < may {
 		some, _ := p.errands.take(1)
 		if len(some) == 0 {
 			break
@@ -122,7 +129,7 @@ func (p *Pool) takeErrands() (batch []*pending, hashes int) {
 		some[0].seat.Take()
 		batch, hashes = append(batch, some...), hashes+some[0].seat.ErrandHashes()
 	}
-	return batch, hashes
+	return batch, hashes, again
 }
 
 // newHashJob is what is to be derived for the password that an errand brings. It is derived together with the proof, in

@@ -260,6 +260,7 @@ func (d *Door) Knock(k Knock) (*Seat, error) {
 		d.places.take(who)
 	}
 	d.queue.add(who.origin, 1)
+	d.noteCrowd(v.now)
 	s := &Seat{
 		door: d, name: k.Name, takeover: k.Takeover, charge: d.budgets.hold(who, &k), turn: a.turn, standing: v.stands,
 		waits: v.stands, holder: k.Holder, device: k.Device,

@@ -183,6 +183,7 @@ func (s *Seat) move(to seatState) {
 	switch s.state {
 	case queued:
 		d.queue.add(origin, -1)
+		d.noteCrowd(d.cfg.Now())
 	case inHand:
 		d.inHand--
 		if s.hashes > 0 {

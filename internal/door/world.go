@@ -228,6 +228,7 @@ func (d *Door) Enter(k Knock, p *Pass) (*Seat, error) {
 	}
 	d.places.take(who)
 	d.queue.add(who.origin, 1)
+	d.noteCrowd(now)
 	s := &Seat{
 		door: d, name: k.Name, takeover: k.Takeover && redeemed, charge: d.budgets.hold(who, &k), turn: t.Turn, ofWorld: true,
 		device: k.Device,

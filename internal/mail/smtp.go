@@ -63,6 +63,9 @@ func NewSender(cfg Config) (*Sender, error) {
 		s.tls = cfg.TLS.Clone()
 	}
 	s.tls.ServerName, s.tls.MinVersion = server.host, max(s.tls.MinVersion, tls.VersionTLS12)
+	if s.tls.ClientSessionCache == nil { // which spares a part of each handshake but the first
+		s.tls.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	}
 	if s.dial == nil {
 		s.dial = new(net.Dialer).DialContext
 	}

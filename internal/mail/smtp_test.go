@@ -62,6 +62,22 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// The second mail goes on with the TLS session of the first.
+func TestMailsShareATLSSession(t *testing.T) {
+	for _, cfg := range []smtptest.Config{{Implicit: true}, {StartTLS: true}} {
+		s := smtptest.Start(t, cfg)
+		out := sender(t, s, "")
+		for range 3 {
+			if err := out.Send(t.Context(), hello); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s.Accepted() != 3 || s.Resumed() != 2 {
+			t.Errorf("%+v: %d connections, %d of them with a session that there was, want 2", cfg, s.Accepted(), s.Resumed())
+		}
+	}
+}
+
 func TestSendToBadServers(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg  smtptest.Config

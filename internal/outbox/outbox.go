@@ -47,6 +47,9 @@ const (
 	firstPause, lastPause = time.Minute, 30 * time.Minute
 	// A mail server that is away is left alone for firstRest, twice as long each time, up to lastRest.
 	firstRest, lastRest = 5 * time.Second, time.Minute
+	// rushPause is between two mails in a rush of logins. What most of them are about, another password for a lost one,
+	// takes a hash, of which errands get no more then, see package door; and a mail costs as much as half a hash.
+	rushPause = 100 * time.Millisecond
 	// storeTimeout bounds a call of the store.
 	storeTimeout = 10 * time.Second
 )
@@ -54,7 +57,7 @@ const (
 // ErrFull refuses a mail because too many are waiting.
 var ErrFull = errors.New("too many mails are waiting to be sent")
 
-// Config says what an outbox works with. All but Jitter is required.
+// Config says what an outbox works with. All but Rush and Jitter is required.
 type Config struct {
 	Agenda    rushgate.Agenda
 	Ledger    *account.Ledger
@@ -64,6 +67,8 @@ type Config struct {
 	// Server is what the players call the game.
 	Server string
 	Logger *slog.Logger
+	// Rush reports whether logins need the node: it then sends one mail at a time, rushPause apart. Nil means never.
+	Rush func() bool
 	// Jitter returns a random duration from 0 to less than n; nil means a pseudo-random one.
 	Jitter func(n time.Duration) time.Duration
 }

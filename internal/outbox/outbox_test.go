@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,9 +133,13 @@ func within(t *testing.T, f func(s *scene)) {
 }
 
 // node starts an outbox, which ends with the test.
-func (s *scene) node() *Outbox {
+func (s *scene) node() *Outbox { return s.nodeInRush(nil) }
+
+// nodeInRush is node where rush says that logins need it.
+func (s *scene) nodeInRush(rush func() bool) *Outbox {
 	s.Helper()
 	o := New(Config{
+		Rush:   rush,
 		Agenda: s.store, Ledger: s.ledger, Templates: mail.BuiltIn(), Send: s.send, Server: "The Game",
 		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
@@ -229,6 +234,31 @@ func TestMailIsSentOnce(t *testing.T) {
 		if _, most := s.asked(); len(seen) != 50 || most > 3*atOnce {
 			t.Errorf("%d readers, %d mails at once", len(seen), most)
 		}
+	})
+}
+
+// In a rush of logins mails are sent one by one, ten a second at most; after it all that are left, at once.
+func TestMailInARush(t *testing.T) {
+	within(t, func(s *scene) {
+		var rush atomic.Bool
+		rush.Store(true)
+		o := s.nodeInRush(rush.Load)
+		s.slow(20 * time.Millisecond)
+		for i := range 200 {
+			name := fmt.Sprintf("player%d", i)
+			s.player(name, name+"@example.org")
+			s.recover(o, name)
+		}
+		time.Sleep(maxDelay + 5*time.Second)
+		if n, _ := s.asked(); n < 40 || n > 90 {
+			t.Errorf("%d mails in the 5 to 9 seconds of the rush", n)
+		}
+		if _, most := s.asked(); most != 1 {
+			t.Errorf("%d mails at once", most)
+		}
+		rush.Store(false)
+		time.Sleep(2 * time.Second)
+		s.wantMails(200)
 	})
 }
 

@@ -53,7 +53,12 @@ func (o *Outbox) rest() time.Duration {
 // sendDue takes tasks and begins to carry them out, until there are no more that are due, or the mail server is away.
 func (o *Outbox) sendDue(sending *sync.WaitGroup) {
 	for {
-		free := o.acquire()
+		most := atOnce
+		if o.cfg.Rush != nil && o.cfg.Rush() {
+			o.pause(rushPause)
+			most = 1
+		}
+		free := o.acquire(most)
 		if free == 0 || o.rest() > 0 {
 			o.release(free)
 			return
@@ -71,16 +76,26 @@ func (o *Outbox) sendDue(sending *sync.WaitGroup) {
 	}
 }
 
-// acquire returns how many mails can be sent at once besides those under way, and waits until it is one: 0 if the
-// outbox is stopping.
-func (o *Outbox) acquire() (n int) {
+// pause waits, unless the outbox is stopping.
+func (o *Outbox) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-o.stopping.Done():
+	}
+}
+
+// acquire returns how many mails can be sent at once besides those under way, so many at most, and waits until it is
+// one: 0 if the outbox is stopping.
+func (o *Outbox) acquire(most int) (n int) {
 	select {
 	case <-o.stopping.Done():
 		return 0
 	case o.slots <- struct{}{}:
 		n = 1
 	}
-	for {
+	for n < most {
 		select {
 		case o.slots <- struct{}{}:
 			n++
@@ -88,6 +103,7 @@ func (o *Outbox) acquire() (n int) {
 			return n
 		}
 	}
+	return n
 }
 
 func (o *Outbox) release(n int) {

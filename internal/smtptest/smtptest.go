@@ -64,6 +64,7 @@ type Server struct {
 	arrived  chan struct{} // closed with the next one
 	conns    map[net.Conn]bool
 	accepted int
+	resumed  int
 	closed   bool
 	serving  sync.WaitGroup
 }
@@ -119,6 +120,13 @@ func (s *Server) Accepted() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.accepted
+}
+
+// Resumed returns how many conversations went on with the TLS session of an earlier one.
+func (s *Server) Resumed() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.resumed
 }
 
 // Mails returns those that the server has taken, the first first.
@@ -227,6 +235,11 @@ func (v *visit) serve() {
 func (v *visit) command(verb, arg string) bool {
 	switch verb {
 	case "EHLO":
+		if c, ok := v.conn.(*tls.Conn); ok && c.ConnectionState().DidResume {
+			v.mu.Lock()
+			v.resumed++
+			v.mu.Unlock()
+		}
 		return v.reply(verb, v.greeting())
 	case "STARTTLS":
 		if !v.reply(verb, "220 go ahead") {

@@ -49,7 +49,7 @@ func (s *Store) createOne(ctx context.Context, a *rushgate.Account) (refused, er
 	if taken, err := s.isTaken(ctx, a.ID); err != nil || taken {
 		return rushgate.ErrIDTaken, err
 	}
-	_, err = s.create(ctx, a)
+	_, err = s.create(ctx, a, 0)
 	return nil, err
 }
 

@@ -25,6 +25,7 @@ type player struct {
 	revision              uint64 // of the devices
 	fence                 int64
 	lease                 *lease.State // nil: released, or never claimed
+	made                  bool         // by the admission, with the fence of the lease that it is about to claim
 }
 
 // leaseID is what names the player's present lease, or the last one.
@@ -170,14 +171,19 @@ func (s *Store) putProofs(
 
 // findOrCreate returns the player of an admission, or why the player is not let in.
 func (s *Store) findOrCreate(ctx context.Context, a *rushgate.Admission) (_ *player, refused, err error) {
+	if a.Create {
+		if p, refused, err := s.register(ctx, &a.Account); err != nil || refused != nil || p != nil {
+			return p, refused, err
+		}
+	}
 	p, err := scanPlayer(s.writes.player.QueryRowContext(ctx, a.Account.Username))
 	switch {
 	case err != nil:
 		return nil, nil, err
 	case !a.Create && (p == nil || p.character.ID != a.Account.ID):
 		return nil, rushgate.BadCredentials, nil
-	case p == nil:
-		return s.register(ctx, &a.Account)
+	case p == nil: // what has the name has no character
+		return nil, rushgate.UsernameTaken, nil
 	case !a.Create || p.passwordHash == a.Account.PasswordHash:
 		return p, nil, nil // a login, or the same registration once more
 	case a.Account.Attempt != "" && p.attempt == a.Account.Attempt:
@@ -187,30 +193,34 @@ func (s *Store) findOrCreate(ctx context.Context, a *rushgate.Admission) (_ *pla
 	}
 }
 
-// register makes an account for a player, unless its name is held, or can be taken for another's, or for one that is
-// held.
+// register makes an account for a player who is about to claim the first lease, unless there is one of the name, for
+// which it returns nil, or the name is held, or can be taken for another's, or for one that is held.
 func (s *Store) register(ctx context.Context, a *rushgate.Account) (_ *player, refused, err error) {
-	var taken bool
+	var there, taken bool
 	now := s.holdTime().UnixMilli()
-	err = s.writes.taken.QueryRowContext(ctx, rushgate.Skeleton(a.Username), now, a.Username).Scan(&taken)
+	err = s.writes.taken.QueryRowContext(ctx, rushgate.Skeleton(a.Username), now, a.Username).Scan(&there, &taken)
+	switch {
+	case err != nil || there:
+		return nil, nil, err
+	case taken:
+		return nil, rushgate.UsernameTaken, nil
+	}
+	const fence = 1 // of the lease
+	c, err := s.create(ctx, a, fence)
 	if err != nil {
 		return nil, nil, err
 	}
-	if taken {
-		return nil, rushgate.UsernameTaken, nil
-	}
-	p, err := s.create(ctx, a)
-	return p, nil, err
+	return &player{
+		passwordHash: a.PasswordHash, attempt: a.Attempt, epoch: a.Epoch, character: c, fence: fence, made: true,
+	}, nil, nil
 }
 
-func (s *Store) create(ctx context.Context, a *rushgate.Account) (*player, error) {
+// create makes an account, whose character has had so many leases.
+func (s *Store) create(ctx context.Context, a *rushgate.Account, fence int64) (rushgate.Character, error) {
 	c := rushgate.Character{
 		ID: a.ID, Name: a.Username, Numbers: rushgate.Numbers{}, CreatedAt: toMillisecond(a.CreatedAt),
 	}
-	if err := s.insert(ctx, a, &c); err != nil {
-		return nil, err
-	}
-	return &player{passwordHash: a.PasswordHash, attempt: a.Attempt, epoch: a.Epoch, character: c}, nil
+	return c, s.insert(ctx, a, &c, fence)
 }
 
 func toMillisecond(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
@@ -230,8 +240,8 @@ func fromMillis(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// insert writes an account and its character.
-func (s *Store) insert(ctx context.Context, a *rushgate.Account, c *rushgate.Character) error {
+// insert writes an account and its character, which has had so many leases.
+func (s *Store) insert(ctx context.Context, a *rushgate.Account, c *rushgate.Character, fence int64) error {
 	credentials, err := credential.Marshal(a.Credentials)
 	if err != nil {
 		return err
@@ -242,7 +252,7 @@ func (s *Store) insert(ctx context.Context, a *rushgate.Account, c *rushgate.Cha
 	if err != nil {
 		return err
 	}
-	names := []any{int64(c.ID), c.Name, c.CreatedAt.UnixMilli()}
+	names := []any{int64(c.ID), c.Name, c.CreatedAt.UnixMilli(), fence}
 	_, err = s.writes.insertCharacter.ExecContext(ctx, append(names, characterState(c)...)...)
 	return err
 }
@@ -258,7 +268,7 @@ func notNull(data []byte) []byte {
 // claim gives the player's lease to an admission.
 func (s *Store) claim(ctx context.Context, p *player, next *lease.State, resumed bool) error {
 	id := int64(p.character.ID)
-	if !resumed {
+	if !resumed && !p.made {
 		p.fence++
 		if _, err := s.writes.setFence.ExecContext(ctx, p.fence, id); err != nil {
 			return err

@@ -64,6 +64,8 @@ func TestQueriesUseAnIndex(t *testing.T) {
 		{dueTasksQuery, []any{"", 1, 1}, "INDEX tasks_by_due (kind=? AND due<?)"},
 		{auditQuery, []any{1, 1}, "INTEGER PRIMARY KEY (rowid>?)"},
 		{auditSpanQuery, nil, "SEARCH audit"},
+		{identityOwnersQuery, []any{"[]"}, "identities USING PRIMARY KEY (key=?)"},
+		{taken, []any{"", 1, ""}, "INDEX sqlite_autoindex_accounts_1 (username=?)"},
 		{taken, []any{"", 1, ""}, "INDEX accounts_by_skeleton (skeleton=?)"},
 		{taken, []any{"", 1, ""}, "INDEX held_names_by_skeleton (skeleton=?)"},
 		{text[&w.isHeld], []any{"", 1}, "PRIMARY KEY (username=?)"},
@@ -76,7 +78,7 @@ func TestQueriesUseAnIndex(t *testing.T) {
 		{text[&w.trimAudit], []any{1, 1}, "INTEGER PRIMARY KEY (rowid<?)"},
 	} {
 		plan := queryPlan(t, s, tt.query, tt.args...)
-		rest := strings.ReplaceAll(plan, "SCAN CONSTANT ROW", "")
+		rest := strings.NewReplacer("SCAN CONSTANT ROW", "", "SCAN json_each", "").Replace(plan)
 		if !strings.Contains(plan, tt.index) || strings.Contains(rest, "SCAN") || strings.Contains(rest, "TEMP") {
 			t.Errorf("%s\nis answered by %q, want one that uses %q", tt.query, plan, tt.index)
 		}

@@ -3,12 +3,19 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/store/internal/validate"
 )
+
+// identityOwnersQuery takes the keys as a JSON array, in hexadecimal.
+const identityOwnersQuery = `SELECT key, player_id FROM identities
+	WHERE key IN (SELECT unhex(value) FROM json_each(?))`
 
 // IdentityOwners implements [rushgate.Identities].
 func (s *Store) IdentityOwners(ctx context.Context, keys []rushgate.IdentityKey) ([]rushgate.PlayerID, error) {
@@ -16,22 +23,46 @@ func (s *Store) IdentityOwners(ctx context.Context, keys []rushgate.IdentityKey)
 		return nil, err
 	}
 	defer s.leave()
-	owners := make([]rushgate.PlayerID, len(keys))
-	for i := range keys {
-		var err error
-		if owners[i], err = identityOwner(ctx, s.reads.identityOwner, keys[i]); err != nil {
-			return nil, wrap(err)
-		}
+	owners, err := s.identityOwners(ctx, keys)
+	if err != nil {
+		return nil, wrap(fmt.Errorf("owners of identities: %w", err))
 	}
 	return owners, nil
 }
 
-// identityOwner returns 0 if nobody has an identity.
-func identityOwner(ctx context.Context, stmt *sql.Stmt, key rushgate.IdentityKey) (owner rushgate.PlayerID, err error) {
-	if err := stmt.QueryRowContext(ctx, key[:]).Scan(&owner); err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("owner of an identity: %w", err)
+func (s *Store) identityOwners(
+	ctx context.Context, keys []rushgate.IdentityKey,
+) (_ []rushgate.PlayerID, err error) {
+	texts := make([]string, len(keys))
+	for i := range keys {
+		texts[i] = hex.EncodeToString(keys[i][:])
 	}
-	return owner, nil
+	list, err := json.Marshal(texts)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.reads.identityOwners.QueryContext(ctx, string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // what went wrong is in rows.Err
+	found := make(map[rushgate.IdentityKey]rushgate.PlayerID)
+	for rows.Next() {
+		var key sql.RawBytes
+		var owner rushgate.PlayerID
+		if err := rows.Scan(&key, &owner); err != nil {
+			return nil, err
+		}
+		found[rushgate.IdentityKey(key)] = owner // of this length, for it was found by one
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	owners := make([]rushgate.PlayerID, len(keys))
+	for i, key := range keys {
+		owners[i] = found[key]
+	}
+	return owners, nil
 }
 
 // ClaimIdentities implements [rushgate.Identities].
@@ -43,18 +74,8 @@ func (s *Store) ClaimIdentities(ctx context.Context, claims []rushgate.IdentityC
 	err := s.do(ctx, func(ctx context.Context) (err error) {
 		now := s.day()
 		for i := range claims {
-			c := &claims[i]
-			if c.Player == 0 {
-				_, err = s.writes.unclaim.ExecContext(ctx, c.Key[:], c.Replaces)
-			} else {
-				_, err = s.writes.claim.ExecContext(ctx, c.Key[:], c.Player, c.Replaces,
-					now.UnixMilli(), now.Add(-rushgate.IdentityHold).UnixMilli())
-			}
-			if err != nil {
-				return fmt.Errorf("claim an identity for player %d: %w", c.Player, err)
-			}
-			if owners[i], err = identityOwner(ctx, s.writes.identityOwner, c.Key); err != nil {
-				return err
+			if owners[i], err = s.claimIdentity(ctx, &claims[i], now); err != nil {
+				return fmt.Errorf("claim an identity for player %d: %w", claims[i].Player, err)
 			}
 		}
 		return nil
@@ -63,4 +84,27 @@ func (s *Store) ClaimIdentities(ctx context.Context, claims []rushgate.IdentityC
 		return nil, err
 	}
 	return owners, nil
+}
+
+// claimIdentity carries out one claim, and returns who has the identity then.
+func (s *Store) claimIdentity(
+	ctx context.Context, c *rushgate.IdentityClaim, now time.Time,
+) (owner rushgate.PlayerID, err error) {
+	if c.Player == 0 {
+		_, err = s.writes.unclaim.ExecContext(ctx, c.Key[:], c.Replaces)
+	} else { // which returns a row if the claim is good
+		err = s.writes.claim.QueryRowContext(ctx, c.Key[:], c.Player, c.Replaces,
+			now.UnixMilli(), now.Add(-rushgate.IdentityHold).UnixMilli()).Scan(&owner)
+		if err == nil {
+			return owner, nil
+		}
+	}
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, err
+	}
+	err = s.writes.identityOwner.QueryRowContext(ctx, c.Key[:]).Scan(&owner)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return owner, err
 }

@@ -80,5 +80,5 @@ func (s *Store) bringIn(ctx context.Context, r *rushgate.Record) (refused, err e
 	if taken, err := s.isTaken(ctx, r.Account.ID); err != nil || taken {
 		return rushgate.ErrIDTaken, err
 	}
-	return nil, s.insert(ctx, &r.Account, &r.Character)
+	return nil, s.insert(ctx, &r.Account, &r.Character, 0)
 }

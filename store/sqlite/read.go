@@ -21,7 +21,7 @@ type readStmts struct {
 	accounts, characters, presence, ping, lookalike, shared *sql.Stmt
 	usernames, histories, isDue, task, tasksOf              *sql.Stmt
 	playerNames                                             *sql.Stmt
-	audit, auditSpan, identityOwner                         *sql.Stmt
+	audit, auditSpan, identityOwners                        *sql.Stmt
 	top                                                     map[rushgate.Board]*sql.Stmt
 }
 
@@ -35,18 +35,18 @@ func (r *readStmts) prepare(ctx context.Context, db *sql.DB, boards []rushgate.B
 		&r.presence: `SELECT a.username, a.id, c.fence, l.node, l.expires_at
 			FROM accounts a JOIN characters c ON c.id = a.id JOIN leases l ON l.player_id = a.id
 			WHERE a.username IN (SELECT value FROM json_each(?)) AND l.expires_at > ?`,
-		&r.playerNames:   `SELECT id, username FROM accounts WHERE id IN (SELECT value FROM json_each(?))`,
-		&r.lookalike:     lookalikeQuery,
-		&r.shared:        sharedQuery,
-		&r.identityOwner: `SELECT player_id FROM identities WHERE key = ?`,
-		&r.usernames:     usernamesQuery,
-		&r.histories:     historiesQuery,
-		&r.isDue:         `SELECT EXISTS (SELECT 1 FROM tasks WHERE kind = ? AND due <= ?)`,
-		&r.task:          `SELECT kind, id, due, data FROM tasks WHERE kind = ? AND id = ?`,
-		&r.tasksOf:       `SELECT coalesce(max(n), 0) FROM task_counts WHERE kind = ?`,
-		&r.audit:         auditQuery,
-		&r.auditSpan:     auditSpanQuery,
-		&r.ping:          `SELECT count(*) FROM (SELECT 1 FROM accounts LIMIT 1)`,
+		&r.playerNames:    `SELECT id, username FROM accounts WHERE id IN (SELECT value FROM json_each(?))`,
+		&r.lookalike:      lookalikeQuery,
+		&r.shared:         sharedQuery,
+		&r.identityOwners: identityOwnersQuery,
+		&r.usernames:      usernamesQuery,
+		&r.histories:      historiesQuery,
+		&r.isDue:          `SELECT EXISTS (SELECT 1 FROM tasks WHERE kind = ? AND due <= ?)`,
+		&r.task:           `SELECT kind, id, due, data FROM tasks WHERE kind = ? AND id = ?`,
+		&r.tasksOf:        `SELECT coalesce(max(n), 0) FROM task_counts WHERE kind = ?`,
+		&r.audit:          auditQuery,
+		&r.auditSpan:      auditSpanQuery,
+		&r.ping:           `SELECT count(*) FROM (SELECT 1 FROM accounts LIMIT 1)`,
 	})
 	if err != nil {
 		return err

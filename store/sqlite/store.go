@@ -188,6 +188,11 @@ func (s *Store) openWriter(ctx context.Context, file string) error {
 	if err := indexBoards(ctx, conn, s.opts.Boards); err != nil {
 		return err
 	}
+	// What jobs would undo is kept in memory: SQLite else writes it to a file, for each transaction a new one, which is
+	// no use to anybody once the process is gone. Not before what the opening sorts, which may be much.
+	if _, err := conn.ExecContext(ctx, `PRAGMA temp_store = MEMORY`); err != nil {
+		return err
+	}
 	return s.writer.prepare(ctx, s.writes.queries(), s.writes.lasting())
 }
 

@@ -36,13 +36,14 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
 		&w.player:  playerQuery + `WHERE a.username = ?`,
 		&w.idInUse: `SELECT count(*) FROM accounts WHERE id = ?`,
-		&w.taken: `SELECT EXISTS (SELECT 1 FROM held_names WHERE skeleton = ?1 AND until > ?2)
+		&w.taken: `SELECT EXISTS (SELECT 1 FROM accounts WHERE username = ?3),
+			EXISTS (SELECT 1 FROM held_names WHERE skeleton = ?1 AND until > ?2)
 			OR EXISTS (SELECT 1 FROM accounts WHERE skeleton = ?1 AND username <> ?3)`,
 		&w.insertAccount: `INSERT INTO accounts (id, username, password_hash, attempt, created_at, version,
 			epoch, disabled_until, disabled_reason, credentials, skeleton) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.insertCharacter: `INSERT INTO characters
-			(id, name, created_at, zone, x, y, hp, xp, level, deaths, playtime_ms, numbers, data, fence)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+			(id, name, created_at, fence, zone, x, y, hp, xp, level, deaths, playtime_ms, numbers, data)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.setHash: `UPDATE accounts SET password_hash = ?, version = ? WHERE username = ?`,
 		&w.updateAccount: `UPDATE accounts SET version = ?, password_hash = ?, epoch = ?, disabled_until = ?,
 			disabled_reason = ?, credentials = coalesce(?, credentials),
@@ -74,7 +75,7 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 			ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
 		&w.claim: `INSERT INTO identities (key, player_id, claimed_at) VALUES (?1, ?2, ?4)
 			ON CONFLICT (key) DO UPDATE SET player_id = excluded.player_id, claimed_at = excluded.claimed_at
-			WHERE player_id = ?2 OR player_id = ?3 AND claimed_at <= ?5`,
+			WHERE player_id = ?2 OR player_id = ?3 AND claimed_at <= ?5 RETURNING player_id`,
 		&w.unclaim:        `DELETE FROM identities WHERE key = ? AND player_id = ?`,
 		&w.identityOwner:  `SELECT player_id FROM identities WHERE key = ?`,
 		&w.credentials:    `SELECT credentials FROM accounts WHERE id = ?`,

@@ -129,6 +129,34 @@ func TestFailingJobHarmsNoOther(t *testing.T) {
 	})
 }
 
+// However much a job has changed that fails, beyond what SQLite by itself keeps in memory, it is undone, and no other.
+func TestMuchIsUndone(t *testing.T) {
+	s := newStore(t)
+	var ids []rushgate.PlayerID
+	for id := rushgate.PlayerID(1); id <= 200; id++ {
+		ids = append(ids, id)
+	}
+	if err := register(s, ids...); err != nil {
+		t.Fatal(err)
+	}
+	change := func(query string, then error) {
+		t.Helper()
+		if err := s.do(t.Context(), func(ctx context.Context) error {
+			_, err := s.writer.conn.ExecContext(ctx, query)
+			return errors.Join(err, then)
+		}); !errors.Is(err, then) {
+			t.Fatal(err)
+		}
+	}
+	change(`UPDATE accounts SET disabled_reason = hex(zeroblob(2000))`, nil)
+	change(`UPDATE accounts SET disabled_reason = ''`, errors.New("test"))
+	var left int
+	err := s.read.QueryRowContext(t.Context(), `SELECT count(*) FROM accounts WHERE disabled_reason <> ''`).Scan(&left)
+	if err != nil || left != len(ids) {
+		t.Errorf("%d of %d are as before, %v", left, len(ids), err)
+	}
+}
+
 // A caller that goes while it waits for its turn is answered at once, however long the job before it takes.
 func TestCallerGoesWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
