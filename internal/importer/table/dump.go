@@ -18,7 +18,9 @@ type dump struct {
 	q     *Query
 	visit func(Row) bool
 
+	database      string   // that is said to be used from here on, empty as long as none is
 	schema, table string   // the one that was found, once one was
+	in            string   // the database that was used then
 	columns       []string // as CREATE TABLE has them
 	wanted        []string // see pick
 	seen          []string // tables, for the error
@@ -62,8 +64,10 @@ func readDump(r io.Reader, q *Query, visit func(Row) bool) error {
 // statement reads one statement, whose first token is t.
 func (d *dump) statement(t *token) error {
 	switch {
-	case t.isSign('\\') && d.dialect == postgreSQL: // of psql
-		return d.skipLine()
+	case t.isSign('\\') && d.dialect == postgreSQL:
+		return d.command()
+	case t.is("USE") && d.dialect == mySQL:
+		return d.use()
 	case t.isSign(';'):
 		return nil
 	case t.is("CREATE"):
@@ -89,6 +93,40 @@ func (d *dump) skipStatement() error {
 			return nil
 		}
 	}
+}
+
+// use reads USE, which says in which database the tables are that follow.
+func (d *dump) use() error {
+	t, err := d.next(true)
+	if err != nil {
+		return err
+	}
+	if t.kind != word && t.kind != name || len(t.text) > maxNameLen {
+		return d.errorf("a database has no name")
+	}
+	d.database = t.text
+	return d.skipStatement()
+}
+
+// command reads the line of a command of psql, of which \connect goes on with another database.
+func (d *dump) command() error {
+	var line []byte
+	for {
+		c, err := d.readByte()
+		if errors.Is(err, io.EOF) || c == '\n' && err == nil {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if len(line) <= maxNameLen {
+			line = append(line, c)
+		}
+	}
+	if database, ok := strings.CutPrefix(string(line), "connect "); ok {
+		d.database = strings.TrimSpace(database)
+	}
+	return nil
 }
 
 // routines skips triggers and procedures, in which a semicolon ends nothing.
@@ -126,6 +164,9 @@ func (d *dump) tableName() (schema, table string, err error) {
 		}
 		if !dot.isSign('.') {
 			d.again = &dot
+			if d.dialect == mySQL { // which calls schemas databases
+				schema = cmp.Or(schema, d.database)
+			}
 			return schema, table, nil
 		}
 	}
@@ -240,8 +281,10 @@ func (d *dump) found(schema, table string, columns []string) (bool, error) {
 	case d.table != "" && !same:
 		return false, fmt.Errorf("several tables may be meant, say which: %s", listed([]string{
 			strings.TrimPrefix(d.schema+"."+d.table, "."), strings.TrimPrefix(schema+"."+table, ".")}))
+	case d.table != "" && d.in != d.database && d.dialect == postgreSQL:
+		return false, d.errorf("several databases have a table %+q: dump the one that is meant", table)
 	}
-	d.schema, d.table, d.wanted = schema, table, wanted
+	d.schema, d.table, d.in, d.wanted = schema, table, d.database, wanted
 	return true, nil
 }
 

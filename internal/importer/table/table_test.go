@@ -217,6 +217,22 @@ func TestPrefixes(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `"wp2_users"`) {
 		t.Errorf("%v", err)
 	}
+	// Those of several databases are several.
+	for text, want := range map[string]string{
+		"USE `d1`;\nCREATE TABLE `users` (`login` text, `pass` text);\nINSERT INTO `users` VALUES ('a','b');\n" +
+			"USE `d2`;\nCREATE TABLE `users` (`login` text, `pass` text);\n": `"d1.users", "d2.users"`,
+		"-- PostgreSQL database cluster dump\n\\connect d1\nCREATE TABLE public.users (login text, pass text);\n" +
+			"\\connect d2\nCREATE TABLE public.users (login text, pass text);\n": "several databases",
+	} {
+		q.Table = "users"
+		if _, err = read(SQL, text, q); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+		q.Table = "d1.users"
+		if all, err = read(SQL, text, q); strings.HasPrefix(text, "USE") && (err != nil || len(all) != 1) {
+			t.Errorf("%v, %v", all, err)
+		}
+	}
 	q.Table = "auth.users"
 	all, err = read(SQL, "CREATE TABLE public.users (x int);\nCREATE TABLE auth.users (login text, pass text);\n"+
 		"COPY public.users (x) FROM stdin;\n1\n\\.\nCOPY auth.users (login, pass) FROM stdin;\na\tb\n\\.\n", q)
