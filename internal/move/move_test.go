@@ -210,8 +210,8 @@ func (s unreadable) HeldNames(ctx context.Context, cursor string, limit int) ([]
 	return page, next, err
 }
 
-// A name whose hold cannot be read is named, and costs the others nothing. One that the other store has given to another
-// ends the move.
+// A name whose hold cannot be read is named, and costs the others nothing. One that the other store has given to
+// another ends the move.
 func TestHoldsThatCannotBeMoved(t *testing.T) {
 	from, to := memory.New(memory.Options{}), memory.New(memory.Options{})
 	fill(t, from, 5)

@@ -247,7 +247,8 @@ func TestDamagedHolds(t *testing.T) {
 		t.Fatalf("%+v, %q, %v", held, next, err)
 	}
 	for _, h := range held {
-		if damaged := errors.Is(h.Err, rushgate.ErrDamagedRecord); damaged != (h.Name != "eve") || damaged == (h.Player == 7) {
+		damaged := errors.Is(h.Err, rushgate.ErrDamagedRecord)
+		if damaged != (h.Name != "eve") || damaged == (h.Player == 7) {
 			t.Errorf("%+v", h)
 		}
 	}
