@@ -76,6 +76,7 @@ type Store interface {
 	Importer
 	Fleet
 	Directory
+	Holds
 	Histories
 	Agenda
 	AuditLog

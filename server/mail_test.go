@@ -116,6 +116,9 @@ func TestLostPasswordByMail(t *testing.T) {
 	if refused.raw != nobody.raw || refused.status != nobody.status {
 		t.Errorf("a wrong code: %d %s, no such name: %d %s", refused.status, refused.raw, nobody.status, nobody.raw)
 	}
+	if !strings.Contains(refused.raw, `"reason":"bad-credentials","message":"The code is wrong`) {
+		t.Errorf("a wrong code is answered with %s", refused.raw)
+	}
 	call(t, s, "POST /v1/recover/finish", finish("alice", code, "12345678"), "").want(t, "a common password", 400)
 	call(t, s, "POST /v1/recover/finish", finish("ALICE", strings.ToLower(code), newPassword), "").want(t, "finish", 204)
 	call(t, s, "POST /v1/recover/finish", finish("alice", code, newPassword), "").want(t, "once more", 401)

@@ -26,18 +26,18 @@ import (
 const moveSynopsis = `Usage: rushgate move --from PLACE --to PLACE [flags]
 
 Brings all that is kept of the players from one store to another: accounts with their passwords, other credentials and
-remembered devices, characters, histories, operators, bans and modes, and the audit log. PLACE is the data folder of a node
-on SQLite, or the URL of a Redis or Valkey: redis://[USER:PASSWORD@]HOST[:PORT][/DB], several separated by commas, rediss://
-for TLS.
+remembered devices, characters, histories, names that are held after a rename, operators, bans and modes, and the audit log.
+PLACE is the data folder of a node on SQLite, or the URL of a Redis or Valkey: redis://[USER:PASSWORD@]HOST[:PORT][/DB],
+several separated by commas, rediss:// for TLS.
 
-Stop all nodes first: while one runs on either store, nothing is moved. The store to move to has to be empty, or nothing is moved: it may have no players, operators or
-audit log of its own. Each account is read back and compared. The store that is moved from stays as it is, but for entries
-of the move in the audit log, so you can go back to it; nothing in it is deleted. A move that was interrupted is started
-again, and goes on.
+Stop all nodes first: while one runs on either store, nothing is moved. The store to move to has to be empty, or nothing is
+moved: it may have no players, operators or audit log of its own. Each account is read back and compared. The store that is
+moved from stays as it is, but for entries of the move in the audit log, so you can go back to it; nothing in it is deleted.
+A move that was interrupted is started again, and goes on.
 
 Sessions end: players log in again, or come in by themselves where their device is remembered. Mail that waits to be sent
-and names that are held after a rename stay behind; accounts that are to be deleted still are. The pepper and the keys of
-OPAQUE, if there are any, are in no store: start the new nodes with the same.
+stays behind; accounts that are to be deleted still are. The pepper and the keys of OPAQUE, if there are any, are in no
+store: start the new nodes with the same.
 
   rushgate move --from ./rushgate-data --to redis://127.0.0.1:6379
   RUSHGATE_FROM=redis://:secret@db.example.org rushgate move --to /var/lib/rushgate`
@@ -184,7 +184,7 @@ func concludeMove(w io.Writer, r move.Report, took time.Duration, err error) err
 	case err != nil:
 		return err
 	case len(r.Damaged) > 0:
-		return fmt.Errorf("%d accounts were left behind", len(r.Damaged))
+		return fmt.Errorf("%d names were left behind", len(r.Damaged))
 	}
 	return nil
 }
@@ -194,6 +194,9 @@ func reportMove(w io.Writer, r move.Report, took time.Duration) error {
 	fmt.Fprintf(&b, "moved     %d accounts in %v (%.0f/s), %d of which were there from an earlier try\n",
 		r.Accounts, took.Round(time.Millisecond), float64(r.Accounts)/max(took.Seconds(), 1e-3), r.Before)
 	fmt.Fprintf(&b, "          with %d devices and %d events of their histories\n", r.Devices, r.Events)
+	if r.Held > 0 {
+		fmt.Fprintf(&b, "          and %d names that are held after a rename\n", r.Held)
+	}
 	if len(r.Shared) > 0 {
 		fmt.Fprintf(&b, "          and %s\n", strings.Join(r.Shared, ", "))
 	}

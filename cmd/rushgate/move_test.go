@@ -30,6 +30,14 @@ func TestMoveThereAndBack(t *testing.T) {
 		runAccount(t, "correct horse\n", "create", name, "--data", data).want(t, 0, "created", "")
 	}
 	runAccount(t, "", "disable", "bob", "--reason", "cheating", "--data", data).want(t, 0, "disabled", "")
+	err := withSQLite(t.Context(), data, false, func(s *sqlite.Store) error { // alice was scope once
+		there := rushgate.Rename{Player: 1, Name: "alice", NewName: "scope"}
+		back := rushgate.Rename{Player: 1, Name: "scope", Epoch: 1, NewName: "alice", Hold: rushgate.Forever()}
+		return errors.Join(s.RenameAccount(t.Context(), there), s.RenameAccount(t.Context(), back))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	url := redistest.Start(t).URL()
 	must := func(want string, args ...string) {
 		t.Helper()
@@ -37,12 +45,16 @@ func TestMoveThereAndBack(t *testing.T) {
 			t.Fatalf("%q: %+v\nwant %s", args, o, want)
 		}
 	}
-	must(`^moved     2 accounts in .*, 0 of which`, "move", "--from", data, "--to", url)
+	must(`^moved     2 accounts in .*, 0 of which(.*\n)+ +and 1 names that are held`, "move", "--from", data, "--to", url)
 	must(`^moved     2 accounts in .*, 2 of which`, "move", "--from", data, "--to", url) // once more changes nothing
 	must(`^moved     2 accounts in .*, 0 of which`, "move", "--from", url, "--to", back)
 	for _, where := range [][]string{{"--db", "redis", "--redis-url", url}, {"--data", back}} {
 		must(`"name": ?"alice"`, append([]string{"account", "show", "alice", "--json"}, where...)...)
 		must(`"disabled_reason": ?"cheating"`, append([]string{"account", "show", "bob", "--json"}, where...)...)
+		impostor := runAccount(t, "correct horse\n", append([]string{"create", "scope"}, where...)...)
+		if impostor.status != 1 || !strings.Contains(impostor.stderr, "there already is a player") {
+			t.Errorf("the name that alice had is created anew: %+v", impostor)
+		}
 	}
 	n := startNode(t, back)
 	login, err := http.Post(n.http+"/v1/login", "application/json",

@@ -116,6 +116,17 @@ func parseFinish(body []byte, passwordMin int) (auth.Request, error) {
 	return out, nil
 }
 
+// errCode is the answer to a code that is not good, by whatever name: it does not tell whether there is an account.
+var errCode = told{rushgate.BadCredentials, "The code is wrong, used or too old, or it is for another name."}
+
+// ofCode has an errand that was refused for its code say so: it has brought no password that could be wrong.
+func ofCode(err error) error {
+	if _, more := errors.AsType[*rushgate.Refusal](err); !more && errors.Is(err, rushgate.BadCredentials) {
+		return errCode
+	}
+	return err
+}
+
 // finishRecovery gives an account another password whose player has a code.
 func (h *handler) finishRecovery(w http.ResponseWriter, r *http.Request) {
 	request, err := readForm(r, func(body []byte) (auth.Request, error) { return parseFinish(body, h.PasswordMin) })
@@ -132,7 +143,7 @@ func (h *handler) finishRecovery(w http.ResponseWriter, r *http.Request) {
 	request.Addr = h.Proxies.Client(r)
 	if _, err := h.Pool.Errand(r.Context(), request); err != nil {
 		again()
-		h.answer(w, r, auth.Welcome{}, err, 0, false)
+		h.answer(w, r, auth.Welcome{}, ofCode(err), 0, false)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

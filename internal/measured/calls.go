@@ -169,6 +169,20 @@ func (s *Store) Usernames(
 	return s.store.Usernames(ctx, prefix, cursor, limit)
 }
 
+// HeldNames implements [rushgate.Holds].
+func (s *Store) HeldNames(
+	ctx context.Context, cursor string, limit int,
+) (held []rushgate.LoadedHold, next string, err error) {
+	defer s.measure(heldNames, time.Now(), &err)
+	return s.store.HeldNames(ctx, cursor, limit)
+}
+
+// HoldNames implements [rushgate.Holds].
+func (s *Store) HoldNames(ctx context.Context, held []rushgate.HeldName) (errs []error, err error) {
+	defer s.measure(holdNames, time.Now(), &err)
+	return s.store.HoldNames(ctx, held)
+}
+
 // Note implements [rushgate.Histories].
 func (s *Store) Note(ctx context.Context, events []rushgate.Noted) (errs []error, err error) {
 	defer s.measure(note, time.Now(), &err)

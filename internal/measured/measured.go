@@ -67,6 +67,8 @@ const (
 	playerNames
 	identityOwners
 	claimIdentities
+	heldNames
+	holdNames
 	operations // how many there are
 )
 
@@ -80,7 +82,7 @@ var names = [operations]string{
 	planTasks: "plan_tasks", takeTasks: "take_tasks", dropTasks: "drop_tasks", loadTasks: "load_tasks",
 	countTasks: "count_tasks", appendAudit: "append_audit", loadAudit: "load_audit", auditSpan: "audit_span",
 	trimAudit: "trim_audit", playerNames: "player_names", identityOwners: "identity_owners",
-	claimIdentities: "claim_identities",
+	claimIdentities: "claim_identities", heldNames: "held_names", holdNames: "hold_names",
 }
 
 type measurement struct {

@@ -94,6 +94,14 @@ func (s slowStore) Beat(context.Context, rushgate.NodeBeat) ([]rushgate.NodeStat
 	return nil, s.answer()
 }
 func (s slowStore) RenameAccount(context.Context, rushgate.Rename) error { return s.answer() }
+func (s slowStore) HeldNames(context.Context, string, int) ([]rushgate.LoadedHold, string, error) {
+	return nil, "", s.answer()
+}
+
+func (s slowStore) HoldNames(context.Context, []rushgate.HeldName) ([]error, error) {
+	return nil, s.answer()
+}
+
 func (s slowStore) Usernames(context.Context, string, string, int) ([]string, string, error) {
 	return nil, "", s.answer()
 }
@@ -193,6 +201,14 @@ var calls = map[string]func(context.Context, rushgate.Store) error{
 	},
 	"usernames": func(ctx context.Context, s rushgate.Store) error {
 		_, _, err := s.Usernames(ctx, "", "", 1)
+		return err
+	},
+	"held_names": func(ctx context.Context, s rushgate.Store) error {
+		_, _, err := s.HeldNames(ctx, "", 1)
+		return err
+	},
+	"hold_names": func(ctx context.Context, s rushgate.Store) error {
+		_, err := s.HoldNames(ctx, nil)
 		return err
 	},
 	"note": func(ctx context.Context, s rushgate.Store) error { _, err := s.Note(ctx, nil); return err },

@@ -1,6 +1,6 @@
 // Package move brings everything that one store keeps into another, such as from SQLite to Redis: accounts with their
-// passwords, other credentials and devices, characters, histories, what a fleet shares, and the audit log. Each account
-// is read back from where it has been brought and compared.
+// passwords, other credentials and devices, characters, histories, names that are held, what a fleet shares, and the
+// audit log. Each account is read back from where it has been brought and compared.
 package move
 
 import (
@@ -53,9 +53,11 @@ type Report struct {
 	Accounts, Before int
 	// Devices, Events and AuditRecords belong to them.
 	Devices, Events, AuditRecords int
+	// Held counts the names that are held for players after a rename.
+	Held int
 	// Shared are the names of the values that were moved.
 	Shared []string
-	// Damaged are the names of accounts that cannot be read, and were left behind.
+	// Damaged are the names of accounts that cannot be read, or by whom they are held, and were left behind.
 	Damaged []string
 }
 
@@ -75,6 +77,9 @@ func All(ctx context.Context, from, to rushgate.Store, opts Options) (Report, er
 	err := m.begin(ctx)
 	if err == nil {
 		err = m.accounts(ctx)
+	}
+	if err == nil {
+		err = m.holds(ctx)
 	}
 	if err == nil {
 		err = m.shared(ctx)

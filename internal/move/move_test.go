@@ -66,6 +66,7 @@ func fill(t *testing.T, s rushgate.Store, n int) {
 	must(t)(s.UpdateAccounts(t.Context(), changes))
 	must(t)(s.Note(t.Context(), events))
 	play(t, s, accounts)
+	must(t)(s.HoldNames(t.Context(), namesHeld(n)))
 	if ok, err := s.SwapShared(t.Context(), "keys", nil, []byte("secret")); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
@@ -75,6 +76,17 @@ func fill(t *testing.T, s rushgate.Store, n int) {
 			t.Fatal(ok, err)
 		}
 	}
+}
+
+// namesHeld are the names that are held in the store of fill, one of them for a player who is gone.
+func namesHeld(n int) (held []rushgate.HeldName) {
+	for i := range n {
+		held = append(held, rushgate.HeldName{
+			Name: fmt.Sprintf("former%d", i), Player: rushgate.PlayerID(i + 2),
+			Until: day.AddDate(90, 0, i),
+		})
+	}
+	return held
 }
 
 func guestOf(i int) rushgate.Credential { return linked.OfGuest([32]byte{1, byte(i >> 8), byte(i)}) }
@@ -165,6 +177,55 @@ func everything(t *testing.T, s rushgate.Store, n int) []player {
 	return all
 }
 
+// heldIn returns which names a store holds, for whom, and until when.
+func heldIn(t *testing.T, s rushgate.Store) (all []string) {
+	t.Helper()
+	for cursor, begun := "", false; !begun || cursor != ""; begun = true {
+		page, next, err := s.HeldNames(t.Context(), cursor, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range page {
+			if h.Err != nil {
+				t.Fatal(h.Name, h.Err)
+			}
+			all = append(all, fmt.Sprint(h.Name, h.Player, h.Until.UnixMilli()))
+		}
+		cursor = next
+	}
+	slices.Sort(all)
+	return all
+}
+
+// unreadable is a store of which one name that is held is damaged.
+type unreadable struct{ rushgate.Store }
+
+func (s unreadable) HeldNames(ctx context.Context, cursor string, limit int) ([]rushgate.LoadedHold, string, error) {
+	page, next, err := s.Store.HeldNames(ctx, cursor, limit)
+	for i := range page {
+		if name := page[i].Name; name == "former3" {
+			page[i] = rushgate.LoadedHold{HeldName: rushgate.HeldName{Name: name}, Err: rushgate.ErrDamagedRecord}
+		}
+	}
+	return page, next, err
+}
+
+// A name whose hold cannot be read is named, and costs the others nothing. One that the other store has given to
+// another ends the move.
+func TestHoldsThatCannotBeMoved(t *testing.T) {
+	from, to := memory.New(memory.Options{}), memory.New(memory.Options{})
+	fill(t, from, 5)
+	r, err := All(t.Context(), unreadable{from}, to, Options{Batch: 2, Shared: []string{"keys"}})
+	if err != nil || r.Held != 4 || !slices.Equal(r.Damaged, []string{"former3"}) || len(heldIn(t, to)) != 4 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	others := memory.New(memory.Options{})
+	must(t)(others.HoldNames(t.Context(), []rushgate.HeldName{{Name: "former3", Player: 9, Until: rushgate.Forever()}}))
+	if _, err := All(t.Context(), from, others, Options{Shared: []string{"keys"}}); !errors.Is(err, ErrNotEmpty) {
+		t.Errorf("All = %v", err)
+	}
+}
+
 func TestThereAndBack(t *testing.T) {
 	const n = 600
 	from, middle, to := memory.New(memory.Options{}), open(t), memory.New(memory.Options{})
@@ -187,7 +248,7 @@ func TestThereAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range []Report{there, back} {
-		if r.Accounts != n || r.Before != 0 || r.Devices != n/2 || r.Events != 900 || r.AuditRecords != 250 ||
+		if r.Accounts != n || r.Before != 0 || r.Devices != n/2 || r.Events != 900 || r.Held != n || r.AuditRecords != 250 ||
 			!slices.Equal(r.Shared, []string{"keys"}) || len(r.Damaged) > 0 {
 			t.Errorf("%+v", r)
 		}
@@ -202,6 +263,9 @@ func TestThereAndBack(t *testing.T) {
 		if !same(&want[i], &got[i]) {
 			t.Fatalf("%+v became %+v", want[i], got[i])
 		}
+	}
+	if held := heldIn(t, to); !slices.Equal(held, heldIn(t, from)) || len(held) != n {
+		t.Errorf("%d names are held: %v", len(held), held)
 	}
 	old, err := from.ReserveIDs(t.Context(), 1)
 	if err != nil {

@@ -36,8 +36,8 @@ func (s *Store) looksHeld(name string, player rushgate.PlayerID) bool {
 	return false
 }
 
-// hold keeps a name for a player, and forgets the holds that have ended.
-func (s *Store) hold(name string, h held) {
+// endHolds forgets the holds that have ended.
+func (s *Store) endHolds() {
 	now := s.holdTime()
 	for skeleton, names := range s.held {
 		maps.DeleteFunc(names, func(_ string, h held) bool { return !now.Before(h.until) })
@@ -45,7 +45,11 @@ func (s *Store) hold(name string, h held) {
 			delete(s.held, skeleton)
 		}
 	}
-	if !now.Before(h.until) {
+}
+
+// hold keeps a name for a player.
+func (s *Store) hold(name string, h held) {
+	if !s.holdTime().Before(h.until) {
 		return
 	}
 	skeleton := rushgate.Skeleton(name)
@@ -105,6 +109,7 @@ func (s *Store) rename(p *player, r *rushgate.Rename) {
 	s.enter(p)
 
 	delete(s.held[rushgate.Skeleton(r.NewName)], r.NewName)
+	s.endHolds()
 	s.hold(r.Name, held{r.Player, toMillisecond(r.Hold)})
 }
 

@@ -227,3 +227,33 @@ func TestLeaseOfAClockThatWasAhead(t *testing.T) {
 		t.Errorf("the lease runs %d ms longer than one does", left-limit-rushgate.LeaseTTL.Milliseconds())
 	}
 }
+
+// A hold that cannot be read is told with its name, and neither read nor changed as if there were none.
+func TestDamagedHolds(t *testing.T) {
+	server := redistest.Start(t)
+	s := openStore(t, Options{URLs: []string{server.URL()}, Logger: quiet()})
+	ctx, until := t.Context(), formatTime(rushgate.Forever())
+	for name, fields := range map[string][]string{
+		"ann": {"held_for", "1", "held_until", "soon"}, "bob": {"held_for", "x", "held_until", until},
+		"cyd": {"held_until", until}, "dan": {"held_for", "1"}, "eve": {"held_for", "7", "held_until", until},
+		"fay": {"held_for", "1", "held_until", "1"},
+	} {
+		if _, err := s.run(ctx, []command{{name: "HSET", key: s.playerKey(name), args: fields}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, next, err := s.HeldNames(ctx, "", rushgate.MaxPage)
+	if err != nil || next != "" || len(held) != 5 {
+		t.Fatalf("%+v, %q, %v", held, next, err)
+	}
+	for _, h := range held {
+		damaged := errors.Is(h.Err, rushgate.ErrDamagedRecord)
+		if damaged != (h.Name != "eve") || damaged == (h.Player == 7) {
+			t.Errorf("%+v", h)
+		}
+	}
+	errs, err := s.HoldNames(ctx, []rushgate.HeldName{
+		{Name: "ann", Player: 1, Until: rushgate.Forever()}, {Name: "gus", Player: 1, Until: rushgate.Forever()},
+	})
+	wantDamagedAlone(t, "HoldNames", errs, err)
+}

@@ -80,31 +80,49 @@ func (s *Store) Usernames(
 		return nil, "", err
 	}
 	defer s.leave()
-	for i := range scansOfAPage {
-		count := min(limit<<i, rushgate.MaxPage) // keys to look at
-		found, more, err := s.walk(ctx, &at, prefix, count)
+	more := true
+	for i := 0; i < scansOfAPage && more && len(names) == 0; i++ {
+		names, more, err = s.walk(ctx, &at, prefix, min(limit<<i, rushgate.MaxPage))
 		if err != nil {
 			return nil, "", err
 		}
-		if names = append(names, found...); !more {
-			return names, "", nil
-		}
-		if len(names) > 0 {
-			break
-		}
 	}
-	return names, at.cursor(), nil
+	if more {
+		next = at.cursor()
+	}
+	return names, next, nil
 }
 
-// walk asks once, moves the place on, and reports whether there is more.
+// walk looks at some keys, moves the place on, and reports whether there is more.
 func (s *Store) walk(ctx context.Context, at *place, prefix string, count int) (names []string, more bool, err error) {
+	keys, more, err := s.walkKeys(ctx, at, prefix, count)
+	if err != nil {
+		return nil, false, err
+	}
+	found, err := s.accountsAt(ctx, keys)
+	if err != nil {
+		return nil, false, err
+	}
+	names = found.names
+	moved, err := s.finishWalked(ctx, found.marked)
+	for _, name := range moved {
+		if strings.HasPrefix(name, prefix) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, more, err
+}
+
+// walkKeys is walk for the keys themselves.
+func (s *Store) walkKeys(
+	ctx context.Context, at *place, prefix string, count int,
+) (keys []string, more bool, err error) {
 	trial, err := s.breaker.allow()
 	if err != nil {
 		return nil, false, err
 	}
 	inner, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	var keys []string
 	if trial {
 		err = s.tryWriting(inner, []command{{key: s.idsKey()}})
 	}
@@ -114,6 +132,7 @@ func (s *Store) walk(ctx context.Context, at *place, prefix string, count int) (
 	switch {
 	case err == nil:
 		s.breaker.done(trial, answered, nil)
+		return keys, more, nil
 	case ctx.Err() != nil:
 		s.breaker.done(trial, abandoned, nil)
 		return nil, false, fmt.Errorf("redis: %w", ctx.Err())
@@ -129,18 +148,6 @@ func (s *Store) walk(ctx context.Context, at *place, prefix string, count int) (
 		s.breaker.done(trial, o, err)
 		return nil, false, err
 	}
-	found, err := s.accountsAt(ctx, keys)
-	if err != nil {
-		return nil, false, err
-	}
-	names = found.names
-	moved, err := s.finishWalked(ctx, found.marked)
-	for _, name := range moved {
-		if strings.HasPrefix(name, prefix) && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names, more, err
 }
 
 // scanOnce asks the master at a place for some keys.

@@ -37,6 +37,8 @@ var (
 	returnScript      = newScript("move", "return")
 	unmarkScript      = newScript("unmark")
 	sweepScript       = newScript("sweep")
+	holdScript        = newScript("hold")
+	loadHoldScript    = newScript("loadhold")
 	noteEventScript   = newScript("noteevent")
 	planScript        = newScript("plan")
 	takeScript        = newScript("take")

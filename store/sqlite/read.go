@@ -20,7 +20,7 @@ import (
 type readStmts struct {
 	accounts, characters, presence, ping, lookalike, shared *sql.Stmt
 	usernames, histories, isDue, task, tasksOf              *sql.Stmt
-	playerNames                                             *sql.Stmt
+	playerNames, heldNames                                  *sql.Stmt
 	audit, auditSpan, identityOwners                        *sql.Stmt
 	top                                                     map[rushgate.Board]*sql.Stmt
 }
@@ -40,6 +40,7 @@ func (r *readStmts) prepare(ctx context.Context, db *sql.DB, boards []rushgate.B
 		&r.shared:         sharedQuery,
 		&r.identityOwners: identityOwnersQuery,
 		&r.usernames:      usernamesQuery,
+		&r.heldNames:      heldNamesQuery,
 		&r.histories:      historiesQuery,
 		&r.isDue:          `SELECT EXISTS (SELECT 1 FROM tasks WHERE kind = ? AND due <= ?)`,
 		&r.task:           `SELECT kind, id, due, data FROM tasks WHERE kind = ? AND id = ?`,

@@ -22,7 +22,7 @@ type writeStmts struct {
 	shared, putShared                       *sql.Stmt
 	identityOwner, claim, unclaim           *sql.Stmt
 	credentials, setCredentials             *sql.Stmt
-	isHeld, hold, free, freeAll             *sql.Stmt
+	isHeld, heldFor, hold, free, freeAll    *sql.Stmt
 	looksLike, rename, renameCharacter      *sql.Stmt
 	isAccount, note, forget                 *sql.Stmt
 	trimSignIns, trimEvents                 *sql.Stmt
@@ -88,7 +88,8 @@ func (w *writeStmts) queries() map[**sql.Stmt]string {
 // lasting returns the text of the statements for renames, histories, the agenda and the audit log.
 func (w *writeStmts) lasting() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
-		&w.isHeld: `SELECT count(*) FROM held_names WHERE username = ? AND until > ?`,
+		&w.isHeld:  `SELECT count(*) FROM held_names WHERE username = ? AND until > ?`,
+		&w.heldFor: `SELECT player_id, until FROM held_names WHERE username = ? AND until > ?`,
 		&w.hold: `INSERT INTO held_names (username, player_id, until, skeleton) VALUES (?, ?, ?, ?)
 			ON CONFLICT (username) DO UPDATE SET player_id = excluded.player_id, until = excluded.until`,
 		&w.free:    `DELETE FROM held_names WHERE username = ?`,

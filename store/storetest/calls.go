@@ -133,6 +133,8 @@ func everyCall(ctx context.Context, s rushgate.Store, in rushgate.Admitted) map[
 	_, errs["Beat"] = s.Beat(ctx, rushgate.NodeBeat{Instance: nodeA})
 	errs["RenameAccount"] = s.RenameAccount(ctx, rushgate.Rename{Player: 51, Name: "made", NewName: "renamed"})
 	_, _, errs["Usernames"] = s.Usernames(ctx, "", "", 1)
+	_, _, errs["HeldNames"] = s.HeldNames(ctx, "", 1)
+	_, errs["HoldNames"] = s.HoldNames(ctx, []rushgate.HeldName{{Name: "held", Player: 1, Until: rushgate.Forever()}})
 	_, errs["Note"] = s.Note(ctx, []rushgate.Noted{{Player: 1, Name: "alice", AccountEvent: event("every-call", 1)}})
 	_, errs["LoadHistories"] = s.LoadHistories(ctx, []string{"alice"})
 	_, errs["PlanTasks"] = s.PlanTasks(ctx, []rushgate.Task{mail("every-call", 1)})

@@ -48,6 +48,8 @@ func runModel(t *testing.T, h Harness) {
 			"swap":       m.swapShared,
 			"rename":     m.rename,
 			"usernames":  m.usernames,
+			"held names": m.heldNames,
+			"hold":       m.hold,
 			"note":       m.note,
 			"histories":  m.histories,
 			"plan":       m.plan,

@@ -70,6 +70,34 @@ func (m *machine) modelRename(r *rushgate.Rename) error {
 	return nil
 }
 
+// hold has a name held as a move does.
+func (m *machine) hold(t *rapid.T) {
+	h := rushgate.HeldName{
+		Name: pick(t, "name", append(modelNames, "eve")...), Player: m.player(t),
+		Until: pick(t, "until", m.clock(), m.clock().Add(rushgate.LeaseTTL), rushgate.Forever()),
+	}
+	var want error
+	if m.byName(h.Name) != nil || m.isHeld(h.Name, h.Player) {
+		want = rushgate.UsernameTaken
+	} else if was := m.held[h.Name]; was.player != h.Player || was.until.Before(h.Until) {
+		m.held[h.Name] = modelHold{h.Player, h.Until}
+	}
+	errs, err := m.s.HoldNames(t.Context(), []rushgate.HeldName{h})
+	if err != nil || len(errs) != 1 || !errors.Is(errs[0], want) {
+		t.Fatalf("HoldNames(%+v) = %v, %v; want %v", h, errs, err, want)
+	}
+}
+
+func (m *machine) heldNames(t *rapid.T) {
+	var want []rushgate.HeldName
+	for name, h := range m.held {
+		if m.isHeld(name, 0) {
+			want = append(want, rushgate.HeldName{Name: name, Player: h.player, Until: h.until})
+		}
+	}
+	wantHolds(t, m.s, rapid.IntRange(1, 3).Draw(t, "limit"), want...)
+}
+
 // usernames goes through the names that begin with a prefix.
 func (m *machine) usernames(t *rapid.T) {
 	prefix := pick(t, "prefix", "", "", "a", "bob", "c%")

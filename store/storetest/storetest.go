@@ -75,6 +75,7 @@ func Run(t *testing.T, h Harness) {
 		{"Lookalikes", lookalikeCases},
 		{"Renames", renameCases},
 		{"Directory", directoryCases},
+		{"Holds", holdCases},
 		{"Histories", historyCases},
 		{"Takeover", takeoverCases},
 		{"Presence", presenceCases},
