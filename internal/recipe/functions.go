@@ -8,6 +8,7 @@ import (
 	"crypto/pbkdf2"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha3"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
@@ -156,6 +157,8 @@ var algorithms = []algorithm{
 	{"sha256", sha256.New, sha256.Size, 150 * time.Nanosecond},
 	{"sha384", sha512.New384, sha512.Size384, 400 * time.Nanosecond},
 	{"sha512", sha512.New, sha512.Size, 400 * time.Nanosecond},
+	{"sha3_224", func() hash.Hash { return sha3.New224() }, 28, 600 * time.Nanosecond},
+	{"sha3_384", func() hash.Hash { return sha3.New384() }, 48, 600 * time.Nanosecond},
 }
 
 // digests are the hash functions, their HMAC (RFC 2104) and their PBKDF2 (RFC 8018).

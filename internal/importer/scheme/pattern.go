@@ -3,6 +3,7 @@ package scheme
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -36,6 +37,9 @@ func compileFields(match map[string]any) ([]field, error) {
 	for _, key := range slices.Sorted(maps.Keys(match)) {
 		names, optional := strings.CutSuffix(key, "?")
 		f := field{as: strings.Split(names, "|"), optional: optional}
+		if slices.Contains(f.as, "hash") {
+			f.as = append(f.as, hashNames...)
+		}
 		var err error
 		switch v := match[key].(type) {
 		case string:
@@ -65,10 +69,10 @@ func (f *field) names() []string {
 	return all
 }
 
-// read binds what a record has in the field.
-func (f *field) read(stored map[string]any, values map[string]recipe.Value, digest *[]byte) bool {
+// read binds what a record has in the field. The one field of a record may have any name, if no other is needed.
+func (f *field) read(stored map[string]any, alone bool, values map[string]recipe.Value, digest *[]byte) bool {
 	v, ok := lookUp(stored, f.as)
-	if !ok && len(stored) == 1 && f.pattern != nil && !f.optional { // whatever its name
+	if !ok && alone && len(stored) == 1 && f.pattern != nil && !f.optional {
 		for _, v = range stored {
 			ok = true
 		}
@@ -89,7 +93,7 @@ func (f *field) read(stored map[string]any, values map[string]recipe.Value, dige
 		return false
 	}
 	for i := range f.inner {
-		if !f.inner[i].read(inner, values, digest) {
+		if !f.inner[i].read(inner, false, values, digest) {
 			return false
 		}
 	}
@@ -106,23 +110,32 @@ func (f *field) leaveEmpty(values map[string]recipe.Value) {
 }
 
 // lookUp returns a field by the names that it may have. The name of a table before a dot, what stands in brackets after
-// it, and the case do not count.
+// it, underscores and the case do not count.
 func lookUp(stored map[string]any, as []string) (any, bool) {
 	for _, name := range as {
 		if v, ok := stored[name]; ok {
 			return v, true
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(stored)) {
+	keys := slices.Sorted(maps.Keys(stored))
+	for _, key := range keys {
 		short, _, _ := strings.Cut(key, "(")
-		short = strings.TrimSpace(short[strings.LastIndexByte(short, '.')+1:])
+		short = plainName(strings.TrimSpace(short[strings.LastIndexByte(short, '.')+1:]))
 		for _, name := range as {
-			if strings.EqualFold(short, name) {
+			if strings.EqualFold(short, plainName(name)) {
 				return stored[key], true
 			}
 		}
 	}
 	return nil, false
+}
+
+func plainName(s string) string { return strings.ReplaceAll(s, "_", "") }
+
+// hashNames are what a field is called as well that may be called "hash".
+var hashNames = []string{
+	"password_hash", "hashed_password", "encrypted_password", "password_encrypted", "crypted_password", "password_digest",
+	"pass_hash", "pw_hash", "pw_bcrypt", "user_password_hash", "userPassword", "authentication_string", "hash_value",
 }
 
 // textOf returns a field's text: that of a number as it is written, that of null empty. A list of one is what it holds.
@@ -188,9 +201,10 @@ type place struct {
 
 // filter changes the bytes of a place.
 type filter struct {
-	name string // reverse, pad, rest, take, int, starts or text
+	name string // reverse, pad, rest, take, until, int, starts or text
 	n    int    // bytes
 	to   string // the name that they, or the text, are bound to; of starts, what there has to be
+	mark string // of until, what ends them
 }
 
 // kinds are how bytes and numbers are written: the characters, and what they stand for.
@@ -204,14 +218,15 @@ var kinds = map[string]struct {
 	"word":    {"", asIs, nil}, // the same, but not empty
 	"nothing": {`(?:)`, asIs, nil},
 	"ctext":   {`[./0-9A-Za-z]+`, asIs, nil},
-	"hex":     {`(?:0[xX])?(?:[0-9A-Fa-f]{2})*`, decodeHex, nil},
-	"hexnum":  {`(?:0[xX])?[0-9A-Fa-f]+`, decodeHexNumber, nil},
-	"dashhex": {`[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2})*`, decodeDashed, nil},
+	"hex":     {`(?:0[xX]|\\x)?(?:[0-9A-Fa-f]{2})*`, decodeHex, nil},
+	"hexnum":  {`(?:0[xX]|\\x)?[0-9A-Fa-f]+`, decodeHexNumber, nil},
+	"dashhex": {`[0-9A-Fa-f]{2}(?:-?[0-9A-Fa-f]{2})*`, decodeDashed, nil},
 	"base64":  {`[-+/_.0-9A-Za-z]*={0,2}`, decodeBase64, nil},
 	"bcsalt":  {`[./0-9A-Za-z]{22}`, decodeBcrypt(22, 16), nil},
 	"bchash":  {`[./0-9A-Za-z]{31}`, decodeBcrypt(31, 23), nil},
 	"itoa":    {`[./0-9A-Za-z]+`, decodeItoa, nil},
 	"des":     {`[./0-9A-Za-z]{11}`, decodeDES, nil},
+	"des8":    {`[./0-9A-Za-z]{8}`, decodeDES, nil}, // what programs keep of it that cut the text after ten characters
 	"md5":     {`[./0-9A-Za-z]{22}`, decodeCrypt(md5Order), nil},
 	"sha256":  {`[./0-9A-Za-z]{43}`, decodeCrypt(sha256Order), nil},
 	"sha512":  {`[./0-9A-Za-z]{86}`, decodeCrypt(sha512Order), nil},
@@ -231,6 +246,7 @@ var kinds = map[string]struct {
 //	<digest:hex#32|reverse>          the lowest byte first
 //	<digest:base64|starts=01|int=iterations#4|take=salt#16>
 //	                                 after a byte of 1, four that are a number, sixteen of salt, and the rest
+//	<after:base64|until=before:7b7d> what is before "{}" in bytes in base64, and what is after it
 //	<salt:bcsalt|text=written>       the salt, and as what it is written
 func compile(s string) (*pattern, error) {
 	p := &pattern{}
@@ -238,7 +254,7 @@ func compile(s string) (*pattern, error) {
 	expression.WriteString("(?s)^")
 	for s != "" {
 		before, after, ok := strings.Cut(s, "<")
-		expression.WriteString(regexp.QuoteMeta(before))
+		expression.WriteString(literal(before))
 		if !ok {
 			break
 		}
@@ -261,6 +277,15 @@ func compile(s string) (*pattern, error) {
 	var err error
 	p.whole, err = regexp.Compile(expression.String())
 	return p, err
+}
+
+// literal returns the expression of a text that has to be there. Of a name in braces, such as LDAP's {SSHA}, the case
+// does not count.
+func literal(s string) string {
+	if name, rest, ok := strings.Cut(s, "}"); ok && strings.HasPrefix(name, "{") {
+		return "(?i:" + regexp.QuoteMeta(name+"}") + ")" + regexp.QuoteMeta(rest)
+	}
+	return regexp.QuoteMeta(s)
 }
 
 func parsePlace(s string) (place, error) {
@@ -307,6 +332,13 @@ func parseFilter(s string) (filter, error) {
 	case (name == "rest" || name == "take") && some && to != "":
 	case name == "int" && some && f.n <= 4 && to != "":
 	case name == "text" && n == "" && to != "":
+	case name == "until" && n == "" && to != "":
+		to, mark, _ := strings.Cut(to, ":")
+		b, err := hex.DecodeString(mark)
+		if err != nil || len(b) == 0 || to == "" {
+			return filter{}, errors.New("what follows until= is not a name, a colon and hexadecimal")
+		}
+		f.to, f.mark = to, string(b)
 	case name == "starts" && n == "" && to != "":
 		b, err := hex.DecodeString(to)
 		if err != nil {
@@ -315,7 +347,7 @@ func parseFilter(s string) (filter, error) {
 		f.to = string(b)
 	default:
 		return filter{}, errors.New(
-			"a filter is reverse, pad#N, rest=NAME#N, take=NAME#N, int=NAME#N, starts=HEX or text=NAME")
+			"a filter is reverse, pad#N, rest=NAME#N, take=NAME#N, until=NAME:HEX, int=NAME#N, starts=HEX or text=NAME")
 	}
 	return f, nil
 }
@@ -401,6 +433,10 @@ func (f *filter) apply(b []byte, text string, values map[string]recipe.Value) ([
 		return b, true
 	case "starts":
 		return bytes.CutPrefix(b, []byte(f.to))
+	case "until":
+		head, tail, ok := bytes.Cut(b, []byte(f.mark))
+		values[f.to] = recipe.Bytes(head)
+		return tail, ok
 	case "pad":
 		b = bytes.TrimLeft(b, "\x00")
 		if len(b) > f.n {
@@ -432,12 +468,17 @@ func asIs(s string) ([]byte, bool) { return []byte(s), true }
 
 // decodeHex takes what databases put before hexadecimal, too.
 func decodeHex(s string) ([]byte, bool) {
-	b, err := hex.DecodeString(strings.TrimPrefix(strings.ToLower(s), "0x"))
+	b, err := hex.DecodeString(digits(s))
 	return b, err == nil
 }
 
+func digits(s string) string {
+	s = strings.TrimPrefix(s, `\x`)
+	return strings.TrimPrefix(strings.ToLower(s), "0x")
+}
+
 func decodeHexNumber(s string) ([]byte, bool) {
-	s = strings.TrimPrefix(strings.ToLower(s), "0x")
+	s = digits(s)
 	if len(s)%2 == 1 {
 		s = "0" + s
 	}
@@ -484,22 +525,19 @@ func decodeItoa(s string) ([]byte, bool) {
 	return out, true
 }
 
-// decodeDES takes characters for six bits each, the highest first.
+// decodeDES takes characters for six bits each, the highest first; of the last of eleven, four bits count.
 func decodeDES(s string) ([]byte, bool) {
 	var all uint64
 	for i, c := range []byte(s) {
 		v := uint64(strings.IndexByte(itoa64, c))
-		if i == 10 { // of which four bits count
+		if i == 10 {
 			all = all<<4 | v>>2
 		} else {
 			all = all<<6 | v
 		}
 	}
-	out := make([]byte, 0, 8)
-	for i := 56; i >= 0; i -= 8 {
-		out = append(out, byte(all>>i))
-	}
-	return out, true
+	out := binary.BigEndian.AppendUint64(nil, all)
+	return out[8-len(s)*6/8:], true
 }
 
 // The orders in which the crypts of Unix write the bytes of their result.

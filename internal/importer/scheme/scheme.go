@@ -12,8 +12,9 @@
 //	 "recipe": "sha256(hex(sha256(password)) + salt)"}
 //
 // "systems" are the words by which a record's system is recognised: all words of one of them have to be among the
-// record's, and the scheme of which most are goes first. "*" is any system: for forms that tell what they are. "when"
-// asks for a field of some value, or for the words of both in the system's name. "match" has a pattern for each field,
+// record's, and the scheme of which most are goes first. After "=" no other word may be among them. "*" is any system:
+// for forms that tell what they are. "when" asks for a field of some value, or for the words of both in the system's
+// name. "match" has a pattern for each field,
 // under the names it may have; one that ends in "?" may be missing. See [compile] for patterns. What they bind is what
 // the recipe's variables stand for, but for "digest", which is what the recipe is to make. "name" is the record's
 // username unless a pattern binds it, "size" the length of the digest.
@@ -29,6 +30,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode"
@@ -69,9 +71,18 @@ type Scheme struct {
 	Recipe  string            `json:"recipe"`
 
 	family  string
-	aliases [][]string // the words of Systems
+	aliases []alias // of Systems
 	fields  []field
 	recipe  *recipe.Recipe
+
+	needs    int  // how many fields there have to be
+	unsalted bool // it has one field, and no salt
+}
+
+// alias is the words of a system that a scheme is of.
+type alias struct {
+	words []string
+	only  bool // no other word may be there
 }
 
 // Vector is a record and the password that it is of.
@@ -194,8 +205,9 @@ func (s *Scheme) compile() (err error) {
 		return errors.New("it needs a name, and systems that it is of")
 	}
 	for _, system := range s.Systems {
-		alias := words(system)
-		if len(alias) == 0 && system != "*" {
+		exact, only := strings.CutPrefix(system, "=")
+		alias := alias{words(exact), only}
+		if len(alias.words) == 0 && system != "*" {
 			return fmt.Errorf("the system %q has no letters or digits", system)
 		}
 		s.aliases = append(s.aliases, alias)
@@ -209,7 +221,11 @@ func (s *Scheme) compile() (err error) {
 	bound := []string{"name", "size"}
 	for i := range s.fields {
 		bound = append(bound, s.fields[i].names()...)
+		if !s.fields[i].optional {
+			s.needs++
+		}
 	}
+	s.unsalted = !slices.Contains(bound, "salt") && len(s.fields) == 1
 	if !slices.Contains(bound, "digest") {
 		return errors.New("no pattern binds digest")
 	}
@@ -279,8 +295,9 @@ type candidate struct {
 
 // Reader takes records apart, and remembers which schemes are of which systems. It is used by one goroutine at a time.
 type Reader struct {
-	set   *Set
-	known map[string]*system
+	set     *Set
+	known   map[string]*system
+	advised int // see maxAdvice
 }
 
 // system is what a reader remembers of a system.
@@ -293,7 +310,7 @@ type system struct {
 const maxKnown = 256
 
 // Reader returns a new reader.
-func (s *Set) Reader() *Reader { return &Reader{s, make(map[string]*system)} }
+func (s *Set) Reader() *Reader { return &Reader{set: s, known: make(map[string]*system)} }
 
 func (r *Reader) system(name string) *system {
 	if known, ok := r.known[name]; ok {
@@ -327,25 +344,83 @@ func (r *Reader) Recognise(record Record) (*Proof, error) {
 		err = ErrUnknownForm
 	}
 	known := err
+	var plain *Proof
 	for _, c := range sys.candidates {
 		p, why := c.scheme.read(record, sys.words, stored)
-		if why == nil {
+		switch {
+		case why == nil && p.Recipe.Plain() && len(p.Digest) > 0 && plain == nil:
+			plain = p // unless it is a hash that tells what it is
+		case why == nil && (plain == nil || c.score == 0 && !p.Recipe.Plain()):
 			return p, nil
-		}
-		if !errors.Is(why, errNoFit) {
+		case why != nil && !errors.Is(why, errNoFit):
 			err = fmt.Errorf("%w: as %s: %w", known, c.scheme.Name, why)
 		}
 	}
+	if plain != nil {
+		return plain, nil
+	}
+	if err == known { //nolint:errorlint // nothing was added to it
+		err = r.advise(err, record, sys.words, stored)
+	}
 	return nil, err
+}
+
+// maxAdvice is of how many records a reader says what their system may be, which takes longer than all else: a report
+// has no more of them. maxAdvised is how many systems it names of one.
+const (
+	maxAdvice  = 1000
+	maxAdvised = 6
+)
+
+// advise adds to an error as what the system could be written, so that the form of a record is known.
+func (r *Reader) advise(err error, record Record, system []string, stored map[string]any) error {
+	if r.advised++; r.advised > maxAdvice {
+		return err
+	}
+	var named, others []string
+	for _, f := range r.set.families {
+		for i := range f.Schemes {
+			s := &f.Schemes[i]
+			for n, a := range s.aliases {
+				shared := len(a.words) > 0 && slices.Contains(system, a.words[0])
+				unsalted := len(a.words) > 0 && a.words[0] == "unsalted"
+				if !shared && !unsalted || a.only || s.recipe.Plain() {
+					continue
+				}
+				as := s.Systems[n]
+				for field, want := range s.When {
+					first, _, _ := strings.Cut(field, "|")
+					as += " " + first + " " + want
+				}
+				if _, why := s.read(record, words(as), stored); why != nil {
+					continue
+				}
+				if shared {
+					named = append(named, strconv.Quote(as))
+				} else {
+					others = append(others, strconv.Quote(as))
+				}
+				break
+			}
+		}
+	}
+	if len(named) == 0 {
+		named = others
+	}
+	if len(named) == 0 {
+		return err
+	}
+	named = named[:min(len(named), maxAdvised)]
+	return fmt.Errorf("%w; it is if the system is meant to be %s", err, strings.Join(named, " or "))
 }
 
 // score returns how many of a system's words name the scheme, -1 if none of its systems is that.
 func (s *Scheme) score(system []string) int {
 	best := -1
-	for _, alias := range s.aliases {
+	for _, a := range s.aliases {
 		missing := func(word string) bool { return !slices.Contains(system, word) }
-		if !slices.ContainsFunc(alias, missing) {
-			best = max(best, len(alias))
+		if !slices.ContainsFunc(a.words, missing) && (!a.only || len(a.words) == len(system)) {
+			best = max(best, len(a.words))
 		}
 	}
 	return best
@@ -368,24 +443,33 @@ func unwrap(stored map[string]any) map[string]any {
 	return stored
 }
 
-var errNoFit = errors.New("another form")
+var (
+	errNoFit  = errors.New("another form")
+	errSalted = errors.New("there is a salt, which it would be without")
+)
 
 // read takes a record apart that is of a system of the scheme.
 func (s *Scheme) read(r Record, system []string, stored map[string]any) (*Proof, error) {
-	for name, want := range s.When {
-		got, there := lookUp(stored, []string{name})
+	for field, want := range s.When {
+		names := strings.Split(field, "|")
+		got, there := lookUp(stored, names)
 		text, isText := textOf(got)
 		said := slices.Equal(words(text), words(want))
-		if there && isText && !said || (!there || !isText) && !follows(system, words(name+" "+want)) {
+		if there && isText && !said || (!there || !isText) && !follows(system, words(names[0]+" "+want)) {
 			return nil, errNoFit
 		}
 	}
 	values := map[string]recipe.Value{"name": recipe.Bytes([]byte(r.Username))}
 	var digest []byte
 	for i := range s.fields {
-		if !s.fields[i].read(stored, values, &digest) {
+		if !s.fields[i].read(stored, s.needs == 1, values, &digest) {
 			return nil, errNoFit
 		}
+	}
+	salt, there := lookUp(stored, []string{"salt"})
+	there = there && !slices.Contains([]any{nil, "", false}, salt)
+	if s.unsalted && (there || slices.Contains(system, "salted")) {
+		return nil, errSalted
 	}
 	values["size"] = recipe.Number(len(digest))
 	bound, err := s.recipe.Bind(values)

@@ -27,7 +27,7 @@ func TestVectors(t *testing.T) {
 				}
 				tried[p.Scheme] = true
 				if p.Recipe.Cost() > quick && os.Getenv("RUSHGATE_LONG") == "" {
-					t.Skip("slow; players of one record of each scheme log in in a test of cmd/rushgate, and RUSHGATE_LONG tries all")
+					t.Skip("slow; a player of one record of each recipe logs in in cmd/rushgate, and RUSHGATE_LONG tries all")
 				}
 				if !p.Is(v.Password) {
 					t.Errorf("%s does not accept the password", p.Scheme)
@@ -87,6 +87,19 @@ func TestRecognise(t *testing.T) {
 		{"authme", `{"password": "` + md5 + `"}`, ""},
 		{"rathena", `{"user_pass": "` + md5 + `"}`, "rathena md5"},
 		{"rathena use_MD5_passwords: no", `{"user_pass": "` + md5 + `"}`, "rathena plain"},
+		{"rathena", `{"user_pass": "$2y$04$abcdefghijklmnopqrstuuVxrIdT0vjUpB4MyCPDlM.HLUnKfnWy6"}`, "bcrypt"}, // not plain
+		{"freeciv", `{"Pass_Word": "` + md5 + `", "email": "x"}`, "freeciv md5"},
+		{"freeciv", `{"userPassword": "` + md5 + `", "email": "x"}`, "freeciv md5"},
+		{"freeciv", `{"password": "\\x` + md5 + `"}`, "freeciv md5"},
+		{"freeciv", `{"password": "` + md5 + `", "salt": null}`, "freeciv md5"},
+		{"freeciv", `{"password": "` + md5 + `", "salt": "ab"}`, ""}, // it has none
+		{"authme SALTED2MD5", `{"password": "` + md5 + `"}`, ""},     // it has one
+		{"mybb", `{"password": "` + md5 + `"}`, ""},                  // the only column is not both
+		{"md5", `{"password": "` + md5 + `"}`, "unsalted md5"},
+		{"a game, md5", `{"password": "` + md5 + `"}`, ""},
+		{"eqemu", `{"account_password": "` + md5 + `", "encryption_mode": 2}`, "eqemu mode 2"},
+		{"phpbb argon2id", `{"password": "$argon2id$v=19$m=32,t=2,p=4$c2FsdHNhbHQ$AAAAAAAAAAAAAAAA"}`, "phpbb argon2id"},
+		{"some", `{"userPassword": "{md5}X03MO1qnZdYdgyfeuILPmQ=="}`, "ldap md5"},
 		{"django", `{"password": "pbkdf2_sha256$90000000$salt$` + strings.Repeat("A", 43) + `="}`, ""}, // costs too much
 		{"django", `{"password": "pbkdf2_sha256$99999999999$salt$` + strings.Repeat("A", 43) + `="}`, ""},
 		{"some", `{"password": "$2y$31$abcdefghijklmnopqrstuuVxrIdT0vjUpB4MyCPDlM.HLUnKfnWy6"}`, ""},
@@ -102,6 +115,29 @@ func TestRecognise(t *testing.T) {
 		if err != nil && (strings.Contains(err.Error(), md5) || strings.Contains(err.Error(), "salt$")) {
 			t.Errorf("the error has what is stored: %v", err)
 		}
+	}
+}
+
+// What a record's system could be is said by the error, if its form fits one, or several.
+func TestWhatSystemCouldBeMeant(t *testing.T) {
+	const md5 = "5f4dcc3b5aa765d61d8327deb882cf99"
+	reader := Builtin().Reader()
+	for _, c := range []struct{ system, want string }{
+		{"eqemu", `"eqemu mode 1" or "eqemu mode 2"`},
+		{"authme", `"authme MD5"`},
+		{"nobody knows it", `"unsalted md5"`},
+	} {
+		_, err := reader.Recognise(Record{c.system, "Alice", map[string]any{"password": md5}})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.system, err)
+		}
+	}
+	for range maxAdvice { // of which only so many are looked at
+		_, _ = reader.Recognise(Record{"authme", "Alice", map[string]any{"password": md5}})
+	}
+	_, err := reader.Recognise(Record{"authme", "Alice", map[string]any{"password": md5}})
+	if err == nil || strings.Contains(err.Error(), "MD5") {
+		t.Error(err)
 	}
 }
 
@@ -177,8 +213,9 @@ func hmacOf(t *testing.T) string {
 
 func FuzzParseFamily(f *testing.F) {
 	f.Add([]byte(ours))
-	f.Add([]byte(`{"family":"f","schemes":[{"name":"n","systems":["*"],"when":{"a":"b"},"match":{"a|b?":` +
-		`"<digest:base64|starts=01|int=n#4|take=salt#16|reverse|pad#9>","c":{"d":"<s:itoa5>"}},"recipe":"cut(salt,n)"}]}`))
+	f.Add([]byte(`{"family":"f","schemes":[{"name":"n","systems":["*","=a 1"],"when":{"a|c":"b"},"match":{"a|b?":` +
+		`"<digest:base64|starts=01|int=n#4|take=salt#16|until=more:7b7d|reverse|pad#9>","c":{"d":"<s:itoa5>"}},` +
+		`"recipe":"cut(salt,n)"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		family, err := Parse(b)
 		if err != nil {
