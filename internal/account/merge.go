@@ -244,11 +244,12 @@ func (l *Ledger) isOpen(ctx context.Context, a, guest *rushgate.Account) error {
 	return ErrBusy
 }
 
-// giveUpMerge opens a guest's account again that was to become part of the account of a player, and has not.
+// giveUpMerge opens a guest's account again that was to become part of the account of a player, and has not. One whose
+// character is being written is left as it is: that goes on.
 func (l *Ledger) giveUpMerge(ctx context.Context, guest *rushgate.Account, into rushgate.PlayerID) error {
 	_, err := l.changeOwned(ctx, Owner{guest.ID, guest.Username},
 		func(now *rushgate.Account) (c rushgate.AccountChange, err error) {
-			if mergedInto(now) == into && now.Disabled.Reason == mergingReason {
+			if mergedInto(now) == into && fenceOf(now) == 0 && now.Disabled.Reason == mergingReason {
 				c.Disabled, c.Credentials = &rushgate.Disabled{}, without(now.Credentials, Merging)
 			}
 			return c, nil
@@ -346,12 +347,25 @@ func (l *Ledger) replaceCharacter(ctx context.Context, guest, a *rushgate.Accoun
 	if err := l.save(ctx, s); err != nil {
 		return err
 	}
-	given := rushgate.Disabled{Until: rushgate.Forever(), Reason: mergedReason}
-	if err := l.disable(ctx, guest, given); err != nil {
+	if err := l.noteGiven(ctx, guest, a.ID); err != nil {
 		return err
 	}
 	s.Release = true
 	return l.save(ctx, s)
+}
+
+// noteGiven notes that the account of a player has got the character of a guest. The error is [ErrBusy] if the guest's
+// account is not to become part of that one any more.
+func (l *Ledger) noteGiven(ctx context.Context, guest *rushgate.Account, into rushgate.PlayerID) error {
+	_, err := l.changeOwned(ctx, Owner{guest.ID, guest.Username},
+		func(now *rushgate.Account) (c rushgate.AccountChange, err error) {
+			if mergedInto(now) != into {
+				return c, ErrBusy
+			}
+			c.Disabled = &rushgate.Disabled{Until: rushgate.Forever(), Reason: mergedReason}
+			return c, nil
+		})
+	return err
 }
 
 func (l *Ledger) save(ctx context.Context, s rushgate.Save) error {

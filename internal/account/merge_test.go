@@ -303,11 +303,40 @@ func TestMergeIsEndedByALook(t *testing.T) {
 	}
 }
 
+// A merge is given up as well if the account that it was for is gone, and the name of its player stayed behind.
+func TestMergeIntoAnAccountWhoseNameStayed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		names := &misled{Store: memory.New(memory.Options{}), says: "nobody"}
+		s := &breaking{Store: names, in: -1}
+		l := newMerge(t, s)
+		alice, err := l.Find(t.Context(), "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.in = 2
+		if err := l.Merge(t.Context(), provedBy(t, l, "alice"), guestDevice, false, nil, ""); err == nil {
+			t.Fatal("no write failed")
+		}
+		s.in = -1
+		if guest, err := l.Find(t.Context(), "guest-x"); err != nil || !guest.Disabled.At(time.Now()) {
+			t.Fatalf("the guest is not shut: %+v, %v", guest, err)
+		}
+		if err := s.DeleteAccount(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+		names.player = alice.ID
+		lookUntilDone(t, s, l)
+		if in, _ := login(t, s, "guest-x"); in.Err != nil {
+			t.Errorf("the guest is shut: %v", in.Err)
+		}
+	})
+}
+
 // lookUntilDone has all looks taken that are planned, as nodes do.
 func lookUntilDone(t *testing.T, s rushgate.Store, l *account.Ledger) {
 	t.Helper()
-	for range 4 {
-		time.Sleep(30 * time.Second)
+	for range 12 {
+		time.Sleep(10 * time.Second)
 		for _, task := range dueTasks(t, s) {
 			look, err := l.LookAt(t.Context(), task)
 			if err != nil {

@@ -80,8 +80,8 @@ func (l *Ledger) lookAtMerge(ctx context.Context, guest *rushgate.Account) (Look
 	}
 	a, err := l.mergedAccount(ctx, guest)
 	switch {
-	case errors.Is(err, ErrBusy):
-		return Leaving, nil
+	case errors.Is(err, ErrBusy): // which ends only if it is looked at before the hold has passed
+		return Waits, l.planLook(ctx, doomed{guest.ID, guest.Username}, time.Now().Add(rushgate.IdentityHold/2))
 	case err != nil:
 		return Leaving, err
 	}
