@@ -47,7 +47,7 @@ func TestExportsOnServers(t *testing.T) {
 					s.Run(database, fitting.Replace(text))
 				}
 				s.Grant("reader", "pw", database)
-				e.bring(t, openLive(t, s, database, source.Options{System: e.system}), &v)
+				e.bring(t, openLive(t, s, database, source.Options{System: e.system, Table: e.table}), &v)
 			})
 			tried[e.system] = true
 		}

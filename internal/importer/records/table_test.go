@@ -83,7 +83,7 @@ func openTable(t *testing.T, path string, opts source.Options) *Table {
 }
 
 // export is a file as a system writes it, with a player of a vector and others who are no players or banned.
-type export struct{ system, vector, want, text string }
+type export struct{ system, table, vector, want, text string }
 
 // exports are those of testdata: what they are is in their first lines, and after a blank one what the system writes,
 // which is a template, see [file].
@@ -102,7 +102,9 @@ func exports(t *testing.T) (all []export) {
 		e := export{text: text}
 		for line := range strings.Lines(head) {
 			key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-			*map[string]*string{"system": &e.system, "vector": &e.vector, "want": &e.want}[key] = strings.TrimSpace(value)
+			*map[string]*string{
+				"system": &e.system, "table": &e.table, "vector": &e.vector, "want": &e.want,
+			}[key] = strings.TrimSpace(value)
 		}
 		all = append(all, e)
 	}
@@ -122,7 +124,7 @@ func (e *export) vectorOf(t *testing.T) scheme.Vector {
 func TestExports(t *testing.T) {
 	for _, e := range exports(t) {
 		v := e.vectorOf(t)
-		opts := source.Options{System: e.system}
+		opts := source.Options{System: e.system, Table: e.table}
 		if e.system == "firebase" {
 			opts.With = map[string]any{}
 			for _, name := range []string{"memCost", "rounds", "saltSeparator", "signerKey"} {

@@ -83,7 +83,7 @@ func (s *System) Open(ctx context.Context, path string, opts Options) (*Reader, 
 		l := s.Layouts[i]
 		if slices.Contains(l.Kinds(), kind) {
 			if opts.Table != "" {
-				l.Table = opts.Table
+				l.setTable(opts.Table)
 			}
 			return l.open(ctx, inFile{path, kind}, opts)
 		}
@@ -98,12 +98,38 @@ func (s *System) OpenServer(ctx context.Context, server *table.Server, opts Opti
 		l := s.Layouts[i]
 		if slices.Contains(l.Kinds(), table.SQL) {
 			if opts.Table != "" {
-				l.Table = opts.Table
+				l.setTable(opts.Table)
 			}
 			return l.open(ctx, onServer{server}, opts)
 		}
 	}
 	return nil, fmt.Errorf("%s keeps its accounts in no database of MySQL or PostgreSQL that is known", s.Name)
+}
+
+// setTable has the layout read the table of a name in place of its own. If that leaves open what stands before the name,
+// such as the prefix of a forum's tables, the same stands before the names of the other tables.
+func (l *Layout) setTable(name string) {
+	end, open := strings.CutPrefix(l.Table, "*")
+	l.Table = name
+	if at := len(name) - len(end); open && at >= 0 && strings.EqualFold(name[at:], end) {
+		l.Joins = prefixed(l.Joins, name[:at])
+	}
+}
+
+// prefixed returns joins with what stands before the names of their tables, which are found under the same names.
+func prefixed(joins []Join, prefix string) []Join {
+	joins = slices.Clone(joins)
+	for i := range joins {
+		j := &joins[i]
+		if end, open := strings.CutPrefix(j.Table, "*"); open {
+			j.as, j.Table = j.name(), prefix+end
+		}
+		if j.Or != nil {
+			j.Or = &prefixed([]Join{*j.Or}, prefix)[0]
+		}
+		j.With = prefixed(j.With, prefix)
+	}
+	return joins
 }
 
 // tableRows is a table: of a file, or of a server.

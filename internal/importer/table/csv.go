@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 )
@@ -37,6 +38,9 @@ func readCSV(r io.Reader, q *Query, visit func(Row) bool) error {
 		return errors.Join(errHeader, err)
 	}
 	wanted, err := q.pick(header)
+	if errors.Is(err, ErrNoColumn) { // and what it has in the place of names may be a player's hash
+		err = fmt.Errorf("%w: one of %s in the first line, which has %d fields", ErrNoColumn, listed(q.required()), len(header))
+	}
 	if err != nil {
 		return err
 	}

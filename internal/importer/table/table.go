@@ -224,6 +224,11 @@ func (q *Query) pick(columns []string) ([]string, error) {
 	return wanted, nil
 }
 
+// required returns the columns that may not be missing.
+func (q *Query) required() []string {
+	return slices.DeleteFunc(slices.Clone(q.Columns), func(c string) bool { return strings.HasSuffix(c, "?") })
+}
+
 // inColumn is the error for a value of a column.
 func inColumn(name string, err error) error { return fmt.Errorf("the column %+q: %w", name, err) }
 
