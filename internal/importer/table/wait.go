@@ -10,7 +10,7 @@ import (
 
 // How long a server is waited for. Rows that come are waited for as long as there are some, however slow they are.
 const (
-	connectIn = 10 * time.Second // for a connection, by each of its addresses
+	connectIn = 10 * time.Second // for a connection, by all addresses of a name together
 	loginIn   = 10 * time.Second // for the greeting, TLS and the login together
 	answerIn  = time.Minute      // for the settings of the connection, and for what tables there are
 	rowIn     = 5 * time.Minute  // for the count of the rows, which takes long of many, and for the next one of them
