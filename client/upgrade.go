@@ -23,7 +23,8 @@ var errNotByIdentity = errors.New("not the proof by a guest's device or a provid
 // password is not taken, and why.
 //
 // Where the client proves passwords by OPAQUE ([Options].Opaque), the server does not see this one. The account is then
-// renamed by another request, as by [Session.RenameBy], and only that ends sessions.
+// renamed by another request, as by [Session.RenameBy], and only that ends sessions; whatever is said of the name, the
+// password is set.
 func (s Session) Upgrade(ctx context.Context, name, password string, by AccountProof) error {
 	const op = "upgrade"
 	if err := notText(name, password); err != nil {
