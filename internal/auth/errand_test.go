@@ -105,8 +105,8 @@ func TestErrandsLeaveLoginsTheirShare(t *testing.T) {
 		}
 		synctest.Wait()
 		f.Start()
-		for tries := 0; tries < 1000 && f.Stats().Counters.Success < logins; tries++ {
-			time.Sleep(200 * time.Millisecond)
+		for tries := 0; tries < 20000 && f.Stats().Counters.Success < logins; tries++ {
+			time.Sleep(10 * time.Millisecond)
 		}
 		if done := f.Stats().Errands.Success; done > atEnd+1 { // one came with the last logins
 			t.Errorf("%d errands done in the rush, %d as soon as nobody waits: more may come", atEnd, done)
