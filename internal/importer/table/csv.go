@@ -39,7 +39,8 @@ func readCSV(r io.Reader, q *Query, visit func(Row) bool) error {
 	}
 	wanted, err := q.pick(header)
 	if errors.Is(err, ErrNoColumn) { // and what it has in the place of names may be a player's hash
-		err = fmt.Errorf("%w: one of %s in the first line, which has %d fields", ErrNoColumn, listed(q.required()), len(header))
+		err = fmt.Errorf("%w: one of %s in the first line, which has %d fields", ErrNoColumn, listed(q.required()),
+			len(header))
 	}
 	if err != nil {
 		return err
