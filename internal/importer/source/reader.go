@@ -106,8 +106,8 @@ func (s *System) OpenServer(ctx context.Context, server *table.Server, opts Opti
 	return nil, fmt.Errorf("%s keeps its accounts in no database of MySQL or PostgreSQL that is known", s.Name)
 }
 
-// setTable has the layout read the table of a name in place of its own. If the layout leaves open what stands before the
-// name, such as the prefix of a forum's tables, the same stands before the names of the other tables.
+// setTable has the layout read the table of a name in place of its own. If the layout leaves open what stands before
+// the name, such as the prefix of a forum's tables, the same stands before the names of the other tables.
 func (l *Layout) setTable(name string) {
 	end, open := strings.CutPrefix(l.Table, "*")
 	l.Table = name
