@@ -37,11 +37,10 @@ func readCSV(r io.Reader, q *Query, visit func(Row) bool) error {
 	case err != nil:
 		return errors.Join(errHeader, err)
 	}
-	wanted, err := q.pick(header)
-	if errors.Is(err, ErrNoColumn) { // and what it has in the place of names may be a player's hash
-		err = fmt.Errorf("%w: one of %s in the first line, which has %d fields", ErrNoColumn, listed(q.required()),
-			len(header))
+	if name := q.absent(header); name != "" { // what is there in the place of names may be a player's hash
+		return fmt.Errorf("%w: %+q; the first line has %d fields", ErrNoColumn, name, len(header))
 	}
+	wanted, err := q.pick(header)
 	if err != nil {
 		return err
 	}

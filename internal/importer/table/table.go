@@ -224,9 +224,15 @@ func (q *Query) pick(columns []string) ([]string, error) {
 	return wanted, nil
 }
 
-// required returns the columns that may not be missing.
-func (q *Query) required() []string {
-	return slices.DeleteFunc(slices.Clone(q.Columns), func(c string) bool { return strings.HasSuffix(c, "?") })
+// absent returns a column that may not be missing and is; empty if there is none.
+func (q *Query) absent(columns []string) string {
+	for _, name := range q.Columns {
+		is := func(c string) bool { return strings.EqualFold(c, name) }
+		if !strings.HasSuffix(name, "?") && !slices.ContainsFunc(columns, is) {
+			return name
+		}
+	}
+	return ""
 }
 
 // inColumn is the error for a value of a column.
