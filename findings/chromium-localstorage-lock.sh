@@ -10,12 +10,7 @@
 # It runs without Rushgate and needs Node.js 20 and a Chromium (CHROMIUM names it, or it is found in the PATH); from npm it
 # installs puppeteer-core 25.16.0. Exit 0: as seen; 1: something else; 2: could not be run.
 set -euo pipefail
-chromium=${CHROMIUM:-$(command -v chromium || command -v google-chrome || true)}
-[ -n "$chromium" ] && command -v node >/dev/null || { echo "Node.js and Chromium are needed"; exit 2; }
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-npm install --no-audit --no-fund --ignore-scripts puppeteer-core@25.16.0 >npm.log 2>&1 || { cat npm.log; exit 2; }
+. "$(dirname "$0")/puppeteer"
 cat >count.mjs <<'END'
 import http from "node:http";
 import puppeteer from "puppeteer-core";

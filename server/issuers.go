@@ -77,20 +77,12 @@ func prefixOf(a netip.Addr) netip.Prefix {
 func (v *vouchers) findIssuers(c Config, all []oidc.Settings, look lookup) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	closed := v.closed
-	if closed == nil {
+	if v.life.Err() != nil {
 		return
 	}
 	v.looking.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), issuerWait)
+		ctx, cancel := context.WithTimeout(v.life, issuerWait)
 		defer cancel()
-		v.looking.Go(func() {
-			select {
-			case <-closed:
-				cancel()
-			case <-ctx.Done():
-			}
-		})
 		for _, p := range all {
 			c.warnOfIssuer(ctx, &p, look)
 		}

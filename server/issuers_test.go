@@ -90,7 +90,7 @@ func TestIssuersWhoseNamesLeadInside(t *testing.T) {
 			Logger:           slog.New(slog.NewTextHandler(&log, nil)),
 			ProviderNetworks: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},
 		}
-		v := &vouchers{closed: make(chan struct{})}
+		v := &vouchers{life: t.Context()}
 		v.findIssuers(cfg, all, look)
 		v.looking.Wait() // the slow one has its time
 		if said := log.String(); strings.Count(said, "level=WARN") != 1 || !strings.Contains(said, "provider=inside") ||

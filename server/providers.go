@@ -81,8 +81,9 @@ type vouchers struct {
 	openID  []oidc.Settings // of the start
 	looking sync.WaitGroup  // names up, see findIssuers
 
-	mu     sync.Mutex
-	closed chan struct{} // nil once it is
+	mu   sync.Mutex // no look-up begins once life has ended
+	life context.Context
+	end  context.CancelFunc
 }
 
 // readProviders reads the files about providers.
@@ -130,7 +131,8 @@ func (s *Server) openProviders() error {
 	case err != nil:
 		return wrong("OIDCFile", "%w", err)
 	}
-	s.vouchers = &vouchers{Providers: all, calls: calls, openID: given.OpenID, closed: make(chan struct{})}
+	s.vouchers = &vouchers{Providers: all, calls: calls, openID: given.OpenID}
+	s.vouchers.life, s.vouchers.end = context.WithCancel(context.Background())
 	c.warnOfReturns(given.OpenID, all.List())
 	return nil
 }
@@ -167,10 +169,7 @@ func (s *Server) closeProviders() {
 		return
 	}
 	v.mu.Lock()
-	if v.closed != nil {
-		close(v.closed)
-		v.closed = nil
-	}
+	v.end()
 	v.mu.Unlock()
 	v.looking.Wait()
 	v.calls.Close()

@@ -67,6 +67,16 @@ const scansOfAPage = 16
 func (s *Store) Usernames(
 	ctx context.Context, prefix, cursor string, limit int,
 ) (names []string, next string, err error) {
+	return walkPage(s, cursor, limit, func(at *place, count int) ([]string, bool, error) {
+		return s.walk(ctx, at, prefix, count)
+	})
+}
+
+// walkPage returns a page of a walk from a cursor on, and the next one's. The walk looks at about so many keys, moves
+// the place on, and reports whether there is more.
+func walkPage[T any](
+	s *Store, cursor string, limit int, walk func(at *place, count int) (found []T, more bool, err error),
+) (found []T, next string, err error) {
 	if err := validate.Page(limit); err != nil {
 		return nil, "", fmt.Errorf("redis: %w", err)
 	}
@@ -81,8 +91,8 @@ func (s *Store) Usernames(
 	}
 	defer s.leave()
 	more := true
-	for i := 0; i < scansOfAPage && more && len(names) == 0; i++ {
-		names, more, err = s.walk(ctx, &at, prefix, min(limit<<i, rushgate.MaxPage))
+	for i := 0; i < scansOfAPage && more && len(found) == 0; i++ {
+		found, more, err = walk(&at, min(limit<<i, rushgate.MaxPage))
 		if err != nil {
 			return nil, "", err
 		}
@@ -90,7 +100,7 @@ func (s *Store) Usernames(
 	if more {
 		next = at.cursor()
 	}
-	return names, next, nil
+	return found, next, nil
 }
 
 // walk looks at some keys, moves the place on, and reports whether there is more.

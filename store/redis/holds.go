@@ -14,30 +14,9 @@ import (
 func (s *Store) HeldNames(
 	ctx context.Context, cursor string, limit int,
 ) (held []rushgate.LoadedHold, next string, err error) {
-	if err := validate.Page(limit); err != nil {
-		return nil, "", fmt.Errorf("redis: %w", err)
-	}
-	var at place
-	if cursor != "" {
-		if at, err = parsePlace(cursor); err != nil {
-			return nil, "", fmt.Errorf("redis: %w", err)
-		}
-	}
-	if err := s.enter(); err != nil {
-		return nil, "", err
-	}
-	defer s.leave()
-	more := true
-	for i := 0; i < scansOfAPage && more && len(held) == 0; i++ {
-		held, more, err = s.walkHeld(ctx, &at, min(limit<<i, rushgate.MaxPage))
-		if err != nil {
-			return nil, "", err
-		}
-	}
-	if more {
-		next = at.cursor()
-	}
-	return held, next, nil
+	return walkPage(s, cursor, limit, func(at *place, count int) ([]rushgate.LoadedHold, bool, error) {
+		return s.walkHeld(ctx, at, count)
+	})
 }
 
 // walkHeld looks at some keys, moves the place on, and reports whether there is more.

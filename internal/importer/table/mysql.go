@@ -50,18 +50,8 @@ func connectMySQL(w *wait, a *Address) (session, error) {
 		return nil, err
 	}
 	s := &mySQLSession{db: sql.OpenDB(connector)}
-	if s.conn, err = s.db.Conn(w); err == nil {
-		w.on("its answer to the settings of the connection", answerIn)
-		err = s.begin(w)
-	}
-	if err != nil {
-		s.close()
-		if help := s.explain(err); help != "" {
-			err = fmt.Errorf("%w\n  %s", err, help)
-		}
-		return nil, err
-	}
-	return s, nil
+	s.conn, err = s.db.Conn(w)
+	return begun(w, s, err)
 }
 
 func (s *mySQLSession) begin(ctx context.Context) error {

@@ -50,18 +50,8 @@ func connectPostgreSQL(w *wait, a *Address) (session, error) {
 		return s.raw, err
 	}
 	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil } // dial does it
-	if s.conn, err = pgconn.ConnectConfig(w, c); err == nil {
-		w.on("its answer to the settings of the connection", answerIn)
-		err = s.begin(w)
-	}
-	if err != nil {
-		s.close()
-		if help := s.explain(err); help != "" {
-			err = fmt.Errorf("%w\n  %s", err, help)
-		}
-		return nil, err
-	}
-	return s, nil
+	s.conn, err = pgconn.ConnectConfig(w, c)
+	return begun(w, s, err)
 }
 
 func (s *postgreSQLSession) begin(ctx context.Context) error {

@@ -46,9 +46,27 @@ type session interface {
 	asStored() string
 	// asText is an expression for the text of a column, cut where it is too long.
 	asText(column string) string
+	// begin has the session read as it is to, in a transaction.
+	begin(ctx context.Context) error
 	// explain says what would help against an error of the server; empty if that is not known.
 	explain(err error) string
 	close()
+}
+
+// begun returns a session that has begun, if err does not say that there is no connection. One that has not is closed.
+func begun(w *wait, s session, err error) (session, error) {
+	if err == nil {
+		w.on("its answer to the settings of the connection", answerIn)
+		err = s.begin(w)
+	}
+	if err == nil {
+		return s, nil
+	}
+	s.close()
+	if help := s.explain(err); help != "" {
+		err = fmt.Errorf("%w\n  %s", err, help)
+	}
+	return nil, err
 }
 
 // serverTable is a table of a server.

@@ -210,15 +210,14 @@ func (q *Query) matches(schema, name string) bool {
 // pick says which columns of a table are read: for each of them the name that it was asked for by, empty for those that
 // are not.
 func (q *Query) pick(columns []string) ([]string, error) {
+	if name := q.absent(columns); name != "" {
+		return nil, fmt.Errorf("%w: %+q; there are %s", ErrNoColumn, name, listed(columns))
+	}
 	wanted := make([]string, len(columns))
 	for _, c := range q.Columns {
-		name, optional := strings.CutSuffix(c, "?")
-		i := slices.IndexFunc(columns, func(c string) bool { return strings.EqualFold(c, name) })
-		switch {
-		case i >= 0:
+		name := strings.TrimSuffix(c, "?")
+		if i := slices.IndexFunc(columns, func(c string) bool { return strings.EqualFold(c, name) }); i >= 0 {
 			wanted[i] = name
-		case !optional:
-			return nil, fmt.Errorf("%w: %+q; there are %s", ErrNoColumn, name, listed(columns))
 		}
 	}
 	return wanted, nil
