@@ -65,6 +65,7 @@ func newCrowd(t *testing.T, rate int, change func(*Config)) *crowd {
 		Queue: 200, World: 100_000, MaxAge: 25 * time.Second, Batch: 16, Pace: float64(rate), OriginShare: 100,
 		OriginRegistrations: -1, Now: func() time.Time { return c.now },
 		Jitter: func(n time.Duration) time.Duration { return time.Duration(c.rng.Int64N(int64(n))) },
+		Line:   line.Config{Random: rand.NewChaCha8([32]byte{})},
 	}
 	if change != nil {
 		change(&cfg)
