@@ -27,8 +27,15 @@ func TestFirstVisit(t *testing.T) {
 		$("title").textContent === "Rust & Bones" && document.activeElement.id === "username"`)
 	p.wait(`getComputedStyle($("register")).backgroundColor === "rgb(139, 30, 63)" && $("register").type === "submit" &&
 		$("ways").firstElementChild.id === "register" && $("repeat").checkVisibility() && $("remember").checked`)
+	if !eval[bool](p, `$("password").value = "of a manager", $("password").dispatchEvent(new Event("input")),
+		$("repeat").value === "of a manager"`) {
+		t.Error("a password that was filled in by itself is to be repeated by hand")
+	}
 	p.fill("#username", "taken")
 	p.fill("#password", secret)
+	if eval[string](p, `$("repeat").value`) == secret {
+		t.Error("a password that was typed is not asked for once more")
+	}
 	p.fill("#repeat", "another horse")
 	p.do(chromedp.KeyEvent(kb.Enter))
 	p.wait(`$("status").textContent === "The two passwords are not the same." && $("status").dataset.kind === "error" &&

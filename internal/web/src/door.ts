@@ -73,6 +73,8 @@ export class Door {
       this.ways[kind].addEventListener("click", () => kind !== this.kind && this.instead(kind));
     }
     this.username.addEventListener("input", () => this.askCode(false));
+    // What fills in a password by itself makes no slip of the keys, and often knows one field only.
+    this.password.addEventListener("input", (e) => e.isTrusted || (this.repeat.value = this.password.value));
     this.reveal.addEventListener("click", () => this.disclose(this.password.type === "password"));
     this.takeover.addEventListener("click", () => {
       if (this.byItself) void this.comeBack({ takeover: true });
@@ -96,9 +98,7 @@ export class Door {
 
   /** Shows why the player is outside, and waits for them. */
   open(message = "", isError = false): void {
-    this.look("form");
-    this.show(message, isError);
-    this.offer();
+    this.leaveLine(message, isError);
     void this.sign.watch();
     (this.username.value ? this.password : this.username).focus();
   }
@@ -107,10 +107,8 @@ export class Door {
   private turn(kind: Kind): void {
     this.kind = kind;
     const other = kind === "login" ? "register" : "login";
-    this.ways[kind].type = "submit"; // also what Enter presses
+    this.ways[kind].type = "submit"; // also what Enter presses, and looks like that
     this.ways[other].type = "button";
-    this.ways[kind].classList.add("primary");
-    this.ways[other].classList.remove("primary");
     this.ways[kind].after(this.ways[other]); // not the other way round: what is moved loses the keyboard
     element("repeat-row").hidden = this.repeat.disabled = kind === "login";
     element("forgot").hidden = kind === "register";
