@@ -22,6 +22,11 @@ func TestUpgradeAndLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var none client.AccountProof
+	if _, err := s.LinkGuest(ctx, client.NewGuest(), none); !errors.Is(err, rushgate.MissingCredentials) ||
+		!strings.Contains(err.Error(), "ByPassword") {
+		t.Errorf("without a proof: %v", err)
+	}
 	wrong := client.ByGuest(client.NewGuest())
 	if err := s.Upgrade(ctx, "Ada", "correct horse battery", wrong); !errors.Is(err, rushgate.BadCredentials) ||
 		errors.Is(err, client.ErrSessionEnded) {

@@ -40,7 +40,7 @@ func (p *shown) secrets() []string {
 
 // AccountProof is what a player who is inside proves by that the account is the player's own: a session alone may have
 // been left open on another's device. It is made by [ByPassword], [ByGuest] or [ByIdentity]. The zero value proves
-// nothing.
+// nothing, and is refused with [rushgate.MissingCredentials] before anything is sent.
 type AccountProof struct {
 	of func() shown // a function, since fmt prints what fields hold, but never what a function returns
 }
@@ -59,6 +59,8 @@ func ByGuest(secret Guest) AccountProof {
 func ByIdentity(proof IdentityProof) AccountProof {
 	return AccountProof{func() shown { return shown{Identity: proof.Text()} }}
 }
+
+var errNoAccountProof = errors.New("no proof of the account: make one by ByPassword, ByGuest or ByIdentity")
 
 // shows returns what the proof shows, without a code.
 func (p AccountProof) shows() shown {
@@ -82,6 +84,9 @@ func (p AccountProof) LogValue() slog.Value { return slog.StringValue(p.String()
 // that shows it.
 func (s Session) show(ctx context.Context, op string, by AccountProof) (shown, error) {
 	c, p := s.client, by.shows()
+	if by.of == nil {
+		return p, &rushgate.Refusal{Reason: rushgate.MissingCredentials, Cause: errNoAccountProof}
+	}
 	if c.opts.Opaque == OpaqueOff || p.byIdentity() {
 		return p, notText(p.Password)
 	}
