@@ -155,8 +155,9 @@ func TestScenarioFiles(t *testing.T) {
 	}
 }
 
-// Against a node without a realtime channel every player gets in and none plays.
-func TestStressFailsIfNobodyCanPlay(t *testing.T) {
+// nodeWithoutUDP starts a node within this process that hashes fast, and stops it with the test.
+func nodeWithoutUDP(t *testing.T) *server.Server {
+	t.Helper()
 	node, err := server.Start(t.Context(), server.Config{
 		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", UDPAddr: server.NoUDP, Backend: server.Memory,
 		HashIterations: password.MinIterations, Logger: slog.New(slog.DiscardHandler),
@@ -164,11 +165,17 @@ func TestStressFailsIfNobodyCanPlay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := node.Stop(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return node
+}
+
+// Against a node without a realtime channel every player gets in and none plays.
+func TestStressFailsIfNobodyCanPlay(t *testing.T) {
+	node := nodeWithoutUDP(t)
 	args := strings.Fields("stress burst --play --clients 2 --duration 1ms --admin none --target http://" + node.HTTPAddr().String())
 	var out, errs bytes.Buffer
 	if status := run(t.Context(), args, &out, &errs); status != 1 || !strings.Contains(errs.String(), errLimits.Error()) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,8 +13,6 @@ import (
 	"testing"
 
 	"github.com/rushgate/rushgate/internal/stress/report"
-	"github.com/rushgate/rushgate/password"
-	"github.com/rushgate/rushgate/server"
 )
 
 // stressed runs the stress command and returns what it wrote.
@@ -58,18 +55,7 @@ func checkPage(t *testing.T, file string, says ...string) {
 
 // Two runs on a node, their reports by themselves and side by side, and the accounts deleted.
 func TestStressFromRunToClean(t *testing.T) {
-	node, err := server.Start(t.Context(), server.Config{
-		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", UDPAddr: server.NoUDP, Backend: server.Memory,
-		HashIterations: password.MinIterations, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := node.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	node := nodeWithoutUDP(t)
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
 	target, admin := "http://"+node.HTTPAddr().String(), "http://"+node.AdminAddr().String()
@@ -120,18 +106,7 @@ func TestStressFromRunToClean(t *testing.T) {
 	}
 
 	// What the listener of another node has is left alone, and the runs are kept in mind.
-	other, err := server.Start(t.Context(), server.Config{
-		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", UDPAddr: server.NoUDP, Backend: server.Memory,
-		HashIterations: password.MinIterations, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := other.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	other := nodeWithoutUDP(t)
 	elsewhere := "http://" + other.AdminAddr().String()
 	mustStress(t, "burst", "--clients", "4", "--prefix", "astray", "--target", target, "--admin", elsewhere)
 	if got, err := stressed(t.Context(), "clean", "--admin", elsewhere); err == nil || strings.Contains(got, "deleted") {

@@ -9,21 +9,26 @@ import (
 	"github.com/rushgate/rushgate/internal/line"
 )
 
-// A challenge is known again by every node that has the key, for what it was made for and nothing else.
-func TestChallenge(t *testing.T) {
-	now := time.UnixMilli(1_800_000_000_123)
+// keyrings returns the keys of a fleet, the same as another node of it has them, and those of another fleet.
+func keyrings(t *testing.T, now time.Time) (ring, shared, other *line.Keyring) {
+	t.Helper()
 	ring, err := line.NewKeyring(nil, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := line.NewKeyring(nil, now)
-	if err != nil {
+	if other, err = line.NewKeyring(nil, now); err != nil {
 		t.Fatal(err)
 	}
-	shared, err := line.ParseKeyring(ring.Marshal())
-	if err != nil {
+	if shared, err = line.ParseKeyring(ring.Marshal()); err != nil {
 		t.Fatal(err)
 	}
+	return ring, shared, other
+}
+
+// A challenge is known again by every node that has the key, for what it was made for and nothing else.
+func TestChallenge(t *testing.T) {
+	now := time.UnixMilli(1_800_000_000_123)
+	ring, shared, other := keyrings(t, now)
 	b, err := ring.SealChallenge("login", now, nil)
 	if err != nil || len(b) != line.ChallengeSize {
 		t.Fatalf("%d bytes, %v", len(b), err)

@@ -12,18 +12,7 @@ import (
 // A letter is opened by every node that has the key, for what it was made for and nothing else.
 func TestLetter(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_123)
-	ring, err := line.NewKeyring(nil, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := line.NewKeyring(nil, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shared, err := line.ParseKeyring(ring.Marshal())
-	if err != nil {
-		t.Fatal(err)
-	}
+	ring, shared, other := keyrings(t, now)
 	content := []byte("what is in it")
 	b, err := ring.SealLetter("identity", now, content, nil)
 	if err != nil || len(b) != line.LetterOverhead+len(content) {

@@ -26,6 +26,30 @@ func (c conn) pragma(name string) (value string, err error) {
 	return value, err
 }
 
+// writeOfSchema makes a database as an older version of this package has, and rows in it by those statements.
+func writeOfSchema(t *testing.T, path string, version int, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate(t.Context(), c, migrations[:version]); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range statements {
+		if _, err := c.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(c.Close(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // foreignFile makes a SQLite file without the help of this package.
 func foreignFile(t *testing.T, statements ...string) string {
 	t.Helper()
@@ -183,27 +207,13 @@ func TestMigrateFromEachVersion(t *testing.T) {
 	for version := range len(migrations) + 1 {
 		t.Run(fmt.Sprint(version), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "store.db")
-			db, err := sql.Open("sqlite", path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := db.Conn(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := migrate(t.Context(), c, migrations[:version]); err != nil {
-				t.Fatal(err)
-			}
+			var rows []string
 			if version > 0 {
 				const account = `INSERT INTO accounts (id, username, password_hash, attempt, created_at) ` +
 					`VALUES (1, 'player1', 'h', '', 0)`
-				if _, err := c.ExecContext(t.Context(), account); err != nil {
-					t.Fatal(err)
-				}
+				rows = append(rows, account)
 			}
-			if err := errors.Join(c.Close(), db.Close()); err != nil {
-				t.Fatal(err)
-			}
+			writeOfSchema(t, path, version, rows...)
 
 			s := openStore(t, path)
 			if got := schema(s.read); got != want {
@@ -298,32 +308,13 @@ func TestMigrateAccountVersion(t *testing.T) {
 func TestSessionOfAnOlderSchema(t *testing.T) {
 	const before = 6 // the schema without sessions and devices
 	path := filepath.Join(t.TempDir(), "store.db")
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := migrate(t.Context(), c, migrations[:before]); err != nil {
-		t.Fatal(err)
-	}
 	expires := time.Now().Add(time.Hour).UnixMilli()
-	for _, row := range []string{
+	writeOfSchema(t, path, before,
 		`INSERT INTO accounts (id, username, password_hash, attempt, created_at, version)
 			VALUES (1, 'player1', 'h', '', 1, 4)`,
 		`INSERT INTO characters (id, name, zone, hp, xp, level, deaths, playtime_ms, created_at, fence, data)
 			VALUES (1, 'player1', 'inn', 7, 1, 3, 2, 1000, 1, 5, x'')`,
-		fmt.Sprintf(`INSERT INTO leases (player_id, node, run, attempt, expires_at) VALUES (1, 'n', 'r', 'a', %d)`, expires),
-	} {
-		if _, err := c.ExecContext(t.Context(), row); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := errors.Join(c.Close(), db.Close()); err != nil {
-		t.Fatal(err)
-	}
+		fmt.Sprintf(`INSERT INTO leases (player_id, node, run, attempt, expires_at) VALUES (1, 'n', 'r', 'a', %d)`, expires))
 
 	s := openStore(t, path)
 	lease := rushgate.Lease{Player: 1, Name: "player1", Fence: 5}

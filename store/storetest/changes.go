@@ -26,14 +26,7 @@ var changeCases = []testCase{
 
 func change(t *testing.T, s rushgate.Store, changes ...rushgate.AccountChange) []error {
 	t.Helper()
-	errs, err := s.UpdateAccounts(t.Context(), changes)
-	if err != nil {
-		t.Fatalf("UpdateAccounts: %v", err)
-	}
-	if len(errs) != len(changes) {
-		t.Fatalf("UpdateAccounts of %d returned %d results", len(changes), len(errs))
-	}
-	return errs
+	return each(t, "UpdateAccounts", changes, s.UpdateAccounts)
 }
 
 func wantChanged(t *testing.T, s rushgate.Store, c rushgate.AccountChange, want error) {

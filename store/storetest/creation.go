@@ -24,14 +24,7 @@ var creationCases = []testCase{
 
 func createAll(t *testing.T, s rushgate.Store, accounts ...rushgate.Account) []error {
 	t.Helper()
-	errs, err := s.CreateAccounts(t.Context(), accounts)
-	if err != nil {
-		t.Fatalf("CreateAccounts: %v", err)
-	}
-	if len(errs) != len(accounts) {
-		t.Fatalf("CreateAccounts of %d returned %d results", len(accounts), len(errs))
-	}
-	return errs
+	return each(t, "CreateAccounts", accounts, s.CreateAccounts)
 }
 
 // create makes an account, which must succeed.

@@ -39,14 +39,7 @@ func signIn(id string, minutes int) rushgate.AccountEvent {
 
 func noteAll(t *testing.T, s rushgate.Store, events ...rushgate.Noted) []error {
 	t.Helper()
-	errs, err := s.Note(t.Context(), events)
-	if err != nil {
-		t.Fatalf("Note: %v", err)
-	}
-	if len(errs) != len(events) {
-		t.Fatalf("Note of %d returned %d results", len(events), len(errs))
-	}
-	return errs
+	return each(t, "Note", events, s.Note)
 }
 
 // note adds events to the history of player 1, alice, which must succeed.

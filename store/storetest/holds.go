@@ -28,11 +28,7 @@ func hold(name string, player rushgate.PlayerID, until time.Time) rushgate.HeldN
 
 func holdAll(t *testing.T, s rushgate.Store, batch ...rushgate.HeldName) []error {
 	t.Helper()
-	errs, err := s.HoldNames(t.Context(), batch)
-	if err != nil || len(errs) != len(batch) {
-		t.Fatalf("HoldNames of %d: %d results, %v", len(batch), len(errs), err)
-	}
-	return errs
+	return each(t, "HoldNames", batch, s.HoldNames)
 }
 
 // mustHold has names held that nothing is in the way of.

@@ -60,14 +60,7 @@ func beginImport(t *testing.T, s rushgate.Store, highest rushgate.PlayerID) {
 
 func importAll(t *testing.T, s rushgate.Store, batch ...rushgate.Record) []error {
 	t.Helper()
-	errs, err := s.Import(t.Context(), batch)
-	if err != nil {
-		t.Fatalf("Import: %v", err)
-	}
-	if len(errs) != len(batch) {
-		t.Fatalf("Import of %d returned %d results", len(batch), len(errs))
-	}
-	return errs
+	return each(t, "Import", batch, s.Import)
 }
 
 // bringIn imports a record that must not be there yet.

@@ -20,6 +20,7 @@ package storetest
 
 import (
 	"bytes"
+	"context"
 	"math"
 	"slices"
 	"testing"
@@ -186,16 +187,21 @@ func register(t *testing.T, s rushgate.Store, id rushgate.PlayerID, name string)
 	return admit(t, s, nodeA, registration(id, name, "first"))
 }
 
-func saveAll(t *testing.T, s rushgate.Store, batch ...rushgate.Save) []error {
+// each has a store do something with each of a batch, and returns how each went.
+func each[T any](
+	t *testing.T, method string, batch []T, do func(context.Context, []T) ([]error, error),
+) []error {
 	t.Helper()
-	errs, err := s.Save(t.Context(), batch)
-	if err != nil {
-		t.Fatalf("Save: %v", err)
-	}
-	if len(errs) != len(batch) {
-		t.Fatalf("Save of %d returned %d results", len(batch), len(errs))
+	errs, err := do(t.Context(), batch)
+	if err != nil || len(errs) != len(batch) {
+		t.Fatalf("%s of %d: %d results, %v", method, len(batch), len(errs), err)
 	}
 	return errs
+}
+
+func saveAll(t *testing.T, s rushgate.Store, batch ...rushgate.Save) []error {
+	t.Helper()
+	return each(t, "Save", batch, s.Save)
 }
 
 func save(t *testing.T, s rushgate.Store, one rushgate.Save) error {
@@ -213,14 +219,9 @@ func release(t *testing.T, s rushgate.Store, in rushgate.Admitted) {
 
 func refresh(t *testing.T, s rushgate.Store, by rushgate.Instance, leases ...rushgate.Lease) []error {
 	t.Helper()
-	errs, err := s.Refresh(t.Context(), by, leases)
-	if err != nil {
-		t.Fatalf("Refresh: %v", err)
-	}
-	if len(errs) != len(leases) {
-		t.Fatalf("Refresh of %d returned %d results", len(leases), len(errs))
-	}
-	return errs
+	return each(t, "Refresh", leases, func(ctx context.Context, batch []rushgate.Lease) ([]error, error) {
+		return s.Refresh(ctx, by, batch)
+	})
 }
 
 func load(t *testing.T, s rushgate.Store, names ...string) []rushgate.Account {

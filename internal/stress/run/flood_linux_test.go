@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -17,29 +16,8 @@ import (
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/internal/stress/flood"
 	"github.com/rushgate/rushgate/internal/stress/report"
-	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
 )
-
-// startNode starts a node that hashes fast, and stops it with the test.
-func startNode(t *testing.T, change func(*server.Config)) *server.Server {
-	t.Helper()
-	cfg := server.Config{
-		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", UDPAddr: "127.0.0.1:0", Backend: server.Memory,
-		HashIterations: password.MinIterations, Logger: slog.New(slog.DiscardHandler),
-	}
-	change(&cfg)
-	node, err := server.Start(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := node.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return node
-}
 
 // A small flood of a node: the books of the knocks, of the players and of the node agree.
 func TestFloodOfANode(t *testing.T) {

@@ -14,20 +14,29 @@ import (
 	"github.com/rushgate/rushgate/server"
 )
 
-// A handful of players on a real node, over real sockets.
-func TestPlayOnANode(t *testing.T) {
-	node, err := server.Start(t.Context(), server.Config{
+// startNode starts a node that hashes fast, and stops it with the test.
+func startNode(t *testing.T, change func(*server.Config)) *server.Server {
+	t.Helper()
+	cfg := server.Config{
 		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", UDPAddr: "127.0.0.1:0", Backend: server.Memory,
 		HashIterations: password.MinIterations, Logger: slog.New(slog.DiscardHandler),
-	})
+	}
+	change(&cfg)
+	node, err := server.Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := node.Stop(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return node
+}
+
+// A handful of players on a real node, over real sockets.
+func TestPlayOnANode(t *testing.T) {
+	node := startNode(t, func(*server.Config) {})
 	var udp atomic.Int32 // sockets
 	for transport, prefix := range map[string]string{report.TransportUDP: "u", report.TransportWebSocket: "w"} {
 		rep := mustRun(t, t.Context(), Config{

@@ -3,32 +3,19 @@ package run
 import (
 	"bytes"
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/rushgate/rushgate/internal/stress/report"
-	"github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
 )
 
 // A handful of players log in to a real node by OPAQUE: to accounts that are made for them, over the connection that
 // they have begun on, and with what they compute told apart.
 func TestOpaqueOnANode(t *testing.T) {
-	node, err := server.Start(t.Context(), server.Config{
-		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", UDPAddr: "127.0.0.1:0", Backend: server.Memory,
-		HashIterations: password.MinIterations, Logger: slog.New(slog.DiscardHandler), Opaque: server.OpaqueOnly,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := node.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	node := startNode(t, func(c *server.Config) { c.Opaque = server.OpaqueOnly })
 	rep := mustRun(t, t.Context(), Config{
 		Target: "http://" + node.HTTPAddr().String(), Admin: "http://" + node.AdminAddr().String(), Clients: 5,
 		Mode: report.Opaque,
