@@ -60,21 +60,19 @@ func quietServer(t *testing.T, size int, change func(*http.Server)) (address str
 func TestPipelinedRequestsAreBounded(t *testing.T) {
 	const size = 8 << 10
 	address, answers := quietServer(t, size, nil)
-	requests := strings.Repeat("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1000)
+	const request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+	requests := strings.Repeat(request, 1000)
 	c := deaf(t, address)
 	sent := 0
-	for stuck := false; !stuck; { // until the server has taken no request for a while
+	for stuck := false; !stuck; { // until the server, which has begun, has taken no request for a while
 		before := answers.Load()
 		c.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
-		n, err := io.WriteString(c, requests)
+		n, err := io.WriteString(c, requests[sent%len(request):]) // goes on with one that was sent in part
 		sent += n
-		stuck = err != nil && answers.Load() == before
+		stuck = err != nil && before > 0 && answers.Load() == before
 		if given := answers.Load() * size; given > 16*kernelBuffer || sent > 16*kernelBuffer {
 			t.Fatalf("%d bytes of answers are with the kernel, %d of requests", given, sent)
 		}
-	}
-	if answers.Load() == 0 {
-		t.Error("not a request was answered")
 	}
 	if status, err := get(t, dial(t, address), "/"); err != nil || status != http.StatusOK {
 		t.Errorf("meanwhile another hears %d, %v", status, err)
