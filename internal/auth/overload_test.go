@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -145,6 +146,7 @@ func TestPoolKeepsPlacesForThePromised(t *testing.T) {
 // the attempts per success, the time until the last was in, and the time that the workers need at least. address tells
 // who shares one.
 func burst(t *testing.T, clients int, address func(i int) int) (attempts float64, took, ideal time.Duration) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2)) // one for each worker, whose work here is to sleep
 	synctest.Test(t, func(t *testing.T) {
 		const hash = 10 * time.Millisecond // two at a time: 200 logins per second
 		f := newFixture(t, func(c *settings) { c.QueueDepth = 200; c.Workers = 2; c.HashTime = hash })
