@@ -31,7 +31,8 @@ func startBusy(t *testing.T, cfg server.Config) string {
 	return "http://" + busyNode(t, cfg).HTTPAddr().String()
 }
 
-// Those who come before a real node opens wait in its line, are told so, and are let in when it opens.
+// Those who come before a real node opens wait in its line, are told so, and are let in when it opens. A machine that
+// needs seconds for a first answer shows nothing of that.
 func TestWaitingForANodeToOpen(t *testing.T) {
 	t.Parallel()
 	opens := time.Now().Add(3 * time.Second)
@@ -41,10 +42,13 @@ func TestWaitingForANodeToOpen(t *testing.T) {
 	for i := range 4 {
 		wait.Go(func() {
 			var told []client.Wait
-			tries := 0
+			tries, late := 0, false
 			opts := client.Options{
-				OnWait:   func(w client.Wait) { told = append(told, w) },
-				OnAnswer: func(client.Answer) { tries++ },
+				OnWait: func(w client.Wait) { told = append(told, w) },
+				OnAnswer: func(client.Answer) {
+					late = late || tries == 0 && time.Now().After(opens)
+					tries++
+				},
 			}
 			c, err := client.New(addr, opts)
 			if err != nil {
@@ -61,7 +65,9 @@ func TestWaitingForANodeToOpen(t *testing.T) {
 			if time.Now().Before(opens) {
 				t.Errorf("%s was let in %v before the node opened", name, time.Until(opens))
 			}
-			if len(told) == 0 || told[0].Line == nil || told[0].Line.Place == 0 || told[0].Line.Ticket.IsZero() ||
+			if late {
+				t.Logf("%s has come too late to wait", name)
+			} else if len(told) == 0 || told[0].Line == nil || told[0].Line.Place == 0 || told[0].Line.Ticket.IsZero() ||
 				slices.ContainsFunc(told, func(w client.Wait) bool { return w.Line != nil && w.Line.Lost != "" }) {
 				t.Errorf("%s was told %v", name, told)
 			}
@@ -80,10 +86,13 @@ func TestKnockingAtARealNode(t *testing.T) {
 	t.Parallel()
 	opens := time.Now().Add(3 * time.Second)
 	node := busyNode(t, server.Config{OpensAt: opens, HashIterations: 1000})
-	byUDP, tries := 0, 0
+	byUDP, tries, late := 0, 0, false
 	c, err := client.New("http://"+node.HTTPAddr().String(), client.Options{
 		KnockAddr: node.UDPAddr().String(),
-		OnAnswer:  func(client.Answer) { tries++ },
+		OnAnswer: func(client.Answer) {
+			late = late || tries == 0 && time.Now().After(opens)
+			tries++
+		},
 		OnWait: func(w client.Wait) {
 			if w.Line != nil && w.Line.ByUDP {
 				byUDP++
@@ -98,7 +107,7 @@ func TestKnockingAtARealNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if time.Now().Before(opens) || byUDP == 0 || tries > 2 {
+	if time.Now().Before(opens) || byUDP == 0 && !late || tries > 2 {
 		t.Errorf("in %v before the node opened, told %d times by UDP, with %d tries", time.Until(opens), byUDP, tries)
 	}
 	if err := session.Logout(t.Context()); err != nil {

@@ -39,11 +39,17 @@ func TestKilledBackup(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for wait := time.Now(); !slices.ContainsFunc(names(), isPart) && time.Since(wait) < 10*time.Second; {
-			time.Sleep(100 * time.Microsecond)
+		ended := make(chan struct{})
+		go func() { _ = cmd.Wait(); close(ended) }()
+		for done := false; !done && !slices.ContainsFunc(names(), isPart); {
+			select {
+			case <-ended:
+				done = true
+			case <-time.After(100 * time.Microsecond):
+			}
 		}
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		<-ended
 		_ = os.Remove(filepath.Join(to, "monday.db"))
 	}
 	other := filepath.Join(to, "notes.part-1")
