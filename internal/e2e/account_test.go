@@ -229,7 +229,7 @@ func TestForgetDevice(t *testing.T) {
 	alice.account()
 	other := `[...document.querySelectorAll("#account-devices-list li")].find((li) => !li.querySelector(".mark"))`
 	alice.wait(`document.querySelectorAll("#account-devices-list li").length === 2 &&
-		/Last used (just now|\d+ seconds? ago), remembered until \d+ \w+ \d{4}/.test(` + other + `.textContent)`)
+		/Last used (just now|\d+ (second|minute)s? ago), remembered until \d+ \w+ \d{4}/.test(` + other + `.textContent)`)
 	forget := "#" + eval[string](alice, other+`.querySelector("button").id`)
 	alice.click(forget)
 	alice.wait(`document.activeElement.textContent === "Cancel"`)
