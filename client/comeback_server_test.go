@@ -9,6 +9,7 @@ import (
 
 	"github.com/rushgate/rushgate"
 	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/internal/porttest"
 	passwords "github.com/rushgate/rushgate/password"
 	"github.com/rushgate/rushgate/server"
 )
@@ -59,15 +60,15 @@ func TestComesBackToAServer(t *testing.T) {
 // A player goes on over a restart of the node, without a password and without the game's doing, by UDP and by
 // WebSocket.
 func TestPlaysOnAfterARestart(t *testing.T) {
+	addr := porttest.Addr(t) // for TCP and for UDP
 	cfg := server.Config{
-		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", UDPAddr: "127.0.0.1:0", DataDir: t.TempDir(),
+		HTTPAddr: addr, AdminAddr: "127.0.0.1:0", UDPAddr: addr, DataDir: t.TempDir(),
 		HashIterations: passwords.MinIterations, Logger: slog.New(slog.DiscardHandler),
 	}
 	node, err := server.Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.HTTPAddr, cfg.UDPAddr = node.HTTPAddr().String(), node.UDPAddr().String()
 	var playing []*client.Realtime
 	for name, opts := range map[string]client.RealtimeOptions{"alice": {}, "bob": {WebSocket: true}} {
 		c, err := client.New("http://"+cfg.HTTPAddr, client.Options{})

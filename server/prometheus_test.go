@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate/client"
+	"github.com/rushgate/rushgate/internal/porttest"
 )
 
 // awaitTimeout is how long another process may take before a test fails.
@@ -88,12 +88,7 @@ func startPrometheus(t *testing.T, target string) prometheus {
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	port, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := port.Addr().String()
-	port.Close()
+	addr := porttest.Addr(t)
 	var log bytes.Buffer
 	cmd := exec.Command(path, "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address="+addr,
 		"--log.level=warn")

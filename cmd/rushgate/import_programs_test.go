@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rushgate/rushgate/internal/importer/scheme"
+	"github.com/rushgate/rushgate/internal/porttest"
 )
 
 // otherProgram is a program whose players are brought in from what it has written.
@@ -200,16 +200,6 @@ func do(t *testing.T, env []string, name string, args ...string) {
 	}
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	return strconv.Itoa(c.LocalAddr().(*net.UDPAddr).Port)
-}
-
 // minetestWorld has a server write the accounts of a world: one that a client has made, one of its own, and one of no
 // password.
 func minetestWorld(t *testing.T, dir, backend, file, byClient, own, cleared string) string {
@@ -226,7 +216,7 @@ func minetestWorld(t *testing.T, dir, backend, file, byClient, own, cleared stri
 		minetest.get_auth_handler().create_auth(%[5]q, "")
 		minetest.request_shutdown()
 	end)`, own, openSesame, byClient, minetestVector(byClient).Stored["auth.password"], cleared))
-	do(t, []string{"HOME=" + dir}, "minetestserver", "--world", world, "--gameid", "nogame", "--port", freePort(t), "--logfile", "")
+	do(t, []string{"HOME=" + dir}, "minetestserver", "--world", world, "--gameid", "nogame", "--port", strconv.Itoa(porttest.Take(t)), "--logfile", "")
 	return filepath.Join(world, file)
 }
 
@@ -265,7 +255,7 @@ host_config:
     auth_password_format: plain
 `)
 	// Without epmd, which would go on running.
-	writeFile(t, filepath.Join(dir, "conf", "ejabberdctl.cfg"), "INET_DIST_INTERFACE=127.0.0.1\nERL_DIST_PORT="+freePort(t)+"\n")
+	writeFile(t, filepath.Join(dir, "conf", "ejabberdctl.cfg"), "INET_DIST_INTERFACE=127.0.0.1\nERL_DIST_PORT="+strconv.Itoa(porttest.Take(t))+"\n")
 	for _, name := range []string{"spool", "logs"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
 			t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/rushgate/rushgate/internal/acme"
 	"github.com/rushgate/rushgate/internal/certificate"
+	"github.com/rushgate/rushgate/internal/porttest"
 )
 
 // pebbleVersion is the release of Pebble, the test authority of Let's Encrypt, that the tests run.
@@ -59,37 +60,33 @@ func pebble(t *testing.T, validationPort int) (directory string, roots *x509.Cer
 	}
 	dir := t.TempDir()
 	roots = writeCertificate(t, dir)
-	for range 5 { // a free port may be another's by the time that Pebble wants it
-		addr := freePort(t)
-		config, err := json.Marshal(map[string]any{"pebble": map[string]any{
-			"listenAddress": addr, "certificate": filepath.Join(dir, "cert.pem"), "privateKey": filepath.Join(dir, "key.pem"),
-			"httpPort": 1, "tlsPort": validationPort,
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "config.json"), config, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		var log bytes.Buffer
-		cmd := exec.Command(path, "-config", filepath.Join(dir, "config.json"))
-		cmd.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_VA_ALWAYS_VALID=0", "PEBBLE_WFE_NONCEREJECT=5")
-		cmd.Stdout, cmd.Stderr = &log, &log
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan struct{})
-		go func() { cmd.Wait(); close(ended) }()
-		t.Cleanup(func() { cmd.Process.Kill(); <-ended })
-		if directory = "https://" + addr + "/dir"; answers(t.Context(), directory, roots, ended) {
-			return directory, roots
-		}
+	addr := porttest.Addr(t)
+	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
+		"listenAddress": addr, "certificate": filepath.Join(dir, "cert.pem"), "privateKey": filepath.Join(dir, "key.pem"),
+		"httpPort": 1, "tlsPort": validationPort,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cmd := exec.Command(path, "-config", filepath.Join(dir, "config.json"))
+	cmd.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_VA_ALWAYS_VALID=0", "PEBBLE_WFE_NONCEREJECT=5")
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	t.Cleanup(func() { cmd.Process.Kill(); <-ended })
+	if directory = "https://" + addr + "/dir"; !answers(t.Context(), directory, roots, ended) {
 		cmd.Process.Kill()
 		<-ended
-		t.Logf("pebble:\n%s", &log)
+		t.Fatalf("pebble does not start:\n%s", &log)
 	}
-	t.Fatal("pebble does not start")
-	return "", nil
+	return directory, roots
 }
 
 // answers waits until a directory is served; false if the process ended first.
@@ -113,16 +110,6 @@ func answers(ctx context.Context, directory string, roots *x509.CertPool, ended 
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // writeCertificate makes a certificate for 127.0.0.1 and its key, cert.pem and key.pem.

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/rushgate/rushgate/internal/porttest"
 )
 
 // line is a TCP connection's way to a node, which can be cut like a player's own.
@@ -36,9 +38,8 @@ func (e *end) Write(p []byte) (int, error) {
 
 func newLine(t testing.TB, target string) *line {
 	t.Helper()
-	l := &line{t: t, addr: "127.0.0.1:0"}
+	l := &line{t: t, addr: porttest.Addr(t)}
 	l.mend(target)
-	l.addr = l.listener.Addr().String()
 	t.Cleanup(l.cut)
 	return l
 }

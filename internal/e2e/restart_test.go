@@ -8,6 +8,7 @@ import (
 
 	"github.com/chromedp/cdproto/input"
 
+	"github.com/rushgate/rushgate/internal/porttest"
 	"github.com/rushgate/rushgate/server"
 	"github.com/rushgate/rushgate/store/memory"
 )
@@ -69,7 +70,7 @@ func (p *tab) stayedIn(states []string) {
 // A restart in order, as for a new version of the node: the player waits, and plays on.
 func TestNodeRestarts(t *testing.T) {
 	cfg := config(t)
-	cfg.Backend = server.SQLite
+	cfg.Backend, cfg.HTTPAddr = server.SQLite, porttest.Addr(t)
 	node := start(t, cfg)
 	alice := open(t, play(node), quick(50))
 	alice.enter("#register", "alice")
@@ -82,7 +83,6 @@ func TestNodeRestarts(t *testing.T) {
 	alice.waitsForRestart()
 	alice.wait(`/^Trying (for \d+ s so far|again in \d+ s)\.$/.test($("overlay-note").textContent)`)
 
-	cfg.HTTPAddr = node.HTTPAddr().String()
 	start(t, cfg)
 	alice.inside("alice")
 	alice.stayedIn(seen())
@@ -98,7 +98,7 @@ func TestNodeRestarts(t *testing.T) {
 // The same without any order.
 func TestNodeIsKilled(t *testing.T) {
 	dir := t.TempDir()
-	node := startProcess(t, dir, "127.0.0.1:0")
+	node := startProcess(t, dir, porttest.Addr(t))
 	alice := open(t, "http://"+node.addr+"/play/", quick(50))
 	alice.enter("#register", "alice")
 	seen := alice.states()

@@ -10,7 +10,6 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -21,6 +20,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/rushgate/rushgate/internal/porttest"
 )
 
 // startTimeout is how long a server or a Cluster may take to become ready before the test fails.
@@ -60,31 +61,10 @@ func prepare(tb testing.TB, config []string) *Server {
 		}
 		tb.Skip(err)
 	}
-	s := &Server{tb: tb, command: command, dir: tb.TempDir(), port: freePort(tb), config: config}
+	// A Cluster takes the neighbour of the port, too.
+	s := &Server{tb: tb, command: command, dir: tb.TempDir(), port: porttest.Take(tb), config: config}
 	tb.Cleanup(s.Kill)
 	return s
-}
-
-// freePort returns a port that is free and whose neighbour 10000 above is free too: a Cluster takes both. They lie
-// below those that Linux gives to outgoing connections (32768 and above), of which one could take the port while the
-// server is not there.
-func freePort(tb testing.TB) int {
-	tb.Helper()
-	for range 1000 {
-		if port := 10000 + rand.IntN(12000); isFree(port) && isFree(port+10000) {
-			return port
-		}
-	}
-	tb.Fatal("no free port")
-	return 0
-}
-
-func isFree(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err == nil {
-		l.Close()
-	}
-	return err == nil
 }
 
 // Addr returns the server's address as host:port. It stays the same when the server is restarted.

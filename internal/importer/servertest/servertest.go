@@ -7,7 +7,6 @@ package servertest
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rushgate/rushgate/internal/porttest"
 )
 
 const (
@@ -147,7 +148,7 @@ func prepare(tb testing.TB, scheme, user string, programs ...string) *Server {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s := &Server{tb: tb, scheme: scheme, dir: dir, Port: freePort(tb)}
+	s := &Server{tb: tb, scheme: scheme, dir: dir, Port: strconv.Itoa(porttest.Take(tb))}
 	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
 		tb.Fatal(err)
 	}
@@ -164,16 +165,6 @@ func (s *Server) as(user string, program ...string) *exec.Cmd {
 		return exec.Command(program[0], program[1:]...)
 	}
 	return exec.Command("setpriv", append([]string{"--reuid=" + user, "--regid=" + user, "--clear-groups"}, program...)...)
-}
-
-func freePort(tb testing.TB) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // only its port counts
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 func (s *Server) run(c *exec.Cmd) string {

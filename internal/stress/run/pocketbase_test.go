@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 
 	_ "modernc.org/sqlite" // reads what PocketBase has written
 
+	"github.com/rushgate/rushgate/internal/porttest"
 	"github.com/rushgate/rushgate/internal/stress/adapter"
 	"github.com/rushgate/rushgate/internal/stress/report"
 )
@@ -93,14 +93,7 @@ func startPocketBase(t *testing.T, program string) *pocketBase {
 		CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address := porttest.Addr(t)
 	pb := &pocketBase{
 		url: "http://" + address, dir: dir, cmd: exec.Command(program, "serve", "--http", address, "--dir", dir),
 	}
@@ -112,7 +105,7 @@ func startPocketBase(t *testing.T, program string) *pocketBase {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deadline, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	deadline, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for pb.token == "" {
 		pb.token = logIn(pb.url, body)
