@@ -47,7 +47,9 @@ func (s *Store) ReserveIDs(ctx context.Context, n int) (rushgate.PlayerID, error
 		s.breaker.log.Error("the counter of player ids was lost or set back; going on far behind all that are known",
 			"key", s.idsKey(), "next", last-int64(n)+1)
 	}
-	s.given.Store(max(s.given.Load(), uint64(last)))
+	for given := s.given.Load(); given < uint64(last) && !s.given.CompareAndSwap(given, uint64(last)); {
+		given = s.given.Load()
+	}
 	return rushgate.PlayerID(last - int64(n) + 1), nil
 }
 
