@@ -78,7 +78,8 @@ func TestPage(t *testing.T) {
 		"/": "text/html", "/dashboard.js": "text/javascript", "/charts.js": "text/javascript",
 		"/actions.js": "text/javascript", "/verdict.js": "text/javascript", "/players.js": "text/javascript",
 		"/roles.js": "text/javascript", "/access.js": "text/javascript", "/audit.js": "text/javascript",
-		"/proofs.js": "text/javascript", "/style.css": "text/css", "/icon.svg": "image/svg+xml",
+		"/proofs.js": "text/javascript", "/tables.js": "text/javascript", "/style.css": "text/css",
+		"/icon.svg": "image/svg+xml",
 	} {
 		w := do(h, "GET", path, "")
 		if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), contentType) || w.Body.Len() < 100 {

@@ -32,6 +32,7 @@ var assets = map[string]struct {
 	"/operators.js": {"page/operators.js", "text/javascript; charset=utf-8", false},
 	"/audit.js":     {"page/audit.js", "text/javascript; charset=utf-8", false},
 	"/roles.js":     {"page/roles.js", "text/javascript; charset=utf-8", false},
+	"/tables.js":    {"page/tables.js", "text/javascript; charset=utf-8", false},
 	"/ways.js":      {"page/ways.js", "text/javascript; charset=utf-8", false},
 	"/lockouts.js":  {"page/lockouts.js", "text/javascript; charset=utf-8", false},
 	"/style.css":    {"page/style.css", "text/css; charset=utf-8", true},

@@ -21,7 +21,7 @@ var leastRoles = map[string]operator.Role{
 	"GET /lockouts.js": operator.Look, "GET /audit.js": operator.Look, "GET /roles.js": operator.Look,
 	"GET /ways.js":   operator.Look,
 	"GET /access.js": operator.Look, "GET /lists.js": operator.Look, "GET /operators.js": operator.Look,
-	"GET /proofs.js": operator.Look,
+	"GET /proofs.js": operator.Look, "GET /tables.js": operator.Look,
 
 	"GET /metrics": operator.Look, "GET /metrics.json": operator.Look, "GET /events": operator.Look,
 	"GET /openapi.yaml": operator.Look, "GET /me": operator.Look, "GET /status": operator.Look,

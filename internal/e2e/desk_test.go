@@ -227,6 +227,9 @@ func TestDashboardLegends(t *testing.T) {
 		p.figure("guests-in") != 41 || p.figure("federated-made") != 9 {
 		t.Errorf("other ways in: %q", rows)
 	}
+	eval[bool](p, `document.querySelectorAll("details").forEach((e) => (e.open = true)), true`)
+	p.wait(`document.querySelectorAll("details table").length === document.querySelectorAll(".chart").length`)
+	p.fits("minute by minute")
 }
 
 // An operator finds a player among ten thousand, sorts them, and ends a session, all by keyboard.

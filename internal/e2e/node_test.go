@@ -71,6 +71,17 @@ func register(ctx context.Context, s *server.Server, name string) int {
 	return knock(ctx, s, "register", name, secret)
 }
 
+// getStatus returns the status of an answer.
+func getStatus(t testing.TB, url string) int {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
 // await returns once something is so, asked for again and again.
 func await(t testing.TB, what string, so func() bool) {
 	t.Helper()

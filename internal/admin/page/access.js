@@ -1,6 +1,7 @@
 // Who may come in: the mode of the doors, and who is banned, on every node of the store.
 import { account, confirmed, post } from "/actions.js";
 import { may } from "/roles.js";
+import { fill } from "/tables.js";
 
 const byID = (id) => document.getElementById(id);
 const every = 5000; // ms between two looks
@@ -86,7 +87,7 @@ function showBans({ bans, total }) {
   byID("no-bans").hidden = !table.hidden;
   byID("bans-count").textContent = bans.length < total ? `the newest ${bans.length} of ${total}` : `${total} now`;
   const held = document.activeElement?.closest("[data-ban]")?.dataset.ban;
-  table.tBodies[0].replaceChildren(...bans.map(row));
+  fill(table, bans.map(row));
   if (held) (table.querySelector(`[data-ban="${CSS.escape(held)}"] button`) ?? byID("ban-range-button")).focus();
 }
 

@@ -1,4 +1,5 @@
 // What operators have done: the newest entries of the audit log.
+import { fill } from "/tables.js";
 
 const every = 10_000; // ms between two looks
 const shown = 20;
@@ -13,7 +14,7 @@ async function refresh() {
     if (!response.ok) throw new Error(answer.error);
     const rows = acts(answer.entries).slice(0, shown);
     list.hidden = rows.length === 0;
-    list.tBodies[0].replaceChildren(...rows.map(row));
+    fill(list, rows.map(row));
     note.textContent = rows.length ? "" : "Nobody has done anything yet.";
   } catch (error) {
     note.textContent = `The audit log cannot be had now: ${error.message}`;

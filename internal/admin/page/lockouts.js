@@ -1,6 +1,7 @@
 // The list of what is locked out, and the button that lifts a lockout.
 import { confirmed, post } from "/actions.js";
 import { may } from "/roles.js";
+import { fill } from "/tables.js";
 
 const every = 5000; // ms between two looks at a list that is not empty
 let looked = 0;
@@ -30,7 +31,7 @@ function show({ lockouts, more }) {
   table.hidden = lockouts.length === 0;
   document.getElementById("no-lockouts").hidden = !table.hidden;
   const held = document.activeElement?.closest("[data-lockout]")?.dataset.lockout;
-  table.tBodies[0].replaceChildren(...lockouts.map(row));
+  fill(table, lockouts.map(row));
   table.querySelector(`[data-lockout="${held}"] button`)?.focus();
   const rest = document.getElementById("more-lockouts");
   rest.textContent = more ? `${more} more addresses are locked out of single accounts.` : "";

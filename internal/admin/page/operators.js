@@ -1,5 +1,6 @@
 // The operators, for those who may do everything. Tokens are made on the command line, where nobody looks over a shoulder.
 import { may } from "/roles.js";
+import { fill } from "/tables.js";
 
 const every = 10_000; // ms between two looks
 
@@ -12,7 +13,7 @@ export async function refreshOperators() {
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.error);
     table.hidden = answer.operators.length === 0;
-    table.tBodies[0].replaceChildren(...answer.operators.map(row));
+    fill(table, answer.operators.map(row));
     note.textContent = table.hidden ? "There is none yet: “rushgate operator add NAME --role all” makes the first." : "";
   } catch (error) {
     note.textContent = `The operators cannot be had now: ${error.message}`;

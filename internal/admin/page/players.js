@@ -2,6 +2,7 @@
 import { askBan } from "/access.js";
 import { account, confirmed, find, outcomes, post } from "/actions.js";
 import { may } from "/roles.js";
+import { fill } from "/tables.js";
 
 const byID = (id) => document.getElementById(id);
 const perPage = 50;
@@ -44,7 +45,7 @@ function show({ players, found, inside, offset }) {
   const key = held?.dataset.playerName;
   const what = document.activeElement?.dataset.do;
   table.hidden = players.length === 0;
-  table.tBodies[0].replaceChildren(...players.map(row));
+  fill(table, players.map(row));
   if (held) {
     const again = [...table.tBodies[0].rows].find((r) => r.dataset.playerName === key);
     (again?.querySelector(`[data-do="${what}"]`) ?? byID("inside-search")).focus();
