@@ -134,3 +134,22 @@ func (p *tab) tabsThroughAll() {
 		}
 	}
 }
+
+// leavesRoom fails the test if something covers what is over the world on a phone, or leaves no line of the leaderboard.
+func (p *tab) leavesRoom(id string) {
+	p.Helper()
+	p.wait(`document.querySelectorAll("#ranks li").length > 0`)
+	for _, size := range [][2]int64{{320, 568}, {320, 640}, {390, 844}, {844, 390}} {
+		p.do(chromedp.EmulateViewport(size[0], size[1], chromedp.EmulateMobile, chromedp.EmulateTouch))
+		p.wait(fmt.Sprintf(`matchMedia("(width: %dpx)").matches`, size[0]))
+		covered := eval[[]string](p, fmt.Sprintf(`["self", "account-open", "logout", "board", "attack", "stick"].filter((id) => {
+			const a = $(id).getBoundingClientRect(), b = $(%q).getBoundingClientRect();
+			return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+		}).concat($("board").clientHeight < 80 || $("board").scrollWidth > $("board").clientWidth ? ["all but a line"] : [])`, id))
+		if len(covered) > 0 {
+			p.Errorf("at %d × %d the %s covers %q", size[0], size[1], id, covered)
+		}
+	}
+	p.do(chromedp.EmulateViewport(1280, 800))
+	p.wait(`innerWidth === 1280`)
+}

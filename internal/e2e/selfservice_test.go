@@ -354,6 +354,7 @@ func TestDeleteAndKeep(t *testing.T) {
 	p.tolerate(refusal("/v1/login", "503 (Service Unavailable)")) // until the session of before is saved
 	p.enter("#login", "alice")
 	p.wait(`$("notice").checkVisibility() && /^Your account will be deleted on \d+ /.test($("notice-text").textContent)`)
+	p.leavesRoom("notice")
 	p.account()
 	p.wait(`/^Your account will be deleted on/.test($("account-delete-now").textContent) &&
 		!$("account-delete").checkVisibility() && $("notice").inert`)
