@@ -158,3 +158,13 @@ func TestAccountToken(t *testing.T) {
 	runAccount(t, "correct horse", append(create, "--admin-token-file", wrong)...).want(t, 1, "", "knows no operator with the token")
 	runAccount(t, "correct horse", append(create, "--admin-token-file", right)...).want(t, 0, "created player 1", "")
 }
+
+// An operator whose program is newer than the node reads which field the node does not know.
+func TestFieldThatANodeDoesNotKnow(t *testing.T) {
+	n := &nodeClient{base: "http://127.0.0.1:9090"}
+	answer := `{"error":"The body has a field other than range, device: \"except\"; want {...}"}`
+	want := `the node at http://127.0.0.1:9090 says: The body has a field other than range, device: "except"; want {...}`
+	if err := n.refused(400, []byte(answer)); err.Error() != want {
+		t.Errorf("%v", err)
+	}
+}

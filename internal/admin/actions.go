@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -121,9 +122,10 @@ func read(
 		return nil, false
 	}
 	in, err := strictjson.Object(body, known...)
+	problem, wrong := errors.AsType[*strictjson.Error](err)
 	switch {
-	case err != nil:
-		writeProblem(w, http.StatusBadRequest, strings.TrimSuffix(err.Error(), ".")+"; want "+want)
+	case wrong:
+		writeProblem(w, http.StatusBadRequest, strings.TrimSuffix(problem.Told(), ".")+"; want "+want)
 	case !check(in):
 		writeProblem(w, http.StatusBadRequest, "want "+want)
 	default:

@@ -52,9 +52,12 @@ func messageFor(r *rushgate.Refusal) string {
 }
 
 type refusalBody struct {
-	Reason       rushgate.Reason `json:"reason"`
-	Message      string          `json:"message"`
-	RetryAfterMS int64           `json:"retry_after_ms,omitempty"`
+	Reason  rushgate.Reason `json:"reason"`
+	Message string          `json:"message"`
+	// Field comes with missing-credentials, where the form of one field is wrong, or the node does not know it. It is not in
+	// Message: clients of every age read in that which fields the node knows.
+	Field        string `json:"field,omitempty"`
+	RetryAfterMS int64  `json:"retry_after_ms,omitempty"`
 	// Mode comes with server-busy if the operators let in nobody, or only some; OpensAt is when they mean to open.
 	Mode    rushgate.Mode `json:"mode,omitempty"`
 	OpensAt *timestamp    `json:"opens_at,omitempty"`
@@ -121,6 +124,14 @@ type malformed struct{ message string }
 func (m malformed) Error() string { return m.message }
 func (m malformed) Unwrap() error { return rushgate.MissingCredentials }
 
+// misread is a [malformed] with the name of the field that is wrong, for the client that sent it.
+type misread struct {
+	malformed
+	field string // "" if there is none that can be shown
+}
+
+func (m misread) Unwrap() error { return m.malformed }
+
 // rejection is a [rushgate.MissingCredentials] for which HTTP has a status that says more than 400. Its message may be
 // shown.
 type rejection struct {
@@ -167,6 +178,9 @@ func (h *handler) refuse(w http.ResponseWriter, err error) {
 	body := refusalBody{Reason: reason, Message: out.message}
 	if m, ok := errors.AsType[malformed](err); ok {
 		body.Message = m.message
+	}
+	if m, ok := errors.AsType[misread](err); ok {
+		body.Field = m.field
 	}
 	if r, ok := errors.AsType[rejection](err); ok {
 		out.status, body.Message = r.status, r.message

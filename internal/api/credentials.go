@@ -112,13 +112,20 @@ func readForm[F any](r *http.Request, parse func(body []byte) (F, error)) (form 
 
 // readFields reads a request that holds these fields. Its errors are [malformed].
 func readFields(r *http.Request, fields []strictjson.Field) (strictjson.Values, error) {
-	return readForm(r, func(body []byte) (strictjson.Values, error) {
-		given, err := strictjson.Object(body, fields...)
-		if err != nil {
-			return nil, malformed{err.Error()}
-		}
+	return readForm(r, func(body []byte) (strictjson.Values, error) { return object(body, fields...) })
+}
+
+// object reads a body that has these fields. Its errors are [malformed], and name the field that is wrong.
+func object(body []byte, fields ...strictjson.Field) (strictjson.Values, error) {
+	given, err := strictjson.Object(body, fields...)
+	if err == nil {
 		return given, nil
-	})
+	}
+	wrong := misread{malformed: malformed{err.Error()}}
+	if problem, ok := errors.AsType[*strictjson.Error](err); ok {
+		wrong.field = problem.Field
+	}
+	return nil, wrong
 }
 
 // readCredentials reads the body of a registration or login. Its errors are [malformed].
@@ -129,9 +136,9 @@ func readCredentials(r *http.Request, f form) (credentials, error) {
 // parseCredentials checks everything about credentials that can be checked without asking anyone. An empty attempt_id
 // is the same as none.
 func parseCredentials(body []byte, f form) (credentials, error) {
-	given, err := strictjson.Object(body, f.fields()...)
+	given, err := object(body, f.fields()...)
 	if err != nil {
-		return credentials{}, malformed{err.Error()}
+		return credentials{}, err
 	}
 	_, named := given["username"]
 	_, proved := given["password"]

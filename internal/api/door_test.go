@@ -416,6 +416,39 @@ func TestNewPasswordsAreRefusedByRule(t *testing.T) {
 	}
 }
 
+// A client's author reads in a refusal which field is wrong, and finds in it nothing else that the client has sent. None
+// of it is logged, and the sentence has but the names that the node knows, by which clients tell how old a node is.
+func TestRefusalsNameTheField(t *testing.T) {
+	var logged bytes.Buffer
+	d := newDoor(t, func(_ *auth.Config, c *Config) { c.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })
+	long := strings.Repeat("x", 33)
+	for _, path := range []string{"/v1/login", "/v1/register", "/v1/resume", "/v1/recover/finish"} {
+		for body, field := range map[string]string{
+			`{"pasword":"hush"}`: "pasword", `{"PASSWORD":"hush"}`: "PASSWORD", `{"` + long[:32] + `":"hush"}`: long[:32],
+			`{"` + long + `":"hush"}`: "", `{"7K2M-QX9D-4HPT":"hush"}`: "", `{"<b>":"hush"}`: "", `{"":"hush"}`: "",
+			`{"username":["hush"]}`: "username", `{"username":"hush","username":"hush"}`: "username", `{"username":"hush"`: "",
+		} {
+			if path == "/v1/resume" { // where nobody says who it is
+				user := strings.NewReplacer("username", "session_token")
+				body, field = user.Replace(body), user.Replace(field)
+			}
+			e := d.call(t, "POST", path, body, "192.0.2.1", "")
+			e.want(t, path+" "+body, 400, rushgate.MissingCredentials)
+			if got, _ := e.json["field"].(string); got != field {
+				t.Errorf("%s %s: the field is %q, want %q: %s", path, body, got, field, e.body)
+			}
+			said, _ := e.json["message"].(string)
+			if strings.Contains(e.body, "hush") || strings.Contains(e.body, long) || strings.Contains(e.body, "7K2M") ||
+				strings.Contains(said, "pasword") || strings.Contains(said, "PASSWORD") {
+				t.Errorf("%s %s: the answer repeats what was sent: %s", path, body, e.body)
+			}
+		}
+	}
+	if logged.Len() > 0 {
+		t.Errorf("the log has %s", &logged)
+	}
+}
+
 func TestMalformedRequests(t *testing.T) {
 	d := newDoor(t, nil)
 	tests := []struct{ name, body, message string }{

@@ -48,9 +48,9 @@ func (h *handler) email(w http.ResponseWriter, r *http.Request, o owner) error {
 
 // parseEmail checks the form of a wish for an address, and returns it with the proof.
 func parseEmail(body []byte) (address string, p proof, err error) {
-	given, err := strictjson.Object(body, emailFields...)
+	given, err := object(body, emailFields...)
 	if err != nil {
-		return "", p, malformed{err.Error()}
+		return "", p, err
 	}
 	if _, named := given["email"]; !named {
 		return "", p, malformed{"The field email is needed."}

@@ -73,9 +73,9 @@ func (h *handler) letIn(
 
 // parseEntry checks the form of an entry. What its ticket and its proof are worth is the door's to judge.
 func parseEntry(body []byte) (e auth.Request, inCookie bool, err error) {
-	given, err := strictjson.Object(body, enterFields...)
+	given, err := object(body, enterFields...)
 	if err != nil {
-		return e, false, malformed{err.Error()}
+		return e, false, err
 	}
 	e = auth.Request{
 		Kind: auth.Enter, Attempt: given.String("attempt_id"), Takeover: given.Bool("takeover"),

@@ -41,9 +41,9 @@ func readGuest(r *http.Request) (request auth.Request, inCookie bool, err error)
 
 // parseGuest checks the form of a guest's wish to be let in.
 func parseGuest(body []byte) (request auth.Request, inCookie bool, err error) {
-	given, err := strictjson.Object(body, guestFields...)
+	given, err := object(body, guestFields...)
 	if err != nil {
-		return request, false, malformed{err.Error()}
+		return request, false, err
 	}
 	request, inCookie, err = entryOf(given)
 	if err != nil {

@@ -194,9 +194,9 @@ func (h *handler) finishVisit(w http.ResponseWriter, r *http.Request) {
 
 // parseAnswer reads the query that a browser has come back with.
 func parseAnswer(body []byte) (url.Values, error) {
-	given, err := strictjson.Object(body, answerFields...)
+	given, err := object(body, answerFields...)
 	if err != nil {
-		return nil, malformed{err.Error()}
+		return nil, err
 	}
 	answer, err := url.ParseQuery(given.String("answer"))
 	if err != nil || len(answer) == 0 {
@@ -251,9 +251,9 @@ func parseHanded(body []byte, takes providers.Takes) (handed providers.Handed, e
 	if fields == nil {
 		return handed, errNoProvider
 	}
-	given, err := strictjson.Object(body, fields...)
+	given, err := object(body, fields...)
 	if err != nil {
-		return handed, malformed{err.Error()}
+		return handed, err
 	}
 	for _, f := range fields {
 		if given.String(f.Name) == "" {
@@ -301,9 +301,9 @@ func (h *handler) readIdentity(r *http.Request) (request auth.Request, inCookie 
 
 // parseIdentity checks the form of a login with a proof, but for the proof.
 func parseIdentity(body []byte) (request auth.Request, proof string, inCookie bool, err error) {
-	given, err := strictjson.Object(body, identityFields...)
+	given, err := object(body, identityFields...)
 	if err != nil {
-		return request, "", false, malformed{err.Error()}
+		return request, "", false, err
 	}
 	request, inCookie, err = entryOf(given)
 	if err != nil {

@@ -123,9 +123,9 @@ type linkForm struct {
 }
 
 func parseLink(body []byte) (f linkForm, err error) {
-	given, err := strictjson.Object(body, linkFields...)
+	given, err := object(body, linkFields...)
 	if err != nil {
-		return f, malformed{err.Error()}
+		return f, err
 	}
 	if f.more, err = identityIn(given, "link_guest_secret", "link_identity_proof"); err != nil {
 		return f, err
@@ -183,9 +183,9 @@ type upgradeForm struct {
 }
 
 func parseUpgrade(body []byte, passwordMin int) (f upgradeForm, err error) {
-	given, err := strictjson.Object(body, upgradeFields...)
+	given, err := object(body, upgradeFields...)
 	if err != nil {
-		return f, malformed{err.Error()}
+		return f, err
 	}
 	if given.String("name") != "" {
 		if f.name, err = rushgate.NewUsername(given.String("name")); err != nil {
@@ -269,9 +269,9 @@ type mergeForm struct {
 }
 
 func parseMerge(body []byte) (f mergeForm, err error) {
-	given, err := strictjson.Object(body, mergeFields...)
+	given, err := object(body, mergeFields...)
 	if err != nil {
-		return f, malformed{err.Error()}
+		return f, err
 	}
 	if f.guest, err = identityIn(given, "merge_guest_secret", ""); err != nil {
 		return f, err

@@ -122,9 +122,9 @@ var (
 // parseBegin checks the form of the beginning of a login.
 func parseBegin(body []byte) (b auth.Request, err error) {
 	b.Kind = auth.BeginLogin
-	given, err := strictjson.Object(body, beginLoginFields...)
+	given, err := object(body, beginLoginFields...)
 	if err != nil {
-		return b, malformed{err.Error()}
+		return b, err
 	}
 	if b.Username, b.Imported, err = loginName(given.String("username")); err != nil {
 		return b, malformed{sentence(err)}

@@ -124,9 +124,9 @@ func (h *handler) readPasskey(r *http.Request) (request auth.Request, inCookie b
 
 // parsePasskey checks the form of a login with a passkey, but for the passkey.
 func parsePasskey(body []byte) (request auth.Request, credential json.RawMessage, inCookie bool, err error) {
-	given, err := strictjson.Object(body, passkeyLoginFields...)
+	given, err := object(body, passkeyLoginFields...)
 	if err != nil {
-		return request, nil, false, malformed{err.Error()}
+		return request, nil, false, err
 	}
 	request = auth.Request{
 		Attempt: given.String("attempt_id"), Takeover: given.Bool("takeover"), Wait: given.Bool("wait"),

@@ -42,9 +42,9 @@ type passwordChange struct {
 // parsePasswordChange checks everything about the change of a password that can be checked without asking anyone, for
 // the account of a name.
 func parsePasswordChange(body []byte, username string, passwordMin int) (c passwordChange, err error) {
-	given, err := strictjson.Object(body, passwordFields...)
+	given, err := object(body, passwordFields...)
 	if err != nil {
-		return c, malformed{err.Error()}
+		return c, err
 	}
 	if _, wanted := given["new"]; !wanted {
 		return c, malformed{"Both current and new are needed, which are passwords."}

@@ -81,9 +81,9 @@ func proofIn(given strictjson.Values, field string) (p proof, err error) {
 
 // parseProof reads a request that takes a proof and nothing else.
 func parseProof(body []byte) (proof, error) {
-	given, err := strictjson.Object(body, proofFields...)
+	given, err := object(body, proofFields...)
 	if err != nil {
-		return proof{}, malformed{err.Error()}
+		return proof{}, err
 	}
 	return proofIn(given, "password")
 }
@@ -154,9 +154,9 @@ func (h *handler) takesProof(p *proof) error {
 // parseRemoval checks the form of a wish to take a way into the account away: the proof, and what to call the device
 // that stays remembered.
 func parseRemoval(body []byte) (shown proof, remember string, err error) {
-	given, err := strictjson.Object(body, removingFields...)
+	given, err := object(body, removingFields...)
 	if err != nil {
-		return shown, "", malformed{err.Error()}
+		return shown, "", err
 	}
 	shown, err = proofIn(given, "password")
 	return shown, given.String("remember"), err

@@ -33,9 +33,9 @@ var willBeSent = sentBody{account.CodeTTL.Milliseconds()}
 
 // parseRecover reads whose password is lost: the name as it was typed, and the one that the door counts by.
 func parseRecover(body []byte) (typed, name string, err error) {
-	given, err := strictjson.Object(body, recoverFields...)
+	given, err := object(body, recoverFields...)
 	if err != nil {
-		return "", "", malformed{err.Error()}
+		return "", "", err
 	}
 	typed = given.String("username")
 	if name, _, err = loginName(typed); err != nil {
@@ -90,9 +90,9 @@ func (h *handler) ofOutbox(err error) error {
 // parseFinish checks everything about another password for a lost one that can be checked without asking anyone.
 func parseFinish(body []byte, passwordMin int) (auth.Request, error) {
 	out := auth.Request{Kind: auth.Recover}
-	given, err := strictjson.Object(body, finishFields...)
+	given, err := object(body, finishFields...)
 	if err != nil {
-		return out, malformed{err.Error()}
+		return out, err
 	}
 	_, typed := given["password"]
 	uploaded := given.String("upload") != "" || given.String("state") != ""

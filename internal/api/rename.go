@@ -30,9 +30,9 @@ type renameForm struct {
 
 // parseRename checks everything about a wish for another name that can be checked without asking anyone.
 func parseRename(body []byte) (f renameForm, err error) {
-	given, err := strictjson.Object(body, renameFields...)
+	given, err := object(body, renameFields...)
 	if err != nil {
-		return f, malformed{err.Error()}
+		return f, err
 	}
 	if _, named := given["name"]; !named {
 		return f, malformed{"The field name is needed, which is the new one."}

@@ -61,9 +61,9 @@ const (
 // parseResume checks the form of a resume. What its token is worth is not known by that. A token that is in the cookie
 // is answered with one that is.
 func (h *handler) parseResume(r *http.Request, body []byte) (request auth.Request, cookie cookieUse, err error) {
-	given, err := strictjson.Object(body, resumeFields...)
+	given, err := object(body, resumeFields...)
 	if err != nil {
-		return request, noCookie, malformed{err.Error()}
+		return request, noCookie, err
 	}
 	request = auth.Request{
 		Attempt: given.String("attempt_id"), Takeover: given.Bool("takeover"), Wait: given.Bool("wait"),
@@ -156,9 +156,9 @@ func (h *handler) parseForget(r *http.Request) (string, error) {
 		return "", err
 	}
 	if len(body) > 0 {
-		given, err := strictjson.Object(body, forgetFields...)
+		given, err := object(body, forgetFields...)
 		if err != nil {
-			return "", malformed{err.Error()}
+			return "", err
 		}
 		if t := given.String("resume_token"); t != "" {
 			return t, nil

@@ -72,9 +72,9 @@ func parseFactor(body []byte, n needs) (f factorForm, err error) {
 	if n.proof {
 		beside = slices.Concat([]strictjson.Field{{Name: "password"}}, opaqueProofFields, identityProofFields)
 	}
-	given, err := strictjson.Object(body, slices.Concat(needed, beside)...)
+	given, err := object(body, slices.Concat(needed, beside)...)
 	if err != nil {
-		return f, malformed{err.Error()}
+		return f, err
 	}
 	for _, field := range needed {
 		if given.String(field.Name) == "" {

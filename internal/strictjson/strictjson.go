@@ -79,14 +79,64 @@ func (v Values) Objects(name string) []json.RawMessage {
 	return all
 }
 
-// Error says in a sentence what is wrong with an object. It quotes no value, which may be a secret, and no name that
-// the reader does not know.
-type Error struct{ Message string }
+// Error says in a sentence what is wrong with an object. The sentence quotes no value, which may be a secret, and no name
+// that the reader does not know.
+type Error struct {
+	Message string
+	// Field names the field that is wrong; "" if none is, or if the name cannot be shown. One that the reader does not
+	// know is the sender's own word: it is for the sender, and not for a log.
+	Field string
 
-// Error returns the message.
+	unknown bool // the reader does not know the field
+}
+
+// Error returns the message, which has no name that the reader does not know.
 func (e *Error) Error() string { return e.Message }
 
-func errorf(format string, args ...any) error { return &Error{fmt.Sprintf(format, args...)} }
+// Told returns the sentence for the sender of the object, and nobody else: with the name of a field that the reader does
+// not know, if that can be shown.
+func (e *Error) Told() string {
+	if !e.unknown || e.Field == "" {
+		return e.Message
+	}
+	return fmt.Sprintf("%s: %q.", strings.TrimSuffix(e.Message, "."), e.Field)
+}
+
+func errorf(format string, args ...any) error { return &Error{Message: fmt.Sprintf(format, args...)} }
+
+// errorf is an error about a field that the reader knows.
+func (f *Field) errorf(format string, args ...any) error {
+	return &Error{Message: fmt.Sprintf("The field %s "+format+".", append([]any{f.Name}, args...)...), Field: f.Name}
+}
+
+// unknown is an error about a field that the reader does not know. Clients go by its sentence, and by the names in it, to
+// find out that a node is too old for a field.
+func unknown(name string, known []Field) error {
+	var names []string
+	for _, f := range known {
+		names = append(names, f.Name)
+	}
+	sentence := "The body has a field other than " + strings.Join(names, ", ") + "."
+	if len(known) == 0 {
+		sentence = "The body has a field, and is to have none."
+	}
+	return &Error{sentence, shown(name), true}
+}
+
+// maxName bounds the name of a field that the reader does not know and shows all the same, in bytes.
+const maxName = 32
+
+// shown returns a name if it is like those of fields: some letters, digits and underscores, no digit first. By a client's
+// mistake there may be a secret in its place. Tokens and codes, and what was not meant to be a name, are not shown.
+func shown(name string) string {
+	odd := func(r rune) bool {
+		return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
+	}
+	if len(name) > maxName || strings.ContainsFunc(name, odd) || strings.IndexAny(name, "0123456789") == 0 {
+		return ""
+	}
+	return name
+}
 
 // byteOrderMark may stand before UTF-8 (Unicode section 23.8), and some editors and libraries put it there.
 var byteOrderMark = []byte("\uFEFF")
@@ -115,7 +165,7 @@ func Object(body []byte, known ...Field) (Values, error) {
 			return nil, err
 		}
 		if slices.Contains(seen, f.Name) {
-			return nil, errorf("The field %s is there twice.", f.Name)
+			return nil, f.errorf("is there twice")
 		}
 		seen = append(seen, f.Name)
 		if err := value(dec, f, values); err != nil {
@@ -139,11 +189,8 @@ func name(dec *json.Decoder, known []Field) (Field, error) {
 	}
 	i := slices.IndexFunc(known, func(f Field) bool { return f.Name == key })
 	if i < 0 {
-		var names []string
-		for _, f := range known {
-			names = append(names, f.Name)
-		}
-		return Field{}, errorf("The body has a field other than %s.", strings.Join(names, ", "))
+		name, _ := key.(string)
+		return Field{}, unknown(name, known)
 	}
 	return known[i], nil
 }
@@ -184,7 +231,7 @@ func value(dec *json.Decoder, f Field, values Values) error {
 		}
 	}
 	if !fits {
-		return errorf("The field %s must be %s.", f.Name, kinds[f.Kind])
+		return f.errorf("must be %s", kinds[f.Kind])
 	}
 	return nil
 }
@@ -200,7 +247,7 @@ func nested(dec *json.Decoder, f Field, values Values) error {
 	case raw[0] == '{':
 		values[f.Name] = raw
 	default:
-		return errorf("The field %s must be %s.", f.Name, kinds[f.Kind])
+		return f.errorf("must be %s", kinds[f.Kind])
 	}
 	return nil
 }
@@ -218,7 +265,7 @@ func objects(dec *json.Decoder, f Field, values Values) error {
 	wrong := json.Unmarshal(raw, &all) != nil ||
 		slices.ContainsFunc(all, func(each json.RawMessage) bool { return len(each) == 0 || each[0] != '{' })
 	if wrong {
-		return errorf("The field %s must be %s.", f.Name, kinds[f.Kind])
+		return f.errorf("must be %s", kinds[f.Kind])
 	}
 	values[f.Name] = all
 	return nil

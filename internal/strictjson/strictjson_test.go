@@ -91,6 +91,41 @@ func TestWhatIsNoObjectIsRefusedWithoutQuotingIt(t *testing.T) {
 	}
 }
 
+// The sender of an object is told which field is wrong, by a name of its own too, if that is like one; the error itself,
+// which may go to a log, has no word of the sender's.
+func TestFieldsAreNamedToTheSender(t *testing.T) {
+	for body, want := range map[string]struct{ field, told string }{
+		`{"again":"secret"}`:      {"again", "The field again must be true or false."},
+		`{"name":"a","name":"b"}`: {"name", "The field name is there twice."},
+		`{"all":["secret",1]}`:    {"all", "The field all must be an array of strings."},
+		`{"nme":"secret"}`:        {"nme", `The body has a field other than name, word, again, id, all: "nme".`},
+		`{"\u006eme_2":"secret"}`: {"nme_2", `The body has a field other than name, word, again, id, all: "nme_2".`},
+		`{"name":"a","NAME":"b"}`: {"NAME", `The body has a field other than name, word, again, id, all: "NAME".`},
+		`{"":"secret"}`:           {},
+		`{"2nd":"secret"}`:        {},
+		`{"7K2M-QX9D-4HPT":""}`:   {},
+		`{"n\u00e4me":"secret"}`:  {},
+		`{"na me":"secret"}`:      {},
+		`{"<b>":"secret"}`:        {},
+		`{"a\u0000b":"secret"}`:   {},
+		`{"` + strings.Repeat("x", maxName) + `":1}`: {strings.Repeat("x", maxName),
+			`The body has a field other than name, word, again, id, all: "` + strings.Repeat("x", maxName) + `".`},
+		`{"` + strings.Repeat("x", maxName+1) + `":1}`: {},
+		`{"name":"secret"`: {"", "The body is not valid JSON: it ends too early."},
+	} {
+		_, err := Object([]byte(body), fields...)
+		problem, ok := errors.AsType[*Error](err)
+		if want.told == "" {
+			want.told = "The body has a field other than name, word, again, id, all."
+		}
+		if !ok || problem.Field != want.field || problem.Told() != want.told {
+			t.Errorf("%.60s: %v, %q; want %+v", body, err, problem.Field, want)
+		} else if strings.Contains(err.Error(), `"`) {
+			t.Errorf("%.60s: the error has the sender's word: %s", body, err)
+		}
+	}
+}
+
 // What is taken for an object is the same object for any other decoder.
 func TestObjectsStandAsTheyAre(t *testing.T) {
 	field := Field{Name: "a", Kind: Objects}
@@ -123,6 +158,10 @@ func FuzzObject(f *testing.F) {
 			var problem *Error
 			if got != nil || !errors.As(err, &problem) || problem.Message == "" {
 				t.Fatalf("%v with the error %v", got, err)
+			}
+			if len(problem.Field) > maxName || len(problem.Told()) > len(problem.Message)+len(problem.Field)+4 ||
+				problem.Field != shown(problem.Field) {
+				t.Fatalf("the field %q, told %q", problem.Field, problem.Told())
 			}
 			return
 		}
