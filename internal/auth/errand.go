@@ -120,6 +120,8 @@ func (p *Pool) takeErrands() (batch []*pending, hashes int, again time.Duration)
 	if p.errands.Len() == 0 {
 		return nil, 0, 0
 	}
+	p.takingErrands.Lock() // of two workers that asked the door at once, both would be given a batch
+	defer p.takingErrands.Unlock()
 	may, again := p.cfg.Door.Errands(p.batch)
 	for hashes < may {
 		some, _ := p.errands.take(1)

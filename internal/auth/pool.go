@@ -141,6 +141,8 @@ type Pool struct {
 	unsettled  unsettled
 	doubts     linked.Doubts
 	batch      int // the most requests a worker takes at once
+	// takingErrands is held by a worker from the time that it asks the door for errands until it has taken them.
+	takingErrands sync.Mutex
 
 	startOnce sync.Once
 	stopping  context.Context // ends when workers are to stop after the batch in hand
