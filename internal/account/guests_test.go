@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -245,8 +246,8 @@ func TestGuestWhoseDeletionIsCutShort(t *testing.T) {
 	}, func(t *testing.T, p party) {
 		a := p.add(t, nil)
 		time.Sleep(2 * keepGuests)
-		if !cut.once || p.there(t, a) || p.owner(t, a) != 0 {
-			t.Errorf("cut short %v, and it is still there", cut.once)
+		if !cut.once.Load() || p.there(t, a) || p.owner(t, a) != 0 {
+			t.Errorf("cut short %v, and it is still there", cut.once.Load())
 		}
 	})
 }
@@ -254,12 +255,11 @@ func TestGuestWhoseDeletionIsCutShort(t *testing.T) {
 // cutting is a store that fails at the first deletion.
 type cutting struct {
 	rushgate.Store
-	once bool
+	once atomic.Bool
 }
 
 func (s *cutting) DeleteAccount(ctx context.Context, name string) error {
-	if !s.once {
-		s.once = true
+	if !s.once.Swap(true) {
 		return rushgate.ErrUnavailable
 	}
 	return s.Store.DeleteAccount(ctx, name)
