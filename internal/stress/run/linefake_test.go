@@ -45,6 +45,7 @@ type house struct {
 	down    bool // no connection can be made
 	calls   int  // readings of the document
 	dialled int  // sockets for knocks by UDP
+	runs    byte // of the line, each of which has a random source of its own
 }
 
 // guest is a player inside the door.
@@ -90,7 +91,8 @@ func (h *house) open(t *testing.T) Config {
 }
 
 func (h *house) restart(t *testing.T, state []byte) {
-	line, err := lines.New(lines.Config{Pace: h.pace, State: state})
+	h.runs++
+	line, err := lines.New(lines.Config{Pace: h.pace, State: state, Random: rand.NewChaCha8([32]byte{h.runs})})
 	if err != nil {
 		t.Fatal(err)
 	}
