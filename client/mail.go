@@ -36,10 +36,11 @@ func (c *Client) Recover(ctx context.Context, username, languages string) error 
 
 // FinishRecovery gives the account of a name another password, with a code in place of the one that is lost; spaces,
 // hyphens and case of the code do not matter. The change ends all sessions of the account and has its devices
-// forgotten: log in afterwards. It is tried once. [rushgate.BadCredentials] says that the code is wrong, late or used.
-// If there is no answer, log in with the new password before anything else: it may have been changed. With
-// [Options].Opaque the new password is registered by OPAQUE, where the server knows it; where it does not, the error is
-// [ErrNoOpaque] if the password may not be sent, as for a login.
+// forgotten: log in afterwards. It is tried once. [rushgate.BadCredentials] says that the code is wrong, late or used,
+// or for another name; the text of the error says so, and to ask for a new one. If there is no answer, log in with the
+// new password before anything else: it may have been changed. With [Options].Opaque the new password is registered by
+// OPAQUE, where the server knows it; where it does not, the error is [ErrNoOpaque] if the password may not be sent, as
+// for a login.
 func (c *Client) FinishRecovery(ctx context.Context, username, code, password string) error {
 	if c.opts.Opaque != OpaqueOff {
 		done, err := c.recoverByOpaque(ctx, username, code, password)

@@ -243,10 +243,19 @@ func TestRecoversByOpaque(t *testing.T) {
 	}
 	c := n.client(t, Options{Opaque: OpaqueOnly})
 	n.sent("")
-	wantReason(t, "a wrong code", c.FinishRecovery(ctx, "ada", "7K2M-QX9D-4HPT", "better horse"), rushgate.BadCredentials)
+	refused := func(what, code string) {
+		t.Helper()
+		err := c.FinishRecovery(ctx, "ada", code, "better horse")
+		wantReason(t, what, err, rushgate.BadCredentials)
+		if err == nil || !strings.HasSuffix(err.Error(), "Check it, or ask for a new one.") {
+			t.Errorf("%s: %v does not say what to do", what, err)
+		}
+	}
+	refused("a wrong code", "7K2M-QX9D-4HPT")
 	if err := c.FinishRecovery(ctx, "ada", code, "better horse"); err != nil {
 		t.Fatal(err)
 	}
+	refused("a used one", code)
 	s, err = c.Login(ctx, "ada", "better horse")
 	in(t, s, err)
 	if asked, there := n.sent("horse"); there {

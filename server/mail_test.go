@@ -116,7 +116,8 @@ func TestLostPasswordByMail(t *testing.T) {
 	if refused.raw != nobody.raw || refused.status != nobody.status {
 		t.Errorf("a wrong code: %d %s, no such name: %d %s", refused.status, refused.raw, nobody.status, nobody.raw)
 	}
-	if !strings.Contains(refused.raw, `"reason":"bad-credentials","message":"The code is wrong`) {
+	const said = "The code is wrong, used or too old, or it is for another name. Check it, or ask for a new one."
+	if refused.text("reason") != "bad-credentials" || refused.text("message") != said {
 		t.Errorf("a wrong code is answered with %s", refused.raw)
 	}
 	call(t, s, "POST /v1/recover/finish", finish("alice", code, "12345678"), "").want(t, "a common password", 400)

@@ -16,7 +16,8 @@ func newAccountRecoveryCode() *cobra.Command {
 	f := newFlags(`Usage: rushgate account recovery-code NAME [flags]
 
 Prints a code with which a player who has lost the password chooses another, for you to hand out once you know who asks. It
-works once, for an hour, in place of any code before. Nobody learns the password, and until then nothing changes.
+works once, for an hour, in place of any code before: a player whose code is refused needs another. Nobody learns the
+password, and until then nothing changes.
 
   rushgate account recovery-code alice`)
 	v.where.declare(f)

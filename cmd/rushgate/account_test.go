@@ -185,6 +185,7 @@ func TestAccountUsage(t *testing.T) {
 		{"set-password --help", 0, "--password-pepper-file FILE", ""},
 		{"show --help", 0, "--json", ""},
 		{"delete --help", 0, "--yes", ""},
+		{"recovery-code --help", 0, "a player whose code is refused needs another", ""},
 		{"calibrate --help", 0, "--password-hash-iterations", ""},
 		{"create", 2, "", "name a player"},
 		{"create alice hunter22", 2, "", "shell's history"},

@@ -130,7 +130,8 @@ func newAdminRecoveryCode() *cobra.Command {
 	v, f := newAdminFlags(`Usage: rushgate admin recovery-code NAME [flags]
 
 Prints a code with which a player who has lost the password chooses another, for you to hand out once you know who asks. It
-works once, for an hour, in place of any code before. Nobody learns the password, and until then nothing changes.
+works once, for an hour, in place of any code before: a player whose code is refused needs another. Nobody learns the
+password, and until then nothing changes.
 
   rushgate admin recovery-code alice`)
 	return newCommand("recovery-code", "have a player choose another password who has lost it", f,

@@ -25,7 +25,7 @@ var outcomes = map[rushgate.Reason]struct {
 	rushgate.RateLimited:    {http.StatusTooManyRequests, "Too many attempts. Come back after the given time."},
 	rushgate.BadCredentials: {http.StatusUnauthorized, "Unknown user or wrong password, or no valid session token."},
 	rushgate.SecondFactor: {http.StatusUnauthorized,
-		"A code of your authenticator is needed, or a recovery code. Each is good once."},
+		"A code of your authenticator is needed, or a recovery code. Each is good once: after a wrong one, type the next."},
 	rushgate.UsernameTaken:      {http.StatusConflict, "That name is taken."},
 	rushgate.AlreadyLoggedIn:    {http.StatusConflict, "This account is already logged in."},
 	rushgate.MissingCredentials: {http.StatusBadRequest, "The request is incomplete or malformed."},
@@ -54,8 +54,8 @@ func messageFor(r *rushgate.Refusal) string {
 type refusalBody struct {
 	Reason  rushgate.Reason `json:"reason"`
 	Message string          `json:"message"`
-	// Field comes with missing-credentials, where the form of one field is wrong, or the node does not know it. It is not in
-	// Message: clients of every age read in that which fields the node knows.
+	// Field comes with missing-credentials, where the form of one field is wrong, or the node does not know it. It is not
+	// in Message: clients of every age read in that which fields the node knows.
 	Field        string `json:"field,omitempty"`
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"`
 	// Mode comes with server-busy if the operators let in nobody, or only some; OpensAt is when they mean to open.

@@ -117,7 +117,8 @@ func parseFinish(body []byte, passwordMin int) (auth.Request, error) {
 }
 
 // errCode is the answer to a code that is not good, by whatever name: it does not tell whether there is an account.
-var errCode = told{rushgate.BadCredentials, "The code is wrong, used or too old, or it is for another name."}
+var errCode = told{rushgate.BadCredentials,
+	"The code is wrong, used or too old, or it is for another name. Check it, or ask for a new one."}
 
 // ofCode has an errand that was refused for its code say so: it has brought no password that could be wrong.
 func ofCode(err error) error {

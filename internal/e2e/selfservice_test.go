@@ -24,6 +24,9 @@ import (
 
 var mailedCode = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
 
+// wrongCode is what a player reads first whose code for another password is not good; what can be done about it follows.
+const wrongCode = "The code is wrong, too old or was used before, or it is not for this name. "
+
 // mailing starts a node that sends mail, and the server that takes it.
 func mailing(t *testing.T) (*server.Server, *smtptest.Server) {
 	t.Helper()
@@ -118,7 +121,7 @@ func TestEmailAndLostPassword(t *testing.T) {
 	p.told("recovery-result", "The two passwords are not the same.")
 	p.fill("#recovery-repeat", better)
 	p.click("#recovery-send")
-	p.told("recovery-result", "The code is wrong, too old or was used before, or it is not for this name.")
+	p.told("recovery-result", wrongCode+"Check it, or have another one sent.")
 	p.wait(`document.activeElement.id === "recovery-code" && document.activeElement.ariaInvalid === "true"`)
 	p.fill("#recovery-code", code)
 	p.click("#recovery-send")
@@ -154,9 +157,15 @@ func TestLostPasswordWithoutMail(t *testing.T) {
 	p.expect(refusal("/v1/recover", "404 (Not Found)"))
 	p.click("#recovery-send")
 	p.told("recovery-result", "This server sends no mail. Ask those who run the game for a code, and type it here.")
-	p.fill("#recovery-code", operatorsCode(t, node, "alice"))
+	older := operatorsCode(t, node, "alice")
+	p.fill("#recovery-code", older)
 	p.fill("#recovery-new", better)
 	p.fill("#recovery-repeat", better)
+	newer := operatorsCode(t, node, "alice") // in place of the other
+	p.expect(refusal("/v1/recover/finish", "401 (Unauthorized)"))
+	p.click("#recovery-send")
+	p.told("recovery-result", wrongCode+"Check it, or ask those who run the game for another one.")
+	p.fill("#recovery-code", newer)
 	p.click("#recovery-send")
 	p.outside("Your password has been changed. Please log in with it.")
 	await(t, "the session of before has ended", func() bool { // which takes up to a second

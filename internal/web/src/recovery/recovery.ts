@@ -17,6 +17,8 @@ const ASK = "Type your user name. If its account has an e-mail address, a code i
 const NO_MAIL = "This server sends no mail. Ask those who run the game for a code, and type it here.";
 const FINISH = "Type the code, and choose another password. You will be logged out everywhere, and log in with that.";
 const WRONG = "The code is wrong, too old or was used before, or it is not for this name.";
+const ANOTHER = "Check it, or have another one sent.";
+const ANOTHER_BY_HAND = "Check it, or ask those who run the game for another one.";
 
 const CHANGED_ALREADY = "Or the password is changed already: try to log in with it.";
 
@@ -100,7 +102,7 @@ export class Recovery {
     if (!(err instanceof Refusal)) return { text: refused(err) };
     switch (err.reason) {
       case "bad-credentials":
-        return { text: this.unsure ? `${WRONG} ${CHANGED_ALREADY}` : WRONG, field: this.code };
+        return { text: `${WRONG} ${this.wayOut()}`, field: this.code };
       case "missing-credentials":
         if (err.status !== 404) break;
         this.step(true);
@@ -108,6 +110,12 @@ export class Recovery {
         return { text: NO_MAIL, field: this.code, asked: true };
     }
     return { text: refused(err), field: err.status === 400 ? this.named(err.words) : undefined };
+  }
+
+  /** Returns what a player does whose code is not good. */
+  private wayOut(): string {
+    if (this.unsure) return CHANGED_ALREADY;
+    return this.again.hidden ? ANOTHER_BY_HAND : ANOTHER;
   }
 
   /** Returns the field that the node finds fault with, as far as its words tell. */
