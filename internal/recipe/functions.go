@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/md4" //nolint:staticcheck // what NTLM is made of
 	"golang.org/x/crypto/scrypt"
 )
 
@@ -197,9 +198,37 @@ var digests = func() (all []*function) {
 					return key
 				},
 			})
+		if !strings.HasPrefix(a.name, "sha3_") {
+			all = append(all, repeatFunction(a))
+		}
 	}
-	return all
+	return append(all, one("md4", "the hash", always(md4.Size), flat(300*time.Nanosecond), func(b []byte) []byte {
+		h := md4.New()
+		h.Write(b)
+		return h.Sum(nil)
+	}))
 }()
+
+// repeatFunction is a hash that is made again of what was made, with more behind it.
+func repeatFunction(a algorithm) *function {
+	return &function{
+		name: "repeat_" + a.name, about: "the hash of x, and all rounds but the first the hash of the last one and more",
+		args: []arg{bytesArg("x"), bytesArg("more"), numberArg("rounds", 1, maxCryptRounds)}, size: always(a.size),
+		cost: func(n []int) time.Duration { return time.Duration(n[0]) * 2 * a.block },
+		make: func(args [][]byte, n []int) []byte {
+			h := a.new()
+			h.Write(args[0])
+			sum, more := h.Sum(nil), cryptText(args[1])
+			for range n[0] - 1 {
+				h.Reset()
+				h.Write(sum)
+				h.Write(more)
+				sum = h.Sum(sum[:0])
+			}
+			return sum
+		},
+	}
+}
 
 var encodings = []*function{
 	one("hex", "lower-case hexadecimal", times(2), nil, func(b []byte) []byte { return hex.AppendEncode(nil, b) }),
@@ -297,8 +326,20 @@ var slowHashes = []*function{
 	phpassFunction("phpass_sha512", "phpass of Drupal 7, over SHA-512", algorithms[5]),
 	{
 		name: "descrypt", about: "the 8 bytes of the DES-based crypt of Unix", size: always(8),
-		args: []arg{bytesArg("x"), exactly("salt", 2)}, cost: flat(300 * time.Microsecond),
+		args: []arg{bytesArg("x"), exactly("salt", 2)}, cost: flat(25 * desCost),
 		make: func(args [][]byte, _ []int) []byte { return desCrypt(args[0], string(args[1])) },
+	},
+	{
+		name: "bsdicrypt", about: "the 8 bytes of the DES-based crypt of BSD/OS", size: always(8),
+		args: []arg{bytesArg("x"), exactly("salt", 4), numberArg("rounds", 1, 1<<24-1)},
+		cost: func(n []int) time.Duration { return time.Duration(n[0]) * desCost },
+		make: func(args [][]byte, n []int) []byte { return bsdiCrypt(cryptText(args[0]), string(args[1]), n[0]) },
+	},
+	{
+		name: "sha1crypt", about: "the 20 bytes of the crypt of NetBSD that begins with $sha1$", size: always(20),
+		args: []arg{bytesArg("x"), bytesArg("salt"), numberArg("rounds", 1, maxCryptRounds)},
+		cost: func(n []int) time.Duration { return time.Duration(n[0]) * 2 * algorithms[1].block },
+		make: func(args [][]byte, n []int) []byte { return sha1Crypt(args[0], args[1], n[0]) },
 	},
 	{
 		name: "md5crypt", about: "the 16 bytes of the MD5-based crypt of Unix; magic is $1$ or $apr1$", size: always(16),
@@ -313,6 +354,9 @@ var slowHashes = []*function{
 		make: func(args [][]byte, _ []int) []byte { return mysql323(args[0]) },
 	},
 }
+
+// desCost is what a block of DES costs.
+const desCost = 500 * time.Nanosecond
 
 func cryptText(b []byte) []byte { return b[:min(len(b), maxCryptText)] }
 

@@ -34,6 +34,10 @@ func TestFunctions(t *testing.T) {
 		{"pbkdf2_sha1(password, 'salt', 2, 20)", "password", "ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957"}, // RFC 6070
 		{"mysql323(password)", "mypass", "6f8c114b58f2ce9e"},
 		{"scrypt(password, 'NaCl', 10, 8, 16, 8)", "password", "fdbabe1c9d347200"}, // RFC 7914
+		{"md4(utf16le(password))", "password", "8846f7eaee8fb117ad06bdd830b7586c"},
+		{"bsdicrypt(password, 'rasm', 725)", "foobar", "7a102538ab954c11"},
+		{"repeat_sha256(password, '', 2)", "a", "bf5d3affb73efd2ec6c36ad3112dd933efed63c4e1cbffcfa88e2759c144f2d8"},
+		{"repeat_md5(password, '.', 2)", "a", "9f5c079fdbc4f871965f0405b5223b12"},
 		{"upperhex(password)", "\xab\x01", text("AB01")},
 		{"hexint(password, 4)", "\x00\x0a", text("000a")},
 		{"hexint(password, 1)", "\x00\xab\xcd\xef", text("abcdef")},
@@ -54,6 +58,7 @@ func TestFunctions(t *testing.T) {
 		{"cut_utf16(password)", "äb", text("ä")},
 		{"html(password)", `a<b>"c"&'d'`, text("a&lt;b&gt;&quot;c&quot;&amp;'d'")},
 		{"nfc(password)", "a\u0308", text("ä")},
+		{"nfkc(password)", "Ⅸ\u00a0ª\u00ad", text("IX a\u00ad")},
 		{"saslprep(password)", "Ⅸ\u00a0ª\u00ad", text("IX a")},
 		{"trim(password)", " a \n", text("a")},
 		{"srp_256(password)", "\x01", strings.Repeat("00", 31) + "07"},
@@ -121,7 +126,7 @@ func TestBind(t *testing.T) {
 func TestBounds(t *testing.T) {
 	for _, text := range []string{
 		"", "md5", "md5(", "md5()", "md5(password", "md5(password))", "md5(password,password)", "md5(salt)", "md5(7)",
-		"md4(password)", "'a", "'ä'", "0x", "0x1", "password +", "| password", "password password", "it",
+		"md3(password)", "'a", "'ä'", "0x", "0x1", "password +", "| password", "password password", "it",
 		"loop(2,loop(2,it,it),password)", "loop(65,md5(it),password)", "loop(0,md5(it),password)",
 		"cut(password,0)", "cut(password,password)", "password+7",
 		"bcrypt(password,'short',10)", "bcrypt(password,'sixteen bytes ok',3)", "bcrypt(password,'sixteen bytes ok',15)",
@@ -129,7 +134,8 @@ func TestBounds(t *testing.T) {
 		"argon2id(password,'salt',1,8,2,32)", "scrypt(password,'salt',20,8,1,32)", "scrypt(password,'salt',14,8,1,257)",
 		"pbkdf2_sha512(password,'salt',10000000,64)", "pbkdf2_sha1(password,'salt',0,20)",
 		"loop(64,pbkdf2_sha1(it,'salt',100000,20),password)", "phpass(password,'saltsalt',17)", "sha1(password,2)",
-		"aes256_ctr(password,'x')", "md5(99999999999)",
+		"aes256_ctr(password,'x')", "md5(99999999999)", "bsdicrypt(password,'rasm',16777215)", "bsdicrypt(password,'ras',1)",
+		"repeat_sha512(password,'',1000001)", "sha1crypt(password,'salt',0)",
 		strings.Repeat("md5(", 17) + "password" + strings.Repeat(")", 17),
 		"md5(password" + strings.Repeat("+password", 96) + ")",
 		strings.Repeat("md5(password)|", 4) + "sha1(password)", "'" + strings.Repeat("a", MaxText) + "'",
@@ -177,6 +183,8 @@ func FuzzParseStored(f *testing.F) {
 	f.Add("sha256(cut_utf16(0xc39c+password))|md5crypt(password,'salt',0x243124)|mysql323(html(nfc(password)))", "")
 	f.Add("aes256_ctr(scrypt(password,'salt',4,1,1,32),'signer')|bcrypt(password,'sixteen bytes ok',4)", "pw")
 	f.Add("sha512crypt(saslprep(password),'salt',1000)|phpass_sha512(utf16le(password),'saltsalt',7)", "pw")
+	f.Add("md4(utf16le(nfkc(password)))|bsdicrypt(password,'rasm',9)|repeat_sha256(password,'more',3)", "foobar and more")
+	f.Add("sha1crypt(password,'salt',3)", "pw")
 	f.Fuzz(func(t *testing.T, text, password string) {
 		r, err := ParseStored(text)
 		if err != nil {

@@ -41,6 +41,7 @@ var texts = []*function{
 	text("html", "& < > and \" as HTML writes them", strings.NewReplacer(
 		"&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace),
 	text("nfc", "Unicode's normal form C", norm.NFC.String),
+	text("nfkc", "Unicode's normal form KC", norm.NFKC.String),
 	text("saslprep", "the form of RFC 4013", saslPrep),
 	text("trim", "without spaces, tabs, line ends and NULs around it", func(s string) string {
 		return strings.Trim(s, " \t\n\r\x00\x0b")

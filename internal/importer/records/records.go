@@ -110,6 +110,9 @@ func lockOpen(ctx context.Context, found []importer.Record, proofs []*scheme.Pro
 		g.Go(func() error {
 			if a := &found[i].Account; ctx.Err() == nil && p.Is("") {
 				a.Weak, a.Locked = &importer.Weak{Digest: []byte(rand.Text())}, "it had an empty password"
+				if p.Recipe.Plain() {
+					a.Locked = "it had no password, or an empty one"
+				}
 			}
 			return ctx.Err()
 		})

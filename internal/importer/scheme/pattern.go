@@ -190,6 +190,7 @@ func objectOf(v any) (map[string]any, bool) {
 type pattern struct {
 	whole  *regexp.Regexp
 	places []place
+	all    bool // it is one place, and no text that has to be there
 }
 
 // place is one that differs: what it binds, and what is written there.
@@ -228,12 +229,15 @@ var kinds = map[string]struct {
 	"des":     {`[./0-9A-Za-z]{11}`, decodeDES, nil},
 	"des8":    {`[./0-9A-Za-z]{8}`, decodeDES, nil}, // what programs keep of it that cut the text after ten characters
 	"md5":     {`[./0-9A-Za-z]{22}`, decodeCrypt(md5Order), nil},
+	"sha1":    {`[./0-9A-Za-z]{28}`, decodeCrypt(sha1Order), nil},
 	"sha256":  {`[./0-9A-Za-z]{43}`, decodeCrypt(sha256Order), nil},
 	"sha512":  {`[./0-9A-Za-z]{86}`, decodeCrypt(sha512Order), nil},
 
 	"int":   {`[0-9]{1,9}`, nil, decodeInt},
+	"xint":  {`[0-9a-fA-F]{1,7}`, nil, decodeHexInt},
 	"pow2":  {`[0-9]{1,9}`, nil, decodePowerOfTwo},
 	"itoa1": {`[./0-9A-Za-z]`, nil, decodeItoaNumber},
+	"itoa4": {`[./0-9A-Za-z]{4}`, nil, decodeItoaNumber},
 	"itoa5": {`[./0-9A-Za-z]{5}`, nil, decodeItoaNumber},
 }
 
@@ -249,7 +253,7 @@ var kinds = map[string]struct {
 //	<after:base64|until=before:7b7d> what is before "{}" in bytes in base64, and what is after it
 //	<salt:bcsalt|text=written>       the salt, and as what it is written
 func compile(s string) (*pattern, error) {
-	p := &pattern{}
+	p := &pattern{all: s != "" && strings.IndexByte(s, '>') == len(s)-1 && s[0] == '<'}
 	var expression strings.Builder
 	expression.WriteString("(?s)^")
 	for s != "" {
@@ -307,13 +311,13 @@ func parsePlace(s string) (place, error) {
 		}
 		p.length = n
 	}
-	if k.number != nil && len(parts) > 1 {
-		return place{}, errors.New("a number has no filters")
-	}
 	for _, text := range parts[1:] {
 		f, err := parseFilter(text)
 		if err != nil {
 			return place{}, err
+		}
+		if k.number != nil && f.name != "text" {
+			return place{}, errors.New("a number has no filters but text=NAME")
 		}
 		p.filters = append(p.filters, f)
 	}
@@ -403,6 +407,9 @@ func (p *place) read(text string, values map[string]recipe.Value, digest *[]byte
 	if k.number != nil {
 		n, ok := k.number(text)
 		values[p.name] = recipe.Number(n)
+		for _, f := range p.filters { // what is written, which is hashed as well
+			values[f.to] = recipe.Bytes([]byte(text))
+		}
 		return ok
 	}
 	b, ok := k.decode(text)
@@ -549,6 +556,12 @@ var (
 		order[12] = 5
 		return append(order, 11)
 	}()
+	sha1Order = func() (order []int) {
+		for i := range 6 {
+			order = append(order, 3*i+2, 3*i+1, 3*i)
+		}
+		return append(order, 0, 19, 18) // the first byte once more
+	}()
 	sha256Order = func() (order []int) {
 		for i := range 10 {
 			order = append(order, (i*21+20)%30, (i*21+10)%30, i*21%30)
@@ -569,12 +582,17 @@ func decodeCrypt(order []int) func(string) ([]byte, bool) {
 		if !ok || len(b) < len(order) {
 			return nil, false
 		}
-		out := make([]byte, len(order))
+		out := make([]byte, slices.Max(order)+1)
 		for i, at := range order {
 			out[at] = b[i]
 		}
 		return out, true
 	}
+}
+
+func decodeHexInt(s string) (int, bool) {
+	n, err := strconv.ParseInt(s, 16, 32)
+	return int(n), err == nil
 }
 
 func decodeInt(s string) (int, bool) {
