@@ -77,6 +77,8 @@ type Scheme struct {
 
 	needs    int  // how many fields there have to be
 	unsalted bool // it has one field, and no salt
+	peppered bool // it takes a pepper
+	isText   bool // it takes a column for the password itself
 }
 
 // alias is the words of a system that a scheme is of.
@@ -226,6 +228,8 @@ func (s *Scheme) compile() (err error) {
 		}
 	}
 	s.unsalted = !slices.Contains(bound, "salt") && len(s.fields) == 1
+	s.peppered = slices.Contains(bound, "pepper")
+	s.isText = s.bare()
 	if !slices.Contains(bound, "digest") {
 		return errors.New("no pattern binds digest")
 	}
@@ -347,11 +351,16 @@ func (r *Reader) Recognise(record Record) (*Proof, error) {
 	var plain *Proof
 	for _, c := range sys.candidates {
 		p, why := c.scheme.read(record, sys.words, stored)
+		if why == nil && c.scheme.isText {
+			why = refuseHash(sys.words, p.Digest)
+		}
 		switch {
 		case why == nil && p.Recipe.Plain() && len(p.Digest) > 0 && plain == nil:
 			plain = p // unless it is a hash that tells what it is
 		case why == nil && (plain == nil || c.score == 0 && !p.Recipe.Plain()):
 			return p, nil
+		case errors.Is(why, ErrUnknownForm):
+			err = why
 		case why != nil && !errors.Is(why, errNoFit):
 			err = fmt.Errorf("%w: as %s: %w", known, c.scheme.Name, why)
 		}
@@ -360,6 +369,9 @@ func (r *Reader) Recognise(record Record) (*Proof, error) {
 		return plain, nil
 	}
 	if err == known { //nolint:errorlint // nothing was added to it
+		if f := formIn(stored); f != nil {
+			err = fmt.Errorf("%w: it is %s", known, f.about)
+		}
 		err = r.advise(err, record, sys.words, stored)
 	}
 	return nil, err
@@ -446,6 +458,9 @@ func unwrap(stored map[string]any) map[string]any {
 var (
 	errNoFit  = errors.New("another form")
 	errSalted = errors.New("there is a salt, which it would be without")
+	// errPepper is also for a pepper that is nowhere in the record.
+	errPepper = errors.New(`there is a pepper, which it would be without: say how it goes in, as by "peppered bcrypt", ` +
+		`and have it in the column "pepper"`)
 )
 
 // read takes a record apart that is of a system of the scheme.
@@ -466,10 +481,8 @@ func (s *Scheme) read(r Record, system []string, stored map[string]any) (*Proof,
 			return nil, errNoFit
 		}
 	}
-	salt, there := lookUp(stored, []string{"salt"})
-	there = there && !slices.Contains([]any{nil, "", false}, salt)
-	if s.unsalted && (there || slices.Contains(system, "salted")) {
-		return nil, errSalted
+	if err := s.leaves(system, stored); err != nil {
+		return nil, err
 	}
 	values["size"] = recipe.Number(len(digest))
 	bound, err := s.recipe.Bind(values)
@@ -482,6 +495,25 @@ func (s *Scheme) read(r Record, system []string, stored map[string]any) (*Proof,
 		return nil, errors.New("the digest is empty")
 	}
 	return &Proof{Scheme: s.Name, Recipe: bound, Digest: digest}, nil
+}
+
+// leaves returns an error if a record has a salt or a pepper that the scheme would leave out, or is said to have one.
+func (s *Scheme) leaves(system []string, stored map[string]any) error {
+	there := func(field string) bool {
+		v, ok := lookUp(stored, []string{field})
+		return ok && !slices.Contains([]any{nil, "", false}, v)
+	}
+	said := func(word string) bool {
+		known := slices.ContainsFunc(s.aliases, func(a alias) bool { return slices.Contains(a.words, word) })
+		return slices.Contains(system, word) && !known
+	}
+	switch {
+	case s.unsalted && (there("salt") || slices.Contains(system, "salted")):
+		return errSalted
+	case !s.peppered && (there("pepper") || said("pepper") || said("peppered")):
+		return errPepper
+	}
+	return nil
 }
 
 // follows reports whether words follow each other among those of a system.
