@@ -25,6 +25,7 @@ import (
 	"github.com/rushgate/rushgate/internal/importer/jsonl"
 	"github.com/rushgate/rushgate/internal/importer/scheme"
 	"github.com/rushgate/rushgate/internal/recipe"
+	"github.com/rushgate/rushgate/internal/strictjson"
 	"github.com/rushgate/rushgate/password"
 )
 
@@ -158,11 +159,11 @@ func parseLine(line []byte) (*record, error) {
 			return nil, errNotRecord
 		}
 		key := name.(string) // or the decoder would have failed
+		if seen[key] {
+			return nil, fmt.Errorf("the line: %w", &strictjson.TwiceError{Name: key})
+		}
 		if err := r.take(d, key); err != nil {
 			return nil, err
-		}
-		if seen[key] {
-			return nil, fmt.Errorf("the line has %+q twice", key[:min(len(key), 32)])
 		}
 		seen[key] = true
 	}
@@ -194,13 +195,15 @@ func (r *record) take(d *json.Decoder, key string) error {
 		err = d.Decode(&r.as)
 	case "stored":
 		var v any
-		if err = d.Decode(&v); err == nil {
-			switch v := v.(type) {
-			case map[string]any:
-				r.Stored = v
-			case string:
-				r.Stored = map[string]any{"hash": v}
-			}
+		var twice *strictjson.TwiceError
+		if v, err = strictjson.Value(d); errors.As(err, &twice) {
+			return fmt.Errorf("\"stored\": %w", twice)
+		}
+		switch v := v.(type) {
+		case map[string]any:
+			r.Stored = v
+		case string:
+			r.Stored = map[string]any{"hash": v}
 		}
 	default:
 		var other json.RawMessage

@@ -198,6 +198,8 @@ func TestRefusals(t *testing.T) {
 		`{"username": "d", "stored": "` + secret + `"}`:                                    importer.Unreadable,
 		`{"system": "freeciv", "username": 7, "stored": {}}`:                               importer.Unreadable,
 		`{"system": "freeciv", "system": "x", "username": "e", "stored": {}}`:              importer.Unreadable,
+		`{"system": "freeciv", "username": "i", "stored": {"password": "` + md5OfPassword + `", "password": "` +
+			secret + `"}}`: importer.Unreadable,
 		`["` + secret + `"]`:               importer.Unreadable,
 		secret:                             importer.Unreadable,
 		"{\"username\": \"\xff\"}":         importer.Unreadable,
@@ -223,8 +225,12 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%d refused for %s, want %d: %v", r.RefusedBy[cause], cause, n, r.Refusals)
 		}
 	}
-	if text := fmt.Sprint(r.Refusals); strings.Contains(text, secret) {
+	text := fmt.Sprint(r.Refusals)
+	if strings.Contains(text, secret) {
 		t.Errorf("the report quotes what is stored: %s", text)
+	}
+	if !strings.Contains(text, `"stored": "password" is there twice`) {
+		t.Errorf("the report does not say which name is there twice: %s", text)
 	}
 }
 

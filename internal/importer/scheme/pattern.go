@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/rushgate/rushgate/internal/recipe"
+	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
 // maxField is the greatest length of a field that a pattern is compared with.
@@ -170,12 +171,16 @@ func bytea(s string) string {
 	return string(b)
 }
 
-// objectOf returns a field's object, also if it is JSON in a text.
+// objectOf returns a field's object, also if it is JSON in a text. There is none if a name is in the text twice.
 func objectOf(v any) (map[string]any, bool) {
 	if text, ok := v.(string); ok {
 		d := json.NewDecoder(strings.NewReader(text))
 		d.UseNumber()
-		if len(text) > maxField || d.Decode(&v) != nil {
+		if len(text) > maxField {
+			return nil, false
+		}
+		var err error
+		if v, err = strictjson.Value(d); err != nil {
 			return nil, false
 		}
 	}

@@ -216,8 +216,8 @@ func FuzzParseFamily(f *testing.F) {
 	f.Add([]byte(`{"family":"f","schemes":[{"name":"n","systems":["*","=a 1"],"when":{"a|c":"b"},"match":{"a|b?":` +
 		`"<digest:base64|starts=01|int=n#4|take=salt#16|until=more:7b7d|reverse|pad#9>","c":{"d":"<s:itoa5>"}},` +
 		`"recipe":"cut(salt,n)"}]}`))
-	f.Add([]byte(`{"family":"f","schemes":[{"name":"n","systems":["*"],"match":{"a":"$<n:xint|text=t>$<o:itoa4><digest:sha1>"},` +
-		`"recipe":"sha1crypt(password+t,'',n)"}],"vectors":[{"stored":{"a":"$9$..../5.Wm0Sau/6fF1VaWwoMY4hlL8fU7"}}]}`))
+	f.Add([]byte(`{"family":"f","schemes":[{"name":"n","systems":["*"],"match":` +
+		`{"a":"$<n:xint|text=t>$<o:itoa4><digest:sha1>"},"recipe":"sha1crypt(password+t,'',n)"}],"vectors":[{"stored":{"a":"$9$..../5.Wm0Sau/6fF1VaWwoMY4hlL8fU7"}}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		family, err := Parse(b)
 		if err != nil {

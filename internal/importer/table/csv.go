@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -43,6 +44,12 @@ func readCSV(r io.Reader, q *Query, visit func(Row) bool) error {
 	wanted, err := q.pick(header)
 	if err != nil {
 		return err
+	}
+	for i, name := range wanted {
+		again := func(c string) bool { return strings.EqualFold(c, name) }
+		if name != "" && slices.ContainsFunc(header[i+1:], again) {
+			return fmt.Errorf("the column %+q is there twice, and which of them is meant is not known", name)
+		}
 	}
 	for {
 		line := c.line

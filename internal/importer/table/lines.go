@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/rushgate/rushgate/internal/strictjson"
 )
 
 // lineReader reads lines, and of those that are too long that they are.
@@ -88,12 +90,17 @@ func (q *Query) split(line []byte) (map[string]any, error) {
 
 var errObject = errors.New("it is not a JSON object")
 
-// object returns the values of a JSON object.
+// object returns the values of a JSON object. One that has a name twice is refused.
 func object(b []byte) (map[string]any, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
-	var values map[string]any
-	if err := d.Decode(&values); err != nil || values == nil {
+	v, err := strictjson.Value(d)
+	var twice *strictjson.TwiceError
+	if errors.As(err, &twice) {
+		return nil, twice
+	}
+	values, ok := v.(map[string]any)
+	if err != nil || !ok {
 		return nil, errObject
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

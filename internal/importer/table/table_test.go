@@ -131,6 +131,7 @@ func TestBadRows(t *testing.T) {
 		{SQL, "-- PostgreSQL database dump\nCREATE TABLE other.t (id int);\nCREATE TABLE public.t (name text, hash text);\n" +
 			"COPY other.t (id) FROM stdin;\n1\n\\.\nCOPY public.t (name, hash) FROM stdin;\na\tb\n\\.\n", "a"},
 		{JSON, "\ufeff" + `[{"name":"a"},7,{"name":"b"}]`, "a!b"},
+		{JSON, `[{"name":"a","name":"b"},{"name":"c","x":[{"y":1,"y":1}]},{"name":"d"}]`, "!!d"},
 		{JSON, `[{"name":"` + tooLong + `"},{"name":"a","x":[{"}":"\"]"}]},{"name" "b"},{"name":"c"}]`, "!a!c"},
 		{JSONL, "\ufeff" + `{"name":"a"}`, "a"},
 		{TinyMUX, "+X1\n+A256\n\"1:X\"\n!0\n\"Limbo\"\n-1\n>6\n\"" + long + "\"\n<\n" +
@@ -181,6 +182,7 @@ func TestBadFiles(t *testing.T) {
 		{SQL, "DELIMITER ;;\n" + secret, "not all there"},
 		{CSV, "", "empty"},
 		{CSV, "name," + secret + "\n", "has 2 fields"},
+		{CSV, "name,hash,Hash\na," + secret + ",x\n", `"hash" is there twice`},
 		{JSON, "{}", `"a"`},
 		{JSON, `{"a": {"users": {"` + secret + `": 1}}}`, "not a list"},
 		{JSON, `{"a": {"users": [{"name": "` + secret, "not all there"},
