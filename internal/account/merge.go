@@ -81,6 +81,9 @@ func (l *Ledger) Merge(
 	if err == nil {
 		err = l.giveDevices(ctx, &guest, proved, from)
 	}
+	if errors.Is(err, rushgate.ErrLeaseLost) { // to the same call, asked for twice, which goes on with the merge
+		err = ErrBusy
+	}
 	if err != nil {
 		return err
 	}
