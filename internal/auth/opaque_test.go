@@ -193,6 +193,7 @@ func TestBeginningsThatAreStale(t *testing.T) {
 		time.Sleep(DefaultMaxAge + time.Second)
 		f.Start()
 		wantReason(t, "too old", <-old, rushgate.RequestExpired)
+		synctest.Wait() // for the other one
 		if s := f.Stats().Opaque; s.Begin.Expired != 2 || s.Begin.Success != 0 {
 			t.Errorf("counted %+v", s)
 		}
