@@ -195,6 +195,7 @@ func TestSlowHashesHoldUpNobody(t *testing.T) {
 		if in == 0 || busy == 0 || in+busy != 250 {
 			t.Errorf("%d are in and %d were told to come back", in, busy)
 		}
+		synctest.Wait() // what a batch has taken is told when all of it are answered
 		if after := f.door.Stats(); after.Pace < before/2 || after.Slow != 0 || after.InHand != 0 {
 			t.Errorf("the pace was %v, and now %+v", before, after)
 		}
