@@ -16,6 +16,7 @@ import (
 	"github.com/rushgate/rushgate/internal/importer/source"
 	"github.com/rushgate/rushgate/internal/importer/table"
 	"github.com/rushgate/rushgate/internal/smallfile"
+	"github.com/rushgate/rushgate/internal/textfile"
 )
 
 // liveFlags say where the database is that another system uses, and how to get at it.
@@ -129,6 +130,9 @@ func readPassword(path string) (string, error) {
 	}
 	if mode := info.Mode().Perm(); mode&0o007 != 0 && runtime.GOOS != "windows" {
 		return "", fmt.Errorf("%s is open to everybody on this machine (mode %#o); chmod 600 it", path, mode)
+	}
+	if b, err = textfile.Text(b); err != nil {
+		return "", fmt.Errorf("%s is %w", path, err)
 	}
 	b = bytes.TrimRight(b, "\r\n")
 	if len(b) == 0 || len(b) > longest || bytes.ContainsAny(b, "\r\n\x00") {

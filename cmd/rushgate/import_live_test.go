@@ -19,8 +19,11 @@ func TestImportLiveUsage(t *testing.T) {
 	dir := t.TempDir()
 	open, empty := filepath.Join(dir, "open"), filepath.Join(dir, "empty")
 	writeFile(t, open, "s3cret\n")
-	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
-		t.Fatal(err)
+	wide := filepath.Join(dir, "wide")
+	for path, text := range map[string]string{empty: "\n", wide: "\xff\xfes\x003\x00\n\x00"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	const from = "mysql://ann@127.0.0.1:1/forum"
 	for _, c := range []struct {
@@ -37,6 +40,10 @@ func TestImportLiveUsage(t *testing.T) {
 		{[]string{"--from", from, "--system", "phpbb", "--from-ca", open, "--from-tls", "off"}, 1, "no certificate"},
 		{[]string{"--from", from, "--system", "phpbb", "--from-password-file", open}, 1, "chmod 600"},
 		{[]string{"--from", from, "--system", "phpbb", "--from-password-file", empty}, 1, "no line"},
+		{[]string{"--from", from, "--system", "phpbb", "--from-password-file", wide}, 1, "UTF-16"},
+		{[]string{"--file", wide}, 1, "UTF-16"},
+		{[]string{"--file", wide, "--system", "freeciv"}, 1, "UTF-16"},
+		{[]string{"--file", empty, "--system", "freeciv", "--map", wide}, 1, "UTF-16"},
 		{[]string{"--from", from, "--system", "phpbb", "--from-password-file", dir + "/none"}, 1, "no such file"},
 		{[]string{"--from", from, "--system", "phpbb"}, 1, "nothing listens there"},
 		{[]string{"--from", "postgres://ann@127.0.0.1:1/forum", "--system", "nakama"}, 1, "nothing listens there"},
@@ -46,6 +53,17 @@ func TestImportLiveUsage(t *testing.T) {
 		if strings.Contains(got.stderr, "s3cret") {
 			t.Errorf("%v tells a password: %s", c.args, got.stderr)
 		}
+	}
+}
+
+// A mark of the byte order before a password is none of it.
+func TestPasswordFileWithAMark(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pw")
+	if err := os.WriteFile(path, []byte("\ufeffs3cret\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readPassword(path); err != nil || got != "s3cret" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

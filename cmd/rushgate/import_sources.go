@@ -46,8 +46,8 @@ func (v *importRecordsFlags) open(ctx context.Context, schemes *scheme.Set, opts
 		if s.table != "" || s.with != "" || s.chars != "" || len(s.columns)+len(s.sources) > 0 || s.live.from != "" {
 			return nil, "", usagef("--from, --table, --columns, --with, --map and --source need a --system")
 		}
-		if kind, err := table.Sniff(string(v.file), []table.Kind{table.JSONL, table.SQLite, table.SQL}); err == nil &&
-			kind != table.JSONL {
+		kind, err := table.Sniff(string(v.file), []table.Kind{table.JSONL, table.SQLite, table.SQL})
+		if err == nil && kind != table.JSONL {
 			return nil, "", usagef("%s is of the kind %s, and no file of records: say by --system what wrote it", v.file, kind)
 		}
 		src, err := records.Open(string(v.file), schemes)

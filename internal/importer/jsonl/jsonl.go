@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/rushgate/rushgate/internal/textfile"
 )
 
 // MaxLineLen is the greatest length of a line in bytes. Longer ones are refused.
@@ -50,10 +52,27 @@ func Open(path string) (*File, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s is not a regular file, and could not be read twice", path)
 	}
+	s := &File{f: f, buf: make([]byte, usualLineLen)}
+	if err == nil {
+		s.size = info.Size()
+		err = s.readable()
+	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &File{f: f, size: info.Size(), buf: make([]byte, usualLineLen)}, nil
+	return s, nil
+}
+
+// readable returns an error for a file that is in UTF-16.
+func (s *File) readable() error {
+	n, err := s.f.ReadAt(s.buf, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if err := textfile.Check(s.buf[:n]); err != nil {
+		return fmt.Errorf("%s is %w", s.f.Name(), err)
+	}
+	return nil
 }
 
 // Close closes the file.

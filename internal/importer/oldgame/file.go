@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rushgate/rushgate/internal/importer/jsonl"
+	"github.com/rushgate/rushgate/internal/textfile"
 )
 
 var errMoved = errors.New("no longer where it was found: the file was changed meanwhile")
@@ -58,7 +59,7 @@ var errNotRecord = errors.New("the line is not a JSON object with the strings \"
 // parseLine reads the two fields of a line. With an error the key is returned if it could be read, or empty. Errors
 // quote nothing of the line: there may be passwords in other fields.
 func parseLine(line []byte) (key, value string, err error) {
-	line = bytes.TrimSpace(line)
+	line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte(textfile.Mark)))
 	k, v, err := fields(line)
 	// U+FFFD stands for what is not UTF-8 and for half a surrogate pair, and would make one name of several.
 	broken := func(s *string) bool { return s != nil && strings.ContainsRune(*s, utf8.RuneError) }

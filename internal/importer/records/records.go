@@ -26,6 +26,7 @@ import (
 	"github.com/rushgate/rushgate/internal/importer/scheme"
 	"github.com/rushgate/rushgate/internal/recipe"
 	"github.com/rushgate/rushgate/internal/strictjson"
+	"github.com/rushgate/rushgate/internal/textfile"
 	"github.com/rushgate/rushgate/password"
 )
 
@@ -142,7 +143,7 @@ var (
 
 // parseLine reads the fields of a line that count. Errors quote nothing of the line: there may be passwords in others.
 func parseLine(line []byte) (*record, error) {
-	line = bytes.TrimPrefix(line, []byte("\ufeff")) // as some editors put before the first
+	line = bytes.TrimPrefix(line, []byte(textfile.Mark)) // as some editors put before the first
 	if !utf8.Valid(line) {
 		return nil, errNotUTF8
 	}

@@ -36,6 +36,7 @@ import (
 	"unicode"
 
 	"github.com/rushgate/rushgate/internal/recipe"
+	"github.com/rushgate/rushgate/internal/textfile"
 )
 
 const (
@@ -162,8 +163,8 @@ func (s *Set) With(paths ...string) (*Set, error) {
 	return all, nil
 }
 
-// ReadFile returns what is in a file of the operator's that describes other systems; the error says so of one that is
-// larger than such a file may be.
+// ReadFile returns what is in a file of the operator's that describes other systems, without a mark of the byte order;
+// the error says so of one that is larger than such a file may be, or in UTF-16.
 func ReadFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -174,7 +175,10 @@ func ReadFile(path string) ([]byte, error) {
 	if err == nil && len(b) > maxFile {
 		err = fmt.Errorf("larger than %d bytes", maxFile)
 	}
-	return b, err
+	if err != nil {
+		return nil, err
+	}
+	return textfile.Text(b)
 }
 
 // Parse reads a family's file.

@@ -168,6 +168,9 @@ func TestOperatorsFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := Builtin().With(write(t, "\ufeff"+fmt.Sprintf(ours, sum))); err != nil {
+		t.Error(err)
+	}
 	p, err := all.Recognise(Record{"freeciv", "AL", map[string]any{"pw": "v1:pepper:" + sum}})
 	if err != nil || !p.Is("pw") {
 		t.Errorf("%v, %v", p, err)
@@ -188,6 +191,7 @@ func TestOperatorsFile(t *testing.T) {
 		"it needs 1 to 64 vectors":     ours[:strings.Index(ours, `"vectors"`)] + `"vectors": []}`,
 		"something follows":            fmt.Sprintf(ours, sum) + "{}",
 		"not the JSON":                 "[]",
+		"a text in UTF-16":             "{\x00 \x00}\x00",
 		"larger than":                  strings.Repeat(" ", maxFile+1),
 	} {
 		if _, err := Builtin().With(write(t, text)); err == nil || !strings.Contains(err.Error(), why) {
@@ -217,7 +221,8 @@ func FuzzParseFamily(f *testing.F) {
 		`"<digest:base64|starts=01|int=n#4|take=salt#16|until=more:7b7d|reverse|pad#9>","c":{"d":"<s:itoa5>"}},` +
 		`"recipe":"cut(salt,n)"}]}`))
 	f.Add([]byte(`{"family":"f","schemes":[{"name":"n","systems":["*"],"match":` +
-		`{"a":"$<n:xint|text=t>$<o:itoa4><digest:sha1>"},"recipe":"sha1crypt(password+t,'',n)"}],"vectors":[{"stored":{"a":"$9$..../5.Wm0Sau/6fF1VaWwoMY4hlL8fU7"}}]}`))
+		`{"a":"$<n:xint|text=t>$<o:itoa4><digest:sha1>"},"recipe":"sha1crypt(password+t,'',n)"}],` +
+		`"vectors":[{"stored":{"a":"$9$..../5.Wm0Sau/6fF1VaWwoMY4hlL8fU7"}}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		family, err := Parse(b)
 		if err != nil {

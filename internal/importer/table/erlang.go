@@ -21,7 +21,9 @@ var errTerm = errors.New("it is not a term of Erlang")
 // readErlang visits the tuples whose first element is an atom of a name. Their other elements are the values "1", "2"
 // and so on, and those of a tuple or a list within "1.0", "1.1".
 func readErlang(r io.Reader, q *Query, visit func(Row) bool) error {
-	e := &erlangReader{r: bufio.NewReaderSize(r, headLen), line: 1}
+	b := bufio.NewReaderSize(r, headLen)
+	skipMark(b)
+	e := &erlangReader{r: b, line: 1}
 	found := false
 	for {
 		c, err := e.next()

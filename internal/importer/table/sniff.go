@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/rushgate/rushgate/internal/textfile"
 )
 
 // Sniff returns which of some kinds a file is of, by how it begins.
@@ -33,6 +35,9 @@ func Sniff(path string, among []Kind) (Kind, error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return "", err
 	}
+	if err := textfile.Check(head[:n]); err != nil {
+		return "", fmt.Errorf("%s is %w", path, err)
+	}
 	if kind := kindOf(head[:n], among); kind != "" {
 		return kind, nil
 	}
@@ -51,7 +56,7 @@ func kindOf(head []byte, among []Kind) Kind {
 
 // begins reports whether a file of a kind may begin like this.
 func begins(head []byte, kind Kind) bool {
-	text := strings.TrimLeft(strings.TrimPrefix(string(head), byteOrderMark), " \t\r\n")
+	text := strings.TrimLeft(strings.TrimPrefix(string(head), textfile.Mark), " \t\r\n")
 	first, _, _ := strings.Cut(text, "\n")
 	switch kind {
 	case SQLite:
@@ -102,8 +107,6 @@ func describe(head []byte) string {
 		return "an archive of pg_dump (make a plain dump of it with pg_restore --file)"
 	case compressed(head):
 		return "compressed (unpack it first)"
-	case bytes.HasPrefix(head, []byte("\xff\xfe")):
-		return "a text in UTF-16, as > of PowerShell writes it (have the program that dumps write the file itself)"
 	case isSQLite(head):
 		return "a database of SQLite"
 	default:

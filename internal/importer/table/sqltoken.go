@@ -9,6 +9,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/rushgate/rushgate/internal/textfile"
 )
 
 // dialect is whose dump it is, which decides what a backslash in a text is.
@@ -68,12 +70,10 @@ func newLexer(r io.Reader) (*lexer, error) {
 
 // skipMark skips a mark of the byte order.
 func skipMark(b *bufio.Reader) {
-	if mark, _ := b.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-		_, _ = b.Discard(len(byteOrderMark)) // they are there
+	if mark, _ := b.Peek(len(textfile.Mark)); string(mark) == textfile.Mark {
+		_, _ = b.Discard(len(textfile.Mark)) // they are there
 	}
 }
-
-const byteOrderMark = "\ufeff"
 
 // dialectOf tells whose dump begins like this, by what its program says of itself, or else by what only it writes.
 func dialectOf(head string) dialect {

@@ -134,6 +134,7 @@ func TestBadRows(t *testing.T) {
 		{JSON, `[{"name":"a","name":"b"},{"name":"c","x":[{"y":1,"y":1}]},{"name":"d"}]`, "!!d"},
 		{JSON, `[{"name":"` + tooLong + `"},{"name":"a","x":[{"}":"\"]"}]},{"name" "b"},{"name":"c"}]`, "!a!c"},
 		{JSONL, "\ufeff" + `{"name":"a"}`, "a"},
+		{XML, "\ufeff<?xml version='1.0'?><x><t><name>a</name></t></x>", "a"},
 		{TinyMUX, "+X1\n+A256\n\"1:X\"\n!0\n\"Limbo\"\n-1\n>6\n\"" + long + "\"\n<\n" +
 			"!1\n\"A \\\"b\\\"\"\n3\n>5\n\"x\"\n>6\n\"two\nlines\"\n<\n!2\n\"c\"\n>5\n\"" + long +
 			"\"\n<\n!3\n\"d\"\n>5\n\"\"\n<\n" + muxEnd + "\n", "A \"b\"!d"},
@@ -192,6 +193,7 @@ func TestBadFiles(t *testing.T) {
 		{TinyMUX, "+X1\n!1\n\"a\"\n>5\n\"" + secret + "\"\n<\n", "not all there"},
 		{TinyMUX, "!1\n" + secret + "\n<\n" + muxEnd, "not a flat file"},
 		{TinyMUX, "!1\n\"a\n\n" + secret, "not all there"},
+		{Erlang, "\ufeff{t,<<\"a\">>}.\n", ""},
 		{Erlang, "{other," + secret + "}.", "not there"},
 		{Erlang, `{t,<<"` + secret, "not all there"},
 		{Erlang, `{t,{{{` + strings.Repeat("{", 100), "term"},
@@ -444,6 +446,8 @@ func TestSniff(t *testing.T) {
 		"PGDMP\x01":                                 "pg_restore",
 		"\x1f\x8b\x08":                              "unpack",
 		"\xff\xfeI\x00":                             "UTF-16",
+		"[\x00{\x00}\x00]\x00":                      "UTF-16", // without a mark
+		"\x00{\x00\"\x00n\x00\"":                    "UTF-16",
 		"\ufeffinsert into t values (1);":           "sql",
 		"":                                          "empty",
 	} {
