@@ -50,6 +50,7 @@ func TestPoolSparesStoreAndHashForTheStale(t *testing.T) {
 		if err := <-old; !errors.Is(err, rushgate.RequestExpired) {
 			t.Errorf("too old: %v", err)
 		}
+		synctest.Wait() // whose caller has gone is not waited for by anybody
 		s := f.Stats()
 		if s.Counters.Expired != 2 || f.store.loads.Load() != 0 || f.store.admits.Load() != 0 || s.Derive.Count != 0 {
 			t.Errorf("expired %d, loads %d, admits %d, derivations %d; want 2 and no work", s.Counters.Expired,
