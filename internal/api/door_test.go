@@ -416,8 +416,9 @@ func TestNewPasswordsAreRefusedByRule(t *testing.T) {
 	}
 }
 
-// A client's author reads in a refusal which field is wrong, and finds in it nothing else that the client has sent. None
-// of it is logged, and the sentence has but the names that the node knows, by which clients tell how old a node is.
+// A client's author reads in a refusal which field is wrong, and finds in it nothing else that the client has sent.
+// None of it is logged, and the sentence has but the names that the node knows, by which clients tell how old a node
+// is.
 func TestRefusalsNameTheField(t *testing.T) {
 	var logged bytes.Buffer
 	d := newDoor(t, func(_ *auth.Config, c *Config) { c.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })

@@ -35,8 +35,8 @@ func (p *tab) fits(what string) {
 	}
 }
 
-// Neither an operator nor a player needs more than a phone: nothing is cut or scrolls sideways, each cell of a list says
-// what it is, also to who has the page read out, and who has a keyboard comes to everything with it.
+// Neither an operator nor a player needs more than a phone: nothing is cut or scrolls sideways, each cell of a list
+// says what it is, also to who has the page read out, and who has a keyboard comes to everything with it.
 func TestOnAPhone(t *testing.T) {
 	t.Parallel()
 	const name = "alice-of-the-long-name-01"
@@ -112,7 +112,8 @@ func (p *tab) tabsThroughAll() {
 	for range 200 {
 		p.do(chromedp.KeyEvent(kb.Tab))
 		if eval[bool](p, `(({ activeElement: at }) => {
-			if (at === document.body || at === [...led.values()].at(-1)) return false; // in the browser's own, or a field of time
+			if (at === document.body) return false; // the browser's own controls take their turn
+			if (at === [...led.values()].at(-1)) return false; // a field of time has several stops
 			if (led.has(where(at))) return true;
 			led.set(where(at), at);
 			const { outlineStyle, outlineWidth } = getComputedStyle(at), { top, bottom } = at.getBoundingClientRect();
@@ -135,17 +136,19 @@ func (p *tab) tabsThroughAll() {
 	}
 }
 
-// leavesRoom fails the test if something covers what is over the world on a phone, or leaves no line of the leaderboard.
+// leavesRoom fails the test if something covers what is over the world on a phone, or leaves no line of the
+// leaderboard.
 func (p *tab) leavesRoom(id string) {
 	p.Helper()
 	p.wait(`document.querySelectorAll("#ranks li").length > 0`)
 	for _, size := range [][2]int64{{320, 568}, {320, 640}, {390, 844}, {844, 390}} {
 		p.do(chromedp.EmulateViewport(size[0], size[1], chromedp.EmulateMobile, chromedp.EmulateTouch))
 		p.wait(fmt.Sprintf(`matchMedia("(width: %dpx)").matches`, size[0]))
-		covered := eval[[]string](p, fmt.Sprintf(`["self", "account-open", "logout", "board", "attack", "stick"].filter((id) => {
-			const a = $(id).getBoundingClientRect(), b = $(%q).getBoundingClientRect();
-			return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-		}).concat($("board").clientHeight < 80 || $("board").scrollWidth > $("board").clientWidth ? ["all but a line"] : [])`, id))
+		covered := eval[[]string](p, fmt.Sprintf(`["self", "account-open", "logout", "board", "attack", "stick"]
+			.filter((id) => ((a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)(
+				$(id).getBoundingClientRect(), $(%q).getBoundingClientRect())
+		).concat((({ clientHeight, clientWidth, scrollWidth }) =>
+			clientHeight < 80 || scrollWidth > clientWidth ? ["all but a line"] : [])($("board")))`, id))
 		if len(covered) > 0 {
 			p.Errorf("at %d × %d the %s covers %q", size[0], size[1], id, covered)
 		}

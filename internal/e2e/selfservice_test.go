@@ -24,7 +24,8 @@ import (
 
 var mailedCode = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
 
-// wrongCode is what a player reads first whose code for another password is not good; what can be done about it follows.
+// wrongCode is what a player reads first whose code for another password is not good; what can be done about that
+// follows.
 const wrongCode = "The code is wrong, too old or was used before, or it is not for this name. "
 
 // mailing starts a node that sends mail, and the server that takes it.

@@ -79,8 +79,8 @@ func (v Values) Objects(name string) []json.RawMessage {
 	return all
 }
 
-// Error says in a sentence what is wrong with an object. The sentence quotes no value, which may be a secret, and no name
-// that the reader does not know.
+// Error says in a sentence what is wrong with an object. The sentence quotes no value, which may be a secret, and no
+// name that the reader does not know.
 type Error struct {
 	Message string
 	// Field names the field that is wrong; "" if none is, or if the name cannot be shown. One that the reader does not
@@ -93,8 +93,8 @@ type Error struct {
 // Error returns the message, which has no name that the reader does not know.
 func (e *Error) Error() string { return e.Message }
 
-// Told returns the sentence for the sender of the object, and nobody else: with the name of a field that the reader does
-// not know, if that can be shown.
+// Told returns the sentence for the sender of the object, and nobody else: with the name of a field that the reader
+// does not know, if that can be shown.
 func (e *Error) Told() string {
 	if !e.unknown || e.Field == "" {
 		return e.Message
@@ -109,8 +109,8 @@ func (f *Field) errorf(format string, args ...any) error {
 	return &Error{Message: fmt.Sprintf("The field %s "+format+".", append([]any{f.Name}, args...)...), Field: f.Name}
 }
 
-// unknown is an error about a field that the reader does not know. Clients go by its sentence, and by the names in it, to
-// find out that a node is too old for a field.
+// unknown is an error about a field that the reader does not know. Clients go by its sentence, and by the names in it,
+// to find out that a node is too old for a field.
 func unknown(name string, known []Field) error {
 	var names []string
 	for _, f := range known {
@@ -126,8 +126,9 @@ func unknown(name string, known []Field) error {
 // maxName bounds the name of a field that the reader does not know and shows all the same, in bytes.
 const maxName = 32
 
-// shown returns a name if it is like those of fields: some letters, digits and underscores, no digit first. By a client's
-// mistake there may be a secret in its place. Tokens and codes, and what was not meant to be a name, are not shown.
+// shown returns a name if it is like those of fields: some letters, digits and underscores, no digit first. By a
+// client's mistake there may be a secret in its place. Tokens and codes, and what was not meant to be a name, are not
+// shown.
 func shown(name string) string {
 	odd := func(r rune) bool {
 		return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')

@@ -91,8 +91,8 @@ func TestWhatIsNoObjectIsRefusedWithoutQuotingIt(t *testing.T) {
 	}
 }
 
-// The sender of an object is told which field is wrong, by a name of its own too, if that is like one; the error itself,
-// which may go to a log, has no word of the sender's.
+// The sender of an object is told which field is wrong, by a name of its own too, if that is like one; the error
+// itself, which may go to a log, has no word of the sender's.
 func TestFieldsAreNamedToTheSender(t *testing.T) {
 	for body, want := range map[string]struct{ field, told string }{
 		`{"again":"secret"}`:      {"again", "The field again must be true or false."},
