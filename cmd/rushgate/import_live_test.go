@@ -89,6 +89,11 @@ func TestImportOfLiveDatabases(t *testing.T) {
 		from.want(1, "", "a column is not there", "--columns", "name=login,password=nothing")
 		from.want(1, "", "ends in the name of the database", "--from", s.URL("reader", "nowhere"))
 		from.want(1, "", "--from-password-file", "--from", s.URL("nobody", "other"))
+		if url := s.URL("reader", "other"); !strings.Contains(url, "socket=") {
+			_, where, _ := strings.Cut(url, "://")
+			other := map[bool]string{true: "mysql://", false: "postgres://"}[strings.HasPrefix(url, "postgres")]
+			from.want(1, "", "what listens there is", "--from", other+where)
+		}
 		from.want(1, "", "", "--from", s.URL("stranger", "other"))
 		from.want(0, "present   1 accounts", "", "--from", s.URL("stranger", "other"), "--table", "*_users", "--columns",
 			"name=login,password=pw")

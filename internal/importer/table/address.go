@@ -29,6 +29,7 @@ type Address struct {
 	port    uint16
 	socket  string                                                               // the path of a Unix socket
 	dialer  func(ctx context.Context, network, address string) (net.Conn, error) // nil for that of package net
+	lookup  func(ctx context.Context, host string) ([]string, error)             // nil for that of package net
 }
 
 // flavour is which of the servers it is.

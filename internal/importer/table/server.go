@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,11 +101,17 @@ func Connect(ctx context.Context, a *Address, tell func(string)) (*Server, error
 	} else {
 		s.session, err = connectMySQL(w, a)
 	}
+	other := ""
+	if err != nil && ctx.Err() == nil {
+		other = a.otherServer(ctx, w)
+	}
 	switch {
 	case err == nil:
 		return s, nil
 	case ctx.Err() != nil:
 		err = ctx.Err()
+	case other != "":
+		err = fmt.Errorf("connect to %s: %s", s.at, other)
 	case w.err() != nil:
 		err = fmt.Errorf("%s: %w\n  %s", s.at, w.err(), explainNetwork(w.err()))
 	default:
@@ -114,22 +119,6 @@ func Connect(ctx context.Context, a *Address, tell func(string)) (*Server, error
 	}
 	s.end()
 	return nil, err
-}
-
-// dial makes a connection, and then waits for the login.
-func (a *Address) dial(w *wait) func(ctx context.Context, network, address string) (net.Conn, error) {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		w.on("a connection to "+address, connectIn)
-		dial := (&net.Dialer{}).DialContext
-		if a.dialer != nil {
-			dial = a.dialer
-		}
-		conn, err := dial(ctx, network, address)
-		if err == nil {
-			w.on("its greeting and the login", loginIn)
-		}
-		return conn, err
-	}
 }
 
 // Close ends the connection, and with it what is being read.

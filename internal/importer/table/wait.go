@@ -10,12 +10,14 @@ import (
 
 // How long a server is waited for. Rows that come are waited for as long as there are some, however slow they are.
 const (
-	connectIn = 10 * time.Second // for a connection, by all addresses of a name together
+	connectIn = 10 * time.Second // for a connection, by each of the first maxAddresses of a name
 	loginIn   = 10 * time.Second // for the greeting, TLS and the login together
 	answerIn  = time.Minute      // for the settings of the connection, and for what tables there are
 	rowIn     = 5 * time.Minute  // for the count of the rows, which takes long of many, and for the next one of them
 	// lockIn is how long the server has what asks for a table wait for others who keep it locked.
 	lockIn = 30 * time.Second
+	// askIn is how long a server that has not greeted is asked whether it is PostgreSQL.
+	askIn = 2 * time.Second
 	// wordAfter is when somebody is told what is waited for.
 	wordAfter = 3 * time.Second
 )
@@ -37,9 +39,10 @@ type wait struct {
 	end             context.CancelCauseFunc
 	tell            func(string)
 
-	mu         sync.Mutex // held while tell runs
-	awaited    string     // empty if nothing is
-	told       string     // what was awaited when somebody was told
+	mu         sync.Mutex  // held while tell runs
+	first      *firstWords // of the server by its last connection; nil without one
+	awaited    string      // empty if nothing is
+	told       string      // what was awaited when somebody was told
 	limit      time.Duration
 	since      time.Time
 	word, last *time.Timer
