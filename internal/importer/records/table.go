@@ -24,8 +24,9 @@ type Table struct {
 
 	next func() (source.Player, error, bool) // of the second pass; nil before it and after its end
 	stop func()
-	at   int64         // the number of the last player that next has returned
-	last source.Player // that player
+	end  context.CancelFunc // of the context of that pass
+	at   int64              // the number of the last player that next has returned
+	last source.Player      // that player
 }
 
 // FromTable returns the accounts of a table.
@@ -33,13 +34,22 @@ func FromTable(players *source.Reader, schemes *scheme.Set) *Table {
 	return &Table{players: players, schemes: schemes.Reader()}
 }
 
-// Close implements [importer.Source].
+// Close implements [importer.Source]. What is left of a server's rows is not read: its connection is closed instead.
 func (t *Table) Close() error {
 	if t.next != nil {
+		t.end()
+	}
+	t.rewind()
+	return nil
+}
+
+// rewind ends the second pass, so that another can begin.
+func (t *Table) rewind() {
+	if t.next != nil {
 		t.stop()
+		t.end()
 		t.next = nil
 	}
-	return nil
 }
 
 // Key implements [importer.Source].
@@ -116,10 +126,10 @@ func (t *Table) Fetch(ctx context.Context, refs []importer.Ref) ([]importer.Reco
 // player returns the player of a number. It goes back to the beginning if that was before the last one.
 func (t *Table) player(ctx context.Context, at int64) (*source.Player, error) {
 	if t.next == nil || at < t.at {
-		if err := t.Close(); err != nil {
-			return nil, err
-		}
-		t.next, t.stop = iter.Pull2(t.players.Players(context.WithoutCancel(ctx)))
+		t.rewind()
+		var pass context.Context
+		pass, t.end = context.WithCancel(context.WithoutCancel(ctx))
+		t.next, t.stop = iter.Pull2(t.players.Players(pass))
 		t.at = 0
 	}
 	for t.at < at {

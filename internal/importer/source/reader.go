@@ -561,6 +561,8 @@ func (j *Join) load(ctx context.Context, at place) (*joined, error) {
 			all.first = w.first
 		}
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	for row, err := range f.Rows(ctx) {
 		if errors.Is(err, table.ErrNoTable) && j.Optional {
 			return &joined{Join: j}, nil
@@ -570,6 +572,7 @@ func (j *Join) load(ctx context.Context, at place) (*joined, error) {
 		}
 		all.take(&row, renamed, with)
 		if len(all.rows) > maxJoined {
+			end() // so that the others are not read
 			return nil, fmt.Errorf("the table %s has more than %d rows", j.Table, maxJoined)
 		}
 	}

@@ -75,7 +75,9 @@ func TestAnotherServer(t *testing.T) {
 
 // A name with several addresses is waited for as long as each of them may take, and no longer than some of them may.
 func TestAddressesOfAName(t *testing.T) {
-	for n, limit := range map[int]time.Duration{0: connectIn, 1: connectIn, 3: 3 * connectIn, 50: maxAddresses * connectIn} {
+	for n, limit := range map[int]time.Duration{
+		0: connectIn, 1: connectIn, 3: 3 * connectIn, 50: maxAddresses * connectIn,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			a := (&silent{}).at(t, "mysql://ann@db.example.org/d")
 			a.lookup = func(context.Context, string) ([]string, error) { return make([]string, n), nil }

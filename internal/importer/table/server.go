@@ -145,7 +145,8 @@ func (t *ServerTable) Kind() Kind { return Live }
 func (t *ServerTable) Size() int64 { return max(t.size, 0) }
 
 // Rows returns the rows in the order of the primary key. They come as they are asked for: the server waits meanwhile.
-// While they are ranged over, no other table of the server can be read.
+// While they are ranged over, no other table of the server can be read. Whoever stops before the last has the rest read
+// and thrown away, which keeps the transaction for others; if ctx ends before that, the connection is closed instead.
 func (t *ServerTable) Rows(ctx context.Context) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		w := newWait(ctx, t.server.tell)

@@ -198,3 +198,29 @@ func TestSlowRowsBrokenOff(t *testing.T) {
 		}
 	}
 }
+
+// Whoever stops before the last row waits for the others, unless the context has ended: then nothing of them is read.
+func TestRowsThatNobodyWants(t *testing.T) {
+	at := serverTable{schema: "s", name: "users", near: true}
+	for _, ended := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := paced{next: time.Minute}
+			s.spoken = spoken{session: &mySQLSession{}, all: []serverTable{at}, has: map[serverTable][]string{at: {"name"}},
+				rows: [][][]byte{{[]byte("a")}, {[]byte("b")}, {[]byte("c")}}}
+			server := on(t, &s)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			start, want := time.Now(), 2*time.Minute
+			for range server.Open(Query{Table: "users", Columns: []string{"name"}}).Rows(ctx) {
+				if ended {
+					cancel()
+					want = 0
+				}
+				break
+			}
+			if took := time.Since(start); took != want {
+				t.Errorf("ended %v: it took %v, want %v", ended, took, want)
+			}
+		})
+	}
+}
