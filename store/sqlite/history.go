@@ -36,9 +36,10 @@ func (s *Store) Note(ctx context.Context, events []rushgate.Noted) ([]error, err
 
 // note adds one event. The first error is the item's, the second the job's.
 func (s *Store) note(ctx context.Context, e *rushgate.Noted) (refused, err error) {
-	var n int
+	var there bool
+	var n int // of its kind, before
 	id := int64(e.Player)
-	if err := s.writes.isAccount.QueryRowContext(ctx, e.Name, id).Scan(&n); err != nil || n == 0 {
+	if err := s.writes.noted.QueryRowContext(ctx, id, e.Name, e.SignIn).Scan(&there, &n); err != nil || !there {
 		return rushgate.BadCredentials, err
 	}
 	noted, err := affected(s.writes.note.ExecContext(ctx,
@@ -46,9 +47,11 @@ func (s *Store) note(ctx context.Context, e *rushgate.Noted) (refused, err error
 	if err != nil || noted == 0 {
 		return nil, err
 	}
-	if e.SignIn {
+	switch {
+	case e.SignIn && n < rushgate.MaxSignIns, !e.SignIn && n < rushgate.MaxEvents: // as with all who are new
+	case e.SignIn:
 		_, err = s.writes.trimSignIns.ExecContext(ctx, id, rushgate.MaxSignIns)
-	} else {
+	default:
 		_, err = s.writes.trimEvents.ExecContext(ctx, id, rushgate.MaxEvents, rushgate.MaxOperatorEvents)
 	}
 	return nil, err

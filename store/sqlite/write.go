@@ -24,7 +24,7 @@ type writeStmts struct {
 	credentials, setCredentials             *sql.Stmt
 	isHeld, heldFor, hold, free, freeAll    *sql.Stmt
 	looksLike, rename, renameCharacter      *sql.Stmt
-	isAccount, note, forget                 *sql.Stmt
+	noted, note, forget                     *sql.Stmt
 	trimSignIns, trimEvents                 *sql.Stmt
 	room, putTask, moveTask, replaceTask    *sql.Stmt
 	dueTasks, hasTask, dropTask             *sql.Stmt
@@ -98,7 +98,8 @@ func (w *writeStmts) lasting() map[**sql.Stmt]string {
 			OR EXISTS (SELECT 1 FROM held_names WHERE skeleton = ?1 AND player_id <> ?2 AND until > ?3)`,
 		&w.rename:          `UPDATE accounts SET username = ?, skeleton = ?, epoch = epoch + 1, version = ? WHERE id = ?`,
 		&w.renameCharacter: `UPDATE characters SET name = ? WHERE id = ?`,
-		&w.isAccount:       `SELECT count(*) FROM accounts WHERE username = ? AND id = ?`,
+		&w.noted: `SELECT EXISTS (SELECT 1 FROM accounts WHERE username = ?2 AND id = ?1),
+			(SELECT count(*) FROM events WHERE player_id = ?1 AND sign_in = ?3)`,
 		&w.note: `INSERT INTO events (player_id, id, at, sign_in, kind, operator, origin, text)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (player_id, id) DO NOTHING`,
 		&w.trimSignIns: `DELETE FROM events WHERE player_id = ?1 AND id IN (SELECT id FROM events
