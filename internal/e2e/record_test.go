@@ -25,7 +25,9 @@ type record struct {
 	deaf     bool            // to problems
 	expected map[string]bool // whether it has to come
 	urls     []string
-	channels int // WebSockets
+	asked    map[network.RequestID]string // where they go
+	come     []string                     // where those went that have been answered, whole
+	channels int                          // WebSockets
 	secrets  []string
 	received float64 // bytes over the wire, headers included
 }
@@ -41,7 +43,7 @@ func newRecord(t testing.TB, page string) *record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &record{t: t, host: u.Host, expected: map[string]bool{secondDropped: false}}
+	return &record{t: t, host: u.Host, expected: map[string]bool{secondDropped: false}, asked: map[network.RequestID]string{}}
 }
 
 // hear takes an event of the DevTools protocol.
@@ -65,11 +67,13 @@ func (r *record) hear(event any) {
 		r.problem(text)
 	case *network.EventRequestWillBeSent:
 		r.urls = append(r.urls, e.Request.URL)
+		r.asked[e.RequestID] = e.Request.URL
 	case *network.EventWebSocketCreated:
 		r.urls = append(r.urls, e.URL)
 		r.channels++
 	case *network.EventLoadingFinished:
 		r.received += e.EncodedDataLength
+		r.come = append(r.come, r.asked[e.RequestID])
 	}
 }
 
@@ -148,6 +152,13 @@ func (r *record) bytes() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return int(r.received)
+}
+
+// got reports whether something has come whose address has that in it.
+func (r *record) got(part string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.come, func(url string) bool { return strings.Contains(url, part) })
 }
 
 // webSockets returns how many have been opened so far.

@@ -13,6 +13,9 @@ const maxWeight = 32 << 10
 func TestWeight(t *testing.T) {
 	p := open(t, play(start(t, config(t))))
 	p.wait(`!$("login").disabled`)
+	for _, last := range []string{"/v1/status", "/play/icon-"} { // which come after the form is there
+		await(t, last+" has come", func() bool { return p.got(last) })
+	}
 	p.settle()
 	t.Logf("a first visit brings %d bytes", p.bytes())
 	if p.bytes() < 1000 || p.bytes() > maxWeight {
@@ -29,6 +32,7 @@ const hasty = `
 		globalThis.ready = performance.now();
 		$("username").value = "player-" + Math.random().toString(36).slice(2, 10);
 		$("password").value = "correct horse";
+		$("password").dispatchEvent(new Event("input")); // which has it repeated
 		$("register").click();
 		new MutationObserver((_, observer) => {
 			if (!world.dataset.tick) return;
