@@ -144,6 +144,10 @@ func (v *importFlags) bring(
 		err = newConsoleLog(store).recordWith(ctx, audit.Entry{What: "store.import", Detail: from}, do)
 	}
 	bar.stop()
+	if err != nil && report.Imported > 0 && !opts.DryRun {
+		fmt.Fprintf(stderr, "%d accounts were brought in and stay; start the import again, which goes on where it was\n",
+			report.Imported)
+	}
 	return report, v.conclude(report, err, stdout)
 }
 
