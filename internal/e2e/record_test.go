@@ -43,7 +43,9 @@ func newRecord(t testing.TB, page string) *record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &record{t: t, host: u.Host, expected: map[string]bool{secondDropped: false}, asked: map[network.RequestID]string{}}
+	return &record{
+		t: t, host: u.Host, expected: map[string]bool{secondDropped: false}, asked: map[network.RequestID]string{},
+	}
 }
 
 // hear takes an event of the DevTools protocol.
