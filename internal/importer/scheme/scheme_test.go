@@ -132,9 +132,7 @@ func TestWhatSystemCouldBeMeant(t *testing.T) {
 			t.Errorf("%s: %v", c.system, err)
 		}
 	}
-	for range maxAdvice { // of which only so many are looked at
-		_, _ = reader.Recognise(Record{"authme", "Alice", map[string]any{"password": md5}})
-	}
+	reader.advised = maxAdvice // of which only so many are looked at
 	_, err := reader.Recognise(Record{"authme", "Alice", map[string]any{"password": md5}})
 	if err == nil || strings.Contains(err.Error(), "MD5") {
 		t.Error(err)
