@@ -158,6 +158,10 @@ type Save struct {
 	// session, on any node. A session that cannot be continued is over all the same. A release without it, under the same
 	// fence, ends a session that was parked.
 	Resumable time.Duration
+	// Credentials replace the account's with this save, unless they are nil, provided that these still are Replaces, or
+	// are Credentials already: else nothing is saved, and the lease is as it was. To remove them all takes an empty slice.
+	// The record becomes one of [AccountVersion]. Replaces says nothing without them; nil and empty both stand for none.
+	Credentials, Replaces []Credential
 }
 
 // Lease returns the lease under which the character is saved.

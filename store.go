@@ -21,8 +21,8 @@ var (
 	// changed by hand or by a newer program. The fault is neither the player's nor that of the batch, whose other items
 	// are answered as ever; it lasts until an operator has put the record right.
 	ErrDamagedRecord = errors.New("record is damaged")
-	// ErrAccountChanged refuses an [AccountChange] because the account has another epoch than it was read with, and this
-	// or an [Admission] because its devices have another revision, or its credentials are others.
+	// ErrAccountChanged refuses an [AccountChange] because the account has another epoch than it was read with, this or an
+	// [Admission] because its devices have another revision, and these or a [Save] because its credentials are others.
 	ErrAccountChanged = errors.New("account has changed meanwhile")
 	// ErrIDsInUse refuses an import whose ids the store has already begun to give to accounts of its own.
 	ErrIDsInUse = errors.New("player ids are already in use")
@@ -143,8 +143,9 @@ type Leases interface {
 	// another's, however that was made: the error is [UsernameTaken] too. Each is checked and
 	// carried out in one atomic step, also against UpdateAccounts.
 	Admit(ctx context.Context, by Instance, admissions []Admission) ([]Admitted, error)
-	// Save writes characters back. Each item's error is nil, [ErrLeaseLost], or wraps [ErrDamagedRecord]; with the latter
-	// the lease is as it was, and the save may be repeated.
+	// Save writes characters back, each with the account's credentials if it has some, or neither. Each item's error is
+	// nil, [ErrLeaseLost], [ErrAccountChanged] (with Credentials: those of the account are others), or wraps
+	// [ErrDamagedRecord]; with the latter two the lease is as it was, and the save may be repeated.
 	Save(ctx context.Context, saves []Save) ([]error, error)
 	// Refresh extends leases to [LeaseTTL] from now, reviving one that has run out but that no other has claimed. Each
 	// item's error is nil, [ErrLeaseLost], or wraps [ErrDamagedRecord].

@@ -148,6 +148,10 @@ func (s *Store) save(save *rushgate.Save) error {
 		}
 		return nil
 	}
+	if !p.takesCredentials(save.Credentials, save.Replaces) {
+		return rushgate.ErrAccountChanged
+	}
+	p.putCredentials(save.Credentials)
 	c := clone(save.Character)
 	c.Name, c.CreatedAt = p.character.Name, p.character.CreatedAt
 	c.Playtime = c.Playtime.Truncate(time.Millisecond)

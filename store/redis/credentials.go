@@ -15,6 +15,7 @@ const others = "others"
 const (
 	updateReplaces = 9
 	admitReplaces  = 18
+	saveReplaces   = 7
 )
 
 // exchange returns the arguments of a script that puts credentials in place of others, unless they are nil: that it

@@ -110,7 +110,10 @@ func TestSaveGivenUpDoesNotUndoANewerOne(t *testing.T) {
 
 	late := save
 	late.Character.Numbers["xp"] = 1
-	onTheWay := s.save(&late, lastSave.Add(1))
+	onTheWay, err := s.save(&late, lastSave.Add(1))
+	if err != nil {
+		t.Fatal(err)
+	}
 	save.Character.Numbers["xp"] = 2
 	if errs, err := s.Save(t.Context(), []rushgate.Save{save}); err != nil || errs[0] != nil {
 		t.Fatal(errs, err)
@@ -138,6 +141,40 @@ func TestSaveGivenUpDoesNotUndoANewerOne(t *testing.T) {
 		return err
 	})
 	wantXP(t, s, 5)
+}
+
+// A merge may be gone on with by another process, under the lease that was noted: what that saves with credentials of
+// the account is written, whatever number it has there, or is told to have come too late.
+func TestSaveOfAnotherProcess(t *testing.T) {
+	s := openStore(t, Options{URLs: []string{redistest.Start(t).URL()}, Logger: quiet()})
+	in := admit(t, s, nodeA, registration(1))[0]
+	last := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}
+	if errs, err := s.Save(t.Context(), []rushgate.Save{last}); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
+	}
+	number := lastSave.Load()
+	want := func(xp int64, word string) {
+		t.Helper()
+		save := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence}
+		save.Credentials = []rushgate.Credential{{Kind: "code"}}
+		save.Character.Numbers = rushgate.Numbers{"xp": xp}
+		for _, number := range []uint64{1, number} {
+			c, err := s.save(&save, number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answers, err := s.runScripts(t.Context(), []command{c}); err != nil || answers[0].word != word {
+				t.Fatalf("save %d: %+v, %v; want %s", number, answers, err, word)
+			}
+		}
+	}
+	want(3, "saved")
+	wantXP(t, s, 3)
+	last.Release = true
+	if errs, err := s.Save(t.Context(), []rushgate.Save{last}); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
+	}
+	want(4, "lost")
 }
 
 func wantXP(t *testing.T, s *Store, want int64) {

@@ -12,7 +12,8 @@ import (
 
 // lastSave numbers the saves of this process. A save that is given up after a timeout may still reach the server,
 // behind a newer one; by its number it is known for what it is. A lease never changes processes, so one process's
-// numbers are all that is compared.
+// numbers are all that is compared. What one process has noted another may write, under the same lease, with
+// credentials of the account: these tell then whether it has been written.
 var lastSave atomic.Uint64
 
 // Save implements [rushgate.Leases], each character by one script. A save that arrives after one that was begun later,
@@ -27,11 +28,24 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 	defer s.leave()
 	commands := make([]command, len(saves))
 	numbers := make([]uint64, len(saves))
+	var proved owners
 	for i := range saves {
 		numbers[i] = lastSave.Add(1)
-		commands[i] = s.save(&saves[i], numbers[i])
+		c := &saves[i].Character
+		proved.add(c.ID, c.Name, saves[i].Credentials)
+		var err error
+		if commands[i], err = s.save(&saves[i], numbers[i]); err != nil {
+			return nil, fmt.Errorf("redis: %w", err)
+		}
+	}
+	if err := s.noteOwners(ctx, proved); err != nil {
+		return nil, err
 	}
 	answers, err := s.runScripts(ctx, commands)
+	if err == nil {
+		err = s.repeatOthers(ctx, commands, answers, saveReplaces,
+			func(i int) []rushgate.Credential { return saves[i].Replaces })
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +60,8 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 				player: v.Character.ID, name: v.Character.Name,
 				score: score{fence: v.Fence, save: numbers[i], numbers: v.Character.Numbers.Clone()},
 			})
+		case others:
+			errs[i] = rushgate.ErrAccountChanged
 		case "older", "released": // before
 		default:
 			errs[i] = answers[i].problem()
@@ -64,7 +80,7 @@ func (s *Store) lost(name string, answer *answer) error {
 	return rushgate.ErrLeaseLost
 }
 
-func (s *Store) save(save *rushgate.Save, number uint64) command {
+func (s *Store) save(save *rushgate.Save, number uint64) (command, error) {
 	release := "0"
 	if save.Release {
 		release = "1"
@@ -73,11 +89,16 @@ func (s *Store) save(save *rushgate.Save, number uint64) command {
 		s.now(), formatID(save.Character.ID), strconv.FormatUint(save.Fence, 10), strconv.FormatUint(number, 10), release,
 		strconv.FormatInt(save.Resumable.Milliseconds(), 10),
 	}
+	credentials, err := exchange(save.Credentials, save.Replaces)
+	if err != nil {
+		return command{}, err
+	}
+	args = append(append(args, credentials...), strconv.Itoa(rushgate.AccountVersion))
 	return command{
 		script: saveScript,
 		key:    s.playerKey(save.Character.Name),
 		args:   append(args, characterState(&save.Character)...),
-	}
+	}, nil
 }
 
 // Refresh implements [rushgate.Leases], all leases in one round trip. It also finds the sessions that have to end

@@ -23,7 +23,7 @@ var sources embed.FS
 
 var (
 	admitScript       = newScript("record", "session", "devices", "credentials", "free", "admit")
-	saveScript        = newScript("session", "save")
+	saveScript        = newScript("session", "credentials", "save")
 	refreshScript     = newScript("refresh")
 	presenceScript    = newScript("presence")
 	createScript      = newScript("free", "create")

@@ -149,6 +149,11 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 // save writes one character back. The first error is the item's, the second the job's.
 func (s *Store) save(ctx context.Context, save *rushgate.Save) (lost, err error) {
 	c := &save.Character
+	if save.Credentials != nil {
+		if refused, err := s.saveCredentials(ctx, save); err != nil || refused != nil {
+			return refused, err
+		}
+	}
 	n, err := affected(s.writes.save.ExecContext(ctx,
 		append(characterState(c), int64(c.ID), c.Name, int64(save.Fence))...))
 	if err != nil {
@@ -168,6 +173,21 @@ func (s *Store) save(ctx context.Context, save *rushgate.Save) (lost, err error)
 		}
 	}
 	return rushgate.ErrLeaseLost, nil
+}
+
+// saveCredentials writes the credentials that come with a save, if its lease is there. Nothing is refused otherwise: so
+// is the save, which comes next.
+func (s *Store) saveCredentials(ctx context.Context, save *rushgate.Save) (refused, err error) {
+	p, err := scanPlayer(s.writes.player.QueryRowContext(ctx, save.Character.Name))
+	if err != nil || p == nil || p.leaseID() != save.Lease() || !p.lease.Held() {
+		return nil, err
+	}
+	credentials, refused, err := s.replaceCredentials(ctx, p, save.Credentials, save.Replaces)
+	if err != nil || refused != nil {
+		return refused, err
+	}
+	_, err = s.writes.setCredentials.ExecContext(ctx, credentials, rushgate.AccountVersion, int64(save.Character.ID))
+	return nil, err
 }
 
 // giveUp ends the lease with a save that says so, or parks its session.

@@ -16,6 +16,7 @@ var credentialCases = []testCase{
 	{"RefusedAsAWhole", credentialsRefused},
 	{"OfManyUnderTheSameOneWins", credentialsConcurrent},
 	{"ReplacedByALogin", credentialsByLogin},
+	{"ReplacedByASave", credentialsBySave},
 	{"OfTwoInABatchOneWins", credentialsInBatch},
 	{"BoundsAreNamed", badCredentials},
 	{"FindTheirPlayer", credentialsFind},
@@ -218,6 +219,52 @@ func credentialsByLogin(t *testing.T, h Harness) {
 	want(bare, nil, "d")
 }
 
+// A character and the credentials that come with it are saved together, or neither is.
+func credentialsBySave(t *testing.T, h Harness) {
+	s := h.open(t)
+	a := registration(1, "alice", "first")
+	a.Account.Version = 1
+	in := admit(t, s, nodeA, a)
+	with := func(xp int64, replaces, by string) rushgate.Save {
+		setNumber(&in.Character, "xp", xp)
+		return rushgate.Save{
+			Character: in.Character, Fence: in.Lease.Fence, Credentials: proofs(by), Replaces: proofs(replaces),
+		}
+	}
+	want := func(v rushgate.Save, want error, xp int64, words string) {
+		t.Helper()
+		if err := save(t, s, v); !errors.Is(err, want) {
+			t.Fatalf("%v, want %v", err, want)
+		}
+		wantProofs(t, s, words)
+		if got := characters(t, s, "alice")[0].Numbers["xp"]; got != xp {
+			t.Fatalf("the character has %d xp, want %d", got, xp)
+		}
+	}
+	want(with(1, "", "a b"), nil, 1, "a b")
+	wantFound(t, s, "alice")
+	if got := load(t, s, "alice")[0].Version; got != rushgate.AccountVersion {
+		t.Errorf("the record has version %d, want %d", got, rushgate.AccountVersion)
+	}
+	want(with(2, "", "a b"), nil, 2, "a b") // they are these already
+	want(with(3, "b", "c"), rushgate.ErrAccountChanged, 2, "a b")
+	wantInside(t, s, 1)
+	plain := with(4, "", "")
+	plain.Credentials, plain.Replaces = nil, proofs("other") // which says nothing
+	want(plain, nil, 4, "a b")
+	stale := with(5, "x", "c")
+	stale.Fence--
+	want(stale, rushgate.ErrLeaseLost, 4, "a b")
+	last := with(6, "a b", "")
+	last.Release = true
+	want(last, nil, 6, "")
+	last = with(7, "", "d")
+	want(last, rushgate.ErrLeaseLost, 6, "")
+	last.Release = true
+	want(last, nil, 6, "") // a release that is repeated
+	wantInside(t, s, 0)
+}
+
 // Of two logins with the same recovery code, which takes itself off, one succeeds.
 func credentialsInBatch(t *testing.T, h Harness) {
 	s := h.open(t)
@@ -265,6 +312,10 @@ func badCredentials(t *testing.T, h Harness) {
 		a = proving(login(1, "alice", "a"), "", "")
 		a.Account.Credentials = bad
 		check("credentials that a login replaces", admit(a), says)
+		for _, v := range []rushgate.Save{{Credentials: bad}, {Credentials: proofs(""), Replaces: bad}} {
+			_, err = s.Save(t.Context(), []rushgate.Save{v})
+			check("credentials of a save", err, says)
+		}
 	}
 	check("a registration", admit(proving(registration(2, "bob", "b"), "", secret)), "no credentials to replace")
 	wantProofs(t, s, "")

@@ -296,6 +296,9 @@ func (m *machine) save(t *rapid.T) {
 		if s := &batch[len(batch)-1]; s.Release {
 			s.Resumable = pick(t, "resumable", 0, time.Millisecond, rushgate.LeaseTTL)
 		}
+		if s := &batch[len(batch)-1]; rapid.IntRange(0, 3).Draw(t, "with credentials") == 0 {
+			s.Credentials, s.Replaces = m.credentials(t, id)
+		}
 	}
 	want := make([]error, len(batch))
 	for i := range batch {
@@ -325,7 +328,10 @@ func (m *machine) modelSave(s rushgate.Save) error {
 		return nil // repeated
 	case !p.held:
 		return rushgate.ErrLeaseLost
+	case !p.takesCredentials(s.Credentials, s.Replaces):
+		return rushgate.ErrAccountChanged
 	}
+	p.setCredentials(s.Credentials)
 	s.Character.CreatedAt = p.character.CreatedAt
 	s.Character.Data = slices.Clone(s.Character.Data)
 	p.character = s.Character

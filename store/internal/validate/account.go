@@ -83,13 +83,18 @@ func change(c *rushgate.AccountChange) error {
 			return err
 		}
 	}
-	if c.Credentials == nil {
+	return exchange(c.Credentials, c.Replaces)
+}
+
+// exchange checks credentials that replace others, if there are any.
+func exchange(after, replaces []rushgate.Credential) error {
+	if after == nil {
 		return nil
 	}
-	if err := credentials(c.Replaces); err != nil {
+	if err := credentials(replaces); err != nil {
 		return fmt.Errorf("replaced: %w", err)
 	}
-	return credentials(c.Credentials)
+	return credentials(after)
 }
 
 // devices checks those that replace the ones of a revision, if there are any.

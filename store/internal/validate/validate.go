@@ -113,6 +113,9 @@ func Saves(saves []rushgate.Save) error {
 		if err := saves[i].Character.Numbers.Check(); err != nil {
 			return fmt.Errorf("save %d of %d: player %d: %w", i+1, len(saves), saves[i].Character.ID, err)
 		}
+		if err := exchange(saves[i].Credentials, saves[i].Replaces); err != nil {
+			return fmt.Errorf("save %d of %d: player %d: %w", i+1, len(saves), saves[i].Character.ID, err)
+		}
 	}
 	return nil
 }

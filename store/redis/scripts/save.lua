@@ -1,7 +1,8 @@
 -- Writes a character back, and ends the lease if asked to.
 --
--- KEYS: the record. ARGV: 1 now, 2 id, 3 fence, 4 number of the save, 5 '1' to release, 6 for how long to park the session
--- then, '0' to end it, then field and value of the character, the numbers without fields of their own last.
+-- KEYS: the record. ARGV: 1 now, 2 id, 3 fence, 4 number of the save, 5 '1' to release, 6 for how long to park the
+-- session then, '0' to end it, 7 '1' to replace credentials, 8 those that are replaced, 9 the new ones, 10 version of a
+-- record whose account was changed, then field and value of the character, the numbers without fields of their own last.
 local record = KEYS[1]
 local id, fence, saved, node, session = unpack(redis.call('HMGET', record,
   'id', 'fence', 'saved', 'lease_node', 'session'))
@@ -27,9 +28,10 @@ local function end_lease()
   redis.call('HSET', record, 'session', format_session(fence, epoch, parked, name, attempt))
 end
 
--- A save that was given up as lost may still arrive, behind one that was sent after it.
+-- A save that was given up as lost may still arrive, behind one that was sent after it. One with credentials goes by
+-- these: it may come from another process than the last, which counts otherwise.
 local number, last = tonumber(ARGV[4]), tonumber(saved or '0') or 0
-if number <= last then
+if number <= last and ARGV[7] == '' then
   end_lease()
   return {number == last and 'saved' or 'older'}
 end
@@ -39,8 +41,15 @@ if not node then
   end
   return {release and 'released' or 'lost'}
 end
+if ARGV[7] ~= '' then
+  local credentials = redis.call('HGET', record, 'credentials')
+  if replace_credentials(credentials, ARGV[7], ARGV[8], ARGV[9]) == nil then
+    return {'others', credentials or ''}
+  end
+  redis.call('HSET', record, 'credentials', ARGV[9], 'account_version', ARGV[10])
+end
 local none = ARGV[#ARGV] == '{}' -- for which a record needs no memory
-redis.call('HSET', record, 'saved', ARGV[4], unpack(ARGV, 7, none and #ARGV - 2 or #ARGV))
+redis.call('HSET', record, 'saved', ARGV[4], unpack(ARGV, 11, none and #ARGV - 2 or #ARGV))
 if none then -- comes last: a server without memory refuses a script at its first write only
   redis.call('HDEL', record, 'numbers')
 end
