@@ -79,11 +79,11 @@ func (l *Ledger) Enable(ctx context.Context, name, by string) (Changed, error) {
 	}
 	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
 		func(a *rushgate.Account) (c rushgate.AccountChange, err error) {
-			if a.Disabled.Reason == mergedReason && mergedInto(a) != 0 {
-				return c, ErrMerged
-			}
 			c.Disabled = &rushgate.Disabled{}
 			if mergedInto(a) != 0 { // a merge that was broken off is given up
+				if err := l.mayGiveUp(ctx, a); err != nil {
+					return c, err
+				}
 				c.Credentials = without(a.Credentials, Merging)
 			}
 			return c, nil

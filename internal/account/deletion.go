@@ -30,7 +30,12 @@ const (
 type doomed struct {
 	Player rushgate.PlayerID `json:"player"`
 	Name   string            `json:"name"`
+	// Doubted is since when the account that this one is merged into is not found by the name that its player is said to
+	// have, in milliseconds of Unix time; 0 if it is found. The nodes take looks in turns, and none sees all of them.
+	Doubted int64 `json:"doubted,omitempty"`
 }
+
+func doomedAs(a *rushgate.Account) doomed { return doomed{Player: a.ID, Name: a.Username} }
 
 // instant is the time that the mark of a kind holds; the zero time if there is no such mark, or none that can be read.
 func instant(a *rushgate.Account, kind string) time.Time {
@@ -64,7 +69,7 @@ func (l *Ledger) PlanDeletion(
 		}
 	}
 	// The task comes first: one without a mark does nothing, and a mark without a task would never be looked at.
-	if err := l.planLook(ctx, doomed{a.ID, a.Username}, at); err != nil {
+	if err := l.planLook(ctx, doomedAs(a), at); err != nil {
 		return at, err
 	}
 	err = l.changeProved(ctx, a, rushgate.AccountChange{
@@ -104,13 +109,17 @@ func (d doomed) look(at time.Time) (rushgate.Task, error) {
 }
 
 // PlannedFor returns what a store has to have planned for an account besides the account itself: the look at one that
-// is to be deleted. It is for a store that the account is brought to; an account as it is made has nothing planned.
+// is to be deleted, or becomes part of another. It is for a store that the account is brought to; an account as it is
+// made has nothing planned.
 func PlannedFor(a *rushgate.Account) ([]rushgate.Task, error) {
 	at := DeleteAt(a)
-	if at.IsZero() {
+	switch {
+	case at.IsZero() && isMerging(a):
+		at = mergingOf(a).at.Add(mergeLook)
+	case at.IsZero():
 		return nil, nil
 	}
-	task, err := doomed{a.ID, a.Username}.look(at)
+	task, err := doomedAs(a).look(at)
 	return []rushgate.Task{task}, err
 }
 
@@ -164,7 +173,7 @@ func (l *Ledger) LookAt(ctx context.Context, t rushgate.Task) (Look, error) {
 	if json.Unmarshal(t.Data, &d) != nil {
 		return Kept, nil
 	}
-	a, err := l.owned(ctx, Owner(d))
+	a, err := l.owned(ctx, Owner{d.Player, d.Name})
 	if errors.Is(err, ErrUnknown) {
 		return Kept, nil
 	}
@@ -173,8 +182,8 @@ func (l *Ledger) LookAt(ctx context.Context, t rushgate.Task) (Look, error) {
 	}
 	at, now := DeleteAt(&a), time.Now()
 	switch {
-	case at.IsZero() && isMerging(&a):
-		return l.lookAtMerge(ctx, &a)
+	case at.IsZero() && mergedInto(&a) != 0:
+		return l.lookAtMerge(ctx, &a, d.Doubted)
 	case at.IsZero():
 		return Kept, nil
 	case now.Before(at):

@@ -174,6 +174,9 @@ func (l *Ledger) Unlink(ctx context.Context, proved *secondfactor.Proved, handle
 	if !opens(a.PasswordHash, after) {
 		return ErrLastWay
 	}
+	if err := l.isSettled(ctx, a, left[i:i+1]); err != nil {
+		return err
+	}
 	err := l.changeProved(ctx, a, rushgate.AccountChange{Credentials: after, RaiseEpoch: true})
 	if err == nil {
 		key, _ := linked.Key(left[i])

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -38,13 +37,13 @@ var (
 // open the account from then on. The guest's account is deleted, with the other character. If the guest's is kept, the
 // session that the account has ends: leave ends the one here, with a last save, and may be nil.
 //
-// What dies on the way leaves a guest's account that nobody comes in by, and a character that is either of the two,
-// whole; the same call once more goes on from there, and none for another account does. A look that is planned before
-// anything else goes on with it, too, or gives it up, see [Ledger.LookAt]. The error is [ErrNotGuest], [ErrNoGuest],
-// [ErrInside] for a session that did not end in time, a [*rushgate.Refusal] for a guest who is banned, [ErrLinked] for
-// one who is being merged into another account, or one of [Ledger.Link]. With [ErrManyIdentities] and [ErrFull] there
-// is no room for the devices. After the others of Link, the same call is worth repeating. A device without an account
-// is linked alone, unless the guest's character is to be kept.
+// The account has the guest's devices, and its character, from one write on. What dies before that leaves a guest's
+// account that nobody comes in by; the same call once more goes on from there, and none for another account does. A
+// look that is planned before anything else goes on with it, too, or gives it up, see [Ledger.LookAt]. The error is
+// [ErrNotGuest], [ErrNoGuest], [ErrInside] for a session that did not end in time, a [*rushgate.Refusal] for a guest
+// who is banned, [ErrLinked] for one who is being merged into another account, or one of [Ledger.Link]. With
+// [ErrManyIdentities] and [ErrFull] there is no room for the devices. After the others of Link, the same call is worth
+// repeating. A device without an account is linked alone, unless the guest's character is to be kept.
 func (l *Ledger) Merge(
 	ctx context.Context, proved *secondfactor.Proved, device rushgate.Credential, keepGuest bool,
 	leave func(context.Context) error, from string,
@@ -68,15 +67,15 @@ func (l *Ledger) Merge(
 	if _, err := withDevices(proved, &guest); err != nil {
 		return err
 	}
-	if err := l.planLook(ctx, doomed{guest.ID, guest.Username}, time.Now().Add(mergeLook)); err != nil {
+	if err := l.planLook(ctx, doomedAs(&guest), time.Now().Add(mergeLook)); err != nil {
 		return err
 	}
-	merged, err := l.closeGuest(ctx, &guest, &proved.Account, 0)
+	merged, err := l.closeGuest(ctx, &guest, &proved.Account, keepGuest)
 	if err == nil && !merged {
 		err = l.isOpen(ctx, &proved.Account, &guest)
 	}
 	if err == nil && keepGuest && !merged {
-		err = l.giveCharacter(ctx, &guest, &proved.Account, leave)
+		err = l.giveCharacter(ctx, &guest, proved, leave, from)
 	}
 	if err == nil {
 		err = l.giveDevices(ctx, &guest, proved, from)
@@ -136,7 +135,7 @@ func (l *Ledger) giveDevices(
 	if err != nil {
 		return err
 	}
-	if len(after) > len(proved.Left()) {
+	if len(after) > len(proved.Left()) { // else it has them with the character
 		if err := l.changeProved(ctx, a, rushgate.AccountChange{Credentials: after}); err != nil {
 			return err
 		}
@@ -151,7 +150,7 @@ func (l *Ledger) giveDevices(
 // planEnd has the account of a guest that has been merged deleted, should the merge get no further than this.
 func (l *Ledger) planEnd(ctx context.Context, guest *rushgate.Account) error {
 	at := time.Now().Add(mergeLook)
-	if err := l.planLook(ctx, doomed{guest.ID, guest.Username}, at); err != nil {
+	if err := l.planLook(ctx, doomedAs(guest), at); err != nil {
 		return err
 	}
 	_, err := l.changeOwned(ctx, Owner{guest.ID, guest.Username},
@@ -190,41 +189,83 @@ func (l *Ledger) claimAll(ctx context.Context, from *rushgate.Account, to rushga
 }
 
 // closeGuest has nobody come in by a guest's account any more, which is to become part of another, and its sessions
-// end. If fence is not 0, it notes that the character is about to be written under it. It reports whether the character
-// has been given away by an earlier try.
+// end. The guest is then as it has become. It reports whether the character has been given away by an earlier try.
 func (l *Ledger) closeGuest(
+	ctx context.Context, guest, into *rushgate.Account, keepGuest bool,
+) (merged bool, err error) {
+	return merged, l.mark(ctx, guest, func(now *rushgate.Account) (c rushgate.AccountChange, m merging, err error) {
+		was, d := mergingOf(now), now.Disabled
+		m = merging{into: into.ID, name: into.Username, at: time.Now(), keep: kept(keepGuest)}
+		if !d.At(m.at) {
+			c.Disabled, c.RaiseEpoch = &rushgate.Disabled{Until: rushgate.Forever(), Reason: mergingReason}, true
+			return c, m, l.mayClose(ctx, now)
+		}
+		merged = d.Reason == mergedReason
+		switch {
+		case !merged && d.Reason != mergingReason:
+			return c, m, d.Refusal()
+		case was.into == into.ID:
+			merged = merged || was.isGiven(now, into)
+			if m.fence = was.fence; was.fence != 0 { // and what may have been written under it
+				m.keep = was.keep
+			}
+		case merged || l.goesOn(ctx, now):
+			return c, m, ErrLinked
+		} // else it is in place of one whose account is gone
+		return c, m, nil
+	})
+}
+
+// mayClose returns why the account of a guest cannot become part of another.
+func (l *Ledger) mayClose(ctx context.Context, guest *rushgate.Account) error {
+	rest := slices.DeleteFunc(slices.Clone(guest.Credentials), func(c rushgate.Credential) bool {
+		return c.Kind == linked.Guest
+	})
+	// Nor is one merged that asks for codes: whoever has the device alone does not come in by it.
+	if opens(guest.PasswordHash, rest) || secondfactor.Of(rest).Active {
+		return ErrNotGuest
+	}
+	return l.isSettled(ctx, guest, guest.Credentials)
+}
+
+// isSettled returns [ErrBusy] if an account has some identities from a guest who is being merged into it, and they do
+// not lead to it yet: the character may be the guest's, which is opened again if the account is not found to have them.
+func (l *Ledger) isSettled(ctx context.Context, a *rushgate.Account, some []rushgate.Credential) error {
+	owners, err := l.store.IdentityOwners(ctx, linked.Keys(some))
+	if err != nil {
+		return err
+	}
+	for _, owner := range owners {
+		if owner == 0 || owner == a.ID {
+			continue
+		}
+		if other, err := l.ofPlayer(ctx, owner); err != nil {
+			return err
+		} else if mergedInto(&other) == a.ID {
+			return ErrBusy
+		}
+	}
+	return nil
+}
+
+// noteFence notes in a guest's account, which is closed, under which lease the character is about to be written. The
+// error is [ErrBusy] if the account was opened meanwhile, or is not to become part of that one any more.
+func (l *Ledger) noteFence(
 	ctx context.Context, guest, into *rushgate.Account, fence uint64,
 ) (merged bool, err error) {
-	_, err = l.changeOwned(ctx, Owner{guest.ID, guest.Username},
-		func(now *rushgate.Account) (c rushgate.AccountChange, err error) {
-			*guest = *now
-			target := markMerging(into, time.Now(), cmp.Or(fence, fenceOf(now)))
-			if d := now.Disabled; d.At(time.Now()) {
-				switch merged = d.Reason == mergedReason; {
-				case !merged && d.Reason != mergingReason:
-					return c, d.Refusal()
-				case mergedInto(now) == into.ID:
-				case merged || l.goesOn(ctx, now):
-					return c, ErrLinked
-				default: // in place of one whose account is gone
-					target = markMerging(into, time.Now(), 0)
-				}
-				c.Credentials = with(now.Credentials, target)
-				return c, nil
-			}
-			target = markMerging(into, time.Now(), fence)
-			rest := slices.DeleteFunc(slices.Clone(now.Credentials), func(c rushgate.Credential) bool {
-				return c.Kind == linked.Guest
-			})
-			// Nor is one merged that asks for codes: whoever has the device alone does not come in by it.
-			if opens(now.PasswordHash, rest) || secondfactor.Of(rest).Active {
-				return c, ErrNotGuest
-			}
-			c.Disabled = &rushgate.Disabled{Until: rushgate.Forever(), Reason: mergingReason}
-			c.Credentials, c.RaiseEpoch = with(now.Credentials, target), true
-			return c, nil
-		})
-	return merged, err
+	epoch := guest.Epoch
+	return merged, l.mark(ctx, guest, func(now *rushgate.Account) (c rushgate.AccountChange, m merging, err error) {
+		m = mergingOf(now)
+		if m.into != into.ID || !isMerging(now) || now.Epoch != epoch {
+			return c, m, ErrBusy
+		}
+		merged = now.Disabled.Reason == mergedReason
+		if m.fence == 0 || m.keep != "" { // else a node of before may have written it without the devices
+			m.keep = keepsGuest
+		}
+		m.at, m.fence = time.Now(), fence
+		return c, m, nil
+	})
 }
 
 // goesOn reports whether the merge of a guest may go on: the account that it is for is there, and is not to become part
@@ -235,24 +276,27 @@ func (l *Ledger) goesOn(ctx context.Context, guest *rushgate.Account) bool {
 }
 
 // isOpen returns [ErrBusy] for an account that is to become part of another itself, and has its guest be as before: of
-// two who merge each other, or of more in a ring, at least one would else be shut for good.
+// two who merge each other, or of more in a ring, at least one would else be shut for good. A guest whose character is
+// being written is left as it is: that goes on.
 func (l *Ledger) isOpen(ctx context.Context, a, guest *rushgate.Account) error {
 	now, err := l.owned(ctx, Owner{a.ID, a.Username})
 	if err != nil || mergedInto(&now) == 0 {
 		return err
 	}
-	if err := l.giveUpMerge(ctx, guest, a.ID); err != nil {
-		return err
+	if m := mergingOf(guest); m.fence == 0 {
+		if err := l.giveUpMerge(ctx, guest, m); err != nil {
+			return err
+		}
 	}
 	return ErrBusy
 }
 
-// giveUpMerge opens a guest's account again that was to become part of the account of a player, and has not. One whose
-// character is being written is left as it is: that goes on.
-func (l *Ledger) giveUpMerge(ctx context.Context, guest *rushgate.Account, into rushgate.PlayerID) error {
+// giveUpMerge opens a guest's account again that was to become part of another, and has not, if it still is marked so:
+// one that is gone on with has another mark.
+func (l *Ledger) giveUpMerge(ctx context.Context, guest *rushgate.Account, m merging) error {
 	_, err := l.changeOwned(ctx, Owner{guest.ID, guest.Username},
 		func(now *rushgate.Account) (c rushgate.AccountChange, err error) {
-			if mergedInto(now) == into && fenceOf(now) == 0 && now.Disabled.Reason == mergingReason {
+			if mergingOf(now) == m && now.Disabled.Reason == mergingReason {
 				c.Disabled, c.Credentials = &rushgate.Disabled{}, without(now.Credentials, Merging)
 			}
 			return c, nil
@@ -260,12 +304,15 @@ func (l *Ledger) giveUpMerge(ctx context.Context, guest *rushgate.Account, into 
 	return err
 }
 
-// giveCharacter has an account get the character of a guest in place of its own, once neither is inside.
+// giveCharacter has an account get the character of a guest in place of its own, with the devices, once neither is
+// inside.
 func (l *Ledger) giveCharacter(
-	ctx context.Context, guest, a *rushgate.Account, leave func(context.Context) error,
+	ctx context.Context, guest *rushgate.Account, proved *secondfactor.Proved, leave func(context.Context) error,
+	from string,
 ) error {
-	if fence := fenceOf(guest); fence != 0 {
-		if err := l.replaceCharacter(ctx, guest, a, fence); !errors.Is(err, rushgate.ErrLeaseLost) {
+	a := &proved.Account
+	if fence := mergingOf(guest).fence; fence != 0 {
+		if err := l.replaceCharacter(ctx, guest, proved, fence, from); !errors.Is(err, rushgate.ErrLeaseLost) {
 			return err
 		} // or the player may have been here since
 	}
@@ -288,23 +335,16 @@ func (l *Ledger) giveCharacter(
 	if err != nil {
 		return err
 	}
-	own := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence, Release: true}
 	// Whoever was ahead, by the same call, has ended before the lease was free, and the player may have played since.
-	merged, err := l.closeGuest(ctx, guest, a, in.Lease.Fence)
-	switch {
-	case merged, refusesMerge(err):
-		return errors.Join(err, l.save(ctx, own))
-	case err != nil: // and the fence is noted or not; while the lease is held, it can be gone on with
-		return err
+	merged, err := l.noteFence(ctx, guest, a, in.Lease.Fence)
+	if err == nil && !merged {
+		err = l.replaceCharacter(ctx, guest, proved, in.Lease.Fence, from)
 	}
-	return l.replaceCharacter(ctx, guest, a, in.Lease.Fence)
-}
-
-// refusesMerge reports whether an error is none of the store's.
-func refusesMerge(err error) bool {
-	_, refused := errors.AsType[*rushgate.Refusal](err)
-	return refused || errors.Is(err, ErrLinked) || errors.Is(err, ErrNotGuest) || errors.Is(err, ErrBusy) ||
-		errors.Is(err, ErrUnknown)
+	if merged || errors.Is(err, ErrBusy) || errors.Is(err, ErrUnknown) { // and nothing has been written
+		own := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence, Release: true}
+		err = errors.Join(err, l.save(ctx, own))
+	}
+	return err // of the store: while the lease is held, the same can be gone on with
 }
 
 // characterOf returns the character of an account whose player is not inside.
@@ -336,25 +376,37 @@ func (l *Ledger) hold(ctx context.Context, a *rushgate.Account) (in rushgate.Adm
 	return in, err
 }
 
-// replaceCharacter writes the character of a guest in place of an account's, has the guest's account say so, and gives
-// the lease back under which it was written, in this order: nobody plays on what the next try would write over. If it
-// fails on the way the lease ends by itself, and as long as nobody has claimed it since, the same can be done again.
-// The error is [rushgate.ErrLeaseLost] once somebody has.
-func (l *Ledger) replaceCharacter(ctx context.Context, guest, a *rushgate.Account, fence uint64) error {
+// replaceCharacter writes the character of a guest in place of an account's, with the guest's devices, has the guest's
+// account say so, and gives the lease back under which it was written. From the first of these writes on the account
+// has what the guest had. If it fails on the way the lease ends by itself, and as long as nobody has claimed it since,
+// the same can be done again. The error is [rushgate.ErrLeaseLost] once somebody has, and [ErrBusy] if the account is
+// not what was proved any more: nothing has been written then, nor can be under this lease by the same call elsewhere.
+func (l *Ledger) replaceCharacter(
+	ctx context.Context, guest *rushgate.Account, proved *secondfactor.Proved, fence uint64, from string,
+) error {
+	a := &proved.Account
+	after, err := withDevices(proved, guest)
+	if err != nil {
+		return err
+	}
 	character, err := l.characterOf(ctx, guest)
 	if err != nil {
 		return err
 	}
 	character.ID, character.Name = a.ID, a.Username
-	s := rushgate.Save{Character: character, Fence: fence}
-	if err := l.save(ctx, s); err != nil {
+	s := rushgate.Save{Character: character, Fence: fence, Credentials: after, Replaces: a.Credentials}
+	switch err := l.save(ctx, s); {
+	case errors.Is(err, rushgate.ErrAccountChanged):
+		return ErrBusy
+	case err != nil:
 		return err
 	}
+	a.Credentials, proved.Credentials = after, nil
+	l.note(ctx, event(Owner{a.ID, a.Username}, eventLinked, from))
 	if err := l.noteGiven(ctx, guest, a.ID); err != nil {
 		return err
 	}
-	s.Release = true
-	return l.save(ctx, s)
+	return l.save(ctx, rushgate.Save{Character: character, Fence: fence, Release: true})
 }
 
 // noteGiven notes that the account of a player has got the character of a guest. The error is [ErrBusy] if the guest's
@@ -368,6 +420,9 @@ func (l *Ledger) noteGiven(ctx context.Context, guest *rushgate.Account, into ru
 			c.Disabled = &rushgate.Disabled{Until: rushgate.Forever(), Reason: mergedReason}
 			return c, nil
 		})
+	if errors.Is(err, ErrUnknown) { // it is done, by another call
+		return nil
+	}
 	return err
 }
 
