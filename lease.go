@@ -159,9 +159,12 @@ type Save struct {
 	// fence, ends a session that was parked.
 	Resumable time.Duration
 	// Credentials replace the account's with this save, unless they are nil, provided that these still are Replaces, or
-	// are Credentials already: else nothing is saved, and the lease is as it was. To remove them all takes an empty slice.
-	// The record becomes one of [AccountVersion]. Replaces says nothing without them; nil and empty both stand for none.
+	// are Credentials already, and that the account's epoch still is Epoch: else nothing is saved, and the lease is as it
+	// was. To remove them all takes an empty slice. The record becomes one of [AccountVersion]. Replaces and Epoch say
+	// nothing without them; nil and empty both stand for none.
 	Credentials, Replaces []Credential
+	// Epoch is the one under which the player has proved who it is, see [Admission].Account.
+	Epoch uint64
 }
 
 // Lease returns the lease under which the character is saved.

@@ -148,7 +148,7 @@ func (s *Store) save(save *rushgate.Save) error {
 		}
 		return nil
 	}
-	if !p.takesCredentials(save.Credentials, save.Replaces) {
+	if save.Credentials != nil && p.account.Epoch != save.Epoch || !p.takesCredentials(save.Credentials, save.Replaces) {
 		return rushgate.ErrAccountChanged
 	}
 	p.putCredentials(save.Credentials)

@@ -60,7 +60,7 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 				player: v.Character.ID, name: v.Character.Name,
 				score: score{fence: v.Fence, save: numbers[i], numbers: v.Character.Numbers.Clone()},
 			})
-		case others:
+		case "changed", others:
 			errs[i] = rushgate.ErrAccountChanged
 		case "older", "released": // before
 		default:
@@ -93,7 +93,7 @@ func (s *Store) save(save *rushgate.Save, number uint64) (command, error) {
 	if err != nil {
 		return command{}, err
 	}
-	args = append(append(args, credentials...), strconv.Itoa(rushgate.AccountVersion))
+	args = append(append(args, credentials...), strconv.Itoa(rushgate.AccountVersion), formatEpoch(save.Epoch))
 	return command{
 		script: saveScript,
 		key:    s.playerKey(save.Character.Name),

@@ -182,6 +182,9 @@ func (s *Store) saveCredentials(ctx context.Context, save *rushgate.Save) (refus
 	if err != nil || p == nil || p.leaseID() != save.Lease() || !p.lease.Held() {
 		return nil, err
 	}
+	if p.epoch != save.Epoch {
+		return rushgate.ErrAccountChanged, nil
+	}
 	credentials, refused, err := s.replaceCredentials(ctx, p, save.Credentials, save.Replaces)
 	if err != nil || refused != nil {
 		return refused, err

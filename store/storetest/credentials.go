@@ -17,6 +17,7 @@ var credentialCases = []testCase{
 	{"OfManyUnderTheSameOneWins", credentialsConcurrent},
 	{"ReplacedByALogin", credentialsByLogin},
 	{"ReplacedByASave", credentialsBySave},
+	{"ReplacedByASaveOfTheEpoch", credentialsBySaveOfAnEpoch},
 	{"OfTwoInABatchOneWins", credentialsInBatch},
 	{"BoundsAreNamed", badCredentials},
 	{"FindTheirPlayer", credentialsFind},
@@ -263,6 +264,34 @@ func credentialsBySave(t *testing.T, h Harness) {
 	last.Release = true
 	want(last, nil, 6, "") // a release that is repeated
 	wantInside(t, s, 0)
+}
+
+// What was proved before the epoch was raised gives an account no credentials, nor is the character saved with them.
+func credentialsBySaveOfAnEpoch(t *testing.T, h Harness) {
+	s := h.open(t)
+	in := admit(t, s, nodeA, registration(1, "alice", "first"))
+	raise := rushgate.AccountChange{Player: 1, Name: "alice", RaiseEpoch: true}
+	if errs, err := s.UpdateAccounts(t.Context(), []rushgate.AccountChange{raise}); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
+	}
+	v := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence, Credentials: proofs("a")}
+	setNumber(&v.Character, "xp", 1)
+	if err := save(t, s, v); !errors.Is(err, rushgate.ErrAccountChanged) {
+		t.Errorf("under the epoch of before: %v", err)
+	}
+	wantProofs(t, s, "")
+	if got := characters(t, s, "alice")[0].Numbers["xp"]; got != 0 {
+		t.Errorf("the character has %d xp", got)
+	}
+	v.Epoch = 1
+	if err := save(t, s, v); err != nil {
+		t.Errorf("under the one that it has: %v", err)
+	}
+	wantProofs(t, s, "a")
+	v.Credentials, v.Epoch = nil, 0 // which says nothing without them
+	if err := save(t, s, v); err != nil {
+		t.Errorf("without credentials: %v", err)
+	}
 }
 
 // Of two logins with the same recovery code, which takes itself off, one succeeds.

@@ -298,6 +298,7 @@ func (m *machine) save(t *rapid.T) {
 		}
 		if s := &batch[len(batch)-1]; rapid.IntRange(0, 3).Draw(t, "with credentials") == 0 {
 			s.Credentials, s.Replaces = m.credentials(t, id)
+			s.Epoch = m.epoch(t, id)
 		}
 	}
 	want := make([]error, len(batch))
@@ -328,7 +329,7 @@ func (m *machine) modelSave(s rushgate.Save) error {
 		return nil // repeated
 	case !p.held:
 		return rushgate.ErrLeaseLost
-	case !p.takesCredentials(s.Credentials, s.Replaces):
+	case s.Credentials != nil && s.Epoch != p.account.Epoch, !p.takesCredentials(s.Credentials, s.Replaces):
 		return rushgate.ErrAccountChanged
 	}
 	p.setCredentials(s.Credentials)

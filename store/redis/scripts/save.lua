@@ -2,7 +2,8 @@
 --
 -- KEYS: the record. ARGV: 1 now, 2 id, 3 fence, 4 number of the save, 5 '1' to release, 6 for how long to park the
 -- session then, '0' to end it, 7 '1' to replace credentials, 8 those that are replaced, 9 the new ones, 10 version of a
--- record whose account was changed, then field and value of the character, the numbers without fields of their own last.
+-- record whose account was changed, 11 the epoch that the account has to have then, from there on field and value of the
+-- character, the numbers without fields of their own last.
 local record = KEYS[1]
 local id, fence, saved, node, session = unpack(redis.call('HMGET', record,
   'id', 'fence', 'saved', 'lease_node', 'session'))
@@ -42,14 +43,17 @@ if not node then
   return {release and 'released' or 'lost'}
 end
 if ARGV[7] ~= '' then
-  local credentials = redis.call('HGET', record, 'credentials')
+  local credentials, epoch = unpack(redis.call('HMGET', record, 'credentials', 'epoch'))
+  if (epoch or '0') ~= ARGV[11] then
+    return {'changed'}
+  end
   if replace_credentials(credentials, ARGV[7], ARGV[8], ARGV[9]) == nil then
     return {'others', credentials or ''}
   end
   redis.call('HSET', record, 'credentials', ARGV[9], 'account_version', ARGV[10])
 end
 local none = ARGV[#ARGV] == '{}' -- for which a record needs no memory
-redis.call('HSET', record, 'saved', ARGV[4], unpack(ARGV, 11, none and #ARGV - 2 or #ARGV))
+redis.call('HSET', record, 'saved', ARGV[4], unpack(ARGV, 12, none and #ARGV - 2 or #ARGV))
 if none then -- comes last: a server without memory refuses a script at its first write only
   redis.call('HDEL', record, 'numbers')
 end
