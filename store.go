@@ -144,8 +144,8 @@ type Leases interface {
 	// carried out in one atomic step, also against UpdateAccounts.
 	Admit(ctx context.Context, by Instance, admissions []Admission) ([]Admitted, error)
 	// Save writes characters back, each with the account's credentials if it has some, or neither. Each item's error is
-	// nil, [ErrLeaseLost], [ErrAccountChanged] (with Credentials: those of the account are others, or its epoch is), or wraps
-	// [ErrDamagedRecord]; with the latter two the lease is as it was, and the save may be repeated.
+	// nil, [ErrLeaseLost], [ErrAccountChanged] (with Credentials: those of the account are others, or its epoch is), or
+	// wraps [ErrDamagedRecord]; with the latter two the lease is as it was, and the save may be repeated.
 	Save(ctx context.Context, saves []Save) ([]error, error)
 	// Refresh extends leases to [LeaseTTL] from now, reviving one that has run out but that no other has claimed. Each
 	// item's error is nil, [ErrLeaseLost], or wraps [ErrDamagedRecord].

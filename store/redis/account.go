@@ -90,7 +90,7 @@ func (s *Store) UpdateAccounts(ctx context.Context, changes []rushgate.AccountCh
 			return nil, fmt.Errorf("redis: %w", err)
 		}
 	}
-	if err := s.noteOwners(ctx, proved); err != nil {
+	if err := s.noteOwnersThere(ctx, proved); err != nil {
 		return nil, err
 	}
 	answers, err := s.runAccountScripts(ctx, commands, names)

@@ -61,6 +61,31 @@ func (s *Store) noteOwners(ctx context.Context, owners owners) error {
 	return err
 }
 
+// noteOwnersThere is noteOwners for players who have accounts under these names. One who has another name by now is not
+// to be found by that of before; a rename takes some more round trips than there are between the look and the note.
+func (s *Store) noteOwnersThere(ctx context.Context, owners owners) error {
+	if len(owners) == 0 {
+		return nil
+	}
+	ids := make([]rushgate.PlayerID, 0, len(owners))
+	commands := make([]command, 0, len(owners))
+	for id, name := range owners {
+		ids = append(ids, id)
+		commands = append(commands, command{name: "HGET", key: s.playerKey(name), args: []string{"id"}})
+	}
+	results, err := s.run(ctx, commands)
+	if err != nil {
+		return err
+	}
+	there := make(map[rushgate.PlayerID]string, len(owners))
+	for i, id := range ids {
+		if text, err := results[i].ToString(); err == nil && text == formatID(id) {
+			there[id] = owners[id]
+		}
+	}
+	return s.noteOwners(ctx, there)
+}
+
 // followName has the name of a player follow that is renamed, if it is noted.
 func (s *Store) followName(ctx context.Context, m *move) error {
 	results, err := s.run(ctx, []command{{name: "HGET", key: s.playerKey(m.to), args: []string{"id"}}})

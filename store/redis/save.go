@@ -13,7 +13,7 @@ import (
 // lastSave numbers the saves of this process. A save that is given up after a timeout may still reach the server,
 // behind a newer one; by its number it is known for what it is. A lease never changes processes, so one process's
 // numbers are all that is compared. What one process has noted another may write, under the same lease, with
-// credentials of the account: these tell then whether it has been written.
+// credentials of the account: as long as that lacks these, nothing has been written, whatever the numbers say.
 var lastSave atomic.Uint64
 
 // Save implements [rushgate.Leases], each character by one script. A save that arrives after one that was begun later,
@@ -38,7 +38,7 @@ func (s *Store) Save(ctx context.Context, saves []rushgate.Save) ([]error, error
 			return nil, fmt.Errorf("redis: %w", err)
 		}
 	}
-	if err := s.noteOwners(ctx, proved); err != nil {
+	if err := s.noteOwnersThere(ctx, proved); err != nil {
 		return nil, err
 	}
 	answers, err := s.runScripts(ctx, commands)
