@@ -29,10 +29,16 @@ local function end_lease()
   redis.call('HSET', record, 'session', format_session(fence, epoch, parked, name, attempt))
 end
 
--- A save that was given up as lost may still arrive, behind one that was sent after it. One with credentials goes by
--- these: it may come from another process than the last, which counts otherwise.
+local credentials, epoch
+if ARGV[7] ~= '' then
+  credentials, epoch = unpack(redis.call('HMGET', record, 'credentials', 'epoch'))
+end
+local exchanges = replace_credentials(credentials, ARGV[7], ARGV[8], ARGV[9])
+
+-- A save that was given up as lost may still arrive, behind one that was sent after it. One whose credentials are not
+-- there, or whose lease is over, goes by that: it may come from another process than the last, which counts otherwise.
 local number, last = tonumber(ARGV[4]), tonumber(saved or '0') or 0
-if number <= last and ARGV[7] == '' then
+if number <= last and exchanges == false and (node or ARGV[7] == '') then
   end_lease()
   return {number == last and 'saved' or 'older'}
 end
@@ -43,11 +49,10 @@ if not node then
   return {release and 'released' or 'lost'}
 end
 if ARGV[7] ~= '' then
-  local credentials, epoch = unpack(redis.call('HMGET', record, 'credentials', 'epoch'))
   if (epoch or '0') ~= ARGV[11] then
     return {'changed'}
   end
-  if replace_credentials(credentials, ARGV[7], ARGV[8], ARGV[9]) == nil then
+  if exchanges == nil then
     return {'others', credentials or ''}
   end
   redis.call('HSET', record, 'credentials', ARGV[9], 'account_version', ARGV[10])
