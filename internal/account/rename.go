@@ -93,13 +93,13 @@ func renameMark(a *rushgate.Account, name string, at time.Time) rushgate.Credent
 }
 
 // MayRename returns why an account cannot be given a name, as far as the account itself says so, before that costs
-// anything: [ErrSameName], [ErrDoomed] or a [TooSoonError]. The name is canonical, as [rushgate.NewUsername] returns
-// it.
+// anything: [ErrSameName], [ErrDoomed], also for a guest who is being merged, or a [TooSoonError]. The name is
+// canonical, as [rushgate.NewUsername] returns it.
 func MayRename(a *rushgate.Account, name string, after time.Duration) error {
 	switch at := RenamedAt(a); {
 	case name == a.Username:
 		return ErrSameName
-	case !DeleteAt(a).IsZero():
+	case !DeleteAt(a).IsZero(), mergedInto(a) != 0: // that is found by its name, and gone or open again soon
 		return ErrDoomed
 	case !at.IsZero() && time.Now().Before(at.Add(after)):
 		return &TooSoonError{at.Add(after)}
