@@ -66,12 +66,12 @@ func (b *Ban) check() error {
 	return nil
 }
 
-// ErrMerged refuses to open a guest's account whose character is another account's.
-var ErrMerged = errors.New("the character of this guest has become that of another account: this one is to be deleted")
+// ErrMerged refuses to open a guest's account that has become part of another.
+var ErrMerged = errors.New("this guest has become part of another account, by which the devices come in")
 
 // Enable lets an account open sessions again, and notes which operator did. It is no error if that was not disabled. A
-// merge of a guest that was broken off is given up by it; if it had come so far that the character is another
-// account's, the error is [ErrMerged].
+// merge of a guest that was broken off is given up by it; if it had come so far that another account has the
+// devices, the error is [ErrMerged].
 func (l *Ledger) Enable(ctx context.Context, name, by string) (Changed, error) {
 	before, err := l.Find(ctx, name)
 	if err != nil {

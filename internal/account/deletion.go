@@ -30,8 +30,9 @@ const (
 type doomed struct {
 	Player rushgate.PlayerID `json:"player"`
 	Name   string            `json:"name"`
-	// Doubted is since when the account that this one is merged into is not found by the name that its player is said to
-	// have, in milliseconds of Unix time; 0 if it is found. The nodes take looks in turns, and none sees all of them.
+	// Doubted is since when this account, or the one that it is merged into, is not found by the name that its player is
+	// said to have, in milliseconds of Unix time; 0 if it is found. The nodes take looks in turns, and none sees all of
+	// them.
 	Doubted int64 `json:"doubted,omitempty"`
 }
 
@@ -174,12 +175,19 @@ func (l *Ledger) LookAt(ctx context.Context, t rushgate.Task) (Look, error) {
 		return Kept, nil
 	}
 	a, err := l.owned(ctx, Owner{d.Player, d.Name})
-	if errors.Is(err, ErrUnknown) {
-		return Kept, nil
+	if errors.Is(err, ErrUnknown) { // or it has another name by now
+		a, err = l.namedNow(ctx, d.Player)
+		if errors.Is(err, ErrBusy) && !d.isStale(time.Now()) {
+			return l.later(ctx, d, time.Now().Add(mergeLook))
+		}
+		if errors.Is(err, ErrBusy) || err == nil && a.ID == 0 {
+			return Kept, nil
+		}
 	}
 	if err != nil {
 		return Waits, err
 	}
+	d.Name = a.Username
 	at, now := DeleteAt(&a), time.Now()
 	switch {
 	case at.IsZero() && mergedInto(&a) != 0:

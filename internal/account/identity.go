@@ -129,10 +129,20 @@ func (l *Ledger) hasIdentity(ctx context.Context, player rushgate.PlayerID, c ru
 }
 
 // ofPlayer returns the account of a player whose account has credentials; the zero Account if there is none. A name
+// that is another's, or nobody's, proves nothing, see namedNow, until it has been so for [rushgate.IdentityHold] and
+// nothing can be under way any more.
+func (l *Ledger) ofPlayer(ctx context.Context, player rushgate.PlayerID) (rushgate.Account, error) {
+	a, err := l.namedNow(ctx, player)
+	if errors.Is(err, ErrBusy) && l.doubts.Stale(rushgate.IdentityKey{}, player, time.Now()) {
+		return rushgate.Account{}, nil
+	}
+	return a, err
+}
+
+// namedNow returns the account that has the name by which a player is found; the zero Account if there is none. A name
 // that is another's, or nobody's, is looked at twice: the player may be renamed at this moment. One that still is
-// proves nothing, as the account may have what it is asked for: the error is [ErrBusy], until it has been so for
-// [rushgate.IdentityHold] and nothing can be under way any more.
-func (l *Ledger) ofPlayer(ctx context.Context, player rushgate.PlayerID) (a rushgate.Account, err error) {
+// leaves it in doubt whether there is an account: the error is [ErrBusy].
+func (l *Ledger) namedNow(ctx context.Context, player rushgate.PlayerID) (a rushgate.Account, err error) {
 	for again := false; ; again = true {
 		names, err := l.store.PlayerNames(ctx, []rushgate.PlayerID{player})
 		if err != nil || names[0] == "" {
@@ -146,8 +156,6 @@ func (l *Ledger) ofPlayer(ctx context.Context, player rushgate.PlayerID) (a rush
 			return a, loaded[0].Err
 		case loaded[0].ID == player:
 			return loaded[0].Account, nil
-		case again && l.doubts.Stale(rushgate.IdentityKey{}, player, time.Now()):
-			return a, nil
 		case again:
 			return a, ErrBusy
 		case !pause(ctx, renamePause):

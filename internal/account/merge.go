@@ -18,6 +18,10 @@ const (
 	// mergePause is between two looks at whether they have.
 	mergePause = 200 * time.Millisecond
 
+	// mergeNode is what holds the lease of an account while a merge writes its character. Two merges into one account are
+	// told apart by their attempts: were they two runs of a node, one would take the other for left over.
+	mergeNode = "merge"
+
 	// mergingReason and mergedReason are what is told who comes as a guest whose account becomes part of another, and by
 	// what a merge that is repeated knows how far it had come.
 	mergingReason = "It is being merged into another account, as you have asked for"
@@ -28,6 +32,8 @@ var (
 	// ErrNotGuest refuses to merge an account that something else opens than a guest's device, or that asks for codes
 	// beside it: it is not only a guest's.
 	ErrNotGuest = errors.New("not an account that a guest's device alone opens")
+	// ErrOtherChoice refuses to keep one character where a merge of the same two goes on that keeps the other.
+	ErrOtherChoice = errors.New("a merge of this guest goes on that keeps the other character")
 	// ErrNoGuest refuses to keep the character of a guest where nobody has come in by the device.
 	ErrNoGuest = errors.New("no guest has come in by the device")
 )
@@ -38,12 +44,13 @@ var (
 // session that the account has ends: leave ends the one here, with a last save, and may be nil.
 //
 // The account has the guest's devices, and its character, from one write on. What dies before that leaves a guest's
-// account that nobody comes in by; the same call once more goes on from there, and none for another account does. A
-// look that is planned before anything else goes on with it, too, or gives it up, see [Ledger.LookAt]. The error is
-// [ErrNotGuest], [ErrNoGuest], [ErrInside] for a session that did not end in time, a [*rushgate.Refusal] for a guest
-// who is banned, [ErrLinked] for one who is being merged into another account, or one of [Ledger.Link]. With
-// [ErrManyIdentities] and [ErrFull] there is no room for the devices. After the others of Link, the same call is worth
-// repeating. A device without an account is linked alone, unless the guest's character is to be kept.
+// account that nobody comes in by; the same call once more goes on from there, and none for another account does, nor
+// one that keeps the other character, until the merge was given up. A look that is planned before anything else goes on
+// with it, too, or gives it up, see [Ledger.LookAt]. The error is [ErrNotGuest], [ErrNoGuest], [ErrOtherChoice],
+// [ErrInside] for a session that did not end in time, a [*rushgate.Refusal] for a guest who is banned, [ErrLinked] for
+// one who is being merged into another account, or one of [Ledger.Link]. With [ErrManyIdentities] and [ErrFull] there
+// is no room for the devices. After the others of Link, the same call is worth repeating. A device without an account
+// is linked alone, unless the guest's character is to be kept.
 func (l *Ledger) Merge(
 	ctx context.Context, proved *secondfactor.Proved, device rushgate.Credential, keepGuest bool,
 	leave func(context.Context) error, from string,
@@ -195,8 +202,11 @@ func (l *Ledger) closeGuest(
 ) (merged bool, err error) {
 	return merged, l.mark(ctx, guest, func(now *rushgate.Account) (c rushgate.AccountChange, m merging, err error) {
 		was, d := mergingOf(now), now.Disabled
-		m = merging{into: into.ID, name: into.Username, at: time.Now(), keep: kept(keepGuest)}
+		m = merging{into: into.ID, name: into.Username, at: time.Now(), keep: kept(keepGuest), epoch: into.Epoch}
 		if !d.At(m.at) {
+			if keepGuest && hasDeviceOf(into, now) { // else that would pass for what the merge has written
+				return c, m, ErrLinked
+			}
 			c.Disabled, c.RaiseEpoch = &rushgate.Disabled{Until: rushgate.Forever(), Reason: mergingReason}, true
 			return c, m, l.mayClose(ctx, now)
 		}
@@ -204,14 +214,19 @@ func (l *Ledger) closeGuest(
 		switch {
 		case !merged && d.Reason != mergingReason:
 			return c, m, d.Refusal()
+		case was.into == into.ID && was.keeps(now, into) != m.keep && was.keeps(now, into) != "":
+			return c, m, ErrOtherChoice
 		case was.into == into.ID:
-			merged = merged || was.isGiven(now, into)
+			merged = merged || was.isPart(now, into)
 			if m.fence = was.fence; was.fence != 0 { // and what may have been written under it
 				m.keep = was.keep
 			}
 		case merged || l.goesOn(ctx, now):
 			return c, m, ErrLinked
 		} // else it is in place of one whose account is gone
+		if keepGuest && m.fence == 0 && hasDeviceOf(into, now) {
+			return c, m, ErrLinked
+		}
 		return c, m, nil
 	})
 }
@@ -259,11 +274,13 @@ func (l *Ledger) noteFence(
 		if m.into != into.ID || !isMerging(now) || now.Epoch != epoch {
 			return c, m, ErrBusy
 		}
-		merged = now.Disabled.Reason == mergedReason
+		if merged = now.Disabled.Reason == mergedReason; merged {
+			return c, m, nil
+		}
 		if m.fence == 0 || m.keep != "" { // else a node of before may have written it without the devices
 			m.keep = keepsGuest
 		}
-		m.at, m.fence = time.Now(), fence
+		m.at, m.fence, m.epoch = time.Now(), fence, into.Epoch
 		return c, m, nil
 	})
 }
@@ -291,14 +308,18 @@ func (l *Ledger) isOpen(ctx context.Context, a, guest *rushgate.Account) error {
 	return ErrBusy
 }
 
-// giveUpMerge opens a guest's account again that was to become part of another, and has not, if it still is marked so:
-// one that is gone on with has another mark.
+// giveUpMerge opens a guest's account again that was to become part of another, and has not; a ban of it stays. The
+// error is [ErrBusy] if it is not marked so any more: one that is gone on with has another mark.
 func (l *Ledger) giveUpMerge(ctx context.Context, guest *rushgate.Account, m merging) error {
 	_, err := l.changeOwned(ctx, Owner{guest.ID, guest.Username},
 		func(now *rushgate.Account) (c rushgate.AccountChange, err error) {
-			if mergingOf(now) == m && now.Disabled.Reason == mergingReason {
-				c.Disabled, c.Credentials = &rushgate.Disabled{}, without(now.Credentials, Merging)
+			if m.into == 0 || mergingOf(now) != m || now.Disabled.Reason == mergedReason {
+				return c, ErrBusy
 			}
+			if now.Disabled.Reason == mergingReason {
+				c.Disabled = &rushgate.Disabled{}
+			}
+			c.Credentials = without(now.Credentials, Merging)
 			return c, nil
 		})
 	return err
@@ -337,14 +358,19 @@ func (l *Ledger) giveCharacter(
 	}
 	// Whoever was ahead, by the same call, has ended before the lease was free, and the player may have played since.
 	merged, err := l.noteFence(ctx, guest, a, in.Lease.Fence)
-	if err == nil && !merged {
-		err = l.replaceCharacter(ctx, guest, proved, in.Lease.Fence, from)
-	}
-	if merged || errors.Is(err, ErrBusy) || errors.Is(err, ErrUnknown) { // and nothing has been written
+	if merged || errors.Is(err, ErrBusy) || errors.Is(err, ErrUnknown) { // the lease is nobody else's
 		own := rushgate.Save{Character: in.Character, Fence: in.Lease.Fence, Release: true}
-		err = errors.Join(err, l.save(ctx, own))
+		return errors.Join(err, l.save(ctx, own))
 	}
-	return err // of the store: while the lease is held, the same can be gone on with
+	if err != nil {
+		return err
+	}
+	// The fence is noted from here on, and whoever finds it may write under it. So the lease is not given back with the
+	// account's own character, whatever has failed: it ends by itself, and until then the same can be gone on with.
+	if err = l.replaceCharacter(ctx, guest, proved, in.Lease.Fence, from); errors.Is(err, rushgate.ErrLeaseLost) {
+		return ErrBusy
+	}
+	return err
 }
 
 // characterOf returns the character of an account whose player is not inside.
@@ -363,7 +389,7 @@ func (l *Ledger) characterOf(ctx context.Context, a *rushgate.Account) (rushgate
 
 // hold claims the lease of an account, as a login would, once the player is outside.
 func (l *Ledger) hold(ctx context.Context, a *rushgate.Account) (in rushgate.Admitted, err error) {
-	by := rushgate.Instance{Node: "merge", Run: rand.Text()}
+	by := rushgate.Instance{Node: mergeNode, Run: mergeNode}
 	admission := rushgate.Admission{Account: *a, Attempt: rand.Text(), Takeover: true}
 	err = untilOutside(ctx, func() error {
 		admitted, err := l.store.Admit(ctx, by, []rushgate.Admission{admission})
@@ -379,8 +405,8 @@ func (l *Ledger) hold(ctx context.Context, a *rushgate.Account) (in rushgate.Adm
 // replaceCharacter writes the character of a guest in place of an account's, with the guest's devices, has the guest's
 // account say so, and gives the lease back under which it was written. From the first of these writes on the account
 // has what the guest had. If it fails on the way the lease ends by itself, and as long as nobody has claimed it since,
-// the same can be done again. The error is [rushgate.ErrLeaseLost] once somebody has, and [ErrBusy] if the account is
-// not what was proved any more: nothing has been written then, nor can be under this lease by the same call elsewhere.
+// the same can be done again. The error is [rushgate.ErrLeaseLost] once somebody has: nothing has been written then.
+// With [ErrBusy] either that is so, as the account is not what was proved any more, or others keep changing the guest's.
 func (l *Ledger) replaceCharacter(
 	ctx context.Context, guest *rushgate.Account, proved *secondfactor.Proved, fence uint64, from string,
 ) error {
@@ -394,7 +420,7 @@ func (l *Ledger) replaceCharacter(
 		return err
 	}
 	character.ID, character.Name = a.ID, a.Username
-	s := rushgate.Save{Character: character, Fence: fence, Credentials: after, Replaces: a.Credentials}
+	s := rushgate.Save{Character: character, Fence: fence, Credentials: after, Replaces: a.Credentials, Epoch: a.Epoch}
 	switch err := l.save(ctx, s); {
 	case errors.Is(err, rushgate.ErrAccountChanged):
 		return ErrBusy
@@ -406,7 +432,11 @@ func (l *Ledger) replaceCharacter(
 	if err := l.noteGiven(ctx, guest, a.ID); err != nil {
 		return err
 	}
-	return l.save(ctx, rushgate.Save{Character: character, Fence: fence, Release: true})
+	err = l.save(ctx, rushgate.Save{Character: character, Fence: fence, Release: true})
+	if errors.Is(err, rushgate.ErrLeaseLost) { // it has ended by itself, and the player is inside
+		return nil
+	}
+	return err
 }
 
 // noteGiven notes that the account of a player has got the character of a guest. The error is [ErrBusy] if the guest's

@@ -101,10 +101,17 @@ func TestMergeOfAGuestWhoIsBanned(t *testing.T) {
 					t.Errorf("opened when the character is another's: %v", err)
 				}
 			}
-			lookUntilDone(t, s, l)
 			if after {
+				lookUntilDone(t, s, l)
 				wantMerged(t, s, l, 2)
-			} else if must(t)(l.Enable(t.Context(), "guest-x", "anna")); !guestIsBack(t, s, l) || goldOf(t, s, "alice") != 1 {
+				return
+			}
+			time.Sleep(time.Minute)
+			look, err := l.LookAt(t.Context(), dueTasks(t, s)[0])
+			if n, failed := s.CountTasks(t.Context(), account.DeletionTask); look != account.Waits || n != 1 {
+				t.Errorf("a look at a guest who is banned: %v, %v, and %d are planned, %v", look, err, n, failed)
+			}
+			if must(t)(l.Enable(t.Context(), "guest-x", "anna")); !guestIsBack(t, s, l) || goldOf(t, s, "alice") != 1 {
 				t.Error("it is not as it was before")
 			}
 		})

@@ -131,6 +131,7 @@ var problems = []problem{
 	{account.ErrSameName, http.StatusConflict, "same", account.ErrSameName.Error()},
 	{account.ErrHeld, http.StatusConflict, "held", account.ErrHeld.Error()},
 	{account.ErrDoomed, http.StatusConflict, "doomed", account.ErrDoomed.Error()},
+	{account.ErrMerged, http.StatusConflict, "doomed", account.ErrMerged.Error()},
 	{account.ErrFull, http.StatusConflict, "full", account.ErrFull.Error()},
 	{account.ErrNoFactor, http.StatusConflict, "none", account.ErrNoFactor.Error()},
 	{account.ErrNoPasskey, http.StatusConflict, "none", account.ErrNoPasskey.Error()},

@@ -19,6 +19,7 @@ var (
 	errManyIdentities = rejection{http.StatusConflict, "The account has as many identities as it may have."}
 	errNotLinked      = rejection{http.StatusNotFound, "The account has no such identity."}
 	errLastWay        = rejection{http.StatusConflict, "Nothing else opens the account. Set a password first."}
+	errOtherChoice    = rejection{http.StatusConflict, "A merge of that guest goes on that keeps the other character."}
 	errNoGuest        = rejection{http.StatusConflict, "No guest has come in by that device, so there is nothing to keep."}
 	errNotGuest       = rejection{http.StatusConflict, "Only an account can be merged that a guest's device alone opens."}
 )
@@ -323,7 +324,7 @@ func ofLinking(err error) error {
 	for own, told := range map[error]error{
 		account.ErrLinked: errLinked, account.ErrManyIdentities: errManyIdentities, account.ErrNotLinked: errNotLinked,
 		account.ErrLastWay: errLastWay, account.ErrNotGuest: errNotGuest, account.ErrNoGuest: errNoGuest,
-		account.ErrFull: errCredentials, account.ErrInside: errStillIn,
+		account.ErrOtherChoice: errOtherChoice, account.ErrFull: errCredentials, account.ErrInside: errStillIn,
 	} {
 		if errors.Is(err, own) {
 			return told
