@@ -31,15 +31,23 @@ type Ban struct {
 }
 
 // Disable keeps an account from opening sessions, and ends those that it has. Operators find the ban in the account's
-// history also when it is over.
+// history also when it is over. The error is [ErrMerging] for the account of a guest that becomes part of another.
 func (l *Ledger) Disable(ctx context.Context, name string, b Ban) (Changed, error) {
 	if err := b.check(); err != nil {
 		return Changed{}, err
 	}
-	c, err := l.change(ctx, name, rushgate.AccountChange{Disabled: &b.Disabled, RaiseEpoch: true})
+	ban := rushgate.AccountChange{Disabled: &b.Disabled, RaiseEpoch: true}
+	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
+		func(a *rushgate.Account) (c rushgate.AccountChange, err error) {
+			if isMerging(a) {
+				return c, ErrMerging
+			}
+			return ban, nil
+		})
 	if err != nil {
-		return c, err
+		return Changed{}, err
 	}
+	c := l.changed(ctx, &a, &ban)
 	text := "for ever"
 	if b.Until.Before(rushgate.Forever()) {
 		text = "until " + b.Until.UTC().Format(time.RFC3339)
@@ -65,6 +73,11 @@ func (b *Ban) check() error {
 	}
 	return nil
 }
+
+// ErrMerging refuses to ban a guest who is becoming part of another account: nobody comes in by the guest's until that
+// is done or given up, which a ban that ends before would change.
+var ErrMerging = errors.New("this guest is becoming part of another account, and is shut until that is done or given " +
+	"up, within about a minute; ban the other account then, or the guest")
 
 // ErrMerged refuses to open a guest's account that has become part of another.
 var ErrMerged = errors.New("this guest has become part of another account, by which the devices come in")

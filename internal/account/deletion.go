@@ -115,7 +115,7 @@ func (d doomed) look(at time.Time) (rushgate.Task, error) {
 func PlannedFor(a *rushgate.Account) ([]rushgate.Task, error) {
 	at := DeleteAt(a)
 	switch {
-	case at.IsZero() && isMerging(a):
+	case at.IsZero() && mergedInto(a) != 0:
 		at = mergingOf(a).at.Add(mergeLook)
 	case at.IsZero():
 		return nil, nil

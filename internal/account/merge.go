@@ -77,6 +77,11 @@ func (l *Ledger) Merge(
 	if err := l.planLook(ctx, doomedAs(&guest), time.Now().Add(mergeLook)); err != nil {
 		return err
 	}
+	if mergedInto(&guest) == 0 && !DeleteAt(&guest).IsZero() && !isShut(&guest) { // the player has another use for it now
+		if err := l.Keep(ctx, Owner{guest.ID, guest.Username}, from); err != nil {
+			return err
+		}
+	}
 	merged, err := l.closeGuest(ctx, &guest, &proved.Account, keepGuest)
 	if err == nil && !merged {
 		err = l.isOpen(ctx, &proved.Account, &guest)
@@ -406,7 +411,8 @@ func (l *Ledger) hold(ctx context.Context, a *rushgate.Account) (in rushgate.Adm
 // account say so, and gives the lease back under which it was written. From the first of these writes on the account
 // has what the guest had. If it fails on the way the lease ends by itself, and as long as nobody has claimed it since,
 // the same can be done again. The error is [rushgate.ErrLeaseLost] once somebody has: nothing has been written then.
-// With [ErrBusy] either that is so, as the account is not what was proved any more, or others keep changing the guest's.
+// With [ErrBusy] either that is so, as the account is not what was proved any more, or others keep changing the
+// guest's.
 func (l *Ledger) replaceCharacter(
 	ctx context.Context, guest *rushgate.Account, proved *secondfactor.Proved, fence uint64, from string,
 ) error {

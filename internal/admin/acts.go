@@ -132,6 +132,7 @@ var problems = []problem{
 	{account.ErrHeld, http.StatusConflict, "held", account.ErrHeld.Error()},
 	{account.ErrDoomed, http.StatusConflict, "doomed", account.ErrDoomed.Error()},
 	{account.ErrMerged, http.StatusConflict, "doomed", account.ErrMerged.Error()},
+	{account.ErrMerging, http.StatusConflict, "busy", account.ErrMerging.Error()},
 	{account.ErrFull, http.StatusConflict, "full", account.ErrFull.Error()},
 	{account.ErrNoFactor, http.StatusConflict, "none", account.ErrNoFactor.Error()},
 	{account.ErrNoPasskey, http.StatusConflict, "none", account.ErrNoPasskey.Error()},

@@ -35,8 +35,8 @@ func TestLateSaveWithCredentials(t *testing.T) {
 	wantXP(t, s, 2)
 }
 
-// A save or a change with credentials under a name that the player had before changes nothing, and least of all under which name
-// the player is found.
+// A save or a change with credentials under a name that the player had before changes nothing, and least of all under
+// which name the player is found.
 func TestSaveUnderTheNameOfBefore(t *testing.T) {
 	s := openStore(t, Options{URLs: []string{redistest.Start(t).URL()}, Logger: quiet()})
 	in := admit(t, s, nodeA, registration(1))[0]
