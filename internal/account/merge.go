@@ -77,10 +77,8 @@ func (l *Ledger) Merge(
 	if err := l.planLook(ctx, doomedAs(&guest), time.Now().Add(mergeLook)); err != nil {
 		return err
 	}
-	if mergedInto(&guest) == 0 && !DeleteAt(&guest).IsZero() && !isShut(&guest) { // the player has another use for it now
-		if err := l.Keep(ctx, Owner{guest.ID, guest.Username}, from); err != nil {
-			return err
-		}
+	if err := l.takeBackDeletion(ctx, &guest, from); err != nil {
+		return err
 	}
 	merged, err := l.closeGuest(ctx, &guest, &proved.Account, keepGuest)
 	if err == nil && !merged {
@@ -198,6 +196,18 @@ func (l *Ledger) claimAll(ctx context.Context, from *rushgate.Account, to rushga
 		}
 	}
 	return nil
+}
+
+// takeBackDeletion has a guest kept whose player had planned to delete it, and has another use for it now: the deletion
+// would come in the way of whoever ends the merge.
+func (l *Ledger) takeBackDeletion(ctx context.Context, guest *rushgate.Account, from string) error {
+	if DeleteAt(guest).IsZero() || mergedInto(guest) != 0 || guest.Disabled.At(time.Now()) {
+		return nil // or it will be refused
+	}
+	if err := l.mayClose(ctx, guest); err != nil {
+		return err
+	}
+	return l.Keep(ctx, Owner{guest.ID, guest.Username}, from)
 }
 
 // closeGuest has nobody come in by a guest's account any more, which is to become part of another, and its sessions

@@ -243,8 +243,14 @@ func TestWhoIsNotMerged(t *testing.T) {
 			t.Fatal(err)
 		}
 		must(t)(l.SetPassword(t.Context(), "guest-x", hash))
+		if _, err := l.PlanDeletion(t.Context(), provedBy(t, l, "guest-x"), time.Hour, ""); err != nil {
+			t.Fatal(err)
+		}
 		if err := merge(guestDevice); !errors.Is(err, account.ErrNotGuest) {
 			t.Errorf("a guest with a password: %v", err)
+		}
+		if guest := provedBy(t, l, "guest-x").Account; account.DeleteAt(&guest).IsZero() {
+			t.Error("its deletion was taken back by a merge that was refused")
 		}
 		if goldOf(t, s, "alice") != 1 || goldOf(t, s, "guest-x") != 2 {
 			t.Error("something was taken from one of them")
