@@ -142,7 +142,8 @@ const (
 // It is tried once, and worth repeating after [rushgate.ServerBusy] and a lost answer: the server goes on from where it
 // was. The session may have ended by then, so that the answer is [rushgate.BadCredentials]: the player comes in again
 // first. [rushgate.MissingCredentials] says in its words why it cannot be: above all that something else opens the
-// guest's account, too, that there is no room for its devices, or that a merge was begun that keeps the other character.
+// guest's account, too, that there is no room for its devices, or that a merge was begun which keeps the other
+// character.
 func (s Session) Merge(ctx context.Context, guest Guest, keep Keep, by AccountProof) error {
 	const op = "merge a guest"
 	if guest.IsZero() {
