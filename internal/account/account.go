@@ -150,14 +150,13 @@ func (l *Ledger) operate(
 
 // change makes a change to the account of a name as it is now. One that raises the epoch ends the player's session.
 func (l *Ledger) change(ctx context.Context, name string, c rushgate.AccountChange) (Changed, error) {
-	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
-		func(a *rushgate.Account) (rushgate.AccountChange, error) {
-			made := c
-			if c.PasswordHash != "" {
-				dropRecord(&made, a)
-			}
-			return made, nil
-		})
+	a, err := l.changeNamed(ctx, name, func(a *rushgate.Account) (rushgate.AccountChange, error) {
+		made := c
+		if c.PasswordHash != "" {
+			dropRecord(&made, a)
+		}
+		return made, nil
+	})
 	if err != nil {
 		return Changed{}, err
 	}

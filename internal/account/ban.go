@@ -37,13 +37,12 @@ func (l *Ledger) Disable(ctx context.Context, name string, b Ban) (Changed, erro
 		return Changed{}, err
 	}
 	ban := rushgate.AccountChange{Disabled: &b.Disabled, RaiseEpoch: true}
-	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
-		func(a *rushgate.Account) (c rushgate.AccountChange, err error) {
-			if isMerging(a) {
-				return c, ErrMerging
-			}
-			return ban, nil
-		})
+	a, err := l.changeNamed(ctx, name, func(a *rushgate.Account) (c rushgate.AccountChange, err error) {
+		if isMerging(a) {
+			return c, ErrMerging
+		}
+		return ban, nil
+	})
 	if err != nil {
 		return Changed{}, err
 	}
@@ -90,17 +89,16 @@ func (l *Ledger) Enable(ctx context.Context, name, by string) (Changed, error) {
 	if err != nil {
 		return Changed{}, err
 	}
-	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
-		func(a *rushgate.Account) (c rushgate.AccountChange, err error) {
-			c.Disabled = &rushgate.Disabled{}
-			if mergedInto(a) != 0 { // a merge that was broken off is given up
-				if err := l.mayGiveUp(ctx, a); err != nil {
-					return c, err
-				}
-				c.Credentials = without(a.Credentials, Merging)
+	a, err := l.changeNamed(ctx, name, func(a *rushgate.Account) (c rushgate.AccountChange, err error) {
+		c.Disabled = &rushgate.Disabled{}
+		if mergedInto(a) != 0 { // a merge that was broken off is given up
+			if err := l.mayGiveUp(ctx, a); err != nil {
+				return c, err
 			}
-			return c, nil
-		})
+			c.Credentials = without(a.Credentials, Merging)
+		}
+		return c, nil
+	})
 	c := Changed{Player: a.ID, Name: a.Username}
 	if err != nil || before.Disabled == (rushgate.Disabled{}) {
 		return c, err

@@ -51,6 +51,13 @@ func (l *Ledger) changeFound(
 	return rushgate.Account{}, ErrBusy
 }
 
+// changeNamed is changeFound for the account of a name, as an operator writes it.
+func (l *Ledger) changeNamed(
+	ctx context.Context, name string, edit func(*rushgate.Account) (rushgate.AccountChange, error),
+) (rushgate.Account, error) {
+	return l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) }, edit)
+}
+
 // changeOwned is changeFound for the account of an owner.
 func (l *Ledger) changeOwned(
 	ctx context.Context, who Owner, edit func(*rushgate.Account) (rushgate.AccountChange, error),

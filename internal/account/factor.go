@@ -22,14 +22,13 @@ var (
 // there is nothing to take away.
 func (l *Ledger) RemoveFactor(ctx context.Context, name, by string) (c Changed, to string, err error) {
 	change := rushgate.AccountChange{RaiseEpoch: true}
-	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
-		func(a *rushgate.Account) (rushgate.AccountChange, error) {
-			if !secondfactor.Of(a.Credentials).Active {
-				return rushgate.AccountChange{}, ErrNoFactor
-			}
-			change.Credentials = secondfactor.Remove(a.Credentials)
-			return change, nil
-		})
+	a, err := l.changeNamed(ctx, name, func(a *rushgate.Account) (rushgate.AccountChange, error) {
+		if !secondfactor.Of(a.Credentials).Active {
+			return rushgate.AccountChange{}, ErrNoFactor
+		}
+		change.Credentials = secondfactor.Remove(a.Credentials)
+		return change, nil
+	})
 	if err != nil {
 		return c, "", err
 	}
@@ -47,14 +46,13 @@ func Passkeys(a *rushgate.Account) int {
 // [ErrNoPasskey] if there is nothing to take away.
 func (l *Ledger) RemovePasskeys(ctx context.Context, name, by string) (Changed, error) {
 	change := rushgate.AccountChange{RaiseEpoch: true}
-	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
-		func(a *rushgate.Account) (rushgate.AccountChange, error) {
-			if Passkeys(a) == 0 {
-				return rushgate.AccountChange{}, ErrNoPasskey
-			}
-			change.Credentials = without(a.Credentials, passkey.Kind)
-			return change, nil
-		})
+	a, err := l.changeNamed(ctx, name, func(a *rushgate.Account) (rushgate.AccountChange, error) {
+		if Passkeys(a) == 0 {
+			return rushgate.AccountChange{}, ErrNoPasskey
+		}
+		change.Credentials = without(a.Credentials, passkey.Kind)
+		return change, nil
+	})
 	if err != nil {
 		return Changed{}, err
 	}

@@ -154,20 +154,19 @@ func (l *Ledger) RenameFor(
 		return Changed{}, err
 	}
 	now := time.Now()
-	a, err := l.changeFound(ctx, func() (rushgate.Account, error) { return l.Find(ctx, name) },
-		func(a *rushgate.Account) (c rushgate.AccountChange, err error) {
-			if err := MayRename(a, next, 0); err != nil {
-				return c, err
-			}
-			if err := l.mayMove(ctx, a, next); err != nil {
-				return c, err
-			}
-			c.RaiseEpoch, c.Credentials = true, with(a.Credentials, renameMark(a, next, now))
-			if len(c.Credentials) > rushgate.MaxCredentials {
-				return c, ErrFull
-			}
-			return c, nil
-		})
+	a, err := l.changeNamed(ctx, name, func(a *rushgate.Account) (c rushgate.AccountChange, err error) {
+		if err := MayRename(a, next, 0); err != nil {
+			return c, err
+		}
+		if err := l.mayMove(ctx, a, next); err != nil {
+			return c, err
+		}
+		c.RaiseEpoch, c.Credentials = true, with(a.Credentials, renameMark(a, next, now))
+		if len(c.Credentials) > rushgate.MaxCredentials {
+			return c, ErrFull
+		}
+		return c, nil
+	})
 	if err != nil {
 		return Changed{}, err
 	}

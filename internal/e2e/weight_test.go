@@ -14,7 +14,7 @@ func TestWeight(t *testing.T) {
 	p := open(t, play(start(t, config(t))))
 	p.wait(`!$("login").disabled`)
 	for _, last := range []string{"/v1/status", "/play/icon-"} { // which come after the form is there
-		await(t, last+" has come", func() bool { return p.got(last) })
+		await(t, last+" has come", func() bool { return eval[int](p, "1") == 1 && p.got(last) })
 	}
 	p.settle()
 	t.Logf("a first visit brings %d bytes", p.bytes())
